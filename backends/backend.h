@@ -1,0 +1,284 @@
+/* The contract that every storage backend fulfils.
+ *
+ * An operation is a request with a completion (as libuv's uv_req_t): the caller fills a
+ * `struct cache_op`, hands it to backend_submit(), and `done` is called exactly once, from
+ * whichever thread finished the work. A backend that answers from memory completes before
+ * backend_submit() returns; one that would block completes later, from a thread of its own.
+ * So no event-loop thread ever waits for a disk commit or a network.
+ *
+ * Get, set, delete and exists take one item or ten thousand: a batch is one operation (one
+ * transaction, one round trip), not a loop over single ones.
+ *
+ * tests/contract runs one suite against every backend in the registry; what stands here in
+ * words is enforced there. */
+#ifndef STEADYCACHE_BACKEND_H
+#define STEADYCACHE_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "backends/base/clock.h"
+#include "backends/base/etag.h"
+#include "backends/base/slice.h"
+#include "backends/base/status.h"
+#include "backends/base/value.h"
+
+/* ---- Namespaces and their settings ------------------------------------------------------ */
+
+#define NAMESPACE_MAX_LEN 64
+
+/* Entry limit that means none. 0 is a limit: such a namespace stores nothing. */
+#define CAPACITY_UNLIMITED (-1)
+
+enum eviction_policy {
+	EVICT_FRECENCY, /* smallest frequency / (1 + seconds since the last access) first */
+	EVICT_LRU,      /* oldest last access first */
+	EVICT_FIFO,     /* oldest creation first; an overwrite keeps the place */
+	EVICT_NONE,     /* never: a set that does not fit is refused with CACHE_NO_SPACE */
+};
+
+/* "frecency", "lru", "fifo", "none". */
+const char *eviction_policy_name(enum eviction_policy policy);
+/* False (and *ret untouched) where `name` is none of those. */
+bool eviction_policy_parse(struct slice name, enum eviction_policy *ret);
+
+struct namespace_settings {
+	uint64_t max_size_bytes; /* 0: no limit */
+	int64_t capacity;        /* entries; CAPACITY_UNLIMITED: no limit */
+	int64_t default_ttl_s;   /* for sets that name none; 0: never expires */
+	enum eviction_policy policy;
+};
+
+/* Which members of a namespace_settings a CONFIGURE changes. */
+enum namespace_settings_mask {
+	SETTING_MAX_SIZE = 1 << 0,
+	SETTING_CAPACITY = 1 << 1,
+	SETTING_DEFAULT_TTL = 1 << 2,
+	SETTING_POLICY = 1 << 3,
+};
+
+struct namespace_stats {
+	char name[NAMESPACE_MAX_LEN + 1];
+	struct namespace_settings settings; /* in force, defaults included */
+	uint64_t entry_count;
+	uint64_t total_size_bytes; /* what counts against max_size_bytes */
+	double avg_frequency;      /* 0 where empty; uses not yet written are counted */
+	uint64_t max_frequency;
+	/* Since this process started: */
+	uint64_t hits, misses, sets, deletes, evictions, expirations;
+};
+
+/* ---- Items and operations --------------------------------------------------------------- */
+
+/* TTL that means: the namespace's default. */
+#define TTL_DEFAULT INT64_C(-1)
+/* Longest TTL, seconds (100 years): far from where sums of microseconds could overflow. */
+#define TTL_MAX_S INT64_C(3153600000)
+
+enum condition_kind {
+	CONDITION_NONE,
+	CONDITION_ABSENT,     /* If-None-Match: *     only where no (live) entry is */
+	CONDITION_PRESENT,    /* If-Match: *          only where one is */
+	CONDITION_MATCH,      /* If-Match: "a", "b"   only where its etag is one of these */
+	CONDITION_NONE_MATCH, /* If-None-Match: "a"   only where there is none or its etag is none
+				 of these */
+};
+
+struct cache_condition {
+	enum condition_kind kind;
+	const struct etag *etags; /* borrowed; for the last two kinds */
+	size_t etag_count;
+};
+
+/* One key of an operation, with its part of the answer. */
+struct cache_item {
+	struct slice key; /* in; any bytes, may be empty. Borrowed until `done` */
+
+	/* SET in: a sealed value that nobody else sees yet; the backend stamps its times and takes
+	 * a reference of its own if it keeps it. GET out: a reference (the op's), or NULL. */
+	struct cache_value *value;
+
+	/* SET in: what counts against the limit. The dispatcher raises it to the value's length. */
+	uint64_t size_bytes;
+	int64_t ttl_s; /* SET in: 0 never, TTL_DEFAULT, or up to TTL_MAX_S */
+
+	/* SET, DELETE in: honoured on operations of one item only. */
+	struct cache_condition condition;
+
+	/* out: CACHE_OK; GET, DELETE, EXISTS: CACHE_NOT_FOUND where there is no live entry. */
+	enum cache_status status;
+	bool created; /* SET out: there was no live entry before */
+};
+
+/* What a listing tells of an entry. */
+struct cache_entry_info {
+	struct slice key; /* owned by the op */
+	uint64_t size_bytes;
+	struct etag etag;
+	uint64_t frequency;
+	int64_t last_access_us, created_at_us, expires_at_us; /* expires: 0 = never */
+};
+
+struct cache_health_check {
+	const char *name; /* static, e.g. "database" */
+	bool ok;
+	char detail[120]; /* one sentence; empty where all is well */
+};
+#define HEALTH_CHECKS_MAX 4
+
+enum cache_op_type {
+	CACHE_OP_GET,
+	CACHE_OP_SET,
+	CACHE_OP_DELETE,
+	CACHE_OP_EXISTS,
+	CACHE_OP_CLEAR,
+	CACHE_OP_SCAN,
+	CACHE_OP_STATS,
+	CACHE_OP_CONFIGURE,
+	CACHE_OP_SYNC,
+	CACHE_OP_CHECK,
+	CACHE_OP_TYPES /* how many */
+};
+
+/* An operation. Zero it with cache_op_init, fill the "in" members, submit, and after `done` read
+ * the "out" members, then cache_op_deinit. All memory behind "in" members is the caller's and must
+ * stay until `done`. An op may be used again after deinit and init. */
+struct cache_op {
+	enum cache_op_type type;
+	/* in; a valid name (namespace_name_is_valid), except for SYNC and CHECK; empty for a STATS
+	 * of all namespaces. */
+	struct slice ns;
+
+	/* GET, SET, DELETE, EXISTS. `items` points to `one` after init; a batch sets both members.
+	 * The keys of one op are distinct. A SET stores all of its items or none. */
+	struct cache_item *items;
+	size_t item_count;
+	struct cache_item one;
+	bool no_touch; /* GET in: does not count as a use, nor as hit or miss (HEAD) */
+
+	/* CLEAR, SCAN in: only keys that begin with this; empty: all. */
+	struct slice prefix;
+
+	/* SCAN: up to `limit` live entries in byte order of the key, those after `after`
+	 * (exclusive) where has_after. A key that stays during a listing is neither skipped nor
+	 * repeated. */
+	struct slice after;
+	bool has_after;
+	size_t limit;                     /* >= 1 */
+	struct cache_entry_info *entries; /* out, owned by the op */
+	size_t entry_count;
+	bool complete; /* out: nothing follows the last entry */
+
+	/* CONFIGURE in. Creates the namespace; shrinking evicts before `done`. */
+	struct namespace_settings settings;
+	unsigned settings_mask; /* enum namespace_settings_mask; others keep their value */
+
+	/* STATS out, owned by the op: one for `ns` (zeros and defaults where it does not exist), or
+	 * all that exist, by name. CONFIGURE out: none. */
+	struct namespace_stats *stats;
+	size_t stats_count;
+
+	/* CHECK out. */
+	struct cache_health_check checks[HEALTH_CHECKS_MAX];
+	size_t check_count;
+
+	/* out: of the operation as a whole. For one item also the item's: CACHE_NOT_FOUND,
+	 * CACHE_PRECONDITION_FAILED. A batch is CACHE_OK and each item tells its own. */
+	enum cache_status status;
+	const char *detail; /* out: static sentence that says more than the status, or NULL */
+
+	/* Called exactly once, on any thread, as the backend's last touch of the op. */
+	void (*done)(struct cache_op *op);
+	void *user; /* the caller's */
+
+	/* The backend's, while it holds the op. */
+	struct cache_op *next;
+	uint64_t progress;
+};
+
+/* Clears `op`; items = &one, item_count = 1, ttl_s = TTL_DEFAULT. */
+void cache_op_init(struct cache_op *op, enum cache_op_type type);
+/* Releases what the op owns (values of a GET, listing, statistics). The value of a SET stays the
+ * caller's. Thread: any, after `done`. */
+void cache_op_deinit(struct cache_op *op);
+/* For backends: sets the status (and the item's where there is one item) and calls done. */
+void cache_op_complete(struct cache_op *op, enum cache_status status);
+
+/* ---- Backends --------------------------------------------------------------------------- */
+
+enum durability {
+	DURABILITY_COMMIT, /* an acknowledged write survives the death of the process */
+	DURABILITY_FULL,   /* ... and the loss of power */
+};
+
+enum notice_level { NOTICE_DEBUG, NOTICE_INFO, NOTICE_WARN, NOTICE_ERROR };
+
+/* What a backend may need to know. The strings and pointers live as long as the backend. */
+struct backend_config {
+	const char *data_dir; /* exists and is writable; for backends that use a disk */
+	enum durability durability;
+	const struct cache_clock *clock; /* NULL: system_clock */
+	unsigned max_namespaces;         /* 0: no limit */
+	uint64_t memory_max_bytes; /* memory backend: all it may use, overhead included; 0: no limit
+				    */
+
+	/* Settings of a namespace for as long as nothing else was configured. `policy` is only a
+	 * wish of the environment: where has_policy is false the backend takes its own default. */
+	void (*defaults)(void *user, struct slice ns, struct namespace_settings *ret);
+	void *defaults_user;
+
+	/* Library code does not log: it tells the owner, one sentence at a time, from any thread.
+	 * NULL: nobody listens. */
+	void (*notice)(void *user, enum notice_level level, const char *sentence);
+	void *notice_user;
+
+	const char *sqlite_vfs; /* for tests with a failing disk; NULL: SQLite's own */
+};
+
+struct backend {
+	const struct backend_ops *ops;
+};
+
+/* One of these per backend, const, exported by its file. `open` and `close` may block; the others
+ * must not, and take ops that the dispatcher has checked (backend_submit). An op that is NULL
+ * answers CACHE_UNSUPPORTED. Every function but open and close may be called from any thread. */
+struct backend_ops {
+	const char *name; /* what STEADYCACHE_BACKEND says */
+	enum eviction_policy default_policy;
+
+	/* On failure NULL, with a sentence for the user in `error`. */
+	struct backend *(*open)(const struct backend_config *config, char *error,
+				size_t error_size);
+
+	void (*get)(struct backend *backend, struct cache_op *op);
+	void (*set)(struct backend *backend, struct cache_op *op);
+	void (*remove)(struct backend *backend, struct cache_op *op);
+	void (*exists)(struct backend *backend, struct cache_op *op);
+	void (*clear)(struct backend *backend, struct cache_op *op);
+	void (*scan)(struct backend *backend, struct cache_op *op);
+	void (*stats)(struct backend *backend, struct cache_op *op);
+	void (*configure)(struct backend *backend, struct cache_op *op);
+	void (*sync)(struct backend *backend, struct cache_op *op);
+	void (*check)(struct backend *backend, struct cache_op *op);
+
+	/* No op may be under way. Flushes, frees. */
+	void (*close)(struct backend *backend);
+};
+
+/* Validates `op` and hands it to the backend. `op->done` is called exactly once, perhaps before
+ * this returns, also where the op is refused (CACHE_INVALID, CACHE_UNSUPPORTED). Any thread. */
+void backend_submit(struct backend *backend, struct cache_op *op);
+
+/* backend_submit and wait; for tests, tools and start-up, never for an event loop. */
+enum cache_status backend_call(struct backend *backend, struct cache_op *op);
+
+/* The backend called `name`, or NULL. */
+const struct backend_ops *backend_find(const char *name);
+/* All of them, NULL at the end. */
+extern const struct backend_ops *const backend_registry[];
+
+/* [A-Za-z0-9_][A-Za-z0-9_.-]{0,63} */
+bool namespace_name_is_valid(struct slice name);
+
+#endif

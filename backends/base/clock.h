@@ -1,0 +1,26 @@
+/* Time as a parameter, so that tests can move it. */
+#ifndef STEADYCACHE_BASE_CLOCK_H
+#define STEADYCACHE_BASE_CLOCK_H
+
+#include <stdint.h>
+
+#define US_PER_S INT64_C(1000000)
+
+struct cache_clock {
+	/* Microseconds since 1970, wall clock. Called from any thread. */
+	int64_t (*now_us)(void *user);
+	void *user; /* passed to now_us; may be NULL */
+};
+
+static inline int64_t cache_clock_now_us(const struct cache_clock *clock)
+{
+	return clock->now_us(clock->user);
+}
+
+/* The machine's clock (CLOCK_REALTIME). */
+extern const struct cache_clock system_clock;
+
+/* Microseconds of a clock that never goes back, for durations and time-outs. */
+int64_t monotonic_now_us(void);
+
+#endif

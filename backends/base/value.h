@@ -1,0 +1,81 @@
+/* A stored value: immutable bytes with a content type, shared by reference count.
+ *
+ * Life: create, fill `data` (cache_value_data, or receive into it), seal, share.
+ * After the seal nothing changes but the two time stamps, which the backend that
+ * stores the value writes before anybody else can see it. One allocation holds
+ * header, content type and bytes, and a hit hands out a reference, not a copy. */
+#ifndef STEADYCACHE_BASE_VALUE_H
+#define STEADYCACHE_BASE_VALUE_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "backends/base/etag.h"
+#include "backends/base/slice.h"
+
+#define CONTENT_TYPE_BYTES "application/octet-stream"
+#define CONTENT_TYPE_TEXT  "text/plain; charset=utf-8"
+
+/* Longest content type, bytes. */
+#define CONTENT_TYPE_MAX_LEN 255
+
+enum cache_value_flags {
+	/* Valid UTF-8: may stand in a JSON string. */
+	CACHE_VALUE_UTF8 = 1 << 0,
+	/* Printable ASCII without `"` and `\`: is its own JSON string body. */
+	CACHE_VALUE_JSON_PLAIN = 1 << 1,
+};
+
+struct cache_value {
+	atomic_uint refs;
+	uint8_t flags;          /* enum cache_value_flags, known after the seal */
+	uint8_t known_type;     /* index of a well-known content type, or 255: stored inline */
+	uint16_t data_offset;   /* where the bytes begin, from `storage` */
+	size_t len_bytes;       /* of the value */
+	struct etag etag;       /* known after the seal */
+	int64_t modified_at_us; /* when this version was stored; set by the backend */
+	int64_t expires_at_us;  /* 0: never; set by the backend */
+	char storage[];         /* content type with its NUL where inline, then the bytes */
+};
+
+/* A value of `len_bytes` unset bytes with `content_type` (copied; an empty one, or one longer
+ * than CONTENT_TYPE_MAX_LEN, becomes CONTENT_TYPE_BYTES). One reference, owned by the caller.
+ * NULL: out of memory. */
+struct cache_value *cache_value_create(size_t len_bytes, struct slice content_type);
+
+/* Changes the length of an unshared, unsealed value, keeping the bytes that fit. Like realloc:
+ * on NULL (out of memory) the old value stands, else it is gone. */
+struct cache_value *cache_value_resize(struct cache_value *value, size_t len_bytes);
+
+/* Computes etag and flags from the bytes. To be called once, before the value is shared. */
+void cache_value_seal(struct cache_value *value);
+
+/* As cache_value_seal, with an etag and flags known from when the value was stored. */
+void cache_value_seal_known(struct cache_value *value, const struct etag *etag, uint8_t flags);
+
+/* create, copy and seal in one. */
+struct cache_value *cache_value_copy(struct slice bytes, struct slice content_type);
+
+/* One more reference; any thread. */
+struct cache_value *cache_value_acquire(struct cache_value *value);
+
+/* One reference less; the last one frees. NULL is fine; any thread. */
+void cache_value_release(struct cache_value *value);
+
+/* NUL-terminated; lives as long as the value. */
+const char *cache_value_content_type(const struct cache_value *value);
+
+/* Bytes of memory that a value takes beside its own bytes and its content type. */
+#define CACHE_VALUE_OVERHEAD_BYTES (sizeof(struct cache_value))
+
+static inline char *cache_value_data(struct cache_value *value)
+{
+	return value->storage + value->data_offset;
+}
+
+static inline struct slice cache_value_bytes(const struct cache_value *value)
+{
+	return (struct slice){.data = value->storage + value->data_offset, .len = value->len_bytes};
+}
+
+#endif

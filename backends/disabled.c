@@ -1,0 +1,77 @@
+#include "backends/disabled.h"
+
+#include <stdlib.h>
+
+static struct backend *disabled_open(const struct backend_config *config, char *error,
+				     size_t error_size)
+{
+	static struct backend disabled = {.ops = &disabled_backend_ops};
+
+	(void)config;
+	(void)error;
+	(void)error_size;
+	return &disabled;
+}
+
+static void disabled_miss(struct backend *backend, struct cache_op *op)
+{
+	(void)backend;
+	for (size_t i = 0; i < op->item_count; i++)
+		op->items[i].status = CACHE_NOT_FOUND;
+	cache_op_complete(op, op->items == &op->one ? CACHE_NOT_FOUND : CACHE_OK);
+}
+
+static void disabled_set(struct backend *backend, struct cache_op *op)
+{
+	(void)backend;
+	for (size_t i = 0; i < op->item_count; i++) {
+		op->items[i].status = CACHE_OK;
+		op->items[i].created = true;
+	}
+	cache_op_complete(op, CACHE_OK);
+}
+
+static void disabled_succeed(struct backend *backend, struct cache_op *op)
+{
+	(void)backend;
+	op->complete = true; /* of a listing: nothing follows */
+	cache_op_complete(op, CACHE_OK);
+}
+
+static void disabled_stats(struct backend *backend, struct cache_op *op)
+{
+	(void)backend;
+	if (op->ns.len > 0) {
+		op->stats = calloc(1, sizeof(*op->stats));
+		if (!op->stats) {
+			cache_op_complete(op, CACHE_NO_MEMORY);
+			return;
+		}
+		op->stats_count = 1;
+		memcpy(op->stats[0].name, op->ns.data, op->ns.len);
+		op->stats[0].settings = (struct namespace_settings){.policy = EVICT_NONE};
+	}
+	cache_op_complete(op, CACHE_OK);
+}
+
+static void disabled_close(struct backend *backend)
+{
+	(void)backend;
+}
+
+const struct backend_ops disabled_backend_ops = {
+	.name = "disabled",
+	.default_policy = EVICT_NONE,
+	.open = disabled_open,
+	.get = disabled_miss,
+	.set = disabled_set,
+	.remove = disabled_miss,
+	.exists = disabled_miss,
+	.clear = disabled_succeed,
+	.scan = disabled_succeed,
+	.stats = disabled_stats,
+	.configure = disabled_succeed,
+	.sync = disabled_succeed,
+	.check = disabled_succeed,
+	.close = disabled_close,
+};
