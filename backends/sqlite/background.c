@@ -1,0 +1,331 @@
+/* The thread for what takes longer: listings and statistics, on a read connection of its own, and
+ * four times a second, while there is something to do, the housekeeping: waiting uses and expired
+ * entries (handed to the writer), idle readers' transactions, and checkpoints.
+ *
+ * A checkpoint here runs beside the writer and copies the log into the file, so that a commit never
+ * stalls for it. */
+#include <stdlib.h>
+#include <time.h>
+
+#include "backends/sqlite/store.h"
+
+#define TICK_US INT64_C(250000)
+/* Pages of the log from which a checkpoint is worth it. */
+#define WAL_SOFT_PAGES 2000
+
+/* ---- Statistics ---- */
+
+#define STATS_COLUMNS                                                                              \
+	"name, max_size, capacity, default_ttl, policy, entry_count, total_size, frequency_sum, "  \
+	"id,"                                                                                      \
+	" (SELECT frequency FROM uses WHERE ns = namespaces.id ORDER BY ns DESC, frequency DESC "  \
+	"LIMIT 1)"
+
+/* Adds the uses that wait in memory to what the tables say. */
+static int add_waiting_uses(sqlite3 *db, const struct use *waiting, size_t count,
+			    struct namespace_stats *stats, int64_t *frequency_sum)
+{
+	sqlite3_stmt *find = database_prepare_statement(
+		db, "SELECT frequency FROM uses WHERE id = ?1 AND ns = ?2");
+	int code = find ? SQLITE_DONE : SQLITE_NOMEM;
+
+	for (size_t i = 0; i < count && (code == SQLITE_DONE || code == SQLITE_ROW); i++) {
+		(void)sqlite3_bind_int64(find, 1, waiting[i].id);
+		(void)sqlite3_bind_int64(find, 2, waiting[i].namespace_id);
+		code = sqlite3_step(find);
+		if (code == SQLITE_ROW) {
+			uint64_t frequency =
+				(uint64_t)sqlite3_column_int64(find, 0) + waiting[i].count;
+
+			*frequency_sum += (int64_t)waiting[i].count;
+			if (stats->max_frequency < frequency)
+				stats->max_frequency = frequency;
+		}
+		(void)sqlite3_reset(find);
+	}
+	(void)sqlite3_finalize(find);
+	return code == SQLITE_ROW ? SQLITE_DONE : code;
+}
+
+static void read_counters(struct sqlite_store *store, struct namespace_stats *stats)
+{
+	struct counters *counters = store_counters(store, slice_of(stats->name));
+
+	if (!counters)
+		return;
+	stats->hits = atomic_load(&counters->hits);
+	stats->misses = atomic_load(&counters->misses);
+	stats->sets = atomic_load(&counters->sets);
+	stats->deletes = atomic_load(&counters->deletes);
+	stats->evictions = atomic_load(&counters->evictions);
+	stats->expirations = atomic_load(&counters->expirations);
+}
+
+/* One row of a statistics query. The read transaction is open and the writer stands still, so the
+ * tables and the waiting uses belong together. */
+static int read_stats(struct sqlite_store *store, sqlite3_stmt *row, struct namespace_stats *stats)
+{
+	const char *name = (const char *)sqlite3_column_text(row, 0);
+	int64_t frequency_sum = sqlite3_column_int64(row, 7);
+	size_t waiting_count = 0;
+
+	*stats = (struct namespace_stats){0};
+	memcpy(stats->name, name, strnlen(name, NAMESPACE_MAX_LEN));
+	database_read_settings(store, slice_of(stats->name), row, 1, &stats->settings);
+	stats->entry_count = (uint64_t)sqlite3_column_int64(row, 5);
+	stats->total_size_bytes = (uint64_t)sqlite3_column_int64(row, 6);
+	stats->max_frequency = (uint64_t)sqlite3_column_int64(row, 9);
+	struct use *waiting = uses_copy(&store->uses, sqlite3_column_int64(row, 8), &waiting_count);
+	int code = add_waiting_uses(store->background_db, waiting, waiting_count, stats,
+				    &frequency_sum);
+	free(waiting);
+	if (stats->entry_count > 0)
+		stats->avg_frequency = (double)frequency_sum / (double)stats->entry_count;
+	read_counters(store, stats);
+	return code;
+}
+
+static bool grow_stats(struct cache_op *op, size_t *capacity)
+{
+	if (op->stats_count < *capacity)
+		return true;
+	size_t larger = *capacity ? *capacity * 2 : 8;
+	struct namespace_stats *stats = realloc(op->stats, larger * sizeof(*stats));
+	if (!stats)
+		return false;
+	op->stats = stats;
+	*capacity = larger;
+	return true;
+}
+
+static void run_stats(struct sqlite_store *store, struct cache_op *op)
+{
+	sqlite3 *db = store->background_db;
+	sqlite3_stmt *query = database_prepare_statement(
+		db, op->ns.len > 0 ? "SELECT " STATS_COLUMNS " FROM namespaces WHERE name = ?1"
+				   : "SELECT " STATS_COLUMNS " FROM namespaces ORDER BY name");
+	size_t capacity = 0;
+	int code = query ? SQLITE_ROW : SQLITE_NOMEM;
+
+	(void)pthread_mutex_lock(&store->uses_order);
+	if (query && op->ns.len > 0)
+		(void)sqlite3_bind_text(query, 1, op->ns.data, (int)op->ns.len, SQLITE_STATIC);
+	while (code == SQLITE_ROW && (code = sqlite3_step(query)) == SQLITE_ROW) {
+		if (!grow_stats(op, &capacity))
+			code = SQLITE_NOMEM;
+		else if ((code = read_stats(store, query, &op->stats[op->stats_count])) ==
+			 SQLITE_DONE) {
+			op->stats_count++;
+			code = SQLITE_ROW;
+		}
+	}
+	(void)pthread_mutex_unlock(&store->uses_order);
+	(void)sqlite3_finalize(query);
+	if (code == SQLITE_DONE && op->ns.len > 0 && op->stats_count == 0) {
+		if (grow_stats(op, &capacity)) {
+			op->stats[0] = (struct namespace_stats){0};
+			memcpy(op->stats[0].name, op->ns.data, op->ns.len);
+			store_default_settings(store, op->ns, &op->stats[0].settings);
+			op->stats_count = 1;
+		} else {
+			code = SQLITE_NOMEM;
+		}
+	}
+	cache_op_complete(op, code == SQLITE_DONE ? CACHE_OK : database_status(db, code));
+}
+
+/* ---- Listing ---- */
+
+#define SCAN_SQL                                                                                   \
+	"SELECT e.key, u.size, e.etag, u.frequency, u.last_access, u.created, e.expires, e.id"     \
+	" FROM namespaces n JOIN entries e INDEXED BY entries_key ON e.ns = n.id"                  \
+	" JOIN uses u ON u.id = e.id"                                                              \
+	" WHERE n.name = ?1 AND ifnull(substr(e.key, 1, 64), x'') >= ?2 AND ifnull(substr(e.key, " \
+	"1, 64), x'') < ?3"                                                                        \
+	" AND e.key > ?4 AND e.key >= ?5 AND (length(?5) = 0 OR substr(e.key, 1, length(?5)) = "   \
+	"?5)"                                                                                      \
+	" AND (e.expires = 0 OR e.expires > ?6)"                                                   \
+	" ORDER BY ifnull(substr(e.key, 1, 64), x''), e.key LIMIT ?7"
+
+static bool read_entry(struct sqlite_store *store, sqlite3_stmt *row,
+		       struct cache_entry_info *entry)
+{
+	size_t key_len = (size_t)sqlite3_column_bytes(row, 0);
+	const void *key = sqlite3_column_blob(row, 0);
+	char *copy = malloc(key_len + 1);
+	struct use waiting;
+
+	if (!copy)
+		return false;
+	if (key_len > 0)
+		memcpy(copy, key, key_len);
+	*entry = (struct cache_entry_info){
+		.key = {.data = copy, .len = key_len},
+		.size_bytes = (uint64_t)sqlite3_column_int64(row, 1),
+		.frequency = (uint64_t)sqlite3_column_int64(row, 3),
+		.last_access_us = sqlite3_column_int64(row, 4),
+		.created_at_us = sqlite3_column_int64(row, 5),
+		.expires_at_us = sqlite3_column_int64(row, 6),
+	};
+	if (sqlite3_column_bytes(row, 2) == (int)sizeof(entry->etag.bytes))
+		memcpy(entry->etag.bytes, sqlite3_column_blob(row, 2), sizeof(entry->etag.bytes));
+	if (uses_find(&store->uses, sqlite3_column_int64(row, 7), &waiting)) {
+		entry->frequency += waiting.count;
+		if (entry->last_access_us < waiting.last_access_us)
+			entry->last_access_us = waiting.last_access_us;
+	}
+	return true;
+}
+
+static void bind_bytes(sqlite3_stmt *statement, int index, const char *data, size_t len)
+{
+	(void)sqlite3_bind_blob64(statement, index, len ? data : "", len, SQLITE_STATIC);
+}
+
+static void run_scan(struct sqlite_store *store, struct cache_op *op)
+{
+	sqlite3 *db = store->background_db;
+	sqlite3_stmt *query = database_prepare_statement(db, SCAN_SQL);
+	struct slice from = op->prefix;
+	char bound[KEY_BOUND_BYTES];
+	int code = SQLITE_NOMEM;
+
+	op->complete = true;
+	op->entries = calloc(op->limit, sizeof(*op->entries));
+	if (!query || !op->entries)
+		goto done;
+	if (op->has_after && slice_compare(op->after, from) > 0)
+		from = op->after;
+	(void)sqlite3_bind_text(query, 1, op->ns.data, (int)op->ns.len, SQLITE_STATIC);
+	bind_bytes(query, 2, from.data, store_indexed_len(from));
+	bind_bytes(query, 3, bound, store_prefix_bound(op->prefix, bound));
+	/* Nothing is smaller than NULL's place in the order of types, but NULL compares as unknown;
+	 * the empty text comes before every blob. */
+	if (op->has_after)
+		bind_bytes(query, 4, op->after.data, op->after.len);
+	else
+		(void)sqlite3_bind_text(query, 4, "", 0, SQLITE_STATIC);
+	bind_bytes(query, 5, op->prefix.data, op->prefix.len);
+	(void)sqlite3_bind_int64(query, 6, store_now_us(store));
+	(void)sqlite3_bind_int64(query, 7, (int64_t)op->limit + 1);
+	/* The writer stands still, so that no waiting use is counted twice or missed. */
+	(void)pthread_mutex_lock(&store->uses_order);
+	while ((code = sqlite3_step(query)) == SQLITE_ROW) {
+		if (op->entry_count == op->limit) {
+			op->complete = false;
+			code = SQLITE_DONE;
+			break;
+		}
+		if (!read_entry(store, query, &op->entries[op->entry_count])) {
+			code = SQLITE_NOMEM;
+			break;
+		}
+		op->entry_count++;
+	}
+	(void)pthread_mutex_unlock(&store->uses_order);
+done:
+	(void)sqlite3_finalize(query);
+	cache_op_complete(op, code == SQLITE_DONE ? CACHE_OK : database_status(db, code));
+}
+
+/* ---- The thread ---- */
+
+/* Copies the log once it has grown by enough since the last time: each copy costs a sync. */
+static void run_checkpoint(struct sqlite_store *store, int *copied_pages)
+{
+	int pages = (int)atomic_load(&store->wal_pages);
+	int log_pages = 0;
+
+	if (pages < *copied_pages)
+		*copied_pages = 0; /* the log has begun anew */
+	if (pages < *copied_pages + WAL_SOFT_PAGES)
+		return;
+	readers_release(store);
+	(void)sqlite3_wal_checkpoint_v2(store->background_db, NULL, SQLITE_CHECKPOINT_PASSIVE,
+					&log_pages, copied_pages);
+}
+
+/* Waits until something is to do or `until_us` (of the monotonic clock). */
+static void wait_until(struct sqlite_store *store, int64_t until_us)
+{
+	struct timespec until = {
+		.tv_sec = until_us / US_PER_S,
+		.tv_nsec = until_us % US_PER_S * 1000,
+	};
+
+	(void)pthread_cond_timedwait(&store->background_wake, &store->background_lock, &until);
+}
+
+static void *background_main(void *arg)
+{
+	struct sqlite_store *store = arg;
+	int64_t next_tick_us = monotonic_now_us() + TICK_US;
+	int copied_pages = 0;
+	struct cache_op *op;
+
+	(void)pthread_mutex_lock(&store->background_lock);
+	while (!store->background_stop || store->background_queue.first) {
+		op = queue_pop(&store->background_queue);
+		if (!op)
+			wait_until(store, next_tick_us);
+		(void)pthread_mutex_unlock(&store->background_lock);
+		if (op && op->type == CACHE_OP_SCAN)
+			run_scan(store, op);
+		else if (op)
+			run_stats(store, op);
+		run_checkpoint(store, &copied_pages);
+		if (monotonic_now_us() >= next_tick_us) {
+			readers_release(store);
+			writer_tick(store);
+			next_tick_us = monotonic_now_us() + TICK_US;
+		}
+		(void)pthread_mutex_lock(&store->background_lock);
+	}
+	(void)pthread_mutex_unlock(&store->background_lock);
+	return NULL;
+}
+
+bool background_open(struct sqlite_store *store)
+{
+	(void)pthread_mutex_init(&store->background_lock, NULL);
+	pthread_condattr_t monotonic;
+	(void)pthread_condattr_init(&monotonic);
+	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&store->background_wake, &monotonic);
+	(void)pthread_condattr_destroy(&monotonic);
+	queue_init(&store->background_queue);
+	store->background_db = database_connect(store);
+	return store->background_db &&
+	       pthread_create(&store->background_thread, NULL, background_main, store) == 0;
+}
+
+void background_submit(struct backend *backend, struct cache_op *op)
+{
+	struct sqlite_store *store = (struct sqlite_store *)backend;
+
+	(void)pthread_mutex_lock(&store->background_lock);
+	queue_push(&store->background_queue, op);
+	(void)pthread_cond_signal(&store->background_wake);
+	(void)pthread_mutex_unlock(&store->background_lock);
+}
+
+void background_wake(struct sqlite_store *store)
+{
+	if (atomic_load(&store->wal_pages) < WAL_SOFT_PAGES)
+		return;
+	(void)pthread_mutex_lock(&store->background_lock);
+	(void)pthread_cond_signal(&store->background_wake);
+	(void)pthread_mutex_unlock(&store->background_lock);
+}
+
+void background_close(struct sqlite_store *store)
+{
+	if (store->background_thread) {
+		(void)pthread_mutex_lock(&store->background_lock);
+		store->background_stop = true;
+		(void)pthread_cond_signal(&store->background_wake);
+		(void)pthread_mutex_unlock(&store->background_lock);
+		(void)pthread_join(store->background_thread, NULL);
+	}
+	(void)sqlite3_close(store->background_db);
+}

@@ -1,0 +1,285 @@
+/* Exact frecency without sorting.
+ *
+ * The victim is the entry with the smallest frequency / (1 + seconds since its last access). Within
+ * one frequency that is always the one that was not used for the longest time, so only the heads of
+ * these lists, one per distinct frequency, can be victims, and the index uses_order hands them out:
+ * the next head is the first row behind a frequency. The candidates wait in a heap.
+ *
+ * Two things keep this short. Heads are fetched by rising frequency and only while they could win:
+ * no entry was used before its namespace existed, so frequency f scores at least f / (1 + age of
+ * the namespace). And uses that wait in memory are not written first: they only raise a score, so
+ * what the index says is a lower bound; a candidate that comes out on top with uses waiting gets
+ * them written, goes back with its true score, and the next one is looked at. The order is exactly
+ * that of a sort over all entries.
+ *
+ * LRU is the same with the last access as the score. FIFO has an index of its own. */
+#include <stdlib.h>
+
+#include "backends/sqlite/writer.h"
+
+struct candidate {
+	double score;
+	int64_t id, frequency, last_access_us, size;
+	bool heads_list; /* the next of its frequency follows it into the heap */
+};
+
+struct heap {
+	struct candidate *items;
+	size_t count, capacity;
+};
+
+static bool goes_before(const struct candidate *a, const struct candidate *b)
+{
+	if (a->score != b->score)
+		return a->score < b->score;
+	return a->last_access_us < b->last_access_us;
+}
+
+static bool heap_push(struct heap *heap, const struct candidate *candidate)
+{
+	if (heap->count == heap->capacity) {
+		size_t capacity = heap->capacity ? heap->capacity * 2 : 32;
+		struct candidate *items = realloc(heap->items, capacity * sizeof(*items));
+
+		if (!items)
+			return false;
+		heap->items = items;
+		heap->capacity = capacity;
+	}
+	size_t at = heap->count++;
+	for (; at > 0 && goes_before(candidate, &heap->items[(at - 1) / 2]); at = (at - 1) / 2)
+		heap->items[at] = heap->items[(at - 1) / 2];
+	heap->items[at] = *candidate;
+	return true;
+}
+
+static struct candidate heap_pop(struct heap *heap)
+{
+	struct candidate top = heap->items[0];
+	struct candidate last = heap->items[--heap->count];
+	size_t at = 0;
+
+	for (;;) {
+		size_t child = 2 * at + 1;
+
+		if (child >= heap->count)
+			break;
+		if (child + 1 < heap->count &&
+		    goes_before(&heap->items[child + 1], &heap->items[child]))
+			child++;
+		if (!goes_before(&heap->items[child], &last))
+			break;
+		heap->items[at] = heap->items[child];
+		at = child;
+	}
+	heap->items[at] = last;
+	return top;
+}
+
+static double seconds_since(const struct writer *writer, int64_t then_us)
+{
+	return writer->now_us > then_us ? (double)(writer->now_us - then_us) / (double)US_PER_S : 0;
+}
+
+static double score_of(const struct writer *writer, const struct ns_row *row, int64_t frequency,
+		       int64_t last_access_us)
+{
+	if (row->settings.policy == EVICT_LRU)
+		return (double)last_access_us;
+	return (double)frequency / (1.0 + seconds_since(writer, last_access_us));
+}
+
+/* Whether no entry of `frequency` or a higher one can score below `score`. */
+static bool is_out_of_reach(const struct writer *writer, const struct ns_row *row,
+			    int64_t frequency, double score)
+{
+	if (row->settings.policy == EVICT_LRU)
+		return false;
+	return (double)frequency / (1.0 + seconds_since(writer, row->created_us)) > score;
+}
+
+/* Steps `statement` and reads its row (id, frequency, last access, size); false where there is none
+ * or on an error (*ret_code). */
+static bool read_candidate(struct writer *writer, const struct ns_row *row, sqlite3_stmt *statement,
+			   struct candidate *ret, int *ret_code)
+{
+	int code = sqlite3_step(statement);
+
+	if (code == SQLITE_ROW)
+		*ret = (struct candidate){
+			.id = sqlite3_column_int64(statement, 0),
+			.frequency = sqlite3_column_int64(statement, 1),
+			.last_access_us = sqlite3_column_int64(statement, 2),
+			.size = sqlite3_column_int64(statement, 3),
+			.heads_list = true,
+		};
+	int reset = sqlite3_reset(statement);
+	*ret_code = code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : reset;
+	if (code == SQLITE_ROW)
+		ret->score = score_of(writer, row, ret->frequency, ret->last_access_us);
+	return code == SQLITE_ROW;
+}
+
+/* The head of the lowest frequency above `frequency`. */
+static bool next_head(struct writer *writer, const struct ns_row *row, int64_t frequency,
+		      struct candidate *ret, int *ret_code)
+{
+	(void)sqlite3_bind_int64(writer->next_frequency, 1, row->id);
+	(void)sqlite3_bind_int64(writer->next_frequency, 2, frequency);
+	return read_candidate(writer, row, writer->next_frequency, ret, ret_code);
+}
+
+/* The one behind `candidate` in the list of its frequency. */
+static bool next_in_list(struct writer *writer, const struct ns_row *row,
+			 const struct candidate *candidate, struct candidate *ret, int *ret_code)
+{
+	(void)sqlite3_bind_int64(writer->next_in_frequency, 1, row->id);
+	(void)sqlite3_bind_int64(writer->next_in_frequency, 2, candidate->frequency);
+	(void)sqlite3_bind_int64(writer->next_in_frequency, 3, candidate->last_access_us);
+	(void)sqlite3_bind_int64(writer->next_in_frequency, 4, candidate->id);
+	return read_candidate(writer, row, writer->next_in_frequency, ret, ret_code);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	int64_t left = *(const int64_t *)a;
+	int64_t right = *(const int64_t *)b;
+
+	return (left > right) - (left < right);
+}
+
+static bool is_spared(const struct eviction_goal *goal, int64_t id)
+{
+	return goal->spared_count > 0 &&
+	       bsearch(&id, goal->spared, goal->spared_count, sizeof(id), compare_ids);
+}
+
+static bool is_reached(const struct ns_row *row, const struct eviction_goal *goal)
+{
+	return row->total_size <= goal->max_total_size && row->entry_count <= goal->max_entry_count;
+}
+
+/* Removes the victim. */
+static int remove_victim(struct writer *writer, struct ns_row *row, int64_t id, int64_t size,
+			 int64_t frequency, size_t *removed)
+{
+	bool gone = false;
+	int code = apply_remove(writer, row, id, size, frequency, &gone);
+
+	if (code == SQLITE_OK && gone) {
+		(*removed)++;
+		(void)atomic_fetch_add_explicit(&row->counters->evictions, 1, memory_order_relaxed);
+	}
+	return code;
+}
+
+/* Writes the uses that wait for `candidate`, if any, and puts it back with its true score. */
+static int settle_uses(struct writer *writer, struct ns_row *row, struct heap *heap,
+		       const struct candidate *candidate, bool *ret_settled)
+{
+	struct use use;
+
+	*ret_settled = uses_take(&writer->store->uses, candidate->id, &use);
+	if (!*ret_settled)
+		return SQLITE_OK;
+	if (!writer_keep_taken(writer, &use))
+		return SQLITE_NOMEM;
+	int code = writer_fold_use(writer, &use);
+	struct candidate risen = *candidate;
+
+	risen.frequency += (int64_t)use.count;
+	if (risen.last_access_us < use.last_access_us)
+		risen.last_access_us = use.last_access_us;
+	risen.score = score_of(writer, row, risen.frequency, risen.last_access_us);
+	/* Its new list may be met by `next_in_list` too; a second removal finds nothing. */
+	risen.heads_list = false;
+	if (code == SQLITE_OK && !heap_push(heap, &risen))
+		code = SQLITE_NOMEM;
+	return code;
+}
+
+static int evict_by_score(struct writer *writer, struct ns_row *row,
+			  const struct eviction_goal *goal, size_t *removed)
+{
+	struct heap heap = {0};
+	struct candidate frontier;
+	int code = SQLITE_OK;
+	bool more_lists = next_head(writer, row, -1, &frontier, &code);
+
+	while (code == SQLITE_OK && !is_reached(row, goal) && *removed < REMOVALS_PER_GROUP) {
+		while (more_lists && code == SQLITE_OK &&
+		       (heap.count == 0 ||
+			!is_out_of_reach(writer, row, frontier.frequency, heap.items[0].score))) {
+			if (!heap_push(&heap, &frontier))
+				code = SQLITE_NOMEM;
+			else
+				more_lists = next_head(writer, row, frontier.frequency, &frontier,
+						       &code);
+		}
+		if (code != SQLITE_OK || heap.count == 0)
+			break;
+
+		struct candidate best = heap_pop(&heap);
+		struct candidate behind;
+		bool settled = false;
+
+		if (best.heads_list && next_in_list(writer, row, &best, &behind, &code) &&
+		    !heap_push(&heap, &behind))
+			code = SQLITE_NOMEM;
+		if (code != SQLITE_OK || is_spared(goal, best.id))
+			continue;
+		code = settle_uses(writer, row, &heap, &best, &settled);
+		if (code == SQLITE_OK && !settled)
+			code = remove_victim(writer, row, best.id, best.size, best.frequency,
+					     removed);
+	}
+	free(heap.items);
+	return code;
+}
+
+static int evict_first_in(struct writer *writer, struct ns_row *row,
+			  const struct eviction_goal *goal, size_t *removed)
+{
+	int64_t after_us = INT64_MIN;
+	int64_t after_id = INT64_MIN;
+
+	while (!is_reached(row, goal) && *removed < REMOVALS_PER_GROUP) {
+		sqlite3_stmt *next = writer->next_fifo;
+
+		(void)sqlite3_bind_int64(next, 1, row->id);
+		(void)sqlite3_bind_int64(next, 2, after_us);
+		(void)sqlite3_bind_int64(next, 3, after_id);
+		int code = sqlite3_step(next);
+		after_id = sqlite3_column_int64(next, 0);
+		after_us = sqlite3_column_int64(next, 1);
+		int64_t size = sqlite3_column_int64(next, 2);
+		int64_t frequency = sqlite3_column_int64(next, 3);
+		int reset = sqlite3_reset(next);
+
+		if (code != SQLITE_ROW)
+			return code == SQLITE_DONE ? SQLITE_OK : reset;
+		if (is_spared(goal, after_id))
+			continue;
+		code = remove_victim(writer, row, after_id, size, frequency, removed);
+		if (code != SQLITE_OK)
+			return code;
+	}
+	return SQLITE_OK;
+}
+
+int writer_evict(struct writer *writer, struct ns_row *row, const struct eviction_goal *goal,
+		 bool *ret_reached, bool *ret_more)
+{
+	size_t removed = 0;
+	int code = SQLITE_OK;
+
+	if (goal->spared_count > 1)
+		qsort(goal->spared, goal->spared_count, sizeof(*goal->spared), compare_ids);
+	if (row->settings.policy == EVICT_FIFO)
+		code = evict_first_in(writer, row, goal, &removed);
+	else if (row->settings.policy != EVICT_NONE)
+		code = evict_by_score(writer, row, goal, &removed);
+	*ret_reached = is_reached(row, goal);
+	*ret_more = !*ret_reached && removed >= REMOVALS_PER_GROUP;
+	return code;
+}

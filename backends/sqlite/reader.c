@@ -1,0 +1,310 @@
+/* Gets, on the thread that asks.
+ *
+ * A read transaction costs as much as the look-up itself, so a reader keeps its transaction open
+ * from one request to the next for as long as nobody has written. Whether somebody has, in this
+ * process or another, is written in the first 48 bytes of the WAL index (the "-shm" file, see
+ * sqlite.org/walformat.html): its change counter, length and checksums differ after every commit. A
+ * commit is answered after that header was written, so whoever has seen the answer reads the value.
+ *
+ * Transactions that are held by an idle reader would keep the log from being folded back into the
+ * file; the background thread ends them (readers_release). */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "backends/sqlite/store.h"
+
+#define WAL_HEADER_WORDS  6 /* 48 bytes */
+#define WAL_INDEX_BYTES   32768
+#define CACHED_NAMESPACES 8
+
+struct cached_namespace {
+	uint64_t snapshot; /* the one in which it was looked up; 0: unused */
+	int64_t id;        /* 0: there is no such namespace */
+	struct counters *counters;
+	size_t name_len;
+	char name[NAMESPACE_MAX_LEN];
+};
+
+struct reader {
+	pthread_mutex_t lock;
+	sqlite3 *db; /* NULL until first used */
+	sqlite3_stmt *begin, *commit, *find_namespace, *find_entry;
+	bool in_transaction;
+	uint64_t snapshot; /* counts the transactions */
+	uint64_t seen[WAL_HEADER_WORDS];
+	const volatile uint64_t *wal_header; /* NULL: not mapped, so no transaction is held */
+	unsigned next_cached;
+	struct cached_namespace namespaces[CACHED_NAMESPACES];
+};
+
+bool readers_open(struct sqlite_store *store)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	store->readers = calloc(READERS_MAX, sizeof(*store->readers));
+	if (!store->readers)
+		return false;
+	store->reader_count = cores < 2 ? 2 : cores > READERS_MAX ? READERS_MAX : (unsigned)cores;
+	for (unsigned i = 0; i < store->reader_count; i++)
+		(void)pthread_mutex_init(&store->readers[i].lock, NULL);
+	return true;
+}
+
+static void close_reader(struct reader *reader)
+{
+	(void)sqlite3_finalize(reader->begin);
+	(void)sqlite3_finalize(reader->commit);
+	(void)sqlite3_finalize(reader->find_namespace);
+	(void)sqlite3_finalize(reader->find_entry);
+	(void)sqlite3_close(reader->db);
+	reader->db = NULL;
+}
+
+static void end_transaction(struct reader *reader)
+{
+	if (reader->in_transaction)
+		(void)database_run(reader->commit);
+	reader->in_transaction = false;
+}
+
+void readers_close(struct sqlite_store *store)
+{
+	for (unsigned i = 0; i < store->reader_count; i++) {
+		end_transaction(&store->readers[i]);
+		close_reader(&store->readers[i]);
+		(void)pthread_mutex_destroy(&store->readers[i].lock);
+	}
+	free(store->readers);
+	store->readers = NULL;
+	store->reader_count = 0;
+}
+
+void readers_release(struct sqlite_store *store)
+{
+	for (unsigned i = 0; i < store->reader_count; i++) {
+		(void)pthread_mutex_lock(&store->readers[i].lock);
+		end_transaction(&store->readers[i]);
+		(void)pthread_mutex_unlock(&store->readers[i].lock);
+	}
+}
+
+/* The mapping that SQLite itself uses; a second open of the file would, when closed, drop the
+ * locks that this process holds on it. */
+static const volatile uint64_t *map_wal_header(sqlite3 *db)
+{
+	sqlite3_file *file = NULL;
+	volatile void *region = NULL;
+
+	if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, (void *)&file) !=
+		    SQLITE_OK ||
+	    !file || !file->pMethods || file->pMethods->iVersion < 2 || !file->pMethods->xShmMap ||
+	    file->pMethods->xShmMap(file, 0, WAL_INDEX_BYTES, 0, &region) != SQLITE_OK)
+		return NULL;
+	return region;
+}
+
+static bool open_reader(struct sqlite_store *store, struct reader *reader)
+{
+	reader->db = database_connect(store);
+	if (!reader->db)
+		return false;
+	reader->begin = database_prepare_statement(reader->db, "BEGIN");
+	reader->commit = database_prepare_statement(reader->db, "COMMIT");
+	reader->find_namespace =
+		database_prepare_statement(reader->db, "SELECT id FROM namespaces WHERE name = ?1");
+	reader->find_entry = database_prepare_statement(
+		reader->db, "SELECT id, etag, flags, type, modified, expires, value FROM entries"
+			    " NOT INDEXED WHERE id BETWEEN ?1 AND ?1 + 3 AND ns = ?2 AND key = ?3");
+	/* The preparation has read the schema, so the WAL index exists by now. */
+	reader->wal_header = map_wal_header(reader->db);
+	if (reader->begin && reader->commit && reader->find_namespace && reader->find_entry)
+		return true;
+	close_reader(reader);
+	return false;
+}
+
+static struct reader *acquire_reader(struct sqlite_store *store)
+{
+	static atomic_uint threads;
+	static _Thread_local unsigned mine;
+
+	if (mine == 0)
+		mine = atomic_fetch_add(&threads, 1) + 1;
+	struct reader *reader = &store->readers[mine % store->reader_count];
+
+	(void)pthread_mutex_lock(&reader->lock);
+	return reader;
+}
+
+/* Makes the reader see everything that was committed before the call. */
+static int refresh_snapshot(struct reader *reader)
+{
+	uint64_t now[WAL_HEADER_WORDS] = {0};
+
+	if (reader->wal_header)
+		for (size_t i = 0; i < WAL_HEADER_WORDS; i++)
+			now[i] = __atomic_load_n(&reader->wal_header[i], __ATOMIC_ACQUIRE);
+	if (reader->in_transaction && reader->wal_header &&
+	    memcmp(now, reader->seen, sizeof(now)) == 0)
+		return SQLITE_OK;
+	end_transaction(reader);
+	int code = database_run(reader->begin);
+	if (code != SQLITE_DONE)
+		return code;
+	reader->in_transaction = true;
+	reader->snapshot++;
+	memcpy(reader->seen, now, sizeof(now));
+	return SQLITE_OK;
+}
+
+/* NULL: the look-up failed with *ret_code. */
+static struct cached_namespace *find_namespace(struct sqlite_store *store, struct reader *reader,
+					       struct slice name, int *ret_code)
+{
+	struct cached_namespace *found = NULL;
+
+	*ret_code = SQLITE_OK;
+	for (unsigned i = 0; i < CACHED_NAMESPACES && !found; i++) {
+		struct cached_namespace *cached = &reader->namespaces[i];
+
+		if (cached->name_len == name.len && memcmp(cached->name, name.data, name.len) == 0)
+			found = cached;
+	}
+	if (found && found->snapshot == reader->snapshot)
+		return found;
+	if (!found) {
+		found = &reader->namespaces[reader->next_cached++ % CACHED_NAMESPACES];
+		*found = (struct cached_namespace){.name_len = name.len};
+		memcpy(found->name, name.data, name.len);
+	}
+	(void)sqlite3_bind_text(reader->find_namespace, 1, name.data, (int)name.len, SQLITE_STATIC);
+	int code = sqlite3_step(reader->find_namespace);
+	found->id = code == SQLITE_ROW ? sqlite3_column_int64(reader->find_namespace, 0) : 0;
+	int reset = sqlite3_reset(reader->find_namespace);
+	if (code != SQLITE_ROW && code != SQLITE_DONE) {
+		found->snapshot = 0;
+		*ret_code = reset;
+		return NULL;
+	}
+	if (found->id != 0 && !found->counters)
+		found->counters = store_counters(store, name);
+	found->snapshot = reader->snapshot;
+	return found;
+}
+
+/* The value in the row that find_entry stands on. */
+static struct cache_value *copy_value(sqlite3_stmt *row)
+{
+	struct slice type = {.data = (const char *)sqlite3_column_text(row, 3)};
+	struct slice bytes = {.data = sqlite3_column_blob(row, 6)};
+	struct etag etag = {0};
+
+	type.len = (size_t)sqlite3_column_bytes(row, 3);
+	bytes.len = (size_t)sqlite3_column_bytes(row, 6);
+	if (sqlite3_column_bytes(row, 1) == (int)sizeof(etag.bytes))
+		memcpy(etag.bytes, sqlite3_column_blob(row, 1), sizeof(etag.bytes));
+	struct cache_value *value = cache_value_create(bytes.len, type);
+	if (!value)
+		return NULL;
+	if (bytes.len > 0)
+		memcpy(cache_value_data(value), bytes.data, bytes.len);
+	cache_value_seal_known(value, &etag, (uint8_t)sqlite3_column_int(row, 2));
+	value->modified_at_us = sqlite3_column_int64(row, 4);
+	value->expires_at_us = sqlite3_column_int64(row, 5);
+	return value;
+}
+
+/* Looks one key up; fills the item's status and, for a get, its value. */
+static int read_item(struct sqlite_store *store, struct reader *reader, const struct cache_op *op,
+		     const struct cached_namespace *ns, int64_t now_us, struct cache_item *item)
+{
+	sqlite3_stmt *find = reader->find_entry;
+
+	item->status = CACHE_NOT_FOUND;
+	if (ns->id == 0)
+		return SQLITE_OK;
+	(void)sqlite3_bind_int64(find, 1, store_bucket(store, ns->id, item->key));
+	(void)sqlite3_bind_int64(find, 2, ns->id);
+	(void)sqlite3_bind_blob64(find, 3, item->key.len ? item->key.data : "", item->key.len,
+				  SQLITE_STATIC);
+	int code = sqlite3_step(find);
+	if (code == SQLITE_ROW) {
+		int64_t expires_us = sqlite3_column_int64(find, 5);
+
+		if (expires_us == 0 || expires_us > now_us)
+			item->status = CACHE_OK;
+		if (item->status == CACHE_OK && op->type == CACHE_OP_GET) {
+			item->value = copy_value(find);
+			if (!item->value)
+				item->status = CACHE_NO_MEMORY;
+			else if (!op->no_touch)
+				uses_add(&store->uses,
+					 &(struct use){.id = sqlite3_column_int64(find, 0),
+						       .namespace_id = ns->id,
+						       .last_access_us = now_us,
+						       .count = 1});
+		}
+	}
+	int reset = sqlite3_reset(find);
+	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : reset;
+}
+
+static void count_hits(const struct cache_op *op, struct counters *counters)
+{
+	unsigned long long hits = 0;
+
+	if (op->type != CACHE_OP_GET || op->no_touch || !counters)
+		return;
+	for (size_t i = 0; i < op->item_count; i++)
+		hits += op->items[i].status == CACHE_OK;
+	if (hits > 0)
+		(void)atomic_fetch_add_explicit(&counters->hits, hits, memory_order_relaxed);
+	if (hits < op->item_count)
+		(void)atomic_fetch_add_explicit(&counters->misses, op->item_count - hits,
+						memory_order_relaxed);
+}
+
+static void read_items(struct sqlite_store *store, struct cache_op *op)
+{
+	struct reader *reader = acquire_reader(store);
+	enum cache_status status = CACHE_OK;
+	int code = SQLITE_OK;
+
+	if (!reader->db && !open_reader(store, reader)) {
+		(void)pthread_mutex_unlock(&reader->lock);
+		cache_op_complete(op, CACHE_UNAVAILABLE);
+		return;
+	}
+	code = refresh_snapshot(reader);
+	const struct cached_namespace *ns = NULL;
+	if (code == SQLITE_OK)
+		ns = find_namespace(store, reader, op->ns, &code);
+	int64_t now_us = store_now_us(store);
+	for (size_t i = 0; ns && i < op->item_count && code == SQLITE_OK; i++) {
+		code = read_item(store, reader, op, ns, now_us, &op->items[i]);
+		if (op->items[i].status == CACHE_NO_MEMORY)
+			status = CACHE_NO_MEMORY;
+	}
+	if (code != SQLITE_OK) {
+		status = database_status(reader->db, code);
+		end_transaction(reader);
+	} else if (ns) {
+		count_hits(op, ns->counters);
+	}
+	if (!reader->wal_header)
+		end_transaction(reader);
+	(void)pthread_mutex_unlock(&reader->lock);
+	if (status == CACHE_OK && op->items == &op->one)
+		status = op->one.status;
+	cache_op_complete(op, status);
+}
+
+void reader_get(struct backend *backend, struct cache_op *op)
+{
+	read_items((struct sqlite_store *)backend, op);
+}
+
+void reader_exists(struct backend *backend, struct cache_op *op)
+{
+	read_items((struct sqlite_store *)backend, op);
+}

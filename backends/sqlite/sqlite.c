@@ -1,0 +1,176 @@
+#include "backends/sqlite/sqlite.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "backends/sqlite/store.h"
+
+void queue_init(struct op_queue *queue)
+{
+	queue->first = NULL;
+	queue->last = &queue->first;
+}
+
+void queue_push(struct op_queue *queue, struct cache_op *op)
+{
+	op->next = NULL;
+	*queue->last = op;
+	queue->last = &op->next;
+}
+
+struct cache_op *queue_pop(struct op_queue *queue)
+{
+	struct cache_op *op = queue->first;
+
+	if (op) {
+		queue->first = op->next;
+		if (!queue->first)
+			queue->last = &queue->first;
+	}
+	return op;
+}
+
+void store_notice(const struct sqlite_store *store, enum notice_level level, const char *format,
+		  ...)
+{
+	char sentence[512];
+	va_list args;
+
+	if (!store->config.notice)
+		return;
+	va_start(args, format);
+	(void)vsnprintf(sentence, sizeof(sentence), format, args);
+	va_end(args);
+	store->config.notice(store->config.notice_user, level, sentence);
+}
+
+struct counters *store_counters(struct sqlite_store *store, struct slice name)
+{
+	struct counters **bucket = &store->counters[XXH3_64bits(name.data, name.len) % 256];
+	struct counters *found;
+
+	(void)pthread_mutex_lock(&store->counters_lock);
+	for (found = *bucket; found; found = found->next)
+		if (slice_equal(slice_of(found->name), name))
+			break;
+	if (!found && (found = calloc(1, sizeof(*found)))) {
+		memcpy(found->name, name.data, name.len);
+		found->next = *bucket;
+		*bucket = found;
+	}
+	(void)pthread_mutex_unlock(&store->counters_lock);
+	return found;
+}
+
+void store_default_settings(const struct sqlite_store *store, struct slice name,
+			    struct namespace_settings *ret)
+{
+	*ret = (struct namespace_settings){
+		.max_size_bytes = UINT64_C(100) << 20,
+		.capacity = CAPACITY_UNLIMITED,
+		.policy = sqlite_backend_ops.default_policy,
+	};
+	if (store->config.defaults)
+		store->config.defaults(store->config.defaults_user, name, ret);
+}
+
+int64_t store_bucket(const struct sqlite_store *store, int64_t namespace_id, struct slice key)
+{
+	/* Multiplied by an odd constant, so that near ids give far seeds. */
+	uint64_t seed = store->hash_seed ^ ((uint64_t)namespace_id * UINT64_C(0x9E3779B97F4A7C15));
+
+	return (int64_t)(XXH3_64bits_withSeed(key.data, key.len, seed) & ~UINT64_C(3));
+}
+
+size_t store_indexed_len(struct slice key)
+{
+	return key.len < INDEXED_KEY_BYTES ? key.len : INDEXED_KEY_BYTES;
+}
+
+size_t store_prefix_bound(struct slice prefix, char bound[static KEY_BOUND_BYTES])
+{
+	size_t len = store_indexed_len(prefix);
+
+	if (len > 0)
+		memcpy(bound, prefix.data, len);
+	while (len > 0 && bound[len - 1] == '\xFF')
+		len--;
+	if (len == 0) {
+		memset(bound, 0xFF, KEY_BOUND_BYTES);
+		return KEY_BOUND_BYTES;
+	}
+	bound[len - 1]++;
+	return len;
+}
+
+static void sqlite_close(struct backend *backend)
+{
+	struct sqlite_store *store = (struct sqlite_store *)backend;
+
+	background_close(store);
+	/* Before the writer, whose last connection folds the log back into the file. */
+	readers_close(store);
+	writer_close(store);
+	uses_deinit(&store->uses);
+	for (size_t i = 0; i < 256; i++) {
+		while (store->counters[i]) {
+			struct counters *next = store->counters[i]->next;
+
+			free(store->counters[i]);
+			store->counters[i] = next;
+		}
+	}
+	(void)pthread_mutex_destroy(&store->uses_order);
+	(void)pthread_mutex_destroy(&store->counters_lock);
+	free(store);
+}
+
+static struct backend *sqlite_open(const struct backend_config *config, char *error,
+				   size_t error_size)
+{
+	/* Its accounting is a lock that all connections share, and nobody reads it. */
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+
+	struct sqlite_store *store = calloc(1, sizeof(*store));
+	if (!store) {
+		(void)snprintf(error, error_size, "out of memory");
+		return NULL;
+	}
+	store->backend.ops = &sqlite_backend_ops;
+	store->config = *config;
+	store->clock = config->clock ? *config->clock : system_clock;
+	uses_init(&store->uses);
+	(void)pthread_mutex_init(&store->uses_order, NULL);
+	(void)pthread_mutex_init(&store->counters_lock, NULL);
+
+	if (!database_prepare(store, error, error_size)) {
+		sqlite_close(&store->backend);
+		return NULL;
+	}
+	if (!readers_open(store) || !writer_open(store) || !background_open(store)) {
+		(void)snprintf(error, error_size, "cannot open %s or start its threads",
+			       store->path);
+		sqlite_close(&store->backend);
+		return NULL;
+	}
+	return &store->backend;
+}
+
+const struct backend_ops sqlite_backend_ops = {
+	.name = "sqlite",
+	.default_policy = EVICT_FRECENCY,
+	.open = sqlite_open,
+	.get = reader_get,
+	.exists = reader_exists,
+	.set = writer_submit,
+	.remove = writer_submit,
+	.clear = writer_submit,
+	.configure = writer_submit,
+	.sync = writer_submit,
+	.check = writer_submit,
+	.scan = background_submit,
+	.stats = background_submit,
+	.close = sqlite_close,
+};

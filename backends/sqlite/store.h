@@ -1,0 +1,151 @@
+/* What the files of the SQLite backend share: the store, its connections, its threads.
+ *
+ *   sqlite.c     the backend's table of operations, open and close
+ *   database.c   opening a connection: pragmas, schema, checks, quarantine of a damaged file
+ *   reader.c     get and exists, inline on the caller's thread, on a held read transaction
+ *   uses.c       uses that wait in memory, so that a read never writes
+ *   writer.c     the one thread that writes: groups of operations, one commit each
+ *   apply.c      what each write does to the tables
+ *   evict.c      victims in exact order without sorting
+ *   background.c the thread for listings, statistics, the sweep and checkpoints */
+#ifndef STEADYCACHE_SQLITE_STORE_H
+#define STEADYCACHE_SQLITE_STORE_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+
+#include "backends/backend.h"
+#include "backends/sqlite/uses.h"
+
+#define READERS_MAX 16
+
+/* Counters of a namespace since this process started. Made on first sight, freed with the store. */
+struct counters {
+	struct counters *next;
+	char name[NAMESPACE_MAX_LEN + 1];
+	atomic_ullong hits, misses, sets, deletes, evictions, expirations;
+};
+
+struct op_queue {
+	struct cache_op *first;
+	struct cache_op **last; /* where the next one is linked */
+};
+
+struct reader;
+struct writer;
+
+struct sqlite_store {
+	struct backend backend; /* first: the contract hands this out */
+	struct backend_config config;
+	struct cache_clock clock;
+	char path[4096]; /* of the database file */
+	uint64_t hash_seed;
+
+	struct uses uses;
+	/* Held by the writer from BEGIN to COMMIT, and by statistics while they take their snapshot
+	 * and copy the waiting uses, so that no use is counted twice or not at all. */
+	pthread_mutex_t uses_order;
+
+	pthread_mutex_t counters_lock;
+	struct counters *counters[256];
+
+	struct reader *readers; /* READERS_MAX, opened when first used */
+	unsigned reader_count;
+
+	struct writer *writer;
+	pthread_mutex_t write_lock; /* guards the three below */
+	pthread_cond_t write_wake;
+	struct op_queue write_queue;
+	bool write_stop;
+	bool tick_due; /* fold and sweep a little with the next group */
+	pthread_t write_thread;
+
+	atomic_uint wal_pages; /* length of the write-ahead log */
+
+	sqlite3 *background_db;
+	pthread_mutex_t background_lock; /* guards the two below */
+	pthread_cond_t background_wake;
+	struct op_queue background_queue;
+	bool background_stop;
+	pthread_t background_thread;
+};
+
+static inline int64_t store_now_us(const struct sqlite_store *store)
+{
+	return cache_clock_now_us(&store->clock);
+}
+
+void queue_init(struct op_queue *queue);
+void queue_push(struct op_queue *queue, struct cache_op *op);
+struct cache_op *queue_pop(struct op_queue *queue); /* NULL where empty */
+
+/* Tells the owner of the store; printf-like, one sentence. */
+void store_notice(const struct sqlite_store *store, enum notice_level level, const char *format,
+		  ...) __attribute__((format(printf, 3, 4)));
+
+/* The counters of a namespace, NULL when out of memory. Any thread. */
+struct counters *store_counters(struct sqlite_store *store, struct slice name);
+
+/* The settings that hold for a namespace for which nothing was configured. */
+void store_default_settings(const struct sqlite_store *store, struct slice name,
+			    struct namespace_settings *ret);
+
+/* The first of the four rowids at which the entry of `key` may be. A 64-bit hash of namespace and
+ * key with the last two bits cleared: an integer key finds a row faster than any text index, and
+ * the four places and the comparison of the whole key take care of hashes that collide. */
+int64_t store_bucket(const struct sqlite_store *store, int64_t namespace_id, struct slice key);
+#define BUCKET_SLOTS 4
+
+/* The index of keys holds this many bytes of each. */
+#define INDEXED_KEY_BYTES 64
+#define KEY_BOUND_BYTES   (INDEXED_KEY_BYTES + 1)
+/* How much of `key` the index holds. */
+size_t store_indexed_len(struct slice key);
+/* Writes the first byte string behind all indexed keys that begin with `prefix`; its length. */
+size_t store_prefix_bound(struct slice prefix, char bound[static KEY_BOUND_BYTES]);
+
+/* ---- database.c ---- */
+
+/* Opens the file for the store: makes it or takes the one that is there, moves a damaged one out of
+ * the way. False with a sentence in `error`. */
+bool database_prepare(struct sqlite_store *store, char *error, size_t error_size);
+/* One more connection to the prepared file; NULL with a notice on failure. */
+sqlite3 *database_connect(struct sqlite_store *store);
+/* Prepares a statement that lives as long as its connection; NULL on failure. */
+sqlite3_stmt *database_prepare_statement(sqlite3 *db, const char *sql);
+/* Runs a statement to its end and resets it: SQLITE_DONE, SQLITE_ROW never, or an error. */
+int database_run(sqlite3_stmt *statement);
+/* What the user is told where SQLite said `code`. */
+enum cache_status database_status(sqlite3 *db, int code);
+/* settings in force of the row that `statement` stands on; columns max_size, capacity, default_ttl,
+ * policy from `column` on, NULL meaning the default. */
+void database_read_settings(const struct sqlite_store *store, struct slice name,
+			    sqlite3_stmt *statement, int column, struct namespace_settings *ret);
+
+/* ---- reader.c ---- */
+
+bool readers_open(struct sqlite_store *store);
+void readers_close(struct sqlite_store *store);
+void reader_get(struct backend *backend, struct cache_op *op);
+void reader_exists(struct backend *backend, struct cache_op *op);
+/* Ends the read transactions that are held, so that the log can be folded back into the file. */
+void readers_release(struct sqlite_store *store);
+
+/* ---- writer.c ---- */
+
+bool writer_open(struct sqlite_store *store);
+void writer_close(struct sqlite_store *store); /* what waits is written first */
+void writer_submit(struct backend *backend, struct cache_op *op);
+/* Asks for a bit of housekeeping (waiting uses, expired entries) with the next group. */
+void writer_tick(struct sqlite_store *store);
+
+/* ---- background.c ---- */
+
+bool background_open(struct sqlite_store *store);
+void background_close(struct sqlite_store *store);
+void background_submit(struct backend *backend, struct cache_op *op);
+/* The log has grown: look whether it is time for a checkpoint. */
+void background_wake(struct sqlite_store *store);
+
+#endif

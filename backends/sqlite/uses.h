@@ -1,0 +1,48 @@
+/* Uses (gets) that wait in memory until the writer folds them into the database.
+ *
+ * One record per entry, however often it is read, so a hot key costs one write, not thousands. What
+ * waits is lost if the process dies, which costs an entry some rank and nothing else. */
+#ifndef STEADYCACHE_SQLITE_USES_H
+#define STEADYCACHE_SQLITE_USES_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define USES_STRIPES 16
+/* Records a stripe may hold; beyond, uses of further entries are not counted. */
+#define USES_STRIPE_MAX 65536
+
+struct use {
+	int64_t id; /* rowid of the entry */
+	int64_t namespace_id;
+	int64_t last_access_us;
+	uint64_t count; /* 0: an empty slot of the table */
+};
+
+struct uses_stripe {
+	pthread_mutex_t lock;
+	struct use *slots;
+	size_t used, capacity; /* capacity: a power of two or 0 */
+};
+
+struct uses {
+	struct uses_stripe stripes[USES_STRIPES];
+};
+
+void uses_init(struct uses *uses);
+void uses_deinit(struct uses *uses);
+
+/* Counts `use->count` uses of an entry. Any thread. */
+void uses_add(struct uses *uses, const struct use *use);
+/* Removes the record of entry `id`; false where none waits. Any thread. */
+bool uses_take(struct uses *uses, int64_t id, struct use *ret);
+/* As uses_take, but leaves the record. */
+bool uses_find(struct uses *uses, int64_t id, struct use *ret);
+/* Removes up to `max` records, any ones. Returns how many. */
+size_t uses_take_some(struct uses *uses, struct use *ret, size_t max);
+/* Copies of all records of a namespace: malloc'ed, NULL where none (or out of memory). */
+struct use *uses_copy(struct uses *uses, int64_t namespace_id, size_t *ret_count);
+
+#endif
