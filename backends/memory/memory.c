@@ -1,0 +1,381 @@
+/* The memory backend: operations, open and close.
+ *
+ *   entry.c      one entry: key, value, places in the structures
+ *   table.c      hash table of a shard, linear hashing
+ *   order.c      eviction order of a shard, exact for every policy
+ *   expiry.c     heap of the entries of a shard that expire
+ *   shard.c      the three under one lock
+ *   namespace.c  sixteen shards with settings and usage; the list of namespaces
+ *   evict.c      victims over all shards
+ *   set.c        sets: limits that always hold, batches all or none
+ *   passes.c     what visits all entries: listings, clearing by prefix, settings
+ *   worker.c     the background thread for large passes and the sweep
+ *
+ * A get takes one lock, of a sixteenth of its namespace, and copies nothing: it acquires a
+ * reference to the value. */
+#include "backends/memory/memory.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "backends/memory/passes.h"
+#include "backends/memory/set.h"
+#include "backends/memory/worker.h"
+
+struct memory_backend {
+	struct backend backend; /* first: the contract hands this out */
+	struct backend_config config;
+	const struct cache_clock *clock;
+	struct namespaces namespaces;
+	struct worker worker;
+};
+
+static struct memory_backend *memory_of(struct backend *backend)
+{
+	return (struct memory_backend *)backend;
+}
+
+static int64_t now_of(const struct memory_backend *memory)
+{
+	return cache_clock_now_us(memory->clock);
+}
+
+/* ---- Get, exists, delete ---- */
+
+/* Shards and, as far as they fit, hashes of an op's keys. */
+struct touched {
+	unsigned shards;
+	uint64_t hashes[32];
+};
+#define TOUCHED_HASHES (sizeof(((struct touched *)0)->hashes) / sizeof(uint64_t))
+
+static void touched_init(struct touched *touched, const struct cache_op *op)
+{
+	touched->shards = op->item_count > TOUCHED_HASHES ? ALL_SHARDS : 0;
+	for (size_t i = 0; i < op->item_count && i < TOUCHED_HASHES; i++) {
+		touched->hashes[i] = entry_hash(op->items[i].key);
+		touched->shards |= 1U << shard_index(touched->hashes[i]);
+	}
+}
+
+static uint64_t touched_hash(const struct touched *touched, const struct cache_op *op, size_t i)
+{
+	return i < TOUCHED_HASHES ? touched->hashes[i] : entry_hash(op->items[i].key);
+}
+
+static void get_entry(const struct cache_op *op, struct shard *shard, struct entry *entry,
+		      struct cache_item *item, int64_t now_us)
+{
+	item->value = entry ? cache_value_acquire(entry->value) : NULL;
+	if (op->no_touch)
+		return;
+	if (entry) {
+		shard->counters.hits++;
+		order_use(&shard->order, entry, now_us);
+	} else {
+		shard->counters.misses++;
+	}
+}
+
+static void delete_entry(const struct cache_op *op, struct shard *shard, struct entry *entry,
+			 struct cache_item *item, struct entry **trash)
+{
+	if (op->item_count == 1 && !condition_holds(&item->condition, entry)) {
+		item->status = CACHE_PRECONDITION_FAILED;
+	} else if (entry) {
+		shard_remove(shard, entry, trash);
+		shard->counters.deletes++;
+	}
+}
+
+/* No namespace, so no entries. */
+static void miss_items(struct cache_op *op)
+{
+	for (size_t i = 0; i < op->item_count; i++) {
+		struct cache_item *item = &op->items[i];
+
+		item->value = NULL;
+		item->status = CACHE_NOT_FOUND;
+	}
+	if (op->type == CACHE_OP_DELETE && op->item_count == 1 &&
+	    !condition_holds(&op->items[0].condition, NULL))
+		op->items[0].status = CACHE_PRECONDITION_FAILED;
+}
+
+static void visit_items(struct namespace *ns, struct cache_op *op, int64_t now_us)
+{
+	struct entry *trash = NULL;
+	struct touched touched;
+
+	touched_init(&touched, op);
+	namespace_lock(ns, touched.shards);
+	for (size_t i = 0; i < op->item_count; i++) {
+		struct cache_item *item = &op->items[i];
+		uint64_t hash = touched_hash(&touched, op, i);
+		struct shard *shard = namespace_shard(ns, hash);
+		struct entry *entry = shard_find(shard, hash, item->key, now_us, &trash);
+
+		item->status = entry ? CACHE_OK : CACHE_NOT_FOUND;
+		if (op->type == CACHE_OP_GET)
+			get_entry(op, shard, entry, item, now_us);
+		else if (op->type == CACHE_OP_DELETE)
+			delete_entry(op, shard, entry, item, &trash);
+	}
+	namespace_unlock(ns, touched.shards);
+	entry_free_list(trash);
+}
+
+/* GET, EXISTS and DELETE, of one item or many. */
+static void memory_visit(struct backend *backend, struct cache_op *op)
+{
+	struct memory_backend *memory = memory_of(backend);
+	struct namespace *ns = namespace_find(&memory->namespaces, op->ns);
+	enum cache_status status = CACHE_OK;
+
+	if (ns)
+		visit_items(ns, op, now_of(memory));
+	else
+		miss_items(op);
+	if (op->items == &op->one || op->items[0].status == CACHE_PRECONDITION_FAILED)
+		status = op->items[0].status;
+	cache_op_complete(op, status);
+}
+
+/* ---- Set ---- */
+
+static void memory_set(struct backend *backend, struct cache_op *op)
+{
+	struct memory_backend *memory = memory_of(backend);
+	struct namespace *ns = NULL;
+	bool wake = false;
+	enum cache_status status = namespace_find_or_create(&memory->namespaces, op->ns, &ns);
+
+	if (status == CACHE_OK)
+		status = set_items(&memory->namespaces, ns, op, now_of(memory), &wake);
+	if (wake)
+		worker_wake(&memory->worker);
+	cache_op_complete(op, status);
+}
+
+/* ---- What passes over many entries ---- */
+
+/* Runs `op` to its end, on the caller's thread or the worker's. */
+static void run_pass(struct namespaces *all, struct cache_op *op, int64_t now_us)
+{
+	struct namespace *ns = namespace_find(all, op->ns);
+	enum cache_status status = CACHE_OK;
+
+	if (op->type == CACHE_OP_SCAN)
+		status = pass_scan(ns, op, now_us);
+	else if (op->type == CACHE_OP_CLEAR)
+		pass_clear(ns, op->prefix);
+	else
+		pass_configure(ns, op, now_us);
+	cache_op_complete(op, status);
+}
+
+static void start_pass(struct memory_backend *memory, const struct namespace *ns,
+		       struct cache_op *op)
+{
+	if (usage_read(&ns->usage.entry_count) > PASS_INLINE_ENTRIES_MAX)
+		worker_submit(&memory->worker, op);
+	else
+		run_pass(&memory->namespaces, op, now_of(memory));
+}
+
+static void memory_scan(struct backend *backend, struct cache_op *op)
+{
+	struct memory_backend *memory = memory_of(backend);
+	struct namespace *ns = namespace_find(&memory->namespaces, op->ns);
+
+	if (ns) {
+		start_pass(memory, ns, op);
+		return;
+	}
+	op->complete = true;
+	cache_op_complete(op, CACHE_OK);
+}
+
+static void memory_configure(struct backend *backend, struct cache_op *op)
+{
+	struct memory_backend *memory = memory_of(backend);
+	struct namespace *ns = NULL;
+	enum cache_status status = namespace_find_or_create(&memory->namespaces, op->ns, &ns);
+
+	if (status == CACHE_OK)
+		start_pass(memory, ns, op);
+	else
+		cache_op_complete(op, status);
+}
+
+/* Takes all entries out at once: the tables go to `cleared`, to be freed without a lock. */
+static void take_tables(struct namespaces *all, struct namespace *ns, struct cleared *cleared)
+{
+	uint64_t memory_bytes = 0;
+
+	namespace_lock(ns, ALL_SHARDS);
+	for (unsigned i = 0; i < SHARDS; i++) {
+		struct shard *shard = &ns->shards[i];
+
+		/* A pass under way goes on in the new table, and unmarks it when it ends. */
+		cleared->tables[i] = shard->table;
+		shard->table = (struct table){.passes = shard->table.passes};
+		shard->counters.deletes += cleared->tables[i].entry_count;
+		order_deinit(&shard->order);
+		order_init(&shard->order, namespace_policy(ns));
+		expiry_deinit(&shard->expiry);
+	}
+	/* With all locks held the usage is exactly that of the entries. */
+	memory_bytes = atomic_exchange(&ns->usage.memory_bytes, 0);
+	(void)atomic_fetch_sub(&all->total.memory_bytes, memory_bytes);
+	(void)atomic_fetch_sub(&all->total.expiring, atomic_exchange(&ns->usage.expiring, 0));
+	atomic_store(&ns->usage.entry_count, 0);
+	atomic_store(&ns->usage.size_bytes, 0);
+	namespace_unlock(ns, ALL_SHARDS);
+}
+
+static void memory_clear(struct backend *backend, struct cache_op *op)
+{
+	struct memory_backend *memory = memory_of(backend);
+	struct namespace *ns = namespace_find(&memory->namespaces, op->ns);
+	struct cleared *cleared = NULL;
+
+	if (!ns) {
+		cache_op_complete(op, CACHE_OK);
+		return;
+	}
+	if (op->prefix.len == 0)
+		cleared = malloc(sizeof(*cleared));
+	if (!cleared) {
+		start_pass(memory, ns, op);
+		return;
+	}
+	take_tables(&memory->namespaces, ns, cleared);
+	worker_free(&memory->worker, cleared);
+	cache_op_complete(op, CACHE_OK);
+}
+
+/* ---- Statistics, sync, check ---- */
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(((const struct namespace_stats *)a)->name,
+		      ((const struct namespace_stats *)b)->name);
+}
+
+static enum cache_status stats_of_all(struct memory_backend *memory, struct cache_op *op)
+{
+	struct namespace *first =
+		atomic_load_explicit(&memory->namespaces.first, memory_order_acquire);
+	size_t count = 0;
+
+	for (const struct namespace *ns = first; ns; ns = ns->next)
+		count++;
+	if (count == 0)
+		return CACHE_OK;
+	op->stats = calloc(count, sizeof(*op->stats));
+	if (!op->stats)
+		return CACHE_NO_MEMORY;
+	for (struct namespace *ns = first; ns; ns = ns->next)
+		namespace_stats(ns, now_of(memory), &op->stats[op->stats_count++]);
+	qsort(op->stats, op->stats_count, sizeof(*op->stats), compare_names);
+	return CACHE_OK;
+}
+
+static enum cache_status stats_of_one(struct memory_backend *memory, struct cache_op *op)
+{
+	struct namespace *ns = namespace_find(&memory->namespaces, op->ns);
+
+	op->stats = calloc(1, sizeof(*op->stats));
+	if (!op->stats)
+		return CACHE_NO_MEMORY;
+	op->stats_count = 1;
+	if (ns) {
+		namespace_stats(ns, now_of(memory), op->stats);
+	} else {
+		memcpy(op->stats->name, op->ns.data, op->ns.len);
+		namespace_default_settings(&memory->namespaces, op->ns, &op->stats->settings);
+	}
+	return CACHE_OK;
+}
+
+static void memory_stats(struct backend *backend, struct cache_op *op)
+{
+	struct memory_backend *memory = memory_of(backend);
+
+	cache_op_complete(op, op->ns.len > 0 ? stats_of_one(memory, op) : stats_of_all(memory, op));
+}
+
+static void memory_sync(struct backend *backend, struct cache_op *op)
+{
+	(void)backend;
+	cache_op_complete(op, CACHE_OK); /* there is nothing to flush to */
+}
+
+static void memory_check(struct backend *backend, struct cache_op *op)
+{
+	struct memory_backend *memory = memory_of(backend);
+	uint64_t max = memory->config.memory_max_bytes;
+	uint64_t used = usage_read(&memory->namespaces.total.memory_bytes);
+	struct cache_health_check *check = &op->checks[0];
+
+	/* A full cache evicts and is well; the sentence is for who wonders about the hit rate. */
+	*check = (struct cache_health_check){.name = "memory", .ok = true};
+	if (max > 0 && used > max / 10 * 9)
+		(void)snprintf(check->detail, sizeof(check->detail),
+			       "%" PRIu64 " of %" PRIu64 " bytes are in use", used, max);
+	op->check_count = 1;
+	cache_op_complete(op, CACHE_OK);
+}
+
+/* ---- Open and close ---- */
+
+static struct backend *memory_open(const struct backend_config *config, char *error,
+				   size_t error_size)
+{
+	struct memory_backend *memory = calloc(1, sizeof(*memory));
+
+	if (!memory) {
+		(void)snprintf(error, error_size, "memory: out of memory");
+		return NULL;
+	}
+	entry_hash_init();
+	memory->backend.ops = &memory_backend_ops;
+	memory->config = *config;
+	memory->clock = config->clock ? config->clock : &system_clock;
+	namespaces_init(&memory->namespaces, &memory->config);
+	if (!worker_start(&memory->worker, &memory->namespaces, memory->clock, run_pass)) {
+		(void)snprintf(error, error_size, "memory: no thread could be started");
+		namespaces_deinit(&memory->namespaces);
+		free(memory);
+		return NULL;
+	}
+	return &memory->backend;
+}
+
+static void memory_close(struct backend *backend)
+{
+	struct memory_backend *memory = memory_of(backend);
+
+	worker_stop(&memory->worker);
+	namespaces_deinit(&memory->namespaces);
+	free(memory);
+}
+
+const struct backend_ops memory_backend_ops = {
+	.name = "memory",
+	.default_policy = EVICT_FIFO,
+	.open = memory_open,
+	.get = memory_visit,
+	.set = memory_set,
+	.remove = memory_visit,
+	.exists = memory_visit,
+	.clear = memory_clear,
+	.scan = memory_scan,
+	.stats = memory_stats,
+	.configure = memory_configure,
+	.sync = memory_sync,
+	.check = memory_check,
+	.close = memory_close,
+};

@@ -1,0 +1,200 @@
+#include "backends/memory/namespace.h"
+
+#include <stdlib.h>
+
+#include "backends/memory/memory.h"
+
+#define DEFAULT_MAX_SIZE_BYTES (UINT64_C(100) << 20)
+
+/* Expired entries that statistics remove from a shard before they count it. The sweeper removes
+ * them all, only later. */
+#define STATS_EXPIRE_MAX 256
+
+void namespaces_init(struct namespaces *all, const struct backend_config *config)
+{
+	(void)pthread_mutex_init(&all->create_lock, NULL);
+	all->config = config;
+}
+
+void namespaces_deinit(struct namespaces *all)
+{
+	struct namespace *ns = atomic_load(&all->first);
+
+	while (ns) {
+		struct namespace *next = ns->next;
+
+		for (unsigned i = 0; i < SHARDS; i++)
+			shard_deinit(&ns->shards[i]);
+		(void)pthread_mutex_destroy(&ns->configure_lock);
+		free(ns);
+		ns = next;
+	}
+	(void)pthread_mutex_destroy(&all->create_lock);
+}
+
+static struct namespace *_Atomic *bucket_of(struct namespaces *all, struct slice name)
+{
+	return &all->buckets[entry_hash(name) % NAMESPACE_BUCKETS];
+}
+
+static struct namespace *find_in(struct namespace *_Atomic *bucket, struct slice name)
+{
+	/* Pairs with the release in publish: a namespace is complete when it can be found. */
+	struct namespace *ns = atomic_load_explicit(bucket, memory_order_acquire);
+
+	while (ns && !(strncmp(ns->name, name.data, name.len) == 0 && ns->name[name.len] == '\0'))
+		ns = ns->chain;
+	return ns;
+}
+
+struct namespace *namespace_find(struct namespaces *all, struct slice name)
+{
+	return find_in(bucket_of(all, name), name);
+}
+
+void namespace_default_settings(const struct namespaces *all, struct slice name,
+				struct namespace_settings *ret)
+{
+	*ret = (struct namespace_settings){
+		.max_size_bytes = DEFAULT_MAX_SIZE_BYTES,
+		.capacity = CAPACITY_UNLIMITED,
+		.policy = memory_backend_ops.default_policy,
+	};
+	if (all->config->defaults)
+		all->config->defaults(all->config->defaults_user, name, ret);
+}
+
+static struct namespace *create(struct namespaces *all, struct slice name)
+{
+	struct namespace_settings settings;
+	struct namespace *ns = aligned_alloc(_Alignof(struct namespace), sizeof(*ns));
+
+	if (!ns)
+		return NULL;
+	namespace_default_settings(all, name, &settings);
+	*ns = (struct namespace){
+		.max_size_bytes = settings.max_size_bytes,
+		.capacity = settings.capacity,
+		.default_ttl_s = settings.default_ttl_s,
+		.policy = (int)settings.policy,
+	};
+	memcpy(ns->name, name.data, name.len);
+	(void)pthread_mutex_init(&ns->configure_lock, NULL);
+	for (unsigned i = 0; i < SHARDS; i++)
+		shard_init(&ns->shards[i], settings.policy, &ns->usage, &all->total);
+	return ns;
+}
+
+static void publish(struct namespaces *all, struct namespace *_Atomic *bucket, struct namespace *ns)
+{
+	ns->chain = atomic_load_explicit(bucket, memory_order_relaxed);
+	ns->next = atomic_load_explicit(&all->first, memory_order_relaxed);
+	atomic_store_explicit(bucket, ns, memory_order_release);
+	atomic_store_explicit(&all->first, ns, memory_order_release);
+	(void)atomic_fetch_add_explicit(&all->total.memory_bytes, sizeof(*ns),
+					memory_order_relaxed);
+	all->count++;
+}
+
+enum cache_status namespace_find_or_create(struct namespaces *all, struct slice name,
+					   struct namespace **ret)
+{
+	struct namespace *_Atomic *bucket = bucket_of(all, name);
+	enum cache_status status = CACHE_OK;
+	unsigned max = all->config->max_namespaces;
+
+	*ret = find_in(bucket, name);
+	if (*ret)
+		return CACHE_OK;
+	(void)pthread_mutex_lock(&all->create_lock);
+	*ret = find_in(bucket, name);
+	if (!*ret && max > 0 && all->count >= max) {
+		status = CACHE_TOO_MANY_NAMESPACES;
+	} else if (!*ret) {
+		*ret = create(all, name);
+		if (*ret)
+			publish(all, bucket, *ret);
+		else
+			status = CACHE_NO_MEMORY;
+	}
+	(void)pthread_mutex_unlock(&all->create_lock);
+	return status;
+}
+
+void namespace_lock(struct namespace *ns, unsigned set)
+{
+	for (; set; set &= set - 1)
+		(void)pthread_mutex_lock(&ns->shards[__builtin_ctz(set)].lock);
+}
+
+void namespace_unlock(struct namespace *ns, unsigned set)
+{
+	for (; set; set &= set - 1)
+		(void)pthread_mutex_unlock(&ns->shards[__builtin_ctz(set)].lock);
+}
+
+uint64_t namespace_take_stamp(struct namespace *ns, int64_t now_us)
+{
+	uint64_t earliest = (uint64_t)(now_us > 0 ? now_us : 0) << STAMP_TICK_BITS;
+	uint64_t last = atomic_load_explicit(&ns->last_stamp, memory_order_relaxed);
+	uint64_t stamp;
+
+	do {
+		stamp = earliest > last ? earliest : last + 1;
+	} while (!atomic_compare_exchange_weak_explicit(
+		&ns->last_stamp, &last, stamp, memory_order_relaxed, memory_order_relaxed));
+	return stamp;
+}
+
+size_t namespace_expire(struct namespace *ns, int64_t now_us, size_t max, struct entry **trash)
+{
+	size_t removed = 0;
+
+	for (unsigned i = 0; i < SHARDS && removed < max; i++)
+		removed += shard_expire(&ns->shards[i], now_us, max - removed, trash);
+	return removed;
+}
+
+static void add_shard_stats(struct shard *shard, int64_t now_us, uint64_t *frequency_sum,
+			    struct namespace_stats *stats)
+{
+	struct entry *trash = NULL;
+
+	(void)pthread_mutex_lock(&shard->lock);
+	(void)shard_expire(shard, now_us, STATS_EXPIRE_MAX, &trash);
+	const struct shard_counters *counters = &shard->counters;
+	uint64_t max_frequency = order_max_frequency(&shard->order);
+	if (stats->max_frequency < max_frequency)
+		stats->max_frequency = max_frequency;
+	stats->entry_count += shard->table.entry_count;
+	*frequency_sum += shard->order.frequency_sum;
+	stats->hits += counters->hits;
+	stats->misses += counters->misses;
+	stats->sets += counters->sets;
+	stats->deletes += counters->deletes;
+	stats->evictions += counters->evictions;
+	stats->expirations += counters->expirations;
+	(void)pthread_mutex_unlock(&shard->lock);
+	entry_free_list(trash);
+}
+
+void namespace_stats(struct namespace *ns, int64_t now_us, struct namespace_stats *ret)
+{
+	uint64_t frequency_sum = 0;
+
+	*ret = (struct namespace_stats){
+		.settings =
+			{
+				.max_size_bytes = atomic_load(&ns->max_size_bytes),
+				.capacity = atomic_load(&ns->capacity),
+				.default_ttl_s = atomic_load(&ns->default_ttl_s),
+				.policy = namespace_policy(ns),
+			},
+	};
+	memcpy(ret->name, ns->name, sizeof(ret->name));
+	for (unsigned i = 0; i < SHARDS; i++)
+		add_shard_stats(&ns->shards[i], now_us, &frequency_sum, ret);
+	ret->total_size_bytes = usage_read(&ns->usage.size_bytes);
+	if (ret->entry_count > 0)
+		ret->avg_frequency = (double)frequency_sum / (double)ret->entry_count;
+}

@@ -1,0 +1,100 @@
+/* Namespaces of the memory backend: a name, settings, usage, and sixteen shards.
+ *
+ * Locks. A shard's lock guards its entries. Who needs several takes them in the order of their
+ * index (namespace_lock), and nobody holds the locks of two namespaces: so there is no deadlock.
+ * A batch locks all shards that it touches, and so is atomic to every other batch. What must see
+ * the namespace stand still, as an eviction does, locks all.
+ *
+ * A namespace, once made, stays until the backend is closed. So looking one up takes no lock. */
+#ifndef STEADYCACHE_MEMORY_NAMESPACE_H
+#define STEADYCACHE_MEMORY_NAMESPACE_H
+
+#include "backends/backend.h"
+#include "backends/memory/shard.h"
+
+#define SHARD_BITS 4
+#define SHARDS     (1U << SHARD_BITS)
+/* As a set of shards, one bit each. */
+#define ALL_SHARDS ((1U << SHARDS) - 1)
+
+struct namespace
+{
+	struct namespace *chain; /* next of its bucket; never changes */
+	struct namespace *next;  /* next of all; never changes */
+	char name[NAMESPACE_MAX_LEN + 1];
+
+	/* The settings. Changed with configure_lock held; a set reads them with a shard's lock
+	 * held, so a limit that was lowered before all locks were taken once binds every set after.
+	 */
+	_Atomic uint64_t max_size_bytes;
+	_Atomic int64_t capacity;
+	_Atomic int64_t default_ttl_s;
+	_Atomic int policy;
+	pthread_mutex_t configure_lock;
+
+	_Atomic uint64_t last_stamp;
+	struct usage usage;
+	struct shard shards[SHARDS];
+};
+
+#define NAMESPACE_BUCKETS 1024
+
+/* All namespaces of a backend. */
+struct namespaces {
+	struct namespace *_Atomic buckets[NAMESPACE_BUCKETS];
+	struct namespace *_Atomic first;
+	pthread_mutex_t create_lock;
+	unsigned count; /* guarded by create_lock */
+	const struct backend_config *config;
+	struct usage total; /* memory_bytes (namespaces themselves included) and expiring */
+};
+
+void namespaces_init(struct namespaces *all, const struct backend_config *config);
+/* Frees every namespace with its entries. */
+void namespaces_deinit(struct namespaces *all);
+
+/* NULL where it does not exist. */
+struct namespace *namespace_find(struct namespaces *all, struct slice name);
+
+/* Makes it where it does not exist. CACHE_OK, CACHE_TOO_MANY_NAMESPACES or CACHE_NO_MEMORY. */
+enum cache_status namespace_find_or_create(struct namespaces *all, struct slice name,
+					   struct namespace **ret);
+
+/* The settings of a namespace for which nothing was configured. */
+void namespace_default_settings(const struct namespaces *all, struct slice name,
+				struct namespace_settings *ret);
+
+/* Statistics; a snapshot of one shard after the other. */
+void namespace_stats(struct namespace *ns, int64_t now_us, struct namespace_stats *ret);
+
+static inline unsigned shard_index(uint64_t hash)
+{
+	return (unsigned)(hash >> (64 - SHARD_BITS)); /* the tables use the low bits */
+}
+
+static inline struct shard *namespace_shard(struct namespace *ns, uint64_t hash)
+{
+	return &ns->shards[shard_index(hash)];
+}
+
+/* Locks or unlocks the shards of `set`. */
+void namespace_lock(struct namespace *ns, unsigned set);
+void namespace_unlock(struct namespace *ns, unsigned set);
+
+/* A stamp for a new entry (entry.h), with its shard locked. */
+uint64_t namespace_take_stamp(struct namespace *ns, int64_t now_us);
+
+/* Removes what has expired in all shards, at most `max`. All shards are locked. */
+size_t namespace_expire(struct namespace *ns, int64_t now_us, size_t max, struct entry **trash);
+
+static inline uint64_t usage_read(const _Atomic uint64_t *counter)
+{
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static inline enum eviction_policy namespace_policy(const struct namespace *ns)
+{
+	return (enum eviction_policy)atomic_load_explicit(&ns->policy, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,432 @@
+/* How a set keeps every limit at every moment, and a batch whole.
+ *
+ * Under the locks of the shards that it touches a set plans: it looks up what it replaces, tests
+ * the condition, and sums up by how much bytes, entries and memory would grow. It then reserves
+ * that growth, by compare-and-swap against the limits, and only what is reserved is stored; from
+ * there on nothing can fail. So sets in other shards, which hold other locks, can never exceed a
+ * limit together.
+ *
+ * Where the growth does not fit, the set lets go of its locks, takes those of all shards, plans
+ * anew, and evicts in steps (evict.c). Between steps everybody else may change everything, so each
+ * step plans again. The entries it would replace are pinned: they are no victims.
+ *
+ * An eviction for the byte limit does not stop as soon as the set fits, but at 80 % of the limit;
+ * `pressed` remembers over the steps that one is under way. */
+#include "backends/memory/set.h"
+
+#include <stdlib.h>
+
+#include "backends/memory/evict.h"
+
+#define INLINE_WRITES 8
+
+/* One item, with what the plan found. */
+struct write {
+	uint64_t hash;
+	struct entry *old;             /* the live entry, or NULL */
+	struct entry *fresh;           /* ours until it is stored; NULL where none is needed yet */
+	struct cache_value *old_value; /* replaced; to be released without a lock */
+	int64_t expires_at_us;
+	bool needs_tail;
+};
+
+struct set {
+	struct namespaces *all;
+	struct namespace *ns;
+	struct cache_op *op;
+	int64_t now_us;
+	unsigned shards; /* that it touches */
+	struct write *writes;
+	struct entry *trash;
+	bool wake;
+
+	/* The plan. */
+	int64_t size_growth, entry_growth, memory_growth;
+	bool stores_nothing; /* capacity 0 */
+
+	/* The eviction under way. */
+	bool size_pressed, memory_pressed;
+};
+
+bool condition_holds(const struct cache_condition *condition, const struct entry *entry)
+{
+	bool match = false;
+
+	for (size_t i = 0; entry && i < condition->etag_count && !match; i++)
+		match = etag_equal(&condition->etags[i], &entry->value->etag);
+	switch (condition->kind) {
+	case CONDITION_NONE:
+		break;
+	case CONDITION_ABSENT:
+		return !entry;
+	case CONDITION_PRESENT:
+		return entry != NULL;
+	case CONDITION_MATCH:
+		return match;
+	case CONDITION_NONE_MATCH:
+		return !match;
+	}
+	return true;
+}
+
+/* ---- Limits ---- */
+
+static uint64_t max_size_bytes(const struct set *set)
+{
+	uint64_t max = atomic_load_explicit(&set->ns->max_size_bytes, memory_order_relaxed);
+
+	return max ? max : UINT64_MAX;
+}
+
+static uint64_t max_entries(const struct set *set)
+{
+	int64_t max = atomic_load_explicit(&set->ns->capacity, memory_order_relaxed);
+
+	return max >= 0 ? (uint64_t)max : UINT64_MAX;
+}
+
+static uint64_t max_memory_bytes(const struct set *set)
+{
+	return set->all->config->memory_max_bytes ? set->all->config->memory_max_bytes : UINT64_MAX;
+}
+
+static bool fits(const _Atomic uint64_t *used, int64_t growth, uint64_t max)
+{
+	uint64_t now = usage_read(used);
+
+	return growth <= 0 || (now <= max && (uint64_t)growth <= max - now);
+}
+
+/* ---- Plan ---- */
+
+static enum cache_status refuse(struct set *set, enum cache_status status, const char *detail)
+{
+	set->op->detail = detail;
+	return status;
+}
+
+/* The plan for one item; adds up its growth, and what it takes all in all. */
+static bool plan_item(struct set *set, struct write *write, const struct cache_item *item,
+		      uint64_t *size_sum, uint64_t *memory_sum)
+{
+	struct namespace *ns = set->ns;
+	int64_t ttl_s = item->ttl_s != TTL_DEFAULT
+				? item->ttl_s
+				: atomic_load_explicit(&ns->default_ttl_s, memory_order_relaxed);
+
+	write->old = shard_find(namespace_shard(ns, write->hash), write->hash, item->key,
+				set->now_us, &set->trash);
+	write->expires_at_us = ttl_s > 0 ? set->now_us + ttl_s * US_PER_S : 0;
+	write->needs_tail = ttl_s > 0 || item->size_bytes != item->value->len_bytes;
+
+	struct entry *old = write->old;
+	bool has_tail = write->needs_tail || (old && old->has_tail);
+	uint64_t memory_bytes = entry_memory_bytes(item->key.len, has_tail, item->value);
+	if (__builtin_add_overflow(*size_sum, item->size_bytes, size_sum) ||
+	    __builtin_add_overflow(set->size_growth, (int64_t)item->size_bytes, &set->size_growth))
+		return false;
+	*memory_sum += memory_bytes;
+	set->memory_growth += (int64_t)memory_bytes;
+	if (old) {
+		set->size_growth -= (int64_t)entry_size_bytes(old);
+		set->memory_growth -=
+			(int64_t)entry_memory_bytes(old->key_len, old->has_tail, old->value);
+	} else {
+		set->entry_growth++;
+	}
+	return true;
+}
+
+/* What no eviction can help is refused here. With the locks of the set's shards. */
+static enum cache_status plan(struct set *set)
+{
+	const struct cache_op *op = set->op;
+	uint64_t size_sum = 0;
+	uint64_t memory_sum = 0;
+
+	set->size_growth = 0;
+	set->entry_growth = 0;
+	set->memory_growth = 0;
+	for (size_t i = 0; i < op->item_count; i++)
+		if (!plan_item(set, &set->writes[i], &op->items[i], &size_sum, &memory_sum))
+			return CACHE_TOO_LARGE;
+	if (op->item_count == 1 && !condition_holds(&op->items[0].condition, set->writes[0].old))
+		return CACHE_PRECONDITION_FAILED;
+	set->stores_nothing = max_entries(set) == 0;
+	if (set->stores_nothing)
+		return CACHE_OK;
+	if (size_sum > max_size_bytes(set))
+		return CACHE_TOO_LARGE;
+	if (op->item_count > max_entries(set))
+		return refuse(set, CACHE_TOO_LARGE,
+			      "the batch has more items than the namespace may hold entries");
+	if (memory_sum > max_memory_bytes(set))
+		return refuse(set, CACHE_TOO_LARGE,
+			      "the value is larger than the memory that the server may use");
+	return CACHE_OK;
+}
+
+/* ---- Store ---- */
+
+/* A fresh entry for the item where it needs one. */
+static bool prepare_entry(struct write *write, const struct cache_item *item)
+{
+	if (write->old && (write->old->has_tail || !write->needs_tail))
+		return true;
+	if (write->fresh && write->fresh->has_tail != write->needs_tail) {
+		entry_free_list(write->fresh);
+		write->fresh = NULL;
+	}
+	if (!write->fresh)
+		write->fresh = entry_create(item->key, write->needs_tail);
+	return write->fresh != NULL;
+}
+
+/* Everything that can fail for want of memory. */
+static bool prepare(struct set *set)
+{
+	size_t expiring[SHARDS] = {0};
+
+	for (size_t i = 0; i < set->op->item_count; i++) {
+		struct write *write = &set->writes[i];
+
+		expiring[shard_index(write->hash)] += write->expires_at_us != 0;
+		if (!prepare_entry(write, &set->op->items[i]))
+			return false;
+	}
+	for (unsigned i = 0; i < SHARDS; i++)
+		if (set->shards >> i & 1 && !shard_prepare(&set->ns->shards[i], expiring[i]))
+			return false;
+	return true;
+}
+
+static bool grow(_Atomic uint64_t *used, int64_t growth, uint64_t max)
+{
+	uint64_t now = usage_read(used);
+
+	if (growth <= 0) {
+		(void)atomic_fetch_sub_explicit(used, (uint64_t)-growth, memory_order_relaxed);
+		return true;
+	}
+	do {
+		if (now > max || (uint64_t)growth > max - now)
+			return false;
+	} while (!atomic_compare_exchange_weak_explicit(
+		used, &now, now + (uint64_t)growth, memory_order_relaxed, memory_order_relaxed));
+	return true;
+}
+
+static void take_back(_Atomic uint64_t *used, int64_t growth)
+{
+	(void)atomic_fetch_sub_explicit(used, (uint64_t)growth, memory_order_relaxed);
+}
+
+/* All of the growth, or nothing of it and false. */
+static bool reserve(struct set *set)
+{
+	struct usage *usage = &set->ns->usage;
+
+	if (!grow(&usage->size_bytes, set->size_growth, max_size_bytes(set)))
+		return false;
+	if (!grow(&usage->entry_count, set->entry_growth, max_entries(set)))
+		goto undo_size;
+	if (!grow(&set->all->total.memory_bytes, set->memory_growth, max_memory_bytes(set)))
+		goto undo_entries;
+	(void)grow(&usage->memory_bytes, set->memory_growth, UINT64_MAX);
+	return true;
+
+undo_entries:
+	take_back(&usage->entry_count, set->entry_growth);
+undo_size:
+	take_back(&usage->size_bytes, set->size_growth);
+	return false;
+}
+
+static void stamp(const struct set *set, const struct write *write, struct cache_item *item)
+{
+	item->value->modified_at_us = set->now_us;
+	item->value->expires_at_us = write->expires_at_us;
+	item->created = !write->old;
+	item->status = CACHE_OK;
+}
+
+static void store_item(struct set *set, struct write *write, struct cache_item *item)
+{
+	struct shard *shard = namespace_shard(set->ns, write->hash);
+	struct entry *fresh = write->fresh;
+
+	stamp(set, write, item);
+	shard->counters.sets++;
+	if (write->old) {
+		bool moves = write->needs_tail && !write->old->has_tail;
+
+		set->wake |= shard_overwrite(shard, write->hash, write->old, moves ? fresh : NULL,
+					     item, set->now_us, &set->trash, &write->old_value);
+		if (moves)
+			write->fresh = NULL;
+		return;
+	}
+	fresh->value = cache_value_acquire(item->value);
+	fresh->last_access_us = set->now_us;
+	fresh->stamp = namespace_take_stamp(set->ns, set->now_us);
+	if (fresh->has_tail)
+		entry_tail(fresh)->size_bytes = item->size_bytes;
+	set->wake |= shard_add(shard, write->hash, fresh);
+	write->fresh = NULL;
+}
+
+/* Carries out the plan. CACHE_NO_SPACE where it does not fit. */
+static enum cache_status store(struct set *set)
+{
+	struct cache_op *op = set->op;
+
+	if (set->stores_nothing) {
+		for (size_t i = 0; i < op->item_count; i++)
+			stamp(set, &set->writes[i], &op->items[i]);
+		return CACHE_OK;
+	}
+	if (!prepare(set))
+		return CACHE_NO_MEMORY;
+	if (!reserve(set))
+		return CACHE_NO_SPACE;
+	for (size_t i = 0; i < op->item_count; i++)
+		store_item(set, &set->writes[i], &op->items[i]);
+	return CACHE_OK;
+}
+
+/* ---- Eviction ---- */
+
+static void pin(struct set *set, bool pinned)
+{
+	for (size_t i = 0; i < set->op->item_count; i++)
+		if (set->writes[i].old)
+			set->writes[i].old->pinned = pinned;
+}
+
+/* `limit` less `growth`, within what a uint64_t can say. */
+static uint64_t leave_room(uint64_t limit, int64_t growth)
+{
+	if (limit == UINT64_MAX)
+		return limit;
+	if (growth < 0)
+		return limit + (uint64_t)-growth;
+	return limit > (uint64_t)growth ? limit - (uint64_t)growth : 0;
+}
+
+static struct eviction_goal goal_of(struct set *set)
+{
+	uint64_t size = max_size_bytes(set);
+	uint64_t memory = max_memory_bytes(set);
+
+	set->size_pressed |= !fits(&set->ns->usage.size_bytes, set->size_growth, size);
+	set->memory_pressed |= !fits(&set->all->total.memory_bytes, set->memory_growth, memory);
+	if (set->size_pressed && size != UINT64_MAX)
+		size = eviction_low_water(size);
+	if (set->memory_pressed)
+		memory = eviction_memory_low_water(memory);
+	return (struct eviction_goal){
+		.size_bytes = leave_room(size, set->size_growth),
+		.entry_count = leave_room(max_entries(set), set->entry_growth),
+		.total_memory_bytes = leave_room(memory, set->memory_growth),
+	};
+}
+
+enum step { STEP_DONE, STEP_AGAIN, STEP_NEEDS_MEMORY };
+
+/* One try with all shards locked. */
+static enum step try_evicting(struct set *set, enum cache_status *status,
+			      struct eviction_goal *ret_goal)
+{
+	/* A plan of ten thousand items costs more than 512 victims: then take more at a time. */
+	size_t max = set->op->item_count > EVICT_STEP ? set->op->item_count : EVICT_STEP;
+
+	*status = plan(set);
+	if (*status != CACHE_OK)
+		return STEP_DONE;
+	if (namespace_expire(set->ns, set->now_us, max, &set->trash) == max)
+		return STEP_AGAIN;
+	*ret_goal = goal_of(set);
+	pin(set, true);
+	size_t removed = evict(set->ns, ret_goal, set->now_us, max, &set->trash);
+	pin(set, false);
+	if (removed == max && !eviction_goal_met(set->ns, ret_goal))
+		return STEP_AGAIN;
+	*status = store(set);
+	if (*status != CACHE_NO_SPACE ||
+	    !fits(&set->ns->usage.size_bytes, set->size_growth, max_size_bytes(set)) ||
+	    !fits(&set->ns->usage.entry_count, set->entry_growth, max_entries(set)))
+		return STEP_DONE;
+	return STEP_NEEDS_MEMORY;
+}
+
+static enum cache_status set_evicting(struct set *set)
+{
+	struct eviction_goal goal = {0};
+	enum cache_status status;
+	enum step step;
+
+	do {
+		namespace_lock(set->ns, ALL_SHARDS);
+		step = try_evicting(set, &status, &goal);
+		namespace_unlock(set->ns, ALL_SHARDS);
+		entry_free_list(set->trash);
+		set->trash = NULL;
+		if (step == STEP_NEEDS_MEMORY &&
+		    evict_elsewhere(set->all, set->ns, goal.total_memory_bytes, set->now_us) == 0)
+			return refuse(set, status, "the server's memory limit is reached");
+	} while (step != STEP_DONE);
+	if (status == CACHE_NO_SPACE)
+		return refuse(set, status,
+			      "the namespace is full and its eviction is \"none\"; delete entries "
+			      "or raise its limits");
+	return status;
+}
+
+/* ---- The operation ---- */
+
+static enum cache_status run(struct set *set)
+{
+	struct cache_op *op = set->op;
+
+	for (size_t i = 0; i < op->item_count; i++) {
+		struct write *write = &set->writes[i];
+
+		if (op->items[i].key.len > ENTRY_KEY_MAX_LEN)
+			return refuse(set, CACHE_TOO_LARGE, "the key is longer than 1 GiB");
+		*write = (struct write){.hash = entry_hash(op->items[i].key)};
+		set->shards |= 1U << shard_index(write->hash);
+	}
+	namespace_lock(set->ns, set->shards);
+	enum cache_status status = plan(set);
+	if (status == CACHE_OK)
+		status = store(set);
+	namespace_unlock(set->ns, set->shards);
+	if (status == CACHE_NO_SPACE)
+		status = set_evicting(set);
+
+	for (size_t i = 0; i < op->item_count; i++) {
+		cache_value_release(set->writes[i].old_value);
+		entry_free_list(set->writes[i].fresh);
+	}
+	entry_free_list(set->trash);
+	return status;
+}
+
+enum cache_status set_items(struct namespaces *all, struct namespace *ns, struct cache_op *op,
+			    int64_t now_us, bool *ret_wake)
+{
+	struct write inline_writes[INLINE_WRITES];
+	struct set set = {.all = all, .ns = ns, .op = op, .now_us = now_us};
+	enum cache_status status = CACHE_NO_MEMORY;
+
+	set.writes = op->item_count <= INLINE_WRITES ? inline_writes
+						     : malloc(op->item_count * sizeof(*set.writes));
+	if (set.writes)
+		status = run(&set);
+	if (set.writes != inline_writes)
+		free(set.writes);
+	for (size_t i = 0; status != CACHE_OK && i < op->item_count; i++)
+		op->items[i].status = status;
+	*ret_wake = set.wake;
+	return status;
+}

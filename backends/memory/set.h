@@ -1,0 +1,15 @@
+/* The SET of one item or of a batch. */
+#ifndef STEADYCACHE_MEMORY_SET_H
+#define STEADYCACHE_MEMORY_SET_H
+
+#include "backends/memory/namespace.h"
+
+/* Whether `condition` allows a write where `entry` (NULL: none) is the live entry. */
+bool condition_holds(const struct cache_condition *condition, const struct entry *entry);
+
+/* Stores all items of the op in `ns`, or none; fills the items and op->detail. *ret_wake: an entry
+ * of the backend got a TTL where none had one (worker_wake). The caller completes the op. */
+enum cache_status set_items(struct namespaces *all, struct namespace *ns, struct cache_op *op,
+			    int64_t now_us, bool *ret_wake);
+
+#endif

@@ -1,0 +1,136 @@
+#include "backends/memory/shard.h"
+
+static void add(_Atomic uint64_t *counter, uint64_t n)
+{
+	(void)atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+static void subtract(_Atomic uint64_t *counter, uint64_t n)
+{
+	(void)atomic_fetch_sub_explicit(counter, n, memory_order_relaxed);
+}
+
+void shard_init(struct shard *shard, enum eviction_policy policy, struct usage *usage,
+		struct usage *total)
+{
+	*shard = (struct shard){.usage = usage, .total = total};
+	(void)pthread_mutex_init(&shard->lock, NULL);
+	order_init(&shard->order, policy);
+}
+
+void shard_deinit(struct shard *shard)
+{
+	table_deinit(&shard->table);
+	order_deinit(&shard->order);
+	expiry_deinit(&shard->expiry);
+	(void)pthread_mutex_destroy(&shard->lock);
+}
+
+static void stop_expiring(struct shard *shard, struct entry *entry)
+{
+	if (entry->value->expires_at_us == 0)
+		return;
+	expiry_remove(&shard->expiry, entry);
+	subtract(&shard->usage->expiring, 1);
+	subtract(&shard->total->expiring, 1);
+}
+
+static bool start_expiring(struct shard *shard, struct entry *entry)
+{
+	if (entry->value->expires_at_us == 0)
+		return false;
+	expiry_add(&shard->expiry, entry);
+	add(&shard->usage->expiring, 1);
+	return atomic_fetch_add_explicit(&shard->total->expiring, 1, memory_order_relaxed) == 0;
+}
+
+static void expire(struct shard *shard, struct entry *entry, struct entry **trash)
+{
+	shard_remove(shard, entry, trash);
+	shard->counters.expirations++;
+}
+
+struct entry *shard_find(struct shard *shard, uint64_t hash, struct slice key, int64_t now_us,
+			 struct entry **trash)
+{
+	struct entry *entry = table_find(&shard->table, hash, key);
+
+	if (!entry || !entry_is_expired(entry, now_us))
+		return entry;
+	expire(shard, entry, trash);
+	return NULL;
+}
+
+bool shard_prepare(struct shard *shard, size_t expiring)
+{
+	return table_prepare(&shard->table) && order_prepare(&shard->order) &&
+	       (expiring == 0 || expiry_reserve(&shard->expiry, expiring));
+}
+
+bool shard_add(struct shard *shard, uint64_t hash, struct entry *entry)
+{
+	table_add(&shard->table, hash, entry);
+	order_add(&shard->order, entry);
+	return start_expiring(shard, entry);
+}
+
+/* Puts `fresh` wherever `entry` is; `entry` loses its value to it. */
+static void replace_entry(struct shard *shard, uint64_t hash, struct entry *entry,
+			  struct entry *fresh, struct entry **trash)
+{
+	fresh->value = entry->value;
+	fresh->prev = entry->prev;
+	fresh->next = entry->next;
+	fresh->last_access_us = entry->last_access_us;
+	fresh->stamp = entry->stamp;
+	fresh->frequency = entry->frequency;
+	table_swap(&shard->table, hash, entry, fresh);
+	order_swap(&shard->order, entry, fresh);
+	entry->value = NULL;
+	entry->chain = *trash;
+	*trash = entry;
+}
+
+bool shard_overwrite(struct shard *shard, uint64_t hash, struct entry *entry, struct entry *fresh,
+		     const struct cache_item *item, int64_t now_us, struct entry **trash,
+		     struct cache_value **ret_old)
+{
+	stop_expiring(shard, entry);
+	if (fresh) {
+		replace_entry(shard, hash, entry, fresh, trash);
+		entry = fresh;
+	}
+	*ret_old = entry->value;
+	entry->value = cache_value_acquire(item->value);
+	if (entry->has_tail)
+		entry_tail(entry)->size_bytes = item->size_bytes;
+	order_use(&shard->order, entry, now_us);
+	return start_expiring(shard, entry);
+}
+
+void shard_remove(struct shard *shard, struct entry *entry, struct entry **trash)
+{
+	uint64_t memory_bytes = entry_memory_bytes(entry->key_len, entry->has_tail, entry->value);
+
+	stop_expiring(shard, entry);
+	order_remove(&shard->order, entry);
+	table_remove(&shard->table, entry_hash(entry_key(entry)), entry);
+	subtract(&shard->usage->entry_count, 1);
+	subtract(&shard->usage->size_bytes, entry_size_bytes(entry));
+	subtract(&shard->usage->memory_bytes, memory_bytes);
+	subtract(&shard->total->memory_bytes, memory_bytes);
+	entry->chain = *trash;
+	*trash = entry;
+}
+
+size_t shard_expire(struct shard *shard, int64_t now_us, size_t max, struct entry **trash)
+{
+	struct entry *entry = NULL;
+	size_t removed = 0;
+
+	while (removed < max && (entry = expiry_due(&shard->expiry, now_us))) {
+		expire(shard, entry, trash);
+		removed++;
+	}
+	return removed;
+}

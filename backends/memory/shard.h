@@ -1,0 +1,72 @@
+/* A shard: a sixteenth of a namespace, with a lock, a table, an eviction order and an expiry heap.
+ * All functions but init and deinit: with the lock held. What they take out they put in front of
+ * `*trash`, to be freed (entry_free_list) after the lock is let go: freeing megabytes takes time.
+ */
+#ifndef STEADYCACHE_MEMORY_SHARD_H
+#define STEADYCACHE_MEMORY_SHARD_H
+
+#include <pthread.h>
+#include <stdalign.h>
+#include <stdatomic.h>
+
+#include "backends/backend.h"
+#include "backends/memory/expiry.h"
+#include "backends/memory/order.h"
+#include "backends/memory/table.h"
+
+/* What entries use, of a namespace or of the whole backend. Removals subtract with a shard's lock
+ * held; a set adds before it stores, so that a limit checked there holds at every moment. With the
+ * locks of all shards held the numbers of a namespace stand still and are those of its entries. */
+struct usage {
+	_Atomic uint64_t entry_count;
+	_Atomic uint64_t size_bytes;   /* what counts against max_size_bytes */
+	_Atomic uint64_t memory_bytes; /* with all overhead */
+	_Atomic uint64_t expiring;     /* entries with a TTL */
+};
+
+struct shard_counters {
+	uint64_t hits, misses, sets, deletes, evictions, expirations;
+};
+
+struct shard {
+	/* A cache line of its own: neighbours are locked by other threads. */
+	alignas(64) pthread_mutex_t lock;
+	struct table table;
+	struct order order;
+	struct expiry expiry;
+	struct shard_counters counters;
+	struct usage *usage; /* of the namespace */
+	struct usage *total; /* of the backend: memory_bytes and expiring only */
+};
+
+void shard_init(struct shard *shard, enum eviction_policy policy, struct usage *usage,
+		struct usage *total);
+void shard_deinit(struct shard *shard);
+
+/* The live entry of `key`, or NULL. One that has expired goes to the trash. */
+struct entry *shard_find(struct shard *shard, uint64_t hash, struct slice key, int64_t now_us,
+			 struct entry **trash);
+
+/* Room for what a set may need, `expiring` entries with a TTL among it; shard_add and
+ * shard_overwrite cannot fail then. False: out of memory. */
+bool shard_prepare(struct shard *shard, size_t expiring);
+
+/* Puts a new entry in, with value, last access and stamp set. Its usage was added already (but for
+ * `expiring`). True where it is the first of the backend that expires: then wake the sweeper. */
+bool shard_add(struct shard *shard, uint64_t hash, struct entry *entry);
+
+/* Replaces the value of `entry`, which counts as a use and keeps the creation. `fresh` (else NULL)
+ * is an entry of the same key that takes its place, where it must get a tail; `entry` is then
+ * trash. The old value goes to *ret_old for the caller to release. Usage and result: as for
+ * shard_add. */
+bool shard_overwrite(struct shard *shard, uint64_t hash, struct entry *entry, struct entry *fresh,
+		     const struct cache_item *item, int64_t now_us, struct entry **trash,
+		     struct cache_value **ret_old);
+
+/* Takes an entry out and its usage off. */
+void shard_remove(struct shard *shard, struct entry *entry, struct entry **trash);
+
+/* Removes up to `max` expired entries, the earliest first; how many it were. */
+size_t shard_expire(struct shard *shard, int64_t now_us, size_t max, struct entry **trash);
+
+#endif
