@@ -1,0 +1,41 @@
+/* Conditional requests and ranges (RFC 9110, sections 13 and 14). */
+#ifndef STEADYCACHE_HANDLERS_CONDITIONS_H
+#define STEADYCACHE_HANDLERS_CONDITIONS_H
+
+#include "handlers/handlers.h"
+
+/* Entity tags in one If-Match or If-None-Match at most. */
+#define MAX_ETAGS 32
+
+struct etag_list {
+	bool any;         /* `*` */
+	bool has_foreign; /* names a tag that this server never makes */
+	size_t count;
+	struct etag etags[MAX_ETAGS];
+};
+
+/* Reads the value of If-Match (weak tags never match there: `strong`) or If-None-Match. False where
+ * it is not a list of entity tags, or a longer one. */
+bool etag_list_parse(const char *header, bool strong, struct etag_list *ret);
+bool etag_list_matches(const struct etag_list *list, const struct etag *etag);
+
+/* Fills op->one.condition from the headers of a PUT or DELETE; `list` must live as long as the op.
+ * False: answered with a 400. */
+bool read_write_condition(struct request *request, struct response *response,
+			  struct etag_list *list);
+
+/* What a GET or HEAD of a value is to be answered with: 200, 304 or 412, after If-Match,
+ * If-None-Match and If-Modified-Since. */
+unsigned evaluate_read_condition(const struct request *request, const struct cache_value *value);
+
+enum range_kind {
+	RANGE_WHOLE, /* no range, or one that is to be ignored */
+	RANGE_PART,
+	RANGE_UNSATISFIABLE,
+};
+
+/* The part that Range (and If-Range) ask for: ret_offset, ret_len within the value. */
+enum range_kind read_range(const struct request *request, const struct cache_value *value,
+			   size_t *ret_offset, size_t *ret_len);
+
+#endif

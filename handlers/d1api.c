@@ -1,0 +1,136 @@
+/* /api/...: the protocol of SteadyText's D1 cache client. */
+#include <math.h>
+
+#include "handlers/call.h"
+#include "handlers/json_out.h"
+#include "handlers/stats_json.h"
+
+/* Beyond this a number of bytes is no longer exact in JSON. */
+#define MAX_SIZE_BYTES 9007199254740992.0
+
+static enum handler_step d1_init_start(struct request *request, struct response *response)
+{
+	struct call *call = call_open(request, response, CACHE_OP_CONFIGURE);
+	double max_size_mb = 0;
+
+	if (!call || !json_in_number(request, response, call->root, "max_size_mb", &max_size_mb))
+		return STEP_RESPOND;
+	if (max_size_mb * 1048576.0 > MAX_SIZE_BYTES) {
+		respond_error(request, response, 400, "\"max_size_mb\" is too large");
+		return STEP_RESPOND;
+	}
+	request->op.settings_mask = SETTING_MAX_SIZE;
+	request->op.settings.max_size_bytes = (uint64_t)floor(max_size_mb * 1048576.0);
+	return STEP_SUBMIT;
+}
+
+static void d1_init_finish(struct request *request, struct response *response)
+{
+	call_finish_success(request, response);
+	if (response->status == 200)
+		response->static_body =
+			SLICE("{\"success\":true,\"message\":\"Cache initialized\"}");
+}
+
+static enum handler_step start_with_key(struct request *request, struct response *response,
+					enum cache_op_type type)
+{
+	if (!call_open(request, response, type) || !call_read_key(request, response))
+		return STEP_RESPOND;
+	return STEP_SUBMIT;
+}
+
+static enum handler_step d1_get_start(struct request *request, struct response *response)
+{
+	return start_with_key(request, response, CACHE_OP_GET);
+}
+
+static void d1_get_finish(struct request *request, struct response *response)
+{
+	const struct cache_op *op = &request->op;
+	struct buffer json = {0};
+
+	if (op->status == CACHE_NOT_FOUND) {
+		response_text(response, 200, "application/json; charset=UTF-8",
+			      "{\"found\":false}");
+		response->is_json = true;
+	} else if (op->status != CACHE_OK) {
+		respond_op_failure(request, response);
+	} else {
+		(void)buffer_reserve(&json, op->one.value->len_bytes + 32);
+		buffer_append(&json, SLICE("{\"found\":true,"));
+		json_out_value(&json, op->one.value);
+		buffer_append_char(&json, '}');
+		response_json(response, 200, &json);
+	}
+}
+
+static enum handler_step d1_set_start(struct request *request, struct response *response)
+{
+	struct call *call = call_open(request, response, CACHE_OP_SET);
+
+	if (!call || !call_read_key(request, response) ||
+	    !call_read_value(request, response, call->root, "", &request->op.one))
+		return STEP_RESPOND;
+	return STEP_SUBMIT;
+}
+
+static enum handler_step d1_delete_start(struct request *request, struct response *response)
+{
+	return start_with_key(request, response, CACHE_OP_DELETE);
+}
+
+static enum handler_step d1_exists_start(struct request *request, struct response *response)
+{
+	return start_with_key(request, response, CACHE_OP_EXISTS);
+}
+
+static void d1_exists_finish(struct request *request, struct response *response)
+{
+	enum cache_status status = request->op.status;
+
+	if (status != CACHE_OK && status != CACHE_NOT_FOUND) {
+		respond_op_failure(request, response);
+		return;
+	}
+	response_text(response, 200, "application/json; charset=UTF-8",
+		      status == CACHE_OK ? "{\"exists\":true}" : "{\"exists\":false}");
+	response->is_json = true;
+}
+
+static enum handler_step d1_clear_start(struct request *request, struct response *response)
+{
+	return call_open(request, response, CACHE_OP_CLEAR) ? STEP_SUBMIT : STEP_RESPOND;
+}
+
+static enum handler_step d1_stats_start(struct request *request, struct response *response)
+{
+	return call_open(request, response, CACHE_OP_STATS) ? STEP_SUBMIT : STEP_RESPOND;
+}
+
+static void d1_stats_finish(struct request *request, struct response *response)
+{
+	struct buffer json = {0};
+
+	if (request->op.status != CACHE_OK) {
+		respond_op_failure(request, response);
+		return;
+	}
+	stats_json_append(&json, &request->op.stats[0]);
+	response_json(response, 200, &json);
+}
+
+#define D1_HANDLER(name, start_step, finish_step)                                                  \
+	const struct handler name = {                                                              \
+		.start = (start_step), .finish = (finish_step), .cleanup = call_close}
+
+D1_HANDLER(d1_init_handler, d1_init_start, d1_init_finish);
+D1_HANDLER(d1_get_handler, d1_get_start, d1_get_finish);
+D1_HANDLER(d1_set_handler, d1_set_start, call_finish_success);
+D1_HANDLER(d1_delete_handler, d1_delete_start, call_finish_success);
+D1_HANDLER(d1_exists_handler, d1_exists_start, d1_exists_finish);
+D1_HANDLER(d1_batch_get_handler, call_start_batch_get, call_finish_results);
+D1_HANDLER(d1_batch_set_handler, call_start_batch_set, call_finish_success);
+D1_HANDLER(d1_batch_delete_handler, call_start_batch_delete, call_finish_success);
+D1_HANDLER(d1_clear_handler, d1_clear_start, call_finish_success);
+D1_HANDLER(d1_stats_handler, d1_stats_start, d1_stats_finish);

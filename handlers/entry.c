@@ -1,0 +1,255 @@
+/* /cache/{ns}/{key}: one entry, as bytes. */
+#include <stdlib.h>
+
+#include "handlers/conditions.h"
+#include "handlers/http_date.h"
+
+/* ---- GET, HEAD ---- */
+
+static bool check_key(const struct request *request, struct response *response)
+{
+	if (request->key.len <= request->context->max_key_bytes)
+		return true;
+	respond_error(request, response, 414,
+		      "the key has %zu bytes; the server takes up to %zu (STEADYCACHE_MAX_KEY_KB)",
+		      request->key.len, request->context->max_key_bytes);
+	return false;
+}
+
+static enum handler_step entry_get_start(struct request *request, struct response *response)
+{
+	cache_op_init(&request->op, CACHE_OP_GET);
+	if (!check_key(request, response))
+		return STEP_RESPOND;
+	request->op.ns = request->ns;
+	request->op.one.key = request->key;
+	request->op.no_touch = request->method == HTTP_HEAD;
+	return STEP_SUBMIT;
+}
+
+/* Writes `number` in decimal and a NUL; the length. snprintf would cost more than the look-up. */
+static size_t put_number(char *out, uint64_t number)
+{
+	char digits[20];
+	size_t count = 0;
+
+	do {
+		digits[count++] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	for (size_t i = 0; i < count; i++)
+		out[i] = digits[count - 1 - i];
+	out[count] = '\0';
+	return count;
+}
+
+static void add_hit_headers(struct response *response, const struct cache_value *value,
+			    int64_t now_us)
+{
+	static const char hit[] = "steadycache; hit";
+	int64_t age_us = now_us - value->modified_at_us;
+
+	etag_format(&value->etag, response_header_room(response, "ETag", ETAG_TEXT_LEN));
+	http_date_format(value->modified_at_us / US_PER_S,
+			 response_header_room(response, "Last-Modified", HTTP_DATE_LEN));
+	(void)put_number(response_header_room(response, "Age", 20),
+			 age_us > 0 ? (uint64_t)(age_us / US_PER_S) : 0);
+	if (value->expires_at_us == 0) {
+		response_header_static(response, "Cache-Status", hit);
+		return;
+	}
+	int64_t left_us = value->expires_at_us - now_us;
+	/* Rounded up: a ttl of 5 says 5 at first. */
+	uint64_t left_s = left_us > 0 ? (uint64_t)((left_us + US_PER_S - 1) / US_PER_S) : 0;
+	char *text = response_header_room(response, "Cache-Control", 40);
+	memcpy(text, "max-age=", 8);
+	(void)put_number(text + 8, left_s);
+	text = response_header_room(response, "Cache-Status", 60);
+	memcpy(text, "steadycache; hit; ttl=", 22);
+	(void)put_number(text + 22, left_s);
+}
+
+/* Adds the body: all of it, or the part that the client asked for. */
+static void add_body(struct request *request, struct response *response, struct cache_value *value)
+{
+	size_t offset = 0;
+	size_t len = 0;
+
+	response_header_static(response, "Accept-Ranges", "bytes");
+	switch (read_range(request, value, &offset, &len)) {
+	case RANGE_WHOLE:
+		response_value(response, 200, value);
+		break;
+	case RANGE_PART:
+		response_header_printf(response, "Content-Range", "bytes %zu-%zu/%zu", offset,
+				       offset + len - 1, value->len_bytes);
+		response_value(response, 206, value);
+		response->value_offset = offset;
+		response->value_len = len;
+		break;
+	case RANGE_UNSATISFIABLE:
+		response_header_printf(response, "Content-Range", "bytes */%zu", value->len_bytes);
+		respond_error(request, response, 416,
+			      "the range lies beyond the %zu bytes of the value", value->len_bytes);
+		cache_value_release(value);
+		break;
+	}
+}
+
+static void entry_get_finish(struct request *request, struct response *response)
+{
+	struct cache_value *value = request->op.one.value;
+
+	if (request->op.status == CACHE_NOT_FOUND) {
+		response_header_static(response, "Cache-Status", "steadycache; fwd=miss");
+		respond_error(request, response, 404, "no such entry");
+		return;
+	}
+	if (request->op.status != CACHE_OK) {
+		respond_op_failure(request, response);
+		return;
+	}
+	unsigned status = evaluate_read_condition(request, value);
+	add_hit_headers(response, value, cache_clock_now_us(request->context->clock));
+	if (status == 304) {
+		response->status = 304;
+	} else if (status == 412) {
+		respond_error(request, response, 412,
+			      "the entry's ETag is none of those in If-Match");
+	} else {
+		request->op.one.value = NULL; /* the response has the reference now */
+		response_header_static(response, "X-Content-Type-Options", "nosniff");
+		size_t type = response->header_count;
+		response_header_static(response, "Content-Type", cache_value_content_type(value));
+		add_body(request, response, value);
+		if (response->status == 416) /* its document has a type of its own */
+			response->headers[type] = response->headers[--response->header_count];
+	}
+}
+
+/* ---- PUT, DELETE ---- */
+
+static bool read_ttl(const struct request *request, struct response *response, int64_t *ret_s)
+{
+	const char *text = request_query(request, "ttl");
+	int64_t ttl_s = 0;
+	size_t digits = 0;
+
+	if (!text)
+		return true;
+	for (; text[digits] >= '0' && text[digits] <= '9' && digits < 18; digits++)
+		ttl_s = ttl_s * 10 + (text[digits] - '0');
+	if (digits == 0 || text[digits] != '\0' || ttl_s > TTL_MAX_S) {
+		respond_error(
+			request, response, 400,
+			"\"ttl\" must be a whole number of seconds from 0 (never expires) to %lld",
+			(long long)TTL_MAX_S);
+		return false;
+	}
+	*ret_s = ttl_s;
+	return true;
+}
+
+static bool check_put_headers(const struct request *request, struct response *response)
+{
+	const char *encoding = request_header(request, "Content-Encoding");
+	const char *type = request_header(request, "Content-Type");
+
+	if (encoding && strcasecmp(encoding, "identity") != 0)
+		respond_error(request, response, 415,
+			      "Content-Encoding would not be kept; send the value without it");
+	else if (request_header(request, "Content-Range"))
+		respond_error(request, response, 400,
+			      "a PUT replaces the whole value; "
+			      "send it without Content-Range");
+	else if (type && strlen(type) > CONTENT_TYPE_MAX_LEN)
+		respond_error(request, response, 400, "Content-Type may have up to %d characters",
+			      CONTENT_TYPE_MAX_LEN);
+	else
+		return true;
+	return false;
+}
+
+/* Begins a write of one entry: the op, its key, its condition. */
+static bool start_write(struct request *request, struct response *response, enum cache_op_type type)
+{
+	cache_op_init(&request->op, type);
+	if (!check_key(request, response))
+		return false;
+	request->op.ns = request->ns;
+	request->op.one.key = request->key;
+	struct etag_list *list = malloc(sizeof(*list));
+	if (!list) {
+		respond_error(request, response, 503, "%s", cache_status_text(CACHE_NO_MEMORY));
+		return false;
+	}
+	request->state = list;
+	return read_write_condition(request, response, list);
+}
+
+static enum handler_step entry_put_start(struct request *request, struct response *response)
+{
+	const char *type = request_header(request, "Content-Type");
+
+	if (!start_write(request, response, CACHE_OP_SET) ||
+	    !check_put_headers(request, response) ||
+	    !read_ttl(request, response, &request->op.one.ttl_s))
+		return STEP_RESPOND;
+	if (!request->body)
+		request->body = cache_value_create(0, slice_of(type));
+	if (!request->body) {
+		respond_error(request, response, 503, "%s", cache_status_text(CACHE_NO_MEMORY));
+		return STEP_RESPOND;
+	}
+	cache_value_seal(request->body);
+	request->op.one.value = request->body;
+	request->body = NULL;
+	return STEP_SUBMIT;
+}
+
+static void entry_put_finish(struct request *request, struct response *response)
+{
+	const struct cache_op *op = &request->op;
+
+	if (op->status != CACHE_OK) {
+		respond_op_failure(request, response);
+		return;
+	}
+	response->status = op->one.created ? 201 : 204;
+	etag_format(&op->one.value->etag, response_header_room(response, "ETag", ETAG_TEXT_LEN));
+}
+
+static void entry_put_cleanup(struct request *request)
+{
+	if (request->op.type == CACHE_OP_SET) {
+		cache_value_release(request->op.one.value);
+		request->op.one.value = NULL;
+	}
+	free(request->state);
+	request->state = NULL;
+}
+
+static enum handler_step entry_delete_start(struct request *request, struct response *response)
+{
+	return start_write(request, response, CACHE_OP_DELETE) ? STEP_SUBMIT : STEP_RESPOND;
+}
+
+static void entry_delete_finish(struct request *request, struct response *response)
+{
+	if (request->op.status != CACHE_OK)
+		respond_op_failure(request, response);
+	else
+		response->status = 204;
+}
+
+const struct handler entry_get_handler = {.start = entry_get_start, .finish = entry_get_finish};
+const struct handler entry_put_handler = {
+	.start = entry_put_start,
+	.finish = entry_put_finish,
+	.cleanup = entry_put_cleanup,
+};
+const struct handler entry_delete_handler = {
+	.start = entry_delete_start,
+	.finish = entry_delete_finish,
+	.cleanup = entry_put_cleanup,
+};

@@ -1,0 +1,63 @@
+#include "handlers/http_date.h"
+
+#include <stdio.h>
+#include <time.h>
+
+static const char day_names[] = "SunMonTueWedThuFriSat";
+static const char month_names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
+static void put_two(char *out, int number)
+{
+	out[0] = (char)('0' + number / 10 % 10);
+	out[1] = (char)('0' + number % 10);
+}
+
+void http_date_format(int64_t time_s, char text[static HTTP_DATE_LEN + 1])
+{
+	/* Entries of one second are many: each thread keeps the last date it made. */
+	static _Thread_local int64_t last_s = INT64_MIN;
+	static _Thread_local char last_text[HTTP_DATE_LEN + 1];
+
+	if (time_s != last_s) {
+		time_t time = (time_t)time_s;
+		struct tm date;
+
+		memcpy(last_text, "Thu, 01 Jan 1970 00:00:00 GMT", HTTP_DATE_LEN + 1);
+		if (gmtime_r(&time, &date) && date.tm_year < 8100 && date.tm_year >= 0) {
+			memcpy(last_text, day_names + (size_t)date.tm_wday * 3, 3);
+			put_two(last_text + 5, date.tm_mday);
+			memcpy(last_text + 8, month_names + (size_t)date.tm_mon * 3, 3);
+			put_two(last_text + 12, (date.tm_year + 1900) / 100);
+			put_two(last_text + 14, (date.tm_year + 1900) % 100);
+			put_two(last_text + 17, date.tm_hour);
+			put_two(last_text + 20, date.tm_min);
+			put_two(last_text + 23, date.tm_sec);
+		}
+		last_s = time_s;
+	}
+	memcpy(text, last_text, HTTP_DATE_LEN + 1);
+}
+
+bool http_date_parse(struct slice text, int64_t *ret_s)
+{
+	char copy[HTTP_DATE_LEN + 1];
+	char month[4];
+	struct tm date = {0};
+	int end = 0;
+
+	if (text.len != HTTP_DATE_LEN)
+		return false;
+	memcpy(copy, text.data, text.len);
+	copy[text.len] = '\0';
+	if (sscanf(copy, "%*3c, %2d %3s %4d %2d:%2d:%2d GMT%n", &date.tm_mday, month, &date.tm_year,
+		   &date.tm_hour, &date.tm_min, &date.tm_sec, &end) != 6 ||
+	    end != HTTP_DATE_LEN)
+		return false;
+	const char *found = strstr(month_names, month);
+	if (!found || strlen(month) != 3 || (found - month_names) % 3 != 0)
+		return false;
+	date.tm_mon = (int)(found - month_names) / 3;
+	date.tm_year -= 1900;
+	*ret_s = (int64_t)timegm(&date);
+	return true;
+}

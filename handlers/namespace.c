@@ -1,0 +1,340 @@
+/* /cache and /cache/{ns}: what there is, and its limits. */
+#include <inttypes.h>
+#include <math.h>
+#include <nettle/base64.h>
+#include <stdlib.h>
+
+#include "backends/base/utf8.h"
+#include "handlers/json_in.h"
+#include "handlers/json_out.h"
+#include "handlers/percent.h"
+#include "handlers/stats_json.h"
+
+#define LIST_LIMIT_MAX 1000
+
+/* ---- GET /cache ---- */
+
+static enum handler_step namespaces_start(struct request *request, struct response *response)
+{
+	(void)response;
+	cache_op_init(&request->op, CACHE_OP_STATS);
+	return STEP_SUBMIT;
+}
+
+static void namespaces_finish(struct request *request, struct response *response)
+{
+	const struct cache_op *op = &request->op;
+	struct buffer json = {0};
+
+	if (op->status != CACHE_OK) {
+		respond_op_failure(request, response);
+		return;
+	}
+	json_out_raw(&json, "{\"namespaces\":[");
+	for (size_t i = 0; i < op->stats_count; i++) {
+		const struct namespace_stats *stats = &op->stats[i];
+
+		json_out_raw(&json, i > 0 ? ",{\"name\":" : "{\"name\":");
+		json_out_string(&json, slice_of(stats->name));
+		buffer_printf(&json,
+			      ",\"entry_count\":%" PRIu64 ",\"total_size\":%" PRIu64
+			      ",\"max_size_bytes\":%" PRIu64 ",",
+			      stats->entry_count, stats->total_size_bytes,
+			      stats->settings.max_size_bytes);
+		stats_json_append_limits(&json, &stats->settings);
+		json_out_raw(&json, "}");
+	}
+	json_out_raw(&json, "]}");
+	response_json(response, 200, &json);
+}
+
+/* ---- GET /cache/{ns} ---- */
+
+/* The decoded prefix and cursor that the op borrows. */
+struct listing {
+	char *prefix;
+	char *after;
+};
+
+static void listing_cleanup(struct request *request)
+{
+	struct listing *listing = request->state;
+
+	if (listing) {
+		free(listing->prefix);
+		free(listing->after);
+		free(listing);
+	}
+	request->state = NULL;
+}
+
+static bool open_listing(struct request *request, struct response *response,
+			 enum cache_op_type type)
+{
+	const char *raw = request_query(request, "prefix");
+
+	cache_op_init(&request->op, type);
+	request->op.ns = request->ns;
+	struct listing *listing = calloc(1, sizeof(*listing));
+	request->state = listing;
+	if (listing && raw)
+		listing->prefix = malloc(strlen(raw) + 1);
+	if (!listing || (raw && !listing->prefix)) {
+		respond_error(request, response, 503, "%s", cache_status_text(CACHE_NO_MEMORY));
+		return false;
+	}
+	if (!raw)
+		return true;
+	request->op.prefix.data = listing->prefix;
+	if (percent_decode(slice_of(raw), listing->prefix, &request->op.prefix.len))
+		return true;
+	respond_error(request, response, 400,
+		      "\"prefix\" has a %% that two hex digits do not follow; write it as %%25");
+	return false;
+}
+
+/* A cursor is the last key of the page before, in base64url without padding. */
+static bool decode_cursor(const char *text, struct listing *listing, size_t *ret_len)
+{
+	struct base64_decode_ctx context;
+	size_t len = strlen(text);
+	/* Room for the padding, which nettle wants. */
+	char *encoded = malloc(len + 4);
+
+	listing->after = malloc(BASE64_DECODE_LENGTH(len + 4));
+	bool good = encoded && listing->after && percent_decode(slice_of(text), encoded, &len);
+	while (good && len % 4 != 0)
+		encoded[len++] = '=';
+	base64url_decode_init(&context);
+	*ret_len = BASE64_DECODE_LENGTH(len);
+	good = good &&
+	       base64_decode_update(&context, ret_len, (uint8_t *)listing->after, len, encoded) &&
+	       base64_decode_final(&context);
+	free(encoded);
+	return good;
+}
+
+static bool read_cursor(struct request *request, struct response *response)
+{
+	const char *text = request_query(request, "cursor");
+	struct listing *listing = request->state;
+	size_t len = 0;
+
+	if (!text || *text == '\0')
+		return true;
+	if (!decode_cursor(text, listing, &len)) {
+		respond_error(request, response, 400,
+			      "\"cursor\" must be the cursor of the page before, unchanged");
+		return false;
+	}
+	request->op.has_after = true;
+	request->op.after = (struct slice){.data = listing->after, .len = len};
+	return true;
+}
+
+static bool read_limit(struct request *request, struct response *response)
+{
+	const char *text = request_query(request, "limit");
+	char *end = NULL;
+
+	request->op.limit = LIST_LIMIT_MAX;
+	if (!text)
+		return true;
+	long limit = strtol(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end != '\0' || limit < 1 || limit > LIST_LIMIT_MAX) {
+		respond_error(request, response, 400, "\"limit\" must be a number from 1 to %d",
+			      LIST_LIMIT_MAX);
+		return false;
+	}
+	request->op.limit = (size_t)limit;
+	return true;
+}
+
+static enum handler_step list_start(struct request *request, struct response *response)
+{
+	if (!open_listing(request, response, CACHE_OP_SCAN) || !read_limit(request, response) ||
+	    !read_cursor(request, response))
+		return STEP_RESPOND;
+	return STEP_SUBMIT;
+}
+
+static void append_entry(struct buffer *json, const struct cache_entry_info *entry)
+{
+	char etag[ETAG_TEXT_LEN + 1];
+
+	if (utf8_is_valid(entry->key)) {
+		json_out_raw(json, "{\"key\":");
+		json_out_string(json, entry->key);
+	} else {
+		json_out_raw(json, "{\"key_base64\":");
+		json_out_base64(json, entry->key);
+	}
+	etag_format(&entry->etag, etag);
+	buffer_printf(json, ",\"size\":%" PRIu64 ",\"etag\":", entry->size_bytes);
+	json_out_string(json, slice_of(etag));
+	buffer_printf(json, ",\"frequency\":%" PRIu64 ",\"last_access\":", entry->frequency);
+	json_out_time(json, entry->last_access_us);
+	json_out_raw(json, ",\"created_at\":");
+	json_out_time(json, entry->created_at_us);
+	json_out_raw(json, ",\"expires_at\":");
+	if (entry->expires_at_us > 0)
+		json_out_time(json, entry->expires_at_us);
+	else
+		json_out_raw(json, "null");
+	json_out_raw(json, "}");
+}
+
+static void append_cursor(struct buffer *json, struct slice key)
+{
+	struct base64_encode_ctx context;
+	size_t room = BASE64_ENCODE_LENGTH(key.len) + BASE64_ENCODE_FINAL_LENGTH;
+
+	base64url_encode_init(&context);
+	json_out_raw(json, "\"");
+	if (buffer_reserve(json, room)) {
+		char *out = json->data + json->len;
+		size_t len =
+			base64_encode_update(&context, out, key.len, (const uint8_t *)key.data);
+
+		len += base64_encode_final(&context, out + len);
+		while (len > 0 && out[len - 1] == '=')
+			len--;
+		json->len += len;
+	}
+	json_out_raw(json, "\"");
+}
+
+static void list_finish(struct request *request, struct response *response)
+{
+	const struct cache_op *op = &request->op;
+	struct buffer json = {0};
+
+	if (op->status != CACHE_OK) {
+		respond_op_failure(request, response);
+		return;
+	}
+	json_out_raw(&json, "{\"keys\":[");
+	for (size_t i = 0; i < op->entry_count; i++) {
+		if (i > 0)
+			json_out_raw(&json, ",");
+		append_entry(&json, &op->entries[i]);
+	}
+	json_out_raw(&json, "],\"cursor\":");
+	if (op->complete || op->entry_count == 0)
+		json_out_raw(&json, "null");
+	else
+		append_cursor(&json, op->entries[op->entry_count - 1].key);
+	json_out_raw(&json, op->complete ? ",\"complete\":true}" : ",\"complete\":false}");
+	response_json(response, 200, &json);
+}
+
+/* ---- PUT /cache/{ns} ---- */
+
+static void settings_cleanup(struct request *request)
+{
+	json_decref(request->state);
+	request->state = NULL;
+}
+
+/* One member of the settings; false: answered. */
+static bool read_setting(struct request *request, struct response *response, const json_t *root,
+			 const char *name, const json_t *member)
+{
+	struct namespace_settings *settings = &request->op.settings;
+	unsigned *mask = &request->op.settings_mask;
+
+	if (strcmp(name, "max_size_mb") == 0) {
+		double max_size_mb = 0;
+
+		if (!json_is_null(member) &&
+		    !json_in_number(request, response, root, name, &max_size_mb))
+			return false;
+		if (max_size_mb > 8589934592.0) {
+			respond_error(request, response, 400, "\"max_size_mb\" is too large");
+			return false;
+		}
+		settings->max_size_bytes = (uint64_t)floor(max_size_mb * 1048576.0);
+		*mask |= SETTING_MAX_SIZE;
+	} else if (strcmp(name, "capacity") == 0) {
+		settings->capacity = CAPACITY_UNLIMITED;
+		if (!json_is_null(member) && !json_in_whole(request, response, root, "", name,
+							    INT64_MAX / 4, &settings->capacity))
+			return false;
+		*mask |= SETTING_CAPACITY;
+	} else if (strcmp(name, "default_ttl") == 0) {
+		if (!json_is_null(member) && !json_in_whole(request, response, root, "", name,
+							    TTL_MAX_S, &settings->default_ttl_s))
+			return false;
+		*mask |= SETTING_DEFAULT_TTL;
+	} else if (strcmp(name, "eviction") == 0) {
+		if (!json_is_string(member) ||
+		    !eviction_policy_parse(json_in_slice(member), &settings->policy)) {
+			respond_error(
+				request, response, 400,
+				"\"eviction\" must be \"frecency\", \"lru\", \"fifo\" or \"none\"");
+			return false;
+		}
+		*mask |= SETTING_POLICY;
+	} else {
+		respond_error(request, response, 400,
+			      "\"%.100s\" is not a setting; there are max_size_mb, capacity, "
+			      "default_ttl and eviction",
+			      name);
+		return false;
+	}
+	return true;
+}
+
+static enum handler_step settings_start(struct request *request, struct response *response)
+{
+	const char *name;
+	json_t *member;
+
+	cache_op_init(&request->op, CACHE_OP_CONFIGURE);
+	json_t *root = json_in_object(request, response);
+	request->state = root;
+	if (!root)
+		return STEP_RESPOND;
+	request->op.ns = request->ns;
+	json_object_foreach(root, name, member)
+	{
+		if (!read_setting(request, response, root, name, member))
+			return STEP_RESPOND;
+	}
+	return STEP_SUBMIT;
+}
+
+static void finish_empty(struct request *request, struct response *response)
+{
+	if (request->op.status != CACHE_OK)
+		respond_op_failure(request, response);
+	else
+		response->status = 204;
+}
+
+/* ---- DELETE /cache/{ns} ---- */
+
+static enum handler_step clear_start(struct request *request, struct response *response)
+{
+	return open_listing(request, response, CACHE_OP_CLEAR) ? STEP_SUBMIT : STEP_RESPOND;
+}
+
+const struct handler namespaces_get_handler = {
+	.start = namespaces_start,
+	.finish = namespaces_finish,
+};
+const struct handler namespace_list_handler = {
+	.start = list_start,
+	.finish = list_finish,
+	.cleanup = listing_cleanup,
+};
+const struct handler namespace_put_handler = {
+	.start = settings_start,
+	.finish = finish_empty,
+	.cleanup = settings_cleanup,
+};
+const struct handler namespace_clear_handler = {
+	.start = clear_start,
+	.finish = finish_empty,
+	.cleanup = listing_cleanup,
+};

@@ -1,0 +1,101 @@
+/* A request and its answer as the handlers see them: no socket, no HTTP library.
+ *
+ * A handler is two functions. `start` looks at the request and either answers at once or fills
+ * `request->op` for the store; `finish` turns the completed op into the answer. Whoever calls them
+ * (server/exchange.c, or a unit test) submits the op in between, and parks the connection if the
+ * backend takes its time. So handlers hold no thread and know nothing of threads. */
+#ifndef STEADYCACHE_HANDLERS_REQUEST_H
+#define STEADYCACHE_HANDLERS_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "backends/backend.h"
+#include "handlers/response.h"
+
+enum http_method {
+	HTTP_GET = 1 << 0,
+	HTTP_HEAD = 1 << 1,
+	HTTP_PUT = 1 << 2,
+	HTTP_POST = 1 << 3,
+	HTTP_DELETE = 1 << 4,
+	HTTP_OTHER = 1 << 5,
+};
+
+/* How an error looks to the client. */
+enum error_style {
+	ERROR_PROBLEM, /* application/problem+json (RFC 9457) with an extra `error` member */
+	ERROR_D1,      /* {"error":"..."}, as the D1 proxy API wants it */
+};
+
+struct request;
+
+/* Where headers and query parameters come from. */
+struct request_source {
+	/* The value of a header (names are compared without regard to case), or NULL. */
+	const char *(*header)(const struct request *request, const char *name);
+	/* The raw (still percent-encoded) value of a query parameter, NULL where there is none and
+	 * "" where it has no value. */
+	const char *(*query)(const struct request *request, const char *name);
+};
+
+/* What the handlers need to know of the server; one for all requests. */
+struct handler_context {
+	struct backend *backend;
+	const struct cache_clock *clock;
+	size_t max_key_bytes;
+	size_t max_batch_items;
+	const char *version;
+	int64_t started_at_us; /* of `clock` */
+};
+
+enum handler_step {
+	STEP_RESPOND, /* the response is complete */
+	STEP_SUBMIT,  /* request->op is filled: submit it, then call finish */
+};
+
+struct handler {
+	enum handler_step (*start)(struct request *request, struct response *response);
+	void (*finish)(struct request *request,
+		       struct response *response); /* NULL: start always responds */
+	/* Frees request->state; called after finish, or in its place if the request is dropped. May
+	 * be NULL. */
+	void (*cleanup)(struct request *request);
+};
+
+struct request {
+	const struct handler_context *context;
+	const struct request_source *source;
+	void *source_user;
+
+	enum http_method method;
+	enum error_style error_style; /* of the route */
+	struct slice ns;              /* {ns} of the path, decoded and valid; else empty */
+	struct slice key;             /* {key} of the path, decoded; else empty */
+
+	/* The whole body, unsealed, with the request's Content-Type; NULL where there was none. A
+	 * handler that keeps it takes it and leaves NULL. */
+	struct cache_value *body;
+
+	struct cache_op op; /* initialised by the handler; deinitialised by the caller */
+	void *state;        /* the handler's own, between start and finish */
+};
+
+static inline const char *request_header(const struct request *request, const char *name)
+{
+	return request->source->header(request, name);
+}
+
+static inline const char *request_query(const struct request *request, const char *name)
+{
+	return request->source->query(request, name);
+}
+
+/* The body as a slice; empty where there is none. */
+static inline struct slice request_body(const struct request *request)
+{
+	return request->body ? cache_value_bytes(request->body) : (struct slice){0};
+}
+
+#endif

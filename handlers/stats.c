@@ -1,0 +1,128 @@
+/* /stats, /stats/{ns} */
+#include <inttypes.h>
+
+#include "handlers/handlers.h"
+#include "handlers/json_out.h"
+#include "handlers/stats_json.h"
+
+double stats_hit_rate(uint64_t hits, uint64_t misses)
+{
+	return hits + misses > 0 ? (double)hits / (double)(hits + misses) : 0;
+}
+
+void stats_json_append_limits(struct buffer *json, const struct namespace_settings *settings)
+{
+	if (settings->capacity == CAPACITY_UNLIMITED)
+		json_out_raw(json, "\"capacity\":null");
+	else
+		buffer_printf(json, "\"capacity\":%" PRId64, settings->capacity);
+	buffer_printf(json, ",\"default_ttl\":%" PRId64 ",\"eviction\":\"%s\"",
+		      settings->default_ttl_s, eviction_policy_name(settings->policy));
+}
+
+static void append_activity(struct buffer *json, const struct namespace_stats *stats)
+{
+	buffer_printf(json,
+		      "\"hits\":%" PRIu64 ",\"misses\":%" PRIu64 ",\"hit_rate\":", stats->hits,
+		      stats->misses);
+	json_out_double(json, stats_hit_rate(stats->hits, stats->misses));
+	buffer_printf(json,
+		      ",\"sets\":%" PRIu64 ",\"deletes\":%" PRIu64 ",\"evictions\":%" PRIu64
+		      ",\"expirations\":%" PRIu64,
+		      stats->sets, stats->deletes, stats->evictions, stats->expirations);
+}
+
+void stats_json_append(struct buffer *json, const struct namespace_stats *stats)
+{
+	uint64_t max = stats->settings.max_size_bytes;
+
+	buffer_printf(json,
+		      "{\"entry_count\":%" PRIu64 ",\"total_size\":%" PRIu64 ",\"avg_frequency\":",
+		      stats->entry_count, stats->total_size_bytes);
+	json_out_double(json, stats->avg_frequency);
+	buffer_printf(json,
+		      ",\"max_frequency\":%" PRIu64 ",\"max_size_bytes\":%" PRIu64
+		      ",\"utilization\":",
+		      stats->max_frequency, max);
+	json_out_double(json, max ? (double)stats->total_size_bytes / (double)max : 0);
+	json_out_raw(json, ",");
+	append_activity(json, stats);
+	json_out_raw(json, ",");
+	stats_json_append_limits(json, &stats->settings);
+	json_out_raw(json, "}");
+}
+
+static enum handler_step stats_start(struct request *request, struct response *response)
+{
+	(void)response;
+	cache_op_init(&request->op, CACHE_OP_STATS);
+	request->op.ns = request->ns;
+	return STEP_SUBMIT;
+}
+
+static void append_totals(struct buffer *json, const struct cache_op *op)
+{
+	struct namespace_stats sum = {0};
+
+	for (size_t i = 0; i < op->stats_count; i++) {
+		const struct namespace_stats *stats = &op->stats[i];
+
+		sum.entry_count += stats->entry_count;
+		sum.total_size_bytes += stats->total_size_bytes;
+		sum.hits += stats->hits;
+		sum.misses += stats->misses;
+		sum.sets += stats->sets;
+		sum.deletes += stats->deletes;
+		sum.evictions += stats->evictions;
+		sum.expirations += stats->expirations;
+	}
+	buffer_printf(json, "\"totals\":{\"entry_count\":%" PRIu64 ",\"total_size\":%" PRIu64 ",",
+		      sum.entry_count, sum.total_size_bytes);
+	append_activity(json, &sum);
+	json_out_raw(json, "}");
+}
+
+static void stats_finish(struct request *request, struct response *response)
+{
+	const struct handler_context *context = request->context;
+	const struct cache_op *op = &request->op;
+	struct buffer json = {0};
+
+	if (op->status != CACHE_OK) {
+		respond_op_failure(request, response);
+		return;
+	}
+	int64_t uptime_us = cache_clock_now_us(context->clock) - context->started_at_us;
+	buffer_printf(&json,
+		      "{\"server\":{\"version\":\"%s\",\"uptime\":%" PRId64 ",\"backend\":\"%s\"},",
+		      context->version, uptime_us / US_PER_S, context->backend->ops->name);
+	append_totals(&json, op);
+	json_out_raw(&json, ",\"namespaces\":{");
+	for (size_t i = 0; i < op->stats_count; i++) {
+		if (i > 0)
+			json_out_raw(&json, ",");
+		json_out_string(&json, slice_of(op->stats[i].name));
+		json_out_raw(&json, ":");
+		stats_json_append(&json, &op->stats[i]);
+	}
+	json_out_raw(&json, "}}");
+	response_json(response, 200, &json);
+}
+
+static void namespace_stats_finish(struct request *request, struct response *response)
+{
+	struct buffer json = {0};
+
+	if (request->op.status != CACHE_OK) {
+		respond_op_failure(request, response);
+		return;
+	}
+	stats_json_append(&json, &request->op.stats[0]);
+	response_json(response, 200, &json);
+}
+
+const struct handler stats_handler = {.start = stats_start, .finish = stats_finish};
+const struct handler namespace_stats_handler = {
+	.start = stats_start,
+	.finish = namespace_stats_finish,
+};
