@@ -1,0 +1,62 @@
+/* The open connections, so that a slow sender can be cut off and the idle ones closed at the end.
+ *
+ * libmicrohttpd's idle time-out starts again with every byte, so a client that sends one byte a
+ * second could hold a connection for ever. A watchdog looks once a second at how long each
+ * connection has been in its phase, and asks the kernel whether bytes come in on a connection whose
+ * headers are not complete. */
+#ifndef STEADYCACHE_SERVER_CONNECTIONS_H
+#define STEADYCACHE_SERVER_CONNECTIONS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum connection_phase {
+	PHASE_WAITING,   /* for a request's headers to be complete */
+	PHASE_RECEIVING, /* a body */
+	PHASE_BUSY,      /* a request is being answered: never cut */
+};
+
+struct connection {
+	struct connection *next, *previous;
+	int fd;
+	bool over_limit; /* came when max_connections were open */
+	_Atomic enum connection_phase phase;
+	_Atomic int64_t since_us; /* monotonic */
+	/* The watchdog's: what it saw of a waiting connection, and since when bytes come. */
+	int64_t watched_since_us, trickling_since_us;
+	uint64_t watched_bytes;
+};
+
+struct connections {
+	pthread_mutex_t lock; /* guards the list: a listed socket is open */
+	struct connection *first;
+	unsigned count, max;
+	int64_t idle_timeout_us, request_timeout_us;
+	bool stop;
+	pthread_cond_t stop_wake;
+	pthread_t watchdog;
+};
+
+/* Starts the watchdog. False: no thread to be had. */
+bool connections_init(struct connections *connections, unsigned max, int64_t idle_timeout_s,
+		      int64_t request_timeout_s);
+void connections_deinit(struct connections *connections);
+
+/* NULL: out of memory. */
+struct connection *connections_add(struct connections *connections, int fd);
+/* To be called before the socket is closed. */
+void connections_remove(struct connections *connections, struct connection *connection);
+
+void connection_enter(struct connection *connection, enum connection_phase phase);
+
+/* Reads and drops what still comes in on `fd`, for up to 2 s after the answer was queued, so that a
+ * client that goes on sending a refused body sees the answer and not a reset. Takes no ownership.
+ */
+void connection_linger(const struct connection *connection);
+
+/* Closes those on which no request runs. */
+void connections_close_waiting(struct connections *connections);
+
+#endif

@@ -1,0 +1,140 @@
+#include "server/daemon.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "server/log.h"
+
+#define STOP_DEADLINE_US (8 * US_PER_S)
+/* Connections beyond max_connections that are accepted to be told so. */
+#define SPARE_CONNECTIONS 256
+
+struct http_daemon {
+	struct MHD_Daemon *mhd;
+	struct exchange_shared shared;
+};
+
+/* Paths and queries stay as they came: %00 must not end a string, and keys are decoded with their
+ * length, once (handlers/percent.h). */
+static size_t keep_escaped(void *cls, struct MHD_Connection *connection, char *text)
+{
+	(void)cls;
+	(void)connection;
+	return strlen(text);
+}
+
+__attribute__((format(printf, 2, 0))) static void log_library(void *cls, const char *format,
+							      va_list args)
+{
+	char text[300];
+
+	(void)cls;
+	if (!log_is_on(LOG_DEBUG))
+		return;
+	(void)vsnprintf(text, sizeof(text), format, args);
+	text[strcspn(text, "\r\n")] = '\0';
+	log_line(LOG_DEBUG, "http library", LOG_TEXT("detail", text));
+}
+
+static void notify_connection(void *cls, struct MHD_Connection *connection, void **record,
+			      enum MHD_ConnectionNotificationCode code)
+{
+	struct connections *connections = cls;
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		connections_remove(connections, *record);
+		*record = NULL;
+		return;
+	}
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	*record = info ? connections_add(connections, info->connect_fd) : NULL;
+}
+
+static void raise_descriptor_limit(long long max_connections)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur < (rlim_t)max_connections + SPARE_CONNECTIONS + 64)
+		log_line(LOG_WARN,
+			 "the limit of open files is below max-connections; raise ulimit -n",
+			 LOG_NUMBER("open_files", limit.rlim_cur),
+			 LOG_NUMBER("max_connections", max_connections));
+}
+
+struct http_daemon *http_daemon_start(const struct options *options, struct backend *backend,
+				      int listen_fd, char *error, size_t error_size)
+{
+	struct http_daemon *http = calloc(1, sizeof(*http));
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned threads = options->threads > 0 ? (unsigned)options->threads
+			   : cores > 0          ? (unsigned)cores
+						: 1;
+	unsigned limit = (unsigned)options->max_connections + SPARE_CONNECTIONS + threads;
+
+	if (!http ||
+	    !connections_init(&http->shared.connections, (unsigned)options->max_connections,
+			      options->idle_timeout_s, options->request_timeout_s)) {
+		free(http);
+		(void)close(listen_fd);
+		(void)snprintf(error, error_size, "out of memory or threads");
+		return NULL;
+	}
+	http->shared.context = (struct handler_context){
+		.backend = backend,
+		.clock = &system_clock,
+		.max_key_bytes = (size_t)options->max_key_kb * 1024,
+		.max_batch_items = (size_t)options->max_batch,
+		.version = STEADYCACHE_VERSION,
+		.started_at_us = cache_clock_now_us(&system_clock),
+	};
+	auth_init(&http->shared.auth, options->api_key);
+	http->shared.max_body_bytes = (size_t)(options->max_body_mb * 1048576.0);
+	http->shared.access_log = options->access_log;
+	raise_descriptor_limit(options->max_connections);
+
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TURBO | MHD_ALLOW_SUSPEND_RESUME |
+			 MHD_USE_ERROR_LOG;
+	http->mhd = MHD_start_daemon(
+		flags, 0, NULL, NULL, exchange_handle, &http->shared, MHD_OPTION_EXTERNAL_LOGGER,
+		log_library, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_THREAD_POOL_SIZE,
+		threads > 1 ? threads : 0, MHD_OPTION_CONNECTION_LIMIT, limit,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)options->idle_timeout_s,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)options->max_header_kb * 1024,
+		MHD_OPTION_UNESCAPE_CALLBACK, keep_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+		exchange_completed, &http->shared, MHD_OPTION_NOTIFY_CONNECTION, notify_connection,
+		&http->shared.connections, MHD_OPTION_END);
+	if (!http->mhd) {
+		connections_deinit(&http->shared.connections);
+		free(http);
+		(void)close(listen_fd);
+		(void)snprintf(error, error_size, "cannot start the HTTP daemon");
+		return NULL;
+	}
+	return http;
+}
+
+bool http_daemon_stop(struct http_daemon *http)
+{
+	int64_t deadline_us = monotonic_now_us() + STOP_DEADLINE_US;
+
+	atomic_store(&http->shared.draining, true);
+	MHD_socket listening = MHD_quiesce_daemon(http->mhd);
+	if (listening != MHD_INVALID_SOCKET)
+		(void)close(listening);
+	connections_close_waiting(&http->shared.connections);
+	while (atomic_load(&http->shared.running) > 0 && monotonic_now_us() < deadline_us)
+		(void)usleep(2000);
+	if (atomic_load(&http->shared.parked) > 0)
+		return false; /* the library refuses to close suspended connections */
+	MHD_stop_daemon(http->mhd);
+	connections_deinit(&http->shared.connections);
+	free(http);
+	return true;
+}

@@ -1,0 +1,38 @@
+/* One request on libmicrohttpd: from its headers to its answer.
+ *
+ * libmicrohttpd calls exchange_handle again and again for one request: first with the headers, then
+ * with each piece of the body, then with its end. The answer is queued in the last of these calls,
+ * because queueing it in the first closes the connection; only a request whose body is not wanted
+ * is answered there, for just that reason. */
+#ifndef STEADYCACHE_SERVER_EXCHANGE_H
+#define STEADYCACHE_SERVER_EXCHANGE_H
+
+#include <microhttpd.h>
+#include <stdatomic.h>
+
+#include "handlers/handlers.h"
+#include "server/auth.h"
+#include "server/connections.h"
+
+/* What all requests of a server share. */
+struct exchange_shared {
+	struct handler_context context;
+	struct auth auth;
+	struct connections connections;
+	size_t max_body_bytes;
+	bool access_log;
+	atomic_bool draining; /* the server is stopping: answers close their connections */
+	atomic_uint running;  /* requests between headers and the end of their answer */
+	atomic_uint parked;   /* of these, suspended until their op is done */
+};
+
+/* The access handler; `cls` is the struct exchange_shared. */
+enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, const char *url,
+				const char *method, const char *version, const char *upload,
+				size_t *upload_size, void **state);
+
+/* For MHD_OPTION_NOTIFY_COMPLETED. */
+void exchange_completed(void *cls, struct MHD_Connection *connection, void **state,
+			enum MHD_RequestTerminationCode code);
+
+#endif

@@ -1,0 +1,114 @@
+#include "server/listen.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BACKLOG 1024
+
+bool listen_parse(const char *text, struct listen_address *ret)
+{
+	const char *colon = strrchr(text, ':');
+	char *end = NULL;
+
+	if (!colon || colon == text || colon[1] < '0' || colon[1] > '9')
+		return false;
+	long port = strtol(colon + 1, &end, 10);
+	size_t len = (size_t)(colon - text);
+	if (*end != '\0' || port < 0 || port > 65535)
+		return false;
+	if (text[0] == '[') {
+		if (text[len - 1] != ']')
+			return false;
+		text++;
+		len -= 2;
+	} else if (memchr(text, ':', len)) {
+		return false; /* an IPv6 address without brackets */
+	}
+	if (len == 0 || len >= sizeof(ret->host))
+		return false;
+	memcpy(ret->host, text, len);
+	ret->host[len] = '\0';
+	(void)snprintf(ret->port, sizeof(ret->port), "%d", (int)port);
+	return true;
+}
+
+static struct addrinfo *resolve(const struct listen_address *address, int *ret_code)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+	struct addrinfo *list = NULL;
+
+	*ret_code = getaddrinfo(address->host, address->port, &hints, &list);
+	return *ret_code == 0 ? list : NULL;
+}
+
+static bool is_loopback(const struct sockaddr *address)
+{
+	if (address->sa_family == AF_INET) {
+		const struct sockaddr_in *v4 = (const void *)address;
+
+		return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
+	}
+	const struct sockaddr_in6 *v6 = (const void *)address;
+	return address->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+}
+
+bool listen_is_loopback(const struct listen_address *address)
+{
+	int code;
+	struct addrinfo *list = resolve(address, &code);
+	bool all = list != NULL;
+
+	for (struct addrinfo *at = list; at; at = at->ai_next)
+		all = all && is_loopback(at->ai_addr);
+	if (list)
+		freeaddrinfo(list);
+	return all;
+}
+
+static void format_name(int fd, char *name, size_t size)
+{
+	struct sockaddr_storage bound = {0};
+	socklen_t len = sizeof(bound);
+	char host[NI_MAXHOST] = "";
+	char port[NI_MAXSERV] = "";
+
+	(void)getsockname(fd, (struct sockaddr *)&bound, &len);
+	(void)getnameinfo((struct sockaddr *)&bound, len, host, sizeof(host), port, sizeof(port),
+			  NI_NUMERICHOST | NI_NUMERICSERV);
+	(void)snprintf(name, size, bound.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+int listen_open(const struct listen_address *address, char *ret_name, size_t name_size, char *error,
+		size_t error_size)
+{
+	int code;
+	struct addrinfo *list = resolve(address, &code);
+	int fd = -1;
+	int on = 1;
+
+	if (!list) {
+		(void)snprintf(error, error_size, "cannot resolve the listen address %s: %s",
+			       address->host, gai_strerror(code));
+		return -1;
+	}
+	fd = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+	    bind(fd, list->ai_addr, list->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
+		(void)snprintf(error, error_size, "cannot listen on %s port %s: %s", address->host,
+			       address->port, strerror(errno));
+		if (fd >= 0)
+			(void)close(fd);
+		fd = -1;
+	} else {
+		format_name(fd, ret_name, name_size);
+	}
+	freeaddrinfo(list);
+	return fd;
+}

@@ -1,0 +1,24 @@
+/* The listening socket. */
+#ifndef STEADYCACHE_SERVER_LISTEN_H
+#define STEADYCACHE_SERVER_LISTEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct listen_address {
+	char host[256]; /* without brackets */
+	char port[12];
+};
+
+/* Splits "host:port" or "[v6]:port". False: it is neither. */
+bool listen_parse(const char *text, struct listen_address *ret);
+
+/* Whether only this machine can reach the address. */
+bool listen_is_loopback(const struct listen_address *address);
+
+/* A listening, close-on-exec socket, or -1 with a sentence in `error`. `ret_name` is the address as
+ * it was bound, with the port that a port of 0 became. */
+int listen_open(const struct listen_address *address, char *ret_name, size_t name_size, char *error,
+		size_t error_size);
+
+#endif

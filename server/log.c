@@ -1,0 +1,129 @@
+#include "server/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "backends/base/utf8.h"
+
+#define LINE_BYTES 2048
+
+static enum log_level least_level = LOG_INFO;
+static bool as_json;
+
+static const char *const level_names[] = {"debug", "info", "warn", "error"};
+
+void log_configure(const char *level, bool json)
+{
+	as_json = json;
+	least_level = LOG_INFO;
+	if (strcasecmp(level, "debug") == 0)
+		least_level = LOG_DEBUG;
+	else if (strncasecmp(level, "warn", 4) == 0)
+		least_level = LOG_WARN;
+	else if (strcasecmp(level, "error") == 0 || strcasecmp(level, "critical") == 0)
+		least_level = LOG_ERROR;
+}
+
+bool log_is_on(enum log_level level)
+{
+	return level >= least_level;
+}
+
+/* A line under construction; what does not fit is cut. Two bytes stay for the end. */
+struct line {
+	size_t len;
+	char text[LINE_BYTES];
+};
+
+static void put(struct line *line, const char *text, size_t len)
+{
+	if (len > LINE_BYTES - 4 - line->len)
+		len = LINE_BYTES - 4 - line->len;
+	memcpy(line->text + line->len, text, len);
+	line->len += len;
+}
+
+static void put_quoted(struct line *line, const char *text)
+{
+	bool valid = utf8_is_valid(slice_of(text));
+
+	put(line, "\"", 1);
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+		char escaped[8];
+
+		if (c == '"' || c == '\\') {
+			put(line, (char[]){'\\', (char)c}, 2);
+		} else if (c < 0x20 || c == 0x7F || (c > 0x7F && !valid)) {
+			int len = snprintf(escaped, sizeof(escaped), "\\u%04x", c);
+
+			put(line, escaped, (size_t)len);
+		} else {
+			put(line, text, 1);
+		}
+	}
+	put(line, "\"", 1);
+}
+
+static void put_name(struct line *line, const char *name)
+{
+	if (as_json) {
+		put(line, line->len > 1 ? "," : "", line->len > 1 ? 1 : 0);
+		put_quoted(line, name);
+		put(line, ":", 1);
+	} else {
+		put(line, " ", line->len > 0 ? 1 : 0);
+		put(line, name, strlen(name));
+		put(line, "=", 1);
+	}
+}
+
+static void put_text(struct line *line, const char *name, const char *text)
+{
+	bool plain = *text != '\0' && strcspn(text, " \"=\\") == strlen(text) &&
+		     utf8_is_json_plain(slice_of(text));
+
+	put_name(line, name);
+	if (plain && !as_json)
+		put(line, text, strlen(text));
+	else
+		put_quoted(line, text);
+}
+
+void log_write(enum log_level level, const char *message, const struct log_field *fields)
+{
+	struct line line = {0};
+	char text[64];
+	struct timespec now;
+	struct tm date;
+
+	if (!log_is_on(level))
+		return;
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	(void)gmtime_r(&now.tv_sec, &date);
+	size_t len = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &date);
+	(void)snprintf(text + len, sizeof(text) - len, ".%03ldZ", now.tv_nsec / 1000000);
+	if (as_json)
+		put(&line, "{", 1);
+	put_text(&line, "time", text);
+	put_text(&line, "level", level_names[level]);
+	put_text(&line, "msg", message);
+	for (const struct log_field *field = fields; field->name; field++) {
+		if (field->text) {
+			put_text(&line, field->name, field->text);
+		} else {
+			put_name(&line, field->name);
+			int digits = snprintf(text, sizeof(text), "%" PRId64, field->number);
+			put(&line, text, (size_t)digits);
+		}
+	}
+	if (as_json)
+		line.text[line.len++] = '}';
+	line.text[line.len++] = '\n';
+	ssize_t written = write(STDERR_FILENO, line.text, line.len);
+	(void)written; /* a log that cannot be written must not stop the server */
+}

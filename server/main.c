@@ -1,0 +1,148 @@
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "server/daemon.h"
+#include "server/listen.h"
+#include "server/log.h"
+#include "server/options.h"
+
+#define EXIT_USAGE 2
+
+static void log_notice(void *user, enum notice_level level, const char *sentence)
+{
+	static const enum log_level levels[] = {
+		[NOTICE_DEBUG] = LOG_DEBUG,
+		[NOTICE_INFO] = LOG_INFO,
+		[NOTICE_WARN] = LOG_WARN,
+		[NOTICE_ERROR] = LOG_ERROR,
+	};
+
+	(void)user;
+	log_line(levels[level], sentence);
+}
+
+static int give_up(int status, const char *sentence)
+{
+	(void)fprintf(stderr, "steadycache: %s\n", sentence);
+	return status;
+}
+
+/* The directory that the chosen backend keeps its files in, made where it is missing. */
+static bool prepare_data_dir(const struct options *options, char *error, size_t error_size)
+{
+	if (strcmp(options_backend(options)->name, "sqlite") != 0)
+		return true;
+	if (mkdir(options->data_dir, 0700) != 0 && errno != EEXIST) {
+		(void)snprintf(error, error_size,
+			       "cannot make the data directory %s: %s (--data-dir)",
+			       options->data_dir, strerror(errno));
+		return false;
+	}
+	if (access(options->data_dir, W_OK | X_OK) == 0) {
+		struct stat status;
+
+		if (stat(options->data_dir, &status) == 0 && S_ISDIR(status.st_mode))
+			return true;
+		errno = ENOTDIR;
+	}
+	(void)snprintf(error, error_size, "cannot write in the data directory %s: %s (--data-dir)",
+		       options->data_dir, strerror(errno));
+	return false;
+}
+
+static struct backend *open_backend(struct options *options, char *error, size_t error_size)
+{
+	const struct backend_ops *ops = options_backend(options);
+	struct backend_config config = {
+		.data_dir = options->data_dir,
+		.durability = strcasecmp(options->durability, "full") == 0 ? DURABILITY_FULL
+									   : DURABILITY_COMMIT,
+		.max_namespaces = (unsigned)options->max_namespaces,
+		.memory_max_bytes = (uint64_t)options->memory_max_mb << 20,
+		.defaults = options_namespace_defaults,
+		.defaults_user = options,
+		.notice = log_notice,
+	};
+
+	return ops->open(&config, error, error_size);
+}
+
+/* Serves until a signal comes. */
+static int serve(struct options *options, const struct listen_address *address)
+{
+	char error[600] = "";
+	char name[300] = "";
+	sigset_t signals;
+	int caught = 0;
+
+	/* Blocked before any thread starts, so that only sigwait below sees them. */
+	(void)sigemptyset(&signals);
+	(void)sigaddset(&signals, SIGTERM);
+	(void)sigaddset(&signals, SIGINT);
+	(void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
+
+	int listener = listen_open(address, name, sizeof(name), error, sizeof(error));
+	if (listener < 0)
+		return give_up(EXIT_FAILURE, error);
+	struct backend *backend = open_backend(options, error, sizeof(error));
+	if (!backend) {
+		(void)close(listener);
+		return give_up(EXIT_FAILURE, error);
+	}
+	struct http_daemon *http =
+		http_daemon_start(options, backend, listener, error, sizeof(error));
+	if (!http) {
+		backend->ops->close(backend);
+		return give_up(EXIT_FAILURE, error);
+	}
+	if (!options->api_key)
+		log_line(LOG_WARN,
+			 "no STEADYCACHE_API_KEY is set: every local program may use the cache");
+	log_line(LOG_INFO, "listening", LOG_TEXT("address", name),
+		 LOG_TEXT("backend", backend->ops->name), LOG_TEXT("version", STEADYCACHE_VERSION));
+	(void)sigwait(&signals, &caught);
+	log_line(LOG_INFO, "stopping", LOG_NUMBER("signal", caught));
+	/* A second signal ends the process at once. */
+	(void)pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+	if (!http_daemon_stop(http)) {
+		log_line(LOG_ERROR, "requests were still waiting for the backend");
+		return EXIT_FAILURE;
+	}
+	backend->ops->close(backend);
+	log_line(LOG_INFO, "stopped");
+	return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	struct listen_address address;
+	char error[400] = "";
+
+	switch (options_read(&options, argc, argv, error, sizeof(error))) {
+	case OPTIONS_DONE:
+		return EXIT_SUCCESS;
+	case OPTIONS_BAD:
+		return give_up(EXIT_USAGE, error);
+	case OPTIONS_SERVE:
+		break;
+	}
+	if (!listen_parse(options.listen, &address))
+		return give_up(EXIT_USAGE, "--listen (STEADYCACHE_LISTEN) must be host:port, such "
+					   "as 127.0.0.1:8080 or "
+					   "[::1]:8080");
+	if (!options.api_key && !listen_is_loopback(&address))
+		return give_up(EXIT_USAGE,
+			       "STEADYCACHE_API_KEY must be set to serve on an address that is "
+			       "not loopback (STEADYCACHE_LISTEN)");
+	if (!prepare_data_dir(&options, error, sizeof(error)))
+		return give_up(EXIT_USAGE, error);
+	log_configure(options.log_level, strcasecmp(options.log_format, "json") == 0);
+	return serve(&options, &address);
+}
