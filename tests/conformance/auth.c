@@ -1,0 +1,152 @@
+/* Authentication: the table of the original Worker, on /api and everywhere else. */
+#include "tests/conformance/conformance.h"
+
+#include <string.h>
+
+CONFORMANCE_SUITE(auth);
+
+static void needs_key(void)
+{
+	if (!api_key)
+		cr_skip("the server has no key");
+}
+
+static const struct http_answer *ask(const char *authorization)
+{
+	return http_post(client, "/api/get", slice_of(quoted("{'cache_name':'%s','key':'k'}", ns)),
+			 authorization);
+}
+
+#define expect_refused(answer, status, body, challenge)                                            \
+	do {                                                                                       \
+		const struct http_answer *refused_ = (answer);                                     \
+		expect_status(refused_, status);                                                   \
+		expect_header(refused_, "WWW-Authenticate", challenge);                            \
+		expect_body(refused_, SLICE(body));                                                \
+		expect_that(refused_,                                                              \
+			    strncmp(http_header(answer_, "Content-Type"), "text/plain", 10) == 0,  \
+			    "expected text/plain");                                                \
+	} while (0)
+
+#define expect_no_header(answer) expect_refused(answer, 401, "Unauthorized", "Bearer realm=\"\"")
+#define expect_wrong_token(answer)                                                                 \
+	expect_refused(answer, 401, "Unauthorized", "Bearer error=\"invalid_token\"")
+#define expect_bad_header(answer)                                                                  \
+	expect_refused(answer, 400, "Bad Request", "Bearer error=\"invalid_request\"")
+
+Test(auth, no_header)
+{
+	needs_key();
+	expect_no_header(ask("Authorization:"));
+}
+
+Test(auth, wrong_tokens)
+{
+	char longer[300], shorter[300];
+
+	needs_key();
+	(void)snprintf(longer, sizeof(longer), "Authorization: Bearer %sx", api_key);
+	(void)snprintf(shorter, sizeof(shorter), "Authorization: Bearer %s", api_key);
+	shorter[strlen(shorter) - 1] = '\0';
+	expect_wrong_token(ask("Authorization: Bearer wrong"));
+	expect_wrong_token(ask(longer));
+	expect_wrong_token(ask(shorter));
+}
+
+Test(auth, another_scheme_or_no_token)
+{
+	needs_key();
+	expect_bad_header(ask("Authorization: Basic dXNlcjpwYXNz"));
+	expect_bad_header(ask("Authorization: Bearer"));
+	expect_bad_header(ask("Authorization: Digest x"));
+	expect_bad_header(ask(quoted("Authorization: %s", api_key)));
+}
+
+Test(auth, the_scheme_in_any_case)
+{
+	static const char *const schemes[] = {"Bearer", "bearer", "BEARER", "bEaReR"};
+
+	needs_key();
+	for (size_t i = 0; i < 4; i++)
+		expect_d1(ask(quoted("Authorization: %s %s", schemes[i], api_key)), 200,
+			  "{'found':false}");
+}
+
+Test(auth, a_refused_request_does_nothing)
+{
+	needs_key();
+	must_set("k", "v");
+	expect_status(http_delete(client, entry_path("k"), "Authorization:"), 401);
+	expect_status(http_put(client, entry_path("k"), SLICE("w"), "Authorization: Bearer wrong"),
+		      401);
+	expect_status(http_delete(client, ns_path(""), "Authorization: Bearer"), 400);
+	expect_d1(d1("get", "'key':'k'"), 200, "{'found':true,'value':'v'}");
+}
+
+Test(auth, every_resource_but_health_wants_the_token)
+{
+	static const struct {
+		const char *method, *target;
+	} resources[] = {
+		{"GET", "/cache"},
+		{"GET", "/cache/ns"},
+		{"PUT", "/cache/ns"},
+		{"DELETE", "/cache/ns"},
+		{"GET", "/cache/ns/k"},
+		{"HEAD", "/cache/ns/k"},
+		{"PUT", "/cache/ns/k"},
+		{"DELETE", "/cache/ns/k"},
+		{"POST", "/batch/ns/get"},
+		{"POST", "/batch/ns/set"},
+		{"POST", "/batch/ns/delete"},
+		{"POST", "/batch/ns/exists"},
+		{"GET", "/stats"},
+		{"GET", "/stats/ns"},
+		{"POST", "/sync"},
+		{"POST", "/api/init"},
+		{"POST", "/api/set"},
+		{"POST", "/api/delete"},
+		{"POST", "/api/exists"},
+		{"POST", "/api/batch/get"},
+		{"POST", "/api/batch/set"},
+		{"POST", "/api/batch/delete"},
+		{"POST", "/api/clear"},
+		{"POST", "/api/stats"},
+	};
+
+	needs_key();
+	for (size_t i = 0; i < sizeof(resources) / sizeof(*resources); i++) {
+		const char *method = resources[i].method, *target = resources[i].target;
+		struct slice body = *method == 'P' ? SLICE("{}") : NO_BODY;
+		const struct http_answer *answer =
+			http_request(client, method, target, body, HTTP_HEADERS("Authorization:"));
+
+		expect_status(answer, 401);
+		expect_header(answer, "WWW-Authenticate", "Bearer realm=\"\"");
+		answer = http_request(client, method, target, body,
+				      HTTP_HEADERS("Authorization: Bearer wrong"));
+		expect_status(answer, 401);
+		expect_header(answer, "WWW-Authenticate", "Bearer error=\"invalid_token\"");
+		answer = http_request(client, method, target, body,
+				      HTTP_HEADERS("Authorization: Basic eDp5"));
+		expect_status(answer, 400);
+		expect_header(answer, "WWW-Authenticate", "Bearer error=\"invalid_request\"");
+	}
+}
+
+Test(auth, health_wants_none)
+{
+	http_client_set_key(client, NULL);
+	expect_status(http_get(client, "/healthz"), 200);
+	expect_status(http_get(client, "/readyz"), 200);
+	expect_status(http_get(client, "/healthz", "Authorization: Bearer wrong"), 200);
+	http_client_set_key(client, api_key);
+}
+
+Test(auth, a_server_without_a_key_ignores_tokens)
+{
+	if (api_key)
+		cr_skip("the server has a key");
+	expect_d1(ask("Authorization: Bearer whatever"), 200, "{'found':false}");
+	expect_d1(ask("Authorization:"), 200, "{'found':false}");
+}

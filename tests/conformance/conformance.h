@@ -1,0 +1,111 @@
+/* The conformance suite: what /api and the REST API promise, asked over HTTP of any server.
+ *
+ * The server is given by the environment, and nothing but its answers is looked at:
+ *	STEADYCACHE_URL            e.g. http://127.0.0.1:8080
+ *	STEADYCACHE_API_KEY        its key, where it wants one
+ *	STEADYCACHE_LACKS          features that this implementation does without, comma-separated
+ *	                           (see requires_feature); none unless told
+ *	STEADYCACHE_TEST_MAX_BODY  its limit for bodies in bytes, where that is known
+ *
+ * Every test has a namespace of its own, cleared before and after. JSON is written with single
+ * quotes for double ones: d1("get", "'key':'k'") sends {"cache_name":"<ns>","key":"k"}. */
+#ifndef STEADYCACHE_CONFORMANCE_H
+#define STEADYCACHE_CONFORMANCE_H
+
+#include <criterion/criterion.h>
+
+#include "tests/support/http_client.h"
+#include "tests/support/raw_socket.h"
+#include "tests/support/threads.h"
+
+#define SUITE_TIMEOUT_S 120
+
+/* A suite whose tests have `client` and `ns`. */
+#define CONFORMANCE_SUITE(name)                                                                    \
+	TestSuite(name, .init = conformance_open, .fini = conformance_close,                       \
+		  .timeout = SUITE_TIMEOUT_S)
+
+void conformance_open(void);
+void conformance_close(void);
+
+extern struct http_client *client; /* with the key */
+extern const char *server_url;
+extern const char *api_key; /* NULL: the server wants none */
+extern char ns[65];         /* the test's own namespace */
+
+/* Skips the test where STEADYCACHE_LACKS names `feature`. */
+void requires_feature(const char *feature);
+bool lacks_feature(const char *feature);
+
+/* Text with single quotes of `format` made double ones; what is inserted stays as it is. Static
+ * storage of the thread, good for 60 further calls. */
+const char *quoted(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* `text` with its single quotes made double ones. Storage as with quoted(). */
+const char *requoted(const char *text);
+
+/* "/cache/{ns}/{encoded key}"; the key is inserted as it is. Storage as with quoted(). */
+const char *entry_path(const char *encoded_key);
+/* "/cache/{ns}{rest}" */
+const char *ns_path(const char *rest);
+
+/* POST /api/{endpoint} with {"cache_name":ns, members}. */
+const struct http_answer *d1(const char *endpoint, const char *members, ...)
+	__attribute__((format(printf, 2, 3)));
+/* POST /batch/{ns}/{endpoint} with {members}. */
+const struct http_answer *batch(const char *endpoint, const char *members, ...)
+	__attribute__((format(printf, 2, 3)));
+/* PUT /cache/{ns} with {members}. */
+const struct http_answer *configure(const char *members, ...) __attribute__((format(printf, 1, 2)));
+
+/* Shorthands with their expectations. */
+void must_set(const char *key, const char *value);                   /* /api/set */
+void must_set_sized(const char *key, size_t value_len, size_t size); /* a value of x's */
+bool must_exist_or_not(const char *key);                             /* /api/exists */
+/* max_size_bytes of the namespace, through /api/init. */
+void must_init_bytes(unsigned max_size_bytes);
+/* A member of /api/stats as a number. */
+double d1_stat(const char *name);
+/* `member` of the listing's entry for `key` as a number; fails where there is no such entry. */
+double listed_number(const char *key, const char *member);
+/* Expects the answer's JSON body to be exactly `expected` (single quotes for double ones). */
+#define expect_json_text(answer, expected) expect_body(answer, slice_of(requoted(expected)))
+
+/* An answer of /api: JSON of the right type. */
+#define expect_d1(answer, status_, expected)                                                       \
+	do {                                                                                       \
+		const struct http_answer *d1_ = (answer);                                          \
+		expect_status(d1_, status_);                                                       \
+		expect_header(d1_, "Content-Type", "application/json; charset=UTF-8");             \
+		expect_body(d1_, slice_of(requoted(expected)));                                    \
+	} while (0)
+
+/* {"error":"..."} that mentions `word`. */
+#define expect_d1_error(answer, status_, word)                                                     \
+	do {                                                                                       \
+		const struct http_answer *error_ = (answer);                                       \
+		expect_status(error_, status_);                                                    \
+		expect_header(error_, "Content-Type", "application/json; charset=UTF-8");          \
+		expect_that(error_, error_mentions(answer_, word, false),                          \
+			    "expected {\"error\":...} that mentions %s", word);                    \
+	} while (0)
+
+/* A problem document for `status` whose detail mentions `word`. */
+#define expect_problem(answer, status_, word)                                                      \
+	do {                                                                                       \
+		const struct http_answer *problem_ = (answer);                                     \
+		expect_status(problem_, status_);                                                  \
+		expect_header(problem_, "Content-Type", "application/problem+json");               \
+		expect_that(problem_, error_mentions(answer_, word, true),                         \
+			    "expected a problem document that mentions \"%s\"", word);             \
+	} while (0)
+
+bool error_mentions(const struct http_answer *answer, const char *word, bool problem);
+
+/* True where the comma-separated header value holds `token` (as in Allow). */
+bool list_holds(const char *list, const char *token);
+
+/* The key of `len` bytes with all but letters and digits percent-encoded; to be freed. */
+char *percent_encode(struct slice bytes);
+
+#endif

@@ -1,0 +1,148 @@
+/* /stats, /stats/{ns}, /healthz, /readyz, /sync. */
+#include "tests/conformance/conformance.h"
+
+#include <string.h>
+
+CONFORMANCE_SUITE(stats);
+
+/* A number of /stats/{ns}. */
+static double ns_stat(const char *name)
+{
+	const struct http_answer *answer = http_get(client, quoted("/stats/%s", ns));
+	json_auto_t *document = http_json(answer);
+	const json_t *number = json_object_get(document, name);
+
+	expect_status(answer, 200);
+	expect_header(answer, "Content-Type", "application/json; charset=UTF-8");
+	expect_that(answer, json_is_number(number), "expected a number %s", name);
+	return json_number_value(number);
+}
+
+Test(stats, of_a_namespace_has_the_fields_of_api_stats)
+{
+	must_init_bytes(1000);
+	must_set_sized("a", 100, 100);
+	must_set_sized("b", 150, 150);
+	expect_status(d1("get", "'key':'a'"), 200);
+	cr_assert_eq(ns_stat("entry_count"), 2);
+	cr_assert_eq(ns_stat("total_size"), 250);
+	cr_assert_float_eq(ns_stat("avg_frequency"), 1.5, 1e-9);
+	cr_assert_eq(ns_stat("max_frequency"), 2);
+	cr_assert_eq(ns_stat("max_size_bytes"), 1000);
+	cr_assert_float_eq(ns_stat("utilization"), 0.25, 1e-9);
+}
+
+Test(stats, counters)
+{
+	double hits = ns_stat("hits"), misses = ns_stat("misses"), sets = ns_stat("sets");
+	double deletes = ns_stat("deletes");
+
+	must_set("a", "1");
+	expect_status(http_put(client, entry_path("b"), SLICE("2")), 201);
+	expect_status(d1("get", "'key':'a'"), 200);
+	expect_status(http_get(client, entry_path("b")), 200);
+	expect_status(http_get(client, entry_path("absent")), 404);
+	expect_status(d1("batch/get", "'keys':['a','b','absent','nothing']"), 200);
+	expect_status(http_head(client, entry_path("a")), 200); /* counts as nothing */
+	expect_status(d1("exists", "'key':'a'"), 200);
+	expect_status(http_delete(client, entry_path("a")), 204);
+	cr_assert_eq(ns_stat("sets") - sets, 2);
+	cr_assert_eq(ns_stat("hits") - hits, 4);
+	cr_assert_eq(ns_stat("misses") - misses, 3);
+	cr_assert_eq(ns_stat("deletes") - deletes, 1);
+	cr_assert_float_eq(ns_stat("hit_rate"),
+			   ns_stat("hits") / (ns_stat("hits") + ns_stat("misses")), 1e-6);
+}
+
+Test(stats, evictions_and_capacity)
+{
+	double evictions = ns_stat("evictions");
+
+	expect_that(configure("'capacity':2,'eviction':'fifo'"), answer_->status / 100 == 2,
+		    "expected success");
+	cr_assert_eq(ns_stat("capacity"), 2);
+	must_set("a", "1");
+	must_set("b", "1");
+	must_set("c", "1");
+	cr_assert_eq(ns_stat("evictions") - evictions, 1);
+	cr_assert_geq(ns_stat("expirations"), 0);
+}
+
+Test(stats, without_a_capacity_it_is_null)
+{
+	const struct http_answer *answer = http_get(client, quoted("/stats/%s", ns));
+	json_auto_t *document = http_json(answer);
+
+	expect_status(answer, 200);
+	expect_that(answer, json_is_null(json_object_get(document, "capacity")),
+		    "expected a capacity of null");
+	expect_that(answer, json_number_value(json_object_get(document, "hit_rate")) == 0,
+		    "expected a hit_rate of 0");
+}
+
+Test(stats, of_a_namespace_that_nobody_used)
+{
+	const struct http_answer *answer = http_get(client, quoted("/stats/%.50s_none", ns));
+	json_auto_t *document = http_json(answer);
+
+	expect_status(answer, 200);
+	expect_that(answer, json_number_value(json_object_get(document, "entry_count")) == 0,
+		    "expected an entry_count of 0");
+}
+
+Test(stats, of_the_server)
+{
+	const struct http_answer *answer;
+	json_auto_t *document = NULL;
+	const json_t *server, *totals, *namespaces;
+
+	must_set("a", "1");
+	answer = http_get(client, "/stats");
+	expect_status(answer, 200);
+	document = http_json(answer);
+	server = json_object_get(document, "server");
+	totals = json_object_get(document, "totals");
+	namespaces = json_object_get(document, "namespaces");
+	expect_that(answer, json_is_string(json_object_get(server, "version")),
+		    "expected server.version");
+	expect_that(answer, json_is_string(json_object_get(server, "backend")),
+		    "expected server.backend");
+	expect_that(answer, json_object_size(server) >= 3 && strstr(answer_->body, "\"uptime"),
+		    "expected server.uptime");
+	expect_that(answer, json_number_value(json_object_get(totals, "entry_count")) >= 1,
+		    "expected totals.entry_count");
+	expect_that(answer, json_is_number(json_object_get(totals, "total_size")),
+		    "expected totals.total_size");
+	expect_that(answer, namespaces && strstr(answer_->body, ns), "expected %s", ns);
+}
+
+Test(stats, health)
+{
+	const struct http_answer *answer = http_get(client, "/healthz");
+
+	expect_status(answer, 200);
+	answer = http_get(client, "/readyz");
+	expect_status(answer, 200);
+	expect_that(answer, answer_->len > 3 && answer_->body[answer_->len - 1] == '\n',
+		    "expected one line a check");
+	expect_status(http_head(client, "/healthz"), 200);
+	expect_status(http_head(client, "/readyz"), 200);
+}
+
+Test(stats, sync)
+{
+	must_set("k", "v");
+	expect_that(http_post(client, "/sync", NO_BODY),
+		    answer_->status == 200 || answer_->status == 204, "expected 200 or 204");
+	expect_that(http_post_json(client, "/sync", "{}"),
+		    answer_->status == 200 || answer_->status == 204, "expected 200 or 204");
+	expect_d1(d1("get", "'key':'k'"), 200, "{'found':true,'value':'v'}");
+}
+
+Test(stats, pretty)
+{
+	const struct http_answer *answer = http_get(client, quoted("/stats/%s?pretty", ns));
+
+	expect_status(answer, 200);
+	expect_that(answer, strstr(answer_->body, "{\n  \"") != NULL, "expected an indent");
+}

@@ -1,0 +1,341 @@
+#include "tests/contract/support.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+#define BACKENDS_MAX 16
+#define WAIT_STEP_MS 5
+#define WAIT_MAX_MS  20000
+
+/* Backends whose data outlive them. */
+static const char *const persistent[] = {"sqlite"};
+
+static bool is_wanted(const struct backend_ops *ops)
+{
+	const char *only = getenv("STEADYCACHE_TEST_BACKEND");
+
+	if (only && *only)
+		return strcmp(ops->name, only) == 0;
+	return strcmp(ops->name, "disabled") != 0;
+}
+
+struct criterion_test_params contract_backends(void)
+{
+	static struct contract_backend backends[BACKENDS_MAX];
+	size_t count = 0;
+
+	for (size_t i = 0; backend_registry[i] && count < BACKENDS_MAX; i++)
+		if (is_wanted(backend_registry[i]))
+			backends[count++].index = i;
+	return cr_make_param_array(struct contract_backend, backends, count);
+}
+
+static int64_t test_now_us(void *user)
+{
+	const struct fixture *f = user;
+
+	return atomic_load(&f->now_us);
+}
+
+static void open_backend(struct fixture *f)
+{
+	char error[256] = "";
+
+	f->backend = f->ops->open(&f->config, error, sizeof(error));
+	cr_assert(f->backend, "%s does not open: %s", f->ops->name, error);
+}
+
+void contract_run(const struct contract_backend *backend, void (*body)(struct fixture *f))
+{
+	struct fixture f = {.ops = backend_registry[backend->index], .now_us = START_US};
+
+	for (size_t i = 0; i < sizeof(persistent) / sizeof(persistent[0]); i++)
+		f.persists |= strcmp(f.ops->name, persistent[i]) == 0;
+	f.is_slow = f.persists;
+	temp_dir_create(&f.dir);
+	f.clock = (struct cache_clock){.now_us = test_now_us, .user = &f};
+	f.config = (struct backend_config){.data_dir = f.dir.path, .clock = &f.clock};
+	open_backend(&f);
+	body(&f);
+	f.ops->close(f.backend);
+	temp_dir_destroy(&f.dir);
+}
+
+void fixture_reopen(struct fixture *f)
+{
+	f->ops->close(f->backend);
+	open_backend(f);
+}
+
+void advance_us(struct fixture *f, int64_t us)
+{
+	(void)atomic_fetch_add(&f->now_us, us);
+}
+
+void advance_s(struct fixture *f, int64_t s)
+{
+	advance_us(f, s * US_PER_S);
+}
+
+struct slice text(const char *format, ...)
+{
+	static _Thread_local char texts[8][128];
+	static _Thread_local unsigned turn;
+	char *at = texts[turn++ % 8];
+	va_list args;
+
+	va_start(args, format);
+	int len = vsnprintf(at, sizeof(texts[0]), format, args);
+	va_end(args);
+	return (struct slice){.data = at, .len = (size_t)len};
+}
+
+struct cache_value *make_value(struct slice bytes)
+{
+	return cache_value_copy(bytes, SLICE(CONTENT_TYPE_TEXT));
+}
+
+struct slice make_bytes(size_t len, unsigned seed)
+{
+	char *bytes = malloc(len ? len : 1);
+	uint64_t state = seed + 1;
+
+	for (size_t i = 0; i < len; i++)
+		bytes[i] = (char)(next_random(&state) & 0xFF);
+	return (struct slice){.data = bytes, .len = len};
+}
+
+void free_bytes(struct slice bytes)
+{
+	free((void *)(uintptr_t)bytes.data);
+}
+
+struct cache_item item_of(struct slice key, struct slice value)
+{
+	return (struct cache_item){.key = key, .value = make_value(value), .ttl_s = TTL_DEFAULT};
+}
+
+enum cache_status set_item(struct fixture *f, struct slice ns, struct cache_item *item)
+{
+	struct cache_op op;
+
+	cache_op_init(&op, CACHE_OP_SET);
+	op.ns = ns;
+	op.one = *item;
+	enum cache_status status = backend_call(f->backend, &op);
+	item->status = op.one.status;
+	item->created = op.one.created;
+	cache_op_deinit(&op);
+	cache_value_release(item->value);
+	item->value = NULL;
+	return status;
+}
+
+enum cache_status set(struct fixture *f, struct slice key, struct slice value)
+{
+	struct cache_item item = item_of(key, value);
+
+	return set_item(f, NS, &item);
+}
+
+enum cache_status set_sized(struct fixture *f, struct slice key, uint64_t size_bytes)
+{
+	struct cache_item item = item_of(key, SLICE("v"));
+
+	item.size_bytes = size_bytes;
+	return set_item(f, NS, &item);
+}
+
+enum cache_status set_with_ttl(struct fixture *f, struct slice key, struct slice value,
+			       int64_t ttl_s)
+{
+	struct cache_item item = item_of(key, value);
+
+	item.ttl_s = ttl_s;
+	return set_item(f, NS, &item);
+}
+
+enum cache_status set_if(struct fixture *f, struct slice key, struct slice value,
+			 struct cache_condition condition)
+{
+	struct cache_item item = item_of(key, value);
+
+	item.condition = condition;
+	return set_item(f, NS, &item);
+}
+
+static struct cache_value *get_value(struct fixture *f, struct slice key, bool no_touch)
+{
+	struct cache_value *value = NULL;
+	struct cache_op op;
+
+	cache_op_init(&op, CACHE_OP_GET);
+	op.ns = NS;
+	op.one.key = key;
+	op.no_touch = no_touch;
+	if (backend_call(f->backend, &op) == CACHE_OK)
+		value = cache_value_acquire(op.one.value);
+	cache_op_deinit(&op);
+	return value;
+}
+
+struct cache_value *get(struct fixture *f, struct slice key)
+{
+	return get_value(f, key, false);
+}
+
+struct cache_value *get_untouched(struct fixture *f, struct slice key)
+{
+	return get_value(f, key, true);
+}
+
+bool holds(struct fixture *f, struct slice key, struct slice value)
+{
+	struct cache_value *found = get_untouched(f, key);
+	bool same = found && slice_equal(cache_value_bytes(found), value);
+
+	cache_value_release(found);
+	return same;
+}
+
+void use(struct fixture *f, struct slice key, unsigned times)
+{
+	for (unsigned i = 0; i < times; i++)
+		cache_value_release(get(f, key));
+}
+
+static enum cache_status call_on_key(struct fixture *f, enum cache_op_type type, struct slice key,
+				     struct cache_condition condition)
+{
+	struct cache_op op;
+
+	cache_op_init(&op, type);
+	op.ns = NS;
+	op.one.key = key;
+	op.one.condition = condition;
+	enum cache_status status = backend_call(f->backend, &op);
+	cache_op_deinit(&op);
+	return status;
+}
+
+bool exists(struct fixture *f, struct slice key)
+{
+	return call_on_key(f, CACHE_OP_EXISTS, key, (struct cache_condition){0}) == CACHE_OK;
+}
+
+enum cache_status delete_key(struct fixture *f, struct slice key)
+{
+	return call_on_key(f, CACHE_OP_DELETE, key, (struct cache_condition){0});
+}
+
+enum cache_status delete_if(struct fixture *f, struct slice key, struct cache_condition condition)
+{
+	return call_on_key(f, CACHE_OP_DELETE, key, condition);
+}
+
+struct namespace_stats stats_of(struct fixture *f, struct slice ns)
+{
+	struct namespace_stats found = {0};
+	struct cache_op op;
+
+	cache_op_init(&op, CACHE_OP_STATS);
+	op.ns = ns;
+	if (backend_call(f->backend, &op) == CACHE_OK && op.stats_count == 1)
+		found = op.stats[0];
+	cache_op_deinit(&op);
+	return found;
+}
+
+struct namespace_stats stats(struct fixture *f)
+{
+	return stats_of(f, NS);
+}
+
+size_t namespace_count(struct fixture *f)
+{
+	struct cache_op op;
+
+	cache_op_init(&op, CACHE_OP_STATS);
+	cr_assert_eq(backend_call(f->backend, &op), CACHE_OK);
+	size_t count = op.stats_count;
+	cache_op_deinit(&op);
+	return count;
+}
+
+void clear(struct fixture *f, struct slice prefix)
+{
+	struct cache_op op;
+
+	cache_op_init(&op, CACHE_OP_CLEAR);
+	op.ns = NS;
+	op.prefix = prefix;
+	cr_assert_eq(backend_call(f->backend, &op), CACHE_OK);
+	cache_op_deinit(&op);
+}
+
+enum cache_status configure(struct fixture *f, unsigned mask, struct namespace_settings settings)
+{
+	struct cache_op op;
+
+	cache_op_init(&op, CACHE_OP_CONFIGURE);
+	op.ns = NS;
+	op.settings = settings;
+	op.settings_mask = mask;
+	enum cache_status status = backend_call(f->backend, &op);
+	cache_op_deinit(&op);
+	return status;
+}
+
+void set_max_size(struct fixture *f, uint64_t bytes)
+{
+	struct namespace_settings settings = {.max_size_bytes = bytes};
+
+	cr_assert_eq(configure(f, SETTING_MAX_SIZE, settings), CACHE_OK);
+}
+
+void set_capacity(struct fixture *f, int64_t capacity)
+{
+	struct namespace_settings settings = {.capacity = capacity};
+
+	cr_assert_eq(configure(f, SETTING_CAPACITY, settings), CACHE_OK);
+}
+
+void set_policy(struct fixture *f, enum eviction_policy policy)
+{
+	struct namespace_settings settings = {.policy = policy};
+
+	cr_assert_eq(configure(f, SETTING_POLICY, settings), CACHE_OK);
+}
+
+void scan(struct fixture *f, struct cache_op *op, struct slice prefix, const struct slice *after,
+	  size_t limit)
+{
+	cache_op_init(op, CACHE_OP_SCAN);
+	op->ns = NS;
+	op->prefix = prefix;
+	op->has_after = after != NULL;
+	if (after)
+		op->after = *after;
+	op->limit = limit;
+	cr_assert_eq(backend_call(f->backend, op), CACHE_OK);
+}
+
+bool wait_a_moment(unsigned *waited_ms)
+{
+	struct timespec moment = {.tv_nsec = WAIT_STEP_MS * 1000000L};
+
+	(void)nanosleep(&moment, NULL);
+	*waited_ms += WAIT_STEP_MS;
+	return *waited_ms < WAIT_MAX_MS;
+}
+
+uint32_t next_random(uint64_t *state)
+{
+	/* splitmix64 */
+	uint64_t z = *state += UINT64_C(0x9E3779B97F4A7C15);
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+	return (uint32_t)((z ^ (z >> 31)) >> 32);
+}

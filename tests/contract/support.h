@@ -1,0 +1,111 @@
+/* What the contract tests share: a fresh backend in a folder of its own with a clock that the test
+ * moves, and operations in one line. */
+#ifndef STEADYCACHE_TEST_CONTRACT_SUPPORT_H
+#define STEADYCACHE_TEST_CONTRACT_SUPPORT_H
+
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "backends/backend.h"
+#include "tests/support/temp_dir.h"
+
+/* Where the clock of every test starts. */
+#define START_US INT64_C(1700000000000000)
+
+/* The namespace that the short forms below use. */
+#define NS SLICE("n")
+
+#define KIB 1024
+#define MIB (1024 * 1024)
+
+struct fixture {
+	struct backend *backend;
+	const struct backend_ops *ops;
+	struct backend_config config; /* a test may change it before fixture_reopen */
+	struct cache_clock clock;
+	_Atomic int64_t now_us;
+	struct temp_dir dir;
+	bool persists; /* entries and settings are there again after a reopen */
+	bool is_slow;  /* writes wait for a disk: ask for fewer of them */
+};
+
+/* A test that runs once for each backend of the registry but "disabled", or only for the one that
+ * STEADYCACHE_TEST_BACKEND names. Its body has `struct fixture *f`. */
+#define CONTRACT_TEST(suite, name)                                                                 \
+	static void suite##_##name##_body(struct fixture *f);                                      \
+	ParameterizedTestParameters(suite, name)                                                   \
+	{                                                                                          \
+		return contract_backends();                                                        \
+	}                                                                                          \
+	ParameterizedTest(struct contract_backend *backend, suite, name, .timeout = 120)           \
+	{                                                                                          \
+		contract_run(backend, suite##_##name##_body);                                      \
+	}                                                                                          \
+	static void suite##_##name##_body(struct fixture *f)
+
+struct contract_backend {
+	size_t index; /* in backend_registry */
+};
+
+struct criterion_test_params contract_backends(void);
+void contract_run(const struct contract_backend *backend, void (*body)(struct fixture *f));
+
+/* Closes the backend and opens it again, in the same folder, with f->config. */
+void fixture_reopen(struct fixture *f);
+
+void advance_us(struct fixture *f, int64_t us);
+void advance_s(struct fixture *f, int64_t s);
+
+/* A key or value from a format; static storage of this thread, good for the next eight calls. */
+struct slice text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+struct cache_value *make_value(struct slice bytes);
+/* `len` bytes that differ from those of another `seed`; to be freed. */
+struct slice make_bytes(size_t len, unsigned seed);
+void free_bytes(struct slice bytes);
+
+/* An item to set, with TTL_DEFAULT. Its value belongs to set_item. */
+struct cache_item item_of(struct slice key, struct slice value);
+/* Sets `item` in `ns`, releases its value; the result in item->status and item->created. */
+enum cache_status set_item(struct fixture *f, struct slice ns, struct cache_item *item);
+
+/* In the namespace NS: */
+enum cache_status set(struct fixture *f, struct slice key, struct slice value);
+enum cache_status set_sized(struct fixture *f, struct slice key, uint64_t size_bytes);
+enum cache_status set_with_ttl(struct fixture *f, struct slice key, struct slice value,
+			       int64_t ttl_s);
+enum cache_status set_if(struct fixture *f, struct slice key, struct slice value,
+			 struct cache_condition condition);
+/* A reference, or NULL. */
+struct cache_value *get(struct fixture *f, struct slice key);
+struct cache_value *get_untouched(struct fixture *f, struct slice key);
+bool holds(struct fixture *f, struct slice key, struct slice value); /* without a use */
+void use(struct fixture *f, struct slice key, unsigned times);
+bool exists(struct fixture *f, struct slice key);
+enum cache_status delete_key(struct fixture *f, struct slice key);
+enum cache_status delete_if(struct fixture *f, struct slice key, struct cache_condition condition);
+struct namespace_stats stats(struct fixture *f);
+void clear(struct fixture *f, struct slice prefix);
+
+struct namespace_stats stats_of(struct fixture *f, struct slice ns);
+size_t namespace_count(struct fixture *f);
+
+enum cache_status configure(struct fixture *f, unsigned mask, struct namespace_settings settings);
+void set_max_size(struct fixture *f, uint64_t bytes);
+void set_capacity(struct fixture *f, int64_t capacity);
+void set_policy(struct fixture *f, enum eviction_policy policy);
+
+/* Lists NS; the op is the caller's to deinit. */
+void scan(struct fixture *f, struct cache_op *op, struct slice prefix, const struct slice *after,
+	  size_t limit);
+
+/* Sleeps a moment between two looks at something that happens in the background; false once a
+ * test has waited too long. `*waited_ms` begins with 0. */
+bool wait_a_moment(unsigned *waited_ms);
+
+/* Pseudo-random numbers that are the same in every run. */
+uint32_t next_random(uint64_t *state);
+
+#endif

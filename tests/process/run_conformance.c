@@ -1,0 +1,69 @@
+/* Starts a server of one kind, runs the conformance suite against it, and expects the server to
+ * have come through it well: still running, a clean stop, no sanitizer's report.
+ *
+ * usage: run_conformance CONFORMANCE-PROGRAM BACKEND [KEY] */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/support/server_process.h"
+
+#define MAX_BODY_MB 4
+
+static int run_suite(const char *program, const struct server_process *server, const char *key)
+{
+	char max_body[32];
+	int status = 0;
+	pid_t pid;
+
+	(void)snprintf(max_body, sizeof(max_body), "%d", MAX_BODY_MB * 1048576);
+	(void)setenv("STEADYCACHE_URL", server->url, 1);
+	(void)setenv("STEADYCACHE_TEST_MAX_BODY", max_body, 1);
+	(void)setenv("STEADYCACHE_API_KEY", key, 1);
+	pid = fork();
+	if (pid == 0) {
+		(void)execl(program, program, "-j4", "--color=never", (char *)NULL);
+		perror(program);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int main(int argc, char **argv)
+{
+	struct temp_dir dir = {""};
+	struct server_process server = {0};
+	const char *key = argc > 3 ? argv[3] : "";
+	char backend[64], api_key[128], max_body[48];
+	int failed;
+	bool survived;
+
+	if (argc < 3) {
+		(void)fprintf(stderr, "usage: run_conformance PROGRAM BACKEND [KEY]\n");
+		return 2;
+	}
+	temp_dir_create(&dir);
+	(void)snprintf(backend, sizeof(backend), "STEADYCACHE_BACKEND=%s", argv[2]);
+	(void)snprintf(api_key, sizeof(api_key), "STEADYCACHE_API_KEY=%s", key);
+	(void)snprintf(max_body, sizeof(max_body), "STEADYCACHE_MAX_BODY_MB=%d", MAX_BODY_MB);
+	server.data_dir = dir.path;
+	server.environment[0] = backend;
+	server.environment[1] = max_body;
+	/* libmicrohttpd may miss that a client has half-closed; the test of such clients then waits
+	 * for the time-out. */
+	server.environment[2] = "STEADYCACHE_IDLE_TIMEOUT=2";
+	server.environment[3] = *key ? api_key : NULL;
+	server_start(&server);
+	failed = run_suite(argv[1], &server, key);
+	survived = server_is_running(&server);
+	if (!survived)
+		(void)printf("run_conformance: the server died\n");
+	survived &= server_stop(&server);
+	server_dispose(&server);
+	temp_dir_destroy(&dir);
+	return failed != 0 || !survived;
+}

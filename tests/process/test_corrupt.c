@@ -1,0 +1,199 @@
+/* A database that is none is moved aside, and service goes on with an empty one. */
+#include "tests/process/scene.h"
+
+#include <ctype.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+PROCESS_SUITE(corrupt);
+
+static char db_path[TEMP_PATH_SIZE + 32];
+
+static void make_data_dir(void)
+{
+	cr_assert(mkdir(scene.data_dir, 0700) == 0);
+	(void)snprintf(db_path, sizeof(db_path), "%s/steadycache.db", scene.data_dir);
+}
+
+/* A database of some MB as a server leaves it. */
+static void make_database(void)
+{
+	char value[4096];
+
+	(void)snprintf(db_path, sizeof(db_path), "%s/steadycache.db", scene.data_dir);
+	memset(value, 'v', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	scene_start();
+	for (int i = 0; i < 300; i++) {
+		char key[16];
+
+		(void)snprintf(key, sizeof(key), "k%d", i);
+		expect_status(scene_put(key, value), 201);
+	}
+	scene_stop();
+	cr_assert_gt(file_size(db_path), 1000000, "the database has %ld bytes",
+		     (long)file_size(db_path));
+}
+
+static void write_at(long offset, struct slice bytes)
+{
+	FILE *file = fopen(db_path, "r+e");
+
+	cr_assert(file && fseek(file, offset, SEEK_SET) == 0);
+	cr_assert_eq(fwrite(bytes.data, 1, bytes.len, file), bytes.len);
+	cr_assert_eq(fclose(file), 0);
+}
+
+/* Starts the server; expects the present file to be moved aside as it is, a line in the log, and
+ * an empty cache that works, also after a restart. */
+static void expect_quarantine(void)
+{
+	size_t before_len = 0, after_len = 0;
+	char *before = file_read(db_path, &before_len), *after, moved[TEMP_PATH_SIZE];
+	const char *stamp;
+
+	cr_assert(before);
+	scene_start();
+	cr_assert_eq(folder_count(scene.data_dir, "steadycache.db.corrupted.", NULL), 1,
+		     "expected one file steadycache.db.corrupted.<time>");
+	(void)folder_count(scene.data_dir, "steadycache.db.corrupted.", moved);
+	stamp = strrchr(moved, '.') + 1;
+	cr_assert_eq(strspn(stamp, "0123456789"), strlen(stamp), "%s: no Unix time", moved);
+	cr_assert_leq(labs(atol(stamp) - (long)time(NULL)), 60, "%s: not the time", moved);
+	after = file_read(moved, &after_len);
+	cr_assert(after && after_len == before_len && memcmp(after, before, after_len) == 0,
+		  "the file was not moved as it was: %zu bytes, now %zu", before_len, after_len);
+	free(before);
+	free(after);
+	cr_assert(server_await_log(&scene.server, "steadycache.db.corrupted.", 1000),
+		  "the log does not tell where the file went");
+
+	expect_status(scene_get("k1"), 404);
+	expect_status(scene_put("k1", "new"), 201);
+	scene_stop();
+	scene_start();
+	expect_body(scene_get("k1"), SLICE("new"));
+	cr_assert_eq(folder_count(scene.data_dir, "steadycache.db.corrupted.", NULL), 1);
+	scene_stop();
+}
+
+Test(corrupt, garbage)
+{
+	char garbage[20000];
+	unsigned state = 5;
+
+	make_data_dir();
+	for (size_t i = 0; i < sizeof(garbage); i++) {
+		state = state * 1664525 + 1013904223;
+		garbage[i] = (char)(state >> 24);
+	}
+	file_write(db_path, (struct slice){garbage, sizeof(garbage)});
+	expect_quarantine();
+}
+
+Test(corrupt, a_short_text)
+{
+	make_data_dir();
+	file_write(db_path, SLICE("this is not a database\n"));
+	expect_quarantine();
+}
+
+Test(corrupt, truncated_in_the_middle)
+{
+	make_database();
+	cr_assert_eq(truncate(db_path, file_size(db_path) / 2), 0);
+	expect_quarantine();
+}
+
+Test(corrupt, truncated_to_its_header)
+{
+	make_database();
+	cr_assert_eq(truncate(db_path, 100), 0);
+	expect_quarantine();
+}
+
+Test(corrupt, header_overwritten)
+{
+	char bytes[100];
+
+	make_database();
+	memset(bytes, 0x5A, sizeof(bytes));
+	write_at(0, (struct slice){bytes, sizeof(bytes)});
+	expect_quarantine();
+}
+
+Test(corrupt, page_size_flipped)
+{
+	make_database();
+	write_at(16, SLICE("\x00\x03"));
+	expect_quarantine();
+}
+
+Test(corrupt, pages_overwritten)
+{
+	size_t len = 600000;
+	char *bytes = malloc(len);
+
+	cr_assert(bytes);
+	make_database();
+	memset(bytes, 0xA5, len);
+	write_at(4096, (struct slice){bytes, len});
+	free(bytes);
+	expect_quarantine();
+}
+
+Test(corrupt, somebody_elses_schema)
+{
+	sqlite3 *db = NULL;
+
+	make_data_dir();
+	cr_assert(sqlite3_open(db_path, &db) == SQLITE_OK);
+	cr_assert(sqlite3_exec(db,
+			       "CREATE TABLE entries (id INTEGER PRIMARY KEY, name TEXT);"
+			       "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT);"
+			       "INSERT INTO customers (name) VALUES ('precious');",
+			       NULL, NULL, NULL) == SQLITE_OK);
+	cr_assert(sqlite3_close(db) == SQLITE_OK);
+	expect_quarantine();
+}
+
+Test(corrupt, an_empty_file_is_a_new_database)
+{
+	make_data_dir();
+	file_write(db_path, SLICE(""));
+	scene_start();
+	expect_status(scene_put("k", "v"), 201);
+	cr_assert_eq(folder_count(scene.data_dir, "steadycache.db.corrupted.", NULL), 0);
+	scene_stop();
+}
+
+/* Twice in one second: the second must not overwrite what the first has set aside. */
+Test(corrupt, twice)
+{
+	for (int i = 0; i < 2; i++) {
+		if (i == 0)
+			make_data_dir();
+		file_write(db_path, SLICE("this is not a database\n"));
+		scene_start();
+		expect_status(scene_put("k", "v"), 201);
+		scene_stop();
+	}
+	cr_assert_eq(folder_count(scene.data_dir, "steadycache.db.corrupted.", NULL), 2);
+}
+
+/* A stale write-ahead log beside a garbage file belongs to it and must not be replayed. */
+Test(corrupt, with_leftovers_of_its_log)
+{
+	char path[sizeof(db_path) + 8];
+
+	make_data_dir();
+	file_write(db_path, SLICE("this is not a database\n"));
+	(void)snprintf(path, sizeof(path), "%s-wal", db_path);
+	file_write(path, SLICE("nor is this a log"));
+	expect_quarantine();
+}

@@ -1,0 +1,311 @@
+/* Every limit has a named answer, and none of them ends the service. */
+#include "tests/process/scene.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+PROCESS_SUITE(limits);
+
+static char *repeat(char byte, size_t count)
+{
+	char *text = malloc(count + 1);
+
+	cr_assert(text);
+	memset(text, byte, count);
+	text[count] = '\0';
+	return text;
+}
+
+static void expect_service(void)
+{
+	expect_that(scene_put("alive", "yes"), answer_->status / 100 == 2, "expected success");
+	expect_body(scene_get("alive"), SLICE("yes"));
+}
+
+Test(limits, body)
+{
+	char *body = repeat('x', 104858);
+
+	scene_env("STEADYCACHE_MAX_BODY_MB=0.1");
+	scene_start();
+	/* 104857.6 bytes. */
+	expect_status(http_put(scene.client, "/cache/ns/k", ((struct slice){body, 104857})), 201);
+	expect_status(http_put(scene.client, "/cache/ns/k", ((struct slice){body, 104858})), 413);
+	expect_status(http_put(scene.client, "/cache/ns/k", ((struct slice){body, 104858}),
+			       "Transfer-Encoding: chunked"),
+		      413);
+	expect_status(http_post(scene.client, "/api/get", ((struct slice){body, 104858})), 413);
+	expect_service();
+	free(body);
+	scene_stop();
+}
+
+/* Refused from the length alone: the answer comes before a single byte of the body was sent. */
+Test(limits, body_is_refused_before_it_is_read)
+{
+	struct raw_socket raw;
+
+	scene_env("STEADYCACHE_MAX_BODY_MB=1");
+	scene_start();
+	for (int with_expect = 0; with_expect < 2; with_expect++) {
+		cr_assert(raw_open(&raw, scene.server.url));
+		cr_assert(raw_send_text(&raw,
+					"PUT /cache/ns/k HTTP/1.1\r\nHost: localhost\r\n"
+					"Content-Length: 999999999999\r\n%s\r\n",
+					with_expect ? "Expect: 100-continue\r\n" : ""));
+		cr_assert(raw_await(&raw, "\r\n\r\n", 5000), "no answer");
+		cr_assert(strncmp(raw.received, "HTTP/1.1 413 ", 13) == 0, "%s", raw.received);
+		cr_assert(strstr(raw.received, "100 Continue") == NULL);
+		raw_close(&raw);
+	}
+	expect_service();
+	scene_stop();
+}
+
+/* A client that sends its too large body all the same must see the answer, not a reset. */
+Test(limits, the_answer_413_arrives)
+{
+	char *body = repeat('x', 3 << 20);
+
+	scene_env("STEADYCACHE_MAX_BODY_MB=1");
+	scene_start();
+	for (int i = 0; i < 10; i++)
+		expect_status(
+			http_put(scene.client, "/cache/ns/k", ((struct slice){body, 3 << 20})),
+			413);
+	free(body);
+	scene_stop();
+}
+
+Test(limits, key)
+{
+	char *key = repeat('k', 3000), *json = NULL;
+
+	scene_env("STEADYCACHE_MAX_KEY_KB=2");
+	scene_start();
+	cr_assert(asprintf(&json, "{\"cache_name\":\"ns\",\"key\":\"%s\"}", key) > 0);
+	expect_status(http_post_json(scene.client, "/api/get", json), 413);
+	expect_status(http_post_json(scene.client, "/api/exists", json), 413);
+	free(json);
+	expect_status(scene_get(key), 404); /* cut to 511 by scene_get: a legal key */
+	cr_assert(asprintf(&json, "/cache/ns/%s", key) > 0);
+	expect_status(http_get(scene.client, json), 414);
+	json[10 + 2048] = '\0';
+	expect_status(http_put(scene.client, json, SLICE("v")), 201);
+	free(json);
+	free(key);
+	expect_service();
+	scene_stop();
+}
+
+Test(limits, headers_and_url)
+{
+	char *text = repeat('h', 60000), *target = NULL, *header = NULL;
+
+	scene_start();
+	cr_assert(asprintf(&target, "/cache/ns/%s", text) > 0);
+	cr_assert(asprintf(&header, "X-Long: %s", text) > 0);
+	expect_status(http_get(scene.client, target), 414);
+	expect_status(http_get(scene.client, "/healthz", header), 431);
+	expect_service();
+	scene_stop();
+
+	scene_env("STEADYCACHE_MAX_HEADER_KB=128");
+	scene_start();
+	expect_status(http_put(scene.client, target, SLICE("v")), 201);
+	expect_status(http_get(scene.client, "/healthz", header), 200);
+	scene_stop();
+	free(text);
+	free(target);
+	free(header);
+}
+
+Test(limits, batch)
+{
+	scene_env("STEADYCACHE_MAX_BATCH=3");
+	scene_start();
+	expect_status(http_post_json(scene.client, "/api/batch/get",
+				     "{\"cache_name\":\"ns\",\"keys\":[\"a\",\"b\",\"c\"]}"),
+		      200);
+	expect_that(http_post_json(scene.client, "/api/batch/get",
+				   "{\"cache_name\":\"ns\",\"keys\":[\"a\",\"b\",\"c\",\"d\"]}"),
+		    answer_->status == 413 && strstr(answer_->body, "STEADYCACHE_MAX_BATCH"),
+		    "expected 413 that names the option");
+	scene_stop();
+}
+
+Test(limits, namespaces)
+{
+	scene_env("STEADYCACHE_MAX_NAMESPACES=3");
+	scene_start();
+	for (int i = 0; i < 3; i++) {
+		char target[32];
+
+		(void)snprintf(target, sizeof(target), "/cache/n%d/k", i);
+		expect_status(http_put(scene.client, target, SLICE("v")), 201);
+	}
+	expect_that(http_put(scene.client, "/cache/n3/k", SLICE("v")),
+		    answer_->status == 507 && strstr(answer_->body, "STEADYCACHE_MAX_NAMESPACES"),
+		    "expected 507 that names the option");
+	expect_status(http_put(scene.client, "/cache/n2/k", SLICE("w")), 204);
+	expect_status(http_get(scene.client, "/cache/n3/k"), 404);
+	scene_stop();
+}
+
+Test(limits, connections)
+{
+	struct raw_socket raw[8], late;
+	int status = 0;
+
+	scene_env("STEADYCACHE_MAX_CONNECTIONS=8");
+	server_start(&scene.server); /* without the scene's client, which would count */
+	for (int i = 0; i < 8; i++) {
+		cr_assert(raw_open(&raw[i], scene.server.url));
+		(void)raw_send_text(&raw[i], "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+		cr_assert_eq(raw_await_answer(&raw[i], 5000), 200, "connection %d", i);
+	}
+	for (int i = 0; i < 3; i++) {
+		cr_assert(raw_open(&late, scene.server.url));
+		(void)raw_send_text(&late, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+		cr_assert_eq(raw_await_answer(&late, 5000), 503, "connection 9: %s", late.received);
+		cr_assert(strcasestr(late.received, "\r\nRetry-After:"), "%s", late.received);
+		cr_assert(raw_await_close(&late, 5000),
+			  "the connection above the limit stays open");
+		raw_close(&late);
+	}
+	/* Those below the limit go on, and a place that is given back can be had. */
+	(void)raw_send_text(&raw[3], "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+	cr_assert_eq(raw_await_answer(&raw[3], 5000), 200);
+	raw_close(&raw[0]);
+	cr_assert(
+		await_condition(({
+					cr_assert(raw_open(&late, scene.server.url));
+					(void)raw_send_text(
+						&late,
+						"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+					status = raw_await_answer(&late, 5000);
+					raw_close(&late);
+					status == 200;
+				}),
+				5000),
+		"the place of a closed connection is not given to another");
+	for (int i = 1; i < 8; i++)
+		raw_close(&raw[i]);
+	scene_stop();
+}
+
+/* Sends a byte every 100 ms: never idle, never done. */
+static void expect_cut_off(const char *request)
+{
+	struct raw_socket raw;
+	long long start_ms = steady_now_ms();
+	const char *at = request;
+
+	cr_assert(raw_open(&raw, scene.server.url));
+	while (!raw.closed && steady_now_ms() - start_ms < 15000) {
+		if (*at && !raw_send(&raw, (struct slice){at++, 1}))
+			break;
+		if (raw_await_close(&raw, 100))
+			break;
+	}
+	cr_assert_lt(steady_now_ms() - start_ms, 10000, "a slow sender is not cut off: %.40s",
+		     request);
+	cr_assert_gt(steady_now_ms() - start_ms, 900, "cut off too soon: %.40s", request);
+	cr_assert(raw.received[0] == '\0' || strstr(raw.received, " 408 "), "%s", raw.received);
+	raw_close(&raw);
+}
+
+Test(limits, slow_senders_are_cut_off)
+{
+	char *slow = repeat('s', 300), *request = NULL;
+
+	scene_env("STEADYCACHE_REQUEST_TIMEOUT=1");
+	scene_env("STEADYCACHE_IDLE_TIMEOUT=2");
+	scene_start();
+	/* Headers may take both times together: until they are there, nothing tells a new request
+	 * from a kept connection. */
+	cr_assert(asprintf(&request, "GET /cache/ns/%s HTTP/1.1\r\n\r\n", slow) > 0);
+	expect_cut_off(request);
+	free(request);
+	cr_assert(asprintf(&request,
+			   "PUT /cache/ns/k "
+			   "HTTP/1.1\r\nHost:localhost\r\nContent-Length:300\r\n\r\n%s",
+			   slow) > 0);
+	{
+		/* The headers at once, the body slowly. */
+		struct raw_socket raw;
+		long long start_ms = steady_now_ms();
+		size_t sent = strlen(request) - 300;
+
+		cr_assert(raw_open(&raw, scene.server.url));
+		(void)raw_send(&raw, (struct slice){request, sent});
+		while (!raw.closed && steady_now_ms() - start_ms < 15000)
+			if (!raw_send(&raw, (struct slice){request + sent++, 1}) ||
+			    raw_await_close(&raw, 100))
+				break;
+		cr_assert_lt(steady_now_ms() - start_ms, 10000, "a slow body is not cut off");
+		raw_close(&raw);
+	}
+	free(request);
+	free(slow);
+	expect_status(scene_get("k"), 404);
+	expect_service();
+	scene_stop();
+}
+
+Test(limits, idle_connections_are_closed)
+{
+	struct raw_socket used, fresh;
+	long long start_ms;
+
+	scene_env("STEADYCACHE_IDLE_TIMEOUT=1");
+	scene_start();
+	cr_assert(raw_open(&used, scene.server.url) && raw_open(&fresh, scene.server.url));
+	(void)raw_send_text(&used, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+	cr_assert_eq(raw_await_answer(&used, 5000), 200);
+	start_ms = steady_now_ms();
+	cr_assert(raw_await_close(&used, 10000), "an idle connection stays open");
+	cr_assert_gt(steady_now_ms() - start_ms, 500, "closed too soon");
+	cr_assert(raw_await_close(&fresh, 10000), "a silent connection stays open");
+	raw_close(&used);
+	raw_close(&fresh);
+	expect_service();
+	scene_stop();
+}
+
+/* Memory of the whole memory backend. */
+Test(limits, memory)
+{
+	char *value = repeat('m', 20000);
+	size_t entries, bytes;
+
+	scene_env("STEADYCACHE_BACKEND=memory");
+	scene_env("STEADYCACHE_MEMORY_MAX_MB=2");
+	scene_start();
+	for (int i = 0; i < 300; i++) {
+		char key[16];
+
+		(void)snprintf(key, sizeof(key), "k%d", i);
+		expect_status(scene_put(key, value), 201);
+	}
+	scene_count(scene.client, &entries, &bytes);
+	cr_assert_leq(bytes, 2 << 20, "%zu bytes are stored", bytes);
+	cr_assert_gt(entries, 20, "%zu entries are left", entries);
+	expect_status(scene_get("k299"), 200);
+	scene_expect_true_totals(scene.client);
+	free(value);
+	scene_stop();
+}
+
+Test(limits, a_value_as_large_as_the_default_body)
+{
+	size_t len = 32 << 20;
+	char *value = repeat('v', len);
+
+	scene_start();
+	expect_status(http_put(scene.client, "/cache/ns/k", ((struct slice){value, len})), 201);
+	cr_assert(slice_equal(http_body(scene_get("k")), (struct slice){value, len}));
+	free(value);
+	scene_stop();
+}

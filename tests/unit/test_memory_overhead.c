@@ -1,0 +1,68 @@
+/* What an entry of the memory backend takes beside its key and its value. */
+#include <criterion/criterion.h>
+#include <malloc.h>
+#include <stdio.h>
+
+#include "backends/backend.h"
+
+#define ENTRIES              200000
+#define KEY_BYTES            16
+#define VALUE_BYTES          100
+#define OVERHEAD_LIMIT_BYTES 150
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define IS_SANITIZED true
+#endif
+#endif
+#ifndef IS_SANITIZED
+#define IS_SANITIZED false
+#endif
+
+static size_t allocated_bytes(void)
+{
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd; /* on the heap and in mappings of their own */
+}
+
+static void set(struct backend *backend, unsigned i)
+{
+	char key[KEY_BYTES + 1];
+	char bytes[VALUE_BYTES];
+	struct cache_op op;
+
+	(void)snprintf(key, sizeof(key), "key-%012u", i);
+	memset(bytes, 'x', sizeof(bytes));
+	cache_op_init(&op, CACHE_OP_SET);
+	op.ns = SLICE("n");
+	op.one.key = slice_of(key);
+	op.one.value = cache_value_copy((struct slice){.data = bytes, .len = sizeof(bytes)},
+					SLICE(CONTENT_TYPE_TEXT));
+	cr_assert_eq(backend_call(backend, &op), CACHE_OK);
+	cache_value_release(op.one.value);
+	cache_op_deinit(&op);
+}
+
+Test(memory_overhead, of_an_entry_is_small, .timeout = 60)
+{
+	struct backend_config config = {0};
+	char error[128] = "";
+
+	if (IS_SANITIZED)
+		cr_skip_test("a sanitizer's allocator counts otherwise");
+	struct backend *backend = backend_find("memory")->open(&config, error, sizeof(error));
+	cr_assert(backend, "%s", error);
+	set(backend, 0); /* the namespace itself */
+
+	size_t before = allocated_bytes();
+	for (unsigned i = 1; i <= ENTRIES; i++)
+		set(backend, i);
+	double overhead_bytes =
+		(double)(allocated_bytes() - before) / ENTRIES - KEY_BYTES - VALUE_BYTES;
+	cr_log_info("overhead of an entry: %.1f bytes", overhead_bytes);
+	cr_expect_lt(overhead_bytes, OVERHEAD_LIMIT_BYTES, "it is %.1f bytes", overhead_bytes);
+	backend->ops->close(backend);
+}
