@@ -96,8 +96,7 @@ static bool read_extras(const struct request *request, struct response *response
 
 	if (!json_in_whole(request, response, object, path, "ttl", TTL_MAX_S, &item->ttl_s))
 		return false;
-	*base64 = encoding && json_is_string(encoding) &&
-		  slice_equal(json_in_slice(encoding), SLICE("base64"));
+	*base64 = json_is_string(encoding) && slice_equal(json_in_slice(encoding), SLICE("base64"));
 	if (encoding && !*base64) {
 		respond_error(request, response, 400,
 			      "\"%sencoding\" must be \"base64\" where it is given", path);

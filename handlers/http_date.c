@@ -1,6 +1,5 @@
 #include "handlers/http_date.h"
 
-#include <stdio.h>
 #include <time.h>
 
 static const char day_names[] = "SunMonTueWedThuFriSat";
@@ -41,23 +40,20 @@ void http_date_format(int64_t time_s, char text[static HTTP_DATE_LEN + 1])
 bool http_date_parse(struct slice text, int64_t *ret_s)
 {
 	char copy[HTTP_DATE_LEN + 1];
-	char month[4];
+	char again[HTTP_DATE_LEN + 1];
 	struct tm date = {0};
-	int end = 0;
 
 	if (text.len != HTTP_DATE_LEN)
 		return false;
 	memcpy(copy, text.data, text.len);
 	copy[text.len] = '\0';
-	if (sscanf(copy, "%*3c, %2d %3s %4d %2d:%2d:%2d GMT%n", &date.tm_mday, month, &date.tm_year,
-		   &date.tm_hour, &date.tm_min, &date.tm_sec, &end) != 6 ||
-	    end != HTTP_DATE_LEN)
+	if (!strptime(copy, "%a, %d %b %Y %H:%M:%S GMT", &date))
 		return false;
-	const char *found = strstr(month_names, month);
-	if (!found || strlen(month) != 3 || (found - month_names) % 3 != 0)
+	int64_t time_s = (int64_t)timegm(&date);
+	/* strptime takes more forms than the one of HTTP, and any day of the week. */
+	http_date_format(time_s, again);
+	if (memcmp(copy, again, HTTP_DATE_LEN) != 0)
 		return false;
-	date.tm_mon = (int)(found - month_names) / 3;
-	date.tm_year -= 1900;
-	*ret_s = (int64_t)timegm(&date);
+	*ret_s = time_s;
 	return true;
 }

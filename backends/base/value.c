@@ -22,9 +22,9 @@ static const char *const known_types[] = {
 
 static uint8_t find_known_type(struct slice type)
 {
-	for (uint8_t i = 0; i < KNOWN_TYPES; i++)
+	for (size_t i = 0; i < KNOWN_TYPES; i++)
 		if (slice_equal(type, slice_of(known_types[i])))
-			return i;
+			return (uint8_t)i;
 	return TYPE_INLINE;
 }
 

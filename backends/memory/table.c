@@ -93,7 +93,7 @@ static void grow(struct table *table)
 	uint32_t fresh = table->bucket_count;
 	unsigned segment = segment_of(fresh);
 
-	if (fresh >= BUCKETS_MAX)
+	if (segment == 0 || fresh >= BUCKETS_MAX)
 		return;
 	if (!table->segments[segment]) {
 		table->segments[segment] =

@@ -56,7 +56,7 @@ static bool grow(struct uses_stripe *stripe)
 	larger.slots = calloc(larger.capacity, sizeof(*larger.slots));
 	if (!larger.slots)
 		return false;
-	for (size_t i = 0; i < stripe->capacity; i++)
+	for (size_t i = 0; stripe->slots && i < stripe->capacity; i++)
 		if (stripe->slots[i].count > 0)
 			larger.slots[find_slot(&larger, stripe->slots[i].id)] = stripe->slots[i];
 	free(stripe->slots);
@@ -70,13 +70,13 @@ void uses_add(struct uses *uses, const struct use *use)
 	struct uses_stripe *stripe = lock_stripe(uses, use->id);
 	struct use *slot = NULL;
 
-	if (stripe->capacity > 0)
+	if (stripe->slots)
 		slot = &stripe->slots[find_slot(stripe, use->id)];
 	if (!slot || slot->count == 0) {
 		bool full = stripe->used >= USES_STRIPE_MAX;
 
 		/* At most three quarters full. */
-		if (!full && (stripe->used + 1) * 4 > stripe->capacity * 3)
+		if (!full && (!stripe->slots || (stripe->used + 1) * 4 > stripe->capacity * 3))
 			full = !grow(stripe);
 		if (full) {
 			unlock_stripe(stripe);
