@@ -30,6 +30,7 @@ static char escape_of(unsigned char c)
 
 static void append_escaped(struct buffer *buffer, struct slice text)
 {
+	static const char hex[] = "0123456789abcdef";
 	size_t from = 0;
 
 	for (size_t i = 0; i < text.len; i++) {
@@ -43,7 +44,9 @@ static void append_escaped(struct buffer *buffer, struct slice text)
 		buffer_append_char(buffer, '\\');
 		buffer_append_char(buffer, escape);
 		if (escape == 'u')
-			buffer_printf(buffer, "%04x", c);
+			buffer_append(buffer, (struct slice){.data = (char[]){'0', '0', hex[c >> 4],
+									      hex[c & 15]},
+							     .len = 4});
 	}
 	buffer_append(buffer, (struct slice){.data = text.data + from, .len = text.len - from});
 }
