@@ -1,23 +1,22 @@
 #include "server/connections.h"
 
-#include <fcntl.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "backends/base/clock.h"
-
-#define LINGER_US (2 * US_PER_S)
 
 void connection_enter(struct connection *connection, enum connection_phase phase)
 {
 	if (!connection)
 		return;
-	atomic_store_explicit(&connection->since_us, monotonic_now_us(), memory_order_relaxed);
+	if (phase == PHASE_RECEIVING)
+		atomic_store_explicit(&connection->receiving_since_us, monotonic_now_us(),
+				      memory_order_relaxed);
+	else if (phase == PHASE_WAITING)
+		(void)atomic_fetch_add_explicit(&connection->requests, 1, memory_order_relaxed);
 	atomic_store_explicit(&connection->phase, phase, memory_order_relaxed);
 }
 
@@ -37,13 +36,13 @@ static uint64_t bytes_received(int fd)
 }
 
 /* Whether a connection has been sending incomplete headers for too long. */
-static bool is_trickling(struct connection *connection, int64_t since_us, int64_t now_us,
-			 int64_t timeout_us)
+static bool is_trickling(struct connection *connection, int64_t now_us, int64_t timeout_us)
 {
+	unsigned requests = atomic_load_explicit(&connection->requests, memory_order_relaxed);
 	uint64_t bytes = bytes_received(connection->fd);
 
-	if (connection->watched_since_us != since_us) {
-		connection->watched_since_us = since_us;
+	if (connection->watched_requests != requests) {
+		connection->watched_requests = requests;
 		connection->trickling_since_us = 0;
 	} else if (bytes != connection->watched_bytes && connection->trickling_since_us == 0) {
 		connection->trickling_since_us = now_us;
@@ -56,53 +55,18 @@ static bool is_trickling(struct connection *connection, int64_t since_us, int64_
 static void cut_slow(struct connections *connections)
 {
 	int64_t now_us = monotonic_now_us();
+	int64_t timeout_us = connections->request_timeout_us;
 
 	for (struct connection *at = connections->first; at; at = at->next) {
 		enum connection_phase phase =
 			atomic_load_explicit(&at->phase, memory_order_relaxed);
-		int64_t since_us = atomic_load_explicit(&at->since_us, memory_order_relaxed);
+		int64_t since_us =
+			atomic_load_explicit(&at->receiving_since_us, memory_order_relaxed);
 
-		if ((phase == PHASE_RECEIVING &&
-		     now_us - since_us > connections->request_timeout_us) ||
-		    (phase == PHASE_WAITING &&
-		     is_trickling(at, since_us, now_us, connections->request_timeout_us)))
+		if ((phase == PHASE_RECEIVING && now_us - since_us > timeout_us) ||
+		    (phase == PHASE_WAITING && is_trickling(at, now_us, timeout_us)))
 			cut(at);
 	}
-}
-
-static void *linger_main(void *arg)
-{
-	int fd = (int)(intptr_t)arg;
-	int64_t until_us = monotonic_now_us() + LINGER_US;
-	char dropped[16384];
-
-	for (int64_t left_us; (left_us = until_us - monotonic_now_us()) > 0;) {
-		struct pollfd wait = {.fd = fd, .events = POLLIN};
-
-		if (poll(&wait, 1, (int)(left_us / 1000) + 1) > 0 &&
-		    recv(fd, dropped, sizeof(dropped), MSG_DONTWAIT) == 0)
-			break;
-		if (wait.revents & (POLLERR | POLLHUP))
-			break;
-	}
-	(void)close(fd);
-	return NULL;
-}
-
-void connection_linger(const struct connection *connection)
-{
-	pthread_attr_t attributes;
-	pthread_t thread;
-	/* A descriptor of our own keeps the socket open after the library has closed its one. */
-	int fd = connection ? fcntl(connection->fd, F_DUPFD_CLOEXEC, 0) : -1;
-
-	if (fd < 0)
-		return;
-	(void)pthread_attr_init(&attributes);
-	(void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	if (pthread_create(&thread, &attributes, linger_main, (void *)(intptr_t)fd) != 0)
-		(void)close(fd);
-	(void)pthread_attr_destroy(&attributes);
 }
 
 static void *watchdog_main(void *arg)

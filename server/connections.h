@@ -23,9 +23,11 @@ struct connection {
 	int fd;
 	bool over_limit; /* came when max_connections were open */
 	_Atomic enum connection_phase phase;
-	_Atomic int64_t since_us; /* monotonic */
+	_Atomic int64_t receiving_since_us; /* monotonic */
+	atomic_uint requests;               /* how often it went back to PHASE_WAITING */
 	/* The watchdog's: what it saw of a waiting connection, and since when bytes come. */
-	int64_t watched_since_us, trickling_since_us;
+	unsigned watched_requests;
+	int64_t trickling_since_us;
 	uint64_t watched_bytes;
 };
 
@@ -50,11 +52,6 @@ struct connection *connections_add(struct connections *connections, int fd);
 void connections_remove(struct connections *connections, struct connection *connection);
 
 void connection_enter(struct connection *connection, enum connection_phase phase);
-
-/* Reads and drops what still comes in on `fd`, for up to 2 s after the answer was queued, so that a
- * client that goes on sending a refused body sees the answer and not a reset. Takes no ownership.
- */
-void connection_linger(const struct connection *connection);
 
 /* Closes those on which no request runs. */
 void connections_close_waiting(struct connections *connections);

@@ -68,6 +68,26 @@ static void raise_descriptor_limit(long long max_connections)
 			 LOG_NUMBER("max_connections", max_connections));
 }
 
+/* The watchdog and the thread of lingering closes. */
+static bool start_helpers(struct http_daemon *http, const struct options *options)
+{
+	struct exchange_shared *shared = &http->shared;
+
+	if (!linger_init(&shared->linger))
+		return false;
+	if (connections_init(&shared->connections, (unsigned)options->max_connections,
+			     options->idle_timeout_s, options->request_timeout_s))
+		return true;
+	linger_deinit(&shared->linger);
+	return false;
+}
+
+static void stop_helpers(struct http_daemon *http)
+{
+	connections_deinit(&http->shared.connections);
+	linger_deinit(&http->shared.linger);
+}
+
 struct http_daemon *http_daemon_start(const struct options *options, struct backend *backend,
 				      int listen_fd, char *error, size_t error_size)
 {
@@ -78,9 +98,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 						: 1;
 	unsigned limit = (unsigned)options->max_connections + SPARE_CONNECTIONS + threads;
 
-	if (!http ||
-	    !connections_init(&http->shared.connections, (unsigned)options->max_connections,
-			      options->idle_timeout_s, options->request_timeout_s)) {
+	if (!http || !start_helpers(http, options)) {
 		free(http);
 		(void)close(listen_fd);
 		(void)snprintf(error, error_size, "out of memory or threads");
@@ -96,6 +114,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 	};
 	auth_init(&http->shared.auth, options->api_key);
 	http->shared.max_body_bytes = (size_t)(options->max_body_mb * 1048576.0);
+	http->shared.max_head_bytes = (size_t)options->max_header_kb * 1024;
 	http->shared.access_log = options->access_log;
 	raise_descriptor_limit(options->max_connections);
 
@@ -106,12 +125,13 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 		log_library, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_THREAD_POOL_SIZE,
 		threads > 1 ? threads : 0, MHD_OPTION_CONNECTION_LIMIT, limit,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)options->idle_timeout_s,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)options->max_header_kb * 1024,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, http->shared.max_head_bytes,
+		MHD_OPTION_URI_LOG_CALLBACK, exchange_open, &http->shared,
 		MHD_OPTION_UNESCAPE_CALLBACK, keep_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED,
 		exchange_completed, &http->shared, MHD_OPTION_NOTIFY_CONNECTION, notify_connection,
 		&http->shared.connections, MHD_OPTION_END);
 	if (!http->mhd) {
-		connections_deinit(&http->shared.connections);
+		stop_helpers(http);
 		free(http);
 		(void)close(listen_fd);
 		(void)snprintf(error, error_size, "cannot start the HTTP daemon");
@@ -134,7 +154,7 @@ bool http_daemon_stop(struct http_daemon *http)
 	if (atomic_load(&http->shared.parked) > 0)
 		return false; /* the library refuses to close suspended connections */
 	MHD_stop_daemon(http->mhd);
-	connections_deinit(&http->shared.connections);
+	stop_helpers(http);
 	free(http);
 	return true;
 }

@@ -13,18 +13,24 @@
 #include "handlers/handlers.h"
 #include "server/auth.h"
 #include "server/connections.h"
+#include "server/linger.h"
 
 /* What all requests of a server share. */
 struct exchange_shared {
 	struct handler_context context;
 	struct auth auth;
 	struct connections connections;
+	struct lingering linger;
 	size_t max_body_bytes;
+	size_t max_head_bytes; /* memory that the library has for the head of a request */
 	bool access_log;
 	atomic_bool draining; /* the server is stopping: answers close their connections */
 	atomic_uint running;  /* requests between headers and the end of their answer */
 	atomic_uint parked;   /* of these, suspended until their op is done */
 };
+
+/* For MHD_OPTION_URI_LOG_CALLBACK: a request begins. The result is its state. */
+void *exchange_open(void *cls, const char *target, struct MHD_Connection *connection);
 
 /* The access handler; `cls` is the struct exchange_shared. */
 enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, const char *url,

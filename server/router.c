@@ -1,19 +1,28 @@
 #include "server/router.h"
 
+static const struct {
+	const char *name;
+	enum http_method method;
+} methods[] = {
+	{"GET", HTTP_GET},   {"POST", HTTP_POST},     {"PUT", HTTP_PUT},
+	{"HEAD", HTTP_HEAD}, {"DELETE", HTTP_DELETE},
+};
+#define METHODS (sizeof(methods) / sizeof(methods[0]))
+
 enum http_method router_method(const char *name)
 {
-	static const struct {
-		const char *name;
-		enum http_method method;
-	} methods[] = {
-		{"GET", HTTP_GET},   {"POST", HTTP_POST},     {"PUT", HTTP_PUT},
-		{"HEAD", HTTP_HEAD}, {"DELETE", HTTP_DELETE},
-	};
-
-	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+	for (size_t i = 0; i < METHODS; i++)
 		if (strcmp(name, methods[i].name) == 0)
 			return methods[i].method;
 	return HTTP_OTHER;
+}
+
+const char *router_method_name(enum http_method method)
+{
+	for (size_t i = 0; i < METHODS; i++)
+		if (methods[i].method == method)
+			return methods[i].name;
+	return "other";
 }
 
 static bool match_pattern(const char *pattern, struct slice path, struct route_match *match)

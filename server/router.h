@@ -22,6 +22,8 @@ struct route_match {
 };
 
 enum http_method router_method(const char *name);
+/* "GET"; "other" for HTTP_OTHER. */
+const char *router_method_name(enum http_method method);
 struct route_match router_match(enum http_method method, struct slice path);
 
 #endif

@@ -1,0 +1,14 @@
+/* Handing a response over to libmicrohttpd. */
+#ifndef STEADYCACHE_SERVER_ANSWER_H
+#define STEADYCACHE_SERVER_ANSWER_H
+
+#include <microhttpd.h>
+
+#include "handlers/response.h"
+
+/* Queues `response`, whose body goes over to the library, as the answer on `connection`; `close`
+ * ends the connection behind it. MHD_NO: out of memory, the connection is to be dropped. */
+enum MHD_Result answer_queue(struct MHD_Connection *connection, struct response *response,
+			     bool close);
+
+#endif

@@ -1,0 +1,70 @@
+/* One request under way, as the files of the exchange share it:
+ *
+ *   exchange.c    its life: from the library's calls to the handler's steps and back
+ *   admission.c   whether it may go on: load, framing, token, route, path
+ *   upload.c      its body
+ *
+ * Private to these files. */
+#ifndef STEADYCACHE_SERVER_EXCHANGE_STATE_H
+#define STEADYCACHE_SERVER_EXCHANGE_STATE_H
+
+#include "server/exchange.h"
+#include "server/head.h"
+#include "server/router.h"
+
+/* Decoded keys up to this length need no allocation. */
+#define INLINE_KEY_BYTES 512
+
+/* A body up to this size that is not wanted is read and dropped, so that the connection can stay.
+ */
+#define DISCARD_MAX_BYTES 65536
+
+/* How an op that did not complete at once and the connection that waits for it find each other: the
+ * one that comes second resumes the connection. */
+enum park_state { PARK_RUNNING, PARK_SUSPENDED, PARK_DONE };
+
+/* Only what stands before `head` is cleared for a new request. */
+struct exchange {
+	struct exchange_shared *shared;
+	struct MHD_Connection *connection;
+	struct connection *record; /* NULL: there was no memory for one */
+	const struct route *route;
+	_Atomic enum park_state park;
+	bool begun;     /* the headers have come */
+	bool answered;  /* the response is complete; what still comes of the body is dropped */
+	bool submitted; /* the op is with the backend or done, `finish` is still to be called */
+	bool started;   /* handler->start was called: cleanup is due */
+	size_t received_bytes;
+	int64_t began_us; /* for the access log */
+	char *long_key;   /* malloc'ed where the decoded key does not fit below */
+	struct request request;
+
+	struct head head;
+	size_t target_len;        /* of the request target, up to a NUL */
+	struct response response; /* response_init */
+	char ns[NAMESPACE_MAX_LEN * 3];
+	char key[INLINE_KEY_BYTES];
+};
+
+/* The value of a query parameter, "" where it has none, NULL where there is no such parameter. */
+const char *exchange_query(const struct exchange *exchange, const char *name);
+
+/* ---- admission.c ---- */
+
+/* Whether the connection can carry a request at all: load and framing. False: the response is
+ * complete, and the connection is of no further use. */
+bool admit_connection(struct exchange *exchange, const char *url, const char *version);
+
+/* Whether the request may go on: token, route, path. Sets the route and the path's parts. False:
+ * the response is complete. */
+bool admit_request(struct exchange *exchange, const char *url);
+
+/* ---- upload.c ---- */
+
+/* Takes a piece of the body; where it is too much, the response is complete. MHD_NO: the sender is
+ * to be cut off. */
+enum MHD_Result upload_receive(struct exchange *exchange, const char *piece, size_t len);
+/* Trims the body to what came. False: the response is complete. */
+bool upload_end(struct exchange *exchange);
+
+#endif

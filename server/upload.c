@@ -1,0 +1,73 @@
+#include "server/exchange_state.h"
+
+/* Where a body of unknown length begins. */
+#define FIRST_CHUNK_BYTES 4096
+
+static bool make_room(struct exchange *exchange, size_t needed)
+{
+	struct request *request = &exchange->request;
+	size_t max = exchange->shared->max_body_bytes;
+
+	if (!request->body) {
+		uint64_t declared = exchange->head.content_length;
+		size_t size = declared != LENGTH_UNKNOWN ? (size_t)declared : FIRST_CHUNK_BYTES;
+
+		request->body = cache_value_create(
+			size > needed ? size : needed,
+			slice_of(head_find(&exchange->head, SLICE("Content-Type"))));
+		return request->body != NULL;
+	}
+	if (needed <= request->body->len_bytes)
+		return true;
+	size_t grown = request->body->len_bytes * 2;
+	if (grown > max)
+		grown = max;
+	struct cache_value *body =
+		cache_value_resize(request->body, grown > needed ? grown : needed);
+	if (body)
+		request->body = body;
+	return body != NULL;
+}
+
+static void refuse_no_memory(struct exchange *exchange)
+{
+	exchange->answered = true;
+	exchange->response.close = true;
+	respond_error(&exchange->request, &exchange->response, cache_status_http(CACHE_NO_MEMORY),
+		      "%s", cache_status_text(CACHE_NO_MEMORY));
+}
+
+enum MHD_Result upload_receive(struct exchange *exchange, const char *piece, size_t len)
+{
+	size_t needed = exchange->received_bytes + len;
+	size_t max = exchange->shared->max_body_bytes;
+
+	if (!exchange->answered && needed > max) {
+		exchange->answered = true;
+		exchange->response.close = true;
+		respond_error(&exchange->request, &exchange->response, 413,
+			      "the body is larger than %zu bytes (STEADYCACHE_MAX_BODY_MB)", max);
+	} else if (!exchange->answered && !make_room(exchange, needed)) {
+		refuse_no_memory(exchange);
+	}
+	if (!exchange->answered)
+		memcpy(cache_value_data(exchange->request.body) + exchange->received_bytes, piece,
+		       len);
+	exchange->received_bytes = needed;
+	/* A sender that does not stop is cut off. */
+	return needed > 2 * max + DISCARD_MAX_BYTES ? MHD_NO : MHD_YES;
+}
+
+bool upload_end(struct exchange *exchange)
+{
+	struct request *request = &exchange->request;
+
+	if (!request->body || request->body->len_bytes == exchange->received_bytes)
+		return true;
+	struct cache_value *trimmed = cache_value_resize(request->body, exchange->received_bytes);
+	if (trimmed)
+		request->body = trimmed;
+	else
+		refuse_no_memory(exchange);
+	return trimmed != NULL;
+}
