@@ -233,7 +233,9 @@ struct backend_config {
 	void (*notice)(void *user, enum notice_level level, const char *sentence);
 	void *notice_user;
 
-	const char *sqlite_vfs; /* for tests with a failing disk; NULL: SQLite's own */
+	const char *sqlite_vfs;    /* for tests with a failing disk; NULL: SQLite's own */
+	unsigned sqlite_group_max; /* for measurements: most operations of one commit; 0: as many
+				      as is best */
 };
 
 struct backend {

@@ -133,13 +133,13 @@ sqlite3 *database_connect(struct sqlite_store *store)
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
 	sqlite3 *db = NULL;
 
-	if (sqlite3_open_v2(store->path, &db, flags, store->config.sqlite_vfs) == SQLITE_OK &&
+	if (sqlite3_open_v2(store->path, &db, flags, store->mapping.vfs.zName) == SQLITE_OK &&
 	    sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS) == SQLITE_OK &&
 	    execute(db, "PRAGMA journal_mode=WAL") &&
 	    execute(db, store->config.durability == DURABILITY_FULL
 				? "PRAGMA synchronous=FULL"
 				: "PRAGMA synchronous=NORMAL") &&
-	    execute(db, "PRAGMA mmap_size=68719476736") &&
+	    execute(db, "PRAGMA mmap_size=1073741824") && /* any: mapping.c decides */
 	    execute(db, "PRAGMA wal_autocheckpoint=0") &&
 	    execute(db, "PRAGMA journal_size_limit=67108864"))
 		return db;

@@ -113,6 +113,7 @@ static void sqlite_close(struct backend *backend)
 	/* Before the writer, whose last connection folds the log back into the file. */
 	readers_close(store);
 	writer_close(store);
+	mapping_close(&store->mapping);
 	uses_deinit(&store->uses);
 	for (size_t i = 0; i < 256; i++) {
 		while (store->counters[i]) {
@@ -149,7 +150,8 @@ static struct backend *sqlite_open(const struct backend_config *config, char *er
 		sqlite_close(&store->backend);
 		return NULL;
 	}
-	if (!readers_open(store) || !writer_open(store) || !background_open(store)) {
+	if (!mapping_open(&store->mapping, store->path, store->config.sqlite_vfs) ||
+	    !readers_open(store) || !writer_open(store) || !background_open(store)) {
 		(void)snprintf(error, error_size, "cannot open %s or start its threads",
 			       store->path);
 		sqlite_close(&store->backend);

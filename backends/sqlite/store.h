@@ -2,6 +2,7 @@
  *
  *   sqlite.c     the backend's table of operations, open and close
  *   database.c   opening a connection: pragmas, schema, checks, quarantine of a damaged file
+ *   mapping.c    a VFS that reads the file through one mapping that stays
  *   reader.c     get and exists, inline on the caller's thread, on a held read transaction
  *   uses.c       uses that wait in memory, so that a read never writes
  *   writer.c     the one thread that writes: groups of operations, one commit each
@@ -16,6 +17,7 @@
 #include <stdatomic.h>
 
 #include "backends/backend.h"
+#include "backends/sqlite/mapping.h"
 #include "backends/sqlite/uses.h"
 
 #define READERS_MAX 16
@@ -41,6 +43,7 @@ struct sqlite_store {
 	struct cache_clock clock;
 	char path[4096]; /* of the database file */
 	uint64_t hash_seed;
+	struct mapping mapping;
 
 	struct uses uses;
 	/* Held by the writer from BEGIN to COMMIT, and by statistics while they take their snapshot
@@ -60,6 +63,7 @@ struct sqlite_store {
 	bool write_stop;
 	bool tick_due; /* fold and sweep a little with the next group */
 	pthread_t write_thread;
+	size_t group_max; /* most operations of one commit */
 
 	atomic_uint wal_pages; /* length of the write-ahead log */
 

@@ -423,7 +423,7 @@ static bool take_group(struct sqlite_store *store, struct group *group)
 	group->sync = false;
 	group->tick = store->tick_due;
 	store->tick_due = false;
-	while (group->count < GROUP_MAX && (op = queue_pop(&store->write_queue))) {
+	while (group->count < store->group_max && (op = queue_pop(&store->write_queue))) {
 		group->sync |= op->type == CACHE_OP_SYNC;
 		group->ops[group->count++] = op;
 	}
@@ -481,6 +481,9 @@ bool writer_open(struct sqlite_store *store)
 	queue_init(&store->write_queue);
 	store->writer = writer;
 	writer->store = store;
+	store->group_max = store->config.sqlite_group_max;
+	if (store->group_max == 0 || store->group_max > GROUP_MAX)
+		store->group_max = GROUP_MAX;
 	writer->db = database_connect(store);
 	if (!writer->db)
 		return false;
