@@ -61,7 +61,9 @@ static void set_environment(const struct server_process *server)
 
 static void run_server(const struct server_process *server)
 {
-	const char *arguments[SERVER_SETTINGS_MAX + 2] = {STEADYCACHE_BINARY, "serve"};
+	const char *other = getenv("STEADYCACHE_TEST_BINARY");
+	const char *binary = other ? other : STEADYCACHE_BINARY;
+	const char *arguments[SERVER_SETTINGS_MAX + 2] = {binary, "serve"};
 	int log = open(server->log_path, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	int null = open("/dev/null", O_RDWR);
 
@@ -72,8 +74,8 @@ static void run_server(const struct server_process *server)
 	(void)dup2(log, STDERR_FILENO);
 	(void)close_range(3, ~0U, 0);
 	set_environment(server);
-	(void)execv(STEADYCACHE_BINARY, (char *const *)(void *)arguments);
-	(void)dprintf(STDERR_FILENO, "cannot run %s: %s\n", STEADYCACHE_BINARY, strerror(errno));
+	(void)execv(binary, (char *const *)(void *)arguments);
+	(void)dprintf(STDERR_FILENO, "cannot run %s: %s\n", binary, strerror(errno));
 	_exit(127);
 }
 

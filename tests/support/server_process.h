@@ -1,5 +1,6 @@
-/* Starts, watches and stops a real server process. It dies with the test program, whatever
- * becomes of that. A failure to start aborts the test with the server's own words. */
+/* Starts, watches and stops a real server process: the one built beside the tests, or the one that
+ * STEADYCACHE_TEST_BINARY names. It dies with the test program, whatever becomes of that. A failure
+ * to start aborts the test with the server's own words. */
 #ifndef STEADYCACHE_TEST_SERVER_PROCESS_H
 #define STEADYCACHE_TEST_SERVER_PROCESS_H
 
