@@ -17,11 +17,6 @@ static enum applied fail(struct writer *writer, struct cache_op *op, int code)
 	return FAILED;
 }
 
-static void count(atomic_ullong *counter, size_t n)
-{
-	(void)atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
-}
-
 /* ---- Finding and removing entries ---- */
 
 static int find_entry(struct writer *writer, const struct ns_row *row, struct slice key,
@@ -109,7 +104,10 @@ static int remove_listed(struct writer *writer, sqlite3_stmt *statement, bool ex
 			break;
 		if (removed) {
 			(*ret_removed)++;
-			count(expired ? &row->counters->expirations : &row->counters->deletes, 1);
+			if (expired)
+				row->counted.expirations++;
+			else
+				row->counted.deletes++;
 		}
 	}
 	int reset = sqlite3_reset(statement);
@@ -342,7 +340,7 @@ static int store_item(struct writer *writer, struct ns_row *row, struct cache_it
 		row->total_size -= entry->size;
 		row->frequency_sum -= entry->frequency;
 		if (item->created)
-			count(&row->counters->expirations, 1);
+			row->counted.expirations++;
 	}
 	row->total_size += (int64_t)item->size_bytes;
 	row->frequency_sum += frequency;
@@ -491,7 +489,7 @@ static enum applied apply_set(struct writer *writer, struct cache_op *op)
 		if (code != SQLITE_OK)
 			applied = fail(writer, op, code);
 		else
-			count(&row->counters->sets, op->item_count);
+			row->counted.sets += op->item_count;
 	}
 	free(lookups);
 	return applied;
@@ -521,8 +519,10 @@ static enum applied apply_delete(struct writer *writer, struct cache_op *op)
 		if (code == SQLITE_OK && found)
 			code = apply_remove(writer, row, entry.id, entry.size, entry.frequency,
 					    &removed);
-		if (removed)
-			count(live ? &row->counters->deletes : &row->counters->expirations, 1);
+		if (removed && live)
+			row->counted.deletes++;
+		else if (removed)
+			row->counted.expirations++;
 	}
 	if (code != SQLITE_OK)
 		return fail(writer, op, code);
@@ -571,7 +571,7 @@ static enum applied apply_clear(struct writer *writer, struct cache_op *op)
 	}
 	if (code != SQLITE_DONE)
 		return fail(writer, op, code);
-	count(&row->counters->deletes, (size_t)row->entry_count);
+	row->counted.deletes += (uint64_t)row->entry_count;
 	row->id = id; /* written back by name */
 	row->entry_count = 0;
 	row->total_size = 0;

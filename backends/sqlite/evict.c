@@ -168,7 +168,7 @@ static int remove_victim(struct writer *writer, struct ns_row *row, int64_t id, 
 
 	if (code == SQLITE_OK && gone) {
 		(*removed)++;
-		(void)atomic_fetch_add_explicit(&row->counters->evictions, 1, memory_order_relaxed);
+		row->counted.evictions++;
 	}
 	return code;
 }

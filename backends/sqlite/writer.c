@@ -283,13 +283,28 @@ static void roll_back(struct writer *writer)
 	writer->taken_count = 0;
 }
 
+static void add_to(atomic_ullong *counter, uint64_t n)
+{
+	(void)atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
 static int commit(struct writer *writer)
 {
 	int code = write_rows(writer);
 
-	if (code == SQLITE_OK && (code = database_run(writer->commit)) == SQLITE_DONE)
-		return SQLITE_OK;
-	return code;
+	if (code == SQLITE_OK)
+		code = database_run(writer->commit);
+	if (code != SQLITE_DONE)
+		return code;
+	for (size_t i = 0; i < writer->row_count; i++) {
+		const struct ns_row *row = &writer->rows[i];
+
+		add_to(&row->counters->sets, row->counted.sets);
+		add_to(&row->counters->deletes, row->counted.deletes);
+		add_to(&row->counters->evictions, row->counted.evictions);
+		add_to(&row->counters->expirations, row->counted.expirations);
+	}
+	return SQLITE_OK;
 }
 
 /* ---- Groups ---- */

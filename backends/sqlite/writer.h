@@ -17,6 +17,10 @@ struct ns_row {
 	int64_t created_us;
 	bool dirty;
 	struct counters *counters;
+	/* What goes to the counters once the transaction is committed. */
+	struct {
+		uint64_t sets, deletes, evictions, expirations;
+	} counted;
 };
 
 /* An entry found by find_entry. */

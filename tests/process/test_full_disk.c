@@ -92,6 +92,7 @@ static void fill_free_and_go_on(void)
 		      200);
 	expect_status(http_get(scene.client, "/healthz"), 200);
 	cr_assert_eq(scene_stat("entry_count"), stored);
+	cr_assert_eq(scene_stat("sets"), stored, "what was refused is no set");
 
 	cr_assert_eq(remove(ballast_path), 0);
 	cr_assert(await_condition(put_large(2000)->status == 201, 15000),
