@@ -42,6 +42,27 @@ bool namespace_name_is_valid(struct slice name)
 	return true;
 }
 
+bool cache_condition_holds(const struct cache_condition *condition, const struct etag *current)
+{
+	bool match = false;
+
+	for (size_t i = 0; current && i < condition->etag_count && !match; i++)
+		match = etag_equal(&condition->etags[i], current);
+	switch (condition->kind) {
+	case CONDITION_NONE:
+		break;
+	case CONDITION_ABSENT:
+		return !current;
+	case CONDITION_PRESENT:
+		return current != NULL;
+	case CONDITION_MATCH:
+		return match;
+	case CONDITION_NONE_MATCH:
+		return !match;
+	}
+	return true;
+}
+
 void cache_op_init(struct cache_op *op, enum cache_op_type type)
 {
 	*op = (struct cache_op){

@@ -91,6 +91,10 @@ struct cache_condition {
 	size_t etag_count;
 };
 
+/* Whether `condition` lets a write go on where the live entry has the tag `current` (NULL: there is
+ * none). */
+bool cache_condition_holds(const struct cache_condition *condition, const struct etag *current);
+
 /* One key of an operation, with its part of the answer. */
 struct cache_item {
 	struct slice key; /* in; any bytes, may be empty. Borrowed until `done` */

@@ -50,23 +50,7 @@ struct set {
 
 bool condition_holds(const struct cache_condition *condition, const struct entry *entry)
 {
-	bool match = false;
-
-	for (size_t i = 0; entry && i < condition->etag_count && !match; i++)
-		match = etag_equal(&condition->etags[i], &entry->value->etag);
-	switch (condition->kind) {
-	case CONDITION_NONE:
-		break;
-	case CONDITION_ABSENT:
-		return !entry;
-	case CONDITION_PRESENT:
-		return entry != NULL;
-	case CONDITION_MATCH:
-		return match;
-	case CONDITION_NONE_MATCH:
-		return !match;
-	}
-	return true;
+	return cache_condition_holds(condition, entry ? &entry->value->etag : NULL);
 }
 
 /* ---- Limits ---- */

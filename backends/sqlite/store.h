@@ -6,7 +6,7 @@
  *   reader.c     get and exists, inline on the caller's thread, on a held read transaction
  *   uses.c       uses that wait in memory, so that a read never writes
  *   writer.c     the one thread that writes: groups of operations, one commit each
- *   apply.c      what each write does to the tables
+ *   transaction.c, statements.c, entries.c, set.c, apply.c   what it does to the tables
  *   evict.c      victims in exact order without sorting
  *   background.c the thread for listings, statistics, the sweep and checkpoints */
 #ifndef STEADYCACHE_SQLITE_STORE_H

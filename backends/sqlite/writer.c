@@ -15,299 +15,10 @@
 
 /* Operations in one transaction at most. */
 #define GROUP_MAX 512
-/* What a tick writes at most: keeps the cost of folding under 2 % of a core. */
-#define TICK_USES     256
+/* Expired or cleared entries that a tick removes at most. */
 #define TICK_REMOVALS 256
 /* Pages of the log from which the writer itself finishes the checkpoint between two groups. */
 #define WAL_HARD_PAGES 16384
-
-struct statement_text {
-	size_t offset; /* in struct writer */
-	const char *sql;
-};
-
-#define STATEMENT(member, text)                                                                    \
-	{                                                                                          \
-		.offset = offsetof(struct writer, member), .sql = (text)                           \
-	}
-
-#define USE_COLUMNS "id, frequency, last_access, size"
-
-static const struct statement_text statements[] = {
-	STATEMENT(begin, "BEGIN IMMEDIATE"),
-	STATEMENT(commit, "COMMIT"),
-	STATEMENT(rollback, "ROLLBACK"),
-	STATEMENT(find_namespace,
-		  "SELECT id, max_size, capacity, default_ttl, policy, entry_count, total_size,"
-		  " frequency_sum, created FROM namespaces WHERE name = ?1"),
-	STATEMENT(count_namespaces, "SELECT count(*) FROM namespaces"),
-	STATEMENT(insert_namespace, "INSERT INTO namespaces(id, name, created) VALUES(?1, ?2, ?3)"),
-	STATEMENT(update_namespace,
-		  "UPDATE namespaces SET id = ?2, entry_count = ?3, total_size = ?4,"
-		  " frequency_sum = ?5 WHERE name = ?1"),
-	STATEMENT(configure_namespace,
-		  "UPDATE namespaces SET max_size = coalesce(?2, max_size),"
-		  " capacity = coalesce(?3, capacity), default_ttl = coalesce(?4, default_ttl),"
-		  " policy = coalesce(?5, policy) WHERE name = ?1"),
-	STATEMENT(take_namespace_id, "SELECT value FROM meta WHERE name = 'next_namespace'"),
-	STATEMENT(bump_namespace_id,
-		  "UPDATE meta SET value = value + 1 WHERE name = 'next_namespace'"),
-	STATEMENT(drop_namespace, "INSERT INTO dropped(id) VALUES(?1)"),
-	STATEMENT(mark_fifo, "UPDATE uses SET fifo = ?2 WHERE ns = ?1"),
-	STATEMENT(find_slots,
-		  "SELECT id, expires, etag FROM entries"
-		  " NOT INDEXED WHERE id BETWEEN ?1 AND ?1 + 3 AND ns = ?2 AND key = ?3"),
-	STATEMENT(find_uses, "SELECT size, frequency, created FROM uses WHERE id = ?1"),
-	STATEMENT(insert_entry,
-		  "INSERT INTO entries(id, ns, etag, flags, type, modified, expires, key,"
-		  " value) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"),
-	STATEMENT(update_entry,
-		  "UPDATE entries SET etag = ?2, flags = ?3, type = ?4, modified = ?5,"
-		  " expires = ?6, value = ?7 WHERE id = ?1"),
-	STATEMENT(insert_uses,
-		  "INSERT INTO uses(id, ns, size, frequency, last_access, created, fifo)"
-		  " VALUES(?1, ?2, ?3, 1, ?4, ?4, ?5)"),
-	STATEMENT(update_uses, "UPDATE uses SET size = ?2, frequency = ?3, last_access = ?4,"
-			       " created = ?5 WHERE id = ?1"),
-	STATEMENT(delete_entry, "DELETE FROM entries WHERE id = ?1"),
-	STATEMENT(delete_uses, "DELETE FROM uses WHERE id = ?1"),
-	STATEMENT(add_use, "UPDATE uses SET frequency = frequency + ?3,"
-			   " last_access = max(last_access, ?4) WHERE id = ?1 AND ns = ?2"),
-	STATEMENT(next_frequency,
-		  "SELECT " USE_COLUMNS " FROM uses WHERE ns = ?1 AND frequency > ?2"
-		  " ORDER BY frequency, last_access, id LIMIT 1"),
-	STATEMENT(next_in_frequency,
-		  "SELECT " USE_COLUMNS " FROM uses WHERE ns = ?1 AND frequency = ?2"
-		  " AND (last_access, id) > (?3, ?4)"
-		  " ORDER BY last_access, id LIMIT 1"),
-	STATEMENT(next_fifo,
-		  "SELECT id, created, size, frequency FROM uses WHERE ns = ?1 AND fifo = 1"
-		  " AND (created, id) > (?2, ?3) ORDER BY created, id LIMIT 1"),
-	STATEMENT(
-		find_expired,
-		"SELECT e.id, u.size, u.frequency, n.name FROM entries e INDEXED BY entries_expiry"
-		" JOIN uses u ON u.id = e.id JOIN namespaces n ON n.id = e.ns"
-		" WHERE e.expires > 0 AND e.expires <= ?1 LIMIT ?2"),
-	STATEMENT(find_prefix, "SELECT e.id, u.size, u.frequency, n.name FROM entries e"
-			       " JOIN uses u ON u.id = e.id JOIN namespaces n ON n.id = e.ns"
-			       " WHERE e.ns = ?1 AND ifnull(substr(e.key, 1, 64), x'') >= ?2"
-			       " AND ifnull(substr(e.key, 1, 64), x'') < ?3"
-			       " AND substr(e.key, 1, length(?4)) = ?4 LIMIT ?5"),
-	STATEMENT(find_dropped, "SELECT id FROM dropped LIMIT 1"),
-	STATEMENT(find_dropped_entries, "SELECT id FROM entries WHERE ns = ?1 LIMIT ?2"),
-	STATEMENT(forget_dropped, "DELETE FROM dropped WHERE id = ?1"),
-	STATEMENT(probe, "UPDATE meta SET value = ?1 WHERE name = 'probe'"),
-};
-#define STATEMENTS (sizeof(statements) / sizeof(statements[0]))
-
-static sqlite3_stmt **statement_at(struct writer *writer, size_t i)
-{
-	return (sqlite3_stmt **)(void *)((char *)writer + statements[i].offset);
-}
-
-/* ---- The running transaction ---- */
-
-static int load_row(struct writer *writer, struct slice name, struct ns_row **ret)
-{
-	sqlite3_stmt *find = writer->find_namespace;
-
-	if (writer->row_count == writer->row_capacity) {
-		size_t capacity = writer->row_capacity ? writer->row_capacity * 2 : 16;
-		struct ns_row *rows = realloc(writer->rows, capacity * sizeof(*rows));
-
-		if (!rows)
-			return SQLITE_NOMEM;
-		writer->rows = rows;
-		writer->row_capacity = capacity;
-	}
-	struct ns_row *row = &writer->rows[writer->row_count];
-	*row = (struct ns_row){.counters = store_counters(writer->store, name)};
-	if (!row->counters)
-		return SQLITE_NOMEM;
-	memcpy(row->name, name.data, name.len);
-	(void)sqlite3_bind_text(find, 1, row->name, (int)name.len, SQLITE_STATIC);
-	int code = sqlite3_step(find);
-	if (code == SQLITE_ROW) {
-		row->id = sqlite3_column_int64(find, 0);
-		database_read_settings(writer->store, slice_of(row->name), find, 1, &row->settings);
-		row->entry_count = sqlite3_column_int64(find, 5);
-		row->total_size = sqlite3_column_int64(find, 6);
-		row->frequency_sum = sqlite3_column_int64(find, 7);
-		row->created_us = sqlite3_column_int64(find, 8);
-		writer->row_count++;
-		*ret = row;
-	}
-	int reset = sqlite3_reset(find);
-	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : reset;
-}
-
-int writer_find_row(struct writer *writer, struct slice name, struct ns_row **ret)
-{
-	*ret = NULL;
-	for (size_t i = 0; i < writer->row_count; i++) {
-		if (slice_equal(slice_of(writer->rows[i].name), name)) {
-			*ret = &writer->rows[i];
-			return SQLITE_OK;
-		}
-	}
-	return load_row(writer, name, ret);
-}
-
-static int write_rows(struct writer *writer)
-{
-	for (size_t i = 0; i < writer->row_count; i++) {
-		struct ns_row *row = &writer->rows[i];
-		sqlite3_stmt *update = writer->update_namespace;
-
-		if (!row->dirty)
-			continue;
-		(void)sqlite3_bind_text(update, 1, row->name, -1, SQLITE_STATIC);
-		(void)sqlite3_bind_int64(update, 2, row->id);
-		(void)sqlite3_bind_int64(update, 3, row->entry_count);
-		(void)sqlite3_bind_int64(update, 4, row->total_size);
-		(void)sqlite3_bind_int64(update, 5, row->frequency_sum);
-		int code = database_run(update);
-		if (code != SQLITE_DONE)
-			return code;
-	}
-	return SQLITE_OK;
-}
-
-bool writer_keep_taken(struct writer *writer, const struct use *use)
-{
-	if (writer->taken_count == writer->taken_capacity) {
-		size_t capacity = writer->taken_capacity ? writer->taken_capacity * 2 : 64;
-		struct use *taken = realloc(writer->taken, capacity * sizeof(*taken));
-
-		if (!taken) {
-			uses_add(&writer->store->uses, use);
-			return false;
-		}
-		writer->taken = taken;
-		writer->taken_capacity = capacity;
-	}
-	writer->taken[writer->taken_count++] = *use;
-	return true;
-}
-
-/* The name of a namespace that is among the rows already, or else is looked up by its id. */
-static int find_row_by_id(struct writer *writer, int64_t id, struct ns_row **ret)
-{
-	static const char sql[] = "SELECT name FROM namespaces WHERE id = ?1";
-	char name[NAMESPACE_MAX_LEN + 1] = "";
-
-	*ret = NULL;
-	for (size_t i = 0; i < writer->row_count; i++) {
-		if (writer->rows[i].id == id) {
-			*ret = &writer->rows[i];
-			return SQLITE_OK;
-		}
-	}
-	sqlite3_stmt *find = database_prepare_statement(writer->db, sql);
-	(void)sqlite3_bind_int64(find, 1, id);
-	int code = sqlite3_step(find);
-	if (code == SQLITE_ROW)
-		(void)snprintf(name, sizeof(name), "%s",
-			       (const char *)sqlite3_column_text(find, 0));
-	int final = sqlite3_finalize(find);
-	if (code != SQLITE_ROW)
-		return code == SQLITE_DONE ? SQLITE_OK : final;
-	return writer_find_row(writer, slice_of(name), ret);
-}
-
-int writer_fold_use(struct writer *writer, const struct use *use)
-{
-	struct ns_row *row = NULL;
-	int code = find_row_by_id(writer, use->namespace_id, &row);
-
-	/* Cleared meanwhile, or the entry is gone: nothing to count. */
-	if (code != SQLITE_OK || !row)
-		return code;
-	(void)sqlite3_bind_int64(writer->add_use, 1, use->id);
-	(void)sqlite3_bind_int64(writer->add_use, 2, use->namespace_id);
-	(void)sqlite3_bind_int64(writer->add_use, 3, (int64_t)use->count);
-	(void)sqlite3_bind_int64(writer->add_use, 4, use->last_access_us);
-	code = database_run(writer->add_use);
-	if (code != SQLITE_DONE)
-		return code;
-	if (sqlite3_changes(writer->db) > 0) {
-		row->frequency_sum += (int64_t)use->count;
-		row->dirty = true;
-	}
-	return SQLITE_OK;
-}
-
-/* Writes up to `max` waiting uses; *ret_more where others may still wait. */
-static int fold_some(struct writer *writer, size_t max, bool *ret_more)
-{
-	struct use some[TICK_USES];
-	size_t taken =
-		uses_take_some(&writer->store->uses, some, max < TICK_USES ? max : TICK_USES);
-	int code = SQLITE_OK;
-
-	for (size_t i = 0; i < taken; i++)
-		if (!writer_keep_taken(writer, &some[i]))
-			code = SQLITE_NOMEM;
-	for (size_t i = 0; i < taken && code == SQLITE_OK; i++)
-		code = writer_fold_use(writer, &some[i]);
-	*ret_more = taken == TICK_USES;
-	return code;
-}
-
-static int fold_all(struct writer *writer)
-{
-	bool more = true;
-	int code = SQLITE_OK;
-
-	while (more && code == SQLITE_OK)
-		code = fold_some(writer, TICK_USES, &more);
-	return code;
-}
-
-static int begin(struct writer *writer)
-{
-	writer->row_count = 0;
-	writer->taken_count = 0;
-	int code = database_run(writer->begin);
-	writer->now_us = store_now_us(writer->store);
-	return code == SQLITE_DONE ? SQLITE_OK : code;
-}
-
-static void roll_back(struct writer *writer)
-{
-	/* After some errors SQLite has rolled back by itself. */
-	if (!sqlite3_get_autocommit(writer->db))
-		(void)database_run(writer->rollback);
-	for (size_t i = 0; i < writer->taken_count; i++)
-		uses_add(&writer->store->uses, &writer->taken[i]);
-	writer->taken_count = 0;
-}
-
-static void add_to(atomic_ullong *counter, uint64_t n)
-{
-	(void)atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
-}
-
-static int commit(struct writer *writer)
-{
-	int code = write_rows(writer);
-
-	if (code == SQLITE_OK)
-		code = database_run(writer->commit);
-	if (code != SQLITE_DONE)
-		return code;
-	for (size_t i = 0; i < writer->row_count; i++) {
-		const struct ns_row *row = &writer->rows[i];
-
-		add_to(&row->counters->sets, row->counted.sets);
-		add_to(&row->counters->deletes, row->counted.deletes);
-		add_to(&row->counters->evictions, row->counted.evictions);
-		add_to(&row->counters->expirations, row->counted.expirations);
-	}
-	return SQLITE_OK;
-}
-
-/* ---- Groups ---- */
 
 struct group {
 	struct cache_op *ops[GROUP_MAX];
@@ -320,7 +31,7 @@ static int apply_tick(struct writer *writer)
 {
 	size_t removed;
 	bool more;
-	int code = fold_some(writer, TICK_USES, &more);
+	int code = writer_fold_some(writer, &more);
 
 	if (code == SQLITE_OK)
 		code = apply_sweep(writer, TICK_REMOVALS, &removed);
@@ -334,7 +45,7 @@ static int apply_tick(struct writer *writer)
 static bool try_group(struct writer *writer, struct group *group, size_t from, size_t to,
 		      enum cache_status *ret_failure)
 {
-	int code = begin(writer);
+	int code = writer_begin(writer);
 
 	*ret_failure = CACHE_OK;
 	for (size_t i = from; i < to && code == SQLITE_OK; i++) {
@@ -346,17 +57,17 @@ static bool try_group(struct writer *writer, struct group *group, size_t from, s
 			break;
 		}
 		if (group->ops[i]->type == CACHE_OP_SYNC)
-			code = fold_all(writer);
+			code = writer_fold_all(writer);
 	}
 	if (code == SQLITE_OK && *ret_failure == CACHE_OK && group->tick)
 		code = apply_tick(writer);
 	if (code == SQLITE_OK && *ret_failure == CACHE_OK)
-		code = commit(writer);
+		code = writer_commit(writer);
 	if (code != SQLITE_OK)
 		*ret_failure = database_status(writer->db, code);
 	if (*ret_failure == CACHE_OK)
 		return true;
-	roll_back(writer);
+	writer_roll_back(writer);
 	return false;
 }
 
@@ -465,9 +176,9 @@ static void *writer_main(void *arg)
 	}
 	free(group);
 	(void)pthread_mutex_lock(&store->uses_order);
-	if (begin(writer) == SQLITE_OK &&
-	    (fold_all(writer) != SQLITE_OK || commit(writer) != SQLITE_OK))
-		roll_back(writer);
+	if (writer_begin(writer) == SQLITE_OK &&
+	    (writer_fold_all(writer) != SQLITE_OK || writer_commit(writer) != SQLITE_OK))
+		writer_roll_back(writer);
 	(void)pthread_mutex_unlock(&store->uses_order);
 	return NULL;
 }
@@ -502,13 +213,10 @@ bool writer_open(struct sqlite_store *store)
 	writer->db = database_connect(store);
 	if (!writer->db)
 		return false;
-	for (size_t i = 0; i < STATEMENTS; i++) {
-		*statement_at(writer, i) =
-			database_prepare_statement(writer->db, statements[i].sql);
-		if (!*statement_at(writer, i)) {
-			store_notice(store, NOTICE_ERROR, "%s", sqlite3_errmsg(writer->db));
-			return false;
-		}
+	const char *problem = writer_prepare_statements(writer);
+	if (problem) {
+		store_notice(store, NOTICE_ERROR, "%s", problem);
+		return false;
 	}
 	(void)sqlite3_wal_hook(writer->db, note_wal_size, store);
 	return pthread_create(&store->write_thread, NULL, writer_main, writer) == 0;
@@ -546,8 +254,7 @@ void writer_close(struct sqlite_store *store)
 		(void)pthread_mutex_unlock(&store->write_lock);
 		(void)pthread_join(store->write_thread, NULL);
 	}
-	for (size_t i = 0; i < STATEMENTS; i++)
-		(void)sqlite3_finalize(*statement_at(writer, i));
+	writer_finalize_statements(writer);
 	(void)sqlite3_close(writer->db);
 	free(writer->rows);
 	free(writer->taken);

@@ -1,0 +1,252 @@
+/* Sets: all items of one are looked up, measured against the limits, given room, and stored. One
+ * that is refused (a condition, a limit) has changed nothing by then. */
+#include <stdlib.h>
+
+#include "backends/sqlite/writer.h"
+
+static int insert_entry(struct writer *writer, const struct ns_row *row,
+			const struct cache_item *item)
+{
+	const struct cache_value *value = item->value;
+	const char *type = cache_value_content_type(value);
+	struct slice bytes = cache_value_bytes(value);
+	sqlite3_stmt *insert = writer->insert_entry;
+	int64_t bucket = store_bucket(writer->store, row->id, item->key);
+	int code = SQLITE_CONSTRAINT;
+
+	(void)sqlite3_bind_int64(insert, 2, row->id);
+	(void)sqlite3_bind_blob(insert, 3, value->etag.bytes, sizeof(value->etag.bytes),
+				SQLITE_STATIC);
+	(void)sqlite3_bind_int(insert, 4, value->flags);
+	(void)sqlite3_bind_text(insert, 5, type, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(insert, 6, value->modified_at_us);
+	(void)sqlite3_bind_int64(insert, 7, value->expires_at_us);
+	(void)sqlite3_bind_blob64(insert, 8, item->key.len ? item->key.data : "", item->key.len,
+				  SQLITE_STATIC);
+	(void)sqlite3_bind_blob64(insert, 9, bytes.len ? bytes.data : "", bytes.len, SQLITE_STATIC);
+	/* The hashes of other keys may have taken the first places. Four of them colliding in 62
+	 * keyed bits does not happen; if it did, the set would fail and nothing be lost. */
+	for (int slot = 0; slot < BUCKET_SLOTS && code == SQLITE_CONSTRAINT; slot++) {
+		(void)sqlite3_bind_int64(insert, 1, bucket + slot);
+		code = database_run(insert) & 0xFF;
+		if (code != SQLITE_DONE)
+			continue;
+		(void)sqlite3_bind_int64(writer->insert_uses, 1, bucket + slot);
+		(void)sqlite3_bind_int64(writer->insert_uses, 2, row->id);
+		(void)sqlite3_bind_int64(writer->insert_uses, 3, (int64_t)item->size_bytes);
+		(void)sqlite3_bind_int64(writer->insert_uses, 4, writer->now_us);
+		(void)sqlite3_bind_int(writer->insert_uses, 5, row->settings.policy == EVICT_FIFO);
+		code = database_run(writer->insert_uses);
+	}
+	return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+static int update_entry(struct writer *writer, const struct cache_item *item, int64_t id,
+			int64_t frequency, int64_t created_us)
+{
+	const struct cache_value *value = item->value;
+	const char *type = cache_value_content_type(value);
+	struct slice bytes = cache_value_bytes(value);
+	sqlite3_stmt *update = writer->update_entry;
+
+	(void)sqlite3_bind_int64(update, 1, id);
+	(void)sqlite3_bind_blob(update, 2, value->etag.bytes, sizeof(value->etag.bytes),
+				SQLITE_STATIC);
+	(void)sqlite3_bind_int(update, 3, value->flags);
+	(void)sqlite3_bind_text(update, 4, type, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(update, 5, value->modified_at_us);
+	(void)sqlite3_bind_int64(update, 6, value->expires_at_us);
+	(void)sqlite3_bind_blob64(update, 7, bytes.len ? bytes.data : "", bytes.len, SQLITE_STATIC);
+	int code = database_run(update);
+	if (code != SQLITE_DONE)
+		return code;
+	update = writer->update_uses;
+	(void)sqlite3_bind_int64(update, 1, id);
+	(void)sqlite3_bind_int64(update, 2, (int64_t)item->size_bytes);
+	(void)sqlite3_bind_int64(update, 3, frequency);
+	(void)sqlite3_bind_int64(update, 4, writer->now_us);
+	(void)sqlite3_bind_int64(update, 5, created_us);
+	code = database_run(update);
+	return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+static int store_item(struct writer *writer, struct ns_row *row, struct cache_item *item,
+		      bool found, const struct found_entry *entry)
+{
+	int64_t ttl_s = item->ttl_s == TTL_DEFAULT ? row->settings.default_ttl_s : item->ttl_s;
+	struct use use = {0};
+	int64_t frequency = 1;
+	int code;
+
+	item->value->modified_at_us = writer->now_us;
+	item->value->expires_at_us = ttl_s > 0 ? writer->now_us + ttl_s * US_PER_S : 0;
+	item->created = !found || !entry_is_live(writer, entry);
+	if (!found) {
+		code = insert_entry(writer, row, item);
+		row->entry_count++;
+	} else {
+		if (uses_take(&writer->store->uses, entry->id, &use) &&
+		    !writer_keep_taken(writer, &use))
+			return SQLITE_NOMEM;
+		if (!item->created)
+			frequency = entry->frequency + (int64_t)use.count + 1;
+		code = update_entry(writer, item, entry->id, frequency,
+				    item->created ? writer->now_us : entry->created_us);
+		row->total_size -= entry->size;
+		row->frequency_sum -= entry->frequency;
+		if (item->created)
+			row->counted.expirations++;
+	}
+	row->total_size += (int64_t)item->size_bytes;
+	row->frequency_sum += frequency;
+	row->dirty = true;
+	item->status = CACHE_OK;
+	return code;
+}
+
+struct lookup {
+	bool found;
+	struct found_entry entry;
+};
+
+static int look_up_items(struct writer *writer, const struct ns_row *row, const struct cache_op *op,
+			 struct lookup *lookups)
+{
+	int code = SQLITE_OK;
+
+	for (size_t i = 0; i < op->item_count && code == SQLITE_OK; i++)
+		code = writer_find_entry(writer, row, op->items[i].key, &lookups[i].found,
+					 &lookups[i].entry);
+	return code;
+}
+
+/* What a set changes in the accounts of its namespace. */
+struct growth {
+	int64_t new_size, replaced_size;
+	int64_t new_entries;
+	bool too_big, too_many;
+};
+
+static enum cache_status measure(const struct ns_row *row, struct cache_op *op,
+				 const struct lookup *lookups, struct growth *ret)
+{
+	struct growth growth = {0};
+
+	for (size_t i = 0; i < op->item_count; i++) {
+		if (__builtin_add_overflow(growth.new_size, (int64_t)op->items[i].size_bytes,
+					   &growth.new_size))
+			return CACHE_TOO_LARGE;
+		growth.replaced_size += lookups[i].found ? lookups[i].entry.size : 0;
+		growth.new_entries += !lookups[i].found;
+	}
+	if (growth.new_size > row_size_limit(row))
+		return CACHE_TOO_LARGE;
+	if ((int64_t)op->item_count > row_count_limit(row)) {
+		op->detail = "the batch has more items than the namespace may hold entries";
+		return CACHE_TOO_LARGE;
+	}
+	growth.too_big =
+		row->total_size - growth.replaced_size > row_size_limit(row) - growth.new_size;
+	growth.too_many = row->entry_count > row_count_limit(row) - growth.new_entries;
+	*ret = growth;
+	return CACHE_OK;
+}
+
+/* Evicts until the items fit. CONTINUE, FAILED, or APPLIED where there is room. */
+static enum applied make_room(struct writer *writer, struct ns_row *row, struct cache_op *op,
+			      const struct lookup *lookups, const struct growth *growth)
+{
+	bool by_size = growth->too_big || op->progress == 1;
+	bool reached = false;
+	bool more = false;
+	int64_t *spared = malloc(op->item_count * sizeof(*spared));
+
+	if (!spared)
+		return applied_fail(writer, op, SQLITE_NOMEM);
+	struct eviction_goal goal = {
+		.max_total_size =
+			by_size ? row_size_goal(row) - growth->new_size + growth->replaced_size
+				: INT64_MAX,
+		.max_entry_count = row_count_limit(row) - growth->new_entries,
+		.spared = spared,
+	};
+	for (size_t i = 0; i < op->item_count; i++)
+		if (lookups[i].found)
+			spared[goal.spared_count++] = lookups[i].entry.id;
+	int code = writer_evict(writer, row, &goal, &reached, &more);
+	free(spared);
+	if (code != SQLITE_OK)
+		return applied_fail(writer, op, code);
+	op->progress = !more ? 0 : by_size ? 1 : 2;
+	return more ? CONTINUE : APPLIED;
+}
+
+/* Looks the items up, checks the condition and the limits, and makes room. Where all is well:
+ * APPLIED with op->status CACHE_OK, and the items may be stored. */
+static enum applied admit(struct writer *writer, struct ns_row *row, struct cache_op *op,
+			  struct lookup *lookups)
+{
+	struct growth growth;
+	size_t swept = 0;
+	int code = look_up_items(writer, row, op, lookups);
+
+	if (code != SQLITE_OK)
+		return applied_fail(writer, op, code);
+	bool live = lookups[0].found && entry_is_live(writer, &lookups[0].entry);
+	if (op->item_count == 1 &&
+	    !cache_condition_holds(&op->items[0].condition, live ? &lookups[0].entry.etag : NULL))
+		return applied_refuse(op, CACHE_PRECONDITION_FAILED, NULL);
+	op->status = measure(row, op, lookups, &growth);
+	if (op->status != CACHE_OK)
+		return APPLIED;
+	/* An eviction that began in an earlier group goes on until its own goal. */
+	if (!growth.too_big && !growth.too_many && op->progress == 0)
+		return APPLIED;
+	/* What has expired makes room first; it may be one of ours, so look and measure again. */
+	code = apply_sweep(writer, REMOVALS_PER_GROUP, &swept);
+	if (code == SQLITE_OK && swept > 0)
+		code = look_up_items(writer, row, op, lookups);
+	if (code != SQLITE_OK)
+		return applied_fail(writer, op, code);
+	(void)measure(row, op, lookups, &growth);
+	if (!growth.too_big && !growth.too_many && op->progress == 0)
+		return APPLIED;
+	if (row->settings.policy == EVICT_NONE)
+		return applied_refuse(
+			op, CACHE_NO_SPACE,
+			"the namespace is full and its eviction is \"none\"; delete entries or "
+			"raise its limits");
+	return make_room(writer, row, op, lookups, &growth);
+}
+
+enum applied apply_set(struct writer *writer, struct cache_op *op)
+{
+	enum applied applied = FAILED;
+	struct ns_row *row = writer_find_or_create_row(writer, op, &applied);
+	int code = SQLITE_OK;
+
+	if (!row)
+		return applied;
+	if (row->settings.capacity == 0) {
+		for (size_t i = 0; i < op->item_count; i++) {
+			op->items[i].status = CACHE_OK;
+			op->items[i].created = true;
+		}
+		return applied_refuse(op, CACHE_OK, NULL);
+	}
+	struct lookup *lookups = calloc(op->item_count, sizeof(*lookups));
+	if (!lookups)
+		return applied_fail(writer, op, SQLITE_NOMEM);
+	applied = admit(writer, row, op, lookups);
+	if (applied == APPLIED && op->status == CACHE_OK) {
+		for (size_t i = 0; i < op->item_count && code == SQLITE_OK; i++)
+			code = store_item(writer, row, &op->items[i], lookups[i].found,
+					  &lookups[i].entry);
+		if (code != SQLITE_OK)
+			applied = applied_fail(writer, op, code);
+		else
+			row->counted.sets += op->item_count;
+	}
+	free(lookups);
+	return applied;
+}

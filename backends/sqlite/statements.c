@@ -1,0 +1,103 @@
+/* The text of every statement that the writer runs. */
+#include "backends/sqlite/writer.h"
+
+struct statement_text {
+	size_t offset; /* in struct writer */
+	const char *sql;
+};
+
+#define STATEMENT(member, text)                                                                    \
+	{                                                                                          \
+		.offset = offsetof(struct writer, member), .sql = (text)                           \
+	}
+
+#define USE_COLUMNS "id, frequency, last_access, size"
+
+static const struct statement_text statements[] = {
+	STATEMENT(begin, "BEGIN IMMEDIATE"),
+	STATEMENT(commit, "COMMIT"),
+	STATEMENT(rollback, "ROLLBACK"),
+	STATEMENT(find_namespace,
+		  "SELECT id, max_size, capacity, default_ttl, policy, entry_count, total_size,"
+		  " frequency_sum, created FROM namespaces WHERE name = ?1"),
+	STATEMENT(count_namespaces, "SELECT count(*) FROM namespaces"),
+	STATEMENT(insert_namespace, "INSERT INTO namespaces(id, name, created) VALUES(?1, ?2, ?3)"),
+	STATEMENT(update_namespace,
+		  "UPDATE namespaces SET id = ?2, entry_count = ?3, total_size = ?4,"
+		  " frequency_sum = ?5 WHERE name = ?1"),
+	STATEMENT(configure_namespace,
+		  "UPDATE namespaces SET max_size = coalesce(?2, max_size),"
+		  " capacity = coalesce(?3, capacity), default_ttl = coalesce(?4, default_ttl),"
+		  " policy = coalesce(?5, policy) WHERE name = ?1"),
+	STATEMENT(take_namespace_id, "SELECT value FROM meta WHERE name = 'next_namespace'"),
+	STATEMENT(bump_namespace_id,
+		  "UPDATE meta SET value = value + 1 WHERE name = 'next_namespace'"),
+	STATEMENT(drop_namespace, "INSERT INTO dropped(id) VALUES(?1)"),
+	STATEMENT(mark_fifo, "UPDATE uses SET fifo = ?2 WHERE ns = ?1"),
+	STATEMENT(find_slots,
+		  "SELECT id, expires, etag FROM entries"
+		  " NOT INDEXED WHERE id BETWEEN ?1 AND ?1 + 3 AND ns = ?2 AND key = ?3"),
+	STATEMENT(find_uses, "SELECT size, frequency, created FROM uses WHERE id = ?1"),
+	STATEMENT(insert_entry,
+		  "INSERT INTO entries(id, ns, etag, flags, type, modified, expires, key,"
+		  " value) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"),
+	STATEMENT(update_entry,
+		  "UPDATE entries SET etag = ?2, flags = ?3, type = ?4, modified = ?5,"
+		  " expires = ?6, value = ?7 WHERE id = ?1"),
+	STATEMENT(insert_uses,
+		  "INSERT INTO uses(id, ns, size, frequency, last_access, created, fifo)"
+		  " VALUES(?1, ?2, ?3, 1, ?4, ?4, ?5)"),
+	STATEMENT(update_uses, "UPDATE uses SET size = ?2, frequency = ?3, last_access = ?4,"
+			       " created = ?5 WHERE id = ?1"),
+	STATEMENT(delete_entry, "DELETE FROM entries WHERE id = ?1"),
+	STATEMENT(delete_uses, "DELETE FROM uses WHERE id = ?1"),
+	STATEMENT(add_use, "UPDATE uses SET frequency = frequency + ?3,"
+			   " last_access = max(last_access, ?4) WHERE id = ?1 AND ns = ?2"),
+	STATEMENT(next_frequency,
+		  "SELECT " USE_COLUMNS " FROM uses WHERE ns = ?1 AND frequency > ?2"
+		  " ORDER BY frequency, last_access, id LIMIT 1"),
+	STATEMENT(next_in_frequency,
+		  "SELECT " USE_COLUMNS " FROM uses WHERE ns = ?1 AND frequency = ?2"
+		  " AND (last_access, id) > (?3, ?4)"
+		  " ORDER BY last_access, id LIMIT 1"),
+	STATEMENT(next_fifo,
+		  "SELECT id, created, size, frequency FROM uses WHERE ns = ?1 AND fifo = 1"
+		  " AND (created, id) > (?2, ?3) ORDER BY created, id LIMIT 1"),
+	STATEMENT(
+		find_expired,
+		"SELECT e.id, u.size, u.frequency, n.name FROM entries e INDEXED BY entries_expiry"
+		" JOIN uses u ON u.id = e.id JOIN namespaces n ON n.id = e.ns"
+		" WHERE e.expires > 0 AND e.expires <= ?1 LIMIT ?2"),
+	STATEMENT(find_prefix, "SELECT e.id, u.size, u.frequency, n.name FROM entries e"
+			       " JOIN uses u ON u.id = e.id JOIN namespaces n ON n.id = e.ns"
+			       " WHERE e.ns = ?1 AND ifnull(substr(e.key, 1, 64), x'') >= ?2"
+			       " AND ifnull(substr(e.key, 1, 64), x'') < ?3"
+			       " AND substr(e.key, 1, length(?4)) = ?4 LIMIT ?5"),
+	STATEMENT(find_dropped, "SELECT id FROM dropped LIMIT 1"),
+	STATEMENT(find_dropped_entries, "SELECT id FROM entries WHERE ns = ?1 LIMIT ?2"),
+	STATEMENT(forget_dropped, "DELETE FROM dropped WHERE id = ?1"),
+	STATEMENT(probe, "UPDATE meta SET value = ?1 WHERE name = 'probe'"),
+};
+#define STATEMENTS (sizeof(statements) / sizeof(statements[0]))
+
+static sqlite3_stmt **statement_at(struct writer *writer, size_t i)
+{
+	return (sqlite3_stmt **)(void *)((char *)writer + statements[i].offset);
+}
+
+const char *writer_prepare_statements(struct writer *writer)
+{
+	for (size_t i = 0; i < STATEMENTS; i++) {
+		*statement_at(writer, i) =
+			database_prepare_statement(writer->db, statements[i].sql);
+		if (!*statement_at(writer, i))
+			return sqlite3_errmsg(writer->db);
+	}
+	return NULL;
+}
+
+void writer_finalize_statements(struct writer *writer)
+{
+	for (size_t i = 0; i < STATEMENTS; i++)
+		(void)sqlite3_finalize(*statement_at(writer, i));
+}

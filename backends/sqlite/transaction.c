@@ -1,0 +1,204 @@
+/* The writer's running transaction: the rows of the namespaces that it touched, written back with
+ * the commit, and the uses that it took, put back if it fails. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "backends/sqlite/writer.h"
+
+static int load_row(struct writer *writer, struct slice name, struct ns_row **ret)
+{
+	sqlite3_stmt *find = writer->find_namespace;
+
+	if (writer->row_count == writer->row_capacity) {
+		size_t capacity = writer->row_capacity ? writer->row_capacity * 2 : 16;
+		struct ns_row *rows = realloc(writer->rows, capacity * sizeof(*rows));
+
+		if (!rows)
+			return SQLITE_NOMEM;
+		writer->rows = rows;
+		writer->row_capacity = capacity;
+	}
+	struct ns_row *row = &writer->rows[writer->row_count];
+	*row = (struct ns_row){.counters = store_counters(writer->store, name)};
+	if (!row->counters)
+		return SQLITE_NOMEM;
+	memcpy(row->name, name.data, name.len);
+	(void)sqlite3_bind_text(find, 1, row->name, (int)name.len, SQLITE_STATIC);
+	int code = sqlite3_step(find);
+	if (code == SQLITE_ROW) {
+		row->id = sqlite3_column_int64(find, 0);
+		database_read_settings(writer->store, slice_of(row->name), find, 1, &row->settings);
+		row->entry_count = sqlite3_column_int64(find, 5);
+		row->total_size = sqlite3_column_int64(find, 6);
+		row->frequency_sum = sqlite3_column_int64(find, 7);
+		row->created_us = sqlite3_column_int64(find, 8);
+		writer->row_count++;
+		*ret = row;
+	}
+	int reset = sqlite3_reset(find);
+	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : reset;
+}
+
+int writer_find_row(struct writer *writer, struct slice name, struct ns_row **ret)
+{
+	*ret = NULL;
+	for (size_t i = 0; i < writer->row_count; i++) {
+		if (slice_equal(slice_of(writer->rows[i].name), name)) {
+			*ret = &writer->rows[i];
+			return SQLITE_OK;
+		}
+	}
+	return load_row(writer, name, ret);
+}
+
+static int write_rows(struct writer *writer)
+{
+	for (size_t i = 0; i < writer->row_count; i++) {
+		struct ns_row *row = &writer->rows[i];
+		sqlite3_stmt *update = writer->update_namespace;
+
+		if (!row->dirty)
+			continue;
+		(void)sqlite3_bind_text(update, 1, row->name, -1, SQLITE_STATIC);
+		(void)sqlite3_bind_int64(update, 2, row->id);
+		(void)sqlite3_bind_int64(update, 3, row->entry_count);
+		(void)sqlite3_bind_int64(update, 4, row->total_size);
+		(void)sqlite3_bind_int64(update, 5, row->frequency_sum);
+		int code = database_run(update);
+		if (code != SQLITE_DONE)
+			return code;
+	}
+	return SQLITE_OK;
+}
+
+bool writer_keep_taken(struct writer *writer, const struct use *use)
+{
+	if (writer->taken_count == writer->taken_capacity) {
+		size_t capacity = writer->taken_capacity ? writer->taken_capacity * 2 : 64;
+		struct use *taken = realloc(writer->taken, capacity * sizeof(*taken));
+
+		if (!taken) {
+			uses_add(&writer->store->uses, use);
+			return false;
+		}
+		writer->taken = taken;
+		writer->taken_capacity = capacity;
+	}
+	writer->taken[writer->taken_count++] = *use;
+	return true;
+}
+
+/* The name of a namespace that is among the rows already, or else is looked up by its id. */
+static int find_row_by_id(struct writer *writer, int64_t id, struct ns_row **ret)
+{
+	static const char sql[] = "SELECT name FROM namespaces WHERE id = ?1";
+	char name[NAMESPACE_MAX_LEN + 1] = "";
+
+	*ret = NULL;
+	for (size_t i = 0; i < writer->row_count; i++) {
+		if (writer->rows[i].id == id) {
+			*ret = &writer->rows[i];
+			return SQLITE_OK;
+		}
+	}
+	sqlite3_stmt *find = database_prepare_statement(writer->db, sql);
+	(void)sqlite3_bind_int64(find, 1, id);
+	int code = sqlite3_step(find);
+	if (code == SQLITE_ROW)
+		(void)snprintf(name, sizeof(name), "%s",
+			       (const char *)sqlite3_column_text(find, 0));
+	int final = sqlite3_finalize(find);
+	if (code != SQLITE_ROW)
+		return code == SQLITE_DONE ? SQLITE_OK : final;
+	return writer_find_row(writer, slice_of(name), ret);
+}
+
+int writer_fold_use(struct writer *writer, const struct use *use)
+{
+	struct ns_row *row = NULL;
+	int code = find_row_by_id(writer, use->namespace_id, &row);
+
+	/* Cleared meanwhile, or the entry is gone: nothing to count. */
+	if (code != SQLITE_OK || !row)
+		return code;
+	(void)sqlite3_bind_int64(writer->add_use, 1, use->id);
+	(void)sqlite3_bind_int64(writer->add_use, 2, use->namespace_id);
+	(void)sqlite3_bind_int64(writer->add_use, 3, (int64_t)use->count);
+	(void)sqlite3_bind_int64(writer->add_use, 4, use->last_access_us);
+	code = database_run(writer->add_use);
+	if (code != SQLITE_DONE)
+		return code;
+	if (sqlite3_changes(writer->db) > 0) {
+		row->frequency_sum += (int64_t)use->count;
+		row->dirty = true;
+	}
+	return SQLITE_OK;
+}
+
+int writer_fold_some(struct writer *writer, bool *ret_more)
+{
+	struct use some[FOLDED_AT_ONCE];
+	size_t taken = uses_take_some(&writer->store->uses, some, FOLDED_AT_ONCE);
+	int code = SQLITE_OK;
+
+	for (size_t i = 0; i < taken; i++)
+		if (!writer_keep_taken(writer, &some[i]))
+			code = SQLITE_NOMEM;
+	for (size_t i = 0; i < taken && code == SQLITE_OK; i++)
+		code = writer_fold_use(writer, &some[i]);
+	*ret_more = taken == FOLDED_AT_ONCE;
+	return code;
+}
+
+int writer_fold_all(struct writer *writer)
+{
+	bool more = true;
+	int code = SQLITE_OK;
+
+	while (more && code == SQLITE_OK)
+		code = writer_fold_some(writer, &more);
+	return code;
+}
+
+int writer_begin(struct writer *writer)
+{
+	writer->row_count = 0;
+	writer->taken_count = 0;
+	int code = database_run(writer->begin);
+	writer->now_us = store_now_us(writer->store);
+	return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+void writer_roll_back(struct writer *writer)
+{
+	/* After some errors SQLite has rolled back by itself. */
+	if (!sqlite3_get_autocommit(writer->db))
+		(void)database_run(writer->rollback);
+	for (size_t i = 0; i < writer->taken_count; i++)
+		uses_add(&writer->store->uses, &writer->taken[i]);
+	writer->taken_count = 0;
+}
+
+static void add_to(atomic_ullong *counter, uint64_t n)
+{
+	(void)atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+int writer_commit(struct writer *writer)
+{
+	int code = write_rows(writer);
+
+	if (code == SQLITE_OK)
+		code = database_run(writer->commit);
+	if (code != SQLITE_DONE)
+		return code;
+	for (size_t i = 0; i < writer->row_count; i++) {
+		const struct ns_row *row = &writer->rows[i];
+
+		add_to(&row->counters->sets, row->counted.sets);
+		add_to(&row->counters->deletes, row->counted.deletes);
+		add_to(&row->counters->evictions, row->counted.evictions);
+		add_to(&row->counters->expirations, row->counted.expirations);
+	}
+	return SQLITE_OK;
+}
