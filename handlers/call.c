@@ -12,35 +12,71 @@ static void respond_no_memory(const struct request *request, struct response *re
 		      cache_status_text(CACHE_NO_MEMORY));
 }
 
-struct call *call_open(struct request *request, struct response *response, enum cache_op_type type)
+static struct call *create_call(struct request *request, struct response *response,
+				enum cache_op_type type)
 {
-	cache_op_init(&request->op, type);
-	json_t *root = json_in_object(request, response);
-	if (!root)
-		return NULL;
 	struct call *call = calloc(1, sizeof(*call));
-	if (!call) {
-		json_decref(root);
-		respond_no_memory(request, response);
-		return NULL;
-	}
-	call->root = root;
-	call->is_batch_route = request->ns.len > 0;
+
+	cache_op_init(&request->op, type);
 	request->state = call;
+	if (call)
+		call->is_batch_route = request->ns.len > 0;
+	else
+		respond_no_memory(request, response);
+	return call;
+}
+
+static bool check_cache_name(const struct request *request, struct response *response)
+{
+	if (namespace_name_is_valid(request->op.ns))
+		return true;
+	respond_error(request, response, 400,
+		      "\"cache_name\" must be 1 to %d letters, digits, '_', '.' or '-', and not "
+		      "begin with '.' or '-'",
+		      NAMESPACE_MAX_LEN);
+	return false;
+}
+
+/* Reads the body with the library. */
+static bool parse(struct request *request, struct response *response, struct call *call)
+{
+	call->root = json_in_object(request, response);
+	if (!call->root)
+		return false;
 	request->op.ns = request->ns;
 	if (call->is_batch_route)
-		return call;
-	if (!json_in_string(request, response, root, "", "cache_name", &request->op.ns))
+		return true;
+	return json_in_string(request, response, call->root, "", "cache_name", &request->op.ns) &&
+	       check_cache_name(request, response);
+}
+
+struct call *call_open(struct request *request, struct response *response, enum cache_op_type type)
+{
+	struct call *call = create_call(request, response, type);
+
+	return call && parse(request, response, call) ? call : NULL;
+}
+
+struct call *call_open_single(struct request *request, struct response *response,
+			      enum cache_op_type type)
+{
+	bool is_set = type == CACHE_OP_SET;
+	struct call *call = create_call(request, response, type);
+
+	if (!call)
 		return NULL;
-	if (!namespace_name_is_valid(request->op.ns)) {
-		respond_error(
-			request, response, 400,
-			"\"cache_name\" must be 1 to %d letters, digits, '_', '.' or '-', and not "
-			"begin with '.' or '-'",
-			NAMESPACE_MAX_LEN);
-		return NULL;
-	}
-	return call;
+	call->scanned[SCANNED_CACHE_NAME] =
+		(struct scan_member){.name = SLICE("cache_name"), .required = true};
+	call->scanned[SCANNED_KEY] = (struct scan_member){.name = SLICE("key"), .required = true};
+	call->scanned[SCANNED_VALUE] =
+		(struct scan_member){.name = SLICE("value"), .required = is_set};
+	call->scanned[SCANNED_SIZE] =
+		(struct scan_member){.name = SLICE("size"), .type = SCAN_WHOLE};
+	if (!request->body || !json_scan(cache_value_data(request->body), request->body->len_bytes,
+					 call->scanned, SCANNED_MEMBERS))
+		return parse(request, response, call) ? call : NULL;
+	request->op.ns = call->scanned[SCANNED_CACHE_NAME].string;
+	return check_cache_name(request, response) ? call : NULL;
 }
 
 static bool check_key(const struct request *request, struct response *response, struct slice key)
@@ -57,8 +93,11 @@ bool call_read_key(struct request *request, struct response *response)
 {
 	const struct call *call = request->state;
 
-	return json_in_string(request, response, call->root, "", "key", &request->op.one.key) &&
-	       check_key(request, response, request->op.one.key);
+	if (!call->root)
+		request->op.one.key = call->scanned[SCANNED_KEY].string;
+	else if (!json_in_string(request, response, call->root, "", "key", &request->op.one.key))
+		return false;
+	return check_key(request, response, request->op.one.key);
 }
 
 /* Decodes standard base64, padding required. NULL: not base64 (or no memory). */
@@ -128,9 +167,13 @@ bool call_read_value(struct request *request, struct response *response, const j
 	int64_t size = 0;
 	bool base64 = false;
 
-	if (!json_in_string(request, response, object, path, "value", &text) ||
-	    !json_in_whole(request, response, object, path, "size", INT64_MAX / 4, &size))
+	if (!object) {
+		text = call->scanned[SCANNED_VALUE].string;
+		size = call->scanned[SCANNED_SIZE].whole;
+	} else if (!json_in_string(request, response, object, path, "value", &text) ||
+		   !json_in_whole(request, response, object, path, "size", INT64_MAX / 4, &size)) {
 		return false;
+	}
 	if (call->is_batch_route &&
 	    !read_extras(request, response, object, path, item, &type, &base64))
 		return false;

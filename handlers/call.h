@@ -4,9 +4,14 @@
 #define STEADYCACHE_HANDLERS_CALL_H
 
 #include "handlers/json_in.h"
+#include "handlers/json_scan.h"
+
+/* The members of a call of one item, as json_scan reads them. */
+enum { SCANNED_CACHE_NAME, SCANNED_KEY, SCANNED_VALUE, SCANNED_SIZE, SCANNED_MEMBERS };
 
 struct call {
-	json_t *root;
+	json_t *root; /* NULL: `scanned` has the members */
+	struct scan_member scanned[SCANNED_MEMBERS];
 	struct cache_item *items; /* of a batch; distinct keys */
 	bool is_batch_route;      /* /batch/{ns}/...: items may carry more */
 };
@@ -14,6 +19,10 @@ struct call {
 /* Parses the body and, on /api, reads `cache_name` into op->ns; on /batch the name is the path's.
  * Initialises request->op. NULL: answered. The call is request->state. */
 struct call *call_open(struct request *request, struct response *response, enum cache_op_type type);
+/* The same for a call of one item on /api, which is the hot path: its root may be NULL, and only
+ * call_read_key and call_read_value (with that root) read the rest. */
+struct call *call_open_single(struct request *request, struct response *response,
+			      enum cache_op_type type);
 
 /* The `key` member into op->one. */
 bool call_read_key(struct request *request, struct response *response);

@@ -35,7 +35,7 @@ static void d1_init_finish(struct request *request, struct response *response)
 static enum handler_step start_with_key(struct request *request, struct response *response,
 					enum cache_op_type type)
 {
-	if (!call_open(request, response, type) || !call_read_key(request, response))
+	if (!call_open_single(request, response, type) || !call_read_key(request, response))
 		return STEP_RESPOND;
 	return STEP_SUBMIT;
 }
@@ -67,7 +67,7 @@ static void d1_get_finish(struct request *request, struct response *response)
 
 static enum handler_step d1_set_start(struct request *request, struct response *response)
 {
-	struct call *call = call_open(request, response, CACHE_OP_SET);
+	struct call *call = call_open_single(request, response, CACHE_OP_SET);
 
 	if (!call || !call_read_key(request, response) ||
 	    !call_read_value(request, response, call->root, "", &request->op.one))

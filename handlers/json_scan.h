@@ -1,0 +1,30 @@
+/* A fast reader for the requests that come all the time: one flat object of a few known members.
+ *
+ * It takes a subset of JSON and is strict about it. Whatever it does not take, well-formed or not,
+ * is left untouched for the library (json_in.h), which then accepts it or says what is wrong. So
+ * there is one place that makes errors, and this one only has to be sure of what it accepts. */
+#ifndef STEADYCACHE_HANDLERS_JSON_SCAN_H
+#define STEADYCACHE_HANDLERS_JSON_SCAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "backends/base/slice.h"
+
+enum scan_type { SCAN_STRING, SCAN_WHOLE };
+
+struct scan_member {
+	struct slice name;
+	enum scan_type type;
+	bool required;
+
+	bool found;          /* out */
+	struct slice string; /* out: decoded, inside the text; may hold NULs */
+	int64_t whole;       /* out: 0 to 10^15 - 1 */
+};
+
+/* Reads `text`, an object with no members but `members`, each at most once and all required ones
+ * among them. Strings are decoded in place. False: the text was not changed. */
+bool json_scan(char *text, size_t len, struct scan_member *members, size_t count);
+
+#endif
