@@ -12,7 +12,7 @@
 
 /* "stdy": marks a file as ours in its header. */
 #define APPLICATION_ID 0x73746479
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
 /* Up to this size a file is checked whole when it is opened; a larger one only as far as opening it
  * and reading its tables' roots tells. */
@@ -21,12 +21,15 @@
 #define BUSY_TIMEOUT_MS 10000
 
 /* `entries` holds what a get needs, `uses` the small rows that change all the time: a use rewrites
- * forty bytes, not the value. Both have the same rowid (store_bucket). The key stands before the
+ * forty bytes, not the value. Both have the same rowid, in order of creation: what is new is
+ * written at the end of both, and what is evicted, mostly the old, lies together. So a set into a
+ * large cache touches few pages that no other set of its group touches. The key stands before the
  * value, so that comparing it never walks through the pages of a long value.
  *
- * uses_order gives, for each frequency, the entry that was not used for the longest time: the only
- * possible victims (evict.c). entries_key gives listings in byte order; it holds the first 64 bytes
- * of a key, as keys may be a whole prompt. (SQLite says that substr of an empty blob is NULL.)
+ * entries_key finds an entry and gives listings in byte order. It holds the first 64 bytes of a
+ * key, as keys may be a whole prompt, and a hash of it all, which tells apart those that begin
+ * alike. (SQLite says that substr of an empty blob is NULL.) uses_order gives, for each frequency,
+ * the entry that was not used for the longest time: the only possible victims (evict.c).
  *
  * A cleared namespace gets a new id, at once; rows of the old one (`dropped`) go in small steps. */
 static const char schema[] =
@@ -36,7 +39,8 @@ static const char schema[] =
 	" entry_count INTEGER NOT NULL DEFAULT 0, total_size INTEGER NOT NULL DEFAULT 0,"
 	" frequency_sum INTEGER NOT NULL DEFAULT 0, created INTEGER NOT NULL);"
 	"CREATE TABLE dropped(id INTEGER PRIMARY KEY);"
-	"CREATE TABLE entries(id INTEGER PRIMARY KEY, ns INTEGER NOT NULL, etag BLOB NOT NULL,"
+	"CREATE TABLE entries(id INTEGER PRIMARY KEY, ns INTEGER NOT NULL, hash INTEGER NOT NULL,"
+	" etag BLOB NOT NULL,"
 	" flags INTEGER NOT NULL, type TEXT NOT NULL, modified INTEGER NOT NULL,"
 	" expires INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL);"
 	"CREATE TABLE uses(id INTEGER PRIMARY KEY, ns INTEGER NOT NULL, size INTEGER NOT NULL,"
@@ -44,7 +48,7 @@ static const char schema[] =
 	" fifo INTEGER NOT NULL);"
 	"CREATE INDEX uses_order ON uses(ns, frequency, last_access);"
 	"CREATE INDEX uses_fifo ON uses(ns, created) WHERE fifo = 1;"
-	"CREATE INDEX entries_key ON entries(ns, ifnull(substr(key, 1, 64), x''));"
+	"CREATE INDEX entries_key ON entries(ns, ifnull(substr(key, 1, 64), x''), hash);"
 	"CREATE INDEX entries_expiry ON entries(expires) WHERE expires > 0;";
 
 static bool execute(sqlite3 *db, const char *sql)

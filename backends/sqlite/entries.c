@@ -19,11 +19,9 @@ enum applied applied_fail(struct writer *writer, struct cache_op *op, int code)
 int writer_find_entry(struct writer *writer, const struct ns_row *row, struct slice key,
 		      bool *found, struct found_entry *ret)
 {
-	sqlite3_stmt *find = writer->find_slots;
+	sqlite3_stmt *find = writer->find_entry;
 
-	(void)sqlite3_bind_int64(find, 1, store_bucket(writer->store, row->id, key));
-	(void)sqlite3_bind_int64(find, 2, row->id);
-	(void)sqlite3_bind_blob64(find, 3, key.len ? key.data : "", key.len, SQLITE_STATIC);
+	store_bind_key(writer->store, find, 1, row->id, key);
 	int code = sqlite3_step(find);
 	*found = code == SQLITE_ROW;
 	if (*found) {

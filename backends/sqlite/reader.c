@@ -114,7 +114,7 @@ static bool open_reader(struct sqlite_store *store, struct reader *reader)
 		database_prepare_statement(reader->db, "SELECT id FROM namespaces WHERE name = ?1");
 	reader->find_entry = database_prepare_statement(
 		reader->db, "SELECT id, etag, flags, type, modified, expires, value FROM entries"
-			    " NOT INDEXED WHERE id BETWEEN ?1 AND ?1 + 3 AND ns = ?2 AND key = ?3");
+			    " INDEXED BY entries_key WHERE " KEY_CONDITION(1, 2, 3, 4));
 	/* The preparation has read the schema, so the WAL index exists by now. */
 	reader->wal_header = map_wal_header(reader->db);
 	if (reader->begin && reader->commit && reader->find_namespace && reader->find_entry)
@@ -223,10 +223,7 @@ static int read_item(struct sqlite_store *store, struct reader *reader, const st
 	item->status = CACHE_NOT_FOUND;
 	if (ns->id == 0)
 		return SQLITE_OK;
-	(void)sqlite3_bind_int64(find, 1, store_bucket(store, ns->id, item->key));
-	(void)sqlite3_bind_int64(find, 2, ns->id);
-	(void)sqlite3_bind_blob64(find, 3, item->key.len ? item->key.data : "", item->key.len,
-				  SQLITE_STATIC);
+	store_bind_key(store, find, 1, ns->id, item->key);
 	int code = sqlite3_step(find);
 	if (code == SQLITE_ROW) {
 		int64_t expires_us = sqlite3_column_int64(find, 5);

@@ -11,33 +11,27 @@ static int insert_entry(struct writer *writer, const struct ns_row *row,
 	const char *type = cache_value_content_type(value);
 	struct slice bytes = cache_value_bytes(value);
 	sqlite3_stmt *insert = writer->insert_entry;
-	int64_t bucket = store_bucket(writer->store, row->id, item->key);
-	int code = SQLITE_CONSTRAINT;
 
-	(void)sqlite3_bind_int64(insert, 2, row->id);
-	(void)sqlite3_bind_blob(insert, 3, value->etag.bytes, sizeof(value->etag.bytes),
-				SQLITE_STATIC);
-	(void)sqlite3_bind_int(insert, 4, value->flags);
-	(void)sqlite3_bind_text(insert, 5, type, -1, SQLITE_STATIC);
-	(void)sqlite3_bind_int64(insert, 6, value->modified_at_us);
-	(void)sqlite3_bind_int64(insert, 7, value->expires_at_us);
-	(void)sqlite3_bind_blob64(insert, 8, item->key.len ? item->key.data : "", item->key.len,
+	(void)sqlite3_bind_int64(insert, 1, row->id);
+	(void)sqlite3_bind_int64(insert, 2, store_hash(writer->store, item->key));
+	(void)sqlite3_bind_blob64(insert, 3, item->key.len ? item->key.data : "", item->key.len,
 				  SQLITE_STATIC);
+	(void)sqlite3_bind_blob(insert, 4, value->etag.bytes, sizeof(value->etag.bytes),
+				SQLITE_STATIC);
+	(void)sqlite3_bind_int(insert, 5, value->flags);
+	(void)sqlite3_bind_text(insert, 6, type, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(insert, 7, value->modified_at_us);
+	(void)sqlite3_bind_int64(insert, 8, value->expires_at_us);
 	(void)sqlite3_bind_blob64(insert, 9, bytes.len ? bytes.data : "", bytes.len, SQLITE_STATIC);
-	/* The hashes of other keys may have taken the first places. Four of them colliding in 62
-	 * keyed bits does not happen; if it did, the set would fail and nothing be lost. */
-	for (int slot = 0; slot < BUCKET_SLOTS && code == SQLITE_CONSTRAINT; slot++) {
-		(void)sqlite3_bind_int64(insert, 1, bucket + slot);
-		code = database_run(insert) & 0xFF;
-		if (code != SQLITE_DONE)
-			continue;
-		(void)sqlite3_bind_int64(writer->insert_uses, 1, bucket + slot);
-		(void)sqlite3_bind_int64(writer->insert_uses, 2, row->id);
-		(void)sqlite3_bind_int64(writer->insert_uses, 3, (int64_t)item->size_bytes);
-		(void)sqlite3_bind_int64(writer->insert_uses, 4, writer->now_us);
-		(void)sqlite3_bind_int(writer->insert_uses, 5, row->settings.policy == EVICT_FIFO);
-		code = database_run(writer->insert_uses);
-	}
+	int code = database_run(insert);
+	if (code != SQLITE_DONE)
+		return code;
+	(void)sqlite3_bind_int64(writer->insert_uses, 1, sqlite3_last_insert_rowid(writer->db));
+	(void)sqlite3_bind_int64(writer->insert_uses, 2, row->id);
+	(void)sqlite3_bind_int64(writer->insert_uses, 3, (int64_t)item->size_bytes);
+	(void)sqlite3_bind_int64(writer->insert_uses, 4, writer->now_us);
+	(void)sqlite3_bind_int(writer->insert_uses, 5, row->settings.policy == EVICT_FIFO);
+	code = database_run(writer->insert_uses);
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 

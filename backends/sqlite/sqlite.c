@@ -76,12 +76,21 @@ void store_default_settings(const struct sqlite_store *store, struct slice name,
 		store->config.defaults(store->config.defaults_user, name, ret);
 }
 
-int64_t store_bucket(const struct sqlite_store *store, int64_t namespace_id, struct slice key)
+int64_t store_hash(const struct sqlite_store *store, struct slice key)
 {
-	/* Multiplied by an odd constant, so that near ids give far seeds. */
-	uint64_t seed = store->hash_seed ^ ((uint64_t)namespace_id * UINT64_C(0x9E3779B97F4A7C15));
+	return (int64_t)XXH3_64bits_withSeed(key.data, key.len, store->hash_seed);
+}
 
-	return (int64_t)(XXH3_64bits_withSeed(key.data, key.len, seed) & ~UINT64_C(3));
+void store_bind_key(const struct sqlite_store *store, sqlite3_stmt *statement, int parameter,
+		    int64_t namespace_id, struct slice key)
+{
+	const char *data = key.len ? key.data : ""; /* no data would be NULL */
+
+	(void)sqlite3_bind_int64(statement, parameter, namespace_id);
+	(void)sqlite3_bind_blob64(statement, parameter + 1, data, store_indexed_len(key),
+				  SQLITE_STATIC);
+	(void)sqlite3_bind_int64(statement, parameter + 2, store_hash(store, key));
+	(void)sqlite3_bind_blob64(statement, parameter + 3, data, key.len, SQLITE_STATIC);
 }
 
 size_t store_indexed_len(struct slice key)

@@ -34,12 +34,11 @@ static const struct statement_text statements[] = {
 		  "UPDATE meta SET value = value + 1 WHERE name = 'next_namespace'"),
 	STATEMENT(drop_namespace, "INSERT INTO dropped(id) VALUES(?1)"),
 	STATEMENT(mark_fifo, "UPDATE uses SET fifo = ?2 WHERE ns = ?1"),
-	STATEMENT(find_slots,
-		  "SELECT id, expires, etag FROM entries"
-		  " NOT INDEXED WHERE id BETWEEN ?1 AND ?1 + 3 AND ns = ?2 AND key = ?3"),
+	STATEMENT(find_entry, "SELECT id, expires, etag FROM entries INDEXED BY entries_key"
+			      " WHERE " KEY_CONDITION(1, 2, 3, 4)),
 	STATEMENT(find_uses, "SELECT size, frequency, created FROM uses WHERE id = ?1"),
 	STATEMENT(insert_entry,
-		  "INSERT INTO entries(id, ns, etag, flags, type, modified, expires, key,"
+		  "INSERT INTO entries(ns, hash, key, etag, flags, type, modified, expires,"
 		  " value) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"),
 	STATEMENT(update_entry,
 		  "UPDATE entries SET etag = ?2, flags = ?3, type = ?4, modified = ?5,"

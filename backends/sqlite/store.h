@@ -95,11 +95,16 @@ struct counters *store_counters(struct sqlite_store *store, struct slice name);
 void store_default_settings(const struct sqlite_store *store, struct slice name,
 			    struct namespace_settings *ret);
 
-/* The first of the four rowids at which the entry of `key` may be. A 64-bit hash of namespace and
- * key with the last two bits cleared: an integer key finds a row faster than any text index, and
- * the four places and the comparison of the whole key take care of hashes that collide. */
-int64_t store_bucket(const struct sqlite_store *store, int64_t namespace_id, struct slice key);
-#define BUCKET_SLOTS 4
+/* The hash of a key in the index. Keyed with a seed of the file, so that nobody can make keys that
+ * collide; those that do are told apart by the whole key. */
+int64_t store_hash(const struct sqlite_store *store, struct slice key);
+
+/* What a statement needs to find `key` by the index, and the parameters from `parameter` on. */
+#define KEY_CONDITION(a, b, c, d)                                                                  \
+	"ns = ?" #a " AND ifnull(substr(key, 1, 64), x'') = ?" #b " AND hash = ?" #c               \
+	" AND key = ?" #d
+void store_bind_key(const struct sqlite_store *store, sqlite3_stmt *statement, int parameter,
+		    int64_t namespace_id, struct slice key);
 
 /* The index of keys holds this many bytes of each. */
 #define INDEXED_KEY_BYTES 64

@@ -18,10 +18,16 @@ void uses_deinit(struct uses *uses)
 	}
 }
 
-/* The id is a hash already; its last two bits are the place within a bucket. */
+/* Ids count up: multiplied by 2^64 / golden ratio, near ones are far apart (Knuth, TAOCP 3, 6.4).
+ */
+static uint64_t spread(int64_t id)
+{
+	return (uint64_t)id * UINT64_C(0x9E3779B97F4A7C15);
+}
+
 static struct uses_stripe *lock_stripe(struct uses *uses, int64_t id)
 {
-	struct uses_stripe *stripe = &uses->stripes[((uint64_t)id >> 2) % USES_STRIPES];
+	struct uses_stripe *stripe = &uses->stripes[spread(id) >> 60];
 
 	(void)pthread_mutex_lock(&stripe->lock);
 	return stripe;
@@ -34,7 +40,7 @@ static void unlock_stripe(struct uses_stripe *stripe)
 
 static size_t home_slot(const struct uses_stripe *stripe, int64_t id)
 {
-	return (size_t)((uint64_t)id >> 6) & (stripe->capacity - 1);
+	return (size_t)(spread(id) >> 32) & (stripe->capacity - 1);
 }
 
 /* The slot of `id`, or the empty one where it would go. The table is never full. */

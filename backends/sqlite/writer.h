@@ -43,7 +43,7 @@ struct writer {
 	sqlite3_stmt *find_namespace, *count_namespaces, *insert_namespace, *update_namespace,
 		*configure_namespace, *take_namespace_id, *bump_namespace_id, *drop_namespace,
 		*mark_fifo;
-	sqlite3_stmt *find_slots, *find_uses, *insert_entry, *update_entry, *insert_uses,
+	sqlite3_stmt *find_entry, *find_uses, *insert_entry, *update_entry, *insert_uses,
 		*update_uses, *delete_entry, *delete_uses;
 	sqlite3_stmt *add_use, *next_frequency, *next_in_frequency, *next_fifo;
 	sqlite3_stmt *find_expired, *find_prefix, *find_dropped, *find_dropped_entries,
