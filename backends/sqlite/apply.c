@@ -2,6 +2,9 @@
  * is refused has changed nothing by then. */
 #include "backends/sqlite/writer.h"
 
+/* How often a group of writes folds FOLDED_AT_ONCE uses for a SYNC. */
+#define FOLDS_PER_GROUP 8
+
 /* ---- Delete, clear, configure ---- */
 
 static enum applied apply_delete(struct writer *writer, struct cache_op *op)
@@ -24,8 +27,7 @@ static enum applied apply_delete(struct writer *writer, struct cache_op *op)
 		    !cache_condition_holds(&item->condition, live ? &entry.etag : NULL))
 			return applied_refuse(op, CACHE_PRECONDITION_FAILED, NULL);
 		if (code == SQLITE_OK && found)
-			code = apply_remove(writer, row, entry.id, entry.size, entry.frequency,
-					    &removed);
+			code = apply_remove(writer, row, entry.id, &removed);
 		if (removed && live)
 			row->counted.deletes++;
 		else if (removed)
@@ -144,6 +146,24 @@ static enum applied apply_configure(struct writer *writer, struct cache_op *op)
 	return more ? CONTINUE : APPLIED;
 }
 
+/* Writes all uses that wait now, some in each group; the commit does the rest. */
+static enum applied apply_sync(struct writer *writer, struct cache_op *op)
+{
+	bool more = true;
+	int code = SQLITE_OK;
+
+	if (op->progress == 0)
+		op->progress = 1 + uses_count(&writer->store->uses) / FOLDED_AT_ONCE;
+	for (int i = 0; i < FOLDS_PER_GROUP && op->progress > 0 && more && code == SQLITE_OK; i++) {
+		code = writer_fold_some(writer, &more);
+		op->progress--;
+	}
+	op->status = CACHE_OK;
+	if (code != SQLITE_OK)
+		return applied_fail(writer, op, code);
+	return more && op->progress > 0 ? CONTINUE : APPLIED;
+}
+
 enum applied apply_op(struct writer *writer, struct cache_op *op)
 {
 	int code;
@@ -163,8 +183,9 @@ enum applied apply_op(struct writer *writer, struct cache_op *op)
 		code = database_run(writer->probe);
 		op->status = CACHE_OK;
 		return code == SQLITE_DONE ? APPLIED : applied_fail(writer, op, code);
+	case CACHE_OP_SYNC:
+		return apply_sync(writer, op);
 	default:
-		op->status = CACHE_OK; /* SYNC: the commit and what follows it */
-		return APPLIED;
+		return applied_refuse(op, CACHE_UNSUPPORTED, NULL);
 	}
 }

@@ -137,7 +137,7 @@ static void run_stats(struct sqlite_store *store, struct cache_op *op)
 /* ---- Listing ---- */
 
 #define SCAN_SQL                                                                                   \
-	"SELECT e.key, u.size, e.etag, u.frequency, u.last_access, u.created, e.expires, e.id"     \
+	"SELECT e.key, e.size, e.etag, u.frequency, u.last_access, u.created, e.expires, e.id"     \
 	" FROM namespaces n JOIN entries e INDEXED BY entries_key ON e.ns = n.id"                  \
 	" JOIN uses u ON u.id = e.id"                                                              \
 	" WHERE n.name = ?1 AND ifnull(substr(e.key, 1, 64), x'') >= ?2 AND ifnull(substr(e.key, " \

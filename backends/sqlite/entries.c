@@ -28,40 +28,51 @@ int writer_find_entry(struct writer *writer, const struct ns_row *row, struct sl
 		*ret = (struct found_entry){
 			.id = sqlite3_column_int64(find, 0),
 			.expires_us = sqlite3_column_int64(find, 1),
+			.size = sqlite3_column_int64(find, 3),
 		};
 		if (sqlite3_column_bytes(find, 2) == (int)sizeof(ret->etag.bytes))
 			memcpy(ret->etag.bytes, sqlite3_column_blob(find, 2),
 			       sizeof(ret->etag.bytes));
 	}
 	int reset = sqlite3_reset(find);
-	if (code != SQLITE_ROW)
-		return code == SQLITE_DONE ? SQLITE_OK : reset;
-
-	find = writer->find_uses;
-	(void)sqlite3_bind_int64(find, 1, ret->id);
-	code = sqlite3_step(find);
-	ret->size = sqlite3_column_int64(find, 0);
-	ret->frequency = sqlite3_column_int64(find, 1);
-	ret->created_us = sqlite3_column_int64(find, 2);
-	reset = sqlite3_reset(find);
-	if (code == SQLITE_DONE)
-		return SQLITE_CORRUPT; /* the two tables always change together */
-	return code == SQLITE_ROW ? SQLITE_OK : reset;
+	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : reset;
 }
 
-int apply_remove(struct writer *writer, struct ns_row *row, int64_t id, int64_t size,
-		 int64_t frequency, bool *ret_removed)
+/* The one integer that `find` gives of row `id`. */
+static int read_integer(sqlite3_stmt *find, int64_t id, bool *found, int64_t *ret)
+{
+	(void)sqlite3_bind_int64(find, 1, id);
+	int code = sqlite3_step(find);
+	*found = code == SQLITE_ROW;
+	*ret = sqlite3_column_int64(find, 0);
+	int reset = sqlite3_reset(find);
+	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : reset;
+}
+
+int writer_find_frequency(struct writer *writer, int64_t id, bool *found, int64_t *ret)
+{
+	return read_integer(writer->find_frequency, id, found, ret);
+}
+
+int apply_remove(struct writer *writer, struct ns_row *row, int64_t id, bool *ret_removed)
 {
 	struct use dropped;
-	int code;
+	int64_t size = 0;
+	int64_t frequency = 0;
+	int code = writer_find_frequency(writer, id, ret_removed, &frequency);
 
+	if (code != SQLITE_OK || !*ret_removed)
+		return code;
+	code = read_integer(writer->find_size, id, ret_removed, &size);
+	if (code != SQLITE_OK)
+		return code;
+	if (!*ret_removed)
+		return SQLITE_CORRUPT; /* the two tables always change together */
 	(void)sqlite3_bind_int64(writer->delete_uses, 1, id);
-	code = database_run(writer->delete_uses);
-	*ret_removed = code == SQLITE_DONE && sqlite3_changes(writer->db) > 0;
-	if (code != SQLITE_DONE || !*ret_removed)
-		return code == SQLITE_DONE ? SQLITE_OK : code;
 	(void)sqlite3_bind_int64(writer->delete_entry, 1, id);
-	code = database_run(writer->delete_entry);
+	code = database_run(writer->delete_uses);
+	if (code == SQLITE_DONE)
+		code = database_run(writer->delete_entry);
 	if (code != SQLITE_DONE)
 		return code;
 	(void)uses_take(&writer->store->uses, id, &dropped);
@@ -72,7 +83,6 @@ int apply_remove(struct writer *writer, struct ns_row *row, int64_t id, int64_t 
 	return SQLITE_OK;
 }
 
-/* The rows that `statement` gives: id, size, frequency, name of the namespace. */
 int apply_remove_listed(struct writer *writer, sqlite3_stmt *statement, bool expired,
 			size_t *ret_removed)
 {
@@ -80,16 +90,15 @@ int apply_remove_listed(struct writer *writer, sqlite3_stmt *statement, bool exp
 
 	*ret_removed = 0;
 	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
-		struct slice name = {.data = (const char *)sqlite3_column_text(statement, 3)};
+		struct slice name = {.data = (const char *)sqlite3_column_text(statement, 1)};
 		struct ns_row *row = NULL;
 		bool removed = false;
 
-		name.len = (size_t)sqlite3_column_bytes(statement, 3);
+		name.len = (size_t)sqlite3_column_bytes(statement, 1);
 		code = writer_find_row(writer, name, &row);
 		if (code == SQLITE_OK && row)
 			code = apply_remove(writer, row, sqlite3_column_int64(statement, 0),
-					    sqlite3_column_int64(statement, 1),
-					    sqlite3_column_int64(statement, 2), &removed);
+					    &removed);
 		if (code != SQLITE_OK)
 			break;
 		if (removed) {

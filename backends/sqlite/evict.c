@@ -19,7 +19,7 @@
 
 struct candidate {
 	double score;
-	int64_t id, frequency, last_access_us, size;
+	int64_t id, frequency, last_access_us;
 	bool heads_list; /* the next of its frequency follows it into the heap */
 };
 
@@ -98,7 +98,7 @@ static bool is_out_of_reach(const struct writer *writer, const struct ns_row *ro
 	return (double)frequency / (1.0 + seconds_since(writer, row->created_us)) > score;
 }
 
-/* Steps `statement` and reads its row (id, frequency, last access, size); false where there is none
+/* Steps `statement` and reads its row (id, frequency, last access); false where there is none
  * or on an error (*ret_code). */
 static bool read_candidate(struct writer *writer, const struct ns_row *row, sqlite3_stmt *statement,
 			   struct candidate *ret, int *ret_code)
@@ -110,7 +110,6 @@ static bool read_candidate(struct writer *writer, const struct ns_row *row, sqli
 			.id = sqlite3_column_int64(statement, 0),
 			.frequency = sqlite3_column_int64(statement, 1),
 			.last_access_us = sqlite3_column_int64(statement, 2),
-			.size = sqlite3_column_int64(statement, 3),
 			.heads_list = true,
 		};
 	int reset = sqlite3_reset(statement);
@@ -160,11 +159,10 @@ static bool is_reached(const struct ns_row *row, const struct eviction_goal *goa
 }
 
 /* Removes the victim. */
-static int remove_victim(struct writer *writer, struct ns_row *row, int64_t id, int64_t size,
-			 int64_t frequency, size_t *removed)
+static int remove_victim(struct writer *writer, struct ns_row *row, int64_t id, size_t *removed)
 {
 	bool gone = false;
-	int code = apply_remove(writer, row, id, size, frequency, &gone);
+	int code = apply_remove(writer, row, id, &gone);
 
 	if (code == SQLITE_OK && gone) {
 		(*removed)++;
@@ -230,8 +228,7 @@ static int evict_by_score(struct writer *writer, struct ns_row *row,
 			continue;
 		code = settle_uses(writer, row, &heap, &best, &settled);
 		if (code == SQLITE_OK && !settled)
-			code = remove_victim(writer, row, best.id, best.size, best.frequency,
-					     removed);
+			code = remove_victim(writer, row, best.id, removed);
 	}
 	free(heap.items);
 	return code;
@@ -252,15 +249,13 @@ static int evict_first_in(struct writer *writer, struct ns_row *row,
 		int code = sqlite3_step(next);
 		after_id = sqlite3_column_int64(next, 0);
 		after_us = sqlite3_column_int64(next, 1);
-		int64_t size = sqlite3_column_int64(next, 2);
-		int64_t frequency = sqlite3_column_int64(next, 3);
 		int reset = sqlite3_reset(next);
 
 		if (code != SQLITE_ROW)
 			return code == SQLITE_DONE ? SQLITE_OK : reset;
 		if (is_spared(goal, after_id))
 			continue;
-		code = remove_victim(writer, row, after_id, size, frequency, removed);
+		code = remove_victim(writer, row, after_id, removed);
 		if (code != SQLITE_OK)
 			return code;
 	}

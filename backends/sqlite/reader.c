@@ -235,11 +235,11 @@ static int read_item(struct sqlite_store *store, struct reader *reader, const st
 			if (!item->value)
 				item->status = CACHE_NO_MEMORY;
 			else if (!op->no_touch)
-				uses_add(&store->uses,
-					 &(struct use){.id = sqlite3_column_int64(find, 0),
-						       .namespace_id = ns->id,
-						       .last_access_us = now_us,
-						       .count = 1});
+				(void)uses_add(&store->uses,
+					       &(struct use){.id = sqlite3_column_int64(find, 0),
+							     .namespace_id = ns->id,
+							     .last_access_us = now_us,
+							     .count = 1});
 		}
 	}
 	int reset = sqlite3_reset(find);

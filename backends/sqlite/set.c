@@ -23,20 +23,19 @@ static int insert_entry(struct writer *writer, const struct ns_row *row,
 	(void)sqlite3_bind_int64(insert, 7, value->modified_at_us);
 	(void)sqlite3_bind_int64(insert, 8, value->expires_at_us);
 	(void)sqlite3_bind_blob64(insert, 9, bytes.len ? bytes.data : "", bytes.len, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(insert, 10, (int64_t)item->size_bytes);
 	int code = database_run(insert);
 	if (code != SQLITE_DONE)
 		return code;
 	(void)sqlite3_bind_int64(writer->insert_uses, 1, sqlite3_last_insert_rowid(writer->db));
 	(void)sqlite3_bind_int64(writer->insert_uses, 2, row->id);
-	(void)sqlite3_bind_int64(writer->insert_uses, 3, (int64_t)item->size_bytes);
-	(void)sqlite3_bind_int64(writer->insert_uses, 4, writer->now_us);
-	(void)sqlite3_bind_int(writer->insert_uses, 5, row->settings.policy == EVICT_FIFO);
+	(void)sqlite3_bind_int64(writer->insert_uses, 3, writer->now_us);
+	(void)sqlite3_bind_int(writer->insert_uses, 4, row->settings.policy == EVICT_FIFO);
 	code = database_run(writer->insert_uses);
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-static int update_entry(struct writer *writer, const struct cache_item *item, int64_t id,
-			int64_t frequency, int64_t created_us)
+static int update_entry(struct writer *writer, const struct cache_item *item, int64_t id)
 {
 	const struct cache_value *value = item->value;
 	const char *type = cache_value_content_type(value);
@@ -51,16 +50,45 @@ static int update_entry(struct writer *writer, const struct cache_item *item, in
 	(void)sqlite3_bind_int64(update, 5, value->modified_at_us);
 	(void)sqlite3_bind_int64(update, 6, value->expires_at_us);
 	(void)sqlite3_bind_blob64(update, 7, bytes.len ? bytes.data : "", bytes.len, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(update, 8, (int64_t)item->size_bytes);
 	int code = database_run(update);
-	if (code != SQLITE_DONE)
-		return code;
-	update = writer->update_uses;
-	(void)sqlite3_bind_int64(update, 1, id);
-	(void)sqlite3_bind_int64(update, 2, (int64_t)item->size_bytes);
-	(void)sqlite3_bind_int64(update, 3, frequency);
-	(void)sqlite3_bind_int64(update, 4, writer->now_us);
-	(void)sqlite3_bind_int64(update, 5, created_us);
-	code = database_run(update);
+	return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+/* An overwrite counts as a use. Like every use it waits in memory, so that only the page with the
+ * value is written now; where too many wait already, it is written at once. */
+static int count_overwrite(struct writer *writer, struct ns_row *row, int64_t id)
+{
+	struct use use = {
+		.id = id,
+		.namespace_id = row->id,
+		.last_access_us = writer->now_us,
+		.count = 1,
+	};
+
+	if (uses_add(&writer->store->uses, &use))
+		return writer_keep_given(writer, &use) ? SQLITE_OK : SQLITE_NOMEM;
+	return writer_fold_use(writer, &use);
+}
+
+/* What had expired begins anew. */
+static int restart_uses(struct writer *writer, struct ns_row *row, int64_t id)
+{
+	sqlite3_stmt *restart = writer->restart_uses;
+	int64_t frequency = 0;
+	bool found = false;
+	struct use use;
+	int code = writer_find_frequency(writer, id, &found, &frequency);
+
+	if (code != SQLITE_OK || !found)
+		return code != SQLITE_OK ? code : SQLITE_CORRUPT;
+	if (uses_take(&writer->store->uses, id, &use) && !writer_keep_taken(writer, &use))
+		return SQLITE_NOMEM;
+	row->frequency_sum += 1 - frequency;
+	row->counted.expirations++;
+	(void)sqlite3_bind_int64(restart, 1, id);
+	(void)sqlite3_bind_int64(restart, 2, writer->now_us);
+	code = database_run(restart);
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
@@ -68,34 +96,25 @@ static int store_item(struct writer *writer, struct ns_row *row, struct cache_it
 		      bool found, const struct found_entry *entry)
 {
 	int64_t ttl_s = item->ttl_s == TTL_DEFAULT ? row->settings.default_ttl_s : item->ttl_s;
-	struct use use = {0};
-	int64_t frequency = 1;
 	int code;
 
 	item->value->modified_at_us = writer->now_us;
 	item->value->expires_at_us = ttl_s > 0 ? writer->now_us + ttl_s * US_PER_S : 0;
 	item->created = !found || !entry_is_live(writer, entry);
-	if (!found) {
-		code = insert_entry(writer, row, item);
-		row->entry_count++;
-	} else {
-		if (uses_take(&writer->store->uses, entry->id, &use) &&
-		    !writer_keep_taken(writer, &use))
-			return SQLITE_NOMEM;
-		if (!item->created)
-			frequency = entry->frequency + (int64_t)use.count + 1;
-		code = update_entry(writer, item, entry->id, frequency,
-				    item->created ? writer->now_us : entry->created_us);
-		row->total_size -= entry->size;
-		row->frequency_sum -= entry->frequency;
-		if (item->created)
-			row->counted.expirations++;
-	}
-	row->total_size += (int64_t)item->size_bytes;
-	row->frequency_sum += frequency;
-	row->dirty = true;
 	item->status = CACHE_OK;
-	return code;
+	row->total_size += (int64_t)item->size_bytes;
+	row->dirty = true;
+	if (!found) {
+		row->entry_count++;
+		row->frequency_sum++;
+		return insert_entry(writer, row, item);
+	}
+	row->total_size -= entry->size;
+	code = update_entry(writer, item, entry->id);
+	if (code != SQLITE_OK)
+		return code;
+	return item->created ? restart_uses(writer, row, entry->id)
+			     : count_overwrite(writer, row, entry->id);
 }
 
 struct lookup {

@@ -11,7 +11,7 @@ struct statement_text {
 		.offset = offsetof(struct writer, member), .sql = (text)                           \
 	}
 
-#define USE_COLUMNS "id, frequency, last_access, size"
+#define USE_COLUMNS "id, frequency, last_access"
 
 static const struct statement_text statements[] = {
 	STATEMENT(begin, "BEGIN IMMEDIATE"),
@@ -34,20 +34,20 @@ static const struct statement_text statements[] = {
 		  "UPDATE meta SET value = value + 1 WHERE name = 'next_namespace'"),
 	STATEMENT(drop_namespace, "INSERT INTO dropped(id) VALUES(?1)"),
 	STATEMENT(mark_fifo, "UPDATE uses SET fifo = ?2 WHERE ns = ?1"),
-	STATEMENT(find_entry, "SELECT id, expires, etag FROM entries INDEXED BY entries_key"
+	STATEMENT(find_entry, "SELECT id, expires, etag, size FROM entries INDEXED BY entries_key"
 			      " WHERE " KEY_CONDITION(1, 2, 3, 4)),
-	STATEMENT(find_uses, "SELECT size, frequency, created FROM uses WHERE id = ?1"),
+	STATEMENT(find_frequency, "SELECT frequency FROM uses WHERE id = ?1"),
+	STATEMENT(find_size, "SELECT size FROM entries WHERE id = ?1"),
 	STATEMENT(insert_entry,
 		  "INSERT INTO entries(ns, hash, key, etag, flags, type, modified, expires,"
-		  " value) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"),
+		  " value, size) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"),
 	STATEMENT(update_entry,
 		  "UPDATE entries SET etag = ?2, flags = ?3, type = ?4, modified = ?5,"
-		  " expires = ?6, value = ?7 WHERE id = ?1"),
-	STATEMENT(insert_uses,
-		  "INSERT INTO uses(id, ns, size, frequency, last_access, created, fifo)"
-		  " VALUES(?1, ?2, ?3, 1, ?4, ?4, ?5)"),
-	STATEMENT(update_uses, "UPDATE uses SET size = ?2, frequency = ?3, last_access = ?4,"
-			       " created = ?5 WHERE id = ?1"),
+		  " expires = ?6, value = ?7, size = ?8 WHERE id = ?1"),
+	STATEMENT(insert_uses, "INSERT INTO uses(id, ns, frequency, last_access, created, fifo)"
+			       " VALUES(?1, ?2, 1, ?3, ?3, ?4)"),
+	STATEMENT(restart_uses, "UPDATE uses SET frequency = 1, last_access = ?2, created = ?2"
+				" WHERE id = ?1"),
 	STATEMENT(delete_entry, "DELETE FROM entries WHERE id = ?1"),
 	STATEMENT(delete_uses, "DELETE FROM uses WHERE id = ?1"),
 	STATEMENT(add_use, "UPDATE uses SET frequency = frequency + ?3,"
@@ -59,16 +59,13 @@ static const struct statement_text statements[] = {
 		  "SELECT " USE_COLUMNS " FROM uses WHERE ns = ?1 AND frequency = ?2"
 		  " AND (last_access, id) > (?3, ?4)"
 		  " ORDER BY last_access, id LIMIT 1"),
-	STATEMENT(next_fifo,
-		  "SELECT id, created, size, frequency FROM uses WHERE ns = ?1 AND fifo = 1"
-		  " AND (created, id) > (?2, ?3) ORDER BY created, id LIMIT 1"),
-	STATEMENT(
-		find_expired,
-		"SELECT e.id, u.size, u.frequency, n.name FROM entries e INDEXED BY entries_expiry"
-		" JOIN uses u ON u.id = e.id JOIN namespaces n ON n.id = e.ns"
-		" WHERE e.expires > 0 AND e.expires <= ?1 LIMIT ?2"),
-	STATEMENT(find_prefix, "SELECT e.id, u.size, u.frequency, n.name FROM entries e"
-			       " JOIN uses u ON u.id = e.id JOIN namespaces n ON n.id = e.ns"
+	STATEMENT(next_fifo, "SELECT id, created FROM uses WHERE ns = ?1 AND fifo = 1"
+			     " AND (created, id) > (?2, ?3) ORDER BY created, id LIMIT 1"),
+	STATEMENT(find_expired, "SELECT e.id, n.name FROM entries e INDEXED BY entries_expiry"
+				" JOIN namespaces n ON n.id = e.ns"
+				" WHERE e.expires > 0 AND e.expires <= ?1 LIMIT ?2"),
+	STATEMENT(find_prefix, "SELECT e.id, n.name FROM entries e"
+			       " JOIN namespaces n ON n.id = e.ns"
 			       " WHERE e.ns = ?1 AND ifnull(substr(e.key, 1, 64), x'') >= ?2"
 			       " AND ifnull(substr(e.key, 1, 64), x'') < ?3"
 			       " AND substr(e.key, 1, length(?4)) = ?4 LIMIT ?5"),

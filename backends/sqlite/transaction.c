@@ -71,21 +71,32 @@ static int write_rows(struct writer *writer)
 	return SQLITE_OK;
 }
 
+static bool append_use(struct use **uses, size_t *count, size_t *capacity, const struct use *use)
+{
+	if (*count == *capacity) {
+		size_t larger = *capacity ? *capacity * 2 : 64;
+		struct use *grown = realloc(*uses, larger * sizeof(*grown));
+
+		if (!grown)
+			return false;
+		*uses = grown;
+		*capacity = larger;
+	}
+	(*uses)[(*count)++] = *use;
+	return true;
+}
+
 bool writer_keep_taken(struct writer *writer, const struct use *use)
 {
-	if (writer->taken_count == writer->taken_capacity) {
-		size_t capacity = writer->taken_capacity ? writer->taken_capacity * 2 : 64;
-		struct use *taken = realloc(writer->taken, capacity * sizeof(*taken));
+	if (append_use(&writer->taken, &writer->taken_count, &writer->taken_capacity, use))
+		return true;
+	(void)uses_add(&writer->store->uses, use);
+	return false;
+}
 
-		if (!taken) {
-			uses_add(&writer->store->uses, use);
-			return false;
-		}
-		writer->taken = taken;
-		writer->taken_capacity = capacity;
-	}
-	writer->taken[writer->taken_count++] = *use;
-	return true;
+bool writer_keep_given(struct writer *writer, const struct use *use)
+{
+	return append_use(&writer->given, &writer->given_count, &writer->given_capacity, use);
 }
 
 /* The name of a namespace that is among the rows already, or else is looked up by its id. */
@@ -150,20 +161,11 @@ int writer_fold_some(struct writer *writer, bool *ret_more)
 	return code;
 }
 
-int writer_fold_all(struct writer *writer)
-{
-	bool more = true;
-	int code = SQLITE_OK;
-
-	while (more && code == SQLITE_OK)
-		code = writer_fold_some(writer, &more);
-	return code;
-}
-
 int writer_begin(struct writer *writer)
 {
 	writer->row_count = 0;
 	writer->taken_count = 0;
+	writer->given_count = 0;
 	int code = database_run(writer->begin);
 	writer->now_us = store_now_us(writer->store);
 	return code == SQLITE_DONE ? SQLITE_OK : code;
@@ -175,8 +177,11 @@ void writer_roll_back(struct writer *writer)
 	if (!sqlite3_get_autocommit(writer->db))
 		(void)database_run(writer->rollback);
 	for (size_t i = 0; i < writer->taken_count; i++)
-		uses_add(&writer->store->uses, &writer->taken[i]);
+		(void)uses_add(&writer->store->uses, &writer->taken[i]);
+	for (size_t i = 0; i < writer->given_count; i++)
+		uses_subtract(&writer->store->uses, &writer->given[i]);
 	writer->taken_count = 0;
+	writer->given_count = 0;
 }
 
 static void add_to(atomic_ullong *counter, uint64_t n)

@@ -71,7 +71,7 @@ static bool grow(struct uses_stripe *stripe)
 	return true;
 }
 
-void uses_add(struct uses *uses, const struct use *use)
+bool uses_add(struct uses *uses, const struct use *use)
 {
 	struct uses_stripe *stripe = lock_stripe(uses, use->id);
 	struct use *slot = NULL;
@@ -86,7 +86,7 @@ void uses_add(struct uses *uses, const struct use *use)
 			full = !grow(stripe);
 		if (full) {
 			unlock_stripe(stripe);
-			return;
+			return false;
 		}
 		slot = &stripe->slots[find_slot(stripe, use->id)];
 		*slot = (struct use){.id = use->id, .namespace_id = use->namespace_id};
@@ -96,6 +96,7 @@ void uses_add(struct uses *uses, const struct use *use)
 	if (slot->last_access_us < use->last_access_us)
 		slot->last_access_us = use->last_access_us;
 	unlock_stripe(stripe);
+	return true;
 }
 
 /* Empties a slot and moves up those behind it that are away from home (deletion of linear probing,
@@ -143,6 +144,28 @@ bool uses_take(struct uses *uses, int64_t id, struct use *ret)
 bool uses_find(struct uses *uses, int64_t id, struct use *ret)
 {
 	return look_up(uses, id, false, ret);
+}
+
+void uses_subtract(struct uses *uses, const struct use *use)
+{
+	struct use waiting;
+
+	if (!uses_take(uses, use->id, &waiting) || waiting.count <= use->count)
+		return;
+	waiting.count -= use->count;
+	(void)uses_add(uses, &waiting);
+}
+
+size_t uses_count(struct uses *uses)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < USES_STRIPES; i++) {
+		(void)pthread_mutex_lock(&uses->stripes[i].lock);
+		count += uses->stripes[i].used;
+		unlock_stripe(&uses->stripes[i]);
+	}
+	return count;
 }
 
 size_t uses_take_some(struct uses *uses, struct use *ret, size_t max)

@@ -34,13 +34,17 @@ struct uses {
 void uses_init(struct uses *uses);
 void uses_deinit(struct uses *uses);
 
-/* Counts `use->count` uses of an entry. Any thread. */
-void uses_add(struct uses *uses, const struct use *use);
+/* Counts `use->count` uses of an entry. False: too many wait already. Any thread. */
+bool uses_add(struct uses *uses, const struct use *use);
+/* Takes back what was added, as far as it still waits. Any thread. */
+void uses_subtract(struct uses *uses, const struct use *use);
 /* Removes the record of entry `id`; false where none waits. Any thread. */
 bool uses_take(struct uses *uses, int64_t id, struct use *ret);
 /* As uses_take, but leaves the record. */
 bool uses_find(struct uses *uses, int64_t id, struct use *ret);
-/* Removes up to `max` records, any ones. Returns how many. */
+/* How many records wait. Any thread. */
+size_t uses_count(struct uses *uses);
+/* Removes up to `max` records, any ones. Returns how many. Any thread. */
 size_t uses_take_some(struct uses *uses, struct use *ret, size_t max);
 /* Copies of all records of a namespace: malloc'ed, NULL where none (or out of memory). */
 struct use *uses_copy(struct uses *uses, int64_t namespace_id, size_t *ret_count);

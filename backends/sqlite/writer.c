@@ -17,6 +17,8 @@
 #define GROUP_MAX 512
 /* Expired or cleared entries that a tick removes at most. */
 #define TICK_REMOVALS 256
+/* How long the last uses may take at the end: a stop must not. */
+#define FINAL_FOLD_US (3 * US_PER_S)
 /* Pages of the log from which the writer itself finishes the checkpoint between two groups. */
 #define WAL_HARD_PAGES 16384
 
@@ -56,8 +58,6 @@ static bool try_group(struct writer *writer, struct group *group, size_t from, s
 			*ret_failure = group->ops[i]->status;
 			break;
 		}
-		if (group->ops[i]->type == CACHE_OP_SYNC)
-			code = writer_fold_all(writer);
 	}
 	if (code == SQLITE_OK && *ret_failure == CACHE_OK && group->tick)
 		code = apply_tick(writer);
@@ -158,6 +158,21 @@ static bool take_group(struct sqlite_store *store, struct group *group)
 	return go_on;
 }
 
+/* What still waits is written too, as far as the time goes. */
+static void fold_at_the_end(struct writer *writer)
+{
+	int64_t until_us = monotonic_now_us() + FINAL_FOLD_US;
+	bool more = true;
+
+	(void)pthread_mutex_lock(&writer->store->uses_order);
+	int code = writer_begin(writer);
+	while (code == SQLITE_OK && more && monotonic_now_us() < until_us)
+		code = writer_fold_some(writer, &more);
+	if (code != SQLITE_OK || writer_commit(writer) != SQLITE_OK)
+		writer_roll_back(writer);
+	(void)pthread_mutex_unlock(&writer->store->uses_order);
+}
+
 static void *writer_main(void *arg)
 {
 	struct writer *writer = arg;
@@ -175,11 +190,7 @@ static void *writer_main(void *arg)
 		}
 	}
 	free(group);
-	(void)pthread_mutex_lock(&store->uses_order);
-	if (writer_begin(writer) == SQLITE_OK &&
-	    (writer_fold_all(writer) != SQLITE_OK || writer_commit(writer) != SQLITE_OK))
-		writer_roll_back(writer);
-	(void)pthread_mutex_unlock(&store->uses_order);
+	fold_at_the_end(writer);
 	return NULL;
 }
 
@@ -258,6 +269,7 @@ void writer_close(struct sqlite_store *store)
 	(void)sqlite3_close(writer->db);
 	free(writer->rows);
 	free(writer->taken);
+	free(writer->given);
 	free(writer);
 	(void)pthread_mutex_destroy(&store->write_lock);
 	(void)pthread_cond_destroy(&store->write_wake);

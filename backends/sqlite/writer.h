@@ -32,7 +32,7 @@ struct found_entry {
 	int64_t id;
 	int64_t expires_us;
 	struct etag etag;
-	int64_t size, frequency, created_us;
+	int64_t size;
 };
 
 struct writer {
@@ -43,8 +43,8 @@ struct writer {
 	sqlite3_stmt *find_namespace, *count_namespaces, *insert_namespace, *update_namespace,
 		*configure_namespace, *take_namespace_id, *bump_namespace_id, *drop_namespace,
 		*mark_fifo;
-	sqlite3_stmt *find_entry, *find_uses, *insert_entry, *update_entry, *insert_uses,
-		*update_uses, *delete_entry, *delete_uses;
+	sqlite3_stmt *find_entry, *find_size, *find_frequency, *insert_entry, *update_entry,
+		*insert_uses, *restart_uses, *delete_entry, *delete_uses;
 	sqlite3_stmt *add_use, *next_frequency, *next_in_frequency, *next_fifo;
 	sqlite3_stmt *find_expired, *find_prefix, *find_dropped, *find_dropped_entries,
 		*forget_dropped, *probe;
@@ -53,6 +53,8 @@ struct writer {
 	size_t row_count, row_capacity;
 	struct use *taken; /* uses folded by the running transaction, put back if it fails */
 	size_t taken_count, taken_capacity;
+	struct use *given; /* uses that it counted, taken back if it fails */
+	size_t given_count, given_capacity;
 	int64_t now_us; /* of the running transaction */
 };
 
@@ -80,11 +82,12 @@ void writer_roll_back(struct writer *writer);
 int writer_find_row(struct writer *writer, struct slice name, struct ns_row **ret);
 /* Remembers a use that was taken out of the waiting ones. */
 bool writer_keep_taken(struct writer *writer, const struct use *use);
+/* Remembers a use that was put among the waiting ones. */
+bool writer_keep_given(struct writer *writer, const struct use *use);
 /* Writes one taken use to its entry. SQLITE_OK or an error. */
 int writer_fold_use(struct writer *writer, const struct use *use);
 /* Writes some waiting uses, FOLDED_AT_ONCE at the most; *ret_more where others may still wait. */
 int writer_fold_some(struct writer *writer, bool *ret_more);
-int writer_fold_all(struct writer *writer);
 
 /* ---- entries.c ---- */
 
@@ -102,12 +105,14 @@ static inline bool entry_is_live(const struct writer *writer, const struct found
 	return entry->expires_us == 0 || entry->expires_us > writer->now_us;
 }
 
+/* The frequency of an entry, as it is written. */
+int writer_find_frequency(struct writer *writer, int64_t id, bool *found, int64_t *ret);
+
 /* Removes one entry and its share of the row's accounts; *ret_removed false where it is gone
  * already. */
-int apply_remove(struct writer *writer, struct ns_row *row, int64_t id, int64_t size,
-		 int64_t frequency, bool *ret_removed);
-/* Removes the entries that `statement` gives (id, size, frequency, name of the namespace), counted
- * as expired or as deleted. */
+int apply_remove(struct writer *writer, struct ns_row *row, int64_t id, bool *ret_removed);
+/* Removes the entries that `statement` gives (id, name of the namespace), counted as expired or as
+ * deleted. */
 int apply_remove_listed(struct writer *writer, sqlite3_stmt *statement, bool expired,
 			size_t *ret_removed);
 /* Removes up to `max` expired entries of all namespaces. *ret_removed counts them. */
