@@ -1,0 +1,402 @@
+/* The base types: buffer, slice, entity tag, UTF-8, value, status, clock. */
+#include <criterion/criterion.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "backends/base/buffer.h"
+#include "backends/base/clock.h"
+#include "backends/base/etag.h"
+#include "backends/base/status.h"
+#include "backends/base/utf8.h"
+#include "backends/base/value.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- Buffer ---- */
+
+Test(buffer, grows_and_keeps_what_it_has)
+{
+	struct buffer buffer = {0};
+
+	for (unsigned i = 0; i < 100000; i++) {
+		buffer_append_char(&buffer, (char)(i % 251));
+		cr_assert_leq(buffer.len, buffer.capacity);
+	}
+	cr_assert_eq(buffer.len, 100000);
+	for (unsigned i = 0; i < 100000; i++)
+		cr_assert_eq(buffer.data[i], (char)(i % 251), "byte %u", i);
+	buffer_deinit(&buffer);
+	cr_expect_null(buffer.data);
+	cr_expect_eq(buffer.len, 0);
+}
+
+Test(buffer, takes_a_piece_larger_than_twice_its_capacity)
+{
+	static char piece[70000];
+	struct buffer buffer = {0};
+
+	memset(piece, 'p', sizeof(piece));
+	buffer_append(&buffer, SLICE("ab"));
+	buffer_append(&buffer, (struct slice){.data = piece, .len = sizeof(piece)});
+	cr_assert_eq(buffer.len, sizeof(piece) + 2);
+	cr_expect_eq(buffer.data[1], 'b');
+	cr_expect_eq(buffer.data[sizeof(piece) + 1], 'p');
+	buffer_deinit(&buffer);
+}
+
+Test(buffer, allocates_nothing_for_nothing)
+{
+	struct buffer buffer = {0};
+
+	buffer_append(&buffer, (struct slice){0});
+	cr_expect_null(buffer.data);
+	cr_expect_not(buffer.failed);
+}
+
+Test(buffer, printf_of_any_length)
+{
+	struct buffer buffer = {0};
+	char wide[700];
+
+	memset(wide, 'w', sizeof(wide) - 1);
+	wide[sizeof(wide) - 1] = '\0';
+	buffer_printf(&buffer, "%d-%s-", 7, wide);
+	buffer_printf(&buffer, "%s", "");
+	buffer_printf(&buffer, "%c", 'z');
+	cr_assert_eq(buffer.len, 2 + 699 + 1 + 1);
+	cr_expect_eq(memcmp(buffer.data, "7-ww", 4), 0);
+	cr_expect_eq(memcmp(buffer.data + buffer.len - 3, "w-z", 3), 0);
+	buffer_deinit(&buffer);
+}
+
+Test(buffer, a_failure_sticks_and_keeps_the_bytes_so_far)
+{
+	struct buffer buffer = {0};
+
+	buffer_append(&buffer, SLICE("abc"));
+	cr_expect_not(buffer_reserve(&buffer, SIZE_MAX / 2));
+	cr_expect(buffer.failed);
+	buffer_append(&buffer, SLICE("d"));
+	buffer_append_char(&buffer, 'e');
+	buffer_printf(&buffer, "%d", 1);
+	cr_expect_not(buffer_reserve(&buffer, 0));
+	cr_expect(slice_equal(buffer_bytes(&buffer), SLICE("abc")));
+	buffer_deinit(&buffer);
+	cr_expect_not(buffer.failed, "a deinitialised buffer may be used again");
+}
+
+/* ---- Slice ---- */
+
+Test(slice, compares_in_byte_order_with_prefixes_first)
+{
+	static const struct slice ascending[] = {
+		{.data = NULL, .len = 0},
+		SLICE("\0"),
+		SLICE("\0\0"),
+		SLICE("a"),
+		SLICE("a\0"),
+		SLICE("a\0b"),
+		SLICE("aa"),
+		SLICE("ab"),
+		SLICE("b"),
+		SLICE("\x7F"),
+		SLICE("\x80"),
+		SLICE("\xFF"),
+		SLICE("\xFF\xFF"),
+	};
+
+	for (size_t i = 0; i < COUNT(ascending); i++)
+		for (size_t k = 0; k < COUNT(ascending); k++) {
+			int order = slice_compare(ascending[i], ascending[k]);
+
+			cr_expect_eq((order > 0) - (order < 0), (i > k) - (i < k), "%zu, %zu", i,
+				     k);
+			cr_expect_eq(slice_equal(ascending[i], ascending[k]), i == k);
+		}
+}
+
+Test(slice, every_slice_starts_with_the_empty_one_and_itself)
+{
+	cr_expect(slice_starts_with(SLICE("ab"), (struct slice){0}));
+	cr_expect(slice_starts_with((struct slice){0}, (struct slice){0}));
+	cr_expect(slice_starts_with(SLICE("ab"), SLICE("ab")));
+	cr_expect_not(slice_starts_with(SLICE("ab"), SLICE("abc")));
+	cr_expect_not(slice_starts_with(SLICE("ab"), SLICE("b")));
+	cr_expect_eq(slice_of(NULL).len, 0);
+}
+
+/* ---- Entity tag ---- */
+
+Test(etag, is_the_first_half_of_sha_256)
+{
+	char text[ETAG_TEXT_LEN + 1];
+	struct etag etag = etag_of(SLICE("abc"));
+
+	etag_format(&etag, text);
+	cr_expect_str_eq(text, "\"ba7816bf8f01cfea414140de5dae2223\"");
+	etag = etag_of((struct slice){0});
+	etag_format(&etag, text);
+	cr_expect_str_eq(text, "\"e3b0c44298fc1c149afbf4c8996fb924\"");
+}
+
+Test(etag, reads_back_what_it_wrote)
+{
+	for (unsigned i = 0; i < 256; i++) {
+		struct etag etag;
+		struct etag again;
+		char text[ETAG_TEXT_LEN + 1];
+
+		memset(etag.bytes, (int)i, sizeof(etag.bytes));
+		etag.bytes[i % 16] = (uint8_t)~i;
+		etag_format(&etag, text);
+		cr_assert_eq(strlen(text), ETAG_TEXT_LEN);
+		cr_assert(etag_parse(slice_of(text), &again));
+		cr_assert(etag_equal(&etag, &again), "%s", text);
+	}
+}
+
+Test(etag, refuses_what_it_never_writes)
+{
+	static const char *const bad[] = {
+		"",
+		"\"\"",
+		"\"ba7816bf8f01cfea414140de5dae222\"",
+		"\"ba7816bf8f01cfea414140de5dae22233\"",
+		"ba7816bf8f01cfea414140de5dae2223",
+		"'ba7816bf8f01cfea414140de5dae2223'",
+		"\"ba7816bf8f01cfea414140de5dae2223x",
+		"\"BA7816BF8F01CFEA414140DE5DAE2223\"",
+		"\"ba7816bf8f01cfea414140de5dae222g\"",
+		"\"ba7816bf8f01cfea414140de5dae22 3\"",
+		"\"/a7816bf8f01cfea414140de5dae2223\"",
+		"\":a7816bf8f01cfea414140de5dae2223\"",
+		"W/\"ba7816bf8f01cfea414140de5dae2223\"",
+	};
+
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		struct etag etag = {.bytes = {42}};
+
+		cr_expect_not(etag_parse(slice_of(bad[i]), &etag), "%s", bad[i]);
+		cr_expect_eq(etag.bytes[0], 42, "%s changes the result", bad[i]);
+	}
+}
+
+/* ---- UTF-8 ---- */
+
+Test(utf8, valid_and_invalid_sequences)
+{
+	static const struct {
+		struct slice bytes;
+		bool valid;
+	} cases[] = {
+		{{.data = NULL, .len = 0}, true},
+		{SLICE("plain"), true},
+		{SLICE("\0"), true},
+		{SLICE("\x7F"), true},
+		{SLICE("\xC2\x80"), true},                /* U+0080 */
+		{SLICE("\xDF\xBF"), true},                /* U+07FF */
+		{SLICE("\xE0\xA0\x80"), true},            /* U+0800 */
+		{SLICE("\xED\x9F\xBF"), true},            /* U+D7FF */
+		{SLICE("\xEE\x80\x80"), true},            /* U+E000 */
+		{SLICE("\xEF\xBF\xBF"), true},            /* U+FFFF */
+		{SLICE("\xF0\x90\x80\x80"), true},        /* U+10000 */
+		{SLICE("\xF4\x8F\xBF\xBF"), true},        /* U+10FFFF */
+		{SLICE("a\xC3\xA4z\xE2\x82\xAC!"), true}, /* mixed */
+		{SLICE("\x80"), false},                   /* a continuation alone */
+		{SLICE("\xBF"), false},
+		{SLICE("\xC0\x80"), false},         /* overlong NUL */
+		{SLICE("\xC1\xBF"), false},         /* overlong U+007F */
+		{SLICE("\xE0\x9F\xBF"), false},     /* overlong U+07FF */
+		{SLICE("\xF0\x8F\xBF\xBF"), false}, /* overlong U+FFFF */
+		{SLICE("\xED\xA0\x80"), false},     /* first surrogate */
+		{SLICE("\xED\xBF\xBF"), false},     /* last surrogate */
+		{SLICE("\xF4\x90\x80\x80"), false}, /* U+110000 */
+		{SLICE("\xF5\x80\x80\x80"), false},
+		{SLICE("\xF8\x88\x80\x80\x80"), false}, /* five bytes */
+		{SLICE("\xFE"), false},
+		{SLICE("\xFF"), false},
+		{SLICE("\xC3"), false}, /* truncated */
+		{SLICE("\xE2\x82"), false},
+		{SLICE("\xF0\x9F\x98"), false},
+		{SLICE("\xC3("), false}, /* no continuation */
+		{SLICE("\xE2\x82("), false},
+		{SLICE("\xF0\x9F\x98("), false},
+		{SLICE("\xE2(\x82"), false},
+		{SLICE("good\xE2\x82\xAC"
+		       "bad\xE2"),
+		 false},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++)
+		cr_expect_eq(utf8_is_valid(cases[i].bytes), cases[i].valid, "case %zu", i);
+}
+
+/* Every three bytes against the definition: decode, then encode again. */
+Test(utf8, agrees_with_decoding_on_all_three_byte_forms)
+{
+	for (unsigned n = 0; n < 1U << 20; n++) {
+		char bytes[3] = {(char)(0xE0 | (n >> 16)), (char)(n >> 8), (char)n};
+		unsigned second = n >> 8 & 0xFF;
+		unsigned third = n & 0xFF;
+		unsigned code = (n >> 16 & 0x0F) << 12 | (second & 0x3F) << 6 | (third & 0x3F);
+		bool valid = second >> 6 == 2 && third >> 6 == 2 && code >= 0x800 &&
+			     (code < 0xD800 || code > 0xDFFF);
+
+		if (utf8_is_valid((struct slice){.data = bytes, .len = 3}) != valid)
+			cr_assert_fail("%02x %02x %02x", (unsigned char)bytes[0], second, third);
+	}
+}
+
+Test(utf8, json_plain_is_printable_ascii_less_quote_and_backslash)
+{
+	for (int c = 0; c < 256; c++) {
+		char bytes[3] = {'a', (char)c, 'z'};
+		bool plain = c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
+
+		cr_expect_eq(utf8_is_json_plain((struct slice){.data = bytes, .len = 3}), plain,
+			     "byte %d", c);
+	}
+	cr_expect(utf8_is_json_plain((struct slice){0}));
+}
+
+/* ---- Value ---- */
+
+Test(value, keeps_content_types_known_and_foreign)
+{
+	static const char *const types[] = {
+		CONTENT_TYPE_TEXT,
+		CONTENT_TYPE_BYTES,
+		"application/json",
+		"image/jpeg",
+		"application/jso",
+		"image/jpegs",
+		"x",
+		"text/x; a=\"b\"",
+	};
+
+	for (size_t i = 0; i < COUNT(types); i++) {
+		struct cache_value *value = cache_value_copy(SLICE("bytes"), slice_of(types[i]));
+
+		cr_expect_str_eq(cache_value_content_type(value), types[i]);
+		cr_expect(slice_equal(cache_value_bytes(value), SLICE("bytes")), "%s", types[i]);
+		cache_value_release(value);
+	}
+}
+
+Test(value, content_types_empty_or_too_long_become_bytes)
+{
+	char type[CONTENT_TYPE_MAX_LEN + 1];
+	struct cache_value *value = cache_value_create(1, (struct slice){0});
+
+	cr_expect_str_eq(cache_value_content_type(value), CONTENT_TYPE_BYTES);
+	cache_value_release(value);
+	memset(type, 't', sizeof(type));
+	value = cache_value_create(1, (struct slice){.data = type, .len = sizeof(type) - 1});
+	cr_expect_eq(strlen(cache_value_content_type(value)), CONTENT_TYPE_MAX_LEN);
+	cache_value_release(value);
+	value = cache_value_create(1, (struct slice){.data = type, .len = sizeof(type)});
+	cr_expect_str_eq(cache_value_content_type(value), CONTENT_TYPE_BYTES);
+	cache_value_release(value);
+}
+
+Test(value, resizes_with_its_content_type)
+{
+	struct cache_value *value = cache_value_create(4, SLICE("text/foreign"));
+
+	memcpy(cache_value_data(value), "abcd", 4);
+	value = cache_value_resize(value, 100000);
+	memset(cache_value_data(value) + 4, 'x', 100000 - 4);
+	cr_expect_eq(memcmp(cache_value_data(value), "abcdxx", 6), 0);
+	value = cache_value_resize(value, 2);
+	cr_expect(slice_equal(cache_value_bytes(value), SLICE("ab")));
+	cr_expect_str_eq(cache_value_content_type(value), "text/foreign");
+	cr_expect_null(cache_value_resize(value, SIZE_MAX), "the old one stands");
+	cr_expect_eq(value->len_bytes, 2);
+	value = cache_value_resize(value, 0);
+	cr_expect_eq(value->len_bytes, 0);
+	cache_value_release(value);
+}
+
+Test(value, refuses_lengths_beyond_memory)
+{
+	cr_expect_null(cache_value_create(SIZE_MAX, SLICE("a/b")));
+	cr_expect_null(cache_value_create(SIZE_MAX / 2 + 1, SLICE("a/b")));
+}
+
+Test(value, the_seal_tells_text_from_bytes)
+{
+	static const struct {
+		struct slice bytes;
+		uint8_t flags;
+	} cases[] = {
+		{SLICE(""), CACHE_VALUE_UTF8 | CACHE_VALUE_JSON_PLAIN},
+		{SLICE("gASVCgAA+/=="), CACHE_VALUE_UTF8 | CACHE_VALUE_JSON_PLAIN},
+		{SLICE("say \"x\""), CACHE_VALUE_UTF8},
+		{SLICE("\xC3\xA4"), CACHE_VALUE_UTF8},
+		{SLICE("\0"), CACHE_VALUE_UTF8},
+		{SLICE("\xFF"), 0},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct cache_value *value = cache_value_copy(cases[i].bytes, SLICE("a/b"));
+		struct etag etag = etag_of(cases[i].bytes);
+
+		cr_expect_eq(value->flags, cases[i].flags, "case %zu", i);
+		cr_expect(etag_equal(&value->etag, &etag), "case %zu", i);
+		cache_value_release(value);
+	}
+}
+
+/* A use after free or a leak would be AddressSanitizer's to tell. */
+Test(value, lives_until_its_last_reference_goes)
+{
+	struct cache_value *value = cache_value_copy(SLICE("v"), SLICE("a/b"));
+
+	cr_expect_eq(cache_value_acquire(value), value);
+	cache_value_release(value);
+	cr_expect(slice_equal(cache_value_bytes(value), SLICE("v")));
+	cache_value_release(value);
+	cache_value_release(NULL);
+}
+
+/* ---- Status, clock ---- */
+
+Test(status, each_has_an_http_status_and_a_sentence)
+{
+	for (int i = CACHE_OK; i <= CACHE_INTERNAL; i++) {
+		enum cache_status status = (enum cache_status)i;
+		unsigned http = cache_status_http(status);
+
+		if (status == CACHE_OK)
+			cr_expect_eq(http, 200);
+		else
+			cr_expect(http >= 400 && http <= 599, "status %d is HTTP %u", i, http);
+		cr_assert_not_null(cache_status_text(status));
+		cr_expect_gt(strlen(cache_status_text(status)), 1);
+		cr_expect(utf8_is_json_plain(slice_of(cache_status_text(status))));
+	}
+	cr_expect_eq(cache_status_http(CACHE_PRECONDITION_FAILED), 412);
+	cr_expect_eq(cache_status_http(CACHE_NO_SPACE), 507);
+}
+
+static int64_t told_now_us(void *user)
+{
+	return *(int64_t *)user;
+}
+
+Test(clock, may_be_told_and_is_microseconds_since_1970)
+{
+	int64_t told_us = 42;
+	struct cache_clock clock = {.now_us = told_now_us, .user = &told_us};
+	int64_t now_us = cache_clock_now_us(&system_clock);
+
+	cr_expect_eq(cache_clock_now_us(&clock), 42);
+	cr_expect_gt(now_us, INT64_C(1600000000) * US_PER_S);
+	cr_expect_lt(now_us, INT64_C(16000000000) * US_PER_S);
+	for (int64_t last_us = monotonic_now_us(), i = 0; i < 1000; i++) {
+		int64_t next_us = monotonic_now_us();
+
+		cr_assert_geq(next_us, last_us);
+		last_us = next_us;
+	}
+}

@@ -1,0 +1,374 @@
+/* backends/backend.c: what every backend is spared, with a backend that only takes notes. */
+#include <criterion/criterion.h>
+#include <ctype.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backends/backend.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- A backend that counts its calls and answers CACHE_OK ---- */
+
+static unsigned calls;
+static struct cache_op *last_op;
+
+static void note_call(struct backend *backend, struct cache_op *op)
+{
+	(void)backend;
+	calls++;
+	last_op = op;
+	cache_op_complete(op, CACHE_OK);
+}
+
+static const struct backend_ops noting_ops = {
+	.name = "noting",
+	.get = note_call,
+	.set = note_call,
+	.remove = note_call,
+	.exists = note_call,
+	.clear = note_call,
+	.scan = note_call,
+	.stats = note_call,
+	.configure = note_call,
+	.sync = note_call,
+	.check = note_call,
+};
+static const struct backend_ops empty_ops = {.name = "empty"};
+
+static struct backend noting = {.ops = &noting_ops};
+static struct backend empty = {.ops = &empty_ops};
+
+static unsigned completions;
+
+static void count_completion(struct cache_op *op)
+{
+	(void)op;
+	completions++;
+}
+
+/* A valid op of `type`; the value of a SET is `value`. */
+static void init_op(struct cache_op *op, enum cache_op_type type, struct cache_value *value)
+{
+	cache_op_init(op, type);
+	op->ns = SLICE("n");
+	op->limit = 1;
+	op->done = count_completion;
+	if (type == CACHE_OP_SET)
+		op->one.value = value;
+}
+
+static struct cache_value *make_value(void)
+{
+	return cache_value_copy(SLICE("12345"), SLICE(CONTENT_TYPE_TEXT));
+}
+
+/* ---- Ops that are handed on ---- */
+
+Test(dispatcher, init_makes_an_op_of_one_item_with_the_default_ttl)
+{
+	struct cache_op op;
+
+	memset(&op, 0xAA, sizeof(op));
+	cache_op_init(&op, CACHE_OP_SET);
+	cr_expect_eq(op.items, &op.one);
+	cr_expect_eq(op.item_count, 1);
+	cr_expect_eq(op.one.ttl_s, TTL_DEFAULT);
+	cr_expect_null(op.one.value);
+	cr_expect_eq(op.one.condition.kind, CONDITION_NONE);
+	cr_expect_not(op.has_after);
+	cr_expect_eq(op.settings_mask, 0);
+}
+
+Test(dispatcher, hands_each_valid_op_on_once)
+{
+	struct cache_value *value = make_value();
+	struct cache_op op;
+
+	for (int type = 0; type < CACHE_OP_TYPES; type++) {
+		init_op(&op, (enum cache_op_type)type, value);
+		backend_submit(&noting, &op);
+		cr_expect_eq(calls, (unsigned)type + 1, "type %d", type);
+		cr_expect_eq(completions, (unsigned)type + 1, "type %d", type);
+		cr_expect_eq(last_op, &op);
+		cr_expect_eq(op.status, CACHE_OK);
+	}
+	cache_value_release(value);
+}
+
+Test(dispatcher, what_a_backend_lacks_is_unsupported)
+{
+	struct cache_value *value = make_value();
+	struct cache_op op;
+
+	for (int type = 0; type < CACHE_OP_TYPES; type++) {
+		init_op(&op, (enum cache_op_type)type, value);
+		backend_submit(&empty, &op);
+		cr_expect_eq(completions, (unsigned)type + 1);
+		cr_expect_eq(op.status, CACHE_UNSUPPORTED, "type %d", type);
+		cr_expect_eq(op.one.status, CACHE_UNSUPPORTED, "type %d", type);
+	}
+	cache_value_release(value);
+}
+
+Test(dispatcher, completion_tells_the_only_item_but_none_of_a_batch)
+{
+	struct cache_item items[2] = {{.key = SLICE("a")}, {.key = SLICE("b")}};
+	struct cache_op op;
+
+	init_op(&op, CACHE_OP_GET, NULL);
+	cache_op_complete(&op, CACHE_TIMEOUT);
+	cr_expect_eq(op.one.status, CACHE_TIMEOUT);
+	init_op(&op, CACHE_OP_GET, NULL);
+	op.items = items;
+	op.item_count = 2;
+	cache_op_complete(&op, CACHE_TIMEOUT);
+	cr_expect_eq(op.status, CACHE_TIMEOUT);
+	cr_expect_eq(items[0].status, CACHE_OK);
+	cr_expect_eq(items[1].status, CACHE_OK);
+}
+
+Test(dispatcher, an_empty_batch_is_done_without_the_backend)
+{
+	for (int type = CACHE_OP_GET; type <= CACHE_OP_EXISTS; type++) {
+		struct cache_op op;
+
+		init_op(&op, (enum cache_op_type)type, NULL);
+		op.items = NULL;
+		op.item_count = 0;
+		cr_expect_eq(backend_call(&noting, &op), CACHE_OK);
+	}
+	cr_expect_eq(calls, 0);
+}
+
+/* ---- Ops that are refused ---- */
+
+static enum cache_status submit(struct cache_op *op)
+{
+	op->done = count_completion;
+	backend_submit(&noting, op);
+	return op->status;
+}
+
+Test(dispatcher, refuses_names_that_are_none_wherever_a_name_is_wanted)
+{
+	static const struct slice bad[] = {SLICE(""), SLICE("a b"), SLICE("-a"), SLICE("a\0")};
+	struct cache_value *value = make_value();
+	struct cache_op op;
+
+	for (int type = 0; type < CACHE_OP_TYPES; type++)
+		for (size_t i = 0; i < COUNT(bad); i++) {
+			bool unnamed = type == CACHE_OP_SYNC || type == CACHE_OP_CHECK ||
+				       (type == CACHE_OP_STATS && bad[i].len == 0);
+
+			init_op(&op, (enum cache_op_type)type, value);
+			op.ns = bad[i];
+			cr_expect_eq(submit(&op), unnamed ? CACHE_OK : CACHE_INVALID,
+				     "type %d, name %zu", type, i);
+		}
+	cr_expect_eq(completions, CACHE_OP_TYPES * COUNT(bad), "each is completed once");
+	cache_value_release(value);
+}
+
+Test(dispatcher, refuses_a_listing_of_nothing)
+{
+	struct cache_op op;
+
+	init_op(&op, CACHE_OP_SCAN, NULL);
+	op.limit = 0;
+	cr_expect_eq(submit(&op), CACHE_INVALID);
+	cr_expect_eq(calls, 0);
+}
+
+Test(dispatcher, refuses_a_set_without_a_value)
+{
+	struct cache_value *value = make_value();
+	struct cache_item items[2] = {
+		{.key = SLICE("a"), .value = value},
+		{.key = SLICE("b")},
+	};
+	struct cache_op op;
+
+	init_op(&op, CACHE_OP_SET, NULL);
+	cr_expect_eq(submit(&op), CACHE_INVALID);
+	init_op(&op, CACHE_OP_SET, NULL);
+	op.items = items;
+	op.item_count = 2;
+	cr_expect_eq(submit(&op), CACHE_INVALID, "also in a batch");
+	cr_expect_eq(calls, 0);
+	cache_value_release(value);
+}
+
+Test(dispatcher, bounds_the_ttl)
+{
+	static const struct {
+		int64_t ttl_s;
+		enum cache_status status;
+	} cases[] = {
+		{TTL_DEFAULT, CACHE_OK},
+		{0, CACHE_OK},
+		{1, CACHE_OK},
+		{TTL_MAX_S, CACHE_OK},
+		{TTL_MAX_S + 1, CACHE_INVALID},
+		{INT64_MAX, CACHE_INVALID},
+		{TTL_DEFAULT - 1, CACHE_INVALID},
+		{INT64_MIN, CACHE_INVALID},
+	};
+	struct cache_value *value = make_value();
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct cache_op op;
+
+		init_op(&op, CACHE_OP_SET, value);
+		op.one.ttl_s = cases[i].ttl_s;
+		cr_expect_eq(submit(&op), cases[i].status, "case %zu", i);
+	}
+	cache_value_release(value);
+}
+
+Test(dispatcher, raises_the_size_to_the_length_of_the_value)
+{
+	static const struct {
+		uint64_t declared, counted;
+		enum cache_status status;
+	} cases[] = {
+		{0, 5, CACHE_OK},
+		{4, 5, CACHE_OK},
+		{5, 5, CACHE_OK},
+		{6, 6, CACHE_OK},
+		{INT64_MAX / 2, INT64_MAX / 2, CACHE_OK},
+		{INT64_MAX / 2 + 1, INT64_MAX / 2 + 1, CACHE_TOO_LARGE},
+		{UINT64_MAX, UINT64_MAX, CACHE_TOO_LARGE},
+	};
+	struct cache_value *value = make_value();
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct cache_op op;
+
+		init_op(&op, CACHE_OP_SET, value);
+		op.one.size_bytes = cases[i].declared;
+		cr_expect_eq(submit(&op), cases[i].status, "case %zu", i);
+		cr_expect_eq(op.one.size_bytes, cases[i].counted, "case %zu", i);
+	}
+	cache_value_release(value);
+}
+
+/* ---- Completion from elsewhere ---- */
+
+static atomic_bool has_completed;
+
+static void *complete_elsewhere(void *argument)
+{
+	struct cache_op *op = argument;
+
+	/* Give a caller that does not wait the time to return. */
+	for (int i = 0; i < 1000; i++)
+		(void)sched_yield();
+	atomic_store(&has_completed, true);
+	cache_op_complete(op, CACHE_NOT_FOUND);
+	return NULL;
+}
+
+static pthread_t completer;
+
+static void hand_to_thread(struct backend *backend, struct cache_op *op)
+{
+	(void)backend;
+	cr_assert_eq(pthread_create(&completer, NULL, complete_elsewhere, op), 0);
+}
+
+Test(dispatcher, call_waits_for_a_completion_from_another_thread)
+{
+	static const struct backend_ops slow_ops = {.name = "slow", .get = hand_to_thread};
+	struct backend slow = {.ops = &slow_ops};
+
+	for (int i = 0; i < 50; i++) {
+		struct cache_op op;
+
+		atomic_store(&has_completed, false);
+		init_op(&op, CACHE_OP_GET, NULL);
+		cr_expect_eq(backend_call(&slow, &op), CACHE_NOT_FOUND);
+		cr_expect(atomic_load(&has_completed), "it came back too early");
+		(void)pthread_join(completer, NULL);
+	}
+}
+
+/* A leak or a double free would be AddressSanitizer's to tell. */
+Test(dispatcher, deinit_releases_what_an_op_owns_and_may_come_twice)
+{
+	struct cache_value *value = make_value();
+	struct cache_op op;
+
+	init_op(&op, CACHE_OP_GET, NULL);
+	op.one.value = cache_value_acquire(value);
+	op.stats = calloc(2, sizeof(*op.stats));
+	op.stats_count = 2;
+	op.entries = calloc(1, sizeof(*op.entries));
+	op.entries[0].key = (struct slice){.data = strdup("key"), .len = 3};
+	op.entry_count = 1;
+	cache_op_deinit(&op);
+	cr_expect_null(op.one.value);
+	cr_expect_eq(op.entry_count + op.stats_count, 0);
+	cache_op_deinit(&op);
+
+	init_op(&op, CACHE_OP_SET, value);
+	cache_op_deinit(&op);
+	cr_expect_eq(op.one.value, value, "the value of a SET stays the caller's");
+	cr_expect_eq(atomic_load(&value->refs), 1);
+	cache_value_release(value);
+}
+
+/* ---- Names ---- */
+
+Test(dispatcher, policies_by_name)
+{
+	static const char *const bad[] = {"", "LRU", "lr", "lrux", "lru ", "random"};
+	enum eviction_policy policy = EVICT_FIFO;
+
+	for (int i = EVICT_FRECENCY; i <= EVICT_NONE; i++) {
+		const char *name = eviction_policy_name((enum eviction_policy)i);
+
+		cr_assert(eviction_policy_parse(slice_of(name), &policy), "%s", name);
+		cr_expect_eq((int)policy, i, "%s", name);
+	}
+	policy = EVICT_LRU;
+	for (size_t i = 0; i < COUNT(bad); i++)
+		cr_expect_not(eviction_policy_parse(slice_of(bad[i]), &policy), "%s", bad[i]);
+	cr_expect_eq(policy, EVICT_LRU);
+}
+
+Test(dispatcher, namespace_names)
+{
+	char name[NAMESPACE_MAX_LEN + 1];
+
+	memset(name, 'n', sizeof(name));
+	cr_expect(namespace_name_is_valid((struct slice){.data = name, .len = NAMESPACE_MAX_LEN}));
+	cr_expect_not(namespace_name_is_valid(
+		(struct slice){.data = name, .len = NAMESPACE_MAX_LEN + 1}));
+	cr_expect_not(namespace_name_is_valid((struct slice){0}));
+	for (int c = 0; c < 256; c++) {
+		char text[2] = {(char)c, (char)c};
+		bool word = c < 128 && (isalnum(c) || c == '_');
+		bool inner = word || c == '.' || c == '-';
+
+		text[0] = 'a';
+		cr_expect_eq(namespace_name_is_valid((struct slice){.data = text, .len = 2}), inner,
+			     "byte %d as the second", c);
+		cr_expect_eq(namespace_name_is_valid((struct slice){.data = text + 1, .len = 1}),
+			     word, "byte %d as the first", c);
+	}
+}
+
+Test(dispatcher, finds_backends_by_name)
+{
+	size_t count = 0;
+
+	for (; backend_registry[count]; count++)
+		cr_expect_eq(backend_find(backend_registry[count]->name), backend_registry[count]);
+	cr_expect_geq(count, 3);
+	cr_expect_null(backend_find(""));
+	cr_expect_null(backend_find("sqlit"));
+}
