@@ -1,0 +1,293 @@
+/* The eviction order of the memory backend against a search through all entries. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "backends/memory/order.h"
+
+#define ENTRIES 150
+
+static uint64_t random_state = 88172645463325252U;
+
+static uint64_t random_below(uint64_t n)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state % n;
+}
+
+static struct order order;
+static struct entry *entries[ENTRIES]; /* the model; NULL: not there */
+static size_t entry_count;
+static uint64_t next_stamp;
+static int64_t now_us;
+
+static void open_order(enum eviction_policy policy)
+{
+	now_us = INT64_C(1700000000000000);
+	order_init(&order, policy);
+	cr_expect_eq(order_max_frequency(&order), 0);
+	cr_assert(order_prepare(&order));
+}
+
+static void close_order(void)
+{
+	for (size_t i = 0; i < ENTRIES; i++) {
+		entry_free_list(entries[i]);
+		entries[i] = NULL;
+	}
+	order_deinit(&order);
+}
+
+static void add(size_t i)
+{
+	entries[i] = entry_create(SLICE("key"), false);
+	entries[i]->last_access_us = now_us;
+	entries[i]->stamp = ++next_stamp;
+	order_add(&order, entries[i]);
+	entry_count++;
+}
+
+static void remove_at(size_t i)
+{
+	order_remove(&order, entries[i]);
+	entry_free_list(entries[i]);
+	entries[i] = NULL;
+	entry_count--;
+}
+
+static void swap(size_t i)
+{
+	struct entry *fresh = entry_create(SLICE("key"), true);
+	bool has_tail = fresh->has_tail;
+
+	memcpy(fresh, entries[i], sizeof(*fresh));
+	fresh->has_tail = has_tail;
+	order_swap(&order, entries[i], fresh);
+	entry_free_list(entries[i]);
+	entries[i] = fresh;
+}
+
+/* ---- The model ---- */
+
+static unsigned __int128 age_of(const struct entry *entry)
+{
+	return 1000000 + (unsigned __int128)(now_us > entry->last_access_us
+						     ? now_us - entry->last_access_us
+						     : 0);
+}
+
+/* Written down once more from the rules: frequency / (1 + age), then last access, then creation. */
+static bool goes_first(enum eviction_policy policy, const struct entry *a, const struct entry *b)
+{
+	if (policy == EVICT_FRECENCY) {
+		unsigned __int128 left = a->frequency * age_of(b);
+		unsigned __int128 right = b->frequency * age_of(a);
+
+		if (left != right)
+			return left < right;
+	}
+	if (policy != EVICT_FIFO && a->last_access_us != b->last_access_us)
+		return a->last_access_us < b->last_access_us;
+	return a->stamp < b->stamp;
+}
+
+static struct entry *search_first(enum eviction_policy policy)
+{
+	struct entry *first = NULL;
+
+	for (size_t i = 0; i < ENTRIES; i++)
+		if (entries[i] && !entries[i]->pinned &&
+		    (!first || goes_first(policy, entries[i], first)))
+			first = entries[i];
+	return first;
+}
+
+static void expect_as_model(void)
+{
+	uint32_t most = 0;
+	uint64_t sum = 0;
+
+	cr_assert_eq(order_candidate(&order, now_us), search_first(order.policy));
+	for (size_t i = 0; i < ENTRIES; i++)
+		if (entries[i]) {
+			most = entries[i]->frequency > most ? entries[i]->frequency : most;
+			sum += entries[i]->frequency;
+		}
+	cr_assert_eq(order_max_frequency(&order), most);
+	cr_assert_eq(order.frequency_sum, sum);
+}
+
+/* ---- Random traffic ---- */
+
+static void evict_candidate(void)
+{
+	struct entry *victim = order_candidate(&order, now_us);
+
+	for (size_t i = 0; victim && i < ENTRIES; i++)
+		if (entries[i] == victim) {
+			remove_at(i);
+			return;
+		}
+	cr_assert_null(victim, "the victim is none of the entries");
+}
+
+static void step_at(size_t i)
+{
+	uint64_t what = random_below(100);
+
+	if (!entries[i]) {
+		if (what < 60)
+			add(i);
+		return;
+	}
+	if (what < 75) {
+		uint32_t frequency = entries[i]->frequency;
+
+		order_use(&order, entries[i], now_us);
+		cr_assert_eq(entries[i]->frequency, frequency + 1);
+		cr_assert_eq(entries[i]->last_access_us, now_us);
+	} else if (what < 80) {
+		remove_at(i);
+	} else if (what < 85) {
+		swap(i);
+	} else if (what < 90) {
+		entries[i]->pinned = !entries[i]->pinned;
+	} else {
+		evict_candidate();
+	}
+}
+
+/* Some entries are hot, most are not. The clock stands still, ticks or leaps. */
+static void run_random_traffic(bool changes_policy)
+{
+	for (int step = 0; step < 30000; step++) {
+		size_t i = random_below(3) ? random_below(10) : random_below(ENTRIES);
+		static const uint64_t leaps[] = {1, 2, 1000, 3000000, 90000000};
+
+		now_us += (int64_t)random_below(leaps[random_below(5)]);
+		step_at(i);
+		if (changes_policy && random_below(200) == 0)
+			order_set_policy(&order, (enum eviction_policy)random_below(3));
+		expect_as_model();
+	}
+	cr_assert_gt(order_max_frequency(&order), 20, "the traffic has no hot entry");
+}
+
+Test(order, frecency_is_the_first_of_a_search_through_all)
+{
+	open_order(EVICT_FRECENCY);
+	run_random_traffic(false);
+	close_order();
+}
+
+Test(order, lru_is_the_first_of_a_search_through_all)
+{
+	open_order(EVICT_LRU);
+	run_random_traffic(false);
+	close_order();
+}
+
+Test(order, fifo_is_the_first_of_a_search_through_all)
+{
+	open_order(EVICT_FIFO);
+	run_random_traffic(false);
+	close_order();
+}
+
+Test(order, holds_when_the_policy_changes_in_between)
+{
+	open_order(EVICT_FIFO);
+	run_random_traffic(true);
+	close_order();
+}
+
+/* ---- What traffic seldom meets ---- */
+
+static void expect_all_drain(void)
+{
+	size_t drained = 0;
+
+	for (; order_candidate(&order, now_us); drained++)
+		evict_candidate();
+	cr_expect_eq(drained, ENTRIES);
+	cr_expect_eq(entry_count, 0);
+}
+
+Test(order, no_entry_is_lost_where_the_clock_stands_still)
+{
+	for (int policy = EVICT_FRECENCY; policy <= EVICT_FIFO; policy++) {
+		open_order((enum eviction_policy)policy);
+		for (size_t i = 0; i < ENTRIES; i++)
+			add(i);
+		for (size_t i = 0; i < 1000; i++)
+			order_use(&order, entries[random_below(ENTRIES)], now_us);
+		expect_all_drain();
+		close_order();
+	}
+}
+
+Test(order, no_entry_is_lost_where_the_clock_goes_back)
+{
+	for (int policy = EVICT_FRECENCY; policy <= EVICT_FIFO; policy++) {
+		open_order((enum eviction_policy)policy);
+		for (size_t i = 0; i < ENTRIES; i++) {
+			add(i);
+			now_us -= 1000000;
+			order_use(&order, entries[random_below(i + 1)], now_us);
+		}
+		order_set_policy(&order, EVICT_LRU);
+		order_set_policy(&order, EVICT_FRECENCY);
+		expect_all_drain();
+		close_order();
+	}
+}
+
+Test(order, entries_of_one_microsecond_go_in_the_order_of_their_creation)
+{
+	open_order(EVICT_LRU);
+	for (size_t i = 0; i < 20; i++)
+		add(i);
+	now_us++;
+	for (size_t i = 20; i-- > 0;) /* used in the opposite order */
+		order_use(&order, entries[i], now_us);
+	for (size_t i = 0; i < 20; i++) {
+		cr_expect_eq(order_candidate(&order, now_us), entries[i], "entry %zu", i);
+		remove_at(i);
+	}
+	close_order();
+}
+
+Test(order, where_all_are_pinned_there_is_no_candidate)
+{
+	for (int policy = EVICT_FRECENCY; policy <= EVICT_FIFO; policy++) {
+		open_order((enum eviction_policy)policy);
+		cr_expect_null(order_candidate(&order, now_us), "nor in an empty order");
+		for (size_t i = 0; i < 5; i++) {
+			add(i);
+			entries[i]->pinned = 1;
+		}
+		cr_expect_null(order_candidate(&order, now_us));
+		entries[3]->pinned = 0;
+		cr_expect_eq(order_candidate(&order, now_us), entries[3]);
+		close_order();
+	}
+}
+
+Test(order, a_frequency_that_cannot_be_counted_stays)
+{
+	open_order(EVICT_FRECENCY);
+	add(0);
+	add(1);
+	order_use(&order, entries[0], now_us);
+	/* Alone with its frequency: as if it had been used that often. */
+	entries[0]->frequency = UINT32_MAX;
+	order.classes[1].frequency = UINT32_MAX;
+	order.frequency_sum = (uint64_t)UINT32_MAX + 1;
+	now_us += 1000000;
+	order_use(&order, entries[0], now_us);
+	cr_expect_eq(entries[0]->frequency, UINT32_MAX);
+	cr_expect_eq(entries[0]->last_access_us, now_us, "but the use counts");
+	expect_as_model();
+	close_order();
+}

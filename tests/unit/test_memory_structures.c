@@ -1,0 +1,311 @@
+/* What a shard of the memory backend is made of, each part against a simple model. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backends/memory/evict.h"
+
+static uint64_t random_state = 88172645463325252U;
+
+static uint64_t random_below(uint64_t n)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state % n;
+}
+
+static struct slice key_of(size_t i)
+{
+	static char text[32];
+
+	return (struct slice){
+		.data = text,
+		.len = (size_t)snprintf(text, sizeof(text), "key %zu", i),
+	};
+}
+
+/* ---- Entries ---- */
+
+Test(entry, key_and_tail_do_not_touch_whatever_the_length)
+{
+	char key[70];
+
+	memset(key, 'k', sizeof(key));
+	for (size_t len = 0; len <= sizeof(key); len++) {
+		struct entry *entry = entry_create((struct slice){.data = key, .len = len}, true);
+		struct entry_tail *tail = entry_tail(entry);
+
+		cr_expect_eq((uintptr_t)tail % _Alignof(struct entry_tail), 0, "length %zu", len);
+		memset(tail, 0xFF, sizeof(*tail));
+		cr_expect(slice_equal(entry_key(entry), (struct slice){.data = key, .len = len}));
+		cr_expect_eq(entry->frequency, 1);
+		entry_free_list(entry);
+	}
+}
+
+Test(entry, its_creation_is_in_its_stamp)
+{
+	struct entry entry = {.stamp = UINT64_C(1700000000123456) << STAMP_TICK_BITS | 77};
+
+	cr_expect_eq(entry_created_at_us(&entry), INT64_C(1700000000123456));
+}
+
+Test(entry, expires_at_the_microsecond_that_was_told)
+{
+	struct cache_value value = {.expires_at_us = 100};
+	struct entry entry = {.value = &value};
+
+	cr_expect_not(entry_is_expired(&entry, 99));
+	cr_expect(entry_is_expired(&entry, 100));
+	value.expires_at_us = 0;
+	cr_expect_not(entry_is_expired(&entry, INT64_MAX), "0 is never");
+}
+
+/* ---- Table ---- */
+
+#define KEYS 6000
+
+static struct table table;
+static struct entry *present[KEYS]; /* the model */
+static size_t present_count;
+
+static void toggle_key(size_t i)
+{
+	struct slice key = key_of(i);
+	uint64_t hash = entry_hash(key);
+
+	if (present[i]) {
+		table_remove(&table, hash, present[i]);
+		entry_free_list(present[i]);
+		present[i] = NULL;
+		present_count--;
+	} else {
+		present[i] = entry_create(key, false);
+		table_add(&table, hash, present[i]);
+		present_count++;
+	}
+}
+
+static void expect_table_as_model(void)
+{
+	size_t met = 0;
+
+	cr_assert_eq(table.entry_count, present_count);
+	for (size_t i = 0; i < KEYS; i++)
+		cr_assert_eq(table_find(&table, entry_hash(key_of(i)), key_of(i)), present[i],
+			     "key %zu", i);
+	for (uint32_t i = 0; i < table.bucket_count; i++)
+		for (struct entry *entry = table_chain(&table, i); entry; entry = entry->chain)
+			met++;
+	cr_assert_eq(met, present_count);
+}
+
+static void open_table(void)
+{
+	entry_hash_init();
+	cr_assert(table_prepare(&table));
+}
+
+static void close_table(void)
+{
+	table_deinit(&table);
+	cr_expect_eq(table.bucket_count, 0);
+}
+
+TestSuite(table, .init = open_table, .fini = close_table);
+
+Test(table, behaves_as_an_array_while_it_grows_and_shrinks)
+{
+	uint32_t most = 0;
+
+	for (int tide = 0; tide < 6; tide++) {
+		bool rising = tide % 2 == 0;
+
+		for (int step = 0; step < 12000; step++) {
+			size_t i = random_below(KEYS);
+
+			if (rising == !present[i] || random_below(10) == 0)
+				toggle_key(i);
+			cr_assert_leq(table.entry_count, table.bucket_count * TABLE_LOAD);
+			cr_assert(table.bucket_count <= 8 ||
+					  table.entry_count >= table.bucket_count / 2,
+				  "%u buckets for %zu entries", table.bucket_count,
+				  table.entry_count);
+			most = table.bucket_count > most ? table.bucket_count : most;
+		}
+		expect_table_as_model();
+	}
+	cr_expect_gt(most, KEYS / 4);
+	for (size_t i = 0; i < KEYS; i++)
+		if (present[i])
+			toggle_key(i);
+	cr_expect_eq(table.bucket_count, 8, "an empty table is as small as a new one");
+}
+
+Test(table, an_empty_one_finds_nothing_even_unprepared)
+{
+	struct table fresh = {0};
+
+	cr_expect_null(table_find(&fresh, 1, SLICE("a")));
+	table_deinit(&fresh);
+}
+
+Test(table, keys_of_one_hash_stay_apart)
+{
+	struct entry *a = entry_create(SLICE("a"), false);
+	struct entry *b = entry_create(SLICE("b"), false);
+
+	table_add(&table, 5, a);
+	table_add(&table, 5, b);
+	cr_expect_eq(table_find(&table, 5, SLICE("a")), a);
+	cr_expect_eq(table_find(&table, 5, SLICE("b")), b);
+	cr_expect_null(table_find(&table, 5, SLICE("c")));
+	table_remove(&table, 5, a);
+	cr_expect_null(table_find(&table, 5, SLICE("a")));
+	cr_expect_eq(table_find(&table, 5, SLICE("b")), b);
+	entry_free_list(a);
+}
+
+Test(table, a_swap_changes_nothing_but_the_entry)
+{
+	for (size_t i = 0; i < 500; i++)
+		toggle_key(i);
+	for (size_t i = 0; i < 500; i++) {
+		struct entry *fresh = entry_create(key_of(i), true);
+
+		table_swap(&table, entry_hash(key_of(i)), present[i], fresh);
+		cr_assert_null(present[i]->chain, "what is out hangs on nothing");
+		entry_free_list(present[i]);
+		present[i] = fresh;
+	}
+	expect_table_as_model();
+}
+
+static size_t index_of(const struct entry *entry)
+{
+	char text[32] = "";
+
+	memcpy(text, entry->key, entry->key_len);
+	return strtoul(text + strlen("key "), NULL, 10);
+}
+
+Test(table, a_pass_meets_what_stays_once_however_many_come_and_go)
+{
+	static unsigned meetings[KEYS];
+
+	for (size_t i = 0; i < 1000; i++)
+		toggle_key(i);
+	table.passes = 1;
+	uint32_t buckets = table.bucket_count;
+	for (uint32_t index = 0; index < buckets; index++) {
+		for (struct entry *entry = table_chain(&table, index); entry; entry = entry->chain)
+			meetings[index_of(entry)]++;
+		for (size_t n = 0; n < 20; n++) /* keys of 500 and more come and go */
+			toggle_key(500 + random_below(KEYS - 500));
+		cr_assert_eq(table.bucket_count, buckets, "it moves under the pass");
+	}
+	for (size_t i = 0; i < 500; i++)
+		cr_expect_eq(meetings[i], 1, "key %zu was met %u times", i, meetings[i]);
+	table.passes = 0;
+	for (size_t i = 0; i < KEYS; i++)
+		if (!present[i])
+			toggle_key(i);
+	cr_expect_leq(table.entry_count, table.bucket_count * TABLE_LOAD, "it catches up");
+	expect_table_as_model();
+}
+
+/* ---- Expiry ---- */
+
+#define TIMED 400
+
+static struct entry *make_timed(int64_t expires_at_us)
+{
+	struct entry *entry = entry_create(SLICE("key"), true);
+
+	entry->value = cache_value_create(0, SLICE("a/b"));
+	entry->value->expires_at_us = expires_at_us;
+	return entry;
+}
+
+static int64_t earliest(struct entry *const *entries)
+{
+	int64_t least = INT64_MAX;
+
+	for (size_t i = 0; i < TIMED; i++)
+		if (entries[i] && entries[i]->value->expires_at_us < least)
+			least = entries[i]->value->expires_at_us;
+	return least;
+}
+
+Test(expiry, the_next_is_always_the_earliest)
+{
+	struct entry *entries[TIMED] = {0};
+	struct expiry expiry = {0};
+	size_t count = 0;
+
+	for (int step = 0; step < 8000; step++) {
+		size_t i = random_below(TIMED);
+
+		if (entries[i]) {
+			expiry_remove(&expiry, entries[i]);
+			entry_free_list(entries[i]);
+			entries[i] = NULL;
+			count--;
+		} else if (step / 1000 % 3 != 2) { /* every third tide only ebbs */
+			cr_assert(expiry_reserve(&expiry, 1));
+			entries[i] = make_timed(1 + (int64_t)random_below(1000));
+			expiry_add(&expiry, entries[i]);
+			count++;
+		}
+		cr_assert_eq(expiry.count, count);
+		int64_t least = earliest(entries);
+		struct entry *due = expiry_due(&expiry, INT64_MAX);
+		cr_assert_eq(due != NULL, count > 0);
+		cr_assert(!due || due->value->expires_at_us == least);
+		cr_assert(!due || expiry_due(&expiry, least) == due);
+		cr_assert_null(expiry_due(&expiry, least - 1));
+	}
+	for (size_t i = 0; i < TIMED; i++)
+		entry_free_list(entries[i]);
+	expiry_deinit(&expiry);
+}
+
+Test(expiry, drains_in_order_and_gives_memory_back)
+{
+	struct expiry expiry = {0};
+	int64_t last_us = 0;
+
+	cr_assert(expiry_reserve(&expiry, 5000));
+	size_t capacity = expiry.capacity;
+	for (int i = 0; i < 5000; i++)
+		expiry_add(&expiry, make_timed(1 + (int64_t)random_below(3000)));
+	cr_expect_eq(expiry.capacity, capacity, "what was reserved sufficed");
+	for (int i = 0; i < 5000; i++) {
+		struct entry *due = expiry_due(&expiry, INT64_MAX);
+
+		cr_assert_geq(due->value->expires_at_us, last_us);
+		last_us = due->value->expires_at_us;
+		expiry_remove(&expiry, due);
+		entry_free_list(due);
+	}
+	cr_expect_null(expiry_due(&expiry, INT64_MAX));
+	cr_expect_lt(expiry.capacity, 100);
+	expiry_deinit(&expiry);
+}
+
+/* ---- Water marks ---- */
+
+Test(eviction, low_water_is_four_fifths_rounded_down)
+{
+	static const uint64_t large[] = {UINT64_MAX,     UINT64_MAX - 1, UINT64_MAX - 2,
+					 UINT64_MAX - 3, UINT64_MAX - 4, INT64_MAX};
+
+	for (uint64_t max = 0; max < 2000; max++)
+		cr_assert_eq(eviction_low_water(max), max * 4 / 5, "%lu", (unsigned long)max);
+	for (size_t i = 0; i < sizeof(large) / sizeof(large[0]); i++)
+		cr_expect_eq(eviction_low_water(large[i]),
+			     (uint64_t)((unsigned __int128)large[i] * 4 / 5));
+	cr_expect_eq(eviction_memory_low_water(6400), 6300);
+}
