@@ -1,0 +1,306 @@
+/* The options: the table, the environment, the flags, and what the README says of them. */
+#include <criterion/criterion.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/options.h"
+#include "tests/support/temp_dir.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static char error[400];
+static struct options options;
+
+static enum options_result read_flags(const char *const *flags)
+{
+	static char program[] = "steadycache";
+	char *argv[24] = {program};
+	int argc = 1;
+
+	for (; flags[argc - 1]; argc++)
+		argv[argc] = (char *)(uintptr_t)flags[argc - 1];
+	error[0] = '\0';
+	return options_read(&options, argc, argv, error, sizeof(error));
+}
+
+#define READ_FLAGS(...) read_flags((const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
+
+/* No setting of the machine that runs the test. */
+static void clear_environment(void)
+{
+	for (size_t i = 0; i < option_count; i++) {
+		char *names = strdup(option_table[i].env);
+
+		for (char *name = strtok(names, " "); name; name = strtok(NULL, " "))
+			(void)unsetenv(name);
+		free(names);
+	}
+}
+
+TestSuite(options, .init = clear_environment);
+
+/* ---- The table ---- */
+
+Test(options, each_has_a_sentence_and_names_of_its_own)
+{
+	for (size_t i = 0; i < option_count; i++) {
+		const struct option *option = &option_table[i];
+
+		cr_assert(option->help && option->env, "option %zu", i);
+		cr_expect_eq(option->help[strlen(option->help) - 1], '.', "%s", option->help);
+		cr_expect(isupper((unsigned char)option->help[0]) || strchr(option->help, ':'),
+			  "%s", option->help);
+		for (size_t k = 0; k < i; k++) {
+			const struct option *other = &option_table[k];
+
+			cr_expect_neq(option->offset, other->offset, "%s", option->help);
+			cr_expect(!option->flag || !other->flag ||
+					  strcmp(option->flag, other->flag) != 0,
+				  "--%s twice", option->flag);
+			char *names = strdup(option->env);
+			for (char *name = strtok(names, " "); name; name = strtok(NULL, " "))
+				cr_expect_null(strstr(other->env, name), "%s twice", name);
+			free(names);
+		}
+	}
+}
+
+Test(options, defaults_are_valid_and_the_documented_ones)
+{
+	cr_assert_eq(READ_FLAGS(), OPTIONS_SERVE, "%s", error);
+	cr_expect_str_eq(options.listen, "127.0.0.1:8080");
+	cr_expect_str_eq(options.backend, "sqlite");
+	cr_expect_null(options.api_key);
+	cr_expect_eq(options.max_body_mb, 32);
+	cr_expect_eq(options.default_max_size_mb, 100);
+	cr_expect_eq(options.generation.capacity, -1);
+	cr_expect_eq(options.generation.max_size_mb, 50);
+	cr_expect_eq(options.reranking.max_size_mb, 25);
+	cr_expect_not(options.access_log || options.disable_cache || options.skip_cache_init);
+}
+
+/* The README's table is `steadycache --options`, line by line. */
+Test(options, the_table_in_the_readme_is_what_the_program_prints)
+{
+	char *readme = file_read(STEADYCACHE_TESTS_DIR "/../README.md", NULL);
+	FILE *program = popen("'" STEADYCACHE_BINARY "' --options", "r");
+	static char printed[32768];
+	size_t len = fread(printed, 1, sizeof(printed) - 1, program);
+
+	cr_assert_eq(pclose(program), 0);
+	cr_assert_not_null(readme);
+	cr_expect_gt(len, 1000);
+	char *section = strstr(readme, "## Options\n");
+	cr_assert_not_null(section, "the README has no section Options");
+	section += strlen("## Options\n");
+	char *end = strstr(section, "\n\n");
+	cr_assert_not_null(end);
+	end[1] = '\0';
+	cr_expect_str_eq(section, printed, "run build/steadycache --options");
+	free(readme);
+}
+
+/* ---- Environment and flags ---- */
+
+Test(options, flags_beat_the_environment_and_the_own_name_beats_others)
+{
+	(void)setenv("STEADYTEXT_CACHE_BACKEND", "disabled", 1);
+	cr_assert_eq(READ_FLAGS(), OPTIONS_SERVE);
+	cr_expect_str_eq(options.backend, "disabled");
+	(void)setenv("STEADYCACHE_BACKEND", "memory", 1);
+	cr_assert_eq(READ_FLAGS(), OPTIONS_SERVE);
+	cr_expect_str_eq(options.backend, "memory");
+	cr_assert_eq(READ_FLAGS("--backend=sqlite"), OPTIONS_SERVE);
+	cr_expect_str_eq(options.backend, "sqlite");
+	cr_assert_eq(READ_FLAGS("--backend=sqlite", "--backend", "disabled"), OPTIONS_SERVE);
+	cr_expect_str_eq(options.backend, "disabled", "the last one counts");
+}
+
+Test(options, a_bad_variable_that_nothing_reads_does_no_harm)
+{
+	(void)setenv("STEADYTEXT_LOG_LEVEL", "loud", 1);
+	cr_expect_eq(READ_FLAGS(), OPTIONS_BAD);
+	cr_expect_not_null(strstr(error, "STEADYTEXT_LOG_LEVEL"), "%s", error);
+	(void)setenv("STEADYCACHE_LOG_LEVEL", "WARNING", 1);
+	cr_expect_eq(READ_FLAGS(), OPTIONS_SERVE, "%s", error);
+}
+
+Test(options, flags_take_a_value_in_either_form)
+{
+	cr_assert_eq(READ_FLAGS("serve", "--threads", "3", "--max-key-kb=7", "--access-log",
+				"--disable-cache=off", "--max-body-mb", "0.5"),
+		     OPTIONS_SERVE, "%s", error);
+	cr_expect_eq(options.threads, 3);
+	cr_expect_eq(options.max_key_kb, 7);
+	cr_expect_eq(options.max_body_mb, 0.5);
+	cr_expect(options.access_log);
+	cr_expect_not(options.disable_cache);
+}
+
+Test(options, what_is_no_flag_is_told)
+{
+	static const char *const bad[] = {"--nonsense", "--listenx=1", "--liste=1",
+					  "-listen",    "listen",      "--",
+					  "",           "--api-key=x", "---threads=1"};
+
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		cr_expect_eq(READ_FLAGS(bad[i]), OPTIONS_BAD, "%s", bad[i]);
+		cr_expect_not_null(strstr(error, "unknown argument"), "%s: %s", bad[i], error);
+	}
+	cr_expect_eq(READ_FLAGS("--threads=1", "serve"), OPTIONS_BAD, "serve comes first");
+	cr_expect_eq(READ_FLAGS("--listen"), OPTIONS_BAD);
+	cr_expect_str_eq(error, "--listen needs a value");
+}
+
+/* ---- Each type's refusals ---- */
+
+static const struct option *find_option(const char *flag)
+{
+	for (size_t i = 0; i < option_count; i++)
+		if (option_table[i].flag && strcmp(option_table[i].flag, flag) == 0)
+			return &option_table[i];
+	cr_assert_fail("there is no --%s", flag);
+	return NULL;
+}
+
+static bool set(const char *flag, const char *text)
+{
+	error[0] = '\0';
+	return option_set(find_option(flag), &options, "SOURCE", text, error, sizeof(error));
+}
+
+Test(options, whole_numbers)
+{
+	static const char *const bad[] = {"",    " ",   "x",   "1x",    " 1",
+					  "1 ",  "1.5", "-1",  "257",   "1e2",
+					  "0x1", "+1",  "nan", "inf",   ".",
+					  "-",   "1-1", "--1", "1.1.1", "99999999999999999999"};
+
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		options.threads = 42;
+		cr_expect_not(set("threads", bad[i]), "%s", bad[i]);
+		cr_expect_eq(options.threads, 42, "%s", bad[i]);
+		cr_expect_eq(
+			strncmp(error, "SOURCE must be a whole number from 0 to 256, not \"", 50),
+			0, "%s", error);
+	}
+	cr_expect(set("threads", "256"));
+	cr_expect_eq(options.threads, 256);
+	cr_expect(set("threads", "007"));
+	cr_expect_eq(options.threads, 7);
+	cr_expect(set("threads", "8.0"));
+	cr_expect(set("generation-capacity", "-1"));
+	cr_expect_not(set("generation-capacity", "-2"));
+	cr_expect_not(set("max-batch", "0"), "a limit of its own");
+}
+
+Test(options, numbers)
+{
+	cr_expect(set("max-body-mb", "0.001"));
+	cr_expect_eq(options.max_body_mb, 0.001);
+	cr_expect_not(set("max-body-mb", "0.0009"));
+	cr_expect_str_eq(error, "SOURCE must be a number from 0.001 to 1024, not \"0.0009\"");
+	cr_expect_not(set("max-body-mb", "1024.1"));
+	cr_expect_not(set("max-body-mb", "-1"));
+	cr_expect_not(set("max-body-mb", "nan"));
+	cr_expect_not(set("max-body-mb", "1,5"));
+	cr_expect_not(set("max-body-mb", ""));
+}
+
+Test(options, switches)
+{
+	static const char *const on[] = {"1", "true", "yes", "on", "TRUE", "On"};
+	static const char *const off[] = {"0", "false", "no", "off", "", "FALSE"};
+	static const char *const bad[] = {"2", "y", "tru", "1 true", " 1", "enabled"};
+
+	for (size_t i = 0; i < COUNT(on); i++) {
+		cr_expect(set("access-log", on[i]) && options.access_log, "%s", on[i]);
+		cr_expect(set("access-log", off[i]) && !options.access_log, "%s", off[i]);
+	}
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		cr_expect_not(set("access-log", bad[i]), "%s", bad[i]);
+		cr_expect_eq(strncmp(error, "SOURCE must be 1 or 0, not \"", 28), 0, "%s", error);
+	}
+}
+
+Test(options, choices)
+{
+	static const char *const bad[] = {"", "memor", "memoryx", "sqlite memory", " memory"};
+
+	cr_expect(set("backend", "MEMORY"));
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		cr_expect_not(set("backend", bad[i]), "%s", bad[i]);
+		cr_expect_not_null(strstr(error, "must be one of: sqlite memory disabled; not \""),
+				   "%s", error);
+	}
+}
+
+Test(options, texts)
+{
+	cr_expect(set("data-dir", " any thing "));
+	cr_expect_str_eq(options.data_dir, " any thing ");
+	cr_expect_not(set("data-dir", ""));
+	cr_expect_str_eq(error, "SOURCE is empty; unset it or give it a value");
+}
+
+Test(options, an_error_fits_its_room)
+{
+	char small[8];
+	char text[1000];
+
+	memset(text, '9', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	cr_expect_not(
+		option_set(find_option("threads"), &options, "SOURCE", text, small, sizeof(small)));
+	cr_expect_str_eq(small, "SOURCE ");
+}
+
+/* ---- What follows from them ---- */
+
+static struct namespace_settings defaults_of(struct slice ns)
+{
+	struct namespace_settings settings = {.capacity = CAPACITY_UNLIMITED, .policy = EVICT_LRU};
+
+	options_namespace_defaults(&options, ns, &settings);
+	cr_expect_eq(settings.policy, EVICT_LRU, "the policy is the backend's");
+	return settings;
+}
+
+Test(options, namespaces_of_steadytext_have_defaults_of_their_own)
+{
+	cr_assert_eq(READ_FLAGS("--generation-capacity=0", "--embedding-max-size-mb=0.5",
+				"--default-max-size-mb=1.25"),
+		     OPTIONS_SERVE);
+	cr_expect_eq(defaults_of(SLICE("generation_cache")).capacity, 0, "0 is a limit");
+	cr_expect_eq(defaults_of(SLICE("generation_cache")).max_size_bytes, 50U << 20);
+	cr_expect_eq(defaults_of(SLICE("embedding_cache")).capacity, CAPACITY_UNLIMITED);
+	cr_expect_eq(defaults_of(SLICE("embedding_cache")).max_size_bytes, 524288);
+	cr_expect_eq(defaults_of(SLICE("reranking_cache")).max_size_bytes, 25U << 20);
+	cr_expect_eq(defaults_of(SLICE("generation_cach")).max_size_bytes, 1310720);
+	cr_expect_eq(defaults_of(SLICE("generation_cache2")).capacity, CAPACITY_UNLIMITED);
+	cr_assert_eq(READ_FLAGS("--skip-cache-init", "--generation-capacity=9"), OPTIONS_SERVE);
+	cr_expect_eq(defaults_of(SLICE("generation_cache")).capacity, 0);
+	cr_expect_eq(defaults_of(SLICE("any")).capacity, 0);
+}
+
+Test(options, the_backend_that_switches_leave)
+{
+	static const struct {
+		const char *flags[3];
+		const char *backend;
+	} cases[] = {
+		{{"--backend=SQLite"}, "sqlite"},
+		{{"--backend=memory"}, "memory"},
+		{{"--backend=memory", "--disable-cache"}, "disabled"},
+		{{"--skip-cache-init"}, "memory"},
+		{{"--skip-cache-init", "--disable-cache"}, "disabled"},
+		{{"--skip-cache-init", "--backend=disabled"}, "disabled"},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		cr_assert_eq(read_flags(cases[i].flags), OPTIONS_SERVE);
+		cr_expect_str_eq(options_backend(&options)->name, cases[i].backend, "case %zu", i);
+	}
+}
