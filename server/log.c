@@ -33,18 +33,35 @@ bool log_is_on(enum log_level level)
 	return level >= least_level;
 }
 
-/* A line under construction; what does not fit is cut. Two bytes stay for the end. */
+/* What a field takes beside its name: separators, quotes, a number or an empty text. */
+#define FIELD_BYTES 32
+
+/* A line under construction. What does not fit is left out: the rest of a text, or a whole field,
+ * so that the line can still be parsed. Two bytes stay for the end. */
 struct line {
 	size_t len;
 	char text[LINE_BYTES];
 };
 
+static size_t room(const struct line *line)
+{
+	return LINE_BYTES - 4 - line->len;
+}
+
 static void put(struct line *line, const char *text, size_t len)
 {
-	if (len > LINE_BYTES - 4 - line->len)
-		len = LINE_BYTES - 4 - line->len;
+	if (len > room(line))
+		len = room(line);
 	memcpy(line->text + line->len, text, len);
 	line->len += len;
+}
+
+/* Length of the character of valid UTF-8 that begins with `c`. */
+static size_t character_len(unsigned char c)
+{
+	if (c < 0xC0)
+		return 1;
+	return c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
 }
 
 static void put_quoted(struct line *line, const char *text)
@@ -52,19 +69,26 @@ static void put_quoted(struct line *line, const char *text)
 	bool valid = utf8_is_valid(slice_of(text));
 
 	put(line, "\"", 1);
-	for (; *text; text++) {
+	while (*text) {
 		unsigned char c = (unsigned char)*text;
-		char escaped[8];
+		size_t taken = 1;
+		char piece[8] = {(char)c};
+		size_t len = 1;
 
 		if (c == '"' || c == '\\') {
-			put(line, (char[]){'\\', (char)c}, 2);
+			piece[0] = '\\';
+			piece[1] = (char)c;
+			len = 2;
 		} else if (c < 0x20 || c == 0x7F || (c > 0x7F && !valid)) {
-			int len = snprintf(escaped, sizeof(escaped), "\\u%04x", c);
-
-			put(line, escaped, (size_t)len);
+			len = (size_t)snprintf(piece, sizeof(piece), "\\u%04x", c);
 		} else {
-			put(line, text, 1);
+			len = taken = character_len(c);
+			memcpy(piece, text, len);
 		}
+		if (len + 1 > room(line)) /* the closing quote always fits */
+			break;
+		put(line, piece, len);
+		text += taken;
 	}
 	put(line, "\"", 1);
 }
@@ -113,6 +137,8 @@ void log_write(enum log_level level, const char *message, const struct log_field
 	put_text(&line, "level", level_names[level]);
 	put_text(&line, "msg", message);
 	for (const struct log_field *field = fields; field->name; field++) {
+		if (room(&line) < strlen(field->name) + FIELD_BYTES)
+			continue;
 		if (field->text) {
 			put_text(&line, field->name, field->text);
 		} else {
