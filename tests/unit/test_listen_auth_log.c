@@ -1,0 +1,386 @@
+/* The small parts of the server: listen addresses, who may come in, the log. */
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "server/auth.h"
+#include "server/listen.h"
+#include "server/log.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- Listen addresses ---- */
+
+Test(listen_address, is_split_at_the_last_colon)
+{
+	static const struct {
+		const char *text, *host, *port;
+	} cases[] = {
+		{"127.0.0.1:8080", "127.0.0.1", "8080"},
+		{"[::1]:8080", "::1", "8080"},
+		{"localhost:0", "localhost", "0"},
+		{"[::]:65535", "::", "65535"},
+		{"a:0080", "a", "80"},
+		{"[127.0.0.1]:1", "127.0.0.1", "1"},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct listen_address address;
+
+		cr_assert(listen_parse(cases[i].text, &address), "%s", cases[i].text);
+		cr_expect_str_eq(address.host, cases[i].host);
+		cr_expect_str_eq(address.port, cases[i].port);
+	}
+}
+
+Test(listen_address, refusals)
+{
+	static const char *const bad[] = {
+		"",
+		"8080",
+		":8080",
+		"host:",
+		"host:http",
+		"host:-1",
+		"host:+1",
+		"host: 1",
+		"host:1 ",
+		"host:65536",
+		"host:1x",
+		"::1:8080",
+		"[::1]",
+		"[::1:8080",
+		"[]:8080",
+		"[:8080",
+		"[::1]8080",
+		"::",
+		"a:b:1",
+		"host:99999999999999999999",
+		"http://host",
+		"[::1]x:80",
+	};
+	char longest[300];
+	struct listen_address address;
+
+	for (size_t i = 0; i < COUNT(bad); i++)
+		cr_expect_not(listen_parse(bad[i], &address), "%s", bad[i]);
+	memset(longest, 'h', sizeof(longest));
+	strcpy(longest + sizeof(address.host) - 1, ":1");
+	cr_expect(listen_parse(longest, &address));
+	cr_expect_eq(strlen(address.host), sizeof(address.host) - 1);
+	memset(longest, 'h', sizeof(address.host));
+	strcpy(longest + sizeof(address.host), ":1");
+	cr_expect_not(listen_parse(longest, &address), "a host that has no room");
+}
+
+Test(listen_address, loopback_is_127_and_1)
+{
+	static const struct {
+		const char *host;
+		bool loopback;
+	} cases[] = {
+		{"127.0.0.1", true}, {"127.255.1.2", true}, {"::1", true},
+		{"0.0.0.0", false},  {"128.0.0.1", false},  {"10.127.0.1", false},
+		{"::", false},       {"::2", false},        {"fe80::1", false},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct listen_address address = {.port = "80"};
+
+		strcpy(address.host, cases[i].host);
+		cr_expect_eq(listen_is_loopback(&address), cases[i].loopback, "%s", cases[i].host);
+	}
+}
+
+Test(listen_address, port_0_becomes_one_that_can_be_reached)
+{
+	struct listen_address address = {.host = "127.0.0.1", .port = "0"};
+	char name[64] = "";
+	char error[200] = "";
+	int fd = listen_open(&address, name, sizeof(name), error, sizeof(error));
+
+	cr_assert_geq(fd, 0, "%s", error);
+	cr_expect(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	cr_expect(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	cr_assert(listen_parse(name, &address), "%s", name);
+	cr_expect_str_neq(address.port, "0");
+	struct sockaddr_in to = {.sin_family = AF_INET,
+				 .sin_port = htons((uint16_t)atoi(address.port)),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int client = socket(AF_INET, SOCK_STREAM, 0);
+	cr_expect_eq(connect(client, (struct sockaddr *)&to, sizeof(to)), 0);
+	(void)close(client);
+	cr_expect_eq(listen_open(&address, name, sizeof(name), error, sizeof(error)), -1);
+	cr_expect_not_null(strstr(error, address.port), "%s", error);
+	(void)close(fd);
+}
+
+/* ---- Who may come in ---- */
+
+static const char *header_of(const struct response *response, const char *name)
+{
+	for (size_t i = 0; i < response->header_count; i++)
+		if (strcmp(response->headers[i].name, name) == 0)
+			return response->headers[i].value;
+	return "(none)";
+}
+
+Test(auth, tokens_as_the_original_answers_them)
+{
+	static const struct {
+		const char *authorization;
+		unsigned status; /* 200: goes on */
+		const char *body, *challenge;
+	} cases[] = {
+		{NULL, 401, "Unauthorized", "Bearer realm=\"\""},
+		{"Bearer secret", 200, NULL, NULL},
+		{"bearer secret", 200, NULL, NULL},
+		{"BEARER   secret", 200, NULL, NULL},
+		{"Bearer wrong", 401, "Unauthorized", "Bearer error=\"invalid_token\""},
+		{"Bearer secre", 401, "Unauthorized", "Bearer error=\"invalid_token\""},
+		{"Bearer secrets", 401, "Unauthorized", "Bearer error=\"invalid_token\""},
+		{"Bearer Secret", 401, "Unauthorized", "Bearer error=\"invalid_token\""},
+		{"Bearer secret x", 401, "Unauthorized", "Bearer error=\"invalid_token\""},
+		{"", 400, "Bad Request", "Bearer error=\"invalid_request\""},
+		{"Bear", 400, "Bad Request", "Bearer error=\"invalid_request\""},
+		{"Bearer", 400, "Bad Request", "Bearer error=\"invalid_request\""},
+		{"Bearer ", 400, "Bad Request", "Bearer error=\"invalid_request\""},
+		{"Bearersecret", 400, "Bad Request", "Bearer error=\"invalid_request\""},
+		{"Basic secret", 400, "Bad Request", "Bearer error=\"invalid_request\""},
+		{"secret", 400, "Bad Request", "Bearer error=\"invalid_request\""},
+		{" Bearer secret", 400, "Bad Request", "Bearer error=\"invalid_request\""},
+	};
+	struct auth auth;
+
+	auth_init(&auth, "secret");
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct response response;
+		const char *text = cases[i].authorization ? cases[i].authorization : "(none)";
+
+		response_init(&response);
+		/* With a token, pages of other sites cannot know it: they are not looked at. */
+		bool goes_on = auth_check(&auth, cases[i].authorization, "example.com",
+					  "http://evil.example", &response);
+		cr_expect_eq(goes_on, cases[i].status == 200, "%s", text);
+		if (goes_on)
+			continue;
+		cr_expect_eq(response.status, cases[i].status, "%s", text);
+		cr_expect(slice_equal(response.static_body, slice_of(cases[i].body)), "%s", text);
+		cr_expect_str_eq(header_of(&response, "WWW-Authenticate"), cases[i].challenge);
+		cr_expect_str_eq(header_of(&response, "Content-Type"), "text/plain");
+	}
+}
+
+Test(auth, without_a_token_only_loopback_names_and_pages_of_our_own)
+{
+	static const struct {
+		const char *host, *origin;
+		bool goes_on;
+	} cases[] = {
+		{NULL, NULL, true}, /* HTTP/1.0 */
+		{"127.0.0.1:8080", NULL, true},
+		{"127.0.0.1", NULL, true},
+		{"127.8.9.1:1", NULL, true},
+		{"localhost:8080", NULL, true},
+		{"LOCALHOST", NULL, true},
+		{"[::1]:8080", NULL, true},
+		{"[::1]", NULL, true},
+		{"localhost:8080", "http://localhost:8080", true},
+		{"LocalHost:8080", "http://localhost:8080", true},
+		{"", NULL, false},
+		{"example.com", NULL, false}, /* DNS rebinding */
+		{"localhost.example.com", NULL, false},
+		{"xlocalhost", NULL, false},
+		{"127.example.com", NULL, false},
+		{"127.0.0.1.example.com", NULL, false},
+		{"128.0.0.1", NULL, false},
+		{"0.0.0.0", NULL, false},
+		{"[::2]", NULL, false},
+		{"[::1", NULL, false},
+		{"localhost:8080", "http://localhost:3000", false},
+		{"localhost:8080", "http://example.com", false},
+		{"localhost:8080", "http://127.0.0.1:8080", false},
+		{"localhost:8080", "null", false},
+		{"localhost:8080", "", false},
+		{NULL, "http://localhost", false},
+		{"example.com", "http://example.com", false},
+	};
+	struct auth auth;
+
+	auth_init(&auth, NULL);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct response response;
+
+		response_init(&response);
+		cr_expect_eq(auth_check(&auth, "Bearer ignored", cases[i].host, cases[i].origin,
+					&response),
+			     cases[i].goes_on, "case %zu", i);
+		if (cases[i].goes_on)
+			continue;
+		json_auto_t *problem =
+			json_loadb(response.static_body.data, response.static_body.len, 0, NULL);
+		cr_expect_eq(response.status, 403, "case %zu", i);
+		cr_expect_eq(json_integer_value(json_object_get(problem, "status")), 403);
+		cr_expect(json_equal(json_object_get(problem, "detail"),
+				     json_object_get(problem, "error")));
+	}
+}
+
+/* ---- The log ---- */
+
+/* What one log_write writes in its one write(2): a datagram. */
+static char *written(enum log_level level, const char *message, const struct log_field *fields)
+{
+	static char line[8192];
+	int pair[2];
+	int kept = dup(STDERR_FILENO);
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), 0);
+	(void)dup2(pair[0], STDERR_FILENO);
+	log_write(level, message, fields);
+	(void)dup2(kept, STDERR_FILENO);
+	(void)close(pair[0]);
+	ssize_t len = recv(pair[1], line, sizeof(line) - 1, MSG_DONTWAIT);
+	line[len > 0 ? len : 0] = '\0';
+	cr_expect_lt(recv(pair[1], &(char){0}, 1, MSG_DONTWAIT), 1, "it takes two writes");
+	(void)close(pair[1]);
+	(void)close(kept);
+	return line;
+}
+
+static char *written_text(const char *text)
+{
+	return written(LOG_WARN, "m", (const struct log_field[]){LOG_TEXT("f", text), {0}});
+}
+
+Test(log, logfmt_quotes_what_is_not_a_plain_word)
+{
+	static const struct {
+		const char *text, *field;
+	} cases[] = {
+		{"plain", " f=plain\n"},
+		{"/a,b:c-d", " f=/a,b:c-d\n"},
+		{"", " f=\"\"\n"},
+		{"two words", " f=\"two words\"\n"},
+		{"a=b", " f=\"a=b\"\n"},
+		{"say \"x\"", " f=\"say \\\"x\\\"\"\n"},
+		{"back\\slash", " f=\"back\\\\slash\"\n"},
+		{"new\nline", " f=\"new\\u000aline\"\n"},
+		{"\x7F", " f=\"\\u007f\"\n"},
+		{"\xC3\xA4", " f=\"\xC3\xA4\"\n"},
+		{"\xFF", " f=\"\\u00ff\"\n"},
+	};
+
+	log_configure("info", false);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const char *line = written_text(cases[i].text);
+		const char *field = strstr(line, " f=");
+
+		cr_expect_eq(strncmp(line, "time=20", 7), 0, "%s", line);
+		cr_expect_not_null(strstr(line, "Z level=warn msg=m f="), "%s", line);
+		cr_assert_not_null(field, "%s", line);
+		cr_expect_str_eq(field, cases[i].field);
+	}
+}
+
+Test(log, numbers_stand_unquoted_in_both_forms)
+{
+	const struct log_field fields[] = {LOG_NUMBER("a", INT64_MIN), LOG_NUMBER("b", 0), {0}};
+
+	log_configure("info", false);
+	cr_expect_not_null(strstr(written(LOG_ERROR, "two words", fields),
+				  " level=error msg=\"two words\" a=-9223372036854775808 b=0\n"));
+	log_configure("info", true);
+	cr_expect_not_null(strstr(written(LOG_ERROR, "two words", fields),
+				  "\"msg\":\"two words\",\"a\":-9223372036854775808,\"b\":0}\n"));
+}
+
+static json_t *parse_line(const char *line)
+{
+	size_t len = strlen(line);
+	json_t *document = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+
+	cr_assert(json_is_object(document), "not a JSON object: %s", line);
+	cr_expect_eq(strchr(line, '\n'), line + len - 1, "not one line: %s", line);
+	return document;
+}
+
+Test(log, json_carries_any_text)
+{
+	static const char *const texts[] = {"",
+					    "plain",
+					    "\"\\/{}",
+					    "\b\f\n\r\t\x01\x1F\x7F",
+					    "\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80",
+					    "\xE2\x80\xA8"};
+
+	log_configure("info", true);
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		json_auto_t *line = parse_line(written_text(texts[i]));
+
+		cr_expect_str_eq(json_string_value(json_object_get(line, "f")), texts[i]);
+		cr_expect_str_eq(json_string_value(json_object_get(line, "level")), "warn");
+		cr_expect_eq(json_object_size(line), 4);
+	}
+	json_decref(parse_line(written_text("\xC3\xA4\xC3(\xFF\x80\xED\xA0\x80")));
+}
+
+/* Whatever stands where the line is cut: a plain character, an escape, a long character. */
+Test(log, a_line_too_long_is_cut_and_still_parses)
+{
+	static const char *const pieces[] = {"x",   "\n", "\"", "\xE2\x82\xAC", "\xF0\x9F\x98\x80",
+					     "\xFF"};
+	char text[5000];
+
+	for (size_t i = 0; i < COUNT(pieces); i++)
+		for (size_t shift = 0; shift < 8; shift++) {
+			size_t len = shift;
+
+			memset(text, 'x', shift);
+			while (len + 5 < sizeof(text)) {
+				strcpy(text + len, pieces[i]);
+				len += strlen(pieces[i]);
+			}
+			const struct log_field fields[] = {
+				LOG_TEXT("f", text), LOG_NUMBER("n", 1), LOG_TEXT("g", text), {0}};
+			log_configure("info", true);
+			json_auto_t *line = parse_line(written(LOG_INFO, "m", fields));
+			size_t kept = json_string_length(json_object_get(line, "f"));
+			cr_expect_gt(kept, 250, "piece %zu", i);
+			json_decref(parse_line(written(LOG_INFO, text, fields)));
+			log_configure("info", false);
+			char *plain = written(LOG_INFO, text, fields);
+			cr_expect_leq(strlen(plain), 2048);
+			cr_expect_eq(plain[strlen(plain) - 1], '\n');
+		}
+}
+
+Test(log, levels)
+{
+	static const struct {
+		const char *name;
+		enum log_level least;
+	} cases[] = {
+		{"debug", LOG_DEBUG},    {"info", LOG_INFO},   {"warn", LOG_WARN},
+		{"warning", LOG_WARN},   {"WARN", LOG_WARN},   {"error", LOG_ERROR},
+		{"critical", LOG_ERROR}, {"Error", LOG_ERROR},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		log_configure(cases[i].name, false);
+		for (int level = LOG_DEBUG; level <= LOG_ERROR; level++) {
+			bool on = level >= (int)cases[i].least;
+			const char *line = written((enum log_level)level, "m",
+						   (const struct log_field[]){{0}});
+
+			cr_expect_eq(log_is_on((enum log_level)level), on, "%s", cases[i].name);
+			cr_expect_eq(*line != '\0', on, "%s", cases[i].name);
+		}
+	}
+}
