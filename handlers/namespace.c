@@ -93,7 +93,10 @@ static bool open_listing(struct request *request, struct response *response,
 	return false;
 }
 
-/* A cursor is the last key of the page before, in base64url without padding. */
+/* A cursor is the last key of the page before, in base64url without padding. For the empty key that
+ * would be no cursor at all, so it has a letter, which alone stands for no other key. */
+#define EMPTY_KEY_CURSOR "A"
+
 static bool decode_cursor(const char *text, struct listing *listing, size_t *ret_len)
 {
 	struct base64_decode_ctx context;
@@ -103,6 +106,10 @@ static bool decode_cursor(const char *text, struct listing *listing, size_t *ret
 
 	listing->after = malloc(BASE64_DECODE_LENGTH(len + 4));
 	bool good = encoded && listing->after && percent_decode(slice_of(text), encoded, &len);
+	if (good &&
+	    slice_equal((struct slice){.data = encoded, .len = len}, SLICE(EMPTY_KEY_CURSOR)))
+		len = 0;
+	good = good && len % 4 != 1;
 	while (good && len % 4 != 0)
 		encoded[len++] = '=';
 	base64url_decode_init(&context);
@@ -190,7 +197,7 @@ static void append_cursor(struct buffer *json, struct slice key)
 	size_t room = BASE64_ENCODE_LENGTH(key.len) + BASE64_ENCODE_FINAL_LENGTH;
 
 	base64url_encode_init(&context);
-	json_out_raw(json, "\"");
+	json_out_raw(json, key.len == 0 ? "\"" EMPTY_KEY_CURSOR : "\"");
 	if (buffer_reserve(json, room)) {
 		char *out = json->data + json->len;
 		size_t len =
