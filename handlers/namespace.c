@@ -243,6 +243,17 @@ static void settings_cleanup(struct request *request)
 	request->state = NULL;
 }
 
+/* Bytes of `name` that an error shows: some, and no half character. */
+static int shown_len(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len > 100)
+		for (len = 100; ((unsigned char)name[len] & 0xC0) == 0x80;)
+			len--;
+	return (int)len;
+}
+
 /* One member of the settings; false: answered. */
 static bool read_setting(struct request *request, struct response *response, const json_t *root,
 			 const char *name, const json_t *member)
@@ -284,9 +295,9 @@ static bool read_setting(struct request *request, struct response *response, con
 		*mask |= SETTING_POLICY;
 	} else {
 		respond_error(request, response, 400,
-			      "\"%.100s\" is not a setting; there are max_size_mb, capacity, "
+			      "\"%.*s\" is not a setting; there are max_size_mb, capacity, "
 			      "default_ttl and eviction",
-			      name);
+			      shown_len(name), name);
 		return false;
 	}
 	return true;
