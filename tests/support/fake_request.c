@@ -3,6 +3,54 @@
 #include <stdlib.h>
 #include <strings.h>
 
+/* ---- The backend ---- */
+
+struct cache_op *held_op;
+
+static void hold(struct backend *backend, struct cache_op *op)
+{
+	(void)backend;
+	if (held_op)
+		abort();
+	held_op = op;
+}
+
+static const struct backend_ops holding_ops = {
+	.name = "holding",
+	.get = hold,
+	.set = hold,
+	.remove = hold,
+	.exists = hold,
+	.clear = hold,
+	.scan = hold,
+	.stats = hold,
+	.configure = hold,
+	.sync = hold,
+	.check = hold,
+};
+static struct backend holding = {.ops = &holding_ops};
+
+int64_t fake_now_us = INT64_C(1700000000000000);
+
+static int64_t read_fake_clock(void *user)
+{
+	(void)user;
+	return fake_now_us;
+}
+
+static const struct cache_clock fake_clock = {.now_us = read_fake_clock};
+
+struct handler_context fake_context = {
+	.backend = &holding,
+	.clock = &fake_clock,
+	.max_key_bytes = 100,
+	.max_batch_items = 1000,
+	.version = "1.2.3",
+	.started_at_us = INT64_C(1700000000000000),
+};
+
+/* ---- The request ---- */
+
 static const char *find(const struct fake_pair *pairs, const char *name, bool any_case)
 {
 	for (; pairs->name; pairs++)
@@ -38,14 +86,14 @@ static void put_pair(struct fake_pair *pairs, const char *name, const char *valu
 	pairs[i] = (struct fake_pair){.name = name, .value = value};
 }
 
-void fake_request_init(struct fake_request *fake, const struct handler_context *context)
+void fake_request_init(struct fake_request *fake)
 {
 	memset(fake, 0, sizeof(*fake));
-	fake->request.context = context;
+	fake->request.context = &fake_context;
 	fake->request.source = &fake_source;
 	fake->request.source_user = fake;
 	fake->request.method = HTTP_GET;
-	fake->response = (struct response){.status = 200};
+	fake->response.status = 200;
 }
 
 void fake_request_header(struct fake_request *fake, const char *name, const char *value)
@@ -67,11 +115,75 @@ void fake_request_body(struct fake_request *fake, struct slice bytes, const char
 		memcpy(cache_value_data(fake->request.body), bytes.data, bytes.len);
 }
 
-void fake_request_deinit(struct fake_request *fake)
+/* ---- Its course ---- */
+
+static void let_go(struct cache_op *op)
 {
+	if (held_op == op)
+		held_op = NULL;
+}
+
+enum handler_step fake_request_start(struct fake_request *fake, const struct handler *handler)
+{
+	enum handler_step step = handler->start(&fake->request, &fake->response);
+
+	fake->handler = handler;
+	if (step == STEP_SUBMIT) {
+		fake->request.op.done = let_go;
+		backend_submit(fake->request.context->backend, &fake->request.op);
+	}
+	return step;
+}
+
+void fake_request_finish(struct fake_request *fake, enum cache_status status)
+{
+	if (held_op)
+		cache_op_complete(held_op, status);
+	fake->handler->finish(&fake->request, &fake->response);
+}
+
+void fake_request_close(struct fake_request *fake)
+{
+	if (held_op)
+		cache_op_complete(held_op, CACHE_OK);
+	if (fake->handler && fake->handler->cleanup)
+		fake->handler->cleanup(&fake->request);
+	if (fake->handler)
+		cache_op_deinit(&fake->request.op);
 	cache_value_release(fake->request.body);
-	fake->request.body = NULL;
 	buffer_deinit(&fake->response.buffer);
 	cache_value_release(fake->response.value);
-	fake->response = (struct response){.status = 200};
+	memset(fake, 0, sizeof(*fake));
+}
+
+/* ---- The response ---- */
+
+const char *fake_response_header(const struct fake_request *fake, const char *name)
+{
+	const struct response *response = &fake->response;
+
+	for (size_t i = 0; i < response->header_count; i++)
+		if (strcasecmp(response->headers[i].name, name) == 0)
+			return response->headers[i].value;
+	return NULL;
+}
+
+struct slice fake_response_body(const struct fake_request *fake)
+{
+	const struct response *response = &fake->response;
+
+	switch (response->body) {
+	case BODY_STATIC:
+		return response->static_body;
+	case BODY_BUFFER:
+		return buffer_bytes(&response->buffer);
+	case BODY_VALUE:
+		return (struct slice){
+			.data = cache_value_bytes(response->value).data + response->value_offset,
+			.len = response->value_len,
+		};
+	case BODY_NONE:
+		break;
+	}
+	return (struct slice){0};
 }

@@ -1,4 +1,13 @@
-/* A request without a socket, for tests of the handlers. */
+/* A request without a socket, and a backend that answers when the test says so: for tests of the
+ * handlers.
+ *
+ *	fake_request_init(&fake);
+ *	fake.request.ns = SLICE("n");
+ *	if (fake_request_start(&fake, &entry_get_handler) == STEP_SUBMIT)
+ *		fake_request_finish(&fake, CACHE_NOT_FOUND);
+ *	... look at fake.response ...
+ *	fake_request_close(&fake);
+ */
 #ifndef STEADYCACHE_TEST_FAKE_REQUEST_H
 #define STEADYCACHE_TEST_FAKE_REQUEST_H
 
@@ -11,22 +20,40 @@ struct fake_pair {
 	const char *value;
 };
 
-/* Fill the two lists and `request` after fake_request_init. */
 struct fake_request {
-	struct request request;
+	struct request request; /* to be filled after fake_request_init */
 	struct response response;
+	const struct handler *handler; /* NULL: not started */
 	struct fake_pair headers[FAKE_PAIRS_MAX + 1];
 	struct fake_pair queries[FAKE_PAIRS_MAX + 1];
 };
 
-/* A GET without anything. `context` may be NULL where the code under test does not look at it. */
-void fake_request_init(struct fake_request *fake, const struct handler_context *context);
+/* What fake requests find as their context: small limits, a backend that holds every op, a clock
+ * that the test moves. */
+extern struct handler_context fake_context;
+extern int64_t fake_now_us;
+/* The op that the backend holds, or NULL. */
+extern struct cache_op *held_op;
+
+/* A GET without anything. */
+void fake_request_init(struct fake_request *fake);
 /* Adds a header (or changes the value of the one of that name). */
 void fake_request_header(struct fake_request *fake, const char *name, const char *value);
 void fake_request_query(struct fake_request *fake, const char *name, const char *value);
 /* Gives it a body (copied, unsealed, as the server hands it over). */
 void fake_request_body(struct fake_request *fake, struct slice bytes, const char *content_type);
-/* Releases body and response. */
-void fake_request_deinit(struct fake_request *fake);
+
+/* Calls the handler's start and, where it says so, hands the op to the backend. */
+enum handler_step fake_request_start(struct fake_request *fake, const struct handler *handler);
+/* The backend completes the op, and the handler finishes. */
+void fake_request_finish(struct fake_request *fake, enum cache_status status);
+/* As the server at the end of a request: clean-up, then everything is released. A held op is
+ * completed first. */
+void fake_request_close(struct fake_request *fake);
+
+/* The value of a header of the response, or NULL. */
+const char *fake_response_header(const struct fake_request *fake, const char *name);
+/* The body of the response, whatever it is made of. */
+struct slice fake_response_body(const struct fake_request *fake);
 
 #endif

@@ -18,7 +18,7 @@ static struct cache_value *value;
 /* The value "abc", stored on Sun, 06 Nov 1994 08:49:37.5 GMT. */
 static void open_fake(void)
 {
-	fake_request_init(&fake, NULL);
+	fake_request_init(&fake);
 	value = cache_value_copy(SLICE("abc"), SLICE("a/b"));
 	value->modified_at_us = INT64_C(784111777500000);
 }
@@ -26,7 +26,7 @@ static void open_fake(void)
 static void close_fake(void)
 {
 	cache_value_release(value);
-	fake_request_deinit(&fake);
+	fake_request_close(&fake);
 }
 
 /* ---- Lists of entity tags ---- */
@@ -134,7 +134,7 @@ Test(write_condition, headers_become_conditions)
 		struct cache_condition *condition = &fake.request.op.one.condition;
 		struct etag_list list;
 
-		fake_request_init(&fake, NULL);
+		fake_request_init(&fake);
 		fake_request_header(&fake, cases[i].name, cases[i].header);
 		cr_assert(read_write_condition(&fake.request, &fake.response, &list));
 		cr_expect_eq(condition->kind, cases[i].kind, "case %zu", i);
@@ -162,7 +162,7 @@ Test(write_condition, refusals_name_the_header)
 	expect_refusal("If-Match must");
 	fake_request_header(&fake, "If-None-Match", "*");
 	expect_refusal("not both");
-	fake_request_init(&fake, NULL);
+	fake_request_init(&fake);
 	fake_request_header(&fake, "If-None-Match", "abc");
 	expect_refusal("If-None-Match must");
 }
@@ -199,7 +199,7 @@ Test(read_condition, precedence_of_rfc_9110)
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		fake_request_init(&fake, NULL);
+		fake_request_init(&fake);
 		if (cases[i].match)
 			fake_request_header(&fake, "If-Match", cases[i].match);
 		if (cases[i].none_match)

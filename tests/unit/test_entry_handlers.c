@@ -1,0 +1,304 @@
+/* /cache/{ns}/{key} without a socket: headers of a hit, ranges, and what a PUT takes. */
+#include <criterion/criterion.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "handlers/handlers.h"
+#include "tests/support/fake_request.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#define TAG_ABC  "\"ba7816bf8f01cfea414140de5dae2223\"" /* of "abc" */
+#define STORED_S INT64_C(784111777)                     /* Sun, 06 Nov 1994 08:49:37 GMT */
+
+static struct fake_request fake;
+
+static void open_fake(void)
+{
+	fake_request_init(&fake);
+	fake.request.ns = SLICE("n");
+	fake.request.key = SLICE("k");
+	fake_now_us = STORED_S * US_PER_S;
+}
+
+static void close_fake(void)
+{
+	fake_request_close(&fake);
+}
+
+static void expect_response_header(const char *name, const char *expected)
+{
+	const char *value = fake_response_header(&fake, name);
+
+	cr_expect_str_eq(value ? value : "(none)", expected ? expected : "(none)", "%s: %s", name,
+			 value ? value : "(none)");
+}
+
+/* ---- GET, HEAD ---- */
+
+TestSuite(entry_get, .init = open_fake, .fini = close_fake);
+
+/* "abc", stored at STORED_S and some microseconds. */
+static void hit(int64_t expires_at_us)
+{
+	cr_assert_eq(fake_request_start(&fake, &entry_get_handler), STEP_SUBMIT);
+	cr_assert(slice_equal(held_op->one.key, SLICE("k")));
+	held_op->one.value = cache_value_copy(SLICE("abc"), SLICE("text/css"));
+	held_op->one.value->modified_at_us = STORED_S * US_PER_S + 500000;
+	held_op->one.value->expires_at_us = expires_at_us;
+	fake_request_finish(&fake, CACHE_OK);
+}
+
+Test(entry_get, a_hit_has_its_headers)
+{
+	fake_now_us += 7 * US_PER_S;
+	hit(0);
+	cr_expect_eq(fake.response.status, 200);
+	cr_expect(slice_equal(fake_response_body(&fake), SLICE("abc")));
+	expect_response_header("ETag", TAG_ABC);
+	expect_response_header("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT");
+	expect_response_header("Age", "6");
+	expect_response_header("Content-Type", "text/css");
+	expect_response_header("X-Content-Type-Options", "nosniff");
+	expect_response_header("Accept-Ranges", "bytes");
+	expect_response_header("Cache-Status", "steadycache; hit");
+	expect_response_header("Cache-Control", NULL);
+	cr_expect_not(fake.response.is_json, "?pretty never touches a value");
+}
+
+Test(entry_get, time_left_is_rounded_up_and_never_negative)
+{
+	static const struct {
+		int64_t left_us;
+		const char *control, *status;
+	} cases[] = {
+		{5 * US_PER_S, "max-age=5", "steadycache; hit; ttl=5"},
+		{5 * US_PER_S - 1, "max-age=5", "steadycache; hit; ttl=5"},
+		{4 * US_PER_S, "max-age=4", "steadycache; hit; ttl=4"},
+		{1, "max-age=1", "steadycache; hit; ttl=1"},
+		{0, "max-age=0", "steadycache; hit; ttl=0"},
+		{-1, "max-age=0", "steadycache; hit; ttl=0"},
+		{TTL_MAX_S * US_PER_S, "max-age=3153600000", "steadycache; hit; ttl=3153600000"},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		open_fake();
+		hit(fake_now_us + cases[i].left_us);
+		expect_response_header("Cache-Control", cases[i].control);
+		expect_response_header("Cache-Status", cases[i].status);
+		fake_request_close(&fake);
+	}
+}
+
+Test(entry_get, a_clock_that_went_back_makes_no_negative_age)
+{
+	fake_now_us -= 100 * US_PER_S;
+	hit(0);
+	expect_response_header("Age", "0");
+}
+
+Test(entry_get, a_miss_says_so)
+{
+	(void)fake_request_start(&fake, &entry_get_handler);
+	fake_request_finish(&fake, CACHE_NOT_FOUND);
+	cr_expect_eq(fake.response.status, 404);
+	expect_response_header("Cache-Status", "steadycache; fwd=miss");
+	expect_response_header("ETag", NULL);
+}
+
+Test(entry_get, a_failure_is_no_miss)
+{
+	(void)fake_request_start(&fake, &entry_get_handler);
+	fake_request_finish(&fake, CACHE_UNAVAILABLE);
+	cr_expect_eq(fake.response.status, 503);
+	expect_response_header("Cache-Status", NULL);
+}
+
+Test(entry_get, only_head_is_no_use)
+{
+	(void)fake_request_start(&fake, &entry_get_handler);
+	cr_expect_not(held_op->no_touch);
+	fake_request_close(&fake);
+	open_fake();
+	fake.request.method = HTTP_HEAD;
+	(void)fake_request_start(&fake, &entry_get_handler);
+	cr_expect(held_op->no_touch);
+}
+
+Test(entry_get, not_modified_has_no_body_and_no_reference)
+{
+	fake_request_header(&fake, "If-None-Match", TAG_ABC);
+	hit(0);
+	cr_expect_eq(fake.response.status, 304);
+	cr_expect_eq(fake.response.body, BODY_NONE);
+	cr_expect_null(fake.response.value);
+	expect_response_header("ETag", TAG_ABC);
+	expect_response_header("Content-Type", NULL);
+}
+
+Test(entry_get, another_version_is_a_failed_precondition)
+{
+	fake_request_header(&fake, "If-Match", "\"other\"");
+	hit(0);
+	cr_expect_eq(fake.response.status, 412);
+	expect_response_header("Content-Type", "application/problem+json");
+}
+
+Test(entry_get, a_part_is_cut_from_the_value)
+{
+	fake_request_header(&fake, "Range", "bytes=1-");
+	hit(0);
+	cr_expect_eq(fake.response.status, 206);
+	expect_response_header("Content-Range", "bytes 1-2/3");
+	expect_response_header("Content-Type", "text/css");
+	cr_expect(slice_equal(fake_response_body(&fake), SLICE("bc")));
+}
+
+Test(entry_get, a_range_beyond_the_value_is_a_problem_document_of_one_type)
+{
+	size_t types = 0;
+
+	fake_request_header(&fake, "Range", "bytes=3-");
+	hit(fake_now_us + 1);
+	cr_expect_eq(fake.response.status, 416);
+	expect_response_header("Content-Range", "bytes */3");
+	expect_response_header("Content-Type", "application/problem+json");
+	for (size_t i = 0; i < fake.response.header_count; i++)
+		types += strcmp(fake.response.headers[i].name, "Content-Type") == 0;
+	cr_expect_eq(types, 1);
+}
+
+Test(entry_get, a_key_at_the_limit_passes_and_one_beyond_is_414)
+{
+	char key[101];
+
+	memset(key, 'k', sizeof(key));
+	fake.request.key = (struct slice){.data = key, .len = 101};
+	cr_expect_eq(fake_request_start(&fake, &entry_get_handler), STEP_RESPOND);
+	cr_expect_eq(fake.response.status, 414);
+	fake_request_close(&fake);
+	open_fake();
+	fake.request.key = (struct slice){.data = key, .len = 100};
+	cr_expect_eq(fake_request_start(&fake, &entry_get_handler), STEP_SUBMIT);
+	cr_expect_eq(held_op->one.key.len, 100);
+	/* The key is gone before the test's clean-up runs. */
+	fake_request_close(&fake);
+}
+
+/* ---- PUT ---- */
+
+static void open_put(void)
+{
+	open_fake();
+	fake.request.method = HTTP_PUT;
+	fake_request_body(&fake, SLICE("abc"), "text/css");
+}
+
+TestSuite(entry_put, .init = open_put, .fini = close_fake);
+
+Test(entry_put, hands_the_sealed_body_over_without_a_copy)
+{
+	const struct cache_value *body = fake.request.body;
+
+	cr_assert_eq(fake_request_start(&fake, &entry_put_handler), STEP_SUBMIT);
+	cr_expect_eq(held_op->one.value, body);
+	cr_expect_null(fake.request.body);
+	cr_expect(body->flags & CACHE_VALUE_UTF8);
+	cr_expect_eq(held_op->one.ttl_s, TTL_DEFAULT);
+	cr_expect_eq(held_op->one.condition.kind, CONDITION_NONE);
+	held_op->one.created = true;
+	fake_request_finish(&fake, CACHE_OK);
+	cr_expect_eq(fake.response.status, 201);
+	expect_response_header("ETag", TAG_ABC);
+	cr_expect_eq(fake.response.body, BODY_NONE);
+}
+
+Test(entry_put, without_a_body_stores_an_empty_value_of_the_type)
+{
+	fake_request_close(&fake);
+	open_fake();
+	fake_request_header(&fake, "Content-Type", "text/css");
+	cr_assert_eq(fake_request_start(&fake, &entry_put_handler), STEP_SUBMIT);
+	cr_expect_eq(held_op->one.value->len_bytes, 0);
+	cr_expect_str_eq(cache_value_content_type(held_op->one.value), "text/css");
+}
+
+Test(entry_put, ttl_is_a_whole_number_of_seconds)
+{
+	static const struct {
+		const char *ttl;
+		int64_t ttl_s; /* -2: refused */
+	} cases[] = {
+		{"0", 0},           {"60", 60}, {"0060", 60}, {"3153600000", TTL_MAX_S},
+		{"3153600001", -2}, {"", -2},   {"-1", -2},   {"1.0", -2},
+		{"1s", -2},         {" 1", -2}, {"+1", -2},   {"99999999999999999999999999", -2},
+		{"0x1", -2},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		fake_request_query(&fake, "ttl", cases[i].ttl);
+		enum handler_step step = fake_request_start(&fake, &entry_put_handler);
+		cr_expect_eq(step, cases[i].ttl_s == -2 ? STEP_RESPOND : STEP_SUBMIT, "%s",
+			     cases[i].ttl);
+		if (step == STEP_SUBMIT)
+			cr_expect_eq(held_op->one.ttl_s, cases[i].ttl_s, "%s", cases[i].ttl);
+		else
+			cr_expect_eq(fake.response.status, 400, "%s", cases[i].ttl);
+		fake_request_close(&fake);
+		open_put();
+	}
+}
+
+Test(entry_put, refuses_what_would_not_come_back_as_it_came)
+{
+	char type[CONTENT_TYPE_MAX_LEN + 2];
+
+	memset(type, 't', sizeof(type) - 1);
+	type[sizeof(type) - 1] = '\0';
+	const struct {
+		const char *name, *value;
+		unsigned status; /* 0: goes on */
+	} cases[] = {
+		{"Content-Encoding", "gzip", 415},
+		{"Content-Encoding", "identity", 0},
+		{"Content-Encoding", "Identity", 0},
+		{"Content-Encoding", "", 415},
+		{"Content-Range", "bytes 0-1/2", 400},
+		{"Content-Type", type, 400},
+		{"Content-Type", type + 1, 0},
+		{"Content-Type", "a\tb", 400},
+		{"Content-Type", "a\x7F", 400},
+		{"Content-Type", "text/x; n=\xC3\xA4", 0},
+		{"If-Match", "abc", 400},
+		{"If-None-Match", "\"abc", 400},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		fake_request_header(&fake, cases[i].name, cases[i].value);
+		enum handler_step step = fake_request_start(&fake, &entry_put_handler);
+		cr_expect_eq(step, cases[i].status ? STEP_RESPOND : STEP_SUBMIT, "case %zu", i);
+		if (cases[i].status)
+			cr_expect_eq(fake.response.status, cases[i].status, "case %zu", i);
+		fake_request_close(&fake);
+		open_put();
+	}
+}
+
+Test(entry_put, conditions_reach_the_store_of_writes_and_deletes)
+{
+	static const struct handler *const handlers[] = {&entry_put_handler, &entry_delete_handler};
+	struct etag abc = etag_of(SLICE("abc"));
+
+	for (size_t i = 0; i < COUNT(handlers); i++) {
+		fake_request_header(&fake, "If-Match", "\"x\", " TAG_ABC);
+		cr_assert_eq(fake_request_start(&fake, handlers[i]), STEP_SUBMIT);
+		cr_expect_eq(held_op->one.condition.kind, CONDITION_MATCH);
+		cr_assert_eq(held_op->one.condition.etag_count, 1);
+		cr_expect(etag_equal(&held_op->one.condition.etags[0], &abc));
+		fake_request_finish(&fake, CACHE_PRECONDITION_FAILED);
+		cr_expect_eq(fake.response.status, 412);
+		fake_request_close(&fake);
+		open_put();
+	}
+}
