@@ -1,14 +1,12 @@
-/* The base types: buffer, slice, entity tag, UTF-8, value, status, clock. */
+/* The base types: buffer, slice, UTF-8, status, clock. */
 #include <criterion/criterion.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "backends/base/buffer.h"
 #include "backends/base/clock.h"
-#include "backends/base/etag.h"
 #include "backends/base/status.h"
 #include "backends/base/utf8.h"
-#include "backends/base/value.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -125,62 +123,6 @@ Test(slice, every_slice_starts_with_the_empty_one_and_itself)
 	cr_expect_eq(slice_of(NULL).len, 0);
 }
 
-/* ---- Entity tag ---- */
-
-Test(etag, is_the_first_half_of_sha_256)
-{
-	char text[ETAG_TEXT_LEN + 1];
-	struct etag etag = etag_of(SLICE("abc"));
-
-	etag_format(&etag, text);
-	cr_expect_str_eq(text, "\"ba7816bf8f01cfea414140de5dae2223\"");
-	etag = etag_of((struct slice){0});
-	etag_format(&etag, text);
-	cr_expect_str_eq(text, "\"e3b0c44298fc1c149afbf4c8996fb924\"");
-}
-
-Test(etag, reads_back_what_it_wrote)
-{
-	for (unsigned i = 0; i < 256; i++) {
-		struct etag etag;
-		struct etag again;
-		char text[ETAG_TEXT_LEN + 1];
-
-		memset(etag.bytes, (int)i, sizeof(etag.bytes));
-		etag.bytes[i % 16] = (uint8_t)~i;
-		etag_format(&etag, text);
-		cr_assert_eq(strlen(text), ETAG_TEXT_LEN);
-		cr_assert(etag_parse(slice_of(text), &again));
-		cr_assert(etag_equal(&etag, &again), "%s", text);
-	}
-}
-
-Test(etag, refuses_what_it_never_writes)
-{
-	static const char *const bad[] = {
-		"",
-		"\"\"",
-		"\"ba7816bf8f01cfea414140de5dae222\"",
-		"\"ba7816bf8f01cfea414140de5dae22233\"",
-		"ba7816bf8f01cfea414140de5dae2223",
-		"'ba7816bf8f01cfea414140de5dae2223'",
-		"\"ba7816bf8f01cfea414140de5dae2223x",
-		"\"BA7816BF8F01CFEA414140DE5DAE2223\"",
-		"\"ba7816bf8f01cfea414140de5dae222g\"",
-		"\"ba7816bf8f01cfea414140de5dae22 3\"",
-		"\"/a7816bf8f01cfea414140de5dae2223\"",
-		"\":a7816bf8f01cfea414140de5dae2223\"",
-		"W/\"ba7816bf8f01cfea414140de5dae2223\"",
-	};
-
-	for (size_t i = 0; i < COUNT(bad); i++) {
-		struct etag etag = {.bytes = {42}};
-
-		cr_expect_not(etag_parse(slice_of(bad[i]), &etag), "%s", bad[i]);
-		cr_expect_eq(etag.bytes[0], 42, "%s changes the result", bad[i]);
-	}
-}
-
 /* ---- UTF-8 ---- */
 
 Test(utf8, valid_and_invalid_sequences)
@@ -257,106 +199,6 @@ Test(utf8, json_plain_is_printable_ascii_less_quote_and_backslash)
 			     "byte %d", c);
 	}
 	cr_expect(utf8_is_json_plain((struct slice){0}));
-}
-
-/* ---- Value ---- */
-
-Test(value, keeps_content_types_known_and_foreign)
-{
-	static const char *const types[] = {
-		CONTENT_TYPE_TEXT,
-		CONTENT_TYPE_BYTES,
-		"application/json",
-		"image/jpeg",
-		"application/jso",
-		"image/jpegs",
-		"x",
-		"text/x; a=\"b\"",
-	};
-
-	for (size_t i = 0; i < COUNT(types); i++) {
-		struct cache_value *value = cache_value_copy(SLICE("bytes"), slice_of(types[i]));
-
-		cr_expect_str_eq(cache_value_content_type(value), types[i]);
-		cr_expect(slice_equal(cache_value_bytes(value), SLICE("bytes")), "%s", types[i]);
-		cache_value_release(value);
-	}
-}
-
-Test(value, content_types_empty_or_too_long_become_bytes)
-{
-	char type[CONTENT_TYPE_MAX_LEN + 1];
-	struct cache_value *value = cache_value_create(1, (struct slice){0});
-
-	cr_expect_str_eq(cache_value_content_type(value), CONTENT_TYPE_BYTES);
-	cache_value_release(value);
-	memset(type, 't', sizeof(type));
-	value = cache_value_create(1, (struct slice){.data = type, .len = sizeof(type) - 1});
-	cr_expect_eq(strlen(cache_value_content_type(value)), CONTENT_TYPE_MAX_LEN);
-	cache_value_release(value);
-	value = cache_value_create(1, (struct slice){.data = type, .len = sizeof(type)});
-	cr_expect_str_eq(cache_value_content_type(value), CONTENT_TYPE_BYTES);
-	cache_value_release(value);
-}
-
-Test(value, resizes_with_its_content_type)
-{
-	struct cache_value *value = cache_value_create(4, SLICE("text/foreign"));
-
-	memcpy(cache_value_data(value), "abcd", 4);
-	value = cache_value_resize(value, 100000);
-	memset(cache_value_data(value) + 4, 'x', 100000 - 4);
-	cr_expect_eq(memcmp(cache_value_data(value), "abcdxx", 6), 0);
-	value = cache_value_resize(value, 2);
-	cr_expect(slice_equal(cache_value_bytes(value), SLICE("ab")));
-	cr_expect_str_eq(cache_value_content_type(value), "text/foreign");
-	cr_expect_null(cache_value_resize(value, SIZE_MAX), "the old one stands");
-	cr_expect_eq(value->len_bytes, 2);
-	value = cache_value_resize(value, 0);
-	cr_expect_eq(value->len_bytes, 0);
-	cache_value_release(value);
-}
-
-Test(value, refuses_lengths_beyond_memory)
-{
-	cr_expect_null(cache_value_create(SIZE_MAX, SLICE("a/b")));
-	cr_expect_null(cache_value_create(SIZE_MAX / 2 + 1, SLICE("a/b")));
-}
-
-Test(value, the_seal_tells_text_from_bytes)
-{
-	static const struct {
-		struct slice bytes;
-		uint8_t flags;
-	} cases[] = {
-		{SLICE(""), CACHE_VALUE_UTF8 | CACHE_VALUE_JSON_PLAIN},
-		{SLICE("gASVCgAA+/=="), CACHE_VALUE_UTF8 | CACHE_VALUE_JSON_PLAIN},
-		{SLICE("say \"x\""), CACHE_VALUE_UTF8},
-		{SLICE("\xC3\xA4"), CACHE_VALUE_UTF8},
-		{SLICE("\0"), CACHE_VALUE_UTF8},
-		{SLICE("\xFF"), 0},
-	};
-
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct cache_value *value = cache_value_copy(cases[i].bytes, SLICE("a/b"));
-		struct etag etag = etag_of(cases[i].bytes);
-
-		cr_expect_eq(value->flags, cases[i].flags, "case %zu", i);
-		cr_expect(etag_equal(&value->etag, &etag), "case %zu", i);
-		cache_value_release(value);
-	}
-}
-
-/* A use after free or a leak would be AddressSanitizer's to tell. */
-Test(value, lives_until_its_last_reference_goes)
-{
-	struct cache_value *value = cache_value_copy(SLICE("v"), SLICE("a/b"));
-
-	cr_expect_eq(cache_value_acquire(value), value);
-	cache_value_release(value);
-	cr_expect(slice_equal(cache_value_bytes(value), SLICE("v")));
-	cache_value_release(value);
-	cache_value_release(NULL);
 }
 
 /* ---- Status, clock ---- */

@@ -129,6 +129,7 @@ Test(dispatcher, completion_tells_the_only_item_but_none_of_a_batch)
 	cr_expect_eq(op.status, CACHE_TIMEOUT);
 	cr_expect_eq(items[0].status, CACHE_OK);
 	cr_expect_eq(items[1].status, CACHE_OK);
+	cr_expect_eq(op.one.status, CACHE_OK);
 }
 
 Test(dispatcher, an_empty_batch_is_done_without_the_backend)

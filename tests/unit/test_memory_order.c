@@ -3,18 +3,9 @@
 #include <string.h>
 
 #include "backends/memory/order.h"
+#include "tests/support/random.h"
 
 #define ENTRIES 150
-
-static uint64_t random_state = 88172645463325252U;
-
-static uint64_t random_below(uint64_t n)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state % n;
-}
 
 static struct order order;
 static struct entry *entries[ENTRIES]; /* the model; NULL: not there */
@@ -289,5 +280,42 @@ Test(order, a_frequency_that_cannot_be_counted_stays)
 	cr_expect_eq(entries[0]->frequency, UINT32_MAX);
 	cr_expect_eq(entries[0]->last_access_us, now_us, "but the use counts");
 	expect_as_model();
+	close_order();
+}
+
+/* The search must not end before a class whose oldest entry goes first. */
+Test(order, an_old_hot_entry_goes_before_a_fresh_cold_one)
+{
+	open_order(EVICT_FRECENCY);
+	add(0);
+	for (int i = 0; i < 4; i++)
+		order_use(&order, entries[0], now_us);
+	now_us += 1000 * US_PER_S;
+	add(1);
+	cr_expect_eq(order_candidate(&order, now_us), entries[0]);
+	close_order();
+}
+
+Test(order, also_where_the_clock_had_gone_back_when_it_was_used)
+{
+	open_order(EVICT_FRECENCY);
+	add(0);
+	add(1);
+	cr_expect_eq(order_candidate(&order, now_us), entries[0]);
+	for (int i = 0; i < 4; i++)
+		order_use(&order, entries[0], now_us - 1000 * US_PER_S);
+	cr_expect_eq(order_candidate(&order, now_us), entries[0]);
+	close_order();
+}
+
+Test(order, new_entries_keep_apart_from_the_first_once_it_was_used)
+{
+	open_order(EVICT_FRECENCY);
+	add(0);
+	order_use(&order, entries[0], now_us);
+	now_us += US_PER_S / 10;
+	add(1);
+	expect_as_model();
+	cr_expect_eq(order_candidate(&order, now_us), entries[1]);
 	close_order();
 }

@@ -5,16 +5,7 @@
 #include <string.h>
 
 #include "backends/memory/evict.h"
-
-static uint64_t random_state = 88172645463325252U;
-
-static uint64_t random_below(uint64_t n)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state % n;
-}
+#include "tests/support/random.h"
 
 static struct slice key_of(size_t i)
 {

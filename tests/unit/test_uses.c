@@ -4,19 +4,8 @@
 #include <string.h>
 
 #include "backends/sqlite/uses.h"
+#include "tests/support/random.h"
 #include "tests/support/threads.h"
-
-/* ---- Random numbers, the same in each run ---- */
-
-static uint64_t random_state = 88172645463325252U;
-
-static uint64_t random_below(uint64_t n)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state % n;
-}
 
 /* ---- The model: use number i is that of id_of(i) ---- */
 

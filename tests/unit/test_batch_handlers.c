@@ -1,6 +1,5 @@
-/* The JSON of batches, settings and listings without a socket. */
+/* Batches without a socket: what their items carry and what reaches the store. */
 #include <criterion/criterion.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +11,7 @@
 
 static struct fake_request fake;
 
-/* A request to /batch/n/... or /cache/n. */
+/* A request to /batch/n/... */
 static enum handler_step start(const struct handler *handler, const char *body)
 {
 	fake_request_close(&fake);
@@ -232,157 +231,6 @@ Test(item, whole_numbers_may_be_written_as_reals)
 	cr_assert_eq(start_item("\"value\":\"v\",\"size\":2e3,\"ttl\":60.0"), STEP_SUBMIT);
 	cr_expect_eq(held_op->items[0].size_bytes, 2000);
 	cr_expect_eq(held_op->items[0].ttl_s, 60);
-}
-
-/* ---- Settings ---- */
-
-TestSuite(settings, .fini = close_fake);
-
-Test(settings, change_only_what_they_name)
-{
-	cr_assert_eq(start(&namespace_put_handler, "{\"max_size_mb\":0.5,\"eviction\":\"fifo\"}"),
-		     STEP_SUBMIT);
-	cr_expect_eq(held_op->settings_mask, SETTING_MAX_SIZE | SETTING_POLICY);
-	cr_expect_eq(held_op->settings.max_size_bytes, 524288);
-	cr_expect_eq(held_op->settings.policy, EVICT_FIFO);
-	cr_assert_eq(start(&namespace_put_handler,
-			   "{\"capacity\":null,\"default_ttl\":null,\"max_size_mb\":null}"),
-		     STEP_SUBMIT);
-	cr_expect_eq(held_op->settings_mask,
-		     SETTING_CAPACITY | SETTING_DEFAULT_TTL | SETTING_MAX_SIZE);
-	cr_expect_eq(held_op->settings.capacity, CAPACITY_UNLIMITED);
-	cr_expect_eq(held_op->settings.default_ttl_s, 0);
-	cr_expect_eq(held_op->settings.max_size_bytes, 0);
-	cr_assert_eq(start(&namespace_put_handler, "{}"), STEP_SUBMIT);
-	cr_expect_eq(held_op->settings_mask, 0);
-}
-
-Test(settings, refusals_say_what_is_wrong)
-{
-	static const struct {
-		const char *body, *word;
-	} cases[] = {
-		{"{\"capacity\":-1}", "capacity"},
-		{"{\"capacity\":1.5}", "capacity"},
-		{"{\"default_ttl\":3153600001}", "default_ttl"},
-		{"{\"max_size_mb\":-0.1}", "max_size_mb"},
-		{"{\"max_size_mb\":1e300}", "max_size_mb"},
-		{"{\"max_size_mb\":\"1\"}", "max_size_mb"},
-		{"{\"eviction\":\"LRU\"}", "eviction"},
-		{"{\"eviction\":null}", "eviction"},
-		{"{\"colour\":\"red\"}", "\\\"colour\\\" is not a setting"},
-		/* 99 bytes and a character of two: it must not be cut in the middle. */
-		{"{\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-		 "xxxxxxxxxxxxxxxxxxxxx\xC3\xA4\":1}",
-		 "is not a setting"},
-	};
-
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		cr_expect_eq(start(&namespace_put_handler, cases[i].body), STEP_RESPOND);
-		cr_expect_eq(fake.response.status, 400, "%s", cases[i].body);
-		cr_expect(body_has(cases[i].word), "%s: %.*s", cases[i].body,
-			  (int)fake_response_body(&fake).len, fake_response_body(&fake).data);
-	}
-}
-
-/* ---- Listings ---- */
-
-TestSuite(listing, .fini = close_fake);
-
-/* A listing of one entry called `key`, with more behind it; its cursor into `cursor`. */
-static void list_one(struct slice key, char cursor[static 2000])
-{
-	cr_assert_eq(start(&namespace_list_handler, NULL), STEP_SUBMIT);
-	held_op->entries = calloc(1, sizeof(*held_op->entries));
-	held_op->entries[0].key = (struct slice){
-		.data = memcpy(malloc(key.len + 1), key.data, key.len), .len = key.len};
-	held_op->entry_count = 1;
-	fake_request_finish(&fake, CACHE_OK);
-	struct slice body = fake_response_body(&fake);
-	json_auto_t *page = json_loadb(body.data, body.len, JSON_ALLOW_NUL, NULL);
-	cr_assert(json_is_string(json_object_get(page, "cursor")), "%.*s", (int)body.len,
-		  body.data);
-	strcpy(cursor, json_string_value(json_object_get(page, "cursor")));
-	cr_expect(json_is_false(json_object_get(page, "complete")));
-}
-
-static void expect_to_go_on_behind(struct slice key)
-{
-	char cursor[2000];
-
-	list_one(key, cursor);
-	cr_expect_eq(strspn(cursor, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				    "0123456789-_"),
-		     strlen(cursor), "it needs no encoding in a URL: %s", cursor);
-	fake_request_close(&fake);
-	fake_request_init(&fake);
-	fake.request.ns = SLICE("n");
-	fake_request_query(&fake, "cursor", cursor);
-	cr_assert_eq(fake_request_start(&fake, &namespace_list_handler), STEP_SUBMIT);
-	cr_expect(held_op->has_after, "the listing begins anew behind a key of %zu bytes", key.len);
-	cr_expect(slice_equal(held_op->after, key), "of %zu bytes", key.len);
-}
-
-Test(listing, goes_on_behind_any_key)
-{
-	char key[1000];
-
-	for (size_t i = 0; i < sizeof(key); i++)
-		key[i] = (char)(i * 37 ^ i >> 3);
-	for (size_t len = 1; len <= 300; len++)
-		expect_to_go_on_behind((struct slice){.data = key + len, .len = len});
-	expect_to_go_on_behind((struct slice){.data = key, .len = sizeof(key)});
-}
-
-Test(listing, goes_on_behind_the_empty_key)
-{
-	expect_to_go_on_behind((struct slice){.data = "", .len = 0});
-}
-
-Test(listing, limits_and_cursors_that_are_refused)
-{
-	static const struct {
-		const char *name, *value;
-	} bad[] = {
-		{"limit", ""},
-		{"limit", "0"},
-		{"limit", "1001"},
-		{"limit", "-1"},
-		{"limit", "1x"},
-		{"limit", " 1"},
-		{"limit", "99999999999999999999"},
-		{"cursor", "B"},
-		{"cursor", "AAAAA"},
-		{"cursor", "!!!!"},
-		{"cursor", "%4"},
-		{"cursor", "AA=A"},
-		{"prefix", "%"},
-		{"prefix", "a%zz"},
-	};
-
-	for (size_t i = 0; i < COUNT(bad); i++) {
-		fake_request_init(&fake);
-		fake.request.ns = SLICE("n");
-		fake_request_query(&fake, bad[i].name, bad[i].value);
-		cr_expect_eq(fake_request_start(&fake, &namespace_list_handler), STEP_RESPOND,
-			     "%s=%s", bad[i].name, bad[i].value);
-		cr_expect_eq(fake.response.status, 400);
-		cr_expect(body_has(bad[i].name), "%s=%s", bad[i].name, bad[i].value);
-		fake_request_close(&fake);
-	}
-}
-
-Test(listing, the_prefix_is_decoded_for_listing_and_clearing)
-{
-	static const struct handler *const handlers[] = {&namespace_list_handler,
-							 &namespace_clear_handler};
-
-	for (size_t i = 0; i < COUNT(handlers); i++) {
-		fake_request_close(&fake);
-		fake_request_init(&fake);
-		fake.request.ns = SLICE("n");
-		fake_request_query(&fake, "prefix", "a%2F%00b+");
-		cr_assert_eq(fake_request_start(&fake, handlers[i]), STEP_SUBMIT);
-		cr_expect(slice_equal(held_op->prefix, SLICE("a/\0b+")));
-	}
+	cr_assert_eq(start_item("\"value\":\"v\",\"ttl\":3153600000"), STEP_SUBMIT);
+	cr_expect_eq(held_op->items[0].ttl_s, TTL_MAX_S);
 }
