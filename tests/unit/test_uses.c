@@ -211,17 +211,19 @@ Test(uses, full_stripes_count_what_they_have_and_take_nothing_new)
 	size_t count;
 
 	uses_init(&uses);
-	for (use.id = 1; use.id <= (int64_t)(RECORDS_MAX + RECORDS_MAX / 8); use.id++)
+	for (uint64_t i = 0; i < RECORDS_MAX + RECORDS_MAX / 8; i++) {
+		use.id = scattered_id(i);
 		uses_add(&uses, &use);
-	cr_expect_not(uses_find(&uses, use.id - 1, &some[0]), "one more than it may hold");
-	use.id = 7;
+	}
+	cr_expect_not(uses_find(&uses, use.id, &some[0]), "one more than it may hold");
+	use.id = scattered_id(7);
 	uses_add(&uses, &use);
-	cr_assert(uses_find(&uses, 7, &some[0]));
+	cr_assert(uses_find(&uses, scattered_id(7), &some[0]));
 	cr_expect_eq(some[0].count, 2, "what is there is counted on");
-	cr_assert(uses_take(&uses, 7, &some[0]));
-	use.id = 7;
+	cr_assert(uses_take(&uses, scattered_id(7), &some[0]));
+	use.id = scattered_id(7);
 	uses_add(&uses, &use);
-	cr_expect(uses_find(&uses, 7, &some[0]), "what goes makes room");
+	cr_expect(uses_find(&uses, scattered_id(7), &some[0]), "what goes makes room");
 	while ((count = uses_take_some(&uses, some, 4096)) > 0)
 		records += count;
 	cr_expect_eq(records, RECORDS_MAX);
