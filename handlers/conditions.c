@@ -9,6 +9,39 @@ static const char *skip_blank(const char *at)
 	return at;
 }
 
+/* Behind the comma, and empty elements, at *at; false where something else stands there. */
+static bool skip_comma(const char **at)
+{
+	*at = skip_blank(*at);
+	if (**at != ',' && **at != '\0')
+		return false;
+	while (**at == ',')
+		*at = skip_blank(*at + 1);
+	return true;
+}
+
+/* One entity tag at *at; moves behind it. False: there is none, or one too many. */
+static bool take_etag(const char **at, bool strong, struct etag_list *list)
+{
+	bool weak = (*at)[0] == 'W' && (*at)[1] == '/';
+	const char *open = *at + (weak ? 2 : 0);
+	const char *close = *open == '"' ? strchr(open + 1, '"') : NULL;
+	struct etag etag;
+
+	if (!close)
+		return false;
+	*at = close + 1;
+	if ((weak && strong) ||
+	    !etag_parse((struct slice){.data = open, .len = (size_t)(*at - open)}, &etag)) {
+		list->has_foreign = true;
+		return true;
+	}
+	if (list->count == MAX_ETAGS)
+		return false;
+	list->etags[list->count++] = etag;
+	return true;
+}
+
 bool etag_list_parse(const char *header, bool strong, struct etag_list *ret)
 {
 	const char *at = skip_blank(header);
@@ -20,30 +53,14 @@ bool etag_list_parse(const char *header, bool strong, struct etag_list *ret)
 		ret->any = true;
 		return *skip_blank(at + 1) == '\0';
 	}
-	for (;;) {
-		bool weak = at[0] == 'W' && at[1] == '/';
-		struct etag etag;
-
-		at += weak ? 2 : 0;
-		const char *close = *at == '"' ? strchr(at + 1, '"') : NULL;
-		if (!close)
+	/* Empty elements are none (RFC 9110, 5.6.1.2), but one tag there must be. */
+	if (!skip_comma(&at) && *at != '"' && *at != 'W')
+		return false;
+	do {
+		if (!take_etag(&at, strong, ret) || !skip_comma(&at))
 			return false;
-		bool ours = etag_parse((struct slice){.data = at, .len = (size_t)(close + 1 - at)},
-				       &etag);
-		if (ours && !(weak && strong)) {
-			if (ret->count == MAX_ETAGS)
-				return false;
-			ret->etags[ret->count++] = etag;
-		} else {
-			ret->has_foreign = true;
-		}
-		at = skip_blank(close + 1);
-		if (*at == '\0')
-			return true;
-		if (*at != ',')
-			return false;
-		at = skip_blank(at + 1);
-	}
+	} while (*at);
+	return true;
 }
 
 bool etag_list_matches(const struct etag_list *list, const struct etag *etag)

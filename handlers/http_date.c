@@ -5,6 +5,9 @@
 static const char day_names[] = "SunMonTueWedThuFriSat";
 static const char month_names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
+/* "Wednesday, 30-Sep-94 08:49:37 GMT" */
+#define HTTP_DATE_MAX_LEN 33
+
 static void put_two(char *out, int number)
 {
 	out[0] = (char)('0' + number / 10 % 10);
@@ -37,23 +40,34 @@ void http_date_format(int64_t time_s, char text[static HTTP_DATE_LEN + 1])
 	memcpy(text, last_text, HTTP_DATE_LEN + 1);
 }
 
-bool http_date_parse(struct slice text, int64_t *ret_s)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+/* strptime is lenient, so what it read has to be written as it came: with `format`, by strftime. */
+static bool parse_as(const char *format, const char *text, int64_t *ret_s)
 {
-	char copy[HTTP_DATE_LEN + 1];
-	char again[HTTP_DATE_LEN + 1];
+	char again[HTTP_DATE_MAX_LEN + 1];
 	struct tm date = {0};
 
-	if (text.len != HTTP_DATE_LEN)
+	if (!strptime(text, format, &date))
 		return false;
-	memcpy(copy, text.data, text.len);
-	copy[text.len] = '\0';
-	if (!strptime(copy, "%a, %d %b %Y %H:%M:%S GMT", &date))
+	time_t time = timegm(&date);
+	size_t len = gmtime_r(&time, &date) ? strftime(again, sizeof(again), format, &date) : 0;
+	if (len == 0 || strcmp(again, text) != 0)
 		return false;
-	int64_t time_s = (int64_t)timegm(&date);
-	/* strptime takes more forms than the one of HTTP, and any day of the week. */
-	http_date_format(time_s, again);
-	if (memcmp(copy, again, HTTP_DATE_LEN) != 0)
-		return false;
-	*ret_s = time_s;
+	*ret_s = (int64_t)time;
 	return true;
+}
+#pragma GCC diagnostic pop
+
+bool http_date_parse(struct slice text, int64_t *ret_s)
+{
+	char copy[HTTP_DATE_MAX_LEN + 1];
+
+	if (text.len > HTTP_DATE_MAX_LEN || (text.len > 0 && memchr(text.data, '\0', text.len)))
+		return false;
+	memcpy(copy, text.len ? text.data : "", text.len);
+	copy[text.len] = '\0';
+	return parse_as("%a, %d %b %Y %H:%M:%S GMT", copy, ret_s) ||
+	       parse_as("%A, %d-%b-%y %H:%M:%S GMT", copy, ret_s) || /* RFC 850 */
+	       parse_as("%a %b %e %H:%M:%S %Y", copy, ret_s);        /* asctime */
 }

@@ -50,12 +50,14 @@ static bool check_token(const struct auth *auth, const char *authorization,
 	return true;
 }
 
-/* Length of the host in "host:port" or "[v6]:port". */
+/* Length of the host in "host:port" or "[v6]:port"; the whole where it has another form. */
 static size_t host_len(const char *host)
 {
-	if (*host == '[')
-		return strcspn(host, "]") + (host[strcspn(host, "]")] == ']');
-	return strcspn(host, ":");
+	size_t len = strcspn(host, *host == '[' ? "]" : ":");
+
+	if (host[len] == ']')
+		len++;
+	return host[len] == ':' ? len : strlen(host);
 }
 
 static bool is_loopback_name(const char *host)

@@ -68,7 +68,7 @@ Test(etag_list, what_is_refused)
 {
 	static const char *const bad[] = {
 		"",         "   ",      "abc",     "\"abc",       "abc\"", "\"a\" \"b\"",
-		"\"a\",",   "W/",       "w/\"a\"", "W/*",         "* x",   "*, \"a\"",
+		",",        "W/",       "w/\"a\"", "W/*",         "* x",   "*, \"a\"",
 		"\"a\", *", "W /\"a\"", "\"a\"x",  "\"a\";\"b\"", "'a'",
 	};
 
@@ -76,6 +76,19 @@ Test(etag_list, what_is_refused)
 		struct etag_list list;
 
 		cr_expect_not(etag_list_parse(bad[i], false, &list), "%s", bad[i]);
+	}
+}
+
+Test(etag_list, empty_elements_are_ignored)
+{
+	static const char *const lists[] = {TAG_ABC ",", "," TAG_ABC,
+					    " , ," TAG_ABC " ,, \"x\" , "};
+
+	for (size_t i = 0; i < COUNT(lists); i++) {
+		struct etag_list list;
+
+		cr_expect(etag_list_parse(lists[i], true, &list), "%s", lists[i]);
+		cr_expect_eq(list.count, 1, "%s", lists[i]);
 	}
 }
 

@@ -68,7 +68,22 @@ Test(http_date, beyond_four_digits_of_a_year_is_still_a_date)
 	cr_expect(http_date_parse(slice_of(text), &ignored_s), "%s", text);
 }
 
-Test(http_date, refuses_all_but_the_one_form)
+Test(http_date, reads_the_two_old_forms_too)
+{
+	static const char *const old[] = {
+		"Sunday, 06-Nov-94 08:49:37 GMT",
+		"Sun Nov  6 08:49:37 1994",
+	};
+
+	for (size_t i = 0; i < COUNT(old); i++) {
+		int64_t time_s = 0;
+
+		cr_expect(http_date_parse(slice_of(old[i]), &time_s), "%s", old[i]);
+		cr_expect_eq(time_s, 784111777, "%s", old[i]);
+	}
+}
+
+Test(http_date, refuses_all_but_the_three_forms)
 {
 	static const char *const bad[] = {
 		"",
@@ -83,8 +98,11 @@ Test(http_date, refuses_all_but_the_one_form)
 		"Sun, 31 Nov 1994 08:49:37 GMT",
 		"Thu, 29 Feb 1900 00:00:00 GMT",
 		"Sun,  6 Nov 1994 08:49:37 GMT",
-		"Sunday, 06-Nov-94 08:49:37 GMT",
-		"Sun Nov  6 08:49:37 1994",
+		"Sun, 06-Nov-94 08:49:37 GMT",
+		"Monday, 06-Nov-94 08:49:37 GMT",
+		"Sunday, 06-Nov-1994 08:49:37 GMT",
+		"Sun Nov 06 08:49:37 1994",
+		"Sun Nov  6 08:49:37 1994 GMT",
 		"784111777",
 	};
 
