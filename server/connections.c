@@ -1,12 +1,19 @@
 #include "server/connections.h"
 
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 
 #include "backends/base/clock.h"
+
+#define LOOK_EVERY_US (US_PER_S / 2)
+/* The state of a socket whose other side has ended, which is in netinet/tcp.h; that cannot go with
+ * linux/tcp.h, which has the rest. */
+#define STATE_CLOSE_WAIT 8
 
 void connection_enter(struct connection *connection, enum connection_phase phase)
 {
@@ -26,45 +33,64 @@ static void cut(const struct connection *connection)
 	(void)shutdown(connection->fd, SHUT_RDWR);
 }
 
-static uint64_t bytes_received(int fd)
+/* What the kernel knows of a socket's incoming side. */
+struct sight {
+	uint64_t bytes; /* that ever came */
+	bool is_at_end; /* the other side sends no more, and all was read */
+};
+
+static struct sight look_at(int fd)
 {
 	struct tcp_info info = {0};
 	socklen_t len = sizeof(info);
+	int unread = 0;
 
-	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 ? info.tcpi_bytes_received
-								       : 0;
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+		return (struct sight){0};
+	return (struct sight){
+		.bytes = info.tcpi_bytes_received,
+		.is_at_end = info.tcpi_state == STATE_CLOSE_WAIT &&
+			     ioctl(fd, SIOCINQ, &unread) == 0 && unread == 0,
+	};
 }
 
-/* Whether a connection has been sending incomplete headers for too long. */
-static bool is_trickling(struct connection *connection, int64_t now_us, int64_t timeout_us)
+/* Whether a connection that has no complete request should be cut. */
+static bool is_overdue(struct connection *connection, enum connection_phase phase, int64_t now_us,
+		       int64_t timeout_us)
 {
 	unsigned requests = atomic_load_explicit(&connection->requests, memory_order_relaxed);
-	uint64_t bytes = bytes_received(connection->fd);
+	struct sight sight = look_at(connection->fd);
+	struct sight before = {.bytes = connection->watched_bytes,
+			       .is_at_end = connection->watched_at_end};
+	bool same_request = connection->watched_requests == requests;
 
-	if (connection->watched_requests != requests) {
-		connection->watched_requests = requests;
+	connection->watched_requests = requests;
+	connection->watched_bytes = sight.bytes;
+	connection->watched_at_end = sight.is_at_end;
+	if (!same_request)
 		connection->trickling_since_us = 0;
-	} else if (bytes != connection->watched_bytes && connection->trickling_since_us == 0) {
+	else if (sight.bytes != before.bytes && connection->trickling_since_us == 0)
 		connection->trickling_since_us = now_us;
-	}
-	connection->watched_bytes = bytes;
-	return connection->trickling_since_us != 0 &&
-	       now_us - connection->trickling_since_us > timeout_us;
+	/* Seen twice, so that what came last is not just being looked at. */
+	if (same_request && sight.is_at_end && before.is_at_end)
+		return true;
+	int64_t since_us = phase == PHASE_WAITING
+				   ? connection->trickling_since_us
+				   : atomic_load_explicit(&connection->receiving_since_us,
+							  memory_order_relaxed);
+	return since_us != 0 && now_us - since_us > timeout_us;
 }
 
-static void cut_slow(struct connections *connections)
+static void cut_overdue(struct connections *connections)
 {
 	int64_t now_us = monotonic_now_us();
-	int64_t timeout_us = connections->request_timeout_us;
 
 	for (struct connection *at = connections->first; at; at = at->next) {
 		enum connection_phase phase =
 			atomic_load_explicit(&at->phase, memory_order_relaxed);
-		int64_t since_us =
-			atomic_load_explicit(&at->receiving_since_us, memory_order_relaxed);
 
-		if ((phase == PHASE_RECEIVING && now_us - since_us > timeout_us) ||
-		    (phase == PHASE_WAITING && is_trickling(at, now_us, timeout_us)))
+		if (phase != PHASE_BUSY &&
+		    is_overdue(at, phase, now_us, connections->request_timeout_us))
 			cut(at);
 	}
 }
@@ -75,14 +101,14 @@ static void *watchdog_main(void *arg)
 
 	(void)pthread_mutex_lock(&connections->lock);
 	while (!connections->stop) {
-		int64_t until_us = monotonic_now_us() + US_PER_S;
+		int64_t until_us = monotonic_now_us() + LOOK_EVERY_US;
 		struct timespec until = {
 			.tv_sec = until_us / US_PER_S,
 			.tv_nsec = until_us % US_PER_S * 1000,
 		};
 
 		(void)pthread_cond_timedwait(&connections->stop_wake, &connections->lock, &until);
-		cut_slow(connections);
+		cut_overdue(connections);
 	}
 	(void)pthread_mutex_unlock(&connections->lock);
 	return NULL;

@@ -1,9 +1,10 @@
 /* The open connections, so that a slow sender can be cut off and the idle ones closed at the end.
  *
  * libmicrohttpd's idle time-out starts again with every byte, so a client that sends one byte a
- * second could hold a connection for ever. A watchdog looks once a second at how long each
- * connection has been in its phase, and asks the kernel whether bytes come in on a connection whose
- * headers are not complete. */
+ * second could hold a connection for ever; and it misses the end of what a client sends where that
+ * comes together with the last bytes. So a watchdog looks twice a second at how long each
+ * connection has been in its phase, and asks the kernel what came in on those without a complete
+ * request. */
 #ifndef STEADYCACHE_SERVER_CONNECTIONS_H
 #define STEADYCACHE_SERVER_CONNECTIONS_H
 
@@ -29,6 +30,7 @@ struct connection {
 	unsigned watched_requests;
 	int64_t trickling_since_us;
 	uint64_t watched_bytes;
+	bool watched_at_end;
 };
 
 struct connections {

@@ -334,7 +334,7 @@ Test(abuse, mutated_requests)
 	requires_feature("raw");
 	for (size_t i = 0; i < 5; i++)
 		seeds[i] = strdup(seeds[i]); /* quoted() keeps the last ones only */
-	for (unsigned round = 0; round < 3000; round++) {
+	for (unsigned round = 0; round < 1200; round++) {
 		struct raw_socket raw;
 		char request[2048];
 		size_t len = strlen(seeds[round % 5]);

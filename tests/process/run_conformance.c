@@ -53,10 +53,7 @@ int main(int argc, char **argv)
 	server.data_dir = dir.path;
 	server.environment[0] = backend;
 	server.environment[1] = max_body;
-	/* libmicrohttpd may miss that a client has half-closed; the test of such clients then waits
-	 * for the time-out. */
-	server.environment[2] = "STEADYCACHE_IDLE_TIMEOUT=2";
-	server.environment[3] = *key ? api_key : NULL;
+	server.environment[2] = *key ? api_key : NULL;
 	server_start(&server);
 	failed = run_suite(argv[1], &server, key);
 	survived = server_is_running(&server);

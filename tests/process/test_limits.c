@@ -274,6 +274,29 @@ Test(limits, idle_connections_are_closed)
 	scene_stop();
 }
 
+/* The end of what a client sends may come together with the last bytes, and is then easily missed.
+ */
+Test(limits, a_request_that_will_never_be_complete_is_closed)
+{
+	static const char *const cut[] = {"GET /cache/ns/k HTTP/1.1\r\nHos",
+					  "PUT /cache/ns/k HTTP/1.1\r\nHost: localhost\r\n"
+					  "Content-Length: 5\r\n\r\nhel"};
+	struct raw_socket raw[40];
+
+	scene_start();
+	for (size_t i = 0; i < 40; i++) {
+		cr_assert(raw_open(&raw[i], scene.server.url));
+		(void)raw_send_text(&raw[i], "%s", cut[i % 2]);
+		raw_shutdown(&raw[i]);
+	}
+	for (size_t i = 0; i < 40; i++) {
+		cr_assert(raw_await_close(&raw[i], 10000), "connection %zu stays open", i);
+		raw_close(&raw[i]);
+	}
+	expect_service();
+	scene_stop();
+}
+
 /* Memory of the whole memory backend. */
 Test(limits, memory)
 {
