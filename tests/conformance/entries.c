@@ -63,6 +63,9 @@ Test(entries, any_bytes)
 	expect_body(http_get(client, entry_path("k")), ((struct slice){bytes, sizeof(bytes)}));
 }
 
+/* What any implementation has to take; D1 takes 2 MB in a row, and bytes become base64 there. */
+#define LARGE_VALUE_BYTES 1400000
+
 Test(entries, sizes_around_the_usual_buffers)
 {
 	static const size_t sizes[] = {1,     1023,  1024,   1025,    4095,    4096,
@@ -78,8 +81,11 @@ Test(entries, sizes_around_the_usual_buffers)
 	}
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
 		struct slice value = {bytes, sizes[i]};
-		const struct http_answer *answer = http_put(client, entry_path("k"), value);
+		const struct http_answer *answer;
 
+		if (lacks_feature("large-values") && sizes[i] > LARGE_VALUE_BYTES)
+			continue;
+		answer = http_put(client, entry_path("k"), value);
 		expect_that(answer, answer_->status == 201 || answer_->status == 204,
 			    "expected 201 or 204 for %zu bytes", sizes[i]);
 		answer = http_get(client, entry_path("k"));

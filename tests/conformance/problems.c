@@ -37,6 +37,8 @@ Test(problems, wrong_methods)
 		char target[100];
 		const struct http_answer *answer;
 
+		if (lacks_feature("unknown-methods") && strcmp(cases[i].method, "FROBNICATE") == 0)
+			continue;
 		(void)snprintf(
 			target, sizeof(target), "%.*s%s%s", (int)strcspn(cases[i].target, "%"),
 			cases[i].target, strchr(cases[i].target, '%') ? ns : "",
