@@ -23,7 +23,7 @@
 
 #define TABLE_SEGMENTS 25
 /* Entries per bucket from which the table grows. */
-#define TABLE_LOAD 2
+#define TABLE_LOAD 1
 
 /* Zeroed is empty and valid. */
 struct table {
