@@ -40,6 +40,21 @@ const PUBLIC = new Set(["/healthz", "/readyz"]);
 
 const app = new Hono<{ Bindings: Env }>({ getPath: (request) => targetOf(request.url).path });
 
+/** Unread bodies up to this length are read, or the runtime would close the connection. */
+const DRAIN_MAX_BYTES = 1048576;
+
+async function drain(request: Request): Promise<void> {
+	const length = Number(request.headers.get("Content-Length") ?? 0);
+	if (request.body && !request.bodyUsed && length <= DRAIN_MAX_BYTES) await request.arrayBuffer();
+}
+
+app.use("*", async (c, next) => {
+	await next();
+	await drain(c.req.raw);
+	/* Cloudflare's edge adds it anyway; workerd alone does not. */
+	c.res.headers.set("Date", new Date().toUTCString());
+});
+
 app.use("*", async (c, next) => {
 	const { path, query } = targetOf(c.req.raw.url);
 	const isPublic = PUBLIC.has(path) && /^(GET|HEAD)$/.test(c.req.raw.method);

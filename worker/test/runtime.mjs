@@ -49,8 +49,8 @@ export async function start({ apiKey, port = 0, host = "127.0.0.1", vars = {}, p
 		modules: true,
 		script: await bundle(),
 		compatibilityDate: "2026-02-01",
-		host,
-		port,
+		// Straight to workerd: Miniflare's own entry emulates the edge, compression included.
+		unsafeDirectSockets: [{ host, port }],
 		bindings: { ...(apiKey === undefined ? {} : { API_KEY: apiKey }), ...vars },
 		d1Databases: { DB: "steadycache" },
 		d1Persist: false,
@@ -61,7 +61,8 @@ export async function start({ apiKey, port = 0, host = "127.0.0.1", vars = {}, p
 			});
 		},
 	});
-	const url = await mf.ready;
+	await mf.ready;
+	const url = await mf.unsafeGetDirectURL();
 	const db = await mf.getD1Database("DB");
 	await prepare(db);
 	return { mf, db, url: url.href.replace(/\/$/, ""), close: () => mf.dispose() };
