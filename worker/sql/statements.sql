@@ -33,7 +33,7 @@ DELETE FROM entries WHERE id IN (
 		WHERE expires > 0 AND expires <= ?1 ->> 'now' LIMIT ?1 ->> 'sweep_max')
 	UNION ALL
 	SELECT id FROM (SELECT e.id FROM dropped d
-		JOIN entries e INDEXED BY entries_order ON e.ns = d.id LIMIT ?1 ->> 'sweep_max'))
+		CROSS JOIN entries e INDEXED BY entries_order ON e.ns = d.id LIMIT ?1 ->> 'sweep_max'))
 RETURNING expires > 0 AND expires <= ?1 ->> 'now' AS expired;
 
 -- name: forget_dropped
@@ -44,7 +44,7 @@ DELETE FROM dropped WHERE NOT EXISTS (SELECT 1 FROM entries WHERE ns = dropped.i
 -- ?1, ?2. A row (i, live, etag) for each item of which there is an entry, expired ones included.
 SELECT j.key AS i, e.expires = 0 OR e.expires > ?1 ->> 'now' AS live, e.etag
 FROM namespaces n JOIN json_each(?2) j
-	CROSS JOIN entries e ON e.id = j.value ->> 0 AND e.ns = n.id AND e.tag = j.value ->> 1
+	CROSS JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.ns = n.id AND e.tag = j.value ->> 1
 WHERE n.name = ?1 ->> 'ns';
 
 -- name: plan
@@ -63,7 +63,7 @@ FROM (SELECT id AS limits_of, nullif(coalesce(max_size, ?1 ->> 'max_size'), 0) A
 	(SELECT coalesce(sum(j.value ->> 2), 0) AS new_size, count(j.key) AS new_count,
 		coalesce(sum(e.size), 0) AS old_size, count(e.id) AS old_count,
 		max(e.expires = 0 OR e.expires > ?1 ->> 'now') IS 1 AS live, max(e.etag) AS etag
-	FROM json_each(?2) j LEFT JOIN entries e ON e.id = j.value ->> 0 AND e.tag = j.value ->> 1
+	FROM json_each(?2) j LEFT JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.tag = j.value ->> 1
 		AND e.ns = (SELECT id FROM namespaces WHERE name = ?1 ->> 'ns')) g
 WHERE n.id = l.limits_of AND l.way <> 'none' AND l.max_count IS NOT 0
 	AND g.new_count <= coalesce(l.max_count, g.new_count)
@@ -110,26 +110,32 @@ n AS (SELECT id, coalesce(policy, ?1 ->> 'policy') AS policy, entry_count, total
 			AS most
 	FROM namespaces WHERE name = ?1 ->> 'ns' AND evicting = 1),
 heads(frequency) AS (
-	SELECT (SELECT min(frequency) FROM entries WHERE ns = n.id) FROM n WHERE policy <> 'fifo'
+	SELECT (SELECT e.frequency FROM entries e INDEXED BY entries_order
+		WHERE e.ns = n.id ORDER BY e.frequency LIMIT 1)
+	FROM n WHERE policy <> 'fifo'
 	UNION ALL
-	SELECT (SELECT min(e.frequency) FROM entries e
-		WHERE e.ns = (SELECT id FROM n) AND e.frequency > h.frequency)
+	SELECT (SELECT e.frequency FROM entries e INDEXED BY entries_order
+		WHERE e.ns = (SELECT id FROM n) AND e.frequency > h.frequency
+		ORDER BY e.frequency LIMIT 1)
 	FROM heads h WHERE h.frequency IS NOT NULL),
 walk(score, last_access, id, frequency, size) AS (
 	SELECT CASE (SELECT policy FROM n) WHEN 'lru' THEN e.last_access ELSE
 			e.frequency / (1.0 + max(0, ?1 ->> 'now' - e.last_access) / 1000000.0) END,
 		e.last_access, e.id, e.frequency, e.size
-	FROM heads h CROSS JOIN entries e ON e.id = (SELECT id FROM entries
+	FROM heads h CROSS JOIN entries e NOT INDEXED ON e.id = (SELECT id FROM entries INDEXED BY entries_order
 		WHERE ns = (SELECT id FROM n) AND frequency = h.frequency
 		ORDER BY last_access, id LIMIT 1)
 	UNION ALL
 	SELECT CASE (SELECT policy FROM n) WHEN 'lru' THEN e.last_access ELSE
 			e.frequency / (1.0 + max(0, ?1 ->> 'now' - e.last_access) / 1000000.0) END,
 		e.last_access, e.id, e.frequency, e.size
-	FROM walk w CROSS JOIN entries e ON e.id = (SELECT id FROM entries
-		WHERE ns = (SELECT id FROM n) AND frequency = w.frequency
-			AND (last_access, id) > (w.last_access, w.id)
-		ORDER BY last_access, id LIMIT 1)
+	FROM walk w CROSS JOIN entries e NOT INDEXED ON e.id = coalesce(
+		(SELECT id FROM entries INDEXED BY entries_order
+			WHERE ns = (SELECT id FROM n) AND frequency = w.frequency
+				AND last_access = w.last_access AND id > w.id ORDER BY id LIMIT 1),
+		(SELECT id FROM entries INDEXED BY entries_order
+			WHERE ns = (SELECT id FROM n) AND frequency = w.frequency
+				AND last_access > w.last_access ORDER BY last_access, id LIMIT 1))
 	ORDER BY 1, 2, 3
 	LIMIT coalesce((SELECT CAST(most AS INTEGER) FROM n), 0)),
 candidates(score, at, id, size) AS (
@@ -166,7 +172,7 @@ FROM (SELECT id AS limits_of, nullif(coalesce(max_size, ?1 ->> 'max_size'), 0) A
 			e.frequency, 0)), 0) AS frequency_change,
 		count(iif(e.expires > 0 AND e.expires <= ?1 ->> 'now', 1, NULL)) AS expired,
 		max(e.expires = 0 OR e.expires > ?1 ->> 'now') IS 1 AS live, max(e.etag) AS etag
-	FROM json_each(?2) j LEFT JOIN entries e ON e.id = j.value ->> 0 AND e.tag = j.value ->> 1
+	FROM json_each(?2) j LEFT JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.tag = j.value ->> 1
 		AND e.ns = (SELECT id FROM namespaces WHERE name = ?1 ->> 'ns')) g
 WHERE n.id = l.limits_of AND l.max_count IS NOT 0
 	AND n.entry_count - g.old_count + g.new_count
@@ -186,7 +192,7 @@ WHERE n.id = l.limits_of AND l.max_count IS NOT 0
 -- ?1 + token, ?2. Removes what stands where an item goes and is another's: an entry of a cleared
 -- namespace, or one whose hash collides. No rows.
 DELETE FROM entries WHERE id IN (SELECT e.id
-	FROM namespaces n JOIN json_each(?2) j CROSS JOIN entries e ON e.id = j.value ->> 0
+	FROM namespaces n JOIN json_each(?2) j CROSS JOIN entries e NOT INDEXED ON e.id = j.value ->> 0
 		AND NOT (e.ns = n.id AND e.tag = j.value ->> 1)
 	WHERE n.name = ?1 ->> 'ns' AND n.admitted = ?1 ->> 'token');
 
@@ -256,13 +262,13 @@ WHERE ns = (SELECT id FROM namespaces WHERE name = ?1 ->> 'ns') AND fifo = 0;
 -- ?1, ?2. A row for each item that is there and has not expired.
 SELECT j.key AS i, c.value, c.encoding, c.type, e.etag, e.modified, e.expires
 FROM namespaces n JOIN json_each(?2) j
-	CROSS JOIN entries e ON e.id = j.value ->> 0 AND e.ns = n.id AND e.tag = j.value ->> 1
+	CROSS JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.ns = n.id AND e.tag = j.value ->> 1
 	CROSS JOIN contents c ON c.id = e.id
 WHERE n.name = ?1 ->> 'ns' AND (e.expires = 0 OR e.expires > ?1 ->> 'now');
 
 -- name: touch_items
 -- ?1, ?2. Counts a use of each. No rows.
-UPDATE entries SET frequency = frequency + 1, last_access = max(last_access, ?1 ->> 'now')
+UPDATE entries NOT INDEXED SET frequency = frequency + 1, last_access = max(last_access, ?1 ->> 'now')
 WHERE id IN (SELECT value ->> 0 FROM json_each(?2))
 	AND ns = (SELECT id FROM namespaces WHERE name = ?1 ->> 'ns')
 	AND tag IN (SELECT value ->> 1 FROM json_each(?2))
@@ -273,7 +279,7 @@ WHERE id IN (SELECT value ->> 0 FROM json_each(?2))
 UPDATE namespaces AS n SET hits = n.hits + g.hits, misses = n.misses + g.misses,
 	frequency_sum = n.frequency_sum + g.hits
 FROM (SELECT count(e.id) AS hits, count(*) - count(e.id) AS misses
-	FROM json_each(?2) j LEFT JOIN entries e ON e.id = j.value ->> 0 AND e.tag = j.value ->> 1
+	FROM json_each(?2) j LEFT JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.tag = j.value ->> 1
 		AND e.ns = (SELECT id FROM namespaces WHERE name = ?1 ->> 'ns')
 		AND (e.expires = 0 OR e.expires > ?1 ->> 'now')) g
 WHERE n.name = ?1 ->> 'ns';
@@ -282,13 +288,13 @@ WHERE n.name = ?1 ->> 'ns';
 -- ?1, ?2. A row (i) for each item that is there and has not expired.
 SELECT j.key AS i
 FROM namespaces n JOIN json_each(?2) j
-	CROSS JOIN entries e ON e.id = j.value ->> 0 AND e.ns = n.id AND e.tag = j.value ->> 1
+	CROSS JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.ns = n.id AND e.tag = j.value ->> 1
 WHERE n.name = ?1 ->> 'ns' AND (e.expires = 0 OR e.expires > ?1 ->> 'now');
 
 -- name: count_deletes
 -- ?1 + kind, etags, ?2. Accounts for delete_items, and goes before it. No rows.
 UPDATE namespaces SET deletes = deletes + (SELECT count(*)
-	FROM json_each(?2) j CROSS JOIN entries e
+	FROM json_each(?2) j CROSS JOIN entries e NOT INDEXED
 		ON e.id = j.value ->> 0 AND e.ns = namespaces.id AND e.tag = j.value ->> 1
 	WHERE (e.expires = 0 OR e.expires > ?1 ->> 'now')
 		AND CASE ?1 ->> 'kind' WHEN 'absent' THEN 0
@@ -302,7 +308,7 @@ WHERE name = ?1 ->> 'ns';
 -- single item held is for the caller to see from what probe said in the same batch.
 DELETE FROM entries WHERE id IN (SELECT e.id
 	FROM namespaces n JOIN json_each(?2) j
-		CROSS JOIN entries e ON e.id = j.value ->> 0 AND e.ns = n.id AND e.tag = j.value ->> 1
+		CROSS JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.ns = n.id AND e.tag = j.value ->> 1
 	WHERE n.name = ?1 ->> 'ns'
 		AND CASE WHEN e.expires > 0 AND e.expires <= ?1 ->> 'now'
 				THEN ?1 ->> 'kind' IS NULL OR ?1 ->> 'kind' IN ('absent', 'none_match')
@@ -351,7 +357,7 @@ UPDATE namespaces SET deletes = deletes + ?1 ->> 'deletes' WHERE name = ?1 ->> '
 SELECT c.key_is_text, iif(c.key_is_text, CAST(c.key AS TEXT), hex(c.key)) AS key, e.size, e.etag,
 	e.frequency, e.last_access, e.created, e.expires
 FROM namespaces n CROSS JOIN contents c INDEXED BY contents_key ON c.ns = n.id
-	CROSS JOIN entries e ON e.id = c.id
+	CROSS JOIN entries e NOT INDEXED ON e.id = c.id
 WHERE n.name = ?1 ->> 'ns' AND ifnull(substr(c.key, 1, 64), x'') >= unhex(?1 ->> 'low')
 	AND ifnull(substr(c.key, 1, 64), x'') < unhex(?1 ->> 'high')
 	AND (?1 ->> 'prefix_length' = 0 OR substr(c.key, 1, ?1 ->> 'prefix_length')
@@ -366,8 +372,8 @@ LIMIT ?1 ->> 'limit';
 -- ?1; without ns: all namespaces. A row each, by name. The settings are those that were configured;
 -- NULL: the default.
 SELECT n.name, n.max_size, n.capacity, n.default_ttl, n.policy, n.entry_count, n.total_size,
-	n.frequency_sum, coalesce((SELECT max(frequency) FROM entries WHERE ns = n.id), 0)
-		AS max_frequency,
+	n.frequency_sum, coalesce((SELECT frequency FROM entries INDEXED BY entries_order
+		WHERE ns = n.id ORDER BY frequency DESC LIMIT 1), 0) AS max_frequency,
 	n.hits, n.misses, n.sets, n.deletes, n.evictions, n.expirations
 FROM namespaces n
 WHERE ?1 ->> 'ns' IS NULL OR n.name = ?1 ->> 'ns'

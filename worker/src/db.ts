@@ -8,6 +8,13 @@ export interface Bound {
 	params: string[];
 }
 
+/** What requests cost: D1 bills rows, and Cloudflare limits queries per request. */
+export interface Usage {
+	rows_read: number;
+	rows_written: number;
+	queries: number;
+}
+
 /** D1 did not do it: status as in /ops, and a sentence for the user. */
 export class StoreError extends Error {
 	constructor(
@@ -50,7 +57,7 @@ function explain(error: unknown): StoreError {
 }
 
 /** Runs the statements in one transaction; the rows of each. */
-export async function runBatch(db: D1Database, bound: Bound[]): Promise<Row[][]> {
+export async function runBatch(db: D1Database, bound: Bound[], usage: Usage): Promise<Row[][]> {
 	if (bound.length === 0) return [];
 	try {
 		const prepared = bound.map(({ name, params }) => {
@@ -59,6 +66,11 @@ export async function runBatch(db: D1Database, bound: Bound[]): Promise<Row[][]>
 			return params.length ? db.prepare(sql).bind(...params) : db.prepare(sql);
 		});
 		const results = await db.batch<Row>(prepared);
+		for (const { meta } of results) {
+			usage.rows_read += meta.rows_read ?? 0;
+			usage.rows_written += meta.rows_written ?? 0;
+			usage.queries++;
+		}
 		return results.map((result) => result.results ?? []);
 	} catch (error) {
 		const explained = explain(error);

@@ -11,6 +11,8 @@ export interface Env {
 	DEFAULT_TTL?: string;
 	DEFAULT_EVICTION?: string;
 	MAX_NAMESPACES?: string;
+	/** "1": every answer tells in Server-Timing what it cost in rows. */
+	SHOW_COST?: string;
 }
 
 /** The settings of a namespace: max_size_bytes 0 and capacity -1 mean no limit. */

@@ -1,12 +1,11 @@
 /** The routes, and what happens before and after every handler. */
 import { Hono } from "hono";
 import { ConfigurationError } from "./env";
-import type { Env } from "./env";
 import { StoreError } from "./db";
 import { api } from "./handlers/api";
 import { batchDelete, batchExists, batchGet, batchSet } from "./handlers/batch";
 import { statusError } from "./handlers/context";
-import type { Call } from "./handlers/context";
+import type { Bindings, Call } from "./handlers/context";
 import { deleteEntry, getEntry, putEntry } from "./handlers/entry";
 import { healthz, readyz, sync } from "./handlers/health";
 import { clearNamespace, configureNamespace, listKeys, listNamespaces } from "./handlers/namespace";
@@ -38,7 +37,7 @@ const routes: [string, Partial<Record<Method, Handler>>][] = [
 ];
 const PUBLIC = new Set(["/healthz", "/readyz"]);
 
-const app = new Hono<{ Bindings: Env }>({ getPath: (request) => targetOf(request.url).path });
+const app = new Hono<Bindings>({ getPath: (request) => targetOf(request.url).path });
 
 /** Unread bodies up to this length are read, or the runtime would close the connection. */
 const DRAIN_MAX_BYTES = 1048576;
@@ -49,8 +48,15 @@ async function drain(request: Request): Promise<void> {
 }
 
 app.use("*", async (c, next) => {
+	const usage = { rows_read: 0, rows_written: 0, queries: 0 };
+	c.set("usage", usage);
 	await next();
 	await drain(c.req.raw);
+	if (c.env.SHOW_COST === "1")
+		c.res.headers.set(
+			"Server-Timing",
+			`d1;desc="queries=${usage.queries} read=${usage.rows_read} written=${usage.rows_written}"`,
+		);
 	/* Cloudflare's edge adds it anyway; workerd alone does not. */
 	c.res.headers.set("Date", new Date().toUTCString());
 });

@@ -21,7 +21,7 @@
 import { carriedBack, carry, etagOf, fromBytes, placeOf, store, storedBack } from "./content";
 import type { Carried, Key, Place } from "./content";
 import { BATCH_MAX, runBatch, StoreError } from "./db";
-import type { Bound, Row } from "./db";
+import type { Bound, Row, Usage } from "./db";
 import { hex } from "./bytes";
 import type { Settings } from "./env";
 import type { Condition, ItemResult, Op, OpResult, SetItem, Status } from "./op_types";
@@ -30,11 +30,12 @@ export interface OpsContext {
 	db: D1Database;
 	now_us: number;
 	max_namespaces: number;
+	usage: Usage;
 }
 
 interface Step {
 	statements: Bound[];
-	read(rows: Row[][]): OpResult | Step | Promise<Step>;
+	read(rows: Row[][]): OpResult | Step;
 }
 
 /** Entries that one batch evicts, sweeps or clears at most. */
@@ -256,7 +257,7 @@ async function stepSet(context: OpsContext, op: Extract<Op, { op: "set" }>): Pro
 					if (refused) return refused;
 					if (count > ROUNDS_MAX + 2)
 						return failure("unavailable", "the namespace is being written too fast; try again");
-					return round(count + 1, number(outcome?.by_size) ? 1 : 2, gone === 0 && count > 0) as Step;
+					return round(count + 1, number(outcome?.by_size) ? 1 : 2, gone === 0 && count > 0);
 				}
 				const live = new Set(found.filter((row) => row.live === 1).map((row) => number(row.i)));
 				expired += found.filter((row) => row.live === 0).length;
@@ -522,26 +523,26 @@ export async function runOps(context: OpsContext, ops: Op[]): Promise<OpResult[]
 			length += state.statements.length;
 		}
 		if (group.length === 0) break;
-		await runGroup(context.db, states, group);
+		await runGroup(context, states, group);
 	}
 	return states.map((state) => (isStep(state) ? failure("internal") : state));
 }
 
-async function runGroup(db: D1Database, states: (Step | OpResult)[], group: number[]): Promise<void> {
+async function runGroup(context: OpsContext, states: (Step | OpResult)[], group: number[]): Promise<void> {
 	const steps = group.map((i) => states[i]).filter((state): state is Step => !!state && isStep(state));
 	try {
-		const rows = await runBatch(db, steps.flatMap((step) => step.statements));
+		const rows = await runBatch(context.db, steps.flatMap((step) => step.statements), context.usage);
 		let at = 0;
 		for (const [n, step] of steps.entries()) {
 			const mine = rows.slice(at, at + step.statements.length);
 			at += step.statements.length;
-			states[group[n] ?? 0] = await step.read(mine);
+			states[group[n] ?? 0] = step.read(mine);
 		}
 	} catch (error) {
 		/* The batch was rolled back. One statement may have spoilt it for all. */
 		const alone = group.length === 1 || (error instanceof StoreError && error.status === "unavailable");
 		if (alone) for (const i of group) states[i] = failed(error);
-		else for (const i of group) await runGroup(db, states, [i]);
+		else for (const i of group) await runGroup(context, states, [i]);
 	}
 }
 

@@ -5,10 +5,20 @@ import type { Env, Settings } from "../env";
 import { decodedPath, isNamespace, queryValue, targetOf } from "../http/target";
 import { HttpError } from "../http/problem";
 import { textOf } from "../bytes";
+import type { Usage } from "../db";
 import { runOp } from "../ops";
+import type { OpsContext } from "../ops";
 import type { Op, OpResult, Status } from "../op_types";
 
-export type Call = Context<{ Bindings: Env }>;
+export interface Bindings {
+	Bindings: Env;
+	Variables: { usage: Usage };
+}
+export type Call = Context<Bindings>;
+
+export function opsContext(c: Call, now = nowUs()): OpsContext {
+	return { db: c.env.DB, now_us: now, max_namespaces: maxNamespaces(c.env), usage: c.get("usage") };
+}
 
 export function settingsOf(c: Call): Settings {
 	return defaultSettings(c.env);
@@ -40,10 +50,7 @@ export function statusError(status: Status, detail?: string): HttpError {
 
 /** Runs one operation; a failure of the whole is thrown. */
 export async function perform(c: Call, op: Op): Promise<OpResult> {
-	const result = await runOp(
-		{ db: c.env.DB, now_us: nowUs(), max_namespaces: maxNamespaces(c.env) },
-		op,
-	);
+	const result = await runOp(opsContext(c), op);
 	if (result.status !== "ok") throw statusError(result.status, result.detail);
 	return result;
 }

@@ -1,6 +1,6 @@
 /** /healthz, /readyz, /sync */
 import { runOp } from "../ops";
-import { nowUs } from "./context";
+import { opsContext } from "./context";
 import type { Call } from "./context";
 
 const TEXT = { "Content-Type": "text/plain; charset=utf-8" };
@@ -13,7 +13,7 @@ export async function readyz(c: Call): Promise<Response> {
 	const key = c.env.API_KEY
 		? ["ok api key"]
 		: ["failed api key: there is none; set one: npx wrangler secret put API_KEY"];
-	const result = await runOp({ db: c.env.DB, now_us: nowUs(), max_namespaces: 0 }, { op: "check" });
+	const result = await runOp(opsContext(c), { op: "check" });
 	const ok = result.status === "ok";
 	const lines = [...key, ok ? "ok database" : `failed database: ${result.detail ?? result.status}`];
 	const ready = ok && c.env.API_KEY !== undefined;

@@ -2,7 +2,7 @@
 import { base64, unbase64 } from "../bytes";
 import { fromBytes, fromText } from "../content";
 import type { Key, Value } from "../content";
-import { isPolicy, MAX_BATCH_ITEMS, MAX_KEY_BYTES, maxNamespaces, TTL_MAX_S } from "../env";
+import { isPolicy, MAX_BATCH_ITEMS, MAX_KEY_BYTES, TTL_MAX_S } from "../env";
 import type { Settings } from "../env";
 import { isObject, jsonResponse, member, readArray, readObject, readString, readWhole } from "../http/json";
 import type { JsonObject } from "../http/json";
@@ -10,7 +10,7 @@ import { HttpError } from "../http/problem";
 import { isNamespace } from "../http/target";
 import { runOps } from "../ops";
 import type { Condition, ItemResult, KeyItem, Op, OpResult, SetItem } from "../op_types";
-import { nowUs, settingsOf } from "./context";
+import { nowUs, opsContext, settingsOf } from "./context";
 import type { Call } from "./context";
 
 const OPS_MAX = 1000;
@@ -209,9 +209,6 @@ export async function ops(c: Call): Promise<Response> {
 	if (count > MAX_BATCH_ITEMS)
 		throw new HttpError(400, `a request may hold up to ${MAX_BATCH_ITEMS} items`);
 	const now = readWhole(body, "now_us", Number.MAX_SAFE_INTEGER) ?? nowUs();
-	const results = await runOps(
-		{ db: c.env.DB, now_us: now, max_namespaces: maxNamespaces(c.env) },
-		parsed,
-	);
+	const results = await runOps(opsContext(c, now), parsed);
 	return jsonResponse(JSON.stringify({ results: results.map(writeResult) }));
 }
