@@ -369,8 +369,8 @@ ORDER BY ifnull(substr(c.key, 1, 64), x''), c.key
 LIMIT ?1 ->> 'limit';
 
 -- name: stats
--- ?1; without ns: all namespaces. A row each, by name. The settings are those that were configured;
--- NULL: the default.
+-- ?1 (ns null: all namespaces). A row each, by name. The settings are those that were configured,
+-- NULL where the default holds.
 SELECT n.name, n.max_size, n.capacity, n.default_ttl, n.policy, n.entry_count, n.total_size,
 	n.frequency_sum, coalesce((SELECT frequency FROM entries INDEXED BY entries_order
 		WHERE ns = n.id ORDER BY frequency DESC LIMIT 1), 0) AS max_frequency,
@@ -391,3 +391,51 @@ WHERE name = ?1 ->> 'ns';
 -- No parameters. One row, where the tables are there.
 SELECT (SELECT count(*) FROM (SELECT 1 FROM namespaces LIMIT 1))
 	+ (SELECT count(*) FROM (SELECT 1 FROM contents LIMIT 1)) AS rows_seen;
+
+-- The upgrade from the original Worker's tables (src/upgrade.ts); one batch for each piece:
+-- upgrade_account, upgrade_contents, upgrade_entries, and the removal of the old rows.
+
+-- name: upgrade_limit
+-- ?1 + max_size. Takes over a limit, where none was configured. No rows.
+UPDATE namespaces SET max_size = ?1 ->> 'max_size'
+WHERE name = ?1 ->> 'ns' AND max_size IS NULL;
+
+-- name: upgrade_account
+-- ?1 + token, ?2: an array of [id, tag, size, etag, frequency, last_access, created]. No rows.
+UPDATE namespaces AS n SET admitted = ?1 ->> 'token', entry_count = n.entry_count + g.entry_count,
+	total_size = n.total_size + g.total_size, frequency_sum = n.frequency_sum + g.frequency_sum
+FROM (SELECT count(*) AS entry_count, coalesce(sum(value ->> 2), 0) AS total_size,
+		coalesce(sum(value ->> 4), 0) AS frequency_sum
+	FROM json_each(?2) WHERE value ->> 0 NOT IN (SELECT id FROM entries
+		WHERE id IN (SELECT value ->> 0 FROM json_each(?2)))) g
+WHERE n.name = ?1 ->> 'ns';
+
+-- name: upgrade_contents
+-- As put_contents, but what was set in the meantime stays. No rows.
+INSERT INTO contents(id, ns, key_is_text, key, type, encoding, value)
+SELECT j.value ->> 0, n.id, j.value ->> 1,
+	CASE j.value ->> 1 WHEN 1 THEN CAST(j.value ->> 2 AS BLOB) ELSE unhex(j.value ->> 2) END,
+	j.value ->> 3, j.value ->> 4, j.value ->> 5
+FROM namespaces n JOIN json_each(?2) j
+WHERE n.name = ?1 ->> 'ns' AND n.admitted = ?1 ->> 'token'
+ON CONFLICT(id) DO NOTHING;
+
+-- name: upgrade_content
+-- ?1 + token, ?2: [id, key is text, type, encoding], ?3 key, ?4 value, as put_content; what was set
+-- in the meantime stays. No rows.
+INSERT INTO contents(id, ns, key_is_text, key, type, encoding, value)
+SELECT ?2 ->> 0, n.id, ?2 ->> 1, CASE ?2 ->> 1 WHEN 1 THEN CAST(?3 AS BLOB) ELSE unhex(?3) END,
+	?2 ->> 2, ?2 ->> 3, ?4
+FROM namespaces n
+WHERE n.name = ?1 ->> 'ns' AND n.admitted = ?1 ->> 'token'
+ON CONFLICT(id) DO NOTHING;
+
+-- name: upgrade_entries
+-- As upgrade_account. No rows.
+INSERT INTO entries(id, ns, tag, size, frequency, last_access, created, modified, expires, etag,
+	fifo)
+SELECT j.value ->> 0, n.id, j.value ->> 1, j.value ->> 2, j.value ->> 4, j.value ->> 5,
+	j.value ->> 6, j.value ->> 6, 0, j.value ->> 3, 0
+FROM namespaces n JOIN json_each(?2) j
+WHERE n.name = ?1 ->> 'ns' AND n.admitted = ?1 ->> 'token'
+ON CONFLICT(id) DO NOTHING;

@@ -38,13 +38,13 @@ function split(source: string): Map<string, string> {
 const statements = split(text);
 
 /** Statements in one batch at most: a transaction holds up all others. */
-const BATCH_MAX = 600;
+export const BATCH_MAX = 600;
 
 function explain(error: unknown): StoreError {
 	const message = error instanceof Error ? error.message : String(error);
 	if (/no such table|no such column/.test(message))
 		return new StoreError(
-			"internal",
+			"unavailable",
 			"the database lacks the cache's tables; run: npx wrangler d1 migrations apply DB --remote",
 		);
 	if (/too big|TOOBIG/.test(message))
@@ -56,15 +56,20 @@ function explain(error: unknown): StoreError {
 	return new StoreError("unavailable", "the D1 database did not answer; try again");
 }
 
+/** A statement of sql/statements.sql with its parameters. */
+export function bindNamed(db: D1Database, name: string, ...params: string[]): D1PreparedStatement {
+	const sql = statements.get(name);
+	if (!sql) throw new Error(`there is no statement ${name}`);
+	return params.length ? db.prepare(sql).bind(...params) : db.prepare(sql);
+}
+
 /** Runs the statements in one transaction; the rows of each. */
-export async function runBatch(db: D1Database, bound: Bound[], usage: Usage): Promise<Row[][]> {
-	if (bound.length === 0) return [];
+export async function runPrepared(
+	{ db, usage }: { db: D1Database; usage: Usage },
+	prepared: D1PreparedStatement[],
+): Promise<Row[][]> {
+	if (prepared.length === 0) return [];
 	try {
-		const prepared = bound.map(({ name, params }) => {
-			const sql = statements.get(name);
-			if (!sql) throw new Error(`there is no statement ${name}`);
-			return params.length ? db.prepare(sql).bind(...params) : db.prepare(sql);
-		});
 		const results = await db.batch<Row>(prepared);
 		for (const { meta } of results) {
 			usage.rows_read += meta.rows_read ?? 0;
@@ -79,4 +84,6 @@ export async function runBatch(db: D1Database, bound: Bound[], usage: Usage): Pr
 	}
 }
 
-export { BATCH_MAX };
+export function runBatch(to: { db: D1Database; usage: Usage }, bound: Bound[]): Promise<Row[][]> {
+	return runPrepared(to, bound.map(({ name, params }) => bindNamed(to.db, name, ...params)));
+}

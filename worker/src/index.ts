@@ -11,6 +11,7 @@ import { healthz, readyz, sync } from "./handlers/health";
 import { clearNamespace, configureNamespace, listKeys, listNamespaces } from "./handlers/namespace";
 import { ops } from "./handlers/ops";
 import { namespaceStats, serverStats } from "./handlers/stats";
+import { upgradeTables } from "./handlers/upgrade";
 import { checkToken } from "./http/auth";
 import { pretty } from "./http/json";
 import { errorResponse, HttpError } from "./http/problem";
@@ -31,6 +32,7 @@ const routes: [string, Partial<Record<Method, Handler>>][] = [
 	["/cache/:ns", { GET: listKeys, PUT: configureNamespace, DELETE: clearNamespace }],
 	["/stats", { GET: serverStats }],
 	["/stats/:ns", { GET: namespaceStats }],
+	["/upgrade", { POST: upgradeTables }],
 	["/healthz", { GET: healthz }],
 	["/readyz", { GET: readyz }],
 	["/sync", { POST: sync }],

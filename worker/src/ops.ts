@@ -4,7 +4,8 @@
  * Each operation is a Step: statements that run in one transaction, and a function that reads
  * their rows and gives the result, or the next Step where there is more to do. The steps of many
  * operations go to D1 together, one after the other in one batch, so a request costs one round
- * trip; only a step that goes on costs another.
+ * trip; only a step that goes on costs another. Neighbours that do the same to one namespace are
+ * merged into one operation first (merge.ts).
  *
  * SET: ensure_namespace, sweep, probe, plan, evict, admit, make_way, put_entries, put_contents,
  * set_result, settle. Of its rows matter: probe (which items are there, for `created` and the
@@ -24,6 +25,7 @@ import { BATCH_MAX, runBatch, StoreError } from "./db";
 import type { Bound, Row, Usage } from "./db";
 import { hex } from "./bytes";
 import type { Settings } from "./env";
+import { mergeOps, splitResult } from "./merge";
 import type { Condition, ItemResult, Op, OpResult, SetItem, Status } from "./op_types";
 
 export interface OpsContext {
@@ -512,6 +514,18 @@ function failed(error: unknown): OpResult {
 
 /** Runs the operations, each step of all of them in one batch; the results in order. */
 export async function runOps(context: OpsContext, ops: Op[]): Promise<OpResult[]> {
+	const groups = mergeOps(ops);
+	const results = await runMerged(context, groups.map((group) => group.op));
+	/* Operations that were refused together may do alone. */
+	const again = groups.map((group, i) => results[i]?.status !== "ok" && group.lengths.length > 1);
+	const ones = groups.flatMap((group, i) => (again[i] ? group.parts : []));
+	const alone = ones.length > 0 ? await runMerged(context, ones) : [];
+	return groups.flatMap((group, i) =>
+		again[i] ? alone.splice(0, group.parts.length) : splitResult(group, results[i] ?? failure("internal")),
+	);
+}
+
+async function runMerged(context: OpsContext, ops: Op[]): Promise<OpResult[]> {
 	const states: (Step | OpResult)[] = await Promise.all(ops.map((op) => begin(context, op)));
 	for (;;) {
 		const group: number[] = [];
@@ -531,7 +545,7 @@ export async function runOps(context: OpsContext, ops: Op[]): Promise<OpResult[]
 async function runGroup(context: OpsContext, states: (Step | OpResult)[], group: number[]): Promise<void> {
 	const steps = group.map((i) => states[i]).filter((state): state is Step => !!state && isStep(state));
 	try {
-		const rows = await runBatch(context.db, steps.flatMap((step) => step.statements), context.usage);
+		const rows = await runBatch(context, steps.flatMap((step) => step.statements));
 		let at = 0;
 		for (const [n, step] of steps.entries()) {
 			const mine = rows.slice(at, at + step.statements.length);
