@@ -2,6 +2,10 @@
  * Neighbouring operations of one request that do the same to one namespace become one: a front sends
  * what many clients want at a moment, and each statement counts (a free plan's Worker may run 50
  * a request). Conditions are per operation, and a key may stand in an operation only once.
+ *
+ * Sets that were merged and refused are tried again one by one, behind everything else of the
+ * request. So that nobody can tell, sets are merged only where nothing else in the request looks at
+ * their keys.
  */
 import { hex } from "./bytes";
 import type { Key } from "./content";
@@ -45,14 +49,33 @@ function joined(a: Mergeable, b: Mergeable): Op {
 	return { ...a, items: [...a.items, ...b.items] } as Op;
 }
 
+/** Whether each set may run later than where it stands. */
+function movableSets(ops: Op[]): (op: Mergeable) => boolean {
+	const uses = new Map<string, number>();
+	const whole = new Set<string>();
+	for (const op of ops) {
+		if ("items" in op)
+			for (const { key } of op.items) {
+				const name = `${op.ns} ${nameOf(key)}`;
+				uses.set(name, (uses.get(name) ?? 0) + 1);
+			}
+		else if (op.op !== "check") whole.add(op.ns ?? "");
+	}
+	return (op) =>
+		!whole.has("") && !whole.has(op.ns) &&
+		op.items.every(({ key }) => uses.get(`${op.ns} ${nameOf(key)}`) === 1);
+}
+
 export function mergeOps(ops: Op[]): Group[] {
 	const groups: Group[] = [];
+	const movable = movableSets(ops);
 	let keys = new Set<string>();
 	for (const op of ops) {
 		const last = groups.at(-1);
 		const names = mergeable(op) ? op.items.map((item) => nameOf(item.key)) : [];
 		if (
 			last && mergeable(op) && mergeable(last.op) && alike(last.op, op) &&
+			(op.op !== "set" || (movable(op) && movable(last.op))) &&
 			!names.some((name) => keys.has(name))
 		) {
 			last.op = joined(last.op, op);
