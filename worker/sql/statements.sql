@@ -106,7 +106,7 @@ n AS (SELECT id, coalesce(policy, ?1 ->> 'policy') AS policy, entry_count, total
 		max(0, coalesce(entry_count - evict_count, 0)) AS need_count,
 		json_array_length(?2) + min(?1 ->> 'evict_max', 4 + max(0,
 			coalesce(entry_count - evict_count, 0),
-			coalesce((total_size - evict_size) * 2.0 * entry_count / max(total_size, 1), 0)))
+			coalesce((total_size - evict_size) * 1.25 * entry_count / max(total_size, 1), 0)))
 			AS most
 	FROM namespaces WHERE name = ?1 ->> 'ns' AND evicting = 1),
 heads(frequency) AS (

@@ -12,8 +12,10 @@
  * condition) and set_result. Where `admitted` is 0 the reason is looked for in this order: no row
  * (too many namespaces), capacity 0 (accepted, nothing stored), the condition, an item or a batch
  * larger than the limits, policy none; if it is none of these, more has to be evicted: the same
- * again, with `continuing` 1 or 2. After ROUNDS_MAX rounds the limit itself is enough (strict 0), so
- * that a set ends however much is to go. A round that evicted nothing can only be a FIFO namespace
+ * again, with `continuing` 1 or 2. After STRICT_ROUNDS rounds the limit itself is enough
+ * (strict 0), so that a set ends however much is to go; what was evicted by then stays evicted, so
+ * that even a set which fails (a Worker may run 50 queries a request on the free plan) has
+ * brought the next one nearer. A round that evicted nothing can only be a FIFO namespace
  * whose entries were stored under another policy: mark_fifo puts that right.
  *
  * CONFIGURE: ensure_namespace, configure, plan_limits, evict, set_result, settle, and again while
@@ -41,10 +43,11 @@ interface Step {
 }
 
 /** Entries that one batch evicts, sweeps or clears at most. */
-const EVICT_MAX = 2000;
+const EVICT_MAX = 5000;
 const SWEEP_MAX = 200;
 const CLEAR_MAX = 1000;
-const ROUNDS_MAX = 12;
+const STRICT_ROUNDS = 3;
+const ROUNDS_MAX = 15;
 /** D1: bytes of a row, and of a bound value. */
 export const ROW_MAX_BYTES = 2000000;
 /** Bytes of other columns and of the row's own format. */
@@ -224,7 +227,7 @@ async function stepSet(context: OpsContext, op: Extract<Op, { op: "set" }>): Pro
 			max_namespaces: context.max_namespaces,
 			token: crypto.randomUUID(),
 			continuing,
-			strict: count < ROUNDS_MAX ? 1 : 0,
+			strict: count < STRICT_ROUNDS ? 1 : 0,
 			sweep_max: SWEEP_MAX,
 			evict_max: EVICT_MAX,
 		});
@@ -257,7 +260,7 @@ async function stepSet(context: OpsContext, op: Extract<Op, { op: "set" }>): Pro
 				if (number(outcome?.admitted) !== 1) {
 					const refused = refusal(op, outcome, found);
 					if (refused) return refused;
-					if (count > ROUNDS_MAX + 2)
+					if (count >= ROUNDS_MAX)
 						return failure("unavailable", "the namespace is being written too fast; try again");
 					return round(count + 1, number(outcome?.by_size) ? 1 : 2, gone === 0 && count > 0);
 				}
