@@ -13,6 +13,7 @@ import { ops } from "./handlers/ops";
 import { namespaceStats, serverStats } from "./handlers/stats";
 import { upgradeTables } from "./handlers/upgrade";
 import { checkToken } from "./http/auth";
+import { drain } from "./http/body";
 import { pretty } from "./http/json";
 import { errorResponse, HttpError } from "./http/problem";
 import { queryValue, targetOf } from "./http/target";
@@ -40,14 +41,6 @@ const routes: [string, Partial<Record<Method, Handler>>][] = [
 const PUBLIC = new Set(["/healthz", "/readyz"]);
 
 const app = new Hono<Bindings>({ getPath: (request) => targetOf(request.url).path });
-
-/** Unread bodies up to this length are read, or the runtime would close the connection. */
-const DRAIN_MAX_BYTES = 1048576;
-
-async function drain(request: Request): Promise<void> {
-	const length = Number(request.headers.get("Content-Length") ?? 0);
-	if (request.body && !request.bodyUsed && length <= DRAIN_MAX_BYTES) await request.arrayBuffer();
-}
 
 app.use("*", async (c, next) => {
 	const usage = { rows_read: 0, rows_written: 0, queries: 0 };

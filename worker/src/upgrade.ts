@@ -13,8 +13,9 @@ import { bindNamed, runPrepared } from "./db";
 import type { Row } from "./db";
 import type { Settings } from "./env";
 import { isNamespace } from "./http/target";
-import { ROW_MAX_BYTES, runOp } from "./ops";
-import type { OpsContext } from "./ops";
+import { runOp } from "./ops";
+import { ROW_MAX_BYTES } from "./ops/set";
+import type { OpsContext } from "./ops/step";
 
 /** What one piece takes at most. */
 const PIECE_ROWS = 200;

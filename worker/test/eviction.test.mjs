@@ -102,6 +102,7 @@ test("an item larger than the limit is refused and nothing is lost", async () =>
 	const tooLarge = await w.call("PUT", "/cache/huge/k", "v".repeat(2000000));
 	assert.equal(tooLarge.status, 413);
 	assert.match(tooLarge.text, /2000000/);
+	assert.equal((await w.call("PUT", "/cache/huge/k", "v".repeat(3000000))).status, 413);
 	const value = "v".repeat(1990000);
 	assert.equal((await w.call("PUT", "/cache/huge/k", value)).status, 201);
 	assert.equal((await w.call("GET", "/cache/huge/k")).text, value);
@@ -116,6 +117,14 @@ test("expired entries make room first and are swept", async () => {
 	assert.equal(results[1].evicted, 0);
 	const listed = (await w.call("GET", "/cache/ttl")).json.keys.map(({ key }) => key);
 	assert.deepEqual(listed, ["a", "c", "d"]);
+});
+
+test("a full cache that never evicts takes what expiry makes room for", async () => {
+	const items = (n, ttl_s) => Array.from({ length: n }, (_, i) => ({ key: `k${n}.${i}`, value: "v", ttl_s }));
+	const base = 1700000000000000;
+	await w.ops([{ op: "configure", ns: "none", capacity: 500, policy: "none" }, { op: "set", ns: "none", items: items(500, 5) }], base);
+	assert.equal((await w.ops([{ op: "set", ns: "none", items: items(1, 0) }], base + 1e6))[0].status, "no_space");
+	assert.equal((await w.ops([{ op: "set", ns: "none", items: items(400, 0) }], base + 6e6))[0].status, "ok");
 });
 
 test("a cleared cache is empty at once, and its keys can be set again", async () => {

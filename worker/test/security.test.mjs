@@ -83,3 +83,26 @@ test("a database that does not do it is never a miss", async () => {
 		await broken.close();
 	}
 });
+
+test("limits and defaults come from the variables, and a wrong one is named", async () => {
+	const other = await open({
+		vars: { MAX_NAMESPACES: "2", DEFAULT_MAX_SIZE_MB: "0.5", DEFAULT_EVICTION: "lru", DEFAULT_CAPACITY: "3" },
+	});
+	try {
+		for (const ns of ["a", "b"]) assert.equal((await other.api("set", ns, { key: "k", value: "v" })).status, 200);
+		assert.equal((await other.api("set", "c", { key: "k", value: "v" })).status, 507);
+		assert.equal((await other.api("set", "a", { key: "k2", value: "v" })).status, 200);
+		const stats = await other.stats("a");
+		assert.deepEqual([stats.max_size_bytes, stats.capacity, stats.eviction], [524288, 3, "lru"]);
+	} finally {
+		await other.close();
+	}
+	const wrong = await open({ vars: { DEFAULT_EVICTION: "random" } });
+	try {
+		const answer = await wrong.api("set", "a", { key: "k", value: "v" });
+		assert.equal(answer.status, 500);
+		assert.match(answer.json.error, /DEFAULT_EVICTION/);
+	} finally {
+		await wrong.close();
+	}
+});

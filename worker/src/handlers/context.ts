@@ -7,7 +7,7 @@ import { HttpError } from "../http/problem";
 import { textOf } from "../bytes";
 import type { Usage } from "../db";
 import { runOp } from "../ops";
-import type { OpsContext } from "../ops";
+import type { OpsContext } from "../ops/step";
 import type { Op, OpResult, Status } from "../op_types";
 
 export interface Bindings {

@@ -2,10 +2,12 @@
 import { fromBytes } from "../content";
 import type { Key } from "../content";
 import { MAX_KEY_BYTES, TTL_MAX_S } from "../env";
+import { readBody } from "../http/body";
 import { readCondition, readRange, writeCondition } from "../http/conditions";
 import { HttpError } from "../http/problem";
 import { decodedPath, targetOf } from "../http/target";
 import type { ItemResult, SetItem } from "../op_types";
+import { ROW_MAX_BYTES } from "../ops/set";
 import { namespaceOf, nowUs, perform, query, settingsOf, statusError } from "./context";
 import type { Call } from "./context";
 
@@ -114,7 +116,9 @@ export async function putEntry(c: Call): Promise<Response> {
 	const condition = writeCondition(c.req.raw.headers);
 	const type = readType(c.req.raw.headers);
 	const ttl = readTtl(c);
-	const value = fromBytes(new Uint8Array(await c.req.raw.arrayBuffer()));
+	const value = fromBytes(
+		await readBody(c.req.raw, ROW_MAX_BYTES, "the most that D1 takes in a row; store less"),
+	);
 	const item: SetItem = { key, value, content_type: type, size: value.bytes.length };
 	if (ttl !== undefined) item.ttl_s = ttl;
 	const result = await perform(c, {

@@ -1,5 +1,6 @@
 /** JSON in, with errors that name the member; JSON out, in an order that is ours. */
 import { isWellFormed, textOf } from "../bytes";
+import { JSON_MAX_BYTES, readBody } from "./body";
 import { HttpError } from "./problem";
 
 export type Json = string | number | boolean | null | Json[] | JsonObject;
@@ -12,7 +13,7 @@ export function isObject(json: Json | undefined): json is JsonObject {
 }
 
 export async function readObject(request: Request): Promise<JsonObject> {
-	const bytes = new Uint8Array(await request.arrayBuffer());
+	const bytes = await readBody(request, JSON_MAX_BYTES, "the most that the Worker takes at once; send less");
 	if (bytes.length === 0) throw new HttpError(400, "the request needs a JSON object as its body");
 	const text = textOf(bytes);
 	let json: Json;
