@@ -54,6 +54,8 @@ struct d1_job *d1_job_create(struct cache_op *op, int64_t timeout_us)
 	job->deadline_us = job->submitted_us + timeout_us;
 	job->item_count = has_items ? op->item_count : 1;
 	job->size_bytes = has_items ? measure(op) : ITEM_OVERHEAD_BYTES;
+	job->is_single_read =
+		op->item_count == 1 && (op->type == CACHE_OP_GET || op->type == CACHE_OP_EXISTS);
 	job->covers_namespace = op->type == CACHE_OP_CLEAR || op->type == CACHE_OP_CONFIGURE;
 	job->is_write =
 		op->type == CACHE_OP_SET || op->type == CACHE_OP_DELETE || job->covers_namespace;

@@ -20,6 +20,7 @@ struct d1_job {
 	size_t size_bytes; /* about what it takes in a request */
 	bool is_write;
 	bool is_idempotent;
+	bool is_single_read;   /* GET, EXISTS of one key */
 	bool covers_namespace; /* CLEAR, CONFIGURE: a write of all its keys */
 	uint64_t ns_hash;
 	uint64_t key_hash;    /* with the namespace; of one item */

@@ -90,7 +90,7 @@ bool d1_locks_allow(const struct d1_locks *locks, const struct d1_job *job)
 
 	if (job->covers_namespace)
 		return !is_held(ns);
-	if (ns->exclusive > 0)
+	if (job->is_write && ns->exclusive > 0)
 		return false;
 	for (size_t i = 0; i < job->item_count; i++)
 		if (is_held(find(locks, key_hash(job, i))))
@@ -98,27 +98,28 @@ bool d1_locks_allow(const struct d1_locks *locks, const struct d1_job *job)
 	return true;
 }
 
+/* Adds `change` to the locks of `job`, which all have their places or get one. */
+static void change_locks(struct d1_locks *locks, const struct d1_job *job, uint32_t change)
+{
+	if (job->covers_namespace) {
+		find_or_add(locks, job->ns_hash)->exclusive += change;
+		return;
+	}
+	if (job->is_write)
+		find_or_add(locks, job->ns_hash)->shared += change;
+	for (size_t i = 0; i < job->item_count; i++)
+		find_or_add(locks, key_hash(job, i))->exclusive += change;
+}
+
 bool d1_locks_take(struct d1_locks *locks, const struct d1_job *job)
 {
 	if (!reserve(locks, job->covers_namespace ? 1 : job->item_count + 1))
 		return false;
-	if (job->covers_namespace) {
-		find_or_add(locks, job->ns_hash)->exclusive++;
-		return true;
-	}
-	find_or_add(locks, job->ns_hash)->shared++;
-	for (size_t i = 0; i < job->item_count; i++)
-		find_or_add(locks, key_hash(job, i))->exclusive++;
+	change_locks(locks, job, 1);
 	return true;
 }
 
 void d1_locks_release(struct d1_locks *locks, const struct d1_job *job)
 {
-	if (job->covers_namespace) {
-		find_or_add(locks, job->ns_hash)->exclusive--;
-		return;
-	}
-	find_or_add(locks, job->ns_hash)->shared--;
-	for (size_t i = 0; i < job->item_count; i++)
-		find_or_add(locks, key_hash(job, i))->exclusive--;
+	change_locks(locks, job, UINT32_MAX); /* less one */
 }

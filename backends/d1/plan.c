@@ -11,17 +11,12 @@ void d1_plan_init(struct d1_plan *plan, size_t batch_size)
 
 void d1_plan_deinit(struct d1_plan *plan)
 {
-	d1_locks_deinit(&plan->locks);
+	d1_locks_deinit(&plan->writes);
+	d1_locks_deinit(&plan->reads);
 	d1_locks_deinit(&plan->wishes);
 }
 
 /* ---- Twins ---- */
-
-static bool is_single_read(const struct d1_job *job)
-{
-	return job->item_count == 1 &&
-	       (job->op->type == CACHE_OP_GET || job->op->type == CACHE_OP_EXISTS);
-}
 
 static struct d1_job **bucket_of(struct d1_plan *plan, const struct d1_job *job)
 {
@@ -50,7 +45,7 @@ void d1_plan_add(struct d1_plan *plan, struct d1_job *job)
 {
 	if (job->deadline_us < plan->next_limit_us)
 		plan->next_limit_us = job->deadline_us;
-	if (is_single_read(job)) {
+	if (job->is_single_read) {
 		struct d1_job *twin = find_twin(plan, job);
 		struct d1_job **bucket = bucket_of(plan, job);
 
@@ -70,7 +65,7 @@ void d1_plan_add(struct d1_plan *plan, struct d1_job *job)
 static void forget(struct d1_plan *plan, struct d1_job *job)
 {
 	plan->waiting_items -= job->item_count;
-	if (job->item_count != 1)
+	if (!job->is_single_read)
 		return;
 	for (struct d1_job **at = bucket_of(plan, job); *at; at = &(*at)->in_bucket)
 		if (*at == job) {
@@ -159,11 +154,15 @@ static void add_to_call(struct d1_plan *plan, struct d1_call *call, struct d1_jo
 	}
 }
 
-/* Whether `job` may go now: no write of the same keys is under way or waits before it. */
-static bool is_free(const struct d1_plan *plan, const struct d1_job *job)
+/* Takes what `job` must have to go now: false where a write of the same keys is under way or waits
+ * before it, or an equal get is under way. */
+static bool take_locks(struct d1_plan *plan, const struct d1_job *job)
 {
+	if (job->is_single_read)
+		return d1_locks_allow(&plan->reads, job) && d1_locks_take(&plan->reads, job);
 	return !job->is_write ||
-	       (d1_locks_allow(&plan->locks, job) && d1_locks_allow(&plan->wishes, job));
+	       (d1_locks_allow(&plan->writes, job) && d1_locks_allow(&plan->wishes, job) &&
+		d1_locks_take(&plan->writes, job));
 }
 
 struct d1_call *d1_plan_form_call(struct d1_plan *plan, bool (*joins)(const struct d1_call *call,
@@ -181,9 +180,8 @@ struct d1_call *d1_plan_form_call(struct d1_plan *plan, bool (*joins)(const stru
 	while (!is_full && (job = d1_job_list_pop(&plan->waiting))) {
 		bool is_first = call->jobs.count == 0;
 
-		if (is_free(plan, job) &&
-		    (is_first || (fits(plan, call, job) && joins(call, job))) &&
-		    (!job->is_write || d1_locks_take(&plan->locks, job))) {
+		if ((is_first || (fits(plan, call, job) && joins(call, job))) &&
+		    take_locks(plan, job)) {
 			add_to_call(plan, call, job);
 			is_full = call->item_count >= plan->batch_size;
 			continue;
@@ -212,7 +210,9 @@ void d1_plan_release(struct d1_plan *plan, const struct d1_call *call)
 {
 	for (const struct d1_job *job = call->jobs.first; job; job = job->next)
 		if (job->is_write)
-			d1_locks_release(&plan->locks, job);
+			d1_locks_release(&plan->writes, job);
+		else if (job->is_single_read)
+			d1_locks_release(&plan->reads, job);
 }
 
 void d1_plan_put_back(struct d1_plan *plan, struct d1_call *call)

@@ -7,7 +7,8 @@
  * busy one sends requests that are the larger the more there is to do.
  *
  * Equal gets that wait at the same time become one (its "twins" are answered with it). A get never
- * joins one that has been sent: it could then miss a write that another front has done since.
+ * joins one that has been sent: it could then miss a write that another front has done since; it
+ * waits for that one to come back and is the next.
  *
  * Owned by the I/O thread. */
 #ifndef STEADYCACHE_D1_PLAN_H
@@ -27,7 +28,8 @@
 struct d1_plan {
 	struct d1_job_list waiting;
 	size_t waiting_items;
-	struct d1_locks locks;  /* of what is under way */
+	struct d1_locks writes; /* of what is under way */
+	struct d1_locks reads;
 	struct d1_locks wishes; /* of what waits and was passed over, while a call is formed */
 	struct d1_job *singles[PLAN_BUCKETS]; /* waiting gets of one key, by its hash */
 	size_t batch_size;
