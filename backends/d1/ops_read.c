@@ -241,21 +241,41 @@ static void take_one_stats(const struct d1_context *context, const json_t *found
 		ret->expirations = expirations;
 }
 
-static void take_stats(const struct d1_context *context, const json_t *result, struct d1_job *job)
+/* Makes the namespaces of an answer known here. True where one was new: the upstream then knew
+ * nothing of its defaults, and told its own. */
+static bool learn_names(const struct d1_context *context, const json_t *list)
+{
+	size_t known = context->tally->namespace_count;
+	const json_t *found;
+	size_t i;
+
+	json_array_foreach(list, i, found)
+	{
+		(void)d1_tally_namespace(context->tally, d1_read_text(found, "ns"));
+	}
+	return context->tally->namespace_count > known;
+}
+
+/* True: it has to be asked again, with the defaults of the namespaces that exist. */
+static bool take_stats(const struct d1_context *context, const json_t *result, struct d1_call *call,
+		       struct d1_job *job)
 {
 	const json_t *list = json_object_get(result, "namespaces");
 	struct cache_op *op = job->op;
 	const json_t *found;
 	size_t i;
 
+	if (op->ns.len == 0 && learn_names(context, list) && call->step++ == 0)
+		return true;
 	op->stats = calloc(json_array_size(list) + 1, sizeof(*op->stats));
 	if (!op->stats) {
 		d1_job_fail(job, CACHE_NO_MEMORY, NULL, 1);
-		return;
+		return false;
 	}
 	json_array_foreach(list, i, found) take_one_stats(context, found, &op->stats[i]);
 	op->stats_count = json_array_size(list);
 	d1_job_succeed(job);
+	return false;
 }
 
 /* ---- Results ---- */
@@ -279,7 +299,7 @@ static void complete_check(struct d1_job *job)
 
 /* True: another request has to follow for it. */
 static bool take_result(const struct d1_context *context, const json_t *result,
-			const struct ops_group *group)
+			struct d1_call *call, const struct ops_group *group)
 {
 	bool is_ok = status_of(result) == CACHE_OK;
 	bool has_items = group->type <= CACHE_OP_EXISTS;
@@ -305,7 +325,7 @@ static bool take_result(const struct d1_context *context, const json_t *result,
 		else if (group->type == CACHE_OP_SCAN)
 			again |= take_listing(result, job);
 		else if (group->type == CACHE_OP_STATS)
-			take_stats(context, result, job);
+			again |= take_stats(context, result, call, job);
 		else if (group->type == CACHE_OP_CHECK)
 			complete_check(job);
 		else
@@ -329,6 +349,6 @@ enum d1_step d1_ops_read(const struct d1_context *context, struct d1_call *call,
 		if (!result_is_sound(json_array_get(results, i), &state->groups[i]))
 			return STEP_BAD;
 	for (size_t i = 0; i < state->group_count; i++)
-		again |= take_result(context, json_array_get(results, i), &state->groups[i]);
+		again |= take_result(context, json_array_get(results, i), call, &state->groups[i]);
 	return again ? STEP_AGAIN : STEP_DONE;
 }

@@ -96,6 +96,25 @@ static void write_defaults(const struct d1_context *context, struct buffer *out,
 	buffer_append_char(out, '}');
 }
 
+/* Of all namespaces that are known here, by name. */
+static void write_all_defaults(const struct d1_context *context, struct buffer *out)
+{
+	const struct d1_ns_counters *ns = NULL;
+	struct namespace_settings settings;
+
+	buffer_append(out, SLICE(",\"defaults\":{"));
+	while ((ns = d1_tally_next(context->tally, ns))) {
+		if (out->data[out->len - 1] == '}')
+			buffer_append_char(out, ',');
+		d1_default_settings(context, slice_of(ns->name), &settings);
+		json_out_string(out, slice_of(ns->name));
+		buffer_append(out, SLICE(":{"));
+		write_settings(out, &settings);
+		buffer_append_char(out, '}');
+	}
+	buffer_append_char(out, '}');
+}
+
 static void write_condition(struct buffer *out, const struct cache_condition *condition)
 {
 	static const char *const kinds[] = {
@@ -214,6 +233,8 @@ static void write_group(const struct d1_context *context, struct buffer *out,
 	if (op->type == CACHE_OP_SET || op->type == CACHE_OP_CONFIGURE ||
 	    (op->type == CACHE_OP_STATS && op->ns.len > 0))
 		write_defaults(context, out, op->ns);
+	if (op->type == CACHE_OP_STATS && op->ns.len == 0)
+		write_all_defaults(context, out);
 	if (op->type <= CACHE_OP_EXISTS)
 		write_items(out, group);
 	else if (op->type == CACHE_OP_CONFIGURE)

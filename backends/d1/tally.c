@@ -62,10 +62,14 @@ void d1_tally_latency(struct d1_tally *tally, int64_t us)
 
 /* ---- Namespaces ---- */
 
+static size_t bucket_of(struct slice name)
+{
+	return XXH3_64bits(name.data, name.len) % TALLY_BUCKETS;
+}
+
 struct d1_ns_counters *d1_tally_namespace(struct d1_tally *tally, struct slice name)
 {
-	struct d1_ns_counters **bucket =
-		&tally->namespaces[XXH3_64bits(name.data, name.len) % TALLY_BUCKETS];
+	struct d1_ns_counters **bucket = &tally->namespaces[bucket_of(name)];
 	struct d1_ns_counters *found = *bucket;
 
 	while (found && !slice_equal(slice_of(found->name), name))
@@ -82,6 +86,20 @@ struct d1_ns_counters *d1_tally_namespace(struct d1_tally *tally, struct slice n
 	*bucket = found;
 	tally->namespace_count++;
 	return found;
+}
+
+const struct d1_ns_counters *d1_tally_next(const struct d1_tally *tally,
+					   const struct d1_ns_counters *ns)
+{
+	size_t bucket = 0;
+
+	if (ns && ns->next)
+		return ns->next;
+	if (ns)
+		bucket = bucket_of(slice_of(ns->name)) + 1;
+	while (bucket < TALLY_BUCKETS && !tally->namespaces[bucket])
+		bucket++;
+	return bucket < TALLY_BUCKETS ? tally->namespaces[bucket] : NULL;
 }
 
 void d1_tally_items(struct d1_tally *tally, const struct cache_op *op,

@@ -84,6 +84,9 @@ void d1_tally_latency(struct d1_tally *tally, int64_t us);
 
 /* The counters of a namespace; never NULL. I/O thread. */
 struct d1_ns_counters *d1_tally_namespace(struct d1_tally *tally, struct slice name);
+/* The one after `ns` (NULL: the first) of all that are counted; NULL: no more. I/O thread. */
+const struct d1_ns_counters *d1_tally_next(const struct d1_tally *tally,
+					   const struct d1_ns_counters *ns);
 /* Adds what the statuses of `items` say of hits, misses, sets and deletes of `op`. */
 void d1_tally_items(struct d1_tally *tally, const struct cache_op *op,
 		    const struct cache_item *items);

@@ -175,7 +175,7 @@ struct churn {
 static void *churn(void *arg)
 {
 	struct churn *churn = arg;
-	const unsigned span = churn->f->is_slow ? 200 : 8000;
+	const unsigned span = rounds_of(churn->f, 8000, 200);
 
 	for (unsigned i = 0; !atomic_load(&churn->stop); i = (i + 1) % (2 * span)) {
 		struct slice key = text("key %04u comes and goes", i % span);

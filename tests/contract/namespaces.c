@@ -91,6 +91,8 @@ CONTRACT_TEST(namespaces, are_limited_in_number)
 {
 	struct cache_op op;
 
+	if (!f->limits_namespaces)
+		return;
 	f->config.max_namespaces = 3;
 	fixture_reopen(f);
 	for (unsigned i = 0; i < 5; i++) {

@@ -4,17 +4,21 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "tests/contract/d1_upstream.h"
+
 #define BACKENDS_MAX 16
 #define WAIT_STEP_MS 5
 #define WAIT_MAX_MS  20000
 
 /* Backends whose data outlive them. */
-static const char *const persistent[] = {"sqlite"};
+static const char *const persistent[] = {"sqlite", "d1"};
 
 static bool is_wanted(const struct backend_ops *ops)
 {
 	const char *only = getenv("STEADYCACHE_TEST_BACKEND");
 
+	if (strcmp(ops->name, "d1") == 0 && !contract_has_d1())
+		return false;
 	if (only && *only)
 		return strcmp(ops->name, only) == 0;
 	return strcmp(ops->name, "disabled") != 0;
@@ -53,13 +57,24 @@ void contract_run(const struct contract_backend *backend, void (*body)(struct fi
 	for (size_t i = 0; i < sizeof(persistent) / sizeof(persistent[0]); i++)
 		f.persists |= strcmp(f.ops->name, persistent[i]) == 0;
 	f.is_slow = f.persists;
+	f.is_remote = strcmp(f.ops->name, "d1") == 0;
+	f.limits_namespaces = !f.is_remote || !getenv("STEADYCACHE_TEST_D1_URL");
 	temp_dir_create(&f.dir);
 	f.clock = (struct cache_clock){.now_us = test_now_us, .user = &f};
 	f.config = (struct backend_config){.data_dir = f.dir.path, .clock = &f.clock};
+	if (strcmp(f.ops->name, "d1") == 0)
+		contract_prepare_d1(&f.config.d1);
 	open_backend(&f);
 	body(&f);
 	f.ops->close(f.backend);
 	temp_dir_destroy(&f.dir);
+}
+
+unsigned rounds_of(const struct fixture *f, unsigned usual, unsigned slow)
+{
+	if (f->is_remote)
+		return slow / 4;
+	return f->is_slow ? slow : usual;
 }
 
 void fixture_reopen(struct fixture *f)

@@ -27,8 +27,10 @@ struct fixture {
 	struct cache_clock clock;
 	_Atomic int64_t now_us;
 	struct temp_dir dir;
-	bool persists; /* entries and settings are there again after a reopen */
-	bool is_slow;  /* writes wait for a disk: ask for fewer of them */
+	bool persists;          /* entries and settings are there again after a reopen */
+	bool is_slow;           /* writes wait for a disk: ask for fewer of them */
+	bool is_remote;         /* everything waits for a network: still fewer, and smaller */
+	bool limits_namespaces; /* config.max_namespaces is its to keep */
 };
 
 /* A test that runs once for each backend of the registry but "disabled", or only for the one that
@@ -51,6 +53,9 @@ struct contract_backend {
 
 struct criterion_test_params contract_backends(void);
 void contract_run(const struct contract_backend *backend, void (*body)(struct fixture *f));
+
+/* How often to do something: `usual` times, `slow` times, or a part of that where it is remote. */
+unsigned rounds_of(const struct fixture *f, unsigned usual, unsigned slow);
 
 /* Closes the backend and opens it again, in the same folder, with f->config. */
 void fixture_reopen(struct fixture *f);
