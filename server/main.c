@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backends/tiered/tiered.h"
 #include "server/daemon.h"
 #include "server/listen.h"
 #include "server/log.h"
@@ -72,8 +73,21 @@ static struct backend_config backend_config_of(struct options *options)
 static struct backend *open_backend(struct options *options, char *error, size_t error_size)
 {
 	struct backend_config config = backend_config_of(options);
+	struct tiered_config near = {
+		.max_bytes = (size_t)options->near_mb << 20,
+		.ttl_us = (int64_t)(options->near_ttl_s * 1e6),
+		.stale_us = (int64_t)(options->near_stale_s * 1e6),
+	};
+	struct backend *backend = options_backend(options)->open(&config, error, error_size);
 
-	return options_backend(options)->open(&config, error, error_size);
+	if (!backend || options->near_mb == 0 || options->disable_cache)
+		return backend;
+	struct backend *wrapped = tiered_wrap(backend, &near);
+	if (!wrapped) {
+		(void)snprintf(error, error_size, "out of memory for the near cache (--near-mb)");
+		backend->ops->close(backend);
+	}
+	return wrapped;
 }
 
 /* Whether the chosen backend could work with the options. */

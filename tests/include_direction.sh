@@ -34,6 +34,7 @@ forbid 'backends server' 'jansson' 'only handlers/ and backends/d1 may include j
 forbid handlers 'backends/(memory|sqlite|d1|tiered|registry|disabled)' 'handlers/ knows a particular backend'
 forbid backends/memory 'backends/(sqlite|d1|tiered)' 'one backend includes another'
 forbid backends/sqlite 'backends/(memory|d1|tiered)' 'one backend includes another'
+forbid backends/tiered 'backends/(memory|sqlite|d1)' 'one backend includes another'
 forbid backends/d1 'backends/(memory|sqlite|tiered)' 'one backend includes another'
 
 if [ "$offences" -gt 0 ]; then

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "backends/tiered/tiered.h"
 #include "tests/contract/d1_upstream.h"
 
 #define BACKENDS_MAX 16
