@@ -30,9 +30,12 @@ struct criterion_test_params contract_backends(void)
 	static struct contract_backend backends[BACKENDS_MAX];
 	size_t count = 0;
 
-	for (size_t i = 0; backend_registry[i] && count < BACKENDS_MAX; i++)
-		if (is_wanted(backend_registry[i]))
-			backends[count++].index = i;
+	for (size_t i = 0; backend_registry[i] && count + 1 < BACKENDS_MAX; i++)
+		if (is_wanted(backend_registry[i])) {
+			backends[count++] = (struct contract_backend){.index = i};
+			backends[count++] =
+				(struct contract_backend){.index = i, .is_tiered = true};
+		}
 	return cr_make_param_array(struct contract_backend, backends, count);
 }
 
@@ -49,12 +52,22 @@ static void open_backend(struct fixture *f)
 
 	f->backend = f->ops->open(&f->config, error, sizeof(error));
 	cr_assert(f->backend, "%s does not open: %s", f->ops->name, error);
+	if (!f->is_tiered)
+		return;
+	struct tiered_config config = {
+		.max_bytes = 64 * MIB,
+		.ttl_us = 3600 * US_PER_S,
+		.clock = f->config.clock,
+	};
+	f->backend = tiered_wrap(f->backend, &config);
+	cr_assert(f->backend);
 }
 
 void contract_run(const struct contract_backend *backend, void (*body)(struct fixture *f))
 {
 	struct fixture f = {.ops = backend_registry[backend->index], .now_us = START_US};
 
+	f.is_tiered = backend->is_tiered;
 	for (size_t i = 0; i < sizeof(persistent) / sizeof(persistent[0]); i++)
 		f.persists |= strcmp(f.ops->name, persistent[i]) == 0;
 	f.is_slow = f.persists;
@@ -67,7 +80,7 @@ void contract_run(const struct contract_backend *backend, void (*body)(struct fi
 		contract_prepare_d1(&f.config.d1);
 	open_backend(&f);
 	body(&f);
-	f.ops->close(f.backend);
+	f.backend->ops->close(f.backend);
 	temp_dir_destroy(&f.dir);
 }
 
@@ -80,7 +93,7 @@ unsigned rounds_of(const struct fixture *f, unsigned usual, unsigned slow)
 
 void fixture_reopen(struct fixture *f)
 {
-	f->ops->close(f->backend);
+	f->backend->ops->close(f->backend);
 	open_backend(f);
 }
 
