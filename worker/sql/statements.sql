@@ -1,0 +1,441 @@
+-- What the cache asks of D1, as named statements. The Worker (src/store) and the server's d1
+-- backend in REST mode run the same text on the same database, so the logic is here, and what
+-- stands above it only builds two JSON parameters and reads the rows.
+--
+-- Every parameter is TEXT: D1's binding makes a real of each number, its REST API a text, and JSON
+-- keeps a 64-bit integer exact. ?1 is the request, an object:
+--   ns          name of the namespace            now         microseconds since 1970
+--   max_size, capacity, default_ttl, policy      the defaults where nothing was configured
+-- with further members as each statement says. ?2 are the items, an array of arrays
+--   [id, tag]                                     (get, exists, delete)
+--   [id, tag, size, ttl or null, etag]            (set)
+-- id: integer, tag and etag: lower-case hex (see migrations/0001_schema.sql). Rows that belong to an
+-- item give its place in ?2 as `i`.
+--
+-- A SET is one batch (one transaction) of: ensure_namespace, sweep, probe, plan, evict, admit,
+-- make_way, put_entries, put_content / put_contents, set_result, settle. `admit` is the one
+-- place that decides: it takes the items into the accounts where the condition holds and the
+-- limits will, and leaves the request's token; what follows writes only where it finds the token.
+-- Where set_result says that more has to be evicted, the caller runs the batch again.
+
+-- name: ensure_namespace
+-- ?1 + max_namespaces. No rows.
+INSERT INTO namespaces(name, created)
+SELECT ?1 ->> 'ns', ?1 ->> 'now'
+WHERE NOT EXISTS (SELECT 1 FROM namespaces WHERE name = ?1 ->> 'ns')
+	AND (SELECT count(*) FROM namespaces) < ?1 ->> 'max_namespaces';
+
+-- name: sweep
+-- ?1 + sweep_max. Removes up to that many expired entries, and entries of cleared namespaces.
+-- A row (expired: 1 or 0) each.
+DELETE FROM entries WHERE id IN (
+	SELECT id FROM (SELECT id FROM entries INDEXED BY entries_expiry
+		WHERE expires > 0 AND expires <= ?1 ->> 'now' LIMIT ?1 ->> 'sweep_max')
+	UNION ALL
+	SELECT id FROM (SELECT e.id FROM dropped d
+		CROSS JOIN entries e INDEXED BY entries_order ON e.ns = d.id LIMIT ?1 ->> 'sweep_max'))
+RETURNING expires > 0 AND expires <= ?1 ->> 'now' AS expired;
+
+-- name: forget_dropped
+-- No parameters. Forgets cleared namespaces of which nothing is left. No rows.
+DELETE FROM dropped WHERE NOT EXISTS (SELECT 1 FROM entries WHERE ns = dropped.id);
+
+-- name: probe
+-- ?1, ?2. A row (i, live, etag) for each item of which there is an entry, expired ones included.
+SELECT j.key AS i, e.expires = 0 OR e.expires > ?1 ->> 'now' AS live, e.etag
+FROM namespaces n JOIN json_each(?2) j
+	CROSS JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.ns = n.id AND e.tag = j.value ->> 1
+WHERE n.name = ?1 ->> 'ns';
+
+-- name: plan
+-- ?1 + kind (null, or absent, present, match, none_match), etags (array of hex), continuing (0;
+-- 1 or 2 where an eviction by size or by number goes on), ?2. Notes in the namespace what an
+-- eviction has to reach, where one is needed and allowed. No rows.
+UPDATE namespaces AS n SET evicting = 1,
+	evict_size = iif(?1 ->> 'continuing' = 1 OR n.total_size - g.old_size + g.new_size > l.max_bytes,
+		l.max_bytes / 5 * 4 + l.max_bytes % 5 * 4 / 5 - g.new_size + g.old_size, NULL),
+	evict_count = l.max_count - g.new_count + g.old_count
+FROM (SELECT id AS limits_of, nullif(coalesce(max_size, ?1 ->> 'max_size'), 0) AS max_bytes,
+		iif(coalesce(capacity, ?1 ->> 'capacity') < 0, NULL,
+			coalesce(capacity, ?1 ->> 'capacity')) AS max_count,
+		coalesce(policy, ?1 ->> 'policy') AS way
+	FROM namespaces WHERE name = ?1 ->> 'ns') l,
+	(SELECT coalesce(sum(j.value ->> 2), 0) AS new_size, count(j.key) AS new_count,
+		coalesce(sum(e.size), 0) AS old_size, count(e.id) AS old_count,
+		max(e.expires = 0 OR e.expires > ?1 ->> 'now') IS 1 AS live, max(e.etag) AS etag
+	FROM json_each(?2) j LEFT JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.tag = j.value ->> 1
+		AND e.ns = (SELECT id FROM namespaces WHERE name = ?1 ->> 'ns')) g
+WHERE n.id = l.limits_of AND l.way <> 'none' AND l.max_count IS NOT 0
+	AND g.new_count <= coalesce(l.max_count, g.new_count)
+	AND g.new_size <= coalesce(l.max_bytes, g.new_size)
+	AND (?1 ->> 'continuing' > 0 OR n.total_size - g.old_size + g.new_size > l.max_bytes
+		OR n.entry_count - g.old_count + g.new_count > l.max_count)
+	AND CASE ?1 ->> 'kind' WHEN 'absent' THEN NOT g.live WHEN 'present' THEN g.live
+		WHEN 'match' THEN g.live AND g.etag IN (SELECT value FROM json_each(?1, '$.etags'))
+		WHEN 'none_match' THEN NOT (g.live
+			AND g.etag IN (SELECT value FROM json_each(?1, '$.etags')))
+		ELSE 1 END;
+
+-- name: plan_limits
+-- ?1 + continuing. As plan, for limits that were lowered. No rows.
+UPDATE namespaces AS n SET evicting = 1,
+	evict_size = iif(?1 ->> 'continuing' = 1 OR n.total_size > l.max_bytes,
+		l.max_bytes / 5 * 4 + l.max_bytes % 5 * 4 / 5, NULL),
+	evict_count = l.max_count
+FROM (SELECT id AS limits_of, nullif(coalesce(max_size, ?1 ->> 'max_size'), 0) AS max_bytes,
+		iif(coalesce(capacity, ?1 ->> 'capacity') < 0, NULL,
+			coalesce(capacity, ?1 ->> 'capacity')) AS max_count,
+		coalesce(policy, ?1 ->> 'policy') AS way
+	FROM namespaces WHERE name = ?1 ->> 'ns') l
+WHERE n.id = l.limits_of AND l.way <> 'none' AND (?1 ->> 'continuing' > 0
+	OR n.total_size > l.max_bytes OR n.entry_count > l.max_count);
+
+-- name: evict
+-- ?1 + evict_max, ?2 (entries that are no victims). Removes victims in exact order until what
+-- was planned is reached, but no more than evict_max. A row each.
+--
+-- Frecency without sorting: within one frequency the entry that was not used for the longest time
+-- has the lowest score, so only the first of each frequency can be the next victim. `heads` steps
+-- through the distinct frequencies; the queue of the recursive `walk` is a priority queue
+-- (ORDER BY score): it gives out the best head and takes in the one behind it. LRU is the same
+-- with the last access as the score; FIFO has an index of its own. The LIMIT guesses, from the
+-- average size, how many it will take: if too few, the next batch goes on.
+WITH RECURSIVE
+n AS (SELECT id, coalesce(policy, ?1 ->> 'policy') AS policy, entry_count, total_size,
+		max(0, coalesce(total_size - evict_size, 0)) AS need_size,
+		max(0, coalesce(entry_count - evict_count, 0)) AS need_count,
+		json_array_length(?2) + min(?1 ->> 'evict_max', 4 + max(0,
+			coalesce(entry_count - evict_count, 0),
+			coalesce((total_size - evict_size) * 1.25 * entry_count / max(total_size, 1), 0)))
+			AS most
+	FROM namespaces WHERE name = ?1 ->> 'ns' AND evicting = 1),
+heads(frequency) AS (
+	SELECT (SELECT e.frequency FROM entries e INDEXED BY entries_order
+		WHERE e.ns = n.id ORDER BY e.frequency LIMIT 1)
+	FROM n WHERE policy <> 'fifo'
+	UNION ALL
+	SELECT (SELECT e.frequency FROM entries e INDEXED BY entries_order
+		WHERE e.ns = (SELECT id FROM n) AND e.frequency > h.frequency
+		ORDER BY e.frequency LIMIT 1)
+	FROM heads h WHERE h.frequency IS NOT NULL),
+walk(score, last_access, id, frequency, size) AS (
+	SELECT CASE (SELECT policy FROM n) WHEN 'lru' THEN e.last_access ELSE
+			e.frequency / (1.0 + max(0, ?1 ->> 'now' - e.last_access) / 1000000.0) END,
+		e.last_access, e.id, e.frequency, e.size
+	FROM heads h CROSS JOIN entries e NOT INDEXED ON e.id = (SELECT id FROM entries INDEXED BY entries_order
+		WHERE ns = (SELECT id FROM n) AND frequency = h.frequency
+		ORDER BY last_access, id LIMIT 1)
+	UNION ALL
+	SELECT CASE (SELECT policy FROM n) WHEN 'lru' THEN e.last_access ELSE
+			e.frequency / (1.0 + max(0, ?1 ->> 'now' - e.last_access) / 1000000.0) END,
+		e.last_access, e.id, e.frequency, e.size
+	FROM walk w CROSS JOIN entries e NOT INDEXED ON e.id = coalesce(
+		(SELECT id FROM entries INDEXED BY entries_order
+			WHERE ns = (SELECT id FROM n) AND frequency = w.frequency
+				AND last_access = w.last_access AND id > w.id ORDER BY id LIMIT 1),
+		(SELECT id FROM entries INDEXED BY entries_order
+			WHERE ns = (SELECT id FROM n) AND frequency = w.frequency
+				AND last_access > w.last_access ORDER BY last_access, id LIMIT 1))
+	ORDER BY 1, 2, 3
+	LIMIT coalesce((SELECT CAST(most AS INTEGER) FROM n), 0)),
+candidates(score, at, id, size) AS (
+	SELECT score, last_access, id, size FROM walk
+	UNION ALL
+	SELECT 0, created, id, size FROM (
+		SELECT e.created, e.id, e.size FROM n CROSS JOIN entries e INDEXED BY entries_fifo
+			ON e.ns = n.id AND e.fifo = 1
+		WHERE n.policy = 'fifo' ORDER BY e.created, e.id
+		LIMIT coalesce((SELECT CAST(most AS INTEGER) FROM n), 0))),
+ranked AS (
+	SELECT id, row_number() OVER upto AS place, sum(size) OVER upto - size AS gone
+	FROM candidates WHERE id NOT IN (SELECT value ->> 0 FROM json_each(?2))
+	WINDOW upto AS (ORDER BY score, at, id ROWS UNBOUNDED PRECEDING))
+DELETE FROM entries WHERE id IN (SELECT ranked.id FROM ranked, n
+	WHERE place <= ?1 ->> 'evict_max' AND (place <= need_count OR gone < need_size))
+RETURNING 1 AS evicted;
+
+-- name: admit
+-- As plan, + token, strict (1: an eviction that was planned must have reached its goal). No rows.
+UPDATE namespaces AS n SET admitted = ?1 ->> 'token',
+	entry_count = n.entry_count + g.new_count - g.old_count,
+	total_size = n.total_size + g.new_size - g.old_size,
+	frequency_sum = n.frequency_sum + g.frequency_change,
+	sets = n.sets + g.new_count, expirations = n.expirations + g.expired
+FROM (SELECT id AS limits_of, nullif(coalesce(max_size, ?1 ->> 'max_size'), 0) AS max_bytes,
+		iif(coalesce(capacity, ?1 ->> 'capacity') < 0, NULL,
+			coalesce(capacity, ?1 ->> 'capacity')) AS max_count,
+		coalesce(policy, ?1 ->> 'policy') AS way
+	FROM namespaces WHERE name = ?1 ->> 'ns') l,
+	(SELECT coalesce(sum(j.value ->> 2), 0) AS new_size, count(j.key) AS new_count,
+		coalesce(sum(e.size), 0) AS old_size, count(e.id) AS old_count,
+		count(j.key) - coalesce(sum(iif(e.expires > 0 AND e.expires <= ?1 ->> 'now',
+			e.frequency, 0)), 0) AS frequency_change,
+		count(iif(e.expires > 0 AND e.expires <= ?1 ->> 'now', 1, NULL)) AS expired,
+		max(e.expires = 0 OR e.expires > ?1 ->> 'now') IS 1 AS live, max(e.etag) AS etag
+	FROM json_each(?2) j LEFT JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.tag = j.value ->> 1
+		AND e.ns = (SELECT id FROM namespaces WHERE name = ?1 ->> 'ns')) g
+WHERE n.id = l.limits_of AND l.max_count IS NOT 0
+	AND n.entry_count - g.old_count + g.new_count
+		<= coalesce(l.max_count, n.entry_count - g.old_count + g.new_count)
+	AND n.total_size - g.old_size + g.new_size
+		<= coalesce(l.max_bytes, n.total_size - g.old_size + g.new_size)
+	AND (n.evicting = 0 OR ?1 ->> 'strict' = 0 OR n.entry_count <= g.old_count
+		OR (n.total_size <= coalesce(n.evict_size, n.total_size)
+			AND n.entry_count <= coalesce(n.evict_count, n.entry_count)))
+	AND CASE ?1 ->> 'kind' WHEN 'absent' THEN NOT g.live WHEN 'present' THEN g.live
+		WHEN 'match' THEN g.live AND g.etag IN (SELECT value FROM json_each(?1, '$.etags'))
+		WHEN 'none_match' THEN NOT (g.live
+			AND g.etag IN (SELECT value FROM json_each(?1, '$.etags')))
+		ELSE 1 END;
+
+-- name: make_way
+-- ?1 + token, ?2. Removes what stands where an item goes and is another's: an entry of a cleared
+-- namespace, or one whose hash collides. No rows.
+DELETE FROM entries WHERE id IN (SELECT e.id
+	FROM namespaces n JOIN json_each(?2) j CROSS JOIN entries e NOT INDEXED ON e.id = j.value ->> 0
+		AND NOT (e.ns = n.id AND e.tag = j.value ->> 1)
+	WHERE n.name = ?1 ->> 'ns' AND n.admitted = ?1 ->> 'token');
+
+-- name: put_entries
+-- ?1 + token, ?2. No rows.
+INSERT INTO entries(id, ns, tag, size, frequency, last_access, created, modified, expires, etag,
+	fifo)
+SELECT j.value ->> 0, n.id, j.value ->> 1, j.value ->> 2, 1, ?1 ->> 'now', ?1 ->> 'now',
+	?1 ->> 'now',
+	CASE coalesce(j.value ->> 3, n.default_ttl, ?1 ->> 'default_ttl') WHEN 0 THEN 0
+		ELSE ?1 ->> 'now'
+			+ coalesce(j.value ->> 3, n.default_ttl, ?1 ->> 'default_ttl') * 1000000 END,
+	j.value ->> 4, coalesce(n.policy, ?1 ->> 'policy') = 'fifo'
+FROM namespaces n JOIN json_each(?2) j
+WHERE n.name = ?1 ->> 'ns' AND n.admitted = ?1 ->> 'token'
+ON CONFLICT(id) DO UPDATE SET size = excluded.size,
+	frequency = iif(expires = 0 OR expires > excluded.modified, frequency + 1, 1),
+	created = iif(expires = 0 OR expires > excluded.modified, created, excluded.created),
+	last_access = excluded.last_access, modified = excluded.modified,
+	expires = excluded.expires, etag = excluded.etag, fifo = max(fifo, excluded.fifo);
+
+-- name: put_contents
+-- ?1 + token, ?2: an array of [id, key is text (1 or 0), key as text or hex, type, encoding,
+-- value]. No rows.
+INSERT INTO contents(id, ns, key_is_text, key, type, encoding, value)
+SELECT j.value ->> 0, n.id, j.value ->> 1,
+	CASE j.value ->> 1 WHEN 1 THEN CAST(j.value ->> 2 AS BLOB) ELSE unhex(j.value ->> 2) END,
+	j.value ->> 3, j.value ->> 4, j.value ->> 5
+FROM namespaces n JOIN json_each(?2) j
+WHERE n.name = ?1 ->> 'ns' AND n.admitted = ?1 ->> 'token'
+ON CONFLICT(id) DO UPDATE SET type = excluded.type, encoding = excluded.encoding,
+	value = excluded.value;
+
+-- name: put_content
+-- One item whose value, or key, is too large to stand in a JSON array. ?1 + token, ?2: [id, key is
+-- text, type, encoding], ?3 key as text or hex, ?4 value. No rows.
+INSERT INTO contents(id, ns, key_is_text, key, type, encoding, value)
+SELECT ?2 ->> 0, n.id, ?2 ->> 1, CASE ?2 ->> 1 WHEN 1 THEN CAST(?3 AS BLOB) ELSE unhex(?3) END,
+	?2 ->> 2, ?2 ->> 3, ?4
+FROM namespaces n
+WHERE n.name = ?1 ->> 'ns' AND n.admitted = ?1 ->> 'token'
+ON CONFLICT(id) DO UPDATE SET type = excluded.type, encoding = excluded.encoding,
+	value = excluded.value;
+
+-- name: set_result
+-- ?1 + token. One row (none: there are too many namespaces): admitted, the settings in force,
+-- by_size (1: the eviction that was planned is one by size).
+SELECT admitted IS ?1 ->> 'token' AS admitted, coalesce(max_size, ?1 ->> 'max_size') AS max_size,
+	coalesce(capacity, ?1 ->> 'capacity') AS capacity,
+	coalesce(default_ttl, ?1 ->> 'default_ttl') AS default_ttl,
+	coalesce(policy, ?1 ->> 'policy') AS policy, evict_size IS NOT NULL AS by_size,
+	evicting AND entry_count > 0 AND (total_size > coalesce(evict_size, total_size)
+		OR entry_count > coalesce(evict_count, entry_count)) AS unfinished
+FROM namespaces WHERE name = ?1 ->> 'ns';
+
+-- name: settle
+-- ?1. Ends what plan or plan_limits began. No rows.
+UPDATE namespaces SET evicting = 0, evict_size = NULL, evict_count = NULL
+WHERE name = ?1 ->> 'ns' AND evicting = 1;
+
+-- name: mark_fifo
+-- ?1. Gives all entries of a namespace their place in the order of creation. No rows.
+UPDATE entries SET fifo = 1
+WHERE ns = (SELECT id FROM namespaces WHERE name = ?1 ->> 'ns') AND fifo = 0;
+
+-- name: get_items
+-- ?1, ?2. A row for each item that is there and has not expired.
+SELECT j.key AS i, c.value, c.encoding, c.type, e.etag, e.modified, e.expires
+FROM namespaces n JOIN json_each(?2) j
+	CROSS JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.ns = n.id AND e.tag = j.value ->> 1
+	CROSS JOIN contents c ON c.id = e.id
+WHERE n.name = ?1 ->> 'ns' AND (e.expires = 0 OR e.expires > ?1 ->> 'now');
+
+-- name: touch_items
+-- ?1, ?2. Counts a use of each. No rows.
+UPDATE entries NOT INDEXED SET frequency = frequency + 1, last_access = max(last_access, ?1 ->> 'now')
+WHERE id IN (SELECT value ->> 0 FROM json_each(?2))
+	AND ns = (SELECT id FROM namespaces WHERE name = ?1 ->> 'ns')
+	AND tag IN (SELECT value ->> 1 FROM json_each(?2))
+	AND (expires = 0 OR expires > ?1 ->> 'now');
+
+-- name: count_gets
+-- ?1, ?2. Accounts for touch_items. No rows.
+UPDATE namespaces AS n SET hits = n.hits + g.hits, misses = n.misses + g.misses,
+	frequency_sum = n.frequency_sum + g.hits
+FROM (SELECT count(e.id) AS hits, count(*) - count(e.id) AS misses
+	FROM json_each(?2) j LEFT JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.tag = j.value ->> 1
+		AND e.ns = (SELECT id FROM namespaces WHERE name = ?1 ->> 'ns')
+		AND (e.expires = 0 OR e.expires > ?1 ->> 'now')) g
+WHERE n.name = ?1 ->> 'ns';
+
+-- name: exist_items
+-- ?1, ?2. A row (i) for each item that is there and has not expired.
+SELECT j.key AS i
+FROM namespaces n JOIN json_each(?2) j
+	CROSS JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.ns = n.id AND e.tag = j.value ->> 1
+WHERE n.name = ?1 ->> 'ns' AND (e.expires = 0 OR e.expires > ?1 ->> 'now');
+
+-- name: count_deletes
+-- ?1 + kind, etags, ?2. Accounts for delete_items, and goes before it. No rows.
+UPDATE namespaces SET deletes = deletes + (SELECT count(*)
+	FROM json_each(?2) j CROSS JOIN entries e NOT INDEXED
+		ON e.id = j.value ->> 0 AND e.ns = namespaces.id AND e.tag = j.value ->> 1
+	WHERE (e.expires = 0 OR e.expires > ?1 ->> 'now')
+		AND CASE ?1 ->> 'kind' WHEN 'absent' THEN 0
+			WHEN 'match' THEN e.etag IN (SELECT value FROM json_each(?1, '$.etags'))
+			WHEN 'none_match' THEN e.etag NOT IN (SELECT value FROM json_each(?1, '$.etags'))
+			ELSE 1 END)
+WHERE name = ?1 ->> 'ns';
+
+-- name: delete_items
+-- ?1 + kind, etags, ?2. A row (expired: 1 or 0) for each that went. Whether the condition of a
+-- single item held is for the caller to see from what probe said in the same batch.
+DELETE FROM entries WHERE id IN (SELECT e.id
+	FROM namespaces n JOIN json_each(?2) j
+		CROSS JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.ns = n.id AND e.tag = j.value ->> 1
+	WHERE n.name = ?1 ->> 'ns'
+		AND CASE WHEN e.expires > 0 AND e.expires <= ?1 ->> 'now'
+				THEN ?1 ->> 'kind' IS NULL OR ?1 ->> 'kind' IN ('absent', 'none_match')
+			ELSE CASE ?1 ->> 'kind' WHEN 'absent' THEN 0
+				WHEN 'match' THEN e.etag IN (SELECT value FROM json_each(?1, '$.etags'))
+				WHEN 'none_match'
+					THEN e.etag NOT IN (SELECT value FROM json_each(?1, '$.etags'))
+				ELSE 1 END END)
+RETURNING expires > 0 AND expires <= ?1 ->> 'now' AS expired;
+
+-- name: clear_count
+-- ?1. One row (entry_count), or none.
+SELECT entry_count FROM namespaces WHERE name = ?1 ->> 'ns';
+
+-- name: clear_drop
+-- ?1. Clearing is at once, whatever the size: the namespace gets another id (clear_renew), and
+-- sweep removes what has the former one. No rows.
+INSERT INTO dropped(id) SELECT id FROM namespaces WHERE name = ?1 ->> 'ns' AND entry_count > 0;
+
+-- name: clear_renew
+-- ?1. After clear_drop. No rows.
+UPDATE namespaces SET id = (SELECT max(id) FROM namespaces) + 1, deletes = deletes + entry_count,
+	entry_count = 0, total_size = 0, frequency_sum = 0
+WHERE name = ?1 ->> 'ns' AND entry_count > 0;
+
+-- name: clear_prefix
+-- ?1 + prefix_is_text, low, high (hex: bounds of the first 64 bytes), limit, ?2: the prefix as text or
+-- hex. Removes up to `limit` entries. A row (expired: 1 or 0) each.
+DELETE FROM entries WHERE id IN (SELECT c.id
+	FROM namespaces n JOIN contents c INDEXED BY contents_key ON c.ns = n.id
+	WHERE n.name = ?1 ->> 'ns' AND ifnull(substr(c.key, 1, 64), x'') >= unhex(?1 ->> 'low')
+		AND ifnull(substr(c.key, 1, 64), x'') < unhex(?1 ->> 'high')
+		AND substr(c.key, 1, ?1 ->> 'prefix_length')
+			= CASE ?1 ->> 'prefix_is_text' WHEN 1 THEN CAST(?2 AS BLOB) ELSE unhex(?2) END
+	LIMIT ?1 ->> 'limit')
+RETURNING expires > 0 AND expires <= ?1 ->> 'now' AS expired;
+
+-- name: add_deletes
+-- ?1 + deletes. Accounts for clear_prefix. No rows.
+UPDATE namespaces SET deletes = deletes + ?1 ->> 'deletes' WHERE name = ?1 ->> 'ns';
+
+-- name: scan
+-- ?1 + low, high, prefix_is_text, prefix_length, after_is_text (null: from the beginning), limit,
+-- ?2 prefix, ?3 after. Up to `limit` rows in byte order of the key, which is text or hex as
+-- key_is_text says.
+SELECT c.key_is_text, iif(c.key_is_text, CAST(c.key AS TEXT), hex(c.key)) AS key, e.size, e.etag,
+	e.frequency, e.last_access, e.created, e.expires
+FROM namespaces n CROSS JOIN contents c INDEXED BY contents_key ON c.ns = n.id
+	CROSS JOIN entries e NOT INDEXED ON e.id = c.id
+WHERE n.name = ?1 ->> 'ns' AND ifnull(substr(c.key, 1, 64), x'') >= unhex(?1 ->> 'low')
+	AND ifnull(substr(c.key, 1, 64), x'') < unhex(?1 ->> 'high')
+	AND (?1 ->> 'prefix_length' = 0 OR substr(c.key, 1, ?1 ->> 'prefix_length')
+		= CASE ?1 ->> 'prefix_is_text' WHEN 1 THEN CAST(?2 AS BLOB) ELSE unhex(?2) END)
+	AND CASE ?1 ->> 'after_is_text' WHEN 1 THEN c.key > CAST(?3 AS BLOB)
+		WHEN 0 THEN c.key > unhex(?3) ELSE 1 END
+	AND (e.expires = 0 OR e.expires > ?1 ->> 'now')
+ORDER BY ifnull(substr(c.key, 1, 64), x''), c.key
+LIMIT ?1 ->> 'limit';
+
+-- name: stats
+-- ?1 (ns null: all namespaces). A row each, by name. The settings are those that were configured,
+-- NULL where the default holds.
+SELECT n.name, n.max_size, n.capacity, n.default_ttl, n.policy, n.entry_count, n.total_size,
+	n.frequency_sum, coalesce((SELECT frequency FROM entries INDEXED BY entries_order
+		WHERE ns = n.id ORDER BY frequency DESC LIMIT 1), 0) AS max_frequency,
+	n.hits, n.misses, n.sets, n.deletes, n.evictions, n.expirations
+FROM namespaces n
+WHERE ?1 ->> 'ns' IS NULL OR n.name = ?1 ->> 'ns'
+ORDER BY n.name;
+
+-- name: configure
+-- ?1 + set_max_size, set_capacity, set_default_ttl, set_policy, each null where it stays. No rows.
+UPDATE namespaces SET max_size = coalesce(?1 ->> 'set_max_size', max_size),
+	capacity = coalesce(?1 ->> 'set_capacity', capacity),
+	default_ttl = coalesce(?1 ->> 'set_default_ttl', default_ttl),
+	policy = coalesce(?1 ->> 'set_policy', policy)
+WHERE name = ?1 ->> 'ns';
+
+-- name: check
+-- No parameters. One row, where the tables are there.
+SELECT (SELECT count(*) FROM (SELECT 1 FROM namespaces LIMIT 1))
+	+ (SELECT count(*) FROM (SELECT 1 FROM contents LIMIT 1)) AS rows_seen;
+
+-- The upgrade from the original Worker's tables (src/upgrade.ts); one batch for each piece:
+-- upgrade_account, upgrade_contents, upgrade_entries, and the removal of the old rows.
+
+-- name: upgrade_limit
+-- ?1 + max_size. Takes over a limit, where none was configured. No rows.
+UPDATE namespaces SET max_size = ?1 ->> 'max_size'
+WHERE name = ?1 ->> 'ns' AND max_size IS NULL;
+
+-- name: upgrade_account
+-- ?1 + token, ?2: an array of [id, tag, size, etag, frequency, last_access, created]. No rows.
+UPDATE namespaces AS n SET admitted = ?1 ->> 'token', entry_count = n.entry_count + g.entry_count,
+	total_size = n.total_size + g.total_size, frequency_sum = n.frequency_sum + g.frequency_sum
+FROM (SELECT count(*) AS entry_count, coalesce(sum(value ->> 2), 0) AS total_size,
+		coalesce(sum(value ->> 4), 0) AS frequency_sum
+	FROM json_each(?2) WHERE value ->> 0 NOT IN (SELECT id FROM entries
+		WHERE id IN (SELECT value ->> 0 FROM json_each(?2)))) g
+WHERE n.name = ?1 ->> 'ns';
+
+-- name: upgrade_contents
+-- As put_contents, but what was set in the meantime stays. No rows.
+INSERT INTO contents(id, ns, key_is_text, key, type, encoding, value)
+SELECT j.value ->> 0, n.id, j.value ->> 1,
+	CASE j.value ->> 1 WHEN 1 THEN CAST(j.value ->> 2 AS BLOB) ELSE unhex(j.value ->> 2) END,
+	j.value ->> 3, j.value ->> 4, j.value ->> 5
+FROM namespaces n JOIN json_each(?2) j
+WHERE n.name = ?1 ->> 'ns' AND n.admitted = ?1 ->> 'token'
+ON CONFLICT(id) DO NOTHING;
+
+-- name: upgrade_content
+-- ?1 + token, ?2: [id, key is text, type, encoding], ?3 key, ?4 value, as put_content; what was set
+-- in the meantime stays. No rows.
+INSERT INTO contents(id, ns, key_is_text, key, type, encoding, value)
+SELECT ?2 ->> 0, n.id, ?2 ->> 1, CASE ?2 ->> 1 WHEN 1 THEN CAST(?3 AS BLOB) ELSE unhex(?3) END,
+	?2 ->> 2, ?2 ->> 3, ?4
+FROM namespaces n
+WHERE n.name = ?1 ->> 'ns' AND n.admitted = ?1 ->> 'token'
+ON CONFLICT(id) DO NOTHING;
+
+-- name: upgrade_entries
+-- As upgrade_account. No rows.
+INSERT INTO entries(id, ns, tag, size, frequency, last_access, created, modified, expires, etag,
+	fifo)
+SELECT j.value ->> 0, n.id, j.value ->> 1, j.value ->> 2, j.value ->> 4, j.value ->> 5,
+	j.value ->> 6, j.value ->> 6, 0, j.value ->> 3, 0
+FROM namespaces n JOIN json_each(?2) j
+WHERE n.name = ?1 ->> 'ns' AND n.admitted = ?1 ->> 'token'
+ON CONFLICT(id) DO NOTHING;

@@ -1,0 +1,80 @@
+/**
+ * Keys and values on their way to D1 and back. Neither D1's JSON nor its REST API carries bytes, so
+ * both travel as text: UTF-8 without a NUL as it is, a key of other bytes in hex, a value of other
+ * bytes in base64 (its contents row says which).
+ */
+import { base64, hex, sha256, textOf, unbase64, unhex, utf8 } from "./bytes";
+
+export interface Key {
+	bytes: Uint8Array;
+	/** Null where the key is no UTF-8. */
+	text: string | null;
+}
+
+export interface Value {
+	bytes: Uint8Array;
+	text: string | null;
+}
+
+/** Bytes as a statement takes them: text where is_text is 1, else hex. */
+export interface Carried {
+	is_text: 0 | 1;
+	text: string;
+}
+
+export interface Place {
+	/** A 63-bit integer in decimal: too long for a number of JavaScript. */
+	id: string;
+	tag: string;
+}
+
+export function fromText(text: string): Key & Value {
+	return { bytes: utf8(text), text };
+}
+
+export function fromBytes(bytes: Uint8Array): Key & Value {
+	return { bytes, text: textOf(bytes) };
+}
+
+export function carry(key: Key): Carried {
+	if (key.text !== null && !key.text.includes("\0")) return { is_text: 1, text: key.text };
+	return { is_text: 0, text: hex(key.bytes) };
+}
+
+export function carriedBack(isText: number, text: string): Key {
+	return isText ? fromText(text) : fromBytes(unhex(text));
+}
+
+export interface Stored {
+	encoding: 0 | 1;
+	text: string;
+	/** Bytes that `text` takes in the row. */
+	stored_bytes: number;
+}
+
+export function store(value: Value): Stored {
+	if (value.text !== null && !value.text.includes("\0"))
+		return { encoding: 0, text: value.text, stored_bytes: value.bytes.length };
+	const text = base64(value.bytes);
+	return { encoding: 1, text, stored_bytes: text.length };
+}
+
+export function storedBack(encoding: number, text: string): Value {
+	return encoding === 0 ? fromText(text) : fromBytes(unbase64(text) ?? new Uint8Array());
+}
+
+/** Where the entry of a key is: see migrations/0001_schema.sql. */
+export async function placeOf(ns: string, key: Key): Promise<Place> {
+	const name = utf8(ns + "\0");
+	const whole = new Uint8Array(name.length + key.bytes.length);
+	whole.set(name);
+	whole.set(key.bytes, name.length);
+	const digest = new DataView((await sha256(whole)).buffer);
+	const id = digest.getBigUint64(0) >> 1n;
+	return { id: id.toString(), tag: digest.getBigUint64(8).toString(16).padStart(16, "0") };
+}
+
+/** 32 hex digits; on the outside it stands in double quotes. */
+export async function etagOf(value: Value): Promise<string> {
+	return hex((await sha256(value.bytes)).subarray(0, 16));
+}

@@ -1,0 +1,149 @@
+/** /cache/{ns}/{key}: one entry, as bytes. */
+import { fromBytes } from "../content";
+import type { Key } from "../content";
+import { MAX_KEY_BYTES, TTL_MAX_S } from "../env";
+import { readBody } from "../http/body";
+import { readCondition, readRange, writeCondition } from "../http/conditions";
+import { HttpError } from "../http/problem";
+import { decodedPath, targetOf } from "../http/target";
+import type { ItemResult, SetItem } from "../op_types";
+import { ROW_MAX_BYTES } from "../ops/set";
+import { namespaceOf, nowUs, perform, query, settingsOf, statusError } from "./context";
+import type { Call } from "./context";
+
+const TYPE_MAX_LENGTH = 255;
+
+function keyOf(c: Call): Key {
+	const { path } = targetOf(c.req.raw.url);
+	const raw = path.slice(path.indexOf("/", "/cache/".length) + 1);
+	const key = fromBytes(decodedPath(raw));
+	if (key.bytes.length > MAX_KEY_BYTES)
+		throw new HttpError(
+			414,
+			`the key has ${key.bytes.length} bytes; the Worker takes up to ${MAX_KEY_BYTES}`,
+		);
+	return key;
+}
+
+function hitHeaders(item: ItemResult, now: number): Headers {
+	const modified = item.modified_us ?? 0;
+	const headers = new Headers({
+		ETag: `"${item.etag}"`,
+		"Last-Modified": new Date(Math.floor(modified / 1000)).toUTCString(),
+		Age: String(Math.max(0, Math.floor((now - modified) / 1000000))),
+		/* Cloudflare's edge would compress it, and so change what a strong ETag stands for. */
+		"Cache-Control": "no-transform",
+		"Cache-Status": "steadycache; hit",
+	});
+	if (item.expires_us) {
+		/* Rounded up: a ttl of 5 says 5 at first. */
+		const left = Math.max(0, Math.ceil((item.expires_us - now) / 1000000));
+		headers.set("Cache-Control", `max-age=${left}, no-transform`);
+		headers.set("Cache-Status", `steadycache; hit; ttl=${left}`);
+	}
+	return headers;
+}
+
+export async function getEntry(c: Call): Promise<Response> {
+	const ns = namespaceOf(c);
+	const key = keyOf(c);
+	const isHead = c.req.raw.method === "HEAD";
+	const result = await perform(c, { op: "get", ns, touch: !isHead, items: [{ key }] });
+	const item = result.items?.[0];
+	if (item?.status !== "ok" || !item.value)
+		throw new HttpError(404, "no such entry", { "Cache-Status": "steadycache; fwd=miss" });
+
+	const request = c.req.raw.headers;
+	const { etag = "", modified_us = 0 } = item;
+	const headers = hitHeaders(item, nowUs());
+	const status = readCondition(request, etag, modified_us);
+	if (status === 304) return new Response(null, { status, headers });
+	if (status === 412)
+		throw new HttpError(412, "the entry's ETag is none of those in If-Match", Object.fromEntries(headers));
+	const size = item.value.bytes.length;
+	headers.set("X-Content-Type-Options", "nosniff");
+	headers.set("Accept-Ranges", "bytes");
+	const range = readRange(request, etag, modified_us, size);
+	if (range === "unsatisfiable") {
+		headers.set("Content-Range", `bytes */${size}`);
+		throw new HttpError(
+			416,
+			`the range lies beyond the ${size} bytes of the value`,
+			Object.fromEntries(headers),
+		);
+	}
+	headers.set("Content-Type", item.content_type ?? "application/octet-stream");
+	if (range === "whole") {
+		headers.set("Content-Length", String(size));
+		return new Response(item.value.bytes, { headers, status: 200 });
+	}
+	headers.set("Content-Range", `bytes ${range.offset}-${range.offset + range.length - 1}/${size}`);
+	headers.set("Content-Length", String(range.length));
+	const part = item.value.bytes.subarray(range.offset, range.offset + range.length);
+	return new Response(part, { headers, status: 206 });
+}
+
+function readTtl(c: Call): number | undefined {
+	const text = query(c, "ttl");
+	if (text === null) return undefined;
+	const ttl = /^\d{1,18}$/.test(text) ? Number(text) : -1;
+	if (ttl < 0 || ttl > TTL_MAX_S)
+		throw new HttpError(
+			400,
+			`"ttl" must be a whole number of seconds from 0 (never expires) to ${TTL_MAX_S}`,
+		);
+	return ttl;
+}
+
+function readType(headers: Headers): string {
+	const encoding = headers.get("Content-Encoding");
+	const type = headers.get("Content-Type");
+	if (encoding !== null && encoding.toLowerCase() !== "identity")
+		throw new HttpError(415, "Content-Encoding would not be kept; send the value without it");
+	if (headers.has("Content-Range"))
+		throw new HttpError(400, "a PUT replaces the whole value; send it without Content-Range");
+	if (type !== null && (type.length > TYPE_MAX_LENGTH || /[\x00-\x1f\x7f]/.test(type)))
+		throw new HttpError(
+			400,
+			`Content-Type may have up to ${TYPE_MAX_LENGTH} characters and no control characters`,
+		);
+	return type || "application/octet-stream";
+}
+
+export async function putEntry(c: Call): Promise<Response> {
+	const ns = namespaceOf(c);
+	const key = keyOf(c);
+	const condition = writeCondition(c.req.raw.headers);
+	const type = readType(c.req.raw.headers);
+	const ttl = readTtl(c);
+	const value = fromBytes(
+		await readBody(c.req.raw, ROW_MAX_BYTES, "the most that D1 takes in a row; store less"),
+	);
+	const item: SetItem = { key, value, content_type: type, size: value.bytes.length };
+	if (ttl !== undefined) item.ttl_s = ttl;
+	const result = await perform(c, {
+		op: "set",
+		ns,
+		defaults: settingsOf(c),
+		items: [item],
+		...(condition ? { condition } : {}),
+	});
+	const stored = result.items?.[0];
+	const headers = stored?.etag ? { ETag: `"${stored.etag}"` } : undefined;
+	return new Response(null, { status: stored?.created ? 201 : 204, ...(headers ? { headers } : {}) });
+}
+
+export async function deleteEntry(c: Call): Promise<Response> {
+	const ns = namespaceOf(c);
+	const key = keyOf(c);
+	const condition = writeCondition(c.req.raw.headers);
+	const result = await perform(c, {
+		op: "delete",
+		ns,
+		items: [{ key }],
+		...(condition ? { condition } : {}),
+	});
+	const status = result.items?.[0]?.status ?? "not_found";
+	if (status !== "ok") throw statusError(status);
+	return new Response(null, { status: 204 });
+}

@@ -1,0 +1,132 @@
+/** /cache and /cache/{ns}: what there is, and its limits. */
+import { base64, unbase64 } from "../bytes";
+import { fromBytes } from "../content";
+import type { Key } from "../content";
+import { isPolicy, MIB, TTL_MAX_S } from "../env";
+import type { Settings } from "../env";
+import { jsonResponse, readNumber, readObject, readWhole, seconds } from "../http/json";
+import type { JsonObject } from "../http/json";
+import { HttpError } from "../http/problem";
+import { percentDecode } from "../http/target";
+import type { EntryInfo } from "../op_types";
+import { namespaceOf, perform, query, settingsOf } from "./context";
+import type { Call } from "./context";
+import { namespaceObject } from "./stats";
+
+const LIST_LIMIT_MAX = 1000;
+
+export async function listNamespaces(c: Call): Promise<Response> {
+	const result = await perform(c, { op: "stats", defaults: () => settingsOf(c) });
+	return jsonResponse(JSON.stringify({ namespaces: result.namespaces?.map(namespaceObject) }));
+}
+
+function readPrefix(c: Call): Key | undefined {
+	const raw = query(c, "prefix");
+	if (raw === null) return undefined;
+	const bytes = percentDecode(raw);
+	if (!bytes)
+		throw new HttpError(
+			400,
+			'"prefix" has a % that two hex digits do not follow; write it as %25',
+		);
+	return fromBytes(bytes);
+}
+
+function readLimit(c: Call): number {
+	const text = query(c, "limit");
+	if (text === null) return LIST_LIMIT_MAX;
+	const limit = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+	if (limit < 1 || limit > LIST_LIMIT_MAX)
+		throw new HttpError(400, `"limit" must be a whole number from 1 to ${LIST_LIMIT_MAX}`);
+	return limit;
+}
+
+/** A cursor is the last key of the page before, in base64url without padding. */
+function readCursor(c: Call): Key | undefined {
+	const text = query(c, "cursor");
+	if (text === null) return undefined;
+	const decoded = percentDecode(text);
+	const plain = decoded ? new TextDecoder().decode(decoded).replaceAll("-", "+").replaceAll("_", "/") : "!";
+	const bytes = unbase64(plain + "=".repeat((4 - (plain.length % 4)) % 4));
+	if (!bytes)
+		throw new HttpError(400, '"cursor" must be the "cursor" of the page before, as it was given');
+	return fromBytes(bytes);
+}
+
+function writeEntry(entry: EntryInfo): string {
+	const key =
+		entry.key.text !== null
+			? `"key":${JSON.stringify(entry.key.text)}`
+			: `"key_base64":"${base64(entry.key.bytes)}"`;
+	return (
+		`{${key},"size":${entry.size},"etag":${JSON.stringify(`"${entry.etag}"`)},` +
+		`"frequency":${entry.frequency},"last_access":${seconds(entry.last_access_us)},` +
+		`"created_at":${seconds(entry.created_us)},` +
+		`"expires_at":${entry.expires_us > 0 ? seconds(entry.expires_us) : "null"}}`
+	);
+}
+
+export async function listKeys(c: Call): Promise<Response> {
+	const ns = namespaceOf(c);
+	const prefix = readPrefix(c);
+	const after = readCursor(c);
+	const limit = readLimit(c);
+	const result = await perform(c, {
+		op: "scan",
+		ns,
+		limit,
+		...(prefix ? { prefix } : {}),
+		...(after ? { after } : {}),
+	});
+	const entries = result.entries ?? [];
+	const last = entries.at(-1);
+	const cursor =
+		result.complete || !last
+			? "null"
+			: `"${base64(last.key.bytes).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")}"`;
+	return jsonResponse(
+		`{"keys":[${entries.map(writeEntry).join(",")}],"cursor":${cursor},"complete":${result.complete}}`,
+	);
+}
+
+function readSetting(body: JsonObject, name: string): Partial<Settings> {
+	const value = body[name];
+	switch (name) {
+		case "max_size_mb": {
+			const mb = value === null ? 0 : readNumber(body, name);
+			if (mb > 8589934592) throw new HttpError(400, '"max_size_mb" is too large');
+			return { max_size_bytes: Math.floor(mb * MIB) };
+		}
+		case "capacity":
+			return {
+				capacity: value === null ? -1 : (readWhole(body, name, Number.MAX_SAFE_INTEGER) ?? -1),
+			};
+		case "default_ttl":
+			return { default_ttl_s: value === null ? 0 : (readWhole(body, name, TTL_MAX_S) ?? 0) };
+		case "eviction":
+			if (!isPolicy(value))
+				throw new HttpError(400, '"eviction" must be "frecency", "lru", "fifo" or "none"');
+			return { policy: value };
+		default:
+			throw new HttpError(
+				400,
+				`"${name.slice(0, 100)}" is not a setting; there are max_size_mb, capacity, default_ttl and eviction`,
+			);
+	}
+}
+
+export async function configureNamespace(c: Call): Promise<Response> {
+	const ns = namespaceOf(c);
+	const body = await readObject(c.req.raw);
+	let change: Partial<Settings> = {};
+	for (const name of Object.keys(body)) change = { ...change, ...readSetting(body, name) };
+	await perform(c, { op: "configure", ns, defaults: settingsOf(c), change });
+	return new Response(null, { status: 204 });
+}
+
+export async function clearNamespace(c: Call): Promise<Response> {
+	const ns = namespaceOf(c);
+	const prefix = readPrefix(c);
+	await perform(c, { op: "clear", ns, ...(prefix ? { prefix } : {}) });
+	return new Response(null, { status: 204 });
+}

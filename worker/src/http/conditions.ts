@@ -1,0 +1,92 @@
+/** If-Match, If-None-Match, If-Modified-Since, Range (RFC 9110), as the C server reads them. */
+import type { Condition } from "../op_types";
+import { HttpError } from "./problem";
+
+const MAX_ETAGS = 64;
+const OURS = /^"([0-9a-f]{32})"$/;
+
+interface EtagList {
+	any: boolean;
+	/** Hex; tags that cannot be ours are left out. */
+	etags: string[];
+}
+
+/** Null where the header is no list of entity tags. Weak ones never match where `strong`. */
+function parseList(header: string, strong: boolean): EtagList | null {
+	const text = header.trim();
+	if (text === "*") return { any: true, etags: [] };
+	const etags: string[] = [];
+	let rest = text;
+	for (;;) {
+		const match = /^(W\/)?("[^"]*")[ \t]*(,[ \t]*)?/.exec(rest);
+		if (!match) return null;
+		const ours = OURS.exec(match[2] ?? "");
+		if (ours && !(match[1] && strong)) etags.push(ours[1] ?? "");
+		if (etags.length > MAX_ETAGS) return null;
+		rest = rest.slice(match[0].length);
+		if (!match[3]) return rest === "" ? { any: false, etags } : null;
+	}
+}
+
+export function writeCondition(headers: Headers): Condition | undefined {
+	const match = headers.get("If-Match");
+	const noneMatch = headers.get("If-None-Match");
+	if (match === null && noneMatch === null) return undefined;
+	if (match !== null && noneMatch !== null)
+		throw new HttpError(400, "send If-Match or If-None-Match, not both in one request");
+	const list = parseList(match ?? noneMatch ?? "", match !== null);
+	if (!list)
+		throw new HttpError(
+			400,
+			`${match !== null ? "If-Match" : "If-None-Match"} must be * or a list of at most ` +
+				`${MAX_ETAGS} entity tags in double quotes`,
+		);
+	if (match !== null) return { kind: list.any ? "present" : "match", etags: list.etags };
+	return { kind: list.any ? "absent" : "none_match", etags: list.etags };
+}
+
+const DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
+
+/** Seconds since 1970; null where the text is not the one form of HTTP. */
+function parseDate(text: string): number | null {
+	const ms = DATE.test(text) ? Date.parse(text) : NaN;
+	return Number.isNaN(ms) || new Date(ms).toUTCString() !== text ? null : ms / 1000;
+}
+
+/** 200, 304 or 412. */
+export function readCondition(headers: Headers, etag: string, modifiedUs: number): 200 | 304 | 412 {
+	const match = headers.get("If-Match");
+	const noneMatch = headers.get("If-None-Match");
+	const holds = (header: string, strong: boolean): boolean | null => {
+		const list = parseList(header, strong);
+		return list && (list.any || list.etags.includes(etag));
+	};
+	if (match !== null && holds(match, true) === false) return 412;
+	if (noneMatch !== null) return holds(noneMatch, false) === true ? 304 : 200;
+	const since = headers.get("If-Modified-Since");
+	const date = since === null ? null : parseDate(since);
+	return date !== null && Math.floor(modifiedUs / 1000000) <= date ? 304 : 200;
+}
+
+export type Range = { offset: number; length: number } | "whole" | "unsatisfiable";
+
+export function readRange(headers: Headers, etag: string, modifiedUs: number, size: number): Range {
+	const match = /^bytes=[ \t]*(\d{0,18})-(\d{0,18})[ \t]*$/.exec(headers.get("Range") ?? "");
+	const ifRange = headers.get("If-Range");
+	if (!match) return "whole";
+	if (ifRange !== null) {
+		const tag = OURS.exec(ifRange);
+		const same = tag
+			? tag[1] === etag
+			: parseDate(ifRange) === Math.floor(modifiedUs / 1000000);
+		if (!same) return "whole";
+	}
+	const [, from = "", to = ""] = match;
+	if (from === "" && to === "") return "whole";
+	if (from !== "" && to !== "" && Number(to) < Number(from)) return "whole";
+	if (from === "" && Number(to) === 0) return "unsatisfiable";
+	const first = from === "" ? Math.max(0, size - Number(to)) : Number(from);
+	if (first >= size) return "unsatisfiable";
+	const last = from === "" || to === "" ? size - 1 : Math.min(Number(to), size - 1);
+	return { offset: first, length: last - first + 1 };
+}

@@ -1,0 +1,92 @@
+/** Operations and their outcomes, as docs/ops-protocol.md has them, with keys and values decoded. */
+import type { Key, Value } from "./content";
+import type { Policy, Settings } from "./env";
+
+export type Status =
+	| "ok"
+	| "not_found"
+	| "precondition_failed"
+	| "too_large"
+	| "no_space"
+	| "too_many_namespaces"
+	| "unavailable"
+	| "internal";
+
+export interface Condition {
+	kind: "absent" | "present" | "match" | "none_match";
+	/** Hex, without quotes. */
+	etags: string[];
+}
+
+export interface KeyItem {
+	key: Key;
+}
+
+export interface SetItem extends KeyItem {
+	value: Value;
+	content_type: string;
+	/** What counts against the limit. */
+	size: number;
+	/** Undefined: the namespace's default. 0: never expires. */
+	ttl_s?: number;
+}
+
+export type Op =
+	| { op: "get"; ns: string; touch: boolean; items: KeyItem[] }
+	| { op: "exists"; ns: string; items: KeyItem[] }
+	| { op: "set"; ns: string; defaults: Settings; items: SetItem[]; condition?: Condition }
+	| { op: "delete"; ns: string; items: KeyItem[]; condition?: Condition }
+	| { op: "clear"; ns: string; prefix?: Key }
+	| { op: "scan"; ns: string; prefix?: Key; after?: Key; limit: number }
+	| { op: "stats"; ns?: string; defaults: (ns: string) => Settings }
+	| { op: "configure"; ns: string; defaults: Settings; change: Partial<Settings> }
+	| { op: "check" };
+
+export interface ItemResult {
+	status: Status;
+	value?: Value;
+	content_type?: string;
+	/** Hex, without quotes. */
+	etag?: string;
+	modified_us?: number;
+	expires_us?: number;
+	created?: boolean;
+}
+
+export interface EntryInfo {
+	key: Key;
+	size: number;
+	etag: string;
+	frequency: number;
+	last_access_us: number;
+	created_us: number;
+	expires_us: number;
+}
+
+export interface NamespaceStats extends Settings {
+	ns: string;
+	entry_count: number;
+	total_size: number;
+	avg_frequency: number;
+	max_frequency: number;
+	hits: number;
+	misses: number;
+	sets: number;
+	deletes: number;
+	evictions: number;
+	expirations: number;
+}
+
+export interface OpResult {
+	status: Status;
+	detail?: string;
+	items?: ItemResult[];
+	evicted?: number;
+	expired?: number;
+	deleted?: number;
+	entries?: EntryInfo[];
+	complete?: boolean;
+	namespaces?: NamespaceStats[];
+}
+
+export type { Policy };

@@ -1,0 +1,65 @@
+/** get, exists, delete */
+import { storedBack } from "../content";
+import type { ItemResult, Op } from "../op_types";
+import { bind, conditionHolds, conditionOf, failure, number, placeArray, places, request } from "./step";
+import type { OpsContext, Step } from "./step";
+
+export async function stepGet(context: OpsContext, op: Extract<Op, { op: "get" }>): Promise<Step> {
+	const head = request(context, op.ns);
+	const items = placeArray(await places(op.ns, op.items));
+	const statements = [bind("get_items", head, items)];
+	if (op.touch)
+		statements.push(bind("touch_items", head, items), bind("count_gets", head, items));
+	return {
+		statements,
+		read([found = []]) {
+			const results: ItemResult[] = op.items.map(() => ({ status: "not_found" }));
+			for (const row of found)
+				results[number(row.i)] = {
+					status: "ok",
+					value: storedBack(number(row.encoding), String(row.value)),
+					content_type: String(row.type),
+					etag: String(row.etag),
+					modified_us: number(row.modified),
+					expires_us: number(row.expires),
+				};
+			return { status: "ok", items: results };
+		},
+	};
+}
+
+export async function stepExists(context: OpsContext, op: Extract<Op, { op: "exists" }>): Promise<Step> {
+	const items = placeArray(await places(op.ns, op.items));
+	return {
+		statements: [bind("exist_items", request(context, op.ns), items)],
+		read([found = []]) {
+			const results: ItemResult[] = op.items.map(() => ({ status: "not_found" }));
+			for (const row of found) results[number(row.i)] = { status: "ok" };
+			return { status: "ok", items: results };
+		},
+	};
+}
+
+export async function stepDelete(context: OpsContext, op: Extract<Op, { op: "delete" }>): Promise<Step> {
+	const items = placeArray(await places(op.ns, op.items));
+	const head = request(context, op.ns, conditionOf(op.condition));
+	return {
+		statements: [
+			bind("probe", head, items),
+			bind("count_deletes", head, items),
+			bind("delete_items", head, items),
+		],
+		read([found = [], , gone = []]) {
+			const before = found[0];
+			if (!conditionHolds(op.condition, number(before?.live) === 1, String(before?.etag ?? "")))
+				return failure("precondition_failed");
+			const results: ItemResult[] = op.items.map(() => ({ status: "not_found" }));
+			for (const row of found) if (row.live === 1) results[number(row.i)] = { status: "ok" };
+			return {
+				status: "ok",
+				items: results,
+				expired: gone.filter((row) => row.expired === 1).length,
+			};
+		},
+	};
+}

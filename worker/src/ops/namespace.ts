@@ -1,0 +1,176 @@
+/** clear, scan, stats, configure */
+import { hex } from "../bytes";
+import { carriedBack, carry, fromBytes } from "../content";
+import type { Carried, Key } from "../content";
+import type { Row } from "../db";
+import type { Settings } from "../env";
+import type { Op } from "../op_types";
+import { EVICT_MAX } from "./set";
+import { bind, defaultsOf, failure, number, request, SWEEP_MAX } from "./step";
+import type { OpsContext, Step } from "./step";
+
+const CLEAR_MAX = 1000;
+const INDEXED_KEY_BYTES = 64;
+
+/** Bounds, in hex, of what the index of keys holds of keys that begin with the prefix. */
+function prefixBounds(prefix: Uint8Array): { low: string; high: string } {
+	const low = prefix.subarray(0, INDEXED_KEY_BYTES);
+	let end = low.length;
+	while (end > 0 && low[end - 1] === 0xff) end--;
+	if (end === 0) return { low: hex(low), high: "ff".repeat(INDEXED_KEY_BYTES + 1) };
+	const high = low.slice(0, end);
+	high[end - 1] = (high[end - 1] ?? 0) + 1;
+	return { low: hex(low), high: hex(high) };
+}
+
+function stepClearPrefix(context: OpsContext, ns: string, prefix: Key, deleted: number): Step {
+	const carried = carry(prefix);
+	const head = request(context, ns, {
+		...prefixBounds(prefix.bytes),
+		prefix_is_text: carried.is_text,
+		prefix_length: prefix.bytes.length,
+		limit: CLEAR_MAX,
+	});
+	return {
+		statements: [bind("clear_prefix", head, carried.text)],
+		read([gone = []]) {
+			const sum = deleted + gone.filter((row) => row.expired === 0).length;
+			if (gone.length === CLEAR_MAX) return stepClearPrefix(context, ns, prefix, sum);
+			return {
+				statements: [bind("add_deletes", request(context, ns, { deletes: sum }))],
+				read: () => ({ status: "ok", deleted: sum }),
+			};
+		},
+	};
+}
+
+export function stepClear(context: OpsContext, op: Extract<Op, { op: "clear" }>): Step {
+	if (op.prefix && op.prefix.bytes.length > 0)
+		return stepClearPrefix(context, op.ns, op.prefix, 0);
+	const head = request(context, op.ns, { sweep_max: CLEAR_MAX });
+	return {
+		statements: [
+			bind("clear_count", head),
+			bind("clear_drop", head),
+			bind("clear_renew", head),
+			bind("sweep", head),
+			bind("forget_dropped"),
+		],
+		read: ([counts = []]) => ({ status: "ok", deleted: number(counts[0]?.entry_count) }),
+	};
+}
+
+export function stepScan(context: OpsContext, op: Extract<Op, { op: "scan" }>): Step {
+	const prefix = op.prefix ?? fromBytes(new Uint8Array());
+	const carried = carry(prefix);
+	const after: Carried | null = op.after ? carry(op.after) : null;
+	const bounds = prefixBounds(prefix.bytes);
+	if (op.after) {
+		const from = hex(op.after.bytes.subarray(0, INDEXED_KEY_BYTES));
+		if (from > bounds.low) bounds.low = from;
+	}
+	const head = request(context, op.ns, {
+		...bounds,
+		prefix_is_text: carried.is_text,
+		prefix_length: prefix.bytes.length,
+		after_is_text: after ? after.is_text : null,
+		limit: op.limit + 1,
+	});
+	return {
+		statements: [bind("scan", head, carried.text, after ? after.text : "")],
+		read([rows = []]) {
+			return {
+				status: "ok",
+				complete: rows.length <= op.limit,
+				entries: rows.slice(0, op.limit).map((row) => ({
+					key: carriedBack(number(row.key_is_text), String(row.key)),
+					size: number(row.size),
+					etag: String(row.etag),
+					frequency: number(row.frequency),
+					last_access_us: number(row.last_access),
+					created_us: number(row.created),
+					expires_us: number(row.expires),
+				})),
+			};
+		},
+	};
+}
+
+const STATS_OF_NOTHING: Row = {
+	entry_count: 0, total_size: 0, frequency_sum: 0, max_frequency: 0, hits: 0, misses: 0, sets: 0,
+	deletes: 0, evictions: 0, expirations: 0, max_size: null, capacity: null, default_ttl: null, policy: null,
+};
+
+export function stepStats(context: OpsContext, op: Extract<Op, { op: "stats" }>): Step {
+	const head = request(context, op.ns ?? null, { sweep_max: SWEEP_MAX });
+	return {
+		statements: [bind("sweep", head), bind("forget_dropped"), bind("stats", head)],
+		read([, , rows = []]) {
+			const found = op.ns !== undefined && rows.length === 0 ? [{ ...STATS_OF_NOTHING, name: op.ns }] : rows;
+			return {
+				status: "ok",
+				namespaces: found.map((row) => {
+					const ns = String(row.name);
+					const defaults = op.defaults(ns);
+					const count = number(row.entry_count);
+					return {
+						ns,
+						entry_count: count,
+						total_size: number(row.total_size),
+						avg_frequency: count > 0 ? number(row.frequency_sum) / count : 0,
+						max_frequency: number(row.max_frequency),
+						max_size_bytes: row.max_size === null ? defaults.max_size_bytes : number(row.max_size),
+						capacity: row.capacity === null ? defaults.capacity : number(row.capacity),
+						default_ttl_s: row.default_ttl === null ? defaults.default_ttl_s : number(row.default_ttl),
+						policy: row.policy === null ? defaults.policy : (String(row.policy) as Settings["policy"]),
+						hits: number(row.hits),
+						misses: number(row.misses),
+						sets: number(row.sets),
+						deletes: number(row.deletes),
+						evictions: number(row.evictions),
+						expirations: number(row.expirations),
+					};
+				}),
+			};
+		},
+	};
+}
+
+export function stepConfigure(
+	context: OpsContext,
+	op: Extract<Op, { op: "configure" }>,
+	round: number,
+	continuing: number,
+	evicted: number,
+): Step {
+	const head = request(context, op.ns, {
+		...defaultsOf(op.defaults),
+		max_namespaces: context.max_namespaces,
+		set_max_size: op.change.max_size_bytes ?? null,
+		set_capacity: op.change.capacity ?? null,
+		set_default_ttl: op.change.default_ttl_s ?? null,
+		set_policy: op.change.policy ?? null,
+		continuing,
+		evict_max: EVICT_MAX,
+	});
+	const first = round > 0 ? [] : [bind("ensure_namespace", head), bind("configure", head)];
+	if (round === 0 && op.change.policy === "fifo") first.push(bind("mark_fifo", head));
+	return {
+		statements: [
+			...first,
+			bind("plan_limits", head),
+			bind("evict", head, "[]"),
+			bind("set_result", head),
+			bind("settle", head),
+		],
+		read(rows) {
+			const gone = (rows[first.length + 1] ?? []).length;
+			const outcome = rows[first.length + 2]?.[0];
+			if (!outcome)
+				return failure("too_many_namespaces", "too many namespaces; raise the variable MAX_NAMESPACES");
+			if (number(outcome.unfinished) && gone > 0)
+				return stepConfigure(context, op, round + 1, number(outcome.by_size) ? 1 : 2, evicted + gone);
+			return { status: "ok", evicted: evicted + gone };
+		},
+	};
+}

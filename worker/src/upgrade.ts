@@ -1,0 +1,162 @@
+/**
+ * Takes over a database that the original Worker filled: a table `<cache_name>_cache` for each cache
+ * (key, value, frequency, last_access, size, created_at) and cache_metadata with the limits.
+ *
+ * Piece by piece: one transaction copies some rows and removes them from the old table, so it may
+ * be interrupted anywhere and called again; an old table that is empty is dropped. What was set
+ * since under the same key stays. Old names reach SQL as identifiers; only such as are names of
+ * namespaces do, in double quotes, and these cannot hold one. Others are left alone and told.
+ */
+import { utf8 } from "./bytes";
+import { carry, etagOf, fromText, placeOf, store } from "./content";
+import { bindNamed, runPrepared } from "./db";
+import type { Row } from "./db";
+import type { Settings } from "./env";
+import { isNamespace } from "./http/target";
+import { runOp } from "./ops";
+import { ROW_MAX_BYTES } from "./ops/set";
+import type { OpsContext } from "./ops/step";
+
+/** What one piece takes at most. */
+const PIECE_ROWS = 200;
+const PIECE_BYTES = 300000;
+/** Pieces in one call, of six queries each: a Worker on the free plan may run 50. */
+const PIECES_PER_CALL = 4;
+const TEXT_TYPE = "text/plain; charset=utf-8";
+
+export interface UpgradeReport {
+	done: boolean;
+	copied: number;
+	/** Entries that do not fit into a row of D1 as this Worker stores it. */
+	dropped: number;
+	/** Caches whose names are none here. */
+	left_alone: string[];
+}
+
+/** Seconds or milliseconds, as some versions kept them, become microseconds. */
+function microseconds(time: unknown): number {
+	const value = Number(time) || 0;
+	if (value < 1e11) return Math.round(value * 1e6);
+	if (value < 1e14) return Math.round(value * 1e3);
+	return Math.round(value);
+}
+
+function quoted(cache: string): string {
+	return `"${cache}_cache"`;
+}
+
+async function oldCaches(context: OpsContext): Promise<{ name: string; max_size: number }[]> {
+	const [tables = []] = await runPrepared(context, [
+		context.db.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'cache_metadata'"),
+	]);
+	if (tables.length === 0) return [];
+	const [rows = []] = await runPrepared(context, [
+		context.db.prepare("SELECT cache_name, max_size_bytes FROM cache_metadata ORDER BY cache_name"),
+	]);
+	return rows.map((row) => ({ name: String(row.cache_name), max_size: Number(row.max_size_bytes) || 0 }));
+}
+
+/** Copies a piece; how many rows it took out of the old table, and how many of them were dropped. */
+async function copyPiece(context: OpsContext, ns: string): Promise<{ taken: number; dropped: number }> {
+	const { db } = context;
+	const table = quoted(ns);
+	const [sizes = []] = await runPrepared(context, [
+		db.prepare(`SELECT rowid AS place, octet_length(value) + octet_length(key) AS length FROM ${table}
+			ORDER BY rowid LIMIT ${PIECE_ROWS}`),
+	]);
+	let bytes = 0;
+	let last = "";
+	for (const [i, row] of sizes.entries()) {
+		bytes += Number(row.length ?? 0);
+		if (i > 0 && bytes > PIECE_BYTES) break;
+		last = String(row.place);
+	}
+	if (last === "") return { taken: 0, dropped: 0 };
+	const [rows = []] = await runPrepared(context, [
+		db.prepare(`SELECT CAST(key AS TEXT) AS key, CAST(value AS TEXT) AS value, frequency,
+			last_access, size, created_at FROM ${table}
+			WHERE rowid <= CAST(? AS INTEGER) ORDER BY rowid`).bind(last),
+	]);
+	const head = JSON.stringify({ ns, now: context.now_us, token: crypto.randomUUID() });
+	const items: string[] = [];
+	const contents: string[] = [];
+	let large: D1PreparedStatement | null = null;
+	for (const row of rows) {
+		const key = fromText(String(row.key));
+		const value = fromText(String(row.value));
+		const stored = store(value);
+		const carried = carry(key);
+		if (key.bytes.length + stored.stored_bytes > ROW_MAX_BYTES - 1000) continue;
+		const { id, tag } = await placeOf(ns, key);
+		const size = Math.max(Number(row.size) || 0, utf8(stored.text).length, value.bytes.length);
+		const accessed = microseconds(row.last_access);
+		items.push(
+			`[${id},"${tag}",${size},"${await etagOf(value)}",${Math.max(1, Number(row.frequency) || 1)},` +
+				`${accessed},${microseconds(row.created_at) || accessed}]`,
+		);
+		if (rows.length === 1) {
+			const small = JSON.stringify([carried.is_text, TEXT_TYPE, stored.encoding]);
+			const content = `[${id},${small.slice(1)}`;
+			large = bindNamed(db, "upgrade_content", head, content, carried.text, stored.text);
+		} else {
+			const rest = [carried.is_text, carried.text, TEXT_TYPE, stored.encoding, stored.text];
+			contents.push(`[${id},${JSON.stringify(rest).slice(1)}`);
+		}
+	}
+	const list = `[${items.join(",")}]`;
+	await runPrepared(context, [
+		bindNamed(db, "upgrade_account", head, list),
+		large ?? bindNamed(db, "upgrade_contents", head, `[${contents.join(",")}]`),
+		bindNamed(db, "upgrade_entries", head, list),
+		db.prepare(`DELETE FROM ${table} WHERE rowid <= CAST(? AS INTEGER)`).bind(last),
+	]);
+	return { taken: rows.length, dropped: rows.length - items.length };
+}
+
+async function tableExists(context: OpsContext, ns: string): Promise<boolean> {
+	const [found = []]: Row[][] = await runPrepared(context, [
+		context.db.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").bind(`${ns}_cache`),
+	]);
+	return found.length > 0;
+}
+
+async function finish(context: OpsContext, ns: string, settings: Settings): Promise<void> {
+	await runPrepared(context, [
+		context.db.prepare(`DROP TABLE IF EXISTS ${quoted(ns)}`),
+		context.db.prepare("DELETE FROM cache_metadata WHERE cache_name = ?").bind(ns),
+	]);
+	/* The original let caches grow beyond their limit. */
+	await runOp(context, { op: "configure", ns, defaults: settings, change: {} });
+}
+
+/** Works through a part of what is there; call it until `done`. */
+export async function upgrade(context: OpsContext, settings: Settings): Promise<UpgradeReport> {
+	const report: UpgradeReport = { done: false, copied: 0, dropped: 0, left_alone: [] };
+	let pieces = 0;
+	for (const { name, max_size } of await oldCaches(context)) {
+		if (!isNamespace(name)) {
+			report.left_alone.push(name);
+			continue;
+		}
+		if (pieces >= PIECES_PER_CALL) return report;
+		const head = JSON.stringify({
+			ns: name, now: context.now_us, max_size, max_namespaces: context.max_namespaces,
+		});
+		await runPrepared(context, [
+			bindNamed(context.db, "ensure_namespace", head),
+			bindNamed(context.db, "upgrade_limit", head),
+		]);
+		let more = await tableExists(context, name);
+		while (more && pieces < PIECES_PER_CALL) {
+			const { taken, dropped } = await copyPiece(context, name);
+			report.copied += taken - dropped;
+			report.dropped += dropped;
+			pieces++;
+			more = taken > 0;
+		}
+		if (more) return report;
+		await finish(context, name, settings);
+	}
+	report.done = true;
+	return report;
+}

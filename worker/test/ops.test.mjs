@@ -1,0 +1,149 @@
+// POST /ops, and what only it can say: keys of any bytes, many namespaces, conditions.
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { after, before, test } from "node:test";
+import { audit, open } from "./support.mjs";
+
+let w;
+before(async () => (w = await open()));
+after(async () => {
+	assert.deepEqual(await audit(w.db), []);
+	await w.close();
+});
+
+const b64 = (...bytes) => Buffer.from(bytes).toString("base64");
+const etag = (value) => `"${createHash("sha256").update(value).digest("hex").slice(0, 32)}"`;
+const now = 1700000000000000;
+
+test("keys and values of any bytes", async () => {
+	const keys = [b64(0), b64(0, 0), b64(255, 254), b64(0x61, 0, 0x62), b64(0xed, 0xa0, 0x80), ""];
+	const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
+	const items = keys.map((key_b64) => ({ key_b64, value_b64: bytes.toString("base64"), content_type: "x/y" }));
+	const [set] = await w.ops([{ op: "set", ns: "bytes", items }], now);
+	assert.equal(set.status, "ok");
+	assert.deepEqual(set.items[0], { status: "ok", created: true, modified_us: now, expires_us: 0, etag: etag(bytes) });
+	const [get, list] = await w.ops([
+		{ op: "get", ns: "bytes", items: keys.map((key_b64) => ({ key_b64 })) },
+		{ op: "scan", ns: "bytes", limit: 10 },
+	]);
+	for (const item of get.items) {
+		assert.equal(item.value_b64, bytes.toString("base64"));
+		assert.equal(item.content_type, "x/y");
+		assert.equal(item.etag, etag(bytes));
+	}
+	const back = list.entries.map(({ key, key_b64 }) => key_b64 ?? Buffer.from(key).toString("base64"));
+	assert.deepEqual(back, ["", b64(0), b64(0, 0), b64(0x61, 0, 0x62), b64(0xed, 0xa0, 0x80), b64(255, 254)]);
+	assert.equal(list.complete, true);
+	const [page] = await w.ops([{ op: "scan", ns: "bytes", limit: 2, after_b64: b64(0, 0) }]);
+	assert.equal(page.entries[0].key, "a\0b");
+	assert.equal(page.complete, false);
+});
+
+test("keys of a megabyte, and values with a NUL", async () => {
+	const key = "é".repeat(524288);
+	const value = "a\0b".repeat(1000) + "\u{1F600}";
+	assert.equal((await w.api("set", "long", { key, value })).status, 200);
+	assert.deepEqual((await w.api("get", "long", { key })).json, { found: true, value });
+	assert.equal((await w.api("exists", "long", { key: key.slice(1) })).json.exists, false);
+	assert.equal((await w.api("set", "long", { key: key + "x", value })).status, 413);
+	const listed = (await w.call("GET", "/cache/long")).json;
+	assert.equal(listed.keys[0].key, key);
+});
+
+test("many operations of many namespaces in one round trip", async () => {
+	const results = await w.ops([
+		{ op: "set", ns: "m1", items: [{ key: "a", value: "1" }] },
+		{ op: "set", ns: "m2", items: [{ key: "a", value: "2" }] },
+		{ op: "get", ns: "m1", items: [{ key: "a" }, { key: "b" }] },
+		{ op: "get", ns: "m2", touch: false, items: [{ key: "a" }] },
+		{ op: "delete", ns: "m1", items: [{ key: "a" }, { key: "b" }] },
+		{ op: "exists", ns: "m1", items: [{ key: "a" }] },
+		{ op: "configure", ns: "m2", max_size_bytes: 1, policy: "none" },
+		{ op: "set", ns: "m2", items: [{ key: "b", value: "3" }] },
+		{ op: "set", ns: "m2", items: [{ key: "b", value: "33" }] },
+		{ op: "stats", ns: "m2" },
+		{ op: "check" },
+		{ op: "clear", ns: "m2" },
+	]);
+	assert.deepEqual(
+		results.map(({ status }) => status),
+		["ok", "ok", "ok", "ok", "ok", "ok", "ok", "no_space", "too_large", "ok", "ok", "ok"],
+	);
+	assert.deepEqual(results[2].items.map(({ status }) => status), ["ok", "not_found"]);
+	assert.deepEqual(results[4].items.map(({ status }) => status), ["ok", "not_found"]);
+	assert.equal(results[5].items[0].status, "not_found");
+	assert.equal(results[9].namespaces[0].max_size_bytes, 1);
+	assert.equal(results[9].namespaces[0].max_frequency, 1);
+	assert.equal(results[11].deleted, 1);
+});
+
+test("conditions", async () => {
+	const set = (value, kind, etags) => ({ op: "set", ns: "if", items: [{ key: "k", value, if: { kind, ...(etags ? { etags } : {}) } }] });
+	const status = async (op) => (await w.ops([op]))[0].status;
+	assert.equal(await status(set("a", "present")), "precondition_failed");
+	assert.equal(await status(set("a", "match", [etag("a")])), "precondition_failed");
+	assert.equal(await status(set("a", "absent")), "ok");
+	assert.equal(await status(set("b", "absent")), "precondition_failed");
+	assert.equal(await status(set("b", "match", [etag("x"), etag("a")])), "ok");
+	assert.equal(await status(set("c", "none_match", [etag("b")])), "precondition_failed");
+	assert.equal(await status(set("c", "none_match", [etag("a")])), "ok");
+	const remove = (kind, etags) => ({ op: "delete", ns: "if", items: [{ key: "k", if: { kind, etags } }] });
+	assert.equal(await status(remove("match", [etag("b")])), "precondition_failed");
+	assert.equal(await status(remove("match", [etag("c")])), "ok");
+});
+
+test("of racing conditional writes exactly one wins", async () => {
+	for (let round = 0; round < 10; round++) {
+		const answers = await Promise.all(
+			Array.from({ length: 8 }, (_, i) =>
+				w.call("PUT", `/cache/raced/k${round}`, `value ${i}`, { "If-None-Match": "*" }),
+			),
+		);
+		assert.deepEqual(answers.map(({ status }) => status).sort(), [201, ...Array(7).fill(412)]);
+	}
+});
+
+test("what cannot be read is refused whole", async () => {
+	const wrong = [
+		"{",
+		"[]",
+		{ ops: 1 },
+		{ ops: [1] },
+		{ ops: [{ op: "nope", ns: "a" }] },
+		{ ops: [{ op: "get", ns: "a b", items: [] }] },
+		{ ops: [{ op: "get", ns: "a", items: [{ key: 5 }] }] },
+		{ ops: [{ op: "get", ns: "a", items: [{ key_b64: "!" }] }] },
+		{ ops: [{ op: "set", ns: "a", items: [{ key: "k", value: "v" }] }, { op: "scan", ns: "a", limit: 0 }] },
+		{ ops: Array.from({ length: 1001 }, () => ({ op: "check" })) },
+	];
+	for (const body of wrong) {
+		const answer = await w.call("POST", "/ops", body);
+		assert.equal(answer.status, 400, JSON.stringify(body));
+		assert.deepEqual(Object.keys(answer.json), ["error"]);
+	}
+	assert.equal((await w.stats("a")).entry_count, 0);
+});
+
+test("a thousand gets in one request", async () => {
+	await w.fill("thousand", 1000, 10);
+	const list = Array.from({ length: 1000 }, (_, i) => ({ op: "get", ns: "thousand", items: [{ key: `k${i}` }] }));
+	const results = await w.ops(list);
+	assert.ok(results.every(({ items }) => items[0].status === "ok"));
+	const stats = await w.stats("thousand");
+	assert.deepEqual([stats.hits, stats.avg_frequency], [1000, 2]);
+});
+
+test("neighbours are merged, and one that is refused does not spoil the others", async () => {
+	await w.call("PUT", "/cache/merged", { max_size_mb: 100 / 1048576 });
+	const set = (key, size) => ({ op: "set", ns: "merged", items: [{ key, value: "v".repeat(size) }] });
+	const body = { ops: Array.from({ length: 50 }, (_, i) => set(`k${i}`, 1)) };
+	const answer = await w.call("POST", "/ops", body);
+	assert.ok(answer.json.results.every(({ status, items }) => status === "ok" && items.length === 1));
+	assert.ok(answer.cost.queries <= 11, `${answer.cost.queries} queries`);
+	const results = await w.ops([set("a", 1), set("b", 101), set("a", 2), set("c", 3)]);
+	assert.deepEqual(results.map(({ status }) => status), ["ok", "too_large", "ok", "ok"]);
+	assert.equal(results[0].items[0].created, true);
+	assert.equal(results[2].items[0].created, false);
+	assert.deepEqual((await w.api("get", "merged", { key: "a" })).json, { found: true, value: "vv" });
+	assert.equal((await w.api("get", "merged", { key: "b" })).json.found, false);
+});

@@ -1,0 +1,69 @@
+// The Worker on the real runtime (workerd) with a real local D1, for tests and for `npm run serve`.
+import { readFileSync, readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { Miniflare } from "miniflare";
+
+process.env.WRANGLER_SEND_METRICS = "false";
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+async function bundle() {
+	const result = await build({
+		entryPoints: [join(root, "src/index.ts")],
+		bundle: true,
+		format: "esm",
+		target: "es2022",
+		loader: { ".sql": "text" },
+		write: false,
+		logLevel: "silent",
+	});
+	return result.outputFiles[0].text;
+}
+
+/** The statements of an SQL file; one ends with a semicolon at the end of a line, a trigger with END; */
+export function splitSql(text) {
+	const statements = [];
+	let current = "";
+	for (const line of text.split("\n")) {
+		if (line.trim().startsWith("--") || line.trim() === "") continue;
+		current += line + "\n";
+		const inTrigger = /^CREATE TRIGGER/i.test(current.trim());
+		if (inTrigger ? /^END;/i.test(line) : /;\s*$/.test(line)) {
+			statements.push(current.trim());
+			current = "";
+		}
+	}
+	return statements;
+}
+
+export async function migrate(db) {
+	const folder = join(root, "migrations");
+	for (const file of readdirSync(folder).sort())
+		await db.batch(splitSql(readFileSync(join(folder, file), "utf8")).map((sql) => db.prepare(sql)));
+}
+
+/** Starts it; { mf, url, db, close }. */
+export async function start({ apiKey, port = 0, host = "127.0.0.1", vars = {}, prepare = migrate } = {}) {
+	const mf = new Miniflare({
+		modules: true,
+		script: await bundle(),
+		compatibilityDate: "2026-02-01",
+		// Straight to workerd: Miniflare's own entry emulates the edge, compression included.
+		unsafeDirectSockets: [{ host, port }],
+		bindings: { ...(apiKey === undefined ? {} : { API_KEY: apiKey }), ...vars },
+		d1Databases: { DB: "steadycache" },
+		d1Persist: false,
+		handleRuntimeStdio: (stdout, stderr) => {
+			stdout.resume();
+			stderr.on("data", (data) => {
+				if (process.env.WORKER_LOG) process.stderr.write(data);
+			});
+		},
+	});
+	await mf.ready;
+	const url = await mf.unsafeGetDirectURL();
+	const db = await mf.getD1Database("DB");
+	await prepare(db);
+	return { mf, db, url: url.href.replace(/\/$/, ""), close: () => mf.dispose() };
+}
