@@ -14,12 +14,14 @@
 #include <stdlib.h>
 
 #include "backends/d1/engine.h"
+#include "backends/d1/rest_sql.h"
 
 struct d1_backend {
 	struct backend backend; /* first: the contract hands this out */
 	struct backend_config config;
 	struct d1_settings settings;
 	struct d1_tally tally;
+	struct d1_sql sql; /* of REST mode */
 	struct d1_engine engine;
 };
 
@@ -58,8 +60,11 @@ static struct backend *d1_open(const struct backend_config *config, char *error,
 	if (!d1_config_check(config, error, error_size))
 		return NULL;
 	d1 = calloc(1, sizeof(*d1));
-	if (!d1 || !d1_settings_init(&d1->settings, &config->d1)) {
+	if (!d1 || !d1_settings_init(&d1->settings, &config->d1) ||
+	    (config->d1.rest && !d1_sql_init(&d1->sql))) {
 		(void)snprintf(error, error_size, "d1: out of memory");
+		if (d1)
+			d1_settings_deinit(&d1->settings);
 		free(d1);
 		return NULL;
 	}
@@ -70,9 +75,11 @@ static struct backend *d1_open(const struct backend_config *config, char *error,
 		.settings = &d1->settings,
 		.config = &d1->config,
 		.tally = &d1->tally,
+		.sql = config->d1.rest ? &d1->sql : NULL,
 	};
 	if (!d1_engine_start(&d1->engine, &context)) {
 		(void)snprintf(error, error_size, "d1: no thread could be started");
+		d1_sql_deinit(&d1->sql);
 		d1_settings_deinit(&d1->settings);
 		free(d1);
 		return NULL;
@@ -86,6 +93,7 @@ static void d1_close(struct backend *backend)
 
 	d1_engine_stop(&d1->engine);
 	d1_tally_deinit(&d1->tally);
+	d1_sql_deinit(&d1->sql);
 	d1_settings_deinit(&d1->settings);
 	free(d1);
 }

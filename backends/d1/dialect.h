@@ -16,11 +16,14 @@
 #include "backends/d1/settings.h"
 #include "backends/d1/tally.h"
 
+struct d1_sql;
+
 /* What the dialects need to know of the backend. */
 struct d1_context {
 	const struct d1_settings *settings;
 	const struct backend_config *config;
 	struct d1_tally *tally;
+	const struct d1_sql *sql; /* of REST mode, else NULL */
 };
 
 enum d1_step {

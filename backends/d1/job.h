@@ -15,6 +15,7 @@ struct d1_job {
 	struct d1_job *twins;              /* equal gets, answered with this one */
 	struct d1_job *in_bucket;          /* next in the plan's bucket */
 	struct d1_job *grouped;            /* next of the same op of the request */
+	size_t first_item;                 /* of its items in that op */
 	int64_t submitted_us, deadline_us; /* monotonic */
 	size_t item_count;
 	size_t size_bytes; /* about what it takes in a request */

@@ -24,6 +24,9 @@ bool d1_ops_write(const struct d1_context *context, struct d1_call *call, const 
 enum d1_step d1_ops_read(const struct d1_context *context, struct d1_call *call, long status,
 			 struct slice body);
 
+/* Groups the jobs of a call that have ops; NULL: out of memory. To be freed. */
+struct ops_state *d1_ops_group(const struct d1_call *call);
+
 /* The settings that a namespace has where nothing was configured. */
 void d1_default_settings(const struct d1_context *context, struct slice ns,
 			 struct namespace_settings *ret);

@@ -231,14 +231,8 @@ static void take_one_stats(const struct d1_context *context, const json_t *found
 		d1_read_integer(found, "default_ttl_s", ret->settings.default_ttl_s);
 	(void)eviction_policy_parse(policy, &ret->settings.policy);
 	d1_tally_fill(context->tally, ret);
-	/* What went without our doing, such as the sweep of what expired, only the upstream knows.
-	 */
-	uint64_t evictions = (uint64_t)d1_read_integer(found, "evictions", 0);
-	uint64_t expirations = (uint64_t)d1_read_integer(found, "expirations", 0);
-	if (ret->evictions < evictions)
-		ret->evictions = evictions;
-	if (ret->expirations < expirations)
-		ret->expirations = expirations;
+	d1_tally_raise(ret, (uint64_t)d1_read_integer(found, "evictions", 0),
+		       (uint64_t)d1_read_integer(found, "expirations", 0));
 }
 
 /* Makes the namespaces of an answer known here. True where one was new: the upstream then knew

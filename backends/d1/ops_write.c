@@ -44,7 +44,7 @@ static struct ops_group *find_group(struct ops_state *state, const struct d1_job
 	return NULL;
 }
 
-static struct ops_state *make_groups(const struct d1_call *call)
+struct ops_state *d1_ops_group(const struct d1_call *call)
 {
 	struct ops_state *state =
 		calloc(1, sizeof(*state) + call->jobs.count * sizeof(state->groups[0]));
@@ -261,7 +261,7 @@ bool d1_ops_write(const struct d1_context *context, struct d1_call *call, const 
 	if (call->kind == CALL_PROBE) {
 		buffer_append(body, SLICE("{\"op\":\"check\"}"));
 	} else {
-		struct ops_state *state = make_groups(call);
+		struct ops_state *state = d1_ops_group(call);
 
 		free(call->state);
 		call->state = state;

@@ -136,6 +136,14 @@ void d1_tally_fill(struct d1_tally *tally, struct namespace_stats *stats)
 	stats->expirations = counters->expirations;
 }
 
+void d1_tally_raise(struct namespace_stats *stats, uint64_t evictions, uint64_t expirations)
+{
+	if (stats->evictions < evictions)
+		stats->evictions = evictions;
+	if (stats->expirations < expirations)
+		stats->expirations = expirations;
+}
+
 /* ---- Sentences ---- */
 
 const char *d1_tally_keep(struct d1_tally *tally, struct slice sentence)

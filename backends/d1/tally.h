@@ -93,6 +93,10 @@ void d1_tally_items(struct d1_tally *tally, const struct cache_op *op,
 /* Puts the counters of stats->name into `stats`. */
 void d1_tally_fill(struct d1_tally *tally, struct namespace_stats *stats);
 
+/* What went without our doing, such as the sweep of what expired, only the upstream knows: its
+ * numbers count where they are larger. */
+void d1_tally_raise(struct namespace_stats *stats, uint64_t evictions, uint64_t expirations);
+
 /* A lasting copy of a sentence that the upstream sent, for op->detail. NULL where there are too
  * many different ones, or it is no printable UTF-8 of a reasonable length. I/O thread. */
 const char *d1_tally_keep(struct d1_tally *tally, struct slice sentence);

@@ -299,7 +299,7 @@ static bool note_holds(struct near *near, struct near_shard *shard, const struct
 }
 
 struct cache_value *near_find(struct near *near, const struct near_key *key, int64_t now_us,
-			      int64_t not_before_us, struct near_note *ret_note)
+			      int64_t not_before_us)
 {
 	struct near_shard *shard = shard_of(near, key);
 	struct cache_value *value = NULL;
@@ -319,9 +319,17 @@ struct cache_value *near_find(struct near *near, const struct near_key *key, int
 	} else {
 		shard->misses++;
 	}
-	take_note(near, shard, key, ret_note);
 	(void)pthread_mutex_unlock(&shard->lock);
 	return value;
+}
+
+void near_note(struct near *near, const struct near_key *key, struct near_note *ret_note)
+{
+	struct near_shard *shard = shard_of(near, key);
+
+	(void)pthread_mutex_lock(&shard->lock);
+	take_note(near, shard, key, ret_note);
+	(void)pthread_mutex_unlock(&shard->lock);
 }
 
 void near_fill(struct near *near, const struct near_key *key, struct cache_value *value,

@@ -4,7 +4,7 @@
  * It shares the values (they are immutable and counted), so neither a fill nor a hit copies bytes.
  *
  * The race that matters: a get is on its way to the backend, a write of the same key overtakes it,
- * and the old answer comes back and would be kept. So a look-up that finds nothing leaves a note of
+ * and the old answer comes back and would be kept. So who asks the backend first takes a note of
  * the key's version; a write changes the version when it begins and when it ends; and a fill is
  * refused where the version is not that of the note, or a write is under way. Versions are kept for
  * slots that many keys share: at worst a fill is refused for nothing. A whole namespace has a
@@ -46,10 +46,12 @@ void near_destroy(struct near *near);
 struct near_key near_key_of(const struct near *near, struct slice ns, struct slice key);
 
 /* A reference to the value, where there is one that was taken from the backend after
- * `not_before_us` and whose own time to live is not over at `now_us`; else NULL, and a note for
- * near_fill. */
+ * `not_before_us` and whose own time to live is not over at `now_us`; else NULL. */
 struct cache_value *near_find(struct near *near, const struct near_key *key, int64_t now_us,
-			      int64_t not_before_us, struct near_note *ret_note);
+			      int64_t not_before_us);
+
+/* A note for near_fill, to be taken before the backend is asked. */
+void near_note(struct near *near, const struct near_key *key, struct near_note *ret_note);
 
 /* Keeps `value` (a further reference), which the backend was asked for at `fetched_us`, after the
  * note was taken. May decide not to. */

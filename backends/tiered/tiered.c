@@ -2,6 +2,7 @@
  * caller (done, user) and remembers what the near cache has to be told afterwards. */
 #include "backends/tiered/tiered.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "backends/tiered/near.h"
@@ -15,12 +16,14 @@ struct tiered {
 	struct near_hits hits;
 	struct tiered_config config;
 	const struct cache_clock *clock;
+	/* Writes of several items that have begun or ended, and that are under way. */
+	_Atomic uint64_t batch_version;
+	atomic_uint batch_writers;
 };
 
 struct pass_item {
 	struct near_key key;
 	struct near_note note;
-	size_t place; /* in the caller's op */
 };
 
 struct pass {
@@ -29,8 +32,6 @@ struct pass {
 	void (*done)(struct cache_op *op); /* the caller's */
 	void *user;
 	int64_t began_us;
-	struct cache_op inner; /* of a get of which the near cache has a part */
-	struct cache_item *inner_items;
 	size_t count;
 	struct pass_item items[];
 };
@@ -74,7 +75,6 @@ static void close_pass(struct pass *pass)
 
 	op->done = pass->done;
 	op->user = pass->user;
-	free(pass->inner_items);
 	free(pass);
 	op->done(op);
 }
@@ -100,6 +100,14 @@ static void keep_answers(struct pass *pass, const struct cache_op *answered)
 				  pass->began_us, &pass->items[i].note);
 }
 
+static void drop_values(struct cache_op *op)
+{
+	for (size_t i = 0; i < op->item_count; i++) {
+		cache_value_release(op->items[i].value);
+		op->items[i].value = NULL;
+	}
+}
+
 /* Answers what was asked of the backend from what is past its time. False: not all is there, and
  * nothing was answered. */
 static bool answer_stale(struct pass *pass, struct cache_op *asked)
@@ -109,12 +117,11 @@ static bool answer_stale(struct pass *pass, struct cache_op *asked)
 	int64_t oldest_us = now_us - tiered->config.ttl_us - tiered->config.stale_us;
 	size_t found = 0;
 
+	drop_values(asked);
 	for (; found < pass->count; found++) {
 		struct cache_item *item = &asked->items[found];
-		struct near_note note;
 
-		item->value =
-			near_find(tiered->near, &pass->items[found].key, now_us, oldest_us, &note);
+		item->value = near_find(tiered->near, &pass->items[found].key, now_us, oldest_us);
 		if (!item->value)
 			break;
 		item->status = CACHE_OK;
@@ -123,14 +130,10 @@ static bool answer_stale(struct pass *pass, struct cache_op *asked)
 		near_count_stale(tiered->near);
 		return true;
 	}
-	for (size_t i = 0; i < found; i++) {
-		cache_value_release(asked->items[i].value);
-		asked->items[i].value = NULL;
-	}
+	drop_values(asked);
 	return false;
 }
 
-/* Nothing was near: the inner backend had the op itself. */
 static void get_done(struct cache_op *op)
 {
 	struct pass *pass = op->user;
@@ -144,99 +147,58 @@ static void get_done(struct cache_op *op)
 	close_pass(pass);
 }
 
-/* A part was near: the inner backend had an op with the rest. */
-static void rest_done(struct cache_op *inner)
+/* Takes what is near: how many items. */
+static size_t look_near(struct tiered *tiered, struct cache_op *op)
 {
-	struct pass *pass = inner->user;
-	struct cache_op *op = pass->op;
-
-	if (!is_outage(inner->status)) {
-		keep_answers(pass, inner);
-		op->status = inner->status;
-	} else {
-		op->status = answer_stale(pass, inner) ? CACHE_OK : inner->status;
-	}
-	op->detail = op->status == CACHE_OK ? NULL : inner->detail;
-	op->retry_after_s = inner->retry_after_s;
-	for (size_t i = 0; i < pass->count; i++) {
-		struct cache_item *item = &op->items[pass->items[i].place];
-
-		item->value = inner->items[i].value; /* the reference moves */
-		item->status = inner->items[i].status;
-		inner->items[i].value = NULL;
-	}
-	cache_op_deinit(inner);
-	close_pass(pass);
-}
-
-/* Asks the inner backend for the items of the pass only. False: out of memory. */
-static bool ask_for_rest(struct pass *pass)
-{
-	struct cache_op *op = pass->op;
-
-	pass->inner_items = calloc(pass->count, sizeof(*pass->inner_items));
-	if (!pass->inner_items)
-		return false;
-	cache_op_init(&pass->inner, CACHE_OP_GET);
-	pass->inner.ns = op->ns;
-	pass->inner.no_touch = op->no_touch;
-	pass->inner.items = pass->inner_items;
-	pass->inner.item_count = pass->count;
-	for (size_t i = 0; i < pass->count; i++)
-		pass->inner_items[i].key = op->items[pass->items[i].place].key;
-	pass->done = op->done;
-	pass->user = op->user;
-	pass->inner.done = rest_done;
-	pass->inner.user = pass;
-	backend_submit(pass->tiered->inner, &pass->inner);
-	return true;
-}
-
-static void refuse_get(struct cache_op *op, size_t item_count)
-{
-	for (size_t i = 0; i < item_count; i++) {
-		cache_value_release(op->items[i].value);
-		op->items[i].value = NULL;
-	}
-	cache_op_complete(op, CACHE_NO_MEMORY);
-}
-
-static void tiered_get(struct backend *backend, struct cache_op *op)
-{
-	struct tiered *tiered = tiered_of(backend);
 	int64_t now_us = cache_clock_now_us(tiered->clock);
-	struct pass *pass = NULL;
-	size_t missing = 0;
+	size_t found = 0;
 
 	for (size_t i = 0; i < op->item_count; i++) {
 		struct cache_item *item = &op->items[i];
 		struct near_key key = near_key_of(tiered->near, op->ns, item->key);
-		struct near_note note;
 
-		item->value = near_find(tiered->near, &key, now_us, now_us - tiered->config.ttl_us,
-					&note);
+		item->value = near_find(tiered->near, &key, now_us, now_us - tiered->config.ttl_us);
 		item->status = CACHE_OK;
-		if (item->value)
-			continue;
-		if (!pass && !(pass = open_pass(tiered, op, op->item_count))) {
-			refuse_get(op, i);
-			return;
-		}
-		pass->items[missing++] = (struct pass_item){.key = key, .note = note, .place = i};
+		found += item->value != NULL;
 	}
-	if (!op->no_touch)
-		near_hits_add(&tiered->hits, op->ns, op->item_count - missing);
-	if (!pass) {
+	return found;
+}
+
+/* What near_fill wants to know: taken before the backend is asked. */
+static void take_notes(struct pass *pass)
+{
+	for (size_t i = 0; i < pass->count; i++) {
+		struct pass_item *item = &pass->items[i];
+
+		item->key = near_key_of(pass->tiered->near, pass->op->ns, pass->op->items[i].key);
+		near_note(pass->tiered->near, &item->key, &item->note);
+	}
+}
+
+/* A batch is answered from memory whole or not at all, and not where a batch was written meanwhile:
+ * so nobody sees a part of it before and a part after. */
+static void tiered_get(struct backend *backend, struct cache_op *op)
+{
+	struct tiered *tiered = tiered_of(backend);
+	bool is_batch = op->item_count > 1;
+	uint64_t version = atomic_load(&tiered->batch_version);
+	bool is_still = !is_batch || atomic_load(&tiered->batch_writers) == 0;
+
+	if (look_near(tiered, op) == op->item_count && is_still &&
+	    (!is_batch || atomic_load(&tiered->batch_version) == version)) {
+		if (!op->no_touch)
+			near_hits_add(&tiered->hits, op->ns, op->item_count);
 		complete_get(op);
 		return;
 	}
-	pass->count = missing;
-	if (missing == op->item_count) {
-		forward(pass, get_done);
-	} else if (!ask_for_rest(pass)) {
-		free(pass);
-		refuse_get(op, op->item_count);
+	drop_values(op);
+	struct pass *pass = open_pass(tiered, op, op->item_count);
+	if (!pass) {
+		cache_op_complete(op, CACHE_NO_MEMORY);
+		return;
 	}
+	take_notes(pass);
+	forward(pass, get_done);
 }
 
 /* ---- Exists ---- */
@@ -255,8 +217,7 @@ static void exists_done(struct cache_op *op)
 	}
 	for (; found < op->item_count; found++) {
 		struct near_key key = near_key_of(tiered->near, op->ns, op->items[found].key);
-		struct near_note note;
-		struct cache_value *value = near_find(tiered->near, &key, now_us, oldest_us, &note);
+		struct cache_value *value = near_find(tiered->near, &key, now_us, oldest_us);
 
 		if (!value)
 			break;
@@ -304,6 +265,10 @@ static void write_done(struct cache_op *op)
 			       is_stored(op, item) ? item->value : NULL, pass->began_us,
 			       &pass->items[i].note);
 	}
+	if (pass->count > 1) {
+		(void)atomic_fetch_add(&pass->tiered->batch_version, 1);
+		(void)atomic_fetch_sub(&pass->tiered->batch_writers, 1);
+	}
 	close_pass(pass);
 }
 
@@ -315,6 +280,10 @@ static void tiered_write(struct backend *backend, struct cache_op *op)
 	if (!pass) {
 		cache_op_complete(op, CACHE_NO_MEMORY);
 		return;
+	}
+	if (pass->count > 1) {
+		(void)atomic_fetch_add(&tiered->batch_writers, 1);
+		(void)atomic_fetch_add(&tiered->batch_version, 1);
 	}
 	for (size_t i = 0; i < pass->count; i++) {
 		pass->items[i].key = near_key_of(tiered->near, op->ns, op->items[i].key);

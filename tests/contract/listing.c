@@ -122,6 +122,8 @@ CONTRACT_TEST(listing, honours_the_prefix)
 
 CONTRACT_TEST(listing, tells_what_it_knows)
 {
+	if (f->is_tiered)
+		return; /* hits in the near cache are no uses of the backend */
 	struct etag etag = etag_of(SLICE("value"));
 	struct cache_item item = item_of(SLICE("key"), SLICE("value"));
 	struct cache_op op;
