@@ -49,8 +49,8 @@ fi
 node "$worker/test/serve.mjs" --port 0 --api-key test-key --rest-port 0 --rest-token test-token \
 	>"$scratch/upstream" 2>&1 &
 upstream=$!
-worker_url=$(await "$scratch/upstream" '^listening ')
-rest_url=$(await "$scratch/upstream" '^rest ')
+worker_url=$(await "$scratch/upstream" 'listening ')
+rest_url=$(await "$scratch/upstream" 'rest ')
 
 if [ "$suite" = contract ]; then
 	export STEADYCACHE_TEST_BACKEND=d1 STEADYCACHE_TEST_D1_REST_URL="$rest_url" \
