@@ -25,26 +25,18 @@ static size_t count_items(const struct d1_call *call)
 	return count;
 }
 
-/* The cache that all of a call is about. */
-static struct slice ns_of(const struct d1_call *call)
-{
-	for (const struct d1_job *job = call->jobs.first; job; job = job->next)
-		if (job->op)
-			return job->op->ns;
-	return SLICE("");
-}
-
 /* The keys from number call->step on. Keys whose op is gone leave a place that nobody asks about.
  */
-static const char *write_get(struct d1_call *call, struct buffer *out)
+static const char *write_get(const struct d1_call *call, const struct cache_op *op,
+			     struct buffer *out)
 {
 	size_t at = 0;
 	size_t written = 0;
 
-	begin_object(out, ns_of(call));
+	begin_object(out, op->ns);
 	if (count_items(call) == 1) {
 		buffer_append_char(out, ',');
-		d1_write_text(out, "key", call->jobs.first->op->items[0].key);
+		d1_write_text(out, "key", op->items[0].key);
 		buffer_append_char(out, '}');
 		return "/api/get";
 	}
@@ -82,10 +74,8 @@ static const char *write_init(struct buffer *out, struct slice ns, uint64_t max_
 }
 
 static const char *write_set(const struct d1_context *context, const struct d1_call *call,
-			     struct buffer *out)
+			     const struct cache_op *op, struct buffer *out)
 {
-	const struct cache_op *op = call->jobs.first->op;
-
 	if (call->step == API_INIT) {
 		struct namespace_settings settings;
 
@@ -131,9 +121,9 @@ bool d1_api_write(const struct d1_context *context, struct d1_call *call, const 
 		buffer_append_char(body, '}');
 		*ret_path = "/api/stats";
 	} else if (op->type == CACHE_OP_GET) {
-		*ret_path = write_get(call, body);
+		*ret_path = write_get(call, op, body);
 	} else if (op->type == CACHE_OP_SET) {
-		*ret_path = write_set(context, call, body);
+		*ret_path = write_set(context, call, op, body);
 	} else if (op->type == CACHE_OP_CONFIGURE) {
 		*ret_path = write_configure(context, op, body);
 	} else {

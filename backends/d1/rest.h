@@ -59,7 +59,7 @@ size_t d1_rest_write_group(const struct d1_context *context, struct rest_group *
 /* `rows` are the answers to those statements, a list of lists of objects, as many as there are.
  * Goes on to the group's next round, or finishes it and completes its ops. */
 void d1_rest_read_group(const struct d1_context *context, struct rest_group *group,
-			const json_t *rows);
+			const json_t *results);
 
 /* Completes the ops of a group with a failure. */
 void d1_rest_fail_group(struct rest_group *group, enum cache_status status, const char *detail);

@@ -67,7 +67,7 @@ static void tally_job(const struct d1_context *context, const struct d1_job *job
 
 static void tally_gone(const struct d1_context *context, const struct rest_group *group)
 {
-	const struct cache_op *op = group->ops.first->op;
+	const struct cache_op *op = group->ops.first ? group->ops.first->op : NULL;
 
 	if (!op)
 		return;

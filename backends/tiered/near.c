@@ -8,8 +8,8 @@
 #define NEAR_SHARDS     8
 #define NEAR_SLOTS      256
 #define NEAR_NS_SLOTS   256
-#define NEAR_BUCKETS    1024 /* of a shard, at first */
-#define ALLOCATOR_BYTES 32   /* that an entry and a value cost beside what they hold */
+#define NEAR_BUCKETS    1024         /* of a shard, at first */
+#define ALLOCATOR_BYTES ((size_t)32) /* that an entry and a value cost beside what they hold */
 
 struct near_entry {
 	struct near_entry *chain;

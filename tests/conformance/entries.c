@@ -68,6 +68,7 @@ Test(entries, sizes_around_the_usual_buffers)
 	static const size_t sizes[] = {1,     1023,  1024,   1025,    4095,    4096,
 				       4097,  8191,  8192,   16384,   32767,   32768,
 				       65535, 65537, 262144, 1048576, 1048577, 3145728};
+	const char *known = getenv("STEADYCACHE_TEST_MAX_BODY");
 	char *bytes = malloc(3145728);
 	unsigned state = 3;
 
@@ -78,6 +79,9 @@ Test(entries, sizes_around_the_usual_buffers)
 	}
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
 		struct slice value = {bytes, sizes[i]};
+
+		if (known && sizes[i] > strtoul(known, NULL, 10))
+			break;
 		const struct http_answer *answer = http_put(client, entry_path("k"), value);
 
 		expect_that(answer, answer_->status == 201 || answer_->status == 204,
