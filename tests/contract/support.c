@@ -299,7 +299,8 @@ void clear(struct fixture *f, struct slice prefix)
 	cache_op_init(&op, CACHE_OP_CLEAR);
 	op.ns = NS;
 	op.prefix = prefix;
-	cr_assert_eq(backend_call(f->backend, &op), CACHE_OK);
+	cr_assert_eq(backend_call(f->backend, &op), CACHE_OK, "%s: %s",
+		     cache_status_text(op.status), op.detail ? op.detail : "");
 	cache_op_deinit(&op);
 }
 
