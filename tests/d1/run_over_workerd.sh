@@ -70,13 +70,13 @@ rest)
 	;;
 near) export STEADYCACHE_NEAR_MB=16 ;;
 esac
-STEADYCACHE_BACKEND=d1 STEADYCACHE_LISTEN=127.0.0.1:0 STEADYCACHE_MAX_BODY_MB=1 \
+STEADYCACHE_BACKEND=d1 STEADYCACHE_LISTEN=127.0.0.1:0 STEADYCACHE_MAX_BODY_MB=1.25 \
 	STEADYCACHE_IDLE_TIMEOUT=2 STEADYCACHE_D1_TIMEOUT=30 STEADYTEXT_D1_API_URL="$worker_url" \
 	STEADYTEXT_D1_API_KEY=test-key "$build/steadycache" serve 2>"$scratch/server" &
 server=$!
 address=$(await "$scratch/server" 'listening.* address=' | cut -d' ' -f1)
 status=0
-STEADYCACHE_URL="http://$address" STEADYCACHE_TEST_MAX_BODY=1048576 STEADYCACHE_API_KEY="" \
+STEADYCACHE_URL="http://$address" STEADYCACHE_TEST_MAX_BODY=1310720 STEADYCACHE_API_KEY="" \
 	"$build/conformance" -j4 --color=never "$@" || status=$?
 if ! kill "$server" || ! wait "$server"; then
 	echo "run_over_workerd: the server did not stop well:"
