@@ -190,7 +190,10 @@ struct cache_op {
 	/* out: of the operation as a whole. For one item also the item's: CACHE_NOT_FOUND,
 	 * CACHE_PRECONDITION_FAILED. A batch is CACHE_OK and each item tells its own. */
 	enum cache_status status;
-	const char *detail; /* out: static sentence that says more than the status, or NULL */
+	const char *detail; /* out: sentence that says more than the status, or NULL; lives as long
+			       as the backend */
+	/* out, with a failure: when to try again, seconds; 0: the backend has no opinion. */
+	unsigned retry_after_s;
 
 	/* Called exactly once, on any thread, as the backend's last touch of the op. */
 	void (*done)(struct cache_op *op);
@@ -218,6 +221,22 @@ enum durability {
 
 enum notice_level { NOTICE_DEBUG, NOTICE_INFO, NOTICE_WARN, NOTICE_ERROR };
 
+/* What the d1 backend needs: a Worker (`url`, `api_key`), or with `rest` Cloudflare's own REST
+ * endpoint (`rest_url` and the three below it). Numbers that are 0 mean the backend's default. */
+struct d1_config {
+	bool rest;
+	const char *url;     /* of the Worker */
+	const char *api_key; /* its token; NULL: none is sent */
+	const char *rest_url;
+	const char *account_id, *database_id, *token;
+	const char *ca_file; /* PEM bundle to trust in place of the system's; NULL: the system's */
+	unsigned batch_size; /* items that single operations are merged into */
+	unsigned max_in_flight; /* requests at once */
+	int retries;            /* after the first try; negative: none */
+	int64_t connect_timeout_ms;
+	int64_t timeout_ms; /* of an operation, from submit to done, retries included */
+};
+
 /* What a backend may need to know. The strings and pointers live as long as the backend. */
 struct backend_config {
 	const char *data_dir; /* exists and is writable; for backends that use a disk */
@@ -240,11 +259,22 @@ struct backend_config {
 	const char *sqlite_vfs;    /* for tests with a failing disk; NULL: SQLite's own */
 	unsigned sqlite_group_max; /* for measurements: most operations of one commit; 0: as many
 				      as is best */
+
+	struct d1_config d1;
 };
 
 struct backend {
 	const struct backend_ops *ops;
 };
+
+/* Something that a backend tells of itself, for statistics and metrics. */
+struct backend_gauge {
+	const char *group; /* static, e.g. "upstream"; gauges of a group follow each other */
+	const char *name;  /* static, snake_case, unit at the end */
+	double value;
+	const char *text; /* static; where it is not NULL it stands in place of the number */
+};
+#define BACKEND_GAUGES_MAX 64
 
 /* One of these per backend, const, exported by its file. `open` and `close` may block; the others
  * must not, and take ops that the dispatcher has checked (backend_submit). An op that is NULL
@@ -252,6 +282,10 @@ struct backend {
 struct backend_ops {
 	const char *name; /* what STEADYCACHE_BACKEND says */
 	enum eviction_policy default_policy;
+
+	/* Whether `config` can be right, without touching anything: false with a sentence that
+	 * names the option at fault. May be NULL. */
+	bool (*check_config)(const struct backend_config *config, char *error, size_t error_size);
 
 	/* On failure NULL, with a sentence for the user in `error`. */
 	struct backend *(*open)(const struct backend_config *config, char *error,
@@ -267,6 +301,10 @@ struct backend_ops {
 	void (*configure)(struct backend *backend, struct cache_op *op);
 	void (*sync)(struct backend *backend, struct cache_op *op);
 	void (*check)(struct backend *backend, struct cache_op *op);
+
+	/* Writes up to `max` gauges to `ret`, from what is at hand: never waits. The result is how
+	 * many. May be NULL. */
+	size_t (*gauges)(struct backend *backend, struct backend_gauge *ret, size_t max);
 
 	/* No op may be under way. Flushes, frees. */
 	void (*close)(struct backend *backend);

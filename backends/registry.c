@@ -1,5 +1,6 @@
 /* The table of backends. A new backend adds its line here and its files to CMakeLists.txt. */
 #include "backends/backend.h"
+#include "backends/d1/d1.h"
 #include "backends/disabled.h"
 #include "backends/memory/memory.h"
 #include "backends/sqlite/sqlite.h"
@@ -7,6 +8,7 @@
 const struct backend_ops *const backend_registry[] = {
 	&sqlite_backend_ops,
 	&memory_backend_ops,
+	&d1_backend_ops,
 	&disabled_backend_ops,
 	NULL,
 };

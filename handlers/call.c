@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "handlers/json_out.h"
+#include "backends/base/json_out.h"
 
 static void respond_no_memory(const struct request *request, struct response *response)
 {

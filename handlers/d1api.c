@@ -1,8 +1,8 @@
 /* /api/...: the protocol of SteadyText's D1 cache client. */
 #include <math.h>
 
+#include "backends/base/json_out.h"
 #include "handlers/call.h"
-#include "handlers/json_out.h"
 #include "handlers/stats_json.h"
 
 /* Beyond this a number of bytes is no longer exact in JSON. */

@@ -1,9 +1,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "backends/base/json_out.h"
 #include "backends/base/utf8.h"
 #include "handlers/handlers.h"
-#include "handlers/json_out.h"
 
 static const char *title_of(unsigned status)
 {
@@ -85,7 +85,9 @@ void respond_op_failure(const struct request *request, struct response *response
 	const char *detail = op->detail ? op->detail : cache_status_text(op->status);
 	unsigned status = cache_status_http(op->status);
 
-	if (status == 503)
+	if (op->retry_after_s > 0)
+		response_header_printf(response, "Retry-After", "%u", op->retry_after_s);
+	else if (status == 503)
 		response_header_static(response, "Retry-After", "1");
 	respond_detail(request, response, status, slice_of(detail));
 }

@@ -4,9 +4,9 @@
 #include <nettle/base64.h>
 #include <stdlib.h>
 
+#include "backends/base/json_out.h"
 #include "backends/base/utf8.h"
 #include "handlers/json_in.h"
-#include "handlers/json_out.h"
 #include "handlers/percent.h"
 #include "handlers/stats_json.h"
 

@@ -1,8 +1,8 @@
 /* /stats, /stats/{ns} */
 #include <inttypes.h>
 
+#include "backends/base/json_out.h"
 #include "handlers/handlers.h"
-#include "handlers/json_out.h"
 #include "handlers/stats_json.h"
 
 double stats_hit_rate(uint64_t hits, uint64_t misses)
@@ -82,6 +82,32 @@ static void append_totals(struct buffer *json, const struct cache_op *op)
 	json_out_raw(json, "}");
 }
 
+/* What the backend tells of itself: an object for each group of gauges. */
+static void append_gauges(struct buffer *json, struct backend *backend)
+{
+	struct backend_gauge gauges[BACKEND_GAUGES_MAX];
+	const char *group = NULL;
+	size_t count = 0;
+
+	if (backend->ops->gauges)
+		count = backend->ops->gauges(backend, gauges, BACKEND_GAUGES_MAX);
+	for (size_t i = 0; i < count; i++) {
+		const struct backend_gauge *gauge = &gauges[i];
+		bool is_first = !group || strcmp(group, gauge->group) != 0;
+
+		if (is_first)
+			buffer_printf(json, "%s,\"%s\":{", group ? "}" : "", gauge->group);
+		group = gauge->group;
+		buffer_printf(json, "%s\"%s\":", is_first ? "" : ",", gauge->name);
+		if (gauge->text)
+			json_out_string(json, slice_of(gauge->text));
+		else
+			json_out_double(json, gauge->value);
+	}
+	if (group)
+		json_out_raw(json, "}");
+}
+
 static void stats_finish(struct request *request, struct response *response)
 {
 	const struct handler_context *context = request->context;
@@ -97,6 +123,7 @@ static void stats_finish(struct request *request, struct response *response)
 		      "{\"server\":{\"version\":\"%s\",\"uptime\":%" PRId64 ",\"backend\":\"%s\"},",
 		      context->version, uptime_us / US_PER_S, context->backend->ops->name);
 	append_totals(&json, op);
+	append_gauges(&json, context->backend);
 	json_out_raw(&json, ",\"namespaces\":{");
 	for (size_t i = 0; i < op->stats_count; i++) {
 		if (i > 0)

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backends/tiered/tiered.h"
 #include "server/daemon.h"
 #include "server/listen.h"
 #include "server/log.h"
@@ -54,10 +55,9 @@ static bool prepare_data_dir(const struct options *options, char *error, size_t 
 	return false;
 }
 
-static struct backend *open_backend(struct options *options, char *error, size_t error_size)
+static struct backend_config backend_config_of(struct options *options)
 {
-	const struct backend_ops *ops = options_backend(options);
-	struct backend_config config = {
+	return (struct backend_config){
 		.data_dir = options->data_dir,
 		.durability = strcasecmp(options->durability, "full") == 0 ? DURABILITY_FULL
 									   : DURABILITY_COMMIT,
@@ -66,9 +66,38 @@ static struct backend *open_backend(struct options *options, char *error, size_t
 		.defaults = options_namespace_defaults,
 		.defaults_user = options,
 		.notice = log_notice,
+		.d1 = options_d1(options),
 	};
+}
 
-	return ops->open(&config, error, error_size);
+static struct backend *open_backend(struct options *options, char *error, size_t error_size)
+{
+	struct backend_config config = backend_config_of(options);
+	struct tiered_config near = {
+		.max_bytes = (size_t)options->near_mb << 20,
+		.ttl_us = (int64_t)(options->near_ttl_s * 1e6),
+		.stale_us = (int64_t)(options->near_stale_s * 1e6),
+	};
+	struct backend *backend = options_backend(options)->open(&config, error, error_size);
+
+	if (!backend || options->near_mb == 0 || options->disable_cache)
+		return backend;
+	struct backend *wrapped = tiered_wrap(backend, &near);
+	if (!wrapped) {
+		(void)snprintf(error, error_size, "out of memory for the near cache (--near-mb)");
+		backend->ops->close(backend);
+	}
+	return wrapped;
+}
+
+/* Whether the chosen backend could work with the options. */
+static bool check_backend(struct options *options, char *error, size_t error_size)
+{
+	const struct backend_ops *ops = options_backend(options);
+	struct backend_config config = backend_config_of(options);
+
+	return (!ops->check_config || ops->check_config(&config, error, error_size)) &&
+	       prepare_data_dir(options, error, error_size);
 }
 
 /* Serves until a signal comes. */
@@ -141,7 +170,7 @@ int main(int argc, char **argv)
 		return give_up(EXIT_USAGE,
 			       "STEADYCACHE_API_KEY must be set to serve on an address that is "
 			       "not loopback (STEADYCACHE_LISTEN)");
-	if (!prepare_data_dir(&options, error, sizeof(error)))
+	if (!check_backend(&options, error, sizeof(error)))
 		return give_up(EXIT_USAGE, error);
 	log_configure(options.log_level, strcasecmp(options.log_format, "json") == 0);
 	return serve(&options, &address);

@@ -87,7 +87,7 @@ static const char *find_variable(const struct option *option, char *name, size_t
 
 static void print_help(void)
 {
-	printf("steadycache: a cache server over SQLite and memory that speaks SteadyText's D1 "
+	printf("steadycache: a cache server over SQLite, memory or D1 that speaks SteadyText's D1 "
 	       "proxy API\n\n"
 	       "usage: steadycache [serve] [--option=value ...]\n"
 	       "       steadycache --version | --help | --options (the table of options in "
@@ -225,4 +225,23 @@ void options_namespace_defaults(void *user, struct slice ns, struct namespace_se
 	}
 	if (options->skip_cache_init)
 		ret->capacity = 0;
+}
+
+struct d1_config options_d1(const struct options *options)
+{
+	return (struct d1_config){
+		.rest = strcasecmp(options->d1_mode, "rest") == 0,
+		.url = options->d1_url,
+		.api_key = options->d1_api_key,
+		.rest_url = options->d1_rest_url,
+		.account_id = options->d1_account_id,
+		.database_id = options->d1_database_id,
+		.token = options->d1_token,
+		.ca_file = options->d1_ca_file,
+		.batch_size = (unsigned)options->d1_batch_size,
+		.max_in_flight = (unsigned)options->d1_max_in_flight,
+		.retries = (int)options->d1_retries,
+		.connect_timeout_ms = (int64_t)(options->d1_connect_timeout_s * 1000.0),
+		.timeout_ms = (int64_t)(options->d1_timeout_s * 1000.0),
+	};
 }

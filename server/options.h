@@ -29,6 +29,18 @@ struct options {
 	long long request_timeout_s;
 	long long memory_max_mb;
 	double default_max_size_mb;
+	const char *d1_mode;
+	const char *d1_url, *d1_api_key;
+	const char *d1_rest_url, *d1_account_id, *d1_database_id, *d1_token;
+	const char *d1_ca_file;
+	long long d1_batch_size;
+	long long d1_max_in_flight;
+	long long d1_retries;
+	double d1_connect_timeout_s;
+	double d1_timeout_s;
+	long long near_mb;
+	double near_ttl_s;
+	double near_stale_s;
 	struct cache_limits generation, embedding, reranking;
 	const char *log_level;
 	const char *log_format;
@@ -53,6 +65,9 @@ void options_namespace_defaults(void *user, struct slice ns, struct namespace_se
 
 /* The backend that the options choose; never NULL after a successful read. */
 const struct backend_ops *options_backend(const struct options *options);
+
+/* What the options say to the d1 backend. */
+struct d1_config options_d1(const struct options *options);
 
 /* ---- The table ---- */
 

@@ -29,10 +29,13 @@ forbid "$ours" 'tests/|bench/' 'the product includes its tests'
 forbid "$ours" '\.\.?/' 'an include that is not relative to the root'
 forbid 'backends handlers' 'microhttpd\.h' 'only server/ may include microhttpd.h'
 forbid "$ours" 'sqlite3' 'only backends/sqlite may include sqlite3.h' '^backends/sqlite/'
-forbid 'backends server' 'jansson' 'only handlers/ may include jansson.h'
-forbid handlers 'backends/(memory|sqlite|registry|disabled)' 'handlers/ knows a particular backend'
-forbid backends/memory 'backends/sqlite' 'one backend includes another'
-forbid backends/sqlite 'backends/memory' 'one backend includes another'
+forbid "$ours" 'curl/' 'only backends/d1 may include curl.h' '^backends/d1/'
+forbid 'backends server' 'jansson' 'only handlers/ and backends/d1 may include jansson.h' '^backends/d1/'
+forbid handlers 'backends/(memory|sqlite|d1|tiered|registry|disabled)' 'handlers/ knows a particular backend'
+forbid backends/memory 'backends/(sqlite|d1|tiered)' 'one backend includes another'
+forbid backends/sqlite 'backends/(memory|d1|tiered)' 'one backend includes another'
+forbid backends/tiered 'backends/(memory|sqlite|d1)' 'one backend includes another'
+forbid backends/d1 'backends/(memory|sqlite|tiered)' 'one backend includes another'
 
 if [ "$offences" -gt 0 ]; then
 	echo "include direction: $offences rules broken"

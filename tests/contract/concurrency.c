@@ -108,7 +108,7 @@ CONTRACT_TEST(concurrency, values_are_never_mixed_up)
 	for (enum eviction_policy policy = EVICT_FRECENCY; policy <= EVICT_FIFO; policy++) {
 		set_policy(f, policy);
 		set_max_size(f, 20000); /* about half of what is set: it evicts all the time */
-		cr_expect_eq(run_threads(f, f->is_slow ? 300 : 5000, mix, NULL), 0);
+		cr_expect_eq(run_threads(f, rounds_of(f, 5000, 300), mix, NULL), 0);
 		cr_expect_leq(stats(f).total_size_bytes, 20000);
 	}
 }
@@ -134,7 +134,7 @@ static void *read_own_writes(void *arg)
 
 CONTRACT_TEST(concurrency, own_writes_are_read)
 {
-	cr_expect_eq(run_threads(f, f->is_slow ? 200 : 4000, read_own_writes, NULL), 0);
+	cr_expect_eq(run_threads(f, rounds_of(f, 4000, 200), read_own_writes, NULL), 0);
 }
 
 /* ---- Conditions: exactly one wins ---- */
@@ -180,7 +180,7 @@ static void *race_to_create(void *arg)
 static void expect_one_winner(struct fixture *f, void *(*race)(void *))
 {
 	static atomic_uint winners[RACE_ROUNDS_MAX];
-	unsigned rounds = f->is_slow ? 100 : RACE_ROUNDS_MAX;
+	unsigned rounds = rounds_of(f, RACE_ROUNDS_MAX, 100);
 
 	cr_expect_eq(run_threads(f, rounds, race, winners), 0);
 	for (unsigned i = 0; i < rounds; i++)
@@ -251,7 +251,7 @@ static void *write_or_read_batches(void *arg)
 
 CONTRACT_TEST(concurrency, batches_are_seen_whole)
 {
-	cr_expect_eq(run_threads(f, f->is_slow ? 100 : 1500, write_or_read_batches, NULL), 0);
+	cr_expect_eq(run_threads(f, rounds_of(f, 1500, 100), write_or_read_batches, NULL), 0);
 }
 
 /* ---- Limits ---- */
@@ -289,7 +289,7 @@ CONTRACT_TEST(concurrency, limits_hold_at_every_moment)
 		set_policy(f, policy);
 		set_max_size(f, LIMIT_BYTES);
 		set_capacity(f, LIMIT_COUNT);
-		cr_expect_eq(run_threads(f, f->is_slow ? 200 : 4000, push_against_limits, NULL), 0);
+		cr_expect_eq(run_threads(f, rounds_of(f, 4000, 200), push_against_limits, NULL), 0);
 		struct namespace_stats now = stats(f);
 		cr_expect_leq(now.total_size_bytes, LIMIT_BYTES);
 		cr_expect_leq(now.entry_count, LIMIT_COUNT);
@@ -355,7 +355,7 @@ CONTRACT_TEST(concurrency, everything_at_once)
 	uint64_t total;
 	bool agree;
 
-	cr_expect_eq(run_threads(f, f->is_slow ? 300 : 5000, do_everything, NULL), 0);
+	cr_expect_eq(run_threads(f, rounds_of(f, 5000, 300), do_everything, NULL), 0);
 	advance_s(f, 10);
 	/* Until what has expired is swept. */
 	do {

@@ -122,6 +122,8 @@ CONTRACT_TEST(listing, honours_the_prefix)
 
 CONTRACT_TEST(listing, tells_what_it_knows)
 {
+	if (f->is_tiered)
+		return; /* hits in the near cache are no uses of the backend */
 	struct etag etag = etag_of(SLICE("value"));
 	struct cache_item item = item_of(SLICE("key"), SLICE("value"));
 	struct cache_op op;
@@ -175,7 +177,7 @@ struct churn {
 static void *churn(void *arg)
 {
 	struct churn *churn = arg;
-	const unsigned span = churn->f->is_slow ? 200 : 8000;
+	const unsigned span = rounds_of(churn->f, 8000, 200);
 
 	for (unsigned i = 0; !atomic_load(&churn->stop); i = (i + 1) % (2 * span)) {
 		struct slice key = text("key %04u comes and goes", i % span);

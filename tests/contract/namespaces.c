@@ -4,17 +4,18 @@
 CONTRACT_TEST(clear, removes_everything_of_its_namespace)
 {
 	struct cache_item item = item_of(SLICE("key"), SLICE("v"));
+	const unsigned count = rounds_of(f, 1500, 1500);
 
 	(void)set_item(f, SLICE("other"), &item);
-	for (unsigned i = 0; i < 1500; i++)
+	for (unsigned i = 0; i < count; i++)
 		(void)set_with_ttl(f, text("%u", i), SLICE("v"), i % 2 ? 0 : 100);
 	clear(f, SLICE(""));
 	struct namespace_stats now = stats(f);
 	cr_expect_eq(now.entry_count, 0);
 	cr_expect_eq(now.total_size_bytes, 0);
 	cr_expect_eq(now.max_frequency, 0);
-	cr_expect_eq(now.deletes, 1500);
-	for (unsigned i = 0; i < 1500; i++)
+	cr_expect_eq(now.deletes, count);
+	for (unsigned i = 0; i < count; i++)
 		cr_assert_not(exists(f, text("%u", i)));
 	cr_expect_eq(stats_of(f, SLICE("other")).entry_count, 1);
 
@@ -26,7 +27,9 @@ CONTRACT_TEST(clear, removes_everything_of_its_namespace)
 
 CONTRACT_TEST(clear, by_prefix_removes_only_those_keys)
 {
-	for (unsigned i = 0; i < 1200; i++) {
+	const unsigned count = rounds_of(f, 1200, 1200);
+
+	for (unsigned i = 0; i < count; i++) {
 		(void)set(f, text("a/%u", i), SLICE("v"));
 		if (i % 4 == 0)
 			(void)set(f, text("b/%u", i), SLICE("v"));
@@ -34,16 +37,16 @@ CONTRACT_TEST(clear, by_prefix_removes_only_those_keys)
 	(void)set(f, SLICE("a"), SLICE("v"));
 	(void)set(f, SLICE("a0"), SLICE("v"));
 	clear(f, SLICE("a/"));
-	cr_expect_eq(stats(f).entry_count, 302);
-	cr_expect_eq(stats(f).total_size_bytes, 302);
+	cr_expect_eq(stats(f).entry_count, count / 4 + 2);
+	cr_expect_eq(stats(f).total_size_bytes, count / 4 + 2);
 	cr_expect(exists(f, SLICE("a")));
 	cr_expect(exists(f, SLICE("a0")));
-	for (unsigned i = 0; i < 1200; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		cr_assert_not(exists(f, text("a/%u", i)));
 		cr_assert_eq(exists(f, text("b/%u", i)), i % 4 == 0);
 	}
 	clear(f, SLICE("nothing"));
-	cr_expect_eq(stats(f).entry_count, 302);
+	cr_expect_eq(stats(f).entry_count, count / 4 + 2);
 }
 
 CONTRACT_TEST(clear, by_a_prefix_of_high_bytes)
@@ -91,6 +94,8 @@ CONTRACT_TEST(namespaces, are_limited_in_number)
 {
 	struct cache_op op;
 
+	if (!f->limits_namespaces)
+		return;
 	f->config.max_namespaces = 3;
 	fixture_reopen(f);
 	for (unsigned i = 0; i < 5; i++) {

@@ -4,6 +4,8 @@
 
 CONTRACT_TEST(persistence, entries_and_settings_outlive_the_backend)
 {
+	if (f->is_tiered)
+		return; /* hits in the near cache are no uses of the backend */
 	struct namespace_settings settings = {
 		.max_size_bytes = 4321,
 		.capacity = 99,
@@ -49,8 +51,10 @@ CONTRACT_TEST(persistence, entries_and_settings_outlive_the_backend)
 
 CONTRACT_TEST(persistence, close_with_work_left_behind_is_clean)
 {
-	for (unsigned i = 0; i < 3000; i++)
-		(void)set_with_ttl(f, text("%u", i % 1500), SLICE("v"), i % 3);
+	const unsigned count = rounds_of(f, 3000, 3000);
+
+	for (unsigned i = 0; i < count; i++)
+		(void)set_with_ttl(f, text("%u", i % (count / 2)), SLICE("v"), i % 3);
 	clear(f, SLICE("1"));
 	clear(f, SLICE(""));
 	(void)set(f, SLICE("key"), SLICE("v"));

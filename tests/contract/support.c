@@ -4,17 +4,22 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "backends/tiered/tiered.h"
+#include "tests/contract/d1_upstream.h"
+
 #define BACKENDS_MAX 16
 #define WAIT_STEP_MS 5
 #define WAIT_MAX_MS  20000
 
 /* Backends whose data outlive them. */
-static const char *const persistent[] = {"sqlite"};
+static const char *const persistent[] = {"sqlite", "d1"};
 
 static bool is_wanted(const struct backend_ops *ops)
 {
 	const char *only = getenv("STEADYCACHE_TEST_BACKEND");
 
+	if (strcmp(ops->name, "d1") == 0 && !contract_has_d1())
+		return false;
 	if (only && *only)
 		return strcmp(ops->name, only) == 0;
 	return strcmp(ops->name, "disabled") != 0;
@@ -25,9 +30,12 @@ struct criterion_test_params contract_backends(void)
 	static struct contract_backend backends[BACKENDS_MAX];
 	size_t count = 0;
 
-	for (size_t i = 0; backend_registry[i] && count < BACKENDS_MAX; i++)
-		if (is_wanted(backend_registry[i]))
-			backends[count++].index = i;
+	for (size_t i = 0; backend_registry[i] && count + 1 < BACKENDS_MAX; i++)
+		if (is_wanted(backend_registry[i])) {
+			backends[count++] = (struct contract_backend){.index = i};
+			backends[count++] =
+				(struct contract_backend){.index = i, .is_tiered = true};
+		}
 	return cr_make_param_array(struct contract_backend, backends, count);
 }
 
@@ -44,27 +52,48 @@ static void open_backend(struct fixture *f)
 
 	f->backend = f->ops->open(&f->config, error, sizeof(error));
 	cr_assert(f->backend, "%s does not open: %s", f->ops->name, error);
+	if (!f->is_tiered)
+		return;
+	struct tiered_config config = {
+		.max_bytes = 64 * MIB,
+		.ttl_us = 3600 * US_PER_S,
+		.clock = f->config.clock,
+	};
+	f->backend = tiered_wrap(f->backend, &config);
+	cr_assert(f->backend);
 }
 
 void contract_run(const struct contract_backend *backend, void (*body)(struct fixture *f))
 {
 	struct fixture f = {.ops = backend_registry[backend->index], .now_us = START_US};
 
+	f.is_tiered = backend->is_tiered;
 	for (size_t i = 0; i < sizeof(persistent) / sizeof(persistent[0]); i++)
 		f.persists |= strcmp(f.ops->name, persistent[i]) == 0;
 	f.is_slow = f.persists;
+	f.is_remote = strcmp(f.ops->name, "d1") == 0;
+	f.limits_namespaces = !f.is_remote || !getenv("STEADYCACHE_TEST_D1_URL");
 	temp_dir_create(&f.dir);
 	f.clock = (struct cache_clock){.now_us = test_now_us, .user = &f};
 	f.config = (struct backend_config){.data_dir = f.dir.path, .clock = &f.clock};
+	if (strcmp(f.ops->name, "d1") == 0)
+		contract_prepare_d1(&f.config.d1);
 	open_backend(&f);
 	body(&f);
-	f.ops->close(f.backend);
+	f.backend->ops->close(f.backend);
 	temp_dir_destroy(&f.dir);
+}
+
+unsigned rounds_of(const struct fixture *f, unsigned usual, unsigned slow)
+{
+	if (f->is_remote)
+		return slow / 4;
+	return f->is_slow ? slow : usual;
 }
 
 void fixture_reopen(struct fixture *f)
 {
-	f->ops->close(f->backend);
+	f->backend->ops->close(f->backend);
 	open_backend(f);
 }
 
@@ -270,7 +299,8 @@ void clear(struct fixture *f, struct slice prefix)
 	cache_op_init(&op, CACHE_OP_CLEAR);
 	op.ns = NS;
 	op.prefix = prefix;
-	cr_assert_eq(backend_call(f->backend, &op), CACHE_OK);
+	cr_assert_eq(backend_call(f->backend, &op), CACHE_OK, "%s: %s",
+		     cache_status_text(op.status), op.detail ? op.detail : "");
 	cache_op_deinit(&op);
 }
 

@@ -27,12 +27,16 @@ struct fixture {
 	struct cache_clock clock;
 	_Atomic int64_t now_us;
 	struct temp_dir dir;
-	bool persists; /* entries and settings are there again after a reopen */
-	bool is_slow;  /* writes wait for a disk: ask for fewer of them */
+	bool persists;  /* entries and settings are there again after a reopen */
+	bool is_slow;   /* writes wait for a disk: ask for fewer of them */
+	bool is_remote; /* everything waits for a network: still fewer, and smaller */
+	bool is_tiered; /* a near cache is in front: it hides uses, and shows what was evicted */
+	bool limits_namespaces; /* config.max_namespaces is its to keep */
 };
 
 /* A test that runs once for each backend of the registry but "disabled", or only for the one that
- * STEADYCACHE_TEST_BACKEND names. Its body has `struct fixture *f`. */
+ * STEADYCACHE_TEST_BACKEND names; each as it is and with a near cache in front. Its body has
+ * `struct fixture *f`. */
 #define CONTRACT_TEST(suite, name)                                                                 \
 	static void suite##_##name##_body(struct fixture *f);                                      \
 	ParameterizedTestParameters(suite, name)                                                   \
@@ -46,11 +50,15 @@ struct fixture {
 	static void suite##_##name##_body(struct fixture *f)
 
 struct contract_backend {
-	size_t index; /* in backend_registry */
+	size_t index;   /* in backend_registry */
+	bool is_tiered; /* with a near cache in front */
 };
 
 struct criterion_test_params contract_backends(void);
 void contract_run(const struct contract_backend *backend, void (*body)(struct fixture *f));
+
+/* How often to do something: `usual` times, `slow` times, or a part of that where it is remote. */
+unsigned rounds_of(const struct fixture *f, unsigned usual, unsigned slow);
 
 /* Closes the backend and opens it again, in the same folder, with f->config. */
 void fixture_reopen(struct fixture *f);

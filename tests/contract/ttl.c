@@ -95,7 +95,7 @@ CONTRACT_TEST(ttl, listing_leaves_expired_entries_out)
 
 CONTRACT_TEST(ttl, sweep_removes_and_counts)
 {
-	const unsigned count = f->is_slow ? 500 : 5000;
+	const unsigned count = rounds_of(f, 5000, 500);
 	unsigned waited_ms = 0;
 
 	for (unsigned i = 0; i < count; i++)

@@ -1,6 +1,6 @@
 /* Writing JSON: compact, escaped as JSON.stringify does. */
-#ifndef STEADYCACHE_HANDLERS_JSON_OUT_H
-#define STEADYCACHE_HANDLERS_JSON_OUT_H
+#ifndef STEADYCACHE_BASE_JSON_OUT_H
+#define STEADYCACHE_BASE_JSON_OUT_H
 
 #include <stdint.h>
 

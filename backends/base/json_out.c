@@ -1,4 +1,4 @@
-#include "handlers/json_out.h"
+#include "backends/base/json_out.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -1,0 +1,124 @@
+#include "backends/d1/api.h"
+
+#include "backends/base/utf8.h"
+#include "backends/d1/ops.h"
+
+static enum cache_status refuse(struct cache_op *op, const char *sentence)
+{
+	op->detail = sentence;
+	return CACHE_UNSUPPORTED;
+}
+
+bool d1_api_batches_key(struct slice key)
+{
+	return !slice_equal(key, SLICE("__proto__")) &&
+	       (key.len == 0 || !memchr(key.data, '\0', key.len));
+}
+
+static enum cache_status accept_get(struct cache_op *op)
+{
+	for (size_t i = 0; i < op->item_count; i++) {
+		if (!utf8_is_valid(op->items[i].key))
+			return refuse(op,
+				      "the original D1 Worker takes no keys that are not UTF-8; "
+				      "deploy the Worker of steadycache");
+		if (op->item_count > 1 && !d1_api_batches_key(op->items[i].key))
+			return refuse(op,
+				      "the original D1 Worker cannot get such a key in a batch; "
+				      "get it alone, or deploy the Worker of steadycache");
+	}
+	return CACHE_OK;
+}
+
+static enum cache_status accept_set(const struct d1_context *context, struct cache_op *op)
+{
+	struct namespace_settings defaults;
+
+	d1_default_settings(context, op->ns, &defaults);
+	for (size_t i = 0; i < op->item_count; i++) {
+		const struct cache_item *item = &op->items[i];
+		int64_t ttl_s = item->ttl_s == TTL_DEFAULT ? defaults.default_ttl_s : item->ttl_s;
+
+		if (!utf8_is_valid(item->key))
+			return refuse(op,
+				      "the original D1 Worker takes no keys that are not UTF-8; "
+				      "deploy the Worker of steadycache");
+		if (!(item->value->flags & CACHE_VALUE_UTF8) ||
+		    strcmp(cache_value_content_type(item->value), CONTENT_TYPE_TEXT) != 0)
+			return refuse(op, "the original D1 Worker keeps only UTF-8 of the type "
+					  "text/plain; charset=utf-8; deploy the Worker of "
+					  "steadycache");
+		if (ttl_s > 0)
+			return refuse(op,
+				      "the original D1 Worker knows no time to live; deploy the "
+				      "Worker of steadycache");
+		if (op->item_count == 1 && item->condition.kind != CONDITION_NONE)
+			return refuse(op, "the original D1 Worker knows no conditional writes; "
+					  "deploy the Worker of steadycache");
+	}
+	return CACHE_OK;
+}
+
+static enum cache_status api_accepts(const struct d1_context *context, struct cache_op *op)
+{
+	switch (op->type) {
+	case CACHE_OP_GET:
+		return accept_get(op);
+	case CACHE_OP_SET:
+		return accept_set(context, op);
+	case CACHE_OP_CLEAR:
+		if (op->prefix.len == 0)
+			return CACHE_OK;
+		return refuse(op, "the original D1 Worker clears only whole caches; deploy the "
+				  "Worker of steadycache");
+	case CACHE_OP_STATS:
+		if (op->ns.len > 0)
+			return CACHE_OK;
+		return refuse(op, "the original D1 Worker cannot list its caches; ask for the "
+				  "statistics of one");
+	case CACHE_OP_CONFIGURE:
+		if ((op->settings_mask & ~(unsigned)SETTING_MAX_SIZE) == 0)
+			return CACHE_OK;
+		return refuse(op,
+			      "the original D1 Worker knows no limit but max_size_mb; deploy the "
+			      "Worker of steadycache");
+	case CACHE_OP_CHECK:
+		return CACHE_OK;
+	case CACHE_OP_DELETE:
+	case CACHE_OP_EXISTS:
+	case CACHE_OP_SCAN:
+	default:
+		return refuse(op, "the original D1 Worker cannot delete, list or look whether an "
+				  "entry exists; deploy the Worker of steadycache");
+	}
+}
+
+/* Gets of one cache go together. Each set goes alone: one that the Worker refuses would take the
+ * others with it. */
+static bool api_joins(const struct d1_call *call, const struct d1_job *job)
+{
+	const struct cache_op *first = call->jobs.first->op;
+
+	return first->type == CACHE_OP_GET && job->op->type == CACHE_OP_GET &&
+	       slice_equal(first->ns, job->op->ns) && d1_api_batches_key(first->items[0].key) &&
+	       d1_api_batches_key(job->op->items[0].key);
+}
+
+static bool api_reads(long status, struct slice body)
+{
+	return status == 200 || d1_api_lacks_table(status, body);
+}
+
+static void api_discard(struct d1_call *call)
+{
+	call->state = NULL;
+}
+
+const struct d1_dialect d1_api_dialect = {
+	.accepts = api_accepts,
+	.joins = api_joins,
+	.write = d1_api_write,
+	.reads = api_reads,
+	.read = d1_api_read,
+	.discard = api_discard,
+};

@@ -1,0 +1,39 @@
+#include "backends/d1/ops.h"
+
+#include <stdlib.h>
+
+static enum cache_status ops_accepts(const struct d1_context *context, struct cache_op *op)
+{
+	(void)context;
+	if (op->type > CACHE_OP_EXISTS || op->item_count <= CALL_ITEMS_MAX)
+		return CACHE_OK;
+	op->detail = "the d1 backend takes up to 10,000 items in one batch";
+	return CACHE_TOO_LARGE;
+}
+
+static bool ops_joins(const struct d1_call *call, const struct d1_job *job)
+{
+	/* A listing may take several requests, statistics take long: nobody shall wait for them. */
+	return call->jobs.first->op->type <= CACHE_OP_EXISTS && job->op->type <= CACHE_OP_EXISTS;
+}
+
+static bool ops_reads(long status, struct slice body)
+{
+	(void)body;
+	return status == 200;
+}
+
+static void ops_discard(struct d1_call *call)
+{
+	free(call->state);
+	call->state = NULL;
+}
+
+const struct d1_dialect d1_ops_dialect = {
+	.accepts = ops_accepts,
+	.joins = ops_joins,
+	.write = d1_ops_write,
+	.reads = ops_reads,
+	.read = d1_ops_read,
+	.discard = ops_discard,
+};

@@ -1,0 +1,34 @@
+/* The dialect of our Worker, POST /ops (docs/ops-protocol.md): its parts. */
+#ifndef STEADYCACHE_D1_OPS_H
+#define STEADYCACHE_D1_OPS_H
+
+#include "backends/d1/dialect.h"
+
+/* One op of the request: the single gets (or deletes, ...) of one namespace stand in one op
+ * together, everything else has its own. */
+struct ops_group {
+	enum cache_op_type type;
+	bool is_shared;
+	struct d1_job *first, *last; /* by `grouped` */
+	size_t item_count;
+};
+
+/* call->state: how the last request was made up. */
+struct ops_state {
+	size_t group_count;
+	struct ops_group groups[]; /* as many as the call has jobs */
+};
+
+bool d1_ops_write(const struct d1_context *context, struct d1_call *call, const char **ret_path,
+		  struct buffer *body);
+enum d1_step d1_ops_read(const struct d1_context *context, struct d1_call *call, long status,
+			 struct slice body);
+
+/* Groups the jobs of a call that have ops; NULL: out of memory. To be freed. */
+struct ops_state *d1_ops_group(const struct d1_call *call);
+
+/* The settings that a namespace has where nothing was configured. */
+void d1_default_settings(const struct d1_context *context, struct slice ns,
+			 struct namespace_settings *ret);
+
+#endif

@@ -1,0 +1,348 @@
+/* Answers of POST /ops. They are checked as a whole before anything of them is used: an answer that
+ * is not of the protocol completes nothing. */
+#include <stdlib.h>
+
+#include "backends/d1/ops.h"
+#include "backends/d1/wire.h"
+
+/* ---- Statuses ---- */
+
+static enum cache_status status_of(const json_t *result)
+{
+	static const struct {
+		const char *name;
+		enum cache_status status;
+	} names[] = {
+		{"ok", CACHE_OK},
+		{"not_found", CACHE_NOT_FOUND},
+		{"precondition_failed", CACHE_PRECONDITION_FAILED},
+		{"too_large", CACHE_TOO_LARGE},
+		{"no_space", CACHE_NO_SPACE},
+		{"too_many_namespaces", CACHE_TOO_MANY_NAMESPACES},
+		{"unavailable", CACHE_UNAVAILABLE},
+	};
+	struct slice text = d1_read_text(result, "status");
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (slice_equal(text, slice_of(names[i].name)))
+			return names[i].status;
+	return CACHE_INTERNAL;
+}
+
+/* ---- Checking ---- */
+
+static bool item_is_sound(const json_t *item, enum cache_op_type type)
+{
+	struct d1_bytes bytes;
+
+	if (!json_is_string(json_object_get(item, "status")))
+		return false;
+	return type != CACHE_OP_GET || status_of(item) != CACHE_OK ||
+	       d1_read_bytes(item, "value", &bytes);
+}
+
+static bool items_are_sound(const json_t *result, const struct ops_group *group)
+{
+	const json_t *items = json_object_get(result, "items");
+	const json_t *item;
+	size_t i;
+
+	if (!json_is_array(items))
+		return status_of(result) != CACHE_OK;
+	if (json_array_size(items) != group->item_count)
+		return false;
+	json_array_foreach(items, i, item)
+	{
+		if (!item_is_sound(item, group->type))
+			return false;
+	}
+	return true;
+}
+
+static bool objects_are_sound(const json_t *result, const char *name, const char *member)
+{
+	const json_t *list = json_object_get(result, name);
+	const json_t *object;
+	struct d1_bytes bytes;
+	size_t i;
+
+	if (!json_is_array(list))
+		return false;
+	json_array_foreach(list, i, object)
+	{
+		if (!d1_read_bytes(object, member, &bytes))
+			return false;
+	}
+	return true;
+}
+
+static bool result_is_sound(const json_t *result, const struct ops_group *group)
+{
+	if (!json_is_string(json_object_get(result, "status")))
+		return false;
+	if (group->type <= CACHE_OP_EXISTS)
+		return items_are_sound(result, group);
+	if (status_of(result) != CACHE_OK)
+		return true;
+	if (group->type == CACHE_OP_SCAN)
+		return objects_are_sound(result, "entries", "key") &&
+		       json_is_boolean(json_object_get(result, "complete"));
+	if (group->type == CACHE_OP_STATS)
+		return objects_are_sound(result, "namespaces", "ns");
+	return true;
+}
+
+/* ---- Items ---- */
+
+/* False: out of memory. */
+static bool take_item(const json_t *found, const struct cache_op *op, struct cache_item *item)
+{
+	struct d1_bytes bytes;
+
+	item->status = status_of(found);
+	if (item->status != CACHE_OK)
+		return true;
+	if (op->type == CACHE_OP_SET) {
+		item->created = json_is_true(json_object_get(found, "created"));
+		item->value->modified_at_us = d1_read_integer(found, "modified_us", 0);
+		item->value->expires_at_us = d1_read_integer(found, "expires_us", 0);
+	} else if (op->type == CACHE_OP_GET && d1_read_bytes(found, "value", &bytes)) {
+		item->value = d1_make_value(&bytes, d1_read_text(found, "content_type"));
+		if (!item->value)
+			return false;
+		item->value->modified_at_us = d1_read_integer(found, "modified_us", 0);
+		item->value->expires_at_us = d1_read_integer(found, "expires_us", 0);
+	}
+	return true;
+}
+
+static void take_items(const struct d1_context *context, const json_t *result, struct d1_job *job,
+		       size_t first)
+{
+	const json_t *items = json_object_get(result, "items");
+	struct cache_op *op = job->op;
+	bool complete = true;
+
+	for (size_t i = 0; complete && i < op->item_count; i++)
+		complete = take_item(json_array_get(items, first + i), op, &op->items[i]);
+	if (!complete) {
+		d1_job_fail(job, CACHE_NO_MEMORY, NULL, 1);
+		return;
+	}
+	for (const struct d1_job *each = job; each; each = each->twins)
+		if (each->op)
+			d1_tally_items(context->tally, each->op, op->items);
+	d1_job_succeed(job);
+}
+
+static void count_gone(const struct d1_context *context, const json_t *result, struct slice ns)
+{
+	struct d1_ns_counters *counters = d1_tally_namespace(context->tally, ns);
+
+	counters->evictions += (uint64_t)d1_read_integer(result, "evicted", 0);
+	counters->expirations += (uint64_t)d1_read_integer(result, "expired", 0);
+	counters->deletes += (uint64_t)d1_read_integer(result, "deleted", 0);
+}
+
+/* ---- Listings and statistics ---- */
+
+/* A copy of a key, owned by the op. False: out of memory or not base64. */
+static bool copy_key(const json_t *entry, struct slice *ret)
+{
+	struct d1_bytes bytes;
+	char *copy = NULL;
+	size_t len = 0;
+
+	if (d1_read_bytes(entry, "key", &bytes))
+		copy = malloc(d1_bytes_max(&bytes) + 1);
+	if (!copy)
+		return false;
+	if (!d1_decode_bytes(&bytes, copy, &len)) {
+		free(copy);
+		return false;
+	}
+	*ret = (struct slice){.data = copy, .len = len};
+	return true;
+}
+
+/* Appends what came to op->entries. */
+static bool take_entries(const json_t *list, struct cache_op *op)
+{
+	size_t count = op->entry_count + json_array_size(list);
+	struct cache_entry_info *grown = realloc(op->entries, (count + 1) * sizeof(*grown));
+	const json_t *entry;
+	size_t i;
+
+	if (!grown)
+		return false;
+	op->entries = grown;
+	json_array_foreach(list, i, entry)
+	{
+		struct cache_entry_info *info = &op->entries[op->entry_count];
+
+		*info = (struct cache_entry_info){
+			.size_bytes = (uint64_t)d1_read_integer(entry, "size", 0),
+			.frequency = (uint64_t)d1_read_integer(entry, "frequency", 0),
+			.last_access_us = d1_read_integer(entry, "last_access_us", 0),
+			.created_at_us = d1_read_integer(entry, "created_us", 0),
+			.expires_at_us = d1_read_integer(entry, "expires_us", 0),
+		};
+		(void)etag_parse(d1_read_text(entry, "etag"), &info->etag);
+		if (!copy_key(entry, &info->key))
+			return false;
+		op->entry_count++;
+	}
+	return true;
+}
+
+/* True: more of the listing has to be asked for. */
+static bool take_listing(const json_t *result, struct d1_job *job)
+{
+	const json_t *list = json_object_get(result, "entries");
+	struct cache_op *op = job->op;
+
+	if (!take_entries(list, op)) {
+		d1_job_fail(job, CACHE_NO_MEMORY, NULL, 1);
+		return false;
+	}
+	op->complete = json_is_true(json_object_get(result, "complete"));
+	if (!op->complete && op->entry_count < op->limit && json_array_size(list) > 0)
+		return true;
+	d1_job_succeed(job);
+	return false;
+}
+
+static void take_one_stats(const struct d1_context *context, const json_t *found,
+			   struct namespace_stats *ret)
+{
+	struct slice name = d1_read_text(found, "ns");
+	struct slice policy = d1_read_text(found, "policy");
+
+	memcpy(ret->name, name.data, name.len < NAMESPACE_MAX_LEN ? name.len : NAMESPACE_MAX_LEN);
+	d1_default_settings(context, slice_of(ret->name), &ret->settings);
+	ret->entry_count = (uint64_t)d1_read_integer(found, "entry_count", 0);
+	ret->total_size_bytes = (uint64_t)d1_read_integer(found, "total_size", 0);
+	ret->avg_frequency = d1_read_double(found, "avg_frequency");
+	ret->max_frequency = (uint64_t)d1_read_integer(found, "max_frequency", 0);
+	ret->settings.max_size_bytes = (uint64_t)d1_read_integer(
+		found, "max_size_bytes", (int64_t)ret->settings.max_size_bytes);
+	ret->settings.capacity = d1_read_integer(found, "capacity", ret->settings.capacity);
+	ret->settings.default_ttl_s =
+		d1_read_integer(found, "default_ttl_s", ret->settings.default_ttl_s);
+	(void)eviction_policy_parse(policy, &ret->settings.policy);
+	d1_tally_fill(context->tally, ret);
+	d1_tally_raise(ret, (uint64_t)d1_read_integer(found, "evictions", 0),
+		       (uint64_t)d1_read_integer(found, "expirations", 0));
+}
+
+/* Makes the namespaces of an answer known here. True where one was new: the upstream then knew
+ * nothing of its defaults, and told its own. */
+static bool learn_names(const struct d1_context *context, const json_t *list)
+{
+	size_t known = context->tally->namespace_count;
+	const json_t *found;
+	size_t i;
+
+	json_array_foreach(list, i, found)
+	{
+		(void)d1_tally_namespace(context->tally, d1_read_text(found, "ns"));
+	}
+	return context->tally->namespace_count > known;
+}
+
+/* True: it has to be asked again, with the defaults of the namespaces that exist. */
+static bool take_stats(const struct d1_context *context, const json_t *result, struct d1_call *call,
+		       struct d1_job *job)
+{
+	const json_t *list = json_object_get(result, "namespaces");
+	struct cache_op *op = job->op;
+	const json_t *found;
+	size_t i;
+
+	if (op->ns.len == 0 && learn_names(context, list) && call->step++ == 0)
+		return true;
+	op->stats = calloc(json_array_size(list) + 1, sizeof(*op->stats));
+	if (!op->stats) {
+		d1_job_fail(job, CACHE_NO_MEMORY, NULL, 1);
+		return false;
+	}
+	json_array_foreach(list, i, found) take_one_stats(context, found, &op->stats[i]);
+	op->stats_count = json_array_size(list);
+	d1_job_succeed(job);
+	return false;
+}
+
+/* ---- Results ---- */
+
+static void fail_group(const struct d1_context *context, const json_t *result,
+		       const struct ops_group *group)
+{
+	const char *detail = d1_tally_keep(context->tally, d1_read_text(result, "detail"));
+	enum cache_status status = status_of(result);
+
+	for (struct d1_job *job = group->first; job; job = job->grouped)
+		d1_job_fail(job, status == CACHE_OK ? CACHE_INTERNAL : status, detail, 0);
+}
+
+static void complete_check(struct d1_job *job)
+{
+	job->op->checks[0] = (struct cache_health_check){.name = "upstream", .ok = true};
+	job->op->check_count = 1;
+	d1_job_succeed(job);
+}
+
+/* True: another request has to follow for it. */
+static bool take_result(const struct d1_context *context, const json_t *result,
+			struct d1_call *call, const struct ops_group *group)
+{
+	bool is_ok = status_of(result) == CACHE_OK;
+	bool has_items = group->type <= CACHE_OP_EXISTS;
+	bool counted = false;
+	bool again = false;
+	size_t at = 0;
+
+	if (has_items ? !json_is_array(json_object_get(result, "items")) : !is_ok) {
+		fail_group(context, result, group);
+		return false;
+	}
+	for (struct d1_job *job = group->first; job; job = job->grouped) {
+		size_t first = at;
+
+		at += job->item_count;
+		if (!job->op)
+			continue;
+		if (!counted && job->op->ns.len > 0)
+			count_gone(context, result, job->op->ns);
+		counted = true;
+		if (has_items)
+			take_items(context, result, job, first);
+		else if (group->type == CACHE_OP_SCAN)
+			again |= take_listing(result, job);
+		else if (group->type == CACHE_OP_STATS)
+			again |= take_stats(context, result, call, job);
+		else if (group->type == CACHE_OP_CHECK)
+			complete_check(job);
+		else
+			d1_job_succeed(job);
+	}
+	return again;
+}
+
+enum d1_step d1_ops_read(const struct d1_context *context, struct d1_call *call, long status,
+			 struct slice body)
+{
+	const struct ops_state *state = call->state;
+	json_auto_t *root = d1_read_object(body);
+	const json_t *results = json_object_get(root, "results");
+	bool again = false;
+
+	(void)status;
+	if (!json_is_array(results) || json_array_size(results) != state->group_count)
+		return STEP_BAD;
+	for (size_t i = 0; i < state->group_count; i++)
+		if (!result_is_sound(json_array_get(results, i), &state->groups[i]))
+			return STEP_BAD;
+	for (size_t i = 0; i < state->group_count; i++)
+		again |= take_result(context, json_array_get(results, i), call, &state->groups[i]);
+	return again ? STEP_AGAIN : STEP_DONE;
+}

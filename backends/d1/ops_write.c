@@ -1,0 +1,278 @@
+/* Requests of POST /ops. */
+#include <stdlib.h>
+
+#include "backends/base/json_out.h"
+#include "backends/d1/d1.h"
+#include "backends/d1/ops.h"
+#include "backends/d1/wire.h"
+
+/* Entries in one answer to a scan; a longer listing takes several requests. */
+#define SCAN_MAX               1000
+#define DEFAULT_MAX_SIZE_BYTES (UINT64_C(100) << 20)
+
+void d1_default_settings(const struct d1_context *context, struct slice ns,
+			 struct namespace_settings *ret)
+{
+	*ret = (struct namespace_settings){
+		.max_size_bytes = DEFAULT_MAX_SIZE_BYTES,
+		.capacity = CAPACITY_UNLIMITED,
+		.policy = d1_backend_ops.default_policy,
+	};
+	if (context->config->defaults)
+		context->config->defaults(context->config->defaults_user, ns, ret);
+}
+
+/* ---- Groups ---- */
+
+static bool can_share(const struct d1_job *job)
+{
+	return job->item_count == 1 && job->is_idempotent &&
+	       (job->op->type == CACHE_OP_GET || job->op->type == CACHE_OP_EXISTS ||
+		job->op->type == CACHE_OP_DELETE);
+}
+
+static struct ops_group *find_group(struct ops_state *state, const struct d1_job *job)
+{
+	for (size_t i = 0; i < state->group_count; i++) {
+		struct ops_group *group = &state->groups[i];
+		const struct cache_op *first = group->first->op;
+
+		if (group->is_shared && group->type == job->op->type &&
+		    first->no_touch == job->op->no_touch && slice_equal(first->ns, job->op->ns))
+			return group;
+	}
+	return NULL;
+}
+
+struct ops_state *d1_ops_group(const struct d1_call *call)
+{
+	struct ops_state *state =
+		calloc(1, sizeof(*state) + call->jobs.count * sizeof(state->groups[0]));
+
+	for (struct d1_job *job = call->jobs.first; state && job; job = job->next) {
+		bool is_shared = job->op && can_share(job);
+		struct ops_group *group = is_shared ? find_group(state, job) : NULL;
+
+		job->grouped = NULL;
+		if (!job->op)
+			continue;
+		if (group) {
+			group->last->grouped = job;
+			group->last = job;
+			group->item_count++;
+			continue;
+		}
+		state->groups[state->group_count++] = (struct ops_group){
+			.type = job->op->type,
+			.is_shared = is_shared,
+			.first = job,
+			.last = job,
+			.item_count = job->item_count,
+		};
+	}
+	return state;
+}
+
+/* ---- Parts of an op ---- */
+
+static void write_settings(struct buffer *out, const struct namespace_settings *settings)
+{
+	d1_write_integer(out, "max_size_bytes", (int64_t)settings->max_size_bytes);
+	buffer_append_char(out, ',');
+	d1_write_integer(out, "capacity", settings->capacity);
+	buffer_append_char(out, ',');
+	d1_write_integer(out, "default_ttl_s", settings->default_ttl_s);
+	buffer_append_char(out, ',');
+	d1_write_text(out, "policy", slice_of(eviction_policy_name(settings->policy)));
+}
+
+static void write_defaults(const struct d1_context *context, struct buffer *out, struct slice ns)
+{
+	struct namespace_settings settings;
+
+	d1_default_settings(context, ns, &settings);
+	buffer_append(out, SLICE(",\"defaults\":{"));
+	write_settings(out, &settings);
+	buffer_append_char(out, '}');
+}
+
+/* Of all namespaces that are known here, by name. */
+static void write_all_defaults(const struct d1_context *context, struct buffer *out)
+{
+	const struct d1_ns_counters *ns = NULL;
+	struct namespace_settings settings;
+
+	buffer_append(out, SLICE(",\"defaults\":{"));
+	while ((ns = d1_tally_next(context->tally, ns))) {
+		if (out->data[out->len - 1] == '}')
+			buffer_append_char(out, ',');
+		d1_default_settings(context, slice_of(ns->name), &settings);
+		json_out_string(out, slice_of(ns->name));
+		buffer_append(out, SLICE(":{"));
+		write_settings(out, &settings);
+		buffer_append_char(out, '}');
+	}
+	buffer_append_char(out, '}');
+}
+
+static void write_condition(struct buffer *out, const struct cache_condition *condition)
+{
+	static const char *const kinds[] = {
+		[CONDITION_ABSENT] = "absent",
+		[CONDITION_PRESENT] = "present",
+		[CONDITION_MATCH] = "match",
+		[CONDITION_NONE_MATCH] = "none_match",
+	};
+	char text[ETAG_TEXT_LEN + 1];
+
+	buffer_append(out, SLICE(",\"if\":{"));
+	d1_write_text(out, "kind", slice_of(kinds[condition->kind]));
+	if (condition->kind == CONDITION_MATCH || condition->kind == CONDITION_NONE_MATCH) {
+		buffer_append(out, SLICE(",\"etags\":["));
+		for (size_t i = 0; i < condition->etag_count; i++) {
+			if (i > 0)
+				buffer_append_char(out, ',');
+			etag_format(&condition->etags[i], text);
+			json_out_string(out, slice_of(text));
+		}
+		buffer_append_char(out, ']');
+	}
+	buffer_append_char(out, '}');
+}
+
+static void write_item(struct buffer *out, const struct cache_op *op, const struct cache_item *item)
+{
+	buffer_append_char(out, '{');
+	d1_write_bytes(out, "key", item->key);
+	if (op->type == CACHE_OP_SET) {
+		buffer_append_char(out, ',');
+		d1_write_bytes(out, "value", cache_value_bytes(item->value));
+		buffer_append_char(out, ',');
+		d1_write_bytes(out, "content_type",
+			       slice_of(cache_value_content_type(item->value)));
+		buffer_append_char(out, ',');
+		d1_write_integer(out, "size", (int64_t)item->size_bytes);
+		if (item->ttl_s != TTL_DEFAULT) {
+			buffer_append_char(out, ',');
+			d1_write_integer(out, "ttl_s", item->ttl_s);
+		}
+	}
+	if (op->type != CACHE_OP_GET && op->type != CACHE_OP_EXISTS && op->item_count == 1 &&
+	    item->condition.kind != CONDITION_NONE)
+		write_condition(out, &item->condition);
+	buffer_append_char(out, '}');
+}
+
+static void write_items(struct buffer *out, const struct ops_group *group)
+{
+	bool is_first = true;
+
+	buffer_append(out, SLICE(",\"items\":["));
+	for (const struct d1_job *job = group->first; job; job = job->grouped) {
+		for (size_t i = 0; i < job->op->item_count; i++) {
+			if (!is_first)
+				buffer_append_char(out, ',');
+			is_first = false;
+			write_item(out, job->op, &job->op->items[i]);
+		}
+	}
+	buffer_append_char(out, ']');
+}
+
+static void write_configure(struct buffer *out, const struct cache_op *op)
+{
+	const struct namespace_settings *settings = &op->settings;
+
+	if (op->settings_mask & SETTING_MAX_SIZE)
+		buffer_printf(out, ",\"max_size_bytes\":%llu",
+			      (unsigned long long)settings->max_size_bytes);
+	if (op->settings_mask & SETTING_CAPACITY)
+		buffer_printf(out, ",\"capacity\":%lld", (long long)settings->capacity);
+	if (op->settings_mask & SETTING_DEFAULT_TTL)
+		buffer_printf(out, ",\"default_ttl_s\":%lld", (long long)settings->default_ttl_s);
+	if (op->settings_mask & SETTING_POLICY)
+		buffer_printf(out, ",\"policy\":\"%s\"", eviction_policy_name(settings->policy));
+}
+
+static void write_scan(struct buffer *out, const struct cache_op *op)
+{
+	size_t left = op->limit - op->entry_count;
+	bool goes_on = op->entry_count > 0;
+
+	buffer_append_char(out, ',');
+	d1_write_bytes(out, "prefix", op->prefix);
+	if (goes_on || op->has_after) {
+		buffer_append_char(out, ',');
+		d1_write_bytes(out, "after",
+			       goes_on ? op->entries[op->entry_count - 1].key : op->after);
+	}
+	buffer_append_char(out, ',');
+	d1_write_integer(out, "limit", (int64_t)(left < SCAN_MAX ? left : SCAN_MAX));
+}
+
+static void write_group(const struct d1_context *context, struct buffer *out,
+			const struct ops_group *group)
+{
+	static const char *const names[CACHE_OP_TYPES] = {
+		[CACHE_OP_GET] = "get",       [CACHE_OP_SET] = "set",
+		[CACHE_OP_DELETE] = "delete", [CACHE_OP_EXISTS] = "exists",
+		[CACHE_OP_CLEAR] = "clear",   [CACHE_OP_SCAN] = "scan",
+		[CACHE_OP_STATS] = "stats",   [CACHE_OP_CONFIGURE] = "configure",
+		[CACHE_OP_CHECK] = "check",
+	};
+	const struct cache_op *op = group->first->op;
+
+	buffer_append_char(out, '{');
+	d1_write_text(out, "op", slice_of(names[group->type]));
+	if (op->ns.len > 0) {
+		buffer_append_char(out, ',');
+		d1_write_text(out, "ns", op->ns);
+	}
+	if (op->type == CACHE_OP_GET && op->no_touch)
+		buffer_append(out, SLICE(",\"touch\":false"));
+	if (op->type == CACHE_OP_SET || op->type == CACHE_OP_CONFIGURE ||
+	    (op->type == CACHE_OP_STATS && op->ns.len > 0))
+		write_defaults(context, out, op->ns);
+	if (op->type == CACHE_OP_STATS && op->ns.len == 0)
+		write_all_defaults(context, out);
+	if (op->type <= CACHE_OP_EXISTS)
+		write_items(out, group);
+	else if (op->type == CACHE_OP_CONFIGURE)
+		write_configure(out, op);
+	else if (op->type == CACHE_OP_SCAN)
+		write_scan(out, op);
+	if (op->type == CACHE_OP_CLEAR && op->prefix.len > 0) {
+		buffer_append_char(out, ',');
+		d1_write_bytes(out, "prefix", op->prefix);
+	}
+	buffer_append_char(out, '}');
+}
+
+bool d1_ops_write(const struct d1_context *context, struct d1_call *call, const char **ret_path,
+		  struct buffer *body)
+{
+	*ret_path = "/ops";
+	buffer_append_char(body, '{');
+	if (context->config->clock) {
+		d1_write_integer(body, "now_us", cache_clock_now_us(context->config->clock));
+		buffer_append_char(body, ',');
+	}
+	buffer_append(body, SLICE("\"ops\":["));
+	if (call->kind == CALL_PROBE) {
+		buffer_append(body, SLICE("{\"op\":\"check\"}"));
+	} else {
+		struct ops_state *state = d1_ops_group(call);
+
+		free(call->state);
+		call->state = state;
+		if (!state)
+			return false;
+		for (size_t i = 0; i < state->group_count; i++) {
+			if (i > 0)
+				buffer_append_char(body, ',');
+			write_group(context, body, &state->groups[i]);
+		}
+	}
+	buffer_append(body, SLICE("]}"));
+	return !body->failed;
+}

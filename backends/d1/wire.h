@@ -1,0 +1,42 @@
+/* The pieces of JSON that the dialects share. Bytes stand as "name" where they are UTF-8 and as
+ * "name_b64" where they are not. */
+#ifndef STEADYCACHE_D1_WIRE_H
+#define STEADYCACHE_D1_WIRE_H
+
+#include <jansson.h>
+
+#include "backends/backend.h"
+#include "backends/base/buffer.h"
+
+/* `"name":"text"` or `"name_b64":"base64"`. */
+void d1_write_bytes(struct buffer *out, const char *name, struct slice bytes);
+/* `"name":"text"`; the text is valid UTF-8. */
+void d1_write_text(struct buffer *out, const char *name, struct slice text);
+/* `"name":number` */
+void d1_write_integer(struct buffer *out, const char *name, int64_t number);
+
+/* The answer as a JSON object, or NULL. To be decref'ed. */
+json_t *d1_read_object(struct slice body);
+
+/* What stands as "name" or "name_b64" in `object`: for d1_take_bytes. False where neither is a
+ * string. */
+struct d1_bytes {
+	struct slice text; /* borrowed from the JSON */
+	bool is_base64;
+};
+bool d1_read_bytes(const json_t *object, const char *name, struct d1_bytes *ret);
+/* Room that the decoded bytes need at most. */
+size_t d1_bytes_max(const struct d1_bytes *bytes);
+/* Decodes into `target` of that size. False: not base64. */
+bool d1_decode_bytes(const struct d1_bytes *bytes, char *target, size_t *ret_len);
+
+/* A sealed value of `bytes` with `content_type`. NULL: out of memory or not base64. */
+struct cache_value *d1_make_value(const struct d1_bytes *bytes, struct slice content_type);
+
+/* A number (fractions are cut), or `fallback` where there is none. */
+int64_t d1_read_integer(const json_t *object, const char *name, int64_t fallback);
+double d1_read_double(const json_t *object, const char *name);
+/* A string, or the empty slice. */
+struct slice d1_read_text(const json_t *object, const char *name);
+
+#endif

@@ -1,0 +1,18 @@
+/* The upstream of the d1 backend in the contract tests, which the environment names:
+ *
+ *	STEADYCACHE_TEST_D1_REST_URL, STEADYCACHE_TEST_D1_REST_TOKEN
+ *		Cloudflare's REST endpoint or a shim of it; each test begins with its tables emptied
+ *	STEADYCACHE_TEST_D1_URL, STEADYCACHE_TEST_D1_KEY
+ *		a Worker on the same database; without it the tests go through REST
+ *
+ * tests/d1/run_over_workerd.sh starts both. */
+#ifndef STEADYCACHE_TEST_CONTRACT_D1_UPSTREAM_H
+#define STEADYCACHE_TEST_CONTRACT_D1_UPSTREAM_H
+
+#include "backends/backend.h"
+
+bool contract_has_d1(void);
+/* Empties the database and fills `config`. */
+void contract_prepare_d1(struct d1_config *config);
+
+#endif

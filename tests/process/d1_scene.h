@@ -1,0 +1,26 @@
+/* A scene with a mock upstream behind the server's d1 backend. */
+#ifndef STEADYCACHE_PROCESS_D1_SCENE_H
+#define STEADYCACHE_PROCESS_D1_SCENE_H
+
+#include "tests/process/scene.h"
+#include "tests/support/mock_upstream.h"
+
+extern struct mock_upstream *upstream;
+
+#define D1_SUITE(name)                                                                             \
+	TestSuite(name, .init = d1_scene_open, .fini = d1_scene_close, .timeout = 120)
+
+#define D1_TOKEN "UPSTREAMtoken"
+
+void d1_scene_open(void);
+void d1_scene_close(void);
+/* Starts the server with --backend=d1 in front of the mock, which wants D1_TOKEN. */
+void d1_scene_start(void);
+
+/* A number of the object "upstream" in /stats. */
+double d1_gauge(const char *name);
+/* Expects a failure of the upstream as clients shall see it: `status`, a sentence that has `words`
+ * in it, and the connection still good. */
+void d1_expect_failure(const struct http_answer *answer, long status, const char *words);
+
+#endif

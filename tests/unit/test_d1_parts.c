@@ -1,0 +1,281 @@
+/* The small parts of the d1 backend: breaker, backoff, verdicts, settings, locks, SQL. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "backends/d1/backoff.h"
+#include "backends/d1/breaker.h"
+#include "backends/d1/locks.h"
+#include "backends/d1/rest_sql.h"
+#include "backends/d1/settings.h"
+#include "backends/d1/verdict.h"
+#include "backends/d1/wire.h"
+
+/* ---- Breaker ---- */
+
+Test(d1_breaker, opens_after_failures_in_a_row_only)
+{
+	struct breaker breaker;
+
+	d1_breaker_init(&breaker, 3);
+	for (int i = 0; i < 10; i++) {
+		cr_expect_not(d1_breaker_failure(&breaker, 0));
+		cr_expect_not(d1_breaker_failure(&breaker, 0));
+		cr_expect_not(d1_breaker_success(&breaker));
+	}
+	(void)d1_breaker_failure(&breaker, 0);
+	(void)d1_breaker_failure(&breaker, 0);
+	cr_expect(d1_breaker_failure(&breaker, 0), "the third opens it");
+	cr_expect_not(d1_breaker_failure(&breaker, 0), "which is told once");
+	cr_expect_eq(d1_breaker_state(&breaker), BREAKER_OPEN);
+	cr_expect(d1_breaker_success(&breaker));
+	cr_expect_eq(d1_breaker_state(&breaker), BREAKER_CLOSED);
+}
+
+Test(d1_breaker, probes_within_a_second_of_any_moment)
+{
+	struct breaker breaker;
+	int64_t now_us = 5000;
+
+	d1_breaker_init(&breaker, 1);
+	cr_expect_not(d1_breaker_take_probe(&breaker, PROBE_QUICK, now_us));
+	cr_expect_eq(d1_breaker_next_us(&breaker), INT64_MAX);
+	cr_expect(d1_breaker_failure(&breaker, now_us));
+	cr_expect_eq(d1_breaker_next_us(&breaker), now_us + BREAKER_PROBE_INTERVAL_US);
+	cr_expect_not(d1_breaker_take_probe(&breaker, PROBE_QUICK, now_us));
+	now_us += BREAKER_PROBE_INTERVAL_US;
+	cr_expect(d1_breaker_take_probe(&breaker, PROBE_QUICK, now_us));
+	cr_expect_not(d1_breaker_take_probe(&breaker, PROBE_QUICK, now_us), "one at a time");
+	cr_expect(d1_breaker_take_probe(&breaker, PROBE_PATIENT, now_us));
+	cr_expect_str_eq(d1_breaker_state_name(&breaker), "half_open");
+	cr_expect_eq(d1_breaker_next_us(&breaker), INT64_MAX);
+	now_us += BREAKER_PROBE_QUICK_US;
+	d1_breaker_end_probe(&breaker, PROBE_QUICK, now_us);
+	cr_expect_leq(d1_breaker_next_us(&breaker), now_us + 500000);
+	cr_expect_lt(BREAKER_PROBE_QUICK_US + BREAKER_PROBE_INTERVAL_US, 900000);
+}
+
+/* ---- Backoff ---- */
+
+Test(d1_backoff, is_full_jitter_under_a_doubling_bound)
+{
+	uint64_t state = 1;
+
+	for (unsigned attempt = 1; attempt < 20; attempt++) {
+		int64_t bound_us = attempt < 7 ? BACKOFF_BASE_US << (attempt - 1) : BACKOFF_MAX_US;
+		int64_t least = INT64_MAX;
+		int64_t most = 0;
+
+		for (int i = 0; i < 2000; i++) {
+			int64_t us = d1_backoff_us(attempt, d1_random(&state));
+
+			least = us < least ? us : least;
+			most = us > most ? us : most;
+		}
+		if (bound_us > BACKOFF_MAX_US)
+			bound_us = BACKOFF_MAX_US;
+		cr_expect_leq(most, bound_us);
+		cr_expect_gt(most, bound_us / 10 * 9);
+		cr_expect_lt(least, bound_us / 10);
+	}
+}
+
+Test(d1_backoff, retry_after_is_seconds_or_a_date)
+{
+	cr_expect_eq(d1_retry_after_s("7", 0), 7);
+	cr_expect_eq(d1_retry_after_s("0", 0), 0);
+	cr_expect_eq(d1_retry_after_s("99999999999999999999999", 0), 86400);
+	cr_expect_eq(d1_retry_after_s("Tue, 14 Nov 2023 22:13:30 GMT", 1700000000), 10);
+	cr_expect_eq(d1_retry_after_s("Tue, 14 Nov 2023 22:13:30 GMT", 1800000000), 0);
+	cr_expect_eq(d1_retry_after_s("soon", 0), -1);
+	cr_expect_eq(d1_retry_after_s("", 0), -1);
+	cr_expect_eq(d1_retry_after_s("-5", 0), -1);
+}
+
+/* ---- Verdicts ---- */
+
+Test(d1_verdict, every_failure_has_a_sentence_and_a_503_or_504)
+{
+	static const long statuses[] = {201, 302, 400, 401, 403, 404, 405,
+					429, 500, 502, 503, 504, 520, 530};
+
+	for (int rest = 0; rest < 2; rest++) {
+		for (int failure = 0; failure < FAILURE_KINDS; failure++) {
+			struct d1_verdict verdict = d1_judge((enum d1_failure)failure, 0, rest);
+
+			cr_expect(verdict.sentence && strlen(verdict.sentence) < 120);
+			cr_expect(cache_status_http(verdict.status) == 503 ||
+				  cache_status_http(verdict.status) == 504);
+		}
+		for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+			struct d1_verdict verdict = d1_judge(FAILURE_NONE, statuses[i], rest);
+			bool again =
+				statuses[i] == 429 || (statuses[i] >= 500 && statuses[i] <= 504);
+
+			cr_expect(verdict.sentence && strlen(verdict.sentence) < 120);
+			cr_expect_eq(verdict.status, CACHE_UNAVAILABLE, "%ld", statuses[i]);
+			cr_expect_eq(verdict.may_retry, again, "%ld", statuses[i]);
+			cr_expect_eq(verdict.is_outage, statuses[i] >= 500, "%ld", statuses[i]);
+		}
+	}
+}
+
+/* ---- Settings ---- */
+
+Test(d1_settings, urls)
+{
+	static const char *const good[] = {"http://h", "https://h.example:8443/path/",
+					   "HTTP://[::1]:1"};
+	static const char *const bad[] = {"",           "h",         "ftp://h",   "http://",
+					  "http:///p",  "http://:1", "http://h?", "http://h/a b",
+					  "http://u@h", "http://h#", "http://h\n"};
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		cr_expect(d1_url_is_valid(good[i]), "%s", good[i]);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		cr_expect_not(d1_url_is_valid(bad[i]), "%s", bad[i]);
+}
+
+Test(d1_settings, are_completed)
+{
+	struct d1_config config = {.url = "http://h/x//", .api_key = "t/", .retries = 4};
+	struct d1_settings settings;
+
+	cr_assert(d1_settings_init(&settings, &config));
+	cr_expect_str_eq(settings.base_url, "http://h/x");
+	cr_expect_str_eq(settings.authorization, "Authorization: Bearer t/");
+	cr_expect_eq(settings.batch_size, 50);
+	cr_expect_eq(settings.retries, 4);
+	cr_expect_gt(settings.max_in_flight, 0);
+	cr_expect_gt(settings.timeout_us, settings.connect_timeout_us);
+	d1_settings_deinit(&settings);
+
+	config = (struct d1_config){.rest = true,
+				    .rest_url = "https://api.example/v4/",
+				    .account_id = "a1",
+				    .database_id = "d-2",
+				    .token = "t"};
+	cr_assert(d1_settings_init(&settings, &config));
+	cr_expect_str_eq(settings.base_url, "https://api.example/v4/accounts/a1/d1/database/d-2");
+	d1_settings_deinit(&settings);
+}
+
+static void expect_refused(const struct d1_config *config, const char *option)
+{
+	struct backend_config all = {.d1 = *config};
+	char error[256] = "";
+
+	cr_expect_not(d1_config_check(&all, error, sizeof(error)));
+	cr_expect(strstr(error, option), "\"%s\" should name %s", error, option);
+}
+
+Test(d1_settings, what_is_missing_is_named)
+{
+	struct d1_config config = {0};
+
+	expect_refused(&config, "STEADYTEXT_D1_API_URL");
+	config.url = "nonsense";
+	expect_refused(&config, "STEADYTEXT_D1_API_URL");
+	config.url = "http://h";
+	config.api_key = "two words\r\n";
+	expect_refused(&config, "STEADYTEXT_D1_API_KEY");
+	config.rest = true;
+	expect_refused(&config, "STEADYCACHE_D1_ACCOUNT_ID");
+	config.account_id = "../x";
+	expect_refused(&config, "STEADYCACHE_D1_ACCOUNT_ID");
+	config.account_id = "a";
+	expect_refused(&config, "STEADYCACHE_D1_DATABASE_ID");
+	config.database_id = "d";
+	expect_refused(&config, "STEADYCACHE_D1_TOKEN");
+	config.token = "t";
+	expect_refused(&config, "STEADYCACHE_D1_REST_URL");
+}
+
+/* ---- Locks ---- */
+
+Test(d1_locks, many_keys_come_and_go)
+{
+	struct d1_locks locks = {0};
+	struct d1_job job = {.is_write = true, .item_count = 1, .ns_hash = 12345678901};
+	struct d1_job clear = {.is_write = true, .covers_namespace = true, .ns_hash = 12345678901};
+
+	for (uint64_t round = 0; round < 3; round++) {
+		for (uint64_t i = 0; i < 5000; i++) {
+			job.key_hash = i * 77;
+			cr_assert(d1_locks_allow(&locks, &job));
+			cr_assert(d1_locks_take(&locks, &job));
+			cr_assert_not(d1_locks_allow(&locks, &job));
+		}
+		cr_expect_not(d1_locks_allow(&locks, &clear));
+		for (uint64_t i = 0; i < 5000; i++) {
+			job.key_hash = i * 77;
+			d1_locks_release(&locks, &job);
+		}
+		cr_expect(d1_locks_allow(&locks, &clear));
+		cr_assert(d1_locks_take(&locks, &clear));
+		cr_expect_not(d1_locks_allow(&locks, &job));
+		d1_locks_release(&locks, &clear);
+	}
+	d1_locks_deinit(&locks);
+}
+
+/* ---- The SQL that is built in ---- */
+
+Test(d1_sql, is_there)
+{
+	static const char *const names[] = {
+		"ensure_namespace", "sweep",       "forget_dropped", "probe",       "plan",
+		"plan_limits",      "evict",       "admit",          "make_way",    "put_entries",
+		"put_contents",     "put_content", "set_result",     "settle",      "mark_fifo",
+		"get_items",        "touch_items", "count_gets",     "exist_items", "count_deletes",
+		"delete_items",     "clear_count", "clear_drop",     "clear_renew", "clear_prefix",
+		"add_deletes",      "scan",        "stats",          "configure",   "check"};
+	struct d1_sql sql = {0};
+
+	cr_assert(d1_sql_init(&sql));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *text = d1_sql_find(&sql, names[i]);
+
+		cr_assert(text, "%s", names[i]);
+		cr_expect_gt(strlen(text), 20);
+		cr_expect_neq(text[strlen(text) - 1], ';');
+		cr_expect_null(strstr(text, "\n--"));
+	}
+	cr_expect_null(d1_sql_find(&sql, "nonsense"));
+	cr_expect_geq(sql.migration_count, 8);
+	cr_expect_eq(strncmp(sql.migrations[0], "CREATE TABLE", 12), 0);
+	d1_sql_deinit(&sql);
+}
+
+/* ---- JSON ---- */
+
+Test(d1_wire, bytes_come_back)
+{
+	static const struct slice cases[] = {
+		{.data = "", .len = 0},
+		{.data = "plain", .len = 5},
+		{.data = "q\"\\\n\0z", .len = 6},
+		{.data = "\xFF\xFE\0", .len = 3},
+		{.data = "\xF0\x9F\x98\x80", .len = 4},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buffer out = {0};
+		struct d1_bytes bytes;
+		char decoded[32];
+		size_t len = 0;
+
+		buffer_append_char(&out, '{');
+		d1_write_bytes(&out, "key", cases[i]);
+		buffer_append_char(&out, '}');
+		json_auto_t *object = d1_read_object(buffer_bytes(&out));
+		cr_assert(object, "%zu", i);
+		cr_assert(d1_read_bytes(object, "key", &bytes));
+		cr_assert_leq(d1_bytes_max(&bytes), sizeof(decoded));
+		cr_assert(d1_decode_bytes(&bytes, decoded, &len));
+		cr_expect(slice_equal((struct slice){decoded, len}, cases[i]), "%zu", i);
+		buffer_deinit(&out);
+	}
+	cr_expect_null(d1_read_object(SLICE("[]")));
+	cr_expect_null(d1_read_object(SLICE("{\"a\":")));
+	cr_expect_null(d1_read_object(SLICE("")));
+}
