@@ -5,7 +5,7 @@
 # usage: tests/d1/run_over_workerd.sh BUILD SUITE MODE [ARGUMENTS]
 #   BUILD      folder with steadycache, test_contract and conformance
 #   SUITE      contract (no HTTP server of ours in between) or conformance (HTTP, all the way)
-#   MODE       worker, rest, or near (worker, with the near cache in front; conformance only)
+#   MODE       worker or rest
 #   ARGUMENTS  go to the suite, e.g. --filter 'ttl/*'
 # STEADYCACHE_WORKER_DIR names another folder than worker/ that has its node_modules.
 # Exit 77: there is no node, or the Worker's packages are not installed (npm ci in worker/).
@@ -62,14 +62,11 @@ if [ "$suite" = contract ]; then
 	exit
 fi
 
-case $mode in
-rest)
+if [ "$mode" = rest ]; then
 	export STEADYCACHE_D1_MODE=rest STEADYCACHE_D1_REST_URL="$rest_url" \
 		STEADYCACHE_D1_ACCOUNT_ID=test-account STEADYCACHE_D1_DATABASE_ID=test-database \
 		STEADYCACHE_D1_TOKEN=test-token
-	;;
-near) export STEADYCACHE_NEAR_MB=16 ;;
-esac
+fi
 STEADYCACHE_BACKEND=d1 STEADYCACHE_LISTEN=127.0.0.1:0 STEADYCACHE_MAX_BODY_MB=1.25 \
 	STEADYCACHE_D1_TIMEOUT=30 STEADYTEXT_D1_API_URL="$worker_url" \
 	STEADYTEXT_D1_API_KEY=test-key "$build/steadycache" serve 2>"$scratch/server" &
