@@ -1,12 +1,14 @@
 // A shim of Cloudflare's D1 REST API, with its documented limits, on a local D1:
 //   POST /accounts/{account}/d1/database/{database}/query
 //   {"sql","params"} or {"batch":[{"sql","params"},...]}; a batch is one transaction.
-import { createServer } from "node:http";
+// It is a Worker of its own beside the one under test (runtime.mjs): bindings DB and TOKEN.
 
 const PARAMS_MAX = 100;
 const SQL_MAX_BYTES = 100000;
 const VALUE_MAX_BYTES = 2000000;
 const BODY_MAX_BYTES = 100 * 1048576;
+
+const bytesOf = (text) => new TextEncoder().encode(text).length;
 
 class Refusal extends Error {
 	constructor(status, code, message) {
@@ -19,36 +21,31 @@ class Refusal extends Error {
 function check({ sql, params = [] }) {
 	if (typeof sql !== "string" || sql.trim() === "")
 		throw new Refusal(400, 7400, "The request is malformed: sql must be a string");
-	if (Buffer.byteLength(sql) > SQL_MAX_BYTES)
+	if (bytesOf(sql) > SQL_MAX_BYTES)
 		throw new Refusal(400, 7500, "statement too long: SQLITE_TOOBIG");
 	if (!Array.isArray(params)) throw new Refusal(400, 7400, "The request is malformed: params must be an array");
 	if (params.length > PARAMS_MAX) throw new Refusal(400, 7500, "too many SQL variables: SQLITE_ERROR");
 	for (const param of params) {
 		if (param !== null && !["string", "number", "boolean"].includes(typeof param))
 			throw new Refusal(400, 7400, "The request is malformed: params must be strings, numbers or null");
-		if (typeof param === "string" && Buffer.byteLength(param) > VALUE_MAX_BYTES)
+		if (typeof param === "string" && bytesOf(param) > VALUE_MAX_BYTES)
 			throw new Refusal(400, 7500, "string or blob too big: SQLITE_TOOBIG");
 	}
 }
 
 async function readBody(request) {
-	const chunks = [];
-	let length = 0;
-	for await (const chunk of request) {
-		length += chunk.length;
-		if (length > BODY_MAX_BYTES) throw new Refusal(413, 7400, "Request entity too large");
-		chunks.push(chunk);
-	}
+	const bytes = await request.arrayBuffer();
+	if (bytes.byteLength > BODY_MAX_BYTES) throw new Refusal(413, 7400, "Request entity too large");
 	try {
-		return JSON.parse(Buffer.concat(chunks).toString("utf8"));
+		return JSON.parse(new TextDecoder().decode(bytes));
 	} catch {
 		throw new Refusal(400, 7400, "The request is malformed: Request is malformed");
 	}
 }
 
 async function answer(db, token, request) {
-	if (request.headers.authorization !== `Bearer ${token}`) throw new Refusal(401, 10000, "Authentication error");
-	if (!/^(\/client\/v4)?\/accounts\/[^/]+\/d1\/database\/[^/]+\/query$/.test(request.url))
+	if (request.headers.get("Authorization") !== `Bearer ${token}`) throw new Refusal(401, 10000, "Authentication error");
+	if (!/^(\/client\/v4)?\/accounts\/[^/]+\/d1\/database\/[^/]+\/query$/.test(new URL(request.url).pathname))
 		throw new Refusal(404, 7003, "Could not route to the path");
 	if (request.method !== "POST") throw new Refusal(405, 10405, "Method not allowed for this authentication scheme");
 	const body = await readBody(request);
@@ -67,29 +64,18 @@ async function answer(db, token, request) {
 	}
 }
 
-/** { url, close } */
-export async function serveRest(db, { port = 0, token }) {
-	const server = createServer(async (request, response) => {
+export default {
+	async fetch(request, env) {
 		let status = 200;
 		let document;
 		try {
-			const result = await answer(db, token, request);
+			const result = await answer(env.DB, env.TOKEN, request);
 			document = { result, success: true, errors: [], messages: [] };
 		} catch (error) {
 			status = error.status ?? 500;
-			const code = error.code && Number.isInteger(error.code) ? error.code : 7500;
+			const code = Number.isInteger(error.code) ? error.code : 7500;
 			document = { result: [], success: false, errors: [{ code, message: error.message }], messages: [] };
 		}
-		response.writeHead(status, { "Content-Type": "application/json" });
-		response.end(JSON.stringify(document));
-	});
-	await new Promise((resolve) => server.listen(port, "127.0.0.1", resolve));
-	const url = `http://127.0.0.1:${server.address().port}`;
-	return {
-		url,
-		close() {
-			server.closeAllConnections();
-			server.close();
-		},
-	};
-}
+		return Response.json(document, { status });
+	},
+};

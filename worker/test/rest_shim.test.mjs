@@ -2,21 +2,18 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { serveRest } from "./rest_shim.mjs";
 import { open } from "./support.mjs";
 
-let w, rest;
+let w;
 before(async () => {
-	w = await open();
-	rest = await serveRest(w.db, { token: "t" });
+	w = await open({ rest: { token: "t" } });
 });
 after(async () => {
-	rest.close();
 	await w.close();
 });
 
 async function query(body, token = "t") {
-	const response = await fetch(`${rest.url}/accounts/a/d1/database/d/query`, {
+	const response = await fetch(`${w.restUrl}/accounts/a/d1/database/d/query`, {
 		method: "POST",
 		headers: { Authorization: `Bearer ${token}` },
 		body: JSON.stringify(body),

@@ -43,16 +43,33 @@ export async function migrate(db) {
 		await db.batch(splitSql(readFileSync(join(folder, file), "utf8")).map((sql) => db.prepare(sql)));
 }
 
-/** Starts it; { mf, url, db, close }. */
-export async function start({ apiKey, port = 0, host = "127.0.0.1", vars = {}, prepare = migrate } = {}) {
+/**
+ * Starts it, and where `rest` ({ port, token }) is given the shim of D1's REST API beside it on the same
+ * database; { mf, url, restUrl, db, close }.
+ */
+export async function start({ apiKey, port = 0, vars = {}, prepare = migrate, rest } = {}) {
+	const host = "127.0.0.1";
+	const common = { modules: true, compatibilityDate: "2026-02-01", d1Databases: { DB: "steadycache" } };
+	const workers = [
+		{
+			...common,
+			name: "cache",
+			script: await bundle(),
+			// Straight to workerd: Miniflare's own entry emulates the edge, compression included.
+			unsafeDirectSockets: [{ host, port }],
+			bindings: { ...(apiKey === undefined ? {} : { API_KEY: apiKey }), ...vars },
+		},
+	];
+	if (rest)
+		workers.push({
+			...common,
+			name: "rest",
+			script: readFileSync(new URL("rest_shim.mjs", import.meta.url), "utf8"),
+			unsafeDirectSockets: [{ host, port: rest.port ?? 0 }],
+			bindings: { TOKEN: rest.token },
+		});
 	const mf = new Miniflare({
-		modules: true,
-		script: await bundle(),
-		compatibilityDate: "2026-02-01",
-		// Straight to workerd: Miniflare's own entry emulates the edge, compression included.
-		unsafeDirectSockets: [{ host, port }],
-		bindings: { ...(apiKey === undefined ? {} : { API_KEY: apiKey }), ...vars },
-		d1Databases: { DB: "steadycache" },
+		workers,
 		d1Persist: false,
 		handleRuntimeStdio: (stdout, stderr) => {
 			stdout.resume();
@@ -62,8 +79,14 @@ export async function start({ apiKey, port = 0, host = "127.0.0.1", vars = {}, p
 		},
 	});
 	await mf.ready;
-	const url = await mf.unsafeGetDirectURL();
-	const db = await mf.getD1Database("DB");
+	const urlOf = async (name) => (await mf.unsafeGetDirectURL(name)).href.replace(/\/$/, "");
+	const db = await mf.getD1Database("DB", "cache");
 	await prepare(db);
-	return { mf, db, url: url.href.replace(/\/$/, ""), close: () => mf.dispose() };
+	return {
+		mf,
+		db,
+		url: await urlOf("cache"),
+		restUrl: rest ? await urlOf("rest") : undefined,
+		close: () => mf.dispose(),
+	};
 }

@@ -3,7 +3,6 @@
 // Prints "listening http://127.0.0.1:PORT" when it is ready, and with --rest-port "rest
 // http://127.0.0.1:PORT": a shim of Cloudflare's D1 REST API on the same database. Port 0 picks one.
 import { parseArgs } from "node:util";
-import { serveRest } from "./rest_shim.mjs";
 import { start } from "./runtime.mjs";
 
 const { values } = parseArgs({
@@ -15,20 +14,22 @@ const { values } = parseArgs({
 	},
 });
 
-const worker = await start({ apiKey: values["api-key"], port: Number(values.port) });
-const rest =
-	values["rest-port"] === undefined
-		? null
-		: await serveRest(worker.db, { port: Number(values["rest-port"]), token: values["rest-token"] });
+const worker = await start({
+	apiKey: values["api-key"],
+	port: Number(values.port),
+	rest:
+		values["rest-port"] === undefined
+			? undefined
+			: { port: Number(values["rest-port"]), token: values["rest-token"] },
+});
 let stopping = false;
 async function stop() {
 	if (stopping) return;
 	stopping = true;
-	rest?.close();
 	await worker.close();
 	process.exit(0);
 }
 process.on("SIGTERM", stop);
 process.on("SIGINT", stop);
-if (rest) console.log(`rest ${rest.url}`);
+if (worker.restUrl) console.log(`rest ${worker.restUrl}`);
 console.log(`listening ${worker.url}`);
