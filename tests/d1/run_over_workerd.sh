@@ -5,7 +5,7 @@
 # usage: tests/d1/run_over_workerd.sh BUILD SUITE MODE [ARGUMENTS]
 #   BUILD      folder with steadycache, test_contract and conformance
 #   SUITE      contract (no HTTP server of ours in between) or conformance (HTTP, all the way)
-#   MODE       worker or rest
+#   MODE       worker or rest; with conformance also direct: the Worker itself is asked
 #   ARGUMENTS  go to the suite, e.g. --filter 'ttl/*'
 # STEADYCACHE_WORKER_DIR names another folder than worker/ that has its node_modules.
 # Exit 77: there is no node, or the Worker's packages are not installed (npm ci in worker/).
@@ -62,6 +62,13 @@ if [ "$suite" = contract ]; then
 	exit
 fi
 
+if [ "$mode" = direct ]; then
+	# workerd has an HTTP parser of its own; worker/README.md says what differs.
+	STEADYCACHE_URL="$worker_url" STEADYCACHE_API_KEY=test-key \
+		STEADYCACHE_LACKS=raw,dot-segments,unknown-methods,large-values \
+		"$build/conformance" -j4 --color=never "$@"
+	exit
+fi
 if [ "$mode" = rest ]; then
 	export STEADYCACHE_D1_MODE=rest STEADYCACHE_D1_REST_URL="$rest_url" \
 		STEADYCACHE_D1_ACCOUNT_ID=test-account STEADYCACHE_D1_DATABASE_ID=test-database \
