@@ -82,8 +82,8 @@ def chosen(kinds, quick):
             if (scenario.kind in kinds if kinds else scenario.quick or not quick)]
 
 
-def run(options, kinds, say):
-    figures = []
+def run(options, kinds, say, figures):
+    """Appends to `figures`, scenario by scenario."""
     with Pool(options.allowed(QUICK_CONTENDERS), say) as pool:
         for scenario in chosen(kinds, options.quick):
             say(f"{scenario.title}: starting and filling")
@@ -92,4 +92,3 @@ def run(options, kinds, say):
             # One that is only compared with is not worth a run of its own.
             if any(contender.name != REFERENCE for contender in contenders):
                 figures.append(run_scenario(scenario, contenders, options.rounds, options.seconds, pool, say))
-    return figures
