@@ -57,7 +57,7 @@ def parse(arguments):
                         help=f"only these beside {REFERENCE}: {', '.join(FACTORIES)}")
     parser.add_argument("--backends", type=names, default=(), metavar="A,B",
                         help="more backends of this server to measure; they are set up by STEADYCACHE_...")
-    parser.add_argument("--rounds", type=int, help="interleaved runs of each contender (5; quick: 3)")
+    parser.add_argument("--rounds", type=int, help="interleaved runs of each contender (5)")
     parser.add_argument("--seconds", type=int, help="length of one run (3; quick: 1)")
     parser.add_argument("--large", action="store_true", help="growth up to 10,000,000 entries")
     parser.add_argument("--out", type=Path, default=ROOT / "build/bench",
@@ -96,7 +96,7 @@ def write(figures, folder):
 def main():
     given, wanted = parse(sys.argv[1:])
     quick = "quick" in given.what
-    options = Options(quick, given.large, given.rounds or (3 if quick else 5), given.seconds or (1 if quick else 3),
+    options = Options(quick, given.large, given.rounds or 5, given.seconds or (1 if quick else 3),
                       given.contenders, given.backends)
     # 1,000 connections take descriptors on both sides. SIGTERM ends as Ctrl-C does: with all children stopped.
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -86,9 +86,11 @@ def run(options, kinds, say, figures):
     """Appends to `figures`, scenario by scenario."""
     with Pool(options.allowed(QUICK_CONTENDERS), say) as pool:
         for scenario in chosen(kinds, options.quick):
+            names = pool.allowed_of([*scenario.contenders, *options.backends])
+            if not names:
+                continue
             say(f"{scenario.title}: starting and filling")
-            names = [REFERENCE, *scenario.contenders, *options.backends]
-            contenders = pool.get(names, scenario.keys, scenario.value_bytes)
+            contenders = pool.get([REFERENCE, *names], scenario.keys, scenario.value_bytes)
             # One that is only compared with is not worth a run of its own.
             if any(contender.name != REFERENCE for contender in contenders):
                 figures.append(run_scenario(scenario, contenders, options.rounds, options.seconds, pool, say))

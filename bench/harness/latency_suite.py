@@ -20,18 +20,19 @@ CONNECTIONS = 64
 KEYS = 100_000
 VALUE_BYTES = 1024
 LEVELS = (0.5, 0.8)
-CONTENDERS = ("memory", "sqlite", "nginx-memcached", "webdis")
+# Not webdis: h2load fails an assertion of its own on its answers.
+CONTENDERS = ("memory", "sqlite", "nginx-memcached")
 P99_GOAL = 1.5
 GOAL_LEVEL = 0.8
 
 
 def write_urls(contender):
-    """The same requests in another order for each, as a file for h2load -i."""
-    path = "/GET/key-%d.txt" if contender.name == "webdis" else f"/cache/{NAMESPACE}/key-%d"
+    """Its keys in a random order, for h2load -i; each connection asks for all of them in turn."""
     numbers = list(range(KEYS))
     random.Random(1).shuffle(numbers)
     file = contender.folder / "urls"
-    file.write_text("".join(f"{contender.url()}{path % number}\n" for number in numbers), encoding="utf-8")
+    prefix = f"{contender.url()}/cache/{NAMESPACE}/key-"
+    file.write_text("".join(f"{prefix}{number}\n" for number in numbers), encoding="utf-8")
     return file
 
 

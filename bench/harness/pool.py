@@ -30,6 +30,10 @@ class Pool:
         if for_good:
             self.missing.add(name)
 
+    def allowed_of(self, names):
+        return [name for name in names
+                if name not in self.missing and (not self.allowed or name in self.allowed)]
+
     def get(self, names, keys, value_bytes):
         """Those of `names` that are allowed and can be had, filled, in this order."""
         setup = Setup(keys, value_bytes)
@@ -37,9 +41,7 @@ class Pool:
             self.stop_all()
             self.setup = setup
         found = []
-        for name in names:
-            if name in self.missing or (self.allowed and name not in self.allowed):
-                continue
+        for name in self.allowed_of(names):
             if name not in self.running:
                 contender = make(name, setup)
                 try:

@@ -24,12 +24,13 @@ def time_text(value_us):
 
 
 def range_text(ratio):
-    return f"{ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})" if ratio else ""
+    digits = 2 if ratio and ratio["median"] >= 0.1 else 4
+    return "{median:.{0}f} ({low:.{0}f} to {high:.{0}f})".format(digits, **ratio) if ratio else ""
 
 
 def goals_table(goals):
     yield from table("Goals", ("what", "measured", "goal", ""), [
-        (goal["what"], f"{goal['measured']:.2f} {goal['unit']}".strip(),
+        (goal["what"], f"{goal['measured']:,.3f} {goal['unit']}".strip(),
          f"{goal['is']} {goal['bound']:g} {goal['unit']}".strip(), "met" if goal["met"] else "MISSED")
         for goal in goals])
 

@@ -58,6 +58,7 @@ class Contender:
     name = ""  # on the command line
     title = ""  # in tables
     programs: tuple = ()  # that have to be installed
+    errors_allowed = 0.0  # part of the answers; one that fails more often is not measured
 
     def __init__(self, setup):
         self.setup = setup
