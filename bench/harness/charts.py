@@ -6,8 +6,10 @@ read wherever it is embedded."""
 import math
 from xml.sax.saxutils import escape
 
-LIGHT = ("#2563c9", "#c2571a", "#1b8560", "#8b44b8", "#b3304e", "#5f6b7a", "#94770a", "#0e7f96")
-DARK = ("#6ea3f5", "#f0955c", "#52c79b", "#c48ae6", "#f27a94", "#a5b1c0", "#d9bb45", "#4fc4da")
+from .contenders import FACTORIES, REFERENCE
+
+LIGHT = ("#2563c9", "#c2571a", "#1b8560", "#8b44b8", "#b3304e", "#5f6b7a", "#94770a", "#0e7f96", "#6b4f3a")
+DARK = ("#6ea3f5", "#f0955c", "#52c79b", "#c48ae6", "#f27a94", "#a5b1c0", "#d9bb45", "#4fc4da", "#c8a78c")
 FONT = "font-family='system-ui, sans-serif'"
 
 
@@ -35,14 +37,14 @@ def document(width, height, title, parts):
             f"<rect class='back' width='{width}' height='{height}'/>" + "\n".join(parts) + "</svg>\n")
 
 
-def legend(x, y, names):
+def legend(x, y, colours):
     """A row of names with their colours, and where the next row would start."""
     parts, at, left = [], y, x
-    for i, name in enumerate(names):
-        width = 26 + 7 * len(name)
+    for name, colour in colours.items():
+        width = 38 + 7 * len(name)
         if left + width > 940:
             at, left = at + 20, x
-        parts.append(f"<rect x='{left}' y='{at - 10}' width='12' height='12' rx='2' class='f{i % len(LIGHT)}'/>")
+        parts.append(f"<rect x='{left}' y='{at - 10}' width='12' height='12' rx='2' class='f{colour}'/>")
         parts.append(text(left + 17, at, name))
         left += width
     return parts, at + 20
@@ -54,8 +56,8 @@ def nice_step(largest):
     return next(power * factor for factor in (1, 2, 5, 10) if largest / (power * factor) <= 8)
 
 
-def bar_chart(title, groups, names):
-    """groups: [(label, {name: (value, low, high)})]; a rule marks 1, which is nginx.
+def bar_chart(title, groups, colours):
+    """groups: [(label, {name: (value, low, high)})]; colours: {name: number}; a rule marks 1, which is nginx.
 
     Bars lie: labels are long, and there are many. What is longer than the axis is cut and tells its value."""
     width, left, right, bar = 960, 210, 70, 14
@@ -64,7 +66,7 @@ def bar_chart(title, groups, names):
     if largest > 2.5:  # a few cannot make all others too short to be seen
         largest = max(2.5, min(largest, 2 * highs[len(highs) // 2]))
     parts = [text(16, 28, title, 16)]
-    keys, top = legend(16, 54, names)
+    keys, top = legend(16, 54, colours)
     parts += keys
     height = top + sum(len(values) * (bar + 3) + 16 for _label, values in groups) + 40
     step = nice_step(largest)
@@ -81,7 +83,7 @@ def bar_chart(title, groups, names):
         for name, (value, low, high) in values.items():
             middle = at + bar / 2
             parts.append(f"<rect x='{left}' y='{at}' width='{max(1, place(value) - left):.1f}' height='{bar}' "
-                         f"rx='2' class='f{names.index(name) % len(LIGHT)}'/>")
+                         f"rx='2' class='f{colours[name]}'/>")
             if low < high and value <= largest:
                 parts.append(line(place(low), middle, place(high), middle, "mark"))
                 parts += [line(place(end), middle - 4, place(end), middle + 4, "mark") for end in (low, high)]
@@ -93,31 +95,35 @@ def bar_chart(title, groups, names):
 
 
 def http_charts(scenarios):
-    """File name and SVG for each group of scenarios."""
+    """File name and SVG for each group of scenarios. A contender has the same colour in all of them."""
+    known = [name for name in FACTORIES if name != REFERENCE]
     for group in dict.fromkeys(scenario["group"] for scenario in scenarios):
-        groups, names = [], []
+        groups, colours = [], {}
         for scenario in scenarios:
             if scenario["group"] != group:
                 continue
-            values = {row["contender"]: tuple(row["ratio"][part] for part in ("median", "low", "high"))
-                      for row in scenario["rows"] if row["ratio"] and row["name"] != "nginx"}
-            if values:
-                groups.append((scenario["scenario"], values))
-                names += [name for name in values if name not in names]
+            rows = [row for row in scenario["rows"] if row["ratio"] and row["name"] != REFERENCE]
+            for row in rows:
+                number = known.index(row["name"]) if row["name"] in known else len(known)
+                colours[row["contender"]] = number % len(LIGHT)
+            if rows:
+                groups.append((scenario["scenario"],
+                               {row["contender"]: tuple(row["ratio"][part] for part in ("median", "low", "high"))
+                                for row in rows}))
         if groups:
             yield (f"http-{group}.svg",
-                   bar_chart(f"Requests a second, {group}: nginx's constant answer is 1", groups, names))
+                   bar_chart(f"Requests a second, {group}: nginx's constant answer is 1", groups, colours))
 
 
-SUFFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""), (1e-3, "m"), (1e-6, "µ"))
+SUFFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 
 
 def short(value):
-    factor, suffix = next((pair for pair in SUFFIXES if value >= pair[0]), (1, ""))
-    return f"{value / factor:g}{suffix}"
+    factor, suffix = next((pair for pair in SUFFIXES if value >= 0.999 * pair[0]), (1, ""))
+    return f"{value / factor:.3g}{suffix}"
 
 
-def line_panel(x, y, width, height, title, series, names):
+def line_panel(x, y, width, height, title, series, colours):
     """series: {name: [(x, y)]}, all positive; both axes are logarithmic."""
     points = [point for values in series.values() for point in values]
     x_low, x_high = (f(math.log10(point[0]) for point in points) for f in (min, max))
@@ -137,7 +143,7 @@ def line_panel(x, y, width, height, title, series, names):
     for value in sorted({point[0] for point in points}):
         parts.append(text(place((value, 10 ** y_low))[0], bottom + 17, short(value), 11, "middle"))
     for name, values in series.items():
-        colour = names.index(name) % len(LIGHT)
+        colour = colours[name]
         path = " ".join("%.1f,%.1f" % place(point) for point in values)
         parts.append(f"<polyline points='{path}' fill='none' class='s{colour}' stroke-width='2'/>")
         parts += ["<circle cx='%.1f' cy='%.1f' r='3.5' class='f%d'/>" % (*place(point), colour)
@@ -148,9 +154,10 @@ def line_panel(x, y, width, height, title, series, names):
 def line_charts(title, points, variable, panels):
     """One panel for each (figure, its title, factor) of the points."""
     names = list(dict.fromkeys(point["backend"] for point in points))
+    colours = {name: number % len(LIGHT) for number, name in enumerate(names)}
     width, columns, panel_height = 960, 3, 220
     parts = [text(16, 28, title, 16)]
-    keys, top = legend(16, 54, names)
+    keys, top = legend(16, 54, colours)
     parts += keys
     shown = 0
     for figure, panel_title, factor in panels:
@@ -161,7 +168,7 @@ def line_charts(title, points, variable, panels):
             continue
         column, row = shown % columns, shown // columns
         parts += line_panel(16 + column * 312, top + row * panel_height, 304, panel_height - 8, panel_title, series,
-                            names)
+                            colours)
         shown += 1
     return document(width, top + math.ceil(shown / columns) * panel_height + 8, title, parts)
 
