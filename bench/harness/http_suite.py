@@ -3,95 +3,94 @@
 Runs are interleaved (A B C A B C ...): the machine's speed drifts by a fifth, so only ratios taken side by
 side count. A ratio is the median of the rounds' ratios."""
 
-import json
 import statistics
-import subprocess
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import replace
 
-from .contenders import Nginx, Steadycache
+from .contenders import REFERENCE
+from .contenders.base import Unavailable
+from .goals import at_least
+from .pool import Pool
+from .scenarios import QUICK_CONTENDERS, SCENARIOS
+from .wrk import Load
 
-SCRIPT = Path(__file__).resolve().parent.parent / "requests.lua"
-
-
-@dataclass
-class Scenario:
-    kind: str  # of requests.lua
-    title: str
-    contenders: list  # of names
-    goals: dict = field(default_factory=dict)  # contender -> least ratio to nginx
-    keys: int = 100_000
-    value_bytes: int = 1024
-    connections: int = 64
-    reference_kind: str = "get"  # what nginx is asked meanwhile
+FIGURES = ("rate", "cpu_us", "p50_us", "p99_us", "p999_us")
 
 
-SCENARIOS = [
-    Scenario("get", "GET hit", ["memory", "sqlite"], {"memory": 0.90, "sqlite": 0.70}),
-    Scenario("api_get", "POST /api/get hit", ["memory", "sqlite"], {"memory": 0.70, "sqlite": 0.55}),
-    Scenario("miss", "GET miss", ["memory", "sqlite"]),
-    Scenario("put", "PUT", ["memory", "sqlite", "sqlite (full)"], keys=20_000),
-    Scenario("api_set", "POST /api/set", ["memory", "sqlite"], keys=20_000),
-    Scenario("mix", "90 % GET, 10 % PUT", ["memory", "sqlite"], keys=10_000),
-]
+def median_of(runs, figure):
+    known = [run[figure] for run in runs if run[figure] is not None]
+    return statistics.median(known) if known else None
 
 
-def make(name, value_bytes):
-    if name == "nginx":
-        return Nginx(value_bytes)
-    backend, _, durability = name.partition(" ")
-    return Steadycache(backend, durability.strip("()") or "commit")
+def ratio(runs, others, factor=1):
+    """Median, least and largest of the rounds' ratios, or None where there is nothing to compare with."""
+    ratios = [factor * run["rate"] / other["rate"] for run, other in zip(runs, others)]
+    if not ratios:
+        return None
+    return {"median": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
 
 
-def run_wrk(contender, scenario, kind, seconds):
-    command = ["wrk", "-t2", f"-c{scenario.connections}", f"-d{seconds}s", "-s", str(SCRIPT),
-               contender.url(), "--", kind, str(scenario.keys), str(scenario.value_bytes)]
-    before_s = contender.cpu_s()
-    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    result = json.loads(output.strip().splitlines()[-1])
-    expected_misses = result["requests"] if kind == "miss" else 0
-    if result["socket_errors"] or result["non_2xx"] > expected_misses:
-        raise RuntimeError(f"{contender.name}, {scenario.title}: {result}")
-    result["rate"] = result["requests"] * 1e6 / result["duration_us"]
-    result["cpu_us"] = (contender.cpu_s() - before_s) * 1e6 / result["requests"]
-    return result
-
-
-def summarise(name, runs, reference):
-    ratios = [run["rate"] / other["rate"] for run, other in zip(runs, reference)]
-    middle = {key: statistics.median(run[key] for run in runs)
-              for key in ("rate", "cpu_us", "p50_us", "p99_us", "p999_us")}
-    return {"contender": name, **middle, "ratio": statistics.median(ratios),
-            "ratio_low": min(ratios), "ratio_high": max(ratios)}
-
-
-def run_scenario(scenario, rounds, seconds, say):
-    say(f"{scenario.title}: filling")
-    contenders = [make(name, scenario.value_bytes) for name in ["nginx", *scenario.contenders]]
+def measure_rounds(contenders, load, singles, rounds, say, title, pool):
+    """The runs of each contender by name, and those of single requests. One that fails has none at all."""
     runs = {contender.name: [] for contender in contenders}
-    try:
+    single_runs = {contender.name: [] for contender in contenders if singles and contender.name != REFERENCE}
+    for round_number in range(rounds):
+        say(f"{title}: round {round_number + 1} of {rounds}")
         for contender in contenders:
-            contender.start()
-            contender.load(scenario.keys, scenario.value_bytes)
-        for round_number in range(rounds):
-            say(f"{scenario.title}: round {round_number + 1} of {rounds}")
-            for contender in contenders:
-                kind = scenario.reference_kind if contender.name == "nginx" else scenario.kind
-                runs[contender.name].append(run_wrk(contender, scenario, kind, seconds))
-        resident = {contender.name: contender.resident_bytes() for contender in contenders}
-    finally:
-        for contender in contenders:
-            contender.stop()
+            name = contender.name
+            if name not in runs:
+                continue
+            try:
+                runs[name].append(contender.measure(load))
+                if name in single_runs:
+                    single_runs[name].append(contender.measure(replace(load, kind=singles)))
+            except Unavailable as reason:
+                pool.leave_out(name, f"in \"{title}\": {reason}", for_good=False)
+                del runs[name]
+    return runs, single_runs
+
+
+def run_scenario(scenario, contenders, rounds, seconds, pool, say):
+    load = Load(scenario.kind, scenario.keys, scenario.value_bytes, scenario.distribution, scenario.connections,
+                seconds)
+    runs, single_runs = measure_rounds(contenders, load, scenario.singles, rounds, say, scenario.title, pool)
     rows = []
-    for name, results in runs.items():
-        row = summarise(name, results, runs["nginx"])
-        row["resident_bytes"] = resident[name]
-        row["goal"] = scenario.goals.get(name)
-        rows.append(row)
-    return {"scenario": scenario.title, "kind": scenario.kind, "keys": scenario.keys,
-            "value_bytes": scenario.value_bytes, "connections": scenario.connections, "rows": rows}
+    for contender in contenders:
+        results = runs.get(contender.name)
+        if not results:
+            continue
+        rows.append({
+            "name": contender.name, "contender": contender.title,
+            **{figure: median_of(results, figure) for figure in FIGURES},
+            "ratio": ratio(results, runs.get(REFERENCE, [])),
+            "of_singles": ratio(results, single_runs.get(contender.name, []), scenario.items),
+            "resident_bytes": contender.resident_bytes() if contender.processes else None,
+        })
+    goals = [at_least(f"{scenario.title}: {goal.contender}, of {goal.against}",
+                      ratio(runs[goal.contender], runs[goal.against])["median"], goal.bound)
+             for goal in scenario.goals if goal.contender in runs and goal.against in runs]
+    goals += [at_least(f"{scenario.title}: {goal.contender}, keys a second of single requests",
+                       ratio(runs[goal.contender], single_runs[goal.contender], scenario.items)["median"],
+                       goal.bound)
+              for goal in scenario.singles_goals if goal.contender in runs]
+    return {"scenario": scenario.title, "kind": scenario.kind, "group": scenario.group, "keys": scenario.keys,
+            "distribution": scenario.distribution, "value_bytes": scenario.value_bytes,
+            "connections": scenario.connections, "items": scenario.items, "rows": rows, "goals": goals}
 
 
-def run(rounds, seconds, only, say):
-    return [run_scenario(scenario, rounds, seconds, say) for scenario in SCENARIOS
-            if not only or scenario.kind in only]
+def chosen(kinds, quick):
+    return [scenario for scenario in SCENARIOS
+            if (scenario.kind in kinds if kinds else scenario.quick or not quick)]
+
+
+def run(options, kinds, say, figures):
+    """Appends to `figures`, scenario by scenario."""
+    with Pool(options.allowed(QUICK_CONTENDERS), say) as pool:
+        for scenario in chosen(kinds, options.quick):
+            names = pool.allowed_of([*scenario.contenders, *options.backends])
+            if not names:
+                continue
+            say(f"{scenario.title}: starting and filling")
+            contenders = pool.get([REFERENCE, *names], scenario.keys, scenario.value_bytes)
+            # One that is only compared with is not worth a run of its own.
+            if any(contender.name != REFERENCE for contender in contenders):
+                figures.append(run_scenario(scenario, contenders, options.rounds, options.seconds, pool, say))

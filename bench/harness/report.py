@@ -1,51 +1,124 @@
 """The figures as Markdown."""
 
-
-def verdict(goal, met):
-    return "" if goal is None else f"{goal:g}: {'met' if met else 'MISSED'}"
+from .scenarios import size_text
 
 
-def http_tables(scenarios):
-    for scenario in scenarios:
-        yield (f"\n### {scenario['scenario']}, {scenario['value_bytes']:,} bytes, {scenario['keys']:,} random keys, "
-               f"{scenario['connections']} connections\n")
-        yield "| contender | requests/s | of nginx (lowest to highest) | least | p50 | p99 | p99.9 | CPU a request |"
-        yield "|---|---|---|---|---|---|---|---|"
-        for row in scenario["rows"]:
-            yield (f"| {row['contender']} | {row['rate']:,.0f} | {row['ratio']:.2f} ({row['ratio_low']:.2f} to "
-                   f"{row['ratio_high']:.2f}) | {verdict(row['goal'], row['ratio'] >= (row['goal'] or 0))} | "
-                   f"{row['p50_us'] / 1000:.2f} ms | {row['p99_us'] / 1000:.2f} ms | {row['p999_us'] / 1000:.2f} ms | "
-                   f"{row['cpu_us']:.1f} µs |")
+def table(title, head, rows):
+    yield f"\n### {title}\n"
+    yield f"| {' | '.join(head)} |"
+    yield "|" + "---|" * len(head)
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def number(value, digits=0, unit=""):
+    return "" if value is None else f"{value:,.{digits}f}{unit}"
+
+
+def time_text(value_us):
+    if value_us is None:
+        return ""
+    if value_us < 1000:
+        return f"{value_us:.0f} µs" if value_us >= 10 else f"{value_us:.1f} µs"
+    return f"{value_us / 1e3:,.2f} ms" if value_us < 1e6 else f"{value_us / 1e6:,.2f} s"
+
+
+def range_text(ratio):
+    digits = 2 if ratio and ratio["median"] >= 0.1 else 4
+    return "{median:.{0}f} ({low:.{0}f} to {high:.{0}f})".format(digits, **ratio) if ratio else ""
+
+
+def goals_table(goals):
+    yield from table("Goals", ("what", "measured", "goal", ""), [
+        (goal["what"], f"{goal['measured']:,.3f} {goal['unit']}".strip(),
+         f"{goal['is']} {goal['bound']:g} {goal['unit']}".strip(), "met" if goal["met"] else "MISSED")
+        for goal in goals])
+
+
+def http_table(scenario):
+    singles = any(row["of_singles"] for row in scenario["rows"])
+    keys = "1 key" if scenario["keys"] == 1 else f"{scenario['keys']:,} {scenario['distribution']} keys"
+    connections = f"{scenario['connections']:,} connection{'s' if scenario['connections'] > 1 else ''}"
+    head = ["contender", "requests/s", "of nginx (lowest to highest)", "p50", "p99", "p99.9", "CPU a request",
+            "resident"]
+    if singles:
+        head.append("keys/s, of single requests")
+    rows = []
+    for row in scenario["rows"]:
+        resident = row["resident_bytes"]
+        cells = [row["contender"], number(row["rate"]), range_text(row["ratio"]), time_text(row["p50_us"]),
+                 time_text(row["p99_us"]), time_text(row["p999_us"]), number(row["cpu_us"], 1, " µs"),
+                 number(resident / (1 << 20), 0, " MiB") if resident else ""]
+        rows.append(cells + [range_text(row["of_singles"])] if singles else cells)
+    yield from table(f"{scenario['scenario']}: {size_text(scenario['value_bytes'])}, {keys}, {connections}", head,
+                     rows)
+
+
+def latency_table(figures):
+    rows = []
+    for row in figures["rows"]:
+        nginx = row["nginx"]
+        rows.append((row["contender"], number(row["peak"]), f"{row['level']:.0%}: {row['offered']:,.0f}",
+                     number(row["rate"]), time_text(row["p50_us"]), time_text(row["p99_us"]),
+                     time_text(row["p999_us"]),
+                     " / ".join(time_text(nginx[part]) for part in ("p50_us", "p99_us", "p999_us")),
+                     f"{row['p99_ratio']:.2f}"))
+    yield from table("Latency of GET hits at an offered rate (h2load, 64 connections)",
+                     ("contender", "peak/s", "offered/s", "achieved/s", "p50", "p99", "p99.9",
+                      "nginx at this rate: p50 / p99 / p99.9", "p99 of nginx's"), rows)
 
 
 def store_table(figures):
-    yield "\n### The store in process, 1 KiB values\n"
-    yield "| what | sets/s | ratio | least |"
-    yield "|---|---|---|---|"
-    for figure in figures:
-        yield (f"| {figure['what']} | {figure['first_is']}: {figure['first']:,.0f}; {figure['second_is']}: "
-               f"{figure['second']:,.0f} | {figure['ratio']:.2f} | "
-               f"{verdict(figure['goal'], figure['ratio'] >= figure['goal'])} |")
+    yield from table("The store in process, 1 KiB values", ("what", "sets/s", "ratio"), [
+        (figure["what"], f"{figure['first_is']}: {figure['first']:,.0f}; {figure['second_is']}: "
+         f"{figure['second']:,.0f}", f"{figure['ratio']:.2f}") for figure in figures["figures"]])
 
 
 def memory_table(figures):
-    yield "\n### Memory\n"
-    yield "| what | measured | at most |"
-    yield "|---|---|---|"
-    for backend, idle in figures["idle_bytes"].items():
-        yield (f"| idle server on {backend}, resident | {idle / 1048576:.1f} MiB | "
-               f"{verdict(10, idle <= figures['idle_goal_bytes'])} |")
-    overhead = figures["overhead_per_entry"]
-    yield (f"| memory backend, an entry beside key and value ({figures['entries']:,} entries of 100 bytes) | "
-           f"{overhead:.0f} bytes | {verdict(figures['overhead_goal'], overhead <= figures['overhead_goal'])} |")
+    rows = []
+    for backend, sizes in figures["idle"].items():
+        rows.append((f"idle server on {backend}, resident", f"{sizes['server'] / (1 << 20):.1f} MiB"))
+        rows.append((f"{backend}: an idle connection", f"{sizes['connection']:,.0f} bytes"))
+    rows.append((f"memory backend, an entry beside key and value ({figures['entries']:,} entries of 100 bytes)",
+                 f"{figures['overhead_per_entry']:.0f} bytes"))
+    yield from table("Memory", ("what", "measured"), rows)
+
+
+def growth_tables(figures):
+    yield from table(
+        "Growth: entries of 100 bytes, in process",
+        ("backend", "entries", "filled in", "open", "GET/s", "PUT/s", "set with eviction/s", "stats",
+         "page of 1,000 keys", "resident beside an entry", "file"),
+        [(point["backend"], f"{point['entries']:,}", number(point["fill_s"], 2, " s"),
+          time_text(point.get("open_us")), number(point["gets_per_s"]), number(point["sets_per_s"]),
+          number(point["evicting_sets_per_s"]), time_text(point["stats_us"]), time_text(point["list_us"]),
+          number(point["overhead_per_entry"], 0, " bytes") if point["backend"] == "memory" else "",
+          number(point["file_bytes"] / (1 << 20), 1, " MiB") if "file_bytes" in point else "")
+         for point in figures["entries"]])
+    yield from table(
+        "Growth: namespaces of ten entries, in process",
+        ("backend", "namespaces", "made and filled in", "GET/s", "PUT/s", "stats of one", "stats of all",
+         "resident of one"),
+        [(point["backend"], f"{point['namespaces']:,}", time_text(point["create_us"]), number(point["gets_per_s"]),
+          number(point["sets_per_s"]), time_text(point["stats_us"]), time_text(point["all_stats_us"]),
+          number(point["bytes_per_namespace"], 0, " bytes")) for point in figures["namespaces"]])
+
+
+def all_goals(figures):
+    for suite in figures.values():
+        for part in suite if isinstance(suite, list) else [suite]:
+            yield from part["goals"]
 
 
 def markdown(figures):
     lines = []
-    if "http" in figures:
-        lines += http_tables(figures["http"])
-    if "store" in figures:
-        lines += store_table(figures["store"])
-    if "memory" in figures:
-        lines += memory_table(figures["memory"])
-    return "\n".join(lines)
+    goals = list(all_goals(figures))
+    if goals:
+        lines += goals_table(goals)
+    for scenario in figures.get("http", []):
+        lines += http_table(scenario)
+    for suite, tables in (("latency", latency_table), ("store", store_table), ("memory", memory_table),
+                          ("growth", growth_tables)):
+        if suite in figures:
+            lines += tables(figures[suite])
+    return "\n".join(lines) + "\n"

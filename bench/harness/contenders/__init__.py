@@ -1,0 +1,35 @@
+"""What is measured, by kind; `make` finds a contender by its name.
+
+A contender is one or more processes on free ports of loopback, with a folder of its own."""
+
+from .base import Contender, Unavailable
+from .d1_front import D1Front
+from .memcached import NginxMemcached
+from .nginx import Nginx
+from .raw import RawSqlite
+from .redis import RedisBenchmark, Webdis
+from .steadycache import Steadycache
+from .worker import Worker
+
+REFERENCE = "nginx"  # what ratios are to
+
+FACTORIES = {
+    "nginx": Nginx,
+    "memory": lambda setup: Steadycache(setup, "memory"),
+    "sqlite": lambda setup: Steadycache(setup, "sqlite"),
+    "sqlite-full": lambda setup: Steadycache(setup, "sqlite", "full"),
+    "nginx-memcached": NginxMemcached,
+    "webdis": Webdis,
+    "redis-benchmark": RedisBenchmark,
+    "worker": Worker,
+    "d1": D1Front,
+    "d1-near": lambda setup: D1Front(setup, near_mb=64),
+    "raw": lambda setup: RawSqlite(setup, "commit"),
+    "raw-full": lambda setup: RawSqlite(setup, "full"),
+}
+
+
+def make(name, setup) -> Contender:
+    """A contender that is not started yet. A name that is none of the list is a backend of this server."""
+    factory = FACTORIES.get(name)
+    return factory(setup) if factory else Steadycache(setup, name, own_environment=True)
