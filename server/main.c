@@ -90,12 +90,37 @@ static struct backend *open_backend(struct options *options, char *error, size_t
 	return wrapped;
 }
 
+/* Whether the d1 backend would ask this very server: SteadyText's settings, which name the server
+ * for its clients, are in the server's environment too. */
+static bool asks_itself(const struct options *options)
+{
+	const char *authority = options->d1_url ? strstr(options->d1_url, "://") : NULL;
+	struct listen_address listening;
+	struct listen_address upstream;
+	char text[sizeof(upstream.host)];
+
+	if (strcmp(options_backend(options)->name, "d1") != 0 || !authority)
+		return false;
+	authority += 3;
+	(void)snprintf(text, sizeof(text), "%.*s", (int)strcspn(authority, "/?#"), authority);
+	return listen_parse(options->listen, &listening) && listen_parse(text, &upstream) &&
+	       strcmp(listening.port, upstream.port) == 0 &&
+	       (strcmp(listening.host, upstream.host) == 0 || listen_is_loopback(&upstream));
+}
+
 /* Whether the chosen backend could work with the options. */
 static bool check_backend(struct options *options, char *error, size_t error_size)
 {
 	const struct backend_ops *ops = options_backend(options);
 	struct backend_config config = backend_config_of(options);
 
+	if (asks_itself(options)) {
+		(void)snprintf(
+			error, error_size,
+			"the d1 backend would ask this server itself (STEADYTEXT_D1_API_URL); "
+			"set STEADYCACHE_BACKEND to sqlite or another one");
+		return false;
+	}
 	return (!ops->check_config || ops->check_config(&config, error, error_size)) &&
 	       prepare_data_dir(options, error, error_size);
 }

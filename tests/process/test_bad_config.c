@@ -149,6 +149,22 @@ Test(bad_config, other_addresses_need_a_key)
 	scene_stop();
 }
 
+/* SteadyText's own settings, which lead its clients here, may be in the server's environment too. */
+Test(bad_config, d1_that_would_ask_itself)
+{
+	static const char *const urls[] = {"STEADYTEXT_D1_API_URL=http://127.0.0.1:18080",
+					   "STEADYTEXT_D1_API_URL=http://localhost:18080/"};
+
+	for (size_t i = 0; i < 2; i++) {
+		memset(scene.server.environment, 0, sizeof(scene.server.environment));
+		scene_env("STEADYCACHE_LISTEN=127.0.0.1:18080");
+		scene_env("STEADYTEXT_CACHE_BACKEND=d1");
+		scene_env("STEADYTEXT_D1_API_KEY=secret");
+		scene_env(urls[i]);
+		expect_refusal("STEADYTEXT_D1_API_URL");
+	}
+}
+
 Test(bad_config, loopback_without_a_key_warns)
 {
 	char *log;
