@@ -1,14 +1,24 @@
 -- The requests of one scenario, built before the run: wrk must not be the limit.
 --
--- wrk ... -s requests.lua URL -- KIND KEYS VALUE_BYTES DISTRIBUTION
+-- wrk ... -s requests.lua URL -- KIND KEYS VALUE_BYTES DISTRIBUTION THREADS READY_FILE
 --   KIND          a name of `kinds` below
 --   KEYS          how many different keys there are
 --   VALUE_BYTES   length of a written value
---   DISTRIBUTION  random | zipf (exponent 0.99): how reads and single writes choose among the keys
+--   DISTRIBUTION  random | zipf (exponent 0.99): how reads choose among the keys
+--   THREADS       what was given as -t
+--   READY_FILE    a file that is not there; it is made when the last thread is ready
 --
 -- Values of writes change from one request to the next: a store may find out that it was given what it
 -- holds already, and that would be measured. So writes are built in two variants and sent in turns: all
 -- keys in a random order, then all of them with the other value.
+--
+-- wrk starts each thread as soon as its init() is done, and its clock after the last one's: what a thread sends
+-- while another one still builds its requests would be counted, and its time not (twice the true rate, in short
+-- runs of many requests). So those that are ready early wait for READY_FILE.
+
+local ffi = require("ffi")
+
+ffi.cdef("int usleep(unsigned microseconds);")
 
 local VARIANTS = 2
 local BATCH = 50
@@ -259,11 +269,39 @@ local kinds = {
 	end),
 }
 
+-- `next_request`, once READY_FILE is there.
+local function when_ready(file, next_request)
+	return function()
+		local found = io.open(file)
+
+		while not found do
+			ffi.C.usleep(200)
+			found = io.open(file)
+		end
+		found:close()
+		take = next_request
+		return next_request()
+	end
+end
+
 function init(args)
 	local make = kinds[args[1]] or error("unknown kind " .. args[1])
+	local threads, file = tonumber(args[5]), args[6]
 
 	math.randomseed(thread_number + 1)
-	take = make(tonumber(args[2]), tonumber(args[3]), args[4])
+	local next_request = make(tonumber(args[2]), tonumber(args[3]), args[4])
+	take = next_request
+	if thread_number == threads - 1 then
+		assert(io.open(file, "w")):close()
+	elseif thread_number > 0 then
+		take = when_ready(file, next_request)
+	else
+		-- The first one is looked at by wrk before there are any threads.
+		take = function()
+			take = when_ready(file, next_request)
+			return next_request()
+		end
+	end
 end
 
 function request()

@@ -28,9 +28,11 @@ def run_wrk(contender, load):
     threads = min(2, load.connections)
     headers = [part for name, value in contender.headers().items() for part in ("-H", f"{name}: {value}")]
     kind = contender.kind_for(load.kind)
+    ready = contender.folder / "wrk-ready"
+    ready.unlink(missing_ok=True)
     command = ["wrk", f"-t{threads}", f"-c{load.connections}", f"-d{load.seconds}s", "--timeout", "30s", *headers,
                "-s", str(SCRIPT), contender.url(), "--", kind, str(load.keys), str(load.value_bytes),
-               load.distribution]
+               load.distribution, str(threads), str(ready)]
     before_s = contender.cpu_s()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
