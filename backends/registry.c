@@ -6,11 +6,7 @@
 #include "backends/sqlite/sqlite.h"
 
 const struct backend_ops *const backend_registry[] = {
-	&sqlite_backend_ops,
-	&memory_backend_ops,
-	&d1_backend_ops,
-	&disabled_backend_ops,
-	NULL,
+	&sqlite_backend_ops, &memory_backend_ops, &d1_backend_ops, &disabled_backend_ops, NULL,
 };
 
 const struct backend_ops *backend_find(const char *name)

@@ -3,13 +3,8 @@
  * The server is given by the environment, and nothing but its answers is looked at:
  *	STEADYCACHE_URL            e.g. http://127.0.0.1:8080
  *	STEADYCACHE_API_KEY        its key, where it wants one
- *	STEADYCACHE_LACKS          features that this implementation does without, comma-separated;
- *	                           none unless told:
- *	                             raw              an HTTP parser of its own, asked over bare sockets
- *	                             dot-segments     "." and ".." in paths that nobody cleans up
- *	                             unknown-methods  405 for methods that HTTP does not know
- *	                             large-values     values beyond 1.4 MB
- *	                             eviction         eviction by frecency
+ *	STEADYCACHE_LACKS          features that this implementation does without, comma-separated
+ *	                           (see below); none unless told
  *	STEADYCACHE_TEST_MAX_BODY  its limit for bodies in bytes, where that is known
  *
  * Every test has a namespace of its own, cleared before and after. JSON is written with single
@@ -38,7 +33,12 @@ extern const char *server_url;
 extern const char *api_key; /* NULL: the server wants none */
 extern char ns[65];         /* the test's own namespace */
 
-/* Skips the test where STEADYCACHE_LACKS names `feature`. */
+/* Skips the test where STEADYCACHE_LACKS names `feature`:
+ *	raw		an HTTP parser of its own, asked over bare sockets
+ *	dot-segments	"." and ".." in paths that nobody cleans up
+ *	unknown-methods	405 for methods that HTTP does not know
+ *	large-values	values beyond 1.4 MB
+ *	eviction	eviction by frecency */
 void requires_feature(const char *feature);
 bool lacks_feature(const char *feature);
 

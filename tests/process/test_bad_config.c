@@ -149,7 +149,8 @@ Test(bad_config, other_addresses_need_a_key)
 	scene_stop();
 }
 
-/* SteadyText's own settings, which lead its clients here, may be in the server's environment too. */
+/* SteadyText's own settings, which lead its clients here, may be in the server's environment too.
+ */
 Test(bad_config, d1_that_would_ask_itself)
 {
 	static const char *const urls[] = {"STEADYTEXT_D1_API_URL=http://127.0.0.1:18080",

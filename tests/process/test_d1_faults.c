@@ -70,8 +70,8 @@ Test(d1_faults, json_of_another_kind)
 		"{\"results\":[{\"status\":\"ok\",\"items\":[]}]}",
 		"{\"results\":[{\"status\":\"ok\",\"items\":[{\"status\":\"ok\"}]}]}",
 		"{\"results\":[{\"status\":\"ok\",\"items\":[{\"status\":\"ok\",\"value\":1}]}]}",
-		"{\"results\":[{\"status\":\"ok\",\"items\":[{\"status\":7}]},{\"status\":\"ok\"}]"
-		"}",
+		("{\"results\":[{\"status\":\"ok\",\"items\":[{\"status\":7}]},{\"status\":\"ok\"}]"
+		 "}"),
 	};
 
 	start_with_entry();

@@ -64,8 +64,8 @@ Test(json_scan, takes_what_clients_send)
 		"{\"cache_name\": \"c\", \"key\": \"k\", \"value\": \"dmFsdWU=\", \"size\": 8}",
 		" {\t\"key\" :\r\"k\" ,\n\"cache_name\":\"c\" } \n",
 		"{\"cache_name\":\"c\",\"key\":\"\",\"value\":\"\",\"size\":0}",
-		"{\"cache_name\":\"c\",\"key\":\"a\\\"b\\\\c\\/"
-		"d\\b\\f\\n\\r\\t\\u0000\\u00e9\\u20AC\"}",
+		"{\"cache_name\":\"c\",\"key\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"}",
+		"{\"cache_name\":\"c\",\"key\":\"\\u0000\\u00e9\\u20AC\"}",
 		"{\"cache_name\":\"c\",\"key\":\"\\ud83d\\ude00\\\\\"}",
 		"{\"cache_name\":\"c\",\"key\":\"\\\\\\\\\\\"\\\\\"}",
 		"{\"cache_name\":\"c\",\"key\":\"\xC3\xA9\xF0\x9F\x98\x80\"}",

@@ -232,8 +232,9 @@ Test(options, choices)
 	cr_expect(set("backend", "MEMORY"));
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		cr_expect_not(set("backend", bad[i]), "%s", bad[i]);
-		cr_expect_not_null(strstr(error, "must be one of: sqlite memory d1 disabled; not \""),
-				   "%s", error);
+		cr_expect_not_null(
+			strstr(error, "must be one of: sqlite memory d1 disabled; not \""), "%s",
+			error);
 	}
 }
 
