@@ -61,13 +61,44 @@ static void read_counters(struct sqlite_store *store, struct namespace_stats *st
 	stats->expirations = atomic_load(&counters->expirations);
 }
 
+/* All uses that wait, ordered by namespace, for the rows of a statistics query. */
+struct waiting_uses {
+	struct use *uses;
+	size_t count;
+};
+
+/* Those of one namespace; *ret_count 0 where none. */
+static const struct use *find_waiting(const struct waiting_uses *waiting, int64_t namespace_id,
+				      size_t *ret_count)
+{
+	size_t low = 0;
+	size_t high = waiting->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (waiting->uses[middle].namespace_id < namespace_id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	size_t end = low;
+	while (end < waiting->count && waiting->uses[end].namespace_id == namespace_id)
+		end++;
+	*ret_count = end - low;
+	return waiting->uses ? waiting->uses + low : NULL;
+}
+
 /* One row of a statistics query. The read transaction is open and the writer stands still, so the
  * tables and the waiting uses belong together. */
-static int read_stats(struct sqlite_store *store, sqlite3_stmt *row, struct namespace_stats *stats)
+static int read_stats(struct sqlite_store *store, sqlite3_stmt *row,
+		      const struct waiting_uses *waiting, struct namespace_stats *stats)
 {
 	const char *name = (const char *)sqlite3_column_text(row, 0);
 	int64_t frequency_sum = sqlite3_column_int64(row, 7);
 	size_t waiting_count = 0;
+	const struct use *uses =
+		find_waiting(waiting, sqlite3_column_int64(row, 8), &waiting_count);
 
 	*stats = (struct namespace_stats){0};
 	memcpy(stats->name, name, strnlen(name, NAMESPACE_MAX_LEN));
@@ -75,10 +106,9 @@ static int read_stats(struct sqlite_store *store, sqlite3_stmt *row, struct name
 	stats->entry_count = (uint64_t)sqlite3_column_int64(row, 5);
 	stats->total_size_bytes = (uint64_t)sqlite3_column_int64(row, 6);
 	stats->max_frequency = (uint64_t)sqlite3_column_int64(row, 9);
-	struct use *waiting = uses_copy(&store->uses, sqlite3_column_int64(row, 8), &waiting_count);
-	int code = add_waiting_uses(store->background_db, waiting, waiting_count, stats,
-				    &frequency_sum);
-	free(waiting);
+	int code = waiting_count == 0 ? SQLITE_DONE
+				      : add_waiting_uses(store->background_db, uses, waiting_count,
+							 stats, &frequency_sum);
 	if (stats->entry_count > 0)
 		stats->avg_frequency = (double)frequency_sum / (double)stats->entry_count;
 	read_counters(store, stats);
@@ -104,16 +134,18 @@ static void run_stats(struct sqlite_store *store, struct cache_op *op)
 	sqlite3_stmt *query = database_prepare_statement(
 		db, op->ns.len > 0 ? "SELECT " STATS_COLUMNS " FROM namespaces WHERE name = ?1"
 				   : "SELECT " STATS_COLUMNS " FROM namespaces ORDER BY name");
+	struct waiting_uses waiting = {0};
 	size_t capacity = 0;
 	int code = query ? SQLITE_ROW : SQLITE_NOMEM;
 
 	(void)pthread_mutex_lock(&store->uses_order);
+	waiting.uses = uses_copy(&store->uses, &waiting.count);
 	if (query && op->ns.len > 0)
 		(void)sqlite3_bind_text(query, 1, op->ns.data, (int)op->ns.len, SQLITE_STATIC);
 	while (code == SQLITE_ROW && (code = sqlite3_step(query)) == SQLITE_ROW) {
 		if (!grow_stats(op, &capacity))
 			code = SQLITE_NOMEM;
-		else if ((code = read_stats(store, query, &op->stats[op->stats_count])) ==
+		else if ((code = read_stats(store, query, &waiting, &op->stats[op->stats_count])) ==
 			 SQLITE_DONE) {
 			op->stats_count++;
 			code = SQLITE_ROW;
@@ -121,6 +153,7 @@ static void run_stats(struct sqlite_store *store, struct cache_op *op)
 	}
 	(void)pthread_mutex_unlock(&store->uses_order);
 	(void)sqlite3_finalize(query);
+	free(waiting.uses);
 	if (code == SQLITE_DONE && op->ns.len > 0 && op->stats_count == 0) {
 		if (grow_stats(op, &capacity)) {
 			op->stats[0] = (struct namespace_stats){0};

@@ -194,28 +194,36 @@ size_t uses_take_some(struct uses *uses, struct use *ret, size_t max)
 	return taken;
 }
 
-struct use *uses_copy(struct uses *uses, int64_t namespace_id, size_t *ret_count)
+static int compare_namespaces(const void *a, const void *b)
+{
+	int64_t left = ((const struct use *)a)->namespace_id;
+	int64_t right = ((const struct use *)b)->namespace_id;
+
+	return (left > right) - (left < right);
+}
+
+struct use *uses_copy(struct uses *uses, size_t *ret_count)
 {
 	struct use *copy = NULL;
 	size_t count = 0;
-	size_t room = 0;
 
 	for (size_t i = 0; i < USES_STRIPES; i++) {
 		struct uses_stripe *stripe = &uses->stripes[i];
 
 		(void)pthread_mutex_lock(&stripe->lock);
 		if (stripe->used > 0) {
-			struct use *larger = realloc(copy, (room += stripe->used) * sizeof(*copy));
+			struct use *larger = realloc(copy, (count + stripe->used) * sizeof(*copy));
 
 			if (larger)
 				copy = larger;
 			for (size_t slot = 0; larger && slot < stripe->capacity; slot++)
-				if (stripe->slots[slot].count > 0 &&
-				    stripe->slots[slot].namespace_id == namespace_id)
+				if (stripe->slots[slot].count > 0)
 					copy[count++] = stripe->slots[slot];
 		}
 		unlock_stripe(stripe);
 	}
+	if (count > 0)
+		qsort(copy, count, sizeof(*copy), compare_namespaces);
 	*ret_count = count;
 	return copy;
 }

@@ -46,7 +46,8 @@ bool uses_find(struct uses *uses, int64_t id, struct use *ret);
 size_t uses_count(struct uses *uses);
 /* Removes up to `max` records, any ones. Returns how many. Any thread. */
 size_t uses_take_some(struct uses *uses, struct use *ret, size_t max);
-/* Copies of all records of a namespace: malloc'ed, NULL where none (or out of memory). */
-struct use *uses_copy(struct uses *uses, int64_t namespace_id, size_t *ret_count);
+/* Copies of all records, ordered by namespace: malloc'ed, NULL where none (or out of memory). Any
+ * thread. */
+struct use *uses_copy(struct uses *uses, size_t *ret_count);
 
 #endif
