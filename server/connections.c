@@ -114,14 +114,12 @@ static void *watchdog_main(void *arg)
 	return NULL;
 }
 
-bool connections_init(struct connections *connections, unsigned max, int64_t idle_timeout_s,
-		      int64_t request_timeout_s)
+bool connections_init(struct connections *connections, unsigned max, int64_t request_timeout_s)
 {
 	pthread_condattr_t monotonic;
 
 	*connections = (struct connections){
 		.max = max,
-		.idle_timeout_us = idle_timeout_s * US_PER_S,
 		.request_timeout_us = request_timeout_s * US_PER_S,
 	};
 	(void)pthread_mutex_init(&connections->lock, NULL);

@@ -37,15 +37,14 @@ struct connections {
 	pthread_mutex_t lock; /* guards the list: a listed socket is open */
 	struct connection *first;
 	unsigned count, max;
-	int64_t idle_timeout_us, request_timeout_us;
+	int64_t request_timeout_us;
 	bool stop;
 	pthread_cond_t stop_wake;
 	pthread_t watchdog;
 };
 
 /* Starts the watchdog. False: no thread to be had. */
-bool connections_init(struct connections *connections, unsigned max, int64_t idle_timeout_s,
-		      int64_t request_timeout_s);
+bool connections_init(struct connections *connections, unsigned max, int64_t request_timeout_s);
 void connections_deinit(struct connections *connections);
 
 /* NULL: out of memory. */

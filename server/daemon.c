@@ -76,7 +76,7 @@ static bool start_helpers(struct http_daemon *http, const struct options *option
 	if (!linger_init(&shared->linger))
 		return false;
 	if (connections_init(&shared->connections, (unsigned)options->max_connections,
-			     options->idle_timeout_s, options->request_timeout_s))
+			     options->request_timeout_s))
 		return true;
 	linger_deinit(&shared->linger);
 	return false;
