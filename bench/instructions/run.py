@@ -54,9 +54,9 @@ def compare(given, here, count):
 def update(here, count):
     kept = baseline.read()
     counted = count()
-    print(baseline.table(kept.instructions if kept else {}, counted))
     baseline.write(baseline.Baseline(here, counted))
     say(f"wrote {baseline.FILE_TITLE}")
+    print(baseline.table(kept.instructions if kept else {}, counted))
     return baseline.PASSED
 
 
