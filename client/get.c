@@ -13,7 +13,7 @@ struct destination {
 
 static bool open_destination(struct destination *to)
 {
-	if (to->fd < 0)
+	if (to->fd < 0 && to->path)
 		to->fd = open(to->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	return to->fd >= 0;
 }
@@ -32,18 +32,19 @@ static int fetch(struct remote *remote, const struct arguments *arguments,
 	struct remote_answer answer = {0};
 	int code = remote_ask(remote, request, &answer);
 
-	if (remote->sink_failed)
+	/* An empty value has no piece that would make the file. */
+	bool is_whole = code == CLIENT_DONE && remote_is_done(&answer);
+	if (remote->sink_failed || (is_whole && !open_destination(to))) {
 		code = output_failed(name);
-	else if (code != CLIENT_DONE && to->path && to->fd >= 0)
+	} else if (code != CLIENT_DONE && to->path && to->fd >= 0) {
 		(void)client_fail(0, "%s holds only a part of the value", name);
-	else if (code == CLIENT_DONE && answer.status == 404) {
+	} else if (code == CLIENT_DONE && answer.status == 404) {
 		code = CLIENT_NOT_FOUND;
 		if (!arguments->options[OPT_QUIET])
 			(void)client_fail(0, "no such entry");
-	} else if (code == CLIENT_DONE && !remote_is_done(&answer))
+	} else if (code == CLIENT_DONE && !is_whole) {
 		code = remote_refusal(&answer);
-	else if (code == CLIENT_DONE && !open_destination(to)) /* a value of no bytes */
-		code = output_failed(name);
+	}
 	remote_answer_deinit(&answer);
 	return code;
 }
