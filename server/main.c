@@ -185,11 +185,12 @@ int main(int argc, char **argv)
 {
 	struct options options;
 	struct listen_address address;
+	static char help_flag[] = "--help";
 	char error[400] = "";
 
 	/* `help serve` is the server's own help. */
 	if (argc == 3 && strcmp(argv[1], "help") == 0 && strcmp(argv[2], "serve") == 0)
-		argv[1] = argv[2], argv[2] = (char[]){"--help"};
+		argv[1] = argv[2], argv[2] = help_flag;
 	else if (argc > 1 && client_knows(argv[1]))
 		return client_main(argc, argv, serve_flag);
 	else if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))

@@ -124,6 +124,7 @@ Test(client, large_values_are_streamed)
 
 Test(client, completions_and_manual_match_the_table)
 {
+	expect_run(0, "$S help serve | grep -q -- --data-dir && $S help | grep -q healthcheck");
 	expect_run(0, "$S completion bash | cmp - '" STEADYCACHE_TESTS_DIR
 		      "/../completions/steadycache.bash'");
 	expect_run(0, "$S completion zsh | cmp - '" STEADYCACHE_TESTS_DIR
