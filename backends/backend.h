@@ -256,9 +256,10 @@ struct backend_config {
 	void (*notice)(void *user, enum notice_level level, const char *sentence);
 	void *notice_user;
 
-	const char *sqlite_vfs;    /* for tests with a failing disk; NULL: SQLite's own */
-	unsigned sqlite_group_max; /* for measurements: most operations of one commit; 0: as many
-				      as is best */
+	uint64_t sqlite_cache_bytes; /* sqlite: values kept in memory, overhead included; 0: none */
+	const char *sqlite_vfs;      /* for tests with a failing disk; NULL: SQLite's own */
+	unsigned sqlite_group_max;   /* for measurements: most operations of one commit; 0: as many
+					as is best */
 
 	struct d1_config d1;
 };

@@ -64,6 +64,7 @@ static struct backend_config backend_config_of(struct options *options)
 									   : DURABILITY_COMMIT,
 		.max_namespaces = (unsigned)options->max_namespaces,
 		.memory_max_bytes = (uint64_t)options->memory_max_mb << 20,
+		.sqlite_cache_bytes = (uint64_t)options->sqlite_cache_mb << 20,
 		.defaults = options_namespace_defaults,
 		.defaults_user = options,
 		.notice = log_notice,
