@@ -48,6 +48,9 @@ struct namespace_settings {
 	int64_t capacity;        /* entries; CAPACITY_UNLIMITED: no limit */
 	int64_t default_ttl_s;   /* for sets that name none; 0: never expires */
 	enum eviction_policy policy;
+	/* How long an entry may still be served, marked as stale, after it has expired (serve_stale
+	 * below); 0: not at all. Only ever configured: `defaults` has no say in it. */
+	int64_t stale_ttl_s;
 };
 
 /* Which members of a namespace_settings a CONFIGURE changes. */
@@ -56,17 +59,19 @@ enum namespace_settings_mask {
 	SETTING_CAPACITY = 1 << 1,
 	SETTING_DEFAULT_TTL = 1 << 2,
 	SETTING_POLICY = 1 << 3,
+	SETTING_STALE_TTL = 1 << 4,
 };
 
 struct namespace_stats {
 	char name[NAMESPACE_MAX_LEN + 1];
 	struct namespace_settings settings; /* in force, defaults included */
-	uint64_t entry_count;
+	uint64_t entry_count; /* those in their stale time included */
 	uint64_t total_size_bytes; /* what counts against max_size_bytes */
 	double avg_frequency;      /* 0 where empty; uses not yet written are counted */
 	uint64_t max_frequency;
 	/* Since this process started: */
 	uint64_t hits, misses, sets, deletes, evictions, expirations;
+	uint64_t stale_hits; /* hits, and as such among those too */
 };
 
 /* ---- Items and operations --------------------------------------------------------------- */
@@ -113,6 +118,7 @@ struct cache_item {
 	/* out: CACHE_OK; GET, DELETE, EXISTS: CACHE_NOT_FOUND where there is no live entry. */
 	enum cache_status status;
 	bool created; /* SET out: there was no live entry before */
+	bool stale;   /* GET out, with serve_stale: the value has expired */
 };
 
 /* What a listing tells of an entry. */
@@ -160,6 +166,12 @@ struct cache_op {
 	size_t item_count;
 	struct cache_item one;
 	bool no_touch; /* GET in: does not count as a use, nor as hit or miss (HEAD) */
+
+	/* GET in: an entry that expired less than its namespace's stale_ttl_s ago is found too, and
+	 * is a hit and a use. Until then it is in the store, where it takes its room and may be
+	 * evicted, but it is not live: to every other operation there is none. A set begins a new
+	 * entry in its place; a delete removes it and says CACHE_NOT_FOUND. */
+	bool serve_stale;
 
 	/* CLEAR, SCAN in: only keys that begin with this; empty: all. */
 	struct slice prefix;

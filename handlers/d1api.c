@@ -42,7 +42,11 @@ static enum handler_step start_with_key(struct request *request, struct response
 
 static enum handler_step d1_get_start(struct request *request, struct response *response)
 {
-	return start_with_key(request, response, CACHE_OP_GET);
+	enum handler_step step = start_with_key(request, response, CACHE_OP_GET);
+
+	/* Where the namespace keeps what has expired, its owner wants it served. */
+	request->op.serve_stale = true;
+	return step;
 }
 
 static void d1_get_finish(struct request *request, struct response *response)
@@ -60,6 +64,8 @@ static void d1_get_finish(struct request *request, struct response *response)
 		(void)buffer_reserve(&json, op->one.value->len_bytes + 32);
 		buffer_append(&json, SLICE("{\"found\":true,"));
 		json_out_value(&json, op->one.value);
+		if (op->one.stale)
+			buffer_append(&json, SLICE(",\"stale\":true"));
 		buffer_append_char(&json, '}');
 		response_json(response, 200, &json);
 	}

@@ -284,6 +284,11 @@ static bool read_setting(struct request *request, struct response *response, con
 							    TTL_MAX_S, &settings->default_ttl_s))
 			return false;
 		*mask |= SETTING_DEFAULT_TTL;
+	} else if (strcmp(name, "stale_ttl") == 0) {
+		if (!json_is_null(member) && !json_in_whole(request, response, root, "", name,
+							    TTL_MAX_S, &settings->stale_ttl_s))
+			return false;
+		*mask |= SETTING_STALE_TTL;
 	} else if (strcmp(name, "eviction") == 0) {
 		if (!json_is_string(member) ||
 		    !eviction_policy_parse(json_in_slice(member), &settings->policy)) {
@@ -296,7 +301,7 @@ static bool read_setting(struct request *request, struct response *response, con
 	} else {
 		respond_error(request, response, 400,
 			      "\"%.*s\" is not a setting; there are max_size_mb, capacity, "
-			      "default_ttl and eviction",
+			      "default_ttl, stale_ttl and eviction",
 			      shown_len(name), name);
 		return false;
 	}

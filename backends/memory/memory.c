@@ -87,6 +87,7 @@ static void get_entry(const struct cache_op *op, struct shard *shard, struct ent
 	if (entry) {
 		prefetch_bytes(item->value);
 		shard->counters.hits++;
+		shard->counters.stale_hits += item->stale;
 		order_use(&shard->order, entry, now_us);
 	} else {
 		shard->counters.misses++;
@@ -94,10 +95,12 @@ static void get_entry(const struct cache_op *op, struct shard *shard, struct ent
 }
 
 static void delete_entry(const struct cache_op *op, struct shard *shard, struct entry *entry,
-			 struct cache_item *item, struct entry **trash)
+			 bool stale, struct cache_item *item, struct entry **trash)
 {
-	if (op->item_count == 1 && !condition_holds(&item->condition, entry)) {
+	if (op->item_count == 1 && !condition_holds(&item->condition, stale ? NULL : entry)) {
 		item->status = CACHE_PRECONDITION_FAILED;
+	} else if (stale) {
+		shard_drop_expired(shard, entry, trash);
 	} else if (entry) {
 		shard_remove(shard, entry, trash);
 		shard->counters.deletes++;
@@ -129,13 +132,16 @@ static void visit_items(struct namespace *ns, struct cache_op *op, int64_t now_u
 		struct cache_item *item = &op->items[i];
 		uint64_t hash = touched_hash(&touched, op, i);
 		struct shard *shard = namespace_shard(ns, hash);
-		struct entry *entry = shard_find(shard, hash, item->key, now_us, &trash);
+		bool stale;
+		struct entry *entry = shard_find(shard, hash, item->key, now_us, &stale, &trash);
+		bool found = entry && (!stale || op->serve_stale);
 
-		item->status = entry ? CACHE_OK : CACHE_NOT_FOUND;
+		item->status = found ? CACHE_OK : CACHE_NOT_FOUND;
+		item->stale = stale && found;
 		if (op->type == CACHE_OP_GET)
-			get_entry(op, shard, entry, item, now_us);
+			get_entry(op, shard, found ? entry : NULL, item, now_us);
 		else if (op->type == CACHE_OP_DELETE)
-			delete_entry(op, shard, entry, item, &trash);
+			delete_entry(op, shard, entry, stale, item, &trash);
 	}
 	namespace_unlock(ns, touched.shards);
 	entry_free_list(trash);

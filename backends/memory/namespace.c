@@ -62,6 +62,7 @@ void namespace_default_settings(const struct namespaces *all, struct slice name,
 	};
 	if (all->config->defaults)
 		all->config->defaults(all->config->defaults_user, name, ret);
+	ret->stale_ttl_s = 0;
 }
 
 static struct namespace *create(struct namespaces *all, struct slice name)
@@ -174,6 +175,7 @@ static void add_shard_stats(struct shard *shard, int64_t now_us, uint64_t *frequ
 	stats->deletes += counters->deletes;
 	stats->evictions += counters->evictions;
 	stats->expirations += counters->expirations;
+	stats->stale_hits += counters->stale_hits;
 	(void)pthread_mutex_unlock(&shard->lock);
 	entry_free_list(trash);
 }
@@ -189,6 +191,7 @@ void namespace_stats(struct namespace *ns, int64_t now_us, struct namespace_stat
 				.capacity = atomic_load(&ns->capacity),
 				.default_ttl_s = atomic_load(&ns->default_ttl_s),
 				.policy = namespace_policy(ns),
+				.stale_ttl_s = atomic_load(&ns->stale_ttl_s),
 			},
 	};
 	memcpy(ret->name, ns->name, sizeof(ret->name));

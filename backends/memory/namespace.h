@@ -30,6 +30,7 @@ struct namespace
 	_Atomic int64_t capacity;
 	_Atomic int64_t default_ttl_s;
 	_Atomic int policy;
+	_Atomic int64_t stale_ttl_s; /* the shards have it too, under their locks */
 	pthread_mutex_t configure_lock;
 
 	_Atomic uint64_t last_stamp;

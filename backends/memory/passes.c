@@ -232,6 +232,22 @@ static void set_policy(struct namespace *ns, enum eviction_policy policy)
 	}
 }
 
+static int64_t clamp_ttl_s(int64_t ttl_s)
+{
+	return ttl_s < TTL_MAX_S ? ttl_s : TTL_MAX_S;
+}
+
+/* What a shorter one makes due goes with the next sweep. */
+static void set_stale_ttl(struct namespace *ns, int64_t stale_ttl_s)
+{
+	atomic_store(&ns->stale_ttl_s, stale_ttl_s);
+	for (unsigned i = 0; i < SHARDS; i++) {
+		(void)pthread_mutex_lock(&ns->shards[i].lock);
+		ns->shards[i].stale_us = stale_ttl_s * US_PER_S;
+		(void)pthread_mutex_unlock(&ns->shards[i].lock);
+	}
+}
+
 /* Evicts until the limits hold; for the byte limit down to the same 80 % as a set does. */
 static void enforce_limits(struct namespace *ns, int64_t now_us)
 {
@@ -271,9 +287,9 @@ void pass_configure(struct namespace *ns, const struct cache_op *op, int64_t now
 	if (op->settings_mask & SETTING_CAPACITY)
 		atomic_store(&ns->capacity, settings->capacity);
 	if (op->settings_mask & SETTING_DEFAULT_TTL)
-		atomic_store(&ns->default_ttl_s, settings->default_ttl_s < TTL_MAX_S
-							 ? settings->default_ttl_s
-							 : TTL_MAX_S);
+		atomic_store(&ns->default_ttl_s, clamp_ttl_s(settings->default_ttl_s));
+	if (op->settings_mask & SETTING_STALE_TTL)
+		set_stale_ttl(ns, clamp_ttl_s(settings->stale_ttl_s));
 	if (op->settings_mask & SETTING_POLICY && settings->policy != namespace_policy(ns))
 		set_policy(ns, settings->policy);
 	enforce_limits(ns, now_us);

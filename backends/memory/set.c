@@ -23,7 +23,8 @@
 /* One item, with what the plan found. */
 struct write {
 	uint64_t hash;
-	struct entry *old;   /* the live entry, or NULL */
+	struct entry *old;   /* the entry, or NULL */
+	bool old_is_stale;   /* it has expired: to be replaced, and no entry to a condition */
 	struct entry *fresh; /* what is to be stored; ours until it is */
 	int64_t expires_at_us;
 };
@@ -94,7 +95,7 @@ static bool plan_item(struct set *set, struct write *write, const struct cache_i
 	uint64_t memory_bytes = entry_memory_bytes(write->fresh);
 
 	write->old = shard_find(namespace_shard(set->ns, write->hash), write->hash, item->key,
-				set->now_us, &set->trash);
+				set->now_us, &write->old_is_stale, &set->trash);
 	struct entry *old = write->old;
 	if (__builtin_add_overflow(*size_sum, item->size_bytes, size_sum) ||
 	    __builtin_add_overflow(set->size_growth, (int64_t)item->size_bytes, &set->size_growth))
@@ -110,6 +111,11 @@ static bool plan_item(struct set *set, struct write *write, const struct cache_i
 	return true;
 }
 
+static const struct entry *live_entry(const struct write *write)
+{
+	return write->old_is_stale ? NULL : write->old;
+}
+
 /* What no eviction can help is refused here. With the locks of the set's shards. */
 static enum cache_status plan(struct set *set)
 {
@@ -123,7 +129,8 @@ static enum cache_status plan(struct set *set)
 	for (size_t i = 0; i < op->item_count; i++)
 		if (!plan_item(set, &set->writes[i], &op->items[i], &size_sum, &memory_sum))
 			return CACHE_TOO_LARGE;
-	if (op->item_count == 1 && !condition_holds(&op->items[0].condition, set->writes[0].old))
+	if (op->item_count == 1 &&
+	    !condition_holds(&op->items[0].condition, live_entry(&set->writes[0])))
 		return CACHE_PRECONDITION_FAILED;
 	set->stores_nothing = max_entries(set) == 0;
 	if (set->stores_nothing)
@@ -220,7 +227,7 @@ static void answer(const struct set *set, const struct write *write, struct cach
 	 * with another entry. */
 	if (!cache_value_is_claimed(item->value))
 		stamp(set, write, item->value);
-	item->created = !write->old;
+	item->created = !live_entry(write);
 	item->status = CACHE_OK;
 }
 
@@ -232,14 +239,17 @@ static void store_item(struct set *set, struct write *write, struct cache_item *
 	answer(set, write, item);
 	shard->counters.sets++;
 	write->fresh = NULL;
-	if (write->old) {
+	if (live_entry(write)) {
 		set->wake |= shard_overwrite(shard, write->hash, write->old, fresh, set->now_us,
 					     &set->trash);
 		return;
 	}
 	fresh->last_access_us = set->now_us;
 	fresh->stamp = namespace_take_stamp(set->ns, set->now_us);
-	set->wake |= shard_add(shard, write->hash, fresh);
+	if (write->old)
+		set->wake |= shard_replace(shard, write->hash, write->old, fresh, &set->trash);
+	else
+		set->wake |= shard_add(shard, write->hash, fresh);
 }
 
 /* Carries out the plan. CACHE_NO_SPACE where it does not fit. */

@@ -95,7 +95,8 @@ static void complete_get(struct cache_op *op)
 static void keep_answers(struct pass *pass, const struct cache_op *answered)
 {
 	for (size_t i = 0; i < pass->count; i++)
-		if (answered->items[i].status == CACHE_OK && answered->items[i].value)
+		if (answered->items[i].status == CACHE_OK && answered->items[i].value &&
+		    !answered->items[i].stale)
 			near_fill(pass->tiered->near, &pass->items[i].key, answered->items[i].value,
 				  pass->began_us, &pass->items[i].note);
 }
