@@ -98,6 +98,7 @@ static bool take_row(const json_t *row, const struct cache_op *op, struct cache_
 		return false;
 	item->value->modified_at_us = d1_read_integer(row, "modified", 0);
 	item->value->expires_at_us = d1_read_integer(row, "expires", 0);
+	item->stale = d1_read_integer(row, "stale", 0) == 1;
 	return true;
 }
 
@@ -408,6 +409,7 @@ static void take_stats(const struct d1_context *context, const json_t *row, stru
 		.capacity = d1_read_integer(row, "capacity", defaults.capacity),
 		.default_ttl_s = d1_read_integer(row, "default_ttl", defaults.default_ttl_s),
 		.policy = defaults.policy,
+		.stale_ttl_s = d1_read_integer(row, "stale_ttl", 0),
 	};
 	(void)eviction_policy_parse(d1_read_text(row, "policy"), &ret->settings.policy);
 	ret->entry_count = (uint64_t)d1_read_integer(row, "entry_count", 0);

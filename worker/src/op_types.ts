@@ -32,7 +32,7 @@ export interface SetItem extends KeyItem {
 }
 
 export type Op =
-	| { op: "get"; ns: string; touch: boolean; items: KeyItem[] }
+	| { op: "get"; ns: string; touch: boolean; stale: boolean; items: KeyItem[] }
 	| { op: "exists"; ns: string; items: KeyItem[] }
 	| { op: "set"; ns: string; defaults: Settings; items: SetItem[]; condition?: Condition }
 	| { op: "delete"; ns: string; items: KeyItem[]; condition?: Condition }
@@ -51,6 +51,8 @@ export interface ItemResult {
 	modified_us?: number;
 	expires_us?: number;
 	created?: boolean;
+	/** It has expired, and is in its stale time. */
+	stale?: boolean;
 }
 
 export interface EntryInfo {
@@ -71,6 +73,7 @@ export interface NamespaceStats extends Settings {
 	max_frequency: number;
 	hits: number;
 	misses: number;
+	stale_hits: number;
 	sets: number;
 	deletes: number;
 	evictions: number;
@@ -84,6 +87,8 @@ export interface OpResult {
 	evicted?: number;
 	expired?: number;
 	deleted?: number;
+	/** Of a configure that changed it: tells a front that this Worker knows it. */
+	stale_ttl_s?: number;
 	entries?: EntryInfo[];
 	complete?: boolean;
 	namespaces?: NamespaceStats[];

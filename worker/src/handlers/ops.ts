@@ -45,9 +45,11 @@ function readSettings(object: JsonObject, path: string): Partial<Settings> {
 	const settings: Partial<Settings> = {};
 	const size = readWhole(object, "max_size_bytes", Number.MAX_SAFE_INTEGER, path);
 	const ttl = readWhole(object, "default_ttl_s", TTL_MAX_S, path);
+	const stale = readWhole(object, "stale_ttl_s", TTL_MAX_S, path);
 	const policy = member(object, "policy");
 	if (size !== undefined) settings.max_size_bytes = size;
 	if (ttl !== undefined) settings.default_ttl_s = ttl;
+	if (stale !== undefined) settings.stale_ttl_s = stale;
 	if (member(object, "capacity") === -1) settings.capacity = -1;
 	else {
 		const capacity = readWhole(object, "capacity", Number.MAX_SAFE_INTEGER, path);
@@ -138,7 +140,13 @@ function readOp(object: JsonObject, own: Settings, path: string): Op {
 	const prefix = readBytes(object, "prefix", path);
 	switch (op) {
 		case "get":
-			return { op, ns, touch: member(object, "touch") !== false, items: keys() };
+			return {
+				op,
+				ns,
+				touch: member(object, "touch") !== false,
+				stale: member(object, "stale") === true,
+				items: keys(),
+			};
 		case "exists":
 			return { op, ns, items: keys() };
 		case "set": {
