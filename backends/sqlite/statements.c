@@ -63,15 +63,16 @@ static const struct statement_text statements[] = {
 	STATEMENT(next_fifo, "SELECT id, created FROM uses WHERE ns = ?1 AND fifo = 1"
 			     " AND (created, id) > (?2, ?3) ORDER BY created, id LIMIT 1"),
 	/* The first bound is the one that the index is entered by; the one with 0 tells that it may
-	 * be used. */
+	 * be used. And >= in the first, as SQLite would else compare it with that of the index and
+	 * prepare the statement anew whenever the parameter changes. */
 	STATEMENT(find_expired,
 		  "SELECT e.id, n.name, e.expires FROM entries e INDEXED BY entries_expiry"
 		  " CROSS JOIN namespaces n ON n.id = e.ns"
-		  " WHERE e.expires > ?3 AND e.expires > 0 AND e.expires <= ?1"
+		  " WHERE e.expires >= ?3 AND e.expires > 0 AND e.expires <= ?1"
 		  " AND ifnull(n.stale_ttl, 0) = ?4 ORDER BY e.expires LIMIT ?2"),
 	STATEMENT(find_stale_ttl,
 		  "SELECT stale_ttl FROM namespaces INDEXED BY namespaces_stale"
-		  " WHERE stale_ttl > ?1 AND stale_ttl > 0 ORDER BY stale_ttl LIMIT 1"),
+		  " WHERE stale_ttl >= ?1 AND stale_ttl > 0 ORDER BY stale_ttl LIMIT 1"),
 	STATEMENT(find_prefix, "SELECT e.id, n.name FROM entries e"
 			       " JOIN namespaces n ON n.id = e.ns"
 			       " WHERE e.ns = ?1 AND ifnull(substr(e.key, 1, 64), x'') >= ?2"

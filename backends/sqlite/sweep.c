@@ -64,7 +64,7 @@ static int sweep_one(struct writer *writer, int64_t stale_ttl_s, size_t max, siz
 		cursor->swept_us = until_us;
 	(void)sqlite3_bind_int64(find, 1, until_us);
 	(void)sqlite3_bind_int64(find, 2, (int64_t)max);
-	(void)sqlite3_bind_int64(find, 3, cursor->swept_us);
+	(void)sqlite3_bind_int64(find, 3, cursor->swept_us + 1);
 	(void)sqlite3_bind_int64(find, 4, stale_ttl_s);
 	int code = apply_remove_listed(writer, find, true, &count, &last_us);
 	/* Of the last moment there may be more. */
@@ -90,7 +90,7 @@ static int find_stale_ttl(struct writer *writer, int64_t after_s, int64_t *ret_s
 {
 	sqlite3_stmt *find = writer->find_stale_ttl;
 
-	(void)sqlite3_bind_int64(find, 1, after_s);
+	(void)sqlite3_bind_int64(find, 1, after_s + 1);
 	int code = sqlite3_step(find);
 	*ret_s = code == SQLITE_ROW ? sqlite3_column_int64(find, 0) : 0;
 	int reset = sqlite3_reset(find);
