@@ -1,8 +1,10 @@
 /* /api/...: the protocol of SteadyText's D1 cache client. */
 #include <math.h>
+#include <stdio.h>
 
 #include "backends/base/json_out.h"
 #include "handlers/call.h"
+#include "handlers/single_flight.h"
 #include "handlers/stats_json.h"
 
 /* Beyond this a number of bytes is no longer exact in JSON. */
@@ -40,9 +42,44 @@ static enum handler_step start_with_key(struct request *request, struct response
 	return STEP_SUBMIT;
 }
 
+/* A member that is a number as text, in `room`. False: answered. NULL in *ret: there is none. */
+static bool read_seconds(const struct request *request, struct response *response, const char *name,
+			 char room[static 40], const char **ret)
+{
+	const struct call *call = request->state;
+	const json_t *number = json_object_get(call->root, name);
+
+	*ret = NULL;
+	if (!number)
+		return true;
+	if (!json_is_number(number)) {
+		respond_error(request, response, 400, "\"%s\" must be a number of seconds", name);
+		return false;
+	}
+	double seconds = json_number_value(number);
+	(void)snprintf(room, 40, "%.6f", seconds < 1e9 ? seconds : 1e9);
+	*ret = room;
+	return true;
+}
+
 static enum handler_step d1_get_start(struct request *request, struct response *response)
 {
-	return start_with_key(request, response, CACHE_OP_GET);
+	enum handler_step step = start_with_key(request, response, CACHE_OP_GET);
+	const struct call *call = request->state;
+	const char *wait_s = NULL;
+	const char *lease_s = NULL;
+	char wait_room[40];
+	char lease_room[40];
+
+	/* The fast reader takes no other members than those of a plain get. */
+	if (step != STEP_SUBMIT || !call->root || !request->context->flights)
+		return step;
+	if (!read_seconds(request, response, "wait", wait_room, &wait_s) ||
+	    !read_seconds(request, response, "lease", lease_room, &lease_s))
+		return STEP_RESPOND;
+	if (!wait_s && !lease_s)
+		return step;
+	return flight_visit_open(request, response, wait_s, lease_s, NULL) ? step : STEP_RESPOND;
 }
 
 static void d1_get_finish(struct request *request, struct response *response)
@@ -50,7 +87,11 @@ static void d1_get_finish(struct request *request, struct response *response)
 	const struct cache_op *op = &request->op;
 	struct buffer json = {0};
 
-	if (op->status == CACHE_NOT_FOUND) {
+	if (op->status == CACHE_NOT_FOUND && lease_token_of(request)) {
+		buffer_printf(&json, "{\"found\":false,\"lease\":\"%s\"}",
+			      lease_token_of(request));
+		response_json(response, 200, &json);
+	} else if (op->status == CACHE_NOT_FOUND) {
 		response_text(response, 200, "application/json; charset=UTF-8",
 			      "{\"found\":false}");
 		response->is_json = true;
@@ -65,12 +106,25 @@ static void d1_get_finish(struct request *request, struct response *response)
 	}
 }
 
+static bool check_lease(const struct request *request, struct response *response)
+{
+	const struct call *call = request->state;
+	const json_t *token = json_object_get(call->root, "lease");
+
+	if (!token)
+		return true;
+	/* What is no string is no token. */
+	return lease_token_check(request, response,
+				 json_is_string(token) ? json_string_value(token) : "");
+}
+
 static enum handler_step d1_set_start(struct request *request, struct response *response)
 {
 	struct call *call = call_open_single(request, response, CACHE_OP_SET);
 
 	if (!call || !call_read_key(request, response) ||
-	    !call_read_value(request, response, call->root, "", &request->op.one))
+	    !call_read_value(request, response, call->root, "", &request->op.one) ||
+	    !check_lease(request, response))
 		return STEP_RESPOND;
 	return STEP_SUBMIT;
 }

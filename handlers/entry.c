@@ -3,6 +3,7 @@
 
 #include "handlers/conditions.h"
 #include "handlers/http_date.h"
+#include "handlers/single_flight.h"
 
 /* ---- GET, HEAD ---- */
 
@@ -16,6 +17,18 @@ static bool check_key(const struct request *request, struct response *response)
 	return false;
 }
 
+/* Opens the visit of a GET that has `wait` or `lease`. False: answered. */
+static bool read_flight(struct request *request, struct response *response)
+{
+	const char *wait_s = request_query(request, "wait");
+	const char *lease_s = request_query(request, "lease");
+
+	if ((!wait_s && !lease_s) || request->method != HTTP_GET || !request->context->flights)
+		return true;
+	return flight_visit_open(request, response, wait_s, lease_s,
+				 request_query(request, "bind"));
+}
+
 static enum handler_step entry_get_start(struct request *request, struct response *response)
 {
 	cache_op_init(&request->op, CACHE_OP_GET);
@@ -24,7 +37,7 @@ static enum handler_step entry_get_start(struct request *request, struct respons
 	request->op.ns = request->ns;
 	request->op.one.key = request->key;
 	request->op.no_touch = request->method == HTTP_HEAD;
-	return STEP_SUBMIT;
+	return read_flight(request, response) ? STEP_SUBMIT : STEP_RESPOND;
 }
 
 /* Writes `number` in decimal and a NUL; the length. snprintf would cost more than the look-up. */
@@ -102,6 +115,10 @@ static void entry_get_finish(struct request *request, struct response *response)
 
 	if (request->op.status == CACHE_NOT_FOUND) {
 		response_header_static(response, "Cache-Status", "steadycache; fwd=miss");
+		if (lease_token_of(request))
+			response_header_printf(response, "Lease", "%s; ttl=%.6g",
+					       lease_token_of(request),
+					       (double)request->visit->waiter.lease_us / US_PER_S);
 		respond_error(request, response, 404, "no such entry");
 		return;
 	}
@@ -183,6 +200,17 @@ static bool check_put_headers(const struct request *request, struct response *re
 	return false;
 }
 
+/* The token at the begin of a Lease header; what is too long to be one stays too long. */
+static void read_lease_token(const char *header, char token[static LEASE_TOKEN_LEN + 2])
+{
+	size_t len = strcspn(header, "; ");
+
+	if (len > LEASE_TOKEN_LEN + 1)
+		len = LEASE_TOKEN_LEN + 1;
+	memcpy(token, header, len);
+	token[len] = '\0';
+}
+
 /* Begins a write of one entry: the op, its key, its condition. */
 static bool start_write(struct request *request, struct response *response, enum cache_op_type type)
 {
@@ -200,11 +228,23 @@ static bool start_write(struct request *request, struct response *response, enum
 	return read_write_condition(request, response, list);
 }
 
+/* The token of a Lease header, which may carry parameters as it came. True where there is none. */
+static bool check_lease(const struct request *request, struct response *response)
+{
+	const char *header = request_header(request, "Lease");
+	char token[LEASE_TOKEN_LEN + 2];
+
+	if (!header)
+		return true;
+	read_lease_token(header, token);
+	return lease_token_check(request, response, token);
+}
+
 static enum handler_step entry_put_start(struct request *request, struct response *response)
 {
 	const char *type = request_header(request, "Content-Type");
 
-	if (!start_write(request, response, CACHE_OP_SET) ||
+	if (!start_write(request, response, CACHE_OP_SET) || !check_lease(request, response) ||
 	    !check_put_headers(request, response) ||
 	    !read_ttl(request, response, &request->op.one.ttl_s))
 		return STEP_RESPOND;
@@ -242,8 +282,31 @@ static void entry_put_cleanup(struct request *request)
 	request->state = NULL;
 }
 
+/* DELETE with a Lease: gives the lease back and leaves the entry alone. */
+static void release_lease(struct request *request, struct response *response)
+{
+	struct flights *flights = request->context->flights;
+	char token[LEASE_TOKEN_LEN + 2];
+
+	if (!check_lease(request, response))
+		return;
+	read_lease_token(request_header(request, "Lease"), token);
+	if (flights)
+		(void)flight_release(flights, flight_key_of(flights, request->ns, request->key),
+				     token);
+	response->status = 204;
+}
+
 static enum handler_step entry_delete_start(struct request *request, struct response *response)
 {
+	if (request_header(request, "Lease")) {
+		cache_op_init(&request->op, CACHE_OP_DELETE);
+		request->op.ns = request->ns;
+		request->op.one.key = request->key;
+		if (check_key(request, response))
+			release_lease(request, response);
+		return STEP_RESPOND;
+	}
 	return start_write(request, response, CACHE_OP_DELETE) ? STEP_SUBMIT : STEP_RESPOND;
 }
 
