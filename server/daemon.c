@@ -68,17 +68,21 @@ static void raise_descriptor_limit(long long max_connections)
 			 LOG_NUMBER("max_connections", max_connections));
 }
 
-/* The watchdog and the thread of lingering closes. */
+/* The watchdog, the timer of leases, and the thread of lingering closes. */
 static bool start_helpers(struct http_daemon *http, const struct options *options)
 {
 	struct exchange_shared *shared = &http->shared;
 
-	if (!linger_init(&shared->linger))
+	if (!flight_timer_init(&shared->flight_timer))
 		return false;
+	if (!linger_init(&shared->linger))
+		goto no_linger;
 	if (connections_init(&shared->connections, (unsigned)options->max_connections,
-			     options->request_timeout_s))
+			     options->request_timeout_s, shared->flight_timer.flights))
 		return true;
 	linger_deinit(&shared->linger);
+no_linger:
+	flight_timer_deinit(&shared->flight_timer);
 	return false;
 }
 
@@ -86,6 +90,7 @@ static void stop_helpers(struct http_daemon *http)
 {
 	connections_deinit(&http->shared.connections);
 	linger_deinit(&http->shared.linger);
+	flight_timer_deinit(&http->shared.flight_timer);
 }
 
 struct http_daemon *http_daemon_start(const struct options *options, struct backend *backend,
@@ -106,6 +111,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 	}
 	http->shared.context = (struct handler_context){
 		.backend = backend,
+		.flights = http->shared.flight_timer.flights,
 		.clock = &system_clock,
 		.max_key_bytes = (size_t)options->max_key_kb * 1024,
 		.max_batch_items = (size_t)options->max_batch,
@@ -148,6 +154,7 @@ bool http_daemon_stop(struct http_daemon *http)
 	MHD_socket listening = MHD_quiesce_daemon(http->mhd);
 	if (listening != MHD_INVALID_SOCKET)
 		(void)close(listening);
+	flights_stop(http->shared.flight_timer.flights);
 	connections_close_waiting(&http->shared.connections);
 	while (atomic_load(&http->shared.running) > 0 && monotonic_now_us() < deadline_us)
 		(void)usleep(2000);
