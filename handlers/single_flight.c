@@ -96,13 +96,16 @@ static enum handler_step read_again(struct request *request)
 	return STEP_SUBMIT;
 }
 
+/* By the token and not by has_lease: where the client has left, the library may close the
+ * connection without another step of this request, which then never learnt of its lease. */
 static void give_back(struct request *request)
 {
 	struct flight_visit *visit = request->visit;
 
-	if (visit->has_lease)
+	if (visit->waiter.token[0])
 		(void)flight_release(request->context->flights, visit->waiter.key,
 				     visit->waiter.token);
+	visit->waiter.token[0] = '\0';
 	visit->has_lease = false;
 }
 
