@@ -1,6 +1,5 @@
 /* /api/...: the protocol of SteadyText's D1 cache client. */
 #include <math.h>
-#include <stdio.h>
 
 #include "backends/base/json_out.h"
 #include "handlers/call.h"
@@ -42,44 +41,33 @@ static enum handler_step start_with_key(struct request *request, struct response
 	return STEP_SUBMIT;
 }
 
-/* A member that is a number as text, in `room`. False: answered. NULL in *ret: there is none. */
-static bool read_seconds(const struct request *request, struct response *response, const char *name,
-			 char room[static 40], const char **ret)
+/* A member as flight_visit_open takes it. */
+static int64_t read_seconds(const json_t *root, const char *name)
 {
-	const struct call *call = request->state;
-	const json_t *number = json_object_get(call->root, name);
+	const json_t *member = json_object_get(root, name);
+	double seconds = json_number_value(member);
 
-	*ret = NULL;
-	if (!number)
-		return true;
-	if (!json_is_number(number)) {
-		respond_error(request, response, 400, "\"%s\" must be a number of seconds", name);
-		return false;
-	}
-	double seconds = json_number_value(number);
-	(void)snprintf(room, 40, "%.6f", seconds < 1e9 ? seconds : 1e9);
-	*ret = room;
-	return true;
+	if (!member)
+		return 0;
+	/* Beyond the larger limit all are the same. */
+	return json_is_number(member) && seconds >= 0 && seconds <= 2 * LEASE_MAX_S
+		       ? llround(seconds * US_PER_S)
+		       : -1;
 }
 
 static enum handler_step d1_get_start(struct request *request, struct response *response)
 {
 	enum handler_step step = start_with_key(request, response, CACHE_OP_GET);
 	const struct call *call = request->state;
-	const char *wait_s = NULL;
-	const char *lease_s = NULL;
-	char wait_room[40];
-	char lease_room[40];
 
 	/* The fast reader takes no other members than those of a plain get. */
 	if (step != STEP_SUBMIT || !call->root || !request->context->flights)
 		return step;
-	if (!read_seconds(request, response, "wait", wait_room, &wait_s) ||
-	    !read_seconds(request, response, "lease", lease_room, &lease_s))
-		return STEP_RESPOND;
-	if (!wait_s && !lease_s)
+	int64_t wait_us = read_seconds(call->root, "wait");
+	int64_t lease_us = read_seconds(call->root, "lease");
+	if (wait_us == 0 && lease_us == 0)
 		return step;
-	return flight_visit_open(request, response, wait_s, lease_s, NULL) ? step : STEP_RESPOND;
+	return flight_visit_open(request, response, wait_us, lease_us, NULL) ? step : STEP_RESPOND;
 }
 
 static void d1_get_finish(struct request *request, struct response *response)
@@ -88,8 +76,7 @@ static void d1_get_finish(struct request *request, struct response *response)
 	struct buffer json = {0};
 
 	if (op->status == CACHE_NOT_FOUND && lease_token_of(request)) {
-		buffer_printf(&json, "{\"found\":false,\"lease\":\"%s\"}",
-			      lease_token_of(request));
+		buffer_printf(&json, "{\"found\":false,\"lease\":\"%s\"}", lease_token_of(request));
 		response_json(response, 200, &json);
 	} else if (op->status == CACHE_NOT_FOUND) {
 		response_text(response, 200, "application/json; charset=UTF-8",
@@ -111,11 +98,10 @@ static bool check_lease(const struct request *request, struct response *response
 	const struct call *call = request->state;
 	const json_t *token = json_object_get(call->root, "lease");
 
-	if (!token)
-		return true;
 	/* What is no string is no token. */
-	return lease_token_check(request, response,
-				 json_is_string(token) ? json_string_value(token) : "");
+	return !token ||
+	       lease_token_check(request, response,
+				 json_is_string(token) ? json_in_slice(token) : (struct slice){0});
 }
 
 static enum handler_step d1_set_start(struct request *request, struct response *response)

@@ -18,14 +18,15 @@ static bool check_key(const struct request *request, struct response *response)
 }
 
 /* Opens the visit of a GET that has `wait` or `lease`. False: answered. */
-static bool read_flight(struct request *request, struct response *response)
+static bool open_visit(struct request *request, struct response *response)
 {
-	const char *wait_s = request_query(request, "wait");
-	const char *lease_s = request_query(request, "lease");
+	const char *wait = request_query(request, "wait");
+	const char *lease = request_query(request, "lease");
 
-	if ((!wait_s && !lease_s) || request->method != HTTP_GET || !request->context->flights)
+	if ((!wait && !lease) || request->method != HTTP_GET || !request->context->flights)
 		return true;
-	return flight_visit_open(request, response, wait_s, lease_s,
+	return flight_visit_open(request, response, wait ? flight_parse_seconds(wait) : 0,
+				 lease ? flight_parse_seconds(lease) : 0,
 				 request_query(request, "bind"));
 }
 
@@ -37,7 +38,7 @@ static enum handler_step entry_get_start(struct request *request, struct respons
 	request->op.ns = request->ns;
 	request->op.one.key = request->key;
 	request->op.no_touch = request->method == HTTP_HEAD;
-	return read_flight(request, response) ? STEP_SUBMIT : STEP_RESPOND;
+	return open_visit(request, response) ? STEP_SUBMIT : STEP_RESPOND;
 }
 
 /* Writes `number` in decimal and a NUL; the length. snprintf would cost more than the look-up. */
@@ -117,10 +118,13 @@ static void entry_get_finish(struct request *request, struct response *response)
 
 	if (request->op.status == CACHE_NOT_FOUND) {
 		response_header_static(response, "Cache-Status", "steadycache; fwd=miss");
-		if (lease_token_of(request))
-			response_header_printf(response, "Lease", "%s; ttl=%.6g",
+		if (lease_token_of(request)) {
+			response_header_printf(response, "Lease", "%s; ttl=%.10g",
 					       lease_token_of(request),
 					       (double)request->visit->waiter.lease_us / US_PER_S);
+			/* It is this client's, and no cache's on the way. */
+			response_header_static(response, "Cache-Control", "no-store");
+		}
 		respond_error(request, response, 404, "no such entry");
 		return;
 	}
@@ -202,15 +206,10 @@ static bool check_put_headers(const struct request *request, struct response *re
 	return false;
 }
 
-/* The token at the begin of a Lease header; what is too long to be one stays too long. */
-static void read_lease_token(const char *header, char token[static LEASE_TOKEN_LEN + 2])
+/* The token of a Lease header, without the parameters that it came with. */
+static struct slice lease_token(const char *header)
 {
-	size_t len = strcspn(header, "; ");
-
-	if (len > LEASE_TOKEN_LEN + 1)
-		len = LEASE_TOKEN_LEN + 1;
-	memcpy(token, header, len);
-	token[len] = '\0';
+	return (struct slice){.data = header, .len = strcspn(header, "; ")};
 }
 
 /* Begins a write of one entry: the op, its key, its condition. */
@@ -230,16 +229,12 @@ static bool start_write(struct request *request, struct response *response, enum
 	return read_write_condition(request, response, list);
 }
 
-/* The token of a Lease header, which may carry parameters as it came. True where there is none. */
+/* True where there is no Lease header. */
 static bool check_lease(const struct request *request, struct response *response)
 {
 	const char *header = request_header(request, "Lease");
-	char token[LEASE_TOKEN_LEN + 2];
 
-	if (!header)
-		return true;
-	read_lease_token(header, token);
-	return lease_token_check(request, response, token);
+	return !header || lease_token_check(request, response, lease_token(header));
 }
 
 static enum handler_step entry_put_start(struct request *request, struct response *response)
@@ -287,28 +282,25 @@ static void entry_put_cleanup(struct request *request)
 }
 
 /* DELETE with a Lease: gives the lease back and leaves the entry alone. */
-static void release_lease(struct request *request, struct response *response)
+static void release_lease(struct request *request, struct response *response, const char *header)
 {
-	struct flights *flights = request->context->flights;
-	char token[LEASE_TOKEN_LEN + 2];
-
-	if (!check_lease(request, response))
+	cache_op_init(&request->op, CACHE_OP_DELETE);
+	request->op.ns = request->ns;
+	request->op.one.key = request->key;
+	if (!check_key(request, response) || !check_lease(request, response))
 		return;
-	read_lease_token(request_header(request, "Lease"), token);
-	if (flights)
-		(void)flight_release(flights, flight_key_of(flights, request->ns, request->key),
-				     token);
-	response->status = 204;
+	if (lease_release(request, lease_token(header)))
+		response->status = 204;
+	else
+		respond_error(request, response, 404, "this server gave no such lease on this key");
 }
 
 static enum handler_step entry_delete_start(struct request *request, struct response *response)
 {
-	if (request_header(request, "Lease")) {
-		cache_op_init(&request->op, CACHE_OP_DELETE);
-		request->op.ns = request->ns;
-		request->op.one.key = request->key;
-		if (check_key(request, response))
-			release_lease(request, response);
+	const char *lease = request_header(request, "Lease");
+
+	if (lease) {
+		release_lease(request, response, lease);
 		return STEP_RESPOND;
 	}
 	return start_write(request, response, CACHE_OP_DELETE) ? STEP_SUBMIT : STEP_RESPOND;

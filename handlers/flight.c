@@ -1,5 +1,6 @@
 #include "handlers/flight.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -15,17 +16,16 @@ struct waiter_list {
 	struct flight_waiter *first, *last;
 };
 
-/* A key with a lease on it. */
+/* A key that has a lease out on it, or somebody who waits for it. */
 struct flight {
 	struct flight_key key;
 	struct flight *bucket_next;
-	struct flight_timer timer; /* the lapse */
-	uint32_t fingerprint;
-	char token[LEASE_TOKEN_LEN + 1];
-	struct flight_owner *owner; /* that the lease is bound to, or NULL */
+	char token[LEASE_TOKEN_LEN + 1]; /* of the lease; empty: none is out */
+	struct flight_timer timer;       /* its lapse */
+	struct flight_owner *owner;      /* that the lease is bound to, or NULL */
 	struct flight *owner_next, *owner_previous;
-	struct waiter_list heirs;    /* those who want the lease, in order of arrival */
-	struct waiter_list watchers; /* those who do not */
+	struct waiter_list heirs;    /* who want the lease, in order of arrival; there is one out */
+	struct waiter_list watchers; /* who do not */
 };
 
 struct heap_slot {
@@ -34,17 +34,15 @@ struct heap_slot {
 };
 
 struct flights {
-	const struct cache_clock *clock;
-	void (*earlier)(void *user);
-	void *user;
+	struct flights_config config;
 	uint64_t seed;
-	/* Visits and leases: while there is none, a set has nothing to do here. */
+	/* Visits and flights: while there is none, a set has nothing to do here. */
 	atomic_size_t interest;
 	atomic_uint_fast64_t stripes[FLIGHT_STRIPES];
 
 	pthread_mutex_t lock; /* guards what follows, and all owners and parked waiters */
 	bool stopped;
-	size_t lease_count;
+	size_t lease_count, waiting_count;
 	struct heap_slot *heap; /* from 1 */
 	size_t heap_count, heap_size;
 	struct flight *buckets[BUCKETS];
@@ -94,9 +92,10 @@ static void start_timer(struct flights *flights, struct flight_timer *timer, int
 {
 	timer->at_us = at_us;
 	flights->heap_count++;
-	sift(flights, flights->heap_count, (struct heap_slot){.timer = timer, .is_lease = is_lease});
-	if (timer->place == 1 && flights->earlier)
-		flights->earlier(flights->user);
+	sift(flights, flights->heap_count,
+	     (struct heap_slot){.timer = timer, .is_lease = is_lease});
+	if (timer->place == 1 && flights->config.earlier)
+		flights->config.earlier(flights->config.user);
 }
 
 static void stop_timer(struct flights *flights, struct flight_timer *timer)
@@ -144,6 +143,7 @@ static void end_waiter(struct flights *flights, struct flight_waiter *waiter, en
 
 	unlink_waiter(waiter->lease_us > 0 ? &flight->heirs : &flight->watchers, waiter);
 	stop_timer(flights, &waiter->timer);
+	flights->waiting_count--;
 	if (waiter->owner)
 		waiter->owner->waiting = NULL;
 	waiter->flight = NULL;
@@ -160,7 +160,7 @@ static void wake_all(struct waiter_list *woken)
 	}
 }
 
-/* ---- Leases ---- */
+/* ---- Flights ---- */
 
 static struct flight **find_place(struct flights *flights, struct flight_key key)
 {
@@ -171,23 +171,70 @@ static struct flight **find_place(struct flights *flights, struct flight_key key
 	return place;
 }
 
-static void make_token(char token[static LEASE_TOKEN_LEN + 1], uint32_t fingerprint)
+/* The flight at `place`, which find_place gave; a new one where there is none. NULL: no memory. */
+static struct flight *open_flight(struct flights *flights, struct flight **place,
+				  struct flight_key key)
 {
-	uint64_t random[2];
-
-	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-		abort(); /* the kernel promises as much at once */
-	(void)snprintf(token, LEASE_TOKEN_LEN + 1, "%016llx%016llx%08x",
-		       (unsigned long long)random[0], (unsigned long long)random[1], fingerprint);
+	if (*place)
+		return *place;
+	struct flight *flight = calloc(1, sizeof(*flight));
+	if (!flight)
+		return NULL;
+	flight->key = key;
+	*place = flight;
+	(void)atomic_fetch_add(&flights->interest, 1);
+	return flight;
 }
 
-/* Gives the lease to `waiter`, whose timer slot is there (reserve_timer). */
+/* Frees a flight that nobody has a part in any more. */
+static void close_if_idle(struct flights *flights, struct flight *flight)
+{
+	if (flight->token[0] || flight->heirs.first || flight->watchers.first)
+		return;
+	*find_place(flights, flight->key) = flight->bucket_next;
+	free(flight);
+	(void)atomic_fetch_sub(&flights->interest, 1);
+}
+
+/* A token is a number, and a tag that only this table computes from it and the key: so a lease that
+ * is over can be told from one that never was, and nothing need be kept of it. */
+static void write_token(const struct flights *flights, struct flight_key key, uint64_t number,
+			char token[static LEASE_TOKEN_LEN + 1])
+{
+	const uint64_t tagged[] = {number, key.low, key.high};
+	uint64_t tag = XXH3_64bits_withSeed(tagged, sizeof(tagged), flights->seed);
+
+	(void)snprintf(token, LEASE_TOKEN_LEN + 1, "%016" PRIx64 "%016" PRIx64, number, tag);
+}
+
+static void make_token(const struct flights *flights, struct flight_key key,
+		       char token[static LEASE_TOKEN_LEN + 1])
+{
+	uint64_t number;
+
+	if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
+		abort(); /* the kernel promises as much at once */
+	write_token(flights, key, number, token);
+}
+
+static bool is_token_of(const struct flights *flights, struct flight_key key, const char *token)
+{
+	char digits[17] = "";
+	char expected[LEASE_TOKEN_LEN + 1];
+
+	memcpy(digits, token, strnlen(token, 16));
+	write_token(flights, key, strtoull(digits, NULL, 16), expected);
+	return strcmp(token, expected) == 0;
+}
+
+/* Gives the lease to `waiter`. There is none out, and room for its timer (reserve_timer). */
 static void grant(struct flights *flights, struct flight *flight, struct flight_waiter *waiter)
 {
-	make_token(flight->token, waiter->fingerprint);
+	make_token(flights, flight->key, flight->token);
 	memcpy(waiter->token, flight->token, sizeof(flight->token));
+	flights->lease_count++;
 	start_timer(flights, &flight->timer,
-		    cache_clock_now_us(flights->clock) + waiter->lease_us, true);
+		    cache_clock_now_us(flights->config.clock) + waiter->lease_us, true);
 	if (!waiter->bind || !waiter->owner)
 		return;
 	flight->owner = waiter->owner;
@@ -198,8 +245,12 @@ static void grant(struct flights *flights, struct flight *flight, struct flight_
 	flight->owner->leases = flight;
 }
 
-static void take_lease(struct flights *flights, struct flight *flight)
+static void end_lease(struct flights *flights, struct flight *flight)
 {
+	if (!flight->token[0])
+		return;
+	flight->token[0] = '\0';
+	flights->lease_count--;
 	stop_timer(flights, &flight->timer);
 	if (!flight->owner)
 		return;
@@ -216,15 +267,12 @@ static void take_lease(struct flights *flights, struct flight *flight)
 static void end_flight(struct flights *flights, struct flight *flight, enum flight_end end,
 		       struct waiter_list *woken)
 {
-	take_lease(flights, flight);
+	end_lease(flights, flight);
 	while (flight->heirs.first)
 		end_waiter(flights, flight->heirs.first, end, woken);
 	while (flight->watchers.first)
 		end_waiter(flights, flight->watchers.first, end, woken);
-	*find_place(flights, flight->key) = flight->bucket_next;
-	free(flight);
-	flights->lease_count--;
-	(void)atomic_fetch_sub(&flights->interest, 1);
+	close_if_idle(flights, flight);
 }
 
 /* The lease ends without a value: the first who wants it has it next. */
@@ -232,27 +280,34 @@ static void pass_on(struct flights *flights, struct flight *flight, struct waite
 {
 	struct flight_waiter *heir = flight->heirs.first;
 
+	end_lease(flights, flight);
 	if (!heir) {
-		end_flight(flights, flight, FLIGHT_LEASE_ENDED, woken);
+		close_if_idle(flights, flight);
 		return;
 	}
-	take_lease(flights, flight);
 	end_waiter(flights, heir, FLIGHT_GRANTED, woken);
 	grant(flights, flight, heir);
 }
 
+/* One waiter alone goes. */
+static void drop_waiter(struct flights *flights, struct flight_waiter *waiter, enum flight_end end,
+			struct waiter_list *woken)
+{
+	struct flight *flight = waiter->flight;
+
+	end_waiter(flights, waiter, end, woken);
+	close_if_idle(flights, flight);
+}
+
 /* ---- The interface ---- */
 
-struct flights *flights_create(const struct cache_clock *clock, void (*earlier)(void *user),
-			       void *user)
+struct flights *flights_create(const struct flights_config *config)
 {
 	struct flights *flights = calloc(1, sizeof(*flights));
 
 	if (!flights)
 		return NULL;
-	flights->clock = clock;
-	flights->earlier = earlier;
-	flights->user = user;
+	flights->config = *config;
 	if (getrandom(&flights->seed, sizeof(flights->seed), 0) != (ssize_t)sizeof(flights->seed))
 		abort();
 	(void)pthread_mutex_init(&flights->lock, NULL);
@@ -297,12 +352,6 @@ struct flight_key flight_key_of(const struct flights *flights, struct slice ns, 
 	return (struct flight_key){.low = hash.low64, .high = hash.high64};
 }
 
-uint32_t flight_fingerprint(struct slice ns, struct slice key)
-{
-	return (uint32_t)XXH3_64bits_withSeed(key.data, key.len,
-					      XXH3_64bits_withSeed(ns.data, ns.len, 0));
-}
-
 void flight_visit_begin(struct flights *flights)
 {
 	(void)atomic_fetch_add(&flights->interest, 1);
@@ -318,58 +367,73 @@ void flight_look(struct flights *flights, struct flight_waiter *waiter)
 	waiter->seen = atomic_load(&flights->stripes[waiter->key.low % FLIGHT_STRIPES]);
 }
 
-/* Under the lock, where no lease is out on the key. */
-static enum flight_answer open_flight(struct flights *flights, struct flight_waiter *waiter,
-				      struct flight **place)
+/* Where no lease is out on the key. */
+static enum flight_answer take_lease(struct flights *flights, struct flight **place,
+				     struct flight_waiter *waiter)
 {
-	if (waiter->lease_us == 0)
-		return FLIGHT_MISS;
-	struct flight *flight = flights->lease_count < FLIGHT_LEASES_MAX && reserve_timer(flights)
-					? calloc(1, sizeof(*flight))
-					: NULL;
+	struct flight *flight = NULL;
+
+	if (flights->lease_count < FLIGHT_LEASES_MAX && reserve_timer(flights))
+		flight = open_flight(flights, place, waiter->key);
 	if (!flight)
 		return FLIGHT_FULL;
-	flight->key = waiter->key;
-	flight->fingerprint = waiter->fingerprint;
-	*place = flight;
-	flights->lease_count++;
-	(void)atomic_fetch_add(&flights->interest, 1);
 	grant(flights, flight, waiter);
 	return FLIGHT_LEASE;
+}
+
+static enum flight_answer park(struct flights *flights, struct flight **place,
+			       struct flight_waiter *waiter)
+{
+	if (flights->waiting_count >= flights->config.max_waiting)
+		return FLIGHT_CROWDED;
+	struct flight *flight =
+		reserve_timer(flights) ? open_flight(flights, place, waiter->key) : NULL;
+	if (!flight)
+		return FLIGHT_FULL;
+	waiter->flight = flight;
+	append_waiter(waiter->lease_us > 0 ? &flight->heirs : &flight->watchers, waiter);
+	if (waiter->owner)
+		waiter->owner->waiting = waiter;
+	flights->waiting_count++;
+	start_timer(flights, &waiter->timer, waiter->wait_until_us, false);
+	return FLIGHT_PARKED;
 }
 
 static enum flight_answer join(struct flights *flights, struct flight_waiter *waiter,
 			       struct waiter_list *woken)
 {
-	int64_t now_us = cache_clock_now_us(flights->clock);
+	int64_t now_us = cache_clock_now_us(flights->config.clock);
 
 	if (flights->stopped)
 		return FLIGHT_STOPPING;
 	if (atomic_load(&flights->stripes[waiter->key.low % FLIGHT_STRIPES]) != waiter->seen)
 		return FLIGHT_READ_AGAIN;
 	struct flight *flight = *find_place(flights, waiter->key);
-	if (flight && flight->timer.at_us <= now_us)
+	if (flight && flight->token[0] && flight->timer.at_us <= now_us)
 		pass_on(flights, flight, woken); /* the timer is late */
 	struct flight **place = find_place(flights, waiter->key);
-	if (!*place)
-		return open_flight(flights, waiter, place);
+	if (waiter->lease_us > 0 && !(*place && (*place)->token[0]))
+		return take_lease(flights, place, waiter);
 	if (waiter->wait_until_us <= now_us)
 		return FLIGHT_MISS;
-	if (!reserve_timer(flights))
-		return FLIGHT_FULL;
-	flight = *place;
-	waiter->flight = flight;
-	append_waiter(waiter->lease_us > 0 ? &flight->heirs : &flight->watchers, waiter);
-	if (waiter->owner)
-		waiter->owner->waiting = waiter;
-	start_timer(flights, &waiter->timer, waiter->wait_until_us, false);
-	return FLIGHT_PARKED;
+	return park(flights, place, waiter);
+}
+
+/* Where nothing is kept, everybody computes. */
+static enum flight_answer join_nothing(const struct flights *flights, struct flight_waiter *waiter)
+{
+	if (waiter->lease_us == 0)
+		return FLIGHT_MISS;
+	make_token(flights, waiter->key, waiter->token);
+	return FLIGHT_LEASE;
 }
 
 enum flight_answer flight_join(struct flights *flights, struct flight_waiter *waiter)
 {
 	struct waiter_list woken = {0};
 
+	if (flights->config.keeps_nothing)
+		return join_nothing(flights, waiter);
 	(void)pthread_mutex_lock(&flights->lock);
 	enum flight_answer answer = join(flights, waiter, &woken);
 	(void)pthread_mutex_unlock(&flights->lock);
@@ -390,24 +454,27 @@ void flight_value_came(struct flights *flights, const struct cache_op *op)
 		(void)atomic_fetch_add(&flights->stripes[key.low % FLIGHT_STRIPES], 1);
 		struct flight *flight = *find_place(flights, key);
 		if (flight)
-			end_flight(flights, flight, FLIGHT_LEASE_ENDED, &woken);
+			end_flight(flights, flight, FLIGHT_VALUE, &woken);
 		(void)pthread_mutex_unlock(&flights->lock);
 	}
 	wake_all(&woken);
 }
 
-bool flight_release(struct flights *flights, struct flight_key key, const char *token)
+enum flight_release flight_release(struct flights *flights, struct flight_key key,
+				   const char *token)
 {
 	struct waiter_list woken = {0};
 
+	if (!is_token_of(flights, key, token))
+		return RELEASE_UNKNOWN;
 	(void)pthread_mutex_lock(&flights->lock);
 	struct flight *flight = *find_place(flights, key);
-	bool held = flight && strcmp(flight->token, token) == 0;
-	if (held)
+	bool is_out = flight && strcmp(flight->token, token) == 0;
+	if (is_out)
 		pass_on(flights, flight, &woken);
 	(void)pthread_mutex_unlock(&flights->lock);
 	wake_all(&woken);
-	return held;
+	return is_out ? RELEASE_DONE : RELEASE_OVER;
 }
 
 void flight_owner_left(struct flights *flights, struct flight_owner *owner)
@@ -416,7 +483,7 @@ void flight_owner_left(struct flights *flights, struct flight_owner *owner)
 
 	(void)pthread_mutex_lock(&flights->lock);
 	if (owner->waiting)
-		end_waiter(flights, owner->waiting, FLIGHT_LEFT, &woken);
+		drop_waiter(flights, owner->waiting, FLIGHT_LEFT, &woken);
 	(void)pthread_mutex_unlock(&flights->lock);
 	wake_all(&woken);
 }
@@ -427,7 +494,7 @@ void flight_owner_closed(struct flights *flights, struct flight_owner *owner)
 
 	(void)pthread_mutex_lock(&flights->lock);
 	if (owner->waiting)
-		end_waiter(flights, owner->waiting, FLIGHT_LEFT, &woken);
+		drop_waiter(flights, owner->waiting, FLIGHT_LEFT, &woken);
 	while (owner->leases)
 		pass_on(flights, owner->leases, &woken);
 	(void)pthread_mutex_unlock(&flights->lock);
@@ -440,7 +507,7 @@ int64_t flight_expire(struct flights *flights)
 	int64_t next_us = INT64_MAX;
 
 	(void)pthread_mutex_lock(&flights->lock);
-	int64_t now_us = cache_clock_now_us(flights->clock);
+	int64_t now_us = cache_clock_now_us(flights->config.clock);
 	while (flights->heap_count > 0) {
 		struct heap_slot slot = flights->heap[1];
 
@@ -452,8 +519,8 @@ int64_t flight_expire(struct flights *flights)
 		if (slot.is_lease)
 			pass_on(flights, (void *)(base - offsetof(struct flight, timer)), &woken);
 		else
-			end_waiter(flights, (void *)(base - offsetof(struct flight_waiter, timer)),
-				   FLIGHT_TIMED_OUT, &woken);
+			drop_waiter(flights, (void *)(base - offsetof(struct flight_waiter, timer)),
+				    FLIGHT_TIMED_OUT, &woken);
 	}
 	(void)pthread_mutex_unlock(&flights->lock);
 	wake_all(&woken);

@@ -1,9 +1,10 @@
 /* Single flight: leases on keys that somebody is computing, and the requests that wait for them.
  *
- * One table for the server. It knows keys only while a lease is out on them; whoever waits, waits
- * for a lease to end: by the value (any successful set of the key), by release, by lapse, or by the
- * end of the connection that the lease is bound to. Nothing here reads or writes the store: one who
- * is woken reads again, and what he finds decides.
+ * One table for the server. It knows keys only while a lease is out on them or somebody waits for
+ * them. All who wait are woken by the value: any successful set of the key. Where a lease ends
+ * without it, by release, by lapse, or with the connection that it is bound to, the first of those
+ * who wait and want the lease is woken with it. Nothing here reads or writes the store: one who is
+ * woken reads again, and what he finds decides.
  *
  * The races, and what settles each:
  *
@@ -32,8 +33,8 @@
 
 #include "backends/backend.h"
 
-/* 32 hex digits at random, 8 that tell the key. */
-#define LEASE_TOKEN_LEN 40
+/* 64 random bits and a tag of 64, in hex. */
+#define LEASE_TOKEN_LEN 32
 /* Leases out at once. */
 #define FLIGHT_LEASES_MAX 100000
 
@@ -57,8 +58,8 @@ struct flight_timer {
 
 /* Why a waiter was called back. */
 enum flight_end {
-	FLIGHT_LEASE_ENDED, /* the value came, or nobody computes it any more */
-	FLIGHT_GRANTED,     /* the lease is his: token */
+	FLIGHT_VALUE,   /* the value came */
+	FLIGHT_GRANTED, /* the lease is his: token */
 	FLIGHT_TIMED_OUT,
 	FLIGHT_LEFT,    /* his connection has ended */
 	FLIGHT_STOPPED, /* the server stops */
@@ -66,12 +67,11 @@ enum flight_end {
 
 /* One request's part. Filled by the caller up to the line; must stay where it is while parked. */
 struct flight_waiter {
-	struct flight_key key; /* flight_key_of */
-	int64_t wait_until_us; /* monotonic; 0: does not wait */
-	int64_t lease_us;      /* 0: does not want the lease */
-	bool bind;             /* the lease is to end with `owner` */
+	struct flight_key key;      /* flight_key_of */
+	int64_t wait_until_us;      /* monotonic; 0: does not wait */
+	int64_t lease_us;           /* 0: does not want the lease */
+	bool bind;                  /* the lease is to end with `owner` */
 	struct flight_owner *owner; /* NULL: none */
-	uint32_t fingerprint;       /* flight_fingerprint */
 	uint64_t seen;              /* flight_look */
 	void (*wake)(struct flight_waiter *waiter);
 	void *user;
@@ -85,26 +85,35 @@ struct flight_waiter {
 };
 
 enum flight_answer {
-	FLIGHT_MISS,       /* neither the lease nor a reason to wait */
+	FLIGHT_MISS,       /* no lease to be had, and no (more) time to wait */
 	FLIGHT_LEASE,      /* the lease is the caller's: token */
 	FLIGHT_PARKED,     /* `wake` will be called, exactly once, from any thread */
 	FLIGHT_READ_AGAIN, /* a value came meanwhile */
 	FLIGHT_STOPPING,
-	FLIGHT_FULL, /* too many leases, or no memory */
+	FLIGHT_FULL,    /* too many leases, or no memory */
+	FLIGHT_CROWDED, /* max_waiting wait already */
 };
 
-/* `clock` is monotonic and lives as long as the table. `earlier` (may be NULL) is called, under the
- * table's lock, when flight_expire is due sooner than it said. NULL: no memory. */
-struct flights *flights_create(const struct cache_clock *clock, void (*earlier)(void *user),
-			       void *user);
+struct flights_config {
+	const struct cache_clock *clock; /* monotonic; lives as long as the table */
+	/* Called, under the table's lock, when flight_expire is due sooner than it said. May be
+	 * NULL. */
+	void (*earlier)(void *user);
+	void *user;
+	size_t max_waiting; /* requests parked at once */
+	/* The store keeps nothing: then nobody waits, and everybody gets a lease, which is not
+	 * remembered. */
+	bool keeps_nothing;
+};
+
+/* NULL: no memory. */
+struct flights *flights_create(const struct flights_config *config);
 /* Nobody may be parked. NULL is fine. */
 void flights_destroy(struct flights *flights);
 /* Wakes all who wait; from now on nobody waits or gets a lease. */
 void flights_stop(struct flights *flights);
 
 struct flight_key flight_key_of(const struct flights *flights, struct slice ns, struct slice key);
-/* What a token tells of its key: the same on every server. */
-uint32_t flight_fingerprint(struct slice ns, struct slice key);
 
 /* Between these the table hears of sets. To be called before the first read, and at the end. */
 void flight_visit_begin(struct flights *flights);
@@ -116,14 +125,22 @@ enum flight_answer flight_join(struct flights *flights, struct flight_waiter *wa
 
 /* A set of one or many keys has succeeded. */
 void flight_value_came(struct flights *flights, const struct cache_op *op);
-/* Ends the lease `token` on `key` where it is still out; true where it was. */
-bool flight_release(struct flights *flights, struct flight_key key, const char *token);
+enum flight_release {
+	RELEASE_DONE,
+	RELEASE_OVER,    /* the lease was not out any more */
+	RELEASE_UNKNOWN, /* this table never gave that token for that key */
+};
+
+/* Ends the lease `token` on `key` where it is still out. */
+enum flight_release flight_release(struct flights *flights, struct flight_key key,
+				   const char *token);
 /* The client of `owner` has left: it waits no more. */
 void flight_owner_left(struct flights *flights, struct flight_owner *owner);
 /* The connection is closed: its bound leases end too. */
 void flight_owner_closed(struct flights *flights, struct flight_owner *owner);
 
-/* Ends what is over. The result is when to call again, INT64_MAX: not before `earlier` is called. */
+/* Ends what is over. The result is when to call again, INT64_MAX: not before `earlier` is called.
+ */
 int64_t flight_expire(struct flights *flights);
 
 #endif

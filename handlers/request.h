@@ -91,7 +91,7 @@ struct request {
 	/* A read that waits or wants a lease; opened by the handler, closed by the caller, who goes
 	 * through its steps before finish. NULL: a read as any other. */
 	struct flight_visit *visit;
-	struct flight_owner *owner; /* of the connection, or NULL */
+	struct flight_owner *owner;            /* of the connection, or NULL */
 	void (*wake)(struct request *request); /* ends STEP_WAIT; called once, on any thread */
 };
 

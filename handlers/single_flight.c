@@ -2,8 +2,7 @@
 
 #include <stdlib.h>
 
-/* Seconds with up to six decimals, more than `min_us`. -1: no such number. */
-static int64_t parse_us(const char *text, int64_t max_s)
+int64_t flight_parse_seconds(const char *text)
 {
 	int64_t us = 0;
 	size_t digits = 0;
@@ -16,26 +15,17 @@ static int64_t parse_us(const char *text, int64_t max_s)
 		for (text++; *text >= '0' && *text <= '9' && unit > 0; text++, unit /= 10)
 			us += (*text - '0') * unit;
 	}
-	return digits == 0 || *text || us > max_s * US_PER_S ? -1 : us;
+	return digits == 0 || *text ? -1 : us;
 }
 
-static bool read_times(struct request *request, struct response *response, const char *wait_s,
-		       const char *lease_s, int64_t *ret_wait_us, int64_t *ret_lease_us)
+static bool check_time(const struct request *request, struct response *response, const char *name,
+		       int64_t us, int max_s)
 {
-	*ret_wait_us = wait_s ? parse_us(wait_s, WAIT_MAX_S) : 0;
-	*ret_lease_us = lease_s ? parse_us(lease_s, LEASE_MAX_S) : 0;
-	if (*ret_wait_us < 0)
-		respond_error(request, response, 400,
-			      "\"wait\" must be a number of seconds from 0 to %d, with up to six "
-			      "decimals",
-			      WAIT_MAX_S);
-	else if (*ret_lease_us < 0 || (lease_s && *ret_lease_us == 0))
-		respond_error(request, response, 400,
-			      "\"lease\" must be a number of seconds above 0 and up to %d, with up "
-			      "to six decimals",
-			      LEASE_MAX_S);
-	else
+	if (us >= 0 && us <= max_s * US_PER_S)
 		return true;
+	respond_error(request, response, 400,
+		      "\"%s\" must be a number of seconds from 0 to %d, with up to six decimals",
+		      name, max_s);
 	return false;
 }
 
@@ -46,16 +36,15 @@ static void wake_request(struct flight_waiter *waiter)
 	request->wake(request);
 }
 
-bool flight_visit_open(struct request *request, struct response *response, const char *wait_s,
-		       const char *lease_s, const char *bind)
+bool flight_visit_open(struct request *request, struct response *response, int64_t wait_us,
+		       int64_t lease_us, const char *bind)
 {
 	struct flights *flights = request->context->flights;
-	int64_t wait_us = 0;
-	int64_t lease_us = 0;
 
-	if (!read_times(request, response, wait_s, lease_s, &wait_us, &lease_us))
+	if (!check_time(request, response, "wait", wait_us, WAIT_MAX_S) ||
+	    !check_time(request, response, "lease", lease_us, LEASE_MAX_S))
 		return false;
-	if (bind && (!lease_s || strcmp(bind, "connection") != 0)) {
+	if (bind && (lease_us == 0 || strcmp(bind, "connection") != 0)) {
 		respond_error(request, response, 400,
 			      "\"bind\" must be \"connection\" and goes with \"lease\"");
 		return false;
@@ -71,7 +60,6 @@ bool flight_visit_open(struct request *request, struct response *response, const
 		.lease_us = lease_us,
 		.bind = bind != NULL,
 		.owner = request->owner,
-		.fingerprint = flight_fingerprint(request->op.ns, request->op.one.key),
 		.wake = wake_request,
 		.user = request,
 	};
@@ -146,6 +134,10 @@ enum handler_step flight_visit_after_read(struct request *request)
 	case FLIGHT_FULL:
 		fail(request, "too many leases are out; try again later");
 		break;
+	case FLIGHT_CROWDED:
+		fail(request, "too many requests wait for values; try again later "
+			      "(STEADYCACHE_MAX_CONNECTIONS)");
+		break;
 	}
 	return STEP_RESPOND;
 }
@@ -171,23 +163,30 @@ void flight_visit_close(struct request *request, bool delivered)
 	request->visit = NULL;
 }
 
-bool lease_token_check(const struct request *request, struct response *response,
-		       const char *token)
+bool lease_token_check(const struct request *request, struct response *response, struct slice token)
 {
-	uint32_t fingerprint = 0;
+	size_t digits = 0;
 
-	if (strlen(token) != LEASE_TOKEN_LEN ||
-	    strspn(token, "0123456789abcdef") != LEASE_TOKEN_LEN) {
-		respond_error(request, response, 400,
-			      "the lease must be a token as a miss gave it: %d hexadecimal digits",
-			      LEASE_TOKEN_LEN);
-		return false;
-	}
-	fingerprint = (uint32_t)strtoul(token + LEASE_TOKEN_LEN - 8, NULL, 16);
-	if (fingerprint == flight_fingerprint(request->op.ns, request->op.one.key))
+	while (digits < token.len && memchr("0123456789abcdef", token.data[digits], 16))
+		digits++;
+	if (digits == LEASE_TOKEN_LEN && digits == token.len)
 		return true;
-	respond_error(request, response, 412, "the lease is one of another key");
+	respond_error(request, response, 400,
+		      "the lease must be a token as a miss gave it: %d hexadecimal digits",
+		      LEASE_TOKEN_LEN);
 	return false;
+}
+
+bool lease_release(const struct request *request, struct slice token)
+{
+	struct flights *flights = request->context->flights;
+	char text[LEASE_TOKEN_LEN + 1] = "";
+
+	if (!flights || token.len != LEASE_TOKEN_LEN)
+		return false;
+	memcpy(text, token.data, token.len);
+	return flight_release(flights, flight_key_of(flights, request->op.ns, request->op.one.key),
+			      text) != RELEASE_UNKNOWN;
 }
 
 const char *lease_token_of(const struct request *request)

@@ -10,6 +10,8 @@
 #define STOP_DEADLINE_US (8 * US_PER_S)
 /* Connections beyond max_connections that are accepted to be told so. */
 #define SPARE_CONNECTIONS 256
+/* Of max_connections: an eighth, but not more than this, cannot be used for waiting. */
+#define WAITING_LEAVES_FREE 64
 
 struct http_daemon {
 	struct MHD_Daemon *mhd;
@@ -68,12 +70,25 @@ static void raise_descriptor_limit(long long max_connections)
 			 LOG_NUMBER("max_connections", max_connections));
 }
 
+/* How many requests may wait for values: fewer than there may be connections, so that those who
+ * bring the values get in. */
+static size_t max_waiting(const struct options *options)
+{
+	size_t max = (size_t)options->max_connections;
+
+	size_t kept_free = (max + 7) / 8;
+
+	return max - (kept_free < WAITING_LEAVES_FREE ? kept_free : WAITING_LEAVES_FREE);
+}
+
 /* The watchdog, the timer of leases, and the thread of lingering closes. */
-static bool start_helpers(struct http_daemon *http, const struct options *options)
+static bool start_helpers(struct http_daemon *http, const struct options *options,
+			  const struct backend *backend)
 {
 	struct exchange_shared *shared = &http->shared;
+	bool keeps_nothing = strcmp(backend->ops->name, "disabled") == 0;
 
-	if (!flight_timer_init(&shared->flight_timer))
+	if (!flight_timer_init(&shared->flight_timer, max_waiting(options), keeps_nothing))
 		return false;
 	if (!linger_init(&shared->linger))
 		goto no_linger;
@@ -103,7 +118,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 						: 1;
 	unsigned limit = (unsigned)options->max_connections + SPARE_CONNECTIONS + threads;
 
-	if (!http || !start_helpers(http, options)) {
+	if (!http || !start_helpers(http, options, backend)) {
 		free(http);
 		(void)close(listen_fd);
 		(void)snprintf(error, error_size, "out of memory or threads");

@@ -51,13 +51,20 @@ static void *timer_main(void *arg)
 	return NULL;
 }
 
-bool flight_timer_init(struct flight_timer_thread *timer)
+bool flight_timer_init(struct flight_timer_thread *timer, size_t max_waiting, bool keeps_nothing)
 {
+	const struct flights_config config = {
+		.clock = &monotonic_clock,
+		.earlier = look_again,
+		.user = timer,
+		.max_waiting = max_waiting,
+		.keeps_nothing = keeps_nothing,
+	};
 	pthread_condattr_t monotonic;
 
 	timer->stop = false;
 	timer->look = false;
-	timer->flights = flights_create(&monotonic_clock, look_again, timer);
+	timer->flights = flights_create(&config);
 	if (!timer->flights)
 		return false;
 	(void)pthread_mutex_init(&timer->lock, NULL);

@@ -16,8 +16,9 @@ struct flight_timer_thread {
 	bool look; /* something became due earlier than was known */
 };
 
-/* Creates the table and starts the thread. False: no memory or thread to be had. */
-bool flight_timer_init(struct flight_timer_thread *timer);
+/* Creates the table (struct flights_config) and starts the thread. False: no memory or thread to be
+ * had. */
+bool flight_timer_init(struct flight_timer_thread *timer, size_t max_waiting, bool keeps_nothing);
 /* Ends the thread and frees the table. Nobody may be parked. */
 void flight_timer_deinit(struct flight_timer_thread *timer);
 

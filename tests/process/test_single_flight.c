@@ -55,13 +55,12 @@ static bool has_lease(const struct raw_socket *socket)
 	return strstr(socket->received, "\r\nLease: ") != NULL;
 }
 
-/* The token of an answer with a lease, to be freed. */
-static char *token_of(const struct raw_socket *socket)
+static void post(struct raw_socket *socket, const char *target, const char *json)
 {
-	const char *lease = strstr(socket->received, "\r\nLease: ");
-
-	cr_assert(lease != NULL, "no lease: %s", socket->received);
-	return strndup(lease + 9, 40);
+	cr_assert(raw_send_text(socket,
+				"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+				"application/json\r\nContent-Length: %zu\r\n\r\n%s",
+				target, strlen(json), json));
 }
 
 /* A lease on ns/k for the scene's client. To be freed. */
@@ -71,7 +70,7 @@ static char *take_lease(const char *target)
 
 	expect_status(answer, 404);
 	expect_that(answer, http_header(answer, "Lease"), "expected a Lease");
-	return strndup(http_header(answer, "Lease"), 40);
+	return strndup(http_header(answer, "Lease"), 32);
 }
 
 static void release(const char *key, const char *token)
@@ -100,36 +99,95 @@ static void expect_value(struct raw_socket *socket, const char *value)
 
 /* ---- Many ---- */
 
-static void one_of_a_thousand_computes(const char *backend)
+#define CLIENTS 1000
+
+/* Every second one asks through the other API. */
+static void ask_for_the_lease(size_t i)
 {
-	enum { CLIENTS = 1000 };
+	if (i % 2 == 0)
+		ask(&crowd[i], "/cache/ns/k?wait=100&lease=100&bind=connection");
+	else
+		post(&crowd[i], "/api/get",
+		     "{\"cache_name\":\"ns\",\"key\":\"k\",\"wait\":100,\"lease\":100}");
+}
+
+static bool done[CLIENTS]; /* who has been answered, and is closed */
+
+/* Waits for an answer to one of `crowd`, which must be the only one, and a lease. Its index. */
+static size_t await_holder(void)
+{
 	static struct pollfd set[CLIENTS];
 	size_t holder = CLIENTS;
-	char header[80];
-	char *token;
 
-	start(backend);
 	for (size_t i = 0; i < CLIENTS; i++)
-		cr_assert(raw_open(&crowd[i], scene.server.url));
-	for (size_t i = 0; i < CLIENTS; i++)
-		ask(&crowd[i], "/cache/ns/k?wait=100&lease=100");
-	await_misses(CLIENTS);
-	for (size_t i = 0; i < CLIENTS; i++)
-		set[i] = (struct pollfd){.fd = crowd[i].fd, .events = POLLIN};
+		set[i] = (struct pollfd){.fd = done[i] ? -1 : crowd[i].fd, .events = POLLIN};
 	cr_assert_eq(poll(set, CLIENTS, LONG_MS), 1, "one, and only one, is answered");
 	for (size_t i = 0; i < CLIENTS; i++)
 		if (set[i].revents)
 			holder = i;
-	cr_assert_eq(raw_await_answer(&crowd[holder], LONG_MS), 404);
-	token = token_of(&crowd[holder]);
-	(void)snprintf(header, sizeof(header), "Lease: %s", token);
-	expect_status(http_put(scene.client, "/cache/ns/k", SLICE("computed"), header), 201);
-	for (size_t i = 0; i < CLIENTS; i++) {
-		if (i != holder)
+	cr_assert_eq(raw_await_answer(&crowd[holder], LONG_MS), holder % 2 ? 200 : 404);
+	return holder;
+}
+
+static void leave(size_t i)
+{
+	raw_close(&crowd[i]);
+	done[i] = true;
+}
+
+static void expect_value_for_all(void)
+{
+	for (size_t i = 0; i < CLIENTS; i++)
+		if (!done[i]) {
 			expect_value(&crowd[i], "computed");
-		raw_close(&crowd[i]);
-	}
+			leave(i);
+		}
+}
+
+static void open_crowd(void)
+{
+	for (size_t i = 0; i < CLIENTS; i++)
+		cr_assert(raw_open(&crowd[i], scene.server.url));
+}
+
+/* The holder computes and stores, through the API that it asked through. */
+static void compute(struct raw_socket *holder)
+{
+	const char *rest = strstr(holder->received, "\r\nLease: ");
+	const char *api = strstr(holder->received, "\"lease\":\"");
+	char *token = NULL;
+	char json[160];
+
+	cr_assert(rest || api, "no lease: %s", holder->received);
+	token = strndup(rest ? rest + 9 : api + 9, 32);
+	(void)snprintf(json, sizeof(json),
+		       "{\"cache_name\":\"ns\",\"key\":\"k\",\"value\":\"computed\",\"size\":8,"
+		       "\"lease\":\"%s\"}",
+		       token);
+	if (rest)
+		cr_assert(raw_send_text(holder,
+					"PUT /cache/ns/k HTTP/1.1\r\nHost: localhost\r\nLease: "
+					"%s\r\nContent-Length: 8\r\n\r\ncomputed",
+					token));
+	else
+		post(holder, "/api/set", json);
+	cr_assert_eq(raw_await_answer(holder, LONG_MS), rest ? 201 : 200, "%s", holder->received);
 	free(token);
+}
+
+static void one_of_a_thousand_computes(const char *backend)
+{
+	size_t holder = 0;
+
+	start(backend);
+	open_crowd();
+	for (size_t i = 0; i < CLIENTS; i++)
+		ask_for_the_lease(i);
+	await_misses(CLIENTS);
+	holder = await_holder();
+	compute(&crowd[holder]);
+	leave(holder);
+	expect_value_for_all();
 	scene_stop();
 }
 
@@ -143,14 +201,89 @@ Test(single_flight, one_of_a_thousand_computes_sqlite)
 	one_of_a_thousand_computes("sqlite");
 }
 
+/* The holder dies, and so does every next one whose lease is bound to his connection: at any time
+ * there is one holder, and in the end one has computed. */
+static void holders_die(const char *backend)
+{
+	bool computed = false;
+
+	start(backend);
+	open_crowd();
+	ask_for_the_lease(0);
+	cr_assert_eq(await_holder(), 0);
+	for (size_t i = 1; i < CLIENTS; i++)
+		ask_for_the_lease(i);
+	await_misses(CLIENTS);
+	leave(0);
+	while (!computed) {
+		size_t holder = await_holder();
+
+		computed = holder % 2 == 1;
+		if (computed)
+			compute(&crowd[holder]);
+		leave(holder);
+	}
+	expect_value_for_all();
+	scene_stop();
+}
+
+Test(single_flight, holders_die_memory)
+{
+	holders_die("memory");
+}
+
+Test(single_flight, holders_die_sqlite)
+{
+	holders_die("sqlite");
+}
+
+/* However many wait, who brings the value gets in. */
+Test(single_flight, a_put_gets_in_beside_all_who_may_wait)
+{
+	enum { MAY_WAIT = 28 }; /* an eighth of the connections stays for others */
+	const struct http_answer *answer = NULL;
+
+	scene_flag("--max-connections=32");
+	scene_start();
+	expect_status(scene_put("other", "x"), 201);
+	for (size_t i = 0; i < MAY_WAIT; i++)
+		open_and_ask(&crowd[i], "/cache/ns/k?wait=100");
+	await_misses(MAY_WAIT);
+	answer = http_get(scene.client, "/cache/ns/k?wait=100");
+	expect_status(answer, 503);
+	expect_header(answer, "Retry-After", "1");
+	expect_that(answer, strstr(answer->body, "STEADYCACHE_MAX_CONNECTIONS") != NULL,
+		    "expected the limit's name");
+	/* On a connection of its own. */
+	open_and_ask(&crowd[MAY_WAIT], "/cache/ns/k?lease=100");
+	cr_assert_eq(raw_await_answer(&crowd[MAY_WAIT], LONG_MS), 404);
+	compute(&crowd[MAY_WAIT]);
+	for (size_t i = 0; i < MAY_WAIT; i++)
+		expect_value(&crowd[i], "computed");
+	for (size_t i = 0; i <= MAY_WAIT; i++)
+		raw_close(&crowd[i]);
+	scene_stop();
+}
+
+Test(single_flight, a_switched_off_cache_lets_everybody_compute)
+{
+	scene_flag("--disable-cache");
+	scene_start();
+	free(take_lease("/cache/ns/k?wait=100&lease=100"));
+	free(take_lease("/cache/ns/k?wait=100&lease=100"));
+	expect_status(http_get(scene.client, "/cache/ns/k?wait=100"), 404);
+	scene_stop();
+}
+
 Test(single_flight, ten_thousand_wake)
 {
 	size_t count;
-	long idle_kib, parked_kib;
+	long empty_kib, idle_kib, parked_kib;
 	long long began_ms, put_ms, woken_ms;
 
 	start("memory");
 	count = crowd_size(CROWD_MAX);
+	empty_kib = server_resident_kib(&scene.server);
 	for (size_t i = 0; i < count; i++) {
 		open_and_ask(&crowd[i], "/healthz");
 		cr_assert_eq(raw_await_answer(&crowd[i], LONG_MS), 200);
@@ -167,9 +300,10 @@ Test(single_flight, ten_thousand_wake)
 	for (size_t i = 0; i < count; i++)
 		expect_value(&crowd[i], "computed");
 	woken_ms = steady_now_ms() - began_ms;
-	printf("%zu parked: %ld bytes each above idle; the PUT took %lld ms, all were answered "
-	       "after %lld ms\n",
-	       count, (parked_kib - idle_kib) * 1024 / (long)count, put_ms, woken_ms);
+	printf("%zu parked: %ld bytes each, beside %ld of an idle connection; the PUT took %lld "
+	       "ms, all were answered after %lld ms\n",
+	       count, (parked_kib - idle_kib) * 1024 / (long)count,
+	       (idle_kib - empty_kib) * 1024 / (long)count, put_ms, woken_ms);
 	(void)fflush(stdout);
 	if (!getenv("STEADYCACHE_TEST_BINARY")) /* a sanitizer's memory says nothing */
 		cr_assert_lt((parked_kib - idle_kib) * 1024 / (long)count, PARKED_BYTES_MAX);
@@ -257,16 +391,16 @@ Test(single_flight, time_outs_leave_the_parked_alone)
 
 static void stop_while_parked(const char *backend)
 {
-	enum { CLIENTS = 200 };
+	enum { PARKED = 200 };
 
 	start(backend);
 	free(take_lease("/cache/ns/k?lease=300"));
-	for (size_t i = 0; i < CLIENTS; i++)
+	for (size_t i = 0; i < PARKED; i++)
 		open_and_ask(&crowd[i],
 			     i % 2 ? "/cache/ns/k?wait=300" : "/cache/ns/k?wait=300&lease=300");
-	await_misses(CLIENTS + 1);
+	await_misses(PARKED + 1);
 	scene_stop();
-	for (size_t i = 0; i < CLIENTS; i++) {
+	for (size_t i = 0; i < PARKED; i++) {
 		cr_assert_eq(raw_await_answer(&crowd[i], LONG_MS), 503, "%s", crowd[i].received);
 		cr_assert(strstr(crowd[i].received, "Connection: close") != NULL, "%s",
 			  crowd[i].received);

@@ -24,11 +24,26 @@ static void count_earlier(void *user)
 	earlier_count++;
 }
 
+#define MAX_WAITING 4000
+
+static void open_table_for(bool keeps_nothing)
+{
+	const struct flights_config config = {
+		.clock = &test_clock,
+		.earlier = count_earlier,
+		.max_waiting = MAX_WAITING,
+		.keeps_nothing = keeps_nothing,
+	};
+
+	flights_destroy(flights);
+	now_us = 1000 * US_PER_S;
+	flights = flights_create(&config);
+	cr_assert(flights != NULL);
+}
+
 static void open_table(void)
 {
-	now_us = 1000 * US_PER_S;
-	flights = flights_create(&test_clock, count_earlier, NULL);
-	cr_assert(flights != NULL);
+	open_table_for(false);
 }
 
 static void close_table(void)
@@ -54,7 +69,6 @@ static void visit(struct visitor *visitor, const char *key, int64_t wait_s, int6
 	*visitor = (struct visitor){0};
 	visitor->waiter = (struct flight_waiter){
 		.key = flight_key_of(flights, SLICE("n"), slice_of(key)),
-		.fingerprint = flight_fingerprint(SLICE("n"), slice_of(key)),
 		.wait_until_us = wait_s ? now_us + wait_s * US_PER_S : 0,
 		.lease_us = lease_s * US_PER_S,
 		.wake = count_wake,
@@ -96,7 +110,24 @@ Test(flight, one_lease_a_key)
 	cr_assert_eq(come(&b, "k", 0, 10), FLIGHT_MISS);
 	cr_assert_eq(come(&c, "other", 0, 10), FLIGHT_LEASE);
 	cr_assert_str_neq(a.waiter.token, c.waiter.token);
-	cr_assert_eq(come(&b, "nobody", 10, 0), FLIGHT_MISS);
+	cr_assert_eq(come(&b, "k", 0, 0), FLIGHT_MISS);
+}
+
+Test(flight, who_waits_needs_no_lease)
+{
+	struct visitor watcher, holder, heir;
+
+	cr_assert_eq(come(&watcher, "k", 10, 0), FLIGHT_PARKED);
+	/* That one waits keeps nobody from the lease. */
+	cr_assert_eq(come(&holder, "k", 0, 5), FLIGHT_LEASE);
+	cr_assert_eq(come(&heir, "k", 3, 5), FLIGHT_PARKED);
+	now_us += 5 * US_PER_S;
+	cr_assert_eq(flight_expire(flights), now_us + 5 * US_PER_S);
+	expect_woken(&heir, FLIGHT_TIMED_OUT);
+	cr_assert_eq(watcher.woken, 0);
+	set("k");
+	expect_woken(&watcher, FLIGHT_VALUE);
+	cr_assert_eq(flight_expire(flights), INT64_MAX);
 }
 
 Test(flight, the_value_wakes_all_and_ends_the_lease)
@@ -110,10 +141,10 @@ Test(flight, the_value_wakes_all_and_ends_the_lease)
 	set("elsewhere");
 	cr_assert_eq(heir.woken + watcher.woken, 0);
 	set("k");
-	expect_woken(&heir, FLIGHT_LEASE_ENDED);
-	expect_woken(&watcher, FLIGHT_LEASE_ENDED);
-	cr_assert_not(flight_release(flights, holder.waiter.key, holder.waiter.token));
-	cr_assert(flight_release(flights, other.waiter.key, other.waiter.token));
+	expect_woken(&heir, FLIGHT_VALUE);
+	expect_woken(&watcher, FLIGHT_VALUE);
+	cr_assert_eq(flight_release(flights, holder.waiter.key, holder.waiter.token), RELEASE_OVER);
+	cr_assert_eq(flight_release(flights, other.waiter.key, other.waiter.token), RELEASE_DONE);
 	cr_assert_eq(flight_expire(flights), INT64_MAX);
 }
 
@@ -136,17 +167,20 @@ Test(flight, release_hands_over_in_order)
 	(void)come(&watcher, "k", 50, 0);
 	(void)come(&first, "k", 50, 10);
 	(void)come(&second, "k", 50, 10);
-	cr_assert_not(flight_release(flights, holder.waiter.key, "no such token"));
-	cr_assert(flight_release(flights, holder.waiter.key, holder.waiter.token));
+	cr_assert_eq(flight_release(flights, holder.waiter.key, "no such token"), RELEASE_UNKNOWN);
+	cr_assert_eq(flight_release(flights, holder.waiter.key, holder.waiter.token), RELEASE_DONE);
 	expect_woken(&first, FLIGHT_GRANTED);
 	cr_assert_str_neq(first.waiter.token, holder.waiter.token);
 	cr_assert_eq(second.woken + watcher.woken, 0);
-	cr_assert_not(flight_release(flights, holder.waiter.key, holder.waiter.token));
-	cr_assert(flight_release(flights, first.waiter.key, first.waiter.token));
+	cr_assert_eq(flight_release(flights, holder.waiter.key, holder.waiter.token), RELEASE_OVER);
+	cr_assert_eq(flight_release(flights, first.waiter.key, first.waiter.token), RELEASE_DONE);
 	expect_woken(&second, FLIGHT_GRANTED);
-	/* Nobody is left who would compute. */
-	cr_assert(flight_release(flights, second.waiter.key, second.waiter.token));
-	expect_woken(&watcher, FLIGHT_LEASE_ENDED);
+	/* Nobody is left who would compute: who only waits goes on waiting. */
+	cr_assert_eq(flight_release(flights, second.waiter.key, second.waiter.token), RELEASE_DONE);
+	cr_assert_eq(flight_release(flights, second.waiter.key, ""), RELEASE_UNKNOWN);
+	cr_assert_eq(watcher.woken, 0);
+	set("k");
+	expect_woken(&watcher, FLIGHT_VALUE);
 }
 
 Test(flight, leases_lapse_and_waits_end)
@@ -207,7 +241,7 @@ Test(flight, connections_that_end)
 	flight_owner_closed(flights, &dying);
 	expect_woken(&heir, FLIGHT_GRANTED);
 	cr_assert_null(dying.leases);
-	cr_assert(flight_release(flights, other.waiter.key, other.waiter.token));
+	cr_assert_eq(flight_release(flights, other.waiter.key, other.waiter.token), RELEASE_DONE);
 }
 
 Test(flight, stop)
@@ -233,10 +267,40 @@ Test(flight, the_number_of_leases_is_bounded)
 		cr_assert_eq(come(&visitor, key, 0, 10), FLIGHT_LEASE);
 		flight_visit_end(flights);
 	}
-	cr_assert_eq(come(&visitor, "one more", 0, 10), FLIGHT_FULL);
+	cr_assert_eq(come(&visitor, "one more", 10, 10), FLIGHT_FULL);
+	flight_visit_end(flights);
 	now_us += 10 * US_PER_S;
 	cr_assert_eq(flight_expire(flights), INT64_MAX);
 	cr_assert_eq(come(&visitor, "one more", 0, 10), FLIGHT_LEASE);
+}
+
+Test(flight, the_number_of_those_who_wait_is_bounded)
+{
+	static struct visitor waiting[MAX_WAITING];
+	struct visitor other;
+
+	for (int i = 0; i < MAX_WAITING; i++)
+		cr_assert_eq(come(&waiting[i], "k", 10, 0), FLIGHT_PARKED);
+	cr_assert_eq(come(&other, "k2", 10, 0), FLIGHT_CROWDED);
+	cr_assert_eq(come(&other, "k2", 10, 10), FLIGHT_LEASE);
+	set("k");
+	expect_woken(&waiting[MAX_WAITING - 1], FLIGHT_VALUE);
+	cr_assert_eq(come(&other, "k2", 10, 0), FLIGHT_PARKED);
+	set("k2");
+	expect_woken(&other, FLIGHT_VALUE);
+}
+
+/* With the cache switched off, waiting for others would only put all computations in a row. */
+Test(flight, where_nothing_is_kept_everybody_computes)
+{
+	struct visitor a, b;
+
+	open_table_for(true);
+	cr_assert_eq(come(&a, "k", 10, 10), FLIGHT_LEASE);
+	cr_assert_eq(come(&b, "k", 10, 10), FLIGHT_LEASE);
+	cr_assert_str_neq(a.waiter.token, b.waiter.token);
+	cr_assert_eq(come(&b, "k", 10, 0), FLIGHT_MISS);
+	cr_assert_eq(flight_release(flights, a.waiter.key, a.waiter.token), RELEASE_OVER);
 }
 
 /* The heap under a random load: everything ends when its time comes, not before. */
