@@ -21,16 +21,11 @@ struct flight {
 	struct flight_key key;
 	struct flight *bucket_next;
 	char token[LEASE_TOKEN_LEN + 1]; /* of the lease; empty: none is out */
-	struct flight_timer timer;       /* its lapse */
+	struct heap_timer timer;         /* its lapse */
 	struct flight_owner *owner;      /* that the lease is bound to, or NULL */
 	struct flight *owner_next, *owner_previous;
 	struct waiter_list heirs;    /* who want the lease, in order of arrival; there is one out */
 	struct waiter_list watchers; /* who do not */
-};
-
-struct heap_slot {
-	struct flight_timer *timer;
-	bool is_lease;
 };
 
 struct flights {
@@ -43,71 +38,16 @@ struct flights {
 	pthread_mutex_t lock; /* guards what follows, and all owners and parked waiters */
 	bool stopped;
 	size_t lease_count, waiting_count;
-	struct heap_slot *heap; /* from 1 */
-	size_t heap_count, heap_size;
+	struct timer_heap timers;
 	struct flight *buckets[BUCKETS];
 };
 
-/* ---- Timers: a binary heap, the earliest first ---- */
-
-static void put_slot(struct flights *flights, size_t place, struct heap_slot slot)
-{
-	flights->heap[place] = slot;
-	slot.timer->place = place;
-}
-
-static void sift(struct flights *flights, size_t place, struct heap_slot slot)
-{
-	struct heap_slot *heap = flights->heap;
-
-	for (; place > 1 && heap[place / 2].timer->at_us > slot.timer->at_us; place /= 2)
-		put_slot(flights, place, heap[place / 2]);
-	for (size_t child; (child = place * 2) <= flights->heap_count; place = child) {
-		if (child < flights->heap_count &&
-		    heap[child + 1].timer->at_us < heap[child].timer->at_us)
-			child++;
-		if (heap[child].timer->at_us >= slot.timer->at_us)
-			break;
-		put_slot(flights, place, heap[child]);
-	}
-	put_slot(flights, place, slot);
-}
-
-static bool reserve_timer(struct flights *flights)
-{
-	if (flights->heap_count + 1 < flights->heap_size)
-		return true;
-	size_t size = flights->heap_size ? flights->heap_size * 2 : 64;
-	struct heap_slot *heap = realloc(flights->heap, size * sizeof(*heap));
-	if (!heap)
-		return false;
-	flights->heap = heap;
-	flights->heap_size = size;
-	return true;
-}
-
-/* There is room (reserve_timer). */
-static void start_timer(struct flights *flights, struct flight_timer *timer, int64_t at_us,
+/* There is room (timer_heap_reserve). */
+static void start_timer(struct flights *flights, struct heap_timer *timer, int64_t at_us,
 			bool is_lease)
 {
-	timer->at_us = at_us;
-	flights->heap_count++;
-	sift(flights, flights->heap_count,
-	     (struct heap_slot){.timer = timer, .is_lease = is_lease});
-	if (timer->place == 1 && flights->config.earlier)
+	if (timer_heap_start(&flights->timers, timer, at_us, is_lease) && flights->config.earlier)
 		flights->config.earlier(flights->config.user);
-}
-
-static void stop_timer(struct flights *flights, struct flight_timer *timer)
-{
-	size_t place = timer->place;
-
-	if (place == 0)
-		return;
-	timer->place = 0;
-	struct heap_slot last = flights->heap[flights->heap_count--];
-	if (last.timer != timer)
-		sift(flights, place, last);
 }
 
 /* ---- Lists ---- */
@@ -142,7 +82,7 @@ static void end_waiter(struct flights *flights, struct flight_waiter *waiter, en
 	struct flight *flight = waiter->flight;
 
 	unlink_waiter(waiter->lease_us > 0 ? &flight->heirs : &flight->watchers, waiter);
-	stop_timer(flights, &waiter->timer);
+	timer_heap_stop(&flights->timers, &waiter->timer);
 	flights->waiting_count--;
 	if (waiter->owner)
 		waiter->owner->waiting = NULL;
@@ -227,7 +167,7 @@ static bool is_token_of(const struct flights *flights, struct flight_key key, co
 	return strcmp(token, expected) == 0;
 }
 
-/* Gives the lease to `waiter`. There is none out, and room for its timer (reserve_timer). */
+/* Gives the lease to `waiter`. There is none out, and room for its timer (timer_heap_reserve). */
 static void grant(struct flights *flights, struct flight *flight, struct flight_waiter *waiter)
 {
 	make_token(flights, flight->key, flight->token);
@@ -251,7 +191,7 @@ static void end_lease(struct flights *flights, struct flight *flight)
 		return;
 	flight->token[0] = '\0';
 	flights->lease_count--;
-	stop_timer(flights, &flight->timer);
+	timer_heap_stop(&flights->timers, &flight->timer);
 	if (!flight->owner)
 		return;
 	if (flight->owner_next)
@@ -339,7 +279,7 @@ void flights_destroy(struct flights *flights)
 	if (!flights)
 		return;
 	end_all(flights, &none);
-	free(flights->heap);
+	timer_heap_deinit(&flights->timers);
 	(void)pthread_mutex_destroy(&flights->lock);
 	free(flights);
 }
@@ -373,7 +313,7 @@ static enum flight_answer take_lease(struct flights *flights, struct flight **pl
 {
 	struct flight *flight = NULL;
 
-	if (flights->lease_count < FLIGHT_LEASES_MAX && reserve_timer(flights))
+	if (flights->lease_count < FLIGHT_LEASES_MAX && timer_heap_reserve(&flights->timers))
 		flight = open_flight(flights, place, waiter->key);
 	if (!flight)
 		return FLIGHT_FULL;
@@ -386,8 +326,9 @@ static enum flight_answer park(struct flights *flights, struct flight **place,
 {
 	if (flights->waiting_count >= flights->config.max_waiting)
 		return FLIGHT_CROWDED;
-	struct flight *flight =
-		reserve_timer(flights) ? open_flight(flights, place, waiter->key) : NULL;
+	struct flight *flight = timer_heap_reserve(&flights->timers)
+					? open_flight(flights, place, waiter->key)
+					: NULL;
 	if (!flight)
 		return FLIGHT_FULL;
 	waiter->flight = flight;
@@ -508,8 +449,8 @@ int64_t flight_expire(struct flights *flights)
 
 	(void)pthread_mutex_lock(&flights->lock);
 	int64_t now_us = cache_clock_now_us(flights->config.clock);
-	while (flights->heap_count > 0) {
-		struct heap_slot slot = flights->heap[1];
+	while (flights->timers.count > 0) {
+		struct heap_slot slot = flights->timers.slots[1];
 
 		if (slot.timer->at_us > now_us) {
 			next_us = slot.timer->at_us;

@@ -32,6 +32,7 @@
 #include <stdint.h>
 
 #include "backends/backend.h"
+#include "handlers/timer_heap.h"
 
 /* 64 random bits and a tag of 64, in hex. */
 #define LEASE_TOKEN_LEN 32
@@ -49,11 +50,6 @@ struct flight_owner {
 
 struct flight_key {
 	uint64_t low, high;
-};
-
-struct flight_timer {
-	int64_t at_us;
-	size_t place; /* in the heap, from 1; 0: not in it */
 };
 
 /* Why a waiter was called back. */
@@ -81,7 +77,7 @@ struct flight_waiter {
 	/* the table's */
 	struct flight *flight;
 	struct flight_waiter *next, *previous;
-	struct flight_timer timer;
+	struct heap_timer timer;
 };
 
 enum flight_answer {
