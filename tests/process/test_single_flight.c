@@ -14,6 +14,12 @@ PROCESS_SUITE(single_flight);
 /* What a parked request may cost above an idle connection. */
 #define PARKED_BYTES_MAX 4096
 
+#ifdef __SANITIZE_ADDRESS__
+#define IS_SANITIZED true
+#else
+#define IS_SANITIZED false
+#endif
+
 static struct raw_socket crowd[CROWD_MAX];
 
 static void start(const char *backend)
@@ -305,7 +311,7 @@ Test(single_flight, ten_thousand_wake)
 	       count, (parked_kib - idle_kib) * 1024 / (long)count,
 	       (idle_kib - empty_kib) * 1024 / (long)count, put_ms, woken_ms);
 	(void)fflush(stdout);
-	if (!getenv("STEADYCACHE_TEST_BINARY")) /* a sanitizer's memory says nothing */
+	if (!IS_SANITIZED && !getenv("STEADYCACHE_TEST_BINARY")) /* memory that says something */
 		cr_assert_lt((parked_kib - idle_kib) * 1024 / (long)count, PARKED_BYTES_MAX);
 	cr_assert_lt(woken_ms, 30000);
 	for (size_t i = 0; i < count; i++)
