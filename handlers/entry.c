@@ -292,7 +292,8 @@ static void release_lease(struct request *request, struct response *response, co
 	if (lease_release(request, lease_token(header)))
 		response->status = 204;
 	else
-		respond_error(request, response, 404, "this server gave no such lease on this key");
+		respond_error(request, response, 404,
+			      "no such lease on this key: this server never gave it");
 }
 
 static enum handler_step entry_delete_start(struct request *request, struct response *response)
