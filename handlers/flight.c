@@ -86,7 +86,6 @@ static void end_waiter(struct flights *flights, struct flight_waiter *waiter, en
 	flights->waiting_count--;
 	if (waiter->owner)
 		waiter->owner->waiting = NULL;
-	waiter->flight = NULL;
 	waiter->end = end;
 	append_waiter(woken, waiter);
 }
@@ -436,8 +435,10 @@ void flight_owner_closed(struct flights *flights, struct flight_owner *owner)
 	(void)pthread_mutex_lock(&flights->lock);
 	if (owner->waiting)
 		drop_waiter(flights, owner->waiting, FLIGHT_LEFT, &woken);
-	while (owner->leases)
-		pass_on(flights, owner->leases, &woken);
+	for (struct flight *next, *flight = owner->leases; flight; flight = next) {
+		next = flight->owner_next;
+		pass_on(flights, flight, &woken);
+	}
 	(void)pthread_mutex_unlock(&flights->lock);
 	wake_all(&woken);
 }

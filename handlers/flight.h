@@ -61,7 +61,8 @@ enum flight_end {
 	FLIGHT_STOPPED, /* the server stops */
 };
 
-/* One request's part. Filled by the caller up to the line; must stay where it is while parked. */
+/* One request's part. Filled by the caller down to `user`, but for `seen`; must stay where it is
+ * while parked. */
 struct flight_waiter {
 	struct flight_key key;      /* flight_key_of */
 	int64_t wait_until_us;      /* monotonic; 0: does not wait */
@@ -75,7 +76,7 @@ struct flight_waiter {
 	enum flight_end end;
 	char token[LEASE_TOKEN_LEN + 1];
 	/* the table's */
-	struct flight *flight;
+	struct flight *flight; /* while parked */
 	struct flight_waiter *next, *previous;
 	struct heap_timer timer;
 };

@@ -110,6 +110,9 @@ enum handler_step flight_visit_after_read(struct request *request)
 	struct flight_visit *visit = request->visit;
 
 	if (request->op.status != CACHE_NOT_FOUND) {
+		/* It came past this server, and all who wait here want to know. */
+		if (request->op.status == CACHE_OK && visit->has_lease)
+			flight_value_came(request->context->flights, &request->op);
 		give_back(request); /* there is nothing to compute, or no way to know */
 		return STEP_RESPOND;
 	}

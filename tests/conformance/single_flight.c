@@ -92,9 +92,9 @@ Test(single_flight, a_release_lets_the_next_compute)
 		       "no such lease");
 	expect_plain_miss(http_get(client, entry_path("k?lease=60")));
 	expect_plain_miss(http_get(client, entry_path("other?lease=60")));
-	expect_problem(http_delete(client, entry_path("k"),
-				   "Lease: 00112233445566778899aabbccddeeff"),
-		       404, "no such lease");
+	expect_problem(
+		http_delete(client, entry_path("k"), "Lease: 00112233445566778899aabbccddeeff"),
+		404, "no such lease");
 }
 
 /* HEAD does neither; what it says of an entry does not change. */
