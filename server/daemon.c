@@ -136,6 +136,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 	auth_init(&http->shared.auth, options->api_key);
 	http->shared.max_body_bytes = (size_t)(options->max_body_mb * 1048576.0);
 	http->shared.max_head_bytes = (size_t)options->max_header_kb * 1024;
+	http->shared.idle_timeout_s = (unsigned)options->idle_timeout_s;
 	http->shared.access_log = options->access_log;
 	raise_descriptor_limit(options->max_connections);
 
@@ -145,7 +146,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 		flags, 0, NULL, NULL, exchange_handle, &http->shared, MHD_OPTION_EXTERNAL_LOGGER,
 		log_library, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_THREAD_POOL_SIZE,
 		threads > 1 ? threads : 0, MHD_OPTION_CONNECTION_LIMIT, limit,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)options->idle_timeout_s,
+		MHD_OPTION_CONNECTION_TIMEOUT, http->shared.idle_timeout_s,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, http->shared.max_head_bytes,
 		MHD_OPTION_URI_LOG_CALLBACK, exchange_open, &http->shared,
 		MHD_OPTION_UNESCAPE_CALLBACK, keep_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED,

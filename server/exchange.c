@@ -188,8 +188,23 @@ static void op_done(struct cache_op *op)
 	go_on(exchange);
 }
 
+/* A lease that is bound to the connection must not end because its holder is busy computing: silent
+ * for that time is what he is meant to be. */
+static void allow_silence(struct exchange *exchange)
+{
+	const struct flight_waiter *waiter = &exchange->request.visit->waiter;
+	unsigned silent_s = (unsigned)(waiter->lease_us / US_PER_S) + 1;
+
+	if (waiter->bind && lease_token_of(&exchange->request) &&
+	    silent_s > exchange->shared->idle_timeout_s)
+		(void)MHD_set_connection_option(exchange->connection, MHD_CONNECTION_OPTION_TIMEOUT,
+						silent_s);
+}
+
 static enum MHD_Result finish_handler(struct exchange *exchange)
 {
+	if (exchange->request.visit)
+		allow_silence(exchange);
 	exchange->submitted = false;
 	exchange->waiting = false;
 	exchange->answered = true;

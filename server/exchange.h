@@ -24,6 +24,7 @@ struct exchange_shared {
 	struct flight_timer_thread flight_timer;
 	struct lingering linger;
 	size_t max_body_bytes;
+	unsigned idle_timeout_s;
 	size_t max_head_bytes; /* memory that the library has for the head of a request */
 	bool access_log;
 	atomic_bool draining; /* the server is stopping: answers close their connections */

@@ -395,6 +395,24 @@ Test(single_flight, time_outs_leave_the_parked_alone)
 	scene_stop();
 }
 
+Test(single_flight, a_bound_lease_survives_the_idle_timeout)
+{
+	struct raw_socket holder, heir;
+
+	scene_flag("--idle-timeout=1");
+	start("memory");
+	open_and_ask(&holder, "/cache/ns/k?lease=30&bind=connection");
+	cr_assert_eq(raw_await_answer(&holder, LONG_MS), 404);
+	cr_assert(has_lease(&holder));
+	open_and_ask(&heir, "/cache/ns/k?lease=30&wait=4");
+	cr_assert_eq(raw_await_answer(&heir, LONG_MS), 404);
+	cr_assert_not(has_lease(&heir), "%s", heir.received);
+	compute(&holder);
+	raw_close(&holder);
+	raw_close(&heir);
+	scene_stop();
+}
+
 static void stop_while_parked(const char *backend)
 {
 	enum { PARKED = 200 };
