@@ -30,6 +30,9 @@ enum error_style {
 };
 
 struct request;
+struct flights;
+struct flight_owner;
+struct flight_visit;
 
 /* Where headers and query parameters come from. */
 struct request_source {
@@ -38,11 +41,14 @@ struct request_source {
 	/* The raw (still percent-encoded) value of a query parameter, NULL where there is none and
 	 * "" where it has no value. */
 	const char *(*query)(const struct request *request, const char *name);
+	/* Whether the client has ended its side of the connection. May be NULL: nobody knows. */
+	bool (*has_left)(const struct request *request);
 };
 
 /* What the handlers need to know of the server; one for all requests. */
 struct handler_context {
 	struct backend *backend;
+	struct flights *flights; /* NULL: without single flight */
 	const struct cache_clock *clock;
 	size_t max_key_bytes;
 	size_t max_batch_items;
@@ -53,6 +59,7 @@ struct handler_context {
 enum handler_step {
 	STEP_RESPOND, /* the response is complete */
 	STEP_SUBMIT,  /* request->op is filled: submit it, then call finish */
+	STEP_WAIT,    /* of a visit only (single_flight.h): go on after request->wake */
 };
 
 struct handler {
@@ -80,6 +87,12 @@ struct request {
 
 	struct cache_op op; /* initialised by the handler; deinitialised by the caller */
 	void *state;        /* the handler's own, between start and finish */
+
+	/* A read that waits or wants a lease; opened by the handler, closed by the caller, who goes
+	 * through its steps before finish. NULL: a read as any other. */
+	struct flight_visit *visit;
+	struct flight_owner *owner;            /* of the connection, or NULL */
+	void (*wake)(struct request *request); /* ends STEP_WAIT; called once, on any thread */
 };
 
 static inline const char *request_header(const struct request *request, const char *name)

@@ -19,8 +19,8 @@
  */
 #define DISCARD_MAX_BYTES 65536
 
-/* How an op that did not complete at once and the connection that waits for it find each other: the
- * one that comes second resumes the connection. */
+/* How an op (or a wait) that was not over at once, and the connection that waits for it, find each
+ * other: the one that comes second resumes the connection. */
 enum park_state { PARK_RUNNING, PARK_SUSPENDED, PARK_DONE };
 
 /* Only what stands before `head` is cleared for a new request. */
@@ -33,6 +33,7 @@ struct exchange {
 	bool begun;     /* the headers have come */
 	bool answered;  /* the response is complete; what still comes of the body is dropped */
 	bool submitted; /* the op is with the backend or done, `finish` is still to be called */
+	bool waiting;   /* ... or the request waits for a value or a lease, or did */
 	bool started;   /* handler->start was called: cleanup is due */
 	size_t received_bytes;
 	int64_t began_us; /* for the access log */

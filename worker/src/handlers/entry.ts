@@ -140,6 +140,9 @@ export async function putEntry(c: Call): Promise<Response> {
 export async function deleteEntry(c: Call): Promise<Response> {
 	const ns = namespaceOf(c);
 	const key = keyOf(c);
+	/* On the server this gives a lease back, and no entry is to go for that. */
+	if (c.req.raw.headers.has("Lease"))
+		throw new HttpError(404, "no such lease on this key: the Worker gives none");
 	const condition = writeCondition(c.req.raw.headers);
 	const result = await perform(c, {
 		op: "delete",
