@@ -65,9 +65,9 @@ enum namespace_settings_mask {
 struct namespace_stats {
 	char name[NAMESPACE_MAX_LEN + 1];
 	struct namespace_settings settings; /* in force, defaults included */
-	uint64_t entry_count; /* those in their stale time included */
-	uint64_t total_size_bytes; /* what counts against max_size_bytes */
-	double avg_frequency;      /* 0 where empty; uses not yet written are counted */
+	uint64_t entry_count;               /* those in their stale time included */
+	uint64_t total_size_bytes;          /* what counts against max_size_bytes */
+	double avg_frequency;               /* 0 where empty; uses not yet written are counted */
 	uint64_t max_frequency;
 	/* Since this process started: */
 	uint64_t hits, misses, sets, deletes, evictions, expirations;

@@ -106,8 +106,8 @@ static void fail(struct request *request, const char *detail)
 	request->op.retry_after_s = 1;
 }
 
-/* What is stale is served at once, and nobody waits for it; but to the one who gets the lease it is a
- * miss, and he is to compute. (The store has counted a hit.) */
+/* What is stale is served at once, and nobody waits for it; but to the one who gets the lease it is
+ * a miss, and he is to compute. (The store has counted a hit.) */
 static enum handler_step after_stale_read(struct request *request)
 {
 	struct flight_visit *visit = request->visit;

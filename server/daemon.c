@@ -109,7 +109,8 @@ static void stop_helpers(struct http_daemon *http)
 	flight_timer_deinit(&http->shared.flight_timer);
 }
 
-/* The cores that this process may run on: a container or `taskset` may leave it fewer than there are. */
+/* The cores that this process may run on: a container or `taskset` may leave it fewer than there
+ * are. */
 static unsigned usable_cores(void)
 {
 	cpu_set_t set;

@@ -296,10 +296,10 @@ static void complete_check(struct d1_job *job)
 /* A Worker that knows no stale time passes over it; one that does says so. */
 static void complete_configure(const json_t *result, struct d1_job *job)
 {
-	if ((job->op->settings_mask & SETTING_STALE_TTL) &&
-	    !json_object_get(result, "stale_ttl_s"))
+	if ((job->op->settings_mask & SETTING_STALE_TTL) && !json_object_get(result, "stale_ttl_s"))
 		d1_job_fail(job, CACHE_UNSUPPORTED,
-			    "the D1 Worker is of a version that knows no stale_ttl; deploy it anew", 0);
+			    "the D1 Worker is of a version that knows no stale_ttl; deploy it anew",
+			    0);
 	else
 		d1_job_succeed(job);
 }

@@ -110,8 +110,8 @@ bool d1_rest_write(const struct d1_context *context, struct d1_call *call, const
 		return false;
 	buffer_append(body, SLICE("{\"batch\":["));
 	if (state->migrates)
-		write_migrations(context,
-				 state->upgrades ? context->sql->first_migration_count : 0, body);
+		write_migrations(context, state->upgrades ? context->sql->first_migration_count : 0,
+				 body);
 	else
 		write_groups(context, state, body);
 	buffer_append(body, SLICE("]}"));

@@ -44,8 +44,8 @@ void shard_init(struct shard *shard, enum eviction_policy policy, struct usage *
 		struct usage *total);
 void shard_deinit(struct shard *shard);
 
-/* The entry of `key`, live (*ret_stale false) or in its stale time, or NULL. One beyond that goes to
- * the trash. */
+/* The entry of `key`, live (*ret_stale false) or in its stale time, or NULL. One beyond that goes
+ * to the trash. */
 struct entry *shard_find(struct shard *shard, uint64_t hash, struct slice key, int64_t now_us,
 			 bool *ret_stale, struct entry **trash);
 
@@ -73,7 +73,8 @@ void shard_drop_expired(struct shard *shard, struct entry *entry, struct entry *
 /* Takes an entry out and its usage off. */
 void shard_remove(struct shard *shard, struct entry *entry, struct entry **trash);
 
-/* Removes up to `max` expired entries whose stale time is over, the earliest first; how many it were.
+/* Removes up to `max` expired entries whose stale time is over, the earliest first; how many it
+ * were.
  */
 size_t shard_expire(struct shard *shard, int64_t now_us, size_t max, struct entry **trash);
 

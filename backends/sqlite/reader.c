@@ -18,7 +18,7 @@
 struct cached_namespace {
 	uint64_t snapshot; /* the one in which it was looked up; 0: unused */
 	int64_t id;        /* 0: there is no such namespace */
-	int64_t stale_us; /* with has_stale: looked up when first needed */
+	int64_t stale_us;  /* with has_stale: looked up when first needed */
 	bool has_stale;
 	struct counters *counters;
 	size_t name_len;
@@ -258,7 +258,7 @@ static bool judge_item(struct reader *reader, const struct cache_op *op,
 /* The item from the values in memory. False: not there, or expired since; the tables know. */
 static bool recall_item(struct sqlite_store *store, struct reader *reader,
 			const struct cache_op *op, struct cached_namespace *ns, int64_t now_us,
-			 int64_t hash, struct cache_item *item)
+			int64_t hash, struct cache_item *item)
 {
 	int64_t id = 0;
 	struct cache_value *value =
@@ -295,7 +295,8 @@ static int read_item(struct sqlite_store *store, struct reader *reader, const st
 		int64_t id = sqlite3_column_int64(find, 0);
 		int64_t expires_us = sqlite3_column_int64(find, 5);
 
-		if (judge_item(reader, op, ns, expires_us, now_us, item) && op->type == CACHE_OP_GET) {
+		if (judge_item(reader, op, ns, expires_us, now_us, item) &&
+		    op->type == CACHE_OP_GET) {
 			item->value = copy_value(find);
 			if (!item->value)
 				item->status = CACHE_NO_MEMORY;

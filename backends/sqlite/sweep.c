@@ -2,9 +2,10 @@
  *
  * The index of entries by expiry is all that there is to find them by, and a stale time is the
  * namespace's: so entries that are kept stand in the index among those that are to go. They must
- * not be walked over four times a second. Hence a cursor for each stale time that is in use: it says
- * up to which expiry the namespaces of that stale time have been swept, and the next sweep for it
- * begins there. So an expired entry is looked at once for each stale time, not once in each sweep.
+ * not be walked over four times a second. Hence a cursor for each stale time that is in use: it
+ * says up to which expiry the namespaces of that stale time have been swept, and the next sweep for
+ * it begins there. So an expired entry is looked at once for each stale time, not once in each
+ * sweep.
  *
  * A cursor is only a promise of this process, and must not hide an entry for good. All begin anew
  * where a stale time is changed (entries of one namespace then fall to another cursor) and where a
@@ -38,8 +39,7 @@ static struct sweep_cursor *cursor_of(struct sweep *sweep, int64_t stale_ttl_s)
 			return &sweep->cursors[i];
 	if (sweep->count == sweep->capacity) {
 		size_t capacity = sweep->capacity ? sweep->capacity * 2 : 4;
-		struct sweep_cursor *cursors =
-			realloc(sweep->cursors, capacity * sizeof(*cursors));
+		struct sweep_cursor *cursors = realloc(sweep->cursors, capacity * sizeof(*cursors));
 
 		if (!cursors)
 			return NULL;

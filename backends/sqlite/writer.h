@@ -44,8 +44,8 @@ struct sweep_cursor {
 struct sweep {
 	struct sweep_cursor *cursors;
 	size_t count, capacity;
-	int64_t next_ttl_s;  /* the stale time after which the next tick goes on */
-	int64_t began_us;    /* when the cursors last began anew */
+	int64_t next_ttl_s; /* the stale time after which the next tick goes on */
+	int64_t began_us;   /* when the cursors last began anew */
 };
 
 struct writer {
@@ -59,8 +59,8 @@ struct writer {
 	sqlite3_stmt *find_entry, *find_size, *find_frequency, *insert_entry, *update_entry,
 		*insert_uses, *restart_uses, *delete_entry, *delete_uses;
 	sqlite3_stmt *add_use, *next_frequency, *next_in_frequency, *next_fifo;
-	sqlite3_stmt *find_expired, *find_stale_ttl, *find_prefix, *find_dropped, *find_dropped_entries,
-		*forget_dropped, *probe;
+	sqlite3_stmt *find_expired, *find_stale_ttl, *find_prefix, *find_dropped,
+		*find_dropped_entries, *forget_dropped, *probe;
 
 	struct ns_row *rows; /* of the running transaction */
 	size_t row_count, row_capacity;
@@ -141,7 +141,8 @@ int writer_find_frequency(struct writer *writer, int64_t id, bool *found, int64_
  * already. */
 int apply_remove(struct writer *writer, struct ns_row *row, int64_t id, bool *ret_removed);
 /* Removes the entries that `statement` gives (id, name of the namespace, and where they are expired
- * ones the time), counted as expired or as deleted. *ret_last_us: the last such time; may be NULL. */
+ * ones the time), counted as expired or as deleted. *ret_last_us: the last such time; may be NULL.
+ */
 int apply_remove_listed(struct writer *writer, sqlite3_stmt *statement, bool expired,
 			size_t *ret_removed, int64_t *ret_last_us);
 /* Removes up to `max` rows of cleared namespaces. */
@@ -175,12 +176,13 @@ static inline int64_t row_count_limit(const struct ns_row *row)
 
 /* ---- sweep.c ---- */
 
-/* Removes up to `max` entries that have expired, of the namespaces without a stale time and of those
- * with `stale_ttl_s`, if their stale time is over. *ret_removed counts them. */
+/* Removes up to `max` entries that have expired, of the namespaces without a stale time and of
+ * those with `stale_ttl_s`, if their stale time is over. *ret_removed counts them. */
 int apply_sweep(struct writer *writer, int64_t stale_ttl_s, size_t max, size_t *ret_removed);
 /* The same for some stale times in turn, for the housekeeping. */
 int apply_sweep_in_turn(struct writer *writer, size_t max);
-/* A stale time was changed, or a transaction rolled back: look at all that has expired once more. */
+/* A stale time was changed, or a transaction rolled back: look at all that has expired once more.
+ */
 void sweep_anew(struct writer *writer);
 void sweep_deinit(struct writer *writer);
 

@@ -56,8 +56,7 @@ Test(stale, get_and_head_serve_it_and_say_so)
 	expect_status(answer, 200);
 	expect_body(answer, SLICE("value"));
 	const char *control = http_header(answer, "Cache-Control");
-	expect_that(answer, control && strncmp(control, "max-age=0", 9) == 0,
-		    "expected max-age=0");
+	expect_that(answer, control && strncmp(control, "max-age=0", 9) == 0, "expected max-age=0");
 	const char *status = http_header(answer, "Cache-Status");
 	const char *start = "steadycache; hit; fwd=stale; ttl=-";
 	expect_that(answer, status && strncmp(status, start, strlen(start)) == 0,

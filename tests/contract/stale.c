@@ -194,7 +194,8 @@ CONTRACT_TEST(stale, eviction_takes_it_as_any_other)
 	(void)set(f, SLICE("d"), SLICE("v"));
 	cr_expect_eq(stats(f).entry_count, 3);
 	cr_expect_eq(stats(f).evictions, 1);
-	cr_expect_eq(look(f, SLICE("a")), MISSING, "the one that was not used for the longest time");
+	cr_expect_eq(look(f, SLICE("a")), MISSING,
+		     "the one that was not used for the longest time");
 	cr_expect_eq(look(f, SLICE("b")), STALE);
 }
 

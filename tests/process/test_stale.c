@@ -169,8 +169,8 @@ Test(stale_flight, lease_that_lapses_goes_to_the_next_who_asks)
 {
 	start("memory");
 	free(take_lease("/cache/ns/k?lease=0.2"));
-	cr_assert(await_condition(
-		http_get(scene.client, "/cache/ns/k?lease=100")->status == 404, LONG_MS));
+	cr_assert(await_condition(http_get(scene.client, "/cache/ns/k?lease=100")->status == 404,
+				  LONG_MS));
 	cr_expect(is_stale(http_get(scene.client, "/cache/ns/k?lease=100")));
 	scene_stop();
 }

@@ -114,7 +114,8 @@ Test(entry_get, what_is_stale_says_since_when)
 		{US_PER_S, "11", "steadycache; hit; fwd=stale; ttl=-1"},
 		{US_PER_S + 1, "11", "steadycache; hit; fwd=stale; ttl=-2"},
 		{412 * US_PER_S, "422", "steadycache; hit; fwd=stale; ttl=-412"},
-		{TTL_MAX_S * US_PER_S, "3153600010", "steadycache; hit; fwd=stale; ttl=-3153600000"},
+		{TTL_MAX_S * US_PER_S, "3153600010",
+		 "steadycache; hit; fwd=stale; ttl=-3153600000"},
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {

@@ -1,5 +1,5 @@
-/* A database file of a version that knew no stale time is completed, and keeps what it holds; and what
- * later versions put in is in the way of no older program. */
+/* A database file of a version that knew no stale time is completed, and keeps what it holds; and
+ * what later versions put in is in the way of no older program. */
 #include <criterion/criterion.h>
 #include <sqlite3.h>
 #include <stdio.h>
