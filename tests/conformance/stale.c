@@ -142,3 +142,33 @@ Test(stale, hits_are_counted)
 	cr_assert_eq(d1_stat("hits"), hits + 3);
 	cr_assert_eq(d1_stat("misses"), misses);
 }
+
+Test(stale, one_gets_the_lease_and_the_others_the_old_value)
+{
+	const struct http_answer *answer;
+	char header[80];
+
+	requires_feature("single-flight");
+	expect_that(configure("'stale_ttl':1000"), answer_->status == 204, "expected 204");
+	put_and_await_staleness("old");
+	answer = http_get(client, entry_path("k?wait=60&lease=60"));
+	expect_status(answer, 404);
+	const char *lease = http_header(answer, "Lease");
+	expect_that(answer, lease && strlen(lease) > 32, "expected a Lease");
+	expect_header(answer, "Cache-Status", "steadycache; fwd=miss");
+	(void)snprintf(header, sizeof(header), "Lease: %.32s", lease);
+	cr_assert(is_stale(http_get(client, entry_path("k"))));
+	cr_assert(is_stale(http_get(client, entry_path("k?lease=60"))));
+	cr_assert(is_stale(http_get(client, entry_path("k?wait=60"))));
+	cr_assert(is_stale(http_get(client, entry_path("k?wait=60&lease=60"))));
+	expect_d1(d1("get", "'key':'k','wait':60,'lease':60"), 200,
+		  "{'found':true,'value':'old','stale':true}");
+	/* Given back, it goes to the next who asks. */
+	expect_status(http_delete(client, entry_path("k"), header), 204);
+	answer = d1("get", "'key':'k','lease':60");
+	expect_status(answer, 200);
+	expect_that(answer, strstr(answer_->body, "{\"found\":false,\"lease\":\"") != NULL,
+		    "expected a lease");
+	expect_status(http_put(client, entry_path("k"), SLICE("new")), 201);
+	expect_body(http_get(client, entry_path("k?wait=60&lease=60")), SLICE("new"));
+}
