@@ -199,6 +199,36 @@ CONTRACT_TEST(stale, eviction_takes_it_as_any_other)
 	cr_expect_eq(look(f, SLICE("b")), STALE);
 }
 
+/* Under every policy the one that was set again is the youngest, however old it was before. */
+static void expect_to_be_youngest(struct fixture *f, enum eviction_policy policy)
+{
+	clear(f, SLICE(""));
+	set_policy(f, policy);
+	(void)set_with_ttl(f, SLICE("again"), SLICE("v"), 5);
+	advance_s(f, 1);
+	(void)set(f, SLICE("older"), SLICE("v"));
+	advance_s(f, 1);
+	(void)set(f, SLICE("younger"), SLICE("v"));
+	advance_s(f, 10);
+	cr_expect_eq(look(f, SLICE("again")), STALE);
+	(void)set(f, SLICE("again"), SLICE("v"));
+	advance_s(f, 1);
+	(void)set(f, SLICE("new"), SLICE("v"));
+	cr_expect(exists(f, SLICE("again")), "%s", eviction_policy_name(policy));
+	cr_expect_not(exists(f, SLICE("older")), "%s", eviction_policy_name(policy));
+	cr_expect(exists(f, SLICE("younger")), "%s", eviction_policy_name(policy));
+}
+
+CONTRACT_TEST(stale, set_gives_it_a_new_place_in_the_order)
+{
+	set_stale_ttl(f, 1000);
+	set_capacity(f, 3);
+	expect_to_be_youngest(f, EVICT_FIFO);
+	expect_to_be_youngest(f, EVICT_LRU);
+	expect_to_be_youngest(f, EVICT_FRECENCY);
+	expect_to_be_youngest(f, EVICT_FIFO);
+}
+
 CONTRACT_TEST(stale, delete_removes_it_as_one_that_is_not_there)
 {
 	set_stale_ttl(f, 100);
