@@ -35,6 +35,14 @@ const struct route routes[] = {
 	{.methods = READ, .pattern = "/healthz", .handler = &healthz_handler, .is_public = true},
 	{.methods = READ, .pattern = "/readyz", .handler = &readyz_handler, .is_public = true},
 	{.methods = HTTP_POST, .pattern = "/sync", .handler = &sync_handler},
+	{.methods = READ,
+	 .pattern = "/openapi.yaml",
+	 .handler = &openapi_yaml_handler,
+	 .is_public = true},
+	{.methods = READ,
+	 .pattern = "/openapi.json",
+	 .handler = &openapi_json_handler,
+	 .is_public = true},
 };
 
 const size_t route_count = sizeof(routes) / sizeof(routes[0]);

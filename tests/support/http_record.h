@@ -1,0 +1,18 @@
+/* A record of the answers that tests receive, for tests/openapi/check_answers.py to hold against the
+ * description of the API. Nothing happens unless STEADYCACHE_RECORD names a file: then each answer
+ * becomes a line of JSON at its end (processes and threads may share the file):
+ *
+ *	{"method","target","request","status","headers":[[name,value],...],"body","size"}
+ *
+ * `request` and `body` are base64, null where there is none or it is too long to keep; JSON is
+ * always kept. The target is percent-encoded as it was sent. */
+#ifndef STEADYCACHE_TEST_HTTP_RECORD_H
+#define STEADYCACHE_TEST_HTTP_RECORD_H
+
+#include "tests/support/http_client.h"
+
+/* Aborts where the file cannot be written: a record with holes would prove nothing. */
+void http_record(const char *method, const char *target, struct slice request_body,
+		 const struct http_answer *answer);
+
+#endif
