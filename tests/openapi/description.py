@@ -1,7 +1,6 @@
 """openapi/openapi.yaml for the tests: its operations, and its schemas as validators."""
 
 import copy
-import functools
 import importlib.util
 import pathlib
 import re
@@ -40,7 +39,13 @@ class Description:
         self.document = document
         self.schemas = document.get("components", {}).get("schemas", {})
         self.closed_schemas = closed(copy.deepcopy(self.schemas))
-        self.paths = [(self._path_pattern(path), path, item) for path, item in document["paths"].items()]
+        # A path without a variable part goes before one with, as /cache/{ns} before /cache/{ns}/{key}.
+        self.paths = [
+            (self._path_pattern(path), path, item)
+            for path, item in sorted(document["paths"].items(), key=lambda entry: entry[0].count("{"))
+        ]
+        self._validators = {}
+        self._verdicts = {}
 
     @staticmethod
     def _path_pattern(path):
@@ -65,8 +70,7 @@ class Description:
         """(path, operation) of a request. The path is None where there is none, and the operation
         where the path does not take the method. HEAD is GET where it is not described apart."""
         asked = target.split("?", 1)[0]
-        # A path without a variable part goes before one with, as /api/batch/get before others.
-        for pattern, path, item in sorted(self.paths, key=lambda entry: entry[1].count("{")):
+        for pattern, path, item in self.paths:
             if pattern.fullmatch(asked):
                 operation = item.get(method.lower())
                 if operation is None and method == "HEAD":
@@ -85,26 +89,27 @@ class Description:
         """All parameters of an operation, resolved."""
         return [self.resolve(p) for p in item.get("parameters", []) + operation.get("parameters", [])]
 
-    @functools.lru_cache(maxsize=None)
-    def _validator(self, schema_id, is_closed):
-        schema = self._kept[schema_id]
-        # The references of the schema are into the document.
-        whole = {
-            "allOf": [closed(schema) if is_closed else schema],
-            "components": {"schemas": self.closed_schemas if is_closed else self.schemas},
-        }
-        return jsonschema.Draft202012Validator(whole)
-
-    _kept = {}
+    def _validator(self, schema, is_closed):
+        # By identity: the document keeps its parts alive, so no other schema gets the same one.
+        key = (id(schema), is_closed)
+        if key not in self._validators:
+            # The references of the schema are into the document.
+            self._validators[key] = jsonschema.Draft202012Validator({
+                "allOf": [closed(schema) if is_closed else schema],
+                "components": {"schemas": self.closed_schemas if is_closed else self.schemas},
+            })
+        return self._validators[key]
 
     def complaints(self, schema, value, is_closed=False):
         """What is wrong with the value, sentences."""
-        self._kept[id(schema)] = schema
-        errors = self._validator(id(schema), is_closed).iter_errors(value)
+        errors = self._validator(schema, is_closed).iter_errors(value)
         return [f"{error.json_path}: {error.message[:300]}" for error in errors]
 
     def text_complaints(self, schema, text):
         """The same for a header or a query parameter, whose number is a text."""
         wanted = self.resolve(schema).get("type")
         value = int(text) if wanted == "integer" and re.fullmatch(r"-?\d+", text) else text
-        return self.complaints(schema, value)
+        key = (id(schema), value)
+        if key not in self._verdicts:
+            self._verdicts[key] = self.complaints(schema, value)
+        return self._verdicts[key]

@@ -176,6 +176,13 @@ class TheChecker(unittest.TestCase):
         self.assert_bad("HEAD has a body", "HEAD", "/cache/n/k", 200, HIT, b"x")
         self.assert_bad("body", "GET", "/healthz", 200, [["Content-Type", "text/plain"]], b"no\n")
 
+    def test_what_any_request_may_get(self):
+        page = b"<html></html>"
+        self.assert_good("GET", "/healthz", 431, [], page)
+        self.assert_good("POST", "/nope", 414, [], page)
+        self.assert_bad("status", "GET", "/healthz", 432, [], page)
+        self.assert_bad("body", "GET", "/healthz", 503, [["Content-Type", "application/problem+json"]], {})
+
     def test_requests(self):
         created = [["ETag", ETAG]]
         self.assert_bad("not described: lease", "PUT", "/cache/n/k?lease=1", 201, created)

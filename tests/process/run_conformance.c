@@ -46,9 +46,6 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "usage: run_conformance PROGRAM BACKEND [KEY]\n");
 		return 2;
 	}
-	/* The answers of this run, not of one before (tests/support/http_record.h). */
-	if (getenv("STEADYCACHE_RECORD"))
-		(void)unlink(getenv("STEADYCACHE_RECORD"));
 	temp_dir_create(&dir);
 	(void)snprintf(backend, sizeof(backend), "STEADYCACHE_BACKEND=%s", argv[2]);
 	(void)snprintf(api_key, sizeof(api_key), "STEADYCACHE_API_KEY=%s", key);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backends/base/json_out.h"
@@ -64,6 +65,13 @@ static bool is_json(const struct http_answer *answer)
 /* One write, so that lines of several writers do not mix. */
 static void append_to_file(const char *path, struct slice line)
 {
+	char *folder = strdup(path);
+
+	if (folder && strrchr(folder, '/')) {
+		*strrchr(folder, '/') = '\0';
+		(void)mkdir(folder, 0700);
+	}
+	free(folder);
 	int file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 
 	if (file < 0 || write(file, line.data, line.len) != (ssize_t)line.len) {
