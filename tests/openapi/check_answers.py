@@ -56,8 +56,8 @@ class Checker:
             responses = operation["responses"]
             if answer["method"].lower() in document["paths"][path]:  # not a HEAD in place of its GET
                 self.seen[(operation["operationId"], status)] += 1
-        sentences = self.check_against(answer, responses.get(status))
         any_request = document.get("x-any-request", {}).get(status)
+        sentences = self.check_against(answer, responses.get(status, any_request))
         if sentences and any_request and not self.check_against(answer, any_request):
             return
         if operation is None and path is not None and status == "404":

@@ -1,7 +1,7 @@
-/* A record of the answers that tests receive, for tests/openapi/check_answers.py to hold against
- * description of the API. Nothing happens unless STEADYCACHE_RECORD names a file: then each answer
- * becomes a line of JSON at its end (processes and threads may share the file, whose folder is made
- * where it is missing):
+/* A record of the answers that tests receive, which tests/openapi/check_answers.py holds against
+ * the description of the API. Nothing happens unless STEADYCACHE_RECORD names a file: each answer
+ * is then added to it as a line of JSON (processes and threads may share the file, whose folder is
+ * made where it is missing):
  *
  *	{"method","target","request","status","headers":[[name,value],...],"body","size"}
  *
