@@ -108,7 +108,11 @@ class Description:
     def text_complaints(self, schema, text):
         """The same for a header or a query parameter, whose number is a text."""
         wanted = self.resolve(schema).get("type")
-        value = int(text) if wanted == "integer" and re.fullmatch(r"-?\d+", text) else text
+        value = text
+        if wanted == "integer" and re.fullmatch(r"-?\d+", text):
+            value = int(text)
+        elif wanted == "number" and re.fullmatch(r"-?\d+(\.\d+)?", text):
+            value = float(text)
         key = (id(schema), value)
         if key not in self._verdicts:
             self._verdicts[key] = self.complaints(schema, value)
