@@ -33,16 +33,16 @@ extern const struct handler batch_set_handler;
 extern const struct handler batch_delete_handler;
 extern const struct handler batch_exists_handler;
 
+/* /openapi.yaml, /openapi.json (openapi.c) */
+extern const struct handler openapi_yaml_handler;
+extern const struct handler openapi_json_handler;
+
 /* /stats, /stats/{ns}, /healthz, /readyz, /sync (stats.c, health.c) */
 extern const struct handler stats_handler;
 extern const struct handler namespace_stats_handler;
 extern const struct handler healthz_handler;
 extern const struct handler readyz_handler;
 extern const struct handler sync_handler; /* POST */
-
-/* /openapi.yaml, /openapi.json (openapi.c) */
-extern const struct handler openapi_yaml_handler;
-extern const struct handler openapi_json_handler;
 
 /* Answers with an error in the request's style: `detail` (formatted, a sentence that says what to
  * change) as `error`, and in a problem document also `type`, `title`, `status`, `detail`. Text that
