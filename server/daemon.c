@@ -89,7 +89,8 @@ static void stop_helpers(struct http_daemon *http)
 	linger_deinit(&http->shared.linger);
 }
 
-/* The cores that this process may run on: a container or `taskset` may leave it fewer than there are. */
+/* The cores that this process may run on: a container or `taskset` may leave it fewer than there
+ * are. */
 static unsigned usable_cores(void)
 {
 	cpu_set_t set;
