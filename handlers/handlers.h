@@ -33,6 +33,10 @@ extern const struct handler batch_set_handler;
 extern const struct handler batch_delete_handler;
 extern const struct handler batch_exists_handler;
 
+/* /openapi.yaml, /openapi.json (openapi.c) */
+extern const struct handler openapi_yaml_handler;
+extern const struct handler openapi_json_handler;
+
 /* /stats, /stats/{ns}, /healthz, /readyz, /sync (stats.c, health.c) */
 extern const struct handler stats_handler;
 extern const struct handler namespace_stats_handler;

@@ -34,6 +34,7 @@ extern const char *api_key; /* NULL: the server wants none */
 extern char ns[65];         /* the test's own namespace */
 
 /* Skips the test where STEADYCACHE_LACKS names `feature`:
+ *	openapi		the description of the API, and the server's limits
  *	raw		an HTTP parser of its own, asked over bare sockets
  *	dot-segments	"." and ".." in paths that nobody cleans up
  *	unknown-methods	405 for methods that HTTP does not know
