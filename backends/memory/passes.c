@@ -81,7 +81,7 @@ static void free_key(const struct cache_entry_info *info)
 	free((void *)(uintptr_t)info->key.data);
 }
 
-static bool fill_info(struct entry *entry, struct cache_entry_info *ret)
+bool pass_fill_info(struct entry *entry, struct cache_entry_info *ret)
 {
 	struct slice key = entry_key(entry);
 	char *copy = malloc(key.len ? key.len : 1);
@@ -161,7 +161,7 @@ static bool list_entry(void *context, struct shard *shard, struct entry *entry,
 	    (op->has_after && slice_compare(key, op->after) <= 0))
 		return true;
 	if (op->entry_count < op->limit) {
-		if (!make_heap_room(listing) || !fill_info(entry, &info))
+		if (!make_heap_room(listing) || !pass_fill_info(entry, &info))
 			return false;
 		sift_up(op->entries, op->entry_count++, info);
 		return true;
@@ -169,7 +169,7 @@ static bool list_entry(void *context, struct shard *shard, struct entry *entry,
 	op->complete = false;
 	if (slice_compare(key, op->entries[0].key) > 0)
 		return true;
-	if (!fill_info(entry, &info))
+	if (!pass_fill_info(entry, &info))
 		return false;
 	free_key(&op->entries[0]);
 	sift_down(op->entries, op->entry_count, info);

@@ -89,19 +89,26 @@ static enum cache_status refuse(struct set *set, enum cache_status status, const
 	return status;
 }
 
+static int64_t expiry_of(const struct set *set, const struct cache_item *item)
+{
+	int64_t ttl_s = item->ttl_s;
+
+	if (item->history && item->history->expires_at_us != HISTORY_TTL)
+		return item->history->expires_at_us;
+	if (ttl_s == TTL_DEFAULT)
+		ttl_s = atomic_load_explicit(&set->ns->default_ttl_s, memory_order_relaxed);
+	return ttl_s > 0 ? set->now_us + ttl_s * US_PER_S : 0;
+}
+
 /* The plan for one item; adds up its growth, and what it takes all in all. */
 static bool plan_item(struct set *set, struct write *write, const struct cache_item *item,
 		      uint64_t *size_sum, uint64_t *memory_sum)
 {
-	struct namespace *ns = set->ns;
-	int64_t ttl_s = item->ttl_s != TTL_DEFAULT
-				? item->ttl_s
-				: atomic_load_explicit(&ns->default_ttl_s, memory_order_relaxed);
-
-	write->old = shard_find(namespace_shard(ns, write->hash), write->hash, item->key,
+	write->old = shard_find(namespace_shard(set->ns, write->hash), write->hash, item->key,
 				set->now_us, &set->trash);
-	write->expires_at_us = ttl_s > 0 ? set->now_us + ttl_s * US_PER_S : 0;
-	write->needs_tail = ttl_s > 0 || item->size_bytes != item->value->len_bytes;
+	write->expires_at_us = expiry_of(set, item);
+	write->needs_tail =
+		write->expires_at_us != 0 || item->size_bytes != item->value->len_bytes;
 
 	struct entry *old = write->old;
 	bool has_tail = write->needs_tail || (old && old->has_tail);
@@ -234,6 +241,20 @@ static void stamp(const struct set *set, const struct write *write, struct cache
 	item->status = CACHE_OK;
 }
 
+/* Gives a stored entry the history that its item brought along. */
+static void restore(const struct set *set, struct shard *shard, struct entry *entry,
+		    const struct cache_history *history)
+{
+	order_remove(&shard->order, entry);
+	entry->frequency = history->frequency > 0 ? (uint32_t)history->frequency : 1;
+	entry->last_access_us =
+		history->last_access_us > 0 ? history->last_access_us : set->now_us;
+	entry->stamp = history->created_at_us > 0
+			       ? namespace_past_stamp(set->ns, history->created_at_us)
+			       : namespace_take_stamp(set->ns, set->now_us);
+	order_restore(&shard->order, entry);
+}
+
 static void store_item(struct set *set, struct write *write, struct cache_item *item)
 {
 	struct shard *shard = namespace_shard(set->ns, write->hash);
@@ -248,6 +269,8 @@ static void store_item(struct set *set, struct write *write, struct cache_item *
 					     item, set->now_us, &set->trash, &write->old_value);
 		if (moves)
 			write->fresh = NULL;
+		if (item->history)
+			restore(set, shard, moves ? fresh : write->old, item->history);
 		return;
 	}
 	fresh->value = cache_value_acquire(item->value);
@@ -256,6 +279,8 @@ static void store_item(struct set *set, struct write *write, struct cache_item *
 	if (fresh->has_tail)
 		entry_tail(fresh)->size_bytes = item->size_bytes;
 	set->wake |= shard_add(shard, write->hash, fresh);
+	if (item->history)
+		restore(set, shard, fresh, item->history);
 	write->fresh = NULL;
 }
 

@@ -44,9 +44,9 @@ static const struct statement_text statements[] = {
 	STATEMENT(update_entry,
 		  "UPDATE entries SET etag = ?2, flags = ?3, type = ?4, modified = ?5,"
 		  " expires = ?6, value = ?7, size = ?8 WHERE id = ?1"),
-	STATEMENT(insert_uses, "INSERT INTO uses(id, ns, frequency, last_access, created, fifo)"
-			       " VALUES(?1, ?2, 1, ?3, ?3, ?4)"),
-	STATEMENT(restart_uses, "UPDATE uses SET frequency = 1, last_access = ?2, created = ?2"
+	STATEMENT(insert_uses, "INSERT INTO uses(id, frequency, last_access, created, ns, fifo)"
+			       " VALUES(?1, ?2, ?3, ?4, ?5, ?6)"),
+	STATEMENT(restart_uses, "UPDATE uses SET frequency = ?2, last_access = ?3, created = ?4"
 				" WHERE id = ?1"),
 	STATEMENT(delete_entry, "DELETE FROM entries WHERE id = ?1"),
 	STATEMENT(delete_uses, "DELETE FROM uses WHERE id = ?1"),
