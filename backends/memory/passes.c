@@ -176,6 +176,18 @@ static bool list_entry(void *context, struct shard *shard, struct entry *entry,
 	return true;
 }
 
+/* Ends a sorted listing where its keys reach op->max_key_bytes. */
+static void shorten(struct cache_op *op)
+{
+	size_t kept = 0;
+
+	for (size_t bytes = 0; kept < op->entry_count && bytes < op->max_key_bytes; kept++)
+		bytes += op->entries[kept].key.len;
+	op->complete &= kept == op->entry_count;
+	while (op->entry_count > kept)
+		free_key(&op->entries[--op->entry_count]);
+}
+
 enum cache_status pass_scan(struct namespace *ns, struct cache_op *op, int64_t now_us)
 {
 	struct listing listing = {.op = op, .now_us = now_us};
@@ -191,6 +203,8 @@ enum cache_status pass_scan(struct namespace *ns, struct cache_op *op, int64_t n
 		op->entries[end - 1] = op->entries[0];
 		sift_down(op->entries, end - 1, last);
 	}
+	if (op->max_key_bytes > 0)
+		shorten(op);
 	return CACHE_OK;
 }
 
