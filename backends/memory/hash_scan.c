@@ -79,8 +79,10 @@ static bool add_candidate(struct scan *scan, struct entry *entry, uint64_t place
 /* Those of a bucket that are wanted, in order. False: out of memory. */
 static bool collect(struct scan *scan, const struct table *table, uint32_t bucket)
 {
+	struct entry *entry = NULL;
+
 	scan->candidate_count = 0;
-	for (struct entry *entry = table_chain(table, bucket); entry; entry = entry->chain) {
+	for (size_t at = 0; (entry = table_at(table, bucket, at)); at++) {
 		uint64_t place = reverse(entry_hash(entry_key(entry)));
 
 		if (is_wanted(scan, entry, place) && !add_candidate(scan, entry, place))

@@ -147,6 +147,7 @@ static int store_item(struct writer *writer, struct ns_row *row, struct cache_it
 	code = update_entry(writer, item, entry->id);
 	if (code != SQLITE_OK)
 		return code;
+	writer_note_overwrite(writer, row->id, entry->id, item);
 	if (item->created)
 		row->counted.expirations++;
 	return item->created || item->history ? restart_uses(writer, row, item, entry->id)
