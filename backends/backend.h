@@ -193,6 +193,8 @@ struct cache_op {
 	struct cache_entry_info *entries; /* out, owned by the op */
 	size_t entry_count;
 	bool complete; /* out: nothing follows the last entry */
+	/* out, of any_order: the order is another one when the backend is opened again. */
+	bool order_is_passing;
 
 	/* CONFIGURE in. Creates the namespace; shrinking evicts before `done`. */
 	struct namespace_settings settings;
@@ -202,6 +204,10 @@ struct cache_op {
 	 * all that exist, by name. CONFIGURE out: none. */
 	struct namespace_stats *stats;
 	size_t stats_count;
+
+	/* SET out: items that were stored without the history they brought, as the backend's other
+	 * side knows of none. */
+	size_t history_lost;
 
 	/* CHECK out. */
 	struct cache_health_check checks[HEALTH_CHECKS_MAX];

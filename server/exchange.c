@@ -137,7 +137,7 @@ static enum MHD_Result queue_response(struct exchange *exchange)
 		}
 		response_pretty(response);
 	}
-	return answer_queue(exchange->connection, response, close);
+	return answer_queue(exchange->shared, exchange->connection, response, close);
 }
 
 /* Answers without reading the body, and ends the connection. */
@@ -180,27 +180,32 @@ static void park(struct exchange *exchange)
 	}
 }
 
-static enum MHD_Result run_handler(struct exchange *exchange)
+bool exchange_submit(struct exchange *exchange)
 {
-	const struct handler *handler = exchange->route->handler;
 	struct request *request = &exchange->request;
 
-	connection_enter(exchange->record, PHASE_BUSY);
-	if (!upload_end(exchange))
-		return queue_response(exchange);
-	exchange->started = true;
-	if (handler->start(request, &exchange->response) == STEP_RESPOND) {
-		exchange->answered = true;
-		return queue_response(exchange);
-	}
 	exchange->submitted = true;
 	request->op.done = op_done;
 	request->op.user = exchange;
 	backend_submit(request->context->backend, &request->op);
 	if (atomic_load(&exchange->park) == PARK_DONE)
-		return finish_handler(exchange);
+		return true;
 	park(exchange);
-	return MHD_YES;
+	return false;
+}
+
+static enum MHD_Result run_handler(struct exchange *exchange)
+{
+	connection_enter(exchange->record, PHASE_BUSY);
+	if (!upload_end(exchange))
+		return queue_response(exchange);
+	exchange->started = true;
+	if (exchange->route->handler->start(&exchange->request, &exchange->response) ==
+	    STEP_RESPOND) {
+		exchange->answered = true;
+		return queue_response(exchange);
+	}
+	return exchange_submit(exchange) ? finish_handler(exchange) : MHD_YES;
 }
 
 /* ---- The library's calls ---- */
@@ -215,6 +220,12 @@ static enum MHD_Result begin(struct exchange *exchange, const char *url, const c
 	connection_enter(exchange->record,
 			 exchange->head.content_length > 0 ? PHASE_RECEIVING : PHASE_BUSY);
 	exchange->answered = !admit_request(exchange, url);
+	if (!exchange->answered && upload_streams(exchange)) {
+		exchange->started = true;
+		exchange->answered =
+			exchange->route->handler->start(&exchange->request, &exchange->response) ==
+			STEP_RESPOND;
+	}
 	/* What is too long to be dropped is not read at all. */
 	if (exchange->answered && exchange->head.content_length > DISCARD_MAX_BYTES)
 		return turn_away(exchange);
@@ -237,7 +248,14 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
 		size_t len = *upload_size;
 
 		*upload_size = 0;
-		return upload_receive(exchange, upload, len);
+		return upload_streams(exchange)
+			       ? upload_pass(exchange, (struct slice){.data = upload, .len = len})
+			       : upload_receive(exchange, upload, len);
+	}
+	if (upload_streams(exchange)) {
+		if (!exchange->answered)
+			upload_proceed(exchange, true);
+		return exchange->answered ? queue_response(exchange) : MHD_YES;
 	}
 	if (exchange->submitted) {
 		(void)atomic_fetch_sub(&exchange->shared->parked, 1);

@@ -55,8 +55,7 @@ static bool is_wanted(const struct scan *scan, struct entry *entry, uint64_t pla
 	if (place < scan->place || entry_is_expired(entry, scan->now_us) ||
 	    !slice_starts_with(key, scan->op->prefix))
 		return false;
-	return !scan->past_after || place > scan->place ||
-	       slice_compare(key, scan->op->after) > 0;
+	return !scan->past_after || place > scan->place || slice_compare(key, scan->op->after) > 0;
 }
 
 static bool add_candidate(struct scan *scan, struct entry *entry, uint64_t place)
@@ -128,15 +127,16 @@ static enum outcome scan_bucket(struct scan *scan, const struct table *table, ui
 	for (size_t i = 0; i < scan->candidate_count; i++) {
 		if (is_full(scan))
 			return IS_FULL;
-		if (!make_room(scan) || !pass_fill_info(scan->candidates[i].entry,
-							&op->entries[op->entry_count]))
+		if (!make_room(scan) ||
+		    !pass_fill_info(scan->candidates[i].entry, &op->entries[op->entry_count]))
 			return NO_MEMORY;
 		scan->key_bytes += op->entries[op->entry_count++].key.len;
 	}
 	return GOES_ON;
 }
 
-/* Moves behind the range of a bucket to which the lowest `bits` bits lead. False: it was the last. */
+/* Moves behind the range of a bucket to which the lowest `bits` bits lead. False: it was the last.
+ */
 static bool move_on(struct scan *scan, unsigned bits)
 {
 	uint64_t range = bits > 0 ? UINT64_C(1) << (64 - bits) : 0;
@@ -186,5 +186,6 @@ enum cache_status hash_scan(struct namespace *ns, struct cache_op *op, int64_t n
 	}
 	free(scan.candidates);
 	op->complete = outcome == GOES_ON;
+	op->order_is_passing = true; /* the seed of the hash is drawn anew */
 	return outcome == NO_MEMORY ? CACHE_NO_MEMORY : CACHE_OK;
 }

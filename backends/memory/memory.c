@@ -184,8 +184,7 @@ static void run_pass(struct namespaces *all, struct cache_op *op, int64_t now_us
 	enum cache_status status = CACHE_OK;
 
 	if (op->type == CACHE_OP_SCAN)
-		status = op->any_order ? hash_scan(ns, op, now_us)
-				       : pass_scan(ns, op, now_us);
+		status = op->any_order ? hash_scan(ns, op, now_us) : pass_scan(ns, op, now_us);
 	else if (op->type == CACHE_OP_CLEAR)
 		pass_clear(ns, op->prefix);
 	else

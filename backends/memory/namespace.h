@@ -84,8 +84,8 @@ void namespace_unlock(struct namespace *ns, unsigned set);
 
 /* A stamp for a new entry (entry.h), with its shard locked. */
 uint64_t namespace_take_stamp(struct namespace *ns, int64_t now_us);
-/* A stamp for an entry that was created elsewhere. Those of one microsecond follow each other, up to
- * 2^STAMP_TICK_BITS of them. */
+/* A stamp for an entry that was created elsewhere. Those of one microsecond follow each other, up
+ * to 2^STAMP_TICK_BITS of them. */
 uint64_t namespace_past_stamp(struct namespace *ns, int64_t created_at_us);
 
 /* Removes what has expired in all shards, at most `max`. All shards are locked. */

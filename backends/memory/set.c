@@ -241,8 +241,7 @@ static void restore(const struct set *set, struct shard *shard, struct entry *en
 {
 	order_remove(&shard->order, entry);
 	entry->frequency = history->frequency > 0 ? (uint32_t)history->frequency : 1;
-	entry->last_access_us =
-		history->last_access_us > 0 ? history->last_access_us : set->now_us;
+	entry->last_access_us = history->last_access_us > 0 ? history->last_access_us : set->now_us;
 	entry->stamp = history->created_at_us > 0
 			       ? namespace_past_stamp(set->ns, history->created_at_us)
 			       : namespace_take_stamp(set->ns, set->now_us);
