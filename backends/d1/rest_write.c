@@ -13,7 +13,8 @@
 
 /* ---- Set ---- */
 
-/* Of an item with a history: frequency, created, last access (0: now), expires (null: by the ttl). */
+/* Of an item with a history: frequency, created, last access (0: now), expires (null: by the ttl).
+ */
 static void write_history(struct buffer *out, const struct cache_history *history)
 {
 	buffer_printf(out, ",%llu,%lld,%lld,",

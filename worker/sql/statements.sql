@@ -200,12 +200,14 @@ DELETE FROM entries WHERE id IN (SELECT e.id
 	WHERE n.name = ?1 ->> 'ns' AND n.admitted = ?1 ->> 'token');
 
 -- name: put_entries
--- ?1 + token, ?2. No rows.
+-- ?1 + token, ?2. No rows. What was created at another moment than it is stored brought a history
+-- along; one that would have been created just now is given the microsecond before.
 INSERT INTO entries(id, ns, tag, size, frequency, last_access, created, modified, expires, etag,
 	fifo)
 SELECT j.value ->> 0, n.id, j.value ->> 1, j.value ->> 2, coalesce(j.value ->> 5, 1),
 	coalesce(nullif(j.value ->> 7, 0), ?1 ->> 'now'),
-	coalesce(nullif(j.value ->> 6, 0), ?1 ->> 'now'), ?1 ->> 'now',
+	iif(j.value ->> 5 IS NULL, ?1 ->> 'now', coalesce(nullif(nullif(j.value ->> 6, 0),
+		?1 ->> 'now'), ?1 ->> 'now' - 1)), ?1 ->> 'now',
 	CASE WHEN j.value ->> 8 IS NOT NULL THEN j.value ->> 8
 		WHEN coalesce(j.value ->> 3, n.default_ttl, ?1 ->> 'default_ttl') = 0 THEN 0
 		ELSE ?1 ->> 'now'
@@ -214,8 +216,10 @@ SELECT j.value ->> 0, n.id, j.value ->> 1, j.value ->> 2, coalesce(j.value ->> 5
 FROM namespaces n JOIN json_each(?2) j
 WHERE n.name = ?1 ->> 'ns' AND n.admitted = ?1 ->> 'token'
 ON CONFLICT(id) DO UPDATE SET size = excluded.size,
-	frequency = iif(expires = 0 OR expires > excluded.modified, frequency + 1, 1),
-	created = iif(expires = 0 OR expires > excluded.modified, created, excluded.created),
+	frequency = iif(excluded.created = excluded.modified AND (expires = 0
+		OR expires > excluded.modified), frequency + 1, excluded.frequency),
+	created = iif(excluded.created = excluded.modified AND (expires = 0
+		OR expires > excluded.modified), created, excluded.created),
 	last_access = excluded.last_access, modified = excluded.modified,
 	expires = excluded.expires, etag = excluded.etag, fifo = max(fifo, excluded.fifo);
 
