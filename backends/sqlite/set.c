@@ -130,6 +130,14 @@ static int64_t expiry_of(const struct writer *writer, const struct ns_row *row,
 	return ttl_s > 0 ? writer->now_us + ttl_s * US_PER_S : 0;
 }
 
+/* Eviction relies on it that nothing was used before its namespace existed. */
+static void widen_age(struct ns_row *row, const struct cache_item *item)
+{
+	if (item->history && item->history->last_access_us > 0 &&
+	    item->history->last_access_us < row->created_us)
+		row->created_us = item->history->last_access_us;
+}
+
 static int store_item(struct writer *writer, struct ns_row *row, struct cache_item *item,
 		      bool found, const struct found_entry *entry)
 {
@@ -141,6 +149,7 @@ static int store_item(struct writer *writer, struct ns_row *row, struct cache_it
 	item->status = CACHE_OK;
 	row->total_size += (int64_t)item->size_bytes;
 	row->dirty = true;
+	widen_age(row, item);
 	if (!found)
 		return insert_entry(writer, row, item);
 	row->total_size -= entry->size;

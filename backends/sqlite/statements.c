@@ -24,7 +24,7 @@ static const struct statement_text statements[] = {
 	STATEMENT(insert_namespace, "INSERT INTO namespaces(id, name, created) VALUES(?1, ?2, ?3)"),
 	STATEMENT(update_namespace,
 		  "UPDATE namespaces SET id = ?2, entry_count = ?3, total_size = ?4,"
-		  " frequency_sum = ?5 WHERE name = ?1"),
+		  " frequency_sum = ?5, created = ?6 WHERE name = ?1"),
 	STATEMENT(configure_namespace,
 		  "UPDATE namespaces SET max_size = coalesce(?2, max_size),"
 		  " capacity = coalesce(?3, capacity), default_ttl = coalesce(?4, default_ttl),"

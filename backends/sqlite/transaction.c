@@ -64,6 +64,7 @@ static int write_rows(struct writer *writer)
 		(void)sqlite3_bind_int64(update, 3, row->entry_count);
 		(void)sqlite3_bind_int64(update, 4, row->total_size);
 		(void)sqlite3_bind_int64(update, 5, row->frequency_sum);
+		(void)sqlite3_bind_int64(update, 6, row->created_us);
 		int code = database_run(update);
 		if (code != SQLITE_DONE)
 			return code;
