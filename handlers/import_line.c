@@ -177,7 +177,8 @@ static bool read_time(struct line *line, size_t index, int64_t *ret)
 	if (!member->found || is_null(member->string) ||
 	    parse_millionths(member->string, HISTORY_MAX_US, ret))
 		return true;
-	return refuse(line, "\"%s\" must be a time in seconds since 1970", member->name.data);
+	return refuse(line, "\"%s\" must be a time in seconds since 1970, of up to the year 2255",
+		      member->name.data);
 }
 
 static bool read_whole(struct line *line, size_t index, int64_t max, uint64_t *ret)

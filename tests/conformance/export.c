@@ -121,7 +121,7 @@ Test(import, keeps_what_there_was)
 		quoted("{'steadycache_export':1,'server_version':'x','created_at':1.5}\n"
 		       "{'namespace':'%s','key':'k','value':'v \\u0000 w','content_type':'text/x',"
 		       "'frequency':9,'last_access':1700000000.5,'created_at':1600000000.25,"
-		       "'expires_at':32503680000}\n"
+		       "'expires_at':4102444800}\n"
 		       "\n"
 		       "{'namespace':'%s','key_base64':'Yv8=','value_base64':'//4=','later':[1]}\n"
 		       "{'namespace':'%s','key':'old','value':'v','expires_at':1.5}\n"
@@ -135,7 +135,7 @@ Test(import, keeps_what_there_was)
 	cr_expect_float_eq(listed_number("k", "frequency"), 9, 0);
 	cr_expect_float_eq(listed_number("k", "last_access"), 1700000000.5, 1e-6);
 	cr_expect_float_eq(listed_number("k", "created_at"), 1600000000.25, 1e-6);
-	cr_expect_float_eq(listed_number("k", "expires_at"), 32503680000, 1e-6);
+	cr_expect_float_eq(listed_number("k", "expires_at"), 4102444800, 1e-6);
 	expect_status(http_get(client, entry_path("old")), 404);
 	expect_header(http_get(client, entry_path("k")), "Content-Type", "text/x");
 	expect_body(http_get(client, entry_path("k")), SLICE("v \0 w"));
