@@ -275,7 +275,9 @@ Test(export, server_is_stopped_midway)
 	start("sqlite");
 	fill_largely();
 	open_slow(&reader);
+	cr_assert(raw_await(&reader, "\"cursor\"", 10000));
 	cr_assert_eq(kill(scene.server.pid, SIGTERM), 0);
+	cr_assert(server_await_log(&scene.server, "stopping", 10000));
 	cr_assert(raw_await_close(&reader, 10000));
 	cr_expect_not_null(strstr(reader.received, "{\"complete\":false,\"error\":\"the server is "
 						   "stopping\",\"cursor\":"));
