@@ -246,7 +246,7 @@ static void fill_largely(void)
 static void open_slow(struct raw_socket *reader)
 {
 	cr_assert(raw_open(reader, scene.server.url));
-	int room = 4096;
+	int room = 262144;
 	(void)setsockopt(reader->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 	cr_assert(raw_send_text(reader, "GET /export HTTP/1.1\r\nHost: localhost\r\n\r\n"));
 	cr_assert(raw_await(reader, "steadycache_export", 10000));

@@ -44,6 +44,7 @@ struct handler_context fake_context = {
 	.backend = &holding,
 	.clock = &fake_clock,
 	.max_key_bytes = 100,
+	.max_body_bytes = 10000,
 	.max_batch_items = 1000,
 	.version = "1.2.3",
 	.started_at_us = INT64_C(1700000000000000),
