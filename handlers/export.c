@@ -99,7 +99,7 @@ static void ask_page(struct export *export)
 	op->limit = PAGE_ENTRIES;
 	op->max_key_bytes = PAGE_KEY_BYTES;
 	op->any_order = true;
-	if (strcmp(place->ns, export->names[export->name]) == 0) {
+	if (slice_equal(slice_of(place->ns), op->ns)) {
 		op->has_after = true;
 		op->after = (struct slice){.data = place->key, .len = place->key_len};
 	}
@@ -222,18 +222,16 @@ static bool asks(struct export *export)
 {
 	if (export->state == WANTS_BATCH && export->fetched == export->page.entry_count)
 		leave_page(export);
+	if (export->state != WANTS_PAGE && export->state != WANTS_BATCH)
+		return false;
 	if (export->state == WANTS_PAGE && export->name == export->name_count)
 		end(export);
-	else if (export->state == WANTS_PAGE && export->stream.stopping)
+	else if (export->stream.stopping)
 		end_early(export, "the server is stopping");
 	else if (export->state == WANTS_PAGE)
 		ask_page(export);
-	else if (export->state == WANTS_BATCH && export->stream.stopping)
-		end_early(export, "the server is stopping");
-	else if (export->state == WANTS_BATCH)
-		ask_batch(export);
 	else
-		return false;
+		ask_batch(export);
 	return export->state != IS_OVER;
 }
 
@@ -242,7 +240,7 @@ static enum stream_step next_step(struct body_stream *stream)
 	struct export *export = export_of(stream);
 	struct buffer *out = &stream->bytes;
 
-	if (out->failed)
+	if (out->failed || !export->names)
 		return STREAM_FAILED;
 	if (export->state == IS_OVER)
 		return STREAM_END;

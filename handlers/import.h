@@ -27,10 +27,10 @@ struct import_entry {
 
 void import_entry_deinit(struct import_entry *entry);
 
-/* Reads `line` (and writes over it); `ns` is the namespace for all, or empty. `ret` is set for
+/* Reads `text` (and writes over it); `ns` is the namespace for all, or empty. `ret` is set for
  * LINE_ENTRY, `error` for LINE_BAD and LINE_UNKNOWN_FORMAT. */
 enum import_kind import_line_read(const struct handler_context *context, struct slice ns,
-				  char *line, size_t len, struct import_entry *ret,
+				  char *text, size_t len, struct import_entry *ret,
 				  char error[static IMPORT_ERROR_BYTES]);
 
 /* ---- Groups (import_group.c) ---- */

@@ -234,33 +234,50 @@ static bool has_one(struct line *line, size_t text, size_t base64)
 		      known[base64].name.data);
 }
 
+/* The bytes that `text` stands for, malloc'ed. NULL: refused. */
+static char *decode_key(struct line *line, struct slice text, bool is_base64, size_t *ret_len)
+{
+	struct base64_decode_ctx context;
+	char *key = malloc(is_base64 ? BASE64_DECODE_LENGTH(text.len) + 1 : text.len + 1);
+	bool good = true;
+
+	if (!key) {
+		(void)refuse_memory(line);
+		return NULL;
+	}
+	*ret_len = is_base64 ? BASE64_DECODE_LENGTH(text.len) : text.len;
+	base64_decode_init(&context);
+	if (is_base64)
+		good = base64_decode_update(&context, ret_len, (uint8_t *)key, text.len,
+					    text.data) &&
+		       base64_decode_final(&context);
+	else if (text.len > 0)
+		memcpy(key, text.data, text.len);
+	if (good)
+		return key;
+	free(key);
+	(void)refuse(line, "\"key_base64\" is not base64");
+	return NULL;
+}
+
 static bool read_key(struct line *line, struct import_entry *entry)
 {
-	struct slice text = line->members[MEMBER_KEY].string;
-	struct base64_decode_ctx context;
+	bool is_base64 = line->members[MEMBER_KEY_BASE64].found;
+	size_t len = 0;
 
 	if (!has_one(line, MEMBER_KEY, MEMBER_KEY_BASE64))
 		return false;
-	bool is_base64 = line->members[MEMBER_KEY_BASE64].found;
-	if (is_base64)
-		text = line->members[MEMBER_KEY_BASE64].string;
-	size_t len = is_base64 ? BASE64_DECODE_LENGTH(text.len) : text.len;
-	char *key = malloc(len + 1);
-	if (!key)
-		return refuse_memory(line);
+	char *key =
+		decode_key(line, line->members[is_base64 ? MEMBER_KEY_BASE64 : MEMBER_KEY].string,
+			   is_base64, &len);
 	entry->item.key = (struct slice){.data = key, .len = len};
-	base64_decode_init(&context);
-	if (!is_base64 && len > 0)
-		memcpy(key, text.data, len);
-	if (is_base64 && (!base64_decode_update(&context, &entry->item.key.len, (uint8_t *)key,
-						text.len, text.data) ||
-			  !base64_decode_final(&context)))
-		return refuse(line, "\"key_base64\" is not base64");
-	if (entry->item.key.len > line->context->max_key_bytes)
+	if (!key)
+		return false;
+	if (len > line->context->max_key_bytes)
 		return refuse(line,
 			      "the key has %zu bytes; the server takes up to %zu "
 			      "(STEADYCACHE_MAX_KEY_KB)",
-			      entry->item.key.len, line->context->max_key_bytes);
+			      len, line->context->max_key_bytes);
 	return true;
 }
 
