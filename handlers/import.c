@@ -175,14 +175,22 @@ enum reading { NEEDS_INPUT, GROUP_IS_FULL, IS_REFUSED };
 /* Puts an entry into the group, or aside where the group has to be stored before. */
 static bool keep_entry(struct import *import, struct import_entry *entry)
 {
+	int64_t now_us = cache_clock_now_us(import->request->context->clock);
 	int64_t expires_at_us = entry->history.expires_at_us;
 
 	entry->line = import->line;
-	if (expires_at_us > 0 &&
-	    expires_at_us <= cache_clock_now_us(import->request->context->clock)) {
+	if (expires_at_us > 0 && expires_at_us <= now_us) {
 		import->report.expired++;
 		import_entry_deinit(entry);
 		return true;
+	}
+	/* For a backend whose other side knows of no histories. */
+	if (expires_at_us != HISTORY_TTL) {
+		int64_t left_s = (expires_at_us - now_us + US_PER_S - 1) / US_PER_S;
+
+		entry->item.ttl_s = expires_at_us == 0   ? 0
+				    : left_s < TTL_MAX_S ? left_s
+							 : TTL_MAX_S;
 	}
 	if (import_group_add(&import->group, entry))
 		return true;
