@@ -100,6 +100,17 @@ struct cache_condition {
  * none). */
 bool cache_condition_holds(const struct cache_condition *condition, const struct etag *current);
 
+/* What an entry brings along from elsewhere. */
+struct cache_history {
+	uint64_t frequency;                    /* 0: 1 */
+	int64_t created_at_us, last_access_us; /* 0: now */
+	int64_t expires_at_us;                 /* 0: never; HISTORY_TTL: as the item's ttl_s says */
+};
+#define HISTORY_TTL INT64_C(-1)
+/* Frequencies and times that every backend can keep. The year is 2255. */
+#define HISTORY_MAX_FREQUENCY UINT32_MAX
+#define HISTORY_MAX_US        ((INT64_C(1) << 53) - 1)
+
 /* One key of an operation, with its part of the answer. */
 struct cache_item {
 	struct slice key; /* in; any bytes, may be empty. Borrowed until `done` */
@@ -111,6 +122,10 @@ struct cache_item {
 	/* SET in: what counts against the limit. The dispatcher raises it to the value's length. */
 	uint64_t size_bytes;
 	int64_t ttl_s; /* SET in: 0 never, TTL_DEFAULT, or up to TTL_MAX_S */
+
+	/* SET in: the entry is to have just this history, also where there is one already, and the
+	 * set is no use. Borrowed until `done`. NULL: its history begins or goes on now. */
+	const struct cache_history *history;
 
 	/* SET, DELETE in: honoured on operations of one item only. */
 	struct cache_condition condition;
@@ -178,13 +193,20 @@ struct cache_op {
 
 	/* SCAN: up to `limit` live entries in byte order of the key, those after `after`
 	 * (exclusive) where has_after. A key that stays during a listing is neither skipped nor
-	 * repeated. */
+	 * repeated. Where any_order, the backend may give another order than that of the bytes, in
+	 * which `after` is a place too: a listing keeps to one of the two. */
 	struct slice after;
 	bool has_after;
-	size_t limit;                     /* >= 1 */
+	bool any_order;
+	size_t limit; /* >= 1 */
+	/* The listing ends with the entry with which the keys have that many bytes; 0: no bound. A
+	 * backend that is asked over a network may go beyond it. */
+	size_t max_key_bytes;
 	struct cache_entry_info *entries; /* out, owned by the op */
 	size_t entry_count;
 	bool complete; /* out: nothing follows the last entry */
+	/* out, of any_order: the order is another one when the backend is opened again. */
+	bool order_is_passing;
 
 	/* CONFIGURE in. Creates the namespace; shrinking evicts before `done`. */
 	struct namespace_settings settings;
@@ -194,6 +216,10 @@ struct cache_op {
 	 * all that exist, by name. CONFIGURE out: none. */
 	struct namespace_stats *stats;
 	size_t stats_count;
+
+	/* SET out: items that were stored without the history they brought, as the backend's other
+	 * side knows of none. */
+	size_t history_lost;
 
 	/* CHECK out. */
 	struct cache_health_check checks[HEALTH_CHECKS_MAX];

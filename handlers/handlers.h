@@ -44,6 +44,10 @@ extern const struct handler healthz_handler;
 extern const struct handler readyz_handler;
 extern const struct handler sync_handler; /* POST */
 
+/* /export, /import (export.c, import.c) */
+extern const struct handler export_handler; /* GET and HEAD */
+extern const struct handler import_handler; /* POST */
+
 /* Answers with an error in the request's style: `detail` (formatted, a sentence that says what to
  * change) as `error`, and in a problem document also `type`, `title`, `status`, `detail`. Text that
  * comes from outside is escaped. */

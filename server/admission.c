@@ -28,6 +28,13 @@ static bool has_nul(const struct exchange *exchange, const char *url, const char
 	       to - from <= exchange->shared->max_head_bytes;
 }
 
+static bool takes_any_length(const struct exchange *exchange, const char *url)
+{
+	struct route_match match = router_match(exchange->request.method, slice_of(url));
+
+	return match.route && match.route->handler->take;
+}
+
 bool admit_connection(struct exchange *exchange, const char *url, const char *version)
 {
 	const char *problem = NULL;
@@ -47,7 +54,7 @@ bool admit_connection(struct exchange *exchange, const char *url, const char *ve
 		return false;
 	}
 	uint64_t length = exchange->head.content_length;
-	if (length == LENGTH_UNKNOWN || length <= max)
+	if (length == LENGTH_UNKNOWN || length <= max || takes_any_length(exchange, url))
 		return true;
 	respond_error(&exchange->request, &exchange->response, 413,
 		      "the body has %" PRIu64

@@ -139,6 +139,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 		.flights = http->shared.flight_timer.flights,
 		.clock = &system_clock,
 		.max_key_bytes = (size_t)options->max_key_kb * 1024,
+		.max_body_bytes = (size_t)(options->max_body_mb * 1048576.0),
 		.max_batch_items = (size_t)options->max_batch,
 		.version = STEADYCACHE_VERSION,
 		.started_at_us = cache_clock_now_us(&system_clock),

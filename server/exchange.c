@@ -163,7 +163,7 @@ static enum MHD_Result queue_response(struct exchange *exchange)
 		}
 		response_pretty(response);
 	}
-	return answer_queue(exchange->connection, response, close);
+	return answer_queue(exchange->shared, exchange->connection, response, close);
 }
 
 /* Answers without reading the body, and ends the connection. */
@@ -263,16 +263,24 @@ static enum MHD_Result advance(struct exchange *exchange)
 	return MHD_YES;
 }
 
+bool exchange_submit(struct exchange *exchange)
+{
+	exchange->submitted = true;
+	submit(exchange);
+	if (atomic_load(&exchange->park) == PARK_DONE)
+		return true;
+	park(exchange);
+	return false;
+}
+
 static enum MHD_Result run_handler(struct exchange *exchange)
 {
-	const struct handler *handler = exchange->route->handler;
-	struct request *request = &exchange->request;
-
 	connection_enter(exchange->record, PHASE_BUSY);
 	if (!upload_end(exchange))
 		return queue_response(exchange);
 	exchange->started = true;
-	if (handler->start(request, &exchange->response) == STEP_RESPOND) {
+	if (exchange->route->handler->start(&exchange->request, &exchange->response) ==
+	    STEP_RESPOND) {
 		exchange->answered = true;
 		return queue_response(exchange);
 	}
@@ -293,6 +301,12 @@ static enum MHD_Result begin(struct exchange *exchange, const char *url, const c
 	connection_enter(exchange->record,
 			 exchange->head.content_length > 0 ? PHASE_RECEIVING : PHASE_BUSY);
 	exchange->answered = !admit_request(exchange, url);
+	if (!exchange->answered && upload_streams(exchange)) {
+		exchange->started = true;
+		exchange->answered =
+			exchange->route->handler->start(&exchange->request, &exchange->response) ==
+			STEP_RESPOND;
+	}
 	/* What is too long to be dropped is not read at all. */
 	if (exchange->answered && exchange->head.content_length > DISCARD_MAX_BYTES)
 		return turn_away(exchange);
@@ -315,7 +329,14 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
 		size_t len = *upload_size;
 
 		*upload_size = 0;
-		return upload_receive(exchange, upload, len);
+		return upload_streams(exchange)
+			       ? upload_pass(exchange, (struct slice){.data = upload, .len = len})
+			       : upload_receive(exchange, upload, len);
+	}
+	if (upload_streams(exchange)) {
+		if (!exchange->answered)
+			upload_proceed(exchange, true);
+		return exchange->answered ? queue_response(exchange) : MHD_YES;
 	}
 	if (exchange->submitted) {
 		(void)atomic_fetch_sub(&exchange->shared->parked, 1);

@@ -43,6 +43,8 @@ const struct route routes[] = {
 	{.methods = READ, .pattern = "/healthz", .handler = &healthz_handler, .is_public = true},
 	{.methods = READ, .pattern = "/readyz", .handler = &readyz_handler, .is_public = true},
 	{.methods = HTTP_POST, .pattern = "/sync", .handler = &sync_handler},
+	{.methods = READ, .pattern = "/export", .handler = &export_handler},
+	{.methods = HTTP_POST, .pattern = "/import", .handler = &import_handler},
 };
 
 const size_t route_count = sizeof(routes) / sizeof(routes[0]);

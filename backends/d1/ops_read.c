@@ -117,6 +117,17 @@ static bool take_item(const json_t *found, const struct cache_op *op, struct cac
 	return true;
 }
 
+/* Another version of the Worker stores items without the history they brought, and does not tell.
+ */
+static void count_lost_history(const json_t *result, struct cache_op *op)
+{
+	op->history_lost = 0;
+	if (op->type != CACHE_OP_SET || json_is_true(json_object_get(result, "history")))
+		return;
+	for (size_t i = 0; i < op->item_count; i++)
+		op->history_lost += op->items[i].history != NULL;
+}
+
 static void take_items(const struct d1_context *context, const json_t *result, struct d1_job *job,
 		       size_t first)
 {
@@ -130,6 +141,7 @@ static void take_items(const struct d1_context *context, const json_t *result, s
 		d1_job_fail(job, CACHE_NO_MEMORY, NULL, 1);
 		return;
 	}
+	count_lost_history(result, op);
 	for (const struct d1_job *each = job; each; each = each->twins)
 		if (each->op)
 			d1_tally_items(context->tally, each->op, op->items);

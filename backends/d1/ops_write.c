@@ -143,6 +143,21 @@ static void write_condition(struct buffer *out, const struct cache_condition *co
 	buffer_append_char(out, '}');
 }
 
+static void write_history(struct buffer *out, const struct cache_history *history)
+{
+	buffer_append(out, SLICE(",\"history\":{"));
+	d1_write_integer(out, "frequency", history->frequency ? (int64_t)history->frequency : 1);
+	buffer_append_char(out, ',');
+	d1_write_integer(out, "created_us", history->created_at_us);
+	buffer_append_char(out, ',');
+	d1_write_integer(out, "last_access_us", history->last_access_us);
+	if (history->expires_at_us != HISTORY_TTL) {
+		buffer_append_char(out, ',');
+		d1_write_integer(out, "expires_us", history->expires_at_us);
+	}
+	buffer_append_char(out, '}');
+}
+
 static void write_item(struct buffer *out, const struct cache_op *op, const struct cache_item *item)
 {
 	buffer_append_char(out, '{');
@@ -159,6 +174,8 @@ static void write_item(struct buffer *out, const struct cache_op *op, const stru
 			buffer_append_char(out, ',');
 			d1_write_integer(out, "ttl_s", item->ttl_s);
 		}
+		if (item->history)
+			write_history(out, item->history);
 	}
 	if (op->type != CACHE_OP_GET && op->type != CACHE_OP_EXISTS && op->item_count == 1 &&
 	    item->condition.kind != CONDITION_NONE)

@@ -192,7 +192,11 @@ static void admit_set(const struct d1_context *context, struct rest_group *group
 		item->status = CACHE_OK;
 		item->created = d1_read_integer(index[i], "live", 0) != 1;
 		item->value->modified_at_us = now_us;
-		item->value->expires_at_us = ttl_s > 0 ? now_us + ttl_s * US_PER_S : 0;
+		item->value->expires_at_us =
+			item->history && item->history->expires_at_us != HISTORY_TTL
+				? item->history->expires_at_us
+			: ttl_s > 0 ? now_us + ttl_s * US_PER_S
+				    : 0;
 	}
 	free((void *)(uintptr_t)index);
 	group->expired += count_rows(found, "live", 0);

@@ -13,6 +13,19 @@
 
 /* ---- Set ---- */
 
+/* Of an item with a history: frequency, created, last access (0: now), expires (null: by the ttl).
+ */
+static void write_history(struct buffer *out, const struct cache_history *history)
+{
+	buffer_printf(out, ",%llu,%lld,%lld,",
+		      (unsigned long long)(history->frequency ? history->frequency : 1),
+		      (long long)history->created_at_us, (long long)history->last_access_us);
+	if (history->expires_at_us == HISTORY_TTL)
+		buffer_append(out, SLICE("null"));
+	else
+		json_out_integer(out, history->expires_at_us);
+}
+
 /* [[id, "tag", size, ttl or null, "etag"], ...] */
 static void write_set_items(struct rest_writer *writer, const struct cache_op *op)
 {
@@ -32,6 +45,8 @@ static void write_set_items(struct rest_writer *writer, const struct cache_op *o
 			json_out_integer(out, item->ttl_s);
 		buffer_append_char(out, ',');
 		rest_append_etag(out, &item->value->etag);
+		if (item->history)
+			write_history(out, item->history);
 		buffer_append_char(out, ']');
 	}
 	buffer_append_char(out, ']');

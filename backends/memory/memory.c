@@ -9,6 +9,7 @@
  *   evict.c      victims over all shards
  *   set.c        sets: limits that always hold, batches all or none
  *   passes.c     what visits all entries: listings, clearing by prefix, settings
+ *   hash_scan.c  listings in the order of the hash, for exports
  *   worker.c     the background thread for large passes and the sweep
  *
  * A get takes one lock, of a sixteenth of its namespace, and copies nothing: it acquires a
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "backends/memory/hash_scan.h"
 #include "backends/memory/passes.h"
 #include "backends/memory/set.h"
 #include "backends/memory/worker.h"
@@ -188,7 +190,7 @@ static void run_pass(struct namespaces *all, struct cache_op *op, int64_t now_us
 	enum cache_status status = CACHE_OK;
 
 	if (op->type == CACHE_OP_SCAN)
-		status = pass_scan(ns, op, now_us);
+		status = op->any_order ? hash_scan(ns, op, now_us) : pass_scan(ns, op, now_us);
 	else if (op->type == CACHE_OP_CLEAR)
 		pass_clear(ns, op->prefix);
 	else
@@ -210,12 +212,13 @@ static void memory_scan(struct backend *backend, struct cache_op *op)
 	struct memory_backend *memory = memory_of(backend);
 	struct namespace *ns = namespace_find(&memory->namespaces, op->ns);
 
-	if (ns) {
-		start_pass(memory, ns, op);
-		return;
-	}
 	op->complete = true;
-	cache_op_complete(op, CACHE_OK);
+	if (!ns)
+		cache_op_complete(op, CACHE_OK);
+	else if (op->any_order && op->prefix.len == 0)
+		run_pass(&memory->namespaces, op, now_of(memory));
+	else
+		start_pass(memory, ns, op);
 }
 
 static void memory_configure(struct backend *backend, struct cache_op *op)

@@ -147,6 +147,14 @@ uint64_t namespace_take_stamp(struct namespace *ns, int64_t now_us)
 	return stamp;
 }
 
+uint64_t namespace_past_stamp(struct namespace *ns, int64_t created_at_us)
+{
+	unsigned tick = atomic_fetch_add_explicit(&ns->past_stamps, 1, memory_order_relaxed);
+
+	return ((uint64_t)created_at_us << STAMP_TICK_BITS) |
+	       (tick & ((1U << STAMP_TICK_BITS) - 1));
+}
+
 size_t namespace_expire(struct namespace *ns, int64_t now_us, size_t max, struct entry **trash)
 {
 	size_t removed = 0;

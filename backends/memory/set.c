@@ -88,6 +88,17 @@ static enum cache_status refuse(struct set *set, enum cache_status status, const
 	return status;
 }
 
+static int64_t expiry_of(const struct set *set, const struct cache_item *item)
+{
+	int64_t ttl_s = item->ttl_s;
+
+	if (item->history && item->history->expires_at_us != HISTORY_TTL)
+		return item->history->expires_at_us;
+	if (ttl_s == TTL_DEFAULT)
+		ttl_s = atomic_load_explicit(&set->ns->default_ttl_s, memory_order_relaxed);
+	return ttl_s > 0 ? set->now_us + ttl_s * US_PER_S : 0;
+}
+
 /* The plan for one item; adds up its growth, and what it takes all in all. */
 static bool plan_item(struct set *set, struct write *write, const struct cache_item *item,
 		      uint64_t *size_sum, uint64_t *memory_sum)
@@ -231,6 +242,19 @@ static void answer(const struct set *set, const struct write *write, struct cach
 	item->status = CACHE_OK;
 }
 
+/* Gives a stored entry the history that its item brought along. */
+static void restore(const struct set *set, struct shard *shard, struct entry *entry,
+		    const struct cache_history *history)
+{
+	order_remove(&shard->order, entry);
+	entry->frequency = history->frequency > 0 ? (uint32_t)history->frequency : 1;
+	entry->last_access_us = history->last_access_us > 0 ? history->last_access_us : set->now_us;
+	entry->stamp = history->created_at_us > 0
+			       ? namespace_past_stamp(set->ns, history->created_at_us)
+			       : namespace_take_stamp(set->ns, set->now_us);
+	order_restore(&shard->order, entry);
+}
+
 static void store_item(struct set *set, struct write *write, struct cache_item *item)
 {
 	struct shard *shard = namespace_shard(set->ns, write->hash);
@@ -242,6 +266,8 @@ static void store_item(struct set *set, struct write *write, struct cache_item *
 	if (live_entry(write)) {
 		set->wake |= shard_overwrite(shard, write->hash, write->old, fresh, set->now_us,
 					     &set->trash);
+		if (item->history)
+			restore(set, shard, fresh, item->history);
 		return;
 	}
 	fresh->last_access_us = set->now_us;
@@ -250,6 +276,8 @@ static void store_item(struct set *set, struct write *write, struct cache_item *
 		set->wake |= shard_replace(shard, write->hash, write->old, fresh, &set->trash);
 	else
 		set->wake |= shard_add(shard, write->hash, fresh);
+	if (item->history)
+		restore(set, shard, fresh, item->history);
 }
 
 /* Carries out the plan. CACHE_NO_SPACE where it does not fit. */
@@ -365,15 +393,13 @@ static enum cache_status set_evicting(struct set *set)
 static enum cache_status prepare_write(struct set *set, struct write *write,
 				       const struct cache_item *item)
 {
-	int64_t ttl_s = item->ttl_s != TTL_DEFAULT ? item->ttl_s
-						   : atomic_load_explicit(&set->ns->default_ttl_s,
-									  memory_order_relaxed);
-	bool has_tail = ttl_s > 0 || item->size_bytes != item->value->len_bytes;
+	int64_t expires_at_us = expiry_of(set, item);
+	bool has_tail = expires_at_us != 0 || item->size_bytes != item->value->len_bytes;
 
 	if (item->key.len > ENTRY_KEY_MAX_LEN)
 		return refuse(set, CACHE_TOO_LARGE, "the key is longer than 1 GiB");
 	write->hash = entry_hash(item->key);
-	write->expires_at_us = ttl_s > 0 ? set->now_us + ttl_s * US_PER_S : 0;
+	write->expires_at_us = expires_at_us;
 	write->fresh = entry_create(item->key, item->value, has_tail);
 	if (!write->fresh)
 		return CACHE_NO_MEMORY;

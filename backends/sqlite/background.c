@@ -222,6 +222,7 @@ static void run_scan(struct sqlite_store *store, struct cache_op *op)
 	sqlite3_stmt *query = database_prepare_statement(db, SCAN_SQL);
 	struct slice from = op->prefix;
 	char bound[KEY_BOUND_BYTES];
+	size_t key_bytes = 0;
 	int code = SQLITE_NOMEM;
 
 	op->complete = true;
@@ -245,7 +246,8 @@ static void run_scan(struct sqlite_store *store, struct cache_op *op)
 	/* The writer stands still, so that no waiting use is counted twice or missed. */
 	(void)pthread_mutex_lock(&store->uses_order);
 	while ((code = sqlite3_step(query)) == SQLITE_ROW) {
-		if (op->entry_count == op->limit) {
+		if (op->entry_count == op->limit ||
+		    (op->max_key_bytes > 0 && key_bytes >= op->max_key_bytes)) {
 			op->complete = false;
 			code = SQLITE_DONE;
 			break;
@@ -254,7 +256,7 @@ static void run_scan(struct sqlite_store *store, struct cache_op *op)
 			code = SQLITE_NOMEM;
 			break;
 		}
-		op->entry_count++;
+		key_bytes += op->entries[op->entry_count++].key.len;
 	}
 	(void)pthread_mutex_unlock(&store->uses_order);
 done:

@@ -24,7 +24,7 @@ static const struct statement_text statements[] = {
 	STATEMENT(insert_namespace, "INSERT INTO namespaces(id, name, created) VALUES(?1, ?2, ?3)"),
 	STATEMENT(update_namespace,
 		  "UPDATE namespaces SET id = ?2, entry_count = ?3, total_size = ?4,"
-		  " frequency_sum = ?5 WHERE name = ?1"),
+		  " frequency_sum = ?5, created = ?6 WHERE name = ?1"),
 	STATEMENT(configure_namespace,
 		  "UPDATE namespaces SET max_size = coalesce(?2, max_size),"
 		  " capacity = coalesce(?3, capacity), default_ttl = coalesce(?4, default_ttl),"
@@ -45,9 +45,9 @@ static const struct statement_text statements[] = {
 	STATEMENT(update_entry,
 		  "UPDATE entries SET etag = ?2, flags = ?3, type = ?4, modified = ?5,"
 		  " expires = ?6, value = ?7, size = ?8 WHERE id = ?1"),
-	STATEMENT(insert_uses, "INSERT INTO uses(id, ns, frequency, last_access, created, fifo)"
-			       " VALUES(?1, ?2, 1, ?3, ?3, ?4)"),
-	STATEMENT(restart_uses, "UPDATE uses SET frequency = 1, last_access = ?2, created = ?2"
+	STATEMENT(insert_uses, "INSERT INTO uses(id, frequency, last_access, created, ns, fifo)"
+			       " VALUES(?1, ?2, ?3, ?4, ?5, ?6)"),
+	STATEMENT(restart_uses, "UPDATE uses SET frequency = ?2, last_access = ?3, created = ?4"
 				" WHERE id = ?1"),
 	STATEMENT(delete_entry, "DELETE FROM entries WHERE id = ?1"),
 	STATEMENT(delete_uses, "DELETE FROM uses WHERE id = ?1"),

@@ -60,6 +60,7 @@ int writer_write_row(struct writer *writer, const struct ns_row *row)
 	(void)sqlite3_bind_int64(update, 3, row->entry_count);
 	(void)sqlite3_bind_int64(update, 4, row->total_size);
 	(void)sqlite3_bind_int64(update, 5, row->frequency_sum);
+	(void)sqlite3_bind_int64(update, 6, row->created_us);
 	int code = database_run(update);
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }

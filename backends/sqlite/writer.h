@@ -18,7 +18,7 @@ struct ns_row {
 	int64_t id;
 	struct namespace_settings settings;
 	int64_t entry_count, total_size, frequency_sum;
-	int64_t created_us;
+	int64_t created_us; /* or the earliest last access that an import brought along */
 	bool dirty;
 	struct counters *counters;
 	/* What goes to the counters once the transaction is committed. */

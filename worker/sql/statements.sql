@@ -9,6 +9,8 @@
 -- with further members as each statement says. ?2 are the items, an array of arrays
 --   [id, tag]                                     (get, exists, delete)
 --   [id, tag, size, ttl or null, etag]            (set)
+--   [..., frequency, created, last_access, expires or null]   (set, with a history: what the entry
+--                                                 is to have; times may be 0: now; null: by the ttl)
 -- id: integer, tag and etag: lower-case hex (see migrations/0001_schema.sql). Rows that belong to an
 -- item give its place in ?2 as `i`.
 --
@@ -168,8 +170,9 @@ FROM (SELECT id AS limits_of, nullif(coalesce(max_size, ?1 ->> 'max_size'), 0) A
 	FROM namespaces WHERE name = ?1 ->> 'ns') l,
 	(SELECT coalesce(sum(j.value ->> 2), 0) AS new_size, count(j.key) AS new_count,
 		coalesce(sum(e.size), 0) AS old_size, count(e.id) AS old_count,
-		count(j.key) - coalesce(sum(iif(e.expires > 0 AND e.expires <= ?1 ->> 'now',
-			e.frequency, 0)), 0) AS frequency_change,
+		coalesce(sum(coalesce(j.value ->> 5, 1) - iif(j.value ->> 5 IS NOT NULL
+			OR (e.expires > 0 AND e.expires <= ?1 ->> 'now'),
+			coalesce(e.frequency, 0), 0)), 0) AS frequency_change,
 		count(iif(e.expires > 0 AND e.expires <= ?1 ->> 'now', 1, NULL)) AS expired,
 		max(e.expires = 0 OR e.expires > ?1 ->> 'now') IS 1 AS live, max(e.etag) AS etag
 	FROM json_each(?2) j LEFT JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.tag = j.value ->> 1
@@ -197,20 +200,26 @@ DELETE FROM entries WHERE id IN (SELECT e.id
 	WHERE n.name = ?1 ->> 'ns' AND n.admitted = ?1 ->> 'token');
 
 -- name: put_entries
--- ?1 + token, ?2. No rows.
+-- ?1 + token, ?2. No rows. What was created at another moment than it is stored brought a history
+-- along; one that would have been created just now is given the microsecond before.
 INSERT INTO entries(id, ns, tag, size, frequency, last_access, created, modified, expires, etag,
 	fifo, kept)
-SELECT j.value ->> 0, n.id, j.value ->> 1, j.value ->> 2, 1, ?1 ->> 'now', ?1 ->> 'now',
-	?1 ->> 'now',
-	CASE coalesce(j.value ->> 3, n.default_ttl, ?1 ->> 'default_ttl') WHEN 0 THEN 0
+SELECT j.value ->> 0, n.id, j.value ->> 1, j.value ->> 2, coalesce(j.value ->> 5, 1),
+	coalesce(nullif(j.value ->> 7, 0), ?1 ->> 'now'),
+	iif(j.value ->> 5 IS NULL, ?1 ->> 'now', coalesce(nullif(nullif(j.value ->> 6, 0),
+		?1 ->> 'now'), ?1 ->> 'now' - 1)), ?1 ->> 'now',
+	CASE WHEN j.value ->> 8 IS NOT NULL THEN j.value ->> 8
+		WHEN coalesce(j.value ->> 3, n.default_ttl, ?1 ->> 'default_ttl') = 0 THEN 0
 		ELSE ?1 ->> 'now'
 			+ coalesce(j.value ->> 3, n.default_ttl, ?1 ->> 'default_ttl') * 1000000 END,
 	j.value ->> 4, coalesce(n.policy, ?1 ->> 'policy') = 'fifo', coalesce(n.stale_ttl, 0) * 1000000
 FROM namespaces n JOIN json_each(?2) j
 WHERE n.name = ?1 ->> 'ns' AND n.admitted = ?1 ->> 'token'
 ON CONFLICT(id) DO UPDATE SET size = excluded.size,
-	frequency = iif(expires = 0 OR expires > excluded.modified, frequency + 1, 1),
-	created = iif(expires = 0 OR expires > excluded.modified, created, excluded.created),
+	frequency = iif(excluded.created = excluded.modified AND (expires = 0
+		OR expires > excluded.modified), frequency + 1, excluded.frequency),
+	created = iif(excluded.created = excluded.modified AND (expires = 0
+		OR expires > excluded.modified), created, excluded.created),
 	last_access = excluded.last_access, modified = excluded.modified,
 	expires = excluded.expires, etag = excluded.etag, fifo = max(fifo, excluded.fifo),
 	kept = excluded.kept;

@@ -98,6 +98,7 @@ export function splitResult(group: Group, result: OpResult): OpResult[] {
 		const items = result.items?.slice(at, at + length) ?? [];
 		at += length;
 		const part: OpResult = { status: result.status, items };
+		if (result.history !== undefined) part.history = result.history;
 		if (result.evicted !== undefined) part.evicted = i === 0 ? result.evicted : 0;
 		if (result.expired !== undefined) part.expired = i === 0 ? result.expired : 0;
 		return part;

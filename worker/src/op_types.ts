@@ -29,6 +29,17 @@ export interface SetItem extends KeyItem {
 	size: number;
 	/** Undefined: the namespace's default. 0: never expires. */
 	ttl_s?: number;
+	/** What the entry is to have in place of a history that begins now. */
+	history?: History;
+}
+
+export interface History {
+	frequency: number;
+	/** 0: now. */
+	created_us: number;
+	last_access_us: number;
+	/** 0: never. Undefined: by ttl_s. */
+	expires_us?: number;
 }
 
 export type Op =
@@ -81,6 +92,8 @@ export interface NamespaceStats extends Settings {
 }
 
 export interface OpResult {
+	/** set: histories were understood. */
+	history?: boolean;
 	status: Status;
 	detail?: string;
 	items?: ItemResult[];
