@@ -264,6 +264,7 @@ static void note_failed(struct import *import, const struct cache_op *op, uint64
 	import_report_failure(&import->report, line, text);
 	if (is_backends_fault(op->status)) {
 		import->report.http_status = cache_status_http(op->status);
+		import->report.retry_after_s = retry_after_s_of(op);
 		(void)snprintf(import->report.detail, IMPORT_ERROR_BYTES, "%s", text);
 		import->is_over = true;
 	}

@@ -66,6 +66,7 @@ struct import_report {
 	} errors[ERRORS_KEPT];
 	/* The import ended early because the backend failed: the status, else 0. */
 	unsigned http_status;
+	unsigned retry_after_s; /* 0: not said */
 	char detail[IMPORT_ERROR_BYTES];
 };
 

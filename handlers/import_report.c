@@ -33,14 +33,14 @@ void import_report_keep_first(struct import_report *report)
 		report->failed = 1;
 }
 
-static void append_text(struct buffer *json, const char *text)
+/* A text may have been cut within a character. */
+static struct slice whole_characters(const char *text)
 {
 	struct slice slice = slice_of(text);
 
-	/* It may have been cut within a character. */
 	while (slice.len > 0 && !utf8_is_valid(slice))
 		slice.len--;
-	json_out_string(json, slice);
+	return slice;
 }
 
 void import_report_respond(struct import_report *report, struct response *response,
@@ -52,11 +52,7 @@ void import_report_respond(struct import_report *report, struct response *respon
 	qsort(report->errors, report->error_count, sizeof(report->errors[0]), compare_errors);
 	json_out_raw(&json, "{");
 	if (report->http_status != 0) {
-		buffer_printf(&json, "\"type\":\"about:blank\",\"status\":%u,\"detail\":",
-			      report->http_status);
-		append_text(&json, report->detail);
-		json_out_raw(&json, ",\"error\":");
-		append_text(&json, report->detail);
+		problem_append(&json, report->http_status, whole_characters(report->detail));
 		json_out_raw(&json, ",");
 	}
 	buffer_printf(&json,
@@ -66,12 +62,16 @@ void import_report_respond(struct import_report *report, struct response *respon
 	for (size_t i = 0; i < report->error_count; i++) {
 		buffer_printf(&json, "%s{\"line\":%" PRIu64 ",\"error\":", i > 0 ? "," : "",
 			      report->errors[i].line);
-		append_text(&json, report->errors[i].text);
+		json_out_string(&json, whole_characters(report->errors[i].text));
 		json_out_raw(&json, "}");
 	}
 	buffer_printf(&json, "],\"errors_left_out\":%" PRIu64 ",\"complete\":%s}",
 		      report->failed - report->error_count, is_complete ? "true" : "false");
-	response_json(response, report->http_status ? report->http_status : 200, &json);
-	if (report->http_status != 0)
-		response->headers[response->header_count - 1].value = "application/problem+json";
+	if (report->http_status == 0) {
+		response_json(response, 200, &json);
+		return;
+	}
+	if (report->retry_after_s > 0)
+		response_header_printf(response, "Retry-After", "%u", report->retry_after_s);
+	problem_respond(response, report->http_status, &json);
 }
