@@ -40,6 +40,11 @@ extern const struct handler healthz_handler;
 extern const struct handler readyz_handler;
 extern const struct handler sync_handler; /* POST */
 
+/* /docs, /ui, /assets/{key} (pages.c) */
+extern const struct handler docs_handler;
+extern const struct handler ui_handler;
+extern const struct handler assets_handler;
+
 /* Answers with an error in the request's style: `detail` (formatted, a sentence that says what to
  * change) as `error`, and in a problem document also `type`, `title`, `status`, `detail`. Text that
  * comes from outside is escaped. */
