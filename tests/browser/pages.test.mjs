@@ -12,10 +12,11 @@ before(async () => {
 });
 after(() => Promise.all([browser?.close(), open?.stop(), locked?.stop()]));
 
-async function onUi(work, { server = open, options, mayBeSaid, hash = '' } = {}) {
+async function onUi(work, { server = open, options, mayBeSaid, prepare } = {}) {
 	const { page, offences, close } = await openPage(browser, server, options, mayBeSaid);
 
-	await page.goto(`${server.url}/ui${hash}`);
+	await prepare?.(page);
+	await page.goto(`${server.url}/ui`);
 	await work(page, offences);
 	assert.deepEqual(offences, []);
 	await close();
@@ -112,8 +113,7 @@ test('a hidden page asks nothing', () => onUi(async (page) => {
 		document.dispatchEvent(new Event('visibilitychange'));
 	});
 	page.on('request', (request) => { asked += request.url().endsWith('/stats') ? 1 : 0; });
-	// Longer than two polls, measured in the page's own clock.
-	await page.evaluate(() => new Promise((resolve) => { setTimeout(resolve, 2500); }));
+	await page.clock.runFor(10000);
 	assert.ok(asked <= 1, `${asked} requests`); // one may have been under way
 	const seen = page.waitForRequest('**/stats');
 	await page.evaluate(() => {
@@ -121,7 +121,7 @@ test('a hidden page asks nothing', () => onUi(async (page) => {
 		document.dispatchEvent(new Event('visibilitychange'));
 	});
 	await seen;
-}));
+}, { prepare: (page) => page.clock.install() }));
 
 test('stored markup is text', async () => {
 	const evil = '<script>window.ran=1</script><img src=x onerror="window.ran=1">';
@@ -281,7 +281,7 @@ test('the keyboard alone leads to an entry and back', async () => {
 		await page.keyboard.press('Escape');
 		await page.locator('#entry-dialog').waitFor({ state: 'hidden' });
 		assert.equal(await focus(), 'only');
-	}, {});
+	});
 });
 
 test('dark follows the system and the switch', () => onUi(async (page) => {
@@ -300,7 +300,7 @@ test('dark follows the system and the switch', () => onUi(async (page) => {
 }, { options: { colorScheme: 'dark' } }));
 
 test('a phone of 360 px scrolls in one direction', () => onUi(async (page) => {
-	await live(page);
+	await openNamespace(page, 'evil');
 	await page.locator('#entries tbody tr').first().waitFor();
 	assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
 	await shoot(page, 'ui-phone');
