@@ -1,5 +1,5 @@
-/* /docs, /ui, /assets/{key}: the pages, out of the program itself, for everybody who asks. What they
- * show comes from the API, which asks for the token. */
+/* /docs, /ui, /assets/{key}: the pages, out of the program itself, for everybody who asks. What
+ * they show comes from the API, which asks for the token. */
 #include <stdlib.h>
 #include <strings.h>
 

@@ -6,14 +6,18 @@ import { byId, make } from './dom.js';
 const HEIGHT_PX = 170;
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+// What an axis may count by.
+const wholeSteps = Array.from({ length: 10 }, (_, i) => [1, 2, 5].map((step) => step * 10 ** i)).flat();
+const binarySteps = Array.from({ length: 50 }, (_, i) => 2 ** i);
+
 const CHARTS = [
 	{ title: 'Operations per second', series: [['operations', 'all', '--line-1'], ['sets', 'sets', '--line-2']],
-		show: format.axis, floor: 1 },
+		show: format.axis, floor: 4, steps: wholeSteps },
 	{ title: 'Hit rate', series: [['hitRate', 'hits', '--line-1']], range: [0, 1],
 		show: (share) => `${Math.round(share * 100)} %` },
 	{ title: 'Latency', series: [['p50', 'p50', '--line-1'], ['p99', 'p99', '--line-2']],
 		show: format.latency, floor: 100 },
-	{ title: 'Bytes held', series: [['bytes', 'bytes', '--line-1']], show: format.bytes, floor: 1024 },
+	{ title: 'Bytes held', series: [['bytes', 'bytes', '--line-1']], show: format.bytes, floor: 1024, steps: binarySteps },
 ];
 
 export const CHART_SERIES = CHARTS.flatMap(({ series }) => series.map(([name]) => name));
@@ -44,7 +48,7 @@ function options(chart, width, seconds) {
 		axes: [
 			axisOf({ size: 26, space: 70, values: (_, at) => at.map((time) =>
 				new Date(time * 1000).toLocaleTimeString('en-GB').slice(0, 5)), incrs: [60, 120] }),
-			axisOf({ size: 66, space: 34, values: (_, at) => at.map(chart.show) }),
+			axisOf({ size: 66, space: 34, ...(chart.steps ? { incrs: chart.steps } : {}), values: (_, at) => at.map(chart.show) }),
 		],
 		series: [{}, ...chart.series.map(([, label, line]) => ({
 			label,

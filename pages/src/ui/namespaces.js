@@ -81,10 +81,11 @@ function draw() {
 function fillChoice(names) {
 	const select = byId('ns');
 
-	if (names.join('\n') === [...select.options].map((option) => option.value).join('\n')) return;
+	if (select.options.length > 0 && names.join('\n') === [...select.options].map((option) => option.value).join('\n')) return;
 	const chosen = select.value;
 	select.replaceChildren(...names.map((name) => make('option', { value: name }, name)));
 	if (names.includes(chosen)) select.value = chosen;
+	for (const control of byId('search').elements) control.disabled = names.length === 0;
 }
 
 // `onOpen(name)`: the user wants to see its entries.

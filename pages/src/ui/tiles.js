@@ -38,7 +38,7 @@ export function showTiles(stats, sample) {
 	set('p50', format.latency(sample?.p50 ?? total?.p50 ?? null), since(format.latency(total?.p50 ?? null)));
 	set('p99', format.latency(sample?.p99 ?? total?.p99 ?? null), since(format.latency(total?.p99 ?? null)));
 	set('bytes', format.bytes(totals.total_size),
-		`${format.count(totals.entry_count)} entries${limit ? `, limits ${format.bytes(limit)}` : ''}`);
+		limit ? `of ${format.bytes(limit)} in all limits` : `${format.count(totals.entry_count)} entries`);
 	set('evictions', format.count(totals.evictions),
 		sample ? `${format.rate(sample.evictions)} a second` : '');
 }
