@@ -4,7 +4,7 @@
 //
 // leaves OUTPUT_FOLDER/page_files.c (the table of handlers/page_files.h) and, for .incbin, the files
 // beside it. Assets have a hash of their content in their names; the HTML has those names in place
-// of {{script}}, {{style}} and {{icon}}.
+// of {{script}}, {{style}}, {{icon}} and {{licences}}.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -17,8 +17,10 @@ const types = {
 	'.js': 'text/javascript; charset=utf-8',
 	'.css': 'text/css; charset=utf-8',
 	'.svg': 'image/svg+xml',
+	'.txt': 'text/plain; charset=utf-8',
 };
 const source = path.join(path.dirname(fileURLToPath(import.meta.url)), 'src');
+const modules = path.join(source, '../node_modules');
 const output = path.resolve(process.argv[2] ?? 'dist');
 const blobs = path.join(output, 'files');
 const files = [];
@@ -102,13 +104,22 @@ function cSource() {
 
 rmSync(blobs, { recursive: true, force: true });
 mkdirSync(blobs, { recursive: true });
+// Those who give the program away give the libraries away, with what their licences ask for.
+const licences = [
+	['Swagger UI', 'swagger-ui-dist/LICENSE'],
+	['Swagger UI', 'swagger-ui-dist/NOTICE'],
+	['Libraries in Swagger UI', 'swagger-ui-dist/swagger-ui-es-bundle.js.LICENSE.txt'],
+	['uPlot', 'uplot/LICENSE'],
+].map(([name, file]) => `${name}\n\n${readFileSync(path.join(modules, file), 'utf8')}`).join('\n\n');
+const licencesName = addAsset('licences', '.txt', Buffer.from(licences));
 const icon = addAsset('icon', '.svg', readFileSync(path.join(source, 'icon.svg')));
 for (const page of ['docs', 'ui']) {
 	const names = await bundle(page);
 	const html = readFileSync(path.join(source, page, 'index.html'), 'utf8')
 		.replaceAll('{{script}}', `/assets/${names['.js']}`)
 		.replaceAll('{{style}}', `/assets/${names['.css']}`)
-		.replaceAll('{{icon}}', `/assets/${icon}`);
+		.replaceAll('{{icon}}', `/assets/${icon}`)
+		.replaceAll('{{licences}}', `/assets/${licencesName}`);
 
 	addFile(`${page}.html`, Buffer.from(html));
 }

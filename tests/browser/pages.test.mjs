@@ -104,6 +104,24 @@ test('the dashboard shows a change within two seconds', () => onUi(async (page) 
 	await textOf(page, '#tile-hit-rate', /^\d+\.\d %$/);
 }));
 
+test('latency is that of the last interval', () => onUi(async (page) => {
+	const count = [100000, 0, 0, 0];
+
+	await page.route('**/stats', async (route) => {
+		const response = await route.fetch();
+		const json = await response.json();
+
+		count[2] += 10;
+		json.requests = { total: 1, server_errors: 0, latency_us: { p50: 50, p90: 90, p99: 99, p999: 100 },
+			histogram: { upper_us: [100, 200, 400, null], count } };
+		json.server.connections = 1234;
+		await route.fulfill({ response, json });
+	});
+	await textOf(page, '#tile-p50', /^300 µs$/);
+	await textOf(page, '#tile-p50-note', /since the start 50 µs/);
+	await textOf(page, '#server-facts', /1,234 connections/);
+}));
+
 test('a hidden page asks nothing', () => onUi(async (page) => {
 	let asked = 0;
 

@@ -11,7 +11,7 @@ export function askForToken() {
 	dialog.showModal();
 }
 
-async function tryToken(event, onAccepted) {
+async function tryToken(event) {
 	const text = byId('token').value.trim();
 
 	event.preventDefault();
@@ -33,13 +33,14 @@ async function tryToken(event, onAccepted) {
 		return;
 	}
 	dialog.close();
-	onAccepted();
 }
 
-export function startToken(onAccepted, onForgotten) {
-	byId('token-form').addEventListener('submit', (event) => tryToken(event, onAccepted));
-	// Without a token there is nothing to go back to.
+export function startToken(onClosed, onForgotten) {
+	byId('token-form').addEventListener('submit', tryToken);
+	// Without a token there is nothing to go back to. A browser may close the dialog all the same:
+	// then the next answer of the server opens it again.
 	dialog.addEventListener('cancel', (event) => event.preventDefault());
+	dialog.addEventListener('close', onClosed);
 	byId('sign-out').addEventListener('click', () => {
 		setToken(null);
 		onForgotten();
