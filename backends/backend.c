@@ -63,6 +63,14 @@ bool cache_condition_holds(const struct cache_condition *condition, const struct
 	return true;
 }
 
+struct cache_value_room backend_value_room(const struct backend *backend, size_t key_len)
+{
+	struct cache_value_room room = {.record_bytes = backend->ops->value_record_bytes};
+
+	room.key_len = room.record_bytes > 0 ? key_len : 0;
+	return room;
+}
+
 void cache_op_init(struct cache_op *op, enum cache_op_type type)
 {
 	*op = (struct cache_op){

@@ -256,9 +256,10 @@ struct backend_config {
 	void (*notice)(void *user, enum notice_level level, const char *sentence);
 	void *notice_user;
 
-	const char *sqlite_vfs;    /* for tests with a failing disk; NULL: SQLite's own */
-	unsigned sqlite_group_max; /* for measurements: most operations of one commit; 0: as many
-				      as is best */
+	uint64_t sqlite_cache_bytes; /* sqlite: values kept in memory, overhead included; 0: none */
+	const char *sqlite_vfs;      /* for tests with a failing disk; NULL: SQLite's own */
+	unsigned sqlite_group_max;   /* for measurements: most operations of one commit; 0: as many
+					as is best */
 
 	struct d1_config d1;
 };
@@ -282,6 +283,10 @@ struct backend_gauge {
 struct backend_ops {
 	const char *name; /* what STEADYCACHE_BACKEND says */
 	enum eviction_policy default_policy;
+
+	/* The record for which values are to have room (backend_value_room); 0: none. A value
+	 * without it is as good, only slower to store. */
+	unsigned value_record_bytes;
 
 	/* Whether `config` can be right, without touching anything: false with a sentence that
 	 * names the option at fault. May be NULL. */
@@ -316,6 +321,9 @@ void backend_submit(struct backend *backend, struct cache_op *op);
 
 /* backend_submit and wait; for tests, tools and start-up, never for an event loop. */
 enum cache_status backend_call(struct backend *backend, struct cache_op *op);
+
+/* The room that a value for a SET of a key of `key_len` bytes should have (value.h). */
+struct cache_value_room backend_value_room(const struct backend *backend, size_t key_len);
 
 /* The backend called `name`, or NULL. */
 const struct backend_ops *backend_find(const char *name);

@@ -58,9 +58,12 @@ static void fail(const char *what)
 	exit(EXIT_FAILURE);
 }
 
-static struct cache_value *make_value(uint64_t number, size_t len)
+/* As a server makes it that knows the key. */
+static struct cache_value *make_value(const struct backend *backend, struct slice key,
+				      uint64_t number, size_t len)
 {
-	struct cache_value *value = cache_value_create(len, SLICE(CONTENT_TYPE_BYTES));
+	struct cache_value *value = cache_value_create_with_room(
+		len, SLICE(CONTENT_TYPE_BYTES), backend_value_room(backend, key.len));
 
 	if (!value)
 		fail("out of memory");
@@ -135,12 +138,15 @@ static void fill(struct backend *backend, struct slice ns, uint64_t entries, siz
 		size_t count = 0;
 
 		cache_op_init(&op, CACHE_OP_SET);
-		for (; count < FILL_BATCH && at < entries; count++, at++)
+		for (; count < FILL_BATCH && at < entries; count++, at++) {
+			struct slice key = make_key(keys[count], at);
+
 			items[count] = (struct cache_item){
-				.key = make_key(keys[count], at),
-				.value = make_value(at, value_bytes),
+				.key = key,
+				.value = make_value(backend, key, at, value_bytes),
 				.ttl_s = TTL_DEFAULT,
 			};
+		}
 		op.ns = ns;
 		op.items = items;
 		op.item_count = count;
@@ -192,7 +198,8 @@ static void submit(struct backend *backend, struct slot *slot, const struct load
 				       : NAMESPACE;
 	slot->op.one.key = make_key(slot->key, key);
 	if (load->type == CACHE_OP_SET)
-		slot->op.one.value = make_value(load->entries + serial++, load->value_bytes);
+		slot->op.one.value = make_value(backend, slot->op.one.key, load->entries + serial++,
+						load->value_bytes);
 	slot->op.done = slot_done;
 	slot->op.user = slot;
 	backend_submit(backend, &slot->op);

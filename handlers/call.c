@@ -101,11 +101,12 @@ bool call_read_key(struct request *request, struct response *response)
 }
 
 /* Decodes standard base64, padding required. NULL: not base64 (or no memory). */
-static struct cache_value *decode_base64(struct slice text, struct slice content_type)
+static struct cache_value *decode_base64(struct slice text, struct slice content_type,
+					 struct cache_value_room room)
 {
 	struct base64_decode_ctx context;
 	struct cache_value *value =
-		cache_value_create(BASE64_DECODE_LENGTH(text.len), content_type);
+		cache_value_create_with_room(BASE64_DECODE_LENGTH(text.len), content_type, room);
 	size_t len = value ? value->len_bytes : 0;
 
 	base64_decode_init(&context);
@@ -120,7 +121,7 @@ static struct cache_value *decode_base64(struct slice text, struct slice content
 		cache_value_release(value);
 		return NULL;
 	}
-	value->len_bytes = len;
+	value->len_bytes = (uint32_t)len;
 	cache_value_seal(value);
 	return value;
 }
@@ -177,7 +178,9 @@ bool call_read_value(struct request *request, struct response *response, const j
 	if (call->is_batch_route &&
 	    !read_extras(request, response, object, path, item, &type, &base64))
 		return false;
-	item->value = base64 ? decode_base64(text, type) : cache_value_copy(text, type);
+	struct cache_value_room room = backend_value_room(request->context->backend, item->key.len);
+	item->value = base64 ? decode_base64(text, type, room)
+			     : cache_value_copy_with_room(text, type, room);
 	if (!item->value && base64)
 		respond_error(request, response, 400, "\"%svalue\" is not base64", path);
 	else if (!item->value)

@@ -82,15 +82,17 @@ static void add_body(struct request *request, struct response *response, struct 
 		break;
 	case RANGE_PART:
 		response_header_printf(response, "Content-Range", "bytes %zu-%zu/%zu", offset,
-				       offset + len - 1, value->len_bytes);
+				       offset + len - 1, (size_t)value->len_bytes);
 		response_value(response, 206, value);
 		response->value_offset = offset;
 		response->value_len = len;
 		break;
 	case RANGE_UNSATISFIABLE:
-		response_header_printf(response, "Content-Range", "bytes */%zu", value->len_bytes);
+		response_header_printf(response, "Content-Range", "bytes */%zu",
+				       (size_t)value->len_bytes);
 		respond_error(request, response, 416,
-			      "the range lies beyond the %zu bytes of the value", value->len_bytes);
+			      "the range lies beyond the %zu bytes of the value",
+			      (size_t)value->len_bytes);
 		cache_value_release(value);
 		break;
 	}
@@ -209,7 +211,9 @@ static enum handler_step entry_put_start(struct request *request, struct respons
 	    !read_ttl(request, response, &request->op.one.ttl_s))
 		return STEP_RESPOND;
 	if (!request->body)
-		request->body = cache_value_create(0, slice_of(type));
+		request->body = cache_value_create_with_room(
+			0, slice_of(type),
+			backend_value_room(request->context->backend, request->op.one.key.len));
 	if (!request->body) {
 		respond_error(request, response, 503, "%s", cache_status_text(CACHE_NO_MEMORY));
 		return STEP_RESPOND;

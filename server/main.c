@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "backends/tiered/tiered.h"
+#include "client/client.h"
 #include "server/daemon.h"
 #include "server/listen.h"
 #include "server/log.h"
@@ -63,6 +64,7 @@ static struct backend_config backend_config_of(struct options *options)
 									   : DURABILITY_COMMIT,
 		.max_namespaces = (unsigned)options->max_namespaces,
 		.memory_max_bytes = (uint64_t)options->memory_max_mb << 20,
+		.sqlite_cache_bytes = (uint64_t)options->sqlite_cache_mb << 20,
 		.defaults = options_namespace_defaults,
 		.defaults_user = options,
 		.notice = log_notice,
@@ -173,11 +175,27 @@ static int serve(struct options *options, const struct listen_address *address)
 	return EXIT_SUCCESS;
 }
 
+static const char *serve_flag(size_t i)
+{
+	if (i >= option_count)
+		return NULL;
+	return option_table[i].flag ? option_table[i].flag : "";
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
 	struct listen_address address;
+	static char help_flag[] = "--help";
 	char error[400] = "";
+
+	/* `help serve` is the server's own help. */
+	if (argc == 3 && strcmp(argv[1], "help") == 0 && strcmp(argv[2], "serve") == 0)
+		argv[1] = argv[2], argv[2] = help_flag;
+	else if (argc > 1 && client_knows(argv[1]))
+		return client_main(argc, argv, serve_flag);
+	else if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
+		client_print_commands(stdout);
 
 	switch (options_read(&options, argc, argv, error, sizeof(error))) {
 	case OPTIONS_DONE:

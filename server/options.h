@@ -28,6 +28,7 @@ struct options {
 	long long idle_timeout_s;
 	long long request_timeout_s;
 	long long memory_max_mb;
+	long long sqlite_cache_mb;
 	double default_max_size_mb;
 	const char *d1_mode;
 	const char *d1_url, *d1_api_key;

@@ -12,14 +12,18 @@ static bool make_room(struct exchange *exchange, size_t needed)
 		uint64_t declared = exchange->head.content_length;
 		size_t size = declared != LENGTH_UNKNOWN ? (size_t)declared : FIRST_CHUNK_BYTES;
 
-		request->body = cache_value_create(
+		/* What has a key in its path is most likely to be stored under it. */
+		struct cache_value_room room = {0};
+		if (request->key.len > 0)
+			room = backend_value_room(request->context->backend, request->key.len);
+		request->body = cache_value_create_with_room(
 			size > needed ? size : needed,
-			slice_of(head_find(&exchange->head, SLICE("Content-Type"))));
+			slice_of(head_find(&exchange->head, SLICE("Content-Type"))), room);
 		return request->body != NULL;
 	}
 	if (needed <= request->body->len_bytes)
 		return true;
-	size_t grown = request->body->len_bytes * 2;
+	size_t grown = (size_t)request->body->len_bytes * 2;
 	if (grown > max)
 		grown = max;
 	struct cache_value *body =

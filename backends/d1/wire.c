@@ -101,7 +101,7 @@ struct cache_value *d1_make_value(const struct d1_bytes *bytes, struct slice con
 		cache_value_release(value);
 		return NULL;
 	}
-	value->len_bytes = len;
+	value->len_bytes = (uint32_t)len;
 	cache_value_seal(value);
 	return value;
 }

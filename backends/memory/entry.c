@@ -7,9 +7,9 @@
 
 #include "backends/base/clock.h"
 
-/* The share of an entry in what all entries of a shard have together: half a bucket of the table
- * (table.h) and a little of everything else; and its node in the expiry heap. */
-#define TABLE_SHARE_BYTES  8
+/* The share of an entry in what all entries of a shard have together: a slot of the table with what
+ * is empty beside it (table.h); and its node in the expiry heap. */
+#define TABLE_SHARE_BYTES  13
 #define EXPIRY_SHARE_BYTES 16
 
 static uint64_t hash_seed;
@@ -32,54 +32,47 @@ uint64_t entry_hash(struct slice key)
 	return XXH3_64bits_withSeed(key.data, key.len, hash_seed);
 }
 
-static size_t tail_offset(size_t key_len)
+static struct cache_value *copy(struct cache_value *value, struct cache_value_room room)
 {
-	size_t end = sizeof(struct entry) + key_len;
+	struct slice bytes = cache_value_bytes(value);
+	struct cache_value *made = cache_value_create_with_room(
+		bytes.len, slice_of(cache_value_content_type(value)), room);
 
-	return (end + _Alignof(struct entry_tail) - 1) & ~(_Alignof(struct entry_tail) - 1);
-}
-
-static size_t entry_alloc_bytes(size_t key_len, bool has_tail)
-{
-	return has_tail ? tail_offset(key_len) + sizeof(struct entry_tail)
-			: sizeof(struct entry) + key_len;
-}
-
-struct entry *entry_create(struct slice key, bool has_tail)
-{
-	struct entry *entry = malloc(entry_alloc_bytes(key.len, has_tail));
-
-	if (!entry)
+	if (!made)
 		return NULL;
-	*entry = (struct entry){
-		.frequency = 1,
-		.key_len = (uint32_t)key.len & ENTRY_KEY_MAX_LEN,
-		.has_tail = has_tail,
+	if (bytes.len > 0)
+		memcpy(cache_value_data(made), bytes.data, bytes.len);
+	cache_value_seal_known(made, &value->etag, value->flags);
+	(void)cache_value_claim_room(made, room);
+	return made;
+}
+
+struct entry *entry_create(struct slice key, struct cache_value *value, bool has_tail)
+{
+	struct cache_value_room room = {
+		.record_bytes = ENTRY_RECORD_BYTES + (has_tail ? sizeof(struct entry_tail) : 0),
+		.key_len = key.len,
 	};
+
+	value = cache_value_claim_room(value, room) ? cache_value_acquire(value)
+						    : copy(value, room);
+	if (!value)
+		return NULL;
+	struct entry *entry = (struct entry *)(void *)value - 1;
+	*entry = (struct entry){.frequency = 1, .has_tail = has_tail};
 	if (key.len > 0)
-		memcpy(entry->key, key.data, key.len);
+		memcpy(value->storage, key.data, key.len);
 	return entry;
 }
 
 void entry_free_list(struct entry *entry)
 {
 	while (entry) {
-		struct entry *next = entry->chain;
+		struct entry *next = entry->next;
 
-		cache_value_release(entry->value);
-		free(entry);
+		cache_value_release(entry_value(entry));
 		entry = next;
 	}
-}
-
-struct entry_tail *entry_tail(struct entry *entry)
-{
-	return (struct entry_tail *)(void *)((char *)entry + tail_offset(entry->key_len));
-}
-
-uint64_t entry_size_bytes(struct entry *entry)
-{
-	return entry->has_tail ? entry_tail(entry)->size_bytes : entry->value->len_bytes;
 }
 
 /* What malloc takes for `bytes`: a header of 8, rounded up to 16, at least 32. */
@@ -90,9 +83,8 @@ static uint64_t malloc_bytes(uint64_t bytes)
 	return chunk < 32 ? 32 : chunk;
 }
 
-uint64_t entry_memory_bytes(size_t key_len, bool has_tail, const struct cache_value *value)
+uint64_t entry_memory_bytes(const struct entry *entry)
 {
-	return malloc_bytes(entry_alloc_bytes(key_len, has_tail)) +
-	       malloc_bytes(sizeof(*value) + value->data_offset + value->len_bytes) +
-	       TABLE_SHARE_BYTES + (has_tail ? EXPIRY_SHARE_BYTES : 0);
+	return malloc_bytes(cache_value_memory_bytes(entry_value_const(entry))) +
+	       TABLE_SHARE_BYTES + (entry->has_tail ? EXPIRY_SHARE_BYTES : 0);
 }

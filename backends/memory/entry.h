@@ -1,10 +1,16 @@
-/* One stored entry: its key, its place in every structure of its shard, and a reference to its
- * value.
+/* One stored entry: its place in every structure of its shard, its key and its value.
  *
- * Millions of these are alive at a time, so the struct is packed: the key follows it in the same
- * allocation, the expiry time is the value's, and what few entries need (a size that is not the
- * value's length, a place in the expiry heap) stands in a tail behind the key, which the others do
- * not have.
+ * Millions of these are alive at a time, and a hit on one of them waits for memory more than for
+ * anything else. So an entry is one allocation, in the room that its value has for it (value.h):
+ *
+ *	[tail] [entry] [value header] [key] [content type] [bytes]
+ *
+ * What few entries need (a size that is not the value's length, a place in the expiry heap) stands
+ * in the tail, which the others do not have. A value that comes without the room is copied.
+ *
+ * Being one with its value, an entry is never given another: an overwrite puts a new entry in the
+ * place of the old one. And it is freed with the value, when the last reader lets go of it; but all
+ * that is the entry's own is out of use then.
  *
  * An entry belongs to its shard and is touched only with the shard's lock held. */
 #ifndef STEADYCACHE_MEMORY_ENTRY_H
@@ -16,26 +22,26 @@
 #include "backends/base/slice.h"
 #include "backends/base/value.h"
 
-/* Longest key, bytes; what the bits of key_len can say. */
+/* Longest key, bytes. */
 #define ENTRY_KEY_MAX_LEN ((UINT32_C(1) << 30) - 1)
 
 struct entry {
-	struct cache_value *value;
-	struct entry *chain;       /* next in its bucket; once removed, in a list to be freed */
-	struct entry *prev, *next; /* in the eviction order */
+	/* In the eviction order; once removed, `next` is in a list to be freed. */
+	struct entry *prev, *next;
 	int64_t last_access_us;
 	uint64_t stamp; /* of its creation; entry_created_at_us() */
 	uint32_t frequency;
-	uint32_t key_len : 30;
-	uint32_t has_tail : 1;
-	uint32_t pinned : 1; /* no victim of the eviction under way */
-	char key[];
+	bool has_tail;
+	bool pinned; /* no victim of the eviction under way */
 };
 
 struct entry_tail {
 	uint64_t size_bytes;
 	uint32_t expiry_index; /* in the expiry heap, where the value expires */
 };
+
+/* Room that values are to have for entries without a tail. */
+#define ENTRY_RECORD_BYTES sizeof(struct entry)
 
 /* A stamp is the time of creation and, behind it, room to tell apart what was created in one
  * microsecond. Stamps of a namespace are unique and rise, so they are the order of creation. */
@@ -47,27 +53,46 @@ void entry_hash_init(void);
 /* Keys come from strangers: without the seed nobody can make keys that collide. */
 uint64_t entry_hash(struct slice key);
 
-/* An entry for `key` (copied, at most ENTRY_KEY_MAX_LEN) without a value, frequency 1, in none of
- * the structures. NULL: out of memory. */
-struct entry *entry_create(struct slice key, bool has_tail);
+/* An entry for `key` (copied, at most ENTRY_KEY_MAX_LEN) of `value`, or of a copy of it, with
+ * frequency 1 and in none of the structures. It has a reference of its own. NULL: out of memory. */
+struct entry *entry_create(struct slice key, struct cache_value *value, bool has_tail);
 
-/* Frees `entry` and those chained to it, and releases their values. NULL is fine. Long lists are
- * freed without a lock held. */
+/* Lets go of `entry` and those behind it in `next`. NULL is fine. Long lists are freed without a
+ * lock held. */
 void entry_free_list(struct entry *entry);
+
+static inline struct cache_value *entry_value(struct entry *entry)
+{
+	return (struct cache_value *)(void *)(entry + 1);
+}
+
+static inline const struct cache_value *entry_value_const(const struct entry *entry)
+{
+	return (const struct cache_value *)(const void *)(entry + 1);
+}
 
 static inline struct slice entry_key(const struct entry *entry)
 {
-	return (struct slice){.data = entry->key, .len = entry->key_len};
+	const struct cache_value *value = entry_value_const(entry);
+
+	return (struct slice){.data = value->storage, .len = value->key_len};
 }
 
-struct entry_tail *entry_tail(struct entry *entry);
+/* Of an entry that has one. */
+static inline struct entry_tail *entry_tail(struct entry *entry)
+{
+	return (struct entry_tail *)(void *)entry - 1;
+}
 
 /* What the entry counts against the limit of its namespace. */
-uint64_t entry_size_bytes(struct entry *entry);
+static inline uint64_t entry_size_bytes(struct entry *entry)
+{
+	return entry->has_tail ? entry_tail(entry)->size_bytes : entry_value(entry)->len_bytes;
+}
 
 /* Memory that an entry takes with key, value, allocator and its share of table and heap. The same
  * from its insertion to its removal. */
-uint64_t entry_memory_bytes(size_t key_len, bool has_tail, const struct cache_value *value);
+uint64_t entry_memory_bytes(const struct entry *entry);
 
 static inline int64_t entry_created_at_us(const struct entry *entry)
 {
@@ -76,7 +101,9 @@ static inline int64_t entry_created_at_us(const struct entry *entry)
 
 static inline bool entry_is_expired(const struct entry *entry, int64_t now_us)
 {
-	return entry->value->expires_at_us != 0 && entry->value->expires_at_us <= now_us;
+	int64_t expires_at_us = entry_value_const(entry)->expires_at_us;
+
+	return expires_at_us != 0 && expires_at_us <= now_us;
 }
 
 #endif

@@ -62,7 +62,7 @@ static void settle(struct expiry *expiry, size_t at, struct expiry_node node)
 void expiry_add(struct expiry *expiry, struct entry *entry)
 {
 	struct expiry_node node = {
-		.expires_at_us = entry->value->expires_at_us,
+		.expires_at_us = entry_value(entry)->expires_at_us,
 		.entry = entry,
 	};
 

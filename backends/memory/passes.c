@@ -31,15 +31,17 @@ static bool visit_step(struct shard *shard, uint32_t *bucket, visit_fn *visit, v
 	for (size_t buckets = 0; buckets < STEP_BUCKETS && entries < STEP_ENTRIES; buckets++) {
 		if (*bucket >= shard->table.bucket_count)
 			break;
-		struct entry *entry = table_chain(&shard->table, (*bucket)++);
-		while (entry) {
-			struct entry *next = entry->chain;
+		struct entry *entry;
+		size_t at = 0;
 
+		while ((entry = table_at(&shard->table, *bucket, at))) {
 			if (!visit(context, shard, entry, trash))
 				return false;
-			entry = next;
+			/* One that was removed gave its place to another. */
+			at += table_at(&shard->table, *bucket, at) == entry;
 			entries++;
 		}
+		(*bucket)++;
 	}
 	return true;
 }
@@ -93,11 +95,11 @@ static bool fill_info(struct entry *entry, struct cache_entry_info *ret)
 	*ret = (struct cache_entry_info){
 		.key = {.data = copy, .len = key.len},
 		.size_bytes = entry_size_bytes(entry),
-		.etag = entry->value->etag,
+		.etag = entry_value(entry)->etag,
 		.frequency = entry->frequency,
 		.last_access_us = entry->last_access_us,
 		.created_at_us = entry_created_at_us(entry),
-		.expires_at_us = entry->value->expires_at_us,
+		.expires_at_us = entry_value(entry)->expires_at_us,
 	};
 	return true;
 }

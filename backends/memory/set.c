@@ -23,11 +23,9 @@
 /* One item, with what the plan found. */
 struct write {
 	uint64_t hash;
-	struct entry *old;             /* the live entry, or NULL */
-	struct entry *fresh;           /* ours until it is stored; NULL where none is needed yet */
-	struct cache_value *old_value; /* replaced; to be released without a lock */
+	struct entry *old;   /* the live entry, or NULL */
+	struct entry *fresh; /* what is to be stored; ours until it is */
 	int64_t expires_at_us;
-	bool needs_tail;
 };
 
 struct set {
@@ -50,7 +48,7 @@ struct set {
 
 bool condition_holds(const struct cache_condition *condition, const struct entry *entry)
 {
-	return cache_condition_holds(condition, entry ? &entry->value->etag : NULL);
+	return cache_condition_holds(condition, entry ? &entry_value_const(entry)->etag : NULL);
 }
 
 /* ---- Limits ---- */
@@ -93,19 +91,11 @@ static enum cache_status refuse(struct set *set, enum cache_status status, const
 static bool plan_item(struct set *set, struct write *write, const struct cache_item *item,
 		      uint64_t *size_sum, uint64_t *memory_sum)
 {
-	struct namespace *ns = set->ns;
-	int64_t ttl_s = item->ttl_s != TTL_DEFAULT
-				? item->ttl_s
-				: atomic_load_explicit(&ns->default_ttl_s, memory_order_relaxed);
+	uint64_t memory_bytes = entry_memory_bytes(write->fresh);
 
-	write->old = shard_find(namespace_shard(ns, write->hash), write->hash, item->key,
+	write->old = shard_find(namespace_shard(set->ns, write->hash), write->hash, item->key,
 				set->now_us, &set->trash);
-	write->expires_at_us = ttl_s > 0 ? set->now_us + ttl_s * US_PER_S : 0;
-	write->needs_tail = ttl_s > 0 || item->size_bytes != item->value->len_bytes;
-
 	struct entry *old = write->old;
-	bool has_tail = write->needs_tail || (old && old->has_tail);
-	uint64_t memory_bytes = entry_memory_bytes(item->key.len, has_tail, item->value);
 	if (__builtin_add_overflow(*size_sum, item->size_bytes, size_sum) ||
 	    __builtin_add_overflow(set->size_growth, (int64_t)item->size_bytes, &set->size_growth))
 		return false;
@@ -113,8 +103,7 @@ static bool plan_item(struct set *set, struct write *write, const struct cache_i
 	set->memory_growth += (int64_t)memory_bytes;
 	if (old) {
 		set->size_growth -= (int64_t)entry_size_bytes(old);
-		set->memory_growth -=
-			(int64_t)entry_memory_bytes(old->key_len, old->has_tail, old->value);
+		set->memory_growth -= (int64_t)entry_memory_bytes(old);
 	} else {
 		set->entry_growth++;
 	}
@@ -152,35 +141,28 @@ static enum cache_status plan(struct set *set)
 
 /* ---- Store ---- */
 
-/* A fresh entry for the item where it needs one. */
-static bool prepare_entry(struct write *write, const struct cache_item *item)
-{
-	if (write->old && (write->old->has_tail || !write->needs_tail))
-		return true;
-	if (write->fresh && write->fresh->has_tail != write->needs_tail) {
-		entry_free_list(write->fresh);
-		write->fresh = NULL;
-	}
-	if (!write->fresh)
-		write->fresh = entry_create(item->key, write->needs_tail);
-	return write->fresh != NULL;
-}
-
-/* Everything that can fail for want of memory. */
+/* What can fail for want of memory under the locks. */
 static bool prepare(struct set *set)
 {
 	size_t expiring[SHARDS] = {0};
+	size_t added[SHARDS] = {0};
 
 	for (size_t i = 0; i < set->op->item_count; i++) {
-		struct write *write = &set->writes[i];
+		const struct write *write = &set->writes[i];
 
 		expiring[shard_index(write->hash)] += write->expires_at_us != 0;
-		if (!prepare_entry(write, &set->op->items[i]))
-			return false;
+		added[shard_index(write->hash)] += !write->old;
 	}
 	for (unsigned i = 0; i < SHARDS; i++)
 		if (set->shards >> i & 1 && !shard_prepare(&set->ns->shards[i], expiring[i]))
 			return false;
+	for (size_t i = 0; i < set->op->item_count; i++) {
+		const struct write *write = &set->writes[i];
+
+		if (!write->old && !table_reserve(&namespace_shard(set->ns, write->hash)->table,
+						  write->hash, added[shard_index(write->hash)]))
+			return false;
+	}
 	return true;
 }
 
@@ -226,10 +208,18 @@ undo_size:
 	return false;
 }
 
-static void stamp(const struct set *set, const struct write *write, struct cache_item *item)
+static void stamp(const struct set *set, const struct write *write, struct cache_value *value)
 {
-	item->value->modified_at_us = set->now_us;
-	item->value->expires_at_us = write->expires_at_us;
+	value->modified_at_us = set->now_us;
+	value->expires_at_us = write->expires_at_us;
+}
+
+static void answer(const struct set *set, const struct write *write, struct cache_item *item)
+{
+	/* Where the entry has a copy the caller's value is told the times too, unless it is one
+	 * with another entry. */
+	if (!cache_value_is_claimed(item->value))
+		stamp(set, write, item->value);
 	item->created = !write->old;
 	item->status = CACHE_OK;
 }
@@ -239,24 +229,17 @@ static void store_item(struct set *set, struct write *write, struct cache_item *
 	struct shard *shard = namespace_shard(set->ns, write->hash);
 	struct entry *fresh = write->fresh;
 
-	stamp(set, write, item);
+	answer(set, write, item);
 	shard->counters.sets++;
+	write->fresh = NULL;
 	if (write->old) {
-		bool moves = write->needs_tail && !write->old->has_tail;
-
-		set->wake |= shard_overwrite(shard, write->hash, write->old, moves ? fresh : NULL,
-					     item, set->now_us, &set->trash, &write->old_value);
-		if (moves)
-			write->fresh = NULL;
+		set->wake |= shard_overwrite(shard, write->hash, write->old, fresh, set->now_us,
+					     &set->trash);
 		return;
 	}
-	fresh->value = cache_value_acquire(item->value);
 	fresh->last_access_us = set->now_us;
 	fresh->stamp = namespace_take_stamp(set->ns, set->now_us);
-	if (fresh->has_tail)
-		entry_tail(fresh)->size_bytes = item->size_bytes;
 	set->wake |= shard_add(shard, write->hash, fresh);
-	write->fresh = NULL;
 }
 
 /* Carries out the plan. CACHE_NO_SPACE where it does not fit. */
@@ -266,7 +249,7 @@ static enum cache_status store(struct set *set)
 
 	if (set->stores_nothing) {
 		for (size_t i = 0; i < op->item_count; i++)
-			stamp(set, &set->writes[i], &op->items[i]);
+			answer(set, &set->writes[i], &op->items[i]);
 		return CACHE_OK;
 	}
 	if (!prepare(set))
@@ -368,30 +351,51 @@ static enum cache_status set_evicting(struct set *set)
 
 /* ---- The operation ---- */
 
+/* Makes the entry of an item, which may take a copy of megabytes: before any lock is taken. */
+static enum cache_status prepare_write(struct set *set, struct write *write,
+				       const struct cache_item *item)
+{
+	int64_t ttl_s = item->ttl_s != TTL_DEFAULT ? item->ttl_s
+						   : atomic_load_explicit(&set->ns->default_ttl_s,
+									  memory_order_relaxed);
+	bool has_tail = ttl_s > 0 || item->size_bytes != item->value->len_bytes;
+
+	if (item->key.len > ENTRY_KEY_MAX_LEN)
+		return refuse(set, CACHE_TOO_LARGE, "the key is longer than 1 GiB");
+	write->hash = entry_hash(item->key);
+	write->expires_at_us = ttl_s > 0 ? set->now_us + ttl_s * US_PER_S : 0;
+	write->fresh = entry_create(item->key, item->value, has_tail);
+	if (!write->fresh)
+		return CACHE_NO_MEMORY;
+	stamp(set, write, entry_value(write->fresh));
+	if (has_tail)
+		entry_tail(write->fresh)->size_bytes = item->size_bytes;
+	set->shards |= 1U << shard_index(write->hash);
+	return CACHE_OK;
+}
+
 static enum cache_status run(struct set *set)
 {
+	enum cache_status status = CACHE_OK;
 	struct cache_op *op = set->op;
+	size_t prepared = 0;
 
-	for (size_t i = 0; i < op->item_count; i++) {
-		struct write *write = &set->writes[i];
-
-		if (op->items[i].key.len > ENTRY_KEY_MAX_LEN)
-			return refuse(set, CACHE_TOO_LARGE, "the key is longer than 1 GiB");
-		*write = (struct write){.hash = entry_hash(op->items[i].key)};
-		set->shards |= 1U << shard_index(write->hash);
+	for (; prepared < op->item_count && status == CACHE_OK; prepared++) {
+		set->writes[prepared] = (struct write){0};
+		status = prepare_write(set, &set->writes[prepared], &op->items[prepared]);
 	}
-	namespace_lock(set->ns, set->shards);
-	enum cache_status status = plan(set);
-	if (status == CACHE_OK)
-		status = store(set);
-	namespace_unlock(set->ns, set->shards);
+	if (status == CACHE_OK) {
+		namespace_lock(set->ns, set->shards);
+		status = plan(set);
+		if (status == CACHE_OK)
+			status = store(set);
+		namespace_unlock(set->ns, set->shards);
+	}
 	if (status == CACHE_NO_SPACE)
 		status = set_evicting(set);
 
-	for (size_t i = 0; i < op->item_count; i++) {
-		cache_value_release(set->writes[i].old_value);
+	for (size_t i = 0; i < prepared; i++)
 		entry_free_list(set->writes[i].fresh);
-	}
 	entry_free_list(set->trash);
 	return status;
 }

@@ -28,7 +28,7 @@ void shard_deinit(struct shard *shard)
 
 static void stop_expiring(struct shard *shard, struct entry *entry)
 {
-	if (entry->value->expires_at_us == 0)
+	if (entry_value(entry)->expires_at_us == 0)
 		return;
 	expiry_remove(&shard->expiry, entry);
 	subtract(&shard->usage->expiring, 1);
@@ -37,7 +37,7 @@ static void stop_expiring(struct shard *shard, struct entry *entry)
 
 static bool start_expiring(struct shard *shard, struct entry *entry)
 {
-	if (entry->value->expires_at_us == 0)
+	if (entry_value(entry)->expires_at_us == 0)
 		return false;
 	expiry_add(&shard->expiry, entry);
 	add(&shard->usage->expiring, 1);
@@ -74,11 +74,10 @@ bool shard_add(struct shard *shard, uint64_t hash, struct entry *entry)
 	return start_expiring(shard, entry);
 }
 
-/* Puts `fresh` wherever `entry` is; `entry` loses its value to it. */
-static void replace_entry(struct shard *shard, uint64_t hash, struct entry *entry,
-			  struct entry *fresh, struct entry **trash)
+bool shard_overwrite(struct shard *shard, uint64_t hash, struct entry *entry, struct entry *fresh,
+		     int64_t now_us, struct entry **trash)
 {
-	fresh->value = entry->value;
+	stop_expiring(shard, entry);
 	fresh->prev = entry->prev;
 	fresh->next = entry->next;
 	fresh->last_access_us = entry->last_access_us;
@@ -86,31 +85,15 @@ static void replace_entry(struct shard *shard, uint64_t hash, struct entry *entr
 	fresh->frequency = entry->frequency;
 	table_swap(&shard->table, hash, entry, fresh);
 	order_swap(&shard->order, entry, fresh);
-	entry->value = NULL;
-	entry->chain = *trash;
+	entry->next = *trash;
 	*trash = entry;
-}
-
-bool shard_overwrite(struct shard *shard, uint64_t hash, struct entry *entry, struct entry *fresh,
-		     const struct cache_item *item, int64_t now_us, struct entry **trash,
-		     struct cache_value **ret_old)
-{
-	stop_expiring(shard, entry);
-	if (fresh) {
-		replace_entry(shard, hash, entry, fresh, trash);
-		entry = fresh;
-	}
-	*ret_old = entry->value;
-	entry->value = cache_value_acquire(item->value);
-	if (entry->has_tail)
-		entry_tail(entry)->size_bytes = item->size_bytes;
-	order_use(&shard->order, entry, now_us);
-	return start_expiring(shard, entry);
+	order_use(&shard->order, fresh, now_us);
+	return start_expiring(shard, fresh);
 }
 
 void shard_remove(struct shard *shard, struct entry *entry, struct entry **trash)
 {
-	uint64_t memory_bytes = entry_memory_bytes(entry->key_len, entry->has_tail, entry->value);
+	uint64_t memory_bytes = entry_memory_bytes(entry);
 
 	stop_expiring(shard, entry);
 	order_remove(&shard->order, entry);
@@ -119,7 +102,7 @@ void shard_remove(struct shard *shard, struct entry *entry, struct entry **trash
 	subtract(&shard->usage->size_bytes, entry_size_bytes(entry));
 	subtract(&shard->usage->memory_bytes, memory_bytes);
 	subtract(&shard->total->memory_bytes, memory_bytes);
-	entry->chain = *trash;
+	entry->next = *trash;
 	*trash = entry;
 }
 

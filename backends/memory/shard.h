@@ -51,17 +51,14 @@ struct entry *shard_find(struct shard *shard, uint64_t hash, struct slice key, i
  * shard_overwrite cannot fail then. False: out of memory. */
 bool shard_prepare(struct shard *shard, size_t expiring);
 
-/* Puts a new entry in, with value, last access and stamp set. Its usage was added already (but for
+/* Puts a new entry in, with last access and stamp set. Its usage was added already (but for
  * `expiring`). True where it is the first of the backend that expires: then wake the sweeper. */
 bool shard_add(struct shard *shard, uint64_t hash, struct entry *entry);
 
-/* Replaces the value of `entry`, which counts as a use and keeps the creation. `fresh` (else NULL)
- * is an entry of the same key that takes its place, where it must get a tail; `entry` is then
- * trash. The old value goes to *ret_old for the caller to release. Usage and result: as for
- * shard_add. */
+/* Puts `fresh`, with the same key, in the place of `entry`, which is then trash. It counts as a use
+ * and keeps the creation. Usage and result: as for shard_add. */
 bool shard_overwrite(struct shard *shard, uint64_t hash, struct entry *entry, struct entry *fresh,
-		     const struct cache_item *item, int64_t now_us, struct entry **trash,
-		     struct cache_value **ret_old);
+		     int64_t now_us, struct entry **trash);
 
 /* Takes an entry out and its usage off. */
 void shard_remove(struct shard *shard, struct entry *entry, struct entry **trash);

@@ -1,36 +1,109 @@
 #include "backends/memory/table.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
-#define FIRST_SEGMENT_BITS    3
-#define FIRST_SEGMENT_BUCKETS (UINT32_C(1) << FIRST_SEGMENT_BITS)
-#define BUCKETS_MAX           (UINT32_C(1) << (FIRST_SEGMENT_BITS + TABLE_SEGMENTS - 1))
+#define BUCKETS_MAX (UINT32_C(1) << (TABLE_SEGMENTS - 1))
 
-/* Below one entry in this many buckets the table shrinks. Far from the load at which it grows, so
- * that it does not do both in turn. */
+/* Below this part of the load the table shrinks. Far from the load at which it grows, so that it
+ * does not do both in turn. */
 #define SHRINK_BELOW 2
+
+/* Segments up to this size are cleared here, larger ones come as zero pages. */
+#define SMALL_SEGMENT_BYTES ((size_t)1 << 16)
+
+/* ---- Slots ---- */
+
+/* Unused by the table's index and by the choice of the shard. */
+#define TAG_SHIFT    40
+#define ADDRESS_BITS 48
+#define ADDRESS_MASK ((UINT64_C(1) << ADDRESS_BITS) - 1)
+/* Entries lie at even addresses; this tells a link to another bucket. */
+#define LINK UINT64_C(1)
+#define LAST (TABLE_SLOTS - 1)
+
+static uint64_t make_slot(uint64_t hash, const struct entry *entry)
+{
+	uint64_t address = (uint64_t)(uintptr_t)entry;
+
+	/* Linux gives out higher addresses only to those who ask for them. */
+	assert(address >> ADDRESS_BITS == 0);
+	return hash >> TAG_SHIFT << ADDRESS_BITS | address;
+}
+
+static void *address_of(uint64_t slot)
+{
+	return (void *)(uintptr_t)(slot & ADDRESS_MASK & ~LINK);
+}
+
+/* The bucket behind `bucket`, or NULL. */
+static struct table_bucket *next_of(const struct table_bucket *bucket)
+{
+	return bucket->slots[LAST] & LINK ? address_of(bucket->slots[LAST]) : NULL;
+}
+
+/* Entries in `bucket` alone. */
+static size_t count_in(const struct table_bucket *bucket)
+{
+	size_t count = 0;
+
+	while (count < TABLE_SLOTS && bucket->slots[count] && !(bucket->slots[count] & LINK))
+		count++;
+	return count;
+}
+
+static struct table_bucket *last_of(struct table_bucket *bucket)
+{
+	struct table_bucket *next;
+
+	while ((next = next_of(bucket)))
+		bucket = next;
+	return bucket;
+}
+
+/* ---- Addresses ---- */
 
 static unsigned log2_floor(uint32_t n)
 {
 	return 31U - (unsigned)__builtin_clz(n);
 }
 
-/* Segment 0 holds the first eight buckets, segment k > 0 as many as all before it together. */
+/* Segment 0 holds the first bucket, segment k > 0 as many as all before it together. */
 static unsigned segment_of(uint32_t index)
 {
-	return index < FIRST_SEGMENT_BUCKETS ? 0 : log2_floor(index) - FIRST_SEGMENT_BITS + 1;
+	return index == 0 ? 0 : log2_floor(index) + 1;
 }
 
 static uint32_t segment_start(unsigned segment)
 {
-	return segment == 0 ? 0 : FIRST_SEGMENT_BUCKETS << (segment - 1);
+	return segment == 0 ? 0 : UINT32_C(1) << (segment - 1);
 }
 
-static struct entry **bucket_at(const struct table *table, uint32_t index)
+/* What calloc returns is not aligned to lines: there is one more, and the first begins here. */
+static struct table_bucket *segment_base(void *segment)
+{
+	uintptr_t line = sizeof(struct table_bucket);
+
+	return (struct table_bucket *)(((uintptr_t)segment + line - 1) & ~(line - 1));
+}
+
+static void *create_segment(uint32_t buckets)
+{
+	size_t size = buckets * sizeof(struct table_bucket);
+
+	if (size > SMALL_SEGMENT_BYTES)
+		return calloc(buckets + (size_t)1, sizeof(struct table_bucket));
+	void *segment = aligned_alloc(sizeof(struct table_bucket), size);
+	if (segment)
+		memset(segment, 0, size);
+	return segment;
+}
+
+static struct table_bucket *bucket_at(const struct table *table, uint32_t index)
 {
 	unsigned segment = segment_of(index);
 
-	return &table->segments[segment][index - segment_start(segment)];
+	return segment_base(table->segments[segment]) + (index - segment_start(segment));
 }
 
 /* The bucket for `hash` in a table of `count` buckets. */
@@ -42,25 +115,125 @@ static uint32_t index_of(uint64_t hash, uint32_t count)
 	return index < count ? index : index & (low - 1);
 }
 
-static struct entry **bucket_of(const struct table *table, uint64_t hash)
+static struct table_bucket *bucket_of(const struct table *table, uint64_t hash)
 {
 	return bucket_at(table, index_of(hash, table->bucket_count));
 }
 
-/* The place that points to `entry`. */
-static struct entry **link_to(const struct table *table, uint64_t hash, const struct entry *entry)
+/* The slot of `entry`, which is there. */
+static uint64_t *slot_of(const struct table *table, uint64_t hash, const struct entry *entry)
 {
-	struct entry **link = bucket_of(table, hash);
+	struct table_bucket *bucket = bucket_of(table, hash);
+	uint64_t slot = make_slot(hash, entry);
 
-	while (*link != entry)
-		link = &(*link)->chain;
-	return link;
+	for (;; bucket = next_of(bucket))
+		for (size_t i = 0; i < TABLE_SLOTS; i++)
+			if (bucket->slots[i] == slot)
+				return &bucket->slots[i];
+}
+
+/* ---- Buckets of overflow ---- */
+
+static void push_spare(struct table *table, struct table_bucket *bucket)
+{
+	*bucket = (struct table_bucket){.slots = {(uint64_t)(uintptr_t)table->spares}};
+	table->spares = bucket;
+	table->spare_count++;
+}
+
+static struct table_bucket *pop_spare(struct table *table)
+{
+	struct table_bucket *bucket = table->spares;
+
+	assert(bucket); /* table_reserve saw to it */
+	table->spares = address_of(bucket->slots[0]);
+	table->spare_count--;
+	bucket->slots[0] = 0;
+	return bucket;
+}
+
+static void trim_spares(struct table *table, size_t keep)
+{
+	while (table->spare_count > keep)
+		free(pop_spare(table));
+}
+
+static bool make_spares(struct table *table, size_t count)
+{
+	while (table->spare_count < count) {
+		struct table_bucket *bucket =
+			aligned_alloc(sizeof(struct table_bucket), sizeof(struct table_bucket));
+
+		if (!bucket)
+			return false;
+		push_spare(table, bucket);
+	}
+	return true;
+}
+
+/* Adds `slot` behind the last of a bucket. */
+static void append(struct table *table, struct table_bucket *bucket, uint64_t slot)
+{
+	bucket = last_of(bucket);
+	size_t count = count_in(bucket);
+
+	if (count == TABLE_SLOTS) {
+		struct table_bucket *more = pop_spare(table);
+
+		more->slots[0] = bucket->slots[LAST];
+		bucket->slots[LAST] = (uint64_t)(uintptr_t)more | LINK;
+		bucket = more;
+		count = 1;
+	}
+	bucket->slots[count] = slot;
+}
+
+/* Takes the last slot out of a bucket that is not empty. */
+static uint64_t take_last(struct table *table, struct table_bucket *bucket)
+{
+	struct table_bucket *before = NULL;
+	struct table_bucket *next;
+
+	while ((next = next_of(bucket))) {
+		before = bucket;
+		bucket = next;
+	}
+	size_t count = count_in(bucket);
+	uint64_t slot = bucket->slots[count - 1];
+	bucket->slots[count - 1] = 0;
+	if (before && count == 2) {
+		before->slots[LAST] = bucket->slots[0];
+		push_spare(table, bucket);
+	}
+	return slot;
+}
+
+/* ---- Life ---- */
+
+static void free_entries(struct table_bucket *bucket)
+{
+	for (size_t i = 0; i < count_in(bucket); i++) {
+		struct entry *entry = address_of(bucket->slots[i]);
+
+		entry->next = NULL;
+		entry_free_list(entry);
+	}
 }
 
 void table_deinit(struct table *table)
 {
-	for (uint32_t i = 0; i < table->bucket_count; i++)
-		entry_free_list(*bucket_at(table, i));
+	for (uint32_t i = 0; i < table->bucket_count; i++) {
+		struct table_bucket *bucket = bucket_at(table, i);
+		struct table_bucket *next = next_of(bucket);
+
+		free_entries(bucket);
+		while ((bucket = next)) {
+			next = next_of(bucket);
+			free_entries(bucket);
+			free(bucket);
+		}
+	}
+	trim_spares(table, 0);
 	for (unsigned i = 0; i < TABLE_SEGMENTS; i++)
 		free(table->segments[i]);
 	*table = (struct table){0};
@@ -70,50 +243,59 @@ bool table_prepare(struct table *table)
 {
 	if (table->bucket_count > 0)
 		return true;
-	table->segments[0] = calloc(FIRST_SEGMENT_BUCKETS, sizeof(*table->segments[0]));
+	table->segments[0] = create_segment(1);
 	if (!table->segments[0])
 		return false;
-	table->bucket_count = FIRST_SEGMENT_BUCKETS;
+	table->bucket_count = 1;
 	return true;
 }
 
-struct entry *table_find(const struct table *table, uint64_t hash, struct slice key)
+bool table_reserve(struct table *table, uint64_t hash, size_t extra)
 {
-	if (table->bucket_count == 0)
-		return NULL;
+	size_t count = count_in(last_of(bucket_of(table, hash)));
 
-	struct entry *entry = *bucket_of(table, hash);
-	while (entry && !slice_equal(entry_key(entry), key))
-		entry = entry->chain;
-	return entry;
+	return count + extra <= TABLE_SLOTS || make_spares(table, extra);
 }
 
+/* ---- Growth ---- */
+
+/* A split is about to read the keys of all. */
+static void prefetch_entries(const struct table_bucket *bucket)
+{
+	for (size_t i = 0; i < count_in(bucket); i++)
+		__builtin_prefetch(entry_key(address_of(bucket->slots[i])).data);
+}
+
+/* Needs no spare: each bucket of overflow is one before what it held is added again, and what is
+ * split fits into one bucket more than before (table.h). */
 static void grow(struct table *table)
 {
 	uint32_t fresh = table->bucket_count;
 	unsigned segment = segment_of(fresh);
 
-	if (segment == 0 || fresh >= BUCKETS_MAX)
+	if (fresh >= BUCKETS_MAX)
 		return;
 	if (!table->segments[segment]) {
-		table->segments[segment] =
-			calloc(segment_start(segment), sizeof(*table->segments[segment]));
+		table->segments[segment] = create_segment(segment_start(segment));
 		if (!table->segments[segment])
 			return;
 	}
-	struct entry **from = bucket_at(table, fresh - (UINT32_C(1) << log2_floor(fresh)));
-	struct entry **to = bucket_at(table, fresh);
+	struct table_bucket *from = bucket_at(table, fresh - (UINT32_C(1) << log2_floor(fresh)));
+	struct table_bucket *to = bucket_at(table, fresh);
+	struct table_bucket old = *from;
 	table->bucket_count++;
-	while (*from) {
-		struct entry *entry = *from;
+	*from = (struct table_bucket){0};
+	for (struct table_bucket *next = NULL;; old = *next, push_spare(table, next)) {
+		prefetch_entries(&old);
+		for (size_t i = 0; i < count_in(&old); i++) {
+			uint64_t hash = entry_hash(entry_key(address_of(old.slots[i])));
+			bool moves = index_of(hash, table->bucket_count) == fresh;
 
-		if (index_of(entry_hash(entry_key(entry)), table->bucket_count) == fresh) {
-			*from = entry->chain;
-			entry->chain = *to;
-			*to = entry;
-		} else {
-			from = &entry->chain;
+			append(table, moves ? to : from, old.slots[i]);
 		}
+		next = next_of(&old);
+		if (!next)
+			break;
 	}
 }
 
@@ -121,13 +303,13 @@ static void shrink(struct table *table)
 {
 	uint32_t last = table->bucket_count - 1;
 	unsigned segment = segment_of(last);
-	struct entry **from = bucket_at(table, last);
-	struct entry **to = bucket_at(table, last - (UINT32_C(1) << log2_floor(last)));
+	struct table_bucket *from = bucket_at(table, last);
+	struct table_bucket *to = bucket_at(table, last - (UINT32_C(1) << log2_floor(last)));
 
-	while (*to)
-		to = &(*to)->chain;
-	*to = *from;
-	*from = NULL;
+	if (!make_spares(table, 2))
+		return;
+	while (from->slots[0])
+		append(table, to, take_last(table, from));
 	table->bucket_count--;
 	if (last == segment_start(segment)) {
 		free(table->segments[segment]);
@@ -135,44 +317,73 @@ static void shrink(struct table *table)
 	}
 }
 
-/* One insert or removal asks for half a step; two catch up after a pass. */
+/* A step is asked for by every sixth insert or removal; two at a time catch up after a pass. */
 static void adjust(struct table *table)
 {
 	for (int i = 0; i < 2 && table->passes == 0; i++) {
 		if (table->entry_count > (size_t)table->bucket_count * TABLE_LOAD)
 			grow(table);
-		else if (table->bucket_count > FIRST_SEGMENT_BUCKETS &&
-			 table->entry_count < table->bucket_count / SHRINK_BELOW)
+		else if (table->bucket_count > 1 &&
+			 table->entry_count <
+				 (size_t)table->bucket_count * TABLE_LOAD / SHRINK_BELOW)
 			shrink(table);
 	}
 }
 
+/* ---- Entries ---- */
+
+struct entry *table_find(const struct table *table, uint64_t hash, struct slice key)
+{
+	if (table->bucket_count == 0)
+		return NULL;
+
+	uint64_t tag = make_slot(hash, NULL);
+	for (const struct table_bucket *bucket = bucket_of(table, hash); bucket;
+	     bucket = next_of(bucket))
+		for (size_t i = 0; i < TABLE_SLOTS && bucket->slots[i]; i++) {
+			uint64_t slot = bucket->slots[i];
+			struct entry *entry = address_of(slot);
+
+			if ((slot & ~ADDRESS_MASK) != tag || slot & LINK)
+				continue;
+			/* The order's part of the entry and the key may be in two lines. */
+			__builtin_prefetch(entry);
+			if (slice_equal(entry_key(entry), key))
+				return entry;
+		}
+	return NULL;
+}
+
 void table_add(struct table *table, uint64_t hash, struct entry *entry)
 {
-	struct entry **bucket = bucket_of(table, hash);
-
-	entry->chain = *bucket;
-	*bucket = entry;
+	append(table, bucket_of(table, hash), make_slot(hash, entry));
 	table->entry_count++;
 	adjust(table);
 }
 
 void table_remove(struct table *table, uint64_t hash, struct entry *entry)
 {
-	*link_to(table, hash, entry) = entry->chain;
-	entry->chain = NULL;
+	uint64_t last = take_last(table, bucket_of(table, hash));
+
+	/* Taking the last may have moved its slot. */
+	if (last != make_slot(hash, entry))
+		*slot_of(table, hash, entry) = last;
 	table->entry_count--;
 	adjust(table);
+	trim_spares(table, 1);
 }
 
 void table_swap(struct table *table, uint64_t hash, struct entry *entry, struct entry *fresh)
 {
-	fresh->chain = entry->chain;
-	*link_to(table, hash, entry) = fresh;
-	entry->chain = NULL;
+	*slot_of(table, hash, entry) = make_slot(hash, fresh);
 }
 
-struct entry *table_chain(const struct table *table, uint32_t index)
+struct entry *table_at(const struct table *table, uint32_t index, size_t position)
 {
-	return *bucket_at(table, index);
+	const struct table_bucket *bucket = bucket_at(table, index);
+	const struct table_bucket *next;
+
+	for (; position >= LAST && (next = next_of(bucket)); position -= LAST)
+		bucket = next;
+	return position < count_in(bucket) ? address_of(bucket->slots[position]) : NULL;
 }

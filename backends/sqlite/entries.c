@@ -38,9 +38,10 @@ int writer_find_entry(struct writer *writer, const struct ns_row *row, struct sl
 	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : reset;
 }
 
-/* The one integer that `find` gives of row `id`. */
-static int read_integer(sqlite3_stmt *find, int64_t id, bool *found, int64_t *ret)
+int writer_find_frequency(struct writer *writer, int64_t id, bool *found, int64_t *ret)
 {
+	sqlite3_stmt *find = writer->find_frequency;
+
 	(void)sqlite3_bind_int64(find, 1, id);
 	int code = sqlite3_step(find);
 	*found = code == SQLITE_ROW;
@@ -49,9 +50,18 @@ static int read_integer(sqlite3_stmt *find, int64_t id, bool *found, int64_t *re
 	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : reset;
 }
 
-int writer_find_frequency(struct writer *writer, int64_t id, bool *found, int64_t *ret)
+static int find_size(struct writer *writer, int64_t id, bool *found, int64_t *ret_size,
+		     int64_t *ret_hash)
 {
-	return read_integer(writer->find_frequency, id, found, ret);
+	sqlite3_stmt *find = writer->find_size;
+
+	(void)sqlite3_bind_int64(find, 1, id);
+	int code = sqlite3_step(find);
+	*found = code == SQLITE_ROW;
+	*ret_size = sqlite3_column_int64(find, 0);
+	*ret_hash = sqlite3_column_int64(find, 1);
+	int reset = sqlite3_reset(find);
+	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : reset;
 }
 
 int apply_remove(struct writer *writer, struct ns_row *row, int64_t id, bool *ret_removed)
@@ -59,11 +69,12 @@ int apply_remove(struct writer *writer, struct ns_row *row, int64_t id, bool *re
 	struct use dropped;
 	int64_t size = 0;
 	int64_t frequency = 0;
+	int64_t hash = 0;
 	int code = writer_find_frequency(writer, id, ret_removed, &frequency);
 
 	if (code != SQLITE_OK || !*ret_removed)
 		return code;
-	code = read_integer(writer->find_size, id, ret_removed, &size);
+	code = find_size(writer, id, ret_removed, &size, &hash);
 	if (code != SQLITE_OK)
 		return code;
 	if (!*ret_removed)
@@ -76,6 +87,7 @@ int apply_remove(struct writer *writer, struct ns_row *row, int64_t id, bool *re
 	if (code != SQLITE_DONE)
 		return code;
 	(void)uses_take(&writer->store->uses, id, &dropped);
+	writer_note_removal(writer, row->id, hash);
 	row->entry_count--;
 	row->total_size -= size;
 	row->frequency_sum -= frequency;

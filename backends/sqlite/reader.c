@@ -13,8 +13,6 @@
 
 #include "backends/sqlite/store.h"
 
-#define WAL_HEADER_WORDS  6 /* 48 bytes */
-#define WAL_INDEX_BYTES   32768
 #define CACHED_NAMESPACES 8
 
 struct cached_namespace {
@@ -30,9 +28,10 @@ struct reader {
 	sqlite3 *db; /* NULL until first used */
 	sqlite3_stmt *begin, *commit, *find_namespace, *find_entry;
 	bool in_transaction;
-	uint64_t snapshot; /* counts the transactions */
-	uint64_t seen[WAL_HEADER_WORDS];
-	const volatile uint64_t *wal_header; /* NULL: not mapped, so no transaction is held */
+	uint64_t snapshot;     /* counts the transactions */
+	struct wal_state seen; /* read before the snapshot was taken */
+	bool is_exact;         /* and still there afterwards: the snapshot is of that very state */
+	const volatile uint64_t *wal_index; /* NULL: not mapped, so no transaction is held */
 	unsigned next_cached;
 	struct cached_namespace namespaces[CACHED_NAMESPACES];
 };
@@ -88,21 +87,6 @@ void readers_release(struct sqlite_store *store)
 	}
 }
 
-/* The mapping that SQLite itself uses; a second open of the file would, when closed, drop the
- * locks that this process holds on it. */
-static const volatile uint64_t *map_wal_header(sqlite3 *db)
-{
-	sqlite3_file *file = NULL;
-	volatile void *region = NULL;
-
-	if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, (void *)&file) !=
-		    SQLITE_OK ||
-	    !file || !file->pMethods || file->pMethods->iVersion < 2 || !file->pMethods->xShmMap ||
-	    file->pMethods->xShmMap(file, 0, WAL_INDEX_BYTES, 0, &region) != SQLITE_OK)
-		return NULL;
-	return region;
-}
-
 static bool open_reader(struct sqlite_store *store, struct reader *reader)
 {
 	reader->db = database_connect(store);
@@ -116,7 +100,7 @@ static bool open_reader(struct sqlite_store *store, struct reader *reader)
 		reader->db, "SELECT id, etag, flags, type, modified, expires, value FROM entries"
 			    " INDEXED BY entries_key WHERE " KEY_CONDITION(1, 2, 3, 4));
 	/* The preparation has read the schema, so the WAL index exists by now. */
-	reader->wal_header = map_wal_header(reader->db);
+	reader->wal_index = wal_index_map(reader->db);
 	if (reader->begin && reader->commit && reader->find_namespace && reader->find_entry)
 		return true;
 	close_reader(reader);
@@ -139,13 +123,11 @@ static struct reader *acquire_reader(struct sqlite_store *store)
 /* Makes the reader see everything that was committed before the call. */
 static int refresh_snapshot(struct reader *reader)
 {
-	uint64_t now[WAL_HEADER_WORDS] = {0};
+	struct wal_state now = {0};
 
-	if (reader->wal_header)
-		for (size_t i = 0; i < WAL_HEADER_WORDS; i++)
-			now[i] = __atomic_load_n(&reader->wal_header[i], __ATOMIC_ACQUIRE);
-	if (reader->in_transaction && reader->wal_header &&
-	    memcmp(now, reader->seen, sizeof(now)) == 0)
+	if (reader->wal_index)
+		wal_index_read(reader->wal_index, &now);
+	if (reader->in_transaction && reader->wal_index && wal_state_equal(&now, &reader->seen))
 		return SQLITE_OK;
 	end_transaction(reader);
 	int code = database_run(reader->begin);
@@ -153,8 +135,21 @@ static int refresh_snapshot(struct reader *reader)
 		return code;
 	reader->in_transaction = true;
 	reader->snapshot++;
-	memcpy(reader->seen, now, sizeof(now));
+	reader->seen = now;
+	reader->is_exact = false;
 	return SQLITE_OK;
+}
+
+/* The first look-up after BEGIN, which is always that of a namespace, has taken the snapshot: if
+ * the header is still the one from before, the snapshot is of that state and of no later one. */
+static void note_exactness(struct reader *reader)
+{
+	struct wal_state now;
+
+	if (reader->is_exact || !reader->wal_index)
+		return;
+	wal_index_read(reader->wal_index, &now);
+	reader->is_exact = wal_state_equal(&now, &reader->seen);
 }
 
 /* NULL: the look-up failed with *ret_code. */
@@ -189,6 +184,7 @@ static struct cached_namespace *find_namespace(struct sqlite_store *store, struc
 	if (found->id != 0 && !found->counters)
 		found->counters = store_counters(store, name);
 	found->snapshot = reader->snapshot;
+	note_exactness(reader);
 	return found;
 }
 
@@ -214,18 +210,56 @@ static struct cache_value *copy_value(sqlite3_stmt *row)
 	return value;
 }
 
-/* Looks one key up; fills the item's status and, for a get, its value. */
+static void count_use(struct sqlite_store *store, const struct cache_op *op,
+		      const struct cached_namespace *ns, int64_t id, int64_t now_us)
+{
+	if (op->type == CACHE_OP_GET && !op->no_touch)
+		(void)uses_add(&store->uses, &(struct use){.id = id,
+							   .namespace_id = ns->id,
+							   .last_access_us = now_us,
+							   .count = 1});
+}
+
+/* The item from the values in memory. False: not there, or expired since; the tables know. */
+static bool recall_item(struct sqlite_store *store, const struct reader *reader,
+			const struct cache_op *op, const struct cached_namespace *ns,
+			int64_t now_us, int64_t hash, struct cache_item *item)
+{
+	int64_t id = 0;
+	struct cache_value *value =
+		values_find(&store->values, &reader->seen, ns->id, hash, item->key, &id);
+
+	if (!value)
+		return false;
+	bool live = value->expires_at_us == 0 || value->expires_at_us > now_us;
+	if (live) {
+		item->status = CACHE_OK;
+		count_use(store, op, ns, id, now_us);
+	}
+	if (live && op->type == CACHE_OP_GET)
+		item->value = value; /* the reference goes on to the op */
+	else
+		cache_value_release(value);
+	return live;
+}
+
+/* Sets the item's status and, for a get, its value. */
 static int read_item(struct sqlite_store *store, struct reader *reader, const struct cache_op *op,
 		     const struct cached_namespace *ns, int64_t now_us, struct cache_item *item)
 {
+	bool cached = reader->is_exact && values_are_on(&store->values);
 	sqlite3_stmt *find = reader->find_entry;
+	int64_t hash = cached ? store_hash(store, item->key) : 0;
 
 	item->status = CACHE_NOT_FOUND;
 	if (ns->id == 0)
 		return SQLITE_OK;
+	if (cached && recall_item(store, reader, op, ns, now_us, hash, item))
+		return SQLITE_OK;
 	store_bind_key(store, find, 1, ns->id, item->key);
 	int code = sqlite3_step(find);
 	if (code == SQLITE_ROW) {
+		int64_t id = sqlite3_column_int64(find, 0);
 		int64_t expires_us = sqlite3_column_int64(find, 5);
 
 		if (expires_us == 0 || expires_us > now_us)
@@ -234,13 +268,16 @@ static int read_item(struct sqlite_store *store, struct reader *reader, const st
 			item->value = copy_value(find);
 			if (!item->value)
 				item->status = CACHE_NO_MEMORY;
-			else if (!op->no_touch)
-				(void)uses_add(&store->uses,
-					       &(struct use){.id = sqlite3_column_int64(find, 0),
-							     .namespace_id = ns->id,
-							     .last_access_us = now_us,
-							     .count = 1});
+			else
+				count_use(store, op, ns, id, now_us);
 		}
+		if (item->value && cached && !op->no_touch)
+			values_insert(&store->values, &reader->seen, reader->wal_index,
+				      &(struct values_change){.namespace_id = ns->id,
+							      .hash = hash,
+							      .id = id,
+							      .key = item->key,
+							      .value = item->value});
 	}
 	int reset = sqlite3_reset(find);
 	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : reset;
@@ -288,7 +325,7 @@ static void read_items(struct sqlite_store *store, struct cache_op *op)
 	} else if (ns) {
 		count_hits(op, ns->counters);
 	}
-	if (!reader->wal_header)
+	if (!reader->wal_index)
 		end_transaction(reader);
 	(void)pthread_mutex_unlock(&reader->lock);
 	if (status == CACHE_OK && op->items == &op->one)

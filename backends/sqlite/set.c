@@ -113,6 +113,7 @@ static int store_item(struct writer *writer, struct ns_row *row, struct cache_it
 	code = update_entry(writer, item, entry->id);
 	if (code != SQLITE_OK)
 		return code;
+	writer_note_overwrite(writer, row->id, entry->id, item);
 	return item->created ? restart_uses(writer, row, entry->id)
 			     : count_overwrite(writer, row, entry->id);
 }

@@ -124,6 +124,7 @@ static void sqlite_close(struct backend *backend)
 	writer_close(store);
 	mapping_close(&store->mapping);
 	uses_deinit(&store->uses);
+	values_deinit(&store->values);
 	for (size_t i = 0; i < 256; i++) {
 		while (store->counters[i]) {
 			struct counters *next = store->counters[i]->next;
@@ -152,6 +153,7 @@ static struct backend *sqlite_open(const struct backend_config *config, char *er
 	store->config = *config;
 	store->clock = config->clock ? *config->clock : system_clock;
 	uses_init(&store->uses);
+	values_init(&store->values, config->sqlite_cache_bytes);
 	(void)pthread_mutex_init(&store->uses_order, NULL);
 	(void)pthread_mutex_init(&store->counters_lock, NULL);
 
@@ -169,6 +171,30 @@ static struct backend *sqlite_open(const struct backend_config *config, char *er
 	return &store->backend;
 }
 
+static size_t sqlite_gauges(struct backend *backend, struct backend_gauge *ret, size_t max)
+{
+	struct sqlite_store *store = (struct sqlite_store *)backend;
+	struct values_counts counts;
+
+	if (!values_are_on(&store->values))
+		return 0;
+	values_count(&store->values, &counts);
+	const struct backend_gauge gauges[] = {
+		{.group = "sqlite_cache", .name = "entries", .value = (double)counts.entries},
+		{.group = "sqlite_cache", .name = "used_bytes", .value = (double)counts.used_bytes},
+		{.group = "sqlite_cache", .name = "max_bytes", .value = (double)counts.max_bytes},
+		{.group = "sqlite_cache", .name = "hits", .value = (double)counts.hits},
+		{.group = "sqlite_cache", .name = "misses", .value = (double)counts.misses},
+		{.group = "sqlite_cache", .name = "evictions", .value = (double)counts.evictions},
+		{.group = "sqlite_cache", .name = "drops", .value = (double)counts.drops},
+	};
+	size_t count = 0;
+
+	for (; count < sizeof(gauges) / sizeof(gauges[0]) && count < max; count++)
+		ret[count] = gauges[count];
+	return count;
+}
+
 const struct backend_ops sqlite_backend_ops = {
 	.name = "sqlite",
 	.default_policy = EVICT_FRECENCY,
@@ -183,5 +209,6 @@ const struct backend_ops sqlite_backend_ops = {
 	.check = writer_submit,
 	.scan = background_submit,
 	.stats = background_submit,
+	.gauges = sqlite_gauges,
 	.close = sqlite_close,
 };

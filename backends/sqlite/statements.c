@@ -37,7 +37,7 @@ static const struct statement_text statements[] = {
 	STATEMENT(find_entry, "SELECT id, expires, etag, size FROM entries INDEXED BY entries_key"
 			      " WHERE " KEY_CONDITION(1, 2, 3, 4)),
 	STATEMENT(find_frequency, "SELECT frequency FROM uses WHERE id = ?1"),
-	STATEMENT(find_size, "SELECT size FROM entries WHERE id = ?1"),
+	STATEMENT(find_size, "SELECT size, hash FROM entries WHERE id = ?1"),
 	STATEMENT(insert_entry,
 		  "INSERT INTO entries(ns, hash, key, etag, flags, type, modified, expires,"
 		  " value, size) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"),

@@ -4,6 +4,8 @@
  *   database.c   opening a connection: pragmas, schema, checks, quarantine of a damaged file
  *   mapping.c    a VFS that reads the file through one mapping that stays
  *   reader.c     get and exists, inline on the caller's thread, on a held read transaction
+ *   values.c     values read lately, in memory in front of the tables
+ *   wal_index.c  the header that tells one state of the database from another
  *   uses.c       uses that wait in memory, so that a read never writes
  *   writer.c     the one thread that writes: groups of operations, one commit each
  *   transaction.c, statements.c, entries.c, set.c, apply.c   what it does to the tables
@@ -19,6 +21,7 @@
 #include "backends/backend.h"
 #include "backends/sqlite/mapping.h"
 #include "backends/sqlite/uses.h"
+#include "backends/sqlite/values.h"
 
 #define READERS_MAX 16
 
@@ -46,6 +49,7 @@ struct sqlite_store {
 	struct mapping mapping;
 
 	struct uses uses;
+	struct values values;
 	/* Held by the writer from BEGIN to COMMIT, and by statistics while they take their snapshot
 	 * and copy the waiting uses, so that no use is counted twice or not at all. */
 	pthread_mutex_t uses_order;

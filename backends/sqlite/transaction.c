@@ -161,12 +161,70 @@ int writer_fold_some(struct writer *writer, bool *ret_more)
 	return code;
 }
 
+static void note_change(struct writer *writer, const struct values_change *change)
+{
+	if (writer->change_count == writer->change_capacity) {
+		size_t larger = writer->change_capacity ? writer->change_capacity * 2 : 64;
+		struct values_change *grown =
+			realloc(writer->changes, larger * sizeof(*writer->changes));
+
+		if (!grown) {
+			writer->changes_lost = true;
+			return;
+		}
+		writer->changes = grown;
+		writer->change_capacity = larger;
+	}
+	writer->changes[writer->change_count++] = *change;
+}
+
+void writer_note_removal(struct writer *writer, int64_t namespace_id, int64_t hash)
+{
+	if (writer->wal_index)
+		note_change(writer,
+			    &(struct values_change){.namespace_id = namespace_id, .hash = hash});
+}
+
+void writer_note_overwrite(struct writer *writer, int64_t namespace_id, int64_t id,
+			   const struct cache_item *item)
+{
+	if (writer->wal_index)
+		note_change(writer,
+			    &(struct values_change){.namespace_id = namespace_id,
+						    .hash = store_hash(writer->store, item->key),
+						    .id = id,
+						    .key = item->key,
+						    .value = item->value});
+}
+
+/* Brings the values in memory to the state that the commit has made. */
+static void move_values(struct writer *writer)
+{
+	struct wal_state after;
+
+	if (!writer->wal_index)
+		return;
+	bool known = wal_index_read_own(writer->wal_index, &writer->before, writer->commit_frames,
+					&after) &&
+		     !writer->changes_lost;
+	values_move(&writer->store->values, known ? &writer->before : NULL, &after, writer->changes,
+		    writer->change_count);
+	atomic_store(&writer->store->values.writer_works, false);
+}
+
 int writer_begin(struct writer *writer)
 {
 	writer->row_count = 0;
 	writer->taken_count = 0;
 	writer->given_count = 0;
+	writer->change_count = 0;
+	writer->changes_lost = false;
+	writer->commit_frames = 0;
+	atomic_store(&writer->store->values.writer_works, true);
 	int code = database_run(writer->begin);
+	/* Under the write lock: nobody else can make another now. */
+	if (writer->wal_index)
+		wal_index_read(writer->wal_index, &writer->before);
 	writer->now_us = store_now_us(writer->store);
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
@@ -182,6 +240,7 @@ void writer_roll_back(struct writer *writer)
 		uses_subtract(&writer->store->uses, &writer->given[i]);
 	writer->taken_count = 0;
 	writer->given_count = 0;
+	atomic_store(&writer->store->values.writer_works, false);
 }
 
 static void add_to(atomic_ullong *counter, uint64_t n)
@@ -197,6 +256,7 @@ int writer_commit(struct writer *writer)
 		code = database_run(writer->commit);
 	if (code != SQLITE_DONE)
 		return code;
+	move_values(writer);
 	for (size_t i = 0; i < writer->row_count; i++) {
 		const struct ns_row *row = &writer->rows[i];
 

@@ -201,6 +201,7 @@ static int note_wal_size(void *user, sqlite3 *db, const char *name, int pages)
 	(void)db;
 	(void)name;
 	atomic_store(&store->wal_pages, (unsigned)pages);
+	store->writer->commit_frames = (uint32_t)pages;
 	background_wake(store);
 	return SQLITE_OK;
 }
@@ -229,6 +230,8 @@ bool writer_open(struct sqlite_store *store)
 		store_notice(store, NOTICE_ERROR, "%s", problem);
 		return false;
 	}
+	if (values_are_on(&store->values))
+		writer->wal_index = wal_index_map(writer->db);
 	(void)sqlite3_wal_hook(writer->db, note_wal_size, store);
 	return pthread_create(&store->write_thread, NULL, writer_main, writer) == 0;
 }
@@ -270,6 +273,7 @@ void writer_close(struct sqlite_store *store)
 	free(writer->rows);
 	free(writer->taken);
 	free(writer->given);
+	free(writer->changes);
 	free(writer);
 	(void)pthread_mutex_destroy(&store->write_lock);
 	(void)pthread_cond_destroy(&store->write_wake);

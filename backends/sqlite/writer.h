@@ -56,6 +56,14 @@ struct writer {
 	struct use *given; /* uses that it counted, taken back if it fails */
 	size_t given_count, given_capacity;
 	int64_t now_us; /* of the running transaction */
+
+	/* For the values in memory (values.h). */
+	const volatile uint64_t *wal_index; /* NULL: not mapped, or nothing is cached */
+	struct wal_state before;            /* the state that the running transaction began with */
+	uint32_t commit_frames;             /* length of the log behind its commit; 0: none yet */
+	struct values_change *changes;      /* entries that it changed */
+	size_t change_count, change_capacity;
+	bool changes_lost; /* there was no memory for one of them */
 };
 
 /* What became of an operation in the running transaction. */
@@ -84,6 +92,11 @@ int writer_find_row(struct writer *writer, struct slice name, struct ns_row **re
 bool writer_keep_taken(struct writer *writer, const struct use *use);
 /* Remembers a use that was put among the waiting ones. */
 bool writer_keep_given(struct writer *writer, const struct use *use);
+/* Remembers that the entry of that hash is removed. */
+void writer_note_removal(struct writer *writer, int64_t namespace_id, int64_t hash);
+/* Remembers that entry `id` holds the value of `item` now, which stays until the commit. */
+void writer_note_overwrite(struct writer *writer, int64_t namespace_id, int64_t id,
+			   const struct cache_item *item);
 /* Writes one taken use to its entry. SQLITE_OK or an error. */
 int writer_fold_use(struct writer *writer, const struct use *use);
 /* Writes some waiting uses, FOLDED_AT_ONCE at the most; *ret_more where others may still wait. */

@@ -229,8 +229,7 @@ static struct near_entry *make_entry(const struct near_key *key, struct cache_va
 		.value = cache_value_acquire(value),
 		.hash = key->hash,
 		.fetched_us = fetched_us,
-		.cost_bytes = size + CACHE_VALUE_OVERHEAD_BYTES + value->data_offset +
-			      value->len_bytes + 2 * ALLOCATOR_BYTES,
+		.cost_bytes = size + cache_value_memory_bytes(value) + 2 * ALLOCATOR_BYTES,
 		.ns_len = (uint32_t)key->ns.len,
 		.key_len = (uint32_t)key->key.len,
 	};

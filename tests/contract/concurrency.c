@@ -137,6 +137,82 @@ CONTRACT_TEST(concurrency, own_writes_are_read)
 	cr_expect_eq(run_threads(f, rounds_of(f, 4000, 200), read_own_writes, NULL), 0);
 }
 
+/* ---- Nobody who knows of a newer state sees an older one ---- */
+
+#define VERSIONED_KEYS 40
+
+/* Versions that sets and deletes are known to have reached: none below may be read any more. */
+static atomic_uint floors[VERSIONED_KEYS];
+
+static void raise_floor(unsigned key, unsigned version)
+{
+	unsigned now = atomic_load(&floors[key]);
+
+	while (now < version && !atomic_compare_exchange_weak(&floors[key], &now, version))
+		continue;
+}
+
+/* Removes all: what was there before is never seen again. */
+static void clear_versions(struct worker *worker)
+{
+	unsigned before[VERSIONED_KEYS];
+
+	for (unsigned key = 0; key < VERSIONED_KEYS; key++)
+		before[key] = atomic_load(&floors[key]);
+	clear(worker->f, worker->index % 2 ? SLICE("") : SLICE("v"));
+	for (unsigned key = 0; key < VERSIONED_KEYS; key++)
+		raise_floor(key, before[key] + (before[key] % 2 == 0));
+}
+
+/* Each key is written by one thread, with even versions, and read by all; a removal makes the next
+ * odd number the floor. */
+static void *watch_versions(void *arg)
+{
+	struct worker *worker = arg;
+	uint64_t random = 99 + worker->index;
+	char filling[600];
+
+	memset(filling, 'f', sizeof(filling));
+	for (unsigned i = 1; i <= worker->rounds; i++) {
+		unsigned key = next_random(&random) % VERSIONED_KEYS;
+
+		for (unsigned k = 0; k < 8; k++) {
+			unsigned read = next_random(&random) % VERSIONED_KEYS;
+			unsigned floor = atomic_load(&floors[read]);
+			struct cache_value *value = get(worker->f, text("v%u", read));
+
+			count_failure(worker, value && strtoul(cache_value_bytes(value).data, NULL,
+							       10) < floor);
+			cache_value_release(value);
+		}
+		if (i % 50 == 0)
+			clear_versions(worker);
+		if (key % THREADS != worker->index)
+			continue;
+		struct slice name = text("v%u", key);
+		if (i % 5 == 0) {
+			(void)delete_key(worker->f, name);
+			raise_floor(key, 2 * i - 1);
+			count_failure(worker, exists(worker->f, name));
+		} else {
+			struct slice value =
+				text("%u %.*s", 2 * i, (int)(i % sizeof(filling)), filling);
+
+			count_failure(worker, set(worker->f, name, value) != CACHE_OK);
+			raise_floor(key, 2 * i);
+		}
+	}
+	return NULL;
+}
+
+CONTRACT_TEST(concurrency, older_versions_are_never_seen_again)
+{
+	for (unsigned i = 0; i < VERSIONED_KEYS; i++)
+		atomic_store(&floors[i], 0);
+	set_max_size(f, 8000); /* half of what is set: it evicts too */
+	cr_expect_eq(run_threads(f, rounds_of(f, 4000, 2000), watch_versions, NULL), 0);
+}
+
 /* ---- Conditions: exactly one wins ---- */
 
 static void *race_for_a_version(void *arg)

@@ -30,11 +30,18 @@ struct criterion_test_params contract_backends(void)
 	static struct contract_backend backends[BACKENDS_MAX];
 	size_t count = 0;
 
-	for (size_t i = 0; backend_registry[i] && count + 1 < BACKENDS_MAX; i++)
+	for (size_t i = 0; backend_registry[i] && count + 3 < BACKENDS_MAX; i++)
 		if (is_wanted(backend_registry[i])) {
 			backends[count++] = (struct contract_backend){.index = i};
 			backends[count++] =
 				(struct contract_backend){.index = i, .is_tiered = true};
+			if (strcmp(backend_registry[i]->name, "sqlite") != 0)
+				continue;
+			backends[count++] = (struct contract_backend){
+				.index = i, .sqlite_cache_bytes = 64 * MIB};
+			/* So small that it is full all the time. */
+			backends[count++] = (struct contract_backend){
+				.index = i, .sqlite_cache_bytes = MIB / 4};
 		}
 	return cr_make_param_array(struct contract_backend, backends, count);
 }
@@ -75,7 +82,9 @@ void contract_run(const struct contract_backend *backend, void (*body)(struct fi
 	f.limits_namespaces = !f.is_remote || !getenv("STEADYCACHE_TEST_D1_URL");
 	temp_dir_create(&f.dir);
 	f.clock = (struct cache_clock){.now_us = test_now_us, .user = &f};
-	f.config = (struct backend_config){.data_dir = f.dir.path, .clock = &f.clock};
+	f.config = (struct backend_config){.data_dir = f.dir.path,
+					   .clock = &f.clock,
+					   .sqlite_cache_bytes = backend->sqlite_cache_bytes};
 	if (strcmp(f.ops->name, "d1") == 0)
 		contract_prepare_d1(&f.config.d1);
 	open_backend(&f);

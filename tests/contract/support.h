@@ -35,7 +35,8 @@ struct fixture {
 };
 
 /* A test that runs once for each backend of the registry but "disabled", or only for the one that
- * STEADYCACHE_TEST_BACKEND names; each as it is and with a near cache in front. Its body has
+ * STEADYCACHE_TEST_BACKEND names; each as it is and with a near cache in front;
+ * sqlite also with values in memory. Its body has
  * `struct fixture *f`. */
 #define CONTRACT_TEST(suite, name)                                                                 \
 	static void suite##_##name##_body(struct fixture *f);                                      \
@@ -52,6 +53,7 @@ struct fixture {
 struct contract_backend {
 	size_t index;   /* in backend_registry */
 	bool is_tiered; /* with a near cache in front */
+	uint64_t sqlite_cache_bytes;
 };
 
 struct criterion_test_params contract_backends(void);

@@ -51,6 +51,37 @@ Test(shared_file, writes_of_one_are_read_by_the_other_at_once)
 	stop_both();
 }
 
+/* One holds the entry in memory when the other changes it: by every way there is. */
+Test(shared_file, what_one_has_read_the_other_may_change)
+{
+	for (int i = 0; i < 120; i++) {
+		struct http_client *writer = i % 2 ? other : scene.client;
+		struct http_client *reader = i % 2 ? scene.client : other;
+		char value[32];
+
+		(void)snprintf(value, sizeof(value), "value %d", i);
+		(void)http_put(writer, "/cache/ns/k", slice_of(value));
+		for (int k = 0; k < 3; k++)
+			expect_body(http_get(reader, "/cache/ns/k"), slice_of(value));
+		if (i % 4 == 0)
+			expect_status(http_delete(writer, "/cache/ns/k"), 204);
+		else if (i % 4 == 1)
+			expect_status(http_delete(writer, "/cache/ns"), 204);
+		else if (i % 4 == 2)
+			expect_status(http_delete(writer, "/cache/ns?prefix=k"), 204);
+		else
+			expect_status(http_put(writer, "/cache/ns/k", SLICE("new")), 204);
+		if (i % 4 == 3) {
+			expect_body(http_get(reader, "/cache/ns/k"), SLICE("new"));
+		} else {
+			expect_status(http_get(reader, "/cache/ns/k"), 404);
+			expect_status(http_get(writer, "/cache/ns/k"), 404);
+		}
+	}
+	cr_assert_gt(scene_stat("hits"), 0);
+	stop_both();
+}
+
 Test(shared_file, totals_and_settings_are_shared)
 {
 	expect_status(http_post_json(scene.client, "/api/init",

@@ -239,7 +239,7 @@ static void expect_range(size_t value_len, const char *header, struct expected_r
 	size_t len = 99;
 
 	fake_request_header(&fake, "Range", header);
-	value->len_bytes = value_len; /* the bytes are not looked at */
+	value->len_bytes = (uint32_t)value_len; /* the bytes are not looked at */
 	enum range_kind kind = read_range(&fake.request, value, &offset, &len);
 	cr_expect_eq(kind, expected.kind, "%s of %zu", header, value_len);
 	if (kind == RANGE_PART && expected.kind == RANGE_PART) {

@@ -21,10 +21,28 @@ static void open_order(enum eviction_policy policy)
 	cr_assert(order_prepare(&order));
 }
 
+static struct entry *make_entry(bool has_tail)
+{
+	struct cache_value *value = cache_value_copy(SLICE("value"), SLICE("a/b"));
+	struct entry *entry = entry_create(SLICE("key"), value, has_tail);
+
+	cr_assert(entry);
+	cache_value_release(value);
+	return entry;
+}
+
+/* Alone, whatever stands behind it in the order. */
+static void free_entry(struct entry *entry)
+{
+	if (entry)
+		entry->next = NULL;
+	entry_free_list(entry);
+}
+
 static void close_order(void)
 {
 	for (size_t i = 0; i < ENTRIES; i++) {
-		entry_free_list(entries[i]);
+		free_entry(entries[i]);
 		entries[i] = NULL;
 	}
 	order_deinit(&order);
@@ -32,7 +50,7 @@ static void close_order(void)
 
 static void add(size_t i)
 {
-	entries[i] = entry_create(SLICE("key"), false);
+	entries[i] = make_entry(false);
 	entries[i]->last_access_us = now_us;
 	entries[i]->stamp = ++next_stamp;
 	order_add(&order, entries[i]);
@@ -42,20 +60,20 @@ static void add(size_t i)
 static void remove_at(size_t i)
 {
 	order_remove(&order, entries[i]);
-	entry_free_list(entries[i]);
+	free_entry(entries[i]);
 	entries[i] = NULL;
 	entry_count--;
 }
 
 static void swap(size_t i)
 {
-	struct entry *fresh = entry_create(SLICE("key"), true);
+	struct entry *fresh = make_entry(true);
 	bool has_tail = fresh->has_tail;
 
 	memcpy(fresh, entries[i], sizeof(*fresh));
 	fresh->has_tail = has_tail;
 	order_swap(&order, entries[i], fresh);
-	entry_free_list(entries[i]);
+	free_entry(entries[i]);
 	entries[i] = fresh;
 }
 

@@ -8,7 +8,7 @@
 #define ENTRIES              200000
 #define KEY_BYTES            16
 #define VALUE_BYTES          100
-#define OVERHEAD_LIMIT_BYTES 150
+#define OVERHEAD_LIMIT_BYTES 135
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define IS_SANITIZED true

@@ -163,3 +163,51 @@ Test(value, lives_until_its_last_reference_goes)
 	cache_value_release(value);
 	cache_value_release(NULL);
 }
+
+/* ---- Room for a record and a key ---- */
+
+Test(value, room_leaves_type_and_bytes_alone_also_when_resized)
+{
+	static const char *const types[] = {CONTENT_TYPE_TEXT, "x/y; z"};
+
+	for (size_t i = 0; i < COUNT(types); i++) {
+		struct cache_value_room room = {.record_bytes = 40, .key_len = 300};
+		struct cache_value *value =
+			cache_value_copy_with_room(SLICE("some bytes"), slice_of(types[i]), room);
+
+		memset((char *)value - 40, 'r', 40);
+		memset(value->storage, 'k', 300);
+		cr_expect(slice_equal(cache_value_bytes(value), SLICE("some bytes")));
+		cr_expect_str_eq(cache_value_content_type(value), types[i]);
+		value = cache_value_resize(value, 1000000);
+		cr_assert(value);
+		cr_expect_eq(value->len_bytes, 1000000);
+		value = cache_value_resize(value, 4);
+		cr_expect(slice_equal(cache_value_bytes(value), SLICE("some")));
+		cr_expect_str_eq(cache_value_content_type(value), types[i]);
+		for (size_t at = 0; at < 40; at++)
+			cr_assert_eq(((char *)value)[(long)at - 40], 'r');
+		for (size_t at = 0; at < 300; at++)
+			cr_assert_eq(value->storage[at], 'k');
+		cache_value_release(value);
+	}
+}
+
+Test(value, room_is_claimed_once_and_only_where_it_fits)
+{
+	struct cache_value_room room = {.record_bytes = 56, .key_len = 3};
+	struct cache_value *value = cache_value_copy_with_room(SLICE("v"), SLICE("a/b"), room);
+
+	cr_expect_not(cache_value_claim_room(value, (struct cache_value_room){48, 3}));
+	cr_expect_not(cache_value_claim_room(value, (struct cache_value_room){56, 4}));
+	cr_expect_not(cache_value_is_claimed(value));
+	cr_expect(cache_value_claim_room(value, room));
+	cr_expect(cache_value_is_claimed(value));
+	cr_expect_not(cache_value_claim_room(value, room));
+	cache_value_release(value);
+}
+
+Test(value, longer_than_a_length_can_say_is_refused)
+{
+	cr_expect_null(cache_value_create((size_t)UINT32_MAX + 1, SLICE("a/b")));
+}

@@ -1,0 +1,94 @@
+"""The release server under callgrind, asked over one kept connection, and its instructions between two marks.
+
+How instructions are counted: callgrind runs the whole life of the process, and writes what it has counted since its
+last dump whenever the server enters MARK (`--dump-before`), the handler of /healthz. So a GET of /healthz is a mark,
+and the dump after it holds all that the process executed between two marks: every thread and every library, nothing
+of the start and nothing of the filling. Beside the ways that were not taken:
+- callgrind_control and --instr-atstart=no reach the process through ptrace, from outside and at some moment between
+  two instructions; a mark is placed by the request itself, so the same requests give the same count.
+- two processes with N and 2N requests start the server twice for each figure, and the difference of two starts
+  is in the figure.
+- --toggle-collect of one of our functions leaves out what libmicrohttpd and the writer's thread do."""
+
+import re
+import socket
+
+from harness.contenders.base import Contender, Unavailable
+
+MARK = "healthz_start"  # in handlers/health.c; kept as a symbol, because a table points at it
+ANSWER_TIMEOUT_S = 60
+
+
+class Request:
+    """One request as bytes, and what its answer must be: a status, and a piece of the body where that tells more."""
+
+    def __init__(self, method, target, body=b"", status=200, contains=b"", headers=()):
+        lines = [f"{method} {target} HTTP/1.1", "Host: 127.0.0.1", *headers]
+        if body:
+            lines.append(f"Content-Length: {len(body)}")
+        self.bytes = "\r\n".join([*lines, "", ""]).encode() + body
+        self.title = f"{method} {target}"
+        self.has_body = method != "HEAD"
+        self.status = status
+        self.contains = contains
+
+
+class Server(Contender):
+    """One event-loop thread; `start` returns when it answers, `stop` ends it and removes its folder."""
+
+    programs = ("valgrind",)
+
+    def __init__(self, setup, binary, backend):
+        super().__init__(setup)
+        self.binary = binary
+        self.backend = backend
+        self.dumps = 0
+        self.connection = None
+
+    def launch_all(self):
+        profile = self.folder / "callgrind"
+        self.launch(["valgrind", "--quiet", "--tool=callgrind", f"--dump-before={MARK}",
+                     f"--callgrind-out-file={profile}", self.binary, "serve"], self.port, {
+            "STEADYCACHE_LISTEN": f"127.0.0.1:{self.port}",
+            "STEADYCACHE_BACKEND": self.backend,
+            "STEADYCACHE_DATA_DIR": str(self.folder / "data"),
+            "STEADYCACHE_THREADS": "1",
+        })
+        connection = socket.create_connection(("127.0.0.1", self.port), ANSWER_TIMEOUT_S)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.connection = connection
+        self.answers_file = connection.makefile("rb")
+
+    def stop(self):
+        if self.connection:
+            self.answers_file.close()
+            self.connection.close()
+        super().stop()
+
+    def ask(self, request):
+        """Sends a request and reads its answer, so that one is under way at a time. Returns (headers, body)."""
+        self.connection.sendall(request.bytes)
+        line = self.answers_file.readline()
+        if not line:
+            raise Unavailable(f"the server ended at {request.title}")
+        status, headers = int(line.split()[1]), {}
+        while (line := self.answers_file.readline().strip()):
+            name, _, text = line.partition(b":")
+            headers[name.lower()] = text.strip()
+        length = int(headers.get(b"content-length", 0)) if request.has_body and status != 304 else 0
+        body = self.answers_file.read(length)
+        if status != request.status or request.contains not in body:
+            raise Unavailable(f"{request.title} is answered with {status} {body[:300]!r}")
+        return headers, body
+
+    def mark(self):
+        """Instructions since the mark before, of all threads. Each is counted with what one mark costs itself."""
+        self.ask(Request("GET", "/healthz"))
+        self.dumps += 1
+        dump = self.folder / f"callgrind.{self.dumps}"
+        if not dump.exists():
+            raise Unavailable(f"callgrind knows no function {MARK}: it is the mark (bench/instructions/server.py), "
+                              "and the handler of /healthz must have that name")
+        summary = re.search(r"^summary: (\d+)$", dump.read_text(errors="replace"), re.MULTILINE)
+        dump.unlink()
+        return int(summary[1])

@@ -1,0 +1,85 @@
+#include <unistd.h>
+
+#include "client/entry.h"
+#include "client/output.h"
+
+/* Whether the user wants what cannot be undone. */
+static int confirm(const struct arguments *arguments)
+{
+	const char *prefix = arguments->options[OPT_PREFIX];
+	char reply[8] = "";
+
+	if (arguments->options[OPT_YES])
+		return CLIENT_DONE;
+	if (!isatty(STDIN_FILENO))
+		return client_fail(CLIENT_USAGE, "deleting many entries needs --yes where nobody "
+						 "can be asked");
+	(void)fprintf(stderr, "Delete all entries of ");
+	output_escaped(stderr, slice_of(arguments->operands[0]));
+	if (prefix) {
+		(void)fprintf(stderr, " whose keys begin with ");
+		output_escaped(stderr, slice_of(prefix));
+	}
+	(void)fprintf(stderr, "? [y/N] ");
+	if (fgets(reply, sizeof(reply), stdin) && (reply[0] == 'y' || reply[0] == 'Y'))
+		return CLIENT_DONE;
+	return client_fail(CLIENT_USAGE, "nothing was deleted");
+}
+
+static int check_usage(const struct arguments *arguments)
+{
+	const char *const *options = arguments->options;
+	bool many = options[OPT_PREFIX] || options[OPT_ALL];
+
+	if (options[OPT_PREFIX] && options[OPT_ALL])
+		return client_fail(CLIENT_USAGE, "give --prefix or --all, not both");
+	if (many == (arguments->count == 2))
+		return client_fail(CLIENT_USAGE, "give KEY, --prefix PREFIX or --all: one of them");
+	if (many && options[OPT_IF_MATCH])
+		return client_fail(CLIENT_USAGE, "--if-match needs KEY");
+	/* The server takes an empty prefix for every key. */
+	if (options[OPT_PREFIX] && *options[OPT_PREFIX] == '\0')
+		return client_fail(CLIENT_USAGE, "an empty --prefix is every key; say --all");
+	return CLIENT_DONE;
+}
+
+static int remove_entries(struct remote *remote, const struct arguments *arguments,
+			  const struct remote_request *request)
+{
+	struct remote_answer answer = {0};
+	int code = remote_ask(remote, request, &answer);
+
+	if (code == CLIENT_DONE && answer.status == 404) {
+		code = CLIENT_NOT_FOUND;
+		if (!arguments->options[OPT_QUIET])
+			(void)client_fail(0, "no such entry");
+	} else if (code == CLIENT_DONE && !remote_is_done(&answer)) {
+		code = remote_refusal(&answer);
+	}
+	remote_answer_deinit(&answer);
+	return code;
+}
+
+int command_delete(const struct arguments *arguments)
+{
+	struct remote_request request = {.method = "DELETE"};
+	struct remote remote = {0};
+	char if_match[160];
+	int code = check_usage(arguments);
+
+	if (code == CLIENT_DONE &&
+	    (!entry_target(arguments, arguments->operands[1], &request.target) ||
+	     !entry_prefix(arguments, &request.target)))
+		code = CLIENT_USAGE;
+	if (code == CLIENT_DONE && arguments->count == 1)
+		code = confirm(arguments);
+	request.headers[0] = entry_if_match(arguments, if_match);
+	if (code == CLIENT_DONE) {
+		code = remote_open(&remote, arguments);
+		if (code == CLIENT_DONE)
+			code = remove_entries(&remote, arguments, &request);
+		remote_close(&remote);
+	}
+	buffer_deinit(&request.target);
+	return code;
+}

@@ -1,0 +1,23 @@
+/* What the commands on entries share. */
+#ifndef STEADYCACHE_CLIENT_ENTRY_H
+#define STEADYCACHE_CLIENT_ENTRY_H
+
+#include "client/remote.h"
+
+/* "/cache/NS" and, with a `key`, "/" and that, from the operands and --key-base64. False after a
+ * line on stderr. */
+bool entry_target(const struct arguments *arguments, const char *key, struct buffer *target);
+
+/* Adds --prefix to the query, decoded where --key-base64 says so. False after a line on stderr. */
+bool entry_prefix(const struct arguments *arguments, struct buffer *target);
+
+/* "If-Match: ..." of --if-match, in `line`; NULL where it is not given. Quotes are added where
+ * there are none. */
+const char *entry_if_match(const struct arguments *arguments, char line[160]);
+
+/* Opens what --file or an operand "-" names (NULL and "-": the standard input) as a body.
+ * CLIENT_DONE or CLIENT_LOCAL after a line on stderr. */
+int body_open(struct remote_body *body, const char *path);
+void body_close(struct remote_body *body);
+
+#endif

@@ -1,0 +1,24 @@
+/* The lines of an export, seen piece by piece in constant memory.
+ *
+ * First {"steadycache_export":...}, then entries, now and then {"cursor":"..."}, at last
+ * {"complete":true,...}. An entry's line is only counted: it may be as large as a value. */
+#ifndef STEADYCACHE_CLIENT_EXPORT_LINES_H
+#define STEADYCACHE_CLIENT_EXPORT_LINES_H
+
+#include <stdint.h>
+
+#include "backends/base/buffer.h"
+
+struct export_lines {
+	uint64_t offset;   /* bytes seen */
+	uint64_t safe_end; /* behind the last cursor line; 0: there was none */
+	uint64_t entries;
+	struct buffer cursor; /* of that line */
+	bool has_header, complete;
+	struct buffer line; /* the start of the present line, or all where it is kept */
+};
+
+void export_lines_see(struct export_lines *lines, struct slice bytes);
+void export_lines_deinit(struct export_lines *lines);
+
+#endif

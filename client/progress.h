@@ -1,0 +1,21 @@
+/* A line on a terminal's stderr that tells how far an export or import is; nothing elsewhere. */
+#ifndef STEADYCACHE_CLIENT_PROGRESS_H
+#define STEADYCACHE_CLIENT_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct progress {
+	bool shown;
+	uint64_t bytes, entries;
+	uint64_t total_bytes; /* 0: unknown */
+	int64_t started_ms, drawn_ms;
+};
+
+void progress_start(struct progress *progress, bool quiet, uint64_t total_bytes);
+/* Draws ten times a second at most. */
+void progress_add(struct progress *progress, uint64_t bytes, uint64_t entries);
+/* Wipes the line away. */
+void progress_end(struct progress *progress);
+
+#endif

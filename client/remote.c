@@ -1,0 +1,198 @@
+#include "client/remote.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* An answer that no sink takes is a listing, statistics or an error. */
+#define ANSWER_MAX_BYTES  ((size_t)256 << 20)
+#define PIECE_BYTES       (256L << 10)
+#define CONNECT_TIMEOUT_S 10L
+
+static size_t take_body(char *data, size_t size, size_t count, void *user)
+{
+	struct remote *remote = user;
+	struct slice bytes = {.data = data, .len = size * count};
+	long status = 0;
+
+	(void)curl_easy_getinfo(remote->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (remote->request->sink && status >= 200 && status < 300) {
+		errno = 0;
+		if (remote->request->sink(remote->request->user, bytes))
+			return bytes.len;
+		remote->sink_failed = true;
+		remote->sink_errno = errno;
+		return 0;
+	}
+	if (remote->answer->body.len + bytes.len > ANSWER_MAX_BYTES)
+		return 0;
+	buffer_append(&remote->answer->body, bytes);
+	return remote->answer->body.failed ? 0 : bytes.len;
+}
+
+static size_t take_header(char *data, size_t size, size_t count, void *user)
+{
+	struct remote_answer *answer = ((struct remote *)user)->answer;
+	struct slice line = {.data = data, .len = size * count};
+
+	if (line.len > 5 && strncasecmp(line.data, "etag:", 5) == 0) {
+		line.data += 5;
+		line.len -= 5;
+		while (line.len > 0 && *line.data == ' ')
+			line.data++, line.len--;
+		while (line.len > 0 && strchr("\r\n ", line.data[line.len - 1]))
+			line.len--;
+		(void)snprintf(answer->etag, sizeof(answer->etag), "%.*s", (int)line.len,
+			       line.data);
+	}
+	return size * count;
+}
+
+static size_t give_body(char *data, size_t size, size_t count, void *user)
+{
+	struct remote_body *body = user;
+	size_t room = size * count;
+	ssize_t got = 0;
+
+	if (body->text.data) {
+		got = (ssize_t)(body->text.len < room ? body->text.len : room);
+		memcpy(data, body->text.data, (size_t)got);
+		body->text.data += got;
+		body->text.len -= (size_t)got;
+	} else {
+		do
+			got = read(body->fd, data, room);
+		while (got < 0 && errno == EINTR);
+	}
+	if (got < 0) {
+		body->error = errno;
+		return CURL_READFUNC_ABORT;
+	}
+	if (body->passed)
+		body->passed(body->user, (struct slice){.data = data, .len = (size_t)got});
+	return (size_t)got;
+}
+
+static struct curl_slist *add_header(struct curl_slist *headers, const char *line)
+{
+	struct curl_slist *longer = line ? curl_slist_append(headers, line) : NULL;
+
+	return longer ? longer : headers;
+}
+
+static void prepare_body(CURL *curl, struct remote_body *body)
+{
+	(void)curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+	(void)curl_easy_setopt(curl, CURLOPT_READFUNCTION, give_body);
+	(void)curl_easy_setopt(curl, CURLOPT_READDATA, body);
+	(void)curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, body->len);
+	(void)curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, PIECE_BYTES);
+}
+
+static void prepare(struct remote *remote, const struct buffer *url, struct curl_slist *headers)
+{
+	const struct remote_request *request = remote->request;
+	CURL *curl = remote->curl;
+	const char *ca_file = getenv("STEADYCACHE_CA_FILE");
+
+	curl_easy_reset(curl);
+	(void)curl_easy_setopt(curl, CURLOPT_URL, url->data);
+	(void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	/* A key may hold "..": it is no step up. */
+	(void)curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
+	/* The token goes to the server that was named and to no other. */
+	(void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
+	(void)curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+	(void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT,
+			       remote->timeout_s < CONNECT_TIMEOUT_S ? remote->timeout_s
+								     : CONNECT_TIMEOUT_S);
+	(void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, remote->error);
+	(void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "steadycache/" STEADYCACHE_VERSION);
+	(void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
+	(void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, remote);
+	(void)curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
+	(void)curl_easy_setopt(curl, CURLOPT_HEADERDATA, remote);
+	(void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	if (ca_file && *ca_file)
+		(void)curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file);
+	if (request->body)
+		prepare_body(curl, request->body);
+	/* Who feeds a pipe may take as long as he likes. */
+	if (!request->body || request->body->len != LENGTH_UNKNOWN) {
+		(void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+		(void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, remote->timeout_s);
+	}
+	(void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+}
+
+static CURLcode ask(struct remote *remote, const struct remote_request *request,
+		    struct remote_answer *answer)
+{
+	struct curl_slist *headers = NULL;
+	struct buffer url = {0};
+	CURLcode result = CURLE_OUT_OF_MEMORY;
+
+	remote_answer_deinit(answer);
+	remote->request = request;
+	remote->answer = answer;
+	remote->sink_failed = false;
+	remote->error[0] = '\0';
+	buffer_append(&url, slice_of(remote->url));
+	buffer_append(&url, buffer_bytes(&request->target));
+	buffer_append_char(&url, '\0');
+	headers = add_header(headers, remote->authorization.data);
+	for (size_t i = 0; i < REMOTE_HEADERS_MAX; i++)
+		headers = add_header(headers, request->headers[i]);
+	if (!url.failed && !request->target.failed && !remote->authorization.failed) {
+		prepare(remote, &url, headers);
+		result = curl_easy_perform(remote->curl);
+		(void)curl_easy_getinfo(remote->curl, CURLINFO_RESPONSE_CODE, &answer->status);
+	}
+	curl_slist_free_all(headers);
+	buffer_deinit(&url);
+	/* A server may answer and close before it has read all: the answer is what counts. */
+	if (answer->status >= 400 && (result == CURLE_SEND_ERROR || result == CURLE_RECV_ERROR))
+		result = CURLE_OK;
+	return result;
+}
+
+int remote_ask(struct remote *remote, const struct remote_request *request,
+	       struct remote_answer *answer)
+{
+	CURLcode result = ask(remote, request, answer);
+
+	if (result == CURLE_OK)
+		return CLIENT_DONE;
+	if (remote->sink_failed) {
+		errno = remote->sink_errno;
+		return CLIENT_LOCAL;
+	}
+	if (request->body && request->body->error)
+		return client_fail(CLIENT_LOCAL, "cannot read what is to be sent: %s",
+				   strerror(request->body->error));
+	if (result == CURLE_OUT_OF_MEMORY)
+		return client_fail(CLIENT_LOCAL, "out of memory");
+	if (result == CURLE_URL_MALFORMAT || result == CURLE_UNSUPPORTED_PROTOCOL)
+		return client_fail(CLIENT_USAGE,
+				   "STEADYCACHE_URL must be http://host:port or https://host:port, "
+				   "not \"%s\"",
+				   remote->url);
+	if (result == CURLE_SSL_CACERT_BADFILE)
+		return client_fail(CLIENT_USAGE,
+				   "cannot read the certificates of STEADYCACHE_CA_FILE");
+	return client_fail(CLIENT_UNREACHABLE, "no answer from %s (STEADYCACHE_URL): %s",
+			   remote->url,
+			   remote->error[0] ? remote->error : curl_easy_strerror(result));
+}
+
+bool remote_try(struct remote *remote, const struct remote_request *request,
+		struct remote_answer *answer)
+{
+	return ask(remote, request, answer) == CURLE_OK;
+}
+
+void remote_answer_deinit(struct remote_answer *answer)
+{
+	buffer_deinit(&answer->body);
+	*answer = (struct remote_answer){0};
+}

@@ -1,0 +1,82 @@
+#include <stdint.h>
+#include <unistd.h>
+
+#include "client/entry.h"
+#include "client/output.h"
+
+/* The value: an operand, or what --file or "-" names, or what is piped in. */
+static int choose_body(const struct arguments *arguments, struct remote_body *body)
+{
+	const char *value = arguments->operands[2];
+	const char *path = arguments->options[OPT_FILE];
+
+	if (value && path)
+		return client_fail(CLIENT_USAGE, "give VALUE or --file, not both");
+	if (value && strcmp(value, "-") != 0) {
+		body->text = slice_of(value);
+		body->len = (curl_off_t)body->text.len;
+		return CLIENT_DONE;
+	}
+	if (!value && !path && isatty(STDIN_FILENO))
+		return client_fail(CLIENT_USAGE,
+				   "give VALUE, --file FILE, or - for the standard input");
+	return body_open(body, path);
+}
+
+static int store(struct remote *remote, const struct arguments *arguments,
+		 const struct remote_request *request)
+{
+	struct remote_answer answer = {0};
+	int code = remote_ask(remote, request, &answer);
+
+	if (code == CLIENT_DONE && !remote_is_done(&answer)) {
+		code = remote_refusal(&answer);
+	} else if (code == CLIENT_DONE && arguments->options[OPT_JSON]) {
+		/* An ETag is a quoted string already. */
+		(void)printf("{\"created\":%s,\"etag\":\"",
+			     answer.status == 201 ? "true" : "false");
+		for (const char *at = answer.etag; *at; at++)
+			if (*at > ' ' && *at != '"' && *at != '\\')
+				(void)putchar(*at);
+		(void)printf("\"}\n");
+		code = output_finish();
+	}
+	remote_answer_deinit(&answer);
+	return code;
+}
+
+int command_set(const struct arguments *arguments)
+{
+	const char *type = arguments->options[OPT_TYPE];
+	struct remote_body body = {0};
+	struct remote_request request = {.method = "PUT", .body = &body};
+	struct remote remote = {0};
+	char if_match[160], content_type[300];
+	long long ttl_s = 0;
+	int code = CLIENT_USAGE;
+
+	if (arguments->options[OPT_IF_ABSENT] && arguments->options[OPT_IF_MATCH])
+		return client_fail(CLIENT_USAGE, "give --if-absent or --if-match, not both");
+	if (type && (strlen(type) > 255 || type[strcspn(type, "\r\n")]))
+		return client_fail(CLIENT_USAGE, "--type must be one line of up to 255 bytes");
+	if (arguments_number(arguments, OPT_TTL, 0, INT64_MAX / 1000000, 0, &ttl_s) &&
+	    entry_target(arguments, arguments->operands[1], &request.target))
+		code = choose_body(arguments, &body);
+	if (arguments->options[OPT_TTL])
+		buffer_printf(&request.target, "?ttl=%lld", ttl_s);
+	(void)snprintf(content_type, sizeof(content_type), "Content-Type:%s%s", type ? " " : "",
+		       type ? type : "");
+	request.headers[0] = content_type;
+	request.headers[1] = arguments->options[OPT_IF_ABSENT]
+				     ? "If-None-Match: *"
+				     : entry_if_match(arguments, if_match);
+	if (code == CLIENT_DONE) {
+		code = remote_open(&remote, arguments);
+		if (code == CLIENT_DONE)
+			code = store(&remote, arguments, &request);
+		remote_close(&remote);
+	}
+	body_close(&body);
+	buffer_deinit(&request.target);
+	return code;
+}

@@ -1,0 +1,146 @@
+/* The client commands, run as a shell runs them, against a real server. */
+#include "tests/process/client_run.h"
+
+PROCESS_SUITE(client);
+
+Test(client, set_and_get_keep_every_byte)
+{
+	scene_start();
+	expect_run(0,
+		   "head -c 100000 /dev/urandom >v && $S set ns k -f v && $S get ns k | cmp - v");
+	expect_run(0, "cat v | $S set ns piped - && $S get ns piped -o w && cmp v w");
+	expect_run(0, "$S set ns empty '' && $S get ns empty -o e && test -e e -a ! -s e");
+	expect_run(0, "$S set ns t x --type text/css --ttl 60 --json && python3 -m json.tool out");
+	expect_header(http_get(scene.client, "/cache/ns/t"), "Content-Type", "text/css");
+	cr_assert_not_null(http_header(http_get(scene.client, "/cache/ns/t"), "Cache-Control"));
+	scene_stop();
+}
+
+Test(client, keys_may_hold_any_byte)
+{
+	scene_start();
+	for (const char *const *key = (const char *const[]){"a/../b?c#d%00", "..", ".", "ä€😀",
+							    "a b", "x&y=z+", "\"q\"", NULL};
+	     *key; key++) {
+		(void)setenv("K", *key, 1);
+		expect_run(0,
+			   "$S set odd \"$K\" \"v$K\" && test \"$($S get odd \"$K\")\" = \"v$K\"");
+	}
+	expect_run(0,
+		   "test $($S list odd | wc -l) -eq 7 && $S list odd | grep -qxF 'a/../b?c#d%00'");
+	expect_run(
+		0,
+		"$S set odd YQBi nul --key-base64 && test $($S get odd YQBi --key-base64) = nul");
+	expect_body(http_get(scene.client, "/cache/odd/a%00b"), SLICE("nul"));
+	expect_run(0, "$S list odd --prefix a -0 | grep -qzP '^a\\x00?' ");
+	expect_run(2, "$S get odd ''");
+	expect_run(2, "$S get odd '*' --key-base64");
+	scene_stop();
+}
+
+Test(client, exit_codes)
+{
+	scene_start();
+	expect_run(1, "$S get ns none");
+	cr_assert(holds("err", "no such entry"));
+	expect_run(0, "$S get -q ns none; test $? -eq 1 -a ! -s err");
+	expect_run(1, "$S delete ns none");
+	expect_run(2, "$S get ns");
+	expect_run(2, "$S get ns k --no-such");
+	expect_run(2, "$S set ns k v --ttl soon");
+	expect_run(2, "STEADYCACHE_URL=ftp://x $S get ns k");
+	expect_run(3, "$S get 'bad ns' k");
+	expect_run(0, "$S set ns k v --if-absent");
+	expect_run(3, "$S set ns k w --if-absent");
+	expect_run(3, "$S set ns k w --if-match nope");
+	expect_run(5, "$S get ns k -o no/such/file");
+	expect_run(5, "$S get ns k >/dev/full");
+	expect_run(5, "$S set ns k -f none");
+	expect_run(4, "STEADYCACHE_URL=http://127.0.0.1:1 $S get ns k");
+	cr_assert(holds("err", "STEADYCACHE_URL"));
+	expect_run(1, "STEADYCACHE_URL=http://127.0.0.1:1 $S healthcheck");
+	expect_run(0, "$S healthcheck && $S healthcheck --live -q");
+	scene_stop();
+}
+
+Test(client, token)
+{
+	scene_env("STEADYCACHE_API_KEY=right");
+	scene_start();
+	expect_run(3, "$S get ns k");
+	expect_run(3, "STEADYCACHE_API_KEY=wrong $S get ns k");
+	cr_assert(holds("err", "STEADYCACHE_API_KEY"));
+	expect_run(1, "STEADYCACHE_API_KEY=right $S get ns k");
+	expect_run(1, "echo right >token; STEADYCACHE_API_KEY_FILE=token $S get ns k");
+	expect_run(2, "STEADYCACHE_API_KEY_FILE=none $S get ns k");
+	expect_run(0, "$S healthcheck");
+	scene_stop();
+}
+
+Test(client, delete_list_and_stats)
+{
+	scene_start();
+	for (int i = 0; i < 2300; i++) {
+		char key[16];
+
+		(void)snprintf(key, sizeof(key), "k%04d", i);
+		(void)scene_put(key, "v");
+	}
+	expect_run(0,
+		   "test $($S list ns | wc -l) -eq 2300 && test $($S list ns --limit 1500 | wc -l) "
+		   "-eq 1500");
+	expect_run(0,
+		   "$S list ns --json --limit 3 | while read -r l; do python3 -m json.tool <<<$l; "
+		   "done");
+	expect_run(2, "$S delete ns --all");
+	expect_run(0, "$S delete ns --prefix k00 --yes && test $($S list ns | wc -l) -eq 2200");
+	expect_run(0, "$S stats && grep -q 2200 out && $S stats ns --json | python3 -m json.tool");
+	expect_run(0, "test $($S list) = ns && $S delete ns --all -y && test -z \"$($S list ns)\"");
+	scene_stop();
+}
+
+/* Prints the peak of resident memory, in KiB, of the command behind it. */
+#define PEAK                                                                                       \
+	"peak() { python3 -c 'import resource,subprocess,sys; "                                    \
+	"subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL,check=True); "                      \
+	"print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' \"$@\"; }; "
+
+Test(client, large_values_are_streamed)
+{
+	scene_start();
+	expect_run(0, "head -c 20000000 /dev/urandom >v && $S set ns big -f v && $S set ns small v "
+		      "&& $S get ns big | cmp - v");
+	expect_run(0,
+		   PEAK "a=$(peak $S get ns small); b=$(peak $S get ns big); echo get $a $b >&2; "
+			"test $((b - a)) -lt 8000");
+	expect_run(0,
+		   PEAK "a=$(peak $S set ns small v); b=$(peak $S set ns big -f v); echo set $a $b "
+			">&2; test $((b - a)) -lt 8000");
+	/* A reader that goes away ends it as it ends every filter, silently. */
+	expect_run(141, "set -o pipefail; $S get ns big 2>words | head -c 1; exit $?");
+	expect_run(0, "test -e words -a ! -s words");
+	scene_stop();
+}
+
+Test(client, completions_and_manual_match_the_table)
+{
+	expect_run(0, "$S help serve | grep -q -- --data-dir && $S help | grep -q healthcheck");
+	expect_run(0, "$S completion bash | cmp - '" STEADYCACHE_TESTS_DIR
+		      "/../completions/steadycache.bash'");
+	expect_run(0, "$S completion zsh | cmp - '" STEADYCACHE_TESTS_DIR
+		      "/../completions/_steadycache'");
+	expect_run(0, "source <($S completion bash); COMP_WORDS=(steadycache he); COMP_CWORD=1; "
+		      "_steadycache; test \"${COMPREPLY[*]}\" = 'healthcheck help'");
+	expect_run(
+		0,
+		"source <($S completion bash); COMP_WORDS=(steadycache set --if-); COMP_CWORD=2; "
+		"_steadycache; test \"${COMPREPLY[*]}\" = '--if-absent --if-match'");
+	expect_run(0, "for c in get set delete stats list export import healthcheck; do "
+		      "$S help $c | grep -oE -- '--[a-z0-9-]+' | sort -u >a; "
+		      "sed -n \"/^.It Cm $c\\b/,/^.El/p\" '" STEADYCACHE_TESTS_DIR
+		      "/../man/steadycache.1' | sed -n 's/.*Fl Fl \\([a-z0-9-]*\\).*/--\\1/p' | "
+		      "sort -u >b; "
+		      "cmp a b || exit 1; done");
+	expect_run(0, "! command -v mandoc || mandoc -T lint '" STEADYCACHE_TESTS_DIR
+		      "/../man/steadycache.1'");
+}
