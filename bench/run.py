@@ -11,7 +11,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from harness import charts, growth_suite, http_suite, latency_suite, memory_suite, report, store_suite  # noqa: E402
+from harness import (charts, growth_suite, http_suite, latency_suite, memory_suite, placement, report,  # noqa: E402
+                     store_suite)
 from harness.contenders import FACTORIES, REFERENCE  # noqa: E402
 from harness.scenarios import KINDS  # noqa: E402
 
@@ -60,6 +61,8 @@ def parse(arguments):
     parser.add_argument("--rounds", type=int, help="interleaved runs of each contender (5)")
     parser.add_argument("--seconds", type=int, help="length of one run (3; quick: 1)")
     parser.add_argument("--large", action="store_true", help="growth up to 10,000,000 entries")
+    parser.add_argument("--pinned", action="store_true",
+                        help="servers on one core and the load generator on another: less speed, steadier ratios")
     parser.add_argument("--out", type=Path, default=ROOT / "build/bench",
                         help="folder for figures.md, figures.json and charts")
     given = parser.parse_args(arguments)
@@ -102,6 +105,8 @@ def main():
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if given.pinned:
+        placement.pin()
     figures = {}
     try:
         measure(figures, options, wanted)

@@ -1,5 +1,6 @@
 #include "server/daemon.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -88,14 +89,22 @@ static void stop_helpers(struct http_daemon *http)
 	linger_deinit(&http->shared.linger);
 }
 
+/* The cores that this process may run on: a container or `taskset` may leave it fewer than there are. */
+static unsigned usable_cores(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		return (unsigned)CPU_COUNT(&set);
+	long online = sysconf(_SC_NPROCESSORS_ONLN);
+	return online > 0 ? (unsigned)online : 1;
+}
+
 struct http_daemon *http_daemon_start(const struct options *options, struct backend *backend,
 				      int listen_fd, char *error, size_t error_size)
 {
 	struct http_daemon *http = calloc(1, sizeof(*http));
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	unsigned threads = options->threads > 0 ? (unsigned)options->threads
-			   : cores > 0          ? (unsigned)cores
-						: 1;
+	unsigned threads = options->threads > 0 ? (unsigned)options->threads : usable_cores();
 	unsigned limit = (unsigned)options->max_connections + SPARE_CONNECTIONS + threads;
 
 	if (!http || !start_helpers(http, options)) {

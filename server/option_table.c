@@ -57,7 +57,7 @@ const struct option option_table[] = {
 	 .offset = offsetof(struct options, threads),
 	 .fallback = "0",
 	 .max = 256,
-	 .help = "Event-loop threads; 0 starts one per core."},
+	 .help = "Event-loop threads; 0 starts one per core that the process may use."},
 	{.flag = "max-body-mb",
 	 .env = "STEADYCACHE_MAX_BODY_MB",
 	 .type = OPTION_NUMBER,
@@ -133,7 +133,7 @@ const struct option option_table[] = {
 	 .env = "STEADYCACHE_SQLITE_CACHE_MB",
 	 .type = OPTION_WHOLE,
 	 .offset = offsetof(struct options, sqlite_cache_mb),
-	 .fallback = "64",
+	 .fallback = "128",
 	 .max = LARGE,
 	 .help = "Values that the sqlite backend keeps in memory, in MB, overhead included; filled "
 		 "on demand; 0: none."},

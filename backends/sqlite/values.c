@@ -44,9 +44,8 @@ static struct values_entry **bucket_of(const struct values_shard *shard, int64_t
 
 static size_t cost_of(size_t key_len, const struct cache_value *value)
 {
-	return sizeof(struct values_entry) + key_len + CACHE_VALUE_OVERHEAD_BYTES +
-	       value->data_offset + value->len_bytes + 2 * (size_t)BLOCK_BYTES +
-	       sizeof(struct values_entry *);
+	return sizeof(struct values_entry) + key_len + cache_value_memory_bytes(value) +
+	       2 * (size_t)BLOCK_BYTES + sizeof(struct values_entry *);
 }
 
 /* ---- One shard; its lock is held ---- */

@@ -14,6 +14,7 @@ import subprocess
 from .contenders import REFERENCE
 from .contenders.base import NAMESPACE, Unavailable
 from .goals import at_most
+from .placement import generator
 from .pool import Pool
 
 CONNECTIONS = 64
@@ -47,7 +48,7 @@ def run_h2load(contender, urls, seconds, rate=None):
     command = ["h2load", "--h1", f"-c{CONNECTIONS}", "-t1", f"-D{seconds}", f"--log-file={log}", "-i", str(urls)]
     if rate:
         command.append(f"--rps={rate / CONNECTIONS:.3f}")
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(generator(command), capture_output=True, text=True, check=False)
     codes = re.search(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", done.stdout)
     if done.returncode or not codes:
         raise Unavailable(f"h2load ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-200:]}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .contenders.base import Unavailable
+from .placement import generator
 
 SCRIPT = Path(__file__).resolve().parent.parent / "requests.lua"
 # A DELETE may come before its PUT does.
@@ -34,7 +35,7 @@ def run_wrk(contender, load):
                "-s", str(SCRIPT), contender.url(), "--", kind, str(load.keys), str(load.value_bytes),
                load.distribution, str(threads), str(ready)]
     before_s = contender.cpu_s()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(generator(command), capture_output=True, text=True, check=False)
     if done.returncode:
         raise Unavailable(f"wrk ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-200:]}")
     result = json.loads(done.stdout.strip().splitlines()[-1])

@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from ..placement import cores_of_server
 from .base import Contender
 
 # nginx takes no longer word in its configuration.
@@ -11,11 +12,11 @@ CONSTANT_MAX_BYTES = 2048
 
 
 def config(folder, port, http="", location=""):
-    """A configuration with two workers and no log, all files in `folder`."""
+    """A configuration with a worker per core and no log, all files in `folder`."""
     temporary = "\n".join(f"    {kind}_temp_path {folder}/{kind};"
                           for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     return f"""
-worker_processes 2;
+worker_processes {cores_of_server()};
 worker_rlimit_nofile 16384;
 daemon off;
 pid {folder}/pid;

@@ -9,6 +9,7 @@ import json
 import socket
 import subprocess
 
+from ..placement import generator
 from .base import Contender, Unavailable, free_port
 
 LOAD_PIPELINE = 500
@@ -82,9 +83,9 @@ class RedisBenchmark(Redis):
         count = EXPECTED_RATE * load.seconds
         before_s = self.cpu_s()
         output = subprocess.run(
-            ["redis-benchmark", "-p", str(self.port), "-c", str(load.connections), "-n", str(count),
-             "-d", str(load.value_bytes), "-r", str(load.keys), "-t", {"get": "get", "put": "set"}[load.kind],
-             "--csv"], capture_output=True, text=True, check=True).stdout
+            generator(["redis-benchmark", "-p", str(self.port), "-c", str(load.connections), "-n", str(count),
+                       "-d", str(load.value_bytes), "-r", str(load.keys),
+                       "-t", {"get": "get", "put": "set"}[load.kind], "--csv"]), capture_output=True, text=True, check=True).stdout
         cpu_s = self.cpu_s() - before_s
         row = list(csv.DictReader(io.StringIO(output)))[-1]
         return {"rate": float(row["rps"]), "cpu_us": cpu_s * 1e6 / count,
