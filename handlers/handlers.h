@@ -45,6 +45,10 @@ extern const struct handler docs_handler;
 extern const struct handler ui_handler;
 extern const struct handler assets_handler;
 
+/* /openapi.yaml, /openapi.json (openapi.c) */
+extern const struct handler openapi_yaml_handler;
+extern const struct handler openapi_json_handler;
+
 /* Answers with an error in the request's style: `detail` (formatted, a sentence that says what to
  * change) as `error`, and in a problem document also `type`, `title`, `status`, `detail`. Text that
  * comes from outside is escaped. */

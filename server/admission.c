@@ -32,7 +32,9 @@ bool admit_connection(struct exchange *exchange, const char *url, const char *ve
 {
 	const char *problem = NULL;
 	size_t max = exchange->shared->max_body_bytes;
+	bool is_d1 = strncmp(url, "/api", 4) == 0 && (url[4] == '/' || url[4] == '\0');
 
+	exchange->request.error_style = is_d1 ? ERROR_D1 : ERROR_PROBLEM;
 	if (!check_load(exchange))
 		return false;
 	unsigned status = head_read(&exchange->head, exchange->connection, version, &problem);
@@ -115,9 +117,7 @@ bool admit_request(struct exchange *exchange, const char *url)
 {
 	struct request *request = &exchange->request;
 	struct route_match match = router_match(request->method, slice_of(url));
-	bool is_d1 = strncmp(url, "/api", 4) == 0 && (url[4] == '/' || url[4] == '\0');
 
-	request->error_style = is_d1 ? ERROR_D1 : ERROR_PROBLEM;
 	exchange->route = match.route;
 	if ((!match.route || !match.route->is_public) && !check_token(exchange))
 		return false;

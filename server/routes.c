@@ -41,6 +41,14 @@ const struct route routes[] = {
 	 .pattern = "/assets/{key}",
 	 .handler = &assets_handler,
 	 .is_public = true},
+	{.methods = READ,
+	 .pattern = "/openapi.yaml",
+	 .handler = &openapi_yaml_handler,
+	 .is_public = true},
+	{.methods = READ,
+	 .pattern = "/openapi.json",
+	 .handler = &openapi_json_handler,
+	 .is_public = true},
 };
 
 const size_t route_count = sizeof(routes) / sizeof(routes[0]);

@@ -38,7 +38,8 @@ extern char ns[65];         /* the test's own namespace */
  *	dot-segments	"." and ".." in paths that nobody cleans up
  *	unknown-methods	405 for methods that HTTP does not know
  *	large-values	values beyond 1.4 MB
- *	eviction	eviction by frecency */
+ *	eviction	eviction by frecency
+ *	openapi		the description of the API */
 void requires_feature(const char *feature);
 bool lacks_feature(const char *feature);
 
