@@ -26,7 +26,7 @@ const blobs = path.join(output, 'files');
 const files = [];
 
 function hashOf(bytes) {
-	return createHash('sha256').update(bytes).digest('hex').slice(0, 16);
+	return createHash('sha256').update(bytes).digest('hex').slice(0, 32);
 }
 
 function addFile(name, bytes) {

@@ -69,17 +69,22 @@ static void raise_descriptor_limit(long long max_connections)
 			 LOG_NUMBER("max_connections", max_connections));
 }
 
-/* The watchdog and the thread of lingering closes. */
-static bool start_helpers(struct http_daemon *http, const struct options *options)
+/* The metrics of `threads` event loops, the watchdog and the thread of lingering closes. */
+static bool start_helpers(struct http_daemon *http, const struct options *options, unsigned threads)
 {
 	struct exchange_shared *shared = &http->shared;
 
-	if (!linger_init(&shared->linger))
+	shared->metrics = metrics_create(threads);
+	if (!shared->metrics)
 		return false;
+	if (!linger_init(&shared->linger))
+		goto no_linger;
 	if (connections_init(&shared->connections, (unsigned)options->max_connections,
 			     options->request_timeout_s))
 		return true;
 	linger_deinit(&shared->linger);
+no_linger:
+	metrics_destroy(shared->metrics);
 	return false;
 }
 
@@ -87,9 +92,11 @@ static void stop_helpers(struct http_daemon *http)
 {
 	connections_deinit(&http->shared.connections);
 	linger_deinit(&http->shared.linger);
+	metrics_destroy(http->shared.metrics);
 }
 
-/* The cores that this process may run on: a container or `taskset` may leave it fewer than there are. */
+/* The cores that this process may run on: a container or `taskset` may leave it fewer than there
+ * are. */
 static unsigned usable_cores(void)
 {
 	cpu_set_t set;
@@ -100,6 +107,23 @@ static unsigned usable_cores(void)
 	return online > 0 ? (unsigned)online : 1;
 }
 
+static void read_figures(void *user, struct server_figures *ret)
+{
+	struct exchange_shared *shared = user;
+
+	metrics_read(shared->metrics, ret);
+	ret->connections = connections_count(&shared->connections);
+}
+
+static void each_answer(void *user,
+			void (*visit)(void *visit_user, const struct answer_count *answers),
+			void *visit_user)
+{
+	const struct exchange_shared *shared = user;
+
+	metrics_each_answer(shared->metrics, visit, visit_user);
+}
+
 struct http_daemon *http_daemon_start(const struct options *options, struct backend *backend,
 				      int listen_fd, char *error, size_t error_size)
 {
@@ -107,7 +131,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 	unsigned threads = options->threads > 0 ? (unsigned)options->threads : usable_cores();
 	unsigned limit = (unsigned)options->max_connections + SPARE_CONNECTIONS + threads;
 
-	if (!http || !start_helpers(http, options)) {
+	if (!http || !start_helpers(http, options, threads)) {
 		free(http);
 		(void)close(listen_fd);
 		(void)snprintf(error, error_size, "out of memory or threads");
@@ -120,6 +144,9 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 		.max_batch_items = (size_t)options->max_batch,
 		.version = STEADYCACHE_VERSION,
 		.started_at_us = cache_clock_now_us(&system_clock),
+		.figures = {.read = read_figures,
+			    .each_answer = each_answer,
+			    .user = &http->shared},
 	};
 	auth_init(&http->shared.auth, options->api_key);
 	http->shared.max_body_bytes = (size_t)(options->max_body_mb * 1048576.0);

@@ -14,6 +14,7 @@
 #include "server/auth.h"
 #include "server/connections.h"
 #include "server/linger.h"
+#include "server/metrics.h"
 
 /* What all requests of a server share. */
 struct exchange_shared {
@@ -21,6 +22,7 @@ struct exchange_shared {
 	struct auth auth;
 	struct connections connections;
 	struct lingering linger;
+	struct metrics *metrics;
 	size_t max_body_bytes;
 	size_t max_head_bytes; /* memory that the library has for the head of a request */
 	bool access_log;
