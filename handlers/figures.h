@@ -16,6 +16,13 @@ struct server_figures {
 	struct latency_histogram latency;
 };
 
+/* What the system counts of the process; 0 where it does not tell. */
+struct process_figures {
+	uint64_t resident_bytes, virtual_bytes;
+	uint64_t open_files, max_files; /* descriptors */
+	double cpu_s;                   /* user and system time */
+};
+
 /* Answers of one kind. */
 struct answer_count {
 	const char *route;     /* static: the pattern of the path, or "none" */
@@ -32,6 +39,7 @@ struct figures_source {
 			    void (*visit)(void *visit_user, const struct answer_count *answers),
 			    void *visit_user);
 	void *user;
+	void (*read_process)(struct process_figures *ret);
 };
 
 #endif

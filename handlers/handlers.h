@@ -40,6 +40,9 @@ extern const struct handler healthz_handler;
 extern const struct handler readyz_handler;
 extern const struct handler sync_handler; /* POST */
 
+/* /metrics (metrics.c) */
+extern const struct handler metrics_handler;
+
 /* /docs, /ui, /assets/{key} (pages.c) */
 extern const struct handler docs_handler;
 extern const struct handler ui_handler;

@@ -3,10 +3,13 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "server/listen.h"
 #include "server/log.h"
+#include "server/process.h"
 
 #define STOP_DEADLINE_US (8 * US_PER_S)
 /* Connections beyond max_connections that are accepted to be told so. */
@@ -95,6 +98,19 @@ static void stop_helpers(struct http_daemon *http)
 	metrics_destroy(http->shared.metrics);
 }
 
+static enum metrics_access metrics_access_of(const struct options *options)
+{
+	struct listen_address address;
+
+	if (strcasecmp(options->metrics_public, "yes") == 0)
+		return METRICS_FOR_ALL;
+	if (strcasecmp(options->metrics_public, "no") == 0)
+		return METRICS_WITH_TOKEN;
+	return listen_parse(options->listen, &address) && listen_is_loopback(&address)
+		       ? METRICS_ON_LOOPBACK
+		       : METRICS_WITH_TOKEN;
+}
+
 /* The cores that this process may run on: a container or `taskset` may leave it fewer than there
  * are. */
 static unsigned usable_cores(void)
@@ -146,12 +162,14 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 		.started_at_us = cache_clock_now_us(&system_clock),
 		.figures = {.read = read_figures,
 			    .each_answer = each_answer,
-			    .user = &http->shared},
+			    .user = &http->shared,
+			    .read_process = process_read},
 	};
 	auth_init(&http->shared.auth, options->api_key);
 	http->shared.max_body_bytes = (size_t)(options->max_body_mb * 1048576.0);
 	http->shared.max_head_bytes = (size_t)options->max_header_kb * 1024;
 	http->shared.access_log = options->access_log;
+	http->shared.metrics_access = metrics_access_of(options);
 	raise_descriptor_limit(options->max_connections);
 
 	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TURBO | MHD_ALLOW_SUSPEND_RESUME |

@@ -16,6 +16,13 @@
 #include "server/linger.h"
 #include "server/metrics.h"
 
+/* Who gets /metrics. */
+enum metrics_access {
+	METRICS_WITH_TOKEN,  /* as any other path */
+	METRICS_ON_LOOPBACK, /* without a token, as on a server that has none: no web pages */
+	METRICS_FOR_ALL,
+};
+
 /* What all requests of a server share. */
 struct exchange_shared {
 	struct handler_context context;
@@ -26,6 +33,7 @@ struct exchange_shared {
 	size_t max_body_bytes;
 	size_t max_head_bytes; /* memory that the library has for the head of a request */
 	bool access_log;
+	enum metrics_access metrics_access;
 	atomic_bool draining; /* the server is stopping: answers close their connections */
 	atomic_uint running;  /* requests between headers and the end of their answer */
 	atomic_uint parked;   /* of these, suspended until their op is done */

@@ -35,6 +35,7 @@ extern struct handler_context fake_context;
 extern int64_t fake_now_us;
 /* What the server tells of itself, and the answers that it has given. */
 extern struct server_figures fake_figures;
+extern struct process_figures fake_process;
 extern struct answer_count fake_answers[FAKE_ANSWERS_MAX]; /* those with a count */
 /* The op that the backend holds, or NULL. */
 extern struct cache_op *held_op;
