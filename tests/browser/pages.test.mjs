@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { after, before, test } from 'node:test';
-import { openPage, shoot, startBrowser, startServer, textOf } from './support.mjs';
+import { setTimeout as wait } from 'node:timers/promises';
+import { openPage, openSocket, shoot, startBrowser, startServer, textOf } from './support.mjs';
 
 const KEY = 'a-secret/key=+1';
 // Chromium writes every 401 to the console; no page can help that.
@@ -68,7 +70,8 @@ test('/docs shows the description and tries a request with a token', async () =>
 	const { page, offences, close } = await openPage(browser, locked);
 
 	await page.goto(`${locked.url}/docs`);
-	await page.locator('.opblock-summary').first().waitFor();
+	await page.locator('[data-path="/cache/{ns}/{key}"]').first().waitFor();
+	await page.locator('[data-path="/metrics"]').waitFor();
 	await shoot(page, 'docs-light');
 	await page.locator('button.authorize').click();
 	await page.locator('.auth-container input').first().fill(KEY);
@@ -121,6 +124,35 @@ test('latency is that of the last interval', () => onUi(async (page) => {
 	await textOf(page, '#tile-p50-note', /since the start 50 µs/);
 	await textOf(page, '#server-facts', /1,234 connections/);
 }));
+
+test('latency and connections are those of the server', async () => {
+	const server = await startServer();
+
+	await onUi(async (page) => {
+		const sockets = [];
+		const connections = async () => (await (await server.call('GET', '/stats')).json()).server.connections;
+
+		await live(page);
+		await textOf(page, '#tile-p50', /^\d+(\.\d)? (µs|ms)$/);
+		await textOf(page, '#tile-p50-note', /^since the start \d+(\.\d)? (µs|ms)$/);
+		for (let i = 0; i < 5; i++) sockets.push(await openSocket(server));
+		const open = await connections();
+		assert.ok(open >= 6, `${open} connections`);
+		await textOf(page, '#server-facts', new RegExp(` · ${open} connections$`));
+
+		// A body that takes its time is a request that takes its time: the wait is what is measured.
+		sockets[0].write('PUT /cache/slow/k HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\n');
+		await wait(600);
+		sockets[0].write('ok');
+		await textOf(page, '#tile-p99', /^([4-9]\d\d\.\d ms|\d+\.\d s)$/);
+		await page.getByRole('button', { name: 'slow', exact: true }).waitFor();
+		for (const socket of sockets) socket.destroy();
+		await Promise.all(sockets.map((socket) => socket.closed || once(socket, 'close')));
+		await page.waitForFunction((before) => Number(/(\d+) connection/.exec(
+			document.querySelector('#server-facts').textContent)[1]) <= before - 5, open);
+	}, { server });
+	await server.stop();
+});
 
 test('a hidden page asks nothing', () => onUi(async (page) => {
 	let asked = 0;

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -48,11 +49,18 @@ export async function startServer(key = null, port = 0) {
 	return { url, call, stop };
 }
 
+// A connection of its own to a server; resolves once it is there.
+export async function openSocket(server) {
+	const { hostname, port } = new URL(server.url);
+	const socket = connect(Number(port), hostname);
+
+	await once(socket, 'connect');
+	return socket;
+}
+
 export function startBrowser() {
 	return chromium.launch({ executablePath: process.env.STEADYCACHE_BROWSER, args: BROWSER_FLAGS });
 }
-
-const openapi = await readFile(new URL('openapi-fixture.json', import.meta.url), 'utf8');
 
 // A page in a profile of its own. `offences` is what it said or asked for that it should not have:
 // messages on the console, exceptions, dialogs, requests elsewhere. Of the messages, those that
@@ -75,14 +83,6 @@ export async function openPage(browser, server, options = {}, mayBeSaid = /^$/) 
 	page.on('request', (request) => {
 		if (!/^(data|blob):/.test(request.url()) && new URL(request.url()).origin !== server.url)
 			offences.push(`request: ${request.url()}`);
-	});
-	// Where the server does not describe itself, a small description stands in.
-	await page.route('**/openapi.json', async (route) => {
-		const response = await route.fetch();
-
-		// 401: an unknown path is told only to those who have the token.
-		if ([401, 404].includes(response.status())) await route.fulfill({ contentType: 'application/json', body: openapi });
-		else await route.fulfill({ response });
 	});
 	return { page, offences, close: () => context.close() };
 }
