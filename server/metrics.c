@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #define CACHE_LINE_BYTES 64
-#define METHODS          6 /* bits of enum http_method */
-#define CLASSES          5
+#define METHODS          ((size_t)6) /* bits of enum http_method */
+#define CLASSES          ((size_t)5)
 #define ROUTE_KINDS      (METHODS * CLASSES)
 
 /* What one thread has counted. Each begins on a cache line of its own. */

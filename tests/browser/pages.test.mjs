@@ -356,6 +356,17 @@ test('a phone of 360 px scrolls in one direction', () => onUi(async (page) => {
 	await shoot(page, 'ui-phone');
 }, { options: { viewport: { width: 360, height: 740 } } }));
 
+test('so does the reference', async () => {
+	const { page, offences, close } = await openPage(browser, open, { viewport: { width: 360, height: 740 } });
+
+	await page.goto(`${open.url}/docs`);
+	await page.locator('[data-path="/metrics"]').waitFor();
+	assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+	await shoot(page, 'docs-phone');
+	assert.deepEqual(offences, []);
+	await close();
+});
+
 test('a server that goes away and comes back', async () => {
 	const first = await startServer();
 	const port = Number(new URL(first.url).port);
