@@ -163,8 +163,8 @@ static uint64_t read_sum(const struct namespace_stats *stats, size_t i)
 	return number;
 }
 
-/* Whether a namespace gets a label of its own. One that is called as the rest belongs to it, so that
- * no label stands twice. */
+/* Whether a namespace gets a label of its own. One that is called as the rest belongs to it, so
+ * that no label stands twice. */
 static bool is_shown(const struct cache_op *op, size_t i)
 {
 	if (op->stats_count <= NAMESPACES_SHOWN)

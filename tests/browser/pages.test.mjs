@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { openPage, openSocket, shoot, startBrowser, startServer, textOf } from './support.mjs';
@@ -130,15 +129,15 @@ test('latency and connections are those of the server', async () => {
 
 	await onUi(async (page) => {
 		const sockets = [];
-		const connections = async () => (await (await server.call('GET', '/stats')).json()).server.connections;
+		// More than a browser opens of its own accord.
+		const many = 20;
+		const shown = () => Number(/([\d,]+) connection/.exec(document.querySelector('#server-facts').textContent)[1]);
 
 		await live(page);
 		await textOf(page, '#tile-p50', /^\d+(\.\d)? (µs|ms)$/);
 		await textOf(page, '#tile-p50-note', /^since the start \d+(\.\d)? (µs|ms)$/);
-		for (let i = 0; i < 5; i++) sockets.push(await openSocket(server));
-		const open = await connections();
-		assert.ok(open >= 6, `${open} connections`);
-		await textOf(page, '#server-facts', new RegExp(` · ${open} connections$`));
+		for (let i = 0; i < many; i++) sockets.push(await openSocket(server));
+		await page.waitForFunction(`(${shown})() >= ${many}`);
 
 		// A body that takes its time is a request that takes its time: the wait is what is measured.
 		sockets[0].write('PUT /cache/slow/k HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\n');
@@ -147,9 +146,7 @@ test('latency and connections are those of the server', async () => {
 		await textOf(page, '#tile-p99', /^([4-9]\d\d\.\d ms|\d+\.\d s)$/);
 		await page.getByRole('button', { name: 'slow', exact: true }).waitFor();
 		for (const socket of sockets) socket.destroy();
-		await Promise.all(sockets.map((socket) => socket.closed || once(socket, 'close')));
-		await page.waitForFunction((before) => Number(/(\d+) connection/.exec(
-			document.querySelector('#server-facts').textContent)[1]) <= before - 5, open);
+		await page.waitForFunction(`(${shown})() < ${many}`);
 	}, { server });
 	await server.stop();
 });

@@ -72,7 +72,9 @@ struct handler_context fake_context = {
 	.max_batch_items = 1000,
 	.version = "1.2.3",
 	.started_at_us = INT64_C(1700000000000000),
-	.figures = {.read = read_fake_figures, .each_answer = each_fake_answer, .read_process = read_fake_process},
+	.figures = {.read = read_fake_figures,
+		    .each_answer = each_fake_answer,
+		    .read_process = read_fake_process},
 };
 
 /* ---- The request ---- */
