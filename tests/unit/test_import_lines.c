@@ -23,7 +23,7 @@ static enum import_kind read_line(const char *text, struct import_entry *ret)
 #define ENTRY(members) "{\"namespace\":\"n\",\"key\":\"k\",\"value\":\"v\"," members "}"
 #define SLOW           ",\"x\":[]"
 
-static void expect_history(const char *text, int64_t frequency, int64_t created_us,
+static void expect_history(const char *text, uint64_t frequency, int64_t created_us,
 			   int64_t last_access_us, int64_t expires_us)
 {
 	struct import_entry entry;
