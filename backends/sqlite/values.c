@@ -61,11 +61,11 @@ static void remove_entry(struct values_shard *shard, struct values_entry *entry)
 		shard->hand = entry->newer;
 	if (entry->newer)
 		entry->newer->older = entry->older;
-	else
-		shard->newest = entry->older;
 	if (entry->older)
 		entry->older->newer = entry->newer;
-	else
+	if (shard->newest == entry)
+		shard->newest = entry->older;
+	if (shard->oldest == entry)
 		shard->oldest = entry->newer;
 	shard->entry_count--;
 	shard->used_bytes -= cost_of(entry->key_len, entry->value);
@@ -206,7 +206,7 @@ static void apply_change(struct values_shard *shard, size_t max_bytes,
 	cache_value_release(entry->value);
 	entry->value = cache_value_acquire(change->value);
 	entry->id = change->id;
-	while (shard->used_bytes > max_bytes)
+	while (shard->oldest && shard->used_bytes > max_bytes)
 		evict_one(shard);
 }
 
