@@ -122,7 +122,8 @@ static unsigned usable_cores(void)
 }
 
 struct http_daemon *http_daemon_start(const struct options *options, struct backend *backend,
-				      int listen_fd, char *error, size_t error_size)
+				      struct auth *auth, int listen_fd, char *error,
+				      size_t error_size)
 {
 	struct http_daemon *http = calloc(1, sizeof(*http));
 	unsigned threads = options->threads > 0 ? (unsigned)options->threads : usable_cores();
@@ -143,7 +144,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 		.version = STEADYCACHE_VERSION,
 		.started_at_us = cache_clock_now_us(&system_clock),
 	};
-	auth_init(&http->shared.auth, options->api_key);
+	http->shared.auth = auth;
 	http->shared.max_body_bytes = (size_t)(options->max_body_mb * 1048576.0);
 	http->shared.max_head_bytes = (size_t)options->max_header_kb * 1024;
 	http->shared.idle_timeout_s = (unsigned)options->idle_timeout_s;

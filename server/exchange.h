@@ -19,7 +19,7 @@
 /* What all requests of a server share. */
 struct exchange_shared {
 	struct handler_context context;
-	struct auth auth;
+	struct auth *auth;
 	struct connections connections;
 	struct flight_timer_thread flight_timer;
 	struct lingering linger;

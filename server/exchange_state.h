@@ -36,8 +36,9 @@ struct exchange {
 	bool waiting;   /* ... or the request waits for a value or a lease, or did */
 	bool started;   /* handler->start was called: cleanup is due */
 	size_t received_bytes;
-	int64_t began_us; /* for the access log */
-	char *long_key;   /* malloc'ed where the decoded key does not fit below */
+	int64_t began_us;     /* for the access log */
+	struct access access; /* what the client may do */
+	char *long_key;       /* malloc'ed where the decoded key does not fit below */
 	struct request request;
 
 	struct head head;
@@ -59,6 +60,10 @@ bool admit_connection(struct exchange *exchange, const char *url, const char *ve
 /* Whether the request may go on: token, route, path. Sets the route and the path's parts. False:
  * the response is complete. */
 bool admit_request(struct exchange *exchange, const char *url);
+
+/* Whether the client may touch the namespace of an op that the handler wants to submit, which on
+ * /api only the body tells. False: the response is complete. */
+bool admit_op(struct exchange *exchange);
 
 /* ---- upload.c ---- */
 

@@ -43,7 +43,14 @@ const struct option option_table[] = {
 	{.env = "STEADYCACHE_API_KEY API_KEY",
 	 .type = OPTION_TEXT,
 	 .offset = offsetof(struct options, api_key),
-	 .help = "Token that clients must send. Without one only loopback is served."},
+	 .help = "Token that clients must send, or several, one a line. Without one only loopback "
+		 "is served."},
+	{.flag = "token-file",
+	 .env = "STEADYCACHE_TOKEN_FILE",
+	 .type = OPTION_TEXT,
+	 .offset = offsetof(struct options, token_file),
+	 .help = "File of further tokens, each with its rights, namespaces and rate "
+		 "(docs/security.md)."},
 	{.flag = "durability",
 	 .env = "STEADYCACHE_DURABILITY",
 	 .type = OPTION_CHOICE,

@@ -4,12 +4,23 @@
 
 #include "handlers/handlers.h"
 
+/* What a token must be allowed to do, beside the namespace. A route for which nobody has thought of
+ * it is open to nobody. */
+enum route_right {
+	RIGHT_UNSET,
+	RIGHT_PUBLIC, /* needs no token */
+	RIGHT_READ,
+	RIGHT_WRITE,
+	RIGHT_ADMIN,
+	RIGHT_ADMIN_OF_ALL, /* ... and all namespaces */
+};
+
 struct route {
 	unsigned methods;    /* enum http_method, or-ed */
 	const char *pattern; /* {ns}: one segment; {key}: all that is left, at least one byte */
 	const struct handler *handler;
 	enum error_style error_style;
-	bool is_public; /* needs no token */
+	enum route_right right;
 };
 
 extern const struct route routes[];
