@@ -101,7 +101,7 @@ Test(openapi, the_same_routes_want_no_token)
 		const json_t *security = json_object_get(operation, "security");
 
 		cr_expect_not_null(operation, "%s", routes[i].pattern);
-		cr_expect_eq(routes[i].is_public, security != NULL, "%s", routes[i].pattern);
+		cr_expect_eq(routes[i].right == RIGHT_PUBLIC, security != NULL, "%s", routes[i].pattern);
 		cr_expect_eq(json_array_size(security), 0, "%s", routes[i].pattern);
 	}
 }
