@@ -130,17 +130,21 @@ static void print_markdown(void)
 	}
 }
 
-/* What has no flag is a secret, and may also stand in the file that NAME_FILE names. */
+/* What has no flag is a secret, and may also stand in the file that NAME_FILE names, for any name
+ * of the option. */
 static bool read_secret(const struct option *option, const char **ret, char *error,
 			size_t error_size)
 {
 	char name[80];
 
 	*ret = NULL;
-	if (option->flag)
-		return true;
-	(void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(option->env, " "), option->env);
-	return secret_file_read(name, ret, error, error_size);
+	for (const char *at = option->env; !option->flag && !*ret && *at;
+	     at += strcspn(at, " "), at += *at == ' ') {
+		(void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(at, " "), at);
+		if (!secret_file_read(name, ret, error, error_size))
+			return false;
+	}
+	return true;
 }
 
 static bool read_environment(struct options *options, char *error, size_t error_size)
