@@ -27,6 +27,7 @@ struct exchange_shared {
 	unsigned idle_timeout_s;
 	size_t max_head_bytes; /* memory that the library has for the head of a request */
 	bool access_log;
+	bool is_tls;
 	atomic_bool draining; /* the server is stopping: answers close their connections */
 	atomic_uint running;  /* requests between headers and the end of their answer */
 	atomic_uint parked;   /* of these, suspended until their op is done or their wait over */

@@ -12,6 +12,7 @@
 #include "server/log.h"
 #include "server/options.h"
 #include "server/secret_file.h"
+#include "server/tls.h"
 
 #define EXIT_USAGE 2
 
@@ -140,8 +141,41 @@ static bool open_auth(struct auth *auth, const struct options *options, char *er
 	return auth_init(auth, &sources, NULL, error, error_size);
 }
 
-/* Reads the tokens again. */
-static void reload(struct auth *auth)
+static struct tls_files tls_files_of(const struct options *options)
+{
+	return (struct tls_files){
+		.cert = options->tls_cert,
+		.key = options->tls_key,
+		.client_ca = options->tls_client_ca,
+	};
+}
+
+/* Reads the certificate, where there is to be one. */
+static bool open_tls(const struct options *options, char *error, size_t error_size)
+{
+	const struct tls_files files = tls_files_of(options);
+
+	if (!files.cert != !files.key || (files.client_ca && !files.cert)) {
+		(void)snprintf(error, error_size,
+			       "--tls-cert and --tls-key must be set together, and --tls-client-ca "
+			       "needs both");
+		return false;
+	}
+	return !files.cert || tls_load(&files, error, error_size);
+}
+
+static void reload_tls(const struct options *options)
+{
+	const struct tls_files files = tls_files_of(options);
+	char error[600] = "";
+
+	if (tls_load(&files, error, sizeof(error)))
+		log_line(LOG_INFO, "the certificate was read again");
+	else
+		log_line(LOG_ERROR, "the certificate stays as it was", LOG_TEXT("reason", error));
+}
+
+static void reload_tokens(struct auth *auth)
 {
 	char error[600] = "";
 
@@ -152,12 +186,16 @@ static void reload(struct auth *auth)
 }
 
 /* Waits for a signal that ends the server, and tells which. */
-static int await_end(const sigset_t *signals, struct auth *auth)
+static int await_end(const sigset_t *signals, const struct options *options, struct auth *auth)
 {
 	int caught = 0;
 
-	while (sigwait(signals, &caught) == 0 && caught == SIGHUP)
-		reload(auth);
+	while (sigwait(signals, &caught) == 0 && caught == SIGHUP) {
+		if (options->tls_cert)
+			reload_tls(options);
+		if (auth_can_reload(auth))
+			reload_tokens(auth);
+	}
 	return caught;
 }
 
@@ -172,7 +210,7 @@ static int serve(struct options *options, const struct listen_address *address, 
 	(void)sigemptyset(&signals);
 	(void)sigaddset(&signals, SIGTERM);
 	(void)sigaddset(&signals, SIGINT);
-	if (auth_can_reload(auth)) { /* else it ends the server, as ever */
+	if (options->tls_cert || auth_can_reload(auth)) { /* else it ends the server, as ever */
 		(void)signal(SIGHUP, SIG_DFL);
 		(void)sigaddset(&signals, SIGHUP);
 	}
@@ -198,8 +236,9 @@ static int serve(struct options *options, const struct listen_address *address, 
 		log_line(LOG_WARN,
 			 "no STEADYCACHE_API_KEY is set: every local program may use the cache");
 	log_line(LOG_INFO, "listening", LOG_TEXT("address", name),
-		 LOG_TEXT("backend", backend->ops->name), LOG_TEXT("version", STEADYCACHE_VERSION));
-	int caught = await_end(&signals, auth);
+		 LOG_TEXT("backend", backend->ops->name), LOG_TEXT("version", STEADYCACHE_VERSION),
+		 LOG_TEXT("tls", options->tls_cert ? "on" : "off"));
+	int caught = await_end(&signals, options, auth);
 	log_line(LOG_INFO, "stopping", LOG_NUMBER("signal", caught));
 	/* A second signal ends the process at once, but for one that asks for a reload. */
 	(void)sigdelset(&signals, SIGHUP);
@@ -248,7 +287,8 @@ int main(int argc, char **argv)
 		return give_up(EXIT_USAGE, "--listen (STEADYCACHE_LISTEN) must be host:port, such "
 					   "as 127.0.0.1:8080 or "
 					   "[::1]:8080");
-	if (!open_auth(&auth, &options, error, sizeof(error)))
+	if (!open_auth(&auth, &options, error, sizeof(error)) ||
+	    !open_tls(&options, error, sizeof(error)))
 		return give_up(EXIT_USAGE, error);
 	if (!auth.wants_token && !listen_is_loopback(&address))
 		return give_up(EXIT_USAGE,
@@ -259,7 +299,9 @@ int main(int argc, char **argv)
 		return give_up(EXIT_USAGE, error);
 	log_configure(options.log_level, strcasecmp(options.log_format, "json") == 0);
 	int status = serve(&options, &address, &auth);
-	if (status == EXIT_SUCCESS) /* else requests may still be under way */
+	if (status == EXIT_SUCCESS) { /* else requests may still be under way */
 		auth_deinit(&auth);
+		tls_unload();
+	}
 	return status;
 }
