@@ -123,7 +123,8 @@ static void log_access(const struct exchange *exchange)
 		 LOG_TEXT("route", exchange->route ? exchange->route->pattern : "none"),
 		 LOG_TEXT("token", name), LOG_NUMBER("status", exchange->response.status),
 		 LOG_NUMBER("received_bytes", exchange->received_bytes),
-		 LOG_NUMBER("duration_us", monotonic_now_us() - exchange->began_us));
+		 LOG_NUMBER("duration_us", monotonic_now_us() - exchange->began_us),
+		 LOG_TEXT(token ? "token" : NULL, name)); /* NULL ends the list */
 }
 
 void exchange_completed(void *cls, struct MHD_Connection *connection, void **state,

@@ -389,6 +389,16 @@ Test(tokens, several_keys_in_the_environment)
 	expect_status(ask_as("old", "GET", "/cache/a/k", NULL), 404);
 	expect_status(ask_as("new, with/any=byte", "GET", "/cache/a/k", NULL), 404);
 	expect_status(ask_as("new", "GET", "/cache/a/k", NULL), 401);
+	/* The client commands take the first. */
+	char command[1000];
+	(void)snprintf(command, sizeof(command),
+		       "STEADYCACHE_URL='%s' STEADYCACHE_API_KEY='%s' '%s' stats >/dev/null 2>&1",
+		       scene.server.url, "old\nother", STEADYCACHE_BINARY);
+	cr_expect_eq(system(command), 0);
+	(void)snprintf(command, sizeof(command),
+		       "STEADYCACHE_URL='%s' STEADYCACHE_API_KEY='%s' '%s' stats >/dev/null 2>&1",
+		       scene.server.url, "other\nold", STEADYCACHE_BINARY);
+	cr_expect_neq(system(command), 0);
 	scene_stop();
 }
 
