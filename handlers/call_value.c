@@ -23,9 +23,8 @@ bool call_read_key(struct request *request, struct response *response)
 	return call_check_key(request, response, request->op.one.key);
 }
 
-/* Decodes standard base64, padding required. NULL: not base64 (or no memory). */
-static struct cache_value *decode_base64(struct slice text, struct slice content_type,
-					 struct cache_value_room room)
+struct cache_value *call_decode_base64(struct slice text, struct slice content_type,
+				       struct cache_value_room room)
 {
 	struct base64_decode_ctx context;
 	struct cache_value *value =
@@ -131,7 +130,7 @@ bool item_fill(const struct request *request, struct response *response, const c
 
 	if (!check_extras(request, response, path, fields))
 		return false;
-	item->value = is_base64 ? decode_base64(fields->value, type, room)
+	item->value = is_base64 ? call_decode_base64(fields->value, type, room)
 				: cache_value_copy_with_room(fields->value, type, room);
 	if (!item->value && is_base64)
 		respond_error(request, response, 400, "\"%svalue\" is not base64", path);

@@ -60,6 +60,8 @@ static enum handler_step d1_get_start(struct request *request, struct response *
 	enum handler_step step = start_with_key(request, response, CACHE_OP_GET);
 	const struct call *call = request->state;
 
+	/* Where the namespace keeps what has expired, its owner wants it served. */
+	request->op.serve_stale = true;
 	/* The fast reader takes no other members than those of a plain get. */
 	if (step != STEP_SUBMIT || !call->root || !request->context->flights)
 		return step;
@@ -88,6 +90,8 @@ static void d1_get_finish(struct request *request, struct response *response)
 		(void)buffer_reserve(&json, op->one.value->len_bytes + 32);
 		buffer_append(&json, SLICE("{\"found\":true,"));
 		json_out_value(&json, op->one.value);
+		if (op->one.stale)
+			buffer_append(&json, SLICE(",\"stale\":true"));
 		buffer_append_char(&json, '}');
 		response_json(response, 200, &json);
 	}

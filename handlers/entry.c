@@ -38,6 +38,7 @@ static enum handler_step entry_get_start(struct request *request, struct respons
 	request->op.ns = request->ns;
 	request->op.one.key = request->key;
 	request->op.no_touch = request->method == HTTP_HEAD;
+	request->op.serve_stale = true;
 	return open_visit(request, response) ? STEP_SUBMIT : STEP_RESPOND;
 }
 
@@ -57,7 +58,21 @@ static size_t put_number(char *out, uint64_t number)
 	return count;
 }
 
-static void add_hit_headers(struct response *response, const struct cache_value *value,
+/* RFC 9211: a negative time to live, of a whole second at least. */
+static void add_stale_headers(struct response *response, const struct cache_value *value,
+			      int64_t now_us)
+{
+	static const char stale[] = "steadycache; hit; fwd=stale; ttl=-";
+	int64_t since_us = now_us - value->expires_at_us;
+	char *text = response_header_room(response, "Cache-Status", 60);
+
+	response_header_static(response, "Cache-Control", "max-age=0");
+	memcpy(text, stale, sizeof(stale) - 1);
+	(void)put_number(text + sizeof(stale) - 1,
+			 since_us > 0 ? (uint64_t)((since_us + US_PER_S - 1) / US_PER_S) : 1);
+}
+
+static void add_hit_headers(struct response *response, const struct cache_value *value, bool stale,
 			    int64_t now_us)
 {
 	static const char hit[] = "steadycache; hit";
@@ -70,6 +85,10 @@ static void add_hit_headers(struct response *response, const struct cache_value 
 			 age_us > 0 ? (uint64_t)(age_us / US_PER_S) : 0);
 	if (value->expires_at_us == 0) {
 		response_header_static(response, "Cache-Status", hit);
+		return;
+	}
+	if (stale) {
+		add_stale_headers(response, value, now_us);
 		return;
 	}
 	int64_t left_us = value->expires_at_us - now_us;
@@ -133,7 +152,8 @@ static void entry_get_finish(struct request *request, struct response *response)
 		return;
 	}
 	unsigned status = evaluate_read_condition(request, value);
-	add_hit_headers(response, value, cache_clock_now_us(request->context->clock));
+	add_hit_headers(response, value, request->op.one.stale,
+			cache_clock_now_us(request->context->clock));
 	if (status == 304) {
 		response->status = 304;
 	} else if (status == 412) {

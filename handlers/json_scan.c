@@ -26,6 +26,20 @@ static bool scan_whole(struct scan_cursor *cursor, int64_t *ret)
 	return cursor->at > from && (*from != '0' || cursor->at == from + 1);
 }
 
+/* Whatever it is, it has no quotes, brackets or blanks: who asked for it looks closer. */
+static bool scan_scalar(struct scan_cursor *cursor, struct slice *ret)
+{
+	scan_blank(cursor);
+	ret->data = cursor->at;
+	while (cursor->at < cursor->end &&
+	       ((*cursor->at >= '0' && *cursor->at <= '9') ||
+		(*cursor->at >= 'a' && *cursor->at <= 'z') || *cursor->at == '.' ||
+		*cursor->at == '-' || *cursor->at == '+' || *cursor->at == 'E'))
+		cursor->at++;
+	ret->len = (size_t)(cursor->at - ret->data);
+	return ret->len > 0;
+}
+
 static bool scan_name(struct scan_cursor *cursor, struct slice *ret)
 {
 	return scan_string(cursor, ret) && scan_take(cursor, ':');
@@ -43,8 +57,10 @@ static bool scan_member(struct scan_cursor *cursor, struct slice name, struct sc
 	if (!member || member->found)
 		return false;
 	member->found = true;
-	return member->type == SCAN_STRING ? scan_string(cursor, &member->string)
-					   : scan_whole(cursor, &member->whole);
+	if (member->type == SCAN_STRING)
+		return scan_string(cursor, &member->string);
+	return member->type == SCAN_WHOLE ? scan_whole(cursor, &member->whole)
+					  : scan_scalar(cursor, &member->string);
 }
 
 static bool all_required(const struct scan_member *members, size_t count)

@@ -13,7 +13,11 @@
 
 #include "backends/base/slice.h"
 
-enum scan_type { SCAN_STRING, SCAN_WHOLE };
+enum scan_type {
+	SCAN_STRING,
+	SCAN_WHOLE,
+	SCAN_SCALAR, /* a number, true, false or null: as it stands there */
+};
 
 struct scan_member {
 	struct slice name;
@@ -21,7 +25,7 @@ struct scan_member {
 	bool required;
 
 	bool found;          /* out */
-	struct slice string; /* out: decoded, inside the text; may hold NULs */
+	struct slice string; /* out: inside the text; a string is decoded, and may hold NULs */
 	int64_t whole;       /* out: 0 to 10^15 - 1 */
 };
 

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "backends/backend.h"
+#include "handlers/figures.h"
 #include "handlers/response.h"
 
 enum http_method {
@@ -51,15 +52,18 @@ struct handler_context {
 	struct flights *flights; /* NULL: without single flight */
 	const struct cache_clock *clock;
 	size_t max_key_bytes;
+	size_t max_body_bytes;
 	size_t max_batch_items;
 	const char *version;
 	int64_t started_at_us; /* of `clock` */
+	struct figures_source figures;
 };
 
 enum handler_step {
 	STEP_RESPOND, /* the response is complete */
 	STEP_SUBMIT,  /* request->op is filled: submit it, then call finish */
 	STEP_WAIT,    /* of a visit only (single_flight.h): go on after request->wake */
+	STEP_READ,    /* of a handler with `take`: more of the body is wanted */
 };
 
 struct handler {
@@ -69,6 +73,15 @@ struct handler {
 	/* Frees request->state; called after finish, or in its place if the request is dropped. May
 	 * be NULL. */
 	void (*cleanup)(struct request *request);
+
+	/* For a body of any length that is taken as it comes, in place of request->body; else NULL.
+	 * `start` is then called with the headers (STEP_READ or STEP_RESPOND), `take` with each
+	 * piece, which it keeps as far as it needs it, also while an op is under way, and `proceed`
+	 * whenever none is: after a piece, after an op, and at the end of the body (is_end), where
+	 * it has to come to STEP_RESPOND. After that response what still comes is dropped. */
+	void (*take)(struct request *request, struct slice piece);
+	enum handler_step (*proceed)(struct request *request, struct response *response,
+				     bool is_end);
 };
 
 struct request {

@@ -80,6 +80,7 @@ static enum handler_step read_again(struct request *request)
 	cache_op_init(op, CACHE_OP_GET);
 	op->ns = ns;
 	op->one.key = key;
+	op->serve_stale = true;
 	flight_look(request->context->flights, &request->visit->waiter);
 	return STEP_SUBMIT;
 }
@@ -105,10 +106,42 @@ static void fail(struct request *request, const char *detail)
 	request->op.retry_after_s = 1;
 }
 
+/* What is stale is served at once, and nobody waits for it; but to the one who gets the lease it is
+ * a miss, and he is to compute. (The store has counted a hit.) */
+static enum handler_step after_stale_read(struct request *request)
+{
+	struct flight_visit *visit = request->visit;
+	struct flight_waiter *waiter = &visit->waiter;
+	struct cache_item *item = &request->op.one;
+
+	if (!visit->has_lease && waiter->lease_us > 0) {
+		int64_t wait_until_us = waiter->wait_until_us;
+
+		waiter->wait_until_us = 0;
+		enum flight_answer answer = flight_join(request->context->flights, waiter);
+		waiter->wait_until_us = wait_until_us;
+		if (answer == FLIGHT_READ_AGAIN)
+			return read_again(request);
+		visit->has_lease = answer == FLIGHT_LEASE;
+	}
+	if (visit->has_lease && request->source->has_left && request->source->has_left(request))
+		give_back(request);
+	if (!visit->has_lease)
+		return STEP_RESPOND;
+	cache_value_release(item->value);
+	item->value = NULL;
+	item->stale = false;
+	item->status = CACHE_NOT_FOUND;
+	request->op.status = CACHE_NOT_FOUND;
+	return STEP_RESPOND;
+}
+
 enum handler_step flight_visit_after_read(struct request *request)
 {
 	struct flight_visit *visit = request->visit;
 
+	if (request->op.status == CACHE_OK && request->op.one.stale)
+		return after_stale_read(request);
 	if (request->op.status != CACHE_NOT_FOUND) {
 		/* It came past this server, and all who wait here want to know. */
 		if (request->op.status == CACHE_OK && visit->has_lease)

@@ -1,5 +1,6 @@
 /* /stats, /stats/{ns} */
 #include <inttypes.h>
+#include <math.h>
 
 #include "backends/base/json_out.h"
 #include "handlers/handlers.h"
@@ -16,8 +17,10 @@ void stats_json_append_limits(struct buffer *json, const struct namespace_settin
 		json_out_raw(json, "\"capacity\":null");
 	else
 		buffer_printf(json, "\"capacity\":%" PRId64, settings->capacity);
-	buffer_printf(json, ",\"default_ttl\":%" PRId64 ",\"eviction\":\"%s\"",
-		      settings->default_ttl_s, eviction_policy_name(settings->policy));
+	buffer_printf(json,
+		      ",\"default_ttl\":%" PRId64 ",\"stale_ttl\":%" PRId64 ",\"eviction\":\"%s\"",
+		      settings->default_ttl_s, settings->stale_ttl_s,
+		      eviction_policy_name(settings->policy));
 }
 
 static void append_activity(struct buffer *json, const struct namespace_stats *stats)
@@ -27,9 +30,10 @@ static void append_activity(struct buffer *json, const struct namespace_stats *s
 		      stats->misses);
 	json_out_double(json, stats_hit_rate(stats->hits, stats->misses));
 	buffer_printf(json,
-		      ",\"sets\":%" PRIu64 ",\"deletes\":%" PRIu64 ",\"evictions\":%" PRIu64
-		      ",\"expirations\":%" PRIu64,
-		      stats->sets, stats->deletes, stats->evictions, stats->expirations);
+		      ",\"stale_hits\":%" PRIu64 ",\"sets\":%" PRIu64 ",\"deletes\":%" PRIu64
+		      ",\"evictions\":%" PRIu64 ",\"expirations\":%" PRIu64,
+		      stats->stale_hits, stats->sets, stats->deletes, stats->evictions,
+		      stats->expirations);
 }
 
 void stats_json_append(struct buffer *json, const struct namespace_stats *stats)
@@ -83,6 +87,7 @@ static void append_totals(struct buffer *json, const struct cache_op *op)
 		sum.total_size_bytes += stats->total_size_bytes;
 		sum.hits += stats->hits;
 		sum.misses += stats->misses;
+		sum.stale_hits += stats->stale_hits;
 		sum.sets += stats->sets;
 		sum.deletes += stats->deletes;
 		sum.evictions += stats->evictions;
@@ -91,6 +96,50 @@ static void append_totals(struct buffer *json, const struct cache_op *op)
 	buffer_printf(json, "\"totals\":{\"entry_count\":%" PRIu64 ",\"total_size\":%" PRIu64 ",",
 		      sum.entry_count, sum.total_size_bytes);
 	append_activity(json, &sum);
+	json_out_raw(json, "}");
+}
+
+static void append_percentile(struct buffer *json, const char *name,
+			      const struct latency_histogram *latency, double share)
+{
+	buffer_printf(json, "\"%s\":", name);
+	if (latency_total(latency) == 0)
+		json_out_raw(json, "null");
+	else /* in tenths: the steps of the histogram tell no more */
+		json_out_double(json, round(latency_percentile_ns(latency, share) / 100) / 10);
+}
+
+static void append_histogram(struct buffer *json, const struct latency_histogram *latency)
+{
+	json_out_raw(json, "\"histogram\":{\"upper_us\":[");
+	for (size_t i = 0; i < LATENCY_BOUNDS; i++) {
+		json_out_double(json, (double)latency_bounds_ns[i] / 1000);
+		json_out_raw(json, ",");
+	}
+	json_out_raw(json, "null],\"count\":[");
+	for (size_t i = 0; i < LATENCY_STEPS; i++)
+		buffer_printf(json, "%s%" PRIu64, i > 0 ? "," : "", latency->count[i]);
+	json_out_raw(json, "]}");
+}
+
+/* What the server itself did since its start. */
+static void append_requests(struct buffer *json, const struct server_figures *figures)
+{
+	const struct latency_histogram *latency = &figures->latency;
+
+	buffer_printf(json,
+		      ",\"requests\":{\"total\":%" PRIu64 ",\"server_errors\":%" PRIu64
+		      ",\"latency_us\":{",
+		      latency_total(latency), figures->server_errors);
+	append_percentile(json, "p50", latency, 0.5);
+	json_out_raw(json, ",");
+	append_percentile(json, "p90", latency, 0.9);
+	json_out_raw(json, ",");
+	append_percentile(json, "p99", latency, 0.99);
+	json_out_raw(json, ",");
+	append_percentile(json, "p999", latency, 0.999);
+	json_out_raw(json, "},");
+	append_histogram(json, latency);
 	json_out_raw(json, "}");
 }
 
@@ -124,6 +173,7 @@ static void stats_finish(struct request *request, struct response *response)
 {
 	const struct handler_context *context = request->context;
 	const struct cache_op *op = &request->op;
+	struct server_figures figures;
 	struct buffer json = {0};
 
 	if (op->status != CACHE_OK) {
@@ -131,11 +181,15 @@ static void stats_finish(struct request *request, struct response *response)
 		return;
 	}
 	int64_t uptime_us = cache_clock_now_us(context->clock) - context->started_at_us;
+	context->figures.read(context->figures.user, &figures);
 	buffer_printf(&json,
-		      "{\"server\":{\"version\":\"%s\",\"uptime\":%" PRId64 ",\"backend\":\"%s\"},",
-		      context->version, uptime_us / US_PER_S, context->backend->ops->name);
+		      "{\"server\":{\"version\":\"%s\",\"uptime\":%" PRId64
+		      ",\"backend\":\"%s\",\"connections\":%u},",
+		      context->version, uptime_us / US_PER_S, context->backend->ops->name,
+		      figures.connections);
 	stats_keep_usable(request);
 	append_totals(&json, op);
+	append_requests(&json, &figures);
 	if (!request->may_use) /* they are of all namespaces together */
 		append_gauges(&json, context->backend);
 	json_out_raw(&json, ",\"namespaces\":{");

@@ -28,6 +28,13 @@ static bool has_nul(const struct exchange *exchange, const char *url, const char
 	       to - from <= exchange->shared->max_head_bytes;
 }
 
+static bool takes_any_length(const struct exchange *exchange, const char *url)
+{
+	struct route_match match = router_match(exchange->request.method, slice_of(url));
+
+	return match.route && match.route->handler->take;
+}
+
 bool admit_connection(struct exchange *exchange, const char *url, const char *version)
 {
 	const char *problem = NULL;
@@ -47,7 +54,7 @@ bool admit_connection(struct exchange *exchange, const char *url, const char *ve
 		return false;
 	}
 	uint64_t length = exchange->head.content_length;
-	if (length == LENGTH_UNKNOWN || length <= max)
+	if (length == LENGTH_UNKNOWN || length <= max || takes_any_length(exchange, url))
 		return true;
 	respond_error(&exchange->request, &exchange->response, 413,
 		      "the body has %" PRIu64
@@ -89,14 +96,22 @@ static void refuse_method(struct exchange *exchange, unsigned allowed)
 
 /* ---- What the client may do ---- */
 
-static bool check_token(struct exchange *exchange)
+/* Whether the metrics are for everybody, or, on loopback, for who asks as if there were no token.
+ */
+static bool needs_no_token(const struct exchange *exchange, const struct route *route)
+{
+	return route &&
+	       (route->right == RIGHT_PUBLIC ||
+		(route->is_metrics && exchange->shared->metrics_access != METRICS_WITH_TOKEN));
+}
+
+static bool check_token(struct exchange *exchange, struct auth *auth)
 {
 	const struct head *head = &exchange->head;
 	struct access *access = &exchange->access;
-	enum auth_verdict verdict =
-		auth_check(exchange->shared->auth, head_find(head, SLICE("Authorization")),
-			   head_find(head, SLICE("Host")), head_find(head, SLICE("Origin")), access,
-			   &exchange->response);
+	enum auth_verdict verdict = auth_check(
+		auth, head_find(head, SLICE("Authorization")), head_find(head, SLICE("Host")),
+		head_find(head, SLICE("Origin")), access, &exchange->response);
 
 	if (verdict != AUTH_TOO_FAST)
 		return verdict == AUTH_GOES_ON;
@@ -105,6 +120,19 @@ static bool check_token(struct exchange *exchange)
 		      "the token \"%.*s\" is used more often than its rate allows; try again later",
 		      (int)access->token->line.name.len, access->token->line.name.data);
 	return false;
+}
+
+/* Whether the client may have what `route` leads to, as far as that is known without its right;
+ * NULL: nothing that is there. */
+static bool check_access(struct exchange *exchange, const struct route *route)
+{
+	static struct auth without_token = {.wants_token = false};
+
+	if (!needs_no_token(exchange, route))
+		return check_token(exchange, exchange->shared->auth);
+	if (route->is_metrics && exchange->shared->metrics_access == METRICS_ON_LOOPBACK)
+		return check_token(exchange, &without_token);
+	return true;
 }
 
 static bool may_use(const struct request *request, struct slice ns)
@@ -137,9 +165,8 @@ bool admit_op(struct exchange *exchange)
 static bool check_right(struct exchange *exchange, enum route_right right)
 {
 	static const enum token_right needed[] = {
-		[RIGHT_READ] = TOKEN_READ,
-		[RIGHT_WRITE] = TOKEN_WRITE,
-		[RIGHT_ADMIN] = TOKEN_ADMIN,
+		[RIGHT_READ] = TOKEN_READ,          [RIGHT_WRITE] = TOKEN_WRITE,
+		[RIGHT_READ_OF_ALL] = TOKEN_READ,   [RIGHT_ADMIN] = TOKEN_ADMIN,
 		[RIGHT_ADMIN_OF_ALL] = TOKEN_ADMIN,
 	};
 	const struct token *token = exchange->access.token;
@@ -158,7 +185,8 @@ static bool check_right(struct exchange *exchange, enum route_right right)
 			      name.data, token_right_name(needed[right]));
 		return false;
 	}
-	if (right == RIGHT_ADMIN_OF_ALL && !token->all_namespaces) {
+	bool of_all = right == RIGHT_READ_OF_ALL || right == RIGHT_ADMIN_OF_ALL;
+	if (of_all && !token->all_namespaces) {
 		respond_error(&exchange->request, &exchange->response, 403,
 			      "the token \"%.*s\" is not one for all namespaces (\"*\")",
 			      (int)name.len, name.data);
@@ -194,8 +222,7 @@ bool admit_request(struct exchange *exchange, const char *url)
 	struct route_match match = router_match(request->method, slice_of(url));
 
 	exchange->route = match.route;
-	bool is_public = match.route && match.route->right == RIGHT_PUBLIC;
-	if (!is_public && !check_token(exchange))
+	if (!check_access(exchange, match.route))
 		return false;
 	if (!match.route && match.allowed != 0) {
 		refuse_method(exchange, match.allowed);
@@ -205,7 +232,7 @@ bool admit_request(struct exchange *exchange, const char *url)
 		respond_error(request, &exchange->response, 404, "there is nothing at this path");
 		return false;
 	}
-	if (!is_public && !check_right(exchange, match.route->right))
+	if (!needs_no_token(exchange, match.route) && !check_right(exchange, match.route->right))
 		return false;
 	return (match.ns.len == 0 ||
 		(decode_namespace(exchange, match.ns) && check_namespace(exchange, request->ns))) &&

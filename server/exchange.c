@@ -106,7 +106,6 @@ void *exchange_open(void *cls, const char *target, struct MHD_Connection *connec
 	exchange->request.source_user = exchange;
 	exchange->request.owner = exchange->record ? &exchange->record->owner : NULL;
 	exchange->request.wake = wake_exchange;
-	exchange->began_us = shared->access_log ? monotonic_now_us() : 0;
 	(void)atomic_fetch_add_explicit(&shared->running, 1, memory_order_relaxed);
 	return exchange;
 }
@@ -121,9 +120,9 @@ static void log_access(const struct exchange *exchange)
 	log_line(LOG_INFO, "request",
 		 LOG_TEXT("method", router_method_name(exchange->request.method)),
 		 LOG_TEXT("route", exchange->route ? exchange->route->pattern : "none"),
-		 LOG_TEXT("token", name), LOG_NUMBER("status", exchange->response.status),
+		 LOG_NUMBER("status", exchange->response.status),
 		 LOG_NUMBER("received_bytes", exchange->received_bytes),
-		 LOG_NUMBER("duration_us", monotonic_now_us() - exchange->began_us),
+		 LOG_NUMBER("duration_us", (monotonic_now_ns() - exchange->began_ns) / 1000),
 		 LOG_TEXT(token ? "token" : NULL, name)); /* NULL ends the list */
 }
 
@@ -136,6 +135,8 @@ void exchange_completed(void *cls, struct MHD_Connection *connection, void **sta
 	(void)connection;
 	if (!exchange)
 		return;
+	if (exchange->begun && !exchange->counted)
+		metrics_unanswered(shared->metrics);
 	if (shared->access_log && exchange->begun)
 		log_access(exchange);
 	if (exchange->submitted) /* the client left while it was parked */
@@ -170,7 +171,15 @@ static enum MHD_Result queue_response(struct exchange *exchange)
 		}
 		response_pretty(response);
 	}
-	return answer_queue(exchange->connection, response, close);
+	enum MHD_Result queued =
+		answer_queue(exchange->shared, exchange->connection, response, close);
+	if (queued == MHD_YES) {
+		exchange->counted = true;
+		metrics_answered(exchange->shared->metrics, exchange->route,
+				 exchange->request.method, response->status,
+				 monotonic_now_ns() - exchange->began_ns);
+	}
+	return queued;
 }
 
 /* Answers without reading the body, and ends the connection. */
@@ -270,16 +279,25 @@ static enum MHD_Result advance(struct exchange *exchange)
 	return MHD_YES;
 }
 
+bool exchange_submit(struct exchange *exchange)
+{
+	exchange->submitted = true;
+	submit(exchange);
+	if (atomic_load(&exchange->park) == PARK_DONE)
+		return true;
+	park(exchange);
+	return false;
+}
+
 static enum MHD_Result run_handler(struct exchange *exchange)
 {
-	const struct handler *handler = exchange->route->handler;
-	struct request *request = &exchange->request;
-
 	connection_enter(exchange->record, PHASE_BUSY);
 	if (!upload_end(exchange))
 		return queue_response(exchange);
 	exchange->started = true;
-	if (handler->start(request, &exchange->response) == STEP_RESPOND || !admit_op(exchange)) {
+	if (exchange->route->handler->start(&exchange->request, &exchange->response) ==
+		    STEP_RESPOND ||
+	    !admit_op(exchange)) {
 		exchange->answered = true;
 		return queue_response(exchange);
 	}
@@ -294,12 +312,19 @@ static enum MHD_Result begin(struct exchange *exchange, const char *url, const c
 			     const char *version)
 {
 	exchange->begun = true;
+	exchange->began_ns = monotonic_now_ns();
 	exchange->request.method = router_method(method);
 	if (!admit_connection(exchange, url, version))
 		return turn_away(exchange);
 	connection_enter(exchange->record,
 			 exchange->head.content_length > 0 ? PHASE_RECEIVING : PHASE_BUSY);
 	exchange->answered = !admit_request(exchange, url);
+	if (!exchange->answered && upload_streams(exchange)) {
+		exchange->started = true;
+		exchange->answered =
+			exchange->route->handler->start(&exchange->request, &exchange->response) ==
+			STEP_RESPOND;
+	}
 	/* What is too long to be dropped is not read at all. */
 	if (exchange->answered && exchange->head.content_length > DISCARD_MAX_BYTES)
 		return turn_away(exchange);
@@ -322,7 +347,14 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
 		size_t len = *upload_size;
 
 		*upload_size = 0;
-		return upload_receive(exchange, upload, len);
+		return upload_streams(exchange)
+			       ? upload_pass(exchange, (struct slice){.data = upload, .len = len})
+			       : upload_receive(exchange, upload, len);
+	}
+	if (upload_streams(exchange)) {
+		if (!exchange->answered)
+			upload_proceed(exchange, true);
+		return exchange->answered ? queue_response(exchange) : MHD_YES;
 	}
 	if (exchange->submitted) {
 		(void)atomic_fetch_sub(&exchange->shared->parked, 1);

@@ -10,9 +10,10 @@ enum route_right {
 	RIGHT_UNSET,
 	RIGHT_PUBLIC, /* needs no token */
 	RIGHT_READ,
+	RIGHT_READ_OF_ALL, /* ... in all namespaces */
 	RIGHT_WRITE,
 	RIGHT_ADMIN,
-	RIGHT_ADMIN_OF_ALL, /* ... and all namespaces */
+	RIGHT_ADMIN_OF_ALL,
 };
 
 struct route {
@@ -21,6 +22,7 @@ struct route {
 	const struct handler *handler;
 	enum error_style error_style;
 	enum route_right right;
+	bool is_metrics; /* needs no token where --metrics-public says so */
 };
 
 extern const struct route routes[];

@@ -32,9 +32,12 @@ const struct route routes[] = {
 	ROUTE(HTTP_POST, "/batch/{ns}/set", batch_set_handler, RIGHT_WRITE),
 	ROUTE(HTTP_POST, "/batch/{ns}/delete", batch_delete_handler, RIGHT_WRITE),
 	ROUTE(HTTP_POST, "/batch/{ns}/exists", batch_exists_handler, RIGHT_READ),
-	/* These two show only the namespaces that the token may use. */
+	/* These show only the namespaces that the token may use. */
 	ROUTE(READ, "/cache", namespaces_get_handler, RIGHT_READ),
 	ROUTE(READ, "/stats", stats_handler, RIGHT_READ),
+	ROUTE(READ, "/export", export_handler, RIGHT_READ),
+	/* It looks at the namespace of each line. */
+	ROUTE(HTTP_POST, "/import", import_handler, RIGHT_WRITE),
 	ROUTE(READ, "/cache/{ns}", namespace_list_handler, RIGHT_READ),
 	ROUTE(HTTP_PUT, "/cache/{ns}", namespace_put_handler, RIGHT_ADMIN),
 	ROUTE(HTTP_DELETE, "/cache/{ns}", namespace_clear_handler, RIGHT_ADMIN),
@@ -43,7 +46,15 @@ const struct route routes[] = {
 	ROUTE(READ, "/openapi.json", openapi_json_handler, RIGHT_PUBLIC),
 	ROUTE(READ, "/healthz", healthz_handler, RIGHT_PUBLIC),
 	ROUTE(READ, "/readyz", readyz_handler, RIGHT_PUBLIC),
+	ROUTE(READ, "/docs", docs_handler, RIGHT_PUBLIC),
+	ROUTE(READ, "/ui", ui_handler, RIGHT_PUBLIC),
+	ROUTE(READ, "/assets/{key}", assets_handler, RIGHT_PUBLIC),
 	ROUTE(HTTP_POST, "/sync", sync_handler, RIGHT_ADMIN_OF_ALL),
+	{.methods = READ,
+	 .pattern = "/metrics",
+	 .handler = &metrics_handler,
+	 .right = RIGHT_READ_OF_ALL,
+	 .is_metrics = true},
 };
 
 const size_t route_count = sizeof(routes) / sizeof(routes[0]);

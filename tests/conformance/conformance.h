@@ -40,7 +40,8 @@ extern char ns[65];         /* the test's own namespace */
  *	unknown-methods	405 for methods that HTTP does not know
  *	large-values	values beyond 1.4 MB
  *	eviction	eviction by frecency
- *	single-flight	waiting for values, and leases */
+ *	single-flight	waiting for values, and leases
+ *	export		GET /export and POST /import */
 void requires_feature(const char *feature);
 bool lacks_feature(const char *feature);
 

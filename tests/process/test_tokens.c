@@ -43,6 +43,7 @@ static void write_tokens(const char *const *pairs)
 static void start_with_file(void)
 {
 	scene_env("STEADYCACHE_API_KEY=root");
+	scene_env("STEADYCACHE_METRICS_PUBLIC=no");
 	scene_env_printf("STEADYCACHE_TOKEN_FILE=%s", token_path);
 	scene_start();
 	http_client_set_key(scene.client, "root");
@@ -109,6 +110,10 @@ static const struct {
 	{"POST", "/api/batch/get", KEYS, "read", 200, false},
 	{"POST", "/api/batch/delete", KEYS, "write", 200, false},
 	{"POST", "/api/clear", ITEM, "admin", 200, false},
+	{"GET", "/export?namespace=a-1", NULL, "read", 200, false},
+	{"POST", "/import?namespace=a-1", "{\"key\":\"k\",\"value\":\"v\"}\n", "write", 200, false},
+	{"GET", "/export", NULL, "read", 200, true},
+	{"GET", "/metrics", NULL, "read", 200, true},
 	{"GET", "/cache", NULL, "read", 200, true},
 	{"GET", "/stats", NULL, "read", 200, true},
 	{"POST", "/sync", NULL, "admin", 204, true},
@@ -168,6 +173,7 @@ Test(tokens, each_route_needs_its_namespace)
 		expect_status(ask_route("there", i), routes[i].status);
 	}
 	expect_forbidden(ask_as("there", "POST", "/sync", NULL), false, "all namespaces");
+	expect_forbidden(ask_as("there", "GET", "/metrics", NULL), false, "all namespaces");
 	/* An escape stands for the byte. */
 	expect_status(ask_as("elsewhere", "PUT", "/cache/%61/k", "v"), 201);
 	expect_forbidden(ask_as("elsewhere", "GET", "/cache/%61-1/k", NULL), false, "\"a-1\"");
@@ -257,6 +263,37 @@ Test(tokens, lists_show_what_a_token_may_use)
 			     cases[i].entries);
 		cr_expect_null(cases[i].entries < 4 ? strchr(names, 'a') : NULL, "%s", names);
 	}
+	scene_stop();
+}
+
+Test(tokens, exports_and_imports_keep_to_the_namespaces)
+{
+	static const char lines[] = "{\"namespace\":\"a\",\"key\":\"k\",\"value\":\"1\"}\n"
+				    "{\"namespace\":\"b1\",\"key\":\"k\",\"value\":\"2\"}\n"
+				    "{\"namespace\":\"b2\",\"key\":\"k\",\"value\":\"3\"}\n"
+				    "{\"namespace\":\"a\",\"key\":\"k2\",\"value\":\"4\"}\n";
+
+	WRITE_TOKENS("few", "rights=read,write namespaces=b*");
+	start_with_file();
+	const struct http_answer *answer = ask_as("few", "POST", "/import", lines);
+	json_auto_t *report = http_json(answer);
+	expect_status(answer, 200);
+	expect_that(answer,
+		    json_integer_value(json_object_get(report, "imported")) == 2 &&
+			    json_integer_value(json_object_get(report, "failed")) == 2,
+		    "expected two entries and two failures");
+	expect_status(ask_as("root", "GET", "/cache/a/k", NULL), 404);
+	expect_status(ask_as("root", "GET", "/cache/b2/k", NULL), 200);
+	answer = ask_as("root", "POST", "/import", lines);
+	expect_status(answer, 200);
+	answer = ask_as("few", "GET", "/export", NULL);
+	expect_status(answer, 200);
+	expect_that(answer,
+		    strstr(answer_->body, "\"namespace\":\"b1\"") &&
+			    strstr(answer_->body, "\"namespace\":\"b2\"") &&
+			    !strstr(answer_->body, "\"namespace\":\"a\"") &&
+			    strstr(answer_->body, "{\"complete\":true,\"entries\":2}"),
+		    "expected the entries of b1 and b2");
 	scene_stop();
 }
 

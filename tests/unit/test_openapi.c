@@ -110,10 +110,8 @@ Test(openapi, the_same_routes_want_no_token)
 Test(openapi, the_rights_are_those_of_the_routes)
 {
 	static const char *const names[] = {
-		[RIGHT_READ] = "read",
-		[RIGHT_WRITE] = "write",
-		[RIGHT_ADMIN] = "admin",
-		[RIGHT_ADMIN_OF_ALL] = "admin",
+		[RIGHT_READ] = "read",   [RIGHT_READ_OF_ALL] = "read",   [RIGHT_WRITE] = "write",
+		[RIGHT_ADMIN] = "admin", [RIGHT_ADMIN_OF_ALL] = "admin",
 	};
 	json_auto_t *root = document();
 	const json_t *paths = json_object_get(root, "paths");

@@ -54,15 +54,17 @@ Test(router, paths_that_may_be_read_may_be_asked_for_their_head)
 			     "%s", routes[i].pattern);
 }
 
-Test(router, only_health_and_the_description_are_public_and_only_api_speaks_d1)
+Test(router, only_health_description_and_pages_are_public_and_only_api_speaks_d1)
 {
 	for (size_t i = 0; i < route_count; i++) {
 		const char *pattern = routes[i].pattern;
 		bool health = !strcmp(pattern, "/healthz") || !strcmp(pattern, "/readyz");
-
+		bool page = !strcmp(pattern, "/docs") || !strcmp(pattern, "/ui") ||
+			    !strcmp(pattern, "/assets/{key}");
 		bool description = !strncmp(pattern, "/openapi.", 9);
 
-		cr_expect_eq(routes[i].right == RIGHT_PUBLIC, health || description, "%s", pattern);
+		cr_expect_eq(routes[i].right == RIGHT_PUBLIC, health || page || description, "%s",
+			     pattern);
 		cr_expect_eq(routes[i].error_style == ERROR_D1, !strncmp(pattern, "/api/", 5), "%s",
 			     pattern);
 	}
@@ -79,6 +81,9 @@ Test(router, every_route_says_which_right_it_needs)
 		cr_expect_neq(route->right, RIGHT_UNSET, "%s", route->pattern);
 		cr_expect(!on_all || route->right == RIGHT_PUBLIC ||
 				  route->right == RIGHT_ADMIN_OF_ALL ||
+				  route->right == RIGHT_READ_OF_ALL ||
+				  !strcmp(route->pattern, "/export") ||
+				  !strcmp(route->pattern, "/import") ||
 				  !strcmp(route->pattern, "/cache") ||
 				  !strcmp(route->pattern, "/stats"),
 			  "%s", route->pattern);
