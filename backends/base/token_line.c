@@ -211,6 +211,16 @@ static bool has_form(const char *text, const char *form)
 	return *text == '\0';
 }
 
+/* The number that `count` digits make. */
+static int number_at(const char *digits, size_t count)
+{
+	int number = 0;
+
+	for (size_t i = 0; i < count; i++)
+		number = number * 10 + (digits[i] - '0');
+	return number;
+}
+
 static bool read_time(const char *text, int64_t *ret_s)
 {
 	bool is_date = has_form(text, "0000-00-00");
@@ -221,12 +231,12 @@ static bool read_time(const char *text, int64_t *ret_s)
 		return strspn(text, "0123456789") == strlen(text);
 	}
 	struct tm given = {
-		.tm_year = atoi(text) - 1900,
-		.tm_mon = atoi(text + 5) - 1,
-		.tm_mday = atoi(text + 8),
-		.tm_hour = is_date ? 0 : atoi(text + 11),
-		.tm_min = is_date ? 0 : atoi(text + 14),
-		.tm_sec = has_seconds ? atoi(text + 17) : 0,
+		.tm_year = number_at(text, 4) - 1900,
+		.tm_mon = number_at(text + 5, 2) - 1,
+		.tm_mday = number_at(text + 8, 2),
+		.tm_hour = is_date ? 0 : number_at(text + 11, 2),
+		.tm_min = is_date ? 0 : number_at(text + 14, 2),
+		.tm_sec = has_seconds ? number_at(text + 17, 2) : 0,
 	};
 	struct tm real = given;
 

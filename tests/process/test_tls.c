@@ -176,6 +176,11 @@ Test(tls, values_of_any_size_go_and_come)
 		cr_expect_eq(visit_ask(&visit, "/cache/a/large", NO_BODY), 200);
 		cr_expect(visit.len == len && memcmp(visit.body, value, len) == 0);
 		cr_expect_eq(visit_ask(&visit, "/cache/a/none", NO_BODY), 404);
+		/* What is made while it is sent. */
+		cr_expect_eq(visit_ask(&visit, "/export", NO_BODY), 200);
+		cr_expect_gt(visit.len, len);
+		cr_expect_not_null(
+			memmem(visit.body + visit.len - 40, 40, "\"complete\":true", 15));
 		visit_close(&visit);
 	}
 	free(value);
