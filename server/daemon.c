@@ -117,7 +117,9 @@ static bool start_helpers(struct http_daemon *http, const struct options *option
 	if (!linger_init(&shared->linger))
 		goto no_linger;
 	if (connections_init(&shared->connections, (unsigned)options->max_connections,
-			     options->request_timeout_s, shared->flight_timer.flights))
+			     options->request_timeout_s,
+			     options->tls_cert ? options->idle_timeout_s : 0,
+			     shared->flight_timer.flights))
 		return true;
 	linger_deinit(&shared->linger);
 no_linger:

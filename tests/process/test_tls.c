@@ -226,6 +226,35 @@ Test(tls, plain_http_gets_a_clean_end)
 	scene_stop();
 }
 
+/* Who never comes to an end of the handshake does not stay. */
+Test(tls, silent_and_slow_handshakes_are_cut_off)
+{
+	/* The head of a ClientHello that promises 512 bytes. */
+	static const char hello[] = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+	struct raw_socket silent, begun, slow;
+	long long start_ms;
+
+	scene_env("STEADYCACHE_IDLE_TIMEOUT=1");
+	scene_env("STEADYCACHE_REQUEST_TIMEOUT=1");
+	server_start(&scene.server);
+	cr_assert(raw_open(&silent, scene.server.url) && raw_open(&begun, scene.server.url) &&
+		  raw_open(&slow, scene.server.url));
+	(void)raw_send(&begun, SLICE(hello));
+	(void)raw_send(&slow, SLICE(hello));
+	start_ms = steady_now_ms();
+	while (!raw_await_close(&slow, 100) && steady_now_ms() - start_ms < 15000)
+		if (!raw_send(&slow, SLICE("x")))
+			break;
+	cr_expect_lt(steady_now_ms() - start_ms, 10000, "a slow handshake is not cut off");
+	cr_expect(raw_await_close(&silent, 10000), "a silent connection stays open");
+	cr_expect(raw_await_close(&begun, 10000), "a handshake that was begun stays open");
+	raw_close(&silent);
+	raw_close(&begun);
+	raw_close(&slow);
+	cr_expect_eq(knock("ca.pem", NULL, 0), 200);
+	scene_stop();
+}
+
 Test(tls, versions_before_1_2_are_refused)
 {
 	server_start(&scene.server);
