@@ -370,6 +370,9 @@ static void export_finish(struct request *request, struct response *response)
 	response_header_static(response, "Cache-Control", "no-store");
 	response_header_static(response, "X-Content-Type-Options", "nosniff");
 	response_stream(response, "application/x-ndjson", &export->stream);
+	/* libmicrohttpd 0.9.75 would send a last chunk behind the headers, where the client expects
+	 * the next answer. */
+	response->is_unframed = request->method == HTTP_HEAD;
 }
 
 const struct handler export_handler = {

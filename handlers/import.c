@@ -243,6 +243,13 @@ static enum reading read_lines(struct import *import, struct response *response,
 			fail_line(import, error);
 			break;
 		case LINE_UNKNOWN_FORMAT:
+			/* Behind entries of a format that is known (two exports in one file), what
+			 * there was is stored and told of. */
+			if (import->report.imported + import->group.count > 0) {
+				fail_line(import, error);
+				import->has_to_stop = true;
+				break;
+			}
 			respond_error(import->request, response, 400, "line %llu: %s",
 				      (unsigned long long)import->line, error);
 			return IS_REFUSED;

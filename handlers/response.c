@@ -12,6 +12,7 @@ void response_init(struct response *response)
 	response->body = BODY_NONE;
 	response->is_json = false;
 	response->close = false;
+	response->is_unframed = false;
 	response->buffer = (struct buffer){0};
 	response->value = NULL;
 	response->stream = NULL;

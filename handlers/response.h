@@ -34,8 +34,9 @@ struct response_header {
 struct response {
 	unsigned status; /* HTTP */
 	enum response_body body;
-	bool is_json; /* `?pretty` applies */
-	bool close;   /* close the connection after this answer */
+	bool is_json;     /* `?pretty` applies */
+	bool close;       /* close the connection after this answer */
+	bool is_unframed; /* of a stream: it has no chunks */
 	struct slice static_body;
 	struct buffer buffer;
 	struct cache_value *value;

@@ -121,6 +121,8 @@ struct MHD_Response *answer_make_stream(struct exchange_shared *shared,
 		free(run);
 		return NULL;
 	}
+	if (response->is_unframed)
+		(void)MHD_set_response_options(made, MHD_RF_HTTP_VERSION_1_0_ONLY, MHD_RO_END);
 	response->stream = NULL;
 	return made;
 }

@@ -41,7 +41,8 @@ extern char ns[65];         /* the test's own namespace */
  *	large-values	values beyond 1.4 MB
  *	eviction	eviction by frecency
  *	single-flight	waiting for values, and leases
- *	export		GET /export and POST /import */
+ *	export		GET /export and POST /import
+ *	request-figures	what /stats tells of requests and connections */
 void requires_feature(const char *feature);
 bool lacks_feature(const char *feature);
 

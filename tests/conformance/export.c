@@ -114,6 +114,42 @@ Test(export, goes_on_behind_a_cursor)
 	expect_header(http_get(client, "/import"), "Allow", "POST");
 }
 
+Test(export, has_headers_alone_for_head)
+{
+	struct raw_socket raw;
+
+	requires_feature("export");
+	requires_feature("raw");
+	cr_assert(raw_open(&raw, server_url), "cannot connect to %s", server_url);
+	(void)raw_send_text(&raw, "HEAD /export HTTP/1.1\r\nHost: localhost\r\n%s%s%s\r\n",
+			    api_key ? "Authorization: Bearer " : "", api_key ? api_key : "",
+			    api_key ? "\r\n" : "");
+	cr_assert(raw_await_close(&raw, 20000), "the connection stays open");
+	const char *end = strstr(raw.received, "\r\n\r\n");
+	cr_assert(end && end[4] == '\0', "more than headers: %s", raw.received);
+	raw_close(&raw);
+}
+
+Test(import, stops_before_a_format_it_does_not_know_and_keeps_what_came_before)
+{
+	requires_feature("export");
+	const char *lines = quoted("{'steadycache_export':1}\n"
+				   "{'namespace':'%s','key':'a','value':'1'}\n"
+				   "{'steadycache_export':9}\n"
+				   "{'namespace':'%s','key':'b','value':'2'}\n",
+				   ns, ns);
+	const struct http_answer *answer = http_post(client, "/import", slice_of(lines));
+	json_auto_t *report = NULL;
+
+	expect_status(answer, 200);
+	report = http_json(answer);
+	cr_expect_eq(json_integer_value(json_object_get(report, "imported")), 1);
+	cr_expect_eq(json_integer_value(json_object_get(report, "failed")), 1);
+	cr_expect(json_is_false(json_object_get(report, "complete")));
+	expect_status(http_get(client, entry_path("a")), 200);
+	expect_status(http_get(client, entry_path("b")), 404);
+}
+
 Test(import, keeps_what_there_was)
 {
 	requires_feature("export");
