@@ -29,6 +29,8 @@ const struct command client_commands[] = {
 	 O(FILE) | O(ON_ERROR) | O(QUIET) | O(JSON) | COMMON, command_import},
 	{"healthcheck", "", "say whether the server is ready", 0, 0,
 	 O(LIVE) | O(QUIET) | O(JSON) | COMMON, command_healthcheck},
+	{"token", "new", "make a token and its line for the token file of a server", 1, 1,
+	 O(NAME) | O(RIGHTS) | O(NAMESPACES) | O(RATE) | O(EXPIRES) | O(HELP), command_token},
 	{"completion", "bash|zsh", "print the completion of a shell", 1, 1, O(HELP),
 	 command_completion},
 	{"help", "[COMMAND]", "explain a command", 0, 1, O(HELP), command_help},

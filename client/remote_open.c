@@ -50,12 +50,14 @@ static bool read_key(struct remote *remote)
 	}
 	if (!key)
 		return true;
-	for (const char *at = key; *at; at++)
-		if ((unsigned char)*at < ' ')
+	/* Of several keys, which a server may have, the first. */
+	size_t len = strcspn(key, "\r\n");
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)key[i] < ' ')
 			return client_fail(0, "the token (STEADYCACHE_API_KEY) holds a control "
 					      "character"),
 			       false;
-	buffer_printf(&remote->authorization, "Authorization: Bearer %s", key);
+	buffer_printf(&remote->authorization, "Authorization: Bearer %.*s", (int)len, key);
 	buffer_append_char(&remote->authorization, '\0');
 	explicit_bzero(line, sizeof(line));
 	return true;

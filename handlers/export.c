@@ -10,6 +10,7 @@
 #include "backends/base/json_out.h"
 #include "handlers/handlers.h"
 #include "handlers/percent.h"
+#include "handlers/stats_json.h"
 #include "handlers/stream.h"
 
 #define PAGE_ENTRIES   1000
@@ -355,6 +356,7 @@ static void export_finish(struct request *request, struct response *response)
 		respond_op_failure(request, response);
 		return;
 	}
+	stats_keep_usable(request);
 	export->names = calloc(op->stats_count + 1, sizeof(*export->names));
 	if (!export->names) {
 		respond_error(request, response, 503, "%s", cache_status_text(CACHE_NO_MEMORY));

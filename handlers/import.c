@@ -78,6 +78,11 @@ static enum handler_step import_start(struct request *request, struct response *
 			      NAMESPACE_MAX_LEN);
 		return STEP_RESPOND;
 	}
+	if (ns && !request_may_use(request, slice_of(ns))) {
+		respond_error(request, response, 403, "the token may not use the namespace \"%s\"",
+			      ns);
+		return STEP_RESPOND;
+	}
 	const char *encoding = request_header(request, "Content-Encoding");
 	if (encoding && strcasecmp(encoding, "identity") != 0) {
 		respond_error(request, response, 415,
@@ -218,6 +223,11 @@ static enum reading read_lines(struct import *import, struct response *response,
 		switch (import_line_read(context, namespace_for_all(import), text, len, &entry,
 					 error)) {
 		case LINE_ENTRY:
+			if (!request_may_use(import->request, slice_of(entry.ns))) {
+				import_entry_deinit(&entry);
+				fail_line(import, "the token may not use that namespace");
+				break;
+			}
 			if (!keep_entry(import, &entry))
 				return GROUP_IS_FULL;
 			break;

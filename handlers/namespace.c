@@ -30,6 +30,7 @@ static void namespaces_finish(struct request *request, struct response *response
 		respond_op_failure(request, response);
 		return;
 	}
+	stats_keep_usable(request);
 	json_out_raw(&json, "{\"namespaces\":[");
 	for (size_t i = 0; i < op->stats_count; i++) {
 		const struct namespace_stats *stats = &op->stats[i];

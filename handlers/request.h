@@ -98,6 +98,10 @@ struct request {
 	 * handler that keeps it takes it and leaves NULL. */
 	struct cache_value *body;
 
+	/* Whether the client may touch a namespace; NULL: all. The caller asks it for {ns} and for
+	 * op.ns before the op is submitted; handlers only for namespaces that come otherwise. */
+	bool (*may_use)(const struct request *request, struct slice ns);
+
 	struct cache_op op; /* initialised by the handler; deinitialised by the caller */
 	void *state;        /* the handler's own, between start and finish */
 
@@ -116,6 +120,11 @@ static inline const char *request_header(const struct request *request, const ch
 static inline const char *request_query(const struct request *request, const char *name)
 {
 	return request->source->query(request, name);
+}
+
+static inline bool request_may_use(const struct request *request, struct slice ns)
+{
+	return !request->may_use || request->may_use(request, ns);
 }
 
 /* The body as a slice; empty where there is none. */

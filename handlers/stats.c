@@ -56,6 +56,18 @@ void stats_json_append(struct buffer *json, const struct namespace_stats *stats)
 	json_out_raw(json, "}");
 }
 
+void stats_keep_usable(struct request *request)
+{
+	struct cache_op *op = &request->op;
+	size_t kept = 0;
+
+	for (size_t i = 0; request->may_use && i < op->stats_count; i++)
+		if (request->may_use(request, slice_of(op->stats[i].name)))
+			op->stats[kept++] = op->stats[i];
+	if (request->may_use)
+		op->stats_count = kept;
+}
+
 static enum handler_step stats_start(struct request *request, struct response *response)
 {
 	(void)response;
@@ -175,9 +187,11 @@ static void stats_finish(struct request *request, struct response *response)
 		      ",\"backend\":\"%s\",\"connections\":%u},",
 		      context->version, uptime_us / US_PER_S, context->backend->ops->name,
 		      figures.connections);
+	stats_keep_usable(request);
 	append_totals(&json, op);
 	append_requests(&json, &figures);
-	append_gauges(&json, context->backend);
+	if (!request->may_use) /* they are of all namespaces together */
+		append_gauges(&json, context->backend);
 	json_out_raw(&json, ",\"namespaces\":{");
 	for (size_t i = 0; i < op->stats_count; i++) {
 		if (i > 0)

@@ -94,25 +94,110 @@ static void refuse_method(struct exchange *exchange, unsigned allowed)
 		      "this path does not take that method; Allow names those that it takes");
 }
 
-/* Whether the client may have what `route` leads to; NULL: nothing that is there. */
+/* ---- What the client may do ---- */
+
+/* Whether the metrics are for everybody, or, on loopback, for who asks as if there were no token.
+ */
+static bool needs_no_token(const struct exchange *exchange, const struct route *route)
+{
+	return route &&
+	       (route->right == RIGHT_PUBLIC ||
+		(route->is_metrics && exchange->shared->metrics_access != METRICS_WITH_TOKEN));
+}
+
+static bool check_token(struct exchange *exchange, struct auth *auth)
+{
+	const struct head *head = &exchange->head;
+	struct access *access = &exchange->access;
+	enum auth_verdict verdict = auth_check(
+		auth, head_find(head, SLICE("Authorization")), head_find(head, SLICE("Host")),
+		head_find(head, SLICE("Origin")), access, &exchange->response);
+
+	if (verdict != AUTH_TOO_FAST)
+		return verdict == AUTH_GOES_ON;
+	response_header_printf(&exchange->response, "Retry-After", "%u", access->retry_after_s);
+	respond_error(&exchange->request, &exchange->response, 429,
+		      "the token \"%.*s\" is used more often than its rate allows; try again later",
+		      (int)access->token->line.name.len, access->token->line.name.data);
+	return false;
+}
+
+/* Whether the client may have what `route` leads to, as far as that is known without its right;
+ * NULL: nothing that is there. */
 static bool check_access(struct exchange *exchange, const struct route *route)
 {
-	static const struct auth without_key = {.has_key = false};
-	const struct auth *auth = &exchange->shared->auth;
-	const struct head *head = &exchange->head;
+	static struct auth without_token = {.wants_token = false};
 
-	if (route && route->is_public)
-		return true;
-	if (route && route->is_metrics) {
-		if (exchange->shared->metrics_access == METRICS_FOR_ALL)
-			return true;
-		if (exchange->shared->metrics_access == METRICS_ON_LOOPBACK)
-			auth = &without_key;
-	}
-	return auth_check(auth, head_find(head, SLICE("Authorization")),
-			  head_find(head, SLICE("Host")), head_find(head, SLICE("Origin")),
-			  &exchange->response);
+	if (!needs_no_token(exchange, route))
+		return check_token(exchange, exchange->shared->auth);
+	if (route->is_metrics && exchange->shared->metrics_access == METRICS_ON_LOOPBACK)
+		return check_token(exchange, &without_token);
+	return true;
 }
+
+static bool may_use(const struct request *request, struct slice ns)
+{
+	const struct exchange *exchange = request->source_user;
+
+	return token_may_use(exchange->access.token, ns);
+}
+
+static bool check_namespace(struct exchange *exchange, struct slice ns)
+{
+	if (request_may_use(&exchange->request, ns))
+		return true;
+	const struct slice name = exchange->access.token->line.name;
+	respond_error(&exchange->request, &exchange->response, 403,
+		      "the token \"%.*s\" may not use the namespace \"%.*s\"", (int)name.len,
+		      name.data, (int)ns.len, ns.data);
+	return false;
+}
+
+bool admit_op(struct exchange *exchange)
+{
+	const struct request *request = &exchange->request;
+	struct slice ns = request->op.ns;
+
+	/* That of the path was looked at before; an op on no namespace is its route's matter. */
+	return ns.len == 0 || ns.data == request->ns.data || check_namespace(exchange, ns);
+}
+
+static bool check_right(struct exchange *exchange, enum route_right right)
+{
+	static const enum token_right needed[] = {
+		[RIGHT_READ] = TOKEN_READ,          [RIGHT_WRITE] = TOKEN_WRITE,
+		[RIGHT_READ_OF_ALL] = TOKEN_READ,   [RIGHT_ADMIN] = TOKEN_ADMIN,
+		[RIGHT_ADMIN_OF_ALL] = TOKEN_ADMIN,
+	};
+	const struct token *token = exchange->access.token;
+
+	if (right == RIGHT_UNSET) {
+		respond_error(&exchange->request, &exchange->response, 403,
+			      "this path is open to nobody");
+		return false;
+	}
+	if (!token)
+		return true;
+	const struct slice name = token->line.name;
+	if (!(token->line.rights & needed[right])) {
+		respond_error(&exchange->request, &exchange->response, 403,
+			      "the token \"%.*s\" has not the right \"%s\"", (int)name.len,
+			      name.data, token_right_name(needed[right]));
+		return false;
+	}
+	bool of_all = right == RIGHT_READ_OF_ALL || right == RIGHT_ADMIN_OF_ALL;
+	if (of_all && !token->all_namespaces) {
+		respond_error(&exchange->request, &exchange->response, 403,
+			      "the token \"%.*s\" is not one for all namespaces (\"*\")",
+			      (int)name.len, name.data);
+		return false;
+	}
+	if (!token->all_namespaces)
+		exchange->request.may_use = may_use;
+	return true;
+}
+
+/* ---- The path ---- */
 
 static bool decode_namespace(struct exchange *exchange, struct slice raw)
 {
@@ -147,7 +232,10 @@ bool admit_request(struct exchange *exchange, const char *url)
 		respond_error(request, &exchange->response, 404, "there is nothing at this path");
 		return false;
 	}
-	return (match.ns.len == 0 || decode_namespace(exchange, match.ns)) &&
+	if (!needs_no_token(exchange, match.route) && !check_right(exchange, match.route->right))
+		return false;
+	return (match.ns.len == 0 ||
+		(decode_namespace(exchange, match.ns) && check_namespace(exchange, request->ns))) &&
 	       (match.key.len == 0 || decode_part(exchange, match.key, exchange->key,
 						  sizeof(exchange->key), &request->key));
 }

@@ -91,6 +91,15 @@ static bool is_overdue(struct connection *connection, enum connection_phase phas
 	return since_us != 0 && now_us - since_us > timeout_us;
 }
 
+/* Whether a connection has taken too long to its first request. */
+static bool is_late(const struct connections *connections, struct connection *connection,
+		    enum connection_phase phase, int64_t now_us)
+{
+	return connections->handshake_timeout_us > 0 && phase == PHASE_WAITING &&
+	       atomic_load_explicit(&connection->requests, memory_order_relaxed) <= 1 &&
+	       now_us - connection->opened_us > connections->handshake_timeout_us;
+}
+
 static void cut_overdue(struct connections *connections)
 {
 	int64_t now_us = monotonic_now_us();
@@ -105,7 +114,8 @@ static void cut_overdue(struct connections *connections)
 			continue;
 		}
 		if (phase != PHASE_BUSY &&
-		    is_overdue(at, phase, now_us, connections->request_timeout_us))
+		    (is_overdue(at, phase, now_us, connections->request_timeout_us) ||
+		     is_late(connections, at, phase, now_us)))
 			cut(at);
 	}
 }
@@ -130,7 +140,7 @@ static void *watchdog_main(void *arg)
 }
 
 bool connections_init(struct connections *connections, unsigned max, int64_t request_timeout_s,
-		      struct flights *flights)
+		      int64_t handshake_timeout_s, struct flights *flights)
 {
 	pthread_condattr_t monotonic;
 
@@ -138,6 +148,7 @@ bool connections_init(struct connections *connections, unsigned max, int64_t req
 		.max = max,
 		.flights = flights,
 		.request_timeout_us = request_timeout_s * US_PER_S,
+		.handshake_timeout_us = handshake_timeout_s * US_PER_S,
 	};
 	(void)pthread_mutex_init(&connections->lock, NULL);
 	(void)pthread_condattr_init(&monotonic);
@@ -165,6 +176,7 @@ struct connection *connections_add(struct connections *connections, int fd)
 	if (!connection)
 		return NULL;
 	connection->fd = fd;
+	connection->opened_us = monotonic_now_us();
 	connection_enter(connection, PHASE_WAITING);
 	(void)pthread_mutex_lock(&connections->lock);
 	connection->over_limit = connections->count >= connections->max;

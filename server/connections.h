@@ -26,7 +26,8 @@ enum connection_phase {
 struct connection {
 	struct connection *next, *previous;
 	int fd;
-	bool over_limit; /* came when max_connections were open */
+	int64_t opened_us; /* monotonic */
+	bool over_limit;   /* came when max_connections were open */
 	_Atomic enum connection_phase phase;
 	_Atomic int64_t receiving_since_us; /* monotonic */
 	atomic_uint requests;               /* how often it went back to PHASE_WAITING */
@@ -44,14 +45,16 @@ struct connections {
 	unsigned count, max;
 	struct flights *flights; /* is told who leaves */
 	int64_t request_timeout_us;
+	int64_t handshake_timeout_us; /* 0: there is none */
 	bool stop;
 	pthread_cond_t stop_wake;
 	pthread_t watchdog;
 };
 
-/* Starts the watchdog. False: no thread to be had. */
+/* Starts the watchdog. `handshake_timeout_s`: how long a connection may take to its first request,
+ * where the library does not look itself (0: it does). False: no thread to be had. */
 bool connections_init(struct connections *connections, unsigned max, int64_t request_timeout_s,
-		      struct flights *flights);
+		      int64_t handshake_timeout_s, struct flights *flights);
 void connections_deinit(struct connections *connections);
 
 /* NULL: out of memory. */

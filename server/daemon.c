@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "server/listen.h"
 #include "server/log.h"
 #include "server/process.h"
+#include "server/tls.h"
 
 #define STOP_DEADLINE_US (8 * US_PER_S)
 /* Connections beyond max_connections that are accepted to be told so. */
@@ -44,12 +46,26 @@ __attribute__((format(printf, 2, 0))) static void log_library(void *cls, const c
 	log_line(LOG_DEBUG, "http library", LOG_TEXT("detail", text));
 }
 
+/* With TLS the library does not end the sending side before it closes. And who speaks anything else
+ * than TLS, or has no certificate, has sent more than was read: he would get a reset. */
+static void end_tls(struct exchange_shared *shared, struct connection *record)
+{
+	if (!record)
+		return;
+	(void)shutdown(record->fd, SHUT_WR);
+	if (atomic_load(&record->requests) <= 1)
+		linger_add(&shared->linger, record->fd);
+}
+
 static void notify_connection(void *cls, struct MHD_Connection *connection, void **record,
 			      enum MHD_ConnectionNotificationCode code)
 {
-	struct connections *connections = cls;
+	struct exchange_shared *shared = cls;
+	struct connections *connections = &shared->connections;
 
 	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		if (shared->is_tls)
+			end_tls(shared, *record);
 		connections_remove(connections, *record);
 		*record = NULL;
 		return;
@@ -101,7 +117,9 @@ static bool start_helpers(struct http_daemon *http, const struct options *option
 	if (!linger_init(&shared->linger))
 		goto no_linger;
 	if (connections_init(&shared->connections, (unsigned)options->max_connections,
-			     options->request_timeout_s, shared->flight_timer.flights))
+			     options->request_timeout_s,
+			     options->tls_cert ? options->idle_timeout_s : 0,
+			     shared->flight_timer.flights))
 		return true;
 	linger_deinit(&shared->linger);
 no_linger:
@@ -162,8 +180,10 @@ static void each_answer(void *user,
 }
 
 struct http_daemon *http_daemon_start(const struct options *options, struct backend *backend,
-				      int listen_fd, char *error, size_t error_size)
+				      struct auth *auth, int listen_fd, char *error,
+				      size_t error_size)
 {
+	static char priorities[] = TLS_PRIORITIES;
 	struct http_daemon *http = calloc(1, sizeof(*http));
 	unsigned threads = options->threads > 0 ? (unsigned)options->threads : usable_cores();
 	unsigned limit = (unsigned)options->max_connections + SPARE_CONNECTIONS + threads;
@@ -188,7 +208,8 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 			    .user = &http->shared,
 			    .read_process = process_read},
 	};
-	auth_init(&http->shared.auth, options->api_key);
+	http->shared.auth = auth;
+	http->shared.is_tls = options->tls_cert != NULL;
 	http->shared.max_body_bytes = (size_t)(options->max_body_mb * 1048576.0);
 	http->shared.max_head_bytes = (size_t)options->max_header_kb * 1024;
 	http->shared.idle_timeout_s = (unsigned)options->idle_timeout_s;
@@ -196,8 +217,15 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 	http->shared.metrics_access = metrics_access_of(options);
 	raise_descriptor_limit(options->max_connections);
 
+	struct MHD_OptionItem tls[] = {
+		{.option = MHD_OPTION_HTTPS_CERT_CALLBACK2,
+		 .ptr_value = (void *)(uintptr_t)tls_choose},
+		{.option = MHD_OPTION_HTTPS_PRIORITIES, .ptr_value = priorities},
+		{.option = MHD_OPTION_END},
+	};
+	const struct MHD_OptionItem *extra = options->tls_cert ? &tls[0] : &tls[2];
 	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TURBO | MHD_ALLOW_SUSPEND_RESUME |
-			 MHD_USE_ERROR_LOG;
+			 MHD_USE_ERROR_LOG | (options->tls_cert ? MHD_USE_TLS : 0U);
 	http->mhd = MHD_start_daemon(
 		flags, 0, NULL, NULL, exchange_handle, &http->shared, MHD_OPTION_EXTERNAL_LOGGER,
 		log_library, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_THREAD_POOL_SIZE,
@@ -207,7 +235,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 		MHD_OPTION_URI_LOG_CALLBACK, exchange_open, &http->shared,
 		MHD_OPTION_UNESCAPE_CALLBACK, keep_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED,
 		exchange_completed, &http->shared, MHD_OPTION_NOTIFY_CONNECTION, notify_connection,
-		&http->shared.connections, MHD_OPTION_END);
+		&http->shared, MHD_OPTION_ARRAY, extra, MHD_OPTION_END);
 	if (!http->mhd) {
 		stop_helpers(http);
 		free(http);

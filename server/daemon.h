@@ -7,9 +7,11 @@
 
 struct http_daemon;
 
-/* Serves on `listen_fd` (taken). NULL with a sentence in `error`. `backend` must outlive it. */
+/* Serves on `listen_fd` (taken). NULL with a sentence in `error`. `backend` and `auth` must outlive
+ * it. */
 struct http_daemon *http_daemon_start(const struct options *options, struct backend *backend,
-				      int listen_fd, char *error, size_t error_size);
+				      struct auth *auth, int listen_fd, char *error,
+				      size_t error_size);
 
 /* Stops accepting, answers what runs (up to 8 s), closes the connections and frees. False: requests
  * were still waiting for the backend; the daemon was left as it is. */

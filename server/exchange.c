@@ -112,12 +112,18 @@ void *exchange_open(void *cls, const char *target, struct MHD_Connection *connec
 
 static void log_access(const struct exchange *exchange)
 {
+	const struct token *token = exchange->access.token;
+	char name[TOKEN_NAME_MAX_LEN + 1] = "";
+
+	if (token)
+		memcpy(name, token->line.name.data, token->line.name.len);
 	log_line(LOG_INFO, "request",
 		 LOG_TEXT("method", router_method_name(exchange->request.method)),
 		 LOG_TEXT("route", exchange->route ? exchange->route->pattern : "none"),
 		 LOG_NUMBER("status", exchange->response.status),
 		 LOG_NUMBER("received_bytes", exchange->received_bytes),
-		 LOG_NUMBER("duration_us", (monotonic_now_ns() - exchange->began_ns) / 1000));
+		 LOG_NUMBER("duration_us", (monotonic_now_ns() - exchange->began_ns) / 1000),
+		 LOG_TEXT(token ? "token" : NULL, name)); /* NULL ends the list */
 }
 
 void exchange_completed(void *cls, struct MHD_Connection *connection, void **state,
@@ -144,6 +150,7 @@ void exchange_completed(void *cls, struct MHD_Connection *connection, void **sta
 	response_deinit(&exchange->response);
 	connection_enter(exchange->record, PHASE_WAITING);
 	free(exchange->long_key);
+	auth_leave(&exchange->access);
 	keep_or_free(exchange);
 	(void)atomic_fetch_sub_explicit(&shared->running, 1, memory_order_release);
 	*state = NULL;
@@ -289,7 +296,8 @@ static enum MHD_Result run_handler(struct exchange *exchange)
 		return queue_response(exchange);
 	exchange->started = true;
 	if (exchange->route->handler->start(&exchange->request, &exchange->response) ==
-	    STEP_RESPOND) {
+		    STEP_RESPOND ||
+	    !admit_op(exchange)) {
 		exchange->answered = true;
 		return queue_response(exchange);
 	}

@@ -27,7 +27,7 @@ enum metrics_access {
 /* What all requests of a server share. */
 struct exchange_shared {
 	struct handler_context context;
-	struct auth auth;
+	struct auth *auth;
 	struct connections connections;
 	struct flight_timer_thread flight_timer;
 	struct lingering linger;
@@ -36,6 +36,7 @@ struct exchange_shared {
 	unsigned idle_timeout_s;
 	size_t max_head_bytes; /* memory that the library has for the head of a request */
 	bool access_log;
+	bool is_tls;
 	enum metrics_access metrics_access;
 	atomic_bool draining; /* the server is stopping: answers close their connections */
 	atomic_uint running;  /* requests between headers and the end of their answer */

@@ -38,9 +38,10 @@ struct exchange {
 	bool counted;   /* an answer was queued */
 	bool started;   /* handler->start was called: cleanup is due */
 	size_t received_bytes;
-	size_t marked_bytes; /* of a streamed body: received when its time-out began anew */
-	int64_t began_ns;    /* monotonic: the headers have come */
-	char *long_key;      /* malloc'ed where the decoded key does not fit below */
+	size_t marked_bytes;  /* of a streamed body: received when its time-out began anew */
+	int64_t began_ns;     /* monotonic: the headers have come */
+	struct access access; /* what the client may do */
+	char *long_key;       /* malloc'ed where the decoded key does not fit below */
 	struct request request;
 
 	struct head head;
@@ -66,6 +67,10 @@ bool admit_connection(struct exchange *exchange, const char *url, const char *ve
 /* Whether the request may go on: token, route, path. Sets the route and the path's parts. False:
  * the response is complete. */
 bool admit_request(struct exchange *exchange, const char *url);
+
+/* Whether the client may touch the namespace of an op that the handler wants to submit, which on
+ * /api only the body tells. False: the response is complete. */
+bool admit_op(struct exchange *exchange);
 
 /* ---- upload.c ---- */
 

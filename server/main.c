@@ -11,6 +11,8 @@
 #include "server/listen.h"
 #include "server/log.h"
 #include "server/options.h"
+#include "server/secret_file.h"
+#include "server/tls.h"
 
 #define EXIT_USAGE 2
 
@@ -127,18 +129,91 @@ static bool check_backend(struct options *options, char *error, size_t error_siz
 	       prepare_data_dir(options, error, error_size);
 }
 
+static bool open_auth(struct auth *auth, const struct options *options, char *error,
+		      size_t error_size)
+{
+	const struct auth_sources sources = {
+		.keys = options->api_key,
+		.keys_file = secret_file_path(options->api_key),
+		.token_file = options->token_file,
+	};
+
+	return auth_init(auth, &sources, NULL, error, error_size);
+}
+
+static struct tls_files tls_files_of(const struct options *options)
+{
+	return (struct tls_files){
+		.cert = options->tls_cert,
+		.key = options->tls_key,
+		.client_ca = options->tls_client_ca,
+	};
+}
+
+/* Reads the certificate, where there is to be one. */
+static bool open_tls(const struct options *options, char *error, size_t error_size)
+{
+	const struct tls_files files = tls_files_of(options);
+
+	if (!files.cert != !files.key || (files.client_ca && !files.cert)) {
+		(void)snprintf(error, error_size,
+			       "--tls-cert and --tls-key must be set together, and --tls-client-ca "
+			       "needs both");
+		return false;
+	}
+	return !files.cert || tls_load(&files, error, error_size);
+}
+
+static void reload_tls(const struct options *options)
+{
+	const struct tls_files files = tls_files_of(options);
+	char error[600] = "";
+
+	if (tls_load(&files, error, sizeof(error)))
+		log_line(LOG_INFO, "the certificate was read again");
+	else
+		log_line(LOG_ERROR, "the certificate stays as it was", LOG_TEXT("reason", error));
+}
+
+static void reload_tokens(struct auth *auth)
+{
+	char error[600] = "";
+
+	if (auth_reload(auth, error, sizeof(error)))
+		log_line(LOG_INFO, "the tokens were read again");
+	else
+		log_line(LOG_ERROR, "the tokens stay as they were", LOG_TEXT("reason", error));
+}
+
+/* Waits for a signal that ends the server, and tells which. */
+static int await_end(const sigset_t *signals, const struct options *options, struct auth *auth)
+{
+	int caught = 0;
+
+	while (sigwait(signals, &caught) == 0 && caught == SIGHUP) {
+		if (options->tls_cert)
+			reload_tls(options);
+		if (auth_can_reload(auth))
+			reload_tokens(auth);
+	}
+	return caught;
+}
+
 /* Serves until a signal comes. */
-static int serve(struct options *options, const struct listen_address *address)
+static int serve(struct options *options, const struct listen_address *address, struct auth *auth)
 {
 	char error[600] = "";
 	char name[300] = "";
 	sigset_t signals;
-	int caught = 0;
 
 	/* Blocked before any thread starts, so that only sigwait below sees them. */
 	(void)sigemptyset(&signals);
 	(void)sigaddset(&signals, SIGTERM);
 	(void)sigaddset(&signals, SIGINT);
+	if (options->tls_cert || auth_can_reload(auth)) { /* else it ends the server, as ever */
+		(void)signal(SIGHUP, SIG_DFL);
+		(void)sigaddset(&signals, SIGHUP);
+	}
 	(void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
@@ -152,19 +227,21 @@ static int serve(struct options *options, const struct listen_address *address)
 		return give_up(EXIT_FAILURE, error);
 	}
 	struct http_daemon *http =
-		http_daemon_start(options, backend, listener, error, sizeof(error));
+		http_daemon_start(options, backend, auth, listener, error, sizeof(error));
 	if (!http) {
 		backend->ops->close(backend);
 		return give_up(EXIT_FAILURE, error);
 	}
-	if (!options->api_key)
+	if (!auth->wants_token)
 		log_line(LOG_WARN,
 			 "no STEADYCACHE_API_KEY is set: every local program may use the cache");
 	log_line(LOG_INFO, "listening", LOG_TEXT("address", name),
-		 LOG_TEXT("backend", backend->ops->name), LOG_TEXT("version", STEADYCACHE_VERSION));
-	(void)sigwait(&signals, &caught);
+		 LOG_TEXT("backend", backend->ops->name), LOG_TEXT("version", STEADYCACHE_VERSION),
+		 LOG_TEXT("tls", options->tls_cert ? "on" : "off"));
+	int caught = await_end(&signals, options, auth);
 	log_line(LOG_INFO, "stopping", LOG_NUMBER("signal", caught));
-	/* A second signal ends the process at once. */
+	/* A second signal ends the process at once, but for one that asks for a reload. */
+	(void)sigdelset(&signals, SIGHUP);
 	(void)pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
 	if (!http_daemon_stop(http)) {
 		log_line(LOG_ERROR, "requests were still waiting for the backend");
@@ -186,8 +263,9 @@ int main(int argc, char **argv)
 {
 	struct options options;
 	struct listen_address address;
+	static struct auth auth;
 	static char help_flag[] = "--help";
-	char error[400] = "";
+	char error[600] = "";
 
 	/* `help serve` is the server's own help. */
 	if (argc == 3 && strcmp(argv[1], "help") == 0 && strcmp(argv[2], "serve") == 0)
@@ -209,12 +287,21 @@ int main(int argc, char **argv)
 		return give_up(EXIT_USAGE, "--listen (STEADYCACHE_LISTEN) must be host:port, such "
 					   "as 127.0.0.1:8080 or "
 					   "[::1]:8080");
-	if (!options.api_key && !listen_is_loopback(&address))
+	if (!open_auth(&auth, &options, error, sizeof(error)) ||
+	    !open_tls(&options, error, sizeof(error)))
+		return give_up(EXIT_USAGE, error);
+	if (!auth.wants_token && !listen_is_loopback(&address))
 		return give_up(EXIT_USAGE,
-			       "STEADYCACHE_API_KEY must be set to serve on an address that is "
+			       "STEADYCACHE_API_KEY (or STEADYCACHE_API_KEY_FILE or "
+			       "STEADYCACHE_TOKEN_FILE) must be set to serve on an address that is "
 			       "not loopback (STEADYCACHE_LISTEN)");
 	if (!check_backend(&options, error, sizeof(error)))
 		return give_up(EXIT_USAGE, error);
 	log_configure(options.log_level, strcasecmp(options.log_format, "json") == 0);
-	return serve(&options, &address);
+	int status = serve(&options, &address, &auth);
+	if (status == EXIT_SUCCESS) { /* else requests may still be under way */
+		auth_deinit(&auth);
+		tls_unload();
+	}
+	return status;
 }

@@ -16,8 +16,10 @@ struct options {
 	const char *listen;
 	const char *backend;
 	const char *data_dir;
-	const char *api_key; /* NULL: none */
-	long long threads;   /* 0: one per core */
+	const char *api_key;    /* NULL: none; of several the first, where they are in a file */
+	const char *token_file; /* NULL: none */
+	const char *tls_cert, *tls_key, *tls_client_ca; /* NULL: none */
+	long long threads;                              /* 0: one per core */
 	const char *durability;
 	double max_body_mb;
 	long long max_key_kb;

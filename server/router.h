@@ -4,13 +4,25 @@
 
 #include "handlers/handlers.h"
 
+/* What a token must be allowed to do, beside the namespace. A route for which nobody has thought of
+ * it is open to nobody. */
+enum route_right {
+	RIGHT_UNSET,
+	RIGHT_PUBLIC, /* needs no token */
+	RIGHT_READ,
+	RIGHT_READ_OF_ALL, /* ... in all namespaces */
+	RIGHT_WRITE,
+	RIGHT_ADMIN,
+	RIGHT_ADMIN_OF_ALL,
+};
+
 struct route {
 	unsigned methods;    /* enum http_method, or-ed */
 	const char *pattern; /* {ns}: one segment; {key}: all that is left, at least one byte */
 	const struct handler *handler;
 	enum error_style error_style;
-	bool is_public;  /* needs no token */
-	bool is_metrics; /* needs one unless --metrics-public says otherwise */
+	enum route_right right;
+	bool is_metrics; /* needs no token where --metrics-public says so */
 };
 
 extern const struct route routes[];

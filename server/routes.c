@@ -1,57 +1,60 @@
 #include "server/router.h"
 
-#define D1(name, symbol)                                                                           \
+/* Every row says which right it needs, as the compiler sees to. */
+#define ROUTE(the_methods, path, symbol, needed)                                                   \
+	{                                                                                          \
+		.methods = (the_methods), .pattern = (path), .handler = &(symbol),                 \
+		.right = (needed)                                                                  \
+	}
+#define D1(name, symbol, needed)                                                                   \
 	{                                                                                          \
 		.methods = HTTP_POST, .pattern = "/api/" name, .handler = &(symbol),               \
-		.error_style = ERROR_D1                                                            \
+		.error_style = ERROR_D1, .right = (needed)                                         \
 	}
 #define READ (HTTP_GET | HTTP_HEAD)
 
-/* The hottest first. */
+/* The hottest first. docs/security.md tells the rights. */
 const struct route routes[] = {
-	{.methods = READ, .pattern = "/cache/{ns}/{key}", .handler = &entry_get_handler},
-	{.methods = HTTP_PUT, .pattern = "/cache/{ns}/{key}", .handler = &entry_put_handler},
-	{.methods = HTTP_DELETE, .pattern = "/cache/{ns}/{key}", .handler = &entry_delete_handler},
-	D1("get", d1_get_handler),
-	D1("set", d1_set_handler),
-	D1("batch/get", d1_batch_get_handler),
-	D1("batch/set", d1_batch_set_handler),
-	D1("batch/delete", d1_batch_delete_handler),
-	D1("delete", d1_delete_handler),
-	D1("exists", d1_exists_handler),
-	D1("init", d1_init_handler),
-	D1("clear", d1_clear_handler),
-	D1("stats", d1_stats_handler),
-	{.methods = HTTP_POST, .pattern = "/batch/{ns}/get", .handler = &batch_get_handler},
-	{.methods = HTTP_POST, .pattern = "/batch/{ns}/set", .handler = &batch_set_handler},
-	{.methods = HTTP_POST, .pattern = "/batch/{ns}/delete", .handler = &batch_delete_handler},
-	{.methods = HTTP_POST, .pattern = "/batch/{ns}/exists", .handler = &batch_exists_handler},
-	{.methods = READ, .pattern = "/cache", .handler = &namespaces_get_handler},
-	{.methods = READ, .pattern = "/cache/{ns}", .handler = &namespace_list_handler},
-	{.methods = HTTP_PUT, .pattern = "/cache/{ns}", .handler = &namespace_put_handler},
-	{.methods = HTTP_DELETE, .pattern = "/cache/{ns}", .handler = &namespace_clear_handler},
-	{.methods = READ, .pattern = "/stats", .handler = &stats_handler},
-	{.methods = READ, .pattern = "/stats/{ns}", .handler = &namespace_stats_handler},
+	ROUTE(READ, "/cache/{ns}/{key}", entry_get_handler, RIGHT_READ),
+	ROUTE(HTTP_PUT, "/cache/{ns}/{key}", entry_put_handler, RIGHT_WRITE),
+	ROUTE(HTTP_DELETE, "/cache/{ns}/{key}", entry_delete_handler, RIGHT_WRITE),
+	D1("get", d1_get_handler, RIGHT_READ),
+	D1("set", d1_set_handler, RIGHT_WRITE),
+	D1("batch/get", d1_batch_get_handler, RIGHT_READ),
+	D1("batch/set", d1_batch_set_handler, RIGHT_WRITE),
+	D1("batch/delete", d1_batch_delete_handler, RIGHT_WRITE),
+	D1("delete", d1_delete_handler, RIGHT_WRITE),
+	D1("exists", d1_exists_handler, RIGHT_READ),
+	D1("init", d1_init_handler, RIGHT_ADMIN),
+	D1("clear", d1_clear_handler, RIGHT_ADMIN),
+	D1("stats", d1_stats_handler, RIGHT_READ),
+	ROUTE(HTTP_POST, "/batch/{ns}/get", batch_get_handler, RIGHT_READ),
+	ROUTE(HTTP_POST, "/batch/{ns}/set", batch_set_handler, RIGHT_WRITE),
+	ROUTE(HTTP_POST, "/batch/{ns}/delete", batch_delete_handler, RIGHT_WRITE),
+	ROUTE(HTTP_POST, "/batch/{ns}/exists", batch_exists_handler, RIGHT_READ),
+	/* These show only the namespaces that the token may use. */
+	ROUTE(READ, "/cache", namespaces_get_handler, RIGHT_READ),
+	ROUTE(READ, "/stats", stats_handler, RIGHT_READ),
+	ROUTE(READ, "/export", export_handler, RIGHT_READ),
+	/* It looks at the namespace of each line. */
+	ROUTE(HTTP_POST, "/import", import_handler, RIGHT_WRITE),
+	ROUTE(READ, "/cache/{ns}", namespace_list_handler, RIGHT_READ),
+	ROUTE(HTTP_PUT, "/cache/{ns}", namespace_put_handler, RIGHT_ADMIN),
+	ROUTE(HTTP_DELETE, "/cache/{ns}", namespace_clear_handler, RIGHT_ADMIN),
+	ROUTE(READ, "/stats/{ns}", namespace_stats_handler, RIGHT_READ),
+	ROUTE(READ, "/openapi.yaml", openapi_yaml_handler, RIGHT_PUBLIC),
+	ROUTE(READ, "/openapi.json", openapi_json_handler, RIGHT_PUBLIC),
+	ROUTE(READ, "/healthz", healthz_handler, RIGHT_PUBLIC),
+	ROUTE(READ, "/readyz", readyz_handler, RIGHT_PUBLIC),
+	ROUTE(READ, "/docs", docs_handler, RIGHT_PUBLIC),
+	ROUTE(READ, "/ui", ui_handler, RIGHT_PUBLIC),
+	ROUTE(READ, "/assets/{key}", assets_handler, RIGHT_PUBLIC),
+	ROUTE(HTTP_POST, "/sync", sync_handler, RIGHT_ADMIN_OF_ALL),
 	{.methods = READ,
-	 .pattern = "/openapi.yaml",
-	 .handler = &openapi_yaml_handler,
-	 .is_public = true},
-	{.methods = READ,
-	 .pattern = "/openapi.json",
-	 .handler = &openapi_json_handler,
-	 .is_public = true},
-	{.methods = READ, .pattern = "/healthz", .handler = &healthz_handler, .is_public = true},
-	{.methods = READ, .pattern = "/readyz", .handler = &readyz_handler, .is_public = true},
-	{.methods = HTTP_POST, .pattern = "/sync", .handler = &sync_handler},
-	{.methods = READ, .pattern = "/metrics", .handler = &metrics_handler, .is_metrics = true},
-	{.methods = READ, .pattern = "/docs", .handler = &docs_handler, .is_public = true},
-	{.methods = READ, .pattern = "/ui", .handler = &ui_handler, .is_public = true},
-	{.methods = READ,
-	 .pattern = "/assets/{key}",
-	 .handler = &assets_handler,
-	 .is_public = true},
-	{.methods = READ, .pattern = "/export", .handler = &export_handler},
-	{.methods = HTTP_POST, .pattern = "/import", .handler = &import_handler},
+	 .pattern = "/metrics",
+	 .handler = &metrics_handler,
+	 .right = RIGHT_READ_OF_ALL,
+	 .is_metrics = true},
 };
 
 const size_t route_count = sizeof(routes) / sizeof(routes[0]);

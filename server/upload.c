@@ -95,6 +95,10 @@ void upload_proceed(struct exchange *exchange, bool is_end)
 		step = handler->proceed(&exchange->request, &exchange->response, is_end);
 		if (step != STEP_SUBMIT)
 			break;
+		if (!admit_op(exchange)) { /* the handler should have seen it */
+			exchange->answered = true;
+			return;
+		}
 		atomic_store(&exchange->park, PARK_RUNNING);
 		connection_enter(exchange->record, PHASE_BUSY);
 		if (!exchange_submit(exchange))

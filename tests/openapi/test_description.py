@@ -111,7 +111,7 @@ class TheDocument(unittest.TestCase):
     def test_operations_that_want_the_token_say_what_comes_without(self):
         for method, path, _, operation in self.description.operations():
             wants = operation.get("security") != []
-            self.assertEqual({"401", "403"} <= operation["responses"].keys(), wants, f"{method} {path}")
+            self.assertEqual({"401", "403", "429"} <= operation["responses"].keys(), wants, f"{method} {path}")
 
     def test_paths_name_their_variables(self):
         for method, path, item, operation in self.description.operations():

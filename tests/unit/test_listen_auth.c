@@ -130,6 +130,14 @@ static const char *header_of(const struct response *response, const char *name)
 	return "(none)";
 }
 
+static void open_auth(struct auth *auth, const char *keys)
+{
+	const struct auth_sources sources = {.keys = keys};
+	char error[200] = "";
+
+	cr_assert(auth_init(auth, &sources, NULL, error, sizeof(error)), "%s", error);
+}
+
 Test(auth, tokens_as_the_original_answers_them)
 {
 	static const struct {
@@ -155,17 +163,20 @@ Test(auth, tokens_as_the_original_answers_them)
 		{"secret", 400, "Bad Request", "Bearer error=\"invalid_request\""},
 		{" Bearer secret", 400, "Bad Request", "Bearer error=\"invalid_request\""},
 	};
-	struct auth auth;
+	static struct auth auth;
+	struct access access;
 
-	auth_init(&auth, "secret");
+	open_auth(&auth, "secret");
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct response response;
 		const char *text = cases[i].authorization ? cases[i].authorization : "(none)";
 
 		response_init(&response);
 		/* With a token, pages of other sites cannot know it: they are not looked at. */
-		bool goes_on = auth_check(&auth, cases[i].authorization, "example.com",
-					  "http://evil.example", &response);
+		bool goes_on =
+			auth_check(&auth, cases[i].authorization, "example.com",
+				   "http://evil.example", &access, &response) == AUTH_GOES_ON;
+		auth_leave(&access);
 		cr_expect_eq(goes_on, cases[i].status == 200, "%s", text);
 		if (goes_on)
 			continue;
@@ -174,6 +185,7 @@ Test(auth, tokens_as_the_original_answers_them)
 		cr_expect_str_eq(header_of(&response, "WWW-Authenticate"), cases[i].challenge);
 		cr_expect_str_eq(header_of(&response, "Content-Type"), "text/plain");
 	}
+	auth_deinit(&auth);
 }
 
 Test(auth, without_a_token_only_loopback_names_and_pages_of_our_own)
@@ -210,15 +222,16 @@ Test(auth, without_a_token_only_loopback_names_and_pages_of_our_own)
 		{NULL, "http://localhost", false},
 		{"example.com", "http://example.com", false},
 	};
-	struct auth auth;
+	static struct auth auth;
+	struct access access;
 
-	auth_init(&auth, NULL);
+	open_auth(&auth, NULL);
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct response response;
 
 		response_init(&response);
 		cr_expect_eq(auth_check(&auth, "Bearer ignored", cases[i].host, cases[i].origin,
-					&response),
+					&access, &response) == AUTH_GOES_ON,
 			     cases[i].goes_on, "case %zu", i);
 		if (cases[i].goes_on)
 			continue;

@@ -101,8 +101,30 @@ Test(openapi, the_same_routes_want_no_token)
 		const json_t *security = json_object_get(operation, "security");
 
 		cr_expect_not_null(operation, "%s", routes[i].pattern);
-		cr_expect_eq(routes[i].is_public, security != NULL, "%s", routes[i].pattern);
+		cr_expect_eq(routes[i].right == RIGHT_PUBLIC, security != NULL, "%s",
+			     routes[i].pattern);
 		cr_expect_eq(json_array_size(security), 0, "%s", routes[i].pattern);
+	}
+}
+
+Test(openapi, the_rights_are_those_of_the_routes)
+{
+	static const char *const names[] = {
+		[RIGHT_READ] = "read",   [RIGHT_READ_OF_ALL] = "read",   [RIGHT_WRITE] = "write",
+		[RIGHT_ADMIN] = "admin", [RIGHT_ADMIN_OF_ALL] = "admin",
+	};
+	json_auto_t *root = document();
+	const json_t *paths = json_object_get(root, "paths");
+
+	for (size_t i = 0; i < route_count; i++) {
+		const char *right = json_string_value(
+			json_object_get(described_operation(paths, &routes[i]), "x-right"));
+
+		if (routes[i].right == RIGHT_PUBLIC)
+			cr_expect_null(right, "%s", routes[i].pattern);
+		else
+			cr_expect(right && strcmp(right, names[routes[i].right]) == 0,
+				  "%s: x-right is %s", routes[i].pattern, right);
 	}
 }
 

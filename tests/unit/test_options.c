@@ -118,6 +118,33 @@ Test(options, flags_beat_the_environment_and_the_own_name_beats_others)
 	cr_expect_str_eq(options.backend, "disabled", "the last one counts");
 }
 
+/* SteadyText's own name of the key has its file, too. */
+Test(options, secrets_may_stand_in_files)
+{
+	static const char *const names[] = {"STEADYCACHE_D1_API_KEY", "STEADYTEXT_D1_API_KEY"};
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		struct temp_dir dir;
+		char path[TEMP_PATH_SIZE], variable[64];
+
+		temp_dir_create(&dir);
+		file_write(temp_dir_path(&dir, "key", path), SLICE("the key\r\n"));
+		(void)snprintf(variable, sizeof(variable), "%s_FILE", names[i]);
+		(void)setenv(variable, path, 1);
+		cr_assert_eq(READ_FLAGS(), OPTIONS_SERVE, "%s", error);
+		cr_expect_str_eq(options.d1_api_key, "the key");
+		(void)setenv("STEADYTEXT_D1_API_KEY", "another", 1);
+		cr_assert_eq(READ_FLAGS(), OPTIONS_SERVE, "%s", error);
+		cr_expect_str_eq(options.d1_api_key, "another", "the variable goes first");
+		(void)unsetenv("STEADYTEXT_D1_API_KEY");
+		file_write(path, SLICE("\n"));
+		cr_expect_eq(READ_FLAGS(), OPTIONS_BAD);
+		cr_expect_not_null(strstr(error, variable), "%s", error);
+		(void)unsetenv(variable);
+		temp_dir_destroy(&dir);
+	}
+}
+
 Test(options, a_bad_variable_that_nothing_reads_does_no_harm)
 {
 	(void)setenv("STEADYTEXT_LOG_LEVEL", "loud", 1);

@@ -63,9 +63,32 @@ Test(router, only_health_description_and_pages_are_public_and_only_api_speaks_d1
 			    !strcmp(pattern, "/assets/{key}");
 		bool description = !strncmp(pattern, "/openapi.", 9);
 
-		cr_expect_eq(routes[i].is_public, health || page || description, "%s", pattern);
+		cr_expect_eq(routes[i].right == RIGHT_PUBLIC, health || page || description, "%s",
+			     pattern);
 		cr_expect_eq(routes[i].error_style == ERROR_D1, !strncmp(pattern, "/api/", 5), "%s",
 			     pattern);
+	}
+}
+
+Test(router, every_route_says_which_right_it_needs)
+{
+	for (size_t i = 0; i < route_count; i++) {
+		const struct route *route = &routes[i];
+		/* Where there is neither {ns} nor a body that names one, all are meant, or those
+		 * that the token may use. */
+		bool on_all = !strstr(route->pattern, "{ns}") && route->error_style != ERROR_D1;
+
+		cr_expect_neq(route->right, RIGHT_UNSET, "%s", route->pattern);
+		cr_expect(!on_all || route->right == RIGHT_PUBLIC ||
+				  route->right == RIGHT_ADMIN_OF_ALL ||
+				  route->right == RIGHT_READ_OF_ALL ||
+				  !strcmp(route->pattern, "/export") ||
+				  !strcmp(route->pattern, "/import") ||
+				  !strcmp(route->pattern, "/cache") ||
+				  !strcmp(route->pattern, "/stats"),
+			  "%s", route->pattern);
+		if (route->methods & (HTTP_PUT | HTTP_DELETE))
+			cr_expect_gt(route->right, RIGHT_READ, "%s", route->pattern);
 	}
 }
 

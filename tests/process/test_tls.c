@@ -1,0 +1,456 @@
+/* HTTPS: certificates that the test makes, clients with and without one, and files that are read
+ * again. */
+#include "tests/process/scene.h"
+
+#include <curl/curl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Certificates ---- */
+
+static const char *in_dir(const char *name)
+{
+	static char paths[16][TEMP_PATH_SIZE];
+	static size_t next;
+
+	return temp_dir_path(&scene.dir, name, paths[next++ % 16]);
+}
+
+static void run(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void run(const char *format, ...)
+{
+	char command[4096];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(command, sizeof(command), format, args);
+	va_end(args);
+	cr_assert_eq(system(command), 0, "%s", command);
+}
+
+/* NAME.pem and NAME.key in the scene's folder: an authority. */
+static void make_authority(const char *name)
+{
+	run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
+	    "-subj '/CN=%s' -keyout '%s/%s.key' -out '%s/%s.pem' 2>/dev/null",
+	    name, scene.dir.path, name, scene.dir.path, name);
+}
+
+/* The same for a server's or client's certificate (`use`: serverAuth or clientAuth). */
+static void make_certificate(const char *name, const char *authority, const char *use)
+{
+	const char *dir = scene.dir.path;
+
+	run("cd '%s' && printf 'subjectAltName=IP:127.0.0.1\\nextendedKeyUsage=%s\\n' >ext && "
+	    "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '/CN=%s' "
+	    "-keyout %s.key -out request 2>/dev/null && openssl x509 -req -in request -CA %s.pem "
+	    "-CAkey %s.key -CAcreateserial -days 2 -extfile ext -out %s.pem 2>/dev/null",
+	    dir, use, name, name, authority, authority, name);
+}
+
+static void open_tls_scene(void)
+{
+	scene_open();
+	if (system("command -v openssl >/dev/null") != 0)
+		cr_skip("there is no openssl");
+	make_authority("ca");
+	make_certificate("server", "ca", "serverAuth");
+	scene_env_printf("STEADYCACHE_TLS_CERT=%s", in_dir("server.pem"));
+	scene_env_printf("STEADYCACHE_TLS_KEY=%s", in_dir("server.key"));
+	scene_env("STEADYCACHE_BACKEND=memory");
+}
+
+TestSuite(tls, .init = open_tls_scene, .fini = scene_close, .timeout = 180);
+
+/* ---- A client ---- */
+
+struct visit {
+	CURL *curl;
+	char *body;
+	size_t len;
+	char url[200];
+};
+
+static size_t take(char *data, size_t size, size_t count, void *user)
+{
+	struct visit *visit = user;
+
+	visit->body = realloc(visit->body, visit->len + size * count + 1);
+	memcpy(visit->body + visit->len, data, size * count);
+	visit->len += size * count;
+	visit->body[visit->len] = '\0';
+	return size * count;
+}
+
+/* A client that trusts NAME.pem; `version` is the only one of TLS that it speaks (0: any). */
+static void visit_open(struct visit *visit, const char *trusted, long version)
+{
+	char path[TEMP_PATH_SIZE];
+
+	*visit = (struct visit){.curl = curl_easy_init()};
+	(void)curl_easy_setopt(visit->curl, CURLOPT_CAINFO,
+			       temp_dir_path(&scene.dir, trusted, path));
+	(void)curl_easy_setopt(visit->curl, CURLOPT_WRITEFUNCTION, take);
+	(void)curl_easy_setopt(visit->curl, CURLOPT_WRITEDATA, visit);
+	(void)curl_easy_setopt(visit->curl, CURLOPT_TIMEOUT_MS, 20000L);
+	(void)curl_easy_setopt(visit->curl, CURLOPT_NOSIGNAL, 1L);
+	if (version)
+		(void)curl_easy_setopt(visit->curl, CURLOPT_SSLVERSION, version | version << 16);
+}
+
+static void visit_close(struct visit *visit)
+{
+	curl_easy_cleanup(visit->curl);
+	free(visit->body);
+}
+
+/* Asks for a path; the status, or the negative code of libcurl. `body` NULL: GET; else PUT. */
+static long visit_ask(struct visit *visit, const char *path, struct slice body)
+{
+	long status = 0;
+
+	free(visit->body);
+	visit->body = NULL;
+	visit->len = 0;
+	(void)snprintf(visit->url, sizeof(visit->url), "https%s%s", strchr(scene.server.url, ':'),
+		       path);
+	(void)curl_easy_setopt(visit->curl, CURLOPT_URL, visit->url);
+	(void)curl_easy_setopt(visit->curl, CURLOPT_HTTPGET, 1L);
+	(void)curl_easy_setopt(visit->curl, CURLOPT_CUSTOMREQUEST, body.data ? "PUT" : NULL);
+	if (body.data) {
+		(void)curl_easy_setopt(visit->curl, CURLOPT_POSTFIELDSIZE, (long)body.len);
+		(void)curl_easy_setopt(visit->curl, CURLOPT_POSTFIELDS, body.data);
+	}
+	CURLcode code = curl_easy_perform(visit->curl);
+	if (code != CURLE_OK)
+		return -(long)code;
+	(void)curl_easy_getinfo(visit->curl, CURLINFO_RESPONSE_CODE, &status);
+	return status;
+}
+
+/* One GET /healthz on a connection of its own; `cert` NULL: without a certificate. */
+static long knock(const char *trusted, const char *cert, long version)
+{
+	char cert_path[TEMP_PATH_SIZE], key_path[TEMP_PATH_SIZE], name[64];
+	struct visit visit;
+
+	visit_open(&visit, trusted, version);
+	if (cert) {
+		(void)snprintf(name, sizeof(name), "%s.pem", cert);
+		(void)curl_easy_setopt(visit.curl, CURLOPT_SSLCERT,
+				       temp_dir_path(&scene.dir, name, cert_path));
+		(void)snprintf(name, sizeof(name), "%s.key", cert);
+		(void)curl_easy_setopt(visit.curl, CURLOPT_SSLKEY,
+				       temp_dir_path(&scene.dir, name, key_path));
+	}
+	long status = visit_ask(&visit, "/healthz", NO_BODY);
+	visit_close(&visit);
+	return status;
+}
+
+static const long versions[] = {CURL_SSLVERSION_TLSv1_2, CURL_SSLVERSION_TLSv1_3};
+
+/* ---- The tests ---- */
+
+Test(tls, values_of_any_size_go_and_come)
+{
+	size_t len = 10 << 20;
+	char *value = malloc(len);
+
+	for (size_t i = 0; i < len; i++)
+		value[i] = (char)(i * 2654435761U >> 13);
+	server_start(&scene.server);
+	for (size_t v = 0; v < 2; v++) {
+		struct visit visit;
+
+		visit_open(&visit, "ca.pem", versions[v]);
+		cr_expect_eq(visit_ask(&visit, "/cache/a/k", SLICE("hello")), v == 0 ? 201 : 204);
+		cr_expect_eq(visit_ask(&visit, "/cache/a/k", NO_BODY), 200);
+		cr_expect_str_eq(visit.body, "hello");
+		cr_expect_eq(visit_ask(&visit, "/cache/a/large",
+				       (struct slice){.data = value, .len = len}),
+			     v == 0 ? 201 : 204);
+		cr_expect_eq(visit_ask(&visit, "/cache/a/large", NO_BODY), 200);
+		cr_expect(visit.len == len && memcmp(visit.body, value, len) == 0);
+		cr_expect_eq(visit_ask(&visit, "/cache/a/none", NO_BODY), 404);
+		/* What is made while it is sent. */
+		cr_expect_eq(visit_ask(&visit, "/export", NO_BODY), 200);
+		cr_expect_gt(visit.len, len);
+		cr_expect_not_null(
+			memmem(visit.body + visit.len - 40, 40, "\"complete\":true", 15));
+		visit_close(&visit);
+	}
+	free(value);
+	scene_stop();
+}
+
+Test(tls, too_large_a_body_gets_its_answer)
+{
+	size_t len = 3 << 20;
+	char *value = calloc(1, len);
+	struct visit visit;
+
+	scene_env("STEADYCACHE_MAX_BODY_MB=1");
+	server_start(&scene.server);
+	for (int i = 0; i < 5; i++) {
+		visit_open(&visit, "ca.pem", 0);
+		cr_expect_eq(visit_ask(&visit, "/cache/a/k", (struct slice){value, len}), 413);
+		visit_close(&visit);
+	}
+	free(value);
+	scene_stop();
+}
+
+Test(tls, plain_http_gets_a_clean_end)
+{
+	struct raw_socket raw;
+
+	server_start(&scene.server);
+	for (int i = 0; i < 3; i++) {
+		cr_assert(raw_open(&raw, scene.server.url));
+		(void)raw_send_text(&raw, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n%0*d",
+				    5000 * i + 1, 0);
+		cr_expect(raw_await_close(&raw, 10000), "the connection stays open");
+		cr_expect_null(strstr(raw.received, "HTTP"), "%s", raw.received);
+		raw_close(&raw);
+	}
+	/* libcurl tells an end from a reset. */
+	CURL *curl = curl_easy_init();
+	(void)curl_easy_setopt(curl, CURLOPT_URL, scene.server.url);
+	cr_expect_eq(curl_easy_perform(curl), CURLE_GOT_NOTHING);
+	curl_easy_cleanup(curl);
+	cr_expect_eq(knock("ca.pem", NULL, 0), 200);
+	scene_stop();
+}
+
+/* Who never comes to an end of the handshake does not stay. */
+Test(tls, silent_and_slow_handshakes_are_cut_off)
+{
+	/* The head of a ClientHello that promises 512 bytes. */
+	static const char hello[] = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+	struct raw_socket silent, begun, slow;
+	long long start_ms;
+
+	scene_env("STEADYCACHE_IDLE_TIMEOUT=1");
+	scene_env("STEADYCACHE_REQUEST_TIMEOUT=1");
+	server_start(&scene.server);
+	cr_assert(raw_open(&silent, scene.server.url) && raw_open(&begun, scene.server.url) &&
+		  raw_open(&slow, scene.server.url));
+	(void)raw_send(&begun, SLICE(hello));
+	(void)raw_send(&slow, SLICE(hello));
+	start_ms = steady_now_ms();
+	while (!raw_await_close(&slow, 100) && steady_now_ms() - start_ms < 15000)
+		if (!raw_send(&slow, SLICE("x")))
+			break;
+	cr_expect_lt(steady_now_ms() - start_ms, 10000, "a slow handshake is not cut off");
+	cr_expect(raw_await_close(&silent, 10000), "a silent connection stays open");
+	cr_expect(raw_await_close(&begun, 10000), "a handshake that was begun stays open");
+	raw_close(&silent);
+	raw_close(&begun);
+	raw_close(&slow);
+	cr_expect_eq(knock("ca.pem", NULL, 0), 200);
+	scene_stop();
+}
+
+Test(tls, versions_before_1_2_are_refused)
+{
+	server_start(&scene.server);
+	cr_expect_lt(knock("ca.pem", NULL, CURL_SSLVERSION_TLSv1_1), 0);
+	cr_expect_eq(knock("ca.pem", NULL, CURL_SSLVERSION_TLSv1_2), 200);
+	cr_expect_eq(knock("ca.pem", NULL, CURL_SSLVERSION_TLSv1_3), 200);
+	cr_expect_eq(knock("ca.pem", NULL, CURL_SSLVERSION_TLSv1_2), 200);
+	scene_stop();
+}
+
+Test(tls, clients_must_have_a_certificate_where_authorities_are_named)
+{
+	make_authority("clients");
+	make_certificate("good", "clients", "clientAuth");
+	make_certificate("foreign", "ca", "clientAuth");
+	make_certificate("for-servers", "clients", "serverAuth");
+	scene_env_printf("STEADYCACHE_TLS_CLIENT_CA=%s", in_dir("clients.pem"));
+	server_start(&scene.server);
+	for (size_t v = 0; v < 2; v++) {
+		cr_expect_eq(knock("ca.pem", "good", versions[v]), 200);
+		cr_expect_lt(knock("ca.pem", NULL, versions[v]), 0);
+		cr_expect_lt(knock("ca.pem", "foreign", versions[v]), 0);
+		cr_expect_lt(knock("ca.pem", "for-servers", versions[v]), 0);
+		cr_expect_eq(knock("ca.pem", "good", versions[v]), 200);
+	}
+	scene_stop();
+}
+
+static void hang_up(const char *awaited)
+{
+	cr_assert_eq(kill(scene.server.pid, SIGHUP), 0);
+	cr_assert(server_await_log(&scene.server, awaited, 10000), "expected %s", awaited);
+}
+
+Test(tls, files_are_read_again_and_connections_stay)
+{
+	struct visit old;
+	long connects = -1;
+
+	server_start(&scene.server);
+	visit_open(&old, "ca.pem", 0);
+	cr_assert_eq(visit_ask(&old, "/cache/a/k", SLICE("v")), 201);
+	make_authority("new-ca");
+	make_certificate("server", "new-ca", "serverAuth");
+	hang_up("the certificate was read again");
+	cr_expect_eq(visit_ask(&old, "/cache/a/k", NO_BODY), 200);
+	(void)curl_easy_getinfo(old.curl, CURLINFO_NUM_CONNECTS, &connects);
+	cr_expect_eq(connects, 0, "the connection was dropped");
+	cr_expect_eq(knock("ca.pem", NULL, 0), -CURLE_PEER_FAILED_VERIFICATION);
+	cr_expect_eq(knock("new-ca.pem", NULL, 0), 200);
+
+	/* A key that does not belong to the certificate stays out. */
+	make_certificate("another", "new-ca", "serverAuth");
+	run("cp '%s' '%s'", in_dir("another.key"), in_dir("server.key"));
+	hang_up("it is not that of the certificate");
+	cr_expect_eq(knock("new-ca.pem", NULL, 0), 200);
+	cr_expect_eq(visit_ask(&old, "/cache/a/k", NO_BODY), 200);
+	visit_close(&old);
+	scene_stop();
+}
+
+Test(tls, authorities_of_clients_are_read_again)
+{
+	make_authority("clients");
+	make_certificate("first", "clients", "clientAuth");
+	scene_env_printf("STEADYCACHE_TLS_CLIENT_CA=%s", in_dir("clients.pem"));
+	server_start(&scene.server);
+	cr_expect_eq(knock("ca.pem", "first", 0), 200);
+	make_authority("clients");
+	make_certificate("second", "clients", "clientAuth");
+	cr_expect_lt(knock("ca.pem", "second", 0), 0);
+	hang_up("the certificate was read again");
+	cr_expect_eq(knock("ca.pem", "second", 0), 200);
+	cr_expect_lt(knock("ca.pem", "first", 0), 0);
+	scene_stop();
+}
+
+/* Reloads beside handshakes. */
+static atomic_bool over;
+
+static const char *knock_or_reload(size_t index, void *user)
+{
+	(void)user;
+	if (index == 0) {
+		for (int i = 0; i < 50; i++) {
+			if (kill(scene.server.pid, SIGHUP) != 0)
+				return "the server is gone";
+			nap_ms(5);
+		}
+		atomic_store(&over, true);
+		return NULL;
+	}
+	while (!atomic_load(&over))
+		if (knock("ca.pem", NULL, 0) != 200)
+			return "a handshake has failed";
+	return NULL;
+}
+
+Test(tls, reloads_under_load)
+{
+	server_start(&scene.server);
+	const char *failure = in_threads(3, knock_or_reload, NULL);
+	cr_expect_null(failure, "%s", failure);
+	scene_stop();
+}
+
+/* A request that is suspended, and resumed by another connection. */
+static const char *wait_or_bring(size_t index, void *user)
+{
+	struct visit visit;
+	const char *failure = NULL;
+
+	(void)user;
+	visit_open(&visit, "ca.pem", 0);
+	if (index == 0) {
+		if (visit_ask(&visit, "/cache/a/k?wait=15", NO_BODY) != 200 ||
+		    strcmp(visit.body, "value") != 0)
+			failure = "the value did not come to who waited";
+	} else {
+		bool waits = await_condition(visit_ask(&visit, "/stats/a", NO_BODY) == 200 &&
+						     strstr(visit.body, "\"misses\":2,") != NULL,
+					     10000);
+
+		if (!waits || visit_ask(&visit, "/cache/a/k", SLICE("value")) != 201)
+			failure = "nobody waits, or the value could not be stored";
+	}
+	visit_close(&visit);
+	return failure;
+}
+
+Test(tls, requests_wait_as_over_plain_http)
+{
+	struct visit visit;
+
+	server_start(&scene.server);
+	visit_open(&visit, "ca.pem", 0);
+	cr_assert_eq(visit_ask(&visit, "/cache/a/other", SLICE("v")), 201);
+	cr_assert_eq(visit_ask(&visit, "/cache/a/k?lease=30", NO_BODY), 404);
+	const char *failure = in_threads(2, wait_or_bring, NULL);
+	cr_expect_null(failure, "%s", failure);
+	visit_close(&visit);
+	scene_stop();
+}
+
+Test(tls, the_client_commands_speak_it)
+{
+	server_start(&scene.server);
+	run("export STEADYCACHE_URL=https%s STEADYCACHE_CA_FILE='%s'; '%s' set a k hello && "
+	    "test \"$('%s' get a k)\" = hello && '%s' healthcheck >/dev/null",
+	    strchr(scene.server.url, ':'), in_dir("ca.pem"), STEADYCACHE_BINARY, STEADYCACHE_BINARY,
+	    STEADYCACHE_BINARY);
+	scene_stop();
+}
+
+static void expect_refused_start(const char *named)
+{
+	server_spawn(&scene.server);
+	struct server_exit end = server_await_exit(&scene.server, 20000);
+
+	cr_expect_eq(end.code, 2, "%s", end.log);
+	cr_expect_not_null(strstr(end.log, named), "expected %s: %s", named, end.log);
+	cr_expect_eq(strchr(end.log, '\n') + 1 - end.log, (ptrdiff_t)strlen(end.log),
+		     "expected one line: %s", end.log);
+	free(end.log);
+	memset(scene.server.environment, 0, sizeof(scene.server.environment));
+}
+
+Test(tls, bad_files_at_the_start)
+{
+	make_certificate("other", "ca", "serverAuth");
+	run("echo nothing >'%s'", in_dir("bad.pem"));
+	const char *cert = in_dir("server.pem"), *key = in_dir("server.key");
+	const char *bad = in_dir("bad.pem"), *other = in_dir("other.key");
+	const struct {
+		const char *cert, *key, *client_ca, *named;
+	} cases[] = {
+		{cert, other, NULL, "is not that of the certificate (--tls-key)"},
+		{cert, bad, NULL, "(--tls-key)"},
+		{bad, key, NULL, "(--tls-cert)"},
+		{"/nonexistent", key, NULL, "(--tls-cert)"},
+		{cert, "/nonexistent", NULL, "(--tls-key)"},
+		{cert, key, bad, "(--tls-client-ca)"},
+		{cert, key, "/nonexistent", "(--tls-client-ca)"},
+		{cert, NULL, NULL, "--tls-cert and --tls-key must be set together"},
+		{NULL, key, NULL, "--tls-cert and --tls-key must be set together"},
+		{NULL, NULL, cert, "--tls-client-ca needs both"},
+	};
+
+	memset(scene.server.environment, 0, sizeof(scene.server.environment));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (cases[i].cert)
+			scene_env_printf("STEADYCACHE_TLS_CERT=%s", cases[i].cert);
+		if (cases[i].key)
+			scene_env_printf("STEADYCACHE_TLS_KEY=%s", cases[i].key);
+		if (cases[i].client_ca)
+			scene_env_printf("STEADYCACHE_TLS_CLIENT_CA=%s", cases[i].client_ca);
+		expect_refused_start(cases[i].named);
+	}
+}
