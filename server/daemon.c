@@ -1,19 +1,28 @@
 #include "server/daemon.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "server/log.h"
 
 #define STOP_DEADLINE_US (8 * US_PER_S)
+/* How long a stop waits for the first request of a connection that it has accepted. */
+#define NEW_CONNECTION_US (US_PER_S / 2)
+/* How long an accepted connection may take to be listed (a thread may be interrupted there). */
+#define SETTLE_US (US_PER_S / 50)
 /* Connections beyond max_connections that are accepted to be told so. */
 #define SPARE_CONNECTIONS 256
 
 struct http_daemon {
 	struct MHD_Daemon *mhd;
+	int listen_fd; /* the library's */
+	int deaf_fd;   /* for stop_accepting */
 	struct exchange_shared shared;
 };
 
@@ -69,17 +78,45 @@ static void raise_descriptor_limit(long long max_connections)
 			 LOG_NUMBER("max_connections", max_connections));
 }
 
+/* A listening socket with a name that nobody knows. -1: none to be had. */
+static int deaf_socket(void)
+{
+	struct sockaddr_un any = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd >= 0 && (bind(fd, (struct sockaddr *)&any, sizeof(any.sun_family)) != 0 ||
+			listen(fd, 1) != 0)) {
+		(void)close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* Puts a deaf socket in the place of the listening one, which stays open, with the connections that
+ * wait in it, only where a service manager has it too. Not MHD_quiesce_daemon: under load that
+ * races with the library's threads, which then abort the process (0.9.75: "Failed to remove listen
+ * FD from epoll set"). Nor would MHD_stop_daemon do, which shuts the service manager's socket. */
+static void stop_accepting(struct http_daemon *http)
+{
+	(void)dup3(http->deaf_fd, http->listen_fd, O_CLOEXEC);
+}
+
 /* The watchdog and the thread of lingering closes. */
 static bool start_helpers(struct http_daemon *http, const struct options *options)
 {
 	struct exchange_shared *shared = &http->shared;
 
-	if (!linger_init(&shared->linger))
+	http->deaf_fd = deaf_socket();
+	if (http->deaf_fd < 0)
 		return false;
+	if (!linger_init(&shared->linger))
+		goto no_linger;
 	if (connections_init(&shared->connections, (unsigned)options->max_connections,
 			     options->request_timeout_s))
 		return true;
 	linger_deinit(&shared->linger);
+no_linger:
+	(void)close(http->deaf_fd);
 	return false;
 }
 
@@ -87,9 +124,11 @@ static void stop_helpers(struct http_daemon *http)
 {
 	connections_deinit(&http->shared.connections);
 	linger_deinit(&http->shared.linger);
+	(void)close(http->deaf_fd);
 }
 
-/* The cores that this process may run on: a container or `taskset` may leave it fewer than there are. */
+/* The cores that this process may run on: a container or `taskset` may leave it fewer than there
+ * are. */
 static unsigned usable_cores(void)
 {
 	cpu_set_t set;
@@ -113,6 +152,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 		(void)snprintf(error, error_size, "out of memory or threads");
 		return NULL;
 	}
+	http->listen_fd = listen_fd;
 	http->shared.context = (struct handler_context){
 		.backend = backend,
 		.clock = &system_clock,
@@ -151,15 +191,19 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 
 bool http_daemon_stop(struct http_daemon *http)
 {
-	int64_t deadline_us = monotonic_now_us() + STOP_DEADLINE_US;
+	int64_t started_us = monotonic_now_us();
+	int64_t passed_us = 0;
+	unsigned waiting;
 
 	atomic_store(&http->shared.draining, true);
-	MHD_socket listening = MHD_quiesce_daemon(http->mhd);
-	if (listening != MHD_INVALID_SOCKET)
-		(void)close(listening);
-	connections_close_waiting(&http->shared.connections);
-	while (atomic_load(&http->shared.running) > 0 && monotonic_now_us() < deadline_us)
+	stop_accepting(http);
+	do {
+		waiting = connections_close_waiting(&http->shared.connections,
+						    passed_us < NEW_CONNECTION_US);
+		waiting += atomic_load(&http->shared.running);
 		(void)usleep(2000);
+		passed_us = monotonic_now_us() - started_us;
+	} while ((waiting > 0 || passed_us < SETTLE_US) && passed_us < STOP_DEADLINE_US);
 	if (atomic_load(&http->shared.parked) > 0)
 		return false; /* the library refuses to close suspended connections */
 	MHD_stop_daemon(http->mhd);

@@ -72,17 +72,17 @@ bool listen_is_loopback(const struct listen_address *address)
 	return all;
 }
 
-static void format_name(int fd, char *name, size_t size)
+void listen_describe(int fd, struct listen_address *ret, char *ret_name, size_t name_size)
 {
 	struct sockaddr_storage bound = {0};
 	socklen_t len = sizeof(bound);
-	char host[NI_MAXHOST] = "";
-	char port[NI_MAXSERV] = "";
 
+	*ret = (struct listen_address){0};
 	(void)getsockname(fd, (struct sockaddr *)&bound, &len);
-	(void)getnameinfo((struct sockaddr *)&bound, len, host, sizeof(host), port, sizeof(port),
-			  NI_NUMERICHOST | NI_NUMERICSERV);
-	(void)snprintf(name, size, bound.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+	(void)getnameinfo((struct sockaddr *)&bound, len, ret->host, sizeof(ret->host), ret->port,
+			  sizeof(ret->port), NI_NUMERICHOST | NI_NUMERICSERV);
+	(void)snprintf(ret_name, name_size, bound.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s",
+		       ret->host, ret->port);
 }
 
 int listen_open(const struct listen_address *address, char *ret_name, size_t name_size, char *error,
@@ -90,6 +90,7 @@ int listen_open(const struct listen_address *address, char *ret_name, size_t nam
 {
 	int code;
 	struct addrinfo *list = resolve(address, &code);
+	struct listen_address bound;
 	int fd = -1;
 	int on = 1;
 
@@ -107,7 +108,7 @@ int listen_open(const struct listen_address *address, char *ret_name, size_t nam
 			(void)close(fd);
 		fd = -1;
 	} else {
-		format_name(fd, ret_name, name_size);
+		listen_describe(fd, &bound, ret_name, name_size);
 	}
 	freeaddrinfo(list);
 	return fd;

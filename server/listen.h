@@ -21,4 +21,7 @@ bool listen_is_loopback(const struct listen_address *address);
 int listen_open(const struct listen_address *address, char *ret_name, size_t name_size, char *error,
 		size_t error_size);
 
+/* The address that a listening socket is bound to, in `ret` and, as text, in `ret_name`. */
+void listen_describe(int fd, struct listen_address *ret, char *ret_name, size_t name_size);
+
 #endif

@@ -11,6 +11,7 @@
 #include "server/listen.h"
 #include "server/log.h"
 #include "server/options.h"
+#include "server/service_manager.h"
 
 #define EXIT_USAGE 2
 
@@ -94,10 +95,9 @@ static struct backend *open_backend(struct options *options, char *error, size_t
 
 /* Whether the d1 backend would ask this very server: SteadyText's settings, which name the server
  * for its clients, are in the server's environment too. */
-static bool asks_itself(const struct options *options)
+static bool asks_itself(const struct options *options, const struct listen_address *listening)
 {
 	const char *authority = options->d1_url ? strstr(options->d1_url, "://") : NULL;
-	struct listen_address listening;
 	struct listen_address upstream;
 	char text[sizeof(upstream.host)];
 
@@ -105,18 +105,18 @@ static bool asks_itself(const struct options *options)
 		return false;
 	authority += 3;
 	(void)snprintf(text, sizeof(text), "%.*s", (int)strcspn(authority, "/?#"), authority);
-	return listen_parse(options->listen, &listening) && listen_parse(text, &upstream) &&
-	       strcmp(listening.port, upstream.port) == 0 &&
-	       (strcmp(listening.host, upstream.host) == 0 || listen_is_loopback(&upstream));
+	return listen_parse(text, &upstream) && strcmp(listening->port, upstream.port) == 0 &&
+	       (strcmp(listening->host, upstream.host) == 0 || listen_is_loopback(&upstream));
 }
 
 /* Whether the chosen backend could work with the options. */
-static bool check_backend(struct options *options, char *error, size_t error_size)
+static bool check_backend(struct options *options, const struct listen_address *listening,
+			  char *error, size_t error_size)
 {
 	const struct backend_ops *ops = options_backend(options);
 	struct backend_config config = backend_config_of(options);
 
-	if (asks_itself(options)) {
+	if (asks_itself(options, listening)) {
 		(void)snprintf(
 			error, error_size,
 			"the d1 backend would ask this server itself (STEADYTEXT_D1_API_URL); "
@@ -127,9 +127,10 @@ static bool check_backend(struct options *options, char *error, size_t error_siz
 	       prepare_data_dir(options, error, error_size);
 }
 
-/* Serves until a signal comes. */
-static int serve(struct options *options, const struct listen_address *address)
+/* Serves until a signal comes, on `listener` where it is not -1, else on `address`. */
+static int serve(struct options *options, const struct listen_address *address, int listener)
 {
+	struct listen_address bound;
 	char error[600] = "";
 	char name[300] = "";
 	sigset_t signals;
@@ -143,7 +144,10 @@ static int serve(struct options *options, const struct listen_address *address)
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
 
-	int listener = listen_open(address, name, sizeof(name), error, sizeof(error));
+	if (listener >= 0)
+		listen_describe(listener, &bound, name, sizeof(name));
+	else
+		listener = listen_open(address, name, sizeof(name), error, sizeof(error));
 	if (listener < 0)
 		return give_up(EXIT_FAILURE, error);
 	struct backend *backend = open_backend(options, error, sizeof(error));
@@ -162,7 +166,11 @@ static int serve(struct options *options, const struct listen_address *address)
 			 "no STEADYCACHE_API_KEY is set: every local program may use the cache");
 	log_line(LOG_INFO, "listening", LOG_TEXT("address", name),
 		 LOG_TEXT("backend", backend->ops->name), LOG_TEXT("version", STEADYCACHE_VERSION));
+	if (!service_manager_notify("READY=1"))
+		log_line(LOG_WARN, "cannot tell the service manager that the server is ready",
+			 LOG_TEXT("NOTIFY_SOCKET", getenv("NOTIFY_SOCKET")));
 	(void)sigwait(&signals, &caught);
+	(void)service_manager_notify("STOPPING=1");
 	log_line(LOG_INFO, "stopping", LOG_NUMBER("signal", caught));
 	/* A second signal ends the process at once. */
 	(void)pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
@@ -186,6 +194,8 @@ int main(int argc, char **argv)
 {
 	struct options options;
 	struct listen_address address;
+	char name[300];
+	int listener = -1;
 	static char help_flag[] = "--help";
 	char error[400] = "";
 
@@ -205,16 +215,20 @@ int main(int argc, char **argv)
 	case OPTIONS_SERVE:
 		break;
 	}
-	if (!listen_parse(options.listen, &address))
+	if (!service_manager_take_socket(&listener, error, sizeof(error)))
+		return give_up(EXIT_USAGE, error);
+	if (listener >= 0)
+		listen_describe(listener, &address, name, sizeof(name));
+	else if (!listen_parse(options.listen, &address))
 		return give_up(EXIT_USAGE, "--listen (STEADYCACHE_LISTEN) must be host:port, such "
 					   "as 127.0.0.1:8080 or "
 					   "[::1]:8080");
 	if (!options.api_key && !listen_is_loopback(&address))
-		return give_up(EXIT_USAGE,
-			       "STEADYCACHE_API_KEY must be set to serve on an address that is "
-			       "not loopback (STEADYCACHE_LISTEN)");
-	if (!check_backend(&options, error, sizeof(error)))
+		return give_up(EXIT_USAGE, "STEADYCACHE_API_KEY (or STEADYCACHE_API_KEY_FILE) must "
+					   "be set to serve on an address that is "
+					   "not loopback (STEADYCACHE_LISTEN)");
+	if (!check_backend(&options, &address, error, sizeof(error)))
 		return give_up(EXIT_USAGE, error);
 	log_configure(options.log_level, strcasecmp(options.log_format, "json") == 0);
-	return serve(&options, &address);
+	return serve(&options, &address, listener);
 }

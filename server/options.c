@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "server/secret_file.h"
+
 /* Whether `word` is one of the blank-separated `words`, without regard to case. */
 static bool is_one_of(const char *word, const char *words)
 {
@@ -100,6 +102,9 @@ static void print_help(void)
 		else
 			printf("  (no flag: it would show in the list of processes)\n");
 		printf("      %s\n      environment: %s", option->help, option->env);
+		if (!option->flag)
+			printf("; %.*s_FILE: a file that holds it", (int)strcspn(option->env, " "),
+			       option->env);
 		if (option->fallback && strcmp(option->fallback, "-1") != 0)
 			printf("; default: %s", option->fallback);
 		printf("\n");
@@ -125,6 +130,19 @@ static void print_markdown(void)
 	}
 }
 
+/* What has no flag is a secret, and may also stand in the file that NAME_FILE names. */
+static bool read_secret(const struct option *option, const char **ret, char *error,
+			size_t error_size)
+{
+	char name[80];
+
+	*ret = NULL;
+	if (option->flag)
+		return true;
+	(void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(option->env, " "), option->env);
+	return secret_file_read(name, ret, error, error_size);
+}
+
 static bool read_environment(struct options *options, char *error, size_t error_size)
 {
 	char name[80];
@@ -136,6 +154,8 @@ static bool read_environment(struct options *options, char *error, size_t error_
 		    !option_set(option, options, option->env, option->fallback, error, error_size))
 			return false;
 		const char *text = find_variable(option, name, sizeof(name));
+		if (!text && !read_secret(option, &text, error, error_size))
+			return false;
 		if (text && !option_set(option, options, name, text, error, error_size))
 			return false;
 	}
