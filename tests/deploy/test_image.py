@@ -40,7 +40,7 @@ def build_image(bed):
         container = bed.buildah("from", "scratch")
         bed.buildah("add", container, base, "/")
         bed.buildah("commit", "--rm", container, BASE)
-    version = re.search(r"VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text()).group(1)
+    version = re.search(r"project\(steadycache VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text()).group(1)
     bed.buildah("bud", "--isolation", "chroot", "--pull-never", "--layers", "--format", "docker",
                 "--build-arg", f"BASE={BASE}", "--build-arg", "WITH_PAGES=OFF", "--build-arg", f"VERSION={version}",
                 "--file", "docker/Dockerfile", "--tag", IMAGE, ".")
