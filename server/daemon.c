@@ -93,9 +93,10 @@ static int deaf_socket(void)
 }
 
 /* Puts a deaf socket in the place of the listening one, which stays open, with the connections that
- * wait in it, only where a service manager has it too. Not MHD_quiesce_daemon: under load that
- * races with the library's threads, which then abort the process (0.9.75: "Failed to remove listen
- * FD from epoll set"). Nor would MHD_stop_daemon do, which shuts the service manager's socket. */
+ * wait in it, only where a service manager has it too (they wake the threads, in vain, until the
+ * stop is done). Not MHD_quiesce_daemon: under load that races with the library's threads, which
+ * then abort the process (0.9.75: "Failed to remove listen FD from epoll set"). Nor would
+ * MHD_stop_daemon do, which shuts the service manager's socket. */
 static void stop_accepting(struct http_daemon *http)
 {
 	(void)dup3(http->deaf_fd, http->listen_fd, O_CLOEXEC);
