@@ -186,7 +186,7 @@ static void *run_clients(void *load)
 }
 
 /* The restarts are the main thread's: a server ends with the thread that has started it. */
-Test(service_manager, restarts_behind_one_socket_fail_no_request)
+static void restart_under_load(void)
 {
 	static struct load load;
 	static char url[64];
@@ -212,4 +212,16 @@ Test(service_manager, restarts_behind_one_socket_fail_no_request)
 	for (size_t i = 0; i < CLIENTS; i++)
 		cr_expect_gt(atomic_load(&load.served[i]), 10);
 	cr_assert(server_stop(&scene.server));
+}
+
+Test(service_manager, restarts_behind_one_socket_fail_no_request)
+{
+	restart_under_load();
+}
+
+/* The library has no pool of threads then, and another way to stop. */
+Test(service_manager, restarts_of_a_server_with_one_thread_fail_no_request)
+{
+	scene_flag("--threads=1");
+	restart_under_load();
 }
