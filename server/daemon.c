@@ -1,14 +1,12 @@
 #include "server/daemon.h"
 
-#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "server/listen.h"
 #include "server/log.h"
 
 #define STOP_DEADLINE_US (8 * US_PER_S)
@@ -22,7 +20,6 @@
 struct http_daemon {
 	struct MHD_Daemon *mhd;
 	int listen_fd; /* the library's */
-	int deaf_fd;   /* for stop_accepting */
 	struct exchange_shared shared;
 };
 
@@ -78,46 +75,17 @@ static void raise_descriptor_limit(long long max_connections)
 			 LOG_NUMBER("max_connections", max_connections));
 }
 
-/* A listening socket with a name that nobody knows. -1: none to be had. */
-static int deaf_socket(void)
-{
-	struct sockaddr_un any = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd >= 0 && (bind(fd, (struct sockaddr *)&any, sizeof(any.sun_family)) != 0 ||
-			listen(fd, 1) != 0)) {
-		(void)close(fd);
-		fd = -1;
-	}
-	return fd;
-}
-
-/* Puts a deaf socket in the place of the listening one, which stays open, with the connections that
- * wait in it, only where a service manager has it too (they wake the threads, in vain, until the
- * stop is done). Not MHD_quiesce_daemon: under load that races with the library's threads, which
- * then abort the process (0.9.75: "Failed to remove listen FD from epoll set"). Nor would
- * MHD_stop_daemon do, which shuts the service manager's socket. */
-static void stop_accepting(struct http_daemon *http)
-{
-	(void)dup3(http->deaf_fd, http->listen_fd, O_CLOEXEC);
-}
-
 /* The watchdog and the thread of lingering closes. */
 static bool start_helpers(struct http_daemon *http, const struct options *options)
 {
 	struct exchange_shared *shared = &http->shared;
 
-	http->deaf_fd = deaf_socket();
-	if (http->deaf_fd < 0)
-		return false;
 	if (!linger_init(&shared->linger))
-		goto no_linger;
+		return false;
 	if (connections_init(&shared->connections, (unsigned)options->max_connections,
 			     options->request_timeout_s))
 		return true;
 	linger_deinit(&shared->linger);
-no_linger:
-	(void)close(http->deaf_fd);
 	return false;
 }
 
@@ -125,7 +93,6 @@ static void stop_helpers(struct http_daemon *http)
 {
 	connections_deinit(&http->shared.connections);
 	linger_deinit(&http->shared.linger);
-	(void)close(http->deaf_fd);
 }
 
 /* The cores that this process may run on: a container or `taskset` may leave it fewer than there
@@ -197,7 +164,10 @@ bool http_daemon_stop(struct http_daemon *http)
 	unsigned waiting;
 
 	atomic_store(&http->shared.draining, true);
-	stop_accepting(http);
+	/* Not MHD_quiesce_daemon: under load that races with the library's threads, which then
+	 * abort the process (0.9.75: "Failed to remove listen FD from epoll set"). Nor
+	 * MHD_stop_daemon alone, which shuts down a socket that is a service manager's too. */
+	listen_deafen(http->listen_fd);
 	do {
 		waiting = connections_close_waiting(&http->shared.connections,
 						    passed_us < NEW_CONNECTION_US);

@@ -2,12 +2,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define BACKLOG 1024
@@ -112,4 +114,17 @@ int listen_open(const struct listen_address *address, char *ret_name, size_t nam
 	}
 	freeaddrinfo(list);
 	return fd;
+}
+
+void listen_deafen(int fd)
+{
+	struct sockaddr_un any = {.sun_family = AF_UNIX}; /* a name of the kernel's choice */
+	int deaf = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (deaf < 0)
+		return;
+	if (bind(deaf, (struct sockaddr *)&any, sizeof(any.sun_family)) == 0 &&
+	    listen(deaf, 1) == 0)
+		(void)dup3(deaf, fd, O_CLOEXEC);
+	(void)close(deaf);
 }
