@@ -112,6 +112,18 @@ static bool op_has_items(const struct cache_op *op)
 	return op->type <= CACHE_OP_EXISTS;
 }
 
+static bool time_is_valid(int64_t time_us)
+{
+	return time_us >= 0 && time_us <= HISTORY_MAX_US;
+}
+
+static bool history_is_valid(const struct cache_history *history)
+{
+	return history->frequency <= HISTORY_MAX_FREQUENCY &&
+	       time_is_valid(history->created_at_us) && time_is_valid(history->last_access_us) &&
+	       (history->expires_at_us == HISTORY_TTL || time_is_valid(history->expires_at_us));
+}
+
 /* CACHE_OK, or why the op is not one that a backend may see. */
 static enum cache_status check_op(struct cache_op *op)
 {
@@ -127,7 +139,8 @@ static enum cache_status check_op(struct cache_op *op)
 	for (size_t i = 0; i < op->item_count; i++) {
 		struct cache_item *item = &op->items[i];
 
-		if (!item->value || item->ttl_s < TTL_DEFAULT || item->ttl_s > TTL_MAX_S)
+		if (!item->value || item->ttl_s < TTL_DEFAULT || item->ttl_s > TTL_MAX_S ||
+		    (item->history && !history_is_valid(item->history)))
 			return CACHE_INVALID;
 		if (item->size_bytes < item->value->len_bytes)
 			item->size_bytes = item->value->len_bytes;

@@ -48,6 +48,9 @@ struct namespace_settings {
 	int64_t capacity;        /* entries; CAPACITY_UNLIMITED: no limit */
 	int64_t default_ttl_s;   /* for sets that name none; 0: never expires */
 	enum eviction_policy policy;
+	/* How long an entry may still be served, marked as stale, after it has expired (serve_stale
+	 * below); 0: not at all. Only ever configured: `defaults` has no say in it. */
+	int64_t stale_ttl_s;
 };
 
 /* Which members of a namespace_settings a CONFIGURE changes. */
@@ -56,17 +59,19 @@ enum namespace_settings_mask {
 	SETTING_CAPACITY = 1 << 1,
 	SETTING_DEFAULT_TTL = 1 << 2,
 	SETTING_POLICY = 1 << 3,
+	SETTING_STALE_TTL = 1 << 4,
 };
 
 struct namespace_stats {
 	char name[NAMESPACE_MAX_LEN + 1];
 	struct namespace_settings settings; /* in force, defaults included */
-	uint64_t entry_count;
-	uint64_t total_size_bytes; /* what counts against max_size_bytes */
-	double avg_frequency;      /* 0 where empty; uses not yet written are counted */
+	uint64_t entry_count;               /* those in their stale time included */
+	uint64_t total_size_bytes;          /* what counts against max_size_bytes */
+	double avg_frequency;               /* 0 where empty; uses not yet written are counted */
 	uint64_t max_frequency;
 	/* Since this process started: */
 	uint64_t hits, misses, sets, deletes, evictions, expirations;
+	uint64_t stale_hits; /* hits, and as such among those too */
 };
 
 /* ---- Items and operations --------------------------------------------------------------- */
@@ -95,6 +100,17 @@ struct cache_condition {
  * none). */
 bool cache_condition_holds(const struct cache_condition *condition, const struct etag *current);
 
+/* What an entry brings along from elsewhere. */
+struct cache_history {
+	uint64_t frequency;                    /* 0: 1 */
+	int64_t created_at_us, last_access_us; /* 0: now */
+	int64_t expires_at_us;                 /* 0: never; HISTORY_TTL: as the item's ttl_s says */
+};
+#define HISTORY_TTL INT64_C(-1)
+/* Frequencies and times that every backend can keep. The year is 2255. */
+#define HISTORY_MAX_FREQUENCY UINT32_MAX
+#define HISTORY_MAX_US        ((INT64_C(1) << 53) - 1)
+
 /* One key of an operation, with its part of the answer. */
 struct cache_item {
 	struct slice key; /* in; any bytes, may be empty. Borrowed until `done` */
@@ -107,12 +123,17 @@ struct cache_item {
 	uint64_t size_bytes;
 	int64_t ttl_s; /* SET in: 0 never, TTL_DEFAULT, or up to TTL_MAX_S */
 
+	/* SET in: the entry is to have just this history, also where there is one already, and the
+	 * set is no use. Borrowed until `done`. NULL: its history begins or goes on now. */
+	const struct cache_history *history;
+
 	/* SET, DELETE in: honoured on operations of one item only. */
 	struct cache_condition condition;
 
 	/* out: CACHE_OK; GET, DELETE, EXISTS: CACHE_NOT_FOUND where there is no live entry. */
 	enum cache_status status;
 	bool created; /* SET out: there was no live entry before */
+	bool stale;   /* GET out, with serve_stale: the value has expired */
 };
 
 /* What a listing tells of an entry. */
@@ -161,18 +182,31 @@ struct cache_op {
 	struct cache_item one;
 	bool no_touch; /* GET in: does not count as a use, nor as hit or miss (HEAD) */
 
+	/* GET in: an entry that expired less than its namespace's stale_ttl_s ago is found too, and
+	 * is a hit and a use. Until then it is in the store, where it takes its room and may be
+	 * evicted, but it is not live: to every other operation there is none. A set begins a new
+	 * entry in its place; a delete removes it and says CACHE_NOT_FOUND. */
+	bool serve_stale;
+
 	/* CLEAR, SCAN in: only keys that begin with this; empty: all. */
 	struct slice prefix;
 
 	/* SCAN: up to `limit` live entries in byte order of the key, those after `after`
 	 * (exclusive) where has_after. A key that stays during a listing is neither skipped nor
-	 * repeated. */
+	 * repeated. Where any_order, the backend may give another order than that of the bytes, in
+	 * which `after` is a place too: a listing keeps to one of the two. */
 	struct slice after;
 	bool has_after;
-	size_t limit;                     /* >= 1 */
+	bool any_order;
+	size_t limit; /* >= 1 */
+	/* The listing ends with the entry with which the keys have that many bytes; 0: no bound. A
+	 * backend that is asked over a network may go beyond it. */
+	size_t max_key_bytes;
 	struct cache_entry_info *entries; /* out, owned by the op */
 	size_t entry_count;
 	bool complete; /* out: nothing follows the last entry */
+	/* out, of any_order: the order is another one when the backend is opened again. */
+	bool order_is_passing;
 
 	/* CONFIGURE in. Creates the namespace; shrinking evicts before `done`. */
 	struct namespace_settings settings;
@@ -182,6 +216,10 @@ struct cache_op {
 	 * all that exist, by name. CONFIGURE out: none. */
 	struct namespace_stats *stats;
 	size_t stats_count;
+
+	/* SET out: items that were stored without the history they brought, as the backend's other
+	 * side knows of none. */
+	size_t history_lost;
 
 	/* CHECK out. */
 	struct cache_health_check checks[HEALTH_CHECKS_MAX];

@@ -3,7 +3,8 @@
 
 static enum handler_step batch_exists_start(struct request *request, struct response *response)
 {
-	if (!call_open(request, response, CACHE_OP_EXISTS) || !call_read_keys(request, response))
+	if (!call_open_batch(request, response, CACHE_OP_EXISTS) ||
+	    !call_read_keys(request, response))
 		return STEP_RESPOND;
 	return STEP_SUBMIT;
 }

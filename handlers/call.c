@@ -1,12 +1,10 @@
 #include "handlers/call.h"
 
-#include <nettle/base64.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "backends/base/json_out.h"
 
-static void respond_no_memory(const struct request *request, struct response *response)
+void call_respond_no_memory(const struct request *request, struct response *response)
 {
 	respond_error(request, response, cache_status_http(CACHE_NO_MEMORY), "%s",
 		      cache_status_text(CACHE_NO_MEMORY));
@@ -22,7 +20,7 @@ static struct call *create_call(struct request *request, struct response *respon
 	if (call)
 		call->is_batch_route = request->ns.len > 0;
 	else
-		respond_no_memory(request, response);
+		call_respond_no_memory(request, response);
 	return call;
 }
 
@@ -57,14 +55,11 @@ struct call *call_open(struct request *request, struct response *response, enum 
 	return call && parse(request, response, call) ? call : NULL;
 }
 
-struct call *call_open_single(struct request *request, struct response *response,
-			      enum cache_op_type type)
+/* Reads the body with json_scan: the members that a call of that type has here, and the `list`. */
+static bool scan(const struct request *request, struct call *call, struct scan_list *list)
 {
-	bool is_set = type == CACHE_OP_SET;
-	struct call *call = create_call(request, response, type);
+	bool is_set = request->op.type == CACHE_OP_SET;
 
-	if (!call)
-		return NULL;
 	call->scanned[SCANNED_CACHE_NAME] =
 		(struct scan_member){.name = SLICE("cache_name"), .required = true};
 	call->scanned[SCANNED_KEY] = (struct scan_member){.name = SLICE("key"), .required = true};
@@ -72,263 +67,54 @@ struct call *call_open_single(struct request *request, struct response *response
 		(struct scan_member){.name = SLICE("value"), .required = is_set};
 	call->scanned[SCANNED_SIZE] =
 		(struct scan_member){.name = SLICE("size"), .type = SCAN_WHOLE};
-	if (!request->body || !json_scan(cache_value_data(request->body), request->body->len_bytes,
-					 call->scanned, SCANNED_MEMBERS))
+	/* A batch has its items in the list, and its name perhaps in the path. */
+	size_t count = !list ? SCANNED_MEMBERS : call->is_batch_route ? 0 : 1;
+	return request->body && json_scan(cache_value_data(request->body), request->body->len_bytes,
+					  call->scanned, count, list);
+}
+
+static struct call *finish_opening(struct request *request, struct response *response,
+				   struct call *call, bool is_scanned)
+{
+	if (!is_scanned)
 		return parse(request, response, call) ? call : NULL;
-	request->op.ns = call->scanned[SCANNED_CACHE_NAME].string;
-	return check_cache_name(request, response) ? call : NULL;
+	request->op.ns =
+		call->is_batch_route ? request->ns : call->scanned[SCANNED_CACHE_NAME].string;
+	return call->is_batch_route || check_cache_name(request, response) ? call : NULL;
 }
 
-static bool check_key(const struct request *request, struct response *response, struct slice key)
+struct call *call_open_single(struct request *request, struct response *response,
+			      enum cache_op_type type)
 {
-	if (key.len <= request->context->max_key_bytes)
-		return true;
-	respond_error(request, response, 413,
-		      "the key has %zu bytes; the server takes up to %zu (STEADYCACHE_MAX_KEY_KB)",
-		      key.len, request->context->max_key_bytes);
-	return false;
+	struct call *call = create_call(request, response, type);
+
+	return call ? finish_opening(request, response, call, scan(request, call, NULL)) : NULL;
 }
 
-bool call_read_key(struct request *request, struct response *response)
+struct call *call_open_batch(struct request *request, struct response *response,
+			     enum cache_op_type type)
 {
-	const struct call *call = request->state;
+	static const struct scan_member item_members[SCANNED_ITEM_MEMBERS] = {
+		[SCANNED_ITEM_KEY] = {.name = SLICE("key"), .required = true},
+		[SCANNED_ITEM_VALUE] = {.name = SLICE("value"), .required = true},
+		[SCANNED_ITEM_SIZE] = {.name = SLICE("size"), .type = SCAN_WHOLE},
+		[SCANNED_ITEM_TTL] = {.name = SLICE("ttl"), .type = SCAN_WHOLE},
+		[SCANNED_ITEM_CONTENT_TYPE] = {.name = SLICE("content_type")},
+		[SCANNED_ITEM_ENCODING] = {.name = SLICE("encoding")},
+	};
+	struct call *call = create_call(request, response, type);
 
-	if (!call->root)
-		request->op.one.key = call->scanned[SCANNED_KEY].string;
-	else if (!json_in_string(request, response, call->root, "", "key", &request->op.one.key))
-		return false;
-	return check_key(request, response, request->op.one.key);
-}
-
-/* Decodes standard base64, padding required. NULL: not base64 (or no memory). */
-static struct cache_value *decode_base64(struct slice text, struct slice content_type,
-					 struct cache_value_room room)
-{
-	struct base64_decode_ctx context;
-	struct cache_value *value =
-		cache_value_create_with_room(BASE64_DECODE_LENGTH(text.len), content_type, room);
-	size_t len = value ? value->len_bytes : 0;
-
-	base64_decode_init(&context);
-	/* nettle skips white space; we do not. */
-	for (size_t i = 0; value && i < text.len; i++)
-		if ((unsigned char)text.data[i] <= ' ')
-			len = SIZE_MAX;
-	if (!value || len == SIZE_MAX ||
-	    !base64_decode_update(&context, &len, (uint8_t *)cache_value_data(value), text.len,
-				  text.data) ||
-	    !base64_decode_final(&context)) {
-		cache_value_release(value);
+	if (!call)
 		return NULL;
+	call->list = (struct scan_list){.name = SLICE("keys"),
+					.max_count = request->context->max_batch_items};
+	if (type == CACHE_OP_SET) {
+		call->list.name = SLICE("items");
+		call->list.members = item_members;
+		call->list.member_count =
+			call->is_batch_route ? SCANNED_ITEM_MEMBERS : SCANNED_ITEM_TTL;
 	}
-	value->len_bytes = (uint32_t)len;
-	cache_value_seal(value);
-	return value;
-}
-
-/* The further members of an item on /batch. */
-static bool read_extras(const struct request *request, struct response *response,
-			const json_t *object, const char *path, struct cache_item *item,
-			struct slice *content_type, bool *base64)
-{
-	const json_t *type = json_object_get(object, "content_type");
-	const json_t *encoding = json_object_get(object, "encoding");
-
-	if (!json_in_whole(request, response, object, path, "ttl", TTL_MAX_S, &item->ttl_s))
-		return false;
-	*base64 = json_is_string(encoding) && slice_equal(json_in_slice(encoding), SLICE("base64"));
-	if (encoding && !*base64) {
-		respond_error(request, response, 400,
-			      "\"%sencoding\" must be \"base64\" where it is given", path);
-		return false;
-	}
-	if (*base64)
-		*content_type = SLICE(CONTENT_TYPE_BYTES);
-	if (!type)
-		return true;
-	if (json_is_string(type))
-		*content_type = json_in_slice(type);
-	bool fits = json_is_string(type) && content_type->len > 0 &&
-		    content_type->len <= CONTENT_TYPE_MAX_LEN;
-	for (size_t i = 0; fits && i < content_type->len; i++)
-		fits = content_type->data[i] >= ' ' && content_type->data[i] <= '~';
-	if (!fits)
-		respond_error(request, response, 400,
-			      "\"%scontent_type\" must be 1 to %d printable ASCII characters", path,
-			      CONTENT_TYPE_MAX_LEN);
-	return fits;
-}
-
-bool call_read_value(struct request *request, struct response *response, const json_t *object,
-		     const char *path, struct cache_item *item)
-{
-	const struct call *call = request->state;
-	struct slice type = SLICE(CONTENT_TYPE_TEXT);
-	struct slice text;
-	int64_t size = 0;
-	bool base64 = false;
-
-	if (!object) {
-		text = call->scanned[SCANNED_VALUE].string;
-		size = call->scanned[SCANNED_SIZE].whole;
-	} else if (!json_in_string(request, response, object, path, "value", &text) ||
-		   !json_in_whole(request, response, object, path, "size", INT64_MAX / 4, &size)) {
-		return false;
-	}
-	if (call->is_batch_route &&
-	    !read_extras(request, response, object, path, item, &type, &base64))
-		return false;
-	struct cache_value_room room = backend_value_room(request->context->backend, item->key.len);
-	item->value = base64 ? decode_base64(text, type, room)
-			     : cache_value_copy_with_room(text, type, room);
-	if (!item->value && base64)
-		respond_error(request, response, 400, "\"%svalue\" is not base64", path);
-	else if (!item->value)
-		respond_no_memory(request, response);
-	item->size_bytes = (uint64_t)size;
-	return item->value != NULL;
-}
-
-/* ---- Batches ---- */
-
-static bool allocate_items(struct request *request, struct response *response, size_t count)
-{
-	struct call *call = request->state;
-
-	if (count > request->context->max_batch_items) {
-		respond_error(request, response, 413,
-			      "the batch has %zu items; the server takes up to %zu "
-			      "(STEADYCACHE_MAX_BATCH)",
-			      count, request->context->max_batch_items);
-		return false;
-	}
-	call->items = calloc(count + 1, sizeof(*call->items));
-	if (!call->items) {
-		respond_no_memory(request, response);
-		return false;
-	}
-	request->op.items = call->items;
-	request->op.item_count = count;
-	for (size_t i = 0; i < count; i++)
-		call->items[i].ttl_s = TTL_DEFAULT;
-	return true;
-}
-
-static int compare_items(const void *a, const void *b)
-{
-	const struct cache_item *left = *(struct cache_item *const *)a;
-	const struct cache_item *right = *(struct cache_item *const *)b;
-	int order = slice_compare(left->key, right->key);
-
-	return order != 0 ? order : (left > right) - (left < right);
-}
-
-/* Leaves one item of each key, the first or the last, in the order of the request. */
-static bool remove_duplicates(struct request *request, struct response *response, bool keep_last)
-{
-	struct cache_op *op = &request->op;
-	struct cache_item **sorted = malloc((op->item_count + 1) * sizeof(struct cache_item *));
-	size_t kept = 0;
-
-	if (!sorted) {
-		respond_no_memory(request, response);
-		return false;
-	}
-	for (size_t i = 0; i < op->item_count; i++)
-		sorted[i] = &op->items[i];
-	qsort(sorted, op->item_count, sizeof(struct cache_item *), compare_items);
-	for (size_t i = 1; i < op->item_count; i++)
-		if (slice_equal(sorted[i - 1]->key, sorted[i]->key)) {
-			/* CACHE_INVALID marks the one that goes; of a run the first (or last)
-			 * stays. */
-			if (keep_last) {
-				sorted[i - 1]->status = CACHE_INVALID;
-			} else {
-				sorted[i]->status = CACHE_INVALID;
-			}
-		}
-	free(sorted);
-	for (size_t i = 0; i < op->item_count; i++) {
-		if (op->items[i].status == CACHE_INVALID) {
-			cache_value_release(op->items[i].value);
-			continue;
-		}
-		if (kept != i)
-			op->items[kept] = op->items[i];
-		kept++;
-	}
-	op->item_count = kept;
-	return true;
-}
-
-bool call_read_keys(struct request *request, struct response *response)
-{
-	const struct call *call = request->state;
-	const json_t *keys = NULL;
-
-	if (!json_in_array(request, response, call->root, "keys", &keys) ||
-	    !allocate_items(request, response, json_array_size(keys)))
-		return false;
-	for (size_t i = 0; i < json_array_size(keys); i++) {
-		const json_t *key = json_array_get(keys, i);
-
-		if (!json_is_string(key)) {
-			respond_error(request, response, 400, "\"keys[%zu]\" must be a string", i);
-			return false;
-		}
-		request->op.items[i].key = json_in_slice(key);
-		if (!check_key(request, response, request->op.items[i].key))
-			return false;
-	}
-	return remove_duplicates(request, response, false);
-}
-
-bool call_read_items(struct request *request, struct response *response)
-{
-	const struct call *call = request->state;
-	const json_t *items = NULL;
-	char path[40];
-
-	if (!json_in_array(request, response, call->root, "items", &items) ||
-	    !allocate_items(request, response, json_array_size(items)))
-		return false;
-	for (size_t i = 0; i < json_array_size(items); i++) {
-		const json_t *object = json_array_get(items, i);
-		struct cache_item *item = &request->op.items[i];
-
-		(void)snprintf(path, sizeof(path), "items[%zu].", i);
-		if (!json_is_object(object)) {
-			respond_error(request, response, 400, "\"items[%zu]\" must be an object",
-				      i);
-			return false;
-		}
-		if (!json_in_string(request, response, object, path, "key", &item->key) ||
-		    !check_key(request, response, item->key) ||
-		    !call_read_value(request, response, object, path, item))
-			return false;
-	}
-	return remove_duplicates(request, response, true);
-}
-
-enum handler_step call_start_batch_get(struct request *request, struct response *response)
-{
-	if (!call_open(request, response, CACHE_OP_GET) || !call_read_keys(request, response))
-		return STEP_RESPOND;
-	return STEP_SUBMIT;
-}
-
-enum handler_step call_start_batch_set(struct request *request, struct response *response)
-{
-	if (!call_open(request, response, CACHE_OP_SET) || !call_read_items(request, response))
-		return STEP_RESPOND;
-	return STEP_SUBMIT;
-}
-
-enum handler_step call_start_batch_delete(struct request *request, struct response *response)
-{
-	if (!call_open(request, response, CACHE_OP_DELETE) || !call_read_keys(request, response))
-		return STEP_RESPOND;
-	return STEP_SUBMIT;
+	return finish_opening(request, response, call, scan(request, call, &call->list));
 }
 
 /* ---- Answers ---- */
@@ -399,6 +185,7 @@ void call_close(struct request *request)
 	request->op.items = &request->op.one;
 	request->op.item_count = 0;
 	free(call->items);
+	free(call->list.found);
 	json_decref(call->root);
 	free(call);
 	request->state = NULL;

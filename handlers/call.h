@@ -8,10 +8,21 @@
 
 /* The members of a call of one item, as json_scan reads them. */
 enum { SCANNED_CACHE_NAME, SCANNED_KEY, SCANNED_VALUE, SCANNED_SIZE, SCANNED_MEMBERS };
+/* Those of an item of a batch; from `ttl` on only on /batch. */
+enum {
+	SCANNED_ITEM_KEY,
+	SCANNED_ITEM_VALUE,
+	SCANNED_ITEM_SIZE,
+	SCANNED_ITEM_TTL,
+	SCANNED_ITEM_CONTENT_TYPE,
+	SCANNED_ITEM_ENCODING,
+	SCANNED_ITEM_MEMBERS
+};
 
 struct call {
-	json_t *root; /* NULL: `scanned` has the members */
+	json_t *root; /* NULL: `scanned` has the members, and `list` the items of a batch */
 	struct scan_member scanned[SCANNED_MEMBERS];
+	struct scan_list list;
 	struct cache_item *items; /* of a batch; distinct keys */
 	bool is_batch_route;      /* /batch/{ns}/...: items may carry more */
 };
@@ -23,6 +34,9 @@ struct call *call_open(struct request *request, struct response *response, enum 
  * call_read_key and call_read_value (with that root) read the rest. */
 struct call *call_open_single(struct request *request, struct response *response,
 			      enum cache_op_type type);
+/* The same for a batch on both routes: call_read_keys or call_read_items read the rest. */
+struct call *call_open_batch(struct request *request, struct response *response,
+			     enum cache_op_type type);
 
 /* The `key` member into op->one. */
 bool call_read_key(struct request *request, struct response *response);
@@ -34,6 +48,8 @@ bool call_read_keys(struct request *request, struct response *response);
 /* The `items` array into the op's items; of two with one key the later stays. */
 bool call_read_items(struct request *request, struct response *response);
 
+/* 507, or what else stands for CACHE_NO_MEMORY. */
+void call_respond_no_memory(const struct request *request, struct response *response);
 /* {"success":true}, or the failure of the op. */
 void call_finish_success(struct request *request, struct response *response);
 /* {"results":{...}} of a batch get or exists. */

@@ -3,6 +3,7 @@
 
 #include "backends/base/json_out.h"
 #include "handlers/call.h"
+#include "handlers/single_flight.h"
 #include "handlers/stats_json.h"
 
 /* Beyond this a number of bytes is no longer exact in JSON. */
@@ -40,9 +41,35 @@ static enum handler_step start_with_key(struct request *request, struct response
 	return STEP_SUBMIT;
 }
 
+/* A member as flight_visit_open takes it. */
+static int64_t read_seconds(const json_t *root, const char *name)
+{
+	const json_t *member = json_object_get(root, name);
+	double seconds = json_number_value(member);
+
+	if (!member)
+		return 0;
+	/* Beyond the larger limit all are the same. */
+	return json_is_number(member) && seconds >= 0 && seconds <= 2 * LEASE_MAX_S
+		       ? llround(seconds * US_PER_S)
+		       : -1;
+}
+
 static enum handler_step d1_get_start(struct request *request, struct response *response)
 {
-	return start_with_key(request, response, CACHE_OP_GET);
+	enum handler_step step = start_with_key(request, response, CACHE_OP_GET);
+	const struct call *call = request->state;
+
+	/* Where the namespace keeps what has expired, its owner wants it served. */
+	request->op.serve_stale = true;
+	/* The fast reader takes no other members than those of a plain get. */
+	if (step != STEP_SUBMIT || !call->root || !request->context->flights)
+		return step;
+	int64_t wait_us = read_seconds(call->root, "wait");
+	int64_t lease_us = read_seconds(call->root, "lease");
+	if (wait_us == 0 && lease_us == 0)
+		return step;
+	return flight_visit_open(request, response, wait_us, lease_us, NULL) ? step : STEP_RESPOND;
 }
 
 static void d1_get_finish(struct request *request, struct response *response)
@@ -50,7 +77,10 @@ static void d1_get_finish(struct request *request, struct response *response)
 	const struct cache_op *op = &request->op;
 	struct buffer json = {0};
 
-	if (op->status == CACHE_NOT_FOUND) {
+	if (op->status == CACHE_NOT_FOUND && lease_token_of(request)) {
+		buffer_printf(&json, "{\"found\":false,\"lease\":\"%s\"}", lease_token_of(request));
+		response_json(response, 200, &json);
+	} else if (op->status == CACHE_NOT_FOUND) {
 		response_text(response, 200, "application/json; charset=UTF-8",
 			      "{\"found\":false}");
 		response->is_json = true;
@@ -60,9 +90,22 @@ static void d1_get_finish(struct request *request, struct response *response)
 		(void)buffer_reserve(&json, op->one.value->len_bytes + 32);
 		buffer_append(&json, SLICE("{\"found\":true,"));
 		json_out_value(&json, op->one.value);
+		if (op->one.stale)
+			buffer_append(&json, SLICE(",\"stale\":true"));
 		buffer_append_char(&json, '}');
 		response_json(response, 200, &json);
 	}
+}
+
+static bool check_lease(const struct request *request, struct response *response)
+{
+	const struct call *call = request->state;
+	const json_t *token = json_object_get(call->root, "lease");
+
+	/* What is no string is no token. */
+	return !token ||
+	       lease_token_check(request, response,
+				 json_is_string(token) ? json_in_slice(token) : (struct slice){0});
 }
 
 static enum handler_step d1_set_start(struct request *request, struct response *response)
@@ -70,7 +113,8 @@ static enum handler_step d1_set_start(struct request *request, struct response *
 	struct call *call = call_open_single(request, response, CACHE_OP_SET);
 
 	if (!call || !call_read_key(request, response) ||
-	    !call_read_value(request, response, call->root, "", &request->op.one))
+	    !call_read_value(request, response, call->root, "", &request->op.one) ||
+	    !check_lease(request, response))
 		return STEP_RESPOND;
 	return STEP_SUBMIT;
 }

@@ -3,6 +3,7 @@
 
 #include "handlers/conditions.h"
 #include "handlers/http_date.h"
+#include "handlers/single_flight.h"
 
 /* ---- GET, HEAD ---- */
 
@@ -16,6 +17,19 @@ static bool check_key(const struct request *request, struct response *response)
 	return false;
 }
 
+/* Opens the visit of a GET that has `wait` or `lease`. False: answered. */
+static bool open_visit(struct request *request, struct response *response)
+{
+	const char *wait = request_query(request, "wait");
+	const char *lease = request_query(request, "lease");
+
+	if ((!wait && !lease) || request->method != HTTP_GET || !request->context->flights)
+		return true;
+	return flight_visit_open(request, response, wait ? flight_parse_seconds(wait) : 0,
+				 lease ? flight_parse_seconds(lease) : 0,
+				 request_query(request, "bind"));
+}
+
 static enum handler_step entry_get_start(struct request *request, struct response *response)
 {
 	cache_op_init(&request->op, CACHE_OP_GET);
@@ -24,7 +38,8 @@ static enum handler_step entry_get_start(struct request *request, struct respons
 	request->op.ns = request->ns;
 	request->op.one.key = request->key;
 	request->op.no_touch = request->method == HTTP_HEAD;
-	return STEP_SUBMIT;
+	request->op.serve_stale = true;
+	return open_visit(request, response) ? STEP_SUBMIT : STEP_RESPOND;
 }
 
 /* Writes `number` in decimal and a NUL; the length. snprintf would cost more than the look-up. */
@@ -43,7 +58,21 @@ static size_t put_number(char *out, uint64_t number)
 	return count;
 }
 
-static void add_hit_headers(struct response *response, const struct cache_value *value,
+/* RFC 9211: a negative time to live, of a whole second at least. */
+static void add_stale_headers(struct response *response, const struct cache_value *value,
+			      int64_t now_us)
+{
+	static const char stale[] = "steadycache; hit; fwd=stale; ttl=-";
+	int64_t since_us = now_us - value->expires_at_us;
+	char *text = response_header_room(response, "Cache-Status", 60);
+
+	response_header_static(response, "Cache-Control", "max-age=0");
+	memcpy(text, stale, sizeof(stale) - 1);
+	(void)put_number(text + sizeof(stale) - 1,
+			 since_us > 0 ? (uint64_t)((since_us + US_PER_S - 1) / US_PER_S) : 1);
+}
+
+static void add_hit_headers(struct response *response, const struct cache_value *value, bool stale,
 			    int64_t now_us)
 {
 	static const char hit[] = "steadycache; hit";
@@ -56,6 +85,10 @@ static void add_hit_headers(struct response *response, const struct cache_value 
 			 age_us > 0 ? (uint64_t)(age_us / US_PER_S) : 0);
 	if (value->expires_at_us == 0) {
 		response_header_static(response, "Cache-Status", hit);
+		return;
+	}
+	if (stale) {
+		add_stale_headers(response, value, now_us);
 		return;
 	}
 	int64_t left_us = value->expires_at_us - now_us;
@@ -104,6 +137,13 @@ static void entry_get_finish(struct request *request, struct response *response)
 
 	if (request->op.status == CACHE_NOT_FOUND) {
 		response_header_static(response, "Cache-Status", "steadycache; fwd=miss");
+		if (lease_token_of(request)) {
+			response_header_printf(response, "Lease", "%s; ttl=%.10g",
+					       lease_token_of(request),
+					       (double)request->visit->waiter.lease_us / US_PER_S);
+			/* It is this client's, and no cache's on the way. */
+			response_header_static(response, "Cache-Control", "no-store");
+		}
 		respond_error(request, response, 404, "no such entry");
 		return;
 	}
@@ -112,7 +152,8 @@ static void entry_get_finish(struct request *request, struct response *response)
 		return;
 	}
 	unsigned status = evaluate_read_condition(request, value);
-	add_hit_headers(response, value, cache_clock_now_us(request->context->clock));
+	add_hit_headers(response, value, request->op.one.stale,
+			cache_clock_now_us(request->context->clock));
 	if (status == 304) {
 		response->status = 304;
 	} else if (status == 412) {
@@ -185,6 +226,12 @@ static bool check_put_headers(const struct request *request, struct response *re
 	return false;
 }
 
+/* The token of a Lease header, without the parameters that it came with. */
+static struct slice lease_token(const char *header)
+{
+	return (struct slice){.data = header, .len = strcspn(header, "; ")};
+}
+
 /* Begins a write of one entry: the op, its key, its condition. */
 static bool start_write(struct request *request, struct response *response, enum cache_op_type type)
 {
@@ -202,11 +249,19 @@ static bool start_write(struct request *request, struct response *response, enum
 	return read_write_condition(request, response, list);
 }
 
+/* True where there is no Lease header. */
+static bool check_lease(const struct request *request, struct response *response)
+{
+	const char *header = request_header(request, "Lease");
+
+	return !header || lease_token_check(request, response, lease_token(header));
+}
+
 static enum handler_step entry_put_start(struct request *request, struct response *response)
 {
 	const char *type = request_header(request, "Content-Type");
 
-	if (!start_write(request, response, CACHE_OP_SET) ||
+	if (!start_write(request, response, CACHE_OP_SET) || !check_lease(request, response) ||
 	    !check_put_headers(request, response) ||
 	    !read_ttl(request, response, &request->op.one.ttl_s))
 		return STEP_RESPOND;
@@ -246,8 +301,29 @@ static void entry_put_cleanup(struct request *request)
 	request->state = NULL;
 }
 
+/* DELETE with a Lease: gives the lease back and leaves the entry alone. */
+static void release_lease(struct request *request, struct response *response, const char *header)
+{
+	cache_op_init(&request->op, CACHE_OP_DELETE);
+	request->op.ns = request->ns;
+	request->op.one.key = request->key;
+	if (!check_key(request, response) || !check_lease(request, response))
+		return;
+	if (lease_release(request, lease_token(header)))
+		response->status = 204;
+	else
+		respond_error(request, response, 404,
+			      "no such lease on this key: this server never gave it");
+}
+
 static enum handler_step entry_delete_start(struct request *request, struct response *response)
 {
+	const char *lease = request_header(request, "Lease");
+
+	if (lease) {
+		release_lease(request, response, lease);
+		return STEP_RESPOND;
+	}
 	return start_write(request, response, CACHE_OP_DELETE) ? STEP_SUBMIT : STEP_RESPOND;
 }
 

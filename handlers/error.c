@@ -36,6 +36,22 @@ static const char *title_of(unsigned status)
 	return "Error";
 }
 
+void problem_append(struct buffer *json, unsigned status, struct slice detail)
+{
+	json_out_raw(json, "\"type\":\"about:blank\",\"title\":");
+	json_out_string(json, slice_of(title_of(status)));
+	buffer_printf(json, ",\"status\":%u,\"detail\":", status);
+	json_out_string(json, detail);
+	json_out_raw(json, ",\"error\":");
+	json_out_string(json, detail);
+}
+
+void problem_respond(struct response *response, unsigned status, struct buffer *json)
+{
+	response_json(response, status, json);
+	response->headers[response->header_count - 1].value = "application/problem+json";
+}
+
 static void respond_detail(const struct request *request, struct response *response,
 			   unsigned status, struct slice detail)
 {
@@ -51,15 +67,10 @@ static void respond_detail(const struct request *request, struct response *respo
 		response_json(response, status, &json);
 		return;
 	}
-	json_out_raw(&json, "{\"type\":\"about:blank\",\"title\":");
-	json_out_string(&json, slice_of(title_of(status)));
-	buffer_printf(&json, ",\"status\":%u,\"detail\":", status);
-	json_out_string(&json, detail);
-	json_out_raw(&json, ",\"error\":");
-	json_out_string(&json, detail);
+	json_out_raw(&json, "{");
+	problem_append(&json, status, detail);
 	json_out_raw(&json, "}");
-	response_json(response, status, &json);
-	response->headers[response->header_count - 1].value = "application/problem+json";
+	problem_respond(response, status, &json);
 }
 
 void respond_error(const struct request *request, struct response *response, unsigned status,
@@ -79,15 +90,20 @@ void respond_error(const struct request *request, struct response *response, uns
 		       (struct slice){.data = detail, .len = (size_t)len});
 }
 
+unsigned retry_after_s_of(const struct cache_op *op)
+{
+	if (op->retry_after_s > 0)
+		return op->retry_after_s;
+	return cache_status_http(op->status) == 503 ? 1 : 0;
+}
+
 void respond_op_failure(const struct request *request, struct response *response)
 {
 	const struct cache_op *op = &request->op;
 	const char *detail = op->detail ? op->detail : cache_status_text(op->status);
 	unsigned status = cache_status_http(op->status);
 
-	if (op->retry_after_s > 0)
-		response_header_printf(response, "Retry-After", "%u", op->retry_after_s);
-	else if (status == 503)
-		response_header_static(response, "Retry-After", "1");
+	if (retry_after_s_of(op) > 0)
+		response_header_printf(response, "Retry-After", "%u", retry_after_s_of(op));
 	respond_detail(request, response, status, slice_of(detail));
 }

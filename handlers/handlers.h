@@ -33,12 +33,20 @@ extern const struct handler batch_set_handler;
 extern const struct handler batch_delete_handler;
 extern const struct handler batch_exists_handler;
 
+/* /openapi.yaml, /openapi.json (openapi.c) */
+extern const struct handler openapi_yaml_handler;
+extern const struct handler openapi_json_handler;
+
 /* /stats, /stats/{ns}, /healthz, /readyz, /sync (stats.c, health.c) */
 extern const struct handler stats_handler;
 extern const struct handler namespace_stats_handler;
 extern const struct handler healthz_handler;
 extern const struct handler readyz_handler;
 extern const struct handler sync_handler; /* POST */
+
+/* /export, /import (export.c, import.c) */
+extern const struct handler export_handler; /* GET and HEAD */
+extern const struct handler import_handler; /* POST */
 
 /* Answers with an error in the request's style: `detail` (formatted, a sentence that says what to
  * change) as `error`, and in a problem document also `type`, `title`, `status`, `detail`. Text that
@@ -49,6 +57,13 @@ void respond_error(const struct request *request, struct response *response, uns
 /* Answers for a completed op that failed: its HTTP status, its detail or the status's sentence,
  * with Retry-After on 503. */
 void respond_op_failure(const struct request *request, struct response *response);
+/* What such an answer says in Retry-After; 0: nothing. */
+unsigned retry_after_s_of(const struct cache_op *op);
+
+/* For a problem document with members of its own: appends those that all have (without braces), and
+ * makes `json`, which is taken over, the answer. */
+void problem_append(struct buffer *json, unsigned status, struct slice detail);
+void problem_respond(struct response *response, unsigned status, struct buffer *json);
 
 /* Re-writes a JSON body with an indent of two spaces (?pretty). Done by the server, last. */
 void response_pretty(struct response *response);

@@ -1,211 +1,21 @@
 #include "handlers/json_scan.h"
 
-#include "backends/base/utf8.h"
+#include <stdlib.h>
+
+#include "handlers/json_scan_string.h"
 
 #define WHOLE_DIGITS_MAX 15
-
-struct cursor {
-	char *at, *end;
-};
-
-static void skip_blank(struct cursor *cursor)
-{
-	while (cursor->at < cursor->end && (*cursor->at == ' ' || *cursor->at == '\n' ||
-					    *cursor->at == '\r' || *cursor->at == '\t'))
-		cursor->at++;
-}
-
-/* Moves over `c`, blanks before it allowed. */
-static bool take(struct cursor *cursor, char c)
-{
-	skip_blank(cursor);
-	if (cursor->at == cursor->end || *cursor->at != c)
-		return false;
-	cursor->at++;
-	return true;
-}
-
-/* ---- Strings ---- */
-
-/* The four hex digits at `at`; -1 where they are none or go beyond `end`. */
-static int32_t read_hex(const char *at, const char *end)
-{
-	int32_t number = 0;
-
-	if (end - at < 4)
-		return -1;
-	for (int i = 0; i < 4; i++) {
-		char c = at[i];
-		int digit = c >= '0' && c <= '9'   ? c - '0'
-			    : c >= 'a' && c <= 'f' ? c - 'a' + 10
-			    : c >= 'A' && c <= 'F' ? c - 'A' + 10
-						   : -1;
-
-		if (digit < 0)
-			return -1;
-		number = number * 16 + digit;
-	}
-	return number;
-}
-
-/* The code point of a \u escape whose digits begin at `at`, and in *ret_len what follows the 'u'.
- * -1: no such escape. */
-static int32_t read_code_point(const char *at, const char *end, size_t *ret_len)
-{
-	int32_t high = read_hex(at, end);
-
-	*ret_len = 4;
-	if (high < 0xD800 || high > 0xDFFF)
-		return high;
-	if (high > 0xDBFF || end - at < 10 || at[4] != '\\' || at[5] != 'u')
-		return -1;
-	int32_t low = read_hex(at + 6, end);
-	if (low < 0xDC00 || low > 0xDFFF)
-		return -1;
-	*ret_len = 10;
-	return 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
-}
-
-/* What a one-letter escape stands for; 0: there is no such one. */
-static char unescape(char letter)
-{
-	switch (letter) {
-	case '"':
-	case '\\':
-	case '/':
-		return letter;
-	case 'b':
-		return '\b';
-	case 'f':
-		return '\f';
-	case 'n':
-		return '\n';
-	case 'r':
-		return '\r';
-	case 't':
-		return '\t';
-	default:
-		return '\0';
-	}
-}
-
-/* Whether all escapes in `text`, which has no quote but behind a backslash, are good. */
-static bool check_escapes(struct slice text)
-{
-	const char *end = text.data + text.len;
-
-	for (const char *at = text.data; (at = memchr(at, '\\', (size_t)(end - at)));) {
-		size_t len = 0;
-
-		if (++at == end)
-			return false;
-		if (*at == 'u' && read_code_point(at + 1, end, &len) < 0)
-			return false;
-		if (*at != 'u' && unescape(*at) == '\0')
-			return false;
-		at += 1 + len;
-	}
-	return true;
-}
-
-static bool has_control(struct slice text)
-{
-	for (size_t i = 0; i < text.len; i++)
-		if ((unsigned char)text.data[i] < 0x20)
-			return true;
-	return false;
-}
-
-/* Moves over a string; *ret is what stands between its quotes, still escaped. */
-static bool scan_string(struct cursor *cursor, struct slice *ret)
-{
-	if (!take(cursor, '"'))
-		return false;
-	char *from = cursor->at;
-	char *quote = memchr(from, '"', (size_t)(cursor->end - from));
-	if (!quote)
-		return false;
-	*ret = (struct slice){.data = from, .len = (size_t)(quote - from)};
-	cursor->at = quote + 1;
-	if (utf8_is_json_plain(*ret))
-		return true;
-	/* A quote behind an odd number of backslashes belongs to the string. */
-	for (;;) {
-		const char *slash = quote;
-
-		while (slash > from && slash[-1] == '\\')
-			slash--;
-		if ((quote - slash) % 2 == 0)
-			break;
-		quote = memchr(quote + 1, '"', (size_t)(cursor->end - quote - 1));
-		if (!quote)
-			return false;
-	}
-	ret->len = (size_t)(quote - from);
-	cursor->at = quote + 1;
-	return !has_control(*ret) && utf8_is_valid(*ret) && check_escapes(*ret);
-}
-
-static size_t put_utf8(char *out, int32_t code)
-{
-	if (code < 0x80) {
-		out[0] = (char)code;
-		return 1;
-	}
-	if (code < 0x800) {
-		out[0] = (char)(0xC0 | code >> 6);
-		out[1] = (char)(0x80 | (code & 0x3F));
-		return 2;
-	}
-	if (code < 0x10000) {
-		out[0] = (char)(0xE0 | code >> 12);
-		out[1] = (char)(0x80 | (code >> 6 & 0x3F));
-		out[2] = (char)(0x80 | (code & 0x3F));
-		return 3;
-	}
-	out[0] = (char)(0xF0 | code >> 18);
-	out[1] = (char)(0x80 | (code >> 12 & 0x3F));
-	out[2] = (char)(0x80 | (code >> 6 & 0x3F));
-	out[3] = (char)(0x80 | (code & 0x3F));
-	return 4;
-}
-
-/* Decodes a checked string in place: no escape is shorter than what it stands for. */
-static void decode(struct slice *string)
-{
-	char *from = (char *)(uintptr_t)string->data;
-	const char *end = from + string->len;
-	char *out = memchr(from, '\\', string->len);
-
-	if (!out)
-		return;
-	for (const char *at = out; at < end;) {
-		if (*at != '\\') {
-			*out++ = *at++;
-			continue;
-		}
-		at++;
-		if (*at != 'u') {
-			*out++ = unescape(*at++);
-			continue;
-		}
-		size_t len = 0;
-		int32_t code = read_code_point(at + 1, end, &len);
-
-		out += put_utf8(out, code);
-		at += 1 + len;
-	}
-	string->len = (size_t)(out - from);
-}
+/* Elements of a list that there is room for at first. */
+#define LIST_ROOM_MIN 64
 
 /* ---- The object ---- */
 
-static bool scan_whole(struct cursor *cursor, int64_t *ret)
+static bool scan_whole(struct scan_cursor *cursor, int64_t *ret)
 {
 	const char *from;
 	int64_t number = 0;
 
-	skip_blank(cursor);
+	scan_blank(cursor);
 	for (from = cursor->at;
 	     cursor->at < cursor->end && *cursor->at >= '0' && *cursor->at <= '9'; cursor->at++) {
 		if (cursor->at - from == WHOLE_DIGITS_MAX)
@@ -216,43 +26,161 @@ static bool scan_whole(struct cursor *cursor, int64_t *ret)
 	return cursor->at > from && (*from != '0' || cursor->at == from + 1);
 }
 
-static bool scan_member(struct cursor *cursor, struct scan_member *members, size_t count)
+/* Whatever it is, it has no quotes, brackets or blanks: who asked for it looks closer. */
+static bool scan_scalar(struct scan_cursor *cursor, struct slice *ret)
+{
+	scan_blank(cursor);
+	ret->data = cursor->at;
+	while (cursor->at < cursor->end &&
+	       ((*cursor->at >= '0' && *cursor->at <= '9') ||
+		(*cursor->at >= 'a' && *cursor->at <= 'z') || *cursor->at == '.' ||
+		*cursor->at == '-' || *cursor->at == '+' || *cursor->at == 'E'))
+		cursor->at++;
+	ret->len = (size_t)(cursor->at - ret->data);
+	return ret->len > 0;
+}
+
+static bool scan_name(struct scan_cursor *cursor, struct slice *ret)
+{
+	return scan_string(cursor, ret) && scan_take(cursor, ':');
+}
+
+/* The value of the member `name`. */
+static bool scan_member(struct scan_cursor *cursor, struct slice name, struct scan_member *members,
+			size_t count)
 {
 	struct scan_member *member = NULL;
-	struct slice name;
 
-	if (!scan_string(cursor, &name))
-		return false;
 	for (size_t i = 0; i < count && !member; i++)
 		if (slice_equal(name, members[i].name))
 			member = &members[i];
-	if (!member || member->found || !take(cursor, ':'))
+	if (!member || member->found)
 		return false;
 	member->found = true;
-	return member->type == SCAN_STRING ? scan_string(cursor, &member->string)
-					   : scan_whole(cursor, &member->whole);
+	if (member->type == SCAN_STRING)
+		return scan_string(cursor, &member->string);
+	return member->type == SCAN_WHOLE ? scan_whole(cursor, &member->whole)
+					  : scan_scalar(cursor, &member->string);
 }
 
-bool json_scan(char *text, size_t len, struct scan_member *members, size_t count)
+static bool all_required(const struct scan_member *members, size_t count)
 {
-	struct cursor cursor = {.at = text, .end = text + len};
-
-	if (!take(&cursor, '{'))
-		return false;
-	do {
-		if (!scan_member(&cursor, members, count))
-			return false;
-	} while (take(&cursor, ','));
-	if (!take(&cursor, '}'))
-		return false;
-	skip_blank(&cursor);
-	if (cursor.at != cursor.end)
-		return false;
 	for (size_t i = 0; i < count; i++)
 		if (members[i].required && !members[i].found)
 			return false;
+	return true;
+}
+
+static void decode_all(struct scan_member *members, size_t count)
+{
 	for (size_t i = 0; i < count; i++)
 		if (members[i].found && members[i].type == SCAN_STRING)
-			decode(&members[i].string);
+			scan_decode(&members[i].string);
+}
+
+/* ---- The list ---- */
+
+static size_t stride_of(const struct scan_list *list)
+{
+	return list->member_count > 0 ? list->member_count : 1;
+}
+
+/* Room for one element more, `*room` being how many there is room for. */
+static struct scan_member *add_element(struct scan_list *list, size_t *room)
+{
+	size_t stride = stride_of(list);
+
+	if (list->count == *room) {
+		size_t more = *room > 0 ? *room * 2 : LIST_ROOM_MIN;
+		struct scan_member *found =
+			reallocarray(list->found, more, stride * sizeof(*found));
+
+		if (!found)
+			return NULL;
+		list->found = found;
+		*room = more;
+	}
+	struct scan_member *element = list->found + list->count++ * stride;
+	if (list->member_count > 0)
+		memcpy(element, list->members, stride * sizeof(*element));
+	else
+		*element = (struct scan_member){.type = SCAN_STRING, .found = true};
+	return element;
+}
+
+static bool scan_element(struct scan_cursor *cursor, const struct scan_list *list,
+			 struct scan_member *element)
+{
+	struct slice name;
+
+	if (list->member_count == 0)
+		return scan_string(cursor, &element->string);
+	if (!scan_take(cursor, '{'))
+		return false;
+	do {
+		if (!scan_name(cursor, &name) ||
+		    !scan_member(cursor, name, element, list->member_count))
+			return false;
+	} while (scan_take(cursor, ','));
+	return scan_take(cursor, '}') && all_required(element, list->member_count);
+}
+
+static bool scan_list(struct scan_cursor *cursor, struct scan_list *list)
+{
+	size_t room = 0;
+
+	if (!scan_take(cursor, '['))
+		return false;
+	do {
+		struct scan_member *element =
+			list->count < list->max_count ? add_element(list, &room) : NULL;
+
+		if (!element || !scan_element(cursor, list, element))
+			return false;
+	} while (scan_take(cursor, ','));
+	return scan_take(cursor, ']');
+}
+
+/* ---- All ---- */
+
+static bool scan_object(struct scan_cursor *cursor, struct scan_member *members, size_t count,
+			struct scan_list *list)
+{
+	struct slice name;
+
+	if (!scan_take(cursor, '{'))
+		return false;
+	do {
+		if (!scan_name(cursor, &name))
+			return false;
+		bool is_list = list && !list->found && slice_equal(name, list->name);
+		if (is_list ? !scan_list(cursor, list) : !scan_member(cursor, name, members, count))
+			return false;
+	} while (scan_take(cursor, ','));
+	if (!scan_take(cursor, '}'))
+		return false;
+	scan_blank(cursor);
+	return cursor->at == cursor->end && all_required(members, count) && (!list || list->found);
+}
+
+bool json_scan(char *text, size_t len, struct scan_member *members, size_t count,
+	       struct scan_list *list)
+{
+	struct scan_cursor cursor = {.at = text, .end = text + len};
+
+	if (list) {
+		list->found = NULL;
+		list->count = 0;
+	}
+	if (!scan_object(&cursor, members, count, list)) {
+		if (list) {
+			free(list->found);
+			list->found = NULL;
+		}
+		return false;
+	}
+	decode_all(members, count);
+	if (list)
+		decode_all(list->found, list->count * stride_of(list));
 	return true;
 }

@@ -1,11 +1,11 @@
 /* /cache and /cache/{ns}: what there is, and its limits. */
 #include <inttypes.h>
 #include <math.h>
-#include <nettle/base64.h>
 #include <stdlib.h>
 
 #include "backends/base/json_out.h"
 #include "backends/base/utf8.h"
+#include "handlers/cursor.h"
 #include "handlers/json_in.h"
 #include "handlers/percent.h"
 #include "handlers/stats_json.h"
@@ -97,30 +97,6 @@ static bool open_listing(struct request *request, struct response *response,
  * would be no cursor at all, so it has a letter, which alone stands for no other key. */
 #define EMPTY_KEY_CURSOR "A"
 
-static bool decode_cursor(const char *text, struct listing *listing, size_t *ret_len)
-{
-	struct base64_decode_ctx context;
-	size_t len = strlen(text);
-	/* Room for the padding, which nettle wants. */
-	char *encoded = malloc(len + 4);
-
-	listing->after = malloc(BASE64_DECODE_LENGTH(len + 4));
-	bool good = encoded && listing->after && percent_decode(slice_of(text), encoded, &len);
-	if (good &&
-	    slice_equal((struct slice){.data = encoded, .len = len}, SLICE(EMPTY_KEY_CURSOR)))
-		len = 0;
-	good = good && len % 4 != 1;
-	while (good && len % 4 != 0)
-		encoded[len++] = '=';
-	base64url_decode_init(&context);
-	*ret_len = BASE64_DECODE_LENGTH(len);
-	good = good &&
-	       base64_decode_update(&context, ret_len, (uint8_t *)listing->after, len, encoded) &&
-	       base64_decode_final(&context);
-	free(encoded);
-	return good;
-}
-
 static bool read_cursor(struct request *request, struct response *response)
 {
 	const char *text = request_query(request, "cursor");
@@ -129,7 +105,10 @@ static bool read_cursor(struct request *request, struct response *response)
 
 	if (!text || *text == '\0')
 		return true;
-	if (!decode_cursor(text, listing, &len)) {
+	if (strcmp(text, EMPTY_KEY_CURSOR) == 0)
+		text = "";
+	listing->after = cursor_decode(slice_of(text), &len);
+	if (!listing->after) {
 		respond_error(request, response, 400,
 			      "\"cursor\" must be the cursor of the page before, unchanged");
 		return false;
@@ -193,21 +172,8 @@ static void append_entry(struct buffer *json, const struct cache_entry_info *ent
 
 static void append_cursor(struct buffer *json, struct slice key)
 {
-	struct base64_encode_ctx context;
-	size_t room = BASE64_ENCODE_LENGTH(key.len) + BASE64_ENCODE_FINAL_LENGTH;
-
-	base64url_encode_init(&context);
 	json_out_raw(json, key.len == 0 ? "\"" EMPTY_KEY_CURSOR : "\"");
-	if (buffer_reserve(json, room)) {
-		char *out = json->data + json->len;
-		size_t len =
-			base64_encode_update(&context, out, key.len, (const uint8_t *)key.data);
-
-		len += base64_encode_final(&context, out + len);
-		while (len > 0 && out[len - 1] == '=')
-			len--;
-		json->len += len;
-	}
+	cursor_append(json, key);
 	json_out_raw(json, "\"");
 }
 
@@ -284,6 +250,11 @@ static bool read_setting(struct request *request, struct response *response, con
 							    TTL_MAX_S, &settings->default_ttl_s))
 			return false;
 		*mask |= SETTING_DEFAULT_TTL;
+	} else if (strcmp(name, "stale_ttl") == 0) {
+		if (!json_is_null(member) && !json_in_whole(request, response, root, "", name,
+							    TTL_MAX_S, &settings->stale_ttl_s))
+			return false;
+		*mask |= SETTING_STALE_TTL;
 	} else if (strcmp(name, "eviction") == 0) {
 		if (!json_is_string(member) ||
 		    !eviction_policy_parse(json_in_slice(member), &settings->policy)) {
@@ -296,7 +267,7 @@ static bool read_setting(struct request *request, struct response *response, con
 	} else {
 		respond_error(request, response, 400,
 			      "\"%.*s\" is not a setting; there are max_size_mb, capacity, "
-			      "default_ttl and eviction",
+			      "default_ttl, stale_ttl and eviction",
 			      shown_len(name), name);
 		return false;
 	}

@@ -30,6 +30,9 @@ enum error_style {
 };
 
 struct request;
+struct flights;
+struct flight_owner;
+struct flight_visit;
 
 /* Where headers and query parameters come from. */
 struct request_source {
@@ -38,13 +41,17 @@ struct request_source {
 	/* The raw (still percent-encoded) value of a query parameter, NULL where there is none and
 	 * "" where it has no value. */
 	const char *(*query)(const struct request *request, const char *name);
+	/* Whether the client has ended its side of the connection. May be NULL: nobody knows. */
+	bool (*has_left)(const struct request *request);
 };
 
 /* What the handlers need to know of the server; one for all requests. */
 struct handler_context {
 	struct backend *backend;
+	struct flights *flights; /* NULL: without single flight */
 	const struct cache_clock *clock;
 	size_t max_key_bytes;
+	size_t max_body_bytes;
 	size_t max_batch_items;
 	const char *version;
 	int64_t started_at_us; /* of `clock` */
@@ -53,6 +60,8 @@ struct handler_context {
 enum handler_step {
 	STEP_RESPOND, /* the response is complete */
 	STEP_SUBMIT,  /* request->op is filled: submit it, then call finish */
+	STEP_WAIT,    /* of a visit only (single_flight.h): go on after request->wake */
+	STEP_READ,    /* of a handler with `take`: more of the body is wanted */
 };
 
 struct handler {
@@ -62,6 +71,15 @@ struct handler {
 	/* Frees request->state; called after finish, or in its place if the request is dropped. May
 	 * be NULL. */
 	void (*cleanup)(struct request *request);
+
+	/* For a body of any length that is taken as it comes, in place of request->body; else NULL.
+	 * `start` is then called with the headers (STEP_READ or STEP_RESPOND), `take` with each
+	 * piece, which it keeps as far as it needs it, also while an op is under way, and `proceed`
+	 * whenever none is: after a piece, after an op, and at the end of the body (is_end), where
+	 * it has to come to STEP_RESPOND. After that response what still comes is dropped. */
+	void (*take)(struct request *request, struct slice piece);
+	enum handler_step (*proceed)(struct request *request, struct response *response,
+				     bool is_end);
 };
 
 struct request {
@@ -80,6 +98,12 @@ struct request {
 
 	struct cache_op op; /* initialised by the handler; deinitialised by the caller */
 	void *state;        /* the handler's own, between start and finish */
+
+	/* A read that waits or wants a lease; opened by the handler, closed by the caller, who goes
+	 * through its steps before finish. NULL: a read as any other. */
+	struct flight_visit *visit;
+	struct flight_owner *owner;            /* of the connection, or NULL */
+	void (*wake)(struct request *request); /* ends STEP_WAIT; called once, on any thread */
 };
 
 static inline const char *request_header(const struct request *request, const char *name)

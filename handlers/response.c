@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "handlers/stream.h"
+
 void response_init(struct response *response)
 {
 	response->status = 200;
@@ -12,6 +14,7 @@ void response_init(struct response *response)
 	response->close = false;
 	response->buffer = (struct buffer){0};
 	response->value = NULL;
+	response->stream = NULL;
 	response->value_offset = 0;
 	response->value_len = 0;
 	response->header_count = 0;
@@ -23,6 +26,9 @@ void response_deinit(struct response *response)
 	buffer_deinit(&response->buffer);
 	cache_value_release(response->value);
 	response->value = NULL;
+	if (response->stream)
+		response->stream->close(response->stream);
+	response->stream = NULL;
 	response->body = BODY_NONE;
 }
 
@@ -95,4 +101,13 @@ void response_value(struct response *response, unsigned status, struct cache_val
 	response->value = value;
 	response->value_offset = 0;
 	response->value_len = value->len_bytes;
+}
+
+void response_stream(struct response *response, const char *content_type,
+		     struct body_stream *stream)
+{
+	response->status = 200;
+	response->body = BODY_STREAM;
+	response->stream = stream;
+	response_header_static(response, "Content-Type", content_type);
 }

@@ -21,7 +21,10 @@ enum response_body {
 	BODY_STATIC, /* static_body */
 	BODY_BUFFER, /* buffer, owned */
 	BODY_VALUE,  /* value, owned reference; value_offset, value_len of it */
+	BODY_STREAM, /* stream, owned */
 };
+
+struct body_stream; /* stream.h */
 
 struct response_header {
 	const char *name;  /* literal */
@@ -36,6 +39,7 @@ struct response {
 	struct slice static_body;
 	struct buffer buffer;
 	struct cache_value *value;
+	struct body_stream *stream;
 	size_t value_offset, value_len;
 
 	size_t header_count;
@@ -65,5 +69,8 @@ void response_text(struct response *response, unsigned status, const char *conte
 void response_json(struct response *response, unsigned status, struct buffer *json);
 /* The answer is the bytes of `value`; takes the caller's reference. */
 void response_value(struct response *response, unsigned status, struct cache_value *value);
+/* The answer is 200 and what `stream` (the response's now) makes. */
+void response_stream(struct response *response, const char *content_type,
+		     struct body_stream *stream);
 
 #endif

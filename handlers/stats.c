@@ -16,8 +16,10 @@ void stats_json_append_limits(struct buffer *json, const struct namespace_settin
 		json_out_raw(json, "\"capacity\":null");
 	else
 		buffer_printf(json, "\"capacity\":%" PRId64, settings->capacity);
-	buffer_printf(json, ",\"default_ttl\":%" PRId64 ",\"eviction\":\"%s\"",
-		      settings->default_ttl_s, eviction_policy_name(settings->policy));
+	buffer_printf(json,
+		      ",\"default_ttl\":%" PRId64 ",\"stale_ttl\":%" PRId64 ",\"eviction\":\"%s\"",
+		      settings->default_ttl_s, settings->stale_ttl_s,
+		      eviction_policy_name(settings->policy));
 }
 
 static void append_activity(struct buffer *json, const struct namespace_stats *stats)
@@ -27,9 +29,10 @@ static void append_activity(struct buffer *json, const struct namespace_stats *s
 		      stats->misses);
 	json_out_double(json, stats_hit_rate(stats->hits, stats->misses));
 	buffer_printf(json,
-		      ",\"sets\":%" PRIu64 ",\"deletes\":%" PRIu64 ",\"evictions\":%" PRIu64
-		      ",\"expirations\":%" PRIu64,
-		      stats->sets, stats->deletes, stats->evictions, stats->expirations);
+		      ",\"stale_hits\":%" PRIu64 ",\"sets\":%" PRIu64 ",\"deletes\":%" PRIu64
+		      ",\"evictions\":%" PRIu64 ",\"expirations\":%" PRIu64,
+		      stats->stale_hits, stats->sets, stats->deletes, stats->evictions,
+		      stats->expirations);
 }
 
 void stats_json_append(struct buffer *json, const struct namespace_stats *stats)
@@ -71,6 +74,7 @@ static void append_totals(struct buffer *json, const struct cache_op *op)
 		sum.total_size_bytes += stats->total_size_bytes;
 		sum.hits += stats->hits;
 		sum.misses += stats->misses;
+		sum.stale_hits += stats->stale_hits;
 		sum.sets += stats->sets;
 		sum.deletes += stats->deletes;
 		sum.evictions += stats->evictions;

@@ -28,11 +28,20 @@ static bool has_nul(const struct exchange *exchange, const char *url, const char
 	       to - from <= exchange->shared->max_head_bytes;
 }
 
+static bool takes_any_length(const struct exchange *exchange, const char *url)
+{
+	struct route_match match = router_match(exchange->request.method, slice_of(url));
+
+	return match.route && match.route->handler->take;
+}
+
 bool admit_connection(struct exchange *exchange, const char *url, const char *version)
 {
 	const char *problem = NULL;
 	size_t max = exchange->shared->max_body_bytes;
+	bool is_d1 = strncmp(url, "/api", 4) == 0 && (url[4] == '/' || url[4] == '\0');
 
+	exchange->request.error_style = is_d1 ? ERROR_D1 : ERROR_PROBLEM;
 	if (!check_load(exchange))
 		return false;
 	unsigned status = head_read(&exchange->head, exchange->connection, version, &problem);
@@ -45,7 +54,7 @@ bool admit_connection(struct exchange *exchange, const char *url, const char *ve
 		return false;
 	}
 	uint64_t length = exchange->head.content_length;
-	if (length == LENGTH_UNKNOWN || length <= max)
+	if (length == LENGTH_UNKNOWN || length <= max || takes_any_length(exchange, url))
 		return true;
 	respond_error(&exchange->request, &exchange->response, 413,
 		      "the body has %" PRIu64
@@ -115,9 +124,7 @@ bool admit_request(struct exchange *exchange, const char *url)
 {
 	struct request *request = &exchange->request;
 	struct route_match match = router_match(request->method, slice_of(url));
-	bool is_d1 = strncmp(url, "/api", 4) == 0 && (url[4] == '/' || url[4] == '\0');
 
-	request->error_style = is_d1 ? ERROR_D1 : ERROR_PROBLEM;
 	exchange->route = match.route;
 	if ((!match.route || !match.route->is_public) && !check_token(exchange))
 		return false;

@@ -8,7 +8,8 @@ static void release_value(void *value)
 	cache_value_release(value);
 }
 
-static struct MHD_Response *make_body(struct response *response)
+static struct MHD_Response *make_body(struct exchange_shared *shared,
+				      struct MHD_Connection *connection, struct response *response)
 {
 	struct MHD_Response *made = NULL;
 
@@ -34,6 +35,9 @@ static struct MHD_Response *make_body(struct response *response)
 			response->value);
 		if (made)
 			response->value = NULL;
+		break;
+	case BODY_STREAM:
+		made = answer_make_stream(shared, connection, response);
 		break;
 	}
 	return made;
@@ -96,10 +100,10 @@ static bool add_block(struct MHD_Response *made, const struct response *response
 	return true;
 }
 
-enum MHD_Result answer_queue(struct MHD_Connection *connection, struct response *response,
-			     bool close)
+enum MHD_Result answer_queue(struct exchange_shared *shared, struct MHD_Connection *connection,
+			     struct response *response, bool close)
 {
-	struct MHD_Response *made = make_body(response);
+	struct MHD_Response *made = make_body(shared, connection, response);
 
 	if (!made)
 		return MHD_NO;

@@ -13,7 +13,8 @@
 #define LOOK_EVERY_US (US_PER_S / 2)
 /* The state of a socket whose other side has ended, which is in netinet/tcp.h; that cannot go with
  * linux/tcp.h, which has the rest. */
-#define STATE_CLOSE_WAIT 8
+#define STATE_CLOSE_WAIT  8
+#define STATE_ESTABLISHED 1
 
 void connection_enter(struct connection *connection, enum connection_phase phase)
 {
@@ -54,6 +55,15 @@ static struct sight look_at(int fd)
 	};
 }
 
+bool connection_has_left(const struct connection *connection)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+
+	return getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+	       info.tcpi_state != STATE_ESTABLISHED;
+}
+
 /* Whether a connection that has no complete request should be cut. */
 static bool is_overdue(struct connection *connection, enum connection_phase phase, int64_t now_us,
 		       int64_t timeout_us)
@@ -89,6 +99,11 @@ static void cut_overdue(struct connections *connections)
 		enum connection_phase phase =
 			atomic_load_explicit(&at->phase, memory_order_relaxed);
 
+		if (phase == PHASE_PARKED) {
+			if (connection_has_left(at))
+				flight_owner_left(connections->flights, &at->owner);
+			continue;
+		}
 		if (phase != PHASE_BUSY &&
 		    is_overdue(at, phase, now_us, connections->request_timeout_us))
 			cut(at);
@@ -114,12 +129,14 @@ static void *watchdog_main(void *arg)
 	return NULL;
 }
 
-bool connections_init(struct connections *connections, unsigned max, int64_t request_timeout_s)
+bool connections_init(struct connections *connections, unsigned max, int64_t request_timeout_s,
+		      struct flights *flights)
 {
 	pthread_condattr_t monotonic;
 
 	*connections = (struct connections){
 		.max = max,
+		.flights = flights,
 		.request_timeout_us = request_timeout_s * US_PER_S,
 	};
 	(void)pthread_mutex_init(&connections->lock, NULL);
@@ -173,6 +190,7 @@ void connections_remove(struct connections *connections, struct connection *conn
 	else
 		connections->first = connection->next;
 	(void)pthread_mutex_unlock(&connections->lock);
+	flight_owner_closed(connections->flights, &connection->owner);
 	free(connection);
 }
 

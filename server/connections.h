@@ -13,10 +13,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "handlers/flight.h"
+
 enum connection_phase {
 	PHASE_WAITING,   /* for a request's headers to be complete */
 	PHASE_RECEIVING, /* a body */
 	PHASE_BUSY,      /* a request is being answered: never cut */
+	PHASE_PARKED,    /* a request waits for a value (single flight): never cut, but looked
+			    at, because the library does not listen to it meanwhile */
 };
 
 struct connection {
@@ -27,6 +31,7 @@ struct connection {
 	_Atomic enum connection_phase phase;
 	_Atomic int64_t receiving_since_us; /* monotonic */
 	atomic_uint requests;               /* how often it went back to PHASE_WAITING */
+	struct flight_owner owner;
 	/* The watchdog's: what it saw of a waiting connection, and since when bytes come. */
 	unsigned watched_requests;
 	int64_t trickling_since_us;
@@ -38,6 +43,7 @@ struct connections {
 	pthread_mutex_t lock; /* guards the list: a listed socket is open */
 	struct connection *first;
 	unsigned count, max;
+	struct flights *flights; /* is told who leaves */
 	int64_t request_timeout_us;
 	bool stop;
 	pthread_cond_t stop_wake;
@@ -45,7 +51,8 @@ struct connections {
 };
 
 /* Starts the watchdog. False: no thread to be had. */
-bool connections_init(struct connections *connections, unsigned max, int64_t request_timeout_s);
+bool connections_init(struct connections *connections, unsigned max, int64_t request_timeout_s,
+		      struct flights *flights);
 void connections_deinit(struct connections *connections);
 
 /* NULL: out of memory. */
@@ -54,6 +61,9 @@ struct connection *connections_add(struct connections *connections, int fd);
 void connections_remove(struct connections *connections, struct connection *connection);
 
 void connection_enter(struct connection *connection, enum connection_phase phase);
+
+/* Whether the other side has ended, or the connection is broken. */
+bool connection_has_left(const struct connection *connection);
 
 /* For a stop: closes those on which no request runs, less those on which one has arrived and, with
  * `spare_new`, those that have not had any: whoever connects sends, but a moment later. How many it

@@ -16,6 +16,8 @@
 #define SETTLE_US (US_PER_S / 50)
 /* Connections beyond max_connections that are accepted to be told so. */
 #define SPARE_CONNECTIONS 256
+/* Of max_connections: an eighth, but not more than this, cannot be used for waiting. */
+#define WAITING_LEAVES_FREE 64
 
 struct http_daemon {
 	struct MHD_Daemon *mhd;
@@ -75,17 +77,34 @@ static void raise_descriptor_limit(long long max_connections)
 			 LOG_NUMBER("max_connections", max_connections));
 }
 
-/* The watchdog and the thread of lingering closes. */
-static bool start_helpers(struct http_daemon *http, const struct options *options)
+/* How many requests may wait for values: fewer than there may be connections, so that those who
+ * bring the values get in. */
+static size_t max_waiting(const struct options *options)
+{
+	size_t max = (size_t)options->max_connections;
+
+	size_t kept_free = (max + 7) / 8;
+
+	return max - (kept_free < WAITING_LEAVES_FREE ? kept_free : WAITING_LEAVES_FREE);
+}
+
+/* The watchdog, the timer of leases, and the thread of lingering closes. */
+static bool start_helpers(struct http_daemon *http, const struct options *options,
+			  const struct backend *backend)
 {
 	struct exchange_shared *shared = &http->shared;
+	bool keeps_nothing = strcmp(backend->ops->name, "disabled") == 0;
 
-	if (!linger_init(&shared->linger))
+	if (!flight_timer_init(&shared->flight_timer, max_waiting(options), keeps_nothing))
 		return false;
+	if (!linger_init(&shared->linger))
+		goto no_linger;
 	if (connections_init(&shared->connections, (unsigned)options->max_connections,
-			     options->request_timeout_s))
+			     options->request_timeout_s, shared->flight_timer.flights))
 		return true;
 	linger_deinit(&shared->linger);
+no_linger:
+	flight_timer_deinit(&shared->flight_timer);
 	return false;
 }
 
@@ -93,6 +112,7 @@ static void stop_helpers(struct http_daemon *http)
 {
 	connections_deinit(&http->shared.connections);
 	linger_deinit(&http->shared.linger);
+	flight_timer_deinit(&http->shared.flight_timer);
 }
 
 /* The cores that this process may run on: a container or `taskset` may leave it fewer than there
@@ -114,7 +134,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 	unsigned threads = options->threads > 0 ? (unsigned)options->threads : usable_cores();
 	unsigned limit = (unsigned)options->max_connections + SPARE_CONNECTIONS + threads;
 
-	if (!http || !start_helpers(http, options)) {
+	if (!http || !start_helpers(http, options, backend)) {
 		free(http);
 		(void)close(listen_fd);
 		(void)snprintf(error, error_size, "out of memory or threads");
@@ -123,8 +143,10 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 	http->listen_fd = listen_fd;
 	http->shared.context = (struct handler_context){
 		.backend = backend,
+		.flights = http->shared.flight_timer.flights,
 		.clock = &system_clock,
 		.max_key_bytes = (size_t)options->max_key_kb * 1024,
+		.max_body_bytes = (size_t)(options->max_body_mb * 1048576.0),
 		.max_batch_items = (size_t)options->max_batch,
 		.version = STEADYCACHE_VERSION,
 		.started_at_us = cache_clock_now_us(&system_clock),
@@ -132,6 +154,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 	auth_init(&http->shared.auth, options->api_key);
 	http->shared.max_body_bytes = (size_t)(options->max_body_mb * 1048576.0);
 	http->shared.max_head_bytes = (size_t)options->max_header_kb * 1024;
+	http->shared.idle_timeout_s = (unsigned)options->idle_timeout_s;
 	http->shared.access_log = options->access_log;
 	raise_descriptor_limit(options->max_connections);
 
@@ -141,7 +164,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 		flags, 0, NULL, NULL, exchange_handle, &http->shared, MHD_OPTION_EXTERNAL_LOGGER,
 		log_library, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_THREAD_POOL_SIZE,
 		threads > 1 ? threads : 0, MHD_OPTION_CONNECTION_LIMIT, limit,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)options->idle_timeout_s,
+		MHD_OPTION_CONNECTION_TIMEOUT, http->shared.idle_timeout_s,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, http->shared.max_head_bytes,
 		MHD_OPTION_URI_LOG_CALLBACK, exchange_open, &http->shared,
 		MHD_OPTION_UNESCAPE_CALLBACK, keep_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED,
@@ -168,6 +191,7 @@ bool http_daemon_stop(struct http_daemon *http)
 	 * abort the process (0.9.75: "Failed to remove listen FD from epoll set"). Nor
 	 * MHD_stop_daemon alone, which shuts down a socket that is a service manager's too. */
 	listen_deafen(http->listen_fd);
+	flights_stop(http->shared.flight_timer.flights);
 	do {
 		waiting = connections_close_waiting(&http->shared.connections,
 						    passed_us < NEW_CONNECTION_US);

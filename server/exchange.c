@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "handlers/single_flight.h"
 #include "server/answer.h"
 #include "server/exchange_state.h"
 #include "server/log.h"
@@ -20,7 +21,18 @@ static const char *find_query(const struct request *request, const char *name)
 	return exchange_query(request->source_user, name);
 }
 
-static const struct request_source library_source = {.header = find_header, .query = find_query};
+static bool has_left(const struct request *request)
+{
+	const struct exchange *exchange = request->source_user;
+
+	return exchange->record && connection_has_left(exchange->record);
+}
+
+static const struct request_source library_source = {
+	.header = find_header,
+	.query = find_query,
+	.has_left = has_left,
+};
 
 const char *exchange_query(const struct exchange *exchange, const char *name)
 {
@@ -61,6 +73,18 @@ static void keep_or_free(struct exchange *exchange)
 		free(exchange);
 }
 
+/* The op is done, or the wait over: the second of this and park() resumes the connection. */
+static void go_on(struct exchange *exchange)
+{
+	if (atomic_exchange(&exchange->park, PARK_DONE) == PARK_SUSPENDED)
+		MHD_resume_connection(exchange->connection);
+}
+
+static void wake_exchange(struct request *request)
+{
+	go_on(request->source_user);
+}
+
 void *exchange_open(void *cls, const char *target, struct MHD_Connection *connection)
 {
 	struct exchange_shared *shared = cls;
@@ -80,6 +104,8 @@ void *exchange_open(void *cls, const char *target, struct MHD_Connection *connec
 	exchange->request.context = &shared->context;
 	exchange->request.source = &library_source;
 	exchange->request.source_user = exchange;
+	exchange->request.owner = exchange->record ? &exchange->record->owner : NULL;
+	exchange->request.wake = wake_exchange;
 	exchange->began_us = shared->access_log ? monotonic_now_us() : 0;
 	(void)atomic_fetch_add_explicit(&shared->running, 1, memory_order_relaxed);
 	return exchange;
@@ -102,13 +128,13 @@ void exchange_completed(void *cls, struct MHD_Connection *connection, void **sta
 	struct exchange_shared *shared = cls;
 
 	(void)connection;
-	(void)code;
 	if (!exchange)
 		return;
 	if (shared->access_log && exchange->begun)
 		log_access(exchange);
 	if (exchange->submitted) /* the client left while it was parked */
 		(void)atomic_fetch_sub(&shared->parked, 1);
+	flight_visit_close(&exchange->request, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
 	if (exchange->started && exchange->route->handler->cleanup)
 		exchange->route->handler->cleanup(&exchange->request);
 	if (exchange->started)
@@ -137,7 +163,7 @@ static enum MHD_Result queue_response(struct exchange *exchange)
 		}
 		response_pretty(response);
 	}
-	return answer_queue(exchange->connection, response, close);
+	return answer_queue(exchange->shared, exchange->connection, response, close);
 }
 
 /* Answers without reading the body, and ends the connection. */
@@ -156,13 +182,31 @@ static void op_done(struct cache_op *op)
 {
 	struct exchange *exchange = op->user;
 
-	if (atomic_exchange(&exchange->park, PARK_DONE) == PARK_SUSPENDED)
-		MHD_resume_connection(exchange->connection);
+	/* Here, and not before the answer: the client of a set may be gone by then. */
+	if (op->type == CACHE_OP_SET && op->status == CACHE_OK)
+		flight_value_came(exchange->shared->flight_timer.flights, op);
+	go_on(exchange);
+}
+
+/* A lease that is bound to the connection must not end because its holder is busy computing: silent
+ * for that time is what he is meant to be. */
+static void allow_silence(struct exchange *exchange)
+{
+	const struct flight_waiter *waiter = &exchange->request.visit->waiter;
+	unsigned silent_s = (unsigned)(waiter->lease_us / US_PER_S) + 1;
+
+	if (waiter->bind && lease_token_of(&exchange->request) &&
+	    silent_s > exchange->shared->idle_timeout_s)
+		(void)MHD_set_connection_option(exchange->connection, MHD_CONNECTION_OPTION_TIMEOUT,
+						silent_s);
 }
 
 static enum MHD_Result finish_handler(struct exchange *exchange)
 {
+	if (exchange->request.visit)
+		allow_silence(exchange);
 	exchange->submitted = false;
+	exchange->waiting = false;
 	exchange->answered = true;
 	exchange->route->handler->finish(&exchange->request, &exchange->response);
 	return queue_response(exchange);
@@ -180,27 +224,69 @@ static void park(struct exchange *exchange)
 	}
 }
 
-static enum MHD_Result run_handler(struct exchange *exchange)
+static void submit(struct exchange *exchange)
 {
-	const struct handler *handler = exchange->route->handler;
 	struct request *request = &exchange->request;
 
+	exchange->waiting = false;
+	request->op.done = op_done;
+	request->op.user = exchange;
+	backend_submit(request->context->backend, &request->op);
+}
+
+/* Goes on as far as it can without waiting: a plain request to its end once its op is done, a visit
+ * round by round. */
+static enum MHD_Result advance(struct exchange *exchange)
+{
+	struct request *request = &exchange->request;
+
+	while (atomic_load(&exchange->park) == PARK_DONE) {
+		enum handler_step step = STEP_RESPOND;
+
+		if (request->visit) {
+			/* Before the step: from then on the wake-up can come. */
+			atomic_store(&exchange->park, PARK_RUNNING);
+			connection_enter(exchange->record, PHASE_BUSY);
+			step = exchange->waiting ? flight_visit_after_wait(request)
+						 : flight_visit_after_read(request);
+		}
+		if (step == STEP_RESPOND)
+			return finish_handler(exchange);
+		if (step == STEP_SUBMIT) {
+			submit(exchange);
+		} else {
+			exchange->waiting = true;
+			connection_enter(exchange->record, PHASE_PARKED);
+		}
+	}
+	park(exchange);
+	return MHD_YES;
+}
+
+bool exchange_submit(struct exchange *exchange)
+{
+	exchange->submitted = true;
+	submit(exchange);
+	if (atomic_load(&exchange->park) == PARK_DONE)
+		return true;
+	park(exchange);
+	return false;
+}
+
+static enum MHD_Result run_handler(struct exchange *exchange)
+{
 	connection_enter(exchange->record, PHASE_BUSY);
 	if (!upload_end(exchange))
 		return queue_response(exchange);
 	exchange->started = true;
-	if (handler->start(request, &exchange->response) == STEP_RESPOND) {
+	if (exchange->route->handler->start(&exchange->request, &exchange->response) ==
+	    STEP_RESPOND) {
 		exchange->answered = true;
 		return queue_response(exchange);
 	}
 	exchange->submitted = true;
-	request->op.done = op_done;
-	request->op.user = exchange;
-	backend_submit(request->context->backend, &request->op);
-	if (atomic_load(&exchange->park) == PARK_DONE)
-		return finish_handler(exchange);
-	park(exchange);
-	return MHD_YES;
+	submit(exchange);
+	return advance(exchange);
 }
 
 /* ---- The library's calls ---- */
@@ -215,6 +301,12 @@ static enum MHD_Result begin(struct exchange *exchange, const char *url, const c
 	connection_enter(exchange->record,
 			 exchange->head.content_length > 0 ? PHASE_RECEIVING : PHASE_BUSY);
 	exchange->answered = !admit_request(exchange, url);
+	if (!exchange->answered && upload_streams(exchange)) {
+		exchange->started = true;
+		exchange->answered =
+			exchange->route->handler->start(&exchange->request, &exchange->response) ==
+			STEP_RESPOND;
+	}
 	/* What is too long to be dropped is not read at all. */
 	if (exchange->answered && exchange->head.content_length > DISCARD_MAX_BYTES)
 		return turn_away(exchange);
@@ -237,11 +329,18 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
 		size_t len = *upload_size;
 
 		*upload_size = 0;
-		return upload_receive(exchange, upload, len);
+		return upload_streams(exchange)
+			       ? upload_pass(exchange, (struct slice){.data = upload, .len = len})
+			       : upload_receive(exchange, upload, len);
+	}
+	if (upload_streams(exchange)) {
+		if (!exchange->answered)
+			upload_proceed(exchange, true);
+		return exchange->answered ? queue_response(exchange) : MHD_YES;
 	}
 	if (exchange->submitted) {
 		(void)atomic_fetch_sub(&exchange->shared->parked, 1);
-		return finish_handler(exchange);
+		return advance(exchange);
 	}
 	return exchange->answered ? queue_response(exchange) : run_handler(exchange);
 }

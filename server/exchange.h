@@ -13,6 +13,7 @@
 #include "handlers/handlers.h"
 #include "server/auth.h"
 #include "server/connections.h"
+#include "server/flight_timer.h"
 #include "server/linger.h"
 
 /* What all requests of a server share. */
@@ -20,13 +21,15 @@ struct exchange_shared {
 	struct handler_context context;
 	struct auth auth;
 	struct connections connections;
+	struct flight_timer_thread flight_timer;
 	struct lingering linger;
 	size_t max_body_bytes;
+	unsigned idle_timeout_s;
 	size_t max_head_bytes; /* memory that the library has for the head of a request */
 	bool access_log;
 	atomic_bool draining; /* the server is stopping: answers close their connections */
 	atomic_uint running;  /* requests between headers and the end of their answer */
-	atomic_uint parked;   /* of these, suspended until their op is done */
+	atomic_uint parked;   /* of these, suspended until their op is done or their wait over */
 };
 
 /* For MHD_OPTION_URI_LOG_CALLBACK: a request begins. The result is its state. */

@@ -3,6 +3,7 @@
  *   exchange.c    its life: from the library's calls to the handler's steps and back
  *   admission.c   whether it may go on: load, framing, token, route, path
  *   upload.c      its body
+ *   answer_stream.c  an answer that is made while it is sent
  *
  * Private to these files. */
 #ifndef STEADYCACHE_SERVER_EXCHANGE_STATE_H
@@ -19,8 +20,8 @@
  */
 #define DISCARD_MAX_BYTES 65536
 
-/* How an op that did not complete at once and the connection that waits for it find each other: the
- * one that comes second resumes the connection. */
+/* How an op (or a wait) that was not over at once, and the connection that waits for it, find each
+ * other: the one that comes second resumes the connection. */
 enum park_state { PARK_RUNNING, PARK_SUSPENDED, PARK_DONE };
 
 /* Only what stands before `head` is cleared for a new request. */
@@ -33,10 +34,12 @@ struct exchange {
 	bool begun;     /* the headers have come */
 	bool answered;  /* the response is complete; what still comes of the body is dropped */
 	bool submitted; /* the op is with the backend or done, `finish` is still to be called */
+	bool waiting;   /* ... or the request waits for a value or a lease, or did */
 	bool started;   /* handler->start was called: cleanup is due */
 	size_t received_bytes;
-	int64_t began_us; /* for the access log */
-	char *long_key;   /* malloc'ed where the decoded key does not fit below */
+	size_t marked_bytes; /* of a streamed body: received when its time-out began anew */
+	int64_t began_us;    /* for the access log */
+	char *long_key;      /* malloc'ed where the decoded key does not fit below */
 	struct request request;
 
 	struct head head;
@@ -48,6 +51,10 @@ struct exchange {
 
 /* The value of a query parameter, "" where it has none, NULL where there is no such parameter. */
 const char *exchange_query(const struct exchange *exchange, const char *name);
+
+/* Hands request->op to the backend. True: it is done. False: the connection is suspended until it
+ * is, and exchange->submitted stays true till then. */
+bool exchange_submit(struct exchange *exchange);
 
 /* ---- admission.c ---- */
 
@@ -66,5 +73,15 @@ bool admit_request(struct exchange *exchange, const char *url);
 enum MHD_Result upload_receive(struct exchange *exchange, const char *piece, size_t len);
 /* Trims the body to what came. False: the response is complete. */
 bool upload_end(struct exchange *exchange);
+
+/* Whether the body goes to the handler as it comes. */
+static inline bool upload_streams(const struct exchange *exchange)
+{
+	return exchange->route && exchange->route->handler->take;
+}
+/* Hands a piece of such a body on. */
+enum MHD_Result upload_pass(struct exchange *exchange, struct slice piece);
+/* Lets the handler go on, at the end of the body or after an op. */
+void upload_proceed(struct exchange *exchange, bool is_end);
 
 #endif

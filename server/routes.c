@@ -32,9 +32,19 @@ const struct route routes[] = {
 	{.methods = HTTP_DELETE, .pattern = "/cache/{ns}", .handler = &namespace_clear_handler},
 	{.methods = READ, .pattern = "/stats", .handler = &stats_handler},
 	{.methods = READ, .pattern = "/stats/{ns}", .handler = &namespace_stats_handler},
+	{.methods = READ,
+	 .pattern = "/openapi.yaml",
+	 .handler = &openapi_yaml_handler,
+	 .is_public = true},
+	{.methods = READ,
+	 .pattern = "/openapi.json",
+	 .handler = &openapi_json_handler,
+	 .is_public = true},
 	{.methods = READ, .pattern = "/healthz", .handler = &healthz_handler, .is_public = true},
 	{.methods = READ, .pattern = "/readyz", .handler = &readyz_handler, .is_public = true},
 	{.methods = HTTP_POST, .pattern = "/sync", .handler = &sync_handler},
+	{.methods = READ, .pattern = "/export", .handler = &export_handler},
+	{.methods = HTTP_POST, .pattern = "/import", .handler = &import_handler},
 };
 
 const size_t route_count = sizeof(routes) / sizeof(routes[0]);

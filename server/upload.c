@@ -75,3 +75,49 @@ bool upload_end(struct exchange *exchange)
 		refuse_no_memory(exchange);
 	return trimmed != NULL;
 }
+
+/* ---- Bodies that are taken as they come ---- */
+
+/* So much has to come within the time that a whole request has. */
+#define PROGRESS_BYTES 65536
+
+void upload_proceed(struct exchange *exchange, bool is_end)
+{
+	const struct handler *handler = exchange->route->handler;
+	enum handler_step step;
+
+	for (;;) {
+		if (exchange->submitted && atomic_load(&exchange->park) != PARK_DONE)
+			return; /* a piece that came with the one before */
+		if (exchange->submitted)
+			(void)atomic_fetch_sub(&exchange->shared->parked, 1);
+		exchange->submitted = false;
+		step = handler->proceed(&exchange->request, &exchange->response, is_end);
+		if (step != STEP_SUBMIT)
+			break;
+		atomic_store(&exchange->park, PARK_RUNNING);
+		connection_enter(exchange->record, PHASE_BUSY);
+		if (!exchange_submit(exchange))
+			return;
+		/* As if it had been parked. */
+		(void)atomic_fetch_add(&exchange->shared->parked, 1);
+	}
+	exchange->answered = step == STEP_RESPOND;
+}
+
+enum MHD_Result upload_pass(struct exchange *exchange, struct slice piece)
+{
+	exchange->received_bytes += piece.len;
+	if (!exchange->answered) {
+		exchange->route->handler->take(&exchange->request, piece);
+		upload_proceed(exchange, false);
+	}
+	/* The time that a request has begins anew with each step, so that only who stops is cut. */
+	if (!exchange->submitted && exchange->record &&
+	    (atomic_load(&exchange->record->phase) != PHASE_RECEIVING ||
+	     exchange->received_bytes - exchange->marked_bytes >= PROGRESS_BYTES)) {
+		exchange->marked_bytes = exchange->received_bytes;
+		connection_enter(exchange->record, PHASE_RECEIVING);
+	}
+	return MHD_YES;
+}

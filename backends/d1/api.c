@@ -48,6 +48,8 @@ static enum cache_status accept_set(const struct d1_context *context, struct cac
 			return refuse(op, "the original D1 Worker keeps only UTF-8 of the type "
 					  "text/plain; charset=utf-8; deploy the Worker of "
 					  "steadycache");
+		if (item->history && item->history->expires_at_us != HISTORY_TTL)
+			ttl_s = item->history->expires_at_us > 0;
 		if (ttl_s > 0)
 			return refuse(op,
 				      "the original D1 Worker knows no time to live; deploy the "

@@ -247,6 +247,8 @@ static enum d1_step read_set(const struct d1_context *context, struct d1_call *c
 		call->step = API_SET_AGAIN;
 		return STEP_AGAIN;
 	}
+	if (job->op)
+		job->op->history_lost = 0;
 	for (size_t i = 0; job->op && i < job->op->item_count; i++) {
 		struct cache_item *item = &job->op->items[i];
 
@@ -254,6 +256,7 @@ static enum d1_step read_set(const struct d1_context *context, struct d1_call *c
 		item->created = false; /* it does not tell */
 		item->value->modified_at_us = now_of(context);
 		item->value->expires_at_us = 0;
+		job->op->history_lost += item->history != NULL;
 	}
 	if (job->op)
 		d1_tally_items(context->tally, job->op, job->op->items);

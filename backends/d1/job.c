@@ -106,6 +106,7 @@ void d1_job_succeed(struct d1_job *job)
 			continue;
 		twin->op = NULL;
 		twin_op->items[0].status = op->items[0].status;
+		twin_op->items[0].stale = op->items[0].stale;
 		if (twin_op->type == CACHE_OP_GET && value)
 			twin_op->items[0].value = cache_value_acquire(value);
 		complete(twin_op);

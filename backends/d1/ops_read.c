@@ -112,8 +112,20 @@ static bool take_item(const json_t *found, const struct cache_op *op, struct cac
 			return false;
 		item->value->modified_at_us = d1_read_integer(found, "modified_us", 0);
 		item->value->expires_at_us = d1_read_integer(found, "expires_us", 0);
+		item->stale = json_is_true(json_object_get(found, "stale"));
 	}
 	return true;
+}
+
+/* Another version of the Worker stores items without the history they brought, and does not tell.
+ */
+static void count_lost_history(const json_t *result, struct cache_op *op)
+{
+	op->history_lost = 0;
+	if (op->type != CACHE_OP_SET || json_is_true(json_object_get(result, "history")))
+		return;
+	for (size_t i = 0; i < op->item_count; i++)
+		op->history_lost += op->items[i].history != NULL;
 }
 
 static void take_items(const struct d1_context *context, const json_t *result, struct d1_job *job,
@@ -129,6 +141,7 @@ static void take_items(const struct d1_context *context, const json_t *result, s
 		d1_job_fail(job, CACHE_NO_MEMORY, NULL, 1);
 		return;
 	}
+	count_lost_history(result, op);
 	for (const struct d1_job *each = job; each; each = each->twins)
 		if (each->op)
 			d1_tally_items(context->tally, each->op, op->items);
@@ -229,6 +242,7 @@ static void take_one_stats(const struct d1_context *context, const json_t *found
 	ret->settings.capacity = d1_read_integer(found, "capacity", ret->settings.capacity);
 	ret->settings.default_ttl_s =
 		d1_read_integer(found, "default_ttl_s", ret->settings.default_ttl_s);
+	ret->settings.stale_ttl_s = d1_read_integer(found, "stale_ttl_s", 0);
 	(void)eviction_policy_parse(policy, &ret->settings.policy);
 	d1_tally_fill(context->tally, ret);
 	d1_tally_raise(ret, (uint64_t)d1_read_integer(found, "evictions", 0),
@@ -291,6 +305,17 @@ static void complete_check(struct d1_job *job)
 	d1_job_succeed(job);
 }
 
+/* A Worker that knows no stale time passes over it; one that does says so. */
+static void complete_configure(const json_t *result, struct d1_job *job)
+{
+	if ((job->op->settings_mask & SETTING_STALE_TTL) && !json_object_get(result, "stale_ttl_s"))
+		d1_job_fail(job, CACHE_UNSUPPORTED,
+			    "the D1 Worker is of a version that knows no stale_ttl; deploy it anew",
+			    0);
+	else
+		d1_job_succeed(job);
+}
+
 /* True: another request has to follow for it. */
 static bool take_result(const struct d1_context *context, const json_t *result,
 			struct d1_call *call, const struct ops_group *group)
@@ -322,6 +347,8 @@ static bool take_result(const struct d1_context *context, const json_t *result,
 			again |= take_stats(context, result, call, job);
 		else if (group->type == CACHE_OP_CHECK)
 			complete_check(job);
+		else if (group->type == CACHE_OP_CONFIGURE)
+			complete_configure(result, job);
 		else
 			d1_job_succeed(job);
 	}

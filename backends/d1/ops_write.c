@@ -20,6 +20,7 @@ void d1_default_settings(const struct d1_context *context, struct slice ns,
 	};
 	if (context->config->defaults)
 		context->config->defaults(context->config->defaults_user, ns, ret);
+	ret->stale_ttl_s = 0;
 }
 
 /* ---- Groups ---- */
@@ -38,7 +39,9 @@ static struct ops_group *find_group(struct ops_state *state, const struct d1_job
 		const struct cache_op *first = group->first->op;
 
 		if (group->is_shared && group->type == job->op->type &&
-		    first->no_touch == job->op->no_touch && slice_equal(first->ns, job->op->ns))
+		    first->no_touch == job->op->no_touch &&
+		    first->serve_stale == job->op->serve_stale &&
+		    slice_equal(first->ns, job->op->ns))
 			return group;
 	}
 	return NULL;
@@ -140,6 +143,21 @@ static void write_condition(struct buffer *out, const struct cache_condition *co
 	buffer_append_char(out, '}');
 }
 
+static void write_history(struct buffer *out, const struct cache_history *history)
+{
+	buffer_append(out, SLICE(",\"history\":{"));
+	d1_write_integer(out, "frequency", history->frequency ? (int64_t)history->frequency : 1);
+	buffer_append_char(out, ',');
+	d1_write_integer(out, "created_us", history->created_at_us);
+	buffer_append_char(out, ',');
+	d1_write_integer(out, "last_access_us", history->last_access_us);
+	if (history->expires_at_us != HISTORY_TTL) {
+		buffer_append_char(out, ',');
+		d1_write_integer(out, "expires_us", history->expires_at_us);
+	}
+	buffer_append_char(out, '}');
+}
+
 static void write_item(struct buffer *out, const struct cache_op *op, const struct cache_item *item)
 {
 	buffer_append_char(out, '{');
@@ -156,6 +174,8 @@ static void write_item(struct buffer *out, const struct cache_op *op, const stru
 			buffer_append_char(out, ',');
 			d1_write_integer(out, "ttl_s", item->ttl_s);
 		}
+		if (item->history)
+			write_history(out, item->history);
 	}
 	if (op->type != CACHE_OP_GET && op->type != CACHE_OP_EXISTS && op->item_count == 1 &&
 	    item->condition.kind != CONDITION_NONE)
@@ -190,6 +210,8 @@ static void write_configure(struct buffer *out, const struct cache_op *op)
 		buffer_printf(out, ",\"capacity\":%lld", (long long)settings->capacity);
 	if (op->settings_mask & SETTING_DEFAULT_TTL)
 		buffer_printf(out, ",\"default_ttl_s\":%lld", (long long)settings->default_ttl_s);
+	if (op->settings_mask & SETTING_STALE_TTL)
+		buffer_printf(out, ",\"stale_ttl_s\":%lld", (long long)settings->stale_ttl_s);
 	if (op->settings_mask & SETTING_POLICY)
 		buffer_printf(out, ",\"policy\":\"%s\"", eviction_policy_name(settings->policy));
 }
@@ -230,6 +252,8 @@ static void write_group(const struct d1_context *context, struct buffer *out,
 	}
 	if (op->type == CACHE_OP_GET && op->no_touch)
 		buffer_append(out, SLICE(",\"touch\":false"));
+	if (op->type == CACHE_OP_GET && op->serve_stale)
+		buffer_append(out, SLICE(",\"stale\":true"));
 	if (op->type == CACHE_OP_SET || op->type == CACHE_OP_CONFIGURE ||
 	    (op->type == CACHE_OP_STATS && op->ns.len > 0))
 		write_defaults(context, out, op->ns);

@@ -26,7 +26,8 @@ static struct d1_job **bucket_of(struct d1_plan *plan, const struct d1_job *job)
 static bool are_twins(const struct d1_job *a, const struct d1_job *b)
 {
 	return a->key_hash == b->key_hash && a->op->type == b->op->type &&
-	       a->op->no_touch == b->op->no_touch && slice_equal(a->op->ns, b->op->ns) &&
+	       a->op->no_touch == b->op->no_touch && a->op->serve_stale == b->op->serve_stale &&
+	       slice_equal(a->op->ns, b->op->ns) &&
 	       slice_equal(a->op->items[0].key, b->op->items[0].key);
 }
 

@@ -65,10 +65,10 @@ static void prune(struct rest_group *group)
 		group->is_finished = true;
 }
 
-static void write_migrations(const struct d1_context *context, struct buffer *body)
+static void write_migrations(const struct d1_context *context, size_t from, struct buffer *body)
 {
-	for (size_t i = 0; i < context->sql->migration_count; i++) {
-		buffer_append(body, i > 0 ? SLICE(",{\"sql\":") : SLICE("{\"sql\":"));
+	for (size_t i = from; i < context->sql->migration_count; i++) {
+		buffer_append(body, i > from ? SLICE(",{\"sql\":") : SLICE("{\"sql\":"));
 		json_out_string(body, slice_of(context->sql->migrations[i]));
 		buffer_append_char(body, '}');
 	}
@@ -110,7 +110,8 @@ bool d1_rest_write(const struct d1_context *context, struct d1_call *call, const
 		return false;
 	buffer_append(body, SLICE("{\"batch\":["));
 	if (state->migrates)
-		write_migrations(context, body);
+		write_migrations(context, state->upgrades ? context->sql->first_migration_count : 0,
+				 body);
 	else
 		write_groups(context, state, body);
 	buffer_append(body, SLICE("]}"));
@@ -170,7 +171,9 @@ static enum d1_step read_refusal(const struct d1_context *context, struct rest_s
 {
 	const char *detail = NULL;
 
-	if (holds(message, "no such table") && !state->has_migrated) {
+	/* No tables; or those of an older version. */
+	state->upgrades = holds(message, "no such column") || holds(message, "has no column");
+	if ((holds(message, "no such table") || state->upgrades) && !state->has_migrated) {
 		state->migrates = true;
 		return STEP_AGAIN;
 	}

@@ -41,6 +41,7 @@ struct rest_state {
 	size_t group_count;
 	bool is_alone;     /* one group a request */
 	bool migrates;     /* the request made the tables */
+	bool upgrades;     /* of an older version that was there */
 	bool has_migrated; /* not again */
 	struct rest_group groups[];
 };

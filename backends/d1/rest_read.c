@@ -98,6 +98,7 @@ static bool take_row(const json_t *row, const struct cache_op *op, struct cache_
 		return false;
 	item->value->modified_at_us = d1_read_integer(row, "modified", 0);
 	item->value->expires_at_us = d1_read_integer(row, "expires", 0);
+	item->stale = d1_read_integer(row, "stale", 0) == 1;
 	return true;
 }
 
@@ -191,7 +192,11 @@ static void admit_set(const struct d1_context *context, struct rest_group *group
 		item->status = CACHE_OK;
 		item->created = d1_read_integer(index[i], "live", 0) != 1;
 		item->value->modified_at_us = now_us;
-		item->value->expires_at_us = ttl_s > 0 ? now_us + ttl_s * US_PER_S : 0;
+		item->value->expires_at_us =
+			item->history && item->history->expires_at_us != HISTORY_TTL
+				? item->history->expires_at_us
+			: ttl_s > 0 ? now_us + ttl_s * US_PER_S
+				    : 0;
 	}
 	free((void *)(uintptr_t)index);
 	group->expired += count_rows(found, "live", 0);
@@ -408,6 +413,7 @@ static void take_stats(const struct d1_context *context, const json_t *row, stru
 		.capacity = d1_read_integer(row, "capacity", defaults.capacity),
 		.default_ttl_s = d1_read_integer(row, "default_ttl", defaults.default_ttl_s),
 		.policy = defaults.policy,
+		.stale_ttl_s = d1_read_integer(row, "stale_ttl", 0),
 	};
 	(void)eviction_policy_parse(d1_read_text(row, "policy"), &ret->settings.policy);
 	ret->entry_count = (uint64_t)d1_read_integer(row, "entry_count", 0);

@@ -4,7 +4,8 @@
 
 extern const char d1_sql_statements[], d1_sql_migrations[]; /* cmake/embed.cmake */
 
-#define NAME_MARK "-- name: "
+#define NAME_MARK      "-- name: "
+#define MIGRATION_MARK "-- migration: " /* heads every file of migrations but the first */
 
 struct lines {
 	const char *at;
@@ -85,6 +86,9 @@ static bool read_migrations(struct d1_sql *sql, struct buffer *text)
 
 	text->len = 0;
 	while (next_line(&lines, &line)) {
+		if (slice_starts_with(line, SLICE(MIGRATION_MARK)) &&
+		    sql->first_migration_count == 0)
+			sql->first_migration_count = sql->migration_count;
 		if (is_comment(line))
 			continue;
 		buffer_append(text, line);

@@ -17,6 +17,7 @@ struct d1_sql {
 	/* What makes the tables, in order. */
 	char *migrations[REST_MIGRATIONS_MAX];
 	size_t migration_count;
+	size_t first_migration_count; /* those of the first file, which make the tables */
 };
 
 /* False: out of memory (or more statements than there is room for, which tests would see). */

@@ -13,6 +13,19 @@
 
 /* ---- Set ---- */
 
+/* Of an item with a history: frequency, created, last access (0: now), expires (null: by the ttl).
+ */
+static void write_history(struct buffer *out, const struct cache_history *history)
+{
+	buffer_printf(out, ",%llu,%lld,%lld,",
+		      (unsigned long long)(history->frequency ? history->frequency : 1),
+		      (long long)history->created_at_us, (long long)history->last_access_us);
+	if (history->expires_at_us == HISTORY_TTL)
+		buffer_append(out, SLICE("null"));
+	else
+		json_out_integer(out, history->expires_at_us);
+}
+
 /* [[id, "tag", size, ttl or null, "etag"], ...] */
 static void write_set_items(struct rest_writer *writer, const struct cache_op *op)
 {
@@ -32,6 +45,8 @@ static void write_set_items(struct rest_writer *writer, const struct cache_op *o
 			json_out_integer(out, item->ttl_s);
 		buffer_append_char(out, ',');
 		rest_append_etag(out, &item->value->etag);
+		if (item->history)
+			write_history(out, item->history);
 		buffer_append_char(out, ']');
 	}
 	buffer_append_char(out, ']');
@@ -170,6 +185,8 @@ static void write_set(struct rest_writer *writer, const struct rest_group *group
 static void write_get(struct rest_writer *writer, const struct rest_group *group, bool touch)
 {
 	rest_begin_head(writer, group->ops.first->op->ns);
+	if (group->ops.first->op->serve_stale)
+		rest_add_member(writer, "stale", 1);
 	rest_end_head(writer);
 	rest_write_places(writer, group);
 	rest_add_on_items(writer, "get_items");
@@ -329,6 +346,7 @@ static void write_configure(struct rest_writer *writer, const struct rest_group 
 				     slice_of(eviction_policy_name(op->settings.policy)));
 	else
 		add_setting(writer, "set_policy", false, 0);
+	add_setting(writer, "set_stale_ttl", mask & SETTING_STALE_TTL, op->settings.stale_ttl_s);
 	rest_add_member(writer, "continuing", group->continuing);
 	rest_add_member(writer, "evict_max", REST_EVICT_MAX);
 	rest_end_head(writer);
@@ -337,6 +355,8 @@ static void write_configure(struct rest_writer *writer, const struct rest_group 
 		rest_add_statement(writer, "configure");
 		if ((mask & SETTING_POLICY) && op->settings.policy == EVICT_FIFO)
 			rest_add_statement(writer, "mark_fifo");
+		if (mask & SETTING_STALE_TTL)
+			rest_add_statement(writer, "mark_kept");
 	}
 	rest_add_statement(writer, "plan_limits");
 	rest_add_statement_on(writer, "evict", SLICE("[]"));

@@ -111,6 +111,7 @@ void d1_tally_items(struct d1_tally *tally, const struct cache_op *op,
 	for (size_t i = 0; i < op->item_count; i++) {
 		bool ok = items[i].status == CACHE_OK;
 
+		counters->stale_hits += op->type == CACHE_OP_GET && items[i].stale;
 		if (op->type == CACHE_OP_GET && ok)
 			counters->hits++;
 		else if (op->type == CACHE_OP_GET)
@@ -130,6 +131,7 @@ void d1_tally_fill(struct d1_tally *tally, struct namespace_stats *stats)
 		return;
 	stats->hits = counters->hits;
 	stats->misses = counters->misses;
+	stats->stale_hits = counters->stale_hits;
 	stats->sets = counters->sets;
 	stats->deletes = counters->deletes;
 	stats->evictions = counters->evictions;

@@ -59,7 +59,7 @@ enum d1_counter {
 struct d1_ns_counters {
 	struct d1_ns_counters *next;
 	char name[NAMESPACE_MAX_LEN + 1];
-	uint64_t hits, misses, sets, deletes, evictions, expirations;
+	uint64_t hits, misses, stale_hits, sets, deletes, evictions, expirations;
 };
 
 struct d1_tally {

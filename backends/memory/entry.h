@@ -44,7 +44,8 @@ struct entry_tail {
 #define ENTRY_RECORD_BYTES sizeof(struct entry)
 
 /* A stamp is the time of creation and, behind it, room to tell apart what was created in one
- * microsecond. Stamps of a namespace are unique and rise, so they are the order of creation. */
+ * microsecond. Stamps of a namespace are unique and rise, so they are the order of creation; but
+ * those of restored entries, which may repeat, tell their creation elsewhere. */
 #define STAMP_TICK_BITS 11
 
 /* Draws the seed of entry_hash, once in the life of the process. Any thread. */

@@ -9,6 +9,7 @@
  *   evict.c      victims over all shards
  *   set.c        sets: limits that always hold, batches all or none
  *   passes.c     what visits all entries: listings, clearing by prefix, settings
+ *   hash_scan.c  listings in the order of the hash, for exports
  *   worker.c     the background thread for large passes and the sweep
  *
  * A get takes one lock, of a sixteenth of its namespace, and copies nothing: it acquires a
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "backends/memory/hash_scan.h"
 #include "backends/memory/passes.h"
 #include "backends/memory/set.h"
 #include "backends/memory/worker.h"
@@ -87,6 +89,7 @@ static void get_entry(const struct cache_op *op, struct shard *shard, struct ent
 	if (entry) {
 		prefetch_bytes(item->value);
 		shard->counters.hits++;
+		shard->counters.stale_hits += item->stale;
 		order_use(&shard->order, entry, now_us);
 	} else {
 		shard->counters.misses++;
@@ -94,10 +97,12 @@ static void get_entry(const struct cache_op *op, struct shard *shard, struct ent
 }
 
 static void delete_entry(const struct cache_op *op, struct shard *shard, struct entry *entry,
-			 struct cache_item *item, struct entry **trash)
+			 bool stale, struct cache_item *item, struct entry **trash)
 {
-	if (op->item_count == 1 && !condition_holds(&item->condition, entry)) {
+	if (op->item_count == 1 && !condition_holds(&item->condition, stale ? NULL : entry)) {
 		item->status = CACHE_PRECONDITION_FAILED;
+	} else if (stale) {
+		shard_drop_expired(shard, entry, trash);
 	} else if (entry) {
 		shard_remove(shard, entry, trash);
 		shard->counters.deletes++;
@@ -129,13 +134,16 @@ static void visit_items(struct namespace *ns, struct cache_op *op, int64_t now_u
 		struct cache_item *item = &op->items[i];
 		uint64_t hash = touched_hash(&touched, op, i);
 		struct shard *shard = namespace_shard(ns, hash);
-		struct entry *entry = shard_find(shard, hash, item->key, now_us, &trash);
+		bool stale;
+		struct entry *entry = shard_find(shard, hash, item->key, now_us, &stale, &trash);
+		bool found = entry && (!stale || op->serve_stale);
 
-		item->status = entry ? CACHE_OK : CACHE_NOT_FOUND;
+		item->status = found ? CACHE_OK : CACHE_NOT_FOUND;
+		item->stale = stale && found;
 		if (op->type == CACHE_OP_GET)
-			get_entry(op, shard, entry, item, now_us);
+			get_entry(op, shard, found ? entry : NULL, item, now_us);
 		else if (op->type == CACHE_OP_DELETE)
-			delete_entry(op, shard, entry, item, &trash);
+			delete_entry(op, shard, entry, stale, item, &trash);
 	}
 	namespace_unlock(ns, touched.shards);
 	entry_free_list(trash);
@@ -182,7 +190,7 @@ static void run_pass(struct namespaces *all, struct cache_op *op, int64_t now_us
 	enum cache_status status = CACHE_OK;
 
 	if (op->type == CACHE_OP_SCAN)
-		status = pass_scan(ns, op, now_us);
+		status = op->any_order ? hash_scan(ns, op, now_us) : pass_scan(ns, op, now_us);
 	else if (op->type == CACHE_OP_CLEAR)
 		pass_clear(ns, op->prefix);
 	else
@@ -204,12 +212,13 @@ static void memory_scan(struct backend *backend, struct cache_op *op)
 	struct memory_backend *memory = memory_of(backend);
 	struct namespace *ns = namespace_find(&memory->namespaces, op->ns);
 
-	if (ns) {
-		start_pass(memory, ns, op);
-		return;
-	}
 	op->complete = true;
-	cache_op_complete(op, CACHE_OK);
+	if (!ns)
+		cache_op_complete(op, CACHE_OK);
+	else if (op->any_order && op->prefix.len == 0)
+		run_pass(&memory->namespaces, op, now_of(memory));
+	else
+		start_pass(memory, ns, op);
 }
 
 static void memory_configure(struct backend *backend, struct cache_op *op)

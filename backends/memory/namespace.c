@@ -62,6 +62,7 @@ void namespace_default_settings(const struct namespaces *all, struct slice name,
 	};
 	if (all->config->defaults)
 		all->config->defaults(all->config->defaults_user, name, ret);
+	ret->stale_ttl_s = 0;
 }
 
 static struct namespace *create(struct namespaces *all, struct slice name)
@@ -146,6 +147,14 @@ uint64_t namespace_take_stamp(struct namespace *ns, int64_t now_us)
 	return stamp;
 }
 
+uint64_t namespace_past_stamp(struct namespace *ns, int64_t created_at_us)
+{
+	unsigned tick = atomic_fetch_add_explicit(&ns->past_stamps, 1, memory_order_relaxed);
+
+	return ((uint64_t)created_at_us << STAMP_TICK_BITS) |
+	       (tick & ((1U << STAMP_TICK_BITS) - 1));
+}
+
 size_t namespace_expire(struct namespace *ns, int64_t now_us, size_t max, struct entry **trash)
 {
 	size_t removed = 0;
@@ -174,6 +183,7 @@ static void add_shard_stats(struct shard *shard, int64_t now_us, uint64_t *frequ
 	stats->deletes += counters->deletes;
 	stats->evictions += counters->evictions;
 	stats->expirations += counters->expirations;
+	stats->stale_hits += counters->stale_hits;
 	(void)pthread_mutex_unlock(&shard->lock);
 	entry_free_list(trash);
 }
@@ -189,6 +199,7 @@ void namespace_stats(struct namespace *ns, int64_t now_us, struct namespace_stat
 				.capacity = atomic_load(&ns->capacity),
 				.default_ttl_s = atomic_load(&ns->default_ttl_s),
 				.policy = namespace_policy(ns),
+				.stale_ttl_s = atomic_load(&ns->stale_ttl_s),
 			},
 	};
 	memcpy(ret->name, ns->name, sizeof(ret->name));

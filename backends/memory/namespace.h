@@ -30,9 +30,11 @@ struct namespace
 	_Atomic int64_t capacity;
 	_Atomic int64_t default_ttl_s;
 	_Atomic int policy;
+	_Atomic int64_t stale_ttl_s; /* the shards have it too, under their locks */
 	pthread_mutex_t configure_lock;
 
 	_Atomic uint64_t last_stamp;
+	atomic_uint past_stamps; /* how many were taken */
 	struct usage usage;
 	struct shard shards[SHARDS];
 };
@@ -83,6 +85,9 @@ void namespace_unlock(struct namespace *ns, unsigned set);
 
 /* A stamp for a new entry (entry.h), with its shard locked. */
 uint64_t namespace_take_stamp(struct namespace *ns, int64_t now_us);
+/* A stamp for an entry that was created elsewhere. Those of one microsecond follow each other, up
+ * to 2^STAMP_TICK_BITS of them. */
+uint64_t namespace_past_stamp(struct namespace *ns, int64_t created_at_us);
 
 /* Removes what has expired in all shards, at most `max`. All shards are locked. */
 size_t namespace_expire(struct namespace *ns, int64_t now_us, size_t max, struct entry **trash);

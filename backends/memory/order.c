@@ -16,7 +16,11 @@
  * The classes are kept, as counts only, under every policy: they know the highest frequency
  * exactly, which statistics want.
  *
- * Entries used in one microsecond are ordered by their creation (place). */
+ * Entries used in one microsecond are ordered by their creation (place).
+ *
+ * An entry that comes with a history, from an import, may belong anywhere in its list. Such ones go
+ * to the tail, and the lists are sorted before the next victim is looked for: once for all that
+ * came in between. */
 #include "backends/memory/order.h"
 
 #include <stdlib.h>
@@ -127,10 +131,9 @@ static bool make_class_room(struct order *order)
 	return true;
 }
 
-/* The class of frequency + 1 for the entry's use, made where there is none. NULL: out of memory. */
-static struct frequency_class *next_class(struct order *order, const struct entry *entry)
+/* The class of `frequency`, made where there is none. NULL: out of memory. */
+static struct frequency_class *make_class(struct order *order, uint32_t frequency)
 {
-	uint32_t frequency = entry->frequency + 1;
 	size_t index = class_index(order, frequency);
 
 	if (index < order->class_count && order->classes[index].frequency == frequency)
@@ -157,6 +160,15 @@ static bool may_raise_class(const struct order *order, const struct frequency_cl
 
 /* ---- Changes ---- */
 
+static bool sorts_before(enum eviction_policy policy, const struct entry *a, const struct entry *b)
+{
+	bool by_access = policy == EVICT_FRECENCY || policy == EVICT_LRU;
+
+	if (by_access && a->last_access_us != b->last_access_us)
+		return a->last_access_us < b->last_access_us;
+	return a->stamp < b->stamp;
+}
+
 void order_add(struct order *order, struct entry *entry)
 {
 	struct frequency_class *class = class_of(order, entry);
@@ -166,6 +178,18 @@ void order_add(struct order *order, struct entry *entry)
 	if (entry->last_access_us < order->oldest_access_us)
 		order->oldest_access_us = entry->last_access_us;
 	place(list_for(order, class), entry);
+}
+
+void order_restore(struct order *order, struct entry *entry)
+{
+	struct order_list *list;
+
+	if (!make_class(order, entry->frequency))
+		entry->frequency = 1;
+	list = list_for(order, class_of(order, entry));
+	if (list->tail && sorts_before(order->policy, entry, list->tail))
+		order->unsorted = true;
+	order_add(order, entry);
 }
 
 void order_remove(struct order *order, struct entry *entry)
@@ -189,7 +213,7 @@ static void raise_frequency(struct order *order, struct entry *entry)
 	if (may_raise_class(order, class)) {
 		class->frequency++;
 	} else {
-		struct frequency_class *next = next_class(order, entry);
+		struct frequency_class *next = make_class(order, entry->frequency + 1);
 
 		if (!next)
 			return;
@@ -223,15 +247,6 @@ void order_swap(struct order *order, struct entry *entry, struct entry *fresh)
 }
 
 /* ---- Another policy ---- */
-
-static bool sorts_before(enum eviction_policy policy, const struct entry *a, const struct entry *b)
-{
-	bool by_access = policy == EVICT_FRECENCY || policy == EVICT_LRU;
-
-	if (by_access && a->last_access_us != b->last_access_us)
-		return a->last_access_us < b->last_access_us;
-	return a->stamp < b->stamp;
-}
 
 static struct entry *merge(enum eviction_policy policy, struct entry *a, struct entry *b)
 {
@@ -291,19 +306,25 @@ static struct entry *take_all(struct order *order)
 	return all;
 }
 
-void order_set_policy(struct order *order, enum eviction_policy policy)
+/* Threads all entries anew, by `policy`. */
+static void sort_all(struct order *order, enum eviction_policy policy)
 {
-	if (order->policy == policy)
-		return;
-
 	struct entry *entry = sort(policy, take_all(order));
+
 	order->policy = policy;
+	order->unsorted = false;
 	while (entry) {
 		struct entry *next = entry->next;
 
 		place(list_for(order, class_of(order, entry)), entry);
 		entry = next;
 	}
+}
+
+void order_set_policy(struct order *order, enum eviction_policy policy)
+{
+	if (order->policy != policy)
+		sort_all(order, policy);
 }
 
 /* ---- Victims ---- */
@@ -369,6 +390,8 @@ static struct entry *frecency_candidate(struct order *order, int64_t now_us)
 
 struct entry *order_candidate(struct order *order, int64_t now_us)
 {
+	if (order->unsorted)
+		sort_all(order, order->policy);
 	if (order->policy == EVICT_FRECENCY)
 		return frecency_candidate(order, now_us);
 	return first_unpinned(&order->list);

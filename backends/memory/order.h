@@ -25,6 +25,7 @@ struct order {
 	size_t class_count, class_capacity;
 	uint64_t frequency_sum;
 	int64_t oldest_access_us; /* no entry was used before this; may be too early */
+	bool unsorted;            /* entries were restored; sorted before the next victim */
 };
 
 void order_init(struct order *order, enum eviction_policy policy);
@@ -35,6 +36,9 @@ bool order_prepare(struct order *order);
 
 /* A new entry (frequency 1), with its last access and stamp set. */
 void order_add(struct order *order, struct entry *entry);
+/* As order_add, for an entry of any frequency and times. Where memory for its frequency lacks, that
+ * becomes 1. */
+void order_restore(struct order *order, struct entry *entry);
 void order_remove(struct order *order, struct entry *entry);
 
 /* Counts a use. Where memory for another frequency lacks, the frequency stays as it was. */

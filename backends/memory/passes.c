@@ -83,7 +83,7 @@ static void free_key(const struct cache_entry_info *info)
 	free((void *)(uintptr_t)info->key.data);
 }
 
-static bool fill_info(struct entry *entry, struct cache_entry_info *ret)
+bool pass_fill_info(struct entry *entry, struct cache_entry_info *ret)
 {
 	struct slice key = entry_key(entry);
 	char *copy = malloc(key.len ? key.len : 1);
@@ -163,7 +163,7 @@ static bool list_entry(void *context, struct shard *shard, struct entry *entry,
 	    (op->has_after && slice_compare(key, op->after) <= 0))
 		return true;
 	if (op->entry_count < op->limit) {
-		if (!make_heap_room(listing) || !fill_info(entry, &info))
+		if (!make_heap_room(listing) || !pass_fill_info(entry, &info))
 			return false;
 		sift_up(op->entries, op->entry_count++, info);
 		return true;
@@ -171,11 +171,23 @@ static bool list_entry(void *context, struct shard *shard, struct entry *entry,
 	op->complete = false;
 	if (slice_compare(key, op->entries[0].key) > 0)
 		return true;
-	if (!fill_info(entry, &info))
+	if (!pass_fill_info(entry, &info))
 		return false;
 	free_key(&op->entries[0]);
 	sift_down(op->entries, op->entry_count, info);
 	return true;
+}
+
+/* Ends a sorted listing where its keys reach op->max_key_bytes. */
+static void shorten(struct cache_op *op)
+{
+	size_t kept = 0;
+
+	for (size_t bytes = 0; kept < op->entry_count && bytes < op->max_key_bytes; kept++)
+		bytes += op->entries[kept].key.len;
+	op->complete &= kept == op->entry_count;
+	while (op->entry_count > kept)
+		free_key(&op->entries[--op->entry_count]);
 }
 
 enum cache_status pass_scan(struct namespace *ns, struct cache_op *op, int64_t now_us)
@@ -193,6 +205,8 @@ enum cache_status pass_scan(struct namespace *ns, struct cache_op *op, int64_t n
 		op->entries[end - 1] = op->entries[0];
 		sift_down(op->entries, end - 1, last);
 	}
+	if (op->max_key_bytes > 0)
+		shorten(op);
 	return CACHE_OK;
 }
 
@@ -229,6 +243,22 @@ static void set_policy(struct namespace *ns, enum eviction_policy policy)
 		(void)pthread_mutex_lock(&shard->lock);
 		order_set_policy(&shard->order, policy);
 		(void)pthread_mutex_unlock(&shard->lock);
+	}
+}
+
+static int64_t clamp_ttl_s(int64_t ttl_s)
+{
+	return ttl_s < TTL_MAX_S ? ttl_s : TTL_MAX_S;
+}
+
+/* What a shorter one makes due goes with the next sweep. */
+static void set_stale_ttl(struct namespace *ns, int64_t stale_ttl_s)
+{
+	atomic_store(&ns->stale_ttl_s, stale_ttl_s);
+	for (unsigned i = 0; i < SHARDS; i++) {
+		(void)pthread_mutex_lock(&ns->shards[i].lock);
+		ns->shards[i].stale_us = stale_ttl_s * US_PER_S;
+		(void)pthread_mutex_unlock(&ns->shards[i].lock);
 	}
 }
 
@@ -271,9 +301,9 @@ void pass_configure(struct namespace *ns, const struct cache_op *op, int64_t now
 	if (op->settings_mask & SETTING_CAPACITY)
 		atomic_store(&ns->capacity, settings->capacity);
 	if (op->settings_mask & SETTING_DEFAULT_TTL)
-		atomic_store(&ns->default_ttl_s, settings->default_ttl_s < TTL_MAX_S
-							 ? settings->default_ttl_s
-							 : TTL_MAX_S);
+		atomic_store(&ns->default_ttl_s, clamp_ttl_s(settings->default_ttl_s));
+	if (op->settings_mask & SETTING_STALE_TTL)
+		set_stale_ttl(ns, clamp_ttl_s(settings->stale_ttl_s));
 	if (op->settings_mask & SETTING_POLICY && settings->policy != namespace_policy(ns))
 		set_policy(ns, settings->policy);
 	enforce_limits(ns, now_us);

@@ -11,6 +11,9 @@
 /* SCAN: fills op->entries and op->complete. */
 enum cache_status pass_scan(struct namespace *ns, struct cache_op *op, int64_t now_us);
 
+/* An entry for a listing, with a copy of its key. False: out of memory. */
+bool pass_fill_info(struct entry *entry, struct cache_entry_info *ret);
+
 /* CLEAR with a prefix (or without: one entry after the other). */
 void pass_clear(struct namespace *ns, struct slice prefix);
 

@@ -23,7 +23,8 @@
 /* One item, with what the plan found. */
 struct write {
 	uint64_t hash;
-	struct entry *old;   /* the live entry, or NULL */
+	struct entry *old;   /* the entry, or NULL */
+	bool old_is_stale;   /* it has expired: to be replaced, and no entry to a condition */
 	struct entry *fresh; /* what is to be stored; ours until it is */
 	int64_t expires_at_us;
 };
@@ -87,6 +88,17 @@ static enum cache_status refuse(struct set *set, enum cache_status status, const
 	return status;
 }
 
+static int64_t expiry_of(const struct set *set, const struct cache_item *item)
+{
+	int64_t ttl_s = item->ttl_s;
+
+	if (item->history && item->history->expires_at_us != HISTORY_TTL)
+		return item->history->expires_at_us;
+	if (ttl_s == TTL_DEFAULT)
+		ttl_s = atomic_load_explicit(&set->ns->default_ttl_s, memory_order_relaxed);
+	return ttl_s > 0 ? set->now_us + ttl_s * US_PER_S : 0;
+}
+
 /* The plan for one item; adds up its growth, and what it takes all in all. */
 static bool plan_item(struct set *set, struct write *write, const struct cache_item *item,
 		      uint64_t *size_sum, uint64_t *memory_sum)
@@ -94,7 +106,7 @@ static bool plan_item(struct set *set, struct write *write, const struct cache_i
 	uint64_t memory_bytes = entry_memory_bytes(write->fresh);
 
 	write->old = shard_find(namespace_shard(set->ns, write->hash), write->hash, item->key,
-				set->now_us, &set->trash);
+				set->now_us, &write->old_is_stale, &set->trash);
 	struct entry *old = write->old;
 	if (__builtin_add_overflow(*size_sum, item->size_bytes, size_sum) ||
 	    __builtin_add_overflow(set->size_growth, (int64_t)item->size_bytes, &set->size_growth))
@@ -110,6 +122,11 @@ static bool plan_item(struct set *set, struct write *write, const struct cache_i
 	return true;
 }
 
+static const struct entry *live_entry(const struct write *write)
+{
+	return write->old_is_stale ? NULL : write->old;
+}
+
 /* What no eviction can help is refused here. With the locks of the set's shards. */
 static enum cache_status plan(struct set *set)
 {
@@ -123,7 +140,8 @@ static enum cache_status plan(struct set *set)
 	for (size_t i = 0; i < op->item_count; i++)
 		if (!plan_item(set, &set->writes[i], &op->items[i], &size_sum, &memory_sum))
 			return CACHE_TOO_LARGE;
-	if (op->item_count == 1 && !condition_holds(&op->items[0].condition, set->writes[0].old))
+	if (op->item_count == 1 &&
+	    !condition_holds(&op->items[0].condition, live_entry(&set->writes[0])))
 		return CACHE_PRECONDITION_FAILED;
 	set->stores_nothing = max_entries(set) == 0;
 	if (set->stores_nothing)
@@ -220,8 +238,21 @@ static void answer(const struct set *set, const struct write *write, struct cach
 	 * with another entry. */
 	if (!cache_value_is_claimed(item->value))
 		stamp(set, write, item->value);
-	item->created = !write->old;
+	item->created = !live_entry(write);
 	item->status = CACHE_OK;
+}
+
+/* Gives a stored entry the history that its item brought along. */
+static void restore(const struct set *set, struct shard *shard, struct entry *entry,
+		    const struct cache_history *history)
+{
+	order_remove(&shard->order, entry);
+	entry->frequency = history->frequency > 0 ? (uint32_t)history->frequency : 1;
+	entry->last_access_us = history->last_access_us > 0 ? history->last_access_us : set->now_us;
+	entry->stamp = history->created_at_us > 0
+			       ? namespace_past_stamp(set->ns, history->created_at_us)
+			       : namespace_take_stamp(set->ns, set->now_us);
+	order_restore(&shard->order, entry);
 }
 
 static void store_item(struct set *set, struct write *write, struct cache_item *item)
@@ -232,14 +263,21 @@ static void store_item(struct set *set, struct write *write, struct cache_item *
 	answer(set, write, item);
 	shard->counters.sets++;
 	write->fresh = NULL;
-	if (write->old) {
+	if (live_entry(write)) {
 		set->wake |= shard_overwrite(shard, write->hash, write->old, fresh, set->now_us,
 					     &set->trash);
+		if (item->history)
+			restore(set, shard, fresh, item->history);
 		return;
 	}
 	fresh->last_access_us = set->now_us;
 	fresh->stamp = namespace_take_stamp(set->ns, set->now_us);
-	set->wake |= shard_add(shard, write->hash, fresh);
+	if (write->old)
+		set->wake |= shard_replace(shard, write->hash, write->old, fresh, &set->trash);
+	else
+		set->wake |= shard_add(shard, write->hash, fresh);
+	if (item->history)
+		restore(set, shard, fresh, item->history);
 }
 
 /* Carries out the plan. CACHE_NO_SPACE where it does not fit. */
@@ -355,15 +393,13 @@ static enum cache_status set_evicting(struct set *set)
 static enum cache_status prepare_write(struct set *set, struct write *write,
 				       const struct cache_item *item)
 {
-	int64_t ttl_s = item->ttl_s != TTL_DEFAULT ? item->ttl_s
-						   : atomic_load_explicit(&set->ns->default_ttl_s,
-									  memory_order_relaxed);
-	bool has_tail = ttl_s > 0 || item->size_bytes != item->value->len_bytes;
+	int64_t expires_at_us = expiry_of(set, item);
+	bool has_tail = expires_at_us != 0 || item->size_bytes != item->value->len_bytes;
 
 	if (item->key.len > ENTRY_KEY_MAX_LEN)
 		return refuse(set, CACHE_TOO_LARGE, "the key is longer than 1 GiB");
 	write->hash = entry_hash(item->key);
-	write->expires_at_us = ttl_s > 0 ? set->now_us + ttl_s * US_PER_S : 0;
+	write->expires_at_us = expires_at_us;
 	write->fresh = entry_create(item->key, item->value, has_tail);
 	if (!write->fresh)
 		return CACHE_NO_MEMORY;

@@ -44,20 +44,22 @@ static bool start_expiring(struct shard *shard, struct entry *entry)
 	return atomic_fetch_add_explicit(&shard->total->expiring, 1, memory_order_relaxed) == 0;
 }
 
-static void expire(struct shard *shard, struct entry *entry, struct entry **trash)
+void shard_drop_expired(struct shard *shard, struct entry *entry, struct entry **trash)
 {
 	shard_remove(shard, entry, trash);
 	shard->counters.expirations++;
 }
 
 struct entry *shard_find(struct shard *shard, uint64_t hash, struct slice key, int64_t now_us,
-			 struct entry **trash)
+			 bool *ret_stale, struct entry **trash)
 {
 	struct entry *entry = table_find(&shard->table, hash, key);
 
-	if (!entry || !entry_is_expired(entry, now_us))
+	*ret_stale = entry && entry_is_expired(entry, now_us);
+	if (!*ret_stale || !entry_is_expired(entry, now_us - shard->stale_us))
 		return entry;
-	expire(shard, entry, trash);
+	shard_drop_expired(shard, entry, trash);
+	*ret_stale = false;
 	return NULL;
 }
 
@@ -91,6 +93,19 @@ bool shard_overwrite(struct shard *shard, uint64_t hash, struct entry *entry, st
 	return start_expiring(shard, fresh);
 }
 
+bool shard_replace(struct shard *shard, uint64_t hash, struct entry *entry, struct entry *fresh,
+		   struct entry **trash)
+{
+	stop_expiring(shard, entry);
+	order_remove(&shard->order, entry);
+	table_swap(&shard->table, hash, entry, fresh);
+	entry->next = *trash;
+	*trash = entry;
+	shard->counters.expirations++;
+	order_add(&shard->order, fresh);
+	return start_expiring(shard, fresh);
+}
+
 void shard_remove(struct shard *shard, struct entry *entry, struct entry **trash)
 {
 	uint64_t memory_bytes = entry_memory_bytes(entry);
@@ -111,8 +126,8 @@ size_t shard_expire(struct shard *shard, int64_t now_us, size_t max, struct entr
 	struct entry *entry = NULL;
 	size_t removed = 0;
 
-	while (removed < max && (entry = expiry_due(&shard->expiry, now_us))) {
-		expire(shard, entry, trash);
+	while (removed < max && (entry = expiry_due(&shard->expiry, now_us - shard->stale_us))) {
+		shard_drop_expired(shard, entry, trash);
 		removed++;
 	}
 	return removed;

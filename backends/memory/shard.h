@@ -25,7 +25,7 @@ struct usage {
 };
 
 struct shard_counters {
-	uint64_t hits, misses, sets, deletes, evictions, expirations;
+	uint64_t hits, misses, sets, deletes, evictions, expirations, stale_hits;
 };
 
 struct shard {
@@ -34,6 +34,7 @@ struct shard {
 	struct table table;
 	struct order order;
 	struct expiry expiry;
+	int64_t stale_us; /* how long what has expired stays */
 	struct shard_counters counters;
 	struct usage *usage; /* of the namespace */
 	struct usage *total; /* of the backend: memory_bytes and expiring only */
@@ -43,9 +44,10 @@ void shard_init(struct shard *shard, enum eviction_policy policy, struct usage *
 		struct usage *total);
 void shard_deinit(struct shard *shard);
 
-/* The live entry of `key`, or NULL. One that has expired goes to the trash. */
+/* The entry of `key`, live (*ret_stale false) or in its stale time, or NULL. One beyond that goes
+ * to the trash. */
 struct entry *shard_find(struct shard *shard, uint64_t hash, struct slice key, int64_t now_us,
-			 struct entry **trash);
+			 bool *ret_stale, struct entry **trash);
 
 /* Room for what a set may need, `expiring` entries with a TTL among it; shard_add and
  * shard_overwrite cannot fail then. False: out of memory. */
@@ -60,10 +62,20 @@ bool shard_add(struct shard *shard, uint64_t hash, struct entry *entry);
 bool shard_overwrite(struct shard *shard, uint64_t hash, struct entry *entry, struct entry *fresh,
 		     int64_t now_us, struct entry **trash);
 
+/* The same for an entry in its stale time: `fresh`, with last access and stamp set, begins anew in
+ * its place. */
+bool shard_replace(struct shard *shard, uint64_t hash, struct entry *entry, struct entry *fresh,
+		   struct entry **trash);
+
+/* Takes an entry out that has expired, and its usage off. */
+void shard_drop_expired(struct shard *shard, struct entry *entry, struct entry **trash);
+
 /* Takes an entry out and its usage off. */
 void shard_remove(struct shard *shard, struct entry *entry, struct entry **trash);
 
-/* Removes up to `max` expired entries, the earliest first; how many it were. */
+/* Removes up to `max` expired entries whose stale time is over, the earliest first; how many it
+ * were.
+ */
 size_t shard_expire(struct shard *shard, int64_t now_us, size_t max, struct entry **trash);
 
 #endif

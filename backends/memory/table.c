@@ -220,6 +220,17 @@ static void free_entries(struct table_bucket *bucket)
 	}
 }
 
+uint32_t table_index(const struct table *table, uint64_t hash, unsigned *ret_bits)
+{
+	uint32_t count = table->bucket_count;
+	uint32_t index = index_of(hash, count);
+	uint32_t low = UINT32_C(1) << log2_floor(count);
+	bool is_split = index >= low || index < count - low;
+
+	*ret_bits = log2_floor(count) + is_split;
+	return index;
+}
+
 void table_deinit(struct table *table)
 {
 	for (uint32_t i = 0; i < table->bucket_count; i++) {

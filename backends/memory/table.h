@@ -76,6 +76,10 @@ void table_remove(struct table *table, uint64_t hash, struct entry *entry);
 /* Puts `fresh` (with the same key) in the place of `entry`. */
 void table_swap(struct table *table, uint64_t hash, struct entry *entry, struct entry *fresh);
 
+/* The bucket for `hash` in a table that is not empty, and in *ret_bits how many of the low bits of
+ * a hash lead to it. */
+uint32_t table_index(const struct table *table, uint64_t hash, unsigned *ret_bits);
+
 /* The entry at `position` of bucket `index` < bucket_count, NULL behind its last. */
 struct entry *table_at(const struct table *table, uint32_t index, size_t position);
 

@@ -53,7 +53,7 @@ static enum applied clear_prefix(struct writer *writer, struct ns_row *row, stru
 				  SQLITE_STATIC);
 	(void)sqlite3_bind_blob64(find, 4, op->prefix.data, op->prefix.len, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(find, 5, REMOVALS_PER_GROUP);
-	int code = apply_remove_listed(writer, find, false, &removed);
+	int code = apply_remove_listed(writer, find, false, &removed, NULL);
 	if (code != SQLITE_OK)
 		return applied_fail(writer, op, code);
 	return removed == REMOVALS_PER_GROUP ? CONTINUE : APPLIED;
@@ -86,7 +86,9 @@ static enum applied apply_clear(struct writer *writer, struct cache_op *op)
 	row->total_size = 0;
 	row->frequency_sum = 0;
 	row->dirty = true;
-	return APPLIED;
+	/* At once: a sweep in this very transaction must not find the entries under the name. */
+	code = writer_write_row(writer, row);
+	return code == SQLITE_OK ? APPLIED : applied_fail(writer, op, code);
 }
 
 static int write_settings(struct writer *writer, struct ns_row *row, const struct cache_op *op)
@@ -112,6 +114,11 @@ static int write_settings(struct writer *writer, struct ns_row *row, const struc
 	if (op->settings_mask & SETTING_POLICY) {
 		row->settings.policy = wanted->policy;
 		(void)sqlite3_bind_int(configure, 5, (int)wanted->policy);
+	}
+	if (op->settings_mask & SETTING_STALE_TTL) {
+		row->settings.stale_ttl_s = wanted->stale_ttl_s;
+		(void)sqlite3_bind_int64(configure, 6, wanted->stale_ttl_s);
+		sweep_anew(writer);
 	}
 	int code = database_run(configure);
 	if (code == SQLITE_DONE && was_fifo != (row->settings.policy == EVICT_FIFO)) {

@@ -16,8 +16,8 @@
 /* ---- Statistics ---- */
 
 #define STATS_COLUMNS                                                                              \
-	"name, max_size, capacity, default_ttl, policy, entry_count, total_size, frequency_sum, "  \
-	"id,"                                                                                      \
+	"name, max_size, capacity, default_ttl, policy, stale_ttl, entry_count, total_size, "      \
+	"frequency_sum, id,"                                                                       \
 	" (SELECT frequency FROM uses WHERE ns = namespaces.id ORDER BY ns DESC, frequency DESC "  \
 	"LIMIT 1)"
 
@@ -59,6 +59,7 @@ static void read_counters(struct sqlite_store *store, struct namespace_stats *st
 	stats->deletes = atomic_load(&counters->deletes);
 	stats->evictions = atomic_load(&counters->evictions);
 	stats->expirations = atomic_load(&counters->expirations);
+	stats->stale_hits = atomic_load(&counters->stale_hits);
 }
 
 /* All uses that wait, ordered by namespace, for the rows of a statistics query. */
@@ -95,17 +96,17 @@ static int read_stats(struct sqlite_store *store, sqlite3_stmt *row,
 		      const struct waiting_uses *waiting, struct namespace_stats *stats)
 {
 	const char *name = (const char *)sqlite3_column_text(row, 0);
-	int64_t frequency_sum = sqlite3_column_int64(row, 7);
+	int64_t frequency_sum = sqlite3_column_int64(row, 8);
 	size_t waiting_count = 0;
 	const struct use *uses =
-		find_waiting(waiting, sqlite3_column_int64(row, 8), &waiting_count);
+		find_waiting(waiting, sqlite3_column_int64(row, 9), &waiting_count);
 
 	*stats = (struct namespace_stats){0};
 	memcpy(stats->name, name, strnlen(name, NAMESPACE_MAX_LEN));
 	database_read_settings(store, slice_of(stats->name), row, 1, &stats->settings);
-	stats->entry_count = (uint64_t)sqlite3_column_int64(row, 5);
-	stats->total_size_bytes = (uint64_t)sqlite3_column_int64(row, 6);
-	stats->max_frequency = (uint64_t)sqlite3_column_int64(row, 9);
+	stats->entry_count = (uint64_t)sqlite3_column_int64(row, 6);
+	stats->total_size_bytes = (uint64_t)sqlite3_column_int64(row, 7);
+	stats->max_frequency = (uint64_t)sqlite3_column_int64(row, 10);
 	int code = waiting_count == 0 ? SQLITE_DONE
 				      : add_waiting_uses(store->background_db, uses, waiting_count,
 							 stats, &frequency_sum);
@@ -221,6 +222,7 @@ static void run_scan(struct sqlite_store *store, struct cache_op *op)
 	sqlite3_stmt *query = database_prepare_statement(db, SCAN_SQL);
 	struct slice from = op->prefix;
 	char bound[KEY_BOUND_BYTES];
+	size_t key_bytes = 0;
 	int code = SQLITE_NOMEM;
 
 	op->complete = true;
@@ -244,7 +246,8 @@ static void run_scan(struct sqlite_store *store, struct cache_op *op)
 	/* The writer stands still, so that no waiting use is counted twice or missed. */
 	(void)pthread_mutex_lock(&store->uses_order);
 	while ((code = sqlite3_step(query)) == SQLITE_ROW) {
-		if (op->entry_count == op->limit) {
+		if (op->entry_count == op->limit ||
+		    (op->max_key_bytes > 0 && key_bytes >= op->max_key_bytes)) {
 			op->complete = false;
 			code = SQLITE_DONE;
 			break;
@@ -253,7 +256,7 @@ static void run_scan(struct sqlite_store *store, struct cache_op *op)
 			code = SQLITE_NOMEM;
 			break;
 		}
-		op->entry_count++;
+		key_bytes += op->entries[op->entry_count++].key.len;
 	}
 	(void)pthread_mutex_unlock(&store->uses_order);
 done:

@@ -31,7 +31,11 @@
  * alike. (SQLite says that substr of an empty blob is NULL.) uses_order gives, for each frequency,
  * the entry that was not used for the longest time: the only possible victims (evict.c).
  *
- * A cleared namespace gets a new id, at once; rows of the old one (`dropped`) go in small steps. */
+ * A cleared namespace gets a new id, at once; rows of the old one (`dropped`) go in small steps.
+ *
+ * What later versions added (`additions`) stands apart: it is put into older files of this schema
+ * too, and an older program goes on to work with the file, as it leaves alone what it does not
+ * know. */
 static const char schema[] =
 	"CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE namespaces(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
@@ -50,6 +54,11 @@ static const char schema[] =
 	"CREATE INDEX uses_fifo ON uses(ns, created) WHERE fifo = 1;"
 	"CREATE INDEX entries_key ON entries(ns, ifnull(substr(key, 1, 64), x''), hash);"
 	"CREATE INDEX entries_expiry ON entries(expires) WHERE expires > 0;";
+
+static const char additions[] =
+	"ALTER TABLE namespaces ADD COLUMN stale_ttl INTEGER;"
+	/* Empty where nobody uses it, so that looking for such namespaces costs nothing. */
+	"CREATE INDEX namespaces_stale ON namespaces(stale_ttl) WHERE stale_ttl > 0;";
 
 static bool execute(sqlite3 *db, const char *sql)
 {
@@ -129,6 +138,7 @@ void database_read_settings(const struct sqlite_store *store, struct slice name,
 		ret->default_ttl_s = sqlite3_column_int64(statement, column + 2);
 	if (sqlite3_column_type(statement, column + 3) != SQLITE_NULL)
 		ret->policy = (enum eviction_policy)sqlite3_column_int(statement, column + 3);
+	ret->stale_ttl_s = sqlite3_column_int64(statement, column + 4); /* 0 for NULL */
 }
 
 sqlite3 *database_connect(struct sqlite_store *store)
@@ -205,6 +215,20 @@ static void move_aside(struct sqlite_store *store, const char *reason)
 	}
 }
 
+/* Puts into a sound file what it lacks. The caller holds the lock of the folder. */
+static bool complete_schema(sqlite3 *db)
+{
+	if (query_integer(db,
+			  "SELECT count(*) FROM pragma_table_info('namespaces')"
+			  " WHERE name = 'stale_ttl'",
+			  -1) == 1)
+		return true;
+	if (execute(db, "BEGIN IMMEDIATE") && execute(db, additions) && execute(db, "COMMIT"))
+		return true;
+	(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return false;
+}
+
 static bool create_schema(sqlite3 *db)
 {
 	char sql[256];
@@ -248,10 +272,11 @@ static bool open_checked(struct sqlite_store *store, char *error, size_t error_s
 				query_integer(db, "SELECT count(*) FROM sqlite_schema", 0) > 0 ||
 				(execute(db, "PRAGMA journal_mode=WAL") && create_schema(db));
 
+			ready = ready && complete_schema(db);
 			store->hash_seed = (uint64_t)query_integer(
 				db, "SELECT value FROM meta WHERE name = 'hash_seed'", 0);
 			if (!ready)
-				(void)snprintf(error, error_size, "cannot create %s: %s",
+				(void)snprintf(error, error_size, "cannot prepare %s: %s",
 					       store->path, sqlite3_errmsg(db));
 			(void)sqlite3_close(db);
 			return ready;

@@ -96,7 +96,7 @@ int apply_remove(struct writer *writer, struct ns_row *row, int64_t id, bool *re
 }
 
 int apply_remove_listed(struct writer *writer, sqlite3_stmt *statement, bool expired,
-			size_t *ret_removed)
+			size_t *ret_removed, int64_t *ret_last_us)
 {
 	int code;
 
@@ -107,6 +107,8 @@ int apply_remove_listed(struct writer *writer, sqlite3_stmt *statement, bool exp
 		bool removed = false;
 
 		name.len = (size_t)sqlite3_column_bytes(statement, 1);
+		if (ret_last_us)
+			*ret_last_us = sqlite3_column_int64(statement, 2);
 		code = writer_find_row(writer, name, &row);
 		if (code == SQLITE_OK && row)
 			code = apply_remove(writer, row, sqlite3_column_int64(statement, 0),
@@ -123,13 +125,6 @@ int apply_remove_listed(struct writer *writer, sqlite3_stmt *statement, bool exp
 	}
 	int reset = sqlite3_reset(statement);
 	return code == SQLITE_DONE ? SQLITE_OK : reset != SQLITE_OK ? reset : code;
-}
-
-int apply_sweep(struct writer *writer, size_t max, size_t *ret_removed)
-{
-	(void)sqlite3_bind_int64(writer->find_expired, 1, writer->now_us);
-	(void)sqlite3_bind_int64(writer->find_expired, 2, (int64_t)max);
-	return apply_remove_listed(writer, writer->find_expired, true, ret_removed);
 }
 
 int apply_sweep_dropped(struct writer *writer, size_t max)

@@ -6,11 +6,11 @@
  * the next head is the first row behind a frequency. The candidates wait in a heap.
  *
  * Two things keep this short. Heads are fetched by rising frequency and only while they could win:
- * no entry was used before its namespace existed, so frequency f scores at least f / (1 + age of
- * the namespace). And uses that wait in memory are not written first: they only raise a score, so
- * what the index says is a lower bound; a candidate that comes out on top with uses waiting gets
- * them written, goes back with its true score, and the next one is looked at. The order is exactly
- * that of a sort over all entries.
+ * no entry was used before its namespace existed (an import that knows of such uses makes it
+ * older), so frequency f scores at least f / (1 + age of the namespace). And uses that wait in
+ * memory are not written first: they only raise a score, so what the index says is a lower bound; a
+ * candidate that comes out on top with uses waiting gets them written, goes back with its true
+ * score, and the next one is looked at. The order is exactly that of a sort over all entries.
  *
  * LRU is the same with the last access as the score. FIFO has an index of its own. */
 #include <stdlib.h>

@@ -18,6 +18,8 @@
 struct cached_namespace {
 	uint64_t snapshot; /* the one in which it was looked up; 0: unused */
 	int64_t id;        /* 0: there is no such namespace */
+	int64_t stale_us;  /* with has_stale: looked up when first needed */
+	bool has_stale;
 	struct counters *counters;
 	size_t name_len;
 	char name[NAMESPACE_MAX_LEN];
@@ -26,7 +28,7 @@ struct cached_namespace {
 struct reader {
 	pthread_mutex_t lock;
 	sqlite3 *db; /* NULL until first used */
-	sqlite3_stmt *begin, *commit, *find_namespace, *find_entry;
+	sqlite3_stmt *begin, *commit, *find_namespace, *find_stale_ttl, *find_entry;
 	bool in_transaction;
 	uint64_t snapshot;     /* counts the transactions */
 	struct wal_state seen; /* read before the snapshot was taken */
@@ -54,6 +56,7 @@ static void close_reader(struct reader *reader)
 	(void)sqlite3_finalize(reader->begin);
 	(void)sqlite3_finalize(reader->commit);
 	(void)sqlite3_finalize(reader->find_namespace);
+	(void)sqlite3_finalize(reader->find_stale_ttl);
 	(void)sqlite3_finalize(reader->find_entry);
 	(void)sqlite3_close(reader->db);
 	reader->db = NULL;
@@ -96,12 +99,15 @@ static bool open_reader(struct sqlite_store *store, struct reader *reader)
 	reader->commit = database_prepare_statement(reader->db, "COMMIT");
 	reader->find_namespace =
 		database_prepare_statement(reader->db, "SELECT id FROM namespaces WHERE name = ?1");
+	reader->find_stale_ttl = database_prepare_statement(
+		reader->db, "SELECT stale_ttl FROM namespaces WHERE id = ?1");
 	reader->find_entry = database_prepare_statement(
 		reader->db, "SELECT id, etag, flags, type, modified, expires, value FROM entries"
 			    " INDEXED BY entries_key WHERE " KEY_CONDITION(1, 2, 3, 4));
 	/* The preparation has read the schema, so the WAL index exists by now. */
 	reader->wal_index = wal_index_map(reader->db);
-	if (reader->begin && reader->commit && reader->find_namespace && reader->find_entry)
+	if (reader->begin && reader->commit && reader->find_namespace && reader->find_stale_ttl &&
+	    reader->find_entry)
 		return true;
 	close_reader(reader);
 	return false;
@@ -175,6 +181,7 @@ static struct cached_namespace *find_namespace(struct sqlite_store *store, struc
 	(void)sqlite3_bind_text(reader->find_namespace, 1, name.data, (int)name.len, SQLITE_STATIC);
 	int code = sqlite3_step(reader->find_namespace);
 	found->id = code == SQLITE_ROW ? sqlite3_column_int64(reader->find_namespace, 0) : 0;
+	found->has_stale = false;
 	int reset = sqlite3_reset(reader->find_namespace);
 	if (code != SQLITE_ROW && code != SQLITE_DONE) {
 		found->snapshot = 0;
@@ -220,10 +227,38 @@ static void count_use(struct sqlite_store *store, const struct cache_op *op,
 							   .count = 1});
 }
 
+/* Whether an entry that has expired may still be served, which costs a look-up of its own where one
+ * has. */
+static bool is_stale(struct reader *reader, const struct cache_op *op, struct cached_namespace *ns,
+		     int64_t expires_us, int64_t now_us)
+{
+	if (!op->serve_stale)
+		return false;
+	if (!ns->has_stale) {
+		(void)sqlite3_bind_int64(reader->find_stale_ttl, 1, ns->id);
+		ns->has_stale = sqlite3_step(reader->find_stale_ttl) == SQLITE_ROW;
+		ns->stale_us = sqlite3_column_int64(reader->find_stale_ttl, 0) * US_PER_S;
+		(void)sqlite3_reset(reader->find_stale_ttl);
+	}
+	return ns->has_stale && expires_us + ns->stale_us > now_us;
+}
+
+/* Sets status and `stale` of an item whose entry expires at `expires_us`; whether it is found. */
+static bool judge_item(struct reader *reader, const struct cache_op *op,
+		       struct cached_namespace *ns, int64_t expires_us, int64_t now_us,
+		       struct cache_item *item)
+{
+	bool live = expires_us == 0 || expires_us > now_us;
+
+	item->stale = !live && is_stale(reader, op, ns, expires_us, now_us);
+	item->status = live || item->stale ? CACHE_OK : CACHE_NOT_FOUND;
+	return item->status == CACHE_OK;
+}
+
 /* The item from the values in memory. False: not there, or expired since; the tables know. */
-static bool recall_item(struct sqlite_store *store, const struct reader *reader,
-			const struct cache_op *op, const struct cached_namespace *ns,
-			int64_t now_us, int64_t hash, struct cache_item *item)
+static bool recall_item(struct sqlite_store *store, struct reader *reader,
+			const struct cache_op *op, struct cached_namespace *ns, int64_t now_us,
+			int64_t hash, struct cache_item *item)
 {
 	int64_t id = 0;
 	struct cache_value *value =
@@ -231,21 +266,19 @@ static bool recall_item(struct sqlite_store *store, const struct reader *reader,
 
 	if (!value)
 		return false;
-	bool live = value->expires_at_us == 0 || value->expires_at_us > now_us;
-	if (live) {
-		item->status = CACHE_OK;
+	bool found = judge_item(reader, op, ns, value->expires_at_us, now_us, item);
+	if (found)
 		count_use(store, op, ns, id, now_us);
-	}
-	if (live && op->type == CACHE_OP_GET)
+	if (found && op->type == CACHE_OP_GET)
 		item->value = value; /* the reference goes on to the op */
 	else
 		cache_value_release(value);
-	return live;
+	return found;
 }
 
 /* Sets the item's status and, for a get, its value. */
 static int read_item(struct sqlite_store *store, struct reader *reader, const struct cache_op *op,
-		     const struct cached_namespace *ns, int64_t now_us, struct cache_item *item)
+		     struct cached_namespace *ns, int64_t now_us, struct cache_item *item)
 {
 	bool cached = reader->is_exact && values_are_on(&store->values);
 	sqlite3_stmt *find = reader->find_entry;
@@ -262,9 +295,8 @@ static int read_item(struct sqlite_store *store, struct reader *reader, const st
 		int64_t id = sqlite3_column_int64(find, 0);
 		int64_t expires_us = sqlite3_column_int64(find, 5);
 
-		if (expires_us == 0 || expires_us > now_us)
-			item->status = CACHE_OK;
-		if (item->status == CACHE_OK && op->type == CACHE_OP_GET) {
+		if (judge_item(reader, op, ns, expires_us, now_us, item) &&
+		    op->type == CACHE_OP_GET) {
 			item->value = copy_value(find);
 			if (!item->value)
 				item->status = CACHE_NO_MEMORY;
@@ -286,13 +318,19 @@ static int read_item(struct sqlite_store *store, struct reader *reader, const st
 static void count_hits(const struct cache_op *op, struct counters *counters)
 {
 	unsigned long long hits = 0;
+	unsigned long long stale_hits = 0;
 
 	if (op->type != CACHE_OP_GET || op->no_touch || !counters)
 		return;
-	for (size_t i = 0; i < op->item_count; i++)
+	for (size_t i = 0; i < op->item_count; i++) {
 		hits += op->items[i].status == CACHE_OK;
+		stale_hits += op->items[i].stale;
+	}
 	if (hits > 0)
 		(void)atomic_fetch_add_explicit(&counters->hits, hits, memory_order_relaxed);
+	if (stale_hits > 0)
+		(void)atomic_fetch_add_explicit(&counters->stale_hits, stale_hits,
+						memory_order_relaxed);
 	if (hits < op->item_count)
 		(void)atomic_fetch_add_explicit(&counters->misses, op->item_count - hits,
 						memory_order_relaxed);
@@ -310,7 +348,7 @@ static void read_items(struct sqlite_store *store, struct cache_op *op)
 		return;
 	}
 	code = refresh_snapshot(reader);
-	const struct cached_namespace *ns = NULL;
+	struct cached_namespace *ns = NULL;
 	if (code == SQLITE_OK)
 		ns = find_namespace(store, reader, op->ns, &code);
 	int64_t now_us = store_now_us(store);

@@ -4,9 +4,37 @@
 
 #include "backends/sqlite/writer.h"
 
-static int insert_entry(struct writer *writer, const struct ns_row *row,
-			const struct cache_item *item)
+/* Frequency and times of an entry that begins: its own, or 1 and now. */
+struct beginning {
+	int64_t frequency, last_access_us, created_us;
+};
+
+static struct beginning beginning_of(const struct writer *writer, const struct cache_item *item)
 {
+	const struct cache_history *history = item->history;
+	struct beginning ret = {1, writer->now_us, writer->now_us};
+
+	if (history && history->frequency > 0)
+		ret.frequency = (int64_t)history->frequency;
+	if (history && history->last_access_us > 0)
+		ret.last_access_us = history->last_access_us;
+	if (history && history->created_at_us > 0)
+		ret.created_us = history->created_at_us;
+	return ret;
+}
+
+/* Parameters 1 to 4 of insert_uses and restart_uses. */
+static void bind_beginning(sqlite3_stmt *statement, int64_t id, const struct beginning *beginning)
+{
+	(void)sqlite3_bind_int64(statement, 1, id);
+	(void)sqlite3_bind_int64(statement, 2, beginning->frequency);
+	(void)sqlite3_bind_int64(statement, 3, beginning->last_access_us);
+	(void)sqlite3_bind_int64(statement, 4, beginning->created_us);
+}
+
+static int insert_entry(struct writer *writer, struct ns_row *row, const struct cache_item *item)
+{
+	struct beginning beginning = beginning_of(writer, item);
 	const struct cache_value *value = item->value;
 	const char *type = cache_value_content_type(value);
 	struct slice bytes = cache_value_bytes(value);
@@ -27,10 +55,11 @@ static int insert_entry(struct writer *writer, const struct ns_row *row,
 	int code = database_run(insert);
 	if (code != SQLITE_DONE)
 		return code;
-	(void)sqlite3_bind_int64(writer->insert_uses, 1, sqlite3_last_insert_rowid(writer->db));
-	(void)sqlite3_bind_int64(writer->insert_uses, 2, row->id);
-	(void)sqlite3_bind_int64(writer->insert_uses, 3, writer->now_us);
-	(void)sqlite3_bind_int(writer->insert_uses, 4, row->settings.policy == EVICT_FIFO);
+	row->entry_count++;
+	row->frequency_sum += beginning.frequency;
+	bind_beginning(writer->insert_uses, sqlite3_last_insert_rowid(writer->db), &beginning);
+	(void)sqlite3_bind_int64(writer->insert_uses, 5, row->id);
+	(void)sqlite3_bind_int(writer->insert_uses, 6, row->settings.policy == EVICT_FIFO);
 	code = database_run(writer->insert_uses);
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
@@ -71,10 +100,11 @@ static int count_overwrite(struct writer *writer, struct ns_row *row, int64_t id
 	return writer_fold_use(writer, &use);
 }
 
-/* What had expired begins anew. */
-static int restart_uses(struct writer *writer, struct ns_row *row, int64_t id)
+/* An entry that had expired, or that brings its history along, begins anew. */
+static int restart_uses(struct writer *writer, struct ns_row *row, const struct cache_item *item,
+			int64_t id)
 {
-	sqlite3_stmt *restart = writer->restart_uses;
+	struct beginning beginning = beginning_of(writer, item);
 	int64_t frequency = 0;
 	bool found = false;
 	struct use use;
@@ -84,38 +114,53 @@ static int restart_uses(struct writer *writer, struct ns_row *row, int64_t id)
 		return code != SQLITE_OK ? code : SQLITE_CORRUPT;
 	if (uses_take(&writer->store->uses, id, &use) && !writer_keep_taken(writer, &use))
 		return SQLITE_NOMEM;
-	row->frequency_sum += 1 - frequency;
-	row->counted.expirations++;
-	(void)sqlite3_bind_int64(restart, 1, id);
-	(void)sqlite3_bind_int64(restart, 2, writer->now_us);
-	code = database_run(restart);
+	row->frequency_sum += beginning.frequency - frequency;
+	bind_beginning(writer->restart_uses, id, &beginning);
+	code = database_run(writer->restart_uses);
 	return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+static int64_t expiry_of(const struct writer *writer, const struct ns_row *row,
+			 const struct cache_item *item)
+{
+	int64_t ttl_s = item->ttl_s == TTL_DEFAULT ? row->settings.default_ttl_s : item->ttl_s;
+
+	if (item->history && item->history->expires_at_us != HISTORY_TTL)
+		return item->history->expires_at_us;
+	return ttl_s > 0 ? writer->now_us + ttl_s * US_PER_S : 0;
+}
+
+/* Eviction relies on it that nothing was used before its namespace existed. */
+static void widen_age(struct ns_row *row, const struct cache_item *item)
+{
+	if (item->history && item->history->last_access_us > 0 &&
+	    item->history->last_access_us < row->created_us)
+		row->created_us = item->history->last_access_us;
 }
 
 static int store_item(struct writer *writer, struct ns_row *row, struct cache_item *item,
 		      bool found, const struct found_entry *entry)
 {
-	int64_t ttl_s = item->ttl_s == TTL_DEFAULT ? row->settings.default_ttl_s : item->ttl_s;
 	int code;
 
 	item->value->modified_at_us = writer->now_us;
-	item->value->expires_at_us = ttl_s > 0 ? writer->now_us + ttl_s * US_PER_S : 0;
+	item->value->expires_at_us = expiry_of(writer, row, item);
 	item->created = !found || !entry_is_live(writer, entry);
 	item->status = CACHE_OK;
 	row->total_size += (int64_t)item->size_bytes;
 	row->dirty = true;
-	if (!found) {
-		row->entry_count++;
-		row->frequency_sum++;
+	widen_age(row, item);
+	if (!found)
 		return insert_entry(writer, row, item);
-	}
 	row->total_size -= entry->size;
 	code = update_entry(writer, item, entry->id);
 	if (code != SQLITE_OK)
 		return code;
 	writer_note_overwrite(writer, row->id, entry->id, item);
-	return item->created ? restart_uses(writer, row, entry->id)
-			     : count_overwrite(writer, row, entry->id);
+	if (item->created)
+		row->counted.expirations++;
+	return item->created || item->history ? restart_uses(writer, row, item, entry->id)
+					      : count_overwrite(writer, row, entry->id);
 }
 
 struct lookup {
@@ -217,7 +262,7 @@ static enum applied admit(struct writer *writer, struct ns_row *row, struct cach
 	if (!growth.too_big && !growth.too_many && op->progress == 0)
 		return APPLIED;
 	/* What has expired makes room first; it may be one of ours, so look and measure again. */
-	code = apply_sweep(writer, REMOVALS_PER_GROUP, &swept);
+	code = apply_sweep(writer, row->settings.stale_ttl_s, REMOVALS_PER_GROUP, &swept);
 	if (code == SQLITE_OK && swept > 0)
 		code = look_up_items(writer, row, op, lookups);
 	if (code != SQLITE_OK)

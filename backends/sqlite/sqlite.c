@@ -74,6 +74,7 @@ void store_default_settings(const struct sqlite_store *store, struct slice name,
 	};
 	if (store->config.defaults)
 		store->config.defaults(store->config.defaults_user, name, ret);
+	ret->stale_ttl_s = 0;
 }
 
 int64_t store_hash(const struct sqlite_store *store, struct slice key)

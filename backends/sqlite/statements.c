@@ -18,17 +18,18 @@ static const struct statement_text statements[] = {
 	STATEMENT(commit, "COMMIT"),
 	STATEMENT(rollback, "ROLLBACK"),
 	STATEMENT(find_namespace,
-		  "SELECT id, max_size, capacity, default_ttl, policy, entry_count, total_size,"
-		  " frequency_sum, created FROM namespaces WHERE name = ?1"),
+		  "SELECT id, max_size, capacity, default_ttl, policy, stale_ttl, entry_count,"
+		  " total_size, frequency_sum, created FROM namespaces WHERE name = ?1"),
 	STATEMENT(count_namespaces, "SELECT count(*) FROM namespaces"),
 	STATEMENT(insert_namespace, "INSERT INTO namespaces(id, name, created) VALUES(?1, ?2, ?3)"),
 	STATEMENT(update_namespace,
 		  "UPDATE namespaces SET id = ?2, entry_count = ?3, total_size = ?4,"
-		  " frequency_sum = ?5 WHERE name = ?1"),
+		  " frequency_sum = ?5, created = ?6 WHERE name = ?1"),
 	STATEMENT(configure_namespace,
 		  "UPDATE namespaces SET max_size = coalesce(?2, max_size),"
 		  " capacity = coalesce(?3, capacity), default_ttl = coalesce(?4, default_ttl),"
-		  " policy = coalesce(?5, policy) WHERE name = ?1"),
+		  " policy = coalesce(?5, policy), stale_ttl = coalesce(?6, stale_ttl)"
+		  " WHERE name = ?1"),
 	STATEMENT(take_namespace_id, "SELECT value FROM meta WHERE name = 'next_namespace'"),
 	STATEMENT(bump_namespace_id,
 		  "UPDATE meta SET value = value + 1 WHERE name = 'next_namespace'"),
@@ -44,9 +45,9 @@ static const struct statement_text statements[] = {
 	STATEMENT(update_entry,
 		  "UPDATE entries SET etag = ?2, flags = ?3, type = ?4, modified = ?5,"
 		  " expires = ?6, value = ?7, size = ?8 WHERE id = ?1"),
-	STATEMENT(insert_uses, "INSERT INTO uses(id, ns, frequency, last_access, created, fifo)"
-			       " VALUES(?1, ?2, 1, ?3, ?3, ?4)"),
-	STATEMENT(restart_uses, "UPDATE uses SET frequency = 1, last_access = ?2, created = ?2"
+	STATEMENT(insert_uses, "INSERT INTO uses(id, frequency, last_access, created, ns, fifo)"
+			       " VALUES(?1, ?2, ?3, ?4, ?5, ?6)"),
+	STATEMENT(restart_uses, "UPDATE uses SET frequency = ?2, last_access = ?3, created = ?4"
 				" WHERE id = ?1"),
 	STATEMENT(delete_entry, "DELETE FROM entries WHERE id = ?1"),
 	STATEMENT(delete_uses, "DELETE FROM uses WHERE id = ?1"),
@@ -61,9 +62,17 @@ static const struct statement_text statements[] = {
 		  " ORDER BY last_access, id LIMIT 1"),
 	STATEMENT(next_fifo, "SELECT id, created FROM uses WHERE ns = ?1 AND fifo = 1"
 			     " AND (created, id) > (?2, ?3) ORDER BY created, id LIMIT 1"),
-	STATEMENT(find_expired, "SELECT e.id, n.name FROM entries e INDEXED BY entries_expiry"
-				" JOIN namespaces n ON n.id = e.ns"
-				" WHERE e.expires > 0 AND e.expires <= ?1 LIMIT ?2"),
+	/* The first bound is the one that the index is entered by; the one with 0 tells that it may
+	 * be used. And >= in the first, as SQLite would else compare it with that of the index and
+	 * prepare the statement anew whenever the parameter changes. */
+	STATEMENT(find_expired,
+		  "SELECT e.id, n.name, e.expires FROM entries e INDEXED BY entries_expiry"
+		  " CROSS JOIN namespaces n ON n.id = e.ns"
+		  " WHERE e.expires >= ?3 AND e.expires > 0 AND e.expires <= ?1"
+		  " AND ifnull(n.stale_ttl, 0) = ?4 ORDER BY e.expires LIMIT ?2"),
+	STATEMENT(find_stale_ttl,
+		  "SELECT stale_ttl FROM namespaces INDEXED BY namespaces_stale"
+		  " WHERE stale_ttl >= ?1 AND stale_ttl > 0 ORDER BY stale_ttl LIMIT 1"),
 	STATEMENT(find_prefix, "SELECT e.id, n.name FROM entries e"
 			       " JOIN namespaces n ON n.id = e.ns"
 			       " WHERE e.ns = ?1 AND ifnull(substr(e.key, 1, 64), x'') >= ?2"

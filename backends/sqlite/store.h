@@ -9,6 +9,7 @@
  *   uses.c       uses that wait in memory, so that a read never writes
  *   writer.c     the one thread that writes: groups of operations, one commit each
  *   transaction.c, statements.c, entries.c, set.c, apply.c   what it does to the tables
+ *   sweep.c      what has expired, and is not kept to be served stale
  *   evict.c      victims in exact order without sorting
  *   background.c the thread for listings, statistics, the sweep and checkpoints */
 #ifndef STEADYCACHE_SQLITE_STORE_H
@@ -29,7 +30,7 @@
 struct counters {
 	struct counters *next;
 	char name[NAMESPACE_MAX_LEN + 1];
-	atomic_ullong hits, misses, sets, deletes, evictions, expirations;
+	atomic_ullong hits, misses, sets, deletes, evictions, expirations, stale_hits;
 };
 
 struct op_queue {
@@ -132,7 +133,7 @@ int database_run(sqlite3_stmt *statement);
 /* What the user is told where SQLite said `code`. */
 enum cache_status database_status(sqlite3 *db, int code);
 /* settings in force of the row that `statement` stands on; columns max_size, capacity, default_ttl,
- * policy from `column` on, NULL meaning the default. */
+ * policy, stale_ttl from `column` on, NULL meaning the default. */
 void database_read_settings(const struct sqlite_store *store, struct slice name,
 			    sqlite3_stmt *statement, int column, struct namespace_settings *ret);
 

@@ -28,10 +28,10 @@ static int load_row(struct writer *writer, struct slice name, struct ns_row **re
 	if (code == SQLITE_ROW) {
 		row->id = sqlite3_column_int64(find, 0);
 		database_read_settings(writer->store, slice_of(row->name), find, 1, &row->settings);
-		row->entry_count = sqlite3_column_int64(find, 5);
-		row->total_size = sqlite3_column_int64(find, 6);
-		row->frequency_sum = sqlite3_column_int64(find, 7);
-		row->created_us = sqlite3_column_int64(find, 8);
+		row->entry_count = sqlite3_column_int64(find, 6);
+		row->total_size = sqlite3_column_int64(find, 7);
+		row->frequency_sum = sqlite3_column_int64(find, 8);
+		row->created_us = sqlite3_column_int64(find, 9);
 		writer->row_count++;
 		*ret = row;
 	}
@@ -51,24 +51,28 @@ int writer_find_row(struct writer *writer, struct slice name, struct ns_row **re
 	return load_row(writer, name, ret);
 }
 
+int writer_write_row(struct writer *writer, const struct ns_row *row)
+{
+	sqlite3_stmt *update = writer->update_namespace;
+
+	(void)sqlite3_bind_text(update, 1, row->name, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(update, 2, row->id);
+	(void)sqlite3_bind_int64(update, 3, row->entry_count);
+	(void)sqlite3_bind_int64(update, 4, row->total_size);
+	(void)sqlite3_bind_int64(update, 5, row->frequency_sum);
+	(void)sqlite3_bind_int64(update, 6, row->created_us);
+	int code = database_run(update);
+	return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
 static int write_rows(struct writer *writer)
 {
-	for (size_t i = 0; i < writer->row_count; i++) {
-		struct ns_row *row = &writer->rows[i];
-		sqlite3_stmt *update = writer->update_namespace;
+	int code = SQLITE_OK;
 
-		if (!row->dirty)
-			continue;
-		(void)sqlite3_bind_text(update, 1, row->name, -1, SQLITE_STATIC);
-		(void)sqlite3_bind_int64(update, 2, row->id);
-		(void)sqlite3_bind_int64(update, 3, row->entry_count);
-		(void)sqlite3_bind_int64(update, 4, row->total_size);
-		(void)sqlite3_bind_int64(update, 5, row->frequency_sum);
-		int code = database_run(update);
-		if (code != SQLITE_DONE)
-			return code;
-	}
-	return SQLITE_OK;
+	for (size_t i = 0; i < writer->row_count && code == SQLITE_OK; i++)
+		if (writer->rows[i].dirty)
+			code = writer_write_row(writer, &writer->rows[i]);
+	return code;
 }
 
 static bool append_use(struct use **uses, size_t *count, size_t *capacity, const struct use *use)
@@ -240,6 +244,7 @@ void writer_roll_back(struct writer *writer)
 		uses_subtract(&writer->store->uses, &writer->given[i]);
 	writer->taken_count = 0;
 	writer->given_count = 0;
+	sweep_anew(writer); /* what it had removed is there again */
 	atomic_store(&writer->store->values.writer_works, false);
 }
 

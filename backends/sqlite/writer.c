@@ -31,12 +31,11 @@ struct group {
 
 static int apply_tick(struct writer *writer)
 {
-	size_t removed;
 	bool more;
 	int code = writer_fold_some(writer, &more);
 
 	if (code == SQLITE_OK)
-		code = apply_sweep(writer, TICK_REMOVALS, &removed);
+		code = apply_sweep_in_turn(writer, TICK_REMOVALS);
 	if (code == SQLITE_OK)
 		code = apply_sweep_dropped(writer, TICK_REMOVALS);
 	return code;
@@ -274,6 +273,7 @@ void writer_close(struct sqlite_store *store)
 	free(writer->taken);
 	free(writer->given);
 	free(writer->changes);
+	sweep_deinit(writer);
 	free(writer);
 	(void)pthread_mutex_destroy(&store->write_lock);
 	(void)pthread_cond_destroy(&store->write_wake);

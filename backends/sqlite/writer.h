@@ -1,5 +1,5 @@
 /* The writer's state, for the files that run on its thread: writer.c, transaction.c, statements.c,
- * entries.c, set.c, apply.c, evict.c. */
+ * entries.c, sweep.c, set.c, apply.c, evict.c. */
 #ifndef STEADYCACHE_SQLITE_WRITER_H
 #define STEADYCACHE_SQLITE_WRITER_H
 
@@ -18,7 +18,7 @@ struct ns_row {
 	int64_t id;
 	struct namespace_settings settings;
 	int64_t entry_count, total_size, frequency_sum;
-	int64_t created_us;
+	int64_t created_us; /* or the earliest last access that an import brought along */
 	bool dirty;
 	struct counters *counters;
 	/* What goes to the counters once the transaction is committed. */
@@ -35,6 +35,19 @@ struct found_entry {
 	int64_t size;
 };
 
+/* How far the sweep has come for one stale time (sweep.c). */
+struct sweep_cursor {
+	int64_t stale_ttl_s;
+	int64_t swept_us; /* what expired up to here and has that stale time is gone */
+};
+
+struct sweep {
+	struct sweep_cursor *cursors;
+	size_t count, capacity;
+	int64_t next_ttl_s; /* the stale time after which the next tick goes on */
+	int64_t began_us;   /* when the cursors last began anew */
+};
+
 struct writer {
 	struct sqlite_store *store;
 	sqlite3 *db;
@@ -46,8 +59,8 @@ struct writer {
 	sqlite3_stmt *find_entry, *find_size, *find_frequency, *insert_entry, *update_entry,
 		*insert_uses, *restart_uses, *delete_entry, *delete_uses;
 	sqlite3_stmt *add_use, *next_frequency, *next_in_frequency, *next_fifo;
-	sqlite3_stmt *find_expired, *find_prefix, *find_dropped, *find_dropped_entries,
-		*forget_dropped, *probe;
+	sqlite3_stmt *find_expired, *find_stale_ttl, *find_prefix, *find_dropped,
+		*find_dropped_entries, *forget_dropped, *probe;
 
 	struct ns_row *rows; /* of the running transaction */
 	size_t row_count, row_capacity;
@@ -56,6 +69,7 @@ struct writer {
 	struct use *given; /* uses that it counted, taken back if it fails */
 	size_t given_count, given_capacity;
 	int64_t now_us; /* of the running transaction */
+	struct sweep sweep;
 
 	/* For the values in memory (values.h). */
 	const volatile uint64_t *wal_index; /* NULL: not mapped, or nothing is cached */
@@ -88,6 +102,8 @@ void writer_roll_back(struct writer *writer);
 
 /* The row of a namespace; SQLITE_OK and *ret NULL where there is none. */
 int writer_find_row(struct writer *writer, struct slice name, struct ns_row **ret);
+/* Writes a row before the commit does. */
+int writer_write_row(struct writer *writer, const struct ns_row *row);
 /* Remembers a use that was taken out of the waiting ones. */
 bool writer_keep_taken(struct writer *writer, const struct use *use);
 /* Remembers a use that was put among the waiting ones. */
@@ -124,12 +140,11 @@ int writer_find_frequency(struct writer *writer, int64_t id, bool *found, int64_
 /* Removes one entry and its share of the row's accounts; *ret_removed false where it is gone
  * already. */
 int apply_remove(struct writer *writer, struct ns_row *row, int64_t id, bool *ret_removed);
-/* Removes the entries that `statement` gives (id, name of the namespace), counted as expired or as
- * deleted. */
+/* Removes the entries that `statement` gives (id, name of the namespace, and where they are expired
+ * ones the time), counted as expired or as deleted. *ret_last_us: the last such time; may be NULL.
+ */
 int apply_remove_listed(struct writer *writer, sqlite3_stmt *statement, bool expired,
-			size_t *ret_removed);
-/* Removes up to `max` expired entries of all namespaces. *ret_removed counts them. */
-int apply_sweep(struct writer *writer, size_t max, size_t *ret_removed);
+			size_t *ret_removed, int64_t *ret_last_us);
 /* Removes up to `max` rows of cleared namespaces. */
 int apply_sweep_dropped(struct writer *writer, size_t max);
 
@@ -158,6 +173,18 @@ static inline int64_t row_count_limit(const struct ns_row *row)
 {
 	return row->settings.capacity >= 0 ? row->settings.capacity : INT64_MAX;
 }
+
+/* ---- sweep.c ---- */
+
+/* Removes up to `max` entries that have expired, of the namespaces without a stale time and of
+ * those with `stale_ttl_s`, if their stale time is over. *ret_removed counts them. */
+int apply_sweep(struct writer *writer, int64_t stale_ttl_s, size_t max, size_t *ret_removed);
+/* The same for some stale times in turn, for the housekeeping. */
+int apply_sweep_in_turn(struct writer *writer, size_t max);
+/* A stale time was changed, or a transaction rolled back: look at all that has expired once more.
+ */
+void sweep_anew(struct writer *writer);
+void sweep_deinit(struct writer *writer);
 
 /* ---- set.c, apply.c ---- */
 

@@ -92,10 +92,14 @@ static void complete_get(struct cache_op *op)
 	cache_op_complete(op, op->items == &op->one ? op->one.status : CACHE_OK);
 }
 
+/* What was read without a use is not kept: an export would drive out all that is in use. */
 static void keep_answers(struct pass *pass, const struct cache_op *answered)
 {
+	if (answered->no_touch)
+		return;
 	for (size_t i = 0; i < pass->count; i++)
-		if (answered->items[i].status == CACHE_OK && answered->items[i].value)
+		if (answered->items[i].status == CACHE_OK && answered->items[i].value &&
+		    !answered->items[i].stale)
 			near_fill(pass->tiered->near, &pass->items[i].key, answered->items[i].value,
 				  pass->began_us, &pass->items[i].note);
 }

@@ -8,8 +8,9 @@
  *   the rest   the backend
  *
  * What it cannot know: writes that reach the backend by other ways, and what the backend evicts,
- * show after `ttl_us` at the latest. An entry's own time to live always holds. Hits in memory are
- * counted in the statistics, but the backend does not see them as uses. */
+ * show after `ttl_us` at the latest. An entry's own time to live always holds: one that may be
+ * served stale after it comes from the backend. Hits in memory are counted in the statistics, but
+ * the backend does not see them as uses. */
 #ifndef STEADYCACHE_BACKEND_TIERED_H
 #define STEADYCACHE_BACKEND_TIERED_H
 

@@ -34,11 +34,14 @@ extern const char *api_key; /* NULL: the server wants none */
 extern char ns[65];         /* the test's own namespace */
 
 /* Skips the test where STEADYCACHE_LACKS names `feature`:
+ *	openapi		the description of the API, and the server's limits
  *	raw		an HTTP parser of its own, asked over bare sockets
  *	dot-segments	"." and ".." in paths that nobody cleans up
  *	unknown-methods	405 for methods that HTTP does not know
  *	large-values	values beyond 1.4 MB
- *	eviction	eviction by frecency */
+ *	eviction	eviction by frecency
+ *	single-flight	waiting for values, and leases
+ *	export		GET /export and POST /import */
 void requires_feature(const char *feature);
 bool lacks_feature(const char *feature);
 

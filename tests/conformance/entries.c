@@ -41,6 +41,16 @@ Test(entries, delete)
 	expect_status(http_put(client, entry_path("k"), SLICE("v")), 201);
 }
 
+/* It gives a lease back (single_flight.c), where the server knows leases and this one. */
+Test(entries, delete_with_a_lease_deletes_no_entry)
+{
+	expect_status(http_put(client, entry_path("k"), SLICE("v")), 201);
+	expect_problem(
+		http_delete(client, entry_path("k"), "Lease: 00112233445566778899aabbccddeeff"),
+		404, "no such lease");
+	expect_body(http_get(client, entry_path("k")), SLICE("v"));
+}
+
 Test(entries, an_empty_value)
 {
 	const struct http_answer *answer;

@@ -161,19 +161,22 @@ CONTRACT_TEST(settings, change_only_what_the_mask_names)
 		.capacity = 67,
 		.default_ttl_s = 89,
 		.policy = EVICT_LRU,
+		.stale_ttl_s = 23,
 	};
 	struct namespace_settings expected = stats(f).settings;
 
 	cr_assert_eq(configure(f, SETTING_MAX_SIZE, wanted), CACHE_OK);
 	expected.max_size_bytes = 12345;
 	cr_expect_eq(namespace_count(f), 1, "CONFIGURE creates the namespace");
-	for (unsigned mask = SETTING_CAPACITY; mask <= SETTING_POLICY; mask <<= 1) {
+	for (unsigned mask = SETTING_CAPACITY; mask <= SETTING_STALE_TTL; mask <<= 1) {
 		if (mask & SETTING_CAPACITY)
 			expected.capacity = 67;
 		if (mask & SETTING_DEFAULT_TTL)
 			expected.default_ttl_s = 89;
 		if (mask & SETTING_POLICY)
 			expected.policy = EVICT_LRU;
+		if (mask & SETTING_STALE_TTL)
+			expected.stale_ttl_s = 23;
 		cr_assert_eq(configure(f, mask, wanted), CACHE_OK);
 
 		struct namespace_settings now = stats(f).settings;
@@ -181,6 +184,7 @@ CONTRACT_TEST(settings, change_only_what_the_mask_names)
 		cr_expect_eq(now.capacity, expected.capacity);
 		cr_expect_eq(now.default_ttl_s, expected.default_ttl_s);
 		cr_expect_eq(now.policy, expected.policy);
+		cr_expect_eq(now.stale_ttl_s, expected.stale_ttl_s);
 	}
 	struct namespace_settings nothing = {0};
 	cr_assert_eq(configure(f, 0, nothing), CACHE_OK);

@@ -183,3 +183,37 @@ Test(d1_worker, a_batch_is_one_request)
 	cr_expect_eq(mock_requests(upstream), 2);
 	scene_stop();
 }
+
+/* ---- Imports ---- */
+
+/* The mock is of a version that knows no histories. */
+Test(d1_worker, import_tells_of_lost_histories)
+{
+	d1_scene_start();
+	const struct http_answer *answer = http_post(
+		scene.client, "/import",
+		SLICE("{\"namespace\":\"ns\",\"key\":\"a\",\"value\":\"1\",\"frequency\":5}\n"
+		      "{\"namespace\":\"ns\",\"key\":\"b\",\"value\":\"2\",\"frequency\":6}\n"));
+	expect_status(answer, 200);
+	expect_body(answer, SLICE("{\"imported\":2,\"failed\":0,\"expired\":0,"
+				  "\"history_left_out\":2,\"errors\":[],\"errors_left_out\":0,"
+				  "\"complete\":false}"));
+	cr_expect_gt(mock_count(upstream, "\"history\":{\"frequency\":5,"), 0);
+	expect_body(scene_get("b"), SLICE("2"));
+	scene_stop();
+}
+
+Test(d1_worker, import_ends_where_the_upstream_is_down)
+{
+	d1_scene_start();
+	mock_close(upstream);
+	upstream = NULL;
+	const struct http_answer *answer =
+		http_post(scene.client, "/import",
+			  SLICE("{\"namespace\":\"ns\",\"key\":\"a\",\"value\":\"1\"}\nbad\n"));
+	expect_that(answer, answer->status == 503 || answer->status == 504, "expected a failure");
+	expect_header(answer, "Content-Type", "application/problem+json");
+	expect_that(answer, strstr(answer->body, "\"imported\":0,\"failed\":") != NULL,
+		    "expected the counts");
+	scene_stop();
+}

@@ -51,6 +51,40 @@ Test(shared_file, writes_of_one_are_read_by_the_other_at_once)
 	stop_both();
 }
 
+/* Leases are each server's own. One who gets his finds what was set through the other server, and
+ * then all who wait have it. */
+Test(shared_file, values_of_the_other_server_end_a_wait_with_the_next_lease)
+{
+	static const char *const wishes[] = {"wait=100&lease=100", "wait=100", "wait=100&lease=50"};
+	struct raw_socket waiting[3];
+	const struct http_answer *answer = NULL;
+	char *token = NULL;
+	char header[80];
+
+	expect_status(scene_put("other", "x"),
+		      201); /* misses are counted where there is something */
+	answer = http_get(scene.client, "/cache/ns/k?lease=100");
+	expect_status(answer, 404);
+	token = strndup(http_header(answer, "Lease"), 32);
+	for (int i = 0; i < 3; i++) {
+		cr_assert(raw_open(&waiting[i], scene.server.url));
+		cr_assert(raw_send_text(&waiting[i],
+					"GET /cache/ns/k?%s HTTP/1.1\r\nHost: localhost\r\n\r\n",
+					wishes[i]));
+	}
+	cr_assert(await_condition(scene_stat("misses") >= 4, 30000));
+	expect_status(http_put(other, "/cache/ns/k", SLICE("value")), 201);
+	(void)snprintf(header, sizeof(header), "Lease: %s", token);
+	expect_status(http_delete(scene.client, "/cache/ns/k", header), 204);
+	for (int i = 0; i < 3; i++) {
+		cr_assert_eq(raw_await_answer(&waiting[i], 30000), 200, "%s", waiting[i].received);
+		cr_assert(strstr(waiting[i].received, "value") != NULL);
+		raw_close(&waiting[i]);
+	}
+	free(token);
+	stop_both();
+}
+
 /* One holds the entry in memory when the other changes it: by every way there is. */
 Test(shared_file, what_one_has_read_the_other_may_change)
 {

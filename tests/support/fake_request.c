@@ -44,6 +44,7 @@ struct handler_context fake_context = {
 	.backend = &holding,
 	.clock = &fake_clock,
 	.max_key_bytes = 100,
+	.max_body_bytes = 10000,
 	.max_batch_items = 1000,
 	.version = "1.2.3",
 	.started_at_us = INT64_C(1700000000000000),
@@ -177,6 +178,8 @@ struct slice fake_response_body(const struct fake_request *fake)
 		return response->static_body;
 	case BODY_BUFFER:
 		return buffer_bytes(&response->buffer);
+	case BODY_STREAM: /* is made while it is sent */
+		break;
 	case BODY_VALUE:
 		return (struct slice){
 			.data = cache_value_bytes(response->value).data + response->value_offset,

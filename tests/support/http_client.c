@@ -9,6 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "tests/support/http_record.h"
+
 /* Of a body in a message: enough to see what happened, little enough to read. */
 #define SHOWN_BYTES 700
 
@@ -274,6 +276,7 @@ const struct http_answer *http_request(struct http_client *client, const char *m
 	answer->body = reception.body.data;
 	answer->len = reception.body.len;
 	answer->headers = reception.headers.data;
+	http_record(method, target, body, answer);
 	curl_slist_free_all(list);
 	free(url.data);
 	return answer;

@@ -91,6 +91,74 @@ Test(entry_get, time_left_is_rounded_up_and_never_negative)
 	}
 }
 
+/* A hit that expired so long ago. */
+static void stale_hit(int64_t since_us)
+{
+	cr_assert_eq(fake_request_start(&fake, &entry_get_handler), STEP_SUBMIT);
+	cr_assert(held_op->serve_stale);
+	held_op->one.value = cache_value_copy(SLICE("abc"), SLICE("text/css"));
+	held_op->one.value->modified_at_us = fake_now_us - since_us - 10 * US_PER_S;
+	held_op->one.value->expires_at_us = fake_now_us - since_us;
+	held_op->one.stale = true;
+	fake_request_finish(&fake, CACHE_OK);
+}
+
+Test(entry_get, what_is_stale_says_since_when)
+{
+	static const struct {
+		int64_t since_us;
+		const char *age, *status;
+	} cases[] = {
+		{0, "10", "steadycache; hit; fwd=stale; ttl=-1"},
+		{1, "10", "steadycache; hit; fwd=stale; ttl=-1"},
+		{US_PER_S, "11", "steadycache; hit; fwd=stale; ttl=-1"},
+		{US_PER_S + 1, "11", "steadycache; hit; fwd=stale; ttl=-2"},
+		{412 * US_PER_S, "422", "steadycache; hit; fwd=stale; ttl=-412"},
+		{TTL_MAX_S * US_PER_S, "3153600010",
+		 "steadycache; hit; fwd=stale; ttl=-3153600000"},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		open_fake();
+		stale_hit(cases[i].since_us);
+		cr_expect_eq(fake.response.status, 200);
+		cr_expect(slice_equal(fake_response_body(&fake), SLICE("abc")));
+		expect_response_header("ETag", TAG_ABC);
+		expect_response_header("Cache-Control", "max-age=0");
+		expect_response_header("Cache-Status", cases[i].status);
+		expect_response_header("Age", cases[i].age);
+		fake_request_close(&fake);
+	}
+}
+
+Test(entry_get, what_is_stale_answers_conditions_and_ranges)
+{
+	fake_request_header(&fake, "If-None-Match", TAG_ABC);
+	stale_hit(5 * US_PER_S);
+	cr_expect_eq(fake.response.status, 304);
+	expect_response_header("Cache-Status", "steadycache; hit; fwd=stale; ttl=-5");
+	fake_request_close(&fake);
+	open_fake();
+	fake_request_header(&fake, "If-Match", "\"00000000000000000000000000000000\"");
+	stale_hit(5 * US_PER_S);
+	cr_expect_eq(fake.response.status, 412);
+	fake_request_close(&fake);
+	open_fake();
+	fake_request_header(&fake, "Range", "bytes=1-");
+	stale_hit(5 * US_PER_S);
+	cr_expect_eq(fake.response.status, 206);
+	expect_response_header("Cache-Control", "max-age=0");
+}
+
+Test(entry_get, head_asks_for_what_is_stale_too)
+{
+	fake.request.method = HTTP_HEAD;
+	stale_hit(5 * US_PER_S);
+	cr_expect(held_op == NULL || held_op->no_touch);
+	cr_expect_eq(fake.response.status, 200);
+	expect_response_header("Cache-Status", "steadycache; hit; fwd=stale; ttl=-5");
+}
+
 Test(entry_get, a_clock_that_went_back_makes_no_negative_age)
 {
 	fake_now_us -= 100 * US_PER_S;

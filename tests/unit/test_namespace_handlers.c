@@ -54,6 +54,12 @@ Test(settings, change_only_what_they_name)
 	cr_expect_eq(held_op->settings.capacity, CAPACITY_UNLIMITED);
 	cr_expect_eq(held_op->settings.default_ttl_s, 0);
 	cr_expect_eq(held_op->settings.max_size_bytes, 0);
+	cr_assert_eq(start(&namespace_put_handler, "{\"stale_ttl\":3153600000}"), STEP_SUBMIT);
+	cr_expect_eq(held_op->settings_mask, SETTING_STALE_TTL);
+	cr_expect_eq(held_op->settings.stale_ttl_s, TTL_MAX_S);
+	cr_assert_eq(start(&namespace_put_handler, "{\"stale_ttl\":null}"), STEP_SUBMIT);
+	cr_expect_eq(held_op->settings_mask, SETTING_STALE_TTL);
+	cr_expect_eq(held_op->settings.stale_ttl_s, 0);
 	cr_assert_eq(start(&namespace_put_handler, "{}"), STEP_SUBMIT);
 	cr_expect_eq(held_op->settings_mask, 0);
 }
@@ -66,6 +72,9 @@ Test(settings, refusals_say_what_is_wrong)
 		{"{\"capacity\":-1}", "capacity"},
 		{"{\"capacity\":1.5}", "capacity"},
 		{"{\"default_ttl\":3153600001}", "default_ttl"},
+		{"{\"stale_ttl\":3153600001}", "stale_ttl"},
+		{"{\"stale_ttl\":-1}", "stale_ttl"},
+		{"{\"stale_ttl\":0.5}", "stale_ttl"},
 		{"{\"max_size_mb\":-0.1}", "max_size_mb"},
 		{"{\"max_size_mb\":1e300}", "max_size_mb"},
 		{"{\"max_size_mb\":\"1\"}", "max_size_mb"},

@@ -9,6 +9,8 @@
 -- with further members as each statement says. ?2 are the items, an array of arrays
 --   [id, tag]                                     (get, exists, delete)
 --   [id, tag, size, ttl or null, etag]            (set)
+--   [..., frequency, created, last_access, expires or null]   (set, with a history: what the entry
+--                                                 is to have; times may be 0: now; null: by the ttl)
 -- id: integer, tag and etag: lower-case hex (see migrations/0001_schema.sql). Rows that belong to an
 -- item give its place in ?2 as `i`.
 --
@@ -26,15 +28,15 @@ WHERE NOT EXISTS (SELECT 1 FROM namespaces WHERE name = ?1 ->> 'ns')
 	AND (SELECT count(*) FROM namespaces) < ?1 ->> 'max_namespaces';
 
 -- name: sweep
--- ?1 + sweep_max. Removes up to that many expired entries, and entries of cleared namespaces.
+-- ?1 + sweep_max. Removes up to that many expired entries whose stale time is over, and entries of cleared namespaces.
 -- A row (expired: 1 or 0) each.
 DELETE FROM entries WHERE id IN (
 	SELECT id FROM (SELECT id FROM entries INDEXED BY entries_expiry
-		WHERE expires > 0 AND expires <= ?1 ->> 'now' LIMIT ?1 ->> 'sweep_max')
+		WHERE expires > 0 AND expires + kept <= ?1 ->> 'now' LIMIT ?1 ->> 'sweep_max')
 	UNION ALL
 	SELECT id FROM (SELECT e.id FROM dropped d
 		CROSS JOIN entries e INDEXED BY entries_order ON e.ns = d.id LIMIT ?1 ->> 'sweep_max'))
-RETURNING expires > 0 AND expires <= ?1 ->> 'now' AS expired;
+RETURNING expires > 0 AND expires + kept <= ?1 ->> 'now' AS expired;
 
 -- name: forget_dropped
 -- No parameters. Forgets cleared namespaces of which nothing is left. No rows.
@@ -168,8 +170,9 @@ FROM (SELECT id AS limits_of, nullif(coalesce(max_size, ?1 ->> 'max_size'), 0) A
 	FROM namespaces WHERE name = ?1 ->> 'ns') l,
 	(SELECT coalesce(sum(j.value ->> 2), 0) AS new_size, count(j.key) AS new_count,
 		coalesce(sum(e.size), 0) AS old_size, count(e.id) AS old_count,
-		count(j.key) - coalesce(sum(iif(e.expires > 0 AND e.expires <= ?1 ->> 'now',
-			e.frequency, 0)), 0) AS frequency_change,
+		coalesce(sum(coalesce(j.value ->> 5, 1) - iif(j.value ->> 5 IS NOT NULL
+			OR (e.expires > 0 AND e.expires <= ?1 ->> 'now'),
+			coalesce(e.frequency, 0), 0)), 0) AS frequency_change,
 		count(iif(e.expires > 0 AND e.expires <= ?1 ->> 'now', 1, NULL)) AS expired,
 		max(e.expires = 0 OR e.expires > ?1 ->> 'now') IS 1 AS live, max(e.etag) AS etag
 	FROM json_each(?2) j LEFT JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.tag = j.value ->> 1
@@ -197,22 +200,29 @@ DELETE FROM entries WHERE id IN (SELECT e.id
 	WHERE n.name = ?1 ->> 'ns' AND n.admitted = ?1 ->> 'token');
 
 -- name: put_entries
--- ?1 + token, ?2. No rows.
+-- ?1 + token, ?2. No rows. What was created at another moment than it is stored brought a history
+-- along; one that would have been created just now is given the microsecond before.
 INSERT INTO entries(id, ns, tag, size, frequency, last_access, created, modified, expires, etag,
-	fifo)
-SELECT j.value ->> 0, n.id, j.value ->> 1, j.value ->> 2, 1, ?1 ->> 'now', ?1 ->> 'now',
-	?1 ->> 'now',
-	CASE coalesce(j.value ->> 3, n.default_ttl, ?1 ->> 'default_ttl') WHEN 0 THEN 0
+	fifo, kept)
+SELECT j.value ->> 0, n.id, j.value ->> 1, j.value ->> 2, coalesce(j.value ->> 5, 1),
+	coalesce(nullif(j.value ->> 7, 0), ?1 ->> 'now'),
+	iif(j.value ->> 5 IS NULL, ?1 ->> 'now', coalesce(nullif(nullif(j.value ->> 6, 0),
+		?1 ->> 'now'), ?1 ->> 'now' - 1)), ?1 ->> 'now',
+	CASE WHEN j.value ->> 8 IS NOT NULL THEN j.value ->> 8
+		WHEN coalesce(j.value ->> 3, n.default_ttl, ?1 ->> 'default_ttl') = 0 THEN 0
 		ELSE ?1 ->> 'now'
 			+ coalesce(j.value ->> 3, n.default_ttl, ?1 ->> 'default_ttl') * 1000000 END,
-	j.value ->> 4, coalesce(n.policy, ?1 ->> 'policy') = 'fifo'
+	j.value ->> 4, coalesce(n.policy, ?1 ->> 'policy') = 'fifo', coalesce(n.stale_ttl, 0) * 1000000
 FROM namespaces n JOIN json_each(?2) j
 WHERE n.name = ?1 ->> 'ns' AND n.admitted = ?1 ->> 'token'
 ON CONFLICT(id) DO UPDATE SET size = excluded.size,
-	frequency = iif(expires = 0 OR expires > excluded.modified, frequency + 1, 1),
-	created = iif(expires = 0 OR expires > excluded.modified, created, excluded.created),
+	frequency = iif(excluded.created = excluded.modified AND (expires = 0
+		OR expires > excluded.modified), frequency + 1, excluded.frequency),
+	created = iif(excluded.created = excluded.modified AND (expires = 0
+		OR expires > excluded.modified), created, excluded.created),
 	last_access = excluded.last_access, modified = excluded.modified,
-	expires = excluded.expires, etag = excluded.etag, fifo = max(fifo, excluded.fifo);
+	expires = excluded.expires, etag = excluded.etag, fifo = max(fifo, excluded.fifo),
+	kept = excluded.kept;
 
 -- name: put_contents
 -- ?1 + token, ?2: an array of [id, key is text (1 or 0), key as text or hex, type, encoding,
@@ -258,30 +268,40 @@ WHERE name = ?1 ->> 'ns' AND evicting = 1;
 UPDATE entries SET fifo = 1
 WHERE ns = (SELECT id FROM namespaces WHERE name = ?1 ->> 'ns') AND fifo = 0;
 
+-- name: mark_kept
+-- ?1. Gives the entries of a namespace its stale time, once that was configured. No rows.
+UPDATE entries SET kept = s.kept
+FROM (SELECT id, coalesce(stale_ttl, 0) * 1000000 AS kept FROM namespaces WHERE name = ?1 ->> 'ns') s
+WHERE entries.ns = s.id AND entries.expires > 0 AND entries.kept <> s.kept;
+
 -- name: get_items
--- ?1, ?2. A row for each item that is there and has not expired.
-SELECT j.key AS i, c.value, c.encoding, c.type, e.etag, e.modified, e.expires
+-- ?1 + stale (1: one that has expired and is in its stale time is there too), ?2. A row for each item
+-- that is there and has not expired; stale: 1 where it has.
+SELECT j.key AS i, c.value, c.encoding, c.type, e.etag, e.modified, e.expires,
+	e.expires > 0 AND e.expires <= ?1 ->> 'now' AS stale
 FROM namespaces n JOIN json_each(?2) j
 	CROSS JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.ns = n.id AND e.tag = j.value ->> 1
 	CROSS JOIN contents c ON c.id = e.id
-WHERE n.name = ?1 ->> 'ns' AND (e.expires = 0 OR e.expires > ?1 ->> 'now');
+WHERE n.name = ?1 ->> 'ns'
+	AND (e.expires = 0 OR e.expires + iif(?1 ->> 'stale', e.kept, 0) > ?1 ->> 'now');
 
 -- name: touch_items
--- ?1, ?2. Counts a use of each. No rows.
+-- ?1 + stale, ?2. Counts a use of each that get_items finds. No rows.
 UPDATE entries NOT INDEXED SET frequency = frequency + 1, last_access = max(last_access, ?1 ->> 'now')
 WHERE id IN (SELECT value ->> 0 FROM json_each(?2))
 	AND ns = (SELECT id FROM namespaces WHERE name = ?1 ->> 'ns')
 	AND tag IN (SELECT value ->> 1 FROM json_each(?2))
-	AND (expires = 0 OR expires > ?1 ->> 'now');
+	AND (expires = 0 OR expires + iif(?1 ->> 'stale', kept, 0) > ?1 ->> 'now');
 
 -- name: count_gets
--- ?1, ?2. Accounts for touch_items. No rows.
+-- ?1 + stale, ?2. Accounts for touch_items. No rows.
 UPDATE namespaces AS n SET hits = n.hits + g.hits, misses = n.misses + g.misses,
-	frequency_sum = n.frequency_sum + g.hits
-FROM (SELECT count(e.id) AS hits, count(*) - count(e.id) AS misses
+	frequency_sum = n.frequency_sum + g.hits, stale_hits = n.stale_hits + g.stale_hits
+FROM (SELECT count(e.id) AS hits, count(*) - count(e.id) AS misses,
+		count(iif(e.expires > 0 AND e.expires <= ?1 ->> 'now', 1, NULL)) AS stale_hits
 	FROM json_each(?2) j LEFT JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.tag = j.value ->> 1
 		AND e.ns = (SELECT id FROM namespaces WHERE name = ?1 ->> 'ns')
-		AND (e.expires = 0 OR e.expires > ?1 ->> 'now')) g
+		AND (e.expires = 0 OR e.expires + iif(?1 ->> 'stale', e.kept, 0) > ?1 ->> 'now')) g
 WHERE n.name = ?1 ->> 'ns';
 
 -- name: exist_items
@@ -371,20 +391,22 @@ LIMIT ?1 ->> 'limit';
 -- name: stats
 -- ?1 (ns null: all namespaces). A row each, by name. The settings are those that were configured,
 -- NULL where the default holds.
-SELECT n.name, n.max_size, n.capacity, n.default_ttl, n.policy, n.entry_count, n.total_size,
+SELECT n.name, n.max_size, n.capacity, n.default_ttl, n.policy, n.stale_ttl, n.entry_count, n.total_size,
 	n.frequency_sum, coalesce((SELECT frequency FROM entries INDEXED BY entries_order
 		WHERE ns = n.id ORDER BY frequency DESC LIMIT 1), 0) AS max_frequency,
-	n.hits, n.misses, n.sets, n.deletes, n.evictions, n.expirations
+	n.hits, n.misses, n.stale_hits, n.sets, n.deletes, n.evictions, n.expirations
 FROM namespaces n
 WHERE ?1 ->> 'ns' IS NULL OR n.name = ?1 ->> 'ns'
 ORDER BY n.name;
 
 -- name: configure
--- ?1 + set_max_size, set_capacity, set_default_ttl, set_policy, each null where it stays. No rows.
+-- ?1 + set_max_size, set_capacity, set_default_ttl, set_policy, set_stale_ttl, each null where it
+-- stays. No rows.
 UPDATE namespaces SET max_size = coalesce(?1 ->> 'set_max_size', max_size),
 	capacity = coalesce(?1 ->> 'set_capacity', capacity),
 	default_ttl = coalesce(?1 ->> 'set_default_ttl', default_ttl),
-	policy = coalesce(?1 ->> 'set_policy', policy)
+	policy = coalesce(?1 ->> 'set_policy', policy),
+	stale_ttl = coalesce(?1 ->> 'set_stale_ttl', stale_ttl)
 WHERE name = ?1 ->> 'ns';
 
 -- name: check

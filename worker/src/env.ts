@@ -21,6 +21,8 @@ export interface Settings {
 	capacity: number;
 	default_ttl_s: number;
 	policy: Policy;
+	/** How long an expired entry may still be served; only ever configured. */
+	stale_ttl_s: number;
 }
 
 export const MIB = 1048576;
@@ -60,6 +62,7 @@ export function defaultSettings(env: Env): Settings {
 		capacity: number("DEFAULT_CAPACITY", env.DEFAULT_CAPACITY, -1, true),
 		default_ttl_s: number("DEFAULT_TTL", env.DEFAULT_TTL, 0, true),
 		policy,
+		stale_ttl_s: 0,
 	};
 }
 

@@ -30,7 +30,7 @@ function mergeable(op: Op): op is Mergeable {
 
 function alike(a: Mergeable, b: Mergeable): boolean {
 	if (a.ns !== b.ns) return false;
-	if (a.op === "get" && b.op === "get") return a.touch === b.touch;
+	if (a.op === "get" && b.op === "get") return a.touch === b.touch && a.stale === b.stale;
 	if (a.op === "set" && b.op === "set") {
 		const [x, y] = [a.defaults, b.defaults];
 		return (
@@ -98,6 +98,7 @@ export function splitResult(group: Group, result: OpResult): OpResult[] {
 		const items = result.items?.slice(at, at + length) ?? [];
 		at += length;
 		const part: OpResult = { status: result.status, items };
+		if (result.history !== undefined) part.history = result.history;
 		if (result.evicted !== undefined) part.evicted = i === 0 ? result.evicted : 0;
 		if (result.expired !== undefined) part.expired = i === 0 ? result.expired : 0;
 		return part;

@@ -29,10 +29,21 @@ export interface SetItem extends KeyItem {
 	size: number;
 	/** Undefined: the namespace's default. 0: never expires. */
 	ttl_s?: number;
+	/** What the entry is to have in place of a history that begins now. */
+	history?: History;
+}
+
+export interface History {
+	frequency: number;
+	/** 0: now. */
+	created_us: number;
+	last_access_us: number;
+	/** 0: never. Undefined: by ttl_s. */
+	expires_us?: number;
 }
 
 export type Op =
-	| { op: "get"; ns: string; touch: boolean; items: KeyItem[] }
+	| { op: "get"; ns: string; touch: boolean; stale: boolean; items: KeyItem[] }
 	| { op: "exists"; ns: string; items: KeyItem[] }
 	| { op: "set"; ns: string; defaults: Settings; items: SetItem[]; condition?: Condition }
 	| { op: "delete"; ns: string; items: KeyItem[]; condition?: Condition }
@@ -51,6 +62,8 @@ export interface ItemResult {
 	modified_us?: number;
 	expires_us?: number;
 	created?: boolean;
+	/** It has expired, and is in its stale time. */
+	stale?: boolean;
 }
 
 export interface EntryInfo {
@@ -71,6 +84,7 @@ export interface NamespaceStats extends Settings {
 	max_frequency: number;
 	hits: number;
 	misses: number;
+	stale_hits: number;
 	sets: number;
 	deletes: number;
 	evictions: number;
@@ -78,12 +92,16 @@ export interface NamespaceStats extends Settings {
 }
 
 export interface OpResult {
+	/** set: histories were understood. */
+	history?: boolean;
 	status: Status;
 	detail?: string;
 	items?: ItemResult[];
 	evicted?: number;
 	expired?: number;
 	deleted?: number;
+	/** Of a configure that changed it: tells a front that this Worker knows it. */
+	stale_ttl_s?: number;
 	entries?: EntryInfo[];
 	complete?: boolean;
 	namespaces?: NamespaceStats[];

@@ -27,7 +27,7 @@ const init: Endpoint = async (c, ns, body) => {
 };
 
 const get: Endpoint = async (c, ns, body) => {
-	const result = await perform(c, { op: "get", ns, touch: true, items: [{ key: readKey(body) }] });
+	const result = await perform(c, { op: "get", ns, touch: true, stale: true, items: [{ key: readKey(body) }] });
 	return jsonResponse(writeFound(false)(result.items?.[0] ?? { status: "not_found" }));
 };
 
@@ -48,7 +48,7 @@ const exists: Endpoint = async (c, ns, body) => {
 
 const batchGet: Endpoint = async (c, ns, body) => {
 	const items = readKeys(body);
-	const result = await perform(c, { op: "get", ns, touch: true, items });
+	const result = await perform(c, { op: "get", ns, touch: true, stale: false, items });
 	return resultsResponse(items, result.items ?? [], writeFound(false));
 };
 

@@ -7,7 +7,7 @@ import type { Call } from "./context";
 export async function batchGet(c: Call): Promise<Response> {
 	const ns = namespaceOf(c);
 	const items = readKeys(await readObject(c.req.raw));
-	const result = await perform(c, { op: "get", ns, touch: true, items });
+	const result = await perform(c, { op: "get", ns, touch: true, stale: false, items });
 	return resultsResponse(items, result.items ?? [], writeFound(true));
 }
 

@@ -130,6 +130,7 @@ export function writeFound(withType: boolean): (item: ItemResult) => string {
 	return (item) =>
 		item.status === "ok" && item.value
 			? `{"found":true,${valueMembers(item.value)}` +
-				(withType ? `,"content_type":${JSON.stringify(item.content_type)}}` : "}")
+				(withType ? `,"content_type":${JSON.stringify(item.content_type)}` : "") +
+				(item.stale ? ',"stale":true}' : "}")
 			: '{"found":false}';
 }

@@ -39,7 +39,11 @@ function hitHeaders(item: ItemResult, now: number): Headers {
 		/* Rounded up: a ttl of 5 says 5 at first. */
 		const left = Math.max(0, Math.ceil((item.expires_us - now) / 1000000));
 		headers.set("Cache-Control", `max-age=${left}, no-transform`);
-		headers.set("Cache-Status", `steadycache; hit; ttl=${left}`);
+		const since = Math.max(1, Math.ceil((now - item.expires_us) / 1000000));
+		headers.set(
+			"Cache-Status",
+			item.stale ? `steadycache; hit; fwd=stale; ttl=-${since}` : `steadycache; hit; ttl=${left}`,
+		);
 	}
 	return headers;
 }
@@ -48,7 +52,7 @@ export async function getEntry(c: Call): Promise<Response> {
 	const ns = namespaceOf(c);
 	const key = keyOf(c);
 	const isHead = c.req.raw.method === "HEAD";
-	const result = await perform(c, { op: "get", ns, touch: !isHead, items: [{ key }] });
+	const result = await perform(c, { op: "get", ns, touch: !isHead, stale: true, items: [{ key }] });
 	const item = result.items?.[0];
 	if (item?.status !== "ok" || !item.value)
 		throw new HttpError(404, "no such entry", { "Cache-Status": "steadycache; fwd=miss" });
@@ -136,6 +140,9 @@ export async function putEntry(c: Call): Promise<Response> {
 export async function deleteEntry(c: Call): Promise<Response> {
 	const ns = namespaceOf(c);
 	const key = keyOf(c);
+	/* On the server this gives a lease back, and no entry is to go for that. */
+	if (c.req.raw.headers.has("Lease"))
+		throw new HttpError(404, "no such lease on this key: the Worker gives none");
 	const condition = writeCondition(c.req.raw.headers);
 	const result = await perform(c, {
 		op: "delete",

@@ -103,6 +103,8 @@ function readSetting(body: JsonObject, name: string): Partial<Settings> {
 			};
 		case "default_ttl":
 			return { default_ttl_s: value === null ? 0 : (readWhole(body, name, TTL_MAX_S) ?? 0) };
+		case "stale_ttl":
+			return { stale_ttl_s: value === null ? 0 : (readWhole(body, name, TTL_MAX_S) ?? 0) };
 		case "eviction":
 			if (!isPolicy(value))
 				throw new HttpError(400, '"eviction" must be "frecency", "lru", "fifo" or "none"');
@@ -110,7 +112,7 @@ function readSetting(body: JsonObject, name: string): Partial<Settings> {
 		default:
 			throw new HttpError(
 				400,
-				`"${name.slice(0, 100)}" is not a setting; there are max_size_mb, capacity, default_ttl and eviction`,
+				`"${name.slice(0, 100)}" is not a setting; there are max_size_mb, capacity, default_ttl, stale_ttl and eviction`,
 			);
 	}
 }

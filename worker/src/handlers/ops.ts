@@ -9,12 +9,13 @@ import type { JsonObject } from "../http/json";
 import { HttpError } from "../http/problem";
 import { isNamespace } from "../http/target";
 import { runOps } from "../ops";
-import type { Condition, ItemResult, KeyItem, Op, OpResult, SetItem } from "../op_types";
+import type { Condition, History, ItemResult, KeyItem, Op, OpResult, SetItem } from "../op_types";
 import { nowUs, opsContext, settingsOf } from "./context";
 import type { Call } from "./context";
 
 const OPS_MAX = 1000;
 const SCAN_MAX = 1000;
+const FREQUENCY_MAX = 4294967295;
 
 /* ---- Reading ---- */
 
@@ -45,9 +46,11 @@ function readSettings(object: JsonObject, path: string): Partial<Settings> {
 	const settings: Partial<Settings> = {};
 	const size = readWhole(object, "max_size_bytes", Number.MAX_SAFE_INTEGER, path);
 	const ttl = readWhole(object, "default_ttl_s", TTL_MAX_S, path);
+	const stale = readWhole(object, "stale_ttl_s", TTL_MAX_S, path);
 	const policy = member(object, "policy");
 	if (size !== undefined) settings.max_size_bytes = size;
 	if (ttl !== undefined) settings.default_ttl_s = ttl;
+	if (stale !== undefined) settings.stale_ttl_s = stale;
 	if (member(object, "capacity") === -1) settings.capacity = -1;
 	else {
 		const capacity = readWhole(object, "capacity", Number.MAX_SAFE_INTEGER, path);
@@ -93,18 +96,35 @@ function readItemObjects(object: JsonObject, path: string): JsonObject[] {
 	});
 }
 
+function readHistory(item: JsonObject, path: string): History | undefined {
+	const given = member(item, "history");
+	if (given === undefined) return undefined;
+	if (!isObject(given)) throw new HttpError(400, `"${path}history" must be an object`);
+	const whole = (name: string, max = Number.MAX_SAFE_INTEGER): number | undefined =>
+		readWhole(given, name, max, `${path}history.`);
+	const expires = whole("expires_us");
+	return {
+		frequency: Math.max(whole("frequency", FREQUENCY_MAX) ?? 1, 1),
+		created_us: whole("created_us") ?? 0,
+		last_access_us: whole("last_access_us") ?? 0,
+		...(expires === undefined ? {} : { expires_us: expires }),
+	};
+}
+
 function readSetItem(item: JsonObject, path: string): SetItem {
 	const value = needBytes(item, "value", path);
 	const size = readWhole(item, "size", Number.MAX_SAFE_INTEGER, path) ?? 0;
 	const type = member(item, "content_type") ?? "application/octet-stream";
 	if (typeof type !== "string") throw new HttpError(400, `"${path}content_type" must be a string`);
 	const ttl = readWhole(item, "ttl_s", TTL_MAX_S, path);
+	const history = readHistory(item, path);
 	return {
 		key: needBytes(item, "key", path),
 		value,
 		content_type: type,
 		size: Math.max(size, value.bytes.length),
 		...(ttl === undefined ? {} : { ttl_s: ttl }),
+		...(history === undefined ? {} : { history }),
 	};
 }
 
@@ -138,7 +158,13 @@ function readOp(object: JsonObject, own: Settings, path: string): Op {
 	const prefix = readBytes(object, "prefix", path);
 	switch (op) {
 		case "get":
-			return { op, ns, touch: member(object, "touch") !== false, items: keys() };
+			return {
+				op,
+				ns,
+				touch: member(object, "touch") !== false,
+				stale: member(object, "stale") === true,
+				items: keys(),
+			};
 		case "exists":
 			return { op, ns, items: keys() };
 		case "set": {

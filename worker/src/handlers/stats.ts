@@ -15,14 +15,18 @@ function limits(stats: NamespaceStats): object {
 	return {
 		capacity: stats.capacity < 0 ? null : stats.capacity,
 		default_ttl: stats.default_ttl_s,
+		stale_ttl: stats.stale_ttl_s,
 		eviction: stats.policy,
 	};
 }
 
-type Activity = Pick<NamespaceStats, "hits" | "misses" | "sets" | "deletes" | "evictions" | "expirations">;
+type Activity = Pick<
+	NamespaceStats,
+	"hits" | "misses" | "stale_hits" | "sets" | "deletes" | "evictions" | "expirations"
+>;
 
-function activity({ hits, misses, sets, deletes, evictions, expirations }: Activity): object {
-	return { hits, misses, hit_rate: hitRate(hits, misses), sets, deletes, evictions, expirations };
+function activity({ hits, misses, stale_hits, sets, deletes, evictions, expirations }: Activity): object {
+	return { hits, misses, hit_rate: hitRate(hits, misses), stale_hits, sets, deletes, evictions, expirations };
 }
 
 /** In the order that the D1 proxy API lays down, further members behind. */
@@ -66,6 +70,7 @@ export async function serverStats(c: Call): Promise<Response> {
 		...activity({
 			hits: sum("hits"),
 			misses: sum("misses"),
+			stale_hits: sum("stale_hits"),
 			sets: sum("sets"),
 			deletes: sum("deletes"),
 			evictions: sum("evictions"),

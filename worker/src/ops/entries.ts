@@ -5,7 +5,7 @@ import { bind, conditionHolds, conditionOf, failure, number, placeArray, places,
 import type { OpsContext, Step } from "./step";
 
 export async function stepGet(context: OpsContext, op: Extract<Op, { op: "get" }>): Promise<Step> {
-	const head = request(context, op.ns);
+	const head = request(context, op.ns, op.stale ? { stale: 1 } : {});
 	const items = placeArray(await places(op.ns, op.items));
 	const statements = [bind("get_items", head, items)];
 	if (op.touch)
@@ -22,6 +22,7 @@ export async function stepGet(context: OpsContext, op: Extract<Op, { op: "get" }
 					etag: String(row.etag),
 					modified_us: number(row.modified),
 					expires_us: number(row.expires),
+					...(row.stale === 1 ? { stale: true } : {}),
 				};
 			return { status: "ok", items: results };
 		},

@@ -98,7 +98,8 @@ export function stepScan(context: OpsContext, op: Extract<Op, { op: "scan" }>): 
 
 const STATS_OF_NOTHING: Row = {
 	entry_count: 0, total_size: 0, frequency_sum: 0, max_frequency: 0, hits: 0, misses: 0, sets: 0,
-	deletes: 0, evictions: 0, expirations: 0, max_size: null, capacity: null, default_ttl: null, policy: null,
+	deletes: 0, evictions: 0, expirations: 0, stale_hits: 0, max_size: null, capacity: null, default_ttl: null,
+	policy: null, stale_ttl: null,
 };
 
 export function stepStats(context: OpsContext, op: Extract<Op, { op: "stats" }>): Step {
@@ -123,8 +124,10 @@ export function stepStats(context: OpsContext, op: Extract<Op, { op: "stats" }>)
 						capacity: row.capacity === null ? defaults.capacity : number(row.capacity),
 						default_ttl_s: row.default_ttl === null ? defaults.default_ttl_s : number(row.default_ttl),
 						policy: row.policy === null ? defaults.policy : (String(row.policy) as Settings["policy"]),
+						stale_ttl_s: number(row.stale_ttl),
 						hits: number(row.hits),
 						misses: number(row.misses),
+						stale_hits: number(row.stale_hits),
 						sets: number(row.sets),
 						deletes: number(row.deletes),
 						evictions: number(row.evictions),
@@ -150,11 +153,13 @@ export function stepConfigure(
 		set_capacity: op.change.capacity ?? null,
 		set_default_ttl: op.change.default_ttl_s ?? null,
 		set_policy: op.change.policy ?? null,
+		set_stale_ttl: op.change.stale_ttl_s ?? null,
 		continuing,
 		evict_max: EVICT_MAX,
 	});
 	const first = round > 0 ? [] : [bind("ensure_namespace", head), bind("configure", head)];
 	if (round === 0 && op.change.policy === "fifo") first.push(bind("mark_fifo", head));
+	if (round === 0 && op.change.stale_ttl_s !== undefined) first.push(bind("mark_kept", head));
 	return {
 		statements: [
 			...first,
@@ -170,7 +175,11 @@ export function stepConfigure(
 				return failure("too_many_namespaces", "too many namespaces; raise the variable MAX_NAMESPACES");
 			if (number(outcome.unfinished) && gone > 0)
 				return stepConfigure(context, op, round + 1, number(outcome.by_size) ? 1 : 2, evicted + gone);
-			return { status: "ok", evicted: evicted + gone };
+			return {
+				status: "ok",
+				evicted: evicted + gone,
+				...(op.change.stale_ttl_s === undefined ? {} : { stale_ttl_s: op.change.stale_ttl_s }),
+			};
 		},
 	};
 }

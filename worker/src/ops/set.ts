@@ -53,6 +53,14 @@ function contentStatements(head: string, items: SetItem[], at: Place[]): Bound[]
 	return statements;
 }
 
+/** An item as the statements want it. */
+function itemRow(item: SetItem, at: Place | undefined, etag: string | undefined): string {
+	const history = item.history;
+	const row = `${at?.id},"${at?.tag}",${item.size},${item.ttl_s ?? null},"${etag}"`;
+	if (!history) return `[${row}]`;
+	return `[${row},${history.frequency},${history.created_us},${history.last_access_us},${history.expires_us ?? null}]`;
+}
+
 /** Why a set was not let in; null: more has to be evicted. */
 function refusal(
 	op: Extract<Op, { op: "set" }>,
@@ -62,7 +70,7 @@ function refusal(
 	if (!outcome)
 		return failure("too_many_namespaces", "too many namespaces; raise the variable MAX_NAMESPACES");
 	if (number(outcome.capacity) === 0)
-		return { status: "ok", items: op.items.map(() => ({ status: "ok", created: true, modified_us: 0, expires_us: 0 })), evicted: 0, expired: 0 };
+		return { status: "ok", history: true, items: op.items.map(() => ({ status: "ok", created: true, modified_us: 0, expires_us: 0 })), evicted: 0, expired: 0 };
 	const before = found[0];
 	if (!conditionHolds(op.condition, number(before?.live) === 1, String(before?.etag ?? "")))
 		return failure("precondition_failed");
@@ -85,9 +93,7 @@ export async function stepSet(context: OpsContext, op: Extract<Op, { op: "set" }
 	const at = await places(op.ns, op.items);
 	const etags = await Promise.all(op.items.map((item) => etagOf(item.value)));
 	const spared = placeArray(at);
-	const items = `[${op.items
-		.map((item, i) => `[${at[i]?.id},"${at[i]?.tag}",${item.size},${item.ttl_s ?? null},"${etags[i]}"]`)
-		.join(",")}]`;
+	const items = `[${op.items.map((item, i) => itemRow(item, at[i], etags[i])).join(",")}]`;
 	let evicted = 0;
 	let expired = 0;
 
@@ -141,6 +147,7 @@ export async function stepSet(context: OpsContext, op: Extract<Op, { op: "set" }
 				expired += found.filter((row) => row.live === 0).length;
 				return {
 					status: "ok",
+					...(op.items.some((item) => item.history) ? { history: true } : {}),
 					evicted,
 					expired,
 					items: op.items.map((item, i) => {
@@ -150,7 +157,7 @@ export async function stepSet(context: OpsContext, op: Extract<Op, { op: "set" }
 							created: !live.has(i),
 							etag: etags[i] ?? "",
 							modified_us: context.now_us,
-							expires_us: ttl > 0 ? context.now_us + ttl * 1000000 : 0,
+							expires_us: item.history?.expires_us ?? (ttl > 0 ? context.now_us + ttl * 1000000 : 0),
 						};
 					}),
 				};

@@ -1,0 +1,35 @@
+/* Timers in a binary heap, the earliest first. Not thread-safe: its owner has a lock. */
+#ifndef STEADYCACHE_HANDLERS_TIMER_HEAP_H
+#define STEADYCACHE_HANDLERS_TIMER_HEAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Part of what ends by it, which is found by the offset. Zeroed: does not run. */
+struct heap_timer {
+	int64_t at_us;
+	size_t place; /* in the heap, from 1; 0: not in it */
+};
+
+struct heap_slot {
+	struct heap_timer *timer;
+	bool is_lease; /* of a lease, and not of one who waits */
+};
+
+/* Zeroed: empty. */
+struct timer_heap {
+	struct heap_slot *slots; /* from 1 */
+	size_t count, size;
+};
+
+void timer_heap_deinit(struct timer_heap *heap);
+/* Makes room for one more. False: no memory. */
+bool timer_heap_reserve(struct timer_heap *heap);
+/* Starts a timer that does not run; there is room. True: it is the earliest. */
+bool timer_heap_start(struct timer_heap *heap, struct heap_timer *timer, int64_t at_us,
+		      bool is_lease);
+/* Fine where it does not run. */
+void timer_heap_stop(struct timer_heap *heap, struct heap_timer *timer);
+
+#endif

@@ -1,0 +1,185 @@
+/* The description of the API, served by what it describes. */
+#include "tests/conformance/conformance.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+CONFORMANCE_SUITE(openapi);
+
+static const char *const forms[] = {"/openapi.yaml", "/openapi.json"};
+
+Test(openapi, served_to_everybody)
+{
+	static const char *const types[] = {"application/yaml", "application/json"};
+
+	requires_feature("openapi");
+	http_client_set_key(client, NULL);
+	for (size_t i = 0; i < 2; i++) {
+		const struct http_answer *answer = http_get(client, forms[i]);
+
+		expect_status(answer, 200);
+		expect_header(answer, "Content-Type", types[i]);
+		expect_that(answer, strstr(answer_->body, "/cache/{ns}/{key}") != NULL,
+			    "expected the paths");
+		expect_status(http_get(client, forms[i], "Authorization: Bearer wrong"), 200);
+	}
+	http_client_set_key(client, api_key);
+}
+
+Test(openapi, json_is_json)
+{
+	requires_feature("openapi");
+	json_auto_t *document = http_json(http_get(client, "/openapi.json"));
+
+	cr_assert(json_is_object(json_object_get(document, "paths")));
+}
+
+Test(openapi, revalidated_by_its_tag)
+{
+	requires_feature("openapi");
+	for (size_t i = 0; i < 2; i++) {
+		const char *etag = http_header(http_head(client, forms[i]), "ETag");
+
+		cr_assert(etag != NULL);
+		const char *condition = quoted("If-None-Match: %s", etag);
+		const struct http_answer *answer = http_get(client, forms[i], condition);
+
+		expect_status(answer, 304);
+		expect_body(answer, SLICE(""));
+		expect_header(answer, "ETag", condition + strlen("If-None-Match: "));
+		expect_status(http_get(client, forms[i], "If-None-Match: \"another\""), 200);
+	}
+}
+
+Test(openapi, read_only)
+{
+	requires_feature("openapi");
+	for (size_t i = 0; i < 2; i++) {
+		const struct http_answer *answer = http_put(client, forms[i], SLICE("openapi: x"));
+
+		expect_problem(answer, 405, "");
+		expect_header(answer, "Allow", "GET, HEAD");
+	}
+}
+
+/* ---- Described answers that no other suite asks for ---- */
+
+Test(openapi, conditions_and_ranges_of_a_head)
+{
+	static const char other[] = "If-Match: \"00000000000000000000000000000000\"";
+
+	expect_status(http_put(client, entry_path("k"), SLICE("hello")), 201);
+	expect_problem(http_get(client, entry_path("k"), other), 412, "ETag");
+	expect_status(http_head(client, entry_path("k"), other), 412);
+	expect_status(http_head(client, entry_path("k"), "Range: bytes=1-3"), 206);
+	expect_header(http_head(client, entry_path("k"), "Range: bytes=1-3"), "Content-Length",
+		      "3");
+	expect_status(http_head(client, entry_path("k"), "Range: bytes=5-"), 416);
+}
+
+Test(openapi, a_coding_that_would_be_lost)
+{
+	expect_problem(http_put(client, entry_path("k"), SLICE("x"), "Content-Encoding: gzip"), 415,
+		       "Content-Encoding");
+	expect_status(http_get(client, entry_path("k")), 404);
+	expect_status(http_put(client, entry_path("k"), SLICE("x"), "Content-Encoding: identity"),
+		      201);
+}
+
+/* `count` times "k", in one JSON array without its brackets. */
+static char *many_keys(size_t count)
+{
+	char *keys = malloc(count * 4);
+
+	cr_assert(keys != NULL);
+	for (size_t i = 0; i < count; i++)
+		memcpy(keys + i * 4, "\"k\",", 4);
+	keys[count * 4 - 1] = '\0';
+	return keys;
+}
+
+Test(openapi, batches_beyond_the_limit)
+{
+	requires_feature("openapi");
+	static const char *const calls[] = {"get", "delete", "exists"};
+	char *keys = many_keys(10001);
+
+	for (size_t i = 0; i < 3; i++)
+		expect_problem(batch(calls[i], "'keys':[%s]", keys), 413, "10001");
+	free(keys);
+}
+
+Test(openapi, keys_beyond_the_limit)
+{
+	requires_feature("openapi");
+	static const char *const calls[] = {"get", "delete", "exists", "set"};
+	size_t len = (1 << 20) + 1;
+	char *key = malloc(len + 1);
+
+	cr_assert(key != NULL);
+	memset(key, 'k', len);
+	key[len] = '\0';
+	for (size_t i = 0; i < 4; i++)
+		expect_d1_error(d1(calls[i], "'value':'v','key':'%s'", key), 413, "1048577");
+	free(key);
+}
+
+Test(openapi, batches_that_find_no_room)
+{
+	requires_feature("eviction");
+	expect_status(configure("'eviction':'none','capacity':2"), 204);
+	must_set("there", "already");
+	expect_problem(batch("set", "'items':[{'key':'a','value':'1'},{'key':'b','value':'2'}]"),
+		       507, "full");
+	expect_d1_error(
+		d1("batch/set", "'items':[{'key':'a','value':'1'},{'key':'b','value':'2'}]"), 507,
+		"full");
+	expect_d1(d1("exists", "'key':'a'"), 200, "{'exists':false}");
+}
+
+Test(openapi, a_page_of_another_site_is_refused)
+{
+	static const struct {
+		const char *method, *target;
+	} requests[] = {
+		{"GET", "/cache"},
+		{"GET", "/cache/ns"},
+		{"PUT", "/cache/ns"},
+		{"DELETE", "/cache/ns"},
+		{"GET", "/cache/ns/k"},
+		{"HEAD", "/cache/ns/k"},
+		{"PUT", "/cache/ns/k"},
+		{"DELETE", "/cache/ns/k"},
+		{"POST", "/batch/ns/get"},
+		{"POST", "/batch/ns/set"},
+		{"POST", "/batch/ns/exists"},
+		{"POST", "/batch/ns/delete"},
+		{"GET", "/stats"},
+		{"GET", "/stats/ns"},
+		{"POST", "/sync"},
+		{"POST", "/api/init"},
+		{"POST", "/api/get"},
+		{"POST", "/api/set"},
+		{"POST", "/api/delete"},
+		{"POST", "/api/exists"},
+		{"POST", "/api/batch/get"},
+		{"POST", "/api/batch/set"},
+		{"POST", "/api/clear"},
+		{"POST", "/api/batch/delete"},
+		{"POST", "/api/stats"},
+		{"GET", "/nope"},
+	};
+
+	requires_feature("openapi");
+	if (api_key)
+		cr_skip("the server has a key");
+	for (size_t i = 0; i < sizeof(requests) / sizeof(*requests); i++) {
+		const char *method = requests[i].method;
+		struct slice body = *method == 'P' ? SLICE("{}") : NO_BODY;
+
+		expect_status(http_request(client, method, requests[i].target, body,
+					   HTTP_HEADERS("Origin: http://elsewhere.example")),
+			      403);
+	}
+	expect_status(http_get(client, "/healthz", "Origin: http://elsewhere.example"), 200);
+}

@@ -1,0 +1,119 @@
+"""openapi/openapi.yaml for the tests: its operations, and its schemas as validators."""
+
+import copy
+import importlib.util
+import pathlib
+import re
+
+import jsonschema
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+METHODS = ("get", "head", "put", "post", "delete", "patch", "options", "trace")
+
+
+def read_yaml():
+    """The document, read as openapi/to_json.py reads it."""
+    spec = importlib.util.spec_from_file_location("to_json", ROOT / "openapi" / "to_json.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.read_yaml()
+
+
+def closed(schema):
+    """The schema, with every object closed that does not say what else it may have: what clients are
+    to expect from later versions, a test takes for a member that nobody described."""
+    if isinstance(schema, list):
+        return [closed(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {name: closed(part) for name, part in schema.items()}
+    if schema.get("type") == "object" and isinstance(schema.get("properties"), dict):
+        made.setdefault("additionalProperties", False)
+    return made
+
+
+class Description:
+    """A document, and what its parts mean."""
+
+    def __init__(self, document):
+        self.document = document
+        self.schemas = document.get("components", {}).get("schemas", {})
+        self.closed_schemas = closed(copy.deepcopy(self.schemas))
+        # A path without a variable part goes before one with, as /cache/{ns} before /cache/{ns}/{key}.
+        self.paths = [
+            (self._path_pattern(path), path, item)
+            for path, item in sorted(document["paths"].items(), key=lambda entry: entry[0].count("{"))
+        ]
+        self._validators = {}
+        self._verdicts = {}
+
+    @staticmethod
+    def _path_pattern(path):
+        """As the router reads it: {key} is all that is left, any other part is one segment."""
+        parts = re.split(r"(\{[^}]*\})", path)
+        pattern = "".join(
+            "(.+)" if part == "{key}" else "([^/]+)" if part.startswith("{") else re.escape(part)
+            for part in parts
+        )
+        return re.compile(pattern, re.DOTALL)
+
+    def resolve(self, part):
+        """The part that a reference stands for."""
+        while isinstance(part, dict) and "$ref" in part:
+            node = self.document
+            for name in part["$ref"].removeprefix("#/").split("/"):
+                node = node[name.replace("~1", "/").replace("~0", "~")]
+            part = node
+        return part
+
+    def find(self, method, target):
+        """(path, operation) of a request. The path is None where there is none, and the operation
+        where the path does not take the method. HEAD is GET where it is not described apart."""
+        asked = target.split("?", 1)[0]
+        for pattern, path, item in self.paths:
+            if pattern.fullmatch(asked):
+                operation = item.get(method.lower())
+                if operation is None and method == "HEAD":
+                    operation = item.get("get")
+                return path, operation
+        return None, None
+
+    def operations(self):
+        """(METHOD, path, item, operation) of all."""
+        for path, item in self.document["paths"].items():
+            for method in METHODS:
+                if method in item:
+                    yield method.upper(), path, item, item[method]
+
+    def parameters(self, item, operation):
+        """All parameters of an operation, resolved."""
+        return [self.resolve(p) for p in item.get("parameters", []) + operation.get("parameters", [])]
+
+    def _validator(self, schema, is_closed):
+        # By identity: the document keeps its parts alive, so no other schema gets the same one.
+        key = (id(schema), is_closed)
+        if key not in self._validators:
+            # The references of the schema are into the document.
+            self._validators[key] = jsonschema.Draft202012Validator({
+                "allOf": [closed(schema) if is_closed else schema],
+                "components": {"schemas": self.closed_schemas if is_closed else self.schemas},
+            })
+        return self._validators[key]
+
+    def complaints(self, schema, value, is_closed=False):
+        """What is wrong with the value, sentences."""
+        errors = self._validator(schema, is_closed).iter_errors(value)
+        return [f"{error.json_path}: {error.message[:300]}" for error in errors]
+
+    def text_complaints(self, schema, text):
+        """The same for a header or a query parameter, whose number is a text."""
+        wanted = self.resolve(schema).get("type")
+        value = text
+        if wanted == "integer" and re.fullmatch(r"-?\d+", text):
+            value = int(text)
+        elif wanted == "number" and re.fullmatch(r"-?\d+(\.\d+)?", text):
+            value = float(text)
+        key = (id(schema), value)
+        if key not in self._verdicts:
+            self._verdicts[key] = self.complaints(schema, value)
+        return self._verdicts[key]

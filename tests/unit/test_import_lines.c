@@ -1,0 +1,139 @@
+/* Lines of an import, read by both readers; and places of an export. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "handlers/export.h"
+#include "handlers/import.h"
+#include "tests/support/fake_request.h"
+
+static char error[IMPORT_ERROR_BYTES];
+
+static enum import_kind read_line(const char *text, struct import_entry *ret)
+{
+	char *copy = strdup(text);
+
+	error[0] = '\0';
+	enum import_kind kind =
+		import_line_read(&fake_context, SLICE(""), copy, strlen(copy), ret, error);
+	free(copy);
+	return kind;
+}
+
+/* Both readers: the unknown member makes the fast one give up. */
+#define ENTRY(members) "{\"namespace\":\"n\",\"key\":\"k\",\"value\":\"v\"," members "}"
+#define SLOW           ",\"x\":[]"
+
+static void expect_history(const char *text, int64_t frequency, int64_t created_us,
+			   int64_t last_access_us, int64_t expires_us)
+{
+	struct import_entry entry;
+
+	cr_assert_eq(read_line(text, &entry), LINE_ENTRY, "%s: %s", text, error);
+	cr_expect_eq(entry.history.frequency, frequency, "%s", text);
+	cr_expect_eq(entry.history.created_at_us, created_us, "%s: %ld", text,
+		     (long)entry.history.created_at_us);
+	cr_expect_eq(entry.history.last_access_us, last_access_us, "%s: %ld", text,
+		     (long)entry.history.last_access_us);
+	cr_expect_eq(entry.history.expires_at_us, expires_us, "%s: %ld", text,
+		     (long)entry.history.expires_at_us);
+	import_entry_deinit(&entry);
+}
+
+Test(import_lines, numbers_are_exact)
+{
+	/* What a double could not tell apart from its neighbour would be lost here. */
+	expect_history(ENTRY("\"frequency\":4294967295,\"created_at\":1795612963.919055,"
+			     "\"last_access\":9007199254.740991,\"expires_at\":1"),
+		       4294967295, 1795612963919055, 9007199254740991, 1000000);
+	expect_history(ENTRY("\"frequency\":4294967295,\"created_at\":1795612963.919055,"
+			     "\"last_access\":1795612963.000001,\"expires_at\":1" SLOW),
+		       4294967295, 1795612963919055, 1795612963000001, 1000000);
+	expect_history(ENTRY("\"frequency\":0,\"created_at\":0.1,\"last_access\":0.0000005"), 0,
+		       100000, 1, HISTORY_TTL);
+	expect_history(ENTRY("\"created_at\":1.99999949,\"expires_at\":null"), 0, 1999999, 0, 0);
+	expect_history(ENTRY("\"last_access\":null,\"frequency\":3.0" SLOW), 3, 0, 0, HISTORY_TTL);
+}
+
+Test(import_lines, numbers_that_are_none_are_refused)
+{
+	static const char *const bad[] = {
+		"\"created_at\":-1",    "\"created_at\":9007199254.740992",
+		"\"created_at\":.5",    "\"created_at\":1.2.3",
+		"\"created_at\":true",  "\"frequency\":-1",
+		"\"frequency\":1.5",    "\"frequency\":4294967296",
+		"\"created_at\":\"1\"", "\"frequency\":99999999999999999999",
+		"\"size\":-1",          "\"expires_at\":[]",
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		for (int slow = 0; slow < 2; slow++) {
+			struct import_entry entry;
+			char text[200];
+
+			(void)snprintf(text, sizeof(text), ENTRY("%s%s"), bad[i], slow ? SLOW : "");
+			cr_expect_eq(read_line(text, &entry), LINE_BAD, "%s", text);
+			cr_expect(error[0] != '\0', "%s", text);
+		}
+}
+
+Test(import_lines, kinds)
+{
+	struct import_entry entry;
+
+	cr_expect_eq(
+		read_line("{\"steadycache_export\":1,\"server_version\":\"\",\"created_at\":1}",
+			  &entry),
+		LINE_HEADER);
+	cr_expect_eq(read_line("{\"steadycache_export\":1,\"later\":{}}", &entry), LINE_HEADER);
+	cr_expect_eq(read_line("{\"steadycache_export\":2}", &entry), LINE_UNKNOWN_FORMAT);
+	cr_expect_eq(read_line("{\"steadycache_export\":2,\"later\":{}}", &entry),
+		     LINE_UNKNOWN_FORMAT);
+	cr_expect_eq(read_line("{\"complete\":true,\"entries\":1}", &entry), LINE_COMPLETE);
+	cr_expect_eq(read_line("{\"complete\":false,\"error\":\"e\",\"cursor\":\"c\"}", &entry),
+		     LINE_OTHER);
+	cr_expect_eq(read_line("{\"cursor\":\"c\"}", &entry), LINE_OTHER);
+	cr_expect_eq(read_line("{}", &entry), LINE_BAD);
+	cr_expect_eq(read_line("[]", &entry), LINE_BAD);
+	cr_expect_eq(
+		read_line("{\"namespace\":\"n\",\"key\":\"k\",\"key_base64\":\"\",\"value\":\"\"}",
+			  &entry),
+		LINE_BAD);
+}
+
+Test(import_lines, a_key_that_is_too_long)
+{
+	struct import_entry entry;
+	char text[4096];
+
+	(void)snprintf(text, sizeof(text), "{\"namespace\":\"n\",\"key\":\"%0*d\",\"value\":\"\"}",
+		       (int)fake_context.max_key_bytes + 1, 0);
+	cr_assert_lt(fake_context.max_key_bytes, 4000);
+	cr_expect_eq(read_line(text, &entry), LINE_BAD);
+}
+
+Test(export_places, come_back_as_they_were)
+{
+	static const struct slice keys[] = {{"", 0}, SLICE("k"), SLICE("\0\xff"), SLICE("abc")};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		struct export_place place = {.process_us = 1795612963919055}, back = {0};
+		struct buffer text = {0};
+
+		cr_assert(export_place_set(&place, "name", keys[i]));
+		export_place_append(&text, &place);
+		buffer_append_char(&text, '\0');
+		cr_assert_eq(text.data[text.len - 2], '"');
+		text.data[text.len - 2] = '\0';
+		cr_assert(export_place_parse(&back, text.data + 1));
+		cr_expect_str_eq(back.ns, "name");
+		cr_expect_eq(back.process_us, place.process_us);
+		cr_expect(slice_equal((struct slice){back.key, back.key_len}, keys[i]));
+		/* No part of it is one. */
+		text.data[12] = '\0';
+		struct export_place none = {0};
+		cr_expect_not(export_place_parse(&none, text.data + 1));
+		export_place_deinit(&place);
+		export_place_deinit(&back);
+		buffer_deinit(&text);
+	}
+}

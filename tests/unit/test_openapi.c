@@ -1,0 +1,184 @@
+/* The description in the program: it is of this version and names the routes of the server, all of
+ * them and no others; and the handlers that give it away. */
+#include <criterion/criterion.h>
+#include <jansson.h>
+#include <string.h>
+
+#include "handlers/openapi_files.h"
+#include "server/router.h"
+#include "tests/support/fake_request.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static json_t *document(void)
+{
+	const struct openapi_file *file = &openapi_files[OPENAPI_JSON];
+	json_error_t error;
+	json_t *root = json_loadb(file->begin, (size_t)(file->end - file->begin),
+				  JSON_REJECT_DUPLICATES, &error);
+
+	cr_assert(root != NULL, "line %d: %s", error.line, error.text);
+	return root;
+}
+
+/* Methods that the description has at `path`; HEAD is wherever GET is. */
+static unsigned described_methods(const json_t *paths, const char *path)
+{
+	static const struct {
+		const char *name;
+		unsigned methods;
+	} names[] = {
+		{"get", HTTP_GET | HTTP_HEAD}, {"head", HTTP_HEAD},     {"put", HTTP_PUT},
+		{"post", HTTP_POST},           {"delete", HTTP_DELETE}, {"options", HTTP_OTHER},
+		{"patch", HTTP_OTHER},         {"trace", HTTP_OTHER},
+	};
+	const json_t *item = json_object_get(paths, path);
+	unsigned methods = 0;
+
+	for (size_t i = 0; i < COUNT(names); i++)
+		if (json_object_get(item, names[i].name))
+			methods |= names[i].methods;
+	return methods;
+}
+
+static unsigned routed_methods(const char *pattern)
+{
+	unsigned methods = 0;
+
+	for (size_t i = 0; i < route_count; i++)
+		if (strcmp(routes[i].pattern, pattern) == 0)
+			methods |= routes[i].methods;
+	return methods;
+}
+
+Test(openapi, every_route_is_described)
+{
+	json_auto_t *root = document();
+	const json_t *paths = json_object_get(root, "paths");
+
+	for (size_t i = 0; i < route_count; i++)
+		cr_expect_eq(routed_methods(routes[i].pattern),
+			     described_methods(paths, routes[i].pattern),
+			     "%s: the routes have the methods %#x, openapi.yaml %#x",
+			     routes[i].pattern, routed_methods(routes[i].pattern),
+			     described_methods(paths, routes[i].pattern));
+}
+
+Test(openapi, every_described_path_is_a_route)
+{
+	json_auto_t *root = document();
+	json_t *paths = json_object_get(root, "paths");
+	json_t *item;
+	const char *path;
+
+	cr_expect_gt(json_object_size(paths), 0);
+	json_object_foreach(paths, path, item)
+	{
+		cr_expect_neq(routed_methods(path), 0, "%s is described and is no route", path);
+	}
+}
+
+/* The operation that a route's first method has; a description without `security` wants the token.
+ */
+static const json_t *described_operation(const json_t *paths, const struct route *route)
+{
+	const json_t *item = json_object_get(paths, route->pattern);
+
+	if (route->methods & HTTP_GET)
+		return json_object_get(item, "get");
+	if (route->methods & HTTP_PUT)
+		return json_object_get(item, "put");
+	return json_object_get(item, route->methods & HTTP_POST ? "post" : "delete");
+}
+
+Test(openapi, the_same_routes_want_no_token)
+{
+	json_auto_t *root = document();
+	const json_t *paths = json_object_get(root, "paths");
+
+	for (size_t i = 0; i < route_count; i++) {
+		const json_t *operation = described_operation(paths, &routes[i]);
+		const json_t *security = json_object_get(operation, "security");
+
+		cr_expect_not_null(operation, "%s", routes[i].pattern);
+		cr_expect_eq(routes[i].is_public, security != NULL, "%s", routes[i].pattern);
+		cr_expect_eq(json_array_size(security), 0, "%s", routes[i].pattern);
+	}
+}
+
+Test(openapi, it_is_of_this_version)
+{
+	json_auto_t *root = document();
+	const json_t *info = json_object_get(root, "info");
+
+	cr_expect_str_eq(json_string_value(json_object_get(info, "version")), STEADYCACHE_VERSION);
+}
+
+/* ---- The handlers ---- */
+
+static struct fake_request fake;
+
+static void ask(const struct handler *handler, const char *none_match)
+{
+	fake_request_init(&fake);
+	if (none_match)
+		fake_request_header(&fake, "If-None-Match", none_match);
+	cr_assert_eq(fake_request_start(&fake, handler), STEP_RESPOND);
+}
+
+Test(openapi, both_forms_are_served)
+{
+	ask(&openapi_yaml_handler, NULL);
+	cr_expect_eq(fake.response.status, 200);
+	cr_expect_str_eq(fake_response_header(&fake, "Content-Type"), "application/yaml");
+	cr_expect_eq(memcmp(fake_response_body(&fake).data, "openapi: 3.1.0\n", 15), 0);
+	fake_request_close(&fake);
+	ask(&openapi_json_handler, NULL);
+	cr_expect_eq(fake.response.status, 200);
+	cr_expect_str_eq(fake_response_header(&fake, "Content-Type"), "application/json");
+	cr_expect_eq(*fake_response_body(&fake).data, '{');
+	fake_request_close(&fake);
+}
+
+Test(openapi, the_tag_is_that_of_the_bytes)
+{
+	for (int form = 0; form < OPENAPI_FORMS; form++) {
+		const struct openapi_file *file = &openapi_files[form];
+		char text[ETAG_TEXT_LEN + 1];
+		struct etag etag = etag_of((struct slice){
+			.data = file->begin, .len = (size_t)(file->end - file->begin)});
+
+		etag_format(&etag, text);
+		cr_expect_str_eq(file->etag, text);
+	}
+}
+
+Test(openapi, a_client_that_has_it_gets_304)
+{
+	static const char *const forms[] = {"%s", "\"x\", %s", "W/%s", "*", "\"x\",W/%s , \"y\""};
+	char header[200];
+
+	for (size_t i = 0; i < COUNT(forms); i++) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		(void)snprintf(header, sizeof(header), forms[i], openapi_files[OPENAPI_YAML].etag);
+#pragma GCC diagnostic pop
+		ask(&openapi_yaml_handler, header);
+		cr_expect_eq(fake.response.status, 304, "%s", header);
+		cr_expect_eq(fake_response_body(&fake).len, 0, "%s", header);
+		cr_expect_str_eq(fake_response_header(&fake, "ETag"),
+				 openapi_files[OPENAPI_YAML].etag);
+		fake_request_close(&fake);
+	}
+}
+
+Test(openapi, a_client_that_has_another_gets_it)
+{
+	const char *const others[] = {"\"x\"", "", "\"", openapi_files[OPENAPI_JSON].etag};
+
+	for (size_t i = 0; i < COUNT(others); i++) {
+		ask(&openapi_yaml_handler, others[i]);
+		cr_expect_eq(fake.response.status, 200, "%s", others[i]);
+		fake_request_close(&fake);
+	}
+}
