@@ -19,7 +19,7 @@ _steadycache() {
 	esac
 	if [[ -z $words ]]; then
 		case $command in
-		serve) words='--listen= --backend= --data-dir= --durability= --threads= --max-body-mb= --max-key-kb= --max-header-kb= --max-batch= --max-connections= --max-namespaces= --idle-timeout= --request-timeout= --memory-max-mb= --sqlite-cache-mb= --default-max-size-mb= --generation-capacity= --generation-max-size-mb= --embedding-capacity= --embedding-max-size-mb= --reranking-capacity= --reranking-max-size-mb= --d1-mode= --d1-url= --d1-account-id= --d1-database-id= --d1-rest-url= --d1-ca-file= --d1-batch-size= --d1-max-in-flight= --d1-retries= --d1-connect-timeout= --d1-timeout= --near-mb= --near-ttl= --near-stale= --log-level= --log-format= --access-log= --disable-cache= --skip-cache-init= ' ;;
+		serve) words='--listen= --backend= --data-dir= --durability= --threads= --max-body-mb= --max-key-kb= --max-header-kb= --max-batch= --max-connections= --max-namespaces= --idle-timeout= --request-timeout= --memory-max-mb= --sqlite-cache-mb= --default-max-size-mb= --generation-capacity= --generation-max-size-mb= --embedding-capacity= --embedding-max-size-mb= --reranking-capacity= --reranking-max-size-mb= --d1-mode= --d1-url= --d1-account-id= --d1-database-id= --d1-rest-url= --d1-ca-file= --d1-batch-size= --d1-max-in-flight= --d1-retries= --d1-connect-timeout= --d1-timeout= --near-mb= --near-ttl= --near-stale= --log-level= --log-format= --metrics-public= --access-log= --disable-cache= --skip-cache-init= ' ;;
 		get) words='--key-base64 -o --output -q --quiet --timeout -h --help ' ;;
 		set) words='-f --file --if-absent --if-match --json --key-base64 --timeout --ttl --type -h --help ' ;;
 		delete) words='--all --if-match --key-base64 --prefix -q --quiet --timeout -y --yes -h --help ' ;;

@@ -48,6 +48,14 @@ extern const struct handler sync_handler; /* POST */
 extern const struct handler export_handler; /* GET and HEAD */
 extern const struct handler import_handler; /* POST */
 
+/* /metrics (metrics.c) */
+extern const struct handler metrics_handler;
+
+/* /docs, /ui, /assets/{key} (pages.c) */
+extern const struct handler docs_handler;
+extern const struct handler ui_handler;
+extern const struct handler assets_handler;
+
 /* Answers with an error in the request's style: `detail` (formatted, a sentence that says what to
  * change) as `error`, and in a problem document also `type`, `title`, `status`, `detail`. Text that
  * comes from outside is escaped. */

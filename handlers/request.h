@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "backends/backend.h"
+#include "handlers/figures.h"
 #include "handlers/response.h"
 
 enum http_method {
@@ -55,6 +56,7 @@ struct handler_context {
 	size_t max_batch_items;
 	const char *version;
 	int64_t started_at_us; /* of `clock` */
+	struct figures_source figures;
 };
 
 enum handler_step {

@@ -1,5 +1,6 @@
 /* /stats, /stats/{ns} */
 #include <inttypes.h>
+#include <math.h>
 
 #include "backends/base/json_out.h"
 #include "handlers/handlers.h"
@@ -86,6 +87,50 @@ static void append_totals(struct buffer *json, const struct cache_op *op)
 	json_out_raw(json, "}");
 }
 
+static void append_percentile(struct buffer *json, const char *name,
+			      const struct latency_histogram *latency, double share)
+{
+	buffer_printf(json, "\"%s\":", name);
+	if (latency_total(latency) == 0)
+		json_out_raw(json, "null");
+	else /* in tenths: the steps of the histogram tell no more */
+		json_out_double(json, round(latency_percentile_ns(latency, share) / 100) / 10);
+}
+
+static void append_histogram(struct buffer *json, const struct latency_histogram *latency)
+{
+	json_out_raw(json, "\"histogram\":{\"upper_us\":[");
+	for (size_t i = 0; i < LATENCY_BOUNDS; i++) {
+		json_out_double(json, (double)latency_bounds_ns[i] / 1000);
+		json_out_raw(json, ",");
+	}
+	json_out_raw(json, "null],\"count\":[");
+	for (size_t i = 0; i < LATENCY_STEPS; i++)
+		buffer_printf(json, "%s%" PRIu64, i > 0 ? "," : "", latency->count[i]);
+	json_out_raw(json, "]}");
+}
+
+/* What the server itself did since its start. */
+static void append_requests(struct buffer *json, const struct server_figures *figures)
+{
+	const struct latency_histogram *latency = &figures->latency;
+
+	buffer_printf(json,
+		      ",\"requests\":{\"total\":%" PRIu64 ",\"server_errors\":%" PRIu64
+		      ",\"latency_us\":{",
+		      latency_total(latency), figures->server_errors);
+	append_percentile(json, "p50", latency, 0.5);
+	json_out_raw(json, ",");
+	append_percentile(json, "p90", latency, 0.9);
+	json_out_raw(json, ",");
+	append_percentile(json, "p99", latency, 0.99);
+	json_out_raw(json, ",");
+	append_percentile(json, "p999", latency, 0.999);
+	json_out_raw(json, "},");
+	append_histogram(json, latency);
+	json_out_raw(json, "}");
+}
+
 /* What the backend tells of itself: an object for each group of gauges. */
 static void append_gauges(struct buffer *json, struct backend *backend)
 {
@@ -116,6 +161,7 @@ static void stats_finish(struct request *request, struct response *response)
 {
 	const struct handler_context *context = request->context;
 	const struct cache_op *op = &request->op;
+	struct server_figures figures;
 	struct buffer json = {0};
 
 	if (op->status != CACHE_OK) {
@@ -123,10 +169,14 @@ static void stats_finish(struct request *request, struct response *response)
 		return;
 	}
 	int64_t uptime_us = cache_clock_now_us(context->clock) - context->started_at_us;
+	context->figures.read(context->figures.user, &figures);
 	buffer_printf(&json,
-		      "{\"server\":{\"version\":\"%s\",\"uptime\":%" PRId64 ",\"backend\":\"%s\"},",
-		      context->version, uptime_us / US_PER_S, context->backend->ops->name);
+		      "{\"server\":{\"version\":\"%s\",\"uptime\":%" PRId64
+		      ",\"backend\":\"%s\",\"connections\":%u},",
+		      context->version, uptime_us / US_PER_S, context->backend->ops->name,
+		      figures.connections);
 	append_totals(&json, op);
+	append_requests(&json, &figures);
 	append_gauges(&json, context->backend);
 	json_out_raw(&json, ",\"namespaces\":{");
 	for (size_t i = 0; i < op->stats_count; i++) {

@@ -94,11 +94,22 @@ static void refuse_method(struct exchange *exchange, unsigned allowed)
 		      "this path does not take that method; Allow names those that it takes");
 }
 
-static bool check_token(struct exchange *exchange)
+/* Whether the client may have what `route` leads to; NULL: nothing that is there. */
+static bool check_access(struct exchange *exchange, const struct route *route)
 {
+	static const struct auth without_key = {.has_key = false};
+	const struct auth *auth = &exchange->shared->auth;
 	const struct head *head = &exchange->head;
 
-	return auth_check(&exchange->shared->auth, head_find(head, SLICE("Authorization")),
+	if (route && route->is_public)
+		return true;
+	if (route && route->is_metrics) {
+		if (exchange->shared->metrics_access == METRICS_FOR_ALL)
+			return true;
+		if (exchange->shared->metrics_access == METRICS_ON_LOOPBACK)
+			auth = &without_key;
+	}
+	return auth_check(auth, head_find(head, SLICE("Authorization")),
 			  head_find(head, SLICE("Host")), head_find(head, SLICE("Origin")),
 			  &exchange->response);
 }
@@ -126,7 +137,7 @@ bool admit_request(struct exchange *exchange, const char *url)
 	struct route_match match = router_match(request->method, slice_of(url));
 
 	exchange->route = match.route;
-	if ((!match.route || !match.route->is_public) && !check_token(exchange))
+	if (!check_access(exchange, match.route))
 		return false;
 	if (!match.route && match.allowed != 0) {
 		refuse_method(exchange, match.allowed);

@@ -194,6 +194,14 @@ void connections_remove(struct connections *connections, struct connection *conn
 	free(connection);
 }
 
+unsigned connections_count(struct connections *connections)
+{
+	(void)pthread_mutex_lock(&connections->lock);
+	unsigned count = connections->count;
+	(void)pthread_mutex_unlock(&connections->lock);
+	return count;
+}
+
 static bool has_unread(const struct connection *connection)
 {
 	int unread = 0;

@@ -60,6 +60,9 @@ struct connection *connections_add(struct connections *connections, int fd);
 /* To be called before the socket is closed. */
 void connections_remove(struct connections *connections, struct connection *connection);
 
+/* How many are open. Thread: any. */
+unsigned connections_count(struct connections *connections);
+
 void connection_enter(struct connection *connection, enum connection_phase phase);
 
 /* Whether the other side has ended, or the connection is broken. */

@@ -3,11 +3,13 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "server/listen.h"
 #include "server/log.h"
+#include "server/process.h"
 
 #define STOP_DEADLINE_US (8 * US_PER_S)
 /* How long a stop waits for the first request of a connection that it has accepted. */
@@ -88,15 +90,19 @@ static size_t max_waiting(const struct options *options)
 	return max - (kept_free < WAITING_LEAVES_FREE ? kept_free : WAITING_LEAVES_FREE);
 }
 
-/* The watchdog, the timer of leases, and the thread of lingering closes. */
+/* The metrics of `threads` event loops, the watchdog, the timer of leases, and the thread of
+ * lingering closes. */
 static bool start_helpers(struct http_daemon *http, const struct options *options,
-			  const struct backend *backend)
+			  const struct backend *backend, unsigned threads)
 {
 	struct exchange_shared *shared = &http->shared;
 	bool keeps_nothing = strcmp(backend->ops->name, "disabled") == 0;
 
-	if (!flight_timer_init(&shared->flight_timer, max_waiting(options), keeps_nothing))
+	shared->metrics = metrics_create(threads);
+	if (!shared->metrics)
 		return false;
+	if (!flight_timer_init(&shared->flight_timer, max_waiting(options), keeps_nothing))
+		goto no_timer;
 	if (!linger_init(&shared->linger))
 		goto no_linger;
 	if (connections_init(&shared->connections, (unsigned)options->max_connections,
@@ -105,6 +111,8 @@ static bool start_helpers(struct http_daemon *http, const struct options *option
 	linger_deinit(&shared->linger);
 no_linger:
 	flight_timer_deinit(&shared->flight_timer);
+no_timer:
+	metrics_destroy(shared->metrics);
 	return false;
 }
 
@@ -113,6 +121,21 @@ static void stop_helpers(struct http_daemon *http)
 	connections_deinit(&http->shared.connections);
 	linger_deinit(&http->shared.linger);
 	flight_timer_deinit(&http->shared.flight_timer);
+	metrics_destroy(http->shared.metrics);
+}
+
+static enum metrics_access metrics_access_of(const struct options *options, int listen_fd)
+{
+	struct listen_address address;
+	char name[300];
+
+	if (strcasecmp(options->metrics_public, "yes") == 0)
+		return METRICS_FOR_ALL;
+	if (strcasecmp(options->metrics_public, "no") == 0)
+		return METRICS_WITH_TOKEN;
+	/* Of the socket, not of --listen: a service manager may have handed it over. */
+	listen_describe(listen_fd, &address, name, sizeof(name));
+	return listen_is_loopback(&address) ? METRICS_ON_LOOPBACK : METRICS_WITH_TOKEN;
 }
 
 /* The cores that this process may run on: a container or `taskset` may leave it fewer than there
@@ -127,6 +150,23 @@ static unsigned usable_cores(void)
 	return online > 0 ? (unsigned)online : 1;
 }
 
+static void read_figures(void *user, struct server_figures *ret)
+{
+	struct exchange_shared *shared = user;
+
+	metrics_read(shared->metrics, ret);
+	ret->connections = connections_count(&shared->connections);
+}
+
+static void each_answer(void *user,
+			void (*visit)(void *visit_user, const struct answer_count *answers),
+			void *visit_user)
+{
+	const struct exchange_shared *shared = user;
+
+	metrics_each_answer(shared->metrics, visit, visit_user);
+}
+
 struct http_daemon *http_daemon_start(const struct options *options, struct backend *backend,
 				      int listen_fd, char *error, size_t error_size)
 {
@@ -134,7 +174,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 	unsigned threads = options->threads > 0 ? (unsigned)options->threads : usable_cores();
 	unsigned limit = (unsigned)options->max_connections + SPARE_CONNECTIONS + threads;
 
-	if (!http || !start_helpers(http, options, backend)) {
+	if (!http || !start_helpers(http, options, backend, threads)) {
 		free(http);
 		(void)close(listen_fd);
 		(void)snprintf(error, error_size, "out of memory or threads");
@@ -150,12 +190,17 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 		.max_batch_items = (size_t)options->max_batch,
 		.version = STEADYCACHE_VERSION,
 		.started_at_us = cache_clock_now_us(&system_clock),
+		.figures = {.read = read_figures,
+			    .each_answer = each_answer,
+			    .user = &http->shared,
+			    .read_process = process_read},
 	};
 	auth_init(&http->shared.auth, options->api_key);
 	http->shared.max_body_bytes = (size_t)(options->max_body_mb * 1048576.0);
 	http->shared.max_head_bytes = (size_t)options->max_header_kb * 1024;
 	http->shared.idle_timeout_s = (unsigned)options->idle_timeout_s;
 	http->shared.access_log = options->access_log;
+	http->shared.metrics_access = metrics_access_of(options, listen_fd);
 	raise_descriptor_limit(options->max_connections);
 
 	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TURBO | MHD_ALLOW_SUSPEND_RESUME |

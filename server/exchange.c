@@ -106,7 +106,6 @@ void *exchange_open(void *cls, const char *target, struct MHD_Connection *connec
 	exchange->request.source_user = exchange;
 	exchange->request.owner = exchange->record ? &exchange->record->owner : NULL;
 	exchange->request.wake = wake_exchange;
-	exchange->began_us = shared->access_log ? monotonic_now_us() : 0;
 	(void)atomic_fetch_add_explicit(&shared->running, 1, memory_order_relaxed);
 	return exchange;
 }
@@ -118,7 +117,7 @@ static void log_access(const struct exchange *exchange)
 		 LOG_TEXT("route", exchange->route ? exchange->route->pattern : "none"),
 		 LOG_NUMBER("status", exchange->response.status),
 		 LOG_NUMBER("received_bytes", exchange->received_bytes),
-		 LOG_NUMBER("duration_us", monotonic_now_us() - exchange->began_us));
+		 LOG_NUMBER("duration_us", (monotonic_now_ns() - exchange->began_ns) / 1000));
 }
 
 void exchange_completed(void *cls, struct MHD_Connection *connection, void **state,
@@ -130,6 +129,8 @@ void exchange_completed(void *cls, struct MHD_Connection *connection, void **sta
 	(void)connection;
 	if (!exchange)
 		return;
+	if (exchange->begun && !exchange->counted)
+		metrics_unanswered(shared->metrics);
 	if (shared->access_log && exchange->begun)
 		log_access(exchange);
 	if (exchange->submitted) /* the client left while it was parked */
@@ -163,7 +164,15 @@ static enum MHD_Result queue_response(struct exchange *exchange)
 		}
 		response_pretty(response);
 	}
-	return answer_queue(exchange->shared, exchange->connection, response, close);
+	enum MHD_Result queued =
+		answer_queue(exchange->shared, exchange->connection, response, close);
+	if (queued == MHD_YES) {
+		exchange->counted = true;
+		metrics_answered(exchange->shared->metrics, exchange->route,
+				 exchange->request.method, response->status,
+				 monotonic_now_ns() - exchange->began_ns);
+	}
+	return queued;
 }
 
 /* Answers without reading the body, and ends the connection. */
@@ -295,6 +304,7 @@ static enum MHD_Result begin(struct exchange *exchange, const char *url, const c
 			     const char *version)
 {
 	exchange->begun = true;
+	exchange->began_ns = monotonic_now_ns();
 	exchange->request.method = router_method(method);
 	if (!admit_connection(exchange, url, version))
 		return turn_away(exchange);

@@ -15,6 +15,14 @@
 #include "server/connections.h"
 #include "server/flight_timer.h"
 #include "server/linger.h"
+#include "server/metrics.h"
+
+/* Who gets /metrics. */
+enum metrics_access {
+	METRICS_WITH_TOKEN,  /* as any other path */
+	METRICS_ON_LOOPBACK, /* without a token, as on a server that has none: no web pages */
+	METRICS_FOR_ALL,
+};
 
 /* What all requests of a server share. */
 struct exchange_shared {
@@ -23,10 +31,12 @@ struct exchange_shared {
 	struct connections connections;
 	struct flight_timer_thread flight_timer;
 	struct lingering linger;
+	struct metrics *metrics;
 	size_t max_body_bytes;
 	unsigned idle_timeout_s;
 	size_t max_head_bytes; /* memory that the library has for the head of a request */
 	bool access_log;
+	enum metrics_access metrics_access;
 	atomic_bool draining; /* the server is stopping: answers close their connections */
 	atomic_uint running;  /* requests between headers and the end of their answer */
 	atomic_uint parked;   /* of these, suspended until their op is done or their wait over */

@@ -35,10 +35,11 @@ struct exchange {
 	bool answered;  /* the response is complete; what still comes of the body is dropped */
 	bool submitted; /* the op is with the backend or done, `finish` is still to be called */
 	bool waiting;   /* ... or the request waits for a value or a lease, or did */
+	bool counted;   /* an answer was queued */
 	bool started;   /* handler->start was called: cleanup is due */
 	size_t received_bytes;
 	size_t marked_bytes; /* of a streamed body: received when its time-out began anew */
-	int64_t began_us;    /* for the access log */
+	int64_t began_ns;    /* monotonic: the headers have come */
 	char *long_key;      /* malloc'ed where the decoded key does not fit below */
 	struct request request;
 

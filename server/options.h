@@ -45,6 +45,7 @@ struct options {
 	struct cache_limits generation, embedding, reranking;
 	const char *log_level;
 	const char *log_format;
+	const char *metrics_public;
 	bool access_log;
 	bool disable_cache;
 	bool skip_cache_init;

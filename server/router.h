@@ -9,7 +9,8 @@ struct route {
 	const char *pattern; /* {ns}: one segment; {key}: all that is left, at least one byte */
 	const struct handler *handler;
 	enum error_style error_style;
-	bool is_public; /* needs no token */
+	bool is_public;  /* needs no token */
+	bool is_metrics; /* needs one unless --metrics-public says otherwise */
 };
 
 extern const struct route routes[];

@@ -43,6 +43,13 @@ const struct route routes[] = {
 	{.methods = READ, .pattern = "/healthz", .handler = &healthz_handler, .is_public = true},
 	{.methods = READ, .pattern = "/readyz", .handler = &readyz_handler, .is_public = true},
 	{.methods = HTTP_POST, .pattern = "/sync", .handler = &sync_handler},
+	{.methods = READ, .pattern = "/metrics", .handler = &metrics_handler, .is_metrics = true},
+	{.methods = READ, .pattern = "/docs", .handler = &docs_handler, .is_public = true},
+	{.methods = READ, .pattern = "/ui", .handler = &ui_handler, .is_public = true},
+	{.methods = READ,
+	 .pattern = "/assets/{key}",
+	 .handler = &assets_handler,
+	 .is_public = true},
 	{.methods = READ, .pattern = "/export", .handler = &export_handler},
 	{.methods = HTTP_POST, .pattern = "/import", .handler = &import_handler},
 };

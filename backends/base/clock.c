@@ -22,3 +22,11 @@ int64_t monotonic_now_us(void)
 {
 	return read_clock_us(CLOCK_MONOTONIC);
 }
+
+int64_t monotonic_now_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+}

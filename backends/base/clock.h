@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #define US_PER_S INT64_C(1000000)
+#define NS_PER_S INT64_C(1000000000)
 
 struct cache_clock {
 	/* Microseconds since 1970, wall clock. Called from any thread. */
@@ -20,7 +21,8 @@ static inline int64_t cache_clock_now_us(const struct cache_clock *clock)
 /* The machine's clock (CLOCK_REALTIME). */
 extern const struct cache_clock system_clock;
 
-/* Microseconds of a clock that never goes back, for durations and time-outs. */
+/* Microseconds (nanoseconds) of a clock that never goes back, for durations and time-outs. */
 int64_t monotonic_now_us(void);
+int64_t monotonic_now_ns(void);
 
 #endif

@@ -109,11 +109,50 @@ Test(stats, of_the_server)
 		    "expected server.backend");
 	expect_that(answer, json_object_size(server) >= 3 && strstr(answer_->body, "\"uptime"),
 		    "expected server.uptime");
+	expect_that(answer, json_integer_value(json_object_get(server, "connections")) >= 1,
+		    "expected server.connections");
 	expect_that(answer, json_number_value(json_object_get(totals, "entry_count")) >= 1,
 		    "expected totals.entry_count");
 	expect_that(answer, json_is_number(json_object_get(totals, "total_size")),
 		    "expected totals.total_size");
 	expect_that(answer, namespaces && strstr(answer_->body, ns), "expected %s", ns);
+}
+
+/* Of the requests so far, in which those of other tests are too. */
+static double answered(double *ret_in_steps)
+{
+	const struct http_answer *answer = http_get(client, "/stats");
+	json_auto_t *document = http_json(answer);
+	const json_t *requests = json_object_get(document, "requests");
+	const json_t *histogram = json_object_get(requests, "histogram");
+	const json_t *count = json_object_get(histogram, "count");
+	const json_t *p50 = json_object_get(json_object_get(requests, "latency_us"), "p50");
+
+	expect_status(answer, 200);
+	expect_that(answer, json_is_integer(json_object_get(requests, "server_errors")),
+		    "expected requests.server_errors");
+	expect_that(answer, json_is_number(p50) || json_is_null(p50),
+		    "expected requests.latency_us.p50");
+	expect_that(answer,
+		    json_array_size(json_object_get(histogram, "upper_us")) ==
+				    json_array_size(count) &&
+			    json_array_size(count) > 10,
+		    "expected requests.histogram");
+	*ret_in_steps = 0;
+	for (size_t i = 0; i < json_array_size(count); i++)
+		*ret_in_steps += json_number_value(json_array_get(count, i));
+	return json_number_value(json_object_get(requests, "total"));
+}
+
+Test(stats, of_the_requests)
+{
+	double in_steps;
+	double before = answered(&in_steps);
+
+	cr_assert_eq(before, in_steps);
+	for (int i = 0; i < 10; i++)
+		expect_status(http_get(client, entry_path("absent")), 404);
+	cr_assert_geq(answered(&in_steps) - before, 11);
 }
 
 Test(stats, health)

@@ -105,6 +105,10 @@ Test(service_manager, hands_over_a_public_socket_and_a_token_is_wanted)
 	server_start(&scene.server);
 	scene.client = http_client_open(url, "token");
 	expect_status(scene_put("k", "v"), 201);
+	/* Its own --listen is loopback, where /metrics asks for no token. */
+	expect_status(http_get(scene.client, "/metrics"), 200);
+	http_client_set_key(scene.client, NULL);
+	expect_status(http_get(scene.client, "/metrics"), 401);
 	scene_stop();
 }
 

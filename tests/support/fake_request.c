@@ -40,6 +40,31 @@ static int64_t read_fake_clock(void *user)
 
 static const struct cache_clock fake_clock = {.now_us = read_fake_clock};
 
+struct server_figures fake_figures;
+struct process_figures fake_process;
+struct answer_count fake_answers[FAKE_ANSWERS_MAX];
+
+static void read_fake_figures(void *user, struct server_figures *ret)
+{
+	(void)user;
+	*ret = fake_figures;
+}
+
+static void read_fake_process(struct process_figures *ret)
+{
+	*ret = fake_process;
+}
+
+static void each_fake_answer(void *user,
+			     void (*visit)(void *visit_user, const struct answer_count *answers),
+			     void *visit_user)
+{
+	(void)user;
+	for (size_t i = 0; i < FAKE_ANSWERS_MAX; i++)
+		if (fake_answers[i].count > 0)
+			visit(visit_user, &fake_answers[i]);
+}
+
 struct handler_context fake_context = {
 	.backend = &holding,
 	.clock = &fake_clock,
@@ -48,6 +73,9 @@ struct handler_context fake_context = {
 	.max_batch_items = 1000,
 	.version = "1.2.3",
 	.started_at_us = INT64_C(1700000000000000),
+	.figures = {.read = read_fake_figures,
+		    .each_answer = each_fake_answer,
+		    .read_process = read_fake_process},
 };
 
 /* ---- The request ---- */

@@ -13,7 +13,8 @@
 
 #include "handlers/request.h"
 
-#define FAKE_PAIRS_MAX 8
+#define FAKE_PAIRS_MAX   8
+#define FAKE_ANSWERS_MAX 8
 
 struct fake_pair {
 	const char *name; /* NULL ends the list */
@@ -32,6 +33,10 @@ struct fake_request {
  * that the test moves. */
 extern struct handler_context fake_context;
 extern int64_t fake_now_us;
+/* What the server tells of itself, and the answers that it has given. */
+extern struct server_figures fake_figures;
+extern struct process_figures fake_process;
+extern struct answer_count fake_answers[FAKE_ANSWERS_MAX]; /* those with a count */
 /* The op that the backend holds, or NULL. */
 extern struct cache_op *held_op;
 

@@ -289,6 +289,64 @@ Test(handlers, bodies_that_are_no_call_are_refused_before_the_store)
 	}
 }
 
+/* ---- Statistics ---- */
+
+/* The answer of /stats with the figures of the server as the test has set them. */
+static json_t *server_stats(void)
+{
+	static const struct handler_case stats = {.name = "stats", .handler = &stats_handler};
+	json_t *document;
+
+	(void)start(&stats);
+	fill_answer();
+	fake_request_finish(&fake, CACHE_OK);
+	document = parse_body(&stats);
+	fake_request_close(&fake);
+	return document;
+}
+
+Test(handlers, latencies_are_null_before_the_first_answer)
+{
+	json_auto_t *document = server_stats();
+	const json_t *requests = json_object_get(document, "requests");
+	const json_t *latency = json_object_get(requests, "latency_us");
+
+	cr_expect_eq(json_integer_value(json_object_get(requests, "total")), 0);
+	cr_expect_eq(json_object_size(latency), 4);
+	cr_expect(json_is_null(json_object_get(latency, "p50")));
+	cr_expect(json_is_null(json_object_get(latency, "p999")));
+}
+
+Test(handlers, the_figures_of_the_server)
+{
+	fake_figures.connections = 17;
+	fake_figures.server_errors = 3;
+	fake_figures.latency.count[0] = 90;
+	fake_figures.latency.count[LATENCY_BOUNDS] = 10; /* beyond ten seconds */
+	json_auto_t *document = server_stats();
+	const json_t *requests = json_object_get(document, "requests");
+	const json_t *latency = json_object_get(requests, "latency_us");
+	const json_t *histogram = json_object_get(requests, "histogram");
+	const json_t *upper = json_object_get(histogram, "upper_us");
+	const json_t *count = json_object_get(histogram, "count");
+
+	cr_expect_eq(json_integer_value(
+			     json_object_get(json_object_get(document, "server"), "connections")),
+		     17);
+	cr_expect_eq(json_integer_value(json_object_get(requests, "total")), 100);
+	cr_expect_eq(json_integer_value(json_object_get(requests, "server_errors")), 3);
+	cr_expect_eq(json_number_value(json_object_get(latency, "p50")), 1.4);
+	cr_expect_eq(json_number_value(json_object_get(latency, "p90")), 2.5);
+	cr_expect_eq(json_number_value(json_object_get(latency, "p99")), 1e7);
+	cr_expect_eq(json_array_size(upper), LATENCY_STEPS);
+	cr_expect_eq(json_array_size(count), LATENCY_STEPS);
+	cr_expect_eq(json_number_value(json_array_get(upper, 0)), 2.5);
+	cr_expect_eq(json_number_value(json_array_get(upper, LATENCY_BOUNDS - 1)), 1e7);
+	cr_expect(json_is_null(json_array_get(upper, LATENCY_BOUNDS)));
+	cr_expect_eq(json_integer_value(json_array_get(count, 0)), 90);
+	cr_expect_eq(json_integer_value(json_array_get(count, LATENCY_BOUNDS)), 10);
+}
+
 /* ---- Health ---- */
 
 Test(handlers, readiness_tells_each_check_in_a_line)

@@ -54,15 +54,16 @@ Test(router, paths_that_may_be_read_may_be_asked_for_their_head)
 			     "%s", routes[i].pattern);
 }
 
-Test(router, only_health_and_the_description_are_public_and_only_api_speaks_d1)
+Test(router, only_health_description_and_pages_are_public_and_only_api_speaks_d1)
 {
 	for (size_t i = 0; i < route_count; i++) {
 		const char *pattern = routes[i].pattern;
 		bool health = !strcmp(pattern, "/healthz") || !strcmp(pattern, "/readyz");
-
+		bool page = !strcmp(pattern, "/docs") || !strcmp(pattern, "/ui") ||
+			    !strcmp(pattern, "/assets/{key}");
 		bool description = !strncmp(pattern, "/openapi.", 9);
 
-		cr_expect_eq(routes[i].is_public, health || description, "%s", pattern);
+		cr_expect_eq(routes[i].is_public, health || page || description, "%s", pattern);
 		cr_expect_eq(routes[i].error_style == ERROR_D1, !strncmp(pattern, "/api/", 5), "%s",
 			     pattern);
 	}

@@ -1,0 +1,251 @@
+/* /metrics, in the text format of Prometheus.
+ *
+ * What the server counts of itself is told even where the backend fails: that is when somebody
+ * looks. No key and nothing else that clients choose freely becomes a label, and of the namespaces,
+ * which they do choose, only a number get their own. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "backends/base/json_out.h"
+#include "handlers/handlers.h"
+
+#define PREFIX "steadycache_"
+/* Namespaces beyond these, by name, are summed up in one that is called so. */
+#define NAMESPACES_SHOWN 100
+#define OTHERS           "other"
+
+static void begin(struct buffer *text, const char *name, const char *type, const char *help)
+{
+	buffer_printf(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void append_number(struct buffer *text, const char *name, double number)
+{
+	buffer_printf(text, "%s ", name);
+	json_out_double(text, number);
+	buffer_append_char(text, '\n');
+}
+
+static void append_one(struct buffer *text, const char *name, const char *type, const char *help,
+		       double number)
+{
+	begin(text, name, type, help);
+	append_number(text, name, number);
+}
+
+/* ---- The server ---- */
+
+static void append_answers(void *user, const struct answer_count *answers)
+{
+	buffer_printf(user,
+		      PREFIX "requests_total{route=\"%s\",method=\"%s\",status=\"%uxx\"} %" PRIu64
+			     "\n",
+		      answers->route, answers->method, answers->status_class, answers->count);
+}
+
+static void append_durations(struct buffer *text, const struct latency_histogram *latency)
+{
+	uint64_t upto = 0;
+
+	begin(text, PREFIX "request_duration_seconds", "histogram",
+	      "From the end of a request's headers until its answer is handed on to be sent.");
+	for (size_t i = 0; i < LATENCY_BOUNDS; i++) {
+		upto += latency->count[i];
+		json_out_raw(text, PREFIX "request_duration_seconds_bucket{le=\"");
+		json_out_double(text, (double)latency_bounds_ns[i] / 1e9);
+		buffer_printf(text, "\"} %" PRIu64 "\n", upto);
+	}
+	upto += latency->count[LATENCY_BOUNDS];
+	buffer_printf(text, PREFIX "request_duration_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\n",
+		      upto);
+	append_number(text, PREFIX "request_duration_seconds_sum", (double)latency->sum_ns / 1e9);
+	buffer_printf(text, PREFIX "request_duration_seconds_count %" PRIu64 "\n", upto);
+}
+
+static void append_server(struct buffer *text, const struct handler_context *context)
+{
+	const struct figures_source *source = &context->figures;
+	struct server_figures figures;
+
+	source->read(source->user, &figures);
+	begin(text, PREFIX "build_info", "gauge", "1, with what runs as labels.");
+	buffer_printf(text, PREFIX "build_info{version=\"%s\",backend=\"%s\"} 1\n",
+		      context->version, context->backend->ops->name);
+	append_one(text, PREFIX "connections", "gauge", "Open connections.", figures.connections);
+	begin(text, PREFIX "requests_total", "counter",
+	      "Requests answered, by the pattern of their path.");
+	source->each_answer(source->user, append_answers, text);
+	append_one(text, PREFIX "requests_unanswered_total", "counter",
+		   "Requests whose client left before an answer was there.",
+		   (double)figures.unanswered);
+	append_durations(text, &figures.latency);
+}
+
+static void append_process(struct buffer *text, const struct handler_context *context)
+{
+	struct process_figures process;
+
+	context->figures.read_process(&process);
+	append_one(text, "process_resident_memory_bytes", "gauge", "Resident memory.",
+		   (double)process.resident_bytes);
+	append_one(text, "process_virtual_memory_bytes", "gauge", "Address space.",
+		   (double)process.virtual_bytes);
+	append_one(text, "process_cpu_seconds_total", "counter", "User and system time.",
+		   process.cpu_s);
+	append_one(text, "process_open_fds", "gauge", "Open file descriptors.",
+		   (double)process.open_files);
+	append_one(text, "process_max_fds", "gauge", "Most that may be open.",
+		   (double)process.max_files);
+	append_one(text, "process_start_time_seconds", "gauge",
+		   "When the server started, since 1970.",
+		   (double)context->started_at_us / (double)US_PER_S);
+}
+
+/* ---- The backend's gauges ---- */
+
+/* Prometheus wants base units: microseconds are told as seconds. */
+static void append_gauge(struct buffer *text, const struct backend_gauge *gauge)
+{
+	static const char us[] = "_us";
+	size_t len = strlen(gauge->name);
+	bool in_us = len > sizeof(us) - 1 && strcmp(gauge->name + len - (sizeof(us) - 1), us) == 0;
+	char name[128];
+
+	(void)snprintf(name, sizeof(name), PREFIX "%s_%.*s%s", gauge->group,
+		       (int)(in_us ? len - (sizeof(us) - 1) : len), gauge->name,
+		       in_us ? "_seconds" : "");
+	begin(text, name, "gauge", "As in /stats.");
+	if (gauge->text)
+		buffer_printf(text, "%s{state=\"%s\"} 1\n", name, gauge->text);
+	else
+		append_number(text, name, in_us ? gauge->value / (double)US_PER_S : gauge->value);
+}
+
+static void append_gauges(struct buffer *text, struct backend *backend)
+{
+	struct backend_gauge gauges[BACKEND_GAUGES_MAX];
+	size_t count = 0;
+
+	if (backend->ops->gauges)
+		count = backend->ops->gauges(backend, gauges, BACKEND_GAUGES_MAX);
+	for (size_t i = 0; i < count; i++)
+		append_gauge(text, &gauges[i]);
+}
+
+/* ---- The namespaces ---- */
+
+static const struct {
+	const char *name, *type, *help;
+	size_t offset; /* in struct namespace_stats, of a uint64_t */
+} sums[] = {
+	{PREFIX "entries", "gauge", "Entries held.", offsetof(struct namespace_stats, entry_count)},
+	{PREFIX "bytes", "gauge", "Bytes held, as they count against the limit.",
+	 offsetof(struct namespace_stats, total_size_bytes)},
+	{PREFIX "hits_total", "counter", "Reads that found an entry.",
+	 offsetof(struct namespace_stats, hits)},
+	{PREFIX "misses_total", "counter", "Reads that found none.",
+	 offsetof(struct namespace_stats, misses)},
+	{PREFIX "sets_total", "counter", "Entries stored.", offsetof(struct namespace_stats, sets)},
+	{PREFIX "deletes_total", "counter", "Entries deleted.",
+	 offsetof(struct namespace_stats, deletes)},
+	{PREFIX "evictions_total", "counter", "Entries that gave way to others.",
+	 offsetof(struct namespace_stats, evictions)},
+	{PREFIX "expirations_total", "counter", "Entries whose time was over.",
+	 offsetof(struct namespace_stats, expirations)},
+};
+#define SUMS (sizeof(sums) / sizeof(sums[0]))
+
+static uint64_t read_sum(const struct namespace_stats *stats, size_t i)
+{
+	uint64_t number;
+
+	memcpy(&number, (const char *)stats + sums[i].offset, sizeof(number));
+	return number;
+}
+
+/* Whether a namespace gets a label of its own. One that is called as the rest belongs to it, so
+ * that no label stands twice. */
+static bool is_shown(const struct cache_op *op, size_t i)
+{
+	if (op->stats_count <= NAMESPACES_SHOWN)
+		return true;
+	return i < NAMESPACES_SHOWN && strcmp(op->stats[i].name, OTHERS) != 0;
+}
+
+static void append_sample(struct buffer *text, const char *metric, const char *ns, uint64_t number)
+{
+	buffer_printf(text, "%s{namespace=\"%s\"} %" PRIu64 "\n", metric, ns, number);
+}
+
+static void append_sums(struct buffer *text, const struct cache_op *op)
+{
+	for (size_t metric = 0; metric < SUMS; metric++) {
+		uint64_t rest = 0;
+
+		begin(text, sums[metric].name, sums[metric].type, sums[metric].help);
+		for (size_t i = 0; i < op->stats_count; i++) {
+			uint64_t number = read_sum(&op->stats[i], metric);
+
+			if (is_shown(op, i))
+				append_sample(text, sums[metric].name, op->stats[i].name, number);
+			else
+				rest += number;
+		}
+		if (op->stats_count > NAMESPACES_SHOWN)
+			append_sample(text, sums[metric].name, OTHERS, rest);
+	}
+}
+
+/* Only where there is a limit; limits of the rest have no sum that says anything. */
+static void append_limits(struct buffer *text, const struct cache_op *op)
+{
+	begin(text, PREFIX "max_bytes", "gauge", "The size limit; absent where there is none.");
+	for (size_t i = 0; i < op->stats_count; i++)
+		if (is_shown(op, i) && op->stats[i].settings.max_size_bytes > 0)
+			append_sample(text, PREFIX "max_bytes", op->stats[i].name,
+				      op->stats[i].settings.max_size_bytes);
+	begin(text, PREFIX "max_entries", "gauge", "The capacity; absent where there is no limit.");
+	for (size_t i = 0; i < op->stats_count; i++)
+		if (is_shown(op, i) && op->stats[i].settings.capacity != CAPACITY_UNLIMITED)
+			append_sample(text, PREFIX "max_entries", op->stats[i].name,
+				      (uint64_t)op->stats[i].settings.capacity);
+}
+
+/* ---- The handler ---- */
+
+static enum handler_step metrics_start(struct request *request, struct response *response)
+{
+	(void)response;
+	cache_op_init(&request->op, CACHE_OP_STATS);
+	return STEP_SUBMIT;
+}
+
+static void metrics_finish(struct request *request, struct response *response)
+{
+	const struct handler_context *context = request->context;
+	const struct cache_op *op = &request->op;
+	struct buffer text = {0};
+	bool is_up = op->status == CACHE_OK;
+
+	append_server(&text, context);
+	append_process(&text, context);
+	append_gauges(&text, context->backend);
+	append_one(&text, PREFIX "backend_up", "gauge",
+		   "1 where the backend told what the namespaces hold, else 0.", is_up ? 1 : 0);
+	if (is_up) {
+		append_sums(&text, op);
+		append_limits(&text, op);
+	}
+	if (text.failed) {
+		buffer_deinit(&text);
+		respond_error(request, response, cache_status_http(CACHE_NO_MEMORY), "%s",
+			      cache_status_text(CACHE_NO_MEMORY));
+		return;
+	}
+	response_header_static(response, "Content-Type",
+			       "text/plain; version=0.0.4; charset=utf-8");
+	response->body = BODY_BUFFER;
+	response->buffer = text;
+}
+
+const struct handler metrics_handler = {.start = metrics_start, .finish = metrics_finish};

@@ -1,0 +1,32 @@
+/* Counts what requests come to: by route, method and class of status, and how long they take.
+ *
+ * Each event-loop thread counts in memory of its own, so counting contends for nothing and takes no
+ * locked instruction; a reader sums up what all threads have. A sum that is read while requests run
+ * is of no single moment, but no count is ever lost. */
+#ifndef STEADYCACHE_SERVER_METRICS_H
+#define STEADYCACHE_SERVER_METRICS_H
+
+#include "handlers/figures.h"
+#include "server/router.h"
+
+struct metrics;
+
+/* For `threads` that count. NULL: out of memory. */
+struct metrics *metrics_create(unsigned threads);
+void metrics_destroy(struct metrics *metrics);
+
+/* An answer with `status` was queued, `duration_ns` after the headers of its request had come.
+ * `route` NULL: none was found. Threads beyond those of metrics_create may call it too. */
+void metrics_answered(struct metrics *metrics, const struct route *route, enum http_method method,
+		      unsigned status, int64_t duration_ns);
+/* A request ended without an answer. */
+void metrics_unanswered(struct metrics *metrics);
+
+/* Everything but `connections`. Thread: any. */
+void metrics_read(struct metrics *metrics, struct server_figures *ret);
+/* As figures_source's each_answer. Thread: any. */
+void metrics_each_answer(struct metrics *metrics,
+			 void (*visit)(void *visit_user, const struct answer_count *answers),
+			 void *visit_user);
+
+#endif
