@@ -72,20 +72,11 @@ class Bed:
             # As in the published images: no packages that were fetched, no lists of them.
             for path in [*tree.glob("var/cache/apt/archives/*.deb"), *tree.glob("var/lib/apt/lists/*_*")]:
                 path.unlink()
-            self.write_sources(tree)
             partial = self.base.with_suffix(".partial")
             run("tar", "--numeric-owner", "-C", tree, "-cf", partial, ".")
             partial.rename(self.base)
             shutil.rmtree(tree)
             return self.base
-
-    @staticmethod
-    def write_sources(tree):
-        """The published images have these; debootstrap writes the first alone."""
-        (tree / "etc/apt/sources.list").write_text(
-            f"deb http://deb.debian.org/debian {SUITE} main\n"
-            f"deb http://deb.debian.org/debian {SUITE}-updates main\n"
-            f"deb http://deb.debian.org/debian-security {SUITE}-security main\n")
 
     def has_overlay(self):
         """Whether layers can share files here; else each is a copy."""

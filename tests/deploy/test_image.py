@@ -20,7 +20,7 @@ from pathlib import Path
 from bed import ROOT, Bed, need, run
 from container import Container
 
-BASE = "docker.io/library/debian:bookworm-slim"
+BASE = "localhost/debian:bookworm-slim"
 IMAGE = "localhost/steadycache:test"
 MAX_IMAGE_BYTES = 40_000_000
 MAX_BODY_MB = 4
