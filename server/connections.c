@@ -214,11 +214,30 @@ unsigned connections_count(struct connections *connections)
 	return count;
 }
 
-void connections_close_waiting(struct connections *connections)
+static bool has_unread(const struct connection *connection)
 {
+	int unread = 0;
+
+	return ioctl(connection->fd, SIOCINQ, &unread) == 0 && unread > 0;
+}
+
+unsigned connections_close_waiting(struct connections *connections, bool spare_new)
+{
+	unsigned spared = 0;
+
 	(void)pthread_mutex_lock(&connections->lock);
-	for (struct connection *at = connections->first; at; at = at->next)
-		if (atomic_load(&at->phase) == PHASE_WAITING)
-			cut(at);
+	for (struct connection *at = connections->first; at; at = at->next) {
+		bool is_new = atomic_load(&at->requests) == 1;
+
+		if (at->is_cut || atomic_load(&at->phase) != PHASE_WAITING)
+			continue;
+		if ((is_new && spare_new) || has_unread(at)) {
+			spared++;
+			continue;
+		}
+		at->is_cut = true;
+		cut(at);
+	}
 	(void)pthread_mutex_unlock(&connections->lock);
+	return spared;
 }

@@ -28,6 +28,7 @@ struct connection {
 	int fd;
 	int64_t opened_us; /* monotonic */
 	bool over_limit;   /* came when max_connections were open */
+	bool is_cut;       /* by connections_close_waiting */
 	_Atomic enum connection_phase phase;
 	_Atomic int64_t receiving_since_us; /* monotonic */
 	atomic_uint requests;               /* how often it went back to PHASE_WAITING */
@@ -70,7 +71,9 @@ void connection_enter(struct connection *connection, enum connection_phase phase
 /* Whether the other side has ended, or the connection is broken. */
 bool connection_has_left(const struct connection *connection);
 
-/* Closes those on which no request runs. */
-void connections_close_waiting(struct connections *connections);
+/* For a stop: closes those on which no request runs, less those on which one has arrived and, with
+ * `spare_new`, those that have not had any: whoever connects sends, but a moment later. How many it
+ * left open. To be called again until there are none. */
+unsigned connections_close_waiting(struct connections *connections, bool spare_new);
 
 #endif

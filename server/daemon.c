@@ -14,6 +14,10 @@
 #include "server/tls.h"
 
 #define STOP_DEADLINE_US (8 * US_PER_S)
+/* How long a stop waits for the first request of a connection that it has accepted. */
+#define NEW_CONNECTION_US (US_PER_S / 2)
+/* How long an accepted connection may take to be listed (a thread may be interrupted there). */
+#define SETTLE_US (US_PER_S / 50)
 /* Connections beyond max_connections that are accepted to be told so. */
 #define SPARE_CONNECTIONS 256
 /* Of max_connections: an eighth, but not more than this, cannot be used for waiting. */
@@ -21,6 +25,7 @@
 
 struct http_daemon {
 	struct MHD_Daemon *mhd;
+	int listen_fd; /* the library's */
 	struct exchange_shared shared;
 };
 
@@ -137,17 +142,18 @@ static void stop_helpers(struct http_daemon *http)
 	metrics_destroy(http->shared.metrics);
 }
 
-static enum metrics_access metrics_access_of(const struct options *options)
+static enum metrics_access metrics_access_of(const struct options *options, int listen_fd)
 {
 	struct listen_address address;
+	char name[300];
 
 	if (strcasecmp(options->metrics_public, "yes") == 0)
 		return METRICS_FOR_ALL;
 	if (strcasecmp(options->metrics_public, "no") == 0)
 		return METRICS_WITH_TOKEN;
-	return listen_parse(options->listen, &address) && listen_is_loopback(&address)
-		       ? METRICS_ON_LOOPBACK
-		       : METRICS_WITH_TOKEN;
+	/* Of the socket, not of --listen: a service manager may have handed it over. */
+	listen_describe(listen_fd, &address, name, sizeof(name));
+	return listen_is_loopback(&address) ? METRICS_ON_LOOPBACK : METRICS_WITH_TOKEN;
 }
 
 /* The cores that this process may run on: a container or `taskset` may leave it fewer than there
@@ -194,6 +200,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 		(void)snprintf(error, error_size, "out of memory or threads");
 		return NULL;
 	}
+	http->listen_fd = listen_fd;
 	http->shared.context = (struct handler_context){
 		.backend = backend,
 		.flights = http->shared.flight_timer.flights,
@@ -214,7 +221,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 	http->shared.max_head_bytes = (size_t)options->max_header_kb * 1024;
 	http->shared.idle_timeout_s = (unsigned)options->idle_timeout_s;
 	http->shared.access_log = options->access_log;
-	http->shared.metrics_access = metrics_access_of(options);
+	http->shared.metrics_access = metrics_access_of(options, listen_fd);
 	raise_descriptor_limit(options->max_connections);
 
 	struct MHD_OptionItem tls[] = {
@@ -248,16 +255,23 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 
 bool http_daemon_stop(struct http_daemon *http)
 {
-	int64_t deadline_us = monotonic_now_us() + STOP_DEADLINE_US;
+	int64_t started_us = monotonic_now_us();
+	int64_t passed_us = 0;
+	unsigned waiting;
 
 	atomic_store(&http->shared.draining, true);
-	MHD_socket listening = MHD_quiesce_daemon(http->mhd);
-	if (listening != MHD_INVALID_SOCKET)
-		(void)close(listening);
+	/* Not MHD_quiesce_daemon: under load that races with the library's threads, which then
+	 * abort the process (0.9.75: "Failed to remove listen FD from epoll set"). Nor
+	 * MHD_stop_daemon alone, which shuts down a socket that is a service manager's too. */
+	listen_deafen(http->listen_fd);
 	flights_stop(http->shared.flight_timer.flights);
-	connections_close_waiting(&http->shared.connections);
-	while (atomic_load(&http->shared.running) > 0 && monotonic_now_us() < deadline_us)
+	do {
+		waiting = connections_close_waiting(&http->shared.connections,
+						    passed_us < NEW_CONNECTION_US);
+		waiting += atomic_load(&http->shared.running);
 		(void)usleep(2000);
+		passed_us = monotonic_now_us() - started_us;
+	} while ((waiting > 0 || passed_us < SETTLE_US) && passed_us < STOP_DEADLINE_US);
 	if (atomic_load(&http->shared.parked) > 0)
 		return false; /* the library refuses to close suspended connections */
 	MHD_stop_daemon(http->mhd);

@@ -2,12 +2,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define BACKLOG 1024
@@ -72,17 +74,17 @@ bool listen_is_loopback(const struct listen_address *address)
 	return all;
 }
 
-static void format_name(int fd, char *name, size_t size)
+void listen_describe(int fd, struct listen_address *ret, char *ret_name, size_t name_size)
 {
 	struct sockaddr_storage bound = {0};
 	socklen_t len = sizeof(bound);
-	char host[NI_MAXHOST] = "";
-	char port[NI_MAXSERV] = "";
 
+	*ret = (struct listen_address){0};
 	(void)getsockname(fd, (struct sockaddr *)&bound, &len);
-	(void)getnameinfo((struct sockaddr *)&bound, len, host, sizeof(host), port, sizeof(port),
-			  NI_NUMERICHOST | NI_NUMERICSERV);
-	(void)snprintf(name, size, bound.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+	(void)getnameinfo((struct sockaddr *)&bound, len, ret->host, sizeof(ret->host), ret->port,
+			  sizeof(ret->port), NI_NUMERICHOST | NI_NUMERICSERV);
+	(void)snprintf(ret_name, name_size, bound.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s",
+		       ret->host, ret->port);
 }
 
 int listen_open(const struct listen_address *address, char *ret_name, size_t name_size, char *error,
@@ -90,6 +92,7 @@ int listen_open(const struct listen_address *address, char *ret_name, size_t nam
 {
 	int code;
 	struct addrinfo *list = resolve(address, &code);
+	struct listen_address bound;
 	int fd = -1;
 	int on = 1;
 
@@ -107,8 +110,21 @@ int listen_open(const struct listen_address *address, char *ret_name, size_t nam
 			(void)close(fd);
 		fd = -1;
 	} else {
-		format_name(fd, ret_name, name_size);
+		listen_describe(fd, &bound, ret_name, name_size);
 	}
 	freeaddrinfo(list);
 	return fd;
+}
+
+void listen_deafen(int fd)
+{
+	struct sockaddr_un any = {.sun_family = AF_UNIX}; /* a name of the kernel's choice */
+	int deaf = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (deaf < 0)
+		return;
+	if (bind(deaf, (struct sockaddr *)&any, sizeof(any.sun_family)) == 0 &&
+	    listen(deaf, 1) == 0)
+		(void)dup3(deaf, fd, O_CLOEXEC);
+	(void)close(deaf);
 }

@@ -21,4 +21,13 @@ bool listen_is_loopback(const struct listen_address *address);
 int listen_open(const struct listen_address *address, char *ret_name, size_t name_size, char *error,
 		size_t error_size);
 
+/* The address that a listening socket is bound to, in `ret` and, as text, in `ret_name`. */
+void listen_describe(int fd, struct listen_address *ret, char *ret_name, size_t name_size);
+
+/* Puts a socket that nobody can reach in the place of a listening one. That stays open, with the
+ * connections that wait in it, only where another process (a service manager) has it too; they go
+ * on to wake whoever polls for them, in vain, until `fd` is closed. Where no descriptor is to be
+ * had nothing happens. */
+void listen_deafen(int fd);
+
 #endif

@@ -11,8 +11,8 @@
 #include "server/listen.h"
 #include "server/log.h"
 #include "server/options.h"
-#include "server/secret_file.h"
-#include "server/tls.h"
+#include "server/credentials.h"
+#include "server/service_manager.h"
 
 #define EXIT_USAGE 2
 
@@ -96,10 +96,9 @@ static struct backend *open_backend(struct options *options, char *error, size_t
 
 /* Whether the d1 backend would ask this very server: SteadyText's settings, which name the server
  * for its clients, are in the server's environment too. */
-static bool asks_itself(const struct options *options)
+static bool asks_itself(const struct options *options, const struct listen_address *listening)
 {
 	const char *authority = options->d1_url ? strstr(options->d1_url, "://") : NULL;
-	struct listen_address listening;
 	struct listen_address upstream;
 	char text[sizeof(upstream.host)];
 
@@ -107,18 +106,18 @@ static bool asks_itself(const struct options *options)
 		return false;
 	authority += 3;
 	(void)snprintf(text, sizeof(text), "%.*s", (int)strcspn(authority, "/?#"), authority);
-	return listen_parse(options->listen, &listening) && listen_parse(text, &upstream) &&
-	       strcmp(listening.port, upstream.port) == 0 &&
-	       (strcmp(listening.host, upstream.host) == 0 || listen_is_loopback(&upstream));
+	return listen_parse(text, &upstream) && strcmp(listening->port, upstream.port) == 0 &&
+	       (strcmp(listening->host, upstream.host) == 0 || listen_is_loopback(&upstream));
 }
 
 /* Whether the chosen backend could work with the options. */
-static bool check_backend(struct options *options, char *error, size_t error_size)
+static bool check_backend(struct options *options, const struct listen_address *listening,
+			  char *error, size_t error_size)
 {
 	const struct backend_ops *ops = options_backend(options);
 	struct backend_config config = backend_config_of(options);
 
-	if (asks_itself(options)) {
+	if (asks_itself(options, listening)) {
 		(void)snprintf(
 			error, error_size,
 			"the d1 backend would ask this server itself (STEADYTEXT_D1_API_URL); "
@@ -129,79 +128,11 @@ static bool check_backend(struct options *options, char *error, size_t error_siz
 	       prepare_data_dir(options, error, error_size);
 }
 
-static bool open_auth(struct auth *auth, const struct options *options, char *error,
-		      size_t error_size)
+/* Serves until a signal comes, on `listener` where it is not -1, else on `address`. */
+static int serve(struct options *options, const struct listen_address *address, struct auth *auth,
+		 int listener)
 {
-	const struct auth_sources sources = {
-		.keys = options->api_key,
-		.keys_file = secret_file_path(options->api_key),
-		.token_file = options->token_file,
-	};
-
-	return auth_init(auth, &sources, NULL, error, error_size);
-}
-
-static struct tls_files tls_files_of(const struct options *options)
-{
-	return (struct tls_files){
-		.cert = options->tls_cert,
-		.key = options->tls_key,
-		.client_ca = options->tls_client_ca,
-	};
-}
-
-/* Reads the certificate, where there is to be one. */
-static bool open_tls(const struct options *options, char *error, size_t error_size)
-{
-	const struct tls_files files = tls_files_of(options);
-
-	if (!files.cert != !files.key || (files.client_ca && !files.cert)) {
-		(void)snprintf(error, error_size,
-			       "--tls-cert and --tls-key must be set together, and --tls-client-ca "
-			       "needs both");
-		return false;
-	}
-	return !files.cert || tls_load(&files, error, error_size);
-}
-
-static void reload_tls(const struct options *options)
-{
-	const struct tls_files files = tls_files_of(options);
-	char error[600] = "";
-
-	if (tls_load(&files, error, sizeof(error)))
-		log_line(LOG_INFO, "the certificate was read again");
-	else
-		log_line(LOG_ERROR, "the certificate stays as it was", LOG_TEXT("reason", error));
-}
-
-static void reload_tokens(struct auth *auth)
-{
-	char error[600] = "";
-
-	if (auth_reload(auth, error, sizeof(error)))
-		log_line(LOG_INFO, "the tokens were read again");
-	else
-		log_line(LOG_ERROR, "the tokens stay as they were", LOG_TEXT("reason", error));
-}
-
-/* Waits for a signal that ends the server, and tells which. */
-static int await_end(const sigset_t *signals, const struct options *options, struct auth *auth)
-{
-	int caught = 0;
-
-	while (sigwait(signals, &caught) == 0 && caught == SIGHUP) {
-		if (options->tls_cert)
-			reload_tls(options);
-		if (auth_can_reload(auth))
-			reload_tokens(auth);
-	}
-	return caught;
-}
-
-/* Serves until a signal comes. */
-static int serve(struct options *options, const struct listen_address *address, struct auth *auth)
-{
+	struct listen_address bound;
 	char error[600] = "";
 	char name[300] = "";
 	sigset_t signals;
@@ -210,7 +141,7 @@ static int serve(struct options *options, const struct listen_address *address, 
 	(void)sigemptyset(&signals);
 	(void)sigaddset(&signals, SIGTERM);
 	(void)sigaddset(&signals, SIGINT);
-	if (options->tls_cert || auth_can_reload(auth)) { /* else it ends the server, as ever */
+	if (credentials_can_reload(options, auth)) { /* else it ends the server, as ever */
 		(void)signal(SIGHUP, SIG_DFL);
 		(void)sigaddset(&signals, SIGHUP);
 	}
@@ -218,7 +149,10 @@ static int serve(struct options *options, const struct listen_address *address, 
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
 
-	int listener = listen_open(address, name, sizeof(name), error, sizeof(error));
+	if (listener >= 0)
+		listen_describe(listener, &bound, name, sizeof(name));
+	else
+		listener = listen_open(address, name, sizeof(name), error, sizeof(error));
 	if (listener < 0)
 		return give_up(EXIT_FAILURE, error);
 	struct backend *backend = open_backend(options, error, sizeof(error));
@@ -238,7 +172,11 @@ static int serve(struct options *options, const struct listen_address *address, 
 	log_line(LOG_INFO, "listening", LOG_TEXT("address", name),
 		 LOG_TEXT("backend", backend->ops->name), LOG_TEXT("version", STEADYCACHE_VERSION),
 		 LOG_TEXT("tls", options->tls_cert ? "on" : "off"));
-	int caught = await_end(&signals, options, auth);
+	if (!service_manager_notify("READY=1"))
+		log_line(LOG_WARN, "cannot tell the service manager that the server is ready",
+			 LOG_TEXT("NOTIFY_SOCKET", getenv("NOTIFY_SOCKET")));
+	int caught = credentials_await_end(&signals, options, auth);
+	(void)service_manager_notify("STOPPING=1");
 	log_line(LOG_INFO, "stopping", LOG_NUMBER("signal", caught));
 	/* A second signal ends the process at once, but for one that asks for a reload. */
 	(void)sigdelset(&signals, SIGHUP);
@@ -264,6 +202,8 @@ int main(int argc, char **argv)
 	struct options options;
 	struct listen_address address;
 	static struct auth auth;
+	char name[300];
+	int listener = -1;
 	static char help_flag[] = "--help";
 	char error[600] = "";
 
@@ -283,25 +223,26 @@ int main(int argc, char **argv)
 	case OPTIONS_SERVE:
 		break;
 	}
-	if (!listen_parse(options.listen, &address))
+	if (!service_manager_take_socket(&listener, error, sizeof(error)))
+		return give_up(EXIT_USAGE, error);
+	if (listener >= 0)
+		listen_describe(listener, &address, name, sizeof(name));
+	else if (!listen_parse(options.listen, &address))
 		return give_up(EXIT_USAGE, "--listen (STEADYCACHE_LISTEN) must be host:port, such "
 					   "as 127.0.0.1:8080 or "
 					   "[::1]:8080");
-	if (!open_auth(&auth, &options, error, sizeof(error)) ||
-	    !open_tls(&options, error, sizeof(error)))
+	if (!credentials_open(&auth, &options, error, sizeof(error)))
 		return give_up(EXIT_USAGE, error);
 	if (!auth.wants_token && !listen_is_loopback(&address))
 		return give_up(EXIT_USAGE,
 			       "STEADYCACHE_API_KEY (or STEADYCACHE_API_KEY_FILE or "
 			       "STEADYCACHE_TOKEN_FILE) must be set to serve on an address that is "
 			       "not loopback (STEADYCACHE_LISTEN)");
-	if (!check_backend(&options, error, sizeof(error)))
+	if (!check_backend(&options, &address, error, sizeof(error)))
 		return give_up(EXIT_USAGE, error);
 	log_configure(options.log_level, strcasecmp(options.log_format, "json") == 0);
-	int status = serve(&options, &address, &auth);
-	if (status == EXIT_SUCCESS) { /* else requests may still be under way */
-		auth_deinit(&auth);
-		tls_unload();
-	}
+	int status = serve(&options, &address, &auth, listener);
+	if (status == EXIT_SUCCESS) /* else requests may still be under way */
+		credentials_close(&auth);
 	return status;
 }

@@ -35,7 +35,8 @@ void nap_ms(int ms)
 /* In the child: the environment less what would configure the server by accident. */
 static void set_environment(const struct server_process *server)
 {
-	static const char *const prefixes[] = {"STEADYCACHE_", "STEADYTEXT_", "API_KEY="};
+	static const char *const prefixes[] = {"STEADYCACHE_", "STEADYTEXT_",
+					       "API_KEY=", "NOTIFY_SOCKET=", "LISTEN_"};
 	char **kept = environ;
 
 	for (char **at = environ; *at; at++) {
@@ -59,6 +60,18 @@ static void set_environment(const struct server_process *server)
 	}
 }
 
+/* In the child: hands the listening socket over as systemd does. */
+static void hand_over(int listening_fd)
+{
+	char pid[16];
+
+	(void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	(void)setenv("LISTEN_PID", pid, 1);
+	(void)setenv("LISTEN_FDS", "1", 1);
+	(void)dup2(listening_fd, 3);
+	(void)fcntl(3, F_SETFD, 0);
+}
+
 static void run_server(const struct server_process *server)
 {
 	const char *other = getenv("STEADYCACHE_TEST_BINARY");
@@ -72,8 +85,10 @@ static void run_server(const struct server_process *server)
 	(void)dup2(null, STDIN_FILENO);
 	(void)dup2(null, STDOUT_FILENO);
 	(void)dup2(log, STDERR_FILENO);
-	(void)close_range(3, ~0U, 0);
 	set_environment(server);
+	if (server->listening_fd > 0)
+		hand_over(server->listening_fd);
+	(void)close_range(server->listening_fd > 0 ? 4 : 3, ~0U, 0);
 	(void)execv(binary, (char *const *)(void *)arguments);
 	(void)dprintf(STDERR_FILENO, "cannot run %s: %s\n", binary, strerror(errno));
 	_exit(127);

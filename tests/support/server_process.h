@@ -19,6 +19,7 @@ struct server_process {
 	 * server sees beside STEADYCACHE_LISTEN=127.0.0.1:0, which may be given here too. */
 	const char *environment[SERVER_SETTINGS_MAX];
 	const char *flags[SERVER_SETTINGS_MAX]; /* "--name=value" each, NULL at the end */
+	int listening_fd; /* a socket that is handed over to it, kept open here; 0: none */
 
 	pid_t pid;                     /* 0: not running */
 	char url[64];                  /* http://127.0.0.1:PORT */

@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""Builds docker/Dockerfile and runs the result as a container engine would: what is in it, who runs
+it, the conformance suite, a restart, a stop, the health check.
+
+usage: test_image.py BUILD [--archive FILE]
+  BUILD   folder with the program `conformance`
+  FILE    where the image is written as well, for `docker load`
+Exit 77: skipped; see bed.py."""
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bed import ROOT, Bed, need, run
+from container import Container
+
+BASE = "localhost/debian:bookworm-slim"
+IMAGE = "localhost/steadycache:test"
+MAX_IMAGE_BYTES = 40_000_000
+MAX_BODY_MB = 4
+KEY = "a-secret/key=+1"
+PROGRAM = "/usr/bin/steadycache"
+# All that may be in the image.
+ALLOWED = [
+    PROGRAM, r"/(usr/)?lib(64)?/([a-z0-9_]+-linux-gnu[a-z0-9]*/)?(ld-linux[a-z0-9_.-]*|lib[a-z0-9_+.-]+)\.so(\.[0-9]+)*",
+    "/etc/(passwd|group)", "/etc/ssl/certs/ca-certificates.crt", "/usr/share/doc/[^/]+/copyright",
+    "/var/lib/dpkg/status.d/[^/]+",
+]
+
+
+def build_image(bed):
+    base = bed.make_base()
+    if not bed.buildah("images", "--quiet", "--filter", f"reference={BASE}"):
+        container = bed.buildah("from", "scratch")
+        bed.buildah("add", container, base, "/")
+        bed.buildah("commit", "--rm", container, BASE)
+    version = re.search(r"project\(steadycache VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text()).group(1)
+    bed.buildah("bud", "--isolation", "chroot", "--pull-never", "--layers", "--format", "docker",
+                "--build-arg", f"BASE={BASE}", "--build-arg", "WITH_PAGES=OFF", "--build-arg", f"VERSION={version}",
+                "--file", "docker/Dockerfile", "--tag", IMAGE, ".")
+    image = json.loads(bed.buildah("inspect", "--type", "image", IMAGE))["Docker"]
+    return image["config"], version
+
+
+def check_config(config, version):
+    assert config["User"] == "65532:65532", config["User"]
+    assert config["StopSignal"] == "SIGTERM", config["StopSignal"]
+    assert list(config["ExposedPorts"]) == ["8080/tcp"], config["ExposedPorts"]
+    assert list(config["Volumes"]) == ["/data"], config["Volumes"]
+    assert config["Entrypoint"] == [PROGRAM] and config["Cmd"] == ["serve"], config
+    assert config["Healthcheck"]["Test"][:3] == ["CMD", PROGRAM, "healthcheck"], config["Healthcheck"]
+    for setting in ("STEADYCACHE_LISTEN=0.0.0.0:8080", "STEADYCACHE_DATA_DIR=/data"):
+        assert setting in config["Env"], config["Env"]
+    labels = config["Labels"]
+    assert labels["org.opencontainers.image.title"] == "steadycache", labels
+    assert labels["org.opencontainers.image.licenses"] == "MIT", labels
+    assert labels["org.opencontainers.image.version"] == version, labels
+
+
+def check_files(root):
+    """The program, what it needs, and nothing that would be of use to an intruder. The size."""
+    size = 0
+    for path in root.rglob("*"):
+        name = "/" + str(path.relative_to(root))
+        status = path.lstat()
+        if stat.S_ISDIR(status.st_mode):
+            assert name == "/data" or not status.st_mode & 0o022, f"{name} can be written by all"
+            continue
+        assert stat.S_ISREG(status.st_mode), f"{name} is not a plain file"
+        assert any(re.fullmatch(pattern, name) for pattern in ALLOWED), f"{name} does not belong into the image"
+        assert not status.st_mode & (stat.S_ISUID | stat.S_ISGID), f"{name} is setuid"
+        assert status.st_uid == 0, f"{name} is not root's"
+        size += status.st_size
+    data = (root / "data").stat()
+    assert (data.st_uid, data.st_gid, stat.S_IMODE(data.st_mode)) == (65532, 65532, 0o700), data
+    assert size < MAX_IMAGE_BYTES, f"the image has {size} bytes"
+    copyrights = len(list(root.glob("usr/share/doc/*/copyright")))
+    assert copyrights == len(list(root.glob("var/lib/dpkg/status.d/*"))) > 5, copyrights
+    return size
+
+
+def check_start(container):
+    result = container.run(PROGRAM, "--version")
+    assert result.returncode == 0 and result.stdout.startswith("steadycache "), result
+    result = container.run(PROGRAM, "serve")  # all addresses, no token
+    assert result.returncode == 2 and "STEADYCACHE_API_KEY_FILE" in result.stderr, result
+
+
+def check_process(container):
+    assert container.status("Uid").split() == ["65532"] * 4, container.status("Uid")
+    assert container.status("Gid").split() == ["65532"] * 4, container.status("Gid")
+    assert container.status("Groups") == "", container.status("Groups")
+    assert container.status("NSpid").split()[-1] == "1", container.status("NSpid")
+    for share in ("CapEff", "CapPrm"):
+        assert int(container.status(share), 16) == 0, share
+
+
+def check_health(container, is_well):
+    test = container.config["Healthcheck"]["Test"][1:]
+    result = container.run(*test)
+    assert result.returncode == (0 if is_well else 1), result
+
+
+def client(container, *words):
+    result = container.run(PROGRAM, *words, STEADYCACHE_API_KEY=KEY)
+    assert result.returncode == 0, result
+    return result.stdout
+
+
+def check_certificates(container, folder):
+    """A server whose certificate nobody has signed is refused for that, and not for want of a list of
+    those who may sign; one that is on the list is asked."""
+    key, certificate = folder / "key.pem", container.volume / "certificate.pem"
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1",
+        "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate)
+    certificate.chmod(0o644)
+    with open(folder / "tls.log", "w") as log:
+        server = subprocess.Popen(["openssl", "s_server", "-accept", "127.0.0.1:8443", "-cert", certificate, "-key",
+                                   key, "-www"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        end = time.monotonic() + 20
+        while "ACCEPT" not in (folder / "tls.log").read_text():
+            assert server.poll() is None and time.monotonic() < end, (folder / "tls.log").read_text()
+            time.sleep(0.02)
+        settings = {"STEADYCACHE_URL": "https://127.0.0.1:8443"}
+        result = container.run(PROGRAM, "healthcheck", **settings)
+        assert result.returncode == 1 and "self-signed certificate" in result.stderr, result
+        result = container.run(PROGRAM, "healthcheck", STEADYCACHE_CA_FILE="/data/certificate.pem", **settings)
+        assert "certificate" not in result.stderr, result
+    finally:
+        server.kill()
+        server.wait()
+    certificate.unlink()
+
+
+def check_image(bed, config, root, version):
+    size = check_files(root)
+    check_config(config, version)
+    folder = Path(tempfile.mkdtemp(prefix="steadycache-image-"))
+    volume = folder / "data"
+    volume.mkdir(mode=0o700)
+    os.chown(volume, 65532, 65532)  # an engine copies the owner from the image's /data
+    container = Container(config, root, volume, folder / "log")
+    try:
+        check_start(container)
+        check_health(container, False)
+        (volume / "token").write_text(KEY + "\n")
+        settings = {"STEADYCACHE_API_KEY_FILE": "/data/token", "STEADYCACHE_MAX_BODY_MB": str(MAX_BODY_MB)}
+        container.start(**settings)
+        check_process(container)
+        check_health(container, True)
+        suite = subprocess.run([bed.build / "conformance", "-j4", "--color=never"], text=True, capture_output=True,
+                               env={**os.environ, "STEADYCACHE_URL": "http://127.0.0.1:8080", "STEADYCACHE_API_KEY": KEY,
+                                    "STEADYCACHE_TEST_MAX_BODY": str(MAX_BODY_MB << 20)})
+        assert suite.returncode == 0, suite.stdout[-8000:] + suite.stderr[-8000:]
+        client(container, "set", "ns", "kept", "through a restart")
+        container.stop()
+        check_health(container, False)
+        container.start(**settings)
+        assert client(container, "get", "ns", "kept") == "through a restart"
+        assert (volume / "steadycache.db").stat().st_uid == 65532
+        container.stop()
+        check_certificates(container, folder)
+    finally:
+        container.kill()
+        shutil.rmtree(folder)
+    print(re.search(r"Synthesis: .*", suite.stdout + suite.stderr).group(0))
+    print(f"the image's files have {size / 1e6:.1f} MB")
+
+
+def main():
+    bed = Bed(sys.argv[1])
+    if sys.argv[2:3] != ["--inside"]:
+        need("buildah", "debootstrap", "unshare", "ip", "openssl", "python3")
+        started = time.monotonic()
+        config, version = build_image(bed)
+        print(f"built in {time.monotonic() - started:.0f} s")
+        container = bed.buildah("from", "--pull-never", IMAGE)
+        try:
+            root = bed.buildah("mount", container)
+            scene = json.dumps({"config": config, "root": root, "version": version})
+            # In a network of its own port 8080 is free.
+            code = subprocess.run(
+                ["unshare", "--net", sys.executable, __file__, sys.argv[1], "--inside", scene]).returncode
+        finally:
+            bed.buildah("umount", container)
+            bed.buildah("rm", container)
+        if code == 0 and sys.argv[2:3] == ["--archive"]:
+            Path(sys.argv[3]).unlink(missing_ok=True)
+            bed.buildah("push", IMAGE, f"docker-archive:{Path(sys.argv[3]).resolve()}:steadycache:{version}")
+        sys.exit(code)
+    run("ip", "link", "set", "lo", "up")
+    scene = json.loads(sys.argv[3])
+    check_image(bed, scene["config"], Path(scene["root"]), scene["version"])
+
+
+if __name__ == "__main__":
+    main()

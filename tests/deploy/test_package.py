@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+"""Builds the Debian package, asks lintian, and installs, runs, upgrades and removes it on a Debian that
+systemd has booted: the units with all their hardening, a token as a credential, the socket unit.
+
+usage: test_package.py BUILD
+Exit 77: skipped; see bed.py."""
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import machine
+from bed import ROOT, Bed, need, run, skip, wait_until
+
+SERVICE = "steadycache.service"
+DROP_IN = """[Service]
+LoadCredential=api-key:/etc/steadycache/api-key
+Environment=STEADYCACHE_API_KEY_FILE=%d/api-key
+"""
+
+
+def build_package(bed):
+    folder = bed.folder / "package"
+    run("cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_INSTALL_PREFIX=/usr",
+        "-DWITH_TESTS=OFF", "-DWITH_PAGES=OFF", "--no-warn-unused-cli")
+    run("cmake", "--build", folder)
+    for old in folder.glob("*.deb"):
+        old.unlink()
+    run("cpack", "-G", "DEB", cwd=folder)
+    (package,) = folder.glob("*.deb")
+    return package
+
+
+def make_root(bed, package):
+    """A Debian with systemd and what the package depends on, kept as a tar file, and unpacked."""
+    depends = run("dpkg-deb", "--field", package, "Depends").strip()
+    names = [word.split()[0] for word in depends.split(",")]
+    kept = bed.folder / f"machine-{hashlib.sha256(depends.encode()).hexdigest()[:12]}.tar"
+    root = bed.folder / "machine"
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir()
+    if kept.exists():
+        run("tar", "-C", root, "-xf", kept)
+        return root
+    run("tar", "-C", root, "-xf", bed.make_base())
+    shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
+    fetched = subprocess.run(
+        ["chroot", root, "sh", "-c", "apt-get update -qq && apt-get install -y -qq --no-install-recommends systemd "
+         + " ".join(names) + " && apt-get clean"], text=True, capture_output=True,
+        env={"DEBIAN_FRONTEND": "noninteractive", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+    if fetched.returncode != 0:
+        skip("the machine's packages cannot be had: " + fetched.stderr.strip().split("\n")[-1])
+    for old in bed.folder.glob("machine-*.tar"):
+        old.unlink()
+    run("tar", "--numeric-owner", "-C", root, "-cf", kept.with_suffix(".partial"), ".")
+    kept.with_suffix(".partial").rename(kept)
+    return root
+
+
+def show(host, name, unit=SERVICE):
+    return host.run("systemctl", "show", "--value", "--property", name, unit).stdout.strip()
+
+
+def is_active(host, unit=SERVICE):
+    return host.run("systemctl", "is-active", unit, check=False).stdout.strip() == "active"
+
+
+def ask(host, *words, **settings):
+    return host.run("steadycache", *words, **settings).stdout
+
+
+def check_service(host):
+    """systemctl start has waited for READY=1, so there is nothing to wait for here."""
+    assert is_active(host) and show(host, "Type") == "notify"
+    host.run("systemd-analyze", "verify", "--man=no", SERVICE, "steadycache.socket")
+    ask(host, "healthcheck")
+    ask(host, "set", "ns", "key", "value")
+    pid = show(host, "MainPID")
+    status = dict(line.split(":", 1) for line in host.run("cat", f"/proc/{pid}/status").stdout.splitlines())
+    assert int(status["Uid"].split()[0]) >= 61184, status["Uid"]  # of systemd's dynamic range
+    assert status["NoNewPrivs"].strip() == "1" and status["Seccomp"].strip() == "2", status
+    assert int(status["CapEff"], 16) == int(status["CapBnd"], 16) == 0, status
+    assert "/private/steadycache" in host.run("readlink", "/var/lib/steadycache").stdout or \
+        host.run("readlink", "/var/lib/steadycache").stdout.strip() == "private/steadycache"
+    assert host.run("stat", "-c", "%a", "/etc/default/steadycache").stdout.strip() == "600"
+    # The limit of open files was raised, which the system call filter must let it do.
+    assert "open files" not in host.run("journalctl", "--no-pager", "-u", SERVICE).stdout
+
+
+def check_restarts(host):
+    host.run("systemctl", "restart", SERVICE)
+    assert ask(host, "get", "ns", "key") == "value"
+    host.run("systemctl", "stop", SERVICE)
+    assert show(host, "Result") == "success" and show(host, "ExecMainStatus") == "0"
+    assert host.run("steadycache", "healthcheck", check=False).returncode == 1
+
+
+def check_credential(host, root):
+    (root / "etc/steadycache").mkdir()
+    (root / "etc/steadycache/api-key").write_text("a token\n")
+    (root / "etc/steadycache/api-key").chmod(0o600)
+    drop_in = root / "etc/systemd/system/steadycache.service.d/token.conf"
+    drop_in.parent.mkdir()
+    drop_in.write_text(DROP_IN)
+    host.run("systemctl", "daemon-reload")
+    host.run("systemctl", "start", SERVICE)
+    assert host.run("steadycache", "get", "ns", "key", check=False).returncode == 3
+    assert ask(host, "get", "ns", "key", STEADYCACHE_API_KEY="a token") == "value"
+    drop_in.unlink()
+    host.run("systemctl", "daemon-reload")
+    host.run("systemctl", "stop", SERVICE)
+
+
+def check_socket(host):
+    """systemd listens, and starts the server for the first who asks."""
+    host.run("systemctl", "start", "steadycache.socket")
+    assert not is_active(host)
+    assert ask(host, "get", "ns", "key") == "value"
+    assert is_active(host)
+    host.run("systemctl", "restart", SERVICE)
+    assert ask(host, "get", "ns", "key") == "value"
+    host.run("systemctl", "stop", "steadycache.socket", SERVICE)
+
+
+def check_bad_settings(host, root):
+    """Wrong settings are not tried again and again."""
+    settings = root / "etc/default/steadycache"
+    kept = settings.read_text()
+    settings.write_text(kept + "STEADYCACHE_LISTEN=0.0.0.0:8080\n")
+    assert host.run("systemctl", "start", SERVICE, check=False).returncode != 0
+    assert show(host, "ExecMainStatus") == "2" and show(host, "NRestarts") == "0"
+    settings.write_text(kept)
+    host.run("systemctl", "reset-failed", SERVICE)
+    host.run("systemctl", "start", SERVICE)
+
+
+def remains(root):
+    found = subprocess.run(["find", root, "-xdev", "-iname", "*steadycache*", "-not", "-path", "*/var/lib/dpkg/info/*",
+                            "-not", "-path", "*/var/log/*"], text=True, capture_output=True).stdout
+    return sorted(line[len(str(root)):] for line in found.splitlines())
+
+
+def check_machine(bed, root, package):
+    shutil.copy(package, root / "root/steadycache.deb")
+    host = machine.Machine(root, bed.folder)
+    try:
+        host.run("dpkg", "--install", "/root/steadycache.deb")
+        check_service(host)
+        check_restarts(host)
+        check_credential(host, root)
+        shutil.rmtree(root / "etc/steadycache")
+        check_socket(host)
+        check_bad_settings(host, root)
+        before = show(host, "MainPID")
+        host.run("dpkg", "--install", "/root/steadycache.deb")  # as an upgrade
+        assert is_active(host) and show(host, "MainPID") != before
+        assert ask(host, "get", "ns", "key") == "value"
+        assert host.run("sh", "-c", "zcat /usr/share/man/man1/steadycache.1.gz | head -c 3").stdout
+        host.run("dpkg", "--remove", "steadycache")
+        wait_until(lambda: not is_active(host), 10, "the service to stop")
+        (root / "root/steadycache.deb").unlink()
+        shutil.rmtree(root / "etc/systemd/system/steadycache.service.d", ignore_errors=True)
+        left = remains(root)
+        assert "/etc/default/steadycache" in left and "/var/lib/private/steadycache" in left, left
+        assert not any(path.startswith(("/usr", "/lib")) for path in left), left
+        host.run("dpkg", "--purge", "steadycache")
+        assert remains(root) == [], remains(root)
+    except BaseException:
+        print(host.run("journalctl", "--no-pager", "-u", SERVICE, "-n", "40", check=False).stdout)
+        raise
+    finally:
+        host.stop()
+
+
+def main():
+    bed = Bed(sys.argv[1])
+    need("cpack", "debootstrap", "dpkg-shlibdeps", "ip", "lintian", "nsenter", "unshare")
+    if not machine.can_run(bed.folder / "cgroup"):
+        skip("control groups (cgroup2) cannot be mounted here, so systemd cannot be started")
+    package = build_package(bed)
+    print(run("lintian", "--allow-root", "--fail-on", "error,warning", "--no-tag-display-limit", package), end="")
+    root = make_root(bed, package)
+    check_machine(bed, root, package)
+    shutil.rmtree(root)
+    print(f"{package.name}: {package.stat().st_size / 1e3:.0f} kB; installed, run, upgraded and removed under systemd")
+
+
+if __name__ == "__main__":
+    main()
