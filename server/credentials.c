@@ -83,8 +83,7 @@ int credentials_await_end(const sigset_t *signals, const struct options *options
 bool credentials_open(struct auth *auth, const struct options *options, char *error,
 		      size_t error_size)
 {
-	return open_auth(auth, options, error, error_size) &&
-	       open_tls(options, error, error_size);
+	return open_auth(auth, options, error, error_size) && open_tls(options, error, error_size);
 }
 
 void credentials_close(struct auth *auth)
