@@ -76,6 +76,7 @@ SCENARIOS = [
     Scenario("api_set", "/api/set", "api", WRITERS),
     Scenario("api_batch_set", "/api/batch/set of 50", "api", WRITERS, items=50, singles="api_set"),
     Scenario("batch_set", "/batch/{ns}/set of 50", "api", WRITERS, items=50),
+    Scenario("get", "GET hit, TLS", "connections", ("nginx-tls", "memory-tls")),
     Scenario("get", "GET hit, one hot key", "reads", (*FAST, "nginx-memcached", "webdis"), keys=1),
     *of_sizes(),
     # The Worker is slower by a factor of hundreds: fewer keys, or filling it would take longer than asking it.

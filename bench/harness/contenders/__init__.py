@@ -5,10 +5,10 @@ A contender is one or more processes on free ports of loopback, with a folder of
 from .base import Contender, Unavailable
 from .d1_front import D1Front
 from .memcached import NginxMemcached
-from .nginx import Nginx
+from .nginx import Nginx, NginxTls
 from .raw import RawSqlite
 from .redis import RedisBenchmark, Webdis
-from .steadycache import Steadycache
+from .steadycache import Steadycache, SteadycacheTls
 from .worker import Worker
 
 REFERENCE = "nginx"  # what ratios are to
@@ -18,6 +18,8 @@ FACTORIES = {
     "memory": lambda setup: Steadycache(setup, "memory"),
     "sqlite": lambda setup: Steadycache(setup, "sqlite"),
     "sqlite-full": lambda setup: Steadycache(setup, "sqlite", "full"),
+    "nginx-tls": NginxTls,
+    "memory-tls": lambda setup: SteadycacheTls(setup, "memory"),
     "nginx-memcached": NginxMemcached,
     "webdis": Webdis,
     "redis-benchmark": RedisBenchmark,

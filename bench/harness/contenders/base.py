@@ -58,6 +58,7 @@ class Contender:
     name = ""  # on the command line
     title = ""  # in tables
     programs: tuple = ()  # that have to be installed
+    scheme = "http"
     errors_allowed = 0.0  # part of the answers; one that fails more often is not measured
 
     def __init__(self, setup):
@@ -139,7 +140,7 @@ class Contender:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     def process_ids(self):
         return [pid for process in self.processes for pid in processes_of(process.pid)]

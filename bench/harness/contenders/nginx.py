@@ -6,12 +6,13 @@ from pathlib import Path
 
 from ..placement import cores_of_server
 from .base import Contender
+from .certificate import make_certificate
 
 # nginx takes no longer word in its configuration.
 CONSTANT_MAX_BYTES = 2048
 
 
-def config(folder, port, http="", location=""):
+def config(folder, port, http="", location="", listen=""):
     """A configuration with a worker per core and no log, all files in `folder`."""
     temporary = "\n".join(f"    {kind}_temp_path {folder}/{kind};"
                           for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
@@ -28,7 +29,7 @@ http {{
 {temporary}
     {http}
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
+        listen 127.0.0.1:{port} backlog=4096{listen};
         location / {{ {location} }}
     }}
 }}
@@ -60,12 +61,29 @@ class Nginx(Contender):
         return (f"sendfile on; tcp_nopush on; open_file_cache max=16; root {self.memory_folder}; "
                 "rewrite ^ /value break;")
 
+    def config(self):
+        return config(self.folder, self.port, location=self.location())
+
     def launch_all(self):
         file = self.folder / "nginx.conf"
-        file.write_text(config(self.folder, self.port, location=self.location()), encoding="utf-8")
+        file.write_text(self.config(), encoding="utf-8")
         self.launch(["nginx", "-p", self.folder, "-c", file], self.port)
 
     def stop(self):
         super().stop()
         if self.memory_folder:
             shutil.rmtree(self.memory_folder, ignore_errors=True)
+
+
+class NginxTls(Nginx):
+    """The same by TLS."""
+
+    name = "nginx-tls"
+    title = "nginx (constant), TLS"
+    scheme = "https"
+    programs = ("nginx", "openssl")
+
+    def config(self):
+        cert, key = make_certificate(self.folder)
+        return config(self.folder, self.port, f"ssl_certificate {cert}; ssl_certificate_key {key};", self.location(),
+                      " ssl")

@@ -3,8 +3,10 @@
 import http.client
 import json
 import os
+import ssl
 
 from .base import Contender, NAMESPACE, ROOT, Unavailable
+from .certificate import make_certificate
 
 LOAD_BATCH = 500
 LOAD_BATCH_BYTES = 8 << 20
@@ -12,7 +14,11 @@ LOAD_BATCH_BYTES = 8 << 20
 
 def load_by_batches(contender, setup, batch_max, timeout_s=120):
     """Fills whatever speaks this server's HTTP API."""
-    connection = http.client.HTTPConnection("127.0.0.1", contender.port, timeout=timeout_s)
+    if contender.scheme == "https":
+        trusting = ssl._create_unverified_context()  # pylint: disable=protected-access
+        connection = http.client.HTTPSConnection("127.0.0.1", contender.port, timeout=timeout_s, context=trusting)
+    else:
+        connection = http.client.HTTPConnection("127.0.0.1", contender.port, timeout=timeout_s)
 
     def ask(method, path, body):
         connection.request(method, path, json.dumps(body), contender.headers())
@@ -52,8 +58,26 @@ class Steadycache(Contender):
             "STEADYCACHE_DURABILITY": self.durability,
         }
         environment.pop("STEADYCACHE_API_KEY", None)
+        environment |= self.more_environment()
         self.launch([ROOT / "build/steadycache", "serve"], self.port, environment)
+
+    def more_environment(self):
+        return {}
 
     def load(self):
         if self.setup.keys:
             load_by_batches(self, self.setup, LOAD_BATCH)
+
+
+class SteadycacheTls(Steadycache):
+    scheme = "https"
+    programs = ("openssl",)
+
+    def __init__(self, setup, backend):
+        super().__init__(setup, backend)
+        self.name = f"{backend}-tls"
+        self.title = f"{backend}, TLS"
+
+    def more_environment(self):
+        cert, key = make_certificate(self.folder)
+        return {"STEADYCACHE_TLS_CERT": str(cert), "STEADYCACHE_TLS_KEY": str(key)}
