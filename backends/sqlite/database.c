@@ -245,6 +245,26 @@ static bool create_schema(sqlite3 *db)
 	       execute(db, "COMMIT");
 }
 
+/* A file that cannot be read now is not thereby damaged. A full disk is enough: the first reader of
+ * a database that was closed well has to make the "-shm" file, and gets an I/O error. */
+static bool is_passing(int code)
+{
+	switch (code) {
+	case SQLITE_CANTOPEN:
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+	case SQLITE_NOMEM:
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+	case SQLITE_IOERR:
+	case SQLITE_FULL:
+	case SQLITE_PROTOCOL:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Opens, checks and, where the file is new, fills it. The caller holds the lock of the folder. */
 static bool open_checked(struct sqlite_store *store, char *error, size_t error_size)
 {
@@ -282,9 +302,7 @@ static bool open_checked(struct sqlite_store *store, char *error, size_t error_s
 			return ready;
 		}
 		(void)sqlite3_close(db);
-		/* A file that cannot be read now is not thereby damaged. */
-		if (reason == SQLITE_CANTOPEN || reason == SQLITE_BUSY || reason == SQLITE_NOMEM ||
-		    reason == SQLITE_READONLY || reason == SQLITE_PERM) {
+		if (is_passing(reason)) {
 			(void)snprintf(error, error_size, "cannot read %s: %s", store->path,
 				       damage);
 			return false;
