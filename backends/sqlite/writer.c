@@ -24,7 +24,8 @@
 
 struct group {
 	struct cache_op *ops[GROUP_MAX];
-	bool again[GROUP_MAX]; /* the op is not finished: queue it once more */
+	bool again[GROUP_MAX];        /* the op is not finished: queue it once more */
+	uint64_t progress[GROUP_MAX]; /* of the op, before the transaction under way */
 	size_t count;
 	bool tick, sync;
 };
@@ -49,6 +50,8 @@ static bool try_group(struct writer *writer, struct group *group, size_t from, s
 	int code = writer_begin(writer);
 
 	*ret_failure = CACHE_OK;
+	for (size_t i = from; i < to; i++)
+		group->progress[i] = group->ops[i]->progress;
 	for (size_t i = from; i < to && code == SQLITE_OK; i++) {
 		enum applied applied = apply_op(writer, group->ops[i]);
 
@@ -67,6 +70,9 @@ static bool try_group(struct writer *writer, struct group *group, size_t from, s
 	if (*ret_failure == CACHE_OK)
 		return true;
 	writer_roll_back(writer);
+	/* The next attempt must not leave out what was rolled back. */
+	for (size_t i = from; i < to; i++)
+		group->ops[i]->progress = group->progress[i];
 	return false;
 }
 
