@@ -1,6 +1,6 @@
-/* The thread for what takes longer: listings and statistics, on a read connection of its own, and
- * four times a second, while there is something to do, the housekeeping: waiting uses and expired
- * entries (handed to the writer), idle readers' transactions, and checkpoints.
+/* The thread for what takes longer: listings (scan.c) and statistics, on a read connection of its
+ * own, and four times a second, while there is something to do, the housekeeping: waiting uses and
+ * expired entries (handed to the writer), idle readers' transactions, and checkpoints.
  *
  * A checkpoint here runs beside the writer and copies the log into the file, so that a commit never
  * stalls for it. */
@@ -168,102 +168,6 @@ static void run_stats(struct sqlite_store *store, struct cache_op *op)
 	cache_op_complete(op, code == SQLITE_DONE ? CACHE_OK : database_status(db, code));
 }
 
-/* ---- Listing ---- */
-
-#define SCAN_SQL                                                                                   \
-	"SELECT e.key, e.size, e.etag, u.frequency, u.last_access, u.created, e.expires, e.id"     \
-	" FROM namespaces n JOIN entries e INDEXED BY entries_key ON e.ns = n.id"                  \
-	" JOIN uses u ON u.id = e.id"                                                              \
-	" WHERE n.name = ?1 AND ifnull(substr(e.key, 1, 64), x'') >= ?2 AND ifnull(substr(e.key, " \
-	"1, 64), x'') < ?3"                                                                        \
-	" AND e.key > ?4 AND e.key >= ?5 AND (length(?5) = 0 OR substr(e.key, 1, length(?5)) = "   \
-	"?5)"                                                                                      \
-	" AND (e.expires = 0 OR e.expires > ?6)"                                                   \
-	" ORDER BY ifnull(substr(e.key, 1, 64), x''), e.key LIMIT ?7"
-
-static bool read_entry(struct sqlite_store *store, sqlite3_stmt *row,
-		       struct cache_entry_info *entry)
-{
-	size_t key_len = (size_t)sqlite3_column_bytes(row, 0);
-	const void *key = sqlite3_column_blob(row, 0);
-	char *copy = malloc(key_len + 1);
-	struct use waiting;
-
-	if (!copy)
-		return false;
-	if (key_len > 0)
-		memcpy(copy, key, key_len);
-	*entry = (struct cache_entry_info){
-		.key = {.data = copy, .len = key_len},
-		.size_bytes = (uint64_t)sqlite3_column_int64(row, 1),
-		.frequency = (uint64_t)sqlite3_column_int64(row, 3),
-		.last_access_us = sqlite3_column_int64(row, 4),
-		.created_at_us = sqlite3_column_int64(row, 5),
-		.expires_at_us = sqlite3_column_int64(row, 6),
-	};
-	if (sqlite3_column_bytes(row, 2) == (int)sizeof(entry->etag.bytes))
-		memcpy(entry->etag.bytes, sqlite3_column_blob(row, 2), sizeof(entry->etag.bytes));
-	if (uses_find(&store->uses, sqlite3_column_int64(row, 7), &waiting)) {
-		entry->frequency += waiting.count;
-		if (entry->last_access_us < waiting.last_access_us)
-			entry->last_access_us = waiting.last_access_us;
-	}
-	return true;
-}
-
-static void bind_bytes(sqlite3_stmt *statement, int index, const char *data, size_t len)
-{
-	(void)sqlite3_bind_blob64(statement, index, len ? data : "", len, SQLITE_STATIC);
-}
-
-static void run_scan(struct sqlite_store *store, struct cache_op *op)
-{
-	sqlite3 *db = store->background_db;
-	sqlite3_stmt *query = database_prepare_statement(db, SCAN_SQL);
-	struct slice from = op->prefix;
-	char bound[KEY_BOUND_BYTES];
-	size_t key_bytes = 0;
-	int code = SQLITE_NOMEM;
-
-	op->complete = true;
-	op->entries = calloc(op->limit, sizeof(*op->entries));
-	if (!query || !op->entries)
-		goto done;
-	if (op->has_after && slice_compare(op->after, from) > 0)
-		from = op->after;
-	(void)sqlite3_bind_text(query, 1, op->ns.data, (int)op->ns.len, SQLITE_STATIC);
-	bind_bytes(query, 2, from.data, store_indexed_len(from));
-	bind_bytes(query, 3, bound, store_prefix_bound(op->prefix, bound));
-	/* Nothing is smaller than NULL's place in the order of types, but NULL compares as unknown;
-	 * the empty text comes before every blob. */
-	if (op->has_after)
-		bind_bytes(query, 4, op->after.data, op->after.len);
-	else
-		(void)sqlite3_bind_text(query, 4, "", 0, SQLITE_STATIC);
-	bind_bytes(query, 5, op->prefix.data, op->prefix.len);
-	(void)sqlite3_bind_int64(query, 6, store_now_us(store));
-	(void)sqlite3_bind_int64(query, 7, (int64_t)op->limit + 1);
-	/* The writer stands still, so that no waiting use is counted twice or missed. */
-	(void)pthread_mutex_lock(&store->uses_order);
-	while ((code = sqlite3_step(query)) == SQLITE_ROW) {
-		if (op->entry_count == op->limit ||
-		    (op->max_key_bytes > 0 && key_bytes >= op->max_key_bytes)) {
-			op->complete = false;
-			code = SQLITE_DONE;
-			break;
-		}
-		if (!read_entry(store, query, &op->entries[op->entry_count])) {
-			code = SQLITE_NOMEM;
-			break;
-		}
-		key_bytes += op->entries[op->entry_count++].key.len;
-	}
-	(void)pthread_mutex_unlock(&store->uses_order);
-done:
-	(void)sqlite3_finalize(query);
-	cache_op_complete(op, code == SQLITE_DONE ? CACHE_OK : database_status(db, code));
-}
-
 /* ---- The thread ---- */
 
 /* Copies the log once it has grown by enough since the last time: each copy costs a sync. */
@@ -306,7 +210,7 @@ static void *background_main(void *arg)
 			wait_until(store, next_tick_us);
 		(void)pthread_mutex_unlock(&store->background_lock);
 		if (op && op->type == CACHE_OP_SCAN)
-			run_scan(store, op);
+			scan_run(store, op);
 		else if (op)
 			run_stats(store, op);
 		run_checkpoint(store, &copied_pages);

@@ -11,7 +11,8 @@
  *   transaction.c, statements.c, entries.c, set.c, apply.c   what it does to the tables
  *   sweep.c      what has expired, and is not kept to be served stale
  *   evict.c      victims in exact order without sorting
- *   background.c the thread for listings, statistics, the sweep and checkpoints */
+ *   background.c the thread for listings, statistics, the sweep and checkpoints
+ *   scan.c       listings */
 #ifndef STEADYCACHE_SQLITE_STORE_H
 #define STEADYCACHE_SQLITE_STORE_H
 
@@ -153,6 +154,11 @@ void writer_close(struct sqlite_store *store); /* what waits is written first */
 void writer_submit(struct backend *backend, struct cache_op *op);
 /* Asks for a bit of housekeeping (waiting uses, expired entries) with the next group. */
 void writer_tick(struct sqlite_store *store);
+
+/* ---- scan.c ---- */
+
+/* Runs a SCAN to its end, on the background thread. */
+void scan_run(struct sqlite_store *store, struct cache_op *op);
 
 /* ---- background.c ---- */
 
