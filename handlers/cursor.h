@@ -4,6 +4,9 @@
 
 #include "backends/base/buffer.h"
 
+/* Cursors of keys up to this length fit into a URL where --max-header-kb has its default. */
+#define CURSOR_KEY_BYTES 4096
+
 /* Appends `bytes` as text, without quotes. */
 void cursor_append(struct buffer *out, struct slice bytes);
 

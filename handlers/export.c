@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "backends/base/json_out.h"
+#include "handlers/cursor.h"
 #include "handlers/handlers.h"
 #include "handlers/percent.h"
 #include "handlers/stats_json.h"
@@ -60,13 +61,20 @@ static void close_export(struct body_stream *stream)
 
 /* ---- Steps ---- */
 
+/* Whether the place has a cursor that a URL can hold. Without one an export that breaks off goes on
+ * at an earlier one. */
+static bool has_cursor(const struct export *export)
+{
+	return export->place.ns[0] != '\0' && export->place.key_len <= CURSOR_KEY_BYTES;
+}
+
 static void end_early(struct export *export, const char *error)
 {
 	struct buffer *out = &export->stream.bytes;
 
 	json_out_raw(out, "{\"complete\":false,\"error\":");
 	json_out_string(out, slice_of(error));
-	if (export->place.ns[0] != '\0') {
+	if (has_cursor(export)) {
 		json_out_raw(out, ",\"cursor\":");
 		export_place_append(out, &export->place);
 	}
@@ -164,10 +172,12 @@ static void end_batch(struct export *export)
 		export->stream.bytes.failed = true;
 		return;
 	}
+	export->state = WANTS_BATCH;
+	if (!has_cursor(export))
+		return;
 	json_out_raw(&export->stream.bytes, "{\"cursor\":");
 	export_place_append(&export->stream.bytes, &export->place);
 	json_out_raw(&export->stream.bytes, "}\n");
-	export->state = WANTS_BATCH;
 }
 
 /* Writes entries of a fetched batch until there is enough to send. */

@@ -55,6 +55,7 @@ static void namespaces_finish(struct request *request, struct response *response
 struct listing {
 	char *prefix;
 	char *after;
+	bool has_one_more; /* of the op, than the client wants */
 };
 
 static void listing_cleanup(struct request *request)
@@ -134,6 +135,10 @@ static bool read_limit(struct request *request, struct response *response)
 		return false;
 	}
 	request->op.limit = (size_t)limit;
+	/* Where the page ends with a long key, the one behind it has to be known (make_cursor). */
+	struct listing *listing = request->state;
+	listing->has_one_more = limit == 1;
+	request->op.limit += listing->has_one_more;
 	return true;
 }
 
@@ -171,6 +176,37 @@ static void append_entry(struct buffer *json, const struct cache_entry_info *ent
 	json_out_raw(json, "}");
 }
 
+/* The length of the shortest beginning of `next` that is behind `last` and before `next`, where
+ * there is one, else 0. A cursor has to fit into a URL, and keys may be whole prompts. */
+static size_t separator_len(struct slice last, struct slice next)
+{
+	size_t len = 0;
+
+	while (len < last.len && len < next.len && last.data[len] == next.data[len])
+		len++;
+	return len < last.len && len + 1 < next.len ? len + 1 : 0;
+}
+
+/* Entries of the page; behind the last of them begins the next page, at *ret_cursor. */
+static size_t end_page(const struct request *request, struct slice *ret_cursor)
+{
+	const struct cache_op *op = &request->op;
+	const struct listing *listing = request->state;
+	size_t count = op->entry_count;
+
+	*ret_cursor = count > 0 ? op->entries[count - 1].key : (struct slice){0};
+	if (listing->has_one_more
+		    ? count < 2
+		    : op->complete || count < 2 || ret_cursor->len <= CURSOR_KEY_BYTES)
+		return count;
+	struct slice last = op->entries[count - 2].key;
+	struct slice next = op->entries[count - 1].key;
+	size_t len = last.len > CURSOR_KEY_BYTES ? separator_len(last, next) : 0;
+
+	*ret_cursor = len > 0 ? (struct slice){.data = next.data, .len = len} : last;
+	return count - 1;
+}
+
 static void append_cursor(struct buffer *json, struct slice key)
 {
 	json_out_raw(json, key.len == 0 ? "\"" EMPTY_KEY_CURSOR : "\"");
@@ -182,23 +218,26 @@ static void list_finish(struct request *request, struct response *response)
 {
 	const struct cache_op *op = &request->op;
 	struct buffer json = {0};
+	struct slice cursor;
 
 	if (op->status != CACHE_OK) {
 		respond_op_failure(request, response);
 		return;
 	}
+	size_t count = end_page(request, &cursor);
+	bool complete = op->complete && count == op->entry_count;
 	json_out_raw(&json, "{\"keys\":[");
-	for (size_t i = 0; i < op->entry_count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		if (i > 0)
 			json_out_raw(&json, ",");
 		append_entry(&json, &op->entries[i]);
 	}
 	json_out_raw(&json, "],\"cursor\":");
-	if (op->complete || op->entry_count == 0)
+	if (complete || count == 0)
 		json_out_raw(&json, "null");
 	else
-		append_cursor(&json, op->entries[op->entry_count - 1].key);
-	json_out_raw(&json, op->complete ? ",\"complete\":true}" : ",\"complete\":false}");
+		append_cursor(&json, cursor);
+	json_out_raw(&json, complete ? ",\"complete\":true}" : ",\"complete\":false}");
 	response_json(response, 200, &json);
 }
 
