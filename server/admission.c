@@ -203,11 +203,11 @@ static bool decode_namespace(struct exchange *exchange, struct slice raw)
 {
 	struct request *request = &exchange->request;
 
-	if (raw.len > sizeof(exchange->ns))
-		raw.len = sizeof(exchange->ns); /* too long for a name in any case */
-	if (!decode_part(exchange, raw, exchange->ns, sizeof(exchange->ns), &request->ns))
+	/* What is longer is too long for a name, whatever it stands for. */
+	bool fits = raw.len <= sizeof(exchange->ns);
+	if (fits && !decode_part(exchange, raw, exchange->ns, sizeof(exchange->ns), &request->ns))
 		return false;
-	if (namespace_name_is_valid(request->ns))
+	if (fits && namespace_name_is_valid(request->ns))
 		return true;
 	respond_error(request, &exchange->response, 400,
 		      "a namespace has 1 to %d letters, digits, '_', '.' or '-', and does not "
