@@ -20,6 +20,8 @@
 #define SETTLE_US (US_PER_S / 50)
 /* Connections beyond max_connections that are accepted to be told so. */
 #define SPARE_CONNECTIONS 256
+/* Open files that are no connections, generously. */
+#define OTHER_FILES 64
 /* Of max_connections: an eighth, but not more than this, cannot be used for waiting. */
 #define WAITING_LEAVES_FREE 64
 
@@ -80,27 +82,45 @@ static void notify_connection(void *cls, struct MHD_Connection *connection, void
 	*record = info ? connections_add(connections, info->connect_fd) : NULL;
 }
 
-static void raise_descriptor_limit(long long max_connections)
+/* How many connections there may be, and beyond these how many that are accepted to be told so. */
+struct room {
+	unsigned connections, spare;
+};
+
+/* As many as the options say, or as the limit of open files allows: at that limit itself the
+ * library's threads would try again and again to accept, and do nothing else. */
+static struct room make_room(const struct options *options)
 {
+	struct room room = {
+		.connections = (unsigned)options->max_connections,
+		.spare = SPARE_CONNECTIONS,
+	};
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
+		return room;
 	limit.rlim_cur = limit.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
-	if (limit.rlim_cur < (rlim_t)max_connections + SPARE_CONNECTIONS + 64)
-		log_line(LOG_WARN,
-			 "the limit of open files is below max-connections; raise ulimit -n",
-			 LOG_NUMBER("open_files", limit.rlim_cur),
-			 LOG_NUMBER("max_connections", max_connections));
+	if (limit.rlim_cur >= (rlim_t)room.connections + room.spare + OTHER_FILES)
+		return room;
+	rlim_t left = limit.rlim_cur >= 2 * OTHER_FILES ? limit.rlim_cur - OTHER_FILES
+							: limit.rlim_cur / 4 + 1;
+	if (left / 4 < room.spare)
+		room.spare = (unsigned)(left / 4);
+	if (left - room.spare < room.connections)
+		room.connections = (unsigned)(left - room.spare);
+	log_line(LOG_WARN, "the limit of open files is below max-connections; raise ulimit -n",
+		 LOG_NUMBER("open_files", limit.rlim_cur),
+		 LOG_NUMBER("max_connections", options->max_connections),
+		 LOG_NUMBER("served_at_once", room.connections));
+	return room;
 }
 
 /* How many requests may wait for values: fewer than there may be connections, so that those who
  * bring the values get in. */
-static size_t max_waiting(const struct options *options)
+static size_t max_waiting(const struct room *room)
 {
-	size_t max = (size_t)options->max_connections;
-
+	size_t max = room->connections;
 	size_t kept_free = (max + 7) / 8;
 
 	return max - (kept_free < WAITING_LEAVES_FREE ? kept_free : WAITING_LEAVES_FREE);
@@ -109,7 +129,7 @@ static size_t max_waiting(const struct options *options)
 /* The metrics of `threads` event loops, the watchdog, the timer of leases, and the thread of
  * lingering closes. */
 static bool start_helpers(struct http_daemon *http, const struct options *options,
-			  const struct backend *backend, unsigned threads)
+			  const struct room *room, const struct backend *backend, unsigned threads)
 {
 	struct exchange_shared *shared = &http->shared;
 	bool keeps_nothing = strcmp(backend->ops->name, "disabled") == 0;
@@ -117,12 +137,11 @@ static bool start_helpers(struct http_daemon *http, const struct options *option
 	shared->metrics = metrics_create(threads);
 	if (!shared->metrics)
 		return false;
-	if (!flight_timer_init(&shared->flight_timer, max_waiting(options), keeps_nothing))
+	if (!flight_timer_init(&shared->flight_timer, max_waiting(room), keeps_nothing))
 		goto no_timer;
 	if (!linger_init(&shared->linger))
 		goto no_linger;
-	if (connections_init(&shared->connections, (unsigned)options->max_connections,
-			     options->request_timeout_s,
+	if (connections_init(&shared->connections, room->connections, options->request_timeout_s,
 			     options->tls_cert ? options->idle_timeout_s : 0,
 			     shared->flight_timer.flights))
 		return true;
@@ -192,9 +211,10 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 	static char priorities[] = TLS_PRIORITIES;
 	struct http_daemon *http = calloc(1, sizeof(*http));
 	unsigned threads = options->threads > 0 ? (unsigned)options->threads : usable_cores();
-	unsigned limit = (unsigned)options->max_connections + SPARE_CONNECTIONS + threads;
+	struct room room = make_room(options);
+	unsigned limit = room.connections + room.spare + threads;
 
-	if (!http || !start_helpers(http, options, backend, threads)) {
+	if (!http || !start_helpers(http, options, &room, backend, threads)) {
 		free(http);
 		(void)close(listen_fd);
 		(void)snprintf(error, error_size, "out of memory or threads");
@@ -222,7 +242,6 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 	http->shared.idle_timeout_s = (unsigned)options->idle_timeout_s;
 	http->shared.access_log = options->access_log;
 	http->shared.metrics_access = metrics_access_of(options, listen_fd);
-	raise_descriptor_limit(options->max_connections);
 
 	struct MHD_OptionItem tls[] = {
 		{.option = MHD_OPTION_HTTPS_CERT_CALLBACK2,
