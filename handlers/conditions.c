@@ -80,6 +80,12 @@ bool read_write_condition(struct request *request, struct response *response,
 	const char *none_match = request_header(request, "If-None-Match");
 	struct cache_condition *condition = &request->op.one.condition;
 
+	if (!match && request_header(request, "If-Unmodified-Since")) {
+		respond_error(request, response, 400,
+			      "If-Unmodified-Since cannot be told exactly enough for a write; send "
+			      "If-Match");
+		return false;
+	}
 	if (!match && !none_match)
 		return true;
 	if (match && none_match) {
@@ -107,9 +113,13 @@ unsigned evaluate_read_condition(const struct request *request, const struct cac
 	const char *match = request_header(request, "If-Match");
 	const char *none_match = request_header(request, "If-None-Match");
 	const char *since = none_match ? NULL : request_header(request, "If-Modified-Since");
+	const char *unmodified = match ? NULL : request_header(request, "If-Unmodified-Since");
 	struct etag_list list;
 	int64_t since_s;
 
+	if (unmodified && http_date_parse(slice_of(unmodified), &since_s) &&
+	    value->modified_at_us / US_PER_S > since_s)
+		return 412;
 	if (match && etag_list_parse(match, true, &list) && !etag_list_matches(&list, &value->etag))
 		return 412;
 	if (none_match && etag_list_parse(none_match, false, &list) &&

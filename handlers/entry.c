@@ -158,7 +158,9 @@ static void entry_get_finish(struct request *request, struct response *response)
 		response->status = 304;
 	} else if (status == 412) {
 		respond_error(request, response, 412,
-			      "the entry's ETag is none of those in If-Match");
+			      request_header(request, "If-Match")
+				      ? "the entry's ETag is none of those in If-Match"
+				      : "the entry is newer than If-Unmodified-Since says");
 	} else {
 		request->op.one.value = NULL; /* the response has the reference now */
 		response_header_static(response, "X-Content-Type-Options", "nosniff");

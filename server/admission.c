@@ -1,5 +1,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "handlers/percent.h"
 #include "server/exchange_state.h"
@@ -28,6 +29,20 @@ static bool has_nul(const struct exchange *exchange, const char *url, const char
 	       to - from <= exchange->shared->max_head_bytes;
 }
 
+/* The path of a target in absolute form, "http://host/path", which a server has to take (RFC 9112,
+ * 3.2.2); others as they are. */
+static const char *path_of(const char *url)
+{
+	const char *authority = strncasecmp(url, "http://", 7) == 0    ? url + 7
+				: strncasecmp(url, "https://", 8) == 0 ? url + 8
+								       : NULL;
+
+	if (!authority)
+		return url;
+	const char *path = strchr(authority, '/');
+	return path ? path : "/";
+}
+
 static bool takes_any_length(const struct exchange *exchange, const char *url)
 {
 	struct route_match match = router_match(exchange->request.method, slice_of(url));
@@ -38,8 +53,9 @@ static bool takes_any_length(const struct exchange *exchange, const char *url)
 bool admit_connection(struct exchange *exchange, const char *url, const char *version)
 {
 	const char *problem = NULL;
+	const char *path = path_of(url);
 	size_t max = exchange->shared->max_body_bytes;
-	bool is_d1 = strncmp(url, "/api", 4) == 0 && (url[4] == '/' || url[4] == '\0');
+	bool is_d1 = strncmp(path, "/api", 4) == 0 && (path[4] == '/' || path[4] == '\0');
 
 	exchange->request.error_style = is_d1 ? ERROR_D1 : ERROR_PROBLEM;
 	if (!check_load(exchange))
@@ -54,7 +70,7 @@ bool admit_connection(struct exchange *exchange, const char *url, const char *ve
 		return false;
 	}
 	uint64_t length = exchange->head.content_length;
-	if (length == LENGTH_UNKNOWN || length <= max || takes_any_length(exchange, url))
+	if (length == LENGTH_UNKNOWN || length <= max || takes_any_length(exchange, path))
 		return true;
 	respond_error(&exchange->request, &exchange->response, 413,
 		      "the body has %" PRIu64
@@ -219,7 +235,7 @@ static bool decode_namespace(struct exchange *exchange, struct slice raw)
 bool admit_request(struct exchange *exchange, const char *url)
 {
 	struct request *request = &exchange->request;
-	struct route_match match = router_match(request->method, slice_of(url));
+	struct route_match match = router_match(request->method, slice_of(path_of(url)));
 
 	exchange->route = match.route;
 	if (!check_access(exchange, match.route))

@@ -97,6 +97,8 @@ unsigned head_read(struct head *head, struct MHD_Connection *connection, const c
 	else if (framing.lengths + framing.codings > 1)
 		*ret_problem = "send one Content-Length or one Transfer-Encoding, not both and "
 			       "none of them twice";
+	else if (framing.coding && strcmp(version, MHD_HTTP_VERSION_1_0) == 0)
+		*ret_problem = "an HTTP/1.0 request cannot have a Transfer-Encoding";
 	else if (framing.length && !parse_length(framing.length, &head->content_length))
 		*ret_problem = "Content-Length must be a whole number of bytes";
 	else if (framing.coding && strcasecmp(framing.coding, "chunked") != 0) {
