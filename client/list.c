@@ -33,7 +33,7 @@ static bool print_item(const struct arguments *arguments, const json_t *item, co
 	bool is_good = true;
 
 	if (arguments->options[OPT_JSON]) {
-		(void)json_dumpf(item, stdout, JSON_COMPACT);
+		(void)json_dumpf(item, stdout, CLIENT_JSON);
 		(void)putchar('\n');
 	} else if (text) {
 		print_name(arguments, (struct slice){.data = json_string_value(text),

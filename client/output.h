@@ -4,6 +4,9 @@
 
 #include <stdio.h>
 
+/* For jansson: numbers with as many digits as the server sends (a time has 16). */
+#define CLIENT_JSON (JSON_COMPACT | JSON_REAL_PRECISION(16))
+
 #include "backends/base/slice.h"
 
 /* Writes all of it; false with errno. */

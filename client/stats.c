@@ -68,7 +68,7 @@ static int show(struct remote *remote, const struct arguments *arguments,
 			code = client_fail(CLIENT_UNREACHABLE, "the answer is not one of "
 							       "steadycache; see STEADYCACHE_URL");
 		else if (arguments->options[OPT_JSON])
-			(void)(json_dumpf(document, stdout, JSON_COMPACT), putchar('\n'));
+			(void)(json_dumpf(document, stdout, CLIENT_JSON), putchar('\n'));
 		else
 			print_table(arguments, document);
 		if (code == CLIENT_DONE)
