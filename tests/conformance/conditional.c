@@ -121,6 +121,28 @@ Test(conditional, delete_only_that_version)
 	expect_status(http_get(client, entry_path("k")), 404);
 }
 
+Test(conditional, if_unmodified_since)
+{
+	const char *now;
+
+	(void)put("v");
+	now = quoted("If-Unmodified-Since: %s",
+		     http_header(http_get(client, entry_path("k")), "Last-Modified"));
+	expect_status(http_get(client, entry_path("k"), now), 200);
+	expect_problem(http_get(client, entry_path("k"),
+				"If-Unmodified-Since: Sun, 06 Nov 1994 08:49:37 GMT"),
+		       412, "");
+	/* If-Match is the better of the two. */
+	expect_status(http_get(client, entry_path("k"), "If-Match: *",
+			       "If-Unmodified-Since: Sun, 06 Nov 1994 08:49:37 GMT"),
+		      200);
+	expect_status(http_get(client, entry_path("k"), "If-Unmodified-Since: nonsense"), 200);
+	/* A second is too coarse to guard a write. */
+	expect_problem(http_put(client, entry_path("k"), SLICE("w"), now), 400, "If-Match");
+	expect_problem(http_delete(client, entry_path("k"), now), 400, "If-Match");
+	expect_value("v");
+}
+
 Test(conditional, a_refused_write_is_no_use_and_costs_nothing)
 {
 	(void)put("v");

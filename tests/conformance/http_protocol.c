@@ -67,6 +67,41 @@ Test(http_protocol, http_10)
 	raw_close(&raw);
 }
 
+/* RFC 9112, 3.2.2: as a proxy would be asked. */
+Test(http_protocol, targets_in_absolute_form)
+{
+	static const char *const bases[] = {"http://localhost", "HTTP://localhost:1",
+					    "https://cache.example"};
+
+	open_raw();
+	expect_status(http_put(client, entry_path("k"), SLICE("value")), 201);
+	for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++) {
+		(void)raw_send_text(&raw, "GET %s%s HTTP/1.1\r\nHost: localhost\r\n%s\r\n",
+				    bases[i], entry_path("k"), authorization());
+		expect_raw(200);
+		(void)raw_send_text(&raw,
+				    "POST %s/api/get HTTP/1.1\r\nHost: localhost\r\n%s"
+				    "Content-Length: 7\r\n\r\n{\"a\":1}",
+				    bases[i], authorization());
+		expect_raw(400);
+	}
+	raw_close(&raw);
+}
+
+Test(http_protocol, no_chunks_before_http_11)
+{
+	open_raw();
+	(void)raw_send_text(
+		&raw,
+		"PUT %s HTTP/1.0\r\nHost: localhost\r\n%sTransfer-Encoding: chunked\r\n\r\n"
+		"1\r\nv\r\n0\r\n\r\n",
+		entry_path("k"), authorization());
+	cr_assert(raw_await_close(&raw, ANSWER_MS), "the connection stays open");
+	cr_assert(strstr(raw.received, " 400 "), "got: %s", raw.received);
+	raw_close(&raw);
+	expect_status(http_get(client, entry_path("k")), 404);
+}
+
 Test(http_protocol, chunked_uploads_by_libcurl)
 {
 	size_t len = 300000;

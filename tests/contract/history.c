@@ -287,6 +287,53 @@ CONTRACT_TEST(any_order, meets_each_entry_once)
 	}
 }
 
+/* Keys of three beginnings that are longer than what an index holds of a key, and short ones among
+ * them: pages end and begin within what begins alike. */
+CONTRACT_TEST(any_order, meets_keys_that_begin_alike_once)
+{
+	enum { EACH = 40 };
+	static const struct slice prefixes[] = {SLICE(""), SLICE("b"), SLICE("bbbbbbbb")};
+	char beginning[3][101] = {0};
+
+	for (unsigned i = 0; i < 3; i++)
+		memset(beginning[i], 'a' + (int)i, 100);
+	for (unsigned n = 0; n < EACH; n++) {
+		for (unsigned i = 0; i < 3; i++)
+			(void)set(f, text("%s%03u", beginning[i], n), SLICE("v"));
+		(void)set(f, text("%c%03u", 'a' + (int)(n % 3), n), SLICE("v"));
+	}
+	for (size_t limit = 1; limit <= 343; limit *= 7) {
+		for (size_t p = 0; p < sizeof(prefixes) / sizeof(prefixes[0]); p++) {
+			struct pages pages = {0};
+			unsigned seen[3][EACH] = {0}, met = 0;
+
+			while (!pages.complete) {
+				struct cache_op op;
+
+				scan_any(f, &op, &pages, prefixes[p], limit, 0);
+				for (size_t i = 0; i < op.entry_count; i++) {
+					struct slice key = op.entries[i].key;
+
+					met++;
+					if (key.len < 100)
+						continue;
+					unsigned long n = strtoul(text("%.3s", key.data + 100).data,
+								  NULL, 10);
+					cr_assert_eq(seen[key.data[0] - 'a'][n]++, 0, "%lu twice",
+						     n);
+				}
+				cache_op_deinit(&op);
+			}
+			cr_expect_eq(met,
+				     p == 0   ? 4 * EACH
+				     : p == 1 ? EACH + EACH / 3
+					      : EACH,
+				     "limit %zu, prefix %zu: %u", limit, p, met);
+			free((void *)(uintptr_t)pages.after.data);
+		}
+	}
+}
+
 CONTRACT_TEST(any_order, ends_where_the_keys_have_many_bytes)
 {
 	struct pages pages = {0};

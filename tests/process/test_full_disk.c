@@ -148,3 +148,41 @@ Test(full_disk, clearing_helps)
 		    answer_->status == 204 || answer_->status == 507, "expected 204 or 507");
 	scene_stop();
 }
+
+/* Writes until nothing goes any more. */
+static void take_all_space(const char *path)
+{
+	FILE *file = fopen(path, "w");
+
+	cr_assert_not_null(file);
+	setbuf(file, NULL);
+	memset(value, 'x', sizeof(value));
+	for (size_t len = sizeof(value); len > 0; len /= 2)
+		while (fwrite(value, len, 1, file) == 1)
+			;
+	cr_assert_eq(errno, ENOSPC);
+	(void)fclose(file);
+}
+
+/* After a clean stop SQLite must make its "-shm" file first, which fails: that says nothing about
+ * the database, which must not be set aside. */
+Test(full_disk, a_start_does_not_take_the_database_for_damaged)
+{
+	char ballast_path[TEMP_PATH_SIZE + 16];
+
+	mount_small_disk();
+	scene_start();
+	expect_status(scene_put("k", "computed for hours"), 201);
+	scene_stop();
+	(void)snprintf(ballast_path, sizeof(ballast_path), "%s/ballast", scene.data_dir);
+	take_all_space(ballast_path);
+	server_spawn(&scene.server);
+	struct server_exit ended = server_await_exit(&scene.server, 10000);
+	cr_expect_eq(ended.code, 1, "%s", ended.log);
+	cr_expect(strstr(ended.log, "cannot read") || strstr(ended.log, "space"), "%s", ended.log);
+	free(ended.log);
+	cr_assert_eq(remove(ballast_path), 0);
+	scene_start();
+	cr_expect_str_eq(scene_get("k")->body, "computed for hours");
+	scene_stop();
+}

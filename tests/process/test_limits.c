@@ -17,6 +17,22 @@ static char *repeat(char byte, size_t count)
 	return text;
 }
 
+/* {"items":[{"key":..,"value":..},...]} of an object's members. */
+static const struct http_answer *post_batch_set(json_t *members)
+{
+	json_auto_t *body = json_object();
+	json_t *items = json_array(), *value;
+	const char *key;
+
+	json_object_foreach(members, key, value)(void)
+		json_array_append_new(items, json_pack("{s:s, s:O}", "key", key, "value", value));
+	(void)json_object_set_new(body, "items", items);
+	char *text = json_dumps(body, JSON_COMPACT);
+	const struct http_answer *answer = http_post_json(scene.client, "/batch/ns/set", text);
+	free(text);
+	return answer;
+}
+
 static void expect_service(void)
 {
 	expect_that(scene_put("alive", "yes"), answer_->status / 100 == 2, "expected success");
@@ -38,6 +54,51 @@ Test(limits, body)
 	expect_status(http_post(scene.client, "/api/get", ((struct slice){body, 104858})), 413);
 	expect_service();
 	free(body);
+	scene_stop();
+}
+
+/* Keys may be whole prompts: the cursor behind one has to fit into a URL. */
+Test(limits, cursors_behind_long_keys_fit_into_a_url)
+{
+	enum { KEYS = 5, KEY_BYTES = 30000 };
+	char *key = repeat('k', KEY_BYTES);
+	json_t *keys = json_object();
+
+	scene_start();
+	for (int i = 0; i < KEYS; i++) {
+		key[0] = (char)('a' + i);
+		cr_assert_eq(json_object_set_new(keys, key, json_string("v")), 0);
+	}
+	expect_status(post_batch_set(keys), 200);
+	for (int limit = 1; limit <= KEYS + 1; limit++) {
+		char target[8192] = "";
+		int met = 0;
+
+		(void)snprintf(target, sizeof(target), "/cache/ns?limit=%d", limit);
+		for (bool complete = false; !complete;) {
+			const struct http_answer *answer = http_get(scene.client, target);
+			json_auto_t *page = http_json(answer);
+			const json_t *entry;
+			size_t i;
+
+			expect_status(answer, 200);
+			json_array_foreach(json_object_get(page, "keys"), i, entry)
+			{
+				const char *name = json_string_value(json_object_get(entry, "key"));
+
+				cr_assert_eq(name[0], 'a' + met++);
+				cr_assert_eq(strlen(name), KEY_BYTES);
+			}
+			complete = json_is_true(json_object_get(page, "complete"));
+			if (!complete)
+				(void)snprintf(target, sizeof(target),
+					       "/cache/ns?limit=%d&cursor=%s", limit,
+					       json_string_value(json_object_get(page, "cursor")));
+		}
+		cr_assert_eq(met, KEYS, "limit %d: %d", limit, met);
+	}
+	json_decref(keys);
+	free(key);
 	scene_stop();
 }
 
