@@ -34,6 +34,24 @@ static bool is_named(const char *name, size_t len, struct slice wanted)
 	return len == wanted.len && strncasecmp(name, wanted.data, len) == 0;
 }
 
+/* Of the names below. */
+#define TRACE_NAME_MIN_LEN 10
+#define TRACE_NAME_MAX_LEN 12
+
+static void take_trace_field(struct head_trace *trace, const char *name, size_t name_len,
+			     const char *value)
+{
+	if (is_named(name, name_len, SLICE("X-Request-Id"))) {
+		trace->request_ids++;
+		trace->request_id = value;
+	} else if (is_named(name, name_len, SLICE("traceparent"))) {
+		trace->parents++;
+		trace->parent = value;
+	} else if (is_named(name, name_len, SLICE("tracestate"))) {
+		trace->states++;
+	}
+}
+
 static enum MHD_Result take_field(void *cls, enum MHD_ValueKind kind, const char *name,
 				  size_t name_len, const char *value, size_t value_len)
 {
@@ -54,6 +72,8 @@ static enum MHD_Result take_field(void *cls, enum MHD_ValueKind kind, const char
 	} else if (is_named(name, name_len, SLICE("Transfer-Encoding"))) {
 		framing->codings++;
 		framing->coding = value;
+	} else if (name_len >= TRACE_NAME_MIN_LEN && name_len <= TRACE_NAME_MAX_LEN) {
+		take_trace_field(&head->trace, name, name_len, value);
 	}
 	if (head->count < HEAD_FIELDS)
 		head->fields[head->count++] = (struct head_field){
@@ -84,6 +104,7 @@ unsigned head_read(struct head *head, struct MHD_Connection *connection, const c
 	struct framing framing = {.head = head};
 
 	head->connection = connection;
+	head->trace = (struct head_trace){0};
 	head->content_length = 0;
 	head->count = 0;
 	head->overflow = false;
