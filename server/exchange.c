@@ -121,7 +121,7 @@ void exchange_completed(void *cls, struct MHD_Connection *connection, void **sta
 		return;
 	if (exchange->begun && !exchange->counted)
 		metrics_unanswered(shared->metrics);
-	if (exchange->begun)
+	if (exchange->begun && request_log_has_each(exchange))
 		request_log_end(exchange);
 	if (exchange->submitted) /* the client left while it was parked */
 		(void)atomic_fetch_sub(&shared->parked, 1);
@@ -156,7 +156,8 @@ static enum MHD_Result queue_response(struct exchange *exchange)
 		response_pretty(response);
 	}
 	int64_t now_ns = monotonic_now_ns();
-	request_log_answer(exchange, now_ns);
+	if (request_log_cares(exchange, now_ns))
+		request_log_answer(exchange, now_ns);
 	if (exchange->returns_id)
 		response_header_static(response, "X-Request-Id",
 				       trace_request_id(&exchange->trace, &exchange->trace_room));

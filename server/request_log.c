@@ -1,7 +1,5 @@
 #include "server/request_log.h"
 
-#include "server/exchange_state.h"
-#include "server/log.h"
 #include "server/log_rate.h"
 
 #define US_PER_NS(ns) ((ns) / 1000)
@@ -86,14 +84,9 @@ static int64_t answer_bytes(const struct response *response)
 
 /* ---- Slow and failed requests ---- */
 
-static int64_t own_time_ns(const struct exchange *exchange, int64_t now_ns)
-{
-	return now_ns - exchange->complete_ns - exchange->waited_ns;
-}
-
 static void add_times(struct fields *fields, const struct exchange *exchange, int64_t now_ns)
 {
-	int64_t own_ns = own_time_ns(exchange, now_ns);
+	int64_t own_ns = request_log_own_ns(exchange, now_ns);
 	int64_t upload_ns = exchange->complete_ns - exchange->began_ns;
 
 	add_number(fields, "duration_ms", own_ns / NS_PER_MS);
@@ -110,6 +103,12 @@ static void add_times(struct fields *fields, const struct exchange *exchange, in
 static bool has_failed(const struct exchange *exchange)
 {
 	return exchange->response.status >= 500 && exchange->response.status != 501;
+}
+
+/* What may pass by itself is a warning. */
+static enum log_level failure_level(unsigned status)
+{
+	return status == 503 || status == 504 ? LOG_WARN : LOG_ERROR;
 }
 
 /* Why: a sentence of the program's own. */
@@ -160,12 +159,7 @@ static void log_if_on(struct exchange *exchange, int64_t now_ns, struct log_rate
 		log_answer(exchange, now_ns, level, message);
 }
 
-/* ---- Each request ---- */
-
-static bool logs_each(const struct exchange *exchange)
-{
-	return exchange->shared->access_log || log_is_on(LOG_DEBUG);
-}
+/* ---- What is logged ---- */
 
 /* An error, which somebody may ask about. A miss is none. */
 static bool is_error(const struct exchange *exchange)
@@ -178,30 +172,20 @@ static bool is_error(const struct exchange *exchange)
 
 void request_log_answer(struct exchange *exchange, int64_t now_ns)
 {
-	bool is_slow = own_time_ns(exchange, now_ns) > exchange->shared->slow_ns;
+	bool is_slow = request_log_own_ns(exchange, now_ns) > exchange->shared->slow_ns;
 
-	if (__builtin_expect(is_slow || exchange->response.status >= 400, 0)) {
-		exchange->returns_id |= is_slow || is_error(exchange);
-		if (has_failed(exchange))
-			log_if_on(exchange, now_ns, &failed_rate,
-				  exchange->response.status == 503 ||
-						  exchange->response.status == 504
-					  ? LOG_WARN
-					  : LOG_ERROR,
-				  "request failed");
-		else if (is_slow)
-			log_if_on(exchange, now_ns, &slow_rate, LOG_WARN, "slow request");
-	}
-	if (logs_each(exchange))
-		exchange->returns_id = true;
+	exchange->returns_id |= is_slow || is_error(exchange) || request_log_has_each(exchange);
+	if (has_failed(exchange))
+		log_if_on(exchange, now_ns, &failed_rate, failure_level(exchange->response.status),
+			  "request failed");
+	else if (is_slow)
+		log_if_on(exchange, now_ns, &slow_rate, LOG_WARN, "slow request");
 }
 
 void request_log_end(struct exchange *exchange)
 {
 	struct fields fields = {0};
 
-	if (!logs_each(exchange))
-		return;
 	add_request(&fields, exchange);
 	add_number(&fields, "received_bytes", (int64_t)exchange->received_bytes);
 	add_number(&fields, "duration_us", US_PER_NS(monotonic_now_ns() - exchange->began_ns));

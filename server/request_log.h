@@ -12,16 +12,32 @@
 #ifndef STEADYCACHE_SERVER_REQUEST_LOG_H
 #define STEADYCACHE_SERVER_REQUEST_LOG_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "server/exchange_state.h"
+#include "server/log.h"
 
-struct exchange;
+/* Whether each request is logged. */
+static inline bool request_log_has_each(const struct exchange *exchange)
+{
+	return exchange->shared->access_log || log_is_on(LOG_DEBUG);
+}
+
+static inline int64_t request_log_own_ns(const struct exchange *exchange, int64_t now_ns)
+{
+	return now_ns - exchange->complete_ns - exchange->waited_ns;
+}
+
+/* Whether request_log_answer has anything to do. */
+static inline bool request_log_cares(const struct exchange *exchange, int64_t now_ns)
+{
+	return exchange->response.status >= 400 || request_log_has_each(exchange) ||
+	       request_log_own_ns(exchange, now_ns) > exchange->shared->slow_ns;
+}
 
 /* The response is complete: logs a failed or slow request, and decides whether the answer returns
  * the request id. */
 void request_log_answer(struct exchange *exchange, int64_t now_ns);
 
-/* The request is over: logs it where each is. */
+/* The request is over: logs it, as one of all. */
 void request_log_end(struct exchange *exchange);
 
 /* Tells what was left out. To be called about twice a second, and once more at the end. */
