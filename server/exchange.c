@@ -94,6 +94,7 @@ void *exchange_open(void *cls, const char *target, struct MHD_Connection *connec
 		return NULL;
 	/* Not cleared as a whole: the buffers make up most of it. */
 	memset(exchange, 0, offsetof(struct exchange, head));
+	exchange->head.trace = (struct trace){0};
 	response_init(&exchange->response);
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -134,6 +135,7 @@ void exchange_completed(void *cls, struct MHD_Connection *connection, void **sta
 	response_deinit(&exchange->response);
 	connection_enter(exchange->record, PHASE_WAITING);
 	free(exchange->long_key);
+	trace_deinit(&exchange->head.trace);
 	auth_leave(&exchange->access);
 	keep_or_free(exchange);
 	(void)atomic_fetch_sub_explicit(&shared->running, 1, memory_order_release);
@@ -159,8 +161,7 @@ static enum MHD_Result queue_response(struct exchange *exchange)
 	if (request_log_cares(exchange, now_ns))
 		request_log_answer(exchange, now_ns);
 	if (exchange->returns_id)
-		response_header_static(response, "X-Request-Id",
-				       trace_request_id(&exchange->trace, &exchange->trace_room));
+		response_header_static(response, "X-Request-Id", exchange_request_id(exchange));
 	enum MHD_Result queued = answer_queue(exchange, close);
 	if (queued == MHD_YES) {
 		exchange->counted = true;
@@ -233,8 +234,8 @@ const struct cache_trace *exchange_trace(struct exchange *exchange)
 {
 	if (!exchange->shared->hands_trace_on)
 		return NULL;
-	(void)trace_request_id(&exchange->trace, &exchange->trace_room);
-	return &exchange->trace;
+	(void)exchange_request_id(exchange);
+	return &exchange->head.trace.sent;
 }
 
 void exchange_end_phase(struct exchange *exchange)

@@ -37,12 +37,14 @@ struct exchange {
 	struct connection *record; /* NULL: there was no memory for one */
 	const struct route *route;
 	_Atomic enum park_state park;
-	bool begun;     /* the headers have come */
-	bool answered;  /* the response is complete; what still comes of the body is dropped */
-	bool submitted; /* the op is with the backend or done, `finish` is still to be called */
-	bool waiting;   /* ... or the request waits for a value or a lease, or did */
-	bool counted;   /* an answer was queued */
-	bool started;   /* handler->start was called: cleanup is due */
+	bool begun;      /* the headers have come */
+	bool answered;   /* the response is complete; what still comes of the body is dropped */
+	bool submitted;  /* the op is with the backend or done, `finish` is still to be called */
+	bool waiting;    /* ... or the request waits for a value or a lease, or did */
+	bool counted;    /* an answer was queued */
+	bool started;    /* handler->start was called: cleanup is due */
+	bool returns_id; /* the answer has the request id */
+	bool is_all_backend; /* the time of the backend is not known, and next to all of it */
 	size_t received_bytes;
 	size_t marked_bytes; /* of a streamed body: received when its time-out began anew */
 	int64_t began_ns;    /* monotonic: the headers have come */
@@ -50,19 +52,16 @@ struct exchange {
 	int64_t complete_ns; /* monotonic: the request has come whole */
 	int64_t since_ns;    /* monotonic: the op is with the backend, or `waiting`; 0: not known */
 	int64_t backend_ns, waited_ns;
-	bool is_all_backend;      /* the time of the backend is not known, and next to all of it */
-	bool returns_id;          /* the answer has the request id */
-	struct cache_trace trace; /* request_id NULL: none was sent, and none has been needed */
-	struct access access;     /* what the client may do */
-	char *long_key;           /* malloc'ed where the decoded key does not fit below */
+	struct access access; /* what the client may do */
+	char *long_key;       /* malloc'ed where the decoded key does not fit below */
 	struct request request;
 
 	struct head head;
-	struct trace_room trace_room;
 	size_t target_len;        /* of the request target, up to a NUL */
 	struct response response; /* response_init */
 	char ns[NAMESPACE_MAX_LEN * 3];
 	char key[INLINE_KEY_BYTES];
+	char made_id[MADE_ID_LEN + 1];
 };
 
 /* The value of a query parameter, "" where it has none, NULL where there is no such parameter. */
@@ -74,6 +73,10 @@ bool exchange_submit(struct exchange *exchange);
 
 /* The op, or the wait, is over: counts its time where that is known. */
 void exchange_end_phase(struct exchange *exchange);
+static inline const char *exchange_request_id(struct exchange *exchange)
+{
+	return trace_request_id(&exchange->head.trace, exchange->made_id);
+}
 /* What ops of this request are to carry; NULL where the backend does not care. */
 const struct cache_trace *exchange_trace(struct exchange *exchange);
 

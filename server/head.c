@@ -1,5 +1,6 @@
 #include "server/head.h"
 
+#include <limits.h>
 #include <string.h>
 #include <strings.h>
 
@@ -38,18 +39,22 @@ static bool is_named(const char *name, size_t len, struct slice wanted)
 #define TRACE_NAME_MIN_LEN 10
 #define TRACE_NAME_MAX_LEN 12
 
-static void take_trace_field(struct head_trace *trace, const char *name, size_t name_len,
+static void take_trace_field(struct trace *trace, const char *name, size_t name_len,
 			     const char *value)
 {
+	unsigned char *count = NULL;
+
 	if (is_named(name, name_len, SLICE("X-Request-Id"))) {
-		trace->request_ids++;
-		trace->request_id = value;
+		count = &trace->request_ids;
+		trace->sent.request_id = value;
 	} else if (is_named(name, name_len, SLICE("traceparent"))) {
-		trace->parents++;
-		trace->parent = value;
+		count = &trace->parents;
+		trace->sent.traceparent = value;
 	} else if (is_named(name, name_len, SLICE("tracestate"))) {
-		trace->states++;
+		count = &trace->states;
 	}
+	if (count && *count < UCHAR_MAX)
+		(*count)++;
 }
 
 static enum MHD_Result take_field(void *cls, enum MHD_ValueKind kind, const char *name,
@@ -104,7 +109,7 @@ unsigned head_read(struct head *head, struct MHD_Connection *connection, const c
 	struct framing framing = {.head = head};
 
 	head->connection = connection;
-	head->trace = (struct head_trace){0};
+	head->trace = (struct trace){0};
 	head->content_length = 0;
 	head->count = 0;
 	head->overflow = false;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "backends/base/slice.h"
+#include "server/trace.h"
 
 /* Fields that are kept for head_find; those beyond are looked up in the library. */
 #define HEAD_FIELDS 24
@@ -24,15 +25,9 @@ struct head_field {
 	size_t name_len;
 };
 
-/* Headers that tell whose request this is (trace.h): the last of a name, and how many there are. */
-struct head_trace {
-	const char *request_id, *parent;
-	unsigned request_ids, parents, states;
-};
-
 struct head {
 	struct MHD_Connection *connection;
-	struct head_trace trace;
+	struct trace trace;      /* as it came: trace_check */
 	uint64_t content_length; /* declared; 0 where there is no body, or LENGTH_UNKNOWN */
 	size_t count;
 	bool overflow; /* there are more fields */
@@ -44,11 +39,6 @@ struct head {
  * closed, with a sentence in *ret_problem. */
 unsigned head_read(struct head *head, struct MHD_Connection *connection, const char *version,
 		   const char **ret_problem);
-
-static inline bool head_has_trace(const struct head *head)
-{
-	return head->trace.request_ids + head->trace.parents > 0;
-}
 
 /* The value of the first field of that name, without regard to case; NULL where there is none. */
 const char *head_find(const struct head *head, struct slice name);

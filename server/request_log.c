@@ -16,6 +16,7 @@ struct fields {
 	struct log_field field[FIELDS_MAX + 1]; /* the last ends the list */
 	char token[TOKEN_NAME_MAX_LEN + 1];
 	char ns[NAMESPACE_MAX_LEN + 1];
+	char trace_id[TRACE_ID_LEN + 1];
 };
 
 static void add_text(struct fields *fields, const char *name, const char *text)
@@ -43,8 +44,8 @@ static void add_origin(struct fields *fields, struct exchange *exchange)
 {
 	const struct token *token = exchange->access.token;
 
-	add_text(fields, "request_id", trace_request_id(&exchange->trace, &exchange->trace_room));
-	add_text(fields, "trace_id", trace_id_of(&exchange->trace, &exchange->trace_room));
+	add_text(fields, "request_id", exchange_request_id(exchange));
+	add_text(fields, "trace_id", trace_id_of(&exchange->head.trace, fields->trace_id));
 	if (!token)
 		return;
 	memcpy(fields->token, token->line.name.data, token->line.name.len);

@@ -1,10 +1,12 @@
 #include "server/trace.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
 
 #include "backends/base/clock.h"
+#include "server/head.h"
 
 /* ---- Request ids ---- */
 
@@ -50,17 +52,17 @@ static void begin_series(void)
 	ids.next = 1;
 }
 
-const char *trace_request_id(struct cache_trace *trace, struct trace_room *room)
+const char *trace_request_id(struct trace *trace, char room[static MADE_ID_LEN + 1])
 {
-	if (trace->request_id)
-		return trace->request_id;
+	if (trace->sent.request_id)
+		return trace->sent.request_id;
 	if (ids.next == 0)
 		begin_series();
-	memcpy(room->request_id, ids.series, SERIES_LEN);
-	put_hex(room->request_id + SERIES_LEN, ids.next++, NUMBER_LEN);
-	room->request_id[MADE_ID_LEN] = '\0';
-	trace->request_id = room->request_id;
-	return trace->request_id;
+	memcpy(room, ids.series, SERIES_LEN);
+	put_hex(room + SERIES_LEN, ids.next++, NUMBER_LEN);
+	room[MADE_ID_LEN] = '\0';
+	trace->sent.request_id = room;
+	return room;
 }
 
 /* ---- traceparent ---- */
@@ -184,25 +186,50 @@ static const char *read_tracestate(const struct head *head, char *room)
 	return found == head->trace.states && list.len > 0 ? room : NULL;
 }
 
-void trace_read(struct cache_trace *ret, const struct head *head, struct trace_room *room)
-{
-	const struct head_trace *fields = &head->trace;
+/* Both texts in one block. */
+#define REWRITTEN_BYTES (TRACEPARENT_LEN + 1 + CACHE_TRACESTATE_MAX_LEN + 1)
 
-	/* What was sent twice says nothing. */
-	if (fields->request_ids == 1 && is_request_id(fields->request_id))
-		ret->request_id = fields->request_id;
-	if (fields->parents != 1 || !is_traceparent(fields->parent))
+/* Without a trace the request is as good: so with no memory it has none. */
+static void rewrite(const struct head *head, struct trace *trace)
+{
+	const char *parent = trace->sent.traceparent;
+
+	if (strncmp(parent, "00", 2) == 0 && trace->states == 0)
 		return;
-	ret->traceparent = known_part(fields->parent, room->traceparent);
-	if (fields->states > 0)
-		ret->tracestate = read_tracestate(head, room->tracestate);
+	trace->sent.traceparent = NULL;
+	trace->rewritten = malloc(REWRITTEN_BYTES);
+	if (!trace->rewritten)
+		return;
+	trace->sent.traceparent = known_part(parent, trace->rewritten);
+	if (trace->states > 0)
+		trace->sent.tracestate =
+			read_tracestate(head, trace->rewritten + TRACEPARENT_LEN + 1);
 }
 
-const char *trace_id_of(const struct cache_trace *trace, struct trace_room *room)
+void trace_check(struct head *head)
 {
-	if (!trace->traceparent)
+	struct trace *trace = &head->trace;
+
+	/* What was sent twice says nothing. */
+	if (trace->request_ids != 1 || !is_request_id(trace->sent.request_id))
+		trace->sent.request_id = NULL;
+	if (trace->parents == 1 && is_traceparent(trace->sent.traceparent))
+		rewrite(head, trace);
+	else
+		trace->sent.traceparent = NULL;
+}
+
+void trace_deinit(struct trace *trace)
+{
+	free(trace->rewritten);
+	trace->rewritten = NULL;
+}
+
+const char *trace_id_of(const struct trace *trace, char room[static TRACE_ID_LEN + 1])
+{
+	if (!trace->sent.traceparent)
 		return NULL;
-	memcpy(room->trace_id, trace->traceparent + AT_TRACE_ID, TRACE_ID_LEN);
-	room->trace_id[TRACE_ID_LEN] = '\0';
-	return room->trace_id;
+	memcpy(room, trace->sent.traceparent + AT_TRACE_ID, TRACE_ID_LEN);
+	room[TRACE_ID_LEN] = '\0';
+	return room;
 }

@@ -8,28 +8,36 @@
 #define STEADYCACHE_SERVER_TRACE_H
 
 #include "backends/backend.h"
-#include "server/head.h"
 
 #define TRACEPARENT_LEN 55
 #define TRACE_ID_LEN    32
 #define MADE_ID_LEN     24
 
-/* Where the texts of a trace stand that cannot stay where they came from. Not to be initialised. */
-struct trace_room {
-	char request_id[MADE_ID_LEN + 1];
-	char traceparent[TRACEPARENT_LEN + 1];
-	char tracestate[CACHE_TRACESTATE_MAX_LEN + 1];
-	char trace_id[TRACE_ID_LEN + 1];
+/* Of one request. Zeroed: nothing was sent. */
+struct trace {
+	/* The last header of each name, unchecked; tracestate NULL. After trace_check what is taken
+	 * of them; and request_id may be one that was made here. */
+	struct cache_trace sent;
+	char *rewritten; /* texts of it that do not stand in the request as they go on */
+	unsigned char request_ids, parents, states; /* how many of each came; 255: or more */
 };
 
-/* What `head` says; it and `room` are borrowed for as long as the trace is used. */
-void trace_read(struct cache_trace *ret, const struct head *head, struct trace_room *room);
+struct head;
 
-/* The request id, made where there is none yet: unique, and no secret. Never NULL. Thread: any, and
- * without a system call but for a thread's first. */
-const char *trace_request_id(struct cache_trace *trace, struct trace_room *room);
+/* Whether a client sent anything that is to be checked. */
+static inline bool trace_has_come(const struct trace *trace)
+{
+	return trace->request_ids + trace->parents > 0;
+}
+/* Takes of head->trace what is well-formed. It borrows from the head. */
+void trace_check(struct head *head);
+void trace_deinit(struct trace *trace);
 
-/* The trace id in hex; NULL where there is no trace. */
-const char *trace_id_of(const struct cache_trace *trace, struct trace_room *room);
+/* The request id, made in `room`, which the trace borrows then, where there is none yet: unique,
+ * and no secret. Never NULL. Thread: any, and without a system call but for a thread's first. */
+const char *trace_request_id(struct trace *trace, char room[static MADE_ID_LEN + 1]);
+
+/* The trace id in hex, into `room`; NULL where there is no trace. */
+const char *trace_id_of(const struct trace *trace, char room[static TRACE_ID_LEN + 1]);
 
 #endif

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/head.h"
 #include "server/log_rate.h"
-#include "server/trace.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -14,24 +14,38 @@
 #define PARENT_ID "b7ad6b7169203331"
 #define PARENT    "00-" TRACE_ID "-" PARENT_ID "-01"
 
-static struct trace_room room;
-static struct cache_trace trace;
+static struct trace trace;
+static char made[MADE_ID_LEN + 1], trace_id[TRACE_ID_LEN + 1];
+
+static void read_head(struct head *head)
+{
+	trace_deinit(&trace);
+	trace = (struct trace){0};
+	memset(made, 'x', sizeof(made));
+	memset(trace_id, 'x', sizeof(trace_id));
+	trace_check(head);
+	trace = head->trace;
+}
+
+static void forget(void)
+{
+	trace_deinit(&trace);
+}
+
+TestSuite(trace, .fini = forget);
 
 static void read_fields(const char *request_id, const char *parent, const char *state)
 {
 	struct head head = {
-		.trace = {.request_id = request_id,
+		.trace = {.sent = {.request_id = request_id, .traceparent = parent},
 			  .request_ids = request_id != NULL,
-			  .parent = parent,
 			  .parents = parent != NULL,
 			  .states = state != NULL},
 		.count = state != NULL,
 		.fields = {{.name = "TraceState", .value = state, .name_len = 10}},
 	};
 
-	memset(&room, 'x', sizeof(room));
-	trace = (struct cache_trace){0};
-	trace_read(&trace, &head, &room);
+	read_head(&head);
 }
 
 /* ---- Request ids ---- */
@@ -53,9 +67,9 @@ Test(trace, sane_request_ids_are_taken)
 	longest[sizeof(longest) - 1] = '\0';
 	for (size_t i = 0; i < COUNT(ids); i++) {
 		read_fields(ids[i], NULL, NULL);
-		cr_assert_not_null(trace.request_id, "%s", ids[i]);
-		cr_expect_str_eq(trace.request_id, ids[i]);
-		cr_expect_str_eq(trace_request_id(&trace, &room), ids[i]);
+		cr_assert_not_null(trace.sent.request_id, "%s", ids[i]);
+		cr_expect_str_eq(trace.sent.request_id, ids[i]);
+		cr_expect_str_eq(trace_request_id(&trace, made), ids[i]);
 	}
 }
 
@@ -72,18 +86,17 @@ Test(trace, others_are_not)
 	too_long[sizeof(too_long) - 1] = '\0';
 	for (size_t i = 0; i < COUNT(ids); i++) {
 		read_fields(ids[i], NULL, NULL);
-		cr_expect_null(trace.request_id, "%s", ids[i]);
-		cr_expect_eq(strlen(trace_request_id(&trace, &room)), MADE_ID_LEN);
+		cr_expect_null(trace.sent.request_id, "%s", ids[i]);
+		cr_expect_eq(strlen(trace_request_id(&trace, made)), MADE_ID_LEN);
 	}
 }
 
 Test(trace, an_id_that_came_twice_says_nothing)
 {
-	struct head head = {.trace = {.request_id = "b", .request_ids = 2}};
+	struct head head = {.trace = {.sent = {.request_id = "b"}, .request_ids = 2}};
 
-	trace = (struct cache_trace){0};
-	trace_read(&trace, &head, &room);
-	cr_expect_null(trace.request_id);
+	read_head(&head);
+	cr_expect_null(trace.sent.request_id);
 }
 
 #define MADE_PER_THREAD 1000
@@ -94,10 +107,9 @@ static void *make_ids(void *target)
 	char(*ids)[MADE_ID_LEN + 1] = target;
 
 	for (size_t i = 0; i < MADE_PER_THREAD; i++) {
-		struct trace_room own_room;
-		struct cache_trace own = {0};
+		struct trace own = {0};
 
-		memcpy(ids[i], trace_request_id(&own, &own_room), sizeof(ids[i]));
+		(void)trace_request_id(&own, ids[i]);
 	}
 	return NULL;
 }
@@ -126,10 +138,10 @@ Test(trace, made_ids_are_unique)
 
 Test(trace, an_id_stays_once_it_is_made)
 {
-	trace = (struct cache_trace){0};
-	const char *id = trace_request_id(&trace, &room);
-	cr_expect_eq(trace_request_id(&trace, &room), id);
-	cr_expect_eq(trace.request_id, id);
+	trace = (struct trace){0};
+	const char *id = trace_request_id(&trace, made);
+	cr_expect_eq(trace_request_id(&trace, made), id);
+	cr_expect_eq(trace.sent.request_id, id);
 }
 
 /* ---- traceparent ---- */
@@ -150,9 +162,9 @@ Test(trace, well_formed_parents)
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		read_fields(NULL, cases[i].came, NULL);
-		cr_assert_not_null(trace.traceparent, "%s", cases[i].came);
-		cr_expect_str_eq(trace.traceparent, cases[i].goes);
-		cr_expect_str_eq(trace_id_of(&trace, &room), TRACE_ID);
+		cr_assert_not_null(trace.sent.traceparent, "%s", cases[i].came);
+		cr_expect_str_eq(trace.sent.traceparent, cases[i].goes);
+		cr_expect_str_eq(trace_id_of(&trace, trace_id), TRACE_ID);
 	}
 }
 
@@ -185,19 +197,18 @@ Test(trace, malformed_parents)
 
 	for (size_t i = 0; i < COUNT(parents); i++) {
 		read_fields(NULL, parents[i], "a=1");
-		cr_expect_null(trace.traceparent, "%s", parents[i]);
-		cr_expect_null(trace.tracestate, "a state without its parent: %s", parents[i]);
-		cr_expect_null(trace_id_of(&trace, &room));
+		cr_expect_null(trace.sent.traceparent, "%s", parents[i]);
+		cr_expect_null(trace.sent.tracestate, "a state without its parent: %s", parents[i]);
+		cr_expect_null(trace_id_of(&trace, trace_id));
 	}
 }
 
 Test(trace, two_parents_are_none)
 {
-	struct head head = {.trace = {.parent = PARENT, .parents = 2}};
+	struct head head = {.trace = {.sent = {.traceparent = PARENT}, .parents = 2}};
 
-	trace = (struct cache_trace){0};
-	trace_read(&trace, &head, &room);
-	cr_expect_null(trace.traceparent);
+	read_head(&head);
+	cr_expect_null(trace.sent.traceparent);
 }
 
 /* ---- tracestate ---- */
@@ -205,12 +216,12 @@ Test(trace, two_parents_are_none)
 static void expect_state(const char *came, const char *goes)
 {
 	read_fields(NULL, PARENT, came);
-	cr_assert_not_null(trace.traceparent, "a bad state spoils no parent: %s", came);
+	cr_assert_not_null(trace.sent.traceparent, "a bad state spoils no parent: %s", came);
 	if (goes)
-		cr_expect(trace.tracestate && strcmp(trace.tracestate, goes) == 0, "%s: %s", came,
-			  trace.tracestate ? trace.tracestate : "none");
+		cr_expect(trace.sent.tracestate && strcmp(trace.sent.tracestate, goes) == 0,
+			  "%s: %s", came, trace.sent.tracestate ? trace.sent.tracestate : "none");
 	else
-		cr_expect_null(trace.tracestate, "%s: %s", came, trace.tracestate);
+		cr_expect_null(trace.sent.tracestate, "%s: %s", came, trace.sent.tracestate);
 }
 
 Test(trace, states)
@@ -246,21 +257,19 @@ Test(trace, a_long_state_loses_its_last_members)
 Test(trace, states_of_several_headers_are_one)
 {
 	struct head head = {
-		.trace = {.parent = PARENT, .parents = 1, .states = 2},
+		.trace = {.sent = {.traceparent = PARENT}, .parents = 1, .states = 2},
 		.count = 3,
 		.fields = {{.name = "tracestate", .value = "a=1", .name_len = 10},
 			   {.name = "user-agent", .value = "c=3", .name_len = 10},
 			   {.name = "TRACESTATE", .value = "b=2", .name_len = 10}},
 	};
 
-	trace = (struct cache_trace){0};
-	trace_read(&trace, &head, &room);
-	cr_expect_str_eq(trace.tracestate, "a=1,b=2");
+	read_head(&head);
+	cr_expect_str_eq(trace.sent.tracestate, "a=1,b=2");
 	/* One of them is beyond the fields that are kept. */
-	head.trace.states = 3;
-	trace = (struct cache_trace){0};
-	trace_read(&trace, &head, &room);
-	cr_expect_null(trace.tracestate);
+	head.trace = (struct trace){.sent = {.traceparent = PARENT}, .parents = 1, .states = 3};
+	read_head(&head);
+	cr_expect_null(trace.sent.tracestate);
 }
 
 /* ---- The bound on lines ---- */
