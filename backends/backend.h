@@ -338,7 +338,9 @@ struct backend_ops {
 	 * without it is as good, only slower to store. */
 	unsigned value_record_bytes;
 
-	bool hands_trace_on; /* it looks at op->trace */
+	/* It asks another server: hands op->trace on to that, and op->detail may be what it said.
+	 */
+	bool is_remote;
 
 	/* Whether `config` can be right, without touching anything: false with a sentence that
 	 * names the option at fault. May be NULL. */

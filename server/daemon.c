@@ -225,7 +225,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 	http->shared.max_head_bytes = (size_t)options->max_header_kb * 1024;
 	http->shared.idle_timeout_s = (unsigned)options->idle_timeout_s;
 	http->shared.access_log = options->access_log;
-	http->shared.hands_trace_on = backend->ops->hands_trace_on;
+	http->shared.is_remote = backend->ops->is_remote;
 	http->shared.slow_ns =
 		options->slow_request_ms > 0 ? options->slow_request_ms * NS_PER_MS : INT64_MAX;
 	http->shared.metrics_access = metrics_access_of(options, listen_fd);

@@ -232,7 +232,7 @@ static void park(struct exchange *exchange)
 
 const struct cache_trace *exchange_trace(struct exchange *exchange)
 {
-	if (!exchange->shared->hands_trace_on)
+	if (!exchange->shared->is_remote)
 		return NULL;
 	(void)exchange_request_id(exchange);
 	return &exchange->head.trace.sent;

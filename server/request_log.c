@@ -112,12 +112,15 @@ static enum log_level failure_level(unsigned status)
 	return status == 503 || status == 504 ? LOG_WARN : LOG_ERROR;
 }
 
-/* Why: a sentence of the program's own. */
-static const char *reason_of(const struct cache_op *op)
+/* Why: a sentence of this program. What another server says may hold anything, a key too. */
+static const char *reason_of(const struct exchange *exchange)
 {
+	const struct cache_op *op = &exchange->request.op;
+
 	if (cache_status_http(op->status) < 500)
 		return NULL;
-	return op->detail ? op->detail : cache_status_text(op->status);
+	return op->detail && !exchange->shared->is_remote ? op->detail
+							  : cache_status_text(op->status);
 }
 
 static void log_answer(struct exchange *exchange, int64_t now_ns, enum log_level level,
@@ -130,7 +133,7 @@ static void log_answer(struct exchange *exchange, int64_t now_ns, enum log_level
 	add_times(&fields, exchange, now_ns);
 	add_number(&fields, "received_bytes", (int64_t)exchange->received_bytes);
 	add_number(&fields, "answer_bytes", answer_bytes(&exchange->response));
-	add_text(&fields, "reason", reason_of(&exchange->request.op));
+	add_text(&fields, "reason", reason_of(exchange));
 	add_origin(&fields, exchange);
 	log_write(level, message, fields.field);
 }

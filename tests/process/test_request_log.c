@@ -315,3 +315,24 @@ Test(request_log, a_failed_request_names_its_reason)
 	cr_expect(strstr(text_of(line, "reason"), "in time"), "%s", text_of(line, "reason"));
 	free(id);
 }
+
+/* Answers may tell what D1 said of a statement; the log does not, as it may hold anything. */
+Test(request_log, what_the_upstream_says_stays_out)
+{
+	const json_t *line = NULL;
+
+	start_slow(0);
+	mock_next(upstream, 1,
+		  (struct mock_reply){
+			  .behaviour = MOCK_ANSWER,
+			  .status = 200,
+			  .headers = "Content-Type: application/json\r\n",
+			  .body = "{\"results\":[{\"status\":\"internal\",\"detail\":\"" KEY
+				  " is no good\"}]}"});
+	d1_expect_failure(scene_get(KEY), 500, KEY);
+	scene_stop();
+	json_auto_t *lines = all_lines();
+	cr_assert_eq(count_lines(lines, "request failed", &line), 1);
+	cr_expect_str_eq(text_of(line, "level"), "error");
+	cr_expect_neq(text_of(line, "reason")[0], '\0');
+}
