@@ -166,6 +166,17 @@ enum cache_op_type {
 	CACHE_OP_TYPES /* how many */
 };
 
+/* Where an operation comes from, for backends that hand that on to another server: headers as they
+ * go there. Each is NULL where there is none. The texts have been checked: visible ASCII, and in
+ * tracestate blanks. */
+struct cache_trace {
+	const char *request_id;  /* X-Request-Id, up to CACHE_REQUEST_ID_MAX_LEN */
+	const char *traceparent; /* of 55 characters; W3C Trace Context, as is the next */
+	const char *tracestate;  /* up to CACHE_TRACESTATE_MAX_LEN; only with a traceparent */
+};
+#define CACHE_REQUEST_ID_MAX_LEN 128
+#define CACHE_TRACESTATE_MAX_LEN 512
+
 /* An operation. Zero it with cache_op_init, fill the "in" members, submit, and after `done` read
  * the "out" members, then cache_op_deinit. All memory behind "in" members is the caller's and must
  * stay until `done`. An op may be used again after deinit and init. */
@@ -180,6 +191,7 @@ struct cache_op {
 	struct cache_item *items;
 	size_t item_count;
 	struct cache_item one;
+	const struct cache_trace *trace; /* in; NULL: none */
 	bool no_touch; /* GET in: does not count as a use, nor as hit or miss (HEAD) */
 
 	/* GET in: an entry that expired less than its namespace's stale_ttl_s ago is found too, and
@@ -325,6 +337,10 @@ struct backend_ops {
 	/* The record for which values are to have room (backend_value_room); 0: none. A value
 	 * without it is as good, only slower to store. */
 	unsigned value_record_bytes;
+
+	/* It asks another server: hands op->trace on to that, and op->detail may be what it said.
+	 */
+	bool is_remote;
 
 	/* Whether `config` can be right, without touching anything: false with a sentence that
 	 * names the option at fault. May be NULL. */

@@ -51,6 +51,10 @@ extern const struct handler import_handler; /* POST */
 /* /metrics (metrics.c) */
 extern const struct handler metrics_handler;
 
+/* /admin/log-level (log_level.c) */
+extern const struct handler log_level_get_handler; /* GET and HEAD */
+extern const struct handler log_level_put_handler;
+
 /* /docs, /ui, /assets/{key} (pages.c) */
 extern const struct handler docs_handler;
 extern const struct handler ui_handler;

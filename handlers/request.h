@@ -46,6 +46,14 @@ struct request_source {
 	bool (*has_left)(const struct request *request);
 };
 
+/* The server's log. Level names are "debug", "info", "warn" and "error". Thread: any. */
+struct log_control {
+	const char *(*level)(void);
+	const char *(*configured_level)(void); /* that the server was started with */
+	/* NULL: back to that. False: there is no level of that name. */
+	bool (*change_level)(const char *name);
+};
+
 /* What the handlers need to know of the server; one for all requests. */
 struct handler_context {
 	struct backend *backend;
@@ -57,6 +65,7 @@ struct handler_context {
 	const char *version;
 	int64_t started_at_us; /* of `clock` */
 	struct figures_source figures;
+	struct log_control log;
 };
 
 enum handler_step {

@@ -61,6 +61,10 @@ bool admit_connection(struct exchange *exchange, const char *url, const char *ve
 	if (!check_load(exchange))
 		return false;
 	unsigned status = head_read(&exchange->head, exchange->connection, version, &problem);
+	if (trace_has_come(&exchange->head.trace)) {
+		trace_check(&exchange->head);
+		exchange->returns_id = exchange->head.trace.request_ids > 0;
+	}
 	if (status == 0 && has_nul(exchange, url, version)) {
 		status = 400;
 		problem = "the path has a NUL byte; write it as %00";

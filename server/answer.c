@@ -1,5 +1,7 @@
 #include "server/answer.h"
 
+#include "server/exchange_state.h"
+
 /* Room for all header lines of a response in one. */
 #define BLOCK_BYTES (RESPONSE_HEADER_BYTES + RESPONSE_MAX_HEADERS * 64)
 
@@ -8,9 +10,9 @@ static void release_value(void *value)
 	cache_value_release(value);
 }
 
-static struct MHD_Response *make_body(struct exchange_shared *shared,
-				      struct MHD_Connection *connection, struct response *response)
+static struct MHD_Response *make_body(struct exchange *exchange)
 {
+	struct response *response = &exchange->response;
 	struct MHD_Response *made = NULL;
 
 	switch (response->body) {
@@ -37,7 +39,7 @@ static struct MHD_Response *make_body(struct exchange_shared *shared,
 			response->value = NULL;
 		break;
 	case BODY_STREAM:
-		made = answer_make_stream(shared, connection, response);
+		made = answer_make_stream(exchange);
 		break;
 	}
 	return made;
@@ -100,10 +102,10 @@ static bool add_block(struct MHD_Response *made, const struct response *response
 	return true;
 }
 
-enum MHD_Result answer_queue(struct exchange_shared *shared, struct MHD_Connection *connection,
-			     struct response *response, bool close)
+enum MHD_Result answer_queue(struct exchange *exchange, bool close)
 {
-	struct MHD_Response *made = make_body(shared, connection, response);
+	const struct response *response = &exchange->response;
+	struct MHD_Response *made = make_body(exchange);
 
 	if (!made)
 		return MHD_NO;
@@ -113,7 +115,7 @@ enum MHD_Result answer_queue(struct exchange_shared *shared, struct MHD_Connecti
 						      response->headers[i].value);
 	if (close)
 		(void)MHD_add_response_header(made, MHD_HTTP_HEADER_CONNECTION, "close");
-	enum MHD_Result queued = MHD_queue_response(connection, response->status, made);
+	enum MHD_Result queued = MHD_queue_response(exchange->connection, response->status, made);
 	MHD_destroy_response(made);
 	return queued;
 }

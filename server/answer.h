@@ -6,16 +6,13 @@
 
 #include "handlers/response.h"
 
-struct exchange_shared;
+struct exchange;
 
-/* Queues `response`, whose body goes over to the library, as the answer on `connection`; `close`
- * ends the connection behind it. MHD_NO: out of memory, the connection is to be dropped. */
-enum MHD_Result answer_queue(struct exchange_shared *shared, struct MHD_Connection *connection,
-			     struct response *response, bool close);
+/* Queues the exchange's response, whose body goes over to the library, as its answer; `close` ends
+ * the connection behind it. MHD_NO: out of memory, the connection is to be dropped. */
+enum MHD_Result answer_queue(struct exchange *exchange, bool close);
 
 /* answer_stream.c: a body of unknown length; takes the response's stream. NULL: out of memory. */
-struct MHD_Response *answer_make_stream(struct exchange_shared *shared,
-					struct MHD_Connection *connection,
-					struct response *response);
+struct MHD_Response *answer_make_stream(struct exchange *exchange);
 
 #endif

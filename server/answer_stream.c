@@ -14,6 +14,7 @@
 struct stream_run {
 	struct exchange_shared *shared;
 	struct MHD_Connection *connection;
+	const struct cache_trace *trace; /* the exchange's, which is there while an op is */
 	struct body_stream *stream;
 	size_t sent; /* of stream->bytes */
 	_Atomic enum park_state park;
@@ -36,6 +37,7 @@ static bool submit(struct stream_run *run)
 	atomic_store(&run->park, PARK_RUNNING);
 	op->done = op_done;
 	op->user = run;
+	op->trace = run->trace;
 	backend_submit(run->shared->context.backend, op);
 	if (atomic_load(&run->park) == PARK_DONE)
 		return true;
@@ -104,16 +106,16 @@ static void close_run(void *cls)
 	free(run);
 }
 
-struct MHD_Response *answer_make_stream(struct exchange_shared *shared,
-					struct MHD_Connection *connection,
-					struct response *response)
+struct MHD_Response *answer_make_stream(struct exchange *exchange)
 {
 	struct stream_run *run = calloc(1, sizeof(*run));
+	struct response *response = &exchange->response;
 
 	if (!run)
 		return NULL;
-	run->shared = shared;
-	run->connection = connection;
+	run->shared = exchange->shared;
+	run->connection = exchange->connection;
+	run->trace = exchange_trace(exchange);
 	run->stream = response->stream;
 	struct MHD_Response *made = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES,
 								      read_stream, run, close_run);

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "backends/base/clock.h"
+#include "server/request_log.h"
 
 #define LOOK_EVERY_US (US_PER_S / 2)
 /* The state of a socket whose other side has ended, which is in netinet/tcp.h; that cannot go with
@@ -134,6 +135,7 @@ static void *watchdog_main(void *arg)
 
 		(void)pthread_cond_timedwait(&connections->stop_wake, &connections->lock, &until);
 		cut_overdue(connections);
+		request_log_tick(connections->stop);
 	}
 	(void)pthread_mutex_unlock(&connections->lock);
 	return NULL;

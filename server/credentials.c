@@ -71,10 +71,16 @@ int credentials_await_end(const sigset_t *signals, const struct options *options
 {
 	int caught = 0;
 
-	while (sigwait(signals, &caught) == 0 && caught == SIGHUP) {
-		if (options->tls_cert)
+	while (sigwait(signals, &caught) == 0) {
+		if (caught == SIGUSR1)
+			(void)log_change_level("debug");
+		else if (caught == SIGUSR2)
+			(void)log_change_level(NULL);
+		else if (caught != SIGHUP)
+			break;
+		if (caught == SIGHUP && options->tls_cert)
 			reload_tls(options);
-		if (auth_can_reload(auth))
+		if (caught == SIGHUP && auth_can_reload(auth))
 			reload_tokens(auth);
 	}
 	return caught;

@@ -20,8 +20,8 @@ void credentials_close(struct auth *auth);
 bool credentials_can_reload(const struct options *options, const struct auth *auth);
 
 /* Waits for one of `signals`, which are blocked in all threads, and returns the one that came;
- * SIGHUP reads everything again, and the waiting goes on. What is bad is logged, and what was in
- * force stays so. */
+ * SIGHUP reads everything again, SIGUSR1 sets the log's level to debug and SIGUSR2 back, and the
+ * waiting goes on. What is bad is logged, and what was in force stays so. */
 int credentials_await_end(const sigset_t *signals, const struct options *options,
 			  struct auth *auth);
 

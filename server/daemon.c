@@ -14,6 +14,7 @@
 #include "server/tls.h"
 
 #define STOP_DEADLINE_US (8 * US_PER_S)
+#define NS_PER_MS        INT64_C(1000000)
 /* How long a stop waits for the first request of a connection that it has accepted. */
 #define NEW_CONNECTION_US (US_PER_S / 2)
 /* How long an accepted connection may take to be listed (a thread may be interrupted there). */
@@ -234,6 +235,9 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 			    .each_answer = each_answer,
 			    .user = &http->shared,
 			    .read_process = process_read},
+		.log = {.level = log_level_name,
+			.configured_level = log_configured_level_name,
+			.change_level = log_change_level},
 	};
 	http->shared.auth = auth;
 	http->shared.is_tls = options->tls_cert != NULL;
@@ -241,6 +245,9 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 	http->shared.max_head_bytes = (size_t)options->max_header_kb * 1024;
 	http->shared.idle_timeout_s = (unsigned)options->idle_timeout_s;
 	http->shared.access_log = options->access_log;
+	http->shared.is_remote = backend->ops->is_remote;
+	http->shared.slow_ns =
+		options->slow_request_ms > 0 ? options->slow_request_ms * NS_PER_MS : INT64_MAX;
 	http->shared.metrics_access = metrics_access_of(options, listen_fd);
 
 	struct MHD_OptionItem tls[] = {

@@ -5,7 +5,7 @@
 #include "handlers/single_flight.h"
 #include "server/answer.h"
 #include "server/exchange_state.h"
-#include "server/log.h"
+#include "server/request_log.h"
 
 /* ---- What handlers ask of a request ---- */
 
@@ -94,6 +94,7 @@ void *exchange_open(void *cls, const char *target, struct MHD_Connection *connec
 		return NULL;
 	/* Not cleared as a whole: the buffers make up most of it. */
 	memset(exchange, 0, offsetof(struct exchange, head));
+	exchange->head.trace = (struct trace){0};
 	response_init(&exchange->response);
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -110,22 +111,6 @@ void *exchange_open(void *cls, const char *target, struct MHD_Connection *connec
 	return exchange;
 }
 
-static void log_access(const struct exchange *exchange)
-{
-	const struct token *token = exchange->access.token;
-	char name[TOKEN_NAME_MAX_LEN + 1] = "";
-
-	if (token)
-		memcpy(name, token->line.name.data, token->line.name.len);
-	log_line(LOG_INFO, "request",
-		 LOG_TEXT("method", router_method_name(exchange->request.method)),
-		 LOG_TEXT("route", exchange->route ? exchange->route->pattern : "none"),
-		 LOG_NUMBER("status", exchange->response.status),
-		 LOG_NUMBER("received_bytes", exchange->received_bytes),
-		 LOG_NUMBER("duration_us", (monotonic_now_ns() - exchange->began_ns) / 1000),
-		 LOG_TEXT(token ? "token" : NULL, name)); /* NULL ends the list */
-}
-
 void exchange_completed(void *cls, struct MHD_Connection *connection, void **state,
 			enum MHD_RequestTerminationCode code)
 {
@@ -137,8 +122,8 @@ void exchange_completed(void *cls, struct MHD_Connection *connection, void **sta
 		return;
 	if (exchange->begun && !exchange->counted)
 		metrics_unanswered(shared->metrics);
-	if (shared->access_log && exchange->begun)
-		log_access(exchange);
+	if (exchange->begun && request_log_has_each(exchange))
+		request_log_end(exchange);
 	if (exchange->submitted) /* the client left while it was parked */
 		(void)atomic_fetch_sub(&shared->parked, 1);
 	flight_visit_close(&exchange->request, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
@@ -150,6 +135,7 @@ void exchange_completed(void *cls, struct MHD_Connection *connection, void **sta
 	response_deinit(&exchange->response);
 	connection_enter(exchange->record, PHASE_WAITING);
 	free(exchange->long_key);
+	trace_deinit(&exchange->head.trace);
 	auth_leave(&exchange->access);
 	keep_or_free(exchange);
 	(void)atomic_fetch_sub_explicit(&shared->running, 1, memory_order_release);
@@ -171,13 +157,17 @@ static enum MHD_Result queue_response(struct exchange *exchange)
 		}
 		response_pretty(response);
 	}
-	enum MHD_Result queued =
-		answer_queue(exchange->shared, exchange->connection, response, close);
+	int64_t now_ns = monotonic_now_ns();
+	if (request_log_cares(exchange, now_ns))
+		request_log_answer(exchange, now_ns);
+	if (exchange->returns_id)
+		response_header_static(response, "X-Request-Id", exchange_request_id(exchange));
+	enum MHD_Result queued = answer_queue(exchange, close);
 	if (queued == MHD_YES) {
 		exchange->counted = true;
 		metrics_answered(exchange->shared->metrics, exchange->route,
 				 exchange->request.method, response->status,
-				 monotonic_now_ns() - exchange->began_ns);
+				 now_ns - exchange->began_ns);
 	}
 	return queued;
 }
@@ -240,13 +230,47 @@ static void park(struct exchange *exchange)
 	}
 }
 
+const struct cache_trace *exchange_trace(struct exchange *exchange)
+{
+	if (!exchange->shared->is_remote)
+		return NULL;
+	(void)exchange_request_id(exchange);
+	return &exchange->head.trace.sent;
+}
+
+void exchange_end_phase(struct exchange *exchange)
+{
+	if (exchange->since_ns == 0)
+		return;
+	int64_t passed_ns = monotonic_now_ns() - exchange->since_ns;
+	if (exchange->waiting)
+		exchange->waited_ns += passed_ns;
+	else
+		exchange->backend_ns += passed_ns;
+	exchange->since_ns = 0;
+}
+
+/* Beside this a request takes no time worth telling, so that the clock need not be read for it. */
+static bool is_plain(const struct exchange *exchange)
+{
+	const struct request *request = &exchange->request;
+
+	return request->op.type <= CACHE_OP_EXISTS && request->op.item_count == 1 &&
+	       !request->visit && exchange->received_bytes <= PLAIN_BODY_BYTES;
+}
+
 static void submit(struct exchange *exchange)
 {
 	struct request *request = &exchange->request;
 
 	exchange->waiting = false;
+	if (is_plain(exchange))
+		exchange->is_all_backend = true;
+	else
+		exchange->since_ns = monotonic_now_ns();
 	request->op.done = op_done;
 	request->op.user = exchange;
+	request->op.trace = exchange_trace(exchange);
 	backend_submit(request->context->backend, &request->op);
 }
 
@@ -259,6 +283,7 @@ static enum MHD_Result advance(struct exchange *exchange)
 	while (atomic_load(&exchange->park) == PARK_DONE) {
 		enum handler_step step = STEP_RESPOND;
 
+		exchange_end_phase(exchange);
 		if (request->visit) {
 			/* Before the step: from then on the wake-up can come. */
 			atomic_store(&exchange->park, PARK_RUNNING);
@@ -272,6 +297,7 @@ static enum MHD_Result advance(struct exchange *exchange)
 			submit(exchange);
 		} else {
 			exchange->waiting = true;
+			exchange->since_ns = monotonic_now_ns();
 			connection_enter(exchange->record, PHASE_PARKED);
 		}
 	}
@@ -283,8 +309,10 @@ bool exchange_submit(struct exchange *exchange)
 {
 	exchange->submitted = true;
 	submit(exchange);
-	if (atomic_load(&exchange->park) == PARK_DONE)
+	if (atomic_load(&exchange->park) == PARK_DONE) {
+		exchange_end_phase(exchange);
 		return true;
+	}
 	park(exchange);
 	return false;
 }
@@ -313,6 +341,7 @@ static enum MHD_Result begin(struct exchange *exchange, const char *url, const c
 {
 	exchange->begun = true;
 	exchange->began_ns = monotonic_now_ns();
+	exchange->complete_ns = exchange->began_ns;
 	exchange->request.method = router_method(method);
 	if (!admit_connection(exchange, url, version))
 		return turn_away(exchange);
@@ -329,6 +358,15 @@ static enum MHD_Result begin(struct exchange *exchange, const char *url, const c
 	if (exchange->answered && exchange->head.content_length > DISCARD_MAX_BYTES)
 		return turn_away(exchange);
 	return MHD_YES;
+}
+
+/* From here on the time is not the sender's any more. */
+static void end_body(struct exchange *exchange)
+{
+	exchange->complete_ns = monotonic_now_ns();
+	exchange->backend_ns = 0;
+	if (exchange->since_ns != 0)
+		exchange->since_ns = exchange->complete_ns;
 }
 
 enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, const char *url,
@@ -351,6 +389,8 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
 			       ? upload_pass(exchange, (struct slice){.data = upload, .len = len})
 			       : upload_receive(exchange, upload, len);
 	}
+	if (exchange->received_bytes > 0 && exchange->complete_ns == exchange->began_ns)
+		end_body(exchange);
 	if (upload_streams(exchange)) {
 		if (!exchange->answered)
 			upload_proceed(exchange, true);

@@ -36,6 +36,8 @@ struct exchange_shared {
 	unsigned idle_timeout_s;
 	size_t max_head_bytes; /* memory that the library has for the head of a request */
 	bool access_log;
+	bool is_remote;  /* the backend is */
+	int64_t slow_ns; /* requests that take longer are logged; INT64_MAX: none are */
 	bool is_tls;
 	enum metrics_access metrics_access;
 	atomic_bool draining; /* the server is stopping: answers close their connections */

@@ -3,7 +3,9 @@
  *   exchange.c    its life: from the library's calls to the handler's steps and back
  *   admission.c   whether it may go on: load, framing, token, route, path
  *   upload.c      its body
+ *   answer.c      handing its answer over to the library
  *   answer_stream.c  an answer that is made while it is sent
+ *   request_log.c    what the log says of it
  *
  * Private to these files. */
 #ifndef STEADYCACHE_SERVER_EXCHANGE_STATE_H
@@ -12,6 +14,7 @@
 #include "server/exchange.h"
 #include "server/head.h"
 #include "server/router.h"
+#include "server/trace.h"
 
 /* Decoded keys up to this length need no allocation. */
 #define INLINE_KEY_BYTES 512
@@ -19,6 +22,9 @@
 /* A body up to this size that is not wanted is read and dropped, so that the connection can stay.
  */
 #define DISCARD_MAX_BYTES 65536
+
+/* A body up to this size takes no time beside that of the backend. */
+#define PLAIN_BODY_BYTES 65536
 
 /* How an op (or a wait) that was not over at once, and the connection that waits for it, find each
  * other: the one that comes second resumes the connection. */
@@ -31,15 +37,21 @@ struct exchange {
 	struct connection *record; /* NULL: there was no memory for one */
 	const struct route *route;
 	_Atomic enum park_state park;
-	bool begun;     /* the headers have come */
-	bool answered;  /* the response is complete; what still comes of the body is dropped */
-	bool submitted; /* the op is with the backend or done, `finish` is still to be called */
-	bool waiting;   /* ... or the request waits for a value or a lease, or did */
-	bool counted;   /* an answer was queued */
-	bool started;   /* handler->start was called: cleanup is due */
+	bool begun;      /* the headers have come */
+	bool answered;   /* the response is complete; what still comes of the body is dropped */
+	bool submitted;  /* the op is with the backend or done, `finish` is still to be called */
+	bool waiting;    /* ... or the request waits for a value or a lease, or did */
+	bool counted;    /* an answer was queued */
+	bool started;    /* handler->start was called: cleanup is due */
+	bool returns_id; /* the answer has the request id */
+	bool is_all_backend; /* the time of the backend is not known, and next to all of it */
 	size_t received_bytes;
-	size_t marked_bytes;  /* of a streamed body: received when its time-out began anew */
-	int64_t began_ns;     /* monotonic: the headers have come */
+	size_t marked_bytes; /* of a streamed body: received when its time-out began anew */
+	int64_t began_ns;    /* monotonic: the headers have come */
+	/* What of the time since then is whose (request_log.h). */
+	int64_t complete_ns; /* monotonic: the request has come whole */
+	int64_t since_ns;    /* monotonic: the op is with the backend, or `waiting`; 0: not known */
+	int64_t backend_ns, waited_ns;
 	struct access access; /* what the client may do */
 	char *long_key;       /* malloc'ed where the decoded key does not fit below */
 	struct request request;
@@ -49,6 +61,7 @@ struct exchange {
 	struct response response; /* response_init */
 	char ns[NAMESPACE_MAX_LEN * 3];
 	char key[INLINE_KEY_BYTES];
+	char made_id[MADE_ID_LEN + 1];
 };
 
 /* The value of a query parameter, "" where it has none, NULL where there is no such parameter. */
@@ -57,6 +70,15 @@ const char *exchange_query(const struct exchange *exchange, const char *name);
 /* Hands request->op to the backend. True: it is done. False: the connection is suspended until it
  * is, and exchange->submitted stays true till then. */
 bool exchange_submit(struct exchange *exchange);
+
+/* The op, or the wait, is over: counts its time where that is known. */
+void exchange_end_phase(struct exchange *exchange);
+static inline const char *exchange_request_id(struct exchange *exchange)
+{
+	return trace_request_id(&exchange->head.trace, exchange->made_id);
+}
+/* What ops of this request are to carry; NULL where the backend does not care. */
+const struct cache_trace *exchange_trace(struct exchange *exchange);
 
 /* ---- admission.c ---- */
 

@@ -1,5 +1,6 @@
 #include "server/head.h"
 
+#include <limits.h>
 #include <string.h>
 #include <strings.h>
 
@@ -34,6 +35,28 @@ static bool is_named(const char *name, size_t len, struct slice wanted)
 	return len == wanted.len && strncasecmp(name, wanted.data, len) == 0;
 }
 
+/* Of the names below. */
+#define TRACE_NAME_MIN_LEN 10
+#define TRACE_NAME_MAX_LEN 12
+
+static void take_trace_field(struct trace *trace, const char *name, size_t name_len,
+			     const char *value)
+{
+	unsigned char *count = NULL;
+
+	if (is_named(name, name_len, SLICE("X-Request-Id"))) {
+		count = &trace->request_ids;
+		trace->sent.request_id = value;
+	} else if (is_named(name, name_len, SLICE("traceparent"))) {
+		count = &trace->parents;
+		trace->sent.traceparent = value;
+	} else if (is_named(name, name_len, SLICE("tracestate"))) {
+		count = &trace->states;
+	}
+	if (count && *count < UCHAR_MAX)
+		(*count)++;
+}
+
 static enum MHD_Result take_field(void *cls, enum MHD_ValueKind kind, const char *name,
 				  size_t name_len, const char *value, size_t value_len)
 {
@@ -54,6 +77,8 @@ static enum MHD_Result take_field(void *cls, enum MHD_ValueKind kind, const char
 	} else if (is_named(name, name_len, SLICE("Transfer-Encoding"))) {
 		framing->codings++;
 		framing->coding = value;
+	} else if (name_len >= TRACE_NAME_MIN_LEN && name_len <= TRACE_NAME_MAX_LEN) {
+		take_trace_field(&head->trace, name, name_len, value);
 	}
 	if (head->count < HEAD_FIELDS)
 		head->fields[head->count++] = (struct head_field){
@@ -84,6 +109,7 @@ unsigned head_read(struct head *head, struct MHD_Connection *connection, const c
 	struct framing framing = {.head = head};
 
 	head->connection = connection;
+	head->trace = (struct trace){0};
 	head->content_length = 0;
 	head->count = 0;
 	head->overflow = false;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "backends/base/slice.h"
+#include "server/trace.h"
 
 /* Fields that are kept for head_find; those beyond are looked up in the library. */
 #define HEAD_FIELDS 24
@@ -26,6 +27,7 @@ struct head_field {
 
 struct head {
 	struct MHD_Connection *connection;
+	struct trace trace;      /* as it came: trace_check */
 	uint64_t content_length; /* declared; 0 where there is no body, or LENGTH_UNKNOWN */
 	size_t count;
 	bool overflow; /* there are more fields */

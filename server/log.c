@@ -11,7 +11,10 @@
 
 #define LINE_BYTES 2048
 
-static enum log_level least_level = LOG_INFO;
+#define LEVELS (sizeof(level_names) / sizeof(level_names[0]))
+
+_Atomic enum log_level log_least_level = LOG_INFO;
+static enum log_level configured_level = LOG_INFO;
 static bool as_json;
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
@@ -19,18 +22,39 @@ static const char *const level_names[] = {"debug", "info", "warn", "error"};
 void log_configure(const char *level, bool json)
 {
 	as_json = json;
-	least_level = LOG_INFO;
+	configured_level = LOG_INFO;
 	if (strcasecmp(level, "debug") == 0)
-		least_level = LOG_DEBUG;
+		configured_level = LOG_DEBUG;
 	else if (strncasecmp(level, "warn", 4) == 0)
-		least_level = LOG_WARN;
+		configured_level = LOG_WARN;
 	else if (strcasecmp(level, "error") == 0 || strcasecmp(level, "critical") == 0)
-		least_level = LOG_ERROR;
+		configured_level = LOG_ERROR;
+	atomic_store(&log_least_level, configured_level);
 }
 
-bool log_is_on(enum log_level level)
+const char *log_level_name(void)
 {
-	return level >= least_level;
+	return level_names[atomic_load_explicit(&log_least_level, memory_order_relaxed)];
+}
+
+const char *log_configured_level_name(void)
+{
+	return level_names[configured_level];
+}
+
+bool log_change_level(const char *name)
+{
+	size_t level = name ? 0 : configured_level;
+
+	while (name && level < LEVELS && strcmp(name, level_names[level]) != 0)
+		level++;
+	if (level == LEVELS)
+		return false;
+	enum log_level before = atomic_exchange(&log_least_level, (enum log_level)level);
+	if (before != level)
+		log_line(LOG_WARN, "the log level has changed",
+			 LOG_TEXT("from", level_names[before]), LOG_TEXT("to", level_names[level]));
+	return true;
 }
 
 /* What a field takes beside its name: separators, quotes, a number or an empty text. */

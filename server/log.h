@@ -2,10 +2,14 @@
 #ifndef STEADYCACHE_SERVER_LOG_H
 #define STEADYCACHE_SERVER_LOG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+
+/* log.c's. */
+extern _Atomic enum log_level log_least_level;
 
 /* A further field of a line. */
 struct log_field {
@@ -21,7 +25,18 @@ struct log_field {
 void log_configure(const char *level, bool json);
 
 /* Whether lines of this level are written at all. */
-bool log_is_on(enum log_level level);
+static inline bool log_is_on(enum log_level level)
+{
+	return level >= atomic_load_explicit(&log_least_level, memory_order_relaxed);
+}
+
+/* The level in force, and the one that log_configure was given: "debug", "info", "warn", "error".
+ * Thread: any. */
+const char *log_level_name(void);
+const char *log_configured_level_name(void);
+/* Changes the level in force, from the next line on, and logs that as a warning; NULL: back to what
+ * was configured. False: `name` is none of those. Thread: any. */
+bool log_change_level(const char *name);
 
 /* Writes one line with one write(2). Any thread. Hostile text is quoted and escaped. */
 void log_write(enum log_level level, const char *message, const struct log_field *fields);

@@ -141,6 +141,8 @@ static int serve(struct options *options, const struct listen_address *address, 
 	(void)sigemptyset(&signals);
 	(void)sigaddset(&signals, SIGTERM);
 	(void)sigaddset(&signals, SIGINT);
+	(void)sigaddset(&signals, SIGUSR1);
+	(void)sigaddset(&signals, SIGUSR2);
 	if (credentials_can_reload(options, auth)) { /* else it ends the server, as ever */
 		(void)signal(SIGHUP, SIG_DFL);
 		(void)sigaddset(&signals, SIGHUP);
@@ -178,8 +180,11 @@ static int serve(struct options *options, const struct listen_address *address, 
 	int caught = credentials_await_end(&signals, options, auth);
 	(void)service_manager_notify("STOPPING=1");
 	log_line(LOG_INFO, "stopping", LOG_NUMBER("signal", caught));
-	/* A second signal ends the process at once, but for one that asks for a reload. */
+	/* A second signal ends the process at once, but for one that asks for a reload or a level.
+	 */
 	(void)sigdelset(&signals, SIGHUP);
+	(void)sigdelset(&signals, SIGUSR1);
+	(void)sigdelset(&signals, SIGUSR2);
 	(void)pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
 	if (!http_daemon_stop(http)) {
 		log_line(LOG_ERROR, "requests were still waiting for the backend");

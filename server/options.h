@@ -49,6 +49,7 @@ struct options {
 	const char *log_format;
 	const char *metrics_public;
 	bool access_log;
+	long long slow_request_ms; /* 0: none is slow */
 	bool disable_cache;
 	bool skip_cache_init;
 };

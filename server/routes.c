@@ -50,6 +50,8 @@ const struct route routes[] = {
 	ROUTE(READ, "/ui", ui_handler, RIGHT_PUBLIC),
 	ROUTE(READ, "/assets/{key}", assets_handler, RIGHT_PUBLIC),
 	ROUTE(HTTP_POST, "/sync", sync_handler, RIGHT_ADMIN_OF_ALL),
+	ROUTE(READ, "/admin/log-level", log_level_get_handler, RIGHT_ADMIN_OF_ALL),
+	ROUTE(HTTP_PUT, "/admin/log-level", log_level_put_handler, RIGHT_ADMIN_OF_ALL),
 	{.methods = READ,
 	 .pattern = "/metrics",
 	 .handler = &metrics_handler,

@@ -91,6 +91,7 @@ void upload_proceed(struct exchange *exchange, bool is_end)
 			return; /* a piece that came with the one before */
 		if (exchange->submitted)
 			(void)atomic_fetch_sub(&exchange->shared->parked, 1);
+		exchange_end_phase(exchange);
 		exchange->submitted = false;
 		step = handler->proceed(&exchange->request, &exchange->response, is_end);
 		if (step != STEP_SUBMIT)

@@ -232,10 +232,22 @@ static bool has_ops(const struct d1_call *call)
 	return call->kind == CALL_PROBE;
 }
 
+/* Of the operations that share a request the first that has a trace names it: one header holds one.
+ */
+static const struct cache_trace *trace_of(const struct d1_call *call)
+{
+	for (const struct d1_job *job = call->jobs.first; job; job = job->next)
+		for (const struct d1_job *each = job; each; each = each->twins)
+			if (each->op && each->op->trace)
+				return each->op->trace;
+	return NULL;
+}
+
 void d1_call_send(struct d1_engine *engine, struct d1_call *call)
 {
 	struct d1_request request = {
 		.is_repeatable = call->is_idempotent,
+		.trace = trace_of(call),
 		.done = call_answered,
 		.user = call,
 	};

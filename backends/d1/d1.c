@@ -101,6 +101,7 @@ static void d1_close(struct backend *backend)
 const struct backend_ops d1_backend_ops = {
 	.name = "d1",
 	.default_policy = EVICT_FRECENCY,
+	.is_remote = true,
 	.check_config = d1_config_check,
 	.open = d1_open,
 	.get = d1_submit,

@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -23,6 +24,7 @@ struct d1_transfer {
 	size_t sent; /* bytes of a body that may not be repeated */
 	struct d1_answer answer;
 	char *url;
+	struct curl_slist *headers; /* of its own; NULL: the transport's */
 };
 
 struct d1_transport {
@@ -162,6 +164,32 @@ static void set_body(struct d1_transfer *transfer)
 	(void)curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, TRUSTED_IDLE_S);
 }
 
+static bool add_field(struct curl_slist **list, const char *name, const char *value)
+{
+	char line[CACHE_TRACESTATE_MAX_LEN + 32];
+
+	if (!value)
+		return true;
+	(void)snprintf(line, sizeof(line), "%s: %s", name, value);
+	return add_header(list, line);
+}
+
+/* A list of the transfer's own: libcurl's cannot share their tails. False: out of memory. */
+static bool add_trace(const struct d1_transport *transport, struct d1_transfer *transfer)
+{
+	const struct cache_trace *trace = transfer->request.trace;
+
+	transfer->request.trace = NULL;
+	if (!trace)
+		return true;
+	for (const struct curl_slist *at = transport->headers; at; at = at->next)
+		if (!add_header(&transfer->headers, at->data))
+			return false;
+	return add_field(&transfer->headers, "X-Request-Id", trace->request_id) &&
+	       add_field(&transfer->headers, "traceparent", trace->traceparent) &&
+	       add_field(&transfer->headers, "tracestate", trace->tracestate);
+}
+
 static void set_options(const struct d1_transport *transport, struct d1_transfer *transfer)
 {
 	const struct d1_settings *settings = transport->settings;
@@ -174,7 +202,8 @@ static void set_options(const struct d1_transport *transport, struct d1_transfer
 	(void)curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
 	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	(void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	(void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transport->headers);
+	(void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER,
+			       transfer->headers ? transfer->headers : transport->headers);
 	(void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "steadycache/" STEADYCACHE_VERSION);
 	(void)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
 	set_body(transfer);
@@ -208,6 +237,7 @@ static void free_transfer(struct d1_transport *transport, struct d1_transfer *tr
 		curl_easy_cleanup(transfer->easy);
 	buffer_deinit(&transfer->request.body);
 	buffer_deinit(&transfer->answer.body);
+	curl_slist_free_all(transfer->headers);
 	free(transfer->url);
 	free(transfer);
 }
@@ -223,7 +253,7 @@ struct d1_transfer *d1_transport_start(struct d1_transport *transport, struct d1
 	transfer->request = *request;
 	request->body = (struct buffer){0};
 	transfer->easy = take_handle(transport);
-	if (!transfer->easy ||
+	if (!transfer->easy || !add_trace(transport, transfer) ||
 	    asprintf(&transfer->url, "%s%s", transport->settings->base_url, request->path) < 0) {
 		transfer->url = NULL;
 		free_transfer(transport, transfer);

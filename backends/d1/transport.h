@@ -31,6 +31,7 @@ struct d1_request {
 	struct buffer body; /* taken over */
 	bool is_repeatable; /* may be sent again on a new connection if the old one proves dead */
 	int64_t timeout_us;
+	const struct cache_trace *trace; /* read by the start alone; NULL: none */
 	/* Called once from d1_transport_run, which owns `answer`. The transfer is gone then. */
 	void (*done)(void *user, struct d1_answer *answer);
 	void *user;

@@ -42,6 +42,8 @@ extern char ns[65];         /* the test's own namespace */
  *	eviction	eviction by frecency
  *	single-flight	waiting for values, and leases
  *	export		GET /export and POST /import
+ *	request-id	X-Request-Id in answers
+ *	log-level	GET and PUT /admin/log-level
  *	request-figures	what /stats tells of requests and connections */
 void requires_feature(const char *feature);
 bool lacks_feature(const char *feature);

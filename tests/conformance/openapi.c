@@ -157,6 +157,8 @@ Test(openapi, a_page_of_another_site_is_refused)
 		{"GET", "/stats"},
 		{"GET", "/stats/ns"},
 		{"POST", "/sync"},
+		{"GET", "/admin/log-level"},
+		{"PUT", "/admin/log-level"},
 		{"POST", "/api/init"},
 		{"POST", "/api/get"},
 		{"POST", "/api/set"},

@@ -65,7 +65,7 @@ fi
 if [ "$mode" = direct ]; then
 	# workerd has an HTTP parser of its own; worker/README.md says what differs.
 	STEADYCACHE_URL="$worker_url" STEADYCACHE_API_KEY=test-key \
-		STEADYCACHE_LACKS=raw,dot-segments,unknown-methods,large-values,single-flight,openapi,export,request-figures \
+		STEADYCACHE_LACKS=raw,dot-segments,unknown-methods,large-values,single-flight,openapi,export,request-figures,request-id,log-level \
 		"$build/conformance" -j4 --color=never "$@"
 	exit
 fi

@@ -78,7 +78,8 @@ class Checker:
     def check_headers(self, answer, response, headers):
         sentences = []
         described = set()
-        for name, header in response.get("headers", {}).items():
+        common = self.description.document.get("x-any-answer", {}).get("headers", {})
+        for name, header in (common | response.get("headers", {})).items():
             header = self.description.resolve(header)
             described.add(name.lower())
             if name.lower() in headers:

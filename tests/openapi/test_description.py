@@ -162,6 +162,10 @@ class TheChecker(unittest.TestCase):
         self.assert_bad("header Age", "GET", "/cache/n/k", 200, with_value(HIT, "Age", "-1"), b"x")
         self.assert_bad("x-new is not described", "GET", "/cache/n/k", 200, HIT + [["X-New", "1"]], b"x")
 
+    def test_headers_of_any_answer(self):
+        self.assert_good("GET", "/cache/n/k", 200, HIT + [["X-Request-Id", "a-1"]], b"x")
+        self.assert_bad("header X-Request-Id", "GET", "/cache/n/k", 200, HIT + [["X-Request-Id", 'a"1']], b"x")
+
     def test_content_types(self):
         self.assert_bad("content type", "GET", "/stats/n", 200, [["Content-Type", "text/html"]], b"x")
         self.assert_bad("content type", "GET", "/stats/n", 200, [], b"x")

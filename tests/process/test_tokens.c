@@ -117,6 +117,8 @@ static const struct {
 	{"GET", "/cache", NULL, "read", 200, true},
 	{"GET", "/stats", NULL, "read", 200, true},
 	{"POST", "/sync", NULL, "admin", 204, true},
+	{"GET", "/admin/log-level", NULL, "admin", 200, true},
+	{"PUT", "/admin/log-level", "{\"level\":null}", "admin", 200, true},
 };
 #define ROUTES (sizeof(routes) / sizeof(routes[0]))
 
@@ -173,6 +175,7 @@ Test(tokens, each_route_needs_its_namespace)
 		expect_status(ask_route("there", i), routes[i].status);
 	}
 	expect_forbidden(ask_as("there", "POST", "/sync", NULL), false, "all namespaces");
+	expect_forbidden(ask_as("there", "PUT", "/admin/log-level", "{}"), false, "all namespaces");
 	expect_forbidden(ask_as("there", "GET", "/metrics", NULL), false, "all namespaces");
 	/* An escape stands for the byte. */
 	expect_status(ask_as("elsewhere", "PUT", "/cache/%61/k", "v"), 201);

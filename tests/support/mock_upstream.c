@@ -29,7 +29,7 @@ struct mock_upstream {
 	unsigned generation; /* of `always`: what hangs waits for another one */
 	int fds[CONNECTIONS_MAX];
 	unsigned open_connections, connections, requests;
-	char *bodies[BODIES_MAX];
+	char *bodies[BODIES_MAX], *heads[BODIES_MAX];
 	struct mock_store *store;
 };
 
@@ -99,14 +99,16 @@ static bool is_authorized(struct mock_upstream *mock, const char *head)
 	return strcasestr(head, line) != NULL;
 }
 
-/* Keeps the body and says what to do with the request. */
-static struct mock_reply take_request(struct mock_upstream *mock, const char *body,
-				      unsigned *generation)
+/* Keeps head and body and says what to do with the request. */
+static struct mock_reply take_request(struct mock_upstream *mock, const char *head,
+				      const char *body, unsigned *generation)
 {
 	(void)pthread_mutex_lock(&mock->lock);
 	struct mock_reply reply = mock->always;
-	if (mock->requests < BODIES_MAX)
+	if (mock->requests < BODIES_MAX) {
 		mock->bodies[mock->requests] = strdup(body);
+		mock->heads[mock->requests] = strdup(head);
+	}
 	mock->requests++;
 	if (mock->next_left > 0) {
 		mock->next_left--;
@@ -149,7 +151,7 @@ static bool handle_request(struct connection *connection, const char *head, cons
 {
 	struct mock_upstream *mock = connection->mock;
 	unsigned generation = 0;
-	struct mock_reply reply = take_request(mock, body, &generation);
+	struct mock_reply reply = take_request(mock, head, body, &generation);
 
 	if (reply.delay_ms > 0)
 		nap_ms((int)reply.delay_ms);
@@ -388,12 +390,22 @@ unsigned mock_count(struct mock_upstream *mock, const char *text)
 	return count;
 }
 
-char *mock_body(struct mock_upstream *mock, unsigned i)
+static char *copy_of(struct mock_upstream *mock, char *const *texts, unsigned i)
 {
 	(void)pthread_mutex_lock(&mock->lock);
-	char *body = i < mock->requests && i < BODIES_MAX ? strdup(mock->bodies[i]) : NULL;
+	char *copy = i < mock->requests && i < BODIES_MAX ? strdup(texts[i]) : NULL;
 	(void)pthread_mutex_unlock(&mock->lock);
-	return body;
+	return copy;
+}
+
+char *mock_body(struct mock_upstream *mock, unsigned i)
+{
+	return copy_of(mock, mock->bodies, i);
+}
+
+char *mock_head(struct mock_upstream *mock, unsigned i)
+{
+	return copy_of(mock, mock->heads, i);
 }
 
 void mock_forget(struct mock_upstream *mock)
@@ -401,7 +413,9 @@ void mock_forget(struct mock_upstream *mock)
 	(void)pthread_mutex_lock(&mock->lock);
 	for (unsigned i = 0; i < mock->requests && i < BODIES_MAX; i++) {
 		free(mock->bodies[i]);
+		free(mock->heads[i]);
 		mock->bodies[i] = NULL;
+		mock->heads[i] = NULL;
 	}
 	mock->requests = 0;
 	mock->connections = 0;

@@ -3,7 +3,7 @@
  * have.
  *
  * It listens on a free port of 127.0.0.1 with a thread for each connection. Every request is
- * counted and its body kept. All functions may be called while requests are under way. */
+ * counted and its head and body kept. All functions may be called while requests are under way. */
 #ifndef STEADYCACHE_TEST_MOCK_UPSTREAM_H
 #define STEADYCACHE_TEST_MOCK_UPSTREAM_H
 
@@ -55,6 +55,8 @@ unsigned mock_connections(struct mock_upstream *mock);
 unsigned mock_count(struct mock_upstream *mock, const char *text);
 /* The body of request `i` (from 0), to be freed; NULL where there was none. */
 char *mock_body(struct mock_upstream *mock, unsigned i);
+/* Its head, from the request line to the empty line, likewise. */
+char *mock_head(struct mock_upstream *mock, unsigned i);
 /* Forgets what was counted and kept. */
 void mock_forget(struct mock_upstream *mock);
 

@@ -90,7 +90,11 @@ app.onError((error, c) => {
 	if (error instanceof HttpError) return errorResponse(path, error);
 	if (error instanceof StoreError) return errorResponse(path, statusError(error.status, error.message));
 	if (error instanceof ConfigurationError) return errorResponse(path, new HttpError(500, error.message));
-	console.error(error);
+	// Who looks for it knows the request by these; an object, so that the log escapes what they hold.
+	console.error(error, {
+		request_id: c.req.header("X-Request-Id"),
+		traceparent: c.req.header("traceparent"),
+	});
 	return errorResponse(path, statusError("internal"));
 });
 
