@@ -3,8 +3,8 @@
  *
  * usage: bench_walk list|export BACKEND FOLDER ENTRIES	fills, then lists from begin to end in pages
  *	of 1,000 keys (export: in the order that suits the backend), while single gets are timed
- *	bench_walk import BACKEND FOLDER ENTRIES DISTINCT	sets ENTRIES with DISTINCT frequencies
- *	under frecency, in groups as POST /import does
+ *	bench_walk import BACKEND FOLDER ENTRIES DISTINCT	sets ENTRIES with DISTINCT
+ *frequencies under frecency, in groups as POST /import does
  *
  * Prints one JSON object. */
 #include <inttypes.h>
@@ -210,8 +210,7 @@ static void run_walk(struct backend *backend, uint64_t entries, bool any_order)
 	       (double)walk.longest_us / 1000);
 	if (count > 0)
 		printf(",\"gets\":%zu,\"get_p50_us\":%u,\"get_p99_us\":%u,\"get_p999_us\":%u",
-		       count, times[count / 2], times[count / 100 * 99],
-		       times[count / 1000 * 999]);
+		       count, times[count / 2], times[count / 100 * 99], times[count / 1000 * 999]);
 	printf("}\n");
 	free(times);
 }

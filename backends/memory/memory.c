@@ -3,6 +3,7 @@
  *   entry.c      one entry: key, value, places in the structures
  *   table.c      hash table of a shard, linear hashing
  *   order.c      eviction order of a shard, exact for every policy
+ *   classes.c    its classes of entries of one frequency
  *   expiry.c     heap of the entries of a shard that expire
  *   shard.c      the three under one lock
  *   namespace.c  sixteen shards with settings and usage; the list of namespaces

@@ -228,8 +228,7 @@ static bool make(struct namespaces *all, struct walk **slot, struct namespace *n
 		return false;
 	*slot = walk;
 	count_memory(all, walk->run.block_bytes);
-	struct collection collection = {
-		.run = &walk->run, .prefix = op->prefix, .now_us = now_us};
+	struct collection collection = {.run = &walk->run, .prefix = op->prefix, .now_us = now_us};
 	struct visitor visitor = {.visit = collect, .between = make_room, .context = &collection};
 	count_memory(all, bytes);
 	bool is_made = pass_visit(ns, &visitor) && !collection.failed;
@@ -319,8 +318,7 @@ static struct walk **run_for(struct namespaces *all, struct reader *reader)
 static enum cache_status read_pages(struct namespaces *all, struct namespace *ns,
 				    struct cache_op *op, int64_t now_us)
 {
-	struct reader reader = {
-		.page = {.op = op, .now_us = now_us}, .ns = ns, .after = op->after};
+	struct reader reader = {.page = {.op = op, .now_us = now_us}, .ns = ns, .after = op->after};
 	enum outcome outcome = IS_EXHAUSTED;
 
 	while (outcome == IS_EXHAUSTED && !is_full(&reader)) {

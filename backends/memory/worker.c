@@ -104,8 +104,8 @@ static void *work(void *arg)
 
 		run_ops(worker, ops);
 		free_cleared(cleared);
-		worker->has_runs = walks_tidy(worker->namespaces,
-					      cache_clock_now_us(worker->clock));
+		worker->has_runs =
+			walks_tidy(worker->namespaces, cache_clock_now_us(worker->clock));
 		if (sweep_due) {
 			sweep(worker);
 			sweep_at = deadline_after_ms(SWEEP_PERIOD_MS);
