@@ -6,6 +6,7 @@
  * A block that is full drops what is empty in it, grows, or is split. */
 #include "backends/memory/classes.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,6 +104,7 @@ static void drop_empty(const struct classes *classes, struct class_block *block)
 
 static bool grow(struct class_block *block)
 {
+	assert(block->capacity >= BLOCK_MIN);
 	struct frequency_class *larger =
 		realloc(block->classes, (size_t)block->capacity * 2 * sizeof(*block->classes));
 
