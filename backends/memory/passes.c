@@ -2,7 +2,10 @@
  *
  * While a pass is in a shard the shard's table keeps its number of buckets (table.h). So an entry
  * that stays is in the same bucket from the first step to the last, however much is added and
- * removed between the steps, and is met exactly once. */
+ * removed between the steps, and is met exactly once.
+ *
+ * A pass waits for memory more than for anything else: nearly every entry is in no cache. So the
+ * entries of the buckets ahead are asked for while those of one are looked at. */
 #include "backends/memory/passes.h"
 
 #include "backends/memory/evict.h"
@@ -10,6 +13,8 @@
 /* A step ends after this many entries or buckets. */
 #define STEP_ENTRIES 256
 #define STEP_BUCKETS 1024
+/* How far ahead entries are asked for. */
+#define BUCKETS_AHEAD 3
 
 /* Visits buckets from *bucket on for one step. False: the pass is to end. */
 static bool visit_step(struct shard *shard, uint32_t *bucket, const struct visitor *visitor,
@@ -23,6 +28,7 @@ static bool visit_step(struct shard *shard, uint32_t *bucket, const struct visit
 		struct entry *entry;
 		size_t at = 0;
 
+		table_prefetch(&shard->table, *bucket + BUCKETS_AHEAD);
 		while ((entry = table_at(&shard->table, *bucket, at))) {
 			if (!visitor->visit(visitor->context, shard, entry, trash))
 				return false;
