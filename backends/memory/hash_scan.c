@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-#include "backends/memory/passes.h"
+#include "backends/memory/listing.h"
 
 /* The lock of a shard is let go of after so many buckets. */
 #define STEP_BUCKETS 256
@@ -128,7 +128,7 @@ static enum outcome scan_bucket(struct scan *scan, const struct table *table, ui
 		if (is_full(scan))
 			return IS_FULL;
 		if (!make_room(scan) ||
-		    !pass_fill_info(scan->candidates[i].entry, &op->entries[op->entry_count]))
+		    !listing_fill_info(scan->candidates[i].entry, &op->entries[op->entry_count]))
 			return NO_MEMORY;
 		scan->key_bytes += op->entries[op->entry_count++].key.len;
 	}

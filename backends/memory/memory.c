@@ -3,12 +3,16 @@
  *   entry.c      one entry: key, value, places in the structures
  *   table.c      hash table of a shard, linear hashing
  *   order.c      eviction order of a shard, exact for every policy
+ *   classes.c    its classes of entries of one frequency
  *   expiry.c     heap of the entries of a shard that expire
  *   shard.c      the three under one lock
  *   namespace.c  sixteen shards with settings and usage; the list of namespaces
  *   evict.c      victims over all shards
  *   set.c        sets: limits that always hold, batches all or none
- *   passes.c     what visits all entries: listings, clearing by prefix, settings
+ *   passes.c     what visits all entries: clearing by prefix, settings
+ *   listing.c    a page of a listing by such a pass
+ *   walk.c       the pages of a listing that goes on, from runs
+ *   run.c        many keys of a namespace in byte order
  *   hash_scan.c  listings in the order of the hash, for exports
  *   worker.c     the background thread for large passes and the sweep
  *
@@ -21,6 +25,7 @@
 #include <stdlib.h>
 
 #include "backends/memory/hash_scan.h"
+#include "backends/memory/listing.h"
 #include "backends/memory/passes.h"
 #include "backends/memory/set.h"
 #include "backends/memory/worker.h"
@@ -183,19 +188,28 @@ static void memory_set(struct backend *backend, struct cache_op *op)
 
 /* ---- What passes over many entries ---- */
 
-/* Runs `op` to its end, on the caller's thread or the worker's. */
+/* Runs `op` to its end, on the caller's thread. */
 static void run_pass(struct namespaces *all, struct cache_op *op, int64_t now_us)
 {
 	struct namespace *ns = namespace_find(all, op->ns);
 	enum cache_status status = CACHE_OK;
 
 	if (op->type == CACHE_OP_SCAN)
-		status = op->any_order ? hash_scan(ns, op, now_us) : pass_scan(ns, op, now_us);
+		status = op->any_order ? hash_scan(ns, op, now_us) : listing_pass(ns, op, now_us);
 	else if (op->type == CACHE_OP_CLEAR)
 		pass_clear(ns, op->prefix);
 	else
 		pass_configure(ns, op, now_us);
 	cache_op_complete(op, status);
+}
+
+/* The same on the worker. */
+static void run_long_pass(struct namespaces *all, struct cache_op *op, int64_t now_us)
+{
+	if (op->type == CACHE_OP_SCAN && !op->any_order)
+		cache_op_complete(op, walk_page(all, namespace_find(all, op->ns), op, now_us));
+	else
+		run_pass(all, op, now_us);
 }
 
 static void start_pass(struct memory_backend *memory, const struct namespace *ns,
@@ -213,6 +227,8 @@ static void memory_scan(struct backend *backend, struct cache_op *op)
 	struct namespace *ns = namespace_find(&memory->namespaces, op->ns);
 
 	op->complete = true;
+	if (ns && !op->has_after && !op->any_order)
+		walks_forbid(ns);
 	if (!ns)
 		cache_op_complete(op, CACHE_OK);
 	else if (op->any_order && op->prefix.len == 0)
@@ -257,6 +273,7 @@ static void take_tables(struct namespaces *all, struct namespace *ns, struct cle
 	atomic_store(&ns->usage.entry_count, 0);
 	atomic_store(&ns->usage.size_bytes, 0);
 	namespace_unlock(ns, ALL_SHARDS);
+	walks_forbid(ns);
 }
 
 static void memory_clear(struct backend *backend, struct cache_op *op)
@@ -369,7 +386,7 @@ static struct backend *memory_open(const struct backend_config *config, char *er
 	memory->config = *config;
 	memory->clock = config->clock ? config->clock : &system_clock;
 	namespaces_init(&memory->namespaces, &memory->config);
-	if (!worker_start(&memory->worker, &memory->namespaces, memory->clock, run_pass)) {
+	if (!worker_start(&memory->worker, &memory->namespaces, memory->clock, run_long_pass)) {
 		(void)snprintf(error, error_size, "memory: no thread could be started");
 		namespaces_deinit(&memory->namespaces);
 		free(memory);

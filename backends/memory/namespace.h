@@ -11,6 +11,7 @@
 
 #include "backends/backend.h"
 #include "backends/memory/shard.h"
+#include "backends/memory/walk.h"
 
 #define SHARD_BITS 4
 #define SHARDS     (1U << SHARD_BITS)
@@ -35,6 +36,7 @@ struct namespace
 
 	_Atomic uint64_t last_stamp;
 	atomic_uint past_stamps; /* how many were taken */
+	atomic_uint listings;    /* that began, and times it was cleared (walk.h) */
 	struct usage usage;
 	struct shard shards[SHARDS];
 };
@@ -48,7 +50,8 @@ struct namespaces {
 	pthread_mutex_t create_lock;
 	unsigned count; /* guarded by create_lock */
 	const struct backend_config *config;
-	struct usage total; /* memory_bytes (namespaces themselves included) and expiring */
+	struct usage total; /* memory_bytes (namespaces and runs included) and expiring */
+	struct walks walks;
 };
 
 void namespaces_init(struct namespaces *all, const struct backend_config *config);

@@ -23,10 +23,6 @@
  * came in between. */
 #include "backends/memory/order.h"
 
-#include <stdlib.h>
-
-#define CLASSES_MIN 4
-
 /* How far `place` looks for the right place among the uses of one microsecond. A clock that stands
  * still must not make a use cost n steps. */
 #define TIES_MAX 64
@@ -38,21 +34,12 @@ void order_init(struct order *order, enum eviction_policy policy)
 
 void order_deinit(struct order *order)
 {
-	free(order->classes);
-	order->classes = NULL;
+	classes_deinit(&order->classes);
 }
 
 bool order_prepare(struct order *order)
 {
-	if (order->classes)
-		return true;
-	order->classes = calloc(CLASSES_MIN, sizeof(*order->classes));
-	if (!order->classes)
-		return false;
-	order->class_capacity = CLASSES_MIN;
-	order->class_count = 1;
-	order->classes[0].frequency = 1;
-	return true;
+	return classes_prepare(&order->classes);
 }
 
 /* ---- Lists ---- */
@@ -85,77 +72,9 @@ static struct order_list *list_for(struct order *order, struct frequency_class *
 
 /* ---- Frequency classes ---- */
 
-/* Index of the first class of at least `frequency`; class_count where there is none. */
-static size_t class_index(const struct order *order, uint32_t frequency)
+static struct frequency_class *class_of(const struct order *order, const struct entry *entry)
 {
-	size_t low = 0;
-	size_t high = order->class_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (order->classes[middle].frequency < frequency)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-static struct frequency_class *class_of(struct order *order, const struct entry *entry)
-{
-	return &order->classes[class_index(order, entry->frequency)];
-}
-
-/* Room for one more class: drops empty ones, then grows. */
-static bool make_class_room(struct order *order)
-{
-	size_t kept = 1;
-
-	if (order->class_count < order->class_capacity)
-		return true;
-	for (size_t i = 1; i < order->class_count; i++)
-		if (order->classes[i].entry_count > 0)
-			order->classes[kept++] = order->classes[i];
-	order->class_count = kept;
-	/* Well under the capacity, else the next call would come too soon. */
-	if (kept <= order->class_capacity / 4 * 3)
-		return true;
-
-	struct frequency_class *classes =
-		realloc(order->classes, order->class_capacity * 2 * sizeof(*classes));
-	if (!classes)
-		return order->class_count < order->class_capacity;
-	order->classes = classes;
-	order->class_capacity *= 2;
-	return true;
-}
-
-/* The class of `frequency`, made where there is none. NULL: out of memory. */
-static struct frequency_class *make_class(struct order *order, uint32_t frequency)
-{
-	size_t index = class_index(order, frequency);
-
-	if (index < order->class_count && order->classes[index].frequency == frequency)
-		return &order->classes[index];
-	if (!make_class_room(order))
-		return NULL;
-	index = class_index(order, frequency);
-	memmove(&order->classes[index + 1], &order->classes[index],
-		(order->class_count - index) * sizeof(*order->classes));
-	order->classes[index] = (struct frequency_class){.frequency = frequency};
-	order->class_count++;
-	return &order->classes[index];
-}
-
-/* True where the entry is alone with its frequency and nobody has the next one: then its class may
- * simply become the next, which spares hot entries nearly all the work. */
-static bool may_raise_class(const struct order *order, const struct frequency_class *class)
-{
-	const struct frequency_class *end = order->classes + order->class_count;
-
-	return class->entry_count == 1 && class != order->classes &&
-	       (class + 1 == end || class[1].frequency != class->frequency + 1);
+	return classes_find(&order->classes, entry->frequency);
 }
 
 /* ---- Changes ---- */
@@ -184,7 +103,7 @@ void order_restore(struct order *order, struct entry *entry)
 {
 	struct order_list *list;
 
-	if (!make_class(order, entry->frequency))
+	if (!classes_make(&order->classes, entry->frequency))
 		entry->frequency = 1;
 	list = list_for(order, class_of(order, entry));
 	if (list->tail && sorts_before(order->policy, entry, list->tail))
@@ -199,8 +118,8 @@ void order_remove(struct order *order, struct entry *entry)
 	unlink_entry(list_for(order, class), entry);
 	class->entry_count--;
 	order->frequency_sum -= entry->frequency;
-	while (order->class_count > 1 && order->classes[order->class_count - 1].entry_count == 0)
-		order->class_count--;
+	if (class->entry_count == 0)
+		classes_trim(&order->classes);
 }
 
 /* Frequency + 1, where it can be counted. The lists are left to the caller. */
@@ -210,10 +129,10 @@ static void raise_frequency(struct order *order, struct entry *entry)
 
 	if (entry->frequency == UINT32_MAX)
 		return;
-	if (may_raise_class(order, class)) {
-		class->frequency++;
-	} else {
-		struct frequency_class *next = make_class(order, entry->frequency + 1);
+	/* Where the entry is alone with its frequency and nobody has the next one its class simply
+	 * becomes the next, which spares hot entries nearly all the work. */
+	if (class->entry_count > 1 || !classes_raise(&order->classes, class)) {
+		struct frequency_class *next = classes_make(&order->classes, entry->frequency + 1);
 
 		if (!next)
 			return;
@@ -288,21 +207,25 @@ static struct entry *sort(enum eviction_policy policy, struct entry *entry)
 	return sorted;
 }
 
+/* Puts the entries of `list` before `all`, linked by `next`; it is empty then. */
+static struct entry *take_list(struct order_list *list, struct entry *all)
+{
+	if (list->tail) {
+		list->tail->next = all;
+		all = list->head;
+	}
+	*list = (struct order_list){0};
+	return all;
+}
+
 /* All entries in one list linked by `next`; the lists are empty then. */
 static struct entry *take_all(struct order *order)
 {
-	struct entry *all = order->list.head;
+	struct entry *all = take_list(&order->list, NULL);
 
-	order->list = (struct order_list){0};
-	for (size_t i = 0; i < order->class_count; i++) {
-		struct order_list *list = &order->classes[i].list;
-
-		if (list->tail) {
-			list->tail->next = all;
-			all = list->head;
-		}
-		*list = (struct order_list){0};
-	}
+	for (uint32_t i = 0; i < order->classes.block_count; i++)
+		for (uint32_t j = 0; j < order->classes.blocks[i].count; j++)
+			all = take_list(&order->classes.blocks[i].classes[j].list, all);
 	return all;
 }
 
@@ -365,27 +288,46 @@ static struct entry *first_unpinned(const struct order_list *list)
 	return entry;
 }
 
+/* A search for the victim among the heads of the classes. */
+struct search {
+	int64_t now_us;
+	uint64_t oldest_age_us; /* no entry is older */
+	int64_t oldest_seen_us;
+	struct entry *best;
+};
+
+/* False: neither this class nor any behind it has a better one. */
+static bool search_class(struct search *search, const struct frequency_class *class)
+{
+	int64_t now_us = search->now_us;
+	const struct entry *best = search->best;
+
+	if (best && scores_below(best->frequency, age_us(best->last_access_us, now_us),
+				 class->frequency, search->oldest_age_us))
+		return false;
+	if (class->list.head && class->list.head->last_access_us < search->oldest_seen_us)
+		search->oldest_seen_us = class->list.head->last_access_us;
+	struct entry *entry = first_unpinned(&class->list);
+	if (entry && (!best || order_precedes(EVICT_FRECENCY, entry, best, now_us)))
+		search->best = entry;
+	return true;
+}
+
 static struct entry *frecency_candidate(struct order *order, int64_t now_us)
 {
-	uint64_t oldest_age_us = age_us(order->oldest_access_us, now_us);
-	int64_t oldest_seen_us = INT64_MAX;
-	struct entry *best = NULL;
+	struct search search = {
+		.now_us = now_us,
+		.oldest_age_us = age_us(order->oldest_access_us, now_us),
+		.oldest_seen_us = INT64_MAX,
+	};
 
-	for (size_t i = 0; i < order->class_count; i++) {
-		struct frequency_class *class = &order->classes[i];
-
-		if (best && scores_below(best->frequency, age_us(best->last_access_us, now_us),
-					 class->frequency, oldest_age_us))
-			return best;
-		if (class->list.head && class->list.head->last_access_us < oldest_seen_us)
-			oldest_seen_us = class->list.head->last_access_us;
-		struct entry *entry = first_unpinned(&class->list);
-		if (entry && (!best || order_precedes(EVICT_FRECENCY, entry, best, now_us)))
-			best = entry;
-	}
+	for (uint32_t i = 0; i < order->classes.block_count; i++)
+		for (uint32_t j = 0; j < order->classes.blocks[i].count; j++)
+			if (!search_class(&search, &order->classes.blocks[i].classes[j]))
+				return search.best;
 	/* Every head was looked at: now the bound is known anew, and the next search is short. */
-	order->oldest_access_us = oldest_seen_us;
-	return best;
+	order->oldest_access_us = search.oldest_seen_us;
+	return search.best;
 }
 
 struct entry *order_candidate(struct order *order, int64_t now_us)
@@ -399,10 +341,8 @@ struct entry *order_candidate(struct order *order, int64_t now_us)
 
 uint32_t order_max_frequency(const struct order *order)
 {
-	if (order->class_count == 0)
-		return 0;
-
 	/* Empty classes at the end are dropped as they become empty; the first is not. */
-	const struct frequency_class *last = &order->classes[order->class_count - 1];
-	return last->entry_count > 0 ? last->frequency : 0;
+	const struct frequency_class *last = classes_last(&order->classes);
+
+	return last && last->entry_count > 0 ? last->frequency : 0;
 }

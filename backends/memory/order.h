@@ -4,25 +4,13 @@
 #define STEADYCACHE_MEMORY_ORDER_H
 
 #include "backends/backend.h"
+#include "backends/memory/classes.h"
 #include "backends/memory/entry.h"
-
-struct order_list {
-	struct entry *head, *tail; /* the head goes first */
-};
-
-/* The entries of one frequency. */
-struct frequency_class {
-	uint32_t frequency;
-	uint32_t entry_count; /* may be 0: kept until room is needed */
-	struct order_list list;
-};
 
 struct order {
 	enum eviction_policy policy;
 	struct order_list list; /* of all entries, unless the policy is frecency */
-	/* By rising frequency. The first stands for frequency 1 and always exists. */
-	struct frequency_class *classes;
-	size_t class_count, class_capacity;
+	struct classes classes;
 	uint64_t frequency_sum;
 	int64_t oldest_access_us; /* no entry was used before this; may be too early */
 	bool unsorted;            /* entries were restored; sorted before the next victim */

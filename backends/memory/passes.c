@@ -4,26 +4,20 @@
  * that stays is in the same bucket from the first step to the last, however much is added and
  * removed between the steps, and is met exactly once.
  *
- * A listing wants the `limit` smallest keys behind a given one. They are collected in a heap with
- * the largest on top, which the next smaller key replaces: n log limit comparisons at worst, and
- * memory for the answer only. There is no sorted index: it would cost every entry more than the
- * rare listing is worth. */
+ * A pass waits for memory more than for anything else: nearly every entry is in no cache. So the
+ * entries of the buckets ahead are asked for while those of one are looked at. */
 #include "backends/memory/passes.h"
-
-#include <stdlib.h>
 
 #include "backends/memory/evict.h"
 
 /* A step ends after this many entries or buckets. */
 #define STEP_ENTRIES 256
 #define STEP_BUCKETS 1024
-
-/* Looks at one entry, which it may remove; the shard is locked. False ends the pass. */
-typedef bool visit_fn(void *context, struct shard *shard, struct entry *entry,
-		      struct entry **trash);
+/* How far ahead entries are asked for. */
+#define BUCKETS_AHEAD 3
 
 /* Visits buckets from *bucket on for one step. False: the pass is to end. */
-static bool visit_step(struct shard *shard, uint32_t *bucket, visit_fn *visit, void *context,
+static bool visit_step(struct shard *shard, uint32_t *bucket, const struct visitor *visitor,
 		       struct entry **trash)
 {
 	size_t entries = 0;
@@ -34,8 +28,9 @@ static bool visit_step(struct shard *shard, uint32_t *bucket, visit_fn *visit, v
 		struct entry *entry;
 		size_t at = 0;
 
+		table_prefetch(&shard->table, *bucket + BUCKETS_AHEAD);
 		while ((entry = table_at(&shard->table, *bucket, at))) {
-			if (!visit(context, shard, entry, trash))
+			if (!visitor->visit(visitor->context, shard, entry, trash))
 				return false;
 			/* One that was removed gave its place to another. */
 			at += table_at(&shard->table, *bucket, at) == entry;
@@ -47,7 +42,7 @@ static bool visit_step(struct shard *shard, uint32_t *bucket, visit_fn *visit, v
 }
 
 /* False: the visitor ended the pass. */
-static bool visit_shard(struct shard *shard, visit_fn *visit, void *context)
+static bool visit_shard(struct shard *shard, const struct visitor *visitor)
 {
 	uint32_t bucket = 0;
 	bool goes_on;
@@ -60,154 +55,24 @@ static bool visit_shard(struct shard *shard, visit_fn *visit, void *context)
 		struct entry *trash = NULL;
 
 		(void)pthread_mutex_lock(&shard->lock);
-		goes_on = visit_step(shard, &bucket, visit, context, &trash);
+		goes_on = visit_step(shard, &bucket, visitor, &trash);
 		ends = !goes_on || bucket >= shard->table.bucket_count;
 		if (ends)
 			shard->table.passes--;
 		(void)pthread_mutex_unlock(&shard->lock);
 		entry_free_list(trash);
+		if (visitor->between)
+			visitor->between(visitor->context);
 	} while (!ends);
 	return goes_on;
 }
 
-/* ---- Listing ---- */
-
-struct listing {
-	struct cache_op *op;
-	size_t capacity;
-	int64_t now_us;
-};
-
-static void free_key(const struct cache_entry_info *info)
+bool pass_visit(struct namespace *ns, const struct visitor *visitor)
 {
-	free((void *)(uintptr_t)info->key.data);
-}
-
-bool pass_fill_info(struct entry *entry, struct cache_entry_info *ret)
-{
-	struct slice key = entry_key(entry);
-	char *copy = malloc(key.len ? key.len : 1);
-
-	if (!copy)
-		return false;
-	if (key.len > 0)
-		memcpy(copy, key.data, key.len);
-	*ret = (struct cache_entry_info){
-		.key = {.data = copy, .len = key.len},
-		.size_bytes = entry_size_bytes(entry),
-		.etag = entry_value(entry)->etag,
-		.frequency = entry->frequency,
-		.last_access_us = entry->last_access_us,
-		.created_at_us = entry_created_at_us(entry),
-		.expires_at_us = entry_value(entry)->expires_at_us,
-	};
-	return true;
-}
-
-static bool sorts_after(const struct cache_entry_info *a, const struct cache_entry_info *b)
-{
-	return slice_compare(a->key, b->key) > 0;
-}
-
-static void sift_down(struct cache_entry_info *heap, size_t count, struct cache_entry_info info)
-{
-	size_t at = 0;
-
-	for (;;) {
-		size_t child = 2 * at + 1;
-
-		if (child + 1 < count && sorts_after(&heap[child + 1], &heap[child]))
-			child++;
-		if (child >= count || !sorts_after(&heap[child], &info))
-			break;
-		heap[at] = heap[child];
-		at = child;
-	}
-	heap[at] = info;
-}
-
-static void sift_up(struct cache_entry_info *heap, size_t at, struct cache_entry_info info)
-{
-	for (; at > 0 && sorts_after(&info, &heap[(at - 1) / 2]); at = (at - 1) / 2)
-		heap[at] = heap[(at - 1) / 2];
-	heap[at] = info;
-}
-
-static bool make_heap_room(struct listing *listing)
-{
-	struct cache_op *op = listing->op;
-	size_t capacity = listing->capacity ? listing->capacity * 2 : 32;
-
-	if (op->entry_count < listing->capacity)
-		return true;
-	struct cache_entry_info *entries = realloc(op->entries, capacity * sizeof(*entries));
-	if (!entries)
-		return false;
-	op->entries = entries;
-	listing->capacity = capacity;
-	return true;
-}
-
-/* Collects the entry if it is among the smallest so far; false: out of memory. */
-static bool list_entry(void *context, struct shard *shard, struct entry *entry,
-		       struct entry **trash)
-{
-	struct listing *listing = context;
-	struct cache_op *op = listing->op;
-	struct slice key = entry_key(entry);
-	struct cache_entry_info info;
-
-	(void)shard;
-	(void)trash;
-	if (entry_is_expired(entry, listing->now_us) || !slice_starts_with(key, op->prefix) ||
-	    (op->has_after && slice_compare(key, op->after) <= 0))
-		return true;
-	if (op->entry_count < op->limit) {
-		if (!make_heap_room(listing) || !pass_fill_info(entry, &info))
-			return false;
-		sift_up(op->entries, op->entry_count++, info);
-		return true;
-	}
-	op->complete = false;
-	if (slice_compare(key, op->entries[0].key) > 0)
-		return true;
-	if (!pass_fill_info(entry, &info))
-		return false;
-	free_key(&op->entries[0]);
-	sift_down(op->entries, op->entry_count, info);
-	return true;
-}
-
-/* Ends a sorted listing where its keys reach op->max_key_bytes. */
-static void shorten(struct cache_op *op)
-{
-	size_t kept = 0;
-
-	for (size_t bytes = 0; kept < op->entry_count && bytes < op->max_key_bytes; kept++)
-		bytes += op->entries[kept].key.len;
-	op->complete &= kept == op->entry_count;
-	while (op->entry_count > kept)
-		free_key(&op->entries[--op->entry_count]);
-}
-
-enum cache_status pass_scan(struct namespace *ns, struct cache_op *op, int64_t now_us)
-{
-	struct listing listing = {.op = op, .now_us = now_us};
-
-	op->complete = true;
 	for (unsigned i = 0; i < SHARDS; i++)
-		if (!visit_shard(&ns->shards[i], list_entry, &listing))
-			return CACHE_NO_MEMORY;
-	/* The second half of heap sort: the largest to the end, one after the other. */
-	for (size_t end = op->entry_count; end > 1; end--) {
-		struct cache_entry_info last = op->entries[end - 1];
-
-		op->entries[end - 1] = op->entries[0];
-		sift_down(op->entries, end - 1, last);
-	}
-	if (op->max_key_bytes > 0)
-		shorten(op);
-	return CACHE_OK;
+		if (!visit_shard(&ns->shards[i], visitor))
+			return false;
+	return true;
 }
 
 /* ---- Clearing by prefix ---- */
@@ -226,8 +91,9 @@ static bool clear_entry(void *context, struct shard *shard, struct entry *entry,
 
 void pass_clear(struct namespace *ns, struct slice prefix)
 {
-	for (unsigned i = 0; i < SHARDS; i++)
-		(void)visit_shard(&ns->shards[i], clear_entry, &prefix);
+	struct visitor visitor = {.visit = clear_entry, .context = &prefix};
+
+	(void)pass_visit(ns, &visitor);
 }
 
 /* ---- Settings ---- */

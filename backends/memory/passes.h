@@ -8,11 +8,18 @@
 
 #define PASS_INLINE_ENTRIES_MAX 1000
 
-/* SCAN: fills op->entries and op->complete. */
-enum cache_status pass_scan(struct namespace *ns, struct cache_op *op, int64_t now_us);
+/* Looks at one entry, which it may remove; the shard is locked. False ends the pass. */
+typedef bool visit_fn(void *context, struct shard *shard, struct entry *entry,
+		      struct entry **trash);
 
-/* An entry for a listing, with a copy of its key. False: out of memory. */
-bool pass_fill_info(struct entry *entry, struct cache_entry_info *ret);
+struct visitor {
+	visit_fn *visit;
+	void (*between)(void *context); /* with no lock held, after each step; may be NULL */
+	void *context;
+};
+
+/* Visits all entries; one that stays exactly once. False: the visitor ended the pass. */
+bool pass_visit(struct namespace *ns, const struct visitor *visitor);
 
 /* CLEAR with a prefix (or without: one entry after the other). */
 void pass_clear(struct namespace *ns, struct slice prefix);

@@ -398,3 +398,18 @@ struct entry *table_at(const struct table *table, uint32_t index, size_t positio
 		bucket = next;
 	return position < count_in(bucket) ? address_of(bucket->slots[position]) : NULL;
 }
+
+void table_prefetch(const struct table *table, uint32_t index)
+{
+	if (index >= table->bucket_count)
+		return;
+
+	const struct table_bucket *bucket = bucket_at(table, index);
+	for (size_t i = 0; i < TABLE_SLOTS && bucket->slots[i] && !(bucket->slots[i] & LINK); i++) {
+		const struct cache_value *value = entry_value_const(address_of(bucket->slots[i]));
+
+		/* The key's length and its first bytes may be in two lines. */
+		__builtin_prefetch(value);
+		__builtin_prefetch(value->storage);
+	}
+}

@@ -83,4 +83,7 @@ uint32_t table_index(const struct table *table, uint64_t hash, unsigned *ret_bit
 /* The entry at `position` of bucket `index` < bucket_count, NULL behind its last. */
 struct entry *table_at(const struct table *table, uint32_t index, size_t position);
 
+/* Lets the keys of bucket `index` come from memory, where there is such a bucket. */
+void table_prefetch(const struct table *table, uint32_t index);
+
 #endif

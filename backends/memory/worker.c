@@ -54,7 +54,7 @@ static bool is_idle(const struct worker *worker)
 static bool wait_for_work(struct worker *worker, const struct timespec *sweep_at)
 {
 	while (is_idle(worker)) {
-		if (usage_read(&worker->namespaces->total.expiring) == 0)
+		if (usage_read(&worker->namespaces->total.expiring) == 0 && !worker->has_runs)
 			(void)pthread_cond_wait(&worker->wake, &worker->lock);
 		else if (pthread_cond_timedwait(&worker->wake, &worker->lock, sweep_at) != 0)
 			return true;
@@ -104,6 +104,8 @@ static void *work(void *arg)
 
 		run_ops(worker, ops);
 		free_cleared(cleared);
+		worker->has_runs =
+			walks_tidy(worker->namespaces, cache_clock_now_us(worker->clock));
 		if (sweep_due) {
 			sweep(worker);
 			sweep_at = deadline_after_ms(SWEEP_PERIOD_MS);

@@ -1,6 +1,6 @@
 /* The background thread of the memory backend: operations that pass over many entries, tables that
- * were cleared, and the sweep of expired entries. On a server where no entry has a TTL it sleeps
- * until it is given work. */
+ * were cleared, and the sweep of expired entries and of runs (walk.h). On a server where no entry
+ * has a TTL it sleeps until it is given work. */
 #ifndef STEADYCACHE_MEMORY_WORKER_H
 #define STEADYCACHE_MEMORY_WORKER_H
 
@@ -23,6 +23,7 @@ struct worker {
 	struct cache_op *first, **last; /* the queue, linked by op->next */
 	struct cleared *cleared;
 
+	bool has_runs; /* the thread's own: there are some to be freed in time */
 	struct namespaces *namespaces;
 	const struct cache_clock *clock;
 	void (*run)(struct namespaces *all, struct cache_op *op, int64_t now_us);

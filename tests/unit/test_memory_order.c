@@ -291,7 +291,7 @@ Test(order, a_frequency_that_cannot_be_counted_stays)
 	order_use(&order, entries[0], now_us);
 	/* Alone with its frequency: as if it had been used that often. */
 	entries[0]->frequency = UINT32_MAX;
-	order.classes[1].frequency = UINT32_MAX;
+	order.classes.blocks[0].classes[1].frequency = UINT32_MAX;
 	order.frequency_sum = (uint64_t)UINT32_MAX + 1;
 	now_us += 1000000;
 	order_use(&order, entries[0], now_us);

@@ -1,0 +1,56 @@
+/* The frequency classes of a shard, by rising frequency. The essay is in classes.c. All functions:
+ * with the shard's lock held. */
+#ifndef STEADYCACHE_MEMORY_CLASSES_H
+#define STEADYCACHE_MEMORY_CLASSES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct entry;
+
+struct order_list {
+	struct entry *head, *tail; /* the head goes first */
+};
+
+/* The entries of one frequency. */
+struct frequency_class {
+	uint32_t frequency;
+	uint32_t entry_count; /* may be 0: kept until room is needed */
+	struct order_list list;
+};
+
+struct class_block {
+	struct frequency_class *classes;
+	uint32_t least; /* no class of this block is below, none of an earlier one is not */
+	uint16_t count, capacity;
+};
+
+/* Zeroed is valid, but for classes_deinit nothing may be done before classes_prepare. The first
+ * class of the first block stands for frequency 1 and always exists. */
+struct classes {
+	struct class_block *blocks;
+	uint32_t block_count, block_capacity;
+};
+
+/* Makes the class of frequency 1. False: out of memory. */
+bool classes_prepare(struct classes *classes);
+void classes_deinit(struct classes *classes);
+
+/* The class of `frequency`, which exists. Good until the next classes_make or classes_trim. */
+struct frequency_class *classes_find(const struct classes *classes, uint32_t frequency);
+
+/* The same, made where there is none; NULL: out of memory. */
+struct frequency_class *classes_make(struct classes *classes, uint32_t frequency);
+
+/* Makes `class` that of the next frequency, below UINT32_MAX. False, and nothing is done: that has
+ * a class already or belongs elsewhere; or `class` is the first. */
+bool classes_raise(struct classes *classes, struct frequency_class *class);
+
+/* Drops what is empty behind the last class that is not. */
+void classes_trim(struct classes *classes);
+
+/* The class of the highest frequency; NULL before classes_prepare. */
+struct frequency_class *classes_last(const struct classes *classes);
+
+#endif

@@ -1,0 +1,347 @@
+/* Listings of many pages.
+ *
+ * A page of a listing takes a pass over all entries (listing.c). That is well for one page, but a
+ * listing of n entries has n / 1000 pages. So the pass for a page that goes on from another one
+ * collects a run (run.c) of the keys behind it: as many as fit into a 64th of the memory that the
+ * entries of the namespace take. The pages that follow look up the keys of the run. So whoever
+ * lists a namespace from its begin to its end causes some passes, whose number does not grow with
+ * the namespace.
+ *
+ * A run holds keys only: what has been deleted since is not listed, and what has been replaced is
+ * listed as it is now. Keys that were added since are missing from it. A listing owes these to
+ * nobody, unless they were there when it began. So a listing that begins forbids all runs of the
+ * namespace that are older. What remains was made after any listing that may ask: hence it does not
+ * matter who made it, and walkers may share it. They may also go back in it.
+ *
+ * A run is used for ten seconds: somebody who comes back with an old cursor wants to see what is
+ * new.
+ *
+ * There are few runs at once, and one that a walker needs soon again is not given up for another
+ * walker: they would take them from each other, and each page would cost more than a pass. Who
+ * finds none free gets a page by a pass of its own. */
+#include "backends/memory/walk.h"
+
+#include <stdlib.h>
+
+#include "backends/memory/listing.h"
+#include "backends/memory/passes.h"
+#include "backends/memory/run.h"
+
+/* A block has this part of the memory of its namespace's entries, ... */
+#define BLOCK_PART 64
+/* ... but at least this much, bytes, or this part of all memory where that is limited. */
+#define BLOCK_LEAST  ((uint64_t)1 << 20)
+#define LIMITED_PART 256
+
+/* A run that nobody read for so long is given up for another. */
+#define IDLE_US (2 * US_PER_S)
+
+struct walk {
+	struct namespace *ns;
+	unsigned listings; /* ns->listings when it was made */
+	char *prefix;      /* malloc'ed */
+	size_t prefix_len;
+	int64_t used_at_us;
+	int64_t ends_at_us; /* 0: not known yet */
+	struct run run;
+};
+
+void walks_forbid(struct namespace *ns)
+{
+	(void)atomic_fetch_add(&ns->listings, 1);
+}
+
+static void count_memory(struct namespaces *all, uint64_t bytes)
+{
+	(void)atomic_fetch_add(&all->total.memory_bytes, bytes);
+}
+
+static void uncount_memory(struct namespaces *all, uint64_t bytes)
+{
+	(void)atomic_fetch_sub(&all->total.memory_bytes, bytes);
+}
+
+/* ---- The runs that there are ---- */
+
+static void drop(struct namespaces *all, struct walk **slot)
+{
+	struct walk *walk = *slot;
+
+	if (!walk)
+		return;
+	uncount_memory(all, walk->run.block_bytes);
+	run_deinit(&walk->run);
+	free(walk->prefix);
+	free(walk);
+	*slot = NULL;
+}
+
+void walks_deinit(struct namespaces *all)
+{
+	for (size_t i = 0; i < WALKS_MAX; i++)
+		drop(all, &all->walks.walks[i]);
+}
+
+/* Its life begins here and not in its making, which may have taken long. */
+static bool is_usable(struct walk *walk, int64_t now_us)
+{
+	if (walk->ends_at_us == 0)
+		walk->ends_at_us = now_us + WALK_LIFE_US;
+	/* A clock that was set back is not to prolong it. */
+	return now_us < walk->ends_at_us && now_us >= walk->ends_at_us - WALK_LIFE_US &&
+	       walk->listings == atomic_load(&walk->ns->listings);
+}
+
+bool walks_tidy(struct namespaces *all, int64_t now_us)
+{
+	bool is_any = false;
+
+	for (size_t i = 0; i < WALKS_MAX; i++) {
+		struct walk **slot = &all->walks.walks[i];
+
+		if (*slot && !is_usable(*slot, now_us))
+			drop(all, slot);
+		is_any |= *slot != NULL;
+	}
+	return is_any;
+}
+
+/* The one with the keys behind `after`, or NULL. */
+static struct walk **find(struct namespaces *all, const struct namespace *ns,
+			  const struct cache_op *op, struct slice after)
+{
+	for (size_t i = 0; i < WALKS_MAX; i++) {
+		struct walk *walk = all->walks.walks[i];
+
+		if (walk && walk->ns == ns &&
+		    slice_equal((struct slice){.data = walk->prefix, .len = walk->prefix_len},
+				op->prefix) &&
+		    run_covers(&walk->run, after))
+			return &all->walks.walks[i];
+	}
+	return NULL;
+}
+
+/* A place for another run, or NULL. */
+static struct walk **free_slot(struct namespaces *all, int64_t now_us)
+{
+	struct walk **oldest = &all->walks.walks[0];
+
+	for (size_t i = 0; i < WALKS_MAX; i++) {
+		struct walk **slot = &all->walks.walks[i];
+
+		if (!*slot)
+			return slot;
+		if ((*slot)->used_at_us < (*oldest)->used_at_us)
+			oldest = slot;
+	}
+	if (now_us - (*oldest)->used_at_us < IDLE_US)
+		return NULL;
+	drop(all, oldest);
+	return oldest;
+}
+
+/* ---- Making one ---- */
+
+struct collection {
+	struct run *run;
+	struct slice prefix;
+	int64_t now_us;
+	bool failed;
+};
+
+static bool collect(void *context, struct shard *shard, struct entry *entry, struct entry **trash)
+{
+	struct collection *collection = context;
+	struct slice key = entry_key(entry);
+
+	(void)shard;
+	(void)trash;
+	if (entry_is_expired(entry, collection->now_us) ||
+	    !slice_starts_with(key, collection->prefix))
+		return true;
+	collection->failed |= !run_add(collection->run, key);
+	return !collection->failed;
+}
+
+static void make_room(void *context)
+{
+	struct collection *collection = context;
+
+	collection->failed |= !run_make_room(collection->run);
+}
+
+static size_t block_bytes(const struct namespaces *all, const struct namespace *ns)
+{
+	uint64_t max = all->config->memory_max_bytes;
+	uint64_t used = usage_read(&all->total.memory_bytes);
+	uint64_t bytes = usage_read(&ns->usage.memory_bytes) / BLOCK_PART;
+	uint64_t least = BLOCK_LEAST;
+
+	if (bytes < least)
+		bytes = least;
+	if (max > 0) {
+		/* Two blocks while one is copied to the other. */
+		uint64_t room = max > used ? (max - used) / 2 : 0;
+
+		if (max / LIMITED_PART < least)
+			least = max / LIMITED_PART;
+		if (room < least)
+			room = least;
+		if (bytes > room)
+			bytes = room;
+	}
+	if (bytes < RUN_BLOCK_MIN)
+		return RUN_BLOCK_MIN;
+	return bytes < RUN_BLOCK_MAX ? (size_t)bytes : RUN_BLOCK_MAX;
+}
+
+static struct walk *create(struct namespace *ns, const struct cache_op *op, struct slice after,
+			   size_t bytes)
+{
+	struct walk *walk = calloc(1, sizeof(*walk));
+
+	if (!walk)
+		return NULL;
+	walk->ns = ns;
+	walk->listings = atomic_load(&ns->listings);
+	walk->prefix_len = op->prefix.len;
+	walk->prefix = malloc(op->prefix.len ? op->prefix.len : 1);
+	if (!walk->prefix || !run_init(&walk->run, bytes, after)) {
+		free(walk->prefix);
+		free(walk);
+		return NULL;
+	}
+	if (op->prefix.len > 0)
+		memcpy(walk->prefix, op->prefix.data, op->prefix.len);
+	return walk;
+}
+
+/* Puts a run of the keys behind `after` into the free `slot`. False: it cannot be had. */
+static bool make(struct namespaces *all, struct walk **slot, struct namespace *ns,
+		 const struct cache_op *op, struct slice after, int64_t now_us)
+{
+	size_t bytes = block_bytes(all, ns);
+	struct walk *walk = create(ns, op, after, bytes);
+
+	if (!walk)
+		return false;
+	*slot = walk;
+	count_memory(all, walk->run.block_bytes);
+	struct collection collection = {.run = &walk->run, .prefix = op->prefix, .now_us = now_us};
+	struct visitor visitor = {.visit = collect, .between = make_room, .context = &collection};
+	count_memory(all, bytes);
+	bool is_made = pass_visit(ns, &visitor) && !collection.failed;
+	uncount_memory(all, bytes);
+	if (is_made)
+		run_seal(&walk->run);
+	else
+		drop(all, slot);
+	return is_made;
+}
+
+/* ---- A page ---- */
+
+enum outcome { IS_DONE, IS_EXHAUSTED, NO_MEMORY };
+
+struct reader {
+	struct page page;
+	struct namespace *ns;
+	size_t key_bytes;
+	struct slice after; /* the last key of the page, or of the one before */
+};
+
+static bool is_full(const struct reader *reader)
+{
+	const struct cache_op *op = reader->page.op;
+
+	return op->entry_count == op->limit ||
+	       (op->max_key_bytes > 0 && reader->key_bytes >= op->max_key_bytes);
+}
+
+/* Lists the entry of `key`, where there is one, if the page is not full: then it tells that the
+ * page is not the last. False: out of memory. */
+static bool list_key(struct reader *reader, struct slice key)
+{
+	struct cache_op *op = reader->page.op;
+	uint64_t hash = entry_hash(key);
+	struct shard *shard = namespace_shard(reader->ns, hash);
+	bool has_memory = true;
+
+	(void)pthread_mutex_lock(&shard->lock);
+	struct entry *entry = table_find(&shard->table, hash, key);
+	if (!entry || entry_is_expired(entry, reader->page.now_us)) {
+		/* Gone since the run was made. */
+	} else if (is_full(reader)) {
+		op->complete = false;
+	} else {
+		has_memory = listing_make_room(&reader->page) &&
+			     listing_fill_info(entry, &op->entries[op->entry_count]);
+		if (has_memory) {
+			reader->after = op->entries[op->entry_count++].key;
+			reader->key_bytes += key.len;
+		}
+	}
+	(void)pthread_mutex_unlock(&shard->lock);
+	return has_memory;
+}
+
+static enum outcome read_run(struct reader *reader, struct run *run)
+{
+	struct cache_op *op = reader->page.op;
+
+	for (size_t at = run_find(run, reader->after); at < run->count; at++) {
+		if (!list_key(reader, run_key_at(run, at)))
+			return NO_MEMORY;
+		if (!op->complete)
+			return IS_DONE;
+	}
+	op->complete = !run->is_cut;
+	return op->complete ? IS_DONE : IS_EXHAUSTED;
+}
+
+/* The run for what follows the page so far, made where there is none. NULL: it cannot be had. */
+static struct walk **run_for(struct namespaces *all, struct reader *reader)
+{
+	const struct cache_op *op = reader->page.op;
+	int64_t now_us = reader->page.now_us;
+	struct walk **slot = find(all, reader->ns, op, reader->after);
+
+	if (slot)
+		return slot;
+	slot = free_slot(all, now_us);
+	if (!slot || !make(all, slot, reader->ns, op, reader->after, now_us))
+		return NULL;
+	return slot;
+}
+
+static enum cache_status read_pages(struct namespaces *all, struct namespace *ns,
+				    struct cache_op *op, int64_t now_us)
+{
+	struct reader reader = {.page = {.op = op, .now_us = now_us}, .ns = ns, .after = op->after};
+	enum outcome outcome = IS_EXHAUSTED;
+
+	while (outcome == IS_EXHAUSTED && !is_full(&reader)) {
+		struct walk **slot = run_for(all, &reader);
+
+		if (!slot && op->entry_count == 0)
+			return listing_pass(ns, op, now_us);
+		op->complete = slot != NULL;
+		if (!slot) /* a short page */
+			return CACHE_OK;
+		(*slot)->used_at_us = now_us;
+		outcome = read_run(&reader, &(*slot)->run);
+		if (outcome == IS_EXHAUSTED)
+			drop(all, slot); /* the next one takes its place */
+	}
+	return outcome == NO_MEMORY ? CACHE_NO_MEMORY : CACHE_OK;
+}
+
+enum cache_status walk_page(struct namespaces *all, struct namespace *ns, struct cache_op *op,
+			    int64_t now_us)
+{
+	(void)walks_tidy(all, now_us);
+	if (op->has_after)
+		return read_pages(all, ns, op, now_us);
+	return listing_pass(ns, op, now_us);
+}
