@@ -7,11 +7,11 @@
 
 #include "backends/tiered/tiered.h"
 #include "client/client.h"
+#include "server/credentials.h"
 #include "server/daemon.h"
 #include "server/listen.h"
 #include "server/log.h"
 #include "server/options.h"
-#include "server/credentials.h"
 #include "server/service_manager.h"
 
 #define EXIT_USAGE 2

@@ -258,7 +258,7 @@ Test(tokens, lists_show_what_a_token_may_use)
 		cr_assert(json_is_object(json_object_get(stats, "namespaces")));
 		names_of(json_object_get(stats, "namespaces"), names);
 		cr_expect_eq(json_object_size(json_object_get(stats, "namespaces")),
-			     cases[i].entries);
+			     (size_t)cases[i].entries);
 		cr_expect_eq(json_integer_value(json_object_get(totals, "entry_count")),
 			     cases[i].entries);
 		cr_expect_null(cases[i].entries < 4 ? strchr(names, 'a') : NULL, "%s", names);

@@ -344,10 +344,7 @@ Test(token_set, several_keys)
 
 Test(token_set, bad_keys)
 {
-	static const char *const bad[] = {"", "\n \r\n", "a\nb\na",
-					  "a\x01"
-					  "b",
-					  "a\x7f"};
+	static const char *const bad[] = {"", "\n \r\n", "a\nb\na", "a\001b", "a\x7f"};
 
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		cr_expect_not(open_with(bad[i], NULL, NULL), "case %zu", i);
