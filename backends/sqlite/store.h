@@ -11,6 +11,7 @@
  *   transaction.c, statements.c, entries.c, set.c, apply.c   what it does to the tables
  *   sweep.c      what has expired, and is not kept to be served stale
  *   evict.c      victims in exact order without sorting
+ *   gauges.c     what it tells of itself
  *   background.c the thread for listings, statistics, the sweep and checkpoints */
 #ifndef STEADYCACHE_SQLITE_STORE_H
 #define STEADYCACHE_SQLITE_STORE_H
@@ -36,6 +37,7 @@ struct counters {
 struct op_queue {
 	struct cache_op *first;
 	struct cache_op **last; /* where the next one is linked */
+	size_t length;
 };
 
 struct reader;
@@ -70,6 +72,10 @@ struct sqlite_store {
 	pthread_t write_thread;
 	size_t group_max; /* most operations of one commit */
 
+	/* What the writer did, for gauges.c. */
+	struct {
+		atomic_ullong groups, ops, failed, busy_us;
+	} written;
 	atomic_uint wal_pages; /* length of the write-ahead log */
 
 	sqlite3 *background_db;
@@ -79,6 +85,11 @@ struct sqlite_store {
 	bool background_stop;
 	pthread_t background_thread;
 };
+
+static inline void count_up(atomic_ullong *counter, uint64_t number)
+{
+	(void)atomic_fetch_add_explicit(counter, number, memory_order_relaxed);
+}
 
 static inline int64_t store_now_us(const struct sqlite_store *store)
 {
@@ -153,6 +164,10 @@ void writer_close(struct sqlite_store *store); /* what waits is written first */
 void writer_submit(struct backend *backend, struct cache_op *op);
 /* Asks for a bit of housekeeping (waiting uses, expired entries) with the next group. */
 void writer_tick(struct sqlite_store *store);
+
+/* ---- gauges.c: backend_ops.gauges ---- */
+
+size_t sqlite_gauges(struct backend *backend, struct backend_gauge *ret, size_t max);
 
 /* ---- background.c ---- */
 
