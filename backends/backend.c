@@ -71,6 +71,19 @@ struct cache_value_room backend_value_room(const struct backend *backend, size_t
 	return room;
 }
 
+const char *cache_op_name(enum cache_op_type type)
+{
+	static const char *const names[CACHE_OP_TYPES] = {
+		[CACHE_OP_GET] = "get",       [CACHE_OP_SET] = "set",
+		[CACHE_OP_DELETE] = "delete", [CACHE_OP_EXISTS] = "exists",
+		[CACHE_OP_CLEAR] = "clear",   [CACHE_OP_SCAN] = "scan",
+		[CACHE_OP_STATS] = "stats",   [CACHE_OP_CONFIGURE] = "configure",
+		[CACHE_OP_SYNC] = "sync",     [CACHE_OP_CHECK] = "check",
+	};
+
+	return names[type];
+}
+
 void cache_op_init(struct cache_op *op, enum cache_op_type type)
 {
 	*op = (struct cache_op){

@@ -254,6 +254,8 @@ struct cache_op {
 	uint64_t progress;
 };
 
+/* "get"; static storage. */
+const char *cache_op_name(enum cache_op_type type);
 /* Clears `op`; items = &one, item_count = 1, ttl_s = TTL_DEFAULT. */
 void cache_op_init(struct cache_op *op, enum cache_op_type type);
 /* Releases what the op owns (values of a GET, listing, statistics). The value of a SET stays the
@@ -324,6 +326,8 @@ struct backend_gauge {
 	const char *name;  /* static, snake_case, unit at the end */
 	double value;
 	const char *text; /* static; where it is not NULL it stands in place of the number */
+	const char *help; /* static, one sentence */
+	bool counts;      /* only ever grows, from 0 when the backend is opened */
 };
 #define BACKEND_GAUGES_MAX 64
 

@@ -3,6 +3,7 @@
 #ifndef STEADYCACHE_HANDLERS_FIGURES_H
 #define STEADYCACHE_HANDLERS_FIGURES_H
 
+#include "backends/backend.h"
 #include "handlers/latency.h"
 
 struct server_figures {
@@ -14,6 +15,8 @@ struct server_figures {
 	 * time that the body took to come. It does not contain what lies before (a request that
 	 * waits in the kernel while its event loop is busy) and after (sending). */
 	struct latency_histogram latency;
+	size_t waiting; /* requests that wait for a value now */
+	size_t leases;  /* that are out now */
 };
 
 /* What the system counts of the process; 0 where it does not tell. */
@@ -25,19 +28,40 @@ struct process_figures {
 
 /* Answers of one kind. */
 struct answer_count {
-	const char *route;     /* static: the pattern of the path, or "none" */
-	const char *method;    /* static: "GET"; "other" */
-	unsigned status_class; /* 1 to 5: the first digit of the status */
-	uint64_t count;        /* > 0 */
+	const char *route;  /* static: the pattern of the path, or "none" */
+	const char *method; /* static: "GET"; "other" */
+	unsigned status;    /* 0: one that the server does not give by itself */
+	uint64_t count;     /* > 0 */
+};
+
+/* How long the requests of one route and method took. */
+struct route_latency {
+	const char *route, *method; /* as above */
+	struct latency_histogram latency;
+};
+
+/* Operations of the backend that ended with one status. */
+struct operation_count {
+	enum cache_op_type type;
+	enum cache_status status;
+	uint64_t count; /* > 0 */
 };
 
 /* Thread: any. */
 struct figures_source {
 	void (*read)(void *user, struct server_figures *ret);
-	/* Calls `visit` once for each kind of answer that there has been. */
+	/* Call `visit` once for each kind that there has been. The patterns of two routes may be
+	 * the same; then their methods are not. */
 	void (*each_answer)(void *user,
 			    void (*visit)(void *visit_user, const struct answer_count *answers),
 			    void *visit_user);
+	void (*each_latency)(void *user,
+			     void (*visit)(void *visit_user, const struct route_latency *latency),
+			     void *visit_user);
+	void (*each_operation)(void *user,
+			       void (*visit)(void *visit_user,
+					     const struct operation_count *operations),
+			       void *visit_user);
 	void *user;
 	void (*read_process)(struct process_figures *ret);
 };

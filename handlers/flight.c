@@ -260,6 +260,14 @@ static void end_all(struct flights *flights, struct waiter_list *woken)
 			end_flight(flights, flights->buckets[i], FLIGHT_STOPPED, woken);
 }
 
+void flights_count(struct flights *flights, size_t *ret_waiting, size_t *ret_leases)
+{
+	(void)pthread_mutex_lock(&flights->lock);
+	*ret_waiting = flights->waiting_count;
+	*ret_leases = flights->lease_count;
+	(void)pthread_mutex_unlock(&flights->lock);
+}
+
 void flights_stop(struct flights *flights)
 {
 	struct waiter_list woken = {0};

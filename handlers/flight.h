@@ -107,6 +107,8 @@ struct flights_config {
 struct flights *flights_create(const struct flights_config *config);
 /* Nobody may be parked. NULL is fine. */
 void flights_destroy(struct flights *flights);
+/* How many requests wait, and how many leases are out. */
+void flights_count(struct flights *flights, size_t *ret_waiting, size_t *ret_leases);
 /* Wakes all who wait; from now on nobody waits or gets a lease. */
 void flights_stop(struct flights *flights);
 

@@ -9,7 +9,8 @@
 #include "backends/base/json_out.h"
 #include "handlers/handlers.h"
 
-#define PREFIX "steadycache_"
+#define PREFIX   "steadycache_"
+#define DURATION PREFIX "request_duration_seconds"
 /* Namespaces beyond these, by name, are summed up in one that is called so. */
 #define NAMESPACES_SHOWN 100
 #define OTHERS           "other"
@@ -37,29 +38,63 @@ static void append_one(struct buffer *text, const char *name, const char *type, 
 
 static void append_answers(void *user, const struct answer_count *answers)
 {
+	char status[16] = "other";
+
+	if (answers->status > 0)
+		(void)snprintf(status, sizeof(status), "%u", answers->status);
 	buffer_printf(user,
-		      PREFIX "requests_total{route=\"%s\",method=\"%s\",status=\"%uxx\"} %" PRIu64
+		      PREFIX "requests_total{route=\"%s\",method=\"%s\",status=\"%s\"} %" PRIu64
 			     "\n",
-		      answers->route, answers->method, answers->status_class, answers->count);
+		      answers->route, answers->method, status, answers->count);
 }
 
-static void append_durations(struct buffer *text, const struct latency_histogram *latency)
+/* Every second step will do: so many series are there for each route. */
+static void append_latency(void *user, const struct route_latency *row)
 {
+	const struct latency_histogram *latency = &row->latency;
+	struct buffer *text = user;
+	char labels[256];
 	uint64_t upto = 0;
 
-	begin(text, PREFIX "request_duration_seconds", "histogram",
-	      "From the end of a request's headers until its answer is handed on to be sent.");
+	(void)snprintf(labels, sizeof(labels), "route=\"%s\",method=\"%s\"", row->route,
+		       row->method);
 	for (size_t i = 0; i < LATENCY_BOUNDS; i++) {
 		upto += latency->count[i];
-		json_out_raw(text, PREFIX "request_duration_seconds_bucket{le=\"");
+		if (i % 2 == 0)
+			continue;
+		buffer_printf(text, DURATION "_bucket{%s,le=\"", labels);
 		json_out_double(text, (double)latency_bounds_ns[i] / 1e9);
 		buffer_printf(text, "\"} %" PRIu64 "\n", upto);
 	}
 	upto += latency->count[LATENCY_BOUNDS];
-	buffer_printf(text, PREFIX "request_duration_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\n",
-		      upto);
-	append_number(text, PREFIX "request_duration_seconds_sum", (double)latency->sum_ns / 1e9);
-	buffer_printf(text, PREFIX "request_duration_seconds_count %" PRIu64 "\n", upto);
+	buffer_printf(text, DURATION "_bucket{%s,le=\"+Inf\"} %" PRIu64 "\n", labels, upto);
+	buffer_printf(text, DURATION "_sum{%s} ", labels);
+	json_out_double(text, (double)latency->sum_ns / 1e9);
+	buffer_printf(text, "\n" DURATION "_count{%s} %" PRIu64 "\n", labels, upto);
+}
+
+static bool is_failure(enum cache_status status)
+{
+	return cache_status_http(status) >= 500;
+}
+
+static void append_operations(void *user, const struct operation_count *operations)
+{
+	buffer_printf(user,
+		      PREFIX "backend_operations_total{operation=\"%s\",result=\"%s\"} %" PRIu64
+			     "\n",
+		      cache_op_name(operations->type), cache_status_name(operations->status),
+		      operations->count);
+}
+
+static void append_failures(void *user, const struct operation_count *operations)
+{
+	if (is_failure(operations->status))
+		buffer_printf(user,
+			      PREFIX "backend_errors_total{operation=\"%s\",error=\"%s\"} %" PRIu64
+				     "\n",
+			      cache_op_name(operations->type),
+			      cache_status_name(operations->status), operations->count);
 }
 
 static void append_server(struct buffer *text, const struct handler_context *context)
@@ -78,7 +113,19 @@ static void append_server(struct buffer *text, const struct handler_context *con
 	append_one(text, PREFIX "requests_unanswered_total", "counter",
 		   "Requests whose client left before an answer was there.",
 		   (double)figures.unanswered);
-	append_durations(text, &figures.latency);
+	begin(text, DURATION, "histogram",
+	      "From the end of a request's headers until its answer is handed on to be sent.");
+	source->each_latency(source->user, append_latency, text);
+	append_one(text, PREFIX "requests_waiting", "gauge",
+		   "Requests that wait for a value which another client computes.",
+		   (double)figures.waiting);
+	append_one(text, PREFIX "leases", "gauge", "Leases that are out.", (double)figures.leases);
+	begin(text, PREFIX "backend_operations_total", "counter",
+	      "Operations of the backend that ended, by what came of them.");
+	source->each_operation(source->user, append_operations, text);
+	begin(text, PREFIX "backend_errors_total", "counter",
+	      "Those of them that failed for a reason of the server's or the backend's own.");
+	source->each_operation(source->user, append_failures, text);
 }
 
 static void append_process(struct buffer *text, const struct handler_context *context)
@@ -103,7 +150,8 @@ static void append_process(struct buffer *text, const struct handler_context *co
 
 /* ---- The backend's gauges ---- */
 
-/* Prometheus wants base units: microseconds are told as seconds. */
+/* Prometheus wants base units, so microseconds are told as seconds, and "_total" behind what only
+ * grows. */
 static void append_gauge(struct buffer *text, const struct backend_gauge *gauge)
 {
 	static const char us[] = "_us";
@@ -111,10 +159,10 @@ static void append_gauge(struct buffer *text, const struct backend_gauge *gauge)
 	bool in_us = len > sizeof(us) - 1 && strcmp(gauge->name + len - (sizeof(us) - 1), us) == 0;
 	char name[128];
 
-	(void)snprintf(name, sizeof(name), PREFIX "%s_%.*s%s", gauge->group,
+	(void)snprintf(name, sizeof(name), PREFIX "%s_%.*s%s%s", gauge->group,
 		       (int)(in_us ? len - (sizeof(us) - 1) : len), gauge->name,
-		       in_us ? "_seconds" : "");
-	begin(text, name, "gauge", "As in /stats.");
+		       in_us ? "_seconds" : "", gauge->counts ? "_total" : "");
+	begin(text, name, gauge->counts ? "counter" : "gauge", gauge->help);
 	if (gauge->text)
 		buffer_printf(text, "%s{state=\"%s\"} 1\n", name, gauge->text);
 	else
@@ -143,6 +191,8 @@ static const struct {
 	 offsetof(struct namespace_stats, total_size_bytes)},
 	{PREFIX "hits_total", "counter", "Reads that found an entry.",
 	 offsetof(struct namespace_stats, hits)},
+	{PREFIX "stale_hits_total", "counter", "Hits on an entry that had expired (stale_ttl).",
+	 offsetof(struct namespace_stats, stale_hits)},
 	{PREFIX "misses_total", "counter", "Reads that found none.",
 	 offsetof(struct namespace_stats, misses)},
 	{PREFIX "sets_total", "counter", "Entries stored.", offsetof(struct namespace_stats, sets)},

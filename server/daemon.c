@@ -22,7 +22,9 @@
 /* Connections beyond max_connections that are accepted to be told so. */
 #define SPARE_CONNECTIONS 256
 /* Open files that are no connections, generously. */
-#define OTHER_FILES 64
+#define OTHER_FILES ((rlim_t)64)
+/* Threads of backends on which operations end; with more, some share a counter. */
+#define BACKEND_THREADS 4
 /* Of max_connections: an eighth, but not more than this, cannot be used for waiting. */
 #define WAITING_LEAVES_FREE 64
 
@@ -135,7 +137,7 @@ static bool start_helpers(struct http_daemon *http, const struct options *option
 	struct exchange_shared *shared = &http->shared;
 	bool keeps_nothing = strcmp(backend->ops->name, "disabled") == 0;
 
-	shared->metrics = metrics_create(threads);
+	shared->metrics = metrics_create(threads + BACKEND_THREADS);
 	if (!shared->metrics)
 		return false;
 	if (!flight_timer_init(&shared->flight_timer, max_waiting(room), keeps_nothing))
@@ -194,6 +196,7 @@ static void read_figures(void *user, struct server_figures *ret)
 
 	metrics_read(shared->metrics, ret);
 	ret->connections = connections_count(&shared->connections);
+	flights_count(shared->flight_timer.flights, &ret->waiting, &ret->leases);
 }
 
 static void each_answer(void *user,
@@ -203,6 +206,25 @@ static void each_answer(void *user,
 	const struct exchange_shared *shared = user;
 
 	metrics_each_answer(shared->metrics, visit, visit_user);
+}
+
+static void each_latency(void *user,
+			 void (*visit)(void *visit_user, const struct route_latency *latency),
+			 void *visit_user)
+{
+	const struct exchange_shared *shared = user;
+
+	metrics_each_latency(shared->metrics, visit, visit_user);
+}
+
+static void each_operation(void *user,
+			   void (*visit)(void *visit_user,
+					 const struct operation_count *operations),
+			   void *visit_user)
+{
+	const struct exchange_shared *shared = user;
+
+	metrics_each_operation(shared->metrics, visit, visit_user);
 }
 
 struct http_daemon *http_daemon_start(const struct options *options, struct backend *backend,
@@ -233,6 +255,8 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 		.started_at_us = cache_clock_now_us(&system_clock),
 		.figures = {.read = read_figures,
 			    .each_answer = each_answer,
+			    .each_latency = each_latency,
+			    .each_operation = each_operation,
 			    .user = &http->shared,
 			    .read_process = process_read},
 		.log = {.level = log_level_name,

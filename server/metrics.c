@@ -2,19 +2,58 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
-#define CACHE_LINE_BYTES 64
-#define METHODS          ((size_t)6) /* bits of enum http_method */
-#define CLASSES          ((size_t)5)
-#define ROUTE_KINDS      (METHODS * CLASSES)
+/* Statuses that have a counter of their own; any other is counted as 0. */
+#define STATUS_MAP(X)                                                                              \
+	X(200)                                                                                     \
+	X(201)                                                                                     \
+	X(204)                                                                                     \
+	X(206)                                                                                     \
+	X(304)                                                                                     \
+	X(400)                                                                                     \
+	X(401)                                                                                     \
+	X(403)                                                                                     \
+	X(404)                                                                                     \
+	X(405)                                                                                     \
+	X(409)                                                                                     \
+	X(412) X(413) X(414) X(415) X(416) X(417) X(429) X(431) X(500) X(501) X(503) X(504) X(507)
 
-/* What one thread has counted. Each begins on a cache line of its own. */
-struct slot {
+enum column {
+	COLUMN_OTHER,
+#define X(status) COLUMN_##status,
+	STATUS_MAP(X)
+#undef X
+		COLUMNS
+};
+
+static const uint16_t status_of[COLUMNS] = {
+#define X(status) [COLUMN_##status] = (status),
+	STATUS_MAP(X)
+#undef X
+};
+
+static const uint8_t column_of[600] = {
+#define X(status) [status] = COLUMN_##status,
+	STATUS_MAP(X)
+#undef X
+};
+
+#define METHODS ((size_t)6) /* bits of enum http_method */
+
+/* Requests of one route and method. */
+struct row {
+	_Atomic uint64_t answers[COLUMNS];
 	_Atomic uint64_t latency[LATENCY_STEPS];
 	_Atomic uint64_t latency_sum_ns;
+};
+
+/* What one thread has counted. Each lies on pages of its own, which take memory once they are
+ * written to. */
+struct slot {
 	_Atomic uint64_t unanswered;
-	/* By route (the last one stands for none), method, class of status. */
-	_Atomic uint64_t answers[];
+	_Atomic uint64_t operations[CACHE_OP_TYPES][CACHE_STATUSES];
+	struct row rows[]; /* by route (the last one stands for none) and method */
 };
 
 struct metrics {
@@ -33,21 +72,23 @@ static _Thread_local struct {
 
 /* ---- Life ---- */
 
-static size_t answers_count(void)
+static size_t row_count(void)
 {
-	return (route_count + 1) * ROUTE_KINDS;
+	return (route_count + 1) * METHODS;
 }
 
+static size_t slot_bytes(void)
+{
+	return sizeof(struct slot) + row_count() * sizeof(struct row);
+}
+
+/* Zeroed by the system. */
 static struct slot *create_slot(void)
 {
-	size_t size = sizeof(struct slot) + answers_count() * sizeof(_Atomic uint64_t);
+	void *slot = mmap(NULL, slot_bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
 
-	size = (size + CACHE_LINE_BYTES - 1) / CACHE_LINE_BYTES * CACHE_LINE_BYTES;
-	struct slot *slot = aligned_alloc(CACHE_LINE_BYTES, size);
-
-	if (slot)
-		memset(slot, 0, size);
-	return slot;
+	return slot == MAP_FAILED ? NULL : slot;
 }
 
 struct metrics *metrics_create(unsigned threads)
@@ -75,7 +116,8 @@ void metrics_destroy(struct metrics *metrics)
 	if (!metrics)
 		return;
 	for (unsigned i = 0; i <= metrics->thread_count; i++)
-		free(metrics->slots[i]);
+		if (metrics->slots[i])
+			(void)munmap(metrics->slots[i], slot_bytes());
 	free(metrics);
 }
 
@@ -111,19 +153,25 @@ static void add(_Atomic uint64_t *counter, uint64_t number)
 void metrics_answered(struct metrics *metrics, const struct route *route, enum http_method method,
 		      unsigned status, int64_t duration_ns)
 {
-	struct slot *slot = own_slot(metrics);
 	uint64_t ns = duration_ns > 0 ? (uint64_t)duration_ns : 0;
-	size_t row = route ? (size_t)(route - routes) : route_count;
-	size_t column = (size_t)__builtin_ctz((unsigned)method) * CLASSES + status / 100 - 1;
+	size_t number = route ? (size_t)(route - routes) : route_count;
+	struct row *row =
+		&own_slot(metrics)
+			 ->rows[number * METHODS + (size_t)__builtin_ctz((unsigned)method)];
 
-	add(&slot->answers[row * ROUTE_KINDS + column], 1);
-	add(&slot->latency[latency_step(ns)], 1);
-	add(&slot->latency_sum_ns, ns);
+	add(&row->answers[status < sizeof(column_of) ? column_of[status] : COLUMN_OTHER], 1);
+	add(&row->latency[latency_step(ns)], 1);
+	add(&row->latency_sum_ns, ns);
 }
 
 void metrics_unanswered(struct metrics *metrics)
 {
 	add(&own_slot(metrics)->unanswered, 1);
+}
+
+void metrics_operation(struct metrics *metrics, enum cache_op_type type, enum cache_status status)
+{
+	add(&own_slot(metrics)->operations[type][status], 1);
 }
 
 /* ---- Reading ---- */
@@ -133,45 +181,98 @@ static uint64_t load(const _Atomic uint64_t *counter)
 	return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-static uint64_t sum_answers(const struct metrics *metrics, size_t at)
+static uint64_t sum_answers(const struct metrics *metrics, size_t row, size_t column)
 {
 	uint64_t sum = 0;
 
 	for (unsigned i = 0; i <= metrics->thread_count; i++)
-		sum += load(&metrics->slots[i]->answers[at]);
+		sum += load(&metrics->slots[i]->rows[row].answers[column]);
 	return sum;
+}
+
+/* Adds what all threads have of a row to `latency`. */
+static void add_latency(const struct metrics *metrics, size_t row,
+			struct latency_histogram *latency)
+{
+	for (unsigned i = 0; i <= metrics->thread_count; i++) {
+		const struct row *counted = &metrics->slots[i]->rows[row];
+
+		for (size_t step = 0; step < LATENCY_STEPS; step++)
+			latency->count[step] += load(&counted->latency[step]);
+		latency->sum_ns += load(&counted->latency_sum_ns);
+	}
 }
 
 void metrics_read(struct metrics *metrics, struct server_figures *ret)
 {
 	*ret = (struct server_figures){0};
-	for (unsigned i = 0; i <= metrics->thread_count; i++) {
-		const struct slot *slot = metrics->slots[i];
-
-		for (size_t step = 0; step < LATENCY_STEPS; step++)
-			ret->latency.count[step] += load(&slot->latency[step]);
-		ret->latency.sum_ns += load(&slot->latency_sum_ns);
-		ret->unanswered += load(&slot->unanswered);
+	for (unsigned i = 0; i <= metrics->thread_count; i++)
+		ret->unanswered += load(&metrics->slots[i]->unanswered);
+	for (size_t row = 0; row < row_count(); row++) {
+		add_latency(metrics, row, &ret->latency);
+		for (size_t column = 0; column < COLUMNS; column++)
+			if (status_of[column] >= 500)
+				ret->server_errors += sum_answers(metrics, row, column);
 	}
-	for (size_t at = CLASSES - 1; at < answers_count(); at += CLASSES)
-		ret->server_errors += sum_answers(metrics, at);
+}
+
+static const char *route_of(size_t row)
+{
+	return row / METHODS < route_count ? routes[row / METHODS].pattern : "none";
+}
+
+static const char *method_of(size_t row)
+{
+	return router_method_name((enum http_method)(1U << row % METHODS));
 }
 
 void metrics_each_answer(struct metrics *metrics,
 			 void (*visit)(void *visit_user, const struct answer_count *answers),
 			 void *visit_user)
 {
-	for (size_t at = 0; at < answers_count(); at++) {
-		size_t row = at / ROUTE_KINDS;
-		unsigned method = (unsigned)(at % ROUTE_KINDS / CLASSES);
+	for (size_t at = 0; at < row_count() * COLUMNS; at++) {
+		size_t row = at / COLUMNS;
+		size_t column = at % COLUMNS;
 		struct answer_count answers = {
-			.route = row < route_count ? routes[row].pattern : "none",
-			.method = router_method_name((enum http_method)(1U << method)),
-			.status_class = (unsigned)(at % CLASSES) + 1,
-			.count = sum_answers(metrics, at),
+			.route = route_of(row),
+			.method = method_of(row),
+			.status = status_of[column],
+			.count = sum_answers(metrics, row, column),
 		};
 
 		if (answers.count > 0)
 			visit(visit_user, &answers);
+	}
+}
+
+void metrics_each_latency(struct metrics *metrics,
+			  void (*visit)(void *visit_user, const struct route_latency *latency),
+			  void *visit_user)
+{
+	for (size_t row = 0; row < row_count(); row++) {
+		struct route_latency latency = {.route = route_of(row), .method = method_of(row)};
+
+		add_latency(metrics, row, &latency.latency);
+		if (latency_total(&latency.latency) > 0)
+			visit(visit_user, &latency);
+	}
+}
+
+void metrics_each_operation(struct metrics *metrics,
+			    void (*visit)(void *visit_user,
+					  const struct operation_count *operations),
+			    void *visit_user)
+{
+	for (size_t at = 0; at < (size_t)CACHE_OP_TYPES * CACHE_STATUSES; at++) {
+		struct operation_count operations = {
+			.type = (enum cache_op_type)(at / CACHE_STATUSES),
+			.status = (enum cache_status)(at % CACHE_STATUSES),
+		};
+
+		for (unsigned i = 0; i <= metrics->thread_count; i++)
+			operations.count += load(
+				&metrics->slots[i]->operations[operations.type][operations.status]);
+		if (operations.count > 0)
+			visit(visit_user, &operations);
 	}
 }

@@ -168,23 +168,20 @@ const char *d1_tally_keep(struct d1_tally *tally, struct slice sentence)
 
 /* ---- Gauges ---- */
 
-static void put_gauge(struct backend_gauge *ret, size_t max, size_t *count, const char *name,
-		      double value, const char *text)
-{
-	if (*count < max)
-		ret[(*count)++] = (struct backend_gauge){
-			.group = "upstream", .name = name, .value = value, .text = text};
-}
+#define GROUP "upstream"
 
 size_t d1_tally_gauges(const struct d1_tally *tally, struct backend_gauge *ret, size_t max)
 {
-	static const char *const counter_names[] = {
-#define X(id, name) [COUNT_##id] = (name),
+	static const struct backend_gauge counters[] = {
+#define X(id, the_name, does_count, the_help)                                                      \
+	[COUNT_##id] = {                                                                           \
+		.group = GROUP, .name = (the_name), .counts = (does_count), .help = (the_help)},
 		D1_COUNTER_MAP(X)
 #undef X
 	};
-	static const char *const failure_names[] = {
-#define X(id, name) [FAILURE_##id] = (name),
+	static const struct backend_gauge failures[] = {
+#define X(id, the_name, the_help)                                                                  \
+	[FAILURE_##id] = {.group = GROUP, .name = (the_name), .counts = true, .help = (the_help)},
 		D1_FAILURE_MAP(X)
 #undef X
 	};
@@ -195,13 +192,22 @@ size_t d1_tally_gauges(const struct d1_tally *tally, struct backend_gauge *ret, 
 	};
 	size_t count = 0;
 
-	put_gauge(ret, max, &count, "breaker", 0, states[atomic_load(&tally->breaker_state)]);
-	for (size_t i = 0; i < COUNTERS; i++)
-		put_gauge(ret, max, &count, counter_names[i],
-			  (double)read_counter(tally, (enum d1_counter)i), NULL);
-	for (size_t i = 0; i < FAILURE_KINDS; i++)
-		put_gauge(ret, max, &count, failure_names[i],
-			  (double)atomic_load_explicit(&tally->failures[i], memory_order_relaxed),
-			  NULL);
+	if (max < 1 + COUNTERS + FAILURE_KINDS)
+		return 0;
+	ret[count++] = (struct backend_gauge){
+		.group = GROUP,
+		.name = "breaker",
+		.text = states[atomic_load(&tally->breaker_state)],
+		.help = "Whether it is asked: closed (yes), open (no), half_open (it is tried).",
+	};
+	for (size_t i = 0; i < COUNTERS; i++) {
+		ret[count] = counters[i];
+		ret[count++].value = (double)read_counter(tally, (enum d1_counter)i);
+	}
+	for (size_t i = 0; i < FAILURE_KINDS; i++) {
+		ret[count] = failures[i];
+		ret[count++].value =
+			(double)atomic_load_explicit(&tally->failures[i], memory_order_relaxed);
+	}
 	return count;
 }

@@ -11,43 +11,43 @@
 
 /* X(id, name): why a request failed. */
 #define D1_FAILURE_MAP(X)                                                                          \
-	X(CONNECT, "failures_connect")       /* no connection, no name */                          \
-	X(TLS, "failures_tls")               /* a certificate that is not trusted */               \
-	X(RESET, "failures_reset")           /* the connection broke off */                        \
-	X(TIMEOUT, "failures_timeout")       /* no answer in time */                               \
-	X(AUTH, "failures_auth")             /* 401, 403 */                                        \
-	X(THROTTLED, "failures_throttled")   /* 429 */                                             \
-	X(SERVER_ERROR, "failures_5xx")      /* 500 and above */                                   \
-	X(STATUS, "failures_status")         /* any other that is not of the protocol */           \
-	X(BAD_ANSWER, "failures_bad_answer") /* not JSON, or not of the protocol */                \
-	X(REFUSED, "failures_breaker_open")  /* not sent: the breaker is open */                   \
-	X(EXPIRED, "failures_expired")       /* operations whose time was over */
+	X(CONNECT, "failures_connect", "Requests without a connection, or a name.")                \
+	X(TLS, "failures_tls", "Requests to a certificate that is not trusted.")                   \
+	X(RESET, "failures_reset", "Requests whose connection broke off.")                         \
+	X(TIMEOUT, "failures_timeout", "Requests without an answer in time.")                      \
+	X(AUTH, "failures_auth", "Answers 401 and 403.")                                           \
+	X(THROTTLED, "failures_throttled", "Answers 429.")                                         \
+	X(SERVER_ERROR, "failures_5xx", "Answers 500 and above.")                                  \
+	X(STATUS, "failures_status", "Answers of another status that is not of the protocol.")     \
+	X(BAD_ANSWER, "failures_bad_answer", "Answers that are not of the protocol.")              \
+	X(REFUSED, "failures_breaker_open", "Operations not sent, as the breaker was open.")       \
+	X(EXPIRED, "failures_expired", "Operations whose time was over.")
 
 enum d1_failure {
-#define X(id, name) FAILURE_##id,
+#define X(id, name, help) FAILURE_##id,
 	D1_FAILURE_MAP(X)
 #undef X
 		FAILURE_KINDS,
 	FAILURE_NONE = FAILURE_KINDS
 };
 
-/* X(id, name): everything else. */
+/* X(id, name, whether it only grows, help): everything else. */
 #define D1_COUNTER_MAP(X)                                                                          \
-	X(REQUESTS, "requests")                                                                    \
-	X(OPS, "ops")                                                                              \
-	X(MERGED, "merged")                                                                        \
-	X(RETRIES, "retries")                                                                      \
-	X(PROBES, "probes")                                                                        \
-	X(OPENED, "breaker_opened")                                                                \
-	X(IN_FLIGHT, "in_flight")                                                                  \
-	X(WAITING, "waiting")                                                                      \
-	X(LATENCY_AVG_US, "latency_avg_us")                                                        \
-	X(LATENCY_MAX_US, "latency_max_us")                                                        \
-	X(BYTES_SENT, "sent_bytes")                                                                \
-	X(BYTES_RECEIVED, "received_bytes")
+	X(REQUESTS, "requests", true, "Requests sent.")                                            \
+	X(OPS, "ops", true, "Operations asked of it.")                                             \
+	X(MERGED, "merged", true, "Operations that shared a request with others.")                 \
+	X(RETRIES, "retries", true, "Requests sent once more.")                                    \
+	X(PROBES, "probes", true, "Requests that tried whether it is back.")                       \
+	X(OPENED, "breaker_opened", true, "Times that the breaker opened.")                        \
+	X(IN_FLIGHT, "in_flight", false, "Requests under way.")                                    \
+	X(WAITING, "waiting", false, "Operations that wait to be sent.")                           \
+	X(LATENCY_AVG_US, "latency_avg_us", false, "Moving average of the time to an answer.")     \
+	X(LATENCY_MAX_US, "latency_max_us", false, "Longest time to an answer so far.")            \
+	X(BYTES_SENT, "sent_bytes", true, "Bytes sent.")                                           \
+	X(BYTES_RECEIVED, "received_bytes", true, "Bytes received.")
 
 enum d1_counter {
-#define X(id, name) COUNT_##id,
+#define X(id, name, counts, help) COUNT_##id,
 	D1_COUNTER_MAP(X)
 #undef X
 		COUNTERS

@@ -18,6 +18,7 @@ void queue_push(struct op_queue *queue, struct cache_op *op)
 	op->next = NULL;
 	*queue->last = op;
 	queue->last = &op->next;
+	queue->length++;
 }
 
 struct cache_op *queue_pop(struct op_queue *queue)
@@ -28,6 +29,7 @@ struct cache_op *queue_pop(struct op_queue *queue)
 		queue->first = op->next;
 		if (!queue->first)
 			queue->last = &queue->first;
+		queue->length--;
 	}
 	return op;
 }
@@ -170,30 +172,6 @@ static struct backend *sqlite_open(const struct backend_config *config, char *er
 		return NULL;
 	}
 	return &store->backend;
-}
-
-static size_t sqlite_gauges(struct backend *backend, struct backend_gauge *ret, size_t max)
-{
-	struct sqlite_store *store = (struct sqlite_store *)backend;
-	struct values_counts counts;
-
-	if (!values_are_on(&store->values))
-		return 0;
-	values_count(&store->values, &counts);
-	const struct backend_gauge gauges[] = {
-		{.group = "sqlite_cache", .name = "entries", .value = (double)counts.entries},
-		{.group = "sqlite_cache", .name = "used_bytes", .value = (double)counts.used_bytes},
-		{.group = "sqlite_cache", .name = "max_bytes", .value = (double)counts.max_bytes},
-		{.group = "sqlite_cache", .name = "hits", .value = (double)counts.hits},
-		{.group = "sqlite_cache", .name = "misses", .value = (double)counts.misses},
-		{.group = "sqlite_cache", .name = "evictions", .value = (double)counts.evictions},
-		{.group = "sqlite_cache", .name = "drops", .value = (double)counts.drops},
-	};
-	size_t count = 0;
-
-	for (; count < sizeof(gauges) / sizeof(gauges[0]) && count < max; count++)
-		ret[count] = gauges[count];
-	return count;
 }
 
 const struct backend_ops sqlite_backend_ops = {

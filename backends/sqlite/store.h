@@ -12,7 +12,8 @@
  *   sweep.c      what has expired, and is not kept to be served stale
  *   evict.c      victims in exact order without sorting
  *   background.c the thread for listings, statistics, the sweep and checkpoints
- *   scan.c       listings */
+ *   scan.c       listings
+ *   gauges.c     what it tells of itself */
 #ifndef STEADYCACHE_SQLITE_STORE_H
 #define STEADYCACHE_SQLITE_STORE_H
 
@@ -37,6 +38,7 @@ struct counters {
 struct op_queue {
 	struct cache_op *first;
 	struct cache_op **last; /* where the next one is linked */
+	size_t length;
 };
 
 struct reader;
@@ -71,6 +73,10 @@ struct sqlite_store {
 	pthread_t write_thread;
 	size_t group_max; /* most operations of one commit */
 
+	/* What the writer did, for gauges.c. */
+	struct {
+		atomic_ullong groups, ops, failed, busy_us;
+	} written;
 	atomic_uint wal_pages; /* length of the write-ahead log */
 
 	sqlite3 *background_db;
@@ -80,6 +86,11 @@ struct sqlite_store {
 	bool background_stop;
 	pthread_t background_thread;
 };
+
+static inline void count_up(atomic_ullong *counter, uint64_t number)
+{
+	(void)atomic_fetch_add_explicit(counter, number, memory_order_relaxed);
+}
 
 static inline int64_t store_now_us(const struct sqlite_store *store)
 {
@@ -159,6 +170,10 @@ void writer_tick(struct sqlite_store *store);
 
 /* Runs a SCAN to its end, on the background thread. */
 void scan_run(struct sqlite_store *store, struct cache_op *op);
+
+/* ---- gauges.c: backend_ops.gauges ---- */
+
+size_t sqlite_gauges(struct backend *backend, struct backend_gauge *ret, size_t max);
 
 /* ---- background.c ---- */
 

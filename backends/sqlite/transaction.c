@@ -248,11 +248,6 @@ void writer_roll_back(struct writer *writer)
 	atomic_store(&writer->store->values.writer_works, false);
 }
 
-static void add_to(atomic_ullong *counter, uint64_t n)
-{
-	(void)atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
-}
-
 int writer_commit(struct writer *writer)
 {
 	int code = write_rows(writer);
@@ -265,10 +260,10 @@ int writer_commit(struct writer *writer)
 	for (size_t i = 0; i < writer->row_count; i++) {
 		const struct ns_row *row = &writer->rows[i];
 
-		add_to(&row->counters->sets, row->counted.sets);
-		add_to(&row->counters->deletes, row->counted.deletes);
-		add_to(&row->counters->evictions, row->counted.evictions);
-		add_to(&row->counters->expirations, row->counted.expirations);
+		count_up(&row->counters->sets, row->counted.sets);
+		count_up(&row->counters->deletes, row->counted.deletes);
+		count_up(&row->counters->evictions, row->counted.evictions);
+		count_up(&row->counters->expirations, row->counted.expirations);
 	}
 	return SQLITE_OK;
 }

@@ -113,21 +113,33 @@ static void finish_ops(struct writer *writer, struct group *group, size_t from, 
 	}
 }
 
+static void count_group(struct sqlite_store *store, const struct group *group, int64_t busy_us)
+{
+	if (group->count == 0) /* housekeeping alone */
+		return;
+	count_up(&store->written.groups, 1);
+	count_up(&store->written.ops, group->count);
+	count_up(&store->written.busy_us, (uint64_t)busy_us);
+}
+
 static void run_group(struct writer *writer, struct group *group)
 {
 	struct sqlite_store *store = writer->store;
 	enum cache_status failure;
+	int64_t began_us = monotonic_now_us();
 
 	(void)pthread_mutex_lock(&store->uses_order);
 	bool committed = try_group(writer, group, 0, group->count, &failure);
 	(void)pthread_mutex_unlock(&store->uses_order);
 	if (committed) {
+		count_group(store, group, monotonic_now_us() - began_us);
 		if (group->sync)
 			(void)sqlite3_wal_checkpoint_v2(writer->db, NULL, SQLITE_CHECKPOINT_PASSIVE,
 							NULL, NULL);
 		finish_ops(writer, group, 0, group->count);
 		return;
 	}
+	count_up(&store->written.failed, 1);
 	group->tick = false; /* housekeeping that fails must not fail an operation */
 	if (failure != CACHE_NO_SPACE && failure != CACHE_READ_ONLY)
 		store_notice(store, NOTICE_ERROR, "a write failed: %s", sqlite3_errmsg(writer->db));

@@ -59,16 +59,31 @@ Test(prometheus, the_numbers_of_a_cache)
 	cr_expect_eq(sample(answer, "steadycache_sets_total{namespace=\"ns\"}"), 2);
 	cr_expect_eq(sample(answer, "steadycache_max_entries{namespace=\"small\"}"), 3);
 	cr_expect_eq(sample(answer, "steadycache_requests_total{route=\"/cache/{ns}/{key}\","
-				    "method=\"PUT\",status=\"2xx\"}"),
+				    "method=\"PUT\",status=\"201\"}"),
 		     2);
 	cr_expect_eq(sample(answer, "steadycache_requests_total{route=\"/cache/{ns}/{key}\","
-				    "method=\"GET\",status=\"4xx\"}"),
+				    "method=\"GET\",status=\"404\"}"),
 		     1);
 	cr_expect_eq(sample(answer, "steadycache_requests_total{route=\"none\",method=\"GET\","
-				    "status=\"4xx\"}"),
+				    "status=\"404\"}"),
 		     1);
-	cr_expect_eq(sample(answer, "steadycache_request_duration_seconds_count"), 6);
-	cr_expect_gt(sample(answer, "steadycache_request_duration_seconds_sum"), 0);
+	cr_expect_eq(sample(answer, "steadycache_request_duration_seconds_count"
+				    "{route=\"/cache/{ns}/{key}\",method=\"PUT\"}"),
+		     2);
+	cr_expect_gt(sample(answer, "steadycache_request_duration_seconds_sum"
+				    "{route=\"/cache/{ns}/{key}\",method=\"PUT\"}"),
+		     0);
+	cr_expect_eq(sample(answer, "steadycache_backend_operations_total"
+				    "{operation=\"set\",result=\"ok\"}"),
+		     2);
+	cr_expect_eq(sample(answer, "steadycache_backend_operations_total"
+				    "{operation=\"get\",result=\"not_found\"}"),
+		     1);
+	cr_expect_eq(sample(answer, "steadycache_sqlite_group_ops_total"), 3,
+		     "two sets, one limit");
+	cr_expect_leq(sample(answer, "steadycache_sqlite_groups_total"), 3);
+	cr_expect_gt(sample(answer, "steadycache_sqlite_group_seconds_total"), 0);
+	cr_expect_eq(sample(answer, "steadycache_sqlite_queue"), 0);
 	cr_expect_eq(sample(answer, "steadycache_connections"), 1);
 	cr_expect_gt(sample(answer, "process_resident_memory_bytes"), 1 << 20);
 	cr_expect_gt(sample(answer, "process_open_fds"), 3);
@@ -87,7 +102,7 @@ Test(prometheus, an_upstream_that_is_away)
 	answer = http_get(scene.client, "/metrics");
 	expect_status(answer, 200);
 	cr_expect_eq(sample(answer, "steadycache_backend_up"), 1);
-	cr_expect_geq(sample(answer, "steadycache_upstream_requests"), 0);
+	cr_expect_geq(sample(answer, "steadycache_upstream_requests_total"), 0);
 	cr_expect_eq(sample(answer, "steadycache_upstream_breaker{state=\"closed\"}"), 1);
 	check_with_promtool(answer);
 	mock_go_down(upstream);
@@ -95,8 +110,11 @@ Test(prometheus, an_upstream_that_is_away)
 	answer = http_get(scene.client, "/metrics");
 	expect_status(answer, 200);
 	cr_expect_eq(sample(answer, "steadycache_backend_up"), 0);
+	cr_expect_eq(sample(answer, "steadycache_backend_errors_total"
+				    "{operation=\"get\",error=\"unavailable\"}"),
+		     1);
 	cr_expect_eq(sample(answer, "steadycache_requests_total{route=\"/cache/{ns}/{key}\","
-				    "method=\"GET\",status=\"5xx\"}"),
+				    "method=\"GET\",status=\"503\"}"),
 		     1);
 	check_with_promtool(answer);
 	scene_stop();
@@ -120,7 +138,7 @@ Test(prometheus, who_leaves_gets_no_answer)
 				  5000));
 	cr_expect_eq(sample(http_get(scene.client, "/metrics"),
 			    "steadycache_requests_total{route=\"/cache/{ns}/{key}\","
-			    "method=\"PUT\",status=\"2xx\"}"),
+			    "method=\"PUT\",status=\"201\"}"),
 		     -1);
 	scene_stop();
 }

@@ -43,6 +43,8 @@ static const struct cache_clock fake_clock = {.now_us = read_fake_clock};
 struct server_figures fake_figures;
 struct process_figures fake_process;
 struct answer_count fake_answers[FAKE_ANSWERS_MAX];
+struct route_latency fake_latency;
+struct operation_count fake_operations[FAKE_ANSWERS_MAX];
 
 static void read_fake_figures(void *user, struct server_figures *ret)
 {
@@ -65,6 +67,26 @@ static void each_fake_answer(void *user,
 			visit(visit_user, &fake_answers[i]);
 }
 
+static void each_fake_latency(void *user,
+			      void (*visit)(void *visit_user, const struct route_latency *latency),
+			      void *visit_user)
+{
+	(void)user;
+	if (fake_latency.route)
+		visit(visit_user, &fake_latency);
+}
+
+static void each_fake_operation(void *user,
+				void (*visit)(void *visit_user,
+					      const struct operation_count *operations),
+				void *visit_user)
+{
+	(void)user;
+	for (size_t i = 0; i < FAKE_ANSWERS_MAX; i++)
+		if (fake_operations[i].count > 0)
+			visit(visit_user, &fake_operations[i]);
+}
+
 struct handler_context fake_context = {
 	.backend = &holding,
 	.clock = &fake_clock,
@@ -75,6 +97,8 @@ struct handler_context fake_context = {
 	.started_at_us = INT64_C(1700000000000000),
 	.figures = {.read = read_fake_figures,
 		    .each_answer = each_fake_answer,
+		    .each_latency = each_fake_latency,
+		    .each_operation = each_fake_operation,
 		    .read_process = read_fake_process},
 };
 

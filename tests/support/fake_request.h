@@ -37,6 +37,8 @@ extern int64_t fake_now_us;
 extern struct server_figures fake_figures;
 extern struct process_figures fake_process;
 extern struct answer_count fake_answers[FAKE_ANSWERS_MAX]; /* those with a count */
+extern struct route_latency fake_latency;                  /* where it has a route */
+extern struct operation_count fake_operations[FAKE_ANSWERS_MAX];
 /* The op that the backend holds, or NULL. */
 extern struct cache_op *held_op;
 

@@ -79,7 +79,7 @@ Test(metrics, percentiles_of_an_even_spread)
 
 struct tally {
 	const char *route, *method;
-	unsigned status_class;
+	unsigned status;
 	uint64_t count, all;
 	unsigned kinds;
 };
@@ -91,15 +91,14 @@ static void look(void *user, const struct answer_count *answers)
 	tally->all += answers->count;
 	tally->kinds++;
 	if (strcmp(answers->route, tally->route) == 0 &&
-	    strcmp(answers->method, tally->method) == 0 &&
-	    answers->status_class == tally->status_class)
+	    strcmp(answers->method, tally->method) == 0 && answers->status == tally->status)
 		tally->count += answers->count;
 }
 
 static struct tally tally_of(struct metrics *metrics, const char *route, const char *method,
-			     unsigned status_class)
+			     unsigned status)
 {
-	struct tally tally = {.route = route, .method = method, .status_class = status_class};
+	struct tally tally = {.route = route, .method = method, .status = status};
 
 	metrics_each_answer(metrics, look, &tally);
 	return tally;
@@ -115,6 +114,8 @@ Test(metrics, each_kind_of_answer_has_its_counter)
 		{HTTP_POST, "POST"}, {HTTP_DELETE, "DELETE"}, {HTTP_OTHER, "other"},
 	};
 	enum { METHODS = sizeof(methods) / sizeof(methods[0]) };
+	static const unsigned statuses[] = {200, 304, 404, 429, 503, 0};
+	enum { STATUSES = sizeof(statuses) / sizeof(statuses[0]) };
 	struct metrics *metrics = metrics_create(1);
 	struct server_figures figures;
 	unsigned kinds = 0;
@@ -122,22 +123,93 @@ Test(metrics, each_kind_of_answer_has_its_counter)
 	cr_assert_not_null(metrics);
 	for (size_t row = 0; row <= route_count; row++)
 		for (size_t i = 0; i < METHODS; i++)
-			for (unsigned status = 100; status < 600; status += 100, kinds++)
+			for (size_t j = 0; j < STATUSES; j++, kinds++)
 				metrics_answered(metrics, row < route_count ? &routes[row] : NULL,
-						 methods[i].method, status + 99, US);
+						 methods[i].method, statuses[j], US);
 	for (size_t i = 0; i < METHODS; i++)
-		for (unsigned class = 1; class <= 5; class ++) {
-			struct tally tally = tally_of(metrics, "none", methods[i].name, class);
+		for (size_t j = 0; j < STATUSES; j++) {
+			struct tally tally =
+				tally_of(metrics, "none", methods[i].name, statuses[j]);
 
 			cr_expect_eq(tally.count, 1);
 			cr_expect_eq(tally.kinds, kinds);
 			cr_expect_eq(tally.all, kinds);
 		}
 	metrics_read(metrics, &figures);
-	cr_expect_eq(figures.server_errors, kinds / 5);
+	cr_expect_eq(figures.server_errors, kinds / STATUSES);
 	cr_expect_eq(latency_total(&figures.latency), kinds);
 	cr_expect_eq(figures.latency.sum_ns, (uint64_t)kinds * US);
 	cr_expect_eq(figures.unanswered, 0);
+	metrics_destroy(metrics);
+}
+
+Test(metrics, a_status_that_is_not_known_is_told_as_such)
+{
+	static const unsigned odd[] = {100, 299, 418, 599, 600, 99999};
+	struct metrics *metrics = metrics_create(1);
+
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+		metrics_answered(metrics, NULL, HTTP_GET, odd[i], US);
+	cr_expect_eq(tally_of(metrics, "none", "GET", 0).count, sizeof(odd) / sizeof(odd[0]));
+	metrics_destroy(metrics);
+}
+
+static void look_at_latency(void *user, const struct route_latency *latency)
+{
+	struct route_latency *seen = user;
+
+	if (strcmp(latency->method, "PUT") == 0)
+		*seen = *latency;
+}
+
+Test(metrics, durations_are_told_by_route_and_method)
+{
+	struct metrics *metrics = metrics_create(1);
+	struct route_latency seen = {0};
+	struct server_figures figures;
+
+	metrics_answered(metrics, &routes[0], HTTP_GET, 200, 5 * US);
+	metrics_answered(metrics, &routes[1], HTTP_PUT, 201, 200 * US);
+	metrics_answered(metrics, &routes[1], HTTP_PUT, 507, 300 * US);
+	metrics_each_latency(metrics, look_at_latency, &seen);
+	cr_expect_str_eq(seen.route, routes[1].pattern);
+	cr_expect_eq(latency_total(&seen.latency), 2);
+	cr_expect_eq(seen.latency.sum_ns, 500 * US);
+	metrics_read(metrics, &figures);
+	cr_expect_eq(latency_total(&figures.latency), 3);
+	cr_expect_eq(figures.latency.sum_ns, 505 * US);
+	metrics_destroy(metrics);
+}
+
+struct ended {
+	uint64_t gets_found, sets_failed, all;
+};
+
+static void look_at_operations(void *user, const struct operation_count *operations)
+{
+	struct ended *ended = user;
+
+	ended->all += operations->count;
+	if (operations->type == CACHE_OP_GET && operations->status == CACHE_OK)
+		ended->gets_found = operations->count;
+	if (operations->type == CACHE_OP_SET && operations->status == CACHE_NO_SPACE)
+		ended->sets_failed = operations->count;
+}
+
+/* The last of each: no kind is beyond the table. */
+Test(metrics, operations_by_what_came_of_them)
+{
+	struct metrics *metrics = metrics_create(1);
+	struct ended ended = {0};
+
+	metrics_operation(metrics, CACHE_OP_GET, CACHE_OK);
+	metrics_operation(metrics, CACHE_OP_GET, CACHE_OK);
+	metrics_operation(metrics, CACHE_OP_SET, CACHE_NO_SPACE);
+	metrics_operation(metrics, CACHE_OP_CHECK, CACHE_INTERNAL);
+	metrics_each_operation(metrics, look_at_operations, &ended);
+	cr_expect_eq(ended.gets_found, 2);
+	cr_expect_eq(ended.sets_failed, 1);
+	cr_expect_eq(ended.all, 4);
 	metrics_destroy(metrics);
 }
 
@@ -194,7 +266,7 @@ Test(metrics, no_count_of_any_thread_is_lost)
 		cr_expect_eq(figures.latency.sum_ns, UINT64_C(150) * US * TIMES);
 		cr_expect_eq(figures.server_errors, THREADS * TIMES / 4);
 		cr_expect_eq(figures.unanswered, THREADS * TIMES / 5);
-		cr_expect_eq(tally_of(metrics, routes[0].pattern, "GET", 2).count,
+		cr_expect_eq(tally_of(metrics, routes[0].pattern, "GET", 200).count,
 			     THREADS * TIMES * 3 / 4,
 			     "rows 0 and 1 have one pattern: their counts are told in two parts");
 		metrics_destroy(metrics);

@@ -96,13 +96,23 @@ Test(prometheus_text, the_server_and_the_process)
 {
 	fake_figures.connections = 5;
 	fake_figures.unanswered = 6;
-	fake_figures.latency.count[0] = 1;
-	fake_figures.latency.count[2] = 2;
-	fake_figures.latency.count[LATENCY_BOUNDS] = 4;
-	fake_figures.latency.sum_ns = UINT64_C(41500000000);
+	fake_figures.waiting = 8;
+	fake_figures.leases = 9;
+	fake_latency = (struct route_latency){.route = "/x", .method = "PUT"};
+	fake_latency.latency.count[0] = 1;
+	fake_latency.latency.count[2] = 2;
+	fake_latency.latency.count[LATENCY_BOUNDS] = 4;
+	fake_latency.latency.sum_ns = UINT64_C(41500000000);
+	fake_operations[0] =
+		(struct operation_count){.type = CACHE_OP_GET, .status = CACHE_OK, .count = 11};
+	fake_operations[1] = (struct operation_count){
+		.type = CACHE_OP_GET, .status = CACHE_NOT_FOUND, .count = 12};
+	fake_operations[2] = (struct operation_count){
+		.type = CACHE_OP_SET, .status = CACHE_TIMEOUT, .count = 13};
 	fake_process = (struct process_figures){.resident_bytes = 4096, .cpu_s = 1.5};
-	fake_answers[0] = (struct answer_count){
-		.route = "/x", .method = "GET", .status_class = 4, .count = 3};
+	fake_answers[0] =
+		(struct answer_count){.route = "/x", .method = "GET", .status = 404, .count = 3};
+	fake_answers[1] = (struct answer_count){.route = "none", .method = "other", .count = 4};
 	ask(0, NULL);
 	cr_expect_eq(
 		count_lines("steadycache_build_info{version=\"1.2.3\",backend=\"holding\"} 1\n"),
@@ -110,15 +120,36 @@ Test(prometheus_text, the_server_and_the_process)
 	cr_expect_eq(count_lines("steadycache_connections 5\n"), 1);
 	cr_expect_eq(count_lines("steadycache_requests_unanswered_total 6\n"), 1);
 	cr_expect_eq(count_lines("steadycache_requests_total{route=\"/x\",method=\"GET\","
-				 "status=\"4xx\"} 3\n"),
+				 "status=\"404\"} 3\n"),
 		     1);
-	cr_expect_eq(count_lines("steadycache_request_duration_seconds_bucket{le=\"4e-06\"} 1\n"),
+	cr_expect_eq(count_lines("steadycache_requests_total{route=\"none\",method=\"other\","
+				 "status=\"other\"} 4\n"),
 		     1);
-	cr_expect_eq(count_lines("steadycache_request_duration_seconds_bucket{le=\"10\"} 3\n"), 1);
-	cr_expect_eq(count_lines("steadycache_request_duration_seconds_bucket{le=\"+Inf\"} 7\n"),
+#define PUT_X "{route=\"/x\",method=\"PUT\""
+	cr_expect_eq(count_lines("steadycache_request_duration_seconds_bucket" PUT_X
+				 ",le=\"4e-06\"} 1\n"),
 		     1);
-	cr_expect_eq(count_lines("steadycache_request_duration_seconds_sum 41.5\n"), 1);
-	cr_expect_eq(count_lines("steadycache_request_duration_seconds_count 7\n"), 1);
+	cr_expect_eq(count_lines("steadycache_request_duration_seconds_bucket" PUT_X
+				 ",le=\"1e-05\"} 3\n"),
+		     1);
+	cr_expect_eq(
+		count_lines("steadycache_request_duration_seconds_bucket" PUT_X ",le=\"10\"} 3\n"),
+		1);
+	cr_expect_eq(count_lines("steadycache_request_duration_seconds_bucket" PUT_X
+				 ",le=\"+Inf\"} 7\n"),
+		     1);
+	cr_expect_eq(count_lines("steadycache_request_duration_seconds_sum" PUT_X "} 41.5\n"), 1);
+	cr_expect_eq(count_lines("steadycache_request_duration_seconds_count" PUT_X "} 7\n"), 1);
+	cr_expect_eq(count_lines("steadycache_requests_waiting 8\n"), 1);
+	cr_expect_eq(count_lines("steadycache_leases 9\n"), 1);
+	cr_expect_eq(count_lines("steadycache_backend_operations_total{"), 3);
+	cr_expect_eq(count_lines("steadycache_backend_operations_total{operation=\"get\","
+				 "result=\"not_found\"} 12\n"),
+		     1);
+	cr_expect_eq(count_lines("steadycache_backend_errors_total{"), 1);
+	cr_expect_eq(count_lines("steadycache_backend_errors_total{operation=\"set\","
+				 "error=\"timeout\"} 13\n"),
+		     1);
 	cr_expect_eq(count_lines("process_resident_memory_bytes 4096\n"), 1);
 	cr_expect_eq(count_lines("process_cpu_seconds_total 1.5\n"), 1);
 	cr_expect_eq(count_lines("process_start_time_seconds 1700000000\n"), 1);
@@ -146,16 +177,18 @@ Test(prometheus_text, a_backend_that_fails_is_down_and_the_rest_is_told)
 static size_t some_gauges(struct backend *backend, struct backend_gauge *ret, size_t max)
 {
 	const struct backend_gauge gauges[] = {
-		{.group = "upstream", .name = "breaker", .text = "half_open"},
-		{.group = "upstream", .name = "latency_avg_us", .value = 1500},
-		{.group = "near", .name = "used_bytes", .value = 12},
-		{.group = "near", .name = "us", .value = 3},
+		{.group = "upstream", .name = "breaker", .text = "half_open", .help = "B."},
+		{.group = "upstream", .name = "latency_avg_us", .value = 1500, .help = "L."},
+		{.group = "near", .name = "used_bytes", .value = 12, .help = "U."},
+		{.group = "near", .name = "us", .value = 3, .help = "N."},
+		{.group = "near", .name = "hits", .value = 4, .help = "H.", .counts = true},
+		{.group = "near", .name = "busy_us", .value = 5, .help = "T.", .counts = true},
 	};
 
 	(void)backend;
-	cr_assert_geq(max, 4);
+	cr_assert_geq(max, 6);
 	memcpy(ret, gauges, sizeof(gauges));
-	return 4;
+	return 6;
 }
 
 Test(prometheus_text, gauges_of_the_backend)
@@ -170,5 +203,10 @@ Test(prometheus_text, gauges_of_the_backend)
 	cr_expect_eq(count_lines("steadycache_upstream_latency_avg_seconds 0.0015\n"), 1);
 	cr_expect_eq(count_lines("steadycache_near_used_bytes 12\n"), 1);
 	cr_expect_eq(count_lines("steadycache_near_us 3\n"), 1);
+	cr_expect_eq(count_lines("# HELP steadycache_near_hits_total H.\n"
+				 "# TYPE steadycache_near_hits_total counter\n"
+				 "steadycache_near_hits_total 4\n"),
+		     1);
+	cr_expect_eq(count_lines("steadycache_near_busy_seconds_total 5e-06\n"), 1);
 	free(text);
 }

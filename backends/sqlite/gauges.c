@@ -1,0 +1,65 @@
+/* What the SQLite backend tells of itself beside the statistics of its namespaces. */
+#include "backends/sqlite/store.h"
+
+static size_t queue_length(struct sqlite_store *store)
+{
+	(void)pthread_mutex_lock(&store->write_lock);
+	size_t length = store->write_queue.length;
+	(void)pthread_mutex_unlock(&store->write_lock);
+	return length;
+}
+
+#define LEVEL(the_group, the_name, the_value, the_help)                                            \
+	(struct backend_gauge)                                                                     \
+	{                                                                                          \
+		.group = (the_group), .name = (the_name), .value = (double)(the_value),            \
+		.help = (the_help)                                                                 \
+	}
+#define COUNTER(the_group, the_name, the_value, the_help)                                          \
+	(struct backend_gauge)                                                                     \
+	{                                                                                          \
+		.group = (the_group), .name = (the_name), .value = (double)(the_value),            \
+		.help = (the_help), .counts = true                                                 \
+	}
+
+size_t sqlite_gauges(struct backend *backend, struct backend_gauge *ret, size_t max)
+{
+	struct sqlite_store *store = (struct sqlite_store *)backend;
+	struct values_counts cached = {0};
+	bool is_cached = values_are_on(&store->values);
+
+	if (is_cached)
+		values_count(&store->values, &cached);
+	const struct backend_gauge gauges[] = {
+		LEVEL("sqlite", "queue", queue_length(store),
+		      "Writes that wait for the next commit."),
+		COUNTER("sqlite", "groups", atomic_load(&store->written.groups),
+			"Groups of writes that were committed."),
+		COUNTER("sqlite", "group_ops", atomic_load(&store->written.ops),
+			"Writes in those groups."),
+		COUNTER("sqlite", "group_us", atomic_load(&store->written.busy_us),
+			"Time that groups took, their commits included."),
+		COUNTER("sqlite", "groups_failed", atomic_load(&store->written.failed),
+			"Groups that were rolled back."),
+		LEVEL("sqlite", "wal_pages", atomic_load(&store->wal_pages),
+		      "Pages of the write-ahead log after the last commit."),
+		LEVEL("sqlite", "uses_waiting", uses_count(&store->uses),
+		      "Entries whose use waits in memory to be written."),
+		LEVEL("sqlite_cache", "entries", cached.entries, "Values kept in memory."),
+		LEVEL("sqlite_cache", "used_bytes", cached.used_bytes,
+		      "Memory that they take, overhead included."),
+		LEVEL("sqlite_cache", "max_bytes", cached.max_bytes, "What they may take."),
+		COUNTER("sqlite_cache", "hits", cached.hits, "Reads answered from memory."),
+		COUNTER("sqlite_cache", "misses", cached.misses, "Reads that asked SQLite."),
+		COUNTER("sqlite_cache", "evictions", cached.evictions,
+			"Values that gave way to others."),
+		COUNTER("sqlite_cache", "drops", cached.drops,
+			"Times that all were dropped, as another process wrote to the file."),
+	};
+	size_t count = 0;
+
+	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]) && count < max; i++)
+		if (is_cached || strcmp(gauges[i].group, "sqlite_cache") != 0)
+			ret[count++] = gauges[i];
+	return count;
+}
