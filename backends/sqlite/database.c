@@ -10,10 +10,6 @@
 
 #include "backends/sqlite/store.h"
 
-/* "stdy": marks a file as ours in its header. */
-#define APPLICATION_ID 0x73746479
-#define SCHEMA_VERSION 2
-
 /* Up to this size a file is checked whole when it is opened; a larger one only as far as opening it
  * and reading its tables' roots tells. */
 #define WHOLE_CHECK_MAX_BYTES (INT64_C(64) << 20)
@@ -298,7 +294,7 @@ static bool open_checked(struct sqlite_store *store, char *error, size_t error_s
 bool database_prepare(struct sqlite_store *store, char *error, size_t error_size)
 {
 	char lock_path[sizeof(store->path)];
-	int length = snprintf(store->path, sizeof(store->path), "%s/steadycache.db",
+	int length = snprintf(store->path, sizeof(store->path), "%s/" DATABASE_NAME,
 			      store->config.data_dir);
 
 	(void)snprintf(lock_path, sizeof(lock_path), "%s/steadycache.lock", store->config.data_dir);
