@@ -25,10 +25,10 @@ static void catch_signal(int number)
 }
 
 /* So that nothing is left behind; a file that grows beyond its limit is an error like others. */
-static void catch_signals(void)
+static void set_signals(void (*handler)(int))
 {
 	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction action = {.sa_handler = catch_signal};
+	struct sigaction action = {.sa_handler = handler};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		struct sigaction before;
@@ -143,6 +143,8 @@ static int run(const struct arguments *arguments, struct backup_job *job, struct
 	int code = code_of(job, result);
 	if (code != CLIENT_DONE || caught_signal != 0)
 		return code;
+	if (!file->name)
+		set_signals(SIG_DFL); /* it may wait for the reader for ever */
 	code = new_file_finish(file);
 	return code == CLIENT_DONE ? report(arguments, job, now_s() - started_s) : code;
 }
@@ -165,7 +167,7 @@ int command_backup(const struct arguments *arguments)
 	if (to_stdout && isatty(STDOUT_FILENO))
 		return client_fail(CLIENT_USAGE,
 				   "a database is nothing for a terminal; give a FILE");
-	catch_signals();
+	set_signals(catch_signal);
 	int code = new_file_open(&file, to_stdout ? NULL : name,
 				 arguments->options[OPT_FORCE] != NULL);
 	if (code == CLIENT_DONE)

@@ -94,6 +94,7 @@ static int write_out(const struct new_file *file)
 	static char piece[COPY_BYTES];
 	ssize_t got = 0;
 
+	(void)unlink(file->path);
 	if (lseek(file->fd, 0, SEEK_SET) < 0)
 		return client_fail(CLIENT_LOCAL, "cannot read %s: %s", file->path, strerror(errno));
 	while ((got = read(file->fd, piece, sizeof(piece))) > 0)

@@ -17,9 +17,10 @@ struct new_file {
  * the standard output. CLIENT_DONE, or another exit code after a line on stderr. */
 int new_file_open(struct new_file *file, const char *name, bool replaces);
 
-/* Syncs what was written, and gives it its name, or writes it to the standard output. CLIENT_DONE,
- * or another exit code after a line on stderr; what had the name before is then still there. To be
- * followed by new_file_close in any case. */
+/* Syncs what was written, and gives it its name, or writes it to the standard output (its
+ * temporary name is then gone already, so that a signal may end this). CLIENT_DONE, or another exit
+ * code after a line on stderr; what had the name before is then still there. To be followed by
+ * new_file_close in any case. */
 int new_file_finish(struct new_file *file);
 
 /* Removes what is still under the temporary name, with what SQLite puts beside a database. Fine on

@@ -30,6 +30,7 @@
 /* Instructions of SQLite's machine between two such looks while the copy is checked. */
 #define CHECK_INSTRUCTIONS 100000
 #define BUSY_TIMEOUT_MS    10000
+#define BUSY_NAP_MS        20
 /* The copy is nobody else's: no locks, which some network file systems lack. */
 #define COPY_VFS "unix-none"
 
@@ -58,6 +59,8 @@ static enum backup_result fail(struct copy *copy, enum backup_result result, con
 /* What SQLite said of the source. */
 static enum backup_result fail_source(struct copy *copy, int code)
 {
+	if (copy->stopped)
+		return BACKUP_STOPPED;
 	switch (code & 0xFF) {
 	case SQLITE_NOTADB:
 		return fail(copy, BACKUP_REFUSED, "%s is not a database of steadycache",
@@ -104,7 +107,25 @@ static int run(sqlite3 *db, const char *sql)
 	return sqlite3_exec(db, sql, NULL, NULL, NULL);
 }
 
+static bool goes_on(struct copy *copy, uint64_t done_bytes)
+{
+	struct backup_job *job = copy->job;
+
+	copy->stopped = copy->stopped ||
+			(job->passed && !job->passed(job->user, done_bytes, copy->total_bytes));
+	return !copy->stopped;
+}
+
 /* ---- The source ---- */
+
+/* Somebody has locked it, as a process does that recovers or closes it. */
+static int wait_a_little(void *user, int waited_before)
+{
+	if (waited_before >= BUSY_TIMEOUT_MS / BUSY_NAP_MS || !goes_on(user, 0))
+		return 0;
+	(void)sqlite3_sleep(BUSY_NAP_MS);
+	return 1;
+}
 
 /* Opens it and begins the snapshot. */
 static enum backup_result open_source(struct copy *copy)
@@ -130,7 +151,7 @@ static enum backup_result open_source(struct copy *copy)
 	if (code == SQLITE_OK)
 		code = sqlite3_db_config(copy->from, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	if (code == SQLITE_OK)
-		code = sqlite3_busy_timeout(copy->from, BUSY_TIMEOUT_MS);
+		code = sqlite3_busy_handler(copy->from, wait_a_little, copy);
 	if (code == SQLITE_OK)
 		code = run(copy->from, "PRAGMA query_only=1; BEGIN");
 	if (code == SQLITE_OK)
@@ -168,15 +189,6 @@ static void close_source(struct copy *copy)
 }
 
 /* ---- The copy ---- */
-
-static bool goes_on(struct copy *copy, uint64_t done_bytes)
-{
-	struct backup_job *job = copy->job;
-
-	copy->stopped = copy->stopped ||
-			(job->passed && !job->passed(job->user, done_bytes, copy->total_bytes));
-	return !copy->stopped;
-}
 
 static int look_while_checking(void *user)
 {
