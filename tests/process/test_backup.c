@@ -149,8 +149,9 @@ static json_t *describe_fixed(void)
 			(void)json_array_append_new(all,
 						    json_string(http_header(answer, headers[h])));
 	}
-	for (const char *const *name = (const char *const[]){"max_size_bytes", "capacity", "eviction",
-							     "default_ttl", "stale_ttl", NULL};
+	for (const char *const *name =
+		     (const char *const[]){"max_size_bytes", "capacity", "eviction", "default_ttl",
+					   "stale_ttl", NULL};
 	     *name; name++) {
 		cr_assert(json_object_get(stats, *name), "/stats tells no %s", *name);
 		(void)json_array_append(all, json_object_get(stats, *name));
