@@ -40,13 +40,28 @@ static void set_signals(void (*handler)(int))
 	(void)signal(SIGXFSZ, SIG_IGN);
 }
 
+/* What is written goes to the disk in pieces: one sync of it all at the end would let the server's
+ * own syncs, and with them its writes, wait behind a gigabyte. */
+#define SYNC_BYTES (UINT64_C(16) << 20)
+
+struct watch {
+	struct progress progress;
+	int fd;
+	uint64_t synced_bytes;
+};
+
 static bool take_step(void *user, uint64_t done_bytes, uint64_t total_bytes)
 {
-	struct progress *progress = user;
+	struct watch *watch = user;
+	struct progress *progress = &watch->progress;
 
 	progress->total_bytes = total_bytes;
 	if (done_bytes > progress->bytes)
 		progress_add(progress, done_bytes - progress->bytes, 0);
+	if (done_bytes >= watch->synced_bytes + SYNC_BYTES) {
+		watch->synced_bytes = done_bytes;
+		(void)fdatasync(watch->fd); /* a failure shows at the end */
+	}
 	return caught_signal == 0;
 }
 
@@ -130,16 +145,16 @@ static double now_s(void)
 
 static int run(const struct arguments *arguments, struct backup_job *job, struct new_file *file)
 {
-	struct progress progress;
+	struct watch watch = {.fd = file->fd};
 	double started_s = now_s();
 
 	job->to_path = file->path;
 	job->passed = take_step;
-	job->user = &progress;
-	progress_start(&progress, arguments->options[OPT_QUIET] != NULL, 0);
-	progress.bytes_only = true;
+	job->user = &watch;
+	progress_start(&watch.progress, arguments->options[OPT_QUIET] != NULL, 0);
+	watch.progress.bytes_only = true;
 	enum backup_result result = arguments->loan->backup(job);
-	progress_end(&progress);
+	progress_end(&watch.progress);
 	int code = code_of(job, result);
 	if (code != CLIENT_DONE || caught_signal != 0)
 		return code;
