@@ -63,11 +63,11 @@ int command_help(const struct arguments *arguments)
 	return CLIENT_DONE;
 }
 
-int client_main(int argc, char **argv, client_serve_flag *serve_flag)
+int client_main(int argc, char **argv, const struct client_loan *loan)
 {
 	struct arguments arguments = {
 		.command = client_find(argv[1]),
-		.serve_flag = serve_flag,
+		.loan = loan,
 	};
 
 	if (!arguments_read(&arguments, argc, argv))

@@ -8,8 +8,10 @@
 /* X(id, short or 0, long, what its value is called or NULL for a switch, help) */
 #define CLIENT_OPTIONS(X)                                                                          \
 	X(ALL, 0, "all", NULL, "every entry of the namespace")                                     \
+	X(DATA_DIR, 0, "data-dir", "DIR", "the server's; STEADYCACHE_DATA_DIR unless given")       \
 	X(EXPIRES, 0, "expires", "TIME", "the end of the token: a date in UTC or Unix seconds")    \
 	X(FILE, 'f', "file", "FILE", "read from FILE; - is the standard input")                    \
+	X(FORCE, 0, "force", NULL, "replace FILE where it is there")                               \
 	X(IF_ABSENT, 0, "if-absent", NULL, "only where the key has no value yet")                  \
 	X(IF_MATCH, 0, "if-match", "ETAG", "only where the value has this ETag; * is any value")   \
 	X(JSON, 0, "json", NULL, "print JSON")                                                     \
@@ -57,7 +59,7 @@ struct arguments {
 	const char *options[OPT_COUNT]; /* NULL: not given; a switch given is "" */
 	const char *operands[CLIENT_OPERANDS_MAX];
 	size_t count; /* of operands */
-	client_serve_flag *serve_flag;
+	const struct client_loan *loan;
 };
 
 struct command {
@@ -101,6 +103,7 @@ int command_stats(const struct arguments *arguments);
 int command_list(const struct arguments *arguments);
 int command_export(const struct arguments *arguments);
 int command_import(const struct arguments *arguments);
+int command_backup(const struct arguments *arguments);
 int command_healthcheck(const struct arguments *arguments);
 int command_token(const struct arguments *arguments);
 int command_completion(const struct arguments *arguments);

@@ -27,6 +27,8 @@ const struct command client_commands[] = {
 	 O(PREFIX) | O(OUTPUT) | O(RESUME) | O(QUIET) | COMMON, command_export},
 	{"import", "", "store the entries of an export", 0, 0,
 	 O(FILE) | O(ON_ERROR) | O(QUIET) | O(JSON) | COMMON, command_import},
+	{"backup", "FILE|-", "copy the database of a server on this machine", 1, 1,
+	 O(DATA_DIR) | O(FORCE) | O(QUIET) | O(JSON) | O(HELP), command_backup},
 	{"healthcheck", "", "say whether the server is ready", 0, 0,
 	 O(LIVE) | O(QUIET) | O(JSON) | COMMON, command_healthcheck},
 	{"token", "new", "make a token and its line for the token file of a server", 1, 1,

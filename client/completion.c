@@ -42,6 +42,9 @@ static void print_bash(client_serve_flag *serve_flag)
 		    "\t-f | --file | -o | --output)\n"
 		    "\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
 		    "\t\tcompopt -o filenames 2>/dev/null\n\t\treturn\n\t\t;;\n"
+		    "\t--data-dir)\n"
+		    "\t\tmapfile -t COMPREPLY < <(compgen -d -- \"$word\")\n"
+		    "\t\tcompopt -o filenames 2>/dev/null\n\t\treturn\n\t\t;;\n"
 		    "\t--on-error) words='stop continue' ;;\n"
 		    "\thelp) words='",
 		    stdout);
@@ -59,6 +62,9 @@ static void print_bash(client_serve_flag *serve_flag)
 		(void)puts("' ;;");
 	}
 	(void)fputs("\t\tesac\n\tfi\n"
+		    "\tif [[ $command == backup && $word != -* ]]; then\n"
+		    "\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
+		    "\t\tcompopt -o filenames 2>/dev/null\n\t\treturn\n\tfi\n"
 		    "\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
 		    "\t[[ ${COMPREPLY[0]-} == *= ]] && compopt -o nospace 2>/dev/null\n"
 		    "\treturn 0\n}\ncomplete -F _steadycache steadycache\n",
@@ -72,6 +78,8 @@ static void print_zsh_option(const struct client_option *option)
 
 	if (value && strcmp(value, "FILE") == 0)
 		(void)snprintf(action, sizeof(action), ":file:_files");
+	else if (value && strcmp(value, "DIR") == 0)
+		(void)snprintf(action, sizeof(action), ":folder:_files -/");
 	else if (value && strchr(value, '|'))
 		(void)snprintf(action, sizeof(action), ":what:(stop continue)");
 	else if (value)
@@ -108,6 +116,8 @@ static void print_zsh(client_serve_flag *serve_flag)
 				print_zsh_option(&client_options[i]);
 		if (strcmp(client_commands[c].name, "completion") == 0)
 			(void)fputs(" \\\n\t\t\t'1:shell:(bash zsh)'", stdout);
+		else if (strncmp(client_commands[c].operands, "FILE", 4) == 0)
+			(void)fputs(" \\\n\t\t\t'1:file:_files'", stdout);
 		else if (client_commands[c].operands_max > 0)
 			(void)printf(" \\\n\t\t\t'*:%s: '", client_commands[c].operands);
 		(void)fputs("\n\t\t;;\n", stdout);
@@ -118,9 +128,9 @@ static void print_zsh(client_serve_flag *serve_flag)
 int command_completion(const struct arguments *arguments)
 {
 	if (strcmp(arguments->operands[0], "bash") == 0)
-		print_bash(arguments->serve_flag);
+		print_bash(arguments->loan->serve_flag);
 	else if (strcmp(arguments->operands[0], "zsh") == 0)
-		print_zsh(arguments->serve_flag);
+		print_zsh(arguments->loan->serve_flag);
 	else
 		return client_fail(CLIENT_USAGE,
 				   "completions are there for bash and zsh, not \"%s\"",

@@ -42,8 +42,10 @@ static void draw(const struct progress *progress)
 			(void)fputc(i < cells ? '#' : '.', stderr);
 		(void)fputs("] ", stderr);
 	}
-	(void)fprintf(stderr, "%s, %" PRIu64 " entries, %s/s" ERASE_TO_END,
-		      output_size((double)progress->bytes, size), progress->entries,
+	(void)fputs(output_size((double)progress->bytes, size), stderr);
+	if (!progress->bytes_only)
+		(void)fprintf(stderr, ", %" PRIu64 " entries", progress->entries);
+	(void)fprintf(stderr, ", %s/s" ERASE_TO_END,
 		      output_size(seconds > 0 ? (double)progress->bytes / seconds : 0, rate));
 }
 

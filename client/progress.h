@@ -7,6 +7,7 @@
 
 struct progress {
 	bool shown;
+	bool bytes_only; /* set it after the start: nothing is said of entries */
 	uint64_t bytes, entries;
 	uint64_t total_bytes; /* 0: unknown */
 	int64_t started_ms, drawn_ms;

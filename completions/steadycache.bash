@@ -4,7 +4,7 @@ _steadycache() {
 	((COMP_CWORD > 0)) && before=${COMP_WORDS[COMP_CWORD - 1]}
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'serve get set delete stats list export import healthcheck token completion help --help --version' -- "$word")
+		mapfile -t COMPREPLY < <(compgen -W 'serve get set delete stats list export import backup healthcheck token completion help --help --version' -- "$word")
 		return
 	fi
 	case $before in
@@ -13,8 +13,13 @@ _steadycache() {
 		compopt -o filenames 2>/dev/null
 		return
 		;;
+	--data-dir)
+		mapfile -t COMPREPLY < <(compgen -d -- "$word")
+		compopt -o filenames 2>/dev/null
+		return
+		;;
 	--on-error) words='stop continue' ;;
-	help) words='serve get set delete stats list export import healthcheck token completion help' ;;
+	help) words='serve get set delete stats list export import backup healthcheck token completion help' ;;
 	completion) words='bash zsh' ;;
 	esac
 	if [[ -z $words ]]; then
@@ -27,11 +32,17 @@ _steadycache() {
 		list) words='--json --limit -0 --null --prefix --timeout -h --help ' ;;
 		export) words='-o --output --prefix -q --quiet --resume --timeout -h --help ' ;;
 		import) words='-f --file --json --on-error -q --quiet --timeout -h --help ' ;;
+		backup) words='--data-dir --force --json -q --quiet -h --help ' ;;
 		healthcheck) words='--json --live -q --quiet --timeout -h --help ' ;;
 		token) words='--expires --name --namespaces --rate --rights -h --help ' ;;
 		completion) words='-h --help ' ;;
 		help) words='-h --help ' ;;
 		esac
+	fi
+	if [[ $command == backup && $word != -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		compopt -o filenames 2>/dev/null
+		return
 	fi
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 	[[ ${COMPREPLY[0]-} == *= ]] && compopt -o nospace 2>/dev/null

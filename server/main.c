@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backends/sqlite/backup.h"
 #include "backends/tiered/tiered.h"
 #include "client/client.h"
 #include "server/credentials.h"
@@ -202,6 +203,11 @@ static const char *serve_flag(size_t i)
 	return option_table[i].flag ? option_table[i].flag : "";
 }
 
+static const struct client_loan client_loan = {
+	.serve_flag = serve_flag,
+	.backup = sqlite_backup,
+};
+
 int main(int argc, char **argv)
 {
 	struct options options;
@@ -216,7 +222,7 @@ int main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "help") == 0 && strcmp(argv[2], "serve") == 0)
 		argv[1] = argv[2], argv[2] = help_flag;
 	else if (argc > 1 && client_knows(argv[1]))
-		return client_main(argc, argv, serve_flag);
+		return client_main(argc, argv, &client_loan);
 	else if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
 		client_print_commands(stdout);
 

@@ -10,10 +10,6 @@
 
 #include "backends/sqlite/store.h"
 
-/* "stdy": marks a file as ours in its header. */
-#define APPLICATION_ID 0x73746479
-#define SCHEMA_VERSION 2
-
 /* Up to this size a file is checked whole when it is opened; a larger one only as far as opening it
  * and reading its tables' roots tells. */
 #define WHOLE_CHECK_MAX_BYTES (INT64_C(64) << 20)
@@ -172,10 +168,6 @@ static const char *find_damage(sqlite3 *db)
 		return sqlite3_errmsg(db);
 	if (tables == 0)
 		return NULL;
-	if (query_integer(db, "PRAGMA application_id", 0) != APPLICATION_ID)
-		return "it is another program's database";
-	if (query_integer(db, "PRAGMA user_version", 0) != SCHEMA_VERSION)
-		return "it has a schema of another version";
 	if (query_integer(db, "SELECT count(*) FROM meta", -1) < 1 ||
 	    query_integer(db, "SELECT coalesce(max(id), 0) FROM entries", -1) < INT64_MIN ||
 	    sqlite3_errcode(db) == SQLITE_CORRUPT)
@@ -189,6 +181,31 @@ static const char *find_damage(sqlite3 *db)
 		     strcmp((const char *)sqlite3_column_text(check, 0), "ok") == 0;
 	(void)sqlite3_finalize(check);
 	return sound ? NULL : "it fails its integrity check";
+}
+
+/* A file that may well be sound, but is none that this program could use: it stays where it is. False
+ * with a sentence in `error`. */
+static bool is_ours(const struct sqlite_store *store, sqlite3 *db, char *error, size_t error_size)
+{
+	int64_t tables = query_integer(db, "SELECT count(*) FROM sqlite_schema", -1);
+	int64_t version = query_integer(db, "PRAGMA user_version", 0);
+
+	if (tables <= 0)
+		return true; /* damaged or new: find_damage */
+	if (query_integer(db, "PRAGMA application_id", 0) != APPLICATION_ID) {
+		(void)snprintf(error, error_size,
+			       "%s is another program's database; name another --data-dir",
+			       store->path);
+		return false;
+	}
+	if (version != SCHEMA_VERSION) {
+		(void)snprintf(error, error_size,
+			       "%s has the schema of another version of steadycache (%lld, this one "
+			       "knows %d); start that version, or move the file away",
+			       store->path, (long long)version, SCHEMA_VERSION);
+		return false;
+	}
+	return true;
 }
 
 static void move_aside(struct sqlite_store *store, const char *reason)
@@ -283,6 +300,10 @@ static bool open_checked(struct sqlite_store *store, char *error, size_t error_s
 		}
 		(void)sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS);
 
+		if (!is_ours(store, db, error, error_size)) {
+			(void)sqlite3_close(db);
+			return false;
+		}
 		const char *found = find_damage(db);
 		int reason = sqlite3_errcode(db) & 0xFF;
 		if (found)
@@ -316,7 +337,7 @@ static bool open_checked(struct sqlite_store *store, char *error, size_t error_s
 bool database_prepare(struct sqlite_store *store, char *error, size_t error_size)
 {
 	char lock_path[sizeof(store->path)];
-	int length = snprintf(store->path, sizeof(store->path), "%s/steadycache.db",
+	int length = snprintf(store->path, sizeof(store->path), "%s/" DATABASE_NAME,
 			      store->config.data_dir);
 
 	(void)snprintf(lock_path, sizeof(lock_path), "%s/steadycache.lock", store->config.data_dir);

@@ -13,7 +13,8 @@
  *   evict.c      victims in exact order without sorting
  *   background.c the thread for listings, statistics, the sweep and checkpoints
  *   scan.c       listings
- *   gauges.c     what it tells of itself */
+ *   gauges.c     what it tells of itself
+ *   backup.c     a copy of the file, made by a process of its own */
 #ifndef STEADYCACHE_SQLITE_STORE_H
 #define STEADYCACHE_SQLITE_STORE_H
 
@@ -27,6 +28,12 @@
 #include "backends/sqlite/values.h"
 
 #define READERS_MAX 16
+
+/* The file in the data directory. */
+#define DATABASE_NAME "steadycache.db"
+/* "stdy": marks a file as ours in its header. */
+#define APPLICATION_ID 0x73746479
+#define SCHEMA_VERSION 2
 
 /* Counters of a namespace since this process started. Made on first sight, freed with the store. */
 struct counters {

@@ -135,7 +135,7 @@ Test(client, completions_and_manual_match_the_table)
 		0,
 		"source <($S completion bash); COMP_WORDS=(steadycache set --if-); COMP_CWORD=2; "
 		"_steadycache; test \"${COMPREPLY[*]}\" = '--if-absent --if-match'");
-	expect_run(0, "for c in get set delete stats list export import healthcheck; do "
+	expect_run(0, "for c in get set delete stats list export import backup healthcheck; do "
 		      "$S help $c | grep -oE -- '--[a-z0-9-]+' | sort -u >a; "
 		      "sed -n \"/^.It Cm $c\\b/,/^.El/p\" '" STEADYCACHE_TESTS_DIR
 		      "/../man/steadycache.1' | sed -n 's/.*Fl Fl \\([a-z0-9-]*\\).*/--\\1/p' | "

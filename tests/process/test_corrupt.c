@@ -82,6 +82,30 @@ static void expect_quarantine(void)
 	scene_stop();
 }
 
+/* Runs `sql` on the database, and expects a server that leaves the file alone and says so. */
+static void expect_refusal(const char *sql, const char *sentence)
+{
+	sqlite3 *db = NULL;
+
+	cr_assert_eq(sqlite3_open(db_path, &db), SQLITE_OK);
+	cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	cr_assert_eq(sqlite3_close(db), SQLITE_OK);
+	server_spawn(&scene.server);
+	struct server_exit ended = server_await_exit(&scene.server, 10000);
+	cr_expect_eq(ended.code, 1, "%s", ended.log);
+	cr_expect(strstr(ended.log, sentence), "%s", ended.log);
+	free(ended.log);
+	cr_assert_eq(folder_count(scene.data_dir, "steadycache.db.corrupted.", NULL), 0);
+}
+
+/* What is no damage is left where it is: after a downgrade, or with a wrong folder. */
+Test(corrupt, what_is_sound_but_not_ours_stays)
+{
+	make_database();
+	expect_refusal("PRAGMA user_version=99", "another version of steadycache (99,");
+	expect_refusal("PRAGMA user_version=2; PRAGMA application_id=7", "another program's");
+}
+
 Test(corrupt, garbage)
 {
 	char garbage[20000];
