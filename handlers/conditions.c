@@ -88,6 +88,11 @@ bool read_write_condition(struct request *request, struct response *response,
 	}
 	if (!match && !none_match)
 		return true;
+	if (request->source->repeats(request, match ? "If-Match" : "If-None-Match")) {
+		respond_error(request, response, 400, "send %s once, with all its entity tags",
+			      match ? "If-Match" : "If-None-Match");
+		return false;
+	}
 	if (match && none_match) {
 		respond_error(request, response, 400,
 			      "send If-Match or If-None-Match, not both in one request");

@@ -6,22 +6,14 @@
 #include "handlers/single_flight.h"
 #include "handlers/stats_json.h"
 
-/* Beyond this a number of bytes is no longer exact in JSON. */
-#define MAX_SIZE_BYTES 9007199254740992.0
-
 static enum handler_step d1_init_start(struct request *request, struct response *response)
 {
 	struct call *call = call_open(request, response, CACHE_OP_CONFIGURE);
-	double max_size_mb = 0;
 
-	if (!call || !json_in_number(request, response, call->root, "max_size_mb", &max_size_mb))
+	if (!call || !json_in_megabytes(request, response, call->root, "max_size_mb",
+					&request->op.settings.max_size_bytes))
 		return STEP_RESPOND;
-	if (max_size_mb * 1048576.0 > MAX_SIZE_BYTES) {
-		respond_error(request, response, 400, "\"max_size_mb\" is too large");
-		return STEP_RESPOND;
-	}
 	request->op.settings_mask = SETTING_MAX_SIZE;
-	request->op.settings.max_size_bytes = (uint64_t)floor(max_size_mb * 1048576.0);
 	return STEP_SUBMIT;
 }
 

@@ -153,8 +153,10 @@ static bool next_line(struct import *import, bool is_end, char **ret, size_t *re
 	if (!feed && !is_end) {
 		if (!import->drops && input->len - import->at > line_max_bytes(import)) {
 			import->line++;
-			fail_line(import, "the line is longer than a value of the largest size "
-					  "(STEADYCACHE_MAX_BODY_MB) can make it");
+			fail_line(import,
+				  "the line is longer than a value of the largest size "
+				  "(STEADYCACHE_MAX_BODY_MB) needs, as text with few escapes "
+				  "or in base64");
 			import->drops = true;
 		}
 		if (import->drops)

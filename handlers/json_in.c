@@ -2,6 +2,9 @@
 
 #include <math.h>
 
+/* Beyond this a number of bytes is no longer exact in JSON. */
+#define BYTES_MAX 9007199254740992.0
+
 json_t *json_in_object(const struct request *request, struct response *response)
 {
 	struct slice body = request_body(request);
@@ -49,14 +52,19 @@ bool json_in_string(const struct request *request, struct response *response, co
 	return true;
 }
 
-bool json_in_number(const struct request *request, struct response *response, const json_t *object,
-		    const char *name, double *ret)
+bool json_in_megabytes(const struct request *request, struct response *response,
+		       const json_t *object, const char *name, uint64_t *ret_bytes)
 {
 	const json_t *member = json_object_get(object, name);
+	double bytes = json_number_value(member) * 1048576.0;
 
-	if (!json_is_number(member) || !(json_number_value(member) >= 0))
+	if (!json_is_number(member) || !(bytes >= 0))
 		return refuse(request, response, member, "", name, "a number that is not negative");
-	*ret = json_number_value(member);
+	if (bytes > BYTES_MAX) {
+		respond_error(request, response, 400, "\"%s\" is too large", name);
+		return false;
+	}
+	*ret_bytes = bytes > 0 && bytes < 1 ? 1 : (uint64_t)floor(bytes);
 	return true;
 }
 

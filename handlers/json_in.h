@@ -14,9 +14,9 @@ json_t *json_in_object(const struct request *request, struct response *response)
  * object ("" or "items[3]."). */
 bool json_in_string(const struct request *request, struct response *response, const json_t *object,
 		    const char *path, const char *name, struct slice *ret);
-/* A number >= 0 that must be there. */
-bool json_in_number(const struct request *request, struct response *response, const json_t *object,
-		    const char *name, double *ret);
+/* A number of megabytes >= 0 that must be there, as bytes: whole ones, and only 0 is 0. */
+bool json_in_megabytes(const struct request *request, struct response *response,
+		       const json_t *object, const char *name, uint64_t *ret_bytes);
 /* A whole number 0..max. Where the member is missing *ret keeps its value. */
 bool json_in_whole(const struct request *request, struct response *response, const json_t *object,
 		   const char *path, const char *name, int64_t max, int64_t *ret);

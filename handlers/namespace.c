@@ -1,6 +1,5 @@
 /* /cache and /cache/{ns}: what there is, and its limits. */
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 
 #include "backends/base/json_out.h"
@@ -268,16 +267,9 @@ static bool read_setting(struct request *request, struct response *response, con
 	unsigned *mask = &request->op.settings_mask;
 
 	if (strcmp(name, "max_size_mb") == 0) {
-		double max_size_mb = 0;
-
 		if (!json_is_null(member) &&
-		    !json_in_number(request, response, root, name, &max_size_mb))
+		    !json_in_megabytes(request, response, root, name, &settings->max_size_bytes))
 			return false;
-		if (max_size_mb > 8589934592.0) {
-			respond_error(request, response, 400, "\"max_size_mb\" is too large");
-			return false;
-		}
-		settings->max_size_bytes = (uint64_t)floor(max_size_mb * 1048576.0);
 		*mask |= SETTING_MAX_SIZE;
 	} else if (strcmp(name, "capacity") == 0) {
 		settings->capacity = CAPACITY_UNLIMITED;

@@ -39,6 +39,8 @@ struct flight_visit;
 struct request_source {
 	/* The value of a header (names are compared without regard to case), or NULL. */
 	const char *(*header)(const struct request *request, const char *name);
+	/* Whether there is more than one header of that name. */
+	bool (*repeats)(const struct request *request, const char *name);
 	/* The raw (still percent-encoded) value of a query parameter, NULL where there is none and
 	 * "" where it has no value. */
 	const char *(*query)(const struct request *request, const char *name);

@@ -16,6 +16,13 @@ static const char *find_header(const struct request *request, const char *name)
 	return head_find(&exchange->head, slice_of(name));
 }
 
+static bool repeats_header(const struct request *request, const char *name)
+{
+	const struct exchange *exchange = request->source_user;
+
+	return head_repeats(&exchange->head, slice_of(name));
+}
+
 static const char *find_query(const struct request *request, const char *name)
 {
 	return exchange_query(request->source_user, name);
@@ -30,6 +37,7 @@ static bool has_left(const struct request *request)
 
 static const struct request_source library_source = {
 	.header = find_header,
+	.repeats = repeats_header,
 	.query = find_query,
 	.has_left = has_left,
 };

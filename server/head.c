@@ -147,3 +147,28 @@ const char *head_find(const struct head *head, struct slice name)
 		       ? MHD_lookup_connection_value(head->connection, MHD_HEADER_KIND, name.data)
 		       : NULL;
 }
+
+struct count {
+	struct slice name;
+	size_t times;
+};
+
+static enum MHD_Result count_field(void *cls, enum MHD_ValueKind kind, const char *name,
+				   size_t name_len, const char *value, size_t value_len)
+{
+	struct count *count = cls;
+
+	(void)kind;
+	(void)value;
+	(void)value_len;
+	count->times += is_named(name, name_len, count->name);
+	return MHD_YES;
+}
+
+bool head_repeats(const struct head *head, struct slice name)
+{
+	struct count count = {.name = name};
+
+	(void)MHD_get_connection_values_n(head->connection, MHD_HEADER_KIND, count_field, &count);
+	return count.times > 1;
+}

@@ -42,5 +42,7 @@ unsigned head_read(struct head *head, struct MHD_Connection *connection, const c
 
 /* The value of the first field of that name, without regard to case; NULL where there is none. */
 const char *head_find(const struct head *head, struct slice name);
+/* Whether there is more than one. */
+bool head_repeats(const struct head *head, struct slice name);
 
 #endif

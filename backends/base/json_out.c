@@ -95,7 +95,12 @@ void json_out_double(struct buffer *buffer, double number)
 
 void json_out_time(struct buffer *buffer, int64_t time_us)
 {
-	buffer_printf(buffer, "%" PRId64 ".%06" PRId64, time_us / US_PER_S, time_us % US_PER_S);
+	/* Before 1970: a clock that is not set. */
+	const char *sign = time_us < 0 ? "-" : "";
+
+	time_us = time_us < 0 ? -time_us : time_us;
+	buffer_printf(buffer, "%s%" PRId64 ".%06" PRId64, sign, time_us / US_PER_S,
+		      time_us % US_PER_S);
 }
 
 void json_out_raw(struct buffer *buffer, const char *json)

@@ -151,6 +151,16 @@ Test(conditional, a_refused_write_is_no_use_and_costs_nothing)
 	cr_assert_eq(d1_stat("total_size"), 1);
 }
 
+/* Only one of them would be looked at. */
+Test(conditional, two_headers_of_one_name_change_nothing)
+{
+	(void)put("v");
+	expect_problem(http_put(client, entry_path("k"), SLICE("w"), "If-None-Match: \"x\"",
+				"If-None-Match: *"),
+		       400, "");
+	expect_value("v");
+}
+
 Test(conditional, malformed_conditions_change_nothing)
 {
 	static const char *const headers[] = {"If-Match: unquoted", "If-Match: \"open",

@@ -38,6 +38,9 @@ Test(settings, any_subset)
 	cr_assert_eq(d1_stat("max_size_bytes"), 1048576);
 	expect_success(configure("'capacity':5,'eviction':'lru'"));
 	cr_assert_eq(d1_stat("max_size_bytes"), 1048576);
+	/* Little is not nothing, which would be no limit. */
+	expect_success(configure("'max_size_mb':1e-7"));
+	cr_assert_eq(d1_stat("max_size_bytes"), 1);
 	expect_success(configure("'max_size_mb':0.5,'default_ttl':60"));
 	cr_assert_eq(d1_stat("max_size_bytes"), 524288);
 	/* What was not named stays: still five entries, still LRU. */

@@ -171,19 +171,13 @@ Test(corrupt, pages_overwritten)
 	expect_quarantine();
 }
 
-Test(corrupt, somebody_elses_schema)
+Test(corrupt, somebody_elses_schema_stays)
 {
-	sqlite3 *db = NULL;
-
 	make_data_dir();
-	cr_assert(sqlite3_open(db_path, &db) == SQLITE_OK);
-	cr_assert(sqlite3_exec(db,
-			       "CREATE TABLE entries (id INTEGER PRIMARY KEY, name TEXT);"
-			       "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT);"
-			       "INSERT INTO customers (name) VALUES ('precious');",
-			       NULL, NULL, NULL) == SQLITE_OK);
-	cr_assert(sqlite3_close(db) == SQLITE_OK);
-	expect_quarantine();
+	expect_refusal("CREATE TABLE entries (id INTEGER PRIMARY KEY, name TEXT);"
+		       "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT);"
+		       "INSERT INTO customers (name) VALUES ('precious')",
+		       "another program's database");
 }
 
 Test(corrupt, an_empty_file_is_a_new_database)

@@ -119,6 +119,13 @@ static const char *find_header(const struct request *request, const char *name)
 	return find(fake->headers, name, true);
 }
 
+static bool repeats_header(const struct request *request, const char *name)
+{
+	(void)request;
+	(void)name;
+	return false; /* fake_request_header keeps one of a name */
+}
+
 static const char *find_query(const struct request *request, const char *name)
 {
 	const struct fake_request *fake = request->source_user;
@@ -126,7 +133,8 @@ static const char *find_query(const struct request *request, const char *name)
 	return find(fake->queries, name, false);
 }
 
-static const struct request_source fake_source = {.header = find_header, .query = find_query};
+static const struct request_source fake_source = {
+	.header = find_header, .repeats = repeats_header, .query = find_query};
 
 static void put_pair(struct fake_pair *pairs, const char *name, const char *value)
 {

@@ -141,6 +141,8 @@ Test(json_out, integers_and_times)
 	expect_json(&json, "0.000000");
 	json_out_time(&json, INT64_C(1700000000000001));
 	expect_json(&json, "1700000000.000001");
+	json_out_time(&json, -1500000);
+	expect_json(&json, "-1.500000");
 }
 
 Test(json_out, base64_of_any_length)

@@ -26,6 +26,10 @@ export interface Settings {
 }
 
 export const MIB = 1048576;
+/** Whole bytes; only 0, which means no limit, is 0. */
+export function bytesOfMegabytes(megabytes: number): number {
+	return megabytes > 0 ? Math.max(1, Math.floor(megabytes * MIB)) : 0;
+}
 /** 100 years, as in the C server. */
 export const TTL_MAX_S = 3153600000;
 export const MAX_KEY_BYTES = MIB;

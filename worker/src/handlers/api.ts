@@ -1,5 +1,5 @@
 /** /api/...: the protocol of SteadyText's D1 cache client. */
-import { MIB } from "../env";
+import { bytesOfMegabytes } from "../env";
 import { jsonResponse, readNumber, readObject } from "../http/json";
 import type { JsonObject } from "../http/json";
 import { HttpError } from "../http/problem";
@@ -20,7 +20,7 @@ function handler(endpoint: Endpoint): (c: Call) => Promise<Response> {
 }
 
 const init: Endpoint = async (c, ns, body) => {
-	const bytes = Math.floor(readNumber(body, "max_size_mb") * MIB);
+	const bytes = bytesOfMegabytes(readNumber(body, "max_size_mb"));
 	if (bytes > Number.MAX_SAFE_INTEGER) throw new HttpError(400, '"max_size_mb" is too large');
 	await perform(c, { op: "configure", ns, defaults: settingsOf(c), change: { max_size_bytes: bytes } });
 	return jsonResponse('{"success":true,"message":"Cache initialized"}');

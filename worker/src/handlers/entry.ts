@@ -63,7 +63,13 @@ export async function getEntry(c: Call): Promise<Response> {
 	const status = readCondition(request, etag, modified_us);
 	if (status === 304) return new Response(null, { status, headers });
 	if (status === 412)
-		throw new HttpError(412, "the entry's ETag is none of those in If-Match", Object.fromEntries(headers));
+		throw new HttpError(
+			412,
+			request.has("If-Match")
+				? "the entry's ETag is none of those in If-Match"
+				: "the entry is newer than If-Unmodified-Since says",
+			Object.fromEntries(headers),
+		);
 	const size = item.value.bytes.length;
 	headers.set("X-Content-Type-Options", "nosniff");
 	headers.set("Accept-Ranges", "bytes");

@@ -2,7 +2,7 @@
 import { base64, unbase64 } from "../bytes";
 import { fromBytes } from "../content";
 import type { Key } from "../content";
-import { isPolicy, MIB, TTL_MAX_S } from "../env";
+import { bytesOfMegabytes, isPolicy, TTL_MAX_S } from "../env";
 import type { Settings } from "../env";
 import { jsonResponse, readNumber, readObject, readWhole, seconds } from "../http/json";
 import type { JsonObject } from "../http/json";
@@ -95,7 +95,7 @@ function readSetting(body: JsonObject, name: string): Partial<Settings> {
 		case "max_size_mb": {
 			const mb = value === null ? 0 : readNumber(body, name);
 			if (mb > 8589934592) throw new HttpError(400, '"max_size_mb" is too large');
-			return { max_size_bytes: Math.floor(mb * MIB) };
+			return { max_size_bytes: bytesOfMegabytes(mb) };
 		}
 		case "capacity":
 			return {

@@ -1,4 +1,4 @@
-/** If-Match, If-None-Match, If-Modified-Since, Range (RFC 9110), as the C server reads them. */
+/** If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, Range (RFC 9110), as the C server reads them. */
 import type { Condition } from "../op_types";
 import { HttpError } from "./problem";
 
@@ -31,6 +31,11 @@ function parseList(header: string, strong: boolean): EtagList | null {
 export function writeCondition(headers: Headers): Condition | undefined {
 	const match = headers.get("If-Match");
 	const noneMatch = headers.get("If-None-Match");
+	if (match === null && headers.has("If-Unmodified-Since"))
+		throw new HttpError(
+			400,
+			"If-Unmodified-Since cannot be told exactly enough for a write; send If-Match",
+		);
 	if (match === null && noneMatch === null) return undefined;
 	if (match !== null && noneMatch !== null)
 		throw new HttpError(400, "send If-Match or If-None-Match, not both in one request");
@@ -62,6 +67,8 @@ export function readCondition(headers: Headers, etag: string, modifiedUs: number
 		return list && (list.any || list.etags.includes(etag));
 	};
 	if (match !== null && holds(match, true) === false) return 412;
+	const unmodified = parseDate((match === null && headers.get("If-Unmodified-Since")) || "");
+	if (unmodified !== null && Math.floor(modifiedUs / 1000000) > unmodified) return 412;
 	if (noneMatch !== null) return holds(noneMatch, false) === true ? 304 : 200;
 	const since = headers.get("If-Modified-Since");
 	const date = since === null ? null : parseDate(since);
