@@ -2,19 +2,23 @@
  *
  * The index has the first 64 bytes of a key and then its hash, so it gives byte order only among
  * keys that differ within these. Those that begin alike (prompts with one preamble) have to be read
- * and sorted, all of them for each page. A listing in any order goes by the index as it is, and
- * begins where the last page ended: behind the hash of that key among those that begin as it does,
- * and then behind these. */
+ * and sorted, all of them for each page. That is done first, and only for the keys; their entries
+ * are then read while the writer stands still, so that no waiting use is counted twice or missed.
+ * What has gone in between is left out.
+ *
+ * A listing in any order goes by the index as it is, and begins where the last page ended: behind
+ * the hash of that key among those that begin as it does, and then behind these. */
 #include <stdlib.h>
 
 #include "backends/sqlite/store.h"
 
 #define BEGINNING "ifnull(substr(e.key, 1, 64), x'')"
+#define COLUMNS   "e.key, e.size, e.etag, u.frequency, u.last_access, u.created, e.expires, e.id"
 
 /* Parameters: 1 namespace, 2 where the index is entered, 3 prefix_bound, 4 after, 5 prefix, 6 now,
  * 7 limit, 8 hash of after. */
-#define SCAN_SQL(range, order)                                                                     \
-	"SELECT e.key, e.size, e.etag, u.frequency, u.last_access, u.created, e.expires, e.id"     \
+#define SCAN_SQL(columns, range, order)                                                            \
+	"SELECT " columns                                                                          \
 	" FROM namespaces n CROSS JOIN entries e INDEXED BY entries_key ON e.ns = n.id"            \
 	" CROSS JOIN uses u ON u.id = e.id"                                                        \
 	" WHERE n.name = ?1 AND " range                                                            \
@@ -22,31 +26,44 @@
 	" AND (e.expires = 0 OR e.expires > ?6)"                                                   \
 	" ORDER BY " order " LIMIT ?7"
 
-static const char in_byte_order[] =
-	SCAN_SQL(BEGINNING " >= ?2 AND " BEGINNING " < ?3 AND e.key > ?4 AND e.key >= ?5",
-		 BEGINNING ", e.key");
+static const char keys_in_byte_order[] = SCAN_SQL(
+	"e.key, n.id", BEGINNING " >= ?2 AND " BEGINNING " < ?3 AND e.key > ?4 AND e.key >= ?5",
+	BEGINNING ", e.key");
 /* What begins as `after`. (With the beginning in its order too, SQLite would sort.) */
-static const char rest_in_index_order[] = SCAN_SQL(
-	BEGINNING " = ?2 AND e.hash >= ?8 AND (e.hash > ?8 OR e.key > ?4)", "e.hash, e.key");
+static const char rest_in_index_order[] =
+	SCAN_SQL(COLUMNS, BEGINNING " = ?2 AND e.hash >= ?8 AND (e.hash > ?8 OR e.key > ?4)",
+		 "e.hash, e.key");
 static const char behind_in_index_order[] =
-	SCAN_SQL(BEGINNING " > ?2 AND " BEGINNING " < ?3", BEGINNING ", e.hash, e.key");
+	SCAN_SQL(COLUMNS, BEGINNING " > ?2 AND " BEGINNING " < ?3", BEGINNING ", e.hash, e.key");
 static const char from_in_index_order[] =
-	SCAN_SQL(BEGINNING " >= ?2 AND " BEGINNING " < ?3", BEGINNING ", e.hash, e.key");
+	SCAN_SQL(COLUMNS, BEGINNING " >= ?2 AND " BEGINNING " < ?3", BEGINNING ", e.hash, e.key");
 
-static bool read_entry(struct sqlite_store *store, sqlite3_stmt *row,
-		       struct cache_entry_info *entry)
+static const char entry_of_key[] =
+	"SELECT " COLUMNS " FROM entries e INDEXED BY entries_key CROSS JOIN uses u ON u.id = e.id"
+	" WHERE e." KEY_CONDITION(1, 2, 3, 4) " AND (e.expires = 0 OR e.expires > ?5)";
+
+/* The key of a row, malloc'ed. */
+static bool read_key(sqlite3_stmt *row, struct slice *ret)
 {
-	size_t key_len = (size_t)sqlite3_column_bytes(row, 0);
+	size_t len = (size_t)sqlite3_column_bytes(row, 0);
 	const void *key = sqlite3_column_blob(row, 0);
-	char *copy = malloc(key_len + 1);
-	struct use waiting;
+	char *copy = malloc(len + 1);
 
 	if (!copy)
 		return false;
-	if (key_len > 0)
-		memcpy(copy, key, key_len);
+	if (len > 0)
+		memcpy(copy, key, len);
+	*ret = (struct slice){.data = copy, .len = len};
+	return true;
+}
+
+/* All but the key. */
+static void read_rest(struct sqlite_store *store, sqlite3_stmt *row, struct cache_entry_info *entry)
+{
+	struct use waiting;
+
 	*entry = (struct cache_entry_info){
-		.key = {.data = copy, .len = key_len},
+		.key = entry->key,
 		.size_bytes = (uint64_t)sqlite3_column_int64(row, 1),
 		.frequency = (uint64_t)sqlite3_column_int64(row, 3),
 		.last_access_us = sqlite3_column_int64(row, 4),
@@ -60,7 +77,6 @@ static bool read_entry(struct sqlite_store *store, sqlite3_stmt *row,
 		if (entry->last_access_us < waiting.last_access_us)
 			entry->last_access_us = waiting.last_access_us;
 	}
-	return true;
 }
 
 static void bind_bytes(sqlite3_stmt *statement, int index, const char *data, size_t len)
@@ -72,6 +88,8 @@ struct scan {
 	struct sqlite_store *store;
 	struct cache_op *op;
 	size_t key_bytes;
+	int64_t namespace_id; /* keys only */
+	bool keys_only;
 	bool is_full; /* the op has as much as it may have, and there is more */
 };
 
@@ -81,10 +99,10 @@ static int scan_rows(struct scan *scan, const char *sql, struct slice from)
 	struct cache_op *op = scan->op;
 	sqlite3_stmt *query = database_prepare_statement(scan->store->background_db, sql);
 	char bound[KEY_BOUND_BYTES];
-	int code = query ? SQLITE_DONE : SQLITE_NOMEM;
+	int code = SQLITE_DONE;
 
 	if (!query)
-		return code;
+		return SQLITE_NOMEM;
 	(void)sqlite3_bind_text(query, 1, op->ns.data, (int)op->ns.len, SQLITE_STATIC);
 	bind_bytes(query, 2, from.data, store_indexed_len(from));
 	bind_bytes(query, 3, bound, store_prefix_bound(op->prefix, bound));
@@ -103,11 +121,19 @@ static int scan_rows(struct scan *scan, const char *sql, struct slice from)
 		    (op->max_key_bytes > 0 && scan->key_bytes >= op->max_key_bytes)) {
 			scan->is_full = true;
 			code = SQLITE_DONE;
-		} else if (read_entry(scan->store, query, &op->entries[op->entry_count])) {
-			scan->key_bytes += op->entries[op->entry_count++].key.len;
 		} else {
-			code = SQLITE_NOMEM;
-			break;
+			struct cache_entry_info *entry = &op->entries[op->entry_count];
+
+			if (!read_key(query, &entry->key)) {
+				code = SQLITE_NOMEM;
+				break;
+			}
+			if (scan->keys_only)
+				scan->namespace_id = sqlite3_column_int64(query, 1);
+			else
+				read_rest(scan->store, query, entry);
+			scan->key_bytes += entry->key.len;
+			op->entry_count++;
 		}
 	}
 	(void)sqlite3_finalize(query);
@@ -122,7 +148,7 @@ static int compare_beginnings(struct slice a, struct slice b)
 	return slice_compare(a, b);
 }
 
-static int scan_in_any_order(struct scan *scan)
+static int scan_from(struct scan *scan)
 {
 	const struct cache_op *op = scan->op;
 
@@ -134,13 +160,66 @@ static int scan_in_any_order(struct scan *scan)
 	return code;
 }
 
+static int scan_in_any_order(struct scan *scan)
+{
+	(void)pthread_mutex_lock(&scan->store->uses_order);
+	int code = scan_from(scan);
+	(void)pthread_mutex_unlock(&scan->store->uses_order);
+	return code;
+}
+
+/* Fills the entries whose keys are there, in one read transaction; the writer stands still. */
+static int read_entries_of_keys(struct scan *scan)
+{
+	struct sqlite_store *store = scan->store;
+	struct cache_op *op = scan->op;
+	sqlite3_stmt *query = database_prepare_statement(store->background_db, entry_of_key);
+	size_t kept = 0;
+	int code = query ? SQLITE_DONE : SQLITE_NOMEM;
+
+	for (size_t i = 0; i < op->entry_count; i++) {
+		struct cache_entry_info entry = op->entries[i];
+
+		if (code == SQLITE_DONE) {
+			store_bind_key(store, query, 1, scan->namespace_id, entry.key);
+			(void)sqlite3_bind_int64(query, 5, store_now_us(store));
+			code = sqlite3_step(query);
+		}
+		if (code == SQLITE_ROW) {
+			read_rest(store, query, &entry);
+			op->entries[kept++] = entry;
+			code = SQLITE_DONE;
+		} else {
+			free((void *)(uintptr_t)entry.key.data);
+		}
+		if (query)
+			(void)sqlite3_reset(query);
+	}
+	op->entry_count = kept;
+	(void)sqlite3_finalize(query);
+	return code;
+}
+
 static int scan_in_byte_order(struct scan *scan)
 {
+	struct sqlite_store *store = scan->store;
 	struct slice from = scan->op->prefix;
+	int code;
 
 	if (scan->op->has_after && slice_compare(scan->op->after, from) > 0)
 		from = scan->op->after;
-	return scan_rows(scan, in_byte_order, from);
+	scan->keys_only = true;
+	/* Once more where all of a page went in between: an empty page is the last one. */
+	do {
+		scan->is_full = false;
+		code = scan_rows(scan, keys_in_byte_order, from);
+		if (code != SQLITE_DONE || scan->op->entry_count == 0)
+			return code;
+		(void)pthread_mutex_lock(&store->uses_order);
+		code = read_entries_of_keys(scan);
+		(void)pthread_mutex_unlock(&store->uses_order);
+	} while (code == SQLITE_DONE && scan->op->entry_count == 0 && scan->is_full);
+	return code;
 }
 
 void scan_run(struct sqlite_store *store, struct cache_op *op)
@@ -150,10 +229,7 @@ void scan_run(struct sqlite_store *store, struct cache_op *op)
 
 	op->entries = calloc(op->limit, sizeof(*op->entries));
 	if (op->entries) {
-		/* The writer stands still, so that no waiting use is counted twice or missed. */
-		(void)pthread_mutex_lock(&store->uses_order);
 		code = op->any_order ? scan_in_any_order(&scan) : scan_in_byte_order(&scan);
-		(void)pthread_mutex_unlock(&store->uses_order);
 	}
 	op->complete = !scan.is_full;
 	cache_op_complete(op, code == SQLITE_DONE ? CACHE_OK
