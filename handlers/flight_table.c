@@ -65,7 +65,6 @@ void flight_park(struct flights *flights, struct flight *flight, struct flight_w
 	start_timer(flights, &waiter->timer, waiter->wait_until_us, false);
 }
 
-/* To be called without the lock. */
 void flight_wake_all(struct waiter_list *woken)
 {
 	for (struct flight_waiter *next, *at = woken->first; at; at = next) {
@@ -76,7 +75,6 @@ void flight_wake_all(struct waiter_list *woken)
 
 /* ---- Flights ---- */
 
-/* The flight at `place`, which find_place gave; a new one where there is none. NULL: no memory. */
 struct flight *flight_open(struct flights *flights, struct flight **place, struct flight_key key)
 {
 	if (*place)
@@ -133,7 +131,6 @@ bool flight_is_token_of(const struct flights *flights, struct flight_key key, co
 	return strcmp(token, expected) == 0;
 }
 
-/* Gives the lease to `waiter`. There is none out, and room for its timer (timer_heap_reserve). */
 void flight_grant(struct flights *flights, struct flight *flight, struct flight_waiter *waiter)
 {
 	flight_make_token(flights, flight->key, flight->token);
@@ -171,7 +168,6 @@ static void end_lease(struct flights *flights, struct flight *flight)
 
 /* ---- Ends ---- */
 
-/* Ends the lease and all waiting for it. */
 void flight_finish(struct flights *flights, struct flight *flight, enum flight_end end,
 		   struct waiter_list *woken)
 {
@@ -183,7 +179,6 @@ void flight_finish(struct flights *flights, struct flight *flight, enum flight_e
 	close_if_idle(flights, flight);
 }
 
-/* The lease ends without a value: the first who wants it has it next. */
 void flight_pass_on(struct flights *flights, struct flight *flight, struct waiter_list *woken)
 {
 	struct flight_waiter *heir = flight->heirs.first;
@@ -197,7 +192,6 @@ void flight_pass_on(struct flights *flights, struct flight *flight, struct waite
 	flight_grant(flights, flight, heir);
 }
 
-/* One waiter alone goes. */
 void flight_drop_waiter(struct flights *flights, struct flight_waiter *waiter, enum flight_end end,
 			struct waiter_list *woken)
 {

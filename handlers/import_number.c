@@ -41,7 +41,6 @@ static bool parse_millionths(struct slice text, int64_t max, int64_t *ret)
 	return has_digits && *ret <= max;
 }
 
-/* A time; where it is missing or null *ret stays. */
 bool import_read_time(struct import_line *line, size_t index, int64_t *ret)
 {
 	struct scan_member *member = &line->members[index];

@@ -6,7 +6,6 @@
 
 /* ---- Rows and groups ---- */
 
-/* The rows of the group's statement number `at`, a list; NULL where there are none. */
 const json_t *d1_rest_rows_of(const json_t *results, const struct rest_group *group, size_t at)
 {
 	return json_object_get(json_array_get(results, group->first + at), "results");

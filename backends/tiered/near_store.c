@@ -143,7 +143,6 @@ struct near_entry *near_make_entry(const struct near_key *key, struct cache_valu
 	return entry;
 }
 
-/* Puts `entry` in place of what there is; the shard is locked. */
 void near_insert(const struct near *near, struct near_shard *shard, const struct near_key *key,
 		 struct near_entry *entry)
 {

@@ -18,7 +18,6 @@ struct pass *pass_open(struct tiered *tiered, struct cache_op *op, size_t count)
 	return pass;
 }
 
-/* Hands the caller's op itself to the inner backend; `done` is called when that is done with it. */
 void pass_forward(struct pass *pass, void (*done)(struct cache_op *op))
 {
 	struct cache_op *op = pass->op;
@@ -30,7 +29,6 @@ void pass_forward(struct pass *pass, void (*done)(struct cache_op *op))
 	backend_submit(pass->tiered->inner, op);
 }
 
-/* Gives the op, as it is, back to its caller. */
 void pass_close(struct pass *pass)
 {
 	struct cache_op *op = pass->op;

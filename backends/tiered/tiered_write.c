@@ -61,7 +61,6 @@ static void clear_done(struct cache_op *op)
 	pass_close(pass);
 }
 
-/* CLEAR; and CONFIGURE, which may evict. */
 void tiered_clear(struct backend *backend, struct cache_op *op)
 {
 	struct tiered *tiered = tiered_of(backend);
