@@ -49,4 +49,9 @@ struct slice rest_carry(struct buffer *scratch, struct slice key);
  */
 void rest_write_places(struct rest_writer *writer, const struct rest_group *group);
 
+/* ---- rest_write_set.c ---- */
+
+/* The statements of a round of a set. */
+void rest_write_set(struct rest_writer *writer, const struct rest_group *group);
+
 #endif

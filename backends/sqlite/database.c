@@ -183,8 +183,8 @@ static const char *find_damage(sqlite3 *db)
 	return sound ? NULL : "it fails its integrity check";
 }
 
-/* A file that may well be sound, but is none that this program could use: it stays where it is. False
- * with a sentence in `error`. */
+/* A file that may well be sound, but is none that this program could use: it stays where it is.
+ * False with a sentence in `error`. */
 static bool is_ours(const struct sqlite_store *store, sqlite3 *db, char *error, size_t error_size)
 {
 	int64_t tables = query_integer(db, "SELECT count(*) FROM sqlite_schema", -1);
@@ -199,10 +199,11 @@ static bool is_ours(const struct sqlite_store *store, sqlite3 *db, char *error, 
 		return false;
 	}
 	if (version != SCHEMA_VERSION) {
-		(void)snprintf(error, error_size,
-			       "%s has the schema of another version of steadycache (%lld, this one "
-			       "knows %d); start that version, or move the file away",
-			       store->path, (long long)version, SCHEMA_VERSION);
+		(void)snprintf(
+			error, error_size,
+			"%s has the schema of another version of steadycache (%lld, this one "
+			"knows %d); start that version, or move the file away",
+			store->path, (long long)version, SCHEMA_VERSION);
 		return false;
 	}
 	return true;

@@ -8,110 +8,9 @@
  *
  * Transactions that are held by an idle reader would keep the log from being folded back into the
  * file; the background thread ends them (readers_release). */
-#include <stdlib.h>
-#include <unistd.h>
+#include "backends/sqlite/reader_state.h"
 
-#include "backends/sqlite/store.h"
-
-#define CACHED_NAMESPACES 8
-
-struct cached_namespace {
-	uint64_t snapshot; /* the one in which it was looked up; 0: unused */
-	int64_t id;        /* 0: there is no such namespace */
-	int64_t stale_us;  /* with has_stale: looked up when first needed */
-	bool has_stale;
-	struct counters *counters;
-	size_t name_len;
-	char name[NAMESPACE_MAX_LEN];
-};
-
-struct reader {
-	pthread_mutex_t lock;
-	sqlite3 *db; /* NULL until first used */
-	sqlite3_stmt *begin, *commit, *find_namespace, *find_stale_ttl, *find_entry;
-	bool in_transaction;
-	uint64_t snapshot;     /* counts the transactions */
-	struct wal_state seen; /* read before the snapshot was taken */
-	bool is_exact;         /* and still there afterwards: the snapshot is of that very state */
-	const volatile uint64_t *wal_index; /* NULL: not mapped, so no transaction is held */
-	unsigned next_cached;
-	struct cached_namespace namespaces[CACHED_NAMESPACES];
-};
-
-bool readers_open(struct sqlite_store *store)
-{
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
-	store->readers = calloc(READERS_MAX, sizeof(*store->readers));
-	if (!store->readers)
-		return false;
-	store->reader_count = cores < 2 ? 2 : cores > READERS_MAX ? READERS_MAX : (unsigned)cores;
-	for (unsigned i = 0; i < store->reader_count; i++)
-		(void)pthread_mutex_init(&store->readers[i].lock, NULL);
-	return true;
-}
-
-static void close_reader(struct reader *reader)
-{
-	(void)sqlite3_finalize(reader->begin);
-	(void)sqlite3_finalize(reader->commit);
-	(void)sqlite3_finalize(reader->find_namespace);
-	(void)sqlite3_finalize(reader->find_stale_ttl);
-	(void)sqlite3_finalize(reader->find_entry);
-	(void)sqlite3_close(reader->db);
-	reader->db = NULL;
-}
-
-static void end_transaction(struct reader *reader)
-{
-	if (reader->in_transaction)
-		(void)database_run(reader->commit);
-	reader->in_transaction = false;
-}
-
-void readers_close(struct sqlite_store *store)
-{
-	for (unsigned i = 0; i < store->reader_count; i++) {
-		end_transaction(&store->readers[i]);
-		close_reader(&store->readers[i]);
-		(void)pthread_mutex_destroy(&store->readers[i].lock);
-	}
-	free(store->readers);
-	store->readers = NULL;
-	store->reader_count = 0;
-}
-
-void readers_release(struct sqlite_store *store)
-{
-	for (unsigned i = 0; i < store->reader_count; i++) {
-		(void)pthread_mutex_lock(&store->readers[i].lock);
-		end_transaction(&store->readers[i]);
-		(void)pthread_mutex_unlock(&store->readers[i].lock);
-	}
-}
-
-static bool open_reader(struct sqlite_store *store, struct reader *reader)
-{
-	reader->db = database_connect(store);
-	if (!reader->db)
-		return false;
-	reader->begin = database_prepare_statement(reader->db, "BEGIN");
-	reader->commit = database_prepare_statement(reader->db, "COMMIT");
-	reader->find_namespace =
-		database_prepare_statement(reader->db, "SELECT id FROM namespaces WHERE name = ?1");
-	reader->find_stale_ttl = database_prepare_statement(
-		reader->db, "SELECT stale_ttl FROM namespaces WHERE id = ?1");
-	reader->find_entry = database_prepare_statement(
-		reader->db, "SELECT id, etag, flags, type, modified, expires, value FROM entries"
-			    " INDEXED BY entries_key WHERE " KEY_CONDITION(1, 2, 3, 4));
-	/* The preparation has read the schema, so the WAL index exists by now. */
-	reader->wal_index = wal_index_map(reader->db);
-	if (reader->begin && reader->commit && reader->find_namespace && reader->find_stale_ttl &&
-	    reader->find_entry)
-		return true;
-	close_reader(reader);
-	return false;
-}
+/* ---- The snapshot ---- */
 
 static struct reader *acquire_reader(struct sqlite_store *store)
 {
@@ -135,7 +34,7 @@ static int refresh_snapshot(struct reader *reader)
 		wal_index_read(reader->wal_index, &now);
 	if (reader->in_transaction && reader->wal_index && wal_state_equal(&now, &reader->seen))
 		return SQLITE_OK;
-	end_transaction(reader);
+	reader_end_transaction(reader);
 	int code = database_run(reader->begin);
 	if (code != SQLITE_DONE)
 		return code;
@@ -194,6 +93,8 @@ static struct cached_namespace *find_namespace(struct sqlite_store *store, struc
 	note_exactness(reader);
 	return found;
 }
+
+/* ---- Items ---- */
 
 /* The value in the row that find_entry stands on. */
 static struct cache_value *copy_value(sqlite3_stmt *row)
@@ -315,6 +216,8 @@ static int read_item(struct sqlite_store *store, struct reader *reader, const st
 	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : reset;
 }
 
+/* ---- Operations ---- */
+
 static void count_hits(const struct cache_op *op, struct counters *counters)
 {
 	unsigned long long hits = 0;
@@ -342,7 +245,7 @@ static void read_items(struct sqlite_store *store, struct cache_op *op)
 	enum cache_status status = CACHE_OK;
 	int code = SQLITE_OK;
 
-	if (!reader->db && !open_reader(store, reader)) {
+	if (!reader->db && !reader_open(store, reader)) {
 		(void)pthread_mutex_unlock(&reader->lock);
 		cache_op_complete(op, CACHE_UNAVAILABLE);
 		return;
@@ -359,12 +262,12 @@ static void read_items(struct sqlite_store *store, struct cache_op *op)
 	}
 	if (code != SQLITE_OK) {
 		status = database_status(reader->db, code);
-		end_transaction(reader);
+		reader_end_transaction(reader);
 	} else if (ns) {
 		count_hits(op, ns->counters);
 	}
 	if (!reader->wal_index)
-		end_transaction(reader);
+		reader_end_transaction(reader);
 	(void)pthread_mutex_unlock(&reader->lock);
 	if (status == CACHE_OK && op->items == &op->one)
 		status = op->one.status;

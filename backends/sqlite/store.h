@@ -4,6 +4,7 @@
  *   database.c   opening a connection: pragmas, schema, checks, quarantine of a damaged file
  *   mapping.c    a VFS that reads the file through one mapping that stays
  *   reader.c     get and exists, inline on the caller's thread, on a held read transaction
+ *   readers.c    their connections, and the transactions that they hold
  *   values.c     values read lately, in memory in front of the tables
  *   wal_index.c  the header that tells one state of the database from another
  *   uses.c       uses that wait in memory, so that a read never writes
@@ -156,7 +157,7 @@ enum cache_status database_status(sqlite3 *db, int code);
 void database_read_settings(const struct sqlite_store *store, struct slice name,
 			    sqlite3_stmt *statement, int column, struct namespace_settings *ret);
 
-/* ---- reader.c ---- */
+/* ---- reader.c, readers.c ---- */
 
 bool readers_open(struct sqlite_store *store);
 void readers_close(struct sqlite_store *store);
