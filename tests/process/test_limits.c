@@ -1,6 +1,7 @@
 /* Every limit has a named answer, and none of them ends the service. */
 #include "tests/process/scene.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -275,6 +276,37 @@ static void expect_cut_off(const char *request)
 	cr_assert_gt(steady_now_ms() - start_ms, 900, "cut off too soon: %.40s", request);
 	cr_assert(raw.received[0] == '\0' || strstr(raw.received, " 408 "), "%s", raw.received);
 	raw_close(&raw);
+}
+
+/* As many requests at once as the HTTP library takes events in one call, and then silence: it would
+ * wait for the next event before it looks at those (server/event_batch.c). */
+Test(limits, requests_that_come_at_once_are_answered_at_once)
+{
+	static const size_t counts[] = {127, 128, 129, 256, 384};
+	enum { MOST = 384 };
+	static struct raw_socket sockets[MOST];
+
+	scene_flag("--threads=1");
+	scene_start();
+	for (size_t i = 0; i < MOST; i++) {
+		cr_assert(raw_open(&sockets[i], scene.server.url));
+		cr_assert(raw_send_text(&sockets[i],
+					"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+		cr_assert_eq(raw_await_answer(&sockets[i], 5000), 200);
+	}
+	for (size_t n = 0; n < sizeof(counts) / sizeof(counts[0]); n++) {
+		cr_assert_eq(kill(scene.server.pid, SIGSTOP), 0);
+		for (size_t i = 0; i < counts[n]; i++)
+			cr_assert(raw_send_text(
+				&sockets[i], "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+		cr_assert_eq(kill(scene.server.pid, SIGCONT), 0);
+		for (size_t i = 0; i < counts[n]; i++)
+			cr_assert_eq(raw_await_answer(&sockets[i], 5000), 200, "%zu of %zu", i,
+				     counts[n]);
+	}
+	for (size_t i = 0; i < MOST; i++)
+		raw_close(&sockets[i]);
+	scene_stop();
 }
 
 Test(limits, slow_senders_are_cut_off)
