@@ -1,6 +1,7 @@
 /* One request under way, as the files of the exchange share it:
  *
- *   exchange.c    its life: from the library's calls to the handler's steps and back
+ *   exchange.c    from the library's calls to the handler's steps and back
+ *   exchange_life.c  opening and closing, and what the handler may ask
  *   admission.c   whether it may go on: load, framing, token, route, path
  *   upload.c      its body
  *   answer.c      handing its answer over to the library
@@ -79,6 +80,10 @@ static inline const char *exchange_request_id(struct exchange *exchange)
 }
 /* What ops of this request are to carry; NULL where the backend does not care. */
 const struct cache_trace *exchange_trace(struct exchange *exchange);
+
+/* The op is done, or the wait over: the second of this and the parking resumes the connection. Any
+ * thread. */
+void exchange_go_on(struct exchange *exchange);
 
 /* ---- admission.c ---- */
 
