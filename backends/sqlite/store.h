@@ -13,6 +13,8 @@
  *   evict.c      victims in exact order without sorting
  *   background.c the thread for listings, statistics, the sweep and checkpoints
  *   scan.c       listings
+ *   reserve.c    a file whose blocks are given up on a full volume
+ *   space.c      bounds that make them suffice, and what then goes on
  *   gauges.c     what it tells of itself */
 #ifndef STEADYCACHE_SQLITE_STORE_H
 #define STEADYCACHE_SQLITE_STORE_H
@@ -23,6 +25,7 @@
 
 #include "backends/backend.h"
 #include "backends/sqlite/mapping.h"
+#include "backends/sqlite/space.h"
 #include "backends/sqlite/uses.h"
 #include "backends/sqlite/values.h"
 
@@ -51,6 +54,7 @@ struct sqlite_store {
 	char path[4096]; /* of the database file */
 	uint64_t hash_seed;
 	struct mapping mapping;
+	struct space space;
 
 	struct uses uses;
 	struct values values;
