@@ -54,11 +54,16 @@ static void delete_one(void (*between)(void))
 	between();
 	expect_status(http_delete(scene.client, "/cache/ns/k3"), 204);
 	expect_status(scene_get("k3"), 404);
+	/* A second one: a set may need a page more than the one before. */
+	expect_status(http_delete(scene.client, "/cache/ns/k0"), 204);
 	expect_status(put_large(3), 201);
-	expect_all(stored);
-	scene_expect_true_totals(scene.client);
-	kill_and_start();
-	expect_all(stored);
+	for (int round = 0; round < 2; round++) {
+		expect_status(scene_get("k0"), 404);
+		for (int i = 1; i < stored; i++)
+			expect_large(i);
+		scene_expect_true_totals(scene.client);
+		kill_and_start();
+	}
 	scene_stop();
 	expect_sound_database();
 }
