@@ -18,8 +18,6 @@
  * and reading its tables' roots tells. */
 #define WHOLE_CHECK_MAX_BYTES (INT64_C(64) << 20)
 
-#define BUSY_TIMEOUT_MS 10000
-
 /* `entries` holds what a get needs, `uses` the small rows that change all the time: a use rewrites
  * forty bytes, not the value. Both have the same rowid, in order of creation: what is new is
  * written at the end of both, and what is evicted, mostly the old, lies together. So a set into a

@@ -99,6 +99,8 @@ static enum reserve_result make(struct reserve *reserve)
 enum reserve_result reserve_make(struct reserve *reserve)
 {
 	(void)pthread_mutex_lock(&reserve->lock);
+	if (reserve->bytes > reserve->former_bytes)
+		reserve->former_bytes = reserve->bytes;
 	reserve->bytes = 0;
 	enum reserve_result result = make(reserve);
 	(void)pthread_mutex_unlock(&reserve->lock);
@@ -125,7 +127,8 @@ bool reserve_stands(struct reserve *reserve)
 {
 	struct stat status;
 
-	return lstat(reserve->path, &status) == 0 && S_ISREG(status.st_mode);
+	return lstat(reserve->path, &status) == 0 && S_ISREG(status.st_mode) &&
+	       status.st_size >= reserve_bytes(reserve);
 }
 
 int64_t reserve_bytes(struct reserve *reserve)

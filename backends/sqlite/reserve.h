@@ -43,7 +43,7 @@ void reserve_deinit(struct reserve *reserve);
 enum reserve_result reserve_make(struct reserve *reserve);
 /* Removes the file, whoever made it; whether there was one. */
 bool reserve_give_up(struct reserve *reserve);
-/* Whether the file is still there: another process may have given it up. */
+/* Whether the file is still there, as large as it was: another process may have given it up. */
 bool reserve_stands(struct reserve *reserve);
 /* Its size; 0: there is none. */
 int64_t reserve_bytes(struct reserve *reserve);

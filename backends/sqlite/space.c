@@ -14,6 +14,9 @@
 #define LOG_PATH_SIZE (sizeof(((struct sqlite_store *)NULL)->path) + 8)
 #define NO_LIMIT      INT64_C(0xFFFFFFFE)
 
+/* How long the log may be waited for. */
+#define COPY_TIMEOUT_MS 1000
+
 /* How often the background thread looks for room: every two seconds; less often, up to five
  * minutes, where it comes and goes. */
 #define WAIT_TICKS     8
@@ -62,15 +65,27 @@ static int64_t file_pages(struct writer *writer)
 	return bytes / writer->store->space.page_bytes;
 }
 
-/* Lets the database grow by what the reserve covers. Some of it is for the file system's own
- * records. */
+/* Lets the database grow by what the reserve covers; some of it is for the file system's own
+ * records. A reader who keeps the log from being copied, as a backup may for long, must not stop
+ * the writing where there is room enough. */
 static void allow_growth(struct writer *writer)
 {
 	struct space *space = &writer->store->space;
-	int64_t covered = reserve_bytes(&space->reserve) / 16 * 15;
+	int64_t covered_bytes = reserve_bytes(&space->reserve) / 16 * 15;
+	int64_t covered = covered_bytes / space->page_bytes;
 
-	(void)set_page_limit(writer, covered > 0 ? file_pages(writer) + covered / space->page_bytes
-						 : NO_LIMIT);
+	if (covered == 0) {
+		(void)set_page_limit(writer, NO_LIMIT);
+		return;
+	}
+	int64_t copied = file_pages(writer);
+	int64_t pages = query_pragma(writer, "PRAGMA page_count", copied);
+	int64_t limit = copied + covered;
+	if (limit - pages < covered / 2 &&
+	    volume_available(writer->store->path) >=
+		    (pages - copied) * space->page_bytes + 4 * covered_bytes)
+		limit = pages + covered;
+	(void)set_page_limit(writer, limit);
 }
 
 static void stop_growth(struct writer *writer)
@@ -104,7 +119,8 @@ static void set_lengths(struct writer *writer)
 
 /* ---- Copying the log ---- */
 
-/* RESTART waits for readers of the log, of other processes too, so that it begins anew. */
+/* RESTART waits for readers of the log, of other processes too, so that it begins anew. Those of
+ * servers end within a quarter of a second. */
 static int copy_log(struct writer *writer, int mode)
 {
 	struct sqlite_store *store = writer->store;
@@ -112,10 +128,12 @@ static int copy_log(struct writer *writer, int mode)
 	int copied_pages = 0;
 
 	(void)pthread_mutex_lock(&store->space.copy_lock);
+	(void)sqlite3_busy_timeout(writer->db, COPY_TIMEOUT_MS);
 	readers_release(store);
 	int code = sqlite3_wal_checkpoint_v2(writer->db, NULL, mode, &log_pages, &copied_pages);
 	/* Those that began meanwhile. */
 	readers_release(store);
+	(void)sqlite3_busy_timeout(writer->db, BUSY_TIMEOUT_MS);
 	(void)pthread_mutex_unlock(&store->space.copy_lock);
 	writer->log_is_copied = code == SQLITE_OK && copied_pages == log_pages;
 	return code;
@@ -206,9 +224,10 @@ void space_watch(struct sqlite_store *store)
 	bool impossible = atomic_load(&space->impossible);
 
 	if (!low) {
-		if (!impossible && !reserve_stands(&space->reserve) &&
-		    reserve_make(&space->reserve) == RESERVE_NO_ROOM)
-			space_signal(store, SPACE_RESERVE_LOST);
+		if (!impossible && !reserve_stands(&space->reserve))
+			space_signal(store, reserve_make(&space->reserve) == RESERVE_NO_ROOM
+						    ? SPACE_RESERVE_LOST
+						    : SPACE_COPIED);
 		return;
 	}
 	if (++space->ticks < space->wait_ticks)

@@ -30,6 +30,8 @@
 #include "backends/sqlite/values.h"
 
 #define READERS_MAX 16
+/* How long a connection waits for the locks of another process. */
+#define BUSY_TIMEOUT_MS 10000
 
 /* Counters of a namespace since this process started. Made on first sight, freed with the store. */
 struct counters {
