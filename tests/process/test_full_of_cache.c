@@ -2,6 +2,7 @@
 #include "tests/process/scene.h"
 #include "tests/process/small_disk.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -365,6 +366,38 @@ Test(full_of_cache, two_servers_share_the_reserve)
 	http_client_close(other);
 	cr_assert(server_stop(&second));
 	server_dispose(&second);
+	scene_stop();
+	expect_sound_database();
+}
+
+/* Somebody reads for long, as a backup does: the log cannot be copied, and the database grows by
+ * more than the reserve covers. While there is room, that is no full disk. */
+Test(full_of_cache, a_long_reader_stops_nothing)
+{
+	char path[TEMP_PATH_SIZE + 32];
+	sqlite3 *reader = NULL;
+
+	mount_small_disk();
+	scene_start();
+	expect_sets(0, 1);
+	write_path(path, "steadycache.db");
+	cr_assert_eq(sqlite3_open_v2(path, &reader, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+	cr_assert_eq(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM meta", NULL, NULL, NULL),
+		     SQLITE_OK);
+	expect_sets(1, 15);
+	expect_that(http_get(scene.client, "/metrics"),
+		    strstr(answer_->body, "\nsteadycache_sqlite_low_space 0\n"),
+		    "expected the gauge to say 0");
+	/* Without room there are refusals, but nothing is lost, and all goes on afterwards. */
+	int stored = 16;
+	while (put_large(stored)->status == 201)
+		stored++;
+	cr_assert_lt(stored, DISK_MB * 16);
+	expect_all(stored);
+	cr_assert_eq(sqlite3_exec(reader, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+	cr_assert_eq(sqlite3_close(reader), SQLITE_OK);
+	expect_status(http_delete(scene.client, "/cache/ns"), 204);
+	expect_sets(0, stored * 9 / 10);
 	scene_stop();
 	expect_sound_database();
 }
