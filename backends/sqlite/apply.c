@@ -52,11 +52,11 @@ static enum applied clear_prefix(struct writer *writer, struct ns_row *row, stru
 	(void)sqlite3_bind_blob64(find, 3, bound, store_prefix_bound(op->prefix, bound),
 				  SQLITE_STATIC);
 	(void)sqlite3_bind_blob64(find, 4, op->prefix.data, op->prefix.len, SQLITE_STATIC);
-	(void)sqlite3_bind_int64(find, 5, REMOVALS_PER_GROUP);
+	(void)sqlite3_bind_int64(find, 5, (int64_t)writer->removals_max);
 	int code = apply_remove_listed(writer, find, false, &removed, NULL);
 	if (code != SQLITE_OK)
 		return applied_fail(writer, op, code);
-	return removed == REMOVALS_PER_GROUP ? CONTINUE : APPLIED;
+	return removed == writer->removals_max ? CONTINUE : APPLIED;
 }
 
 static enum applied apply_clear(struct writer *writer, struct cache_op *op)

@@ -10,8 +10,6 @@
 #include "backends/sqlite/store.h"
 
 #define TICK_US INT64_C(250000)
-/* Pages of the log from which a checkpoint is worth it. */
-#define WAL_SOFT_PAGES 2000
 
 /* ---- Statistics ---- */
 
@@ -178,11 +176,18 @@ static void run_checkpoint(struct sqlite_store *store, int *copied_pages)
 
 	if (pages < *copied_pages)
 		*copied_pages = 0; /* the log has begun anew */
-	if (pages < *copied_pages + WAL_SOFT_PAGES)
+	if (pages < *copied_pages + atomic_load(&store->space.soft_pages))
+		return;
+	if (pthread_mutex_trylock(&store->space.copy_lock) != 0)
 		return;
 	readers_release(store);
-	(void)sqlite3_wal_checkpoint_v2(store->background_db, NULL, SQLITE_CHECKPOINT_PASSIVE,
-					&log_pages, copied_pages);
+	int code = sqlite3_wal_checkpoint_v2(store->background_db, NULL, SQLITE_CHECKPOINT_PASSIVE,
+					     &log_pages, copied_pages);
+	(void)pthread_mutex_unlock(&store->space.copy_lock);
+	if (code == SQLITE_OK)
+		space_signal(store, SPACE_COPIED);
+	else if (database_status(store->background_db, code) == CACHE_NO_SPACE)
+		space_signal(store, SPACE_NOT_COPIED);
 }
 
 /* Waits until something is to do or `until_us` (of the monotonic clock). */
@@ -216,6 +221,7 @@ static void *background_main(void *arg)
 		run_checkpoint(store, &copied_pages);
 		if (monotonic_now_us() >= next_tick_us) {
 			readers_release(store);
+			space_watch(store);
 			writer_tick(store);
 			next_tick_us = monotonic_now_us() + TICK_US;
 		}
@@ -251,7 +257,7 @@ void background_submit(struct backend *backend, struct cache_op *op)
 
 void background_wake(struct sqlite_store *store)
 {
-	if (atomic_load(&store->wal_pages) < WAL_SOFT_PAGES)
+	if ((int)atomic_load(&store->wal_pages) < atomic_load(&store->space.soft_pages))
 		return;
 	(void)pthread_mutex_lock(&store->background_lock);
 	(void)pthread_cond_signal(&store->background_wake);

@@ -14,8 +14,6 @@
  * and reading its tables' roots tells. */
 #define WHOLE_CHECK_MAX_BYTES (INT64_C(64) << 20)
 
-#define BUSY_TIMEOUT_MS 10000
-
 /* `entries` holds what a get needs, `uses` the small rows that change all the time: a use rewrites
  * forty bytes, not the value. Both have the same rowid, in order of creation: what is new is
  * written at the end of both, and what is evicted, mostly the old, lies together. So a set into a
@@ -283,9 +281,18 @@ static bool is_passing(int code)
 	}
 }
 
-/* Opens, checks and, where the file is new, fills it. The caller holds the lock of the folder. */
-static bool open_checked(struct sqlite_store *store, char *error, size_t error_size)
+/* What a full disk may have caused, in one of the ways that SQLite calls it. */
+static bool may_lack_space(int code)
 {
+	return code == SQLITE_IOERR || code == SQLITE_FULL || code == SQLITE_CANTOPEN;
+}
+
+/* Opens, checks and, where the file is new, fills it. The caller holds the lock of the folder.
+ * *ret_short: it failed, perhaps for want of room. */
+static bool open_checked(struct sqlite_store *store, bool *ret_short, char *error,
+			 size_t error_size)
+{
+	*ret_short = false;
 	for (int attempt = 0; attempt < 2; attempt++) {
 		sqlite3 *db = NULL;
 		char damage[256];
@@ -317,14 +324,17 @@ static bool open_checked(struct sqlite_store *store, char *error, size_t error_s
 			ready = ready && complete_schema(db);
 			store->hash_seed = (uint64_t)query_integer(
 				db, "SELECT value FROM meta WHERE name = 'hash_seed'", 0);
-			if (!ready)
+			if (!ready) {
+				*ret_short = may_lack_space(sqlite3_errcode(db) & 0xFF);
 				(void)snprintf(error, error_size, "cannot prepare %s: %s",
 					       store->path, sqlite3_errmsg(db));
+			}
 			(void)sqlite3_close(db);
 			return ready;
 		}
 		(void)sqlite3_close(db);
 		if (is_passing(reason)) {
+			*ret_short = may_lack_space(reason);
 			(void)snprintf(error, error_size, "cannot read %s: %s", store->path,
 				       damage);
 			return false;
@@ -346,6 +356,7 @@ bool database_prepare(struct sqlite_store *store, char *error, size_t error_size
 		(void)snprintf(error, error_size, "the data directory's path is too long");
 		return false;
 	}
+	space_init(store);
 	/* Two processes that start at once must not both set one damaged file aside. */
 	int lock = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (lock < 0 || flock(lock, LOCK_EX) != 0) {
@@ -356,7 +367,11 @@ bool database_prepare(struct sqlite_store *store, char *error, size_t error_size
 		return false;
 	}
 	mode_t old_mask = umask(0077);
-	bool ready = open_checked(store, error, error_size);
+	bool lacks_space = false;
+	bool ready = open_checked(store, &lacks_space, error, error_size);
+	/* SQLite needs room even to read: for the "-shm" file. */
+	if (!ready && lacks_space && reserve_give_up(&store->space.reserve))
+		ready = open_checked(store, &lacks_space, error, error_size);
 	(void)umask(old_mask);
 	(void)close(lock);
 	return ready;

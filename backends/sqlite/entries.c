@@ -87,6 +87,7 @@ int apply_remove(struct writer *writer, struct ns_row *row, int64_t id, bool *re
 	if (code != SQLITE_DONE)
 		return code;
 	(void)uses_take(&writer->store->uses, id, &dropped);
+	writer->removed++;
 	writer_note_removal(writer, row->id, hash);
 	row->entry_count--;
 	row->total_size -= size;
@@ -150,6 +151,7 @@ int apply_sweep_dropped(struct writer *writer, size_t max)
 		if (code != SQLITE_DONE)
 			break;
 		removed++;
+		writer->removed++;
 	}
 	reset = sqlite3_reset(find);
 	if (code != SQLITE_DONE)

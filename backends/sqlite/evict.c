@@ -204,7 +204,7 @@ static int evict_by_score(struct writer *writer, struct ns_row *row,
 	int code = SQLITE_OK;
 	bool more_lists = next_head(writer, row, -1, &frontier, &code);
 
-	while (code == SQLITE_OK && !is_reached(row, goal) && *removed < REMOVALS_PER_GROUP) {
+	while (code == SQLITE_OK && !is_reached(row, goal) && *removed < writer->removals_max) {
 		while (more_lists && code == SQLITE_OK &&
 		       (heap.count == 0 ||
 			!is_out_of_reach(writer, row, frontier.frequency, heap.items[0].score))) {
@@ -240,7 +240,7 @@ static int evict_first_in(struct writer *writer, struct ns_row *row,
 	int64_t after_us = INT64_MIN;
 	int64_t after_id = INT64_MIN;
 
-	while (!is_reached(row, goal) && *removed < REMOVALS_PER_GROUP) {
+	while (!is_reached(row, goal) && *removed < writer->removals_max) {
 		sqlite3_stmt *next = writer->next_fifo;
 
 		(void)sqlite3_bind_int64(next, 1, row->id);
@@ -275,6 +275,6 @@ int writer_evict(struct writer *writer, struct ns_row *row, const struct evictio
 	else if (row->settings.policy != EVICT_NONE)
 		code = evict_by_score(writer, row, goal, &removed);
 	*ret_reached = is_reached(row, goal);
-	*ret_more = !*ret_reached && removed >= REMOVALS_PER_GROUP;
+	*ret_more = !*ret_reached && removed >= writer->removals_max;
 	return code;
 }

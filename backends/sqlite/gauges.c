@@ -43,6 +43,8 @@ size_t sqlite_gauges(struct backend *backend, struct backend_gauge *ret, size_t 
 			"Groups that were rolled back."),
 		LEVEL("sqlite", "wal_pages", atomic_load(&store->wal_pages),
 		      "Pages of the write-ahead log after the last commit."),
+		LEVEL("sqlite", "low_space", atomic_load(&store->space.low),
+		      "1 where the volume is full and what needs more room is refused, else 0."),
 		LEVEL("sqlite", "uses_waiting", uses_count(&store->uses),
 		      "Entries whose use waits in memory to be written."),
 		LEVEL("sqlite_cache", "entries", cached.entries, "Values kept in memory."),

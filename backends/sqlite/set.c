@@ -262,7 +262,7 @@ static enum applied admit(struct writer *writer, struct ns_row *row, struct cach
 	if (!growth.too_big && !growth.too_many && op->progress == 0)
 		return APPLIED;
 	/* What has expired makes room first; it may be one of ours, so look and measure again. */
-	code = apply_sweep(writer, row->settings.stale_ttl_s, REMOVALS_PER_GROUP, &swept);
+	code = apply_sweep(writer, row->settings.stale_ttl_s, writer->removals_max, &swept);
 	if (code == SQLITE_OK && swept > 0)
 		code = look_up_items(writer, row, op, lookups);
 	if (code != SQLITE_OK)

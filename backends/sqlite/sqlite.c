@@ -125,6 +125,8 @@ static void sqlite_close(struct backend *backend)
 	/* Before the writer, whose last connection folds the log back into the file. */
 	readers_close(store);
 	writer_close(store);
+	space_close(store);
+	space_deinit(store);
 	mapping_close(&store->mapping);
 	uses_deinit(&store->uses);
 	values_deinit(&store->values);

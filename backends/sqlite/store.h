@@ -14,6 +14,8 @@
  *   evict.c      victims in exact order without sorting
  *   background.c the thread for listings, statistics, the sweep and checkpoints
  *   scan.c       listings
+ *   reserve.c    a file whose blocks are given up on a full volume
+ *   space.c      bounds that make them suffice, and what then goes on
  *   gauges.c     what it tells of itself
  *   backup.c     a copy of the file, made by a process of its own */
 #ifndef STEADYCACHE_SQLITE_STORE_H
@@ -25,10 +27,13 @@
 
 #include "backends/backend.h"
 #include "backends/sqlite/mapping.h"
+#include "backends/sqlite/space.h"
 #include "backends/sqlite/uses.h"
 #include "backends/sqlite/values.h"
 
 #define READERS_MAX 16
+/* How long a connection waits for the locks of another process. */
+#define BUSY_TIMEOUT_MS 10000
 
 /* The file in the data directory. */
 #define DATABASE_NAME "steadycache.db"
@@ -59,6 +64,7 @@ struct sqlite_store {
 	char path[4096]; /* of the database file */
 	uint64_t hash_seed;
 	struct mapping mapping;
+	struct space space;
 
 	struct uses uses;
 	struct values values;

@@ -224,6 +224,7 @@ int writer_begin(struct writer *writer)
 	writer->change_count = 0;
 	writer->changes_lost = false;
 	writer->commit_frames = 0;
+	writer->removed = 0;
 	atomic_store(&writer->store->values.writer_works, true);
 	int code = database_run(writer->begin);
 	/* Under the write lock: nobody else can make another now. */

@@ -4,7 +4,7 @@
  * group, applies them in one transaction, commits, and answers them. It never waits for more to
  * come: under load groups grow by themselves, and a lone write goes at once. If SQLite refuses one
  * operation (disk full), the group is rolled back and its operations are tried one by one, so that
- * each gets its own answer.
+ * each gets its own answer; space.c says what makes another try worth it.
  *
  * Operations that have to remove much do so a thousand entries at a time and queue again, so that
  * nobody waits behind the clearing of a million. */
@@ -19,8 +19,6 @@
 #define TICK_REMOVALS 256
 /* How long the last uses may take at the end: a stop must not. */
 #define FINAL_FOLD_US (3 * US_PER_S)
-/* Pages of the log from which the writer itself finishes the checkpoint between two groups. */
-#define WAL_HARD_PAGES 16384
 
 struct group {
 	struct cache_op *ops[GROUP_MAX];
@@ -28,24 +26,26 @@ struct group {
 	uint64_t progress[GROUP_MAX]; /* of the op, before the transaction under way */
 	size_t count;
 	bool tick, sync;
+	bool fold; /* with the tick: write some waiting uses too */
 };
 
-static int apply_tick(struct writer *writer)
+static int apply_tick(struct writer *writer, bool fold)
 {
+	size_t max = writer->removals_max < TICK_REMOVALS ? writer->removals_max : TICK_REMOVALS;
 	bool more;
-	int code = writer_fold_some(writer, &more);
+	int code = fold ? writer_fold_some(writer, &more) : SQLITE_OK;
 
 	if (code == SQLITE_OK)
-		code = apply_sweep_in_turn(writer, TICK_REMOVALS);
+		code = apply_sweep_in_turn(writer, max);
 	if (code == SQLITE_OK)
-		code = apply_sweep_dropped(writer, TICK_REMOVALS);
+		code = apply_sweep_dropped(writer, max);
 	return code;
 }
 
-/* One attempt at the ops from..to: true where the transaction was committed. Else it was rolled
- * back, and *ret_failure holds why. */
-static bool try_group(struct writer *writer, struct group *group, size_t from, size_t to,
-		      enum cache_status *ret_failure)
+/* One attempt at the ops from..to, and at the housekeeping where it is due: true where the
+ * transaction was committed. Else it was rolled back, and *ret_failure holds why. */
+static bool try_group_ordered(struct writer *writer, struct group *group, size_t from, size_t to,
+			      enum cache_status *ret_failure)
 {
 	int code = writer_begin(writer);
 
@@ -62,7 +62,7 @@ static bool try_group(struct writer *writer, struct group *group, size_t from, s
 		}
 	}
 	if (code == SQLITE_OK && *ret_failure == CACHE_OK && group->tick)
-		code = apply_tick(writer);
+		code = apply_tick(writer, group->fold);
 	if (code == SQLITE_OK && *ret_failure == CACHE_OK)
 		code = writer_commit(writer);
 	if (code != SQLITE_OK)
@@ -74,6 +74,56 @@ static bool try_group(struct writer *writer, struct group *group, size_t from, s
 	for (size_t i = from; i < to; i++)
 		group->ops[i]->progress = group->progress[i];
 	return false;
+}
+
+static bool try_group(struct writer *writer, struct group *group, size_t from, size_t to,
+		      enum cache_status *ret_failure)
+{
+	(void)pthread_mutex_lock(&writer->store->uses_order);
+	bool committed = try_group_ordered(writer, group, from, to, ret_failure);
+	(void)pthread_mutex_unlock(&writer->store->uses_order);
+	return committed;
+}
+
+/* The one op at `from`, or with to == from the housekeeping alone, as often as room may be found
+ * for it. */
+static bool try_for_room(struct writer *writer, struct group *group, size_t from, size_t to,
+			 enum cache_status *ret_failure)
+{
+	const struct cache_op *op = from < to ? group->ops[from] : NULL;
+	struct space_tries tries = {0};
+	bool committed = try_group(writer, group, from, to, ret_failure);
+
+	while (!committed && *ret_failure == CACHE_NO_SPACE &&
+	       space_try_again(writer, op, SPACE_ALONE, &tries))
+		committed = try_group(writer, group, from, to, ret_failure);
+	space_settle(writer, &tries);
+	return committed;
+}
+
+/* The housekeeping without the uses, which may need room. False where nothing was removed. */
+static bool sweep_alone(struct writer *writer, struct group *group)
+{
+	enum cache_status failure;
+
+	group->tick = true;
+	group->fold = false;
+	bool swept = try_for_room(writer, group, 0, 0, &failure);
+	group->tick = false;
+	return swept && writer->removed > 0;
+}
+
+/* On a full volume a set waits for what has expired or was cleared to be removed. */
+static bool try_alone(struct writer *writer, struct group *group, size_t i,
+		      enum cache_status *ret_failure)
+{
+	bool committed = try_for_room(writer, group, i, i + 1, ret_failure);
+
+	while (!committed && *ret_failure == CACHE_NO_SPACE &&
+	       group->ops[i]->type == CACHE_OP_SET && atomic_load(&writer->store->space.low) &&
+	       sweep_alone(writer, group))
+		committed = try_for_room(writer, group, i, i + 1, ret_failure);
+	return committed;
 }
 
 /* What a health check says, whose probe was committed or not. */
@@ -122,53 +172,71 @@ static void count_group(struct sqlite_store *store, const struct group *group, i
 	count_up(&store->written.busy_us, (uint64_t)busy_us);
 }
 
+/* The ops one by one, after the group failed with `failure`; the housekeeping at last, so that it
+ * fails no operation. */
+static void run_singly(struct writer *writer, struct group *group, enum cache_status failure)
+{
+	struct sqlite_store *store = writer->store;
+	bool tick = group->tick && failure == CACHE_NO_SPACE;
+
+	group->tick = false;
+	for (size_t i = 0; i < group->count; i++) {
+		if (try_alone(writer, group, i, &failure)) {
+			finish_ops(writer, group, i, i + 1);
+			continue;
+		}
+		if (failure == CACHE_NO_SPACE && atomic_load(&store->space.low))
+			group->ops[i]->detail = "the volume is full: free space on it, delete or "
+						"clear entries, or lower a limit";
+		complete(group->ops[i], failure);
+	}
+	if (tick)
+		(void)sweep_alone(writer, group);
+}
+
 static void run_group(struct writer *writer, struct group *group)
 {
 	struct sqlite_store *store = writer->store;
+	struct space_tries tries = {0};
 	enum cache_status failure;
 	int64_t began_us = monotonic_now_us();
-
-	(void)pthread_mutex_lock(&store->uses_order);
 	bool committed = try_group(writer, group, 0, group->count, &failure);
-	(void)pthread_mutex_unlock(&store->uses_order);
+
+	while (!committed && failure == CACHE_NO_SPACE &&
+	       space_try_again(writer, NULL, SPACE_GROUP, &tries))
+		committed = try_group(writer, group, 0, group->count, &failure);
 	if (committed) {
 		count_group(store, group, monotonic_now_us() - began_us);
 		if (group->sync)
-			(void)sqlite3_wal_checkpoint_v2(writer->db, NULL, SQLITE_CHECKPOINT_PASSIVE,
-							NULL, NULL);
+			space_copy_log(writer);
 		finish_ops(writer, group, 0, group->count);
 		return;
 	}
 	count_up(&store->written.failed, 1);
-	group->tick = false; /* housekeeping that fails must not fail an operation */
 	if (failure != CACHE_NO_SPACE && failure != CACHE_READ_ONLY)
 		store_notice(store, NOTICE_ERROR, "a write failed: %s", sqlite3_errmsg(writer->db));
-	for (size_t i = 0; i < group->count; i++) {
-		(void)pthread_mutex_lock(&store->uses_order);
-		committed = try_group(writer, group, i, i + 1, &failure);
-		(void)pthread_mutex_unlock(&store->uses_order);
-		if (committed)
-			finish_ops(writer, group, i, i + 1);
-		else
-			complete(group->ops[i], failure);
-	}
+	run_singly(writer, group, failure);
 }
 
 /* Waits for work and takes it; false when it is time to stop and nothing is left. */
 static bool take_group(struct sqlite_store *store, struct group *group)
 {
 	struct cache_op *op;
+	int64_t bytes = 0;
 
 	(void)pthread_mutex_lock(&store->write_lock);
 	while (!store->write_queue.first && !store->tick_due && !store->write_stop)
 		(void)pthread_cond_wait(&store->write_wake, &store->write_lock);
 	group->count = 0;
 	group->sync = false;
-	group->tick = store->tick_due;
+	group->tick = group->fold = store->tick_due;
 	store->tick_due = false;
-	while (group->count < store->group_max && (op = queue_pop(&store->write_queue))) {
+	while (group->count < store->group_max && (op = store->write_queue.first)) {
+		bytes += space_bytes_of(op);
+		if (group->count > 0 && bytes > store->space.group_bytes)
+			break;
 		group->sync |= op->type == CACHE_OP_SYNC;
-		group->ops[group->count++] = op;
+		group->ops[group->count++] = queue_pop(&store->write_queue);
 	}
 	bool go_on = group->count > 0 || group->tick || !store->write_stop;
 	(void)pthread_mutex_unlock(&store->write_lock);
@@ -198,13 +266,11 @@ static void *writer_main(void *arg)
 
 	while (group && take_group(store, group)) {
 		run_group(writer, group);
-		if (atomic_load(&store->wal_pages) > WAL_HARD_PAGES) {
-			/* The background thread has copied nearly all of it; with the rest copied
-			 * and no reader left in it, the next commit begins the log anew. */
-			(void)sqlite3_wal_checkpoint_v2(writer->db, NULL, SQLITE_CHECKPOINT_PASSIVE,
-							NULL, NULL);
-			readers_release(store);
-		}
+		space_attend(writer);
+		/* The background thread has copied nearly all of it; with the rest copied and no
+		 * reader left in it, the next commit begins the log anew. */
+		if ((int)atomic_load(&store->wal_pages) > atomic_load(&store->space.hard_pages))
+			space_copy_log(writer);
 	}
 	free(group);
 	fold_at_the_end(writer);
@@ -219,6 +285,7 @@ static int note_wal_size(void *user, sqlite3 *db, const char *name, int pages)
 	(void)name;
 	atomic_store(&store->wal_pages, (unsigned)pages);
 	store->writer->commit_frames = (uint32_t)pages;
+	store->writer->log_is_copied = false;
 	background_wake(store);
 	return SQLITE_OK;
 }
@@ -250,6 +317,7 @@ bool writer_open(struct sqlite_store *store)
 	if (values_are_on(&store->values))
 		writer->wal_index = wal_index_map(writer->db);
 	(void)sqlite3_wal_hook(writer->db, note_wal_size, store);
+	space_open(writer);
 	return pthread_create(&store->write_thread, NULL, writer_main, writer) == 0;
 }
 

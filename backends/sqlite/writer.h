@@ -71,6 +71,12 @@ struct writer {
 	int64_t now_us; /* of the running transaction */
 	struct sweep sweep;
 
+	/* For space.c. */
+	size_t removals_max;   /* REMOVALS_PER_GROUP, or fewer where there is little room */
+	size_t removed;        /* entries that the running transaction removed */
+	bool log_is_copied;    /* all of it, with no commit since: the next begins it anew */
+	bool deletes_securely; /* SQLite overwrites freed pages, unless told otherwise */
+
 	/* For the values in memory (values.h). */
 	const volatile uint64_t *wal_index; /* NULL: not mapped, or nothing is cached */
 	struct wal_state before;            /* the state that the running transaction began with */
@@ -203,7 +209,7 @@ struct eviction_goal {
 };
 
 /* Removes entries by the row's policy until the goal is reached (*ret_reached true), no victim is
- * left, or REMOVALS_PER_GROUP went (then *ret_more is true). */
+ * left, or removals_max went (then *ret_more is true). */
 int writer_evict(struct writer *writer, struct ns_row *row, const struct eviction_goal *goal,
 		 bool *ret_reached, bool *ret_more);
 

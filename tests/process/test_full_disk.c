@@ -1,72 +1,13 @@
-/* A full disk: 507 on writes, reads go on, and with space the service is back by itself. */
+/* A full disk: 507 on writes, reads go on, and with space the service is back by itself; or
+ * without, by removing entries. */
 #include "tests/process/scene.h"
+#include "tests/process/small_disk.h"
 
-#include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 
 PROCESS_SUITE(full_disk);
-
-#define DISK_MB 6
-
-/* A small file system at the data directory, in a mount namespace of this process and its children:
- * it is gone with them, whatever happens. */
-static void mount_small_disk(void)
-{
-	char options[32];
-
-	cr_assert_eq(mkdir(scene.data_dir, 0700), 0);
-	(void)snprintf(options, sizeof(options), "size=%dm", DISK_MB);
-	if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-	    mount("tmpfs", scene.data_dir, "tmpfs", 0, options) != 0)
-		cr_skip("this test mounts a small file system, which is not allowed here: %s",
-			strerror(errno));
-}
-
-static char value[65536];
-
-static const struct http_answer *put_large(int number)
-{
-	char target[64];
-
-	(void)snprintf(target, sizeof(target), "/cache/ns/k%d", number);
-	memset(value, 'a' + number % 26, sizeof(value));
-	return http_put(scene.client, target, ((struct slice){value, sizeof(value)}));
-}
-
-static void expect_large(int number)
-{
-	char key[64];
-	const struct http_answer *answer;
-
-	(void)snprintf(key, sizeof(key), "k%d", number);
-	answer = scene_get(key);
-	expect_status(answer, 200);
-	memset(value, 'a' + number % 26, sizeof(value));
-	cr_assert(answer->len == sizeof(value) && memcmp(answer->body, value, answer->len) == 0,
-		  "k%d came back changed", number);
-}
-
-/* Puts until it is refused; how many were stored. */
-static int fill_disk(void)
-{
-	const struct http_answer *answer;
-
-	for (int i = 0; i < 2 * DISK_MB * 16; i++) {
-		answer = put_large(i);
-		if (answer->status == 201)
-			continue;
-		expect_status(answer, 507);
-		expect_header(answer, "Content-Type", "application/problem+json");
-		return i;
-	}
-	cr_assert(false, "a disk of %d MB took %d MB", DISK_MB, 2 * DISK_MB);
-	return 0;
-}
 
 static void fill_free_and_go_on(void)
 {
@@ -138,43 +79,40 @@ Test(full_disk, kill_on_a_full_disk_loses_nothing_acknowledged)
 	scene_stop();
 }
 
-/* Space may also come from the cache itself: clearing it must help. */
-Test(full_disk, clearing_helps)
+/* Fills the disk with one entry, and with what is not the cache's. */
+static void fill_with_ballast(char ballast_path[TEMP_PATH_SIZE + 32])
 {
-	mount_small_disk();
-	scene_start();
-	(void)fill_disk();
-	expect_that(http_delete(scene.client, "/cache/ns"),
-		    answer_->status == 204 || answer_->status == 507, "expected 204 or 507");
-	scene_stop();
-}
-
-/* Writes until nothing goes any more. */
-static void take_all_space(const char *path)
-{
-	FILE *file = fopen(path, "w");
-
-	cr_assert_not_null(file);
-	setbuf(file, NULL);
-	memset(value, 'x', sizeof(value));
-	for (size_t len = sizeof(value); len > 0; len /= 2)
-		while (fwrite(value, len, 1, file) == 1)
-			;
-	cr_assert_eq(errno, ENOSPC);
-	(void)fclose(file);
-}
-
-/* After a clean stop SQLite must make its "-shm" file first, which fails: that says nothing about
- * the database, which must not be set aside. */
-Test(full_disk, a_start_does_not_take_the_database_for_damaged)
-{
-	char ballast_path[TEMP_PATH_SIZE + 16];
-
 	mount_small_disk();
 	scene_start();
 	expect_status(scene_put("k", "computed for hours"), 201);
 	scene_stop();
-	(void)snprintf(ballast_path, sizeof(ballast_path), "%s/ballast", scene.data_dir);
+	write_path(ballast_path, "ballast");
+	take_all_space(ballast_path);
+}
+
+/* After a clean stop SQLite must make its "-shm" file first: the reserve has room for that. */
+Test(full_disk, a_start_needs_no_room)
+{
+	char ballast_path[TEMP_PATH_SIZE + 32];
+
+	fill_with_ballast(ballast_path);
+	scene_start();
+	cr_expect_str_eq(scene_get("k")->body, "computed for hours");
+	expect_status(scene_put("k2", "small"), 201);
+	expect_status(http_delete(scene.client, "/cache/ns/k"), 204);
+	scene_stop();
+}
+
+/* Without the reserve it fails. That says nothing about the database, which must not be set aside.
+ */
+Test(full_disk, a_start_does_not_take_the_database_for_damaged)
+{
+	char ballast_path[TEMP_PATH_SIZE + 32], reserve_path[TEMP_PATH_SIZE + 32];
+
+	fill_with_ballast(ballast_path);
+	write_path(reserve_path, "steadycache.db.reserve");
+	cr_assert_eq(remove(reserve_path), 0);
+	cr_assert_eq(remove(ballast_path), 0);
 	take_all_space(ballast_path);
 	server_spawn(&scene.server);
 	struct server_exit ended = server_await_exit(&scene.server, 10000);
