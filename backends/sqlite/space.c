@@ -10,7 +10,7 @@
 /* Beyond the values: rows, indexes, the log's own headers. */
 #define ITEM_EXTRA_BYTES 512
 /* Pages that what removes may take on a full volume, where a page of an index has to be split. */
-#define SLACK_PAGES   16
+#define SLACK_PAGES   INT64_C(16)
 #define LOG_PATH_SIZE (sizeof(((struct sqlite_store *)NULL)->path) + 8)
 #define NO_LIMIT      INT64_C(0xFFFFFFFE)
 
