@@ -29,7 +29,6 @@
 #define STEP_PAGES 256
 /* Instructions of SQLite's machine between two such looks while the copy is checked. */
 #define CHECK_INSTRUCTIONS 100000
-#define BUSY_TIMEOUT_MS    10000
 #define BUSY_NAP_MS        20
 /* The copy is nobody else's: no locks, which some network file systems lack. */
 #define COPY_VFS "unix-none"
