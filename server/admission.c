@@ -33,6 +33,8 @@ static bool has_nul(const struct exchange *exchange, const char *url, const char
  * 3.2.2); others as they are. */
 static const char *path_of(const char *url)
 {
+	if (*url == '/')
+		return url;
 	const char *authority = strncasecmp(url, "http://", 7) == 0    ? url + 7
 				: strncasecmp(url, "https://", 8) == 0 ? url + 8
 								       : NULL;
