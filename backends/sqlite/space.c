@@ -110,7 +110,7 @@ static void set_lengths(struct writer *writer)
 	else if (bytes < RESERVE_MIN_BYTES)
 		bytes = RESERVE_MIN_BYTES;
 	atomic_store(&space->soft_pages, lesser(bytes / 4 / space->page_bytes, SOFT_PAGES));
-	atomic_store(&space->hard_pages, lesser(bytes / 2 / space->page_bytes, HARD_PAGES));
+	atomic_store(&space->hard_pages, lesser(bytes / space->page_bytes, HARD_PAGES));
 	space->group_bytes = bytes / 4;
 	/* What an op too large for the volume left behind in the file of the log. */
 	(void)snprintf(sql, sizeof(sql), "PRAGMA journal_size_limit=%lld", (long long)bytes);

@@ -3,7 +3,7 @@
  * In the ordinary state a reserve stands beside the database (reserve.h), and the database may grow
  * by no more than the reserve holds (PRAGMA max_page_count) until the log has been copied into it:
  * so that copy is always possible, be the volume as full as it may. The log is copied before it is
- * half as long as the reserve.
+ * as long as the reserve.
  *
  * Where a write finds no room, or a copy of the log, the reserve is given up, the log copied, and
  * begun anew in the blocks that its file has. From then on the database does not grow: entries can
