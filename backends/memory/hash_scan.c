@@ -21,9 +21,8 @@ struct candidate {
 };
 
 struct scan {
-	struct cache_op *op;
-	int64_t now_us;
-	size_t capacity, key_bytes;
+	struct page page;
+	size_t key_bytes;
 	uint64_t place;  /* from here on */
 	bool past_after; /* op->after is at `place`, and what is behind it there is wanted */
 	struct candidate *candidates; /* of a bucket, malloc'ed */
@@ -52,10 +51,11 @@ static bool is_wanted(const struct scan *scan, struct entry *entry, uint64_t pla
 {
 	struct slice key = entry_key(entry);
 
-	if (place < scan->place || entry_is_expired(entry, scan->now_us) ||
-	    !slice_starts_with(key, scan->op->prefix))
+	if (place < scan->place || entry_is_expired(entry, scan->page.now_us) ||
+	    !slice_starts_with(key, scan->page.op->prefix))
 		return false;
-	return !scan->past_after || place > scan->place || slice_compare(key, scan->op->after) > 0;
+	return !scan->past_after || place > scan->place ||
+	       slice_compare(key, scan->page.op->after) > 0;
 }
 
 static bool add_candidate(struct scan *scan, struct entry *entry, uint64_t place)
@@ -95,39 +95,24 @@ static bool collect(struct scan *scan, const struct table *table, uint32_t bucke
 
 static bool is_full(const struct scan *scan)
 {
-	const struct cache_op *op = scan->op;
+	const struct cache_op *op = scan->page.op;
 
 	return op->entry_count == op->limit ||
 	       (op->max_key_bytes > 0 && scan->key_bytes >= op->max_key_bytes);
-}
-
-static bool make_room(struct scan *scan)
-{
-	struct cache_op *op = scan->op;
-	size_t capacity = scan->capacity ? scan->capacity * 2 : 32;
-
-	if (op->entry_count < scan->capacity)
-		return true;
-	struct cache_entry_info *entries = realloc(op->entries, capacity * sizeof(*entries));
-	if (!entries)
-		return false;
-	op->entries = entries;
-	scan->capacity = capacity;
-	return true;
 }
 
 enum outcome { GOES_ON, IS_FULL, NO_MEMORY };
 
 static enum outcome scan_bucket(struct scan *scan, const struct table *table, uint32_t bucket)
 {
-	struct cache_op *op = scan->op;
+	struct cache_op *op = scan->page.op;
 
 	if (!collect(scan, table, bucket))
 		return NO_MEMORY;
 	for (size_t i = 0; i < scan->candidate_count; i++) {
 		if (is_full(scan))
 			return IS_FULL;
-		if (!make_room(scan) ||
+		if (!listing_make_room(&scan->page) ||
 		    !listing_fill_info(scan->candidates[i].entry, &op->entries[op->entry_count]))
 			return NO_MEMORY;
 		scan->key_bytes += op->entries[op->entry_count++].key.len;
@@ -168,7 +153,7 @@ static enum outcome scan_shard(struct scan *scan, struct shard *shard)
 
 enum cache_status hash_scan(struct namespace *ns, struct cache_op *op, int64_t now_us)
 {
-	struct scan scan = {.op = op, .now_us = now_us};
+	struct scan scan = {.page = {.op = op, .now_us = now_us}};
 	enum outcome outcome = GOES_ON;
 	unsigned i = 0;
 
