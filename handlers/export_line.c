@@ -2,6 +2,7 @@
 
 #include "backends/base/json_out.h"
 #include "backends/base/utf8.h"
+#include "handlers/entry_json.h"
 #include "handlers/export.h"
 
 /* Of a value, at a time; a multiple of three, so that base64 has no padding in the middle. */
@@ -68,24 +69,11 @@ static void begin(struct buffer *out, struct export_line *line)
 	line->is_base64 = is_longer_as_text(value);
 	json_out_raw(out, "{\"namespace\":");
 	json_out_string(out, slice_of(line->ns));
-	if (utf8_is_valid(info->key)) {
-		json_out_raw(out, ",\"key\":");
-		json_out_string(out, info->key);
-	} else {
-		json_out_raw(out, ",\"key_base64\":");
-		json_out_base64(out, info->key);
-	}
+	json_out_raw(out, ",");
+	entry_json_append_key(out, info->key);
 	json_out_raw(out, ",\"content_type\":");
 	append_type(out, slice_of(cache_value_content_type(value)));
-	buffer_printf(out, ",\"frequency\":%" PRIu64 ",\"last_access\":", info->frequency);
-	json_out_time(out, info->last_access_us);
-	json_out_raw(out, ",\"created_at\":");
-	json_out_time(out, info->created_at_us);
-	json_out_raw(out, ",\"expires_at\":");
-	if (value->expires_at_us > 0)
-		json_out_time(out, value->expires_at_us);
-	else
-		json_out_raw(out, "null");
+	entry_json_append_history(out, info, value->expires_at_us);
 	/* What counts against the limits, where that is more than the value. */
 	if (info->size_bytes > value->len_bytes && etag_equal(&info->etag, &value->etag))
 		buffer_printf(out, ",\"size\":%" PRIu64, info->size_bytes);

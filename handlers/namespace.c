@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "backends/base/json_out.h"
-#include "backends/base/utf8.h"
 #include "handlers/cursor.h"
+#include "handlers/entry_json.h"
 #include "handlers/json_in.h"
 #include "handlers/percent.h"
 #include "handlers/stats_json.h"
@@ -153,25 +153,12 @@ static void append_entry(struct buffer *json, const struct cache_entry_info *ent
 {
 	char etag[ETAG_TEXT_LEN + 1];
 
-	if (utf8_is_valid(entry->key)) {
-		json_out_raw(json, "{\"key\":");
-		json_out_string(json, entry->key);
-	} else {
-		json_out_raw(json, "{\"key_base64\":");
-		json_out_base64(json, entry->key);
-	}
+	json_out_raw(json, "{");
+	entry_json_append_key(json, entry->key);
 	etag_format(&entry->etag, etag);
 	buffer_printf(json, ",\"size\":%" PRIu64 ",\"etag\":", entry->size_bytes);
 	json_out_string(json, slice_of(etag));
-	buffer_printf(json, ",\"frequency\":%" PRIu64 ",\"last_access\":", entry->frequency);
-	json_out_time(json, entry->last_access_us);
-	json_out_raw(json, ",\"created_at\":");
-	json_out_time(json, entry->created_at_us);
-	json_out_raw(json, ",\"expires_at\":");
-	if (entry->expires_at_us > 0)
-		json_out_time(json, entry->expires_at_us);
-	else
-		json_out_raw(json, "null");
+	entry_json_append_history(json, entry, entry->expires_at_us);
 	json_out_raw(json, "}");
 }
 
