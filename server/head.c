@@ -109,7 +109,6 @@ unsigned head_read(struct head *head, struct MHD_Connection *connection, const c
 	struct framing framing = {.head = head};
 
 	head->connection = connection;
-	head->trace = (struct trace){0};
 	head->content_length = 0;
 	head->count = 0;
 	head->overflow = false;

@@ -34,9 +34,9 @@ struct head {
 	struct head_field fields[HEAD_FIELDS];
 };
 
-/* Reads the fields of `connection`. The head borrows from it until the request is completed.
- * `version` is the request's ("HTTP/1.1"). 0, or the status to answer with before the connection is
- * closed, with a sentence in *ret_problem. */
+/* Reads the fields of `connection`. `head->trace` is zeroed by the caller. The head borrows from it
+ * until the request is completed. `version` is the request's ("HTTP/1.1"). 0, or the status to
+ * answer with before the connection is closed, with a sentence in *ret_problem. */
 unsigned head_read(struct head *head, struct MHD_Connection *connection, const char *version,
 		   const char **ret_problem);
 
