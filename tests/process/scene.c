@@ -66,6 +66,27 @@ void scene_start(void)
 	scene.client = http_client_open(scene.server.url, NULL);
 }
 
+char *scene_refused_start(void)
+{
+	server_spawn(&scene.server);
+	struct server_exit end = server_await_exit(&scene.server, 20000);
+	const char *newline = strchr(end.log, '\n');
+
+	cr_assert_eq(end.code, 2, "expected exit code 2, got %d: %s", end.code, end.log);
+	cr_assert(newline && newline > end.log && newline[1] == '\0',
+		  "expected exactly one line: %s", end.log);
+	return end.log;
+}
+
+void scene_expect_refused_start(const char *named)
+{
+	char *line = scene_refused_start();
+
+	cr_expect_not_null(strstr(line, named), "expected %s: %s", named, line);
+	free(line);
+	memset(scene.server.environment, 0, sizeof(scene.server.environment));
+}
+
 void scene_stop(void)
 {
 	cr_assert(server_stop(&scene.server), "the server did not stop as it should");

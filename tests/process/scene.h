@@ -36,6 +36,10 @@ void scene_env_printf(const char *format, ...) __attribute__((format(printf, 1, 
 
 /* Starts the server (again) and opens a client to it. */
 void scene_start(void);
+/* Expects that it does not start: exit 2 and one line. That line, to be freed. */
+char *scene_refused_start(void);
+/* The same, and `named` in the line; then forgets the environment that was set up. */
+void scene_expect_refused_start(const char *named);
 /* Expects exit 0 within 10 s and no sanitizer report. */
 void scene_stop(void);
 /* SIGKILL. */

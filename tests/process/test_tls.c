@@ -409,19 +409,6 @@ Test(tls, the_client_commands_speak_it)
 	scene_stop();
 }
 
-static void expect_refused_start(const char *named)
-{
-	server_spawn(&scene.server);
-	struct server_exit end = server_await_exit(&scene.server, 20000);
-
-	cr_expect_eq(end.code, 2, "%s", end.log);
-	cr_expect_not_null(strstr(end.log, named), "expected %s: %s", named, end.log);
-	cr_expect_eq(strchr(end.log, '\n') + 1 - end.log, (ptrdiff_t)strlen(end.log),
-		     "expected one line: %s", end.log);
-	free(end.log);
-	memset(scene.server.environment, 0, sizeof(scene.server.environment));
-}
-
 Test(tls, bad_files_at_the_start)
 {
 	make_certificate("other", "ca", "serverAuth");
@@ -451,6 +438,6 @@ Test(tls, bad_files_at_the_start)
 			scene_env_printf("STEADYCACHE_TLS_KEY=%s", cases[i].key);
 		if (cases[i].client_ca)
 			scene_env_printf("STEADYCACHE_TLS_CLIENT_CA=%s", cases[i].client_ca);
-		expect_refused_start(cases[i].named);
+		scene_expect_refused_start(cases[i].named);
 	}
 }

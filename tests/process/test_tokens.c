@@ -482,16 +482,8 @@ Test(tokens, a_log_names_the_token_and_never_holds_one)
 
 static void expect_refused_start(const char *named)
 {
-	server_spawn(&scene.server);
-	struct server_exit end = server_await_exit(&scene.server, 20000);
-
-	cr_expect_eq(end.code, 2, "%s", end.log);
-	cr_expect_not_null(strstr(end.log, named), "expected %s: %s", named, end.log);
-	cr_expect_eq(strchr(end.log, '\n') + 1 - end.log, (ptrdiff_t)strlen(end.log),
-		     "expected one line: %s", end.log);
+	scene_expect_refused_start(named);
 	cr_expect_eq(file_size(scene.data_dir), -1, "the data directory was made");
-	free(end.log);
-	memset(scene.server.environment, 0, sizeof(scene.server.environment));
 }
 
 Test(tokens, bad_files_at_the_start)
