@@ -36,7 +36,6 @@
 struct memory_backend {
 	struct backend backend; /* first: the contract hands this out */
 	struct backend_config config;
-	const struct cache_clock *clock;
 	struct namespaces namespaces;
 	struct worker worker;
 };
@@ -48,7 +47,7 @@ static struct memory_backend *memory_of(struct backend *backend)
 
 static int64_t now_of(const struct memory_backend *memory)
 {
-	return cache_clock_now_us(memory->clock);
+	return cache_clock_now_us(memory->config.clock);
 }
 
 /* ---- Get, exists, delete ---- */
@@ -384,9 +383,11 @@ static struct backend *memory_open(const struct backend_config *config, char *er
 	entry_hash_init();
 	memory->backend.ops = &memory_backend_ops;
 	memory->config = *config;
-	memory->clock = config->clock ? config->clock : &system_clock;
+	if (!config->clock)
+		memory->config.clock = &system_clock;
 	namespaces_init(&memory->namespaces, &memory->config);
-	if (!worker_start(&memory->worker, &memory->namespaces, memory->clock, run_long_pass)) {
+	if (!worker_start(&memory->worker, &memory->namespaces, memory->config.clock,
+			  run_long_pass)) {
 		(void)snprintf(error, error_size, "memory: no thread could be started");
 		namespaces_deinit(&memory->namespaces);
 		free(memory);

@@ -42,7 +42,7 @@ struct walk {
 	char *prefix;      /* malloc'ed */
 	size_t prefix_len;
 	int64_t used_at_us;
-	int64_t ends_at_us; /* 0: not known yet */
+	int64_t ends_at_us;
 	struct run run;
 };
 
@@ -82,11 +82,8 @@ void walks_deinit(struct namespaces *all)
 		drop(all, &all->walks.walks[i]);
 }
 
-/* Its life begins here and not in its making, which may have taken long. */
-static bool is_usable(struct walk *walk, int64_t now_us)
+static bool is_usable(const struct walk *walk, int64_t now_us)
 {
-	if (walk->ends_at_us == 0)
-		walk->ends_at_us = now_us + WALK_LIFE_US;
 	/* A clock that was set back is not to prolong it. */
 	return now_us < walk->ends_at_us && now_us >= walk->ends_at_us - WALK_LIFE_US &&
 	       walk->listings == atomic_load(&walk->ns->listings);
@@ -233,11 +230,14 @@ static bool make(struct namespaces *all, struct walk **slot, struct namespace *n
 	count_memory(all, bytes);
 	bool is_made = pass_visit(ns, &visitor) && !collection.failed;
 	uncount_memory(all, bytes);
-	if (is_made)
-		run_seal(&walk->run);
-	else
+	if (!is_made) {
 		drop(all, slot);
-	return is_made;
+		return false;
+	}
+	run_seal(&walk->run);
+	/* Its life begins now and not with `now_us`: the pass may have taken long. */
+	walk->ends_at_us = cache_clock_now_us(all->config->clock) + WALK_LIFE_US;
+	return true;
 }
 
 /* ---- A page ---- */

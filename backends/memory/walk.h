@@ -15,7 +15,7 @@ struct walk;
 /* Runs at once. */
 #define WALKS_MAX 4
 
-/* How long a run is used after the first page that follows its making. */
+/* How long a run is used once it is made. */
 #define WALK_LIFE_US (10 * INT64_C(1000000))
 
 /* The runs of a backend. They are the worker's: no other thread touches them while it runs. */
