@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "tests/conformance/resources.h"
+
 CONFORMANCE_SUITE(auth);
 
 static void needs_key(void)
@@ -85,39 +87,13 @@ Test(auth, a_refused_request_does_nothing)
 
 Test(auth, every_resource_but_health_wants_the_token)
 {
-	static const struct {
-		const char *method, *target;
-	} resources[] = {
-		{"GET", "/cache"},
-		{"GET", "/cache/ns"},
-		{"PUT", "/cache/ns"},
-		{"DELETE", "/cache/ns"},
-		{"GET", "/cache/ns/k"},
-		{"HEAD", "/cache/ns/k"},
-		{"PUT", "/cache/ns/k"},
-		{"DELETE", "/cache/ns/k"},
-		{"POST", "/batch/ns/get"},
-		{"POST", "/batch/ns/set"},
-		{"POST", "/batch/ns/delete"},
-		{"POST", "/batch/ns/exists"},
-		{"GET", "/stats"},
-		{"GET", "/stats/ns"},
-		{"POST", "/sync"},
-		{"POST", "/api/init"},
-		{"POST", "/api/set"},
-		{"POST", "/api/delete"},
-		{"POST", "/api/exists"},
-		{"POST", "/api/batch/get"},
-		{"POST", "/api/batch/set"},
-		{"POST", "/api/batch/delete"},
-		{"POST", "/api/clear"},
-		{"POST", "/api/stats"},
-	};
-
 	needs_key();
-	for (size_t i = 0; i < sizeof(resources) / sizeof(*resources); i++) {
-		const char *method = resources[i].method, *target = resources[i].target;
+	for (const struct resource *resource = resources; resource->method; resource++) {
+		const char *method = resource->method, *target = resource->target;
 		struct slice body = *method == 'P' ? SLICE("{}") : NO_BODY;
+
+		if (resource->feature && lacks_feature(resource->feature))
+			continue;
 		const struct http_answer *answer =
 			http_request(client, method, target, body, HTTP_HEADERS("Authorization:"));
 

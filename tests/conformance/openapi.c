@@ -3,6 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+
+#include "tests/conformance/resources.h"
 
 CONFORMANCE_SUITE(openapi);
 
@@ -137,51 +140,61 @@ Test(openapi, batches_that_find_no_room)
 	expect_d1(d1("exists", "'key':'a'"), 200, "{'exists':false}");
 }
 
+/* ---- All resources ---- */
+
+#define FROM_ELSEWHERE "Origin: http://elsewhere.example"
+
+static void expect_refused_elsewhere(const char *method, const char *target)
+{
+	struct slice body = *method == 'P' ? SLICE("{}") : NO_BODY;
+
+	expect_status(http_request(client, method, target, body, HTTP_HEADERS(FROM_ELSEWHERE)),
+		      403);
+}
+
+/* `method` in any case. */
+static bool is_in_table(const char *method, const char *path)
+{
+	for (const struct resource *resource = resources; resource->method; resource++)
+		if (strcasecmp(resource->method, method) == 0 &&
+		    strcmp(resource->pattern, path) == 0)
+			return true;
+	return false;
+}
+
 Test(openapi, a_page_of_another_site_is_refused)
 {
-	static const struct {
-		const char *method, *target;
-	} requests[] = {
-		{"GET", "/cache"},
-		{"GET", "/cache/ns"},
-		{"PUT", "/cache/ns"},
-		{"DELETE", "/cache/ns"},
-		{"GET", "/cache/ns/k"},
-		{"HEAD", "/cache/ns/k"},
-		{"PUT", "/cache/ns/k"},
-		{"DELETE", "/cache/ns/k"},
-		{"POST", "/batch/ns/get"},
-		{"POST", "/batch/ns/set"},
-		{"POST", "/batch/ns/exists"},
-		{"POST", "/batch/ns/delete"},
-		{"GET", "/stats"},
-		{"GET", "/stats/ns"},
-		{"POST", "/sync"},
-		{"GET", "/admin/log-level"},
-		{"PUT", "/admin/log-level"},
-		{"POST", "/api/init"},
-		{"POST", "/api/get"},
-		{"POST", "/api/set"},
-		{"POST", "/api/delete"},
-		{"POST", "/api/exists"},
-		{"POST", "/api/batch/get"},
-		{"POST", "/api/batch/set"},
-		{"POST", "/api/clear"},
-		{"POST", "/api/batch/delete"},
-		{"POST", "/api/stats"},
-		{"GET", "/nope"},
-	};
-
 	requires_feature("openapi");
 	if (api_key)
 		cr_skip("the server has a key");
-	for (size_t i = 0; i < sizeof(requests) / sizeof(*requests); i++) {
-		const char *method = requests[i].method;
-		struct slice body = *method == 'P' ? SLICE("{}") : NO_BODY;
+	for (const struct resource *resource = resources; resource->method; resource++)
+		expect_refused_elsewhere(resource->method, resource->target);
+	expect_refused_elsewhere("GET", "/nope");
+	expect_status(http_get(client, "/healthz", FROM_ELSEWHERE), 200);
+}
 
-		expect_status(http_request(client, method, requests[i].target, body,
-					   HTTP_HEADERS("Origin: http://elsewhere.example")),
-			      403);
+/* Else a new resource would be in neither of the tests that go through all. */
+Test(openapi, every_described_resource_is_in_the_table)
+{
+	requires_feature("openapi");
+	json_auto_t *document = http_json(http_get(client, "/openapi.json"));
+	const char *path, *method;
+	json_t *methods, *operation;
+	size_t described = 0, known = 0;
+
+	json_object_foreach(json_object_get(document, "paths"), path, methods)
+	{
+		if (strcmp(path, "/metrics") == 0)
+			continue;
+		json_object_foreach(methods, method, operation)
+		{
+			if (!json_object_get(operation, "x-right"))
+				continue;
+			described++;
+			cr_expect(is_in_table(method, path), "%s %s", method, path);
+		}
 	}
-	expect_status(http_get(client, "/healthz", "Origin: http://elsewhere.example"), 200);
+	while (resources[known].method)
+		known++;
+	cr_expect_eq(known, described);
 }
