@@ -49,7 +49,7 @@ struct namespaces {
 	struct namespace *_Atomic first;
 	pthread_mutex_t create_lock;
 	unsigned count; /* guarded by create_lock */
-	const struct backend_config *config;
+	const struct backend_config *config; /* with a clock */
 	struct usage total; /* memory_bytes (namespaces and runs included) and expiring */
 	struct walks walks;
 };

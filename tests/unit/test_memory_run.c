@@ -128,6 +128,15 @@ Test(run, refuses_what_fills_the_block_alone)
 #define WALK_KEYS 5000
 
 static struct namespaces all;
+static int64_t clock_us; /* what the clock of the backend tells: the time of the last walk */
+
+static int64_t tell_clock(void *user)
+{
+	(void)user;
+	return clock_us;
+}
+
+static const struct cache_clock walk_clock = {.now_us = tell_clock};
 
 static struct namespace *open_namespace(const struct backend_config *config, const char *name)
 {
@@ -166,6 +175,7 @@ static void walk(struct namespace *ns, const char *prefix, unsigned after, int64
 	op.has_after = true;
 	op.after = slice_of(key);
 	op.limit = 10;
+	clock_us = now_us;
 	cr_assert_eq(walk_page(&all, ns, &op, now_us), CACHE_OK);
 	cr_assert_eq(op.entry_count, 10);
 	for (unsigned i = 0; i < 10; i++) {
@@ -187,7 +197,7 @@ static size_t run_count(void)
 
 Test(walks, share_runs_that_are_counted_and_freed)
 {
-	static const struct backend_config config = {0};
+	static const struct backend_config config = {.clock = &walk_clock};
 	struct namespace *ns = open_namespace(&config, "n");
 	uint64_t before = usage_read(&all.total.memory_bytes);
 
@@ -220,7 +230,7 @@ Test(walks, share_runs_that_are_counted_and_freed)
 
 Test(walks, are_few_and_do_not_take_runs_from_each_other)
 {
-	static const struct backend_config config = {0};
+	static const struct backend_config config = {.clock = &walk_clock};
 	struct namespace *several[WALKS_MAX + 1];
 	const struct walk *first = NULL;
 	char name[16];
@@ -242,7 +252,8 @@ Test(walks, are_few_and_do_not_take_runs_from_each_other)
 
 Test(walks, keep_to_a_memory_limit)
 {
-	static const struct backend_config config = {.memory_max_bytes = UINT64_C(2) << 20};
+	static const struct backend_config config = {.memory_max_bytes = UINT64_C(2) << 20,
+						     .clock = &walk_clock};
 	struct namespace *ns = open_namespace(&config, "n");
 	uint64_t before = usage_read(&all.total.memory_bytes);
 
