@@ -193,6 +193,10 @@ Test(export, order_of_eviction_arrives)
 	expect_status(http_put_json(scene.client, "/cache/many", limit), 204);
 	expect_status(http_put_json(other_client, "/cache/many", limit), 204);
 	expect_same_exports(900);
+	/* Used often and later; only the one; only the other. */
+	expect_status(http_head(scene.client, "/cache/many/3"), 200);
+	expect_status(http_head(scene.client, "/cache/many/7"), 404);
+	expect_status(http_head(scene.client, "/cache/many/0"), 404);
 	close_other();
 	scene_stop();
 }
