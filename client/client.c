@@ -59,7 +59,8 @@ int command_help(const struct arguments *arguments)
 	(void)printf("\nsteadycache help COMMAND explains one; steadycache --help lists the "
 		     "options of serve.\n"
 		     "Environment: STEADYCACHE_URL (http://127.0.0.1:8080), STEADYCACHE_API_KEY or "
-		     "STEADYCACHE_API_KEY_FILE, STEADYCACHE_CA_FILE.\n");
+		     "STEADYCACHE_API_KEY_FILE, STEADYCACHE_CA_FILE, STEADYCACHE_CLIENT_CERT, "
+		     "STEADYCACHE_CLIENT_KEY.\n");
 	return CLIENT_DONE;
 }
 

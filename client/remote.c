@@ -89,11 +89,30 @@ static void prepare_body(CURL *curl, struct remote_body *body)
 	(void)curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, PIECE_BYTES);
 }
 
+/* Certificates: whom to trust, and who asks. */
+static void prepare_tls(CURL *curl)
+{
+	static const struct {
+		const char *variable;
+		CURLoption option;
+	} files[] = {
+		{"STEADYCACHE_CA_FILE", CURLOPT_CAINFO},
+		{"STEADYCACHE_CLIENT_CERT", CURLOPT_SSLCERT},
+		{"STEADYCACHE_CLIENT_KEY", CURLOPT_SSLKEY}, /* unset: with the certificate */
+	};
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		const char *path = getenv(files[i].variable);
+
+		if (path && *path)
+			(void)curl_easy_setopt(curl, files[i].option, path);
+	}
+}
+
 static void prepare(struct remote *remote, const struct buffer *url, struct curl_slist *headers)
 {
 	const struct remote_request *request = remote->request;
 	CURL *curl = remote->curl;
-	const char *ca_file = getenv("STEADYCACHE_CA_FILE");
 
 	curl_easy_reset(curl);
 	(void)curl_easy_setopt(curl, CURLOPT_URL, url->data);
@@ -113,8 +132,7 @@ static void prepare(struct remote *remote, const struct buffer *url, struct curl
 	(void)curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
 	(void)curl_easy_setopt(curl, CURLOPT_HEADERDATA, remote);
 	(void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-	if (ca_file && *ca_file)
-		(void)curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file);
+	prepare_tls(curl);
 	if (request->body)
 		prepare_body(curl, request->body);
 	/* Who feeds a pipe may take as long as he likes. */
@@ -180,6 +198,10 @@ int remote_ask(struct remote *remote, const struct remote_request *request,
 	if (result == CURLE_SSL_CACERT_BADFILE)
 		return client_fail(CLIENT_USAGE,
 				   "cannot read the certificates of STEADYCACHE_CA_FILE");
+	if (result == CURLE_SSL_CERTPROBLEM)
+		return client_fail(CLIENT_USAGE,
+				   "cannot use the certificate of STEADYCACHE_CLIENT_CERT, or the "
+				   "key of STEADYCACHE_CLIENT_KEY does not belong to it");
 	return client_fail(CLIENT_UNREACHABLE, "no answer from %s (STEADYCACHE_URL): %s",
 			   remote->url,
 			   remote->error[0] ? remote->error : curl_easy_strerror(result));

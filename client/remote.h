@@ -61,8 +61,9 @@ struct remote {
 	struct remote_answer *answer;
 };
 
-/* Reads STEADYCACHE_URL, _API_KEY, _API_KEY_FILE, _CA_FILE and --timeout. CLIENT_DONE, or another
- * code after a line on stderr. To be closed in any case. */
+/* Reads STEADYCACHE_URL, _API_KEY, _API_KEY_FILE, and --timeout; requests read _CA_FILE,
+ * _CLIENT_CERT and _CLIENT_KEY. CLIENT_DONE, or another code after a line on stderr. To be closed
+ * in any case. */
 int remote_open(struct remote *remote, const struct arguments *arguments);
 void remote_close(struct remote *remote);
 

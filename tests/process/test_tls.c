@@ -409,6 +409,25 @@ Test(tls, the_client_commands_speak_it)
 	scene_stop();
 }
 
+Test(tls, the_client_commands_show_a_certificate)
+{
+	make_authority("clients");
+	make_certificate("me", "clients", "clientAuth");
+	make_certificate("another", "clients", "clientAuth");
+	scene_env_printf("STEADYCACHE_TLS_CLIENT_CA=%s", in_dir("clients.pem"));
+	server_start(&scene.server);
+	run("cat '%s' '%s' >'%s'", in_dir("me.pem"), in_dir("me.key"), in_dir("both.pem"));
+	run("cd '%s'; export STEADYCACHE_URL=https%s STEADYCACHE_CA_FILE=ca.pem; exec 2>err; "
+	    "'%s' healthcheck >/dev/null; test $? = 1 && "
+	    "export STEADYCACHE_CLIENT_CERT=both.pem && '%s' healthcheck >/dev/null && "
+	    "export STEADYCACHE_CLIENT_CERT=me.pem STEADYCACHE_CLIENT_KEY=me.key && "
+	    "'%s' set a k hello && export STEADYCACHE_CLIENT_KEY=another.key; '%s' get a k; "
+	    "test $? = 2 && grep -q 'STEADYCACHE_CLIENT_KEY does not belong' err",
+	    scene.dir.path, strchr(scene.server.url, ':'), STEADYCACHE_BINARY, STEADYCACHE_BINARY,
+	    STEADYCACHE_BINARY, STEADYCACHE_BINARY);
+	scene_stop();
+}
+
 Test(tls, bad_files_at_the_start)
 {
 	make_certificate("other", "ca", "serverAuth");
