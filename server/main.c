@@ -14,6 +14,7 @@
 #include "server/log.h"
 #include "server/options.h"
 #include "server/service_manager.h"
+#include "server/stray_variables.h"
 
 #define EXIT_USAGE 2
 
@@ -129,6 +130,16 @@ static bool check_backend(struct options *options, const struct listen_address *
 	       prepare_data_dir(options, error, error_size);
 }
 
+static void warn_of_stray_variables(void)
+{
+	char names[300];
+
+	if (stray_variables(names, sizeof(names)) > 0)
+		log_line(LOG_WARN,
+			 "variables of the environment that are no settings: they are ignored",
+			 LOG_TEXT("names", names));
+}
+
 /* Serves until a signal comes, on `listener` where it is not -1, else on `address`. */
 static int serve(struct options *options, const struct listen_address *address, struct auth *auth,
 		 int listener)
@@ -172,6 +183,7 @@ static int serve(struct options *options, const struct listen_address *address, 
 	if (!auth->wants_token)
 		log_line(LOG_WARN,
 			 "no STEADYCACHE_API_KEY is set: every local program may use the cache");
+	warn_of_stray_variables();
 	log_line(LOG_INFO, "listening", LOG_TEXT("address", name),
 		 LOG_TEXT("backend", backend->ops->name), LOG_TEXT("version", STEADYCACHE_VERSION),
 		 LOG_TEXT("tls", options->tls_cert ? "on" : "off"));

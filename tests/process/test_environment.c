@@ -268,3 +268,37 @@ Test(environment, ipv6)
 	expect_status(put("ns", "k"), 201);
 	scene_stop();
 }
+
+Test(environment, variables_that_are_no_settings_are_named)
+{
+	scene_env("STEADYCACHE_TREADS=4");
+	scene_env("STEADYCACHE_DATA_DIR_FILE=secret");
+	scene_env("STEADYCACHE_API_KEY_FILE="); /* an empty one is none */
+	scene_env("STEADYCACHE_URL=http://127.0.0.1:1");
+	scene_env("STEADYCACHED=1");
+	scene_start();
+	scene_stop();
+	char *log = server_log(&scene.server);
+	const char *line = strstr(log, "no settings");
+
+	cr_assert(line != NULL, "%s", log);
+	char *names = strndup(line, strcspn(line, "\n"));
+	cr_expect(strstr(names, "STEADYCACHE_TREADS") && strstr(names, "STEADYCACHE_DATA_DIR_FILE"),
+		  "%s", names);
+	cr_expect(!strstr(names, "API_KEY") && !strstr(names, "_URL") && !strstr(names, "secret") &&
+			  !strstr(names, "STEADYCACHED") && !strstr(names, "_LISTEN"),
+		  "%s", names);
+	free(names);
+	free(log);
+}
+
+Test(environment, settings_cause_no_warning)
+{
+	scene_env("STEADYCACHE_THREADS=2");
+	scene_start();
+	scene_stop();
+	char *log = server_log(&scene.server);
+
+	cr_expect_null(strstr(log, "no settings"), "%s", log);
+	free(log);
+}
