@@ -37,8 +37,8 @@
 
 /* The file in the data directory. */
 #define DATABASE_NAME "steadycache.db"
-/* "stdy": marks a file as ours in its header. docs/operations.md gives this and the version, as numbers,
- * where it rescues a damaged file. */
+/* "stdy": marks a file as ours in its header. docs/operations.md gives this and the version, as
+ * numbers, where it rescues a damaged file. */
 #define APPLICATION_ID 0x73746479
 #define SCHEMA_VERSION 2
 
