@@ -155,7 +155,9 @@ static void entry_get_finish(struct request *request, struct response *response)
 	add_hit_headers(response, value, request->op.one.stale,
 			cache_clock_now_us(request->context->clock));
 	if (status == 304) {
-		response->status = 304;
+		/* The body is not sent, but Content-Length tells of the value (RFC 9110, 8.6). */
+		request->op.one.value = NULL;
+		response_value(response, 304, value);
 	} else if (status == 412) {
 		respond_error(request, response, 412,
 			      request_header(request, "If-Match")
