@@ -67,6 +67,14 @@ Test(entry_get, a_hit_has_its_headers)
 	cr_expect_not(fake.response.is_json, "?pretty never touches a value");
 }
 
+Test(entry_get, last_modified_is_never_later_than_the_answer)
+{
+	fake_now_us -= 3600 * US_PER_S;
+	hit(0);
+	expect_response_header("Last-Modified", "Sun, 06 Nov 1994 07:49:37 GMT");
+	expect_response_header("Age", "0");
+}
+
 Test(entry_get, time_left_is_rounded_up_and_never_negative)
 {
 	static const struct {
