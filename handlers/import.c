@@ -269,7 +269,8 @@ static bool is_backends_fault(enum cache_status status)
 {
 	unsigned http = cache_status_http(status);
 
-	return http >= 500 && status != CACHE_NO_SPACE && status != CACHE_UNSUPPORTED;
+	return http >= 500 && status != CACHE_NO_SPACE && status != CACHE_UNSUPPORTED &&
+	       status != CACHE_TOO_MANY_NAMESPACES;
 }
 
 static void note_stored(struct import *import, const struct cache_op *op)
