@@ -167,7 +167,8 @@ enum range_kind read_range(const struct request *request, const struct cache_val
 	size_t first = 0;
 	size_t last = 0;
 
-	if (!range || strncmp(range, "bytes=", 6) != 0 ||
+	/* Of a HEAD it is to be ignored (RFC 9110, 14.2). */
+	if (!range || request->method == HTTP_HEAD || strncmp(range, "bytes=", 6) != 0 ||
 	    (if_range && !if_range_holds(if_range, value)))
 		return RANGE_WHOLE;
 	const char *at = skip_blank(range + 6);

@@ -34,7 +34,7 @@ enum range_kind {
 	RANGE_UNSATISFIABLE,
 };
 
-/* The part that Range (and If-Range) ask for: ret_offset, ret_len within the value. */
+/* The part that Range (and If-Range) of a GET ask for: ret_offset, ret_len within the value. */
 enum range_kind read_range(const struct request *request, const struct cache_value *value,
 			   size_t *ret_offset, size_t *ret_len);
 

@@ -77,9 +77,12 @@ static void add_hit_headers(struct response *response, const struct cache_value 
 {
 	static const char hit[] = "steadycache; hit";
 	int64_t age_us = now_us - value->modified_at_us;
+	/* Where the clock was set back: a later date than that of the answer would, sent back in
+	 * If-Modified-Since, hide every change until then (RFC 9110, 8.8.2.1). */
+	int64_t modified_us = age_us > 0 ? value->modified_at_us : now_us;
 
 	etag_format(&value->etag, response_header_room(response, "ETag", ETAG_TEXT_LEN));
-	http_date_format(value->modified_at_us / US_PER_S,
+	http_date_format(modified_us / US_PER_S,
 			 response_header_room(response, "Last-Modified", HTTP_DATE_LEN));
 	(void)put_number(response_header_room(response, "Age", 20),
 			 age_us > 0 ? (uint64_t)(age_us / US_PER_S) : 0);
@@ -155,7 +158,9 @@ static void entry_get_finish(struct request *request, struct response *response)
 	add_hit_headers(response, value, request->op.one.stale,
 			cache_clock_now_us(request->context->clock));
 	if (status == 304) {
-		response->status = 304;
+		/* The body is not sent, but Content-Length tells of the value (RFC 9110, 8.6). */
+		request->op.one.value = NULL;
+		response_value(response, 304, value);
 	} else if (status == 412) {
 		respond_error(request, response, 412,
 			      request_header(request, "If-Match")

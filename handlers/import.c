@@ -158,6 +158,7 @@ static bool next_line(struct import *import, bool is_end, char **ret, size_t *re
 				  "(STEADYCACHE_MAX_BODY_MB) needs, as text with few escapes "
 				  "or in base64");
 			import->drops = true;
+			import->is_complete = false;
 		}
 		if (import->drops)
 			import->at = input->len;
@@ -222,6 +223,9 @@ static enum reading read_lines(struct import *import, struct response *response,
 		import->line++;
 		if (is_blank(text, len))
 			continue;
+		/* Only a last line ends the last export: what follows it may be one that was cut.
+		 */
+		import->is_complete = false;
 		switch (import_line_read(context, namespace_for_all(import), text, len, &entry,
 					 error)) {
 		case LINE_ENTRY:
@@ -233,12 +237,10 @@ static enum reading read_lines(struct import *import, struct response *response,
 			if (!keep_entry(import, &entry))
 				return GROUP_IS_FULL;
 			break;
-		case LINE_HEADER:
-			import->is_complete = false;
-			break;
 		case LINE_COMPLETE:
 			import->is_complete = true;
 			break;
+		case LINE_HEADER:
 		case LINE_OTHER:
 			break;
 		case LINE_BAD:
@@ -267,7 +269,8 @@ static bool is_backends_fault(enum cache_status status)
 {
 	unsigned http = cache_status_http(status);
 
-	return http >= 500 && status != CACHE_NO_SPACE && status != CACHE_UNSUPPORTED;
+	return http >= 500 && status != CACHE_NO_SPACE && status != CACHE_UNSUPPORTED &&
+	       status != CACHE_TOO_MANY_NAMESPACES;
 }
 
 static void note_stored(struct import *import, const struct cache_op *op)

@@ -22,11 +22,11 @@ static enum handler_step send(const struct request *request, struct response *re
 	/* It changes with the program alone: kept, and asked for again each time. */
 	response_header_static(response, "Cache-Control", "no-cache");
 	response_header_static(response, "X-Content-Type-Options", "nosniff");
-	if (has_version(request, file)) {
+	/* Of a 304 the body is not sent, but Content-Length tells of it (RFC 9110, 8.6). */
+	if (has_version(request, file))
 		response->status = 304;
-		return STEP_RESPOND;
-	}
-	response_header_static(response, "Content-Type", file->content_type);
+	else
+		response_header_static(response, "Content-Type", file->content_type);
 	response->body = BODY_STATIC;
 	response->static_body = (struct slice){
 		.data = file->begin,

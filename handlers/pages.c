@@ -69,17 +69,18 @@ static enum handler_step send_file(struct request *request, struct response *res
 				   const char *policy)
 {
 	add_headers(response, file, cache_control, policy);
-	if (has_version(request, file)) {
-		response->status = 304;
-		return STEP_RESPOND;
-	}
 	bool packed = file->gzip && accepts_gzip(request_header(request, "Accept-Encoding"));
 	const unsigned char *begin = packed ? file->gzip : file->plain;
 	const unsigned char *end = packed ? file->gzip_end : file->plain_end;
 
-	if (packed)
-		response_header_static(response, "Content-Encoding", "gzip");
-	response_header_static(response, "Content-Type", file->content_type);
+	/* Of a 304 the body is not sent, but Content-Length tells of it (RFC 9110, 8.6). */
+	if (has_version(request, file)) {
+		response->status = 304;
+	} else {
+		if (packed)
+			response_header_static(response, "Content-Encoding", "gzip");
+		response_header_static(response, "Content-Type", file->content_type);
+	}
 	response->body = BODY_STATIC;
 	response->static_body =
 		(struct slice){.data = (const char *)begin, .len = (size_t)(end - begin)};

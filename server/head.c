@@ -57,6 +57,15 @@ static void take_trace_field(struct trace *trace, const char *name, size_t name_
 		(*count)++;
 }
 
+/* Blanks at the end are not of the value (RFC 9110, 5.5), and the library leaves them there. It has
+ * the value in memory of the connection, which is cut in place for all who ask it later. Not those
+ * that tell where the body ends: there we must read what the library has read. */
+static void trim(const char *value, size_t len)
+{
+	while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t'))
+		((char *)(uintptr_t)value)[--len] = '\0';
+}
+
 static enum MHD_Result take_field(void *cls, enum MHD_ValueKind kind, const char *name,
 				  size_t name_len, const char *value, size_t value_len)
 {
@@ -64,19 +73,21 @@ static enum MHD_Result take_field(void *cls, enum MHD_ValueKind kind, const char
 	struct head *head = framing->head;
 
 	(void)kind;
-	(void)value_len;
 	if (!value)
 		value = "";
 	if (!is_token(name, name_len))
 		framing->bad_name = true;
-	if (is_named(name, name_len, SLICE("Host"))) {
-		framing->hosts++;
-	} else if (is_named(name, name_len, SLICE("Content-Length"))) {
+	if (is_named(name, name_len, SLICE("Content-Length"))) {
 		framing->lengths++;
 		framing->length = value;
 	} else if (is_named(name, name_len, SLICE("Transfer-Encoding"))) {
 		framing->codings++;
 		framing->coding = value;
+	} else {
+		trim(value, value_len);
+	}
+	if (is_named(name, name_len, SLICE("Host"))) {
+		framing->hosts++;
 	} else if (name_len >= TRACE_NAME_MIN_LEN && name_len <= TRACE_NAME_MAX_LEN) {
 		take_trace_field(&head->trace, name, name_len, value);
 	}

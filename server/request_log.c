@@ -69,6 +69,8 @@ static void add_namespace(struct fields *fields, const struct exchange *exchange
 
 static int64_t answer_bytes(const struct response *response)
 {
+	if (response->status == 304) /* only its length is told */
+		return 0;
 	switch (response->body) {
 	case BODY_STATIC:
 		return (int64_t)response->static_body.len;

@@ -77,6 +77,10 @@ void expiry_remove(struct expiry *expiry, struct entry *entry)
 
 	if (at < expiry->count)
 		settle(expiry, at, last);
+}
+
+void expiry_trim(struct expiry *expiry)
+{
 	/* Where this fails the heap is larger than it need be, and nothing else. */
 	if (expiry->capacity > CAPACITY_MIN && expiry->count < expiry->capacity / 4)
 		(void)resize(expiry, expiry->capacity / 2);

@@ -20,12 +20,16 @@ struct expiry {
 
 void expiry_deinit(struct expiry *expiry);
 
-/* Room for `extra` more, after which as many expiry_add cannot fail. False: out of memory. */
+/* Room for `extra` more, after which as many expiry_add cannot fail, whatever is removed meanwhile;
+ * until expiry_trim. False: out of memory. */
 bool expiry_reserve(struct expiry *expiry, size_t extra);
 
 /* `entry` has a tail and a value that expires, and is not in the heap. */
 void expiry_add(struct expiry *expiry, struct entry *entry);
 void expiry_remove(struct expiry *expiry, struct entry *entry);
+
+/* Gives some of the room back where much of it is idle, also what was reserved. */
+void expiry_trim(struct expiry *expiry);
 
 /* The entry that expires first, if it has expired by `now_us`; else NULL. */
 struct entry *expiry_due(const struct expiry *expiry, int64_t now_us);

@@ -65,6 +65,7 @@ struct entry *shard_find(struct shard *shard, uint64_t hash, struct slice key, i
 
 bool shard_prepare(struct shard *shard, size_t expiring)
 {
+	expiry_trim(&shard->expiry);
 	return table_prepare(&shard->table) && order_prepare(&shard->order) &&
 	       (expiring == 0 || expiry_reserve(&shard->expiry, expiring));
 }
@@ -117,6 +118,7 @@ void shard_remove(struct shard *shard, struct entry *entry, struct entry **trash
 	subtract(&shard->usage->size_bytes, entry_size_bytes(entry));
 	subtract(&shard->usage->memory_bytes, memory_bytes);
 	subtract(&shard->total->memory_bytes, memory_bytes);
+	expiry_trim(&shard->expiry);
 	entry->next = *trash;
 	*trash = entry;
 }

@@ -203,6 +203,36 @@ Test(import, tells_which_lines_are_bad)
 	expect_status(http_get(client, entry_path("c")), 200);
 }
 
+/* Two in one body, the second of which was cut off, or lacks its first line and its last. */
+Test(import, is_complete_only_where_the_last_export_is)
+{
+	requires_feature("export");
+	static const struct {
+		const char *lines;
+		bool is_complete;
+	} cases[] = {
+		{"{'key':'a','value':'1'}\n{'complete':true,'entries':1}\n\n", true},
+		{"{'complete':true,'entries':0}\n{'steadycache_export':1}\n", false},
+		{"{'complete':true,'entries':0}\n{'key':'b','value':'2'}\n", false},
+		{"{'complete':true,'entries':0}\n{'key':'b','val", false},
+		{"{'complete':true,'entries':0}\n{'cursor':'x'}\n", false},
+		{"{'complete':true,'entries':0}\n{'key':'b','value':'2'}\n"
+		 "{'complete':true,'entries':1}",
+		 true},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct http_answer *answer =
+			import(quoted("?namespace=%s", ns), requoted(cases[i].lines));
+		json_auto_t *document = http_json(answer);
+
+		expect_that(answer,
+			    json_is_true(json_object_get(document, "complete")) ==
+				    cases[i].is_complete,
+			    "expected the contrary of case %zu", i);
+	}
+}
+
 Test(import, stops_at_the_first_on_request)
 {
 	requires_feature("export");

@@ -88,6 +88,31 @@ Test(http_protocol, targets_in_absolute_form)
 	raw_close(&raw);
 }
 
+/* RFC 9110, 5.5: they are not of the value. */
+Test(http_protocol, blanks_behind_header_values)
+{
+	const char *key = api_key ? quoted("Authorization: Bearer %s \t\r\n", api_key) : "";
+
+	requires_feature("raw");
+	open_raw();
+	(void)raw_send_text(&raw,
+			    "PUT %s HTTP/1.1\r\nHost: localhost \r\n%sContent-Type: text/x \t \r\n"
+			    "Content-Encoding: identity \r\nContent-Length: 1\r\n\r\nv",
+			    entry_path("k"), key);
+	expect_raw(201);
+	expect_body(http_get(client, entry_path("k")), SLICE("v"));
+	expect_header(http_get(client, entry_path("k")), "Content-Type", "text/x");
+	/* Where one might take it for chunked and another not, nobody does. */
+	(void)raw_send_text(
+		&raw,
+		"PUT %s HTTP/1.1\r\nHost: localhost\r\n%sTransfer-Encoding: chunked \r\n\r\n"
+		"1\r\nw\r\n0\r\n\r\n",
+		entry_path("k"), key);
+	expect_raw(501);
+	raw_close(&raw);
+	expect_body(http_get(client, entry_path("k")), SLICE("v"));
+}
+
 Test(http_protocol, no_chunks_before_http_11)
 {
 	open_raw();

@@ -132,3 +132,18 @@ Test(range, of_an_absent_key)
 {
 	expect_status(http_get(client, entry_path("absent"), "Range: bytes=0-3"), 404);
 }
+
+/* Range is for GET alone (RFC 9110, 14.2). */
+Test(range, of_a_head_is_ignored)
+{
+	static const char *const ranges[] = {"Range: bytes=2-4", "Range: bytes=20-40"};
+
+	put_digits();
+	for (size_t i = 0; i < 2; i++) {
+		const struct http_answer *answer = http_head(client, entry_path("k"), ranges[i]);
+
+		expect_status(answer, 200);
+		expect_header(answer, "Content-Length", "10");
+		expect_header(answer, "Content-Range", NULL);
+	}
+}

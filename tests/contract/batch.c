@@ -53,6 +53,27 @@ static enum cache_status set_batch(struct fixture *f, size_t first, size_t count
 	return status;
 }
 
+/* The first items take the place of entries that expire, and all of them expire. */
+CONTRACT_TEST(batch, with_ttls_over_some_that_expire)
+{
+	const size_t count = f->is_remote ? 60 : LARGE_BATCH;
+	struct batch batch;
+
+	batch_init(&batch, CACHE_OP_SET, 0, count);
+	for (size_t i = 0; i < count; i++)
+		batch.items[i].ttl_s = 1 + (int64_t)((i * 7919) % count);
+	for (size_t i = 0; i < count / 50; i++)
+		(void)set_with_ttl(f, batch.items[i].key, SLICE("old"), 5);
+	cr_assert_eq(backend_call(f->backend, &batch.op), CACHE_OK);
+
+	/* One goes each second. */
+	advance_s(f, (int64_t)count / 2);
+	for (size_t i = 0; i < count; i += f->is_slow ? 97 : 1)
+		cr_expect_eq(exists(f, batch.items[i].key),
+			     batch.items[i].ttl_s > (int64_t)count / 2, "%zu", i);
+	batch_deinit(&batch);
+}
+
 CONTRACT_TEST(batch, of_ten_thousand_items)
 {
 	struct batch batch;

@@ -212,6 +212,18 @@ Test(limits, namespaces)
 		    "expected 507 that names the option");
 	expect_status(http_put(scene.client, "/cache/n2/k", SLICE("w")), 204);
 	expect_status(http_get(scene.client, "/cache/n3/k"), 404);
+
+	/* Of an import they are lines that fail, and the others are stored. */
+	const struct http_answer *answer =
+		http_post(scene.client, "/import",
+			  SLICE("{\"namespace\":\"n3\",\"key\":\"k\",\"value\":\"v\"}\n"
+				"{\"namespace\":\"n1\",\"key\":\"other\",\"value\":\"v\"}\n"));
+	expect_that(answer,
+		    answer_->status == 200 &&
+			    strstr(answer_->body, "{\"imported\":1,\"failed\":1,") &&
+			    strstr(answer_->body, "STEADYCACHE_MAX_NAMESPACES"),
+		    "expected a report that names the option");
+	expect_status(http_get(scene.client, "/cache/n1/other"), 200);
 	scene_stop();
 }
 

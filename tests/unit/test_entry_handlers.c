@@ -67,6 +67,14 @@ Test(entry_get, a_hit_has_its_headers)
 	cr_expect_not(fake.response.is_json, "?pretty never touches a value");
 }
 
+Test(entry_get, last_modified_is_never_later_than_the_answer)
+{
+	fake_now_us -= 3600 * US_PER_S;
+	hit(0);
+	expect_response_header("Last-Modified", "Sun, 06 Nov 1994 07:49:37 GMT");
+	expect_response_header("Age", "0");
+}
+
 Test(entry_get, time_left_is_rounded_up_and_never_negative)
 {
 	static const struct {
@@ -194,13 +202,12 @@ Test(entry_get, only_head_is_no_use)
 	cr_expect(held_op->no_touch);
 }
 
-Test(entry_get, not_modified_has_no_body_and_no_reference)
+Test(entry_get, not_modified_tells_the_length_of_the_value_alone)
 {
 	fake_request_header(&fake, "If-None-Match", TAG_ABC);
 	hit(0);
 	cr_expect_eq(fake.response.status, 304);
-	cr_expect_eq(fake.response.body, BODY_NONE);
-	cr_expect_null(fake.response.value);
+	cr_expect_eq(fake_response_body(&fake).len, 3, "sent by nobody, but counted");
 	expect_response_header("ETag", TAG_ABC);
 	expect_response_header("Content-Type", NULL);
 }

@@ -73,7 +73,8 @@ export async function getEntry(c: Call): Promise<Response> {
 	const size = item.value.bytes.length;
 	headers.set("X-Content-Type-Options", "nosniff");
 	headers.set("Accept-Ranges", "bytes");
-	const range = readRange(request, etag, modified_us, size);
+	// Of a HEAD it is to be ignored (RFC 9110, 14.2).
+	const range = isHead ? "whole" : readRange(request, etag, modified_us, size);
 	if (range === "unsatisfiable") {
 		headers.set("Content-Range", `bytes */${size}`);
 		throw new HttpError(
