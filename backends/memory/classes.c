@@ -40,8 +40,7 @@ void classes_deinit(struct classes *classes)
 
 /* ---- Search ---- */
 
-/* The block in which `frequency` is, or belongs. */
-static struct class_block *block_for(const struct classes *classes, uint32_t frequency)
+struct class_block *classes_block(const struct classes *classes, uint32_t frequency)
 {
 	uint32_t low = 0;
 	uint32_t high = classes->block_count;
@@ -76,7 +75,7 @@ static uint32_t index_in(const struct class_block *block, uint32_t frequency)
 
 struct frequency_class *classes_find(const struct classes *classes, uint32_t frequency)
 {
-	struct class_block *block = block_for(classes, frequency);
+	struct class_block *block = classes_block(classes, frequency);
 
 	return &block->classes[index_in(block, frequency)];
 }
@@ -136,6 +135,7 @@ static bool split(struct classes *classes, uint32_t index)
 	uint16_t count = (uint16_t)(block->count - kept);
 	memcpy(moved, block->classes + kept, count * sizeof(*moved));
 	block->count = kept;
+	block->known_until_us = block->known_from_us; /* the first may have moved */
 	memmove(block + 2, block + 1,
 		(classes->block_count - index - 1) * sizeof(*classes->blocks));
 	block[1] = (struct class_block){
@@ -166,14 +166,14 @@ static bool make_room(struct classes *classes, struct class_block *block)
 
 struct frequency_class *classes_make(struct classes *classes, uint32_t frequency)
 {
-	struct class_block *block = block_for(classes, frequency);
+	struct class_block *block = classes_block(classes, frequency);
 	uint32_t index = index_in(block, frequency);
 
 	if (index < block->count && block->classes[index].frequency == frequency)
 		return &block->classes[index];
 	if (!make_room(classes, block))
 		return NULL;
-	block = block_for(classes, frequency);
+	block = classes_block(classes, frequency);
 	index = index_in(block, frequency);
 	struct frequency_class *class = &block->classes[index];
 	memmove(class + 1, class, (block->count - index) * sizeof(*class));
@@ -184,7 +184,7 @@ struct frequency_class *classes_make(struct classes *classes, uint32_t frequency
 
 bool classes_raise(struct classes *classes, struct frequency_class *class)
 {
-	const struct class_block *block = block_for(classes, class->frequency);
+	const struct class_block *block = classes_block(classes, class->frequency);
 	const struct class_block *end = classes->blocks + classes->block_count;
 	const struct frequency_class *next = class + 1;
 	bool is_free = next < block->classes + block->count

@@ -24,6 +24,10 @@ struct class_block {
 	struct frequency_class *classes;
 	uint32_t least; /* no class of this block is below, none of an earlier one is not */
 	uint16_t count, capacity;
+	/* victims.c's: the head that goes first, NULL: there is none, at any time of
+	 * known_from_us <= t < known_until_us. */
+	int64_t known_from_us, known_until_us;
+	struct entry *first;
 };
 
 /* Zeroed is valid, but for classes_deinit nothing may be done before classes_prepare. The first
@@ -31,11 +35,16 @@ struct class_block {
 struct classes {
 	struct class_block *blocks;
 	uint32_t block_count, block_capacity;
+	bool is_searched; /* something may be known of a block */
 };
 
 /* Makes the class of frequency 1. False: out of memory. */
 bool classes_prepare(struct classes *classes);
 void classes_deinit(struct classes *classes);
+
+/* The block in which `frequency` is, or belongs. Good until the next classes_make or classes_trim.
+ */
+struct class_block *classes_block(const struct classes *classes, uint32_t frequency);
 
 /* The class of `frequency`, which exists. Good until the next classes_make or classes_trim. */
 struct frequency_class *classes_find(const struct classes *classes, uint32_t frequency);

@@ -48,7 +48,7 @@ struct namespaces {
 	struct namespace *_Atomic buckets[NAMESPACE_BUCKETS];
 	struct namespace *_Atomic first;
 	pthread_mutex_t create_lock;
-	unsigned count; /* guarded by create_lock */
+	unsigned count;                      /* guarded by create_lock */
 	const struct backend_config *config; /* with a clock */
 	struct usage total; /* memory_bytes (namespaces and runs included) and expiring */
 	struct walks walks;

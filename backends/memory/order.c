@@ -6,12 +6,8 @@
  * Frecency, frequency / (1 + seconds since the last access), changes for every entry with every
  * second that passes, so no list or heap over all entries can hold its order. But within one
  * frequency the entry that was not used for the longest time always scores lowest. So there is one
- * list for each frequency, in order of the last access, and the victim is the best of their heads.
- * A use moves an entry to the tail of the next list.
- *
- * There are few distinct frequencies (D of them need a sum of D^2 / 2 uses), and few of their heads
- * are looked at: the classes are sorted, so frequency f and all behind it score at least
- * f / (1 + age of the oldest access), and the search ends where that is more than the best so far.
+ * list for each frequency, in order of the last access, and the victim is the best of their heads
+ * (victims.c). A use moves an entry to the tail of the next list.
  *
  * The classes are kept, as counts only, under every policy: they know the highest frequency
  * exactly, which statistics want.
@@ -23,13 +19,15 @@
  * came in between. */
 #include "backends/memory/order.h"
 
+#include "backends/memory/victims.h"
+
 /* How far `place` looks for the right place among the uses of one microsecond. A clock that stands
  * still must not make a use cost n steps. */
 #define TIES_MAX 64
 
 void order_init(struct order *order, enum eviction_policy policy)
 {
-	*order = (struct order){.policy = policy, .oldest_access_us = INT64_MAX};
+	*order = (struct order){.policy = policy};
 }
 
 void order_deinit(struct order *order)
@@ -59,12 +57,6 @@ static void place(struct order_list *list, struct entry *entry)
 	*(before ? &before->next : &list->head) = entry;
 }
 
-static void unlink_entry(struct order_list *list, struct entry *entry)
-{
-	*(entry->prev ? &entry->prev->next : &list->head) = entry->next;
-	*(entry->next ? &entry->next->prev : &list->tail) = entry->prev;
-}
-
 static struct order_list *list_for(struct order *order, struct frequency_class *class)
 {
 	return order->policy == EVICT_FRECENCY ? &class->list : &order->list;
@@ -75,6 +67,29 @@ static struct order_list *list_for(struct order *order, struct frequency_class *
 static struct frequency_class *class_of(const struct order *order, const struct entry *entry)
 {
 	return classes_find(&order->classes, entry->frequency);
+}
+
+/* ---- Places ---- */
+
+static void link_entry(struct order *order, struct entry *entry)
+{
+	place(list_for(order, class_of(order, entry)), entry);
+	if (order->classes.is_searched && !entry->prev)
+		victims_came(&order->classes, entry);
+}
+
+static void unlink_entry(struct order *order, struct entry *entry)
+{
+	struct order_list *list = list_for(order, class_of(order, entry));
+
+	*(entry->prev ? &entry->prev->next : &list->head) = entry->next;
+	*(entry->next ? &entry->next->prev : &list->tail) = entry->prev;
+	if (!order->classes.is_searched || entry->prev)
+		return;
+	victims_gone(&order->classes, entry);
+	/* Where the clock was set back it may have been used earlier than the one that left. */
+	if (list->head)
+		victims_came(&order->classes, list->head);
 }
 
 /* ---- Changes ---- */
@@ -90,13 +105,9 @@ static bool sorts_before(enum eviction_policy policy, const struct entry *a, con
 
 void order_add(struct order *order, struct entry *entry)
 {
-	struct frequency_class *class = class_of(order, entry);
-
-	class->entry_count++;
+	class_of(order, entry)->entry_count++;
 	order->frequency_sum += entry->frequency;
-	if (entry->last_access_us < order->oldest_access_us)
-		order->oldest_access_us = entry->last_access_us;
-	place(list_for(order, class), entry);
+	link_entry(order, entry);
 }
 
 void order_restore(struct order *order, struct entry *entry)
@@ -115,7 +126,7 @@ void order_remove(struct order *order, struct entry *entry)
 {
 	struct frequency_class *class = class_of(order, entry);
 
-	unlink_entry(list_for(order, class), entry);
+	unlink_entry(order, entry);
 	class->entry_count--;
 	order->frequency_sum -= entry->frequency;
 	if (class->entry_count == 0)
@@ -148,13 +159,11 @@ void order_use(struct order *order, struct entry *entry, int64_t now_us)
 	bool moves = order->policy == EVICT_FRECENCY || order->policy == EVICT_LRU;
 
 	if (moves)
-		unlink_entry(list_for(order, class_of(order, entry)), entry);
+		unlink_entry(order, entry);
 	raise_frequency(order, entry);
 	entry->last_access_us = now_us;
-	if (now_us < order->oldest_access_us)
-		order->oldest_access_us = now_us;
 	if (moves)
-		place(list_for(order, class_of(order, entry)), entry);
+		link_entry(order, entry);
 }
 
 void order_swap(struct order *order, struct entry *entry, struct entry *fresh)
@@ -163,6 +172,8 @@ void order_swap(struct order *order, struct entry *entry, struct entry *fresh)
 
 	*(entry->prev ? &entry->prev->next : &list->head) = fresh;
 	*(entry->next ? &entry->next->prev : &list->tail) = fresh;
+	if (order->classes.is_searched && !fresh->prev)
+		victims_came(&order->classes, fresh);
 }
 
 /* ---- Another policy ---- */
@@ -236,6 +247,7 @@ static void sort_all(struct order *order, enum eviction_policy policy)
 
 	order->policy = policy;
 	order->unsorted = false;
+	victims_forget(&order->classes);
 	while (entry) {
 		struct entry *next = entry->next;
 
@@ -252,82 +264,12 @@ void order_set_policy(struct order *order, enum eviction_policy policy)
 
 /* ---- Victims ---- */
 
-static uint64_t age_us(int64_t last_access_us, int64_t now_us)
-{
-	return now_us > last_access_us ? (uint64_t)(now_us - last_access_us) : 0;
-}
-
-/* a / (1 s + age_a) < b / (1 s + age_b), exactly: cross-multiplied in 128 bits. */
-static bool scores_below(uint32_t a, uint64_t age_a_us, uint32_t b, uint64_t age_b_us)
-{
-	return (unsigned __int128)a * ((uint64_t)US_PER_S + age_b_us) <
-	       (unsigned __int128)b * ((uint64_t)US_PER_S + age_a_us);
-}
-
 bool order_precedes(enum eviction_policy policy, const struct entry *a, const struct entry *b,
 		    int64_t now_us)
 {
-	if (policy == EVICT_FRECENCY) {
-		uint64_t age_a_us = age_us(a->last_access_us, now_us);
-		uint64_t age_b_us = age_us(b->last_access_us, now_us);
+	int scores = policy == EVICT_FRECENCY ? frecency_compare(a, b, now_us) : 0;
 
-		if (scores_below(a->frequency, age_a_us, b->frequency, age_b_us))
-			return true;
-		if (scores_below(b->frequency, age_b_us, a->frequency, age_a_us))
-			return false;
-	}
-	return sorts_before(policy, a, b);
-}
-
-static struct entry *first_unpinned(const struct order_list *list)
-{
-	struct entry *entry = list->head;
-
-	while (entry && entry->pinned)
-		entry = entry->next;
-	return entry;
-}
-
-/* A search for the victim among the heads of the classes. */
-struct search {
-	int64_t now_us;
-	uint64_t oldest_age_us; /* no entry is older */
-	int64_t oldest_seen_us;
-	struct entry *best;
-};
-
-/* False: neither this class nor any behind it has a better one. */
-static bool search_class(struct search *search, const struct frequency_class *class)
-{
-	int64_t now_us = search->now_us;
-	const struct entry *best = search->best;
-
-	if (best && scores_below(best->frequency, age_us(best->last_access_us, now_us),
-				 class->frequency, search->oldest_age_us))
-		return false;
-	if (class->list.head && class->list.head->last_access_us < search->oldest_seen_us)
-		search->oldest_seen_us = class->list.head->last_access_us;
-	struct entry *entry = first_unpinned(&class->list);
-	if (entry && (!best || order_precedes(EVICT_FRECENCY, entry, best, now_us)))
-		search->best = entry;
-	return true;
-}
-
-static struct entry *frecency_candidate(struct order *order, int64_t now_us)
-{
-	struct search search = {
-		.now_us = now_us,
-		.oldest_age_us = age_us(order->oldest_access_us, now_us),
-		.oldest_seen_us = INT64_MAX,
-	};
-
-	for (uint32_t i = 0; i < order->classes.block_count; i++)
-		for (uint32_t j = 0; j < order->classes.blocks[i].count; j++)
-			if (!search_class(&search, &order->classes.blocks[i].classes[j]))
-				return search.best;
-	/* Every head was looked at: now the bound is known anew, and the next search is short. */
-	order->oldest_access_us = search.oldest_seen_us;
-	return search.best;
+	return scores < 0 || (scores == 0 && sorts_before(policy, a, b));
 }
 
 struct entry *order_candidate(struct order *order, int64_t now_us)
@@ -335,8 +277,11 @@ struct entry *order_candidate(struct order *order, int64_t now_us)
 	if (order->unsorted)
 		sort_all(order, order->policy);
 	if (order->policy == EVICT_FRECENCY)
-		return frecency_candidate(order, now_us);
-	return first_unpinned(&order->list);
+		return victims_first(&order->classes, now_us);
+	struct entry *entry = order->list.head;
+	while (entry && entry->pinned)
+		entry = entry->next;
+	return entry;
 }
 
 uint32_t order_max_frequency(const struct order *order)

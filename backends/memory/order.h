@@ -12,8 +12,7 @@ struct order {
 	struct order_list list; /* of all entries, unless the policy is frecency */
 	struct classes classes;
 	uint64_t frequency_sum;
-	int64_t oldest_access_us; /* no entry was used before this; may be too early */
-	bool unsorted;            /* entries were restored; sorted before the next victim */
+	bool unsorted; /* entries were restored; sorted before the next victim */
 };
 
 void order_init(struct order *order, enum eviction_policy policy);

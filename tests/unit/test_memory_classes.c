@@ -114,7 +114,10 @@ Test(classes, are_as_an_array_whatever_is_done)
 
 /* ---- Victims among many frequencies ---- */
 
-#define ENTRIES 3000
+#define ENTRIES 600
+
+static struct entry *entries[ENTRIES];
+static struct order order;
 
 static struct entry *make_entry(uint32_t frequency, int64_t last_access_us, uint64_t stamp)
 {
@@ -129,35 +132,85 @@ static struct entry *make_entry(uint32_t frequency, int64_t last_access_us, uint
 	return entry;
 }
 
-Test(classes, of_restored_entries_give_up_the_lowest_score_first)
+/* ENTRIES where all are pinned. */
+static size_t search_first(size_t count, int64_t now_us)
 {
-	static struct entry *entries[ENTRIES];
-	const int64_t now_us = INT64_C(1700000000000000);
-	struct order order;
+	size_t best = ENTRIES;
+
+	for (size_t i = 0; i < count; i++)
+		if (!entries[i]->pinned &&
+		    (best == ENTRIES ||
+		     order_precedes(EVICT_FRECENCY, entries[i], entries[best], now_us)))
+			best = i;
+	return best;
+}
+
+static size_t expect_first(size_t count, int64_t now_us)
+{
+	size_t best = search_first(count, now_us);
+
+	cr_assert_eq(order_candidate(&order, now_us), best == ENTRIES ? NULL : entries[best],
+		     "with %zu entries", count);
+	return best;
+}
+
+/* Histories of up to `oldest_us`; while they are given up the clock goes on by up to `leap_us` a
+ * step, entries are used, pinned and let go, and looks come with a time that is over. */
+static void restore_and_drain(uint64_t oldest_us, uint64_t leap_us, uint32_t frequencies)
+{
+	int64_t now_us = INT64_C(1700000000000000);
 
 	order_init(&order, EVICT_FRECENCY);
 	cr_assert(order_prepare(&order));
 	for (size_t i = 0; i < ENTRIES; i++) {
-		int64_t age_us = (int64_t)random_below(UINT64_C(1) << random_below(40));
+		int64_t age_us = (int64_t)random_below(1 + random_below(oldest_us));
 
-		entries[i] = make_entry(1 + (uint32_t)random_below(100000), now_us - age_us, i);
+		entries[i] =
+			make_entry(1 + (uint32_t)random_below(frequencies), now_us - age_us, i);
 		order_restore(&order, entries[i]);
 	}
-	for (size_t left = ENTRIES; left > 0; left--) {
-		struct entry *best = NULL;
-		size_t best_at = 0;
+	for (size_t left = ENTRIES; left > 0;) {
+		struct entry *any = entries[random_below(left)];
+		size_t best = ENTRIES;
 
-		for (size_t i = 0; i < left; i++)
-			if (!best || order_precedes(EVICT_FRECENCY, entries[i], best, now_us)) {
-				best = entries[i];
-				best_at = i;
-			}
-		cr_assert_eq(order_candidate(&order, now_us), best, "with %zu left", left);
-		order_remove(&order, best);
-		best->next = NULL;
-		entry_free_list(best);
-		entries[best_at] = entries[left - 1];
+		now_us += (int64_t)random_below(leap_us);
+		switch (random_below(8)) {
+		case 0:
+			any->pinned = !any->pinned;
+			break;
+		case 1:
+			(void)expect_first(left, now_us - (int64_t)random_below(leap_us * 100));
+			break;
+		case 2:
+		case 3:
+			best = expect_first(left, now_us);
+			break;
+		default:
+			order_use(&order, any, now_us);
+			break;
+		}
+		if (best == ENTRIES)
+			continue;
+		order_remove(&order, entries[best]);
+		entries[best]->next = NULL;
+		entry_free_list(entries[best]);
+		entries[best] = entries[--left];
 	}
 	cr_expect_eq(order_max_frequency(&order), 0);
 	order_deinit(&order);
+}
+
+Test(classes, give_up_the_lowest_score_first_whenever_somebody_looks)
+{
+	static const struct {
+		unsigned oldest_log, leap_log;
+		uint32_t frequencies;
+	} cases[] = {
+		{40, 0, 100000}, {40, 10, 100000}, {30, 20, 2000}, {35, 30, 300},
+		{50, 40, 100},   {40, 36, 1000},   {20, 20, 400},  {45, 20, 100000},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		restore_and_drain(UINT64_C(1) << cases[i].oldest_log,
+				  UINT64_C(1) << cases[i].leap_log, cases[i].frequencies);
 }

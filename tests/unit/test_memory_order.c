@@ -337,3 +337,29 @@ Test(order, new_entries_keep_apart_from_the_first_once_it_was_used)
 	cr_expect_eq(order_candidate(&order, now_us), entries[1]);
 	close_order();
 }
+
+/* What is known of a search counts no longer once a head has come that goes first at another time,
+ * later or (a clock that was set back) earlier. */
+Test(order, a_head_that_came_after_a_search_is_not_forgotten)
+{
+	int64_t used_us;
+
+	open_order(EVICT_FRECENCY);
+	used_us = now_us;
+	add(0);
+	for (int i = 0; i < 99; i++)
+		order_use(&order, entries[0], used_us);
+	now_us = used_us + 99 * US_PER_S;
+	cr_expect_eq(order_candidate(&order, now_us), entries[0]);
+	add(1);
+	order_use(&order, entries[1], now_us);
+	cr_expect_eq(order_candidate(&order, now_us), entries[0], "1 is less than 2");
+	now_us += 10 * US_PER_S;
+	cr_expect_eq(order_candidate(&order, now_us), entries[1], "2 / 11 is less than 100 / 110");
+	cr_expect_eq(order_candidate(&order, used_us + US_PER_S), entries[1],
+		     "2 is less than 100 / 2");
+	now_us -= 10 * US_PER_S;
+	expect_as_model();
+	cr_expect_eq(order_candidate(&order, used_us + US_PER_S), entries[1]);
+	close_order();
+}

@@ -1,0 +1,223 @@
+/* The first of many heads whose scores all change with every moment.
+ *
+ * Of two entries that nobody uses the scores change places once at most: when both are old, the one
+ * of the lower frequency scores less, and the moment from which it does so follows from the two
+ * frequencies and accesses. So whoever has found the first of some heads also knows until when it
+ * stays the first, and since when it is: a kinetic tournament (Basch, Guibas, Hershberger, 1999),
+ * here of two rounds only. A block of classes remembers its first head with these two moments; a
+ * search looks at one head a block, and only through the blocks of which nothing is known, or whose
+ * moment is over.
+ *
+ * Frequency 1, with which entries begin and most end, is in none of this: its head changes with
+ * nearly every eviction, and costs one look.
+ *
+ * A head that comes makes the two moments closer, or the block unknown; one that goes makes the
+ * block unknown only where it was the first. All this is told here only once a search has been made
+ * (is_searched): a namespace that does not evict pays nothing for it.
+ *
+ * The moments are computed as floating-point numbers and moved towards each other by more than the
+ * error of that: a block may be searched too early, and never too late. */
+#include "backends/memory/victims.h"
+
+#include "backends/base/clock.h"
+
+/* Of the two moments, relative and absolute, microseconds. */
+#define ERROR_PART 1e-12
+#define ERROR_US   2
+
+/* ---- Scores ---- */
+
+static uint64_t age_us(int64_t last_access_us, int64_t now_us)
+{
+	return now_us > last_access_us ? (uint64_t)(now_us - last_access_us) : 0;
+}
+
+/* f / (1 s + age), cross-multiplied in 128 bits: exact. */
+static int compare_scores(uint32_t a, int64_t a_access_us, uint32_t b, int64_t b_access_us,
+			  int64_t now_us)
+{
+	unsigned __int128 left =
+		(unsigned __int128)a * ((uint64_t)US_PER_S + age_us(b_access_us, now_us));
+	unsigned __int128 right =
+		(unsigned __int128)b * ((uint64_t)US_PER_S + age_us(a_access_us, now_us));
+
+	return left < right ? -1 : left > right;
+}
+
+int frecency_compare(const struct entry *a, const struct entry *b, int64_t now_us)
+{
+	return compare_scores(a->frequency, a->last_access_us, b->frequency, b->last_access_us,
+			      now_us);
+}
+
+/* Of different classes: entries of one score and access have one frequency. */
+static bool goes_before(const struct entry *a, const struct entry *b, int64_t now_us)
+{
+	int order = frecency_compare(a, b, now_us);
+
+	return order < 0 || (order == 0 && a->last_access_us < b->last_access_us);
+}
+
+/* ---- What is known of a block ---- */
+
+static void forget(struct class_block *block)
+{
+	block->known_from_us = INT64_MAX;
+	block->known_until_us = INT64_MIN;
+}
+
+static bool is_known(const struct class_block *block)
+{
+	return block->known_from_us < block->known_until_us;
+}
+
+/* From when on, after both accesses, an entry of frequency `low` scores less than one of frequency
+ * `high`; *ret_error: how far that may be from the truth. */
+static double crossing_us(uint32_t low, int64_t low_access_us, uint32_t high,
+			  int64_t high_access_us, double *ret_error)
+{
+	double behind = (double)(low_access_us - high_access_us);
+	double after = behind * high / ((double)high - low);
+
+	*ret_error = ERROR_US + ERROR_PART * (after < 0 ? -after : after);
+	return after - (double)US_PER_S;
+}
+
+/* Makes the two moments those of a block with `entry`, of another class than the first. Times are
+ * told from the access of the first on, so that little is lost to rounding. */
+static void narrow(struct class_block *block, const struct entry *entry)
+{
+	const struct entry *first = block->first;
+	int64_t origin_us = first->last_access_us;
+	double error;
+
+	if (!is_known(block))
+		return;
+	if (entry->last_access_us > block->known_from_us)
+		block->known_from_us = entry->last_access_us;
+	double from = (double)(block->known_from_us - origin_us);
+	double until = (double)(block->known_until_us - origin_us);
+	if (entry->frequency < first->frequency) {
+		double end = crossing_us(entry->frequency, entry->last_access_us, first->frequency,
+					 origin_us, &error);
+
+		until = end - error < until ? end - error : until;
+	} else {
+		double begin = crossing_us(first->frequency, origin_us, entry->frequency,
+					   entry->last_access_us, &error);
+
+		begin += error + (double)(entry->last_access_us - origin_us);
+		from = begin > from ? begin : from;
+	}
+	if (from >= until) {
+		forget(block);
+		return;
+	}
+	block->known_from_us = origin_us + (int64_t)from;
+	if (until < (double)(block->known_until_us - origin_us))
+		block->known_until_us = origin_us + (int64_t)until;
+}
+
+/* *ret_pinned becomes true where the head is not the one. */
+static struct entry *first_unpinned(const struct order_list *list, bool *ret_pinned)
+{
+	struct entry *entry = list->head;
+
+	for (; entry && entry->pinned; entry = entry->next)
+		*ret_pinned = true;
+	return entry;
+}
+
+static const struct frequency_class *begin_of(const struct class_block *block)
+{
+	return block->classes + (block->classes->frequency == 1);
+}
+
+/* Finds the first of a block, and what is to be known of it. */
+static struct entry *search(struct class_block *block, int64_t now_us)
+{
+	const struct frequency_class *end = block->classes + block->count;
+	struct entry *first = NULL;
+	bool is_pinned = false;
+
+	forget(block);
+	for (const struct frequency_class *class = begin_of(block); class < end; class ++) {
+		struct entry *entry = first_unpinned(&class->list, &is_pinned);
+
+		if (entry && (!first || goes_before(entry, first, now_us)))
+			first = entry;
+	}
+	if (is_pinned) /* only as long as those are */
+		return first;
+	block->first = first;
+	block->known_from_us = first ? first->last_access_us : INT64_MIN;
+	block->known_until_us = INT64_MAX;
+	for (const struct frequency_class *class = begin_of(block); first && class < end; class ++)
+		if (class->list.head && class->list.head != first)
+			narrow(block, class->list.head);
+	return first;
+}
+
+/* ---- Searches ---- */
+
+static struct entry *first_of_all(struct classes *classes, int64_t now_us, bool trust_known)
+{
+	bool is_pinned = false;
+	struct entry *first = first_unpinned(&classes->blocks->classes->list, &is_pinned);
+
+	for (uint32_t i = 0; i < classes->block_count; i++) {
+		struct class_block *block = &classes->blocks[i];
+		bool holds = trust_known && now_us >= block->known_from_us &&
+			     now_us < block->known_until_us;
+		struct entry *entry = holds ? block->first : search(block, now_us);
+
+		if (entry && (!first || goes_before(entry, first, now_us)))
+			first = entry;
+	}
+	return first;
+}
+
+struct entry *victims_first(struct classes *classes, int64_t now_us)
+{
+	struct entry *first = NULL;
+
+	if (classes->block_count == 0)
+		return first;
+	classes->is_searched = true;
+	first = first_of_all(classes, now_us, true);
+	/* It has been pinned since it became known. */
+	return first && first->pinned ? first_of_all(classes, now_us, false) : first;
+}
+
+/* ---- Changes ---- */
+
+void victims_came(struct classes *classes, struct entry *entry)
+{
+	struct class_block *block = classes_block(classes, entry->frequency);
+
+	if (entry->frequency == 1 || !is_known(block))
+		return;
+	if (!block->first)
+		forget(block);
+	else if (block->first->frequency != entry->frequency)
+		narrow(block, entry);
+	else if (block->first->last_access_us == entry->last_access_us)
+		block->first = entry;
+	else
+		forget(block);
+}
+
+void victims_gone(struct classes *classes, const struct entry *entry)
+{
+	struct class_block *block = classes_block(classes, entry->frequency);
+
+	if (block->first == entry)
+		forget(block);
+}
+
+void victims_forget(struct classes *classes)
+{
+	for (uint32_t i = 0; i < classes->block_count; i++)
+		forget(&classes->blocks[i]);
+	classes->is_searched = false;
+}
