@@ -194,15 +194,14 @@ struct entry *victims_first(struct classes *classes, int64_t now_us)
 void victims_came(struct classes *classes, struct entry *entry)
 {
 	struct class_block *block = classes_block(classes, entry->frequency);
+	const struct entry *first = block->first;
 
 	if (entry->frequency == 1 || !is_known(block))
 		return;
-	if (!block->first)
-		forget(block);
-	else if (block->first->frequency != entry->frequency)
+	if (first && first->frequency != entry->frequency)
 		narrow(block, entry);
-	else if (block->first->last_access_us == entry->last_access_us)
-		block->first = entry;
+	else if (first && first->last_access_us == entry->last_access_us)
+		block->first = entry; /* in the place of its equal, or before it */
 	else
 		forget(block);
 }

@@ -210,7 +210,7 @@ Test(tracing, hostile_ids_never_reach_log_or_answer)
 		"ev\\il",
 		"\",\"level\":\"evil",
 		"evil level=error",
-		"evil\t",
+		"e\tvil-evil",
 		"evil\tmsg=x",
 		"evil,evil",
 		"\xC3\xA4vil-evil",
