@@ -5,12 +5,18 @@
  * these lists, one per distinct frequency, can be victims, and the index uses_order hands them out:
  * the next head is the first row behind a frequency. The candidates wait in a heap.
  *
- * Two things keep this short. Heads are fetched by rising frequency and only while they could win:
- * no entry was used before its namespace existed (an import that knows of such uses makes it
- * older), so frequency f scores at least f / (1 + age of the namespace). And uses that wait in
- * memory are not written first: they only raise a score, so what the index says is a lower bound; a
- * candidate that comes out on top with uses waiting gets them written, goes back with its true
- * score, and the next one is looked at. The order is exactly that of a sort over all entries.
+ * Three things keep this short. The heads that an eviction has seen are kept (heads.h): as a list
+ * loses its oldest entries and gets others that were used later, a head seen once is a bound for
+ * those that follow, and only the lists whose bound is not above the victim's score are read again.
+ * What came to a frequency since then was used after some moment, so all of it has one bound, and
+ * all is read anew when that is reached. Frequency 1, to which sets add, is read each time.
+ *
+ * Heads are fetched by rising frequency and only while they could win: no entry was used before its
+ * namespace existed (an import that knows of such uses makes it older), so frequency f scores at
+ * least f / (1 + age of the namespace). And uses that wait in memory are not written first: they
+ * only raise a score, so what the index says is a lower bound; a candidate that comes out on top
+ * with uses waiting gets them written, goes back with its true score, and the next one is looked
+ * at. The order is exactly that of a sort over all entries.
  *
  * LRU is the same with the last access as the score. FIFO has an index of its own. */
 #include <stdlib.h>
@@ -87,15 +93,6 @@ static double score_of(const struct writer *writer, const struct ns_row *row, in
 	if (row->settings.policy == EVICT_LRU)
 		return (double)last_access_us;
 	return (double)frequency / (1.0 + seconds_since(writer, last_access_us));
-}
-
-/* Whether no entry of `frequency` or a higher one can score below `score`. */
-static bool is_out_of_reach(const struct writer *writer, const struct ns_row *row,
-			    int64_t frequency, double score)
-{
-	if (row->settings.policy == EVICT_LRU)
-		return false;
-	return (double)frequency / (1.0 + seconds_since(writer, row->created_us)) > score;
 }
 
 /* Steps `statement` and reads its row (id, frequency, last access); false where there is none
@@ -196,41 +193,165 @@ static int settle_uses(struct writer *writer, struct ns_row *row, struct heap *h
 	return code;
 }
 
+/* The lists that an eviction reads. */
+struct lists {
+	struct writer *writer;
+	const struct ns_row *row;
+	struct heads *heads;
+	struct heap heap;
+	int64_t frequency; /* no higher one was looked for yet */
+	bool is_last;      /* there is none */
+};
+
+/* Whether an entry of at least `frequency` that was not used before `last_access_us` may go before
+ * all candidates. Asked for every known head: without a division, and so with some tolerance. */
+static bool may_win(const struct lists *lists, int64_t frequency, int64_t last_access_us)
+{
+	if (lists->heap.count == 0)
+		return true;
+
+	double score = lists->heap.items[0].score;
+	double age_us = (double)(lists->writer->now_us - last_access_us);
+	if (lists->row->settings.policy == EVICT_LRU)
+		return (double)last_access_us <= score;
+	return (double)frequency <= score * (1 + (age_us > 0 ? age_us * 1e-6 : 0)) * (1 + 1e-12);
+}
+
+/* Reads the list of frequency 1. */
+static int begin_lists(struct lists *lists)
+{
+	struct candidate first;
+	int code = SQLITE_OK;
+
+	lists->heap.count = 0;
+	for (size_t i = 0; i < lists->heads->count; i++)
+		lists->heads->items[i].is_open = false;
+	lists->frequency = lists->heads->count > 0
+				   ? lists->heads->items[lists->heads->count - 1].frequency
+				   : 1;
+	lists->is_last = lists->heads->is_complete;
+	if (next_head(lists->writer, lists->row, 0, &first, &code) && first.frequency == 1 &&
+	    !heap_push(&lists->heap, &first))
+		code = SQLITE_NOMEM;
+	return code;
+}
+
+/* Reads the list of a known head, which may have another one by now, or be empty. */
+static int open_known(struct lists *lists, struct head *head)
+{
+	struct candidate first;
+	int code = SQLITE_OK;
+	bool found = next_head(lists->writer, lists->row, head->frequency - 1, &first, &code);
+
+	if (code != SQLITE_OK)
+		return code;
+	if (!found || first.frequency != head->frequency) {
+		heads_remove(lists->heads, (size_t)(head - lists->heads->items));
+		return SQLITE_OK;
+	}
+	head->last_access_us = first.last_access_us;
+	head->is_open = true;
+	return heap_push(&lists->heap, &first) ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+static int open_known_lists(struct lists *lists)
+{
+	int code = SQLITE_OK;
+
+	for (size_t i = 0; i < lists->heads->count && code == SQLITE_OK;) {
+		struct head *head = &lists->heads->items[i];
+
+		if (head->is_open || !may_win(lists, head->frequency, head->last_access_us))
+			i++;
+		else
+			code = open_known(lists, head); /* or removes it */
+	}
+	return code;
+}
+
+/* Reads the list behind those that are known. */
+static int open_next(struct lists *lists)
+{
+	struct candidate first;
+	int code = SQLITE_OK;
+	bool is_behind_known = lists->heads->count == 0
+				       ? lists->frequency == 1
+				       : lists->heads->items[lists->heads->count - 1].frequency ==
+						 lists->frequency;
+
+	lists->is_last = !next_head(lists->writer, lists->row, lists->frequency, &first, &code);
+	if (code != SQLITE_OK)
+		return code;
+	if (lists->is_last) {
+		lists->heads->is_complete = is_behind_known;
+		return SQLITE_OK;
+	}
+	lists->frequency = first.frequency;
+	if (is_behind_known)
+		(void)heads_add(lists->heads, first.frequency, first.last_access_us);
+	return heap_push(&lists->heap, &first) ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+/* Reads lists until the next victim is the first of the candidates. */
+static int open_lists(struct lists *lists)
+{
+	int code = SQLITE_OK;
+
+	do {
+		code = open_known_lists(lists);
+		while (code == SQLITE_OK && !lists->is_last &&
+		       may_win(lists, lists->frequency + 1, lists->row->created_us))
+			code = open_next(lists);
+		if (lists->heads->arrived_us == INT64_MAX ||
+		    !may_win(lists, 2, lists->heads->arrived_us))
+			return code;
+		heads_clear(lists->heads);
+		if (code == SQLITE_OK)
+			code = begin_lists(lists);
+	} while (code == SQLITE_OK);
+	return code;
+}
+
+/* Of the writer's connection: another one once another process has written. */
+static int64_t data_version(struct writer *writer)
+{
+	int64_t version = sqlite3_step(writer->data_version) == SQLITE_ROW
+				  ? sqlite3_column_int64(writer->data_version, 0)
+				  : 0;
+
+	(void)sqlite3_reset(writer->data_version);
+	return version;
+}
+
 static int evict_by_score(struct writer *writer, struct ns_row *row,
 			  const struct eviction_goal *goal, size_t *removed)
 {
-	struct heap heap = {0};
-	struct candidate frontier;
-	int code = SQLITE_OK;
-	bool more_lists = next_head(writer, row, -1, &frontier, &code);
+	struct lists lists = {
+		.writer = writer,
+		.row = row,
+		.heads = heads_of(&writer->heads, data_version(writer), row->id),
+	};
+	int code = begin_lists(&lists);
 
 	while (code == SQLITE_OK && !is_reached(row, goal) && *removed < writer->removals_max) {
-		while (more_lists && code == SQLITE_OK &&
-		       (heap.count == 0 ||
-			!is_out_of_reach(writer, row, frontier.frequency, heap.items[0].score))) {
-			if (!heap_push(&heap, &frontier))
-				code = SQLITE_NOMEM;
-			else
-				more_lists = next_head(writer, row, frontier.frequency, &frontier,
-						       &code);
-		}
-		if (code != SQLITE_OK || heap.count == 0)
+		code = open_lists(&lists);
+		if (code != SQLITE_OK || lists.heap.count == 0)
 			break;
 
-		struct candidate best = heap_pop(&heap);
+		struct candidate best = heap_pop(&lists.heap);
 		struct candidate behind;
 		bool settled = false;
 
 		if (best.heads_list && next_in_list(writer, row, &best, &behind, &code) &&
-		    !heap_push(&heap, &behind))
+		    !heap_push(&lists.heap, &behind))
 			code = SQLITE_NOMEM;
 		if (code != SQLITE_OK || is_spared(goal, best.id))
 			continue;
-		code = settle_uses(writer, row, &heap, &best, &settled);
+		code = settle_uses(writer, row, &lists.heap, &best, &settled);
 		if (code == SQLITE_OK && !settled)
 			code = remove_victim(writer, row, best.id, removed);
 	}
-	free(heap.items);
+	free(lists.heap.items);
 	return code;
 }
 

@@ -61,6 +61,8 @@ static int insert_entry(struct writer *writer, struct ns_row *row, const struct 
 	(void)sqlite3_bind_int64(writer->insert_uses, 5, row->id);
 	(void)sqlite3_bind_int(writer->insert_uses, 6, row->settings.policy == EVICT_FIFO);
 	code = database_run(writer->insert_uses);
+	if (beginning.frequency > 1)
+		heads_arrive(&writer->heads, row->id, beginning.last_access_us);
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
@@ -117,6 +119,8 @@ static int restart_uses(struct writer *writer, struct ns_row *row, const struct 
 	row->frequency_sum += beginning.frequency - frequency;
 	bind_beginning(writer->restart_uses, id, &beginning);
 	code = database_run(writer->restart_uses);
+	if (beginning.frequency > 1)
+		heads_arrive(&writer->heads, row->id, beginning.last_access_us);
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 

@@ -53,6 +53,7 @@ static const struct statement_text statements[] = {
 	STATEMENT(delete_uses, "DELETE FROM uses WHERE id = ?1"),
 	STATEMENT(add_use, "UPDATE uses SET frequency = frequency + ?3,"
 			   " last_access = max(last_access, ?4) WHERE id = ?1 AND ns = ?2"),
+	STATEMENT(data_version, "PRAGMA data_version"),
 	STATEMENT(next_frequency,
 		  "SELECT " USE_COLUMNS " FROM uses WHERE ns = ?1 AND frequency > ?2"
 		  " ORDER BY frequency, last_access, id LIMIT 1"),

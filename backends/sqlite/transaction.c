@@ -146,6 +146,7 @@ int writer_fold_use(struct writer *writer, const struct use *use)
 	if (sqlite3_changes(writer->db) > 0) {
 		row->frequency_sum += (int64_t)use->count;
 		row->dirty = true;
+		heads_arrive(&writer->heads, row->id, use->last_access_us);
 	}
 	return SQLITE_OK;
 }
@@ -246,6 +247,7 @@ void writer_roll_back(struct writer *writer)
 	writer->taken_count = 0;
 	writer->given_count = 0;
 	sweep_anew(writer); /* what it had removed is there again */
+	heads_forget(&writer->heads);
 	atomic_store(&writer->store->values.writer_works, false);
 }
 

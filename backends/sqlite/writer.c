@@ -360,6 +360,7 @@ void writer_close(struct sqlite_store *store)
 	free(writer->given);
 	free(writer->changes);
 	sweep_deinit(writer);
+	heads_deinit(&writer->heads);
 	free(writer);
 	(void)pthread_mutex_destroy(&store->write_lock);
 	(void)pthread_cond_destroy(&store->write_wake);

@@ -3,6 +3,7 @@
 #ifndef STEADYCACHE_SQLITE_WRITER_H
 #define STEADYCACHE_SQLITE_WRITER_H
 
+#include "backends/sqlite/heads.h"
 #include "backends/sqlite/store.h"
 
 /* Most entries that one transaction removes for one operation. An operation that has to remove more
@@ -58,7 +59,7 @@ struct writer {
 		*mark_fifo;
 	sqlite3_stmt *find_entry, *find_size, *find_frequency, *insert_entry, *update_entry,
 		*insert_uses, *restart_uses, *delete_entry, *delete_uses;
-	sqlite3_stmt *add_use, *next_frequency, *next_in_frequency, *next_fifo;
+	sqlite3_stmt *add_use, *next_frequency, *next_in_frequency, *next_fifo, *data_version;
 	sqlite3_stmt *find_expired, *find_stale_ttl, *find_prefix, *find_dropped,
 		*find_dropped_entries, *forget_dropped, *probe;
 
@@ -70,6 +71,7 @@ struct writer {
 	size_t given_count, given_capacity;
 	int64_t now_us; /* of the running transaction */
 	struct sweep sweep;
+	struct heads_cache heads;
 
 	/* For space.c. */
 	size_t removals_max;   /* REMOVALS_PER_GROUP, or fewer where there is little room */
