@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "backends/base/array.h"
+
 static void put_slot(struct timer_heap *heap, size_t place, struct heap_slot slot)
 {
 	heap->slots[place] = slot;
@@ -33,15 +35,12 @@ void timer_heap_deinit(struct timer_heap *heap)
 
 bool timer_heap_reserve(struct timer_heap *heap)
 {
-	if (heap->count + 1 < heap->size)
-		return true;
-	size_t size = heap->size ? heap->size * 2 : 64;
-	struct heap_slot *slots = realloc(heap->slots, size * sizeof(*slots));
-	if (!slots)
-		return false;
-	heap->slots = slots;
-	heap->size = size;
-	return true;
+	struct heap_slot *slots =
+		array_with_room(heap->slots, heap->count + 1, &heap->size, sizeof(*slots));
+
+	if (slots)
+		heap->slots = slots;
+	return slots != NULL;
 }
 
 bool timer_heap_start(struct timer_heap *heap, struct heap_timer *timer, int64_t at_us,

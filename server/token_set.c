@@ -6,6 +6,8 @@
 #include <sys/random.h>
 #include <xxhash.h>
 
+#include "backends/base/array.h"
+
 struct token_set {
 	struct token *tokens;
 	size_t count, capacity;
@@ -57,15 +59,12 @@ static const char *conflict(const struct token_set *set, const struct token_line
 
 static bool add(struct token_set *set, const struct token_line *line)
 {
-	if (set->count == set->capacity) {
-		size_t capacity = set->capacity ? set->capacity * 2 : 8;
-		struct token *grown = realloc(set->tokens, capacity * sizeof(*grown));
+	struct token *grown =
+		array_with_room(set->tokens, set->count, &set->capacity, sizeof(*grown));
 
-		if (!grown)
-			return false;
-		set->tokens = grown;
-		set->capacity = capacity;
-	}
+	if (!grown)
+		return false;
+	set->tokens = grown;
 	struct token *token = &set->tokens[set->count++];
 	*token = (struct token){
 		.line = *line,

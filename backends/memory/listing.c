@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "backends/base/array.h"
 #include "backends/memory/passes.h"
 
 static void free_key(const struct cache_entry_info *info)
@@ -66,16 +67,12 @@ static void sift_up(struct cache_entry_info *heap, size_t at, struct cache_entry
 bool listing_make_room(struct page *page)
 {
 	struct cache_op *op = page->op;
-	size_t capacity = page->capacity ? page->capacity * 2 : 32;
+	struct cache_entry_info *entries =
+		array_with_room(op->entries, op->entry_count, &page->capacity, sizeof(*entries));
 
-	if (op->entry_count < page->capacity)
-		return true;
-	struct cache_entry_info *entries = realloc(op->entries, capacity * sizeof(*entries));
-	if (!entries)
-		return false;
-	op->entries = entries;
-	page->capacity = capacity;
-	return true;
+	if (entries)
+		op->entries = entries;
+	return entries != NULL;
 }
 
 /* Collects the entry if it is among the smallest so far; false: out of memory. */

@@ -33,21 +33,14 @@ static uint64_t age_us(int64_t last_access_us, int64_t now_us)
 }
 
 /* f / (1 s + age), cross-multiplied in 128 bits: exact. */
-static int compare_scores(uint32_t a, int64_t a_access_us, uint32_t b, int64_t b_access_us,
-			  int64_t now_us)
-{
-	unsigned __int128 left =
-		(unsigned __int128)a * ((uint64_t)US_PER_S + age_us(b_access_us, now_us));
-	unsigned __int128 right =
-		(unsigned __int128)b * ((uint64_t)US_PER_S + age_us(a_access_us, now_us));
-
-	return left < right ? -1 : left > right;
-}
-
 int frecency_compare(const struct entry *a, const struct entry *b, int64_t now_us)
 {
-	return compare_scores(a->frequency, a->last_access_us, b->frequency, b->last_access_us,
-			      now_us);
+	unsigned __int128 left = (unsigned __int128)a->frequency *
+				 ((uint64_t)US_PER_S + age_us(b->last_access_us, now_us));
+	unsigned __int128 right = (unsigned __int128)b->frequency *
+				  ((uint64_t)US_PER_S + age_us(a->last_access_us, now_us));
+
+	return left < right ? -1 : left > right;
 }
 
 /* Of different classes: entries of one score and access have one frequency. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "backends/base/array.h"
 #include "backends/sqlite/store.h"
 
 #define TICK_US INT64_C(250000)
@@ -116,15 +117,12 @@ static int read_stats(struct sqlite_store *store, sqlite3_stmt *row,
 
 static bool grow_stats(struct cache_op *op, size_t *capacity)
 {
-	if (op->stats_count < *capacity)
-		return true;
-	size_t larger = *capacity ? *capacity * 2 : 8;
-	struct namespace_stats *stats = realloc(op->stats, larger * sizeof(*stats));
-	if (!stats)
-		return false;
-	op->stats = stats;
-	*capacity = larger;
-	return true;
+	struct namespace_stats *stats =
+		array_with_room(op->stats, op->stats_count, capacity, sizeof(*stats));
+
+	if (stats)
+		op->stats = stats;
+	return stats != NULL;
 }
 
 static void run_stats(struct sqlite_store *store, struct cache_op *op)

@@ -21,6 +21,7 @@
  * LRU is the same with the last access as the score. FIFO has an index of its own. */
 #include <stdlib.h>
 
+#include "backends/base/array.h"
 #include "backends/sqlite/writer.h"
 
 struct candidate {
@@ -43,15 +44,12 @@ static bool goes_before(const struct candidate *a, const struct candidate *b)
 
 static bool heap_push(struct heap *heap, const struct candidate *candidate)
 {
-	if (heap->count == heap->capacity) {
-		size_t capacity = heap->capacity ? heap->capacity * 2 : 32;
-		struct candidate *items = realloc(heap->items, capacity * sizeof(*items));
+	struct candidate *items =
+		array_with_room(heap->items, heap->count, &heap->capacity, sizeof(*items));
 
-		if (!items)
-			return false;
-		heap->items = items;
-		heap->capacity = capacity;
-	}
+	if (!items)
+		return false;
+	heap->items = items;
 	size_t at = heap->count++;
 	for (; at > 0 && goes_before(candidate, &heap->items[(at - 1) / 2]); at = (at - 1) / 2)
 		heap->items[at] = heap->items[(at - 1) / 2];

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/base/array.h"
+
 void heads_clear(struct heads *heads)
 {
 	heads->count = 0;
@@ -45,15 +47,12 @@ bool heads_add(struct heads *heads, int64_t frequency, int64_t last_access_us)
 {
 	if (heads->count == HEADS_MAX)
 		return false;
-	if (heads->count == heads->capacity) {
-		size_t capacity = heads->capacity ? heads->capacity * 2 : 32;
-		struct head *items = realloc(heads->items, capacity * sizeof(*items));
 
-		if (!items)
-			return false;
-		heads->items = items;
-		heads->capacity = capacity;
-	}
+	struct head *items =
+		array_with_room(heads->items, heads->count, &heads->capacity, sizeof(*items));
+	if (!items)
+		return false;
+	heads->items = items;
 	heads->items[heads->count++] = (struct head){
 		.frequency = frequency,
 		.last_access_us = last_access_us,

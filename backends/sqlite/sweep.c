@@ -13,6 +13,7 @@
  * every hour, for what another process with a slower clock has put behind them. */
 #include <stdlib.h>
 
+#include "backends/base/array.h"
 #include "backends/sqlite/writer.h"
 
 #define ANEW_AFTER_US (3600 * US_PER_S)
@@ -37,15 +38,12 @@ static struct sweep_cursor *cursor_of(struct sweep *sweep, int64_t stale_ttl_s)
 	for (size_t i = 0; i < sweep->count; i++)
 		if (sweep->cursors[i].stale_ttl_s == stale_ttl_s)
 			return &sweep->cursors[i];
-	if (sweep->count == sweep->capacity) {
-		size_t capacity = sweep->capacity ? sweep->capacity * 2 : 4;
-		struct sweep_cursor *cursors = realloc(sweep->cursors, capacity * sizeof(*cursors));
 
-		if (!cursors)
-			return NULL;
-		sweep->cursors = cursors;
-		sweep->capacity = capacity;
-	}
+	struct sweep_cursor *cursors =
+		array_with_room(sweep->cursors, sweep->count, &sweep->capacity, sizeof(*cursors));
+	if (!cursors)
+		return NULL;
+	sweep->cursors = cursors;
 	sweep->cursors[sweep->count] = (struct sweep_cursor){.stale_ttl_s = stale_ttl_s};
 	return &sweep->cursors[sweep->count++];
 }

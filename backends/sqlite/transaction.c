@@ -3,21 +3,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "backends/base/array.h"
 #include "backends/sqlite/writer.h"
 
 static int load_row(struct writer *writer, struct slice name, struct ns_row **ret)
 {
 	sqlite3_stmt *find = writer->find_namespace;
 
-	if (writer->row_count == writer->row_capacity) {
-		size_t capacity = writer->row_capacity ? writer->row_capacity * 2 : 16;
-		struct ns_row *rows = realloc(writer->rows, capacity * sizeof(*rows));
+	struct ns_row *rows = array_with_room(writer->rows, writer->row_count,
+					      &writer->row_capacity, sizeof(*rows));
 
-		if (!rows)
-			return SQLITE_NOMEM;
-		writer->rows = rows;
-		writer->row_capacity = capacity;
-	}
+	if (!rows)
+		return SQLITE_NOMEM;
+	writer->rows = rows;
 	struct ns_row *row = &writer->rows[writer->row_count];
 	*row = (struct ns_row){.counters = store_counters(writer->store, name)};
 	if (!row->counters)
@@ -77,16 +75,12 @@ static int write_rows(struct writer *writer)
 
 static bool append_use(struct use **uses, size_t *count, size_t *capacity, const struct use *use)
 {
-	if (*count == *capacity) {
-		size_t larger = *capacity ? *capacity * 2 : 64;
-		struct use *grown = realloc(*uses, larger * sizeof(*grown));
+	struct use *grown = array_with_room(*uses, *count, capacity, sizeof(*grown));
 
-		if (!grown)
-			return false;
-		*uses = grown;
-		*capacity = larger;
-	}
-	(*uses)[(*count)++] = *use;
+	if (!grown)
+		return false;
+	*uses = grown;
+	grown[(*count)++] = *use;
 	return true;
 }
 
@@ -168,19 +162,15 @@ int writer_fold_some(struct writer *writer, bool *ret_more)
 
 static void note_change(struct writer *writer, const struct values_change *change)
 {
-	if (writer->change_count == writer->change_capacity) {
-		size_t larger = writer->change_capacity ? writer->change_capacity * 2 : 64;
-		struct values_change *grown =
-			realloc(writer->changes, larger * sizeof(*writer->changes));
+	struct values_change *grown = array_with_room(writer->changes, writer->change_count,
+						      &writer->change_capacity, sizeof(*grown));
 
-		if (!grown) {
-			writer->changes_lost = true;
-			return;
-		}
-		writer->changes = grown;
-		writer->change_capacity = larger;
+	if (!grown) {
+		writer->changes_lost = true;
+		return;
 	}
-	writer->changes[writer->change_count++] = *change;
+	writer->changes = grown;
+	grown[writer->change_count++] = *change;
 }
 
 void writer_note_removal(struct writer *writer, int64_t namespace_id, int64_t hash)
