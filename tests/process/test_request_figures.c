@@ -11,7 +11,7 @@ struct figures {
 	double total, server_errors, connections;
 	double p50, p90, p99, p999; /* in microseconds; -1: null */
 	double counted;             /* in all steps of the histogram */
-	double counted_from_100_ms;
+	double counted_from_1_s;
 };
 
 static double number_of(const json_t *object, const char *name)
@@ -51,7 +51,7 @@ static struct figures read_figures(void)
 		double number = json_number_value(json_array_get(count, i));
 
 		figures.counted += number;
-		figures.counted_from_100_ms += from >= 100000 ? number : 0;
+		figures.counted_from_1_s += from >= 1000000 ? number : 0;
 	}
 	cr_assert_eq(figures.counted, figures.total, "%f of %f", figures.counted, figures.total);
 	return figures;
@@ -154,19 +154,21 @@ Test(request_figures, the_counts_of_all_threads_are_summed)
 	scene_stop();
 }
 
-/* A request that waits for the backend is counted with all of its time. */
+/* A request that waits for the backend is counted with all of its time. Only what this request adds
+ * is looked at: on a busy machine the others may be slow too, and the /stats before, which asks D1,
+ * is counted after it has answered. */
 Test(request_figures, a_slow_backend_shows)
 {
-	struct mock_reply slow = {.behaviour = MOCK_SERVE, .delay_ms = 200};
+	struct mock_reply slow = {.behaviour = MOCK_SERVE, .delay_ms = 1100};
 
 	d1_scene_start();
 	expect_status(scene_put("k", "v"), 201);
-	cr_expect_eq(read_figures().counted_from_100_ms, 0);
+	double before = read_figures().counted_from_1_s;
 	mock_next(upstream, 1, slow);
 	expect_status(scene_get("k"), 200);
 	struct figures figures = read_figures();
-	cr_expect_eq(figures.counted_from_100_ms, 1);
-	cr_expect_geq(figures.p999, 160000);
+	cr_expect_geq(figures.counted_from_1_s, before + 1);
+	cr_expect_geq(figures.p999, 800000);
 	scene_stop();
 }
 
