@@ -70,7 +70,7 @@ TestSuite(tls, .init = open_tls_scene, .fini = scene_close, .timeout = 180);
 struct visit {
 	CURL *curl;
 	char *body;
-	size_t len;
+	size_t len, capacity;
 	char url[200];
 };
 
@@ -78,7 +78,12 @@ static size_t take(char *data, size_t size, size_t count, void *user)
 {
 	struct visit *visit = user;
 
-	visit->body = realloc(visit->body, visit->len + size * count + 1);
+	if (visit->len + size * count >= visit->capacity) {
+		visit->capacity = 2 * (visit->len + size * count + 1);
+		visit->body = realloc(visit->body, visit->capacity);
+		if (!visit->body)
+			abort();
+	}
 	memcpy(visit->body + visit->len, data, size * count);
 	visit->len += size * count;
 	visit->body[visit->len] = '\0';
@@ -114,7 +119,7 @@ static long visit_ask(struct visit *visit, const char *path, struct slice body)
 
 	free(visit->body);
 	visit->body = NULL;
-	visit->len = 0;
+	visit->len = visit->capacity = 0;
 	(void)snprintf(visit->url, sizeof(visit->url), "https%s%s", strchr(scene.server.url, ':'),
 		       path);
 	(void)curl_easy_setopt(visit->curl, CURLOPT_URL, visit->url);

@@ -179,14 +179,20 @@ static bool handle_request(struct connection *connection, const char *head, cons
 	return false;
 }
 
-/* Reads one request and handles it. False: the connection ends. */
+/* Reads one request and handles it; what cannot be one (a handshake of TLS) is turned away at once,
+ * as servers do. False: the connection ends. */
 static bool run_request(struct connection *connection)
 {
 	char *end;
 
-	while (!connection->len || !(end = strstr(connection->data, "\r\n\r\n")))
+	while (!connection->len || !(end = strstr(connection->data, "\r\n\r\n"))) {
 		if (!receive_more(connection))
 			return false;
+		if (connection->data[0] < 'A' || connection->data[0] > 'Z') {
+			send_answer(connection->fd, 400, NULL, NULL, false);
+			return false;
+		}
+	}
 	size_t head_len = (size_t)(end - connection->data) + 4;
 	const char *length = strcasestr(connection->data, "\r\nContent-Length:");
 	size_t body_len = length && length < end ? strtoul(length + 17, NULL, 10) : 0;
