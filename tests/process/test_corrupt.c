@@ -70,7 +70,7 @@ static void expect_quarantine(void)
 		  "the file was not moved as it was: %zu bytes, now %zu", before_len, after_len);
 	free(before);
 	free(after);
-	cr_assert(server_await_log(&scene.server, "steadycache.db.corrupted.", 1000),
+	cr_assert(server_await_log(&scene.server, "steadycache.db.corrupted.", 10000),
 		  "the log does not tell where the file went");
 
 	expect_status(scene_get("k1"), 404);

@@ -89,7 +89,7 @@ Test(d1_tls, a_certificate_that_nobody_vouches_for)
 
 Test(d1_tls, one_that_is_named)
 {
-	scene_env("STEADYCACHE_D1_TIMEOUT=1");
+	scene_env("STEADYCACHE_D1_TIMEOUT=3");
 	start(start_tls_server(), true);
 	/* It is spoken to, but does not understand. */
 	d1_expect_failure(scene_get("k"), 504, "in time");

@@ -91,7 +91,7 @@ Test(d1_worker, concurrent_gets_share_requests)
 	fill();
 	struct getter getter = {.url = scene.server.url};
 
-	mock_always(upstream, (struct mock_reply){.behaviour = MOCK_SERVE, .delay_ms = 100});
+	mock_always(upstream, (struct mock_reply){.behaviour = MOCK_SERVE, .delay_ms = 500});
 	cr_assert_null(in_threads(64, get_once, &getter));
 	cr_expect_leq(mock_requests(upstream), 10, "64 gets took %u requests",
 		      mock_requests(upstream));
@@ -106,7 +106,7 @@ Test(d1_worker, equal_gets_become_one)
 	fill();
 	struct getter getter = {.url = scene.server.url, .equal = true};
 
-	mock_always(upstream, (struct mock_reply){.behaviour = MOCK_SERVE, .delay_ms = 300});
+	mock_always(upstream, (struct mock_reply){.behaviour = MOCK_SERVE, .delay_ms = 1500});
 	cr_assert_null(in_threads(64, get_once, &getter));
 	/* The first is sent at once; what comes meanwhile is the second. */
 	cr_expect_leq(mock_count(upstream, "{\"key\":\"k0\"}"), 2, "64 equal gets became %u",
@@ -144,12 +144,14 @@ Test(d1_worker, a_write_that_is_done_is_seen)
 	scene_stop();
 }
 
-/* Without waiting for answers: sets of one key on one connection after the other. */
+/* Without waiting for answers: sets of one key on one connection after the other. One thread takes
+ * them in the order in which they come, however busy the machine is. */
 Test(d1_worker, writes_of_a_key_are_not_reordered)
 {
 	scene_env("STEADYCACHE_D1_MAX_IN_FLIGHT=8");
+	scene_env("STEADYCACHE_THREADS=1");
 	d1_scene_start();
-	mock_next(upstream, 1, (struct mock_reply){.behaviour = MOCK_SERVE, .delay_ms = 400});
+	mock_next(upstream, 1, (struct mock_reply){.behaviour = MOCK_SERVE, .delay_ms = 1000});
 	struct raw_socket sockets[6];
 	for (int i = 0; i < 6; i++) {
 		cr_assert(raw_open(&sockets[i], scene.server.url));

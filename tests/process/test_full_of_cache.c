@@ -329,7 +329,7 @@ Test(full_of_cache, low_space_ends)
 	cr_assert_eq(access(reserve_path, F_OK), 0);
 	(void)fill_disk();
 	cr_assert_neq(access(reserve_path, F_OK), 0);
-	cr_assert(server_await_log(&scene.server, "is full", 1000));
+	cr_assert(server_await_log(&scene.server, "is full", 10000));
 	cr_assert_eq(remove(ballast_path), 0);
 	cr_assert(server_await_log(&scene.server, "there is room again", 10000));
 	cr_assert_eq(access(reserve_path, F_OK), 0);

@@ -145,7 +145,7 @@ static void start_in_memory(void)
 {
 	scene_env("STEADYCACHE_LOG_FORMAT=json");
 	scene_env("STEADYCACHE_BACKEND=memory");
-	scene_env("STEADYCACHE_SLOW_REQUEST_MS=500");
+	scene_env("STEADYCACHE_SLOW_REQUEST_MS=900");
 	scene_start();
 }
 
@@ -201,7 +201,7 @@ static void send_slowly(const char *method, const char *target, const char *firs
 	cr_assert(raw_send_text(
 		&raw, "%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n\r\n%s", method,
 		target, strlen(first) + strlen(second), first));
-	nap_ms(800);
+	nap_ms(1000);
 	cr_assert(raw_send_text(&raw, "%s", second));
 	int status = raw_await_answer(&raw, 10000);
 	cr_expect(status == 200 || status == 201, "%d", status);
@@ -301,7 +301,7 @@ Test(request_log, a_failed_request_names_its_reason)
 {
 	const json_t *line = NULL;
 
-	scene_env("STEADYCACHE_D1_TIMEOUT=0.3");
+	scene_env("STEADYCACHE_D1_TIMEOUT=1");
 	start_slow(0);
 	mock_always(upstream, (struct mock_reply){.behaviour = MOCK_HANG});
 	const struct http_answer *answer = scene_get(KEY);
