@@ -278,10 +278,7 @@ struct entry *order_candidate(struct order *order, int64_t now_us)
 		sort_all(order, order->policy);
 	if (order->policy == EVICT_FRECENCY)
 		return victims_first(&order->classes, now_us);
-	struct entry *entry = order->list.head;
-	while (entry && entry->pinned)
-		entry = entry->next;
-	return entry;
+	return victims_first_of(&order->list);
 }
 
 uint32_t order_max_frequency(const struct order *order)

@@ -111,13 +111,12 @@ static void narrow(struct class_block *block, const struct entry *entry)
 		block->known_until_us = origin_us + (int64_t)until;
 }
 
-/* *ret_pinned becomes true where the head is not the one. */
-static struct entry *first_unpinned(const struct order_list *list, bool *ret_pinned)
+struct entry *victims_first_of(const struct order_list *list)
 {
 	struct entry *entry = list->head;
 
-	for (; entry && entry->pinned; entry = entry->next)
-		*ret_pinned = true;
+	while (entry && entry->pinned)
+		entry = entry->next;
 	return entry;
 }
 
@@ -135,8 +134,9 @@ static struct entry *search(struct class_block *block, int64_t now_us)
 
 	forget(block);
 	for (const struct frequency_class *class = begin_of(block); class < end; class ++) {
-		struct entry *entry = first_unpinned(&class->list, &is_pinned);
+		struct entry *entry = victims_first_of(&class->list);
 
+		is_pinned = is_pinned || entry != class->list.head;
 		if (entry && (!first || goes_before(entry, first, now_us)))
 			first = entry;
 	}
@@ -155,8 +155,7 @@ static struct entry *search(struct class_block *block, int64_t now_us)
 
 static struct entry *first_of_all(struct classes *classes, int64_t now_us, bool trust_known)
 {
-	bool is_pinned = false;
-	struct entry *first = first_unpinned(&classes->blocks->classes->list, &is_pinned);
+	struct entry *first = victims_first_of(&classes->blocks->classes->list);
 
 	for (uint32_t i = 0; i < classes->block_count; i++) {
 		struct class_block *block = &classes->blocks[i];

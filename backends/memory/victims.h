@@ -10,6 +10,9 @@
  * by 1 + the seconds since the last access. */
 int frecency_compare(const struct entry *a, const struct entry *b, int64_t now_us);
 
+/* The first of a list that is not pinned. NULL: none. */
+struct entry *victims_first_of(const struct order_list *list);
+
 /* The head that scores least, of several the one that was used first; no pinned entry: then the
  * next of its class stands for it. NULL: none. */
 struct entry *victims_first(struct classes *classes, int64_t now_us);

@@ -215,6 +215,12 @@ static bool may_win(const struct lists *lists, int64_t frequency, int64_t last_a
 	return (double)frequency <= score * (1 + (age_us > 0 ? age_us * 1e-6 : 0)) * (1 + 1e-12);
 }
 
+/* The highest known frequency. */
+static int64_t last_known(const struct heads *heads)
+{
+	return heads->count > 0 ? heads->items[heads->count - 1].frequency : 1;
+}
+
 /* Reads the list of frequency 1. */
 static int begin_lists(struct lists *lists)
 {
@@ -224,9 +230,7 @@ static int begin_lists(struct lists *lists)
 	lists->heap.count = 0;
 	for (size_t i = 0; i < lists->heads->count; i++)
 		lists->heads->items[i].is_open = false;
-	lists->frequency = lists->heads->count > 0
-				   ? lists->heads->items[lists->heads->count - 1].frequency
-				   : 1;
+	lists->frequency = last_known(lists->heads);
 	lists->is_last = lists->heads->is_complete;
 	if (next_head(lists->writer, lists->row, 0, &first, &code) && first.frequency == 1 &&
 	    !heap_push(&lists->heap, &first))
@@ -272,10 +276,7 @@ static int open_next(struct lists *lists)
 {
 	struct candidate first;
 	int code = SQLITE_OK;
-	bool is_behind_known = lists->heads->count == 0
-				       ? lists->frequency == 1
-				       : lists->heads->items[lists->heads->count - 1].frequency ==
-						 lists->frequency;
+	bool is_behind_known = last_known(lists->heads) == lists->frequency;
 
 	lists->is_last = !next_head(lists->writer, lists->row, lists->frequency, &first, &code);
 	if (code != SQLITE_OK)
