@@ -37,6 +37,21 @@ double d1_gauge(const char *name)
 	return json_number_value(number);
 }
 
+void d1_send_get(struct raw_socket *socket)
+{
+	unsigned before = mock_requests(upstream);
+
+	cr_assert(raw_open(socket, scene.server.url));
+	cr_assert(raw_send_text(socket, "GET /cache/ns/k HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"));
+	cr_assert(await_condition(mock_requests(upstream) > before, 5000));
+}
+
+void d1_await_recovery(long status)
+{
+	cr_assert(await_condition(scene_get("k")->status == status, 5000),
+		  "it did not recover within seconds");
+}
+
 void d1_expect_failure(const struct http_answer *answer, long status, const char *words)
 {
 	json_auto_t *document = http_json(answer);

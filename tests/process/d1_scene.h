@@ -19,6 +19,10 @@ void d1_scene_start(void);
 
 /* A number of the object "upstream" in /stats. */
 double d1_gauge(const char *name);
+/* Sends a GET of ns/k on a socket of its own, and waits until the upstream has it. */
+void d1_send_get(struct raw_socket *socket);
+/* Waits until a GET of ns/k is answered with `status`, as the upstream is well again. */
+void d1_await_recovery(long status);
 /* Expects a failure of the upstream as clients shall see it: `status`, a sentence that has `words`
  * in it, and the connection still good. */
 void d1_expect_failure(const struct http_answer *answer, long status, const char *words);

@@ -37,8 +37,7 @@ static void expect_outage(struct mock_reply reply, long status, const char *word
 	expect_status(ready, 503);
 	expect_that(ready, strstr(ready->body, "failed upstream: "), "expected the line upstream");
 	mock_always(upstream, just(MOCK_SERVE));
-	cr_assert(await_condition(scene_get("k")->status == 200, 5000),
-		  "it did not recover within seconds");
+	d1_await_recovery(200);
 	expect_body(scene_get("k"), SLICE("value"));
 	expect_status(http_get(scene.client, "/readyz"), 200);
 }
@@ -159,7 +158,7 @@ Test(d1_faults, hanging)
 	cr_expect_lt(steady_now_ms() - began_ms, 5000);
 	d1_expect_failure(scene_put("k", "x"), 504, "in time");
 	mock_always(upstream, just(MOCK_SERVE));
-	cr_assert(await_condition(scene_get("k")->status == 200, 5000));
+	d1_await_recovery(200);
 	scene_stop();
 }
 
@@ -187,7 +186,7 @@ Test(d1_faults, many_clients_and_a_hanging_upstream)
 	mock_always(upstream, just(MOCK_HANG));
 	cr_assert_null(in_threads(64, get_anything, scene.server.url));
 	mock_always(upstream, just(MOCK_SERVE));
-	cr_assert(await_condition(scene_get("k")->status == 200, 5000));
+	d1_await_recovery(200);
 	cr_expect_eq(d1_gauge("waiting"), 0);
 	cr_expect_leq(d1_gauge("in_flight"), 1, "the statistics themselves");
 	scene_stop();
@@ -200,10 +199,7 @@ Test(d1_faults, stops_while_the_upstream_hangs)
 	scene_env("STEADYCACHE_D1_TIMEOUT=1");
 	start_with_entry();
 	mock_always(upstream, just(MOCK_HANG));
-	unsigned before = mock_requests(upstream);
-	cr_assert(raw_open(&waiting, scene.server.url));
-	(void)raw_send_text(&waiting, "GET /cache/ns/k HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
-	cr_assert(await_condition(mock_requests(upstream) > before, 5000));
+	d1_send_get(&waiting);
 	scene_stop();
 	raw_close(&waiting);
 }
@@ -227,8 +223,7 @@ Test(d1_faults, down_and_back)
 		}
 		cr_expect_lt(fastest_ms, 100);
 		mock_come_back(upstream);
-		cr_assert(await_condition(scene_get("k")->status == 200, 5000),
-			  "it did not recover within seconds");
+		d1_await_recovery(200);
 	}
 	cr_expect_geq(d1_gauge("breaker_opened"), 3);
 	scene_stop();
@@ -241,7 +236,7 @@ Test(d1_faults, starts_while_the_upstream_is_down)
 	d1_expect_failure(scene_get("k"), 503, "cannot be reached");
 	expect_status(http_get(scene.client, "/healthz"), 200);
 	mock_come_back(upstream);
-	cr_assert(await_condition(scene_get("k")->status == 404, 5000));
+	d1_await_recovery(404);
 	scene_stop();
 }
 
@@ -359,7 +354,7 @@ Test(d1_faults, no_secrets_in_the_log)
 	for (int i = 0; i < 8; i++)
 		(void)scene_put("KEYsecret", "VALUEsecret");
 	mock_always(upstream, just(MOCK_SERVE));
-	cr_assert(await_condition(scene_get("k")->status == 200, 5000));
+	d1_await_recovery(200);
 	scene_stop();
 	char *log = server_log(&scene.server);
 	cr_expect(strstr(log, "STEADYTEXT_D1_API_KEY"), "the refused token is told");

@@ -71,10 +71,7 @@ Test(near_cache, a_get_under_way_does_not_bring_back_what_was_overwritten)
 			  .body = "{\"results\":[{\"status\":\"ok\",\"items\":[{\"status\":\"ok\","
 				  "\"value\":\"older\",\"content_type\":\"text/plain\","
 				  "\"modified_us\":1,\"expires_us\":0}]}]}"});
-	unsigned before = mock_requests(upstream);
-	cr_assert(raw_open(&slow, scene.server.url));
-	(void)raw_send_text(&slow, "GET /cache/ns/k HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
-	cr_assert(await_condition(mock_requests(upstream) > before, 5000));
+	d1_send_get(&slow);
 	expect_status(scene_put("k", "new"), 204);
 	cr_expect_eq(raw_await_answer(&slow, 5000), 200);
 	raw_close(&slow);
@@ -122,7 +119,7 @@ Test(near_cache, stands_in_for_a_failing_upstream)
 	nap_ms(5200);
 	d1_expect_failure(scene_get("k"), 503, "cannot be reached");
 	mock_come_back(upstream);
-	cr_assert(await_condition(scene_get("k")->status == 200, 5000));
+	d1_await_recovery(200);
 	cr_expect_geq(near_gauge("stale"), 4);
 	scene_stop();
 }

@@ -1,5 +1,6 @@
 /* HTTPS: certificates that the test makes, clients with and without one, and files that are read
  * again. */
+#include "backends/base/buffer.h"
 #include "tests/process/scene.h"
 
 #include <curl/curl.h>
@@ -69,8 +70,7 @@ TestSuite(tls, .init = open_tls_scene, .fini = scene_close, .timeout = 180);
 
 struct visit {
 	CURL *curl;
-	char *body;
-	size_t len, capacity;
+	struct buffer body; /* with a NUL behind it */
 	char url[200];
 };
 
@@ -78,16 +78,8 @@ static size_t take(char *data, size_t size, size_t count, void *user)
 {
 	struct visit *visit = user;
 
-	if (visit->len + size * count >= visit->capacity) {
-		visit->capacity = 2 * (visit->len + size * count + 1);
-		visit->body = realloc(visit->body, visit->capacity);
-		if (!visit->body)
-			abort();
-	}
-	memcpy(visit->body + visit->len, data, size * count);
-	visit->len += size * count;
-	visit->body[visit->len] = '\0';
-	return size * count;
+	buffer_append(&visit->body, (struct slice){.data = data, .len = size * count});
+	return visit->body.failed ? 0 : size * count;
 }
 
 /* A client that trusts NAME.pem; `version` is the only one of TLS that it speaks (0: any). */
@@ -109,7 +101,7 @@ static void visit_open(struct visit *visit, const char *trusted, long version)
 static void visit_close(struct visit *visit)
 {
 	curl_easy_cleanup(visit->curl);
-	free(visit->body);
+	buffer_deinit(&visit->body);
 }
 
 /* Asks for a path; the status, or the negative code of libcurl. `body` NULL: GET; else PUT. */
@@ -117,9 +109,7 @@ static long visit_ask(struct visit *visit, const char *path, struct slice body)
 {
 	long status = 0;
 
-	free(visit->body);
-	visit->body = NULL;
-	visit->len = visit->capacity = 0;
+	buffer_deinit(&visit->body);
 	(void)snprintf(visit->url, sizeof(visit->url), "https%s%s", strchr(scene.server.url, ':'),
 		       path);
 	(void)curl_easy_setopt(visit->curl, CURLOPT_URL, visit->url);
@@ -130,6 +120,10 @@ static long visit_ask(struct visit *visit, const char *path, struct slice body)
 		(void)curl_easy_setopt(visit->curl, CURLOPT_POSTFIELDS, body.data);
 	}
 	CURLcode code = curl_easy_perform(visit->curl);
+	buffer_append_char(&visit->body, '\0');
+	if (visit->body.failed)
+		abort();
+	visit->body.len--;
 	if (code != CURLE_OK)
 		return -(long)code;
 	(void)curl_easy_getinfo(visit->curl, CURLINFO_RESPONSE_CODE, &status);
@@ -174,18 +168,18 @@ Test(tls, values_of_any_size_go_and_come)
 		visit_open(&visit, "ca.pem", versions[v]);
 		cr_expect_eq(visit_ask(&visit, "/cache/a/k", SLICE("hello")), v == 0 ? 201 : 204);
 		cr_expect_eq(visit_ask(&visit, "/cache/a/k", NO_BODY), 200);
-		cr_expect_str_eq(visit.body, "hello");
+		cr_expect_str_eq(visit.body.data, "hello");
 		cr_expect_eq(visit_ask(&visit, "/cache/a/large",
 				       (struct slice){.data = value, .len = len}),
 			     v == 0 ? 201 : 204);
 		cr_expect_eq(visit_ask(&visit, "/cache/a/large", NO_BODY), 200);
-		cr_expect(visit.len == len && memcmp(visit.body, value, len) == 0);
+		cr_expect(visit.body.len == len && memcmp(visit.body.data, value, len) == 0);
 		cr_expect_eq(visit_ask(&visit, "/cache/a/none", NO_BODY), 404);
 		/* What is made while it is sent. */
 		cr_expect_eq(visit_ask(&visit, "/export", NO_BODY), 200);
-		cr_expect_gt(visit.len, len);
+		cr_expect_gt(visit.body.len, len);
 		cr_expect_not_null(
-			memmem(visit.body + visit.len - 40, 40, "\"complete\":true", 15));
+			memmem(visit.body.data + visit.body.len - 40, 40, "\"complete\":true", 15));
 		visit_close(&visit);
 	}
 	free(value);
@@ -376,12 +370,13 @@ static const char *wait_or_bring(size_t index, void *user)
 	visit_open(&visit, "ca.pem", 0);
 	if (index == 0) {
 		if (visit_ask(&visit, "/cache/a/k?wait=15", NO_BODY) != 200 ||
-		    strcmp(visit.body, "value") != 0)
+		    strcmp(visit.body.data, "value") != 0)
 			failure = "the value did not come to who waited";
 	} else {
-		bool waits = await_condition(visit_ask(&visit, "/stats/a", NO_BODY) == 200 &&
-						     strstr(visit.body, "\"misses\":2,") != NULL,
-					     10000);
+		bool waits =
+			await_condition(visit_ask(&visit, "/stats/a", NO_BODY) == 200 &&
+						strstr(visit.body.data, "\"misses\":2,") != NULL,
+					10000);
 
 		if (!waits || visit_ask(&visit, "/cache/a/k", SLICE("value")) != 201)
 			failure = "nobody waits, or the value could not be stored";
