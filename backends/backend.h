@@ -273,14 +273,10 @@ enum durability {
 
 enum notice_level { NOTICE_DEBUG, NOTICE_INFO, NOTICE_WARN, NOTICE_ERROR };
 
-/* What the d1 backend needs: a Worker (`url`, `api_key`), or with `rest` Cloudflare's own REST
- * endpoint (`rest_url` and the three below it). Numbers that are 0 mean the backend's default. */
+/* What the d1 backend needs: a Worker. Numbers that are 0 mean the backend's default. */
 struct d1_config {
-	bool rest;
 	const char *url;     /* of the Worker */
 	const char *api_key; /* its token; NULL: none is sent */
-	const char *rest_url;
-	const char *account_id, *database_id, *token;
 	const char *ca_file; /* PEM bundle to trust in place of the system's; NULL: the system's */
 	unsigned batch_size; /* items that single operations are merged into */
 	unsigned max_in_flight; /* requests at once */

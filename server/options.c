@@ -7,6 +7,10 @@
 
 #include "server/secret_file.h"
 
+#define D1_WORKER_ALONE                                                                            \
+	"D1 is reached through the Worker alone; deploy it (worker/README.md) and name it in "     \
+	"--d1-url (STEADYCACHE_D1_API_URL)"
+
 /* Whether `word` is one of the blank-separated `words`, without regard to case. */
 static bool is_one_of(const char *word, const char *words)
 {
@@ -166,6 +170,32 @@ static bool read_environment(struct options *options, char *error, size_t error_
 	return true;
 }
 
+/* Options of earlier versions: Cloudflare's own D1 endpoint without a Worker. */
+static bool is_removed_flag(const char *arg)
+{
+	static const char *const removed[] = {"--d1-mode", "--d1-account-id", "--d1-database-id",
+					      "--d1-rest-url"};
+	size_t len = strcspn(arg, "=");
+
+	for (size_t i = 0; i < sizeof(removed) / sizeof(removed[0]); i++)
+		if (strlen(removed[i]) == len && strncmp(arg, removed[i], len) == 0)
+			return true;
+	return false;
+}
+
+/* False where the environment asks for what there is no more; the variables that only say how are
+ * strays like any other. */
+static bool check_removed(char *error, size_t error_size)
+{
+	const char *mode = getenv("STEADYCACHE_D1_MODE");
+
+	if (!mode || *mode == '\0' || strcasecmp(mode, "worker") == 0)
+		return true;
+	(void)snprintf(error, error_size,
+		       "STEADYCACHE_D1_MODE=%s: " D1_WORKER_ALONE "; unset the variable", mode);
+	return false;
+}
+
 /* One `--name=value`, `--name value` or `--switch`; moves *i over a value of its own. */
 static bool read_flag(struct options *options, int argc, char **argv, int *i, char *error,
 		      size_t error_size)
@@ -191,7 +221,12 @@ static bool read_flag(struct options *options, int argc, char **argv, int *i, ch
 		(void)snprintf(error, error_size, "%s needs a value", source);
 		return false;
 	}
-	(void)snprintf(error, error_size, "unknown argument \"%s\"; see steadycache --help", arg);
+	if (is_removed_flag(arg))
+		(void)snprintf(error, error_size, "%s: " D1_WORKER_ALONE "; leave the option out",
+			       arg);
+	else
+		(void)snprintf(error, error_size, "unknown argument \"%s\"; see steadycache --help",
+			       arg);
 	return false;
 }
 
@@ -207,7 +242,7 @@ enum options_result options_read(struct options *options, int argc, char **argv,
 		if (strcmp(argv[i], "--options") == 0)
 			return print_markdown(), OPTIONS_DONE;
 	}
-	if (!read_environment(options, error, error_size))
+	if (!check_removed(error, error_size) || !read_environment(options, error, error_size))
 		return OPTIONS_BAD;
 	for (int i = argc > 1 && strcmp(argv[1], "serve") == 0 ? 2 : 1; i < argc; i++)
 		if (!read_flag(options, argc, argv, &i, error, error_size))
@@ -254,13 +289,8 @@ void options_namespace_defaults(void *user, struct slice ns, struct namespace_se
 struct d1_config options_d1(const struct options *options)
 {
 	return (struct d1_config){
-		.rest = strcasecmp(options->d1_mode, "rest") == 0,
 		.url = options->d1_url,
 		.api_key = options->d1_api_key,
-		.rest_url = options->d1_rest_url,
-		.account_id = options->d1_account_id,
-		.database_id = options->d1_database_id,
-		.token = options->d1_token,
 		.ca_file = options->d1_ca_file,
 		.batch_size = (unsigned)options->d1_batch_size,
 		.max_in_flight = (unsigned)options->d1_max_in_flight,

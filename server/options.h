@@ -32,9 +32,7 @@ struct options {
 	long long memory_max_mb;
 	long long sqlite_cache_mb;
 	double default_max_size_mb;
-	const char *d1_mode;
 	const char *d1_url, *d1_api_key;
-	const char *d1_rest_url, *d1_account_id, *d1_database_id, *d1_token;
 	const char *d1_ca_file;
 	long long d1_batch_size;
 	long long d1_max_in_flight;

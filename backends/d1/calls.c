@@ -143,7 +143,7 @@ static void hold(struct d1_engine *engine, const struct d1_answer *answer, int64
 static void call_failed(struct d1_engine *engine, struct d1_call *call,
 			const struct d1_answer *answer, enum d1_failure failure)
 {
-	struct d1_verdict verdict = d1_judge(failure, answer->status, engine->settings->rest);
+	struct d1_verdict verdict = d1_judge(failure, answer->status);
 	int64_t now_us = monotonic_now_us();
 	unsigned retry_after_s = answer->retry_after_s > 0 ? (unsigned)answer->retry_after_s : 0;
 
@@ -172,8 +172,7 @@ static void speak_api(struct d1_engine *engine, struct d1_call *call)
 static void probe_answered(struct d1_engine *engine, struct d1_call *call,
 			   const struct d1_answer *answer)
 {
-	struct d1_verdict verdict =
-		d1_judge(answer->failure, answer->status, engine->settings->rest);
+	struct d1_verdict verdict = d1_judge(answer->failure, answer->status);
 
 	d1_breaker_end_probe(&engine->breaker, (enum breaker_probe)call->probe, monotonic_now_us());
 	if (answer->failure == FAILURE_NONE && (answer->status == 200 || !verdict.is_outage))

@@ -6,7 +6,7 @@
  *   engine.c     the I/O thread; calls.c: requests, answers, retries
  *   breaker.c, backoff.c, verdict.c    when to ask, when to ask again, what a failure means
  *   transport.c  HTTP by libcurl
- *   ops.c, api.c, rest.c               the three protocols; wire.c: their JSON
+ *   ops.c, api.c                       the two protocols; wire.c: their JSON
  *   tally.c      what is counted */
 #include "backends/d1/d1.h"
 
@@ -14,14 +14,12 @@
 #include <stdlib.h>
 
 #include "backends/d1/engine.h"
-#include "backends/d1/rest_sql.h"
 
 struct d1_backend {
 	struct backend backend; /* first: the contract hands this out */
 	struct backend_config config;
 	struct d1_settings settings;
 	struct d1_tally tally;
-	struct d1_sql sql; /* of REST mode */
 	struct d1_engine engine;
 };
 
@@ -60,11 +58,8 @@ static struct backend *d1_open(const struct backend_config *config, char *error,
 	if (!d1_config_check(config, error, error_size))
 		return NULL;
 	d1 = calloc(1, sizeof(*d1));
-	if (!d1 || !d1_settings_init(&d1->settings, &config->d1) ||
-	    (config->d1.rest && !d1_sql_init(&d1->sql))) {
+	if (!d1 || !d1_settings_init(&d1->settings, &config->d1)) {
 		(void)snprintf(error, error_size, "d1: out of memory");
-		if (d1)
-			d1_settings_deinit(&d1->settings);
 		free(d1);
 		return NULL;
 	}
@@ -75,11 +70,9 @@ static struct backend *d1_open(const struct backend_config *config, char *error,
 		.settings = &d1->settings,
 		.config = &d1->config,
 		.tally = &d1->tally,
-		.sql = config->d1.rest ? &d1->sql : NULL,
 	};
 	if (!d1_engine_start(&d1->engine, &context)) {
 		(void)snprintf(error, error_size, "d1: no thread could be started");
-		d1_sql_deinit(&d1->sql);
 		d1_settings_deinit(&d1->settings);
 		free(d1);
 		return NULL;
@@ -93,7 +86,6 @@ static void d1_close(struct backend *backend)
 
 	d1_engine_stop(&d1->engine);
 	d1_tally_deinit(&d1->tally);
-	d1_sql_deinit(&d1->sql);
 	d1_settings_deinit(&d1->settings);
 	free(d1);
 }

@@ -1,5 +1,4 @@
-/* The d1 backend: Cloudflare D1 behind our Worker, behind the original Worker, or through
- * Cloudflare's REST endpoint. See docs/d1.md. */
+/* The d1 backend: Cloudflare D1 behind our Worker, or behind the original one. See docs/d1.md. */
 #ifndef STEADYCACHE_BACKEND_D1_H
 #define STEADYCACHE_BACKEND_D1_H
 

@@ -3,7 +3,6 @@
  *
  *   d1_ops_dialect    our Worker: POST /ops, any operations in one request
  *   d1_api_dialect    the original Worker: POST /api/..., what that can do
- *   d1_rest_dialect   Cloudflare's REST endpoint: SQL
  *
  * A call may take several requests, one after the other: `read` says whether another one follows.
  * All of it runs on the I/O thread. An op of a job may be gone (NULL) at any time; what is done for
@@ -16,14 +15,11 @@
 #include "backends/d1/settings.h"
 #include "backends/d1/tally.h"
 
-struct d1_sql;
-
 /* What the dialects need to know of the backend. */
 struct d1_context {
 	const struct d1_settings *settings;
 	const struct backend_config *config;
 	struct d1_tally *tally;
-	const struct d1_sql *sql; /* of REST mode, else NULL */
 };
 
 enum d1_step {
@@ -54,6 +50,6 @@ struct d1_dialect {
 	void (*discard)(struct d1_call *call);
 };
 
-extern const struct d1_dialect d1_ops_dialect, d1_api_dialect, d1_rest_dialect;
+extern const struct d1_dialect d1_ops_dialect, d1_api_dialect;
 
 #endif

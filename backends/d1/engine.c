@@ -168,7 +168,7 @@ bool d1_engine_start(struct d1_engine *engine, const struct d1_context *context)
 		.context = *context,
 		.settings = context->settings,
 		.tally = context->tally,
-		.dialect = context->settings->rest ? &d1_rest_dialect : &d1_ops_dialect,
+		.dialect = &d1_ops_dialect,
 		.random = (uint64_t)monotonic_now_us() ^ (uint64_t)(uintptr_t)engine,
 		.reported = FAILURE_NONE,
 	};

@@ -38,49 +38,16 @@ static bool is_token(const char *text)
 	return len > 0 && len <= TOKEN_MAX_LEN;
 }
 
-/* An account's or database's id goes into a path as it is. */
-static bool is_id(const char *text)
-{
-	static const char allowed[] = "0123456789abcdefghijklmnopqrstuvwxyz"
-				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
-	size_t len = strlen(text);
-
-	return len > 0 && len <= 64 && strspn(text, allowed) == len;
-}
-
 static bool refuse(char *error, size_t error_size, const char *sentence)
 {
 	(void)snprintf(error, error_size, "%s", sentence);
 	return false;
 }
 
-static bool check_rest(const struct d1_config *d1, char *error, size_t error_size)
-{
-	if (!d1->account_id || !is_id(d1->account_id))
-		return refuse(error, error_size,
-			      "--d1-mode=rest needs the account's id: --d1-account-id "
-			      "(STEADYCACHE_D1_ACCOUNT_ID)");
-	if (!d1->database_id || !is_id(d1->database_id))
-		return refuse(error, error_size,
-			      "--d1-mode=rest needs the database's id: --d1-database-id "
-			      "(STEADYCACHE_D1_DATABASE_ID)");
-	if (!d1->token || !is_token(d1->token))
-		return refuse(error, error_size,
-			      "--d1-mode=rest needs an API token that may edit D1: "
-			      "STEADYCACHE_D1_TOKEN");
-	if (!d1->rest_url || !d1_url_is_valid(d1->rest_url))
-		return refuse(error, error_size,
-			      "--d1-rest-url (STEADYCACHE_D1_REST_URL) must be an http:// or "
-			      "https:// URL without query");
-	return true;
-}
-
 bool d1_config_check(const struct backend_config *config, char *error, size_t error_size)
 {
 	const struct d1_config *d1 = &config->d1;
 
-	if (d1->rest)
-		return check_rest(d1, error, error_size);
 	if (!d1->url)
 		return refuse(error, error_size,
 			      "the backend d1 needs the URL of its Worker: --d1-url "
@@ -95,26 +62,14 @@ bool d1_config_check(const struct backend_config *config, char *error, size_t er
 	return true;
 }
 
-/* "PREFIX" "text", without the slashes at its end, "SUFFIX". */
-static char *join(const char *prefix, const char *text, const char *suffix)
+/* A copy without the slashes at its end. */
+static char *trim(const char *url)
 {
-	size_t len = strlen(text);
-	char *joined = NULL;
+	size_t len = strlen(url);
 
-	while (len > 0 && text[len - 1] == '/')
+	while (len > 0 && url[len - 1] == '/')
 		len--;
-	if (asprintf(&joined, "%s%.*s%s", prefix, (int)len, text, suffix) < 0)
-		return NULL;
-	return joined;
-}
-
-static char *rest_base(const struct d1_config *config)
-{
-	char path[200];
-
-	(void)snprintf(path, sizeof(path), "/accounts/%s/d1/database/%s", config->account_id,
-		       config->database_id);
-	return join("", config->rest_url, path);
+	return strndup(url, len);
 }
 
 static int64_t pick_us(int64_t ms, int64_t fallback_ms)
@@ -124,12 +79,10 @@ static int64_t pick_us(int64_t ms, int64_t fallback_ms)
 
 bool d1_settings_init(struct d1_settings *settings, const struct d1_config *config)
 {
-	const char *token = config->rest ? config->token : config->api_key;
 	bool complete = true;
 
 	*settings = (struct d1_settings){
-		.rest = config->rest,
-		.base_url = config->rest ? rest_base(config) : join("", config->url, ""),
+		.base_url = trim(config->url),
 		.batch_size = config->batch_size ? config->batch_size : DEFAULT_BATCH_SIZE,
 		.max_in_flight =
 			config->max_in_flight ? config->max_in_flight : DEFAULT_MAX_IN_FLIGHT,
@@ -138,8 +91,8 @@ bool d1_settings_init(struct d1_settings *settings, const struct d1_config *conf
 			pick_us(config->connect_timeout_ms, DEFAULT_CONNECT_TIMEOUT_MS),
 		.timeout_us = pick_us(config->timeout_ms, DEFAULT_TIMEOUT_MS),
 	};
-	/* Not join(): a token may end in a slash. */
-	if (token && asprintf(&settings->authorization, "Authorization: Bearer %s", token) < 0) {
+	if (config->api_key &&
+	    asprintf(&settings->authorization, "Authorization: Bearer %s", config->api_key) < 0) {
 		settings->authorization = NULL;
 		complete = false;
 	}

@@ -5,8 +5,7 @@
 #include "backends/backend.h"
 
 struct d1_settings {
-	bool rest;
-	char *base_url;      /* no trailing slash; of REST up to and with the database's id */
+	char *base_url;      /* no trailing slash */
 	char *authorization; /* the whole header line; NULL: none is sent */
 	char *ca_file;       /* NULL: the system's */
 	size_t batch_size;

@@ -1,6 +1,6 @@
 #include "backends/d1/verdict.h"
 
-static struct d1_verdict judge_failure(enum d1_failure failure, bool rest)
+static struct d1_verdict judge_failure(enum d1_failure failure)
 {
 	struct d1_verdict verdict = {
 		.failure = failure,
@@ -11,10 +11,8 @@ static struct d1_verdict judge_failure(enum d1_failure failure, bool rest)
 
 	switch (failure) {
 	case FAILURE_CONNECT:
-		verdict.sentence = rest ? "Cloudflare cannot be reached; check the network and "
-					  "STEADYCACHE_D1_REST_URL"
-					: "the D1 Worker cannot be reached; check the network and "
-					  "STEADYTEXT_D1_API_URL";
+		verdict.sentence = "the D1 Worker cannot be reached; check the network and "
+				   "STEADYTEXT_D1_API_URL";
 		break;
 	case FAILURE_TLS:
 		verdict.sentence = "the certificate of the D1 upstream is not trusted; name its "
@@ -27,10 +25,8 @@ static struct d1_verdict judge_failure(enum d1_failure failure, bool rest)
 		verdict.may_retry = false;
 		break;
 	case FAILURE_BAD_ANSWER:
-		verdict.sentence = rest ? "what answers at STEADYCACHE_D1_REST_URL does not speak "
-					  "Cloudflare's D1 protocol"
-					: "what answers at STEADYTEXT_D1_API_URL does not speak "
-					  "the Worker's protocol";
+		verdict.sentence = "what answers at STEADYTEXT_D1_API_URL does not speak "
+				   "the Worker's protocol";
 		verdict.may_retry = false;
 		break;
 	default:
@@ -40,26 +36,21 @@ static struct d1_verdict judge_failure(enum d1_failure failure, bool rest)
 	return verdict;
 }
 
-struct d1_verdict d1_judge(enum d1_failure failure, long status, bool rest)
+struct d1_verdict d1_judge(enum d1_failure failure, long status)
 {
 	struct d1_verdict verdict = {.failure = FAILURE_STATUS, .status = CACHE_UNAVAILABLE};
 
 	if (failure != FAILURE_NONE)
-		return judge_failure(failure, rest);
+		return judge_failure(failure);
 	switch (status) {
 	case 401:
 	case 403:
 		verdict.failure = FAILURE_AUTH;
-		verdict.sentence =
-			rest ? "Cloudflare refuses the token; set STEADYCACHE_D1_TOKEN to "
-			       "one that may edit D1"
-			     : "the D1 Worker refuses the token; set "
-			       "STEADYTEXT_D1_API_KEY to the Worker's API_KEY";
+		verdict.sentence = "the D1 Worker refuses the token; set "
+				   "STEADYTEXT_D1_API_KEY to the Worker's API_KEY";
 		break;
 	case 404:
-		verdict.sentence = rest ? "there is no such D1 database; check "
-					  "STEADYCACHE_D1_ACCOUNT_ID and STEADYCACHE_D1_DATABASE_ID"
-					: "there is no D1 Worker at STEADYTEXT_D1_API_URL";
+		verdict.sentence = "there is no D1 Worker at STEADYTEXT_D1_API_URL";
 		break;
 	case 413:
 		verdict.status = CACHE_TOO_LARGE;

@@ -15,8 +15,7 @@ struct d1_verdict {
 };
 
 /* Of a request that ended with `failure`, or where that is FAILURE_NONE of HTTP status `status`.
- * FAILURE_BAD_ANSWER is also for a 200 that could not be read. `rest` picks the names of options.
- */
-struct d1_verdict d1_judge(enum d1_failure failure, long status, bool rest);
+ * FAILURE_BAD_ANSWER is also for a 200 that could not be read. */
+struct d1_verdict d1_judge(enum d1_failure failure, long status);
 
 #endif

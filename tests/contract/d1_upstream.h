@@ -1,9 +1,9 @@
 /* The upstream of the d1 backend in the contract tests, which the environment names:
  *
- *	STEADYCACHE_TEST_D1_REST_URL, STEADYCACHE_TEST_D1_REST_TOKEN
- *		Cloudflare's REST endpoint or a shim of it; each test begins with its tables emptied
  *	STEADYCACHE_TEST_D1_URL, STEADYCACHE_TEST_D1_KEY
- *		a Worker on the same database; without it the tests go through REST
+ *		a Worker
+ *	STEADYCACHE_TEST_D1_EMPTIER_URL
+ *		a POST to it empties the tables of that Worker; each test begins with one
  *
  * tests/d1/run_over_workerd.sh starts both. */
 #ifndef STEADYCACHE_TEST_CONTRACT_D1_UPSTREAM_H

@@ -302,3 +302,18 @@ Test(environment, settings_cause_no_warning)
 	cr_expect_null(strstr(log, "no settings"), "%s", log);
 	free(log);
 }
+
+/* What chose Cloudflare's own endpoint in earlier versions: told, not passed over. */
+Test(environment, the_removed_way_to_d1_ends_the_start)
+{
+	scene_env("STEADYCACHE_D1_MODE=rest");
+	scene_expect_refused_start("worker/README.md");
+	scene_env("STEADYCACHE_D1_MODE=worker");
+	scene_env("STEADYCACHE_D1_ACCOUNT_ID=account");
+	scene_start();
+	scene_stop();
+	char *log = server_log(&scene.server);
+	cr_expect(strstr(log, "STEADYCACHE_D1_MODE") && strstr(log, "STEADYCACHE_D1_ACCOUNT_ID"),
+		  "%s", log);
+	free(log);
+}

@@ -366,26 +366,6 @@ Test(tracing, by_way_of_the_near_cache)
 	scene_stop();
 }
 
-Test(tracing, the_rest_endpoint_too)
-{
-	scene_env("STEADYCACHE_BACKEND=d1");
-	scene_env("STEADYCACHE_D1_MODE=rest");
-	scene_env("STEADYCACHE_D1_ACCOUNT_ID=0123456789abcdef0123456789abcdef");
-	scene_env("STEADYCACHE_D1_DATABASE_ID=01234567-89ab-cdef-0123-456789abcdef");
-	scene_env("STEADYCACHE_D1_TOKEN=" D1_TOKEN);
-	scene_env("STEADYCACHE_D1_RETRIES=0");
-	scene_env_printf("STEADYCACHE_D1_REST_URL=%s", mock_url(upstream));
-	scene_start();
-	mock_always(upstream, (struct mock_reply){.behaviour = MOCK_ANSWER, .status = 500});
-	expect_status(http_get(scene.client, "/cache/ns/k", "X-Request-Id: rest",
-			       "traceparent: " PARENT, "tracestate: a=1"),
-		      503);
-	expect_sent(0, "X-Request-Id", "rest");
-	expect_sent(0, "traceparent", PARENT);
-	expect_sent(0, "tracestate", "a=1");
-	scene_stop();
-}
-
 static const char *get_with_id(size_t index, void *user)
 {
 	struct http_client *client = http_client_open(user, NULL);

@@ -5,7 +5,6 @@
 #include "backends/d1/backoff.h"
 #include "backends/d1/breaker.h"
 #include "backends/d1/locks.h"
-#include "backends/d1/rest_sql.h"
 #include "backends/d1/settings.h"
 #include "backends/d1/verdict.h"
 #include "backends/d1/wire.h"
@@ -98,24 +97,21 @@ Test(d1_verdict, every_failure_has_a_sentence_and_a_503_or_504)
 	static const long statuses[] = {201, 302, 400, 401, 403, 404, 405,
 					429, 500, 502, 503, 504, 520, 530};
 
-	for (int rest = 0; rest < 2; rest++) {
-		for (int failure = 0; failure < FAILURE_KINDS; failure++) {
-			struct d1_verdict verdict = d1_judge((enum d1_failure)failure, 0, rest);
+	for (int failure = 0; failure < FAILURE_KINDS; failure++) {
+		struct d1_verdict verdict = d1_judge((enum d1_failure)failure, 0);
 
-			cr_expect(verdict.sentence && strlen(verdict.sentence) < 120);
-			cr_expect(cache_status_http(verdict.status) == 503 ||
-				  cache_status_http(verdict.status) == 504);
-		}
-		for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
-			struct d1_verdict verdict = d1_judge(FAILURE_NONE, statuses[i], rest);
-			bool again =
-				statuses[i] == 429 || (statuses[i] >= 500 && statuses[i] <= 504);
+		cr_expect(verdict.sentence && strlen(verdict.sentence) < 120);
+		cr_expect(cache_status_http(verdict.status) == 503 ||
+			  cache_status_http(verdict.status) == 504);
+	}
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		struct d1_verdict verdict = d1_judge(FAILURE_NONE, statuses[i]);
+		bool again = statuses[i] == 429 || (statuses[i] >= 500 && statuses[i] <= 504);
 
-			cr_expect(verdict.sentence && strlen(verdict.sentence) < 120);
-			cr_expect_eq(verdict.status, CACHE_UNAVAILABLE, "%ld", statuses[i]);
-			cr_expect_eq(verdict.may_retry, again, "%ld", statuses[i]);
-			cr_expect_eq(verdict.is_outage, statuses[i] >= 500, "%ld", statuses[i]);
-		}
+		cr_expect(verdict.sentence && strlen(verdict.sentence) < 120);
+		cr_expect_eq(verdict.status, CACHE_UNAVAILABLE, "%ld", statuses[i]);
+		cr_expect_eq(verdict.may_retry, again, "%ld", statuses[i]);
+		cr_expect_eq(verdict.is_outage, statuses[i] >= 500, "%ld", statuses[i]);
 	}
 }
 
@@ -148,15 +144,6 @@ Test(d1_settings, are_completed)
 	cr_expect_gt(settings.max_in_flight, 0);
 	cr_expect_gt(settings.timeout_us, settings.connect_timeout_us);
 	d1_settings_deinit(&settings);
-
-	config = (struct d1_config){.rest = true,
-				    .rest_url = "https://api.example/v4/",
-				    .account_id = "a1",
-				    .database_id = "d-2",
-				    .token = "t"};
-	cr_assert(d1_settings_init(&settings, &config));
-	cr_expect_str_eq(settings.base_url, "https://api.example/v4/accounts/a1/d1/database/d-2");
-	d1_settings_deinit(&settings);
 }
 
 static void expect_refused(const struct d1_config *config, const char *option)
@@ -178,16 +165,6 @@ Test(d1_settings, what_is_missing_is_named)
 	config.url = "http://h";
 	config.api_key = "two words\r\n";
 	expect_refused(&config, "STEADYTEXT_D1_API_KEY");
-	config.rest = true;
-	expect_refused(&config, "STEADYCACHE_D1_ACCOUNT_ID");
-	config.account_id = "../x";
-	expect_refused(&config, "STEADYCACHE_D1_ACCOUNT_ID");
-	config.account_id = "a";
-	expect_refused(&config, "STEADYCACHE_D1_DATABASE_ID");
-	config.database_id = "d";
-	expect_refused(&config, "STEADYCACHE_D1_TOKEN");
-	config.token = "t";
-	expect_refused(&config, "STEADYCACHE_D1_REST_URL");
 }
 
 /* ---- Locks ---- */
@@ -216,34 +193,6 @@ Test(d1_locks, many_keys_come_and_go)
 		d1_locks_release(&locks, &clear);
 	}
 	d1_locks_deinit(&locks);
-}
-
-/* ---- The SQL that is built in ---- */
-
-Test(d1_sql, is_there)
-{
-	static const char *const names[] = {
-		"ensure_namespace", "sweep",       "forget_dropped", "probe",       "plan",
-		"plan_limits",      "evict",       "admit",          "make_way",    "put_entries",
-		"put_contents",     "put_content", "set_result",     "settle",      "mark_fifo",
-		"get_items",        "touch_items", "count_gets",     "exist_items", "count_deletes",
-		"delete_items",     "clear_count", "clear_drop",     "clear_renew", "clear_prefix",
-		"add_deletes",      "scan",        "stats",          "configure",   "check"};
-	struct d1_sql sql = {0};
-
-	cr_assert(d1_sql_init(&sql));
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		const char *text = d1_sql_find(&sql, names[i]);
-
-		cr_assert(text, "%s", names[i]);
-		cr_expect_gt(strlen(text), 20);
-		cr_expect_neq(text[strlen(text) - 1], ';');
-		cr_expect_null(strstr(text, "\n--"));
-	}
-	cr_expect_null(d1_sql_find(&sql, "nonsense"));
-	cr_expect_geq(sql.migration_count, 8);
-	cr_expect_eq(strncmp(sql.migrations[0], "CREATE TABLE", 12), 0);
-	d1_sql_deinit(&sql);
 }
 
 /* ---- JSON ---- */

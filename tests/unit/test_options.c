@@ -181,6 +181,28 @@ Test(options, what_is_no_flag_is_told)
 	cr_expect_str_eq(error, "--listen needs a value");
 }
 
+Test(options, what_was_removed_is_told)
+{
+	static const char *const removed[] = {"--d1-mode=rest", "--d1-account-id=a",
+					      "--d1-database-id", "--d1-rest-url=https://h"};
+	static const char *const modes[] = {"worker", "Worker", ""};
+
+	for (size_t i = 0; i < COUNT(removed); i++) {
+		cr_expect_eq(READ_FLAGS(removed[i]), OPTIONS_BAD, "%s", removed[i]);
+		cr_expect(strstr(error, removed[i]) && strstr(error, "worker/README.md"), "%s",
+			  error);
+	}
+	(void)setenv("STEADYCACHE_D1_MODE", "rest", 1);
+	cr_expect_eq(READ_FLAGS("--d1-url=http://h"), OPTIONS_BAD);
+	cr_expect(strstr(error, "STEADYCACHE_D1_MODE") && strstr(error, "worker/README.md"), "%s",
+		  error);
+	for (size_t i = 0; i < COUNT(modes); i++) {
+		(void)setenv("STEADYCACHE_D1_MODE", modes[i], 1);
+		cr_expect_eq(READ_FLAGS("--d1-url=http://h"), OPTIONS_SERVE, "%s", error);
+	}
+	(void)unsetenv("STEADYCACHE_D1_MODE");
+}
+
 /* ---- Each type's refusals ---- */
 
 static const struct option *find_option(const char *flag)

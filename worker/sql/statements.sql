@@ -1,9 +1,8 @@
--- What the cache asks of D1, as named statements. The Worker (src/store) and the server's d1
--- backend in REST mode run the same text on the same database, so the logic is here, and what
--- stands above it only builds two JSON parameters and reads the rows.
+-- What the cache asks of D1, as named statements (src/ops). The logic is here, and what stands above
+-- it only builds two JSON parameters and reads the rows.
 --
--- Every parameter is TEXT: D1's binding makes a real of each number, its REST API a text, and JSON
--- keeps a 64-bit integer exact. ?1 is the request, an object:
+-- Every parameter is TEXT: D1's binding makes a real of each number, and JSON keeps a 64-bit integer
+-- exact. ?1 is the request, an object:
 --   ns          name of the namespace            now         microseconds since 1970
 --   max_size, capacity, default_ttl, policy      the defaults where nothing was configured
 -- with further members as each statement says. ?2 are the items, an array of arrays

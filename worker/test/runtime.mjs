@@ -44,10 +44,10 @@ export async function migrate(db) {
 }
 
 /**
- * Starts it, and where `rest` ({ port, token }) is given the shim of D1's REST API beside it on the same
- * database; { mf, url, restUrl, db, close }.
+ * Starts it, and with `emptier` the Worker of emptier.mjs beside it on the same database;
+ * { mf, url, emptierUrl, db, close }.
  */
-export async function start({ apiKey, port = 0, vars = {}, prepare = migrate, rest } = {}) {
+export async function start({ apiKey, port = 0, vars = {}, prepare = migrate, emptier = false } = {}) {
 	const host = "127.0.0.1";
 	const common = { modules: true, compatibilityDate: "2026-02-01", d1Databases: { DB: "steadycache" } };
 	const workers = [
@@ -60,13 +60,12 @@ export async function start({ apiKey, port = 0, vars = {}, prepare = migrate, re
 			bindings: { ...(apiKey === undefined ? {} : { API_KEY: apiKey }), ...vars },
 		},
 	];
-	if (rest)
+	if (emptier)
 		workers.push({
 			...common,
-			name: "rest",
-			script: readFileSync(new URL("rest_shim.mjs", import.meta.url), "utf8"),
-			unsafeDirectSockets: [{ host, port: rest.port ?? 0 }],
-			bindings: { TOKEN: rest.token },
+			name: "emptier",
+			script: readFileSync(new URL("emptier.mjs", import.meta.url), "utf8"),
+			unsafeDirectSockets: [{ host, port: 0 }],
 		});
 	const mf = new Miniflare({
 		workers,
@@ -86,7 +85,7 @@ export async function start({ apiKey, port = 0, vars = {}, prepare = migrate, re
 		mf,
 		db,
 		url: await urlOf("cache"),
-		restUrl: rest ? await urlOf("rest") : undefined,
+		emptierUrl: emptier ? await urlOf("emptier") : undefined,
 		close: () => mf.dispose(),
 	};
 }
