@@ -15,8 +15,9 @@ struct server_figures {
 	 * time that the body took to come. It does not contain what lies before (a request that
 	 * waits in the kernel while its event loop is busy) and after (sending). */
 	struct latency_histogram latency;
-	size_t waiting; /* requests that wait for a value now */
-	size_t leases;  /* that are out now */
+	size_t waiting;             /* requests that wait for a value now */
+	size_t leases;              /* that are out now */
+	uint64_t log_lines_dropped; /* as nobody took them */
 };
 
 /* What the system counts of the process; 0 where it does not tell. */

@@ -120,6 +120,11 @@ static void append_server(struct buffer *text, const struct handler_context *con
 		   "Requests that wait for a value which another client computes.",
 		   (double)figures.waiting);
 	append_one(text, PREFIX "leases", "gauge", "Leases that are out.", (double)figures.leases);
+	append_one(
+		text, PREFIX "log_lines_dropped_total", "counter",
+		"Lines of the log that could not be written, as their reader was too slow, or the "
+		"disk full.",
+		(double)figures.log_lines_dropped);
 	begin(text, PREFIX "backend_operations_total", "counter",
 	      "Operations of the backend that ended, by what came of them.");
 	source->each_operation(source->user, append_operations, text);

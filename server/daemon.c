@@ -10,6 +10,7 @@
 
 #include "server/listen.h"
 #include "server/log.h"
+#include "server/log_writer.h"
 #include "server/process.h"
 #include "server/tls.h"
 
@@ -197,6 +198,7 @@ static void read_figures(void *user, struct server_figures *ret)
 	metrics_read(shared->metrics, ret);
 	ret->connections = connections_count(&shared->connections);
 	flights_count(shared->flight_timer.flights, &ret->waiting, &ret->leases);
+	ret->log_lines_dropped = log_writer_dropped();
 }
 
 static void each_answer(void *user,

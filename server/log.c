@@ -8,8 +8,7 @@
 #include <unistd.h>
 
 #include "backends/base/utf8.h"
-
-#define LINE_BYTES 2048
+#include "server/log_writer.h"
 
 #define LEVELS (sizeof(level_names) / sizeof(level_names[0]))
 
@@ -64,12 +63,12 @@ bool log_change_level(const char *name)
  * so that the line can still be parsed. Two bytes stay for the end. */
 struct line {
 	size_t len;
-	char text[LINE_BYTES];
+	char text[LOG_LINE_BYTES];
 };
 
 static size_t room(const struct line *line)
 {
-	return LINE_BYTES - 4 - line->len;
+	return LOG_LINE_BYTES - 4 - line->len;
 }
 
 static void put(struct line *line, const char *text, size_t len)
@@ -142,38 +141,88 @@ static void put_text(struct line *line, const char *name, const char *text)
 		put_quoted(line, text);
 }
 
-void log_write(enum log_level level, const char *message, const struct log_field *fields)
+static void put_fields(struct line *line, const struct log_field *fields)
 {
-	struct line line = {0};
+	char text[32];
+
+	for (const struct log_field *field = fields; field->name; field++) {
+		if (room(line) < strlen(field->name) + FIELD_BYTES)
+			continue;
+		if (field->text) {
+			put_text(line, field->name, field->text);
+		} else {
+			put_name(line, field->name);
+			int digits = snprintf(text, sizeof(text), "%" PRId64, field->number);
+			put(line, text, (size_t)digits);
+		}
+	}
+}
+
+static void compose(struct line *line, enum log_level level, const char *message,
+		    const struct log_field *fields)
+{
 	char text[64];
 	struct timespec now;
 	struct tm date;
 
-	if (!log_is_on(level))
-		return;
+	line->len = 0;
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	(void)gmtime_r(&now.tv_sec, &date);
 	size_t len = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &date);
 	(void)snprintf(text + len, sizeof(text) - len, ".%03ldZ", now.tv_nsec / 1000000);
 	if (as_json)
-		put(&line, "{", 1);
-	put_text(&line, "time", text);
-	put_text(&line, "level", level_names[level]);
-	put_text(&line, "msg", message);
-	for (const struct log_field *field = fields; field->name; field++) {
-		if (room(&line) < strlen(field->name) + FIELD_BYTES)
-			continue;
-		if (field->text) {
-			put_text(&line, field->name, field->text);
-		} else {
-			put_name(&line, field->name);
-			int digits = snprintf(text, sizeof(text), "%" PRId64, field->number);
-			put(&line, text, (size_t)digits);
-		}
-	}
+		put(line, "{", 1);
+	put_text(line, "time", text);
+	put_text(line, "level", level_names[level]);
+	put_text(line, "msg", message);
+	put_fields(line, fields);
 	if (as_json)
-		line.text[line.len++] = '}';
-	line.text[line.len++] = '\n';
-	ssize_t written = write(STDERR_FILENO, line.text, line.len);
-	(void)written; /* a log that cannot be written must not stop the server */
+		line->text[line->len++] = '}';
+	line->text[line->len++] = '\n';
+}
+
+void log_write(enum log_level level, const char *message, const struct log_field *fields)
+{
+	struct line line;
+
+	if (!log_is_on(level))
+		return;
+	compose(&line, level, message, fields);
+	log_writer_put(line.text, line.len);
+}
+
+/* ---- From the start of the server to its end ---- */
+
+/* How long the end of the process waits for a reader of the log. */
+#define LAST_LINES_MS 1000
+
+static size_t compose_dropped(char *ret_line, uint64_t dropped)
+{
+	struct line line;
+
+	compose(&line, LOG_WARN, "lines of the log could not be written and were dropped",
+		(const struct log_field[]){LOG_NUMBER("dropped", dropped), {0}});
+	memcpy(ret_line, line.text, line.len);
+	return line.len;
+}
+
+void log_start(void)
+{
+	if (!log_writer_start(compose_dropped))
+		log_line(LOG_WARN, "no thread can be started for the log: who reads it slowly "
+				   "slows the server down");
+}
+
+void log_stop(const char *last_words)
+{
+	char line[LOG_LINE_BYTES];
+
+	if (last_words) {
+		int len = snprintf(line, sizeof(line), "steadycache: %s", last_words);
+		size_t kept = (size_t)len < sizeof(line) - 1 ? (size_t)len : sizeof(line) - 2;
+
+		line[kept] = '\n';
+		log_writer_put(line, kept + 1);
+	}
+	log_writer_stop(LAST_LINES_MS);
 }

@@ -38,7 +38,14 @@ const char *log_configured_level_name(void);
  * was configured. False: `name` is none of those. Thread: any. */
 bool log_change_level(const char *name);
 
-/* Writes one line with one write(2). Any thread. Hostile text is quoted and escaped. */
+/* From log_start to log_stop a thread writes the lines, so that none that logs waits for who reads
+ * them (server/log_writer.h); before, and where there is no thread, they are written at once. Not
+ * to be called while other threads log, but log_stop may be. It writes what is left, waits a second
+ * for that at most, and `last_words` (NULL: none) come last, as a plain line of the program. */
+void log_start(void);
+void log_stop(const char *last_words);
+
+/* Writes one line. Any thread. Hostile text is quoted and escaped. */
 void log_write(enum log_level level, const char *message, const struct log_field *fields);
 
 /* log_line(LOG_INFO, "listening", LOG_TEXT("address", text)) */

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,15 @@
 
 #define EXIT_USAGE 2
 
+/* Where 0, 1 or 2 is closed the next file opened would be that, and the log, or an error, would go
+ * into a database or to a client. */
+static void occupy_standard_files(void)
+{
+	for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++)
+		if (fcntl(file, F_GETFD) < 0 && open("/dev/null", O_RDWR) != file)
+			_exit(EXIT_FAILURE);
+}
+
 static void log_notice(void *user, enum notice_level level, const char *sentence)
 {
 	static const enum log_level levels[] = {
@@ -31,9 +41,10 @@ static void log_notice(void *user, enum notice_level level, const char *sentence
 	log_line(levels[level], sentence);
 }
 
+/* Before, or after, the server runs: the last line of the log. */
 static int give_up(int status, const char *sentence)
 {
-	(void)fprintf(stderr, "steadycache: %s\n", sentence);
+	log_stop(sentence);
 	return status;
 }
 
@@ -162,6 +173,7 @@ static int serve(struct options *options, const struct listen_address *address, 
 	(void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
+	log_start();
 
 	if (listener >= 0)
 		listen_describe(listener, &bound, name, sizeof(name));
@@ -230,6 +242,7 @@ int main(int argc, char **argv)
 	static char help_flag[] = "--help";
 	char error[600] = "";
 
+	occupy_standard_files();
 	/* `help serve` is the server's own help. */
 	if (argc == 3 && strcmp(argv[1], "help") == 0 && strcmp(argv[2], "serve") == 0)
 		argv[1] = argv[2], argv[2] = help_flag;
@@ -265,6 +278,7 @@ int main(int argc, char **argv)
 		return give_up(EXIT_USAGE, error);
 	log_configure(options.log_level, strcasecmp(options.log_format, "json") == 0);
 	int status = serve(&options, &address, &auth, listener);
+	log_stop(NULL);
 	if (status == EXIT_SUCCESS) /* else requests may still be under way */
 		credentials_close(&auth);
 	return status;

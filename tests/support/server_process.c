@@ -84,8 +84,10 @@ static void run_server(const struct server_process *server)
 		arguments[i + 2] = server->flags[i];
 	(void)dup2(null, STDIN_FILENO);
 	(void)dup2(null, STDOUT_FILENO);
-	(void)dup2(log, STDERR_FILENO);
+	(void)dup2(server->stderr_fd > 0 ? server->stderr_fd : log, STDERR_FILENO);
 	set_environment(server);
+	if (server->stderr_fd == SERVER_NO_STDERR)
+		(void)close(STDERR_FILENO);
 	if (server->listening_fd > 0)
 		hand_over(server->listening_fd);
 	(void)close_range(server->listening_fd > 0 ? 4 : 3, ~0U, 0);

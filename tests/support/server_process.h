@@ -11,6 +11,7 @@
 #include "tests/support/temp_dir.h"
 
 #define SERVER_SETTINGS_MAX 24
+#define SERVER_NO_STDERR    (-1)
 
 /* A server before, during and after its run. Fill data_dir, environment and flags, then start. */
 struct server_process {
@@ -20,6 +21,9 @@ struct server_process {
 	const char *environment[SERVER_SETTINGS_MAX];
 	const char *flags[SERVER_SETTINGS_MAX]; /* "--name=value" each, NULL at the end */
 	int listening_fd; /* a socket that is handed over to it, kept open here; 0: none */
+	/* Kept open here, or SERVER_NO_STDERR; 0: a file that the functions below read. Where it is
+	 * given, server_start cannot be used: nothing tells the port. */
+	int stderr_fd;
 
 	pid_t pid;                     /* 0: not running */
 	char url[64];                  /* http://127.0.0.1:PORT */
