@@ -13,6 +13,8 @@
 
 /* What is kept of the room for a long line. */
 #define ROOM_KEPT_BYTES ((size_t)1 << 20)
+/* More input than pieces of the body have is of a long line. */
+#define LONG_LINE_BYTES ((size_t)128 << 10)
 /* A line beside its value and key. */
 #define LINE_REST_BYTES 65536
 
@@ -376,9 +378,21 @@ static enum handler_step import_proceed(struct request *request, struct response
 	return store(import, &request->op, 0, import->group.count);
 }
 
+/* A line that came in many pieces has come whole. */
+static bool import_is_long(const struct request *request, bool is_end)
+{
+	const struct import *import = request->state;
+	const struct buffer *input = &import->input;
+	size_t waiting = input->len - import->at;
+
+	return waiting > LONG_LINE_BYTES &&
+	       (is_end || memchr(input->data + import->seen, '\n', input->len - import->seen));
+}
+
 const struct handler import_handler = {
 	.start = import_start,
 	.cleanup = cleanup,
 	.take = import_take,
 	.proceed = import_proceed,
+	.is_long = import_is_long,
 };

@@ -93,6 +93,8 @@ struct handler {
 	void (*take)(struct request *request, struct slice piece);
 	enum handler_step (*proceed)(struct request *request, struct response *response,
 				     bool is_end);
+	/* Whether the next `proceed` would take long, as what it works on is large. */
+	bool (*is_long)(const struct request *request, bool is_end);
 };
 
 struct request {

@@ -130,25 +130,29 @@ static size_t max_waiting(const struct room *room)
 	return max - (kept_free < WAITING_LEAVES_FREE ? kept_free : WAITING_LEAVES_FREE);
 }
 
-/* The metrics of `threads` event loops, the watchdog, the timer of leases, and the thread of
- * lingering closes. */
+/* The metrics of `threads` event loops, the watchdog, the timer of leases, the thread of lingering
+ * closes, and as many threads as loops for what would hold these up. */
 static bool start_helpers(struct http_daemon *http, const struct options *options,
 			  const struct room *room, const struct backend *backend, unsigned threads)
 {
 	struct exchange_shared *shared = &http->shared;
 	bool keeps_nothing = strcmp(backend->ops->name, "disabled") == 0;
 
-	shared->metrics = metrics_create(threads + BACKEND_THREADS);
+	shared->metrics = metrics_create(2 * threads + BACKEND_THREADS);
 	if (!shared->metrics)
 		return false;
 	if (!flight_timer_init(&shared->flight_timer, max_waiting(room), keeps_nothing))
 		goto no_timer;
 	if (!linger_init(&shared->linger))
 		goto no_linger;
+	if (!offload_init(&shared->offload, threads))
+		goto no_offload;
 	if (connections_init(&shared->connections, room->connections, options->request_timeout_s,
 			     options->tls_cert ? options->idle_timeout_s : 0,
 			     shared->flight_timer.flights))
 		return true;
+	offload_deinit(&shared->offload);
+no_offload:
 	linger_deinit(&shared->linger);
 no_linger:
 	flight_timer_deinit(&shared->flight_timer);
@@ -160,6 +164,7 @@ no_timer:
 static void stop_helpers(struct http_daemon *http)
 {
 	connections_deinit(&http->shared.connections);
+	offload_deinit(&http->shared.offload);
 	linger_deinit(&http->shared.linger);
 	flight_timer_deinit(&http->shared.flight_timer);
 	metrics_destroy(http->shared.metrics);

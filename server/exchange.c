@@ -7,19 +7,27 @@
 
 /* ---- The answer ---- */
 
+static void make_pretty(struct exchange *exchange)
+{
+	struct response *response = &exchange->response;
+
+	if (!response->is_json || !exchange_query(exchange, "pretty"))
+		return;
+	if (response->body == BODY_STATIC) {
+		buffer_append(&response->buffer, response->static_body);
+		response->body = BODY_BUFFER;
+	}
+	response_pretty(response);
+	response->is_json = false;
+}
+
 static enum MHD_Result queue_response(struct exchange *exchange)
 {
 	struct response *response = &exchange->response;
 	bool close = response->close ||
 		     atomic_load_explicit(&exchange->shared->draining, memory_order_relaxed);
 
-	if (response->is_json && exchange_query(exchange, "pretty")) {
-		if (response->body == BODY_STATIC) {
-			buffer_append(&response->buffer, response->static_body);
-			response->body = BODY_BUFFER;
-		}
-		response_pretty(response);
-	}
+	make_pretty(exchange);
 	int64_t now_ns = monotonic_now_ns();
 	if (request_log_cares(exchange, now_ns))
 		request_log_answer(exchange, now_ns);
@@ -77,6 +85,12 @@ static void allow_silence(struct exchange *exchange)
 						silent_s);
 }
 
+void exchange_make_answer(struct exchange *exchange)
+{
+	exchange->route->handler->finish(&exchange->request, &exchange->response);
+	make_pretty(exchange);
+}
+
 static enum MHD_Result finish_handler(struct exchange *exchange)
 {
 	if (exchange->request.visit)
@@ -84,12 +98,12 @@ static enum MHD_Result finish_handler(struct exchange *exchange)
 	exchange->submitted = false;
 	exchange->waiting = false;
 	exchange->answered = true;
-	exchange->route->handler->finish(&exchange->request, &exchange->response);
+	if (!exchange->is_made)
+		exchange_make_answer(exchange);
 	return queue_response(exchange);
 }
 
-/* Suspends the connection until the op is done. */
-static void park(struct exchange *exchange)
+void exchange_park(struct exchange *exchange)
 {
 	(void)atomic_fetch_add(&exchange->shared->parked, 1);
 	MHD_suspend_connection(exchange->connection);
@@ -129,7 +143,7 @@ static bool is_plain(const struct exchange *exchange)
 	       !request->visit && exchange->received_bytes <= PLAIN_BODY_BYTES;
 }
 
-static void submit(struct exchange *exchange)
+void exchange_submit_op(struct exchange *exchange)
 {
 	struct request *request = &exchange->request;
 
@@ -144,6 +158,14 @@ static void submit(struct exchange *exchange)
 	backend_submit(request->context->backend, &request->op);
 }
 
+void exchange_submit(struct exchange *exchange)
+{
+	if (aside_wants_op(exchange))
+		aside_submit(exchange);
+	else
+		exchange_submit_op(exchange);
+}
+
 /* Goes on as far as it can without waiting: a plain request to its end once its op is done, a visit
  * round by round. */
 static enum MHD_Result advance(struct exchange *exchange)
@@ -154,6 +176,8 @@ static enum MHD_Result advance(struct exchange *exchange)
 		enum handler_step step = STEP_RESPOND;
 
 		exchange_end_phase(exchange);
+		if (exchange->is_made)
+			return finish_handler(exchange);
 		if (request->visit) {
 			/* Before the step: from then on the wake-up can come. */
 			atomic_store(&exchange->park, PARK_RUNNING);
@@ -161,30 +185,38 @@ static enum MHD_Result advance(struct exchange *exchange)
 			step = exchange->waiting ? flight_visit_after_wait(request)
 						 : flight_visit_after_read(request);
 		}
-		if (step == STEP_RESPOND)
+		if (step == STEP_RESPOND && !aside_wants_finish(exchange))
 			return finish_handler(exchange);
-		if (step == STEP_SUBMIT) {
-			submit(exchange);
+		if (step == STEP_RESPOND) {
+			aside_finish(exchange);
+		} else if (step == STEP_SUBMIT) {
+			exchange_submit(exchange);
 		} else {
 			exchange->waiting = true;
 			exchange->since_ns = monotonic_now_ns();
 			connection_enter(exchange->record, PHASE_PARKED);
 		}
 	}
-	park(exchange);
+	exchange_park(exchange);
 	return MHD_YES;
 }
 
-bool exchange_submit(struct exchange *exchange)
+bool exchange_await(struct exchange *exchange)
 {
 	exchange->submitted = true;
-	submit(exchange);
 	if (atomic_load(&exchange->park) == PARK_DONE) {
 		exchange_end_phase(exchange);
 		return true;
 	}
-	park(exchange);
+	exchange_park(exchange);
 	return false;
+}
+
+bool exchange_start_handler(struct exchange *exchange)
+{
+	return exchange->route->handler->start(&exchange->request, &exchange->response) !=
+		       STEP_RESPOND &&
+	       admit_op(exchange);
 }
 
 static enum MHD_Result run_handler(struct exchange *exchange)
@@ -193,14 +225,17 @@ static enum MHD_Result run_handler(struct exchange *exchange)
 	if (!upload_end(exchange))
 		return queue_response(exchange);
 	exchange->started = true;
-	if (exchange->route->handler->start(&exchange->request, &exchange->response) ==
-		    STEP_RESPOND ||
-	    !admit_op(exchange)) {
+	if (aside_wants_start(exchange)) {
+		exchange->submitted = true;
+		aside_start(exchange);
+		return advance(exchange);
+	}
+	if (!exchange_start_handler(exchange)) {
 		exchange->answered = true;
 		return queue_response(exchange);
 	}
 	exchange->submitted = true;
-	submit(exchange);
+	exchange_submit(exchange);
 	return advance(exchange);
 }
 
@@ -254,6 +289,9 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
 	if (*upload_size > 0) {
 		size_t len = *upload_size;
 
+		/* What is left is given again. */
+		if (upload_streams(exchange) && upload_is_busy(exchange))
+			return MHD_YES;
 		*upload_size = 0;
 		return upload_streams(exchange)
 			       ? upload_pass(exchange, (struct slice){.data = upload, .len = len})

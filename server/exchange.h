@@ -16,6 +16,7 @@
 #include "server/flight_timer.h"
 #include "server/linger.h"
 #include "server/metrics.h"
+#include "server/offload.h"
 
 /* Who gets /metrics. */
 enum metrics_access {
@@ -31,6 +32,7 @@ struct exchange_shared {
 	struct connections connections;
 	struct flight_timer_thread flight_timer;
 	struct lingering linger;
+	struct offload offload;
 	struct metrics *metrics;
 	size_t max_body_bytes;
 	unsigned idle_timeout_s;

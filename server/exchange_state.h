@@ -4,6 +4,7 @@
  *   exchange_life.c  opening and closing, and what the handler may ask
  *   admission.c   whether it may go on: load, framing, token, route, path
  *   upload.c      its body
+ *   aside.c       what of it runs beside the event loops
  *   answer.c      handing its answer over to the library
  *   answer_stream.c  an answer that is made while it is sent
  *   request_log.c    what the log says of it
@@ -46,6 +47,12 @@ struct exchange {
 	bool started;    /* handler->start was called: cleanup is due */
 	bool returns_id; /* the answer has the request id */
 	bool is_all_backend; /* the time of the backend is not known, and next to all of it */
+	bool is_made;        /* the answer was made aside; the loop is to queue it */
+	bool has_step;       /* of a streamed body: `step` is what the handler said aside */
+	bool proceeds;       /* ... or is about to */
+	bool is_end;         /* ... at the end of the body */
+	enum handler_step step;
+	struct offload_job job; /* the one under way aside */
 	size_t received_bytes;
 	size_t marked_bytes; /* of a streamed body: received when its time-out began anew */
 	int64_t began_ns;    /* monotonic: the headers have come */
@@ -68,9 +75,19 @@ struct exchange {
 /* The value of a query parameter, "" where it has none, NULL where there is no such parameter. */
 const char *exchange_query(const struct exchange *exchange, const char *name);
 
-/* Hands request->op to the backend. True: it is done. False: the connection is suspended until it
- * is, and exchange->submitted stays true till then. */
-bool exchange_submit(struct exchange *exchange);
+/* Hands request->op to the backend, aside where that is better. */
+void exchange_submit(struct exchange *exchange);
+/* True: what was submitted is done. False: the connection is suspended until it is.
+ * exchange->submitted is true from now on. */
+bool exchange_await(struct exchange *exchange);
+/* Hands request->op to the backend from the thread that calls. */
+void exchange_submit_op(struct exchange *exchange);
+/* Has the handler start. True: request->op is to be submitted. */
+bool exchange_start_handler(struct exchange *exchange);
+/* ... and make the answer of an op that is done, ?pretty included. */
+void exchange_make_answer(struct exchange *exchange);
+/* Suspends the connection until exchange_go_on. */
+void exchange_park(struct exchange *exchange);
 
 /* The op, or the wait, is over: counts its time where that is known. */
 void exchange_end_phase(struct exchange *exchange);
@@ -99,6 +116,22 @@ bool admit_request(struct exchange *exchange, const char *url);
  * /api only the body tells. False: the response is complete. */
 bool admit_op(struct exchange *exchange);
 
+/* ---- aside.c: each of the jobs ends with exchange_go_on, and the connection is to be parked ----
+ */
+
+/* Whether that would hold the event loop up. */
+bool aside_wants_start(const struct exchange *exchange);
+bool aside_wants_op(const struct exchange *exchange);
+bool aside_wants_finish(const struct exchange *exchange);
+/* The handler's start, and its op. */
+void aside_start(struct exchange *exchange);
+/* The op alone. */
+void aside_submit(struct exchange *exchange);
+/* The answer of an op that is done. */
+void aside_finish(struct exchange *exchange);
+/* A step of a handler whose body is streamed, and its op. */
+void aside_proceed(struct exchange *exchange, bool is_end);
+
 /* ---- upload.c ---- */
 
 /* Takes a piece of the body; where it is too much, the response is complete. MHD_NO: the sender is
@@ -111,6 +144,11 @@ bool upload_end(struct exchange *exchange);
 static inline bool upload_streams(const struct exchange *exchange)
 {
 	return exchange->route && exchange->route->handler->take;
+}
+/* Whether the handler is at work aside on what came, so that it can take no more. */
+static inline bool upload_is_busy(const struct exchange *exchange)
+{
+	return exchange->proceeds && atomic_load(&exchange->park) != PARK_DONE;
 }
 /* Hands a piece of such a body on. */
 enum MHD_Result upload_pass(struct exchange *exchange, struct slice piece);

@@ -81,10 +81,32 @@ bool upload_end(struct exchange *exchange)
 /* So much has to come within the time that a whole request has. */
 #define PROGRESS_BYTES 65536
 
-void upload_proceed(struct exchange *exchange, bool is_end)
+/* The handler's next step; a whole one that was taken aside comes first. False: it is being taken
+ * aside, or the op of one is not done. */
+static bool take_step(struct exchange *exchange, bool is_end, enum handler_step *ret)
 {
 	const struct handler *handler = exchange->route->handler;
-	enum handler_step step;
+
+	exchange->proceeds = false;
+	if (exchange->has_step && exchange->step != STEP_SUBMIT) {
+		exchange->has_step = false;
+		*ret = exchange->step;
+		return true;
+	}
+	exchange->has_step = false;
+	if (!handler->is_long || !handler->is_long(&exchange->request, is_end)) {
+		*ret = handler->proceed(&exchange->request, &exchange->response, is_end);
+		return true;
+	}
+	exchange->proceeds = true;
+	connection_enter(exchange->record, PHASE_BUSY);
+	aside_proceed(exchange, is_end);
+	return false;
+}
+
+void upload_proceed(struct exchange *exchange, bool is_end)
+{
+	enum handler_step step = STEP_SUBMIT;
 
 	for (;;) {
 		if (exchange->submitted && atomic_load(&exchange->park) != PARK_DONE)
@@ -93,17 +115,21 @@ void upload_proceed(struct exchange *exchange, bool is_end)
 			(void)atomic_fetch_sub(&exchange->shared->parked, 1);
 		exchange_end_phase(exchange);
 		exchange->submitted = false;
-		step = handler->proceed(&exchange->request, &exchange->response, is_end);
-		if (step != STEP_SUBMIT)
+		if (!take_step(exchange, is_end, &step)) {
+			if (!exchange_await(exchange))
+				return;
+		} else if (step != STEP_SUBMIT) {
 			break;
-		if (!admit_op(exchange)) { /* the handler should have seen it */
+		} else if (!admit_op(exchange)) { /* the handler should have seen it */
 			exchange->answered = true;
 			return;
+		} else {
+			atomic_store(&exchange->park, PARK_RUNNING);
+			connection_enter(exchange->record, PHASE_BUSY);
+			exchange_submit(exchange);
+			if (!exchange_await(exchange))
+				return;
 		}
-		atomic_store(&exchange->park, PARK_RUNNING);
-		connection_enter(exchange->record, PHASE_BUSY);
-		if (!exchange_submit(exchange))
-			return;
 		/* As if it had been parked. */
 		(void)atomic_fetch_add(&exchange->shared->parked, 1);
 	}
