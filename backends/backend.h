@@ -252,6 +252,7 @@ struct cache_op {
 	/* The backend's, while it holds the op. */
 	struct cache_op *next;
 	uint64_t progress;
+	int64_t since_us;
 };
 
 /* "get"; static storage. */
@@ -364,6 +365,10 @@ struct backend_ops {
 	/* Writes up to `max` gauges to `ret`, from what is at hand: never waits. The result is how
 	 * many. May be NULL. */
 	size_t (*gauges)(struct backend *backend, struct backend_gauge *ret, size_t max);
+
+	/* The process is about to end: ops that wait for somebody else are to fail soon, within two
+	 * seconds or so, in place of waiting for as long as they may. May be NULL. */
+	void (*hurry)(struct backend *backend);
 
 	/* No op may be under way. Flushes, frees. */
 	void (*close)(struct backend *backend);

@@ -211,6 +211,8 @@ static int serve(struct options *options, const struct listen_address *address, 
 	(void)sigdelset(&signals, SIGUSR1);
 	(void)sigdelset(&signals, SIGUSR2);
 	(void)pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+	if (backend->ops->hurry)
+		backend->ops->hurry(backend);
 	if (!http_daemon_stop(http)) {
 		log_line(LOG_ERROR, "requests were still waiting for the backend");
 		return EXIT_FAILURE;

@@ -5,7 +5,6 @@
  * A checkpoint here runs beside the writer and copies the log into the file, so that a commit never
  * stalls for it. */
 #include <stdlib.h>
-#include <time.h>
 
 #include "backends/base/array.h"
 #include "backends/sqlite/store.h"
@@ -188,15 +187,22 @@ static void run_checkpoint(struct sqlite_store *store, int *copied_pages)
 		space_signal(store, SPACE_NOT_COPIED);
 }
 
-/* Waits until something is to do or `until_us` (of the monotonic clock). */
-static void wait_until(struct sqlite_store *store, int64_t until_us)
+/* What another program reads in one long transaction cannot be begun anew. The log that grows
+ * meanwhile is told of, and once more each time that it has doubled. */
+static void watch_log(struct sqlite_store *store, int64_t *told_pages)
 {
-	struct timespec until = {
-		.tv_sec = until_us / US_PER_S,
-		.tv_nsec = until_us % US_PER_S * 1000,
-	};
+	int64_t pages = atomic_load(&store->wal_pages);
+	int64_t usual = atomic_load(&store->space.hard_pages);
 
-	(void)pthread_cond_timedwait(&store->background_wake, &store->background_lock, &until);
+	if (pages <= usual)
+		*told_pages = 0;
+	if (pages <= 2 * (*told_pages > 0 ? *told_pages : usual))
+		return;
+	*told_pages = pages;
+	store_notice(store, NOTICE_WARN,
+		     "%s-wal has grown to %lld MB, as another program has been reading the "
+		     "database in one transaction all the time: end that",
+		     store->path, (long long)(pages * store->space.page_bytes >> 20));
 }
 
 static void *background_main(void *arg)
@@ -204,13 +210,15 @@ static void *background_main(void *arg)
 	struct sqlite_store *store = arg;
 	int64_t next_tick_us = monotonic_now_us() + TICK_US;
 	int copied_pages = 0;
+	int64_t told_pages = 0;
 	struct cache_op *op;
 
 	(void)pthread_mutex_lock(&store->background_lock);
 	while (!store->background_stop || store->background_queue.first) {
 		op = queue_pop(&store->background_queue);
 		if (!op)
-			wait_until(store, next_tick_us);
+			wait_on_clock(&store->background_wake, &store->background_lock,
+				      next_tick_us);
 		(void)pthread_mutex_unlock(&store->background_lock);
 		if (op && op->type == CACHE_OP_SCAN)
 			scan_run(store, op);
@@ -220,6 +228,7 @@ static void *background_main(void *arg)
 		if (monotonic_now_us() >= next_tick_us) {
 			readers_release(store);
 			space_watch(store);
+			watch_log(store, &told_pages);
 			writer_tick(store);
 			next_tick_us = monotonic_now_us() + TICK_US;
 		}
@@ -232,11 +241,7 @@ static void *background_main(void *arg)
 bool background_open(struct sqlite_store *store)
 {
 	(void)pthread_mutex_init(&store->background_lock, NULL);
-	pthread_condattr_t monotonic;
-	(void)pthread_condattr_init(&monotonic);
-	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&store->background_wake, &monotonic);
-	(void)pthread_condattr_destroy(&monotonic);
+	cond_init_monotonic(&store->background_wake);
 	queue_init(&store->background_queue);
 	store->background_db = database_connect(store);
 	return store->background_db &&

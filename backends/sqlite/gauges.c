@@ -43,6 +43,8 @@ size_t sqlite_gauges(struct backend *backend, struct backend_gauge *ret, size_t 
 			"Groups that were rolled back."),
 		LEVEL("sqlite", "wal_pages", atomic_load(&store->wal_pages),
 		      "Pages of the write-ahead log after the last commit."),
+		LEVEL("sqlite", "locked", atomic_load(&store->locked),
+		      "1 where another program holds the write lock and writes wait, else 0."),
 		LEVEL("sqlite", "low_space", atomic_load(&store->space.low),
 		      "1 where the volume is full and what needs more room is refused, else 0."),
 		LEVEL("sqlite", "uses_waiting", uses_count(&store->uses),

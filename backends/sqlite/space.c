@@ -133,7 +133,7 @@ static int copy_log(struct writer *writer, int mode)
 	int code = sqlite3_wal_checkpoint_v2(writer->db, NULL, mode, &log_pages, &copied_pages);
 	/* Those that began meanwhile. */
 	readers_release(store);
-	(void)sqlite3_busy_timeout(writer->db, BUSY_TIMEOUT_MS);
+	(void)sqlite3_busy_timeout(writer->db, 0);
 	(void)pthread_mutex_unlock(&store->space.copy_lock);
 	writer->log_is_copied = code == SQLITE_OK && copied_pages == log_pages;
 	return code;

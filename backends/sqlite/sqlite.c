@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <xxhash.h>
 
 #include "backends/sqlite/store.h"
@@ -32,6 +33,26 @@ struct cache_op *queue_pop(struct op_queue *queue)
 		queue->length--;
 	}
 	return op;
+}
+
+void cond_init_monotonic(pthread_cond_t *ret)
+{
+	pthread_condattr_t monotonic;
+
+	(void)pthread_condattr_init(&monotonic);
+	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(ret, &monotonic);
+	(void)pthread_condattr_destroy(&monotonic);
+}
+
+void wait_on_clock(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t until_us)
+{
+	struct timespec until = {
+		.tv_sec = until_us / US_PER_S,
+		.tv_nsec = until_us % US_PER_S * 1000,
+	};
+
+	(void)pthread_cond_timedwait(condition, lock, &until);
 }
 
 void store_notice(const struct sqlite_store *store, enum notice_level level, const char *format,
@@ -191,5 +212,6 @@ const struct backend_ops sqlite_backend_ops = {
 	.scan = background_submit,
 	.stats = background_submit,
 	.gauges = sqlite_gauges,
+	.hurry = sqlite_hurry,
 	.close = sqlite_close,
 };

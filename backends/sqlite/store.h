@@ -9,6 +9,7 @@
  *   wal_index.c  the header that tells one state of the database from another
  *   uses.c       uses that wait in memory, so that a read never writes
  *   writer.c     the one thread that writes: groups of operations, one commit each
+ *   file_lock.c  the lock that other programs may hold, and those who wait for it
  *   transaction.c, statements.c, entries.c, set.c, apply.c   what it does to the tables
  *   sweep.c      what has expired, and is not kept to be served stale
  *   evict.c      victims in exact order without sorting
@@ -32,7 +33,8 @@
 #include "backends/sqlite/values.h"
 
 #define READERS_MAX 16
-/* How long a connection waits for the locks of another process. */
+/* How long a connection waits for the locks of another process, the writer's excepted
+ * (file_lock.c). */
 #define BUSY_TIMEOUT_MS 10000
 
 /* The file in the data directory. */
@@ -80,11 +82,12 @@ struct sqlite_store {
 	unsigned reader_count;
 
 	struct writer *writer;
-	pthread_mutex_t write_lock; /* guards the three below */
+	pthread_mutex_t write_lock; /* guards the four below */
 	pthread_cond_t write_wake;
 	struct op_queue write_queue;
 	bool write_stop;
-	bool tick_due; /* fold and sweep a little with the next group */
+	bool tick_due;          /* fold and sweep a little with the next group */
+	int64_t hurry_since_us; /* monotonic: when the end of the process began; 0: it has not */
 	pthread_t write_thread;
 	size_t group_max; /* most operations of one commit */
 
@@ -93,6 +96,7 @@ struct sqlite_store {
 		atomic_ullong groups, ops, failed, busy_us;
 	} written;
 	atomic_uint wal_pages; /* length of the write-ahead log */
+	atomic_bool locked;    /* another program holds the write lock, for some time already */
 
 	sqlite3 *background_db;
 	pthread_mutex_t background_lock; /* guards the two below */
@@ -115,6 +119,10 @@ static inline int64_t store_now_us(const struct sqlite_store *store)
 void queue_init(struct op_queue *queue);
 void queue_push(struct op_queue *queue, struct cache_op *op);
 struct cache_op *queue_pop(struct op_queue *queue); /* NULL where empty */
+
+/* Waits for a condition of the monotonic clock (cond_init_monotonic) until `until_us` at most. */
+void wait_on_clock(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t until_us);
+void cond_init_monotonic(pthread_cond_t *ret);
 
 /* Tells the owner of the store; printf-like, one sentence. */
 void store_notice(const struct sqlite_store *store, enum notice_level level, const char *format,
@@ -180,6 +188,11 @@ void writer_close(struct sqlite_store *store); /* what waits is written first */
 void writer_submit(struct backend *backend, struct cache_op *op);
 /* Asks for a bit of housekeeping (waiting uses, expired entries) with the next group. */
 void writer_tick(struct sqlite_store *store);
+
+/* ---- file_lock.c ---- */
+
+/* backend_ops.hurry */
+void sqlite_hurry(struct backend *backend);
 
 /* ---- scan.c ---- */
 

@@ -216,9 +216,11 @@ int writer_begin(struct writer *writer)
 	writer->changes_lost = false;
 	writer->commit_frames = 0;
 	writer->removed = 0;
-	atomic_store(&writer->store->values.writer_works, true);
-	int code = database_run(writer->begin);
+	int code = sqlite3_get_autocommit(writer->db) ? database_run(writer->begin) : SQLITE_DONE;
+	if (code == SQLITE_BUSY)
+		return code;
 	/* Under the write lock: nobody else can make another now. */
+	atomic_store(&writer->store->values.writer_works, true);
 	if (writer->wal_index)
 		wal_index_read(writer->wal_index, &writer->before);
 	writer->now_us = store_now_us(writer->store);

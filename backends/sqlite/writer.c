@@ -19,6 +19,7 @@
 #define TICK_REMOVALS 256
 /* How long the last uses may take at the end: a stop must not. */
 #define FINAL_FOLD_US (3 * US_PER_S)
+#define FINAL_LOCK_MS 1000
 
 struct group {
 	struct cache_op *ops[GROUP_MAX];
@@ -43,15 +44,20 @@ static int apply_tick(struct writer *writer, bool fold)
 }
 
 /* One attempt at the ops from..to, and at the housekeeping where it is due: true where the
- * transaction was committed. Else it was rolled back, and *ret_failure holds why. */
+ * transaction was committed (or has not begun: then all go back into the queue). Else it was rolled
+ * back, and *ret_failure holds why. */
 static bool try_group_ordered(struct writer *writer, struct group *group, size_t from, size_t to,
 			      enum cache_status *ret_failure)
 {
 	int code = writer_begin(writer);
 
 	*ret_failure = CACHE_OK;
-	for (size_t i = from; i < to; i++)
+	for (size_t i = from; i < to; i++) {
 		group->progress[i] = group->ops[i]->progress;
+		group->again[i] = code == SQLITE_BUSY;
+	}
+	if (code == SQLITE_BUSY)
+		return true; /* they wait for the lock once more, in the queue */
 	for (size_t i = from; i < to && code == SQLITE_OK; i++) {
 		enum applied applied = apply_op(writer, group->ops[i]);
 
@@ -67,8 +73,13 @@ static bool try_group_ordered(struct writer *writer, struct group *group, size_t
 		code = writer_commit(writer);
 	if (code != SQLITE_OK)
 		*ret_failure = database_status(writer->db, code);
-	if (*ret_failure == CACHE_OK)
+	if (*ret_failure == CACHE_OK) {
+		/* One that goes on has all its time for the next lock. */
+		for (size_t i = from; i < to; i++)
+			if (group->again[i])
+				group->ops[i]->since_us = monotonic_now_us();
 		return true;
+	}
 	writer_roll_back(writer);
 	/* The next attempt must not leave out what was rolled back. */
 	for (size_t i = from; i < to; i++)
@@ -218,15 +229,23 @@ static void run_group(struct writer *writer, struct group *group)
 	run_singly(writer, group, failure);
 }
 
-/* Waits for work and takes it; false when it is time to stop and nothing is left. */
-static bool take_group(struct sqlite_store *store, struct group *group)
+/* False when it is time to stop and nothing is left. */
+static bool await_work(struct sqlite_store *store)
+{
+	(void)pthread_mutex_lock(&store->write_lock);
+	while (!store->write_queue.first && !store->tick_due && !store->write_stop)
+		(void)pthread_cond_wait(&store->write_wake, &store->write_lock);
+	bool work = store->write_queue.first || store->tick_due;
+	(void)pthread_mutex_unlock(&store->write_lock);
+	return work;
+}
+
+static void take_group(struct sqlite_store *store, struct group *group)
 {
 	struct cache_op *op;
 	int64_t bytes = 0;
 
 	(void)pthread_mutex_lock(&store->write_lock);
-	while (!store->write_queue.first && !store->tick_due && !store->write_stop)
-		(void)pthread_cond_wait(&store->write_wake, &store->write_lock);
 	group->count = 0;
 	group->sync = false;
 	group->tick = group->fold = store->tick_due;
@@ -238,9 +257,7 @@ static bool take_group(struct sqlite_store *store, struct group *group)
 		group->sync |= op->type == CACHE_OP_SYNC;
 		group->ops[group->count++] = queue_pop(&store->write_queue);
 	}
-	bool go_on = group->count > 0 || group->tick || !store->write_stop;
 	(void)pthread_mutex_unlock(&store->write_lock);
-	return go_on;
 }
 
 /* What still waits is written too, as far as the time goes. */
@@ -249,6 +266,7 @@ static void fold_at_the_end(struct writer *writer)
 	int64_t until_us = monotonic_now_us() + FINAL_FOLD_US;
 	bool more = true;
 
+	(void)sqlite3_busy_timeout(writer->db, FINAL_LOCK_MS);
 	(void)pthread_mutex_lock(&writer->store->uses_order);
 	int code = writer_begin(writer);
 	while (code == SQLITE_OK && more && monotonic_now_us() < until_us)
@@ -264,7 +282,8 @@ static void *writer_main(void *arg)
 	struct sqlite_store *store = writer->store;
 	struct group *group = calloc(1, sizeof(*group));
 
-	while (group && take_group(store, group)) {
+	while (group && await_work(store) && file_lock_take(writer)) {
+		take_group(store, group);
 		run_group(writer, group);
 		space_attend(writer);
 		/* The background thread has copied nearly all of it; with the rest copied and no
@@ -299,7 +318,7 @@ bool writer_open(struct sqlite_store *store)
 	if (!writer)
 		return false;
 	(void)pthread_mutex_init(&store->write_lock, NULL);
-	(void)pthread_cond_init(&store->write_wake, NULL);
+	cond_init_monotonic(&store->write_wake);
 	queue_init(&store->write_queue);
 	store->writer = writer;
 	writer->store = store;
@@ -314,6 +333,7 @@ bool writer_open(struct sqlite_store *store)
 		store_notice(store, NOTICE_ERROR, "%s", problem);
 		return false;
 	}
+	(void)sqlite3_busy_timeout(writer->db, 0); /* file_lock.c */
 	if (values_are_on(&store->values))
 		writer->wal_index = wal_index_map(writer->db);
 	(void)sqlite3_wal_hook(writer->db, note_wal_size, store);
@@ -326,6 +346,7 @@ void writer_submit(struct backend *backend, struct cache_op *op)
 	struct sqlite_store *store = (struct sqlite_store *)backend;
 
 	op->progress = 0;
+	op->since_us = monotonic_now_us();
 	(void)pthread_mutex_lock(&store->write_lock);
 	queue_push(&store->write_queue, op);
 	(void)pthread_cond_signal(&store->write_wake);

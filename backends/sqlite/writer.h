@@ -1,5 +1,5 @@
 /* The writer's state, for the files that run on its thread: writer.c, transaction.c, statements.c,
- * entries.c, sweep.c, set.c, apply.c, evict.c. */
+ * entries.c, file_lock.c, sweep.c, set.c, apply.c, evict.c. */
 #ifndef STEADYCACHE_SQLITE_WRITER_H
 #define STEADYCACHE_SQLITE_WRITER_H
 
@@ -70,6 +70,9 @@ struct writer {
 	struct use *given; /* uses that it counted, taken back if it fails */
 	size_t given_count, given_capacity;
 	int64_t now_us; /* of the running transaction */
+	/* For file_lock.c. */
+	int64_t locked_since_us; /* monotonic; 0: nobody else holds the lock, as far as is known */
+	bool locked_told;
 	struct sweep sweep;
 	struct heads_cache heads;
 
@@ -103,7 +106,9 @@ void writer_finalize_statements(struct writer *writer);
 
 /* ---- transaction.c ---- */
 
-/* These give SQLITE_OK or an error; after one the transaction is to be rolled back. */
+/* These give SQLITE_OK or an error; after one the transaction is to be rolled back. SQLITE_BUSY of
+ * the first: another program holds the write lock, nothing has begun. It goes on with the
+ * transaction that file_lock_take has begun. */
 int writer_begin(struct writer *writer);
 int writer_commit(struct writer *writer);
 void writer_roll_back(struct writer *writer);
@@ -125,6 +130,14 @@ void writer_note_overwrite(struct writer *writer, int64_t namespace_id, int64_t 
 int writer_fold_use(struct writer *writer, const struct use *use);
 /* Writes some waiting uses, FOLDED_AT_ONCE at the most; *ret_more where others may still wait. */
 int writer_fold_some(struct writer *writer, bool *ret_more);
+
+/* ---- file_lock.c ---- */
+
+/* Begins a transaction as soon as no other program holds the write lock. Operations of the queue
+ * that have waited for that for long enough are answered meanwhile. False, and nothing has begun:
+ * nobody waits any more, and the thread is to end. Where SQLite cannot begin for another reason:
+ * true, and writer_begin tells it. */
+bool file_lock_take(struct writer *writer);
 
 /* ---- entries.c ---- */
 
