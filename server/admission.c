@@ -9,24 +9,12 @@
 
 static bool check_load(struct exchange *exchange)
 {
-	if (!exchange->record || !exchange->record->over_limit)
+	if (!exchange->record->over_limit)
 		return true;
 	response_header_static(&exchange->response, "Retry-After", "1");
 	respond_error(&exchange->request, &exchange->response, 503,
 		      "too many connections; try again later (STEADYCACHE_MAX_CONNECTIONS)");
 	return false;
-}
-
-/* Whether the request line has a NUL, where the library's strings end: "PUT /cache/n/a\0b" would
- * write to "a". The library cuts the line in place, so that the version follows the target in
- * memory; where some other release of it does not, the distance makes no sense and is not used. */
-static bool has_nul(const struct exchange *exchange, const char *url, const char *version)
-{
-	uintptr_t from = (uintptr_t)url;
-	uintptr_t to = (uintptr_t)version;
-
-	return to > from + exchange->target_len + 1 &&
-	       to - from <= exchange->shared->max_head_bytes;
 }
 
 /* The path of a target in absolute form, "http://host/path", which a server has to take (RFC 9112,
@@ -52,9 +40,20 @@ static bool takes_any_length(const struct exchange *exchange, const char *url)
 	return match.route && match.route->handler->take;
 }
 
-bool admit_connection(struct exchange *exchange, const char *url, const char *version)
+/* What the guard has refused. */
+static bool check_framing(struct exchange *exchange)
 {
-	const char *problem = NULL;
+	const struct guard *guard = &exchange->record->guard;
+
+	if (!guard->is_refused)
+		return true;
+	respond_error(&exchange->request, &exchange->response, guard->head.status, "%s",
+		      guard->head.problem);
+	return false;
+}
+
+bool admit_connection(struct exchange *exchange, const char *url)
+{
 	const char *path = path_of(url);
 	size_t max = exchange->shared->max_body_bytes;
 	bool is_d1 = strncmp(path, "/api", 4) == 0 && (path[4] == '/' || path[4] == '\0');
@@ -62,19 +61,14 @@ bool admit_connection(struct exchange *exchange, const char *url, const char *ve
 	exchange->request.error_style = is_d1 ? ERROR_D1 : ERROR_PROBLEM;
 	if (!check_load(exchange))
 		return false;
-	unsigned status = head_read(&exchange->head, exchange->connection, version, &problem);
+	head_read(&exchange->head, exchange->connection);
+	exchange->head.content_length = exchange->record->guard.head.content_length;
 	if (trace_has_come(&exchange->head.trace)) {
 		trace_check(&exchange->head);
 		exchange->returns_id = exchange->head.trace.request_ids > 0;
 	}
-	if (status == 0 && has_nul(exchange, url, version)) {
-		status = 400;
-		problem = "the path has a NUL byte; write it as %00";
-	}
-	if (status != 0) {
-		respond_error(&exchange->request, &exchange->response, status, "%s", problem);
+	if (!check_framing(exchange))
 		return false;
-	}
 	uint64_t length = exchange->head.content_length;
 	if (length == LENGTH_UNKNOWN || length <= max || takes_any_length(exchange, path))
 		return true;
@@ -82,6 +76,15 @@ bool admit_connection(struct exchange *exchange, const char *url, const char *ve
 		      "the body has %" PRIu64
 		      " bytes; the server takes up to %zu (STEADYCACHE_MAX_BODY_MB)",
 		      length, max);
+	return false;
+}
+
+bool admit_body(struct exchange *exchange)
+{
+	if (check_framing(exchange))
+		return true;
+	exchange->answered = true;
+	exchange->response.close = true;
 	return false;
 }
 

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "handlers/flight.h"
+#include "server/guard.h"
 
 enum connection_phase {
 	PHASE_WAITING,   /* for a request's headers to be complete */
@@ -29,6 +30,10 @@ struct connection {
 	int64_t opened_us; /* monotonic */
 	bool over_limit;   /* came when max_connections were open */
 	bool is_cut;       /* by connections_close_waiting */
+	/* The event loop's. */
+	struct guard guard;
+	struct exchange *exchange; /* the request under way; NULL: there is none */
+	bool lingers;              /* its close, as the client may still be sending */
 	_Atomic enum connection_phase phase;
 	_Atomic int64_t receiving_since_us; /* monotonic */
 	atomic_uint requests;               /* how often it went back to PHASE_WAITING */
@@ -58,7 +63,7 @@ bool connections_init(struct connections *connections, unsigned max, int64_t req
 		      int64_t handshake_timeout_s, struct flights *flights);
 void connections_deinit(struct connections *connections);
 
-/* NULL: out of memory. */
+/* The guard of the connection is the caller's to init, at once. NULL: out of memory. */
 struct connection *connections_add(struct connections *connections, int fd);
 /* To be called before the socket is closed. */
 void connections_remove(struct connections *connections, struct connection *connection);

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "server/guard_table.h"
 #include "server/listen.h"
 #include "server/log.h"
 #include "server/log_writer.h"
@@ -26,6 +27,9 @@
 #define OTHER_FILES ((rlim_t)64)
 /* Threads of backends on which operations end; with more, some share a counter. */
 #define BACKEND_THREADS 4
+/* What of a connection's memory the head of a request may not take: the head of the answer needs
+ * it, and bodies are read into it. */
+#define ANSWER_HEAD_BYTES 1536
 /* Of max_connections: an eighth, but not more than this, cannot be used for waiting. */
 #define WAITING_LEAVES_FREE 64
 
@@ -59,31 +63,59 @@ __attribute__((format(printf, 2, 0))) static void log_library(void *cls, const c
 
 /* With TLS the library does not end the sending side before it closes. And who speaks anything else
  * than TLS, or has no certificate, has sent more than was read: he would get a reset. */
-static void end_tls(struct exchange_shared *shared, struct connection *record)
+static void end_socket(struct exchange_shared *shared, const struct connection *record)
 {
-	if (!record)
-		return;
-	(void)shutdown(record->fd, SHUT_WR);
-	if (atomic_load(&record->requests) <= 1)
+	bool lingers = record->lingers || (shared->is_tls && atomic_load(&record->requests) <= 1);
+
+	if (lingers || shared->is_tls)
+		(void)shutdown(record->fd, SHUT_WR);
+	if (lingers)
 		linger_add(&shared->linger, record->fd);
+}
+
+static void close_record(struct exchange_shared *shared, struct connection *record)
+{
+	exchange_abandon(shared, record);
+	end_socket(shared, record);
+	guard_table_remove(record->fd);
+	guard_deinit(&record->guard);
+	connections_remove(&shared->connections, record);
+}
+
+/* NULL: out of memory. */
+static struct connection *open_record(struct exchange_shared *shared, int fd,
+				      struct MHD_Connection *connection)
+{
+	struct connection *record = connections_add(&shared->connections, fd);
+
+	if (!record)
+		return NULL;
+	guard_init(&record->guard, shared->max_head_bytes, shared->is_tls, connection);
+	if (guard_table_put(fd, &record->guard))
+		return record;
+	connections_remove(&shared->connections, record);
+	return NULL;
 }
 
 static void notify_connection(void *cls, struct MHD_Connection *connection, void **record,
 			      enum MHD_ConnectionNotificationCode code)
 {
 	struct exchange_shared *shared = cls;
-	struct connections *connections = &shared->connections;
 
 	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-		if (shared->is_tls)
-			end_tls(shared, *record);
-		connections_remove(connections, *record);
+		if (*record)
+			close_record(shared, *record);
 		*record = NULL;
 		return;
 	}
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	*record = info ? connections_add(connections, info->connect_fd) : NULL;
+	if (!info)
+		return;
+	*record = open_record(shared, info->connect_fd, connection);
+	/* It has no guard, so no request of it will be taken. */
+	if (!*record)
+		(void)shutdown(info->connect_fd, SHUT_RDWR);
 }
 
 /* How many connections there may be, and beyond these how many that are accepted to be told so. */
@@ -273,7 +305,8 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 	http->shared.auth = auth;
 	http->shared.is_tls = options->tls_cert != NULL;
 	http->shared.max_body_bytes = (size_t)(options->max_body_mb * 1048576.0);
-	http->shared.max_head_bytes = (size_t)options->max_header_kb * 1024;
+	size_t memory_bytes = (size_t)options->max_header_kb * 1024;
+	http->shared.max_head_bytes = memory_bytes - ANSWER_HEAD_BYTES;
 	http->shared.idle_timeout_s = (unsigned)options->idle_timeout_s;
 	http->shared.access_log = options->access_log;
 	http->shared.is_remote = backend->ops->is_remote;
@@ -295,11 +328,11 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 		log_library, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_THREAD_POOL_SIZE,
 		threads > 1 ? threads : 0, MHD_OPTION_CONNECTION_LIMIT, limit,
 		MHD_OPTION_CONNECTION_TIMEOUT, http->shared.idle_timeout_s,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, http->shared.max_head_bytes,
-		MHD_OPTION_URI_LOG_CALLBACK, exchange_open, &http->shared,
-		MHD_OPTION_UNESCAPE_CALLBACK, keep_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED,
-		exchange_completed, &http->shared, MHD_OPTION_NOTIFY_CONNECTION, notify_connection,
-		&http->shared, MHD_OPTION_ARRAY, extra, MHD_OPTION_END);
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory_bytes, MHD_OPTION_URI_LOG_CALLBACK,
+		exchange_open, &http->shared, MHD_OPTION_UNESCAPE_CALLBACK, keep_escaped, NULL,
+		MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, &http->shared,
+		MHD_OPTION_NOTIFY_CONNECTION, notify_connection, &http->shared, MHD_OPTION_ARRAY,
+		extra, MHD_OPTION_END);
 	if (!http->mhd) {
 		stop_helpers(http);
 		free(http);

@@ -31,6 +31,8 @@ static enum MHD_Result queue_response(struct exchange *exchange)
 	int64_t now_ns = monotonic_now_ns();
 	if (request_log_cares(exchange, now_ns))
 		request_log_answer(exchange, now_ns);
+	/* Who is still sending would get a reset, and may never see the answer. */
+	exchange->record->lingers |= response->close;
 	if (exchange->returns_id)
 		response_header_static(response, "X-Request-Id", exchange_request_id(exchange));
 	enum MHD_Result queued = answer_queue(exchange, close);
@@ -48,8 +50,6 @@ static enum MHD_Result turn_away(struct exchange *exchange)
 {
 	exchange->answered = true;
 	exchange->response.close = true;
-	if (exchange->record)
-		linger_add(&exchange->shared->linger, exchange->record->fd);
 	return queue_response(exchange);
 }
 
@@ -222,7 +222,7 @@ bool exchange_start_handler(struct exchange *exchange)
 static enum MHD_Result run_handler(struct exchange *exchange)
 {
 	connection_enter(exchange->record, PHASE_BUSY);
-	if (!upload_end(exchange))
+	if (!admit_body(exchange) || !upload_end(exchange))
 		return queue_response(exchange);
 	exchange->started = true;
 	if (aside_wants_start(exchange)) {
@@ -241,14 +241,16 @@ static enum MHD_Result run_handler(struct exchange *exchange)
 
 /* ---- The library's calls ---- */
 
-static enum MHD_Result begin(struct exchange *exchange, const char *url, const char *method,
-			     const char *version)
+static enum MHD_Result begin(struct exchange *exchange, const char *url, const char *method)
 {
+	/* Out of memory for the record of the connection, so that nobody has checked the head. */
+	if (!exchange->record || !guard_has_request(&exchange->record->guard))
+		return MHD_NO;
 	exchange->begun = true;
 	exchange->began_ns = monotonic_now_ns();
 	exchange->complete_ns = exchange->began_ns;
 	exchange->request.method = router_method(method);
-	if (!admit_connection(exchange, url, version))
+	if (!admit_connection(exchange, url))
 		return turn_away(exchange);
 	connection_enter(exchange->record,
 			 exchange->head.content_length > 0 ? PHASE_RECEIVING : PHASE_BUSY);
@@ -282,10 +284,11 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
 
 	(void)cls;
 	(void)connection;
+	(void)version;
 	if (!exchange)
 		return MHD_NO; /* out of memory */
 	if (!exchange->begun)
-		return begin(exchange, url, method, version);
+		return begin(exchange, url, method);
 	if (*upload_size > 0) {
 		size_t len = *upload_size;
 
@@ -293,15 +296,16 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
 		if (upload_streams(exchange) && upload_is_busy(exchange))
 			return MHD_YES;
 		*upload_size = 0;
-		return upload_streams(exchange)
-			       ? upload_pass(exchange, (struct slice){.data = upload, .len = len})
-			       : upload_receive(exchange, upload, len);
+		if (upload_streams(exchange))
+			upload_pass(exchange, (struct slice){.data = upload, .len = len});
+		else
+			upload_receive(exchange, upload, len);
+		return MHD_YES;
 	}
 	if (exchange->received_bytes > 0 && exchange->complete_ns == exchange->began_ns)
 		end_body(exchange);
 	if (upload_streams(exchange)) {
-		if (!exchange->answered)
-			upload_proceed(exchange, true);
+		upload_end_stream(exchange);
 		return exchange->answered ? queue_response(exchange) : MHD_YES;
 	}
 	if (exchange->submitted) {

@@ -36,7 +36,7 @@ struct exchange_shared {
 	struct metrics *metrics;
 	size_t max_body_bytes;
 	unsigned idle_timeout_s;
-	size_t max_head_bytes; /* memory that the library has for the head of a request */
+	size_t max_head_bytes; /* of a request, as its guard counts them */
 	bool access_log;
 	bool is_remote;  /* the backend is */
 	int64_t slow_ns; /* requests that take longer are logged; INT64_MAX: none are */
@@ -54,6 +54,9 @@ void *exchange_open(void *cls, const char *target, struct MHD_Connection *connec
 enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, const char *url,
 				const char *method, const char *version, const char *upload,
 				size_t *upload_size, void **state);
+
+/* Closes what the library has opened on a connection and never completed. */
+void exchange_abandon(struct exchange_shared *shared, struct connection *record);
 
 /* For MHD_OPTION_NOTIFY_COMPLETED. */
 void exchange_completed(void *cls, struct MHD_Connection *connection, void **state,

@@ -40,14 +40,53 @@ static const struct request_source library_source = {
 	.has_left = has_left,
 };
 
+/* ---- The query ---- */
+
+/* Takes the parameters off the target, in the library's memory, where they stay until the request
+ * is completed. `at` is where they begin. */
+static void split_query(struct exchange *exchange, char *at)
+{
+	at[-1] = '\0';
+	exchange->query = at;
+	for (; *at != '\0'; at++) {
+		if (*at == '&')
+			*at = '\0';
+		else if (*at == '+')
+			*at = ' ';
+		else if (*at == QUERY_MARK)
+			*at = '?';
+	}
+	exchange->query_end = at;
+}
+
+bool exchange_next_parameter(const struct exchange *exchange, const char **at,
+			     struct slice *ret_name, const char **ret_value)
+{
+	const char *from = *at ? *at : exchange->query;
+
+	while (from < exchange->query_end && *from == '\0')
+		from++;
+	if (from >= exchange->query_end)
+		return false;
+	size_t len = strlen(from);
+	size_t name_len = strcspn(from, "=");
+	*ret_name = (struct slice){.data = from, .len = name_len};
+	*ret_value = from + (name_len < len ? name_len + 1 : len);
+	*at = from + len;
+	return true;
+}
+
 const char *exchange_query(const struct exchange *exchange, const char *name)
 {
+	const char *at = NULL;
 	const char *value = NULL;
+	const struct slice wanted = slice_of(name);
+	struct slice met;
 
-	if (MHD_lookup_connection_value_n(exchange->connection, MHD_GET_ARGUMENT_KIND, name,
-					  strlen(name), &value, NULL) != MHD_YES)
-		return NULL;
-	return value ? value : "";
+	while (exchange_next_parameter(exchange, &at, &met, &value))
+		if (met.len == wanted.len && memcmp(met.data, wanted.data, met.len) == 0)
+			return value;
+	return NULL;
 }
 
 /* ---- Opening and closing ---- */
@@ -87,45 +126,47 @@ static void wake_exchange(struct request *request)
 void *exchange_open(void *cls, const char *target, struct MHD_Connection *connection)
 {
 	struct exchange_shared *shared = cls;
-	struct exchange *exchange = allocate();
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct connection *record = info ? info->socket_context : NULL;
 
+	if (record)
+		exchange_abandon(shared, record);
+	struct exchange *exchange = allocate();
 	if (!exchange)
 		return NULL;
 	/* Not cleared as a whole: the buffers make up most of it. */
 	memset(exchange, 0, offsetof(struct exchange, head));
 	exchange->head.trace = (struct trace){0};
 	response_init(&exchange->response);
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	exchange->target_len = strlen(target);
+	exchange->query = NULL;
+	exchange->query_end = NULL;
+	if (record && record->guard.head.query_at > 0)
+		split_query(exchange, (char *)(uintptr_t)target + record->guard.head.query_at + 1);
+	if (record)
+		record->exchange = exchange;
 	exchange->shared = shared;
 	exchange->connection = connection;
-	exchange->record = info ? info->socket_context : NULL;
+	exchange->record = record;
 	exchange->request.context = &shared->context;
 	exchange->request.source = &library_source;
 	exchange->request.source_user = exchange;
-	exchange->request.owner = exchange->record ? &exchange->record->owner : NULL;
+	exchange->request.owner = record ? &record->owner : NULL;
 	exchange->request.wake = wake_exchange;
 	(void)atomic_fetch_add_explicit(&shared->running, 1, memory_order_relaxed);
 	return exchange;
 }
 
-void exchange_completed(void *cls, struct MHD_Connection *connection, void **state,
-			enum MHD_RequestTerminationCode code)
+static void close_exchange(struct exchange_shared *shared, struct exchange *exchange,
+			   bool is_answered)
 {
-	struct exchange *exchange = *state;
-	struct exchange_shared *shared = cls;
-
-	(void)connection;
-	if (!exchange)
-		return;
 	if (exchange->begun && !exchange->counted)
 		metrics_unanswered(shared->metrics);
 	if (exchange->begun && request_log_has_each(exchange))
 		request_log_end(exchange);
 	if (exchange->submitted) /* the client left while it was parked */
 		(void)atomic_fetch_sub(&shared->parked, 1);
-	flight_visit_close(&exchange->request, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+	flight_visit_close(&exchange->request, is_answered);
 	if (exchange->started && exchange->route->handler->cleanup)
 		exchange->route->handler->cleanup(&exchange->request);
 	if (exchange->started)
@@ -133,10 +174,28 @@ void exchange_completed(void *cls, struct MHD_Connection *connection, void **sta
 	cache_value_release(exchange->request.body);
 	response_deinit(&exchange->response);
 	connection_enter(exchange->record, PHASE_WAITING);
+	if (exchange->record) {
+		exchange->record->exchange = NULL;
+		guard_end_request(&exchange->record->guard);
+	}
 	free(exchange->long_key);
 	trace_deinit(&exchange->head.trace);
 	auth_leave(&exchange->access);
 	keep_or_free(exchange);
 	(void)atomic_fetch_sub_explicit(&shared->running, 1, memory_order_release);
+}
+
+void exchange_abandon(struct exchange_shared *shared, struct connection *record)
+{
+	if (record->exchange)
+		close_exchange(shared, record->exchange, false);
+}
+
+void exchange_completed(void *cls, struct MHD_Connection *connection, void **state,
+			enum MHD_RequestTerminationCode code)
+{
+	(void)connection;
+	if (*state)
+		close_exchange(cls, *state, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
 	*state = NULL;
 }

@@ -36,7 +36,7 @@ enum park_state { PARK_RUNNING, PARK_SUSPENDED, PARK_DONE };
 struct exchange {
 	struct exchange_shared *shared;
 	struct MHD_Connection *connection;
-	struct connection *record; /* NULL: there was no memory for one */
+	struct connection *record; /* NULL: there was no memory for one; nothing is begun then */
 	const struct route *route;
 	_Atomic enum park_state park;
 	bool begun;      /* the headers have come */
@@ -65,8 +65,8 @@ struct exchange {
 	struct request request;
 
 	struct head head;
-	size_t target_len;        /* of the request target, up to a NUL */
-	struct response response; /* response_init */
+	const char *query, *query_end; /* parameters as they came, each ended by a NUL */
+	struct response response;      /* response_init */
 	char ns[NAMESPACE_MAX_LEN * 3];
 	char key[INLINE_KEY_BYTES];
 	char made_id[MADE_ID_LEN + 1];
@@ -74,6 +74,11 @@ struct exchange {
 
 /* The value of a query parameter, "" where it has none, NULL where there is no such parameter. */
 const char *exchange_query(const struct exchange *exchange, const char *name);
+
+/* The next parameter of a request. `*at` is NULL at first, and where to go on from then on. Names
+ * and values are as they came, but for '+', which is a blank. False: there is none. */
+bool exchange_next_parameter(const struct exchange *exchange, const char **at,
+			     struct slice *ret_name, const char **ret_value);
 
 /* Hands request->op to the backend, aside where that is better. */
 void exchange_submit(struct exchange *exchange);
@@ -106,7 +111,10 @@ void exchange_go_on(struct exchange *exchange);
 
 /* Whether the connection can carry a request at all: load and framing. False: the response is
  * complete, and the connection is of no further use. */
-bool admit_connection(struct exchange *exchange, const char *url, const char *version);
+bool admit_connection(struct exchange *exchange, const char *url);
+
+/* Whether the body, which has come to its end, was good. False: the response is complete. */
+bool admit_body(struct exchange *exchange);
 
 /* Whether the request may go on: token, route, path. Sets the route and the path's parts. False:
  * the response is complete. */
@@ -134,9 +142,8 @@ void aside_proceed(struct exchange *exchange, bool is_end);
 
 /* ---- upload.c ---- */
 
-/* Takes a piece of the body; where it is too much, the response is complete. MHD_NO: the sender is
- * to be cut off. */
-enum MHD_Result upload_receive(struct exchange *exchange, const char *piece, size_t len);
+/* Takes a piece of the body; where it is too much, the response is complete. */
+void upload_receive(struct exchange *exchange, const char *piece, size_t len);
 /* Trims the body to what came. False: the response is complete. */
 bool upload_end(struct exchange *exchange);
 
@@ -151,8 +158,8 @@ static inline bool upload_is_busy(const struct exchange *exchange)
 	return exchange->proceeds && atomic_load(&exchange->park) != PARK_DONE;
 }
 /* Hands a piece of such a body on. */
-enum MHD_Result upload_pass(struct exchange *exchange, struct slice piece);
-/* Lets the handler go on, at the end of the body or after an op. */
-void upload_proceed(struct exchange *exchange, bool is_end);
+void upload_pass(struct exchange *exchange, struct slice piece);
+/* Lets the handler go on, at the end of the body or after an op behind it. */
+void upload_end_stream(struct exchange *exchange);
 
 #endif

@@ -1,8 +1,5 @@
-/* The head of a request: its header fields, read once, and what they say about where the body ends.
- *
- * The library itself looks only at the first field of a name. A proxy in front of the server may
- * look at the last one, and then the two disagree about where the next request begins (request
- * smuggling). So whatever can be read in two ways is refused, and the connection closed. */
+/* The header fields of a request, read once. That they are good, and where the body ends, the guard
+ * of the connection has seen before (guard.h). */
 #ifndef STEADYCACHE_SERVER_HEAD_H
 #define STEADYCACHE_SERVER_HEAD_H
 
@@ -11,13 +8,11 @@
 #include <stdint.h>
 
 #include "backends/base/slice.h"
+#include "server/head_scan.h"
 #include "server/trace.h"
 
 /* Fields that are kept for head_find; those beyond are looked up in the library. */
 #define HEAD_FIELDS 24
-
-/* Content length of a body that is sent in chunks. */
-#define LENGTH_UNKNOWN UINT64_MAX
 
 struct head_field {
 	const char *name;
@@ -35,10 +30,8 @@ struct head {
 };
 
 /* Reads the fields of `connection`. `head->trace` is zeroed by the caller. The head borrows from it
- * until the request is completed. `version` is the request's ("HTTP/1.1"). 0, or the status to
- * answer with before the connection is closed, with a sentence in *ret_problem. */
-unsigned head_read(struct head *head, struct MHD_Connection *connection, const char *version,
-		   const char **ret_problem);
+ * until the request is completed. The length of the body is the caller's to set. */
+void head_read(struct head *head, struct MHD_Connection *connection);
 
 /* The value of the first field of that name, without regard to case; NULL where there is none. */
 const char *head_find(const struct head *head, struct slice name);

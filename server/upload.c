@@ -41,7 +41,7 @@ static void refuse_no_memory(struct exchange *exchange)
 		      "%s", cache_status_text(CACHE_NO_MEMORY));
 }
 
-enum MHD_Result upload_receive(struct exchange *exchange, const char *piece, size_t len)
+void upload_receive(struct exchange *exchange, const char *piece, size_t len)
 {
 	size_t needed = exchange->received_bytes + len;
 	size_t max = exchange->shared->max_body_bytes;
@@ -49,6 +49,8 @@ enum MHD_Result upload_receive(struct exchange *exchange, const char *piece, siz
 	if (!exchange->answered && needed > max) {
 		exchange->answered = true;
 		exchange->response.close = true;
+		/* What was declared is not more than that: the body is one in chunks. */
+		guard_end_body(&exchange->record->guard);
 		respond_error(&exchange->request, &exchange->response, 413,
 			      "the body is larger than %zu bytes (STEADYCACHE_MAX_BODY_MB)", max);
 	} else if (!exchange->answered && !make_room(exchange, needed)) {
@@ -58,8 +60,6 @@ enum MHD_Result upload_receive(struct exchange *exchange, const char *piece, siz
 		memcpy(cache_value_data(exchange->request.body) + exchange->received_bytes, piece,
 		       len);
 	exchange->received_bytes = needed;
-	/* A sender that does not stop is cut off. */
-	return needed > 2 * max + DISCARD_MAX_BYTES ? MHD_NO : MHD_YES;
 }
 
 bool upload_end(struct exchange *exchange)
@@ -104,7 +104,7 @@ static bool take_step(struct exchange *exchange, bool is_end, enum handler_step 
 	return false;
 }
 
-void upload_proceed(struct exchange *exchange, bool is_end)
+static void proceed(struct exchange *exchange, bool is_end)
 {
 	enum handler_step step = STEP_SUBMIT;
 
@@ -136,19 +136,29 @@ void upload_proceed(struct exchange *exchange, bool is_end)
 	exchange->answered = step == STEP_RESPOND;
 }
 
-enum MHD_Result upload_pass(struct exchange *exchange, struct slice piece)
+void upload_pass(struct exchange *exchange, struct slice piece)
 {
 	exchange->received_bytes += piece.len;
 	if (!exchange->answered) {
 		exchange->route->handler->take(&exchange->request, piece);
-		upload_proceed(exchange, false);
+		proceed(exchange, false);
 	}
 	/* The time that a request has begins anew with each step, so that only who stops is cut. */
-	if (!exchange->submitted && exchange->record &&
+	if (!exchange->submitted &&
 	    (atomic_load(&exchange->record->phase) != PHASE_RECEIVING ||
 	     exchange->received_bytes - exchange->marked_bytes >= PROGRESS_BYTES)) {
 		exchange->marked_bytes = exchange->received_bytes;
 		connection_enter(exchange->record, PHASE_RECEIVING);
 	}
-	return MHD_YES;
+}
+
+void upload_end_stream(struct exchange *exchange)
+{
+	bool is_good = !exchange->record->guard.is_refused;
+
+	if (!exchange->answered)
+		proceed(exchange, is_good);
+	/* What came before has been taken by then. */
+	if (!exchange->answered && !exchange->submitted && !is_good)
+		exchange->answered = !admit_body(exchange);
 }
