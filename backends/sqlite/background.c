@@ -4,7 +4,9 @@
  *
  * A checkpoint here runs beside the writer and copies the log into the file, so that a commit never
  * stalls for it. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "backends/base/array.h"
 #include "backends/sqlite/store.h"
@@ -238,14 +240,19 @@ static void *background_main(void *arg)
 	return NULL;
 }
 
-bool background_open(struct sqlite_store *store)
+bool background_open(struct sqlite_store *store, char *error, size_t error_size)
 {
 	(void)pthread_mutex_init(&store->background_lock, NULL);
 	cond_init_monotonic(&store->background_wake);
 	queue_init(&store->background_queue);
-	store->background_db = database_connect(store);
-	return store->background_db &&
-	       pthread_create(&store->background_thread, NULL, background_main, store) == 0;
+	store->background_db = database_connect(store, error, error_size);
+	if (!store->background_db)
+		return false;
+	int failure = pthread_create(&store->background_thread, NULL, background_main, store);
+	store->has_background_thread = failure == 0;
+	if (failure != 0)
+		(void)snprintf(error, error_size, "cannot start a thread: %s", strerror(failure));
+	return failure == 0;
 }
 
 void background_submit(struct backend *backend, struct cache_op *op)
@@ -269,7 +276,7 @@ void background_wake(struct sqlite_store *store)
 
 void background_close(struct sqlite_store *store)
 {
-	if (store->background_thread) {
+	if (store->has_background_thread) {
 		(void)pthread_mutex_lock(&store->background_lock);
 		store->background_stop = true;
 		(void)pthread_cond_signal(&store->background_wake);

@@ -19,10 +19,7 @@ static struct reader *acquire_reader(struct sqlite_store *store)
 
 	if (mine == 0)
 		mine = atomic_fetch_add(&threads, 1) + 1;
-	struct reader *reader = &store->readers[mine % store->reader_count];
-
-	(void)pthread_mutex_lock(&reader->lock);
-	return reader;
+	return readers_acquire(store, mine);
 }
 
 /* Makes the reader see everything that was committed before the call. */
@@ -245,11 +242,6 @@ static void read_items(struct sqlite_store *store, struct cache_op *op)
 	enum cache_status status = CACHE_OK;
 	int code = SQLITE_OK;
 
-	if (!reader->db && !reader_open(store, reader)) {
-		(void)pthread_mutex_unlock(&reader->lock);
-		cache_op_complete(op, CACHE_UNAVAILABLE);
-		return;
-	}
 	code = refresh_snapshot(reader);
 	struct cached_namespace *ns = NULL;
 	if (code == SQLITE_OK)

@@ -37,8 +37,8 @@ struct reader {
 
 /* ---- readers.c ---- */
 
-/* Connects a reader that has no database yet. False: that failed, and it has none still. */
-bool reader_open(struct sqlite_store *store, struct reader *reader);
+/* The reader of that number, locked, which is open; or where it cannot be opened, another. */
+struct reader *readers_acquire(struct sqlite_store *store, unsigned wanted);
 /* Ends the transaction, where one is held. */
 void reader_end_transaction(struct reader *reader);
 

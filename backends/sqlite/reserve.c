@@ -51,13 +51,32 @@ static int allocate(int fd, int64_t bytes)
 	return error;
 }
 
+/* What no other attempt will change is told from what passes. */
+static enum reserve_result result_of(struct reserve *reserve, int error)
+{
+	switch (error) {
+	case ENOSPC:
+	case EDQUOT:
+		return RESERVE_NO_ROOM;
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case EIO:
+	case EINTR:
+		reserve->error = error;
+		return RESERVE_FAILED;
+	default:
+		return RESERVE_IMPOSSIBLE;
+	}
+}
+
 /* The file is open and `existing_bytes` long. */
 static enum reserve_result fill(struct reserve *reserve, int fd, int64_t existing_bytes)
 {
 	int64_t available = volume_available(reserve->path);
 
 	if (available < 0)
-		return RESERVE_IMPOSSIBLE;
+		return result_of(reserve, errno);
 	int64_t wanted = size_for(available + existing_bytes);
 	if (wanted < reserve->former_bytes)
 		wanted = reserve->former_bytes;
@@ -76,7 +95,7 @@ static enum reserve_result fill(struct reserve *reserve, int fd, int64_t existin
 		reserve->bytes = existing_bytes;
 		return RESERVE_MADE;
 	}
-	return error == ENOSPC || error == EDQUOT ? RESERVE_NO_ROOM : RESERVE_IMPOSSIBLE;
+	return result_of(reserve, error);
 }
 
 static enum reserve_result make(struct reserve *reserve)
@@ -85,9 +104,11 @@ static enum reserve_result make(struct reserve *reserve)
 	int fd = open(reserve->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0)
-		return errno == ENOSPC || errno == EDQUOT ? RESERVE_NO_ROOM : RESERVE_IMPOSSIBLE;
+		return result_of(reserve, errno);
 	enum reserve_result result = RESERVE_IMPOSSIBLE;
-	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
+	if (fstat(fd, &status) != 0) {
+		result = result_of(reserve, errno);
+	} else if (S_ISREG(status.st_mode)) {
 		result = fill(reserve, fd, status.st_size);
 		if (result != RESERVE_MADE)
 			(void)unlink(reserve->path);

@@ -22,14 +22,16 @@
 enum reserve_result {
 	RESERVE_MADE,       /* it stands, made now or before */
 	RESERVE_NO_ROOM,    /* not now */
+	RESERVE_FAILED,     /* an error that passes: no descriptor was left, or the disk failed */
 	RESERVE_IMPOSSIBLE, /* the folder or the file system does not take such a file */
 };
 
 struct reserve {
-	pthread_mutex_t lock; /* guards the two numbers, and the file against two threads */
+	pthread_mutex_t lock; /* guards the numbers, and the file against two threads */
 	char path[4096 + 16];
 	int64_t bytes;        /* that it holds; 0: there is none */
 	int64_t former_bytes; /* that it held before it was given up */
+	int error;            /* number, with RESERVE_FAILED */
 };
 
 /* For the database at `database_path`, which is copied. Touches no file. */

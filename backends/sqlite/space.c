@@ -1,6 +1,7 @@
 #include "backends/sqlite/space.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "backends/sqlite/writer.h"
 
@@ -28,31 +29,22 @@ static bool lacks_space(struct writer *writer, int code)
 	return code != SQLITE_OK && database_status(writer->db, code) == CACHE_NO_SPACE;
 }
 
-/* The number that a pragma tells, after it was set where `sql` sets it. */
-static int64_t query_pragma(struct writer *writer, const char *sql, int64_t otherwise)
-{
-	sqlite3_stmt *pragma = database_prepare_statement(writer->db, sql);
-	int64_t result = otherwise;
-
-	if (pragma && sqlite3_step(pragma) == SQLITE_ROW)
-		result = sqlite3_column_int64(pragma, 0);
-	(void)sqlite3_finalize(pragma);
-	return result;
-}
-
 /* ---- The bound on the database's growth ---- */
 
-/* The result is the limit in force: never less than the pages that there are. */
+/* The result is the limit in force: never less than the pages that there are; 0: it could not be
+ * set, and is what it was. */
 static int64_t set_page_limit(struct writer *writer, int64_t pages)
 {
 	char sql[64];
 
 	(void)snprintf(sql, sizeof(sql), "PRAGMA max_page_count=%lld",
 		       (long long)(pages < NO_LIMIT ? pages : NO_LIMIT));
-	return query_pragma(writer, sql, 0);
+	int64_t limit = 0;
+	(void)database_ask(writer->db, sql, &limit);
+	return limit;
 }
 
-/* Pages that the database file holds, without those that only the log has. */
+/* Pages that the database file holds, without those that only the log has; -1: unknown. */
 static int64_t file_pages(struct writer *writer)
 {
 	sqlite3_file *file = NULL;
@@ -61,7 +53,7 @@ static int64_t file_pages(struct writer *writer)
 	if (sqlite3_file_control(writer->db, "main", SQLITE_FCNTL_FILE_POINTER, (void *)&file) !=
 		    SQLITE_OK ||
 	    !file || !file->pMethods || file->pMethods->xFileSize(file, &bytes) != SQLITE_OK)
-		return 0;
+		return -1;
 	return bytes / writer->store->space.page_bytes;
 }
 
@@ -79,7 +71,9 @@ static void allow_growth(struct writer *writer)
 		return;
 	}
 	int64_t copied = file_pages(writer);
-	int64_t pages = query_pragma(writer, "PRAGMA page_count", copied);
+	int64_t pages = 0;
+	if (copied < 0 || database_ask(writer->db, "PRAGMA page_count", &pages) != SQLITE_ROW)
+		return; /* the next copy of the log comes by */
 	int64_t limit = copied + covered;
 	if (limit - pages < covered / 2 &&
 	    volume_available(writer->store->path) >=
@@ -217,6 +211,26 @@ void space_attend(struct writer *writer)
 	}
 }
 
+/* What fails for now is tried again by every look (space_watch), and told once. */
+static enum reserve_result make_reserve(struct sqlite_store *store)
+{
+	struct space *space = &store->space;
+	enum reserve_result result = reserve_make(&space->reserve);
+	bool fails = result == RESERVE_FAILED;
+
+	if (atomic_exchange(&space->failing, fails) != fails) {
+		if (fails)
+			store_notice(
+				store, NOTICE_WARN,
+				"no space can be reserved beside %s now: %s; it is tried again",
+				store->path, strerror(space->reserve.error));
+		else
+			store_notice(store, NOTICE_INFO, "space is reserved beside %s again",
+				     store->path);
+	}
+	return result;
+}
+
 void space_watch(struct sqlite_store *store)
 {
 	struct space *space = &store->space;
@@ -225,7 +239,7 @@ void space_watch(struct sqlite_store *store)
 
 	if (!low) {
 		if (!impossible && !reserve_stands(&space->reserve))
-			space_signal(store, reserve_make(&space->reserve) == RESERVE_NO_ROOM
+			space_signal(store, make_reserve(store) == RESERVE_NO_ROOM
 						    ? SPACE_RESERVE_LOST
 						    : SPACE_COPIED);
 		return;
@@ -233,10 +247,17 @@ void space_watch(struct sqlite_store *store)
 	if (++space->ticks < space->wait_ticks)
 		return;
 	space->ticks = 0;
-	int64_t available = impossible ? volume_available(store->path) : 0;
-	if (impossible ? available >= 0 && available < 2 * RESERVE_MIN_BYTES
-		       : reserve_make(&space->reserve) == RESERVE_NO_ROOM)
-		return;
+	if (impossible) {
+		int64_t available = volume_available(store->path);
+
+		if (available >= 0 && available < 2 * RESERVE_MIN_BYTES)
+			return;
+	} else {
+		enum reserve_result result = make_reserve(store);
+
+		if (result == RESERVE_NO_ROOM || result == RESERVE_FAILED)
+			return;
+	}
 	/* Where statvfs promises what a quota or the like then refuses, this would go on and on. */
 	int64_t now_us = monotonic_now_us();
 	bool again = space->left_us != 0 &&
@@ -275,12 +296,15 @@ static bool allow_large(struct writer *writer, int64_t bytes)
 	int64_t reserved = reserve_bytes(&store->space.reserve) / 16 * 15;
 	char log_path[LOG_PATH_SIZE];
 
-	if (available < 0 || available + reserved >= 2 * needed) {
-		(void)set_page_limit(writer, file_pages(writer) + needed / page_bytes);
+	int64_t copied = file_pages(writer);
+	if (copied >= 0 && (available < 0 || available + reserved >= 2 * needed)) {
+		(void)set_page_limit(writer, copied + needed / page_bytes);
 		return true;
 	}
 	write_log_path(store, log_path);
-	if (query_pragma(writer, "PRAGMA freelist_count", 0) * page_bytes < needed ||
+	int64_t free_pages = 0;
+	if (database_ask(writer->db, "PRAGMA freelist_count", &free_pages) != SQLITE_ROW ||
+	    free_pages * page_bytes < needed ||
 	    available + reserved + allocated_bytes(log_path) < needed)
 		return false;
 	enter_low(writer);
@@ -381,13 +405,18 @@ void space_deinit(struct sqlite_store *store)
 	(void)pthread_mutex_destroy(&store->space.copy_lock);
 }
 
-void space_open(struct writer *writer)
+int space_open(struct writer *writer)
 {
 	struct sqlite_store *store = writer->store;
-	enum reserve_result result = reserve_make(&store->space.reserve);
+	int64_t secure_delete = 0;
+	int code = database_ask(writer->db, "PRAGMA page_size", &store->space.page_bytes);
 
-	store->space.page_bytes = query_pragma(writer, "PRAGMA page_size", 4096);
-	writer->deletes_securely = query_pragma(writer, "PRAGMA secure_delete", 0) == 1;
+	if (code == SQLITE_ROW)
+		code = database_ask(writer->db, "PRAGMA secure_delete", &secure_delete);
+	if (code != SQLITE_ROW)
+		return code == SQLITE_DONE ? SQLITE_ERROR : code;
+	enum reserve_result result = reserve_make(&store->space.reserve);
+	writer->deletes_securely = secure_delete == 1;
 	writer->removals_max = REMOVALS_PER_GROUP;
 	if (result == RESERVE_IMPOSSIBLE) {
 		atomic_store(&store->space.impossible, true);
@@ -402,6 +431,7 @@ void space_open(struct writer *writer)
 		enter_low(writer);
 	else
 		allow_growth(writer);
+	return SQLITE_OK;
 }
 
 void space_close(struct sqlite_store *store)

@@ -35,6 +35,7 @@ struct space {
 	struct reserve reserve;
 	atomic_bool low;        /* the reserve is given up, the database does not grow */
 	atomic_bool impossible; /* there can be no reserve: without one */
+	atomic_bool failing;    /* the reserve could not be made when last tried; told */
 	atomic_uint signals;    /* enum space_signal */
 	/* Held while the log is copied: SQLite refuses a second copy at the same time. The
 	 * background thread only tries to get it, as the writer may wait, holding it, for readers
@@ -54,8 +55,9 @@ struct space {
 /* After `store->path` is known. */
 void space_init(struct sqlite_store *store);
 void space_deinit(struct sqlite_store *store);
-/* Before the writer's thread: makes the reserve, or begins without room. */
-void space_open(struct writer *writer);
+/* Before the writer's thread: makes the reserve, or begins without room. SQLITE_OK, or why the
+ * database cannot be asked. */
+int space_open(struct writer *writer);
 /* After the last connection is closed: a start on a full volume needs the reserve, too. */
 void space_close(struct sqlite_store *store);
 

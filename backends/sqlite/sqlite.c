@@ -1,8 +1,10 @@
 #include "backends/sqlite/sqlite.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <xxhash.h>
 
@@ -164,6 +166,57 @@ static void sqlite_close(struct backend *backend)
 	free(store);
 }
 
+static bool map_file(struct sqlite_store *store, int *ret_refused, char *error, size_t error_size)
+{
+	int failure = mapping_map(&store->mapping, store->path, ret_refused);
+
+	if (failure != 0)
+		(void)snprintf(error, error_size, "cannot open %s: %s", store->path,
+			       strerror(failure));
+	return failure == 0;
+}
+
+/* From here on no connection makes a file. */
+static bool watch_files(struct sqlite_store *store, char *error, size_t error_size)
+{
+	const char *missing = NULL;
+
+	if (!file_watch_begin(&store->watch, store->path, &missing)) {
+		(void)snprintf(error, error_size, "cannot find %s: %s", missing, strerror(errno));
+		return false;
+	}
+	atomic_store(&store->mapping.watch, &store->watch);
+	return true;
+}
+
+static bool open_files(struct sqlite_store *store, char *error, size_t error_size)
+{
+	int refused = 0;
+	int length = snprintf(store->path, sizeof(store->path), "%s/" DATABASE_NAME,
+			      store->config.data_dir);
+
+	if (length < 0 || (size_t)length >= sizeof(store->path) - 64) {
+		(void)snprintf(error, error_size, "the data directory's path is too long");
+		return false;
+	}
+	space_init(store);
+	if (!mapping_open(&store->mapping, store->config.sqlite_vfs)) {
+		(void)snprintf(error, error_size, "cannot register with SQLite: out of memory");
+		return false;
+	}
+	if (!database_prepare(store, error, error_size) ||
+	    !map_file(store, &refused, error, error_size) ||
+	    !readers_open(store, error, error_size) || !writer_open(store, error, error_size) ||
+	    !background_open(store, error, error_size) || !watch_files(store, error, error_size))
+		return false;
+	if (refused != 0)
+		store_notice(store, NOTICE_WARN,
+			     "%s cannot be mapped into memory: %s; reads of what is not cached are "
+			     "slower",
+			     store->path, strerror(refused));
+	return true;
+}
+
 static struct backend *sqlite_open(const struct backend_config *config, char *error,
 				   size_t error_size)
 {
@@ -183,18 +236,10 @@ static struct backend *sqlite_open(const struct backend_config *config, char *er
 	(void)pthread_mutex_init(&store->uses_order, NULL);
 	(void)pthread_mutex_init(&store->counters_lock, NULL);
 
-	if (!database_prepare(store, error, error_size)) {
-		sqlite_close(&store->backend);
-		return NULL;
-	}
-	if (!mapping_open(&store->mapping, store->path, store->config.sqlite_vfs) ||
-	    !readers_open(store) || !writer_open(store) || !background_open(store)) {
-		(void)snprintf(error, error_size, "cannot open %s or start its threads",
-			       store->path);
-		sqlite_close(&store->backend);
-		return NULL;
-	}
-	return &store->backend;
+	if (open_files(store, error, error_size))
+		return &store->backend;
+	sqlite_close(&store->backend);
+	return NULL;
 }
 
 const struct backend_ops sqlite_backend_ops = {

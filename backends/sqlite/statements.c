@@ -91,15 +91,15 @@ static sqlite3_stmt **statement_at(struct writer *writer, size_t i)
 	return (sqlite3_stmt **)(void *)((char *)writer + statements[i].offset);
 }
 
-const char *writer_prepare_statements(struct writer *writer)
+int writer_prepare_statements(struct writer *writer)
 {
 	for (size_t i = 0; i < STATEMENTS; i++) {
 		*statement_at(writer, i) =
 			database_prepare_statement(writer->db, statements[i].sql);
 		if (!*statement_at(writer, i))
-			return sqlite3_errmsg(writer->db);
+			return sqlite3_extended_errcode(writer->db);
 	}
-	return NULL;
+	return SQLITE_OK;
 }
 
 void writer_finalize_statements(struct writer *writer)

@@ -1,8 +1,11 @@
 /* What the files of the SQLite backend share: the store, its connections, its threads.
  *
  *   sqlite.c     the backend's table of operations, open and close
- *   database.c   opening a connection: pragmas, schema, checks, quarantine of a damaged file
- *   mapping.c    a VFS that reads the file through one mapping that stays
+ *   database.c   opening a connection: pragmas, schema
+ *   prepare.c    the start: checks, quarantine of a damaged file
+ *   mapping.c    a VFS that reads the file through one mapping that stays, and tells faults apart
+ *   fault_guard.c  mapped memory that cannot be read
+ *   file_watch.c whether the files are still those at their paths
  *   reader.c     get and exists, inline on the caller's thread, on a held read transaction
  *   readers.c    their connections, and the transactions that they hold
  *   values.c     values read lately, in memory in front of the tables
@@ -27,6 +30,7 @@
 #include <stdatomic.h>
 
 #include "backends/backend.h"
+#include "backends/sqlite/file_watch.h"
 #include "backends/sqlite/mapping.h"
 #include "backends/sqlite/space.h"
 #include "backends/sqlite/uses.h"
@@ -67,6 +71,7 @@ struct sqlite_store {
 	char path[4096]; /* of the database file */
 	uint64_t hash_seed;
 	struct mapping mapping;
+	struct file_watch watch;
 	struct space space;
 
 	struct uses uses;
@@ -80,6 +85,7 @@ struct sqlite_store {
 
 	struct reader *readers; /* READERS_MAX, opened when first used */
 	unsigned reader_count;
+	atomic_bool lacks_readers; /* one could not be opened when last tried */
 
 	struct writer *writer;
 	pthread_mutex_t write_lock; /* guards the four below */
@@ -89,6 +95,7 @@ struct sqlite_store {
 	bool tick_due;          /* fold and sweep a little with the next group */
 	int64_t hurry_since_us; /* monotonic: when the end of the process began; 0: it has not */
 	pthread_t write_thread;
+	bool has_write_thread;
 	size_t group_max; /* most operations of one commit */
 
 	/* What the writer did, for gauges.c. */
@@ -104,6 +111,7 @@ struct sqlite_store {
 	struct op_queue background_queue;
 	bool background_stop;
 	pthread_t background_thread;
+	bool has_background_thread;
 };
 
 static inline void count_up(atomic_ullong *counter, uint64_t number)
@@ -154,13 +162,30 @@ size_t store_indexed_len(struct slice key);
 /* Writes the first byte string behind all indexed keys that begin with `prefix`; its length. */
 size_t store_prefix_bound(struct slice prefix, char bound[static KEY_BOUND_BYTES]);
 
-/* ---- database.c ---- */
+/* ---- prepare.c ---- */
 
 /* Opens the file for the store: makes it or takes the one that is there, moves a damaged one out of
  * the way. False with a sentence in `error`. */
 bool database_prepare(struct sqlite_store *store, char *error, size_t error_size);
-/* One more connection to the prepared file; NULL with a notice on failure. */
-sqlite3 *database_connect(struct sqlite_store *store);
+
+/* ---- database.c ---- */
+
+/* One more connection to the prepared file; NULL with a sentence in `error`. */
+sqlite3 *database_connect(struct sqlite_store *store, char *error, size_t error_size);
+/* Writes the sentence "`failed` PATH: why", of what SQLite said on `db`, which may be NULL. */
+void database_explain(const struct sqlite_store *store, sqlite3 *db, int code, const char *failed,
+		      char *error, size_t error_size);
+/* SQLITE_OK or an error. */
+int database_execute(sqlite3 *db, const char *sql);
+/* The first column of the first row of `sql`: SQLITE_ROW, SQLITE_DONE where there is none, or an
+ * error. *ret is written with a row only. */
+int database_ask(sqlite3 *db, const char *sql, int64_t *ret);
+/* Makes the file one with a write-ahead log. SQLITE_OK or an error. */
+int database_use_log(sqlite3 *db);
+/* The tables of a new file; what an older one lacks. SQLITE_OK, or an error and nothing is changed.
+ * The caller holds the lock of the folder. */
+int database_create_schema(sqlite3 *db);
+int database_complete_schema(sqlite3 *db);
 /* Prepares a statement that lives as long as its connection; NULL on failure. */
 sqlite3_stmt *database_prepare_statement(sqlite3 *db, const char *sql);
 /* Runs a statement to its end and resets it: SQLITE_DONE, SQLITE_ROW never, or an error. */
@@ -174,16 +199,20 @@ void database_read_settings(const struct sqlite_store *store, struct slice name,
 
 /* ---- reader.c, readers.c ---- */
 
-bool readers_open(struct sqlite_store *store);
+/* False with a sentence in `error`. */
+bool readers_open(struct sqlite_store *store, char *error, size_t error_size);
 void readers_close(struct sqlite_store *store);
 void reader_get(struct backend *backend, struct cache_op *op);
 void reader_exists(struct backend *backend, struct cache_op *op);
 /* Ends the read transactions that are held, so that the log can be folded back into the file. */
 void readers_release(struct sqlite_store *store);
+/* Tries once more where a reader could not be opened. Whether all is well. */
+bool readers_check(struct sqlite_store *store);
 
 /* ---- writer.c ---- */
 
-bool writer_open(struct sqlite_store *store);
+/* False with a sentence in `error`. */
+bool writer_open(struct sqlite_store *store, char *error, size_t error_size);
 void writer_close(struct sqlite_store *store); /* what waits is written first */
 void writer_submit(struct backend *backend, struct cache_op *op);
 /* Asks for a bit of housekeeping (waiting uses, expired entries) with the next group. */
@@ -205,7 +234,8 @@ size_t sqlite_gauges(struct backend *backend, struct backend_gauge *ret, size_t 
 
 /* ---- background.c ---- */
 
-bool background_open(struct sqlite_store *store);
+/* False with a sentence in `error`. */
+bool background_open(struct sqlite_store *store, char *error, size_t error_size);
 void background_close(struct sqlite_store *store);
 void background_submit(struct backend *backend, struct cache_op *op);
 /* The log has grown: look whether it is time for a checkpoint. */

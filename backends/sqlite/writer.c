@@ -10,6 +10,7 @@
  * nobody waits behind the clearing of a million. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "backends/sqlite/writer.h"
 
@@ -280,9 +281,9 @@ static void *writer_main(void *arg)
 {
 	struct writer *writer = arg;
 	struct sqlite_store *store = writer->store;
-	struct group *group = calloc(1, sizeof(*group));
+	struct group *group = writer->group;
 
-	while (group && await_work(store) && file_lock_take(writer)) {
+	while (await_work(store) && file_lock_take(writer)) {
 		take_group(store, group);
 		run_group(writer, group);
 		space_attend(writer);
@@ -291,7 +292,6 @@ static void *writer_main(void *arg)
 		if ((int)atomic_load(&store->wal_pages) > atomic_load(&store->space.hard_pages))
 			space_copy_log(writer);
 	}
-	free(group);
 	fold_at_the_end(writer);
 	return NULL;
 }
@@ -311,12 +311,17 @@ static int note_wal_size(void *user, sqlite3 *db, const char *name, int pages)
 
 /* ---- Open, submit, close ---- */
 
-bool writer_open(struct sqlite_store *store)
+bool writer_open(struct sqlite_store *store, char *error, size_t error_size)
 {
 	struct writer *writer = calloc(1, sizeof(*writer));
 
-	if (!writer)
+	if (writer)
+		writer->group = calloc(1, sizeof(*writer->group));
+	if (!writer || !writer->group) {
+		(void)snprintf(error, error_size, "out of memory");
+		free(writer);
 		return false;
+	}
 	(void)pthread_mutex_init(&store->write_lock, NULL);
 	cond_init_monotonic(&store->write_wake);
 	queue_init(&store->write_queue);
@@ -325,20 +330,25 @@ bool writer_open(struct sqlite_store *store)
 	store->group_max = store->config.sqlite_group_max;
 	if (store->group_max == 0 || store->group_max > GROUP_MAX)
 		store->group_max = GROUP_MAX;
-	writer->db = database_connect(store);
+	writer->db = database_connect(store, error, error_size);
 	if (!writer->db)
 		return false;
-	const char *problem = writer_prepare_statements(writer);
-	if (problem) {
-		store_notice(store, NOTICE_ERROR, "%s", problem);
-		return false;
-	}
+	int code = writer_prepare_statements(writer);
 	(void)sqlite3_busy_timeout(writer->db, 0); /* file_lock.c */
 	if (values_are_on(&store->values))
 		writer->wal_index = wal_index_map(writer->db);
 	(void)sqlite3_wal_hook(writer->db, note_wal_size, store);
-	space_open(writer);
-	return pthread_create(&store->write_thread, NULL, writer_main, writer) == 0;
+	if (code == SQLITE_OK)
+		code = space_open(writer);
+	if (code != SQLITE_OK) {
+		database_explain(store, writer->db, code, "cannot read", error, error_size);
+		return false;
+	}
+	int failure = pthread_create(&store->write_thread, NULL, writer_main, writer);
+	store->has_write_thread = failure == 0;
+	if (failure != 0)
+		(void)snprintf(error, error_size, "cannot start a thread: %s", strerror(failure));
+	return failure == 0;
 }
 
 void writer_submit(struct backend *backend, struct cache_op *op)
@@ -367,7 +377,7 @@ void writer_close(struct sqlite_store *store)
 
 	if (!writer)
 		return;
-	if (store->write_thread) {
+	if (store->has_write_thread) {
 		(void)pthread_mutex_lock(&store->write_lock);
 		store->write_stop = true;
 		(void)pthread_cond_signal(&store->write_wake);
@@ -376,6 +386,7 @@ void writer_close(struct sqlite_store *store)
 	}
 	writer_finalize_statements(writer);
 	(void)sqlite3_close(writer->db);
+	free(writer->group);
 	free(writer->rows);
 	free(writer->taken);
 	free(writer->given);

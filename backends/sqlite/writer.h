@@ -49,9 +49,12 @@ struct sweep {
 	int64_t began_us;   /* when the cursors last began anew */
 };
 
+struct group;
+
 struct writer {
 	struct sqlite_store *store;
 	sqlite3 *db;
+	struct group *group; /* of the operations under way (writer.c) */
 	/* Statements; see statements.c for their text. */
 	sqlite3_stmt *begin, *commit, *rollback;
 	sqlite3_stmt *find_namespace, *count_namespaces, *insert_namespace, *update_namespace,
@@ -100,8 +103,8 @@ enum applied {
 
 /* ---- statements.c ---- */
 
-/* NULL, or why one of them cannot be prepared. */
-const char *writer_prepare_statements(struct writer *writer);
+/* SQLITE_OK, or why one of them cannot be prepared. */
+int writer_prepare_statements(struct writer *writer);
 void writer_finalize_statements(struct writer *writer);
 
 /* ---- transaction.c ---- */

@@ -171,13 +171,18 @@ bool server_is_running(const struct server_process *server)
 	return server->pid > 0 && !has_ended(server);
 }
 
+bool server_try_start(struct server_process *server)
+{
+	server_spawn(server);
+	(void)await_condition(find_url(server) || has_ended(server), START_TIMEOUT_MS);
+	return find_url(server) && !has_ended(server);
+}
+
 void server_start(struct server_process *server)
 {
 	char *log;
 
-	server_spawn(server);
-	(void)await_condition(find_url(server) || has_ended(server), START_TIMEOUT_MS);
-	if (find_url(server) && !has_ended(server))
+	if (server_try_start(server))
 		return;
 	log = server_log(server);
 	(void)fprintf(stderr, "tests: the server did not start:\n%s\n", log);

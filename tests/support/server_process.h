@@ -41,6 +41,8 @@ struct server_exit {
 
 /* Starts the server and waits until it listens. May be called again after a stop or kill. */
 void server_start(struct server_process *server);
+/* Starts it and waits until it listens, or has ended by itself: false. */
+bool server_try_start(struct server_process *server);
 /* Starts it without waiting. */
 void server_spawn(struct server_process *server);
 /* SIGTERM, then waits. True: exit code 0 within 10 s and no sanitizer's report in the log; else

@@ -1,0 +1,61 @@
+/* The files that a store has open, and whether they still are those at their paths.
+ *
+ * A program that removes, replaces or cuts them does not disturb the descriptors of this process:
+ * it would go on to write what nobody finds again, and another process would make new files beside
+ * it. So they are looked at before each commit and four times a second. What is found is told once.
+ */
+#ifndef STEADYCACHE_SQLITE_FILE_WATCH_H
+#define STEADYCACHE_SQLITE_FILE_WATCH_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct sqlite_store;
+
+enum file_state {
+	FILES_IN_PLACE,
+	FILES_GONE,     /* one of them is not at its path any more */
+	FILES_REPLACED, /* another file is */
+	FILES_CUT,      /* the database is shorter than it says in its header */
+};
+
+enum watched_file { WATCHED_DATABASE, WATCHED_LOG, WATCHED_INDEX, WATCHED_FILES };
+
+struct file_watch {
+	struct {
+		char path[4096 + 8];
+		dev_t device;
+		ino_t inode;
+	} files[WATCHED_FILES];
+	int64_t database_bytes; /* the background thread's: its length when last looked at */
+	_Atomic int state;      /* enum file_state */
+	atomic_bool is_cut;     /* for good: what is cut off does not come back */
+};
+
+/* Notes the files, which the connections of this process have opened. False with the path of the
+ * one that is not there: *ret_missing. */
+bool file_watch_begin(struct file_watch *watch, const char *database_path,
+		      const char **ret_missing);
+
+/* Looks at the paths; tells the store's owner what has changed since the last look. Any thread. */
+enum file_state file_watch_look(struct sqlite_store *store);
+/* The same, and whether the database was cut. The background thread's. */
+void file_watch_look_closely(struct sqlite_store *store);
+/* Somebody found the database cut. Any thread. */
+void file_watch_note_cut(struct sqlite_store *store);
+
+/* What the last look found. Any thread. */
+static inline enum file_state file_watch_state(const struct file_watch *watch)
+{
+	return (enum file_state)atomic_load_explicit(&watch->state, memory_order_relaxed);
+}
+
+/* A sentence for clients; static storage. */
+const char *file_watch_text(enum file_state state);
+
+/* Whether the file at `path` is the one that was noted, if it is one of them at all. */
+bool file_watch_allows(const struct file_watch *watch, const char *path);
+
+#endif

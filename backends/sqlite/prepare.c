@@ -1,0 +1,321 @@
+/* The start: one connection looks at the file before all others. What it finds is told apart:
+ *
+ *   a new file gets its tables;
+ *   one that is sound, but not of this program or this version, stays where it is;
+ *   one that cannot be read now ends the start: that says nothing about what is in it, and nothing
+ *   that is read from it has a default;
+ *   one that is damaged is set aside, but only where a second connection, too, has read all that it
+ *   wanted without a failing call and found the damage again. SQLite's check reports a page that it
+ *   could not get like one that is wrong. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backends/sqlite/store.h"
+
+/* Up to this size a file is checked whole when it is opened; a larger one only as far as opening it
+ * and reading its tables' roots tells. */
+#define WHOLE_CHECK_MAX_BYTES (INT64_C(64) << 20)
+
+enum verdict {
+	SOUND, /* or new: prepared, and the store has what it reads of it */
+	REFUSED,
+	UNREADABLE,
+	DAMAGED,
+};
+
+/* One look at the file. */
+struct look {
+	struct sqlite_store *store;
+	sqlite3 *db;
+	unsigned failures, short_reads; /* of the mapping, when it began */
+	bool lacks_space;               /* UNREADABLE, perhaps for want of room */
+	char *reason; /* a sentence for the other verdicts; for DAMAGED a clause */
+	size_t reason_size;
+};
+
+/* SQLite calls only some of what a full volume causes by its name. */
+static bool lacks_space(const struct look *look, int primary)
+{
+	int system_error = look->db ? sqlite3_system_errno(look->db) : 0;
+
+	if (primary == SQLITE_FULL)
+		return true;
+	if (primary != SQLITE_IOERR && primary != SQLITE_CANTOPEN)
+		return false;
+	return system_error == ENOSPC || system_error == EDQUOT ||
+	       volume_available(look->store->path) < RESERVE_MIN_BYTES;
+}
+
+/* SQLite said `code`. */
+static enum verdict fail(struct look *look, int code, const char *failed)
+{
+	struct mapping *mapping = &look->store->mapping;
+	int primary = code & 0xFF;
+	bool has_read_all = atomic_load(&mapping->failures) == look->failures;
+
+	if (atomic_load(&mapping->short_reads) != look->short_reads && has_read_all) {
+		(void)snprintf(look->reason, look->reason_size, "it ends too early");
+		return DAMAGED;
+	}
+	if ((primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB) && has_read_all) {
+		(void)snprintf(look->reason, look->reason_size, "%s", sqlite3_errstr(code));
+		return DAMAGED;
+	}
+	look->lacks_space = lacks_space(look, primary);
+	if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB)
+		code = SQLITE_IOERR;
+	database_explain(look->store, look->db, code, failed, look->reason, look->reason_size);
+	return UNREADABLE;
+}
+
+/* A row of `sql`, which cannot be missing in a sound file. */
+static enum verdict ask(struct look *look, const char *sql, int64_t *ret)
+{
+	int code = database_ask(look->db, sql, ret);
+
+	if (code == SQLITE_ROW)
+		return SOUND;
+	return fail(look, code == SQLITE_DONE ? SQLITE_CORRUPT : code, "cannot read");
+}
+
+/* Whether it is of this program and this version. */
+static enum verdict identify(struct look *look)
+{
+	int64_t version = 0;
+	int64_t application_id = 0;
+	enum verdict verdict = ask(look, "PRAGMA user_version", &version);
+
+	if (verdict == SOUND)
+		verdict = ask(look, "PRAGMA application_id", &application_id);
+	if (verdict != SOUND)
+		return verdict;
+	if (application_id != APPLICATION_ID) {
+		(void)snprintf(look->reason, look->reason_size,
+			       "%s is another program's database; name another --data-dir",
+			       look->store->path);
+		return REFUSED;
+	}
+	if (version != SCHEMA_VERSION) {
+		(void)snprintf(
+			look->reason, look->reason_size,
+			"%s has the schema of another version of steadycache (%lld, this one "
+			"knows %d); start that version, or move the file away",
+			look->store->path, (long long)version, SCHEMA_VERSION);
+		return REFUSED;
+	}
+	return SOUND;
+}
+
+/* SQLite's own check: DAMAGED only where it has got every page that it looked at. */
+static enum verdict check_whole(struct look *look)
+{
+	sqlite3_stmt *check = NULL;
+	char text[160] = "";
+	int code = sqlite3_prepare_v2(look->db, "PRAGMA quick_check(1)", -1, &check, NULL);
+
+	if (code == SQLITE_OK)
+		code = sqlite3_step(check);
+	if (code == SQLITE_ROW) {
+		const char *row = (const char *)sqlite3_column_text(check, 0);
+
+		(void)snprintf(text, sizeof(text), "%s", row ? row : "");
+	}
+	int final = sqlite3_finalize(check);
+	if (code != SQLITE_ROW)
+		return fail(look, code == SQLITE_DONE ? SQLITE_IOERR : final, "cannot read");
+	if (strcmp(text, "ok") == 0)
+		return SOUND;
+	/* A page that there was no memory for is among the complaints, as "error code=7". */
+	if (text[0] == '\0' || strstr(text, "error code=7") || strstr(text, "error code 7"))
+		return fail(look, SQLITE_NOMEM, "cannot check");
+	enum verdict verdict = fail(look, SQLITE_CORRUPT, "cannot check");
+	if (verdict == DAMAGED) {
+		for (char *at = text; (at = strchr(at, '\n'));)
+			*at = ' ';
+		(void)snprintf(look->reason, look->reason_size, "it fails its integrity check: %s",
+			       text);
+	}
+	return verdict;
+}
+
+static enum verdict check(struct look *look)
+{
+	int64_t rows = 0;
+	int64_t page_count = 0;
+	int64_t page_bytes = 0;
+	enum verdict verdict = ask(look, "SELECT count(*) FROM meta", &rows);
+
+	if (verdict == SOUND && rows < 1)
+		verdict = fail(look, SQLITE_CORRUPT, "cannot read");
+	if (verdict == SOUND)
+		verdict = ask(look, "SELECT coalesce(max(id), 0) FROM entries", &rows);
+	if (verdict == SOUND)
+		verdict = ask(look, "PRAGMA page_count", &page_count);
+	if (verdict == SOUND)
+		verdict = ask(look, "PRAGMA page_size", &page_bytes);
+	if (verdict == SOUND && page_count <= WHOLE_CHECK_MAX_BYTES / page_bytes)
+		verdict = check_whole(look);
+	return verdict;
+}
+
+/* What the store reads of a file that is sound. */
+static enum verdict take_over(struct look *look)
+{
+	int64_t seed = 0;
+	int code = database_complete_schema(look->db);
+
+	if (code != SQLITE_OK)
+		return fail(look, code, "cannot prepare");
+	enum verdict verdict = ask(look, "SELECT value FROM meta WHERE name = 'hash_seed'", &seed);
+	if (verdict == SOUND)
+		look->store->hash_seed = (uint64_t)seed;
+	return verdict;
+}
+
+static enum verdict look_at_open(struct look *look)
+{
+	int64_t tables = 0;
+	int code = sqlite3_busy_timeout(look->db, BUSY_TIMEOUT_MS);
+
+	if (code != SQLITE_OK)
+		return fail(look, code, "cannot open");
+	enum verdict verdict = ask(look, "SELECT count(*) FROM sqlite_schema", &tables);
+	if (verdict == SOUND && tables == 0) {
+		code = database_use_log(look->db);
+		if (code == SQLITE_OK)
+			code = database_create_schema(look->db);
+		if (code != SQLITE_OK)
+			return fail(look, code, "cannot make");
+	} else if (verdict == SOUND) {
+		verdict = identify(look);
+		if (verdict == SOUND)
+			verdict = check(look);
+	}
+	return verdict == SOUND ? take_over(look) : verdict;
+}
+
+/* By a connection of its own. */
+static enum verdict look_at_file(struct sqlite_store *store, bool *ret_lacks_space, char *reason,
+				 size_t reason_size)
+{
+	struct look look = {
+		.store = store,
+		.failures = atomic_load(&store->mapping.failures),
+		.short_reads = atomic_load(&store->mapping.short_reads),
+		.reason = reason,
+		.reason_size = reason_size,
+	};
+	int code = sqlite3_open_v2(store->path, &look.db,
+				   SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, store->mapping.name);
+	enum verdict verdict =
+		code == SQLITE_OK ? look_at_open(&look) : fail(&look, code, "cannot open");
+
+	(void)sqlite3_close(look.db);
+	*ret_lacks_space = look.lacks_space;
+	return verdict;
+}
+
+/* ---- Quarantine ---- */
+
+static const char *const suffixes[] = {"", "-wal", "-shm"};
+
+/* Moves the three files to names that end in `stamp`, or back. False where one that exists could
+ * not be moved; errno tells why. */
+static bool rename_all(const struct sqlite_store *store, const char *stamp, bool back)
+{
+	char from[sizeof(store->path) + 8];
+	char to[sizeof(store->path) + 64];
+
+	for (size_t i = 0; i < 3; i++) {
+		(void)snprintf(from, sizeof(from), "%s%s", store->path, suffixes[i]);
+		(void)snprintf(to, sizeof(to), "%s%s%s", store->path, stamp, suffixes[i]);
+		if (rename(back ? to : from, back ? from : to) != 0 && errno != ENOENT)
+			return false;
+	}
+	return true;
+}
+
+/* A log that stayed behind would be taken for that of the new file: all of them, or none. */
+static bool move_aside(struct sqlite_store *store, const char *damage, char *error,
+		       size_t error_size)
+{
+	long long now_s = (long long)(store_now_us(store) / US_PER_S);
+	char stamp[48];
+	char to[sizeof(store->path) + 64];
+	struct stat status;
+
+	/* A second damaged file of one second must not replace the first. */
+	do {
+		(void)snprintf(stamp, sizeof(stamp), ".corrupted.%lld", now_s++);
+		(void)snprintf(to, sizeof(to), "%s%s", store->path, stamp);
+	} while (lstat(to, &status) == 0);
+	if (!rename_all(store, stamp, false)) {
+		(void)snprintf(error, error_size,
+			       "%s is damaged (%s) and cannot be set aside: %s; move it away",
+			       store->path, damage, strerror(errno));
+		(void)rename_all(store, stamp, true);
+		return false;
+	}
+	store_notice(store, NOTICE_ERROR,
+		     "the database cannot be used (%s); moved to %s, starting empty", damage, to);
+	return true;
+}
+
+/* ---- All of it ---- */
+
+/* *ret_lacks_space: it failed, perhaps for want of room. */
+static bool open_checked(struct sqlite_store *store, bool *ret_lacks_space, char *error,
+			 size_t error_size)
+{
+	enum verdict verdict = look_at_file(store, ret_lacks_space, error, error_size);
+
+	if (verdict == DAMAGED)
+		verdict = look_at_file(store, ret_lacks_space, error, error_size);
+	if (verdict == DAMAGED) {
+		char damage[256];
+
+		(void)snprintf(damage, sizeof(damage), "%s", error);
+		if (!move_aside(store, damage, error, error_size))
+			return false;
+		verdict = look_at_file(store, ret_lacks_space, error, error_size);
+	}
+	return verdict == SOUND;
+}
+
+/* The lock of the folder: two processes that start at once must not both set one damaged file
+ * aside. -1: error says why. */
+static int lock_folder(struct sqlite_store *store, char *error, size_t error_size)
+{
+	char path[sizeof(store->path)];
+
+	(void)snprintf(path, sizeof(path), "%s/steadycache.lock", store->config.data_dir);
+	int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (lock >= 0 && flock(lock, LOCK_EX) == 0)
+		return lock;
+	(void)snprintf(error, error_size, "cannot open and lock %s: %s", path, strerror(errno));
+	if (lock >= 0)
+		(void)close(lock);
+	return -1;
+}
+
+bool database_prepare(struct sqlite_store *store, char *error, size_t error_size)
+{
+	int lock = lock_folder(store, error, error_size);
+
+	if (lock < 0)
+		return false;
+	mode_t old_mask = umask(0077);
+	bool lacks_space = false;
+	bool ready = open_checked(store, &lacks_space, error, error_size);
+	/* SQLite needs room even to read: for the "-shm" file. */
+	if (!ready && lacks_space && reserve_give_up(&store->space.reserve))
+		ready = open_checked(store, &lacks_space, error, error_size);
+	(void)umask(old_mask);
+	(void)close(lock);
+	return ready;
+}

@@ -1,0 +1,231 @@
+/* System calls and allocations that fail, one by one or for good, in a start.
+ *
+ * Whichever it is: the server gives right answers, or it ends with one sentence and exit code 1 and
+ * the next start has all of the entries. A database that is sound is never set aside, and nothing
+ * that is read in a start has a default. Only some of the calls are tried; with FAULTS_ALL=1 in the
+ * environment each of them is. */
+#include "tests/process/scene.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/support/faults.h"
+
+TestSuite(faults, .init = scene_open, .fini = scene_close, .timeout = 3600);
+
+#define ENTRIES 16
+
+static struct faults *faults;
+static char sound_dir[TEMP_PATH_SIZE];
+static struct server_process plain; /* without faults */
+
+static const char *value_of(int number)
+{
+	static char value[9001];
+	/* Some are longer than a page. */
+	size_t len = number % 5 == 0 ? sizeof(value) - 1 : 100;
+
+	memset(value, 'a' + number, len);
+	value[len] = '\0';
+	return value;
+}
+
+static void copy_file(const char *name)
+{
+	char from[TEMP_PATH_SIZE + 64], to[TEMP_PATH_SIZE + 64];
+	size_t len = 0;
+	char *bytes = NULL;
+
+	(void)snprintf(from, sizeof(from), "%s/%s", sound_dir, name);
+	(void)snprintf(to, sizeof(to), "%s/%s", scene.data_dir, name);
+	(void)unlink(to);
+	bytes = file_read(from, &len);
+	if (bytes)
+		file_write(to, (struct slice){bytes, len});
+	free(bytes);
+}
+
+/* The data directory as it was before any fault. */
+static void restore(void)
+{
+	char found[TEMP_PATH_SIZE], path[TEMP_PATH_SIZE * 2];
+
+	while (folder_count(scene.data_dir, "steadycache.", found) > 0) {
+		const char *name = strrchr(found, '/');
+
+		(void)snprintf(path, sizeof(path), "%s/%s", scene.data_dir,
+			       name ? name + 1 : found);
+		cr_assert_eq(unlink(path), 0, "%s", path);
+	}
+	copy_file("steadycache.db");
+	copy_file("steadycache.db-wal");
+}
+
+/* A database as a server leaves it that is killed: part of it is in the log. */
+static void make_sound_database(void)
+{
+	(void)temp_dir_path(&scene.dir, "sound", sound_dir);
+	plain = (struct server_process){.data_dir = sound_dir};
+	server_start(&plain);
+	struct http_client *client = http_client_open(plain.url, NULL);
+	for (int i = 0; i < ENTRIES; i++) {
+		char target[64];
+
+		(void)snprintf(target, sizeof(target), "/cache/ns/k%d", i);
+		expect_status(http_put(client, target, slice_of(value_of(i))), 201);
+		if (i == ENTRIES / 2) {
+			cr_assert(server_stop(&plain));
+			server_start(&plain);
+			http_client_close(client);
+			client = http_client_open(plain.url, NULL);
+		}
+	}
+	http_client_close(client);
+	server_kill(&plain);
+	server_dispose(&plain);
+	cr_assert_eq(mkdir(scene.data_dir, 0700), 0);
+	plain = (struct server_process){.data_dir = scene.data_dir};
+}
+
+static void set_up_faults(void)
+{
+	char path[TEMP_PATH_SIZE];
+
+	make_sound_database();
+	faults = faults_open(temp_dir_path(&scene.dir, "faults", path), scene.data_dir);
+	scene_env_printf("FAULTS_FILE=%s", path);
+	scene_env("LD_PRELOAD=" STEADYCACHE_FAULTS_LIBRARY);
+	scene_env("ASAN_OPTIONS=verify_asan_link_order=0");
+}
+
+static void expect_entries(const char *url, bool may_be_unavailable, const char *what)
+{
+	struct http_client *client = http_client_open(url, NULL);
+
+	for (int i = 0; i < ENTRIES; i++) {
+		char target[64];
+
+		(void)snprintf(target, sizeof(target), "/cache/ns/k%d", i);
+		const struct http_answer *answer = http_get(client, target);
+		if (may_be_unavailable && answer->status == 503)
+			continue;
+		cr_assert(answer->status == 200 && answer->len == strlen(value_of(i)) &&
+				  memcmp(answer->body, value_of(i), answer->len) == 0,
+			  "%s: k%d: %s", what, i, http_explain(answer, "not what was stored"));
+	}
+	http_client_close(client);
+}
+
+static void expect_service(const char *what)
+{
+	expect_entries(scene.server.url, true, what);
+	(void)faults_end(faults);
+	expect_entries(scene.server.url, false, what);
+	struct http_client *client = http_client_open(scene.server.url, NULL);
+	expect_status(http_put(client, "/cache/ns/new", SLICE("new")), 201);
+	http_client_close(client);
+	cr_assert(server_stop(&scene.server), "%s", what);
+}
+
+static void expect_one_line(const char *what)
+{
+	struct server_exit ended = server_await_exit(&scene.server, 20000);
+	char *newline = strchr(ended.log, '\n');
+
+	cr_assert_eq(ended.code, 1, "%s: exit code %d: %s", what, ended.code, ended.log);
+	cr_assert(newline && newline[1] == '\0', "%s: not one line: %s", what, ended.log);
+	cr_assert(strncmp(ended.log, "steadycache: cannot ", 20) == 0, "%s: %s", what, ended.log);
+	free(ended.log);
+}
+
+/* One start, and one after it without faults. The calls that it has made. */
+static uint64_t start_with_faults(unsigned calls, int error, uint64_t from, uint64_t count)
+{
+	char what[128];
+
+	(void)snprintf(what, sizeof(what), "%s of calls 0x%x, number %llu", strerror(error), calls,
+		       (unsigned long long)from);
+	restore();
+	faults_arm(faults, calls, error, from, count);
+	bool serves = server_try_start(&scene.server);
+	uint64_t seen = atomic_load(&faults->seen);
+	if (serves)
+		expect_service(what);
+	else
+		expect_one_line(what);
+	(void)faults_end(faults);
+	cr_assert_eq(folder_count(scene.data_dir, "steadycache.db.corrupted", NULL), 0,
+		     "%s: a sound database was set aside", what);
+	server_start(&plain);
+	expect_entries(plain.url, false, what);
+	if (serves) {
+		struct http_client *client = http_client_open(plain.url, NULL);
+
+		expect_body(http_get(client, "/cache/ns/new"), SLICE("new"));
+		http_client_close(client);
+	}
+	cr_assert(server_stop(&plain));
+	return seen;
+}
+
+static void try_starts(unsigned calls, int error, uint64_t count, uint64_t samples)
+{
+	set_up_faults();
+	uint64_t total = start_with_faults(calls, error, FAULTS_FOR_GOOD, 0);
+	cr_assert_gt(total, 0);
+	if (samples > total || getenv("FAULTS_ALL"))
+		samples = total;
+	for (uint64_t i = 0; i < samples; i++)
+		(void)start_with_faults(calls, error, i * total / samples, count);
+	server_dispose(&plain);
+	faults_close(faults);
+}
+
+Test(faults, a_read_fails_once)
+{
+	try_starts(FAULT_READ, EIO, 1, 16);
+}
+
+Test(faults, reads_fail_for_good)
+{
+	try_starts(FAULT_READ, EIO, FAULTS_FOR_GOOD, 8);
+}
+
+Test(faults, a_write_fails_once)
+{
+	try_starts(FAULT_WRITE | FAULT_SYNC | FAULT_TRUNCATE, EIO, 1, 8);
+}
+
+/* Of each file: its lock, the database, its log, the index of that, the reserve. */
+Test(faults, there_is_no_descriptor_for_one_file)
+{
+	try_starts(FAULT_OPEN, EMFILE, 1, 24);
+}
+
+Test(faults, there_is_no_descriptor_any_more)
+{
+	try_starts(FAULT_OPEN, EMFILE, FAULTS_FOR_GOOD, 24);
+}
+
+Test(faults, a_file_is_not_mapped)
+{
+	try_starts(FAULT_MAP, ENOMEM, 1, 8);
+}
+
+#ifndef __SANITIZE_ADDRESS__ /* which has its own allocator */
+
+Test(faults, there_is_no_memory_once)
+{
+	try_starts(FAULT_MEMORY, ENOMEM, 1, 16);
+}
+
+Test(faults, there_is_no_memory_any_more)
+{
+	try_starts(FAULT_MEMORY, ENOMEM, FAULTS_FOR_GOOD, 8);
+}
+
+#endif
