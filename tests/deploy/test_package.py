@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Builds the Debian package, asks lintian, and installs, runs, upgrades and removes it on a Debian that
-systemd has booted: the units with all their hardening, a token as a credential, the socket unit.
+"""Builds the Debian package where nothing else is installed, asks lintian, and installs, runs, upgrades
+and removes it on a Debian that systemd has booted: the units with all their hardening, a token as a
+credential, the socket unit.
 
 usage: test_package.py BUILD
 Exit 77: skipped; see bed.py."""
@@ -14,30 +15,17 @@ import machine
 from bed import ROOT, Bed, need, run, skip, wait_until
 
 SERVICE = "steadycache.service"
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 DROP_IN = """[Service]
 LoadCredential=api-key:/etc/steadycache/api-key
 Environment=STEADYCACHE_API_KEY_FILE=%d/api-key
 """
 
 
-def build_package(bed):
-    folder = bed.folder / "package"
-    run("cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_INSTALL_PREFIX=/usr",
-        "-DWITH_TESTS=OFF", "-DWITH_PAGES=OFF", "--no-warn-unused-cli")
-    run("cmake", "--build", folder)
-    for old in folder.glob("*.deb"):
-        old.unlink()
-    run("cpack", "-G", "DEB", cwd=folder)
-    (package,) = folder.glob("*.deb")
-    return package
-
-
-def make_root(bed, package):
-    """A Debian with systemd and what the package depends on, kept as a tar file, and unpacked."""
-    depends = run("dpkg-deb", "--field", package, "Depends").strip()
-    names = [word.split()[0] for word in depends.split(",")]
-    kept = bed.folder / f"machine-{hashlib.sha256(depends.encode()).hexdigest()[:12]}.tar"
-    root = bed.folder / "machine"
+def make_root(bed, name, packages):
+    """A minimal Debian with these packages and what they depend on, kept as a tar file, and unpacked."""
+    kept = bed.folder / f"{name}-{hashlib.sha256(' '.join(packages).encode()).hexdigest()[:12]}.tar"
+    root = bed.folder / name
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir()
     if kept.exists():
@@ -46,16 +34,41 @@ def make_root(bed, package):
     run("tar", "-C", root, "-xf", bed.make_base())
     shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
     fetched = subprocess.run(
-        ["chroot", root, "sh", "-c", "apt-get update -qq && apt-get install -y -qq --no-install-recommends systemd "
-         + " ".join(names) + " && apt-get clean"], text=True, capture_output=True,
-        env={"DEBIAN_FRONTEND": "noninteractive", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+        ["chroot", root, "sh", "-c", "apt-get update -qq && apt-get install -y -qq --no-install-recommends "
+         + " ".join(packages) + " && apt-get clean"], text=True, capture_output=True,
+        env={"DEBIAN_FRONTEND": "noninteractive", "PATH": PATH})
     if fetched.returncode != 0:
-        skip("the machine's packages cannot be had: " + fetched.stderr.strip().split("\n")[-1])
-    for old in bed.folder.glob("machine-*.tar"):
+        skip(f"the packages of the {name} cannot be had: " + fetched.stderr.strip().split("\n")[-1])
+    for old in bed.folder.glob(f"{name}-*.tar"):
         old.unlink()
     run("tar", "--numeric-owner", "-C", root, "-cf", kept.with_suffix(".partial"), ".")
     kept.with_suffix(".partial").rename(kept)
     return root
+
+
+def build_package(bed):
+    """By ./dev deb, on a Debian with nothing but what that names, and without a network."""
+    root = make_root(bed, "builder", run(ROOT / "dev", "packages", "deb").split())
+    source = root / "root/source"
+    for path in run("git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0"):
+        if path and (ROOT / path).is_file():
+            (source / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / path, source / path)
+    print(run("unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "sh", "-c",
+              'mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && '
+              'exec chroot "$1" /root/source/dev deb', "sh", root,
+              env={"PATH": PATH, "WITH_PAGES": "OFF"}).strip().split("\n")[-1])
+    (built,) = (source / "build/deb").glob("*.deb")
+    package = bed.folder / built.name
+    shutil.move(built, package)
+    shutil.rmtree(root)
+    return package
+
+
+def make_machine(bed, package):
+    """A Debian with systemd and what the package depends on."""
+    depends = run("dpkg-deb", "--field", package, "Depends").strip()
+    return make_root(bed, "machine", ["systemd", *(word.split()[0] for word in depends.split(","))])
 
 
 def show(host, name, unit=SERVICE):
@@ -175,12 +188,12 @@ def check_machine(bed, root, package):
 
 def main():
     bed = Bed(sys.argv[1])
-    need("cpack", "debootstrap", "dpkg-shlibdeps", "ip", "lintian", "nsenter", "unshare")
+    need("debootstrap", "dpkg-deb", "git", "ip", "lintian", "nsenter", "unshare")
     if not machine.can_run(bed.folder / "cgroup"):
         skip("control groups (cgroup2) cannot be mounted here, so systemd cannot be started")
     package = build_package(bed)
     print(run("lintian", "--allow-root", "--fail-on", "error,warning", "--no-tag-display-limit", package), end="")
-    root = make_root(bed, package)
+    root = make_machine(bed, package)
     check_machine(bed, root, package)
     shutil.rmtree(root)
     print(f"{package.name}: {package.stat().st_size / 1e3:.0f} kB; installed, run, upgraded and removed under systemd")
