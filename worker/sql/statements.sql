@@ -7,17 +7,19 @@
 --   max_size, capacity, default_ttl, policy      the defaults where nothing was configured
 -- with further members as each statement says. ?2 are the items, an array of arrays
 --   [id, tag]                                     (get, exists, delete)
---   [id, tag, size, ttl or null, etag]            (set)
+--   [id, tag, size, ttl or null, etag, extra]     (set; extra: see migrations/0003_used.sql)
 --   [..., frequency, created, last_access, expires or null]   (set, with a history: what the entry
---                                                 is to have; times may be 0: now; null: by the ttl)
+--                                                 is to have; times may be 0, and those to come are
+--                                                 too: now; null: by the ttl)
 -- id: integer, tag and etag: lower-case hex (see migrations/0001_schema.sql). Rows that belong to an
--- item give its place in ?2 as `i`.
+-- item give its place in ?2 as `i`. What counts against a limit are used bytes, size + extra.
 --
 -- A SET is one batch (one transaction) of: ensure_namespace, sweep, probe, plan, evict, admit,
 -- make_way, put_entries, put_content / put_contents, set_result, settle. `admit` is the one
 -- place that decides: it takes the items into the accounts where the condition holds and the
 -- limits will, and leaves the request's token; what follows writes only where it finds the token.
--- Where set_result says that more has to be evicted, the caller runs the batch again.
+-- Where the capacity is 0 it leaves the token with '-' behind it: then make_way removes what is there,
+-- and nothing is written. Where set_result says that more has to be evicted, the caller runs the batch again.
 
 -- name: ensure_namespace
 -- ?1 + max_namespaces. No rows.
@@ -53,23 +55,25 @@ WHERE n.name = ?1 ->> 'ns';
 -- 1 or 2 where an eviction by size or by number goes on), ?2. Notes in the namespace what an
 -- eviction has to reach, where one is needed and allowed. No rows.
 UPDATE namespaces AS n SET evicting = 1,
-	evict_size = iif(?1 ->> 'continuing' = 1 OR n.total_size - g.old_size + g.new_size > l.max_bytes,
-		l.max_bytes / 5 * 4 + l.max_bytes % 5 * 4 / 5 - g.new_size + g.old_size, NULL),
+	evict_size = iif(?1 ->> 'continuing' = 1
+			OR n.total_size + n.extra_size - g.old_used + g.new_used > l.max_bytes,
+		l.max_bytes / 5 * 4 + l.max_bytes % 5 * 4 / 5 - g.new_used + g.old_used, NULL),
 	evict_count = l.max_count - g.new_count + g.old_count
 FROM (SELECT id AS limits_of, nullif(coalesce(max_size, ?1 ->> 'max_size'), 0) AS max_bytes,
 		iif(coalesce(capacity, ?1 ->> 'capacity') < 0, NULL,
 			coalesce(capacity, ?1 ->> 'capacity')) AS max_count,
 		coalesce(policy, ?1 ->> 'policy') AS way
 	FROM namespaces WHERE name = ?1 ->> 'ns') l,
-	(SELECT coalesce(sum(j.value ->> 2), 0) AS new_size, count(j.key) AS new_count,
-		coalesce(sum(e.size), 0) AS old_size, count(e.id) AS old_count,
+	(SELECT coalesce(sum(j.value ->> 2 + j.value ->> 5), 0) AS new_used, count(j.key) AS new_count,
+		coalesce(sum(e.size + e.extra), 0) AS old_used, count(e.id) AS old_count,
 		max(e.expires = 0 OR e.expires > ?1 ->> 'now') IS 1 AS live, max(e.etag) AS etag
 	FROM json_each(?2) j LEFT JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.tag = j.value ->> 1
 		AND e.ns = (SELECT id FROM namespaces WHERE name = ?1 ->> 'ns')) g
 WHERE n.id = l.limits_of AND l.way <> 'none' AND l.max_count IS NOT 0
 	AND g.new_count <= coalesce(l.max_count, g.new_count)
-	AND g.new_size <= coalesce(l.max_bytes, g.new_size)
-	AND (?1 ->> 'continuing' > 0 OR n.total_size - g.old_size + g.new_size > l.max_bytes
+	AND g.new_used <= coalesce(l.max_bytes, g.new_used)
+	AND (?1 ->> 'continuing' > 0
+		OR n.total_size + n.extra_size - g.old_used + g.new_used > l.max_bytes
 		OR n.entry_count - g.old_count + g.new_count > l.max_count)
 	AND CASE ?1 ->> 'kind' WHEN 'absent' THEN NOT g.live WHEN 'present' THEN g.live
 		WHEN 'match' THEN g.live AND g.etag IN (SELECT value FROM json_each(?1, '$.etags'))
@@ -80,7 +84,7 @@ WHERE n.id = l.limits_of AND l.way <> 'none' AND l.max_count IS NOT 0
 -- name: plan_limits
 -- ?1 + continuing. As plan, for limits that were lowered. No rows.
 UPDATE namespaces AS n SET evicting = 1,
-	evict_size = iif(?1 ->> 'continuing' = 1 OR n.total_size > l.max_bytes,
+	evict_size = iif(?1 ->> 'continuing' = 1 OR n.total_size + n.extra_size > l.max_bytes,
 		l.max_bytes / 5 * 4 + l.max_bytes % 5 * 4 / 5, NULL),
 	evict_count = l.max_count
 FROM (SELECT id AS limits_of, nullif(coalesce(max_size, ?1 ->> 'max_size'), 0) AS max_bytes,
@@ -89,7 +93,7 @@ FROM (SELECT id AS limits_of, nullif(coalesce(max_size, ?1 ->> 'max_size'), 0) A
 		coalesce(policy, ?1 ->> 'policy') AS way
 	FROM namespaces WHERE name = ?1 ->> 'ns') l
 WHERE n.id = l.limits_of AND l.way <> 'none' AND (?1 ->> 'continuing' > 0
-	OR n.total_size > l.max_bytes OR n.entry_count > l.max_count);
+	OR n.total_size + n.extra_size > l.max_bytes OR n.entry_count > l.max_count);
 
 -- name: evict
 -- ?1 + evict_max, ?2 (entries that are no victims). Removes victims in exact order until what
@@ -102,88 +106,101 @@ WHERE n.id = l.limits_of AND l.way <> 'none' AND (?1 ->> 'continuing' > 0
 -- with the last access as the score; FIFO has an index of its own. The LIMIT guesses, from the
 -- average size, how many it will take: if too few, the next batch goes on.
 WITH RECURSIVE
-n AS (SELECT id, coalesce(policy, ?1 ->> 'policy') AS policy, entry_count, total_size,
-		max(0, coalesce(total_size - evict_size, 0)) AS need_size,
+n AS (SELECT id, coalesce(policy, ?1 ->> 'policy') AS policy, max(?1 ->> 'now', clock) AS now,
+		max(0, coalesce(total_size + extra_size - evict_size, 0)) AS need_used,
 		max(0, coalesce(entry_count - evict_count, 0)) AS need_count,
 		json_array_length(?2) + min(?1 ->> 'evict_max', 4 + max(0,
 			coalesce(entry_count - evict_count, 0),
-			coalesce((total_size - evict_size) * 1.25 * entry_count / max(total_size, 1), 0)))
+			coalesce((total_size + extra_size - evict_size) * 1.25 * entry_count
+				/ max(total_size + extra_size, 1), 0)))
 			AS most
 	FROM namespaces WHERE name = ?1 ->> 'ns' AND evicting = 1),
-heads(frequency) AS (
+heads(frequency, ns, policy, now) AS (
 	SELECT (SELECT e.frequency FROM entries e INDEXED BY entries_order
-		WHERE e.ns = n.id ORDER BY e.frequency LIMIT 1)
+		WHERE e.ns = n.id ORDER BY e.frequency LIMIT 1), n.id, n.policy, n.now
 	FROM n WHERE policy <> 'fifo'
 	UNION ALL
 	SELECT (SELECT e.frequency FROM entries e INDEXED BY entries_order
-		WHERE e.ns = (SELECT id FROM n) AND e.frequency > h.frequency
-		ORDER BY e.frequency LIMIT 1)
+		WHERE e.ns = h.ns AND e.frequency > h.frequency
+		ORDER BY e.frequency LIMIT 1), h.ns, h.policy, h.now
 	FROM heads h WHERE h.frequency IS NOT NULL),
-walk(score, last_access, id, frequency, size) AS (
-	SELECT CASE (SELECT policy FROM n) WHEN 'lru' THEN e.last_access ELSE
-			e.frequency / (1.0 + max(0, ?1 ->> 'now' - e.last_access) / 1000000.0) END,
-		e.last_access, e.id, e.frequency, e.size
+walk(score, last_access, id, frequency, used, ns, policy, now) AS (
+	SELECT iif(h.policy = 'lru', e.last_access,
+			e.frequency / (1.0 + max(0, h.now - e.last_access) / 1000000.0)),
+		e.last_access, e.id, e.frequency, e.size + e.extra, h.ns, h.policy, h.now
 	FROM heads h CROSS JOIN entries e NOT INDEXED ON e.id = (SELECT id FROM entries INDEXED BY entries_order
-		WHERE ns = (SELECT id FROM n) AND frequency = h.frequency
+		WHERE ns = h.ns AND frequency = h.frequency
 		ORDER BY last_access, id LIMIT 1)
 	UNION ALL
-	SELECT CASE (SELECT policy FROM n) WHEN 'lru' THEN e.last_access ELSE
-			e.frequency / (1.0 + max(0, ?1 ->> 'now' - e.last_access) / 1000000.0) END,
-		e.last_access, e.id, e.frequency, e.size
+	SELECT iif(w.policy = 'lru', e.last_access,
+			e.frequency / (1.0 + max(0, w.now - e.last_access) / 1000000.0)),
+		e.last_access, e.id, e.frequency, e.size + e.extra, w.ns, w.policy, w.now
 	FROM walk w CROSS JOIN entries e NOT INDEXED ON e.id = coalesce(
 		(SELECT id FROM entries INDEXED BY entries_order
-			WHERE ns = (SELECT id FROM n) AND frequency = w.frequency
+			WHERE ns = w.ns AND frequency = w.frequency
 				AND last_access = w.last_access AND id > w.id ORDER BY id LIMIT 1),
 		(SELECT id FROM entries INDEXED BY entries_order
-			WHERE ns = (SELECT id FROM n) AND frequency = w.frequency
+			WHERE ns = w.ns AND frequency = w.frequency
 				AND last_access > w.last_access ORDER BY last_access, id LIMIT 1))
 	ORDER BY 1, 2, 3
 	LIMIT coalesce((SELECT CAST(most AS INTEGER) FROM n), 0)),
-candidates(score, at, id, size) AS (
-	SELECT score, last_access, id, size FROM walk
+candidates(score, at, id, used) AS (
+	SELECT score, last_access, id, used FROM walk
 	UNION ALL
-	SELECT 0, created, id, size FROM (
-		SELECT e.created, e.id, e.size FROM n CROSS JOIN entries e INDEXED BY entries_fifo
+	SELECT 0, created, id, used FROM (
+		SELECT e.created, e.id, e.size + e.extra AS used FROM n CROSS JOIN entries e INDEXED BY entries_fifo
 			ON e.ns = n.id AND e.fifo = 1
 		WHERE n.policy = 'fifo' ORDER BY e.created, e.id
 		LIMIT coalesce((SELECT CAST(most AS INTEGER) FROM n), 0))),
 ranked AS (
-	SELECT id, row_number() OVER upto AS place, sum(size) OVER upto - size AS gone
+	SELECT id, row_number() OVER upto AS place, sum(used) OVER upto - used AS gone
 	FROM candidates WHERE id NOT IN (SELECT value ->> 0 FROM json_each(?2))
 	WINDOW upto AS (ORDER BY score, at, id ROWS UNBOUNDED PRECEDING))
 DELETE FROM entries WHERE id IN (SELECT ranked.id FROM ranked, n
-	WHERE place <= ?1 ->> 'evict_max' AND (place <= need_count OR gone < need_size))
+	WHERE place <= ?1 ->> 'evict_max' AND (place <= need_count OR gone < need_used))
 RETURNING 1 AS evicted;
 
 -- name: admit
--- As plan, + token, strict (1: an eviction that was planned must have reached its goal). No rows.
-UPDATE namespaces AS n SET admitted = ?1 ->> 'token',
-	entry_count = n.entry_count + g.new_count - g.old_count,
-	total_size = n.total_size + g.new_size - g.old_size,
-	frequency_sum = n.frequency_sum + g.frequency_change,
-	sets = n.sets + g.new_count, expirations = n.expirations + g.expired
+-- As plan, + token, strict (1: an eviction that was planned must have reached its goal). No rows. Policy
+-- none lets in what does not grow, for each of the two limits by itself.
+UPDATE namespaces AS n SET admitted = ?1 ->> 'token' || iif(l.max_count IS 0, '-', ''),
+	entry_count = n.entry_count + iif(l.max_count IS 0, 0, g.new_count - g.old_count),
+	total_size = n.total_size + iif(l.max_count IS 0, 0, g.new_size - g.old_size),
+	extra_size = n.extra_size + iif(l.max_count IS 0, 0,
+		g.new_used - g.new_size - g.old_used + g.old_size),
+	clock = max(n.clock + 1, ?1 ->> 'now') + g.new_count - 1,
+	frequency_sum = n.frequency_sum + iif(l.max_count IS 0, 0, g.frequency_change),
+	sets = n.sets + iif(l.max_count IS 0, 0, g.new_count),
+	expirations = n.expirations + iif(l.max_count IS 0, 0, g.expired),
+	evictions = n.evictions + iif(l.max_count IS 0, g.old_count - g.expired, 0)
 FROM (SELECT id AS limits_of, nullif(coalesce(max_size, ?1 ->> 'max_size'), 0) AS max_bytes,
 		iif(coalesce(capacity, ?1 ->> 'capacity') < 0, NULL,
 			coalesce(capacity, ?1 ->> 'capacity')) AS max_count,
 		coalesce(policy, ?1 ->> 'policy') AS way
 	FROM namespaces WHERE name = ?1 ->> 'ns') l,
 	(SELECT coalesce(sum(j.value ->> 2), 0) AS new_size, count(j.key) AS new_count,
+		coalesce(sum(j.value ->> 2 + j.value ->> 5), 0) AS new_used,
 		coalesce(sum(e.size), 0) AS old_size, count(e.id) AS old_count,
-		coalesce(sum(coalesce(j.value ->> 5, 1) - iif(j.value ->> 5 IS NOT NULL
+		coalesce(sum(e.size + e.extra), 0) AS old_used,
+		coalesce(sum(coalesce(j.value ->> 6, 1) - iif(j.value ->> 6 IS NOT NULL
 			OR (e.expires > 0 AND e.expires <= ?1 ->> 'now'),
 			coalesce(e.frequency, 0), 0)), 0) AS frequency_change,
 		count(iif(e.expires > 0 AND e.expires <= ?1 ->> 'now', 1, NULL)) AS expired,
 		max(e.expires = 0 OR e.expires > ?1 ->> 'now') IS 1 AS live, max(e.etag) AS etag
 	FROM json_each(?2) j LEFT JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.tag = j.value ->> 1
 		AND e.ns = (SELECT id FROM namespaces WHERE name = ?1 ->> 'ns')) g
-WHERE n.id = l.limits_of AND l.max_count IS NOT 0
-	AND n.entry_count - g.old_count + g.new_count
-		<= coalesce(l.max_count, n.entry_count - g.old_count + g.new_count)
-	AND n.total_size - g.old_size + g.new_size
-		<= coalesce(l.max_bytes, n.total_size - g.old_size + g.new_size)
-	AND (n.evicting = 0 OR ?1 ->> 'strict' = 0 OR n.entry_count <= g.old_count
-		OR (n.total_size <= coalesce(n.evict_size, n.total_size)
-			AND n.entry_count <= coalesce(n.evict_count, n.entry_count)))
+WHERE n.id = l.limits_of
+	AND (l.max_count IS 0 OR (g.new_used <= coalesce(l.max_bytes, g.new_used)
+		AND g.new_count <= coalesce(l.max_count, g.new_count)
+		AND (n.entry_count - g.old_count + g.new_count
+				<= coalesce(l.max_count, n.entry_count - g.old_count + g.new_count)
+			OR (l.way = 'none' AND g.new_count <= g.old_count))
+		AND (n.total_size + n.extra_size - g.old_used + g.new_used
+				<= coalesce(l.max_bytes, n.total_size + n.extra_size - g.old_used + g.new_used)
+			OR (l.way = 'none' AND g.new_used <= g.old_used))
+		AND (n.evicting = 0 OR ?1 ->> 'strict' = 0 OR n.entry_count <= g.old_count
+			OR (n.total_size + n.extra_size <= coalesce(n.evict_size, n.total_size + n.extra_size)
+				AND n.entry_count <= coalesce(n.evict_count, n.entry_count)))))
 	AND CASE ?1 ->> 'kind' WHEN 'absent' THEN NOT g.live WHEN 'present' THEN g.live
 		WHEN 'match' THEN g.live AND g.etag IN (SELECT value FROM json_each(?1, '$.etags'))
 		WHEN 'none_match' THEN NOT (g.live
@@ -192,36 +209,38 @@ WHERE n.id = l.limits_of AND l.max_count IS NOT 0
 
 -- name: make_way
 -- ?1 + token, ?2. Removes what stands where an item goes and is another's: an entry of a cleared
--- namespace, or one whose hash collides. No rows.
+-- namespace, or one whose hash collides; or where the capacity is 0 what is the item's own. No rows.
 DELETE FROM entries WHERE id IN (SELECT e.id
 	FROM namespaces n JOIN json_each(?2) j CROSS JOIN entries e NOT INDEXED ON e.id = j.value ->> 0
-		AND NOT (e.ns = n.id AND e.tag = j.value ->> 1)
-	WHERE n.name = ?1 ->> 'ns' AND n.admitted = ?1 ->> 'token');
+		AND n.admitted = ?1 ->> 'token' || iif(e.ns = n.id AND e.tag = j.value ->> 1, '-', '')
+	WHERE n.name = ?1 ->> 'ns' AND n.admitted IN (?1 ->> 'token', ?1 ->> 'token' || '-'));
 
 -- name: put_entries
--- ?1 + token, ?2. No rows. What was created at another moment than it is stored brought a history
--- along; one that would have been created just now is given the microsecond before.
+-- ?1 + token, ?2. No rows. A time of its own, from those that admit has taken from the namespace's clock,
+-- is the last access of an item, and its creation where it has no history. Such a creation is not
+-- before `modified`, that of one with a history is.
 INSERT INTO entries(id, ns, tag, size, frequency, last_access, created, modified, expires, etag,
-	fifo, kept)
-SELECT j.value ->> 0, n.id, j.value ->> 1, j.value ->> 2, coalesce(j.value ->> 5, 1),
-	coalesce(nullif(j.value ->> 7, 0), ?1 ->> 'now'),
-	iif(j.value ->> 5 IS NULL, ?1 ->> 'now', coalesce(nullif(nullif(j.value ->> 6, 0),
-		?1 ->> 'now'), ?1 ->> 'now' - 1)), ?1 ->> 'now',
-	CASE WHEN j.value ->> 8 IS NOT NULL THEN j.value ->> 8
+	fifo, kept, extra)
+SELECT j.value ->> 0, n.id, j.value ->> 1, j.value ->> 2, coalesce(j.value ->> 6, 1),
+	min(coalesce(nullif(j.value ->> 8, 0), n.clock), n.clock - json_array_length(?2) + 1 + j.key),
+	iif(j.value ->> 6 IS NULL, n.clock - json_array_length(?2) + 1 + j.key,
+		min(coalesce(nullif(j.value ->> 7, 0), ?1 ->> 'now'), ?1 ->> 'now' - 1)), ?1 ->> 'now',
+	CASE WHEN j.value ->> 9 IS NOT NULL THEN j.value ->> 9
 		WHEN coalesce(j.value ->> 3, n.default_ttl, ?1 ->> 'default_ttl') = 0 THEN 0
 		ELSE ?1 ->> 'now'
 			+ coalesce(j.value ->> 3, n.default_ttl, ?1 ->> 'default_ttl') * 1000000 END,
-	j.value ->> 4, coalesce(n.policy, ?1 ->> 'policy') = 'fifo', coalesce(n.stale_ttl, 0) * 1000000
+	j.value ->> 4, coalesce(n.policy, ?1 ->> 'policy') = 'fifo', coalesce(n.stale_ttl, 0) * 1000000,
+	j.value ->> 5
 FROM namespaces n JOIN json_each(?2) j
 WHERE n.name = ?1 ->> 'ns' AND n.admitted = ?1 ->> 'token'
 ON CONFLICT(id) DO UPDATE SET size = excluded.size,
-	frequency = iif(excluded.created = excluded.modified AND (expires = 0
+	frequency = iif(excluded.created >= excluded.modified AND (expires = 0
 		OR expires > excluded.modified), frequency + 1, excluded.frequency),
-	created = iif(excluded.created = excluded.modified AND (expires = 0
+	created = iif(excluded.created >= excluded.modified AND (expires = 0
 		OR expires > excluded.modified), created, excluded.created),
 	last_access = excluded.last_access, modified = excluded.modified,
 	expires = excluded.expires, etag = excluded.etag, fifo = max(fifo, excluded.fifo),
-	kept = excluded.kept;
+	kept = excluded.kept, extra = excluded.extra;
 
 -- name: put_contents
 -- ?1 + token, ?2: an array of [id, key is text (1 or 0), key as text or hex, type, encoding,
@@ -253,7 +272,8 @@ SELECT admitted IS ?1 ->> 'token' AS admitted, coalesce(max_size, ?1 ->> 'max_si
 	coalesce(capacity, ?1 ->> 'capacity') AS capacity,
 	coalesce(default_ttl, ?1 ->> 'default_ttl') AS default_ttl,
 	coalesce(policy, ?1 ->> 'policy') AS policy, evict_size IS NOT NULL AS by_size,
-	evicting AND entry_count > 0 AND (total_size > coalesce(evict_size, total_size)
+	evicting AND entry_count > 0
+		AND (total_size + extra_size > coalesce(evict_size, total_size + extra_size)
 		OR entry_count > coalesce(evict_count, entry_count)) AS unfinished
 FROM namespaces WHERE name = ?1 ->> 'ns';
 
@@ -284,17 +304,10 @@ FROM namespaces n JOIN json_each(?2) j
 WHERE n.name = ?1 ->> 'ns'
 	AND (e.expires = 0 OR e.expires + iif(?1 ->> 'stale', e.kept, 0) > ?1 ->> 'now');
 
--- name: touch_items
--- ?1 + stale, ?2. Counts a use of each that get_items finds. No rows.
-UPDATE entries NOT INDEXED SET frequency = frequency + 1, last_access = max(last_access, ?1 ->> 'now')
-WHERE id IN (SELECT value ->> 0 FROM json_each(?2))
-	AND ns = (SELECT id FROM namespaces WHERE name = ?1 ->> 'ns')
-	AND tag IN (SELECT value ->> 1 FROM json_each(?2))
-	AND (expires = 0 OR expires + iif(?1 ->> 'stale', kept, 0) > ?1 ->> 'now');
-
 -- name: count_gets
--- ?1 + stale, ?2. Accounts for touch_items. No rows.
+-- ?1 + stale, ?2. Accounts for touch_items, and takes times from the namespace's clock. No rows.
 UPDATE namespaces AS n SET hits = n.hits + g.hits, misses = n.misses + g.misses,
+	clock = max(n.clock + 1, ?1 ->> 'now') + json_array_length(?2) - 1,
 	frequency_sum = n.frequency_sum + g.hits, stale_hits = n.stale_hits + g.stale_hits
 FROM (SELECT count(e.id) AS hits, count(*) - count(e.id) AS misses,
 		count(iif(e.expires > 0 AND e.expires <= ?1 ->> 'now', 1, NULL)) AS stale_hits
@@ -302,6 +315,16 @@ FROM (SELECT count(e.id) AS hits, count(*) - count(e.id) AS misses,
 		AND e.ns = (SELECT id FROM namespaces WHERE name = ?1 ->> 'ns')
 		AND (e.expires = 0 OR e.expires + iif(?1 ->> 'stale', e.kept, 0) > ?1 ->> 'now')) g
 WHERE n.name = ?1 ->> 'ns';
+
+-- name: touch_items
+-- ?1 + stale, ?2. Counts a use of each that get_items finds, each with a time of its own. No rows.
+UPDATE entries AS e SET frequency = e.frequency + 1, last_access = g.at
+FROM (SELECT o.id, n.clock - json_array_length(?2) + 1 + j.key AS at
+	FROM namespaces n JOIN json_each(?2) j
+		CROSS JOIN entries o NOT INDEXED ON o.id = j.value ->> 0 AND o.ns = n.id AND o.tag = j.value ->> 1
+	WHERE n.name = ?1 ->> 'ns'
+		AND (o.expires = 0 OR o.expires + iif(?1 ->> 'stale', o.kept, 0) > ?1 ->> 'now')) g
+WHERE e.id = g.id;
 
 -- name: exist_items
 -- ?1, ?2. A row (i) for each item that is there and has not expired.
@@ -391,7 +414,7 @@ LIMIT ?1 ->> 'limit';
 -- ?1 (ns null: all namespaces). A row each, by name. The settings are those that were configured,
 -- NULL where the default holds.
 SELECT n.name, n.max_size, n.capacity, n.default_ttl, n.policy, n.stale_ttl, n.entry_count, n.total_size,
-	n.frequency_sum, coalesce((SELECT frequency FROM entries INDEXED BY entries_order
+	n.total_size + n.extra_size AS used_bytes, n.frequency_sum, coalesce((SELECT frequency FROM entries INDEXED BY entries_order
 		WHERE ns = n.id ORDER BY frequency DESC LIMIT 1), 0) AS max_frequency,
 	n.hits, n.misses, n.stale_hits, n.sets, n.deletes, n.evictions, n.expirations
 FROM namespaces n
@@ -422,10 +445,12 @@ UPDATE namespaces SET max_size = ?1 ->> 'max_size'
 WHERE name = ?1 ->> 'ns' AND max_size IS NULL;
 
 -- name: upgrade_account
--- ?1 + token, ?2: an array of [id, tag, size, etag, frequency, last_access, created]. No rows.
+-- ?1 + token, ?2: an array of [id, tag, size, etag, frequency, last_access, created, extra]. No rows.
 UPDATE namespaces AS n SET admitted = ?1 ->> 'token', entry_count = n.entry_count + g.entry_count,
-	total_size = n.total_size + g.total_size, frequency_sum = n.frequency_sum + g.frequency_sum
+	total_size = n.total_size + g.total_size, extra_size = n.extra_size + g.extra_size,
+	frequency_sum = n.frequency_sum + g.frequency_sum
 FROM (SELECT count(*) AS entry_count, coalesce(sum(value ->> 2), 0) AS total_size,
+		coalesce(sum(value ->> 7), 0) AS extra_size,
 		coalesce(sum(value ->> 4), 0) AS frequency_sum
 	FROM json_each(?2) WHERE value ->> 0 NOT IN (SELECT id FROM entries
 		WHERE id IN (SELECT value ->> 0 FROM json_each(?2)))) g
@@ -454,9 +479,39 @@ ON CONFLICT(id) DO NOTHING;
 -- name: upgrade_entries
 -- As upgrade_account. No rows.
 INSERT INTO entries(id, ns, tag, size, frequency, last_access, created, modified, expires, etag,
-	fifo)
-SELECT j.value ->> 0, n.id, j.value ->> 1, j.value ->> 2, j.value ->> 4, j.value ->> 5,
-	j.value ->> 6, j.value ->> 6, 0, j.value ->> 3, 0
+	fifo, extra)
+SELECT j.value ->> 0, n.id, j.value ->> 1, j.value ->> 2, j.value ->> 4, min(j.value ->> 5, ?1 ->> 'now'),
+	min(j.value ->> 6, ?1 ->> 'now'), min(j.value ->> 6, ?1 ->> 'now'), 0, j.value ->> 3, 0, j.value ->> 7
 FROM namespaces n JOIN json_each(?2) j
 WHERE n.name = ?1 ->> 'ns' AND n.admitted = ?1 ->> 'token'
 ON CONFLICT(id) DO NOTHING;
+
+-- Measuring the entries of an earlier version (migrations/0003_used.sql), a piece at a time in the order
+-- of their ids; one batch: measure_accounts, measure_entries, measure_on.
+
+-- name: measure_accounts
+-- ?1 + overhead, limit. No rows.
+UPDATE namespaces SET extra_size = extra_size + g.extra
+FROM (SELECT ns, sum(extra) AS extra FROM (SELECT e.ns, iif(e.extra > 0, 0,
+			length(c.key) + octet_length(c.type) + ?1 ->> 'overhead') AS extra
+		FROM entries e NOT INDEXED CROSS JOIN contents c ON c.id = e.id
+		WHERE e.id > (SELECT upto FROM measured) ORDER BY e.id LIMIT ?1 ->> 'limit')
+	GROUP BY ns) g
+WHERE namespaces.id = g.ns;
+
+-- name: measure_entries
+-- ?1 + overhead, limit. Times to come, which only an import can have brought, become now. No rows.
+UPDATE entries AS o NOT INDEXED SET extra = g.extra, last_access = min(o.last_access, ?1 ->> 'now'),
+	created = min(o.created, ?1 ->> 'now'), modified = min(o.modified, ?1 ->> 'now')
+FROM (SELECT id, extra FROM (SELECT e.id, e.extra AS had,
+			length(c.key) + octet_length(c.type) + ?1 ->> 'overhead' AS extra
+		FROM entries e NOT INDEXED CROSS JOIN contents c ON c.id = e.id
+		WHERE e.id > (SELECT upto FROM measured) ORDER BY e.id LIMIT ?1 ->> 'limit')
+	WHERE had = 0) g
+WHERE o.id = g.id;
+
+-- name: measure_on
+-- ?1 + limit. One row: done (1: all have been measured).
+UPDATE measured SET upto = coalesce((SELECT max(id) FROM (SELECT id FROM entries NOT INDEXED
+		WHERE id > (SELECT upto FROM measured) ORDER BY id LIMIT ?1 ->> 'limit')), 9223372036854775807)
+RETURNING upto = 9223372036854775807 AS done;

@@ -45,6 +45,14 @@ export function carriedBack(isText: number, text: string): Key {
 	return isText ? fromText(text) : fromBytes(unhex(text));
 }
 
+/** What counts against a limit for each entry beside its key, content type and value, as in the C server. */
+export const ENTRY_OVERHEAD_BYTES = 128;
+
+/** What an entry counts beside its size. */
+export function extraBytes(key: Key, contentType: string): number {
+	return key.bytes.length + utf8(contentType).length + ENTRY_OVERHEAD_BYTES;
+}
+
 export interface Stored {
 	encoding: 0 | 1;
 	text: string;

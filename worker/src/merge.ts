@@ -99,6 +99,7 @@ export function splitResult(group: Group, result: OpResult): OpResult[] {
 		at += length;
 		const part: OpResult = { status: result.status, items };
 		if (result.history !== undefined) part.history = result.history;
+		if (result.stored !== undefined) part.stored = result.stored;
 		if (result.evicted !== undefined) part.evicted = i === 0 ? result.evicted : 0;
 		if (result.expired !== undefined) part.expired = i === 0 ? result.expired : 0;
 		return part;

@@ -25,7 +25,7 @@ export interface KeyItem {
 export interface SetItem extends KeyItem {
 	value: Value;
 	content_type: string;
-	/** What counts against the limit. */
+	/** The larger of what was declared and what the value has. */
 	size: number;
 	/** Undefined: the namespace's default. 0: never expires. */
 	ttl_s?: number;
@@ -80,6 +80,8 @@ export interface NamespaceStats extends Settings {
 	ns: string;
 	entry_count: number;
 	total_size: number;
+	/** What counts against the limit. */
+	used_bytes: number;
 	avg_frequency: number;
 	max_frequency: number;
 	hits: number;
@@ -94,6 +96,8 @@ export interface NamespaceStats extends Settings {
 export interface OpResult {
 	/** set: histories were understood. */
 	history?: boolean;
+	/** set: false where the capacity is 0; else absent. */
+	stored?: false;
 	status: Status;
 	detail?: string;
 	items?: ItemResult[];

@@ -1,6 +1,8 @@
 /**
- * Takes over a database that the original Worker filled: a table `<cache_name>_cache` for each cache
- * (key, value, frequency, last_access, size, created_at) and cache_metadata with the limits.
+ * POST /upgrade: what a migration cannot do, as it may take long. It takes over a database that the original
+ * Worker filled: a table `<cache_name>_cache` for each cache (key, value, frequency, last_access, size,
+ * created_at) and cache_metadata with the limits. And it measures the entries of an earlier version of
+ * this Worker (migrations/0003_used.sql).
  *
  * Piece by piece: one transaction copies some rows and removes them from the old table, so it may
  * be interrupted anywhere and called again; an old table that is empty is dropped. What was set
@@ -8,7 +10,7 @@
  * namespaces do, in double quotes, and these cannot hold one. Others are left alone and told.
  */
 import { utf8 } from "./bytes";
-import { carry, etagOf, fromText, placeOf, store } from "./content";
+import { carry, ENTRY_OVERHEAD_BYTES, etagOf, extraBytes, fromText, placeOf, store } from "./content";
 import { bindNamed, runPrepared } from "./db";
 import type { Row } from "./db";
 import type { Settings } from "./env";
@@ -20,7 +22,9 @@ import type { OpsContext } from "./ops/step";
 /** What one piece takes at most. */
 const PIECE_ROWS = 200;
 const PIECE_BYTES = 300000;
-/** Pieces in one call, of six queries each: a Worker on the free plan may run 50. */
+/** Entries that one piece measures. */
+const MEASURE_ROWS = 2000;
+/** Pieces in one call, of up to six queries each: a Worker on the free plan may run 50. */
 const PIECES_PER_CALL = 4;
 const TEXT_TYPE = "text/plain; charset=utf-8";
 
@@ -31,6 +35,8 @@ export interface UpgradeReport {
 	dropped: number;
 	/** Caches whose names are none here. */
 	left_alone: string[];
+	/** Namespaces that hold more than their limit, once it is done. */
+	over_limit: string[];
 }
 
 /** Seconds or milliseconds, as some versions kept them, become microseconds. */
@@ -92,7 +98,7 @@ async function copyPiece(context: OpsContext, ns: string): Promise<{ taken: numb
 		const accessed = microseconds(row.last_access);
 		items.push(
 			`[${id},"${tag}",${size},"${await etagOf(value)}",${Math.max(1, Number(row.frequency) || 1)},` +
-				`${accessed},${microseconds(row.created_at) || accessed}]`,
+				`${accessed},${microseconds(row.created_at) || accessed},${extraBytes(key, TEXT_TYPE)}]`,
 		);
 		if (rows.length === 1) {
 			const small = JSON.stringify([carried.is_text, TEXT_TYPE, stored.encoding]);
@@ -129,9 +135,30 @@ async function finish(context: OpsContext, ns: string, settings: Settings): Prom
 	await runOp(context, { op: "configure", ns, defaults: settings, change: {} });
 }
 
+/** Measures entries that an earlier version stored; false: there are more. */
+async function measure(context: OpsContext): Promise<boolean> {
+	const head = JSON.stringify({ now: context.now_us, overhead: ENTRY_OVERHEAD_BYTES, limit: MEASURE_ROWS });
+	for (let pieces = 0; pieces < PIECES_PER_CALL; pieces++) {
+		const rows = await runPrepared(
+			context,
+			["measure_accounts", "measure_entries", "measure_on"].map((name) => bindNamed(context.db, name, head)),
+		);
+		if (rows[2]?.[0]?.done === 1) return true;
+	}
+	return false;
+}
+
+/** Namespaces that hold more than they may: the next set evicts, or is refused. */
+async function overLimit(context: OpsContext, settings: Settings): Promise<string[]> {
+	const { namespaces = [] } = await runOp(context, { op: "stats", defaults: () => settings });
+	return namespaces
+		.filter(({ used_bytes, max_size_bytes }) => max_size_bytes > 0 && used_bytes > max_size_bytes)
+		.map(({ ns }) => ns);
+}
+
 /** Works through a part of what is there; call it until `done`. */
 export async function upgrade(context: OpsContext, settings: Settings): Promise<UpgradeReport> {
-	const report: UpgradeReport = { done: false, copied: 0, dropped: 0, left_alone: [] };
+	const report: UpgradeReport = { done: false, copied: 0, dropped: 0, left_alone: [], over_limit: [] };
 	let pieces = 0;
 	for (const { name, max_size } of await oldCaches(context)) {
 		if (!isNamespace(name)) {
@@ -157,6 +184,8 @@ export async function upgrade(context: OpsContext, settings: Settings): Promise<
 		if (more) return report;
 		await finish(context, name, settings);
 	}
+	if (pieces > 0 || !(await measure(context))) return report;
 	report.done = true;
+	report.over_limit = await overLimit(context, settings);
 	return report;
 }

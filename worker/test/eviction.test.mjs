@@ -1,7 +1,7 @@
 // The limits hold always, victims go in exact order, and nothing gets stuck.
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import { audit, open } from "./support.mjs";
+import { audit, open, used } from "./support.mjs";
 
 let w;
 before(async () => (w = await open()));
@@ -13,18 +13,21 @@ const limit = (ns, bytes, more = {}) =>
 
 test("thousands go at once, down to four fifths", async () => {
 	await w.fill("many", 9000, 10);
-	await limit("many", 90000);
-	assert.equal((await w.api("set", "many", { key: "big", value: "b".repeat(60000) })).status, 200);
+	const full = (await w.stats("many")).used_bytes;
+	await limit("many", full);
+	const size = Math.floor(full * 0.65);
+	assert.equal((await w.api("set", "many", { key: "big", value: "b".repeat(size) })).status, 200);
 	const stats = await w.stats("many");
-	assert.equal(stats.total_size, 72000);
-	assert.equal(stats.entry_count, 1201);
-	assert.equal(stats.evictions, 7800);
+	const goal = Math.floor(full * 0.8);
+	assert.ok(stats.used_bytes <= goal && stats.used_bytes > goal - used("k1234", 10), JSON.stringify(stats));
+	assert.ok(stats.evictions > 7000);
+	assert.equal(stats.entry_count, 9001 - stats.evictions);
 });
 
 test("shrinking the limit evicts at once", async () => {
 	await w.fill("shrunk", 5000, 10);
-	await limit("shrunk", 1000);
-	assert.equal((await w.stats("shrunk")).total_size, 800);
+	await limit("shrunk", 100 * used("k4999", 10));
+	assert.equal((await w.stats("shrunk")).entry_count, 80);
 	await w.call("PUT", "/cache/shrunk", { capacity: 7 });
 	assert.equal((await w.stats("shrunk")).entry_count, 7);
 });
@@ -34,8 +37,8 @@ test("the order is that of a sort by score", async () => {
 	let seed = 7;
 	const random = (n) => (seed = (seed * 1103515245 + 12345) % 2147483648) % n;
 	const model = [];
-	for (let i = 0; i < 300; i++) {
-		const at = base + random(100) * 1000000;
+	const times = Array.from({ length: 300 }, () => base + random(100) * 1000000).sort();
+	for (const [i, at] of times.entries()) {
 		const gets = random(6);
 		await w.ops(
 			[
@@ -56,14 +59,16 @@ test("the order is that of a sort by score", async () => {
 });
 
 test("a batch is never its own victim, and may replace most of the cache", async () => {
-	await w.fill("own", 3000, 10);
-	await limit("own", 30000);
-	assert.equal((await w.fill("own", 2700, 11)).status, 200);
+	await w.fill("own", 3000, 10, 1000);
+	const full = 3000 * used("k1000", 10);
+	assert.equal((await w.stats("own")).used_bytes, full);
+	await limit("own", full);
+	assert.equal((await w.fill("own", 2700, 11, 1000)).status, 200);
 	const stats = await w.stats("own");
-	assert.ok(stats.total_size <= 30000 && stats.entry_count >= 2600, JSON.stringify(stats));
-	assert.equal((await w.fill("own", 3000, 11)).status, 413);
-	assert.equal((await w.fill("own", 1000, 29, 5000)).status, 200);
-	assert.equal((await w.stats("own")).total_size, 29000);
+	assert.ok(stats.used_bytes <= full && stats.entry_count >= 2600, JSON.stringify(stats));
+	assert.equal((await w.fill("own", 3000, 11, 1000)).status, 413);
+	assert.equal((await w.fill("own", 1000, 300, 5000)).status, 200);
+	assert.equal((await w.stats("own")).used_bytes, 1000 * used("k5000", 300));
 });
 
 test("a policy that came later finds its victims, too", async () => {
@@ -80,7 +85,7 @@ test("a policy that came later finds its victims, too", async () => {
 });
 
 test("limits hold under concurrent sets", async () => {
-	await limit("race", 5000, { capacity: 40 });
+	await limit("race", 10000, { capacity: 40 });
 	const seen = [];
 	await Promise.all(
 		Array.from({ length: 8 }, async (_, thread) => {
@@ -91,13 +96,14 @@ test("limits hold under concurrent sets", async () => {
 			}
 		}),
 	);
-	for (const { total_size, entry_count } of seen) assert.ok(total_size <= 5000 && entry_count <= 40);
+	for (const { used_bytes, entry_count } of seen) assert.ok(used_bytes <= 10000 && entry_count <= 40);
 });
 
 test("an item larger than the limit is refused and nothing is lost", async () => {
-	await limit("small", 1000);
+	await limit("small", 10 * used("k0", 100));
 	await w.fill("small", 10, 100);
-	assert.equal((await w.api("set", "small", { key: "big", value: "v".repeat(1001) })).status, 413);
+	assert.equal((await w.api("set", "small", { key: "k".repeat(2551), value: "v" })).status, 413);
+	assert.equal((await w.api("set", "small", { key: "big", value: "v".repeat(2395) })).status, 413);
 	assert.equal((await w.stats("small")).entry_count, 10);
 	const tooLarge = await w.call("PUT", "/cache/huge/k", "v".repeat(2000000));
 	assert.equal(tooLarge.status, 413);
@@ -139,4 +145,78 @@ test("a cleared cache is empty at once, and its keys can be set again", async ()
 	for (let i = 0; i < 30; i++) await w.stats("cleared");
 	const { results } = await w.db.prepare("SELECT count(*) AS n FROM dropped").all();
 	assert.equal(results[0].n, 0);
+});
+
+test("what is stored counts, not the values alone", async () => {
+	const key = "k".repeat(4000);
+	await limit("keys", 20000);
+	for (let i = 0; i < 20; i++) assert.equal((await w.api("set", "keys", { key: key + i, value: "" })).status, 200);
+	const stats = await w.stats("keys");
+	assert.equal(stats.total_size, 0);
+	assert.equal(stats.utilization, 0);
+	assert.equal(stats.used_bytes, stats.entry_count * used(`${key}10`, 0));
+	assert.ok(stats.used_bytes <= 20000);
+	/* Another type, a shorter value: the account goes along. */
+	await w.call("PUT", "/cache/types/k", "12345", { "Content-Type": "a/b" });
+	assert.equal((await w.stats("types")).used_bytes, 1 + 3 + 5 + 128);
+	await w.call("PUT", "/cache/types/k", "1", { "Content-Type": "text/long" });
+	assert.equal((await w.stats("types")).used_bytes, 1 + 9 + 1 + 128);
+	await w.api("clear", "types");
+	assert.equal((await w.stats("types")).used_bytes, 0);
+});
+
+test("where nothing may be stored a set removes what was there", async () => {
+	await w.fill("nothing", 3, 5);
+	await w.call("PUT", "/cache/nothing", { eviction: "none", capacity: 0 });
+	const etag = (await w.call("GET", "/cache/nothing/k0")).headers.get("ETag");
+	assert.equal((await w.call("PUT", "/cache/nothing/k0", "new", { "If-None-Match": "*" })).status, 412);
+	assert.equal((await w.call("GET", "/cache/nothing/k0")).status, 200);
+	assert.equal((await w.call("PUT", "/cache/nothing/k0", "new", { "If-Match": etag })).status, 204);
+	assert.equal((await w.call("GET", "/cache/nothing/k0")).status, 404);
+	assert.equal((await w.call("PUT", "/cache/nothing/k0", "new")).status, 201);
+	assert.equal((await w.fill("nothing", 3, 5)).status, 200);
+	const stats = await w.stats("nothing");
+	assert.deepEqual([stats.entry_count, stats.used_bytes, stats.evictions, stats.sets], [0, 0, 3, 3]);
+});
+
+test("without eviction what does not grow is let in", async () => {
+	await w.fill("full", 10, 100);
+	await limit("full", 5 * used("k0", 100), { eviction: "none", capacity: 5 });
+	const set = async (key, size) => (await w.api("set", "full", { key, value: "w".repeat(size) })).status;
+	assert.equal(await set("k1", 100), 200);
+	assert.equal(await set("k1", 50), 200);
+	assert.equal(await set("k1", 51), 507);
+	assert.equal(await set("new", 1), 507);
+	assert.equal((await w.stats("full")).entry_count, 10);
+});
+
+test("the order of a batch is the order of its uses, and no clock turns it round", async () => {
+	const base = 1700000000000000;
+	const keys = ["c", "a", "d", "b", "e"].map((key) => ({ key }));
+	const lru = { policy: "lru" };
+	await w.ops([{ op: "set", ns: "ties", defaults: lru, items: keys.map(({ key }) => ({ key, value: "v" })) }], base);
+	const shrink = async (capacity, now) => {
+		await w.ops([{ op: "configure", ns: "ties", defaults: lru, capacity }], now);
+		return (await w.ops([{ op: "scan", ns: "ties" }], now))[0].entries.map(({ key }) => key).join("");
+	};
+	assert.equal(await shrink(4, base), "abde");
+	await w.ops([{ op: "get", ns: "ties", items: [{ key: "e" }, { key: "a" }, { key: "b" }] }], base - 3600e6);
+	assert.equal(await shrink(3, base - 3600e6), "abe");
+	assert.equal(await shrink(2, base - 3600e6), "ab");
+	await w.ops([{ op: "set", ns: "ties", defaults: lru, items: [{ key: "f", value: "v" }] }], base - 7200e6);
+	assert.equal(await shrink(2, base - 7200e6), "bf");
+});
+
+test("times to come are now once they are imported", async () => {
+	const base = 1700000000000000;
+	for (const policy of ["lru", "frecency", "fifo"]) {
+		const ns = `from-${policy}`;
+		const history = { frequency: 1, created_us: base * 2, last_access_us: base * 2 };
+		const set = (key, more) => ({ op: "set", ns, items: [{ key, value: "v", ...more }] });
+		await w.ops([{ op: "configure", ns, policy, capacity: 2 }, set("future", { history })], base);
+		const [{ entries }] = await w.ops([{ op: "scan", ns }], base);
+		assert.ok(entries[0].last_access_us <= base + 10 && entries[0].created_us <= base, JSON.stringify(entries));
+		await w.ops([set("a"), set("b")], base + 60e6);
+		assert.deepEqual((await w.ops([{ op: "scan", ns }], base + 60e6))[0].entries.map(({ key }) => key), ["a", "b"]);
+	}
 });

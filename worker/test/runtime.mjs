@@ -37,10 +37,12 @@ export function splitSql(text) {
 	return statements;
 }
 
-export async function migrate(db) {
+/** Applies the migrations, or those from number `from` up to before number `to`. */
+export async function migrate(db, from = 1, to = Infinity) {
 	const folder = join(root, "migrations");
 	for (const file of readdirSync(folder).sort())
-		await db.batch(splitSql(readFileSync(join(folder, file), "utf8")).map((sql) => db.prepare(sql)));
+		if (parseInt(file) >= from && parseInt(file) < to)
+			await db.batch(splitSql(readFileSync(join(folder, file), "utf8")).map((sql) => db.prepare(sql)));
 }
 
 /**

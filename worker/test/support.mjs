@@ -44,14 +44,17 @@ export async function open(options = {}) {
 	return { ...worker, call, api, ops, fill, stats };
 }
 
+/** What an entry that was set by /api counts against a limit. */
+export const used = (key, size) => Buffer.byteLength(key) + "text/plain; charset=utf-8".length + size + 128;
+
 /** The accounts of every namespace must be what its rows add up to; returns the mismatches. */
 export async function audit(db) {
 	const { results } = await db
 		.prepare(
 			`SELECT n.name FROM namespaces n LEFT JOIN (SELECT ns, count(*) AS c, sum(size) AS s,
-				sum(frequency) AS f FROM entries GROUP BY ns) e ON e.ns = n.id
+				sum(extra) AS x, sum(frequency) AS f FROM entries GROUP BY ns) e ON e.ns = n.id
 			WHERE n.entry_count <> coalesce(e.c, 0) OR n.total_size <> coalesce(e.s, 0)
-				OR n.frequency_sum <> coalesce(e.f, 0) OR n.evicting <> 0
+				OR n.extra_size <> coalesce(e.x, 0) OR n.frequency_sum <> coalesce(e.f, 0) OR n.evicting <> 0
 			UNION ALL SELECT 'entry without content' FROM entries
 				WHERE id NOT IN (SELECT id FROM contents)
 			UNION ALL SELECT 'content without entry' FROM contents

@@ -1,7 +1,7 @@
 // POST /upgrade on a database with the tables of the original Worker.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { audit, open } from "./support.mjs";
+import { audit, open, used } from "./support.mjs";
 import { migrate } from "./runtime.mjs";
 
 const base = 1700000000000000;
@@ -43,7 +43,7 @@ test("keeps all entries, their frequency and last access, and the limits", async
 		copied += report.copied;
 		assert.deepEqual(await audit(w.db), []);
 	}
-	assert.deepEqual(report, { done: true, copied: report.copied, dropped: 0, left_alone: ["not a name"] });
+	assert.deepEqual(report, { done: true, copied: report.copied, dropped: 0, left_alone: ["not a name"], over_limit: [] });
 	assert.equal(copied, 1552);
 	const stats = await w.stats("generation_cache");
 	assert.equal(stats.entry_count, 1502);
@@ -58,11 +58,68 @@ test("keeps all entries, their frequency and last access, and the limits", async
 	assert.equal((await get("large")).length, 1900000);
 	assert.equal(await get("'quo\"ted\0 é\n"), "v");
 	/* This one had grown beyond its limit. */
-	assert.equal((await w.stats("embedding_cache")).total_size, 2400);
+	const shrunk = await w.stats("embedding_cache");
+	assert.ok(shrunk.used_bytes <= 2400 && shrunk.used_bytes > 2400 - used("e10", 100), JSON.stringify(shrunk));
+	assert.equal(stats.used_bytes - stats.total_size, await overhead("generation_cache"));
 	const { results } = await w.db.prepare("SELECT name FROM sqlite_master WHERE name LIKE '%_cache_cache'").all();
 	assert.deepEqual(results, []);
 });
 
+/** Of each entry of a namespace what counts beside its size, summed up. */
+async function overhead(ns, worker = w) {
+	const sum = `SELECT sum(length(c.key) + octet_length(c.type) + 128) AS sum FROM contents c
+		JOIN namespaces n ON n.id = c.ns WHERE n.name = ?`;
+	return (await worker.db.prepare(sum).bind(ns).first()).sum;
+}
+
 test("is done at once where there is nothing to take over", async () => {
 	assert.equal((await w.call("POST", "/upgrade")).json.done, true);
+});
+
+/** What the version before migration 3 left, and goes on writing until the new one is deployed. */
+async function earlierVersion(db) {
+	await migrate(db, 1, 3);
+	const write = async (from, count) => {
+		const ids = JSON.stringify(Array.from({ length: count }, (_, i) => from + i));
+		await db.batch([
+			db.prepare("INSERT INTO namespaces(id, name, max_size, created) VALUES (1, 'old', 300000, 1) ON CONFLICT DO NOTHING"),
+			db.prepare(`INSERT INTO entries(id, ns, tag, size, frequency, last_access, created, modified, expires, etag, fifo)
+				SELECT value, 1, 'tag', 5, 1, 4000000000000000, 4000000000000000, 1, 0, 'etag', 0 FROM json_each(?)`).bind(ids),
+			db.prepare(`INSERT INTO contents(id, ns, key_is_text, key, type, encoding, value)
+				SELECT value, 1, 1, CAST('key ' || value AS BLOB), 'text/é', 0, 'value' FROM json_each(?)`).bind(ids),
+			db.prepare("UPDATE namespaces SET entry_count = entry_count + ?1, total_size = total_size + 5 * ?1, frequency_sum = frequency_sum + ?1").bind(count),
+		]);
+	};
+	await write(1000000, 9500);
+	await migrate(db, 3);
+	await write(9000000, 10);
+	await db.prepare("DELETE FROM entries WHERE id = 1000003").run();
+}
+
+test("entries of an earlier version are measured piece by piece", async () => {
+	const old = await open({ prepare: earlierVersion });
+	const stats = () => old.stats("old");
+	assert.deepEqual([(await stats()).entry_count, (await stats()).used_bytes], [9509, 5 * 9509]);
+	let report = { done: false };
+	let calls = 0;
+	for (; !report.done && calls < 10; calls++) {
+		const answer = await old.call("POST", "/upgrade");
+		assert.equal(answer.status, 200, answer.text);
+		assert.ok(answer.cost.queries <= 50, `${answer.cost.queries} queries`);
+		report = answer.json;
+		assert.deepEqual(await audit(old.db), []);
+	}
+	assert.equal(calls, 2);
+	assert.deepEqual(report.over_limit, ["old"]);
+	assert.equal((await stats()).used_bytes, 5 * 9509 + (await overhead("old", old)));
+	const future = await old.db.prepare("SELECT count(*) AS n FROM entries WHERE last_access > 3000000000000000").first();
+	assert.equal(future.n, 0);
+	assert.deepEqual((await old.call("POST", "/upgrade")).json.done, true);
+	/* The clearing of an earlier version knows nothing of what is beside the sizes. */
+	await old.db.batch([
+		old.db.prepare("INSERT INTO dropped(id) VALUES (1)"),
+		old.db.prepare("UPDATE namespaces SET id = 2, entry_count = 0, total_size = 0, frequency_sum = 0 WHERE id = 1"),
+	]);
+	assert.equal((await stats()).used_bytes, 0);
+	await old.close();
 });

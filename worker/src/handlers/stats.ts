@@ -38,6 +38,7 @@ export function statsObject(stats: NamespaceStats): object {
 		max_frequency: stats.max_frequency,
 		max_size_bytes: stats.max_size_bytes,
 		utilization: stats.max_size_bytes > 0 ? stats.total_size / stats.max_size_bytes : 0,
+		used_bytes: stats.used_bytes,
 		...activity(stats),
 		...limits(stats),
 	};
@@ -48,6 +49,7 @@ export function namespaceObject(stats: NamespaceStats): object {
 		name: stats.ns,
 		entry_count: stats.entry_count,
 		total_size: stats.total_size,
+		used_bytes: stats.used_bytes,
 		max_size_bytes: stats.max_size_bytes,
 		...limits(stats),
 	};
@@ -62,11 +64,12 @@ export async function namespaceStats(c: Call): Promise<Response> {
 export async function serverStats(c: Call): Promise<Response> {
 	const result = await perform(c, { op: "stats", defaults: () => settingsOf(c) });
 	const all = result.namespaces ?? [];
-	const sum = (name: keyof Activity | "entry_count" | "total_size"): number =>
+	const sum = (name: keyof Activity | "entry_count" | "total_size" | "used_bytes"): number =>
 		all.reduce((total, stats) => total + stats[name], 0);
 	const totals = {
 		entry_count: sum("entry_count"),
 		total_size: sum("total_size"),
+		used_bytes: sum("used_bytes"),
 		...activity({
 			hits: sum("hits"),
 			misses: sum("misses"),

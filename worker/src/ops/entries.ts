@@ -9,7 +9,7 @@ export async function stepGet(context: OpsContext, op: Extract<Op, { op: "get" }
 	const items = placeArray(await places(op.ns, op.items));
 	const statements = [bind("get_items", head, items)];
 	if (op.touch)
-		statements.push(bind("touch_items", head, items), bind("count_gets", head, items));
+		statements.push(bind("count_gets", head, items), bind("touch_items", head, items));
 	return {
 		statements,
 		read([found = []]) {

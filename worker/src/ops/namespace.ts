@@ -97,7 +97,7 @@ export function stepScan(context: OpsContext, op: Extract<Op, { op: "scan" }>): 
 }
 
 const STATS_OF_NOTHING: Row = {
-	entry_count: 0, total_size: 0, frequency_sum: 0, max_frequency: 0, hits: 0, misses: 0, sets: 0,
+	entry_count: 0, total_size: 0, used_bytes: 0, frequency_sum: 0, max_frequency: 0, hits: 0, misses: 0, sets: 0,
 	deletes: 0, evictions: 0, expirations: 0, stale_hits: 0, max_size: null, capacity: null, default_ttl: null,
 	policy: null, stale_ttl: null,
 };
@@ -118,6 +118,7 @@ export function stepStats(context: OpsContext, op: Extract<Op, { op: "stats" }>)
 						ns,
 						entry_count: count,
 						total_size: number(row.total_size),
+						used_bytes: number(row.used_bytes),
 						avg_frequency: count > 0 ? number(row.frequency_sum) / count : 0,
 						max_frequency: number(row.max_frequency),
 						max_size_bytes: row.max_size === null ? defaults.max_size_bytes : number(row.max_size),

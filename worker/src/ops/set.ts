@@ -1,5 +1,5 @@
 /** set: see the head of ops.ts. */
-import { carry, etagOf, store } from "../content";
+import { carry, etagOf, extraBytes, store } from "../content";
 import type { Place } from "../content";
 import type { Bound, Row } from "../db";
 import type { Op, OpResult, SetItem } from "../op_types";
@@ -56,9 +56,23 @@ function contentStatements(head: string, items: SetItem[], at: Place[]): Bound[]
 /** An item as the statements want it. */
 function itemRow(item: SetItem, at: Place | undefined, etag: string | undefined): string {
 	const history = item.history;
-	const row = `${at?.id},"${at?.tag}",${item.size},${item.ttl_s ?? null},"${etag}"`;
+	const extra = extraBytes(item.key, item.content_type);
+	const row = `${at?.id},"${at?.tag}",${item.size},${item.ttl_s ?? null},"${etag}",${extra}`;
 	if (!history) return `[${row}]`;
 	return `[${row},${history.frequency},${history.created_us},${history.last_access_us},${history.expires_us ?? null}]`;
+}
+
+/** The result of a set where the capacity is 0: it has removed what was there, and that is all. */
+function nothingStored(op: Extract<Op, { op: "set" }>, found: Row[]): OpResult {
+	const live = new Set(found.filter((row) => row.live === 1).map((row) => number(row.i)));
+	return {
+		status: "ok",
+		history: true,
+		stored: false,
+		evicted: live.size,
+		expired: found.length - live.size,
+		items: op.items.map((_, i) => ({ status: "ok", created: !live.has(i), modified_us: 0, expires_us: 0 })),
+	};
 }
 
 /** Why a set was not let in; null: more has to be evicted. */
@@ -69,13 +83,12 @@ function refusal(
 ): OpResult | null {
 	if (!outcome)
 		return failure("too_many_namespaces", "too many namespaces; raise the variable MAX_NAMESPACES");
-	if (number(outcome.capacity) === 0)
-		return { status: "ok", history: true, items: op.items.map(() => ({ status: "ok", created: true, modified_us: 0, expires_us: 0 })), evicted: 0, expired: 0 };
 	const before = found[0];
 	if (!conditionHolds(op.condition, number(before?.live) === 1, String(before?.etag ?? "")))
 		return failure("precondition_failed");
-	const size = op.items.reduce((sum, item) => sum + item.size, 0);
-	if (number(outcome.max_size) > 0 && size > number(outcome.max_size)) return failure("too_large");
+	if (number(outcome.capacity) === 0) return nothingStored(op, found);
+	const used = op.items.reduce((sum, item) => sum + item.size + extraBytes(item.key, item.content_type), 0);
+	if (number(outcome.max_size) > 0 && used > number(outcome.max_size)) return failure("too_large");
 	if (number(outcome.capacity) > 0 && op.items.length > number(outcome.capacity))
 		return failure(
 			"too_large",
