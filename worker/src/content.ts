@@ -53,6 +53,16 @@ export function extraBytes(key: Key, contentType: string): number {
 	return key.bytes.length + utf8(contentType).length + ENTRY_OVERHEAD_BYTES;
 }
 
+export const TEXT_TYPE = "text/plain; charset=utf-8";
+export const DEFAULT_TYPE = "application/octet-stream";
+const TYPE_MAX_LENGTH = 255;
+export const CONTENT_TYPE_RULE = `must be 1 to ${TYPE_MAX_LENGTH} printable ASCII characters`;
+
+/** Whether a client may give it. Earlier versions took more. */
+export function isContentType(type: unknown): type is string {
+	return typeof type === "string" && /^[\t -~]+$/.test(type) && type.length <= TYPE_MAX_LENGTH;
+}
+
 export interface Stored {
 	encoding: 0 | 1;
 	text: string;

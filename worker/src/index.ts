@@ -16,7 +16,7 @@ import { checkToken } from "./http/auth";
 import { drain } from "./http/body";
 import { pretty } from "./http/json";
 import { errorResponse, HttpError } from "./http/problem";
-import { queryValue, targetOf } from "./http/target";
+import { checkParameters, queryValue, targetOf } from "./http/target";
 
 type Method = "GET" | "PUT" | "POST" | "DELETE";
 type Handler = (c: Call) => Response | Promise<Response>;
@@ -38,6 +38,11 @@ const routes: [string, Partial<Record<Method, Handler>>][] = [
 	["/readyz", { GET: readyz }],
 	["/sync", { POST: sync }],
 ];
+/** Query parameters that requests other than GET and HEAD know beside `pretty`. */
+const parameters: Record<string, string[]> = {
+	"PUT /cache/:ns/:key{[^]+}": ["ttl"],
+	"DELETE /cache/:ns": ["all", "prefix"],
+};
 const PUBLIC = new Set(["/healthz", "/readyz"]);
 
 const app = new Hono<Bindings>({ getPath: (request) => targetOf(request.url).path });
@@ -52,6 +57,8 @@ app.use("*", async (c, next) => {
 			"Server-Timing",
 			`d1;desc="queries=${usage.queries} read=${usage.rows_read} written=${usage.rows_written}"`,
 		);
+	/* Without a word caches would keep much of it, misses among it, for a time of their own (RFC 9111, 4.2.2). */
+	if (!c.res.headers.has("Cache-Control")) c.res.headers.set("Cache-Control", "no-store");
 	/* Cloudflare's edge adds it anyway; workerd alone does not. */
 	c.res.headers.set("Date", new Date().toUTCString());
 });
@@ -60,7 +67,7 @@ app.use("*", async (c, next) => {
 	const { path, query } = targetOf(c.req.raw.url);
 	const isPublic = PUBLIC.has(path) && /^(GET|HEAD)$/.test(c.req.raw.method);
 	if (!isPublic) {
-		const refused = await checkToken(c.env.API_KEY, c.req.raw.headers.get("Authorization"));
+		const refused = await checkToken(c.env.API_KEY, c.req.raw.headers.get("Authorization"), /^\/api(\/|$)/.test(path));
 		if (refused) return refused;
 	}
 	await next();
@@ -72,7 +79,12 @@ app.use("*", async (c, next) => {
 });
 
 for (const [path, handlers] of routes) {
-	for (const [method, handler] of Object.entries(handlers)) app.on(method, path, handler);
+	for (const [method, handler] of Object.entries(handlers))
+		app.on(method, path, (c) => {
+			if (method !== "GET")
+				checkParameters(targetOf(c.req.raw.url).query, [...(parameters[`${method} ${path}`] ?? []), "pretty"]);
+			return handler(c);
+		});
 	const allowed = Object.keys(handlers).map((method) => (method === "GET" ? "GET, HEAD" : method));
 	app.all(path, () => {
 		throw new HttpError(405, "this path does not take that method; Allow names those that it takes", {

@@ -10,7 +10,7 @@
  * namespaces do, in double quotes, and these cannot hold one. Others are left alone and told.
  */
 import { utf8 } from "./bytes";
-import { carry, ENTRY_OVERHEAD_BYTES, etagOf, extraBytes, fromText, placeOf, store } from "./content";
+import { carry, ENTRY_OVERHEAD_BYTES, etagOf, extraBytes, fromText, placeOf, store, TEXT_TYPE } from "./content";
 import { bindNamed, runPrepared } from "./db";
 import type { Row } from "./db";
 import type { Settings } from "./env";
@@ -26,7 +26,6 @@ const PIECE_BYTES = 300000;
 const MEASURE_ROWS = 2000;
 /** Pieces in one call, of up to six queries each: a Worker on the free plan may run 50. */
 const PIECES_PER_CALL = 4;
-const TEXT_TYPE = "text/plain; charset=utf-8";
 
 export interface UpgradeReport {
 	done: boolean;

@@ -106,3 +106,109 @@ test("limits and defaults come from the variables, and a wrong one is named", as
 		await wrong.close();
 	}
 });
+
+test("what is stored cannot act as a page of this site", async () => {
+	const html = "<script>alert(1)</script>";
+	await w.call("PUT", "/cache/page/k", html, { "Content-Type": "text/html" });
+	for (const [method, headers, status] of [["GET", {}, 200], ["HEAD", {}, 200], ["GET", { Range: "bytes=0-3" }, 206]]) {
+		const answer = await w.call(method, "/cache/page/k", undefined, headers);
+		assert.equal(answer.status, status);
+		assert.equal(answer.headers.get("X-Content-Type-Options"), "nosniff");
+		assert.equal(answer.headers.get("Content-Security-Policy"), "sandbox; default-src 'none'");
+		assert.equal(answer.headers.get("X-Frame-Options"), "DENY");
+		assert.equal(answer.headers.get("Cross-Origin-Resource-Policy"), "same-origin");
+	}
+});
+
+test("parameters that are not known change nothing", async () => {
+	await w.fill("kept", 3, 1);
+	const refused = [
+		["DELETE", "/cache/kept"], ["DELETE", "/cache/kept?prefx=k"], ["DELETE", "/cache/kept?prefix="],
+		["DELETE", "/cache/kept?all&prefix=k"], ["DELETE", "/cache/kept?all=0"], ["DELETE", "/cache/kept?all&all"],
+		["DELETE", "/cache/kept?all&key=k0"], ["DELETE", "/cache/kept/k0?all"], ["PUT", "/cache/kept/k0?tll=5"],
+		["PUT", "/cache/kept/k0?ttl=5&ttl=6"], ["PUT", "/cache/kept?capacity=1"], ["POST", "/sync?force"],
+		["POST", "/batch/kept/delete?all"], ["POST", "/api/clear?cache_name=kept"], ["POST", "/ops?x=1"],
+	];
+	for (const [method, path] of refused) {
+		const body = method === "PUT" ? "{}" : method === "POST" ? { cache_name: "kept", keys: [], ops: [] } : undefined;
+		const answer = await w.call(method, path, body);
+		assert.equal(answer.status, 400, `${method} ${path}: ${answer.text}`);
+	}
+	assert.match((await w.call("DELETE", "/cache/kept?prefx=k")).json.error, /"prefx".*all, prefix, pretty/);
+	assert.equal((await w.stats("kept")).entry_count, 3);
+	assert.equal((await w.call("GET", "/cache/kept/k0?whatever=1&whatever=2")).status, 200);
+	assert.equal((await w.call("DELETE", "/cache/kept?prefix=k1")).status, 204);
+	assert.equal((await w.call("DELETE", "/cache/kept?all=true&pretty")).status, 204);
+	assert.equal((await w.stats("kept")).entry_count, 0);
+});
+
+test("another scheme is asked for a token, and on /api refused as ever", async () => {
+	const status = async (path, scheme) => {
+		const answer = await w.call("POST", path, {}, { Authorization: scheme });
+		return [answer.status, answer.headers.get("WWW-Authenticate")];
+	};
+	assert.deepEqual(await status("/batch/a/get", "Basic YTpi"), [401, 'Bearer realm=""']);
+	assert.deepEqual(await status("/cache/api/get", "Basic YTpi"), [401, 'Bearer realm=""']);
+	assert.deepEqual(await status("/api/get", "Basic YTpi"), [400, 'Bearer error="invalid_request"']);
+	for (const path of ["/api/get", "/batch/a/get"])
+		assert.deepEqual(await status(path, "Bearer"), [400, 'Bearer error="invalid_request"']);
+});
+
+test("bodies of other programs", async () => {
+	assert.equal((await w.call("POST", "/api/set", '\uFEFF{"cache_name":"bom","key":"k","value":"v"}')).status, 200);
+	const numbers = '{"cache_name":"bom","key":"k","value":"w","x":123456789012345678901234567890,"y":1e999,"__proto__":{"key":1}}';
+	assert.equal((await w.call("POST", "/api/set", numbers)).status, 200);
+	const half = '{"items":[{"key":"a","value":"v"},{"key":"b","value":"v"},{"key":"c","value":"x\\ud800"}]}';
+	const answer = await w.call("POST", "/batch/bom/set", half);
+	assert.equal(answer.status, 400);
+	assert.match(answer.json.error, /items\[2\]\.value/);
+	assert.equal((await w.call("POST", "/api/get", '{"cache_name":"bom","key":"k","other":"\\udc00"}')).json.value, "w");
+});
+
+test("types", async () => {
+	const typeOf = async (key) => (await w.call("HEAD", `/cache/types/${key}`)).headers.get("Content-Type");
+	for (const type of ["application/x-www-form-urlencoded", "Application/X-WWW-Form-URLencoded; charset=utf-8"]) {
+		await w.call("PUT", "/cache/types/form", "v", { "Content-Type": type });
+		assert.equal(await typeOf("form"), "application/octet-stream");
+	}
+	await w.call("PUT", "/cache/types/other", "v", { "Content-Type": "application/x-www-form-urlencoded2" });
+	assert.equal(await typeOf("other"), "application/x-www-form-urlencoded2");
+	assert.equal((await w.call("PUT", "/cache/types/k", "v", { "Content-Type": "text/\u00e9" })).status, 400);
+	const item = { key: "k", value: "v", content_type: "text/é" };
+	assert.equal((await w.call("POST", "/batch/types/set", { items: [item] })).status, 400);
+	/* What an earlier version took, or a front brought from elsewhere, is still served. */
+	for (const content_type of ["text/\u00e9", "text/\u65e5\u672c", "a\r\nb: c", ""]) {
+		const [set] = await w.ops([{ op: "set", ns: "types", items: [{ key: "old", value: "v", content_type }] }]);
+		assert.equal(set.status, "ok");
+		assert.equal((await w.call("GET", "/cache/types/old")).status, 200, content_type);
+		const [get] = await w.ops([{ op: "get", ns: "types", items: [{ key: "old" }] }]);
+		assert.equal(get.items[0].content_type, content_type);
+	}
+});
+
+test("what caches are told", async () => {
+	const control = async (method, path, body, headers) => (await w.call(method, path, body, headers)).headers.get("Cache-Control");
+	await w.call("PUT", "/cache/fresh/k?ttl=60", "v");
+	await w.call("PUT", "/cache/fresh/stays", "v");
+	const { etag } = Object.fromEntries((await w.call("GET", "/cache/fresh/k")).headers);
+	for (const headers of [{}, { "If-None-Match": etag }, { Range: "bytes=0-0" }])
+		assert.equal(await control("GET", "/cache/fresh/k", undefined, headers), "max-age=60, no-transform");
+	assert.equal(await control("GET", "/cache/fresh/stays"), "no-cache, no-transform");
+	assert.equal(await control("GET", "/cache/fresh/k", undefined, { "If-Match": '"0"' }), "no-store");
+	assert.equal(await control("GET", "/cache/fresh/k", undefined, { Range: "bytes=9-" }), "no-store");
+	for (const path of ["/cache/fresh/none", "/cache", "/cache/fresh", "/stats", "/stats/fresh", "/healthz", "/readyz", "/nothing"])
+		assert.equal(await control("GET", path), "no-store", path);
+	assert.equal(await control("GET", "/cache/fresh/k", undefined, { Authorization: "Bearer wrong" }), "no-store");
+	assert.equal(await control("POST", "/batch/fresh/get", { keys: ["k"] }), "no-store");
+});
+
+test("dates hold the whole second", async () => {
+	await w.call("PUT", "/cache/dates/k", "old");
+	const date = (await w.call("GET", "/cache/dates/k")).headers.get("Last-Modified");
+	await w.call("PUT", "/cache/dates/k", "new");
+	assert.equal((await w.call("GET", "/cache/dates/k", undefined, { "If-Modified-Since": date })).text, "new");
+	const part = await w.call("GET", "/cache/dates/k", undefined, { "If-Range": date, Range: "bytes=1-" });
+	assert.deepEqual([part.status, part.text], [200, "new"]);
+	const later = new Date(Date.now() + 2000).toUTCString();
+	assert.equal((await w.call("GET", "/cache/dates/k", undefined, { "If-Modified-Since": later })).status, 304);
+});

@@ -1,17 +1,13 @@
 /** What /api and /batch share: keys and items out of a JSON body, results into one. */
 import { MAX_BATCH_ITEMS, MAX_KEY_BYTES, TTL_MAX_S } from "../env";
 import { base64, unbase64 } from "../bytes";
-import { fromBytes, fromText } from "../content";
+import { CONTENT_TYPE_RULE, DEFAULT_TYPE, fromBytes, fromText, isContentType, TEXT_TYPE } from "../content";
 import type { Key, Value } from "../content";
 import { isObject, jsonResponse, member, readArray, readString, readWhole, wellFormed } from "../http/json";
 import type { JsonObject } from "../http/json";
 import { HttpError } from "../http/problem";
 import { isNamespace } from "../http/target";
 import type { ItemResult, KeyItem, SetItem } from "../op_types";
-
-const TEXT_TYPE = "text/plain; charset=utf-8";
-const BYTES_TYPE = "application/octet-stream";
-const TYPE_MAX_LENGTH = 255;
 
 export function readCacheName(body: JsonObject): string {
 	const name = readString(body, "cache_name");
@@ -54,15 +50,11 @@ export function readItem(object: JsonObject, isBatch: boolean, path = ""): SetIt
 			const bytes = unbase64(text);
 			if (!bytes) throw new HttpError(400, `"${path}value" is not base64`);
 			value = fromBytes(bytes);
-			type = BYTES_TYPE;
+			type = DEFAULT_TYPE;
 		}
 		const given = member(object, "content_type");
 		if (given !== undefined) {
-			if (typeof given !== "string" || !/^[ -~]+$/.test(given) || given.length > TYPE_MAX_LENGTH)
-				throw new HttpError(
-					400,
-					`"${path}content_type" must be 1 to ${TYPE_MAX_LENGTH} printable ASCII characters`,
-				);
+			if (!isContentType(given)) throw new HttpError(400, `"${path}content_type" ${CONTENT_TYPE_RULE}`);
 			type = given;
 		}
 	}

@@ -1,17 +1,15 @@
 /** /cache/{ns}/{key}: one entry, as bytes. */
-import { fromBytes } from "../content";
+import { CONTENT_TYPE_RULE, DEFAULT_TYPE, fromBytes, isContentType } from "../content";
 import type { Key } from "../content";
 import { MAX_KEY_BYTES, TTL_MAX_S } from "../env";
 import { readBody } from "../http/body";
-import { readCondition, readRange, writeCondition } from "../http/conditions";
+import { lastModified, readCondition, readRange, writeCondition } from "../http/conditions";
 import { HttpError } from "../http/problem";
 import { decodedPath, targetOf } from "../http/target";
 import type { ItemResult, SetItem } from "../op_types";
 import { ROW_MAX_BYTES } from "../ops/set";
 import { namespaceOf, nowUs, perform, query, settingsOf, statusError } from "./context";
 import type { Call } from "./context";
-
-const TYPE_MAX_LENGTH = 255;
 
 function keyOf(c: Call): Key {
 	const { path } = targetOf(c.req.raw.url);
@@ -25,28 +23,47 @@ function keyOf(c: Call): Key {
 	return key;
 }
 
+/** Rounded up: a ttl of 5 says 5 at first. */
+function wholeSeconds(us: number): number {
+	return Math.max(0, Math.ceil(us / 1000000));
+}
+
+/**
+ * Caches subtract Age from max-age (RFC 9111, 4.2): it is the whole lifetime. Without an expiry: to be asked for
+ * again each time, as the next PUT may come at once.
+ */
+function cacheControl(item: ItemResult, now: number, age: number): string {
+	const expires = item.expires_us ?? 0;
+	if (expires === 0) return "no-cache";
+	return item.stale || expires <= now ? "max-age=0" : `max-age=${wholeSeconds(expires - now + age)}`;
+}
+
+function cacheStatus(item: ItemResult, now: number): string {
+	if (!item.expires_us) return "steadycache; hit";
+	const left = item.expires_us - now;
+	return item.stale
+		? `steadycache; hit; fwd=stale; ttl=-${Math.max(1, wholeSeconds(-left))}`
+		: `steadycache; hit; ttl=${wholeSeconds(left)}`;
+}
+
+/** What tells of the entry, whatever the status. */
 function hitHeaders(item: ItemResult, now: number): Headers {
 	const modified = item.modified_us ?? 0;
-	const headers = new Headers({
+	return new Headers({
 		ETag: `"${item.etag}"`,
-		"Last-Modified": new Date(Math.floor(modified / 1000)).toUTCString(),
-		Age: String(Math.max(0, Math.floor((now - modified) / 1000000))),
-		/* Cloudflare's edge would compress it, and so change what a strong ETag stands for. */
-		"Cache-Control": "no-transform",
-		"Cache-Status": "steadycache; hit",
+		"Last-Modified": new Date(lastModified(modified, now) * 1000).toUTCString(),
+		Age: String(Math.floor(Math.max(0, now - modified) / 1000000)),
+		"Cache-Status": cacheStatus(item, now),
 	});
-	if (item.expires_us) {
-		/* Rounded up: a ttl of 5 says 5 at first. */
-		const left = Math.max(0, Math.ceil((item.expires_us - now) / 1000000));
-		headers.set("Cache-Control", `max-age=${left}, no-transform`);
-		const since = Math.max(1, Math.ceil((now - item.expires_us) / 1000000));
-		headers.set(
-			"Cache-Status",
-			item.stale ? `steadycache; hit; fwd=stale; ttl=-${since}` : `steadycache; hit; ttl=${left}`,
-		);
-	}
-	return headers;
 }
+
+/** Whatever it says it is, a stored value is no page of this site. */
+const SANDBOX = {
+	"X-Content-Type-Options": "nosniff",
+	"Content-Security-Policy": "sandbox; default-src 'none'",
+	"X-Frame-Options": "DENY",
+	"Cross-Origin-Resource-Policy": "same-origin",
+};
 
 export async function getEntry(c: Call): Promise<Response> {
 	const ns = namespaceOf(c);
@@ -59,9 +76,15 @@ export async function getEntry(c: Call): Promise<Response> {
 
 	const request = c.req.raw.headers;
 	const { etag = "", modified_us = 0 } = item;
-	const headers = hitHeaders(item, nowUs());
+	const now = nowUs();
+	const headers = hitHeaders(item, now);
+	/* Cloudflare's edge would compress it, and so change what a strong ETag stands for. */
+	const kept = `${cacheControl(item, now, Math.max(0, now - modified_us))}, no-transform`;
 	const status = readCondition(request, etag, modified_us);
-	if (status === 304) return new Response(null, { status, headers });
+	if (status === 304) {
+		headers.set("Cache-Control", kept);
+		return new Response(null, { status, headers });
+	}
 	if (status === 412)
 		throw new HttpError(
 			412,
@@ -71,7 +94,6 @@ export async function getEntry(c: Call): Promise<Response> {
 			Object.fromEntries(headers),
 		);
 	const size = item.value.bytes.length;
-	headers.set("X-Content-Type-Options", "nosniff");
 	headers.set("Accept-Ranges", "bytes");
 	// Of a HEAD it is to be ignored (RFC 9110, 14.2).
 	const range = isHead ? "whole" : readRange(request, etag, modified_us, size);
@@ -83,7 +105,11 @@ export async function getEntry(c: Call): Promise<Response> {
 			Object.fromEntries(headers),
 		);
 	}
-	headers.set("Content-Type", item.content_type ?? "application/octet-stream");
+	for (const [name, text] of Object.entries(SANDBOX)) headers.set(name, text);
+	headers.set("Cache-Control", kept);
+	/* /ops takes any text: what cannot stand in a header is left out. */
+	const type = item.content_type ?? "";
+	headers.set("Content-Type", type === "" || /[\x00-\x08\x0a-\x1f\x7f]/.test(type) ? DEFAULT_TYPE : type);
 	if (range === "whole") {
 		headers.set("Content-Length", String(size));
 		return new Response(item.value.bytes, { headers, status: 200 });
@@ -113,12 +139,10 @@ function readType(headers: Headers): string {
 		throw new HttpError(415, "Content-Encoding would not be kept; send the value without it");
 	if (headers.has("Content-Range"))
 		throw new HttpError(400, "a PUT replaces the whole value; send it without Content-Range");
-	if (type !== null && (type.length > TYPE_MAX_LENGTH || /[\x00-\x1f\x7f]/.test(type)))
-		throw new HttpError(
-			400,
-			`Content-Type may have up to ${TYPE_MAX_LENGTH} characters and no control characters`,
-		);
-	return type || "application/octet-stream";
+	if (type && !isContentType(type)) throw new HttpError(400, `Content-Type ${CONTENT_TYPE_RULE}`);
+	/* curl, urllib and others send that unasked. */
+	const isUnasked = /^application\/x-www-form-urlencoded[ \t]*(;|$)/i.test(type ?? "");
+	return type && !isUnasked ? type : DEFAULT_TYPE;
 }
 
 export async function putEntry(c: Call): Promise<Response> {

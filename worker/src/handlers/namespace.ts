@@ -129,6 +129,14 @@ export async function configureNamespace(c: Call): Promise<Response> {
 export async function clearNamespace(c: Call): Promise<Response> {
 	const ns = namespaceOf(c);
 	const prefix = readPrefix(c);
+	const all = query(c, "all");
+	if (all !== null && !["", "1", "true"].includes(all))
+		throw new HttpError(400, '"all" takes no value, or 1 or true');
+	if ((all === null) === (prefix === undefined || prefix.bytes.length === 0) || (all !== null && prefix))
+		throw new HttpError(
+			400,
+			"say what to clear: ?all for the whole namespace, or ?prefix= with the beginning of its keys, not both",
+		);
 	await perform(c, { op: "clear", ns, ...(prefix ? { prefix } : {}) });
 	return new Response(null, { status: 204 });
 }

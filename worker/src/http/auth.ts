@@ -17,13 +17,18 @@ async function equal(a: string, b: string): Promise<boolean> {
 	return difference === 0;
 }
 
-/** Null where the request may pass. */
-export async function checkToken(key: string | undefined, header: string | null): Promise<Response | null> {
+/** Null where the request may pass. Another scheme is 400 on /api, as ever, and elsewhere one that is asked again. */
+export async function checkToken(
+	key: string | undefined,
+	header: string | null,
+	isApi: boolean,
+): Promise<Response | null> {
 	if (!key)
 		throw new HttpError(503, "the Worker has no API key; set one: npx wrangler secret put API_KEY", {
 			"Retry-After": "60",
 		});
-	if (header === null) return refuse(401, 'Bearer realm=""');
+	const isBearer = header !== null && /^bearer( |$)/i.test(header);
+	if (header === null || (!isBearer && !isApi)) return refuse(401, 'Bearer realm=""');
 	const match = /^bearer +(\S.*)$/i.exec(header);
 	if (!match) return refuse(400, 'Bearer error="invalid_request"');
 	if (!(await equal(match[1] ?? "", key))) return refuse(401, 'Bearer error="invalid_token"');

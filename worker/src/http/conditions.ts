@@ -13,19 +13,23 @@ interface EtagList {
 
 /** Null where the header is no list of entity tags. Weak ones never match where `strong`. */
 function parseList(header: string, strong: boolean): EtagList | null {
-	const text = header.trim();
-	if (text === "*") return { any: true, etags: [] };
 	const etags: string[] = [];
-	let rest = text;
-	for (;;) {
-		const match = /^(W\/)?("[^"]*")[ \t]*(,[ \t]*)?/.exec(rest);
+	let any = false;
+	let elements = 0;
+	/* Empty elements are none (RFC 9110, 5.6.1.2), and the runtime joins several lines to one list. */
+	for (let rest = header.trim(); rest !== ""; ) {
+		const match = /^(?:(\*)|(W\/)?("[^"]*"))?[ \t]*(?:,[ \t]*|$)/.exec(rest);
 		if (!match) return null;
-		const ours = OURS.exec(match[2] ?? "");
-		if (ours && !(match[1] && strong)) etags.push(ours[1] ?? "");
+		const [whole, star, weak, tag] = match;
+		const ours = OURS.exec(tag ?? "");
+		if (star) any = true;
+		if (star || tag) elements++;
+		if (ours && !(weak && strong)) etags.push(ours[1] ?? "");
 		if (etags.length > MAX_ETAGS) return null;
-		rest = rest.slice(match[0].length);
-		if (!match[3]) return rest === "" ? { any: false, etags } : null;
+		rest = rest.slice(whole.length);
 	}
+	/* One there must be, and * stands alone. */
+	return elements === 0 || (any && elements > 1) ? null : { any, etags };
 }
 
 export function writeCondition(headers: Headers): Condition | undefined {
@@ -58,6 +62,20 @@ function parseDate(text: string): number | null {
 	return Number.isNaN(ms) || new Date(ms).toUTCString() !== text ? null : ms / 1000;
 }
 
+/** In conditions a modification counts as of the end of its second, as in the C server (handlers/conditions.c). */
+function modifiedBy(modifiedUs: number): number {
+	return Math.ceil(modifiedUs / 1000000);
+}
+
+/** How long a write of the same second may yet be under way. */
+const LATE_WRITES_US = 2000000;
+
+/** Last-Modified, in seconds. Never later than now. */
+export function lastModified(modifiedUs: number, nowUs: number): number {
+	const by = modifiedBy(modifiedUs);
+	return by * 1000000 + LATE_WRITES_US <= nowUs ? by : Math.min(by - 1, Math.floor(nowUs / 1000000));
+}
+
 /** 200, 304 or 412. */
 export function readCondition(headers: Headers, etag: string, modifiedUs: number): 200 | 304 | 412 {
 	const match = headers.get("If-Match");
@@ -68,11 +86,11 @@ export function readCondition(headers: Headers, etag: string, modifiedUs: number
 	};
 	if (match !== null && holds(match, true) === false) return 412;
 	const unmodified = parseDate((match === null && headers.get("If-Unmodified-Since")) || "");
-	if (unmodified !== null && Math.floor(modifiedUs / 1000000) > unmodified) return 412;
+	if (unmodified !== null && modifiedBy(modifiedUs) > unmodified) return 412;
 	if (noneMatch !== null) return holds(noneMatch, false) === true ? 304 : 200;
 	const since = headers.get("If-Modified-Since");
 	const date = since === null ? null : parseDate(since);
-	return date !== null && Math.floor(modifiedUs / 1000000) <= date ? 304 : 200;
+	return date !== null && modifiedBy(modifiedUs) <= date ? 304 : 200;
 }
 
 export type Range = { offset: number; length: number } | "whole" | "unsatisfiable";
@@ -85,7 +103,7 @@ export function readRange(headers: Headers, etag: string, modifiedUs: number, si
 		const tag = OURS.exec(ifRange);
 		const same = tag
 			? tag[1] === etag
-			: parseDate(ifRange) === Math.floor(modifiedUs / 1000000);
+			: parseDate(ifRange) === modifiedBy(modifiedUs);
 		if (!same) return "whole";
 	}
 	const [, from = "", to = ""] = match;

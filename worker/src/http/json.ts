@@ -19,7 +19,7 @@ export async function readObject(request: Request): Promise<JsonObject> {
 	let json: Json;
 	try {
 		if (text === null) throw new SyntaxError("it is not UTF-8");
-		json = JSON.parse(text) as Json;
+		json = JSON.parse(text.replace(/^\uFEFF/, "")) as Json;
 	} catch (error) {
 		const why = error instanceof Error ? error.message : "";
 		throw new HttpError(400, `the body is not valid JSON: ${why}`);

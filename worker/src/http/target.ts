@@ -26,6 +26,25 @@ export function queryValue(query: string, name: string): string | null {
 	return null;
 }
 
+/**
+ * Refuses parameters of a request that changes something which are not known, or given twice: a misspelt one
+ * would change more than was meant.
+ */
+export function checkParameters(query: string, known: string[]): void {
+	const seen = new Set<string>();
+	for (const part of query.split("&")) {
+		const name = part.split("=", 1)[0] ?? "";
+		if (part === "") continue;
+		if (!known.includes(name))
+			throw new HttpError(
+				400,
+				`"${name.slice(0, 100)}" is no parameter of this request; it knows ${known.join(", ")}`,
+			);
+		if (seen.has(name)) throw new HttpError(400, `"${name}" is given twice; send it once`);
+		seen.add(name);
+	}
+}
+
 /** Decodes %XX once; null where two hex digits do not follow a %. */
 export function percentDecode(raw: string): Uint8Array | null {
 	const bytes = utf8(raw);
