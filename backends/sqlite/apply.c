@@ -5,6 +5,12 @@
 /* How often a group of writes folds FOLDED_AT_ONCE uses for a SYNC. */
 #define FOLDS_PER_GROUP 8
 
+/* What a clear by prefix looks up in one query, removes in one group in any case, and how long it
+ * goes on there beyond that: others write too. */
+#define CLEARED_AT_ONCE  64
+#define CLEARED_AT_LEAST 16
+#define CLEAR_STEP_US    INT64_C(2000)
+
 /* ---- Delete, clear, configure ---- */
 
 static enum applied apply_delete(struct writer *writer, struct cache_op *op)
@@ -40,23 +46,86 @@ static enum applied apply_delete(struct writer *writer, struct cache_op *op)
 	return APPLIED;
 }
 
-static enum applied clear_prefix(struct writer *writer, struct ns_row *row, struct cache_op *op)
+/* Hashes count from 0, as progress does. */
+static int64_t hash_of_progress(uint64_t progress)
 {
-	sqlite3_stmt *find = writer->find_prefix;
-	char bound[KEY_BOUND_BYTES];
-	size_t removed = 0;
+	return (int64_t)(progress ^ (UINT64_C(1) << 63));
+}
 
+static uint64_t progress_of_hash(int64_t hash)
+{
+	return (uint64_t)hash ^ (UINT64_C(1) << 63);
+}
+
+/* An entry that the index gives for a prefix. */
+struct prefix_match {
+	int64_t id, hash;
+	bool matches; /* else only as far as the index tells */
+};
+
+/* Looks up the next ones; CLEARED_AT_ONCE of them at the most. */
+static int look_up_prefix(struct writer *writer, const struct ns_row *row,
+			  const struct cache_op *op, struct prefix_match *ret, size_t *ret_count)
+{
+	bool is_long = op->prefix.len > INDEXED_KEY_BYTES;
+	sqlite3_stmt *find = is_long ? writer->find_long_prefix : writer->find_prefix;
+	char bound[KEY_BOUND_BYTES];
+	int code;
+
+	*ret_count = 0;
 	(void)sqlite3_bind_int64(find, 1, row->id);
 	(void)sqlite3_bind_blob64(find, 2, op->prefix.data, store_indexed_len(op->prefix),
 				  SQLITE_STATIC);
-	(void)sqlite3_bind_blob64(find, 3, bound, store_prefix_bound(op->prefix, bound),
-				  SQLITE_STATIC);
-	(void)sqlite3_bind_blob64(find, 4, op->prefix.data, op->prefix.len, SQLITE_STATIC);
-	(void)sqlite3_bind_int64(find, 5, (int64_t)writer->removals_max);
-	int code = apply_remove_listed(writer, find, false, &removed, NULL);
+	if (is_long) {
+		(void)sqlite3_bind_int64(find, 3, hash_of_progress(op->progress));
+		(void)sqlite3_bind_blob64(find, 4, op->prefix.data, op->prefix.len, SQLITE_STATIC);
+	} else {
+		(void)sqlite3_bind_blob64(find, 3, bound, store_prefix_bound(op->prefix, bound),
+					  SQLITE_STATIC);
+	}
+	(void)sqlite3_bind_int(find, is_long ? 5 : 4, CLEARED_AT_ONCE);
+	while ((code = sqlite3_step(find)) == SQLITE_ROW)
+		ret[(*ret_count)++] = (struct prefix_match){
+			.id = sqlite3_column_int64(find, 0),
+			.hash = is_long ? sqlite3_column_int64(find, 1) : 0,
+			.matches = !is_long || sqlite3_column_int(find, 2),
+		};
+	int reset = sqlite3_reset(find);
+	return code == SQLITE_DONE ? SQLITE_OK : reset;
+}
+
+/* Removes what begins with the prefix, some in each group. The index holds the beginning of keys
+ * and, among those that begin alike, goes by their hashes: op->progress is the hash from which a
+ * prefix that is longer goes on, as what it does not match stays there. */
+static enum applied clear_prefix(struct writer *writer, struct ns_row *row, struct cache_op *op)
+{
+	struct sweep_step step = {
+		.max = writer->removals_max,
+		.min = CLEARED_AT_LEAST,
+		.until_us = monotonic_now_us() + CLEAR_STEP_US,
+	};
+	struct prefix_match found[CLEARED_AT_ONCE];
+	size_t count = CLEARED_AT_ONCE;
+	int code = SQLITE_OK;
+
+	while (code == SQLITE_OK && count == CLEARED_AT_ONCE && !sweep_step_is_over(&step)) {
+		code = look_up_prefix(writer, row, op, found, &count);
+		for (size_t i = 0; i < count && code == SQLITE_OK; i++) {
+			bool removed = false;
+
+			if (sweep_step_is_over(&step))
+				return CONTINUE;
+			if (found[i].matches)
+				code = apply_remove(writer, row, found[i].id, &removed);
+			row->counted.deletes += removed;
+			step.removed += removed;
+			step.looked_at++;
+			op->progress = progress_of_hash(found[i].hash);
+		}
+	}
 	if (code != SQLITE_OK)
 		return applied_fail(writer, op, code);
-	return removed == writer->removals_max ? CONTINUE : APPLIED;
+	return count == CLEARED_AT_ONCE ? CONTINUE : APPLIED;
 }
 
 static enum applied apply_clear(struct writer *writer, struct cache_op *op)
@@ -133,7 +202,10 @@ static enum applied apply_configure(struct writer *writer, struct cache_op *op)
 {
 	enum applied applied = FAILED;
 	struct ns_row *row = writer_find_or_create_row(writer, op, &applied);
-	struct eviction_goal goal = {.max_total_size = INT64_MAX};
+	struct eviction_goal goal = {
+		.max_total_size = INT64_MAX,
+		.until_us = monotonic_now_us() + CLEAR_STEP_US,
+	};
 	bool reached = false;
 	bool more = false;
 

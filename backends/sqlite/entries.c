@@ -96,71 +96,54 @@ int apply_remove(struct writer *writer, struct ns_row *row, int64_t id, bool *re
 	return SQLITE_OK;
 }
 
-int apply_remove_listed(struct writer *writer, sqlite3_stmt *statement, bool expired,
-			size_t *ret_removed, int64_t *ret_last_us)
+/* Removes rows of a dropped namespace; *ret_emptied: there is none left. */
+static int remove_dropped(struct writer *writer, int64_t namespace_id, struct sweep_step *step,
+			  bool *ret_emptied)
 {
-	int code;
-
-	*ret_removed = 0;
-	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
-		struct slice name = {.data = (const char *)sqlite3_column_text(statement, 1)};
-		struct ns_row *row = NULL;
-		bool removed = false;
-
-		name.len = (size_t)sqlite3_column_bytes(statement, 1);
-		if (ret_last_us)
-			*ret_last_us = sqlite3_column_int64(statement, 2);
-		code = writer_find_row(writer, name, &row);
-		if (code == SQLITE_OK && row)
-			code = apply_remove(writer, row, sqlite3_column_int64(statement, 0),
-					    &removed);
-		if (code != SQLITE_OK)
-			break;
-		if (removed) {
-			(*ret_removed)++;
-			if (expired)
-				row->counted.expirations++;
-			else
-				row->counted.deletes++;
-		}
-	}
-	int reset = sqlite3_reset(statement);
-	return code == SQLITE_DONE ? SQLITE_OK : reset != SQLITE_OK ? reset : code;
-}
-
-int apply_sweep_dropped(struct writer *writer, size_t max)
-{
-	int code = sqlite3_step(writer->find_dropped);
-	int64_t namespace_id = sqlite3_column_int64(writer->find_dropped, 0);
-	int reset = sqlite3_reset(writer->find_dropped);
-	size_t removed = 0;
-
-	if (code != SQLITE_ROW)
-		return code == SQLITE_DONE ? SQLITE_OK : reset;
 	sqlite3_stmt *find = writer->find_dropped_entries;
+	int code = SQLITE_ROW;
+
 	(void)sqlite3_bind_int64(find, 1, namespace_id);
-	(void)sqlite3_bind_int64(find, 2, (int64_t)max);
-	while ((code = sqlite3_step(find)) == SQLITE_ROW) {
+	while (code == SQLITE_ROW && !sweep_step_is_over(step)) {
+		code = sqlite3_step(find);
+		if (code != SQLITE_ROW)
+			break;
 		int64_t id = sqlite3_column_int64(find, 0);
 
 		(void)sqlite3_bind_int64(writer->delete_uses, 1, id);
 		(void)sqlite3_bind_int64(writer->delete_entry, 1, id);
-		code = database_run(writer->delete_uses);
-		if (code == SQLITE_DONE)
-			code = database_run(writer->delete_entry);
-		if (code != SQLITE_DONE)
-			break;
-		removed++;
+		int deleted = database_run(writer->delete_uses);
+		if (deleted == SQLITE_DONE)
+			deleted = database_run(writer->delete_entry);
+		if (deleted != SQLITE_DONE)
+			code = deleted;
+		step->removed++;
 		writer->removed++;
 	}
-	reset = sqlite3_reset(find);
-	if (code != SQLITE_DONE)
-		return reset != SQLITE_OK ? reset : code;
-	if (removed == max)
-		return SQLITE_OK;
-	(void)sqlite3_bind_int64(writer->forget_dropped, 1, namespace_id);
-	code = database_run(writer->forget_dropped);
-	return code == SQLITE_DONE ? SQLITE_OK : code;
+	(void)sqlite3_reset(find);
+	*ret_emptied = code == SQLITE_DONE;
+	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+int apply_sweep_dropped(struct writer *writer, struct sweep_step *step)
+{
+	while (!sweep_step_is_over(step)) {
+		int code = sqlite3_step(writer->find_dropped);
+		int64_t namespace_id = sqlite3_column_int64(writer->find_dropped, 0);
+		int reset = sqlite3_reset(writer->find_dropped);
+		bool emptied = false;
+
+		if (code != SQLITE_ROW)
+			return code == SQLITE_DONE ? SQLITE_OK : reset;
+		code = remove_dropped(writer, namespace_id, step, &emptied);
+		if (code != SQLITE_OK || !emptied)
+			return code;
+		(void)sqlite3_bind_int64(writer->forget_dropped, 1, namespace_id);
+		code = database_run(writer->forget_dropped);
+		if (code != SQLITE_DONE)
+			return code;
+	}
+	return SQLITE_OK;
 }
 
 /* ---- Namespaces ---- */

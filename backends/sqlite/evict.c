@@ -153,6 +153,13 @@ static bool is_reached(const struct ns_row *row, const struct eviction_goal *goa
 	return row->total_size <= goal->max_total_size && row->entry_count <= goal->max_entry_count;
 }
 
+static bool is_step_over(const struct writer *writer, const struct eviction_goal *goal,
+			 size_t removed)
+{
+	return removed >= writer->removals_max ||
+	       (goal->until_us > 0 && removed > 0 && monotonic_now_us() >= goal->until_us);
+}
+
 /* Removes the victim. */
 static int remove_victim(struct writer *writer, struct ns_row *row, int64_t id, size_t *removed)
 {
@@ -332,7 +339,8 @@ static int evict_by_score(struct writer *writer, struct ns_row *row,
 	};
 	int code = begin_lists(&lists);
 
-	while (code == SQLITE_OK && !is_reached(row, goal) && *removed < writer->removals_max) {
+	while (code == SQLITE_OK && !is_reached(row, goal) &&
+	       !is_step_over(writer, goal, *removed)) {
 		code = open_lists(&lists);
 		if (code != SQLITE_OK || lists.heap.count == 0)
 			break;
@@ -360,7 +368,7 @@ static int evict_first_in(struct writer *writer, struct ns_row *row,
 	int64_t after_us = INT64_MIN;
 	int64_t after_id = INT64_MIN;
 
-	while (!is_reached(row, goal) && *removed < writer->removals_max) {
+	while (!is_reached(row, goal) && !is_step_over(writer, goal, *removed)) {
 		sqlite3_stmt *next = writer->next_fifo;
 
 		(void)sqlite3_bind_int64(next, 1, row->id);
@@ -395,6 +403,6 @@ int writer_evict(struct writer *writer, struct ns_row *row, const struct evictio
 	else if (row->settings.policy != EVICT_NONE)
 		code = evict_by_score(writer, row, goal, &removed);
 	*ret_reached = is_reached(row, goal);
-	*ret_more = !*ret_reached && removed >= writer->removals_max;
+	*ret_more = !*ret_reached && is_step_over(writer, goal, removed);
 	return code;
 }

@@ -153,6 +153,7 @@ static int store_item(struct writer *writer, struct ns_row *row, struct cache_it
 	item->status = CACHE_OK;
 	row->total_size += (int64_t)item->size_bytes;
 	row->dirty = true;
+	writer->sweep.arrived += item->value->expires_at_us > 0;
 	widen_age(row, item);
 	if (!found)
 		return insert_entry(writer, row, item);
@@ -244,6 +245,17 @@ static enum applied make_room(struct writer *writer, struct ns_row *row, struct 
 	return more ? CONTINUE : APPLIED;
 }
 
+/* What a set may remove that has expired: all sets of a transaction together hardly more than it
+ * may remove at all, as there may be a million, of other namespaces too. */
+static size_t sweep_room(const struct writer *writer)
+{
+	size_t least = writer->removals_max / 64 + 1;
+
+	return writer->removed + least < writer->removals_max
+		       ? writer->removals_max - writer->removed
+		       : least;
+}
+
 /* Looks the items up, checks the condition and the limits, and makes room. Where all is well:
  * APPLIED with op->status CACHE_OK, and the items may be stored. */
 static enum applied admit(struct writer *writer, struct ns_row *row, struct cache_op *op,
@@ -266,7 +278,7 @@ static enum applied admit(struct writer *writer, struct ns_row *row, struct cach
 	if (!growth.too_big && !growth.too_many && op->progress == 0)
 		return APPLIED;
 	/* What has expired makes room first; it may be one of ours, so look and measure again. */
-	code = apply_sweep(writer, row->settings.stale_ttl_s, writer->removals_max, &swept);
+	code = apply_sweep(writer, row->settings.stale_ttl_s, sweep_room(writer), &swept);
 	if (code == SQLITE_OK && swept > 0)
 		code = look_up_items(writer, row, op, lookups);
 	if (code != SQLITE_OK)

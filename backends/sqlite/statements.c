@@ -63,24 +63,31 @@ static const struct statement_text statements[] = {
 		  " ORDER BY last_access, id LIMIT 1"),
 	STATEMENT(next_fifo, "SELECT id, created FROM uses WHERE ns = ?1 AND fifo = 1"
 			     " AND (created, id) > (?2, ?3) ORDER BY created, id LIMIT 1"),
+	STATEMENT(find_name, "SELECT name FROM namespaces WHERE id = ?1"),
 	/* The first bound is the one that the index is entered by; the one with 0 tells that it may
 	 * be used. And >= in the first, as SQLite would else compare it with that of the index and
 	 * prepare the statement anew whenever the parameter changes. */
-	STATEMENT(find_expired,
-		  "SELECT e.id, n.name, e.expires FROM entries e INDEXED BY entries_expiry"
-		  " CROSS JOIN namespaces n ON n.id = e.ns"
-		  " WHERE e.expires >= ?3 AND e.expires > 0 AND e.expires <= ?1"
-		  " AND ifnull(n.stale_ttl, 0) = ?4 ORDER BY e.expires LIMIT ?2"),
+	STATEMENT(find_expired, "SELECT id, ns, expires FROM entries INDEXED BY entries_expiry"
+				" WHERE expires >= ?1 AND expires > 0 AND expires <= ?2"
+				" ORDER BY expires, id LIMIT ?3"),
+	/* The rest of those of one moment. */
+	STATEMENT(find_expired_with, "SELECT id, ns, expires FROM entries INDEXED BY entries_expiry"
+				     " WHERE expires = ?1 AND expires > 0 AND id > ?2"
+				     " ORDER BY id LIMIT ?3"),
 	STATEMENT(find_stale_ttl,
 		  "SELECT stale_ttl FROM namespaces INDEXED BY namespaces_stale"
 		  " WHERE stale_ttl >= ?1 AND stale_ttl > 0 ORDER BY stale_ttl LIMIT 1"),
-	STATEMENT(find_prefix, "SELECT e.id, n.name FROM entries e"
-			       " JOIN namespaces n ON n.id = e.ns"
-			       " WHERE e.ns = ?1 AND ifnull(substr(e.key, 1, 64), x'') >= ?2"
-			       " AND ifnull(substr(e.key, 1, 64), x'') < ?3"
-			       " AND substr(e.key, 1, length(?4)) = ?4 LIMIT ?5"),
+	STATEMENT(find_prefix, "SELECT id FROM entries INDEXED BY entries_key"
+			       " WHERE ns = ?1 AND ifnull(substr(key, 1, 64), x'') >= ?2"
+			       " AND ifnull(substr(key, 1, 64), x'') < ?3 LIMIT ?4"),
+	/* For a prefix beyond what the index holds of a key. */
+	STATEMENT(find_long_prefix,
+		  "SELECT id, hash, substr(key, 1, length(?4)) = ?4 FROM entries"
+		  " INDEXED BY entries_key"
+		  " WHERE ns = ?1 AND ifnull(substr(key, 1, 64), x'') = ?2 AND hash >= ?3"
+		  " ORDER BY hash LIMIT ?5"),
 	STATEMENT(find_dropped, "SELECT id FROM dropped LIMIT 1"),
-	STATEMENT(find_dropped_entries, "SELECT id FROM entries WHERE ns = ?1 LIMIT ?2"),
+	STATEMENT(find_dropped_entries, "SELECT id FROM entries WHERE ns = ?1"),
 	STATEMENT(forget_dropped, "DELETE FROM dropped WHERE id = ?1"),
 	STATEMENT(probe, "UPDATE meta SET value = ?1 WHERE name = 'probe'"),
 };

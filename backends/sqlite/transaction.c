@@ -97,10 +97,9 @@ bool writer_keep_given(struct writer *writer, const struct use *use)
 	return append_use(&writer->given, &writer->given_count, &writer->given_capacity, use);
 }
 
-/* The name of a namespace that is among the rows already, or else is looked up by its id. */
-static int find_row_by_id(struct writer *writer, int64_t id, struct ns_row **ret)
+int writer_find_row_by_id(struct writer *writer, int64_t id, struct ns_row **ret)
 {
-	static const char sql[] = "SELECT name FROM namespaces WHERE id = ?1";
+	sqlite3_stmt *find = writer->find_name;
 	char name[NAMESPACE_MAX_LEN + 1] = "";
 
 	*ret = NULL;
@@ -110,22 +109,21 @@ static int find_row_by_id(struct writer *writer, int64_t id, struct ns_row **ret
 			return SQLITE_OK;
 		}
 	}
-	sqlite3_stmt *find = database_prepare_statement(writer->db, sql);
 	(void)sqlite3_bind_int64(find, 1, id);
 	int code = sqlite3_step(find);
 	if (code == SQLITE_ROW)
 		(void)snprintf(name, sizeof(name), "%s",
 			       (const char *)sqlite3_column_text(find, 0));
-	int final = sqlite3_finalize(find);
+	int reset = sqlite3_reset(find);
 	if (code != SQLITE_ROW)
-		return code == SQLITE_DONE ? SQLITE_OK : final;
+		return code == SQLITE_DONE ? SQLITE_OK : reset;
 	return writer_find_row(writer, slice_of(name), ret);
 }
 
 int writer_fold_use(struct writer *writer, const struct use *use)
 {
 	struct ns_row *row = NULL;
-	int code = find_row_by_id(writer, use->namespace_id, &row);
+	int code = writer_find_row_by_id(writer, use->namespace_id, &row);
 
 	/* Cleared meanwhile, or the entry is gone: nothing to count. */
 	if (code != SQLITE_OK || !row)

@@ -16,8 +16,6 @@
 
 /* Operations in one transaction at most. */
 #define GROUP_MAX 512
-/* Expired or cleared entries that a tick removes at most. */
-#define TICK_REMOVALS 256
 /* How long the last uses may take at the end: a stop must not. */
 #define FINAL_FOLD_US (3 * US_PER_S)
 #define FINAL_LOCK_MS 1000
@@ -27,21 +25,17 @@ struct group {
 	bool again[GROUP_MAX];        /* the op is not finished: queue it once more */
 	uint64_t progress[GROUP_MAX]; /* of the op, before the transaction under way */
 	size_t count;
-	bool tick, sync;
-	bool fold; /* with the tick: write some waiting uses too */
+	bool tick; /* the housekeeping is due */
+	bool fold; /* with it: write some waiting uses too */
+	bool sync;
 };
 
-static int apply_tick(struct writer *writer, bool fold)
+static int keep_house(struct writer *writer, bool fold)
 {
-	size_t max = writer->removals_max < TICK_REMOVALS ? writer->removals_max : TICK_REMOVALS;
 	bool more;
 	int code = fold ? writer_fold_some(writer, &more) : SQLITE_OK;
 
-	if (code == SQLITE_OK)
-		code = apply_sweep_in_turn(writer, max);
-	if (code == SQLITE_OK)
-		code = apply_sweep_dropped(writer, max);
-	return code;
+	return code == SQLITE_OK ? sweep_run_step(writer) : code;
 }
 
 /* One attempt at the ops from..to, and at the housekeeping where it is due: true where the
@@ -69,7 +63,7 @@ static bool try_group_ordered(struct writer *writer, struct group *group, size_t
 		}
 	}
 	if (code == SQLITE_OK && *ret_failure == CACHE_OK && group->tick)
-		code = apply_tick(writer, group->fold);
+		code = keep_house(writer, group->fold);
 	if (code == SQLITE_OK && *ret_failure == CACHE_OK)
 		code = writer_commit(writer);
 	if (code != SQLITE_OK)
@@ -231,25 +225,39 @@ static void run_group(struct writer *writer, struct group *group)
 }
 
 /* False when it is time to stop and nothing is left. */
-static bool await_work(struct sqlite_store *store)
+static bool await_work(struct writer *writer)
 {
+	struct sqlite_store *store = writer->store;
+	const struct sweep *sweep = &writer->sweep;
+	bool sweeps = false;
+
 	(void)pthread_mutex_lock(&store->write_lock);
-	while (!store->write_queue.first && !store->tick_due && !store->write_stop)
-		(void)pthread_cond_wait(&store->write_wake, &store->write_lock);
-	bool work = store->write_queue.first || store->tick_due;
+	for (;;) {
+		sweeps = sweep->goes_on && monotonic_now_us() >= sweep->next_step_us;
+		if (store->write_queue.first || store->tick_due || sweeps || store->write_stop)
+			break;
+		if (sweep->goes_on)
+			wait_on_clock(&store->write_wake, &store->write_lock, sweep->next_step_us);
+		else
+			(void)pthread_cond_wait(&store->write_wake, &store->write_lock);
+	}
+	bool work = store->write_queue.first || store->tick_due || !store->write_stop;
 	(void)pthread_mutex_unlock(&store->write_lock);
 	return work;
 }
 
-static void take_group(struct sqlite_store *store, struct group *group)
+static void take_group(struct writer *writer, struct group *group)
 {
+	struct sqlite_store *store = writer->store;
 	struct cache_op *op;
 	int64_t bytes = 0;
 
 	(void)pthread_mutex_lock(&store->write_lock);
 	group->count = 0;
 	group->sync = false;
-	group->tick = group->fold = store->tick_due;
+	group->fold = store->tick_due;
+	group->tick = group->fold ||
+		      (writer->sweep.goes_on && monotonic_now_us() >= writer->sweep.next_step_us);
 	store->tick_due = false;
 	while (group->count < store->group_max && (op = store->write_queue.first)) {
 		bytes += space_bytes_of(op);
@@ -282,10 +290,17 @@ static void *writer_main(void *arg)
 	struct writer *writer = arg;
 	struct sqlite_store *store = writer->store;
 	struct group *group = writer->group;
+	bool others_write = false; /* since the last step of the sweep */
 
-	while (await_work(store) && file_lock_take(writer)) {
-		take_group(store, group);
+	while (await_work(writer) && file_lock_take(writer)) {
+		take_group(writer, group);
+		bool swept = group->tick;
+		others_write |= group->count > 0;
 		run_group(writer, group);
+		if (swept) {
+			sweep_pace(writer, others_write);
+			others_write = false;
+		}
 		space_attend(writer);
 		/* The background thread has copied nearly all of it; with the rest copied and no
 		 * reader left in it, the next commit begins the log anew. */

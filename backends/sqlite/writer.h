@@ -39,14 +39,28 @@ struct found_entry {
 /* How far the sweep has come for one stale time (sweep.c). */
 struct sweep_cursor {
 	int64_t stale_ttl_s;
-	int64_t swept_us; /* what expired up to here and has that stale time is gone */
+	/* What expired before, or then and has an id up to that, and has that stale time, is gone.
+	 */
+	int64_t swept_us, swept_id;
 };
 
 struct sweep {
 	struct sweep_cursor *cursors;
 	size_t count, capacity;
-	int64_t next_ttl_s; /* the stale time after which the next tick goes on */
+	int64_t next_ttl_s; /* the stale time after which the next step goes on */
 	int64_t began_us;   /* when the cursors last began anew */
+	unsigned steps;
+	size_t arrived;       /* entries with an expiry that were stored since the last step */
+	bool goes_on;         /* the last step has left something */
+	int64_t next_step_us; /* monotonic: when it does; 0: at once */
+};
+
+/* How far one step of removing goes: until it has removed `max` entries, or its time is over and it
+ * has removed `min`. */
+struct sweep_step {
+	size_t max, min;
+	int64_t until_us; /* monotonic */
+	size_t removed, looked_at;
 };
 
 struct group;
@@ -63,8 +77,8 @@ struct writer {
 	sqlite3_stmt *find_entry, *find_size, *find_frequency, *insert_entry, *update_entry,
 		*insert_uses, *restart_uses, *delete_entry, *delete_uses;
 	sqlite3_stmt *add_use, *next_frequency, *next_in_frequency, *next_fifo, *data_version;
-	sqlite3_stmt *find_expired, *find_stale_ttl, *find_prefix, *find_dropped,
-		*find_dropped_entries, *forget_dropped, *probe;
+	sqlite3_stmt *find_name, *find_expired, *find_expired_with, *find_stale_ttl, *find_prefix,
+		*find_long_prefix, *find_dropped, *find_dropped_entries, *forget_dropped, *probe;
 
 	struct ns_row *rows; /* of the running transaction */
 	size_t row_count, row_capacity;
@@ -118,6 +132,8 @@ void writer_roll_back(struct writer *writer);
 
 /* The row of a namespace; SQLITE_OK and *ret NULL where there is none. */
 int writer_find_row(struct writer *writer, struct slice name, struct ns_row **ret);
+/* The same for an id. */
+int writer_find_row_by_id(struct writer *writer, int64_t id, struct ns_row **ret);
 /* Writes a row before the commit does. */
 int writer_write_row(struct writer *writer, const struct ns_row *row);
 /* Remembers a use that was taken out of the waiting ones. */
@@ -164,13 +180,8 @@ int writer_find_frequency(struct writer *writer, int64_t id, bool *found, int64_
 /* Removes one entry and its share of the row's accounts; *ret_removed false where it is gone
  * already. */
 int apply_remove(struct writer *writer, struct ns_row *row, int64_t id, bool *ret_removed);
-/* Removes the entries that `statement` gives (id, name of the namespace, and where they are expired
- * ones the time), counted as expired or as deleted. *ret_last_us: the last such time; may be NULL.
- */
-int apply_remove_listed(struct writer *writer, sqlite3_stmt *statement, bool expired,
-			size_t *ret_removed, int64_t *ret_last_us);
-/* Removes up to `max` rows of cleared namespaces. */
-int apply_sweep_dropped(struct writer *writer, size_t max);
+/* Removes rows of cleared namespaces. */
+int apply_sweep_dropped(struct writer *writer, struct sweep_step *step);
 
 /* A new id for a namespace; ids are never used twice. */
 int writer_take_namespace_id(struct writer *writer, int64_t *ret);
@@ -203,8 +214,11 @@ static inline int64_t row_count_limit(const struct ns_row *row)
 /* Removes up to `max` entries that have expired, of the namespaces without a stale time and of
  * those with `stale_ttl_s`, if their stale time is over. *ret_removed counts them. */
 int apply_sweep(struct writer *writer, int64_t stale_ttl_s, size_t max, size_t *ret_removed);
-/* The same for some stale times in turn, for the housekeeping. */
-int apply_sweep_in_turn(struct writer *writer, size_t max);
+/* One step of the housekeeping: what has expired, and rows of cleared namespaces. */
+int sweep_run_step(struct writer *writer);
+/* After a step that has left something: when the next one is due. */
+void sweep_pace(struct writer *writer, bool others_write);
+bool sweep_step_is_over(const struct sweep_step *step);
 /* A stale time was changed, or a transaction rolled back: look at all that has expired once more.
  */
 void sweep_anew(struct writer *writer);
@@ -222,12 +236,14 @@ enum applied apply_op(struct writer *writer, struct cache_op *op);
 struct eviction_goal {
 	int64_t max_total_size; /* of the row; INT64_MAX: any */
 	int64_t max_entry_count;
-	int64_t *spared; /* ids that are never victims; writer_evict() sorts them */
+	int64_t until_us; /* monotonic: then it goes on in the next group; 0: when removals_max went
+			   */
+	int64_t *spared;  /* ids that are never victims; writer_evict() sorts them */
 	size_t spared_count;
 };
 
 /* Removes entries by the row's policy until the goal is reached (*ret_reached true), no victim is
- * left, or removals_max went (then *ret_more is true). */
+ * left, or the step is over (then *ret_more is true). */
 int writer_evict(struct writer *writer, struct ns_row *row, const struct eviction_goal *goal,
 		 bool *ret_reached, bool *ret_more);
 
