@@ -260,3 +260,39 @@ CONTRACT_TEST(batch, larger_than_the_capacity_is_refused)
 	cr_expect_eq(stats(f).entry_count, 5);
 	cr_expect_not(exists(f, SLICE("old")));
 }
+
+/* All at one moment, beside others of that moment that are kept to be served stale. */
+CONTRACT_TEST(batch, what_expires_in_masses_is_soon_gone)
+{
+	const size_t count = 40000;
+	const size_t kept = 3000;
+	struct namespace_settings settings = {.default_ttl_s = 10, .stale_ttl_s = 1000};
+	struct cache_op op;
+	unsigned waited_ms = 0;
+
+	if (f->is_remote)
+		return;
+	cache_op_init(&op, CACHE_OP_CONFIGURE);
+	op.ns = SLICE("kept");
+	op.settings = settings;
+	op.settings_mask = SETTING_DEFAULT_TTL | SETTING_STALE_TTL;
+	cr_assert_eq(backend_call(f->backend, &op), CACHE_OK);
+	cache_op_deinit(&op);
+	cr_assert_eq(configure(f, SETTING_DEFAULT_TTL, settings), CACHE_OK);
+	for (size_t i = 0; i < kept; i += 1000) {
+		struct batch batch;
+
+		batch_init(&batch, CACHE_OP_SET, i, 1000);
+		batch.op.ns = SLICE("kept");
+		cr_assert_eq(backend_call(f->backend, &batch.op), CACHE_OK);
+		batch_deinit(&batch);
+	}
+	for (size_t i = 0; i < count; i += 1000)
+		cr_assert_eq(set_batch(f, i, 1000), CACHE_OK);
+	advance_s(f, 11);
+	while (stats(f).entry_count > 0 && wait_a_moment(&waited_ms))
+		;
+	cr_expect_eq(stats(f).entry_count, 0, "%u are still there", (unsigned)stats(f).entry_count);
+	cr_expect_eq(stats(f).expirations, count);
+	cr_expect_eq(stats_of(f, SLICE("kept")).entry_count, kept);
+}

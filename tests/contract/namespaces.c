@@ -49,6 +49,25 @@ CONTRACT_TEST(clear, by_prefix_removes_only_those_keys)
 	cr_expect_eq(stats(f).entry_count, count / 4 + 2);
 }
 
+/* Longer than what an index may hold of a key, and there is much that differs only behind that. */
+CONTRACT_TEST(clear, by_a_prefix_of_a_whole_prompt)
+{
+	static const char preamble[] =
+		"You are a helpful assistant that answers in one sentence, and "
+		"never in two, whatever the question. ";
+	const unsigned count = rounds_of(f, 600, 600);
+
+	for (unsigned i = 0; i < count; i++)
+		(void)set(f, text("%s%s %u", preamble, i % 3 ? "Why" : "How", i), SLICE("v"));
+	clear(f, text("%sWhy", preamble));
+	cr_expect_eq(stats(f).entry_count, count / 3);
+	for (unsigned i = 0; i < count; i++)
+		cr_assert_eq(exists(f, text("%s%s %u", preamble, i % 3 ? "Why" : "How", i)),
+			     i % 3 == 0);
+	clear(f, slice_of(preamble));
+	cr_expect_eq(stats(f).entry_count, 0);
+}
+
 CONTRACT_TEST(clear, by_a_prefix_of_high_bytes)
 {
 	(void)set(f, SLICE("\xff\xff"), SLICE("v"));
