@@ -22,6 +22,7 @@ static const char *title_of(unsigned status)
 		{414, "URI Too Long"},
 		{415, "Unsupported Media Type"},
 		{416, "Range Not Satisfiable"},
+		{421, "Misdirected Request"},
 		{429, "Too Many Requests"},
 		{431, "Request Header Fields Too Large"},
 		{500, "Internal Server Error"},

@@ -4,6 +4,7 @@
 
 #include "handlers/percent.h"
 #include "server/exchange_state.h"
+#include "server/site_check.h"
 
 /* ---- The connection ---- */
 
@@ -130,13 +131,12 @@ static bool needs_no_token(const struct exchange *exchange, const struct route *
 		(route->is_metrics && exchange->shared->metrics_access != METRICS_WITH_TOKEN));
 }
 
-static bool check_token(struct exchange *exchange, struct auth *auth)
+static bool check_token(struct exchange *exchange)
 {
-	const struct head *head = &exchange->head;
 	struct access *access = &exchange->access;
-	enum auth_verdict verdict = auth_check(
-		auth, head_find(head, SLICE("Authorization")), head_find(head, SLICE("Host")),
-		head_find(head, SLICE("Origin")), access, &exchange->response);
+	enum auth_verdict verdict = auth_check(exchange->shared->auth,
+					       head_find(&exchange->head, SLICE("Authorization")),
+					       access, &exchange->response);
 
 	if (verdict != AUTH_TOO_FAST)
 		return verdict == AUTH_GOES_ON;
@@ -147,17 +147,38 @@ static bool check_token(struct exchange *exchange, struct auth *auth)
 	return false;
 }
 
+static bool check_site(struct exchange *exchange, const struct route *route)
+{
+	const struct head *head = &exchange->head;
+	const char *problem = NULL;
+	const struct site_request asked = {
+		.host = head_find(head, SLICE("Host")),
+		.origin = head_find(head, SLICE("Origin")),
+		.fetch_site = head_find(head, SLICE("Sec-Fetch-Site")),
+		.fetch_mode = head_find(head, SLICE("Sec-Fetch-Mode")),
+		.is_page_load = route && route->is_page && exchange->request.method == HTTP_GET,
+		.any_host =
+			needs_no_token(exchange, route) &&
+			(!route->is_metrics || exchange->shared->metrics_access == METRICS_FOR_ALL),
+	};
+	unsigned status = site_check(&asked, exchange->shared->listen_host, &problem);
+
+	if (status != 0)
+		respond_error(&exchange->request, &exchange->response, status, "%s", problem);
+	return status == 0;
+}
+
 /* Whether the client may have what `route` leads to, as far as that is known without its right;
  * NULL: nothing that is there. */
 static bool check_access(struct exchange *exchange, const struct route *route)
 {
-	static struct auth without_token = {.wants_token = false};
+	bool is_open = needs_no_token(exchange, route);
 
-	if (!needs_no_token(exchange, route))
-		return check_token(exchange, exchange->shared->auth);
-	if (route->is_metrics && exchange->shared->metrics_access == METRICS_ON_LOOPBACK)
-		return check_token(exchange, &without_token);
-	return true;
+	if (!exchange->shared->auth->wants_token ||
+	    (is_open && route->is_metrics &&
+	     exchange->shared->metrics_access == METRICS_ON_LOOPBACK))
+		return check_site(exchange, route);
+	return is_open || check_token(exchange);
 }
 
 static bool may_use(const struct request *request, struct slice ns)

@@ -224,51 +224,9 @@ static enum auth_verdict check_token(struct auth *auth, const char *authorizatio
 	return check_limits(auth, found, ret, response);
 }
 
-/* Length of the host in "host:port" or "[v6]:port"; the whole where it has another form. */
-static size_t host_len(const char *host)
-{
-	size_t len = strcspn(host, *host == '[' ? "]" : ":");
-
-	if (host[len] == ']')
-		len++;
-	return host[len] == ':' ? len : strlen(host);
-}
-
-static bool is_loopback_name(const char *host)
-{
-	size_t len = host_len(host);
-
-	return (len == 9 && strncasecmp(host, "localhost", 9) == 0) ||
-	       (len >= 7 && strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == len) ||
-	       (len == 5 && strncmp(host, "[::1]", 5) == 0);
-}
-
-/* A server without a token trusts whoever reaches loopback. A web page in the developer's browser
- * must not count: it can send requests to 127.0.0.1, and with a name that it lets point there (DNS
- * rebinding) even read the answers. Browsers cannot help sending Host and Origin as they are. */
-static enum auth_verdict check_browser(const char *host, const char *origin,
-				       struct response *response)
-{
-	const char *authority = origin ? strstr(origin, "://") : NULL;
-	bool foreign = origin && (!authority || !host || strcasecmp(authority + 3, host) != 0);
-
-	if ((!host || is_loopback_name(host)) && !foreign)
-		return AUTH_GOES_ON;
-	response_text(
-		response, 403, "application/problem+json",
-		"{\"type\":\"about:blank\",\"title\":\"Forbidden\",\"status\":403,"
-		"\"detail\":\"a server without STEADYCACHE_API_KEY answers only requests to a "
-		"loopback address that do not come from another site's page\","
-		"\"error\":\"a server without STEADYCACHE_API_KEY answers only requests to a "
-		"loopback address that do not come from another site's page\"}");
-	return AUTH_REFUSED;
-}
-
-enum auth_verdict auth_check(struct auth *auth, const char *authorization, const char *host,
-			     const char *origin, struct access *ret, struct response *response)
+enum auth_verdict auth_check(struct auth *auth, const char *authorization, struct access *ret,
+			     struct response *response)
 {
 	*ret = (struct access){0};
-	if (auth->wants_token)
-		return check_token(auth, authorization, ret, response);
-	return check_browser(host, origin, response);
+	return auth->wants_token ? check_token(auth, authorization, ret, response) : AUTH_GOES_ON;
 }

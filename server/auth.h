@@ -1,5 +1,5 @@
-/* Who may come in: bearer tokens and what each may do, and for a server without a token the checks
- * that keep web pages away from it.
+/* Who may come in: bearer tokens and what each may do. (Web pages and a server without a token:
+ * site_check.h.)
  *
  * The tokens in force are a set (token_set.h) that auth_reload replaces as a whole. A request holds
  * on to the set that let it in, until auth_leave; a set that nobody holds is freed by a later
@@ -70,10 +70,10 @@ static inline bool auth_can_reload(const struct auth *auth)
  * thread at a time. */
 bool auth_reload(struct auth *auth, char *error, size_t error_size);
 
-/* Looks at a request. `authorization`, `host` and `origin` are the values of the headers, NULL
- * where absent. `*ret` is to be given to auth_leave, whatever the verdict. Thread: any. */
-enum auth_verdict auth_check(struct auth *auth, const char *authorization, const char *host,
-			     const char *origin, struct access *ret, struct response *response);
+/* Looks at a request; without tokens everybody goes on. `authorization` is the value of the header,
+ * NULL where absent. `*ret` is to be given to auth_leave, whatever the verdict. Thread: any. */
+enum auth_verdict auth_check(struct auth *auth, const char *authorization, struct access *ret,
+			     struct response *response);
 
 /* Ends an access. One that is all zeros is fine. */
 void auth_leave(struct access *access);

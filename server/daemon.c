@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -275,6 +276,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 	unsigned threads = options->threads > 0 ? (unsigned)options->threads : usable_cores();
 	struct room room = make_room(options);
 	unsigned limit = room.connections + room.spare + threads;
+	struct listen_address address;
 
 	if (!http || !start_helpers(http, options, &room, backend, threads)) {
 		free(http);
@@ -303,6 +305,9 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 			.change_level = log_change_level},
 	};
 	http->shared.auth = auth;
+	/* Where a service manager handed the socket over, it may be anything. */
+	if (listen_parse(options->listen, &address))
+		memcpy(http->shared.listen_host, address.host, sizeof(address.host));
 	http->shared.is_tls = options->tls_cert != NULL;
 	http->shared.max_body_bytes = (size_t)(options->max_body_mb * 1048576.0);
 	size_t memory_bytes = (size_t)options->max_header_kb * 1024;

@@ -15,6 +15,7 @@
 #include "server/connections.h"
 #include "server/flight_timer.h"
 #include "server/linger.h"
+#include "server/listen.h"
 #include "server/metrics.h"
 #include "server/offload.h"
 
@@ -29,6 +30,7 @@ enum metrics_access {
 struct exchange_shared {
 	struct handler_context context;
 	struct auth *auth;
+	char listen_host[sizeof(((struct listen_address *)0)->host)]; /* of --listen */
 	struct connections connections;
 	struct flight_timer_thread flight_timer;
 	struct lingering linger;

@@ -23,6 +23,7 @@ struct route {
 	enum error_style error_style;
 	enum route_right right;
 	bool is_metrics; /* needs no token where --metrics-public says so */
+	bool is_page;    /* of our own, which links from anywhere may lead to */
 };
 
 extern const struct route routes[];

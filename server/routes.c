@@ -11,6 +11,11 @@
 		.methods = HTTP_POST, .pattern = "/api/" name, .handler = &(symbol),               \
 		.error_style = ERROR_D1, .right = (needed)                                         \
 	}
+#define PAGE(path, symbol)                                                                         \
+	{                                                                                          \
+		.methods = READ, .pattern = (path), .handler = &(symbol), .right = RIGHT_PUBLIC,   \
+		.is_page = true                                                                    \
+	}
 #define READ (HTTP_GET | HTTP_HEAD)
 
 /* The hottest first. docs/security.md tells the rights. */
@@ -46,8 +51,8 @@ const struct route routes[] = {
 	ROUTE(READ, "/openapi.json", openapi_json_handler, RIGHT_PUBLIC),
 	ROUTE(READ, "/healthz", healthz_handler, RIGHT_PUBLIC),
 	ROUTE(READ, "/readyz", readyz_handler, RIGHT_PUBLIC),
-	ROUTE(READ, "/docs", docs_handler, RIGHT_PUBLIC),
-	ROUTE(READ, "/ui", ui_handler, RIGHT_PUBLIC),
+	PAGE("/docs", docs_handler),
+	PAGE("/ui", ui_handler),
 	ROUTE(READ, "/assets/{key}", assets_handler, RIGHT_PUBLIC),
 	ROUTE(HTTP_POST, "/sync", sync_handler, RIGHT_ADMIN_OF_ALL),
 	ROUTE(READ, "/admin/log-level", log_level_get_handler, RIGHT_ADMIN_OF_ALL),

@@ -58,8 +58,9 @@ export async function openSocket(server) {
 	return socket;
 }
 
-export function startBrowser() {
-	return chromium.launch({ executablePath: process.env.STEADYCACHE_BROWSER, args: BROWSER_FLAGS });
+// With further flags.
+export function startBrowser(flags = []) {
+	return chromium.launch({ executablePath: process.env.STEADYCACHE_BROWSER, args: [...BROWSER_FLAGS, ...flags] });
 }
 
 // A page in a profile of its own. `offences` is what it said or asked for that it should not have:

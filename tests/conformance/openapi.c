@@ -138,14 +138,31 @@ Test(openapi, batches_that_find_no_room)
 
 /* ---- All resources ---- */
 
-#define FROM_ELSEWHERE "Origin: http://elsewhere.example"
-
 static void expect_refused_elsewhere(const char *method, const char *target)
 {
+	static const struct {
+		const char *header;
+		int status;
+	} cases[] = {
+		{"Origin: http://elsewhere.example", 403},
+		{"Origin: null", 403},
+		{"Sec-Fetch-Site: cross-site", 403},
+		{"Sec-Fetch-Site: same-site", 403}, /* another port */
+		{"Host: rebound.example", 421},
+	};
 	struct slice body = *method == 'P' ? SLICE("{}") : NO_BODY;
 
-	expect_status(http_request(client, method, target, body, HTTP_HEADERS(FROM_ELSEWHERE)),
-		      403);
+	for (size_t i = 0; i < 5; i++) {
+		const struct http_answer *answer =
+			http_request(client, method, target, body, HTTP_HEADERS(cases[i].header));
+
+		expect_status(answer, cases[i].status);
+		expect_that(answer,
+			    strcmp(method, "HEAD") == 0 ||
+				    error_mentions(answer_, "STEADYCACHE_API_KEY",
+						   strncmp(target, "/api", 4) != 0),
+			    "expected what to do");
+	}
 }
 
 /* `method` in any case. */
@@ -166,7 +183,50 @@ Test(openapi, a_page_of_another_site_is_refused)
 	for (const struct resource *resource = resources; resource->method; resource++)
 		expect_refused_elsewhere(resource->method, resource->target);
 	expect_refused_elsewhere("GET", "/nope");
-	expect_status(http_get(client, "/healthz", FROM_ELSEWHERE), 200);
+}
+
+Test(openapi, other_sites_may_lead_to_the_pages)
+{
+	static const char *const targets[] = {"/ui", "/docs"};
+
+	requires_feature("openapi");
+	if (api_key)
+		cr_skip("the server has a key");
+	for (size_t i = 0; i < 2; i++) {
+		const char *target = targets[i];
+		long status = http_get(client, target)->status; /* 404: built without pages */
+
+		expect_status(http_get(client, target, "Sec-Fetch-Site: cross-site",
+				       "Sec-Fetch-Mode: navigate"),
+			      status);
+		expect_status(http_get(client, target, "Sec-Fetch-Site: cross-site",
+				       "Sec-Fetch-Mode: no-cors"),
+			      403);
+		expect_status(http_post(client, target, SLICE("x"), "Sec-Fetch-Site: cross-site",
+					"Sec-Fetch-Mode: navigate"),
+			      403);
+	}
+	expect_status(http_get(client, entry_path("k"), "Sec-Fetch-Site: cross-site",
+			       "Sec-Fetch-Mode: navigate"),
+		      403);
+	expect_status(http_get(client, "/healthz", "Sec-Fetch-Site: cross-site"), 403);
+}
+
+/* A probe, a tunnel, a development server. */
+Test(openapi, who_is_no_page_of_another_site_comes_in)
+{
+	static const char *const headers[] = {
+		"Host: localhost",          "Host: cache.localhost:1234",
+		"Host: [::1]:8080",         "Host: 127.0.0.1",
+		"Sec-Fetch-Site: none",     "Sec-Fetch-Site: same-origin",
+		"Sec-Fetch-Mode: navigate",
+	};
+
+	requires_feature("openapi");
+	for (size_t i = 0; i < 7; i++)
+		expect_status(http_get(client, entry_path("k"), headers[i]), 404);
+	expect_status(http_get(client, "/healthz", "Host: pod.example"), 200);
+	expect_status(http_get(client, "/readyz", "Host: pod.example"), 200);
 }
 
 /* Else a new resource would be in neither of the tests that go through all. */

@@ -169,7 +169,7 @@ Test(prometheus, open_on_loopback)
 	start_with("STEADYCACHE_LISTEN=127.0.0.1:0", "STEADYCACHE_METRICS_PUBLIC=auto");
 	expect_open(true);
 	/* But not to a page of another site. */
-	expect_status(http_get(scene.client, "/metrics", "Host: rebound.example"), 403);
+	expect_status(http_get(scene.client, "/metrics", "Host: rebound.example"), 421);
 	expect_status(http_get(scene.client, "/metrics", "Origin: https://other.example"), 403);
 	scene_stop();
 }
