@@ -9,17 +9,6 @@ static const char *skip_blank(const char *at)
 	return at;
 }
 
-/* Behind the comma, and empty elements, at *at; false where something else stands there. */
-static bool skip_comma(const char **at)
-{
-	*at = skip_blank(*at);
-	if (**at != ',' && **at != '\0')
-		return false;
-	while (**at == ',')
-		*at = skip_blank(*at + 1);
-	return true;
-}
-
 /* One entity tag at *at; moves behind it. False: there is none, or one too many. */
 static bool take_etag(const char **at, bool strong, struct etag_list *list)
 {
@@ -42,25 +31,42 @@ static bool take_etag(const char **at, bool strong, struct etag_list *list)
 	return true;
 }
 
-bool etag_list_parse(const char *header, bool strong, struct etag_list *ret)
+/* Adds the elements of one line, which may be empty (RFC 9110, 5.6.1.2). */
+static bool take_line(const char *at, bool strong, struct etag_list *list, size_t *elements)
 {
-	const char *at = skip_blank(header);
+	for (at = skip_blank(at); *at; at = skip_blank(at)) {
+		if (*at == ',') {
+			at++;
+			continue;
+		}
+		if (*at == '*') {
+			list->any = true;
+			at++;
+		} else if (!take_etag(&at, strong, list)) {
+			return false;
+		}
+		(*elements)++;
+		at = skip_blank(at);
+		if (*at != ',' && *at != '\0')
+			return false;
+	}
+	return true;
+}
+
+bool etag_list_read(const struct request *request, const char *name, const char *first_line,
+		    bool strong, struct etag_list *ret)
+{
+	const char *line = first_line;
+	size_t elements = 0;
 
 	ret->any = false;
 	ret->has_foreign = false;
 	ret->count = 0;
-	if (*at == '*') {
-		ret->any = true;
-		return *skip_blank(at + 1) == '\0';
-	}
-	/* Empty elements are none (RFC 9110, 5.6.1.2), but one tag there must be. */
-	if (!skip_comma(&at) && *at != '"' && *at != 'W')
-		return false;
-	do {
-		if (!take_etag(&at, strong, ret) || !skip_comma(&at))
+	for (size_t i = 1; line; line = request_header_line(request, name, i++))
+		if (!take_line(line, strong, ret, &elements))
 			return false;
-	} while (*at);
-	return true;
+	/* One there must be, and `*` stands alone. */
+	return ret->any ? elements == 1 : elements > 0;
 }
 
 bool etag_list_matches(const struct etag_list *list, const struct etag *etag)
@@ -88,17 +94,13 @@ bool read_write_condition(struct request *request, struct response *response,
 	}
 	if (!match && !none_match)
 		return true;
-	if (request->source->repeats(request, match ? "If-Match" : "If-None-Match")) {
-		respond_error(request, response, 400, "send %s once, with all its entity tags",
-			      match ? "If-Match" : "If-None-Match");
-		return false;
-	}
 	if (match && none_match) {
 		respond_error(request, response, 400,
 			      "send If-Match or If-None-Match, not both in one request");
 		return false;
 	}
-	if (!etag_list_parse(match ? match : none_match, match != NULL, list)) {
+	if (!etag_list_read(request, match ? "If-Match" : "If-None-Match",
+			    match ? match : none_match, match != NULL, list)) {
 		respond_error(request, response, 400,
 			      "%s must be * or a list of at most %d entity tags in double quotes",
 			      match ? "If-Match" : "If-None-Match", MAX_ETAGS);
@@ -113,25 +115,59 @@ bool read_write_condition(struct request *request, struct response *response,
 	return true;
 }
 
+/* ---- Dates ---- */
+
+/* A value read so soon after the second of its modification may yet be followed by one of the same
+ * second, whose write is under way. */
+#define LATE_WRITES_US (2 * US_PER_S)
+
+/* In conditions a modification counts as of the end of its second: of two values of one second, the
+ * date that clients got with the first (see below) is then no date of the second. */
+static int64_t modified_by_s(const struct cache_value *value)
+{
+	return (value->modified_at_us + US_PER_S - 1) / US_PER_S;
+}
+
+int64_t last_modified_s(const struct cache_value *value, int64_t now_us)
+{
+	int64_t by_s = modified_by_s(value);
+
+	if (by_s * US_PER_S + LATE_WRITES_US <= now_us)
+		return by_s;
+	/* A second before: true too, and a date that no condition takes for this value. Where the
+	 * clock was set back: a later date than that of the answer would hide every change until
+	 * then (RFC 9110, 8.8.2.1). */
+	return by_s - 1 < now_us / US_PER_S ? by_s - 1 : now_us / US_PER_S;
+}
+
+/* Whether the value was modified after the date in the header `name`. Where the header is missing
+ * or no date, or the modification is not known, `unless`. */
+static bool is_modified_since(const struct request *request, const char *name,
+			      const struct cache_value *value, bool unless)
+{
+	const char *date = request_header(request, name);
+	int64_t date_s;
+
+	if (!date || value->modified_at_us == 0 || !http_date_parse(slice_of(date), &date_s))
+		return unless;
+	return modified_by_s(value) > date_s;
+}
+
+/* ---- Reads ---- */
+
 unsigned evaluate_read_condition(const struct request *request, const struct cache_value *value)
 {
 	const char *match = request_header(request, "If-Match");
 	const char *none_match = request_header(request, "If-None-Match");
-	const char *since = none_match ? NULL : request_header(request, "If-Modified-Since");
-	const char *unmodified = match ? NULL : request_header(request, "If-Unmodified-Since");
 	struct etag_list list;
-	int64_t since_s;
 
-	if (unmodified && http_date_parse(slice_of(unmodified), &since_s) &&
-	    value->modified_at_us / US_PER_S > since_s)
+	if (match ? etag_list_read(request, "If-Match", match, true, &list) &&
+			    !etag_list_matches(&list, &value->etag)
+		  : is_modified_since(request, "If-Unmodified-Since", value, false))
 		return 412;
-	if (match && etag_list_parse(match, true, &list) && !etag_list_matches(&list, &value->etag))
-		return 412;
-	if (none_match && etag_list_parse(none_match, false, &list) &&
-	    etag_list_matches(&list, &value->etag))
-		return 304;
-	if (since && http_date_parse(slice_of(since), &since_s) &&
-	    value->modified_at_us / US_PER_S <= since_s)
+	if (none_match ? etag_list_read(request, "If-None-Match", none_match, false, &list) &&
+				 etag_list_matches(&list, &value->etag)
+		       : !is_modified_since(request, "If-Modified-Since", value, true))
 		return 304;
 	return 200;
 }
@@ -155,8 +191,8 @@ static bool if_range_holds(const char *if_range, const struct cache_value *value
 
 	if (etag_parse(slice_of(if_range), &etag))
 		return etag_equal(&etag, &value->etag);
-	return http_date_parse(slice_of(if_range), &date_s) &&
-	       date_s == value->modified_at_us / US_PER_S;
+	return value->modified_at_us != 0 && http_date_parse(slice_of(if_range), &date_s) &&
+	       date_s == modified_by_s(value);
 }
 
 enum range_kind read_range(const struct request *request, const struct cache_value *value,

@@ -14,9 +14,11 @@ struct etag_list {
 	struct etag etags[MAX_ETAGS];
 };
 
-/* Reads the value of If-Match (weak tags never match there: `strong`) or If-None-Match. False where
- * it is not a list of entity tags, or a longer one. */
-bool etag_list_parse(const char *header, bool strong, struct etag_list *ret);
+/* Reads the header If-Match (weak tags never match there: `strong`) or If-None-Match, whose lines
+ * are one list (RFC 9110, 5.3); `first_line` is the first, NULL: there is none. False where it is
+ * not a list of entity tags, or a longer one. */
+bool etag_list_read(const struct request *request, const char *name, const char *first_line,
+		    bool strong, struct etag_list *ret);
 bool etag_list_matches(const struct etag_list *list, const struct etag *etag);
 
 /* Fills op->one.condition from the headers of a PUT or DELETE; `list` must live as long as the op.
@@ -37,5 +39,9 @@ enum range_kind {
 /* The part that Range (and If-Range) of a GET ask for: ret_offset, ret_len within the value. */
 enum range_kind read_range(const struct request *request, const struct cache_value *value,
 			   size_t *ret_offset, size_t *ret_len);
+
+/* Last-Modified of a value whose modification is known (not 0), in seconds. Never later than
+ * `now_us`. */
+int64_t last_modified_s(const struct cache_value *value, int64_t now_us);
 
 #endif

@@ -58,96 +58,109 @@ static size_t put_number(char *out, uint64_t number)
 	return count;
 }
 
-/* RFC 9211: a negative time to live, of a whole second at least. */
-static void add_stale_headers(struct response *response, const struct cache_value *value,
-			      int64_t now_us)
+/* Of a time that is not negative. */
+static uint64_t whole_seconds_up(int64_t us)
 {
-	static const char stale[] = "steadycache; hit; fwd=stale; ttl=-";
-	int64_t since_us = now_us - value->expires_at_us;
-	char *text = response_header_room(response, "Cache-Status", 60);
-
-	response_header_static(response, "Cache-Control", "max-age=0");
-	memcpy(text, stale, sizeof(stale) - 1);
-	(void)put_number(text + sizeof(stale) - 1,
-			 since_us > 0 ? (uint64_t)((since_us + US_PER_S - 1) / US_PER_S) : 1);
+	return us > 0 ? (uint64_t)((us + US_PER_S - 1) / US_PER_S) : 0;
 }
 
-static void add_hit_headers(struct response *response, const struct cache_value *value, bool stale,
-			    int64_t now_us)
+/* Caches subtract Age from max-age (RFC 9111, 4.2): it is the whole lifetime. Where the time of the
+ * modification is not known, or the clock was set back behind it, Age is 0, and max-age what is
+ * left. Without an expiry: to be asked for again each time, as the next PUT may come at once. */
+static void add_cache_control(struct response *response, const struct cache_value *value,
+			      bool is_fresh, int64_t now_us, int64_t age_us)
 {
-	static const char hit[] = "steadycache; hit";
-	int64_t age_us = now_us - value->modified_at_us;
-	/* Where the clock was set back: a later date than that of the answer would, sent back in
-	 * If-Modified-Since, hide every change until then (RFC 9110, 8.8.2.1). */
-	int64_t modified_us = age_us > 0 ? value->modified_at_us : now_us;
-
-	etag_format(&value->etag, response_header_room(response, "ETag", ETAG_TEXT_LEN));
-	http_date_format(modified_us / US_PER_S,
-			 response_header_room(response, "Last-Modified", HTTP_DATE_LEN));
-	(void)put_number(response_header_room(response, "Age", 20),
-			 age_us > 0 ? (uint64_t)(age_us / US_PER_S) : 0);
 	if (value->expires_at_us == 0) {
-		response_header_static(response, "Cache-Status", hit);
+		response_header_static(response, "Cache-Control", "no-cache");
 		return;
 	}
-	if (stale) {
-		add_stale_headers(response, value, now_us);
+	if (!is_fresh) {
+		response_header_static(response, "Cache-Control", "max-age=0");
 		return;
 	}
-	int64_t left_us = value->expires_at_us - now_us;
-	/* Rounded up: a ttl of 5 says 5 at first. */
-	uint64_t left_s = left_us > 0 ? (uint64_t)((left_us + US_PER_S - 1) / US_PER_S) : 0;
 	char *text = response_header_room(response, "Cache-Control", 40);
 	memcpy(text, "max-age=", 8);
-	(void)put_number(text + 8, left_s);
-	text = response_header_room(response, "Cache-Status", 60);
-	memcpy(text, "steadycache; hit; ttl=", 22);
-	(void)put_number(text + 22, left_s);
+	(void)put_number(text + 8, whole_seconds_up(value->expires_at_us - now_us + age_us));
 }
 
-/* Adds the body: all of it, or the part that the client asked for. */
-static void add_body(struct request *request, struct response *response, struct cache_value *value)
+/* RFC 9211: of what is stale, a negative time to live, of a whole second at least. */
+static void add_cache_status(struct response *response, const struct cache_value *value, bool stale,
+			     int64_t now_us)
 {
-	size_t offset = 0;
-	size_t len = 0;
+	static const char fresh_hit[] = "steadycache; hit; ttl=";
+	static const char stale_hit[] = "steadycache; hit; fwd=stale; ttl=-";
+	int64_t left_us = value->expires_at_us - now_us;
 
+	if (value->expires_at_us == 0) {
+		response_header_static(response, "Cache-Status", "steadycache; hit");
+		return;
+	}
+	char *text = response_header_room(response, "Cache-Status", 60);
+	if (stale) {
+		memcpy(text, stale_hit, sizeof(stale_hit) - 1);
+		(void)put_number(text + sizeof(stale_hit) - 1,
+				 left_us < 0 ? whole_seconds_up(-left_us) : 1);
+	} else {
+		memcpy(text, fresh_hit, sizeof(fresh_hit) - 1);
+		/* Rounded up: a ttl of 5 says 5 at first. */
+		(void)put_number(text + sizeof(fresh_hit) - 1, whole_seconds_up(left_us));
+	}
+}
+
+/* What tells of the entry, whatever the status; `is_kept`: the answer may be, by caches. */
+static void add_hit_headers(struct response *response, const struct cache_value *value, bool stale,
+			    bool is_kept, int64_t now_us)
+{
+	int64_t modified_us = value->modified_at_us;
+	int64_t age_us = modified_us != 0 && modified_us < now_us ? now_us - modified_us : 0;
+
+	etag_format(&value->etag, response_header_room(response, "ETag", ETAG_TEXT_LEN));
+	if (modified_us != 0)
+		http_date_format(last_modified_s(value, now_us),
+				 response_header_room(response, "Last-Modified", HTTP_DATE_LEN));
+	(void)put_number(response_header_room(response, "Age", 20), (uint64_t)(age_us / US_PER_S));
+	if (is_kept)
+		add_cache_control(response, value, !stale && value->expires_at_us > now_us, now_us,
+				  age_us);
+	add_cache_status(response, value, stale, now_us);
+}
+
+static void respond_miss(struct request *request, struct response *response)
+{
+	const char *lease = lease_token_of(request);
+
+	response_header_static(response, "Cache-Status", "steadycache; fwd=miss");
+	if (lease)
+		response_header_printf(response, "Lease", "%s; ttl=%.10g", lease,
+				       (double)request->visit->waiter.lease_us / US_PER_S);
+	respond_error(request, response, 404, "no such entry");
+}
+
+/* The value, all of it or the part at `offset`; takes the reference of the op. */
+static void respond_value(struct request *request, struct response *response, unsigned status,
+			  size_t offset, size_t len)
+{
+	struct cache_value *value = request->op.one.value;
+
+	request->op.one.value = NULL;
+	response_header_static(response, "Content-Type", cache_value_content_type(value));
 	response_header_static(response, "Accept-Ranges", "bytes");
-	switch (read_range(request, value, &offset, &len)) {
-	case RANGE_WHOLE:
-		response_value(response, 200, value);
-		break;
-	case RANGE_PART:
+	if (status == 206)
 		response_header_printf(response, "Content-Range", "bytes %zu-%zu/%zu", offset,
 				       offset + len - 1, (size_t)value->len_bytes);
-		response_value(response, 206, value);
-		response->value_offset = offset;
-		response->value_len = len;
-		break;
-	case RANGE_UNSATISFIABLE:
-		response_header_printf(response, "Content-Range", "bytes */%zu",
-				       (size_t)value->len_bytes);
-		respond_error(request, response, 416,
-			      "the range lies beyond the %zu bytes of the value",
-			      (size_t)value->len_bytes);
-		cache_value_release(value);
-		break;
-	}
+	response_value(response, status, value);
+	response->value_offset = offset;
+	response->value_len = len;
 }
 
 static void entry_get_finish(struct request *request, struct response *response)
 {
 	struct cache_value *value = request->op.one.value;
+	enum range_kind range = RANGE_WHOLE;
+	size_t offset = 0;
 
 	if (request->op.status == CACHE_NOT_FOUND) {
-		response_header_static(response, "Cache-Status", "steadycache; fwd=miss");
-		if (lease_token_of(request)) {
-			response_header_printf(response, "Lease", "%s; ttl=%.10g",
-					       lease_token_of(request),
-					       (double)request->visit->waiter.lease_us / US_PER_S);
-			/* It is this client's, and no cache's on the way. */
-			response_header_static(response, "Cache-Control", "no-store");
-		}
-		respond_error(request, response, 404, "no such entry");
+		respond_miss(request, response);
 		return;
 	}
 	if (request->op.status != CACHE_OK) {
@@ -155,25 +168,35 @@ static void entry_get_finish(struct request *request, struct response *response)
 		return;
 	}
 	unsigned status = evaluate_read_condition(request, value);
-	add_hit_headers(response, value, request->op.one.stale,
+	size_t len = value->len_bytes;
+	if (status == 200)
+		range = read_range(request, value, &offset, &len);
+	if (range != RANGE_WHOLE)
+		status = range == RANGE_PART ? 206 : 416;
+	add_hit_headers(response, value, request->op.one.stale, status < 400,
 			cache_clock_now_us(request->context->clock));
-	if (status == 304) {
+	switch (status) {
+	case 304:
 		/* The body is not sent, but Content-Length tells of the value (RFC 9110, 8.6). */
 		request->op.one.value = NULL;
 		response_value(response, 304, value);
-	} else if (status == 412) {
+		break;
+	case 412:
 		respond_error(request, response, 412,
 			      request_header(request, "If-Match")
 				      ? "the entry's ETag is none of those in If-Match"
 				      : "the entry is newer than If-Unmodified-Since says");
-	} else {
-		request->op.one.value = NULL; /* the response has the reference now */
-		response_header_static(response, "X-Content-Type-Options", "nosniff");
-		size_t type = response->header_count;
-		response_header_static(response, "Content-Type", cache_value_content_type(value));
-		add_body(request, response, value);
-		if (response->status == 416) /* its document has a type of its own */
-			response->headers[type] = response->headers[--response->header_count];
+		break;
+	case 416:
+		response_header_static(response, "Accept-Ranges", "bytes");
+		response_header_printf(response, "Content-Range", "bytes */%zu",
+				       (size_t)value->len_bytes);
+		respond_error(request, response, 416,
+			      "the range lies beyond the %zu bytes of the value",
+			      (size_t)value->len_bytes);
+		break;
+	default:
+		respond_value(request, response, status, offset, len);
 	}
 }
 

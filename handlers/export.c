@@ -107,7 +107,6 @@ static void export_finish(struct request *request, struct response *response)
 			memcpy(export->names[export->name_count++], op->stats[i].name,
 			       sizeof(op->stats[i].name));
 	request->state = NULL; /* the response's now */
-	response_header_static(response, "Cache-Control", "no-store");
 	response_header_static(response, "X-Content-Type-Options", "nosniff");
 	response_stream(response, "application/x-ndjson", &export->stream);
 	/* libmicrohttpd 0.9.75 would send a last chunk behind the headers, where the client expects

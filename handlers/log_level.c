@@ -9,7 +9,6 @@ static enum handler_step respond_level(const struct request *request, struct res
 
 	buffer_printf(&json, "{\"level\":\"%s\",\"configured\":\"%s\"}", log->level(),
 		      log->configured_level());
-	response_header_static(response, "Cache-Control", "no-store");
 	response_json(response, 200, &json);
 	return STEP_RESPOND;
 }

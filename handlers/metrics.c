@@ -297,6 +297,7 @@ static void metrics_finish(struct request *request, struct response *response)
 			      cache_status_text(CACHE_NO_MEMORY));
 		return;
 	}
+	response_header_static(response, "Cache-Control", "no-store");
 	response_header_static(response, "Content-Type",
 			       "text/plain; version=0.0.4; charset=utf-8");
 	response->body = BODY_BUFFER;

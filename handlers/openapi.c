@@ -9,8 +9,9 @@ static bool has_version(const struct request *request, const struct openapi_file
 	struct etag_list list;
 	struct etag etag;
 
-	return none_match && etag_parse(slice_of(file->etag), &etag) &&
-	       etag_list_parse(none_match, false, &list) && etag_list_matches(&list, &etag);
+	return etag_parse(slice_of(file->etag), &etag) &&
+	       etag_list_read(request, "If-None-Match", none_match, false, &list) &&
+	       etag_list_matches(&list, &etag);
 }
 
 static enum handler_step send(const struct request *request, struct response *response,

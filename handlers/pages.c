@@ -44,10 +44,13 @@ static bool accepts_gzip(const char *accept)
 
 static bool has_version(const struct request *request, const struct page_file *file)
 {
-	const char *none_match = request_header(request, "If-None-Match");
+	const char *line;
 
 	/* The tag is in quotes and has none within: it is found only where it is an element. */
-	return none_match && (strcmp(none_match, "*") == 0 || strstr(none_match, file->etag));
+	for (size_t i = 0; (line = request_header_line(request, "If-None-Match", i)); i++)
+		if (strcmp(line, "*") == 0 || strstr(line, file->etag))
+			return true;
+	return false;
 }
 
 static void add_headers(struct response *response, const struct page_file *file,

@@ -39,8 +39,8 @@ struct flight_visit;
 struct request_source {
 	/* The value of a header (names are compared without regard to case), or NULL. */
 	const char *(*header)(const struct request *request, const char *name);
-	/* Whether there is more than one header of that name. */
-	bool (*repeats)(const struct request *request, const char *name);
+	/* The value of the header of that name that has `index` such before it, or NULL. */
+	const char *(*header_line)(const struct request *request, const char *name, size_t index);
 	/* The raw (still percent-encoded) value of a query parameter, NULL where there is none and
 	 * "" where it has no value. */
 	const char *(*query)(const struct request *request, const char *name);
@@ -128,6 +128,12 @@ struct request {
 static inline const char *request_header(const struct request *request, const char *name)
 {
 	return request->source->header(request, name);
+}
+
+static inline const char *request_header_line(const struct request *request, const char *name,
+					      size_t index)
+{
+	return request->source->header_line(request, name, index);
 }
 
 static inline const char *request_query(const struct request *request, const char *name)

@@ -69,9 +69,17 @@ void response_header_printf(struct response *response, const char *name, const c
 	response_header_static(response, name, text);
 }
 
+/* What is true now and may be otherwise at once: without a word, caches would keep much of it,
+ * misses among it, for a time of their own (RFC 9111, 4.2.2). */
+static void forbid_storing(struct response *response)
+{
+	response_header_static(response, "Cache-Control", "no-store");
+}
+
 void response_text(struct response *response, unsigned status, const char *content_type,
 		   const char *text)
 {
+	forbid_storing(response);
 	response->status = status;
 	response->body = BODY_STATIC;
 	response->static_body = slice_of(text);
@@ -80,6 +88,7 @@ void response_text(struct response *response, unsigned status, const char *conte
 
 void response_json(struct response *response, unsigned status, struct buffer *json)
 {
+	forbid_storing(response);
 	response_header_static(response, "Content-Type", "application/json; charset=UTF-8");
 	if (json->failed) {
 		buffer_deinit(json);
@@ -107,6 +116,7 @@ void response_value(struct response *response, unsigned status, struct cache_val
 void response_stream(struct response *response, const char *content_type,
 		     struct body_stream *stream)
 {
+	forbid_storing(response);
 	response->status = 200;
 	response->body = BODY_STREAM;
 	response->stream = stream;

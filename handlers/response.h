@@ -63,15 +63,19 @@ void response_header_printf(struct response *response, const char *name, const c
 /* Room for a value of `len` bytes and its NUL, to be filled by the caller: for the hot path. */
 char *response_header_room(struct response *response, const char *name, size_t len);
 
-/* The answer is `text` (static) of `content_type`. */
+/* Of these three no cache on the way may keep anything: they set Cache-Control.
+ *
+ * The answer is `text` (static) of `content_type`. */
 void response_text(struct response *response, unsigned status, const char *content_type,
 		   const char *text);
 /* Takes the bytes of `json` (a buffer that failed becomes 503 out of memory). */
 void response_json(struct response *response, unsigned status, struct buffer *json);
-/* The answer is the bytes of `value`; takes the caller's reference. */
-void response_value(struct response *response, unsigned status, struct cache_value *value);
 /* The answer is 200 and what `stream` (the response's now) makes. */
 void response_stream(struct response *response, const char *content_type,
 		     struct body_stream *stream);
+
+/* The answer is the bytes of `value`; takes the caller's reference. The server adds what keeps
+ * browsers from taking it for a page of its own. */
+void response_value(struct response *response, unsigned status, struct cache_value *value);
 
 #endif

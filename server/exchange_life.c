@@ -14,11 +14,11 @@ static const char *find_header(const struct request *request, const char *name)
 	return head_find(&exchange->head, slice_of(name));
 }
 
-static bool repeats_header(const struct request *request, const char *name)
+static const char *find_header_line(const struct request *request, const char *name, size_t index)
 {
 	const struct exchange *exchange = request->source_user;
 
-	return head_repeats(&exchange->head, slice_of(name));
+	return head_find_line(&exchange->head, slice_of(name), index);
 }
 
 static const char *find_query(const struct request *request, const char *name)
@@ -35,7 +35,7 @@ static bool has_left(const struct request *request)
 
 static const struct request_source library_source = {
 	.header = find_header,
-	.repeats = repeats_header,
+	.header_line = find_header_line,
 	.query = find_query,
 	.has_left = has_left,
 };

@@ -79,27 +79,37 @@ const char *head_find(const struct head *head, struct slice name)
 		       : NULL;
 }
 
-struct count {
+struct search {
 	struct slice name;
-	size_t times;
+	size_t left; /* to be passed over */
+	const char *found;
 };
 
-static enum MHD_Result count_field(void *cls, enum MHD_ValueKind kind, const char *name,
-				   size_t name_len, const char *value, size_t value_len)
+static enum MHD_Result look_at_field(void *cls, enum MHD_ValueKind kind, const char *name,
+				     size_t name_len, const char *value, size_t value_len)
 {
-	struct count *count = cls;
+	struct search *search = cls;
 
 	(void)kind;
-	(void)value;
 	(void)value_len;
-	count->times += is_named(name, name_len, count->name);
-	return MHD_YES;
+	if (!is_named(name, name_len, search->name) || search->left-- > 0)
+		return MHD_YES;
+	search->found = value ? value : "";
+	return MHD_NO;
 }
 
-bool head_repeats(const struct head *head, struct slice name)
+const char *head_find_line(const struct head *head, struct slice name, size_t index)
 {
-	struct count count = {.name = name};
+	struct search search = {.name = name, .left = index};
 
-	(void)MHD_get_connection_values_n(head->connection, MHD_HEADER_KIND, count_field, &count);
-	return count.times > 1;
+	for (size_t i = 0; i < head->count; i++)
+		if (look_at_field(&search, MHD_HEADER_KIND, head->fields[i].name,
+				  head->fields[i].name_len, head->fields[i].value, 0) == MHD_NO)
+			return search.found;
+	if (!head->overflow)
+		return NULL;
+	search = (struct search){.name = name, .left = index};
+	(void)MHD_get_connection_values_n(head->connection, MHD_HEADER_KIND, look_at_field,
+					  &search);
+	return search.found;
 }

@@ -35,7 +35,7 @@ void head_read(struct head *head, struct MHD_Connection *connection);
 
 /* The value of the first field of that name, without regard to case; NULL where there is none. */
 const char *head_find(const struct head *head, struct slice name);
-/* Whether there is more than one. */
-bool head_repeats(const struct head *head, struct slice name);
+/* The value of the field of that name that has `index` such before it; NULL where there is none. */
+const char *head_find_line(const struct head *head, struct slice name, size_t index);
 
 #endif

@@ -140,7 +140,9 @@ Test(conditional, if_unmodified_since)
 	(void)put("v");
 	now = quoted("If-Unmodified-Since: %s",
 		     http_header(http_get(client, entry_path("k")), "Last-Modified"));
-	expect_status(http_get(client, entry_path("k"), now), 200);
+	expect_status(http_get(client, entry_path("k"),
+			       "If-Unmodified-Since: Fri, 31 Dec 2094 23:59:59 GMT"),
+		      200);
 	expect_problem(http_get(client, entry_path("k"),
 				"If-Unmodified-Since: Sun, 06 Nov 1994 08:49:37 GMT"),
 		       412, "");
@@ -163,14 +165,54 @@ Test(conditional, a_refused_write_is_no_use_and_costs_nothing)
 	cr_assert_eq(d1_stat("total_size"), 1);
 }
 
-/* Only one of them would be looked at. */
-Test(conditional, two_headers_of_one_name_change_nothing)
+/* Several lines are one list (RFC 9110, 5.3). */
+Test(conditional, lines_of_one_name_are_one_list)
 {
-	(void)put("v");
+	const char *etag = quoted("%s", put("v"));
+	const char *match = quoted("If-Match: %s", etag);
+	const char *none_match = quoted("If-None-Match: %s", etag);
+
+	expect_status(http_get(client, entry_path("k"), "If-Match: \"x\"", match), 200);
+	expect_status(http_get(client, entry_path("k"), match, "If-Match: \"x\""), 200);
+	expect_status(http_get(client, entry_path("k"), "If-Match: \"x\"", "If-Match: \"y\""), 412);
+	expect_status(http_get(client, entry_path("k"), "If-None-Match: \"x\"", none_match), 304);
+	expect_status(
+		http_put(client, entry_path("k"), SLICE("w"), "If-None-Match: \"x\"", none_match),
+		412);
 	expect_problem(http_put(client, entry_path("k"), SLICE("w"), "If-None-Match: \"x\"",
 				"If-None-Match: *"),
-		       400, "");
+		       400, "If-None-Match");
 	expect_value("v");
+	expect_status(http_put(client, entry_path("k"), SLICE("w"), "If-Match: \"x\"", match), 204);
+	expect_value("w");
+	expect_status(http_delete(client, entry_path("k"), "If-Match: \"x\"", match), 412);
+	expect_status(http_delete(client, entry_path("k"), "If-Match: \"x\"",
+				  quoted("If-Match: %s",
+					 http_header(http_get(client, entry_path("k")), "ETag"))),
+		      204);
+}
+
+/* A date is of the first of the values that a second had, perhaps. */
+Test(conditional, dates_within_their_own_second)
+{
+	const struct http_answer *first, *again;
+
+	(void)put("first");
+	first = http_get(client, entry_path("k"));
+	const char *date = quoted("%s", http_header(first, "Last-Modified"));
+	(void)put("other");
+	again = http_get(client, entry_path("k"), quoted("If-Modified-Since: %s", date));
+	expect_status(again, 200);
+	expect_body(again, SLICE("other"));
+	again = http_get(client, entry_path("k"), "Range: bytes=0-1", quoted("If-Range: %s", date));
+	expect_status(again, 200);
+	expect_body(again, SLICE("other"));
+	expect_status(http_get(client, entry_path("k"), quoted("If-Unmodified-Since: %s", date)),
+		      412);
+	/* The first value was modified before that date, if ever. */
+	expect_status(http_get(client, entry_path("k"),
+			       "If-Modified-Since: Fri, 31 Dec 2094 23:59:59 GMT"),
+		      304);
 }
 
 Test(conditional, malformed_conditions_change_nothing)

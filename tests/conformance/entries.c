@@ -191,19 +191,61 @@ Test(entries, last_modified_and_age)
 	expect_that(answer, http_header(answer_, "Date") != NULL, "expected Date");
 }
 
-Test(entries, without_ttl_there_is_no_max_age)
+Test(entries, without_ttl_caches_have_to_ask_again)
 {
 	const struct http_answer *answer;
+	const char *control;
 
 	expect_status(http_put(client, entry_path("k"), SLICE("v")), 201);
 	answer = http_get(client, entry_path("k"));
 	expect_header(answer, "Cache-Status", "steadycache; hit");
-	expect_that(answer,
-		    !http_header(answer_, "Cache-Control") ||
-			    !strstr(http_header(answer_, "Cache-Control"), "max-age"),
-		    "expected no max-age");
+	control = http_header(answer, "Cache-Control");
+	expect_that(answer, control && list_holds(control, "no-cache"), "expected no-cache");
+	expect_that(answer, strstr(control, "max-age") == NULL, "expected no max-age");
+	answer = http_get(client, entry_path("k"), "If-None-Match: *");
+	expect_status(answer, 304);
+	expect_header(answer, "Cache-Control", quoted("%s", control));
+}
+
+Test(entries, what_may_change_at_once_is_not_to_be_stored)
+{
+	static const char *const targets[] = {"", "?limit=0", "/absent"};
+	const struct http_answer *answer;
+
+	expect_status(http_put(client, entry_path("k?ttl=100"), SLICE("v")), 201);
+	for (size_t i = 0; i < 3; i++)
+		expect_header(http_get(client, ns_path(targets[i])), "Cache-Control", "no-store");
+	expect_header(http_get(client, "/cache"), "Cache-Control", "no-store");
+	expect_header(http_get(client, "/stats"), "Cache-Control", "no-store");
+	expect_header(http_get(client, "/nowhere"), "Cache-Control", "no-store");
+	answer = http_get(client, entry_path("k"), "If-Match: \"other\"");
+	expect_status(answer, 412);
+	expect_header(answer, "Cache-Control", "no-store");
+	answer = http_get(client, entry_path("k"), "Range: bytes=9-");
+	expect_status(answer, 416);
+	expect_header(answer, "Cache-Control", "no-store");
 	expect_header(http_get(client, entry_path("absent")), "Cache-Status",
 		      "steadycache; fwd=miss");
+}
+
+/* Whatever type it claims to have: on the server's own origin a script could read and clear all. */
+Test(entries, stored_values_are_no_pages_of_the_server)
+{
+	const struct http_answer *answers[3];
+
+	expect_status(http_put(client, entry_path("k"), SLICE("<script>alert(1)</script>"),
+			       "Content-Type: text/html"),
+		      201);
+	answers[0] = http_get(client, entry_path("k"));
+	answers[1] = http_head(client, entry_path("k"));
+	answers[2] = http_get(client, entry_path("k"), "Range: bytes=0-7");
+	expect_status(answers[2], 206);
+	for (size_t i = 0; i < 3; i++) {
+		expect_header(answers[i], "X-Content-Type-Options", "nosniff");
+		expect_header(answers[i], "Content-Security-Policy", "sandbox; default-src 'none'");
+		expect_header(answers[i], "X-Frame-Options", "DENY");
+		expect_header(answers[i], "Cross-Origin-Resource-Policy", "same-origin");
+	}
 }
 
 Test(entries, head_tells_what_get_tells_without_the_body)

@@ -7,26 +7,28 @@
 
 CONFORMANCE_SUITE(ttl);
 
-/* max-age of k, -1 where it has none. */
+/* What is left of k to caches: max-age minus Age (RFC 9111, 4.2). -1: it does not expire. */
 static long max_age(void)
 {
 	const struct http_answer *answer = http_get(client, entry_path("k"));
 	const char *control = http_header(answer, "Cache-Control");
 	const char *status = http_header(answer, "Cache-Status");
 	const char *found = control ? strstr(control, "max-age=") : NULL;
-	long age_s;
+	long left_s;
 
 	expect_status(answer, 200);
 	if (!found) {
 		expect_header(answer, "Cache-Status", "steadycache; hit");
+		expect_that(answer, control && list_holds(control, "no-cache"),
+			    "expected Cache-Control: no-cache");
 		return -1;
 	}
-	age_s = atol(found + 8);
+	left_s = atol(found + 8) - atol(http_header(answer, "Age"));
 	expect_that(answer,
 		    status && strncmp(status, "steadycache; hit; ttl=", 22) == 0 &&
-			    labs(atol(status + 22) - age_s) <= 1,
-		    "expected Cache-Status: steadycache; hit; ttl=%ld", age_s);
-	return age_s;
+			    labs(atol(status + 22) - left_s) <= 1,
+		    "expected Cache-Status: steadycache; hit; ttl=%ld", left_s);
+	return left_s;
 }
 
 #define expect_max_age(wanted)                                                                     \
@@ -42,6 +44,19 @@ Test(ttl, remaining_time_is_told)
 	expect_max_age(1000);
 	expect_status(http_put(client, entry_path("k?ttl=86400000"), SLICE("v")), 204);
 	expect_max_age(86400000);
+}
+
+/* ... and not counted twice, in max-age and in Age. */
+Test(ttl, max_age_stays_what_it_was)
+{
+	const struct http_answer *answer;
+
+	expect_status(http_put(client, entry_path("k?ttl=1000"), SLICE("v")), 201);
+	cr_assert(await_condition(
+		(answer = http_get(client, entry_path("k")), atol(http_header(answer, "Age")) >= 1),
+		10000));
+	expect_that(answer, strstr(http_header(answer_, "Cache-Control"), "max-age=1000") != NULL,
+		    "expected the whole lifetime");
 }
 
 Test(ttl, an_overwrite_without_ttl_never_expires)

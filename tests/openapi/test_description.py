@@ -15,8 +15,12 @@ HIT = [
     ["ETag", ETAG],
     ["Last-Modified", "Wed, 25 Nov 2026 12:47:36 GMT"],
     ["Age", "0"],
+    ["Cache-Control", "no-cache"],
     ["Cache-Status", "steadycache; hit"],
     ["X-Content-Type-Options", "nosniff"],
+    ["Content-Security-Policy", "sandbox; default-src 'none'"],
+    ["X-Frame-Options", "DENY"],
+    ["Cross-Origin-Resource-Policy", "same-origin"],
     ["Accept-Ranges", "bytes"],
     ["Content-Type", "text/css"],
 ]

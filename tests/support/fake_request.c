@@ -119,11 +119,14 @@ static const char *find_header(const struct request *request, const char *name)
 	return find(fake->headers, name, true);
 }
 
-static bool repeats_header(const struct request *request, const char *name)
+static const char *find_header_line(const struct request *request, const char *name, size_t index)
 {
-	(void)request;
-	(void)name;
-	return false; /* fake_request_header keeps one of a name */
+	const struct fake_request *fake = request->source_user;
+
+	for (const struct fake_pair *pair = fake->headers; pair->name; pair++)
+		if (strcasecmp(pair->name, name) == 0 && index-- == 0)
+			return pair->value;
+	return NULL;
 }
 
 static const char *find_query(const struct request *request, const char *name)
@@ -134,7 +137,7 @@ static const char *find_query(const struct request *request, const char *name)
 }
 
 static const struct request_source fake_source = {
-	.header = find_header, .repeats = repeats_header, .query = find_query};
+	.header = find_header, .header_line = find_header_line, .query = find_query};
 
 static void put_pair(struct fake_pair *pairs, const char *name, const char *value)
 {
@@ -160,6 +163,17 @@ void fake_request_init(struct fake_request *fake)
 void fake_request_header(struct fake_request *fake, const char *name, const char *value)
 {
 	put_pair(fake->headers, name, value);
+}
+
+void fake_request_more(struct fake_request *fake, const char *name, const char *value)
+{
+	size_t i = 0;
+
+	while (fake->headers[i].name)
+		i++;
+	if (i == FAKE_PAIRS_MAX)
+		abort();
+	fake->headers[i] = (struct fake_pair){.name = name, .value = value};
 }
 
 void fake_request_query(struct fake_request *fake, const char *name, const char *value)

@@ -46,6 +46,8 @@ extern struct cache_op *held_op;
 void fake_request_init(struct fake_request *fake);
 /* Adds a header (or changes the value of the one of that name). */
 void fake_request_header(struct fake_request *fake, const char *name, const char *value);
+/* Adds one more header line, whether there is one of that name or not. */
+void fake_request_more(struct fake_request *fake, const char *name, const char *value);
 void fake_request_query(struct fake_request *fake, const char *name, const char *value);
 /* Gives it a body (copied, unsealed, as the server hands it over). */
 void fake_request_body(struct fake_request *fake, struct slice bytes, const char *content_type);

@@ -31,6 +31,15 @@ static void close_fake(void)
 
 /* ---- Lists of entity tags ---- */
 
+static bool parse(const char *header, bool strong, struct etag_list *ret)
+{
+	struct fake_request with_header;
+
+	fake_request_init(&with_header);
+	fake_request_header(&with_header, "If-Match", header);
+	return etag_list_read(&with_header.request, "If-Match", header, strong, ret);
+}
+
 Test(etag_list, what_is_read)
 {
 	static const struct {
@@ -56,8 +65,7 @@ Test(etag_list, what_is_read)
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct etag_list list;
 
-		cr_assert(etag_list_parse(cases[i].header, cases[i].strong, &list), "%s",
-			  cases[i].header);
+		cr_assert(parse(cases[i].header, cases[i].strong, &list), "%s", cases[i].header);
 		cr_expect_eq(list.any, cases[i].any, "%s", cases[i].header);
 		cr_expect_eq(list.has_foreign, cases[i].has_foreign, "%s", cases[i].header);
 		cr_expect_eq(list.count, cases[i].count, "%s", cases[i].header);
@@ -75,7 +83,7 @@ Test(etag_list, what_is_refused)
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		struct etag_list list;
 
-		cr_expect_not(etag_list_parse(bad[i], false, &list), "%s", bad[i]);
+		cr_expect_not(parse(bad[i], false, &list), "%s", bad[i]);
 	}
 }
 
@@ -87,8 +95,40 @@ Test(etag_list, empty_elements_are_ignored)
 	for (size_t i = 0; i < COUNT(lists); i++) {
 		struct etag_list list;
 
-		cr_expect(etag_list_parse(lists[i], true, &list), "%s", lists[i]);
+		cr_expect(parse(lists[i], true, &list), "%s", lists[i]);
 		cr_expect_eq(list.count, 1, "%s", lists[i]);
+	}
+}
+
+Test(etag_list, lines_are_one_list)
+{
+	static const struct {
+		const char *lines[3];
+		bool valid;
+		size_t count;
+	} cases[] = {
+		{{TAG_EMPTY, TAG_ABC, NULL}, true, 2},
+		{{"\"x\"", "", TAG_ABC}, true, 1},
+		{{TAG_ABC ",", ", " TAG_EMPTY, "\"x\""}, true, 2},
+		{{"", "", NULL}, false, 0},
+		{{"*", TAG_ABC, NULL}, false, 0},
+		{{TAG_ABC, "*", NULL}, false, 0},
+		{{"*", "*", NULL}, false, 0},
+		{{TAG_ABC, "nonsense", NULL}, false, 0},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct fake_request several;
+		struct etag_list list;
+
+		fake_request_init(&several);
+		fake_request_more(&several, "If-None-Match", "\"of another header\"");
+		for (size_t line = 0; line < 3 && cases[i].lines[line]; line++)
+			fake_request_more(&several, "If-Match", cases[i].lines[line]);
+		cr_expect_eq(etag_list_read(&several.request, "If-Match", cases[i].lines[0], true,
+					    &list),
+			     cases[i].valid, "case %zu", i);
+		cr_expect(!cases[i].valid || list.count == cases[i].count, "case %zu", i);
 	}
 }
 
@@ -99,13 +139,13 @@ Test(etag_list, has_a_limit_for_tags_of_ours_only)
 
 	for (int i = 0; i < MAX_ETAGS; i++)
 		strcat(header, i > 0 ? "," TAG_ABC : TAG_ABC);
-	cr_expect(etag_list_parse(header, true, &list));
+	cr_expect(parse(header, true, &list));
 	cr_expect_eq(list.count, MAX_ETAGS);
 	strcat(header, ",\"x\"");
-	cr_expect(etag_list_parse(header, true, &list), "a foreign tag takes no room");
+	cr_expect(parse(header, true, &list), "a foreign tag takes no room");
 	header[strlen(header) - 4] = '\0';
 	strcat(header, "," TAG_ABC);
-	cr_expect_not(etag_list_parse(header, true, &list));
+	cr_expect_not(parse(header, true, &list));
 }
 
 Test(etag_list, matches_any_of_its_tags)
@@ -113,11 +153,11 @@ Test(etag_list, matches_any_of_its_tags)
 	struct etag abc = etag_of(SLICE("abc"));
 	struct etag_list list;
 
-	cr_assert(etag_list_parse(TAG_EMPTY ", " TAG_ABC, true, &list));
+	cr_assert(parse(TAG_EMPTY ", " TAG_ABC, true, &list));
 	cr_expect(etag_list_matches(&list, &abc));
-	cr_assert(etag_list_parse(TAG_EMPTY ", \"abc\"", true, &list));
+	cr_assert(parse(TAG_EMPTY ", \"abc\"", true, &list));
 	cr_expect_not(etag_list_matches(&list, &abc));
-	cr_assert(etag_list_parse("*", true, &list));
+	cr_assert(parse("*", true, &list));
 	cr_expect(etag_list_matches(&list, &abc));
 }
 
@@ -204,8 +244,10 @@ Test(read_condition, precedence_of_rfc_9110)
 		{TAG_ABC, TAG_ABC, NULL, 304},
 		{TAG_EMPTY, TAG_ABC, NULL, 412},
 		{NULL, NULL, "Sun, 06 Nov 1994 08:49:36 GMT", 200},
-		{NULL, NULL, "Sun, 06 Nov 1994 08:49:37 GMT", 304},
+		/* Another value of that second may have come before. */
+		{NULL, NULL, "Sun, 06 Nov 1994 08:49:37 GMT", 200},
 		{NULL, NULL, "Sun, 06 Nov 1994 08:49:38 GMT", 304},
+		{NULL, NULL, "Sun, 06 Nov 1994 08:49:39 GMT", 304},
 		{NULL, NULL, "a while ago", 200},
 		{NULL, TAG_EMPTY, "Sun, 06 Nov 1994 08:49:38 GMT", 200},
 		{NULL, "garbage", "Sun, 06 Nov 1994 08:49:38 GMT", 200},
@@ -222,6 +264,84 @@ Test(read_condition, precedence_of_rfc_9110)
 		cr_expect_eq(evaluate_read_condition(&fake.request, value), cases[i].status,
 			     "case %zu", i);
 	}
+}
+
+Test(read_condition, if_unmodified_since)
+{
+	static const struct {
+		const char *date;
+		unsigned status;
+	} cases[] = {
+		{"Sun, 06 Nov 1994 08:49:36 GMT", 412},
+		{"Sun, 06 Nov 1994 08:49:37 GMT", 412},
+		{"Sun, 06 Nov 1994 08:49:38 GMT", 200},
+		{"Sun, 06 Nov 1994 08:49:39 GMT", 200},
+		{"a while ago", 200},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		fake_request_header(&fake, "If-Unmodified-Since", cases[i].date);
+		cr_expect_eq(evaluate_read_condition(&fake.request, value), cases[i].status, "%s",
+			     cases[i].date);
+	}
+}
+
+Test(read_condition, dates_say_nothing_of_a_value_whose_modification_is_not_known)
+{
+	value->modified_at_us = 0;
+	fake_request_header(&fake, "If-Modified-Since", "Sun, 06 Nov 1994 08:49:37 GMT");
+	cr_expect_eq(evaluate_read_condition(&fake.request, value), 200);
+	fake_request_init(&fake);
+	fake_request_header(&fake, "If-Unmodified-Since", "Thu, 01 Jan 1970 00:00:00 GMT");
+	cr_expect_eq(evaluate_read_condition(&fake.request, value), 200);
+	fake_request_init(&fake);
+	fake_request_header(&fake, "If-Range", "Thu, 01 Jan 1970 00:00:00 GMT");
+	fake_request_header(&fake, "Range", "bytes=0-0");
+	size_t offset, len;
+	cr_expect_eq(read_range(&fake.request, value, &offset, &len), RANGE_WHOLE);
+}
+
+/* Two values of the times `first_us` and `second_us`, and a client who got the first at any moment
+ * before the second came: no date that it has may stand for the second. */
+Test(read_condition, a_date_of_one_value_is_none_of_the_next)
+{
+	const int64_t begin_us = value->modified_at_us - 500000;
+
+	for (int64_t first_us = 0; first_us <= 2000000; first_us += 250000)
+		for (int64_t second_us = first_us; second_us <= 2000000; second_us += 250000)
+			for (int64_t read_us = first_us; read_us <= second_us + 500000;
+			     read_us += 125000) {
+				struct fake_request again;
+				char date[HTTP_DATE_LEN + 1];
+				size_t offset, len;
+
+				value->modified_at_us = begin_us + first_us;
+				int64_t date_s = last_modified_s(value, begin_us + read_us);
+				cr_assert_leq(date_s * US_PER_S, begin_us + read_us);
+				http_date_format(date_s, date);
+				value->modified_at_us = begin_us + second_us;
+				fake_request_init(&again);
+				fake_request_header(&again, "If-Modified-Since", date);
+				fake_request_header(&again, "If-Range", date);
+				fake_request_header(&again, "Range", "bytes=0-0");
+				cr_expect_eq(evaluate_read_condition(&again.request, value), 200);
+				cr_expect_eq(read_range(&again.request, value, &offset, &len),
+					     RANGE_WHOLE);
+			}
+}
+
+Test(read_condition, the_date_that_was_told_is_of_use_once_the_second_is_over)
+{
+	char date[HTTP_DATE_LEN + 1];
+	size_t offset, len;
+
+	http_date_format(last_modified_s(value, value->modified_at_us + 3 * US_PER_S), date);
+	cr_expect_str_eq(date, "Sun, 06 Nov 1994 08:49:38 GMT");
+	fake_request_header(&fake, "If-Modified-Since", date);
+	fake_request_header(&fake, "If-Range", date);
+	fake_request_header(&fake, "Range", "bytes=0-0");
+	cr_expect_eq(evaluate_read_condition(&fake.request, value), 304);
+	cr_expect_eq(read_range(&fake.request, value, &offset, &len), RANGE_PART);
 }
 
 /* ---- Ranges ---- */
@@ -323,9 +443,9 @@ Test(range_header, if_range_wants_exactly_this_version)
 		{"\"foreign\"", RANGE_WHOLE},
 		{"*", RANGE_WHOLE},
 		{"", RANGE_WHOLE},
-		{"Sun, 06 Nov 1994 08:49:37 GMT", RANGE_PART},
-		{"Sun, 06 Nov 1994 08:49:36 GMT", RANGE_WHOLE},
-		{"Sun, 06 Nov 1994 08:49:38 GMT", RANGE_WHOLE},
+		{"Sun, 06 Nov 1994 08:49:38 GMT", RANGE_PART},
+		{"Sun, 06 Nov 1994 08:49:37 GMT", RANGE_WHOLE},
+		{"Sun, 06 Nov 1994 08:49:39 GMT", RANGE_WHOLE},
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {

@@ -39,15 +39,21 @@ static void expect_response_header(const char *name, const char *expected)
 
 TestSuite(entry_get, .init = open_fake, .fini = close_fake);
 
-/* "abc", stored at STORED_S and some microseconds. */
-static void hit(int64_t expires_at_us)
+/* "abc", stored at `modified_us`. */
+static void hit_of(int64_t modified_us, int64_t expires_at_us)
 {
 	cr_assert_eq(fake_request_start(&fake, &entry_get_handler), STEP_SUBMIT);
 	cr_assert(slice_equal(held_op->one.key, SLICE("k")));
 	held_op->one.value = cache_value_copy(SLICE("abc"), SLICE("text/css"));
-	held_op->one.value->modified_at_us = STORED_S * US_PER_S + 500000;
+	held_op->one.value->modified_at_us = modified_us;
 	held_op->one.value->expires_at_us = expires_at_us;
 	fake_request_finish(&fake, CACHE_OK);
+}
+
+/* "abc", stored at STORED_S and some microseconds. */
+static void hit(int64_t expires_at_us)
+{
+	hit_of(STORED_S * US_PER_S + 500000, expires_at_us);
 }
 
 Test(entry_get, a_hit_has_its_headers)
@@ -57,13 +63,12 @@ Test(entry_get, a_hit_has_its_headers)
 	cr_expect_eq(fake.response.status, 200);
 	cr_expect(slice_equal(fake_response_body(&fake), SLICE("abc")));
 	expect_response_header("ETag", TAG_ABC);
-	expect_response_header("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT");
+	expect_response_header("Last-Modified", "Sun, 06 Nov 1994 08:49:38 GMT");
 	expect_response_header("Age", "6");
 	expect_response_header("Content-Type", "text/css");
-	expect_response_header("X-Content-Type-Options", "nosniff");
 	expect_response_header("Accept-Ranges", "bytes");
 	expect_response_header("Cache-Status", "steadycache; hit");
-	expect_response_header("Cache-Control", NULL);
+	expect_response_header("Cache-Control", "no-cache");
 	cr_expect_not(fake.response.is_json, "?pretty never touches a value");
 }
 
@@ -75,25 +80,85 @@ Test(entry_get, last_modified_is_never_later_than_the_answer)
 	expect_response_header("Age", "0");
 }
 
-Test(entry_get, time_left_is_rounded_up_and_never_negative)
+Test(entry_get, an_unknown_modification_is_not_told)
+{
+	hit_of(0, fake_now_us + 40 * US_PER_S);
+	expect_response_header("Last-Modified", NULL);
+	expect_response_header("Age", "0");
+	expect_response_header("Cache-Control", "max-age=40");
+}
+
+/* What a cache makes of the headers: max-age minus Age. */
+static int64_t seconds_left_for_caches(void)
+{
+	const char *control = fake_response_header(&fake, "Cache-Control");
+
+	cr_assert(control && strncmp(control, "max-age=", 8) == 0, "%s", control);
+	return atoll(control + 8) - atoll(fake_response_header(&fake, "Age"));
+}
+
+Test(entry_get, max_age_is_the_whole_lifetime)
+{
+	const int64_t modified_us = STORED_S * US_PER_S + 500000;
+
+	for (int64_t passed_us = 0; passed_us < 40 * US_PER_S; passed_us += 750000) {
+		open_fake();
+		fake_now_us = modified_us + passed_us;
+		hit(modified_us + 40 * US_PER_S);
+		expect_response_header("Cache-Control", "max-age=40");
+		int64_t left_s = seconds_left_for_caches();
+		int64_t left_us = 40 * US_PER_S - passed_us;
+		cr_expect(left_s * US_PER_S >= left_us && left_s * US_PER_S < left_us + US_PER_S,
+			  "%lld s for %lld us", (long long)left_s, (long long)left_us);
+		fake_request_close(&fake);
+	}
+}
+
+Test(entry_get, what_is_left_is_right_whatever_the_clocks_say)
 {
 	static const struct {
-		int64_t left_us;
-		const char *control, *status;
+		int64_t since_us, left_us; /* the modification, before now; the expiry, from now */
 	} cases[] = {
-		{5 * US_PER_S, "max-age=5", "steadycache; hit; ttl=5"},
-		{5 * US_PER_S - 1, "max-age=5", "steadycache; hit; ttl=5"},
-		{4 * US_PER_S, "max-age=4", "steadycache; hit; ttl=4"},
-		{1, "max-age=1", "steadycache; hit; ttl=1"},
-		{0, "max-age=0", "steadycache; hit; ttl=0"},
-		{-1, "max-age=0", "steadycache; hit; ttl=0"},
-		{TTL_MAX_S * US_PER_S, "max-age=3153600000", "steadycache; hit; ttl=3153600000"},
+		{0, 40 * US_PER_S},
+		{100 * US_PER_S, 1},
+		{-100 * US_PER_S, 40 * US_PER_S}, /* set back */
+		{-100 * US_PER_S, 200 * US_PER_S},
+		{STORED_S * US_PER_S, 40 * US_PER_S},    /* not known */
+		{STORED_S * US_PER_S + 9 * US_PER_S, 3}, /* before 1970 */
+		{12345678, TTL_MAX_S * US_PER_S},
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		open_fake();
+		hit_of(fake_now_us - cases[i].since_us, fake_now_us + cases[i].left_us);
+		int64_t over_us = seconds_left_for_caches() * US_PER_S - cases[i].left_us;
+		cr_expect(over_us >= 0 && over_us < 2 * US_PER_S, "case %zu: %lld us too many", i,
+			  (long long)over_us);
+		fake_request_close(&fake);
+	}
+}
+
+Test(entry_get, time_left_is_rounded_up_and_never_negative)
+{
+	static const struct {
+		int64_t left_us;
+		const char *status;
+	} cases[] = {
+		{5 * US_PER_S, "steadycache; hit; ttl=5"},
+		{5 * US_PER_S - 1, "steadycache; hit; ttl=5"},
+		{4 * US_PER_S, "steadycache; hit; ttl=4"},
+		{1, "steadycache; hit; ttl=1"},
+		{0, "steadycache; hit; ttl=0"},
+		{-1, "steadycache; hit; ttl=0"},
+		{TTL_MAX_S * US_PER_S, "steadycache; hit; ttl=3153600000"},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		open_fake();
+		fake_now_us += 100 * US_PER_S;
 		hit(fake_now_us + cases[i].left_us);
-		expect_response_header("Cache-Control", cases[i].control);
+		if (cases[i].left_us <= 0)
+			expect_response_header("Cache-Control", "max-age=0");
 		expect_response_header("Cache-Status", cases[i].status);
 		fake_request_close(&fake);
 	}
@@ -180,6 +245,7 @@ Test(entry_get, a_miss_says_so)
 	fake_request_finish(&fake, CACHE_NOT_FOUND);
 	cr_expect_eq(fake.response.status, 404);
 	expect_response_header("Cache-Status", "steadycache; fwd=miss");
+	expect_response_header("Cache-Control", "no-store");
 	expect_response_header("ETag", NULL);
 }
 
@@ -207,17 +273,29 @@ Test(entry_get, not_modified_tells_the_length_of_the_value_alone)
 	fake_request_header(&fake, "If-None-Match", TAG_ABC);
 	hit(0);
 	cr_expect_eq(fake.response.status, 304);
+	expect_response_header("Cache-Control", "no-cache");
 	cr_expect_eq(fake_response_body(&fake).len, 3, "sent by nobody, but counted");
 	expect_response_header("ETag", TAG_ABC);
 	expect_response_header("Content-Type", NULL);
 }
 
+static size_t count_headers(const char *name)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < fake.response.header_count; i++)
+		count += strcmp(fake.response.headers[i].name, name) == 0;
+	return count;
+}
+
 Test(entry_get, another_version_is_a_failed_precondition)
 {
 	fake_request_header(&fake, "If-Match", "\"other\"");
-	hit(0);
+	hit(fake_now_us + US_PER_S);
 	cr_expect_eq(fake.response.status, 412);
 	expect_response_header("Content-Type", "application/problem+json");
+	expect_response_header("Cache-Control", "no-store");
+	cr_expect_eq(count_headers("Cache-Control"), 1);
 }
 
 Test(entry_get, a_part_is_cut_from_the_value)
@@ -232,16 +310,14 @@ Test(entry_get, a_part_is_cut_from_the_value)
 
 Test(entry_get, a_range_beyond_the_value_is_a_problem_document_of_one_type)
 {
-	size_t types = 0;
-
 	fake_request_header(&fake, "Range", "bytes=3-");
 	hit(fake_now_us + 1);
 	cr_expect_eq(fake.response.status, 416);
 	expect_response_header("Content-Range", "bytes */3");
 	expect_response_header("Content-Type", "application/problem+json");
-	for (size_t i = 0; i < fake.response.header_count; i++)
-		types += strcmp(fake.response.headers[i].name, "Content-Type") == 0;
-	cr_expect_eq(types, 1);
+	cr_expect_eq(count_headers("Content-Type"), 1);
+	expect_response_header("Cache-Control", "no-store");
+	cr_expect_eq(count_headers("Cache-Control"), 1);
 }
 
 Test(entry_get, a_key_at_the_limit_passes_and_one_beyond_is_414)
