@@ -35,52 +35,69 @@ static bool check_cache_name(const struct request *request, struct response *res
 	return false;
 }
 
-/* Reads the body with the library. */
-static bool parse(struct request *request, struct response *response, struct call *call)
+/* The members that a call of that type has here; others of the body are ignored, whatever they
+ * hold. */
+static void ask_members(struct call *call, enum cache_op_type type, bool is_single)
 {
-	call->root = json_in_object(request, response);
-	if (!call->root)
-		return false;
+	struct scan_member *members = call->scanned;
+
+	if (!call->is_batch_route)
+		members[SCANNED_CACHE_NAME] =
+			(struct scan_member){.name = SLICE("cache_name"), .required = true};
+	if (type == CACHE_OP_CONFIGURE)
+		members[SCANNED_MAX_SIZE_MB] =
+			(struct scan_member){.name = SLICE("max_size_mb"), .type = SCAN_ANY};
+	if (!is_single)
+		return;
+	members[SCANNED_KEY] = (struct scan_member){.name = SLICE("key"), .required = true};
+	if (type == CACHE_OP_SET) {
+		members[SCANNED_VALUE] =
+			(struct scan_member){.name = SLICE("value"), .required = true};
+		members[SCANNED_SIZE] =
+			(struct scan_member){.name = SLICE("size"), .type = SCAN_WHOLE};
+	}
+	if (type == CACHE_OP_SET || type == CACHE_OP_GET)
+		members[SCANNED_LEASE] =
+			(struct scan_member){.name = SLICE("lease"), .type = SCAN_ANY};
+	if (type == CACHE_OP_GET)
+		members[SCANNED_WAIT] =
+			(struct scan_member){.name = SLICE("wait"), .type = SCAN_ANY};
+}
+
+/* Reads the body into the call: with json_scan where that takes it. */
+static bool read_body(struct request *request, struct response *response, struct call *call,
+		      size_t fast_count, struct scan_list *list)
+{
+	struct cache_value *body = request->body;
+
+	if (body && (fast_count > 0 || list) &&
+	    json_scan(cache_value_data(body), body->len_bytes, call->scanned, fast_count, list)) {
+		if (list) {
+			list->is_there = true;
+			list->is_array = true;
+			list->first_wrong = SIZE_MAX;
+		}
+	} else {
+		for (size_t i = 0; i < SCANNED_MEMBERS; i++)
+			call->scanned[i].found = false;
+		if (!json_in_read(request, response, call->scanned, SCANNED_MEMBERS, list, NULL))
+			return false;
+	}
 	request->op.ns = request->ns;
-	if (call->is_batch_route)
-		return true;
-	return json_in_string(request, response, call->root, "", "cache_name", &request->op.ns) &&
-	       check_cache_name(request, response);
+	return call->is_batch_route ||
+	       (json_in_string(request, response, "", &call->scanned[SCANNED_CACHE_NAME],
+			       &request->op.ns) &&
+		check_cache_name(request, response));
 }
 
 struct call *call_open(struct request *request, struct response *response, enum cache_op_type type)
 {
 	struct call *call = create_call(request, response, type);
 
-	return call && parse(request, response, call) ? call : NULL;
-}
-
-/* Reads the body with json_scan: the members that a call of that type has here, and the `list`. */
-static bool scan(const struct request *request, struct call *call, struct scan_list *list)
-{
-	bool is_set = request->op.type == CACHE_OP_SET;
-
-	call->scanned[SCANNED_CACHE_NAME] =
-		(struct scan_member){.name = SLICE("cache_name"), .required = true};
-	call->scanned[SCANNED_KEY] = (struct scan_member){.name = SLICE("key"), .required = true};
-	call->scanned[SCANNED_VALUE] =
-		(struct scan_member){.name = SLICE("value"), .required = is_set};
-	call->scanned[SCANNED_SIZE] =
-		(struct scan_member){.name = SLICE("size"), .type = SCAN_WHOLE};
-	/* A batch has its items in the list, and its name perhaps in the path. */
-	size_t count = !list ? SCANNED_MEMBERS : call->is_batch_route ? 0 : 1;
-	return request->body && json_scan(cache_value_data(request->body), request->body->len_bytes,
-					  call->scanned, count, list);
-}
-
-static struct call *finish_opening(struct request *request, struct response *response,
-				   struct call *call, bool is_scanned)
-{
-	if (!is_scanned)
-		return parse(request, response, call) ? call : NULL;
-	request->op.ns =
-		call->is_batch_route ? request->ns : call->scanned[SCANNED_CACHE_NAME].string;
-	return call->is_batch_route || check_cache_name(request, response) ? call : NULL;
+	if (!call)
+		return NULL;
+	ask_members(call, type, false);
+	return read_body(request, response, call, 0, NULL) ? call : NULL;
 }
 
 struct call *call_open_single(struct request *request, struct response *response,
@@ -88,7 +105,13 @@ struct call *call_open_single(struct request *request, struct response *response
 {
 	struct call *call = create_call(request, response, type);
 
-	return call ? finish_opening(request, response, call, scan(request, call, NULL)) : NULL;
+	if (!call)
+		return NULL;
+	ask_members(call, type, true);
+	return read_body(request, response, call,
+			 type == CACHE_OP_SET ? SCANNED_FAST : SCANNED_VALUE, NULL)
+		       ? call
+		       : NULL;
 }
 
 struct call *call_open_batch(struct request *request, struct response *response,
@@ -106,6 +129,7 @@ struct call *call_open_batch(struct request *request, struct response *response,
 
 	if (!call)
 		return NULL;
+	ask_members(call, type, false);
 	call->list = (struct scan_list){.name = SLICE("keys"),
 					.max_count = request->context->max_batch_items};
 	if (type == CACHE_OP_SET) {
@@ -114,7 +138,9 @@ struct call *call_open_batch(struct request *request, struct response *response,
 		call->list.member_count =
 			call->is_batch_route ? SCANNED_ITEM_MEMBERS : SCANNED_ITEM_TTL;
 	}
-	return finish_opening(request, response, call, scan(request, call, &call->list));
+	/* The name of the namespace is the first of the members, or in the path. */
+	return read_body(request, response, call, call->is_batch_route ? 0 : 1, &call->list) ? call
+											     : NULL;
 }
 
 /* ---- Answers ---- */
@@ -186,7 +212,6 @@ void call_close(struct request *request)
 	request->op.item_count = 0;
 	free(call->items);
 	free(call->list.found);
-	json_decref(call->root);
 	free(call);
 	request->state = NULL;
 }

@@ -6,8 +6,18 @@
 #include "handlers/json_in.h"
 #include "handlers/json_scan.h"
 
-/* The members of a call of one item, as json_scan reads them. */
-enum { SCANNED_CACHE_NAME, SCANNED_KEY, SCANNED_VALUE, SCANNED_SIZE, SCANNED_MEMBERS };
+/* The members of a call beside its list; json_scan takes those before SCANNED_FAST alone. */
+enum {
+	SCANNED_CACHE_NAME,
+	SCANNED_KEY,
+	SCANNED_VALUE,
+	SCANNED_SIZE,
+	SCANNED_FAST,
+	SCANNED_WAIT = SCANNED_FAST,
+	SCANNED_LEASE,
+	SCANNED_MAX_SIZE_MB,
+	SCANNED_MEMBERS
+};
 /* Those of an item of a batch; from `ttl` on only on /batch. */
 enum {
 	SCANNED_ITEM_KEY,
@@ -20,18 +30,18 @@ enum {
 };
 
 struct call {
-	json_t *root; /* NULL: `scanned` has the members, and `list` the items of a batch */
+	/* As the body has them, in which their texts are; a member that such a call has not is not
+	 * found. */
 	struct scan_member scanned[SCANNED_MEMBERS];
-	struct scan_list list;
+	struct scan_list list;    /* of a batch */
 	struct cache_item *items; /* of a batch; distinct keys */
 	bool is_batch_route;      /* /batch/{ns}/...: items may carry more */
 };
 
-/* Parses the body and, on /api, reads `cache_name` into op->ns; on /batch the name is the path's.
+/* Reads the body and, on /api, `cache_name` into op->ns; on /batch the name is the path's.
  * Initialises request->op. NULL: answered. The call is request->state. */
 struct call *call_open(struct request *request, struct response *response, enum cache_op_type type);
-/* The same for a call of one item on /api, which is the hot path: its root may be NULL, and only
- * call_read_key and call_read_value (with that root) read the rest. */
+/* The same for a call of one item on /api, which is the hot path. */
 struct call *call_open_single(struct request *request, struct response *response,
 			      enum cache_op_type type);
 /* The same for a batch on both routes: call_read_keys or call_read_items read the rest. */
@@ -40,9 +50,8 @@ struct call *call_open_batch(struct request *request, struct response *response,
 
 /* The `key` member into op->one. */
 bool call_read_key(struct request *request, struct response *response);
-/* `value`, `size` of one item (and on /batch `ttl`, `content_type`, `encoding`). */
-bool call_read_value(struct request *request, struct response *response, const json_t *object,
-		     const char *path, struct cache_item *item);
+/* `value` and `size` of a call of one item into op->one. */
+bool call_read_value(struct request *request, struct response *response);
 /* The `keys` array into the op's items, each key once. */
 bool call_read_keys(struct request *request, struct response *response);
 /* The `items` array into the op's items; of two with one key the later stays. */

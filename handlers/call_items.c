@@ -1,4 +1,4 @@
-/* The items of a batch: from the lists of its body, each key once. */
+/* The items of a batch: from the list of its body, each key once. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -74,48 +74,19 @@ static bool remove_duplicates(struct request *request, struct response *response
 	return true;
 }
 
-static bool read_scanned_keys(struct request *request, struct response *response,
-			      const struct scan_list *list)
-{
-	if (!allocate_items(request, response, list->count))
-		return false;
-	for (size_t i = 0; i < list->count; i++) {
-		request->op.items[i].key = list->found[i].string;
-		if (!call_check_key(request, response, list->found[i].string))
-			return false;
-	}
-	return true;
-}
-
-static bool read_library_keys(struct request *request, struct response *response,
-			      const json_t *root)
-{
-	const json_t *keys = NULL;
-
-	if (!json_in_array(request, response, root, "keys", &keys) ||
-	    !allocate_items(request, response, json_array_size(keys)))
-		return false;
-	for (size_t i = 0; i < json_array_size(keys); i++) {
-		const json_t *key = json_array_get(keys, i);
-
-		if (!json_is_string(key)) {
-			respond_error(request, response, 400, "\"keys[%zu]\" must be a string", i);
-			return false;
-		}
-		request->op.items[i].key = json_in_slice(key);
-		if (!call_check_key(request, response, request->op.items[i].key))
-			return false;
-	}
-	return true;
-}
-
 bool call_read_keys(struct request *request, struct response *response)
 {
 	const struct call *call = request->state;
+	const struct scan_list *list = &call->list;
 
-	return (call->root ? read_library_keys(request, response, call->root)
-			   : read_scanned_keys(request, response, &call->list)) &&
-	       remove_duplicates(request, response, false);
+	if (!json_in_list(request, response, list, "a string") ||
+	    !allocate_items(request, response, list->count))
+		return false;
+	for (size_t i = 0; i < list->count; i++)
+		if (!item_read_key(request, response, "", &list->found[i],
+				   &request->op.items[i].key))
+			return false;
+	return remove_duplicates(request, response, false);
 }
 
 /* How errors call the item at `index`. */
@@ -131,60 +102,45 @@ static struct item_path path_of(size_t index)
 	return path;
 }
 
-static bool read_scanned_items(struct request *request, struct response *response,
-			       const struct call *call)
+/* One whose members are not asked for on this route is not found. */
+static const struct scan_member *member_of(const struct scan_list *list, size_t item, size_t member)
 {
-	const struct scan_list *list = &call->list;
+	static const struct scan_member none;
 
-	if (!allocate_items(request, response, list->count))
-		return false;
-	for (size_t i = 0; i < list->count; i++) {
-		struct cache_item *item = &request->op.items[i];
-		struct item_fields fields;
-
-		item_fields_of_scanned(list->found + i * list->member_count, call->is_batch_route,
-				       &fields);
-		item->key = fields.key;
-		if (!call_check_key(request, response, item->key) ||
-		    !item_fill(request, response, path_of(i).text, &fields, item))
-			return false;
-	}
-	return true;
+	return member < list->member_count ? &list->found[item * list->member_count + member]
+					   : &none;
 }
 
-static bool read_library_items(struct request *request, struct response *response,
-			       const struct call *call)
+static bool read_item(struct request *request, struct response *response,
+		      const struct scan_list *list, size_t index)
 {
-	const json_t *items = NULL;
+	struct cache_item *item = &request->op.items[index];
+	struct item_path path = path_of(index);
+	const struct item_fields fields = {
+		.value = member_of(list, index, SCANNED_ITEM_VALUE),
+		.size = member_of(list, index, SCANNED_ITEM_SIZE),
+		.ttl = member_of(list, index, SCANNED_ITEM_TTL),
+		.content_type = member_of(list, index, SCANNED_ITEM_CONTENT_TYPE),
+		.encoding = member_of(list, index, SCANNED_ITEM_ENCODING),
+	};
 
-	if (!json_in_array(request, response, call->root, "items", &items) ||
-	    !allocate_items(request, response, json_array_size(items)))
-		return false;
-	for (size_t i = 0; i < json_array_size(items); i++) {
-		const json_t *object = json_array_get(items, i);
-		struct cache_item *item = &request->op.items[i];
-		struct item_path path = path_of(i);
-
-		if (!json_is_object(object)) {
-			respond_error(request, response, 400, "\"items[%zu]\" must be an object",
-				      i);
-			return false;
-		}
-		if (!json_in_string(request, response, object, path.text, "key", &item->key) ||
-		    !call_check_key(request, response, item->key) ||
-		    !call_read_value(request, response, object, path.text, item))
-			return false;
-	}
-	return true;
+	return item_read_key(request, response, path.text, member_of(list, index, SCANNED_ITEM_KEY),
+			     &item->key) &&
+	       item_fill(request, response, path.text, &fields, item);
 }
 
 bool call_read_items(struct request *request, struct response *response)
 {
 	const struct call *call = request->state;
+	const struct scan_list *list = &call->list;
 
-	return (call->root ? read_library_items(request, response, call)
-			   : read_scanned_items(request, response, call)) &&
-	       remove_duplicates(request, response, true);
+	if (!json_in_list(request, response, list, "an object") ||
+	    !allocate_items(request, response, list->count))
+		return false;
+	for (size_t i = 0; i < list->count; i++)
+		if (!read_item(request, response, list, i))
+			return false;
+	return remove_duplicates(request, response, true);
 }
 
 enum handler_step call_start_batch_get(struct request *request, struct response *response)

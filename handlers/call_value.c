@@ -2,13 +2,18 @@
 
 #include <nettle/base64.h>
 
-bool call_check_key(const struct request *request, struct response *response, struct slice key)
+bool item_read_key(const struct request *request, struct response *response, const char *path,
+		   const struct scan_member *member, struct slice *ret)
 {
-	if (key.len <= request->context->max_key_bytes)
+	size_t max = request->context->max_key_bytes;
+
+	if (!json_in_string(request, response, path, member, ret))
+		return false;
+	if (ret->len <= max)
 		return true;
 	respond_error(request, response, 413,
 		      "the key has %zu bytes; the server takes up to %zu (STEADYCACHE_MAX_KEY_KB)",
-		      key.len, request->context->max_key_bytes);
+		      ret->len, max);
 	return false;
 }
 
@@ -16,30 +21,31 @@ bool call_read_key(struct request *request, struct response *response)
 {
 	const struct call *call = request->state;
 
-	if (!call->root)
-		request->op.one.key = call->scanned[SCANNED_KEY].string;
-	else if (!json_in_string(request, response, call->root, "", "key", &request->op.one.key))
-		return false;
-	return call_check_key(request, response, request->op.one.key);
+	return item_read_key(request, response, "", &call->scanned[SCANNED_KEY],
+			     &request->op.one.key);
 }
 
 struct cache_value *call_decode_base64(struct slice text, struct slice content_type,
-				       struct cache_value_room room)
+				       struct cache_value_room room, enum base64_outcome *ret)
 {
 	struct base64_decode_ctx context;
 	struct cache_value *value =
 		cache_value_create_with_room(BASE64_DECODE_LENGTH(text.len), content_type, room);
 	size_t len = value ? value->len_bytes : 0;
 
+	*ret = value ? BASE64_GOOD : BASE64_NO_MEMORY;
+	if (!value)
+		return NULL;
 	base64_decode_init(&context);
 	/* nettle skips white space; we do not. */
-	for (size_t i = 0; value && i < text.len; i++)
+	for (size_t i = 0; i < text.len && *ret == BASE64_GOOD; i++)
 		if ((unsigned char)text.data[i] <= ' ')
-			len = SIZE_MAX;
-	if (!value || len == SIZE_MAX ||
+			*ret = BASE64_BAD;
+	if (*ret == BASE64_BAD ||
 	    !base64_decode_update(&context, &len, (uint8_t *)cache_value_data(value), text.len,
 				  text.data) ||
 	    !base64_decode_final(&context)) {
+		*ret = BASE64_BAD;
 		cache_value_release(value);
 		return NULL;
 	}
@@ -48,111 +54,87 @@ struct cache_value *call_decode_base64(struct slice text, struct slice content_t
 	return value;
 }
 
-void item_fields_of_scanned(const struct scan_member *members, bool has_extras,
-			    struct item_fields *ret)
+/* A sealed value of `text` or of the base64 in it. NULL: the request is answered. */
+static struct cache_value *make_value(const struct request *request, struct response *response,
+				      const char *path, struct slice text, bool is_base64,
+				      struct slice type, size_t key_len)
 {
-	*ret = (struct item_fields){
-		.key = members[SCANNED_ITEM_KEY].string,
-		.value = members[SCANNED_ITEM_VALUE].string,
-		.size = members[SCANNED_ITEM_SIZE].whole,
-		.ttl_s = TTL_DEFAULT,
-	};
-	if (!has_extras)
-		return;
-	if (members[SCANNED_ITEM_TTL].found)
-		ret->ttl_s = members[SCANNED_ITEM_TTL].whole;
-	ret->content_type = members[SCANNED_ITEM_CONTENT_TYPE].string;
-	ret->has_type = members[SCANNED_ITEM_CONTENT_TYPE].found;
-	ret->encoding = members[SCANNED_ITEM_ENCODING].string;
-	ret->has_encoding = members[SCANNED_ITEM_ENCODING].found;
+	struct cache_value_room room = backend_value_room(request->context->backend, key_len);
+	enum base64_outcome outcome = BASE64_GOOD;
+	struct cache_value *value = is_base64 ? call_decode_base64(text, type, room, &outcome)
+					      : cache_value_copy_with_room(text, type, room);
+
+	if (!value && outcome == BASE64_BAD)
+		respond_error(request, response, 400, "\"%svalue\" is not base64", path);
+	else if (!value)
+		call_respond_no_memory(request, response);
+	return value;
 }
 
-/* A string member that may be missing; what is no string is empty, which no member may be. */
-static bool read_optional(const json_t *object, const char *name, struct slice *ret)
+/* The type of a value that brings none. */
+static struct slice default_type(bool is_base64)
 {
-	const json_t *member = json_object_get(object, name);
-
-	*ret = json_is_string(member) ? json_in_slice(member) : (struct slice){0};
-	return member != NULL;
+	return is_base64 ? SLICE(CONTENT_TYPE_BYTES) : SLICE(CONTENT_TYPE_TEXT);
 }
 
-static bool fields_of_object(const struct request *request, struct response *response,
-			     const json_t *object, const char *path, bool has_extras,
-			     struct item_fields *ret)
+static bool read_type(const struct request *request, struct response *response, const char *path,
+		      const struct scan_member *member, struct slice *ret)
 {
-	*ret = (struct item_fields){.ttl_s = TTL_DEFAULT};
-	if (!json_in_string(request, response, object, path, "value", &ret->value) ||
-	    !json_in_whole(request, response, object, path, "size", INT64_MAX / 4, &ret->size))
-		return false;
-	if (!has_extras)
+	if (!member->found)
 		return true;
-	ret->has_type = read_optional(object, "content_type", &ret->content_type);
-	ret->has_encoding = read_optional(object, "encoding", &ret->encoding);
-	return json_in_whole(request, response, object, path, "ttl", TTL_MAX_S, &ret->ttl_s);
+	if (content_type_is_valid(member->string)) {
+		*ret = member->string;
+		return true;
+	}
+	respond_error(request, response, 400,
+		      "\"%scontent_type\" must be 1 to %d printable ASCII characters", path,
+		      CONTENT_TYPE_MAX_LEN);
+	return false;
 }
 
-static bool check_extras(const struct request *request, struct response *response, const char *path,
-			 const struct item_fields *fields)
+static bool read_encoding(const struct request *request, struct response *response,
+			  const char *path, const struct scan_member *member, bool *ret_is_base64)
 {
-	struct slice type = fields->content_type;
-	bool fits = type.len > 0 && type.len <= CONTENT_TYPE_MAX_LEN;
-
-	if (fields->ttl_s > TTL_MAX_S) {
-		respond_error(request, response, 400,
-			      "\"%sttl\" must be a whole number from 0 to %lld", path,
-			      (long long)TTL_MAX_S);
-		return false;
-	}
-	if (fields->has_encoding && !slice_equal(fields->encoding, SLICE("base64"))) {
-		respond_error(request, response, 400,
-			      "\"%sencoding\" must be \"base64\" where it is given", path);
-		return false;
-	}
-	for (size_t i = 0; fits && i < type.len; i++)
-		fits = type.data[i] >= ' ' && type.data[i] <= '~';
-	if (fields->has_type && !fits) {
-		respond_error(request, response, 400,
-			      "\"%scontent_type\" must be 1 to %d printable ASCII characters", path,
-			      CONTENT_TYPE_MAX_LEN);
-		return false;
-	}
-	return true;
+	*ret_is_base64 = member->found;
+	if (!member->found || slice_equal(member->string, SLICE("base64")))
+		return true;
+	respond_error(request, response, 400, "\"%sencoding\" must be \"base64\" where it is given",
+		      path);
+	return false;
 }
 
 bool item_fill(const struct request *request, struct response *response, const char *path,
 	       const struct item_fields *fields, struct cache_item *item)
 {
-	struct cache_value_room room = backend_value_room(request->context->backend, item->key.len);
-	bool is_base64 = fields->has_encoding;
-	struct slice type = fields->has_type ? fields->content_type
-			    : is_base64      ? SLICE(CONTENT_TYPE_BYTES)
-					     : SLICE(CONTENT_TYPE_TEXT);
+	struct slice text;
+	struct slice type;
+	int64_t size = 0;
+	bool is_base64 = false;
 
-	if (!check_extras(request, response, path, fields))
+	if (!json_in_string(request, response, path, fields->value, &text) ||
+	    !json_in_whole(request, response, path, fields->size, INT64_MAX / 4, &size) ||
+	    !json_in_whole(request, response, path, fields->ttl, TTL_MAX_S, &item->ttl_s) ||
+	    !read_encoding(request, response, path, fields->encoding, &is_base64))
 		return false;
-	item->value = is_base64 ? call_decode_base64(fields->value, type, room)
-				: cache_value_copy_with_room(fields->value, type, room);
-	if (!item->value && is_base64)
-		respond_error(request, response, 400, "\"%svalue\" is not base64", path);
-	else if (!item->value)
-		call_respond_no_memory(request, response);
-	item->size_bytes = (uint64_t)fields->size;
-	item->ttl_s = fields->ttl_s;
+	type = default_type(is_base64);
+	if (!read_type(request, response, path, fields->content_type, &type))
+		return false;
+	item->size_bytes = (uint64_t)size;
+	item->value = make_value(request, response, path, text, is_base64, type, item->key.len);
 	return item->value != NULL;
 }
 
-bool call_read_value(struct request *request, struct response *response, const json_t *object,
-		     const char *path, struct cache_item *item)
+bool call_read_value(struct request *request, struct response *response)
 {
+	static const struct scan_member none;
 	const struct call *call = request->state;
-	struct item_fields fields = {
-		.value = call->scanned[SCANNED_VALUE].string,
-		.size = call->scanned[SCANNED_SIZE].whole,
-		.ttl_s = TTL_DEFAULT,
+	const struct item_fields fields = {
+		.value = &call->scanned[SCANNED_VALUE],
+		.size = &call->scanned[SCANNED_SIZE],
+		.ttl = &none,
+		.content_type = &none,
+		.encoding = &none,
 	};
 
-	if (object &&
-	    !fields_of_object(request, response, object, path, call->is_batch_route, &fields))
-		return false;
-	return item_fill(request, response, path, &fields, item);
+	return item_fill(request, response, "", &fields, &request->op.one);
 }

@@ -1,5 +1,6 @@
 /* /api/...: the protocol of SteadyText's D1 cache client. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "backends/base/json_out.h"
 #include "handlers/call.h"
@@ -10,7 +11,7 @@ static enum handler_step d1_init_start(struct request *request, struct response 
 {
 	struct call *call = call_open(request, response, CACHE_OP_CONFIGURE);
 
-	if (!call || !json_in_megabytes(request, response, call->root, "max_size_mb",
+	if (!call || !json_in_megabytes(request, response, &call->scanned[SCANNED_MAX_SIZE_MB],
 					&request->op.settings.max_size_bytes))
 		return STEP_RESPOND;
 	request->op.settings_mask = SETTING_MAX_SIZE;
@@ -34,17 +35,16 @@ static enum handler_step start_with_key(struct request *request, struct response
 }
 
 /* A member as flight_visit_open takes it. */
-static int64_t read_seconds(const json_t *root, const char *name)
+static int64_t read_seconds(const struct scan_member *member)
 {
-	const json_t *member = json_object_get(root, name);
-	double seconds = json_number_value(member);
+	double seconds = -1;
 
-	if (!member)
+	if (!member->found)
 		return 0;
+	if (member->kind == KIND_NUMBER)
+		seconds = strtod(member->string.data, NULL);
 	/* Beyond the larger limit all are the same. */
-	return json_is_number(member) && seconds >= 0 && seconds <= 2 * LEASE_MAX_S
-		       ? llround(seconds * US_PER_S)
-		       : -1;
+	return seconds >= 0 && seconds <= 2 * LEASE_MAX_S ? llround(seconds * US_PER_S) : -1;
 }
 
 static enum handler_step d1_get_start(struct request *request, struct response *response)
@@ -54,11 +54,10 @@ static enum handler_step d1_get_start(struct request *request, struct response *
 
 	/* Where the namespace keeps what has expired, its owner wants it served. */
 	request->op.serve_stale = true;
-	/* The fast reader takes no other members than those of a plain get. */
-	if (step != STEP_SUBMIT || !call->root || !request->context->flights)
+	if (step != STEP_SUBMIT || !request->context->flights)
 		return step;
-	int64_t wait_us = read_seconds(call->root, "wait");
-	int64_t lease_us = read_seconds(call->root, "lease");
+	int64_t wait_us = read_seconds(&call->scanned[SCANNED_WAIT]);
+	int64_t lease_us = read_seconds(&call->scanned[SCANNED_LEASE]);
 	if (wait_us == 0 && lease_us == 0)
 		return step;
 	return flight_visit_open(request, response, wait_us, lease_us, NULL) ? step : STEP_RESPOND;
@@ -92,20 +91,19 @@ static void d1_get_finish(struct request *request, struct response *response)
 static bool check_lease(const struct request *request, struct response *response)
 {
 	const struct call *call = request->state;
-	const json_t *token = json_object_get(call->root, "lease");
+	const struct scan_member *token = &call->scanned[SCANNED_LEASE];
 
 	/* What is no string is no token. */
-	return !token ||
+	return !token->found ||
 	       lease_token_check(request, response,
-				 json_is_string(token) ? json_in_slice(token) : (struct slice){0});
+				 token->kind == KIND_STRING ? token->string : (struct slice){0});
 }
 
 static enum handler_step d1_set_start(struct request *request, struct response *response)
 {
 	struct call *call = call_open_single(request, response, CACHE_OP_SET);
 
-	if (!call || !call_read_key(request, response) ||
-	    !call_read_value(request, response, call->root, "", &request->op.one) ||
+	if (!call || !call_read_key(request, response) || !call_read_value(request, response) ||
 	    !check_lease(request, response))
 		return STEP_RESPOND;
 	return STEP_SUBMIT;

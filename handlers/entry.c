@@ -223,17 +223,6 @@ static bool read_ttl(const struct request *request, struct response *response, i
 	return true;
 }
 
-/* It goes back to clients as it came. */
-static bool is_printable(const char *type)
-{
-	size_t len = strlen(type);
-
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)type[i] < ' ' || type[i] == 0x7F)
-			return false;
-	return len <= CONTENT_TYPE_MAX_LEN;
-}
-
 static bool check_put_headers(const struct request *request, struct response *response)
 {
 	const char *encoding = request_header(request, "Content-Encoding");
@@ -246,10 +235,9 @@ static bool check_put_headers(const struct request *request, struct response *re
 		respond_error(request, response, 400,
 			      "a PUT replaces the whole value; "
 			      "send it without Content-Range");
-	else if (type && !is_printable(type))
+	else if (type && *type != '\0' && !content_type_is_valid(slice_of(type)))
 		respond_error(request, response, 400,
-			      "Content-Type may have up to %d characters and no control "
-			      "characters",
+			      "Content-Type may have up to %d characters, printable ones of ASCII",
 			      CONTENT_TYPE_MAX_LEN);
 	else
 		return true;

@@ -1,7 +1,6 @@
 #include <inttypes.h>
 
 #include "backends/base/json_out.h"
-#include "backends/base/utf8.h"
 #include "handlers/entry_json.h"
 #include "handlers/export.h"
 
@@ -41,23 +40,16 @@ static bool is_longer_as_text(const struct cache_value *value)
 	return escapes > bytes.len / 3 + 8;
 }
 
-/* HTTP's header lines are of bytes: what is not UTF-8 is taken for Latin-1. */
+/* Types that were stored before they were of visible ASCII alone may hold any bytes. */
 static void append_type(struct buffer *out, struct slice type)
 {
-	if (utf8_is_valid(type)) {
-		json_out_string(out, type);
-		return;
-	}
-	buffer_append_char(out, '"');
-	for (size_t i = 0; i < type.len; i++) {
-		unsigned char c = (unsigned char)type.data[i];
+	bool is_valid = content_type_is_valid(type);
 
-		if (c < 0x20 || c >= 0x7F || c == '"' || c == '\\')
-			buffer_printf(out, "\\u%04x", c);
-		else
-			buffer_append_char(out, (char)c);
-	}
-	buffer_append_char(out, '"');
+	json_out_raw(out, is_valid ? ",\"content_type\":" : ",\"content_type_base64\":");
+	if (is_valid)
+		json_out_string(out, type);
+	else
+		json_out_base64(out, type);
 }
 
 static void begin(struct buffer *out, struct export_line *line)
@@ -71,7 +63,6 @@ static void begin(struct buffer *out, struct export_line *line)
 	json_out_string(out, slice_of(line->ns));
 	json_out_raw(out, ",");
 	entry_json_append_key(out, info->key);
-	json_out_raw(out, ",\"content_type\":");
 	append_type(out, slice_of(cache_value_content_type(value)));
 	entry_json_append_history(out, info, value->expires_at_us);
 	/* What counts against the limits, where that is more than the value. */

@@ -31,7 +31,9 @@ struct import {
 	struct buffer input; /* not read yet: from `at` on; no line end before `seen` */
 	size_t at, seen;
 	uint64_t line;
-	bool drops; /* the rest of a line that is too long */
+	bool drops;    /* the rest of a line that is too long */
+	uint64_t came; /* lines of entries since the last first line of an export, bad ones too */
+	struct buffer marks; /* of it: what `came` was at each cursor, of type uint64_t */
 	bool is_complete;
 
 	struct import_group group;
@@ -52,6 +54,7 @@ static void cleanup(struct request *request)
 	import_group_clear(&import->group);
 	import_entry_deinit(&import->held);
 	buffer_deinit(&import->input);
+	buffer_deinit(&import->marks);
 	free(import);
 	request->state = NULL;
 }
@@ -180,7 +183,7 @@ static bool is_blank(const char *text, size_t len)
 	return true;
 }
 
-enum reading { NEEDS_INPUT, GROUP_IS_FULL, IS_REFUSED };
+enum reading { NEEDS_INPUT, GROUP_IS_FULL, IS_REFUSED, HAS_NO_MEMORY };
 
 /* Puts an entry into the group, or aside where the group has to be stored before. */
 static bool keep_entry(struct import *import, struct import_entry *entry)
@@ -208,6 +211,50 @@ static bool keep_entry(struct import *import, struct import_entry *entry)
 	return false;
 }
 
+static void begin_export(struct import *import)
+{
+	import->came = 0;
+	import->marks.len = 0;
+}
+
+static void note_cursor(struct import *import)
+{
+	buffer_append(&import->marks, (struct slice){.data = (const char *)&import->came,
+						     .len = sizeof(import->came)});
+}
+
+/* Whether an export may have had so many entries: all, or, where it was resumed behind a cursor, as
+ * many as there are since then. */
+static bool is_count(const struct import *import, uint64_t entries)
+{
+	bool found = entries == import->came;
+
+	for (size_t at = 0; !found && at < import->marks.len; at += sizeof(uint64_t)) {
+		uint64_t mark;
+
+		memcpy(&mark, import->marks.data + at, sizeof(mark));
+		found = entries == import->came - mark;
+	}
+	return found;
+}
+
+/* The line that ends an export whole: what it says must be what came. */
+static void end_export(struct import *import, uint64_t entries)
+{
+	char error[IMPORT_ERROR_BYTES];
+
+	if (entries == ENTRIES_UNKNOWN || is_count(import, entries)) {
+		import->is_complete = true;
+		return;
+	}
+	(void)snprintf(
+		error, sizeof(error),
+		"the export says that it has %llu entries, and %llu lines of them came; some "
+		"were lost or added on the way",
+		(unsigned long long)entries, (unsigned long long)import->came);
+	fail_line(import, error);
+}
+
 static enum reading read_lines(struct import *import, struct response *response, bool is_end)
 {
 	const struct handler_context *context = import->request->context;
@@ -216,7 +263,7 @@ static enum reading read_lines(struct import *import, struct response *response,
 	size_t len = 0;
 
 	while (!import->has_to_stop && next_line(import, is_end, &text, &len)) {
-		struct import_entry entry;
+		struct import_line_result line;
 
 		if (import->drops) { /* its end */
 			import->drops = false;
@@ -228,26 +275,35 @@ static enum reading read_lines(struct import *import, struct response *response,
 		/* Only a last line ends the last export: what follows it may be one that was cut.
 		 */
 		import->is_complete = false;
-		switch (import_line_read(context, namespace_for_all(import), text, len, &entry,
+		switch (import_line_read(context, namespace_for_all(import), text, len, &line,
 					 error)) {
 		case LINE_ENTRY:
-			if (!request_may_use(import->request, slice_of(entry.ns))) {
-				import_entry_deinit(&entry);
+			import->came++;
+			if (!request_may_use(import->request, slice_of(line.entry.ns))) {
+				import_entry_deinit(&line.entry);
 				fail_line(import, "the token may not use that namespace");
 				break;
 			}
-			if (!keep_entry(import, &entry))
+			if (!keep_entry(import, &line.entry))
 				return GROUP_IS_FULL;
 			break;
 		case LINE_COMPLETE:
-			import->is_complete = true;
+			end_export(import, line.entries);
 			break;
 		case LINE_HEADER:
+			begin_export(import);
+			break;
+		case LINE_CURSOR:
+			note_cursor(import);
+			break;
 		case LINE_OTHER:
 			break;
 		case LINE_BAD:
+			import->came++;
 			fail_line(import, error);
 			break;
+		case LINE_NO_MEMORY:
+			return HAS_NO_MEMORY;
 		case LINE_UNKNOWN_FORMAT:
 			/* Behind entries of a format that is known (two exports in one file), what
 			 * there was is stored and told of. */
@@ -348,6 +404,18 @@ static enum handler_step respond(struct import *import, struct response *respons
 	return STEP_RESPOND;
 }
 
+/* What was stored stays, and the report says how much that is. */
+static enum handler_step respond_no_memory(struct import *import, struct response *response)
+{
+	struct import_report *report = &import->report;
+
+	report->http_status = cache_status_http(CACHE_NO_MEMORY);
+	report->retry_after_s = 1;
+	(void)snprintf(report->detail, IMPORT_ERROR_BYTES, "%s",
+		       cache_status_text(CACHE_NO_MEMORY));
+	return respond(import, response);
+}
+
 static enum handler_step import_proceed(struct request *request, struct response *response,
 					bool is_end)
 {
@@ -355,15 +423,15 @@ static enum handler_step import_proceed(struct request *request, struct response
 
 	if (import->state != READS && take_result(import, &request->op) == STEP_SUBMIT)
 		return STEP_SUBMIT;
-	if (import->input.failed) {
-		respond_error(request, response, 503, "%s", cache_status_text(CACHE_NO_MEMORY));
-		return STEP_RESPOND;
-	}
+	if (import->input.failed || import->marks.failed)
+		return respond_no_memory(import, response);
 	if (import->is_over)
 		return respond(import, response);
 	switch (import->has_to_stop ? NEEDS_INPUT : read_lines(import, response, is_end)) {
 	case IS_REFUSED:
 		return STEP_RESPOND;
+	case HAS_NO_MEMORY:
+		return respond_no_memory(import, response);
 	case GROUP_IS_FULL:
 		break;
 	case NEEDS_INPUT:

@@ -9,10 +9,12 @@
 enum import_kind {
 	LINE_ENTRY,
 	LINE_OTHER,    /* of an export, but without an entry */
+	LINE_CURSOR,   /* one may be resumed behind it */
 	LINE_HEADER,   /* an export begins */
 	LINE_COMPLETE, /* an export is complete */
 	LINE_UNKNOWN_FORMAT,
 	LINE_BAD, /* `error` says why */
+	LINE_NO_MEMORY,
 };
 
 #define IMPORT_ERROR_BYTES 200
@@ -27,10 +29,18 @@ struct import_entry {
 
 void import_entry_deinit(struct import_entry *entry);
 
-/* Reads `text` (and writes over it); `ns` is the namespace for all, or empty. `ret` is set for
- * LINE_ENTRY, `error` for LINE_BAD and LINE_UNKNOWN_FORMAT. */
+/* The last line of an export does not say how many entries it has. */
+#define ENTRIES_UNKNOWN UINT64_MAX
+
+struct import_line_result {
+	struct import_entry entry; /* of LINE_ENTRY */
+	uint64_t entries;          /* of LINE_COMPLETE: how many the export has */
+};
+
+/* Reads `text` (and writes over it); `ns` is the namespace for all, or empty. `error` is set for
+ * LINE_BAD and LINE_UNKNOWN_FORMAT. */
 enum import_kind import_line_read(const struct handler_context *context, struct slice ns,
-				  char *text, size_t len, struct import_entry *ret,
+				  char *text, size_t len, struct import_line_result *ret,
 				  char error[static IMPORT_ERROR_BYTES]);
 
 /* ---- Groups (import_group.c) ---- */

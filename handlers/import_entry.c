@@ -6,11 +6,6 @@
 
 #include "handlers/call_value.h"
 
-static bool refuse_memory(struct import_line *line)
-{
-	return import_refuse(line, "%s", cache_status_text(CACHE_NO_MEMORY));
-}
-
 /* ---- Namespace and key ---- */
 
 static bool read_namespace(struct import_line *line, struct slice ns, struct import_entry *entry)
@@ -41,30 +36,30 @@ static bool has_one(struct import_line *line, size_t text, size_t base64)
 			     line->members[text].name.data, line->members[base64].name.data);
 }
 
-/* The bytes that `text` stands for, malloc'ed. NULL: refused. */
-static char *decode_key(struct import_line *line, struct slice text, bool is_base64,
-			size_t *ret_len)
+/* The bytes that a member stands for, malloc'ed. NULL: refused. */
+static char *decode_bytes(struct import_line *line, size_t member, bool is_base64, size_t *ret_len)
 {
+	struct slice text = line->members[member].string;
 	struct base64_decode_ctx context;
-	char *key = malloc(is_base64 ? BASE64_DECODE_LENGTH(text.len) + 1 : text.len + 1);
+	char *bytes = malloc(is_base64 ? BASE64_DECODE_LENGTH(text.len) + 1 : text.len + 1);
 	bool good = true;
 
-	if (!key) {
-		(void)refuse_memory(line);
+	if (!bytes) {
+		(void)import_refuse_no_memory(line);
 		return NULL;
 	}
 	*ret_len = is_base64 ? BASE64_DECODE_LENGTH(text.len) : text.len;
 	base64_decode_init(&context);
 	if (is_base64)
-		good = base64_decode_update(&context, ret_len, (uint8_t *)key, text.len,
+		good = base64_decode_update(&context, ret_len, (uint8_t *)bytes, text.len,
 					    text.data) &&
 		       base64_decode_final(&context);
 	else if (text.len > 0)
-		memcpy(key, text.data, text.len);
+		memcpy(bytes, text.data, text.len);
 	if (good)
-		return key;
-	free(key);
-	(void)import_refuse(line, "\"key_base64\" is not base64");
+		return bytes;
+	free(bytes);
+	(void)import_refuse(line, "\"%s\" is not base64", import_member_name(line, member));
 	return NULL;
 }
 
@@ -75,9 +70,7 @@ static bool read_key(struct import_line *line, struct import_entry *entry)
 
 	if (!has_one(line, MEMBER_KEY, MEMBER_KEY_BASE64))
 		return false;
-	char *key =
-		decode_key(line, line->members[is_base64 ? MEMBER_KEY_BASE64 : MEMBER_KEY].string,
-			   is_base64, &len);
+	char *key = decode_bytes(line, is_base64 ? MEMBER_KEY_BASE64 : MEMBER_KEY, is_base64, &len);
 	entry->item.key = (struct slice){.data = key, .len = len};
 	if (!key)
 		return false;
@@ -91,22 +84,47 @@ static bool read_key(struct import_line *line, struct import_entry *entry)
 
 /* ---- Value ---- */
 
-static bool read_type(struct import_line *line, struct slice *ret)
+/* A type that was stored before types were of visible ASCII alone; its bytes come back as they
+ * were.
+ */
+static bool read_old_type(struct import_line *line, char room[static CONTENT_TYPE_MAX_LEN],
+			  struct slice *ret)
+{
+	size_t len = 0;
+
+	if (line->members[MEMBER_CONTENT_TYPE].found)
+		return import_refuse(line, "there must not be both \"content_type\" and "
+					   "\"content_type_base64\"");
+	char *type = decode_bytes(line, MEMBER_CONTENT_TYPE_BASE64, true, &len);
+	if (!type)
+		return false;
+	bool fits = len > 0 && len <= CONTENT_TYPE_MAX_LEN;
+	for (size_t i = 0; fits && i < len; i++)
+		fits = ((unsigned char)type[i] >= ' ' && type[i] != 0x7F) || type[i] == '\t';
+	if (fits)
+		memcpy(room, type, len);
+	free(type);
+	*ret = (struct slice){.data = room, .len = len};
+	return fits || import_refuse(line,
+				     "\"content_type_base64\" must be of 1 to %d bytes without "
+				     "control characters",
+				     CONTENT_TYPE_MAX_LEN);
+}
+
+static bool read_type(struct import_line *line, char room[static CONTENT_TYPE_MAX_LEN],
+		      struct slice *ret)
 {
 	const struct scan_member *member = &line->members[MEMBER_CONTENT_TYPE];
 
+	if (line->members[MEMBER_CONTENT_TYPE_BASE64].found)
+		return read_old_type(line, room, ret);
 	*ret = line->members[MEMBER_VALUE].found ? SLICE(CONTENT_TYPE_TEXT)
 						 : SLICE(CONTENT_TYPE_BYTES);
 	if (!member->found)
 		return true;
-	bool fits = member->string.len > 0 && member->string.len <= CONTENT_TYPE_MAX_LEN;
-	for (size_t i = 0; fits && i < member->string.len; i++)
-		fits = (unsigned char)member->string.data[i] >= ' ' &&
-		       member->string.data[i] != 0x7F;
 	*ret = member->string;
-	return fits ||
-	       import_refuse(line,
-			     "\"content_type\" must be 1 to %d bytes without control characters",
+	return content_type_is_valid(member->string) ||
+	       import_refuse(line, "\"content_type\" must be 1 to %d printable ASCII characters",
 			     CONTENT_TYPE_MAX_LEN);
 }
 
@@ -115,9 +133,11 @@ static bool read_value(struct import_line *line, struct import_entry *entry)
 	struct cache_value_room room =
 		backend_value_room(line->context->backend, entry->item.key.len);
 	struct slice text = line->members[MEMBER_VALUE].string;
+	enum base64_outcome outcome = BASE64_GOOD;
+	char type_room[CONTENT_TYPE_MAX_LEN];
 	struct slice type;
 
-	if (!has_one(line, MEMBER_VALUE, MEMBER_VALUE_BASE64) || !read_type(line, &type))
+	if (!has_one(line, MEMBER_VALUE, MEMBER_VALUE_BASE64) || !read_type(line, type_room, &type))
 		return false;
 	bool is_base64 = line->members[MEMBER_VALUE_BASE64].found;
 	if (is_base64)
@@ -128,12 +148,12 @@ static bool read_value(struct import_line *line, struct import_entry *entry)
 				     "the value has about %zu bytes; the server takes up to %zu "
 				     "(STEADYCACHE_MAX_BODY_MB)",
 				     len, line->context->max_body_bytes);
-	entry->item.value = is_base64 ? call_decode_base64(text, type, room)
+	entry->item.value = is_base64 ? call_decode_base64(text, type, room, &outcome)
 				      : cache_value_copy_with_room(text, type, room);
-	if (!entry->item.value)
-		return is_base64 ? import_refuse(line, "\"value_base64\" is not base64")
-				 : refuse_memory(line);
-	return true;
+	if (entry->item.value)
+		return true;
+	return outcome == BASE64_BAD ? import_refuse(line, "\"value_base64\" is not base64")
+				     : import_refuse_no_memory(line);
 }
 
 /* ---- The entry ---- */

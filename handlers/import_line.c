@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "handlers/export.h"
-#include "handlers/json_in.h"
 
 static const struct scan_member known[MEMBERS] = {
 	[MEMBER_NAMESPACE] = {.name = SLICE("namespace")},
@@ -13,6 +12,7 @@ static const struct scan_member known[MEMBERS] = {
 	[MEMBER_VALUE] = {.name = SLICE("value")},
 	[MEMBER_VALUE_BASE64] = {.name = SLICE("value_base64")},
 	[MEMBER_CONTENT_TYPE] = {.name = SLICE("content_type")},
+	[MEMBER_CONTENT_TYPE_BASE64] = {.name = SLICE("content_type_base64")},
 	[MEMBER_FREQUENCY] = {.name = SLICE("frequency"), .type = SCAN_SCALAR},
 	[MEMBER_LAST_ACCESS] = {.name = SLICE("last_access"), .type = SCAN_SCALAR},
 	[MEMBER_CREATED_AT] = {.name = SLICE("created_at"), .type = SCAN_SCALAR},
@@ -36,47 +36,44 @@ bool import_refuse(struct import_line *line, const char *format, ...)
 	return false;
 }
 
+bool import_refuse_no_memory(struct import_line *line)
+{
+	line->no_memory = true;
+	return import_refuse(line, "%s", cache_status_text(CACHE_NO_MEMORY));
+}
+
 /* ---- Reading ---- */
 
-static bool take_member(struct import_line *line, size_t index, const json_t *value)
+/* Members that are there are of their type. */
+static bool check_types(struct import_line *line)
 {
-	struct scan_member *member = &line->members[index];
+	for (size_t i = 0; i < MEMBERS; i++) {
+		const struct scan_member *member = &line->members[i];
 
-	member->found = true;
-	if (member->type == SCAN_STRING) {
-		if (!json_is_string(value))
-			return import_refuse(line, "\"%s\" must be a string", member->name.data);
-		member->string = json_in_slice(value);
-		return true;
+		if (member->found && !member->string.data)
+			return import_refuse(line,
+					     member->type == SCAN_STRING
+						     ? "\"%s\" must be a string"
+						     : "\"%s\" must not be text or a list",
+					     member->name.data);
 	}
-	if (json_is_object(value) || json_is_array(value) || json_is_string(value))
-		return import_refuse(line, "\"%s\" must not be text or a list", member->name.data);
-	size_t len = json_dumpb(value, line->scalars[index], SCALAR_BYTES,
-				JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
-	if (len == 0 || len > SCALAR_BYTES)
-		return import_refuse(line, "\"%s\" has too many digits", member->name.data);
-	member->string = (struct slice){.data = line->scalars[index], .len = len};
 	return true;
 }
 
-static bool read_slowly(struct import_line *line, const char *text, size_t len)
+static bool read_slowly(struct import_line *line, char *text, size_t len)
 {
-	json_error_t error;
+	struct json_fault fault;
 
-	line->root = json_loadb(text, len, JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
-	if (!line->root)
-		return import_refuse(line, "not valid JSON (column %d): %.120s", error.column,
-				     error.text);
-	if (!json_is_object(line->root))
-		return import_refuse(line, "the line must be a JSON object");
 	/* Members that are not known may come from a later version. */
-	for (size_t i = 0; i < MEMBERS; i++) {
-		const json_t *value = json_object_get(line->root, known[i].name.data);
-
-		if (value && !take_member(line, i, value))
-			return false;
-	}
-	return true;
+	if (json_read(text, len, line->members, MEMBERS, NULL, NULL, &fault))
+		return check_types(line);
+	if (fault.no_memory)
+		return import_refuse_no_memory(line);
+	if (fault.path[0] != '\0')
+		return import_refuse(line, "\"%s\" %s", fault.path, fault.what);
+	if (fault.line == 0)
+		return import_refuse(line, "the line must be a JSON object; it %s", fault.what);
+	return import_refuse(line, "not valid JSON (column %zu): %s", fault.column, fault.what);
 }
 
 static bool read_members(struct import_line *line, char *text, size_t len)
@@ -90,7 +87,23 @@ static bool read_members(struct import_line *line, char *text, size_t len)
 
 /* ---- Lines ---- */
 
-static enum import_kind kind_of(struct import_line *line)
+/* Of the line that ends an export. */
+static enum import_kind kind_of_end(struct import_line *line, uint64_t *ret_entries)
+{
+	struct slice complete = line->members[MEMBER_COMPLETE].string;
+
+	if (slice_equal(complete, SLICE("false")))
+		return LINE_OTHER;
+	if (!slice_equal(complete, SLICE("true"))) {
+		(void)import_refuse(line, "\"complete\" must be true or false");
+		return LINE_BAD;
+	}
+	*ret_entries = ENTRIES_UNKNOWN;
+	return import_read_whole(line, MEMBER_ENTRIES, INT64_MAX / 16, ret_entries) ? LINE_COMPLETE
+										    : LINE_BAD;
+}
+
+static enum import_kind kind_of(struct import_line *line, uint64_t *ret_entries)
 {
 	const struct scan_member *members = line->members;
 
@@ -111,25 +124,23 @@ static enum import_kind kind_of(struct import_line *line)
 		return LINE_UNKNOWN_FORMAT;
 	}
 	if (members[MEMBER_COMPLETE].found)
-		return slice_equal(members[MEMBER_COMPLETE].string, SLICE("true")) ? LINE_COMPLETE
-										   : LINE_OTHER;
+		return kind_of_end(line, ret_entries);
 	return members[MEMBER_CURSOR].found && !members[MEMBER_KEY].found &&
 			       !members[MEMBER_KEY_BASE64].found
-		       ? LINE_OTHER
+		       ? LINE_CURSOR
 		       : LINE_ENTRY;
 }
 
 enum import_kind import_line_read(const struct handler_context *context, struct slice ns,
-				  char *text, size_t len, struct import_entry *ret,
+				  char *text, size_t len, struct import_line_result *ret,
 				  char error[static IMPORT_ERROR_BYTES])
 {
 	struct import_line line = {.context = context, .error = error};
 	enum import_kind kind = LINE_BAD;
 
 	if (read_members(&line, text, len))
-		kind = kind_of(&line);
-	if (kind == LINE_ENTRY && !import_read_entry(&line, ns, ret))
+		kind = kind_of(&line, &ret->entries);
+	if (kind == LINE_ENTRY && !import_read_entry(&line, ns, &ret->entry))
 		kind = LINE_BAD;
-	json_decref(line.root);
-	return kind;
+	return line.no_memory ? LINE_NO_MEMORY : kind;
 }

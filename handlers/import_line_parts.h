@@ -5,14 +5,12 @@
  *   import_entry.c   the entry: namespace, key, value, history
  *
  * Private to these files. A line that is refused says why in its `error`; its members borrow from
- * the text and from `root`. One thread at a time. */
+ * the text. One thread at a time. */
 #ifndef STEADYCACHE_HANDLERS_IMPORT_LINE_PARTS_H
 #define STEADYCACHE_HANDLERS_IMPORT_LINE_PARTS_H
 
-#include <jansson.h>
-
 #include "handlers/import.h"
-#include "handlers/json_scan.h"
+#include "handlers/json_read.h"
 
 enum {
 	MEMBER_NAMESPACE,
@@ -21,6 +19,7 @@ enum {
 	MEMBER_VALUE,
 	MEMBER_VALUE_BASE64,
 	MEMBER_CONTENT_TYPE,
+	MEMBER_CONTENT_TYPE_BASE64,
 	MEMBER_FREQUENCY,
 	MEMBER_LAST_ACCESS,
 	MEMBER_CREATED_AT,
@@ -35,20 +34,25 @@ enum {
 	MEMBERS
 };
 
-#define SCALAR_BYTES 40
-
-/* One line as its two readers leave it. */
+/* One line as its readers leave it. */
 struct import_line {
 	const struct handler_context *context;
 	struct scan_member members[MEMBERS];
-	json_t *root; /* where the fast reader did not take it */
-	char scalars[MEMBERS][SCALAR_BYTES];
+	bool no_memory; /* that, and not the line, is at fault */
 	char *error;
 };
+
+/* The name of a member, which is a literal. */
+static inline const char *import_member_name(const struct import_line *line, size_t index)
+{
+	return line->members[index].name.data;
+}
 
 /* Sets the error, printf-like, one sentence; false. */
 bool import_refuse(struct import_line *line, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* The same where memory is lacking. */
+bool import_refuse_no_memory(struct import_line *line);
 
 /* ---- import_number.c: false: refused. Where the member is missing or null *ret stays. ---- */
 

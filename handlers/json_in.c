@@ -1,104 +1,108 @@
 #include "handlers/json_in.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 /* Beyond this a number of bytes is no longer exact in JSON. */
 #define BYTES_MAX 9007199254740992.0
 
-json_t *json_in_object(const struct request *request, struct response *response)
+static void respond_fault(const struct request *request, struct response *response,
+			  const struct json_fault *fault)
 {
-	struct slice body = request_body(request);
-	json_error_t error;
-
-	if (body.len == 0) {
+	if (fault->no_memory)
+		respond_error(request, response, cache_status_http(CACHE_NO_MEMORY), "%s",
+			      cache_status_text(CACHE_NO_MEMORY));
+	else if (fault->path[0] != '\0')
+		respond_error(request, response, 400, "\"%s\" %s", fault->path, fault->what);
+	else if (fault->line > 0)
 		respond_error(request, response, 400,
-			      "the request needs a JSON object as its body");
-		return NULL;
-	}
-	json_t *root = json_loadb(body.data, body.len, JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
-	if (!root) {
-		respond_error(request, response, 400,
-			      "the body is not valid JSON (line %d, column %d): %s", error.line,
-			      error.column, error.text);
-		return NULL;
-	}
-	if (!json_is_object(root)) {
-		json_decref(root);
-		respond_error(request, response, 400, "the body must be a JSON object");
-		return NULL;
-	}
-	return root;
+			      "the body is not valid JSON (line %zu, column %zu): %s", fault->line,
+			      fault->column, fault->what);
+	else
+		respond_error(request, response, 400, "the body must be a JSON object; it %s",
+			      fault->what);
 }
 
-static bool refuse(const struct request *request, struct response *response, const json_t *member,
-		   const char *path, const char *name, const char *what)
+bool json_in_read(struct request *request, struct response *response, struct scan_member *members,
+		  size_t count, struct scan_list *list, struct slice *ret_unknown)
 {
-	if (member)
-		respond_error(request, response, 400, "\"%s%s\" must be %s", path, name, what);
-	else
-		respond_error(request, response, 400, "\"%s%s\" is missing; it must be %s", path,
-			      name, what);
+	struct json_fault fault;
+
+	if (!request->body || request->body->len_bytes == 0) {
+		respond_error(request, response, 400,
+			      "the request needs a JSON object as its body");
+		return false;
+	}
+	if (json_read(cache_value_data(request->body), request->body->len_bytes, members, count,
+		      list, ret_unknown, &fault))
+		return true;
+	respond_fault(request, response, &fault);
 	return false;
 }
 
-bool json_in_string(const struct request *request, struct response *response, const json_t *object,
-		    const char *path, const char *name, struct slice *ret)
+static bool refuse(const struct request *request, struct response *response, bool found,
+		   const char *path, struct slice name, const char *what)
 {
-	const json_t *member = json_object_get(object, name);
+	if (found)
+		respond_error(request, response, 400, "\"%s%.*s\" must be %s", path, (int)name.len,
+			      name.data, what);
+	else
+		respond_error(request, response, 400, "\"%s%.*s\" is missing; it must be %s", path,
+			      (int)name.len, name.data, what);
+	return false;
+}
 
-	if (!json_is_string(member))
-		return refuse(request, response, member, path, name, "a string");
-	*ret = json_in_slice(member);
+bool json_in_string(const struct request *request, struct response *response, const char *path,
+		    const struct scan_member *member, struct slice *ret)
+{
+	if (!member->found || !member->string.data)
+		return refuse(request, response, member->found, path, member->name, "a string");
+	*ret = member->string;
 	return true;
 }
 
 bool json_in_megabytes(const struct request *request, struct response *response,
-		       const json_t *object, const char *name, uint64_t *ret_bytes)
+		       const struct scan_member *member, uint64_t *ret_bytes)
 {
-	const json_t *member = json_object_get(object, name);
-	double bytes = json_number_value(member) * 1048576.0;
+	/* What follows a number in an object is no part of one. */
+	double bytes =
+		member->kind == KIND_NUMBER ? strtod(member->string.data, NULL) * 1048576.0 : -1.0;
 
-	if (!json_is_number(member) || !(bytes >= 0))
-		return refuse(request, response, member, "", name, "a number that is not negative");
+	if (!member->found || !(bytes >= 0))
+		return refuse(request, response, member->found, "", member->name,
+			      "a number that is not negative");
 	if (bytes > BYTES_MAX) {
-		respond_error(request, response, 400, "\"%s\" is too large", name);
+		respond_error(request, response, 400, "\"%.*s\" is too large",
+			      (int)member->name.len, member->name.data);
 		return false;
 	}
 	*ret_bytes = bytes > 0 && bytes < 1 ? 1 : (uint64_t)floor(bytes);
 	return true;
 }
 
-bool json_in_whole(const struct request *request, struct response *response, const json_t *object,
-		   const char *path, const char *name, int64_t max, int64_t *ret)
+bool json_in_whole(const struct request *request, struct response *response, const char *path,
+		   const struct scan_member *member, int64_t max, int64_t *ret)
 {
-	const json_t *member = json_object_get(object, name);
-	int64_t number = -1;
-
-	if (!member)
+	if (!member->found)
 		return true;
-	if (json_is_integer(member))
-		number = json_integer_value(member);
-	else if (json_is_real(member) &&
-		 json_real_value(member) == trunc(json_real_value(member)) &&
-		 fabs(json_real_value(member)) <= 9007199254740992.0)
-		number = (int64_t)json_real_value(member);
-	if (number < 0 || number > max) {
+	if (member->whole < 0 || member->whole > max) {
 		respond_error(request, response, 400,
-			      "\"%s%s\" must be a whole number from 0 to %lld", path, name,
-			      (long long)max);
+			      "\"%s%.*s\" must be a whole number from 0 to %lld", path,
+			      (int)member->name.len, member->name.data, (long long)max);
 		return false;
 	}
-	*ret = number;
+	*ret = member->whole;
 	return true;
 }
 
-bool json_in_array(const struct request *request, struct response *response, const json_t *object,
-		   const char *name, const json_t **ret)
+bool json_in_list(const struct request *request, struct response *response,
+		  const struct scan_list *list, const char *of)
 {
-	const json_t *member = json_object_get(object, name);
-
-	if (!json_is_array(member))
-		return refuse(request, response, member, "", name, "an array");
-	*ret = member;
-	return true;
+	if (!list->is_there || !list->is_array)
+		return refuse(request, response, list->is_there, "", list->name, "an array");
+	if (list->first_wrong == SIZE_MAX)
+		return true;
+	respond_error(request, response, 400, "\"%.*s[%zu]\" must be %s", (int)list->name.len,
+		      list->name.data, list->first_wrong, of);
+	return false;
 }

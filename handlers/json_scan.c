@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "handlers/json_number.h"
 #include "handlers/json_scan_string.h"
 
 #define WHOLE_DIGITS_MAX 15
@@ -26,7 +27,6 @@ static bool scan_whole(struct scan_cursor *cursor, int64_t *ret)
 	return cursor->at > from && (*from != '0' || cursor->at == from + 1);
 }
 
-/* Whatever it is, it has no quotes, brackets or blanks: who asked for it looks closer. */
 static bool scan_scalar(struct scan_cursor *cursor, struct slice *ret)
 {
 	scan_blank(cursor);
@@ -37,7 +37,8 @@ static bool scan_scalar(struct scan_cursor *cursor, struct slice *ret)
 		*cursor->at == '-' || *cursor->at == '+' || *cursor->at == 'E'))
 		cursor->at++;
 	ret->len = (size_t)(cursor->at - ret->data);
-	return ret->len > 0;
+	return json_number_is(*ret) || slice_equal(*ret, SLICE("null")) ||
+	       slice_equal(*ret, SLICE("true")) || slice_equal(*ret, SLICE("false"));
 }
 
 static bool scan_name(struct scan_cursor *cursor, struct slice *ret)

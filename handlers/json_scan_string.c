@@ -80,8 +80,7 @@ static char unescape(char letter)
 	}
 }
 
-/* Whether all escapes in `text`, which has no quote but behind a backslash, are good. */
-static bool check_escapes(struct slice text)
+bool scan_escapes_are_good(struct slice text)
 {
 	const char *end = text.data + text.len;
 
@@ -133,7 +132,7 @@ bool scan_string(struct scan_cursor *cursor, struct slice *ret)
 	}
 	ret->len = (size_t)(quote - from);
 	cursor->at = quote + 1;
-	return !has_control(*ret) && utf8_is_valid(*ret) && check_escapes(*ret);
+	return !has_control(*ret) && utf8_is_valid(*ret) && scan_escapes_are_good(*ret);
 }
 
 static size_t put_utf8(char *out, int32_t code)

@@ -21,7 +21,11 @@ bool scan_take(struct scan_cursor *cursor, char c);
  * escaped, and is known to be valid. False: there is no valid string. */
 bool scan_string(struct scan_cursor *cursor, struct slice *ret);
 
-/* Decodes a string that scan_string has given, in place. */
+/* Whether all escapes in `text`, which has no quote but behind a backslash, are good: those of
+ * surrogates in pairs. */
+bool scan_escapes_are_good(struct slice text);
+
+/* Decodes a string whose escapes are good, in place. */
 void scan_decode(struct slice *string);
 
 #endif

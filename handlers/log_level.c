@@ -2,6 +2,9 @@
 #include "backends/base/json_out.h"
 #include "handlers/json_in.h"
 
+/* More than the longest name of a level has, with its NUL. */
+#define LEVEL_NAME_BYTES 16
+
 static enum handler_step respond_level(const struct request *request, struct response *response)
 {
 	const struct log_control *log = &request->context->log;
@@ -18,19 +21,31 @@ static enum handler_step get_start(struct request *request, struct response *res
 	return respond_level(request, response);
 }
 
+/* The level that the member names, "" where it names none; NULL: that of the start. */
+static const char *name_of(const struct scan_member *member, char room[static LEVEL_NAME_BYTES])
+{
+	struct slice name = member->string;
+
+	if (member->kind == KIND_NULL)
+		return NULL;
+	room[0] = '\0';
+	/* A name with a NUL in it ends there, and is none of those then. */
+	if (member->kind == KIND_STRING && name.len < LEVEL_NAME_BYTES &&
+	    !memchr(name.data, '\0', name.len)) {
+		memcpy(room, name.data, name.len);
+		room[name.len] = '\0';
+	}
+	return room;
+}
+
 static enum handler_step put_start(struct request *request, struct response *response)
 {
-	json_t *root = json_in_object(request, response);
-	const json_t *level = json_object_get(root, "level");
+	struct scan_member level = {.name = SLICE("level"), .type = SCAN_ANY};
+	char room[LEVEL_NAME_BYTES];
 
-	if (!root)
+	if (!json_in_read(request, response, &level, 1, NULL, NULL))
 		return STEP_RESPOND;
-	/* A name with a NUL in it ends there, and is none of those then. */
-	bool changed = json_is_null(level) ||
-		       (json_is_string(level) &&
-			strlen(json_string_value(level)) == json_string_length(level));
-	changed = changed && request->context->log.change_level(json_string_value(level));
-	json_decref(root);
+	bool changed = level.found && request->context->log.change_level(name_of(&level, room));
 	if (changed)
 		return respond_level(request, response);
 	respond_error(

@@ -229,87 +229,94 @@ static void list_finish(struct request *request, struct response *response)
 
 /* ---- PUT /cache/{ns} ---- */
 
-static void settings_cleanup(struct request *request)
-{
-	json_decref(request->state);
-	request->state = NULL;
-}
+enum {
+	SETTINGS_MAX_SIZE,
+	SETTINGS_CAPACITY,
+	SETTINGS_DEFAULT_TTL,
+	SETTINGS_STALE_TTL,
+	SETTINGS_EVICTION,
+	SETTINGS_MEMBERS
+};
 
 /* Bytes of `name` that an error shows: some, and no half character. */
-static int shown_len(const char *name)
+static int shown_len(struct slice name)
 {
-	size_t len = strlen(name);
-
-	if (len > 100)
-		for (len = 100; ((unsigned char)name[len] & 0xC0) == 0x80;)
-			len--;
-	return (int)len;
+	if (name.len > 100)
+		for (name.len = 100; ((unsigned char)name.data[name.len] & 0xC0) == 0x80;)
+			name.len--;
+	return (int)name.len;
 }
 
-/* One member of the settings; false: answered. */
-static bool read_setting(struct request *request, struct response *response, const json_t *root,
-			 const char *name, const json_t *member)
+/* A whole number, or null, which stands for what *ret holds. */
+static bool read_number(struct request *request, struct response *response,
+			const struct scan_member *member, int64_t max, unsigned setting,
+			int64_t *ret)
 {
-	struct namespace_settings *settings = &request->op.settings;
-	unsigned *mask = &request->op.settings_mask;
+	if (!member->found)
+		return true;
+	request->op.settings_mask |= setting;
+	return member->kind == KIND_NULL || json_in_whole(request, response, "", member, max, ret);
+}
 
-	if (strcmp(name, "max_size_mb") == 0) {
-		if (!json_is_null(member) &&
-		    !json_in_megabytes(request, response, root, name, &settings->max_size_bytes))
-			return false;
-		*mask |= SETTING_MAX_SIZE;
-	} else if (strcmp(name, "capacity") == 0) {
-		settings->capacity = CAPACITY_UNLIMITED;
-		if (!json_is_null(member) && !json_in_whole(request, response, root, "", name,
-							    INT64_MAX / 4, &settings->capacity))
-			return false;
-		*mask |= SETTING_CAPACITY;
-	} else if (strcmp(name, "default_ttl") == 0) {
-		if (!json_is_null(member) && !json_in_whole(request, response, root, "", name,
-							    TTL_MAX_S, &settings->default_ttl_s))
-			return false;
-		*mask |= SETTING_DEFAULT_TTL;
-	} else if (strcmp(name, "stale_ttl") == 0) {
-		if (!json_is_null(member) && !json_in_whole(request, response, root, "", name,
-							    TTL_MAX_S, &settings->stale_ttl_s))
-			return false;
-		*mask |= SETTING_STALE_TTL;
-	} else if (strcmp(name, "eviction") == 0) {
-		if (!json_is_string(member) ||
-		    !eviction_policy_parse(json_in_slice(member), &settings->policy)) {
-			respond_error(
-				request, response, 400,
-				"\"eviction\" must be \"frecency\", \"lru\", \"fifo\" or \"none\"");
-			return false;
-		}
-		*mask |= SETTING_POLICY;
-	} else {
-		respond_error(request, response, 400,
-			      "\"%.*s\" is not a setting; there are max_size_mb, capacity, "
-			      "default_ttl, stale_ttl and eviction",
-			      shown_len(name), name);
-		return false;
-	}
-	return true;
+static bool read_size(struct request *request, struct response *response,
+		      const struct scan_member *member)
+{
+	if (!member->found)
+		return true;
+	request->op.settings_mask |= SETTING_MAX_SIZE;
+	return member->kind == KIND_NULL ||
+	       json_in_megabytes(request, response, member, &request->op.settings.max_size_bytes);
+}
+
+static bool read_policy(struct request *request, struct response *response,
+			const struct scan_member *member)
+{
+	if (!member->found)
+		return true;
+	request->op.settings_mask |= SETTING_POLICY;
+	if (member->kind == KIND_STRING &&
+	    eviction_policy_parse(member->string, &request->op.settings.policy))
+		return true;
+	respond_error(request, response, 400,
+		      "\"eviction\" must be \"frecency\", \"lru\", \"fifo\" or \"none\"");
+	return false;
 }
 
 static enum handler_step settings_start(struct request *request, struct response *response)
 {
-	const char *name;
-	json_t *member;
+	struct namespace_settings *settings = &request->op.settings;
+	struct slice unknown = {0};
+	struct scan_member members[SETTINGS_MEMBERS] = {
+		[SETTINGS_MAX_SIZE] = {.name = SLICE("max_size_mb"), .type = SCAN_ANY},
+		[SETTINGS_CAPACITY] = {.name = SLICE("capacity"), .type = SCAN_ANY},
+		[SETTINGS_DEFAULT_TTL] = {.name = SLICE("default_ttl"), .type = SCAN_ANY},
+		[SETTINGS_STALE_TTL] = {.name = SLICE("stale_ttl"), .type = SCAN_ANY},
+		[SETTINGS_EVICTION] = {.name = SLICE("eviction"), .type = SCAN_ANY},
+	};
 
 	cache_op_init(&request->op, CACHE_OP_CONFIGURE);
-	json_t *root = json_in_object(request, response);
-	request->state = root;
-	if (!root)
-		return STEP_RESPOND;
 	request->op.ns = request->ns;
-	json_object_foreach(root, name, member)
-	{
-		if (!read_setting(request, response, root, name, member))
-			return STEP_RESPOND;
+	settings->capacity = CAPACITY_UNLIMITED;
+	if (!json_in_read(request, response, members, SETTINGS_MEMBERS, NULL, &unknown))
+		return STEP_RESPOND;
+	if (unknown.data) {
+		respond_error(request, response, 400,
+			      "\"%.*s\" is not a setting; there are max_size_mb, capacity, "
+			      "default_ttl, stale_ttl and eviction",
+			      shown_len(unknown), unknown.data);
+		return STEP_RESPOND;
 	}
-	return STEP_SUBMIT;
+	return read_size(request, response, &members[SETTINGS_MAX_SIZE]) &&
+			       read_number(request, response, &members[SETTINGS_CAPACITY],
+					   INT64_MAX / 4, SETTING_CAPACITY, &settings->capacity) &&
+			       read_number(request, response, &members[SETTINGS_DEFAULT_TTL],
+					   TTL_MAX_S, SETTING_DEFAULT_TTL,
+					   &settings->default_ttl_s) &&
+			       read_number(request, response, &members[SETTINGS_STALE_TTL],
+					   TTL_MAX_S, SETTING_STALE_TTL, &settings->stale_ttl_s) &&
+			       read_policy(request, response, &members[SETTINGS_EVICTION])
+		       ? STEP_SUBMIT
+		       : STEP_RESPOND;
 }
 
 static void finish_empty(struct request *request, struct response *response)
@@ -339,7 +346,6 @@ const struct handler namespace_list_handler = {
 const struct handler namespace_put_handler = {
 	.start = settings_start,
 	.finish = finish_empty,
-	.cleanup = settings_cleanup,
 };
 const struct handler namespace_clear_handler = {
 	.start = clear_start,

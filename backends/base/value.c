@@ -33,6 +33,14 @@ static uint8_t find_known_type(struct slice type)
 	return TYPE_INLINE;
 }
 
+bool content_type_is_valid(struct slice type)
+{
+	for (size_t i = 0; i < type.len; i++)
+		if ((type.data[i] < ' ' || type.data[i] > '~') && type.data[i] != '\t')
+			return false;
+	return type.len > 0 && type.len <= CONTENT_TYPE_MAX_LEN;
+}
+
 struct cache_value *cache_value_create(size_t len_bytes, struct slice content_type)
 {
 	return cache_value_create_with_room(len_bytes, content_type, (struct cache_value_room){0});

@@ -24,6 +24,10 @@
 /* Longest content type, bytes. */
 #define CONTENT_TYPE_MAX_LEN 255
 
+/* Whether an entry may be given that content type: visible ASCII, blanks and tabs, 1 to
+ * CONTENT_TYPE_MAX_LEN. */
+bool content_type_is_valid(struct slice type);
+
 enum cache_value_flags {
 	/* Valid UTF-8: may stand in a JSON string. */
 	CACHE_VALUE_UTF8 = 1 << 0,

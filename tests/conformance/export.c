@@ -162,7 +162,7 @@ Test(import, keeps_what_there_was)
 		       "{'namespace':'%s','key_base64':'Yv8=','value_base64':'//4=','later':[1]}\n"
 		       "{'namespace':'%s','key':'old','value':'v','expires_at':1.5}\n"
 		       "{'cursor':'x'}\n"
-		       "{'complete':true,'entries':2}",
+		       "{'complete':true,'entries':3}",
 		       ns, ns, ns);
 
 	expect_json_text(import("", lines),

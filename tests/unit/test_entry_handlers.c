@@ -418,9 +418,9 @@ Test(entry_put, refuses_what_would_not_come_back_as_it_came)
 		{"Content-Range", "bytes 0-1/2", 400},
 		{"Content-Type", type, 400},
 		{"Content-Type", type + 1, 0},
-		{"Content-Type", "a\tb", 400},
+		{"Content-Type", "a\tb", 0},
 		{"Content-Type", "a\x7F", 400},
-		{"Content-Type", "text/x; n=\xC3\xA4", 0},
+		{"Content-Type", "text/x; n=\xC3\xA4", 400},
 		{"If-Match", "abc", 400},
 		{"If-None-Match", "\"abc", 400},
 	};

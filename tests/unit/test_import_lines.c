@@ -13,9 +13,12 @@ static enum import_kind read_line(const char *text, struct import_entry *ret)
 	char *copy = strdup(text);
 
 	error[0] = '\0';
+	struct import_line_result line;
 	enum import_kind kind =
-		import_line_read(&fake_context, SLICE(""), copy, strlen(copy), ret, error);
+		import_line_read(&fake_context, SLICE(""), copy, strlen(copy), &line, error);
 	free(copy);
+	if (kind == LINE_ENTRY)
+		*ret = line.entry;
 	return kind;
 }
 
@@ -52,6 +55,11 @@ Test(import_lines, numbers_are_exact)
 		       100000, 1, HISTORY_TTL);
 	expect_history(ENTRY("\"created_at\":1.99999949,\"expires_at\":null"), 0, 1999999, 0, 0);
 	expect_history(ENTRY("\"last_access\":null,\"frequency\":3.0" SLOW), 3, 0, 0, HISTORY_TTL);
+	/* One rule in both readers. */
+	expect_history(ENTRY("\"frequency\":1e3,\"created_at\":1.5e3"), 1000, 1500000000, 0,
+		       HISTORY_TTL);
+	expect_history(ENTRY("\"frequency\":1e3,\"created_at\":1.5e3" SLOW), 1000, 1500000000, 0,
+		       HISTORY_TTL);
 }
 
 Test(import_lines, numbers_that_are_none_are_refused)
@@ -62,6 +70,8 @@ Test(import_lines, numbers_that_are_none_are_refused)
 		"\"created_at\":true",  "\"frequency\":-1",
 		"\"frequency\":1.5",    "\"frequency\":4294967296",
 		"\"created_at\":\"1\"", "\"frequency\":99999999999999999999",
+		"\"created_at\":007",   "\"frequency\":01",
+		"\"created_at\":abc",   "\"size\":1.5e0",
 		"\"size\":-1",          "\"expires_at\":[]",
 	};
 
@@ -91,7 +101,11 @@ Test(import_lines, kinds)
 	cr_expect_eq(read_line("{\"complete\":true,\"entries\":1}", &entry), LINE_COMPLETE);
 	cr_expect_eq(read_line("{\"complete\":false,\"error\":\"e\",\"cursor\":\"c\"}", &entry),
 		     LINE_OTHER);
-	cr_expect_eq(read_line("{\"cursor\":\"c\"}", &entry), LINE_OTHER);
+	cr_expect_eq(read_line("{\"cursor\":\"c\"}", &entry), LINE_CURSOR);
+	cr_expect_eq(read_line("{\"complete\":abc}", &entry), LINE_BAD);
+	cr_expect_eq(read_line("{\"complete\":1}", &entry), LINE_BAD);
+	cr_expect_eq(read_line("{\"complete\":true,\"entries\":-1}", &entry), LINE_BAD);
+	cr_expect_eq(read_line("{\"complete\":true,\"entries\":007}", &entry), LINE_BAD);
 	cr_expect_eq(read_line("{}", &entry), LINE_BAD);
 	cr_expect_eq(read_line("[]", &entry), LINE_BAD);
 	cr_expect_eq(
