@@ -85,6 +85,30 @@ test('/docs shows the description and tries a request with a token', async () =>
 	await close();
 });
 
+// What Swagger UI fills in by itself must be a request that works.
+test('the first Execute on /docs works', async () => {
+	const { page, offences, close } = await openPage(browser, open);
+	const requests = [
+		['put', '/cache/{ns}/{key}', '201'], ['get', '/cache/{ns}/{key}', '200'], ['get', '/cache/{ns}', '200'],
+		['get', '/export', '200'], ['delete', '/cache/{ns}/{key}', '204'], ['post', '/import', '200'],
+	];
+
+	await page.goto(`${open.url}/docs`);
+	for (const [method, path, status] of requests) {
+		const operation = page.locator(`.opblock-${method}`, { has: page.locator(`[data-path="${path}"]`) }).first();
+		const answered = operation.locator('.live-responses-table .response .response-col_status').first();
+
+		await operation.locator('.opblock-summary-control').click();
+		await operation.locator('button.execute').click();
+		await answered.waitFor();
+		assert.equal((await answered.innerText()).match(/\d+/)[0], status, `${method} ${path}`);
+		await operation.locator('.opblock-summary-control').click();
+	}
+	assert.equal(await (await fetch(`${open.url}/cache/ns/a`)).text(), 'v', 'what was imported');
+	assert.deepEqual(offences, []);
+	await close();
+});
+
 test('an empty server says that there is nothing', async () => {
 	const empty = await startServer();
 

@@ -12,7 +12,7 @@ import { chromium } from 'playwright-core';
 
 const BROWSER_FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
 	'--disable-background-networking', '--disable-component-update', '--disable-sync'];
-const WAIT_MS = 10000;
+const WAIT_MS = 30000;
 
 // {url, call(method, path, body, headers), stop()}; `key` may be null. With `port` it comes back where
 // it was.

@@ -89,11 +89,17 @@ class TheDocument(unittest.TestCase):
     def test_examples_are_what_their_schemas_say(self):
         self.assertGreater(self.walk("#", self.description.document), 80)
 
-    def test_every_json_body_and_parameter_and_header_has_an_example(self):
+    def test_every_body_and_header_has_an_example_and_no_optional_parameter_has(self):
+        """Swagger UI fills its form with the examples of parameters, and sends them."""
         components = self.description.document["components"]
-        for kind in ("parameters", "headers"):
-            for name, part in components[kind].items():
-                self.assertIn("example", part, f"{kind}/{name}")
+        for name, part in components["headers"].items():
+            self.assertIn("example", part, f"headers/{name}")
+        for method, path, item, operation in self.description.operations():
+            for part in self.description.parameters(item, operation):
+                place = f"{method} {path} {part['name']}"
+                schema = self.description.resolve(part["schema"])
+                self.assertEqual("example" in part, part.get("required", False), place)
+                self.assertFalse({"example", "examples"} & schema.keys(), place)
         for method, path, _, operation in self.description.operations():
             parts = dict(operation["responses"])
             if "requestBody" in operation:
@@ -116,6 +122,27 @@ class TheDocument(unittest.TestCase):
         for method, path, _, operation in self.description.operations():
             wants = operation.get("security") != []
             self.assertEqual({"401", "403", "429"} <= operation["responses"].keys(), wants, f"{method} {path}")
+
+    def test_every_body_has_a_schema_and_what_is_no_text_is_binary(self):
+        """Without, generated clients send nothing, or JSON of it."""
+        for method, path, _, operation in self.description.operations():
+            parts = dict(operation["responses"])
+            parts["request"] = operation.get("requestBody", {})
+            for name, part in parts.items():
+                for media_type, media in self.description.resolve(part).get("content", {}).items():
+                    place = f"{method} {path} {name} {media_type}"
+                    self.assertNotIn("*", media_type, place)
+                    schema = self.description.resolve(media.get("schema"))
+                    self.assertIsNotNone(schema, place)
+                    if media_type == "application/octet-stream":
+                        self.assertEqual((schema["type"], schema["format"]), ("string", "binary"), place)
+
+    def test_a_url_of_any_length_may_be_too_long(self):
+        for method, path, item, operation in self.description.operations():
+            free = [p["name"] for p in self.description.parameters(item, operation)
+                    if p["in"] in ("path", "query") and p["name"] != "pretty"
+                    and self.description.resolve(p["schema"]).keys() <= {"type", "minLength", "description"}]
+            self.assertEqual("414" in operation["responses"], bool(free), f"{method} {path} {free}")
 
     def test_paths_name_their_variables(self):
         for method, path, item, operation in self.description.operations():

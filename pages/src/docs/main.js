@@ -12,8 +12,25 @@ function followScheme() {
 
 dark.addEventListener('change', followScheme);
 followScheme();
+
+// Swagger UI has a file chooser for bytes; whoever tries a request would rather write a text. What the
+// description has as bytes, for the clients that are made of it, is here a text first.
+function withTexts(description) {
+	for (const path of Object.values(description.paths))
+		for (const { requestBody } of Object.values(path)) {
+			const { 'application/octet-stream': bytes, ...others } = requestBody?.content ?? {};
+			const text = { ...bytes, schema: { type: 'string' } };
+
+			if (bytes)
+				requestBody.content = { 'text/plain; charset=utf-8': text, ...others, 'application/octet-stream': bytes };
+		}
+	return description;
+}
+
+const answer = await fetch('/openapi.json');
+
 SwaggerUI({
-	url: '/openapi.json',
+	spec: withTexts(await answer.json()),
 	domNode: document.getElementById('reference'),
 	validatorUrl: null,
 	deepLinking: true,
