@@ -170,8 +170,7 @@ static bool take_found(const struct d1_context *context, const json_t *found,
 	if (!json_is_true(json_object_get(found, "found")) ||
 	    !d1_read_bytes(found, "value", &bytes))
 		return true;
-	item->value = d1_make_value(&bytes, SLICE(CONTENT_TYPE_TEXT));
-	if (!item->value)
+	if (d1_make_value(&bytes, SLICE(CONTENT_TYPE_TEXT), &item->value) != CACHE_OK)
 		return false;
 	item->value->modified_at_us = now_of(context); /* it does not tell */
 	item->status = CACHE_OK;
@@ -264,12 +263,26 @@ static enum d1_step read_set(const struct d1_context *context, struct d1_call *c
 	return STEP_DONE;
 }
 
+/* Sums over nothing may be null. */
+static bool stats_are_sound(const json_t *root)
+{
+	static const char *const names[] = {"entry_count", "total_size", "avg_frequency",
+					    "max_frequency"};
+	bool is_empty = d1_read_integer(root, "entry_count", -1) == 0;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!d1_has_count(root, names[i]) &&
+		    !(is_empty && json_is_null(json_object_get(root, names[i]))))
+			return false;
+	return d1_has_count(root, "max_size_bytes");
+}
+
 static enum d1_step read_stats(const struct d1_context *context, struct d1_job *job,
 			       bool lacks_table, const json_t *root)
 {
 	struct namespace_stats *stats;
 
-	if (!lacks_table && !json_is_number(json_object_get(root, "entry_count")))
+	if (!lacks_table && !stats_are_sound(root))
 		return STEP_BAD;
 	if (!job->op)
 		return STEP_DONE;
@@ -306,7 +319,7 @@ enum d1_step d1_api_read(const struct d1_context *context, struct d1_call *call,
 			 struct slice body)
 {
 	bool lacks_table = d1_api_lacks_table(status, body);
-	json_auto_t *root = lacks_table ? NULL : d1_read_object(body);
+	json_auto_t *root = NULL;
 	struct d1_job *first = call->jobs.first;
 	const struct cache_op *op = NULL;
 
@@ -314,6 +327,8 @@ enum d1_step d1_api_read(const struct d1_context *context, struct d1_call *call,
 		op = job->op;
 	if (!op)
 		return STEP_DONE;
+	if (!lacks_table && !d1_read_object(body, &root))
+		return STEP_NO_MEMORY;
 	if (!lacks_table && !root)
 		return STEP_BAD;
 	switch (op->type) {

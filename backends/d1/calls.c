@@ -213,6 +213,10 @@ static void call_answered(void *user, struct d1_answer *answer)
 			call->attempts = 0;
 			d1_call_send(engine, call);
 			return;
+		case STEP_NO_MEMORY:
+			upstream_is_well(engine);
+			d1_call_fail(engine, call, CACHE_NO_MEMORY, NULL, 1);
+			return;
 		case STEP_BAD:
 			failure = FAILURE_BAD_ANSWER;
 			break;

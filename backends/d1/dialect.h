@@ -23,9 +23,10 @@ struct d1_context {
 };
 
 enum d1_step {
-	STEP_DONE,  /* every op of the call is completed */
-	STEP_AGAIN, /* another request follows */
-	STEP_BAD,   /* the answer is not one of this protocol; nothing is completed */
+	STEP_DONE,      /* every op of the call is completed */
+	STEP_AGAIN,     /* another request follows */
+	STEP_BAD,       /* the answer is not one of this protocol; nothing is completed */
+	STEP_NO_MEMORY, /* it could not be read; nothing is completed */
 };
 
 struct d1_dialect {

@@ -2,9 +2,16 @@
 
 #include <stdlib.h>
 
+#include "backends/base/utf8.h"
+
 static enum cache_status ops_accepts(const struct d1_context *context, struct cache_op *op)
 {
 	(void)context;
+	for (size_t i = 0; op->type == CACHE_OP_SET && i < op->item_count; i++)
+		if (!utf8_is_valid(slice_of(cache_value_content_type(op->items[i].value)))) {
+			op->detail = "D1 keeps only content types that are UTF-8";
+			return CACHE_UNSUPPORTED;
+		}
 	if (op->type > CACHE_OP_EXISTS || op->item_count <= CALL_ITEMS_MAX)
 		return CACHE_OK;
 	op->detail = "the d1 backend takes up to 10,000 items in one batch";

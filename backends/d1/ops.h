@@ -2,7 +2,12 @@
 #ifndef STEADYCACHE_D1_OPS_H
 #define STEADYCACHE_D1_OPS_H
 
+#include <jansson.h>
+
 #include "backends/d1/dialect.h"
+
+/* Entries in one answer to a scan; a longer listing takes several requests. */
+#define OPS_SCAN_MAX 1000
 
 /* One op of the request: the single gets (or deletes, ...) of one namespace stand in one op
  * together, everything else has its own. */
@@ -23,6 +28,11 @@ bool d1_ops_write(const struct d1_context *context, struct d1_call *call, const 
 		  struct buffer *body);
 enum d1_step d1_ops_read(const struct d1_context *context, struct d1_call *call, long status,
 			 struct slice body);
+
+/* Whether `results` is what the protocol has for the groups of `state`. */
+bool d1_ops_is_sound(const json_t *results, const struct ops_state *state);
+/* The status of a result or an item; CACHE_INTERNAL where it is none that is known. */
+enum cache_status d1_ops_status(const json_t *result);
 
 /* Groups the jobs of a call that have ops; NULL: out of memory. To be freed. */
 struct ops_state *d1_ops_group(const struct d1_call *call);

@@ -1,120 +1,48 @@
-/* Answers of POST /ops. They are checked as a whole before anything of them is used: an answer that
- * is not of the protocol completes nothing. */
+/* Answers of POST /ops, once they have been checked (ops_check.c). */
 #include <stdlib.h>
 
 #include "backends/d1/ops.h"
 #include "backends/d1/wire.h"
 
-/* ---- Statuses ---- */
-
-static enum cache_status status_of(const json_t *result)
-{
-	static const struct {
-		const char *name;
-		enum cache_status status;
-	} names[] = {
-		{"ok", CACHE_OK},
-		{"not_found", CACHE_NOT_FOUND},
-		{"precondition_failed", CACHE_PRECONDITION_FAILED},
-		{"too_large", CACHE_TOO_LARGE},
-		{"no_space", CACHE_NO_SPACE},
-		{"too_many_namespaces", CACHE_TOO_MANY_NAMESPACES},
-		{"unavailable", CACHE_UNAVAILABLE},
-	};
-	struct slice text = d1_read_text(result, "status");
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (slice_equal(text, slice_of(names[i].name)))
-			return names[i].status;
-	return CACHE_INTERNAL;
-}
-
-/* ---- Checking ---- */
-
-static bool item_is_sound(const json_t *item, enum cache_op_type type)
-{
-	struct d1_bytes bytes;
-
-	if (!json_is_string(json_object_get(item, "status")))
-		return false;
-	return type != CACHE_OP_GET || status_of(item) != CACHE_OK ||
-	       d1_read_bytes(item, "value", &bytes);
-}
-
-static bool items_are_sound(const json_t *result, const struct ops_group *group)
-{
-	const json_t *items = json_object_get(result, "items");
-	const json_t *item;
-	size_t i;
-
-	if (!json_is_array(items))
-		return status_of(result) != CACHE_OK;
-	if (json_array_size(items) != group->item_count)
-		return false;
-	json_array_foreach(items, i, item)
-	{
-		if (!item_is_sound(item, group->type))
-			return false;
-	}
-	return true;
-}
-
-static bool objects_are_sound(const json_t *result, const char *name, const char *member)
-{
-	const json_t *list = json_object_get(result, name);
-	const json_t *object;
-	struct d1_bytes bytes;
-	size_t i;
-
-	if (!json_is_array(list))
-		return false;
-	json_array_foreach(list, i, object)
-	{
-		if (!d1_read_bytes(object, member, &bytes))
-			return false;
-	}
-	return true;
-}
-
-static bool result_is_sound(const json_t *result, const struct ops_group *group)
-{
-	if (!json_is_string(json_object_get(result, "status")))
-		return false;
-	if (group->type <= CACHE_OP_EXISTS)
-		return items_are_sound(result, group);
-	if (status_of(result) != CACHE_OK)
-		return true;
-	if (group->type == CACHE_OP_SCAN)
-		return objects_are_sound(result, "entries", "key") &&
-		       json_is_boolean(json_object_get(result, "complete"));
-	if (group->type == CACHE_OP_STATS)
-		return objects_are_sound(result, "namespaces", "ns");
-	return true;
-}
-
 /* ---- Items ---- */
 
-/* False: out of memory. */
-static bool take_item(const json_t *found, const struct cache_op *op, struct cache_item *item)
+static const char damaged[] = "the D1 Worker sent a value that does not have its ETag";
+
+/* Why it could not be taken: CACHE_NO_MEMORY, or CACHE_UNAVAILABLE where the value is not the one
+ * that was stored. */
+static enum cache_status take_value(const json_t *found, struct cache_item *item)
 {
 	struct d1_bytes bytes;
+	struct etag etag;
 
-	item->status = status_of(found);
+	if (!d1_read_bytes(found, "value", &bytes))
+		return CACHE_UNAVAILABLE;
+	enum cache_status status =
+		d1_make_value(&bytes, d1_read_text(found, "content_type"), &item->value);
+	if (status != CACHE_OK)
+		return status;
+	item->value->modified_at_us = d1_read_integer(found, "modified_us", 0);
+	item->value->expires_at_us = d1_read_integer(found, "expires_us", 0);
+	item->stale = json_is_true(json_object_get(found, "stale"));
+	if (etag_parse(d1_read_text(found, "etag"), &etag) && etag_equal(&etag, &item->value->etag))
+		return CACHE_OK;
+	return CACHE_UNAVAILABLE;
+}
+
+static enum cache_status take_item(const json_t *found, const struct cache_op *op,
+				   struct cache_item *item)
+{
+	item->status = d1_ops_status(found);
 	if (item->status != CACHE_OK)
-		return true;
+		return CACHE_OK;
+	if (op->type == CACHE_OP_GET)
+		return take_value(found, item);
 	if (op->type == CACHE_OP_SET) {
 		item->created = json_is_true(json_object_get(found, "created"));
 		item->value->modified_at_us = d1_read_integer(found, "modified_us", 0);
 		item->value->expires_at_us = d1_read_integer(found, "expires_us", 0);
-	} else if (op->type == CACHE_OP_GET && d1_read_bytes(found, "value", &bytes)) {
-		item->value = d1_make_value(&bytes, d1_read_text(found, "content_type"));
-		if (!item->value)
-			return false;
-		item->value->modified_at_us = d1_read_integer(found, "modified_us", 0);
-		item->value->expires_at_us = d1_read_integer(found, "expires_us", 0);
-		item->stale = json_is_true(json_object_get(found, "stale"));
 	}
-	return true;
+	return CACHE_OK;
 }
 
 /* Another version of the Worker stores items without the history they brought, and does not tell.
@@ -133,12 +61,12 @@ static void take_items(const struct d1_context *context, const json_t *result, s
 {
 	const json_t *items = json_object_get(result, "items");
 	struct cache_op *op = job->op;
-	bool complete = true;
+	enum cache_status status = CACHE_OK;
 
-	for (size_t i = 0; complete && i < op->item_count; i++)
-		complete = take_item(json_array_get(items, first + i), op, &op->items[i]);
-	if (!complete) {
-		d1_job_fail(job, CACHE_NO_MEMORY, NULL, 1);
+	for (size_t i = 0; status == CACHE_OK && i < op->item_count; i++)
+		status = take_item(json_array_get(items, first + i), op, &op->items[i]);
+	if (status != CACHE_OK) {
+		d1_job_fail(job, status, status == CACHE_UNAVAILABLE ? damaged : NULL, 1);
 		return;
 	}
 	count_lost_history(result, op);
@@ -159,27 +87,42 @@ static void count_gone(const struct d1_context *context, const json_t *result, s
 
 /* ---- Listings and statistics ---- */
 
-/* A copy of a key, owned by the op. False: out of memory or not base64. */
-static bool copy_key(const json_t *entry, struct slice *ret)
+/* A copy of a key, owned by the op. */
+static enum cache_status copy_key(const json_t *entry, struct slice *ret)
 {
 	struct d1_bytes bytes;
-	char *copy = NULL;
+	char *copy;
 	size_t len = 0;
 
-	if (d1_read_bytes(entry, "key", &bytes))
-		copy = malloc(d1_bytes_max(&bytes) + 1);
+	if (!d1_read_bytes(entry, "key", &bytes))
+		return CACHE_UNAVAILABLE;
+	copy = malloc(d1_bytes_max(&bytes) + 1);
 	if (!copy)
-		return false;
+		return CACHE_NO_MEMORY;
 	if (!d1_decode_bytes(&bytes, copy, &len)) {
 		free(copy);
-		return false;
+		return CACHE_UNAVAILABLE;
 	}
 	*ret = (struct slice){.data = copy, .len = len};
-	return true;
+	return CACHE_OK;
+}
+
+/* Whether what was appended last is where it belongs: behind what was before it, with the prefix.
+ * Else the listing would repeat or miss keys. */
+static bool is_in_order(const struct cache_op *op)
+{
+	const struct cache_entry_info *entry = &op->entries[op->entry_count - 1];
+	bool is_first = op->entry_count == 1;
+
+	if (!slice_starts_with(entry->key, op->prefix))
+		return false;
+	if (is_first && !op->has_after)
+		return true;
+	return slice_compare(entry->key, is_first ? op->after : entry[-1].key) > 0;
 }
 
 /* Appends what came to op->entries. */
-static bool take_entries(const json_t *list, struct cache_op *op)
+static enum cache_status take_entries(const json_t *list, struct cache_op *op)
 {
 	size_t count = op->entry_count + json_array_size(list);
 	struct cache_entry_info *grown = realloc(op->entries, (count + 1) * sizeof(*grown));
@@ -187,11 +130,12 @@ static bool take_entries(const json_t *list, struct cache_op *op)
 	size_t i;
 
 	if (!grown)
-		return false;
+		return CACHE_NO_MEMORY;
 	op->entries = grown;
 	json_array_foreach(list, i, entry)
 	{
 		struct cache_entry_info *info = &op->entries[op->entry_count];
+		enum cache_status status;
 
 		*info = (struct cache_entry_info){
 			.size_bytes = (uint64_t)d1_read_integer(entry, "size", 0),
@@ -201,25 +145,32 @@ static bool take_entries(const json_t *list, struct cache_op *op)
 			.expires_at_us = d1_read_integer(entry, "expires_us", 0),
 		};
 		(void)etag_parse(d1_read_text(entry, "etag"), &info->etag);
-		if (!copy_key(entry, &info->key))
-			return false;
+		status = copy_key(entry, &info->key);
+		if (status != CACHE_OK)
+			return status;
 		op->entry_count++;
+		if (!is_in_order(op))
+			return CACHE_UNAVAILABLE;
 	}
-	return true;
+	return CACHE_OK;
 }
 
 /* True: more of the listing has to be asked for. */
 static bool take_listing(const json_t *result, struct d1_job *job)
 {
-	const json_t *list = json_object_get(result, "entries");
 	struct cache_op *op = job->op;
+	enum cache_status status = take_entries(json_object_get(result, "entries"), op);
 
-	if (!take_entries(list, op)) {
-		d1_job_fail(job, CACHE_NO_MEMORY, NULL, 1);
+	if (status != CACHE_OK) {
+		d1_job_fail(job, status,
+			    status == CACHE_UNAVAILABLE
+				    ? "the D1 Worker sent a listing that is not in order"
+				    : NULL,
+			    1);
 		return false;
 	}
 	op->complete = json_is_true(json_object_get(result, "complete"));
-	if (!op->complete && op->entry_count < op->limit && json_array_size(list) > 0)
+	if (!op->complete && op->entry_count < op->limit)
 		return true;
 	d1_job_succeed(job);
 	return false;
@@ -231,7 +182,7 @@ static void take_one_stats(const struct d1_context *context, const json_t *found
 	struct slice name = d1_read_text(found, "ns");
 	struct slice policy = d1_read_text(found, "policy");
 
-	memcpy(ret->name, name.data, name.len < NAMESPACE_MAX_LEN ? name.len : NAMESPACE_MAX_LEN);
+	memcpy(ret->name, name.data, name.len);
 	d1_default_settings(context, slice_of(ret->name), &ret->settings);
 	ret->entry_count = (uint64_t)d1_read_integer(found, "entry_count", 0);
 	ret->total_size_bytes = (uint64_t)d1_read_integer(found, "total_size", 0);
@@ -292,10 +243,9 @@ static void fail_group(const struct d1_context *context, const json_t *result,
 		       const struct ops_group *group)
 {
 	const char *detail = d1_tally_keep(context->tally, d1_read_text(result, "detail"));
-	enum cache_status status = status_of(result);
 
 	for (struct d1_job *job = group->first; job; job = job->grouped)
-		d1_job_fail(job, status == CACHE_OK ? CACHE_INTERNAL : status, detail, 0);
+		d1_job_fail(job, d1_ops_status(result), detail, 0);
 }
 
 static void complete_check(struct d1_job *job)
@@ -320,13 +270,12 @@ static void complete_configure(const json_t *result, struct d1_job *job)
 static bool take_result(const struct d1_context *context, const json_t *result,
 			struct d1_call *call, const struct ops_group *group)
 {
-	bool is_ok = status_of(result) == CACHE_OK;
 	bool has_items = group->type <= CACHE_OP_EXISTS;
 	bool counted = false;
 	bool again = false;
 	size_t at = 0;
 
-	if (has_items ? !json_is_array(json_object_get(result, "items")) : !is_ok) {
+	if (d1_ops_status(result) != CACHE_OK) {
 		fail_group(context, result, group);
 		return false;
 	}
@@ -359,16 +308,15 @@ enum d1_step d1_ops_read(const struct d1_context *context, struct d1_call *call,
 			 struct slice body)
 {
 	const struct ops_state *state = call->state;
-	json_auto_t *root = d1_read_object(body);
-	const json_t *results = json_object_get(root, "results");
+	json_auto_t *root = NULL;
 	bool again = false;
 
 	(void)status;
-	if (!json_is_array(results) || json_array_size(results) != state->group_count)
+	if (!d1_read_object(body, &root))
+		return STEP_NO_MEMORY;
+	const json_t *results = json_object_get(root, "results");
+	if (!d1_ops_is_sound(results, state))
 		return STEP_BAD;
-	for (size_t i = 0; i < state->group_count; i++)
-		if (!result_is_sound(json_array_get(results, i), &state->groups[i]))
-			return STEP_BAD;
 	for (size_t i = 0; i < state->group_count; i++)
 		again |= take_result(context, json_array_get(results, i), call, &state->groups[i]);
 	return again ? STEP_AGAIN : STEP_DONE;

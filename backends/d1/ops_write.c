@@ -6,8 +6,6 @@
 #include "backends/d1/ops.h"
 #include "backends/d1/wire.h"
 
-/* Entries in one answer to a scan; a longer listing takes several requests. */
-#define SCAN_MAX               1000
 #define DEFAULT_MAX_SIZE_BYTES (UINT64_C(100) << 20)
 
 void d1_default_settings(const struct d1_context *context, struct slice ns,
@@ -229,7 +227,7 @@ static void write_scan(struct buffer *out, const struct cache_op *op)
 			       goes_on ? op->entries[op->entry_count - 1].key : op->after);
 	}
 	buffer_append_char(out, ',');
-	d1_write_integer(out, "limit", (int64_t)(left < SCAN_MAX ? left : SCAN_MAX));
+	d1_write_integer(out, "limit", (int64_t)(left < OPS_SCAN_MAX ? left : OPS_SCAN_MAX));
 }
 
 static void write_group(const struct d1_context *context, struct buffer *out,

@@ -36,14 +36,20 @@ void d1_write_integer(struct buffer *out, const char *name, int64_t number)
 	json_out_integer(out, number);
 }
 
-json_t *d1_read_object(struct slice body)
+bool d1_read_object(struct slice body, json_t **ret)
 {
-	json_t *root = body.len > 0 ? json_loadb(body.data, body.len, JSON_ALLOW_NUL, NULL) : NULL;
+	json_error_t error;
+	json_t *root =
+		body.len > 0 ? json_loadb(body.data, body.len, JSON_ALLOW_NUL, &error) : NULL;
 
+	*ret = NULL;
+	if (body.len > 0 && !root && json_error_code(&error) == json_error_out_of_memory)
+		return false;
 	if (json_is_object(root))
-		return root;
-	json_decref(root);
-	return NULL;
+		*ret = root;
+	else
+		json_decref(root);
+	return true;
 }
 
 static struct slice text_of(const json_t *string)
@@ -90,20 +96,22 @@ bool d1_decode_bytes(const struct d1_bytes *bytes, char *target, size_t *ret_len
 	       base64_decode_final(&context);
 }
 
-struct cache_value *d1_make_value(const struct d1_bytes *bytes, struct slice content_type)
+enum cache_status d1_make_value(const struct d1_bytes *bytes, struct slice content_type,
+				struct cache_value **ret)
 {
 	struct cache_value *value = cache_value_create(d1_bytes_max(bytes), content_type);
 	size_t len = 0;
 
 	if (!value)
-		return NULL;
+		return CACHE_NO_MEMORY;
 	if (!d1_decode_bytes(bytes, cache_value_data(value), &len)) {
 		cache_value_release(value);
-		return NULL;
+		return CACHE_UNAVAILABLE;
 	}
 	value->len_bytes = (uint32_t)len;
 	cache_value_seal(value);
-	return value;
+	*ret = value;
+	return CACHE_OK;
 }
 
 int64_t d1_read_integer(const json_t *object, const char *name, int64_t fallback)
@@ -117,6 +125,13 @@ int64_t d1_read_integer(const json_t *object, const char *name, int64_t fallback
 		return fallback;
 	real = json_real_value(number);
 	return real > -9e18 && real < 9e18 ? (int64_t)real : fallback;
+}
+
+bool d1_has_count(const json_t *object, const char *name)
+{
+	const json_t *number = json_object_get(object, name);
+
+	return json_is_number(number) && json_number_value(number) >= 0;
 }
 
 double d1_read_double(const json_t *object, const char *name)

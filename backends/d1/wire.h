@@ -15,8 +15,8 @@ void d1_write_text(struct buffer *out, const char *name, struct slice text);
 /* `"name":number` */
 void d1_write_integer(struct buffer *out, const char *name, int64_t number);
 
-/* The answer as a JSON object, or NULL. To be decref'ed. */
-json_t *d1_read_object(struct slice body);
+/* The answer as a JSON object, to be decref'ed; NULL where it is none. False: out of memory. */
+bool d1_read_object(struct slice body, json_t **ret);
 
 /* What stands as "name" or "name_b64" in `object`: for d1_take_bytes. False where neither is a
  * string. */
@@ -30,11 +30,15 @@ size_t d1_bytes_max(const struct d1_bytes *bytes);
 /* Decodes into `target` of that size. False: not base64. */
 bool d1_decode_bytes(const struct d1_bytes *bytes, char *target, size_t *ret_len);
 
-/* A sealed value of `bytes` with `content_type`. NULL: out of memory or not base64. */
-struct cache_value *d1_make_value(const struct d1_bytes *bytes, struct slice content_type);
+/* A sealed value of `bytes` with `content_type`. CACHE_NO_MEMORY, or CACHE_UNAVAILABLE where they
+ * are not base64. */
+enum cache_status d1_make_value(const struct d1_bytes *bytes, struct slice content_type,
+				struct cache_value **ret);
 
 /* A number (fractions are cut), or `fallback` where there is none. */
 int64_t d1_read_integer(const json_t *object, const char *name, int64_t fallback);
+/* Whether there is a number that is not negative. */
+bool d1_has_count(const json_t *object, const char *name);
 double d1_read_double(const json_t *object, const char *name);
 /* A string, or the empty slice. */
 struct slice d1_read_text(const json_t *object, const char *name);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backends/base/etag.h"
+#include "backends/d1/wire.h"
 
 /* {"ns": {"key": {"value", "content_type", "etag"}}}, keys as they stand in the request: both forms
  * of bytes are taken, each by its own name. */
@@ -91,17 +92,29 @@ static json_t *get_item(const json_t *entry)
 	return result;
 }
 
+/* Of the value of an item. */
+static void format_etag(const json_t *item, char text[ETAG_TEXT_LEN + 1])
+{
+	struct d1_bytes bytes;
+	struct slice value = {0};
+	char *room;
+
+	if (!d1_read_bytes(item, "value", &bytes) || !(room = malloc(d1_bytes_max(&bytes) + 1)) ||
+	    !d1_decode_bytes(&bytes, room, &value.len))
+		abort();
+	value.data = room;
+	struct etag etag = etag_of(value);
+	etag_format(&etag, text);
+	free(room);
+}
+
 static json_t *set_item(json_t *ns, const json_t *item, const json_t *before)
 {
 	const json_t *plain = json_object_get(item, "value");
 	json_t *entry = json_object();
 	char etag_text[ETAG_TEXT_LEN + 1];
-	struct etag etag = etag_of((struct slice){
-		.data = json_string_value(plain),
-		.len = json_string_length(plain),
-	});
 
-	etag_format(&etag, etag_text);
+	format_etag(item, etag_text);
 	(void)json_object_set(
 		entry, plain ? "value" : "value_b64",
 		(json_t *)(uintptr_t)(plain ? plain : json_object_get(item, "value_b64")));
@@ -138,8 +151,12 @@ static json_t *run_stats(struct mock_store *store)
 
 	json_object_foreach(store->namespaces, name, ns)
 	{
-		(void)json_array_append_new(list, json_pack("{s:s, s:i}", "ns", name, "entry_count",
-							    (int)json_object_size(ns)));
+		(void)json_array_append_new(
+			list,
+			json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s}", "ns", name,
+				  "entry_count", (int)json_object_size(ns), "total_size", 0,
+				  "avg_frequency", 1, "max_frequency", 1, "max_size_bytes", 1000,
+				  "capacity", -1, "default_ttl_s", 0, "policy", "frecency"));
 	}
 	return json_pack("{s:s, s:o}", "status", "ok", "namespaces", list);
 }

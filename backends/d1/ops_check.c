@@ -1,0 +1,160 @@
+/* Whether an answer of POST /ops is one of the protocol, with all that it has to tell. Checked as a
+ * whole before anything of it is used: what is missing is a failure, never a miss, an empty list or
+ * a 0. What later versions of the Worker added may be missing. */
+#include "backends/d1/ops.h"
+#include "backends/d1/wire.h"
+
+enum cache_status d1_ops_status(const json_t *result)
+{
+	static const struct {
+		const char *name;
+		enum cache_status status;
+	} names[] = {
+		{"ok", CACHE_OK},
+		{"not_found", CACHE_NOT_FOUND},
+		{"precondition_failed", CACHE_PRECONDITION_FAILED},
+		{"too_large", CACHE_TOO_LARGE},
+		{"no_space", CACHE_NO_SPACE},
+		{"too_many_namespaces", CACHE_TOO_MANY_NAMESPACES},
+		{"unavailable", CACHE_UNAVAILABLE},
+	};
+	struct slice text = d1_read_text(result, "status");
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (slice_equal(text, slice_of(names[i].name)))
+			return names[i].status;
+	return CACHE_INTERNAL;
+}
+
+static bool has_counts(const json_t *object, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!d1_has_count(object, names[i]))
+			return false;
+	return true;
+}
+
+#define HAS_COUNTS(object, ...)                                                                    \
+	has_counts(object, (const char *const[]){__VA_ARGS__},                                     \
+		   sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
+
+/* Of what the item of an operation that went well may say: anything else would be taken for a miss
+ * among the others. */
+static bool item_is_sound(const json_t *item, enum cache_op_type type)
+{
+	enum cache_status status = d1_ops_status(item);
+	struct d1_bytes bytes;
+
+	if (status == CACHE_PRECONDITION_FAILED)
+		return type == CACHE_OP_SET || type == CACHE_OP_DELETE;
+	if (status == CACHE_NOT_FOUND)
+		return type != CACHE_OP_SET;
+	if (status != CACHE_OK)
+		return false;
+	if (type == CACHE_OP_SET)
+		return json_is_boolean(json_object_get(item, "created")) &&
+		       HAS_COUNTS(item, "modified_us", "expires_us");
+	return type != CACHE_OP_GET || (d1_read_bytes(item, "value", &bytes) &&
+					json_is_string(json_object_get(item, "content_type")) &&
+					json_is_string(json_object_get(item, "etag")) &&
+					HAS_COUNTS(item, "modified_us", "expires_us"));
+}
+
+static bool items_are_sound(const json_t *result, const struct ops_group *group)
+{
+	const json_t *items = json_object_get(result, "items");
+	const json_t *item;
+	size_t i;
+
+	if (!json_is_array(items) || json_array_size(items) != group->item_count)
+		return false;
+	json_array_foreach(items, i, item)
+	{
+		if (!item_is_sound(item, group->type))
+			return false;
+	}
+	return true;
+}
+
+static bool entry_is_sound(const json_t *entry)
+{
+	struct d1_bytes bytes;
+	struct etag etag;
+
+	return d1_read_bytes(entry, "key", &bytes) &&
+	       etag_parse(d1_read_text(entry, "etag"), &etag) &&
+	       HAS_COUNTS(entry, "size", "frequency", "last_access_us", "created_us", "expires_us");
+}
+
+/* A page that has nothing and is not the last would be asked for again for ever. */
+static bool listing_is_sound(const json_t *result)
+{
+	const json_t *list = json_object_get(result, "entries");
+	const json_t *complete = json_object_get(result, "complete");
+	const json_t *entry;
+	size_t i;
+
+	if (!json_is_array(list) || json_array_size(list) > OPS_SCAN_MAX ||
+	    !json_is_boolean(complete) || (json_is_false(complete) && json_array_size(list) == 0))
+		return false;
+	json_array_foreach(list, i, entry)
+	{
+		if (!entry_is_sound(entry))
+			return false;
+	}
+	return true;
+}
+
+static bool stats_are_sound(const json_t *found)
+{
+	enum eviction_policy policy;
+
+	return namespace_name_is_valid(d1_read_text(found, "ns")) &&
+	       HAS_COUNTS(found, "entry_count", "total_size", "avg_frequency", "max_frequency",
+			  "max_size_bytes", "default_ttl_s") &&
+	       json_is_number(json_object_get(found, "capacity")) &&
+	       eviction_policy_parse(d1_read_text(found, "policy"), &policy);
+}
+
+/* Of one namespace there is one, whatever is in it. */
+static bool all_stats_are_sound(const json_t *result, const struct ops_group *group)
+{
+	const json_t *list = json_object_get(result, "namespaces");
+	const struct cache_op *op = group->first->op;
+	const json_t *found;
+	size_t i;
+
+	if (!json_is_array(list))
+		return false;
+	json_array_foreach(list, i, found)
+	{
+		if (!stats_are_sound(found))
+			return false;
+	}
+	return !op || op->ns.len == 0 ||
+	       (json_array_size(list) == 1 &&
+		slice_equal(d1_read_text(json_array_get(list, 0), "ns"), op->ns));
+}
+
+static bool result_is_sound(const json_t *result, const struct ops_group *group)
+{
+	if (!json_is_string(json_object_get(result, "status")))
+		return false;
+	if (d1_ops_status(result) != CACHE_OK)
+		return true;
+	if (group->type <= CACHE_OP_EXISTS)
+		return items_are_sound(result, group);
+	if (group->type == CACHE_OP_SCAN)
+		return listing_is_sound(result);
+	return group->type != CACHE_OP_STATS || all_stats_are_sound(result, group);
+}
+
+bool d1_ops_is_sound(const json_t *results, const struct ops_state *state)
+{
+	if (!json_is_array(results) || json_array_size(results) != state->group_count)
+		return false;
+	for (size_t i = 0; i < state->group_count; i++)
+		if (!result_is_sound(json_array_get(results, i), &state->groups[i]))
+			return false;
+	return true;
+}

@@ -1,0 +1,211 @@
+/* Answers of a Worker that lack something: a failure for the client, never a miss, an empty list or
+ * a 0 in the place of what is missing. */
+#include "tests/process/d1_scene.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "backends/base/etag.h"
+
+D1_SUITE(d1_answers);
+
+static char value_etag[ETAG_TEXT_LEN + 1];
+
+static void start(void)
+{
+	struct etag etag = etag_of(SLICE("value"));
+
+	etag_format(&etag, value_etag);
+	d1_scene_start();
+}
+
+/* What the Worker answers next, once. */
+static void answer_next(json_t *result)
+{
+	static char *body; /* the mock's until it has answered */
+	json_auto_t *document = json_pack("{s:[O]}", "results", result);
+
+	free(body);
+	body = json_dumps(document, JSON_COMPACT);
+	mock_next(upstream, 1,
+		  (struct mock_reply){.behaviour = MOCK_ANSWER,
+				      .status = 200,
+				      .headers = "Content-Type: application/json\r\n",
+				      .body = body});
+}
+
+/* `result` is what the Worker may answer to `request`, and `part` a member of it: each member of
+ * that is taken away in turn. `optional` are those that may be missing, blank on both sides. */
+static void expect_needed(json_t *result, json_t *part, const char *optional,
+			  const struct http_answer *(*request)(void), long status)
+{
+	json_auto_t *copy = json_copy(part);
+	const char *name;
+	json_t *member;
+
+	json_object_foreach(copy, name, member)
+	{
+		char word[40];
+
+		/* Failures in a row would open the breaker. */
+		answer_next(result);
+		expect_status(request(), status);
+		(void)json_object_del(part, name);
+		answer_next(result);
+		(void)snprintf(word, sizeof(word), " %s ", name);
+		const struct http_answer *answer = request();
+		expect_that(answer, answer->status == (strstr(optional, word) ? status : 503),
+			    "without the member \"%s\"", name);
+		(void)json_object_set(part, name, member);
+		(void)json_object_set_new(part, name, json_true());
+		answer_next(result);
+		answer = request();
+		if (!strstr(optional, word) && !json_is_boolean(member))
+			expect_that(answer, answer->status == 503, "with \"%s\": true", name);
+		(void)json_object_set(part, name, member);
+	}
+}
+
+static json_t *sound_item(void)
+{
+	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i}", "status", "ok", "value", "value",
+			 "content_type", "text/plain", "etag", value_etag, "modified_us", 5,
+			 "expires_us", 0);
+}
+
+static const struct http_answer *get(void)
+{
+	return scene_get("k");
+}
+
+static const struct http_answer *batch_get(void)
+{
+	return http_post_json(scene.client, "/batch/ns/get", "{\"keys\":[\"k\",\"l\"]}");
+}
+
+static const struct http_answer *put(void)
+{
+	return scene_put("k", "value");
+}
+
+static const struct http_answer *list(void)
+{
+	return http_get(scene.client, "/cache/ns");
+}
+
+static const struct http_answer *stats(void)
+{
+	return http_get(scene.client, "/stats/ns");
+}
+
+static const struct http_answer *all_stats(void)
+{
+	return http_get(scene.client, "/stats");
+}
+
+Test(d1_answers, of_gets)
+{
+	start();
+	json_auto_t *result = json_pack("{s:s, s:[o]}", "status", "ok", "items", sound_item());
+	expect_needed(result, result, " ", get, 200);
+	expect_needed(result, json_array_get(json_object_get(result, "items"), 0), " ", get, 200);
+
+	(void)json_array_append_new(json_object_get(result, "items"), sound_item());
+	expect_needed(result, json_array_get(json_object_get(result, "items"), 1), " ", batch_get,
+		      200);
+	scene_stop();
+}
+
+/* One of many that failed is not one that is not there. */
+Test(d1_answers, of_gets_that_failed_in_part)
+{
+	static const char *const statuses[] = {"unavailable", "internal", "too_large", "?",
+					       "precondition_failed"};
+
+	start();
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		json_auto_t *result = json_pack("{s:s, s:[o, {s:s}]}", "status", "ok", "items",
+						sound_item(), "status", statuses[i]);
+		answer_next(result);
+		expect_status(batch_get(), 503);
+	}
+	scene_stop();
+}
+
+Test(d1_answers, of_a_value_that_is_another_one)
+{
+	start();
+	json_auto_t *result = json_pack("{s:s, s:[o]}", "status", "ok", "items", sound_item());
+	json_t *item = json_array_get(json_object_get(result, "items"), 0);
+
+	(void)json_object_set_new(item, "value", json_string("another"));
+	answer_next(result);
+	d1_expect_failure(get(), 503, "does not have its ETag");
+	(void)json_object_del(item, "value");
+	(void)json_object_set_new(item, "value_b64", json_string("no base64!"));
+	answer_next(result);
+	expect_status(get(), 503);
+	scene_stop();
+}
+
+Test(d1_answers, of_sets)
+{
+	start();
+	json_auto_t *result =
+		json_pack("{s:s, s:[{s:s, s:b, s:i, s:i}]}", "status", "ok", "items", "status",
+			  "ok", "created", 0, "modified_us", 5, "expires_us", 0);
+	expect_needed(result, json_array_get(json_object_get(result, "items"), 0), " ", put, 204);
+	scene_stop();
+}
+
+static json_t *sound_entry(const char *key)
+{
+	return json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:i}", "key", key, "etag", value_etag,
+			 "size", 5, "frequency", 1, "last_access_us", 5, "created_us", 5,
+			 "expires_us", 0);
+}
+
+Test(d1_answers, of_listings)
+{
+	start();
+	json_auto_t *result = json_pack("{s:s, s:[o, o], s:b}", "status", "ok", "entries",
+					sound_entry("a"), sound_entry("b"), "complete", 1);
+	json_t *entries = json_object_get(result, "entries");
+
+	expect_needed(result, result, " ", list, 200);
+	expect_needed(result, json_array_get(entries, 1), " ", list, 200);
+	(void)json_object_set_new(json_array_get(entries, 1), "key", json_string("a"));
+	answer_next(result);
+	d1_expect_failure(list(), 503, "not in order");
+	/* Neither an entry nor the end: it would be asked for for ever. */
+	(void)json_array_clear(entries);
+	(void)json_object_set_new(result, "complete", json_false());
+	answer_next(result);
+	expect_status(list(), 503);
+	scene_stop();
+}
+
+Test(d1_answers, of_statistics)
+{
+	start();
+	expect_status(put(), 201);
+	json_auto_t *one =
+		json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:i}", "ns", "ns",
+			  "entry_count", 3, "total_size", 10, "used_bytes", 500, "avg_frequency", 1,
+			  "max_frequency", 1, "max_size_bytes", 1000, "capacity", -1,
+			  "default_ttl_s", 0, "policy", "lru", "stale_ttl_s", 0);
+	json_auto_t *result = json_pack("{s:s, s:[O]}", "status", "ok", "namespaces", one);
+
+	expect_needed(result, result, " ", stats, 200);
+	expect_needed(result, one, " used_bytes stale_ttl_s ", stats, 200);
+	expect_needed(result, one, " used_bytes stale_ttl_s ", all_stats, 200);
+	/* Bytes where a name has to be. */
+	(void)json_object_del(one, "ns");
+	(void)json_object_set_new(one, "ns_b64", json_string("bnM="));
+	answer_next(result);
+	expect_status(all_stats(), 503);
+	(void)json_array_clear(json_object_get(result, "namespaces"));
+	answer_next(result);
+	expect_status(stats(), 503);
+	scene_stop();
+}
