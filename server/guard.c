@@ -199,7 +199,12 @@ static size_t read_head(struct guard *guard, struct intake *in, char *room, size
 	}
 	size_t passed = 0;
 	if (verdict == HEAD_WHOLE) {
-		passed = guard->head.line_at;
+		size_t left_out = guard->head.line_at - guard->head.kept;
+
+		passed = guard->head.kept;
+		got -= left_out;
+		if (left_out > 0)
+			memmove(room + passed, room + guard->head.line_at, got - passed);
 		begin_body(guard);
 		if (guard->state == GUARD_BODY) {
 			size_t body = smaller(got - passed, (size_t)guard->left);
@@ -237,7 +242,13 @@ static void gather_head(struct guard *guard, struct intake *in)
 		memcpy(line, guard->held + guard->held_at, len);
 		refuse_head(guard, line, len);
 	} else if (verdict == HEAD_WHOLE) {
-		guard->head_left = guard->head.line_at;
+		/* What is left of it moves up to what is behind it. */
+		size_t left_out = guard->head.line_at - guard->head.kept;
+
+		guard->head_left = guard->head.kept;
+		memmove(guard->held + guard->held_at + left_out, guard->held + guard->held_at,
+			guard->head.kept);
+		forget(guard, left_out);
 		begin_body(guard);
 	} else if (!in->is_empty) {
 		give_up(guard);

@@ -1,5 +1,6 @@
 #include "server/head_scan.h"
 
+#include <endian.h>
 #include <string.h>
 #include <strings.h>
 
@@ -145,10 +146,6 @@ static bool read_known_field(struct head_scan *scan, struct slice name, char *va
 
 	if (is_named(name, SLICE("Host")))
 		return read_host(scan, text);
-	if (is_named(name, SLICE("Cookie"))) {
-		*(char *)(uintptr_t)name.data = '-';
-		return true;
-	}
 	if (is_named(name, SLICE("Content-Length")))
 		is_good = read_length(scan, text);
 	else if (is_named(name, SLICE("Transfer-Encoding")))
@@ -162,6 +159,23 @@ static bool read_known_field(struct head_scan *scan, struct slice name, char *va
 static bool is_blank(char c)
 {
 	return c == ' ' || c == '\t';
+}
+
+/* What most clients send, and nobody here reads. A cookie the library would copy and take apart. */
+static bool is_unread(struct slice name)
+{
+	switch (name.data[0] | 0x20) {
+	case 'a':
+		return is_named(name, SLICE("Accept")) || is_named(name, SLICE("Accept-Language"));
+	case 'c':
+		return is_named(name, SLICE("Cookie"));
+	case 'r':
+		return is_named(name, SLICE("Referer"));
+	case 'u':
+		return is_named(name, SLICE("User-Agent"));
+	default:
+		return false;
+	}
 }
 
 static bool read_field(struct head_scan *scan, char *line, size_t len)
@@ -183,8 +197,12 @@ static bool read_field(struct head_scan *scan, char *line, size_t len)
 		return refuse(scan, 400, "a header line has no name before its colon");
 	scan->fields++;
 	const struct slice name = {.data = line, .len = name_len};
+	if (is_unread(name)) {
+		scan->is_left_out = true;
+		return true;
+	}
 	/* Of the lengths of the names that matter. */
-	if (name_len != 4 && name_len != 6 && name_len != 14 && name_len != 17)
+	if (name_len != 4 && name_len != 14 && name_len != 17)
 		return true;
 	char *value = line + name_len + 1;
 	size_t room = len - name_len - 1;
@@ -224,21 +242,24 @@ static enum head_verdict refuse_size(struct head_scan *scan)
 	return HEAD_REFUSED;
 }
 
+/* The top bit of each byte of `word` that is a control character; above the first of them there may
+ * be others that are none. */
+static uint64_t control_bits(uint64_t word)
+{
+	const uint64_t ones = UINT64_MAX / 255;
+	uint64_t del = word ^ (ones * 0x7F);
+
+	return (((word - ones * ' ') & ~word) | ((del - ones) & ~del)) & (ones * 128);
+}
+
 /* Where the first control character at or behind `at` is; `end`: nowhere. */
 static size_t find_control(const char *bytes, size_t at, size_t end)
 {
-	const uint64_t ones = UINT64_MAX / 255;
-	const uint64_t tops = ones * 128;
-
-	while (end - at >= sizeof(uint64_t)) {
-		uint64_t word;
-
+	for (uint64_t word; end - at >= sizeof(word); at += sizeof(word)) {
 		memcpy(&word, bytes + at, sizeof(word));
-		uint64_t del = word ^ (ones * 0x7F);
-		/* The top bit of each byte that is below ' ', or is DEL. */
-		if ((((word - ones * ' ') & ~word) | ((del - ones) & ~del)) & tops)
-			break;
-		at += sizeof(word);
+		uint64_t found = control_bits(le64toh(word));
+		if (found)
+			return at + (size_t)__builtin_ctzll(found) / 8;
 	}
 	while (at < end && (unsigned char)bytes[at] >= ' ' && bytes[at] != 0x7F)
 		at++;
@@ -316,8 +337,15 @@ enum head_verdict head_scan(struct head_scan *scan, char *bytes, size_t len)
 		if (found != HEAD_WHOLE)
 			return found;
 		bool is_end = line_len == 0 && scan->has_request_line;
-		if (!read_line(scan, bytes + scan->line_at, line_len))
+		size_t line_at = scan->line_at;
+		scan->is_left_out = false;
+		if (!read_line(scan, bytes + line_at, line_len))
 			return HEAD_REFUSED;
+		if (!scan->is_left_out) {
+			if (scan->kept < line_at)
+				memmove(bytes + scan->kept, bytes + line_at, next - line_at);
+			scan->kept += next - line_at;
+		}
 		scan->line_at = next;
 		scan->seen = next;
 		if (!is_end)

@@ -31,14 +31,17 @@ enum head_verdict {
 struct head_scan {
 	size_t max_bytes; /* of the head, with HEAD_FIELD_BYTES for each field */
 
-	size_t line_at; /* where the line under way begins; at the end: the length of the head */
+	size_t line_at; /* where the line under way begins; at the end: how many bytes the head took
+			 */
+	size_t kept;    /* how many of these are left of it, at its beginning */
 	size_t seen;    /* so far that line was looked at */
 	size_t fields;
 	size_t target_at, query_at; /* query_at: of the first '?', behind target_at; 0: none */
 	uint64_t content_length;    /* declared; 0 where there is no body, or LENGTH_UNKNOWN */
 	unsigned hosts, lengths, codings;
 	bool has_request_line;
-	bool is_1_0; /* the version of HTTP */
+	bool is_1_0;      /* the version of HTTP */
+	bool is_left_out; /* the line that was read last */
 
 	/* Of HEAD_REFUSED. */
 	unsigned status;
@@ -46,8 +49,8 @@ struct head_scan {
 };
 
 /* Goes on with a head that begins at `bytes`, of which `len` have come. It may change bytes: blanks
- * of a length are moved in front of it, a cookie is hidden from the library, which would copy it,
- * and a whole head has QUERY_MARKs. */
+ * of a length are moved in front of it, and fields that nobody here reads are left out, which the
+ * library would store, or even copy. A whole head has QUERY_MARKs. */
 enum head_verdict head_scan(struct head_scan *scan, char *bytes, size_t len);
 
 /* RFC 9110, 5.6.2: what methods and names of fields are made of. */
