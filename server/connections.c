@@ -141,13 +141,15 @@ static void *watchdog_main(void *arg)
 	return NULL;
 }
 
-bool connections_init(struct connections *connections, unsigned max, int64_t request_timeout_s,
-		      int64_t handshake_timeout_s, struct flights *flights)
+bool connections_init(struct connections *connections, unsigned max, unsigned spare,
+		      int64_t request_timeout_s, int64_t handshake_timeout_s,
+		      struct flights *flights)
 {
 	pthread_condattr_t monotonic;
 
 	*connections = (struct connections){
 		.max = max,
+		.spare = spare,
 		.flights = flights,
 		.request_timeout_us = request_timeout_s * US_PER_S,
 		.handshake_timeout_us = handshake_timeout_s * US_PER_S,
@@ -171,6 +173,31 @@ void connections_deinit(struct connections *connections)
 	(void)pthread_mutex_destroy(&connections->lock);
 }
 
+static bool has_unread(const struct connection *connection)
+{
+	int unread = 0;
+
+	return ioctl(connection->fd, SIOCINQ, &unread) == 0 && unread > 0;
+}
+
+/* Of those beyond the limit that have not sent a request, closes the one that came first. The
+ * newest stand in front, so that no more need be looked at than there can be of them. */
+static void cut_silent(struct connections *connections)
+{
+	struct connection *silent = NULL;
+	unsigned looked_at = 0;
+
+	for (struct connection *at = connections->first; at && looked_at < 2 * connections->spare;
+	     at = at->next, looked_at++)
+		if (at->over_limit && !at->is_cut && atomic_load(&at->requests) <= 1 &&
+		    atomic_load(&at->phase) == PHASE_WAITING)
+			silent = at;
+	if (!silent || has_unread(silent))
+		return;
+	silent->is_cut = true;
+	cut(silent);
+}
+
 struct connection *connections_add(struct connections *connections, int fd)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
@@ -182,6 +209,8 @@ struct connection *connections_add(struct connections *connections, int fd)
 	connection_enter(connection, PHASE_WAITING);
 	(void)pthread_mutex_lock(&connections->lock);
 	connection->over_limit = connections->count >= connections->max;
+	if (connections->count > connections->max + connections->spare / 2)
+		cut_silent(connections);
 	connections->count++;
 	connection->next = connections->first;
 	if (connection->next)
@@ -214,13 +243,6 @@ unsigned connections_count(struct connections *connections)
 	unsigned count = connections->count;
 	(void)pthread_mutex_unlock(&connections->lock);
 	return count;
-}
-
-static bool has_unread(const struct connection *connection)
-{
-	int unread = 0;
-
-	return ioctl(connection->fd, SIOCINQ, &unread) == 0 && unread > 0;
 }
 
 unsigned connections_close_waiting(struct connections *connections, bool spare_new)

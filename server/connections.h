@@ -48,7 +48,7 @@ struct connection {
 struct connections {
 	pthread_mutex_t lock; /* guards the list: a listed socket is open */
 	struct connection *first;
-	unsigned count, max;
+	unsigned count, max, spare;
 	struct flights *flights; /* is told who leaves */
 	int64_t request_timeout_us;
 	int64_t handshake_timeout_us; /* 0: there is none */
@@ -57,10 +57,13 @@ struct connections {
 	pthread_t watchdog;
 };
 
-/* Starts the watchdog. `handshake_timeout_s`: how long a connection may take to its first request,
+/* Starts the watchdog. Beyond `max` connections there is room for `spare` to be told that there is
+ * none for them; where few of these are left, those that have not sent a request are closed.
+ * `handshake_timeout_s`: how long a connection may take to its first request,
  * where the library does not look itself (0: it does). False: no thread to be had. */
-bool connections_init(struct connections *connections, unsigned max, int64_t request_timeout_s,
-		      int64_t handshake_timeout_s, struct flights *flights);
+bool connections_init(struct connections *connections, unsigned max, unsigned spare,
+		      int64_t request_timeout_s, int64_t handshake_timeout_s,
+		      struct flights *flights);
 void connections_deinit(struct connections *connections);
 
 /* The guard of the connection is the caller's to init, at once. NULL: out of memory. */

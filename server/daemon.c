@@ -119,9 +119,10 @@ static void notify_connection(void *cls, struct MHD_Connection *connection, void
 		(void)shutdown(info->connect_fd, SHUT_RDWR);
 }
 
-/* How many connections there may be, and beyond these how many that are accepted to be told so. */
+/* How many connections there may be, beyond these how many that are accepted to be told so, and how
+ * many closes may linger. */
 struct room {
-	unsigned connections, spare;
+	unsigned connections, spare, lingering;
 };
 
 /* As many as the options say, or as the limit of open files allows: at that limit itself the
@@ -131,6 +132,7 @@ static struct room make_room(const struct options *options)
 	struct room room = {
 		.connections = (unsigned)options->max_connections,
 		.spare = SPARE_CONNECTIONS,
+		.lingering = LINGER_MAX,
 	};
 	struct rlimit limit;
 
@@ -138,14 +140,18 @@ static struct room make_room(const struct options *options)
 		return room;
 	limit.rlim_cur = limit.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
-	if (limit.rlim_cur >= (rlim_t)room.connections + room.spare + OTHER_FILES)
+	if (limit.rlim_cur >=
+	    (rlim_t)room.connections + room.spare + LINGER_FILES(LINGER_MAX) + OTHER_FILES)
 		return room;
 	rlim_t left = limit.rlim_cur >= 2 * OTHER_FILES ? limit.rlim_cur - OTHER_FILES
-							: limit.rlim_cur / 4 + 1;
-	if (left / 4 < room.spare)
-		room.spare = (unsigned)(left / 4);
-	if (left - room.spare < room.connections)
-		room.connections = (unsigned)(left - room.spare);
+							: limit.rlim_cur / 2 + 1;
+	if (left / 8 < room.spare)
+		room.spare = (unsigned)(left / 8) + 1;
+	if (room.spare < room.lingering)
+		room.lingering = room.spare;
+	left -= room.spare + LINGER_FILES(room.lingering);
+	if (left < room.connections)
+		room.connections = (unsigned)left;
 	log_line(LOG_WARN, "the limit of open files is below max-connections; raise ulimit -n",
 		 LOG_NUMBER("open_files", limit.rlim_cur),
 		 LOG_NUMBER("max_connections", options->max_connections),
@@ -176,11 +182,12 @@ static bool start_helpers(struct http_daemon *http, const struct options *option
 		return false;
 	if (!flight_timer_init(&shared->flight_timer, max_waiting(room), keeps_nothing))
 		goto no_timer;
-	if (!linger_init(&shared->linger))
+	if (!linger_init(&shared->linger, room->lingering))
 		goto no_linger;
 	if (!offload_init(&shared->offload, threads))
 		goto no_offload;
-	if (connections_init(&shared->connections, room->connections, options->request_timeout_s,
+	if (connections_init(&shared->connections, room->connections, room->spare,
+			     options->request_timeout_s,
 			     options->tls_cert ? options->idle_timeout_s : 0,
 			     shared->flight_timer.flights))
 		return true;

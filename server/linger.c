@@ -8,26 +8,32 @@
 
 #include "backends/base/clock.h"
 
-#define LINGER_US (2 * US_PER_S)
+#define SILENT_US (2 * US_PER_S)
+#define LINGER_US (30 * US_PER_S)
 
 /* What one socket may send in one turn. */
 #define TURN_BYTES 65536
 
 /* Whether the other side has ended, or the time is over. */
-static bool is_over(const struct lingering_socket *socket, short events, int64_t now_us)
+static bool is_over(struct lingering_socket *socket, short events, int64_t now_us)
 {
 	char dropped[16384];
 	ssize_t got = 1;
 
-	if (now_us >= socket->until_us)
+	if (now_us - socket->since_us >= LINGER_US)
 		return true;
-	for (size_t turn = 0; events && got > 0 && turn < TURN_BYTES; turn += sizeof(dropped))
+	for (size_t turn = 0; events && got > 0 && turn < TURN_BYTES; turn += sizeof(dropped)) {
 		got = recv(socket->fd, dropped, sizeof(dropped), MSG_DONTWAIT);
-	return got == 0 || (events & (POLLERR | POLLHUP)) != 0;
+		if (got > 0)
+			socket->silent_us = now_us;
+	}
+	return got == 0 || now_us - socket->silent_us >= SILENT_US ||
+	       (events & (POLLERR | POLLHUP)) != 0;
 }
 
 /* Fills the poll set: the wake-up first, then the sockets. */
-static unsigned fill_set(struct lingering *linger, struct pollfd set[static LINGER_MAX + 1])
+static unsigned fill_set(struct lingering *linger,
+			 struct pollfd set[static LINGER_FILES(LINGER_MAX) + 1])
 {
 	(void)pthread_mutex_lock(&linger->lock);
 	unsigned count = linger->count;
@@ -45,7 +51,10 @@ static void sort_out(struct lingering *linger, const struct pollfd *set, unsigne
 	int64_t now_us = monotonic_now_us();
 
 	for (unsigned i = count; i-- > 0;) {
-		if (!is_over(&linger->sockets[i], set[i + 1].revents, now_us))
+		(void)pthread_mutex_lock(&linger->lock);
+		bool is_hurried = linger->sockets[i].is_hurried;
+		(void)pthread_mutex_unlock(&linger->lock);
+		if (!is_hurried && !is_over(&linger->sockets[i], set[i + 1].revents, now_us))
 			continue;
 		(void)close(linger->sockets[i].fd);
 		(void)pthread_mutex_lock(&linger->lock);
@@ -57,7 +66,7 @@ static void sort_out(struct lingering *linger, const struct pollfd *set, unsigne
 static void *linger_main(void *arg)
 {
 	struct lingering *linger = arg;
-	struct pollfd set[LINGER_MAX + 1];
+	struct pollfd set[LINGER_FILES(LINGER_MAX) + 1];
 	uint64_t wakes;
 
 	for (;;) {
@@ -82,8 +91,9 @@ static void wake_up(struct lingering *linger)
 	(void)!write(linger->wake, &one, sizeof(one));
 }
 
-bool linger_init(struct lingering *linger)
+bool linger_init(struct lingering *linger, unsigned max)
 {
+	linger->max = max < LINGER_MAX ? max : LINGER_MAX;
 	linger->stop = false;
 	linger->count = 0;
 	linger->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -110,19 +120,38 @@ void linger_deinit(struct lingering *linger)
 	(void)close(linger->wake);
 }
 
+/* Has the one end that lingers longest. The lock is held, and there are some. */
+static void hurry_oldest(struct lingering *linger)
+{
+	struct lingering_socket *oldest = NULL;
+
+	for (unsigned i = 0; i < linger->count; i++) {
+		struct lingering_socket *socket = &linger->sockets[i];
+
+		if (!socket->is_hurried && (!oldest || socket->since_us < oldest->since_us))
+			oldest = socket;
+	}
+	if (oldest)
+		oldest->is_hurried = true;
+}
+
 void linger_add(struct lingering *linger, int fd)
 {
 	/* A descriptor of our own keeps the socket open when the caller closes his. */
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	int64_t now_us = monotonic_now_us();
 	bool added = false;
 
 	if (own < 0)
 		return;
 	(void)pthread_mutex_lock(&linger->lock);
-	if (linger->count < LINGER_MAX) {
+	if (linger->count >= linger->max)
+		hurry_oldest(linger);
+	if (linger->count < LINGER_FILES(linger->max)) {
 		linger->sockets[linger->count++] = (struct lingering_socket){
 			.fd = own,
-			.until_us = monotonic_now_us() + LINGER_US,
+			.since_us = now_us,
+			.silent_us = now_us,
 		};
 		added = true;
 	}
