@@ -27,6 +27,7 @@ static const char *title_of(unsigned status)
 		{431, "Request Header Fields Too Large"},
 		{500, "Internal Server Error"},
 		{501, "Not Implemented"},
+		{505, "HTTP Version Not Supported"},
 		{503, "Service Unavailable"},
 		{504, "Gateway Timeout"},
 		{507, "Insufficient Storage"},

@@ -134,9 +134,15 @@ static bool needs_no_token(const struct exchange *exchange, const struct route *
 static bool check_token(struct exchange *exchange)
 {
 	struct access *access = &exchange->access;
-	enum auth_verdict verdict = auth_check(exchange->shared->auth,
-					       head_find(&exchange->head, SLICE("Authorization")),
-					       access, &exchange->response);
+	const char *authorization = head_find(&exchange->head, SLICE("Authorization"));
+
+	/* To the original another scheme is a bad request. Elsewhere it is nothing that is known
+	 * here, and the answer names what is (RFC 9110, 15.5.2). */
+	if (authorization && exchange->request.error_style != ERROR_D1 &&
+	    !auth_is_bearer(authorization))
+		authorization = NULL;
+	enum auth_verdict verdict =
+		auth_check(exchange->shared->auth, authorization, access, &exchange->response);
 
 	if (verdict != AUTH_TOO_FAST)
 		return verdict == AUTH_GOES_ON;

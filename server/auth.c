@@ -7,6 +7,8 @@
 
 #define NS_PER_US INT64_C(1000)
 #define NS_PER_S  INT64_C(1000000000)
+/* Of "Bearer". */
+#define SCHEME_LEN 6
 
 /* ---- The sets ---- */
 
@@ -196,6 +198,12 @@ static enum auth_verdict check_limits(const struct auth *auth, struct token *tok
 	return wait_ns > 0 ? AUTH_TOO_FAST : AUTH_GOES_ON;
 }
 
+bool auth_is_bearer(const char *authorization)
+{
+	return strncasecmp(authorization, "Bearer", SCHEME_LEN) == 0 &&
+	       (authorization[SCHEME_LEN] == ' ' || authorization[SCHEME_LEN] == '\0');
+}
+
 static enum auth_verdict check_token(struct auth *auth, const char *authorization,
 				     struct access *ret, struct response *response)
 {
@@ -203,8 +211,8 @@ static enum auth_verdict check_token(struct auth *auth, const char *authorizatio
 
 	if (!authorization)
 		return refuse(response, 401, "Unauthorized", "Bearer realm=\"\"");
-	const char *token = authorization + 6;
-	if (strncasecmp(authorization, "Bearer", 6) != 0 || *token != ' ')
+	const char *token = authorization + SCHEME_LEN;
+	if (!auth_is_bearer(authorization) || *token != ' ')
 		return refuse(response, 400, "Bad Request", "Bearer error=\"invalid_request\"");
 	while (*token == ' ')
 		token++;

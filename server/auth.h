@@ -70,6 +70,9 @@ static inline bool auth_can_reload(const struct auth *auth)
  * thread at a time. */
 bool auth_reload(struct auth *auth, char *error, size_t error_size);
 
+/* Whether the value of an Authorization header is of the scheme that is known here. */
+bool auth_is_bearer(const char *authorization);
+
 /* Looks at a request; without tokens everybody goes on. `authorization` is the value of the header,
  * NULL where absent. `*ret` is to be given to auth_leave, whatever the verdict. Thread: any. */
 enum auth_verdict auth_check(struct auth *auth, const char *authorization, struct access *ret,

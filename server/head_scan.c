@@ -182,9 +182,12 @@ static bool read_field(struct head_scan *scan, char *line, size_t len)
 {
 	size_t name_len = 0;
 
-	if (is_blank(line[0]))
+	if (is_blank(line[0])) {
+		scan->kept =
+			scan->last_at; /* the line before goes on here: it is not good either */
 		return refuse(scan, 400,
 			      "a header line begins with a blank; headers cannot be folded");
+	}
 	while (name_len < len && token_chars[(unsigned char)line[name_len]])
 		name_len++;
 	if (name_len == len)
@@ -344,6 +347,7 @@ enum head_verdict head_scan(struct head_scan *scan, char *bytes, size_t len)
 		if (!scan->is_left_out) {
 			if (scan->kept < line_at)
 				memmove(bytes + scan->kept, bytes + line_at, next - line_at);
+			scan->last_at = scan->kept;
 			scan->kept += next - line_at;
 		}
 		scan->line_at = next;

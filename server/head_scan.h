@@ -34,6 +34,7 @@ struct head_scan {
 	size_t line_at; /* where the line under way begins; at the end: how many bytes the head took
 			 */
 	size_t kept;    /* how many of these are left of it, at its beginning */
+	size_t last_at; /* where the last line of these begins */
 	size_t seen;    /* so far that line was looked at */
 	size_t fields;
 	size_t target_at, query_at; /* query_at: of the first '?', behind target_at; 0: none */

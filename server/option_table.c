@@ -103,7 +103,9 @@ const struct option option_table[] = {
 	 .fallback = "8",
 	 .min = 2,
 	 .max = 1024,
-	 .help = "Memory for the URL and headers of a request in KB; beyond: 414 or 431."},
+	 .help = "Memory for the URL and headers of a request in KB, 64 bytes a header and 1.5 KB "
+		 "for "
+		 "the answer's headers included; beyond: 414 or 431."},
 	{.flag = "max-batch",
 	 .env = "STEADYCACHE_MAX_BATCH",
 	 .type = OPTION_WHOLE,

@@ -93,7 +93,7 @@ class Checker:
 
     def check_body(self, answer, response, headers):
         content = response.get("content", {})
-        has_type = "content-type" in headers or response.get("x-without-type")
+        has_type = "content-type" in headers
         if answer["method"] == "HEAD":
             if answer["size"] != 0:
                 return ["an answer to HEAD has a body"]

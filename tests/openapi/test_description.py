@@ -212,10 +212,12 @@ class TheChecker(unittest.TestCase):
         self.assert_bad("body", "GET", "/healthz", 200, [["Content-Type", "text/plain"]], b"no\n")
 
     def test_what_any_request_may_get(self):
-        page = b"<html></html>"
-        self.assert_good("GET", "/healthz", 431, [], page)
-        self.assert_good("POST", "/nope", 414, [], page)
-        self.assert_bad("status", "GET", "/healthz", 432, [], page)
+        problem = {"type": "about:blank", "title": "t", "status": 431, "detail": "d", "error": "d"}
+        problem_type = [["Content-Type", "application/problem+json"]]
+        self.assert_good("GET", "/healthz", 431, problem_type, problem)
+        self.assert_good("POST", "/nope", 414, JSON, {"error": "d"})
+        self.assert_bad("content type", "POST", "/nope", 414, [], b"<html></html>")
+        self.assert_bad("status", "GET", "/healthz", 432, problem_type, problem)
         self.assert_bad("body", "GET", "/healthz", 503, [["Content-Type", "application/problem+json"]], {})
 
     def test_requests(self):

@@ -38,7 +38,7 @@ static void say_secrets(void)
 	expect_status(http_get(scene.client, "/nope/" KEY "?" VALUE), 404);
 	expect_status(http_get(scene.client, NAMESPACE KEY, "Authorization: Bearer wrong" TOKEN),
 		      401);
-	expect_status(http_get(scene.client, NAMESPACE KEY, "Authorization: Basic " TOKEN), 400);
+	expect_status(http_get(scene.client, NAMESPACE KEY, "Authorization: Basic " TOKEN), 401);
 	expect_status(http_get(scene.client, NAMESPACE KEY "/%00%ff%0a" VALUE,
 			       "Authorization: Bearer " TOKEN),
 		      404);
