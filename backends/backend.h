@@ -43,8 +43,20 @@ const char *eviction_policy_name(enum eviction_policy policy);
 /* False (and *ret untouched) where `name` is none of those. */
 bool eviction_policy_parse(struct slice name, enum eviction_policy *ret);
 
+/* What an entry takes beside its key, its content type and its value, as it counts against the
+ * limit of its namespace: it stands for the places of an entry in tables, indexes and lists. */
+#define ENTRY_OVERHEAD_BYTES UINT64_C(128)
+
+/* What counts against max_size_bytes for an entry: `type_len` is that of the content type as a get
+ * answers it, `size_bytes` the entry's (struct cache_item). Every backend holds the limit against
+ * the sum of this over all entries that it keeps, those in their stale time included. */
+static inline uint64_t cache_used_bytes(size_t key_len, size_t type_len, uint64_t size_bytes)
+{
+	return key_len + type_len + size_bytes + ENTRY_OVERHEAD_BYTES;
+}
+
 struct namespace_settings {
-	uint64_t max_size_bytes; /* 0: no limit */
+	uint64_t max_size_bytes; /* of cache_used_bytes(); 0: no limit */
 	int64_t capacity;        /* entries; CAPACITY_UNLIMITED: no limit */
 	int64_t default_ttl_s;   /* for sets that name none; 0: never expires */
 	enum eviction_policy policy;
@@ -66,7 +78,8 @@ struct namespace_stats {
 	char name[NAMESPACE_MAX_LEN + 1];
 	struct namespace_settings settings; /* in force, defaults included */
 	uint64_t entry_count;               /* those in their stale time included */
-	uint64_t total_size_bytes;          /* what counts against max_size_bytes */
+	uint64_t total_size_bytes;          /* sum of the sizes (struct cache_item) */
+	uint64_t used_bytes;                /* what counts against max_size_bytes */
 	double avg_frequency;               /* 0 where empty; uses not yet written are counted */
 	uint64_t max_frequency;
 	/* Since this process started: */
@@ -119,7 +132,8 @@ struct cache_item {
 	 * a reference of its own if it keeps it. GET out: a reference (the op's), or NULL. */
 	struct cache_value *value;
 
-	/* SET in: what counts against the limit. The dispatcher raises it to the value's length. */
+	/* SET in: what its owner says that the value takes. The dispatcher raises it to the value's
+	 * length. */
 	uint64_t size_bytes;
 	int64_t ttl_s; /* SET in: 0 never, TTL_DEFAULT, or up to TTL_MAX_S */
 

@@ -192,8 +192,11 @@ static const struct {
 	size_t offset; /* in struct namespace_stats, of a uint64_t */
 } sums[] = {
 	{PREFIX "entries", "gauge", "Entries held.", offsetof(struct namespace_stats, entry_count)},
-	{PREFIX "bytes", "gauge", "Bytes held, as they count against the limit.",
+	{PREFIX "bytes", "gauge", "Bytes of the values held, by their declared sizes.",
 	 offsetof(struct namespace_stats, total_size_bytes)},
+	{PREFIX "namespace_used_bytes", "gauge",
+	 "Bytes that count against the size limit: keys, content types, sizes, 128 an entry.",
+	 offsetof(struct namespace_stats, used_bytes)},
 	{PREFIX "hits_total", "counter", "Reads that found an entry.",
 	 offsetof(struct namespace_stats, hits)},
 	{PREFIX "stale_hits_total", "counter", "Hits on an entry that had expired (stale_ttl).",

@@ -38,8 +38,8 @@ static void namespaces_finish(struct request *request, struct response *response
 		json_out_string(&json, slice_of(stats->name));
 		buffer_printf(&json,
 			      ",\"entry_count\":%" PRIu64 ",\"total_size\":%" PRIu64
-			      ",\"max_size_bytes\":%" PRIu64 ",",
-			      stats->entry_count, stats->total_size_bytes,
+			      ",\"used_bytes\":%" PRIu64 ",\"max_size_bytes\":%" PRIu64 ",",
+			      stats->entry_count, stats->total_size_bytes, stats->used_bytes,
 			      stats->settings.max_size_bytes);
 		stats_json_append_limits(&json, &stats->settings);
 		json_out_raw(&json, "}");

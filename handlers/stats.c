@@ -49,7 +49,7 @@ void stats_json_append(struct buffer *json, const struct namespace_stats *stats)
 		      ",\"utilization\":",
 		      stats->max_frequency, max);
 	json_out_double(json, max ? (double)stats->total_size_bytes / (double)max : 0);
-	json_out_raw(json, ",");
+	buffer_printf(json, ",\"used_bytes\":%" PRIu64 ",", stats->used_bytes);
 	append_activity(json, stats);
 	json_out_raw(json, ",");
 	stats_json_append_limits(json, &stats->settings);
@@ -85,6 +85,7 @@ static void append_totals(struct buffer *json, const struct cache_op *op)
 
 		sum.entry_count += stats->entry_count;
 		sum.total_size_bytes += stats->total_size_bytes;
+		sum.used_bytes += stats->used_bytes;
 		sum.hits += stats->hits;
 		sum.misses += stats->misses;
 		sum.stale_hits += stats->stale_hits;
@@ -93,8 +94,10 @@ static void append_totals(struct buffer *json, const struct cache_op *op)
 		sum.evictions += stats->evictions;
 		sum.expirations += stats->expirations;
 	}
-	buffer_printf(json, "\"totals\":{\"entry_count\":%" PRIu64 ",\"total_size\":%" PRIu64 ",",
-		      sum.entry_count, sum.total_size_bytes);
+	buffer_printf(json,
+		      "\"totals\":{\"entry_count\":%" PRIu64 ",\"total_size\":%" PRIu64
+		      ",\"used_bytes\":%" PRIu64 ",",
+		      sum.entry_count, sum.total_size_bytes, sum.used_bytes);
 	append_activity(json, &sum);
 	json_out_raw(json, "}");
 }

@@ -13,22 +13,22 @@
 
 /* Types so common that an entry need not carry them. Only ever append: nothing stores the
  * index, but the order decides how fast the first ones are found. */
-static const char *const known_types[] = {
-	CONTENT_TYPE_TEXT,
-	CONTENT_TYPE_BYTES,
-	"application/x-www-form-urlencoded", /* what curl --data-binary sends */
-	"application/json",
-	"text/plain",
-	"text/html",
-	"image/png",
-	"image/jpeg",
+static const struct slice known_types[] = {
+	SLICE(CONTENT_TYPE_TEXT),
+	SLICE(CONTENT_TYPE_BYTES),
+	SLICE("application/x-www-form-urlencoded"), /* what curl --data-binary sends */
+	SLICE("application/json"),
+	SLICE("text/plain"),
+	SLICE("text/html"),
+	SLICE("image/png"),
+	SLICE("image/jpeg"),
 };
 #define KNOWN_TYPES (sizeof(known_types) / sizeof(known_types[0]))
 
 static uint8_t find_known_type(struct slice type)
 {
 	for (size_t i = 0; i < KNOWN_TYPES; i++)
-		if (slice_equal(type, slice_of(known_types[i])))
+		if (slice_equal(type, known_types[i]))
 			return (uint8_t)i;
 	return TYPE_INLINE;
 }
@@ -178,5 +178,11 @@ void cache_value_release(struct cache_value *value)
 const char *cache_value_content_type(const struct cache_value *value)
 {
 	return value->known_type == TYPE_INLINE ? value->storage + value->key_len
-						: known_types[value->known_type];
+						: known_types[value->known_type].data;
+}
+
+size_t cache_value_content_type_len(const struct cache_value *value)
+{
+	return value->known_type == TYPE_INLINE ? value->type_len
+						: known_types[value->known_type].len;
 }

@@ -97,6 +97,8 @@ void cache_value_release(struct cache_value *value);
 
 /* NUL-terminated; lives as long as the value. */
 const char *cache_value_content_type(const struct cache_value *value);
+/* Its length, bytes, without the NUL. */
+size_t cache_value_content_type_len(const struct cache_value *value);
 
 /* The size of the allocation, room included. */
 size_t cache_value_memory_bytes(const struct cache_value *value);

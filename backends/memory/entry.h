@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backends/backend.h"
 #include "backends/base/slice.h"
 #include "backends/base/value.h"
 
@@ -85,10 +86,19 @@ static inline struct entry_tail *entry_tail(struct entry *entry)
 	return (struct entry_tail *)(void *)entry - 1;
 }
 
-/* What the entry counts against the limit of its namespace. */
+/* Its size (struct cache_item). */
 static inline uint64_t entry_size_bytes(struct entry *entry)
 {
 	return entry->has_tail ? entry_tail(entry)->size_bytes : entry_value(entry)->len_bytes;
+}
+
+/* What it counts against the limit of its namespace. */
+static inline uint64_t entry_used_bytes(struct entry *entry)
+{
+	const struct cache_value *value = entry_value(entry);
+
+	return cache_used_bytes(value->key_len, cache_value_content_type_len(value),
+				entry_size_bytes(entry));
 }
 
 /* Memory that an entry takes with key, value, allocator and its share of table and heap. The same

@@ -19,7 +19,7 @@ uint64_t eviction_memory_low_water(uint64_t max_bytes)
 
 bool eviction_goal_met(const struct namespace *ns, const struct eviction_goal *goal)
 {
-	return usage_read(&ns->usage.size_bytes) <= goal->size_bytes &&
+	return usage_read(&ns->usage.used_bytes) <= goal->used_bytes &&
 	       usage_read(&ns->usage.entry_count) <= goal->entry_count &&
 	       usage_read(&ns->shards[0].total->memory_bytes) <= goal->total_memory_bytes;
 }
@@ -83,7 +83,7 @@ size_t evict_elsewhere(struct namespaces *all, const struct namespace *spared,
 		       uint64_t memory_goal_bytes, int64_t now_us)
 {
 	struct eviction_goal goal = {
-		.size_bytes = UINT64_MAX,
+		.used_bytes = UINT64_MAX,
 		.entry_count = UINT64_MAX,
 		.total_memory_bytes = memory_goal_bytes,
 	};

@@ -9,7 +9,7 @@
 
 /* Usage down to which entries go; UINT64_MAX asks for nothing. */
 struct eviction_goal {
-	uint64_t size_bytes, entry_count;
+	uint64_t used_bytes, entry_count;
 	uint64_t total_memory_bytes; /* of the backend */
 };
 

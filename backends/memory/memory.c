@@ -264,13 +264,14 @@ static void take_tables(struct namespaces *all, struct namespace *ns, struct cle
 		order_deinit(&shard->order);
 		order_init(&shard->order, namespace_policy(ns));
 		expiry_deinit(&shard->expiry);
+		shard->size_bytes = 0;
 	}
 	/* With all locks held the usage is exactly that of the entries. */
 	memory_bytes = atomic_exchange(&ns->usage.memory_bytes, 0);
 	(void)atomic_fetch_sub(&all->total.memory_bytes, memory_bytes);
 	(void)atomic_fetch_sub(&all->total.expiring, atomic_exchange(&ns->usage.expiring, 0));
 	atomic_store(&ns->usage.entry_count, 0);
-	atomic_store(&ns->usage.size_bytes, 0);
+	atomic_store(&ns->usage.used_bytes, 0);
 	namespace_unlock(ns, ALL_SHARDS);
 	walks_forbid(ns);
 }

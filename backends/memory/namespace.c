@@ -177,6 +177,7 @@ static void add_shard_stats(struct shard *shard, int64_t now_us, uint64_t *frequ
 	if (stats->max_frequency < max_frequency)
 		stats->max_frequency = max_frequency;
 	stats->entry_count += shard->table.entry_count;
+	stats->total_size_bytes += shard->size_bytes;
 	*frequency_sum += shard->order.frequency_sum;
 	stats->hits += counters->hits;
 	stats->misses += counters->misses;
@@ -206,7 +207,7 @@ void namespace_stats(struct namespace *ns, int64_t now_us, struct namespace_stat
 	memcpy(ret->name, ns->name, sizeof(ret->name));
 	for (unsigned i = 0; i < SHARDS; i++)
 		add_shard_stats(&ns->shards[i], now_us, &frequency_sum, ret);
-	ret->total_size_bytes = usage_read(&ns->usage.size_bytes);
+	ret->used_bytes = usage_read(&ns->usage.used_bytes);
 	if (ret->entry_count > 0)
 		ret->avg_frequency = (double)frequency_sum / (double)ret->entry_count;
 }

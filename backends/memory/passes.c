@@ -134,7 +134,7 @@ static void enforce_limits(struct namespace *ns, int64_t now_us)
 	uint64_t max_size_bytes = atomic_load(&ns->max_size_bytes);
 	int64_t capacity = atomic_load(&ns->capacity);
 	struct eviction_goal goal = {
-		.size_bytes = UINT64_MAX,
+		.used_bytes = UINT64_MAX,
 		.entry_count = capacity >= 0 ? (uint64_t)capacity : UINT64_MAX,
 		.total_memory_bytes = UINT64_MAX,
 	};
@@ -148,8 +148,8 @@ static void enforce_limits(struct namespace *ns, int64_t now_us)
 		namespace_lock(ns, ALL_SHARDS);
 		removed = namespace_expire(ns, now_us, EVICT_STEP, &trash);
 		if (removed < EVICT_STEP) {
-			if (usage_read(&ns->usage.size_bytes) > max_size_bytes)
-				goal.size_bytes = eviction_low_water(max_size_bytes);
+			if (usage_read(&ns->usage.used_bytes) > max_size_bytes)
+				goal.used_bytes = eviction_low_water(max_size_bytes);
 			removed = evict(ns, &goal, now_us, EVICT_STEP, &trash);
 		}
 		namespace_unlock(ns, ALL_SHARDS);

@@ -40,7 +40,7 @@ struct set {
 	bool wake;
 
 	/* The plan. */
-	int64_t size_growth, entry_growth, memory_growth;
+	int64_t used_growth, entry_growth, memory_growth;
 	bool stores_nothing; /* capacity 0 */
 
 	/* The eviction under way. */
@@ -101,20 +101,21 @@ static int64_t expiry_of(const struct set *set, const struct cache_item *item)
 
 /* The plan for one item; adds up its growth, and what it takes all in all. */
 static bool plan_item(struct set *set, struct write *write, const struct cache_item *item,
-		      uint64_t *size_sum, uint64_t *memory_sum)
+		      uint64_t *used_sum, uint64_t *memory_sum)
 {
 	uint64_t memory_bytes = entry_memory_bytes(write->fresh);
+	uint64_t used_bytes = entry_used_bytes(write->fresh);
 
 	write->old = shard_find(namespace_shard(set->ns, write->hash), write->hash, item->key,
 				set->now_us, &write->old_is_stale, &set->trash);
 	struct entry *old = write->old;
-	if (__builtin_add_overflow(*size_sum, item->size_bytes, size_sum) ||
-	    __builtin_add_overflow(set->size_growth, (int64_t)item->size_bytes, &set->size_growth))
+	if (__builtin_add_overflow(*used_sum, used_bytes, used_sum) ||
+	    __builtin_add_overflow(set->used_growth, (int64_t)used_bytes, &set->used_growth))
 		return false;
 	*memory_sum += memory_bytes;
 	set->memory_growth += (int64_t)memory_bytes;
 	if (old) {
-		set->size_growth -= (int64_t)entry_size_bytes(old);
+		set->used_growth -= (int64_t)entry_used_bytes(old);
 		set->memory_growth -= (int64_t)entry_memory_bytes(old);
 	} else {
 		set->entry_growth++;
@@ -131,14 +132,14 @@ static const struct entry *live_entry(const struct write *write)
 static enum cache_status plan(struct set *set)
 {
 	const struct cache_op *op = set->op;
-	uint64_t size_sum = 0;
+	uint64_t used_sum = 0;
 	uint64_t memory_sum = 0;
 
-	set->size_growth = 0;
+	set->used_growth = 0;
 	set->entry_growth = 0;
 	set->memory_growth = 0;
 	for (size_t i = 0; i < op->item_count; i++)
-		if (!plan_item(set, &set->writes[i], &op->items[i], &size_sum, &memory_sum))
+		if (!plan_item(set, &set->writes[i], &op->items[i], &used_sum, &memory_sum))
 			return CACHE_TOO_LARGE;
 	if (op->item_count == 1 &&
 	    !condition_holds(&op->items[0].condition, live_entry(&set->writes[0])))
@@ -146,7 +147,7 @@ static enum cache_status plan(struct set *set)
 	set->stores_nothing = max_entries(set) == 0;
 	if (set->stores_nothing)
 		return CACHE_OK;
-	if (size_sum > max_size_bytes(set))
+	if (used_sum > max_size_bytes(set))
 		return CACHE_TOO_LARGE;
 	if (op->item_count > max_entries(set))
 		return refuse(set, CACHE_TOO_LARGE,
@@ -210,10 +211,10 @@ static bool reserve(struct set *set)
 {
 	struct usage *usage = &set->ns->usage;
 
-	if (!grow(&usage->size_bytes, set->size_growth, max_size_bytes(set)))
+	if (!grow(&usage->used_bytes, set->used_growth, max_size_bytes(set)))
 		return false;
 	if (!grow(&usage->entry_count, set->entry_growth, max_entries(set)))
-		goto undo_size;
+		goto undo_used;
 	if (!grow(&set->all->total.memory_bytes, set->memory_growth, max_memory_bytes(set)))
 		goto undo_entries;
 	(void)grow(&usage->memory_bytes, set->memory_growth, UINT64_MAX);
@@ -221,8 +222,8 @@ static bool reserve(struct set *set)
 
 undo_entries:
 	take_back(&usage->entry_count, set->entry_growth);
-undo_size:
-	take_back(&usage->size_bytes, set->size_growth);
+undo_used:
+	take_back(&usage->used_bytes, set->used_growth);
 	return false;
 }
 
@@ -280,14 +281,29 @@ static void store_item(struct set *set, struct write *write, struct cache_item *
 		restore(set, shard, fresh, item->history);
 }
 
+/* Where nothing is stored the value of before is not to be served on. */
+static void remove_old(struct set *set, const struct write *write)
+{
+	struct shard *shard = namespace_shard(set->ns, write->hash);
+
+	if (write->old && write->old_is_stale) {
+		shard_drop_expired(shard, write->old, &set->trash);
+	} else if (write->old) {
+		shard_remove(shard, write->old, &set->trash);
+		shard->counters.evictions++;
+	}
+}
+
 /* Carries out the plan. CACHE_NO_SPACE where it does not fit. */
 static enum cache_status store(struct set *set)
 {
 	struct cache_op *op = set->op;
 
 	if (set->stores_nothing) {
-		for (size_t i = 0; i < op->item_count; i++)
+		for (size_t i = 0; i < op->item_count; i++) {
 			answer(set, &set->writes[i], &op->items[i]);
+			remove_old(set, &set->writes[i]);
+		}
 		return CACHE_OK;
 	}
 	if (!prepare(set))
@@ -323,14 +339,14 @@ static struct eviction_goal goal_of(struct set *set)
 	uint64_t size = max_size_bytes(set);
 	uint64_t memory = max_memory_bytes(set);
 
-	set->size_pressed |= !fits(&set->ns->usage.size_bytes, set->size_growth, size);
+	set->size_pressed |= !fits(&set->ns->usage.used_bytes, set->used_growth, size);
 	set->memory_pressed |= !fits(&set->all->total.memory_bytes, set->memory_growth, memory);
 	if (set->size_pressed && size != UINT64_MAX)
 		size = eviction_low_water(size);
 	if (set->memory_pressed)
 		memory = eviction_memory_low_water(memory);
 	return (struct eviction_goal){
-		.size_bytes = leave_room(size, set->size_growth),
+		.used_bytes = leave_room(size, set->used_growth),
 		.entry_count = leave_room(max_entries(set), set->entry_growth),
 		.total_memory_bytes = leave_room(memory, set->memory_growth),
 	};
@@ -358,7 +374,7 @@ static enum step try_evicting(struct set *set, enum cache_status *status,
 		return STEP_AGAIN;
 	*status = store(set);
 	if (*status != CACHE_NO_SPACE ||
-	    !fits(&set->ns->usage.size_bytes, set->size_growth, max_size_bytes(set)) ||
+	    !fits(&set->ns->usage.used_bytes, set->used_growth, max_size_bytes(set)) ||
 	    !fits(&set->ns->usage.entry_count, set->entry_growth, max_entries(set)))
 		return STEP_DONE;
 	return STEP_NEEDS_MEMORY;

@@ -72,6 +72,7 @@ bool shard_prepare(struct shard *shard, size_t expiring)
 
 bool shard_add(struct shard *shard, uint64_t hash, struct entry *entry)
 {
+	shard->size_bytes += entry_size_bytes(entry);
 	table_add(&shard->table, hash, entry);
 	order_add(&shard->order, entry);
 	return start_expiring(shard, entry);
@@ -81,6 +82,7 @@ bool shard_overwrite(struct shard *shard, uint64_t hash, struct entry *entry, st
 		     int64_t now_us, struct entry **trash)
 {
 	stop_expiring(shard, entry);
+	shard->size_bytes += entry_size_bytes(fresh) - entry_size_bytes(entry);
 	fresh->prev = entry->prev;
 	fresh->next = entry->next;
 	fresh->last_access_us = entry->last_access_us;
@@ -98,6 +100,7 @@ bool shard_replace(struct shard *shard, uint64_t hash, struct entry *entry, stru
 		   struct entry **trash)
 {
 	stop_expiring(shard, entry);
+	shard->size_bytes += entry_size_bytes(fresh) - entry_size_bytes(entry);
 	order_remove(&shard->order, entry);
 	table_swap(&shard->table, hash, entry, fresh);
 	entry->next = *trash;
@@ -115,7 +118,8 @@ void shard_remove(struct shard *shard, struct entry *entry, struct entry **trash
 	order_remove(&shard->order, entry);
 	table_remove(&shard->table, entry_hash(entry_key(entry)), entry);
 	subtract(&shard->usage->entry_count, 1);
-	subtract(&shard->usage->size_bytes, entry_size_bytes(entry));
+	shard->size_bytes -= entry_size_bytes(entry);
+	subtract(&shard->usage->used_bytes, entry_used_bytes(entry));
 	subtract(&shard->usage->memory_bytes, memory_bytes);
 	subtract(&shard->total->memory_bytes, memory_bytes);
 	expiry_trim(&shard->expiry);

@@ -19,7 +19,7 @@
  * locks of all shards held the numbers of a namespace stand still and are those of its entries. */
 struct usage {
 	_Atomic uint64_t entry_count;
-	_Atomic uint64_t size_bytes;   /* what counts against max_size_bytes */
+	_Atomic uint64_t used_bytes;   /* what counts against max_size_bytes */
 	_Atomic uint64_t memory_bytes; /* with all overhead */
 	_Atomic uint64_t expiring;     /* entries with a TTL */
 };
@@ -34,7 +34,8 @@ struct shard {
 	struct table table;
 	struct order order;
 	struct expiry expiry;
-	int64_t stale_us; /* how long what has expired stays */
+	int64_t stale_us;    /* how long what has expired stays */
+	uint64_t size_bytes; /* sum of the sizes of its entries */
 	struct shard_counters counters;
 	struct usage *usage; /* of the namespace */
 	struct usage *total; /* of the backend: memory_bytes and expiring only */

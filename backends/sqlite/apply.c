@@ -152,7 +152,8 @@ static enum applied apply_clear(struct writer *writer, struct cache_op *op)
 	row->counted.deletes += (uint64_t)row->entry_count;
 	row->id = id; /* written back by name */
 	row->entry_count = 0;
-	row->total_size = 0;
+	row->size_sum = 0;
+	row->used_bytes = 0;
 	row->frequency_sum = 0;
 	row->dirty = true;
 	/* At once: a sweep in this very transaction must not find the entries under the name. */
@@ -198,12 +199,28 @@ static int write_settings(struct writer *writer, struct ns_row *row, const struc
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
+/* What has expired makes room before anything that lives. *ret_more: there may be more of it, and
+ * the namespace is over a limit still. */
+static int expire_first(struct writer *writer, struct ns_row *row, bool *ret_more)
+{
+	uint64_t expired_before = row->counted.expirations;
+	size_t swept = 0;
+
+	*ret_more = false;
+	if (!row_is_over_limit(row))
+		return SQLITE_OK;
+	int code = apply_sweep(writer, row->settings.stale_ttl_s, writer->removals_max, &swept);
+	*ret_more = code == SQLITE_OK && swept == writer->removals_max &&
+		    row->counted.expirations > expired_before && row_is_over_limit(row);
+	return code;
+}
+
 static enum applied apply_configure(struct writer *writer, struct cache_op *op)
 {
 	enum applied applied = FAILED;
 	struct ns_row *row = writer_find_or_create_row(writer, op, &applied);
 	struct eviction_goal goal = {
-		.max_total_size = INT64_MAX,
+		.max_used_bytes = INT64_MAX,
 		.until_us = monotonic_now_us() + CLEAR_STEP_US,
 	};
 	bool reached = false;
@@ -215,13 +232,21 @@ static enum applied apply_configure(struct writer *writer, struct cache_op *op)
 	if (code != SQLITE_OK)
 		return applied_fail(writer, op, code);
 	op->status = CACHE_OK;
-	if (row->total_size > row_size_limit(row) || op->progress == 1)
-		goal.max_total_size = row_size_goal(row);
+	bool may_expire = false;
+	code = expire_first(writer, row, &may_expire);
+	if (code != SQLITE_OK)
+		return applied_fail(writer, op, code);
+	if (may_expire) {
+		op->progress = op->progress ? op->progress : 2;
+		return CONTINUE;
+	}
+	if (row->used_bytes > row_size_limit(row) || op->progress == 1)
+		goal.max_used_bytes = row_size_goal(row);
 	goal.max_entry_count = row_count_limit(row);
 	code = writer_evict(writer, row, &goal, &reached, &more);
 	if (code != SQLITE_OK)
 		return applied_fail(writer, op, code);
-	op->progress = goal.max_total_size != INT64_MAX ? 1 : 2;
+	op->progress = goal.max_used_bytes != INT64_MAX ? 1 : 2;
 	return more ? CONTINUE : APPLIED;
 }
 

@@ -16,8 +16,8 @@
 /* ---- Statistics ---- */
 
 #define STATS_COLUMNS                                                                              \
-	"name, max_size, capacity, default_ttl, policy, stale_ttl, entry_count, total_size, "      \
-	"frequency_sum, id,"                                                                       \
+	"name, max_size, capacity, default_ttl, policy, stale_ttl, entry_count, size_sum, "        \
+	"frequency_sum, id, used_bytes,"                                                           \
 	" (SELECT frequency FROM uses WHERE ns = namespaces.id ORDER BY ns DESC, frequency DESC "  \
 	"LIMIT 1)"
 
@@ -106,7 +106,8 @@ static int read_stats(struct sqlite_store *store, sqlite3_stmt *row,
 	database_read_settings(store, slice_of(stats->name), row, 1, &stats->settings);
 	stats->entry_count = (uint64_t)sqlite3_column_int64(row, 6);
 	stats->total_size_bytes = (uint64_t)sqlite3_column_int64(row, 7);
-	stats->max_frequency = (uint64_t)sqlite3_column_int64(row, 10);
+	stats->used_bytes = (uint64_t)sqlite3_column_int64(row, 10);
+	stats->max_frequency = (uint64_t)sqlite3_column_int64(row, 11);
 	int code = waiting_count == 0 ? SQLITE_DONE
 				      : add_waiting_uses(store->background_db, uses, waiting_count,
 							 stats, &frequency_sum);

@@ -164,7 +164,7 @@ static enum backup_result open_source(struct copy *copy)
 	if (tables == 0 || application_id != APPLICATION_ID)
 		return fail(copy, BACKUP_REFUSED, "%s is not a database of steadycache",
 			    copy->path);
-	if (version != SCHEMA_VERSION)
+	if (version != SCHEMA_VERSION && version != MIGRATED_SCHEMA_VERSION)
 		return fail(copy, BACKUP_REFUSED,
 			    "%s has a schema of version %lld, and this program knows only version "
 			    "%d; use the program that made it",

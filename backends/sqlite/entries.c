@@ -29,6 +29,7 @@ int writer_find_entry(struct writer *writer, const struct ns_row *row, struct sl
 			.id = sqlite3_column_int64(find, 0),
 			.expires_us = sqlite3_column_int64(find, 1),
 			.size = sqlite3_column_int64(find, 3),
+			.used_bytes = sqlite3_column_int64(find, 4),
 		};
 		if (sqlite3_column_bytes(find, 2) == (int)sizeof(ret->etag.bytes))
 			memcpy(ret->etag.bytes, sqlite3_column_blob(find, 2),
@@ -50,16 +51,23 @@ int writer_find_frequency(struct writer *writer, int64_t id, bool *found, int64_
 	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : reset;
 }
 
-static int find_size(struct writer *writer, int64_t id, bool *found, int64_t *ret_size,
-		     int64_t *ret_hash)
+/* What an entry counts in the accounts of its namespace, and its hash. */
+struct counted_entry {
+	int64_t size, used_bytes, hash;
+};
+
+static int find_counted(struct writer *writer, int64_t id, bool *found, struct counted_entry *ret)
 {
 	sqlite3_stmt *find = writer->find_size;
 
 	(void)sqlite3_bind_int64(find, 1, id);
 	int code = sqlite3_step(find);
 	*found = code == SQLITE_ROW;
-	*ret_size = sqlite3_column_int64(find, 0);
-	*ret_hash = sqlite3_column_int64(find, 1);
+	*ret = (struct counted_entry){
+		.size = sqlite3_column_int64(find, 0),
+		.used_bytes = sqlite3_column_int64(find, 1),
+		.hash = sqlite3_column_int64(find, 2),
+	};
 	int reset = sqlite3_reset(find);
 	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : reset;
 }
@@ -67,14 +75,13 @@ static int find_size(struct writer *writer, int64_t id, bool *found, int64_t *re
 int apply_remove(struct writer *writer, struct ns_row *row, int64_t id, bool *ret_removed)
 {
 	struct use dropped;
-	int64_t size = 0;
+	struct counted_entry entry;
 	int64_t frequency = 0;
-	int64_t hash = 0;
 	int code = writer_find_frequency(writer, id, ret_removed, &frequency);
 
 	if (code != SQLITE_OK || !*ret_removed)
 		return code;
-	code = find_size(writer, id, ret_removed, &size, &hash);
+	code = find_counted(writer, id, ret_removed, &entry);
 	if (code != SQLITE_OK)
 		return code;
 	if (!*ret_removed)
@@ -88,9 +95,10 @@ int apply_remove(struct writer *writer, struct ns_row *row, int64_t id, bool *re
 		return code;
 	(void)uses_take(&writer->store->uses, id, &dropped);
 	writer->removed++;
-	writer_note_removal(writer, row->id, hash);
+	writer_note_removal(writer, row->id, entry.hash);
 	row->entry_count--;
-	row->total_size -= size;
+	row->size_sum -= entry.size;
+	row->used_bytes -= entry.used_bytes;
 	row->frequency_sum -= frequency;
 	row->dirty = true;
 	return SQLITE_OK;

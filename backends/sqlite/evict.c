@@ -150,7 +150,7 @@ static bool is_spared(const struct eviction_goal *goal, int64_t id)
 
 static bool is_reached(const struct ns_row *row, const struct eviction_goal *goal)
 {
-	return row->total_size <= goal->max_total_size && row->entry_count <= goal->max_entry_count;
+	return row->used_bytes <= goal->max_used_bytes && row->entry_count <= goal->max_entry_count;
 }
 
 static bool is_step_over(const struct writer *writer, const struct eviction_goal *goal,

@@ -100,7 +100,7 @@ static enum verdict identify(struct look *look)
 			       look->store->path);
 		return REFUSED;
 	}
-	if (version != SCHEMA_VERSION) {
+	if (version != SCHEMA_VERSION && version != MIGRATED_SCHEMA_VERSION) {
 		(void)snprintf(
 			look->reason, look->reason_size,
 			"%s has the schema of another version of steadycache (%lld, this one "
@@ -168,6 +168,8 @@ static enum verdict take_over(struct look *look)
 {
 	int64_t seed = 0;
 	int code = database_complete_schema(look->db);
+	if (code == SQLITE_OK)
+		code = migrate_schema(look->store, look->db);
 
 	if (code != SQLITE_OK)
 		return fail(look, code, "cannot prepare");

@@ -142,6 +142,12 @@ static void widen_age(struct ns_row *row, const struct cache_item *item)
 		row->created_us = item->history->last_access_us;
 }
 
+static int64_t used_bytes_of(const struct cache_item *item)
+{
+	return (int64_t)cache_used_bytes(item->key.len, cache_value_content_type_len(item->value),
+					 item->size_bytes);
+}
+
 static int store_item(struct writer *writer, struct ns_row *row, struct cache_item *item,
 		      bool found, const struct found_entry *entry)
 {
@@ -151,13 +157,15 @@ static int store_item(struct writer *writer, struct ns_row *row, struct cache_it
 	item->value->expires_at_us = expiry_of(writer, row, item);
 	item->created = !found || !entry_is_live(writer, entry);
 	item->status = CACHE_OK;
-	row->total_size += (int64_t)item->size_bytes;
+	row->size_sum += (int64_t)item->size_bytes;
+	row->used_bytes += used_bytes_of(item);
 	row->dirty = true;
 	writer->sweep.arrived += item->value->expires_at_us > 0;
 	widen_age(row, item);
 	if (!found)
 		return insert_entry(writer, row, item);
-	row->total_size -= entry->size;
+	row->size_sum -= entry->size;
+	row->used_bytes -= entry->used_bytes;
 	code = update_entry(writer, item, entry->id);
 	if (code != SQLITE_OK)
 		return code;
@@ -186,10 +194,24 @@ static int look_up_items(struct writer *writer, const struct ns_row *row, const 
 
 /* What a set changes in the accounts of its namespace. */
 struct growth {
-	int64_t new_size, replaced_size;
+	int64_t new_used, replaced_used; /* bytes */
 	int64_t new_entries;
 	bool too_big, too_many;
 };
+
+/* Whether the set does not fit. Where nothing is evicted, one that makes nothing worse fits, also
+ * in a namespace that is over its limit, as memory has it. */
+static void compare_with_limits(const struct ns_row *row, struct growth *growth)
+{
+	int64_t used_of_others = row->used_bytes - growth->replaced_used;
+
+	growth->too_big = used_of_others > row_size_limit(row) - growth->new_used;
+	growth->too_many = row->entry_count > row_count_limit(row) - growth->new_entries;
+	if (row->settings.policy == EVICT_NONE) {
+		growth->too_big &= growth->new_used > growth->replaced_used;
+		growth->too_many &= growth->new_entries > 0;
+	}
+}
 
 static enum cache_status measure(const struct ns_row *row, struct cache_op *op,
 				 const struct lookup *lookups, struct growth *ret)
@@ -197,21 +219,19 @@ static enum cache_status measure(const struct ns_row *row, struct cache_op *op,
 	struct growth growth = {0};
 
 	for (size_t i = 0; i < op->item_count; i++) {
-		if (__builtin_add_overflow(growth.new_size, (int64_t)op->items[i].size_bytes,
-					   &growth.new_size))
+		if (__builtin_add_overflow(growth.new_used, used_bytes_of(&op->items[i]),
+					   &growth.new_used))
 			return CACHE_TOO_LARGE;
-		growth.replaced_size += lookups[i].found ? lookups[i].entry.size : 0;
+		growth.replaced_used += lookups[i].found ? lookups[i].entry.used_bytes : 0;
 		growth.new_entries += !lookups[i].found;
 	}
-	if (growth.new_size > row_size_limit(row))
+	if (growth.new_used > row_size_limit(row))
 		return CACHE_TOO_LARGE;
 	if ((int64_t)op->item_count > row_count_limit(row)) {
 		op->detail = "the batch has more items than the namespace may hold entries";
 		return CACHE_TOO_LARGE;
 	}
-	growth.too_big =
-		row->total_size - growth.replaced_size > row_size_limit(row) - growth.new_size;
-	growth.too_many = row->entry_count > row_count_limit(row) - growth.new_entries;
+	compare_with_limits(row, &growth);
 	*ret = growth;
 	return CACHE_OK;
 }
@@ -228,8 +248,8 @@ static enum applied make_room(struct writer *writer, struct ns_row *row, struct 
 	if (!spared)
 		return applied_fail(writer, op, SQLITE_NOMEM);
 	struct eviction_goal goal = {
-		.max_total_size =
-			by_size ? row_size_goal(row) - growth->new_size + growth->replaced_size
+		.max_used_bytes =
+			by_size ? row_size_goal(row) - growth->new_used + growth->replaced_used
 				: INT64_MAX,
 		.max_entry_count = row_count_limit(row) - growth->new_entries,
 		.spared = spared,
@@ -256,21 +276,15 @@ static size_t sweep_room(const struct writer *writer)
 		       : least;
 }
 
-/* Looks the items up, checks the condition and the limits, and makes room. Where all is well:
- * APPLIED with op->status CACHE_OK, and the items may be stored. */
+/* Checks the limits and makes room. Where all is well: APPLIED with op->status CACHE_OK, and the
+ * items may be stored. */
 static enum applied admit(struct writer *writer, struct ns_row *row, struct cache_op *op,
 			  struct lookup *lookups)
 {
+	uint64_t expired_before = row->counted.expirations;
 	struct growth growth;
 	size_t swept = 0;
-	int code = look_up_items(writer, row, op, lookups);
 
-	if (code != SQLITE_OK)
-		return applied_fail(writer, op, code);
-	bool live = lookups[0].found && entry_is_live(writer, &lookups[0].entry);
-	if (op->item_count == 1 &&
-	    !cache_condition_holds(&op->items[0].condition, live ? &lookups[0].entry.etag : NULL))
-		return applied_refuse(op, CACHE_PRECONDITION_FAILED, NULL);
 	op->status = measure(row, op, lookups, &growth);
 	if (op->status != CACHE_OK)
 		return APPLIED;
@@ -278,7 +292,8 @@ static enum applied admit(struct writer *writer, struct ns_row *row, struct cach
 	if (!growth.too_big && !growth.too_many && op->progress == 0)
 		return APPLIED;
 	/* What has expired makes room first; it may be one of ours, so look and measure again. */
-	code = apply_sweep(writer, row->settings.stale_ttl_s, sweep_room(writer), &swept);
+	size_t room = sweep_room(writer);
+	int code = apply_sweep(writer, row->settings.stale_ttl_s, room, &swept);
 	if (code == SQLITE_OK && swept > 0)
 		code = look_up_items(writer, row, op, lookups);
 	if (code != SQLITE_OK)
@@ -286,6 +301,9 @@ static enum applied admit(struct writer *writer, struct ns_row *row, struct cach
 	(void)measure(row, op, lookups, &growth);
 	if (!growth.too_big && !growth.too_many && op->progress == 0)
 		return APPLIED;
+	/* There may be more of it: what lives does not go before that. */
+	if (swept >= room && row->counted.expirations > expired_before)
+		return CONTINUE;
 	if (row->settings.policy == EVICT_NONE)
 		return applied_refuse(
 			op, CACHE_NO_SPACE,
@@ -294,34 +312,72 @@ static enum applied admit(struct writer *writer, struct ns_row *row, struct cach
 	return make_room(writer, row, op, lookups, &growth);
 }
 
+/* Capacity 0: nothing is stored, and the value of before is not to be served on. */
+static enum applied store_nothing(struct writer *writer, struct ns_row *row, struct cache_op *op,
+				  const struct lookup *lookups)
+{
+	int code = SQLITE_OK;
+
+	for (size_t i = 0; i < op->item_count && code == SQLITE_OK; i++) {
+		bool live = lookups[i].found && entry_is_live(writer, &lookups[i].entry);
+		bool removed = false;
+
+		op->items[i].status = CACHE_OK;
+		op->items[i].created = !live;
+		if (lookups[i].found)
+			code = apply_remove(writer, row, lookups[i].entry.id, &removed);
+		if (removed && live)
+			row->counted.evictions++;
+		else if (removed)
+			row->counted.expirations++;
+	}
+	op->status = CACHE_OK;
+	return code == SQLITE_OK ? APPLIED : applied_fail(writer, op, code);
+}
+
+static enum applied store_items(struct writer *writer, struct ns_row *row, struct cache_op *op,
+				const struct lookup *lookups)
+{
+	int code = SQLITE_OK;
+
+	for (size_t i = 0; i < op->item_count && code == SQLITE_OK; i++)
+		code = store_item(writer, row, &op->items[i], lookups[i].found, &lookups[i].entry);
+	if (code != SQLITE_OK)
+		return applied_fail(writer, op, code);
+	row->counted.sets += op->item_count;
+	return APPLIED;
+}
+
+static enum applied set_items(struct writer *writer, struct ns_row *row, struct cache_op *op,
+			      struct lookup *lookups)
+{
+	int code = look_up_items(writer, row, op, lookups);
+
+	if (code != SQLITE_OK)
+		return applied_fail(writer, op, code);
+	bool live = lookups[0].found && entry_is_live(writer, &lookups[0].entry);
+	if (op->item_count == 1 &&
+	    !cache_condition_holds(&op->items[0].condition, live ? &lookups[0].entry.etag : NULL))
+		return applied_refuse(op, CACHE_PRECONDITION_FAILED, NULL);
+	if (row->settings.capacity == 0)
+		return store_nothing(writer, row, op, lookups);
+	enum applied applied = admit(writer, row, op, lookups);
+	if (applied != APPLIED || op->status != CACHE_OK)
+		return applied;
+	return store_items(writer, row, op, lookups);
+}
+
 enum applied apply_set(struct writer *writer, struct cache_op *op)
 {
 	enum applied applied = FAILED;
 	struct ns_row *row = writer_find_or_create_row(writer, op, &applied);
-	int code = SQLITE_OK;
 
 	if (!row)
 		return applied;
-	if (row->settings.capacity == 0) {
-		for (size_t i = 0; i < op->item_count; i++) {
-			op->items[i].status = CACHE_OK;
-			op->items[i].created = true;
-		}
-		return applied_refuse(op, CACHE_OK, NULL);
-	}
 	struct lookup *lookups = calloc(op->item_count, sizeof(*lookups));
 	if (!lookups)
 		return applied_fail(writer, op, SQLITE_NOMEM);
-	applied = admit(writer, row, op, lookups);
-	if (applied == APPLIED && op->status == CACHE_OK) {
-		for (size_t i = 0; i < op->item_count && code == SQLITE_OK; i++)
-			code = store_item(writer, row, &op->items[i], lookups[i].found,
-					  &lookups[i].entry);
-		if (code != SQLITE_OK)
-			applied = applied_fail(writer, op, code);
-		else
-			row->counted.sets += op->item_count;
-	}
+	applied = set_items(writer, row, op, lookups);
 	free(lookups);
 	return applied;
 }

@@ -19,12 +19,13 @@ static const struct statement_text statements[] = {
 	STATEMENT(rollback, "ROLLBACK"),
 	STATEMENT(find_namespace,
 		  "SELECT id, max_size, capacity, default_ttl, policy, stale_ttl, entry_count,"
-		  " total_size, frequency_sum, created FROM namespaces WHERE name = ?1"),
+		  " size_sum, frequency_sum, created, used_bytes FROM namespaces"
+		  " WHERE name = ?1"),
 	STATEMENT(count_namespaces, "SELECT count(*) FROM namespaces"),
 	STATEMENT(insert_namespace, "INSERT INTO namespaces(id, name, created) VALUES(?1, ?2, ?3)"),
 	STATEMENT(update_namespace,
-		  "UPDATE namespaces SET id = ?2, entry_count = ?3, total_size = ?4,"
-		  " frequency_sum = ?5, created = ?6 WHERE name = ?1"),
+		  "UPDATE namespaces SET id = ?2, entry_count = ?3, size_sum = ?4,"
+		  " frequency_sum = ?5, created = ?6, used_bytes = ?7 WHERE name = ?1"),
 	STATEMENT(configure_namespace,
 		  "UPDATE namespaces SET max_size = coalesce(?2, max_size),"
 		  " capacity = coalesce(?3, capacity), default_ttl = coalesce(?4, default_ttl),"
@@ -35,10 +36,11 @@ static const struct statement_text statements[] = {
 		  "UPDATE meta SET value = value + 1 WHERE name = 'next_namespace'"),
 	STATEMENT(drop_namespace, "INSERT INTO dropped(id) VALUES(?1)"),
 	STATEMENT(mark_fifo, "UPDATE uses SET fifo = ?2 WHERE ns = ?1"),
-	STATEMENT(find_entry, "SELECT id, expires, etag, size FROM entries INDEXED BY entries_key"
-			      " WHERE " KEY_CONDITION(1, 2, 3, 4)),
+	STATEMENT(find_entry,
+		  "SELECT id, expires, etag, size, " ENTRY_USED_SQL
+		  " FROM entries INDEXED BY entries_key WHERE " KEY_CONDITION(1, 2, 3, 4)),
 	STATEMENT(find_frequency, "SELECT frequency FROM uses WHERE id = ?1"),
-	STATEMENT(find_size, "SELECT size, hash FROM entries WHERE id = ?1"),
+	STATEMENT(find_size, "SELECT size, " ENTRY_USED_SQL ", hash FROM entries WHERE id = ?1"),
 	STATEMENT(insert_entry,
 		  "INSERT INTO entries(ns, hash, key, etag, flags, type, modified, expires,"
 		  " value, size) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"),

@@ -3,6 +3,7 @@
  *   sqlite.c     the backend's table of operations, open and close
  *   database.c   opening a connection: pragmas, schema
  *   prepare.c    the start: checks, quarantine of a damaged file
+ *   migrate.c    taking over a file of the version before
  *   mapping.c    a VFS that reads the file through one mapping that stays, and tells faults apart
  *   fault_guard.c  mapped memory that cannot be read
  *   file_watch.c whether the files are still those at their paths
@@ -45,8 +46,11 @@
 #define DATABASE_NAME "steadycache.db"
 /* "stdy": marks a file as ours in its header. docs/operations.md gives this and the version, as
  * numbers, where it rescues a damaged file. */
-#define APPLICATION_ID 0x73746479
-#define SCHEMA_VERSION 2
+#define APPLICATION_ID      0x73746479
+#define SCHEMA_VERSION      3
+#define SCHEMA_VERSION_TEXT "3"
+/* Files of this one are taken over (migrate.c). */
+#define MIGRATED_SCHEMA_VERSION 2
 
 /* Counters of a namespace since this process started. Made on first sight, freed with the store. */
 struct counters {
@@ -154,6 +158,10 @@ int64_t store_hash(const struct sqlite_store *store, struct slice key);
 void store_bind_key(const struct sqlite_store *store, sqlite3_stmt *statement, int parameter,
 		    int64_t namespace_id, struct slice key);
 
+/* cache_used_bytes() of a row of `entries`. The length of a BLOB is read without its pages. */
+#define ENTRY_USED_SQL "length(key) + length(CAST(type AS BLOB)) + size + 128"
+_Static_assert(ENTRY_OVERHEAD_BYTES == 128, "ENTRY_USED_SQL says the same");
+
 /* The index of keys holds this many bytes of each. */
 #define INDEXED_KEY_BYTES 64
 #define KEY_BOUND_BYTES   (INDEXED_KEY_BYTES + 1)
@@ -196,6 +204,12 @@ enum cache_status database_status(sqlite3 *db, int code);
  * policy, stale_ttl from `column` on, NULL meaning the default. */
 void database_read_settings(const struct sqlite_store *store, struct slice name,
 			    sqlite3_stmt *statement, int column, struct namespace_settings *ret);
+
+/* ---- migrate.c ---- */
+
+/* Brings a sound file of MIGRATED_SCHEMA_VERSION to SCHEMA_VERSION, and leaves one alone that is of
+ * it. SQLITE_OK, or an error and nothing was changed. The caller holds the lock of the folder. */
+int migrate_schema(struct sqlite_store *store, sqlite3 *db);
 
 /* ---- reader.c, readers.c ---- */
 

@@ -6,17 +6,30 @@
 #include "backends/base/array.h"
 #include "backends/sqlite/writer.h"
 
+/* The row behind those in use, made where none is left of an earlier transaction. Rows never move:
+ * who has one may look up others. */
+static struct ns_row *next_row(struct writer *writer)
+{
+	if (writer->row_count < writer->rows_made)
+		return writer->rows[writer->row_count];
+
+	struct ns_row **rows = array_with_room(writer->rows, writer->rows_made,
+					       &writer->row_capacity, sizeof(struct ns_row *));
+	if (!rows)
+		return NULL;
+	writer->rows = rows;
+	rows[writer->rows_made] = calloc(1, sizeof(**rows));
+	return rows[writer->rows_made] ? rows[writer->rows_made++] : NULL;
+}
+
 static int load_row(struct writer *writer, struct slice name, struct ns_row **ret)
 {
 	sqlite3_stmt *find = writer->find_namespace;
 
-	struct ns_row *rows = array_with_room(writer->rows, writer->row_count,
-					      &writer->row_capacity, sizeof(*rows));
+	struct ns_row *row = next_row(writer);
 
-	if (!rows)
+	if (!row)
 		return SQLITE_NOMEM;
-	writer->rows = rows;
-	struct ns_row *row = &writer->rows[writer->row_count];
 	*row = (struct ns_row){.counters = store_counters(writer->store, name)};
 	if (!row->counters)
 		return SQLITE_NOMEM;
@@ -27,9 +40,10 @@ static int load_row(struct writer *writer, struct slice name, struct ns_row **re
 		row->id = sqlite3_column_int64(find, 0);
 		database_read_settings(writer->store, slice_of(row->name), find, 1, &row->settings);
 		row->entry_count = sqlite3_column_int64(find, 6);
-		row->total_size = sqlite3_column_int64(find, 7);
+		row->size_sum = sqlite3_column_int64(find, 7);
 		row->frequency_sum = sqlite3_column_int64(find, 8);
 		row->created_us = sqlite3_column_int64(find, 9);
+		row->used_bytes = sqlite3_column_int64(find, 10);
 		writer->row_count++;
 		*ret = row;
 	}
@@ -41,8 +55,8 @@ int writer_find_row(struct writer *writer, struct slice name, struct ns_row **re
 {
 	*ret = NULL;
 	for (size_t i = 0; i < writer->row_count; i++) {
-		if (slice_equal(slice_of(writer->rows[i].name), name)) {
-			*ret = &writer->rows[i];
+		if (slice_equal(slice_of(writer->rows[i]->name), name)) {
+			*ret = writer->rows[i];
 			return SQLITE_OK;
 		}
 	}
@@ -56,9 +70,10 @@ int writer_write_row(struct writer *writer, const struct ns_row *row)
 	(void)sqlite3_bind_text(update, 1, row->name, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(update, 2, row->id);
 	(void)sqlite3_bind_int64(update, 3, row->entry_count);
-	(void)sqlite3_bind_int64(update, 4, row->total_size);
+	(void)sqlite3_bind_int64(update, 4, row->size_sum);
 	(void)sqlite3_bind_int64(update, 5, row->frequency_sum);
 	(void)sqlite3_bind_int64(update, 6, row->created_us);
+	(void)sqlite3_bind_int64(update, 7, row->used_bytes);
 	int code = database_run(update);
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
@@ -68,8 +83,8 @@ static int write_rows(struct writer *writer)
 	int code = SQLITE_OK;
 
 	for (size_t i = 0; i < writer->row_count && code == SQLITE_OK; i++)
-		if (writer->rows[i].dirty)
-			code = writer_write_row(writer, &writer->rows[i]);
+		if (writer->rows[i]->dirty)
+			code = writer_write_row(writer, writer->rows[i]);
 	return code;
 }
 
@@ -104,8 +119,8 @@ int writer_find_row_by_id(struct writer *writer, int64_t id, struct ns_row **ret
 
 	*ret = NULL;
 	for (size_t i = 0; i < writer->row_count; i++) {
-		if (writer->rows[i].id == id) {
-			*ret = &writer->rows[i];
+		if (writer->rows[i]->id == id) {
+			*ret = writer->rows[i];
 			return SQLITE_OK;
 		}
 	}
@@ -251,7 +266,7 @@ int writer_commit(struct writer *writer)
 		return code;
 	move_values(writer);
 	for (size_t i = 0; i < writer->row_count; i++) {
-		const struct ns_row *row = &writer->rows[i];
+		const struct ns_row *row = writer->rows[i];
 
 		count_up(&row->counters->sets, row->counted.sets);
 		count_up(&row->counters->deletes, row->counted.deletes);

@@ -402,6 +402,8 @@ void writer_close(struct sqlite_store *store)
 	writer_finalize_statements(writer);
 	(void)sqlite3_close(writer->db);
 	free(writer->group);
+	for (size_t i = 0; i < writer->rows_made; i++)
+		free(writer->rows[i]);
 	free(writer->rows);
 	free(writer->taken);
 	free(writer->given);

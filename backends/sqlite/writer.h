@@ -18,7 +18,8 @@ struct ns_row {
 	char name[NAMESPACE_MAX_LEN + 1];
 	int64_t id;
 	struct namespace_settings settings;
-	int64_t entry_count, total_size, frequency_sum;
+	int64_t entry_count, size_sum, frequency_sum;
+	int64_t used_bytes; /* of cache_used_bytes() */
 	int64_t created_us; /* or the earliest last access that an import brought along */
 	bool dirty;
 	struct counters *counters;
@@ -33,7 +34,7 @@ struct found_entry {
 	int64_t id;
 	int64_t expires_us;
 	struct etag etag;
-	int64_t size;
+	int64_t size, used_bytes;
 };
 
 /* How far the sweep has come for one stale time (sweep.c). */
@@ -80,8 +81,8 @@ struct writer {
 	sqlite3_stmt *find_name, *find_expired, *find_expired_with, *find_stale_ttl, *find_prefix,
 		*find_long_prefix, *find_dropped, *find_dropped_entries, *forget_dropped, *probe;
 
-	struct ns_row *rows; /* of the running transaction */
-	size_t row_count, row_capacity;
+	struct ns_row **rows; /* of the running transaction; behind them some that are free */
+	size_t row_count, rows_made, row_capacity;
 	struct use *taken; /* uses folded by the running transaction, put back if it fails */
 	size_t taken_count, taken_capacity;
 	struct use *given; /* uses that it counted, taken back if it fails */
@@ -209,6 +210,11 @@ static inline int64_t row_count_limit(const struct ns_row *row)
 	return row->settings.capacity >= 0 ? row->settings.capacity : INT64_MAX;
 }
 
+static inline bool row_is_over_limit(const struct ns_row *row)
+{
+	return row->used_bytes > row_size_limit(row) || row->entry_count > row_count_limit(row);
+}
+
 /* ---- sweep.c ---- */
 
 /* Removes up to `max` entries that have expired, of the namespaces without a stale time and of
@@ -234,7 +240,7 @@ enum applied apply_op(struct writer *writer, struct cache_op *op);
 
 /* What an eviction has to reach. */
 struct eviction_goal {
-	int64_t max_total_size; /* of the row; INT64_MAX: any */
+	int64_t max_used_bytes; /* of the row; INT64_MAX: any */
 	int64_t max_entry_count;
 	int64_t until_us; /* monotonic: then it goes on in the next group; 0: when removals_max went
 			   */

@@ -219,6 +219,13 @@ bool must_exist_or_not(const char *key)
 	return exists;
 }
 
+void must_set_used(const char *key, size_t used_bytes)
+{
+	size_t size = used_bytes - TEXT_ENTRY_USED(key);
+
+	must_set_sized(key, size, size);
+}
+
 void must_init_bytes(unsigned max_size_bytes)
 {
 	/* 20 digits tell a multiple of 2^-20 exactly. */

@@ -73,6 +73,13 @@ const struct http_answer *configure(const char *members, ...) __attribute__((for
 void must_set(const char *key, const char *value);                   /* /api/set */
 void must_set_sized(const char *key, size_t value_len, size_t size); /* a value of x's */
 bool must_exist_or_not(const char *key);                             /* /api/exists */
+/* What an entry counts against the limit beside its value: key, content type, and what every entry
+ * counts; of one set through /api, and of one put without a content type. */
+#define TEXT_ENTRY_USED(key)  (strlen(key) + strlen("text/plain; charset=utf-8") + 128)
+#define BYTES_ENTRY_USED(key) (strlen(key) + strlen("application/octet-stream") + 128)
+/* Sets an entry through /api that counts `used_bytes`. */
+void must_set_used(const char *key, size_t used_bytes);
+
 /* max_size_bytes of the namespace, through /api/init. */
 void must_init_bytes(unsigned max_size_bytes);
 /* A member of /api/stats as a number. */

@@ -35,107 +35,107 @@ static void expect_present(const char *among, const char *present)
 
 Test(d1_frecency, nothing_goes_while_all_fits)
 {
-	must_init_bytes(1000);
+	must_init_bytes(10000);
 	for (const char *key = "abcde"; *key; key++)
-		must_set_sized((char[]){*key, 0}, 200, 200);
-	cr_assert_eq(d1_stat("total_size"), 1000);
+		must_set_used((char[]){*key, 0}, 2000);
+	cr_assert_eq(d1_stat("used_bytes"), 10000);
 	expect_present("abcde", "abcde");
 }
 
 Test(d1_frecency, a_full_cache_shrinks_to_four_fifths_by_lowest_score)
 {
-	must_init_bytes(1000);
+	must_init_bytes(10000);
 	for (const char *key = "abcde"; *key; key++)
-		must_set_sized((char[]){*key, 0}, 200, 200);
+		must_set_used((char[]){*key, 0}, 2000);
 	use("a", 20);
-	/* 1000 + 200 > 1000: down to 600, so two go, the oldest of those used once. */
-	must_set_sized("f", 200, 200);
+	/* 10000 + 2000 > 10000: down to 6000, so two go, the oldest of those used once. */
+	must_set_used("f", 2000);
 	expect_present("abcdef", "adef");
-	cr_assert_eq(d1_stat("total_size"), 800);
-	/* 800 + 200 fits. */
-	must_set_sized("g", 200, 200);
+	cr_assert_eq(d1_stat("used_bytes"), 8000);
+	/* 8000 + 2000 fits. */
+	must_set_used("g", 2000);
 	expect_present("abcdefg", "adefg");
 	/* And again: d and e. */
-	must_set_sized("h", 200, 200);
+	must_set_used("h", 2000);
 	expect_present("abcdefgh", "afgh");
 }
 
 Test(d1_frecency, frequency_outweighs_a_little_age)
 {
-	must_init_bytes(1000);
+	must_init_bytes(10000);
 	for (const char *key = "abcde"; *key; key++)
-		must_set_sized((char[]){*key, 0}, 200, 200);
+		must_set_used((char[]){*key, 0}, 2000);
 	use("a", 40);
 	use("b", 30);
 	use("d", 20);
-	must_set_sized("f", 200, 200);
+	must_set_used("f", 2000);
 	expect_present("abcdef", "abdf");
 }
 
 Test(d1_frecency, an_overwrite_counts_as_a_use)
 {
-	must_init_bytes(1000);
+	must_init_bytes(10000);
 	for (const char *key = "abcde"; *key; key++)
-		must_set_sized((char[]){*key, 0}, 200, 200);
+		must_set_used((char[]){*key, 0}, 2000);
 	for (int i = 0; i < 20; i++)
-		must_set_sized("a", 200, 200);
-	must_set_sized("f", 200, 200);
+		must_set_used("a", 2000);
+	must_set_used("f", 2000);
 	expect_present("abcdef", "adef");
 }
 
 Test(d1_frecency, an_item_larger_than_the_limit_is_refused_and_nothing_is_lost)
 {
-	must_init_bytes(1000);
-	must_set_sized("a", 300, 300);
-	must_set_sized("b", 300, 300);
-	expect_d1_error(d1("set", "'key':'c','value':'v','size':1001"), 413, "");
+	must_init_bytes(10000);
+	must_set_used("a", 3000);
+	must_set_used("b", 3000);
+	expect_d1_error(d1("set", "'key':'c','value':'v','size':9847"), 413, "");
 	expect_present("abc", "ab");
 	/* The old version of a key that is overwritten stays, too. */
-	expect_d1_error(d1("set", "'key':'a','value':'v','size':1001"), 413, "");
+	expect_d1_error(d1("set", "'key':'a','value':'v','size':9847"), 413, "");
 	expect_present("abc", "ab");
-	cr_assert_eq(d1_stat("total_size"), 600);
-	must_set_sized("c", 1000, 1000);
+	cr_assert_eq(d1_stat("used_bytes"), 6000);
+	must_set_used("c", 10000);
 	expect_present("abc", "c");
 }
 
 Test(d1_frecency, a_large_entry_with_the_lowest_score_goes_and_the_limit_holds)
 {
-	must_init_bytes(1000);
-	must_set_sized("a", 700, 700);
-	must_set_sized("b", 100, 100);
-	must_set_sized("c", 100, 100);
-	must_set_sized("d", 100, 100);
+	must_init_bytes(10000);
+	must_set_used("a", 7000);
+	must_set_used("b", 1000);
+	must_set_used("c", 1000);
+	must_set_used("d", 1000);
 	use("b", 20);
 	use("c", 20);
 	use("d", 20);
-	must_set_sized("e", 200, 200);
+	must_set_used("e", 2000);
 	expect_present("abcde", "bcde");
-	cr_assert_eq(d1_stat("total_size"), 500);
+	cr_assert_eq(d1_stat("used_bytes"), 5000);
 }
 
 Test(d1_frecency, an_overwrite_near_the_limit_counts_the_difference)
 {
-	must_init_bytes(1000);
-	must_set_sized("a", 400, 400);
-	must_set_sized("b", 400, 400);
-	must_set_sized("a", 500, 500);
-	must_set_sized("a", 600, 600);
+	must_init_bytes(10000);
+	must_set_used("a", 4000);
+	must_set_used("b", 4000);
+	must_set_used("a", 5000);
+	must_set_used("a", 6000);
 	expect_present("ab", "ab");
-	cr_assert_eq(d1_stat("total_size"), 1000);
+	cr_assert_eq(d1_stat("used_bytes"), 10000);
 }
 
 Test(d1_frecency, an_overwritten_entry_is_never_its_own_victim)
 {
-	must_init_bytes(1000);
-	must_set_sized("a", 100, 100);
-	must_set_sized("b", 450, 450);
-	must_set_sized("c", 450, 450);
+	must_init_bytes(10000);
+	must_set_used("a", 1000);
+	must_set_used("b", 4500);
+	must_set_used("c", 4500);
 	use("b", 20);
-	/* 900 + 300 > 1000: b or c must go; a has the lowest score, and stays. */
-	must_set_sized("a", 300, 300);
+	/* 9000 + 3000 > 10000: b or c must go; a has the lowest score, and stays. */
+	must_set_used("a", 3000);
 	expect_present("abc", "ab");
 	expect_status(d1("get", "'key':'a'"), 200);
-	cr_assert_eq(d1_stat("total_size"), 750);
+	cr_assert_eq(d1_stat("used_bytes"), 7500);
 }
 
 Test(d1_frecency, an_understated_size_does_not_get_past_the_limit)
@@ -143,6 +143,7 @@ Test(d1_frecency, an_understated_size_does_not_get_past_the_limit)
 	must_init_bytes(1000);
 	must_set_sized("a", 600, 0);
 	cr_assert_eq(d1_stat("total_size"), 600);
+	cr_assert_eq(d1_stat("used_bytes"), 600 + TEXT_ENTRY_USED("a"));
 	must_set_sized("b", 600, 1);
 	cr_assert_eq(d1_stat("total_size"), 600);
 	expect_present("ab", "b");
@@ -163,9 +164,10 @@ Test(d1_frecency, a_missing_size_is_the_byte_length)
 	cr_assert_eq(d1_stat("total_size"), 10);
 }
 
-/* A batch of `count` entries of `size` bytes each, keys from `first` on. */
-static void set_many(size_t first, size_t count, size_t size)
+/* A batch of `count` entries that count `used_bytes` each, keys of four digits from `first` on. */
+static void set_many(size_t first, size_t count, size_t used_bytes)
 {
+	size_t size = used_bytes - TEXT_ENTRY_USED("k1000");
 	char *json = NULL;
 	size_t len = 0;
 	FILE *out = open_memstream(&json, &len);
@@ -183,37 +185,37 @@ static void set_many(size_t first, size_t count, size_t size)
 /* The original answers "too many SQL variables" here, and to every write from then on. */
 Test(d1_frecency, a_full_cache_of_small_entries_does_not_get_stuck)
 {
-	must_init_bytes(120000);
-	set_many(0, 3000, 40);
+	must_init_bytes(600000);
+	set_many(1000, 3000, 200);
 	cr_assert_eq(d1_stat("entry_count"), 3000);
-	/* Down to 96000 - 60000: 2100 entries go in one write. */
-	must_set_sized("big", 60000, 60000);
+	/* Down to 480000 - 300000: 2100 entries go in one write. */
+	must_set_used("big", 300000);
 	cr_assert_eq(d1_stat("entry_count"), 901);
-	cr_assert_eq(d1_stat("total_size"), 96000);
+	cr_assert_eq(d1_stat("used_bytes"), 480000);
 	for (int i = 0; i < 5; i++) {
-		must_set_sized("big", 60000, 60000);
-		must_set_sized("another", 50000, 50000);
-		cr_assert_leq(d1_stat("total_size"), 120000);
+		must_set_used("big", 300000);
+		must_set_used("another", 250000);
+		cr_assert_leq(d1_stat("used_bytes"), 600000);
 	}
 }
 
 Test(d1_frecency, a_batch_evicts_others_but_not_itself)
 {
-	must_init_bytes(40000);
-	set_many(0, 1000, 40);
-	set_many(5000, 800, 40);
-	cr_assert_leq(d1_stat("total_size"), 40000);
+	must_init_bytes(200000);
+	set_many(1000, 1000, 200);
+	set_many(5000, 800, 200);
+	cr_assert_leq(d1_stat("used_bytes"), 200000);
 	for (size_t i = 5000; i < 5800; i += 100)
 		cr_assert(must_exist_or_not(quoted("k%zu", i)), "k%zu", i);
 }
 
 Test(d1_frecency, many_small_writes_into_a_full_cache_hold_the_limit)
 {
-	must_init_bytes(10000);
+	must_init_bytes(30000);
 	for (size_t i = 0; i < 400; i++)
 		must_set_sized(quoted("key %zu", i), 100 + i % 50, 0);
-	cr_assert_leq(d1_stat("total_size"), 10000);
-	cr_assert_geq(d1_stat("total_size"), 7500);
+	cr_assert_leq(d1_stat("used_bytes"), 30000);
+	cr_assert_geq(d1_stat("used_bytes"), 23500);
 	cr_assert(must_exist_or_not("key 399"));
 }
 
@@ -221,10 +223,10 @@ Test(d1_frecency, a_smaller_limit_holds_from_the_next_write_on)
 {
 	must_init_bytes(10000);
 	for (const char *key = "abcdefgh"; *key; key++)
-		must_set_sized((char[]){*key, 0}, 1000, 1000);
+		must_set_used((char[]){*key, 0}, 1000);
 	must_init_bytes(3000);
-	must_set_sized("i", 1000, 1000);
-	cr_assert_leq(d1_stat("total_size"), 3000);
+	must_set_used("i", 1000);
+	cr_assert_leq(d1_stat("used_bytes"), 3000);
 	cr_assert(must_exist_or_not("i"));
 	cr_assert_eq(d1_stat("max_size_bytes"), 3000);
 }

@@ -329,6 +329,10 @@ Test(listing, of_the_namespaces)
 		    "expected one entry in %s", ns);
 	expect_that(answer, json_integer_value(json_object_get(mine, "total_size")) == 1,
 		    "expected one byte in %s", ns);
+	expect_that(answer,
+		    json_integer_value(json_object_get(mine, "used_bytes")) ==
+			    (json_int_t)BYTES_ENTRY_USED("k") + 1,
+		    "expected what the entry of %s counts", ns);
 	expect_that(answer, json_integer_value(json_object_get(mine, "max_size_bytes")) == 5000,
 		    "expected the limit of %s", ns);
 }

@@ -30,6 +30,7 @@ Test(stats, of_a_namespace_has_the_fields_of_api_stats)
 	cr_assert_eq(ns_stat("max_frequency"), 2);
 	cr_assert_eq(ns_stat("max_size_bytes"), 1000);
 	cr_assert_float_eq(ns_stat("utilization"), 0.25, 1e-9);
+	cr_assert_eq(ns_stat("used_bytes"), 250 + 2 * TEXT_ENTRY_USED("a"));
 }
 
 Test(stats, counters)

@@ -184,16 +184,17 @@ CONTRACT_TEST(batch, that_does_not_fit_stores_nothing)
 {
 	struct batch batch;
 
-	set_max_size(f, 1000);
-	(void)set_sized(f, SLICE("old"), 900);
+	set_max_size(f, 10000);
+	(void)set_used(f, SLICE("old"), 9000);
 
 	/* One item too large, then all together too large. */
 	for (int round = 0; round < 2; round++) {
 		batch_init(&batch, CACHE_OP_SET, 0, 10);
 		for (size_t i = 0; i < 10; i++)
-			batch.items[i].size_bytes = round == 0 ? 10 : 101;
+			batch.items[i].size_bytes =
+				size_using(batch.items[i].key, round == 0 ? 200 : 1001);
 		if (round == 0)
-			batch.items[7].size_bytes = 1001;
+			batch.items[7].size_bytes = size_using(batch.items[7].key, 10001);
 		cr_expect_eq(backend_call(f->backend, &batch.op), CACHE_TOO_LARGE);
 		batch_deinit(&batch);
 		cr_expect_eq(stats(f).entry_count, 1);
@@ -205,23 +206,23 @@ CONTRACT_TEST(batch, that_just_fits_is_stored)
 {
 	struct batch batch;
 
-	set_max_size(f, 1000);
-	(void)set_sized(f, SLICE("old"), 900);
+	set_max_size(f, 10000);
+	(void)set_used(f, SLICE("old"), 9000);
 	batch_init(&batch, CACHE_OP_SET, 0, 10);
 	for (size_t i = 0; i < 10; i++)
-		batch.items[i].size_bytes = 100;
+		batch.items[i].size_bytes = size_using(batch.items[i].key, 1000);
 	cr_expect_eq(backend_call(f->backend, &batch.op), CACHE_OK);
 	batch_deinit(&batch);
 	cr_expect_eq(stats(f).entry_count, 10);
-	cr_expect_eq(stats(f).total_size_bytes, 1000);
+	cr_expect_eq(stats(f).used_bytes, 10000);
 	cr_expect_not(exists(f, SLICE("old")));
 }
 
 CONTRACT_TEST(batch, refused_under_policy_none_stores_nothing)
 {
 	set_policy(f, EVICT_NONE);
-	set_max_size(f, 100);
-	(void)set_sized(f, SLICE("old"), 90);
+	set_max_size(f, 2000);
+	(void)set_used(f, SLICE("old"), 1000);
 	cr_expect_eq(set_batch(f, 0, 8), CACHE_NO_SPACE);
 	cr_expect_eq(stats(f).entry_count, 1);
 }
@@ -231,21 +232,21 @@ CONTRACT_TEST(batch, never_evicts_what_it_overwrites)
 	struct batch batch;
 
 	set_policy(f, EVICT_FIFO);
-	set_max_size(f, 1000);
+	set_max_size(f, 10000);
 	for (unsigned i = 0; i < 10; i++) {
-		(void)set_sized(f, text("k%u", i), 100);
+		(void)set_used(f, text("k%u", i), 1000);
 		advance_us(f, 1);
 	}
 	/* The five oldest grow; only younger ones can go. */
 	batch_init(&batch, CACHE_OP_SET, 0, 5);
 	for (size_t i = 0; i < 5; i++)
-		batch.items[i].size_bytes = 120;
+		batch.items[i].size_bytes = size_using(batch.items[i].key, 1200);
 	cr_expect_eq(backend_call(f->backend, &batch.op), CACHE_OK);
 	for (size_t i = 0; i < 5; i++)
 		cr_expect_not(batch.items[i].created);
 	batch_deinit(&batch);
 	cr_expect_eq(stats(f).entry_count, 7);
-	cr_expect_eq(stats(f).total_size_bytes, 800);
+	cr_expect_eq(stats(f).used_bytes, 8000);
 	for (unsigned i = 5; i < 8; i++)
 		cr_expect_not(exists(f, text("k%u", i)));
 }

@@ -107,9 +107,9 @@ CONTRACT_TEST(concurrency, values_are_never_mixed_up)
 {
 	for (enum eviction_policy policy = EVICT_FRECENCY; policy <= EVICT_FIFO; policy++) {
 		set_policy(f, policy);
-		set_max_size(f, 20000); /* about half of what is set: it evicts all the time */
+		set_max_size(f, 30000); /* about half of what is set: it evicts all the time */
 		cr_expect_eq(run_threads(f, rounds_of(f, 5000, 300), mix, NULL), 0);
-		cr_expect_leq(stats(f).total_size_bytes, 20000);
+		cr_expect_leq(stats(f).used_bytes, 30000);
 	}
 }
 
@@ -332,7 +332,7 @@ CONTRACT_TEST(concurrency, batches_are_seen_whole)
 
 /* ---- Limits ---- */
 
-#define LIMIT_BYTES 5000
+#define LIMIT_BYTES 50000
 #define LIMIT_COUNT 60
 
 /* Every other look is one at the limits, the rest push against them. */
@@ -347,12 +347,12 @@ static void *push_against_limits(void *arg)
 
 		if (i % 8 == 0) {
 			now = stats(worker->f);
-			count_failure(worker, now.total_size_bytes > LIMIT_BYTES);
+			count_failure(worker, now.used_bytes > LIMIT_BYTES);
 		} else if (i % 16 == 1) {
 			cache_value_release(get(worker->f, key));
 		} else {
 			count_failure(worker,
-				      set_sized(worker->f, key, 1 + next_random(&random) % 300) !=
+				      set_used(worker->f, key, 200 + next_random(&random) % 3000) !=
 					      CACHE_OK);
 		}
 	}
@@ -367,18 +367,22 @@ CONTRACT_TEST(concurrency, limits_hold_at_every_moment)
 		set_capacity(f, LIMIT_COUNT);
 		cr_expect_eq(run_threads(f, rounds_of(f, 4000, 200), push_against_limits, NULL), 0);
 		struct namespace_stats now = stats(f);
-		cr_expect_leq(now.total_size_bytes, LIMIT_BYTES);
+		cr_expect_leq(now.used_bytes, LIMIT_BYTES);
 		cr_expect_leq(now.entry_count, LIMIT_COUNT);
 		cr_expect_gt(now.evictions, 0);
 	}
 	/* The accounts are those of the entries. */
 	struct cache_op op;
 	uint64_t total = 0;
+	uint64_t used = 0;
 	scan(f, &op, SLICE(""), NULL, 1000);
-	for (size_t i = 0; i < op.entry_count; i++)
+	for (size_t i = 0; i < op.entry_count; i++) {
 		total += op.entries[i].size_bytes;
+		used += used_by(op.entries[i].key, op.entries[i].size_bytes);
+	}
 	cr_expect_eq(op.entry_count, stats(f).entry_count);
 	cr_expect_eq(total, stats(f).total_size_bytes);
+	cr_expect_eq(used, stats(f).used_bytes);
 	cache_op_deinit(&op);
 }
 
@@ -394,7 +398,7 @@ static void *do_everything(void *arg)
 		struct slice key = text("%u", next_random(&random) % 3000);
 		unsigned dice = next_random(&random) % 1000;
 		struct namespace_settings settings = {
-			.max_size_bytes = 50000 + next_random(&random) % 50000,
+			.max_size_bytes = 200000 + next_random(&random) % 200000,
 			.policy = policies[next_random(&random) % 3],
 		};
 
@@ -429,6 +433,7 @@ CONTRACT_TEST(concurrency, everything_at_once)
 	unsigned waited_ms = 0;
 	struct cache_op op;
 	uint64_t total;
+	uint64_t used;
 	bool agree;
 
 	cr_expect_eq(run_threads(f, rounds_of(f, 5000, 300), do_everything, NULL), 0);
@@ -438,10 +443,14 @@ CONTRACT_TEST(concurrency, everything_at_once)
 		struct namespace_stats now = stats(f);
 
 		total = 0;
+		used = 0;
 		scan(f, &op, SLICE(""), NULL, 10000);
-		for (size_t i = 0; i < op.entry_count; i++)
+		for (size_t i = 0; i < op.entry_count; i++) {
 			total += op.entries[i].size_bytes;
-		agree = op.entry_count == now.entry_count && total == now.total_size_bytes;
+			used += used_by(op.entries[i].key, op.entries[i].size_bytes);
+		}
+		agree = op.entry_count == now.entry_count && total == now.total_size_bytes &&
+			used == now.used_bytes;
 		cache_op_deinit(&op);
 	} while (!agree && wait_a_moment(&waited_ms));
 	cr_expect(agree);

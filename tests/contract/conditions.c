@@ -127,11 +127,11 @@ CONTRACT_TEST(conditions, failed_set_changes_nothing)
 
 CONTRACT_TEST(conditions, failed_set_evicts_nothing)
 {
-	set_max_size(f, 1000);
+	set_max_size(f, 10000);
 	for (unsigned i = 0; i < 10; i++)
-		(void)set_sized(f, text("%u", i), 100);
+		(void)set_used(f, text("%u", i), 1000);
 	struct cache_item item = item_of(SLICE("0"), SLICE("v"));
-	item.size_bytes = 900;
+	item.size_bytes = size_using(SLICE("0"), 9000);
 	item.condition.kind = CONDITION_ABSENT;
 	cr_expect_eq(set_item(f, NS, &item), CACHE_PRECONDITION_FAILED);
 	cr_expect_eq(stats(f).entry_count, 10);

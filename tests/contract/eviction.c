@@ -52,7 +52,7 @@ static enum cache_status model_set(struct model *model, size_t key, uint64_t siz
 	bool old = model->entries[key].exists;
 	uint64_t replaced = old ? model->entries[key].size : 0;
 
-	if (size > model->max_size)
+	if (size > model->max_size) /* `size` is what the entry counts */
 		return CACHE_TOO_LARGE;
 	if (model->total - replaced + size > model->max_size)
 		while (model->count > old && model->total - replaced + size > model->low_water)
@@ -79,7 +79,7 @@ static void expect_same(struct fixture *f, const struct model *model, const char
 	uint64_t max_frequency = 0;
 
 	cr_assert_eq(now.entry_count, model->count, "%s", after);
-	cr_assert_eq(now.total_size_bytes, model->total, "%s", after);
+	cr_assert_eq(now.used_bytes, model->total, "%s", after);
 	cr_assert_eq(now.evictions, model->evictions, "%s", after);
 	for (size_t i = 0; i < KEYS; i++) {
 		cr_assert_eq(exists(f, text("%zu", i)), model->entries[i].exists, "%s: key %zu",
@@ -107,7 +107,7 @@ static void run_workload(struct fixture *f, struct model *model, uint64_t seed, 
 	for (unsigned step = 0; step < steps; step++) {
 		size_t key = random_key(&seed);
 		unsigned dice = next_random(&seed) % 100;
-		uint64_t size = 1 + next_random(&seed) % (dice < 5 ? 1100 : 120);
+		uint64_t size = 180 + next_random(&seed) % (dice < 5 ? 11000 : 1200);
 
 		/* Odd numbers of microseconds: no two scores are ever the same. */
 		advance_us(f, 1 + next_random(&seed) % 1999993);
@@ -115,7 +115,7 @@ static void run_workload(struct fixture *f, struct model *model, uint64_t seed, 
 		if (dice < 45) {
 			enum cache_status expected = model_set(model, key, size, now_us);
 
-			cr_assert_eq(set_sized(f, text("%zu", key), size), expected);
+			cr_assert_eq(set_used(f, text("%zu", key), size), expected);
 			if (!f->is_remote || step % 16 == 0)
 				expect_same(f, model, text("set %zu in step %u", key, step).data);
 		} else if (dice < 95) {
@@ -165,7 +165,7 @@ CONTRACT_TEST(eviction, frecency_by_size_is_exact)
 {
 	if (f->is_tiered)
 		return; /* hits in the near cache are no uses of the backend */
-	compare_with_model(f, EVICT_FRECENCY, 1003, CAPACITY_UNLIMITED);
+	compare_with_model(f, EVICT_FRECENCY, 10003, CAPACITY_UNLIMITED);
 }
 
 CONTRACT_TEST(eviction, frecency_by_capacity_is_exact)
@@ -179,7 +179,7 @@ CONTRACT_TEST(eviction, lru_by_size_is_exact)
 {
 	if (f->is_tiered)
 		return; /* hits in the near cache are no uses of the backend */
-	compare_with_model(f, EVICT_LRU, 1004, CAPACITY_UNLIMITED);
+	compare_with_model(f, EVICT_LRU, 10004, CAPACITY_UNLIMITED);
 }
 
 CONTRACT_TEST(eviction, lru_by_capacity_is_exact)
@@ -193,7 +193,7 @@ CONTRACT_TEST(eviction, fifo_by_size_is_exact)
 {
 	if (f->is_tiered)
 		return; /* hits in the near cache are no uses of the backend */
-	compare_with_model(f, EVICT_FIFO, 1000, CAPACITY_UNLIMITED);
+	compare_with_model(f, EVICT_FIFO, 10000, CAPACITY_UNLIMITED);
 }
 
 CONTRACT_TEST(eviction, fifo_by_capacity_is_exact)
@@ -207,7 +207,7 @@ CONTRACT_TEST(eviction, both_limits_hold_together)
 {
 	if (f->is_tiered)
 		return; /* hits in the near cache are no uses of the backend */
-	compare_with_model(f, EVICT_FRECENCY, 1500, 30);
+	compare_with_model(f, EVICT_FRECENCY, 15000, 30);
 }
 
 /* A change of policy at run time: the order is that of the new one, from the same history. */
@@ -217,10 +217,10 @@ CONTRACT_TEST(eviction, policy_changes_at_run_time)
 		return; /* hits in the near cache are no uses of the backend */
 	static const enum eviction_policy policies[] = {EVICT_LRU, EVICT_FRECENCY, EVICT_FIFO,
 							EVICT_FRECENCY, EVICT_LRU};
-	struct namespace_settings settings = {.max_size_bytes = 2000};
+	struct namespace_settings settings = {.max_size_bytes = 20000};
 	struct model model = {
-		.max_size = 2000,
-		.low_water = 1600,
+		.max_size = 20000,
+		.low_water = 16000,
 		.capacity = UINT64_MAX,
 	};
 
@@ -237,25 +237,25 @@ CONTRACT_TEST(eviction, policy_changes_at_run_time)
 CONTRACT_TEST(eviction, goes_down_to_four_fifths)
 {
 	set_policy(f, EVICT_FIFO);
-	set_max_size(f, 1000);
+	set_max_size(f, 20000);
 	for (unsigned i = 0; i < 100; i++) {
-		(void)set_sized(f, text("%u", i), 10);
+		(void)set_used(f, text("%u", i), 200);
 		advance_us(f, 1);
 	}
 	cr_expect_eq(stats(f).entry_count, 100, "exactly full is not over");
-	(void)set_sized(f, SLICE("new"), 10);
-	cr_expect_eq(stats(f).total_size_bytes, 800);
+	(void)set_used(f, SLICE("new"), 200);
+	cr_expect_eq(stats(f).used_bytes, 16000);
 	cr_expect_eq(stats(f).evictions, 21);
 }
 
 CONTRACT_TEST(eviction, overwrite_counts_only_the_difference)
 {
-	set_max_size(f, 1000);
-	(void)set_sized(f, SLICE("a"), 400);
-	(void)set_sized(f, SLICE("b"), 600);
-	cr_expect_eq(set_sized(f, SLICE("b"), 600), CACHE_OK);
-	cr_expect_eq(set_sized(f, SLICE("b"), 500), CACHE_OK);
-	cr_expect_eq(set_sized(f, SLICE("a"), 500), CACHE_OK);
+	set_max_size(f, 10000);
+	(void)set_used(f, SLICE("a"), 4000);
+	(void)set_used(f, SLICE("b"), 6000);
+	cr_expect_eq(set_used(f, SLICE("b"), 6000), CACHE_OK);
+	cr_expect_eq(set_used(f, SLICE("b"), 5000), CACHE_OK);
+	cr_expect_eq(set_used(f, SLICE("a"), 5000), CACHE_OK);
 	cr_expect_eq(stats(f).entry_count, 2);
 	cr_expect_eq(stats(f).evictions, 0);
 }
@@ -264,18 +264,18 @@ CONTRACT_TEST(eviction, overwritten_entry_is_never_the_victim)
 {
 	for (enum eviction_policy policy = EVICT_FRECENCY; policy <= EVICT_FIFO; policy++) {
 		set_policy(f, policy);
-		set_max_size(f, 1000);
+		set_max_size(f, 10000);
 		clear(f, SLICE(""));
-		(void)set_sized(f, SLICE("lowest"), 100);
+		(void)set_used(f, SLICE("lowest"), 1000);
 		advance_s(f, 100);
 		for (unsigned i = 0; i < 9; i++)
-			(void)set_sized(f, text("%u", i), 100);
+			(void)set_used(f, text("%u", i), 1000);
 		struct cache_item item = item_of(SLICE("lowest"), SLICE("v"));
-		item.size_bytes = 300;
+		item.size_bytes = size_using(SLICE("lowest"), 3000);
 		cr_expect_eq(set_item(f, NS, &item), CACHE_OK);
 		cr_expect_not(item.created, "%s", eviction_policy_name(policy));
 		cr_expect(exists(f, SLICE("lowest")));
-		cr_expect_eq(stats(f).total_size_bytes, 800);
+		cr_expect_eq(stats(f).used_bytes, 8000);
 		cr_expect_eq(stats(f).max_frequency, 2);
 	}
 }
@@ -283,25 +283,25 @@ CONTRACT_TEST(eviction, overwritten_entry_is_never_the_victim)
 CONTRACT_TEST(eviction, large_lowest_entry_goes_and_the_limit_holds)
 {
 	set_policy(f, EVICT_FRECENCY);
-	set_max_size(f, 1000);
-	(void)set_sized(f, SLICE("large"), 900);
+	set_max_size(f, 10000);
+	(void)set_used(f, SLICE("large"), 9000);
 	advance_s(f, 100);
-	(void)set_sized(f, SLICE("small"), 50);
-	(void)set_sized(f, SLICE("new"), 100);
+	(void)set_used(f, SLICE("small"), 500);
+	(void)set_used(f, SLICE("new"), 1000);
 	cr_expect_not(exists(f, SLICE("large")));
 	cr_expect(exists(f, SLICE("small")));
-	cr_expect_eq(stats(f).total_size_bytes, 150);
+	cr_expect_eq(stats(f).used_bytes, 1500);
 }
 
 CONTRACT_TEST(eviction, item_over_the_whole_limit_is_refused_and_nothing_lost)
 {
-	set_max_size(f, 1000);
+	set_max_size(f, 10000);
 	for (unsigned i = 0; i < 10; i++)
-		(void)set_sized(f, text("%u", i), 100);
-	cr_expect_eq(set_sized(f, SLICE("new"), 1001), CACHE_TOO_LARGE);
-	cr_expect_eq(set_sized(f, SLICE("0"), 1001), CACHE_TOO_LARGE);
+		(void)set_used(f, text("%u", i), 1000);
+	cr_expect_eq(set_used(f, SLICE("new"), 10001), CACHE_TOO_LARGE);
+	cr_expect_eq(set_used(f, SLICE("0"), 10001), CACHE_TOO_LARGE);
 	cr_expect_eq(stats(f).entry_count, 10);
-	cr_expect_eq(set_sized(f, SLICE("new"), 1000), CACHE_OK, "just the limit fits");
+	cr_expect_eq(set_used(f, SLICE("new"), 10000), CACHE_OK, "just the limit fits");
 	cr_expect_eq(stats(f).entry_count, 1);
 }
 
@@ -309,14 +309,15 @@ CONTRACT_TEST(eviction, size_is_never_less_than_the_value)
 {
 	struct slice bytes = make_bytes(200, 1);
 
-	set_max_size(f, 1000);
+	set_max_size(f, 2000);
 	for (unsigned i = 0; i < 20; i++) {
-		struct cache_item item = item_of(text("%u", i), bytes);
+		struct cache_item item = item_of(text("%02u", i), bytes);
 
 		item.size_bytes = 0;
 		cr_assert_eq(set_item(f, NS, &item), CACHE_OK);
-		cr_assert_leq(stats(f).total_size_bytes, 1000);
+		cr_assert_leq(stats(f).used_bytes, 2000);
 		cr_assert_eq(stats(f).total_size_bytes, stats(f).entry_count * 200);
+		cr_assert_eq(stats(f).used_bytes, stats(f).entry_count * used_by(SLICE("00"), 200));
 	}
 	free_bytes(bytes);
 }
@@ -325,32 +326,32 @@ CONTRACT_TEST(eviction, one_set_evicts_thousands)
 {
 	const unsigned count = rounds_of(f, 20000, 3000);
 
-	set_max_size(f, count);
+	set_max_size(f, 200 * count);
 	for (unsigned i = 0; i < count; i++)
-		cr_assert_eq(set_sized(f, text("%u", i), 1), CACHE_OK);
+		cr_assert_eq(set_used(f, text("%u", i), 200), CACHE_OK);
 	cr_expect_eq(stats(f).entry_count, count);
-	cr_expect_eq(set_sized(f, SLICE("new"), count), CACHE_OK);
+	cr_expect_eq(set_used(f, SLICE("new"), 200 * count), CACHE_OK);
 	struct namespace_stats now = stats(f);
 	cr_expect_eq(now.entry_count, 1);
 	cr_expect_eq(now.evictions, count);
 	cr_expect(exists(f, SLICE("new")));
-	cr_expect_eq(set_sized(f, SLICE("next"), 1), CACHE_OK, "and it goes on");
+	cr_expect_eq(set_used(f, SLICE("next"), 200), CACHE_OK, "and it goes on");
 }
 
 CONTRACT_TEST(eviction, none_refuses_what_does_not_fit)
 {
 	set_policy(f, EVICT_NONE);
-	set_max_size(f, 1000);
-	(void)set_sized(f, SLICE("a"), 600);
-	cr_expect_eq(set_sized(f, SLICE("b"), 401), CACHE_NO_SPACE);
-	cr_expect_eq(set_sized(f, SLICE("a"), 1001), CACHE_TOO_LARGE);
-	cr_expect_eq(set_sized(f, SLICE("b"), 400), CACHE_OK);
-	cr_expect_eq(set_sized(f, SLICE("a"), 601), CACHE_NO_SPACE);
-	cr_expect_eq(set_sized(f, SLICE("a"), 500), CACHE_OK);
+	set_max_size(f, 10000);
+	(void)set_used(f, SLICE("a"), 6000);
+	cr_expect_eq(set_used(f, SLICE("b"), 4001), CACHE_NO_SPACE);
+	cr_expect_eq(set_used(f, SLICE("a"), 10001), CACHE_TOO_LARGE);
+	cr_expect_eq(set_used(f, SLICE("b"), 4000), CACHE_OK);
+	cr_expect_eq(set_used(f, SLICE("a"), 6001), CACHE_NO_SPACE);
+	cr_expect_eq(set_used(f, SLICE("a"), 5000), CACHE_OK);
 	cr_expect_eq(stats(f).evictions, 0);
 	set_capacity(f, 2);
-	cr_expect_eq(set_sized(f, SLICE("c"), 1), CACHE_NO_SPACE);
-	cr_expect_eq(set_sized(f, SLICE("a"), 1), CACHE_OK);
+	cr_expect_eq(set_used(f, SLICE("c"), 200), CACHE_NO_SPACE);
+	cr_expect_eq(set_used(f, SLICE("a"), 200), CACHE_OK);
 	cr_expect_eq(stats(f).entry_count, 2);
 }
 

@@ -101,7 +101,7 @@ CONTRACT_TEST(stale, refused_set_leaves_it_there)
 	set_max_size(f, 1000);
 	(void)set_with_ttl(f, SLICE("key"), SLICE("v"), 10);
 	advance_s(f, 11);
-	cr_expect_eq(set_sized(f, SLICE("key"), 1001), CACHE_TOO_LARGE);
+	cr_expect_eq(set_used(f, SLICE("key"), 1001), CACHE_TOO_LARGE);
 	cr_expect_eq(look(f, SLICE("key")), STALE);
 }
 

@@ -13,6 +13,7 @@ CONTRACT_TEST(statistics, count_entries_and_sizes)
 	cr_expect_str_eq(now.name, "n");
 	cr_expect_eq(now.entry_count, 3);
 	cr_expect_eq(now.total_size_bytes, 5 + 1000 + 10, "the larger of size and length counts");
+	cr_expect_eq(now.used_bytes, 3 * used_by(SLICE("a"), 0) + 1015);
 
 	(void)set_sized(f, SLICE("a"), 50);
 	(void)set(f, SLICE("b"), SLICE("1"));
@@ -23,6 +24,7 @@ CONTRACT_TEST(statistics, count_entries_and_sizes)
 	now = stats(f);
 	cr_expect_eq(now.entry_count, 0);
 	cr_expect_eq(now.total_size_bytes, 0);
+	cr_expect_eq(now.used_bytes, 0);
 	cr_expect_eq(now.max_frequency, 0);
 	cr_expect_eq(now.avg_frequency, 0.0);
 }
@@ -206,15 +208,15 @@ CONTRACT_TEST(settings, shrinking_the_size_evicts_at_once)
 {
 	set_policy(f, EVICT_FIFO);
 	for (unsigned i = 0; i < 10; i++) {
-		(void)set_sized(f, text("%u", i), 100);
+		(void)set_used(f, text("%u", i), 1000);
 		advance_us(f, 1);
 	}
-	set_max_size(f, 1000);
+	set_max_size(f, 10000);
 	cr_expect_eq(stats(f).entry_count, 10, "it fits");
-	set_max_size(f, 500);
+	set_max_size(f, 5000);
 	struct namespace_stats now = stats(f);
-	cr_expect_leq(now.total_size_bytes, 500);
-	cr_expect_geq(now.total_size_bytes, 400);
+	cr_expect_leq(now.used_bytes, 5000);
+	cr_expect_geq(now.used_bytes, 4000);
 	cr_expect_eq(now.evictions, 10 - now.entry_count);
 	cr_expect(exists(f, SLICE("9")));
 	cr_expect_not(exists(f, SLICE("4")));

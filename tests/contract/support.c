@@ -185,6 +185,22 @@ enum cache_status set_sized(struct fixture *f, struct slice key, uint64_t size_b
 	return set_item(f, NS, &item);
 }
 
+uint64_t used_by(struct slice key, uint64_t size_bytes)
+{
+	return cache_used_bytes(key.len, sizeof(CONTENT_TYPE_TEXT) - 1, size_bytes);
+}
+
+uint64_t size_using(struct slice key, uint64_t used_bytes)
+{
+	cr_assert_gt(used_bytes, used_by(key, 0), "an entry takes more than that");
+	return used_bytes - used_by(key, 0);
+}
+
+enum cache_status set_used(struct fixture *f, struct slice key, uint64_t used_bytes)
+{
+	return set_sized(f, key, size_using(key, used_bytes));
+}
+
 enum cache_status set_with_ttl(struct fixture *f, struct slice key, struct slice value,
 			       int64_t ttl_s)
 {

@@ -76,6 +76,11 @@ struct cache_value *make_value(struct slice bytes);
 struct slice make_bytes(size_t len, unsigned seed);
 void free_bytes(struct slice bytes);
 
+/* What an entry made by the functions here counts against the limit; and the size with which it
+ * counts `used_bytes`. */
+uint64_t used_by(struct slice key, uint64_t size_bytes);
+uint64_t size_using(struct slice key, uint64_t used_bytes);
+
 /* An item to set, with TTL_DEFAULT. Its value belongs to set_item. */
 struct cache_item item_of(struct slice key, struct slice value);
 /* Sets `item` in `ns`, releases its value; the result in item->status and item->created. */
@@ -84,6 +89,8 @@ enum cache_status set_item(struct fixture *f, struct slice ns, struct cache_item
 /* In the namespace NS: */
 enum cache_status set(struct fixture *f, struct slice key, struct slice value);
 enum cache_status set_sized(struct fixture *f, struct slice key, uint64_t size_bytes);
+/* The same, with the size with which the entry counts `used_bytes` against the limit. */
+enum cache_status set_used(struct fixture *f, struct slice key, uint64_t used_bytes);
 enum cache_status set_with_ttl(struct fixture *f, struct slice key, struct slice value,
 			       int64_t ttl_s);
 enum cache_status set_if(struct fixture *f, struct slice key, struct slice value,

@@ -113,15 +113,15 @@ CONTRACT_TEST(ttl, sweep_removes_and_counts)
 
 CONTRACT_TEST(ttl, expired_entries_make_room_before_live_ones)
 {
-	set_max_size(f, 1000);
-	(void)set_sized(f, SLICE("live"), 400);
+	set_max_size(f, 10000);
+	(void)set_used(f, SLICE("live"), 4000);
 	struct cache_item item = item_of(SLICE("expired"), SLICE("v"));
 	item.ttl_s = 5;
-	item.size_bytes = 500;
+	item.size_bytes = size_using(SLICE("expired"), 5000);
 	cr_assert_eq(set_item(f, NS, &item), CACHE_OK);
 	advance_s(f, 6);
-	cr_expect_eq(set_sized(f, SLICE("new"), 500), CACHE_OK);
+	cr_expect_eq(set_used(f, SLICE("new"), 5000), CACHE_OK);
 	cr_expect(exists(f, SLICE("live")));
 	cr_expect_eq(stats(f).evictions, 0);
-	cr_expect_eq(stats(f).total_size_bytes, 900);
+	cr_expect_eq(stats(f).used_bytes, 9000);
 }
