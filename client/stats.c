@@ -11,6 +11,8 @@ static double number(const json_t *object, const char *name)
 
 static void print_row(const char *name, const json_t *stats)
 {
+	/* A server before 0.2 counted sizes alone. */
+	const char *used = json_object_get(stats, "used_bytes") ? "used_bytes" : "total_size";
 	char size[16], max[16] = "-";
 	int len = 0;
 
@@ -20,7 +22,7 @@ static void print_row(const char *name, const json_t *stats)
 	len = (int)strlen(name);
 	(void)printf("%*s %10.0f %10s %10s %10.0f %10.0f %6.1f%% %10.0f %10.0f\n",
 		     len < 24 ? 24 - len : 0, "", number(stats, "entry_count"),
-		     output_size(number(stats, "total_size"), size), max, number(stats, "hits"),
+		     output_size(number(stats, used), size), max, number(stats, "hits"),
 		     number(stats, "misses"), number(stats, "hit_rate") * 100,
 		     number(stats, "evictions"), number(stats, "expirations"));
 }
@@ -40,7 +42,7 @@ static void print_table(const struct arguments *arguments, json_t *document)
 			     backend ? backend : "?", number(server, "uptime"));
 	}
 	(void)printf("%-24s %10s %10s %10s %10s %10s %7s %10s %10s\n", "NAMESPACE", "ENTRIES",
-		     "SIZE", "MAX", "HITS", "MISSES", "RATE", "EVICTED", "EXPIRED");
+		     "USED", "MAX", "HITS", "MISSES", "RATE", "EVICTED", "EXPIRED");
 	if (arguments->count == 1) {
 		print_row(arguments->operands[0], document);
 		return;

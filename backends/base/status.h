@@ -11,7 +11,9 @@
 	X(PRECONDITION_FAILED, "precondition_failed", 412,                                         \
 	  "the entry is not in the state that the request asks for")                               \
 	X(INVALID, "invalid", 400, "the request is not valid")                                     \
-	X(TOO_LARGE, "too_large", 413, "the value is larger than the limit of its namespace")      \
+	X(TOO_LARGE, "too_large", 413,                                                             \
+	  "the entry (key, content type, value and 128 bytes) is larger than the limit of its "    \
+	  "namespace")                                                                             \
 	X(UNSUPPORTED, "unsupported", 501, "this backend cannot do that")                          \
 	X(UNAVAILABLE, "unavailable", 503, "the storage backend cannot be reached; try again")     \
 	X(READ_ONLY, "read_only", 503, "the storage is read-only; make its directory writable")    \

@@ -30,7 +30,7 @@ function show(stats, at) {
 	const sample = before ? difference(before.stats, stats, (at - before.at) / 1000) : null;
 
 	before = { stats, at };
-	history.add(Date.now() / 1000, { ...sample, bytes: stats.totals.total_size });
+	history.add(Date.now() / 1000, { ...sample, bytes: stats.totals.used_bytes });
 	showState('live', 'live');
 	showServer(stats);
 	showTiles(stats, sample);

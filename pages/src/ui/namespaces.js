@@ -6,7 +6,7 @@ import { byId, make, setText } from './dom.js';
 const COLUMNS = [
 	{ title: 'Namespace', value: (ns) => ns.name },
 	{ title: 'Entries', value: (ns) => ns.entry_count, text: (ns) => format.count(ns.entry_count) },
-	{ title: 'Bytes', value: (ns) => ns.total_size },
+	{ title: 'Bytes', value: (ns) => ns.used_bytes },
 	{ title: 'Hit rate', value: (ns) => (ns.hits + ns.misses > 0 ? ns.hit_rate : -1),
 		text: (ns) => format.percent(ns.hits + ns.misses > 0 ? ns.hit_rate : null) },
 	{ title: 'Evictions', value: (ns) => ns.evictions, text: (ns) => format.count(ns.evictions) },
@@ -44,11 +44,11 @@ function makeRow(name) {
 
 function fillRow(ns) {
 	const row = rows.get(ns.name) ?? makeRow(ns.name);
-	const share = ns.max_size_bytes ? ns.total_size / ns.max_size_bytes : 0;
+	const share = ns.max_size_bytes ? ns.used_bytes / ns.max_size_bytes : 0;
 
 	COLUMNS.forEach(({ text }, i) => text && setText(row.cells[i], text(ns)));
 	setText(row.size, ns.max_size_bytes ?
-		`${format.bytes(ns.total_size)} of ${format.bytes(ns.max_size_bytes)}` : format.bytes(ns.total_size));
+		`${format.bytes(ns.used_bytes)} of ${format.bytes(ns.max_size_bytes)}` : format.bytes(ns.used_bytes));
 	row.bar.value = Math.min(1, share);
 	row.bar.setAttribute('aria-label', `${format.percent(share)} of the limit`);
 	row.bar.classList.toggle('full', share > 0.9);

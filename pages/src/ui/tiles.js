@@ -4,7 +4,7 @@ import { byId, make, setText } from './dom.js';
 
 const TILES = [
 	['hit-rate', 'Hit rate'], ['operations', 'Operations/s'], ['p50', 'Latency p50'],
-	['p99', 'Latency p99'], ['bytes', 'Bytes held'], ['evictions', 'Evictions'],
+	['p99', 'Latency p99'], ['bytes', 'Bytes used'], ['evictions', 'Evictions'],
 ];
 const shown = new Map();
 
@@ -37,7 +37,7 @@ export function showTiles(stats, sample) {
 		`${format.count(reads + totals.sets + totals.deletes)} in all`);
 	set('p50', format.latency(sample?.p50 ?? total?.p50 ?? null), since(format.latency(total?.p50 ?? null)));
 	set('p99', format.latency(sample?.p99 ?? total?.p99 ?? null), since(format.latency(total?.p99 ?? null)));
-	set('bytes', format.bytes(totals.total_size),
+	set('bytes', format.bytes(totals.used_bytes),
 		limit ? `of ${format.bytes(limit)} in all limits` : `${format.count(totals.entry_count)} entries`);
 	set('evictions', format.count(totals.evictions),
 		sample ? `${format.rate(sample.evictions)} a second` : '');
