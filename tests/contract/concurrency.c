@@ -210,7 +210,9 @@ CONTRACT_TEST(concurrency, older_versions_are_never_seen_again)
 	for (unsigned i = 0; i < VERSIONED_KEYS; i++)
 		atomic_store(&floors[i], 0);
 	set_max_size(f, 8000); /* half of what is set: it evicts too */
-	cr_expect_eq(run_threads(f, rounds_of(f, 4000, 2000), watch_versions, NULL), 0);
+	cr_expect_eq(
+		run_threads(f, rounds_of(f, 4000, f->is_remote ? 500 : 2000), watch_versions, NULL),
+		0);
 }
 
 /* ---- Conditions: exactly one wins ---- */

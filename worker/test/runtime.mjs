@@ -1,11 +1,14 @@
 // The Worker on the real runtime (workerd) with a real local D1, for tests and for `npm run serve`.
-import { readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { Miniflare } from "miniflare";
 
 process.env.WRANGLER_SEND_METRICS = "false";
+/* The database of a test need not reach a disk. */
+const MEMORY = "/dev/shm";
+if (!process.env.TMPDIR && existsSync(MEMORY)) process.env.TMPDIR = MEMORY;
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 async function bundle() {
