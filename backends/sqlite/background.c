@@ -134,6 +134,7 @@ static void run_stats(struct sqlite_store *store, struct cache_op *op)
 		db, op->ns.len > 0 ? "SELECT " STATS_COLUMNS " FROM namespaces WHERE name = ?1"
 				   : "SELECT " STATS_COLUMNS " FROM namespaces ORDER BY name");
 	struct waiting_uses waiting = {0};
+	unsigned faults = mapping_faults(&store->mapping);
 	size_t capacity = 0;
 	int code = query ? SQLITE_ROW : SQLITE_NOMEM;
 
@@ -163,7 +164,10 @@ static void run_stats(struct sqlite_store *store, struct cache_op *op)
 			code = SQLITE_NOMEM;
 		}
 	}
-	cache_op_complete(op, code == SQLITE_DONE ? CACHE_OK : database_status(db, code));
+	if (!mapping_is_intact(&store->mapping, faults))
+		code = SQLITE_IOERR_MMAP;
+	cache_op_complete(op,
+			  code == SQLITE_DONE ? CACHE_OK : database_refuse(store, db, code, op));
 }
 
 /* ---- The thread ---- */
@@ -176,7 +180,8 @@ static void run_checkpoint(struct sqlite_store *store, int *copied_pages)
 
 	if (pages < *copied_pages)
 		*copied_pages = 0; /* the log has begun anew */
-	if (pages < *copied_pages + atomic_load(&store->space.soft_pages))
+	if (pages < *copied_pages + atomic_load(&store->space.soft_pages) ||
+	    file_watch_state(&store->watch) != FILES_IN_PLACE) /* the writer's: save_log */
 		return;
 	if (pthread_mutex_trylock(&store->space.copy_lock) != 0)
 		return;
@@ -208,6 +213,20 @@ static void watch_log(struct sqlite_store *store, int64_t *told_pages)
 		     store->path, (long long)(pages * store->space.page_bytes >> 20));
 }
 
+static void watch_files(struct sqlite_store *store)
+{
+	enum file_state state = file_watch_look(store);
+
+	(void)readers_check(store);
+	if (!atomic_load(&store->mapping.is_off) || store->mapping_told || state == FILES_CUT)
+		return;
+	store->mapping_told = true;
+	store_notice(store, NOTICE_ERROR,
+		     "a page of %s could not be read: look at its disk; reads of what is not "
+		     "cached are slower until the server is started again",
+		     store->path);
+}
+
 static void *background_main(void *arg)
 {
 	struct sqlite_store *store = arg;
@@ -230,6 +249,7 @@ static void *background_main(void *arg)
 		run_checkpoint(store, &copied_pages);
 		if (monotonic_now_us() >= next_tick_us) {
 			readers_release(store);
+			watch_files(store);
 			space_watch(store);
 			watch_log(store, &told_pages);
 			writer_tick(store);
@@ -284,5 +304,5 @@ void background_close(struct sqlite_store *store)
 		(void)pthread_mutex_unlock(&store->background_lock);
 		(void)pthread_join(store->background_thread, NULL);
 	}
-	(void)sqlite3_close(store->background_db);
+	database_disconnect(store, store->background_db);
 }

@@ -114,6 +114,49 @@ enum cache_status database_status(sqlite3 *db, int code)
 	}
 }
 
+/* Whether it was met by an error of the system. */
+static bool is_system_failure(int code)
+{
+	int primary = code & 0xFF;
+
+	return primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN;
+}
+
+enum cache_status database_refuse(struct sqlite_store *store, sqlite3 *db, int code,
+				  struct cache_op *op)
+{
+	enum cache_status status = database_status(db, code);
+
+	if (atomic_load(&store->mapping.short_reads) > 0)
+		file_watch_note_cut(store);
+	enum file_state state = file_watch_state(&store->watch);
+	if (state != FILES_IN_PLACE && (is_system_failure(code) || status == CACHE_CORRUPT)) {
+		op->detail = file_watch_text(state);
+		return CACHE_UNAVAILABLE;
+	}
+	if (status == CACHE_UNAVAILABLE && is_system_failure(code))
+		op->detail = database_failure_text(db);
+	return status;
+}
+
+const char *database_failure_text(sqlite3 *db)
+{
+	int system_error = sqlite3_system_errno(db);
+
+	return system_error == EMFILE || system_error == ENFILE
+		       ? "the server has no file descriptor left for the database: raise its limit "
+			 "(ulimit -n), or try again"
+		       : "the files of the database cannot be read or written now: look at their "
+			 "disk, or try again";
+}
+
+void database_disconnect(struct sqlite_store *store, sqlite3 *db)
+{
+	if (db && file_watch_state(&store->watch) != FILES_IN_PLACE)
+		(void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	(void)sqlite3_close(db);
+}
+
 void database_read_settings(const struct sqlite_store *store, struct slice name,
 			    sqlite3_stmt *statement, int column, struct namespace_settings *ret)
 {

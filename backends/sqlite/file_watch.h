@@ -18,7 +18,7 @@ enum file_state {
 	FILES_IN_PLACE,
 	FILES_GONE,     /* one of them is not at its path any more */
 	FILES_REPLACED, /* another file is */
-	FILES_CUT,      /* the database is shorter than it says in its header */
+	FILES_CUT,      /* the database or its log has lost its end */
 };
 
 enum watched_file { WATCHED_DATABASE, WATCHED_LOG, WATCHED_INDEX, WATCHED_FILES };
@@ -29,9 +29,9 @@ struct file_watch {
 		dev_t device;
 		ino_t inode;
 	} files[WATCHED_FILES];
-	int64_t database_bytes; /* the background thread's: its length when last looked at */
-	_Atomic int state;      /* enum file_state */
-	atomic_bool is_cut;     /* for good: what is cut off does not come back */
+	_Atomic int64_t database_bytes; /* its length when last looked at */
+	_Atomic int state;              /* enum file_state */
+	_Atomic int cut; /* enum watched_file, or -1: for good, as nothing comes back */
 };
 
 /* Notes the files, which the connections of this process have opened. False with the path of the
@@ -41,8 +41,9 @@ bool file_watch_begin(struct file_watch *watch, const char *database_path,
 
 /* Looks at the paths; tells the store's owner what has changed since the last look. Any thread. */
 enum file_state file_watch_look(struct sqlite_store *store);
-/* The same, and whether the database was cut. The background thread's. */
-void file_watch_look_closely(struct sqlite_store *store);
+/* Whether the log still has the frames that its index tells of (a header as wal_index.h reads it);
+ * else it is cut. With the write lock of the file, so that nobody empties it meanwhile. */
+void file_watch_check_log(struct sqlite_store *store, uint32_t frames);
 /* Somebody found the database cut. Any thread. */
 void file_watch_note_cut(struct sqlite_store *store);
 
@@ -52,7 +53,10 @@ static inline enum file_state file_watch_state(const struct file_watch *watch)
 	return (enum file_state)atomic_load_explicit(&watch->state, memory_order_relaxed);
 }
 
-/* A sentence for clients; static storage. */
+/* Whether no other index has come to be beside that of this process, with locks of its own. */
+bool file_watch_shares_index(const struct file_watch *watch);
+
+/* A sentence for clients, of at most 119 bytes; static storage. */
 const char *file_watch_text(enum file_state state);
 
 /* Whether the file at `path` is the one that was noted, if it is one of them at all. */

@@ -40,9 +40,12 @@ static struct mapping *mapping_of(sqlite3_file *file)
 	return ((struct mapped_file *)(void *)file)->mapping;
 }
 
-/* Counts what failed, and gives it back. */
+/* Counts what failed, and gives it back; but SQLite would call the one for a failing disk a damaged
+ * database. */
 static int note(sqlite3_file *file, int code)
 {
+	if (code == SQLITE_IOERR_CORRUPTFS)
+		code = SQLITE_IOERR_READ;
 	if (code != SQLITE_OK && code != SQLITE_NOTFOUND && (code & 0xFF) != SQLITE_BUSY)
 		(void)atomic_fetch_add(&mapping_of(file)->failures, 1);
 	return code;

@@ -184,6 +184,9 @@ static enum verdict look_at_open(struct look *look)
 	int64_t tables = 0;
 	int code = sqlite3_busy_timeout(look->db, BUSY_TIMEOUT_MS);
 
+	/* What is not known to be sound stays as it is, the log included. */
+	if (code == SQLITE_OK)
+		code = sqlite3_db_config(look->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	if (code != SQLITE_OK)
 		return fail(look, code, "cannot open");
 	enum verdict verdict = ask(look, "SELECT count(*) FROM sqlite_schema", &tables);
@@ -198,7 +201,24 @@ static enum verdict look_at_open(struct look *look)
 		if (verdict == SOUND)
 			verdict = check(look);
 	}
-	return verdict == SOUND ? take_over(look) : verdict;
+	if (verdict == SOUND)
+		verdict = take_over(look);
+	if (verdict == SOUND)
+		(void)sqlite3_db_config(look->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+	return verdict;
+}
+
+/* SQLite takes an empty file for a new one, and removes the log beside it. But a file is never
+ * empty any more when its log is begun. */
+static bool has_lost_its_database(const struct sqlite_store *store)
+{
+	char log_path[sizeof(store->path) + 8];
+	struct stat database;
+	struct stat log;
+
+	(void)snprintf(log_path, sizeof(log_path), "%s-wal", store->path);
+	bool is_empty = stat(store->path, &database) == 0 ? database.st_size == 0 : errno == ENOENT;
+	return is_empty && stat(log_path, &log) == 0 && log.st_size > 0;
 }
 
 /* By a connection of its own. */
@@ -212,6 +232,11 @@ static enum verdict look_at_file(struct sqlite_store *store, bool *ret_lacks_spa
 		.reason = reason,
 		.reason_size = reason_size,
 	};
+
+	if (has_lost_its_database(store)) {
+		(void)snprintf(reason, reason_size, "it is empty, but its log is not");
+		return DAMAGED;
+	}
 	int code = sqlite3_open_v2(store->path, &look.db,
 				   SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, store->mapping.name);
 	enum verdict verdict =

@@ -74,11 +74,14 @@ static struct cached_namespace *find_namespace(struct sqlite_store *store, struc
 		*found = (struct cached_namespace){.name_len = name.len};
 		memcpy(found->name, name.data, name.len);
 	}
+	unsigned faults = mapping_faults(&store->mapping);
 	(void)sqlite3_bind_text(reader->find_namespace, 1, name.data, (int)name.len, SQLITE_STATIC);
 	int code = sqlite3_step(reader->find_namespace);
 	found->id = code == SQLITE_ROW ? sqlite3_column_int64(reader->find_namespace, 0) : 0;
 	found->has_stale = false;
 	int reset = sqlite3_reset(reader->find_namespace);
+	if (!mapping_is_intact(&store->mapping, faults))
+		code = reset = SQLITE_IOERR_MMAP;
 	if (code != SQLITE_ROW && code != SQLITE_DONE) {
 		found->snapshot = 0;
 		*ret_code = reset;
@@ -102,6 +105,8 @@ static struct cache_value *copy_value(sqlite3_stmt *row)
 
 	type.len = (size_t)sqlite3_column_bytes(row, 3);
 	bytes.len = (size_t)sqlite3_column_bytes(row, 6);
+	if (!type.data || (!bytes.data && sqlite3_column_type(row, 6) != SQLITE_BLOB))
+		return NULL; /* SQLite had no memory for them */
 	if (sqlite3_column_bytes(row, 1) == (int)sizeof(etag.bytes))
 		memcpy(etag.bytes, sqlite3_column_blob(row, 1), sizeof(etag.bytes));
 	struct cache_value *value = cache_value_create(bytes.len, type);
@@ -126,31 +131,38 @@ static void count_use(struct sqlite_store *store, const struct cache_op *op,
 }
 
 /* Whether an entry that has expired may still be served, which costs a look-up of its own where one
- * has. */
-static bool is_stale(struct reader *reader, const struct cache_op *op, struct cached_namespace *ns,
-		     int64_t expires_us, int64_t now_us)
+ * has. SQLITE_OK or an error. */
+static int ask_stale(struct reader *reader, const struct cache_op *op, struct cached_namespace *ns,
+		     int64_t expires_us, int64_t now_us, bool *ret)
 {
+	*ret = false;
 	if (!op->serve_stale)
-		return false;
+		return SQLITE_OK;
 	if (!ns->has_stale) {
 		(void)sqlite3_bind_int64(reader->find_stale_ttl, 1, ns->id);
-		ns->has_stale = sqlite3_step(reader->find_stale_ttl) == SQLITE_ROW;
+		int code = sqlite3_step(reader->find_stale_ttl);
+		ns->has_stale = code == SQLITE_ROW;
 		ns->stale_us = sqlite3_column_int64(reader->find_stale_ttl, 0) * US_PER_S;
-		(void)sqlite3_reset(reader->find_stale_ttl);
+		int reset = sqlite3_reset(reader->find_stale_ttl);
+		if (code != SQLITE_ROW && code != SQLITE_DONE)
+			return reset;
 	}
-	return ns->has_stale && expires_us + ns->stale_us > now_us;
+	*ret = ns->has_stale && expires_us + ns->stale_us > now_us;
+	return SQLITE_OK;
 }
 
-/* Sets status and `stale` of an item whose entry expires at `expires_us`; whether it is found. */
-static bool judge_item(struct reader *reader, const struct cache_op *op,
-		       struct cached_namespace *ns, int64_t expires_us, int64_t now_us,
-		       struct cache_item *item)
+/* Sets status and `stale` of an item whose entry expires at `expires_us`. SQLITE_OK or an error. */
+static int judge_item(struct reader *reader, const struct cache_op *op, struct cached_namespace *ns,
+		      int64_t expires_us, int64_t now_us, struct cache_item *item)
 {
 	bool live = expires_us == 0 || expires_us > now_us;
+	int code = SQLITE_OK;
 
-	item->stale = !live && is_stale(reader, op, ns, expires_us, now_us);
+	item->stale = false;
+	if (!live)
+		code = ask_stale(reader, op, ns, expires_us, now_us, &item->stale);
 	item->status = live || item->stale ? CACHE_OK : CACHE_NOT_FOUND;
-	return item->status == CACHE_OK;
+	return code;
 }
 
 /* The item from the values in memory. False: not there, or expired since; the tables know. */
@@ -164,7 +176,8 @@ static bool recall_item(struct sqlite_store *store, struct reader *reader,
 
 	if (!value)
 		return false;
-	bool found = judge_item(reader, op, ns, value->expires_at_us, now_us, item);
+	bool found = judge_item(reader, op, ns, value->expires_at_us, now_us, item) == SQLITE_OK &&
+		     item->status == CACHE_OK;
 	if (found)
 		count_use(store, op, ns, id, now_us);
 	if (found && op->type == CACHE_OP_GET)
@@ -179,8 +192,11 @@ static int read_item(struct sqlite_store *store, struct reader *reader, const st
 		     struct cached_namespace *ns, int64_t now_us, struct cache_item *item)
 {
 	bool cached = reader->is_exact && values_are_on(&store->values);
+	unsigned faults = mapping_faults(&store->mapping);
 	sqlite3_stmt *find = reader->find_entry;
 	int64_t hash = cached ? store_hash(store, item->key) : 0;
+	int64_t id = 0;
+	int failure = SQLITE_OK;
 
 	item->status = CACHE_NOT_FOUND;
 	if (ns->id == 0)
@@ -190,18 +206,27 @@ static int read_item(struct sqlite_store *store, struct reader *reader, const st
 	store_bind_key(store, find, 1, ns->id, item->key);
 	int code = sqlite3_step(find);
 	if (code == SQLITE_ROW) {
-		int64_t id = sqlite3_column_int64(find, 0);
-		int64_t expires_us = sqlite3_column_int64(find, 5);
-
-		if (judge_item(reader, op, ns, expires_us, now_us, item) &&
-		    op->type == CACHE_OP_GET) {
+		id = sqlite3_column_int64(find, 0);
+		failure = judge_item(reader, op, ns, sqlite3_column_int64(find, 5), now_us, item);
+		if (failure == SQLITE_OK && item->status == CACHE_OK && op->type == CACHE_OP_GET) {
 			item->value = copy_value(find);
 			if (!item->value)
 				item->status = CACHE_NO_MEMORY;
-			else
-				count_use(store, op, ns, id, now_us);
 		}
-		if (item->value && cached && !op->no_touch)
+	}
+	int reset = sqlite3_reset(find);
+	if (code != SQLITE_ROW && code != SQLITE_DONE)
+		failure = reset;
+	/* Neither a value nor a miss is believed before. */
+	if (!mapping_is_intact(&store->mapping, faults))
+		failure = SQLITE_IOERR_MMAP;
+	if (failure != SQLITE_OK) {
+		cache_value_release(item->value);
+		item->value = NULL;
+	}
+	if (item->value) {
+		count_use(store, op, ns, id, now_us);
+		if (cached && !op->no_touch)
 			values_insert(&store->values, &reader->seen, reader->wal_index,
 				      &(struct values_change){.namespace_id = ns->id,
 							      .hash = hash,
@@ -209,8 +234,7 @@ static int read_item(struct sqlite_store *store, struct reader *reader, const st
 							      .key = item->key,
 							      .value = item->value});
 	}
-	int reset = sqlite3_reset(find);
-	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : reset;
+	return failure;
 }
 
 /* ---- Operations ---- */
@@ -236,28 +260,44 @@ static void count_hits(const struct cache_op *op, struct counters *counters)
 						memory_order_relaxed);
 }
 
+/* One attempt; SQLITE_OK or an error, and then no item has a value. */
+static int try_items(struct sqlite_store *store, struct reader *reader, struct cache_op *op)
+{
+	struct cached_namespace *ns = NULL;
+	size_t done = 0;
+	int code = refresh_snapshot(reader);
+
+	if (code == SQLITE_OK)
+		ns = find_namespace(store, reader, op->ns, &code);
+	int64_t now_us = store_now_us(store);
+	for (; ns && done < op->item_count && code == SQLITE_OK; done++)
+		code = read_item(store, reader, op, ns, now_us, &op->items[done]);
+	if (code == SQLITE_OK && ns)
+		count_hits(op, ns->counters);
+	for (size_t i = 0; i < done && code != SQLITE_OK; i++) {
+		cache_value_release(op->items[i].value);
+		op->items[i].value = NULL;
+	}
+	if (code != SQLITE_OK)
+		reader_end_transaction(reader);
+	return code;
+}
+
 static void read_items(struct sqlite_store *store, struct cache_op *op)
 {
 	struct reader *reader = acquire_reader(store);
 	enum cache_status status = CACHE_OK;
-	int code = SQLITE_OK;
+	unsigned faults = mapping_faults(&store->mapping);
+	int code = try_items(store, reader, op);
 
-	code = refresh_snapshot(reader);
-	struct cached_namespace *ns = NULL;
-	if (code == SQLITE_OK)
-		ns = find_namespace(store, reader, op->ns, &code);
-	int64_t now_us = store_now_us(store);
-	for (size_t i = 0; ns && i < op->item_count && code == SQLITE_OK; i++) {
-		code = read_item(store, reader, op, ns, now_us, &op->items[i]);
+	/* Without the mapping from now on. */
+	if (code != SQLITE_OK && mapping_faults(&store->mapping) != faults)
+		code = try_items(store, reader, op);
+	for (size_t i = 0; i < op->item_count && code == SQLITE_OK; i++)
 		if (op->items[i].status == CACHE_NO_MEMORY)
 			status = CACHE_NO_MEMORY;
-	}
-	if (code != SQLITE_OK) {
-		status = database_status(reader->db, code);
-		reader_end_transaction(reader);
-	} else if (ns) {
-		count_hits(op, ns->counters);
-	}
+	if (code != SQLITE_OK)
+		status = database_refuse(store, reader->db, code, op);
 	if (!reader->wal_index)
 		reader_end_transaction(reader);
 	(void)pthread_mutex_unlock(&reader->lock);

@@ -12,14 +12,14 @@ static void finalize(sqlite3_stmt **statement)
 }
 
 /* As it was before it was opened: it may be opened again. */
-static void close_reader(struct reader *reader)
+static void close_reader(struct sqlite_store *store, struct reader *reader)
 {
 	finalize(&reader->begin);
 	finalize(&reader->commit);
 	finalize(&reader->find_namespace);
 	finalize(&reader->find_stale_ttl);
 	finalize(&reader->find_entry);
-	(void)sqlite3_close(reader->db);
+	database_disconnect(store, reader->db);
 	reader->db = NULL;
 	reader->wal_index = NULL;
 }
@@ -53,7 +53,7 @@ static bool open_reader(struct sqlite_store *store, struct reader *reader, char 
 	}
 	database_explain(store, reader->db, sqlite3_extended_errcode(reader->db), "cannot read",
 			 error, error_size);
-	close_reader(reader);
+	close_reader(store, reader);
 	return false;
 }
 
@@ -122,14 +122,15 @@ void reader_end_transaction(struct reader *reader)
 {
 	if (reader->in_transaction)
 		(void)database_run(reader->commit);
-	reader->in_transaction = false;
+	/* Where that failed, it is tried again before the next begins. */
+	reader->in_transaction = reader->db && !sqlite3_get_autocommit(reader->db);
 }
 
 void readers_close(struct sqlite_store *store)
 {
 	for (unsigned i = 0; i < store->reader_count; i++) {
 		reader_end_transaction(&store->readers[i]);
-		close_reader(&store->readers[i]);
+		close_reader(store, &store->readers[i]);
 		(void)pthread_mutex_destroy(&store->readers[i].lock);
 	}
 	free(store->readers);

@@ -225,6 +225,7 @@ static int scan_in_byte_order(struct scan *scan)
 void scan_run(struct sqlite_store *store, struct cache_op *op)
 {
 	struct scan scan = {.store = store, .op = op};
+	unsigned faults = mapping_faults(&store->mapping);
 	int code = SQLITE_NOMEM;
 
 	op->entries = calloc(op->limit, sizeof(*op->entries));
@@ -232,6 +233,9 @@ void scan_run(struct sqlite_store *store, struct cache_op *op)
 		code = op->any_order ? scan_in_any_order(&scan) : scan_in_byte_order(&scan);
 	}
 	op->complete = !scan.is_full;
-	cache_op_complete(op, code == SQLITE_DONE ? CACHE_OK
-						  : database_status(store->background_db, code));
+	if (!mapping_is_intact(&store->mapping, faults))
+		code = SQLITE_IOERR_MMAP;
+	cache_op_complete(op, code == SQLITE_DONE
+				      ? CACHE_OK
+				      : database_refuse(store, store->background_db, code, op));
 }

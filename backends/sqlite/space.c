@@ -189,6 +189,11 @@ void space_copy_log(struct writer *writer)
 		allow_growth(writer);
 }
 
+bool space_empty_log(struct writer *writer)
+{
+	return copy_log(writer, SQLITE_CHECKPOINT_TRUNCATE) == SQLITE_OK;
+}
+
 void space_signal(struct sqlite_store *store, enum space_signal signal)
 {
 	(void)atomic_fetch_or(&store->space.signals, (unsigned)signal);

@@ -87,6 +87,8 @@ void space_settle(struct writer *writer, const struct space_tries *tries);
 
 /* Copies the log as far as nobody reads in it. Writer's thread, outside a transaction. */
 void space_copy_log(struct writer *writer);
+/* Copies all of the log and empties it, as it may not be found again. False: not now. */
+bool space_empty_log(struct writer *writer);
 /* The room that the values and keys of `op` take. */
 int64_t space_bytes_of(const struct cache_op *op);
 

@@ -204,10 +204,11 @@ static bool open_files(struct sqlite_store *store, char *error, size_t error_siz
 		(void)snprintf(error, error_size, "cannot register with SQLite: out of memory");
 		return false;
 	}
+	/* The first reader opens the log and its index; all others find them. */
 	if (!database_prepare(store, error, error_size) ||
 	    !map_file(store, &refused, error, error_size) ||
-	    !readers_open(store, error, error_size) || !writer_open(store, error, error_size) ||
-	    !background_open(store, error, error_size) || !watch_files(store, error, error_size))
+	    !readers_open(store, error, error_size) || !watch_files(store, error, error_size) ||
+	    !writer_open(store, error, error_size) || !background_open(store, error, error_size))
 		return false;
 	if (refused != 0)
 		store_notice(store, NOTICE_WARN,

@@ -116,6 +116,7 @@ struct sqlite_store {
 	bool background_stop;
 	pthread_t background_thread;
 	bool has_background_thread;
+	bool mapping_told; /* the background thread's: that the mapping is off */
 };
 
 static inline void count_up(atomic_ullong *counter, uint64_t number)
@@ -198,6 +199,15 @@ int database_complete_schema(sqlite3 *db);
 sqlite3_stmt *database_prepare_statement(sqlite3 *db, const char *sql);
 /* Runs a statement to its end and resets it: SQLITE_DONE, SQLITE_ROW never, or an error. */
 int database_run(sqlite3_stmt *statement);
+/* The same of an operation, with a sentence that says more where there is one (op->detail). */
+enum cache_status database_refuse(struct sqlite_store *store, sqlite3 *db, int code,
+				  struct cache_op *op);
+/* A sentence for a client whose operation an error of the system has met on `db`; static storage.
+ */
+const char *database_failure_text(sqlite3 *db);
+/* Closes a connection. What lies in the log stays there where the files are not in their places any
+ * more. NULL is fine. */
+void database_disconnect(struct sqlite_store *store, sqlite3 *db);
 /* What the user is told where SQLite said `code`. */
 enum cache_status database_status(sqlite3 *db, int code);
 /* settings in force of the row that `statement` stands on; columns max_size, capacity, default_ttl,

@@ -220,6 +220,15 @@ static void move_values(struct writer *writer)
 	atomic_store(&writer->store->values.writer_works, false);
 }
 
+static bool roll_back(struct writer *writer)
+{
+	/* After some errors SQLite has rolled back by itself. */
+	if (!sqlite3_get_autocommit(writer->db))
+		(void)database_run(writer->rollback);
+	writer->is_stuck = !sqlite3_get_autocommit(writer->db);
+	return !writer->is_stuck;
+}
+
 int writer_begin(struct writer *writer)
 {
 	writer->row_count = 0;
@@ -229,6 +238,10 @@ int writer_begin(struct writer *writer)
 	writer->changes_lost = false;
 	writer->commit_frames = 0;
 	writer->removed = 0;
+	/* Nothing of a transaction that failed may be part of another. */
+	if (writer->is_stuck && !roll_back(writer))
+		return SQLITE_NOMEM;
+	writer->faults = mapping_faults(&writer->store->mapping);
 	int code = sqlite3_get_autocommit(writer->db) ? database_run(writer->begin) : SQLITE_DONE;
 	if (code == SQLITE_BUSY)
 		return code;
@@ -242,9 +255,7 @@ int writer_begin(struct writer *writer)
 
 void writer_roll_back(struct writer *writer)
 {
-	/* After some errors SQLite has rolled back by itself. */
-	if (!sqlite3_get_autocommit(writer->db))
-		(void)database_run(writer->rollback);
+	(void)roll_back(writer);
 	for (size_t i = 0; i < writer->taken_count; i++)
 		(void)uses_add(&writer->store->uses, &writer->taken[i]);
 	for (size_t i = 0; i < writer->given_count; i++)
@@ -260,6 +271,8 @@ int writer_commit(struct writer *writer)
 {
 	int code = write_rows(writer);
 
+	if (code == SQLITE_OK && !mapping_is_intact(&writer->store->mapping, writer->faults))
+		code = SQLITE_IOERR_MMAP; /* what it has read decided what it writes */
 	if (code == SQLITE_OK)
 		code = database_run(writer->commit);
 	if (code != SQLITE_DONE)

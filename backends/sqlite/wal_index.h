@@ -37,6 +37,9 @@ static inline void wal_index_read(const volatile uint64_t *index, struct wal_sta
 		ret->words[i] = __atomic_load_n(&index[i], __ATOMIC_ACQUIRE);
 }
 
+/* The frames of the log that a header tells of. */
+uint32_t wal_state_frames(const struct wal_state *state);
+
 /* Reads the header after a commit of ours. `before`: the header as it was while that transaction
  * already held the write lock; `frames`: the length of the log as SQLite told it for that commit
  * (sqlite3_wal_hook), 0 where it wrote none. True: *ret is the very state that our commit made,

@@ -75,6 +75,10 @@ static bool try_group_ordered(struct writer *writer, struct group *group, size_t
 				group->ops[i]->since_us = monotonic_now_us();
 		return true;
 	}
+	writer->failure = code != SQLITE_OK ? code : sqlite3_extended_errcode(writer->db);
+	/* It may have taken a page that could not be read for a damaged one. */
+	if (!mapping_is_intact(&writer->store->mapping, writer->faults))
+		*ret_failure = CACHE_UNAVAILABLE;
 	writer_roll_back(writer);
 	/* The next attempt must not leave out what was rolled back. */
 	for (size_t i = from; i < to; i++)
@@ -133,22 +137,31 @@ static bool try_alone(struct writer *writer, struct group *group, size_t i,
 }
 
 /* What a health check says, whose probe was committed or not. */
-static void complete_check(struct cache_op *op, enum cache_status status)
+static void complete_check(struct sqlite_store *store, struct cache_op *op,
+			   enum cache_status status)
 {
-	op->checks[0] = (struct cache_health_check){.name = "database", .ok = true};
+	enum file_state state = file_watch_state(&store->watch);
+	const char *problem = state != FILES_IN_PLACE ? file_watch_text(state)
+			      : readers_check(store)
+				      ? ""
+				      : "not all connections can be opened: look at the "
+					"log";
+
+	op->checks[0] = (struct cache_health_check){.name = "database", .ok = problem[0] == '\0'};
 	op->checks[1] = (struct cache_health_check){.name = "disk", .ok = status == CACHE_OK};
+	(void)snprintf(op->checks[0].detail, sizeof(op->checks[0].detail), "%s", problem);
 	if (status != CACHE_OK)
 		(void)snprintf(op->checks[1].detail, sizeof(op->checks[1].detail), "%s",
-			       cache_status_text(status));
-	op->check_count = 2;
+			       op->detail ? op->detail : cache_status_text(status));
+	op->check_count = state == FILES_IN_PLACE ? 2 : 1; /* nothing was written */
 	cache_op_complete(op, CACHE_OK);
 }
 
-static void complete(struct cache_op *op, enum cache_status status)
+static void complete(struct sqlite_store *store, struct cache_op *op, enum cache_status status)
 {
 	op->progress = 0;
 	if (op->type == CACHE_OP_CHECK)
-		complete_check(op, status);
+		complete_check(store, op, status);
 	else
 		cache_op_complete(op, status);
 }
@@ -164,7 +177,7 @@ static void finish_ops(struct writer *writer, struct group *group, size_t from, 
 			queue_push(&store->write_queue, group->ops[i]);
 			(void)pthread_mutex_unlock(&store->write_lock);
 		} else {
-			complete(group->ops[i], group->ops[i]->status);
+			complete(store, group->ops[i], group->ops[i]->status);
 		}
 	}
 }
@@ -194,10 +207,33 @@ static void run_singly(struct writer *writer, struct group *group, enum cache_st
 		if (failure == CACHE_NO_SPACE && atomic_load(&store->space.low))
 			group->ops[i]->detail = "the volume is full: free space on it, delete or "
 						"clear entries, or lower a limit";
-		complete(group->ops[i], failure);
+		else if (failure == CACHE_UNAVAILABLE)
+			group->ops[i]->detail = database_failure_text(writer->db);
+		complete(store, group->ops[i], failure);
 	}
 	if (tick)
 		(void)sweep_alone(writer, group);
+}
+
+/* One line for all writes that fail until one succeeds. */
+static void note_failure(struct writer *writer)
+{
+	char sentence[sizeof(writer->store->path) + 200];
+
+	if (writer->told_failing)
+		return;
+	writer->told_failing = true;
+	database_explain(writer->store, writer->db, writer->failure, "cannot write", sentence,
+			 sizeof(sentence));
+	store_notice(writer->store, NOTICE_ERROR, "%s", sentence);
+}
+
+static void note_success(struct writer *writer)
+{
+	if (writer->told_failing)
+		store_notice(writer->store, NOTICE_INFO, "writes to %s succeed again",
+			     writer->store->path);
+	writer->told_failing = false;
 }
 
 static void run_group(struct writer *writer, struct group *group)
@@ -212,6 +248,7 @@ static void run_group(struct writer *writer, struct group *group)
 	       space_try_again(writer, NULL, SPACE_GROUP, &tries))
 		committed = try_group(writer, group, 0, group->count, &failure);
 	if (committed) {
+		note_success(writer);
 		count_group(store, group, monotonic_now_us() - began_us);
 		if (group->sync)
 			space_copy_log(writer);
@@ -219,9 +256,47 @@ static void run_group(struct writer *writer, struct group *group)
 		return;
 	}
 	count_up(&store->written.failed, 1);
-	if (failure != CACHE_NO_SPACE && failure != CACHE_READ_ONLY)
-		store_notice(store, NOTICE_ERROR, "a write failed: %s", sqlite3_errmsg(writer->db));
+	if (failure != CACHE_NO_SPACE) /* space.c tells of that */
+		note_failure(writer);
 	run_singly(writer, group, failure);
+}
+
+/* ---- Files that are not in their places ---- */
+
+/* What is in the log was acknowledged, and only the database may be found again: so it is copied
+ * there, once, and an empty log is no harm to whatever database lies at the path now. Not where
+ * another process has begun with an index of its own, whose locks are others than ours. */
+static void save_log(struct writer *writer, enum file_state state)
+{
+	struct file_watch *watch = &writer->store->watch;
+
+	if (!writer->log_is_saved && state != FILES_CUT && file_watch_shares_index(watch))
+		writer->log_is_saved = space_empty_log(writer);
+}
+
+/* Answers the group where a file was removed, replaced or cut. The transaction has begun already
+ * (file_lock.c). */
+static bool refuse_where_lost(struct writer *writer, struct group *group)
+{
+	struct wal_state now;
+
+	if (writer->log_index) {
+		wal_index_read(writer->log_index, &now);
+		file_watch_check_log(writer->store, wal_state_frames(&now));
+	}
+	enum file_state state = file_watch_look(writer->store);
+	if (state == FILES_IN_PLACE) {
+		writer->log_is_saved = false;
+		return false;
+	}
+	writer_roll_back(writer);
+	for (size_t i = 0; i < group->count; i++) {
+		group->ops[i]->detail = file_watch_text(state);
+		complete(writer->store, group->ops[i], CACHE_UNAVAILABLE);
+	}
+	writer->sweep.goes_on = false; /* until the next tick */
+	save_log(writer, state);
+	return true;
 }
 
 /* False when it is time to stop and nothing is left. */
@@ -275,6 +350,8 @@ static void fold_at_the_end(struct writer *writer)
 	int64_t until_us = monotonic_now_us() + FINAL_FOLD_US;
 	bool more = true;
 
+	if (file_watch_look(writer->store) != FILES_IN_PLACE)
+		return;
 	(void)sqlite3_busy_timeout(writer->db, FINAL_LOCK_MS);
 	(void)pthread_mutex_lock(&writer->store->uses_order);
 	int code = writer_begin(writer);
@@ -296,6 +373,8 @@ static void *writer_main(void *arg)
 		take_group(writer, group);
 		bool swept = group->tick;
 		others_write |= group->count > 0;
+		if (refuse_where_lost(writer, group))
+			continue;
 		run_group(writer, group);
 		if (swept) {
 			sweep_pace(writer, others_write);
@@ -350,8 +429,9 @@ bool writer_open(struct sqlite_store *store, char *error, size_t error_size)
 		return false;
 	int code = writer_prepare_statements(writer);
 	(void)sqlite3_busy_timeout(writer->db, 0); /* file_lock.c */
+	writer->log_index = wal_index_map(writer->db);
 	if (values_are_on(&store->values))
-		writer->wal_index = wal_index_map(writer->db);
+		writer->wal_index = writer->log_index;
 	(void)sqlite3_wal_hook(writer->db, note_wal_size, store);
 	if (code == SQLITE_OK)
 		code = space_open(writer);
@@ -400,7 +480,7 @@ void writer_close(struct sqlite_store *store)
 		(void)pthread_join(store->write_thread, NULL);
 	}
 	writer_finalize_statements(writer);
-	(void)sqlite3_close(writer->db);
+	database_disconnect(store, writer->db);
 	free(writer->group);
 	for (size_t i = 0; i < writer->rows_made; i++)
 		free(writer->rows[i]);

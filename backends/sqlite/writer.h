@@ -100,6 +100,14 @@ struct writer {
 	bool log_is_copied;    /* all of it, with no commit since: the next begins it anew */
 	bool deletes_securely; /* SQLite overwrites freed pages, unless told otherwise */
 
+	/* Of what fails. */
+	const volatile uint64_t *log_index; /* NULL: not mapped */
+	unsigned faults;                    /* of the mapping, when the running transaction began */
+	bool is_stuck;                      /* the last one could not be rolled back */
+	int failure;       /* what SQLite said of the last transaction that failed */
+	bool told_failing; /* that writes fail; until one succeeds */
+	bool log_is_saved; /* since the files are not in their places: it is in the database */
+
 	/* For the values in memory (values.h). */
 	const volatile uint64_t *wal_index; /* NULL: not mapped, or nothing is cached */
 	struct wal_state before;            /* the state that the running transaction began with */

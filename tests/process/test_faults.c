@@ -1,8 +1,9 @@
-/* System calls and allocations that fail, one by one or for good, in a start.
+/* System calls and allocations that fail, one by one or for good.
  *
- * Whichever it is: the server gives right answers, or it ends with one sentence and exit code 1 and
- * the next start has all of the entries. A database that is sound is never set aside, and nothing
- * that is read in a start has a default. Only some of the calls are tried; with FAULTS_ALL=1 in the
+ * In a start: the server gives right answers, or it ends with one sentence and exit code 1 and the
+ * next start has all of the entries. A database that is sound is never set aside, and nothing that
+ * is read in a start has a default. In a run: answers are right, or 503 as long as the fault lasts;
+ * what was acknowledged is there. Only some of the calls are tried; with FAULTS_ALL=1 in the
  * environment each of them is. */
 #include "tests/process/scene.h"
 
@@ -214,6 +215,115 @@ Test(faults, there_is_no_descriptor_any_more)
 Test(faults, a_file_is_not_mapped)
 {
 	try_starts(FAULT_MAP, ENOMEM, 1, 8);
+}
+
+/* ---- In a run ---- */
+
+/* One request of each kind; what they answer is right, or a failure that passes. */
+static void request_all(struct http_client *client, int round, bool *ret_stored)
+{
+	char target[64];
+	int number = round % ENTRIES;
+	const struct http_answer *answers;
+
+	(void)snprintf(target, sizeof(target), "/cache/ns/k%d", number);
+	answers = http_get(client, target);
+	if (answers->status != 503)
+		expect_body(answers, slice_of(value_of(number)));
+	(void)snprintf(target, sizeof(target), "/cache/runs/r%d", round);
+	answers = http_put(client, target, slice_of(value_of(number)));
+	*ret_stored = answers->status == 201;
+	expect_that(answers, *ret_stored || answers->status == 503, "expected 201 or 503");
+	answers = http_get(client, "/cache/ns?limit=100");
+	expect_that(answers, answers->status == 200 || answers->status == 503,
+		    "expected 200 or 503");
+	answers = http_get(client, "/stats/ns");
+	expect_that(answers, answers->status == 200 || answers->status == 503,
+		    "expected 200 or 503");
+	answers = http_get(client, "/readyz");
+	expect_that(answers, answers->status == 200 || answers->status == 503,
+		    "expected 200 or 503");
+	expect_that(answers, !strstr(answers->body, "damaged"),
+		    "an error that passes is no damage");
+}
+
+#define ROUNDS_MAX 2000
+
+/* Each round in the same server, with a fault somewhere in its calls. */
+static void try_requests(unsigned calls, int error, uint64_t count, unsigned rounds)
+{
+	static bool stored[ROUNDS_MAX];
+
+	scene_env("STEADYCACHE_SQLITE_CACHE_MB=0"); /* reads are reads of the files */
+	set_up_faults();
+	restore();
+	scene_start();
+	if (getenv("FAULTS_ALL"))
+		rounds = 60;
+	for (unsigned i = 0; i < rounds; i++) {
+		struct http_client *client = http_client_open(scene.server.url, NULL);
+
+		faults_arm(faults, calls, error, i, count);
+		request_all(client, (int)i, &stored[i]);
+		(void)faults_end(faults);
+		expect_entries(scene.server.url, false, "after the fault");
+		expect_status(http_put(client, "/cache/runs/after", SLICE("v")), i ? 204 : 201);
+		cr_assert(await_condition(http_get(client, "/readyz")->status == 200, 10000));
+		http_client_close(client);
+	}
+	scene_stop();
+	server_start(&plain);
+	expect_entries(plain.url, false, "after the run");
+	struct http_client *client = http_client_open(plain.url, NULL);
+	for (unsigned i = 0; i < rounds; i++) {
+		char target[64];
+
+		(void)snprintf(target, sizeof(target), "/cache/runs/r%u", i);
+		if (stored[i])
+			expect_body(http_get(client, target), slice_of(value_of((int)i % ENTRIES)));
+	}
+	http_client_close(client);
+	cr_assert(server_stop(&plain));
+	server_dispose(&plain);
+	faults_close(faults);
+}
+
+Test(faults, a_read_fails_in_a_run)
+{
+	try_requests(FAULT_READ, EIO, 1, 12);
+}
+
+Test(faults, reads_fail_for_long_in_a_run)
+{
+	try_requests(FAULT_READ, EIO, FAULTS_FOR_GOOD, 8);
+}
+
+Test(faults, a_write_fails_in_a_run)
+{
+	try_requests(FAULT_WRITE | FAULT_SYNC | FAULT_TRUNCATE, EIO, 1, 12);
+}
+
+/* Reads share the connection that is there, and one line says why. */
+Test(faults, descriptors_run_out_in_a_run)
+{
+	set_up_faults();
+	restore();
+	scene_start();
+	faults_arm(faults, FAULT_OPEN, EMFILE, 0, FAULTS_FOR_GOOD);
+	for (int i = 0; i < 20; i++)
+		expect_entries(scene.server.url, false, "without descriptors");
+	expect_status(http_put(scene.client, "/cache/ns/new", SLICE("new")), 201);
+	/* Which of the readers a thread uses is by chance: this one may be open. */
+	bool told = http_get(scene.client, "/readyz")->status == 503;
+	if (told)
+		cr_expect(server_await_log(&scene.server, "Too many open files", 10000));
+	(void)faults_end(faults);
+	cr_assert(await_condition(http_get(scene.client, "/readyz")->status == 200, 10000));
+	if (told)
+		cr_expect(server_await_log(&scene.server, "can be opened again", 10000));
+	scene_stop();
+	server_dispose(&plain);
+	faults_close(faults);
 }
 
 #ifndef __SANITIZE_ADDRESS__ /* which has its own allocator */
