@@ -2,6 +2,7 @@
 
 #include "client/entry.h"
 #include "client/output.h"
+#include "client/target.h"
 
 /* Whether the user wants what cannot be undone. */
 static int confirm(const struct arguments *arguments)
@@ -37,7 +38,6 @@ static int check_usage(const struct arguments *arguments)
 		return client_fail(CLIENT_USAGE, "give KEY, --prefix PREFIX or --all: one of them");
 	if (many && options[OPT_IF_MATCH])
 		return client_fail(CLIENT_USAGE, "--if-match needs KEY");
-	/* The server takes an empty prefix for every key. */
 	if (options[OPT_PREFIX] && *options[OPT_PREFIX] == '\0')
 		return client_fail(CLIENT_USAGE, "an empty --prefix is every key; say --all");
 	return CLIENT_DONE;
@@ -73,6 +73,8 @@ int command_delete(const struct arguments *arguments)
 		code = CLIENT_USAGE;
 	if (code == CLIENT_DONE && arguments->count == 1)
 		code = confirm(arguments);
+	if (code == CLIENT_DONE && arguments->options[OPT_ALL])
+		target_query(&request.target, "all", SLICE("true"));
 	request.headers[0] = entry_if_match(arguments, if_match);
 	if (code == CLIENT_DONE) {
 		code = remote_open(&remote, arguments);

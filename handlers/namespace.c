@@ -329,9 +329,23 @@ static void finish_empty(struct request *request, struct response *response)
 
 /* ---- DELETE /cache/{ns} ---- */
 
+/* Nothing brings back what this takes: what is not said is not meant. */
 static enum handler_step clear_start(struct request *request, struct response *response)
 {
-	return open_listing(request, response, CACHE_OP_CLEAR) ? STEP_SUBMIT : STEP_RESPOND;
+	const char *all = request_query(request, "all");
+	const char *prefix = request_query(request, "prefix");
+
+	if (!open_listing(request, response, CACHE_OP_CLEAR))
+		return STEP_RESPOND;
+	if (all && *all && strcmp(all, "1") != 0 && strcmp(all, "true") != 0)
+		respond_error(request, response, 400, "\"all\" takes no value, or 1 or true");
+	else if (all ? prefix != NULL : !prefix || *prefix == '\0')
+		respond_error(request, response, 400,
+			      "say what to clear: ?all for the whole namespace, or ?prefix= with "
+			      "the beginning of its keys, not both");
+	else
+		return STEP_SUBMIT;
+	return STEP_RESPOND;
 }
 
 const struct handler namespaces_get_handler = {

@@ -268,6 +268,68 @@ static bool decode_namespace(struct exchange *exchange, struct slice raw)
 	return false;
 }
 
+/* ---- The parameters ---- */
+
+/* Known to all. */
+#define PRETTY       "pretty"
+#define PRETTY_PLACE 31
+/* Bytes of a name that an error shows. */
+#define SHOWN_NAME_BYTES 100
+
+/* The place of `name` in `known` ("a, b, "), counted from 0; -1: it is not there. */
+static int find_parameter(const char *known, struct slice name)
+{
+	if (slice_equal(name, SLICE(PRETTY)))
+		return PRETTY_PLACE;
+	for (int place = 0; *known; place++) {
+		size_t len = strcspn(known, ",");
+
+		if (slice_equal(name, (struct slice){.data = known, .len = len}))
+			return place;
+		known += len + 2;
+	}
+	return -1;
+}
+
+/* `is_known`: it is given twice. */
+static void refuse_parameter(struct exchange *exchange, struct slice name, const char *known,
+			     bool is_known)
+{
+	char shown[SHOWN_NAME_BYTES + 1];
+	size_t len = 0;
+
+	/* What is no ASCII may be cut, or be no UTF-8 at all. */
+	for (; len < name.len && len < SHOWN_NAME_BYTES; len++)
+		shown[len] = (char)((unsigned char)name.data[len] < 0x80 ? name.data[len] : '?');
+	shown[len] = '\0';
+	if (is_known)
+		respond_error(&exchange->request, &exchange->response, 400,
+			      "\"%s\" is given twice; send it once", shown);
+	else
+		respond_error(&exchange->request, &exchange->response, 400,
+			      "\"%s\" is no parameter of this request; it knows %s" PRETTY, shown,
+			      known);
+}
+
+static bool check_parameters(struct exchange *exchange, const char *known)
+{
+	const char *at = NULL;
+	const char *value;
+	struct slice name;
+	unsigned seen = 0;
+
+	while (exchange_next_parameter(exchange, &at, &name, &value)) {
+		int place = find_parameter(known, name);
+
+		if (place < 0 || (seen >> place & 1) != 0) {
+			refuse_parameter(exchange, name, known, place >= 0);
+			return false;
+		}
+		seen |= 1U << place;
+	}
+	return true;
+}
+
 bool admit_request(struct exchange *exchange, const char *url)
 {
 	struct request *request = &exchange->request;
@@ -286,8 +348,13 @@ bool admit_request(struct exchange *exchange, const char *url)
 	}
 	if (!needs_no_token(exchange, match.route) && !check_right(exchange, match.route->right))
 		return false;
-	return (match.ns.len == 0 ||
-		(decode_namespace(exchange, match.ns) && check_namespace(exchange, request->ns))) &&
-	       (match.key.len == 0 || decode_part(exchange, match.key, exchange->key,
-						  sizeof(exchange->key), &request->key));
+	if (match.ns.len > 0 &&
+	    !(decode_namespace(exchange, match.ns) && check_namespace(exchange, request->ns)))
+		return false;
+	if (match.key.len > 0 &&
+	    !decode_part(exchange, match.key, exchange->key, sizeof(exchange->key), &request->key))
+		return false;
+	const char *known = match.route->parameters ? match.route->parameters : "";
+	return request->method == HTTP_GET || request->method == HTTP_HEAD ||
+	       check_parameters(exchange, known);
 }

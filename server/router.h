@@ -22,6 +22,10 @@ struct route {
 	const struct handler *handler;
 	enum error_style error_style;
 	enum route_right right;
+	/* Query parameters that requests other than GET and HEAD know beside `pretty`, with ", "
+	 * behind each; NULL: none. Others are refused: a misspelt one would change more than was
+	 * meant. */
+	const char *parameters;
 	bool is_metrics; /* needs no token where --metrics-public says so */
 	bool is_page;    /* of our own, which links from anywhere may lead to */
 };

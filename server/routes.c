@@ -6,6 +6,11 @@
 		.methods = (the_methods), .pattern = (path), .handler = &(symbol),                 \
 		.right = (needed)                                                                  \
 	}
+#define CHANGE(method, path, symbol, needed, known)                                                \
+	{                                                                                          \
+		.methods = (method), .pattern = (path), .handler = &(symbol), .right = (needed),   \
+		.parameters = (known)                                                              \
+	}
 #define D1(name, symbol, needed)                                                                   \
 	{                                                                                          \
 		.methods = HTTP_POST, .pattern = "/api/" name, .handler = &(symbol),               \
@@ -21,7 +26,7 @@
 /* The hottest first. docs/security.md tells the rights. */
 const struct route routes[] = {
 	ROUTE(READ, "/cache/{ns}/{key}", entry_get_handler, RIGHT_READ),
-	ROUTE(HTTP_PUT, "/cache/{ns}/{key}", entry_put_handler, RIGHT_WRITE),
+	CHANGE(HTTP_PUT, "/cache/{ns}/{key}", entry_put_handler, RIGHT_WRITE, "ttl, "),
 	ROUTE(HTTP_DELETE, "/cache/{ns}/{key}", entry_delete_handler, RIGHT_WRITE),
 	D1("get", d1_get_handler, RIGHT_READ),
 	D1("set", d1_set_handler, RIGHT_WRITE),
@@ -42,10 +47,10 @@ const struct route routes[] = {
 	ROUTE(READ, "/stats", stats_handler, RIGHT_READ),
 	ROUTE(READ, "/export", export_handler, RIGHT_READ),
 	/* It looks at the namespace of each line. */
-	ROUTE(HTTP_POST, "/import", import_handler, RIGHT_WRITE),
+	CHANGE(HTTP_POST, "/import", import_handler, RIGHT_WRITE, "on_error, namespace, "),
 	ROUTE(READ, "/cache/{ns}", namespace_list_handler, RIGHT_READ),
 	ROUTE(HTTP_PUT, "/cache/{ns}", namespace_put_handler, RIGHT_ADMIN),
-	ROUTE(HTTP_DELETE, "/cache/{ns}", namespace_clear_handler, RIGHT_ADMIN),
+	CHANGE(HTTP_DELETE, "/cache/{ns}", namespace_clear_handler, RIGHT_ADMIN, "all, prefix, "),
 	ROUTE(READ, "/stats/{ns}", namespace_stats_handler, RIGHT_READ),
 	ROUTE(READ, "/openapi.yaml", openapi_yaml_handler, RIGHT_PUBLIC),
 	ROUTE(READ, "/openapi.json", openapi_json_handler, RIGHT_PUBLIC),

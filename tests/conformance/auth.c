@@ -81,7 +81,7 @@ Test(auth, a_refused_request_does_nothing)
 	expect_status(http_delete(client, entry_path("k"), "Authorization:"), 401);
 	expect_status(http_put(client, entry_path("k"), SLICE("w"), "Authorization: Bearer wrong"),
 		      401);
-	expect_status(http_delete(client, ns_path(""), "Authorization: Bearer"), 400);
+	expect_status(http_delete(client, ns_path("?all"), "Authorization: Bearer"), 400);
 	expect_d1(d1("get", "'key':'k'"), 200, "{'found':true,'value':'v'}");
 }
 

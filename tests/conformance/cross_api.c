@@ -43,7 +43,7 @@ Test(cross_api, deletes_and_clears)
 	expect_d1(d1("get", "'key':'a'"), 200, "{'found':false}");
 	expect_d1(d1("delete", "'key':'b'"), 200, "{'success':true}");
 	expect_status(http_get(client, entry_path("b")), 404);
-	expect_status(http_delete(client, ns_path("")), 204);
+	expect_status(http_delete(client, ns_path("?all")), 204);
 	expect_d1(d1("exists", "'key':'c'"), 200, "{'exists':false}");
 }
 

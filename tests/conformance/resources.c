@@ -7,7 +7,7 @@ const struct resource resources[] = {
 	{"GET", "/cache", "/cache", NULL},
 	{"GET", "/cache/{ns}", "/cache/ns", NULL},
 	{"PUT", "/cache/{ns}", "/cache/ns", NULL},
-	{"DELETE", "/cache/{ns}", "/cache/ns", NULL},
+	{"DELETE", "/cache/{ns}", "/cache/ns?all", NULL},
 	{"GET", "/cache/{ns}/{key}", "/cache/ns/k", NULL},
 	{"HEAD", "/cache/{ns}/{key}", "/cache/ns/k", NULL},
 	{"PUT", "/cache/{ns}/{key}", "/cache/ns/k", NULL},

@@ -180,14 +180,14 @@ Test(settings, clear)
 {
 	expect_success(configure("'capacity':3,'max_size_mb':1,'eviction':'fifo'"));
 	must_put("abc");
-	expect_status(http_delete(client, ns_path("")), 204);
+	expect_status(http_delete(client, ns_path("?all")), 204);
 	cr_assert_eq(d1_stat("entry_count"), 0);
 	cr_assert_eq(d1_stat("total_size"), 0);
 	cr_assert_eq(d1_stat("max_size_bytes"), 1048576);
 	must_put("abcd");
 	expect_present("abcd", "bcd");
-	expect_status(http_delete(client, ns_path("")), 204);
-	expect_status(http_delete(client, ns_path("")), 204);
+	expect_status(http_delete(client, ns_path("?all")), 204);
+	expect_status(http_delete(client, ns_path("?all")), 204);
 }
 
 Test(settings, clear_by_prefix)

@@ -138,7 +138,7 @@ Test(walks, go_on_after_a_clear_and_begin_afresh)
 	set_keys();
 	const char *cursor = cursor_of(http_get(client, ns_path("?limit=10")));
 	cursor = cursor_of(http_get(client, ns_path(quoted("?limit=10&cursor=%s", cursor))));
-	expect_status(http_delete(client, ns_path("")), 204);
+	expect_status(http_delete(client, ns_path("?all")), 204);
 	expect_json_text(http_get(client, ns_path(quoted("?cursor=%s", cursor))),
 			 "{'keys':[],'cursor':null,'complete':true}");
 	set_keys();

@@ -531,7 +531,7 @@ Test(export, a_refused_entry_has_its_line)
 	cr_assert(holds("out", "\"imported\":3,\"failed\":2"));
 	cr_assert(holds("out", "{\"line\":4,"));
 	cr_assert(holds("out", "{\"line\":5,"));
-	expect_status(http_delete(scene.client, "/cache/ns"), 204);
+	expect_status(http_delete(scene.client, "/cache/ns?all"), 204);
 	expect_run(3, "$S import --file f");
 	cr_assert(holds("err", "line 4: "));
 	cr_assert(holds("out", "imported 3 entries, 1 lines failed"));

@@ -100,7 +100,7 @@ static void clear_in_rounds(void (*between)(void))
 	int first = fill_disk();
 	for (int round = 0; round < ROUNDS; round++) {
 		between();
-		expect_status(http_delete(scene.client, "/cache/ns"), 204);
+		expect_status(http_delete(scene.client, "/cache/ns?all"), 204);
 		cr_assert_eq(scene_stat("entry_count"), 0);
 		int stored = fill_disk();
 		cr_assert_geq(stored, first * 9 / 10, "round %d", round);
@@ -230,7 +230,7 @@ Test(full_of_cache, nothing_else_is_needed)
 	expect_all(stored * 2 / 5);
 	for (int i = stored / 2; i < stored; i++)
 		expect_large(i);
-	expect_status(http_delete(scene.client, "/cache/ns"), 204);
+	expect_status(http_delete(scene.client, "/cache/ns?all"), 204);
 	expect_sets(0, stored * 9 / 10);
 	answer = http_get(scene.client, "/metrics");
 	expect_that(answer, strstr(answer_->body, "\nsteadycache_sqlite_low_space 1\n"),
@@ -277,7 +277,7 @@ Test(full_of_cache, many_small_entries)
 		expect_status(http_delete(scene.client, "/cache/ns?prefix=1"), 204);
 		expect_status(scene_put("a", "b"), 201);
 		scene_expect_true_totals(scene.client);
-		expect_status(http_delete(scene.client, "/cache/ns"), 204);
+		expect_status(http_delete(scene.client, "/cache/ns?all"), 204);
 	}
 	cr_assert_geq(stored[1], stored[0] * 9 / 10);
 	scene_stop();
@@ -306,7 +306,7 @@ Test(full_of_cache, large_values)
 	kill_and_start();
 	expect_status(http_delete(scene.client, "/cache/ns/large0"), 204);
 	expect_body(scene_get("large1"), body);
-	expect_status(http_delete(scene.client, "/cache/ns"), 204);
+	expect_status(http_delete(scene.client, "/cache/ns?all"), 204);
 	expect_sets(0, 20);
 	scene_stop();
 	expect_sound_database();
@@ -360,7 +360,7 @@ Test(full_of_cache, two_servers_share_the_reserve)
 		/* The other one has not seen that the disk is full. */
 		expect_status(http_delete(other, "/cache/ns/k0"), 204);
 		expect_status(http_put(other, "/cache/other/k", SLICE("v")), round ? 204 : 201);
-		expect_status(http_delete(round % 2 ? scene.client : other, "/cache/ns"), 204);
+		expect_status(http_delete(round % 2 ? scene.client : other, "/cache/ns?all"), 204);
 		cr_assert_eq(scene_stat("entry_count"), 0);
 	}
 	http_client_close(other);
@@ -396,7 +396,7 @@ Test(full_of_cache, a_long_reader_stops_nothing)
 	expect_all(stored);
 	cr_assert_eq(sqlite3_exec(reader, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
 	cr_assert_eq(sqlite3_close(reader), SQLITE_OK);
-	expect_status(http_delete(scene.client, "/cache/ns"), 204);
+	expect_status(http_delete(scene.client, "/cache/ns?all"), 204);
 	expect_sets(0, stored * 9 / 10);
 	scene_stop();
 	expect_sound_database();

@@ -50,7 +50,7 @@ Test(near_cache, own_writes_are_seen)
 	expect_status(http_delete(scene.client, "/cache/ns/k"), 204);
 	expect_status(scene_get("k"), 404);
 	expect_status(scene_put("k", "4"), 201);
-	expect_status(http_delete(scene.client, "/cache/ns"), 204);
+	expect_status(http_delete(scene.client, "/cache/ns?all"), 204);
 	expect_status(scene_get("k"), 404);
 	scene_stop();
 }

@@ -100,7 +100,7 @@ Test(shared_file, what_one_has_read_the_other_may_change)
 		if (i % 4 == 0)
 			expect_status(http_delete(writer, "/cache/ns/k"), 204);
 		else if (i % 4 == 1)
-			expect_status(http_delete(writer, "/cache/ns"), 204);
+			expect_status(http_delete(writer, "/cache/ns?all"), 204);
 		else if (i % 4 == 2)
 			expect_status(http_delete(writer, "/cache/ns?prefix=k"), 204);
 		else
@@ -131,7 +131,7 @@ Test(shared_file, totals_and_settings_are_shared)
 		scene_expect_true_totals(i % 2 ? scene.client : other);
 		cr_assert_leq(scene_stat("total_size"), 10485, "the limit does not hold");
 	}
-	expect_status(http_delete(other, "/cache/ns"), 204);
+	expect_status(http_delete(other, "/cache/ns?all"), 204);
 	cr_assert_eq(scene_stat("entry_count"), 0);
 	scene_expect_true_totals(scene.client);
 	expect_status(

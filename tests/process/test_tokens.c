@@ -95,7 +95,7 @@ static const struct {
 	{"GET", "/stats/a-1", NULL, "read", 200, false},
 	{"PUT", "/cache/a-1", "{\"capacity\":10}", "admin", 204, false},
 	{"DELETE", "/cache/a-1/k", NULL, "write", 204, false},
-	{"DELETE", "/cache/a-1", NULL, "admin", 204, false},
+	{"DELETE", "/cache/a-1?all", NULL, "admin", 204, false},
 	{"POST", "/batch/a-1/set", ITEMS, "write", 200, false},
 	{"POST", "/batch/a-1/get", KEYS, "read", 200, false},
 	{"POST", "/batch/a-1/exists", KEYS, "read", 200, false},

@@ -128,6 +128,46 @@ Test(openapi, the_rights_are_those_of_the_routes)
 	}
 }
 
+/* The query parameters of an operation but `pretty`, as the routes have them ("a, b, "). */
+static void describe_parameters(const json_t *root, const json_t *operation, char *ret, size_t size)
+{
+	const json_t *components =
+		json_object_get(json_object_get(root, "components"), "parameters");
+	const json_t *item;
+	size_t index;
+
+	*ret = '\0';
+	json_array_foreach(json_object_get(operation, "parameters"), index, item)
+	{
+		const char *reference = json_string_value(json_object_get(item, "$ref"));
+		const json_t *parameter =
+			reference ? json_object_get(components, strrchr(reference, '/') + 1) : item;
+		const char *name = json_string_value(json_object_get(parameter, "name"));
+		size_t len = strlen(ret);
+
+		if (strcmp(json_string_value(json_object_get(parameter, "in")), "query") == 0 &&
+		    strcmp(name, "pretty") != 0)
+			(void)snprintf(ret + len, size - len, "%s, ", name);
+	}
+}
+
+Test(openapi, what_changes_something_knows_the_parameters_that_are_described)
+{
+	json_auto_t *root = document();
+	const json_t *paths = json_object_get(root, "paths");
+
+	for (size_t i = 0; i < route_count; i++) {
+		char described[200];
+
+		if (routes[i].methods & HTTP_GET)
+			continue;
+		describe_parameters(root, described_operation(paths, &routes[i]), described,
+				    sizeof(described));
+		cr_expect_str_eq(routes[i].parameters ? routes[i].parameters : "", described, "%s",
+				 routes[i].pattern);
+	}
+}
+
 Test(openapi, it_is_of_this_version)
 {
 	json_auto_t *root = document();

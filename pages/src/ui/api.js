@@ -128,7 +128,7 @@ export async function deleteEntry(ns, entry) {
 }
 
 export async function clearNamespace(ns, prefix) {
-	const query = prefix ? `?prefix=${encodeURIComponent(prefix)}` : '';
+	const query = prefix ? `?prefix=${encodeURIComponent(prefix)}` : '?all';
 
 	await request(`/cache/${encodeURIComponent(ns)}${query}`, { method: 'DELETE' });
 }
