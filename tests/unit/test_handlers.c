@@ -71,6 +71,8 @@ static enum handler_step start(const struct handler_case *test)
 	}
 	if (test->body)
 		fake_request_body(&fake, slice_of(test->body), "a/b");
+	if (test->handler == &namespace_clear_handler)
+		fake_request_query(&fake, "all", "");
 	return fake_request_start(&fake, test->handler);
 }
 
