@@ -1,9 +1,8 @@
 """Counts the instructions of one request of each path.
 
-A path is asked in TURNS turns of the same requests. Of the turns the cheapest one counts: what makes a turn dearer
-comes from the clock and not from the request (every 250 ms SQLite's background thread hands the writer its
-housekeeping, twice a second the watchdog looks at the connections), and a busy machine, where a turn takes longer,
-has more of it. The first turn is not counted: it opens SQLite's readers, grows buffers, resolves symbols."""
+A path is asked in TURNS turns of the same requests. Of the turns the cheapest one counts: what makes a turn dearer is
+not the request, but what one in many brings (a table that grows, threads that meet at a lock). The first turn is not
+counted: it opens SQLite's readers, grows buffers, resolves symbols."""
 
 from harness.contenders.base import Setup
 

@@ -3,7 +3,9 @@
 How instructions are counted: callgrind runs the whole life of the process, and writes what it has counted since its
 last dump whenever the server enters MARK (`--dump-before`), the handler of /healthz. So a GET of /healthz is a mark,
 and the dump after it holds all that the process executed between two marks: every thread and every library, nothing
-of the start and nothing of the filling. Beside the ways that were not taken:
+of the start and nothing of the filling. What threads do each time that the clock wakes them (the sweep, the folding of
+uses, the watchdog) is no request's, and a slow machine has more of it between two marks: still.c, preloaded, keeps
+them asleep. Beside the ways that were not taken:
 - callgrind_control and --instr-atstart=no reach the process through ptrace, from outside and at some moment between
   two instructions; a mark is placed by the request itself, so the same requests give the same count.
 - two processes with N and 2N requests start the server twice for each figure, and the difference of two starts
@@ -12,6 +14,8 @@ of the start and nothing of the filling. Beside the ways that were not taken:
 
 import re
 import socket
+import subprocess
+from pathlib import Path
 
 from harness.contenders.base import Contender, Unavailable
 
@@ -45,6 +49,15 @@ class Server(Contender):
         self.dumps = 0
         self.connection = None
 
+    def make_still(self):
+        """The library of still.c, which keeps the clock from waking threads."""
+        library = self.folder / "still.so"
+        made = subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", library, Path(__file__).with_name("still.c")],
+                              capture_output=True, text=True, check=False)
+        if made.returncode != 0:
+            raise Unavailable(f"still.c cannot be compiled: {made.stderr.strip()[-200:]}")
+        return library
+
     def launch_all(self):
         profile = self.folder / "callgrind"
         self.launch(["valgrind", "--quiet", "--tool=callgrind", f"--dump-before={MARK}",
@@ -53,6 +66,7 @@ class Server(Contender):
             "STEADYCACHE_BACKEND": self.backend,
             "STEADYCACHE_DATA_DIR": str(self.folder / "data"),
             "STEADYCACHE_THREADS": "1",
+            "LD_PRELOAD": str(self.make_still()),
         })
         connection = socket.create_connection(("127.0.0.1", self.port), ANSWER_TIMEOUT_S)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
