@@ -5,15 +5,14 @@
  * which they do choose, only a number get their own. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "backends/base/json_out.h"
 #include "handlers/handlers.h"
+#include "handlers/namespace_labels.h"
 
 #define PREFIX   "steadycache_"
 #define DURATION PREFIX "request_duration_seconds"
-/* Namespaces beyond these, by name, are summed up in one that is called so. */
-#define NAMESPACES_SHOWN 100
-#define OTHERS           "other"
 
 static void begin(struct buffer *text, const char *name, const char *type, const char *help)
 {
@@ -221,52 +220,79 @@ static uint64_t read_sum(const struct namespace_stats *stats, size_t i)
 	return number;
 }
 
-/* Whether a namespace gets a label of its own. One that is called as the rest belongs to it, so
- * that no label stands twice. */
-static bool is_shown(const struct cache_op *op, size_t i)
-{
-	if (op->stats_count <= NAMESPACES_SHOWN)
-		return true;
-	return i < NAMESPACES_SHOWN && strcmp(op->stats[i].name, OTHERS) != 0;
-}
+/* What the backend told, and which of it has a label of its own. */
+struct shares {
+	const struct namespace_stats *stats;
+	size_t count;
+	bool *is_shown; /* of each */
+	bool has_rest;
+};
 
 static void append_sample(struct buffer *text, const char *metric, const char *ns, uint64_t number)
 {
 	buffer_printf(text, "%s{namespace=\"%s\"} %" PRIu64 "\n", metric, ns, number);
 }
 
-static void append_sums(struct buffer *text, const struct cache_op *op)
+static void append_sums(struct buffer *text, const struct shares *shares)
 {
 	for (size_t metric = 0; metric < SUMS; metric++) {
 		uint64_t rest = 0;
 
 		begin(text, sums[metric].name, sums[metric].type, sums[metric].help);
-		for (size_t i = 0; i < op->stats_count; i++) {
-			uint64_t number = read_sum(&op->stats[i], metric);
+		for (size_t i = 0; i < shares->count; i++) {
+			uint64_t number = read_sum(&shares->stats[i], metric);
 
-			if (is_shown(op, i))
-				append_sample(text, sums[metric].name, op->stats[i].name, number);
+			if (shares->is_shown[i])
+				append_sample(text, sums[metric].name, shares->stats[i].name,
+					      number);
 			else
 				rest += number;
 		}
-		if (op->stats_count > NAMESPACES_SHOWN)
-			append_sample(text, sums[metric].name, OTHERS, rest);
+		if (shares->has_rest)
+			append_sample(text, sums[metric].name, NAMESPACE_LABEL_OTHERS, rest);
 	}
 }
 
 /* Only where there is a limit; limits of the rest have no sum that says anything. */
-static void append_limits(struct buffer *text, const struct cache_op *op)
+static void append_limits(struct buffer *text, const struct shares *shares)
 {
+	const struct namespace_stats *stats = shares->stats;
+
 	begin(text, PREFIX "max_bytes", "gauge", "The size limit; absent where there is none.");
-	for (size_t i = 0; i < op->stats_count; i++)
-		if (is_shown(op, i) && op->stats[i].settings.max_size_bytes > 0)
-			append_sample(text, PREFIX "max_bytes", op->stats[i].name,
-				      op->stats[i].settings.max_size_bytes);
+	for (size_t i = 0; i < shares->count; i++)
+		if (shares->is_shown[i] && stats[i].settings.max_size_bytes > 0)
+			append_sample(text, PREFIX "max_bytes", stats[i].name,
+				      stats[i].settings.max_size_bytes);
 	begin(text, PREFIX "max_entries", "gauge", "The capacity; absent where there is no limit.");
-	for (size_t i = 0; i < op->stats_count; i++)
-		if (is_shown(op, i) && op->stats[i].settings.capacity != CAPACITY_UNLIMITED)
-			append_sample(text, PREFIX "max_entries", op->stats[i].name,
-				      (uint64_t)op->stats[i].settings.capacity);
+	for (size_t i = 0; i < shares->count; i++)
+		if (shares->is_shown[i] && stats[i].settings.capacity != CAPACITY_UNLIMITED)
+			append_sample(text, PREFIX "max_entries", stats[i].name,
+				      (uint64_t)stats[i].settings.capacity);
+}
+
+static void append_namespaces(struct buffer *text, const struct handler_context *context,
+			      const struct cache_op *op)
+{
+	struct shares shares = {
+		.stats = op->stats,
+		.count = op->stats_count,
+		.is_shown = calloc(op->stats_count + 1, sizeof(*shares.is_shown)),
+	};
+
+	if (!shares.is_shown) {
+		text->failed = true;
+		return;
+	}
+	namespace_labels_give(context->labels, shares.stats, shares.count, shares.is_shown);
+	for (size_t i = 0; i < shares.count; i++)
+		shares.has_rest |= !shares.is_shown[i] &&
+				   strcmp(shares.stats[i].name, NAMESPACE_LABEL_OTHERS) != 0;
+	/* One that is called as the rest is alone under that label where there is no rest. */
+	for (size_t i = 0; i < shares.count && !shares.has_rest; i++)
+		shares.is_shown[i] = true;
+	append_sums(text, &shares);
+	append_limits(text, &shares);
+	free(shares.is_shown);
 }
 
 /* ---- The handler ---- */
@@ -290,10 +316,8 @@ static void metrics_finish(struct request *request, struct response *response)
 	append_gauges(&text, context->backend);
 	append_one(&text, PREFIX "backend_up", "gauge",
 		   "1 where the backend told what the namespaces hold, else 0.", is_up ? 1 : 0);
-	if (is_up) {
-		append_sums(&text, op);
-		append_limits(&text, op);
-	}
+	if (is_up)
+		append_namespaces(&text, context, op);
 	if (text.failed) {
 		buffer_deinit(&text);
 		respond_error(request, response, cache_status_http(CACHE_NO_MEMORY), "%s",

@@ -56,6 +56,8 @@ struct log_control {
 	bool (*change_level)(const char *name);
 };
 
+struct namespace_labels;
+
 /* What the handlers need to know of the server; one for all requests. */
 struct handler_context {
 	struct backend *backend;
@@ -68,6 +70,7 @@ struct handler_context {
 	int64_t started_at_us; /* of `clock` */
 	struct figures_source figures;
 	struct log_control log;
+	struct namespace_labels *labels; /* of /metrics */
 };
 
 enum handler_step {

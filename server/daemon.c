@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "handlers/namespace_labels.h"
 #include "server/guard_table.h"
 #include "server/listen.h"
 #include "server/log.h"
@@ -38,6 +39,7 @@ struct http_daemon {
 	struct MHD_Daemon *mhd;
 	int listen_fd; /* the library's */
 	struct exchange_shared shared;
+	struct namespace_labels labels;
 };
 
 /* Paths and queries stay as they came: %00 must not end a string, and keys are decoded with their
@@ -292,6 +294,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 		return NULL;
 	}
 	http->listen_fd = listen_fd;
+	http->labels = (struct namespace_labels)NAMESPACE_LABELS_INITIALIZER;
 	http->shared.context = (struct handler_context){
 		.backend = backend,
 		.flights = http->shared.flight_timer.flights,
@@ -310,6 +313,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 		.log = {.level = log_level_name,
 			.configured_level = log_configured_level_name,
 			.change_level = log_change_level},
+		.labels = &http->labels,
 	};
 	http->shared.auth = auth;
 	/* Where a service manager handed the socket over, it may be anything. */

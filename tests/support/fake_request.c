@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "handlers/namespace_labels.h"
+
 /* ---- The backend ---- */
 
 struct cache_op *held_op;
@@ -87,6 +89,8 @@ static void each_fake_operation(void *user,
 			visit(visit_user, &fake_operations[i]);
 }
 
+static struct namespace_labels fake_labels = NAMESPACE_LABELS_INITIALIZER;
+
 struct handler_context fake_context = {
 	.backend = &holding,
 	.clock = &fake_clock,
@@ -100,6 +104,7 @@ struct handler_context fake_context = {
 		    .each_latency = each_fake_latency,
 		    .each_operation = each_fake_operation,
 		    .read_process = read_fake_process},
+	.labels = &fake_labels,
 };
 
 /* ---- The request ---- */

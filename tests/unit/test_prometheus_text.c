@@ -86,9 +86,41 @@ Test(prometheus_text, of_many_the_rest_is_summed_up)
 Test(prometheus_text, no_label_stands_twice)
 {
 	ask(101, with_other);
-	cr_expect_eq(count_lines("steadycache_entries{"), 100);
+	cr_expect_eq(count_lines("steadycache_entries{"), 101);
+	cr_expect_eq(count_lines("steadycache_entries{namespace=\"other\"} 1\n"), 1);
+	cr_expect_eq(count_lines("steadycache_max_bytes{namespace=\"other\"}"), 1);
+	free(text);
+	ask(102, with_other);
+	cr_expect_eq(count_lines("steadycache_entries{"), 101);
 	cr_expect_eq(count_lines("steadycache_entries{namespace=\"other\"} 2\n"), 1);
 	cr_expect_eq(count_lines("steadycache_max_bytes{namespace=\"other\"}"), 0);
+	free(text);
+}
+
+/* The names of `numbered`, and between them others that came later. */
+static void with_later(char *room, size_t size, size_t i)
+{
+	if (i % 2 == 1)
+		numbered(room, size, i / 2);
+	else
+		(void)snprintf(room, size, "a-%04zu", i / 2);
+}
+
+Test(prometheus_text, who_has_a_label_keeps_it)
+{
+	ask(100, numbered);
+	free(text);
+	ask(200, with_later);
+	cr_expect_eq(count_lines("steadycache_entries{"), 101);
+	cr_expect_eq(count_lines("steadycache_entries{namespace=\"a-"), 0);
+	cr_expect_eq(count_lines("steadycache_entries{namespace=\"other\"} 100\n"), 1);
+	cr_expect_eq(count_lines("steadycache_hits_total{namespace=\"ns-0099\"} 199\n"), 1);
+	free(text);
+	/* One of them is away for a while, as where the upstream is another one. */
+	ask(99, numbered);
+	free(text);
+	ask(200, with_later);
+	cr_expect_eq(count_lines("steadycache_hits_total{namespace=\"ns-0099\"} 199\n"), 1);
 	free(text);
 }
 
