@@ -296,6 +296,7 @@ static enum d1_step read_stats(const struct d1_context *context, struct d1_job *
 	d1_default_settings(context, job->op->ns, &stats->settings);
 	stats->entry_count = (uint64_t)d1_read_integer(root, "entry_count", 0);
 	stats->total_size_bytes = (uint64_t)d1_read_integer(root, "total_size", 0);
+	stats->used_bytes = stats->total_size_bytes; /* what counts there */
 	stats->avg_frequency = d1_read_double(root, "avg_frequency");
 	stats->max_frequency = (uint64_t)d1_read_integer(root, "max_frequency", 0);
 	stats->settings.max_size_bytes = (uint64_t)d1_read_integer(

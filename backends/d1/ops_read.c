@@ -70,7 +70,9 @@ static void take_items(const struct d1_context *context, const json_t *result, s
 		return;
 	}
 	count_lost_history(result, op);
-	for (const struct d1_job *each = job; each; each = each->twins)
+	/* With a capacity of 0 a set is well and stores nothing. */
+	bool is_stored = !json_is_false(json_object_get(result, "stored"));
+	for (const struct d1_job *each = job; each && is_stored; each = each->twins)
 		if (each->op)
 			d1_tally_items(context->tally, each->op, op->items);
 	d1_job_succeed(job);
@@ -155,6 +157,18 @@ static enum cache_status take_entries(const json_t *list, struct cache_op *op)
 	return CACHE_OK;
 }
 
+/* Whether the keys have as many bytes as the listing may. */
+static bool has_enough_bytes(const struct cache_op *op)
+{
+	size_t bytes = 0;
+
+	if (op->max_key_bytes == 0)
+		return false;
+	for (size_t i = 0; i < op->entry_count && bytes < op->max_key_bytes; i++)
+		bytes += op->entries[i].key.len;
+	return bytes >= op->max_key_bytes;
+}
+
 /* True: more of the listing has to be asked for. */
 static bool take_listing(const json_t *result, struct d1_job *job)
 {
@@ -170,7 +184,7 @@ static bool take_listing(const json_t *result, struct d1_job *job)
 		return false;
 	}
 	op->complete = json_is_true(json_object_get(result, "complete"));
-	if (!op->complete && op->entry_count < op->limit)
+	if (!op->complete && op->entry_count < op->limit && !has_enough_bytes(op))
 		return true;
 	d1_job_succeed(job);
 	return false;
@@ -186,6 +200,9 @@ static void take_one_stats(const struct d1_context *context, const json_t *found
 	d1_default_settings(context, slice_of(ret->name), &ret->settings);
 	ret->entry_count = (uint64_t)d1_read_integer(found, "entry_count", 0);
 	ret->total_size_bytes = (uint64_t)d1_read_integer(found, "total_size", 0);
+	/* A Worker of an earlier version counts the sizes alone. */
+	ret->used_bytes =
+		(uint64_t)d1_read_integer(found, "used_bytes", (int64_t)ret->total_size_bytes);
 	ret->avg_frequency = d1_read_double(found, "avg_frequency");
 	ret->max_frequency = (uint64_t)d1_read_integer(found, "max_frequency", 0);
 	ret->settings.max_size_bytes = (uint64_t)d1_read_integer(

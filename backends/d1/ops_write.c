@@ -228,6 +228,10 @@ static void write_scan(struct buffer *out, const struct cache_op *op)
 	}
 	buffer_append_char(out, ',');
 	d1_write_integer(out, "limit", (int64_t)(left < OPS_SCAN_MAX ? left : OPS_SCAN_MAX));
+	if (op->max_key_bytes > 0) {
+		buffer_append_char(out, ',');
+		d1_write_integer(out, "max_key_bytes", (int64_t)op->max_key_bytes);
+	}
 }
 
 static void write_group(const struct d1_context *context, struct buffer *out,

@@ -209,3 +209,38 @@ Test(d1_answers, of_statistics)
 	expect_status(stats(), 503);
 	scene_stop();
 }
+
+/* What counts against the limit, also where an earlier version counts sizes alone. */
+Test(d1_answers, of_used_bytes)
+{
+	start();
+	json_auto_t *one = json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s}", "ns",
+				     "ns", "entry_count", 3, "total_size", 10, "used_bytes", 500,
+				     "avg_frequency", 1, "max_frequency", 1, "max_size_bytes", 1000,
+				     "capacity", -1, "default_ttl_s", 0, "policy", "lru");
+	json_auto_t *result = json_pack("{s:s, s:[O]}", "status", "ok", "namespaces", one);
+
+	answer_next(result);
+	expect_that(stats(), strstr(answer_->body, "\"used_bytes\":500"), "expected 500");
+	(void)json_object_del(one, "used_bytes");
+	answer_next(result);
+	expect_that(stats(), strstr(answer_->body, "\"used_bytes\":10,"), "expected total_size");
+	scene_stop();
+}
+
+/* A page of many bytes is not filled up to its number of keys. */
+Test(d1_answers, of_listings_with_long_keys)
+{
+	start();
+	char *key = calloc(1, (1 << 20) + 1);
+	memset(key, 'k', 1 << 20);
+	json_auto_t *result = json_pack("{s:s, s:[o], s:b}", "status", "ok", "entries",
+					sound_entry(key), "complete", 0);
+	answer_next(result);
+	const struct http_answer *answer = list();
+	expect_status(answer, 200);
+	expect_that(answer, strstr(answer->body, "\"complete\":false"), "expected more");
+	expect_that(answer, mock_requests(upstream) == 1, "expected one request");
+	free(key);
+	scene_stop();
+}

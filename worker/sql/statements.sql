@@ -304,6 +304,21 @@ FROM namespaces n JOIN json_each(?2) j
 WHERE n.name = ?1 ->> 'ns'
 	AND (e.expires = 0 OR e.expires + iif(?1 ->> 'stale', e.kept, 0) > ?1 ->> 'now');
 
+-- name: get_many
+-- As get_items, for many: + max_bytes. Where their values have more bytes together, each is NULL. That is
+-- looked at only where it can be: the namespace, or the sizes of the entries, must allow it.
+SELECT j.key AS i, iif(n.total_size <= ?1 ->> 'max_bytes'
+		OR (SELECT sum(e.size) FROM json_each(?2) j CROSS JOIN entries e NOT INDEXED
+			ON e.id = j.value ->> 0) <= ?1 ->> 'max_bytes'
+		OR (SELECT sum(octet_length(c.value)) FROM json_each(?2) j CROSS JOIN contents c
+			ON c.id = j.value ->> 0) <= ?1 ->> 'max_bytes', c.value, NULL) AS value,
+	c.encoding, c.type, e.etag, e.modified, e.expires, e.expires > 0 AND e.expires <= ?1 ->> 'now' AS stale
+FROM namespaces n JOIN json_each(?2) j
+	CROSS JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.ns = n.id AND e.tag = j.value ->> 1
+	CROSS JOIN contents c ON c.id = e.id
+WHERE n.name = ?1 ->> 'ns'
+	AND (e.expires = 0 OR e.expires + iif(?1 ->> 'stale', e.kept, 0) > ?1 ->> 'now');
+
 -- name: count_gets
 -- ?1 + stale, ?2. Accounts for touch_items, and takes times from the namespace's clock. No rows.
 UPDATE namespaces AS n SET hits = n.hits + g.hits, misses = n.misses + g.misses,
@@ -393,11 +408,12 @@ RETURNING expires > 0 AND expires <= ?1 ->> 'now' AS expired;
 UPDATE namespaces SET deletes = deletes + ?1 ->> 'deletes' WHERE name = ?1 ->> 'ns';
 
 -- name: scan
--- ?1 + low, high, prefix_is_text, prefix_length, after_is_text (null: from the beginning), limit,
--- ?2 prefix, ?3 after. Up to `limit` rows in byte order of the key, which is text or hex as
--- key_is_text says.
-SELECT c.key_is_text, iif(c.key_is_text, CAST(c.key AS TEXT), hex(c.key)) AS key, e.size, e.etag,
-	e.frequency, e.last_access, e.created, e.expires
+-- ?1 + low, high, prefix_is_text, prefix_length, after_is_text (null: from the beginning), limit, short,
+-- ?2 prefix, ?3 after. Up to `limit` rows in byte order of the key, which is text or hex as key_is_text
+-- says, or NULL where it has more than `short` bytes: keys_of tells these, for as many as are answered.
+SELECT CAST(c.id AS TEXT) AS id, length(c.key) AS length, c.key_is_text,
+	iif(length(c.key) <= ?1 ->> 'short', iif(c.key_is_text, CAST(c.key AS TEXT), hex(c.key)), NULL) AS key,
+	e.size, e.etag, e.frequency, e.last_access, e.created, e.expires
 FROM namespaces n CROSS JOIN contents c INDEXED BY contents_key ON c.ns = n.id
 	CROSS JOIN entries e NOT INDEXED ON e.id = c.id
 WHERE n.name = ?1 ->> 'ns' AND ifnull(substr(c.key, 1, 64), x'') >= unhex(?1 ->> 'low')
@@ -409,6 +425,11 @@ WHERE n.name = ?1 ->> 'ns' AND ifnull(substr(c.key, 1, 64), x'') >= unhex(?1 ->>
 	AND (e.expires = 0 OR e.expires > ?1 ->> 'now')
 ORDER BY ifnull(substr(c.key, 1, 64), x''), c.key
 LIMIT ?1 ->> 'limit';
+
+-- name: keys_of
+-- ?1: {"ids": [...]} . A row (id, key) for each that is still there.
+SELECT CAST(c.id AS TEXT) AS id, iif(c.key_is_text, CAST(c.key AS TEXT), hex(c.key)) AS key
+FROM json_each(?1, '$.ids') j CROSS JOIN contents c ON c.id = CAST(j.value AS INTEGER);
 
 -- name: stats
 -- ?1 (ns null: all namespaces). A row each, by name. The settings are those that were configured,

@@ -48,7 +48,7 @@ export type Op =
 	| { op: "set"; ns: string; defaults: Settings; items: SetItem[]; condition?: Condition }
 	| { op: "delete"; ns: string; items: KeyItem[]; condition?: Condition }
 	| { op: "clear"; ns: string; prefix?: Key }
-	| { op: "scan"; ns: string; prefix?: Key; after?: Key; limit: number }
+	| { op: "scan"; ns: string; prefix?: Key; after?: Key; limit: number; max_key_bytes?: number }
 	| { op: "stats"; ns?: string; defaults: (ns: string) => Settings }
 	| { op: "configure"; ns: string; defaults: Settings; change: Partial<Settings> }
 	| { op: "check" };

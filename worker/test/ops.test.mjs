@@ -147,3 +147,29 @@ test("neighbours are merged, and one that is refused does not spoil the others",
 	assert.deepEqual((await w.api("get", "merged", { key: "a" })).json, { found: true, value: "vv" });
 	assert.equal((await w.api("get", "merged", { key: "b" })).json.found, false);
 });
+
+test("a page of a listing ends at a number of bytes", async () => {
+	const key = "b".repeat(300000);
+	await w.api("batch/set", "wide", { items: Array.from({ length: 9 }, (_, i) => ({ key: key + i, value: "v" })) });
+	const pages = [];
+	for (let after; pages.length < 9; ) {
+		const [page] = await w.ops([{ op: "scan", ns: "wide", ...(after ? { after } : {}) }]);
+		pages.push(page.entries.map((entry) => entry.key.slice(-1)).join(""));
+		after = page.entries.at(-1).key;
+		if (page.complete) break;
+	}
+	assert.deepEqual(pages, ["0123", "4567", "8"]);
+	const [one] = await w.ops([{ op: "scan", ns: "wide", max_key_bytes: 1 }]);
+	assert.deepEqual([one.entries.length, one.complete], [1, false]);
+});
+
+test("values have a bound together", async () => {
+	for (let i = 0; i < 18; i++)
+		assert.equal((await w.call("PUT", `/cache/heavy/k${i}`, "v".repeat(1900000))).status, 201);
+	const get = async (count) => {
+		const keys = Array.from({ length: count }, (_, i) => `k${i}`);
+		return (await w.call("POST", "/batch/heavy/get", { keys })).status;
+	};
+	assert.equal(await get(17), 200);
+	assert.equal(await get(18), 413);
+});

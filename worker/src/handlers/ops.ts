@@ -179,7 +179,15 @@ function readOp(object: JsonObject, own: Settings, path: string): Op {
 			const after = readBytes(object, "after", path);
 			const limit = readWhole(object, "limit", SCAN_MAX, path) ?? SCAN_MAX;
 			if (limit < 1) throw new HttpError(400, `"${path}limit" must be a whole number from 1 to ${SCAN_MAX}`);
-			return { op, ns, limit, ...(prefix ? { prefix } : {}), ...(after ? { after } : {}) };
+			const bytes = readWhole(object, "max_key_bytes", Number.MAX_SAFE_INTEGER, path);
+			return {
+				op,
+				ns,
+				limit,
+				...(prefix ? { prefix } : {}),
+				...(after ? { after } : {}),
+				...(bytes ? { max_key_bytes: bytes } : {}),
+			};
 		}
 		default:
 			return {

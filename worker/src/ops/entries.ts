@@ -2,18 +2,27 @@
 import { storedBack } from "../content";
 import type { ItemResult, Op } from "../op_types";
 import { bind, conditionHolds, conditionOf, failure, number, placeArray, places, request } from "./step";
+import { ROW_MAX_BYTES } from "./set";
 import type { OpsContext, Step } from "./step";
 
+/** Of the values of one operation: an isolate has 128 MB for all that it does. */
+const VALUES_MAX_BYTES = 33554432;
+
 export async function stepGet(context: OpsContext, op: Extract<Op, { op: "get" }>): Promise<Step> {
-	const head = request(context, op.ns, op.stale ? { stale: 1 } : {});
+	const head = request(context, op.ns, { max_bytes: VALUES_MAX_BYTES, ...(op.stale ? { stale: 1 } : {}) });
 	const items = placeArray(await places(op.ns, op.items));
-	const statements = [bind("get_items", head, items)];
+	const statements = [bind(op.items.length * ROW_MAX_BYTES > VALUES_MAX_BYTES ? "get_many" : "get_items", head, items)];
 	if (op.touch)
 		statements.push(bind("count_gets", head, items), bind("touch_items", head, items));
 	return {
 		statements,
 		read([found = []]) {
 			const results: ItemResult[] = op.items.map(() => ({ status: "not_found" }));
+			if (found.some((row) => row.value === null))
+				return failure(
+					"too_large",
+					`the values have more than ${VALUES_MAX_BYTES} bytes together; ask for fewer keys at a time`,
+				);
 			for (const row of found)
 				results[number(row.i)] = {
 					status: "ok",

@@ -3,14 +3,19 @@ import { hex } from "../bytes";
 import { carriedBack, carry, fromBytes } from "../content";
 import type { Carried, Key } from "../content";
 import type { Row } from "../db";
+import { MIB } from "../env";
 import type { Settings } from "../env";
-import type { Op } from "../op_types";
+import type { EntryInfo, Op } from "../op_types";
 import { EVICT_MAX } from "./set";
 import { bind, defaultsOf, failure, number, request, SWEEP_MAX } from "./step";
 import type { OpsContext, Step } from "./step";
 
 const CLEAR_MAX = 1000;
 const INDEXED_KEY_BYTES = 64;
+/** A page of a listing ends where its keys have so many bytes. */
+const PAGE_KEY_BYTES = MIB;
+/** Keys up to this length come with the listing itself. */
+const SHORT_KEY_BYTES = 4096;
 
 /** Bounds, in hex, of what the index of keys holds of keys that begin with the prefix. */
 function prefixBounds(prefix: Uint8Array): { low: string; high: string } {
@@ -60,6 +65,27 @@ export function stepClear(context: OpsContext, op: Extract<Op, { op: "clear" }>)
 	};
 }
 
+/** How many of the rows make a page: with the last of them the keys have as many bytes as they may. */
+function pageLength(rows: Row[], op: Extract<Op, { op: "scan" }>): number {
+	const most = Math.min(op.max_key_bytes ?? PAGE_KEY_BYTES, PAGE_KEY_BYTES);
+	let bytes = 0;
+	let length = 0;
+	while (length < Math.min(rows.length, op.limit) && bytes < most) bytes += number(rows[length++]?.length);
+	return length;
+}
+
+function readEntry(row: Row): EntryInfo {
+	return {
+		key: carriedBack(number(row.key_is_text), String(row.key)),
+		size: number(row.size),
+		etag: String(row.etag),
+		frequency: number(row.frequency),
+		last_access_us: number(row.last_access),
+		created_us: number(row.created),
+		expires_us: number(row.expires),
+	};
+}
+
 export function stepScan(context: OpsContext, op: Extract<Op, { op: "scan" }>): Step {
 	const prefix = op.prefix ?? fromBytes(new Uint8Array());
 	const carried = carry(prefix);
@@ -75,22 +101,28 @@ export function stepScan(context: OpsContext, op: Extract<Op, { op: "scan" }>): 
 		prefix_length: prefix.bytes.length,
 		after_is_text: after ? after.is_text : null,
 		limit: op.limit + 1,
+		short: SHORT_KEY_BYTES,
 	});
 	return {
 		statements: [bind("scan", head, carried.text, after ? after.text : "")],
 		read([rows = []]) {
+			const page = rows.slice(0, pageLength(rows, op));
+			const complete = page.length === rows.length;
+			const long = page.filter((row) => row.key === null).map((row) => String(row.id));
+			if (long.length === 0) return { status: "ok", complete, entries: page.map(readEntry) };
 			return {
-				status: "ok",
-				complete: rows.length <= op.limit,
-				entries: rows.slice(0, op.limit).map((row) => ({
-					key: carriedBack(number(row.key_is_text), String(row.key)),
-					size: number(row.size),
-					etag: String(row.etag),
-					frequency: number(row.frequency),
-					last_access_us: number(row.last_access),
-					created_us: number(row.created),
-					expires_us: number(row.expires),
-				})),
+				statements: [bind("keys_of", JSON.stringify({ ids: long }))],
+				read([found = []]) {
+					const keys = new Map(found.map((row) => [String(row.id), String(row.key)]));
+					/* What has gone in the meantime is left out. */
+					const entries = page
+						.map((row) => ({ ...row, key: row.key ?? keys.get(String(row.id)) ?? null }))
+						.filter((row) => row.key !== null)
+						.map(readEntry);
+					return entries.length === 0 && !complete
+						? stepScan(context, op)
+						: { status: "ok", complete, entries };
+				},
 			};
 		},
 	};
