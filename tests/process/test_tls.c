@@ -4,6 +4,7 @@
 #include "tests/process/scene.h"
 
 #include <curl/curl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -459,4 +460,86 @@ Test(tls, bad_files_at_the_start)
 			scene_env_printf("STEADYCACHE_TLS_CLIENT_CA=%s", cases[i].client_ca);
 		scene_expect_refused_start(cases[i].named);
 	}
+}
+
+/* ---- Bytes as they are ---- */
+
+/* Sends the bytes in pieces of `piece` on a connection of its own and reads until that is closed.
+ */
+static void send_bytes(struct visit *visit, const char *bytes, size_t piece)
+{
+	curl_socket_t fd = CURL_SOCKET_BAD;
+	CURLcode code = CURLE_OK;
+	size_t done = 0;
+	char got[4096];
+
+	visit_open(visit, "ca.pem", 0);
+	(void)snprintf(visit->url, sizeof(visit->url), "https%s", strchr(scene.server.url, ':'));
+	(void)curl_easy_setopt(visit->curl, CURLOPT_URL, visit->url);
+	(void)curl_easy_setopt(visit->curl, CURLOPT_CONNECT_ONLY, 1L);
+	cr_assert_eq(curl_easy_perform(visit->curl), CURLE_OK);
+	(void)curl_easy_getinfo(visit->curl, CURLINFO_ACTIVESOCKET, &fd);
+	for (size_t at = 0; at < strlen(bytes) && code == CURLE_OK; at += done) {
+		size_t len = strlen(bytes) - at;
+
+		code = curl_easy_send(visit->curl, bytes + at, len < piece ? len : piece, &done);
+	}
+	for (;;) {
+		struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+
+		code = curl_easy_recv(visit->curl, got, sizeof(got), &done);
+		if (code == CURLE_AGAIN && poll(&poll_fd, 1, 20000) == 1)
+			continue;
+		if (code != CURLE_OK || done == 0)
+			break;
+		buffer_append(&visit->body, (struct slice){.data = got, .len = done});
+	}
+	cr_assert_neq(code, CURLE_AGAIN, "the connection stays open");
+	buffer_append_char(&visit->body, '\0');
+}
+
+#define SHORT "GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
+#define PUT   "PUT /cache/a/k HTTP/1.1\r\nHost: localhost\r\n"
+
+/* As without TLS (tests/conformance/framing.c). */
+Test(tls, requests_that_can_be_read_in_two_ways_are_refused)
+{
+	static const char *const requests[] = {
+		PUT "Content-Le: 5\r\n ngth\r\n\r\n" SHORT "\r\n",
+		PUT "Content-Length: abc\r\n\r\n" SHORT "\r\n",
+		PUT ": x\r\n\r\n" SHORT "\r\n",
+		PUT "Transfer-Encoding: chunked\r\n\r\n2;\nxx\r\n0\r\n\r\n" SHORT "\r\n",
+	};
+	static const size_t pieces[] = {1, 1000};
+	struct visit visit;
+
+	server_start(&scene.server);
+	for (size_t i = 0; i < 4; i++)
+		for (size_t j = 0; j < 2; j++) {
+			send_bytes(&visit, requests[i], pieces[j]);
+			cr_expect_eq(strncmp(visit.body.data, "HTTP/1.1 400 ", 13), 0, "%zu: %s", i,
+				     visit.body.data);
+			cr_expect_null(strstr(visit.body.data, "HTTP/1.1 200 "));
+			visit_close(&visit);
+		}
+	scene_stop();
+}
+
+Test(tls, one_request_after_the_other_on_one_connection)
+{
+	static const char requests[] = SHORT
+		"\r\n" PUT "Transfer-Encoding: chunked\r\n\r\n3;x\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+		"GET /cache/a/k HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+	static const size_t pieces[] = {1, 7, 1000};
+	struct visit visit;
+
+	server_start(&scene.server);
+	for (size_t j = 0; j < 3; j++) {
+		send_bytes(&visit, requests, pieces[j]);
+		cr_expect_eq(strncmp(visit.body.data, "HTTP/1.1 200 ", 13), 0, "%s",
+			     visit.body.data);
+		cr_expect(strstr(visit.body.data, "\r\n\r\nabcde"), "%s", visit.body.data);
+		visit_close(&visit);
+	}
+	scene_stop();
 }
