@@ -26,18 +26,19 @@ bool eviction_goal_met(const struct namespace *ns, const struct eviction_goal *g
 
 /* The shard whose candidate goes first; SHARDS where no shard has one. */
 static unsigned first_of(struct entry *const candidates[SHARDS], enum eviction_policy policy,
-			 int64_t now_us)
+			 int64_t order_us)
 {
 	unsigned first = SHARDS;
 
 	for (unsigned i = 0; i < SHARDS; i++)
-		if (candidates[i] && (first == SHARDS || order_precedes(policy, candidates[i],
-									candidates[first], now_us)))
+		if (candidates[i] &&
+		    (first == SHARDS ||
+		     order_precedes(policy, candidates[i], candidates[first], order_us)))
 			first = i;
 	return first;
 }
 
-size_t evict(struct namespace *ns, const struct eviction_goal *goal, int64_t now_us, size_t max,
+size_t evict(struct namespace *ns, const struct eviction_goal *goal, int64_t order_us, size_t max,
 	     struct entry **trash)
 {
 	enum eviction_policy policy = namespace_policy(ns);
@@ -47,16 +48,16 @@ size_t evict(struct namespace *ns, const struct eviction_goal *goal, int64_t now
 	if (policy == EVICT_NONE || eviction_goal_met(ns, goal))
 		return removed;
 	for (unsigned i = 0; i < SHARDS; i++)
-		candidates[i] = order_candidate(&ns->shards[i].order, now_us);
+		candidates[i] = order_candidate(&ns->shards[i].order, order_us);
 	while (removed < max && !eviction_goal_met(ns, goal)) {
-		unsigned index = first_of(candidates, policy, now_us);
+		unsigned index = first_of(candidates, policy, order_us);
 
 		if (index == SHARDS)
 			break;
 		struct shard *shard = &ns->shards[index];
 		shard_remove(shard, candidates[index], trash);
 		shard->counters.evictions++;
-		candidates[index] = order_candidate(&shard->order, now_us);
+		candidates[index] = order_candidate(&shard->order, order_us);
 		removed++;
 	}
 	return removed;
@@ -87,6 +88,7 @@ size_t evict_elsewhere(struct namespaces *all, const struct namespace *spared,
 		.entry_count = UINT64_MAX,
 		.total_memory_bytes = memory_goal_bytes,
 	};
+	int64_t order_us = order_clock_at(&all->order_clock, now_us);
 	struct namespace *ns;
 	size_t removed = 0;
 
@@ -97,7 +99,7 @@ size_t evict_elsewhere(struct namespaces *all, const struct namespace *spared,
 		namespace_lock(ns, ALL_SHARDS);
 		removed = namespace_expire(ns, now_us, EVICT_STEP, &trash);
 		if (removed < EVICT_STEP)
-			removed += evict(ns, &goal, now_us, EVICT_STEP, &trash);
+			removed += evict(ns, &goal, order_us, EVICT_STEP, &trash);
 		bool met = eviction_goal_met(ns, &goal);
 		namespace_unlock(ns, ALL_SHARDS);
 		entry_free_list(trash);

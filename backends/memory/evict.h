@@ -25,7 +25,7 @@ bool eviction_goal_met(const struct namespace *ns, const struct eviction_goal *g
 /* One step towards the goal: at most `max` victims, none of them pinned, and none at all where the
  * policy is "none"; how many went. With all shards of `ns` locked, and after namespace_expire, for
  * what has expired makes room before anything that lives. */
-size_t evict(struct namespace *ns, const struct eviction_goal *goal, int64_t now_us, size_t max,
+size_t evict(struct namespace *ns, const struct eviction_goal *goal, int64_t order_us, size_t max,
 	     struct entry **trash);
 
 /* One step in the namespace that uses the most memory of those that may evict, `spared` not among

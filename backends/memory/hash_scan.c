@@ -113,7 +113,8 @@ static enum outcome scan_bucket(struct scan *scan, const struct table *table, ui
 		if (is_full(scan))
 			return IS_FULL;
 		if (!listing_make_room(&scan->page) ||
-		    !listing_fill_info(scan->candidates[i].entry, &op->entries[op->entry_count]))
+		    !listing_fill_info(&scan->page, scan->candidates[i].entry,
+				       &op->entries[op->entry_count]))
 			return NO_MEMORY;
 		scan->key_bytes += op->entries[op->entry_count++].key.len;
 	}
@@ -153,7 +154,7 @@ static enum outcome scan_shard(struct scan *scan, struct shard *shard)
 
 enum cache_status hash_scan(struct namespace *ns, struct cache_op *op, int64_t now_us)
 {
-	struct scan scan = {.page = {.op = op, .now_us = now_us}};
+	struct scan scan = {.page = {.op = op, .now_us = now_us, .order_clock = ns->order_clock}};
 	enum outcome outcome = GOES_ON;
 	unsigned i = 0;
 

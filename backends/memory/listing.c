@@ -14,7 +14,7 @@ static void free_key(const struct cache_entry_info *info)
 	free((void *)(uintptr_t)info->key.data);
 }
 
-bool listing_fill_info(struct entry *entry, struct cache_entry_info *ret)
+bool listing_fill_info(const struct page *page, struct entry *entry, struct cache_entry_info *ret)
 {
 	struct slice key = entry_key(entry);
 	char *copy = malloc(key.len ? key.len : 1);
@@ -28,8 +28,10 @@ bool listing_fill_info(struct entry *entry, struct cache_entry_info *ret)
 		.size_bytes = entry_size_bytes(entry),
 		.etag = entry_value(entry)->etag,
 		.frequency = entry->frequency,
-		.last_access_us = entry->last_access_us,
-		.created_at_us = entry_created_at_us(entry),
+		.last_access_us =
+			order_clock_to_wall(page->order_clock, entry->last_access_us, page->now_us),
+		.created_at_us = order_clock_to_wall(page->order_clock, entry_created_at_us(entry),
+						     page->now_us),
 		.expires_at_us = entry_value(entry)->expires_at_us,
 	};
 	return true;
@@ -90,7 +92,7 @@ static bool list_entry(void *context, struct shard *shard, struct entry *entry,
 	    (op->has_after && slice_compare(key, op->after) <= 0))
 		return true;
 	if (op->entry_count < op->limit) {
-		if (!listing_make_room(page) || !listing_fill_info(entry, &info))
+		if (!listing_make_room(page) || !listing_fill_info(page, entry, &info))
 			return false;
 		sift_up(op->entries, op->entry_count++, info);
 		return true;
@@ -98,7 +100,7 @@ static bool list_entry(void *context, struct shard *shard, struct entry *entry,
 	op->complete = false;
 	if (slice_compare(key, op->entries[0].key) > 0)
 		return true;
-	if (!listing_fill_info(entry, &info))
+	if (!listing_fill_info(page, entry, &info))
 		return false;
 	free_key(&op->entries[0]);
 	sift_down(op->entries, op->entry_count, info);
@@ -119,7 +121,7 @@ static void shorten(struct cache_op *op)
 
 enum cache_status listing_pass(struct namespace *ns, struct cache_op *op, int64_t now_us)
 {
-	struct page page = {.op = op, .now_us = now_us};
+	struct page page = {.op = op, .now_us = now_us, .order_clock = ns->order_clock};
 	struct visitor visitor = {.visit = list_entry, .context = &page};
 
 	op->complete = true;

@@ -8,11 +8,12 @@
 struct page {
 	struct cache_op *op;
 	int64_t now_us;
+	const struct order_clock *order_clock;
 	size_t capacity; /* of op->entries */
 };
 
-/* An entry for a listing, with a copy of its key. False: out of memory. */
-bool listing_fill_info(struct entry *entry, struct cache_entry_info *ret);
+/* An entry for a page, with a copy of its key. False: out of memory. */
+bool listing_fill_info(const struct page *page, struct entry *entry, struct cache_entry_info *ret);
 
 /* Room for one more entry in the page. False: out of memory. */
 bool listing_make_room(struct page *page);

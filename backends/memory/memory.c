@@ -85,7 +85,7 @@ static void prefetch_bytes(struct cache_value *value)
 }
 
 static void get_entry(const struct cache_op *op, struct shard *shard, struct entry *entry,
-		      struct cache_item *item, int64_t now_us)
+		      struct cache_item *item, int64_t order_us)
 {
 	item->value = entry ? cache_value_acquire(entry_value(entry)) : NULL;
 	if (op->no_touch)
@@ -94,7 +94,7 @@ static void get_entry(const struct cache_op *op, struct shard *shard, struct ent
 		prefetch_bytes(item->value);
 		shard->counters.hits++;
 		shard->counters.stale_hits += item->stale;
-		order_use(&shard->order, entry, now_us);
+		order_use(&shard->order, entry, order_us);
 	} else {
 		shard->counters.misses++;
 	}
@@ -131,6 +131,7 @@ static void visit_items(struct namespace *ns, struct cache_op *op, int64_t now_u
 {
 	struct entry *trash = NULL;
 	struct touched touched;
+	int64_t order_us = order_clock_at(ns->order_clock, now_us);
 
 	touched_init(&touched, op);
 	namespace_lock(ns, touched.shards);
@@ -145,7 +146,7 @@ static void visit_items(struct namespace *ns, struct cache_op *op, int64_t now_u
 		item->status = found ? CACHE_OK : CACHE_NOT_FOUND;
 		item->stale = stale && found;
 		if (op->type == CACHE_OP_GET)
-			get_entry(op, shard, found ? entry : NULL, item, now_us);
+			get_entry(op, shard, found ? entry : NULL, item, order_us);
 		else if (op->type == CACHE_OP_DELETE)
 			delete_entry(op, shard, entry, stale, item, &trash);
 	}

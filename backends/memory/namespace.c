@@ -80,6 +80,7 @@ static struct namespace *create(struct namespaces *all, struct slice name)
 		.default_ttl_s = settings.default_ttl_s,
 		.policy = (int)settings.policy,
 	};
+	ns->order_clock = &all->order_clock;
 	memcpy(ns->name, name.data, name.len);
 	(void)pthread_mutex_init(&ns->configure_lock, NULL);
 	for (unsigned i = 0; i < SHARDS; i++)
@@ -135,9 +136,9 @@ void namespace_unlock(struct namespace *ns, unsigned set)
 		(void)pthread_mutex_unlock(&ns->shards[__builtin_ctz(set)].lock);
 }
 
-uint64_t namespace_take_stamp(struct namespace *ns, int64_t now_us)
+uint64_t namespace_take_stamp(struct namespace *ns, int64_t order_us)
 {
-	uint64_t earliest = (uint64_t)(now_us > 0 ? now_us : 0) << STAMP_TICK_BITS;
+	uint64_t earliest = (uint64_t)(order_us > 0 ? order_us : 0) << STAMP_TICK_BITS;
 	uint64_t last = atomic_load_explicit(&ns->last_stamp, memory_order_relaxed);
 	uint64_t stamp;
 

@@ -10,6 +10,7 @@
 #define STEADYCACHE_MEMORY_NAMESPACE_H
 
 #include "backends/backend.h"
+#include "backends/base/order_clock.h"
 #include "backends/memory/shard.h"
 #include "backends/memory/walk.h"
 
@@ -20,8 +21,9 @@
 
 struct namespace
 {
-	struct namespace *chain; /* next of its bucket; never changes */
-	struct namespace *next;  /* next of all; never changes */
+	struct namespace *chain;         /* next of its bucket; never changes */
+	struct namespace *next;          /* next of all; never changes */
+	struct order_clock *order_clock; /* the backend's */
 	char name[NAMESPACE_MAX_LEN + 1];
 
 	/* The settings. Changed with configure_lock held; a set reads them with a shard's lock
@@ -50,6 +52,7 @@ struct namespaces {
 	pthread_mutex_t create_lock;
 	unsigned count;                      /* guarded by create_lock */
 	const struct backend_config *config; /* with a clock */
+	struct order_clock order_clock;
 	struct usage total; /* memory_bytes (namespaces and runs included) and expiring */
 	struct walks walks;
 };
@@ -86,8 +89,8 @@ static inline struct shard *namespace_shard(struct namespace *ns, uint64_t hash)
 void namespace_lock(struct namespace *ns, unsigned set);
 void namespace_unlock(struct namespace *ns, unsigned set);
 
-/* A stamp for a new entry (entry.h), with its shard locked. */
-uint64_t namespace_take_stamp(struct namespace *ns, int64_t now_us);
+/* A stamp for a new entry (entry.h), with its shard locked; `order_us` of the order clock. */
+uint64_t namespace_take_stamp(struct namespace *ns, int64_t order_us);
 /* A stamp for an entry that was created elsewhere. Those of one microsecond follow each other, up
  * to 2^STAMP_TICK_BITS of them. */
 uint64_t namespace_past_stamp(struct namespace *ns, int64_t created_at_us);

@@ -150,7 +150,8 @@ static void enforce_limits(struct namespace *ns, int64_t now_us)
 		if (removed < EVICT_STEP) {
 			if (usage_read(&ns->usage.used_bytes) > max_size_bytes)
 				goal.used_bytes = eviction_low_water(max_size_bytes);
-			removed = evict(ns, &goal, now_us, EVICT_STEP, &trash);
+			removed = evict(ns, &goal, order_clock_at(ns->order_clock, now_us),
+					EVICT_STEP, &trash);
 		}
 		namespace_unlock(ns, ALL_SHARDS);
 		entry_free_list(trash);

@@ -34,7 +34,8 @@ struct set {
 	struct namespace *ns;
 	struct cache_op *op;
 	int64_t now_us;
-	unsigned shards; /* that it touches */
+	int64_t order_us; /* of the order clock */
+	unsigned shards;  /* that it touches */
 	struct write *writes;
 	struct entry *trash;
 	bool wake;
@@ -243,16 +244,29 @@ static void answer(const struct set *set, const struct write *write, struct cach
 	item->status = CACHE_OK;
 }
 
+/* Whether a time of a history is one that was. Those that are still to come are now. */
+static bool is_past(const struct set *set, int64_t then_us)
+{
+	return then_us > 0 && then_us < set->now_us;
+}
+
+static int64_t past_of(const struct set *set, int64_t then_us)
+{
+	return order_clock_of_past(set->ns->order_clock, then_us, set->now_us);
+}
+
 /* Gives a stored entry the history that its item brought along. */
 static void restore(const struct set *set, struct shard *shard, struct entry *entry,
 		    const struct cache_history *history)
 {
 	order_remove(&shard->order, entry);
 	entry->frequency = history->frequency > 0 ? (uint32_t)history->frequency : 1;
-	entry->last_access_us = history->last_access_us > 0 ? history->last_access_us : set->now_us;
-	entry->stamp = history->created_at_us > 0
-			       ? namespace_past_stamp(set->ns, history->created_at_us)
-			       : namespace_take_stamp(set->ns, set->now_us);
+	entry->last_access_us = is_past(set, history->last_access_us)
+					? past_of(set, history->last_access_us)
+					: set->order_us;
+	entry->stamp = is_past(set, history->created_at_us)
+			       ? namespace_past_stamp(set->ns, past_of(set, history->created_at_us))
+			       : namespace_take_stamp(set->ns, set->order_us);
 	order_restore(&shard->order, entry);
 }
 
@@ -265,14 +279,14 @@ static void store_item(struct set *set, struct write *write, struct cache_item *
 	shard->counters.sets++;
 	write->fresh = NULL;
 	if (live_entry(write)) {
-		set->wake |= shard_overwrite(shard, write->hash, write->old, fresh, set->now_us,
+		set->wake |= shard_overwrite(shard, write->hash, write->old, fresh, set->order_us,
 					     &set->trash);
 		if (item->history)
 			restore(set, shard, fresh, item->history);
 		return;
 	}
-	fresh->last_access_us = set->now_us;
-	fresh->stamp = namespace_take_stamp(set->ns, set->now_us);
+	fresh->last_access_us = set->order_us;
+	fresh->stamp = namespace_take_stamp(set->ns, set->order_us);
 	if (write->old)
 		set->wake |= shard_replace(shard, write->hash, write->old, fresh, &set->trash);
 	else
@@ -368,7 +382,7 @@ static enum step try_evicting(struct set *set, enum cache_status *status,
 		return STEP_AGAIN;
 	*ret_goal = goal_of(set);
 	pin(set, true);
-	size_t removed = evict(set->ns, ret_goal, set->now_us, max, &set->trash);
+	size_t removed = evict(set->ns, ret_goal, set->order_us, max, &set->trash);
 	pin(set, false);
 	if (removed == max && !eviction_goal_met(set->ns, ret_goal))
 		return STEP_AGAIN;
@@ -456,7 +470,13 @@ enum cache_status set_items(struct namespaces *all, struct namespace *ns, struct
 			    int64_t now_us, bool *ret_wake)
 {
 	struct write inline_writes[INLINE_WRITES];
-	struct set set = {.all = all, .ns = ns, .op = op, .now_us = now_us};
+	struct set set = {
+		.all = all,
+		.ns = ns,
+		.op = op,
+		.now_us = now_us,
+		.order_us = order_clock_at(&all->order_clock, now_us),
+	};
 	enum cache_status status = CACHE_NO_MEMORY;
 
 	set.writes = op->item_count <= INLINE_WRITES ? inline_writes

@@ -276,7 +276,7 @@ static bool list_key(struct reader *reader, struct slice key)
 		op->complete = false;
 	} else {
 		has_memory = listing_make_room(&reader->page) &&
-			     listing_fill_info(entry, &op->entries[op->entry_count]);
+			     listing_fill_info(&reader->page, entry, &op->entries[op->entry_count]);
 		if (has_memory) {
 			reader->after = op->entries[op->entry_count++].key;
 			reader->key_bytes += key.len;
@@ -318,7 +318,10 @@ static struct walk **run_for(struct namespaces *all, struct reader *reader)
 static enum cache_status read_pages(struct namespaces *all, struct namespace *ns,
 				    struct cache_op *op, int64_t now_us)
 {
-	struct reader reader = {.page = {.op = op, .now_us = now_us}, .ns = ns, .after = op->after};
+	struct reader reader = {
+		.page = {.op = op, .now_us = now_us, .order_clock = ns->order_clock},
+		.ns = ns,
+		.after = op->after};
 	enum outcome outcome = IS_EXHAUSTED;
 
 	while (outcome == IS_EXHAUSTED && !is_full(&reader)) {

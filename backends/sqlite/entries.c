@@ -194,7 +194,7 @@ struct ns_row *writer_find_or_create_row(struct writer *writer, struct cache_op 
 		(void)sqlite3_bind_int64(writer->insert_namespace, 1, id);
 		(void)sqlite3_bind_text(writer->insert_namespace, 2, op->ns.data, (int)op->ns.len,
 					SQLITE_STATIC);
-		(void)sqlite3_bind_int64(writer->insert_namespace, 3, writer->now_us);
+		(void)sqlite3_bind_int64(writer->insert_namespace, 3, writer->order_us);
 		if (code == SQLITE_OK &&
 		    (code = database_run(writer->insert_namespace)) == SQLITE_DONE)
 			code = writer_find_row(writer, op->ns, &row);

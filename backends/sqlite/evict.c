@@ -82,7 +82,8 @@ static struct candidate heap_pop(struct heap *heap)
 
 static double seconds_since(const struct writer *writer, int64_t then_us)
 {
-	return writer->now_us > then_us ? (double)(writer->now_us - then_us) / (double)US_PER_S : 0;
+	return writer->order_us > then_us ? (double)(writer->order_us - then_us) / (double)US_PER_S
+					  : 0;
 }
 
 static double score_of(const struct writer *writer, const struct ns_row *row, int64_t frequency,
@@ -216,7 +217,7 @@ static bool may_win(const struct lists *lists, int64_t frequency, int64_t last_a
 		return true;
 
 	double score = lists->heap.items[0].score;
-	double age_us = (double)(lists->writer->now_us - last_access_us);
+	double age_us = (double)(lists->writer->order_us - last_access_us);
 	if (lists->row->settings.policy == EVICT_LRU)
 		return (double)last_access_us <= score;
 	return (double)frequency <= score * (1 + (age_us > 0 ? age_us * 1e-6 : 0)) * (1 + 1e-12);

@@ -126,7 +126,8 @@ static void count_use(struct sqlite_store *store, const struct cache_op *op,
 	if (op->type == CACHE_OP_GET && !op->no_touch)
 		(void)uses_add(&store->uses, &(struct use){.id = id,
 							   .namespace_id = ns->id,
-							   .last_access_us = now_us,
+							   .last_access_us = order_clock_at(
+								   &store->order_clock, now_us),
 							   .count = 1});
 }
 

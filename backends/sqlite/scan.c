@@ -62,6 +62,8 @@ static void read_rest(struct sqlite_store *store, sqlite3_stmt *row, struct cach
 {
 	struct use waiting;
 
+	int64_t now_us = store_now_us(store);
+
 	*entry = (struct cache_entry_info){
 		.key = entry->key,
 		.size_bytes = (uint64_t)sqlite3_column_int64(row, 1),
@@ -77,6 +79,10 @@ static void read_rest(struct sqlite_store *store, sqlite3_stmt *row, struct cach
 		if (entry->last_access_us < waiting.last_access_us)
 			entry->last_access_us = waiting.last_access_us;
 	}
+	entry->last_access_us =
+		order_clock_to_wall(&store->order_clock, entry->last_access_us, now_us);
+	entry->created_at_us =
+		order_clock_to_wall(&store->order_clock, entry->created_at_us, now_us);
 }
 
 static void bind_bytes(sqlite3_stmt *statement, int index, const char *data, size_t len)

@@ -9,17 +9,23 @@ struct beginning {
 	int64_t frequency, last_access_us, created_us;
 };
 
+/* A time that a history brings. One that is still to come is now. */
+static int64_t past_of(const struct writer *writer, int64_t then_us)
+{
+	return order_clock_of_past(&writer->store->order_clock, then_us, writer->now_us);
+}
+
 static struct beginning beginning_of(const struct writer *writer, const struct cache_item *item)
 {
 	const struct cache_history *history = item->history;
-	struct beginning ret = {1, writer->now_us, writer->now_us};
+	struct beginning ret = {1, writer->order_us, writer->order_us};
 
 	if (history && history->frequency > 0)
 		ret.frequency = (int64_t)history->frequency;
 	if (history && history->last_access_us > 0)
-		ret.last_access_us = history->last_access_us;
+		ret.last_access_us = past_of(writer, history->last_access_us);
 	if (history && history->created_at_us > 0)
-		ret.created_us = history->created_at_us;
+		ret.created_us = past_of(writer, history->created_at_us);
 	return ret;
 }
 
@@ -93,7 +99,7 @@ static int count_overwrite(struct writer *writer, struct ns_row *row, int64_t id
 	struct use use = {
 		.id = id,
 		.namespace_id = row->id,
-		.last_access_us = writer->now_us,
+		.last_access_us = writer->order_us,
 		.count = 1,
 	};
 
@@ -135,11 +141,14 @@ static int64_t expiry_of(const struct writer *writer, const struct ns_row *row,
 }
 
 /* Eviction relies on it that nothing was used before its namespace existed. */
-static void widen_age(struct ns_row *row, const struct cache_item *item)
+static void widen_age(const struct writer *writer, struct ns_row *row,
+		      const struct cache_item *item)
 {
-	if (item->history && item->history->last_access_us > 0 &&
-	    item->history->last_access_us < row->created_us)
-		row->created_us = item->history->last_access_us;
+	if (!item->history || item->history->last_access_us <= 0)
+		return;
+	int64_t last_access_us = past_of(writer, item->history->last_access_us);
+	if (last_access_us < row->created_us)
+		row->created_us = last_access_us;
 }
 
 static int64_t used_bytes_of(const struct cache_item *item)
@@ -161,7 +170,7 @@ static int store_item(struct writer *writer, struct ns_row *row, struct cache_it
 	row->used_bytes += used_bytes_of(item);
 	row->dirty = true;
 	writer->sweep.arrived += item->value->expires_at_us > 0;
-	widen_age(row, item);
+	widen_age(writer, row, item);
 	if (!found)
 		return insert_entry(writer, row, item);
 	row->size_sum -= entry->size;

@@ -53,6 +53,13 @@ static const struct statement_text statements[] = {
 				" WHERE id = ?1"),
 	STATEMENT(delete_entry, "DELETE FROM entries WHERE id = ?1"),
 	STATEMENT(delete_uses, "DELETE FROM uses WHERE id = ?1"),
+	STATEMENT(find_order, "SELECT max(iif(name = 'order_ahead', value, NULL)),"
+			      " max(iif(name = 'order_since', value, NULL)),"
+			      " max(iif(name = 'order_latest', value, NULL)) FROM meta"),
+	STATEMENT(save_order,
+		  "INSERT INTO meta VALUES('order_ahead', ?1), ('order_since', ?2),"
+		  " ('order_latest', ?3) ON CONFLICT(name) DO UPDATE SET value = excluded.value"
+		  " WHERE name <> 'order_latest' OR excluded.value > value"),
 	STATEMENT(add_use, "UPDATE uses SET frequency = frequency + ?3,"
 			   " last_access = max(last_access, ?4) WHERE id = ?1 AND ns = ?2"),
 	STATEMENT(data_version, "PRAGMA data_version"),

@@ -17,6 +17,7 @@
  *   transaction.c, statements.c, entries.c, set.c, apply.c   what it does to the tables
  *   sweep.c      what has expired, and is not kept to be served stale
  *   evict.c      victims in exact order without sorting
+ *   order.c      the clock of that order, as the file keeps it
  *   background.c the thread for listings, statistics, the sweep and checkpoints
  *   scan.c       listings
  *   reserve.c    a file whose blocks are given up on a full volume
@@ -31,6 +32,7 @@
 #include <stdatomic.h>
 
 #include "backends/backend.h"
+#include "backends/base/order_clock.h"
 #include "backends/sqlite/file_watch.h"
 #include "backends/sqlite/mapping.h"
 #include "backends/sqlite/space.h"
@@ -78,6 +80,7 @@ struct sqlite_store {
 	struct file_watch watch;
 	struct space space;
 
+	struct order_clock order_clock; /* of last accesses and creations */
 	struct uses uses;
 	struct values values;
 	/* Held by the writer from BEGIN to COMMIT, and by statistics while they take their snapshot

@@ -250,6 +250,7 @@ int writer_begin(struct writer *writer)
 	if (writer->wal_index)
 		wal_index_read(writer->wal_index, &writer->before);
 	writer->now_us = store_now_us(writer->store);
+	writer->order_us = order_clock_at(&writer->store->order_clock, writer->now_us);
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
@@ -264,6 +265,7 @@ void writer_roll_back(struct writer *writer)
 	writer->given_count = 0;
 	sweep_anew(writer); /* what it had removed is there again */
 	heads_forget(&writer->heads);
+	writer->order_saved_us = 0;
 	atomic_store(&writer->store->values.writer_works, false);
 }
 
@@ -273,6 +275,8 @@ int writer_commit(struct writer *writer)
 
 	if (code == SQLITE_OK && !mapping_is_intact(&writer->store->mapping, writer->faults))
 		code = SQLITE_IOERR_MMAP; /* what it has read decided what it writes */
+	if (code == SQLITE_OK)
+		code = order_save(writer, false);
 	if (code == SQLITE_OK)
 		code = database_run(writer->commit);
 	if (code != SQLITE_DONE)

@@ -33,8 +33,10 @@ struct group {
 static int keep_house(struct writer *writer, bool fold)
 {
 	bool more;
-	int code = fold ? writer_fold_some(writer, &more) : SQLITE_OK;
+	int code = fold ? order_follow(writer) : SQLITE_OK;
 
+	if (fold && code == SQLITE_OK)
+		code = writer_fold_some(writer, &more);
 	return code == SQLITE_OK ? sweep_run_step(writer) : code;
 }
 
@@ -357,6 +359,8 @@ static void fold_at_the_end(struct writer *writer)
 	int code = writer_begin(writer);
 	while (code == SQLITE_OK && more && monotonic_now_us() < until_us)
 		code = writer_fold_some(writer, &more);
+	if (code == SQLITE_OK)
+		code = order_save(writer, true);
 	if (code != SQLITE_OK || writer_commit(writer) != SQLITE_OK)
 		writer_roll_back(writer);
 	(void)pthread_mutex_unlock(&writer->store->uses_order);
@@ -433,6 +437,8 @@ bool writer_open(struct sqlite_store *store, char *error, size_t error_size)
 	if (values_are_on(&store->values))
 		writer->wal_index = writer->log_index;
 	(void)sqlite3_wal_hook(writer->db, note_wal_size, store);
+	if (code == SQLITE_OK)
+		code = order_open(writer);
 	if (code == SQLITE_OK)
 		code = space_open(writer);
 	if (code != SQLITE_OK) {

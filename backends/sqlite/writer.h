@@ -1,5 +1,5 @@
 /* The writer's state, for the files that run on its thread: writer.c, transaction.c, statements.c,
- * entries.c, file_lock.c, sweep.c, set.c, apply.c, evict.c. */
+ * entries.c, file_lock.c, order.c, sweep.c, set.c, apply.c, evict.c. */
 #ifndef STEADYCACHE_SQLITE_WRITER_H
 #define STEADYCACHE_SQLITE_WRITER_H
 
@@ -77,6 +77,7 @@ struct writer {
 		*mark_fifo;
 	sqlite3_stmt *find_entry, *find_size, *find_frequency, *insert_entry, *update_entry,
 		*insert_uses, *restart_uses, *delete_entry, *delete_uses;
+	sqlite3_stmt *find_order, *save_order;
 	sqlite3_stmt *add_use, *next_frequency, *next_in_frequency, *next_fifo, *data_version;
 	sqlite3_stmt *find_name, *find_expired, *find_expired_with, *find_stale_ttl, *find_prefix,
 		*find_long_prefix, *find_dropped, *find_dropped_entries, *forget_dropped, *probe;
@@ -87,7 +88,10 @@ struct writer {
 	size_t taken_count, taken_capacity;
 	struct use *given; /* uses that it counted, taken back if it fails */
 	size_t given_count, given_capacity;
-	int64_t now_us; /* of the running transaction */
+	int64_t now_us;   /* of the running transaction */
+	int64_t order_us; /* the same by the order clock */
+	/* For order.c. */
+	int64_t order_saved_us, order_used_us;
 	/* For file_lock.c. */
 	int64_t locked_since_us; /* monotonic; 0: nobody else holds the lock, as far as is known */
 	bool locked_told;
@@ -243,6 +247,16 @@ void sweep_deinit(struct writer *writer);
 enum applied apply_set(struct writer *writer, struct cache_op *op);
 /* Any operation. */
 enum applied apply_op(struct writer *writer, struct cache_op *op);
+
+/* ---- order.c ---- */
+
+/* Takes the order clock up where the file has left it. SQLITE_OK or an error. */
+int order_open(struct writer *writer);
+/* With the housekeeping: another process may have gone on further. SQLITE_OK or an error. */
+int order_follow(struct writer *writer);
+/* Before a commit that changes something: writes the clock down, once a second, or if `at_once`.
+ * SQLITE_OK or an error. */
+int order_save(struct writer *writer, bool at_once);
 
 /* ---- evict.c ---- */
 
