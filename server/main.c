@@ -1,9 +1,7 @@
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backends/sqlite/backup.h"
@@ -11,6 +9,7 @@
 #include "client/client.h"
 #include "server/credentials.h"
 #include "server/daemon.h"
+#include "server/data_dir.h"
 #include "server/listen.h"
 #include "server/log.h"
 #include "server/options.h"
@@ -46,29 +45,6 @@ static int give_up(int status, const char *sentence)
 {
 	log_stop(sentence);
 	return status;
-}
-
-/* The directory that the chosen backend keeps its files in, made where it is missing. */
-static bool prepare_data_dir(const struct options *options, char *error, size_t error_size)
-{
-	if (strcmp(options_backend(options)->name, "sqlite") != 0)
-		return true;
-	if (mkdir(options->data_dir, 0700) != 0 && errno != EEXIST) {
-		(void)snprintf(error, error_size,
-			       "cannot make the data directory %s: %s (--data-dir)",
-			       options->data_dir, strerror(errno));
-		return false;
-	}
-	if (access(options->data_dir, W_OK | X_OK) == 0) {
-		struct stat status;
-
-		if (stat(options->data_dir, &status) == 0 && S_ISDIR(status.st_mode))
-			return true;
-		errno = ENOTDIR;
-	}
-	(void)snprintf(error, error_size, "cannot write in the data directory %s: %s (--data-dir)",
-		       options->data_dir, strerror(errno));
-	return false;
 }
 
 static struct backend_config backend_config_of(struct options *options)
@@ -138,7 +114,8 @@ static bool check_backend(struct options *options, const struct listen_address *
 		return false;
 	}
 	return (!ops->check_config || ops->check_config(&config, error, error_size)) &&
-	       prepare_data_dir(options, error, error_size);
+	       (strcmp(ops->name, "sqlite") != 0 ||
+		data_dir_prepare(options->data_dir, error, error_size));
 }
 
 static void warn_of_stray_variables(void)

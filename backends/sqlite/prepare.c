@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -314,25 +313,9 @@ static bool open_checked(struct sqlite_store *store, bool *ret_lacks_space, char
 	return verdict == SOUND;
 }
 
-/* The lock of the folder: two processes that start at once must not both set one damaged file
- * aside. -1: error says why. */
-static int lock_folder(struct sqlite_store *store, char *error, size_t error_size)
-{
-	char path[sizeof(store->path)];
-
-	(void)snprintf(path, sizeof(path), "%s/steadycache.lock", store->config.data_dir);
-	int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (lock >= 0 && flock(lock, LOCK_EX) == 0)
-		return lock;
-	(void)snprintf(error, error_size, "cannot open and lock %s: %s", path, strerror(errno));
-	if (lock >= 0)
-		(void)close(lock);
-	return -1;
-}
-
 bool database_prepare(struct sqlite_store *store, char *error, size_t error_size)
 {
-	int lock = lock_folder(store, error, error_size);
+	int lock = folder_lock_take(store, error, error_size);
 
 	if (lock < 0)
 		return false;

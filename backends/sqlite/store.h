@@ -176,6 +176,10 @@ size_t store_prefix_bound(struct slice prefix, char bound[static KEY_BOUND_BYTES
 
 /* ---- prepare.c ---- */
 
+/* The lock of the data directory, for as long as a database is looked at: a descriptor to close.
+ * Waits 10 s for another who has it. -1: error says why it cannot be had, and who has it. */
+int folder_lock_take(const struct sqlite_store *store, char *error, size_t error_size);
+
 /* Opens the file for the store: makes it or takes the one that is there, moves a damaged one out of
  * the way. False with a sentence in `error`. */
 bool database_prepare(struct sqlite_store *store, char *error, size_t error_size);

@@ -1,9 +1,13 @@
 /* Wrong configuration: exit 2 and one line that names the option. */
 #include "tests/process/scene.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 PROCESS_SUITE(bad_config);
 
@@ -177,17 +181,70 @@ Test(bad_config, loopback_without_a_key_warns)
 	scene_stop();
 }
 
+static void expect_no_data_dir(const char *path, const char *reason)
+{
+	char *line;
+
+	scene.server.data_dir = path;
+	line = scene_refused_start();
+	cr_expect(strstr(line, path) && strstr(line, "--data-dir"), "not named: %s", line);
+	cr_expect(strstr(line, reason), "expected \"%s\": %s", reason, line);
+	free(line);
+}
+
 Test(bad_config, a_data_dir_that_cannot_be)
 {
 	char path[TEMP_PATH_SIZE];
 
 	file_write(temp_dir_path(&scene.dir, "file", path), SLICE("a file"));
-	scene.server.data_dir = path;
-	expect_refusal("data");
+	expect_no_data_dir(path, "a file, not a directory");
 	(void)temp_dir_path(&scene.dir, "file/below", path);
-	expect_refusal("data");
-	scene.server.data_dir = "/proc/nothing/here";
-	expect_refusal("data");
+	expect_no_data_dir(path, "a part of its path is a file");
+	(void)temp_dir_path(&scene.dir, "nothing/below", path);
+	expect_no_data_dir(path, "the directory that it is to lie in does not exist");
+	(void)temp_dir_path(&scene.dir, "link", path);
+	cr_assert_eq(symlink("nowhere", path), 0);
+	expect_no_data_dir(path, "a link to nothing");
+	cr_assert_eq(unlink(path), 0);
+	cr_assert_eq(symlink("link", path), 0);
+	expect_no_data_dir(path, "symbolic links");
+	expect_no_data_dir("/proc/nothing/here", "does not exist");
+	(void)temp_dir_path(&scene.dir, "closed", path);
+	cr_assert_eq(mkdir(path, 0500), 0);
+	if (access(path, W_OK) != 0) /* root may write anywhere */
+		expect_no_data_dir(path, "Permission denied");
+}
+
+static void expect_no_lock(const char *wanted)
+{
+	struct server_exit end;
+	char path[TEMP_PATH_SIZE];
+
+	server_spawn(&scene.server);
+	end = server_await_exit(&scene.server, 60000);
+	cr_expect_eq(end.code, 1, "%d", end.code);
+	(void)temp_dir_path(&scene.dir, "data/steadycache.lock", path);
+	cr_expect(strstr(end.log, path) && strstr(end.log, wanted), "expected %s and %s: %s", path,
+		  wanted, end.log);
+	free(end.log);
+}
+
+Test(bad_config, a_lock_that_another_program_holds)
+{
+	char path[TEMP_PATH_SIZE], holder[64];
+
+	cr_assert_eq(mkdir(scene.data_dir, 0700), 0);
+	(void)temp_dir_path(&scene.dir, "data/steadycache.lock", path);
+	int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	cr_assert_eq(flock(lock, LOCK_EX), 0);
+	(void)snprintf(holder, sizeof(holder), "is locked by process %d,", (int)getpid());
+	expect_no_lock(holder);
+	(void)close(lock);
+	scene_start(); /* it is free now */
+	scene_stop();
+	cr_assert_eq(unlink(path), 0);
+	cr_assert_eq(mkdir(path, 0700), 0);
+	expect_no_lock("Is a directory");
 }
 
 Test(bad_config, an_address_in_use)

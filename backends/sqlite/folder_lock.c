@@ -1,0 +1,95 @@
+/* The lock of the data directory, held while a database is looked at: two processes that start at
+ * once must not both set one damaged file aside. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "backends/sqlite/store.h"
+
+/* How long another start may take to let go of the lock, and how often that is looked at. */
+#define LOCK_WAIT_US  (5 * US_PER_S)
+#define LOCK_PAUSE_NS 20000000
+
+/* Who holds a lock of the file, from /proc/locks; 0 where that does not tell, as in a container for
+ * a process outside of it. */
+static long holder_of(int file)
+{
+	struct stat status;
+	char line[256];
+	char wanted[64];
+	long pid = 0;
+	FILE *locks = fopen("/proc/locks", "re");
+
+	if (!locks || fstat(file, &status) != 0) {
+		if (locks)
+			(void)fclose(locks);
+		return 0;
+	}
+	(void)snprintf(wanted, sizeof(wanted), " %02x:%02x:%" PRIu64 " ", major(status.st_dev),
+		       minor(status.st_dev), (uint64_t)status.st_ino);
+	/* 1: FLOCK  ADVISORY  WRITE 1234 fd:00:131 0 EOF */
+	while (pid <= 0 && fgets(line, sizeof(line), locks))
+		if (strstr(line, wanted) && !strstr(line, "->"))
+			(void)sscanf(line, "%*s %*s %*s %*s %ld", &pid);
+	(void)fclose(locks);
+	return pid > 0 ? pid : 0;
+}
+
+static void tell_holder(const char *path, int lock, char *error, size_t error_size)
+{
+	long pid = holder_of(lock);
+	char who[64] = "another process";
+
+	if (pid > 0)
+		(void)snprintf(who, sizeof(who), "process %ld", pid);
+	(void)snprintf(error, error_size,
+		       "%s is locked by %s, which does not let go of it: stop that, or give this "
+		       "server a data directory of its own (--data-dir)",
+		       path, who);
+}
+
+/* Waits for the lock. False: error says why it cannot be had. */
+static bool take(const char *path, int lock, char *error, size_t error_size)
+{
+	int64_t until_us = monotonic_now_us() + LOCK_WAIT_US;
+
+	while (flock(lock, LOCK_EX | LOCK_NB) != 0) {
+		if (errno == EWOULDBLOCK && monotonic_now_us() < until_us) {
+			(void)nanosleep(&(struct timespec){.tv_nsec = LOCK_PAUSE_NS}, NULL);
+			continue;
+		}
+		if (errno == EWOULDBLOCK)
+			tell_holder(path, lock, error, error_size);
+		else
+			(void)snprintf(error, error_size, "cannot lock %s: %s", path,
+				       strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+int folder_lock_take(const struct sqlite_store *store, char *error, size_t error_size)
+{
+	char path[sizeof(store->path)];
+
+	(void)snprintf(path, sizeof(path), "%s/steadycache.lock", store->config.data_dir);
+	int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
+	if (lock < 0) {
+		(void)snprintf(error, error_size,
+			       "cannot open %s, the file that starts lock: %s; it may be removed "
+			       "while no server starts",
+			       path, strerror(errno));
+		return -1;
+	}
+	if (take(path, lock, error, error_size))
+		return lock;
+	(void)close(lock);
+	return -1;
+}
