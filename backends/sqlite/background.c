@@ -101,6 +101,8 @@ static int read_stats(struct sqlite_store *store, sqlite3_stmt *row,
 	const struct use *uses =
 		find_waiting(waiting, sqlite3_column_int64(row, 9), &waiting_count);
 
+	if (!name)
+		return SQLITE_NOMEM;
 	*stats = (struct namespace_stats){0};
 	memcpy(stats->name, name, strnlen(name, NAMESPACE_MAX_LEN));
 	database_read_settings(store, slice_of(stats->name), row, 1, &stats->settings);

@@ -131,6 +131,8 @@ static int tell_over_limit(void *user, sqlite3_stmt *row)
 	const char *name = (const char *)sqlite3_column_text(row, 0);
 	uint64_t used_bytes = (uint64_t)sqlite3_column_int64(row, 6);
 
+	if (!name)
+		return SQLITE_NOMEM;
 	database_read_settings(over->store, slice_of(name), row, 1, &settings);
 	if (settings.max_size_bytes == 0 || used_bytes <= settings.max_size_bytes)
 		return SQLITE_OK;

@@ -6,6 +6,7 @@
  *   migrate.c    taking over a file of the version before
  *   mapping.c    a VFS that reads the file through one mapping that stays, and tells faults apart
  *   fault_guard.c  mapped memory that cannot be read
+ *   health.c     what the writer tells of its files and its disk
  *   file_watch.c whether the files are still those at their paths
  *   reader.c     get and exists, inline on the caller's thread, on a held read transaction
  *   readers.c    their connections, and the transactions that they hold

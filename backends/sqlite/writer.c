@@ -138,32 +138,11 @@ static bool try_alone(struct writer *writer, struct group *group, size_t i,
 	return committed;
 }
 
-/* What a health check says, whose probe was committed or not. */
-static void complete_check(struct sqlite_store *store, struct cache_op *op,
-			   enum cache_status status)
-{
-	enum file_state state = file_watch_state(&store->watch);
-	const char *problem = state != FILES_IN_PLACE ? file_watch_text(state)
-			      : readers_check(store)
-				      ? ""
-				      : "not all connections can be opened: look at the "
-					"log";
-
-	op->checks[0] = (struct cache_health_check){.name = "database", .ok = problem[0] == '\0'};
-	op->checks[1] = (struct cache_health_check){.name = "disk", .ok = status == CACHE_OK};
-	(void)snprintf(op->checks[0].detail, sizeof(op->checks[0].detail), "%s", problem);
-	if (status != CACHE_OK)
-		(void)snprintf(op->checks[1].detail, sizeof(op->checks[1].detail), "%s",
-			       op->detail ? op->detail : cache_status_text(status));
-	op->check_count = state == FILES_IN_PLACE ? 2 : 1; /* nothing was written */
-	cache_op_complete(op, CACHE_OK);
-}
-
 static void complete(struct sqlite_store *store, struct cache_op *op, enum cache_status status)
 {
 	op->progress = 0;
 	if (op->type == CACHE_OP_CHECK)
-		complete_check(store, op, status);
+		health_complete_check(store, op, status);
 	else
 		cache_op_complete(op, status);
 }
@@ -217,27 +196,6 @@ static void run_singly(struct writer *writer, struct group *group, enum cache_st
 		(void)sweep_alone(writer, group);
 }
 
-/* One line for all writes that fail until one succeeds. */
-static void note_failure(struct writer *writer)
-{
-	char sentence[sizeof(writer->store->path) + 200];
-
-	if (writer->told_failing)
-		return;
-	writer->told_failing = true;
-	database_explain(writer->store, writer->db, writer->failure, "cannot write", sentence,
-			 sizeof(sentence));
-	store_notice(writer->store, NOTICE_ERROR, "%s", sentence);
-}
-
-static void note_success(struct writer *writer)
-{
-	if (writer->told_failing)
-		store_notice(writer->store, NOTICE_INFO, "writes to %s succeed again",
-			     writer->store->path);
-	writer->told_failing = false;
-}
-
 static void run_group(struct writer *writer, struct group *group)
 {
 	struct sqlite_store *store = writer->store;
@@ -250,7 +208,7 @@ static void run_group(struct writer *writer, struct group *group)
 	       space_try_again(writer, NULL, SPACE_GROUP, &tries))
 		committed = try_group(writer, group, 0, group->count, &failure);
 	if (committed) {
-		note_success(writer);
+		health_note_success(writer);
 		count_group(store, group, monotonic_now_us() - began_us);
 		if (group->sync)
 			space_copy_log(writer);
@@ -259,45 +217,25 @@ static void run_group(struct writer *writer, struct group *group)
 	}
 	count_up(&store->written.failed, 1);
 	if (failure != CACHE_NO_SPACE) /* space.c tells of that */
-		note_failure(writer);
+		health_note_failure(writer);
 	run_singly(writer, group, failure);
-}
-
-/* ---- Files that are not in their places ---- */
-
-/* What is in the log was acknowledged, and only the database may be found again: so it is copied
- * there, once, and an empty log is no harm to whatever database lies at the path now. Not where
- * another process has begun with an index of its own, whose locks are others than ours. */
-static void save_log(struct writer *writer, enum file_state state)
-{
-	struct file_watch *watch = &writer->store->watch;
-
-	if (!writer->log_is_saved && state != FILES_CUT && file_watch_shares_index(watch))
-		writer->log_is_saved = space_empty_log(writer);
 }
 
 /* Answers the group where a file was removed, replaced or cut. The transaction has begun already
  * (file_lock.c). */
 static bool refuse_where_lost(struct writer *writer, struct group *group)
 {
-	struct wal_state now;
+	enum file_state state = health_look(writer);
 
-	if (writer->log_index) {
-		wal_index_read(writer->log_index, &now);
-		file_watch_check_log(writer->store, wal_state_frames(&now));
-	}
-	enum file_state state = file_watch_look(writer->store);
-	if (state == FILES_IN_PLACE) {
-		writer->log_is_saved = false;
+	if (state == FILES_IN_PLACE)
 		return false;
-	}
 	writer_roll_back(writer);
 	for (size_t i = 0; i < group->count; i++) {
 		group->ops[i]->detail = file_watch_text(state);
 		complete(writer->store, group->ops[i], CACHE_UNAVAILABLE);
 	}
 	writer->sweep.goes_on = false; /* until the next tick */
-	save_log(writer, state);
+	health_save_log(writer, state);
 	return true;
 }
 

@@ -171,6 +171,21 @@ int writer_fold_some(struct writer *writer, bool *ret_more);
  * true, and writer_begin tells it. */
 bool file_lock_take(struct writer *writer);
 
+/* ---- health.c ---- */
+
+/* Whether the files are in their places and whole. With the write lock of the file. */
+enum file_state health_look(struct writer *writer);
+/* Brings what is in the log into the database, where `state` is that they are not. Without the
+ * lock. */
+void health_save_log(struct writer *writer, enum file_state state);
+/* A transaction failed (writer->failure) or succeeded: one line for all that fail until one
+ * succeeds. */
+void health_note_failure(struct writer *writer);
+void health_note_success(struct writer *writer);
+/* Answers a health check whose probe was committed or not. */
+void health_complete_check(struct sqlite_store *store, struct cache_op *op,
+			   enum cache_status status);
+
 /* ---- entries.c ---- */
 
 /* The op's outcome is `status`; nothing was changed. */

@@ -190,6 +190,8 @@ MAP(mmap64, off64_t)
 
 /* ---- Memory ---- */
 
+#ifndef FAULTS_WITHOUT_MEMORY
+
 /* dlsym itself allocates. */
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
@@ -225,3 +227,5 @@ int posix_memalign(void **ret, size_t alignment, size_t size)
 	*ret = block;
 	return 0;
 }
+
+#endif
