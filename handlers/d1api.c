@@ -99,6 +99,21 @@ static bool check_lease(const struct request *request, struct response *response
 				 token->kind == KIND_STRING ? token->string : (struct slice){0});
 }
 
+static bool d1_set_lease(const struct request *request, struct named_lease *ret)
+{
+	const struct call *call = request->state;
+	const struct scan_member *token = call ? &call->scanned[SCANNED_LEASE] : NULL;
+
+	if (!token || !token->found || token->kind != KIND_STRING)
+		return false;
+	*ret = (struct named_lease){
+		.ns = request->op.ns,
+		.key = request->op.one.key,
+		.token = token->string,
+	};
+	return true;
+}
+
 static enum handler_step d1_set_start(struct request *request, struct response *response)
 {
 	struct call *call = call_open_single(request, response, CACHE_OP_SET);
@@ -160,7 +175,12 @@ static void d1_stats_finish(struct request *request, struct response *response)
 
 D1_HANDLER(d1_init_handler, d1_init_start, d1_init_finish);
 D1_HANDLER(d1_get_handler, d1_get_start, d1_get_finish);
-D1_HANDLER(d1_set_handler, d1_set_start, call_finish_success);
+const struct handler d1_set_handler = {
+	.start = d1_set_start,
+	.finish = call_finish_success,
+	.cleanup = call_close,
+	.lease = d1_set_lease,
+};
 D1_HANDLER(d1_delete_handler, d1_delete_start, call_finish_success);
 D1_HANDLER(d1_exists_handler, d1_exists_start, d1_exists_finish);
 D1_HANDLER(d1_batch_get_handler, call_start_batch_get, call_finish_results);

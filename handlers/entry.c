@@ -223,6 +223,17 @@ static bool read_ttl(const struct request *request, struct response *response, i
 	return true;
 }
 
+const char *stored_content_type(const char *given)
+{
+	static const char unasked[] = "application/x-www-form-urlencoded";
+	const size_t len = sizeof(unasked) - 1;
+
+	if (!given || strncasecmp(given, unasked, len) != 0)
+		return given;
+	const char *rest = given + len + strspn(given + len, " \t");
+	return *rest == '\0' || *rest == ';' ? NULL : given;
+}
+
 static bool check_put_headers(const struct request *request, struct response *response)
 {
 	const char *encoding = request_header(request, "Content-Encoding");
@@ -277,7 +288,7 @@ static bool check_lease(const struct request *request, struct response *response
 
 static enum handler_step entry_put_start(struct request *request, struct response *response)
 {
-	const char *type = request_header(request, "Content-Type");
+	const char *type = stored_content_type(request_header(request, "Content-Type"));
 
 	if (!start_write(request, response, CACHE_OP_SET) || !check_lease(request, response) ||
 	    !check_put_headers(request, response) ||
@@ -319,15 +330,33 @@ static void entry_put_cleanup(struct request *request)
 	request->state = NULL;
 }
 
+static bool entry_put_lease(const struct request *request, struct named_lease *ret)
+{
+	const char *header = request_header(request, "Lease");
+
+	if (!header)
+		return false;
+	*ret = (struct named_lease){
+		.ns = request->ns,
+		.key = request->key,
+		.token = lease_token(header),
+	};
+	return true;
+}
+
 /* DELETE with a Lease: gives the lease back and leaves the entry alone. */
 static void release_lease(struct request *request, struct response *response, const char *header)
 {
+	const struct named_lease lease = {
+		.ns = request->ns,
+		.key = request->key,
+		.token = lease_token(header),
+	};
+
 	cache_op_init(&request->op, CACHE_OP_DELETE);
-	request->op.ns = request->ns;
-	request->op.one.key = request->key;
 	if (!check_key(request, response) || !check_lease(request, response))
 		return;
-	if (lease_release(request, lease_token(header)))
+	if (lease_release(request, &lease))
 		response->status = 204;
 	else
 		respond_error(request, response, 404,
@@ -358,6 +387,7 @@ const struct handler entry_put_handler = {
 	.start = entry_put_start,
 	.finish = entry_put_finish,
 	.cleanup = entry_put_cleanup,
+	.lease = entry_put_lease,
 };
 const struct handler entry_delete_handler = {
 	.start = entry_delete_start,

@@ -19,6 +19,9 @@ extern const struct handler d1_stats_handler;
 /* /cache/{ns}/{key} (entry.c) */
 extern const struct handler entry_get_handler; /* GET and HEAD */
 extern const struct handler entry_put_handler;
+/* The type that a PUT whose Content-Type is `given` (NULL: there is none) stores; NULL: the default
+ * one, also in place of that of HTML forms, which curl, urllib, Ruby and PHP send unasked. */
+const char *stored_content_type(const char *given);
 extern const struct handler entry_delete_handler;
 
 /* /cache, /cache/{ns} (namespace.c) */

@@ -80,6 +80,12 @@ enum handler_step {
 	STEP_READ,    /* of a handler with `take`: more of the body is wanted */
 };
 
+/* A lease as a write names it; borrowed from the request. */
+struct named_lease {
+	struct slice ns, key;
+	struct slice token; /* whatever came */
+};
+
 struct handler {
 	enum handler_step (*start)(struct request *request, struct response *response);
 	void (*finish)(struct request *request,
@@ -87,6 +93,10 @@ struct handler {
 	/* Frees request->state; called after finish, or in its place if the request is dropped. May
 	 * be NULL. */
 	void (*cleanup)(struct request *request);
+
+	/* Of a write: the lease that the request names, as far as it has been read. False: none.
+	 * May be NULL. The caller ends it where it answers that the write is refused for good. */
+	bool (*lease)(const struct request *request, struct named_lease *ret);
 
 	/* For a body of any length that is taken as it comes, in place of request->body; else NULL.
 	 * `start` is then called with the headers (STEP_READ or STEP_RESPOND), `take` with each

@@ -14,7 +14,7 @@
 #include "backends/base/value.h"
 
 #define RESPONSE_MAX_HEADERS  12
-#define RESPONSE_HEADER_BYTES 1024
+#define RESPONSE_HEADER_BYTES 640
 
 enum response_body {
 	BODY_NONE,

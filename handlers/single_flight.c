@@ -213,16 +213,42 @@ bool lease_token_check(const struct request *request, struct response *response,
 	return false;
 }
 
-bool lease_release(const struct request *request, struct slice token)
+bool lease_release(const struct request *request, const struct named_lease *lease)
 {
 	struct flights *flights = request->context->flights;
 	char text[LEASE_TOKEN_LEN + 1] = "";
 
-	if (!flights || token.len != LEASE_TOKEN_LEN)
+	if (!flights || lease->token.len != LEASE_TOKEN_LEN)
 		return false;
-	memcpy(text, token.data, token.len);
-	return flight_release(flights, flight_key_of(flights, request->op.ns, request->op.one.key),
-			      text) != RELEASE_UNKNOWN;
+	memcpy(text, lease->token.data, lease->token.len);
+	return flight_release(flights, flight_key_of(flights, lease->ns, lease->key), text) !=
+	       RELEASE_UNKNOWN;
+}
+
+static bool is_final_refusal(unsigned status)
+{
+	switch (status) {
+	case 400:
+	case 403:
+	case 409:
+	case 412:
+	case 413:
+	case 414:
+	case 415:
+	case 507:
+		return true;
+	default: /* 401, 429, 503, 504: the same request may succeed yet */
+		return false;
+	}
+}
+
+void lease_end_refused(const struct request *request, const struct handler *handler,
+		       unsigned status)
+{
+	struct named_lease lease;
+
+	if (handler->lease && is_final_refusal(status) && handler->lease(request, &lease))
+		(void)lease_release(request, &lease);
 }
 
 const char *lease_token_of(const struct request *request)

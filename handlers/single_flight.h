@@ -33,9 +33,14 @@ void flight_visit_close(struct request *request, bool delivered);
  * whatever lease is out on its key, and a late one is as good. False: answered with 400. */
 bool lease_token_check(const struct request *request, struct response *response,
 		       struct slice token);
-/* Ends the lease `token` on request->op's key, without touching the entry. False: this server never
- * gave that lease; true where it is over already. */
-bool lease_release(const struct request *request, struct slice token);
+/* Ends a lease, without touching the entry. False: this server never gave it; true where it is over
+ * already. */
+bool lease_release(const struct request *request, const struct named_lease *lease);
+/* Ends the lease that a write names which was answered with `status`, where that refuses it for
+ * good: he who computed cannot store it, so the next one is to try. Nothing where the same request
+ * may succeed later, or where it succeeded. Once for a request, before its answer goes out. */
+void lease_end_refused(const struct request *request, const struct handler *handler,
+		       unsigned status);
 /* The lease that this read got, or NULL. */
 const char *lease_token_of(const struct request *request);
 

@@ -34,13 +34,6 @@ static const char *path_of(const char *url)
 	return path ? path : "/";
 }
 
-static bool takes_any_length(const struct exchange *exchange, const char *url)
-{
-	struct route_match match = router_match(exchange->request.method, slice_of(url));
-
-	return match.route && match.route->handler->take;
-}
-
 /* What the guard has refused. */
 static bool check_framing(struct exchange *exchange)
 {
@@ -56,7 +49,6 @@ static bool check_framing(struct exchange *exchange)
 bool admit_connection(struct exchange *exchange, const char *url)
 {
 	const char *path = path_of(url);
-	size_t max = exchange->shared->max_body_bytes;
 	bool is_d1 = strncmp(path, "/api", 4) == 0 && (path[4] == '/' || path[4] == '\0');
 
 	exchange->request.error_style = is_d1 ? ERROR_D1 : ERROR_PROBLEM;
@@ -68,16 +60,7 @@ bool admit_connection(struct exchange *exchange, const char *url)
 		trace_check(&exchange->head);
 		exchange->returns_id = exchange->head.trace.request_ids > 0;
 	}
-	if (!check_framing(exchange))
-		return false;
-	uint64_t length = exchange->head.content_length;
-	if (length == LENGTH_UNKNOWN || length <= max || takes_any_length(exchange, path))
-		return true;
-	respond_error(&exchange->request, &exchange->response, 413,
-		      "the body has %" PRIu64
-		      " bytes; the server takes up to %zu (STEADYCACHE_MAX_BODY_MB)",
-		      length, max);
-	return false;
+	return check_framing(exchange);
 }
 
 bool admit_body(struct exchange *exchange)
@@ -330,31 +313,49 @@ static bool check_parameters(struct exchange *exchange, const char *known)
 	return true;
 }
 
+/* ---- The body ---- */
+
+static bool check_length(struct exchange *exchange)
+{
+	size_t max = exchange->shared->max_body_bytes;
+	uint64_t length = exchange->head.content_length;
+
+	if (length == LENGTH_UNKNOWN || length <= max || exchange->route->handler->take)
+		return true;
+	respond_error(&exchange->request, &exchange->response, 413,
+		      "the body has %" PRIu64
+		      " bytes; the server takes up to %zu (STEADYCACHE_MAX_BODY_MB)",
+		      length, max);
+	return false;
+}
+
 bool admit_request(struct exchange *exchange, const char *url)
 {
 	struct request *request = &exchange->request;
 	struct route_match match = router_match(request->method, slice_of(path_of(url)));
+	const struct route *route = match.route;
 
-	exchange->route = match.route;
-	if (!check_access(exchange, match.route))
+	exchange->route = route;
+	if (!check_access(exchange, route))
 		return false;
-	if (!match.route && match.allowed != 0) {
+	if (!route && match.allowed != 0) {
 		refuse_method(exchange, match.allowed);
 		return false;
 	}
-	if (!match.route) {
+	if (!route) {
 		respond_error(request, &exchange->response, 404, "there is nothing at this path");
 		return false;
 	}
-	if (!needs_no_token(exchange, match.route) && !check_right(exchange, match.route->right))
+	/* Before the right: a write that is refused ends the lease on its key. */
+	if ((match.ns.len > 0 && !decode_namespace(exchange, match.ns)) ||
+	    (match.key.len > 0 && !decode_part(exchange, match.key, exchange->key,
+					       sizeof(exchange->key), &request->key)))
 		return false;
-	if (match.ns.len > 0 &&
-	    !(decode_namespace(exchange, match.ns) && check_namespace(exchange, request->ns)))
+	if ((!needs_no_token(exchange, route) && !check_right(exchange, route->right)) ||
+	    (match.ns.len > 0 && !check_namespace(exchange, request->ns)))
 		return false;
-	if (match.key.len > 0 &&
-	    !decode_part(exchange, match.key, exchange->key, sizeof(exchange->key), &request->key))
-		return false;
-	const char *known = match.route->parameters ? match.route->parameters : "";
-	return request->method == HTTP_GET || request->method == HTTP_HEAD ||
-	       check_parameters(exchange, known);
+	bool is_read = request->method == HTTP_GET || request->method == HTTP_HEAD;
+	return (is_read ||
+		check_parameters(exchange, route->parameters ? route->parameters : "")) &&
+	       check_length(exchange);
 }

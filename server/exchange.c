@@ -28,6 +28,8 @@ static enum MHD_Result queue_response(struct exchange *exchange)
 		     atomic_load_explicit(&exchange->shared->draining, memory_order_relaxed);
 
 	make_pretty(exchange);
+	if (exchange->route)
+		lease_end_refused(&exchange->request, exchange->route->handler, response->status);
 	int64_t now_ns = monotonic_now_ns();
 	if (request_log_cares(exchange, now_ns))
 		request_log_answer(exchange, now_ns);

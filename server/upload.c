@@ -18,7 +18,9 @@ static bool make_room(struct exchange *exchange, size_t needed)
 			room = backend_value_room(request->context->backend, request->key.len);
 		request->body = cache_value_create_with_room(
 			size > needed ? size : needed,
-			slice_of(head_find(&exchange->head, SLICE("Content-Type"))), room);
+			slice_of(stored_content_type(
+				head_find(&exchange->head, SLICE("Content-Type")))),
+			room);
 		return request->body != NULL;
 	}
 	if (needed <= request->body->len_bytes)

@@ -170,6 +170,30 @@ Test(entries, put_may_tell_the_etag_but_then_the_right_one)
 		expect_header(http_get(client, entry_path("k")), "ETag", http_header(put, "ETag"));
 }
 
+/* curl, urllib, Ruby and PHP send it unasked. */
+Test(entries, the_type_of_a_form_is_none)
+{
+	static const struct {
+		const char *given, *stored;
+	} cases[] = {
+		{"application/x-www-form-urlencoded", "application/octet-stream"},
+		{"Application/X-WWW-Form-URLEncoded ; charset=utf-8", "application/octet-stream"},
+		{"application/x-www-form-urlencoded;charset=utf-8", "application/octet-stream"},
+		{"application/x-www-form-urlencoded2", "application/x-www-form-urlencoded2"},
+		{"application/x-www-form", "application/x-www-form"},
+		{"multipart/form-data", "multipart/form-data"},
+	};
+	struct slice values[] = {SLICE("v"), SLICE("")};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		for (size_t v = 0; v < 2; v++) {
+			(void)http_put(client, entry_path("k"), values[v],
+				       quoted("Content-Type: %s", cases[i].given));
+			expect_header(http_get(client, entry_path("k")), "Content-Type",
+				      cases[i].stored);
+		}
+}
+
 Test(entries, last_modified_and_age)
 {
 	const struct http_answer *answer;

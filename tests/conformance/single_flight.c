@@ -236,6 +236,164 @@ Test(single_flight, a_wait_alone_ends_with_the_value)
 	expect_plain_miss(http_get(client, entry_path("other?wait=0.05")));
 }
 
+/* ---- Refused writes ---- */
+
+static const char *take_lease(void)
+{
+	return lease_of(http_get(client, entry_path("k?lease=60")));
+}
+
+/* Expects that no lease is out on k. */
+static void expect_none_out(const char *old_token)
+{
+	const char *token = take_lease();
+
+	cr_assert_str_neq(token, old_token);
+	expect_status(http_delete(client, entry_path("k"), quoted("Lease: %s", token)), 204);
+}
+
+Test(single_flight, a_refused_put_ends_the_lease)
+{
+	const struct {
+		const char *target;
+		const char *header;
+		size_t len;
+		int status;
+	} cases[] = {
+		{entry_path("k?ttl=x"), "A: b", 1, 400},
+		{entry_path("k?tll=1"), "A: b", 1, 400},
+		{entry_path("k"), "Content-Range: bytes 0-0/1", 1, 400},
+		{entry_path("k"), "If-Match: unquoted", 1, 400},
+		{entry_path("k"), "If-Match: *", 1, 412},
+		{entry_path("k"), "A: b", 60000, 413},
+		{entry_path("k"), "Content-Encoding: gzip", 1, 415},
+	};
+	char *value = calloc(1, 60000);
+
+	expect_status(configure("'max_size_mb':0.01"), 204);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *token = take_lease();
+
+		expect_status(http_put(client, cases[i].target,
+				       ((struct slice){.data = value, .len = cases[i].len}),
+				       cases[i].header, quoted("Lease: %s; ttl=60", token)),
+			      cases[i].status);
+		expect_none_out(token);
+	}
+	free(value);
+}
+
+Test(single_flight, a_put_that_finds_no_room_ends_the_lease)
+{
+	const char *token;
+
+	expect_status(configure("'capacity':1,'eviction':'none'"), 204);
+	must_set("other", "v");
+	token = take_lease();
+	expect_status(http_put(client, entry_path("k"), SLICE("v"), quoted("Lease: %s", token)),
+		      507);
+	expect_none_out(token);
+}
+
+/* It is refused before a byte of it is read. */
+Test(single_flight, a_put_that_is_too_long_ends_the_lease)
+{
+	const char *max_body = getenv("STEADYCACHE_TEST_MAX_BODY");
+	struct raw_socket raw;
+	const char *token;
+
+	requires_feature("raw");
+	if (!max_body)
+		cr_skip("the limit of the server is not known");
+	token = take_lease();
+	cr_assert(raw_open(&raw, server_url));
+	(void)raw_send_text(&raw,
+			    "PUT %s HTTP/1.1\r\nHost: localhost\r\n%s%s%s\r\nLease: "
+			    "%s\r\nContent-Length: %lld\r\n\r\n",
+			    entry_path("k"), api_key ? "Authorization: Bearer " : "",
+			    api_key ? api_key : "X: y", "", token, atoll(max_body) + 1);
+	cr_assert_eq(raw_await_answer(&raw, 10000), 413, "got: %s", raw.received);
+	raw_close(&raw);
+	expect_none_out(token);
+}
+
+Test(single_flight, a_refused_api_set_ends_the_lease)
+{
+	static const struct {
+		const char *members;
+		int status;
+	} cases[] = {
+		{"'value':1", 400},
+		{"'value':'v','size':-1", 400},
+		{"'value':'v','size':99999", 413},
+	};
+
+	expect_status(configure("'max_size_mb':0.01"), 204);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *token = take_lease();
+
+		expect_status(
+			d1("set", "'key':'k',%s,'lease':'%s'", requoted(cases[i].members), token),
+			cases[i].status);
+		expect_none_out(token);
+	}
+}
+
+Test(single_flight, a_write_that_may_be_tried_again_keeps_the_lease)
+{
+	const char *lease = quoted("Lease: %s", take_lease());
+
+	if (api_key)
+		expect_status(http_put(client, entry_path("k"), SLICE("v"), lease,
+				       "Authorization: Bearer wrong"),
+			      401);
+	/* Of another key, or none that was ever given: it is nothing to this one. */
+	expect_status(http_put(client, entry_path("other?ttl=x"), SLICE("v"), lease), 400);
+	expect_status(http_put(client, entry_path("k?ttl=x"), SLICE("v"),
+			       "Lease: 00112233445566778899aabbccddeeff"),
+		      400);
+	expect_status(http_put(client, entry_path("k?ttl=x"), SLICE("v"), "Lease: nonsense"), 400);
+	expect_status(http_put(client, entry_path("k?ttl=x"), SLICE("v")), 400);
+	expect_plain_miss(http_get(client, entry_path("k?lease=60")));
+}
+
+/* The first has the lease and is refused, the second waits for it. */
+static const char *refused_and_heir(size_t index, void *user)
+{
+	struct http_client *mine = http_client_open(server_url, api_key);
+	const char *const *token = user;
+	const char *failure = NULL;
+
+	if (index == 0) {
+		if (http_put(mine, entry_path("k"), SLICE("v"), "If-Match: *",
+			     quoted("Lease: %s", *token))
+			    ->status != 412)
+			failure = "not refused";
+	} else {
+		const char *lease =
+			http_header(http_get(mine, entry_path("k?lease=60&wait=60")), "Lease");
+
+		if (!lease || strncmp(lease, *token, 32) == 0)
+			failure = "no lease of its own";
+	}
+	http_client_close(mine);
+	return failure;
+}
+
+Test(single_flight, the_next_who_waits_has_the_lease_of_one_who_is_refused)
+{
+	for (int round = 0; round < 20; round++) {
+		const char *token = lease_of(http_get(client, entry_path("k?lease=60")));
+		const char *failure = in_threads(2, refused_and_heir, &token);
+
+		cr_assert(failure == NULL, "%s", failure);
+		/* Exactly one has it now. */
+		expect_plain_miss(http_get(client, entry_path("k?lease=60")));
+		must_set("k", "v");
+		expect_status(http_delete(client, entry_path("k")), 204);
+	}
+}
+
 /* What some ask for at once, and how the value comes. */
 struct crowd {
 	atomic_uint computed;
