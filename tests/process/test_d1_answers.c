@@ -227,20 +227,3 @@ Test(d1_answers, of_used_bytes)
 	expect_that(stats(), strstr(answer_->body, "\"used_bytes\":10,"), "expected total_size");
 	scene_stop();
 }
-
-/* A page of many bytes is not filled up to its number of keys. */
-Test(d1_answers, of_listings_with_long_keys)
-{
-	start();
-	char *key = calloc(1, (1 << 20) + 1);
-	memset(key, 'k', 1 << 20);
-	json_auto_t *result = json_pack("{s:s, s:[o], s:b}", "status", "ok", "entries",
-					sound_entry(key), "complete", 0);
-	answer_next(result);
-	const struct http_answer *answer = list();
-	expect_status(answer, 200);
-	expect_that(answer, strstr(answer->body, "\"complete\":false"), "expected more");
-	expect_that(answer, mock_requests(upstream) == 1, "expected one request");
-	free(key);
-	scene_stop();
-}
