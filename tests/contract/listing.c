@@ -140,7 +140,9 @@ CONTRACT_TEST(listing, tells_what_it_knows)
 	cr_expect(etag_equal(&op.entries[0].etag, &etag));
 	cr_expect_eq(op.entries[0].frequency, 4);
 	cr_expect_eq(op.entries[0].created_at_us, START_US);
-	cr_expect_eq(op.entries[0].last_access_us, START_US + 5 * US_PER_S);
+	/* To the Worker each use has a microsecond of its own. */
+	int64_t since_us = op.entries[0].last_access_us - (START_US + 5 * US_PER_S);
+	cr_expect(since_us >= 0 && since_us <= (f->is_remote ? 2 : 0));
 	cr_expect_eq(op.entries[0].expires_at_us, START_US + 1000 * US_PER_S);
 	cache_op_deinit(&op);
 

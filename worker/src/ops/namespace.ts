@@ -74,14 +74,15 @@ function pageLength(rows: Row[], op: Extract<Op, { op: "scan" }>): number {
 	return length;
 }
 
-function readEntry(row: Row): EntryInfo {
+/** Times of the order (statements.sql: put_entries) may be ahead of a clock that was set back. */
+function readEntry(row: Row, now: number): EntryInfo {
 	return {
 		key: carriedBack(number(row.key_is_text), String(row.key)),
 		size: number(row.size),
 		etag: String(row.etag),
 		frequency: number(row.frequency),
-		last_access_us: number(row.last_access),
-		created_us: number(row.created),
+		last_access_us: Math.min(number(row.last_access), now),
+		created_us: Math.min(number(row.created), now),
 		expires_us: number(row.expires),
 	};
 }
@@ -109,7 +110,7 @@ export function stepScan(context: OpsContext, op: Extract<Op, { op: "scan" }>): 
 			const page = rows.slice(0, pageLength(rows, op));
 			const complete = page.length === rows.length;
 			const long = page.filter((row) => row.key === null).map((row) => String(row.id));
-			if (long.length === 0) return { status: "ok", complete, entries: page.map(readEntry) };
+			if (long.length === 0) return { status: "ok", complete, entries: page.map((row) => readEntry(row, context.now_us)) };
 			return {
 				statements: [bind("keys_of", JSON.stringify({ ids: long }))],
 				read([found = []]) {
@@ -118,7 +119,7 @@ export function stepScan(context: OpsContext, op: Extract<Op, { op: "scan" }>): 
 					const entries = page
 						.map((row) => ({ ...row, key: row.key ?? keys.get(String(row.id)) ?? null }))
 						.filter((row) => row.key !== null)
-						.map(readEntry);
+						.map((row) => readEntry(row, context.now_us));
 					return entries.length === 0 && !complete
 						? stepScan(context, op)
 						: { status: "ok", complete, entries };
