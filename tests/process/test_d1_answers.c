@@ -10,28 +10,38 @@
 D1_SUITE(d1_answers);
 
 static char value_etag[ETAG_TEXT_LEN + 1];
+/* What the mock was told to answer: its own until it stops. */
+static json_t *bodies;
 
 static void start(void)
 {
 	struct etag etag = etag_of(SLICE("value"));
 
 	etag_format(&etag, value_etag);
+	bodies = json_array();
 	d1_scene_start();
+}
+
+static void stop(void)
+{
+	scene_stop();
+	json_decref(bodies);
 }
 
 /* What the Worker answers next, once. */
 static void answer_next(json_t *result)
 {
-	static char *body; /* the mock's until it has answered */
 	json_auto_t *document = json_pack("{s:[O]}", "results", result);
+	char *text = json_dumps(document, JSON_COMPACT);
+	json_t *body = json_string(text);
 
-	free(body);
-	body = json_dumps(document, JSON_COMPACT);
+	free(text);
+	(void)json_array_append_new(bodies, body);
 	mock_next(upstream, 1,
 		  (struct mock_reply){.behaviour = MOCK_ANSWER,
 				      .status = 200,
 				      .headers = "Content-Type: application/json\r\n",
-				      .body = body});
+				      .body = json_string_value(body)});
 }
 
 /* `result` is what the Worker may answer to `request`, and `part` a member of it: each member of
@@ -113,7 +123,7 @@ Test(d1_answers, of_gets)
 	(void)json_array_append_new(json_object_get(result, "items"), sound_item());
 	expect_needed(result, json_array_get(json_object_get(result, "items"), 1), " ", batch_get,
 		      200);
-	scene_stop();
+	stop();
 }
 
 /* One of many that failed is not one that is not there. */
@@ -129,7 +139,7 @@ Test(d1_answers, of_gets_that_failed_in_part)
 		answer_next(result);
 		expect_status(batch_get(), 503);
 	}
-	scene_stop();
+	stop();
 }
 
 Test(d1_answers, of_a_value_that_is_another_one)
@@ -145,7 +155,7 @@ Test(d1_answers, of_a_value_that_is_another_one)
 	(void)json_object_set_new(item, "value_b64", json_string("no base64!"));
 	answer_next(result);
 	expect_status(get(), 503);
-	scene_stop();
+	stop();
 }
 
 Test(d1_answers, of_sets)
@@ -155,7 +165,7 @@ Test(d1_answers, of_sets)
 		json_pack("{s:s, s:[{s:s, s:b, s:i, s:i}]}", "status", "ok", "items", "status",
 			  "ok", "created", 0, "modified_us", 5, "expires_us", 0);
 	expect_needed(result, json_array_get(json_object_get(result, "items"), 0), " ", put, 204);
-	scene_stop();
+	stop();
 }
 
 static json_t *sound_entry(const char *key)
@@ -182,7 +192,7 @@ Test(d1_answers, of_listings)
 	(void)json_object_set_new(result, "complete", json_false());
 	answer_next(result);
 	expect_status(list(), 503);
-	scene_stop();
+	stop();
 }
 
 Test(d1_answers, of_statistics)
@@ -207,7 +217,7 @@ Test(d1_answers, of_statistics)
 	(void)json_array_clear(json_object_get(result, "namespaces"));
 	answer_next(result);
 	expect_status(stats(), 503);
-	scene_stop();
+	stop();
 }
 
 /* What counts against the limit, also where an earlier version counts sizes alone. */
@@ -225,5 +235,5 @@ Test(d1_answers, of_used_bytes)
 	(void)json_object_del(one, "used_bytes");
 	answer_next(result);
 	expect_that(stats(), strstr(answer_->body, "\"used_bytes\":10,"), "expected total_size");
-	scene_stop();
+	stop();
 }
