@@ -5,15 +5,18 @@
 #include <string.h>
 
 #include "client/command.h"
+#include "client/output.h"
 
 int client_fail(int code, const char *format, ...)
 {
+	char sentence[4096];
 	va_list arguments;
 
-	(void)fputs("steadycache: ", stderr);
 	va_start(arguments, format);
-	(void)vfprintf(stderr, format, arguments);
+	(void)vsnprintf(sentence, sizeof(sentence), format, arguments);
 	va_end(arguments);
+	(void)fputs("steadycache: ", stderr);
+	output_sentence(stderr, slice_of(sentence));
 	(void)fputc('\n', stderr);
 	return code;
 }

@@ -122,8 +122,7 @@ static int report(const struct arguments *arguments, const struct backup_job *jo
 				  "entries", (json_int_t)job->entries, "namespaces",
 				  (json_int_t)job->namespaces, "seconds", seconds);
 
-		(void)(json_dumpf(line, stdout, JSON_COMPACT | JSON_REAL_PRECISION(4)),
-		       putchar('\n'));
+		output_json(line, JSON_COMPACT | JSON_REAL_PRECISION(4));
 		return output_finish();
 	}
 	if (!arguments->options[OPT_QUIET])

@@ -52,7 +52,7 @@ static int report(const struct arguments *arguments, const struct remote_answer 
 			       : remote_refusal(answer);
 	print_errors(document);
 	if (arguments->options[OPT_JSON])
-		(void)(json_dumpf(document, stdout, CLIENT_JSON), putchar('\n'));
+		output_json(document, CLIENT_JSON);
 	else if (!arguments->options[OPT_QUIET])
 		(void)printf("imported %lld entries, %lld lines failed\n",
 			     (long long)json_integer_value(imported), (long long)failed);

@@ -16,13 +16,12 @@ struct listing {
 
 static void print_name(const struct arguments *arguments, struct slice name)
 {
-	bool is_null = arguments->options[OPT_NUL] != NULL;
-
-	if (!is_null && isatty(STDOUT_FILENO))
+	/* To a program every byte as it is, to a person nothing that does something. */
+	if (isatty(STDOUT_FILENO))
 		output_escaped(stdout, name);
 	else
 		(void)fwrite(name.data, 1, name.len, stdout);
-	(void)putchar(is_null ? '\0' : '\n');
+	(void)putchar(arguments->options[OPT_NUL] ? '\0' : '\n');
 }
 
 static bool print_item(const struct arguments *arguments, const json_t *item, const char *member)
@@ -33,8 +32,7 @@ static bool print_item(const struct arguments *arguments, const json_t *item, co
 	bool is_good = true;
 
 	if (arguments->options[OPT_JSON]) {
-		(void)json_dumpf(item, stdout, CLIENT_JSON);
-		(void)putchar('\n');
+		output_json(item, CLIENT_JSON);
 	} else if (text) {
 		print_name(arguments, (struct slice){.data = json_string_value(text),
 						     .len = json_string_length(text)});

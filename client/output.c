@@ -2,6 +2,9 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "client/client.h"
@@ -39,41 +42,103 @@ int output_finish(void)
 	return output_failed("the standard output");
 }
 
-/* How many bytes at `at` make one character of UTF-8 that does not control the terminal; 0: none.
- */
-static size_t printable_len(const unsigned char *at, size_t left)
+/* The character of UTF-8 at `at`, and how many bytes it has; 0: none begins there. */
+static size_t read_character(const unsigned char *at, size_t left, uint32_t *ret)
 {
 	size_t len = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
 
 	if (len == 0 || len > left || at[0] > 0xf4)
 		return 0;
-	if (len == 1)
-		return at[0] >= 0x20 && at[0] != 0x7f;
-	for (size_t i = 1; i < len; i++)
+	*ret = len == 1 ? at[0] : at[0] & (0x7fU >> len);
+	for (size_t i = 1; i < len; i++) {
 		if ((at[i] & 0xc0) != 0x80)
 			return 0;
-	/* C1 controls, overlong forms, surrogates, beyond U+10FFFF. */
-	if ((at[0] == 0xc2 && at[1] < 0xa0) || (at[0] == 0xe0 && at[1] < 0xa0) ||
-	    (at[0] == 0xed && at[1] > 0x9f) || (at[0] == 0xf0 && at[1] < 0x90) ||
-	    (at[0] == 0xf4 && at[1] > 0x8f))
+		*ret = *ret << 6 | (at[i] & 0x3fU);
+	}
+	/* Overlong forms, surrogates, beyond the last. */
+	if ((len == 3 && *ret < 0x800) || (len == 4 && (*ret < 0x10000 || *ret > 0x10ffff)) ||
+	    (*ret >= 0xd800 && *ret <= 0xdfff))
 		return 0;
 	return len;
 }
 
+/* What a terminal acts on, or does not show. Joiners (U+200C, U+200D) are of words and emoji. */
+static bool is_hidden(uint32_t c)
+{
+	static const struct {
+		uint32_t first, last;
+	} ranges[] = {
+		{0x00, 0x1f},     {0x7f, 0x9f},     /* C0, DEL, C1 */
+		{0x61c, 0x61c},   {0x200b, 0x200b}, /* direction; no width */
+		{0x200e, 0x200f}, {0x2028, 0x202e}, /* direction, ends of lines */
+		{0x2060, 0x206f}, {0xfeff, 0xfeff}, /* no width, direction */
+		{0xfff9, 0xfffb}, {0xe0000, 0xe007f},
+	};
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+		if (c >= ranges[i].first && c <= ranges[i].last)
+			return true;
+	return false;
+}
+
+static void print_escaped(FILE *out, struct slice text, bool with_backslash)
+{
+	for (size_t i = 0, len; i < text.len; i += len) {
+		const unsigned char *at = (const unsigned char *)text.data + i;
+		uint32_t c = 0;
+		bool is_shown;
+
+		len = read_character(at, text.len - i, &c);
+		is_shown = len > 0 && !is_hidden(c);
+		len += len == 0;
+		if (is_shown && with_backslash && c == '\\')
+			(void)fputs("\\\\", out);
+		else if (is_shown)
+			(void)fwrite(at, 1, len, out);
+		for (size_t byte = 0; !is_shown && byte < len; byte++)
+			(void)fprintf(out, "\\x%02X", at[byte]);
+	}
+}
+
 void output_escaped(FILE *out, struct slice text)
 {
-	for (size_t i = 0; i < text.len;) {
-		const unsigned char *at = (const unsigned char *)text.data + i;
-		size_t len = printable_len(at, text.len - i);
+	print_escaped(out, text, true);
+}
 
-		if (len == 0)
-			(void)fprintf(out, "\\x%02X", *at);
-		else if (*at == '\\')
-			(void)fputs("\\\\", out);
-		else
-			(void)fwrite(at, 1, len, out);
-		i += len ? len : 1;
+void output_sentence(FILE *out, struct slice text)
+{
+	print_escaped(out, text, false);
+}
+
+static void print_json_escape(uint32_t c)
+{
+	if (c >= 0x10000) {
+		(void)printf("\\u%04X", (unsigned)(0xd800 + ((c - 0x10000) >> 10)));
+		c = 0xdc00 + ((c - 0x10000) & 0x3ff);
 	}
+	(void)printf("\\u%04X", (unsigned)c);
+}
+
+void output_json(const json_t *document, size_t flags)
+{
+	/* It is UTF-8, and what is no ASCII or a DEL stands within strings. */
+	char *text = json_dumps(document, flags);
+	size_t left = text ? strlen(text) : 0;
+
+	for (const char *at = text; left > 0;) {
+		uint32_t c = 0;
+		size_t len = read_character((const unsigned char *)at, left, &c);
+
+		len += len == 0;
+		if (c > ' ' && is_hidden(c))
+			print_json_escape(c);
+		else
+			(void)fwrite(at, 1, len, stdout);
+		at += len;
+		left -= len;
+	}
+	free(text);
+	(void)putchar('\n');
 }
 
 const char *output_size(double bytes, char ret[16])

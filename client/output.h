@@ -4,10 +4,12 @@
 
 #include <stdio.h>
 
-/* For jansson: numbers with as many digits as the server sends (a time has 16). */
-#define CLIENT_JSON (JSON_COMPACT | JSON_REAL_PRECISION(16))
+#include <jansson.h>
 
 #include "backends/base/slice.h"
+
+/* For jansson: numbers with as many digits as the server sends (a time has 16). */
+#define CLIENT_JSON (JSON_COMPACT | JSON_REAL_PRECISION(16))
 
 /* Writes all of it; false with errno. */
 bool output_write(int fd, struct slice bytes);
@@ -20,9 +22,16 @@ int output_failed(const char *name);
 /* Flushes stdout. CLIENT_DONE, or as output_failed. */
 int output_finish(void);
 
-/* Text from outside for a person: control bytes and what is not UTF-8 as \xHH, "\" as "\\", so that
- * it can neither move the cursor nor hide in a list. */
+/* Text from outside for a person: as \xHH what controls the terminal (C0, DEL, C1), turns or breaks
+ * the line, has no width, or is no UTF-8, and "\" as "\\". So it can neither move the cursor nor
+ * hide in a list. */
 void output_escaped(FILE *out, struct slice text);
+/* ... a sentence of our own that may hold such text: "\" stays as it is. */
+void output_sentence(FILE *out, struct slice text);
+
+/* One line of JSON on stdout; what output_escaped escapes is \uHHHH in it. `flags` as jansson has
+ * them. */
+void output_json(const json_t *document, size_t flags);
 
 /* "1.5 MiB" and the like. `ret` is returned. */
 const char *output_size(double bytes, char ret[16]);

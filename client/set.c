@@ -36,7 +36,7 @@ static int store(struct remote *remote, const struct arguments *arguments,
 		(void)printf("{\"created\":%s,\"etag\":\"",
 			     answer.status == 201 ? "true" : "false");
 		for (const char *at = answer.etag; *at; at++)
-			if (*at > ' ' && *at != '"' && *at != '\\')
+			if (*at > ' ' && *at < 0x7f && *at != '"' && *at != '\\')
 				(void)putchar(*at);
 		(void)printf("\"}\n");
 		code = output_finish();

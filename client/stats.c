@@ -38,8 +38,11 @@ static void print_table(const struct arguments *arguments, json_t *document)
 		const char *backend = json_string_value(json_object_get(server, "backend"));
 		const char *version = json_string_value(json_object_get(server, "version"));
 
-		(void)printf("steadycache %s, backend %s, up %.0f s\n\n", version ? version : "?",
-			     backend ? backend : "?", number(server, "uptime"));
+		(void)printf("steadycache ");
+		output_escaped(stdout, slice_of(version ? version : "?"));
+		(void)printf(", backend ");
+		output_escaped(stdout, slice_of(backend ? backend : "?"));
+		(void)printf(", up %.0f s\n\n", number(server, "uptime"));
 	}
 	(void)printf("%-24s %10s %10s %10s %10s %10s %7s %10s %10s\n", "NAMESPACE", "ENTRIES",
 		     "USED", "MAX", "HITS", "MISSES", "RATE", "EVICTED", "EXPIRED");
@@ -70,7 +73,7 @@ static int show(struct remote *remote, const struct arguments *arguments,
 			code = client_fail(CLIENT_UNREACHABLE, "the answer is not one of "
 							       "steadycache; see STEADYCACHE_URL");
 		else if (arguments->options[OPT_JSON])
-			(void)(json_dumpf(document, stdout, CLIENT_JSON), putchar('\n'));
+			output_json(document, CLIENT_JSON);
 		else
 			print_table(arguments, document);
 		if (code == CLIENT_DONE)

@@ -38,6 +38,67 @@ Test(client, keys_may_hold_any_byte)
 	scene_stop();
 }
 
+/* Whoever may write chooses keys, and who lists them has a terminal. */
+Test(client, nothing_of_a_key_acts_on_a_terminal)
+{
+	static const struct {
+		const char *encoded, *shown, *json;
+	} cases[] = {
+		{"%1b%5b2J", "\\x1B[2J", "\\u001B[2J"},
+		{"a%0ab", "a\\x0Ab", "a\\nb"},
+		{"a%7f", "a\\x7F", "a\\u007F"},
+		{"%c2%9b31m", "\\xC2\\x9B31m", "\\u009B31m"},
+		{"%9b31m", "\\x9B31m", NULL},
+		{"%e2%80%aegpj", "\\xE2\\x80\\xAEgpj", "\\u202Egpj"},
+		{"%e2%80%a8", "\\xE2\\x80\\xA8", "\\u2028"},
+		{"a%e2%80%8bb", "a\\xE2\\x80\\x8Bb", "a\\u200Bb"},
+		{"%f3%a0%81%81", "\\xF3\\xA0\\x81\\x81", "\\uDB40\\uDC41"},
+		{"a%5cx1B", "a\\\\x1B", "a\\\\x1B"},
+		{"%c3%a4%e2%82%ac%f0%9f%98%80", "ä€😀", "ä€😀"},
+		{"%ed%a0%80", "\\xED\\xA0\\x80", NULL},
+		{"%c3", "\\xC3", NULL},
+	};
+
+	scene_start();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char target[100];
+
+		(void)snprintf(target, sizeof(target), "/cache/ns/%s", cases[i].encoded);
+		expect_status(http_put(scene.client, target, SLICE("v")), 201);
+		(void)setenv("SHOWN", cases[i].shown, 1);
+		(void)setenv("JSON", cases[i].json ? cases[i].json : "key_base64", 1);
+		expect_run(0, "script -qec \"$S list ns\" list >/dev/null && "
+			      "tr -d '\\r' <list | grep -qxF \"$SHOWN\"");
+		expect_run(0, "script -qec \"$S list ns -0\" list >/dev/null && "
+			      "tr '\\0' '\\n' <list | grep -qF \"$SHOWN\"");
+		expect_run(
+			0,
+			"$S list ns --json | tee json | grep -qF \"$JSON\" && "
+			"python3 -c 'import json, sys; [json.loads(l) for l in sys.stdin]' <json");
+		/* A pipe has every byte. */
+		(void)setenv("ENCODED", cases[i].encoded, 1);
+		expect_run(0, "test \"$($S list ns -0 | od -An -tx1)\" = "
+			      "\"$(python3 -c 'import os, sys, urllib.parse as u; "
+			      "sys.stdout.buffer.write(u.unquote_to_bytes(os.environ[\"ENCODED\"]) "
+			      "+ b\"\\0\")' | od -An -tx1)\"");
+		expect_run(0, "! LC_ALL=C grep -qP '[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]' json");
+		expect_status(http_delete(scene.client, target), 204);
+	}
+	scene_stop();
+}
+
+Test(client, nothing_of_an_error_acts_on_a_terminal)
+{
+	scene_start();
+	expect_run(2, "STEADYCACHE_URL=$'ftp://\\x1b[2J\\x9b' $S get ns k");
+	cr_assert(holds("err", "\\x1B[2J\\x9B"));
+	expect_run(3, "$S get $'n\\x1b' k");
+	expect_run(0, "! LC_ALL=C grep -qP '[\\x00-\\x08\\x0e-\\x1f\\x7f-\\x9f]' err");
+	expect_run(2, "$S import --on-error $'\\x1b]0;x\\x07' <$S");
+	cr_assert(holds("err", "\\x1B]0;x\\x07"));
+	scene_stop();
+}
+
 Test(client, exit_codes)
 {
 	scene_start();
