@@ -213,6 +213,9 @@ static void refuse_head(struct guard *guard, const char *bytes, size_t len)
 {
 	guard->is_refused = true;
 	guard->state = GUARD_SHUT;
+	/* What stands for it has neither. */
+	guard->head.query_at = 0;
+	guard->head.content_length = 0;
 	hold_stand_in(guard, (struct slice){.data = bytes, .len = len});
 }
 

@@ -89,6 +89,11 @@ static void end_request(struct guard *guard, struct outcome *outcome, const char
 		append_body(outcome, got + head, len - head);
 	else if (!guard->is_refused)
 		append(outcome, got + head, len - head);
+	/* What is told of a head is true of the one that the library has. */
+	if (guard->head.query_at > 0)
+		cr_assert_eq(got[guard->head.target_at + guard->head.query_at], QUERY_MARK);
+	if (head == len)
+		cr_assert_eq(guard->head.content_length, 0);
 	append(outcome, "|", 1);
 }
 
@@ -421,6 +426,8 @@ Test(guard, something_stands_for_a_head_that_was_refused)
 	/* A value that goes on in the next line is not the value. */
 	outcome = run_all(SLICE(GET "X-Request-Id: mine\r\n folded\r\n\r\n"));
 	cr_assert_str_eq(outcome->text, "GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n|");
+	outcome = run_all(SLICE("POST /a?query HTTP/1.1\r\nContent-Length: 5\r\nX : y\r\n\r\n"));
+	cr_assert_str_eq(outcome->text, "POST /a HTTP/1.1\r\nHost: localhost\r\n\r\n|");
 	outcome = run_all(SLICE("\x16\x03\x01 nothing\r\n"));
 	cr_assert_str_eq(outcome->text, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n|");
 }
