@@ -173,7 +173,7 @@ void connections_deinit(struct connections *connections)
 	(void)pthread_mutex_destroy(&connections->lock);
 }
 
-static bool has_unread(const struct connection *connection)
+bool connection_has_unread(const struct connection *connection)
 {
 	int unread = 0;
 
@@ -192,7 +192,7 @@ static void cut_silent(struct connections *connections)
 		if (at->over_limit && !at->is_cut && atomic_load(&at->requests) <= 1 &&
 		    atomic_load(&at->phase) == PHASE_WAITING)
 			silent = at;
-	if (!silent || has_unread(silent))
+	if (!silent || connection_has_unread(silent))
 		return;
 	silent->is_cut = true;
 	cut(silent);
@@ -255,7 +255,7 @@ unsigned connections_close_waiting(struct connections *connections, bool spare_n
 
 		if (at->is_cut || atomic_load(&at->phase) != PHASE_WAITING)
 			continue;
-		if ((is_new && spare_new) || has_unread(at)) {
+		if ((is_new && spare_new) || connection_has_unread(at)) {
 			spared++;
 			continue;
 		}

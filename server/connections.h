@@ -76,6 +76,9 @@ unsigned connections_count(struct connections *connections);
 
 void connection_enter(struct connection *connection, enum connection_phase phase);
 
+/* Whether bytes have come that nobody has read. */
+bool connection_has_unread(const struct connection *connection);
+
 /* Whether the other side has ended, or the connection is broken. */
 bool connection_has_left(const struct connection *connection);
 

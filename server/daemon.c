@@ -68,7 +68,8 @@ __attribute__((format(printf, 2, 0))) static void log_library(void *cls, const c
  * than TLS, or has no certificate, has sent more than was read: he would get a reset. */
 static void end_socket(struct exchange_shared *shared, const struct connection *record)
 {
-	bool lingers = record->lingers || (shared->is_tls && atomic_load(&record->requests) <= 1);
+	bool lingers = record->lingers || connection_has_unread(record) ||
+		       (shared->is_tls && atomic_load(&record->requests) <= 1);
 
 	if (lingers || shared->is_tls)
 		(void)shutdown(record->fd, SHUT_WR);

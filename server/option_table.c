@@ -137,7 +137,9 @@ const struct option option_table[] = {
 	 .fallback = "60",
 	 .min = 1,
 	 .max = 86400,
-	 .help = "Seconds after which a silent connection is closed."},
+	 .help = "Seconds after which a silent connection is closed, or one whose headers have not "
+		 "come "
+		 "whole."},
 	{.flag = "request-timeout",
 	 .env = "STEADYCACHE_REQUEST_TIMEOUT",
 	 .type = OPTION_WHOLE,
