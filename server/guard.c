@@ -4,16 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+
+#include "server/stand_in.h"
 
 /* What is read at once of a body in chunks, and at first of a head that did not come whole. */
 #define CHUNKS_READ_BYTES 16384
 #define HEAD_READ_BYTES   2048
 /* A size in hexadecimal digits and two line ends. */
 #define CHUNK_FRAME_BYTES 20
-/* Of the target of a head that was refused, and of all that stands for that head but its id. */
-#define TARGET_SHOWN_BYTES 64
-#define STAND_IN_BYTES     128
 
 static const char last_chunk[] = "0\r\n\r\n";
 
@@ -134,79 +132,21 @@ static size_t empty_lines(const char *bytes, size_t len)
 	return at;
 }
 
-/* The method of a head that was refused, with its blank, where it is one that the server takes. */
-static struct slice method_of(struct slice head)
-{
-	static const char *const methods[] = {"GET ", "HEAD ", "POST ", "PUT ", "DELETE "};
-
-	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
-		size_t len = strlen(methods[i]);
-
-		if (head.len > len && memcmp(head.data, methods[i], len) == 0)
-			return slice_of(methods[i]);
-	}
-	return (struct slice){.data = "", .len = 0};
-}
-
-/* As much of its path as can be told. */
-static struct slice path_of(struct slice head, size_t at)
-{
-	size_t len = 0;
-
-	while (at + len < head.len && len < TARGET_SHOWN_BYTES && head.data[at + len] > ' ' &&
-	       head.data[at + len] < 0x7F && head.data[at + len] != '?')
-		len++;
-	return len > 0 && head.data[at] == '/' ? (struct slice){.data = head.data + at, .len = len}
-					       : SLICE("/");
-}
-
-/* Appends those of the good lines that give the request an id. */
-static size_t copy_trace_lines(char *text, struct slice lines)
-{
-	static const struct slice names[] = {SLICE("X-Request-Id:"), SLICE("traceparent:"),
-					     SLICE("tracestate:")};
-	size_t copied = 0;
-
-	while (lines.len > 0) {
-		const char *end = memchr(lines.data, '\n', lines.len);
-		size_t len = end ? (size_t)(end + 1 - lines.data) : lines.len;
-
-		for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-			if (len <= names[i].len ||
-			    strncasecmp(lines.data, names[i].data, names[i].len) != 0)
-				continue;
-			memcpy(text + copied, lines.data, len);
-			copied += len;
-		}
-		lines = (struct slice){.data = lines.data + len, .len = lines.len - len};
-	}
-	return copied;
-}
-
-/* Holds what stands for a head that was refused: as much of it as makes that the answer has the
- * form of its path and its id, and none of HEAD a body. */
+/* Holds what stands for a head that was refused. */
 static void hold_stand_in(struct guard *guard, struct slice refused)
 {
-	const struct slice method = method_of(refused);
-	const struct slice path = path_of(refused, method.len);
-	const struct slice good = {.data = refused.data, .len = guard->head.kept};
-	size_t size = STAND_IN_BYTES + good.len;
-	char *text = malloc(size);
+	size_t len = 0;
+	char *text = stand_in_make(refused, guard->head.kept, &len);
 
 	if (!text) {
 		give_up(guard);
 		return;
 	}
-	size_t len =
-		(size_t)snprintf(text, size, "%s%.*s HTTP/1.1\r\nHost: localhost\r\n",
-				 method.len > 0 ? method.data : "GET ", (int)path.len, path.data);
-	len += copy_trace_lines(text + len, good);
-	memcpy(text + len, "\r\n", 2);
 	drop_held(guard);
 	guard->held = text;
-	guard->held_size = size;
-	guard->held_len = len + 2;
-	guard->head_left = len + 2;
+	guard->held_size = len;
+	guard->held_len = len;
+	guard->head_left = len;
 }
 
 static void refuse_head(struct guard *guard, const char *bytes, size_t len)

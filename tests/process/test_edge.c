@@ -118,7 +118,7 @@ Test(edge, what_is_given_up_is_closed_and_a_stop_is_quick)
 	};
 
 	scene_start();
-	for (size_t i = 0; i < 4 * 3; i++) {
+	for (size_t i = 0; i < 12; i++) {
 		struct raw_socket raw;
 
 		cr_assert(raw_open(&raw, scene.server.url));
