@@ -214,6 +214,11 @@ struct cache_op {
 	 * entry in its place; a delete removes it and says CACHE_NOT_FOUND. */
 	bool serve_stale;
 
+	/* GET in: where the values found have more bytes together, the op may end with
+	 * CACHE_TOO_LARGE; a backend that makes copies ends it before it makes more. 0: no bound.
+	 */
+	uint64_t max_value_bytes;
+
 	/* CLEAR, SCAN in: only keys that begin with this; empty: all. */
 	struct slice prefix;
 

@@ -114,6 +114,12 @@ struct call *call_open_single(struct request *request, struct response *response
 		       : NULL;
 }
 
+/* So much a batch may bring: what it could set, twice. */
+static size_t answer_max_bytes(const struct request *request)
+{
+	return 2 * request->context->max_body_bytes;
+}
+
 struct call *call_open_batch(struct request *request, struct response *response,
 			     enum cache_op_type type)
 {
@@ -130,6 +136,7 @@ struct call *call_open_batch(struct request *request, struct response *response,
 	if (!call)
 		return NULL;
 	ask_members(call, type, false);
+	request->op.max_value_bytes = answer_max_bytes(request);
 	call->list = (struct scan_list){.name = SLICE("keys"),
 					.max_count = request->context->max_batch_items};
 	if (type == CACHE_OP_SET) {
@@ -178,20 +185,38 @@ static void append_result(struct buffer *json, const struct cache_op *op,
 	json_out_raw(json, "}");
 }
 
+static void respond_too_large(const struct request *request, struct response *response)
+{
+	respond_error(request, response, 413,
+		      "the values have more than %zu bytes together; ask for fewer keys at a time "
+		      "(STEADYCACHE_MAX_BODY_MB)",
+		      answer_max_bytes(request));
+}
+
 void call_finish_results(struct request *request, struct response *response)
 {
 	const struct call *call = request->state;
 	struct buffer json = {0};
 
+	if (request->op.status == CACHE_TOO_LARGE) {
+		respond_too_large(request, response);
+		return;
+	}
 	if (request->op.status != CACHE_OK) {
 		respond_op_failure(request, response);
 		return;
 	}
 	json_out_raw(&json, "{\"results\":{");
-	for (size_t i = 0; i < request->op.item_count; i++) {
+	for (size_t i = 0; i < request->op.item_count && json.len <= answer_max_bytes(request);
+	     i++) {
 		if (i > 0)
 			json_out_raw(&json, ",");
 		append_result(&json, &request->op, &request->op.items[i], call->is_batch_route);
+	}
+	if (json.len > answer_max_bytes(request)) {
+		buffer_deinit(&json);
+		respond_too_large(request, response);
+		return;
 	}
 	json_out_raw(&json, "}}");
 	response_json(response, 200, &json);

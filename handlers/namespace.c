@@ -10,6 +10,8 @@
 #include "handlers/stats_json.h"
 
 #define LIST_LIMIT_MAX 1000
+/* A page ends where its keys have so many bytes. */
+#define PAGE_KEY_BYTES ((size_t)1 << 20)
 
 /* ---- GET /cache ---- */
 
@@ -125,6 +127,10 @@ static bool read_limit(struct request *request, struct response *response)
 	char *end = NULL;
 
 	request->op.limit = LIST_LIMIT_MAX;
+	/* One key alone is never a page, as the one behind it has to be known (end_page). */
+	request->op.max_key_bytes = PAGE_KEY_BYTES > request->context->max_key_bytes
+					    ? PAGE_KEY_BYTES
+					    : request->context->max_key_bytes + 1;
 	if (!text)
 		return true;
 	long limit = strtol(text, &end, 10);

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -211,6 +212,10 @@ static const struct client_loan client_loan = {
 	.backup = sqlite_backup,
 };
 
+/* Blocks of this size go back to the system when they are freed. Without it the first large value
+ * that is freed would teach glibc to keep such blocks, up to 32 MB each, for ever. */
+#define MAPPED_BLOCK_BYTES (1 << 20)
+
 int main(int argc, char **argv)
 {
 	struct options options;
@@ -221,6 +226,7 @@ int main(int argc, char **argv)
 	static char help_flag[] = "--help";
 	char error[600] = "";
 
+	(void)mallopt(M_MMAP_THRESHOLD, MAPPED_BLOCK_BYTES);
 	occupy_standard_files();
 	/* `help serve` is the server's own help. */
 	if (argc == 3 && strcmp(argv[1], "help") == 0 && strcmp(argv[2], "serve") == 0)

@@ -1,7 +1,7 @@
 /* A page of a listing in one pass: the `limit` smallest keys behind a given one are collected in a
  * heap with the largest on top, which the next smaller key replaces: n log limit comparisons at
- * worst, and memory for the answer only. There is no sorted index: it would cost every entry more
- * than the rare listing is worth. */
+ * worst, and memory for the answer only, in bytes too where op->max_key_bytes says so. There is no
+ * sorted index: it would cost every entry more than the rare listing is worth. */
 #include "backends/memory/listing.h"
 
 #include <stdlib.h>
@@ -77,6 +77,22 @@ bool listing_make_room(struct page *page)
 	return entries != NULL;
 }
 
+/* Lets the largest go as long as the others are as much as a page may have, or more. */
+static void let_go(struct page *page)
+{
+	struct cache_op *op = page->op;
+
+	while (op->entry_count > op->limit ||
+	       (op->max_key_bytes > 0 && op->entry_count > 1 &&
+		page->key_bytes - op->entries[0].key.len >= op->max_key_bytes)) {
+		page->key_bytes -= op->entries[0].key.len;
+		free_key(&op->entries[0]);
+		op->entry_count--;
+		sift_down(op->entries, op->entry_count, op->entries[op->entry_count]);
+		op->complete = false;
+	}
+}
+
 /* Collects the entry if it is among the smallest so far; false: out of memory. */
 static bool list_entry(void *context, struct shard *shard, struct entry *entry,
 		       struct entry **trash)
@@ -85,38 +101,24 @@ static bool list_entry(void *context, struct shard *shard, struct entry *entry,
 	struct cache_op *op = page->op;
 	struct slice key = entry_key(entry);
 	struct cache_entry_info info;
+	bool is_full = op->entry_count == op->limit ||
+		       (op->max_key_bytes > 0 && page->key_bytes >= op->max_key_bytes);
 
 	(void)shard;
 	(void)trash;
 	if (entry_is_expired(entry, page->now_us) || !slice_starts_with(key, op->prefix) ||
 	    (op->has_after && slice_compare(key, op->after) <= 0))
 		return true;
-	if (op->entry_count < op->limit) {
-		if (!listing_make_room(page) || !listing_fill_info(page, entry, &info))
-			return false;
-		sift_up(op->entries, op->entry_count++, info);
+	if (is_full && slice_compare(key, op->entries[0].key) > 0) {
+		op->complete = false;
 		return true;
 	}
-	op->complete = false;
-	if (slice_compare(key, op->entries[0].key) > 0)
-		return true;
-	if (!listing_fill_info(page, entry, &info))
+	if (!listing_make_room(page) || !listing_fill_info(page, entry, &info))
 		return false;
-	free_key(&op->entries[0]);
-	sift_down(op->entries, op->entry_count, info);
+	page->key_bytes += key.len;
+	sift_up(op->entries, op->entry_count++, info);
+	let_go(page);
 	return true;
-}
-
-/* Ends a sorted listing where its keys reach op->max_key_bytes. */
-static void shorten(struct cache_op *op)
-{
-	size_t kept = 0;
-
-	for (size_t bytes = 0; kept < op->entry_count && bytes < op->max_key_bytes; kept++)
-		bytes += op->entries[kept].key.len;
-	op->complete &= kept == op->entry_count;
-	while (op->entry_count > kept)
-		free_key(&op->entries[--op->entry_count]);
 }
 
 enum cache_status listing_pass(struct namespace *ns, struct cache_op *op, int64_t now_us)
@@ -134,7 +136,5 @@ enum cache_status listing_pass(struct namespace *ns, struct cache_op *op, int64_
 		op->entries[end - 1] = op->entries[0];
 		sift_down(op->entries, end - 1, last);
 	}
-	if (op->max_key_bytes > 0)
-		shorten(op);
 	return CACHE_OK;
 }

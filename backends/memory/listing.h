@@ -9,7 +9,8 @@ struct page {
 	struct cache_op *op;
 	int64_t now_us;
 	const struct order_clock *order_clock;
-	size_t capacity; /* of op->entries */
+	size_t capacity;  /* of op->entries */
+	size_t key_bytes; /* of the keys in them */
 };
 
 /* An entry for a page, with a copy of its key. False: out of memory. */

@@ -252,6 +252,7 @@ static void *background_main(void *arg)
 		if (monotonic_now_us() >= next_tick_us) {
 			readers_release(store);
 			watch_files(store);
+			large_tidy(&store->large);
 			space_watch(store);
 			watch_log(store, &told_pages);
 			writer_tick(store);

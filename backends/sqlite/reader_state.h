@@ -37,7 +37,8 @@ struct reader {
 
 /* ---- readers.c ---- */
 
-/* The reader of that number, locked, which is open; or where it cannot be opened, another. */
+/* The reader of that number, locked, which is open; or where it is busy or cannot be opened,
+ * another. */
 struct reader *readers_acquire(struct sqlite_store *store, unsigned wanted);
 /* Ends the transaction, where one is held. */
 void reader_end_transaction(struct reader *reader);

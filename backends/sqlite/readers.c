@@ -44,7 +44,8 @@ static bool open_reader(struct sqlite_store *store, struct reader *reader, char 
 		     prepare(reader, &reader->find_stale_ttl,
 			     "SELECT stale_ttl FROM namespaces WHERE id = ?1") &&
 		     prepare(reader, &reader->find_entry,
-			     "SELECT id, etag, flags, type, modified, expires, value FROM entries"
+			     "SELECT id, etag, flags, type, modified, expires,"
+			     " CASE WHEN length(value) <= 262144 THEN value END FROM entries"
 			     " INDEXED BY entries_key WHERE " KEY_CONDITION(1, 2, 3, 4));
 	if (ready) {
 		/* The connection has read the schema, so the WAL index exists by now. */
@@ -67,7 +68,9 @@ bool readers_open(struct sqlite_store *store, char *error, size_t error_size)
 		(void)snprintf(error, error_size, "out of memory");
 		return false;
 	}
-	store->reader_count = cores < 2 ? 2 : cores > READERS_MAX ? READERS_MAX : (unsigned)cores;
+	/* Some are kept busy by large reads; they are opened when they are first needed. */
+	cores = cores < 2 ? 4 : cores * 2;
+	store->reader_count = cores > READERS_MAX ? READERS_MAX : (unsigned)cores;
 	for (unsigned i = 0; i < store->reader_count; i++)
 		(void)pthread_mutex_init(&store->readers[i].lock, NULL);
 	return open_reader(store, &store->readers[0], error, error_size);
@@ -87,9 +90,19 @@ static bool open_later(struct sqlite_store *store, struct reader *reader)
 
 struct reader *readers_acquire(struct sqlite_store *store, unsigned wanted)
 {
-	struct reader *reader = &store->readers[wanted % store->reader_count];
+	struct reader *reader = NULL;
 
-	(void)pthread_mutex_lock(&reader->lock);
+	/* One that reads many values, or large ones, is not waited for while another is free. */
+	for (unsigned i = 0; i < store->reader_count && !reader; i++) {
+		struct reader *other = &store->readers[(wanted + i) % store->reader_count];
+
+		if (pthread_mutex_trylock(&other->lock) == 0)
+			reader = other;
+	}
+	if (!reader) {
+		reader = &store->readers[wanted % store->reader_count];
+		(void)pthread_mutex_lock(&reader->lock);
+	}
 	if (reader->db || open_later(store, reader))
 		return reader;
 	(void)pthread_mutex_unlock(&reader->lock);

@@ -145,6 +145,7 @@ static void sqlite_close(struct backend *backend)
 	struct sqlite_store *store = (struct sqlite_store *)backend;
 
 	background_close(store);
+	large_close(&store->large);
 	/* Before the writer, whose last connection folds the log back into the file. */
 	readers_close(store);
 	writer_close(store);
@@ -210,6 +211,10 @@ static bool open_files(struct sqlite_store *store, char *error, size_t error_siz
 	    !readers_open(store, error, error_size) || !watch_files(store, error, error_size) ||
 	    !writer_open(store, error, error_size) || !background_open(store, error, error_size))
 		return false;
+	if (!large_open(&store->large, reader_get_large, store)) {
+		(void)snprintf(error, error_size, "cannot start a thread");
+		return false;
+	}
 	if (refused != 0)
 		store_notice(store, NOTICE_WARN,
 			     "%s cannot be mapped into memory: %s; reads of what is not cached are "

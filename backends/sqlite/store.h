@@ -10,6 +10,7 @@
  *   file_watch.c whether the files are still those at their paths
  *   reader.c     get and exists, inline on the caller's thread, on a held read transaction
  *   readers.c    their connections, and the transactions that they hold
+ *   large.c      large values that readers hold, each once, and threads to read them
  *   values.c     values read lately, in memory in front of the tables
  *   wal_index.c  the header that tells one state of the database from another
  *   uses.c       uses that wait in memory, so that a read never writes
@@ -35,6 +36,7 @@
 #include "backends/backend.h"
 #include "backends/base/order_clock.h"
 #include "backends/sqlite/file_watch.h"
+#include "backends/sqlite/large.h"
 #include "backends/sqlite/mapping.h"
 #include "backends/sqlite/space.h"
 #include "backends/sqlite/uses.h"
@@ -84,6 +86,7 @@ struct sqlite_store {
 	struct order_clock order_clock; /* of last accesses and creations */
 	struct uses uses;
 	struct values values;
+	struct large large;
 	/* Held by the writer from BEGIN to COMMIT, and by statistics while they take their snapshot
 	 * and copy the waiting uses, so that no use is counted twice or not at all. */
 	pthread_mutex_t uses_order;
@@ -236,6 +239,8 @@ bool readers_open(struct sqlite_store *store, char *error, size_t error_size);
 void readers_close(struct sqlite_store *store);
 void reader_get(struct backend *backend, struct cache_op *op);
 void reader_exists(struct backend *backend, struct cache_op *op);
+/* A get that found large values, on a thread that may take its time; `user` is the store. */
+void reader_get_large(void *user, struct cache_op *op);
 /* Ends the read transactions that are held, so that the log can be folded back into the file. */
 void readers_release(struct sqlite_store *store);
 /* Tries once more where a reader could not be opened. Whether all is well. */
