@@ -136,7 +136,8 @@ struct call *call_open_batch(struct request *request, struct response *response,
 	if (!call)
 		return NULL;
 	ask_members(call, type, false);
-	request->op.max_value_bytes = answer_max_bytes(request);
+	if (type == CACHE_OP_GET)
+		request->op.max_value_bytes = answer_max_bytes(request);
 	call->list = (struct scan_list){.name = SLICE("keys"),
 					.max_count = request->context->max_batch_items};
 	if (type == CACHE_OP_SET) {
@@ -198,7 +199,7 @@ void call_finish_results(struct request *request, struct response *response)
 	const struct call *call = request->state;
 	struct buffer json = {0};
 
-	if (request->op.status == CACHE_TOO_LARGE) {
+	if (request->op.status == CACHE_TOO_LARGE && request->op.max_value_bytes > 0) {
 		respond_too_large(request, response);
 		return;
 	}

@@ -22,14 +22,15 @@ void cursor_append(struct buffer *out, struct slice bytes)
 	out->len += len;
 }
 
-char *cursor_decode(struct slice text, size_t *ret_len)
+enum cursor_outcome cursor_decode(struct slice text, char **ret, size_t *ret_len)
 {
 	struct base64_decode_ctx context;
 	size_t len = text.len;
 	/* Room for the padding, which nettle wants. */
 	char *encoded = malloc(len + 4);
 	char *bytes = malloc(BASE64_DECODE_LENGTH(len + 4));
-	bool good = encoded && bytes && percent_decode(text, encoded, &len) && len % 4 != 1;
+	bool has_memory = encoded && bytes;
+	bool good = has_memory && percent_decode(text, encoded, &len) && len % 4 != 1;
 
 	while (good && len % 4 != 0)
 		encoded[len++] = '=';
@@ -38,8 +39,8 @@ char *cursor_decode(struct slice text, size_t *ret_len)
 	good = good && base64_decode_update(&context, ret_len, (uint8_t *)bytes, len, encoded) &&
 	       base64_decode_final(&context);
 	free(encoded);
-	if (good)
-		return bytes;
-	free(bytes);
-	return NULL;
+	*ret = good ? bytes : NULL;
+	if (!good)
+		free(bytes);
+	return good ? CURSOR_GOOD : has_memory ? CURSOR_BAD : CURSOR_NO_MEMORY;
 }

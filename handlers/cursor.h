@@ -10,8 +10,10 @@
 /* Appends `bytes` as text, without quotes. */
 void cursor_append(struct buffer *out, struct slice bytes);
 
-/* The bytes of `text`, which is still percent-encoded: malloc'ed. NULL: it is no such text (or no
- * memory is left). The empty text has no bytes. */
-char *cursor_decode(struct slice text, size_t *ret_len);
+enum cursor_outcome { CURSOR_GOOD, CURSOR_BAD, CURSOR_NO_MEMORY };
+
+/* The bytes of `text`, which is still percent-encoded: malloc'ed, where it is good. The empty text
+ * has no bytes. */
+enum cursor_outcome cursor_decode(struct slice text, char **ret, size_t *ret_len);
 
 #endif

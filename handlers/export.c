@@ -53,10 +53,17 @@ static bool read_query(struct request *request, struct response *response, struc
 			      NAMESPACE_MAX_LEN);
 		return false;
 	}
-	if (cursor && *cursor != '\0' && !export_place_parse(&export->place, cursor)) {
-		respond_error(request, response, 400,
-			      "\"cursor\" must be the last cursor of an export, unchanged");
-		return false;
+	if (cursor && *cursor != '\0') {
+		enum cursor_outcome outcome = export_place_parse(&export->place, cursor);
+
+		if (outcome == CURSOR_NO_MEMORY)
+			respond_error(request, response, 503, "%s",
+				      cache_status_text(CACHE_NO_MEMORY));
+		else if (outcome == CURSOR_BAD)
+			respond_error(request, response, 400,
+				      "\"cursor\" must be the last cursor of an export, unchanged");
+		if (outcome != CURSOR_GOOD)
+			return false;
 	}
 	if (ns && export->place.ns[0] != '\0' && strcmp(ns, export->place.ns) != 0) {
 		respond_error(request, response, 400,

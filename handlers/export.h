@@ -4,6 +4,7 @@
 
 #include "backends/backend.h"
 #include "backends/base/buffer.h"
+#include "handlers/cursor.h"
 
 #define EXPORT_FORMAT 1
 
@@ -24,8 +25,8 @@ void export_place_deinit(struct export_place *place);
 
 /* As a cursor, in quotes. */
 void export_place_append(struct buffer *out, const struct export_place *place);
-/* From a cursor of a URL. False: it is none (or out of memory). */
-bool export_place_parse(struct export_place *place, const char *text);
+/* From a cursor of a URL. */
+enum cursor_outcome export_place_parse(struct export_place *place, const char *text);
 
 /* ---- Lines (export_line.c) ---- */
 

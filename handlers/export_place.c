@@ -47,17 +47,20 @@ void export_place_append(struct buffer *out, const struct export_place *place)
 	buffer_deinit(&bytes);
 }
 
-bool export_place_parse(struct export_place *place, const char *text)
+enum cursor_outcome export_place_parse(struct export_place *place, const char *text)
 {
 	size_t len = 0;
 	uint64_t process_us = 0;
-	char *bytes = cursor_decode(slice_of(text), &len);
+	char *bytes = NULL;
+	enum cursor_outcome outcome = cursor_decode(slice_of(text), &bytes, &len);
 	size_t ns_len = bytes && len >= NAMESPACE_AT ? (unsigned char)bytes[NAMESPACE_AT - 1] : 0;
 	struct export_place parsed = {0};
 	bool good = ns_len > 0 && bytes[0] == EXPORT_FORMAT && ns_len <= len - NAMESPACE_AT &&
 		    namespace_name_is_valid(
 			    (struct slice){.data = bytes + NAMESPACE_AT, .len = ns_len});
 
+	if (outcome == CURSOR_GOOD && !good)
+		outcome = CURSOR_BAD;
 	if (good) {
 		char ns[NAMESPACE_MAX_LEN + 1] = "";
 
@@ -65,12 +68,13 @@ bool export_place_parse(struct export_place *place, const char *text)
 		for (size_t i = PROCESS_AT; i < NAMESPACE_AT - 1; i++)
 			process_us = process_us << 8 | (unsigned char)bytes[i];
 		parsed.process_us = (int64_t)process_us;
-		good = export_place_set(&parsed, ns,
-					(struct slice){.data = bytes + NAMESPACE_AT + ns_len,
-						       .len = len - NAMESPACE_AT - ns_len});
+		if (!export_place_set(&parsed, ns,
+				      (struct slice){.data = bytes + NAMESPACE_AT + ns_len,
+						     .len = len - NAMESPACE_AT - ns_len}))
+			outcome = CURSOR_NO_MEMORY;
 	}
 	free(bytes);
-	if (good)
+	if (outcome == CURSOR_GOOD)
 		*place = parsed;
-	return good;
+	return outcome;
 }

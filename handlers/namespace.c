@@ -110,10 +110,13 @@ static bool read_cursor(struct request *request, struct response *response)
 		return true;
 	if (strcmp(text, EMPTY_KEY_CURSOR) == 0)
 		text = "";
-	listing->after = cursor_decode(slice_of(text), &len);
-	if (!listing->after) {
-		respond_error(request, response, 400,
-			      "\"cursor\" must be the cursor of the page before, unchanged");
+	enum cursor_outcome outcome = cursor_decode(slice_of(text), &listing->after, &len);
+	if (outcome != CURSOR_GOOD) {
+		bool is_bad = outcome == CURSOR_BAD;
+
+		respond_error(request, response, is_bad ? 400 : 503, "%s",
+			      is_bad ? "\"cursor\" must be the cursor of the page before, unchanged"
+				     : cache_status_text(CACHE_NO_MEMORY));
 		return false;
 	}
 	request->op.has_after = true;

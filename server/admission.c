@@ -88,8 +88,13 @@ static bool decode_part(struct exchange *exchange, struct slice raw, char *room,
 		ret->data = room;
 		return true;
 	}
-	respond_error(&exchange->request, &exchange->response, 400,
-		      "the path has a %% that two hex digits do not follow; write it as %%25");
+	if (room)
+		respond_error(
+			&exchange->request, &exchange->response, 400,
+			"the path has a %% that two hex digits do not follow; write it as %%25");
+	else
+		respond_error(&exchange->request, &exchange->response, 503, "%s",
+			      cache_status_text(CACHE_NO_MEMORY));
 	return false;
 }
 

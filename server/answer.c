@@ -131,14 +131,40 @@ static bool add_block(struct MHD_Response *made, const struct response *response
 	return true;
 }
 
-/* One by one, but for those that the library refuses. False: the guards are missing. */
+/* One header, which the library refuses where its value has a tab. False: no memory. */
+static bool add_one(struct MHD_Response *made, const char *name, const char *value)
+{
+	char masked[RESPONSE_HEADER_BYTES];
+	size_t len = strlen(value);
+
+	if (MHD_add_response_header(made, name, value) == MHD_YES)
+		return true;
+	/* None that is sent: the library refuses them rightly. */
+	if (len == 0 || len >= sizeof(masked) || strpbrk(value, "\r\n"))
+		return true;
+	if (!strchr(value, '\t'))
+		return false;
+	for (size_t i = 0; i <= len; i++)
+		masked[i] = value[i];
+	for (size_t i = 0; i < len; i++)
+		if (masked[i] == '\t')
+			masked[i] = ' ';
+	if (MHD_add_response_header(made, name, masked) != MHD_YES)
+		return false;
+	char *kept = (char *)(uintptr_t)MHD_get_response_header(made, name);
+	if (kept)
+		memcpy(kept, value, len);
+	return kept != NULL;
+}
+
+/* One by one. False: one that belongs there is missing. */
 static bool add_each(struct MHD_Response *made, const struct response *response, bool guarded)
 {
 	char dashes[GUARD_LEN + 1];
 
 	for (size_t i = 0; i < response->header_count; i++)
-		(void)MHD_add_response_header(made, response->headers[i].name,
-					      response->headers[i].value);
+		if (!add_one(made, response->headers[i].name, response->headers[i].value))
+			return false;
 	if (!guarded)
 		return true;
 	memset(dashes, '-', GUARD_LEN);

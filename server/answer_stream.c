@@ -3,6 +3,7 @@
  * The library asks for bytes whenever the socket takes some, so a slow reader holds the stream up
  * and nothing piles up here. While an op is under way the connection is suspended. */
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "handlers/stream.h"
 #include "server/answer.h"
@@ -14,6 +15,7 @@
 struct stream_run {
 	struct exchange_shared *shared;
 	struct MHD_Connection *connection;
+	int fd; /* of the connection */
 	const struct cache_trace *trace; /* the exchange's, which is there while an op is */
 	struct body_stream *stream;
 	size_t sent; /* of stream->bytes */
@@ -90,6 +92,9 @@ static ssize_t read_stream(void *cls, uint64_t position, char *out, size_t room)
 		case STREAM_END:
 			return MHD_CONTENT_READER_END_OF_STREAM;
 		case STREAM_FAILED:
+			/* The library marks the connection as closed, and closes it when something
+			 * happens to it. */
+			(void)shutdown(run->fd, SHUT_RDWR);
 			return MHD_CONTENT_READER_END_WITH_ERROR;
 		}
 	}
@@ -115,6 +120,7 @@ struct MHD_Response *answer_make_stream(struct exchange *exchange)
 		return NULL;
 	run->shared = exchange->shared;
 	run->connection = exchange->connection;
+	run->fd = exchange->record->fd;
 	run->trace = exchange_trace(exchange);
 	run->stream = response->stream;
 	struct MHD_Response *made = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES,

@@ -15,6 +15,8 @@ static void make_pretty(struct exchange *exchange)
 		return;
 	if (response->body == BODY_STATIC) {
 		buffer_append(&response->buffer, response->static_body);
+		if (response->buffer.failed)
+			return; /* the compact answer is an answer too */
 		response->body = BODY_BUFFER;
 	}
 	response_pretty(response);

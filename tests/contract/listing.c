@@ -55,6 +55,40 @@ CONTRACT_TEST(listing, is_in_byte_order)
 	}
 }
 
+/* Who wants a page of so many bytes of keys gets no more than one key beyond; a backend that is
+ * asked over a network may give more, but all in order. */
+CONTRACT_TEST(listing, pages_end_at_a_number_of_bytes)
+{
+	enum { KEYS = 40, KEY_BYTES = 1000, PAGE_KEYS = 7 };
+	char bytes[KEY_BYTES];
+	char last[KEY_BYTES];
+	struct cache_op op;
+	unsigned at = 0;
+
+	memset(bytes, 'x', sizeof(bytes));
+	for (unsigned i = 0; i < KEYS; i++) {
+		bytes[0] = (char)('!' + i * 27 % KEYS);
+		cr_assert_eq(set(f, (struct slice){.data = bytes, .len = KEY_BYTES}, SLICE("v")),
+			     CACHE_OK);
+	}
+	for (bool complete = false; !complete; cache_op_deinit(&op)) {
+		cache_op_init(&op, CACHE_OP_SCAN);
+		op.ns = NS;
+		op.limit = KEYS;
+		op.max_key_bytes = PAGE_KEYS * KEY_BYTES - 1;
+		op.has_after = at > 0;
+		op.after = (struct slice){.data = last, .len = KEY_BYTES};
+		cr_assert_eq(backend_call(f->backend, &op), CACHE_OK);
+		cr_expect(f->is_remote || op.entry_count == PAGE_KEYS || op.complete, "%zu",
+			  op.entry_count);
+		for (size_t i = 0; i < op.entry_count; i++, at++)
+			cr_assert_eq(op.entries[i].key.data[0], (char)('!' + at));
+		memcpy(last, op.entries[op.entry_count - 1].key.data, KEY_BYTES);
+		complete = op.complete;
+	}
+	cr_expect_eq(at, KEYS);
+}
+
 CONTRACT_TEST(listing, of_long_keys_is_in_byte_order)
 {
 	/* They differ only behind what any index could hold. */

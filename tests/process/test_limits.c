@@ -437,3 +437,76 @@ Test(limits, a_value_as_large_as_the_default_body)
 	free(value);
 	scene_stop();
 }
+
+static void try_answers(const char *backend)
+{
+	char *value = repeat('x', 100000);
+	const char *keys = "{\"keys\":[\"0\",\"1\",\"2\",\"none\"]}";
+
+	scene_env(backend);
+	scene_env("STEADYCACHE_MAX_BODY_MB=0.1");
+	scene_start();
+	for (int i = 0; i < 3; i++) {
+		char target[32];
+
+		(void)snprintf(target, sizeof(target), "/cache/ns/%d", i);
+		expect_status(http_put(scene.client, target, ((struct slice){value, 100000})), 201);
+	}
+	expect_status(http_post_json(scene.client, "/batch/ns/get", "{\"keys\":[\"0\",\"1\"]}"),
+		      200);
+	const struct http_answer *answer = http_post_json(scene.client, "/batch/ns/get", keys);
+	expect_status(answer, 413);
+	expect_that(answer, strstr(answer->body, "fewer keys"), "expected what to change");
+	expect_status(http_post_json(scene.client, "/batch/ns/exists", keys), 200);
+	free(value);
+	scene_stop();
+}
+
+/* A batch brings what two bodies could set. */
+Test(limits, answers_of_batches_memory)
+{
+	try_answers("STEADYCACHE_BACKEND=memory");
+}
+
+Test(limits, answers_of_batches_sqlite)
+{
+	try_answers("STEADYCACHE_BACKEND=sqlite");
+}
+
+/* Keys of 300 KB: a page of the listing has about 1 MB of them, and its cursor goes on. */
+Test(limits, pages_of_long_keys)
+{
+	enum { KEYS = 12, KEY_BYTES = 300000 };
+	char *key = repeat('k', KEY_BYTES);
+	json_t *keys = json_object();
+	char target[8192] = "/cache/ns";
+	int met = 0;
+
+	scene_start();
+	for (int i = 0; i < KEYS; i++) {
+		key[0] = (char)('a' + i);
+		cr_assert_eq(json_object_set_new(keys, key, json_string("v")), 0);
+	}
+	expect_status(post_batch_set(keys), 200);
+	for (bool complete = false; !complete;) {
+		const struct http_answer *answer = http_get(scene.client, target);
+		json_auto_t *page = http_json(answer);
+		const json_t *list = json_object_get(page, "keys");
+
+		expect_status(answer, 200);
+		cr_assert_leq(answer->len, 1700000, "%zu bytes", answer->len);
+		cr_assert_gt(json_array_size(list), 0);
+		for (size_t i = 0; i < json_array_size(list); i++, met++)
+			cr_assert_eq(
+				*json_string_value(json_object_get(json_array_get(list, i), "key")),
+				'a' + met);
+		complete = json_is_true(json_object_get(page, "complete"));
+		if (!complete)
+			(void)snprintf(target, sizeof(target), "/cache/ns?cursor=%s",
+				       json_string_value(json_object_get(page, "cursor")));
+	}
+	cr_expect_eq(met, KEYS);
+	json_decref(keys);
+	free(key);
+	scene_stop();
+}

@@ -138,14 +138,14 @@ Test(export_places, come_back_as_they_were)
 		buffer_append_char(&text, '\0');
 		cr_assert_eq(text.data[text.len - 2], '"');
 		text.data[text.len - 2] = '\0';
-		cr_assert(export_place_parse(&back, text.data + 1));
+		cr_assert_eq(export_place_parse(&back, text.data + 1), CURSOR_GOOD);
 		cr_expect_str_eq(back.ns, "name");
 		cr_expect_eq(back.process_us, place.process_us);
 		cr_expect(slice_equal((struct slice){back.key, back.key_len}, keys[i]));
 		/* No part of it is one. */
 		text.data[12] = '\0';
 		struct export_place none = {0};
-		cr_expect_not(export_place_parse(&none, text.data + 1));
+		cr_expect_eq(export_place_parse(&none, text.data + 1), CURSOR_BAD);
 		export_place_deinit(&place);
 		export_place_deinit(&back);
 		buffer_deinit(&text);
