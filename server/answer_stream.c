@@ -15,7 +15,7 @@
 struct stream_run {
 	struct exchange_shared *shared;
 	struct MHD_Connection *connection;
-	int fd; /* of the connection */
+	int fd;                          /* of the connection */
 	const struct cache_trace *trace; /* the exchange's, which is there while an op is */
 	struct body_stream *stream;
 	size_t sent; /* of stream->bytes */

@@ -4,16 +4,12 @@
  * the library does nothing with a connection that is suspended. */
 #include "server/exchange_state.h"
 
-/* Bytes to be read, hashed or written in an answer, from which on it is worth the way. */
-#define HEAVY_BYTES 65536
 /* What an item, an entry of a listing, a namespace are worth beside their texts. */
 #define ITEM_BYTES      32
 #define ENTRY_BYTES     256
 #define NAMESPACE_BYTES 1024
 /* A batch of more items takes a while in any store. */
 #define HEAVY_ITEMS 512
-/* A set that counts for as much may have to evict very many entries. */
-#define HEAVY_SIZE_BYTES (UINT64_C(1) << 20)
 
 static struct exchange *exchange_of(struct offload_job *job)
 {
@@ -29,22 +25,11 @@ static void run(struct exchange *exchange, void (*job)(struct offload_job *job))
 
 /* ---- When ---- */
 
-bool aside_wants_start(const struct exchange *exchange)
+bool aside_op_is_heavy(const struct cache_op *op)
 {
-	return exchange->received_bytes > HEAVY_BYTES;
-}
-
-bool aside_wants_op(const struct exchange *exchange)
-{
-	const struct cache_op *op = &exchange->request.op;
-
 	if (op->type == CACHE_OP_STATS)
 		return op->ns.len == 0;
-	if (op->type > CACHE_OP_EXISTS)
-		return false;
-	if (op->items != &op->one)
-		return op->item_count > HEAVY_ITEMS;
-	return op->type == CACHE_OP_SET && op->one.size_bytes > HEAVY_SIZE_BYTES;
+	return op->type <= CACHE_OP_EXISTS && op->item_count > HEAVY_ITEMS;
 }
 
 static bool has_heavy_items(const struct cache_op *op)
@@ -70,18 +55,14 @@ static bool has_heavy_entries(const struct cache_op *op)
 	return bytes > HEAVY_BYTES;
 }
 
-bool aside_wants_finish(const struct exchange *exchange)
+bool aside_answer_is_heavy(const struct exchange *exchange)
 {
 	const struct cache_op *op = &exchange->request.op;
 
 	switch (op->type) {
 	case CACHE_OP_GET:
-		/* The value of /cache/{ns}/{key} is sent as it is. */
-		if (op->items == &op->one && exchange->request.ns.len > 0)
-			return false;
-		return has_heavy_items(op);
 	case CACHE_OP_EXISTS:
-		return op->items != &op->one && has_heavy_items(op);
+		return has_heavy_items(op);
 	case CACHE_OP_SCAN:
 		return has_heavy_entries(op);
 	case CACHE_OP_STATS:

@@ -127,10 +127,37 @@ bool admit_op(struct exchange *exchange);
 /* ---- aside.c: each of the jobs ends with exchange_go_on, and the connection is to be parked ----
  */
 
+/* From so many bytes on, to be read, hashed or written in an answer, it is worth the way. */
+#define HEAVY_BYTES 65536
+/* A set that counts for as much may have to evict very many entries. */
+#define HEAVY_SIZE_BYTES (UINT64_C(1) << 20)
+
 /* Whether that would hold the event loop up. */
-bool aside_wants_start(const struct exchange *exchange);
-bool aside_wants_op(const struct exchange *exchange);
-bool aside_wants_finish(const struct exchange *exchange);
+static inline bool aside_wants_start(const struct exchange *exchange)
+{
+	return exchange->received_bytes > HEAVY_BYTES;
+}
+bool aside_op_is_heavy(const struct cache_op *op);
+bool aside_answer_is_heavy(const struct exchange *exchange);
+static inline bool aside_wants_op(const struct exchange *exchange)
+{
+	const struct cache_op *op = &exchange->request.op;
+
+	/* Nearly all are of one item. */
+	if (op->items == &op->one && op->type <= CACHE_OP_EXISTS)
+		return op->type == CACHE_OP_SET && op->one.size_bytes > HEAVY_SIZE_BYTES;
+	return aside_op_is_heavy(op);
+}
+static inline bool aside_wants_finish(const struct exchange *exchange)
+{
+	const struct cache_op *op = &exchange->request.op;
+
+	/* Neither the value of /cache/{ns}/{key}, which is sent as it is, nor a mere status. */
+	if (op->items == &op->one &&
+	    (op->type == CACHE_OP_GET ? exchange->request.ns.len > 0 : op->type <= CACHE_OP_EXISTS))
+		return false;
+	return aside_answer_is_heavy(exchange);
+}
 /* The handler's start, and its op. */
 void aside_start(struct exchange *exchange);
 /* The op alone. */
