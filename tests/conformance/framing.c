@@ -135,6 +135,26 @@ Test(framing, refusals_have_the_form_of_their_path)
 }
 
 /* In its turn: the answers before it come first. */
+/* Behind paths of all lengths: what is remembered of a query must not be looked for elsewhere. */
+Test(framing, a_refusal_behind_a_query)
+{
+	char path[120] = "/healthz";
+
+	open_framing();
+	for (size_t len = strlen(path); len + 1 < sizeof(path); len++) {
+		path[len] = 'z';
+		cr_assert(raw_open(&raw, server_url), "cannot connect to %s", server_url);
+		(void)raw_send(&raw, slice_of(quoted("GET %s?a&b+c HTTP/1.1\r\nHost: localhost\r\n"
+						     "X-Request-Id: of-the-client\r\nbad\r\n\r\n",
+						     path)));
+		expect_one_refusal(400);
+		cr_assert(lacks_feature("request-id") ||
+				  strstr(raw.received, "\r\nX-Request-Id: of-the-client\r\n"),
+			  "got: %s", raw.received);
+		raw_close(&raw);
+	}
+}
+
 Test(framing, a_bad_request_in_a_pipeline)
 {
 	open_framing();
