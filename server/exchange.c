@@ -5,6 +5,9 @@
 #include "server/exchange_state.h"
 #include "server/request_log.h"
 
+/* What large answers may take together: 512 MB. */
+#define ANSWERS_MAX_BYTES ((size_t)512 << 20)
+
 /* ---- The answer ---- */
 
 static void make_pretty(struct exchange *exchange)
@@ -23,6 +26,29 @@ static void make_pretty(struct exchange *exchange)
 	response->is_json = false;
 }
 
+/* A large answer stays in memory until its reader has it: all of them have a bound, but one alone
+ * is always let through. */
+static void count_answer(struct exchange *exchange)
+{
+	struct response *response = &exchange->response;
+	atomic_size_t *all = &exchange->shared->answer_bytes;
+	size_t len = response->body == BODY_BUFFER ? response->buffer.len : 0;
+
+	if (len <= HEAVY_BYTES)
+		return;
+	size_t before = atomic_fetch_add(all, len);
+	if (before == 0 || before + len <= ANSWERS_MAX_BYTES) {
+		exchange->answer_bytes = len;
+		return;
+	}
+	(void)atomic_fetch_sub(all, len);
+	response_deinit(response);
+	response_init(response);
+	response_header_static(response, "Retry-After", "1");
+	respond_error(&exchange->request, response, 503,
+		      "too many large answers are being sent at once; try again");
+}
+
 static enum MHD_Result queue_response(struct exchange *exchange)
 {
 	struct response *response = &exchange->response;
@@ -30,6 +56,7 @@ static enum MHD_Result queue_response(struct exchange *exchange)
 		     atomic_load_explicit(&exchange->shared->draining, memory_order_relaxed);
 
 	make_pretty(exchange);
+	count_answer(exchange);
 	if (exchange->route)
 		lease_end_refused(&exchange->request, exchange->route->handler, response->status);
 	int64_t now_ns = monotonic_now_ns();

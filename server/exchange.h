@@ -44,9 +44,10 @@ struct exchange_shared {
 	int64_t slow_ns; /* requests that take longer are logged; INT64_MAX: none are */
 	bool is_tls;
 	enum metrics_access metrics_access;
-	atomic_bool draining; /* the server is stopping: answers close their connections */
-	atomic_uint running;  /* requests between headers and the end of their answer */
-	atomic_uint parked;   /* of these, suspended until their op is done or their wait over */
+	atomic_bool draining;       /* the server is stopping: answers close their connections */
+	atomic_uint running;        /* requests between headers and the end of their answer */
+	atomic_size_t answer_bytes; /* of large answers that are made and not yet sent */
+	atomic_uint parked; /* of these, suspended until their op is done or their wait over */
 };
 
 /* For MHD_OPTION_URI_LOG_CALLBACK: a request begins. The result is its state. */

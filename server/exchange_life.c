@@ -172,6 +172,8 @@ static void close_exchange(struct exchange_shared *shared, struct exchange *exch
 	if (exchange->started)
 		cache_op_deinit(&exchange->request.op);
 	cache_value_release(exchange->request.body);
+	if (exchange->answer_bytes > 0)
+		(void)atomic_fetch_sub(&shared->answer_bytes, exchange->answer_bytes);
 	response_deinit(&exchange->response);
 	connection_enter(exchange->record, PHASE_WAITING);
 	if (exchange->record) {

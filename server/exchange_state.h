@@ -54,6 +54,7 @@ struct exchange {
 	enum handler_step step;
 	struct offload_job job; /* the one under way aside */
 	size_t received_bytes;
+	size_t answer_bytes; /* of these in shared->answer_bytes */
 	size_t marked_bytes; /* of a streamed body: received when its time-out began anew */
 	int64_t began_ns;    /* monotonic: the headers have come */
 	/* What of the time since then is whose (request_log.h). */

@@ -38,13 +38,19 @@ static void put_value(int number)
 	free(value);
 }
 
-/* Reads the beginning of value `number` and no more: the status. */
-static int stall(struct raw_socket *reader, int number)
+/* A connection that takes little. */
+static void open_stalled(struct raw_socket *reader)
 {
 	int room = 4096;
 
 	cr_assert(raw_open(reader, scene.server.url));
 	(void)setsockopt(reader->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+}
+
+/* Reads the beginning of value `number` and no more: the status. */
+static int stall(struct raw_socket *reader, int number)
+{
+	open_stalled(reader);
 	cr_assert(raw_send_text(reader, "GET /cache/ns/%d HTTP/1.1\r\nHost: localhost\r\n\r\n",
 				number));
 	cr_assert(raw_await(reader, "\r\n\r\n", 60000));
@@ -67,8 +73,10 @@ static void share_one(const char *backend)
 		     stalled_kib);
 	for (int i = 0; i < READERS; i++)
 		raw_close(&readers[i]);
+#ifndef __SANITIZE_ADDRESS__ /* which keeps what is freed for a while */
 	cr_expect(await_condition(held_kib() < before_kib + (long)VALUE_BYTES / 2048, 20000),
 		  "%ld KiB, before %ld", held_kib(), before_kib);
+#endif
 	scene_stop();
 }
 
@@ -80,4 +88,38 @@ Test(stalled_readers, of_one_value_share_it_sqlite)
 Test(stalled_readers, of_one_value_share_it_memory)
 {
 	share_one("STEADYCACHE_BACKEND=memory");
+}
+
+/* An answer in JSON is made for each reader: 512 MB of them at a time, and then it goes on. */
+Test(stalled_readers, of_answers_in_json_have_a_bound)
+{
+	enum { ANSWERS = 22 };
+	const char *body = "{\"cache_name\":\"ns\",\"key\":\"0\"}";
+	struct raw_socket readers[ANSWERS];
+	char *value = malloc(VALUE_BYTES);
+	int refused = 0;
+
+	scene_env("STEADYCACHE_BACKEND=memory");
+	scene_start();
+	memset(value, 0xFF, VALUE_BYTES); /* in base64 a third longer */
+	expect_status(http_put(scene.client, "/cache/ns/0", ((struct slice){value, VALUE_BYTES})),
+		      201);
+	free(value);
+	for (int i = 0; i < ANSWERS; i++) {
+		open_stalled(&readers[i]);
+		cr_assert(raw_send_text(&readers[i],
+					"POST /api/get HTTP/1.1\r\nHost: localhost\r\n"
+					"Content-Length: %zu\r\n\r\n%s",
+					strlen(body), body));
+		cr_assert(raw_await(&readers[i], "\r\n\r\n", 60000));
+		int status = atoi(readers[i].received + strlen("HTTP/1.1 "));
+		cr_assert(status == 200 || status == 503, "status %d", status);
+		refused += status == 503;
+	}
+	cr_expect(refused >= 2 && refused < ANSWERS / 2, "%d", refused);
+	for (int i = 0; i < ANSWERS; i++)
+		raw_close(&readers[i]);
+	cr_expect(await_condition(http_post_json(scene.client, "/api/get", body)->status == 200,
+				  20000));
+	scene_stop();
 }
