@@ -112,11 +112,19 @@ void cache_op_deinit(struct cache_op *op)
 	op->stats_count = 0;
 }
 
+/* Of a set that fails nothing is stored. */
+static bool is_refused_set(const struct cache_op *op)
+{
+	return op->type == CACHE_OP_SET && op->status != CACHE_OK;
+}
+
 void cache_op_complete(struct cache_op *op, enum cache_status status)
 {
 	op->status = status;
 	if (op->items == &op->one)
 		op->one.status = status;
+	for (size_t i = 0; is_refused_set(op) && i < op->item_count; i++)
+		op->items[i].status = status;
 	op->done(op);
 }
 

@@ -257,7 +257,8 @@ struct cache_op {
 	size_t check_count;
 
 	/* out: of the operation as a whole. For one item also the item's: CACHE_NOT_FOUND,
-	 * CACHE_PRECONDITION_FAILED. A batch is CACHE_OK and each item tells its own. */
+	 * CACHE_PRECONDITION_FAILED. A batch is CACHE_OK and each item tells its own; of a SET that
+	 * fails all items do as the operation. */
 	enum cache_status status;
 	const char *detail; /* out: sentence that says more than the status, or NULL; lives as long
 			       as the backend */
@@ -281,7 +282,8 @@ void cache_op_init(struct cache_op *op, enum cache_op_type type);
 /* Releases what the op owns (values of a GET, listing, statistics). The value of a SET stays the
  * caller's. Thread: any, after `done`. */
 void cache_op_deinit(struct cache_op *op);
-/* For backends: sets the status (and the item's where there is one item) and calls done. */
+/* For backends: sets the status (and the item's where there is one item, or those of all where a
+ * SET fails) and calls done. */
 void cache_op_complete(struct cache_op *op, enum cache_status status);
 
 /* ---- Backends --------------------------------------------------------------------------- */

@@ -485,8 +485,6 @@ enum cache_status set_items(struct namespaces *all, struct namespace *ns, struct
 		status = run(&set);
 	if (set.writes != inline_writes)
 		free(set.writes);
-	for (size_t i = 0; status != CACHE_OK && i < op->item_count; i++)
-		op->items[i].status = status;
 	*ret_wake = set.wake;
 	return status;
 }

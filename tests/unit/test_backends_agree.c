@@ -1,0 +1,360 @@
+/* Memory and SQLite give the same answers: random operations on both, with one clock, and every
+ * answer, listing and figure compared, and so the order of eviction. STEADYCACHE_AGREE_ROUNDS runs
+ * it for longer. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "backends/backend.h"
+#include "tests/support/temp_dir.h"
+
+#define KEYS       40
+#define BATCH_MAX  6
+#define STEPS      400
+#define NAMESPACES 2
+
+static _Atomic int64_t now_us;
+static uint64_t random_state;
+
+static int64_t read_clock(void *user)
+{
+	(void)user;
+	return now_us;
+}
+
+static const struct cache_clock clock_of_both = {.now_us = read_clock};
+
+static uint32_t roll(uint32_t sides)
+{
+	random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (uint32_t)(random_state >> 33) % sides;
+}
+
+/* ---- One operation, on both ---- */
+
+/* What an operation is, so that it can be made twice. */
+struct plan {
+	enum cache_op_type type;
+	const char *ns;
+	size_t keys[BATCH_MAX], count;
+	size_t lens[BATCH_MAX];
+	uint64_t sizes[BATCH_MAX];
+	int64_t ttls[BATCH_MAX];
+	struct cache_history histories[BATCH_MAX];
+	bool has_history[BATCH_MAX];
+	struct cache_condition condition;
+	bool serve_stale, no_touch, any_order;
+	struct slice prefix;
+	struct namespace_settings settings;
+	unsigned mask;
+};
+
+static struct slice key_of(size_t i)
+{
+	static char names[KEYS][80];
+
+	(void)snprintf(names[i], sizeof(names[i]), "%s/%zu%*s", i % 2 ? "a" : "b", i, (int)i, "");
+	return slice_of(names[i]);
+}
+
+static struct cache_value *value_of(size_t key, size_t len)
+{
+	static const char *const types[] = {CONTENT_TYPE_TEXT, CONTENT_TYPE_BYTES, "image/png",
+					    "application/x-of-its-own"};
+	char bytes[400];
+
+	memset(bytes, 'a' + (int)(key % 26), sizeof(bytes));
+	return cache_value_copy((struct slice){bytes, len}, slice_of(types[(key + len) % 4]));
+}
+
+static void prepare(const struct plan *plan, struct cache_op *op, struct cache_item *items)
+{
+	cache_op_init(op, plan->type);
+	op->ns = slice_of(plan->ns);
+	op->serve_stale = plan->serve_stale;
+	op->no_touch = plan->no_touch;
+	op->prefix = plan->prefix;
+	op->settings = plan->settings;
+	op->settings_mask = plan->mask;
+	op->limit = KEYS;
+	if (plan->count == 0)
+		return;
+	op->items = items;
+	op->item_count = plan->count;
+	for (size_t i = 0; i < plan->count; i++)
+		items[i] = (struct cache_item){
+			.key = key_of(plan->keys[i]),
+			.value = plan->type == CACHE_OP_SET ? value_of(plan->keys[i], plan->lens[i])
+							    : NULL,
+			.size_bytes = plan->sizes[i],
+			.ttl_s = plan->ttls[i],
+			.history = plan->has_history[i] ? &plan->histories[i] : NULL,
+			.condition = plan->condition,
+		};
+	if (plan->count == 1) {
+		op->one = items[0];
+		op->items = &op->one;
+	}
+}
+
+static struct plan random_set(void)
+{
+	struct plan plan = {.type = CACHE_OP_SET};
+
+	for (size_t i = 0; i < BATCH_MAX; i++) {
+		plan.lens[i] = roll(4) == 0 ? 0 : roll(300);
+		plan.sizes[i] = roll(4) == 0 ? roll(900) : 0;
+		plan.ttls[i] = roll(3) == 0 ? roll(40) : TTL_DEFAULT;
+		plan.has_history[i] = roll(6) == 0;
+		plan.histories[i] = (struct cache_history){
+			.frequency = roll(20),
+			.created_at_us = roll(3) ? now_us - roll(2000000000) : 0,
+			.last_access_us = roll(3) ? now_us - roll(2000000000) : 0,
+			.expires_at_us = roll(3) ? HISTORY_TTL : now_us + 1 + roll(100000000),
+		};
+	}
+	return plan;
+}
+
+static int64_t random_capacity(void)
+{
+	switch (roll(9)) {
+	case 0:
+		return 0;
+	case 1:
+	case 2:
+	case 3:
+		return CAPACITY_UNLIMITED;
+	default:
+		return 2 + roll(20);
+	}
+}
+
+static struct plan random_configure(void)
+{
+	return (struct plan){
+		.type = CACHE_OP_CONFIGURE,
+		.mask = roll(16),
+		.settings =
+			{
+				.max_size_bytes = roll(4) == 0 ? 0 : 400 + roll(6000),
+				.capacity = random_capacity(),
+				.default_ttl_s = roll(3) == 0 ? roll(60) : 0,
+				.policy = (enum eviction_policy)roll(4),
+			},
+	};
+}
+
+static struct plan random_plan(void)
+{
+	static const struct etag none = {0};
+	uint32_t dice = roll(100);
+	struct plan plan = {.type = CACHE_OP_GET};
+
+	if (dice < 45)
+		plan = random_set();
+	else if (dice < 75)
+		plan = (struct plan){.type = CACHE_OP_GET,
+				     .serve_stale = roll(4) == 0,
+				     .no_touch = roll(5) == 0};
+	else if (dice < 83)
+		plan = (struct plan){.type = CACHE_OP_DELETE};
+	else if (dice < 87)
+		plan = (struct plan){.type = CACHE_OP_EXISTS};
+	else if (dice < 89)
+		plan = (struct plan){.type = CACHE_OP_CLEAR,
+				     .prefix = roll(3) ? SLICE("a/1") : SLICE("")};
+	else
+		plan = random_configure();
+	plan.ns = roll(4) ? "n" : "other";
+	if (plan.type > CACHE_OP_EXISTS)
+		return plan;
+	plan.count = 1;
+	(void)roll(9);
+	size_t step = 1 + roll(KEYS / BATCH_MAX);
+	size_t first = roll(KEYS);
+	for (size_t i = 0; i < plan.count; i++) /* distinct, and not in order */
+		plan.keys[i] = (first + (i * 5 % BATCH_MAX) * step) % KEYS;
+	if (roll(4) == 0)
+		plan.condition = (struct cache_condition){
+			.kind = (enum condition_kind)roll(5), .etags = &none, .etag_count = 1};
+	return plan;
+}
+
+/* ---- Comparing ---- */
+
+static struct backend *backends[2];
+static char said[256]; /* what was done last */
+
+static const char *say(const struct plan *plan, unsigned step)
+{
+	int len = snprintf(said, sizeof(said), "step %u: %s %s", step, cache_op_name(plan->type),
+			   plan->ns);
+
+	for (size_t i = 0; i < plan->count; i++)
+		len += snprintf(said + len, sizeof(said) - (size_t)len, " %zu", plan->keys[i]);
+	return said;
+}
+
+static void run_on_both(const struct plan *plan)
+{
+	struct cache_item items[2][BATCH_MAX];
+	struct cache_op ops[2];
+
+	for (int i = 0; i < 2; i++) {
+		prepare(plan, &ops[i], items[i]);
+		(void)backend_call(backends[i], &ops[i]);
+	}
+	cr_assert_eq(ops[0].status, ops[1].status, "%s: %s, %s", said,
+		     cache_status_name(ops[0].status), cache_status_name(ops[1].status));
+	for (size_t i = 0; i < plan->count; i++) {
+		struct cache_item *a = &ops[0].items[i];
+		struct cache_item *b = &ops[1].items[i];
+
+		cr_assert_eq(a->status, b->status, "%s: item %zu: %s, %s", said, i,
+			     cache_status_name(a->status), cache_status_name(b->status));
+		if (a->status == CACHE_OK && plan->type == CACHE_OP_SET)
+			cr_assert_eq(a->created, b->created, "%s: item %zu", said, i);
+		if (plan->type == CACHE_OP_SET) {
+			cache_value_release(a->value);
+			cache_value_release(b->value);
+			continue;
+		}
+		cr_assert_eq(!a->value, !b->value, "%s: item %zu", said, i);
+		cr_assert_eq(a->stale, b->stale, "%s: item %zu", said, i);
+		if (!a->value)
+			continue;
+		cr_assert(slice_equal(cache_value_bytes(a->value), cache_value_bytes(b->value)),
+			  "%s: item %zu", said, i);
+		cr_assert_eq(a->value->expires_at_us, b->value->expires_at_us, "%s: item %zu", said,
+			     i);
+		cr_assert_eq(a->value->modified_at_us, b->value->modified_at_us, "%s: item %zu",
+			     said, i);
+	}
+	for (int i = 0; i < 2; i++)
+		cache_op_deinit(&ops[i]);
+}
+
+static void compare_listings(const char *ns)
+{
+	struct plan plan = {.type = CACHE_OP_SCAN, .ns = ns};
+	struct cache_op ops[2];
+
+	for (int i = 0; i < 2; i++) {
+		prepare(&plan, &ops[i], NULL);
+		cr_assert_eq(backend_call(backends[i], &ops[i]), CACHE_OK);
+	}
+	for (size_t i = 0; i < ops[0].entry_count && i < ops[1].entry_count; i++) {
+		const struct cache_entry_info *a = &ops[0].entries[i];
+		const struct cache_entry_info *b = &ops[1].entries[i];
+
+		cr_assert(slice_equal(a->key, b->key), "%s: \"%.*s\", \"%.*s\" in %s", said,
+			  (int)a->key.len, a->key.data, (int)b->key.len, b->key.data, ns);
+		cr_assert_eq(a->size_bytes, b->size_bytes, "%s", said);
+		cr_assert(etag_equal(&a->etag, &b->etag), "%s", said);
+		cr_assert_eq(a->frequency, b->frequency, "%s: %.*s: %lu, %lu", said,
+			     (int)a->key.len, a->key.data, a->frequency, b->frequency);
+		cr_assert_eq(a->last_access_us, b->last_access_us, "%s: %.*s: %ld, %ld", said,
+			     (int)a->key.len, a->key.data, a->last_access_us, b->last_access_us);
+		cr_assert_eq(a->created_at_us, b->created_at_us, "%s: %.*s: %ld, %ld", said,
+			     (int)a->key.len, a->key.data, a->created_at_us, b->created_at_us);
+		cr_assert_eq(a->expires_at_us, b->expires_at_us, "%s", said);
+	}
+	cr_assert_eq(ops[0].entry_count, ops[1].entry_count, "%s: %zu and %zu entries in %s", said,
+		     ops[0].entry_count, ops[1].entry_count, ns);
+	for (int i = 0; i < 2; i++)
+		cache_op_deinit(&ops[i]);
+}
+
+/* Figures that do not hang on when what has expired was swept. */
+static void compare_stats(const char *ns, bool nothing_expires)
+{
+	struct plan plan = {.type = CACHE_OP_STATS, .ns = ns};
+	struct cache_op ops[2];
+
+	for (int i = 0; i < 2; i++) {
+		prepare(&plan, &ops[i], NULL);
+		cr_assert_eq(backend_call(backends[i], &ops[i]), CACHE_OK);
+	}
+	const struct namespace_stats *a = ops[0].stats;
+	const struct namespace_stats *b = ops[1].stats;
+	cr_assert_eq(a->hits, b->hits, "%s", said);
+	cr_assert_eq(a->stale_hits, b->stale_hits, "%s", said);
+	cr_assert_eq(a->misses, b->misses, "%s", said);
+	cr_assert_eq(a->sets, b->sets, "%s", said);
+	cr_assert_eq(a->evictions, b->evictions, "%s: %lu, %lu", said, a->evictions, b->evictions);
+	if (nothing_expires) {
+		cr_assert_eq(a->entry_count, b->entry_count, "%s", said);
+		cr_assert_eq(a->total_size_bytes, b->total_size_bytes, "%s", said);
+		cr_assert_eq(a->used_bytes, b->used_bytes, "%s", said);
+		cr_assert_eq(a->deletes, b->deletes, "%s", said);
+		cr_assert_eq(a->expirations, b->expirations, "%s", said);
+		cr_assert_eq(a->max_frequency, b->max_frequency, "%s", said);
+		cr_assert_float_eq(a->avg_frequency, b->avg_frequency, 1e-9, "%s", said);
+	}
+	for (int i = 0; i < 2; i++)
+		cache_op_deinit(&ops[i]);
+}
+
+static void run_round(uint64_t seed, bool nothing_expires)
+{
+	static const char *const names[2] = {"memory", "sqlite"};
+	struct temp_dir dir;
+	char error[256] = "";
+
+	random_state = seed;
+	now_us = INT64_C(1700000000000000);
+	temp_dir_create(&dir);
+	struct backend_config config = {.data_dir = dir.path, .clock = &clock_of_both};
+	for (int i = 0; i < 2; i++) {
+		backends[i] = backend_find(names[i])->open(&config, error, sizeof(error));
+		cr_assert(backends[i], "%s", error);
+	}
+	/* Their own defaults differ. And a stale time that grows brings back what has expired and
+	 * was not swept yet, which is a matter of time. */
+	for (int i = 0; i < NAMESPACES; i++)
+		run_on_both(&(struct plan){.type = CACHE_OP_CONFIGURE,
+					   .ns = i ? "other" : "n",
+					   .settings.stale_ttl_s = roll(2) ? roll(30) : 0,
+					   .mask = SETTING_POLICY | SETTING_STALE_TTL});
+	for (unsigned step = 0; step < STEPS; step++) {
+		struct plan plan = random_plan();
+
+		now_us += 1 + roll(roll(3) ? 1000 : 3000000);
+		for (size_t i = 0; i < plan.count && nothing_expires; i++) {
+			plan.ttls[i] = 0;
+			plan.histories[i].expires_at_us = 0;
+		}
+		plan.mask &= nothing_expires ? ~(unsigned)SETTING_DEFAULT_TTL : ~0U;
+		(void)say(&plan, step);
+		run_on_both(&plan);
+		compare_listings(plan.ns);
+		compare_stats(plan.ns, nothing_expires);
+	}
+	for (int i = 0; i < 2; i++)
+		backends[i]->ops->close(backends[i]);
+	temp_dir_destroy(&dir);
+}
+
+static unsigned rounds(void)
+{
+	const char *text = getenv("STEADYCACHE_AGREE_ROUNDS");
+
+	return text ? (unsigned)strtoul(text, NULL, 10) : 2;
+}
+
+Test(backends_agree, while_nothing_expires)
+{
+	for (unsigned i = 0; i < rounds(); i++) {
+		cr_log_info("seed %u", i);
+		run_round(i, true);
+	}
+}
+
+Test(backends_agree, while_entries_expire)
+{
+	for (unsigned i = 0; i < rounds(); i++) {
+		cr_log_info("seed %u", i);
+		run_round(1000000 + i, false);
+	}
+}
