@@ -169,7 +169,7 @@ static int store_item(struct writer *writer, struct ns_row *row, struct cache_it
 	row->size_sum += (int64_t)item->size_bytes;
 	row->used_bytes += used_bytes_of(item);
 	row->dirty = true;
-	writer->sweep.arrived += item->value->expires_at_us > 0;
+	sweep_arrived(writer, item->value->expires_at_us);
 	widen_age(writer, row, item);
 	if (!found)
 		return insert_entry(writer, row, item);

@@ -9,7 +9,8 @@
  *
  * A cursor is only a promise of this process, and must not hide an entry for good. All begin anew
  * where a stale time is changed (entries of one namespace then fall to another cursor) and where a
- * transaction is rolled back; one that is ahead of the clock goes back with it; and all begin anew
+ * transaction is rolled back; one that is ahead of the clock goes back with it, and one that is
+ * ahead of an entry that has expired before it came, as an import may, to that; and all begin anew
  * every hour, for what another process with a slower clock has put behind them.
  *
  * However much there is to do, it is done in steps that writers do not feel: a step ends with its
@@ -36,6 +37,22 @@ void sweep_anew(struct writer *writer)
 	writer->sweep.count = 0;
 	writer->sweep.began_us = writer->now_us;
 	writer->sweep.goes_on = false;
+}
+
+void sweep_arrived(struct writer *writer, int64_t expires_us)
+{
+	struct sweep *sweep = &writer->sweep;
+
+	sweep->arrived += expires_us > 0;
+	if (expires_us == 0 || expires_us > writer->now_us)
+		return;
+	for (size_t i = 0; i < sweep->count; i++)
+		if (sweep->cursors[i].swept_us >= expires_us)
+			sweep->cursors[i] = (struct sweep_cursor){
+				.stale_ttl_s = sweep->cursors[i].stale_ttl_s,
+				.swept_us = expires_us - 1,
+				.swept_id = INT64_MAX,
+			};
 }
 
 void sweep_deinit(struct writer *writer)

@@ -255,6 +255,8 @@ bool sweep_step_is_over(const struct sweep_step *step);
 /* A stale time was changed, or a transaction rolled back: look at all that has expired once more.
  */
 void sweep_anew(struct writer *writer);
+/* An entry that expires then was stored; 0: never. */
+void sweep_arrived(struct writer *writer, int64_t expires_us);
 void sweep_deinit(struct writer *writer);
 
 /* ---- set.c, apply.c ---- */
