@@ -205,8 +205,20 @@ static int look_up_items(struct writer *writer, const struct ns_row *row, const 
 struct growth {
 	int64_t new_used, replaced_used; /* bytes */
 	int64_t new_entries;
+	/* The same without what is replaced but has expired for good: whether that was swept before
+	 * must not decide anything. */
+	int64_t kept_used, added_entries;
 	bool too_big, too_many;
 };
+
+/* Live, or in its stale time. */
+static bool is_kept(const struct writer *writer, const struct ns_row *row,
+		    const struct lookup *lookup)
+{
+	return lookup->found &&
+	       (lookup->entry.expires_us == 0 ||
+		lookup->entry.expires_us + row->settings.stale_ttl_s * US_PER_S > writer->now_us);
+}
 
 /* Whether the set does not fit. Where nothing is evicted, one that makes nothing worse fits, also
  * in a namespace that is over its limit, as memory has it. */
@@ -217,13 +229,14 @@ static void compare_with_limits(const struct ns_row *row, struct growth *growth)
 	growth->too_big = used_of_others > row_size_limit(row) - growth->new_used;
 	growth->too_many = row->entry_count > row_count_limit(row) - growth->new_entries;
 	if (row->settings.policy == EVICT_NONE) {
-		growth->too_big &= growth->new_used > growth->replaced_used;
-		growth->too_many &= growth->new_entries > 0;
+		growth->too_big &= growth->new_used > growth->kept_used;
+		growth->too_many &= growth->added_entries > 0;
 	}
 }
 
-static enum cache_status measure(const struct ns_row *row, struct cache_op *op,
-				 const struct lookup *lookups, struct growth *ret)
+static enum cache_status measure(const struct writer *writer, const struct ns_row *row,
+				 struct cache_op *op, const struct lookup *lookups,
+				 struct growth *ret)
 {
 	struct growth growth = {0};
 
@@ -233,6 +246,10 @@ static enum cache_status measure(const struct ns_row *row, struct cache_op *op,
 			return CACHE_TOO_LARGE;
 		growth.replaced_used += lookups[i].found ? lookups[i].entry.used_bytes : 0;
 		growth.new_entries += !lookups[i].found;
+		if (is_kept(writer, row, &lookups[i]))
+			growth.kept_used += lookups[i].entry.used_bytes;
+		else
+			growth.added_entries++;
 	}
 	if (growth.new_used > row_size_limit(row))
 		return CACHE_TOO_LARGE;
@@ -294,7 +311,7 @@ static enum applied admit(struct writer *writer, struct ns_row *row, struct cach
 	struct growth growth;
 	size_t swept = 0;
 
-	op->status = measure(row, op, lookups, &growth);
+	op->status = measure(writer, row, op, lookups, &growth);
 	if (op->status != CACHE_OK)
 		return APPLIED;
 	/* An eviction that began in an earlier group goes on until its own goal. */
@@ -307,7 +324,7 @@ static enum applied admit(struct writer *writer, struct ns_row *row, struct cach
 		code = look_up_items(writer, row, op, lookups);
 	if (code != SQLITE_OK)
 		return applied_fail(writer, op, code);
-	(void)measure(row, op, lookups, &growth);
+	(void)measure(writer, row, op, lookups, &growth);
 	if (!growth.too_big && !growth.too_many && op->progress == 0)
 		return APPLIED;
 	/* There may be more of it: what lives does not go before that. */
