@@ -11,6 +11,7 @@
 #define STEADYCACHE_BASE_ORDER_CLOCK_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* The latest reading is written down when it has grown by this much, so that readings do not all
@@ -39,6 +40,15 @@ static inline int64_t order_clock_at(struct order_clock *clock, int64_t wall_us)
 
 /* Readings are never before `order_us` any more: one of an earlier process, or of another. */
 void order_clock_reach(struct order_clock *clock, int64_t order_us);
+
+/* The `count` uses of one operation follow each other: the first has the reading `order_us`, each
+ * other one that is later by 1, and what comes behind them is later than all. One alone needs no
+ * such step, as the next reading is not before it. */
+static inline void order_clock_pass(struct order_clock *clock, int64_t order_us, size_t count)
+{
+	if (count > 1)
+		order_clock_reach(clock, order_us + (int64_t)count);
+}
 
 /* What a clock was like, to be kept over the end of the process. */
 struct order_clock_state {

@@ -132,8 +132,11 @@ static void visit_items(struct namespace *ns, struct cache_op *op, int64_t now_u
 	struct entry *trash = NULL;
 	struct touched touched;
 	int64_t order_us = order_clock_at(ns->order_clock, now_us);
+	bool counts = op->type == CACHE_OP_GET && !op->no_touch;
 
 	touched_init(&touched, op);
+	if (counts)
+		order_clock_pass(ns->order_clock, order_us, op->item_count);
 	namespace_lock(ns, touched.shards);
 	for (size_t i = 0; i < op->item_count; i++) {
 		struct cache_item *item = &op->items[i];
@@ -146,7 +149,7 @@ static void visit_items(struct namespace *ns, struct cache_op *op, int64_t now_u
 		item->status = found ? CACHE_OK : CACHE_NOT_FOUND;
 		item->stale = stale && found;
 		if (op->type == CACHE_OP_GET)
-			get_entry(op, shard, found ? entry : NULL, item, order_us);
+			get_entry(op, shard, found ? entry : NULL, item, order_us + (int64_t)i);
 		else if (op->type == CACHE_OP_DELETE)
 			delete_entry(op, shard, entry, stale, item, &trash);
 	}

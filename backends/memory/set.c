@@ -257,20 +257,22 @@ static int64_t past_of(const struct set *set, int64_t then_us)
 
 /* Gives a stored entry the history that its item brought along. */
 static void restore(const struct set *set, struct shard *shard, struct entry *entry,
-		    const struct cache_history *history)
+		    const struct cache_history *history, int64_t order_us)
 {
 	order_remove(&shard->order, entry);
 	entry->frequency = history->frequency > 0 ? (uint32_t)history->frequency : 1;
 	entry->last_access_us = is_past(set, history->last_access_us)
 					? past_of(set, history->last_access_us)
-					: set->order_us;
+					: order_us;
 	entry->stamp = is_past(set, history->created_at_us)
 			       ? namespace_past_stamp(set->ns, past_of(set, history->created_at_us))
-			       : namespace_take_stamp(set->ns, set->order_us);
+			       : namespace_take_stamp(set->ns, order_us);
 	order_restore(&shard->order, entry);
 }
 
-static void store_item(struct set *set, struct write *write, struct cache_item *item)
+/* `order_us`: of this item. */
+static void store_item(struct set *set, struct write *write, struct cache_item *item,
+		       int64_t order_us)
 {
 	struct shard *shard = namespace_shard(set->ns, write->hash);
 	struct entry *fresh = write->fresh;
@@ -279,20 +281,20 @@ static void store_item(struct set *set, struct write *write, struct cache_item *
 	shard->counters.sets++;
 	write->fresh = NULL;
 	if (live_entry(write)) {
-		set->wake |= shard_overwrite(shard, write->hash, write->old, fresh, set->order_us,
+		set->wake |= shard_overwrite(shard, write->hash, write->old, fresh, order_us,
 					     &set->trash);
 		if (item->history)
-			restore(set, shard, fresh, item->history);
+			restore(set, shard, fresh, item->history, order_us);
 		return;
 	}
-	fresh->last_access_us = set->order_us;
-	fresh->stamp = namespace_take_stamp(set->ns, set->order_us);
+	fresh->last_access_us = order_us;
+	fresh->stamp = namespace_take_stamp(set->ns, order_us);
 	if (write->old)
 		set->wake |= shard_replace(shard, write->hash, write->old, fresh, &set->trash);
 	else
 		set->wake |= shard_add(shard, write->hash, fresh);
 	if (item->history)
-		restore(set, shard, fresh, item->history);
+		restore(set, shard, fresh, item->history, order_us);
 }
 
 /* Where nothing is stored the value of before is not to be served on. */
@@ -325,7 +327,8 @@ static enum cache_status store(struct set *set)
 	if (!reserve(set))
 		return CACHE_NO_SPACE;
 	for (size_t i = 0; i < op->item_count; i++)
-		store_item(set, &set->writes[i], &op->items[i]);
+		store_item(set, &set->writes[i], &op->items[i], set->order_us + (int64_t)i);
+	order_clock_pass(set->ns->order_clock, set->order_us, op->item_count);
 	return CACHE_OK;
 }
 

@@ -153,6 +153,7 @@ struct pass {
 	struct cache_op *op;
 	struct cached_namespace *ns;
 	int64_t now_us;
+	int64_t order_us;     /* the same by the order clock, for the first item */
 	uint64_t value_bytes; /* of the values so far */
 	size_t at;            /* the item */
 	bool is_aside;        /* on a thread that may take its time */
@@ -234,8 +235,7 @@ static void count_use(const struct pass *pass, int64_t id)
 		(void)uses_add(&pass->store->uses,
 			       &(struct use){.id = id,
 					     .namespace_id = pass->ns->id,
-					     .last_access_us = order_clock_at(
-						     &pass->store->order_clock, pass->now_us),
+					     .last_access_us = pass->order_us + (int64_t)pass->at,
 					     .count = 1});
 }
 
@@ -417,6 +417,9 @@ static int try_items(struct pass *pass, enum cache_status *ret)
 	if (code == SQLITE_OK)
 		pass->ns = find_namespace(pass->store, reader, pass->op->ns, &code);
 	pass->now_us = store_now_us(pass->store);
+	pass->order_us = order_clock_at(&pass->store->order_clock, pass->now_us);
+	if (pass->ns && pass->ns->id != 0 && pass->op->type == CACHE_OP_GET && !pass->op->no_touch)
+		order_clock_pass(&pass->store->order_clock, pass->order_us, pass->op->item_count);
 	if (pass->ns)
 		code = run_pass(pass, ret);
 	if (code != SQLITE_OK || pass->wants_aside)

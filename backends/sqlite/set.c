@@ -366,7 +366,8 @@ static enum applied store_items(struct writer *writer, struct ns_row *row, struc
 {
 	int code = SQLITE_OK;
 
-	for (size_t i = 0; i < op->item_count && code == SQLITE_OK; i++)
+	/* Whatever the transaction uses later is the later. */
+	for (size_t i = 0; i < op->item_count && code == SQLITE_OK; i++, writer->order_us++)
 		code = store_item(writer, row, &op->items[i], lookups[i].found, &lookups[i].entry);
 	if (code != SQLITE_OK)
 		return applied_fail(writer, op, code);

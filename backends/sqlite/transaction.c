@@ -251,6 +251,7 @@ int writer_begin(struct writer *writer)
 		wal_index_read(writer->wal_index, &writer->before);
 	writer->now_us = store_now_us(writer->store);
 	writer->order_us = order_clock_at(&writer->store->order_clock, writer->now_us);
+	writer->order_began_us = writer->order_us;
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
@@ -272,6 +273,9 @@ void writer_roll_back(struct writer *writer)
 int writer_commit(struct writer *writer)
 {
 	int code = write_rows(writer);
+
+	order_clock_pass(&writer->store->order_clock, writer->order_began_us,
+			 (size_t)(writer->order_us - writer->order_began_us));
 
 	if (code == SQLITE_OK && !mapping_is_intact(&writer->store->mapping, writer->faults))
 		code = SQLITE_IOERR_MMAP; /* what it has read decided what it writes */

@@ -89,7 +89,8 @@ struct writer {
 	struct use *given; /* uses that it counted, taken back if it fails */
 	size_t given_count, given_capacity;
 	int64_t now_us;   /* of the running transaction */
-	int64_t order_us; /* the same by the order clock */
+	int64_t order_us; /* the same by the order clock, and 1 more for each entry stored so far */
+	int64_t order_began_us; /* without these */
 	/* For order.c. */
 	int64_t order_saved_us, order_used_us;
 	/* For file_lock.c. */

@@ -399,3 +399,54 @@ CONTRACT_TEST(limits, none_takes_overwrites_beyond_the_capacity)
 	cr_expect_eq(set(f, SLICE("new"), SLICE("v")), CACHE_NO_SPACE);
 	cr_expect_eq(stats(f).entry_count, 4);
 }
+
+/* ---- Ties ---- */
+
+static void run_batch(struct fixture *f, enum cache_op_type type, const char *const keys[4])
+{
+	struct cache_item items[4];
+	struct cache_op op;
+
+	for (size_t i = 0; i < 4; i++) {
+		items[i] = item_of(slice_of(keys[i]), SLICE("v"));
+		if (type != CACHE_OP_SET) {
+			cache_value_release(items[i].value);
+			items[i].value = NULL;
+		}
+	}
+	cache_op_init(&op, type);
+	op.ns = NS;
+	op.items = items;
+	op.item_count = 4;
+	cr_assert_eq(backend_call(f->backend, &op), CACHE_OK);
+	cache_op_deinit(&op);
+	for (size_t i = 0; i < 4 && type == CACHE_OP_SET; i++)
+		cache_value_release(items[i].value);
+}
+
+/* Of the keys of one batch the later is the more recent, whatever was made first. */
+CONTRACT_TEST(limits, lru_takes_the_keys_of_a_batch_in_their_order)
+{
+	static const char *const orders[][4] = {
+		{"a", "b", "c", "d"},
+		{"d", "c", "b", "a"},
+		{"c", "a", "d", "b"},
+	};
+
+	if (f->is_tiered)
+		return; /* hits in the near cache are no uses of the backend */
+	set_policy(f, EVICT_LRU);
+	for (size_t i = 0; i < 2 * sizeof(orders) / sizeof(orders[0]); i++) {
+		const char *const *order = orders[i / 2];
+
+		set_capacity(f, CAPACITY_UNLIMITED);
+		run_batch(f, CACHE_OP_SET, orders[0]);
+		run_batch(f, i % 2 ? CACHE_OP_SET : CACHE_OP_GET, order);
+		for (size_t kept = 3; kept > 0; kept--) {
+			set_capacity(f, (int64_t)kept);
+			for (size_t k = 0; k < 4; k++)
+				cr_expect_eq(exists(f, slice_of(order[k])), k >= 4 - kept,
+					     "round %zu: %s with room for %zu", i, order[k], kept);
+		}
+	}
+}

@@ -169,8 +169,7 @@ static struct plan random_plan(void)
 	plan.ns = roll(4) ? "n" : "other";
 	if (plan.type > CACHE_OP_EXISTS)
 		return plan;
-	plan.count = 1;
-	(void)roll(9);
+	plan.count = roll(3) ? 1 : 1 + roll(BATCH_MAX);
 	size_t step = 1 + roll(KEYS / BATCH_MAX);
 	size_t first = roll(KEYS);
 	for (size_t i = 0; i < plan.count; i++) /* distinct, and not in order */
