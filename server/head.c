@@ -9,6 +9,12 @@ static bool is_named(const char *name, size_t len, struct slice wanted)
 	return len == wanted.len && strncasecmp(name, wanted.data, len) == 0;
 }
 
+/* The bit of a length of names in head->lengths. */
+static uint64_t length_bit(size_t name_len)
+{
+	return UINT64_C(1) << (name_len % 64);
+}
+
 /* Of the names below. */
 #define TRACE_NAME_MIN_LEN 10
 #define TRACE_NAME_MAX_LEN 12
@@ -50,6 +56,7 @@ static enum MHD_Result take_field(void *cls, enum MHD_ValueKind kind, const char
 	trim(value, value_len);
 	if (name_len >= TRACE_NAME_MIN_LEN && name_len <= TRACE_NAME_MAX_LEN)
 		take_trace_field(&head->trace, name, name_len, value);
+	head->lengths |= length_bit(name_len);
 	if (head->count < HEAD_FIELDS)
 		head->fields[head->count++] = (struct head_field){
 			.name = name,
@@ -65,12 +72,15 @@ void head_read(struct head *head, struct MHD_Connection *connection)
 {
 	head->connection = connection;
 	head->count = 0;
+	head->lengths = 0;
 	head->overflow = false;
 	(void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, take_field, head);
 }
 
 const char *head_find(const struct head *head, struct slice name)
 {
+	if ((head->lengths & length_bit(name.len)) == 0)
+		return NULL;
 	for (size_t i = 0; i < head->count; i++)
 		if (is_named(head->fields[i].name, head->fields[i].name_len, name))
 			return head->fields[i].value;
@@ -102,6 +112,8 @@ const char *head_find_line(const struct head *head, struct slice name, size_t in
 {
 	struct search search = {.name = name, .left = index};
 
+	if ((head->lengths & length_bit(name.len)) == 0)
+		return NULL;
 	for (size_t i = 0; i < head->count; i++)
 		if (look_at_field(&search, MHD_HEADER_KIND, head->fields[i].name,
 				  head->fields[i].name_len, head->fields[i].value, 0) == MHD_NO)

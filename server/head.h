@@ -25,7 +25,8 @@ struct head {
 	struct trace trace;      /* as it came: trace_check */
 	uint64_t content_length; /* declared; 0 where there is no body, or LENGTH_UNKNOWN */
 	size_t count;
-	bool overflow; /* there are more fields */
+	uint64_t lengths; /* which lengths names have: most that are asked for are not there */
+	bool overflow;    /* there are more fields */
 	struct head_field fields[HEAD_FIELDS];
 };
 
