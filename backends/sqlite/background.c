@@ -27,7 +27,7 @@ static int add_waiting_uses(sqlite3 *db, const struct use *waiting, size_t count
 {
 	sqlite3_stmt *find = database_prepare_statement(
 		db, "SELECT frequency FROM uses WHERE id = ?1 AND ns = ?2");
-	int code = find ? SQLITE_DONE : SQLITE_NOMEM;
+	int code = find ? SQLITE_DONE : database_error(db);
 
 	for (size_t i = 0; i < count && (code == SQLITE_DONE || code == SQLITE_ROW); i++) {
 		(void)sqlite3_bind_int64(find, 1, waiting[i].id);
@@ -138,7 +138,7 @@ static void run_stats(struct sqlite_store *store, struct cache_op *op)
 	struct waiting_uses waiting = {0};
 	unsigned faults = mapping_faults(&store->mapping);
 	size_t capacity = 0;
-	int code = query ? SQLITE_ROW : SQLITE_NOMEM;
+	int code = query ? SQLITE_ROW : database_error(db);
 
 	(void)pthread_mutex_lock(&store->uses_order);
 	waiting.uses = uses_copy(&store->uses, &waiting.count);

@@ -46,6 +46,13 @@ static const char additions[] =
 	/* Empty where nobody uses it, so that looking for such namespaces costs nothing. */
 	"CREATE INDEX namespaces_stale ON namespaces(stale_ttl) WHERE stale_ttl > 0;";
 
+int database_error(sqlite3 *db)
+{
+	int code = sqlite3_extended_errcode(db);
+
+	return code == SQLITE_OK ? SQLITE_NOMEM : code;
+}
+
 int database_execute(sqlite3 *db, const char *sql)
 {
 	return sqlite3_exec(db, sql, NULL, NULL, NULL);

@@ -52,8 +52,8 @@ static bool open_reader(struct sqlite_store *store, struct reader *reader, char 
 		reader->wal_index = wal_index_map(reader->db);
 		return true;
 	}
-	database_explain(store, reader->db, sqlite3_extended_errcode(reader->db), "cannot read",
-			 error, error_size);
+	database_explain(store, reader->db, database_error(reader->db), "cannot read", error,
+			 error_size);
 	close_reader(store, reader);
 	return false;
 }
@@ -65,7 +65,7 @@ bool readers_open(struct sqlite_store *store, char *error, size_t error_size)
 
 	store->readers = calloc(READERS_MAX, sizeof(*store->readers));
 	if (!store->readers) {
-		(void)snprintf(error, error_size, "out of memory");
+		(void)snprintf(error, error_size, "cannot open %s: out of memory", store->path);
 		return false;
 	}
 	/* Some are kept busy by large reads; they are opened when they are first needed. */

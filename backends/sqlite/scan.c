@@ -108,7 +108,7 @@ static int scan_rows(struct scan *scan, const char *sql, struct slice from)
 	int code = SQLITE_DONE;
 
 	if (!query)
-		return SQLITE_NOMEM;
+		return database_error(scan->store->background_db);
 	(void)sqlite3_bind_text(query, 1, op->ns.data, (int)op->ns.len, SQLITE_STATIC);
 	bind_bytes(query, 2, from.data, store_indexed_len(from));
 	bind_bytes(query, 3, bound, store_prefix_bound(op->prefix, bound));
@@ -181,7 +181,7 @@ static int read_entries_of_keys(struct scan *scan)
 	struct cache_op *op = scan->op;
 	sqlite3_stmt *query = database_prepare_statement(store->background_db, entry_of_key);
 	size_t kept = 0;
-	int code = query ? SQLITE_DONE : SQLITE_NOMEM;
+	int code = query ? SQLITE_DONE : database_error(store->background_db);
 
 	for (size_t i = 0; i < op->entry_count; i++) {
 		struct cache_entry_info entry = op->entries[i];

@@ -231,7 +231,7 @@ static struct backend *sqlite_open(const struct backend_config *config, char *er
 
 	struct sqlite_store *store = calloc(1, sizeof(*store));
 	if (!store) {
-		(void)snprintf(error, error_size, "out of memory");
+		(void)snprintf(error, error_size, "cannot open the database: out of memory");
 		return NULL;
 	}
 	store->backend.ops = &sqlite_backend_ops;

@@ -113,7 +113,7 @@ int writer_prepare_statements(struct writer *writer)
 		*statement_at(writer, i) =
 			database_prepare_statement(writer->db, statements[i].sql);
 		if (!*statement_at(writer, i))
-			return sqlite3_extended_errcode(writer->db);
+			return database_error(writer->db);
 	}
 	return SQLITE_OK;
 }

@@ -195,6 +195,9 @@ sqlite3 *database_connect(struct sqlite_store *store, char *error, size_t error_
 /* Writes the sentence "`failed` PATH: why", of what SQLite said on `db`, which may be NULL. */
 void database_explain(const struct sqlite_store *store, sqlite3 *db, int code, const char *failed,
 		      char *error, size_t error_size);
+/* What SQLite said of the call that failed last on `db`; never SQLITE_OK, which it says of some
+ * that had no memory. */
+int database_error(sqlite3 *db);
 /* SQLITE_OK or an error. */
 int database_execute(sqlite3 *db, const char *sql);
 /* The first column of the first row of `sql`: SQLITE_ROW, SQLITE_DONE where there is none, or an

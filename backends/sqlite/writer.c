@@ -77,7 +77,7 @@ static bool try_group_ordered(struct writer *writer, struct group *group, size_t
 				group->ops[i]->since_us = monotonic_now_us();
 		return true;
 	}
-	writer->failure = code != SQLITE_OK ? code : sqlite3_extended_errcode(writer->db);
+	writer->failure = code != SQLITE_OK ? code : database_error(writer->db);
 	/* It may have taken a page that could not be read for a damaged one. */
 	if (!mapping_is_intact(&writer->store->mapping, writer->faults))
 		*ret_failure = CACHE_UNAVAILABLE;
@@ -354,7 +354,7 @@ bool writer_open(struct sqlite_store *store, char *error, size_t error_size)
 	if (writer)
 		writer->group = calloc(1, sizeof(*writer->group));
 	if (!writer || !writer->group) {
-		(void)snprintf(error, error_size, "out of memory");
+		(void)snprintf(error, error_size, "cannot open %s: out of memory", store->path);
 		free(writer);
 		return false;
 	}
