@@ -234,6 +234,44 @@ static void names_of(const json_t *part, char ret[static 200])
 		}
 }
 
+/* Who may read gets a lease, and learns with the PUT that he may not write: the next one is to try.
+ */
+Test(tokens, a_forbidden_put_ends_its_lease)
+{
+	char lease[100];
+
+	WRITE_TOKENS("read", "rights=read namespaces=*", "all", "rights=read,write namespaces=*");
+	scene_env("STEADYCACHE_MAX_BODY_MB=1");
+	start_with_file();
+	for (int round = 0; round < 2; round++) {
+		const struct http_answer *answer =
+			ask_as("read", "GET", "/cache/ns/k?lease=60", NULL);
+
+		expect_status(answer, 404);
+		expect_that(answer, http_header(answer_, "Lease") != NULL, "expected a lease");
+		(void)snprintf(lease, sizeof(lease), "Lease: %s", http_header(answer, "Lease"));
+		expect_status(http_put(scene.client, "/cache/ns/k", SLICE("v"), lease), 403);
+	}
+	/* Who is not known is not told of limits, and ends nothing. */
+	http_client_set_key(scene.client, "all");
+	const struct http_answer *answer = http_get(scene.client, "/cache/ns/k?lease=60");
+	(void)snprintf(lease, sizeof(lease), "Lease: %s", http_header(answer, "Lease"));
+	char *large = calloc(1, 2 << 20);
+	http_client_set_key(scene.client, "nobody");
+	expect_status(http_put(scene.client, "/cache/ns/k",
+			       ((struct slice){.data = large, .len = 2 << 20}), lease),
+		      401);
+	http_client_set_key(scene.client, "all");
+	expect_header(http_get(scene.client, "/cache/ns/k?lease=60"), "Lease", NULL);
+	expect_status(http_put(scene.client, "/cache/ns/k",
+			       ((struct slice){.data = large, .len = 2 << 20}), lease),
+		      413);
+	free(large);
+	expect_that(http_get(scene.client, "/cache/ns/k?lease=60"),
+		    http_header(answer_, "Lease") != NULL, "expected a lease");
+	scene_stop();
+}
+
 Test(tokens, lists_show_what_a_token_may_use)
 {
 	char names[200];
