@@ -33,12 +33,13 @@ void response_deinit(struct response *response)
 	response->body = BODY_NONE;
 }
 
-void response_header_static(struct response *response, const char *name, const char *value)
+void response_header_add(struct response *response, const char *name, size_t name_len,
+			 const char *value)
 {
 	if (response->header_count == RESPONSE_MAX_HEADERS)
 		abort();
 	response->headers[response->header_count++] =
-		(struct response_header){.name = name, .value = value};
+		(struct response_header){.name = name, .value = value, .name_len = name_len};
 }
 
 char *response_header_room(struct response *response, const char *name, size_t len)

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "backends/base/buffer.h"
 #include "backends/base/status.h"
@@ -29,6 +30,7 @@ struct body_stream; /* stream.h */
 struct response_header {
 	const char *name;  /* literal */
 	const char *value; /* literal, or in `storage` */
+	size_t name_len;
 };
 
 struct response {
@@ -54,8 +56,15 @@ void response_init(struct response *response);
 /* Releases the body. A deinitialised response may be initialised again. */
 void response_deinit(struct response *response);
 
-/* `value` is a literal or lives as long as the response. */
-void response_header_static(struct response *response, const char *name, const char *value);
+void response_header_add(struct response *response, const char *name, size_t name_len,
+			 const char *value);
+
+/* `value` is a literal or lives as long as the response. Inline: the compiler counts the name. */
+static inline void response_header_static(struct response *response, const char *name,
+					  const char *value)
+{
+	response_header_add(response, name, strlen(name), value);
+}
 /* Copies. Control characters in the formatted value become spaces. */
 void response_header_printf(struct response *response, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -74,16 +74,24 @@ static bool append(struct block *block, const char *text, size_t len)
 }
 
 /* The end of a line and the name of the next. */
-static bool append_name(struct block *block, const char *name)
+static bool append_name(struct block *block, const char *name, size_t len)
 {
+	char *at = block->text + block->len;
+
+	if (len + 4 >= sizeof(block->text) - block->len)
+		return false;
 	block->breaks[block->break_count++] = block->len;
-	return append(block, "  ", 2) && append(block, name, strlen(name)) &&
-	       append(block, ": ", 2);
+	memset(at, ' ', 2);
+	memcpy(at + 2, name, len);
+	memcpy(at + 2 + len, ": ", 2);
+	block->len += len + 4;
+	return true;
 }
 
 static bool append_guards(struct block *block)
 {
-	if (!append_name(block, GUARD_NAME) || GUARD_LEN >= sizeof(block->text) - block->len)
+	if (!append_name(block, GUARD_NAME, sizeof(GUARD_NAME) - 1) ||
+	    GUARD_LEN >= sizeof(block->text) - block->len)
 		return false;
 	block->guard_at = block->len;
 	memset(block->text + block->len, '-', GUARD_LEN);
@@ -99,7 +107,7 @@ static bool build_block(struct block *block, const struct response *response, bo
 	block->break_count = 0;
 	block->guard_at = 0;
 	for (size_t i = 0; i < response->header_count; i++)
-		if ((i > 0 && !append_name(block, headers[i].name)) ||
+		if ((i > 0 && !append_name(block, headers[i].name, headers[i].name_len)) ||
 		    !append(block, headers[i].value, strlen(headers[i].value)))
 			return false;
 	if (guarded && !append_guards(block))
