@@ -26,7 +26,7 @@ static const char *race(size_t index, void *user)
 	struct http_client *mine = http_client_open(server_url, api_key);
 	const char *failure = NULL;
 
-	for (unsigned round = 0; round < ROUNDS; round++) {
+	for (unsigned round = 0; round < rounds_of(ROUNDS); round++) {
 		const char *path = entry_path(shared->create ? quoted("k%u", round) : "k");
 		const char *value = quoted("%u by %zu", round, index);
 		const char *condition = "If-None-Match: *";
@@ -69,7 +69,7 @@ static void run_race(bool create)
 		expect_status(http_put(client, entry_path("k"), SLICE("start")), 201);
 	failure = in_threads(THREADS, race, &shared);
 	cr_assert(failure == NULL, "%s", failure);
-	for (unsigned round = 0; round < ROUNDS; round++) {
+	for (unsigned round = 0; round < rounds_of(ROUNDS); round++) {
 		cr_assert_eq(atomic_load(&shared.winners[round]), 1, "round %u: %u winners", round,
 			     atomic_load(&shared.winners[round]));
 		cr_assert_eq(atomic_load(&shared.losers[round]), THREADS - 1);
@@ -95,7 +95,7 @@ static const char *count_up(size_t index, void *user)
 	atomic_uint *total = user;
 
 	(void)index;
-	for (int done = 0; done < 20 && !failure;) {
+	for (unsigned done = 0; done < rounds_of(20) && !failure;) {
 		const struct http_answer *answer = http_get(mine, path);
 		char next[16], condition[160];
 
@@ -122,8 +122,9 @@ Test(concurrency, a_counter_loses_no_increment)
 	expect_status(http_put(client, entry_path("counter"), SLICE("0")), 201);
 	failure = in_threads(THREADS, count_up, &total);
 	cr_assert(failure == NULL, "%s", failure);
-	cr_assert_eq(atomic_load(&total), 160);
-	expect_body(http_get(client, entry_path("counter")), SLICE("160"));
+	cr_assert_eq(atomic_load(&total), THREADS * rounds_of(20));
+	expect_body(http_get(client, entry_path("counter")),
+		    slice_of(quoted("%u", THREADS * rounds_of(20))));
 }
 
 /* Writes on one connection, reads on another. */
@@ -134,9 +135,9 @@ static const char *write_and_read(size_t index, void *user)
 	const char *failure = NULL;
 
 	(void)user;
-	for (int i = 0; i < 100 && !failure; i++) {
+	for (unsigned i = 0; i < rounds_of(100) && !failure; i++) {
 		const char *path = entry_path(quoted("k%zu", index));
-		const char *value = quoted("%zu:%d", index, i);
+		const char *value = quoted("%zu:%u", index, i);
 		const struct http_answer *answer = http_put(writer, path, slice_of(value));
 
 		if (answer->status / 100 != 2)
@@ -188,7 +189,7 @@ static const char *mixed_load(size_t index, void *user)
 	const char *failure = NULL;
 
 	(void)user;
-	for (unsigned i = 0; i < 300 && !failure; i++) {
+	for (unsigned i = 0; i < rounds_of(300) && !failure; i++) {
 		unsigned key;
 		const char *path;
 		const struct http_answer *answer;

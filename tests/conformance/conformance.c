@@ -88,6 +88,11 @@ bool lacks_feature(const char *feature)
 	return lacks && list_holds(lacks, feature);
 }
 
+unsigned rounds_of(unsigned usual)
+{
+	return lacks_feature("speed") ? usual / 4 : usual;
+}
+
 void requires_feature(const char *feature)
 {
 	if (lacks_feature(feature))

@@ -33,7 +33,7 @@ extern const char *server_url;
 extern const char *api_key; /* NULL: the server wants none */
 extern char ns[65];         /* the test's own namespace */
 
-/* Skips the test where STEADYCACHE_LACKS names `feature`:
+/* Skips the test where STEADYCACHE_LACKS names `feature` (or, for speed, see rounds_of):
  *	openapi		the description of the API, and the server's limits
  *	raw		an HTTP parser of its own, asked over bare sockets
  *	dot-segments	"." and ".." in paths that nobody cleans up
@@ -47,6 +47,9 @@ extern char ns[65];         /* the test's own namespace */
  *	request-figures	what /stats tells of requests and connections */
 void requires_feature(const char *feature);
 bool lacks_feature(const char *feature);
+/* How often to repeat what is repeated to meet a race or to fill a cache: a quarter of `usual`
+ * where the implementation lacks speed. */
+unsigned rounds_of(unsigned usual);
 
 /* Text with single quotes of `format` made double ones; what is inserted stays as it is. Static
  * storage of the thread, good for 60 further calls. */

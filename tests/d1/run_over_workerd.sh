@@ -62,7 +62,7 @@ fi
 if [ "$suite" = direct ]; then
 	# workerd has an HTTP parser of its own; worker/README.md says what differs.
 	STEADYCACHE_URL="$worker_url" STEADYCACHE_API_KEY=test-key \
-		STEADYCACHE_LACKS=raw,dot-segments,unknown-methods,large-values,single-flight,openapi,export,request-figures,request-id,log-level \
+		STEADYCACHE_LACKS=speed,raw,dot-segments,unknown-methods,large-values,single-flight,openapi,export,request-figures,request-id,log-level \
 		"$build/conformance" -j4 --color=never "$@"
 	exit
 fi
@@ -73,7 +73,7 @@ server=$!
 address=$(await "$scratch/server" 'listening.* address=' | cut -d' ' -f1)
 status=0
 STEADYCACHE_URL="http://$address" STEADYCACHE_TEST_MAX_BODY=1310720 STEADYCACHE_API_KEY="" \
-	STEADYCACHE_LACKS=large-values \
+	STEADYCACHE_LACKS=speed,large-values \
 	"$build/conformance" -j4 --color=never "$@" || status=$?
 if ! kill "$server" || ! wait "$server"; then
 	echo "run_over_workerd: the server did not stop well:"

@@ -237,3 +237,23 @@ Test(d1_answers, of_used_bytes)
 	expect_that(stats(), strstr(answer_->body, "\"used_bytes\":10,"), "expected total_size");
 	stop();
 }
+
+/* A page of many bytes is not filled up to its number of keys. */
+Test(d1_answers, of_listings_with_long_keys)
+{
+	start();
+	char *key = calloc(1, 600001);
+	memset(key, 'k', 600000);
+	json_auto_t *result = json_pack("{s:s, s:[o, o], s:b}", "status", "ok", "entries",
+					sound_entry(key), sound_entry("l"), "complete", 0);
+	json_t *entries = json_object_get(result, "entries");
+	key[0] = 'l';
+	(void)json_object_set_new(json_array_get(entries, 1), "key", json_string(key));
+	answer_next(result);
+	const struct http_answer *answer = list();
+	expect_status(answer, 200);
+	expect_that(answer, strstr(answer->body, "\"complete\":false"), "expected more");
+	expect_that(answer, mock_requests(upstream) == 1, "expected one request");
+	free(key);
+	stop();
+}
