@@ -125,6 +125,7 @@ Test(tracing, refused_before_anything_was_looked_at)
 		400);
 	cr_expect_str_eq(id, "two-hosts");
 	cr_expect_eq(ask_raw("PUT /cache/ns/k HTTP/1.1\r\nHost: a\r\nX-Request-Id: large\r\n"
+			     "Authorization: Bearer key\r\n"
 			     "Content-Length: 900000\r\n\r\n",
 			     id, sizeof(id)),
 		     413);
