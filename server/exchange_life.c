@@ -91,31 +91,48 @@ const char *exchange_query(const struct exchange *exchange, const char *name)
 
 /* ---- Opening and closing ---- */
 
+/* An exchange is large and its life short: a thread keeps the one that it used last. */
+static _Thread_local struct {
+	struct exchange *kept;
+	bool ends_with_thread;
+} spare;
+
 static pthread_key_t spare_key;
 static pthread_once_t spare_once = PTHREAD_ONCE_INIT;
 
+static void free_spare(void *arg)
+{
+	(void)arg;
+	free(spare.kept);
+	spare.kept = NULL;
+}
+
 static void make_spare_key(void)
 {
-	if (pthread_key_create(&spare_key, free) != 0)
+	if (pthread_key_create(&spare_key, free_spare) != 0)
 		abort();
 }
 
-/* An exchange is large and its life short: a thread keeps the one that it used last. */
 static struct exchange *allocate(void)
 {
-	(void)pthread_once(&spare_once, make_spare_key);
-	struct exchange *spare = pthread_getspecific(spare_key);
+	struct exchange *kept = spare.kept;
 
-	if (!spare)
-		return malloc(sizeof(*spare));
-	(void)pthread_setspecific(spare_key, NULL);
-	return spare;
+	if (!kept)
+		return malloc(sizeof(*kept));
+	spare.kept = NULL;
+	return kept;
 }
 
 static void keep_or_free(struct exchange *exchange)
 {
-	if (pthread_getspecific(spare_key) || pthread_setspecific(spare_key, exchange) != 0)
+	if (!spare.ends_with_thread) {
+		(void)pthread_once(&spare_once, make_spare_key);
+		spare.ends_with_thread = pthread_setspecific(spare_key, &spare) == 0;
+	}
+	if (spare.kept || !spare.ends_with_thread)
 		free(exchange);
+	else
+		spare.kept = exchange;
 }
 
 static void wake_exchange(struct request *request)

@@ -2,7 +2,6 @@
 
 #include <endian.h>
 #include <string.h>
-#include <strings.h>
 
 #include "backends/base/slice.h"
 
@@ -32,9 +31,17 @@ bool head_is_token_char(char c)
 	return token_chars[(unsigned char)c];
 }
 
-static bool is_named(struct slice name, struct slice wanted)
+/* `wanted` is in lower case, and the name one that was checked: so no other byte than an upper case
+ * letter becomes one of its letters. */
+static inline bool is_named(struct slice name, struct slice wanted)
 {
-	return name.len == wanted.len && strncasecmp(name.data, wanted.data, wanted.len) == 0;
+	size_t at = 0;
+
+	if (name.len != wanted.len)
+		return false;
+	while (at < wanted.len && (name.data[at] | 0x20) == wanted.data[at])
+		at++;
+	return at == wanted.len;
 }
 
 static bool refuse(struct head_scan *scan, unsigned status, const char *problem)
@@ -74,20 +81,21 @@ static bool read_request_line(struct head_scan *scan, const char *line, size_t l
 {
 	size_t method_len = 0;
 
+	scan->has_request_line = true;
 	while (method_len < len && token_chars[(unsigned char)line[method_len]])
 		method_len++;
 	size_t target_at = method_len + 1;
-	size_t at = target_at;
-	for (; at < len && line[at] != ' ' && line[at] != '\t'; at++)
-		if (line[at] == '?' && scan->query_at == 0)
-			scan->query_at = at - target_at;
+	const char *target = line + target_at;
+	if (method_len == 0 || target_at >= len || line[method_len] != ' ')
+		return refuse_request_line(scan);
+	const char *end = memchr(target, ' ', len - target_at);
+	if (!end || end == target || *target == '?')
+		return refuse_request_line(scan);
+	const char *query = memchr(target, '?', (size_t)(end - target));
 	scan->target_at = scan->line_at + target_at;
-	scan->has_request_line = true;
-	bool is_good = method_len > 0 && at < len && line[method_len] == ' ' && line[at] == ' ' &&
-		       at > target_at && line[target_at] != '?';
-	return is_good ? read_version(scan,
-				      (struct slice){.data = line + at + 1, .len = len - at - 1})
-		       : refuse_request_line(scan);
+	scan->query_at = query ? (size_t)(query - target) : 0;
+	return read_version(scan,
+			    (struct slice){.data = end + 1, .len = (size_t)(line + len - end) - 1});
 }
 
 /* ---- Fields ---- */
@@ -118,13 +126,15 @@ static bool read_coding(struct head_scan *scan, struct slice value)
 
 static bool read_host(struct head_scan *scan, struct slice value)
 {
-	for (size_t i = 0; i < value.len; i++)
-		if (!host_chars[(unsigned char)value.data[i]])
-			return refuse(scan, 400,
-				      "the Host header must be a host name or address, and a port "
-				      "where it is not the usual one");
+	size_t good = 0;
+
+	while (good < value.len && host_chars[(unsigned char)value.data[good]])
+		good++;
 	scan->hosts++;
-	return true;
+	return good == value.len ||
+	       refuse(scan, 400,
+		      "the Host header must be a host name or address, and a port where it is not "
+		      "the usual one");
 }
 
 /* Blanks at the end are not of the value (RFC 9110, 5.5). The library would take them for a part of
@@ -144,11 +154,11 @@ static bool read_known_field(struct head_scan *scan, struct slice name, char *va
 	const struct slice text = {.data = value, .len = len};
 	bool is_good = true;
 
-	if (is_named(name, SLICE("Host")))
+	if (is_named(name, SLICE("host")))
 		return read_host(scan, text);
-	if (is_named(name, SLICE("Content-Length")))
+	if (is_named(name, SLICE("content-length")))
 		is_good = read_length(scan, text);
-	else if (is_named(name, SLICE("Transfer-Encoding")))
+	else if (is_named(name, SLICE("transfer-encoding")))
 		is_good = read_coding(scan, text);
 	else
 		return true;
@@ -166,13 +176,13 @@ static bool is_unread(struct slice name)
 {
 	switch (name.data[0] | 0x20) {
 	case 'a':
-		return is_named(name, SLICE("Accept")) || is_named(name, SLICE("Accept-Language"));
+		return is_named(name, SLICE("accept")) || is_named(name, SLICE("accept-language"));
 	case 'c':
-		return is_named(name, SLICE("Cookie"));
+		return is_named(name, SLICE("cookie"));
 	case 'r':
-		return is_named(name, SLICE("Referer"));
+		return is_named(name, SLICE("referer"));
 	case 'u':
-		return is_named(name, SLICE("User-Agent"));
+		return is_named(name, SLICE("user-agent"));
 	default:
 		return false;
 	}
@@ -280,7 +290,7 @@ static enum head_verdict find_line_end(struct head_scan *scan, const char *bytes
 		scan->seen = at;
 		if (at == len || (bytes[at] == '\r' && at + 1 == len))
 			return HEAD_INCOMPLETE;
-		if (bytes[at] == '\t') {
+		if (bytes[at] == '\t' && scan->has_request_line) {
 			scan->seen++;
 			continue;
 		}
