@@ -29,8 +29,9 @@ int writer_find_entry(struct writer *writer, const struct ns_row *row, struct sl
 			.id = sqlite3_column_int64(find, 0),
 			.expires_us = sqlite3_column_int64(find, 1),
 			.size = sqlite3_column_int64(find, 3),
-			.used_bytes = sqlite3_column_int64(find, 4),
 		};
+		ret->used_bytes = (int64_t)cache_used_bytes(
+			key.len, (size_t)sqlite3_column_bytes(find, 4), (uint64_t)ret->size);
 		if (sqlite3_column_bytes(find, 2) == (int)sizeof(ret->etag.bytes))
 			memcpy(ret->etag.bytes, sqlite3_column_blob(find, 2),
 			       sizeof(ret->etag.bytes));
@@ -65,9 +66,11 @@ static int find_counted(struct writer *writer, int64_t id, bool *found, struct c
 	*found = code == SQLITE_ROW;
 	*ret = (struct counted_entry){
 		.size = sqlite3_column_int64(find, 0),
-		.used_bytes = sqlite3_column_int64(find, 1),
-		.hash = sqlite3_column_int64(find, 2),
+		.hash = sqlite3_column_int64(find, 1),
 	};
+	ret->used_bytes = (int64_t)cache_used_bytes((size_t)sqlite3_column_int64(find, 3),
+						    (size_t)sqlite3_column_bytes(find, 2),
+						    (uint64_t)ret->size);
 	int reset = sqlite3_reset(find);
 	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : reset;
 }

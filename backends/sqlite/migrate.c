@@ -13,6 +13,10 @@
 #include "backends/base/array.h"
 #include "backends/sqlite/store.h"
 
+/* cache_used_bytes() of a row of `entries`. The length of a BLOB is read without its pages. */
+#define ENTRY_USED_SQL "length(key) + length(CAST(type AS BLOB)) + size + 128"
+_Static_assert(ENTRY_OVERHEAD_BYTES == 128, "ENTRY_USED_SQL says the same");
+
 /* Namespaces over their limit that are named. */
 #define NAMED_MAX 10
 

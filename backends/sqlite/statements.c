@@ -37,10 +37,10 @@ static const struct statement_text statements[] = {
 	STATEMENT(drop_namespace, "INSERT INTO dropped(id) VALUES(?1)"),
 	STATEMENT(mark_fifo, "UPDATE uses SET fifo = ?2 WHERE ns = ?1"),
 	STATEMENT(find_entry,
-		  "SELECT id, expires, etag, size, " ENTRY_USED_SQL
-		  " FROM entries INDEXED BY entries_key WHERE " KEY_CONDITION(1, 2, 3, 4)),
+		  "SELECT id, expires, etag, size, type FROM entries INDEXED BY entries_key"
+		  " WHERE " KEY_CONDITION(1, 2, 3, 4)),
 	STATEMENT(find_frequency, "SELECT frequency FROM uses WHERE id = ?1"),
-	STATEMENT(find_size, "SELECT size, " ENTRY_USED_SQL ", hash FROM entries WHERE id = ?1"),
+	STATEMENT(find_size, "SELECT size, hash, type, length(key) FROM entries WHERE id = ?1"),
 	STATEMENT(insert_entry,
 		  "INSERT INTO entries(ns, hash, key, etag, flags, type, modified, expires,"
 		  " value, size) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"),

@@ -166,10 +166,6 @@ int64_t store_hash(const struct sqlite_store *store, struct slice key);
 void store_bind_key(const struct sqlite_store *store, sqlite3_stmt *statement, int parameter,
 		    int64_t namespace_id, struct slice key);
 
-/* cache_used_bytes() of a row of `entries`. The length of a BLOB is read without its pages. */
-#define ENTRY_USED_SQL "length(key) + length(CAST(type AS BLOB)) + size + 128"
-_Static_assert(ENTRY_OVERHEAD_BYTES == 128, "ENTRY_USED_SQL says the same");
-
 /* The index of keys holds this many bytes of each. */
 #define INDEXED_KEY_BYTES 64
 #define KEY_BOUND_BYTES   (INDEXED_KEY_BYTES + 1)
