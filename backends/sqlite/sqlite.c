@@ -209,12 +209,15 @@ static bool open_files(struct sqlite_store *store, char *error, size_t error_siz
 	if (!database_prepare(store, error, error_size) ||
 	    !map_file(store, &refused, error, error_size) ||
 	    !readers_open(store, error, error_size) || !watch_files(store, error, error_size) ||
-	    !writer_open(store, error, error_size) || !background_open(store, error, error_size))
+	    !writer_open(store, error, error_size))
 		return false;
+	/* Before the background, which tidies it. */
 	if (!large_open(&store->large, reader_get_large, store)) {
 		(void)snprintf(error, error_size, "cannot start a thread");
 		return false;
 	}
+	if (!background_open(store, error, error_size))
+		return false;
 	if (refused != 0)
 		store_notice(store, NOTICE_WARN,
 			     "%s cannot be mapped into memory: %s; reads of what is not cached are "
