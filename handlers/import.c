@@ -405,15 +405,21 @@ static enum handler_step respond(struct import *import, struct response *respons
 }
 
 /* What was stored stays, and the report says how much that is. */
-static enum handler_step respond_no_memory(struct import *import, struct response *response)
+static enum handler_step break_off(struct import *import, struct response *response,
+				   const char *reason)
 {
 	struct import_report *report = &import->report;
 
-	report->http_status = cache_status_http(CACHE_NO_MEMORY);
+	report->http_status = 503;
 	report->retry_after_s = 1;
-	(void)snprintf(report->detail, IMPORT_ERROR_BYTES, "%s",
-		       cache_status_text(CACHE_NO_MEMORY));
+	(void)snprintf(report->detail, IMPORT_ERROR_BYTES, "%s", reason);
+	import->is_over = true;
 	return respond(import, response);
+}
+
+static enum handler_step respond_no_memory(struct import *import, struct response *response)
+{
+	return break_off(import, response, cache_status_text(CACHE_NO_MEMORY));
 }
 
 static enum handler_step import_proceed(struct request *request, struct response *response,
@@ -427,6 +433,10 @@ static enum handler_step import_proceed(struct request *request, struct response
 		return respond_no_memory(import, response);
 	if (import->is_over)
 		return respond(import, response);
+	if (request->is_given_up)
+		return break_off(import, response,
+				 "the server is stopping; what was imported stays, and the whole "
+				 "may be imported again");
 	switch (import->has_to_stop ? NEEDS_INPUT : read_lines(import, response, is_end)) {
 	case IS_REFUSED:
 		return STEP_RESPOND;

@@ -128,6 +128,10 @@ struct request {
 	 * op.ns before the op is submitted; handlers only for namespaces that come otherwise. */
 	bool (*may_use)(const struct request *request, struct slice ns);
 
+	/* Set by the caller before `proceed`: the server stops, and the rest of the body is not
+	 * waited for. */
+	bool is_given_up;
+
 	struct cache_op op; /* initialised by the handler; deinitialised by the caller */
 	void *state;        /* the handler's own, between start and finish */
 

@@ -19,6 +19,8 @@
 
 #define STOP_DEADLINE_US (8 * US_PER_S)
 #define NS_PER_MS        INT64_C(1000000)
+/* From when on a stop gives up bodies that are taken as they come, and have no bound. */
+#define HURRY_US (2 * US_PER_S)
 /* How long a stop waits for the first request of a connection that it has accepted. */
 #define NEW_CONNECTION_US (US_PER_S / 2)
 /* How long an accepted connection may take to be listed (a thread may be interrupted there). */
@@ -378,6 +380,8 @@ bool http_daemon_stop(struct http_daemon *http)
 		waiting += atomic_load(&http->shared.running);
 		(void)usleep(2000);
 		passed_us = monotonic_now_us() - started_us;
+		if (passed_us >= HURRY_US)
+			atomic_store(&http->shared.hurries, true);
 	} while ((waiting > 0 || passed_us < SETTLE_US) && passed_us < STOP_DEADLINE_US);
 	if (atomic_load(&http->shared.parked) > 0)
 		return false; /* the library refuses to close suspended connections */

@@ -45,6 +45,7 @@ struct exchange_shared {
 	bool is_tls;
 	enum metrics_access metrics_access;
 	atomic_bool draining;       /* the server is stopping: answers close their connections */
+	atomic_bool hurries;        /* ... for a while: bodies that go on and on are given up */
 	atomic_uint running;        /* requests between headers and the end of their answer */
 	atomic_size_t answer_bytes; /* of large answers that are made and not yet sent */
 	atomic_uint parked; /* of these, suspended until their op is done or their wait over */

@@ -90,6 +90,7 @@ static bool take_step(struct exchange *exchange, bool is_end, enum handler_step 
 	const struct handler *handler = exchange->route->handler;
 
 	exchange->proceeds = false;
+	exchange->request.is_given_up = !is_end && atomic_load(&exchange->shared->hurries);
 	if (exchange->has_step && exchange->step != STEP_SUBMIT) {
 		exchange->has_step = false;
 		*ret = exchange->step;
@@ -136,6 +137,10 @@ static void proceed(struct exchange *exchange, bool is_end)
 		(void)atomic_fetch_add(&exchange->shared->parked, 1);
 	}
 	exchange->answered = step == STEP_RESPOND;
+	if (exchange->answered && exchange->request.is_given_up) {
+		exchange->response.close = true;
+		guard_end_body(&exchange->record->guard);
+	}
 }
 
 void upload_pass(struct exchange *exchange, struct slice piece)

@@ -326,6 +326,36 @@ Test(export, sender_dies_midway)
 	scene_stop();
 }
 
+/* One that sends on and on must not hold a stop up, and is told how far it came. */
+Test(export, import_is_given_up_by_a_stop)
+{
+	static const char line[] = "{\"namespace\":\"ns\",\"key\":\"%d\",\"value\":\"v\"}\n";
+	struct raw_socket sender;
+	bool is_answered = false;
+
+	start("sqlite");
+	cr_assert(raw_open(&sender, scene.server.url));
+	cr_assert(raw_send_text(&sender, "POST /import HTTP/1.1\r\nHost: localhost\r\n"
+					 "Transfer-Encoding: chunked\r\n\r\n"));
+	for (int i = 0; i < 10000 && !is_answered; i++) {
+		char text[100];
+		int len = snprintf(text, sizeof(text), line, i);
+
+		cr_assert(raw_send_text(&sender, "%x\r\n%s\r\n", (unsigned)len, text));
+		if (i == 1000)
+			cr_assert_eq(kill(scene.server.pid, SIGTERM), 0);
+		is_answered = i > 1000 && raw_await(&sender, "\"complete\":false}", 5);
+	}
+	cr_assert(is_answered, "got: %s", sender.received);
+	cr_expect(strncmp(sender.received, "HTTP/1.1 503 ", 13) == 0, "got: %s", sender.received);
+	cr_expect_not_null(strstr(sender.received, "\r\nConnection: close\r\n"));
+	cr_expect_not_null(strstr(sender.received, "the server is stopping"));
+	raw_close(&sender);
+	struct server_exit end = server_await_exit(&scene.server, 10000);
+	cr_expect_eq(end.code, 0, "exit code %d: %s", end.code, end.log);
+	free(end.log);
+}
+
 /* ---- Under writes ---- */
 
 struct writers {
