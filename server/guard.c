@@ -10,6 +10,9 @@
 /* What is read at once of a body in chunks, and at first of a head that did not come whole. */
 #define CHUNKS_READ_BYTES 16384
 #define HEAD_READ_BYTES   2048
+/* Of empty lines before a request. They give the library nothing, so that a sender who is fast
+ * enough would keep the event loop reading for ever. */
+#define EMPTY_MAX_BYTES 1024
 /* A size in hexadecimal digits and two line ends. */
 #define CHUNK_FRAME_BYTES 20
 
@@ -170,6 +173,18 @@ static void begin_body(struct guard *guard)
 						: GUARD_COMPLETE;
 }
 
+/* False: there were too many of them, and the request is refused. */
+static bool count_empty(struct guard *guard, size_t len)
+{
+	guard->empty_bytes += len;
+	if (guard->empty_bytes <= EMPTY_MAX_BYTES)
+		return true;
+	guard->head.status = 400;
+	guard->head.problem = "there are more than 1 KB of empty lines before the request line";
+	refuse_head(guard, "", 0);
+	return false;
+}
+
 /* Reads straight to where the library wants it. How much of it may go on. */
 static size_t read_head(struct guard *guard, struct intake *in, char *room, size_t size)
 {
@@ -179,6 +194,8 @@ static size_t read_head(struct guard *guard, struct intake *in, char *room, size
 	if (skipped > 0) {
 		got -= skipped;
 		memmove(room, room + skipped, got);
+		if (!count_empty(guard, skipped))
+			return 0;
 	}
 	enum head_verdict verdict = got > 0 ? head_scan(&guard->head, room, got) : HEAD_INCOMPLETE;
 	if (verdict == HEAD_REFUSED) {
@@ -208,10 +225,15 @@ static size_t read_head(struct guard *guard, struct intake *in, char *room, size
 	return passed;
 }
 
-static void skip_empty_lines(struct guard *guard)
+/* False: the request is refused. */
+static bool skip_empty_lines(struct guard *guard)
 {
-	if (guard->head.seen == 0)
-		forget(guard, empty_lines(guard->held + guard->held_at, guard->held_len));
+	size_t len = guard->head.seen == 0
+			     ? empty_lines(guard->held + guard->held_at, guard->held_len)
+			     : 0;
+
+	forget(guard, len);
+	return count_empty(guard, len);
 }
 
 /* Goes on with a head of which the beginning is held. */
@@ -220,8 +242,7 @@ static void gather_head(struct guard *guard, struct intake *in)
 	enum head_verdict verdict;
 
 	do {
-		skip_empty_lines(guard);
-		if (guard->held_len == 0)
+		if (!skip_empty_lines(guard) || guard->held_len == 0)
 			return;
 		verdict = head_scan(&guard->head, guard->held + guard->held_at, guard->held_len);
 	} while (verdict == HEAD_INCOMPLETE && hold_more(guard, in, HEAD_READ_BYTES));
@@ -423,6 +444,7 @@ void guard_end_request(struct guard *guard)
 		return;
 	}
 	guard->state = GUARD_HEAD;
+	guard->empty_bytes = 0;
 	guard->head = (struct head_scan){.max_bytes = guard->max_head_bytes};
 	if (guard->owes)
 		wake_add(&guard->wake);

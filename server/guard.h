@@ -46,9 +46,10 @@ struct guard_source {
 struct guard {
 	enum guard_state state;
 	size_t max_head_bytes;
-	bool is_refused; /* head.status and head.problem say why */
-	bool body_ends;  /* guard_end_body */
-	bool owes;       /* bytes may be held back that the kernel does not report again */
+	bool is_refused;    /* head.status and head.problem say why */
+	bool body_ends;     /* guard_end_body */
+	bool owes;          /* bytes may be held back that the kernel does not report again */
+	size_t empty_bytes; /* of lines before the request */
 	struct head_scan head;
 	struct chunks chunks;
 	uint64_t left; /* of GUARD_BODY */

@@ -392,6 +392,19 @@ Test(guard, extensions_and_trailers_have_a_bound)
 	expect_refused(slice_of(text), 400);
 }
 
+/* They are dropped, and whoever sends nothing else must not have the loop read for ever. */
+Test(guard, empty_lines_before_a_request_have_a_bound)
+{
+	static char text[32768];
+
+	fill(text, sizeof(text), "\r\n", '\n', 1000, GET "\r\n");
+	cr_assert_eq(run_all(slice_of(text))->status, 200);
+	fill(text, sizeof(text), "\r\n", '\n', 1100, GET "\r\n");
+	expect_refused(slice_of(text), 400);
+	fill(text, sizeof(text), GET "\r\n", '\n', 20000, VICTIM);
+	cr_assert_eq(run_all(slice_of(text))->status, 400);
+}
+
 Test(guard, what_is_too_long_is_refused)
 {
 	static char text[32768];
