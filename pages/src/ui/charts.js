@@ -17,7 +17,7 @@ const CHARTS = [
 		show: (share) => `${Math.round(share * 100)} %` },
 	{ title: 'Latency', series: [['p50', 'p50', '--line-1'], ['p99', 'p99', '--line-2']],
 		show: format.latency, floor: 100 },
-	{ title: 'Bytes held', series: [['bytes', 'bytes', '--line-1']], show: format.bytes, floor: 1024, steps: binarySteps },
+	{ title: 'Bytes used', series: [['bytes', 'bytes', '--line-1']], show: format.bytes, floor: 1024, steps: binarySteps },
 ];
 
 export const CHART_SERIES = CHARTS.flatMap(({ series }) => series.map(([name]) => name));
