@@ -30,10 +30,10 @@ struct entry {
 };
 
 static struct {
-	pthread_mutex_t lock;  /* of all but `dropped_total` and what only the thread uses */
-	pthread_cond_t filled; /* on the monotonic clock */
+	pthread_mutex_t lock;         /* of all but `dropped_total` and what only the thread uses */
+	pthread_cond_t filled, ended; /* on the monotonic clock */
 	pthread_t thread;
-	bool runs, is_asleep, shall_end;
+	bool runs, is_asleep, shall_end, has_ended;
 	uint64_t begin, end; /* bytes ever taken out and put in; 0 again where the ring is empty */
 	uint32_t dropped;    /* since the last line that was put in */
 	_Atomic uint64_t dropped_total;
@@ -209,6 +209,8 @@ static void *writer_main(void *unused)
 			(void)nanosleep(&(struct timespec){.tv_nsec = GATHER_NS}, NULL);
 		(void)pthread_mutex_lock(&writer.lock);
 	}
+	writer.has_ended = true;
+	(void)pthread_cond_signal(&writer.ended);
 	(void)pthread_mutex_unlock(&writer.lock);
 	return unused;
 }
@@ -224,6 +226,7 @@ bool log_writer_start(log_writer_notice notice)
 	(void)pthread_condattr_init(&monotonic);
 	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&writer.filled, &monotonic);
+	(void)pthread_cond_init(&writer.ended, &monotonic);
 	(void)pthread_condattr_destroy(&monotonic);
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_BLOCK, &all, &before);
@@ -237,13 +240,10 @@ bool log_writer_start(log_writer_notice notice)
 void log_writer_stop(unsigned timeout_ms)
 {
 	struct timespec until;
+	int late = 0;
 
 	if (!writer.runs)
 		return;
-	(void)pthread_mutex_lock(&writer.lock);
-	writer.shall_end = true;
-	(void)pthread_cond_signal(&writer.filled);
-	(void)pthread_mutex_unlock(&writer.lock);
 	(void)clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += timeout_ms / 1000;
 	until.tv_nsec += (long)(timeout_ms % 1000) * NS_PER_MS;
@@ -251,11 +251,20 @@ void log_writer_stop(unsigned timeout_ms)
 		until.tv_sec++;
 		until.tv_nsec -= NS_PER_S;
 	}
+	(void)pthread_mutex_lock(&writer.lock);
+	writer.shall_end = true;
+	(void)pthread_cond_signal(&writer.filled);
+	while (!writer.has_ended && late == 0)
+		late = pthread_cond_timedwait(&writer.ended, &writer.lock, &until);
+	bool has_ended = writer.has_ended;
+	(void)pthread_mutex_unlock(&writer.lock);
 	/* A thread that hangs in its write stays until the process is gone. */
-	if (pthread_clockjoin_np(writer.thread, NULL, CLOCK_MONOTONIC, &until) != 0)
+	if (!has_ended)
 		return;
-	writer.runs = writer.shall_end = false;
+	(void)pthread_join(writer.thread, NULL);
+	writer.runs = writer.shall_end = writer.has_ended = false;
 	(void)pthread_cond_destroy(&writer.filled);
+	(void)pthread_cond_destroy(&writer.ended);
 }
 
 void log_writer_put(const char *line, size_t len)

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 #include "server/secret_file.h"
@@ -78,11 +79,22 @@ bool option_set(const struct option *option, struct options *options, const char
 	return false;
 }
 
+/* The first of some words, cut where it is longer than `ret` is large. */
+static void copy_word(const char *words, char *ret, size_t size)
+{
+	size_t len = strcspn(words, " ");
+
+	if (len >= size)
+		len = size - 1;
+	memcpy(ret, words, len);
+	ret[len] = '\0';
+}
+
 /* The first of the option's variables that is set: its value, and its name in `name`. */
 static const char *find_variable(const struct option *option, char *name, size_t name_size)
 {
 	for (const char *at = option->env; *at; at += strcspn(at, " "), at += *at == ' ') {
-		(void)snprintf(name, name_size, "%.*s", (int)strcspn(at, " "), at);
+		copy_word(at, name, name_size);
 		const char *text = getenv(name);
 
 		if (text)
@@ -144,7 +156,7 @@ static bool read_secret(const struct option *option, const char **ret, char *err
 	*ret = NULL;
 	for (const char *at = option->env; !option->flag && !*ret && *at;
 	     at += strcspn(at, " "), at += *at == ' ') {
-		(void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(at, " "), at);
+		copy_word(at, name, sizeof(name));
 		if (!secret_file_read(name, ret, error, error_size))
 			return false;
 	}

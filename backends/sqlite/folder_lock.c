@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -16,6 +17,16 @@
 /* How long another start may take to let go of the lock, and how often that is looked at. */
 #define LOCK_WAIT_US  (5 * US_PER_S)
 #define LOCK_PAUSE_NS 20000000
+
+/* The fifth word of a line: of /proc/locks the process. */
+static long fifth_number(const char *line)
+{
+	for (int i = 0; i < 4; i++) {
+		line += strcspn(line, " ");
+		line += strspn(line, " ");
+	}
+	return strtol(line, NULL, 10);
+}
 
 /* Who holds a lock of the file, from /proc/locks; 0 where that does not tell, as in a container for
  * a process outside of it. */
@@ -37,7 +48,7 @@ static long holder_of(int file)
 	/* 1: FLOCK  ADVISORY  WRITE 1234 fd:00:131 0 EOF */
 	while (pid <= 0 && fgets(line, sizeof(line), locks))
 		if (strstr(line, wanted) && !strstr(line, "->"))
-			(void)sscanf(line, "%*s %*s %*s %*s %ld", &pid);
+			pid = fifth_number(line);
 	(void)fclose(locks);
 	return pid > 0 ? pid : 0;
 }
