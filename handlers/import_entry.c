@@ -135,7 +135,7 @@ static bool read_value(struct import_line *line, struct import_entry *entry)
 	struct slice text = line->members[MEMBER_VALUE].string;
 	enum base64_outcome outcome = BASE64_GOOD;
 	char type_room[CONTENT_TYPE_MAX_LEN];
-	struct slice type;
+	struct slice type = {0};
 
 	if (!has_one(line, MEMBER_VALUE, MEMBER_VALUE_BASE64) || !read_type(line, type_room, &type))
 		return false;

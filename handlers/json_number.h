@@ -8,8 +8,8 @@
 
 #include "backends/base/slice.h"
 
-/* How many bytes from `at` on are a number; 0: there is none. */
-size_t json_number_len(const char *at, const char *end);
+/* How many bytes from `from` on are a number; 0: there is none. */
+size_t json_number_len(const char *from, const char *end);
 
 /* Whether all of `text` is a number. */
 static inline bool json_number_is(struct slice text)

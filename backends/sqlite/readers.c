@@ -90,17 +90,18 @@ static bool open_later(struct sqlite_store *store, struct reader *reader)
 
 struct reader *readers_acquire(struct sqlite_store *store, unsigned wanted)
 {
+	unsigned first = wanted % store->reader_count;
 	struct reader *reader = NULL;
 
 	/* One that reads many values, or large ones, is not waited for while another is free. */
 	for (unsigned i = 0; i < store->reader_count && !reader; i++) {
-		struct reader *other = &store->readers[(wanted + i) % store->reader_count];
+		struct reader *other = &store->readers[(first + i) % store->reader_count];
 
 		if (pthread_mutex_trylock(&other->lock) == 0)
 			reader = other;
 	}
 	if (!reader) {
-		reader = &store->readers[wanted % store->reader_count];
+		reader = &store->readers[first];
 		(void)pthread_mutex_lock(&reader->lock);
 	}
 	if (reader->db || open_later(store, reader))
