@@ -190,10 +190,13 @@ export function stepConfigure(
 		set_stale_ttl: op.change.stale_ttl_s ?? null,
 		continuing,
 		evict_max: EVICT_MAX,
+		sweep_max: CLEAR_MAX,
 	});
 	const first = round > 0 ? [] : [bind("ensure_namespace", head), bind("configure", head)];
 	if (round === 0 && op.change.policy === "fifo") first.push(bind("mark_fifo", head));
 	if (round === 0 && op.change.stale_ttl_s !== undefined) first.push(bind("mark_kept", head));
+	// What has expired goes before what lives.
+	first.push(bind("sweep", head));
 	return {
 		statements: [
 			...first,
