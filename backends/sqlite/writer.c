@@ -113,7 +113,8 @@ static bool try_for_room(struct writer *writer, struct group *group, size_t from
 	return committed;
 }
 
-/* The housekeeping without the uses, which may need room. False where nothing was removed. */
+/* The housekeeping without the uses, which may need room. False where nothing was removed and
+ * nothing is left that could be. */
 static bool sweep_alone(struct writer *writer, struct group *group)
 {
 	enum cache_status failure;
@@ -122,7 +123,7 @@ static bool sweep_alone(struct writer *writer, struct group *group)
 	group->fold = false;
 	bool swept = try_for_room(writer, group, 0, 0, &failure);
 	group->tick = false;
-	return swept && writer->removed > 0;
+	return swept && (writer->removed > 0 || writer->sweep.goes_on);
 }
 
 /* On a full volume a set waits for what has expired or was cleared to be removed. */

@@ -57,7 +57,7 @@ struct sweep {
 };
 
 /* How far one step of removing goes: until it has removed `max` entries, or its time is over and it
- * has removed `min`. */
+ * has removed `min`, and looked at one at least. */
 struct sweep_step {
 	size_t max, min;
 	int64_t until_us; /* monotonic */
