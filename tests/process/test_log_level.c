@@ -35,18 +35,6 @@ static void expect_level(const struct http_answer *answer, const char *level,
 		"expected level %s and configured %s", level, configured);
 }
 
-/* How often `text` stands in the log. */
-static size_t logged(const char *text)
-{
-	char *log = server_log(&scene.server);
-	size_t count = 0;
-
-	for (const char *at = log; (at = strstr(at, text)); at++)
-		count++;
-	free(log);
-	return count;
-}
-
 #define A_REQUEST "\"msg\":\"request\""
 
 Test(log_level, by_the_route)
@@ -62,14 +50,15 @@ Test(log_level, by_the_route)
 	/* The line of a request is written behind its answer, that of the next one's behind it. */
 	cr_assert(server_await_log(&scene.server, "\"route\":\"/cache/{ns}/{key}\"", 10000));
 	expect_level(http_put_json(scene.client, ROUTE, "{\"level\":\"error\"}"), "error", "info");
-	size_t before = logged(A_REQUEST);
+	size_t before = server_log_count(&scene.server, A_REQUEST);
 	expect_status(scene_get("k"), 404);
 	expect_level(http_put_json(scene.client, ROUTE, "{\"level\":null}"), "info", "info");
 	expect_status(scene_get("k"), 404);
 	scene_stop();
-	cr_expect_eq(logged(A_REQUEST), before);
-	cr_expect_eq(logged("the log level has changed"), 2, "to debug, and at error nothing");
-	cr_expect_eq(logged("\"from\":\"error\",\"to\":\"info\""), 1);
+	cr_expect_eq(server_log_count(&scene.server, A_REQUEST), before);
+	cr_expect_eq(server_log_count(&scene.server, "the log level has changed"), 2,
+		     "to debug, and at error nothing");
+	cr_expect_eq(server_log_count(&scene.server, "\"from\":\"error\",\"to\":\"info\""), 1);
 }
 
 Test(log_level, back_to_debug)
@@ -138,17 +127,19 @@ Test(log_level, by_signals)
 	start("info");
 	for (size_t round = 1; round <= 3; round++) {
 		cr_assert_eq(kill(scene.server.pid, SIGUSR1), 0);
-		cr_assert(await_condition(logged("\"to\":\"debug\"") == round, 10000));
+		cr_assert(await_condition(
+			server_log_count(&scene.server, "\"to\":\"debug\"") == round, 10000));
 		expect_level(http_get(scene.client, ROUTE), "debug", "info");
 		cr_assert_eq(kill(scene.server.pid, SIGUSR2), 0);
-		cr_assert(await_condition(logged("\"to\":\"info\"") == round, 10000));
+		cr_assert(await_condition(
+			server_log_count(&scene.server, "\"to\":\"info\"") == round, 10000));
 		expect_level(http_get(scene.client, ROUTE), "info", "info");
 	}
 	/* Again, and nothing changes. */
 	cr_assert_eq(kill(scene.server.pid, SIGUSR2), 0);
 	expect_level(http_get(scene.client, ROUTE), "info", "info");
 	scene_stop();
-	cr_expect_eq(logged("the log level has changed"), 6);
+	cr_expect_eq(server_log_count(&scene.server, "the log level has changed"), 6);
 }
 
 #define LOAD_THREADS  8
@@ -184,6 +175,6 @@ Test(log_level, under_load)
 		cr_assert_not_null(document, "not a line of JSON: %s", line);
 	}
 	free(log);
-	cr_expect_geq(logged("\"to\":\"debug\""), LOAD_REQUESTS / 3);
-	cr_expect_gt(logged(A_REQUEST), 0);
+	cr_expect_geq(server_log_count(&scene.server, "\"to\":\"debug\""), LOAD_REQUESTS / 3);
+	cr_expect_gt(server_log_count(&scene.server, A_REQUEST), 0);
 }

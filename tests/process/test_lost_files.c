@@ -80,17 +80,6 @@ static void expect_refusals(const char *sentence)
 	expect_status(http_get(scene.client, "/healthz"), 200);
 }
 
-static size_t count_in_log(const char *text)
-{
-	char *log = server_log(&scene.server);
-	size_t count = 0;
-
-	for (const char *at = log; (at = strstr(at, text)); at++)
-		count++;
-	free(log);
-	return count;
-}
-
 /* The line comes without any request, too. */
 static void expect_told(const char *text)
 {
@@ -123,7 +112,7 @@ Test(lost_files, all_removed)
 	cr_expect_eq(expect_entries(0, false), ENTRIES);
 	expect_status(http_get(scene.client, "/cache/ns?limit=5"), 200);
 	cr_expect_eq(scene_stat("entry_count"), ENTRIES);
-	cr_expect_eq(count_in_log("is gone"), 1, "told more than once");
+	cr_expect_eq(server_log_count(&scene.server, "is gone"), 1, "told more than once");
 	cr_expect_not(exists(db) || exists(wal) || exists(shm), "a file was made anew");
 	scene_stop();
 	cr_expect_not(exists(db) || exists(wal) || exists(shm), "a file was made anew");
@@ -211,7 +200,7 @@ static void cut_database(off_t bytes)
 	expect_refusals("cut short");
 	expect_entries(0, true);
 	(void)http_get(scene.client, "/cache/ns?limit=1000");
-	cr_expect_eq(count_in_log("was cut short by another program while"), 1,
+	cr_expect_eq(server_log_count(&scene.server, "was cut short by another program while"), 1,
 		     "told more than once");
 	scene_stop();
 	/* What is left is set aside, with the log. */

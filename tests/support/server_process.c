@@ -259,3 +259,14 @@ long server_resident_kib(const struct server_process *server)
 		(void)fclose(file);
 	return kib;
 }
+
+size_t server_log_count(const struct server_process *server, const char *text)
+{
+	char *log = server_log(server);
+	size_t count = 0;
+
+	for (const char *at = log; (at = strstr(at, text)); at++)
+		count++;
+	free(log);
+	return count;
+}

@@ -80,4 +80,7 @@ void nap_ms(int ms);
 		holds_;                                                                            \
 	})
 
+/* How often `text` stands in the log. */
+size_t server_log_count(const struct server_process *server, const char *text);
+
 #endif
