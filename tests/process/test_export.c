@@ -416,21 +416,6 @@ Test(export, of_sqlite_under_writes)
 #define VALUE_BYTES 100000
 #define BULK_MB     150
 
-/* Memory of the process itself, without the pages of the database file; KiB. */
-static long anonymous_kib(const struct server_process *server)
-{
-	char path[64], line[256];
-	long kib = 0;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)server->pid);
-	FILE *file = fopen(path, "r");
-	while (file && fgets(line, sizeof(line), file))
-		(void)sscanf(line, "RssAnon: %ld", &kib);
-	if (file)
-		(void)fclose(file);
-	return kib;
-}
-
 struct watch {
 	const struct server_process *server;
 	atomic_bool stop;
@@ -442,7 +427,7 @@ static void *watch_memory(void *arg)
 	struct watch *watch = arg;
 
 	while (!atomic_load(&watch->stop)) {
-		long kib = anonymous_kib(watch->server);
+		long kib = server_anonymous_kib(watch->server);
 
 		if (kib > watch->peak_kib)
 			watch->peak_kib = kib;
@@ -455,7 +440,7 @@ static void *watch_memory(void *arg)
 static long growth_kib(const struct server_process *server, const char *line)
 {
 	struct watch watch = {.server = server};
-	long before = anonymous_kib(server);
+	long before = server_anonymous_kib(server);
 	pthread_t thread;
 
 	cr_assert_eq(pthread_create(&thread, NULL, watch_memory, &watch), 0);
@@ -497,13 +482,13 @@ Test(export, of_a_slow_reader_waits)
 
 	start("sqlite");
 	fill_largely();
-	long before = anonymous_kib(&scene.server);
+	long before = server_anonymous_kib(&scene.server);
 	for (int i = 0; i < 8; i++)
 		open_slow(&readers[i]);
 	/* Others are served as ever while they do not read. */
 	for (int i = 0; i < 100; i++)
 		expect_status(scene_get("1"), 200);
-	long growth = anonymous_kib(&scene.server) - before;
+	long growth = server_anonymous_kib(&scene.server) - before;
 	cr_expect_lt(growth, 8 * 4096 + GROWTH_MAX_KIB, "%ld KiB", growth);
 	for (int i = 0; i < 8; i++)
 		raw_close(&readers[i]);

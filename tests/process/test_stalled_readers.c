@@ -12,21 +12,6 @@ PROCESS_SUITE(stalled_readers);
 #define VALUE_BYTES ((size_t)20 << 20)
 #define READERS     16
 
-/* Anonymous memory in KiB: pages of the database file are the system's. */
-static long held_kib(void)
-{
-	char path[64], line[200];
-	long kib = 0;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)scene.server.pid);
-	FILE *file = fopen(path, "r");
-	while (file && fgets(line, sizeof(line), file))
-		(void)sscanf(line, "RssAnon: %ld", &kib);
-	if (file)
-		(void)fclose(file);
-	return kib;
-}
-
 static void put_value(int number)
 {
 	char *value = malloc(VALUE_BYTES);
@@ -64,18 +49,20 @@ static void share_one(const char *backend)
 	scene_env(backend);
 	scene_start();
 	put_value(0);
-	long before_kib = held_kib();
+	long before_kib = server_anonymous_kib(&scene.server);
 	for (int i = 0; i < READERS; i++)
 		cr_assert_eq(stall(&readers[i], 0), 200);
-	long stalled_kib = held_kib();
+	long stalled_kib = server_anonymous_kib(&scene.server);
 	/* One copy, or two where two began to read it at once; not one each. */
 	cr_expect_lt(stalled_kib - before_kib, 3 * (long)VALUE_BYTES / 1024, "%ld KiB",
 		     stalled_kib);
 	for (int i = 0; i < READERS; i++)
 		raw_close(&readers[i]);
 #ifndef __SANITIZE_ADDRESS__ /* which keeps what is freed for a while */
-	cr_expect(await_condition(held_kib() < before_kib + (long)VALUE_BYTES / 2048, 20000),
-		  "%ld KiB, before %ld", held_kib(), before_kib);
+	cr_expect(await_condition(server_anonymous_kib(&scene.server) <
+					  before_kib + (long)VALUE_BYTES / 2048,
+				  20000),
+		  "%ld KiB, before %ld", server_anonymous_kib(&scene.server), before_kib);
 #endif
 	scene_stop();
 }

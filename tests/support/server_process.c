@@ -270,3 +270,17 @@ size_t server_log_count(const struct server_process *server, const char *text)
 	free(log);
 	return count;
 }
+
+long server_anonymous_kib(const struct server_process *server)
+{
+	char path[64], line[256];
+	long kib = 0;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)server->pid);
+	FILE *file = fopen(path, "r");
+	while (file && fgets(line, sizeof(line), file))
+		(void)sscanf(line, "RssAnon: %ld", &kib);
+	if (file)
+		(void)fclose(file);
+	return kib;
+}

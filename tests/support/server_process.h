@@ -83,4 +83,8 @@ void nap_ms(int ms);
 /* How often `text` stands in the log. */
 size_t server_log_count(const struct server_process *server, const char *text);
 
+/* Memory of the server itself in KiB, without the pages of its files, which are the system's; 0
+ * where that cannot be told. */
+long server_anonymous_kib(const struct server_process *server);
+
 #endif
