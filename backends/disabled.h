@@ -3,7 +3,7 @@
 #ifndef STEADYCACHE_BACKEND_DISABLED_H
 #define STEADYCACHE_BACKEND_DISABLED_H
 
-#include "backends/backend.h"
+#include "store/backend.h"
 
 extern const struct backend_ops disabled_backend_ops;
 

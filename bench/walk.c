@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "backends/backend.h"
+#include "store/backend.h"
 
 #define NAMESPACE   SLICE("bench")
 #define GROUP       1000

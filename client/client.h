@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "backends/base/backup.h"
+#include "base/backup.h"
 
-/* What the process says to its shell. Documented in man/steadycache.1. */
+/* What the process says to its shell. Documented in client/man/steadycache.1. */
 enum client_exit {
 	CLIENT_DONE = 0,
 	CLIENT_NOT_FOUND = 1,   /* no such entry or database; unhealthy */

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "backends/base/buffer.h"
+#include "base/buffer.h"
 
 struct export_lines {
 	uint64_t offset;   /* bytes seen */

@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include "backends/base/slice.h"
+#include "base/slice.h"
 
 /* For jansson: numbers with as many digits as the server sends (a time has 16). */
 #define CLIENT_JSON (JSON_COMPACT | JSON_REAL_PRECISION(16))

@@ -15,7 +15,7 @@
 
 #include <curl/curl.h>
 
-#include "backends/base/buffer.h"
+#include "base/buffer.h"
 #include "client/command.h"
 
 #define REMOTE_HEADERS_MAX 4

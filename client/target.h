@@ -2,7 +2,7 @@
 #ifndef STEADYCACHE_CLIENT_TARGET_H
 #define STEADYCACHE_CLIENT_TARGET_H
 
-#include "backends/base/buffer.h"
+#include "base/buffer.h"
 
 /* Percent-encodes all but the unreserved characters of RFC 3986, so also "/". "." is encoded where
  * the whole text is "." or "..", which a proxy might otherwise clean away. */

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "backends/base/buffer.h"
-#include "backends/base/token_line.h"
+#include "base/buffer.h"
+#include "base/token_line.h"
 #include "client/command.h"
 #include "client/output.h"
 

@@ -1,5 +1,5 @@
 # Writes OUTPUT, a C file with the bytes of files as data of the program (.incbin) and the table of
-# handlers/openapi_files.h over them. Each gets an entity tag as values have one: of the first 128
+# handlers/pages/openapi_files.h over them. Each gets an entity tag as values have one: of the first 128
 # bits of its SHA-256.
 #
 #   cmake -DOUTPUT=... -DJSON=FILE -DYAML=FILE -P embed_openapi.cmake
@@ -17,5 +17,5 @@ foreach(form YAML JSON)
 		"openapi_${symbol}, openapi_${symbol}_end},\n")
 endforeach()
 file(WRITE "${OUTPUT}" "/* Made by cmake/embed_openapi.cmake. */\n"
-	"#include \"handlers/openapi_files.h\"\n\n${blobs}\n"
+	"#include \"handlers/pages/openapi_files.h\"\n\n${blobs}\n"
 	"const struct openapi_file openapi_files[OPENAPI_FORMS] = {\n${rows}};\n")

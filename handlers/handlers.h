@@ -1,8 +1,8 @@
-/* Every handler there is. server/routes.c says which path leads to which. */
+/* Every handler there is. server/http/routes.c says which path leads to which. */
 #ifndef STEADYCACHE_HANDLERS_H
 #define STEADYCACHE_HANDLERS_H
 
-#include "handlers/request.h"
+#include "handlers/respond/request.h"
 
 /* /api/...: the D1 proxy API (d1api.c). All are POST with a JSON object. */
 extern const struct handler d1_init_handler;

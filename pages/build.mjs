@@ -2,7 +2,7 @@
 //
 //   node build.mjs OUTPUT_FOLDER
 //
-// leaves OUTPUT_FOLDER/page_files.c (the table of handlers/page_files.h) and, for .incbin, the files
+// leaves OUTPUT_FOLDER/page_files.c (the table of handlers/pages/page_files.h) and, for .incbin, the files
 // beside it. Assets have a hash of their content in their names; the HTML has those names in place
 // of {{script}}, {{style}}, {{icon}} and {{licences}}.
 import { createHash } from 'node:crypto';
@@ -92,7 +92,7 @@ function tableRow(file, index) {
 }
 
 function cSource() {
-	let text = '/* Made by pages/build.mjs. */\n#include "handlers/page_files.h"\n\n';
+	let text = '/* Made by pages/build.mjs. */\n#include "handlers/pages/page_files.h"\n\n';
 
 	files.forEach((file, index) => {
 		text += incbin(index, 'plain', file.name);

@@ -1,5 +1,5 @@
 /* Takes the place of what pages/build.mjs makes, where that cannot run. */
-#include "handlers/page_files.h"
+#include "handlers/pages/page_files.h"
 
 const struct page_file page_files[1] = {{0}};
 const size_t page_file_count = 0;

@@ -5,17 +5,17 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "backends/sqlite/backup.h"
+#include "backends/sqlite/file/backup.h"
 #include "backends/tiered/tiered.h"
 #include "client/client.h"
-#include "server/credentials.h"
-#include "server/daemon.h"
-#include "server/data_dir.h"
-#include "server/listen.h"
-#include "server/log.h"
-#include "server/options.h"
-#include "server/service_manager.h"
-#include "server/stray_variables.h"
+#include "server/auth/credentials.h"
+#include "server/config/options.h"
+#include "server/config/stray_variables.h"
+#include "server/http/daemon.h"
+#include "server/http/listen.h"
+#include "server/life/data_dir.h"
+#include "server/life/service_manager.h"
+#include "server/log/log.h"
 
 #define EXIT_USAGE 2
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The folders are the architecture: server -> handlers -> backends -> backends/base, and nothing
-# points back. Each rule below prints the includes that break it; any makes this script fail.
+# The folders are the architecture: server -> handlers -> store -> base and backends -> store, and
+# nothing points back. Each rule below prints the includes that break it; any makes this script fail.
 #
 # usage: tests/include_direction.sh [ROOT]
 set -eu
@@ -20,27 +20,27 @@ forbid() {
 	fi
 }
 
-ours='backends client handlers server'
-forbid backends 'handlers/|server/|(\.\./)+(handlers|server)' 'backends/ includes what stands above it'
-forbid backends/base 'backends/[^b]|backends/ba[^s]|backends/b[^a]|\.\./' \
-	'backends/base includes what stands above it'
-forbid handlers 'server/|\.\./' 'handlers/ includes what stands above it'
+ours='base store backends client handlers server'
+forbid base '(store|backends|handlers|server|client)/' 'base/ includes what stands above it'
+forbid store '(backends|handlers|server|client)/' 'store/ includes what stands above it' '^store/registry\.c:'
+forbid backends '(handlers|server|client)/' 'backends/ includes what stands above it'
+forbid handlers '(backends|server|client)/' 'handlers/ includes what stands above it, or a particular backend'
+forbid server '(backends|client)/' 'only server/main.c may include client/ or a particular backend' \
+	'^server/main\.c:'
+forbid client '(store|backends|handlers|server)/' 'client/ includes more of the project than base/'
 forbid "$ours" 'tests/|bench/' 'the product includes its tests'
 forbid "$ours" '\.\.?/' 'an include that is not relative to the root'
-forbid 'backends client handlers' 'microhttpd\.h' 'only server/ may include microhttpd.h'
+forbid 'base store backends client handlers' 'microhttpd\.h' 'only server/ may include microhttpd.h'
 forbid "$ours" 'sqlite3' 'only backends/sqlite may include sqlite3.h' '^backends/sqlite/'
-forbid "$ours" 'curl/' 'only backends/d1 and client/ may include curl.h' \
-	'^(backends/d1|client)/'
-forbid 'backends server' 'jansson' 'only handlers/ and backends/d1 may include jansson.h' '^backends/d1/'
-forbid handlers 'backends/(memory|sqlite|d1|tiered|registry|disabled)' 'handlers/ knows a particular backend'
-forbid backends/memory 'backends/(sqlite|d1|tiered)' 'one backend includes another'
-forbid backends/sqlite 'backends/(memory|d1|tiered)' 'one backend includes another'
-forbid backends/tiered 'backends/(memory|sqlite|d1)' 'one backend includes another'
-forbid backends/d1 'backends/(memory|sqlite|tiered)' 'one backend includes another'
-forbid client 'server/|handlers/|backends/[^b]|backends/ba[^s]|backends/b[^a]' \
-	'client/ includes more of the project than backends/base'
-forbid 'backends handlers' 'client/' 'only server/main.c may include client/'
-forbid server 'client/' 'only server/main.c may include client/' '^server/main\.c:'
+forbid "$ours" 'curl/' 'only backends/remote and client/ may include curl.h' \
+	'^(backends/remote|client)/'
+forbid "$ours" 'jansson' 'only the readers of what D1 answers, and client/, may include jansson.h' \
+	'^(backends/(d1|remote)|client)/'
+for backend in memory sqlite tiered remote; do
+	others=$(printf '%s\n' memory sqlite tiered remote d1 disabled | grep -v "^$backend\$" | paste -sd'|')
+	forbid "backends/$backend" "backends/($others)" "one backend includes another"
+done
+forbid backends/d1 'backends/(memory|sqlite|tiered|disabled)' 'one backend includes another' # over remote
 
 if [ "$offences" -gt 0 ]; then
 	echo "include direction: $offences rules broken"

@@ -1,7 +1,7 @@
 #include "backends/d1/api.h"
 
-#include "backends/base/utf8.h"
 #include "backends/d1/ops.h"
+#include "base/utf8.h"
 
 static enum cache_status refuse(struct cache_op *op, const char *sentence)
 {

@@ -2,7 +2,7 @@
 #ifndef STEADYCACHE_D1_API_H
 #define STEADYCACHE_D1_API_H
 
-#include "backends/d1/dialect.h"
+#include "backends/remote/protocol.h"
 
 /* Keys in one /api/batch/get: the original binds each to a variable of one statement, and D1 takes
  * a hundred. */

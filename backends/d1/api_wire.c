@@ -1,10 +1,10 @@
 /* Requests and answers of the original Worker. */
 #include <stdlib.h>
 
-#include "backends/base/json_out.h"
 #include "backends/d1/api.h"
 #include "backends/d1/ops.h"
-#include "backends/d1/wire.h"
+#include "backends/remote/wire.h"
+#include "base/json_out.h"
 
 #define BYTES_PER_MB 1048576.0
 

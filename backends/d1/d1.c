@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "backends/d1/engine.h"
+#include "backends/remote/engine.h"
 
 struct d1_backend {
 	struct backend backend; /* first: the contract hands this out */

@@ -2,7 +2,7 @@
 #ifndef STEADYCACHE_BACKEND_D1_H
 #define STEADYCACHE_BACKEND_D1_H
 
-#include "backends/backend.h"
+#include "store/backend.h"
 
 extern const struct backend_ops d1_backend_ops;
 

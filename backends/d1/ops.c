@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "backends/base/utf8.h"
+#include "base/utf8.h"
 
 static enum cache_status ops_accepts(const struct d1_context *context, struct cache_op *op)
 {

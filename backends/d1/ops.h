@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "backends/d1/dialect.h"
+#include "backends/remote/protocol.h"
 
 /* Entries in one answer to a scan; a longer listing takes several requests. */
 #define OPS_SCAN_MAX 1000

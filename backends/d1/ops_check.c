@@ -2,7 +2,7 @@
  * whole before anything of it is used: what is missing is a failure, never a miss, an empty list or
  * a 0. What later versions of the Worker added may be missing. */
 #include "backends/d1/ops.h"
-#include "backends/d1/wire.h"
+#include "backends/remote/wire.h"
 
 enum cache_status d1_ops_status(const json_t *result)
 {

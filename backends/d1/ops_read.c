@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "backends/d1/ops.h"
-#include "backends/d1/wire.h"
+#include "backends/remote/wire.h"
 
 /* ---- Items ---- */
 

@@ -1,10 +1,10 @@
 /* Requests of POST /ops. */
 #include <stdlib.h>
 
-#include "backends/base/json_out.h"
 #include "backends/d1/d1.h"
 #include "backends/d1/ops.h"
-#include "backends/d1/wire.h"
+#include "backends/remote/wire.h"
+#include "base/json_out.h"
 
 #define DEFAULT_MAX_SIZE_BYTES (UINT64_C(100) << 20)
 

@@ -5,7 +5,7 @@
 #include <sys/random.h>
 #include <xxhash.h>
 
-#include "backends/base/clock.h"
+#include "base/clock.h"
 
 /* The share of an entry in what all entries of a shard have together: a slot of the table with what
  * is empty beside it (table.h); and its node in the expiry heap. */

@@ -19,9 +19,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "backends/backend.h"
-#include "backends/base/slice.h"
-#include "backends/base/value.h"
+#include "base/slice.h"
+#include "base/value.h"
+#include "store/backend.h"
 
 /* Longest key, bytes. */
 #define ENTRY_KEY_MAX_LEN ((UINT32_C(1) << 30) - 1)

@@ -6,8 +6,8 @@
 
 #include <stdlib.h>
 
-#include "backends/base/array.h"
 #include "backends/memory/passes.h"
+#include "base/array.h"
 
 static void free_key(const struct cache_entry_info *info)
 {

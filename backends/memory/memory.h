@@ -2,7 +2,7 @@
 #ifndef STEADYCACHE_BACKEND_MEMORY_H
 #define STEADYCACHE_BACKEND_MEMORY_H
 
-#include "backends/backend.h"
+#include "store/backend.h"
 
 extern const struct backend_ops memory_backend_ops;
 

@@ -9,10 +9,10 @@
 #ifndef STEADYCACHE_MEMORY_NAMESPACE_H
 #define STEADYCACHE_MEMORY_NAMESPACE_H
 
-#include "backends/backend.h"
-#include "backends/base/order_clock.h"
 #include "backends/memory/shard.h"
 #include "backends/memory/walk.h"
+#include "base/order_clock.h"
+#include "store/backend.h"
 
 #define SHARD_BITS 4
 #define SHARDS     (1U << SHARD_BITS)

@@ -3,9 +3,9 @@
 #ifndef STEADYCACHE_MEMORY_ORDER_H
 #define STEADYCACHE_MEMORY_ORDER_H
 
-#include "backends/backend.h"
 #include "backends/memory/classes.h"
 #include "backends/memory/entry.h"
+#include "store/backend.h"
 
 struct order {
 	enum eviction_policy policy;

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "backends/base/slice.h"
+#include "base/slice.h"
 
 /* Least size of a block, bytes. */
 #define RUN_BLOCK_MIN ((size_t)4096)

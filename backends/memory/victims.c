@@ -19,7 +19,7 @@
  * error of that: a block may be searched too early, and never too late. */
 #include "backends/memory/victims.h"
 
-#include "backends/base/clock.h"
+#include "base/clock.h"
 
 /* Of the two moments, relative and absolute, microseconds. */
 #define ERROR_PART 1e-12

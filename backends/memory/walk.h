@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "backends/backend.h"
+#include "store/backend.h"
 
 struct namespace;
 struct namespaces;

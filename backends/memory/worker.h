@@ -6,8 +6,8 @@
 
 #include <pthread.h>
 
-#include "backends/backend.h"
 #include "backends/memory/namespace.h"
+#include "store/backend.h"
 
 /* What a CLEAR took out of a namespace, to be freed. */
 struct cleared {

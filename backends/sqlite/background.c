@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends/base/array.h"
 #include "backends/sqlite/store.h"
+#include "base/array.h"
 
 #define TICK_US INT64_C(250000)
 

@@ -33,14 +33,14 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 
-#include "backends/backend.h"
-#include "backends/base/order_clock.h"
-#include "backends/sqlite/file_watch.h"
-#include "backends/sqlite/large.h"
-#include "backends/sqlite/mapping.h"
-#include "backends/sqlite/space.h"
-#include "backends/sqlite/uses.h"
-#include "backends/sqlite/values.h"
+#include "backends/sqlite/file/file_watch.h"
+#include "backends/sqlite/file/mapping.h"
+#include "backends/sqlite/file/space.h"
+#include "backends/sqlite/read/large.h"
+#include "backends/sqlite/read/values.h"
+#include "backends/sqlite/write/uses.h"
+#include "base/order_clock.h"
+#include "store/backend.h"
 
 #define READERS_MAX 16
 /* How long a connection waits for the locks of another process, the writer's excepted

@@ -19,8 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "backends/base/slice.h"
-#include "backends/base/value.h"
+#include "base/slice.h"
+#include "base/value.h"
 
 struct near;
 

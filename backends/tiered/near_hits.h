@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <stdint.h>
 
-#include "backends/backend.h"
+#include "store/backend.h"
 
 #define NEAR_HITS_BUCKETS 256
 /* Hits in namespaces beyond so many are not counted. */

@@ -14,7 +14,7 @@
 #ifndef STEADYCACHE_BACKEND_TIERED_H
 #define STEADYCACHE_BACKEND_TIERED_H
 
-#include "backends/backend.h"
+#include "store/backend.h"
 
 struct tiered_config {
 	size_t max_bytes;                /* of memory, overhead included */

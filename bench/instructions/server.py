@@ -19,7 +19,7 @@ from pathlib import Path
 
 from harness.contenders.base import Contender, Unavailable
 
-MARK = "healthz_start"  # in handlers/health.c; kept as a symbol, because a table points at it
+MARK = "healthz_start"  # in handlers/admin/health.c; kept as a symbol, because a table points at it
 ANSWER_TIMEOUT_S = 60
 
 

@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "backends/backend.h"
+#include "store/backend.h"
 #include "tests/support/temp_dir.h"
 
 /* Where the clock of every test starts. */

@@ -116,8 +116,8 @@ def check_kubernetes(names):
     assert ports == {"http": int(re.search(r"^EXPOSE (\d+)", DOCKERFILE, re.M).group(1))}
     version = re.search(r"project\(steadycache VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text()).group(1)
     assert container["image"] == f"steadycache:{version}", container["image"]
-    # The server's own deadline is 8 s (server/daemon.c).
-    deadline = int(re.search(r"STOP_DEADLINE_US \((\d+) \*", (ROOT / "server/daemon.c").read_text()).group(1))
+    # The server's own deadline is 8 s (server/http/daemon.c).
+    deadline = int(re.search(r"STOP_DEADLINE_US \((\d+) \*", (ROOT / "server/http/daemon.c").read_text()).group(1))
     assert pod["terminationGracePeriodSeconds"] > deadline
     assert all("memory" in value for value in find_all(container["resources"], "limits"))
 

@@ -187,21 +187,23 @@ Test(client, completions_and_manual_match_the_table)
 {
 	expect_run(0, "$S help serve | grep -q -- --data-dir && $S help | grep -q healthcheck");
 	expect_run(0, "$S completion bash | cmp - '" STEADYCACHE_TESTS_DIR
-		      "/../completions/steadycache.bash'");
+		      "/../client/completions/steadycache.bash'");
 	expect_run(0, "$S completion zsh | cmp - '" STEADYCACHE_TESTS_DIR
-		      "/../completions/_steadycache'");
+		      "/../client/completions/_steadycache'");
 	expect_run(0, "source <($S completion bash); COMP_WORDS=(steadycache he); COMP_CWORD=1; "
 		      "_steadycache; test \"${COMPREPLY[*]}\" = 'healthcheck help'");
 	expect_run(
 		0,
 		"source <($S completion bash); COMP_WORDS=(steadycache set --if-); COMP_CWORD=2; "
 		"_steadycache; test \"${COMPREPLY[*]}\" = '--if-absent --if-match'");
-	expect_run(0, "for c in get set delete stats list export import backup healthcheck; do "
-		      "$S help $c | grep -oE -- '--[a-z0-9-]+' | sort -u >a; "
-		      "sed -n \"/^.It Cm $c\\b/,/^.El/p\" '" STEADYCACHE_TESTS_DIR
-		      "/../man/steadycache.1' | sed -n 's/.*Fl Fl \\([a-z0-9-]*\\).*/--\\1/p' | "
-		      "sort -u >b; "
-		      "cmp a b || exit 1; done");
+	expect_run(
+		0,
+		"for c in get set delete stats list export import backup healthcheck; do "
+		"$S help $c | grep -oE -- '--[a-z0-9-]+' | sort -u >a; "
+		"sed -n \"/^.It Cm $c\\b/,/^.El/p\" '" STEADYCACHE_TESTS_DIR
+		"/../client/man/steadycache.1' | sed -n 's/.*Fl Fl \\([a-z0-9-]*\\).*/--\\1/p' | "
+		"sort -u >b; "
+		"cmp a b || exit 1; done");
 	expect_run(0, "! command -v mandoc || mandoc -T lint '" STEADYCACHE_TESTS_DIR
-		      "/../man/steadycache.1'");
+		      "/../client/man/steadycache.1'");
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends/base/etag.h"
+#include "base/etag.h"
 
 D1_SUITE(d1_answers);
 

@@ -291,7 +291,7 @@ static void expect_cut_off(const char *request)
 }
 
 /* As many requests at once as the HTTP library takes events in one call, and then silence: it would
- * wait for the next event before it looks at those (server/interpose.c). */
+ * wait for the next event before it looks at those (server/http/interpose.c). */
 Test(limits, requests_that_come_at_once_are_answered_at_once)
 {
 	static const size_t counts[] = {127, 128, 129, 256, 384};

@@ -1,6 +1,6 @@
 /* HTTPS: certificates that the test makes, clients with and without one, and files that are read
  * again. */
-#include "backends/base/buffer.h"
+#include "base/buffer.h"
 #include "tests/process/scene.h"
 
 #include <curl/curl.h>

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "backends/base/token_line.h"
+#include "base/token_line.h"
 
 PROCESS_SUITE(tokens);
 

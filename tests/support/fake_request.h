@@ -11,7 +11,7 @@
 #ifndef STEADYCACHE_TEST_FAKE_REQUEST_H
 #define STEADYCACHE_TEST_FAKE_REQUEST_H
 
-#include "handlers/request.h"
+#include "handlers/respond/request.h"
 
 #define FAKE_PAIRS_MAX   8
 #define FAKE_ANSWERS_MAX 8

@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "backends/base/slice.h"
+#include "base/slice.h"
 
 #define HTTP_ANSWERS_KEPT 16
 

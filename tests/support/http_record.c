@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "backends/base/json_out.h"
+#include "base/json_out.h"
 
 /* Of a body that is not JSON; a value says no more with its second kilobyte. */
 #define KEPT_BYTES 1024

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends/base/etag.h"
-#include "backends/d1/wire.h"
+#include "backends/remote/wire.h"
+#include "base/etag.h"
 
 /* {"ns": {"key": {"value", "content_type", "etag"}}}, keys as they stand in the request: both forms
  * of bytes are taken, each by its own name. */

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "backends/base/slice.h"
+#include "base/slice.h"
 
 struct raw_socket {
 	int fd;

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "backends/base/slice.h"
+#include "base/slice.h"
 
 #define TEMP_PATH_SIZE 512
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "backends/backend.h"
+#include "store/backend.h"
 #include "tests/support/temp_dir.h"
 
 #define KEYS       40

@@ -3,10 +3,10 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "backends/base/buffer.h"
-#include "backends/base/clock.h"
-#include "backends/base/status.h"
-#include "backends/base/utf8.h"
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/status.h"
+#include "base/utf8.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

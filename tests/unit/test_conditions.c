@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "handlers/conditions.h"
-#include "handlers/http_date.h"
+#include "handlers/entry/conditions.h"
+#include "handlers/respond/http_date.h"
 #include "tests/support/fake_request.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

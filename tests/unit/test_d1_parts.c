@@ -2,12 +2,12 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "backends/d1/backoff.h"
-#include "backends/d1/breaker.h"
-#include "backends/d1/locks.h"
-#include "backends/d1/settings.h"
-#include "backends/d1/verdict.h"
-#include "backends/d1/wire.h"
+#include "backends/remote/backoff.h"
+#include "backends/remote/breaker.h"
+#include "backends/remote/locks.h"
+#include "backends/remote/settings.h"
+#include "backends/remote/verdict.h"
+#include "backends/remote/wire.h"
 
 /* ---- Breaker ---- */
 

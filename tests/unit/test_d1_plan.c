@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "backends/d1/plan.h"
+#include "backends/remote/plan.h"
 
 #define TIMEOUT_US INT64_C(1000000)
 #define OPS_MAX    64

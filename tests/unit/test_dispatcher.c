@@ -1,4 +1,4 @@
-/* backends/backend.c: what every backend is spared, with a backend that only takes notes. */
+/* store/backend.c: what every backend is spared, with a backend that only takes notes. */
 #include <criterion/criterion.h>
 #include <ctype.h>
 #include <pthread.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends/backend.h"
+#include "store/backend.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "handlers/flight.h"
+#include "handlers/flight/flight.h"
 
 static int64_t now_us;
 static struct flights *flights;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/guard.h"
+#include "server/http/guard.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define MAX_HEAD     ((size_t)4096)

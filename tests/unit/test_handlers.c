@@ -116,7 +116,7 @@ Test(handlers, success_has_the_status_of_its_resource)
 	}
 }
 
-/* As server/exchange.c does for ?pretty. */
+/* As server/http/exchange.c does for ?pretty. */
 static void make_pretty(void)
 {
 	if (fake.response.body == BODY_STATIC) {

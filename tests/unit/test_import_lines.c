@@ -2,9 +2,9 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
-#include "backends/base/json_out.h"
-#include "handlers/export.h"
-#include "handlers/import.h"
+#include "base/json_out.h"
+#include "handlers/transfer/export.h"
+#include "handlers/transfer/import.h"
 #include "tests/support/fake_request.h"
 #include "tests/support/random.h"
 

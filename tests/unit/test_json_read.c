@@ -1,15 +1,16 @@
-/* handlers/json_read.c, which takes all of JSON: against jansson, and beyond what that takes. */
+/* handlers/json/json_read.c, which takes all of JSON: against jansson, and beyond what that takes.
+ */
 #include <criterion/criterion.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "backends/base/buffer.h"
-#include "backends/base/json_out.h"
-#include "backends/base/utf8.h"
-#include "handlers/json_number.h"
-#include "handlers/json_read.h"
+#include "base/buffer.h"
+#include "base/json_out.h"
+#include "base/utf8.h"
+#include "handlers/json/json_number.h"
+#include "handlers/json/json_read.h"
 #include "tests/support/random.h"
 
 enum { KEY, SIZE, ANY, MEMBERS };

@@ -1,9 +1,9 @@
-/* handlers/json_scan.c against jansson: what it takes, jansson takes and reads the same; what it
- * does not take, it leaves as it was. */
+/* handlers/json/json_scan.c against jansson: what it takes, jansson takes and reads the same; what
+ * it does not take, it leaves as it was. */
 #include <criterion/criterion.h>
 #include <jansson.h>
 
-#include "handlers/json_scan.h"
+#include "handlers/json/json_scan.h"
 
 #define MEMBERS 4
 #define ROUNDS  300000

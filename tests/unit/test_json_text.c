@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends/base/json_out.h"
-#include "backends/base/utf8.h"
-#include "handlers/json_in.h"
+#include "base/json_out.h"
+#include "base/utf8.h"
+#include "handlers/json/json_in.h"
 #include "tests/support/random.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

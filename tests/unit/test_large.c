@@ -1,8 +1,8 @@
-/* Large values of SQLite that readers hold (backends/sqlite/large.c): each once, and all of them
- * within a bound. */
+/* Large values of SQLite that readers hold (backends/sqlite/read/large.c): each once, and all of
+ * them within a bound. */
 #include <criterion/criterion.h>
 
-#include "backends/sqlite/large.h"
+#include "backends/sqlite/read/large.h"
 
 static struct large large;
 

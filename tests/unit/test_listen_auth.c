@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "server/auth.h"
-#include "server/listen.h"
+#include "server/auth/auth.h"
+#include "server/http/listen.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "server/log.h"
+#include "server/log/log.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "backends/backend.h"
+#include "store/backend.h"
 
 #define LIMIT_BYTES (UINT64_C(2) << 20)
 

@@ -3,7 +3,7 @@
 #include <malloc.h>
 #include <stdio.h>
 
-#include "backends/backend.h"
+#include "store/backend.h"
 
 #define ENTRIES              200000
 #define KEY_BYTES            16

@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "server/metrics.h"
+#include "server/log/metrics.h"
 #include "tests/support/threads.h"
 
 #define US 1000

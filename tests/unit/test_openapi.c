@@ -4,8 +4,8 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "handlers/openapi_files.h"
-#include "server/router.h"
+#include "handlers/pages/openapi_files.h"
+#include "server/http/router.h"
 #include "tests/support/fake_request.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/options.h"
+#include "server/config/options.h"
 #include "tests/support/temp_dir.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -3,8 +3,8 @@
 #include <sqlite3.h>
 #include <stdio.h>
 
-#include "backends/backend.h"
-#include "backends/base/order_clock.h"
+#include "base/order_clock.h"
+#include "store/backend.h"
 #include "tests/support/temp_dir.h"
 
 #define HOUR_US  (3600 * US_PER_S)

@@ -1,9 +1,9 @@
-/* handlers/pages.c over a table of files of its own. */
+/* handlers/pages/pages.c over a table of files of its own. */
 #include <criterion/criterion.h>
 #include <string.h>
 
 #include "handlers/handlers.h"
-#include "handlers/page_files.h"
+#include "handlers/pages/page_files.h"
 #include "tests/support/fake_request.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

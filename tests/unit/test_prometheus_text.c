@@ -1,5 +1,5 @@
-/* handlers/metrics.c: what becomes of namespaces, gauges and failures in the text for Prometheus.
- * That the format is right is promtool's to tell (process/test_prometheus.c). */
+/* handlers/admin/metrics.c: what becomes of namespaces, gauges and failures in the text for
+ * Prometheus. That the format is right is promtool's to tell (process/test_prometheus.c). */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
-/* backends/sqlite/reserve.c: made, kept, enlarged, given up, impossible. */
+/* backends/sqlite/file/reserve.c: made, kept, enlarged, given up, impossible. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "backends/sqlite/reserve.h"
+#include "backends/sqlite/file/reserve.h"
 #include "tests/support/temp_dir.h"
 
 static struct temp_dir dir;

@@ -1,9 +1,9 @@
-/* server/router.c over server/routes.c: which handler a path and method lead to. */
+/* server/http/router.c over server/http/routes.c: which handler a path and method lead to. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "server/router.h"
+#include "server/http/router.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define READ         (HTTP_GET | HTTP_HEAD)

@@ -10,9 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "server/listen.h"
-#include "server/secret_file.h"
-#include "server/service_manager.h"
+#include "server/auth/secret_file.h"
+#include "server/http/listen.h"
+#include "server/life/service_manager.h"
 #include "tests/support/temp_dir.h"
 
 /* ---- The listening socket ---- */

@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "server/site_check.h"
+#include "server/auth/site_check.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

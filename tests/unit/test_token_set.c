@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/auth.h"
+#include "server/auth/auth.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/threads.h"
 

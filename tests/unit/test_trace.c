@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/head.h"
-#include "server/log_rate.h"
+#include "server/http/head.h"
+#include "server/log/log_rate.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -1,9 +1,9 @@
-/* backends/sqlite/uses.c against a plain array. */
+/* backends/sqlite/write/uses.c against a plain array. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends/sqlite/uses.h"
+#include "backends/sqlite/write/uses.h"
 #include "tests/support/random.h"
 #include "tests/support/threads.h"
 

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "backends/base/value.h"
+#include "base/value.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -1,9 +1,9 @@
-/* backends/sqlite/values.c and wal_index.c: states, replacement, bounds. */
+/* backends/sqlite/read/values.c and wal_index.c: states, replacement, bounds. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "backends/sqlite/values.h"
+#include "backends/sqlite/read/values.h"
 
 #define SPACE_BYTES (UINT64_C(1) << 20)
 

@@ -62,7 +62,7 @@ function parseDate(text: string): number | null {
 	return Number.isNaN(ms) || new Date(ms).toUTCString() !== text ? null : ms / 1000;
 }
 
-/** In conditions a modification counts as of the end of its second, as in the C server (handlers/conditions.c). */
+/** In conditions a modification counts as of the end of its second, as in the C server (handlers/entry/conditions.c). */
 function modifiedBy(modifiedUs: number): number {
 	return Math.ceil(modifiedUs / 1000000);
 }

@@ -1,0 +1,230 @@
+#include "backends/remote/job.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "backends/remote/protocol.h"
+
+/* Members, quotes and braces of an item or op in JSON, roughly. */
+#define ITEM_OVERHEAD_BYTES 160
+
+static uint64_t hash_key(uint64_t ns_hash, struct slice key)
+{
+	return XXH3_64bits_withSeed(key.data, key.len, ns_hash);
+}
+
+static bool hash_keys(struct d1_job *job, const struct cache_op *op)
+{
+	if (op->item_count == 1) {
+		job->key_hash = hash_key(job->ns_hash, op->items[0].key);
+		return true;
+	}
+	if (!job->is_write)
+		return true;
+	job->key_hashes = malloc(op->item_count * sizeof(*job->key_hashes));
+	if (!job->key_hashes)
+		return false;
+	for (size_t i = 0; i < op->item_count; i++)
+		job->key_hashes[i] = hash_key(job->ns_hash, op->items[i].key);
+	return true;
+}
+
+static size_t measure(const struct cache_op *op)
+{
+	size_t bytes = ITEM_OVERHEAD_BYTES;
+
+	for (size_t i = 0; i < op->item_count; i++) {
+		bytes += ITEM_OVERHEAD_BYTES + op->items[i].key.len;
+		if (op->type == CACHE_OP_SET)
+			bytes += op->items[i].value->len_bytes;
+	}
+	return bytes;
+}
+
+struct d1_job *d1_job_create(struct cache_op *op, int64_t timeout_us)
+{
+	bool has_items = op->type <= CACHE_OP_EXISTS;
+	struct d1_job *job = calloc(1, sizeof(*job));
+
+	if (!job)
+		return NULL;
+	job->op = op;
+	job->submitted_us = monotonic_now_us();
+	job->deadline_us = job->submitted_us + timeout_us;
+	job->item_count = has_items ? op->item_count : 1;
+	job->size_bytes = has_items ? measure(op) : ITEM_OVERHEAD_BYTES;
+	job->is_single_read =
+		op->item_count == 1 && (op->type == CACHE_OP_GET || op->type == CACHE_OP_EXISTS);
+	job->covers_namespace = op->type == CACHE_OP_CLEAR || op->type == CACHE_OP_CONFIGURE;
+	job->is_write =
+		op->type == CACHE_OP_SET || op->type == CACHE_OP_DELETE || job->covers_namespace;
+	/* A condition may hold only once: repeated, it would refuse what it did itself. */
+	job->is_idempotent = !(has_items && op->item_count == 1 &&
+			       op->items[0].condition.kind != CONDITION_NONE);
+	job->ns_hash = XXH3_64bits(op->ns.data, op->ns.len);
+	if (has_items && !hash_keys(job, op)) {
+		free(job);
+		return NULL;
+	}
+	return job;
+}
+
+void d1_job_free(struct d1_job *job)
+{
+	while (job) {
+		struct d1_job *twin = job->twins;
+
+		free(job->key_hashes);
+		free(job);
+		job = twin;
+	}
+}
+
+/* Of a batch the items tell their own; of one item its status is the op's. */
+static void complete(struct cache_op *op)
+{
+	bool has_items = op->type <= CACHE_OP_EXISTS;
+
+	if (has_items && op->item_count == 1 &&
+	    (op->items == &op->one || op->items[0].status == CACHE_PRECONDITION_FAILED))
+		cache_op_complete(op, op->items[0].status);
+	else
+		cache_op_complete(op, CACHE_OK);
+}
+
+void d1_job_succeed(struct d1_job *job)
+{
+	struct cache_op *op = job->op;
+
+	/* The twins first: an op is its caller's again once it is done. */
+	for (struct d1_job *twin = op ? job->twins : NULL; twin; twin = twin->twins) {
+		struct cache_op *twin_op = twin->op;
+		struct cache_value *value = op->items[0].value;
+
+		if (!twin_op)
+			continue;
+		twin->op = NULL;
+		twin_op->items[0].status = op->items[0].status;
+		twin_op->items[0].stale = op->items[0].stale;
+		if (twin_op->type == CACHE_OP_GET && value)
+			twin_op->items[0].value = cache_value_acquire(value);
+		complete(twin_op);
+	}
+	job->op = NULL;
+	if (op)
+		complete(op);
+}
+
+/* A check that finds the upstream ill has succeeded. */
+static void fail_check(struct cache_op *op, enum cache_status status, const char *detail)
+{
+	struct cache_health_check *check = &op->checks[0];
+
+	*check = (struct cache_health_check){.name = "upstream"};
+	(void)snprintf(check->detail, sizeof(check->detail), "%s",
+		       detail ? detail : cache_status_text(status));
+	op->check_count = 1;
+	cache_op_complete(op, CACHE_OK);
+}
+
+static void fail_one(struct d1_job *job, enum cache_status status, const char *detail,
+		     unsigned retry_after_s)
+{
+	struct cache_op *op = job->op;
+
+	if (!op)
+		return;
+	job->op = NULL;
+	if (op->type == CACHE_OP_CHECK) {
+		fail_check(op, status, detail);
+		return;
+	}
+	op->detail = detail;
+	op->retry_after_s = retry_after_s;
+	cache_op_complete(op, status);
+}
+
+void d1_job_fail(struct d1_job *job, enum cache_status status, const char *detail,
+		 unsigned retry_after_s)
+{
+	for (struct d1_job *each = job; each; each = each->twins)
+		fail_one(each, status, detail, retry_after_s);
+}
+
+int64_t d1_job_expire(struct d1_job *job, int64_t now_us, uint64_t *expired)
+{
+	int64_t next_us = INT64_MAX;
+	struct d1_job *heir = NULL;
+
+	for (struct d1_job *each = job; each; each = each->twins) {
+		if (each->op && each->deadline_us <= now_us) {
+			fail_one(each, CACHE_TIMEOUT, "the D1 upstream did not answer in time", 0);
+			*expired += 1;
+		}
+		if (each->op && !heir)
+			heir = each;
+		if (each->op && each->deadline_us < next_us)
+			next_us = each->deadline_us;
+	}
+	if (heir && heir != job) {
+		job->op = heir->op;
+		job->deadline_us = heir->deadline_us;
+		heir->op = NULL;
+	}
+	return next_us;
+}
+
+void d1_job_list_init(struct d1_job_list *list)
+{
+	list->first = NULL;
+	list->last = &list->first;
+	list->count = 0;
+}
+
+void d1_job_list_push(struct d1_job_list *list, struct d1_job *job)
+{
+	job->next = NULL;
+	*list->last = job;
+	list->last = &job->next;
+	list->count++;
+}
+
+struct d1_job *d1_job_list_pop(struct d1_job_list *list)
+{
+	struct d1_job *job = list->first;
+
+	if (job) {
+		list->first = job->next;
+		list->count--;
+		if (!list->first)
+			list->last = &list->first;
+	}
+	return job;
+}
+
+struct d1_call *d1_call_create(enum d1_call_kind kind)
+{
+	struct d1_call *call = calloc(1, sizeof(*call));
+
+	if (!call)
+		return NULL;
+	call->kind = kind;
+	call->is_idempotent = true;
+	call->next_limit_us = INT64_MAX;
+	d1_job_list_init(&call->jobs);
+	return call;
+}
+
+void d1_call_free(struct d1_call *call)
+{
+	struct d1_job *job;
+
+	if (!call)
+		return;
+	if (call->state)
+		call->dialect->discard(call);
+	while ((job = d1_job_list_pop(&call->jobs)))
+		d1_job_free(job);
+	free(call);
+}

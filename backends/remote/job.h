@@ -1,0 +1,90 @@
+/* A job: one operation on its way through the d1 backend; and a call: jobs that share a request.
+ *
+ * A job is made on the thread that submits and belongs to the I/O thread from then on. Its op may
+ * be completed before the job is gone: where the op's time is over but the request that carries it
+ * is not, `op` becomes NULL and the job stays, because its locks (locks.h) must hold until the
+ * upstream is done with what it may yet be doing. */
+#ifndef STEADYCACHE_D1_JOB_H
+#define STEADYCACHE_D1_JOB_H
+
+#include "store/backend.h"
+
+struct d1_job {
+	struct cache_op *op;               /* NULL: completed already, or a probe */
+	struct d1_job *next;               /* in whatever list it is */
+	struct d1_job *twins;              /* equal gets, answered with this one */
+	struct d1_job *in_bucket;          /* next in the plan's bucket */
+	struct d1_job *grouped;            /* next of the same op of the request */
+	size_t first_item;                 /* of its items in that op */
+	int64_t submitted_us, deadline_us; /* monotonic */
+	size_t item_count;
+	size_t size_bytes; /* about what it takes in a request */
+	bool is_write;
+	bool is_idempotent;
+	bool is_single_read;   /* GET, EXISTS of one key */
+	bool covers_namespace; /* CLEAR, CONFIGURE: a write of all its keys */
+	uint64_t ns_hash;
+	uint64_t key_hash;    /* with the namespace; of one item */
+	uint64_t *key_hashes; /* of several, where it is a write; else NULL */
+};
+
+struct d1_job_list {
+	struct d1_job *first, **last;
+	size_t count;
+};
+
+/* The protocol's own limit of a request. */
+#define CALL_ITEMS_MAX 10000
+
+enum d1_call_kind { CALL_WORK, CALL_PROBE };
+
+struct d1_dialect;
+struct d1_engine;
+struct d1_transfer;
+
+struct d1_call {
+	struct d1_call *next;
+	struct d1_engine *engine;
+	enum d1_call_kind kind;
+	int probe; /* enum breaker_probe */
+	struct d1_job_list jobs;
+	size_t item_count, size_bytes;
+	bool is_idempotent;
+	unsigned attempts;
+	int64_t deadline_us;   /* of the last of its jobs */
+	int64_t next_limit_us; /* of the first of its ops that is not yet completed */
+	int64_t retry_at_us;   /* where it waits for a retry, else 0 */
+	int64_t sent_at_us;
+	const struct d1_dialect *dialect;
+	unsigned step; /* the dialect's: which of its requests is next; begins with 0 */
+	void *state;   /* the dialect's; freed by its `discard` */
+	struct d1_transfer *transfer; /* NULL: none under way */
+};
+
+/* NULL: out of memory. `timeout_us` from now. */
+struct d1_job *d1_job_create(struct cache_op *op, int64_t timeout_us);
+/* Frees the job and its twins; their ops must have been completed. */
+void d1_job_free(struct d1_job *job);
+
+/* Completes the op of this job and those of its twins, as far as they are not yet. The items of the
+ * op have their statuses and values; twins get the same. */
+void d1_job_succeed(struct d1_job *job);
+/* The same for a failure of the whole, with a sentence (static or as long-lived as the backend; may
+ * be NULL). */
+void d1_job_fail(struct d1_job *job, enum cache_status status, const char *detail,
+		 unsigned retry_after_s);
+
+/* Completes those ops of this job and its twins whose time is over at `now_us`, and counts them in
+ * *expired. As long as any twin's op is left, job->op is one. The earliest deadline of those left,
+ * INT64_MAX where none is. */
+int64_t d1_job_expire(struct d1_job *job, int64_t now_us, uint64_t *expired);
+
+void d1_job_list_init(struct d1_job_list *list);
+void d1_job_list_push(struct d1_job_list *list, struct d1_job *job);
+struct d1_job *d1_job_list_pop(struct d1_job_list *list);
+
+struct d1_call *d1_call_create(enum d1_call_kind kind);
+/* Frees the call with its jobs. */
+void d1_call_free(struct d1_call *call);
+
+#endif

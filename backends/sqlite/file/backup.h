@@ -1,0 +1,9 @@
+/* Copies the database file of a server, running or not, without that server. */
+#ifndef STEADYCACHE_SQLITE_BACKUP_H
+#define STEADYCACHE_SQLITE_BACKUP_H
+
+#include "base/backup.h"
+
+backup_function sqlite_backup;
+
+#endif

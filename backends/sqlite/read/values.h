@@ -1,0 +1,107 @@
+/* Values that were read lately, in memory in front of the database.
+ *
+ * A hit costs a hash, a lock and a reference; a look-up in the database walks two b-trees, runs a
+ * program of SQLite's and copies the value. The cache fills on demand, up to a number of bytes that
+ * counts all it takes beside the values too.
+ *
+ * That it never gives an old value rests on one sentence:
+ *
+ *   Every entry of a shard is what the database holds in the state whose WAL header (wal_index.h)
+ *   the shard carries.
+ *
+ * - A hit is given only to a reader that has just read that very header in the shared index. So it
+ *   is what the newest committed state holds, whoever committed it: between a commit (ours or of
+ *   another process) and the moment where the shard is brought up to date all look-ups miss. No
+ *   order of "visible", "invalidated" and "answered" can go wrong, as there is none to keep: a
+ * commit is answered after its header was written, and from then on the old header is nobody's.
+ * - A reader inserts what it has read from a snapshot, if the snapshot's header is the shard's. It
+ *   knows that header for sure only if the shared index held it before the snapshot was taken and
+ *   still afterwards (reader.c); otherwise it neither looks here nor inserts.
+ * - The writer moves the shards on after each commit (values_move): it knows the header from before
+ *   (read under the write lock) and the one that its commit made, and between the two nothing
+ *   changed but what it changed itself: those entries go, or get their new value. If it cannot tell
+ *   for sure, or the shard carries another header than the one from before, the shard is emptied;
+ *   an empty shard is true in any state. A transaction that fails moves nothing.
+ * - After commits of others a reader may empty a shard and give it the header that it has, provided
+ *   that the shared index still holds it. It leaves that to the writer where one is at work.
+ *
+ * Changes name an entry by namespace id and hash of the key, which the rows hold, so evicting by
+ * rowid needs no key. A cleared namespace gets another id; what was cached under the old one is
+ * never asked for and falls out in time.
+ *
+ * Replacement is SIEVE (Zhang et al., "SIEVE is Simpler than LRU", NSDI 2024): a queue in order of
+ * insertion and a hand that walks from old to new, sparing once what was hit since it last came by.
+ * A hit writes one flag, and a scan passes through without driving out what is hot.
+ *
+ * Thread-safe; each shard has a lock of its own. */
+#ifndef STEADYCACHE_SQLITE_VALUES_H
+#define STEADYCACHE_SQLITE_VALUES_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "backends/sqlite/file/wal_index.h"
+#include "base/slice.h"
+#include "base/value.h"
+
+#define VALUES_SHARDS 16
+
+struct values_entry;
+
+struct values_shard {
+	_Alignas(64) pthread_mutex_t lock;
+	struct wal_state state;
+	struct values_entry **buckets; /* NULL until first used; a power of two of them */
+	size_t bucket_count, entry_count, used_bytes;
+	struct values_entry *newest, *oldest, *hand;
+	uint64_t hits, misses, evictions, drops;
+};
+
+struct values {
+	size_t shard_max_bytes;   /* 0: nothing is cached */
+	atomic_bool writer_works; /* between begin and move of a transaction of ours */
+	struct values_shard shards[VALUES_SHARDS];
+};
+
+/* One entry that a transaction changed. */
+struct values_change {
+	int64_t namespace_id, hash;
+	int64_t id;                /* with a value: rowid of the entry */
+	struct slice key;          /* with a value; borrowed */
+	struct cache_value *value; /* what it holds now, borrowed; NULL: forget the entry */
+};
+
+/* Sums over the shards. */
+struct values_counts {
+	uint64_t hits, misses, evictions, drops; /* drops: shards that were emptied */
+	uint64_t entries, used_bytes, max_bytes;
+};
+
+void values_init(struct values *values, uint64_t max_bytes);
+void values_deinit(struct values *values);
+
+static inline bool values_are_on(const struct values *values)
+{
+	return values->shard_max_bytes > 0;
+}
+
+/* The value of `key` in the state `state`, with a reference for the caller, and the rowid of its
+ * entry; NULL: not cached. It may have expired. */
+struct cache_value *values_find(struct values *values, const struct wal_state *state,
+				int64_t namespace_id, int64_t hash, struct slice key,
+				int64_t *ret_id);
+
+/* Remembers `value` (takes a reference of its own), which entry `id` holds in the state `state`,
+ * where the shard is in that state, or may be brought to it because `index` still says it is the
+ * newest. Does nothing where the memory for it is lacking. */
+void values_insert(struct values *values, const struct wal_state *state,
+		   const volatile uint64_t *index, const struct values_change *entry);
+
+/* After a commit: brings all shards from `before` to `after`, by these changes in their order.
+ * `before` NULL: they are not known for sure, so all is forgotten. */
+void values_move(struct values *values, const struct wal_state *before,
+		 const struct wal_state *after, const struct values_change *changes, size_t count);
+
+void values_count(struct values *values, struct values_counts *ret);
+
+#endif

@@ -1,0 +1,188 @@
+#include "base/value.h"
+
+#include <stdlib.h>
+
+#include "base/utf8.h"
+
+#define TYPE_INLINE 255
+
+/* cache_value.room */
+#define ROOM_UNIT_BYTES 8U
+#define ROOM_UNITS      0x7FU
+#define ROOM_CLAIMED    0x80U
+
+/* Types so common that an entry need not carry them. Only ever append: nothing stores the
+ * index, but the order decides how fast the first ones are found. */
+static const struct slice known_types[] = {
+	SLICE(CONTENT_TYPE_TEXT),
+	SLICE(CONTENT_TYPE_BYTES),
+	SLICE("application/x-www-form-urlencoded"), /* what curl --data-binary sends */
+	SLICE("application/json"),
+	SLICE("text/plain"),
+	SLICE("text/html"),
+	SLICE("image/png"),
+	SLICE("image/jpeg"),
+};
+#define KNOWN_TYPES (sizeof(known_types) / sizeof(known_types[0]))
+
+static uint8_t find_known_type(struct slice type)
+{
+	for (size_t i = 0; i < KNOWN_TYPES; i++)
+		if (slice_equal(type, known_types[i]))
+			return (uint8_t)i;
+	return TYPE_INLINE;
+}
+
+bool content_type_is_valid(struct slice type)
+{
+	for (size_t i = 0; i < type.len; i++)
+		if ((type.data[i] < ' ' || type.data[i] > '~') && type.data[i] != '\t')
+			return false;
+	return type.len > 0 && type.len <= CONTENT_TYPE_MAX_LEN;
+}
+
+struct cache_value *cache_value_create(size_t len_bytes, struct slice content_type)
+{
+	return cache_value_create_with_room(len_bytes, content_type, (struct cache_value_room){0});
+}
+
+static size_t record_bytes(const struct cache_value *value)
+{
+	uint8_t room = atomic_load_explicit(&value->room, memory_order_relaxed);
+
+	return (size_t)(room & ROOM_UNITS) * ROOM_UNIT_BYTES;
+}
+
+/* Where the allocation begins. */
+static char *block_of(struct cache_value *value)
+{
+	return (char *)value - record_bytes(value);
+}
+
+size_t cache_value_memory_bytes(const struct cache_value *value)
+{
+	return record_bytes(value) + sizeof(*value) + cache_value_data_offset(value) +
+	       value->len_bytes;
+}
+
+struct cache_value *cache_value_create_with_room(size_t len_bytes, struct slice content_type,
+						 struct cache_value_room room)
+{
+	if (content_type.len == 0 || content_type.len > CONTENT_TYPE_MAX_LEN)
+		content_type = SLICE(CONTENT_TYPE_BYTES);
+
+	uint8_t known = find_known_type(content_type);
+	size_t type_len = known == TYPE_INLINE ? content_type.len : 0;
+	if (len_bytes > CACHE_VALUE_MAX_BYTES || room.key_len > UINT32_MAX)
+		return NULL;
+	struct cache_value header = {
+		.refs = 1,
+		.len_bytes = (uint32_t)len_bytes,
+		.key_len = (uint32_t)room.key_len,
+		.known_type = known,
+		.type_len = (uint8_t)type_len,
+		.room = (uint8_t)(room.record_bytes / ROOM_UNIT_BYTES),
+	};
+	char *block = malloc(cache_value_memory_bytes(&header));
+	if (!block)
+		return NULL;
+
+	struct cache_value *value = (struct cache_value *)(void *)(block + room.record_bytes);
+	*value = header;
+	if (type_len > 0) {
+		memcpy(value->storage + value->key_len, content_type.data, type_len);
+		value->storage[value->key_len + type_len] = '\0';
+	}
+	return value;
+}
+
+bool cache_value_claim_room(struct cache_value *value, struct cache_value_room room)
+{
+	if (record_bytes(value) != room.record_bytes || value->key_len != room.key_len)
+		return false;
+	return !(atomic_fetch_or_explicit(&value->room, ROOM_CLAIMED, memory_order_relaxed) &
+		 ROOM_CLAIMED);
+}
+
+bool cache_value_is_claimed(const struct cache_value *value)
+{
+	return atomic_load_explicit(&value->room, memory_order_relaxed) & ROOM_CLAIMED;
+}
+
+struct cache_value *cache_value_resize(struct cache_value *value, size_t len_bytes)
+{
+	size_t before = record_bytes(value);
+
+	if (len_bytes > CACHE_VALUE_MAX_BYTES)
+		return NULL;
+	char *block = realloc(block_of(value),
+			      cache_value_memory_bytes(value) - value->len_bytes + len_bytes);
+	if (!block)
+		return NULL;
+	struct cache_value *grown = (struct cache_value *)(void *)(block + before);
+	grown->len_bytes = (uint32_t)len_bytes;
+	return grown;
+}
+
+void cache_value_seal(struct cache_value *value)
+{
+	struct slice bytes = cache_value_bytes(value);
+	struct etag etag = etag_of(bytes);
+	uint8_t flags = 0;
+
+	if (utf8_is_json_plain(bytes))
+		flags = CACHE_VALUE_UTF8 | CACHE_VALUE_JSON_PLAIN;
+	else if (utf8_is_valid(bytes))
+		flags = CACHE_VALUE_UTF8;
+	cache_value_seal_known(value, &etag, flags);
+}
+
+void cache_value_seal_known(struct cache_value *value, const struct etag *etag, uint8_t flags)
+{
+	value->etag = *etag;
+	value->flags = flags;
+}
+
+struct cache_value *cache_value_copy(struct slice bytes, struct slice content_type)
+{
+	return cache_value_copy_with_room(bytes, content_type, (struct cache_value_room){0});
+}
+
+struct cache_value *cache_value_copy_with_room(struct slice bytes, struct slice content_type,
+					       struct cache_value_room room)
+{
+	struct cache_value *value = cache_value_create_with_room(bytes.len, content_type, room);
+
+	if (!value)
+		return NULL;
+	if (bytes.len > 0)
+		memcpy(cache_value_data(value), bytes.data, bytes.len);
+	cache_value_seal(value);
+	return value;
+}
+
+struct cache_value *cache_value_acquire(struct cache_value *value)
+{
+	(void)atomic_fetch_add_explicit(&value->refs, 1, memory_order_relaxed);
+	return value;
+}
+
+void cache_value_release(struct cache_value *value)
+{
+	if (!value)
+		return;
+	if (atomic_fetch_sub_explicit(&value->refs, 1, memory_order_acq_rel) == 1)
+		free(block_of(value));
+}
+
+const char *cache_value_content_type(const struct cache_value *value)
+{
+	return value->known_type == TYPE_INLINE ? value->storage + value->key_len
+						: known_types[value->known_type].data;
+}
+
+size_t cache_value_content_type_len(const struct cache_value *value)
+{
+	return value->known_type == TYPE_INLINE ? value->type_len
+						: known_types[value->known_type].len;
+}

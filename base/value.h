@@ -1,0 +1,125 @@
+/* A stored value: immutable bytes with a content type, shared by reference count.
+ *
+ * Life: create, fill `data` (cache_value_data, or receive into it), seal, share.
+ * After the seal nothing changes but the two time stamps, which the backend that
+ * stores the value writes before anybody else can see it. One allocation holds
+ * header, content type and bytes, and a hit hands out a reference, not a copy.
+ *
+ * A store that keeps something of its own for every value can have it in the same allocation, so
+ * that a look-up reads neighbouring lines of memory: who makes the value leaves *room* for the
+ * store's record in front of the header, and for the key behind it. One store claims the room. */
+#ifndef STEADYCACHE_BASE_VALUE_H
+#define STEADYCACHE_BASE_VALUE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/etag.h"
+#include "base/slice.h"
+
+#define CONTENT_TYPE_BYTES "application/octet-stream"
+#define CONTENT_TYPE_TEXT  "text/plain; charset=utf-8"
+
+/* Longest content type, bytes. */
+#define CONTENT_TYPE_MAX_LEN 255
+
+/* Whether an entry may be given that content type: visible ASCII, blanks and tabs, 1 to
+ * CONTENT_TYPE_MAX_LEN. */
+bool content_type_is_valid(struct slice type);
+
+enum cache_value_flags {
+	/* Valid UTF-8: may stand in a JSON string. */
+	CACHE_VALUE_UTF8 = 1 << 0,
+	/* Printable ASCII without `"` and `\`: is its own JSON string body. */
+	CACHE_VALUE_JSON_PLAIN = 1 << 1,
+};
+
+/* Longest value, bytes. */
+#define CACHE_VALUE_MAX_BYTES UINT32_MAX
+
+/* Room that a store wants. Zeroed: none. */
+struct cache_value_room {
+	unsigned record_bytes; /* in front of the header; a multiple of 8, up to 1016 */
+	size_t key_len;        /* behind it; up to UINT32_MAX */
+};
+
+struct cache_value {
+	atomic_uint refs;
+	uint32_t len_bytes;   /* of the value */
+	uint32_t key_len;     /* room for the key */
+	uint8_t flags;        /* enum cache_value_flags, known after the seal */
+	uint8_t known_type;   /* index of a well-known content type, or 255: stored inline */
+	uint8_t type_len;     /* of one stored inline, without its NUL; else 0 */
+	_Atomic uint8_t room; /* for a record: its size in units of 8, and whether it is claimed */
+	struct etag etag;     /* known after the seal */
+	int64_t modified_at_us; /* when this version was stored; set by the backend */
+	int64_t expires_at_us;  /* 0: never; set by the backend */
+	char storage[];         /* the key, the content type with its NUL where inline, the bytes */
+};
+
+/* A value of `len_bytes` unset bytes with `content_type` (copied; an empty one, or one longer
+ * than CONTENT_TYPE_MAX_LEN, becomes CONTENT_TYPE_BYTES). One reference, owned by the caller.
+ * NULL: out of memory. */
+struct cache_value *cache_value_create(size_t len_bytes, struct slice content_type);
+
+/* As cache_value_create, with room (neither record nor key are set). */
+struct cache_value *cache_value_create_with_room(size_t len_bytes, struct slice content_type,
+						 struct cache_value_room room);
+
+/* True for the first who claims the room of `value`, and only where it is exactly `room`. Record
+ * and key are the claimant's then, as long as it has a reference. Any thread. */
+bool cache_value_claim_room(struct cache_value *value, struct cache_value_room room);
+
+/* Whether somebody claimed the room: then the time stamps are the claimant's too. */
+bool cache_value_is_claimed(const struct cache_value *value);
+
+/* Changes the length of an unshared, unsealed value, keeping the bytes that fit. Like realloc:
+ * on NULL (out of memory) the old value stands, else it is gone. */
+struct cache_value *cache_value_resize(struct cache_value *value, size_t len_bytes);
+
+/* Computes etag and flags from the bytes. To be called once, before the value is shared. */
+void cache_value_seal(struct cache_value *value);
+
+/* As cache_value_seal, with an etag and flags known from when the value was stored. */
+void cache_value_seal_known(struct cache_value *value, const struct etag *etag, uint8_t flags);
+
+/* create, copy and seal in one. */
+struct cache_value *cache_value_copy(struct slice bytes, struct slice content_type);
+struct cache_value *cache_value_copy_with_room(struct slice bytes, struct slice content_type,
+					       struct cache_value_room room);
+
+/* One more reference; any thread. */
+struct cache_value *cache_value_acquire(struct cache_value *value);
+
+/* One reference less; the last one frees. NULL is fine; any thread. */
+void cache_value_release(struct cache_value *value);
+
+/* NUL-terminated; lives as long as the value. */
+const char *cache_value_content_type(const struct cache_value *value);
+/* Its length, bytes, without the NUL. */
+size_t cache_value_content_type_len(const struct cache_value *value);
+
+/* The size of the allocation, room included. */
+size_t cache_value_memory_bytes(const struct cache_value *value);
+
+/* Where the bytes begin, from `storage`. */
+static inline size_t cache_value_data_offset(const struct cache_value *value)
+{
+	return (size_t)value->key_len + value->type_len + (value->type_len > 0);
+}
+
+static inline char *cache_value_data(struct cache_value *value)
+{
+	return value->storage + cache_value_data_offset(value);
+}
+
+static inline struct slice cache_value_bytes(const struct cache_value *value)
+{
+	return (struct slice){
+		.data = value->storage + cache_value_data_offset(value),
+		.len = value->len_bytes,
+	};
+}
+
+#endif

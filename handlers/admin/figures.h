@@ -1,0 +1,70 @@
+/* What the server counts of its own work since its start, as /stats and /metrics show it. The
+ * server fills it (server/log/metrics.h); handlers only read. */
+#ifndef STEADYCACHE_HANDLERS_FIGURES_H
+#define STEADYCACHE_HANDLERS_FIGURES_H
+
+#include "handlers/admin/latency.h"
+#include "store/backend.h"
+
+struct server_figures {
+	unsigned connections;   /* open now */
+	uint64_t server_errors; /* answers with a status of 500 and above */
+	uint64_t unanswered;    /* requests whose client left before an answer was there */
+	/* Of all requests that were answered, slow ones that waited for the backend included: from
+	 * the end of the headers until the answer is handed to the HTTP library. That contains the
+	 * time that the body took to come. It does not contain what lies before (a request that
+	 * waits in the kernel while its event loop is busy) and after (sending). */
+	struct latency_histogram latency;
+	size_t waiting;             /* requests that wait for a value now */
+	size_t leases;              /* that are out now */
+	uint64_t log_lines_dropped; /* as nobody took them */
+};
+
+/* What the system counts of the process; 0 where it does not tell. */
+struct process_figures {
+	uint64_t resident_bytes, virtual_bytes;
+	uint64_t open_files, max_files; /* descriptors */
+	double cpu_s;                   /* user and system time */
+};
+
+/* Answers of one kind. */
+struct answer_count {
+	const char *route;  /* static: the pattern of the path, or "none" */
+	const char *method; /* static: "GET"; "other" */
+	unsigned status;    /* 0: one that the server does not give by itself */
+	uint64_t count;     /* > 0 */
+};
+
+/* How long the requests of one route and method took. */
+struct route_latency {
+	const char *route, *method; /* as above */
+	struct latency_histogram latency;
+};
+
+/* Operations of the backend that ended with one status. */
+struct operation_count {
+	enum cache_op_type type;
+	enum cache_status status;
+	uint64_t count; /* > 0 */
+};
+
+/* Thread: any. */
+struct figures_source {
+	void (*read)(void *user, struct server_figures *ret);
+	/* Call `visit` once for each kind that there has been. The patterns of two routes may be
+	 * the same; then their methods are not. */
+	void (*each_answer)(void *user,
+			    void (*visit)(void *visit_user, const struct answer_count *answers),
+			    void *visit_user);
+	void (*each_latency)(void *user,
+			     void (*visit)(void *visit_user, const struct route_latency *latency),
+			     void *visit_user);
+	void (*each_operation)(void *user,
+			       void (*visit)(void *visit_user,
+					     const struct operation_count *operations),
+			       void *visit_user);
+	void *user;
+	void (*read_process)(struct process_figures *ret);
+};
+
+#endif

@@ -1,0 +1,226 @@
+/* /stats, /stats/{ns} */
+#include <inttypes.h>
+#include <math.h>
+
+#include "base/json_out.h"
+#include "handlers/admin/stats_json.h"
+#include "handlers/handlers.h"
+
+double stats_hit_rate(uint64_t hits, uint64_t misses)
+{
+	return hits + misses > 0 ? (double)hits / (double)(hits + misses) : 0;
+}
+
+void stats_json_append_limits(struct buffer *json, const struct namespace_settings *settings)
+{
+	if (settings->capacity == CAPACITY_UNLIMITED)
+		json_out_raw(json, "\"capacity\":null");
+	else
+		buffer_printf(json, "\"capacity\":%" PRId64, settings->capacity);
+	buffer_printf(json,
+		      ",\"default_ttl\":%" PRId64 ",\"stale_ttl\":%" PRId64 ",\"eviction\":\"%s\"",
+		      settings->default_ttl_s, settings->stale_ttl_s,
+		      eviction_policy_name(settings->policy));
+}
+
+static void append_activity(struct buffer *json, const struct namespace_stats *stats)
+{
+	buffer_printf(json,
+		      "\"hits\":%" PRIu64 ",\"misses\":%" PRIu64 ",\"hit_rate\":", stats->hits,
+		      stats->misses);
+	json_out_double(json, stats_hit_rate(stats->hits, stats->misses));
+	buffer_printf(json,
+		      ",\"stale_hits\":%" PRIu64 ",\"sets\":%" PRIu64 ",\"deletes\":%" PRIu64
+		      ",\"evictions\":%" PRIu64 ",\"expirations\":%" PRIu64,
+		      stats->stale_hits, stats->sets, stats->deletes, stats->evictions,
+		      stats->expirations);
+}
+
+void stats_json_append(struct buffer *json, const struct namespace_stats *stats)
+{
+	uint64_t max = stats->settings.max_size_bytes;
+
+	buffer_printf(json,
+		      "{\"entry_count\":%" PRIu64 ",\"total_size\":%" PRIu64 ",\"avg_frequency\":",
+		      stats->entry_count, stats->total_size_bytes);
+	json_out_double(json, stats->avg_frequency);
+	buffer_printf(json,
+		      ",\"max_frequency\":%" PRIu64 ",\"max_size_bytes\":%" PRIu64
+		      ",\"utilization\":",
+		      stats->max_frequency, max);
+	json_out_double(json, max ? (double)stats->total_size_bytes / (double)max : 0);
+	buffer_printf(json, ",\"used_bytes\":%" PRIu64 ",", stats->used_bytes);
+	append_activity(json, stats);
+	json_out_raw(json, ",");
+	stats_json_append_limits(json, &stats->settings);
+	json_out_raw(json, "}");
+}
+
+void stats_keep_usable(struct request *request)
+{
+	struct cache_op *op = &request->op;
+	size_t kept = 0;
+
+	for (size_t i = 0; request->may_use && i < op->stats_count; i++)
+		if (request->may_use(request, slice_of(op->stats[i].name)))
+			op->stats[kept++] = op->stats[i];
+	if (request->may_use)
+		op->stats_count = kept;
+}
+
+static enum handler_step stats_start(struct request *request, struct response *response)
+{
+	(void)response;
+	cache_op_init(&request->op, CACHE_OP_STATS);
+	request->op.ns = request->ns;
+	return STEP_SUBMIT;
+}
+
+static void append_totals(struct buffer *json, const struct cache_op *op)
+{
+	struct namespace_stats sum = {0};
+
+	for (size_t i = 0; i < op->stats_count; i++) {
+		const struct namespace_stats *stats = &op->stats[i];
+
+		sum.entry_count += stats->entry_count;
+		sum.total_size_bytes += stats->total_size_bytes;
+		sum.used_bytes += stats->used_bytes;
+		sum.hits += stats->hits;
+		sum.misses += stats->misses;
+		sum.stale_hits += stats->stale_hits;
+		sum.sets += stats->sets;
+		sum.deletes += stats->deletes;
+		sum.evictions += stats->evictions;
+		sum.expirations += stats->expirations;
+	}
+	buffer_printf(json,
+		      "\"totals\":{\"entry_count\":%" PRIu64 ",\"total_size\":%" PRIu64
+		      ",\"used_bytes\":%" PRIu64 ",",
+		      sum.entry_count, sum.total_size_bytes, sum.used_bytes);
+	append_activity(json, &sum);
+	json_out_raw(json, "}");
+}
+
+static void append_percentile(struct buffer *json, const char *name,
+			      const struct latency_histogram *latency, double share)
+{
+	buffer_printf(json, "\"%s\":", name);
+	if (latency_total(latency) == 0)
+		json_out_raw(json, "null");
+	else /* in tenths: the steps of the histogram tell no more */
+		json_out_double(json, round(latency_percentile_ns(latency, share) / 100) / 10);
+}
+
+static void append_histogram(struct buffer *json, const struct latency_histogram *latency)
+{
+	json_out_raw(json, "\"histogram\":{\"upper_us\":[");
+	for (size_t i = 0; i < LATENCY_BOUNDS; i++) {
+		json_out_double(json, (double)latency_bounds_ns[i] / 1000);
+		json_out_raw(json, ",");
+	}
+	json_out_raw(json, "null],\"count\":[");
+	for (size_t i = 0; i < LATENCY_STEPS; i++)
+		buffer_printf(json, "%s%" PRIu64, i > 0 ? "," : "", latency->count[i]);
+	json_out_raw(json, "]}");
+}
+
+/* What the server itself did since its start. */
+static void append_requests(struct buffer *json, const struct server_figures *figures)
+{
+	const struct latency_histogram *latency = &figures->latency;
+
+	buffer_printf(json,
+		      ",\"requests\":{\"total\":%" PRIu64 ",\"server_errors\":%" PRIu64
+		      ",\"latency_us\":{",
+		      latency_total(latency), figures->server_errors);
+	append_percentile(json, "p50", latency, 0.5);
+	json_out_raw(json, ",");
+	append_percentile(json, "p90", latency, 0.9);
+	json_out_raw(json, ",");
+	append_percentile(json, "p99", latency, 0.99);
+	json_out_raw(json, ",");
+	append_percentile(json, "p999", latency, 0.999);
+	json_out_raw(json, "},");
+	append_histogram(json, latency);
+	json_out_raw(json, "}");
+}
+
+/* What the backend tells of itself: an object for each group of gauges. */
+static void append_gauges(struct buffer *json, struct backend *backend)
+{
+	struct backend_gauge gauges[BACKEND_GAUGES_MAX];
+	const char *group = NULL;
+	size_t count = 0;
+
+	if (backend->ops->gauges)
+		count = backend->ops->gauges(backend, gauges, BACKEND_GAUGES_MAX);
+	for (size_t i = 0; i < count; i++) {
+		const struct backend_gauge *gauge = &gauges[i];
+		bool is_first = !group || strcmp(group, gauge->group) != 0;
+
+		if (is_first)
+			buffer_printf(json, "%s,\"%s\":{", group ? "}" : "", gauge->group);
+		group = gauge->group;
+		buffer_printf(json, "%s\"%s\":", is_first ? "" : ",", gauge->name);
+		if (gauge->text)
+			json_out_string(json, slice_of(gauge->text));
+		else
+			json_out_double(json, gauge->value);
+	}
+	if (group)
+		json_out_raw(json, "}");
+}
+
+static void stats_finish(struct request *request, struct response *response)
+{
+	const struct handler_context *context = request->context;
+	const struct cache_op *op = &request->op;
+	struct server_figures figures;
+	struct buffer json = {0};
+
+	if (op->status != CACHE_OK) {
+		respond_op_failure(request, response);
+		return;
+	}
+	int64_t uptime_us = cache_clock_now_us(context->clock) - context->started_at_us;
+	context->figures.read(context->figures.user, &figures);
+	buffer_printf(&json,
+		      "{\"server\":{\"version\":\"%s\",\"uptime\":%" PRId64
+		      ",\"backend\":\"%s\",\"connections\":%u},",
+		      context->version, uptime_us / US_PER_S, context->backend->ops->name,
+		      figures.connections);
+	stats_keep_usable(request);
+	append_totals(&json, op);
+	append_requests(&json, &figures);
+	if (!request->may_use) /* they are of all namespaces together */
+		append_gauges(&json, context->backend);
+	json_out_raw(&json, ",\"namespaces\":{");
+	for (size_t i = 0; i < op->stats_count; i++) {
+		if (i > 0)
+			json_out_raw(&json, ",");
+		json_out_string(&json, slice_of(op->stats[i].name));
+		json_out_raw(&json, ":");
+		stats_json_append(&json, &op->stats[i]);
+	}
+	json_out_raw(&json, "}}");
+	response_json(response, 200, &json);
+}
+
+static void namespace_stats_finish(struct request *request, struct response *response)
+{
+	struct buffer json = {0};
+
+	if (request->op.status != CACHE_OK) {
+		respond_op_failure(request, response);
+		return;
+	}
+	stats_json_append(&json, &request->op.stats[0]);
+	response_json(response, 200, &json);
+}
+
+const struct handler stats_handler = {.start = stats_start, .finish = stats_finish};
+const struct handler namespace_stats_handler = {
+	.start = stats_start,
+	.finish = namespace_stats_finish,
+};

@@ -1,0 +1,75 @@
+/* A call of the JSON APIs (/api/..., /batch/...): the parsed body and the items made of it, kept
+ * from start to cleanup because the op borrows from them. */
+#ifndef STEADYCACHE_HANDLERS_CALL_H
+#define STEADYCACHE_HANDLERS_CALL_H
+
+#include "handlers/json/json_in.h"
+#include "handlers/json/json_scan.h"
+
+/* The members of a call beside its list; json_scan takes those before SCANNED_FAST alone. */
+enum {
+	SCANNED_CACHE_NAME,
+	SCANNED_KEY,
+	SCANNED_VALUE,
+	SCANNED_SIZE,
+	SCANNED_FAST,
+	SCANNED_WAIT = SCANNED_FAST,
+	SCANNED_LEASE,
+	SCANNED_MAX_SIZE_MB,
+	SCANNED_MEMBERS
+};
+/* Those of an item of a batch; from `ttl` on only on /batch. */
+enum {
+	SCANNED_ITEM_KEY,
+	SCANNED_ITEM_VALUE,
+	SCANNED_ITEM_SIZE,
+	SCANNED_ITEM_TTL,
+	SCANNED_ITEM_CONTENT_TYPE,
+	SCANNED_ITEM_ENCODING,
+	SCANNED_ITEM_MEMBERS
+};
+
+struct call {
+	/* As the body has them, in which their texts are; a member that such a call has not is not
+	 * found. */
+	struct scan_member scanned[SCANNED_MEMBERS];
+	struct scan_list list;    /* of a batch */
+	struct cache_item *items; /* of a batch; distinct keys */
+	bool is_batch_route;      /* /batch/{ns}/...: items may carry more */
+};
+
+/* Reads the body and, on /api, `cache_name` into op->ns; on /batch the name is the path's.
+ * Initialises request->op. NULL: answered. The call is request->state. */
+struct call *call_open(struct request *request, struct response *response, enum cache_op_type type);
+/* The same for a call of one item on /api, which is the hot path. */
+struct call *call_open_single(struct request *request, struct response *response,
+			      enum cache_op_type type);
+/* The same for a batch on both routes: call_read_keys or call_read_items read the rest. */
+struct call *call_open_batch(struct request *request, struct response *response,
+			     enum cache_op_type type);
+
+/* The `key` member into op->one. */
+bool call_read_key(struct request *request, struct response *response);
+/* `value` and `size` of a call of one item into op->one. */
+bool call_read_value(struct request *request, struct response *response);
+/* The `keys` array into the op's items, each key once. */
+bool call_read_keys(struct request *request, struct response *response);
+/* The `items` array into the op's items; of two with one key the later stays. */
+bool call_read_items(struct request *request, struct response *response);
+
+/* 507, or what else stands for CACHE_NO_MEMORY. */
+void call_respond_no_memory(const struct request *request, struct response *response);
+/* {"success":true}, or the failure of the op. */
+void call_finish_success(struct request *request, struct response *response);
+/* {"results":{...}} of a batch get or exists. */
+void call_finish_results(struct request *request, struct response *response);
+
+/* Frees the call and the values of a SET; the `cleanup` of the handlers. */
+void call_close(struct request *request);
+
+/* The three steps of a batch, for both routes. */
+enum handler_step call_start_batch_get(struct request *request, struct response *response);
+enum handler_step call_start_batch_set(struct request *request, struct response *response);
+enum handler_step call_start_batch_delete(struct request *request, struct response *response);
+
+#endif

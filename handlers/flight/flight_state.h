@@ -1,0 +1,86 @@
+/* The table of single flight, as its two files share it:
+ *
+ *   flight.c        the calls of visits, sets and connections: flight.h
+ *   flight_table.c  what they do under the lock: flights, leases, waiters
+ *
+ * Private to these files. The table owns its flights; waiters and owners are their callers'. All
+ * functions but flight_wake_all, flight_make_token and flight_is_token_of want the lock held. */
+#ifndef STEADYCACHE_HANDLERS_FLIGHT_STATE_H
+#define STEADYCACHE_HANDLERS_FLIGHT_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "handlers/flight/flight.h"
+
+#define FLIGHT_STRIPES 1024
+#define FLIGHT_BUCKETS 16384
+
+struct waiter_list {
+	struct flight_waiter *first, *last;
+};
+
+/* A key that has a lease out on it, or somebody who waits for it. */
+struct flight {
+	struct flight_key key;
+	struct flight *bucket_next;
+	char token[LEASE_TOKEN_LEN + 1]; /* of the lease; empty: none is out */
+	struct heap_timer timer;         /* its lapse */
+	struct flight_owner *owner;      /* that the lease is bound to, or NULL */
+	struct flight *owner_next, *owner_previous;
+	struct waiter_list heirs;    /* who want the lease, in order of arrival; there is one out */
+	struct waiter_list watchers; /* who do not */
+};
+
+struct flights {
+	struct flights_config config;
+	uint64_t seed;
+	/* Visits and flights: while there is none, a set has nothing to do here. */
+	atomic_size_t interest;
+	atomic_uint_fast64_t stripes[FLIGHT_STRIPES];
+
+	pthread_mutex_t lock; /* guards what follows, and all owners and parked waiters */
+	bool stopped;
+	size_t lease_count, waiting_count;
+	struct timer_heap timers;
+	struct flight *buckets[FLIGHT_BUCKETS];
+};
+
+/* Where the pointer to the key's flight stands, or the end of its bucket. */
+static inline struct flight **flight_find_place(struct flights *flights, struct flight_key key)
+{
+	struct flight **place = &flights->buckets[key.low % FLIGHT_BUCKETS];
+
+	while (*place && ((*place)->key.low != key.low || (*place)->key.high != key.high))
+		place = &(*place)->bucket_next;
+	return place;
+}
+
+/* ---- flight_table.c ---- */
+
+/* The flight at `place`, which flight_find_place gave; a new one where there is none. NULL: no
+ * memory. */
+struct flight *flight_open(struct flights *flights, struct flight **place, struct flight_key key);
+/* Ends the lease and all waiting for it. The flight is gone. */
+void flight_finish(struct flights *flights, struct flight *flight, enum flight_end end,
+		   struct waiter_list *woken);
+
+/* Gives the lease to `waiter`. There is none out, and room for its timer (timer_heap_reserve). */
+void flight_grant(struct flights *flights, struct flight *flight, struct flight_waiter *waiter);
+/* The lease ends without a value: the first who wants it has it next. Without one, and without
+ * anybody who waits, the flight is gone. */
+void flight_pass_on(struct flights *flights, struct flight *flight, struct waiter_list *woken);
+/* A new token, LEASE_TOKEN_LEN characters; whether `token` was ever given for `key`. */
+void flight_make_token(const struct flights *flights, struct flight_key key,
+		       char token[static LEASE_TOKEN_LEN + 1]);
+bool flight_is_token_of(const struct flights *flights, struct flight_key key, const char *token);
+
+/* Parks `waiter`, who may wait and for whose timer there is room, with the flight. */
+void flight_park(struct flights *flights, struct flight *flight, struct flight_waiter *waiter);
+/* One waiter alone goes; his flight with him where nobody else has a part in it. */
+void flight_drop_waiter(struct flights *flights, struct flight_waiter *waiter, enum flight_end end,
+			struct waiter_list *woken);
+/* Calls back all in `woken`, in order. To be called without the lock. */
+void flight_wake_all(struct waiter_list *woken);
+
+#endif

@@ -1,0 +1,202 @@
+#include "handlers/flight/flight_state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <xxhash.h>
+
+/* There is room (timer_heap_reserve). */
+static void start_timer(struct flights *flights, struct heap_timer *timer, int64_t at_us,
+			bool is_lease)
+{
+	if (timer_heap_start(&flights->timers, timer, at_us, is_lease) && flights->config.earlier)
+		flights->config.earlier(flights->config.user);
+}
+
+/* ---- Waiters ---- */
+
+static void append_waiter(struct waiter_list *list, struct flight_waiter *waiter)
+{
+	waiter->next = NULL;
+	waiter->previous = list->last;
+	if (list->last)
+		list->last->next = waiter;
+	else
+		list->first = waiter;
+	list->last = waiter;
+}
+
+static void unlink_waiter(struct waiter_list *list, struct flight_waiter *waiter)
+{
+	if (waiter->next)
+		waiter->next->previous = waiter->previous;
+	else
+		list->last = waiter->previous;
+	if (waiter->previous)
+		waiter->previous->next = waiter->next;
+	else
+		list->first = waiter->next;
+}
+
+/* Takes a parked waiter out of everything, for `woken`. */
+static void end_waiter(struct flights *flights, struct flight_waiter *waiter, enum flight_end end,
+		       struct waiter_list *woken)
+{
+	struct flight *flight = waiter->flight;
+
+	unlink_waiter(waiter->lease_us > 0 ? &flight->heirs : &flight->watchers, waiter);
+	timer_heap_stop(&flights->timers, &waiter->timer);
+	flights->waiting_count--;
+	if (waiter->owner)
+		waiter->owner->waiting = NULL;
+	waiter->end = end;
+	append_waiter(woken, waiter);
+}
+
+void flight_park(struct flights *flights, struct flight *flight, struct flight_waiter *waiter)
+{
+	waiter->flight = flight;
+	append_waiter(waiter->lease_us > 0 ? &flight->heirs : &flight->watchers, waiter);
+	if (waiter->owner)
+		waiter->owner->waiting = waiter;
+	flights->waiting_count++;
+	start_timer(flights, &waiter->timer, waiter->wait_until_us, false);
+}
+
+void flight_wake_all(struct waiter_list *woken)
+{
+	for (struct flight_waiter *next, *at = woken->first; at; at = next) {
+		next = at->next;
+		at->wake(at);
+	}
+}
+
+/* ---- Flights ---- */
+
+struct flight *flight_open(struct flights *flights, struct flight **place, struct flight_key key)
+{
+	if (*place)
+		return *place;
+	struct flight *flight = calloc(1, sizeof(*flight));
+	if (!flight)
+		return NULL;
+	flight->key = key;
+	*place = flight;
+	(void)atomic_fetch_add(&flights->interest, 1);
+	return flight;
+}
+
+/* Frees a flight that nobody has a part in any more. */
+static void close_if_idle(struct flights *flights, struct flight *flight)
+{
+	if (flight->token[0] || flight->heirs.first || flight->watchers.first)
+		return;
+	*flight_find_place(flights, flight->key) = flight->bucket_next;
+	free(flight);
+	(void)atomic_fetch_sub(&flights->interest, 1);
+}
+
+/* ---- Leases ---- */
+
+/* A token is a number, and a tag that only this table computes from it and the key: so a lease that
+ * is over can be told from one that never was, and nothing need be kept of it. */
+static void write_token(const struct flights *flights, struct flight_key key, uint64_t number,
+			char token[static LEASE_TOKEN_LEN + 1])
+{
+	const uint64_t tagged[] = {number, key.low, key.high};
+	uint64_t tag = XXH3_64bits_withSeed(tagged, sizeof(tagged), flights->seed);
+
+	(void)snprintf(token, LEASE_TOKEN_LEN + 1, "%016" PRIx64 "%016" PRIx64, number, tag);
+}
+
+void flight_make_token(const struct flights *flights, struct flight_key key,
+		       char token[static LEASE_TOKEN_LEN + 1])
+{
+	uint64_t number;
+
+	if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
+		abort(); /* the kernel promises as much at once */
+	write_token(flights, key, number, token);
+}
+
+bool flight_is_token_of(const struct flights *flights, struct flight_key key, const char *token)
+{
+	char digits[17] = "";
+	char expected[LEASE_TOKEN_LEN + 1];
+
+	memcpy(digits, token, strnlen(token, 16));
+	write_token(flights, key, strtoull(digits, NULL, 16), expected);
+	return strcmp(token, expected) == 0;
+}
+
+void flight_grant(struct flights *flights, struct flight *flight, struct flight_waiter *waiter)
+{
+	flight_make_token(flights, flight->key, flight->token);
+	memcpy(waiter->token, flight->token, sizeof(flight->token));
+	flights->lease_count++;
+	start_timer(flights, &flight->timer,
+		    cache_clock_now_us(flights->config.clock) + waiter->lease_us, true);
+	if (!waiter->bind || !waiter->owner)
+		return;
+	flight->owner = waiter->owner;
+	flight->owner_previous = NULL;
+	flight->owner_next = flight->owner->leases;
+	if (flight->owner_next)
+		flight->owner_next->owner_previous = flight;
+	flight->owner->leases = flight;
+}
+
+static void end_lease(struct flights *flights, struct flight *flight)
+{
+	if (!flight->token[0])
+		return;
+	flight->token[0] = '\0';
+	flights->lease_count--;
+	timer_heap_stop(&flights->timers, &flight->timer);
+	if (!flight->owner)
+		return;
+	if (flight->owner_next)
+		flight->owner_next->owner_previous = flight->owner_previous;
+	if (flight->owner_previous)
+		flight->owner_previous->owner_next = flight->owner_next;
+	else
+		flight->owner->leases = flight->owner_next;
+	flight->owner = NULL;
+}
+
+/* ---- Ends ---- */
+
+void flight_finish(struct flights *flights, struct flight *flight, enum flight_end end,
+		   struct waiter_list *woken)
+{
+	end_lease(flights, flight);
+	while (flight->heirs.first)
+		end_waiter(flights, flight->heirs.first, end, woken);
+	while (flight->watchers.first)
+		end_waiter(flights, flight->watchers.first, end, woken);
+	close_if_idle(flights, flight);
+}
+
+void flight_pass_on(struct flights *flights, struct flight *flight, struct waiter_list *woken)
+{
+	struct flight_waiter *heir = flight->heirs.first;
+
+	end_lease(flights, flight);
+	if (!heir) {
+		close_if_idle(flights, flight);
+		return;
+	}
+	end_waiter(flights, heir, FLIGHT_GRANTED, woken);
+	flight_grant(flights, flight, heir);
+}
+
+void flight_drop_waiter(struct flights *flights, struct flight_waiter *waiter, enum flight_end end,
+			struct waiter_list *woken)
+{
+	struct flight *flight = waiter->flight;
+
+	end_waiter(flights, waiter, end, woken);
+	close_if_idle(flights, flight);
+}

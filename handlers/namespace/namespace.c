@@ -1,0 +1,377 @@
+/* /cache and /cache/{ns}: what there is, and its limits. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/json_out.h"
+#include "handlers/admin/stats_json.h"
+#include "handlers/entry/entry_json.h"
+#include "handlers/json/json_in.h"
+#include "handlers/namespace/cursor.h"
+#include "handlers/respond/percent.h"
+
+#define LIST_LIMIT_MAX 1000
+/* A page ends where its keys have so many bytes. */
+#define PAGE_KEY_BYTES ((size_t)1 << 20)
+
+/* ---- GET /cache ---- */
+
+static enum handler_step namespaces_start(struct request *request, struct response *response)
+{
+	(void)response;
+	cache_op_init(&request->op, CACHE_OP_STATS);
+	return STEP_SUBMIT;
+}
+
+static void namespaces_finish(struct request *request, struct response *response)
+{
+	const struct cache_op *op = &request->op;
+	struct buffer json = {0};
+
+	if (op->status != CACHE_OK) {
+		respond_op_failure(request, response);
+		return;
+	}
+	stats_keep_usable(request);
+	json_out_raw(&json, "{\"namespaces\":[");
+	for (size_t i = 0; i < op->stats_count; i++) {
+		const struct namespace_stats *stats = &op->stats[i];
+
+		json_out_raw(&json, i > 0 ? ",{\"name\":" : "{\"name\":");
+		json_out_string(&json, slice_of(stats->name));
+		buffer_printf(&json,
+			      ",\"entry_count\":%" PRIu64 ",\"total_size\":%" PRIu64
+			      ",\"used_bytes\":%" PRIu64 ",\"max_size_bytes\":%" PRIu64 ",",
+			      stats->entry_count, stats->total_size_bytes, stats->used_bytes,
+			      stats->settings.max_size_bytes);
+		stats_json_append_limits(&json, &stats->settings);
+		json_out_raw(&json, "}");
+	}
+	json_out_raw(&json, "]}");
+	response_json(response, 200, &json);
+}
+
+/* ---- GET /cache/{ns} ---- */
+
+/* The decoded prefix and cursor that the op borrows. */
+struct listing {
+	char *prefix;
+	char *after;
+	bool has_one_more; /* of the op, than the client wants */
+};
+
+static void listing_cleanup(struct request *request)
+{
+	struct listing *listing = request->state;
+
+	if (listing) {
+		free(listing->prefix);
+		free(listing->after);
+		free(listing);
+	}
+	request->state = NULL;
+}
+
+static bool open_listing(struct request *request, struct response *response,
+			 enum cache_op_type type)
+{
+	const char *raw = request_query(request, "prefix");
+
+	cache_op_init(&request->op, type);
+	request->op.ns = request->ns;
+	struct listing *listing = calloc(1, sizeof(*listing));
+	request->state = listing;
+	if (listing && raw)
+		listing->prefix = malloc(strlen(raw) + 1);
+	if (!listing || (raw && !listing->prefix)) {
+		respond_error(request, response, 503, "%s", cache_status_text(CACHE_NO_MEMORY));
+		return false;
+	}
+	if (!raw)
+		return true;
+	request->op.prefix.data = listing->prefix;
+	if (percent_decode(slice_of(raw), listing->prefix, &request->op.prefix.len))
+		return true;
+	respond_error(request, response, 400,
+		      "\"prefix\" has a %% that two hex digits do not follow; write it as %%25");
+	return false;
+}
+
+/* A cursor is the last key of the page before, in base64url without padding. For the empty key that
+ * would be no cursor at all, so it has a letter, which alone stands for no other key. */
+#define EMPTY_KEY_CURSOR "A"
+
+static bool read_cursor(struct request *request, struct response *response)
+{
+	const char *text = request_query(request, "cursor");
+	struct listing *listing = request->state;
+	size_t len = 0;
+
+	if (!text || *text == '\0')
+		return true;
+	if (strcmp(text, EMPTY_KEY_CURSOR) == 0)
+		text = "";
+	enum cursor_outcome outcome = cursor_decode(slice_of(text), &listing->after, &len);
+	if (outcome != CURSOR_GOOD) {
+		bool is_bad = outcome == CURSOR_BAD;
+
+		respond_error(request, response, is_bad ? 400 : 503, "%s",
+			      is_bad ? "\"cursor\" must be the cursor of the page before, unchanged"
+				     : cache_status_text(CACHE_NO_MEMORY));
+		return false;
+	}
+	request->op.has_after = true;
+	request->op.after = (struct slice){.data = listing->after, .len = len};
+	return true;
+}
+
+static bool read_limit(struct request *request, struct response *response)
+{
+	const char *text = request_query(request, "limit");
+	char *end = NULL;
+
+	request->op.limit = LIST_LIMIT_MAX;
+	/* One key alone is never a page, as the one behind it has to be known (end_page). */
+	request->op.max_key_bytes = PAGE_KEY_BYTES > request->context->max_key_bytes
+					    ? PAGE_KEY_BYTES
+					    : request->context->max_key_bytes + 1;
+	if (!text)
+		return true;
+	long limit = strtol(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end != '\0' || limit < 1 || limit > LIST_LIMIT_MAX) {
+		respond_error(request, response, 400, "\"limit\" must be a number from 1 to %d",
+			      LIST_LIMIT_MAX);
+		return false;
+	}
+	request->op.limit = (size_t)limit;
+	/* Where the page ends with a long key, the one behind it has to be known (make_cursor). */
+	struct listing *listing = request->state;
+	listing->has_one_more = limit == 1;
+	request->op.limit += listing->has_one_more;
+	return true;
+}
+
+static enum handler_step list_start(struct request *request, struct response *response)
+{
+	if (!open_listing(request, response, CACHE_OP_SCAN) || !read_limit(request, response) ||
+	    !read_cursor(request, response))
+		return STEP_RESPOND;
+	return STEP_SUBMIT;
+}
+
+static void append_entry(struct buffer *json, const struct cache_entry_info *entry)
+{
+	char etag[ETAG_TEXT_LEN + 1];
+
+	json_out_raw(json, "{");
+	entry_json_append_key(json, entry->key);
+	etag_format(&entry->etag, etag);
+	buffer_printf(json, ",\"size\":%" PRIu64 ",\"etag\":", entry->size_bytes);
+	json_out_string(json, slice_of(etag));
+	entry_json_append_history(json, entry, entry->expires_at_us);
+	json_out_raw(json, "}");
+}
+
+/* The length of the shortest beginning of `next` that is behind `last` and before `next`, where
+ * there is one, else 0. A cursor has to fit into a URL, and keys may be whole prompts. */
+static size_t separator_len(struct slice last, struct slice next)
+{
+	size_t len = 0;
+
+	while (len < last.len && len < next.len && last.data[len] == next.data[len])
+		len++;
+	return len < last.len && len + 1 < next.len ? len + 1 : 0;
+}
+
+/* Entries of the page; behind the last of them begins the next page, at *ret_cursor. */
+static size_t end_page(const struct request *request, struct slice *ret_cursor)
+{
+	const struct cache_op *op = &request->op;
+	const struct listing *listing = request->state;
+	size_t count = op->entry_count;
+
+	*ret_cursor = count > 0 ? op->entries[count - 1].key : (struct slice){0};
+	if (listing->has_one_more
+		    ? count < 2
+		    : op->complete || count < 2 || ret_cursor->len <= CURSOR_KEY_BYTES)
+		return count;
+	struct slice last = op->entries[count - 2].key;
+	struct slice next = op->entries[count - 1].key;
+	size_t len = last.len > CURSOR_KEY_BYTES ? separator_len(last, next) : 0;
+
+	*ret_cursor = len > 0 ? (struct slice){.data = next.data, .len = len} : last;
+	return count - 1;
+}
+
+static void append_cursor(struct buffer *json, struct slice key)
+{
+	json_out_raw(json, key.len == 0 ? "\"" EMPTY_KEY_CURSOR : "\"");
+	cursor_append(json, key);
+	json_out_raw(json, "\"");
+}
+
+static void list_finish(struct request *request, struct response *response)
+{
+	const struct cache_op *op = &request->op;
+	struct buffer json = {0};
+	struct slice cursor;
+
+	if (op->status != CACHE_OK) {
+		respond_op_failure(request, response);
+		return;
+	}
+	size_t count = end_page(request, &cursor);
+	bool complete = op->complete && count == op->entry_count;
+	json_out_raw(&json, "{\"keys\":[");
+	for (size_t i = 0; i < count; i++) {
+		if (i > 0)
+			json_out_raw(&json, ",");
+		append_entry(&json, &op->entries[i]);
+	}
+	json_out_raw(&json, "],\"cursor\":");
+	if (complete || count == 0)
+		json_out_raw(&json, "null");
+	else
+		append_cursor(&json, cursor);
+	json_out_raw(&json, complete ? ",\"complete\":true}" : ",\"complete\":false}");
+	response_json(response, 200, &json);
+}
+
+/* ---- PUT /cache/{ns} ---- */
+
+enum {
+	SETTINGS_MAX_SIZE,
+	SETTINGS_CAPACITY,
+	SETTINGS_DEFAULT_TTL,
+	SETTINGS_STALE_TTL,
+	SETTINGS_EVICTION,
+	SETTINGS_MEMBERS
+};
+
+/* Bytes of `name` that an error shows: some, and no half character. */
+static int shown_len(struct slice name)
+{
+	if (name.len > 100)
+		for (name.len = 100; ((unsigned char)name.data[name.len] & 0xC0) == 0x80;)
+			name.len--;
+	return (int)name.len;
+}
+
+/* A whole number, or null, which stands for what *ret holds. */
+static bool read_number(struct request *request, struct response *response,
+			const struct scan_member *member, int64_t max, unsigned setting,
+			int64_t *ret)
+{
+	if (!member->found)
+		return true;
+	request->op.settings_mask |= setting;
+	return member->kind == KIND_NULL || json_in_whole(request, response, "", member, max, ret);
+}
+
+static bool read_size(struct request *request, struct response *response,
+		      const struct scan_member *member)
+{
+	if (!member->found)
+		return true;
+	request->op.settings_mask |= SETTING_MAX_SIZE;
+	return member->kind == KIND_NULL ||
+	       json_in_megabytes(request, response, member, &request->op.settings.max_size_bytes);
+}
+
+static bool read_policy(struct request *request, struct response *response,
+			const struct scan_member *member)
+{
+	if (!member->found)
+		return true;
+	request->op.settings_mask |= SETTING_POLICY;
+	if (member->kind == KIND_STRING &&
+	    eviction_policy_parse(member->string, &request->op.settings.policy))
+		return true;
+	respond_error(request, response, 400,
+		      "\"eviction\" must be \"frecency\", \"lru\", \"fifo\" or \"none\"");
+	return false;
+}
+
+static enum handler_step settings_start(struct request *request, struct response *response)
+{
+	struct namespace_settings *settings = &request->op.settings;
+	struct slice unknown = {0};
+	struct scan_member members[SETTINGS_MEMBERS] = {
+		[SETTINGS_MAX_SIZE] = {.name = SLICE("max_size_mb"), .type = SCAN_ANY},
+		[SETTINGS_CAPACITY] = {.name = SLICE("capacity"), .type = SCAN_ANY},
+		[SETTINGS_DEFAULT_TTL] = {.name = SLICE("default_ttl"), .type = SCAN_ANY},
+		[SETTINGS_STALE_TTL] = {.name = SLICE("stale_ttl"), .type = SCAN_ANY},
+		[SETTINGS_EVICTION] = {.name = SLICE("eviction"), .type = SCAN_ANY},
+	};
+
+	cache_op_init(&request->op, CACHE_OP_CONFIGURE);
+	request->op.ns = request->ns;
+	settings->capacity = CAPACITY_UNLIMITED;
+	if (!json_in_read(request, response, members, SETTINGS_MEMBERS, NULL, &unknown))
+		return STEP_RESPOND;
+	if (unknown.data) {
+		respond_error(request, response, 400,
+			      "\"%.*s\" is not a setting; there are max_size_mb, capacity, "
+			      "default_ttl, stale_ttl and eviction",
+			      shown_len(unknown), unknown.data);
+		return STEP_RESPOND;
+	}
+	return read_size(request, response, &members[SETTINGS_MAX_SIZE]) &&
+			       read_number(request, response, &members[SETTINGS_CAPACITY],
+					   INT64_MAX / 4, SETTING_CAPACITY, &settings->capacity) &&
+			       read_number(request, response, &members[SETTINGS_DEFAULT_TTL],
+					   TTL_MAX_S, SETTING_DEFAULT_TTL,
+					   &settings->default_ttl_s) &&
+			       read_number(request, response, &members[SETTINGS_STALE_TTL],
+					   TTL_MAX_S, SETTING_STALE_TTL, &settings->stale_ttl_s) &&
+			       read_policy(request, response, &members[SETTINGS_EVICTION])
+		       ? STEP_SUBMIT
+		       : STEP_RESPOND;
+}
+
+static void finish_empty(struct request *request, struct response *response)
+{
+	if (request->op.status != CACHE_OK)
+		respond_op_failure(request, response);
+	else
+		response->status = 204;
+}
+
+/* ---- DELETE /cache/{ns} ---- */
+
+/* Nothing brings back what this takes: what is not said is not meant. */
+static enum handler_step clear_start(struct request *request, struct response *response)
+{
+	const char *all = request_query(request, "all");
+	const char *prefix = request_query(request, "prefix");
+
+	if (!open_listing(request, response, CACHE_OP_CLEAR))
+		return STEP_RESPOND;
+	if (all && *all && strcmp(all, "1") != 0 && strcmp(all, "true") != 0)
+		respond_error(request, response, 400, "\"all\" takes no value, or 1 or true");
+	else if (all ? prefix != NULL : !prefix || *prefix == '\0')
+		respond_error(request, response, 400,
+			      "say what to clear: ?all for the whole namespace, or ?prefix= with "
+			      "the beginning of its keys, not both");
+	else
+		return STEP_SUBMIT;
+	return STEP_RESPOND;
+}
+
+const struct handler namespaces_get_handler = {
+	.start = namespaces_start,
+	.finish = namespaces_finish,
+};
+const struct handler namespace_list_handler = {
+	.start = list_start,
+	.finish = list_finish,
+	.cleanup = listing_cleanup,
+};
+const struct handler namespace_put_handler = {
+	.start = settings_start,
+	.finish = finish_empty,
+};
+const struct handler namespace_clear_handler = {
+	.start = clear_start,
+	.finish = finish_empty,
+	.cleanup = listing_cleanup,
+};

@@ -1,0 +1,50 @@
+/* /openapi.yaml, /openapi.json: the description of the API, out of the program itself, for
+ * everybody who asks. */
+#include "handlers/entry/conditions.h"
+#include "handlers/pages/openapi_files.h"
+
+static bool has_version(const struct request *request, const struct openapi_file *file)
+{
+	const char *none_match = request_header(request, "If-None-Match");
+	struct etag_list list;
+	struct etag etag;
+
+	return etag_parse(slice_of(file->etag), &etag) &&
+	       etag_list_read(request, "If-None-Match", none_match, false, &list) &&
+	       etag_list_matches(&list, &etag);
+}
+
+static enum handler_step send(const struct request *request, struct response *response,
+			      enum openapi_form form)
+{
+	const struct openapi_file *file = &openapi_files[form];
+
+	response_header_static(response, "ETag", file->etag);
+	/* It changes with the program alone: kept, and asked for again each time. */
+	response_header_static(response, "Cache-Control", "no-cache");
+	response_header_static(response, "X-Content-Type-Options", "nosniff");
+	/* Of a 304 the body is not sent, but Content-Length tells of it (RFC 9110, 8.6). */
+	if (has_version(request, file))
+		response->status = 304;
+	else
+		response_header_static(response, "Content-Type", file->content_type);
+	response->body = BODY_STATIC;
+	response->static_body = (struct slice){
+		.data = file->begin,
+		.len = (size_t)(file->end - file->begin),
+	};
+	return STEP_RESPOND;
+}
+
+static enum handler_step yaml_start(struct request *request, struct response *response)
+{
+	return send(request, response, OPENAPI_YAML);
+}
+
+static enum handler_step json_start(struct request *request, struct response *response)
+{
+	return send(request, response, OPENAPI_JSON);
+}
+
+const struct handler openapi_yaml_handler = {.start = yaml_start};
+const struct handler openapi_json_handler = {.start = json_start};

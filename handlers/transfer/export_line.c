@@ -1,0 +1,108 @@
+#include <inttypes.h>
+
+#include "base/json_out.h"
+#include "handlers/entry/entry_json.h"
+#include "handlers/transfer/export.h"
+
+/* Of a value, at a time; a multiple of three, so that base64 has no padding in the middle. */
+#define PIECE_BYTES 49152
+
+void export_header_append(struct buffer *out, const char *version, int64_t now_us)
+{
+	buffer_printf(out, "{\"steadycache_export\":%d,\"server_version\":", EXPORT_FORMAT);
+	json_out_string(out, slice_of(version));
+	json_out_raw(out, ",\"created_at\":");
+	json_out_time(out, now_us);
+	json_out_raw(out, "}\n");
+}
+
+static struct slice unquoted(const struct buffer *buffer)
+{
+	return buffer->len < 2 ? (struct slice){0}
+			       : (struct slice){.data = buffer->data + 1, .len = buffer->len - 2};
+}
+
+/* Whether a value is to stand as base64: it is no text, or would be longer as text. */
+static bool is_longer_as_text(const struct cache_value *value)
+{
+	struct slice bytes = cache_value_bytes(value);
+	size_t escapes = 0;
+
+	if (value->flags & CACHE_VALUE_JSON_PLAIN)
+		return false;
+	if (!(value->flags & CACHE_VALUE_UTF8))
+		return true;
+	for (size_t i = 0; i < bytes.len; i++) {
+		unsigned char c = (unsigned char)bytes.data[i];
+
+		escapes += c == '"' || c == '\\' ? 1 : c >= 0x20 ? 0 : 5;
+	}
+	return escapes > bytes.len / 3 + 8;
+}
+
+/* Types that were stored before they were of visible ASCII alone may hold any bytes. */
+static void append_type(struct buffer *out, struct slice type)
+{
+	bool is_valid = content_type_is_valid(type);
+
+	json_out_raw(out, is_valid ? ",\"content_type\":" : ",\"content_type_base64\":");
+	if (is_valid)
+		json_out_string(out, type);
+	else
+		json_out_base64(out, type);
+}
+
+static void begin(struct buffer *out, struct export_line *line)
+{
+	const struct cache_entry_info *info = line->info;
+	const struct cache_value *value = line->value;
+
+	line->is_begun = true;
+	line->is_base64 = is_longer_as_text(value);
+	json_out_raw(out, "{\"namespace\":");
+	json_out_string(out, slice_of(line->ns));
+	json_out_raw(out, ",");
+	entry_json_append_key(out, info->key);
+	append_type(out, slice_of(cache_value_content_type(value)));
+	entry_json_append_history(out, info, value->expires_at_us);
+	/* What counts against the limits, where that is more than the value. */
+	if (info->size_bytes > value->len_bytes && etag_equal(&info->etag, &value->etag))
+		buffer_printf(out, ",\"size\":%" PRIu64, info->size_bytes);
+	json_out_raw(out, line->is_base64 ? ",\"value_base64\":\"" : ",\"value\":\"");
+}
+
+static void append_piece(struct buffer *out, struct export_line *line)
+{
+	struct slice piece = cache_value_bytes(line->value);
+	struct buffer quoted = {0};
+
+	piece.data += line->at;
+	piece.len -= line->at;
+	if (piece.len > PIECE_BYTES)
+		piece.len = PIECE_BYTES;
+	line->at += piece.len;
+	if (line->value->flags & CACHE_VALUE_JSON_PLAIN) {
+		buffer_append(out, piece);
+		return;
+	}
+	/* Escapes are of single bytes, so text may be cut anywhere. */
+	if (line->is_base64)
+		json_out_base64(&quoted, piece);
+	else
+		json_out_string(&quoted, piece);
+	buffer_append(out, unquoted(&quoted));
+	out->failed |= quoted.failed;
+	buffer_deinit(&quoted);
+}
+
+bool export_line_append(struct buffer *out, struct export_line *line, size_t goal)
+{
+	if (!line->is_begun)
+		begin(out, line);
+	while (line->at < line->value->len_bytes && out->len < goal)
+		append_piece(out, line);
+	if (line->at < line->value->len_bytes)
+		return false;
+	json_out_raw(out, "\"}\n");
+	return true;
+}

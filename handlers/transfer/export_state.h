@@ -1,0 +1,44 @@
+/* An export under way, as its two files share it:
+ *
+ *   export.c         the request: its parameters, and the namespaces that it takes
+ *   export_stream.c  the body: pages, batches, lines
+ *
+ * Private to these files. The request owns it until the response does. One thread at a time. */
+#ifndef STEADYCACHE_HANDLERS_EXPORT_STATE_H
+#define STEADYCACHE_HANDLERS_EXPORT_STATE_H
+
+#include "handlers/handlers.h"
+#include "handlers/respond/stream.h"
+#include "handlers/transfer/export.h"
+
+/* Keys of a listing. */
+#define PAGE_ENTRIES 1000
+
+enum export_state { SENDS_HEADER, WANTS_PAGE, HAS_PAGE, WANTS_BATCH, HAS_BATCH, IS_OVER };
+
+struct export
+{
+	struct body_stream stream;
+	const struct handler_context *context;
+	enum export_state state;
+	char *prefix; /* malloc'ed */
+	size_t prefix_len;
+	char(*names)[NAMESPACE_MAX_LEN + 1]; /* malloc'ed */
+	size_t name_count, name;
+	struct export_place place;
+
+	struct cache_op page; /* a SCAN that is done; its entries */
+	size_t fetched;       /* of the page */
+	struct cache_item items[PAGE_ENTRIES];
+	size_t batch_from, batch_count, batch_at;
+	struct export_line line;
+	uint64_t entry_count;
+};
+
+/* ---- export_stream.c: of body_stream ---- */
+
+enum stream_step export_next(struct body_stream *stream);
+/* Frees the export, half-built ones too. */
+void export_close(struct body_stream *stream);
+
+#endif

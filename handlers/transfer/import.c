@@ -1,0 +1,476 @@
+/* POST /import: lines of an export, stored as they come.
+ *
+ * Lines become entries, entries of one namespace a group, and a group is stored by one operation,
+ * so that a backend with commits makes one of it. While that is under way nothing more is read.
+ * Where a group is refused, its entries are stored one by one, so that each failure has its line.
+ */
+#include "handlers/transfer/import.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buffer.h"
+
+/* What is kept of the room for a long line. */
+#define ROOM_KEPT_BYTES ((size_t)1 << 20)
+/* More input than pieces of the body have is of a long line. */
+#define LONG_LINE_BYTES ((size_t)128 << 10)
+/* A line beside its value and key. */
+#define LINE_REST_BYTES 65536
+
+enum import_state { READS, STORES_GROUP, STORES_SINGLES };
+
+struct import {
+	const struct request *request;
+	enum import_state state;
+	bool stops_on_error;
+	bool has_to_stop;               /* no further line is read, what was read is stored */
+	bool is_over;                   /* nothing more is stored */
+	char ns[NAMESPACE_MAX_LEN + 1]; /* for all; or empty */
+
+	struct buffer input; /* not read yet: from `at` on; no line end before `seen` */
+	size_t at, seen;
+	uint64_t line;
+	bool drops;    /* the rest of a line that is too long */
+	uint64_t came; /* lines of entries since the last first line of an export, bad ones too */
+	struct buffer marks; /* of it: what `came` was at each cursor, of type uint64_t */
+	bool is_complete;
+
+	struct import_group group;
+	size_t single;            /* of the group: being stored alone */
+	struct import_entry held; /* read, and does not belong to the group; no value: none */
+	struct import_report report;
+};
+
+static void cleanup(struct request *request)
+{
+	struct import *import = request->state;
+
+	if (!import)
+		return;
+	/* The op's items are the group's. */
+	cache_op_deinit(&request->op);
+	cache_op_init(&request->op, CACHE_OP_SYNC);
+	import_group_clear(&import->group);
+	import_entry_deinit(&import->held);
+	buffer_deinit(&import->input);
+	buffer_deinit(&import->marks);
+	free(import);
+	request->state = NULL;
+}
+
+static struct slice namespace_for_all(const struct import *import)
+{
+	return slice_of(import->ns);
+}
+
+static enum handler_step import_start(struct request *request, struct response *response)
+{
+	const char *on_error = request_query(request, "on_error");
+	const char *ns = request_query(request, "namespace");
+	struct import *import = NULL;
+
+	cache_op_init(&request->op, CACHE_OP_SYNC);
+	if (on_error && strcmp(on_error, "stop") != 0 && strcmp(on_error, "continue") != 0) {
+		respond_error(request, response, 400,
+			      "\"on_error\" must be \"continue\" or \"stop\"");
+		return STEP_RESPOND;
+	}
+	if (ns && !namespace_name_is_valid(slice_of(ns))) {
+		respond_error(request, response, 400,
+			      "\"namespace\" must be 1 to %d letters, digits, '_', '.' or '-', and "
+			      "not begin with '.' or '-'",
+			      NAMESPACE_MAX_LEN);
+		return STEP_RESPOND;
+	}
+	if (ns && !request_may_use(request, slice_of(ns))) {
+		respond_error(request, response, 403, "the token may not use the namespace \"%s\"",
+			      ns);
+		return STEP_RESPOND;
+	}
+	const char *encoding = request_header(request, "Content-Encoding");
+	if (encoding && strcasecmp(encoding, "identity") != 0) {
+		respond_error(request, response, 415,
+			      "Content-Encoding is not understood; send the lines as they are");
+		return STEP_RESPOND;
+	}
+	import = calloc(1, sizeof(*import));
+	if (!import) {
+		respond_error(request, response, 503, "%s", cache_status_text(CACHE_NO_MEMORY));
+		return STEP_RESPOND;
+	}
+	import->request = request;
+	import->stops_on_error = on_error && strcmp(on_error, "stop") == 0;
+	if (ns)
+		memcpy(import->ns, ns, strlen(ns));
+	request->state = import;
+	return STEP_READ;
+}
+
+/* ---- Input ---- */
+
+static void import_take(struct request *request, struct slice piece)
+{
+	struct import *import = request->state;
+	struct buffer *input = &import->input;
+
+	if (import->at > 0) {
+		input->len -= import->at;
+		import->seen -= import->at;
+		if (input->len > 0)
+			memmove(input->data, input->data + import->at, input->len);
+		import->at = 0;
+		if (input->len < ROOM_KEPT_BYTES / 2 && input->capacity > ROOM_KEPT_BYTES) {
+			char *smaller = realloc(input->data, ROOM_KEPT_BYTES);
+
+			if (smaller) {
+				input->data = smaller;
+				input->capacity = ROOM_KEPT_BYTES;
+			}
+		}
+	}
+	buffer_append(input, piece);
+}
+
+static size_t line_max_bytes(const struct import *import)
+{
+	const struct handler_context *context = import->request->context;
+
+	return 2 * context->max_body_bytes + 6 * context->max_key_bytes + LINE_REST_BYTES;
+}
+
+static void fail_line(struct import *import, const char *error)
+{
+	import_report_failure(&import->report, import->line, error);
+	import->has_to_stop |= import->stops_on_error;
+}
+
+/* The next line without its end. False: it has not come as a whole. */
+static bool next_line(struct import *import, bool is_end, char **ret, size_t *ret_len)
+{
+	struct buffer *input = &import->input;
+
+	if (import->at == input->len)
+		return false;
+	char *from = input->data + import->at;
+	char *feed = memchr(input->data + import->seen, '\n', input->len - import->seen);
+	import->seen = feed ? (size_t)(feed - input->data) + 1 : input->len;
+	if (!feed && !is_end) {
+		if (!import->drops && input->len - import->at > line_max_bytes(import)) {
+			import->line++;
+			fail_line(import,
+				  "the line is longer than a value of the largest size "
+				  "(STEADYCACHE_MAX_BODY_MB) needs, as text with few escapes "
+				  "or in base64");
+			import->drops = true;
+			import->is_complete = false;
+		}
+		if (import->drops)
+			import->at = input->len;
+		return false;
+	}
+	*ret = from;
+	*ret_len = (size_t)((feed ? feed : input->data + input->len) - from);
+	import->at = import->seen;
+	return true;
+}
+
+static bool is_blank(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r')
+			return false;
+	return true;
+}
+
+enum reading { NEEDS_INPUT, GROUP_IS_FULL, IS_REFUSED, HAS_NO_MEMORY };
+
+/* Puts an entry into the group, or aside where the group has to be stored before. */
+static bool keep_entry(struct import *import, struct import_entry *entry)
+{
+	int64_t now_us = cache_clock_now_us(import->request->context->clock);
+	int64_t expires_at_us = entry->history.expires_at_us;
+
+	entry->line = import->line;
+	if (expires_at_us > 0 && expires_at_us <= now_us) {
+		import->report.expired++;
+		import_entry_deinit(entry);
+		return true;
+	}
+	/* For a backend whose other side knows of no histories. */
+	if (expires_at_us != HISTORY_TTL) {
+		int64_t left_s = (expires_at_us - now_us + US_PER_S - 1) / US_PER_S;
+
+		entry->item.ttl_s = expires_at_us == 0   ? 0
+				    : left_s < TTL_MAX_S ? left_s
+							 : TTL_MAX_S;
+	}
+	if (import_group_add(&import->group, entry))
+		return true;
+	import->held = *entry;
+	return false;
+}
+
+static void begin_export(struct import *import)
+{
+	import->came = 0;
+	import->marks.len = 0;
+}
+
+static void note_cursor(struct import *import)
+{
+	buffer_append(&import->marks, (struct slice){.data = (const char *)&import->came,
+						     .len = sizeof(import->came)});
+}
+
+/* Whether an export may have had so many entries: all, or, where it was resumed behind a cursor, as
+ * many as there are since then. */
+static bool is_count(const struct import *import, uint64_t entries)
+{
+	bool found = entries == import->came;
+
+	for (size_t at = 0; !found && at < import->marks.len; at += sizeof(uint64_t)) {
+		uint64_t mark;
+
+		memcpy(&mark, import->marks.data + at, sizeof(mark));
+		found = entries == import->came - mark;
+	}
+	return found;
+}
+
+/* The line that ends an export whole: what it says must be what came. */
+static void end_export(struct import *import, uint64_t entries)
+{
+	char error[IMPORT_ERROR_BYTES];
+
+	if (entries == ENTRIES_UNKNOWN || is_count(import, entries)) {
+		import->is_complete = true;
+		return;
+	}
+	(void)snprintf(
+		error, sizeof(error),
+		"the export says that it has %llu entries, and %llu lines of them came; some "
+		"were lost or added on the way",
+		(unsigned long long)entries, (unsigned long long)import->came);
+	fail_line(import, error);
+}
+
+static enum reading read_lines(struct import *import, struct response *response, bool is_end)
+{
+	const struct handler_context *context = import->request->context;
+	char error[IMPORT_ERROR_BYTES];
+	char *text = NULL;
+	size_t len = 0;
+
+	while (!import->has_to_stop && next_line(import, is_end, &text, &len)) {
+		struct import_line_result line;
+
+		if (import->drops) { /* its end */
+			import->drops = false;
+			continue;
+		}
+		import->line++;
+		if (is_blank(text, len))
+			continue;
+		/* Only a last line ends the last export: what follows it may be one that was cut.
+		 */
+		import->is_complete = false;
+		switch (import_line_read(context, namespace_for_all(import), text, len, &line,
+					 error)) {
+		case LINE_ENTRY:
+			import->came++;
+			if (!request_may_use(import->request, slice_of(line.entry.ns))) {
+				import_entry_deinit(&line.entry);
+				fail_line(import, "the token may not use that namespace");
+				break;
+			}
+			if (!keep_entry(import, &line.entry))
+				return GROUP_IS_FULL;
+			break;
+		case LINE_COMPLETE:
+			end_export(import, line.entries);
+			break;
+		case LINE_HEADER:
+			begin_export(import);
+			break;
+		case LINE_CURSOR:
+			note_cursor(import);
+			break;
+		case LINE_OTHER:
+			break;
+		case LINE_BAD:
+			import->came++;
+			fail_line(import, error);
+			break;
+		case LINE_NO_MEMORY:
+			return HAS_NO_MEMORY;
+		case LINE_UNKNOWN_FORMAT:
+			/* Behind entries of a format that is known (two exports in one file), what
+			 * there was is stored and told of. */
+			if (import->report.imported + import->group.count > 0) {
+				fail_line(import, error);
+				import->has_to_stop = true;
+				break;
+			}
+			respond_error(import->request, response, 400, "line %llu: %s",
+				      (unsigned long long)import->line, error);
+			return IS_REFUSED;
+		}
+	}
+	return NEEDS_INPUT;
+}
+
+/* ---- Storing ---- */
+
+/* Whether a failure is the backend's, and not of what was to be stored. */
+static bool is_backends_fault(enum cache_status status)
+{
+	unsigned http = cache_status_http(status);
+
+	return http >= 500 && status != CACHE_NO_SPACE && status != CACHE_UNSUPPORTED &&
+	       status != CACHE_TOO_MANY_NAMESPACES;
+}
+
+static void note_stored(struct import *import, const struct cache_op *op)
+{
+	import->report.imported += op->item_count;
+	import->report.history_lost += op->history_lost;
+}
+
+static void note_failed(struct import *import, const struct cache_op *op, uint64_t line)
+{
+	const char *text = op->detail ? op->detail : cache_status_text(op->status);
+
+	import_report_failure(&import->report, line, text);
+	if (is_backends_fault(op->status)) {
+		import->report.http_status = cache_status_http(op->status);
+		import->report.retry_after_s = retry_after_s_of(op);
+		(void)snprintf(import->report.detail, IMPORT_ERROR_BYTES, "%s", text);
+		import->is_over = true;
+	}
+	import->is_over |= import->stops_on_error;
+}
+
+static enum handler_step store(struct import *import, struct cache_op *op, size_t first,
+			       size_t count)
+{
+	cache_op_deinit(op);
+	import_group_set(&import->group, op, first, count);
+	return STEP_SUBMIT;
+}
+
+static void end_group(struct import *import)
+{
+	import_group_clear(&import->group);
+	import->state = READS;
+	if (import->held.item.value && !import->is_over)
+		(void)import_group_add(&import->group, &import->held);
+}
+
+/* The op of a group or a single entry is done. STEP_SUBMIT: another one follows. */
+static enum handler_step take_result(struct import *import, struct cache_op *op)
+{
+	struct import_group *group = &import->group;
+	bool is_single = import->state == STORES_SINGLES || group->count == 1;
+
+	if (op->status == CACHE_OK) {
+		note_stored(import, op);
+	} else if (!is_single && !is_backends_fault(op->status)) {
+		import->state = STORES_SINGLES;
+		import->single = 0;
+		return store(import, op, 0, 1);
+	} else {
+		note_failed(import, op, group->entries[import->single].line);
+		/* The others of a group are lost with the first. */
+		for (size_t i = 1; !is_single && i < group->count; i++)
+			import_report_failure(&import->report, group->entries[i].line,
+					      import->report.detail);
+	}
+	if (import->state == STORES_SINGLES && !import->is_over &&
+	    import->single + 1 < group->count)
+		return store(import, op, ++import->single, 1);
+	end_group(import);
+	return STEP_READ;
+}
+
+static enum handler_step respond(struct import *import, struct response *response)
+{
+	struct import_report *report = &import->report;
+
+	if (import->stops_on_error && report->http_status == 0)
+		import_report_keep_first(report);
+	import_report_respond(report, response,
+			      import->is_complete && !import->has_to_stop && !import->is_over);
+	return STEP_RESPOND;
+}
+
+/* What was stored stays, and the report says how much that is. */
+static enum handler_step break_off(struct import *import, struct response *response,
+				   const char *reason)
+{
+	struct import_report *report = &import->report;
+
+	report->http_status = 503;
+	report->retry_after_s = 1;
+	(void)snprintf(report->detail, IMPORT_ERROR_BYTES, "%s", reason);
+	import->is_over = true;
+	return respond(import, response);
+}
+
+static enum handler_step respond_no_memory(struct import *import, struct response *response)
+{
+	return break_off(import, response, cache_status_text(CACHE_NO_MEMORY));
+}
+
+static enum handler_step import_proceed(struct request *request, struct response *response,
+					bool is_end)
+{
+	struct import *import = request->state;
+
+	if (import->state != READS && take_result(import, &request->op) == STEP_SUBMIT)
+		return STEP_SUBMIT;
+	if (import->input.failed || import->marks.failed)
+		return respond_no_memory(import, response);
+	if (import->is_over)
+		return respond(import, response);
+	if (request->is_given_up)
+		return break_off(import, response,
+				 "the server is stopping; what was imported stays, and the whole "
+				 "may be imported again");
+	switch (import->has_to_stop ? NEEDS_INPUT : read_lines(import, response, is_end)) {
+	case IS_REFUSED:
+		return STEP_RESPOND;
+	case HAS_NO_MEMORY:
+		return respond_no_memory(import, response);
+	case GROUP_IS_FULL:
+		break;
+	case NEEDS_INPUT:
+		if (!is_end && !import->has_to_stop)
+			return STEP_READ;
+		if (import->group.count == 0)
+			return respond(import, response);
+		break;
+	}
+	import->state = STORES_GROUP;
+	import->single = 0;
+	return store(import, &request->op, 0, import->group.count);
+}
+
+/* A line that came in many pieces has come whole. */
+static bool import_is_long(const struct request *request, bool is_end)
+{
+	const struct import *import = request->state;
+	const struct buffer *input = &import->input;
+	size_t waiting = input->len - import->at;
+
+	return waiting > LONG_LINE_BYTES &&
+	       (is_end || memchr(input->data + import->seen, '\n', input->len - import->seen));
+}
+
+const struct handler import_handler = {
+	.start = import_start,
+	.cleanup = cleanup,
+	.take = import_take,
+	.proceed = import_proceed,
+	.is_long = import_is_long,
+};

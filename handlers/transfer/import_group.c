@@ -1,0 +1,68 @@
+#include <stdlib.h>
+
+#include "handlers/transfer/import.h"
+
+void import_entry_deinit(struct import_entry *entry)
+{
+	free((void *)(uintptr_t)entry->item.key.data);
+	cache_value_release(entry->item.value);
+	entry->item = (struct cache_item){0};
+}
+
+/* FNV-1a: only to compare few keys with few. */
+static uint64_t hash_of(struct slice key)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < key.len; i++)
+		hash = (hash ^ (unsigned char)key.data[i]) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
+static bool has_key(const struct import_group *group, struct slice key, uint64_t hash)
+{
+	for (size_t i = 0; i < group->count; i++)
+		if (group->hashes[i] == hash && slice_equal(group->entries[i].item.key, key))
+			return true;
+	return false;
+}
+
+bool import_group_add(struct import_group *group, struct import_entry *entry)
+{
+	uint64_t bytes = entry->item.value->len_bytes;
+	uint64_t hash = hash_of(entry->item.key);
+
+	if (group->count == GROUP_ENTRIES || (group->count > 0 && bytes > GROUP_BYTES) ||
+	    (group->count > 0 && group->bytes + bytes > GROUP_BYTES) ||
+	    (group->count > 0 && strcmp(group->entries[0].ns, entry->ns) != 0) ||
+	    has_key(group, entry->item.key, hash))
+		return false;
+	group->hashes[group->count] = hash;
+	group->entries[group->count++] = *entry;
+	group->bytes += bytes;
+	entry->item = (struct cache_item){0};
+	return true;
+}
+
+void import_group_set(struct import_group *group, struct cache_op *op, size_t first, size_t count)
+{
+	cache_op_init(op, CACHE_OP_SET);
+	op->ns = slice_of(group->entries[first].ns);
+	for (size_t i = 0; i < count; i++) {
+		group->items[i] = group->entries[first + i].item;
+		group->items[i].history = &group->entries[first + i].history;
+	}
+	if (count == 1)
+		op->one = group->items[0];
+	else
+		op->items = group->items;
+	op->item_count = count;
+}
+
+void import_group_clear(struct import_group *group)
+{
+	for (size_t i = 0; i < group->count; i++)
+		import_entry_deinit(&group->entries[i]);
+	group->count = 0;
+	group->bytes = 0;
+}

@@ -1,0 +1,240 @@
+#include "server/auth/auth.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#define NS_PER_US INT64_C(1000)
+#define NS_PER_S  INT64_C(1000000000)
+/* Of "Bearer". */
+#define SCHEME_LEN 6
+
+/* ---- The sets ---- */
+
+/* The bytes of a file. False with a reason in `error`. */
+static bool read_file(const char *path, struct buffer *ret, char *error, size_t error_size)
+{
+	FILE *file = fopen(path, "re");
+	bool fits = true;
+	char piece[4096];
+	size_t len = 0;
+
+	if (!file) {
+		(void)snprintf(error, error_size, "%s", strerror(errno));
+		return false;
+	}
+	while (fits && (len = fread(piece, 1, sizeof(piece), file)) > 0) {
+		buffer_append(ret, (struct slice){.data = piece, .len = len});
+		fits = ret->len <= TOKEN_FILE_MAX_BYTES;
+	}
+	bool failed = ferror(file) != 0;
+	if (failed || !fits || ret->failed)
+		(void)snprintf(error, error_size, "%s",
+			       failed ? strerror(errno)
+			       : fits ? "out of memory"
+				      : "it is larger than 4 MB");
+	(void)fclose(file);
+	explicit_bzero(piece, sizeof(piece));
+	return !failed && fits && !ret->failed;
+}
+
+static bool add_keys(struct token_set *set, const struct auth_sources *sources, char *error,
+		     size_t error_size)
+{
+	struct buffer text = {0};
+	char reason[200] = "";
+
+	if (!sources->keys_file)
+		return !sources->keys ||
+		       token_set_add_keys(set, slice_of(sources->keys), "STEADYCACHE_API_KEY",
+					  error, error_size);
+	bool added = read_file(sources->keys_file, &text, reason, sizeof(reason));
+	if (!added)
+		(void)snprintf(error, error_size, "cannot read %s: %s (STEADYCACHE_API_KEY_FILE)",
+			       sources->keys_file, reason);
+	else
+		added = token_set_add_keys(set, buffer_bytes(&text), "STEADYCACHE_API_KEY_FILE",
+					   error, error_size);
+	if (text.data)
+		explicit_bzero(text.data, text.len);
+	buffer_deinit(&text);
+	return added;
+}
+
+static bool add_file(struct token_set *set, const char *path, char *error, size_t error_size)
+{
+	struct buffer text = {0};
+	char reason[300] = "";
+	bool added = read_file(path, &text, reason, sizeof(reason)) &&
+		     token_set_add_lines(set, &text, reason, sizeof(reason));
+
+	buffer_deinit(&text);
+	if (!added)
+		(void)snprintf(error, error_size, "the token file %s is refused: %s (--token-file)",
+			       path, reason);
+	return added;
+}
+
+/* NULL with a sentence in `error`. */
+static struct token_set *read_set(const struct auth_sources *sources,
+				  const struct token_set *previous, char *error, size_t error_size)
+{
+	struct token_set *set = token_set_create();
+
+	if (set && add_keys(set, sources, error, error_size) &&
+	    (!sources->token_file || add_file(set, sources->token_file, error, error_size))) {
+		if (token_set_seal(set, previous))
+			return set;
+	} else if (set) {
+		token_set_destroy(set);
+		return NULL;
+	}
+	token_set_destroy(set);
+	(void)snprintf(error, error_size, "out of memory for the tokens");
+	return NULL;
+}
+
+bool auth_init(struct auth *auth, const struct auth_sources *sources,
+	       const struct cache_clock *clock, char *error, size_t error_size)
+{
+	memset(auth, 0, sizeof(*auth));
+	auth->sources = *sources;
+	auth->clock = clock ? clock : &system_clock;
+	auth->wants_token = sources->keys || sources->keys_file || sources->token_file;
+	if (!auth->wants_token)
+		return true;
+	auth->slots[0].set = read_set(sources, NULL, error, error_size);
+	return auth->slots[0].set != NULL;
+}
+
+void auth_deinit(struct auth *auth)
+{
+	for (size_t i = 0; i < AUTH_SLOTS; i++)
+		token_set_destroy(auth->slots[i].set);
+}
+
+/* Frees the sets that nobody holds; the number of a slot without one, AUTH_SLOTS: none. */
+static unsigned find_free_slot(struct auth *auth)
+{
+	unsigned current = atomic_load(&auth->current);
+	unsigned free_slot = AUTH_SLOTS;
+
+	for (unsigned i = 0; i < AUTH_SLOTS; i++) {
+		if (i == current || atomic_load(&auth->slots[i].holders) > 0)
+			continue;
+		/* Who counts himself in from now on finds that the slot is not current. */
+		token_set_destroy(auth->slots[i].set);
+		auth->slots[i].set = NULL;
+		free_slot = i;
+	}
+	return free_slot;
+}
+
+bool auth_reload(struct auth *auth, char *error, size_t error_size)
+{
+	unsigned slot = find_free_slot(auth);
+
+	if (slot == AUTH_SLOTS) {
+		(void)snprintf(error, error_size,
+			       "requests under way still use the tokens of the last %d reloads; "
+			       "try again",
+			       AUTH_SLOTS);
+		return false;
+	}
+	struct token_set *set = read_set(
+		&auth->sources, auth->slots[atomic_load(&auth->current)].set, error, error_size);
+	if (!set)
+		return false;
+	auth->slots[slot].set = set;
+	atomic_store(&auth->current, slot);
+	return true;
+}
+
+static struct auth_slot *hold_current(struct auth *auth)
+{
+	for (;;) {
+		unsigned number = atomic_load(&auth->current);
+		struct auth_slot *slot = &auth->slots[number];
+
+		(void)atomic_fetch_add(&slot->holders, 1);
+		if (atomic_load(&auth->current) == number)
+			return slot;
+		(void)atomic_fetch_sub(&slot->holders, 1);
+	}
+}
+
+void auth_leave(struct access *access)
+{
+	if (access->slot)
+		(void)atomic_fetch_sub(&access->slot->holders, 1);
+	*access = (struct access){0};
+}
+
+/* ---- Requests ---- */
+
+static enum auth_verdict refuse(struct response *response, unsigned status, const char *text,
+				const char *challenge)
+{
+	response_header_static(response, "WWW-Authenticate", challenge);
+	response_text(response, status, "text/plain", text);
+	return AUTH_REFUSED;
+}
+
+/* What of `token` is over: its time, or its rate. */
+static enum auth_verdict check_limits(const struct auth *auth, struct token *token,
+				      struct access *ret, struct response *response)
+{
+	int64_t wait_ns = 0;
+
+	if (token->line.expires_at_us != 0 &&
+	    cache_clock_now_us(auth->clock) >= token->line.expires_at_us)
+		return refuse(response, 401, "Unauthorized",
+			      "Bearer error=\"invalid_token\", "
+			      "error_description=\"expired\"");
+	if (token->rate.step_ns != 0)
+		wait_ns = rate_limit_take(&token->rate, monotonic_now_us() * NS_PER_US);
+	ret->retry_after_s = (unsigned)((wait_ns + NS_PER_S - 1) / NS_PER_S);
+	return wait_ns > 0 ? AUTH_TOO_FAST : AUTH_GOES_ON;
+}
+
+bool auth_is_bearer(const char *authorization)
+{
+	return strncasecmp(authorization, "Bearer", SCHEME_LEN) == 0 &&
+	       (authorization[SCHEME_LEN] == ' ' || authorization[SCHEME_LEN] == '\0');
+}
+
+static enum auth_verdict check_token(struct auth *auth, const char *authorization,
+				     struct access *ret, struct response *response)
+{
+	uint8_t digest[TOKEN_DIGEST_BYTES];
+
+	if (!authorization)
+		return refuse(response, 401, "Unauthorized", "Bearer realm=\"\"");
+	const char *token = authorization + SCHEME_LEN;
+	if (!auth_is_bearer(authorization) || *token != ' ')
+		return refuse(response, 400, "Bad Request", "Bearer error=\"invalid_request\"");
+	while (*token == ' ')
+		token++;
+	if (*token == '\0')
+		return refuse(response, 400, "Bad Request", "Bearer error=\"invalid_request\"");
+	/* Digests have one length, so neither length nor content of the token shows in the time. */
+	token_digest(slice_of(token), digest);
+	ret->slot = hold_current(auth);
+	struct token *found = token_set_find(ret->slot->set, digest);
+	if (!found)
+		return refuse(response, 401, "Unauthorized", "Bearer error=\"invalid_token\"");
+	if (found->line.name.len == 0) {
+		auth_leave(ret); /* a key: nothing of the set is needed any more */
+		return AUTH_GOES_ON;
+	}
+	ret->token = found;
+	return check_limits(auth, found, ret, response);
+}
+
+enum auth_verdict auth_check(struct auth *auth, const char *authorization, struct access *ret,
+			     struct response *response)
+{
+	*ret = (struct access){0};
+	return auth->wants_token ? check_token(auth, authorization, ret, response) : AUTH_GOES_ON;
+}

@@ -1,0 +1,84 @@
+/* Who may come in: bearer tokens and what each may do. (Web pages and a server without a token:
+ * site_check.h.)
+ *
+ * The tokens in force are a set (token_set.h) that auth_reload replaces as a whole. A request holds
+ * on to the set that let it in, until auth_leave; a set that nobody holds is freed by a later
+ * reload. The sets stand in slots that never go away, each with a count of those who hold its set:
+ * a reader counts itself in, and then looks whether the slot is still the current one. If it is
+ * not, it has touched nothing but the count. So no lock is needed, and no set is freed under a
+ * reader. */
+#ifndef STEADYCACHE_SERVER_AUTH_H
+#define STEADYCACHE_SERVER_AUTH_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "handlers/respond/response.h"
+#include "server/auth/token_set.h"
+
+/* Sets that requests under way may still hold, the current one included. */
+#define AUTH_SLOTS 64
+
+/* Where tokens come from; NULL each: not from there. The texts must outlive the auth. */
+struct auth_sources {
+	const char *keys;       /* with every right, one a line */
+	const char *keys_file;  /* in place of `keys` */
+	const char *token_file; /* lines as token_line.h has them */
+};
+
+struct auth_slot {
+	atomic_uint holders;
+	struct token_set *set;
+};
+
+struct auth {
+	bool wants_token; /* false: there are no sources */
+	struct auth_sources sources;
+	const struct cache_clock *clock; /* that tokens expire by */
+	atomic_uint current;             /* of the slots */
+	struct auth_slot slots[AUTH_SLOTS];
+};
+
+/* What a request may do. */
+struct access {
+	const struct token *token; /* NULL: everything */
+	struct auth_slot *slot;    /* held; NULL: none */
+	unsigned retry_after_s;    /* of AUTH_TOO_FAST */
+};
+
+enum auth_verdict {
+	AUTH_GOES_ON,
+	AUTH_REFUSED,  /* the response is complete */
+	AUTH_TOO_FAST, /* the token's rate is used up */
+};
+
+/* Reads the tokens; `clock` NULL is the system's. False with a sentence in `error` that names the
+ * source, and the line of a token file. */
+bool auth_init(struct auth *auth, const struct auth_sources *sources,
+	       const struct cache_clock *clock, char *error, size_t error_size);
+/* Nobody may hold an access any more. */
+void auth_deinit(struct auth *auth);
+
+/* Whether auth_reload could find anything new. */
+static inline bool auth_can_reload(const struct auth *auth)
+{
+	return auth->sources.keys_file || auth->sources.token_file;
+}
+/* Reads the tokens again. False with a sentence in `error`: those that were in force stay so. One
+ * thread at a time. */
+bool auth_reload(struct auth *auth, char *error, size_t error_size);
+
+/* Whether the value of an Authorization header is of the scheme that is known here. */
+bool auth_is_bearer(const char *authorization);
+
+/* Looks at a request; without tokens everybody goes on. `authorization` is the value of the header,
+ * NULL where absent. `*ret` is to be given to auth_leave, whatever the verdict. Thread: any. */
+enum auth_verdict auth_check(struct auth *auth, const char *authorization, struct access *ret,
+			     struct response *response);
+
+/* Ends an access. One that is all zeros is fine. */
+void auth_leave(struct access *access);
+
+#endif

@@ -1,0 +1,82 @@
+#include "server/auth/site_check.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/slice.h"
+
+static bool is_text(struct slice text, const char *wanted)
+{
+	return text.len == strlen(wanted) && strncasecmp(text.data, wanted, text.len) == 0;
+}
+
+/* The host of "host:port" or "[v6]:port", the latter without brackets; empty where it is neither.
+ */
+static struct slice host_of(const char *authority)
+{
+	bool is_v6 = *authority == '[';
+	const char *begin = authority + is_v6;
+	size_t len = strcspn(begin, is_v6 ? "]" : ":");
+	const char *rest = begin + len;
+
+	if (is_v6 && *rest++ != ']')
+		return (struct slice){0};
+	if (*rest == ':')
+		rest += 1 + strspn(rest + 1, "0123456789");
+	return *rest == '\0' ? (struct slice){.data = begin, .len = len} : (struct slice){0};
+}
+
+/* Names and addresses that lead to nowhere but this machine, whatever a name server says. Other
+ * addresses are not taken: 0.0.0.0 leads here too, and to it browsers send no Sec-Fetch-Site. */
+static bool is_of_this_machine(struct slice host)
+{
+	static const char domain[] = ".localhost";
+	const size_t domain_len = sizeof(domain) - 1;
+
+	if (host.len > domain_len &&
+	    strncasecmp(host.data + host.len - domain_len, domain, domain_len) == 0)
+		return true;
+	return is_text(host, "localhost") || is_text(host, "::1") ||
+	       (host.len > 4 && strncmp(host.data, "127.", 4) == 0 &&
+		strspn(host.data, "0123456789.") >= host.len);
+}
+
+static bool is_known_host(const char *host, const char *listen_host)
+{
+	if (!host)
+		return true; /* HTTP/1.0, which no browser speaks */
+	struct slice name = host_of(host);
+	return name.len > 0 && (is_of_this_machine(name) || is_text(name, listen_host));
+}
+
+/* Whether it comes from a page that this server has not sent. Without Origin and Sec-Fetch-Site it
+ * comes from no browser, or from one too old to tell. */
+static bool is_foreign(const struct site_request *request)
+{
+	if (request->fetch_site)
+		return strcmp(request->fetch_site, "same-origin") != 0 &&
+		       strcmp(request->fetch_site, "none") != 0; /* the user's own doing */
+	const char *authority = request->origin ? strstr(request->origin, "://") : NULL;
+	return request->origin &&
+	       (!authority || !request->host || strcasecmp(authority + 3, request->host) != 0);
+}
+
+unsigned site_check(const struct site_request *request, const char *listen_host,
+		    const char **ret_problem)
+{
+	bool is_navigation = request->is_page_load && request->fetch_mode &&
+			     strcmp(request->fetch_mode, "navigate") == 0;
+
+	if (!request->any_host && !is_known_host(request->host, listen_host)) {
+		*ret_problem = "a server without a token answers only to localhost, loopback "
+			       "addresses and the host of --listen; ask it by one of these, or set "
+			       "STEADYCACHE_API_KEY";
+		return 421;
+	}
+	if (is_foreign(request) && !is_navigation) {
+		*ret_problem = "a server without a token refuses requests that come from a page of "
+			       "another site; set STEADYCACHE_API_KEY and send it";
+		return 403;
+	}
+	return 0;
+}

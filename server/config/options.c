@@ -1,0 +1,313 @@
+#include "server/config/options.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "server/auth/secret_file.h"
+
+#define D1_WORKER_ALONE                                                                            \
+	"D1 is reached through the Worker alone; deploy it (worker/README.md) and name it in "     \
+	"--d1-url (STEADYCACHE_D1_API_URL)"
+
+/* Whether `word` is one of the blank-separated `words`, without regard to case. */
+static bool is_one_of(const char *word, const char *words)
+{
+	size_t len = strlen(word);
+
+	for (const char *at = words; *at; at += strcspn(at, " "), at += *at == ' ')
+		if (strcspn(at, " ") == len && strncasecmp(at, word, len) == 0)
+			return true;
+	return false;
+}
+
+static bool set_number(const struct option *option, void *target, const char *source,
+		       const char *text, char *error, size_t error_size)
+{
+	char *end = NULL;
+	double number = strtod(text, &end);
+	bool whole = option->type == OPTION_WHOLE;
+	bool plain = *text != '\0' && strspn(text, "-0123456789.") == strlen(text);
+
+	if (!plain || *end != '\0' || !(number >= option->min && number <= option->max) ||
+	    (whole && number != trunc(number))) {
+		(void)snprintf(error, error_size, "%s must be a %s from %g to %.15g, not \"%s\"",
+			       source, whole ? "whole number" : "number", option->min, option->max,
+			       text);
+		return false;
+	}
+	if (whole)
+		*(long long *)target = (long long)number;
+	else
+		*(double *)target = number;
+	return true;
+}
+
+bool option_set(const struct option *option, struct options *options, const char *source,
+		const char *text, char *error, size_t error_size)
+{
+	void *target = (char *)options + option->offset;
+
+	switch (option->type) {
+	case OPTION_WHOLE:
+	case OPTION_NUMBER:
+		return set_number(option, target, source, text, error, error_size);
+	case OPTION_SWITCH:
+		*(bool *)target = is_one_of(text, "1 true yes on");
+		if (*(bool *)target || *text == '\0' || is_one_of(text, "0 false no off"))
+			return true;
+		(void)snprintf(error, error_size, "%s must be 1 or 0, not \"%s\"", source, text);
+		return false;
+	case OPTION_CHOICE:
+		if (!is_one_of(text, option->choices)) {
+			(void)snprintf(error, error_size, "%s must be one of: %s; not \"%s\"",
+				       source, option->choices, text);
+			return false;
+		}
+		*(const char **)target = text;
+		return true;
+	case OPTION_TEXT:
+		*(const char **)target = text;
+		if (*text != '\0')
+			return true;
+		(void)snprintf(error, error_size, "%s is empty; unset it or give it a value",
+			       source);
+		return false;
+	}
+	return false;
+}
+
+/* The first of some words, cut where it is longer than `ret` is large. */
+static void copy_word(const char *words, char *ret, size_t size)
+{
+	size_t len = strcspn(words, " ");
+
+	if (len >= size)
+		len = size - 1;
+	memcpy(ret, words, len);
+	ret[len] = '\0';
+}
+
+/* The first of the option's variables that is set: its value, and its name in `name`. */
+static const char *find_variable(const struct option *option, char *name, size_t name_size)
+{
+	for (const char *at = option->env; *at; at += strcspn(at, " "), at += *at == ' ') {
+		copy_word(at, name, name_size);
+		const char *text = getenv(name);
+
+		if (text)
+			return text;
+	}
+	return NULL;
+}
+
+static void print_help(void)
+{
+	printf("steadycache: a cache server over SQLite, memory or D1 that speaks SteadyText's D1 "
+	       "proxy API\n\n"
+	       "usage: steadycache [serve] [--option=value ...]\n"
+	       "       steadycache --version | --help | --options (the table of options in "
+	       "Markdown)\n\n");
+	for (size_t i = 0; i < option_count; i++) {
+		const struct option *option = &option_table[i];
+
+		if (option->flag)
+			printf("  --%s\n", option->flag);
+		else
+			printf("  (no flag: it would show in the list of processes)\n");
+		printf("      %s\n      environment: %s", option->help, option->env);
+		if (!option->flag)
+			printf("; %.*s_FILE: a file that holds it", (int)strcspn(option->env, " "),
+			       option->env);
+		if (option->fallback && strcmp(option->fallback, "-1") != 0)
+			printf("; default: %s", option->fallback);
+		printf("\n");
+	}
+}
+
+static void print_markdown(void)
+{
+	printf("| flag | environment | default | meaning |\n|---|---|---|---|\n");
+	for (size_t i = 0; i < option_count; i++) {
+		const struct option *option = &option_table[i];
+		bool has_default = option->fallback && strcmp(option->fallback, "-1") != 0;
+
+		printf("| %s%s%s | ", option->flag ? "`--" : "",
+		       option->flag ? option->flag : "none", option->flag ? "`" : "");
+		for (const char *at = option->env; *at;) {
+			int len = (int)strcspn(at, " ");
+
+			printf("`%.*s`%s", len, at, at[len] ? ", " : "");
+			at += len + (at[len] == ' ');
+		}
+		printf(" | %s | %s |\n", has_default ? option->fallback : "unset", option->help);
+	}
+}
+
+/* What has no flag is a secret, and may also stand in the file that NAME_FILE names, for any name
+ * of the option. */
+static bool read_secret(const struct option *option, const char **ret, char *error,
+			size_t error_size)
+{
+	char name[80];
+
+	*ret = NULL;
+	for (const char *at = option->env; !option->flag && !*ret && *at;
+	     at += strcspn(at, " "), at += *at == ' ') {
+		copy_word(at, name, sizeof(name));
+		if (!secret_file_read(name, ret, error, error_size))
+			return false;
+	}
+	return true;
+}
+
+static bool read_environment(struct options *options, char *error, size_t error_size)
+{
+	char name[80];
+
+	for (size_t i = 0; i < option_count; i++) {
+		const struct option *option = &option_table[i];
+
+		if (option->fallback &&
+		    !option_set(option, options, option->env, option->fallback, error, error_size))
+			return false;
+		const char *text = find_variable(option, name, sizeof(name));
+		if (!text && !read_secret(option, &text, error, error_size))
+			return false;
+		if (text && !option_set(option, options, name, text, error, error_size))
+			return false;
+	}
+	return true;
+}
+
+/* Options of earlier versions: Cloudflare's own D1 endpoint without a Worker. */
+static bool is_removed_flag(const char *arg)
+{
+	static const char *const removed[] = {"--d1-mode", "--d1-account-id", "--d1-database-id",
+					      "--d1-rest-url"};
+	size_t len = strcspn(arg, "=");
+
+	for (size_t i = 0; i < sizeof(removed) / sizeof(removed[0]); i++)
+		if (strlen(removed[i]) == len && strncmp(arg, removed[i], len) == 0)
+			return true;
+	return false;
+}
+
+/* False where the environment asks for what there is no more; the variables that only say how are
+ * strays like any other. */
+static bool check_removed(char *error, size_t error_size)
+{
+	const char *mode = getenv("STEADYCACHE_D1_MODE");
+
+	if (!mode || *mode == '\0' || strcasecmp(mode, "worker") == 0)
+		return true;
+	(void)snprintf(error, error_size,
+		       "STEADYCACHE_D1_MODE=%s: " D1_WORKER_ALONE "; unset the variable", mode);
+	return false;
+}
+
+/* One `--name=value`, `--name value` or `--switch`; moves *i over a value of its own. */
+static bool read_flag(struct options *options, int argc, char **argv, int *i, char *error,
+		      size_t error_size)
+{
+	const char *arg = argv[*i];
+
+	for (size_t o = 0; strncmp(arg, "--", 2) == 0 && o < option_count; o++) {
+		const struct option *option = &option_table[o];
+		size_t len = option->flag ? strlen(option->flag) : 0;
+		char source[64];
+
+		if (len == 0 || strncmp(arg + 2, option->flag, len) != 0 ||
+		    (arg[2 + len] != '\0' && arg[2 + len] != '='))
+			continue;
+		const char *text = arg[2 + len] == '=' ? arg + 3 + len : NULL;
+		if (!text && option->type == OPTION_SWITCH)
+			text = "1";
+		else if (!text && *i + 1 < argc)
+			text = argv[++*i];
+		(void)snprintf(source, sizeof(source), "--%s", option->flag);
+		if (text)
+			return option_set(option, options, source, text, error, error_size);
+		(void)snprintf(error, error_size, "%s needs a value", source);
+		return false;
+	}
+	if (is_removed_flag(arg))
+		(void)snprintf(error, error_size, "%s: " D1_WORKER_ALONE "; leave the option out",
+			       arg);
+	else
+		(void)snprintf(error, error_size, "unknown argument \"%s\"; see steadycache --help",
+			       arg);
+	return false;
+}
+
+enum options_result options_read(struct options *options, int argc, char **argv, char *error,
+				 size_t error_size)
+{
+	*options = (struct options){0};
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return print_help(), OPTIONS_DONE;
+		if (strcmp(argv[i], "--version") == 0)
+			return printf("steadycache %s\n", STEADYCACHE_VERSION), OPTIONS_DONE;
+		if (strcmp(argv[i], "--options") == 0)
+			return print_markdown(), OPTIONS_DONE;
+	}
+	if (!check_removed(error, error_size) || !read_environment(options, error, error_size))
+		return OPTIONS_BAD;
+	for (int i = argc > 1 && strcmp(argv[1], "serve") == 0 ? 2 : 1; i < argc; i++)
+		if (!read_flag(options, argc, argv, &i, error, error_size))
+			return OPTIONS_BAD;
+	return OPTIONS_SERVE;
+}
+
+const struct backend_ops *options_backend(const struct options *options)
+{
+	if (options->disable_cache)
+		return backend_find("disabled");
+	if (options->skip_cache_init && strcasecmp(options->backend, "sqlite") == 0)
+		return backend_find("memory");
+	for (size_t i = 0; backend_registry[i]; i++)
+		if (strcasecmp(backend_registry[i]->name, options->backend) == 0)
+			return backend_registry[i];
+	return backend_find("sqlite");
+}
+
+void options_namespace_defaults(void *user, struct slice ns, struct namespace_settings *ret)
+{
+	const struct options *options = user;
+	const struct {
+		const char *name;
+		const struct cache_limits *limits;
+	} caches[] = {
+		{"generation_cache", &options->generation},
+		{"embedding_cache", &options->embedding},
+		{"reranking_cache", &options->reranking},
+	};
+
+	ret->max_size_bytes = (uint64_t)(options->default_max_size_mb * 1048576.0);
+	for (size_t i = 0; i < 3; i++) {
+		if (!slice_equal(ns, slice_of(caches[i].name)))
+			continue;
+		ret->max_size_bytes = (uint64_t)(caches[i].limits->max_size_mb * 1048576.0);
+		if (caches[i].limits->capacity >= 0)
+			ret->capacity = caches[i].limits->capacity;
+	}
+	if (options->skip_cache_init)
+		ret->capacity = 0;
+}
+
+struct d1_config options_d1(const struct options *options)
+{
+	return (struct d1_config){
+		.url = options->d1_url,
+		.api_key = options->d1_api_key,
+		.ca_file = options->d1_ca_file,
+		.batch_size = (unsigned)options->d1_batch_size,
+		.max_in_flight = (unsigned)options->d1_max_in_flight,
+		.retries = (int)options->d1_retries,
+		.connect_timeout_ms = (int64_t)(options->d1_connect_timeout_s * 1000.0),
+		.timeout_ms = (int64_t)(options->d1_timeout_s * 1000.0),
+	};
+}

@@ -1,0 +1,366 @@
+#include <inttypes.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "handlers/respond/percent.h"
+#include "server/auth/site_check.h"
+#include "server/http/exchange_state.h"
+
+/* ---- The connection ---- */
+
+static bool check_load(struct exchange *exchange)
+{
+	if (!exchange->record->over_limit)
+		return true;
+	response_header_static(&exchange->response, "Retry-After", "1");
+	respond_error(&exchange->request, &exchange->response, 503,
+		      "too many connections; try again later (STEADYCACHE_MAX_CONNECTIONS)");
+	return false;
+}
+
+/* The path of a target in absolute form, "http://host/path", which a server has to take (RFC 9112,
+ * 3.2.2); others as they are. */
+static const char *path_of(const char *url)
+{
+	if (*url == '/')
+		return url;
+	const char *authority = strncasecmp(url, "http://", 7) == 0    ? url + 7
+				: strncasecmp(url, "https://", 8) == 0 ? url + 8
+								       : NULL;
+
+	if (!authority)
+		return url;
+	const char *path = strchr(authority, '/');
+	return path ? path : "/";
+}
+
+/* What the guard has refused. */
+static bool check_framing(struct exchange *exchange)
+{
+	const struct guard *guard = &exchange->record->guard;
+
+	if (!guard->is_refused)
+		return true;
+	respond_error(&exchange->request, &exchange->response, guard->head.status, "%s",
+		      guard->head.problem);
+	return false;
+}
+
+bool admit_connection(struct exchange *exchange, const char *url)
+{
+	const char *path = path_of(url);
+	bool is_d1 = strncmp(path, "/api", 4) == 0 && (path[4] == '/' || path[4] == '\0');
+
+	exchange->request.error_style = is_d1 ? ERROR_D1 : ERROR_PROBLEM;
+	if (!check_load(exchange))
+		return false;
+	head_read(&exchange->head, exchange->connection);
+	exchange->head.content_length = exchange->record->guard.head.content_length;
+	if (trace_has_come(&exchange->head.trace)) {
+		trace_check(&exchange->head);
+		exchange->returns_id = exchange->head.trace.request_ids > 0;
+	}
+	return check_framing(exchange);
+}
+
+bool admit_body(struct exchange *exchange)
+{
+	if (check_framing(exchange))
+		return true;
+	exchange->answered = true;
+	exchange->response.close = true;
+	return false;
+}
+
+/* ---- The request ---- */
+
+static bool decode_part(struct exchange *exchange, struct slice raw, char *room, size_t room_size,
+			struct slice *ret)
+{
+	*ret = raw;
+	if (!memchr(raw.data, '%', raw.len))
+		return true;
+	if (raw.len > room_size) {
+		free(exchange->long_key);
+		room = exchange->long_key = malloc(raw.len);
+	}
+	if (room && percent_decode(raw, room, &ret->len)) {
+		ret->data = room;
+		return true;
+	}
+	if (room)
+		respond_error(
+			&exchange->request, &exchange->response, 400,
+			"the path has a %% that two hex digits do not follow; write it as %%25");
+	else
+		respond_error(&exchange->request, &exchange->response, 503, "%s",
+			      cache_status_text(CACHE_NO_MEMORY));
+	return false;
+}
+
+static void refuse_method(struct exchange *exchange, unsigned allowed)
+{
+	response_header_printf(
+		&exchange->response, "Allow", "%s%s%s%s", allowed & HTTP_GET ? "GET, HEAD" : "",
+		allowed & HTTP_PUT ? (allowed & HTTP_GET ? ", PUT" : "PUT") : "",
+		allowed & HTTP_DELETE ? ", DELETE" : "", allowed & HTTP_POST ? "POST" : "");
+	respond_error(&exchange->request, &exchange->response, 405,
+		      "this path does not take that method; Allow names those that it takes");
+}
+
+/* ---- What the client may do ---- */
+
+/* Whether the metrics are for everybody, or, on loopback, for who asks as if there were no token.
+ */
+static bool needs_no_token(const struct exchange *exchange, const struct route *route)
+{
+	return route &&
+	       (route->right == RIGHT_PUBLIC ||
+		(route->is_metrics && exchange->shared->metrics_access != METRICS_WITH_TOKEN));
+}
+
+static bool check_token(struct exchange *exchange)
+{
+	struct access *access = &exchange->access;
+	const char *authorization = head_find(&exchange->head, SLICE("Authorization"));
+
+	/* To the original another scheme is a bad request. Elsewhere it is nothing that is known
+	 * here, and the answer names what is (RFC 9110, 15.5.2). */
+	if (authorization && exchange->request.error_style != ERROR_D1 &&
+	    !auth_is_bearer(authorization))
+		authorization = NULL;
+	enum auth_verdict verdict =
+		auth_check(exchange->shared->auth, authorization, access, &exchange->response);
+
+	if (verdict != AUTH_TOO_FAST)
+		return verdict == AUTH_GOES_ON;
+	response_header_printf(&exchange->response, "Retry-After", "%u", access->retry_after_s);
+	respond_error(&exchange->request, &exchange->response, 429,
+		      "the token \"%.*s\" is used more often than its rate allows; try again later",
+		      (int)access->token->line.name.len, access->token->line.name.data);
+	return false;
+}
+
+static bool check_site(struct exchange *exchange, const struct route *route)
+{
+	const struct head *head = &exchange->head;
+	const char *problem = NULL;
+	const struct site_request asked = {
+		.host = head_find(head, SLICE("Host")),
+		.origin = head_find(head, SLICE("Origin")),
+		.fetch_site = head_find(head, SLICE("Sec-Fetch-Site")),
+		.fetch_mode = head_find(head, SLICE("Sec-Fetch-Mode")),
+		.is_page_load = route && route->is_page && exchange->request.method == HTTP_GET,
+		.any_host =
+			needs_no_token(exchange, route) &&
+			(!route->is_metrics || exchange->shared->metrics_access == METRICS_FOR_ALL),
+	};
+	unsigned status = site_check(&asked, exchange->shared->listen_host, &problem);
+
+	if (status != 0)
+		respond_error(&exchange->request, &exchange->response, status, "%s", problem);
+	return status == 0;
+}
+
+/* Whether the client may have what `route` leads to, as far as that is known without its right;
+ * NULL: nothing that is there. */
+static bool check_access(struct exchange *exchange, const struct route *route)
+{
+	bool is_open = needs_no_token(exchange, route);
+
+	if (!exchange->shared->auth->wants_token ||
+	    (is_open && route->is_metrics &&
+	     exchange->shared->metrics_access == METRICS_ON_LOOPBACK))
+		return check_site(exchange, route);
+	return is_open || check_token(exchange);
+}
+
+static bool may_use(const struct request *request, struct slice ns)
+{
+	const struct exchange *exchange = request->source_user;
+
+	return token_may_use(exchange->access.token, ns);
+}
+
+static bool check_namespace(struct exchange *exchange, struct slice ns)
+{
+	if (request_may_use(&exchange->request, ns))
+		return true;
+	const struct slice name = exchange->access.token->line.name;
+	respond_error(&exchange->request, &exchange->response, 403,
+		      "the token \"%.*s\" may not use the namespace \"%.*s\"", (int)name.len,
+		      name.data, (int)ns.len, ns.data);
+	return false;
+}
+
+bool admit_op(struct exchange *exchange)
+{
+	const struct request *request = &exchange->request;
+	struct slice ns = request->op.ns;
+
+	/* That of the path was looked at before; an op on no namespace is its route's matter. */
+	return ns.len == 0 || ns.data == request->ns.data || check_namespace(exchange, ns);
+}
+
+static bool check_right(struct exchange *exchange, enum route_right right)
+{
+	static const enum token_right needed[] = {
+		[RIGHT_READ] = TOKEN_READ,          [RIGHT_WRITE] = TOKEN_WRITE,
+		[RIGHT_READ_OF_ALL] = TOKEN_READ,   [RIGHT_ADMIN] = TOKEN_ADMIN,
+		[RIGHT_ADMIN_OF_ALL] = TOKEN_ADMIN,
+	};
+	const struct token *token = exchange->access.token;
+
+	if (right == RIGHT_UNSET) {
+		respond_error(&exchange->request, &exchange->response, 403,
+			      "this path is open to nobody");
+		return false;
+	}
+	if (!token)
+		return true;
+	const struct slice name = token->line.name;
+	if (!(token->line.rights & needed[right])) {
+		respond_error(&exchange->request, &exchange->response, 403,
+			      "the token \"%.*s\" has not the right \"%s\"", (int)name.len,
+			      name.data, token_right_name(needed[right]));
+		return false;
+	}
+	bool of_all = right == RIGHT_READ_OF_ALL || right == RIGHT_ADMIN_OF_ALL;
+	if (of_all && !token->all_namespaces) {
+		respond_error(&exchange->request, &exchange->response, 403,
+			      "the token \"%.*s\" is not one for all namespaces (\"*\")",
+			      (int)name.len, name.data);
+		return false;
+	}
+	if (!token->all_namespaces)
+		exchange->request.may_use = may_use;
+	return true;
+}
+
+/* ---- The path ---- */
+
+static bool decode_namespace(struct exchange *exchange, struct slice raw)
+{
+	struct request *request = &exchange->request;
+
+	/* What is longer is too long for a name, whatever it stands for. */
+	bool fits = raw.len <= sizeof(exchange->ns);
+	if (fits && !decode_part(exchange, raw, exchange->ns, sizeof(exchange->ns), &request->ns))
+		return false;
+	if (fits && namespace_name_is_valid(request->ns))
+		return true;
+	respond_error(request, &exchange->response, 400,
+		      "a namespace has 1 to %d letters, digits, '_', '.' or '-', and does not "
+		      "begin with '.' or '-'",
+		      NAMESPACE_MAX_LEN);
+	return false;
+}
+
+/* ---- The parameters ---- */
+
+/* Known to all. */
+#define PRETTY       "pretty"
+#define PRETTY_PLACE 31
+/* Bytes of a name that an error shows. */
+#define SHOWN_NAME_BYTES 100
+
+/* The place of `name` in `known` ("a, b, "), counted from 0; -1: it is not there. */
+static int find_parameter(const char *known, struct slice name)
+{
+	if (slice_equal(name, SLICE(PRETTY)))
+		return PRETTY_PLACE;
+	for (int place = 0; *known; place++) {
+		size_t len = strcspn(known, ",");
+
+		if (slice_equal(name, (struct slice){.data = known, .len = len}))
+			return place;
+		known += len + 2;
+	}
+	return -1;
+}
+
+/* `is_known`: it is given twice. */
+static void refuse_parameter(struct exchange *exchange, struct slice name, const char *known,
+			     bool is_known)
+{
+	char shown[SHOWN_NAME_BYTES + 1];
+	size_t len = 0;
+
+	/* What is no ASCII may be cut, or be no UTF-8 at all. */
+	for (; len < name.len && len < SHOWN_NAME_BYTES; len++)
+		shown[len] = (char)((unsigned char)name.data[len] < 0x80 ? name.data[len] : '?');
+	shown[len] = '\0';
+	if (is_known)
+		respond_error(&exchange->request, &exchange->response, 400,
+			      "\"%s\" is given twice; send it once", shown);
+	else
+		respond_error(&exchange->request, &exchange->response, 400,
+			      "\"%s\" is no parameter of this request; it knows %s" PRETTY, shown,
+			      known);
+}
+
+static bool check_parameters(struct exchange *exchange, const char *known)
+{
+	const char *at = NULL;
+	const char *value;
+	struct slice name;
+	unsigned seen = 0;
+
+	while (exchange_next_parameter(exchange, &at, &name, &value)) {
+		int place = find_parameter(known, name);
+
+		if (place < 0 || (seen >> place & 1) != 0) {
+			refuse_parameter(exchange, name, known, place >= 0);
+			return false;
+		}
+		seen |= 1U << place;
+	}
+	return true;
+}
+
+/* ---- The body ---- */
+
+static bool check_length(struct exchange *exchange)
+{
+	size_t max = exchange->shared->max_body_bytes;
+	uint64_t length = exchange->head.content_length;
+
+	if (length == LENGTH_UNKNOWN || length <= max || exchange->route->handler->take)
+		return true;
+	respond_error(&exchange->request, &exchange->response, 413,
+		      "the body has %" PRIu64
+		      " bytes; the server takes up to %zu (STEADYCACHE_MAX_BODY_MB)",
+		      length, max);
+	return false;
+}
+
+bool admit_request(struct exchange *exchange, const char *url)
+{
+	struct request *request = &exchange->request;
+	struct route_match match = router_match(request->method, slice_of(path_of(url)));
+	const struct route *route = match.route;
+
+	exchange->route = route;
+	if (!check_access(exchange, route))
+		return false;
+	if (!route && match.allowed != 0) {
+		refuse_method(exchange, match.allowed);
+		return false;
+	}
+	if (!route) {
+		respond_error(request, &exchange->response, 404, "there is nothing at this path");
+		return false;
+	}
+	/* Before the right: a write that is refused ends the lease on its key. */
+	if ((match.ns.len > 0 && !decode_namespace(exchange, match.ns)) ||
+	    (match.key.len > 0 && !decode_part(exchange, match.key, exchange->key,
+					       sizeof(exchange->key), &request->key)))
+		return false;
+	if ((!needs_no_token(exchange, route) && !check_right(exchange, route->right)) ||
+	    (match.ns.len > 0 && !check_namespace(exchange, request->ns)))
+		return false;
+	bool is_read = request->method == HTTP_GET || request->method == HTTP_HEAD;
+	return (is_read ||
+		check_parameters(exchange, route->parameters ? route->parameters : "")) &&
+	       check_length(exchange);
+}

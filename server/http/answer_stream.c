@@ -1,0 +1,136 @@
+/* An answer that is made while it is sent (handlers/respond/stream.h).
+ *
+ * The library asks for bytes whenever the socket takes some, so a slow reader holds the stream up
+ * and nothing piles up here. While an op is under way the connection is suspended. */
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "handlers/respond/stream.h"
+#include "server/http/answer.h"
+#include "server/http/exchange_state.h"
+
+/* Bytes that the library asks for at most where it does not send in chunks (HTTP/1.0). */
+#define BLOCK_BYTES 16384
+
+struct stream_run {
+	struct exchange_shared *shared;
+	struct MHD_Connection *connection;
+	int fd;                          /* of the connection */
+	const struct cache_trace *trace; /* the exchange's, which is there while an op is */
+	struct body_stream *stream;
+	size_t sent; /* of stream->bytes */
+	_Atomic enum park_state park;
+	bool parked;
+};
+
+static void op_done(struct cache_op *op)
+{
+	struct stream_run *run = op->user;
+
+	if (atomic_exchange(&run->park, PARK_DONE) == PARK_SUSPENDED)
+		MHD_resume_connection(run->connection);
+}
+
+/* True: the op is done. False: the connection is suspended until it is. */
+static bool submit(struct stream_run *run)
+{
+	struct cache_op *op = &run->stream->op;
+
+	atomic_store(&run->park, PARK_RUNNING);
+	op->done = op_done;
+	op->user = run;
+	op->trace = run->trace;
+	backend_submit(run->shared->context.backend, op);
+	if (atomic_load(&run->park) == PARK_DONE)
+		return true;
+	run->parked = true;
+	(void)atomic_fetch_add(&run->shared->parked, 1);
+	MHD_suspend_connection(run->connection);
+	if (atomic_exchange(&run->park, PARK_SUSPENDED) == PARK_DONE) {
+		atomic_store(&run->park, PARK_DONE);
+		MHD_resume_connection(run->connection);
+	}
+	return false;
+}
+
+static size_t send_some(struct stream_run *run, char *out, size_t room)
+{
+	struct buffer *bytes = &run->stream->bytes;
+	size_t len = bytes->len - run->sent < room ? bytes->len - run->sent : room;
+
+	if (len > 0)
+		memcpy(out, bytes->data + run->sent, len);
+	run->sent += len;
+	if (run->sent == bytes->len) {
+		run->sent = 0;
+		bytes->len = 0;
+	}
+	return len;
+}
+
+static ssize_t read_stream(void *cls, uint64_t position, char *out, size_t room)
+{
+	struct stream_run *run = cls;
+	struct body_stream *stream = run->stream;
+
+	(void)position;
+	if (run->parked && atomic_load(&run->park) != PARK_DONE)
+		return 0;
+	if (run->parked)
+		(void)atomic_fetch_sub(&run->shared->parked, 1);
+	run->parked = false;
+	while (stream->bytes.len == 0) {
+		stream->stopping =
+			atomic_load_explicit(&run->shared->draining, memory_order_relaxed);
+		switch (stream->next(stream)) {
+		case STREAM_BYTES:
+			break;
+		case STREAM_SUBMIT:
+			if (!submit(run))
+				return 0;
+			break;
+		case STREAM_END:
+			return MHD_CONTENT_READER_END_OF_STREAM;
+		case STREAM_FAILED:
+			/* The library marks the connection as closed, and closes it when something
+			 * happens to it. */
+			(void)shutdown(run->fd, SHUT_RDWR);
+			return MHD_CONTENT_READER_END_WITH_ERROR;
+		}
+	}
+	return (ssize_t)send_some(run, out, room);
+}
+
+static void close_run(void *cls)
+{
+	struct stream_run *run = cls;
+
+	if (run->parked)
+		(void)atomic_fetch_sub(&run->shared->parked, 1);
+	run->stream->close(run->stream);
+	free(run);
+}
+
+struct MHD_Response *answer_make_stream(struct exchange *exchange)
+{
+	struct stream_run *run = calloc(1, sizeof(*run));
+	struct response *response = &exchange->response;
+
+	if (!run)
+		return NULL;
+	run->shared = exchange->shared;
+	run->connection = exchange->connection;
+	run->fd = exchange->record->fd;
+	run->trace = exchange_trace(exchange);
+	run->stream = response->stream;
+	struct MHD_Response *made = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES,
+								      read_stream, run, close_run);
+	if (!made) {
+		free(run);
+		return NULL;
+	}
+	if (response->is_unframed)
+		(void)MHD_set_response_options(made, MHD_RF_HTTP_VERSION_1_0_ONLY, MHD_RO_END);
+	response->stream = NULL;
+	return made;
+}

@@ -1,0 +1,138 @@
+/* What of a request runs beside the event loops, and when: whatever could take longer than some
+ * milliseconds, which others on the same loop would wait for. A handler is a function of request
+ * and response, so it does not matter where it runs, as long as one thread at a time runs it; and
+ * the library does nothing with a connection that is suspended. */
+#include "server/http/exchange_state.h"
+
+/* What an item, an entry of a listing, a namespace are worth beside their texts. */
+#define ITEM_BYTES      32
+#define ENTRY_BYTES     256
+#define NAMESPACE_BYTES 1024
+/* A batch of more items takes a while in any store. */
+#define HEAVY_ITEMS 512
+
+static struct exchange *exchange_of(struct offload_job *job)
+{
+	return (struct exchange *)(void *)((char *)job - offsetof(struct exchange, job));
+}
+
+static void run(struct exchange *exchange, void (*job)(struct offload_job *job))
+{
+	atomic_store(&exchange->park, PARK_RUNNING);
+	exchange->job.run = job;
+	offload_submit(&exchange->shared->offload, &exchange->job);
+}
+
+/* ---- When ---- */
+
+bool aside_op_is_heavy(const struct cache_op *op)
+{
+	if (op->type == CACHE_OP_STATS)
+		return op->ns.len == 0;
+	return op->type <= CACHE_OP_EXISTS && op->item_count > HEAVY_ITEMS;
+}
+
+static bool has_heavy_items(const struct cache_op *op)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < op->item_count && bytes <= HEAVY_BYTES; i++) {
+		const struct cache_item *item = &op->items[i];
+
+		bytes += ITEM_BYTES + item->key.len;
+		if (op->type == CACHE_OP_GET && item->value)
+			bytes += item->value->len_bytes;
+	}
+	return bytes > HEAVY_BYTES;
+}
+
+static bool has_heavy_entries(const struct cache_op *op)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < op->entry_count && bytes <= HEAVY_BYTES; i++)
+		bytes += ENTRY_BYTES + op->entries[i].key.len;
+	return bytes > HEAVY_BYTES;
+}
+
+bool aside_answer_is_heavy(const struct exchange *exchange)
+{
+	const struct cache_op *op = &exchange->request.op;
+
+	switch (op->type) {
+	case CACHE_OP_GET:
+	case CACHE_OP_EXISTS:
+		return has_heavy_items(op);
+	case CACHE_OP_SCAN:
+		return has_heavy_entries(op);
+	case CACHE_OP_STATS:
+		return op->stats_count > HEAVY_BYTES / NAMESPACE_BYTES;
+	default:
+		return false;
+	}
+}
+
+/* ---- What: the last act of each lets the connection go on, which may end the exchange ---- */
+
+static void run_start(struct offload_job *job)
+{
+	struct exchange *exchange = exchange_of(job);
+
+	if (exchange_start_handler(exchange)) {
+		exchange_submit_op(exchange);
+		return;
+	}
+	exchange->is_made = true;
+	exchange_go_on(exchange);
+}
+
+void aside_start(struct exchange *exchange)
+{
+	run(exchange, run_start);
+}
+
+static void run_submit(struct offload_job *job)
+{
+	exchange_submit_op(exchange_of(job));
+}
+
+void aside_submit(struct exchange *exchange)
+{
+	run(exchange, run_submit);
+}
+
+static void run_finish(struct offload_job *job)
+{
+	struct exchange *exchange = exchange_of(job);
+
+	exchange_make_answer(exchange);
+	exchange->is_made = true;
+	exchange_go_on(exchange);
+}
+
+void aside_finish(struct exchange *exchange)
+{
+	run(exchange, run_finish);
+}
+
+static void run_proceed(struct offload_job *job)
+{
+	struct exchange *exchange = exchange_of(job);
+
+	exchange->step = exchange->route->handler->proceed(&exchange->request, &exchange->response,
+							   exchange->is_end);
+	exchange->has_step = true;
+	if (exchange->step == STEP_SUBMIT && admit_op(exchange)) {
+		exchange_submit_op(exchange);
+		return;
+	}
+	if (exchange->step == STEP_SUBMIT) /* refused */
+		exchange->step = STEP_RESPOND;
+	exchange_go_on(exchange);
+}
+
+void aside_proceed(struct exchange *exchange, bool is_end)
+{
+	exchange->is_end = is_end;
+	run(exchange, run_proceed);
+}

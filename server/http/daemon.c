@@ -1,0 +1,392 @@
+#include "server/http/daemon.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "handlers/namespace/namespace_labels.h"
+#include "server/http/guard_table.h"
+#include "server/http/listen.h"
+#include "server/http/tls.h"
+#include "server/life/process.h"
+#include "server/log/log.h"
+#include "server/log/log_writer.h"
+
+#define STOP_DEADLINE_US (8 * US_PER_S)
+#define NS_PER_MS        INT64_C(1000000)
+/* From when on a stop gives up bodies that are taken as they come, and have no bound. */
+#define HURRY_US (2 * US_PER_S)
+/* How long a stop waits for the first request of a connection that it has accepted. */
+#define NEW_CONNECTION_US (US_PER_S / 2)
+/* How long an accepted connection may take to be listed (a thread may be interrupted there). */
+#define SETTLE_US (US_PER_S / 50)
+/* Connections beyond max_connections that are accepted to be told so. */
+#define SPARE_CONNECTIONS 256
+/* Open files that are no connections, generously. */
+#define OTHER_FILES ((rlim_t)64)
+/* Threads of backends on which operations end; with more, some share a counter. */
+#define BACKEND_THREADS 4
+/* What of a connection's memory the head of a request may not take: the head of the answer needs
+ * it, and bodies are read into it. */
+#define ANSWER_HEAD_BYTES 1536
+/* Of max_connections: an eighth, but not more than this, cannot be used for waiting. */
+#define WAITING_LEAVES_FREE 64
+
+struct http_daemon {
+	struct MHD_Daemon *mhd;
+	int listen_fd; /* the library's */
+	struct exchange_shared shared;
+	struct namespace_labels labels;
+};
+
+/* Paths and queries stay as they came: %00 must not end a string, and keys are decoded with their
+ * length, once (handlers/respond/percent.h). */
+static size_t keep_escaped(void *cls, struct MHD_Connection *connection, char *text)
+{
+	(void)cls;
+	(void)connection;
+	return strlen(text);
+}
+
+__attribute__((format(printf, 2, 0))) static void log_library(void *cls, const char *format,
+							      va_list args)
+{
+	char text[300];
+
+	(void)cls;
+	if (!log_is_on(LOG_DEBUG))
+		return;
+	(void)vsnprintf(text, sizeof(text), format, args);
+	text[strcspn(text, "\r\n")] = '\0';
+	log_line(LOG_DEBUG, "http library", LOG_TEXT("detail", text));
+}
+
+/* With TLS the library does not end the sending side before it closes. And who speaks anything else
+ * than TLS, or has no certificate, has sent more than was read: he would get a reset. */
+static void end_socket(struct exchange_shared *shared, const struct connection *record)
+{
+	bool lingers = record->lingers || connection_has_unread(record) ||
+		       (shared->is_tls && atomic_load(&record->requests) <= 1);
+
+	if (lingers || shared->is_tls)
+		(void)shutdown(record->fd, SHUT_WR);
+	if (lingers)
+		linger_add(&shared->linger, record->fd);
+}
+
+static void close_record(struct exchange_shared *shared, struct connection *record)
+{
+	exchange_abandon(shared, record);
+	end_socket(shared, record);
+	guard_table_remove(record->fd);
+	guard_deinit(&record->guard);
+	connections_remove(&shared->connections, record);
+}
+
+/* NULL: out of memory. */
+static struct connection *open_record(struct exchange_shared *shared, int fd,
+				      struct MHD_Connection *connection)
+{
+	struct connection *record = connections_add(&shared->connections, fd);
+
+	if (!record)
+		return NULL;
+	guard_init(&record->guard, shared->max_head_bytes, shared->is_tls, connection);
+	if (guard_table_put(fd, &record->guard))
+		return record;
+	connections_remove(&shared->connections, record);
+	return NULL;
+}
+
+static void notify_connection(void *cls, struct MHD_Connection *connection, void **record,
+			      enum MHD_ConnectionNotificationCode code)
+{
+	struct exchange_shared *shared = cls;
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		if (*record)
+			close_record(shared, *record);
+		*record = NULL;
+		return;
+	}
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	if (!info)
+		return;
+	*record = open_record(shared, info->connect_fd, connection);
+	/* It has no guard, so no request of it will be taken. */
+	if (!*record)
+		(void)shutdown(info->connect_fd, SHUT_RDWR);
+}
+
+/* How many connections there may be, beyond these how many that are accepted to be told so, and how
+ * many closes may linger. */
+struct room {
+	unsigned connections, spare, lingering;
+};
+
+/* As many as the options say, or as the limit of open files allows: at that limit itself the
+ * library's threads would try again and again to accept, and do nothing else. */
+static struct room make_room(const struct options *options)
+{
+	struct room room = {
+		.connections = (unsigned)options->max_connections,
+		.spare = SPARE_CONNECTIONS,
+		.lingering = LINGER_MAX,
+	};
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return room;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur >=
+	    (rlim_t)room.connections + room.spare + LINGER_FILES(LINGER_MAX) + OTHER_FILES)
+		return room;
+	rlim_t left = limit.rlim_cur >= 2 * OTHER_FILES ? limit.rlim_cur - OTHER_FILES
+							: limit.rlim_cur / 2 + 1;
+	if (left / 8 < room.spare)
+		room.spare = (unsigned)(left / 8) + 1;
+	if (room.spare < room.lingering)
+		room.lingering = room.spare;
+	left -= room.spare + LINGER_FILES(room.lingering);
+	if (left < room.connections)
+		room.connections = (unsigned)left;
+	log_line(LOG_WARN, "the limit of open files is below max-connections; raise ulimit -n",
+		 LOG_NUMBER("open_files", limit.rlim_cur),
+		 LOG_NUMBER("max_connections", options->max_connections),
+		 LOG_NUMBER("served_at_once", room.connections));
+	return room;
+}
+
+/* How many requests may wait for values: fewer than there may be connections, so that those who
+ * bring the values get in. */
+static size_t max_waiting(const struct room *room)
+{
+	size_t max = room->connections;
+	size_t kept_free = (max + 7) / 8;
+
+	return max - (kept_free < WAITING_LEAVES_FREE ? kept_free : WAITING_LEAVES_FREE);
+}
+
+/* The metrics of `threads` event loops, the watchdog, the timer of leases, the thread of lingering
+ * closes, and as many threads as loops for what would hold these up. */
+static bool start_helpers(struct http_daemon *http, const struct options *options,
+			  const struct room *room, const struct backend *backend, unsigned threads)
+{
+	struct exchange_shared *shared = &http->shared;
+	bool keeps_nothing = strcmp(backend->ops->name, "disabled") == 0;
+
+	shared->metrics = metrics_create(2 * threads + BACKEND_THREADS);
+	if (!shared->metrics)
+		return false;
+	if (!flight_timer_init(&shared->flight_timer, max_waiting(room), keeps_nothing))
+		goto no_timer;
+	if (!linger_init(&shared->linger, room->lingering))
+		goto no_linger;
+	if (!offload_init(&shared->offload, threads))
+		goto no_offload;
+	if (connections_init(&shared->connections, room->connections, room->spare,
+			     options->request_timeout_s,
+			     options->tls_cert ? options->idle_timeout_s : 0,
+			     shared->flight_timer.flights))
+		return true;
+	offload_deinit(&shared->offload);
+no_offload:
+	linger_deinit(&shared->linger);
+no_linger:
+	flight_timer_deinit(&shared->flight_timer);
+no_timer:
+	metrics_destroy(shared->metrics);
+	return false;
+}
+
+static void stop_helpers(struct http_daemon *http)
+{
+	connections_deinit(&http->shared.connections);
+	offload_deinit(&http->shared.offload);
+	linger_deinit(&http->shared.linger);
+	flight_timer_deinit(&http->shared.flight_timer);
+	metrics_destroy(http->shared.metrics);
+}
+
+static enum metrics_access metrics_access_of(const struct options *options, int listen_fd)
+{
+	struct listen_address address;
+	char name[300];
+
+	if (strcasecmp(options->metrics_public, "yes") == 0)
+		return METRICS_FOR_ALL;
+	if (strcasecmp(options->metrics_public, "no") == 0)
+		return METRICS_WITH_TOKEN;
+	/* Of the socket, not of --listen: a service manager may have handed it over. */
+	listen_describe(listen_fd, &address, name, sizeof(name));
+	return listen_is_loopback(&address) ? METRICS_ON_LOOPBACK : METRICS_WITH_TOKEN;
+}
+
+/* The cores that this process may run on: a container or `taskset` may leave it fewer than there
+ * are. */
+static unsigned usable_cores(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		return (unsigned)CPU_COUNT(&set);
+	long online = sysconf(_SC_NPROCESSORS_ONLN);
+	return online > 0 ? (unsigned)online : 1;
+}
+
+static void read_figures(void *user, struct server_figures *ret)
+{
+	struct exchange_shared *shared = user;
+
+	metrics_read(shared->metrics, ret);
+	ret->connections = connections_count(&shared->connections);
+	flights_count(shared->flight_timer.flights, &ret->waiting, &ret->leases);
+	ret->log_lines_dropped = log_writer_dropped();
+}
+
+static void each_answer(void *user,
+			void (*visit)(void *visit_user, const struct answer_count *answers),
+			void *visit_user)
+{
+	const struct exchange_shared *shared = user;
+
+	metrics_each_answer(shared->metrics, visit, visit_user);
+}
+
+static void each_latency(void *user,
+			 void (*visit)(void *visit_user, const struct route_latency *latency),
+			 void *visit_user)
+{
+	const struct exchange_shared *shared = user;
+
+	metrics_each_latency(shared->metrics, visit, visit_user);
+}
+
+static void each_operation(void *user,
+			   void (*visit)(void *visit_user,
+					 const struct operation_count *operations),
+			   void *visit_user)
+{
+	const struct exchange_shared *shared = user;
+
+	metrics_each_operation(shared->metrics, visit, visit_user);
+}
+
+struct http_daemon *http_daemon_start(const struct options *options, struct backend *backend,
+				      struct auth *auth, int listen_fd, char *error,
+				      size_t error_size)
+{
+	static char priorities[] = TLS_PRIORITIES;
+	struct http_daemon *http = calloc(1, sizeof(*http));
+	unsigned threads = options->threads > 0 ? (unsigned)options->threads : usable_cores();
+	struct room room = make_room(options);
+	unsigned limit = room.connections + room.spare + threads;
+	struct listen_address address;
+
+	if (!http || !start_helpers(http, options, &room, backend, threads)) {
+		free(http);
+		(void)close(listen_fd);
+		(void)snprintf(error, error_size, "out of memory or threads");
+		return NULL;
+	}
+	http->listen_fd = listen_fd;
+	http->labels = (struct namespace_labels)NAMESPACE_LABELS_INITIALIZER;
+	http->shared.context = (struct handler_context){
+		.backend = backend,
+		.flights = http->shared.flight_timer.flights,
+		.clock = &system_clock,
+		.max_key_bytes = (size_t)options->max_key_kb * 1024,
+		.max_body_bytes = (size_t)(options->max_body_mb * 1048576.0),
+		.max_batch_items = (size_t)options->max_batch,
+		.version = STEADYCACHE_VERSION,
+		.started_at_us = cache_clock_now_us(&system_clock),
+		.figures = {.read = read_figures,
+			    .each_answer = each_answer,
+			    .each_latency = each_latency,
+			    .each_operation = each_operation,
+			    .user = &http->shared,
+			    .read_process = process_read},
+		.log = {.level = log_level_name,
+			.configured_level = log_configured_level_name,
+			.change_level = log_change_level},
+		.labels = &http->labels,
+	};
+	http->shared.auth = auth;
+	/* Where a service manager handed the socket over, it may be anything. */
+	if (listen_parse(options->listen, &address))
+		memcpy(http->shared.listen_host, address.host, sizeof(address.host));
+	http->shared.is_tls = options->tls_cert != NULL;
+	http->shared.max_body_bytes = (size_t)(options->max_body_mb * 1048576.0);
+	size_t memory_bytes = (size_t)options->max_header_kb * 1024;
+	http->shared.max_head_bytes = memory_bytes - ANSWER_HEAD_BYTES;
+	http->shared.idle_timeout_s = (unsigned)options->idle_timeout_s;
+	http->shared.access_log = options->access_log;
+	http->shared.is_remote = backend->ops->is_remote;
+	http->shared.slow_ns =
+		options->slow_request_ms > 0 ? options->slow_request_ms * NS_PER_MS : INT64_MAX;
+	http->shared.metrics_access = metrics_access_of(options, listen_fd);
+
+	struct MHD_OptionItem tls[] = {
+		{.option = MHD_OPTION_HTTPS_CERT_CALLBACK2,
+		 .ptr_value = (void *)(uintptr_t)tls_choose},
+		{.option = MHD_OPTION_HTTPS_PRIORITIES, .ptr_value = priorities},
+		{.option = MHD_OPTION_END},
+	};
+	const struct MHD_OptionItem *extra = options->tls_cert ? &tls[0] : &tls[2];
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TURBO | MHD_ALLOW_SUSPEND_RESUME |
+			 MHD_USE_ERROR_LOG | (options->tls_cert ? MHD_USE_TLS : 0U);
+	http->mhd = MHD_start_daemon(
+		flags, 0, NULL, NULL, exchange_handle, &http->shared, MHD_OPTION_EXTERNAL_LOGGER,
+		log_library, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_THREAD_POOL_SIZE,
+		threads > 1 ? threads : 0, MHD_OPTION_CONNECTION_LIMIT, limit,
+		MHD_OPTION_CONNECTION_TIMEOUT, http->shared.idle_timeout_s,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory_bytes, MHD_OPTION_URI_LOG_CALLBACK,
+		exchange_open, &http->shared, MHD_OPTION_UNESCAPE_CALLBACK, keep_escaped, NULL,
+		MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, &http->shared,
+		MHD_OPTION_NOTIFY_CONNECTION, notify_connection, &http->shared, MHD_OPTION_ARRAY,
+		extra, MHD_OPTION_END);
+	if (!http->mhd) {
+		stop_helpers(http);
+		free(http);
+		(void)close(listen_fd);
+		(void)snprintf(error, error_size, "cannot start the HTTP daemon");
+		return NULL;
+	}
+	return http;
+}
+
+bool http_daemon_stop(struct http_daemon *http)
+{
+	int64_t started_us = monotonic_now_us();
+	int64_t passed_us = 0;
+	unsigned waiting;
+
+	atomic_store(&http->shared.draining, true);
+	/* Not MHD_quiesce_daemon: under load that races with the library's threads, which then
+	 * abort the process (0.9.75: "Failed to remove listen FD from epoll set"). Nor
+	 * MHD_stop_daemon alone, which shuts down a socket that is a service manager's too. */
+	listen_deafen(http->listen_fd);
+	flights_stop(http->shared.flight_timer.flights);
+	do {
+		waiting = connections_close_waiting(&http->shared.connections,
+						    passed_us < NEW_CONNECTION_US);
+		waiting += atomic_load(&http->shared.running);
+		(void)usleep(2000);
+		passed_us = monotonic_now_us() - started_us;
+		if (passed_us >= HURRY_US)
+			atomic_store(&http->shared.hurries, true);
+	} while ((waiting > 0 || passed_us < SETTLE_US) && passed_us < STOP_DEADLINE_US);
+	if (atomic_load(&http->shared.parked) > 0)
+		return false; /* the library refuses to close suspended connections */
+	MHD_stop_daemon(http->mhd);
+	stop_helpers(http);
+	free(http);
+	return true;
+}

@@ -1,0 +1,20 @@
+/* The HTTP daemon: libmicrohttpd with epoll and a pool of threads on our listening socket. */
+#ifndef STEADYCACHE_SERVER_DAEMON_H
+#define STEADYCACHE_SERVER_DAEMON_H
+
+#include "server/config/options.h"
+#include "server/http/exchange.h"
+
+struct http_daemon;
+
+/* Serves on `listen_fd` (taken). NULL with a sentence in `error`. `backend` and `auth` must outlive
+ * it. */
+struct http_daemon *http_daemon_start(const struct options *options, struct backend *backend,
+				      struct auth *auth, int listen_fd, char *error,
+				      size_t error_size);
+
+/* Stops accepting, answers what runs (up to 8 s), closes the connections and frees. False: requests
+ * were still waiting for the backend; the daemon was left as it is. */
+bool http_daemon_stop(struct http_daemon *http_daemon);
+
+#endif

@@ -1,0 +1,347 @@
+#include "server/http/exchange.h"
+
+#include "handlers/flight/single_flight.h"
+#include "server/http/answer.h"
+#include "server/http/exchange_state.h"
+#include "server/log/request_log.h"
+
+/* What large answers may take together: 512 MB. */
+#define ANSWERS_MAX_BYTES ((size_t)512 << 20)
+
+/* ---- The answer ---- */
+
+static void make_pretty(struct exchange *exchange)
+{
+	struct response *response = &exchange->response;
+
+	if (!response->is_json || !exchange_query(exchange, "pretty"))
+		return;
+	if (response->body == BODY_STATIC) {
+		buffer_append(&response->buffer, response->static_body);
+		if (response->buffer.failed)
+			return; /* the compact answer is an answer too */
+		response->body = BODY_BUFFER;
+	}
+	response_pretty(response);
+	response->is_json = false;
+}
+
+/* A large answer stays in memory until its reader has it: all of them have a bound, but one alone
+ * is always let through. */
+static void count_answer(struct exchange *exchange)
+{
+	struct response *response = &exchange->response;
+	atomic_size_t *all = &exchange->shared->answer_bytes;
+	size_t len = response->body == BODY_BUFFER ? response->buffer.len : 0;
+
+	if (len <= HEAVY_BYTES)
+		return;
+	size_t before = atomic_fetch_add(all, len);
+	if (before == 0 || before + len <= ANSWERS_MAX_BYTES) {
+		exchange->answer_bytes = len;
+		return;
+	}
+	(void)atomic_fetch_sub(all, len);
+	response_deinit(response);
+	response_init(response);
+	response_header_static(response, "Retry-After", "1");
+	respond_error(&exchange->request, response, 503,
+		      "too many large answers are being sent at once; try again");
+}
+
+static enum MHD_Result queue_response(struct exchange *exchange)
+{
+	struct response *response = &exchange->response;
+	bool close = response->close ||
+		     atomic_load_explicit(&exchange->shared->draining, memory_order_relaxed);
+
+	make_pretty(exchange);
+	count_answer(exchange);
+	if (exchange->route)
+		lease_end_refused(&exchange->request, exchange->route->handler, response->status);
+	int64_t now_ns = monotonic_now_ns();
+	if (request_log_cares(exchange, now_ns))
+		request_log_answer(exchange, now_ns);
+	/* Who is still sending would get a reset, and may never see the answer. */
+	exchange->record->lingers |= response->close;
+	if (exchange->returns_id)
+		response_header_static(response, "X-Request-Id", exchange_request_id(exchange));
+	enum MHD_Result queued = answer_queue(exchange, close);
+	if (queued == MHD_YES) {
+		exchange->counted = true;
+		metrics_answered(exchange->shared->metrics, exchange->route,
+				 exchange->request.method, response->status,
+				 now_ns - exchange->began_ns);
+	}
+	return queued;
+}
+
+/* Answers without reading the body, and ends the connection. */
+static enum MHD_Result turn_away(struct exchange *exchange)
+{
+	exchange->answered = true;
+	exchange->response.close = true;
+	return queue_response(exchange);
+}
+
+/* ---- Running the handler ---- */
+
+void exchange_go_on(struct exchange *exchange)
+{
+	if (atomic_exchange(&exchange->park, PARK_DONE) == PARK_SUSPENDED)
+		MHD_resume_connection(exchange->connection);
+}
+
+static void op_done(struct cache_op *op)
+{
+	struct exchange *exchange = op->user;
+
+	metrics_operation(exchange->shared->metrics, op->type, op->status);
+	/* Here, and not before the answer: the client of a set may be gone by then. */
+	if (op->type == CACHE_OP_SET && op->status == CACHE_OK)
+		flight_value_came(exchange->shared->flight_timer.flights, op);
+	exchange_go_on(exchange);
+}
+
+/* A lease that is bound to the connection must not end because its holder is busy computing: silent
+ * for that time is what he is meant to be. */
+static void allow_silence(struct exchange *exchange)
+{
+	const struct flight_waiter *waiter = &exchange->request.visit->waiter;
+	unsigned silent_s = (unsigned)(waiter->lease_us / US_PER_S) + 1;
+
+	if (waiter->bind && lease_token_of(&exchange->request) &&
+	    silent_s > exchange->shared->idle_timeout_s)
+		(void)MHD_set_connection_option(exchange->connection, MHD_CONNECTION_OPTION_TIMEOUT,
+						silent_s);
+}
+
+void exchange_make_answer(struct exchange *exchange)
+{
+	exchange->route->handler->finish(&exchange->request, &exchange->response);
+	make_pretty(exchange);
+}
+
+static enum MHD_Result finish_handler(struct exchange *exchange)
+{
+	if (exchange->request.visit)
+		allow_silence(exchange);
+	exchange->submitted = false;
+	exchange->waiting = false;
+	exchange->answered = true;
+	if (!exchange->is_made)
+		exchange_make_answer(exchange);
+	return queue_response(exchange);
+}
+
+void exchange_park(struct exchange *exchange)
+{
+	(void)atomic_fetch_add(&exchange->shared->parked, 1);
+	MHD_suspend_connection(exchange->connection);
+	if (atomic_exchange(&exchange->park, PARK_SUSPENDED) == PARK_DONE) {
+		/* It was done in between and found nothing to resume. */
+		atomic_store(&exchange->park, PARK_DONE);
+		MHD_resume_connection(exchange->connection);
+	}
+}
+
+const struct cache_trace *exchange_trace(struct exchange *exchange)
+{
+	if (!exchange->shared->is_remote)
+		return NULL;
+	(void)exchange_request_id(exchange);
+	return &exchange->head.trace.sent;
+}
+
+void exchange_end_phase(struct exchange *exchange)
+{
+	if (exchange->since_ns == 0)
+		return;
+	int64_t passed_ns = monotonic_now_ns() - exchange->since_ns;
+	if (exchange->waiting)
+		exchange->waited_ns += passed_ns;
+	else
+		exchange->backend_ns += passed_ns;
+	exchange->since_ns = 0;
+}
+
+/* Beside this a request takes no time worth telling, so that the clock need not be read for it. */
+static bool is_plain(const struct exchange *exchange)
+{
+	const struct request *request = &exchange->request;
+
+	return request->op.type <= CACHE_OP_EXISTS && request->op.item_count == 1 &&
+	       !request->visit && exchange->received_bytes <= PLAIN_BODY_BYTES;
+}
+
+void exchange_submit_op(struct exchange *exchange)
+{
+	struct request *request = &exchange->request;
+
+	exchange->waiting = false;
+	if (is_plain(exchange))
+		exchange->is_all_backend = true;
+	else
+		exchange->since_ns = monotonic_now_ns();
+	request->op.done = op_done;
+	request->op.user = exchange;
+	request->op.trace = exchange_trace(exchange);
+	backend_submit(request->context->backend, &request->op);
+}
+
+void exchange_submit(struct exchange *exchange)
+{
+	if (aside_wants_op(exchange))
+		aside_submit(exchange);
+	else
+		exchange_submit_op(exchange);
+}
+
+/* Goes on as far as it can without waiting: a plain request to its end once its op is done, a visit
+ * round by round. */
+static enum MHD_Result advance(struct exchange *exchange)
+{
+	struct request *request = &exchange->request;
+
+	while (atomic_load(&exchange->park) == PARK_DONE) {
+		enum handler_step step = STEP_RESPOND;
+
+		exchange_end_phase(exchange);
+		if (exchange->is_made)
+			return finish_handler(exchange);
+		if (request->visit) {
+			/* Before the step: from then on the wake-up can come. */
+			atomic_store(&exchange->park, PARK_RUNNING);
+			connection_enter(exchange->record, PHASE_BUSY);
+			step = exchange->waiting ? flight_visit_after_wait(request)
+						 : flight_visit_after_read(request);
+		}
+		if (step == STEP_RESPOND && !aside_wants_finish(exchange))
+			return finish_handler(exchange);
+		if (step == STEP_RESPOND) {
+			aside_finish(exchange);
+		} else if (step == STEP_SUBMIT) {
+			exchange_submit(exchange);
+		} else {
+			exchange->waiting = true;
+			exchange->since_ns = monotonic_now_ns();
+			connection_enter(exchange->record, PHASE_PARKED);
+		}
+	}
+	exchange_park(exchange);
+	return MHD_YES;
+}
+
+bool exchange_await(struct exchange *exchange)
+{
+	exchange->submitted = true;
+	if (atomic_load(&exchange->park) == PARK_DONE) {
+		exchange_end_phase(exchange);
+		return true;
+	}
+	exchange_park(exchange);
+	return false;
+}
+
+bool exchange_start_handler(struct exchange *exchange)
+{
+	return exchange->route->handler->start(&exchange->request, &exchange->response) !=
+		       STEP_RESPOND &&
+	       admit_op(exchange);
+}
+
+static enum MHD_Result run_handler(struct exchange *exchange)
+{
+	connection_enter(exchange->record, PHASE_BUSY);
+	if (!admit_body(exchange) || !upload_end(exchange))
+		return queue_response(exchange);
+	exchange->started = true;
+	if (aside_wants_start(exchange)) {
+		exchange->submitted = true;
+		aside_start(exchange);
+		return advance(exchange);
+	}
+	if (!exchange_start_handler(exchange)) {
+		exchange->answered = true;
+		return queue_response(exchange);
+	}
+	exchange->submitted = true;
+	exchange_submit(exchange);
+	return advance(exchange);
+}
+
+/* ---- The library's calls ---- */
+
+static enum MHD_Result begin(struct exchange *exchange, const char *url, const char *method)
+{
+	/* Out of memory for the record of the connection, so that nobody has checked the head. */
+	if (!exchange->record || !guard_has_request(&exchange->record->guard))
+		return MHD_NO;
+	exchange->begun = true;
+	exchange->began_ns = monotonic_now_ns();
+	exchange->complete_ns = exchange->began_ns;
+	exchange->request.method = router_method(method);
+	if (!admit_connection(exchange, url))
+		return turn_away(exchange);
+	connection_enter(exchange->record,
+			 exchange->head.content_length > 0 ? PHASE_RECEIVING : PHASE_BUSY);
+	exchange->answered = !admit_request(exchange, url);
+	if (!exchange->answered && upload_streams(exchange)) {
+		exchange->started = true;
+		exchange->answered =
+			exchange->route->handler->start(&exchange->request, &exchange->response) ==
+			STEP_RESPOND;
+	}
+	/* What is too long to be dropped is not read at all. */
+	if (exchange->answered && exchange->head.content_length > DISCARD_MAX_BYTES)
+		return turn_away(exchange);
+	return MHD_YES;
+}
+
+/* From here on the time is not the sender's any more. */
+static void end_body(struct exchange *exchange)
+{
+	exchange->complete_ns = monotonic_now_ns();
+	exchange->backend_ns = 0;
+	if (exchange->since_ns != 0)
+		exchange->since_ns = exchange->complete_ns;
+}
+
+enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, const char *url,
+				const char *method, const char *version, const char *upload,
+				size_t *upload_size, void **state)
+{
+	struct exchange *exchange = *state;
+
+	(void)cls;
+	(void)connection;
+	(void)version;
+	if (!exchange)
+		return MHD_NO; /* out of memory */
+	if (!exchange->begun)
+		return begin(exchange, url, method);
+	if (*upload_size > 0) {
+		size_t len = *upload_size;
+
+		/* What is left is given again. */
+		if (upload_streams(exchange) && upload_is_busy(exchange))
+			return MHD_YES;
+		*upload_size = 0;
+		if (upload_streams(exchange))
+			upload_pass(exchange, (struct slice){.data = upload, .len = len});
+		else
+			upload_receive(exchange, upload, len);
+		return MHD_YES;
+	}
+	if (exchange->received_bytes > 0 && exchange->complete_ns == exchange->began_ns)
+		end_body(exchange);
+	if (upload_streams(exchange)) {
+		upload_end_stream(exchange);
+		return exchange->answered ? queue_response(exchange) : MHD_YES;
+	}
+	if (exchange->submitted) {
+		(void)atomic_fetch_sub(&exchange->shared->parked, 1);
+		return advance(exchange);
+	}
+	return exchange->answered ? queue_response(exchange) : run_handler(exchange);
+}

@@ -1,0 +1,451 @@
+#include "server/http/guard.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/http/stand_in.h"
+
+/* What is read at once of a body in chunks, and at first of a head that did not come whole. */
+#define CHUNKS_READ_BYTES 16384
+#define HEAD_READ_BYTES   2048
+/* Of empty lines before a request. They give the library nothing, so that a sender who is fast
+ * enough would keep the event loop reading for ever. */
+#define EMPTY_MAX_BYTES 1024
+/* A size in hexadecimal digits and two line ends. */
+#define CHUNK_FRAME_BYTES 20
+
+static const char last_chunk[] = "0\r\n\r\n";
+
+/* The source, in one call of guard_receive. */
+struct intake {
+	const struct guard_source *source;
+	bool is_empty; /* nothing more is there */
+	ssize_t last;  /* what to tell where nothing goes on */
+	int error;     /* its errno */
+};
+
+static size_t read_more(struct intake *in, char *room, size_t size)
+{
+	if (in->is_empty || size == 0)
+		return 0;
+	ssize_t got = in->source->read(in->source->user, room, size);
+	if (got <= 0) {
+		in->is_empty = true;
+		in->last = got;
+		in->error = errno;
+		return 0;
+	}
+	in->is_empty = in->source->short_means_empty && (size_t)got < size;
+	return (size_t)got;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* ---- Held bytes ---- */
+
+static void drop_held(struct guard *guard)
+{
+	free(guard->held);
+	guard->held = NULL;
+	guard->held_at = 0;
+	guard->held_len = 0;
+	guard->held_size = 0;
+	guard->head_left = 0;
+}
+
+/* False: out of memory. */
+static bool make_room(struct guard *guard, size_t needed)
+{
+	if (guard->held_at > 0)
+		memmove(guard->held, guard->held + guard->held_at, guard->held_len);
+	guard->held_at = 0;
+	if (guard->held_len + needed <= guard->held_size)
+		return true;
+	size_t size = guard->held_size * 2;
+	if (size < guard->held_len + needed)
+		size = guard->held_len + needed;
+	char *grown = realloc(guard->held, size);
+	if (!grown)
+		return false;
+	guard->held = grown;
+	guard->held_size = size;
+	return true;
+}
+
+static bool hold(struct guard *guard, const char *bytes, size_t len)
+{
+	if (len == 0)
+		return true;
+	if (!make_room(guard, len))
+		return false;
+	memcpy(guard->held + guard->held_len, bytes, len);
+	guard->held_len += len;
+	return true;
+}
+
+/* False: nothing has come, or there is no memory for it. */
+static bool hold_more(struct guard *guard, struct intake *in, size_t size)
+{
+	if (in->is_empty || !make_room(guard, size))
+		return false;
+	size_t got =
+		read_more(in, guard->held + guard->held_len, guard->held_size - guard->held_len);
+	guard->held_len += got;
+	return got > 0;
+}
+
+static void forget(struct guard *guard, size_t len)
+{
+	guard->held_at += len;
+	guard->held_len -= len;
+	if (guard->held_len == 0)
+		drop_held(guard);
+}
+
+static size_t pass_held(struct guard *guard, char *room, size_t size, size_t max)
+{
+	size_t len = smaller(size, smaller(max, guard->held_len));
+
+	memcpy(room, guard->held + guard->held_at, len);
+	forget(guard, len);
+	return len;
+}
+
+static void give_up(struct guard *guard)
+{
+	drop_held(guard);
+	guard->state = GUARD_BROKEN;
+}
+
+/* ---- Heads ---- */
+
+/* Of empty lines before a request, which some clients send behind a body (RFC 9112, 2.2). */
+static size_t empty_lines(const char *bytes, size_t len)
+{
+	size_t at = 0;
+
+	while (at < len &&
+	       (bytes[at] == '\n' || (bytes[at] == '\r' && at + 1 < len && bytes[at + 1] == '\n')))
+		at += bytes[at] == '\r' ? 2 : 1;
+	return at;
+}
+
+/* Holds what stands for a head that was refused. */
+static void hold_stand_in(struct guard *guard, struct slice refused)
+{
+	size_t len = 0;
+	char *text = stand_in_make(refused, guard->head.kept, &len);
+
+	if (!text) {
+		give_up(guard);
+		return;
+	}
+	drop_held(guard);
+	guard->held = text;
+	guard->held_size = len;
+	guard->held_len = len;
+	guard->head_left = len;
+}
+
+static void refuse_head(struct guard *guard, const char *bytes, size_t len)
+{
+	guard->is_refused = true;
+	guard->state = GUARD_SHUT;
+	/* What stands for it has neither. */
+	guard->head.query_at = 0;
+	guard->head.content_length = 0;
+	hold_stand_in(guard, (struct slice){.data = bytes, .len = len});
+}
+
+static void begin_body(struct guard *guard)
+{
+	uint64_t length = guard->head.content_length;
+
+	guard->chunks = (struct chunks){0};
+	guard->left = length;
+	guard->state = length == LENGTH_UNKNOWN ? GUARD_CHUNKS
+		       : length > 0             ? GUARD_BODY
+						: GUARD_COMPLETE;
+}
+
+/* False: there were too many of them, and the request is refused. */
+static bool count_empty(struct guard *guard, size_t len)
+{
+	guard->empty_bytes += len;
+	if (guard->empty_bytes <= EMPTY_MAX_BYTES)
+		return true;
+	guard->head.status = 400;
+	guard->head.problem = "there are more than 1 KB of empty lines before the request line";
+	refuse_head(guard, "", 0);
+	return false;
+}
+
+/* Reads straight to where the library wants it. How much of it may go on. */
+static size_t read_head(struct guard *guard, struct intake *in, char *room, size_t size)
+{
+	size_t got = read_more(in, room, size);
+	size_t skipped = empty_lines(room, got);
+
+	if (skipped > 0) {
+		got -= skipped;
+		memmove(room, room + skipped, got);
+		if (!count_empty(guard, skipped))
+			return 0;
+	}
+	enum head_verdict verdict = got > 0 ? head_scan(&guard->head, room, got) : HEAD_INCOMPLETE;
+	if (verdict == HEAD_REFUSED) {
+		refuse_head(guard, room, got);
+		return 0;
+	}
+	size_t passed = 0;
+	if (verdict == HEAD_WHOLE) {
+		size_t left_out = guard->head.line_at - guard->head.kept;
+
+		passed = guard->head.kept;
+		got -= left_out;
+		if (left_out > 0)
+			memmove(room + passed, room + guard->head.line_at, got - passed);
+		begin_body(guard);
+		if (guard->state == GUARD_BODY) {
+			size_t body = smaller(got - passed, (size_t)guard->left);
+
+			guard->left -= body;
+			passed += body;
+			if (guard->left == 0)
+				guard->state = GUARD_COMPLETE;
+		}
+	}
+	if (!hold(guard, room + passed, got - passed))
+		give_up(guard);
+	return passed;
+}
+
+/* False: the request is refused. */
+static bool skip_empty_lines(struct guard *guard)
+{
+	size_t len = guard->head.seen == 0
+			     ? empty_lines(guard->held + guard->held_at, guard->held_len)
+			     : 0;
+
+	forget(guard, len);
+	return count_empty(guard, len);
+}
+
+/* Goes on with a head of which the beginning is held. */
+static void gather_head(struct guard *guard, struct intake *in)
+{
+	enum head_verdict verdict;
+
+	do {
+		if (!skip_empty_lines(guard) || guard->held_len == 0)
+			return;
+		verdict = head_scan(&guard->head, guard->held + guard->held_at, guard->held_len);
+	} while (verdict == HEAD_INCOMPLETE && hold_more(guard, in, HEAD_READ_BYTES));
+	if (verdict == HEAD_REFUSED) {
+		refuse_head(guard, guard->held + guard->held_at, guard->held_len);
+	} else if (verdict == HEAD_WHOLE) {
+		/* What is left of it moves up to what is behind it. */
+		size_t left_out = guard->head.line_at - guard->head.kept;
+
+		guard->head_left = guard->head.kept;
+		memmove(guard->held + guard->held_at + left_out, guard->held + guard->held_at,
+			guard->head.kept);
+		forget(guard, left_out);
+		begin_body(guard);
+	} else if (!in->is_empty) {
+		give_up(guard);
+	}
+}
+
+/* ---- Bodies ---- */
+
+static size_t pass_body(struct guard *guard, struct intake *in, char *room, size_t size)
+{
+	size_t passed = 0;
+
+	if (guard->held_len > 0) {
+		passed = pass_held(guard, room, size, (size_t)guard->left);
+	} else {
+		size_t got = read_more(in, room, size);
+
+		passed = smaller(got, (size_t)guard->left);
+		if (!hold(guard, room + passed, got - passed))
+			give_up(guard);
+	}
+	guard->left -= passed;
+	if (guard->left == 0 && guard->state == GUARD_BODY)
+		guard->state = GUARD_COMPLETE;
+	return passed;
+}
+
+static void pend(struct guard *guard, const char *text, size_t len)
+{
+	memcpy(guard->pending, text, len);
+	guard->pending_at = 0;
+	guard->pending_len = (unsigned)len;
+}
+
+static size_t pass_pending(struct guard *guard, char *room, size_t size)
+{
+	size_t len = smaller(size, guard->pending_len);
+
+	memcpy(room, guard->pending + guard->pending_at, len);
+	guard->pending_at += (unsigned)len;
+	guard->pending_len -= (unsigned)len;
+	return len;
+}
+
+static void end_chunks(struct guard *guard, enum guard_state state)
+{
+	pend(guard, last_chunk, sizeof(last_chunk) - 1);
+	if (state == GUARD_SHUT)
+		drop_held(guard);
+	guard->state = state;
+}
+
+/* Writes `data` as a chunk, for which there is room. */
+static size_t write_chunk(char *room, size_t size, struct slice data)
+{
+	size_t len = (size_t)snprintf(room, size, "%zx\r\n", data.len);
+
+	memcpy(room + len, data.data, data.len);
+	len += data.len;
+	memcpy(room + len, "\r\n", 2);
+	return len + 2;
+}
+
+static size_t pass_chunks(struct guard *guard, struct intake *in, char *room, size_t size)
+{
+	/* Where there is little room, one byte goes in a chunk, and that piece by piece. */
+	bool is_tight = size <= CHUNK_FRAME_BYTES;
+	struct slice data;
+	char single[sizeof(guard->pending)];
+
+	if (guard->body_ends) {
+		end_chunks(guard, GUARD_SHUT);
+		return 0;
+	}
+	if (guard->held_len == 0 && !hold_more(guard, in, CHUNKS_READ_BYTES)) {
+		if (!in->is_empty)
+			give_up(guard);
+		return 0;
+	}
+	size_t read = chunks_read(&guard->chunks, guard->held + guard->held_at, guard->held_len,
+				  is_tight ? 1 : size - CHUNK_FRAME_BYTES, &data);
+	size_t passed = 0;
+	if (data.len > 0 && is_tight)
+		pend(guard, single, write_chunk(single, sizeof(single), data));
+	else if (data.len > 0)
+		passed = write_chunk(room, size, data);
+	forget(guard, read);
+	if (guard->chunks.state == CHUNKS_BROKEN) {
+		guard->is_refused = true;
+		guard->head.status = 400;
+		guard->head.problem = guard->chunks.problem;
+		end_chunks(guard, GUARD_SHUT);
+	} else if (guard->chunks.state == CHUNKS_END) {
+		end_chunks(guard, GUARD_COMPLETE);
+	}
+	return passed;
+}
+
+/* ---- All of it ---- */
+
+/* Whether another step may bring more. */
+static bool goes_on(const struct guard *guard, const struct intake *in)
+{
+	if (guard->pending_len > 0 || guard->head_left > 0)
+		return true;
+	if (guard->state >= GUARD_COMPLETE)
+		return false;
+	return !in->is_empty || (guard->held_len > 0 && guard->state != GUARD_HEAD) ||
+	       guard->body_ends;
+}
+
+/* What may go on at once; 0: one more step may be needed. */
+static size_t step(struct guard *guard, struct intake *in, char *room, size_t size)
+{
+	if (guard->pending_len > 0)
+		return pass_pending(guard, room, size);
+	if (guard->head_left > 0) {
+		size_t passed = smaller(size, guard->head_left);
+
+		guard->head_left -= passed;
+		return pass_held(guard, room, passed, passed);
+	}
+	switch (guard->state) {
+	case GUARD_HEAD:
+		if (guard->held_len == 0)
+			return read_head(guard, in, room, size);
+		gather_head(guard, in);
+		return 0;
+	case GUARD_BODY:
+		return pass_body(guard, in, room, size);
+	case GUARD_CHUNKS:
+		return pass_chunks(guard, in, room, size);
+	case GUARD_COMPLETE:
+	case GUARD_SHUT:
+	case GUARD_BROKEN:
+		break;
+	}
+	return 0;
+}
+
+ssize_t guard_receive(struct guard *guard, const struct guard_source *source, char *room,
+		      size_t size)
+{
+	struct intake in = {.source = source, .last = source->nothing_yet, .error = EAGAIN};
+	size_t given = 0;
+
+	wake_remove(&guard->wake);
+	while (given < size && goes_on(guard, &in))
+		given += step(guard, &in, room + given, size - given);
+	guard->owes = !in.is_empty || in.last == 0 || guard->held_len > 0;
+	if (given > 0)
+		return (ssize_t)given;
+	errno = in.error;
+	return guard->state == GUARD_BROKEN ? 0 : in.last;
+}
+
+void guard_init(struct guard *guard, size_t max_head_bytes, bool is_tls, void *connection)
+{
+	*guard = (struct guard){
+		.max_head_bytes = max_head_bytes,
+		.head.max_bytes = max_head_bytes,
+		.wake.connection = connection,
+		.is_tls = is_tls,
+	};
+}
+
+void guard_deinit(struct guard *guard)
+{
+	wake_remove(&guard->wake);
+	drop_held(guard);
+}
+
+void guard_end_body(struct guard *guard)
+{
+	if (guard->state != GUARD_CHUNKS)
+		return;
+	guard->body_ends = true;
+	wake_add(&guard->wake);
+}
+
+void guard_end_request(struct guard *guard)
+{
+	if (guard->state != GUARD_COMPLETE) {
+		drop_held(guard);
+		guard->state = GUARD_SHUT;
+		return;
+	}
+	guard->state = GUARD_HEAD;
+	guard->empty_bytes = 0;
+	guard->head = (struct head_scan){.max_bytes = guard->max_head_bytes};
+	if (guard->owes)
+		wake_add(&guard->wake);
+}

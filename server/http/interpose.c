@@ -1,0 +1,93 @@
+/* Functions of other libraries that the program takes over: a program's own function goes before
+ * those of the libraries that it is linked with.
+ *
+ * epoll_wait. libmicrohttpd (0.9.75) takes up to 128 events of its epoll set in one call. When it
+ * has got as many as it asked for it asks once more before it looks at any of them, with the
+ * time-out of the first call: where just 128 requests have come and no further one does, they lie
+ * there until a connection times out, which takes a minute. So it is given one event less than it
+ * has room for, and never sees a full batch; what did not fit stays in the kernel's list and comes
+ * with the next call. To these events come the connections that are to be read from again
+ * (wake_list.h). Nothing else in the process uses epoll.
+ *
+ * recv and gnutls_record_recv. What the library reads goes through its connection's guard
+ * (guard.h). What others read, such as a backend that speaks HTTP, does not. */
+#include <dlfcn.h>
+#include <errno.h>
+#include <gnutls/gnutls.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "server/http/guard_table.h"
+
+/* libc's names are reserved. NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
+int epoll_wait(int epoll_fd, struct epoll_event *events, int max_events, int timeout_ms)
+{
+	int room = max_events > 1 ? max_events - 1 : max_events;
+	bool has_more = wake_list_has_any();
+	int count = epoll_pwait(epoll_fd, events, room, has_more ? 0 : timeout_ms, NULL);
+
+	if (has_more && count >= 0)
+		count += wake_list_take(events + count, room - count);
+	return count;
+}
+
+static ssize_t read_socket(void *user, void *room, size_t size)
+{
+	const int *fd = user;
+
+	return recvfrom(*fd, room, size, 0, NULL, NULL);
+}
+
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
+ssize_t recv(int fd, void *room, size_t size, int flags)
+{
+	struct guard *guard = guard_table_find(fd);
+	const struct guard_source source = {
+		.read = read_socket,
+		.user = &fd,
+		.nothing_yet = -1,
+		.short_means_empty = true,
+	};
+
+	/* With TLS this is the TLS library, to which the bytes are records. */
+	if (!guard || guard->is_tls)
+		return recvfrom(fd, room, size, flags, NULL, NULL);
+	return guard_receive(guard, &source, room, size);
+}
+
+static ssize_t (*receive_record)(gnutls_session_t session, void *room, size_t size);
+
+static void find_receive_record(void)
+{
+	void *found = dlsym(RTLD_NEXT, "gnutls_record_recv");
+
+	if (!found)
+		abort();
+	*(void **)&receive_record = found;
+}
+
+static ssize_t read_session(void *user, void *room, size_t size)
+{
+	return receive_record(user, room, size);
+}
+
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
+ssize_t gnutls_record_recv(gnutls_session_t session, void *room, size_t size)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct guard *guard = guard_table_find(gnutls_transport_get_int(session));
+	const struct guard_source source = {
+		.read = read_session,
+		.user = session,
+		.nothing_yet = GNUTLS_E_AGAIN,
+	};
+
+	(void)pthread_once(&once, find_receive_record);
+	/* Other sessions may have anything in place of a descriptor. */
+	if (!guard || !guard->is_tls || guard->wake.connection != gnutls_session_get_ptr(session))
+		return receive_record(session, room, size);
+	return guard_receive(guard, &source, room, size);
+}

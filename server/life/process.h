@@ -1,0 +1,10 @@
+/* What the system knows of this process. */
+#ifndef STEADYCACHE_SERVER_PROCESS_H
+#define STEADYCACHE_SERVER_PROCESS_H
+
+#include "handlers/admin/figures.h"
+
+/* From /proc, without waiting for a disk. Thread: any. */
+void process_read(struct process_figures *ret);
+
+#endif
