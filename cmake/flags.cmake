@@ -21,6 +21,11 @@ if(sanitize)
 	target_link_options(steadycache_flags INTERFACE ${sanitize})
 endif()
 
+# base/invariant.h
+if(sanitize OR CMAKE_BUILD_TYPE STREQUAL "Debug")
+	target_compile_definitions(steadycache_flags INTERFACE STEADYCACHE_INVARIANTS)
+endif()
+
 set(CMAKE_C_FLAGS_RELEASE "-O2 -g")
 set(CMAKE_C_FLAGS_DEBUG "-Og -g3")
 if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT sanitize)

@@ -6,22 +6,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/words.h"
 #include "server/auth/secret_file.h"
 
 #define D1_WORKER_ALONE                                                                            \
 	"D1 is reached through the Worker alone; deploy it (worker/README.md) and name it in "     \
 	"--d1-url (STEADYCACHE_D1_API_URL)"
-
-/* Whether `word` is one of the blank-separated `words`, without regard to case. */
-static bool is_one_of(const char *word, const char *words)
-{
-	size_t len = strlen(word);
-
-	for (const char *at = words; *at; at += strcspn(at, " "), at += *at == ' ')
-		if (strcspn(at, " ") == len && strncasecmp(at, word, len) == 0)
-			return true;
-	return false;
-}
 
 static bool set_number(const struct option *option, void *target, const char *source,
 		       const char *text, char *error, size_t error_size)
@@ -55,13 +45,14 @@ bool option_set(const struct option *option, struct options *options, const char
 	case OPTION_NUMBER:
 		return set_number(option, target, source, text, error, error_size);
 	case OPTION_SWITCH:
-		*(bool *)target = is_one_of(text, "1 true yes on");
-		if (*(bool *)target || *text == '\0' || is_one_of(text, "0 false no off"))
+		*(bool *)target = words_hold_in_any_case("1 true yes on", text);
+		if (*(bool *)target || *text == '\0' ||
+		    words_hold_in_any_case("0 false no off", text))
 			return true;
 		(void)snprintf(error, error_size, "%s must be 1 or 0, not \"%s\"", source, text);
 		return false;
 	case OPTION_CHOICE:
-		if (!is_one_of(text, option->choices)) {
+		if (!words_hold_in_any_case(option->choices, text)) {
 			(void)snprintf(error, error_size, "%s must be one of: %s; not \"%s\"",
 				       source, option->choices, text);
 			return false;
@@ -79,22 +70,21 @@ bool option_set(const struct option *option, struct options *options, const char
 	return false;
 }
 
-/* The first of some words, cut where it is longer than `ret` is large. */
-static void copy_word(const char *words, char *ret, size_t size)
+/* The next of an option's variables, cut where it is longer than `ret` is large. */
+static bool next_name(const char **words, char *ret, size_t size)
 {
-	size_t len = strcspn(words, " ");
+	struct slice word;
 
-	if (len >= size)
-		len = size - 1;
-	memcpy(ret, words, len);
-	ret[len] = '\0';
+	if (!words_next(words, &word))
+		return false;
+	(void)snprintf(ret, size, "%.*s", (int)word.len, word.data);
+	return true;
 }
 
 /* The first of the option's variables that is set: its value, and its name in `name`. */
 static const char *find_variable(const struct option *option, char *name, size_t name_size)
 {
-	for (const char *at = option->env; *at; at += strcspn(at, " "), at += *at == ' ') {
-		copy_word(at, name, name_size);
+	for (const char *at = option->env; next_name(&at, name, name_size);) {
 		const char *text = getenv(name);
 
 		if (text)
@@ -118,9 +108,10 @@ static void print_help(void)
 		else
 			printf("  (no flag: it would show in the list of processes)\n");
 		printf("      %s\n      environment: %s", option->help, option->env);
-		if (!option->flag)
-			printf("; %.*s_FILE: a file that holds it", (int)strcspn(option->env, " "),
-			       option->env);
+		const char *names = option->env;
+		struct slice first;
+		if (!option->flag && words_next(&names, &first))
+			printf("; %.*s_FILE: a file that holds it", (int)first.len, first.data);
 		if (option->fallback && strcmp(option->fallback, "-1") != 0)
 			printf("; default: %s", option->fallback);
 		printf("\n");
@@ -136,12 +127,9 @@ static void print_markdown(void)
 
 		printf("| %s%s%s | ", option->flag ? "`--" : "",
 		       option->flag ? option->flag : "none", option->flag ? "`" : "");
-		for (const char *at = option->env; *at;) {
-			int len = (int)strcspn(at, " ");
-
-			printf("`%.*s`%s", len, at, at[len] ? ", " : "");
-			at += len + (at[len] == ' ');
-		}
+		struct slice name;
+		for (const char *at = option->env; words_next(&at, &name);)
+			printf("`%.*s`%s", (int)name.len, name.data, *at ? ", " : "");
 		printf(" | %s | %s |\n", has_default ? option->fallback : "unset", option->help);
 	}
 }
@@ -154,12 +142,10 @@ static bool read_secret(const struct option *option, const char **ret, char *err
 	char name[80];
 
 	*ret = NULL;
-	for (const char *at = option->env; !option->flag && !*ret && *at;
-	     at += strcspn(at, " "), at += *at == ' ') {
-		copy_word(at, name, sizeof(name));
+	for (const char *at = option->env;
+	     !option->flag && !*ret && next_name(&at, name, sizeof(name));)
 		if (!secret_file_read(name, ret, error, error_size))
 			return false;
-	}
 	return true;
 }
 

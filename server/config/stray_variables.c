@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/words.h"
 #include "server/config/options.h"
 
 #define PREFIX      "STEADYCACHE_"
@@ -15,28 +16,21 @@
 static const char client_variables[] =
 	PREFIX "URL " PREFIX "CA_FILE " PREFIX "CLIENT_CERT " PREFIX "CLIENT_KEY";
 
-/* Whether `list`, blank-separated, holds the name. */
-static bool holds(const char *list, const char *name, size_t len)
-{
-	for (const char *at = list; *at; at += strcspn(at, " "), at += *at == ' ')
-		if (strcspn(at, " ") == len && strncmp(at, name, len) == 0)
-			return true;
-	return false;
-}
-
-static bool is_known(const char *name, size_t len)
+static bool is_known(struct slice name)
 {
 	const size_t suffix = sizeof(FILE_SUFFIX) - 1;
-	bool is_file = len > suffix && strncmp(name + len - suffix, FILE_SUFFIX, suffix) == 0;
+	struct slice secret = {.data = name.data};
 
+	if (name.len > suffix && memcmp(name.data + name.len - suffix, FILE_SUFFIX, suffix) == 0)
+		secret.len = name.len - suffix;
 	for (size_t i = 0; i < option_count; i++) {
 		const struct option *option = &option_table[i];
 
-		if (holds(option->env, name, len) ||
-		    (!option->flag && is_file && holds(option->env, name, len - suffix)))
+		if (words_hold(option->env, name) ||
+		    (!option->flag && words_hold(option->env, secret)))
 			return true;
 	}
-	return holds(client_variables, name, len);
+	return words_hold(client_variables, name);
 }
 
 size_t stray_variables(char *names, size_t size)
@@ -47,7 +41,8 @@ size_t stray_variables(char *names, size_t size)
 	for (char **at = environ; *at; at++) {
 		size_t len = strcspn(*at, "=");
 
-		if (strncmp(*at, PREFIX, sizeof(PREFIX) - 1) != 0 || is_known(*at, len))
+		if (strncmp(*at, PREFIX, sizeof(PREFIX) - 1) != 0 ||
+		    is_known((struct slice){.data = *at, .len = len}))
 			continue;
 		count++;
 		if (used + len + 2 > size)

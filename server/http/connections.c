@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "server/log/request_log.h"
 
 #define LOOK_EVERY_US (US_PER_S / 2)
@@ -127,13 +127,8 @@ static void *watchdog_main(void *arg)
 
 	(void)pthread_mutex_lock(&connections->lock);
 	while (!connections->stop) {
-		int64_t until_us = monotonic_now_us() + LOOK_EVERY_US;
-		struct timespec until = {
-			.tv_sec = until_us / US_PER_S,
-			.tv_nsec = until_us % US_PER_S * 1000,
-		};
-
-		(void)pthread_cond_timedwait(&connections->stop_wake, &connections->lock, &until);
+		(void)thread_wait_until(&connections->stop_wake, &connections->lock,
+					monotonic_now_us() + LOOK_EVERY_US);
 		cut_overdue(connections);
 		request_log_tick(connections->stop);
 	}
@@ -145,8 +140,6 @@ bool connections_init(struct connections *connections, unsigned max, unsigned sp
 		      int64_t request_timeout_s, int64_t handshake_timeout_s,
 		      struct flights *flights)
 {
-	pthread_condattr_t monotonic;
-
 	*connections = (struct connections){
 		.max = max,
 		.spare = spare,
@@ -155,11 +148,8 @@ bool connections_init(struct connections *connections, unsigned max, unsigned sp
 		.handshake_timeout_us = handshake_timeout_s * US_PER_S,
 	};
 	(void)pthread_mutex_init(&connections->lock, NULL);
-	(void)pthread_condattr_init(&monotonic);
-	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&connections->stop_wake, &monotonic);
-	(void)pthread_condattr_destroy(&monotonic);
-	return pthread_create(&connections->watchdog, NULL, watchdog_main, connections) == 0;
+	thread_condition_init(&connections->stop_wake);
+	return thread_start(&connections->watchdog, NULL, watchdog_main, connections) == 0;
 }
 
 void connections_deinit(struct connections *connections)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 #define SILENT_US (2 * US_PER_S)
 #define LINGER_US (30 * US_PER_S)
@@ -100,7 +101,7 @@ bool linger_init(struct lingering *linger, unsigned max)
 	if (linger->wake < 0)
 		return false;
 	(void)pthread_mutex_init(&linger->lock, NULL);
-	if (pthread_create(&linger->thread, NULL, linger_main, linger) == 0)
+	if (thread_start(&linger->thread, NULL, linger_main, linger) == 0)
 		return true;
 	(void)pthread_mutex_destroy(&linger->lock);
 	(void)close(linger->wake);

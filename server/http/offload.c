@@ -1,5 +1,7 @@
 #include "server/http/offload.h"
 
+#include "base/thread.h"
+
 /* The next job, waited for. NULL: the end, and nothing waits. */
 static struct offload_job *take(struct offload *offload)
 {
@@ -32,8 +34,8 @@ bool offload_init(struct offload *offload, unsigned threads)
 	(void)pthread_mutex_init(&offload->lock, NULL);
 	(void)pthread_cond_init(&offload->wake, NULL);
 	while (offload->thread_count < threads && offload->thread_count < OFFLOAD_THREADS_MAX &&
-	       pthread_create(&offload->threads[offload->thread_count], NULL, offload_main,
-			      offload) == 0)
+	       thread_start(&offload->threads[offload->thread_count], NULL, offload_main,
+			    offload) == 0)
 		offload->thread_count++;
 	if (offload->thread_count > 0)
 		return true;

@@ -1,6 +1,6 @@
 #include "server/life/flight_timer.h"
 
-#include <time.h>
+#include "base/thread.h"
 
 static int64_t read_monotonic(void *user)
 {
@@ -24,18 +24,10 @@ static void look_again(void *user)
 /* Sleeps until `until_us`, or until there is something new. False: the end. */
 static bool sleep_until(struct flight_timer_thread *timer, int64_t until_us)
 {
-	struct timespec until = {
-		.tv_sec = until_us / US_PER_S,
-		.tv_nsec = until_us % US_PER_S * 1000,
-	};
-
 	(void)pthread_mutex_lock(&timer->lock);
-	while (!timer->stop && !timer->look) {
-		if (until_us == INT64_MAX)
-			(void)pthread_cond_wait(&timer->wake, &timer->lock);
-		else if (pthread_cond_timedwait(&timer->wake, &timer->lock, &until) != 0)
-			break;
-	}
+	while (!timer->stop && !timer->look &&
+	       thread_wait_until(&timer->wake, &timer->lock, until_us))
+		;
 	timer->look = false;
 	bool go_on = !timer->stop;
 	(void)pthread_mutex_unlock(&timer->lock);
@@ -60,7 +52,6 @@ bool flight_timer_init(struct flight_timer_thread *timer, size_t max_waiting, bo
 		.max_waiting = max_waiting,
 		.keeps_nothing = keeps_nothing,
 	};
-	pthread_condattr_t monotonic;
 
 	timer->stop = false;
 	timer->look = false;
@@ -68,11 +59,8 @@ bool flight_timer_init(struct flight_timer_thread *timer, size_t max_waiting, bo
 	if (!timer->flights)
 		return false;
 	(void)pthread_mutex_init(&timer->lock, NULL);
-	(void)pthread_condattr_init(&monotonic);
-	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&timer->wake, &monotonic);
-	(void)pthread_condattr_destroy(&monotonic);
-	if (pthread_create(&timer->thread, NULL, timer_main, timer) == 0)
+	thread_condition_init(&timer->wake);
+	if (thread_start(&timer->thread, NULL, timer_main, timer) == 0)
 		return true;
 	(void)pthread_cond_destroy(&timer->wake);
 	(void)pthread_mutex_destroy(&timer->lock);

@@ -4,13 +4,13 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 /* What a reader may be behind. Pages that are never reached take no memory. */
 #define RING_BYTES ((size_t)4 << 20)
@@ -180,16 +180,11 @@ static void take_batch(struct batch *batch)
 /* Waits for a line, or for the time to tell again what is untold; with the lock held. */
 static void await_lines(void)
 {
-	struct timespec until;
+	int64_t until_us =
+		writer.untold == 0 ? INT64_MAX : monotonic_now_us() + TELL_EVERY_S * US_PER_S;
 
 	writer.is_asleep = true;
-	if (writer.untold == 0) {
-		(void)pthread_cond_wait(&writer.filled, &writer.lock);
-	} else {
-		(void)clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec += TELL_EVERY_S;
-		(void)pthread_cond_timedwait(&writer.filled, &writer.lock, &until);
-	}
+	(void)thread_wait_until(&writer.filled, &writer.lock, until_us);
 	writer.is_asleep = false;
 }
 
@@ -219,43 +214,24 @@ static void *writer_main(void *unused)
 
 bool log_writer_start(log_writer_notice notice)
 {
-	sigset_t all, before;
-	pthread_condattr_t monotonic;
-
 	writer.notice = notice;
-	(void)pthread_condattr_init(&monotonic);
-	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&writer.filled, &monotonic);
-	(void)pthread_cond_init(&writer.ended, &monotonic);
-	(void)pthread_condattr_destroy(&monotonic);
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_BLOCK, &all, &before);
-	writer.runs = pthread_create(&writer.thread, NULL, writer_main, NULL) == 0;
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (writer.runs)
-		(void)pthread_setname_np(writer.thread, "log-writer");
+	thread_condition_init(&writer.filled);
+	thread_condition_init(&writer.ended);
+	writer.runs = thread_start(&writer.thread, "log-writer", writer_main, NULL) == 0;
 	return writer.runs;
 }
 
 void log_writer_stop(unsigned timeout_ms)
 {
-	struct timespec until;
-	int late = 0;
+	int64_t until_us = monotonic_now_us() + (int64_t)timeout_ms * 1000;
 
 	if (!writer.runs)
 		return;
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += timeout_ms / 1000;
-	until.tv_nsec += (long)(timeout_ms % 1000) * NS_PER_MS;
-	if (until.tv_nsec >= NS_PER_S) {
-		until.tv_sec++;
-		until.tv_nsec -= NS_PER_S;
-	}
 	(void)pthread_mutex_lock(&writer.lock);
 	writer.shall_end = true;
 	(void)pthread_cond_signal(&writer.filled);
-	while (!writer.has_ended && late == 0)
-		late = pthread_cond_timedwait(&writer.ended, &writer.lock, &until);
+	while (!writer.has_ended && thread_wait_until(&writer.ended, &writer.lock, until_us))
+		;
 	bool has_ended = writer.has_ended;
 	(void)pthread_mutex_unlock(&writer.lock);
 	/* A thread that hangs in its write stays until the process is gone. */

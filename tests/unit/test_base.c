@@ -1,12 +1,16 @@
-/* The base types: buffer, slice, UTF-8, status, clock. */
+/* The base types: buffer, slice, UTF-8, status, clock, words, threads. */
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/invariant.h"
 #include "base/status.h"
+#include "base/thread.h"
 #include "base/utf8.h"
+#include "base/words.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -242,3 +246,90 @@ Test(clock, may_be_told_and_is_microseconds_since_1970)
 		last_us = next_us;
 	}
 }
+
+/* ---- Words ---- */
+
+Test(words, come_one_after_another)
+{
+	const char *const expected[] = {"ab", "c", "def"};
+	const char *at = "ab c def";
+	struct slice word;
+	size_t count = 0;
+
+	while (words_next(&at, &word)) {
+		cr_assert_lt(count, COUNT(expected));
+		cr_expect(slice_equal(word, slice_of(expected[count])), "word %zu", count);
+		count++;
+	}
+	cr_expect_eq(count, COUNT(expected));
+	at = "";
+	cr_expect_not(words_next(&at, &word));
+}
+
+Test(words, are_found_whole)
+{
+	cr_expect(words_hold("lru fifo none", SLICE("fifo")));
+	cr_expect_not(words_hold("lru fifo none", SLICE("fif")));
+	cr_expect_not(words_hold("lru fifo none", SLICE("FIFO")));
+	cr_expect_not(words_hold("lru fifo none", SLICE("")));
+	cr_expect_not(words_hold("", SLICE("")));
+	cr_expect(words_hold_in_any_case("lru fifo none", "NoNe"));
+	cr_expect_not(words_hold_in_any_case("lru fifo none", "no"));
+}
+
+/* ---- Threads ---- */
+
+static void *note_signals(void *ret)
+{
+	(void)pthread_sigmask(SIG_BLOCK, NULL, ret);
+	return NULL;
+}
+
+Test(thread, receives_the_signals_of_its_own_faults_alone)
+{
+	sigset_t before, after, inside;
+	pthread_t thread;
+
+	(void)pthread_sigmask(SIG_BLOCK, NULL, &before);
+	cr_assert_eq(thread_start(&thread, "a-name", note_signals, &inside), 0);
+	(void)pthread_join(thread, NULL);
+	(void)pthread_sigmask(SIG_BLOCK, NULL, &after);
+	cr_expect_eq(sigismember(&inside, SIGTERM), 1);
+	cr_expect_eq(sigismember(&inside, SIGUSR1), 1);
+	cr_expect_eq(sigismember(&inside, SIGBUS), 0);
+	cr_expect_eq(sigismember(&inside, SIGSEGV), 0);
+	cr_expect_eq(sigismember(&before, SIGTERM), sigismember(&after, SIGTERM));
+}
+
+Test(thread, waits_until_a_time)
+{
+	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	pthread_cond_t condition;
+	int64_t until_us = monotonic_now_us() + 20000;
+
+	thread_condition_init(&condition);
+	(void)pthread_mutex_lock(&lock);
+	while (thread_wait_until(&condition, &lock, until_us))
+		;
+	cr_expect_geq(monotonic_now_us(), until_us);
+	cr_expect_not(thread_wait_until(&condition, &lock, until_us), "it is over already");
+	(void)pthread_mutex_unlock(&lock);
+	(void)pthread_cond_destroy(&condition);
+}
+
+/* ---- Invariants ---- */
+
+#ifdef STEADYCACHE_INVARIANTS
+Test(invariant, ends_the_process_where_it_does_not_hold, .signal = SIGABRT)
+{
+	INVARIANT(1 + 1 == 3);
+}
+#else
+Test(invariant, is_not_looked_at_in_a_release)
+{
+	int looked = 0;
+
+	INVARIANT(looked++);
+	cr_expect_eq(looked, 0);
+}
+#endif

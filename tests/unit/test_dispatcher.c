@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "store/backend.h"
+#include "store/op_queue.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -372,4 +373,40 @@ Test(dispatcher, finds_backends_by_name)
 	cr_expect_geq(count, 3);
 	cr_expect_null(backend_find(""));
 	cr_expect_null(backend_find("sqlit"));
+}
+
+/* ---- The queue of operations ---- */
+
+Test(op_queue, gives_back_in_the_order_of_coming)
+{
+	struct op_queue queue = {0};
+	struct cache_op ops[3];
+
+	cr_expect_null(op_queue_pop(&queue));
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < 3; i++)
+			op_queue_push(&queue, &ops[i]);
+		cr_expect_eq(queue.length, 3);
+		for (unsigned i = 0; i < 3; i++)
+			cr_expect_eq(op_queue_pop(&queue), &ops[i], "round %u, op %u", round, i);
+		cr_expect_null(op_queue_pop(&queue));
+		cr_expect_eq(queue.length, 0);
+	}
+}
+
+Test(op_queue, is_taken_whole)
+{
+	struct op_queue queue = {0};
+	struct cache_op ops[2];
+
+	op_queue_push(&queue, &ops[0]);
+	op_queue_push(&queue, &ops[1]);
+	struct op_queue all = op_queue_take(&queue);
+	cr_expect_null(queue.first);
+	cr_expect_eq(queue.length, 0);
+	cr_expect_eq(all.length, 2);
+	op_queue_push(&all, op_queue_pop(&all));
+	cr_expect_eq(op_queue_pop(&all), &ops[1]);
+	cr_expect_eq(op_queue_pop(&all), &ops[0]);
+	cr_expect_null(op_queue_pop(&all));
 }
