@@ -59,7 +59,9 @@ struct entry *entry_create(struct slice key, struct cache_value *value, bool has
 	if (!value)
 		return NULL;
 	struct entry *entry = (struct entry *)(void *)value - 1;
-	*entry = (struct entry){.frequency = 1, .has_tail = has_tail};
+	*entry = (struct entry){
+		.order = {.frequency = 1, .owner_flags = has_tail ? ENTRY_HAS_TAIL : 0},
+	};
 	if (key.len > 0)
 		memcpy(value->storage, key.data, key.len);
 	return entry;
@@ -68,7 +70,7 @@ struct entry *entry_create(struct slice key, struct cache_value *value, bool has
 void entry_free_list(struct entry *entry)
 {
 	while (entry) {
-		struct entry *next = entry->next;
+		struct entry *next = entry_of_order(entry->order.next);
 
 		cache_value_release(entry_value(entry));
 		entry = next;
@@ -86,5 +88,5 @@ static uint64_t malloc_bytes(uint64_t bytes)
 uint64_t entry_memory_bytes(const struct entry *entry)
 {
 	return malloc_bytes(cache_value_memory_bytes(entry_value_const(entry))) +
-	       TABLE_SHARE_BYTES + (entry->has_tail ? EXPIRY_SHARE_BYTES : 0);
+	       TABLE_SHARE_BYTES + (entry_has_tail(entry) ? EXPIRY_SHARE_BYTES : 0);
 }

@@ -17,28 +17,30 @@
 #define STEADYCACHE_MEMORY_ENTRY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/slice.h"
 #include "base/value.h"
 #include "store/backend.h"
+#include "store/policy/expiry.h"
+#include "store/policy/order_node.h"
 
 /* Longest key, bytes. */
 #define ENTRY_KEY_MAX_LEN ((UINT32_C(1) << 30) - 1)
 
+/* `order.pinned`: no victim of the eviction under way. `order.stamp` tells the creation
+ * (entry_created_at_us). Once removed, `order.next` is in a list to be freed (entry_discard). */
 struct entry {
-	/* In the eviction order; once removed, `next` is in a list to be freed. */
-	struct entry *prev, *next;
-	int64_t last_access_us;
-	uint64_t stamp; /* of its creation; entry_created_at_us() */
-	uint32_t frequency;
-	bool has_tail;
-	bool pinned; /* no victim of the eviction under way */
+	struct order_node order; /* first: entry_of_order() */
 };
+
+/* In order.owner_flags. */
+#define ENTRY_HAS_TAIL 1
 
 struct entry_tail {
 	uint64_t size_bytes;
-	uint32_t expiry_index; /* in the expiry heap, where the value expires */
+	struct expiry_node expiry; /* in the expiry heap, if the value expires */
 };
 
 /* Room that values are to have for entries without a tail. */
@@ -59,9 +61,34 @@ uint64_t entry_hash(struct slice key);
  * frequency 1 and in none of the structures. It has a reference of its own. NULL: out of memory. */
 struct entry *entry_create(struct slice key, struct cache_value *value, bool has_tail);
 
-/* Lets go of `entry` and those behind it in `next`. NULL is fine. Long lists are freed without a
- * lock held. */
+/* Lets go of `entry` and those behind it. NULL is fine. Long lists are freed without a lock held.
+ */
 void entry_free_list(struct entry *entry);
+
+/* NULL for NULL. */
+static inline struct entry *entry_of_order(struct order_node *node)
+{
+	return (struct entry *)(void *)node;
+}
+
+static inline struct entry *entry_of_expiry(struct expiry_node *node)
+{
+	char *tail = (char *)node - offsetof(struct entry_tail, expiry);
+
+	return (struct entry *)(void *)((struct entry_tail *)(void *)tail + 1);
+}
+
+/* Puts `entry`, which is in no structure any more, in front of a list to be freed. */
+static inline void entry_discard(struct entry *entry, struct entry **trash)
+{
+	entry->order.next = (struct order_node *)(void *)*trash;
+	*trash = entry;
+}
+
+static inline bool entry_has_tail(const struct entry *entry)
+{
+	return (entry->order.owner_flags & ENTRY_HAS_TAIL) != 0;
+}
 
 static inline struct cache_value *entry_value(struct entry *entry)
 {
@@ -89,7 +116,8 @@ static inline struct entry_tail *entry_tail(struct entry *entry)
 /* Its size (struct cache_item). */
 static inline uint64_t entry_size_bytes(struct entry *entry)
 {
-	return entry->has_tail ? entry_tail(entry)->size_bytes : entry_value(entry)->len_bytes;
+	return entry_has_tail(entry) ? entry_tail(entry)->size_bytes
+				     : entry_value(entry)->len_bytes;
 }
 
 /* What it counts against the limit of its namespace. */
@@ -107,7 +135,7 @@ uint64_t entry_memory_bytes(const struct entry *entry);
 
 static inline int64_t entry_created_at_us(const struct entry *entry)
 {
-	return (int64_t)(entry->stamp >> STAMP_TICK_BITS);
+	return (int64_t)(entry->order.stamp >> STAMP_TICK_BITS);
 }
 
 static inline bool entry_is_expired(const struct entry *entry, int64_t now_us)

@@ -25,7 +25,7 @@ bool eviction_goal_met(const struct namespace *ns, const struct eviction_goal *g
 }
 
 /* The shard whose candidate goes first; SHARDS where no shard has one. */
-static unsigned first_of(struct entry *const candidates[SHARDS], enum eviction_policy policy,
+static unsigned first_of(struct order_node *const candidates[SHARDS], enum eviction_policy policy,
 			 int64_t order_us)
 {
 	unsigned first = SHARDS;
@@ -42,7 +42,7 @@ size_t evict(struct namespace *ns, const struct eviction_goal *goal, int64_t ord
 	     struct entry **trash)
 {
 	enum eviction_policy policy = namespace_policy(ns);
-	struct entry *candidates[SHARDS];
+	struct order_node *candidates[SHARDS];
 	size_t removed = 0;
 
 	if (policy == EVICT_NONE || eviction_goal_met(ns, goal))
@@ -55,7 +55,7 @@ size_t evict(struct namespace *ns, const struct eviction_goal *goal, int64_t ord
 		if (index == SHARDS)
 			break;
 		struct shard *shard = &ns->shards[index];
-		shard_remove(shard, candidates[index], trash);
+		shard_remove(shard, entry_of_order(candidates[index]), trash);
 		shard->counters.evictions++;
 		candidates[index] = order_candidate(&shard->order, order_us);
 		removed++;

@@ -27,9 +27,9 @@ bool listing_fill_info(const struct page *page, struct entry *entry, struct cach
 		.key = {.data = copy, .len = key.len},
 		.size_bytes = entry_size_bytes(entry),
 		.etag = entry_value(entry)->etag,
-		.frequency = entry->frequency,
-		.last_access_us =
-			order_clock_to_wall(page->order_clock, entry->last_access_us, page->now_us),
+		.frequency = entry->order.frequency,
+		.last_access_us = order_clock_to_wall(page->order_clock,
+						      entry->order.last_access_us, page->now_us),
 		.created_at_us = order_clock_to_wall(page->order_clock, entry_created_at_us(entry),
 						     page->now_us),
 		.expires_at_us = entry_value(entry)->expires_at_us,

@@ -94,7 +94,7 @@ static void get_entry(const struct cache_op *op, struct shard *shard, struct ent
 		prefetch_bytes(item->value);
 		shard->counters.hits++;
 		shard->counters.stale_hits += item->stale;
-		order_use(&shard->order, entry, order_us);
+		order_use(&shard->order, &entry->order, order_us);
 	} else {
 		shard->counters.misses++;
 	}

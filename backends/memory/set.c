@@ -259,15 +259,16 @@ static int64_t past_of(const struct set *set, int64_t then_us)
 static void restore(const struct set *set, struct shard *shard, struct entry *entry,
 		    const struct cache_history *history, int64_t order_us)
 {
-	order_remove(&shard->order, entry);
-	entry->frequency = history->frequency > 0 ? (uint32_t)history->frequency : 1;
-	entry->last_access_us = is_past(set, history->last_access_us)
-					? past_of(set, history->last_access_us)
-					: order_us;
-	entry->stamp = is_past(set, history->created_at_us)
-			       ? namespace_past_stamp(set->ns, past_of(set, history->created_at_us))
-			       : namespace_take_stamp(set->ns, order_us);
-	order_restore(&shard->order, entry);
+	order_remove(&shard->order, &entry->order);
+	entry->order.frequency = history->frequency > 0 ? (uint32_t)history->frequency : 1;
+	entry->order.last_access_us = is_past(set, history->last_access_us)
+					      ? past_of(set, history->last_access_us)
+					      : order_us;
+	entry->order.stamp =
+		is_past(set, history->created_at_us)
+			? namespace_past_stamp(set->ns, past_of(set, history->created_at_us))
+			: namespace_take_stamp(set->ns, order_us);
+	order_restore(&shard->order, &entry->order);
 }
 
 /* `order_us`: of this item. */
@@ -287,8 +288,8 @@ static void store_item(struct set *set, struct write *write, struct cache_item *
 			restore(set, shard, fresh, item->history, order_us);
 		return;
 	}
-	fresh->last_access_us = order_us;
-	fresh->stamp = namespace_take_stamp(set->ns, order_us);
+	fresh->order.last_access_us = order_us;
+	fresh->order.stamp = namespace_take_stamp(set->ns, order_us);
 	if (write->old)
 		set->wake |= shard_replace(shard, write->hash, write->old, fresh, &set->trash);
 	else
@@ -338,7 +339,7 @@ static void pin(struct set *set, bool pinned)
 {
 	for (size_t i = 0; i < set->op->item_count; i++)
 		if (set->writes[i].old)
-			set->writes[i].old->pinned = pinned;
+			set->writes[i].old->order.pinned = pinned;
 }
 
 /* `limit` less `growth`, within what a uint64_t can say. */

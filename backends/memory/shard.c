@@ -30,16 +30,18 @@ static void stop_expiring(struct shard *shard, struct entry *entry)
 {
 	if (entry_value(entry)->expires_at_us == 0)
 		return;
-	expiry_remove(&shard->expiry, entry);
+	expiry_remove(&shard->expiry, &entry_tail(entry)->expiry);
 	subtract(&shard->usage->expiring, 1);
 	subtract(&shard->total->expiring, 1);
 }
 
 static bool start_expiring(struct shard *shard, struct entry *entry)
 {
-	if (entry_value(entry)->expires_at_us == 0)
+	int64_t expires_at_us = entry_value(entry)->expires_at_us;
+
+	if (expires_at_us == 0)
 		return false;
-	expiry_add(&shard->expiry, entry);
+	expiry_add(&shard->expiry, &entry_tail(entry)->expiry, expires_at_us);
 	add(&shard->usage->expiring, 1);
 	return atomic_fetch_add_explicit(&shard->total->expiring, 1, memory_order_relaxed) == 0;
 }
@@ -74,7 +76,7 @@ bool shard_add(struct shard *shard, uint64_t hash, struct entry *entry)
 {
 	shard->size_bytes += entry_size_bytes(entry);
 	table_add(&shard->table, hash, entry);
-	order_add(&shard->order, entry);
+	order_add(&shard->order, &entry->order);
 	return start_expiring(shard, entry);
 }
 
@@ -83,16 +85,10 @@ bool shard_overwrite(struct shard *shard, uint64_t hash, struct entry *entry, st
 {
 	stop_expiring(shard, entry);
 	shard->size_bytes += entry_size_bytes(fresh) - entry_size_bytes(entry);
-	fresh->prev = entry->prev;
-	fresh->next = entry->next;
-	fresh->last_access_us = entry->last_access_us;
-	fresh->stamp = entry->stamp;
-	fresh->frequency = entry->frequency;
 	table_swap(&shard->table, hash, entry, fresh);
-	order_swap(&shard->order, entry, fresh);
-	entry->next = *trash;
-	*trash = entry;
-	order_use(&shard->order, fresh, now_us);
+	order_swap(&shard->order, &entry->order, &fresh->order);
+	entry_discard(entry, trash);
+	order_use(&shard->order, &fresh->order, now_us);
 	return start_expiring(shard, fresh);
 }
 
@@ -101,12 +97,11 @@ bool shard_replace(struct shard *shard, uint64_t hash, struct entry *entry, stru
 {
 	stop_expiring(shard, entry);
 	shard->size_bytes += entry_size_bytes(fresh) - entry_size_bytes(entry);
-	order_remove(&shard->order, entry);
+	order_remove(&shard->order, &entry->order);
 	table_swap(&shard->table, hash, entry, fresh);
-	entry->next = *trash;
-	*trash = entry;
+	entry_discard(entry, trash);
 	shard->counters.expirations++;
-	order_add(&shard->order, fresh);
+	order_add(&shard->order, &fresh->order);
 	return start_expiring(shard, fresh);
 }
 
@@ -115,7 +110,7 @@ void shard_remove(struct shard *shard, struct entry *entry, struct entry **trash
 	uint64_t memory_bytes = entry_memory_bytes(entry);
 
 	stop_expiring(shard, entry);
-	order_remove(&shard->order, entry);
+	order_remove(&shard->order, &entry->order);
 	table_remove(&shard->table, entry_hash(entry_key(entry)), entry);
 	subtract(&shard->usage->entry_count, 1);
 	shard->size_bytes -= entry_size_bytes(entry);
@@ -123,17 +118,16 @@ void shard_remove(struct shard *shard, struct entry *entry, struct entry **trash
 	subtract(&shard->usage->memory_bytes, memory_bytes);
 	subtract(&shard->total->memory_bytes, memory_bytes);
 	expiry_trim(&shard->expiry);
-	entry->next = *trash;
-	*trash = entry;
+	entry_discard(entry, trash);
 }
 
 size_t shard_expire(struct shard *shard, int64_t now_us, size_t max, struct entry **trash)
 {
-	struct entry *entry = NULL;
+	struct expiry_node *due;
 	size_t removed = 0;
 
-	while (removed < max && (entry = expiry_due(&shard->expiry, now_us - shard->stale_us))) {
-		shard_drop_expired(shard, entry, trash);
+	while (removed < max && (due = expiry_due(&shard->expiry, now_us - shard->stale_us))) {
+		shard_drop_expired(shard, entry_of_expiry(due), trash);
 		removed++;
 	}
 	return removed;

@@ -9,10 +9,10 @@
 #include <stdalign.h>
 #include <stdatomic.h>
 
-#include "backends/memory/expiry.h"
-#include "backends/memory/order.h"
 #include "backends/memory/table.h"
 #include "store/backend.h"
+#include "store/policy/expiry.h"
+#include "store/policy/order.h"
 
 /* What entries use, of a namespace or of the whole backend. Removals subtract with a shard's lock
  * held; a set adds before it stores, so that a limit checked there holds at every moment. With the

@@ -215,7 +215,7 @@ static void free_entries(struct table_bucket *bucket)
 	for (size_t i = 0; i < count_in(bucket); i++) {
 		struct entry *entry = address_of(bucket->slots[i]);
 
-		entry->next = NULL;
+		entry->order.next = NULL;
 		entry_free_list(entry);
 	}
 }

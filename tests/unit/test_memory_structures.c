@@ -43,7 +43,7 @@ Test(entry, key_and_tail_do_not_touch_whatever_the_length)
 		cr_expect_eq((uintptr_t)tail % _Alignof(struct entry_tail), 0, "length %zu", len);
 		memset(tail, 0xFF, sizeof(*tail));
 		cr_expect(slice_equal(entry_key(entry), name));
-		cr_expect_eq(entry->frequency, 1);
+		cr_expect_eq(entry->order.frequency, 1);
 		cr_expect_str_eq(cache_value_content_type(entry_value(entry)), "a/b");
 		cr_expect(slice_equal(cache_value_bytes(entry_value(entry)), SLICE("value")));
 		entry_free_list(entry);
@@ -102,7 +102,9 @@ Test(entry, copies_a_value_whose_room_is_taken_or_another)
 
 Test(entry, its_creation_is_in_its_stamp)
 {
-	struct entry entry = {.stamp = UINT64_C(1700000000123456) << STAMP_TICK_BITS | 77};
+	struct entry entry = {
+		.order.stamp = UINT64_C(1700000000123456) << STAMP_TICK_BITS | 77,
+	};
 
 	cr_expect_eq(entry_created_at_us(&entry), INT64_C(1700000000123456));
 }
@@ -134,7 +136,7 @@ static void toggle_key(size_t i)
 
 	if (present[i]) {
 		table_remove(&table, hash, present[i]);
-		present[i]->next = NULL;
+		present[i]->order.next = NULL;
 		entry_free_list(present[i]);
 		present[i] = NULL;
 		present_count--;
@@ -312,85 +314,6 @@ Test(table, a_pass_meets_what_stays_once_however_many_come_and_go)
 			toggle_key(i);
 	cr_expect_leq(table.entry_count, table.bucket_count * TABLE_LOAD, "it catches up");
 	expect_table_as_model();
-}
-
-/* ---- Expiry ---- */
-
-#define TIMED 400
-
-static struct entry *make_timed(int64_t expires_at_us)
-{
-	struct entry *entry = make_entry(SLICE("key"), true);
-
-	entry_value(entry)->expires_at_us = expires_at_us;
-	return entry;
-}
-
-static int64_t earliest(struct entry *const *entries)
-{
-	int64_t least = INT64_MAX;
-
-	for (size_t i = 0; i < TIMED; i++)
-		if (entries[i] && entry_value(entries[i])->expires_at_us < least)
-			least = entry_value(entries[i])->expires_at_us;
-	return least;
-}
-
-Test(expiry, the_next_is_always_the_earliest)
-{
-	struct entry *entries[TIMED] = {0};
-	struct expiry expiry = {0};
-	size_t count = 0;
-
-	for (int step = 0; step < 8000; step++) {
-		size_t i = random_below(TIMED);
-
-		if (entries[i]) {
-			expiry_remove(&expiry, entries[i]);
-			entry_free_list(entries[i]);
-			entries[i] = NULL;
-			count--;
-		} else if (step / 1000 % 3 != 2) { /* every third tide only ebbs */
-			cr_assert(expiry_reserve(&expiry, 1));
-			entries[i] = make_timed(1 + (int64_t)random_below(1000));
-			expiry_add(&expiry, entries[i]);
-			count++;
-		}
-		cr_assert_eq(expiry.count, count);
-		int64_t least = earliest(entries);
-		struct entry *due = expiry_due(&expiry, INT64_MAX);
-		cr_assert_eq(due != NULL, count > 0);
-		cr_assert(!due || entry_value(due)->expires_at_us == least);
-		cr_assert(!due || expiry_due(&expiry, least) == due);
-		cr_assert_null(expiry_due(&expiry, least - 1));
-	}
-	for (size_t i = 0; i < TIMED; i++)
-		entry_free_list(entries[i]);
-	expiry_deinit(&expiry);
-}
-
-Test(expiry, drains_in_order_and_gives_memory_back)
-{
-	struct expiry expiry = {0};
-	int64_t last_us = 0;
-
-	cr_assert(expiry_reserve(&expiry, 5000));
-	size_t capacity = expiry.capacity;
-	for (int i = 0; i < 5000; i++)
-		expiry_add(&expiry, make_timed(1 + (int64_t)random_below(3000)));
-	cr_expect_eq(expiry.capacity, capacity, "what was reserved sufficed");
-	for (int i = 0; i < 5000; i++) {
-		struct entry *due = expiry_due(&expiry, INT64_MAX);
-
-		cr_assert_geq(entry_value(due)->expires_at_us, last_us);
-		last_us = entry_value(due)->expires_at_us;
-		expiry_remove(&expiry, due);
-		expiry_trim(&expiry);
-		entry_free_list(due);
-	}
-	cr_expect_null(expiry_due(&expiry, INT64_MAX));
-	cr_expect_lt(expiry.capacity, 100);
-	expiry_deinit(&expiry);
 }
 
 /* ---- Water marks ---- */

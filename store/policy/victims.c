@@ -17,7 +17,7 @@
  *
  * The moments are computed as floating-point numbers and moved towards each other by more than the
  * error of that: a block may be searched too early, and never too late. */
-#include "backends/memory/victims.h"
+#include "store/policy/victims.h"
 
 #include "base/clock.h"
 
@@ -33,7 +33,7 @@ static uint64_t age_us(int64_t last_access_us, int64_t now_us)
 }
 
 /* f / (1 s + age), cross-multiplied in 128 bits: exact. */
-int frecency_compare(const struct entry *a, const struct entry *b, int64_t now_us)
+int victims_compare(const struct order_node *a, const struct order_node *b, int64_t now_us)
 {
 	unsigned __int128 left = (unsigned __int128)a->frequency *
 				 ((uint64_t)US_PER_S + age_us(b->last_access_us, now_us));
@@ -44,9 +44,9 @@ int frecency_compare(const struct entry *a, const struct entry *b, int64_t now_u
 }
 
 /* Of different classes: entries of one score and access have one frequency. */
-static bool goes_before(const struct entry *a, const struct entry *b, int64_t now_us)
+static bool goes_before(const struct order_node *a, const struct order_node *b, int64_t now_us)
 {
-	int order = frecency_compare(a, b, now_us);
+	int order = victims_compare(a, b, now_us);
 
 	return order < 0 || (order == 0 && a->last_access_us < b->last_access_us);
 }
@@ -78,28 +78,28 @@ static double crossing_us(uint32_t low, int64_t low_access_us, uint32_t high,
 
 /* Makes the two moments those of a block with `entry`, of another class than the first. Times are
  * told from the access of the first on, so that little is lost to rounding. */
-static void narrow(struct class_block *block, const struct entry *entry)
+static void narrow(struct class_block *block, const struct order_node *node)
 {
-	const struct entry *first = block->first;
+	const struct order_node *first = block->first;
 	int64_t origin_us = first->last_access_us;
 	double error;
 
 	if (!is_known(block))
 		return;
-	if (entry->last_access_us > block->known_from_us)
-		block->known_from_us = entry->last_access_us;
+	if (node->last_access_us > block->known_from_us)
+		block->known_from_us = node->last_access_us;
 	double from = (double)(block->known_from_us - origin_us);
 	double until = (double)(block->known_until_us - origin_us);
-	if (entry->frequency < first->frequency) {
-		double end = crossing_us(entry->frequency, entry->last_access_us, first->frequency,
+	if (node->frequency < first->frequency) {
+		double end = crossing_us(node->frequency, node->last_access_us, first->frequency,
 					 origin_us, &error);
 
 		until = end - error < until ? end - error : until;
 	} else {
-		double begin = crossing_us(first->frequency, origin_us, entry->frequency,
-					   entry->last_access_us, &error);
+		double begin = crossing_us(first->frequency, origin_us, node->frequency,
+					   node->last_access_us, &error);
 
-		begin += error + (double)(entry->last_access_us - origin_us);
+		begin += error + (double)(node->last_access_us - origin_us);
 		from = begin > from ? begin : from;
 	}
 	if (from >= until) {
@@ -111,13 +111,13 @@ static void narrow(struct class_block *block, const struct entry *entry)
 		block->known_until_us = origin_us + (int64_t)until;
 }
 
-struct entry *victims_first_of(const struct order_list *list)
+struct order_node *victims_first_of(const struct order_list *list)
 {
-	struct entry *entry = list->head;
+	struct order_node *node = list->head;
 
-	while (entry && entry->pinned)
-		entry = entry->next;
-	return entry;
+	while (node && node->pinned)
+		node = node->next;
+	return node;
 }
 
 static const struct frequency_class *begin_of(const struct class_block *block)
@@ -126,19 +126,19 @@ static const struct frequency_class *begin_of(const struct class_block *block)
 }
 
 /* Finds the first of a block, and what is to be known of it. */
-static struct entry *search(struct class_block *block, int64_t now_us)
+static struct order_node *search(struct class_block *block, int64_t now_us)
 {
 	const struct frequency_class *end = block->classes + block->count;
-	struct entry *first = NULL;
+	struct order_node *first = NULL;
 	bool is_pinned = false;
 
 	forget(block);
 	for (const struct frequency_class *class = begin_of(block); class < end; class ++) {
-		struct entry *entry = victims_first_of(&class->list);
+		struct order_node *node = victims_first_of(&class->list);
 
-		is_pinned = is_pinned || entry != class->list.head;
-		if (entry && (!first || goes_before(entry, first, now_us)))
-			first = entry;
+		is_pinned = is_pinned || node != class->list.head;
+		if (node && (!first || goes_before(node, first, now_us)))
+			first = node;
 	}
 	if (is_pinned) /* only as long as those are */
 		return first;
@@ -153,25 +153,25 @@ static struct entry *search(struct class_block *block, int64_t now_us)
 
 /* ---- Searches ---- */
 
-static struct entry *first_of_all(struct classes *classes, int64_t now_us, bool trust_known)
+static struct order_node *first_of_all(struct classes *classes, int64_t now_us, bool trust_known)
 {
-	struct entry *first = victims_first_of(&classes->blocks->classes->list);
+	struct order_node *first = victims_first_of(&classes->blocks->classes->list);
 
 	for (uint32_t i = 0; i < classes->block_count; i++) {
 		struct class_block *block = &classes->blocks[i];
 		bool holds = trust_known && now_us >= block->known_from_us &&
 			     now_us < block->known_until_us;
-		struct entry *entry = holds ? block->first : search(block, now_us);
+		struct order_node *node = holds ? block->first : search(block, now_us);
 
-		if (entry && (!first || goes_before(entry, first, now_us)))
-			first = entry;
+		if (node && (!first || goes_before(node, first, now_us)))
+			first = node;
 	}
 	return first;
 }
 
-struct entry *victims_first(struct classes *classes, int64_t now_us)
+struct order_node *victims_first(struct classes *classes, int64_t now_us)
 {
-	struct entry *first = NULL;
+	struct order_node *first = NULL;
 
 	if (classes->block_count == 0)
 		return first;
@@ -183,26 +183,26 @@ struct entry *victims_first(struct classes *classes, int64_t now_us)
 
 /* ---- Changes ---- */
 
-void victims_came(struct classes *classes, struct entry *entry)
+void victims_came(struct classes *classes, struct order_node *node)
 {
-	struct class_block *block = classes_block(classes, entry->frequency);
-	const struct entry *first = block->first;
+	struct class_block *block = classes_block(classes, node->frequency);
+	const struct order_node *first = block->first;
 
-	if (entry->frequency == 1 || !is_known(block))
+	if (node->frequency == 1 || !is_known(block))
 		return;
-	if (first && first->frequency != entry->frequency)
-		narrow(block, entry);
-	else if (first && first->last_access_us == entry->last_access_us)
-		block->first = entry; /* in the place of its equal, or before it */
+	if (first && first->frequency != node->frequency)
+		narrow(block, node);
+	else if (first && first->last_access_us == node->last_access_us)
+		block->first = node; /* in the place of its equal, or before it */
 	else
 		forget(block);
 }
 
-void victims_gone(struct classes *classes, const struct entry *entry)
+void victims_gone(struct classes *classes, const struct order_node *node)
 {
-	struct class_block *block = classes_block(classes, entry->frequency);
+	struct class_block *block = classes_block(classes, node->frequency);
 
-	if (block->first == entry)
+	if (block->first == node)
 		forget(block);
 }
 

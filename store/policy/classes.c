@@ -4,7 +4,7 @@
  * of its own for each entry, and then there are as many classes as entries: in one array each that
  * is put between two others would move half of all. In blocks it moves half of its block at most.
  * A block that is full drops what is empty in it, grows, or is split. */
-#include "backends/memory/classes.h"
+#include "store/policy/classes.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
-/* The frequency classes of the memory backend with many frequencies, against an array. */
+/* The frequency classes with many frequencies, against an array. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-#include "backends/memory/order.h"
+#include "store/policy/check.h"
 #include "tests/support/random.h"
 
 #define FREQUENCIES 6000
@@ -116,20 +116,20 @@ Test(classes, are_as_an_array_whatever_is_done)
 
 #define ENTRIES 600
 
-static struct entry *entries[ENTRIES];
+static struct order_node *entries[ENTRIES];
 static struct order order;
 
-static struct entry *make_entry(uint32_t frequency, int64_t last_access_us, uint64_t stamp)
+static struct order_node *make_node(uint32_t frequency, int64_t last_access_us, uint64_t stamp)
 {
-	struct cache_value *value = cache_value_copy(SLICE("value"), SLICE("a/b"));
-	struct entry *entry = entry_create(SLICE("key"), value, false);
+	struct order_node *node = malloc(sizeof(*node));
 
-	cr_assert(entry);
-	cache_value_release(value);
-	entry->frequency = frequency;
-	entry->last_access_us = last_access_us;
-	entry->stamp = stamp;
-	return entry;
+	cr_assert(node);
+	*node = (struct order_node){
+		.frequency = frequency,
+		.last_access_us = last_access_us,
+		.stamp = stamp,
+	};
+	return node;
 }
 
 /* ENTRIES where all are pinned. */
@@ -151,6 +151,7 @@ static size_t expect_first(size_t count, int64_t now_us)
 
 	cr_assert_eq(order_candidate(&order, now_us), best == ENTRIES ? NULL : entries[best],
 		     "with %zu entries", count);
+	cr_assert_null(policy_order_check(&order, true), "%s", policy_order_check(&order, true));
 	return best;
 }
 
@@ -165,12 +166,11 @@ static void restore_and_drain(uint64_t oldest_us, uint64_t leap_us, uint32_t fre
 	for (size_t i = 0; i < ENTRIES; i++) {
 		int64_t age_us = (int64_t)random_below(1 + random_below(oldest_us));
 
-		entries[i] =
-			make_entry(1 + (uint32_t)random_below(frequencies), now_us - age_us, i);
+		entries[i] = make_node(1 + (uint32_t)random_below(frequencies), now_us - age_us, i);
 		order_restore(&order, entries[i]);
 	}
 	for (size_t left = ENTRIES; left > 0;) {
-		struct entry *any = entries[random_below(left)];
+		struct order_node *any = entries[random_below(left)];
 		size_t best = ENTRIES;
 
 		now_us += (int64_t)random_below(leap_us);
@@ -192,8 +192,7 @@ static void restore_and_drain(uint64_t oldest_us, uint64_t leap_us, uint32_t fre
 		if (best == ENTRIES)
 			continue;
 		order_remove(&order, entries[best]);
-		entries[best]->next = NULL;
-		entry_free_list(entries[best]);
+		free(entries[best]);
 		entries[best] = entries[--left];
 	}
 	cr_expect_eq(order_max_frequency(&order), 0);

@@ -1,14 +1,15 @@
-/* The eviction order of the memory backend against a search through all entries. */
+/* The eviction orders against a search through all entries. */
 #include <criterion/criterion.h>
-#include <string.h>
+#include <stdlib.h>
 
-#include "backends/memory/order.h"
+#include "base/clock.h"
+#include "store/policy/check.h"
 #include "tests/support/random.h"
 
 #define ENTRIES 150
 
 static struct order order;
-static struct entry *entries[ENTRIES]; /* the model; NULL: not there */
+static struct order_node *entries[ENTRIES]; /* the model; NULL: not there */
 static size_t entry_count;
 static uint64_t next_stamp;
 static int64_t now_us;
@@ -21,28 +22,19 @@ static void open_order(enum eviction_policy policy)
 	cr_assert(order_prepare(&order));
 }
 
-static struct entry *make_entry(bool has_tail)
+static struct order_node *make_node(uint8_t owner_flags)
 {
-	struct cache_value *value = cache_value_copy(SLICE("value"), SLICE("a/b"));
-	struct entry *entry = entry_create(SLICE("key"), value, has_tail);
+	struct order_node *node = malloc(sizeof(*node));
 
-	cr_assert(entry);
-	cache_value_release(value);
-	return entry;
-}
-
-/* Alone, whatever stands behind it in the order. */
-static void free_entry(struct entry *entry)
-{
-	if (entry)
-		entry->next = NULL;
-	entry_free_list(entry);
+	cr_assert(node);
+	*node = (struct order_node){.frequency = 1, .owner_flags = owner_flags};
+	return node;
 }
 
 static void close_order(void)
 {
 	for (size_t i = 0; i < ENTRIES; i++) {
-		free_entry(entries[i]);
+		free(entries[i]);
 		entries[i] = NULL;
 	}
 	order_deinit(&order);
@@ -50,7 +42,7 @@ static void close_order(void)
 
 static void add(size_t i)
 {
-	entries[i] = make_entry(false);
+	entries[i] = make_node(0);
 	entries[i]->last_access_us = now_us;
 	entries[i]->stamp = ++next_stamp;
 	order_add(&order, entries[i]);
@@ -60,26 +52,27 @@ static void add(size_t i)
 static void remove_at(size_t i)
 {
 	order_remove(&order, entries[i]);
-	free_entry(entries[i]);
+	free(entries[i]);
 	entries[i] = NULL;
 	entry_count--;
 }
 
 static void swap(size_t i)
 {
-	struct entry *fresh = make_entry(true);
-	bool has_tail = fresh->has_tail;
+	struct order_node *fresh = make_node(1);
+	bool pinned = entries[i]->pinned;
 
-	memcpy(fresh, entries[i], sizeof(*fresh));
-	fresh->has_tail = has_tail;
 	order_swap(&order, entries[i], fresh);
-	free_entry(entries[i]);
+	cr_assert_eq(fresh->owner_flags, 1);
+	cr_assert_not(fresh->pinned);
+	fresh->pinned = pinned;
+	free(entries[i]);
 	entries[i] = fresh;
 }
 
 /* ---- The model ---- */
 
-static unsigned __int128 age_of(const struct entry *entry)
+static unsigned __int128 age_of(const struct order_node *entry)
 {
 	return 1000000 + (unsigned __int128)(now_us > entry->last_access_us
 						     ? now_us - entry->last_access_us
@@ -87,7 +80,8 @@ static unsigned __int128 age_of(const struct entry *entry)
 }
 
 /* Written down once more from the rules: frequency / (1 + age), then last access, then creation. */
-static bool goes_first(enum eviction_policy policy, const struct entry *a, const struct entry *b)
+static bool goes_first(enum eviction_policy policy, const struct order_node *a,
+		       const struct order_node *b)
 {
 	if (policy == EVICT_FRECENCY) {
 		unsigned __int128 left = a->frequency * age_of(b);
@@ -101,9 +95,9 @@ static bool goes_first(enum eviction_policy policy, const struct entry *a, const
 	return a->stamp < b->stamp;
 }
 
-static struct entry *search_first(enum eviction_policy policy)
+static struct order_node *search_first(enum eviction_policy policy)
 {
-	struct entry *first = NULL;
+	struct order_node *first = NULL;
 
 	for (size_t i = 0; i < ENTRIES; i++)
 		if (entries[i] && !entries[i]->pinned &&
@@ -125,13 +119,14 @@ static void expect_as_model(void)
 		}
 	cr_assert_eq(order_max_frequency(&order), most);
 	cr_assert_eq(order.frequency_sum, sum);
+	cr_assert_null(policy_order_check(&order, true), "%s", policy_order_check(&order, true));
 }
 
 /* ---- Random traffic ---- */
 
 static void evict_candidate(void)
 {
-	struct entry *victim = order_candidate(&order, now_us);
+	struct order_node *victim = order_candidate(&order, now_us);
 
 	for (size_t i = 0; victim && i < ENTRIES; i++)
 		if (entries[i] == victim) {

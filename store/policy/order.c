@@ -17,9 +17,9 @@
  * An entry that comes with a history, from an import, may belong anywhere in its list. Such ones go
  * to the tail, and the lists are sorted before the next victim is looked for: once for all that
  * came in between. */
-#include "backends/memory/order.h"
+#include "store/policy/order.h"
 
-#include "backends/memory/victims.h"
+#include "store/policy/victims.h"
 
 /* How far `place` looks for the right place among the uses of one microsecond. A clock that stands
  * still must not make a use cost n steps. */
@@ -43,18 +43,18 @@ bool order_prepare(struct order *order)
 /* ---- Lists ---- */
 
 /* Behind all that were used earlier, and those used at the same time but created earlier. */
-static void place(struct order_list *list, struct entry *entry)
+static void place(struct order_list *list, struct order_node *node)
 {
-	struct entry *before = list->tail;
+	struct order_node *before = list->tail;
 
-	for (int i = 0; i < TIES_MAX && before && before->stamp > entry->stamp &&
-			before->last_access_us == entry->last_access_us;
+	for (int i = 0; i < TIES_MAX && before && before->stamp > node->stamp &&
+			before->last_access_us == node->last_access_us;
 	     i++)
 		before = before->prev;
-	entry->prev = before;
-	entry->next = before ? before->next : list->head;
-	*(entry->next ? &entry->next->prev : &list->tail) = entry;
-	*(before ? &before->next : &list->head) = entry;
+	node->prev = before;
+	node->next = before ? before->next : list->head;
+	*(node->next ? &node->next->prev : &list->tail) = node;
+	*(before ? &before->next : &list->head) = node;
 }
 
 static struct order_list *list_for(struct order *order, struct frequency_class *class)
@@ -64,29 +64,29 @@ static struct order_list *list_for(struct order *order, struct frequency_class *
 
 /* ---- Frequency classes ---- */
 
-static struct frequency_class *class_of(const struct order *order, const struct entry *entry)
+static struct frequency_class *class_of(const struct order *order, const struct order_node *node)
 {
-	return classes_find(&order->classes, entry->frequency);
+	return classes_find(&order->classes, node->frequency);
 }
 
 /* ---- Places ---- */
 
-static void link_entry(struct order *order, struct entry *entry)
+static void link_node(struct order *order, struct order_node *node)
 {
-	place(list_for(order, class_of(order, entry)), entry);
-	if (order->classes.is_searched && !entry->prev)
-		victims_came(&order->classes, entry);
+	place(list_for(order, class_of(order, node)), node);
+	if (order->classes.is_searched && !node->prev)
+		victims_came(&order->classes, node);
 }
 
-static void unlink_entry(struct order *order, struct entry *entry)
+static void unlink_node(struct order *order, struct order_node *node)
 {
-	struct order_list *list = list_for(order, class_of(order, entry));
+	struct order_list *list = list_for(order, class_of(order, node));
 
-	*(entry->prev ? &entry->prev->next : &list->head) = entry->next;
-	*(entry->next ? &entry->next->prev : &list->tail) = entry->prev;
-	if (!order->classes.is_searched || entry->prev)
+	*(node->prev ? &node->prev->next : &list->head) = node->next;
+	*(node->next ? &node->next->prev : &list->tail) = node->prev;
+	if (!order->classes.is_searched || node->prev)
 		return;
-	victims_gone(&order->classes, entry);
+	victims_gone(&order->classes, node);
 	/* Where the clock was set back it may have been used earlier than the one that left. */
 	if (list->head)
 		victims_came(&order->classes, list->head);
@@ -94,7 +94,8 @@ static void unlink_entry(struct order *order, struct entry *entry)
 
 /* ---- Changes ---- */
 
-static bool sorts_before(enum eviction_policy policy, const struct entry *a, const struct entry *b)
+static bool sorts_before(enum eviction_policy policy, const struct order_node *a,
+			 const struct order_node *b)
 {
 	bool by_access = policy == EVICT_FRECENCY || policy == EVICT_LRU;
 
@@ -103,88 +104,94 @@ static bool sorts_before(enum eviction_policy policy, const struct entry *a, con
 	return a->stamp < b->stamp;
 }
 
-void order_add(struct order *order, struct entry *entry)
+void order_add(struct order *order, struct order_node *node)
 {
-	class_of(order, entry)->entry_count++;
-	order->frequency_sum += entry->frequency;
-	link_entry(order, entry);
+	class_of(order, node)->entry_count++;
+	order->frequency_sum += node->frequency;
+	link_node(order, node);
 }
 
-void order_restore(struct order *order, struct entry *entry)
+void order_restore(struct order *order, struct order_node *node)
 {
 	struct order_list *list;
 
-	if (!classes_make(&order->classes, entry->frequency))
-		entry->frequency = 1;
-	list = list_for(order, class_of(order, entry));
-	if (list->tail && sorts_before(order->policy, entry, list->tail))
+	if (!classes_make(&order->classes, node->frequency))
+		node->frequency = 1;
+	list = list_for(order, class_of(order, node));
+	if (list->tail && sorts_before(order->policy, node, list->tail))
 		order->unsorted = true;
-	order_add(order, entry);
+	order_add(order, node);
 }
 
-void order_remove(struct order *order, struct entry *entry)
+void order_remove(struct order *order, struct order_node *node)
 {
-	struct frequency_class *class = class_of(order, entry);
+	struct frequency_class *class = class_of(order, node);
 
-	unlink_entry(order, entry);
+	unlink_node(order, node);
 	class->entry_count--;
-	order->frequency_sum -= entry->frequency;
+	order->frequency_sum -= node->frequency;
 	if (class->entry_count == 0)
 		classes_trim(&order->classes);
 }
 
 /* Frequency + 1, where it can be counted. The lists are left to the caller. */
-static void raise_frequency(struct order *order, struct entry *entry)
+static void raise_frequency(struct order *order, struct order_node *node)
 {
-	struct frequency_class *class = class_of(order, entry);
+	struct frequency_class *class = class_of(order, node);
 
-	if (entry->frequency == UINT32_MAX)
+	if (node->frequency == UINT32_MAX)
 		return;
 	/* Where the entry is alone with its frequency and nobody has the next one its class simply
 	 * becomes the next, which spares hot entries nearly all the work. */
 	if (class->entry_count > 1 || !classes_raise(&order->classes, class)) {
-		struct frequency_class *next = classes_make(&order->classes, entry->frequency + 1);
+		struct frequency_class *next = classes_make(&order->classes, node->frequency + 1);
 
 		if (!next)
 			return;
 		next->entry_count++;
-		class_of(order, entry)->entry_count--;
+		class_of(order, node)->entry_count--;
 	}
-	entry->frequency++;
+	node->frequency++;
 	order->frequency_sum++;
 }
 
-void order_use(struct order *order, struct entry *entry, int64_t now_us)
+void order_use(struct order *order, struct order_node *node, int64_t now_us)
 {
 	bool moves = order->policy == EVICT_FRECENCY || order->policy == EVICT_LRU;
 
 	if (moves)
-		unlink_entry(order, entry);
-	raise_frequency(order, entry);
-	entry->last_access_us = now_us;
+		unlink_node(order, node);
+	raise_frequency(order, node);
+	node->last_access_us = now_us;
 	if (moves)
-		link_entry(order, entry);
+		link_node(order, node);
 }
 
-void order_swap(struct order *order, struct entry *entry, struct entry *fresh)
+void order_swap(struct order *order, struct order_node *node, struct order_node *fresh)
 {
-	struct order_list *list = list_for(order, class_of(order, entry));
+	struct order_list *list = list_for(order, class_of(order, node));
 
-	*(entry->prev ? &entry->prev->next : &list->head) = fresh;
-	*(entry->next ? &entry->next->prev : &list->tail) = fresh;
+	fresh->prev = node->prev;
+	fresh->next = node->next;
+	fresh->last_access_us = node->last_access_us;
+	fresh->stamp = node->stamp;
+	fresh->frequency = node->frequency;
+	*(fresh->prev ? &fresh->prev->next : &list->head) = fresh;
+	*(fresh->next ? &fresh->next->prev : &list->tail) = fresh;
 	if (order->classes.is_searched && !fresh->prev)
 		victims_came(&order->classes, fresh);
 }
 
 /* ---- Another policy ---- */
 
-static struct entry *merge(enum eviction_policy policy, struct entry *a, struct entry *b)
+static struct order_node *merge(enum eviction_policy policy, struct order_node *a,
+				struct order_node *b)
 {
-	struct entry *head = NULL;
-	struct entry **end = &head;
+	struct order_node *head = NULL;
+	struct order_node **end = &head;
 
 	while (a && b) {
-		struct entry **first = sorts_before(policy, b, a) ? &b : &a;
+		struct order_node **first = sorts_before(policy, b, a) ? &b : &a;
 
 		*end = *first;
 		*first = (*first)->next;
@@ -195,16 +202,16 @@ static struct entry *merge(enum eviction_policy policy, struct entry *a, struct 
 }
 
 /* Merge sort of a list linked by `next`: runs[i] holds 2^i entries, as the digits of a counter. */
-static struct entry *sort(enum eviction_policy policy, struct entry *entry)
+static struct order_node *sort(enum eviction_policy policy, struct order_node *node)
 {
-	struct entry *runs[48] = {0};
-	struct entry *sorted = NULL;
+	struct order_node *runs[48] = {0};
+	struct order_node *sorted = NULL;
 
-	while (entry) {
-		struct entry *run = entry;
+	while (node) {
+		struct order_node *run = node;
 		size_t i = 0;
 
-		entry = entry->next;
+		node = node->next;
 		run->next = NULL;
 		for (; runs[i]; i++) {
 			run = merge(policy, runs[i], run);
@@ -219,7 +226,7 @@ static struct entry *sort(enum eviction_policy policy, struct entry *entry)
 }
 
 /* Puts the entries of `list` before `all`, linked by `next`; it is empty then. */
-static struct entry *take_list(struct order_list *list, struct entry *all)
+static struct order_node *take_list(struct order_list *list, struct order_node *all)
 {
 	if (list->tail) {
 		list->tail->next = all;
@@ -230,9 +237,9 @@ static struct entry *take_list(struct order_list *list, struct entry *all)
 }
 
 /* All entries in one list linked by `next`; the lists are empty then. */
-static struct entry *take_all(struct order *order)
+static struct order_node *take_all(struct order *order)
 {
-	struct entry *all = take_list(&order->list, NULL);
+	struct order_node *all = take_list(&order->list, NULL);
 
 	for (uint32_t i = 0; i < order->classes.block_count; i++)
 		for (uint32_t j = 0; j < order->classes.blocks[i].count; j++)
@@ -243,16 +250,16 @@ static struct entry *take_all(struct order *order)
 /* Threads all entries anew, by `policy`. */
 static void sort_all(struct order *order, enum eviction_policy policy)
 {
-	struct entry *entry = sort(policy, take_all(order));
+	struct order_node *node = sort(policy, take_all(order));
 
 	order->policy = policy;
 	order->unsorted = false;
 	victims_forget(&order->classes);
-	while (entry) {
-		struct entry *next = entry->next;
+	while (node) {
+		struct order_node *next = node->next;
 
-		place(list_for(order, class_of(order, entry)), entry);
-		entry = next;
+		place(list_for(order, class_of(order, node)), node);
+		node = next;
 	}
 }
 
@@ -264,15 +271,15 @@ void order_set_policy(struct order *order, enum eviction_policy policy)
 
 /* ---- Victims ---- */
 
-bool order_precedes(enum eviction_policy policy, const struct entry *a, const struct entry *b,
-		    int64_t now_us)
+bool order_precedes(enum eviction_policy policy, const struct order_node *a,
+		    const struct order_node *b, int64_t now_us)
 {
-	int scores = policy == EVICT_FRECENCY ? frecency_compare(a, b, now_us) : 0;
+	int scores = policy == EVICT_FRECENCY ? victims_compare(a, b, now_us) : 0;
 
 	return scores < 0 || (scores == 0 && sorts_before(policy, a, b));
 }
 
-struct entry *order_candidate(struct order *order, int64_t now_us)
+struct order_node *order_candidate(struct order *order, int64_t now_us)
 {
 	if (order->unsorted)
 		sort_all(order, order->policy);

@@ -1,17 +1,21 @@
-/* The frequency classes of a shard, by rising frequency. The essay is in classes.c. All functions:
- * with the shard's lock held. */
-#ifndef STEADYCACHE_MEMORY_CLASSES_H
-#define STEADYCACHE_MEMORY_CLASSES_H
+/* The frequency classes of an order: how many nodes have a frequency and, under frecency, their
+ * list. A sorted array in blocks; the essay is in classes.c.
+ *
+ * Invariants, which policy_order_check (check.h) tests:
+ * - frequencies rise from class to class and from block to block;
+ * - no class of a block is below its `least`, and none of an earlier block reaches it;
+ * - a block has at least one class, and at most `capacity`;
+ * - the first class of the first block is that of frequency 1.
+ *
+ * Threads: as order.h. */
+#ifndef STEADYCACHE_POLICY_CLASSES_H
+#define STEADYCACHE_POLICY_CLASSES_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct entry;
-
-struct order_list {
-	struct entry *head, *tail; /* the head goes first */
-};
+#include "store/policy/order_node.h"
 
 /* The entries of one frequency. */
 struct frequency_class {
@@ -22,16 +26,15 @@ struct frequency_class {
 
 struct class_block {
 	struct frequency_class *classes;
-	uint32_t least; /* no class of this block is below, none of an earlier one is not */
+	uint32_t least;
 	uint16_t count, capacity;
 	/* victims.c's: the head that goes first, NULL: there is none, at any time of
 	 * known_from_us <= t < known_until_us. */
 	int64_t known_from_us, known_until_us;
-	struct entry *first;
+	struct order_node *first;
 };
 
-/* Zeroed is valid, but for classes_deinit nothing may be done before classes_prepare. The first
- * class of the first block stands for frequency 1 and always exists. */
+/* Zeroed is valid, but for classes_deinit nothing may be done before classes_prepare. */
 struct classes {
 	struct class_block *blocks;
 	uint32_t block_count, block_capacity;
@@ -49,7 +52,7 @@ struct class_block *classes_block(const struct classes *classes, uint32_t freque
 /* The class of `frequency`, which exists. Good until the next classes_make or classes_trim. */
 struct frequency_class *classes_find(const struct classes *classes, uint32_t frequency);
 
-/* The same, made where there is none; NULL: out of memory. */
+/* The same, made if there is none; NULL: out of memory. */
 struct frequency_class *classes_make(struct classes *classes, uint32_t frequency);
 
 /* Makes `class` that of the next frequency, below UINT32_MAX. False, and nothing is done: that has
