@@ -30,7 +30,7 @@ static enum cache_status accept_get(struct cache_op *op)
 	return CACHE_OK;
 }
 
-static enum cache_status accept_set(const struct d1_context *context, struct cache_op *op)
+static enum cache_status accept_set(const struct remote_context *context, struct cache_op *op)
 {
 	struct namespace_settings defaults;
 
@@ -61,7 +61,7 @@ static enum cache_status accept_set(const struct d1_context *context, struct cac
 	return CACHE_OK;
 }
 
-static enum cache_status api_accepts(const struct d1_context *context, struct cache_op *op)
+static enum cache_status api_accepts(const struct remote_context *context, struct cache_op *op)
 {
 	switch (op->type) {
 	case CACHE_OP_GET:
@@ -97,7 +97,7 @@ static enum cache_status api_accepts(const struct d1_context *context, struct ca
 
 /* Gets of one cache go together. Each set goes alone: one that the Worker refuses would take the
  * others with it. */
-static bool api_joins(const struct d1_call *call, const struct d1_job *job)
+static bool api_joins(const struct remote_call *call, const struct remote_job *job)
 {
 	const struct cache_op *first = call->jobs.first->op;
 
@@ -111,12 +111,12 @@ static bool api_reads(long status, struct slice body)
 	return status == 200 || d1_api_lacks_table(status, body);
 }
 
-static void api_discard(struct d1_call *call)
+static void api_discard(struct remote_call *call)
 {
 	call->state = NULL;
 }
 
-const struct d1_dialect d1_api_dialect = {
+const struct remote_dialect d1_api_dialect = {
 	.accepts = api_accepts,
 	.joins = api_joins,
 	.write = d1_api_write,

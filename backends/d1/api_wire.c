@@ -13,21 +13,21 @@
 static void begin_object(struct buffer *out, struct slice ns)
 {
 	buffer_append_char(out, '{');
-	d1_write_text(out, "cache_name", ns);
+	remote_wire_write_text(out, "cache_name", ns);
 }
 
-static size_t count_items(const struct d1_call *call)
+static size_t count_items(const struct remote_call *call)
 {
 	size_t count = 0;
 
-	for (const struct d1_job *job = call->jobs.first; job; job = job->next)
+	for (const struct remote_job *job = call->jobs.first; job; job = job->next)
 		count += job->item_count;
 	return count;
 }
 
 /* The keys from number call->step on. Keys whose op is gone leave a place that nobody asks about.
  */
-static const char *write_get(const struct d1_call *call, const struct cache_op *op,
+static const char *write_get(const struct remote_call *call, const struct cache_op *op,
 			     struct buffer *out)
 {
 	size_t at = 0;
@@ -36,12 +36,12 @@ static const char *write_get(const struct d1_call *call, const struct cache_op *
 	begin_object(out, op->ns);
 	if (count_items(call) == 1) {
 		buffer_append_char(out, ',');
-		d1_write_text(out, "key", op->items[0].key);
+		remote_wire_write_text(out, "key", op->items[0].key);
 		buffer_append_char(out, '}');
 		return "/api/get";
 	}
 	buffer_append(out, SLICE(",\"keys\":["));
-	for (const struct d1_job *job = call->jobs.first; job; job = job->next) {
+	for (const struct remote_job *job = call->jobs.first; job; job = job->next) {
 		for (size_t i = 0; i < job->item_count; i++, at++) {
 			if (!job->op || at < call->step || at >= call->step + API_KEYS_MAX)
 				continue;
@@ -56,11 +56,11 @@ static const char *write_get(const struct d1_call *call, const struct cache_op *
 
 static void write_item(struct buffer *out, const struct cache_item *item)
 {
-	d1_write_text(out, "key", item->key);
+	remote_wire_write_text(out, "key", item->key);
 	buffer_append_char(out, ',');
-	d1_write_text(out, "value", cache_value_bytes(item->value));
+	remote_wire_write_text(out, "value", cache_value_bytes(item->value));
 	buffer_append_char(out, ',');
-	d1_write_integer(out, "size", (int64_t)item->size_bytes);
+	remote_wire_write_integer(out, "size", (int64_t)item->size_bytes);
 	buffer_append_char(out, '}');
 }
 
@@ -73,7 +73,7 @@ static const char *write_init(struct buffer *out, struct slice ns, uint64_t max_
 	return "/api/init";
 }
 
-static const char *write_set(const struct d1_context *context, const struct d1_call *call,
+static const char *write_set(const struct remote_context *context, const struct remote_call *call,
 			     const struct cache_op *op, struct buffer *out)
 {
 	if (call->step == API_INIT) {
@@ -97,7 +97,7 @@ static const char *write_set(const struct d1_context *context, const struct d1_c
 	return "/api/batch/set";
 }
 
-static const char *write_configure(const struct d1_context *context, const struct cache_op *op,
+static const char *write_configure(const struct remote_context *context, const struct cache_op *op,
 				   struct buffer *out)
 {
 	struct namespace_settings settings;
@@ -108,12 +108,12 @@ static const char *write_configure(const struct d1_context *context, const struc
 	return write_init(out, op->ns, settings.max_size_bytes);
 }
 
-bool d1_api_write(const struct d1_context *context, struct d1_call *call, const char **ret_path,
-		  struct buffer *body)
+bool d1_api_write(const struct remote_context *context, struct remote_call *call,
+		  const char **ret_path, struct buffer *body)
 {
 	const struct cache_op *op = NULL;
 
-	for (const struct d1_job *job = call->jobs.first; job && !op; job = job->next)
+	for (const struct remote_job *job = call->jobs.first; job && !op; job = job->next)
 		op = job->op;
 	if (!op || op->type == CACHE_OP_CHECK) {
 		/* Any answer shows it alive. */
@@ -144,7 +144,7 @@ bool d1_api_lacks_table(long status, struct slice body)
 	       memmem(body.data, body.len, words, sizeof(words) - 1) != NULL;
 }
 
-static int64_t now_of(const struct d1_context *context)
+static int64_t now_of(const struct remote_context *context)
 {
 	const struct cache_clock *clock = context->config->clock;
 
@@ -161,44 +161,44 @@ static bool found_is_sound(const json_t *found)
 }
 
 /* NULL `found`: the cache was never initialised. False: out of memory. */
-static bool take_found(const struct d1_context *context, const json_t *found,
+static bool take_found(const struct remote_context *context, const json_t *found,
 		       struct cache_item *item)
 {
-	struct d1_bytes bytes;
+	struct remote_wire_bytes bytes;
 
 	item->status = CACHE_NOT_FOUND;
 	if (!json_is_true(json_object_get(found, "found")) ||
-	    !d1_read_bytes(found, "value", &bytes))
+	    !remote_wire_read_bytes(found, "value", &bytes))
 		return true;
-	if (d1_make_value(&bytes, SLICE(CONTENT_TYPE_TEXT), &item->value) != CACHE_OK)
+	if (remote_wire_make_value(&bytes, SLICE(CONTENT_TYPE_TEXT), &item->value) != CACHE_OK)
 		return false;
 	item->value->modified_at_us = now_of(context); /* it does not tell */
 	item->status = CACHE_OK;
 	return true;
 }
 
-static void finish_gets(const struct d1_context *context, struct d1_call *call)
+static void finish_gets(const struct remote_context *context, struct remote_call *call)
 {
-	for (struct d1_job *job = call->jobs.first; job; job = job->next) {
+	for (struct remote_job *job = call->jobs.first; job; job = job->next) {
 		const struct cache_item *items = job->op ? job->op->items : NULL;
 
-		for (const struct d1_job *each = job; each && items; each = each->twins)
+		for (const struct remote_job *each = job; each && items; each = each->twins)
 			if (each->op)
-				d1_tally_items(context->tally, each->op, items);
-		d1_job_succeed(job);
+				remote_tally_items(context->tally, each->op, items);
+		remote_job_succeed(job);
 	}
 }
 
 /* Walks the items that the last request asked for: checks their answers, or with `take` uses them.
  */
-static bool visit_gets(const struct d1_context *context, struct d1_call *call, const json_t *root,
-		       bool take)
+static bool visit_gets(const struct remote_context *context, struct remote_call *call,
+		       const json_t *root, bool take)
 {
 	const json_t *results = json_object_get(root, "results");
 	bool is_single = count_items(call) == 1;
 	size_t at = 0;
 
-	for (struct d1_job *job = call->jobs.first; job; job = job->next) {
+	for (struct remote_job *job = call->jobs.first; job; job = job->next) {
 		for (size_t i = 0; i < job->item_count; i++, at++) {
 			if (!job->op || at < call->step || at >= call->step + API_KEYS_MAX)
 				continue;
@@ -209,7 +209,7 @@ static bool visit_gets(const struct d1_context *context, struct d1_call *call, c
 			if (!take && root && !found_is_sound(found))
 				return false;
 			if (take && !take_found(context, found, item)) {
-				d1_job_fail(job, CACHE_NO_MEMORY, NULL, 1);
+				remote_job_fail(job, CACHE_NO_MEMORY, NULL, 1);
 				at += job->item_count - i;
 				break;
 			}
@@ -218,8 +218,8 @@ static bool visit_gets(const struct d1_context *context, struct d1_call *call, c
 	return true;
 }
 
-static enum d1_step read_gets(const struct d1_context *context, struct d1_call *call,
-			      const json_t *root)
+static enum remote_step read_gets(const struct remote_context *context, struct remote_call *call,
+				  const json_t *root)
 {
 	if (!visit_gets(context, call, root, false))
 		return STEP_BAD;
@@ -231,10 +231,10 @@ static enum d1_step read_gets(const struct d1_context *context, struct d1_call *
 	return STEP_DONE;
 }
 
-static enum d1_step read_set(const struct d1_context *context, struct d1_call *call,
-			     bool lacks_table, const json_t *root)
+static enum remote_step read_set(const struct remote_context *context, struct remote_call *call,
+				 bool lacks_table, const json_t *root)
 {
-	struct d1_job *job = call->jobs.first;
+	struct remote_job *job = call->jobs.first;
 
 	if (lacks_table && call->step == API_SET) {
 		call->step = API_INIT;
@@ -258,8 +258,8 @@ static enum d1_step read_set(const struct d1_context *context, struct d1_call *c
 		job->op->history_lost += item->history != NULL;
 	}
 	if (job->op)
-		d1_tally_items(context->tally, job->op, job->op->items);
-	d1_job_succeed(job);
+		remote_tally_items(context->tally, job->op, job->op->items);
+	remote_job_succeed(job);
 	return STEP_DONE;
 }
 
@@ -268,17 +268,17 @@ static bool stats_are_sound(const json_t *root)
 {
 	static const char *const names[] = {"entry_count", "total_size", "avg_frequency",
 					    "max_frequency"};
-	bool is_empty = d1_read_integer(root, "entry_count", -1) == 0;
+	bool is_empty = remote_wire_read_integer(root, "entry_count", -1) == 0;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (!d1_has_count(root, names[i]) &&
+		if (!remote_wire_has_count(root, names[i]) &&
 		    !(is_empty && json_is_null(json_object_get(root, names[i]))))
 			return false;
-	return d1_has_count(root, "max_size_bytes");
+	return remote_wire_has_count(root, "max_size_bytes");
 }
 
-static enum d1_step read_stats(const struct d1_context *context, struct d1_job *job,
-			       bool lacks_table, const json_t *root)
+static enum remote_step read_stats(const struct remote_context *context, struct remote_job *job,
+				   bool lacks_table, const json_t *root)
 {
 	struct namespace_stats *stats;
 
@@ -288,47 +288,47 @@ static enum d1_step read_stats(const struct d1_context *context, struct d1_job *
 		return STEP_DONE;
 	stats = job->op->stats = calloc(1, sizeof(*stats));
 	if (!stats) {
-		d1_job_fail(job, CACHE_NO_MEMORY, NULL, 1);
+		remote_job_fail(job, CACHE_NO_MEMORY, NULL, 1);
 		return STEP_DONE;
 	}
 	job->op->stats_count = 1;
 	memcpy(stats->name, job->op->ns.data, job->op->ns.len);
 	d1_default_settings(context, job->op->ns, &stats->settings);
-	stats->entry_count = (uint64_t)d1_read_integer(root, "entry_count", 0);
-	stats->total_size_bytes = (uint64_t)d1_read_integer(root, "total_size", 0);
+	stats->entry_count = (uint64_t)remote_wire_read_integer(root, "entry_count", 0);
+	stats->total_size_bytes = (uint64_t)remote_wire_read_integer(root, "total_size", 0);
 	stats->used_bytes = stats->total_size_bytes; /* what counts there */
-	stats->avg_frequency = d1_read_double(root, "avg_frequency");
-	stats->max_frequency = (uint64_t)d1_read_integer(root, "max_frequency", 0);
-	stats->settings.max_size_bytes = (uint64_t)d1_read_integer(
+	stats->avg_frequency = remote_wire_read_double(root, "avg_frequency");
+	stats->max_frequency = (uint64_t)remote_wire_read_integer(root, "max_frequency", 0);
+	stats->settings.max_size_bytes = (uint64_t)remote_wire_read_integer(
 		root, "max_size_bytes", (int64_t)stats->settings.max_size_bytes);
-	d1_tally_fill(context->tally, stats);
-	d1_job_succeed(job);
+	remote_tally_fill(context->tally, stats);
+	remote_job_succeed(job);
 	return STEP_DONE;
 }
 
-static enum d1_step read_check(struct d1_job *job)
+static enum remote_step read_check(struct remote_job *job)
 {
 	if (job->op) {
 		job->op->checks[0] = (struct cache_health_check){.name = "upstream", .ok = true};
 		job->op->check_count = 1;
-		d1_job_succeed(job);
+		remote_job_succeed(job);
 	}
 	return STEP_DONE;
 }
 
-enum d1_step d1_api_read(const struct d1_context *context, struct d1_call *call, long status,
-			 struct slice body)
+enum remote_step d1_api_read(const struct remote_context *context, struct remote_call *call,
+			     long status, struct slice body)
 {
 	bool lacks_table = d1_api_lacks_table(status, body);
 	json_auto_t *root = NULL;
-	struct d1_job *first = call->jobs.first;
+	struct remote_job *first = call->jobs.first;
 	const struct cache_op *op = NULL;
 
-	for (const struct d1_job *job = first; job && !op; job = job->next)
+	for (const struct remote_job *job = first; job && !op; job = job->next)
 		op = job->op;
 	if (!op)
 		return STEP_DONE;
-	if (!lacks_table && !d1_read_object(body, &root))
+	if (!lacks_table && !remote_wire_read_object(body, &root))
 		return STEP_NO_MEMORY;
 	if (!lacks_table && !root)
 		return STEP_BAD;
@@ -344,7 +344,7 @@ enum d1_step d1_api_read(const struct d1_context *context, struct d1_call *call,
 	default:
 		if (!lacks_table && !json_is_true(json_object_get(root, "success")))
 			return STEP_BAD;
-		d1_job_succeed(first);
+		remote_job_succeed(first);
 		return STEP_DONE;
 	}
 }

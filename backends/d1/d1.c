@@ -13,14 +13,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "backends/d1/api.h"
+#include "backends/d1/ops.h"
+#include "backends/d1/settings.h"
 #include "backends/remote/engine.h"
+
+/* Our Worker, POST /ops; the original one, POST /api. */
+static const struct remote_dialect *const dialects[] = {&d1_ops_dialect, &d1_api_dialect, NULL};
 
 struct d1_backend {
 	struct backend backend; /* first: the contract hands this out */
 	struct backend_config config;
-	struct d1_settings settings;
-	struct d1_tally tally;
-	struct d1_engine engine;
+	struct remote_settings settings;
+	struct remote_tally tally;
+	struct remote_engine engine;
 };
 
 static struct d1_backend *d1_of(struct backend *backend)
@@ -31,10 +37,10 @@ static struct d1_backend *d1_of(struct backend *backend)
 static void d1_submit(struct backend *backend, struct cache_op *op)
 {
 	struct d1_backend *d1 = d1_of(backend);
-	struct d1_job *job = d1_job_create(op, d1->settings.timeout_us);
+	struct remote_job *job = remote_job_create(op, d1->settings.timeout_us);
 
 	if (job)
-		d1_engine_submit(&d1->engine, job);
+		remote_engine_submit(&d1->engine, job);
 	else
 		cache_op_complete(op, CACHE_NO_MEMORY);
 }
@@ -48,14 +54,14 @@ static void d1_sync(struct backend *backend, struct cache_op *op)
 
 static size_t d1_gauges(struct backend *backend, struct backend_gauge *ret, size_t max)
 {
-	return d1_tally_gauges(&d1_of(backend)->tally, ret, max);
+	return remote_tally_gauges(&d1_of(backend)->tally, ret, max);
 }
 
 static struct backend *d1_open(const struct backend_config *config, char *error, size_t error_size)
 {
 	struct d1_backend *d1;
 
-	if (!d1_config_check(config, error, error_size))
+	if (!d1_settings_check(config, error, error_size))
 		return NULL;
 	d1 = calloc(1, sizeof(*d1));
 	if (!d1 || !d1_settings_init(&d1->settings, &config->d1)) {
@@ -66,14 +72,15 @@ static struct backend *d1_open(const struct backend_config *config, char *error,
 	d1->backend.ops = &d1_backend_ops;
 	d1->config = *config;
 	d1->tally.max_namespaces = config->max_namespaces;
-	struct d1_context context = {
+	struct remote_context context = {
 		.settings = &d1->settings,
 		.config = &d1->config,
 		.tally = &d1->tally,
+		.dialects = dialects,
 	};
-	if (!d1_engine_start(&d1->engine, &context)) {
+	if (!remote_engine_start(&d1->engine, &context)) {
 		(void)snprintf(error, error_size, "d1: no thread could be started");
-		d1_settings_deinit(&d1->settings);
+		remote_settings_deinit(&d1->settings);
 		free(d1);
 		return NULL;
 	}
@@ -84,9 +91,9 @@ static void d1_close(struct backend *backend)
 {
 	struct d1_backend *d1 = d1_of(backend);
 
-	d1_engine_stop(&d1->engine);
-	d1_tally_deinit(&d1->tally);
-	d1_settings_deinit(&d1->settings);
+	remote_engine_stop(&d1->engine);
+	remote_tally_deinit(&d1->tally);
+	remote_settings_deinit(&d1->settings);
 	free(d1);
 }
 
@@ -94,7 +101,7 @@ const struct backend_ops d1_backend_ops = {
 	.name = "d1",
 	.default_policy = EVICT_FRECENCY,
 	.is_remote = true,
-	.check_config = d1_config_check,
+	.check_config = d1_settings_check,
 	.open = d1_open,
 	.get = d1_submit,
 	.set = d1_submit,

@@ -4,7 +4,7 @@
 
 #include "base/utf8.h"
 
-static enum cache_status ops_accepts(const struct d1_context *context, struct cache_op *op)
+static enum cache_status ops_accepts(const struct remote_context *context, struct cache_op *op)
 {
 	(void)context;
 	for (size_t i = 0; op->type == CACHE_OP_SET && i < op->item_count; i++)
@@ -18,10 +18,16 @@ static enum cache_status ops_accepts(const struct d1_context *context, struct ca
 	return CACHE_TOO_LARGE;
 }
 
-static bool ops_joins(const struct d1_call *call, const struct d1_job *job)
+static bool ops_joins(const struct remote_call *call, const struct remote_job *job)
 {
 	/* A listing may take several requests, statistics take long: nobody shall wait for them. */
 	return call->jobs.first->op->type <= CACHE_OP_EXISTS && job->op->type <= CACHE_OP_EXISTS;
+}
+
+/* The original Worker does not know /ops. */
+static bool ops_is_foreign(long status)
+{
+	return status == 404;
 }
 
 static bool ops_reads(long status, struct slice body)
@@ -30,16 +36,17 @@ static bool ops_reads(long status, struct slice body)
 	return status == 200;
 }
 
-static void ops_discard(struct d1_call *call)
+static void ops_discard(struct remote_call *call)
 {
 	free(call->state);
 	call->state = NULL;
 }
 
-const struct d1_dialect d1_ops_dialect = {
+const struct remote_dialect d1_ops_dialect = {
 	.accepts = ops_accepts,
 	.joins = ops_joins,
 	.write = d1_ops_write,
+	.is_foreign = ops_is_foreign,
 	.reads = ops_reads,
 	.read = d1_ops_read,
 	.discard = ops_discard,

@@ -6,6 +6,8 @@
 
 #include "backends/remote/protocol.h"
 
+extern const struct remote_dialect d1_ops_dialect;
+
 /* Entries in one answer to a scan; a longer listing takes several requests. */
 #define OPS_SCAN_MAX 1000
 
@@ -14,7 +16,7 @@
 struct ops_group {
 	enum cache_op_type type;
 	bool is_shared;
-	struct d1_job *first, *last; /* by `grouped` */
+	struct remote_job *first, *last; /* by `grouped` */
 	size_t item_count;
 };
 
@@ -24,10 +26,10 @@ struct ops_state {
 	struct ops_group groups[]; /* as many as the call has jobs */
 };
 
-bool d1_ops_write(const struct d1_context *context, struct d1_call *call, const char **ret_path,
-		  struct buffer *body);
-enum d1_step d1_ops_read(const struct d1_context *context, struct d1_call *call, long status,
-			 struct slice body);
+bool d1_ops_write(const struct remote_context *context, struct remote_call *call,
+		  const char **ret_path, struct buffer *body);
+enum remote_step d1_ops_read(const struct remote_context *context, struct remote_call *call,
+			     long status, struct slice body);
 
 /* Whether `results` is what the protocol has for the groups of `state`. */
 bool d1_ops_is_sound(const json_t *results, const struct ops_state *state);
@@ -35,10 +37,10 @@ bool d1_ops_is_sound(const json_t *results, const struct ops_state *state);
 enum cache_status d1_ops_status(const json_t *result);
 
 /* Groups the jobs of a call that have ops; NULL: out of memory. To be freed. */
-struct ops_state *d1_ops_group(const struct d1_call *call);
+struct ops_state *d1_ops_group(const struct remote_call *call);
 
 /* The settings that a namespace has where nothing was configured. */
-void d1_default_settings(const struct d1_context *context, struct slice ns,
+void d1_default_settings(const struct remote_context *context, struct slice ns,
 			 struct namespace_settings *ret);
 
 #endif

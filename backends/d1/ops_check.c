@@ -18,7 +18,7 @@ enum cache_status d1_ops_status(const json_t *result)
 		{"too_many_namespaces", CACHE_TOO_MANY_NAMESPACES},
 		{"unavailable", CACHE_UNAVAILABLE},
 	};
-	struct slice text = d1_read_text(result, "status");
+	struct slice text = remote_wire_read_text(result, "status");
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (slice_equal(text, slice_of(names[i].name)))
@@ -29,7 +29,7 @@ enum cache_status d1_ops_status(const json_t *result)
 static bool has_counts(const json_t *object, const char *const *names, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (!d1_has_count(object, names[i]))
+		if (!remote_wire_has_count(object, names[i]))
 			return false;
 	return true;
 }
@@ -43,7 +43,7 @@ static bool has_counts(const json_t *object, const char *const *names, size_t co
 static bool item_is_sound(const json_t *item, enum cache_op_type type)
 {
 	enum cache_status status = d1_ops_status(item);
-	struct d1_bytes bytes;
+	struct remote_wire_bytes bytes;
 
 	if (status == CACHE_PRECONDITION_FAILED)
 		return type == CACHE_OP_SET || type == CACHE_OP_DELETE;
@@ -54,7 +54,7 @@ static bool item_is_sound(const json_t *item, enum cache_op_type type)
 	if (type == CACHE_OP_SET)
 		return json_is_boolean(json_object_get(item, "created")) &&
 		       HAS_COUNTS(item, "modified_us", "expires_us");
-	return type != CACHE_OP_GET || (d1_read_bytes(item, "value", &bytes) &&
+	return type != CACHE_OP_GET || (remote_wire_read_bytes(item, "value", &bytes) &&
 					json_is_string(json_object_get(item, "content_type")) &&
 					json_is_string(json_object_get(item, "etag")) &&
 					HAS_COUNTS(item, "modified_us", "expires_us"));
@@ -78,11 +78,11 @@ static bool items_are_sound(const json_t *result, const struct ops_group *group)
 
 static bool entry_is_sound(const json_t *entry)
 {
-	struct d1_bytes bytes;
+	struct remote_wire_bytes bytes;
 	struct etag etag;
 
-	return d1_read_bytes(entry, "key", &bytes) &&
-	       etag_parse(d1_read_text(entry, "etag"), &etag) &&
+	return remote_wire_read_bytes(entry, "key", &bytes) &&
+	       etag_parse(remote_wire_read_text(entry, "etag"), &etag) &&
 	       HAS_COUNTS(entry, "size", "frequency", "last_access_us", "created_us", "expires_us");
 }
 
@@ -109,11 +109,11 @@ static bool stats_are_sound(const json_t *found)
 {
 	enum eviction_policy policy;
 
-	return namespace_name_is_valid(d1_read_text(found, "ns")) &&
+	return namespace_name_is_valid(remote_wire_read_text(found, "ns")) &&
 	       HAS_COUNTS(found, "entry_count", "total_size", "avg_frequency", "max_frequency",
 			  "max_size_bytes", "default_ttl_s") &&
 	       json_is_number(json_object_get(found, "capacity")) &&
-	       eviction_policy_parse(d1_read_text(found, "policy"), &policy);
+	       eviction_policy_parse(remote_wire_read_text(found, "policy"), &policy);
 }
 
 /* Of one namespace there is one, whatever is in it. */
@@ -133,7 +133,7 @@ static bool all_stats_are_sound(const json_t *result, const struct ops_group *gr
 	}
 	return !op || op->ns.len == 0 ||
 	       (json_array_size(list) == 1 &&
-		slice_equal(d1_read_text(json_array_get(list, 0), "ns"), op->ns));
+		slice_equal(remote_wire_read_text(json_array_get(list, 0), "ns"), op->ns));
 }
 
 static bool result_is_sound(const json_t *result, const struct ops_group *group)

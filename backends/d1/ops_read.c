@@ -12,19 +12,20 @@ static const char damaged[] = "the D1 Worker sent a value that does not have its
  * that was stored. */
 static enum cache_status take_value(const json_t *found, struct cache_item *item)
 {
-	struct d1_bytes bytes;
+	struct remote_wire_bytes bytes;
 	struct etag etag;
 
-	if (!d1_read_bytes(found, "value", &bytes))
+	if (!remote_wire_read_bytes(found, "value", &bytes))
 		return CACHE_UNAVAILABLE;
-	enum cache_status status =
-		d1_make_value(&bytes, d1_read_text(found, "content_type"), &item->value);
+	enum cache_status status = remote_wire_make_value(
+		&bytes, remote_wire_read_text(found, "content_type"), &item->value);
 	if (status != CACHE_OK)
 		return status;
-	item->value->modified_at_us = d1_read_integer(found, "modified_us", 0);
-	item->value->expires_at_us = d1_read_integer(found, "expires_us", 0);
+	item->value->modified_at_us = remote_wire_read_integer(found, "modified_us", 0);
+	item->value->expires_at_us = remote_wire_read_integer(found, "expires_us", 0);
 	item->stale = json_is_true(json_object_get(found, "stale"));
-	if (etag_parse(d1_read_text(found, "etag"), &etag) && etag_equal(&etag, &item->value->etag))
+	if (etag_parse(remote_wire_read_text(found, "etag"), &etag) &&
+	    etag_equal(&etag, &item->value->etag))
 		return CACHE_OK;
 	return CACHE_UNAVAILABLE;
 }
@@ -39,8 +40,8 @@ static enum cache_status take_item(const json_t *found, const struct cache_op *o
 		return take_value(found, item);
 	if (op->type == CACHE_OP_SET) {
 		item->created = json_is_true(json_object_get(found, "created"));
-		item->value->modified_at_us = d1_read_integer(found, "modified_us", 0);
-		item->value->expires_at_us = d1_read_integer(found, "expires_us", 0);
+		item->value->modified_at_us = remote_wire_read_integer(found, "modified_us", 0);
+		item->value->expires_at_us = remote_wire_read_integer(found, "expires_us", 0);
 	}
 	return CACHE_OK;
 }
@@ -56,8 +57,8 @@ static void count_lost_history(const json_t *result, struct cache_op *op)
 		op->history_lost += op->items[i].history != NULL;
 }
 
-static void take_items(const struct d1_context *context, const json_t *result, struct d1_job *job,
-		       size_t first)
+static void take_items(const struct remote_context *context, const json_t *result,
+		       struct remote_job *job, size_t first)
 {
 	const json_t *items = json_object_get(result, "items");
 	struct cache_op *op = job->op;
@@ -66,25 +67,25 @@ static void take_items(const struct d1_context *context, const json_t *result, s
 	for (size_t i = 0; status == CACHE_OK && i < op->item_count; i++)
 		status = take_item(json_array_get(items, first + i), op, &op->items[i]);
 	if (status != CACHE_OK) {
-		d1_job_fail(job, status, status == CACHE_UNAVAILABLE ? damaged : NULL, 1);
+		remote_job_fail(job, status, status == CACHE_UNAVAILABLE ? damaged : NULL, 1);
 		return;
 	}
 	count_lost_history(result, op);
 	/* With a capacity of 0 a set is well and stores nothing. */
 	bool is_stored = !json_is_false(json_object_get(result, "stored"));
-	for (const struct d1_job *each = job; each && is_stored; each = each->twins)
+	for (const struct remote_job *each = job; each && is_stored; each = each->twins)
 		if (each->op)
-			d1_tally_items(context->tally, each->op, op->items);
-	d1_job_succeed(job);
+			remote_tally_items(context->tally, each->op, op->items);
+	remote_job_succeed(job);
 }
 
-static void count_gone(const struct d1_context *context, const json_t *result, struct slice ns)
+static void count_gone(const struct remote_context *context, const json_t *result, struct slice ns)
 {
-	struct d1_ns_counters *counters = d1_tally_namespace(context->tally, ns);
+	struct remote_ns_counters *counters = remote_tally_namespace(context->tally, ns);
 
-	counters->evictions += (uint64_t)d1_read_integer(result, "evicted", 0);
-	counters->expirations += (uint64_t)d1_read_integer(result, "expired", 0);
-	counters->deletes += (uint64_t)d1_read_integer(result, "deleted", 0);
+	counters->evictions += (uint64_t)remote_wire_read_integer(result, "evicted", 0);
+	counters->expirations += (uint64_t)remote_wire_read_integer(result, "expired", 0);
+	counters->deletes += (uint64_t)remote_wire_read_integer(result, "deleted", 0);
 }
 
 /* ---- Listings and statistics ---- */
@@ -92,16 +93,16 @@ static void count_gone(const struct d1_context *context, const json_t *result, s
 /* A copy of a key, owned by the op. */
 static enum cache_status copy_key(const json_t *entry, struct slice *ret)
 {
-	struct d1_bytes bytes;
+	struct remote_wire_bytes bytes;
 	char *copy;
 	size_t len = 0;
 
-	if (!d1_read_bytes(entry, "key", &bytes))
+	if (!remote_wire_read_bytes(entry, "key", &bytes))
 		return CACHE_UNAVAILABLE;
-	copy = malloc(d1_bytes_max(&bytes) + 1);
+	copy = malloc(remote_wire_bytes_max(&bytes) + 1);
 	if (!copy)
 		return CACHE_NO_MEMORY;
-	if (!d1_decode_bytes(&bytes, copy, &len)) {
+	if (!remote_wire_decode_bytes(&bytes, copy, &len)) {
 		free(copy);
 		return CACHE_UNAVAILABLE;
 	}
@@ -140,13 +141,13 @@ static enum cache_status take_entries(const json_t *list, struct cache_op *op)
 		enum cache_status status;
 
 		*info = (struct cache_entry_info){
-			.size_bytes = (uint64_t)d1_read_integer(entry, "size", 0),
-			.frequency = (uint64_t)d1_read_integer(entry, "frequency", 0),
-			.last_access_us = d1_read_integer(entry, "last_access_us", 0),
-			.created_at_us = d1_read_integer(entry, "created_us", 0),
-			.expires_at_us = d1_read_integer(entry, "expires_us", 0),
+			.size_bytes = (uint64_t)remote_wire_read_integer(entry, "size", 0),
+			.frequency = (uint64_t)remote_wire_read_integer(entry, "frequency", 0),
+			.last_access_us = remote_wire_read_integer(entry, "last_access_us", 0),
+			.created_at_us = remote_wire_read_integer(entry, "created_us", 0),
+			.expires_at_us = remote_wire_read_integer(entry, "expires_us", 0),
 		};
-		(void)etag_parse(d1_read_text(entry, "etag"), &info->etag);
+		(void)etag_parse(remote_wire_read_text(entry, "etag"), &info->etag);
 		status = copy_key(entry, &info->key);
 		if (status != CACHE_OK)
 			return status;
@@ -170,56 +171,57 @@ static bool has_enough_bytes(const struct cache_op *op)
 }
 
 /* True: more of the listing has to be asked for. */
-static bool take_listing(const json_t *result, struct d1_job *job)
+static bool take_listing(const json_t *result, struct remote_job *job)
 {
 	struct cache_op *op = job->op;
 	enum cache_status status = take_entries(json_object_get(result, "entries"), op);
 
 	if (status != CACHE_OK) {
-		d1_job_fail(job, status,
-			    status == CACHE_UNAVAILABLE
-				    ? "the D1 Worker sent a listing that is not in order"
-				    : NULL,
-			    1);
+		remote_job_fail(job, status,
+				status == CACHE_UNAVAILABLE
+					? "the D1 Worker sent a listing that is not in order"
+					: NULL,
+				1);
 		return false;
 	}
 	op->complete = json_is_true(json_object_get(result, "complete"));
 	if (!op->complete && op->entry_count < op->limit && !has_enough_bytes(op))
 		return true;
-	d1_job_succeed(job);
+	remote_job_succeed(job);
 	return false;
 }
 
-static void take_one_stats(const struct d1_context *context, const json_t *found,
+static void take_one_stats(const struct remote_context *context, const json_t *found,
 			   struct namespace_stats *ret)
 {
-	struct slice name = d1_read_text(found, "ns");
-	struct slice policy = d1_read_text(found, "policy");
+	struct slice name = remote_wire_read_text(found, "ns");
+	struct slice policy = remote_wire_read_text(found, "policy");
 
 	memcpy(ret->name, name.data, name.len);
 	d1_default_settings(context, slice_of(ret->name), &ret->settings);
-	ret->entry_count = (uint64_t)d1_read_integer(found, "entry_count", 0);
-	ret->total_size_bytes = (uint64_t)d1_read_integer(found, "total_size", 0);
+	ret->entry_count = (uint64_t)remote_wire_read_integer(found, "entry_count", 0);
+	ret->total_size_bytes = (uint64_t)remote_wire_read_integer(found, "total_size", 0);
 	/* A Worker of an earlier version counts the sizes alone. */
-	ret->used_bytes =
-		(uint64_t)d1_read_integer(found, "used_bytes", (int64_t)ret->total_size_bytes);
-	ret->avg_frequency = d1_read_double(found, "avg_frequency");
-	ret->max_frequency = (uint64_t)d1_read_integer(found, "max_frequency", 0);
-	ret->settings.max_size_bytes = (uint64_t)d1_read_integer(
+	ret->used_bytes = (uint64_t)remote_wire_read_integer(found, "used_bytes",
+							     (int64_t)ret->total_size_bytes);
+	ret->avg_frequency = remote_wire_read_double(found, "avg_frequency");
+	ret->max_frequency = (uint64_t)remote_wire_read_integer(found, "max_frequency", 0);
+	ret->settings.max_size_bytes = (uint64_t)remote_wire_read_integer(
 		found, "max_size_bytes", (int64_t)ret->settings.max_size_bytes);
-	ret->settings.capacity = d1_read_integer(found, "capacity", ret->settings.capacity);
+	ret->settings.capacity =
+		remote_wire_read_integer(found, "capacity", ret->settings.capacity);
 	ret->settings.default_ttl_s =
-		d1_read_integer(found, "default_ttl_s", ret->settings.default_ttl_s);
-	ret->settings.stale_ttl_s = d1_read_integer(found, "stale_ttl_s", 0);
+		remote_wire_read_integer(found, "default_ttl_s", ret->settings.default_ttl_s);
+	ret->settings.stale_ttl_s = remote_wire_read_integer(found, "stale_ttl_s", 0);
 	(void)eviction_policy_parse(policy, &ret->settings.policy);
-	d1_tally_fill(context->tally, ret);
-	d1_tally_raise(ret, (uint64_t)d1_read_integer(found, "evictions", 0),
-		       (uint64_t)d1_read_integer(found, "expirations", 0));
+	remote_tally_fill(context->tally, ret);
+	remote_tally_raise(ret, (uint64_t)remote_wire_read_integer(found, "evictions", 0),
+			   (uint64_t)remote_wire_read_integer(found, "expirations", 0));
 }
 
 /* Makes the namespaces of an answer known here. True where one was new: the upstream then knew
  * nothing of its defaults, and told its own. */
-static bool learn_names(const struct d1_context *context, const json_t *list)
+static bool learn_names(const struct remote_context *context, const json_t *list)
 {
 	size_t known = context->tally->namespace_count;
 	const json_t *found;
@@ -227,14 +229,14 @@ static bool learn_names(const struct d1_context *context, const json_t *list)
 
 	json_array_foreach(list, i, found)
 	{
-		(void)d1_tally_namespace(context->tally, d1_read_text(found, "ns"));
+		(void)remote_tally_namespace(context->tally, remote_wire_read_text(found, "ns"));
 	}
 	return context->tally->namespace_count > known;
 }
 
 /* True: it has to be asked again, with the defaults of the namespaces that exist. */
-static bool take_stats(const struct d1_context *context, const json_t *result, struct d1_call *call,
-		       struct d1_job *job)
+static bool take_stats(const struct remote_context *context, const json_t *result,
+		       struct remote_call *call, struct remote_job *job)
 {
 	const json_t *list = json_object_get(result, "namespaces");
 	struct cache_op *op = job->op;
@@ -245,47 +247,48 @@ static bool take_stats(const struct d1_context *context, const json_t *result, s
 		return true;
 	op->stats = calloc(json_array_size(list) + 1, sizeof(*op->stats));
 	if (!op->stats) {
-		d1_job_fail(job, CACHE_NO_MEMORY, NULL, 1);
+		remote_job_fail(job, CACHE_NO_MEMORY, NULL, 1);
 		return false;
 	}
 	json_array_foreach(list, i, found) take_one_stats(context, found, &op->stats[i]);
 	op->stats_count = json_array_size(list);
-	d1_job_succeed(job);
+	remote_job_succeed(job);
 	return false;
 }
 
 /* ---- Results ---- */
 
-static void fail_group(const struct d1_context *context, const json_t *result,
+static void fail_group(const struct remote_context *context, const json_t *result,
 		       const struct ops_group *group)
 {
-	const char *detail = d1_tally_keep(context->tally, d1_read_text(result, "detail"));
+	const char *detail =
+		remote_tally_keep(context->tally, remote_wire_read_text(result, "detail"));
 
-	for (struct d1_job *job = group->first; job; job = job->grouped)
-		d1_job_fail(job, d1_ops_status(result), detail, 0);
+	for (struct remote_job *job = group->first; job; job = job->grouped)
+		remote_job_fail(job, d1_ops_status(result), detail, 0);
 }
 
-static void complete_check(struct d1_job *job)
+static void complete_check(struct remote_job *job)
 {
 	job->op->checks[0] = (struct cache_health_check){.name = "upstream", .ok = true};
 	job->op->check_count = 1;
-	d1_job_succeed(job);
+	remote_job_succeed(job);
 }
 
 /* A Worker that knows no stale time passes over it; one that does says so. */
-static void complete_configure(const json_t *result, struct d1_job *job)
+static void complete_configure(const json_t *result, struct remote_job *job)
 {
 	if ((job->op->settings_mask & SETTING_STALE_TTL) && !json_object_get(result, "stale_ttl_s"))
-		d1_job_fail(job, CACHE_UNSUPPORTED,
-			    "the D1 Worker is of a version that knows no stale_ttl; deploy it anew",
-			    0);
+		remote_job_fail(
+			job, CACHE_UNSUPPORTED,
+			"the D1 Worker is of a version that knows no stale_ttl; deploy it anew", 0);
 	else
-		d1_job_succeed(job);
+		remote_job_succeed(job);
 }
 
 /* True: another request has to follow for it. */
-static bool take_result(const struct d1_context *context, const json_t *result,
-			struct d1_call *call, const struct ops_group *group)
+static bool take_result(const struct remote_context *context, const json_t *result,
+			struct remote_call *call, const struct ops_group *group)
 {
 	bool has_items = group->type <= CACHE_OP_EXISTS;
 	bool counted = false;
@@ -296,7 +299,7 @@ static bool take_result(const struct d1_context *context, const json_t *result,
 		fail_group(context, result, group);
 		return false;
 	}
-	for (struct d1_job *job = group->first; job; job = job->grouped) {
+	for (struct remote_job *job = group->first; job; job = job->grouped) {
 		size_t first = at;
 
 		at += job->item_count;
@@ -316,20 +319,20 @@ static bool take_result(const struct d1_context *context, const json_t *result,
 		else if (group->type == CACHE_OP_CONFIGURE)
 			complete_configure(result, job);
 		else
-			d1_job_succeed(job);
+			remote_job_succeed(job);
 	}
 	return again;
 }
 
-enum d1_step d1_ops_read(const struct d1_context *context, struct d1_call *call, long status,
-			 struct slice body)
+enum remote_step d1_ops_read(const struct remote_context *context, struct remote_call *call,
+			     long status, struct slice body)
 {
 	const struct ops_state *state = call->state;
 	json_auto_t *root = NULL;
 	bool again = false;
 
 	(void)status;
-	if (!d1_read_object(body, &root))
+	if (!remote_wire_read_object(body, &root))
 		return STEP_NO_MEMORY;
 	const json_t *results = json_object_get(root, "results");
 	if (!d1_ops_is_sound(results, state))

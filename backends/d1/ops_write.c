@@ -8,7 +8,7 @@
 
 #define DEFAULT_MAX_SIZE_BYTES (UINT64_C(100) << 20)
 
-void d1_default_settings(const struct d1_context *context, struct slice ns,
+void d1_default_settings(const struct remote_context *context, struct slice ns,
 			 struct namespace_settings *ret)
 {
 	*ret = (struct namespace_settings){
@@ -23,14 +23,14 @@ void d1_default_settings(const struct d1_context *context, struct slice ns,
 
 /* ---- Groups ---- */
 
-static bool can_share(const struct d1_job *job)
+static bool can_share(const struct remote_job *job)
 {
 	return job->item_count == 1 && job->is_idempotent &&
 	       (job->op->type == CACHE_OP_GET || job->op->type == CACHE_OP_EXISTS ||
 		job->op->type == CACHE_OP_DELETE);
 }
 
-static struct ops_group *find_group(struct ops_state *state, const struct d1_job *job)
+static struct ops_group *find_group(struct ops_state *state, const struct remote_job *job)
 {
 	for (size_t i = 0; i < state->group_count; i++) {
 		struct ops_group *group = &state->groups[i];
@@ -45,12 +45,12 @@ static struct ops_group *find_group(struct ops_state *state, const struct d1_job
 	return NULL;
 }
 
-struct ops_state *d1_ops_group(const struct d1_call *call)
+struct ops_state *d1_ops_group(const struct remote_call *call)
 {
 	struct ops_state *state =
 		calloc(1, sizeof(*state) + call->jobs.count * sizeof(state->groups[0]));
 
-	for (struct d1_job *job = call->jobs.first; state && job; job = job->next) {
+	for (struct remote_job *job = call->jobs.first; state && job; job = job->next) {
 		bool is_shared = job->op && can_share(job);
 		struct ops_group *group = is_shared ? find_group(state, job) : NULL;
 
@@ -78,16 +78,17 @@ struct ops_state *d1_ops_group(const struct d1_call *call)
 
 static void write_settings(struct buffer *out, const struct namespace_settings *settings)
 {
-	d1_write_integer(out, "max_size_bytes", (int64_t)settings->max_size_bytes);
+	remote_wire_write_integer(out, "max_size_bytes", (int64_t)settings->max_size_bytes);
 	buffer_append_char(out, ',');
-	d1_write_integer(out, "capacity", settings->capacity);
+	remote_wire_write_integer(out, "capacity", settings->capacity);
 	buffer_append_char(out, ',');
-	d1_write_integer(out, "default_ttl_s", settings->default_ttl_s);
+	remote_wire_write_integer(out, "default_ttl_s", settings->default_ttl_s);
 	buffer_append_char(out, ',');
-	d1_write_text(out, "policy", slice_of(eviction_policy_name(settings->policy)));
+	remote_wire_write_text(out, "policy", slice_of(eviction_policy_name(settings->policy)));
 }
 
-static void write_defaults(const struct d1_context *context, struct buffer *out, struct slice ns)
+static void write_defaults(const struct remote_context *context, struct buffer *out,
+			   struct slice ns)
 {
 	struct namespace_settings settings;
 
@@ -98,13 +99,13 @@ static void write_defaults(const struct d1_context *context, struct buffer *out,
 }
 
 /* Of all namespaces that are known here, by name. */
-static void write_all_defaults(const struct d1_context *context, struct buffer *out)
+static void write_all_defaults(const struct remote_context *context, struct buffer *out)
 {
-	const struct d1_ns_counters *ns = NULL;
+	const struct remote_ns_counters *ns = NULL;
 	struct namespace_settings settings;
 
 	buffer_append(out, SLICE(",\"defaults\":{"));
-	while ((ns = d1_tally_next(context->tally, ns))) {
+	while ((ns = remote_tally_next(context->tally, ns))) {
 		if (out->data[out->len - 1] == '}')
 			buffer_append_char(out, ',');
 		d1_default_settings(context, slice_of(ns->name), &settings);
@@ -127,7 +128,7 @@ static void write_condition(struct buffer *out, const struct cache_condition *co
 	char text[ETAG_TEXT_LEN + 1];
 
 	buffer_append(out, SLICE(",\"if\":{"));
-	d1_write_text(out, "kind", slice_of(kinds[condition->kind]));
+	remote_wire_write_text(out, "kind", slice_of(kinds[condition->kind]));
 	if (condition->kind == CONDITION_MATCH || condition->kind == CONDITION_NONE_MATCH) {
 		buffer_append(out, SLICE(",\"etags\":["));
 		for (size_t i = 0; i < condition->etag_count; i++) {
@@ -144,14 +145,15 @@ static void write_condition(struct buffer *out, const struct cache_condition *co
 static void write_history(struct buffer *out, const struct cache_history *history)
 {
 	buffer_append(out, SLICE(",\"history\":{"));
-	d1_write_integer(out, "frequency", history->frequency ? (int64_t)history->frequency : 1);
+	remote_wire_write_integer(out, "frequency",
+				  history->frequency ? (int64_t)history->frequency : 1);
 	buffer_append_char(out, ',');
-	d1_write_integer(out, "created_us", history->created_at_us);
+	remote_wire_write_integer(out, "created_us", history->created_at_us);
 	buffer_append_char(out, ',');
-	d1_write_integer(out, "last_access_us", history->last_access_us);
+	remote_wire_write_integer(out, "last_access_us", history->last_access_us);
 	if (history->expires_at_us != HISTORY_TTL) {
 		buffer_append_char(out, ',');
-		d1_write_integer(out, "expires_us", history->expires_at_us);
+		remote_wire_write_integer(out, "expires_us", history->expires_at_us);
 	}
 	buffer_append_char(out, '}');
 }
@@ -159,18 +161,18 @@ static void write_history(struct buffer *out, const struct cache_history *histor
 static void write_item(struct buffer *out, const struct cache_op *op, const struct cache_item *item)
 {
 	buffer_append_char(out, '{');
-	d1_write_bytes(out, "key", item->key);
+	remote_wire_write_bytes(out, "key", item->key);
 	if (op->type == CACHE_OP_SET) {
 		buffer_append_char(out, ',');
-		d1_write_bytes(out, "value", cache_value_bytes(item->value));
+		remote_wire_write_bytes(out, "value", cache_value_bytes(item->value));
 		buffer_append_char(out, ',');
-		d1_write_bytes(out, "content_type",
-			       slice_of(cache_value_content_type(item->value)));
+		remote_wire_write_bytes(out, "content_type",
+					slice_of(cache_value_content_type(item->value)));
 		buffer_append_char(out, ',');
-		d1_write_integer(out, "size", (int64_t)item->size_bytes);
+		remote_wire_write_integer(out, "size", (int64_t)item->size_bytes);
 		if (item->ttl_s != TTL_DEFAULT) {
 			buffer_append_char(out, ',');
-			d1_write_integer(out, "ttl_s", item->ttl_s);
+			remote_wire_write_integer(out, "ttl_s", item->ttl_s);
 		}
 		if (item->history)
 			write_history(out, item->history);
@@ -186,7 +188,7 @@ static void write_items(struct buffer *out, const struct ops_group *group)
 	bool is_first = true;
 
 	buffer_append(out, SLICE(",\"items\":["));
-	for (const struct d1_job *job = group->first; job; job = job->grouped) {
+	for (const struct remote_job *job = group->first; job; job = job->grouped) {
 		for (size_t i = 0; i < job->op->item_count; i++) {
 			if (!is_first)
 				buffer_append_char(out, ',');
@@ -220,21 +222,22 @@ static void write_scan(struct buffer *out, const struct cache_op *op)
 	bool goes_on = op->entry_count > 0;
 
 	buffer_append_char(out, ',');
-	d1_write_bytes(out, "prefix", op->prefix);
+	remote_wire_write_bytes(out, "prefix", op->prefix);
 	if (goes_on || op->has_after) {
 		buffer_append_char(out, ',');
-		d1_write_bytes(out, "after",
-			       goes_on ? op->entries[op->entry_count - 1].key : op->after);
+		remote_wire_write_bytes(out, "after",
+					goes_on ? op->entries[op->entry_count - 1].key : op->after);
 	}
 	buffer_append_char(out, ',');
-	d1_write_integer(out, "limit", (int64_t)(left < OPS_SCAN_MAX ? left : OPS_SCAN_MAX));
+	remote_wire_write_integer(out, "limit",
+				  (int64_t)(left < OPS_SCAN_MAX ? left : OPS_SCAN_MAX));
 	if (op->max_key_bytes > 0) {
 		buffer_append_char(out, ',');
-		d1_write_integer(out, "max_key_bytes", (int64_t)op->max_key_bytes);
+		remote_wire_write_integer(out, "max_key_bytes", (int64_t)op->max_key_bytes);
 	}
 }
 
-static void write_group(const struct d1_context *context, struct buffer *out,
+static void write_group(const struct remote_context *context, struct buffer *out,
 			const struct ops_group *group)
 {
 	static const char *const names[CACHE_OP_TYPES] = {
@@ -247,10 +250,10 @@ static void write_group(const struct d1_context *context, struct buffer *out,
 	const struct cache_op *op = group->first->op;
 
 	buffer_append_char(out, '{');
-	d1_write_text(out, "op", slice_of(names[group->type]));
+	remote_wire_write_text(out, "op", slice_of(names[group->type]));
 	if (op->ns.len > 0) {
 		buffer_append_char(out, ',');
-		d1_write_text(out, "ns", op->ns);
+		remote_wire_write_text(out, "ns", op->ns);
 	}
 	if (op->type == CACHE_OP_GET && op->no_touch)
 		buffer_append(out, SLICE(",\"touch\":false"));
@@ -269,18 +272,19 @@ static void write_group(const struct d1_context *context, struct buffer *out,
 		write_scan(out, op);
 	if (op->type == CACHE_OP_CLEAR && op->prefix.len > 0) {
 		buffer_append_char(out, ',');
-		d1_write_bytes(out, "prefix", op->prefix);
+		remote_wire_write_bytes(out, "prefix", op->prefix);
 	}
 	buffer_append_char(out, '}');
 }
 
-bool d1_ops_write(const struct d1_context *context, struct d1_call *call, const char **ret_path,
-		  struct buffer *body)
+bool d1_ops_write(const struct remote_context *context, struct remote_call *call,
+		  const char **ret_path, struct buffer *body)
 {
 	*ret_path = "/ops";
 	buffer_append_char(body, '{');
 	if (context->config->clock) {
-		d1_write_integer(body, "now_us", cache_clock_now_us(context->config->clock));
+		remote_wire_write_integer(body, "now_us",
+					  cache_clock_now_us(context->config->clock));
 		buffer_append_char(body, ',');
 	}
 	buffer_append(body, SLICE("\"ops\":["));

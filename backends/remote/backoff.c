@@ -5,7 +5,7 @@
 
 #define RETRY_AFTER_MAX_S 86400
 
-int64_t d1_backoff_us(unsigned attempt, uint64_t random)
+int64_t remote_backoff_us(unsigned attempt, uint64_t random)
 {
 	int64_t bound_us = BACKOFF_MAX_US;
 
@@ -16,7 +16,7 @@ int64_t d1_backoff_us(unsigned attempt, uint64_t random)
 	return (int64_t)(random % (uint64_t)(bound_us + 1));
 }
 
-uint64_t d1_random(uint64_t *state)
+uint64_t remote_backoff_random(uint64_t *state)
 {
 	uint64_t z = *state += UINT64_C(0x9E3779B97F4A7C15);
 
@@ -25,7 +25,7 @@ uint64_t d1_random(uint64_t *state)
 	return z ^ (z >> 31);
 }
 
-int64_t d1_retry_after_s(const char *value, int64_t now_s)
+int64_t remote_retry_after_s(const char *value, int64_t now_s)
 {
 	size_t digits = strspn(value, "0123456789");
 	int64_t seconds = 0;

@@ -1,7 +1,7 @@
 /* How long to wait before a retry: full jitter, so that clients that failed together do not come
  * back together (the wait is uniform from 0 to a bound that doubles with each try). */
-#ifndef STEADYCACHE_D1_BACKOFF_H
-#define STEADYCACHE_D1_BACKOFF_H
+#ifndef STEADYCACHE_REMOTE_BACKOFF_H
+#define STEADYCACHE_REMOTE_BACKOFF_H
 
 #include <stdint.h>
 
@@ -10,13 +10,13 @@
 
 /* Microseconds before try number `attempt` + 1, where `attempt` (1, 2, ...) have failed. `random`
  * is any 64 random bits. */
-int64_t d1_backoff_us(unsigned attempt, uint64_t random);
+int64_t remote_backoff_us(unsigned attempt, uint64_t random);
 
 /* The next of a sequence of pseudo-random numbers (splitmix64). */
-uint64_t d1_random(uint64_t *state);
+uint64_t remote_backoff_random(uint64_t *state);
 
 /* Reads the value of a Retry-After header: seconds, or an HTTP date against `now_s` (Unix time).
  * -1 where it is neither; capped at a day. */
-int64_t d1_retry_after_s(const char *value, int64_t now_s);
+int64_t remote_retry_after_s(const char *value, int64_t now_s);
 
 #endif

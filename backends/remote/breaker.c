@@ -1,11 +1,11 @@
 #include "backends/remote/breaker.h"
 
-void d1_breaker_init(struct breaker *breaker, unsigned threshold)
+void remote_breaker_init(struct remote_breaker *breaker, unsigned threshold)
 {
-	*breaker = (struct breaker){.threshold = threshold};
+	*breaker = (struct remote_breaker){.threshold = threshold};
 }
 
-enum breaker_state d1_breaker_state(const struct breaker *breaker)
+enum remote_breaker_state remote_breaker_state(const struct remote_breaker *breaker)
 {
 	if (!breaker->is_open)
 		return BREAKER_CLOSED;
@@ -14,7 +14,7 @@ enum breaker_state d1_breaker_state(const struct breaker *breaker)
 		       : BREAKER_OPEN;
 }
 
-const char *d1_breaker_state_name(const struct breaker *breaker)
+const char *remote_breaker_state_name(const struct remote_breaker *breaker)
 {
 	static const char *const names[] = {
 		[BREAKER_CLOSED] = "closed",
@@ -22,10 +22,10 @@ const char *d1_breaker_state_name(const struct breaker *breaker)
 		[BREAKER_HALF_OPEN] = "half_open",
 	};
 
-	return names[d1_breaker_state(breaker)];
+	return names[remote_breaker_state(breaker)];
 }
 
-bool d1_breaker_success(struct breaker *breaker)
+bool remote_breaker_success(struct remote_breaker *breaker)
 {
 	bool was_open = breaker->is_open;
 
@@ -34,7 +34,7 @@ bool d1_breaker_success(struct breaker *breaker)
 	return was_open;
 }
 
-bool d1_breaker_failure(struct breaker *breaker, int64_t now_us)
+bool remote_breaker_failure(struct remote_breaker *breaker, int64_t now_us)
 {
 	if (breaker->failures < breaker->threshold)
 		breaker->failures++;
@@ -45,7 +45,8 @@ bool d1_breaker_failure(struct breaker *breaker, int64_t now_us)
 	return true;
 }
 
-bool d1_breaker_take_probe(struct breaker *breaker, enum breaker_probe kind, int64_t now_us)
+bool remote_breaker_take_probe(struct remote_breaker *breaker, enum remote_probe kind,
+			       int64_t now_us)
 {
 	if (!breaker->is_open || breaker->under_way[kind] || now_us < breaker->next_probe_us)
 		return false;
@@ -53,13 +54,14 @@ bool d1_breaker_take_probe(struct breaker *breaker, enum breaker_probe kind, int
 	return true;
 }
 
-void d1_breaker_end_probe(struct breaker *breaker, enum breaker_probe kind, int64_t now_us)
+void remote_breaker_end_probe(struct remote_breaker *breaker, enum remote_probe kind,
+			      int64_t now_us)
 {
 	breaker->under_way[kind] = false;
 	breaker->next_probe_us = now_us + BREAKER_PROBE_INTERVAL_US;
 }
 
-int64_t d1_breaker_next_us(const struct breaker *breaker)
+int64_t remote_breaker_next_us(const struct remote_breaker *breaker)
 {
 	bool all_under_way = breaker->under_way[PROBE_QUICK] && breaker->under_way[PROBE_PATIENT];
 

@@ -10,8 +10,8 @@
  * merely take long would stay shut out for ever.
  *
  * Plain data, no clock, no lock: the I/O thread owns it and says what time it is. */
-#ifndef STEADYCACHE_D1_BREAKER_H
-#define STEADYCACHE_D1_BREAKER_H
+#ifndef STEADYCACHE_REMOTE_BREAKER_H
+#define STEADYCACHE_REMOTE_BREAKER_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,15 +20,15 @@
 #define BREAKER_PROBE_INTERVAL_US INT64_C(200000)
 #define BREAKER_PROBE_QUICK_US    INT64_C(400000)
 
-enum breaker_state {
+enum remote_breaker_state {
 	BREAKER_CLOSED,
 	BREAKER_OPEN,
 	BREAKER_HALF_OPEN, /* open, and a probe is under way */
 };
 
-enum breaker_probe { PROBE_QUICK, PROBE_PATIENT, PROBE_KINDS };
+enum remote_probe { PROBE_QUICK, PROBE_PATIENT, PROBE_KINDS };
 
-struct breaker {
+struct remote_breaker {
 	unsigned threshold;
 	unsigned failures; /* in a row */
 	bool is_open;
@@ -36,22 +36,24 @@ struct breaker {
 	int64_t next_probe_us; /* monotonic */
 };
 
-void d1_breaker_init(struct breaker *breaker, unsigned threshold);
+void remote_breaker_init(struct remote_breaker *breaker, unsigned threshold);
 
 /* "closed", "open", "half_open". */
-const char *d1_breaker_state_name(const struct breaker *breaker);
-enum breaker_state d1_breaker_state(const struct breaker *breaker);
+const char *remote_breaker_state_name(const struct remote_breaker *breaker);
+enum remote_breaker_state remote_breaker_state(const struct remote_breaker *breaker);
 
 /* An answer that shows the upstream alive. True where this closed the breaker. */
-bool d1_breaker_success(struct breaker *breaker);
+bool remote_breaker_success(struct remote_breaker *breaker);
 /* A request that failed for want of the upstream. True where this opened the breaker. */
-bool d1_breaker_failure(struct breaker *breaker, int64_t now_us);
+bool remote_breaker_failure(struct remote_breaker *breaker, int64_t now_us);
 
 /* Whether a probe of `kind` is to be sent now; if so it counts as under way. */
-bool d1_breaker_take_probe(struct breaker *breaker, enum breaker_probe kind, int64_t now_us);
+bool remote_breaker_take_probe(struct remote_breaker *breaker, enum remote_probe kind,
+			       int64_t now_us);
 /* It ended; success and failure are told apart from this. */
-void d1_breaker_end_probe(struct breaker *breaker, enum breaker_probe kind, int64_t now_us);
+void remote_breaker_end_probe(struct remote_breaker *breaker, enum remote_probe kind,
+			      int64_t now_us);
 /* When take_probe may next say yes; INT64_MAX: not before something ends. */
-int64_t d1_breaker_next_us(const struct breaker *breaker);
+int64_t remote_breaker_next_us(const struct remote_breaker *breaker);
 
 #endif

@@ -11,57 +11,57 @@ static int64_t earlier(int64_t a, int64_t b)
 
 /* ---- Coming in ---- */
 
-void d1_engine_submit(struct d1_engine *engine, struct d1_job *job)
+void remote_engine_submit(struct remote_engine *engine, struct remote_job *job)
 {
 	(void)pthread_mutex_lock(&engine->inbox_lock);
 	bool was_empty = engine->inbox.first == NULL;
-	d1_job_list_push(&engine->inbox, job);
+	remote_job_list_push(&engine->inbox, job);
 	(void)pthread_mutex_unlock(&engine->inbox_lock);
 	if (was_empty)
-		d1_transport_wake(engine->transport);
+		remote_transport_wake(engine->transport);
 }
 
 /* Lets a job wait for its call, or fails it at once where there is no point. */
-static void admit(struct d1_engine *engine, struct d1_job *job, int64_t now_us)
+static void admit(struct remote_engine *engine, struct remote_job *job, int64_t now_us)
 {
 	enum cache_status status = CACHE_UNAVAILABLE;
 	unsigned retry_after_s = 1;
 	const char *sentence = engine->last_failure;
 
-	d1_tally_add(engine->tally, COUNT_OPS, 1);
+	remote_tally_add(engine->tally, COUNT_OPS, 1);
 	if (engine->breaker.is_open) {
-		d1_tally_failure(engine->tally, FAILURE_REFUSED, 1);
+		remote_tally_failure(engine->tally, FAILURE_REFUSED, 1);
 	} else if (engine->hold_until_us > job->deadline_us) {
-		d1_tally_failure(engine->tally, FAILURE_THROTTLED, 1);
+		remote_tally_failure(engine->tally, FAILURE_THROTTLED, 1);
 		retry_after_s = (unsigned)((engine->hold_until_us - now_us) / US_PER_S + 1);
 	} else {
-		status = engine->dialect->accepts(&engine->context, job->op);
+		status = (*engine->dialect)->accepts(&engine->context, job->op);
 		sentence = job->op->detail;
 		retry_after_s = 0;
 	}
 	if (status == CACHE_OK) {
-		d1_plan_add(&engine->plan, job);
+		remote_plan_add(&engine->plan, job);
 		return;
 	}
-	d1_job_fail(job, status, sentence, retry_after_s);
-	d1_job_free(job);
+	remote_job_fail(job, status, sentence, retry_after_s);
+	remote_job_free(job);
 }
 
 /* False: the thread shall end. */
-static bool take_inbox(struct d1_engine *engine)
+static bool take_inbox(struct remote_engine *engine)
 {
-	struct d1_job_list taken;
-	struct d1_job *job;
+	struct remote_job_list taken;
+	struct remote_job *job;
 
 	(void)pthread_mutex_lock(&engine->inbox_lock);
 	taken = engine->inbox;
 	if (!taken.first)
 		taken.last = &taken.first;
-	d1_job_list_init(&engine->inbox);
+	remote_job_list_init(&engine->inbox);
 	bool stopping = engine->stopping;
 	(void)pthread_mutex_unlock(&engine->inbox_lock);
 	int64_t now_us = taken.first ? monotonic_now_us() : 0;
-	while ((job = d1_job_list_pop(&taken)))
+	while ((job = remote_job_list_pop(&taken)))
 		admit(engine, job, now_us);
 	return !stopping;
 }
@@ -69,137 +69,137 @@ static bool take_inbox(struct d1_engine *engine)
 /* ---- Going out ---- */
 
 /* What was accepted for another dialect may not be for this one. */
-static void check_jobs(struct d1_engine *engine, struct d1_call *call)
+static void check_jobs(struct remote_engine *engine, struct remote_call *call)
 {
-	for (struct d1_job *job = call->jobs.first; job; job = job->next) {
+	for (struct remote_job *job = call->jobs.first; job; job = job->next) {
 		enum cache_status status = call->dialect->accepts(&engine->context, job->op);
 
 		if (status != CACHE_OK)
-			d1_job_fail(job, status, job->op->detail, 0);
+			remote_job_fail(job, status, job->op->detail, 0);
 	}
 }
 
-static void link_call(struct d1_engine *engine, struct d1_call *call)
+static void link_call(struct remote_engine *engine, struct remote_call *call)
 {
 	call->engine = engine;
-	call->dialect = engine->dialect;
+	call->dialect = *engine->dialect;
 	call->next = engine->calls;
 	engine->calls = call;
 }
 
 /* Sends what is due; when something may become due by time alone. */
-static int64_t launch(struct d1_engine *engine, int64_t now_us)
+static int64_t launch(struct remote_engine *engine, int64_t now_us)
 {
 	int64_t when_us = INT64_MAX;
-	struct d1_call *call;
+	struct remote_call *call;
 
 	if (engine->hold_until_us > now_us)
 		return engine->plan.waiting.first ? engine->hold_until_us : INT64_MAX;
-	if (engine->dialect == &d1_api_dialect && now_us >= engine->ask_again_us)
-		engine->dialect = &d1_ops_dialect;
-	while (d1_plan_is_due(&engine->plan, engine->in_flight, engine->settings->max_in_flight,
-			      now_us, &when_us) &&
-	       (call = d1_plan_form_call(&engine->plan, engine->dialect->joins))) {
+	if (now_us >= engine->ask_again_us)
+		engine->dialect = engine->context.dialects;
+	while (remote_plan_is_due(&engine->plan, engine->in_flight, engine->settings->max_in_flight,
+				  now_us, &when_us) &&
+	       (call = remote_plan_form_call(&engine->plan, (*engine->dialect)->joins))) {
 		link_call(engine, call);
 		engine->in_flight++;
 		check_jobs(engine, call);
-		d1_call_send(engine, call);
+		remote_call_send(engine, call);
 	}
 	return when_us;
 }
 
-static int64_t probe(struct d1_engine *engine, int64_t now_us)
+static int64_t probe(struct remote_engine *engine, int64_t now_us)
 {
 	for (int kind = 0; kind < PROBE_KINDS; kind++) {
-		struct d1_call *call;
+		struct remote_call *call;
 
-		if (!d1_breaker_take_probe(&engine->breaker, (enum breaker_probe)kind, now_us))
+		if (!remote_breaker_take_probe(&engine->breaker, (enum remote_probe)kind, now_us))
 			continue;
-		call = d1_call_create(CALL_PROBE);
+		call = remote_call_create(CALL_PROBE);
 		if (!call) {
-			d1_breaker_end_probe(&engine->breaker, (enum breaker_probe)kind, now_us);
+			remote_breaker_end_probe(&engine->breaker, (enum remote_probe)kind, now_us);
 			continue;
 		}
 		call->probe = kind;
 		call->deadline_us = now_us + (kind == PROBE_QUICK ? BREAKER_PROBE_QUICK_US
 								  : engine->settings->timeout_us);
 		link_call(engine, call);
-		d1_call_send(engine, call);
+		remote_call_send(engine, call);
 	}
-	return d1_breaker_next_us(&engine->breaker);
+	return remote_breaker_next_us(&engine->breaker);
 }
 
-static void publish(struct d1_engine *engine)
+static void publish(struct remote_engine *engine)
 {
-	d1_tally_set(engine->tally, COUNT_IN_FLIGHT, engine->in_flight);
-	d1_tally_set(engine->tally, COUNT_WAITING, engine->plan.waiting.count);
-	d1_tally_set(engine->tally, COUNT_MERGED, engine->plan.merged);
+	remote_tally_set(engine->tally, COUNT_IN_FLIGHT, engine->in_flight);
+	remote_tally_set(engine->tally, COUNT_WAITING, engine->plan.waiting.count);
+	remote_tally_set(engine->tally, COUNT_MERGED, engine->plan.merged);
 	atomic_store_explicit(&engine->tally->breaker_state,
-			      (int)d1_breaker_state(&engine->breaker), memory_order_relaxed);
+			      (int)remote_breaker_state(&engine->breaker), memory_order_relaxed);
 }
 
 static void *run(void *arg)
 {
-	struct d1_engine *engine = arg;
+	struct remote_engine *engine = arg;
 
 	while (take_inbox(engine)) {
 		int64_t now_us = monotonic_now_us();
 		uint64_t expired = 0;
-		int64_t next_us = d1_plan_expire(&engine->plan, now_us, &expired);
+		int64_t next_us = remote_plan_expire(&engine->plan, now_us, &expired);
 
-		d1_tally_failure(engine->tally, FAILURE_EXPIRED, expired);
-		next_us = earlier(next_us, d1_calls_expire(engine, now_us));
-		next_us = earlier(next_us, d1_calls_resume(engine, now_us));
+		remote_tally_failure(engine->tally, FAILURE_EXPIRED, expired);
+		next_us = earlier(next_us, remote_calls_expire(engine, now_us));
+		next_us = earlier(next_us, remote_calls_resume(engine, now_us));
 		next_us = earlier(next_us, launch(engine, now_us));
 		next_us = earlier(next_us, probe(engine, now_us));
 		publish(engine);
-		if (d1_transport_run(engine->transport) == 0)
-			d1_transport_wait(engine->transport,
-					  next_us > now_us ? next_us - now_us : 0);
+		if (remote_transport_run(engine->transport) == 0)
+			remote_transport_wait(engine->transport,
+					      next_us > now_us ? next_us - now_us : 0);
 	}
 	return NULL;
 }
 
 /* ---- Starting and stopping ---- */
 
-bool d1_engine_start(struct d1_engine *engine, const struct d1_context *context)
+bool remote_engine_start(struct remote_engine *engine, const struct remote_context *context)
 {
-	*engine = (struct d1_engine){
+	*engine = (struct remote_engine){
 		.context = *context,
 		.settings = context->settings,
 		.tally = context->tally,
-		.dialect = &d1_ops_dialect,
+		.dialect = context->dialects,
 		.random = (uint64_t)monotonic_now_us() ^ (uint64_t)(uintptr_t)engine,
 		.reported = FAILURE_NONE,
 	};
-	d1_breaker_init(&engine->breaker, BREAKER_THRESHOLD);
-	d1_plan_init(&engine->plan, engine->settings->batch_size);
-	d1_job_list_init(&engine->inbox);
-	engine->transport = d1_transport_open(engine->settings);
+	remote_breaker_init(&engine->breaker, BREAKER_THRESHOLD);
+	remote_plan_init(&engine->plan, engine->settings->batch_size);
+	remote_job_list_init(&engine->inbox);
+	engine->transport = remote_transport_open(engine->settings);
 	if (!engine->transport)
 		return false;
 	(void)pthread_mutex_init(&engine->inbox_lock, NULL);
 	if (pthread_create(&engine->thread, NULL, run, engine) == 0)
 		return true;
 	(void)pthread_mutex_destroy(&engine->inbox_lock);
-	d1_transport_close(engine->transport);
+	remote_transport_close(engine->transport);
 	return false;
 }
 
-void d1_engine_stop(struct d1_engine *engine)
+void remote_engine_stop(struct remote_engine *engine)
 {
 	(void)pthread_mutex_lock(&engine->inbox_lock);
 	engine->stopping = true;
 	(void)pthread_mutex_unlock(&engine->inbox_lock);
-	d1_transport_wake(engine->transport);
+	remote_transport_wake(engine->transport);
 	(void)pthread_join(engine->thread, NULL);
-	d1_transport_close(engine->transport);
+	remote_transport_close(engine->transport);
 	while (engine->calls) {
-		struct d1_call *next = engine->calls->next;
+		struct remote_call *next = engine->calls->next;
 
-		d1_call_free(engine->calls);
+		remote_call_free(engine->calls);
 		engine->calls = next;
 	}
-	d1_plan_deinit(&engine->plan);
+	remote_plan_deinit(&engine->plan);
 	(void)pthread_mutex_destroy(&engine->inbox_lock);
 }

@@ -14,8 +14,8 @@
  *   - A failure is never a miss: ops are completed with OK or NOT_FOUND only from an answer of the
  *     protocol.
  *   - After several failures in a row operations fail at once (breaker.h). */
-#ifndef STEADYCACHE_D1_ENGINE_H
-#define STEADYCACHE_D1_ENGINE_H
+#ifndef STEADYCACHE_REMOTE_ENGINE_H
+#define STEADYCACHE_REMOTE_ENGINE_H
 
 #include <pthread.h>
 
@@ -24,37 +24,35 @@
 #include "backends/remote/protocol.h"
 #include "backends/remote/transport.h"
 
-struct d1_engine {
-	struct d1_context context;
-	const struct d1_settings *settings;
-	struct d1_tally *tally;
-	struct d1_transport *transport;
+struct remote_engine {
+	struct remote_context context;
+	const struct remote_settings *settings;
+	struct remote_tally *tally;
+	struct remote_transport *transport;
 	pthread_t thread;
 
 	pthread_mutex_t inbox_lock;
-	struct d1_job_list inbox; /* inbox_lock */
-	bool stopping;            /* inbox_lock */
+	struct remote_job_list inbox; /* inbox_lock */
+	bool stopping;                /* inbox_lock */
 
 	/* From here the I/O thread's. */
-	struct d1_plan plan;
-	struct d1_call *calls; /* under way, or waiting for a retry */
-	unsigned in_flight;    /* of kind CALL_WORK */
-	struct breaker breaker;
-	const char *last_failure; /* static sentence */
-	enum d1_failure reported; /* what the log was told last */
-	int64_t hold_until_us;    /* the upstream asked for a pause (429) */
+	struct remote_plan plan;
+	struct remote_call *calls; /* under way, or waiting for a retry */
+	unsigned in_flight;        /* of kind CALL_WORK */
+	struct remote_breaker breaker;
+	const char *last_failure;     /* static sentence */
+	enum remote_failure reported; /* what the log was told last */
+	int64_t hold_until_us;        /* the upstream asked for a pause (429) */
 	uint64_t random;
-	/* Whether the Worker speaks /ops: unknown, and asked again after a while where it does
-	 * not. */
-	const struct d1_dialect *dialect;
-	int64_t ask_again_us;
+	const struct remote_dialect *const *dialect; /* of context.dialects */
+	int64_t ask_again_us; /* when the first is tried again, if it is another one */
 };
 
 /* Starts the thread. False: with nothing to stop. */
-bool d1_engine_start(struct d1_engine *engine, const struct d1_context *context);
+bool remote_engine_start(struct remote_engine *engine, const struct remote_context *context);
 /* No job may be under way. */
-void d1_engine_stop(struct d1_engine *engine);
+void remote_engine_stop(struct remote_engine *engine);
 /* Takes a job. Any thread. */
-void d1_engine_submit(struct d1_engine *engine, struct d1_job *job);
+void remote_engine_submit(struct remote_engine *engine, struct remote_job *job);
 
 #endif

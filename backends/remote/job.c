@@ -14,7 +14,7 @@ static uint64_t hash_key(uint64_t ns_hash, struct slice key)
 	return XXH3_64bits_withSeed(key.data, key.len, ns_hash);
 }
 
-static bool hash_keys(struct d1_job *job, const struct cache_op *op)
+static bool hash_keys(struct remote_job *job, const struct cache_op *op)
 {
 	if (op->item_count == 1) {
 		job->key_hash = hash_key(job->ns_hash, op->items[0].key);
@@ -42,10 +42,10 @@ static size_t measure(const struct cache_op *op)
 	return bytes;
 }
 
-struct d1_job *d1_job_create(struct cache_op *op, int64_t timeout_us)
+struct remote_job *remote_job_create(struct cache_op *op, int64_t timeout_us)
 {
 	bool has_items = op->type <= CACHE_OP_EXISTS;
-	struct d1_job *job = calloc(1, sizeof(*job));
+	struct remote_job *job = calloc(1, sizeof(*job));
 
 	if (!job)
 		return NULL;
@@ -70,10 +70,10 @@ struct d1_job *d1_job_create(struct cache_op *op, int64_t timeout_us)
 	return job;
 }
 
-void d1_job_free(struct d1_job *job)
+void remote_job_free(struct remote_job *job)
 {
 	while (job) {
-		struct d1_job *twin = job->twins;
+		struct remote_job *twin = job->twins;
 
 		free(job->key_hashes);
 		free(job);
@@ -93,12 +93,12 @@ static void complete(struct cache_op *op)
 		cache_op_complete(op, CACHE_OK);
 }
 
-void d1_job_succeed(struct d1_job *job)
+void remote_job_succeed(struct remote_job *job)
 {
 	struct cache_op *op = job->op;
 
 	/* The twins first: an op is its caller's again once it is done. */
-	for (struct d1_job *twin = op ? job->twins : NULL; twin; twin = twin->twins) {
+	for (struct remote_job *twin = op ? job->twins : NULL; twin; twin = twin->twins) {
 		struct cache_op *twin_op = twin->op;
 		struct cache_value *value = op->items[0].value;
 
@@ -128,7 +128,7 @@ static void fail_check(struct cache_op *op, enum cache_status status, const char
 	cache_op_complete(op, CACHE_OK);
 }
 
-static void fail_one(struct d1_job *job, enum cache_status status, const char *detail,
+static void fail_one(struct remote_job *job, enum cache_status status, const char *detail,
 		     unsigned retry_after_s)
 {
 	struct cache_op *op = job->op;
@@ -145,19 +145,19 @@ static void fail_one(struct d1_job *job, enum cache_status status, const char *d
 	cache_op_complete(op, status);
 }
 
-void d1_job_fail(struct d1_job *job, enum cache_status status, const char *detail,
-		 unsigned retry_after_s)
+void remote_job_fail(struct remote_job *job, enum cache_status status, const char *detail,
+		     unsigned retry_after_s)
 {
-	for (struct d1_job *each = job; each; each = each->twins)
+	for (struct remote_job *each = job; each; each = each->twins)
 		fail_one(each, status, detail, retry_after_s);
 }
 
-int64_t d1_job_expire(struct d1_job *job, int64_t now_us, uint64_t *expired)
+int64_t remote_job_expire(struct remote_job *job, int64_t now_us, uint64_t *expired)
 {
 	int64_t next_us = INT64_MAX;
-	struct d1_job *heir = NULL;
+	struct remote_job *heir = NULL;
 
-	for (struct d1_job *each = job; each; each = each->twins) {
+	for (struct remote_job *each = job; each; each = each->twins) {
 		if (each->op && each->deadline_us <= now_us) {
 			fail_one(each, CACHE_TIMEOUT, "the D1 upstream did not answer in time", 0);
 			*expired += 1;
@@ -175,14 +175,14 @@ int64_t d1_job_expire(struct d1_job *job, int64_t now_us, uint64_t *expired)
 	return next_us;
 }
 
-void d1_job_list_init(struct d1_job_list *list)
+void remote_job_list_init(struct remote_job_list *list)
 {
 	list->first = NULL;
 	list->last = &list->first;
 	list->count = 0;
 }
 
-void d1_job_list_push(struct d1_job_list *list, struct d1_job *job)
+void remote_job_list_push(struct remote_job_list *list, struct remote_job *job)
 {
 	job->next = NULL;
 	*list->last = job;
@@ -190,9 +190,9 @@ void d1_job_list_push(struct d1_job_list *list, struct d1_job *job)
 	list->count++;
 }
 
-struct d1_job *d1_job_list_pop(struct d1_job_list *list)
+struct remote_job *remote_job_list_pop(struct remote_job_list *list)
 {
-	struct d1_job *job = list->first;
+	struct remote_job *job = list->first;
 
 	if (job) {
 		list->first = job->next;
@@ -203,28 +203,28 @@ struct d1_job *d1_job_list_pop(struct d1_job_list *list)
 	return job;
 }
 
-struct d1_call *d1_call_create(enum d1_call_kind kind)
+struct remote_call *remote_call_create(enum remote_call_kind kind)
 {
-	struct d1_call *call = calloc(1, sizeof(*call));
+	struct remote_call *call = calloc(1, sizeof(*call));
 
 	if (!call)
 		return NULL;
 	call->kind = kind;
 	call->is_idempotent = true;
 	call->next_limit_us = INT64_MAX;
-	d1_job_list_init(&call->jobs);
+	remote_job_list_init(&call->jobs);
 	return call;
 }
 
-void d1_call_free(struct d1_call *call)
+void remote_call_free(struct remote_call *call)
 {
-	struct d1_job *job;
+	struct remote_job *job;
 
 	if (!call)
 		return;
 	if (call->state)
 		call->dialect->discard(call);
-	while ((job = d1_job_list_pop(&call->jobs)))
-		d1_job_free(job);
+	while ((job = remote_job_list_pop(&call->jobs)))
+		remote_job_free(job);
 	free(call);
 }

@@ -4,17 +4,17 @@
  * be completed before the job is gone: where the op's time is over but the request that carries it
  * is not, `op` becomes NULL and the job stays, because its locks (locks.h) must hold until the
  * upstream is done with what it may yet be doing. */
-#ifndef STEADYCACHE_D1_JOB_H
-#define STEADYCACHE_D1_JOB_H
+#ifndef STEADYCACHE_REMOTE_JOB_H
+#define STEADYCACHE_REMOTE_JOB_H
 
 #include "store/backend.h"
 
-struct d1_job {
+struct remote_job {
 	struct cache_op *op;               /* NULL: completed already, or a probe */
-	struct d1_job *next;               /* in whatever list it is */
-	struct d1_job *twins;              /* equal gets, answered with this one */
-	struct d1_job *in_bucket;          /* next in the plan's bucket */
-	struct d1_job *grouped;            /* next of the same op of the request */
+	struct remote_job *next;           /* in whatever list it is */
+	struct remote_job *twins;          /* equal gets, answered with this one */
+	struct remote_job *in_bucket;      /* next in the plan's bucket */
+	struct remote_job *grouped;        /* next of the same op of the request */
 	size_t first_item;                 /* of its items in that op */
 	int64_t submitted_us, deadline_us; /* monotonic */
 	size_t item_count;
@@ -28,26 +28,26 @@ struct d1_job {
 	uint64_t *key_hashes; /* of several, where it is a write; else NULL */
 };
 
-struct d1_job_list {
-	struct d1_job *first, **last;
+struct remote_job_list {
+	struct remote_job *first, **last;
 	size_t count;
 };
 
 /* The protocol's own limit of a request. */
 #define CALL_ITEMS_MAX 10000
 
-enum d1_call_kind { CALL_WORK, CALL_PROBE };
+enum remote_call_kind { CALL_WORK, CALL_PROBE };
 
-struct d1_dialect;
-struct d1_engine;
-struct d1_transfer;
+struct remote_dialect;
+struct remote_engine;
+struct remote_transfer;
 
-struct d1_call {
-	struct d1_call *next;
-	struct d1_engine *engine;
-	enum d1_call_kind kind;
-	int probe; /* enum breaker_probe */
-	struct d1_job_list jobs;
+struct remote_call {
+	struct remote_call *next;
+	struct remote_engine *engine;
+	enum remote_call_kind kind;
+	int probe; /* enum remote_probe */
+	struct remote_job_list jobs;
 	size_t item_count, size_bytes;
 	bool is_idempotent;
 	unsigned attempts;
@@ -55,36 +55,36 @@ struct d1_call {
 	int64_t next_limit_us; /* of the first of its ops that is not yet completed */
 	int64_t retry_at_us;   /* where it waits for a retry, else 0 */
 	int64_t sent_at_us;
-	const struct d1_dialect *dialect;
+	const struct remote_dialect *dialect;
 	unsigned step; /* the dialect's: which of its requests is next; begins with 0 */
 	void *state;   /* the dialect's; freed by its `discard` */
-	struct d1_transfer *transfer; /* NULL: none under way */
+	struct remote_transfer *transfer; /* NULL: none under way */
 };
 
 /* NULL: out of memory. `timeout_us` from now. */
-struct d1_job *d1_job_create(struct cache_op *op, int64_t timeout_us);
+struct remote_job *remote_job_create(struct cache_op *op, int64_t timeout_us);
 /* Frees the job and its twins; their ops must have been completed. */
-void d1_job_free(struct d1_job *job);
+void remote_job_free(struct remote_job *job);
 
 /* Completes the op of this job and those of its twins, as far as they are not yet. The items of the
  * op have their statuses and values; twins get the same. */
-void d1_job_succeed(struct d1_job *job);
+void remote_job_succeed(struct remote_job *job);
 /* The same for a failure of the whole, with a sentence (static or as long-lived as the backend; may
  * be NULL). */
-void d1_job_fail(struct d1_job *job, enum cache_status status, const char *detail,
-		 unsigned retry_after_s);
+void remote_job_fail(struct remote_job *job, enum cache_status status, const char *detail,
+		     unsigned retry_after_s);
 
 /* Completes those ops of this job and its twins whose time is over at `now_us`, and counts them in
  * *expired. As long as any twin's op is left, job->op is one. The earliest deadline of those left,
  * INT64_MAX where none is. */
-int64_t d1_job_expire(struct d1_job *job, int64_t now_us, uint64_t *expired);
+int64_t remote_job_expire(struct remote_job *job, int64_t now_us, uint64_t *expired);
 
-void d1_job_list_init(struct d1_job_list *list);
-void d1_job_list_push(struct d1_job_list *list, struct d1_job *job);
-struct d1_job *d1_job_list_pop(struct d1_job_list *list);
+void remote_job_list_init(struct remote_job_list *list);
+void remote_job_list_push(struct remote_job_list *list, struct remote_job *job);
+struct remote_job *remote_job_list_pop(struct remote_job_list *list);
 
-struct d1_call *d1_call_create(enum d1_call_kind kind);
+struct remote_call *remote_call_create(enum remote_call_kind kind);
 /* Frees the call with its jobs. */
-void d1_call_free(struct d1_call *call);
+void remote_call_free(struct remote_call *call);
 
 #endif

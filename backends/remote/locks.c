@@ -5,13 +5,13 @@
 
 #define CAPACITY_MIN 64
 
-void d1_locks_deinit(struct d1_locks *locks)
+void remote_locks_deinit(struct remote_locks *locks)
 {
 	free(locks->places);
-	*locks = (struct d1_locks){0};
+	*locks = (struct remote_locks){0};
 }
 
-void d1_locks_clear(struct d1_locks *locks)
+void remote_locks_clear(struct remote_locks *locks)
 {
 	if (locks->used > 0)
 		memset(locks->places, 0, locks->capacity * sizeof(*locks->places));
@@ -24,7 +24,7 @@ static uint64_t mark(uint64_t hash)
 }
 
 /* The place of `hash`, or the free one where it would go. */
-static struct d1_lock *place_of(struct d1_lock *places, size_t capacity, uint64_t hash)
+static struct remote_lock *place_of(struct remote_lock *places, size_t capacity, uint64_t hash)
 {
 	size_t i = (size_t)hash & (capacity - 1);
 
@@ -33,13 +33,13 @@ static struct d1_lock *place_of(struct d1_lock *places, size_t capacity, uint64_
 	return &places[i];
 }
 
-static bool is_held(const struct d1_lock *lock)
+static bool is_held(const struct remote_lock *lock)
 {
 	return lock->shared > 0 || lock->exclusive > 0;
 }
 
 /* Room for `extra` more. A new table leaves behind what is no longer held. */
-static bool reserve(struct d1_locks *locks, size_t extra)
+static bool reserve(struct remote_locks *locks, size_t extra)
 {
 	size_t held = 0;
 	size_t capacity = CAPACITY_MIN;
@@ -50,27 +50,27 @@ static bool reserve(struct d1_locks *locks, size_t extra)
 		held += is_held(&locks->places[i]);
 	while (capacity < (held + extra) * 4)
 		capacity *= 2;
-	struct d1_lock *places = calloc(capacity, sizeof(*places));
+	struct remote_lock *places = calloc(capacity, sizeof(*places));
 	if (!places)
 		return false;
 	for (size_t i = 0; i < locks->capacity; i++)
 		if (is_held(&locks->places[i]))
 			*place_of(places, capacity, locks->places[i].hash) = locks->places[i];
 	free(locks->places);
-	*locks = (struct d1_locks){.places = places, .capacity = capacity, .used = held};
+	*locks = (struct remote_locks){.places = places, .capacity = capacity, .used = held};
 	return true;
 }
 
-static const struct d1_lock *find(const struct d1_locks *locks, uint64_t hash)
+static const struct remote_lock *find(const struct remote_locks *locks, uint64_t hash)
 {
-	static const struct d1_lock none;
+	static const struct remote_lock none;
 
 	return locks->capacity ? place_of(locks->places, locks->capacity, mark(hash)) : &none;
 }
 
-static struct d1_lock *find_or_add(struct d1_locks *locks, uint64_t hash)
+static struct remote_lock *find_or_add(struct remote_locks *locks, uint64_t hash)
 {
-	struct d1_lock *lock = place_of(locks->places, locks->capacity, mark(hash));
+	struct remote_lock *lock = place_of(locks->places, locks->capacity, mark(hash));
 
 	if (lock->hash == 0) {
 		lock->hash = mark(hash);
@@ -79,14 +79,14 @@ static struct d1_lock *find_or_add(struct d1_locks *locks, uint64_t hash)
 	return lock;
 }
 
-static uint64_t key_hash(const struct d1_job *job, size_t i)
+static uint64_t key_hash(const struct remote_job *job, size_t i)
 {
 	return job->key_hashes ? job->key_hashes[i] : job->key_hash;
 }
 
-bool d1_locks_allow(const struct d1_locks *locks, const struct d1_job *job)
+bool remote_locks_allow(const struct remote_locks *locks, const struct remote_job *job)
 {
-	const struct d1_lock *ns = find(locks, job->ns_hash);
+	const struct remote_lock *ns = find(locks, job->ns_hash);
 
 	if (job->covers_namespace)
 		return !is_held(ns);
@@ -99,7 +99,7 @@ bool d1_locks_allow(const struct d1_locks *locks, const struct d1_job *job)
 }
 
 /* Adds `change` to the locks of `job`, which all have their places or get one. */
-static void change_locks(struct d1_locks *locks, const struct d1_job *job, uint32_t change)
+static void change_locks(struct remote_locks *locks, const struct remote_job *job, uint32_t change)
 {
 	if (job->covers_namespace) {
 		find_or_add(locks, job->ns_hash)->exclusive += change;
@@ -111,7 +111,7 @@ static void change_locks(struct d1_locks *locks, const struct d1_job *job, uint3
 		find_or_add(locks, key_hash(job, i))->exclusive += change;
 }
 
-bool d1_locks_take(struct d1_locks *locks, const struct d1_job *job)
+bool remote_locks_take(struct remote_locks *locks, const struct remote_job *job)
 {
 	if (!reserve(locks, job->covers_namespace ? 1 : job->item_count + 1))
 		return false;
@@ -119,7 +119,7 @@ bool d1_locks_take(struct d1_locks *locks, const struct d1_job *job)
 	return true;
 }
 
-void d1_locks_release(struct d1_locks *locks, const struct d1_job *job)
+void remote_locks_release(struct remote_locks *locks, const struct remote_job *job)
 {
 	change_locks(locks, job, UINT32_MAX); /* less one */
 }

@@ -10,8 +10,8 @@
  * the namespace).
  *
  * Keys are their 64-bit hashes. Should two keys have one hash, one of them waits in vain. */
-#ifndef STEADYCACHE_D1_LOCKS_H
-#define STEADYCACHE_D1_LOCKS_H
+#ifndef STEADYCACHE_REMOTE_LOCKS_H
+#define STEADYCACHE_REMOTE_LOCKS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,28 +19,28 @@
 
 #include "backends/remote/job.h"
 
-struct d1_lock {
+struct remote_lock {
 	uint64_t hash; /* 0: a free place */
 	uint32_t shared;
 	uint32_t exclusive;
 };
 
 /* Open addressing, linear probing, at most half full. Zeroed is empty. */
-struct d1_locks {
-	struct d1_lock *places;
+struct remote_locks {
+	struct remote_lock *places;
 	size_t capacity; /* 0 or a power of two */
 	size_t used;     /* places with a hash, taken or not */
 };
 
-void d1_locks_deinit(struct d1_locks *locks);
+void remote_locks_deinit(struct remote_locks *locks);
 /* Forgets all, keeps the memory. */
-void d1_locks_clear(struct d1_locks *locks);
+void remote_locks_clear(struct remote_locks *locks);
 
 /* Whether the locks of `job` could be taken: of a write, or of a read of one key. */
-bool d1_locks_allow(const struct d1_locks *locks, const struct d1_job *job);
+bool remote_locks_allow(const struct remote_locks *locks, const struct remote_job *job);
 /* Takes them, whether allowed or not (a table may hold wishes too). False: out of memory, and then
  * none are taken. */
-bool d1_locks_take(struct d1_locks *locks, const struct d1_job *job);
-void d1_locks_release(struct d1_locks *locks, const struct d1_job *job);
+bool remote_locks_take(struct remote_locks *locks, const struct remote_job *job);
+void remote_locks_release(struct remote_locks *locks, const struct remote_job *job);
 
 #endif

@@ -3,27 +3,27 @@
 /* How often the deadlines of what waits are looked at. */
 #define EXPIRE_STEP_US INT64_C(5000)
 
-void d1_plan_init(struct d1_plan *plan, size_t batch_size)
+void remote_plan_init(struct remote_plan *plan, size_t batch_size)
 {
-	*plan = (struct d1_plan){.batch_size = batch_size, .next_limit_us = INT64_MAX};
-	d1_job_list_init(&plan->waiting);
+	*plan = (struct remote_plan){.batch_size = batch_size, .next_limit_us = INT64_MAX};
+	remote_job_list_init(&plan->waiting);
 }
 
-void d1_plan_deinit(struct d1_plan *plan)
+void remote_plan_deinit(struct remote_plan *plan)
 {
-	d1_locks_deinit(&plan->writes);
-	d1_locks_deinit(&plan->reads);
-	d1_locks_deinit(&plan->wishes);
+	remote_locks_deinit(&plan->writes);
+	remote_locks_deinit(&plan->reads);
+	remote_locks_deinit(&plan->wishes);
 }
 
 /* ---- Twins ---- */
 
-static struct d1_job **bucket_of(struct d1_plan *plan, const struct d1_job *job)
+static struct remote_job **bucket_of(struct remote_plan *plan, const struct remote_job *job)
 {
 	return &plan->singles[job->key_hash % PLAN_BUCKETS];
 }
 
-static bool are_twins(const struct d1_job *a, const struct d1_job *b)
+static bool are_twins(const struct remote_job *a, const struct remote_job *b)
 {
 	return a->key_hash == b->key_hash && a->op->type == b->op->type &&
 	       a->op->no_touch == b->op->no_touch && a->op->serve_stale == b->op->serve_stale &&
@@ -31,9 +31,9 @@ static bool are_twins(const struct d1_job *a, const struct d1_job *b)
 	       slice_equal(a->op->items[0].key, b->op->items[0].key);
 }
 
-static struct d1_job *find_twin(struct d1_plan *plan, const struct d1_job *job)
+static struct remote_job *find_twin(struct remote_plan *plan, const struct remote_job *job)
 {
-	struct d1_job *found = *bucket_of(plan, job);
+	struct remote_job *found = *bucket_of(plan, job);
 
 	while (found && !are_twins(found, job))
 		found = found->in_bucket;
@@ -42,13 +42,13 @@ static struct d1_job *find_twin(struct d1_plan *plan, const struct d1_job *job)
 
 /* ---- Coming and going ---- */
 
-void d1_plan_add(struct d1_plan *plan, struct d1_job *job)
+void remote_plan_add(struct remote_plan *plan, struct remote_job *job)
 {
 	if (job->deadline_us < plan->next_limit_us)
 		plan->next_limit_us = job->deadline_us;
 	if (job->is_single_read) {
-		struct d1_job *twin = find_twin(plan, job);
-		struct d1_job **bucket = bucket_of(plan, job);
+		struct remote_job *twin = find_twin(plan, job);
+		struct remote_job **bucket = bucket_of(plan, job);
 
 		if (twin) {
 			job->twins = twin->twins;
@@ -58,52 +58,52 @@ void d1_plan_add(struct d1_plan *plan, struct d1_job *job)
 		job->in_bucket = *bucket;
 		*bucket = job;
 	}
-	d1_job_list_push(&plan->waiting, job);
+	remote_job_list_push(&plan->waiting, job);
 	plan->waiting_items += job->item_count;
 }
 
 /* `job` is about to leave the list of those that wait. */
-static void forget(struct d1_plan *plan, struct d1_job *job)
+static void forget(struct remote_plan *plan, struct remote_job *job)
 {
 	plan->waiting_items -= job->item_count;
 	if (!job->is_single_read)
 		return;
-	for (struct d1_job **at = bucket_of(plan, job); *at; at = &(*at)->in_bucket)
+	for (struct remote_job **at = bucket_of(plan, job); *at; at = &(*at)->in_bucket)
 		if (*at == job) {
 			*at = job->in_bucket;
 			return;
 		}
 }
 
-struct d1_job *d1_plan_pop(struct d1_plan *plan)
+struct remote_job *remote_plan_pop(struct remote_plan *plan)
 {
-	struct d1_job *job = d1_job_list_pop(&plan->waiting);
+	struct remote_job *job = remote_job_list_pop(&plan->waiting);
 
 	if (job)
 		forget(plan, job);
 	return job;
 }
 
-int64_t d1_plan_expire(struct d1_plan *plan, int64_t now_us, uint64_t *expired)
+int64_t remote_plan_expire(struct remote_plan *plan, int64_t now_us, uint64_t *expired)
 {
-	struct d1_job_list kept;
-	struct d1_job *job;
+	struct remote_job_list kept;
+	struct remote_job *job;
 
 	if (now_us < plan->next_limit_us)
 		return plan->next_limit_us;
-	d1_job_list_init(&kept);
+	remote_job_list_init(&kept);
 	plan->next_limit_us = INT64_MAX;
-	while ((job = d1_job_list_pop(&plan->waiting))) {
-		int64_t limit_us = d1_job_expire(job, now_us, expired);
+	while ((job = remote_job_list_pop(&plan->waiting))) {
+		int64_t limit_us = remote_job_expire(job, now_us, expired);
 
 		if (limit_us == INT64_MAX) {
 			forget(plan, job);
-			d1_job_free(job);
+			remote_job_free(job);
 			continue;
 		}
 		if (limit_us < plan->next_limit_us)
 			plan->next_limit_us = limit_us;
-		d1_job_list_push(&kept, job);
+		remote_job_list_push(&kept, job);
 	}
 	plan->waiting = kept;
 	if (!kept.first)
@@ -115,8 +115,8 @@ int64_t d1_plan_expire(struct d1_plan *plan, int64_t now_us, uint64_t *expired)
 
 /* ---- Forming calls ---- */
 
-bool d1_plan_is_due(const struct d1_plan *plan, unsigned in_flight, unsigned max_in_flight,
-		    int64_t now_us, int64_t *ret_when_us)
+bool remote_plan_is_due(const struct remote_plan *plan, unsigned in_flight, unsigned max_in_flight,
+			int64_t now_us, int64_t *ret_when_us)
 {
 	*ret_when_us = INT64_MAX;
 	if (!plan->waiting.first || in_flight >= max_in_flight)
@@ -128,24 +128,25 @@ bool d1_plan_is_due(const struct d1_plan *plan, unsigned in_flight, unsigned max
 	return false;
 }
 
-static bool fits(const struct d1_plan *plan, const struct d1_call *call, const struct d1_job *job)
+static bool fits(const struct remote_plan *plan, const struct remote_call *call,
+		 const struct remote_job *job)
 {
 	return call->is_idempotent == job->is_idempotent && call->jobs.count < CALL_OPS_MAX &&
 	       call->item_count + job->item_count <= plan->batch_size &&
 	       call->size_bytes + job->size_bytes <= CALL_MERGED_BYTES_MAX;
 }
 
-static void add_to_call(struct d1_plan *plan, struct d1_call *call, struct d1_job *job)
+static void add_to_call(struct remote_plan *plan, struct remote_call *call, struct remote_job *job)
 {
 	if (call->jobs.count == 0)
 		call->is_idempotent = job->is_idempotent;
 	else
 		plan->merged++;
 	forget(plan, job);
-	d1_job_list_push(&call->jobs, job);
+	remote_job_list_push(&call->jobs, job);
 	call->item_count += job->item_count;
 	call->size_bytes += job->size_bytes;
-	for (const struct d1_job *each = job; each; each = each->twins) {
+	for (const struct remote_job *each = job; each; each = each->twins) {
 		if (each != job)
 			plan->merged++;
 		if (each->deadline_us > call->deadline_us)
@@ -157,28 +158,30 @@ static void add_to_call(struct d1_plan *plan, struct d1_call *call, struct d1_jo
 
 /* Takes what `job` must have to go now: false where a write of the same keys is under way or waits
  * before it, or an equal get is under way. */
-static bool take_locks(struct d1_plan *plan, const struct d1_job *job)
+static bool take_locks(struct remote_plan *plan, const struct remote_job *job)
 {
 	if (job->is_single_read)
-		return d1_locks_allow(&plan->reads, job) && d1_locks_take(&plan->reads, job);
+		return remote_locks_allow(&plan->reads, job) &&
+		       remote_locks_take(&plan->reads, job);
 	return !job->is_write ||
-	       (d1_locks_allow(&plan->writes, job) && d1_locks_allow(&plan->wishes, job) &&
-		d1_locks_take(&plan->writes, job));
+	       (remote_locks_allow(&plan->writes, job) && remote_locks_allow(&plan->wishes, job) &&
+		remote_locks_take(&plan->writes, job));
 }
 
-struct d1_call *d1_plan_form_call(struct d1_plan *plan, bool (*joins)(const struct d1_call *call,
-								      const struct d1_job *job))
+struct remote_call *remote_plan_form_call(struct remote_plan *plan,
+					  bool (*joins)(const struct remote_call *call,
+							const struct remote_job *job))
 {
-	struct d1_call *call = d1_call_create(CALL_WORK);
-	struct d1_job_list passed_over;
-	struct d1_job *job;
+	struct remote_call *call = remote_call_create(CALL_WORK);
+	struct remote_job_list passed_over;
+	struct remote_job *job;
 	bool is_full = false;
 
 	if (!call)
 		return NULL;
-	d1_job_list_init(&passed_over);
-	d1_locks_clear(&plan->wishes);
-	while (!is_full && (job = d1_job_list_pop(&plan->waiting))) {
+	remote_job_list_init(&passed_over);
+	remote_locks_clear(&plan->wishes);
+	while (!is_full && (job = remote_job_list_pop(&plan->waiting))) {
 		bool is_first = call->jobs.count == 0;
 
 		if ((is_first || (fits(plan, call, job) && joins(call, job))) &&
@@ -187,9 +190,9 @@ struct d1_call *d1_plan_form_call(struct d1_plan *plan, bool (*joins)(const stru
 			is_full = call->item_count >= plan->batch_size;
 			continue;
 		}
-		d1_job_list_push(&passed_over, job);
+		remote_job_list_push(&passed_over, job);
 		/* Without memory for the wish nothing may overtake it. */
-		if (job->is_write && !d1_locks_take(&plan->wishes, job))
+		if (job->is_write && !remote_locks_take(&plan->wishes, job))
 			is_full = true;
 	}
 	/* The rest follows those passed over, in the order of old. */
@@ -203,24 +206,24 @@ struct d1_call *d1_plan_form_call(struct d1_plan *plan, bool (*joins)(const stru
 		plan->waiting.last = &plan->waiting.first;
 	if (call->jobs.count > 0)
 		return call;
-	d1_call_free(call);
+	remote_call_free(call);
 	return NULL;
 }
 
-void d1_plan_release(struct d1_plan *plan, const struct d1_call *call)
+void remote_plan_release(struct remote_plan *plan, const struct remote_call *call)
 {
-	for (const struct d1_job *job = call->jobs.first; job; job = job->next)
+	for (const struct remote_job *job = call->jobs.first; job; job = job->next)
 		if (job->is_write)
-			d1_locks_release(&plan->writes, job);
+			remote_locks_release(&plan->writes, job);
 		else if (job->is_single_read)
-			d1_locks_release(&plan->reads, job);
+			remote_locks_release(&plan->reads, job);
 }
 
-void d1_plan_put_back(struct d1_plan *plan, struct d1_call *call)
+void remote_plan_put_back(struct remote_plan *plan, struct remote_call *call)
 {
-	struct d1_job_list jobs = call->jobs;
+	struct remote_job_list jobs = call->jobs;
 
-	d1_plan_release(plan, call);
+	remote_plan_release(plan, call);
 	plan->waiting_items += call->item_count;
 	if (call->next_limit_us < plan->next_limit_us)
 		plan->next_limit_us = call->next_limit_us;
@@ -231,6 +234,6 @@ void d1_plan_put_back(struct d1_plan *plan, struct d1_call *call)
 		plan->waiting.first = jobs.first;
 		plan->waiting.count += jobs.count;
 	}
-	d1_job_list_init(&call->jobs);
-	d1_call_free(call);
+	remote_job_list_init(&call->jobs);
+	remote_call_free(call);
 }

@@ -11,8 +11,8 @@
  * waits for that one to come back and is the next.
  *
  * Owned by the I/O thread. */
-#ifndef STEADYCACHE_D1_PLAN_H
-#define STEADYCACHE_D1_PLAN_H
+#ifndef STEADYCACHE_REMOTE_PLAN_H
+#define STEADYCACHE_REMOTE_PLAN_H
 
 #include "backends/remote/job.h"
 #include "backends/remote/locks.h"
@@ -25,47 +25,48 @@
 
 #define PLAN_BUCKETS 1024
 
-struct d1_plan {
-	struct d1_job_list waiting;
+struct remote_plan {
+	struct remote_job_list waiting;
 	size_t waiting_items;
-	struct d1_locks writes; /* of what is under way */
-	struct d1_locks reads;
-	struct d1_locks wishes; /* of what waits and was passed over, while a call is formed */
-	struct d1_job *singles[PLAN_BUCKETS]; /* waiting gets of one key, by its hash */
+	struct remote_locks writes; /* of what is under way */
+	struct remote_locks reads;
+	struct remote_locks wishes; /* of what waits and was passed over, while a call is formed */
+	struct remote_job *singles[PLAN_BUCKETS]; /* waiting gets of one key, by its hash */
 	size_t batch_size;
 	int64_t next_limit_us; /* the earliest deadline of what waits, or earlier */
 	uint64_t merged;       /* ops that needed no request of their own */
 };
 
-void d1_plan_init(struct d1_plan *plan, size_t batch_size);
+void remote_plan_init(struct remote_plan *plan, size_t batch_size);
 /* Nothing may wait or be under way. */
-void d1_plan_deinit(struct d1_plan *plan);
+void remote_plan_deinit(struct remote_plan *plan);
 
 /* Takes a job. */
-void d1_plan_add(struct d1_plan *plan, struct d1_job *job);
+void remote_plan_add(struct remote_plan *plan, struct remote_job *job);
 
 /* Whether a call should be formed at `now_us`, with `in_flight` of `max_in_flight` under way. If
  * not and time alone would change that, *ret_when_us says when. */
-bool d1_plan_is_due(const struct d1_plan *plan, unsigned in_flight, unsigned max_in_flight,
-		    int64_t now_us, int64_t *ret_when_us);
+bool remote_plan_is_due(const struct remote_plan *plan, unsigned in_flight, unsigned max_in_flight,
+			int64_t now_us, int64_t *ret_when_us);
 
 /* The next call, with the locks of its jobs taken; NULL where all that waits has to wait for what
  * is under way, or there is no memory. `joins` says whether a job may ride with those of a call
  * that has some. */
-struct d1_call *d1_plan_form_call(struct d1_plan *plan, bool (*joins)(const struct d1_call *call,
-								      const struct d1_job *job));
+struct remote_call *remote_plan_form_call(struct remote_plan *plan,
+					  bool (*joins)(const struct remote_call *call,
+							const struct remote_job *job));
 
 /* Takes the jobs of a call back to the front, releases their locks and frees the call. */
-void d1_plan_put_back(struct d1_plan *plan, struct d1_call *call);
+void remote_plan_put_back(struct remote_plan *plan, struct remote_call *call);
 
 /* To be called once for each call formed, when nothing of it is under way any more, unless it was
  * put back. */
-void d1_plan_release(struct d1_plan *plan, const struct d1_call *call);
+void remote_plan_release(struct remote_plan *plan, const struct remote_call *call);
 
 /* Completes waiting ops whose time is over, drops jobs without ops; when to look again. */
-int64_t d1_plan_expire(struct d1_plan *plan, int64_t now_us, uint64_t *expired);
+int64_t remote_plan_expire(struct remote_plan *plan, int64_t now_us, uint64_t *expired);
 
 /* Takes out the first job that waits, or NULL. */
-struct d1_job *d1_plan_pop(struct d1_plan *plan);
+struct remote_job *remote_plan_pop(struct remote_plan *plan);
 
 #endif

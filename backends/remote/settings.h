@@ -1,31 +1,31 @@
-/* What the d1 backend was told, checked and completed: addresses, credentials, limits. */
-#ifndef STEADYCACHE_D1_SETTINGS_H
-#define STEADYCACHE_D1_SETTINGS_H
+/* What a backend that asks another server was told, checked and completed: address, credentials,
+ * limits. */
+#ifndef STEADYCACHE_REMOTE_SETTINGS_H
+#define STEADYCACHE_REMOTE_SETTINGS_H
 
-#include "store/backend.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-struct d1_settings {
+struct remote_settings {
 	char *base_url;      /* no trailing slash */
-	char *authorization; /* the whole header line; NULL: none is sent */
-	char *ca_file;       /* NULL: the system's */
-	size_t batch_size;
+	char *authorization; /* a whole header line; NULL: none is sent */
+	char *ca_file;       /* PEM bundle to trust; NULL: the system's */
+	size_t batch_size;   /* items that single operations are merged into */
 	unsigned max_in_flight;
-	unsigned retries;
+	unsigned retries; /* after the first try */
 	int64_t connect_timeout_us;
-	int64_t timeout_us;
+	int64_t timeout_us; /* of an operation, retries included */
 };
 
-/* Whether `config` can be right; else false with a sentence that names the option. */
-bool d1_config_check(const struct backend_config *config, char *error, size_t error_size);
-
-/* Fills `settings` from a `config` that d1_config_check accepts. False: out of memory, with nothing
- * to free. The strings are copies. */
-bool d1_settings_init(struct d1_settings *settings, const struct d1_config *config);
-/* A zeroed `settings` is fine. */
-void d1_settings_deinit(struct d1_settings *settings);
+/* Frees the strings. A zeroed `settings` is fine. */
+void remote_settings_deinit(struct remote_settings *settings);
 
 /* An http:// or https:// URL with a host and without query, fragment, user or control
  * characters. */
-bool d1_url_is_valid(const char *url);
+bool remote_settings_url_is_valid(const char *url);
+
+/* Whether `text` may stand in a header line: visible ASCII, not empty, up to 4,096 characters. */
+bool remote_settings_token_is_valid(const char *text);
 
 #endif

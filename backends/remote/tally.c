@@ -10,11 +10,11 @@
 /* The average moves by a sixteenth with each answer. */
 #define LATENCY_WEIGHT 16
 
-void d1_tally_deinit(struct d1_tally *tally)
+void remote_tally_deinit(struct remote_tally *tally)
 {
 	for (size_t i = 0; i < TALLY_BUCKETS; i++) {
 		while (tally->namespaces[i]) {
-			struct d1_ns_counters *next = tally->namespaces[i]->next;
+			struct remote_ns_counters *next = tally->namespaces[i]->next;
 
 			free(tally->namespaces[i]);
 			tally->namespaces[i] = next;
@@ -24,29 +24,30 @@ void d1_tally_deinit(struct d1_tally *tally)
 		free(tally->sentences[i]);
 }
 
-void d1_tally_failure(struct d1_tally *tally, enum d1_failure failure, uint64_t how_many)
+void remote_tally_failure(struct remote_tally *tally, enum remote_failure failure,
+			  uint64_t how_many)
 {
 	if (failure < FAILURE_KINDS)
 		(void)atomic_fetch_add_explicit(&tally->failures[failure], how_many,
 						memory_order_relaxed);
 }
 
-void d1_tally_add(struct d1_tally *tally, enum d1_counter counter, uint64_t how_many)
+void remote_tally_add(struct remote_tally *tally, enum remote_counter counter, uint64_t how_many)
 {
 	(void)atomic_fetch_add_explicit(&tally->counters[counter], how_many, memory_order_relaxed);
 }
 
-void d1_tally_set(struct d1_tally *tally, enum d1_counter counter, uint64_t value)
+void remote_tally_set(struct remote_tally *tally, enum remote_counter counter, uint64_t value)
 {
 	atomic_store_explicit(&tally->counters[counter], value, memory_order_relaxed);
 }
 
-static uint64_t read_counter(const struct d1_tally *tally, enum d1_counter counter)
+static uint64_t read_counter(const struct remote_tally *tally, enum remote_counter counter)
 {
 	return atomic_load_explicit(&tally->counters[counter], memory_order_relaxed);
 }
 
-void d1_tally_latency(struct d1_tally *tally, int64_t us)
+void remote_tally_latency(struct remote_tally *tally, int64_t us)
 {
 	uint64_t now = us > 0 ? (uint64_t)us : 0;
 	uint64_t average = read_counter(tally, COUNT_LATENCY_AVG_US);
@@ -55,9 +56,9 @@ void d1_tally_latency(struct d1_tally *tally, int64_t us)
 		average = (average * (LATENCY_WEIGHT - 1) + now) / LATENCY_WEIGHT;
 	else
 		average = now;
-	d1_tally_set(tally, COUNT_LATENCY_AVG_US, average);
+	remote_tally_set(tally, COUNT_LATENCY_AVG_US, average);
 	if (now > read_counter(tally, COUNT_LATENCY_MAX_US))
-		d1_tally_set(tally, COUNT_LATENCY_MAX_US, now);
+		remote_tally_set(tally, COUNT_LATENCY_MAX_US, now);
 }
 
 /* ---- Namespaces ---- */
@@ -67,10 +68,10 @@ static size_t bucket_of(struct slice name)
 	return XXH3_64bits(name.data, name.len) % TALLY_BUCKETS;
 }
 
-struct d1_ns_counters *d1_tally_namespace(struct d1_tally *tally, struct slice name)
+struct remote_ns_counters *remote_tally_namespace(struct remote_tally *tally, struct slice name)
 {
-	struct d1_ns_counters **bucket = &tally->namespaces[bucket_of(name)];
-	struct d1_ns_counters *found = *bucket;
+	struct remote_ns_counters **bucket = &tally->namespaces[bucket_of(name)];
+	struct remote_ns_counters *found = *bucket;
 
 	while (found && !slice_equal(slice_of(found->name), name))
 		found = found->next;
@@ -88,8 +89,8 @@ struct d1_ns_counters *d1_tally_namespace(struct d1_tally *tally, struct slice n
 	return found;
 }
 
-const struct d1_ns_counters *d1_tally_next(const struct d1_tally *tally,
-					   const struct d1_ns_counters *ns)
+const struct remote_ns_counters *remote_tally_next(const struct remote_tally *tally,
+						   const struct remote_ns_counters *ns)
 {
 	size_t bucket = 0;
 
@@ -102,12 +103,12 @@ const struct d1_ns_counters *d1_tally_next(const struct d1_tally *tally,
 	return bucket < TALLY_BUCKETS ? tally->namespaces[bucket] : NULL;
 }
 
-void d1_tally_items(struct d1_tally *tally, const struct cache_op *op,
-		    const struct cache_item *items)
+void remote_tally_items(struct remote_tally *tally, const struct cache_op *op,
+			const struct cache_item *items)
 {
 	if (op->type > CACHE_OP_DELETE || op->no_touch)
 		return;
-	struct d1_ns_counters *counters = d1_tally_namespace(tally, op->ns);
+	struct remote_ns_counters *counters = remote_tally_namespace(tally, op->ns);
 	for (size_t i = 0; i < op->item_count; i++) {
 		bool ok = items[i].status == CACHE_OK;
 
@@ -123,9 +124,10 @@ void d1_tally_items(struct d1_tally *tally, const struct cache_op *op,
 	}
 }
 
-void d1_tally_fill(struct d1_tally *tally, struct namespace_stats *stats)
+void remote_tally_fill(struct remote_tally *tally, struct namespace_stats *stats)
 {
-	const struct d1_ns_counters *counters = d1_tally_namespace(tally, slice_of(stats->name));
+	const struct remote_ns_counters *counters =
+		remote_tally_namespace(tally, slice_of(stats->name));
 
 	if (counters == &tally->overflow)
 		return;
@@ -138,7 +140,7 @@ void d1_tally_fill(struct d1_tally *tally, struct namespace_stats *stats)
 	stats->expirations = counters->expirations;
 }
 
-void d1_tally_raise(struct namespace_stats *stats, uint64_t evictions, uint64_t expirations)
+void remote_tally_raise(struct namespace_stats *stats, uint64_t evictions, uint64_t expirations)
 {
 	if (stats->evictions < evictions)
 		stats->evictions = evictions;
@@ -148,7 +150,7 @@ void d1_tally_raise(struct namespace_stats *stats, uint64_t evictions, uint64_t 
 
 /* ---- Sentences ---- */
 
-const char *d1_tally_keep(struct d1_tally *tally, struct slice sentence)
+const char *remote_tally_keep(struct remote_tally *tally, struct slice sentence)
 {
 	if (sentence.len == 0 || sentence.len > SENTENCE_MAX_LEN || !utf8_is_valid(sentence))
 		return NULL;
@@ -170,19 +172,19 @@ const char *d1_tally_keep(struct d1_tally *tally, struct slice sentence)
 
 #define GROUP "upstream"
 
-size_t d1_tally_gauges(const struct d1_tally *tally, struct backend_gauge *ret, size_t max)
+size_t remote_tally_gauges(const struct remote_tally *tally, struct backend_gauge *ret, size_t max)
 {
 	static const struct backend_gauge counters[] = {
 #define X(id, the_name, does_count, the_help)                                                      \
 	[COUNT_##id] = {                                                                           \
 		.group = GROUP, .name = (the_name), .counts = (does_count), .help = (the_help)},
-		D1_COUNTER_MAP(X)
+		REMOTE_COUNTER_MAP(X)
 #undef X
 	};
 	static const struct backend_gauge failures[] = {
 #define X(id, the_name, the_help)                                                                  \
 	[FAILURE_##id] = {.group = GROUP, .name = (the_name), .counts = true, .help = (the_help)},
-		D1_FAILURE_MAP(X)
+		REMOTE_FAILURE_MAP(X)
 #undef X
 	};
 	static const char *const states[] = {
@@ -202,7 +204,7 @@ size_t d1_tally_gauges(const struct d1_tally *tally, struct backend_gauge *ret, 
 	};
 	for (size_t i = 0; i < COUNTERS; i++) {
 		ret[count] = counters[i];
-		ret[count++].value = (double)read_counter(tally, (enum d1_counter)i);
+		ret[count++].value = (double)read_counter(tally, (enum remote_counter)i);
 	}
 	for (size_t i = 0; i < FAILURE_KINDS; i++) {
 		ret[count] = failures[i];

@@ -17,21 +17,21 @@
 /* Handles kept for the next transfers, with their connections' memory. */
 #define SPARE_HANDLES_MAX 16
 
-struct d1_transfer {
+struct remote_transfer {
 	CURL *easy;
-	struct d1_transfer *next, *previous; /* of all that are under way */
-	struct d1_request request;
+	struct remote_transfer *next, *previous; /* of all that are under way */
+	struct remote_request request;
 	size_t sent; /* bytes of a body that may not be repeated */
-	struct d1_answer answer;
+	struct remote_answer answer;
 	char *url;
 	struct curl_slist *headers; /* of its own; NULL: the transport's */
 };
 
-struct d1_transport {
-	const struct d1_settings *settings;
+struct remote_transport {
+	const struct remote_settings *settings;
 	CURLM *multi;
 	struct curl_slist *headers;
-	struct d1_transfer *first;
+	struct remote_transfer *first;
 	CURL *spares[SPARE_HANDLES_MAX];
 	size_t spare_count;
 };
@@ -52,10 +52,10 @@ static bool add_header(struct curl_slist **list, const char *line)
 	return longer != NULL;
 }
 
-struct d1_transport *d1_transport_open(const struct d1_settings *settings)
+struct remote_transport *remote_transport_open(const struct remote_settings *settings)
 {
 	(void)pthread_once(&global_once, init_curl);
-	struct d1_transport *transport = calloc(1, sizeof(*transport));
+	struct remote_transport *transport = calloc(1, sizeof(*transport));
 	if (!transport)
 		return NULL;
 	transport->settings = settings;
@@ -72,16 +72,16 @@ struct d1_transport *d1_transport_open(const struct d1_settings *settings)
 					(long)settings->max_in_flight + 2);
 		return transport;
 	}
-	d1_transport_close(transport);
+	remote_transport_close(transport);
 	return NULL;
 }
 
-void d1_transport_close(struct d1_transport *transport)
+void remote_transport_close(struct remote_transport *transport)
 {
 	if (!transport)
 		return;
 	while (transport->first)
-		d1_transport_cancel(transport, transport->first);
+		remote_transport_cancel(transport, transport->first);
 	for (size_t i = 0; i < transport->spare_count; i++)
 		curl_easy_cleanup(transport->spares[i]);
 	if (transport->multi)
@@ -94,7 +94,7 @@ void d1_transport_close(struct d1_transport *transport)
 
 static size_t receive_body(char *data, size_t size, size_t count, void *user)
 {
-	struct d1_transfer *transfer = user;
+	struct remote_transfer *transfer = user;
 	struct buffer *body = &transfer->answer.body;
 	size_t len = size * count;
 
@@ -106,7 +106,7 @@ static size_t receive_body(char *data, size_t size, size_t count, void *user)
 
 static size_t send_body(char *target, size_t size, size_t count, void *user)
 {
-	struct d1_transfer *transfer = user;
+	struct remote_transfer *transfer = user;
 	size_t len = transfer->request.body.len - transfer->sent;
 
 	if (len > size * count)
@@ -128,7 +128,7 @@ static int refuse_to_rewind(void *user, curl_off_t offset, int origin)
 
 /* ---- Starting ---- */
 
-static CURL *take_handle(struct d1_transport *transport)
+static CURL *take_handle(struct remote_transport *transport)
 {
 	if (transport->spare_count == 0)
 		return curl_easy_init();
@@ -146,9 +146,9 @@ static long ms_of(int64_t us)
 	return ms < LONG_MAX ? (long)ms : LONG_MAX;
 }
 
-static void set_body(struct d1_transfer *transfer)
+static void set_body(struct remote_transfer *transfer)
 {
-	const struct d1_request *request = &transfer->request;
+	const struct remote_request *request = &transfer->request;
 	CURL *easy = transfer->easy;
 
 	(void)curl_easy_setopt(easy, CURLOPT_POST, 1L);
@@ -175,7 +175,7 @@ static bool add_field(struct curl_slist **list, const char *name, const char *va
 }
 
 /* A list of the transfer's own: libcurl's cannot share their tails. False: out of memory. */
-static bool add_trace(const struct d1_transport *transport, struct d1_transfer *transfer)
+static bool add_trace(const struct remote_transport *transport, struct remote_transfer *transfer)
 {
 	const struct cache_trace *trace = transfer->request.trace;
 
@@ -190,9 +190,9 @@ static bool add_trace(const struct d1_transport *transport, struct d1_transfer *
 	       add_field(&transfer->headers, "tracestate", trace->tracestate);
 }
 
-static void set_options(const struct d1_transport *transport, struct d1_transfer *transfer)
+static void set_options(const struct remote_transport *transport, struct remote_transfer *transfer)
 {
-	const struct d1_settings *settings = transport->settings;
+	const struct remote_settings *settings = transport->settings;
 	int64_t connect_us = settings->connect_timeout_us < transfer->request.timeout_us
 				     ? settings->connect_timeout_us
 				     : transfer->request.timeout_us;
@@ -218,7 +218,7 @@ static void set_options(const struct d1_transport *transport, struct d1_transfer
 		(void)curl_easy_setopt(easy, CURLOPT_CAINFO, settings->ca_file);
 }
 
-static void unlink_transfer(struct d1_transport *transport, struct d1_transfer *transfer)
+static void unlink_transfer(struct remote_transport *transport, struct remote_transfer *transfer)
 {
 	if (transfer->previous)
 		transfer->previous->next = transfer->next;
@@ -229,7 +229,7 @@ static void unlink_transfer(struct d1_transport *transport, struct d1_transfer *
 }
 
 /* Frees a transfer that is not in the multi handle any more. */
-static void free_transfer(struct d1_transport *transport, struct d1_transfer *transfer)
+static void free_transfer(struct remote_transport *transport, struct remote_transfer *transfer)
 {
 	if (transfer->easy && transport->spare_count < SPARE_HANDLES_MAX)
 		transport->spares[transport->spare_count++] = transfer->easy;
@@ -242,9 +242,10 @@ static void free_transfer(struct d1_transport *transport, struct d1_transfer *tr
 	free(transfer);
 }
 
-struct d1_transfer *d1_transport_start(struct d1_transport *transport, struct d1_request *request)
+struct remote_transfer *remote_transport_start(struct remote_transport *transport,
+					       struct remote_request *request)
 {
-	struct d1_transfer *transfer = calloc(1, sizeof(*transfer));
+	struct remote_transfer *transfer = calloc(1, sizeof(*transfer));
 
 	if (!transfer) {
 		buffer_deinit(&request->body);
@@ -271,7 +272,7 @@ struct d1_transfer *d1_transport_start(struct d1_transport *transport, struct d1
 	return transfer;
 }
 
-void d1_transport_cancel(struct d1_transport *transport, struct d1_transfer *transfer)
+void remote_transport_cancel(struct remote_transport *transport, struct remote_transfer *transfer)
 {
 	(void)curl_multi_remove_handle(transport->multi, transfer->easy);
 	unlink_transfer(transport, transfer);
@@ -280,7 +281,7 @@ void d1_transport_cancel(struct d1_transport *transport, struct d1_transfer *tra
 
 /* ---- Ending ---- */
 
-static enum d1_failure failure_of(CURLcode code)
+static enum remote_failure failure_of(CURLcode code)
 {
 	switch (code) {
 	case CURLE_OK:
@@ -311,7 +312,7 @@ static enum d1_failure failure_of(CURLcode code)
 }
 
 /* Whether bytes of the request may have been read by the server. */
-static bool may_have_reached(CURL *easy, enum d1_failure failure)
+static bool may_have_reached(CURL *easy, enum remote_failure failure)
 {
 	long request_bytes = 0;
 
@@ -321,12 +322,12 @@ static bool may_have_reached(CURL *easy, enum d1_failure failure)
 	       request_bytes > 0;
 }
 
-static void end_transfer(struct d1_transport *transport, CURL *easy, CURLcode code)
+static void end_transfer(struct remote_transport *transport, CURL *easy, CURLcode code)
 {
-	struct d1_transfer *transfer = NULL;
+	struct remote_transfer *transfer = NULL;
 
 	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer);
-	struct d1_answer *answer = &transfer->answer;
+	struct remote_answer *answer = &transfer->answer;
 	struct curl_header *header = NULL;
 
 	answer->failure = failure_of(code);
@@ -336,14 +337,14 @@ static void end_transfer(struct d1_transport *transport, CURL *easy, CURLcode co
 	answer->retry_after_s = -1;
 	(void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &answer->status);
 	if (curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
-		answer->retry_after_s = d1_retry_after_s(header->value, (int64_t)time(NULL));
+		answer->retry_after_s = remote_retry_after_s(header->value, (int64_t)time(NULL));
 	(void)curl_multi_remove_handle(transport->multi, easy);
 	unlink_transfer(transport, transfer);
 	transfer->request.done(transfer->request.user, answer);
 	free_transfer(transport, transfer);
 }
 
-unsigned d1_transport_run(struct d1_transport *transport)
+unsigned remote_transport_run(struct remote_transport *transport)
 {
 	const CURLMsg *message;
 	unsigned ended = 0;
@@ -358,14 +359,14 @@ unsigned d1_transport_run(struct d1_transport *transport)
 	return ended;
 }
 
-void d1_transport_wait(struct d1_transport *transport, int64_t timeout_us)
+void remote_transport_wait(struct remote_transport *transport, int64_t timeout_us)
 {
 	int64_t ms = (timeout_us + US_PER_MS - 1) / US_PER_MS;
 
 	(void)curl_multi_poll(transport->multi, NULL, 0, ms < 60000 ? (int)ms : 60000, NULL);
 }
 
-void d1_transport_wake(struct d1_transport *transport)
+void remote_transport_wake(struct remote_transport *transport)
 {
 	(void)curl_multi_wakeup(transport->multi);
 }

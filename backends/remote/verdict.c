@@ -1,8 +1,8 @@
 #include "backends/remote/verdict.h"
 
-static struct d1_verdict judge_failure(enum d1_failure failure)
+static struct remote_verdict judge_failure(enum remote_failure failure)
 {
-	struct d1_verdict verdict = {
+	struct remote_verdict verdict = {
 		.failure = failure,
 		.status = CACHE_UNAVAILABLE,
 		.may_retry = true,
@@ -36,9 +36,9 @@ static struct d1_verdict judge_failure(enum d1_failure failure)
 	return verdict;
 }
 
-struct d1_verdict d1_judge(enum d1_failure failure, long status)
+struct remote_verdict remote_verdict_of(enum remote_failure failure, long status)
 {
-	struct d1_verdict verdict = {.failure = FAILURE_STATUS, .status = CACHE_UNAVAILABLE};
+	struct remote_verdict verdict = {.failure = FAILURE_STATUS, .status = CACHE_UNAVAILABLE};
 
 	if (failure != FAILURE_NONE)
 		return judge_failure(failure);

@@ -13,7 +13,7 @@ static void write_name(struct buffer *out, const char *name, const char *suffix)
 	buffer_append(out, SLICE("\":"));
 }
 
-void d1_write_bytes(struct buffer *out, const char *name, struct slice bytes)
+void remote_wire_write_bytes(struct buffer *out, const char *name, struct slice bytes)
 {
 	bool is_text = utf8_is_valid(bytes);
 
@@ -24,19 +24,19 @@ void d1_write_bytes(struct buffer *out, const char *name, struct slice bytes)
 		json_out_base64(out, bytes);
 }
 
-void d1_write_text(struct buffer *out, const char *name, struct slice text)
+void remote_wire_write_text(struct buffer *out, const char *name, struct slice text)
 {
 	write_name(out, name, "");
 	json_out_string(out, text);
 }
 
-void d1_write_integer(struct buffer *out, const char *name, int64_t number)
+void remote_wire_write_integer(struct buffer *out, const char *name, int64_t number)
 {
 	write_name(out, name, "");
 	json_out_integer(out, number);
 }
 
-bool d1_read_object(struct slice body, json_t **ret)
+bool remote_wire_read_object(struct slice body, json_t **ret)
 {
 	json_error_t error;
 	json_t *root =
@@ -57,29 +57,29 @@ static struct slice text_of(const json_t *string)
 	return (struct slice){.data = json_string_value(string), .len = json_string_length(string)};
 }
 
-bool d1_read_bytes(const json_t *object, const char *name, struct d1_bytes *ret)
+bool remote_wire_read_bytes(const json_t *object, const char *name, struct remote_wire_bytes *ret)
 {
 	const json_t *plain = json_object_get(object, name);
 	char encoded_name[40];
 
 	if (json_is_string(plain)) {
-		*ret = (struct d1_bytes){.text = text_of(plain)};
+		*ret = (struct remote_wire_bytes){.text = text_of(plain)};
 		return true;
 	}
 	(void)snprintf(encoded_name, sizeof(encoded_name), "%s_b64", name);
 	const json_t *encoded = json_object_get(object, encoded_name);
 	if (!json_is_string(encoded))
 		return false;
-	*ret = (struct d1_bytes){.text = text_of(encoded), .is_base64 = true};
+	*ret = (struct remote_wire_bytes){.text = text_of(encoded), .is_base64 = true};
 	return true;
 }
 
-size_t d1_bytes_max(const struct d1_bytes *bytes)
+size_t remote_wire_bytes_max(const struct remote_wire_bytes *bytes)
 {
 	return bytes->is_base64 ? BASE64_DECODE_LENGTH(bytes->text.len) : bytes->text.len;
 }
 
-bool d1_decode_bytes(const struct d1_bytes *bytes, char *target, size_t *ret_len)
+bool remote_wire_decode_bytes(const struct remote_wire_bytes *bytes, char *target, size_t *ret_len)
 {
 	struct base64_decode_ctx context;
 
@@ -89,22 +89,22 @@ bool d1_decode_bytes(const struct d1_bytes *bytes, char *target, size_t *ret_len
 		*ret_len = bytes->text.len;
 		return true;
 	}
-	*ret_len = d1_bytes_max(bytes);
+	*ret_len = remote_wire_bytes_max(bytes);
 	base64_decode_init(&context);
 	return base64_decode_update(&context, ret_len, (uint8_t *)target, bytes->text.len,
 				    bytes->text.data) &&
 	       base64_decode_final(&context);
 }
 
-enum cache_status d1_make_value(const struct d1_bytes *bytes, struct slice content_type,
-				struct cache_value **ret)
+enum cache_status remote_wire_make_value(const struct remote_wire_bytes *bytes,
+					 struct slice content_type, struct cache_value **ret)
 {
-	struct cache_value *value = cache_value_create(d1_bytes_max(bytes), content_type);
+	struct cache_value *value = cache_value_create(remote_wire_bytes_max(bytes), content_type);
 	size_t len = 0;
 
 	if (!value)
 		return CACHE_NO_MEMORY;
-	if (!d1_decode_bytes(bytes, cache_value_data(value), &len)) {
+	if (!remote_wire_decode_bytes(bytes, cache_value_data(value), &len)) {
 		cache_value_release(value);
 		return CACHE_UNAVAILABLE;
 	}
@@ -114,7 +114,7 @@ enum cache_status d1_make_value(const struct d1_bytes *bytes, struct slice conte
 	return CACHE_OK;
 }
 
-int64_t d1_read_integer(const json_t *object, const char *name, int64_t fallback)
+int64_t remote_wire_read_integer(const json_t *object, const char *name, int64_t fallback)
 {
 	const json_t *number = json_object_get(object, name);
 	double real;
@@ -127,19 +127,19 @@ int64_t d1_read_integer(const json_t *object, const char *name, int64_t fallback
 	return real > -9e18 && real < 9e18 ? (int64_t)real : fallback;
 }
 
-bool d1_has_count(const json_t *object, const char *name)
+bool remote_wire_has_count(const json_t *object, const char *name)
 {
 	const json_t *number = json_object_get(object, name);
 
 	return json_is_number(number) && json_number_value(number) >= 0;
 }
 
-double d1_read_double(const json_t *object, const char *name)
+double remote_wire_read_double(const json_t *object, const char *name)
 {
 	return json_number_value(json_object_get(object, name));
 }
 
-struct slice d1_read_text(const json_t *object, const char *name)
+struct slice remote_wire_read_text(const json_t *object, const char *name)
 {
 	return text_of(json_object_get(object, name));
 }

@@ -95,12 +95,13 @@ static json_t *get_item(const json_t *entry)
 /* Of the value of an item. */
 static void format_etag(const json_t *item, char text[ETAG_TEXT_LEN + 1])
 {
-	struct d1_bytes bytes;
+	struct remote_wire_bytes bytes;
 	struct slice value = {0};
 	char *room;
 
-	if (!d1_read_bytes(item, "value", &bytes) || !(room = malloc(d1_bytes_max(&bytes) + 1)) ||
-	    !d1_decode_bytes(&bytes, room, &value.len))
+	if (!remote_wire_read_bytes(item, "value", &bytes) ||
+	    !(room = malloc(remote_wire_bytes_max(&bytes) + 1)) ||
+	    !remote_wire_decode_bytes(&bytes, room, &value.len))
 		abort();
 	value.data = room;
 	struct etag etag = etag_of(value);

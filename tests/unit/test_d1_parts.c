@@ -2,54 +2,54 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "backends/d1/settings.h"
 #include "backends/remote/backoff.h"
 #include "backends/remote/breaker.h"
 #include "backends/remote/locks.h"
-#include "backends/remote/settings.h"
 #include "backends/remote/verdict.h"
 #include "backends/remote/wire.h"
 
 /* ---- Breaker ---- */
 
-Test(d1_breaker, opens_after_failures_in_a_row_only)
+Test(remote_breaker, opens_after_failures_in_a_row_only)
 {
-	struct breaker breaker;
+	struct remote_breaker breaker;
 
-	d1_breaker_init(&breaker, 3);
+	remote_breaker_init(&breaker, 3);
 	for (int i = 0; i < 10; i++) {
-		cr_expect_not(d1_breaker_failure(&breaker, 0));
-		cr_expect_not(d1_breaker_failure(&breaker, 0));
-		cr_expect_not(d1_breaker_success(&breaker));
+		cr_expect_not(remote_breaker_failure(&breaker, 0));
+		cr_expect_not(remote_breaker_failure(&breaker, 0));
+		cr_expect_not(remote_breaker_success(&breaker));
 	}
-	(void)d1_breaker_failure(&breaker, 0);
-	(void)d1_breaker_failure(&breaker, 0);
-	cr_expect(d1_breaker_failure(&breaker, 0), "the third opens it");
-	cr_expect_not(d1_breaker_failure(&breaker, 0), "which is told once");
-	cr_expect_eq(d1_breaker_state(&breaker), BREAKER_OPEN);
-	cr_expect(d1_breaker_success(&breaker));
-	cr_expect_eq(d1_breaker_state(&breaker), BREAKER_CLOSED);
+	(void)remote_breaker_failure(&breaker, 0);
+	(void)remote_breaker_failure(&breaker, 0);
+	cr_expect(remote_breaker_failure(&breaker, 0), "the third opens it");
+	cr_expect_not(remote_breaker_failure(&breaker, 0), "which is told once");
+	cr_expect_eq(remote_breaker_state(&breaker), BREAKER_OPEN);
+	cr_expect(remote_breaker_success(&breaker));
+	cr_expect_eq(remote_breaker_state(&breaker), BREAKER_CLOSED);
 }
 
-Test(d1_breaker, probes_within_a_second_of_any_moment)
+Test(remote_breaker, probes_within_a_second_of_any_moment)
 {
-	struct breaker breaker;
+	struct remote_breaker breaker;
 	int64_t now_us = 5000;
 
-	d1_breaker_init(&breaker, 1);
-	cr_expect_not(d1_breaker_take_probe(&breaker, PROBE_QUICK, now_us));
-	cr_expect_eq(d1_breaker_next_us(&breaker), INT64_MAX);
-	cr_expect(d1_breaker_failure(&breaker, now_us));
-	cr_expect_eq(d1_breaker_next_us(&breaker), now_us + BREAKER_PROBE_INTERVAL_US);
-	cr_expect_not(d1_breaker_take_probe(&breaker, PROBE_QUICK, now_us));
+	remote_breaker_init(&breaker, 1);
+	cr_expect_not(remote_breaker_take_probe(&breaker, PROBE_QUICK, now_us));
+	cr_expect_eq(remote_breaker_next_us(&breaker), INT64_MAX);
+	cr_expect(remote_breaker_failure(&breaker, now_us));
+	cr_expect_eq(remote_breaker_next_us(&breaker), now_us + BREAKER_PROBE_INTERVAL_US);
+	cr_expect_not(remote_breaker_take_probe(&breaker, PROBE_QUICK, now_us));
 	now_us += BREAKER_PROBE_INTERVAL_US;
-	cr_expect(d1_breaker_take_probe(&breaker, PROBE_QUICK, now_us));
-	cr_expect_not(d1_breaker_take_probe(&breaker, PROBE_QUICK, now_us), "one at a time");
-	cr_expect(d1_breaker_take_probe(&breaker, PROBE_PATIENT, now_us));
-	cr_expect_str_eq(d1_breaker_state_name(&breaker), "half_open");
-	cr_expect_eq(d1_breaker_next_us(&breaker), INT64_MAX);
+	cr_expect(remote_breaker_take_probe(&breaker, PROBE_QUICK, now_us));
+	cr_expect_not(remote_breaker_take_probe(&breaker, PROBE_QUICK, now_us), "one at a time");
+	cr_expect(remote_breaker_take_probe(&breaker, PROBE_PATIENT, now_us));
+	cr_expect_str_eq(remote_breaker_state_name(&breaker), "half_open");
+	cr_expect_eq(remote_breaker_next_us(&breaker), INT64_MAX);
 	now_us += BREAKER_PROBE_QUICK_US;
-	d1_breaker_end_probe(&breaker, PROBE_QUICK, now_us);
-	cr_expect_leq(d1_breaker_next_us(&breaker), now_us + 500000);
+	remote_breaker_end_probe(&breaker, PROBE_QUICK, now_us);
+	cr_expect_leq(remote_breaker_next_us(&breaker), now_us + 500000);
 	cr_expect_lt(BREAKER_PROBE_QUICK_US + BREAKER_PROBE_INTERVAL_US, 900000);
 }
 
@@ -65,7 +65,7 @@ Test(d1_backoff, is_full_jitter_under_a_doubling_bound)
 		int64_t most = 0;
 
 		for (int i = 0; i < 2000; i++) {
-			int64_t us = d1_backoff_us(attempt, d1_random(&state));
+			int64_t us = remote_backoff_us(attempt, remote_backoff_random(&state));
 
 			least = us < least ? us : least;
 			most = us > most ? us : most;
@@ -80,32 +80,32 @@ Test(d1_backoff, is_full_jitter_under_a_doubling_bound)
 
 Test(d1_backoff, retry_after_is_seconds_or_a_date)
 {
-	cr_expect_eq(d1_retry_after_s("7", 0), 7);
-	cr_expect_eq(d1_retry_after_s("0", 0), 0);
-	cr_expect_eq(d1_retry_after_s("99999999999999999999999", 0), 86400);
-	cr_expect_eq(d1_retry_after_s("Tue, 14 Nov 2023 22:13:30 GMT", 1700000000), 10);
-	cr_expect_eq(d1_retry_after_s("Tue, 14 Nov 2023 22:13:30 GMT", 1800000000), 0);
-	cr_expect_eq(d1_retry_after_s("soon", 0), -1);
-	cr_expect_eq(d1_retry_after_s("", 0), -1);
-	cr_expect_eq(d1_retry_after_s("-5", 0), -1);
+	cr_expect_eq(remote_retry_after_s("7", 0), 7);
+	cr_expect_eq(remote_retry_after_s("0", 0), 0);
+	cr_expect_eq(remote_retry_after_s("99999999999999999999999", 0), 86400);
+	cr_expect_eq(remote_retry_after_s("Tue, 14 Nov 2023 22:13:30 GMT", 1700000000), 10);
+	cr_expect_eq(remote_retry_after_s("Tue, 14 Nov 2023 22:13:30 GMT", 1800000000), 0);
+	cr_expect_eq(remote_retry_after_s("soon", 0), -1);
+	cr_expect_eq(remote_retry_after_s("", 0), -1);
+	cr_expect_eq(remote_retry_after_s("-5", 0), -1);
 }
 
 /* ---- Verdicts ---- */
 
-Test(d1_verdict, every_failure_has_a_sentence_and_a_503_or_504)
+Test(remote_verdict, every_failure_has_a_sentence_and_a_503_or_504)
 {
 	static const long statuses[] = {201, 302, 400, 401, 403, 404, 405,
 					429, 500, 502, 503, 504, 520, 530};
 
 	for (int failure = 0; failure < FAILURE_KINDS; failure++) {
-		struct d1_verdict verdict = d1_judge((enum d1_failure)failure, 0);
+		struct remote_verdict verdict = remote_verdict_of((enum remote_failure)failure, 0);
 
 		cr_expect(verdict.sentence && strlen(verdict.sentence) < 120);
 		cr_expect(cache_status_http(verdict.status) == 503 ||
 			  cache_status_http(verdict.status) == 504);
 	}
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
-		struct d1_verdict verdict = d1_judge(FAILURE_NONE, statuses[i]);
+		struct remote_verdict verdict = remote_verdict_of(FAILURE_NONE, statuses[i]);
 		bool again = statuses[i] == 429 || (statuses[i] >= 500 && statuses[i] <= 504);
 
 		cr_expect(verdict.sentence && strlen(verdict.sentence) < 120);
@@ -117,7 +117,7 @@ Test(d1_verdict, every_failure_has_a_sentence_and_a_503_or_504)
 
 /* ---- Settings ---- */
 
-Test(d1_settings, urls)
+Test(remote_settings, urls)
 {
 	static const char *const good[] = {"http://h", "https://h.example:8443/path/",
 					   "HTTP://[::1]:1"};
@@ -126,15 +126,15 @@ Test(d1_settings, urls)
 					  "http://u@h", "http://h#", "http://h\n"};
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-		cr_expect(d1_url_is_valid(good[i]), "%s", good[i]);
+		cr_expect(remote_settings_url_is_valid(good[i]), "%s", good[i]);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		cr_expect_not(d1_url_is_valid(bad[i]), "%s", bad[i]);
+		cr_expect_not(remote_settings_url_is_valid(bad[i]), "%s", bad[i]);
 }
 
-Test(d1_settings, are_completed)
+Test(remote_settings, are_completed)
 {
 	struct d1_config config = {.url = "http://h/x//", .api_key = "t/", .retries = 4};
-	struct d1_settings settings;
+	struct remote_settings settings;
 
 	cr_assert(d1_settings_init(&settings, &config));
 	cr_expect_str_eq(settings.base_url, "http://h/x");
@@ -143,7 +143,7 @@ Test(d1_settings, are_completed)
 	cr_expect_eq(settings.retries, 4);
 	cr_expect_gt(settings.max_in_flight, 0);
 	cr_expect_gt(settings.timeout_us, settings.connect_timeout_us);
-	d1_settings_deinit(&settings);
+	remote_settings_deinit(&settings);
 }
 
 static void expect_refused(const struct d1_config *config, const char *option)
@@ -151,11 +151,11 @@ static void expect_refused(const struct d1_config *config, const char *option)
 	struct backend_config all = {.d1 = *config};
 	char error[256] = "";
 
-	cr_expect_not(d1_config_check(&all, error, sizeof(error)));
+	cr_expect_not(d1_settings_check(&all, error, sizeof(error)));
 	cr_expect(strstr(error, option), "\"%s\" should name %s", error, option);
 }
 
-Test(d1_settings, what_is_missing_is_named)
+Test(remote_settings, what_is_missing_is_named)
 {
 	struct d1_config config = {0};
 
@@ -169,30 +169,31 @@ Test(d1_settings, what_is_missing_is_named)
 
 /* ---- Locks ---- */
 
-Test(d1_locks, many_keys_come_and_go)
+Test(remote_locks, many_keys_come_and_go)
 {
-	struct d1_locks locks = {0};
-	struct d1_job job = {.is_write = true, .item_count = 1, .ns_hash = 12345678901};
-	struct d1_job clear = {.is_write = true, .covers_namespace = true, .ns_hash = 12345678901};
+	struct remote_locks locks = {0};
+	struct remote_job job = {.is_write = true, .item_count = 1, .ns_hash = 12345678901};
+	struct remote_job clear = {
+		.is_write = true, .covers_namespace = true, .ns_hash = 12345678901};
 
 	for (uint64_t round = 0; round < 3; round++) {
 		for (uint64_t i = 0; i < 5000; i++) {
 			job.key_hash = i * 77;
-			cr_assert(d1_locks_allow(&locks, &job));
-			cr_assert(d1_locks_take(&locks, &job));
-			cr_assert_not(d1_locks_allow(&locks, &job));
+			cr_assert(remote_locks_allow(&locks, &job));
+			cr_assert(remote_locks_take(&locks, &job));
+			cr_assert_not(remote_locks_allow(&locks, &job));
 		}
-		cr_expect_not(d1_locks_allow(&locks, &clear));
+		cr_expect_not(remote_locks_allow(&locks, &clear));
 		for (uint64_t i = 0; i < 5000; i++) {
 			job.key_hash = i * 77;
-			d1_locks_release(&locks, &job);
+			remote_locks_release(&locks, &job);
 		}
-		cr_expect(d1_locks_allow(&locks, &clear));
-		cr_assert(d1_locks_take(&locks, &clear));
-		cr_expect_not(d1_locks_allow(&locks, &job));
-		d1_locks_release(&locks, &clear);
+		cr_expect(remote_locks_allow(&locks, &clear));
+		cr_assert(remote_locks_take(&locks, &clear));
+		cr_expect_not(remote_locks_allow(&locks, &job));
+		remote_locks_release(&locks, &clear);
 	}
-	d1_locks_deinit(&locks);
+	remote_locks_deinit(&locks);
 }
 
 /* ---- JSON ---- */
@@ -209,26 +210,26 @@ Test(d1_wire, bytes_come_back)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct buffer out = {0};
-		struct d1_bytes bytes;
+		struct remote_wire_bytes bytes;
 		char decoded[32];
 		size_t len = 0;
 
 		buffer_append_char(&out, '{');
-		d1_write_bytes(&out, "key", cases[i]);
+		remote_wire_write_bytes(&out, "key", cases[i]);
 		buffer_append_char(&out, '}');
 		json_auto_t *object = NULL;
-		cr_assert(d1_read_object(buffer_bytes(&out), &object));
+		cr_assert(remote_wire_read_object(buffer_bytes(&out), &object));
 		cr_assert(object, "%zu", i);
-		cr_assert(d1_read_bytes(object, "key", &bytes));
-		cr_assert_leq(d1_bytes_max(&bytes), sizeof(decoded));
-		cr_assert(d1_decode_bytes(&bytes, decoded, &len));
+		cr_assert(remote_wire_read_bytes(object, "key", &bytes));
+		cr_assert_leq(remote_wire_bytes_max(&bytes), sizeof(decoded));
+		cr_assert(remote_wire_decode_bytes(&bytes, decoded, &len));
 		cr_expect(slice_equal((struct slice){decoded, len}, cases[i]), "%zu", i);
 		buffer_deinit(&out);
 	}
 	static const char *const others[] = {"[]", "{\"a\":", ""};
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		json_auto_t *object = NULL;
-		cr_expect(d1_read_object(slice_of(others[i]), &object));
+		cr_expect(remote_wire_read_object(slice_of(others[i]), &object));
 		cr_expect_null(object, "%s", others[i]);
 	}
 }

@@ -8,7 +8,7 @@
 #define TIMEOUT_US INT64_C(1000000)
 #define OPS_MAX    64
 
-static struct d1_plan plan;
+static struct remote_plan plan;
 static struct cache_op ops[OPS_MAX];
 static char keys[OPS_MAX][16];
 static size_t op_count;
@@ -23,7 +23,7 @@ static void count_done(struct cache_op *op)
 
 static void open_plan(void)
 {
-	d1_plan_init(&plan, 10);
+	remote_plan_init(&plan, 10);
 	value = cache_value_copy(SLICE("v"), SLICE(CONTENT_TYPE_TEXT));
 	op_count = 0;
 	done = 0;
@@ -31,19 +31,19 @@ static void open_plan(void)
 
 static void close_plan(void)
 {
-	struct d1_job *job;
+	struct remote_job *job;
 
-	while ((job = d1_plan_pop(&plan))) {
-		d1_job_fail(job, CACHE_UNAVAILABLE, NULL, 0);
-		d1_job_free(job);
+	while ((job = remote_plan_pop(&plan))) {
+		remote_job_fail(job, CACHE_UNAVAILABLE, NULL, 0);
+		remote_job_free(job);
 	}
-	d1_plan_deinit(&plan);
+	remote_plan_deinit(&plan);
 	for (size_t i = 0; i < op_count; i++)
 		cache_op_deinit(&ops[i]);
 	cache_value_release(value);
 }
 
-TestSuite(d1_plan, .init = open_plan, .fini = close_plan, .timeout = 20);
+TestSuite(remote_plan, .init = open_plan, .fini = close_plan, .timeout = 20);
 
 static struct cache_op *add(enum cache_op_type type, const char *ns, const char *key)
 {
@@ -57,33 +57,33 @@ static struct cache_op *add(enum cache_op_type type, const char *ns, const char 
 	op->done = count_done;
 	op->limit = 1;
 	op_count++;
-	d1_plan_add(&plan, d1_job_create(op, TIMEOUT_US));
+	remote_plan_add(&plan, remote_job_create(op, TIMEOUT_US));
 	return op;
 }
 
-static bool joins_all(const struct d1_call *call, const struct d1_job *job)
+static bool joins_all(const struct remote_call *call, const struct remote_job *job)
 {
 	(void)call;
 	(void)job;
 	return true;
 }
 
-static struct d1_call *form(void)
+static struct remote_call *form(void)
 {
-	return d1_plan_form_call(&plan, joins_all);
+	return remote_plan_form_call(&plan, joins_all);
 }
 
-static void end(struct d1_call *call)
+static void end(struct remote_call *call)
 {
-	for (struct d1_job *job = call->jobs.first; job; job = job->next)
-		d1_job_fail(job, CACHE_UNAVAILABLE, NULL, 0);
-	d1_plan_release(&plan, call);
-	d1_call_free(call);
+	for (struct remote_job *job = call->jobs.first; job; job = job->next)
+		remote_job_fail(job, CACHE_UNAVAILABLE, NULL, 0);
+	remote_plan_release(&plan, call);
+	remote_call_free(call);
 }
 
 static size_t form_and_count(void)
 {
-	struct d1_call *call = form();
+	struct remote_call *call = form();
 	size_t count = call ? call->jobs.count : 0;
 
 	if (call)
@@ -91,35 +91,36 @@ static size_t form_and_count(void)
 	return count;
 }
 
-Test(d1_plan, an_idle_upstream_is_asked_at_once)
+Test(remote_plan, an_idle_upstream_is_asked_at_once)
 {
 	int64_t when_us;
 
-	cr_expect_not(d1_plan_is_due(&plan, 0, 4, monotonic_now_us(), &when_us));
+	cr_expect_not(remote_plan_is_due(&plan, 0, 4, monotonic_now_us(), &when_us));
 	cr_expect_eq(when_us, INT64_MAX);
 	(void)add(CACHE_OP_GET, "n", "a");
-	cr_expect(d1_plan_is_due(&plan, 0, 4, monotonic_now_us(), &when_us));
+	cr_expect(remote_plan_is_due(&plan, 0, 4, monotonic_now_us(), &when_us));
 }
 
-Test(d1_plan, a_busy_one_after_the_window_or_with_a_full_request)
+Test(remote_plan, a_busy_one_after_the_window_or_with_a_full_request)
 {
 	int64_t when_us;
 
 	(void)add(CACHE_OP_GET, "n", "a");
 	int64_t now_us = plan.waiting.first->submitted_us;
-	cr_expect_not(d1_plan_is_due(&plan, 1, 4, now_us, &when_us));
+	cr_expect_not(remote_plan_is_due(&plan, 1, 4, now_us, &when_us));
 	cr_expect_eq(when_us, now_us + MERGE_WINDOW_US);
-	cr_expect(d1_plan_is_due(&plan, 1, 4, now_us + MERGE_WINDOW_US, &when_us));
-	cr_expect_not(d1_plan_is_due(&plan, 4, 4, now_us + TIMEOUT_US, &when_us), "all are busy");
+	cr_expect(remote_plan_is_due(&plan, 1, 4, now_us + MERGE_WINDOW_US, &when_us));
+	cr_expect_not(remote_plan_is_due(&plan, 4, 4, now_us + TIMEOUT_US, &when_us),
+		      "all are busy");
 	for (int i = 0; i < 9; i++) {
 		char key[4] = {(char)('b' + i), '\0'};
 
 		(void)add(CACHE_OP_GET, "n", key);
 	}
-	cr_expect(d1_plan_is_due(&plan, 1, 4, now_us, &when_us), "ten are enough");
+	cr_expect(remote_plan_is_due(&plan, 1, 4, now_us, &when_us), "ten are enough");
 }
 
-Test(d1_plan, a_request_takes_so_many_and_no_more)
+Test(remote_plan, a_request_takes_so_many_and_no_more)
 {
 	for (int i = 0; i < 25; i++) {
 		char key[4] = {(char)('a' + i), '\0'};
@@ -135,7 +136,7 @@ Test(d1_plan, a_request_takes_so_many_and_no_more)
 	cr_expect_eq(plan.waiting_items, 0);
 }
 
-Test(d1_plan, equal_gets_are_one)
+Test(remote_plan, equal_gets_are_one)
 {
 	for (int i = 0; i < 5; i++)
 		(void)add(CACHE_OP_GET, "n", "a");
@@ -144,12 +145,12 @@ Test(d1_plan, equal_gets_are_one)
 	struct cache_op *head = add(CACHE_OP_GET, "n", "c");
 	head->no_touch = true;
 	cr_expect_eq(plan.waiting.count, 4);
-	struct d1_call *call = form();
-	struct d1_job *job = call->jobs.first;
+	struct remote_call *call = form();
+	struct remote_job *job = call->jobs.first;
 	cr_expect_eq(call->jobs.count, 4);
 	job->op->one.status = CACHE_OK;
 	job->op->one.value = cache_value_acquire(value);
-	d1_job_succeed(job);
+	remote_job_succeed(job);
 	cr_expect_eq(done, 5);
 	for (int i = 0; i < 5; i++) {
 		cr_expect_eq(ops[i].status, CACHE_OK);
@@ -158,10 +159,10 @@ Test(d1_plan, equal_gets_are_one)
 	end(call);
 }
 
-Test(d1_plan, a_get_does_not_join_one_that_was_sent)
+Test(remote_plan, a_get_does_not_join_one_that_was_sent)
 {
 	(void)add(CACHE_OP_GET, "n", "a");
-	struct d1_call *sent = form();
+	struct remote_call *sent = form();
 	(void)add(CACHE_OP_GET, "n", "a");
 	(void)add(CACHE_OP_GET, "n", "a");
 	cr_expect_eq(plan.waiting.count, 1);
@@ -173,41 +174,41 @@ Test(d1_plan, a_get_does_not_join_one_that_was_sent)
 	cr_expect_eq(done, 4);
 }
 
-Test(d1_plan, writes_of_a_key_go_one_after_the_other)
+Test(remote_plan, writes_of_a_key_go_one_after_the_other)
 {
 	(void)add(CACHE_OP_SET, "n", "a");
 	(void)add(CACHE_OP_SET, "n", "a");
 	(void)add(CACHE_OP_DELETE, "n", "a");
 	(void)add(CACHE_OP_SET, "n", "b");
 	(void)add(CACHE_OP_SET, "other", "a");
-	struct d1_call *first = form();
+	struct remote_call *first = form();
 	cr_expect_eq(first->jobs.count, 3);
 	cr_expect_eq(first->jobs.first->op, &ops[0]);
 	cr_expect_null(form());
 	(void)add(CACHE_OP_GET, "n", "a");
 	cr_expect_eq(form_and_count(), 1, "reads do not wait");
 	end(first);
-	struct d1_call *second = form();
+	struct remote_call *second = form();
 	cr_expect_eq(second->jobs.first->op, &ops[1]);
 	cr_expect_eq(second->jobs.count, 1);
 	end(second);
-	struct d1_call *third = form();
+	struct remote_call *third = form();
 	cr_expect_eq(third->jobs.first->op, &ops[2]);
 	end(third);
 }
 
-Test(d1_plan, a_write_of_a_whole_namespace_waits_and_is_waited_for)
+Test(remote_plan, a_write_of_a_whole_namespace_waits_and_is_waited_for)
 {
 	(void)add(CACHE_OP_SET, "n", "a");
-	struct d1_call *set = form();
+	struct remote_call *set = form();
 	(void)add(CACHE_OP_CLEAR, "n", "");
 	(void)add(CACHE_OP_SET, "n", "b");
 	(void)add(CACHE_OP_SET, "other", "b");
-	struct d1_call *other = form();
+	struct remote_call *other = form();
 	cr_expect_eq(other->jobs.count, 1, "only the other namespace");
 	end(set);
 	end(other);
-	struct d1_call *clear = form();
+	struct remote_call *clear = form();
 	cr_expect_eq(clear->jobs.count, 1);
 	cr_expect_eq(clear->jobs.first->op, &ops[1]);
 	cr_expect_null(form());
@@ -215,7 +216,7 @@ Test(d1_plan, a_write_of_a_whole_namespace_waits_and_is_waited_for)
 	cr_expect_eq(form_and_count(), 1);
 }
 
-Test(d1_plan, conditional_writes_go_apart)
+Test(remote_plan, conditional_writes_go_apart)
 {
 	struct cache_op *op = &ops[op_count];
 
@@ -226,9 +227,9 @@ Test(d1_plan, conditional_writes_go_apart)
 	op->one.value = value;
 	op->one.condition.kind = CONDITION_ABSENT;
 	op->done = count_done;
-	d1_plan_add(&plan, d1_job_create(op, TIMEOUT_US));
+	remote_plan_add(&plan, remote_job_create(op, TIMEOUT_US));
 	(void)add(CACHE_OP_SET, "n", "c");
-	struct d1_call *call = form();
+	struct remote_call *call = form();
 	cr_expect_eq(call->jobs.count, 2);
 	cr_expect(call->is_idempotent);
 	end(call);
@@ -238,17 +239,17 @@ Test(d1_plan, conditional_writes_go_apart)
 	end(call);
 }
 
-Test(d1_plan, what_waits_too_long_is_completed)
+Test(remote_plan, what_waits_too_long_is_completed)
 {
 	uint64_t expired = 0;
 
 	(void)add(CACHE_OP_GET, "n", "a");
 	(void)add(CACHE_OP_GET, "n", "a");
 	(void)add(CACHE_OP_SET, "n", "b");
-	cr_expect_eq(d1_plan_expire(&plan, monotonic_now_us(), &expired),
+	cr_expect_eq(remote_plan_expire(&plan, monotonic_now_us(), &expired),
 		     plan.waiting.first->deadline_us);
 	cr_expect_eq(expired, 0);
-	(void)d1_plan_expire(&plan, monotonic_now_us() + 2 * TIMEOUT_US, &expired);
+	(void)remote_plan_expire(&plan, monotonic_now_us() + 2 * TIMEOUT_US, &expired);
 	cr_expect_eq(expired, 3);
 	cr_expect_eq(done, 3);
 	cr_expect_eq(ops[0].status, CACHE_TIMEOUT);
@@ -256,7 +257,7 @@ Test(d1_plan, what_waits_too_long_is_completed)
 	cr_expect_eq(plan.waiting_items, 0);
 }
 
-Test(d1_plan, a_twin_outlives_the_one_it_joined)
+Test(remote_plan, a_twin_outlives_the_one_it_joined)
 {
 	uint64_t expired = 0;
 
@@ -264,19 +265,19 @@ Test(d1_plan, a_twin_outlives_the_one_it_joined)
 	(void)add(CACHE_OP_GET, "n", "a");
 	plan.waiting.first->deadline_us -= TIMEOUT_US;
 	plan.next_limit_us = 0;
-	(void)d1_plan_expire(&plan, monotonic_now_us(), &expired);
+	(void)remote_plan_expire(&plan, monotonic_now_us(), &expired);
 	cr_expect_eq(expired, 1);
 	cr_expect_eq(ops[0].status, CACHE_TIMEOUT);
 	cr_expect_eq(plan.waiting.first->op, &ops[1]);
 }
 
-Test(d1_plan, put_back_comes_first_again)
+Test(remote_plan, put_back_comes_first_again)
 {
 	(void)add(CACHE_OP_SET, "n", "a");
 	(void)add(CACHE_OP_SET, "n", "b");
-	struct d1_call *call = form();
+	struct remote_call *call = form();
 	(void)add(CACHE_OP_SET, "n", "c");
-	d1_plan_put_back(&plan, call);
+	remote_plan_put_back(&plan, call);
 	cr_expect_eq(plan.waiting.first->op, &ops[0]);
 	cr_expect_eq(plan.waiting_items, 3);
 	cr_expect_eq(form_and_count(), 3);
