@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "store/rules.h"
+
 static struct backend *disabled_open(const struct backend_config *config, char *error,
 				     size_t error_size)
 {
@@ -18,7 +20,7 @@ static void disabled_miss(struct backend *backend, struct cache_op *op)
 	(void)backend;
 	for (size_t i = 0; i < op->item_count; i++)
 		op->items[i].status = CACHE_NOT_FOUND;
-	cache_op_complete(op, op->items == &op->one ? CACHE_NOT_FOUND : CACHE_OK);
+	rules_complete_items(op);
 }
 
 static void disabled_set(struct backend *backend, struct cache_op *op)

@@ -2,6 +2,7 @@
 
 #include "backends/d1/ops.h"
 #include "base/utf8.h"
+#include "store/rules.h"
 
 static enum cache_status refuse(struct cache_op *op, const char *sentence)
 {
@@ -37,7 +38,6 @@ static enum cache_status accept_set(const struct remote_context *context, struct
 	d1_default_settings(context, op->ns, &defaults);
 	for (size_t i = 0; i < op->item_count; i++) {
 		const struct cache_item *item = &op->items[i];
-		int64_t ttl_s = item->ttl_s == TTL_DEFAULT ? defaults.default_ttl_s : item->ttl_s;
 
 		if (!utf8_is_valid(item->key))
 			return refuse(op,
@@ -48,9 +48,7 @@ static enum cache_status accept_set(const struct remote_context *context, struct
 			return refuse(op, "the original D1 Worker keeps only UTF-8 of the type "
 					  "text/plain; charset=utf-8; deploy the Worker of "
 					  "steadycache");
-		if (item->history && item->history->expires_at_us != HISTORY_TTL)
-			ttl_s = item->history->expires_at_us > 0;
-		if (ttl_s > 0)
+		if (rules_expiry_us(item, defaults.default_ttl_s, 0) != 0)
 			return refuse(op,
 				      "the original D1 Worker knows no time to live; deploy the "
 				      "Worker of steadycache");

@@ -99,7 +99,7 @@ static void d1_close(struct backend *backend)
 
 const struct backend_ops d1_backend_ops = {
 	.name = "d1",
-	.default_policy = EVICT_FRECENCY,
+	.default_policy = D1_DEFAULT_POLICY,
 	.is_remote = true,
 	.check_config = d1_settings_check,
 	.open = d1_open,

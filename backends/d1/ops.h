@@ -8,6 +8,8 @@
 
 extern const struct remote_dialect d1_ops_dialect;
 
+#define D1_DEFAULT_POLICY EVICT_FRECENCY
+
 /* Entries in one answer to a scan; a longer listing takes several requests. */
 #define OPS_SCAN_MAX 1000
 

@@ -1,24 +1,15 @@
 /* Requests of POST /ops. */
 #include <stdlib.h>
 
-#include "backends/d1/d1.h"
 #include "backends/d1/ops.h"
 #include "backends/remote/wire.h"
 #include "base/json_out.h"
-
-#define DEFAULT_MAX_SIZE_BYTES (UINT64_C(100) << 20)
+#include "store/rules.h"
 
 void d1_default_settings(const struct remote_context *context, struct slice ns,
 			 struct namespace_settings *ret)
 {
-	*ret = (struct namespace_settings){
-		.max_size_bytes = DEFAULT_MAX_SIZE_BYTES,
-		.capacity = CAPACITY_UNLIMITED,
-		.policy = d1_backend_ops.default_policy,
-	};
-	if (context->config->defaults)
-		context->config->defaults(context->config->defaults_user, ns, ret);
-	ret->stale_ttl_s = 0;
+	rules_default_settings(context->config, D1_DEFAULT_POLICY, ns, ret);
 }
 
 /* ---- Groups ---- */

@@ -25,6 +25,7 @@
 #include "store/backend.h"
 #include "store/policy/expiry.h"
 #include "store/policy/order_node.h"
+#include "store/rules.h"
 
 /* Longest key, bytes. */
 #define ENTRY_KEY_MAX_LEN ((UINT32_C(1) << 30) - 1)
@@ -140,9 +141,7 @@ static inline int64_t entry_created_at_us(const struct entry *entry)
 
 static inline bool entry_is_expired(const struct entry *entry, int64_t now_us)
 {
-	int64_t expires_at_us = entry_value_const(entry)->expires_at_us;
-
-	return expires_at_us != 0 && expires_at_us <= now_us;
+	return !rules_is_live(entry_value_const(entry)->expires_at_us, now_us);
 }
 
 #endif

@@ -7,11 +7,6 @@
  * namespace at once, so sets that need this are few. */
 #include "backends/memory/evict.h"
 
-uint64_t eviction_low_water(uint64_t max_bytes)
-{
-	return max_bytes / 5 * 4 + max_bytes % 5 * 4 / 5;
-}
-
 uint64_t eviction_memory_low_water(uint64_t max_bytes)
 {
 	return max_bytes - max_bytes / 64;

@@ -13,9 +13,6 @@ struct eviction_goal {
 	uint64_t total_memory_bytes; /* of the backend */
 };
 
-/* What an eviction for the byte limit `max_bytes` goes down to: floor(0.8 * max_bytes). */
-uint64_t eviction_low_water(uint64_t max_bytes);
-
 /* What an eviction for the memory limit goes down to: a little below it, so that not every set on
  * a full server has to look for victims. */
 uint64_t eviction_memory_low_water(uint64_t max_bytes);

@@ -29,6 +29,7 @@
 #include "backends/memory/passes.h"
 #include "backends/memory/set.h"
 #include "backends/memory/worker.h"
+#include "store/rules.h"
 
 #define LINE_BYTES         64
 #define PREFETCH_MAX_BYTES 1024
@@ -103,7 +104,7 @@ static void get_entry(const struct cache_op *op, struct shard *shard, struct ent
 static void delete_entry(const struct cache_op *op, struct shard *shard, struct entry *entry,
 			 bool stale, struct cache_item *item, struct entry **trash)
 {
-	if (op->item_count == 1 && !condition_holds(&item->condition, stale ? NULL : entry)) {
+	if (!condition_holds(op, stale ? NULL : entry)) {
 		item->status = CACHE_PRECONDITION_FAILED;
 	} else if (stale) {
 		shard_drop_expired(shard, entry, trash);
@@ -122,8 +123,7 @@ static void miss_items(struct cache_op *op)
 		item->value = NULL;
 		item->status = CACHE_NOT_FOUND;
 	}
-	if (op->type == CACHE_OP_DELETE && op->item_count == 1 &&
-	    !condition_holds(&op->items[0].condition, NULL))
+	if (op->type == CACHE_OP_DELETE && !condition_holds(op, NULL))
 		op->items[0].status = CACHE_PRECONDITION_FAILED;
 }
 
@@ -162,15 +162,12 @@ static void memory_visit(struct backend *backend, struct cache_op *op)
 {
 	struct memory_backend *memory = memory_of(backend);
 	struct namespace *ns = namespace_find(&memory->namespaces, op->ns);
-	enum cache_status status = CACHE_OK;
 
 	if (ns)
 		visit_items(ns, op, now_of(memory));
 	else
 		miss_items(op);
-	if (op->items == &op->one || op->items[0].status == CACHE_PRECONDITION_FAILED)
-		status = op->items[0].status;
-	cache_op_complete(op, status);
+	rules_complete_items(op);
 }
 
 /* ---- Set ---- */
@@ -412,7 +409,7 @@ static void memory_close(struct backend *backend)
 
 const struct backend_ops memory_backend_ops = {
 	.name = "memory",
-	.default_policy = EVICT_FIFO,
+	.default_policy = MEMORY_DEFAULT_POLICY,
 	.value_record_bytes = ENTRY_RECORD_BYTES,
 	.open = memory_open,
 	.get = memory_visit,

@@ -2,9 +2,7 @@
 
 #include <stdlib.h>
 
-#include "backends/memory/memory.h"
-
-#define DEFAULT_MAX_SIZE_BYTES (UINT64_C(100) << 20)
+#include "store/rules.h"
 
 /* Expired entries that statistics remove from a shard before they count it. The sweeper removes
  * them all, only later. */
@@ -56,14 +54,7 @@ struct namespace *namespace_find(struct namespaces *all, struct slice name)
 void namespace_default_settings(const struct namespaces *all, struct slice name,
 				struct namespace_settings *ret)
 {
-	*ret = (struct namespace_settings){
-		.max_size_bytes = DEFAULT_MAX_SIZE_BYTES,
-		.capacity = CAPACITY_UNLIMITED,
-		.policy = memory_backend_ops.default_policy,
-	};
-	if (all->config->defaults)
-		all->config->defaults(all->config->defaults_user, name, ret);
-	ret->stale_ttl_s = 0;
+	rules_default_settings(all->config, MEMORY_DEFAULT_POLICY, name, ret);
 }
 
 static struct namespace *create(struct namespaces *all, struct slice name)

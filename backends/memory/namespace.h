@@ -14,6 +14,8 @@
 #include "base/order_clock.h"
 #include "store/backend.h"
 
+#define MEMORY_DEFAULT_POLICY EVICT_FIFO
+
 #define SHARD_BITS 4
 #define SHARDS     (1U << SHARD_BITS)
 /* As a set of shards, one bit each. */

@@ -9,6 +9,7 @@
 #include "backends/memory/passes.h"
 
 #include "backends/memory/evict.h"
+#include "store/rules.h"
 
 /* A step ends after this many entries or buckets. */
 #define STEP_ENTRIES 256
@@ -149,7 +150,7 @@ static void enforce_limits(struct namespace *ns, int64_t now_us)
 		removed = namespace_expire(ns, now_us, EVICT_STEP, &trash);
 		if (removed < EVICT_STEP) {
 			if (usage_read(&ns->usage.used_bytes) > max_size_bytes)
-				goal.used_bytes = eviction_low_water(max_size_bytes);
+				goal.used_bytes = rules_low_water(max_size_bytes);
 			removed = evict(ns, &goal, order_clock_at(ns->order_clock, now_us),
 					EVICT_STEP, &trash);
 		}

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "backends/memory/evict.h"
+#include "store/rules.h"
 
 #define INLINE_WRITES 8
 
@@ -48,9 +49,9 @@ struct set {
 	bool size_pressed, memory_pressed;
 };
 
-bool condition_holds(const struct cache_condition *condition, const struct entry *entry)
+bool condition_holds(const struct cache_op *op, const struct entry *entry)
 {
-	return cache_condition_holds(condition, entry ? &entry_value_const(entry)->etag : NULL);
+	return rules_condition_holds(op, entry ? &entry_value_const(entry)->etag : NULL);
 }
 
 /* ---- Limits ---- */
@@ -91,13 +92,9 @@ static enum cache_status refuse(struct set *set, enum cache_status status, const
 
 static int64_t expiry_of(const struct set *set, const struct cache_item *item)
 {
-	int64_t ttl_s = item->ttl_s;
+	int64_t default_ttl_s = atomic_load_explicit(&set->ns->default_ttl_s, memory_order_relaxed);
 
-	if (item->history && item->history->expires_at_us != HISTORY_TTL)
-		return item->history->expires_at_us;
-	if (ttl_s == TTL_DEFAULT)
-		ttl_s = atomic_load_explicit(&set->ns->default_ttl_s, memory_order_relaxed);
-	return ttl_s > 0 ? set->now_us + ttl_s * US_PER_S : 0;
+	return rules_expiry_us(item, default_ttl_s, set->now_us);
 }
 
 /* The plan for one item; adds up its growth, and what it takes all in all. */
@@ -142,8 +139,7 @@ static enum cache_status plan(struct set *set)
 	for (size_t i = 0; i < op->item_count; i++)
 		if (!plan_item(set, &set->writes[i], &op->items[i], &used_sum, &memory_sum))
 			return CACHE_TOO_LARGE;
-	if (op->item_count == 1 &&
-	    !condition_holds(&op->items[0].condition, live_entry(&set->writes[0])))
+	if (!condition_holds(op, live_entry(&set->writes[0])))
 		return CACHE_PRECONDITION_FAILED;
 	set->stores_nothing = max_entries(set) == 0;
 	if (set->stores_nothing)
@@ -151,8 +147,7 @@ static enum cache_status plan(struct set *set)
 	if (used_sum > max_size_bytes(set))
 		return CACHE_TOO_LARGE;
 	if (op->item_count > max_entries(set))
-		return refuse(set, CACHE_TOO_LARGE,
-			      "the batch has more items than the namespace may hold entries");
+		return refuse(set, CACHE_TOO_LARGE, RULES_REFUSAL_BATCH);
 	if (memory_sum > max_memory_bytes(set))
 		return refuse(set, CACHE_TOO_LARGE,
 			      "the value is larger than the memory that the server may use");
@@ -360,7 +355,7 @@ static struct eviction_goal goal_of(struct set *set)
 	set->size_pressed |= !fits(&set->ns->usage.used_bytes, set->used_growth, size);
 	set->memory_pressed |= !fits(&set->all->total.memory_bytes, set->memory_growth, memory);
 	if (set->size_pressed && size != UINT64_MAX)
-		size = eviction_low_water(size);
+		size = rules_low_water(size);
 	if (set->memory_pressed)
 		memory = eviction_memory_low_water(memory);
 	return (struct eviction_goal){
@@ -415,9 +410,7 @@ static enum cache_status set_evicting(struct set *set)
 			return refuse(set, status, "the server's memory limit is reached");
 	} while (step != STEP_DONE);
 	if (status == CACHE_NO_SPACE)
-		return refuse(set, status,
-			      "the namespace is full and its eviction is \"none\"; delete entries "
-			      "or raise its limits");
+		return refuse(set, status, RULES_REFUSAL_FULL);
 	return status;
 }
 

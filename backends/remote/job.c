@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include "backends/remote/protocol.h"
+#include "store/rules.h"
 
 /* Members, quotes and braces of an item or op in JSON, roughly. */
 #define ITEM_OVERHEAD_BYTES 160
@@ -81,18 +82,6 @@ void remote_job_free(struct remote_job *job)
 	}
 }
 
-/* Of a batch the items tell their own; of one item its status is the op's. */
-static void complete(struct cache_op *op)
-{
-	bool has_items = op->type <= CACHE_OP_EXISTS;
-
-	if (has_items && op->item_count == 1 &&
-	    (op->items == &op->one || op->items[0].status == CACHE_PRECONDITION_FAILED))
-		cache_op_complete(op, op->items[0].status);
-	else
-		cache_op_complete(op, CACHE_OK);
-}
-
 void remote_job_succeed(struct remote_job *job)
 {
 	struct cache_op *op = job->op;
@@ -109,11 +98,11 @@ void remote_job_succeed(struct remote_job *job)
 		twin_op->items[0].stale = op->items[0].stale;
 		if (twin_op->type == CACHE_OP_GET && value)
 			twin_op->items[0].value = cache_value_acquire(value);
-		complete(twin_op);
+		rules_complete_items(twin_op);
 	}
 	job->op = NULL;
 	if (op)
-		complete(op);
+		rules_complete_items(op);
 }
 
 /* A check that finds the upstream ill has succeeded. */

@@ -92,14 +92,7 @@ struct counters *store_counters(struct sqlite_store *store, struct slice name)
 void store_default_settings(const struct sqlite_store *store, struct slice name,
 			    struct namespace_settings *ret)
 {
-	*ret = (struct namespace_settings){
-		.max_size_bytes = UINT64_C(100) << 20,
-		.capacity = CAPACITY_UNLIMITED,
-		.policy = sqlite_backend_ops.default_policy,
-	};
-	if (store->config.defaults)
-		store->config.defaults(store->config.defaults_user, name, ret);
-	ret->stale_ttl_s = 0;
+	rules_default_settings(&store->config, store->backend.ops->default_policy, name, ret);
 }
 
 int64_t store_hash(const struct sqlite_store *store, struct slice key)

@@ -41,6 +41,7 @@
 #include "backends/sqlite/write/uses.h"
 #include "base/order_clock.h"
 #include "store/backend.h"
+#include "store/rules.h"
 
 #define READERS_MAX 16
 /* How long a connection waits for the locks of another process, the writer's excepted

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "store/rules.h"
+
 #define NEAR_BUCKETS    1024         /* of a shard, at first */
 #define ALLOCATOR_BYTES ((size_t)32) /* that an entry and a value cost beside what they hold */
 
@@ -180,7 +182,7 @@ struct cache_value *near_find(struct near *near, const struct near_key *key, int
 	(void)pthread_mutex_lock(&shard->lock);
 	struct near_entry **at = find_place(shard, key);
 	struct near_entry *entry = *at;
-	if (entry && entry->value->expires_at_us != 0 && entry->value->expires_at_us <= now_us) {
+	if (entry && !rules_is_live(entry->value->expires_at_us, now_us)) {
 		remove_at(shard, at);
 		entry = NULL;
 	}

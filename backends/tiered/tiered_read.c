@@ -1,6 +1,7 @@
 /* Reads: from the near cache, else from the backend; and where that is out of order, from what is
  * past its time. */
 #include "backends/tiered/tiered_state.h"
+#include "store/rules.h"
 
 /* ---- Get ---- */
 
@@ -8,11 +9,6 @@
 static bool is_outage(enum cache_status status)
 {
 	return cache_status_http(status) >= 500 && status != CACHE_UNSUPPORTED;
-}
-
-static void complete_get(struct cache_op *op)
-{
-	cache_op_complete(op, op->items == &op->one ? op->one.status : CACHE_OK);
 }
 
 /* What was read without a use is not kept: an export would drive out all that is in use. */
@@ -68,7 +64,7 @@ static void get_done(struct cache_op *op)
 	if (!is_outage(op->status)) {
 		keep_answers(pass, op);
 	} else if (answer_stale(pass, op)) {
-		op->status = op->items == &op->one ? op->one.status : CACHE_OK;
+		op->status = rules_status_of_items(op);
 		op->detail = NULL;
 	}
 	pass_close(pass);
@@ -115,7 +111,7 @@ void tiered_get(struct backend *backend, struct cache_op *op)
 	    (!is_batch || atomic_load(&tiered->batch_version) == version)) {
 		if (!op->no_touch)
 			near_hits_add(&tiered->hits, op->ns, op->item_count);
-		complete_get(op);
+		rules_complete_items(op);
 		return;
 	}
 	drop_values(op);

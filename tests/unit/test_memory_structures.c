@@ -318,15 +318,7 @@ Test(table, a_pass_meets_what_stays_once_however_many_come_and_go)
 
 /* ---- Water marks ---- */
 
-Test(eviction, low_water_is_four_fifths_rounded_down)
+Test(eviction, for_memory_ends_a_sixty_fourth_below_the_limit)
 {
-	static const uint64_t large[] = {UINT64_MAX,     UINT64_MAX - 1, UINT64_MAX - 2,
-					 UINT64_MAX - 3, UINT64_MAX - 4, INT64_MAX};
-
-	for (uint64_t max = 0; max < 2000; max++)
-		cr_assert_eq(eviction_low_water(max), max * 4 / 5, "%lu", (unsigned long)max);
-	for (size_t i = 0; i < sizeof(large) / sizeof(large[0]); i++)
-		cr_expect_eq(eviction_low_water(large[i]),
-			     (uint64_t)((unsigned __int128)large[i] * 4 / 5));
 	cr_expect_eq(eviction_memory_low_water(6400), 6300);
 }

@@ -264,7 +264,7 @@ static int ask_stale(struct reader *reader, const struct cache_op *op, struct ca
 static int judge_item(struct reader *reader, const struct cache_op *op, struct cached_namespace *ns,
 		      int64_t expires_us, int64_t now_us, struct cache_item *item)
 {
-	bool live = expires_us == 0 || expires_us > now_us;
+	bool live = rules_is_live(expires_us, now_us);
 	int code = SQLITE_OK;
 
 	item->stale = false;
@@ -451,9 +451,7 @@ static void read_items(struct sqlite_store *store, struct cache_op *op, bool is_
 		large_submit(&store->large, op);
 		return;
 	}
-	if (status == CACHE_OK && op->items == &op->one)
-		status = op->one.status;
-	cache_op_complete(op, status);
+	cache_op_complete(op, status == CACHE_OK ? rules_status_of_items(op) : status);
 }
 
 void reader_get_large(void *user, struct cache_op *op)

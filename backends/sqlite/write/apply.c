@@ -29,8 +29,7 @@ static enum applied apply_delete(struct writer *writer, struct cache_op *op)
 			code = writer_find_entry(writer, row, item->key, &found, &entry);
 		bool live = found && entry_is_live(writer, &entry);
 		item->status = live ? CACHE_OK : CACHE_NOT_FOUND;
-		if (code == SQLITE_OK && op->item_count == 1 &&
-		    !cache_condition_holds(&item->condition, live ? &entry.etag : NULL))
+		if (code == SQLITE_OK && !rules_condition_holds(op, live ? &entry.etag : NULL))
 			return applied_refuse(op, CACHE_PRECONDITION_FAILED, NULL);
 		if (code == SQLITE_OK && found)
 			code = apply_remove(writer, row, entry.id, &removed);
@@ -41,8 +40,7 @@ static enum applied apply_delete(struct writer *writer, struct cache_op *op)
 	}
 	if (code != SQLITE_OK)
 		return applied_fail(writer, op, code);
-	if (op->items == &op->one)
-		op->status = op->one.status;
+	op->status = rules_status_of_items(op);
 	return APPLIED;
 }
 

@@ -130,16 +130,6 @@ static int restart_uses(struct writer *writer, struct ns_row *row, const struct 
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-static int64_t expiry_of(const struct writer *writer, const struct ns_row *row,
-			 const struct cache_item *item)
-{
-	int64_t ttl_s = item->ttl_s == TTL_DEFAULT ? row->settings.default_ttl_s : item->ttl_s;
-
-	if (item->history && item->history->expires_at_us != HISTORY_TTL)
-		return item->history->expires_at_us;
-	return ttl_s > 0 ? writer->now_us + ttl_s * US_PER_S : 0;
-}
-
 /* Eviction relies on it that nothing was used before its namespace existed. */
 static void widen_age(const struct writer *writer, struct ns_row *row,
 		      const struct cache_item *item)
@@ -163,7 +153,8 @@ static int store_item(struct writer *writer, struct ns_row *row, struct cache_it
 	int code;
 
 	item->value->modified_at_us = writer->now_us;
-	item->value->expires_at_us = expiry_of(writer, row, item);
+	item->value->expires_at_us =
+		rules_expiry_us(item, row->settings.default_ttl_s, writer->now_us);
 	item->created = !found || !entry_is_live(writer, entry);
 	item->status = CACHE_OK;
 	row->size_sum += (int64_t)item->size_bytes;
@@ -216,8 +207,7 @@ static bool is_kept(const struct writer *writer, const struct ns_row *row,
 		    const struct lookup *lookup)
 {
 	return lookup->found &&
-	       (lookup->entry.expires_us == 0 ||
-		lookup->entry.expires_us + row->settings.stale_ttl_s * US_PER_S > writer->now_us);
+	       rules_is_kept(lookup->entry.expires_us, row->settings.stale_ttl_s, writer->now_us);
 }
 
 /* Whether the set does not fit. Where nothing is evicted, one that makes nothing worse fits, also
@@ -254,7 +244,7 @@ static enum cache_status measure(const struct writer *writer, const struct ns_ro
 	if (growth.new_used > row_size_limit(row))
 		return CACHE_TOO_LARGE;
 	if ((int64_t)op->item_count > row_count_limit(row)) {
-		op->detail = "the batch has more items than the namespace may hold entries";
+		op->detail = RULES_REFUSAL_BATCH;
 		return CACHE_TOO_LARGE;
 	}
 	compare_with_limits(row, &growth);
@@ -331,10 +321,7 @@ static enum applied admit(struct writer *writer, struct ns_row *row, struct cach
 	if (swept >= room && row->counted.expirations > expired_before)
 		return CONTINUE;
 	if (row->settings.policy == EVICT_NONE)
-		return applied_refuse(
-			op, CACHE_NO_SPACE,
-			"the namespace is full and its eviction is \"none\"; delete entries or "
-			"raise its limits");
+		return applied_refuse(op, CACHE_NO_SPACE, RULES_REFUSAL_FULL);
 	return make_room(writer, row, op, lookups, &growth);
 }
 
@@ -383,8 +370,7 @@ static enum applied set_items(struct writer *writer, struct ns_row *row, struct 
 	if (code != SQLITE_OK)
 		return applied_fail(writer, op, code);
 	bool live = lookups[0].found && entry_is_live(writer, &lookups[0].entry);
-	if (op->item_count == 1 &&
-	    !cache_condition_holds(&op->items[0].condition, live ? &lookups[0].entry.etag : NULL))
+	if (!rules_condition_holds(op, live ? &lookups[0].entry.etag : NULL))
 		return applied_refuse(op, CACHE_PRECONDITION_FAILED, NULL);
 	if (row->settings.capacity == 0)
 		return store_nothing(writer, row, op, lookups);

@@ -44,7 +44,7 @@ void sweep_arrived(struct writer *writer, int64_t expires_us)
 	struct sweep *sweep = &writer->sweep;
 
 	sweep->arrived += expires_us > 0;
-	if (expires_us == 0 || expires_us > writer->now_us)
+	if (rules_is_live(expires_us, writer->now_us))
 		return;
 	for (size_t i = 0; i < sweep->count; i++)
 		if (sweep->cursors[i].swept_us >= expires_us)

@@ -200,7 +200,7 @@ int writer_find_entry(struct writer *writer, const struct ns_row *row, struct sl
 
 static inline bool entry_is_live(const struct writer *writer, const struct found_entry *entry)
 {
-	return entry->expires_us == 0 || entry->expires_us > writer->now_us;
+	return rules_is_live(entry->expires_us, writer->now_us);
 }
 
 /* The frequency of an entry, as it is written. */
@@ -225,12 +225,10 @@ static inline int64_t row_size_limit(const struct ns_row *row)
 	return row->settings.max_size_bytes ? (int64_t)row->settings.max_size_bytes : INT64_MAX;
 }
 
-/* What an eviction by size goes down to: floor(0.8 * limit). */
+/* What an eviction by size goes down to. */
 static inline int64_t row_size_goal(const struct ns_row *row)
 {
-	int64_t limit = row_size_limit(row);
-
-	return limit / 5 * 4 + limit % 5 * 4 / 5;
+	return (int64_t)rules_low_water((uint64_t)row_size_limit(row));
 }
 
 static inline int64_t row_count_limit(const struct ns_row *row)

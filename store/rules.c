@@ -1,0 +1,16 @@
+#include "store/rules.h"
+
+#define DEFAULT_MAX_SIZE_BYTES (UINT64_C(100) << 20)
+
+void rules_default_settings(const struct backend_config *config, enum eviction_policy policy,
+			    struct slice ns, struct namespace_settings *ret)
+{
+	*ret = (struct namespace_settings){
+		.max_size_bytes = DEFAULT_MAX_SIZE_BYTES,
+		.capacity = CAPACITY_UNLIMITED,
+		.policy = policy,
+	};
+	if (config->defaults)
+		config->defaults(config->defaults_user, ns, ret);
+	ret->stale_ttl_s = 0; /* only ever configured */
+}

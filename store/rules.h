@@ -1,0 +1,85 @@
+/* What every backend decides alike, once: a backend asks here, and a rule is changed here. The
+ * Worker (worker/) has the same rules in SQL; the contract's suite holds both together. */
+#ifndef STEADYCACHE_STORE_RULES_H
+#define STEADYCACHE_STORE_RULES_H
+
+#include "store/backend.h"
+
+/* ---- Settings ---- */
+
+/* The settings of `ns` for as long as nothing is configured: 100 MiB, any number of entries, no
+ * TTL and the backend's own `policy`, then what config->defaults changes of that. `config` is that
+ * of open. */
+void rules_default_settings(const struct backend_config *config, enum eviction_policy policy,
+			    struct slice ns, struct namespace_settings *ret);
+
+/* What an eviction for a limit of bytes goes down to: floor(0.8 * max_bytes). An eviction for a
+ * number of entries ends as soon as the set fits. */
+static inline uint64_t rules_low_water(uint64_t max_bytes)
+{
+	return max_bytes / 5 * 4 + max_bytes % 5 * 4 / 5;
+}
+
+/* ---- Expiry ---- */
+
+/* When what a SET stores expires; 0: never. A history that names a time wins, then the item's own
+ * TTL, then the namespace's. */
+static inline int64_t rules_expiry_us(const struct cache_item *item, int64_t default_ttl_s,
+				      int64_t now_us)
+{
+	int64_t ttl_s = item->ttl_s == TTL_DEFAULT ? default_ttl_s : item->ttl_s;
+
+	if (item->history && item->history->expires_at_us != HISTORY_TTL)
+		return item->history->expires_at_us;
+	return ttl_s > 0 ? now_us + ttl_s * US_PER_S : 0;
+}
+
+/* An entry is live until the microsecond in which it expires. */
+static inline bool rules_is_live(int64_t expires_at_us, int64_t now_us)
+{
+	return expires_at_us == 0 || expires_at_us > now_us;
+}
+
+/* Live, or in the time in which it may still be served as stale. */
+static inline bool rules_is_kept(int64_t expires_at_us, int64_t stale_ttl_s, int64_t now_us)
+{
+	return expires_at_us == 0 || expires_at_us + stale_ttl_s * US_PER_S > now_us;
+}
+
+/* ---- Conditions ---- */
+
+/* Whether the condition of an op's item lets a write go on where the live entry has the tag
+ * `current` (NULL: there is none). In a batch, conditions are not looked at. */
+static inline bool rules_condition_holds(const struct cache_op *op, const struct etag *current)
+{
+	const struct cache_condition *condition = &op->items[0].condition;
+
+	return op->item_count != 1 || condition->kind == CONDITION_NONE ||
+	       cache_condition_holds(condition, current);
+}
+
+/* ---- Answers ---- */
+
+/* The status of a GET, SET, DELETE or EXISTS whose items have theirs: that of the item where the op
+ * is of `one`, or where a condition has refused the only one; of a batch CACHE_OK. */
+static inline enum cache_status rules_status_of_items(const struct cache_op *op)
+{
+	enum cache_status first = op->items[0].status;
+
+	if (op->items == &op->one || (op->item_count == 1 && first == CACHE_PRECONDITION_FAILED))
+		return first;
+	return CACHE_OK;
+}
+
+/* Completes it so. */
+static inline void rules_complete_items(struct cache_op *op)
+{
+	cache_op_complete(op, rules_status_of_items(op));
+}
+
+/* Why a SET is refused, as op->detail: with CACHE_NO_SPACE, and with CACHE_TOO_LARGE. */
+#define RULES_REFUSAL_FULL                                                                         \
+	"the namespace is full and its eviction is \"none\"; delete entries or raise its limits"
+#define RULES_REFUSAL_BATCH "the batch has more items than the namespace may hold entries"
+
+#endif
