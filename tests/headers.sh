@@ -2,7 +2,8 @@
 # One header for each file: what x.c gives to others is declared in x.h of its folder, and in no other
 # header. Its names begin with its module: the stem of the file, or a folder that it stands in. And a
 # map of a folder (a comment with lines like " * x.c   what it is") names all of its files.
-# Objects are those of CMake, NAME.dir/SOURCE.o, with SOURCE relative to ROOT; generated ones are left out.
+# Objects are those of CMake, NAME.dir/SOURCE.o, with SOURCE relative to ROOT; generated
+# ones and their stand-ins are left out.
 #
 # usage: tests/headers.sh ROOT OBJECT...
 set -eu
@@ -22,17 +23,18 @@ base/clock.c system_clock
 store/ cache_
 store/ backend_
 client/ command_ client/command.h
+handlers/ handler_ handlers/handlers.h
 END
 # base/ and store/   the vocabulary of the contract: every file outside sees these as one thing
 # value.c            its content types have rules of their own
-# command_           the functions of the table of commands
+# command_, handler_ what the tables of commands and of routes consist of
 # token_line.c       a line is how a token is written down
 # clock.c            names of clocks, which read better than clock_…
 
 # "SOURCE SYMBOL" for all that is external.
 nm -A --defined-only --extern-only "$@" | awk '
 	{ sub(/:/, " "); source = $1; sub(/.*\.dir\/(\.\/)?/, "", source); sub(/\.o$/, "", source) }
-	$(NF - 1) ~ /^[TDBRVWC]$/ && $NF !~ /^(__|main$)/ && source !~ /^generated\// { print source, $NF }
+	$(NF - 1) ~ /^[TDBRVWC]$/ && $NF !~ /^(__|main$)/ && source !~ /^(generated|pages)\// { print source, $NF }
 	' | sort -u >"$scratch/exports"
 
 # "HEADER NAME" for all that headers declare at the top level, inline functions left out.

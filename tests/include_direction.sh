@@ -42,6 +42,17 @@ for backend in memory sqlite tiered remote; do
 done
 forbid backends/d1 'backends/(memory|sqlite|tiered|disabled)' 'one backend includes another' # over remote
 
+# Of handlers/: what answers a kind of request stands beside the others, over flight -> json -> respond.
+kinds='entry namespace batch transfer admin pages'
+for kind in $kinds; do
+	others=$(echo "$kinds" | tr ' ' '\n' | grep -vx "$kind" | paste -sd'|')
+	forbid "handlers/$kind" "handlers/($others)" 'one kind of handlers includes another'
+done
+forbid 'handlers/flight handlers/json handlers/respond' "handlers/($(echo "$kinds" | tr ' ' '|')|handlers\.h)" \
+	'what handlers stand on includes one of them'
+forbid handlers/json 'handlers/flight' 'handlers/json includes flight'
+forbid handlers/respond 'handlers/(flight|json)' 'handlers/respond includes what stands above it'
+
 if [ "$offences" -gt 0 ]; then
 	echo "include direction: $offences rules broken"
 	exit 1

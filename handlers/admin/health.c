@@ -1,5 +1,6 @@
 /* /healthz, /readyz, /sync */
 #include "handlers/handlers.h"
+#include "handlers/respond/error.h"
 
 static enum handler_step healthz_start(struct request *request, struct response *response)
 {
@@ -54,6 +55,6 @@ static void sync_finish(struct request *request, struct response *response)
 		response->status = 204;
 }
 
-const struct handler healthz_handler = {.start = healthz_start};
-const struct handler readyz_handler = {.start = readyz_start, .finish = readyz_finish};
-const struct handler sync_handler = {.start = sync_start, .finish = sync_finish};
+const struct handler handler_healthz = {.start = healthz_start};
+const struct handler handler_readyz = {.start = readyz_start, .finish = readyz_finish};
+const struct handler handler_sync = {.start = sync_start, .finish = sync_finish};

@@ -1,6 +1,8 @@
 /* /admin/log-level: what is logged, while the server runs. */
 #include "base/json_out.h"
+#include "handlers/handlers.h"
 #include "handlers/json/json_in.h"
+#include "handlers/respond/error.h"
 
 /* More than the longest name of a level has, with its NUL. */
 #define LEVEL_NAME_BYTES 16
@@ -55,5 +57,5 @@ static enum handler_step put_start(struct request *request, struct response *res
 	return STEP_RESPOND;
 }
 
-const struct handler log_level_get_handler = {.start = get_start};
-const struct handler log_level_put_handler = {.start = put_start};
+const struct handler handler_log_level_get = {.start = get_start};
+const struct handler handler_log_level_put = {.start = put_start};

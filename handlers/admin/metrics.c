@@ -8,8 +8,9 @@
 #include <stdlib.h>
 
 #include "base/json_out.h"
+#include "handlers/admin/namespace_labels.h"
 #include "handlers/handlers.h"
-#include "handlers/namespace/namespace_labels.h"
+#include "handlers/respond/error.h"
 
 #define PREFIX   "steadycache_"
 #define DURATION PREFIX "request_duration_seconds"
@@ -331,4 +332,4 @@ static void metrics_finish(struct request *request, struct response *response)
 	response->buffer = text;
 }
 
-const struct handler metrics_handler = {.start = metrics_start, .finish = metrics_finish};
+const struct handler handler_metrics = {.start = metrics_start, .finish = metrics_finish};

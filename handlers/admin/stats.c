@@ -3,70 +3,9 @@
 #include <math.h>
 
 #include "base/json_out.h"
-#include "handlers/admin/stats_json.h"
 #include "handlers/handlers.h"
-
-double stats_hit_rate(uint64_t hits, uint64_t misses)
-{
-	return hits + misses > 0 ? (double)hits / (double)(hits + misses) : 0;
-}
-
-void stats_json_append_limits(struct buffer *json, const struct namespace_settings *settings)
-{
-	if (settings->capacity == CAPACITY_UNLIMITED)
-		json_out_raw(json, "\"capacity\":null");
-	else
-		buffer_printf(json, "\"capacity\":%" PRId64, settings->capacity);
-	buffer_printf(json,
-		      ",\"default_ttl\":%" PRId64 ",\"stale_ttl\":%" PRId64 ",\"eviction\":\"%s\"",
-		      settings->default_ttl_s, settings->stale_ttl_s,
-		      eviction_policy_name(settings->policy));
-}
-
-static void append_activity(struct buffer *json, const struct namespace_stats *stats)
-{
-	buffer_printf(json,
-		      "\"hits\":%" PRIu64 ",\"misses\":%" PRIu64 ",\"hit_rate\":", stats->hits,
-		      stats->misses);
-	json_out_double(json, stats_hit_rate(stats->hits, stats->misses));
-	buffer_printf(json,
-		      ",\"stale_hits\":%" PRIu64 ",\"sets\":%" PRIu64 ",\"deletes\":%" PRIu64
-		      ",\"evictions\":%" PRIu64 ",\"expirations\":%" PRIu64,
-		      stats->stale_hits, stats->sets, stats->deletes, stats->evictions,
-		      stats->expirations);
-}
-
-void stats_json_append(struct buffer *json, const struct namespace_stats *stats)
-{
-	uint64_t max = stats->settings.max_size_bytes;
-
-	buffer_printf(json,
-		      "{\"entry_count\":%" PRIu64 ",\"total_size\":%" PRIu64 ",\"avg_frequency\":",
-		      stats->entry_count, stats->total_size_bytes);
-	json_out_double(json, stats->avg_frequency);
-	buffer_printf(json,
-		      ",\"max_frequency\":%" PRIu64 ",\"max_size_bytes\":%" PRIu64
-		      ",\"utilization\":",
-		      stats->max_frequency, max);
-	json_out_double(json, max ? (double)stats->total_size_bytes / (double)max : 0);
-	buffer_printf(json, ",\"used_bytes\":%" PRIu64 ",", stats->used_bytes);
-	append_activity(json, stats);
-	json_out_raw(json, ",");
-	stats_json_append_limits(json, &stats->settings);
-	json_out_raw(json, "}");
-}
-
-void stats_keep_usable(struct request *request)
-{
-	struct cache_op *op = &request->op;
-	size_t kept = 0;
-
-	for (size_t i = 0; request->may_use && i < op->stats_count; i++)
-		if (request->may_use(request, slice_of(op->stats[i].name)))
-			op->stats[kept++] = op->stats[i];
-	if (request->may_use)
-		op->stats_count = kept;
-}
+#include "handlers/json/stats_json.h"
+#include "handlers/respond/error.h"
 
 static enum handler_step stats_start(struct request *request, struct response *response)
 {
@@ -98,7 +37,7 @@ static void append_totals(struct buffer *json, const struct cache_op *op)
 		      "\"totals\":{\"entry_count\":%" PRIu64 ",\"total_size\":%" PRIu64
 		      ",\"used_bytes\":%" PRIu64 ",",
 		      sum.entry_count, sum.total_size_bytes, sum.used_bytes);
-	append_activity(json, &sum);
+	stats_json_append_activity(json, &sum);
 	json_out_raw(json, "}");
 }
 
@@ -190,7 +129,7 @@ static void stats_finish(struct request *request, struct response *response)
 		      ",\"backend\":\"%s\",\"connections\":%u},",
 		      context->version, uptime_us / US_PER_S, context->backend->ops->name,
 		      figures.connections);
-	stats_keep_usable(request);
+	stats_json_keep_usable(request);
 	append_totals(&json, op);
 	append_requests(&json, &figures);
 	if (!request->may_use) /* they are of all namespaces together */
@@ -219,8 +158,8 @@ static void namespace_stats_finish(struct request *request, struct response *res
 	response_json(response, 200, &json);
 }
 
-const struct handler stats_handler = {.start = stats_start, .finish = stats_finish};
-const struct handler namespace_stats_handler = {
+const struct handler handler_stats = {.start = stats_start, .finish = stats_finish};
+const struct handler handler_namespace_stats = {
 	.start = stats_start,
 	.finish = namespace_stats_finish,
 };

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/json_out.h"
+#include "handlers/respond/error.h"
 
 void call_respond_no_memory(const struct request *request, struct response *response)
 {

@@ -44,18 +44,9 @@ struct call *call_open(struct request *request, struct response *response, enum 
 /* The same for a call of one item on /api, which is the hot path. */
 struct call *call_open_single(struct request *request, struct response *response,
 			      enum cache_op_type type);
-/* The same for a batch on both routes: call_read_keys or call_read_items read the rest. */
+/* The same for a batch on both routes: call_items_read_keys or call_items_read read the rest. */
 struct call *call_open_batch(struct request *request, struct response *response,
 			     enum cache_op_type type);
-
-/* The `key` member into op->one. */
-bool call_read_key(struct request *request, struct response *response);
-/* `value` and `size` of a call of one item into op->one. */
-bool call_read_value(struct request *request, struct response *response);
-/* The `keys` array into the op's items, each key once. */
-bool call_read_keys(struct request *request, struct response *response);
-/* The `items` array into the op's items; of two with one key the later stays. */
-bool call_read_items(struct request *request, struct response *response);
 
 /* 507, or what else stands for CACHE_NO_MEMORY. */
 void call_respond_no_memory(const struct request *request, struct response *response);
@@ -66,10 +57,5 @@ void call_finish_results(struct request *request, struct response *response);
 
 /* Frees the call and the values of a SET; the `cleanup` of the handlers. */
 void call_close(struct request *request);
-
-/* The three steps of a batch, for both routes. */
-enum handler_step call_start_batch_get(struct request *request, struct response *response);
-enum handler_step call_start_batch_set(struct request *request, struct response *response);
-enum handler_step call_start_batch_delete(struct request *request, struct response *response);
 
 #endif

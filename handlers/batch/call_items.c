@@ -1,8 +1,10 @@
-/* The items of a batch: from the list of its body, each key once. */
+#include "handlers/batch/call_items.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "handlers/batch/call_value.h"
+#include "handlers/respond/error.h"
 
 static bool allocate_items(struct request *request, struct response *response, size_t count)
 {
@@ -74,7 +76,7 @@ static bool remove_duplicates(struct request *request, struct response *response
 	return true;
 }
 
-bool call_read_keys(struct request *request, struct response *response)
+bool call_items_read_keys(struct request *request, struct response *response)
 {
 	const struct call *call = request->state;
 	const struct scan_list *list = &call->list;
@@ -83,8 +85,8 @@ bool call_read_keys(struct request *request, struct response *response)
 	    !allocate_items(request, response, list->count))
 		return false;
 	for (size_t i = 0; i < list->count; i++)
-		if (!item_read_key(request, response, "", &list->found[i],
-				   &request->op.items[i].key))
+		if (!call_value_item_key(request, response, "", &list->found[i],
+					 &request->op.items[i].key))
 			return false;
 	return remove_duplicates(request, response, false);
 }
@@ -124,12 +126,12 @@ static bool read_item(struct request *request, struct response *response,
 		.encoding = member_of(list, index, SCANNED_ITEM_ENCODING),
 	};
 
-	return item_read_key(request, response, path.text, member_of(list, index, SCANNED_ITEM_KEY),
-			     &item->key) &&
-	       item_fill(request, response, path.text, &fields, item);
+	return call_value_item_key(request, response, path.text,
+				   member_of(list, index, SCANNED_ITEM_KEY), &item->key) &&
+	       call_value_fill_item(request, response, path.text, &fields, item);
 }
 
-bool call_read_items(struct request *request, struct response *response)
+bool call_items_read(struct request *request, struct response *response)
 {
 	const struct call *call = request->state;
 	const struct scan_list *list = &call->list;
@@ -143,25 +145,26 @@ bool call_read_items(struct request *request, struct response *response)
 	return remove_duplicates(request, response, true);
 }
 
-enum handler_step call_start_batch_get(struct request *request, struct response *response)
+enum handler_step call_items_start_get(struct request *request, struct response *response)
 {
-	if (!call_open_batch(request, response, CACHE_OP_GET) || !call_read_keys(request, response))
+	if (!call_open_batch(request, response, CACHE_OP_GET) ||
+	    !call_items_read_keys(request, response))
 		return STEP_RESPOND;
 	return STEP_SUBMIT;
 }
 
-enum handler_step call_start_batch_set(struct request *request, struct response *response)
+enum handler_step call_items_start_set(struct request *request, struct response *response)
 {
 	if (!call_open_batch(request, response, CACHE_OP_SET) ||
-	    !call_read_items(request, response))
+	    !call_items_read(request, response))
 		return STEP_RESPOND;
 	return STEP_SUBMIT;
 }
 
-enum handler_step call_start_batch_delete(struct request *request, struct response *response)
+enum handler_step call_items_start_delete(struct request *request, struct response *response)
 {
 	if (!call_open_batch(request, response, CACHE_OP_DELETE) ||
-	    !call_read_keys(request, response))
+	    !call_items_read_keys(request, response))
 		return STEP_RESPOND;
 	return STEP_SUBMIT;
 }

@@ -1,9 +1,10 @@
 #include "handlers/batch/call_value.h"
 
-#include <nettle/base64.h>
+#include "handlers/json/base64.h"
+#include "handlers/respond/error.h"
 
-bool item_read_key(const struct request *request, struct response *response, const char *path,
-		   const struct scan_member *member, struct slice *ret)
+bool call_value_item_key(const struct request *request, struct response *response, const char *path,
+			 const struct scan_member *member, struct slice *ret)
 {
 	size_t max = request->context->max_key_bytes;
 
@@ -17,41 +18,12 @@ bool item_read_key(const struct request *request, struct response *response, con
 	return false;
 }
 
-bool call_read_key(struct request *request, struct response *response)
+bool call_value_read_key(struct request *request, struct response *response)
 {
 	const struct call *call = request->state;
 
-	return item_read_key(request, response, "", &call->scanned[SCANNED_KEY],
-			     &request->op.one.key);
-}
-
-struct cache_value *call_decode_base64(struct slice text, struct slice content_type,
-				       struct cache_value_room room, enum base64_outcome *ret)
-{
-	struct base64_decode_ctx context;
-	struct cache_value *value =
-		cache_value_create_with_room(BASE64_DECODE_LENGTH(text.len), content_type, room);
-	size_t len = value ? value->len_bytes : 0;
-
-	*ret = value ? BASE64_GOOD : BASE64_NO_MEMORY;
-	if (!value)
-		return NULL;
-	base64_decode_init(&context);
-	/* nettle skips white space; we do not. */
-	for (size_t i = 0; i < text.len && *ret == BASE64_GOOD; i++)
-		if ((unsigned char)text.data[i] <= ' ')
-			*ret = BASE64_BAD;
-	if (*ret == BASE64_BAD ||
-	    !base64_decode_update(&context, &len, (uint8_t *)cache_value_data(value), text.len,
-				  text.data) ||
-	    !base64_decode_final(&context)) {
-		*ret = BASE64_BAD;
-		cache_value_release(value);
-		return NULL;
-	}
-	value->len_bytes = (uint32_t)len;
-	cache_value_seal(value);
-	return value;
+	return call_value_item_key(request, response, "", &call->scanned[SCANNED_KEY],
+				   &request->op.one.key);
 }
 
 /* A sealed value of `text` or of the base64 in it. NULL: the request is answered. */
@@ -61,7 +33,7 @@ static struct cache_value *make_value(const struct request *request, struct resp
 {
 	struct cache_value_room room = backend_value_room(request->context->backend, key_len);
 	enum base64_outcome outcome = BASE64_GOOD;
-	struct cache_value *value = is_base64 ? call_decode_base64(text, type, room, &outcome)
+	struct cache_value *value = is_base64 ? base64_value(text, type, room, &outcome)
 					      : cache_value_copy_with_room(text, type, room);
 
 	if (!value && outcome == BASE64_BAD)
@@ -103,8 +75,9 @@ static bool read_encoding(const struct request *request, struct response *respon
 	return false;
 }
 
-bool item_fill(const struct request *request, struct response *response, const char *path,
-	       const struct item_fields *fields, struct cache_item *item)
+bool call_value_fill_item(const struct request *request, struct response *response,
+			  const char *path, const struct item_fields *fields,
+			  struct cache_item *item)
 {
 	struct slice text;
 	struct slice type;
@@ -124,7 +97,7 @@ bool item_fill(const struct request *request, struct response *response, const c
 	return item->value != NULL;
 }
 
-bool call_read_value(struct request *request, struct response *response)
+bool call_value_read(struct request *request, struct response *response)
 {
 	static const struct scan_member none;
 	const struct call *call = request->state;
@@ -136,5 +109,5 @@ bool call_read_value(struct request *request, struct response *response)
 		.encoding = &none,
 	};
 
-	return item_fill(request, response, "", &fields, &request->op.one);
+	return call_value_fill_item(request, response, "", &fields, &request->op.one);
 }

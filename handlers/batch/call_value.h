@@ -11,19 +11,19 @@ struct item_fields {
 
 /* The member `key` of what errors call `path` ("items[3]."). False: it is missing or too long, and
  * the request is answered. */
-bool item_read_key(const struct request *request, struct response *response, const char *path,
-		   const struct scan_member *member, struct slice *ret);
-
-enum base64_outcome { BASE64_GOOD, BASE64_BAD, BASE64_NO_MEMORY };
-
-/* A sealed value of what standard base64, padding required, stands for. NULL: *ret says why. */
-struct cache_value *call_decode_base64(struct slice text, struct slice content_type,
-				       struct cache_value_room room, enum base64_outcome *ret);
+bool call_value_item_key(const struct request *request, struct response *response, const char *path,
+			 const struct scan_member *member, struct slice *ret);
 
 /* Gives `item`, whose key and default TTL are set, the value and the rest of what `fields` say.
  * `path` is how errors call it ("items[3]."). False: something is wrong, and the request is
  * answered. */
-bool item_fill(const struct request *request, struct response *response, const char *path,
-	       const struct item_fields *fields, struct cache_item *item);
+bool call_value_fill_item(const struct request *request, struct response *response,
+			  const char *path, const struct item_fields *fields,
+			  struct cache_item *item);
+
+/* The `key` member into op->one. */
+bool call_value_read_key(struct request *request, struct response *response);
+/* `value` and `size` of a call of one item into op->one. */
+bool call_value_read(struct request *request, struct response *response);
 
 #endif

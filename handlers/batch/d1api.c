@@ -3,9 +3,13 @@
 #include <stdlib.h>
 
 #include "base/json_out.h"
-#include "handlers/admin/stats_json.h"
 #include "handlers/batch/call.h"
+#include "handlers/batch/call_items.h"
+#include "handlers/batch/call_value.h"
 #include "handlers/flight/single_flight.h"
+#include "handlers/handlers.h"
+#include "handlers/json/stats_json.h"
+#include "handlers/respond/error.h"
 
 static enum handler_step d1_init_start(struct request *request, struct response *response)
 {
@@ -29,7 +33,7 @@ static void d1_init_finish(struct request *request, struct response *response)
 static enum handler_step start_with_key(struct request *request, struct response *response,
 					enum cache_op_type type)
 {
-	if (!call_open_single(request, response, type) || !call_read_key(request, response))
+	if (!call_open_single(request, response, type) || !call_value_read_key(request, response))
 		return STEP_RESPOND;
 	return STEP_SUBMIT;
 }
@@ -68,8 +72,9 @@ static void d1_get_finish(struct request *request, struct response *response)
 	const struct cache_op *op = &request->op;
 	struct buffer json = {0};
 
-	if (op->status == CACHE_NOT_FOUND && lease_token_of(request)) {
-		buffer_printf(&json, "{\"found\":false,\"lease\":\"%s\"}", lease_token_of(request));
+	if (op->status == CACHE_NOT_FOUND && flight_lease_of(request)) {
+		buffer_printf(&json, "{\"found\":false,\"lease\":\"%s\"}",
+			      flight_lease_of(request));
 		response_json(response, 200, &json);
 	} else if (op->status == CACHE_NOT_FOUND) {
 		response_text(response, 200, "application/json; charset=UTF-8",
@@ -95,8 +100,9 @@ static bool check_lease(const struct request *request, struct response *response
 
 	/* What is no string is no token. */
 	return !token->found ||
-	       lease_token_check(request, response,
-				 token->kind == KIND_STRING ? token->string : (struct slice){0});
+	       flight_lease_check_token(request, response,
+					token->kind == KIND_STRING ? token->string
+								   : (struct slice){0});
 }
 
 static bool d1_set_lease(const struct request *request, struct named_lease *ret)
@@ -118,8 +124,8 @@ static enum handler_step d1_set_start(struct request *request, struct response *
 {
 	struct call *call = call_open_single(request, response, CACHE_OP_SET);
 
-	if (!call || !call_read_key(request, response) || !call_read_value(request, response) ||
-	    !check_lease(request, response))
+	if (!call || !call_value_read_key(request, response) ||
+	    !call_value_read(request, response) || !check_lease(request, response))
 		return STEP_RESPOND;
 	return STEP_SUBMIT;
 }
@@ -173,18 +179,18 @@ static void d1_stats_finish(struct request *request, struct response *response)
 	const struct handler name = {                                                              \
 		.start = (start_step), .finish = (finish_step), .cleanup = call_close}
 
-D1_HANDLER(d1_init_handler, d1_init_start, d1_init_finish);
-D1_HANDLER(d1_get_handler, d1_get_start, d1_get_finish);
-const struct handler d1_set_handler = {
+D1_HANDLER(handler_d1_init, d1_init_start, d1_init_finish);
+D1_HANDLER(handler_d1_get, d1_get_start, d1_get_finish);
+const struct handler handler_d1_set = {
 	.start = d1_set_start,
 	.finish = call_finish_success,
 	.cleanup = call_close,
 	.lease = d1_set_lease,
 };
-D1_HANDLER(d1_delete_handler, d1_delete_start, call_finish_success);
-D1_HANDLER(d1_exists_handler, d1_exists_start, d1_exists_finish);
-D1_HANDLER(d1_batch_get_handler, call_start_batch_get, call_finish_results);
-D1_HANDLER(d1_batch_set_handler, call_start_batch_set, call_finish_success);
-D1_HANDLER(d1_batch_delete_handler, call_start_batch_delete, call_finish_success);
-D1_HANDLER(d1_clear_handler, d1_clear_start, call_finish_success);
-D1_HANDLER(d1_stats_handler, d1_stats_start, d1_stats_finish);
+D1_HANDLER(handler_d1_delete, d1_delete_start, call_finish_success);
+D1_HANDLER(handler_d1_exists, d1_exists_start, d1_exists_finish);
+D1_HANDLER(handler_d1_batch_get, call_items_start_get, call_finish_results);
+D1_HANDLER(handler_d1_batch_set, call_items_start_set, call_finish_success);
+D1_HANDLER(handler_d1_batch_delete, call_items_start_delete, call_finish_success);
+D1_HANDLER(handler_d1_clear, d1_clear_start, call_finish_success);
+D1_HANDLER(handler_d1_stats, d1_stats_start, d1_stats_finish);

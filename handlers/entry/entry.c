@@ -1,8 +1,12 @@
 /* /cache/{ns}/{key}: one entry, as bytes. */
+#include "handlers/entry/entry.h"
+
 #include <stdlib.h>
 
-#include "handlers/entry/conditions.h"
 #include "handlers/flight/single_flight.h"
+#include "handlers/handlers.h"
+#include "handlers/respond/conditions.h"
+#include "handlers/respond/error.h"
 #include "handlers/respond/http_date.h"
 
 /* ---- GET, HEAD ---- */
@@ -116,7 +120,7 @@ static void add_hit_headers(struct response *response, const struct cache_value 
 
 	etag_format(&value->etag, response_header_room(response, "ETag", ETAG_TEXT_LEN));
 	if (modified_us != 0)
-		http_date_format(last_modified_s(value, now_us),
+		http_date_format(conditions_last_modified_s(value, now_us),
 				 response_header_room(response, "Last-Modified", HTTP_DATE_LEN));
 	(void)put_number(response_header_room(response, "Age", 20), (uint64_t)(age_us / US_PER_S));
 	if (is_kept)
@@ -127,7 +131,7 @@ static void add_hit_headers(struct response *response, const struct cache_value 
 
 static void respond_miss(struct request *request, struct response *response)
 {
-	const char *lease = lease_token_of(request);
+	const char *lease = flight_lease_of(request);
 
 	response_header_static(response, "Cache-Status", "steadycache; fwd=miss");
 	if (lease)
@@ -167,10 +171,10 @@ static void entry_get_finish(struct request *request, struct response *response)
 		respond_op_failure(request, response);
 		return;
 	}
-	unsigned status = evaluate_read_condition(request, value);
+	unsigned status = conditions_of_read(request, value);
 	size_t len = value->len_bytes;
 	if (status == 200)
-		range = read_range(request, value, &offset, &len);
+		range = conditions_range(request, value, &offset, &len);
 	if (range != RANGE_WHOLE)
 		status = range == RANGE_PART ? 206 : 416;
 	add_hit_headers(response, value, request->op.one.stale, status < 400,
@@ -223,7 +227,7 @@ static bool read_ttl(const struct request *request, struct response *response, i
 	return true;
 }
 
-const char *stored_content_type(const char *given)
+const char *entry_content_type(const char *given)
 {
 	static const char unasked[] = "application/x-www-form-urlencoded";
 	const size_t len = sizeof(unasked) - 1;
@@ -275,7 +279,7 @@ static bool start_write(struct request *request, struct response *response, enum
 		return false;
 	}
 	request->state = list;
-	return read_write_condition(request, response, list);
+	return conditions_of_write(request, response, list);
 }
 
 /* True where there is no Lease header. */
@@ -283,12 +287,12 @@ static bool check_lease(const struct request *request, struct response *response
 {
 	const char *header = request_header(request, "Lease");
 
-	return !header || lease_token_check(request, response, lease_token(header));
+	return !header || flight_lease_check_token(request, response, lease_token(header));
 }
 
 static enum handler_step entry_put_start(struct request *request, struct response *response)
 {
-	const char *type = stored_content_type(request_header(request, "Content-Type"));
+	const char *type = entry_content_type(request_header(request, "Content-Type"));
 
 	if (!start_write(request, response, CACHE_OP_SET) || !check_lease(request, response) ||
 	    !check_put_headers(request, response) ||
@@ -356,7 +360,7 @@ static void release_lease(struct request *request, struct response *response, co
 	cache_op_init(&request->op, CACHE_OP_DELETE);
 	if (!check_key(request, response) || !check_lease(request, response))
 		return;
-	if (lease_release(request, &lease))
+	if (flight_lease_release(request, &lease))
 		response->status = 204;
 	else
 		respond_error(request, response, 404,
@@ -382,14 +386,14 @@ static void entry_delete_finish(struct request *request, struct response *respon
 		response->status = 204;
 }
 
-const struct handler entry_get_handler = {.start = entry_get_start, .finish = entry_get_finish};
-const struct handler entry_put_handler = {
+const struct handler handler_entry_get = {.start = entry_get_start, .finish = entry_get_finish};
+const struct handler handler_entry_put = {
 	.start = entry_put_start,
 	.finish = entry_put_finish,
 	.cleanup = entry_put_cleanup,
 	.lease = entry_put_lease,
 };
-const struct handler entry_delete_handler = {
+const struct handler handler_entry_delete = {
 	.start = entry_delete_start,
 	.finish = entry_delete_finish,
 	.cleanup = entry_put_cleanup,

@@ -1,4 +1,6 @@
-#include "handlers/flight/flight_state.h"
+#include "handlers/flight/flight.h"
+
+#include "handlers/flight/flight_table.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -225,14 +227,14 @@ int64_t flight_expire(struct flights *flights)
 	(void)pthread_mutex_lock(&flights->lock);
 	int64_t now_us = cache_clock_now_us(flights->config.clock);
 	while (flights->timers.count > 0) {
-		struct heap_slot slot = flights->timers.slots[1];
+		struct heap_timer *timer = flights->timers.slots[1];
 
-		if (slot.timer->at_us > now_us) {
-			next_us = slot.timer->at_us;
+		if (timer->at_us > now_us) {
+			next_us = timer->at_us;
 			break;
 		}
-		char *base = (char *)slot.timer;
-		if (slot.is_lease)
+		char *base = (char *)timer;
+		if (timer->kind == TIMER_OF_LEASE)
 			flight_pass_on(flights, (void *)(base - offsetof(struct flight, timer)),
 				       &woken);
 		else

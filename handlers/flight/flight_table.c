@@ -1,4 +1,4 @@
-#include "handlers/flight/flight_state.h"
+#include "handlers/flight/flight_table.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,9 +9,10 @@
 
 /* There is room (timer_heap_reserve). */
 static void start_timer(struct flights *flights, struct heap_timer *timer, int64_t at_us,
-			bool is_lease)
+			enum timer_kind kind)
 {
-	if (timer_heap_start(&flights->timers, timer, at_us, is_lease) && flights->config.earlier)
+	timer->kind = kind;
+	if (timer_heap_start(&flights->timers, timer, at_us) && flights->config.earlier)
 		flights->config.earlier(flights->config.user);
 }
 
@@ -62,7 +63,7 @@ void flight_park(struct flights *flights, struct flight *flight, struct flight_w
 	if (waiter->owner)
 		waiter->owner->waiting = waiter;
 	flights->waiting_count++;
-	start_timer(flights, &waiter->timer, waiter->wait_until_us, false);
+	start_timer(flights, &waiter->timer, waiter->wait_until_us, TIMER_OF_WAITER);
 }
 
 void flight_wake_all(struct waiter_list *woken)
@@ -137,7 +138,7 @@ void flight_grant(struct flights *flights, struct flight *flight, struct flight_
 	memcpy(waiter->token, flight->token, sizeof(flight->token));
 	flights->lease_count++;
 	start_timer(flights, &flight->timer,
-		    cache_clock_now_us(flights->config.clock) + waiter->lease_us, true);
+		    cache_clock_now_us(flights->config.clock) + waiter->lease_us, TIMER_OF_LEASE);
 	if (!waiter->bind || !waiter->owner)
 		return;
 	flight->owner = waiter->owner;

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "handlers/respond/error.h"
+
 int64_t flight_parse_seconds(const char *text)
 {
 	int64_t us = 0;
@@ -199,7 +201,8 @@ void flight_visit_close(struct request *request, bool delivered)
 	request->visit = NULL;
 }
 
-bool lease_token_check(const struct request *request, struct response *response, struct slice token)
+bool flight_lease_check_token(const struct request *request, struct response *response,
+			      struct slice token)
 {
 	size_t digits = 0;
 
@@ -213,7 +216,7 @@ bool lease_token_check(const struct request *request, struct response *response,
 	return false;
 }
 
-bool lease_release(const struct request *request, const struct named_lease *lease)
+bool flight_lease_release(const struct request *request, const struct named_lease *lease)
 {
 	struct flights *flights = request->context->flights;
 	char text[LEASE_TOKEN_LEN + 1] = "";
@@ -242,16 +245,16 @@ static bool is_final_refusal(unsigned status)
 	}
 }
 
-void lease_end_refused(const struct request *request, const struct handler *handler,
-		       unsigned status)
+void flight_lease_end_refused(const struct request *request, const struct handler *handler,
+			      unsigned status)
 {
 	struct named_lease lease;
 
 	if (handler->lease && is_final_refusal(status) && handler->lease(request, &lease))
-		(void)lease_release(request, &lease);
+		(void)flight_lease_release(request, &lease);
 }
 
-const char *lease_token_of(const struct request *request)
+const char *flight_lease_of(const struct request *request)
 {
 	return request->visit && request->visit->has_lease ? request->visit->waiter.token : NULL;
 }

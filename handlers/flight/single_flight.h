@@ -3,7 +3,7 @@
 #define STEADYCACHE_HANDLERS_SINGLE_FLIGHT_H
 
 #include "handlers/flight/flight.h"
-#include "handlers/handlers.h"
+#include "handlers/respond/request.h"
 
 #define WAIT_MAX_S  300
 #define LEASE_MAX_S 3600
@@ -31,17 +31,17 @@ void flight_visit_close(struct request *request, bool delivered);
 
 /* Whether `token` has the form of a lease's, which is all that a write asks of it: a set ends
  * whatever lease is out on its key, and a late one is as good. False: answered with 400. */
-bool lease_token_check(const struct request *request, struct response *response,
-		       struct slice token);
+bool flight_lease_check_token(const struct request *request, struct response *response,
+			      struct slice token);
 /* Ends a lease, without touching the entry. False: this server never gave it; true where it is over
  * already. */
-bool lease_release(const struct request *request, const struct named_lease *lease);
+bool flight_lease_release(const struct request *request, const struct named_lease *lease);
 /* Ends the lease that a write names which was answered with `status`, where that refuses it for
  * good: he who computed cannot store it, so the next one is to try. Nothing where the same request
  * may succeed later, or where it succeeded. Once for a request, before its answer goes out. */
-void lease_end_refused(const struct request *request, const struct handler *handler,
-		       unsigned status);
+void flight_lease_end_refused(const struct request *request, const struct handler *handler,
+			      unsigned status);
 /* The lease that this read got, or NULL. */
-const char *lease_token_of(const struct request *request);
+const char *flight_lease_of(const struct request *request);
 
 #endif

@@ -4,28 +4,27 @@
 
 #include "base/array.h"
 
-static void put_slot(struct timer_heap *heap, size_t place, struct heap_slot slot)
+static void put_slot(struct timer_heap *heap, size_t place, struct heap_timer *timer)
 {
-	heap->slots[place] = slot;
-	slot.timer->place = place;
+	heap->slots[place] = timer;
+	timer->place = place;
 }
 
-/* Puts `slot` where it belongs, up or down from the free `place`. */
-static void sift(struct timer_heap *heap, size_t place, struct heap_slot slot)
+/* Puts `timer` where it belongs, up or down from the free `place`. */
+static void sift(struct timer_heap *heap, size_t place, struct heap_timer *timer)
 {
-	const struct heap_slot *slots = heap->slots;
+	struct heap_timer *const *slots = heap->slots;
 
-	for (; place > 1 && slots[place / 2].timer->at_us > slot.timer->at_us; place /= 2)
+	for (; place > 1 && slots[place / 2]->at_us > timer->at_us; place /= 2)
 		put_slot(heap, place, slots[place / 2]);
 	for (size_t child; (child = place * 2) <= heap->count; place = child) {
-		if (child < heap->count &&
-		    slots[child + 1].timer->at_us < slots[child].timer->at_us)
+		if (child < heap->count && slots[child + 1]->at_us < slots[child]->at_us)
 			child++;
-		if (slots[child].timer->at_us >= slot.timer->at_us)
+		if (slots[child]->at_us >= timer->at_us)
 			break;
 		put_slot(heap, place, slots[child]);
 	}
-	put_slot(heap, place, slot);
+	put_slot(heap, place, timer);
 }
 
 void timer_heap_deinit(struct timer_heap *heap)
@@ -35,7 +34,7 @@ void timer_heap_deinit(struct timer_heap *heap)
 
 bool timer_heap_reserve(struct timer_heap *heap)
 {
-	struct heap_slot *slots =
+	struct heap_timer **slots =
 		array_with_room(heap->slots, heap->count + 1, &heap->size, sizeof(*slots));
 
 	if (slots)
@@ -43,12 +42,11 @@ bool timer_heap_reserve(struct timer_heap *heap)
 	return slots != NULL;
 }
 
-bool timer_heap_start(struct timer_heap *heap, struct heap_timer *timer, int64_t at_us,
-		      bool is_lease)
+bool timer_heap_start(struct timer_heap *heap, struct heap_timer *timer, int64_t at_us)
 {
 	timer->at_us = at_us;
 	heap->count++;
-	sift(heap, heap->count, (struct heap_slot){.timer = timer, .is_lease = is_lease});
+	sift(heap, heap->count, timer);
 	return timer->place == 1;
 }
 
@@ -59,7 +57,7 @@ void timer_heap_stop(struct timer_heap *heap, struct heap_timer *timer)
 	if (place == 0)
 		return;
 	timer->place = 0;
-	struct heap_slot last = heap->slots[heap->count--];
-	if (last.timer != timer)
+	struct heap_timer *last = heap->slots[heap->count--];
+	if (last != timer)
 		sift(heap, place, last);
 }

@@ -9,17 +9,13 @@
 /* Part of what ends by it, which is found by the offset. Zeroed: does not run. */
 struct heap_timer {
 	int64_t at_us;
-	size_t place; /* in the heap, from 1; 0: not in it */
-};
-
-struct heap_slot {
-	struct heap_timer *timer;
-	bool is_lease; /* of a lease, and not of one who waits */
+	size_t place;  /* in the heap, from 1; 0: not in it */
+	unsigned kind; /* the owner's: what the timer is part of */
 };
 
 /* Zeroed: empty. */
 struct timer_heap {
-	struct heap_slot *slots; /* from 1 */
+	struct heap_timer **slots; /* from 1 */
 	size_t count, size;
 };
 
@@ -27,9 +23,8 @@ void timer_heap_deinit(struct timer_heap *heap);
 /* Makes room for one more. False: no memory. */
 bool timer_heap_reserve(struct timer_heap *heap);
 /* Starts a timer that does not run; there is room. True: it is the earliest. */
-bool timer_heap_start(struct timer_heap *heap, struct heap_timer *timer, int64_t at_us,
-		      bool is_lease);
-/* Fine where it does not run. */
+bool timer_heap_start(struct timer_heap *heap, struct heap_timer *timer, int64_t at_us);
+/* Stopping a stopped timer is allowed. */
 void timer_heap_stop(struct timer_heap *heap, struct heap_timer *timer);
 
 #endif

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "handlers/respond/error.h"
+
 /* Beyond this a number of bytes is no longer exact in JSON. */
 #define BYTES_MAX 9007199254740992.0
 

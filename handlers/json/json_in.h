@@ -3,8 +3,8 @@
 #ifndef STEADYCACHE_HANDLERS_JSON_IN_H
 #define STEADYCACHE_HANDLERS_JSON_IN_H
 
-#include "handlers/handlers.h"
 #include "handlers/json/json_read.h"
+#include "handlers/respond/request.h"
 
 /* Reads the body, which must be a JSON object, with json_read. */
 bool json_in_read(struct request *request, struct response *response, struct scan_member *members,

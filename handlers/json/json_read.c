@@ -55,7 +55,7 @@ static void tell_path(struct reader *reader, struct slice name)
  * the place of a mistake is told as it came. */
 static bool check_string(struct reader *reader, struct slice name, struct slice string)
 {
-	if (!memchr(string.data, '\\', string.len) || scan_escapes_are_good(string))
+	if (!memchr(string.data, '\\', string.len) || json_scan_escapes_are_good(string))
 		return true;
 	tell_path(reader, name);
 	return fail(reader, "has half of a surrogate pair (\\uD800 to \\uDFFF stand for characters "
@@ -66,13 +66,13 @@ static void decode_all(struct scan_member *members, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		if (members[i].kind == KIND_STRING && members[i].string.data)
-			scan_decode(&members[i].string);
+			json_scan_decode(&members[i].string);
 }
 
 /* Reads a value into `member`, whose type says what is wanted. */
 static bool read_value(struct reader *reader, struct scan_member *member)
 {
-	scan_blank(&reader->cursor);
+	json_scan_blank(&reader->cursor);
 	struct slice text = {.data = reader->cursor.at};
 	bool is_scalar = false;
 
@@ -100,16 +100,16 @@ static bool read_name(struct reader *reader, struct slice *ret)
 {
 	enum scan_kind kind;
 
-	scan_blank(&reader->cursor);
+	json_scan_blank(&reader->cursor);
 	if (reader->cursor.at == reader->cursor.end || *reader->cursor.at != '"')
 		return fail(reader, "a name in quotes should stand here");
 	ret->data = reader->cursor.at + 1;
 	if (!skip(reader, &kind))
 		return false;
 	ret->len = (size_t)(reader->cursor.at - ret->data) - 1;
-	if (memchr(ret->data, '\\', ret->len) && scan_escapes_are_good(*ret))
-		scan_decode(ret);
-	return scan_take(&reader->cursor, ':') || fail(reader, "a colon should stand here");
+	if (memchr(ret->data, '\\', ret->len) && json_scan_escapes_are_good(*ret))
+		json_scan_decode(ret);
+	return json_scan_take(&reader->cursor, ':') || fail(reader, "a colon should stand here");
 }
 
 static struct scan_member *find_member(struct slice name, struct scan_member *members, size_t count)
@@ -129,9 +129,9 @@ static bool read_object(struct reader *reader, struct scan_member *members, size
 	struct slice name;
 	enum scan_kind kind;
 
-	if (!scan_take(&reader->cursor, '{'))
+	if (!json_scan_take(&reader->cursor, '{'))
 		return fail(reader, "an object should stand here");
-	if (scan_take(&reader->cursor, '}'))
+	if (json_scan_take(&reader->cursor, '}'))
 		return true;
 	do {
 		if (!read_name(reader, &name))
@@ -145,8 +145,8 @@ static bool read_object(struct reader *reader, struct scan_member *members, size
 		    : member ? !read_value(reader, member)
 			     : !skip(reader, &kind))
 			return false;
-	} while (scan_take(&reader->cursor, ','));
-	return scan_take(&reader->cursor, '}') ||
+	} while (json_scan_take(&reader->cursor, ','));
+	return json_scan_take(&reader->cursor, '}') ||
 	       fail(reader, "a comma or the end of the object should stand here");
 }
 
@@ -195,7 +195,7 @@ static bool read_element(struct reader *reader, struct scan_list *list)
 	struct scan_member *element = element_at(list, list->count);
 	if (!element)
 		return fail_no_memory(reader);
-	scan_blank(&reader->cursor);
+	json_scan_blank(&reader->cursor);
 	if (list->member_count == 0) {
 		if (!read_value(reader, element))
 			return false;
@@ -229,11 +229,11 @@ static bool read_list(struct reader *reader, struct scan_list *list)
 
 	empty_list(list);
 	list->is_there = true;
-	scan_blank(&reader->cursor);
+	json_scan_blank(&reader->cursor);
 	if (reader->cursor.at < reader->cursor.end && *reader->cursor.at != '[')
 		return skip(reader, &kind);
-	list->is_array = scan_take(&reader->cursor, '[');
-	if (scan_take(&reader->cursor, ']'))
+	list->is_array = json_scan_take(&reader->cursor, '[');
+	if (json_scan_take(&reader->cursor, ']'))
 		return true;
 	reader->list = list;
 	reader->unknown = NULL; /* of the object, not of its elements */
@@ -242,10 +242,10 @@ static bool read_list(struct reader *reader, struct scan_list *list)
 		if (!read_element(reader, list))
 			return false;
 		list->count++;
-	} while (scan_take(&reader->cursor, ','));
+	} while (json_scan_take(&reader->cursor, ','));
 	reader->list = NULL;
 	reader->unknown = unknown;
-	return scan_take(&reader->cursor, ']') ||
+	return json_scan_take(&reader->cursor, ']') ||
 	       fail(reader, "a comma or the end of the list should stand here");
 }
 
@@ -257,11 +257,11 @@ static bool read_text(struct reader *reader, struct scan_member *members, size_t
 	enum scan_kind kind;
 	bool is_object;
 
-	scan_blank(&reader->cursor);
+	json_scan_blank(&reader->cursor);
 	is_object = reader->cursor.at < reader->cursor.end && *reader->cursor.at == '{';
 	if (is_object ? !read_object(reader, members, count, list) : !skip(reader, &kind))
 		return false;
-	scan_blank(&reader->cursor);
+	json_scan_blank(&reader->cursor);
 	if (reader->cursor.at < reader->cursor.end)
 		return fail(reader, "the end should stand here");
 	return is_object;

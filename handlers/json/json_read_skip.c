@@ -75,7 +75,7 @@ static const char *skip_scalar(struct scan_cursor *cursor, enum scan_kind *ret)
 
 static const char *skip_name(struct scan_cursor *cursor)
 {
-	scan_blank(cursor);
+	json_scan_blank(cursor);
 	if (cursor->at == cursor->end)
 		return UNFINISHED;
 	if (*cursor->at != '"')
@@ -83,7 +83,7 @@ static const char *skip_name(struct scan_cursor *cursor)
 	const char *what = skip_string(cursor);
 	if (what)
 		return what;
-	return scan_take(cursor, ':') ? NULL : "a colon should stand here";
+	return json_scan_take(cursor, ':') ? NULL : "a colon should stand here";
 }
 
 /* What is open: without recursion, so that no text can use the stack up. */
@@ -101,7 +101,7 @@ static const char *enter(struct scan_cursor *cursor, struct nesting *nesting, bo
 		return "it is nested too deep: objects and arrays may be 512 levels deep";
 	nesting->is_object[nesting->depth++] = is_object;
 	cursor->at++;
-	scan_blank(cursor);
+	json_scan_blank(cursor);
 	*ret_is_empty = cursor->at < cursor->end && *cursor->at == (is_object ? '}' : ']');
 	return is_object && !*ret_is_empty ? skip_name(cursor) : NULL;
 }
@@ -113,11 +113,11 @@ static const char *leave(struct scan_cursor *cursor, struct nesting *nesting, bo
 	while (nesting->depth > 0) {
 		bool is_object = nesting->is_object[nesting->depth - 1];
 
-		if (scan_take(cursor, ',')) {
+		if (json_scan_take(cursor, ',')) {
 			*ret_is_over = false;
 			return is_object ? skip_name(cursor) : NULL;
 		}
-		if (!scan_take(cursor, is_object ? '}' : ']'))
+		if (!json_scan_take(cursor, is_object ? '}' : ']'))
 			return cursor->at == cursor->end ? UNFINISHED
 							 : "a comma or an end should stand here";
 		nesting->depth--;
@@ -138,7 +138,7 @@ const char *json_skip_value(struct scan_cursor *cursor, enum scan_kind *ret)
 		size_t depth = nesting.depth;
 		bool is_empty = true;
 
-		scan_blank(cursor);
+		json_scan_blank(cursor);
 		if (cursor->at == cursor->end)
 			return UNFINISHED;
 		if (*cursor->at == '{' || *cursor->at == '[') {

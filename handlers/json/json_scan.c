@@ -16,7 +16,7 @@ static bool scan_whole(struct scan_cursor *cursor, int64_t *ret)
 	const char *from;
 	int64_t number = 0;
 
-	scan_blank(cursor);
+	json_scan_blank(cursor);
 	for (from = cursor->at;
 	     cursor->at < cursor->end && *cursor->at >= '0' && *cursor->at <= '9'; cursor->at++) {
 		if (cursor->at - from == WHOLE_DIGITS_MAX)
@@ -29,7 +29,7 @@ static bool scan_whole(struct scan_cursor *cursor, int64_t *ret)
 
 static bool scan_scalar(struct scan_cursor *cursor, struct slice *ret)
 {
-	scan_blank(cursor);
+	json_scan_blank(cursor);
 	ret->data = cursor->at;
 	while (cursor->at < cursor->end &&
 	       ((*cursor->at >= '0' && *cursor->at <= '9') ||
@@ -43,7 +43,7 @@ static bool scan_scalar(struct scan_cursor *cursor, struct slice *ret)
 
 static bool scan_name(struct scan_cursor *cursor, struct slice *ret)
 {
-	return scan_string(cursor, ret) && scan_take(cursor, ':');
+	return json_scan_string(cursor, ret) && json_scan_take(cursor, ':');
 }
 
 /* The value of the member `name`. */
@@ -59,7 +59,7 @@ static bool scan_member(struct scan_cursor *cursor, struct slice name, struct sc
 		return false;
 	member->found = true;
 	if (member->type == SCAN_STRING)
-		return scan_string(cursor, &member->string);
+		return json_scan_string(cursor, &member->string);
 	return member->type == SCAN_WHOLE ? scan_whole(cursor, &member->whole)
 					  : scan_scalar(cursor, &member->string);
 }
@@ -76,7 +76,7 @@ static void decode_all(struct scan_member *members, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		if (members[i].found && members[i].type == SCAN_STRING)
-			scan_decode(&members[i].string);
+			json_scan_decode(&members[i].string);
 }
 
 /* ---- The list ---- */
@@ -115,22 +115,22 @@ static bool scan_element(struct scan_cursor *cursor, const struct scan_list *lis
 	struct slice name;
 
 	if (list->member_count == 0)
-		return scan_string(cursor, &element->string);
-	if (!scan_take(cursor, '{'))
+		return json_scan_string(cursor, &element->string);
+	if (!json_scan_take(cursor, '{'))
 		return false;
 	do {
 		if (!scan_name(cursor, &name) ||
 		    !scan_member(cursor, name, element, list->member_count))
 			return false;
-	} while (scan_take(cursor, ','));
-	return scan_take(cursor, '}') && all_required(element, list->member_count);
+	} while (json_scan_take(cursor, ','));
+	return json_scan_take(cursor, '}') && all_required(element, list->member_count);
 }
 
 static bool scan_list(struct scan_cursor *cursor, struct scan_list *list)
 {
 	size_t room = 0;
 
-	if (!scan_take(cursor, '['))
+	if (!json_scan_take(cursor, '['))
 		return false;
 	do {
 		struct scan_member *element =
@@ -138,8 +138,8 @@ static bool scan_list(struct scan_cursor *cursor, struct scan_list *list)
 
 		if (!element || !scan_element(cursor, list, element))
 			return false;
-	} while (scan_take(cursor, ','));
-	return scan_take(cursor, ']');
+	} while (json_scan_take(cursor, ','));
+	return json_scan_take(cursor, ']');
 }
 
 /* ---- All ---- */
@@ -149,7 +149,7 @@ static bool scan_object(struct scan_cursor *cursor, struct scan_member *members,
 {
 	struct slice name;
 
-	if (!scan_take(cursor, '{'))
+	if (!json_scan_take(cursor, '{'))
 		return false;
 	do {
 		if (!scan_name(cursor, &name))
@@ -157,10 +157,10 @@ static bool scan_object(struct scan_cursor *cursor, struct scan_member *members,
 		bool is_list = list && !list->found && slice_equal(name, list->name);
 		if (is_list ? !scan_list(cursor, list) : !scan_member(cursor, name, members, count))
 			return false;
-	} while (scan_take(cursor, ','));
-	if (!scan_take(cursor, '}'))
+	} while (json_scan_take(cursor, ','));
+	if (!json_scan_take(cursor, '}'))
 		return false;
-	scan_blank(cursor);
+	json_scan_blank(cursor);
 	return cursor->at == cursor->end && all_required(members, count) && (!list || list->found);
 }
 

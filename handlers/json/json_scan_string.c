@@ -2,16 +2,16 @@
 
 #include "base/utf8.h"
 
-void scan_blank(struct scan_cursor *cursor)
+void json_scan_blank(struct scan_cursor *cursor)
 {
 	while (cursor->at < cursor->end && (*cursor->at == ' ' || *cursor->at == '\n' ||
 					    *cursor->at == '\r' || *cursor->at == '\t'))
 		cursor->at++;
 }
 
-bool scan_take(struct scan_cursor *cursor, char c)
+bool json_scan_take(struct scan_cursor *cursor, char c)
 {
-	scan_blank(cursor);
+	json_scan_blank(cursor);
 	if (cursor->at == cursor->end || *cursor->at != c)
 		return false;
 	cursor->at++;
@@ -80,7 +80,7 @@ static char unescape(char letter)
 	}
 }
 
-bool scan_escapes_are_good(struct slice text)
+bool json_scan_escapes_are_good(struct slice text)
 {
 	const char *end = text.data + text.len;
 
@@ -106,9 +106,9 @@ static bool has_control(struct slice text)
 	return false;
 }
 
-bool scan_string(struct scan_cursor *cursor, struct slice *ret)
+bool json_scan_string(struct scan_cursor *cursor, struct slice *ret)
 {
-	if (!scan_take(cursor, '"'))
+	if (!json_scan_take(cursor, '"'))
 		return false;
 	char *from = cursor->at;
 	char *quote = memchr(from, '"', (size_t)(cursor->end - from));
@@ -132,7 +132,7 @@ bool scan_string(struct scan_cursor *cursor, struct slice *ret)
 	}
 	ret->len = (size_t)(quote - from);
 	cursor->at = quote + 1;
-	return !has_control(*ret) && utf8_is_valid(*ret) && scan_escapes_are_good(*ret);
+	return !has_control(*ret) && utf8_is_valid(*ret) && json_scan_escapes_are_good(*ret);
 }
 
 static size_t put_utf8(char *out, int32_t code)
@@ -160,7 +160,7 @@ static size_t put_utf8(char *out, int32_t code)
 }
 
 /* No escape is shorter than what it stands for. */
-void scan_decode(struct slice *string)
+void json_scan_decode(struct slice *string)
 {
 	char *from = (char *)(uintptr_t)string->data;
 	const char *end = from + string->len;

@@ -12,20 +12,20 @@ struct scan_cursor {
 };
 
 /* Moves over white space. */
-void scan_blank(struct scan_cursor *cursor);
+void json_scan_blank(struct scan_cursor *cursor);
 
 /* Moves over `c`, blanks before it allowed. False: something else comes. */
-bool scan_take(struct scan_cursor *cursor, char c);
+bool json_scan_take(struct scan_cursor *cursor, char c);
 
 /* Moves over a string, blanks before it allowed; *ret is what stands between its quotes, still
  * escaped, and is known to be valid. False: there is no valid string. */
-bool scan_string(struct scan_cursor *cursor, struct slice *ret);
+bool json_scan_string(struct scan_cursor *cursor, struct slice *ret);
 
 /* Whether all escapes in `text`, which has no quote but behind a backslash, are good: those of
  * surrogates in pairs. */
-bool scan_escapes_are_good(struct slice text);
+bool json_scan_escapes_are_good(struct slice text);
 
 /* Decodes a string whose escapes are good, in place. */
-void scan_decode(struct slice *string);
+void json_scan_decode(struct slice *string);
 
 #endif

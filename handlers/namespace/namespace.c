@@ -3,10 +3,12 @@
 #include <stdlib.h>
 
 #include "base/json_out.h"
-#include "handlers/admin/stats_json.h"
-#include "handlers/entry/entry_json.h"
+#include "handlers/handlers.h"
+#include "handlers/json/entry_json.h"
 #include "handlers/json/json_in.h"
-#include "handlers/namespace/cursor.h"
+#include "handlers/json/stats_json.h"
+#include "handlers/respond/cursor.h"
+#include "handlers/respond/error.h"
 #include "handlers/respond/percent.h"
 
 #define LIST_LIMIT_MAX 1000
@@ -31,7 +33,7 @@ static void namespaces_finish(struct request *request, struct response *response
 		respond_op_failure(request, response);
 		return;
 	}
-	stats_keep_usable(request);
+	stats_json_keep_usable(request);
 	json_out_raw(&json, "{\"namespaces\":[");
 	for (size_t i = 0; i < op->stats_count; i++) {
 		const struct namespace_stats *stats = &op->stats[i];
@@ -357,20 +359,20 @@ static enum handler_step clear_start(struct request *request, struct response *r
 	return STEP_RESPOND;
 }
 
-const struct handler namespaces_get_handler = {
+const struct handler handler_namespaces_get = {
 	.start = namespaces_start,
 	.finish = namespaces_finish,
 };
-const struct handler namespace_list_handler = {
+const struct handler handler_namespace_list = {
 	.start = list_start,
 	.finish = list_finish,
 	.cleanup = listing_cleanup,
 };
-const struct handler namespace_put_handler = {
+const struct handler handler_namespace_put = {
 	.start = settings_start,
 	.finish = finish_empty,
 };
-const struct handler namespace_clear_handler = {
+const struct handler handler_namespace_clear = {
 	.start = clear_start,
 	.finish = finish_empty,
 	.cleanup = listing_cleanup,

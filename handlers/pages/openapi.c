@@ -1,7 +1,8 @@
 /* /openapi.yaml, /openapi.json: the description of the API, out of the program itself, for
  * everybody who asks. */
-#include "handlers/entry/conditions.h"
+#include "handlers/handlers.h"
 #include "handlers/pages/openapi_files.h"
+#include "handlers/respond/conditions.h"
 
 static bool has_version(const struct request *request, const struct openapi_file *file)
 {
@@ -10,8 +11,8 @@ static bool has_version(const struct request *request, const struct openapi_file
 	struct etag etag;
 
 	return etag_parse(slice_of(file->etag), &etag) &&
-	       etag_list_read(request, "If-None-Match", none_match, false, &list) &&
-	       etag_list_matches(&list, &etag);
+	       conditions_read_etags(request, "If-None-Match", none_match, false, &list) &&
+	       conditions_match_etag(&list, &etag);
 }
 
 static enum handler_step send(const struct request *request, struct response *response,
@@ -46,5 +47,5 @@ static enum handler_step json_start(struct request *request, struct response *re
 	return send(request, response, OPENAPI_JSON);
 }
 
-const struct handler openapi_yaml_handler = {.start = yaml_start};
-const struct handler openapi_json_handler = {.start = json_start};
+const struct handler handler_openapi_yaml = {.start = yaml_start};
+const struct handler handler_openapi_json = {.start = json_start};

@@ -5,6 +5,7 @@
 
 #include "handlers/handlers.h"
 #include "handlers/pages/page_files.h"
+#include "handlers/respond/error.h"
 
 /* Nothing but our own files is loaded and only this server asked; no script or style stands in the
  * HTML. In /ui not even our own script can turn text into markup. The widgets of /docs, which are
@@ -126,6 +127,6 @@ static enum handler_step assets_start(struct request *request, struct response *
 	return STEP_RESPOND;
 }
 
-const struct handler docs_handler = {.start = docs_start};
-const struct handler ui_handler = {.start = ui_start};
-const struct handler assets_handler = {.start = assets_start};
+const struct handler handler_docs = {.start = docs_start};
+const struct handler handler_ui = {.start = ui_start};
+const struct handler handler_assets = {.start = assets_start};

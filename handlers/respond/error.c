@@ -1,9 +1,10 @@
+#include "handlers/respond/error.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "base/json_out.h"
 #include "base/utf8.h"
-#include "handlers/handlers.h"
 
 static const char *title_of(unsigned status)
 {
@@ -39,7 +40,7 @@ static const char *title_of(unsigned status)
 	return "Error";
 }
 
-void problem_append(struct buffer *json, unsigned status, struct slice detail)
+void respond_problem_append(struct buffer *json, unsigned status, struct slice detail)
 {
 	json_out_raw(json, "\"type\":\"about:blank\",\"title\":");
 	json_out_string(json, slice_of(title_of(status)));
@@ -49,7 +50,7 @@ void problem_append(struct buffer *json, unsigned status, struct slice detail)
 	json_out_string(json, detail);
 }
 
-void problem_respond(struct response *response, unsigned status, struct buffer *json)
+void respond_problem(struct response *response, unsigned status, struct buffer *json)
 {
 	response_json(response, status, json);
 	response->headers[response->header_count - 1].value = "application/problem+json";
@@ -71,9 +72,9 @@ static void respond_detail(const struct request *request, struct response *respo
 		return;
 	}
 	json_out_raw(&json, "{");
-	problem_append(&json, status, detail);
+	respond_problem_append(&json, status, detail);
 	json_out_raw(&json, "}");
-	problem_respond(response, status, &json);
+	respond_problem(response, status, &json);
 }
 
 void respond_error(const struct request *request, struct response *response, unsigned status,
@@ -93,7 +94,7 @@ void respond_error(const struct request *request, struct response *response, uns
 		       (struct slice){.data = detail, .len = (size_t)len});
 }
 
-unsigned retry_after_s_of(const struct cache_op *op)
+unsigned respond_retry_after_s(const struct cache_op *op)
 {
 	if (op->retry_after_s > 0)
 		return op->retry_after_s;
@@ -106,7 +107,7 @@ void respond_op_failure(const struct request *request, struct response *response
 	const char *detail = op->detail ? op->detail : cache_status_text(op->status);
 	unsigned status = cache_status_http(op->status);
 
-	if (retry_after_s_of(op) > 0)
-		response_header_printf(response, "Retry-After", "%u", retry_after_s_of(op));
+	if (respond_retry_after_s(op) > 0)
+		response_header_printf(response, "Retry-After", "%u", respond_retry_after_s(op));
 	respond_detail(request, response, status, slice_of(detail));
 }

@@ -1,6 +1,6 @@
 /* ?pretty: compact JSON written again with an indent of two spaces, as JSON.stringify(x, null, 2)
  * lays it out. The input is our own, so it is known to be valid. */
-#include "handlers/handlers.h"
+#include "handlers/respond/pretty.h"
 
 static void new_line(struct buffer *out, size_t depth)
 {
@@ -20,7 +20,7 @@ static size_t copy_string(struct buffer *out, struct slice in, size_t at)
 	return end;
 }
 
-void response_pretty(struct response *response)
+void respond_pretty(struct response *response)
 {
 	struct slice in = buffer_bytes(&response->buffer);
 	struct buffer out = {0};

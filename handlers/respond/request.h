@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "handlers/admin/figures.h"
+#include "handlers/respond/figures.h"
 #include "handlers/respond/response.h"
 #include "store/backend.h"
 

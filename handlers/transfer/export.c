@@ -1,9 +1,11 @@
 /* GET /export: all entries as lines (export_stream.c). */
-#include "handlers/transfer/export_state.h"
+#include "handlers/transfer/export_stream.h"
 
 #include <stdlib.h>
 
-#include "handlers/admin/stats_json.h"
+#include "handlers/handlers.h"
+#include "handlers/json/stats_json.h"
+#include "handlers/respond/error.h"
 #include "handlers/respond/percent.h"
 
 static struct export *create(const struct request *request)
@@ -13,15 +15,15 @@ static struct export *create(const struct request *request)
 
 	if (!export)
 		return NULL;
-	export->stream.next = export_next;
-	export->stream.close = export_close;
+	export->stream.next = export_stream_next;
+	export->stream.close = export_stream_close;
 	export->context = request->context;
 	cache_op_init(&export->stream.op, CACHE_OP_GET);
 	cache_op_init(&export->page, CACHE_OP_SCAN);
 	export->prefix = malloc(prefix ? strlen(prefix) + 1 : 1);
 	if (export->prefix)
 		return export;
-	export_close(&export->stream);
+	export_stream_close(&export->stream);
 	return NULL;
 }
 
@@ -30,7 +32,7 @@ static void cleanup(struct request *request)
 	struct export *export = request->state;
 
 	if (export)
-		export_close(&export->stream);
+		export_stream_close(&export->stream);
 	request->state = NULL;
 }
 
@@ -103,7 +105,7 @@ static void export_finish(struct request *request, struct response *response)
 		respond_op_failure(request, response);
 		return;
 	}
-	stats_keep_usable(request);
+	stats_json_keep_usable(request);
 	export->names = calloc(op->stats_count + 1, sizeof(*export->names));
 	if (!export->names) {
 		respond_error(request, response, 503, "%s", cache_status_text(CACHE_NO_MEMORY));
@@ -121,7 +123,7 @@ static void export_finish(struct request *request, struct response *response)
 	response->is_unframed = request->method == HTTP_HEAD;
 }
 
-const struct handler export_handler = {
+const struct handler handler_export = {
 	.start = export_start,
 	.finish = export_finish,
 	.cleanup = cleanup,

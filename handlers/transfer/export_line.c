@@ -1,13 +1,14 @@
+#include "handlers/transfer/export_line.h"
+
 #include <inttypes.h>
 
 #include "base/json_out.h"
-#include "handlers/entry/entry_json.h"
-#include "handlers/transfer/export.h"
+#include "handlers/json/entry_json.h"
 
 /* Of a value, at a time; a multiple of three, so that base64 has no padding in the middle. */
 #define PIECE_BYTES 49152
 
-void export_header_append(struct buffer *out, const char *version, int64_t now_us)
+void export_line_append_header(struct buffer *out, const char *version, int64_t now_us)
 {
 	buffer_printf(out, "{\"steadycache_export\":%d,\"server_version\":", EXPORT_FORMAT);
 	json_out_string(out, slice_of(version));

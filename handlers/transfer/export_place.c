@@ -1,8 +1,9 @@
+#include "handlers/transfer/export_place.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "handlers/namespace/cursor.h"
-#include "handlers/transfer/export.h"
+#include "handlers/transfer/export_line.h"
 
 /* In a cursor: the format, the process, the length of the namespace, the namespace, the key. */
 #define PROCESS_AT   1

@@ -3,12 +3,11 @@
  * A page is a listing of up to PAGE_ENTRIES keys; their values are then fetched in batches of about
  * BATCH_BYTES, without counting as uses, and written. Behind each batch stands a cursor. Nothing is
  * fetched before what came earlier was sent, so a slow reader costs one batch. */
-#include "handlers/transfer/export_state.h"
+#include "handlers/transfer/export_stream.h"
 
 #include <stdlib.h>
 
 #include "base/json_out.h"
-#include "handlers/namespace/cursor.h"
 
 #define PAGE_KEY_BYTES ((size_t)256 << 10)
 #define BATCH_BYTES    ((uint64_t)1 << 20)
@@ -20,7 +19,7 @@ static struct export *export_of(struct body_stream *stream)
 	return (struct export *)(void *)stream;
 }
 
-void export_close(struct body_stream *stream)
+void export_stream_close(struct body_stream *stream)
 {
 	struct export *export = export_of(stream);
 
@@ -226,7 +225,7 @@ static bool asks(struct export *export)
 	return export->state != IS_OVER;
 }
 
-enum stream_step export_next(struct body_stream *stream)
+enum stream_step export_stream_next(struct body_stream *stream)
 {
 	struct export *export = export_of(stream);
 	struct buffer *out = &stream->bytes;
@@ -236,8 +235,8 @@ enum stream_step export_next(struct body_stream *stream)
 	if (export->state == IS_OVER)
 		return STREAM_END;
 	if (export->state == SENDS_HEADER) {
-		export_header_append(out, export->context->version,
-				     cache_clock_now_us(export->context->clock));
+		export_line_append_header(out, export->context->version,
+					  cache_clock_now_us(export->context->clock));
 		export->state = WANTS_PAGE;
 		return out->failed ? STREAM_FAILED : STREAM_BYTES;
 	}

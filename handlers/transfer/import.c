@@ -4,12 +4,16 @@
  * so that a backend with commits makes one of it. While that is under way nothing more is read.
  * Where a group is refused, its entries are stored one by one, so that each failure has its line.
  */
-#include "handlers/transfer/import.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/buffer.h"
+#include "handlers/handlers.h"
+#include "handlers/respond/error.h"
+#include "handlers/transfer/import_group.h"
+#include "handlers/transfer/import_line.h"
+#include "handlers/transfer/import_report.h"
 
 /* What is kept of the room for a long line. */
 #define ROOM_KEPT_BYTES ((size_t)1 << 20)
@@ -344,7 +348,7 @@ static void note_failed(struct import *import, const struct cache_op *op, uint64
 	import_report_failure(&import->report, line, text);
 	if (is_backends_fault(op->status)) {
 		import->report.http_status = cache_status_http(op->status);
-		import->report.retry_after_s = retry_after_s_of(op);
+		import->report.retry_after_s = respond_retry_after_s(op);
 		(void)snprintf(import->report.detail, IMPORT_ERROR_BYTES, "%s", text);
 		import->is_over = true;
 	}
@@ -467,7 +471,7 @@ static bool import_is_long(const struct request *request, bool is_end)
 	       (is_end || memchr(input->data + import->seen, '\n', input->len - import->seen));
 }
 
-const struct handler import_handler = {
+const struct handler handler_import = {
 	.start = import_start,
 	.cleanup = cleanup,
 	.take = import_take,

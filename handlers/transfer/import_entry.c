@@ -1,10 +1,9 @@
-/* The entry of a line: what its members must say, and memory of its own for them. */
-#include "handlers/transfer/import_line_parts.h"
+#include "handlers/transfer/import_entry.h"
 
 #include <nettle/base64.h>
 #include <stdlib.h>
 
-#include "handlers/batch/call_value.h"
+#include "handlers/json/base64.h"
 
 /* ---- Namespace and key ---- */
 
@@ -13,11 +12,11 @@ static bool read_namespace(struct import_line *line, struct slice ns, struct imp
 	const struct scan_member *member = &line->members[MEMBER_NAMESPACE];
 
 	if (ns.len == 0 && !member->found)
-		return import_refuse(line, "\"namespace\" is missing");
+		return import_member_refuse(line, "\"namespace\" is missing");
 	if (ns.len == 0)
 		ns = member->string;
 	if (!namespace_name_is_valid(ns))
-		return import_refuse(
+		return import_member_refuse(
 			line,
 			"\"namespace\" must be 1 to %d letters, digits, '_', '.' or '-', "
 			"and not begin with '.' or '-'",
@@ -32,8 +31,8 @@ static bool has_one(struct import_line *line, size_t text, size_t base64)
 {
 	if (line->members[text].found != line->members[base64].found)
 		return true;
-	return import_refuse(line, "there must be either \"%s\" or \"%s\"",
-			     line->members[text].name.data, line->members[base64].name.data);
+	return import_member_refuse(line, "there must be either \"%s\" or \"%s\"",
+				    line->members[text].name.data, line->members[base64].name.data);
 }
 
 /* The bytes that a member stands for, malloc'ed. NULL: refused. */
@@ -45,7 +44,7 @@ static char *decode_bytes(struct import_line *line, size_t member, bool is_base6
 	bool good = true;
 
 	if (!bytes) {
-		(void)import_refuse_no_memory(line);
+		(void)import_member_refuse_no_memory(line);
 		return NULL;
 	}
 	*ret_len = is_base64 ? BASE64_DECODE_LENGTH(text.len) : text.len;
@@ -59,7 +58,7 @@ static char *decode_bytes(struct import_line *line, size_t member, bool is_base6
 	if (good)
 		return bytes;
 	free(bytes);
-	(void)import_refuse(line, "\"%s\" is not base64", import_member_name(line, member));
+	(void)import_member_refuse(line, "\"%s\" is not base64", import_member_name(line, member));
 	return NULL;
 }
 
@@ -75,10 +74,10 @@ static bool read_key(struct import_line *line, struct import_entry *entry)
 	if (!key)
 		return false;
 	if (len > line->context->max_key_bytes)
-		return import_refuse(line,
-				     "the key has %zu bytes; the server takes up to %zu "
-				     "(STEADYCACHE_MAX_KEY_KB)",
-				     len, line->context->max_key_bytes);
+		return import_member_refuse(line,
+					    "the key has %zu bytes; the server takes up to %zu "
+					    "(STEADYCACHE_MAX_KEY_KB)",
+					    len, line->context->max_key_bytes);
 	return true;
 }
 
@@ -93,8 +92,8 @@ static bool read_old_type(struct import_line *line, char room[static CONTENT_TYP
 	size_t len = 0;
 
 	if (line->members[MEMBER_CONTENT_TYPE].found)
-		return import_refuse(line, "there must not be both \"content_type\" and "
-					   "\"content_type_base64\"");
+		return import_member_refuse(line, "there must not be both \"content_type\" and "
+						  "\"content_type_base64\"");
 	char *type = decode_bytes(line, MEMBER_CONTENT_TYPE_BASE64, true, &len);
 	if (!type)
 		return false;
@@ -105,10 +104,11 @@ static bool read_old_type(struct import_line *line, char room[static CONTENT_TYP
 		memcpy(room, type, len);
 	free(type);
 	*ret = (struct slice){.data = room, .len = len};
-	return fits || import_refuse(line,
-				     "\"content_type_base64\" must be of 1 to %d bytes without "
-				     "control characters",
-				     CONTENT_TYPE_MAX_LEN);
+	return fits ||
+	       import_member_refuse(line,
+				    "\"content_type_base64\" must be of 1 to %d bytes without "
+				    "control characters",
+				    CONTENT_TYPE_MAX_LEN);
 }
 
 static bool read_type(struct import_line *line, char room[static CONTENT_TYPE_MAX_LEN],
@@ -124,8 +124,9 @@ static bool read_type(struct import_line *line, char room[static CONTENT_TYPE_MA
 		return true;
 	*ret = member->string;
 	return content_type_is_valid(member->string) ||
-	       import_refuse(line, "\"content_type\" must be 1 to %d printable ASCII characters",
-			     CONTENT_TYPE_MAX_LEN);
+	       import_member_refuse(line,
+				    "\"content_type\" must be 1 to %d printable ASCII characters",
+				    CONTENT_TYPE_MAX_LEN);
 }
 
 static bool read_value(struct import_line *line, struct import_entry *entry)
@@ -144,16 +145,17 @@ static bool read_value(struct import_line *line, struct import_entry *entry)
 		text = line->members[MEMBER_VALUE_BASE64].string;
 	size_t len = is_base64 ? text.len / 4 * 3 : text.len;
 	if (len > line->context->max_body_bytes + 2 * (size_t)is_base64)
-		return import_refuse(line,
-				     "the value has about %zu bytes; the server takes up to %zu "
-				     "(STEADYCACHE_MAX_BODY_MB)",
-				     len, line->context->max_body_bytes);
-	entry->item.value = is_base64 ? call_decode_base64(text, type, room, &outcome)
+		return import_member_refuse(
+			line,
+			"the value has about %zu bytes; the server takes up to %zu "
+			"(STEADYCACHE_MAX_BODY_MB)",
+			len, line->context->max_body_bytes);
+	entry->item.value = is_base64 ? base64_value(text, type, room, &outcome)
 				      : cache_value_copy_with_room(text, type, room);
 	if (entry->item.value)
 		return true;
-	return outcome == BASE64_BAD ? import_refuse(line, "\"value_base64\" is not base64")
-				     : import_refuse_no_memory(line);
+	return outcome == BASE64_BAD ? import_member_refuse(line, "\"value_base64\" is not base64")
+				     : import_member_refuse_no_memory(line);
 }
 
 /* ---- The entry ---- */
@@ -167,15 +169,22 @@ static bool read_history(struct import_line *line, struct import_entry *entry)
 	*history = (struct cache_history){
 		.expires_at_us = expires->found ? 0 : HISTORY_TTL,
 	};
-	return import_read_whole(line, MEMBER_FREQUENCY, HISTORY_MAX_FREQUENCY,
-				 &history->frequency) &&
-	       import_read_whole(line, MEMBER_SIZE, INT64_MAX / 4, &entry->item.size_bytes) &&
-	       import_read_time(line, MEMBER_CREATED_AT, &history->created_at_us) &&
-	       import_read_time(line, MEMBER_LAST_ACCESS, &history->last_access_us) &&
-	       import_read_time(line, MEMBER_EXPIRES_AT, &history->expires_at_us);
+	return import_member_whole(line, MEMBER_FREQUENCY, HISTORY_MAX_FREQUENCY,
+				   &history->frequency) &&
+	       import_member_whole(line, MEMBER_SIZE, INT64_MAX / 4, &entry->item.size_bytes) &&
+	       import_member_time(line, MEMBER_CREATED_AT, &history->created_at_us) &&
+	       import_member_time(line, MEMBER_LAST_ACCESS, &history->last_access_us) &&
+	       import_member_time(line, MEMBER_EXPIRES_AT, &history->expires_at_us);
 }
 
-bool import_read_entry(struct import_line *line, struct slice ns, struct import_entry *ret)
+void import_entry_deinit(struct import_entry *entry)
+{
+	free((void *)(uintptr_t)entry->item.key.data);
+	cache_value_release(entry->item.value);
+	entry->item = (struct cache_item){0};
+}
+
+bool import_entry_read(struct import_line *line, struct slice ns, struct import_entry *ret)
 {
 	struct import_entry entry = {.item = {.ttl_s = TTL_DEFAULT}};
 

@@ -1,13 +1,4 @@
-#include <stdlib.h>
-
-#include "handlers/transfer/import.h"
-
-void import_entry_deinit(struct import_entry *entry)
-{
-	free((void *)(uintptr_t)entry->item.key.data);
-	cache_value_release(entry->item.value);
-	entry->item = (struct cache_item){0};
-}
+#include "handlers/transfer/import_group.h"
 
 /* FNV-1a: only to compare few keys with few. */
 static uint64_t hash_of(struct slice key)

@@ -1,9 +1,6 @@
-#include "handlers/transfer/import_line_parts.h"
+#include "handlers/transfer/import_line.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
-#include "handlers/transfer/export.h"
+#include "handlers/transfer/export_line.h"
 
 static const struct scan_member known[MEMBERS] = {
 	[MEMBER_NAMESPACE] = {.name = SLICE("namespace")},
@@ -26,22 +23,6 @@ static const struct scan_member known[MEMBERS] = {
 	[MEMBER_ERROR] = {.name = SLICE("error")},
 };
 
-bool import_refuse(struct import_line *line, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	(void)vsnprintf(line->error, IMPORT_ERROR_BYTES, format, args);
-	va_end(args);
-	return false;
-}
-
-bool import_refuse_no_memory(struct import_line *line)
-{
-	line->no_memory = true;
-	return import_refuse(line, "%s", cache_status_text(CACHE_NO_MEMORY));
-}
-
 /* ---- Reading ---- */
 
 /* Members that are there are of their type. */
@@ -51,11 +32,11 @@ static bool check_types(struct import_line *line)
 		const struct scan_member *member = &line->members[i];
 
 		if (member->found && !member->string.data)
-			return import_refuse(line,
-					     member->type == SCAN_STRING
-						     ? "\"%s\" must be a string"
-						     : "\"%s\" must not be text or a list",
-					     member->name.data);
+			return import_member_refuse(line,
+						    member->type == SCAN_STRING
+							    ? "\"%s\" must be a string"
+							    : "\"%s\" must not be text or a list",
+						    member->name.data);
 	}
 	return true;
 }
@@ -68,12 +49,14 @@ static bool read_slowly(struct import_line *line, char *text, size_t len)
 	if (json_read(text, len, line->members, MEMBERS, NULL, NULL, &fault))
 		return check_types(line);
 	if (fault.no_memory)
-		return import_refuse_no_memory(line);
+		return import_member_refuse_no_memory(line);
 	if (fault.path[0] != '\0')
-		return import_refuse(line, "\"%s\" %s", fault.path, fault.what);
+		return import_member_refuse(line, "\"%s\" %s", fault.path, fault.what);
 	if (fault.line == 0)
-		return import_refuse(line, "the line must be a JSON object; it %s", fault.what);
-	return import_refuse(line, "not valid JSON (column %zu): %s", fault.column, fault.what);
+		return import_member_refuse(line, "the line must be a JSON object; it %s",
+					    fault.what);
+	return import_member_refuse(line, "not valid JSON (column %zu): %s", fault.column,
+				    fault.what);
 }
 
 static bool read_members(struct import_line *line, char *text, size_t len)
@@ -95,12 +78,13 @@ static enum import_kind kind_of_end(struct import_line *line, uint64_t *ret_entr
 	if (slice_equal(complete, SLICE("false")))
 		return LINE_OTHER;
 	if (!slice_equal(complete, SLICE("true"))) {
-		(void)import_refuse(line, "\"complete\" must be true or false");
+		(void)import_member_refuse(line, "\"complete\" must be true or false");
 		return LINE_BAD;
 	}
 	*ret_entries = ENTRIES_UNKNOWN;
-	return import_read_whole(line, MEMBER_ENTRIES, INT64_MAX / 16, ret_entries) ? LINE_COMPLETE
-										    : LINE_BAD;
+	return import_member_whole(line, MEMBER_ENTRIES, INT64_MAX / 16, ret_entries)
+		       ? LINE_COMPLETE
+		       : LINE_BAD;
 }
 
 static enum import_kind kind_of(struct import_line *line, uint64_t *ret_entries)
@@ -110,10 +94,10 @@ static enum import_kind kind_of(struct import_line *line, uint64_t *ret_entries)
 	if (members[MEMBER_FORMAT].found) {
 		uint64_t format = 0;
 
-		if (import_read_whole(line, MEMBER_FORMAT, INT64_MAX / 16, &format) &&
+		if (import_member_whole(line, MEMBER_FORMAT, INT64_MAX / 16, &format) &&
 		    format == EXPORT_FORMAT)
 			return LINE_HEADER;
-		(void)import_refuse(
+		(void)import_member_refuse(
 			line,
 			"the export has format %.*s; this server knows format %d only, so "
 			"import it with the version that wrote it, or a later one",
@@ -140,7 +124,7 @@ enum import_kind import_line_read(const struct handler_context *context, struct 
 
 	if (read_members(&line, text, len))
 		kind = kind_of(&line, &ret->entries);
-	if (kind == LINE_ENTRY && !import_read_entry(&line, ns, &ret->entry))
+	if (kind == LINE_ENTRY && !import_entry_read(&line, ns, &ret->entry))
 		kind = LINE_BAD;
 	return line.no_memory ? LINE_NO_MEMORY : kind;
 }

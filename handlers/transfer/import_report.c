@@ -1,10 +1,12 @@
+#include "handlers/transfer/import_report.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/json_out.h"
 #include "base/utf8.h"
-#include "handlers/transfer/import.h"
+#include "handlers/respond/error.h"
 
 void import_report_failure(struct import_report *report, uint64_t line, const char *text)
 {
@@ -52,7 +54,8 @@ void import_report_respond(struct import_report *report, struct response *respon
 	qsort(report->errors, report->error_count, sizeof(report->errors[0]), compare_errors);
 	json_out_raw(&json, "{");
 	if (report->http_status != 0) {
-		problem_append(&json, report->http_status, whole_characters(report->detail));
+		respond_problem_append(&json, report->http_status,
+				       whole_characters(report->detail));
 		json_out_raw(&json, ",");
 	}
 	buffer_printf(&json,
@@ -73,5 +76,5 @@ void import_report_respond(struct import_report *report, struct response *respon
 	}
 	if (report->retry_after_s > 0)
 		response_header_printf(response, "Retry-After", "%u", report->retry_after_s);
-	problem_respond(response, report->http_status, &json);
+	respond_problem(response, report->http_status, &json);
 }

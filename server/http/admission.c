@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "handlers/respond/error.h"
 #include "handlers/respond/percent.h"
 #include "server/auth/site_check.h"
 #include "server/http/exchange_state.h"

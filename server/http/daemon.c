@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "handlers/namespace/namespace_labels.h"
+#include "handlers/admin/namespace_labels.h"
 #include "server/http/guard_table.h"
 #include "server/http/listen.h"
 #include "server/http/tls.h"

@@ -1,6 +1,8 @@
 #include "server/http/exchange.h"
 
 #include "handlers/flight/single_flight.h"
+#include "handlers/respond/error.h"
+#include "handlers/respond/pretty.h"
 #include "server/http/answer.h"
 #include "server/http/exchange_state.h"
 #include "server/log/request_log.h"
@@ -22,7 +24,7 @@ static void make_pretty(struct exchange *exchange)
 			return; /* the compact answer is an answer too */
 		response->body = BODY_BUFFER;
 	}
-	response_pretty(response);
+	respond_pretty(response);
 	response->is_json = false;
 }
 
@@ -58,7 +60,8 @@ static enum MHD_Result queue_response(struct exchange *exchange)
 	make_pretty(exchange);
 	count_answer(exchange);
 	if (exchange->route)
-		lease_end_refused(&exchange->request, exchange->route->handler, response->status);
+		flight_lease_end_refused(&exchange->request, exchange->route->handler,
+					 response->status);
 	int64_t now_ns = monotonic_now_ns();
 	if (request_log_cares(exchange, now_ns))
 		request_log_answer(exchange, now_ns);
@@ -110,7 +113,7 @@ static void allow_silence(struct exchange *exchange)
 	const struct flight_waiter *waiter = &exchange->request.visit->waiter;
 	unsigned silent_s = (unsigned)(waiter->lease_us / US_PER_S) + 1;
 
-	if (waiter->bind && lease_token_of(&exchange->request) &&
+	if (waiter->bind && flight_lease_of(&exchange->request) &&
 	    silent_s > exchange->shared->idle_timeout_s)
 		(void)MHD_set_connection_option(exchange->connection, MHD_CONNECTION_OPTION_TIMEOUT,
 						silent_s);

@@ -1,3 +1,5 @@
+#include "handlers/entry/entry.h"
+#include "handlers/respond/error.h"
 #include "server/http/exchange_state.h"
 
 /* Where a body of unknown length begins. */
@@ -18,7 +20,7 @@ static bool make_room(struct exchange *exchange, size_t needed)
 			room = backend_value_room(request->context->backend, request->key.len);
 		request->body = cache_value_create_with_room(
 			size > needed ? size : needed,
-			slice_of(stored_content_type(
+			slice_of(entry_content_type(
 				head_find(&exchange->head, SLICE("Content-Type")))),
 			room);
 		return request->body != NULL;

@@ -2,7 +2,7 @@
 #ifndef STEADYCACHE_SERVER_PROCESS_H
 #define STEADYCACHE_SERVER_PROCESS_H
 
-#include "handlers/admin/figures.h"
+#include "handlers/respond/figures.h"
 
 /* From /proc, without waiting for a disk. Thread: any. */
 void process_read(struct process_figures *ret);

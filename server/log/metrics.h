@@ -7,7 +7,7 @@
 #ifndef STEADYCACHE_SERVER_METRICS_H
 #define STEADYCACHE_SERVER_METRICS_H
 
-#include "handlers/admin/figures.h"
+#include "handlers/respond/figures.h"
 #include "server/http/router.h"
 
 struct metrics;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "handlers/namespace/namespace_labels.h"
+#include "handlers/admin/namespace_labels.h"
 
 /* ---- The backend ---- */
 

@@ -3,7 +3,7 @@
  *
  *	fake_request_init(&fake);
  *	fake.request.ns = SLICE("n");
- *	if (fake_request_start(&fake, &entry_get_handler) == STEP_SUBMIT)
+ *	if (fake_request_start(&fake, &handler_entry_get) == STEP_SUBMIT)
  *		fake_request_finish(&fake, CACHE_NOT_FOUND);
  *	... look at fake.response ...
  *	fake_request_close(&fake);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/json_out.h"
+#include "handlers/respond/request.h"
 
 /* Of a body that is not JSON; a value says no more with its second kilobyte. */
 #define KEPT_BYTES 1024

@@ -48,7 +48,7 @@ TestSuite(batch, .fini = close_fake);
 
 Test(batch, of_two_items_with_one_key_the_later_is_set)
 {
-	cr_assert_eq(start(&batch_set_handler,
+	cr_assert_eq(start(&handler_batch_set,
 			   "{\"items\":[{\"key\":\"a\",\"value\":\"1\"},{\"key\":\"b\",\"value\":"
 			   "\"2\"},{\"key\":\"a\",\"value\":\"3\"},{\"key\":\"\",\"value\":\"4\"},"
 			   "{\"key\":\"a\",\"value\":\"5\"}]}"),
@@ -62,8 +62,8 @@ Test(batch, of_two_items_with_one_key_the_later_is_set)
 
 Test(batch, a_key_asked_twice_is_looked_up_once)
 {
-	static const struct handler *const handlers[] = {&batch_get_handler, &batch_delete_handler,
-							 &batch_exists_handler};
+	static const struct handler *const handlers[] = {&handler_batch_get, &handler_batch_delete,
+							 &handler_batch_exists};
 
 	for (size_t i = 0; i < COUNT(handlers); i++) {
 		cr_assert_eq(
@@ -92,7 +92,7 @@ Test(batch, duplicates_behave_as_a_search_for_the_last_of_each_key)
 				       i ? "," : "", kinds[i], i);
 	}
 	strcpy(body + len, "]}");
-	cr_assert_eq(start(&batch_set_handler, body), STEP_SUBMIT);
+	cr_assert_eq(start(&handler_batch_set, body), STEP_SUBMIT);
 	for (size_t i = 0; i < COUNT(kinds); i++) {
 		bool last = true;
 		char text[16];
@@ -113,7 +113,7 @@ Test(batch, duplicates_behave_as_a_search_for_the_last_of_each_key)
 
 Test(batch, an_empty_one_is_answered)
 {
-	cr_assert_eq(start(&batch_get_handler, "{\"keys\":[]}"), STEP_SUBMIT);
+	cr_assert_eq(start(&handler_batch_get, "{\"keys\":[]}"), STEP_SUBMIT);
 	cr_expect_null(held_op, "the dispatcher has answered");
 	fake_request_finish(&fake, CACHE_OK);
 	expect_body("{\"results\":{}}");
@@ -121,7 +121,7 @@ Test(batch, an_empty_one_is_answered)
 
 Test(batch, results_in_the_order_of_the_request)
 {
-	cr_assert_eq(start(&batch_get_handler, "{\"keys\":[\"b\",\"a\",\"__proto__\"]}"),
+	cr_assert_eq(start(&handler_batch_get, "{\"keys\":[\"b\",\"a\",\"__proto__\"]}"),
 		     STEP_SUBMIT);
 	held_op->items[0].value = cache_value_copy(SLICE("\xFF"), SLICE("x/y"));
 	held_op->items[1].status = CACHE_NOT_FOUND;
@@ -141,16 +141,16 @@ Test(batch, has_limits_for_items_and_keys)
 	for (int i = 1; i < 1000; i++)
 		(void)sprintf(body + strlen(body), ",\"%d\"", i);
 	strcat(body, "]}");
-	cr_expect_eq(start(&batch_get_handler, body), STEP_SUBMIT);
+	cr_expect_eq(start(&handler_batch_get, body), STEP_SUBMIT);
 	cr_expect_eq(held_op->item_count, 1000);
 	strcpy(body + strlen(body) - 2, ",\"0\"]}");
-	cr_expect_eq(start(&batch_get_handler, body), STEP_RESPOND, "duplicates count");
+	cr_expect_eq(start(&handler_batch_get, body), STEP_RESPOND, "duplicates count");
 	cr_expect_eq(fake.response.status, 413);
 	(void)sprintf(item, "{\"keys\":[\"a\",\"%0101d\"]}", 7);
-	cr_expect_eq(start(&batch_get_handler, item), STEP_RESPOND);
+	cr_expect_eq(start(&handler_batch_get, item), STEP_RESPOND);
 	cr_expect_eq(fake.response.status, 413);
 	(void)sprintf(item, "{\"keys\":[\"a\",\"%0100d\"]}", 7);
-	cr_expect_eq(start(&batch_get_handler, item), STEP_SUBMIT);
+	cr_expect_eq(start(&handler_batch_get, item), STEP_SUBMIT);
 }
 
 /* ---- What an item carries ---- */
@@ -162,7 +162,7 @@ static enum handler_step start_item(const char *members)
 	char body[600];
 
 	(void)snprintf(body, sizeof(body), "{\"items\":[{\"key\":\"k\",%s}]}", members);
-	return start(&batch_set_handler, body);
+	return start(&handler_batch_set, body);
 }
 
 Test(item, base64_is_decoded_strictly)

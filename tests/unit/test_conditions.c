@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "handlers/entry/conditions.h"
+#include "handlers/respond/conditions.h"
 #include "handlers/respond/http_date.h"
 #include "tests/support/fake_request.h"
 
@@ -37,7 +37,7 @@ static bool parse(const char *header, bool strong, struct etag_list *ret)
 
 	fake_request_init(&with_header);
 	fake_request_header(&with_header, "If-Match", header);
-	return etag_list_read(&with_header.request, "If-Match", header, strong, ret);
+	return conditions_read_etags(&with_header.request, "If-Match", header, strong, ret);
 }
 
 Test(etag_list, what_is_read)
@@ -125,8 +125,8 @@ Test(etag_list, lines_are_one_list)
 		fake_request_more(&several, "If-None-Match", "\"of another header\"");
 		for (size_t line = 0; line < 3 && cases[i].lines[line]; line++)
 			fake_request_more(&several, "If-Match", cases[i].lines[line]);
-		cr_expect_eq(etag_list_read(&several.request, "If-Match", cases[i].lines[0], true,
-					    &list),
+		cr_expect_eq(conditions_read_etags(&several.request, "If-Match", cases[i].lines[0],
+						   true, &list),
 			     cases[i].valid, "case %zu", i);
 		cr_expect(!cases[i].valid || list.count == cases[i].count, "case %zu", i);
 	}
@@ -154,11 +154,11 @@ Test(etag_list, matches_any_of_its_tags)
 	struct etag_list list;
 
 	cr_assert(parse(TAG_EMPTY ", " TAG_ABC, true, &list));
-	cr_expect(etag_list_matches(&list, &abc));
+	cr_expect(conditions_match_etag(&list, &abc));
 	cr_assert(parse(TAG_EMPTY ", \"abc\"", true, &list));
-	cr_expect_not(etag_list_matches(&list, &abc));
+	cr_expect_not(conditions_match_etag(&list, &abc));
 	cr_assert(parse("*", true, &list));
-	cr_expect(etag_list_matches(&list, &abc));
+	cr_expect(conditions_match_etag(&list, &abc));
 }
 
 /* ---- Writes ---- */
@@ -189,7 +189,7 @@ Test(write_condition, headers_become_conditions)
 
 		fake_request_init(&fake);
 		fake_request_header(&fake, cases[i].name, cases[i].header);
-		cr_assert(read_write_condition(&fake.request, &fake.response, &list));
+		cr_assert(conditions_of_write(&fake.request, &fake.response, &list));
 		cr_expect_eq(condition->kind, cases[i].kind, "case %zu", i);
 		cr_expect_eq(condition->etag_count, cases[i].count, "case %zu", i);
 		cr_expect(condition->etag_count == 0 || condition->etags == list.etags);
@@ -200,7 +200,7 @@ static void expect_refusal(const char *word)
 {
 	struct etag_list list;
 
-	cr_expect_not(read_write_condition(&fake.request, &fake.response, &list));
+	cr_expect_not(conditions_of_write(&fake.request, &fake.response, &list));
 	cr_expect_eq(fake.response.status, 400);
 	cr_expect_not_null(
 		memmem(fake.response.buffer.data, fake.response.buffer.len, word, strlen(word)),
@@ -261,8 +261,8 @@ Test(read_condition, precedence_of_rfc_9110)
 			fake_request_header(&fake, "If-None-Match", cases[i].none_match);
 		if (cases[i].since)
 			fake_request_header(&fake, "If-Modified-Since", cases[i].since);
-		cr_expect_eq(evaluate_read_condition(&fake.request, value), cases[i].status,
-			     "case %zu", i);
+		cr_expect_eq(conditions_of_read(&fake.request, value), cases[i].status, "case %zu",
+			     i);
 	}
 }
 
@@ -281,7 +281,7 @@ Test(read_condition, if_unmodified_since)
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		fake_request_header(&fake, "If-Unmodified-Since", cases[i].date);
-		cr_expect_eq(evaluate_read_condition(&fake.request, value), cases[i].status, "%s",
+		cr_expect_eq(conditions_of_read(&fake.request, value), cases[i].status, "%s",
 			     cases[i].date);
 	}
 }
@@ -290,15 +290,15 @@ Test(read_condition, dates_say_nothing_of_a_value_whose_modification_is_not_know
 {
 	value->modified_at_us = 0;
 	fake_request_header(&fake, "If-Modified-Since", "Sun, 06 Nov 1994 08:49:37 GMT");
-	cr_expect_eq(evaluate_read_condition(&fake.request, value), 200);
+	cr_expect_eq(conditions_of_read(&fake.request, value), 200);
 	fake_request_init(&fake);
 	fake_request_header(&fake, "If-Unmodified-Since", "Thu, 01 Jan 1970 00:00:00 GMT");
-	cr_expect_eq(evaluate_read_condition(&fake.request, value), 200);
+	cr_expect_eq(conditions_of_read(&fake.request, value), 200);
 	fake_request_init(&fake);
 	fake_request_header(&fake, "If-Range", "Thu, 01 Jan 1970 00:00:00 GMT");
 	fake_request_header(&fake, "Range", "bytes=0-0");
 	size_t offset, len;
-	cr_expect_eq(read_range(&fake.request, value, &offset, &len), RANGE_WHOLE);
+	cr_expect_eq(conditions_range(&fake.request, value, &offset, &len), RANGE_WHOLE);
 }
 
 /* Two values of the times `first_us` and `second_us`, and a client who got the first at any moment
@@ -316,7 +316,8 @@ Test(read_condition, a_date_of_one_value_is_none_of_the_next)
 				size_t offset, len;
 
 				value->modified_at_us = begin_us + first_us;
-				int64_t date_s = last_modified_s(value, begin_us + read_us);
+				int64_t date_s =
+					conditions_last_modified_s(value, begin_us + read_us);
 				cr_assert_leq(date_s * US_PER_S, begin_us + read_us);
 				http_date_format(date_s, date);
 				value->modified_at_us = begin_us + second_us;
@@ -324,8 +325,8 @@ Test(read_condition, a_date_of_one_value_is_none_of_the_next)
 				fake_request_header(&again, "If-Modified-Since", date);
 				fake_request_header(&again, "If-Range", date);
 				fake_request_header(&again, "Range", "bytes=0-0");
-				cr_expect_eq(evaluate_read_condition(&again.request, value), 200);
-				cr_expect_eq(read_range(&again.request, value, &offset, &len),
+				cr_expect_eq(conditions_of_read(&again.request, value), 200);
+				cr_expect_eq(conditions_range(&again.request, value, &offset, &len),
 					     RANGE_WHOLE);
 			}
 }
@@ -335,13 +336,14 @@ Test(read_condition, the_date_that_was_told_is_of_use_once_the_second_is_over)
 	char date[HTTP_DATE_LEN + 1];
 	size_t offset, len;
 
-	http_date_format(last_modified_s(value, value->modified_at_us + 3 * US_PER_S), date);
+	http_date_format(conditions_last_modified_s(value, value->modified_at_us + 3 * US_PER_S),
+			 date);
 	cr_expect_str_eq(date, "Sun, 06 Nov 1994 08:49:38 GMT");
 	fake_request_header(&fake, "If-Modified-Since", date);
 	fake_request_header(&fake, "If-Range", date);
 	fake_request_header(&fake, "Range", "bytes=0-0");
-	cr_expect_eq(evaluate_read_condition(&fake.request, value), 304);
-	cr_expect_eq(read_range(&fake.request, value, &offset, &len), RANGE_PART);
+	cr_expect_eq(conditions_of_read(&fake.request, value), 304);
+	cr_expect_eq(conditions_range(&fake.request, value, &offset, &len), RANGE_PART);
 }
 
 /* ---- Ranges ---- */
@@ -360,7 +362,7 @@ static void expect_range(size_t value_len, const char *header, struct expected_r
 
 	fake_request_header(&fake, "Range", header);
 	value->len_bytes = (uint32_t)value_len; /* the bytes are not looked at */
-	enum range_kind kind = read_range(&fake.request, value, &offset, &len);
+	enum range_kind kind = conditions_range(&fake.request, value, &offset, &len);
 	cr_expect_eq(kind, expected.kind, "%s of %zu", header, value_len);
 	if (kind == RANGE_PART && expected.kind == RANGE_PART) {
 		cr_expect_eq(offset, expected.offset, "%s of %zu", header, value_len);

@@ -42,7 +42,7 @@ TestSuite(entry_get, .init = open_fake, .fini = close_fake);
 /* "abc", stored at `modified_us`. */
 static void hit_of(int64_t modified_us, int64_t expires_at_us)
 {
-	cr_assert_eq(fake_request_start(&fake, &entry_get_handler), STEP_SUBMIT);
+	cr_assert_eq(fake_request_start(&fake, &handler_entry_get), STEP_SUBMIT);
 	cr_assert(slice_equal(held_op->one.key, SLICE("k")));
 	held_op->one.value = cache_value_copy(SLICE("abc"), SLICE("text/css"));
 	held_op->one.value->modified_at_us = modified_us;
@@ -167,7 +167,7 @@ Test(entry_get, time_left_is_rounded_up_and_never_negative)
 /* A hit that expired so long ago. */
 static void stale_hit(int64_t since_us)
 {
-	cr_assert_eq(fake_request_start(&fake, &entry_get_handler), STEP_SUBMIT);
+	cr_assert_eq(fake_request_start(&fake, &handler_entry_get), STEP_SUBMIT);
 	cr_assert(held_op->serve_stale);
 	held_op->one.value = cache_value_copy(SLICE("abc"), SLICE("text/css"));
 	held_op->one.value->modified_at_us = fake_now_us - since_us - 10 * US_PER_S;
@@ -241,7 +241,7 @@ Test(entry_get, a_clock_that_went_back_makes_no_negative_age)
 
 Test(entry_get, a_miss_says_so)
 {
-	(void)fake_request_start(&fake, &entry_get_handler);
+	(void)fake_request_start(&fake, &handler_entry_get);
 	fake_request_finish(&fake, CACHE_NOT_FOUND);
 	cr_expect_eq(fake.response.status, 404);
 	expect_response_header("Cache-Status", "steadycache; fwd=miss");
@@ -251,7 +251,7 @@ Test(entry_get, a_miss_says_so)
 
 Test(entry_get, a_failure_is_no_miss)
 {
-	(void)fake_request_start(&fake, &entry_get_handler);
+	(void)fake_request_start(&fake, &handler_entry_get);
 	fake_request_finish(&fake, CACHE_UNAVAILABLE);
 	cr_expect_eq(fake.response.status, 503);
 	expect_response_header("Cache-Status", NULL);
@@ -259,12 +259,12 @@ Test(entry_get, a_failure_is_no_miss)
 
 Test(entry_get, only_head_is_no_use)
 {
-	(void)fake_request_start(&fake, &entry_get_handler);
+	(void)fake_request_start(&fake, &handler_entry_get);
 	cr_expect_not(held_op->no_touch);
 	fake_request_close(&fake);
 	open_fake();
 	fake.request.method = HTTP_HEAD;
-	(void)fake_request_start(&fake, &entry_get_handler);
+	(void)fake_request_start(&fake, &handler_entry_get);
 	cr_expect(held_op->no_touch);
 }
 
@@ -326,12 +326,12 @@ Test(entry_get, a_key_at_the_limit_passes_and_one_beyond_is_414)
 
 	memset(key, 'k', sizeof(key));
 	fake.request.key = (struct slice){.data = key, .len = 101};
-	cr_expect_eq(fake_request_start(&fake, &entry_get_handler), STEP_RESPOND);
+	cr_expect_eq(fake_request_start(&fake, &handler_entry_get), STEP_RESPOND);
 	cr_expect_eq(fake.response.status, 414);
 	fake_request_close(&fake);
 	open_fake();
 	fake.request.key = (struct slice){.data = key, .len = 100};
-	cr_expect_eq(fake_request_start(&fake, &entry_get_handler), STEP_SUBMIT);
+	cr_expect_eq(fake_request_start(&fake, &handler_entry_get), STEP_SUBMIT);
 	cr_expect_eq(held_op->one.key.len, 100);
 	/* The key is gone before the test's clean-up runs. */
 	fake_request_close(&fake);
@@ -352,7 +352,7 @@ Test(entry_put, hands_the_sealed_body_over_without_a_copy)
 {
 	const struct cache_value *body = fake.request.body;
 
-	cr_assert_eq(fake_request_start(&fake, &entry_put_handler), STEP_SUBMIT);
+	cr_assert_eq(fake_request_start(&fake, &handler_entry_put), STEP_SUBMIT);
 	cr_expect_eq(held_op->one.value, body);
 	cr_expect_null(fake.request.body);
 	cr_expect(body->flags & CACHE_VALUE_UTF8);
@@ -370,7 +370,7 @@ Test(entry_put, without_a_body_stores_an_empty_value_of_the_type)
 	fake_request_close(&fake);
 	open_fake();
 	fake_request_header(&fake, "Content-Type", "text/css");
-	cr_assert_eq(fake_request_start(&fake, &entry_put_handler), STEP_SUBMIT);
+	cr_assert_eq(fake_request_start(&fake, &handler_entry_put), STEP_SUBMIT);
 	cr_expect_eq(held_op->one.value->len_bytes, 0);
 	cr_expect_str_eq(cache_value_content_type(held_op->one.value), "text/css");
 }
@@ -389,7 +389,7 @@ Test(entry_put, ttl_is_a_whole_number_of_seconds)
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		fake_request_query(&fake, "ttl", cases[i].ttl);
-		enum handler_step step = fake_request_start(&fake, &entry_put_handler);
+		enum handler_step step = fake_request_start(&fake, &handler_entry_put);
 		cr_expect_eq(step, cases[i].ttl_s == -2 ? STEP_RESPOND : STEP_SUBMIT, "%s",
 			     cases[i].ttl);
 		if (step == STEP_SUBMIT)
@@ -427,7 +427,7 @@ Test(entry_put, refuses_what_would_not_come_back_as_it_came)
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		fake_request_header(&fake, cases[i].name, cases[i].value);
-		enum handler_step step = fake_request_start(&fake, &entry_put_handler);
+		enum handler_step step = fake_request_start(&fake, &handler_entry_put);
 		cr_expect_eq(step, cases[i].status ? STEP_RESPOND : STEP_SUBMIT, "case %zu", i);
 		if (cases[i].status)
 			cr_expect_eq(fake.response.status, cases[i].status, "case %zu", i);
@@ -438,7 +438,7 @@ Test(entry_put, refuses_what_would_not_come_back_as_it_came)
 
 Test(entry_put, conditions_reach_the_store_of_writes_and_deletes)
 {
-	static const struct handler *const handlers[] = {&entry_put_handler, &entry_delete_handler};
+	static const struct handler *const handlers[] = {&handler_entry_put, &handler_entry_delete};
 	struct etag abc = etag_of(SLICE("abc"));
 
 	for (size_t i = 0; i < COUNT(handlers); i++) {

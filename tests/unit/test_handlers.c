@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "handlers/handlers.h"
+#include "handlers/respond/pretty.h"
 #include "tests/support/fake_request.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -20,41 +21,41 @@ struct handler_case {
 };
 
 static const struct handler_case cases[] = {
-	{"entry get", &entry_get_handler, HTTP_GET, NULL, false, 200, 404},
-	{"entry head", &entry_get_handler, HTTP_HEAD, NULL, false, 200, 404},
-	{"entry put", &entry_put_handler, HTTP_PUT, "v", false, 204, 404},
-	{"entry put of nothing", &entry_put_handler, HTTP_PUT, NULL, false, 204, 404},
-	{"entry delete", &entry_delete_handler, HTTP_DELETE, NULL, false, 204, 404},
-	{"namespaces", &namespaces_get_handler, HTTP_GET, NULL, false, 200, 404},
-	{"listing", &namespace_list_handler, HTTP_GET, NULL, false, 200, 404},
-	{"settings", &namespace_put_handler, HTTP_PUT, "{\"capacity\":1}", false, 204, 404},
-	{"clear", &namespace_clear_handler, HTTP_DELETE, NULL, false, 204, 404},
-	{"stats", &stats_handler, HTTP_GET, NULL, false, 200, 404},
-	{"namespace stats", &namespace_stats_handler, HTTP_GET, NULL, false, 200, 404},
-	{"sync", &sync_handler, HTTP_POST, NULL, false, 204, 404},
-	{"batch get", &batch_get_handler, HTTP_POST, "{\"keys\":[\"k\"]}", false, 200, 404},
-	{"batch set", &batch_set_handler, HTTP_POST,
+	{"entry get", &handler_entry_get, HTTP_GET, NULL, false, 200, 404},
+	{"entry head", &handler_entry_get, HTTP_HEAD, NULL, false, 200, 404},
+	{"entry put", &handler_entry_put, HTTP_PUT, "v", false, 204, 404},
+	{"entry put of nothing", &handler_entry_put, HTTP_PUT, NULL, false, 204, 404},
+	{"entry delete", &handler_entry_delete, HTTP_DELETE, NULL, false, 204, 404},
+	{"namespaces", &handler_namespaces_get, HTTP_GET, NULL, false, 200, 404},
+	{"listing", &handler_namespace_list, HTTP_GET, NULL, false, 200, 404},
+	{"settings", &handler_namespace_put, HTTP_PUT, "{\"capacity\":1}", false, 204, 404},
+	{"clear", &handler_namespace_clear, HTTP_DELETE, NULL, false, 204, 404},
+	{"stats", &handler_stats, HTTP_GET, NULL, false, 200, 404},
+	{"namespace stats", &handler_namespace_stats, HTTP_GET, NULL, false, 200, 404},
+	{"sync", &handler_sync, HTTP_POST, NULL, false, 204, 404},
+	{"batch get", &handler_batch_get, HTTP_POST, "{\"keys\":[\"k\"]}", false, 200, 404},
+	{"batch set", &handler_batch_set, HTTP_POST,
 	 "{\"items\":[{\"key\":\"k\",\"value\":\"v\"}]}", false, 200, 200},
-	{"batch delete", &batch_delete_handler, HTTP_POST, "{\"keys\":[\"k\"]}", false, 200, 200},
-	{"batch exists", &batch_exists_handler, HTTP_POST, "{\"keys\":[\"k\"]}", false, 200, 404},
-	{"d1 init", &d1_init_handler, HTTP_POST, "{\"cache_name\":\"n\",\"max_size_mb\":1}", true,
+	{"batch delete", &handler_batch_delete, HTTP_POST, "{\"keys\":[\"k\"]}", false, 200, 200},
+	{"batch exists", &handler_batch_exists, HTTP_POST, "{\"keys\":[\"k\"]}", false, 200, 404},
+	{"d1 init", &handler_d1_init, HTTP_POST, "{\"cache_name\":\"n\",\"max_size_mb\":1}", true,
 	 200, 200},
-	{"d1 get", &d1_get_handler, HTTP_POST, "{\"cache_name\":\"n\",\"key\":\"k\"}", true, 200,
+	{"d1 get", &handler_d1_get, HTTP_POST, "{\"cache_name\":\"n\",\"key\":\"k\"}", true, 200,
 	 200},
-	{"d1 set", &d1_set_handler, HTTP_POST,
+	{"d1 set", &handler_d1_set, HTTP_POST,
 	 "{\"cache_name\":\"n\",\"key\":\"k\",\"value\":\"v\",\"size\":1}", true, 200, 200},
-	{"d1 delete", &d1_delete_handler, HTTP_POST, "{\"cache_name\":\"n\",\"key\":\"k\"}", true,
+	{"d1 delete", &handler_d1_delete, HTTP_POST, "{\"cache_name\":\"n\",\"key\":\"k\"}", true,
 	 200, 200},
-	{"d1 exists", &d1_exists_handler, HTTP_POST, "{\"cache_name\":\"n\",\"key\":\"k\"}", true,
+	{"d1 exists", &handler_d1_exists, HTTP_POST, "{\"cache_name\":\"n\",\"key\":\"k\"}", true,
 	 200, 200},
-	{"d1 batch get", &d1_batch_get_handler, HTTP_POST,
+	{"d1 batch get", &handler_d1_batch_get, HTTP_POST,
 	 "{\"cache_name\":\"n\",\"keys\":[\"k\"]}", true, 200, 404},
-	{"d1 batch set", &d1_batch_set_handler, HTTP_POST,
+	{"d1 batch set", &handler_d1_batch_set, HTTP_POST,
 	 "{\"cache_name\":\"n\",\"items\":[{\"key\":\"k\",\"value\":\"v\"}]}", true, 200, 200},
-	{"d1 batch delete", &d1_batch_delete_handler, HTTP_POST,
+	{"d1 batch delete", &handler_d1_batch_delete, HTTP_POST,
 	 "{\"cache_name\":\"n\",\"keys\":[\"k\"]}", true, 200, 200},
-	{"d1 clear", &d1_clear_handler, HTTP_POST, "{\"cache_name\":\"n\"}", true, 200, 200},
-	{"d1 stats", &d1_stats_handler, HTTP_POST, "{\"cache_name\":\"n\"}", true, 200, 404},
+	{"d1 clear", &handler_d1_clear, HTTP_POST, "{\"cache_name\":\"n\"}", true, 200, 200},
+	{"d1 stats", &handler_d1_stats, HTTP_POST, "{\"cache_name\":\"n\"}", true, 200, 404},
 };
 
 static struct fake_request fake;
@@ -71,7 +72,7 @@ static enum handler_step start(const struct handler_case *test)
 	}
 	if (test->body)
 		fake_request_body(&fake, slice_of(test->body), "a/b");
-	if (test->handler == &namespace_clear_handler)
+	if (test->handler == &handler_namespace_clear)
 		fake_request_query(&fake, "all", "");
 	return fake_request_start(&fake, test->handler);
 }
@@ -123,7 +124,7 @@ static void make_pretty(void)
 		buffer_append(&fake.response.buffer, fake.response.static_body);
 		fake.response.body = BODY_BUFFER;
 	}
-	response_pretty(&fake.response);
+	respond_pretty(&fake.response);
 }
 
 static void expect_same_when_pretty(const struct handler_case *test)
@@ -281,7 +282,7 @@ Test(handlers, bodies_that_are_no_call_are_refused_before_the_store)
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		if (!cases[i].body || cases[i].body[0] != '{' ||
-		    cases[i].handler == &namespace_put_handler)
+		    cases[i].handler == &handler_namespace_put)
 			continue;
 		for (size_t k = 0; k < COUNT(bad); k++) {
 			struct handler_case test = cases[i];
@@ -305,7 +306,7 @@ Test(handlers, bodies_that_are_no_call_are_refused_before_the_store)
 /* The answer of /stats with the figures of the server as the test has set them. */
 static json_t *server_stats(void)
 {
-	static const struct handler_case stats = {.name = "stats", .handler = &stats_handler};
+	static const struct handler_case stats = {.name = "stats", .handler = &handler_stats};
 	json_t *document;
 
 	(void)start(&stats);
@@ -363,7 +364,7 @@ Test(handlers, the_figures_of_the_server)
 Test(handlers, readiness_tells_each_check_in_a_line)
 {
 	fake_request_init(&fake);
-	cr_assert_eq(fake_request_start(&fake, &readyz_handler), STEP_SUBMIT);
+	cr_assert_eq(fake_request_start(&fake, &handler_readyz), STEP_SUBMIT);
 	held_op->checks[0] = (struct cache_health_check){.name = "database", .ok = true};
 	held_op->checks[1] = (struct cache_health_check){.name = "disk", .detail = "it is full"};
 	held_op->check_count = 2;
@@ -379,17 +380,17 @@ Test(handlers, readiness_tells_each_check_in_a_line)
 Test(handlers, readiness_is_the_backends_and_health_is_not)
 {
 	fake_request_init(&fake);
-	(void)fake_request_start(&fake, &readyz_handler);
+	(void)fake_request_start(&fake, &handler_readyz);
 	fake_request_finish(&fake, CACHE_OK);
 	cr_expect_eq(fake.response.status, 200);
 	fake_request_close(&fake);
 	fake_request_init(&fake);
-	(void)fake_request_start(&fake, &readyz_handler);
+	(void)fake_request_start(&fake, &handler_readyz);
 	fake_request_finish(&fake, CACHE_CORRUPT);
 	cr_expect_eq(fake.response.status, 503);
 	fake_request_close(&fake);
 	fake_request_init(&fake);
-	cr_expect_eq(fake_request_start(&fake, &healthz_handler), STEP_RESPOND);
+	cr_expect_eq(fake_request_start(&fake, &handler_healthz), STEP_RESPOND);
 	cr_expect_eq(fake.response.status, 200);
 	cr_expect_null(held_op);
 	fake_request_close(&fake);

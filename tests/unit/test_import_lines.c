@@ -3,8 +3,9 @@
 #include <stdio.h>
 
 #include "base/json_out.h"
-#include "handlers/transfer/export.h"
-#include "handlers/transfer/import.h"
+#include "handlers/transfer/export_line.h"
+#include "handlers/transfer/export_place.h"
+#include "handlers/transfer/import_line.h"
 #include "tests/support/fake_request.h"
 #include "tests/support/random.h"
 

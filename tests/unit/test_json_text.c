@@ -9,6 +9,7 @@
 #include "base/json_out.h"
 #include "base/utf8.h"
 #include "handlers/json/json_in.h"
+#include "handlers/respond/pretty.h"
 #include "tests/support/random.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -195,7 +196,7 @@ static void expect_pretty(const char *compact, const char *expected)
 	struct response response = {0};
 
 	buffer_append(&response.buffer, slice_of(compact));
-	response_pretty(&response);
+	respond_pretty(&response);
 	expect_json(&response.buffer, expected);
 }
 

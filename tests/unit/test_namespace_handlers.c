@@ -41,12 +41,12 @@ TestSuite(settings, .fini = close_fake);
 
 Test(settings, change_only_what_they_name)
 {
-	cr_assert_eq(start(&namespace_put_handler, "{\"max_size_mb\":0.5,\"eviction\":\"fifo\"}"),
+	cr_assert_eq(start(&handler_namespace_put, "{\"max_size_mb\":0.5,\"eviction\":\"fifo\"}"),
 		     STEP_SUBMIT);
 	cr_expect_eq(held_op->settings_mask, SETTING_MAX_SIZE | SETTING_POLICY);
 	cr_expect_eq(held_op->settings.max_size_bytes, 524288);
 	cr_expect_eq(held_op->settings.policy, EVICT_FIFO);
-	cr_assert_eq(start(&namespace_put_handler,
+	cr_assert_eq(start(&handler_namespace_put,
 			   "{\"capacity\":null,\"default_ttl\":null,\"max_size_mb\":null}"),
 		     STEP_SUBMIT);
 	cr_expect_eq(held_op->settings_mask,
@@ -54,13 +54,13 @@ Test(settings, change_only_what_they_name)
 	cr_expect_eq(held_op->settings.capacity, CAPACITY_UNLIMITED);
 	cr_expect_eq(held_op->settings.default_ttl_s, 0);
 	cr_expect_eq(held_op->settings.max_size_bytes, 0);
-	cr_assert_eq(start(&namespace_put_handler, "{\"stale_ttl\":3153600000}"), STEP_SUBMIT);
+	cr_assert_eq(start(&handler_namespace_put, "{\"stale_ttl\":3153600000}"), STEP_SUBMIT);
 	cr_expect_eq(held_op->settings_mask, SETTING_STALE_TTL);
 	cr_expect_eq(held_op->settings.stale_ttl_s, TTL_MAX_S);
-	cr_assert_eq(start(&namespace_put_handler, "{\"stale_ttl\":null}"), STEP_SUBMIT);
+	cr_assert_eq(start(&handler_namespace_put, "{\"stale_ttl\":null}"), STEP_SUBMIT);
 	cr_expect_eq(held_op->settings_mask, SETTING_STALE_TTL);
 	cr_expect_eq(held_op->settings.stale_ttl_s, 0);
-	cr_assert_eq(start(&namespace_put_handler, "{}"), STEP_SUBMIT);
+	cr_assert_eq(start(&handler_namespace_put, "{}"), STEP_SUBMIT);
 	cr_expect_eq(held_op->settings_mask, 0);
 }
 
@@ -88,7 +88,7 @@ Test(settings, refusals_say_what_is_wrong)
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		cr_expect_eq(start(&namespace_put_handler, cases[i].body), STEP_RESPOND);
+		cr_expect_eq(start(&handler_namespace_put, cases[i].body), STEP_RESPOND);
 		cr_expect_eq(fake.response.status, 400, "%s", cases[i].body);
 		cr_expect(body_has(cases[i].word), "%s: %.*s", cases[i].body,
 			  (int)fake_response_body(&fake).len, fake_response_body(&fake).data);
@@ -102,7 +102,7 @@ TestSuite(listing, .fini = close_fake);
 /* A listing of one entry called `key`, with more behind it; its cursor into `cursor`. */
 static void list_one(struct slice key, char cursor[static 2000])
 {
-	cr_assert_eq(start(&namespace_list_handler, NULL), STEP_SUBMIT);
+	cr_assert_eq(start(&handler_namespace_list, NULL), STEP_SUBMIT);
 	held_op->entries = calloc(1, sizeof(*held_op->entries));
 	held_op->entries[0].key = (struct slice){
 		.data = memcpy(malloc(key.len + 1), key.data, key.len), .len = key.len};
@@ -128,7 +128,7 @@ static void expect_to_go_on_behind(struct slice key)
 	fake_request_init(&fake);
 	fake.request.ns = SLICE("n");
 	fake_request_query(&fake, "cursor", cursor);
-	cr_assert_eq(fake_request_start(&fake, &namespace_list_handler), STEP_SUBMIT);
+	cr_assert_eq(fake_request_start(&fake, &handler_namespace_list), STEP_SUBMIT);
 	cr_expect(held_op->has_after, "the listing begins anew behind a key of %zu bytes", key.len);
 	cr_expect(slice_equal(held_op->after, key), "of %zu bytes", key.len);
 }
@@ -174,7 +174,7 @@ Test(listing, limits_and_cursors_that_are_refused)
 		fake_request_init(&fake);
 		fake.request.ns = SLICE("n");
 		fake_request_query(&fake, bad[i].name, bad[i].value);
-		cr_expect_eq(fake_request_start(&fake, &namespace_list_handler), STEP_RESPOND,
+		cr_expect_eq(fake_request_start(&fake, &handler_namespace_list), STEP_RESPOND,
 			     "%s=%s", bad[i].name, bad[i].value);
 		cr_expect_eq(fake.response.status, 400);
 		cr_expect(body_has(bad[i].name), "%s=%s", bad[i].name, bad[i].value);
@@ -184,8 +184,8 @@ Test(listing, limits_and_cursors_that_are_refused)
 
 Test(listing, the_prefix_is_decoded_for_listing_and_clearing)
 {
-	static const struct handler *const handlers[] = {&namespace_list_handler,
-							 &namespace_clear_handler};
+	static const struct handler *const handlers[] = {&handler_namespace_list,
+							 &handler_namespace_clear};
 
 	for (size_t i = 0; i < COUNT(handlers); i++) {
 		fake_request_close(&fake);

@@ -190,12 +190,12 @@ static void ask(const struct handler *handler, const char *none_match)
 
 Test(openapi, both_forms_are_served)
 {
-	ask(&openapi_yaml_handler, NULL);
+	ask(&handler_openapi_yaml, NULL);
 	cr_expect_eq(fake.response.status, 200);
 	cr_expect_str_eq(fake_response_header(&fake, "Content-Type"), "application/yaml");
 	cr_expect_eq(memcmp(fake_response_body(&fake).data, "openapi: 3.1.0\n", 15), 0);
 	fake_request_close(&fake);
-	ask(&openapi_json_handler, NULL);
+	ask(&handler_openapi_json, NULL);
 	cr_expect_eq(fake.response.status, 200);
 	cr_expect_str_eq(fake_response_header(&fake, "Content-Type"), "application/json");
 	cr_expect_eq(*fake_response_body(&fake).data, '{');
@@ -225,7 +225,7 @@ Test(openapi, a_client_that_has_it_gets_304)
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 		(void)snprintf(header, sizeof(header), forms[i], openapi_files[OPENAPI_YAML].etag);
 #pragma GCC diagnostic pop
-		ask(&openapi_yaml_handler, header);
+		ask(&handler_openapi_yaml, header);
 		cr_expect_eq(fake.response.status, 304, "%s", header);
 		cr_expect_null(fake_response_header(&fake, "Content-Type"), "%s", header);
 		cr_expect_str_eq(fake_response_header(&fake, "ETag"),
@@ -239,7 +239,7 @@ Test(openapi, a_client_that_has_another_gets_it)
 	const char *const others[] = {"\"x\"", "", "\"", openapi_files[OPENAPI_JSON].etag};
 
 	for (size_t i = 0; i < COUNT(others); i++) {
-		ask(&openapi_yaml_handler, others[i]);
+		ask(&handler_openapi_yaml, others[i]);
 		cr_expect_eq(fake.response.status, 200, "%s", others[i]);
 		fake_request_close(&fake);
 	}

@@ -57,7 +57,7 @@ Test(pages, gzip_only_where_it_is_taken_and_there)
 			fake_request_init(&fake);
 			if (cases[i].accept)
 				fake_request_header(&fake, "Accept-Encoding", cases[i].accept);
-			ask(&assets_handler, tiny ? "tiny.svg" : "ui-1.js");
+			ask(&handler_assets, tiny ? "tiny.svg" : "ui-1.js");
 			cr_expect_eq(fake.response.status, 200);
 			check_body(gzip ? packed : plain, cases[i].accept);
 			cr_expect_eq(fake_response_header(&fake, "Content-Encoding") != NULL, gzip);
@@ -79,7 +79,7 @@ Test(pages, what_the_client_has_is_not_sent_again)
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		fake_request_init(&fake);
 		fake_request_header(&fake, "If-None-Match", cases[i].none_match);
-		ask(&assets_handler, "ui-1.js");
+		ask(&handler_assets, "ui-1.js");
 		cr_expect_eq(fake.response.status, cases[i].status, "%s", cases[i].none_match);
 		cr_expect_str_eq(fake_response_header(&fake, "ETag"), "\"22\"");
 		cr_expect((fake_response_header(&fake, "Content-Type") == NULL) ==
@@ -91,14 +91,14 @@ Test(pages, what_the_client_has_is_not_sent_again)
 Test(pages, a_page_is_asked_for_again_and_an_asset_never)
 {
 	fake_request_init(&fake);
-	ask(&ui_handler, "");
+	ask(&handler_ui, "");
 	cr_expect_eq(fake.response.status, 200);
 	cr_expect_str_eq(fake_response_header(&fake, "Cache-Control"), "no-cache");
 	cr_expect_null(strstr(fake_response_header(&fake, "Content-Security-Policy"), "unsafe"));
 	cr_expect_str_eq(fake_response_header(&fake, "X-Frame-Options"), "DENY");
 	fake_request_close(&fake);
 	fake_request_init(&fake);
-	ask(&assets_handler, "ui-1.js");
+	ask(&handler_assets, "ui-1.js");
 	cr_expect_not_null(strstr(fake_response_header(&fake, "Cache-Control"), "immutable"));
 	fake_request_close(&fake);
 }
@@ -109,12 +109,12 @@ Test(pages, what_is_not_there)
 
 	for (size_t i = 0; i < COUNT(names); i++) {
 		fake_request_init(&fake);
-		ask(&assets_handler, names[i]);
+		ask(&handler_assets, names[i]);
 		cr_expect_eq(fake.response.status, 404, "%s", names[i]);
 		fake_request_close(&fake);
 	}
 	fake_request_init(&fake);
-	ask(&docs_handler, "");
+	ask(&handler_docs, "");
 	cr_expect_eq(fake.response.status, 404);
 	cr_expect_not_null(strstr(fake.response.buffer.data, "built without pages"));
 	fake_request_close(&fake);

@@ -15,7 +15,7 @@ static char *text; /* of the answer */
 static void ask(size_t count, void (*name)(char *room, size_t size, size_t i))
 {
 	fake_request_init(&fake);
-	cr_assert_eq(fake_request_start(&fake, &metrics_handler), STEP_SUBMIT);
+	cr_assert_eq(fake_request_start(&fake, &handler_metrics), STEP_SUBMIT);
 	cr_assert_eq(held_op->type, CACHE_OP_STATS);
 	cr_assert_eq(held_op->ns.len, 0);
 	held_op->stats = calloc(count + 1, sizeof(*held_op->stats));
@@ -193,7 +193,7 @@ Test(prometheus_text, the_server_and_the_process)
 Test(prometheus_text, a_backend_that_fails_is_down_and_the_rest_is_told)
 {
 	fake_request_init(&fake);
-	(void)fake_request_start(&fake, &metrics_handler);
+	(void)fake_request_start(&fake, &handler_metrics);
 	fake_request_finish(&fake, CACHE_UNAVAILABLE);
 	cr_expect_eq(fake.response.status, 200);
 	text = strndup(fake_response_body(&fake).data, fake_response_body(&fake).len);

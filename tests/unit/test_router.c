@@ -163,7 +163,7 @@ Test(router, a_key_is_all_that_follows_the_namespace)
 		struct route_match match = router_match(HTTP_GET, cases[i].path);
 
 		cr_assert_not_null(match.route, "case %zu", i);
-		cr_expect_eq(match.route->handler, &entry_get_handler, "case %zu", i);
+		cr_expect_eq(match.route->handler, &handler_entry_get, "case %zu", i);
 		cr_expect(slice_equal(match.ns, cases[i].ns), "case %zu", i);
 		cr_expect(slice_equal(match.key, cases[i].key), "case %zu", i);
 	}
@@ -173,11 +173,11 @@ Test(router, a_path_without_a_key_has_none)
 {
 	struct route_match match = router_match(HTTP_PUT, SLICE("/cache/get"));
 
-	cr_assert_eq(match.route->handler, &namespace_put_handler);
+	cr_assert_eq(match.route->handler, &handler_namespace_put);
 	cr_expect(slice_equal(match.ns, SLICE("get")));
 	cr_expect_eq(match.key.len, 0);
 	match = router_match(HTTP_POST, SLICE("/batch/batch/delete"));
-	cr_assert_eq(match.route->handler, &batch_delete_handler);
+	cr_assert_eq(match.route->handler, &handler_batch_delete);
 	cr_expect(slice_equal(match.ns, SLICE("batch")));
 }
 

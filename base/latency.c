@@ -1,4 +1,4 @@
-#include "handlers/admin/latency.h"
+#include "base/latency.h"
 
 #define US *UINT64_C(1000)
 #define MS *UINT64_C(1000000)

@@ -2,20 +2,19 @@
 #ifndef STEADYCACHE_HANDLERS_STATS_JSON_H
 #define STEADYCACHE_HANDLERS_STATS_JSON_H
 
-#include "base/buffer.h"
-#include "store/backend.h"
-
-struct request;
+#include "handlers/respond/request.h"
 
 /* {"entry_count":...}: first the six members of the D1 API in its order, then ours. */
 void stats_json_append(struct buffer *json, const struct namespace_stats *stats);
 /* "max_size_bytes":..,"capacity":..,"default_ttl":..,"stale_ttl":..,"eviction":".." */
 void stats_json_append_limits(struct buffer *json, const struct namespace_settings *settings);
+/* "hits":.., "misses":.. and what else happened. */
+void stats_json_append_activity(struct buffer *json, const struct namespace_stats *stats);
 /* hits / (hits + misses); 0 where there were none. */
-double stats_hit_rate(uint64_t hits, uint64_t misses);
+double stats_json_hit_rate(uint64_t hits, uint64_t misses);
 
 /* Takes out of the statistics of all namespaces, which request->op has, those of namespaces that
  * the client may not use. */
-void stats_keep_usable(struct request *request);
+void stats_json_keep_usable(struct request *request);
 
 #endif

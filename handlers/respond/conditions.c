@@ -1,6 +1,10 @@
-#include "handlers/entry/conditions.h"
+#include "handlers/respond/conditions.h"
 
+#include "base/etag.h"
+#include "base/slice.h"
+#include "handlers/respond/error.h"
 #include "handlers/respond/http_date.h"
+#include "handlers/respond/request.h"
 
 static const char *skip_blank(const char *at)
 {
@@ -53,8 +57,8 @@ static bool take_line(const char *at, bool strong, struct etag_list *list, size_
 	return true;
 }
 
-bool etag_list_read(const struct request *request, const char *name, const char *first_line,
-		    bool strong, struct etag_list *ret)
+bool conditions_read_etags(const struct request *request, const char *name, const char *first_line,
+			   bool strong, struct etag_list *ret)
 {
 	const char *line = first_line;
 	size_t elements = 0;
@@ -69,7 +73,7 @@ bool etag_list_read(const struct request *request, const char *name, const char 
 	return ret->any ? elements == 1 : elements > 0;
 }
 
-bool etag_list_matches(const struct etag_list *list, const struct etag *etag)
+bool conditions_match_etag(const struct etag_list *list, const struct etag *etag)
 {
 	if (list->any)
 		return true;
@@ -79,8 +83,7 @@ bool etag_list_matches(const struct etag_list *list, const struct etag *etag)
 	return false;
 }
 
-bool read_write_condition(struct request *request, struct response *response,
-			  struct etag_list *list)
+bool conditions_of_write(struct request *request, struct response *response, struct etag_list *list)
 {
 	const char *match = request_header(request, "If-Match");
 	const char *none_match = request_header(request, "If-None-Match");
@@ -99,8 +102,8 @@ bool read_write_condition(struct request *request, struct response *response,
 			      "send If-Match or If-None-Match, not both in one request");
 		return false;
 	}
-	if (!etag_list_read(request, match ? "If-Match" : "If-None-Match",
-			    match ? match : none_match, match != NULL, list)) {
+	if (!conditions_read_etags(request, match ? "If-Match" : "If-None-Match",
+				   match ? match : none_match, match != NULL, list)) {
 		respond_error(request, response, 400,
 			      "%s must be * or a list of at most %d entity tags in double quotes",
 			      match ? "If-Match" : "If-None-Match", MAX_ETAGS);
@@ -128,7 +131,7 @@ static int64_t modified_by_s(const struct cache_value *value)
 	return (value->modified_at_us + US_PER_S - 1) / US_PER_S;
 }
 
-int64_t last_modified_s(const struct cache_value *value, int64_t now_us)
+int64_t conditions_last_modified_s(const struct cache_value *value, int64_t now_us)
 {
 	int64_t by_s = modified_by_s(value);
 
@@ -155,19 +158,20 @@ static bool is_modified_since(const struct request *request, const char *name,
 
 /* ---- Reads ---- */
 
-unsigned evaluate_read_condition(const struct request *request, const struct cache_value *value)
+unsigned conditions_of_read(const struct request *request, const struct cache_value *value)
 {
 	const char *match = request_header(request, "If-Match");
 	const char *none_match = request_header(request, "If-None-Match");
 	struct etag_list list;
 
-	if (match ? etag_list_read(request, "If-Match", match, true, &list) &&
-			    !etag_list_matches(&list, &value->etag)
+	if (match ? conditions_read_etags(request, "If-Match", match, true, &list) &&
+			    !conditions_match_etag(&list, &value->etag)
 		  : is_modified_since(request, "If-Unmodified-Since", value, false))
 		return 412;
-	if (none_match ? etag_list_read(request, "If-None-Match", none_match, false, &list) &&
-				 etag_list_matches(&list, &value->etag)
-		       : !is_modified_since(request, "If-Modified-Since", value, true))
+	if (none_match
+		    ? conditions_read_etags(request, "If-None-Match", none_match, false, &list) &&
+			      conditions_match_etag(&list, &value->etag)
+		    : !is_modified_since(request, "If-Modified-Since", value, true))
 		return 304;
 	return 200;
 }
@@ -195,8 +199,8 @@ static bool if_range_holds(const char *if_range, const struct cache_value *value
 	       date_s == modified_by_s(value);
 }
 
-enum range_kind read_range(const struct request *request, const struct cache_value *value,
-			   size_t *ret_offset, size_t *ret_len)
+enum range_kind conditions_range(const struct request *request, const struct cache_value *value,
+				 size_t *ret_offset, size_t *ret_len)
 {
 	const char *range = request_header(request, "Range");
 	const char *if_range = request_header(request, "If-Range");

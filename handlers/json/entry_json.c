@@ -1,7 +1,8 @@
-#include "handlers/entry/entry_json.h"
+#include "handlers/json/entry_json.h"
 
 #include <inttypes.h>
 
+#include "base/buffer.h"
 #include "base/json_out.h"
 #include "base/utf8.h"
 

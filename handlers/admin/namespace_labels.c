@@ -1,4 +1,4 @@
-#include "handlers/namespace/namespace_labels.h"
+#include "handlers/admin/namespace_labels.h"
 
 #include <string.h>
 

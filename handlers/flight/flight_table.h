@@ -1,12 +1,9 @@
-/* The table of single flight, as its two files share it:
+/* The table of single flight, for flight.c: what is done under its lock.
  *
- *   flight.c        the calls of visits, sets and connections: flight.h
- *   flight_table.c  what they do under the lock: flights, leases, waiters
- *
- * Private to these files. The table owns its flights; waiters and owners are their callers'. All
- * functions but flight_wake_all, flight_make_token and flight_is_token_of want the lock held. */
-#ifndef STEADYCACHE_HANDLERS_FLIGHT_STATE_H
-#define STEADYCACHE_HANDLERS_FLIGHT_STATE_H
+ * The table owns its flights; waiters and owners are their callers'. All functions but
+ * flight_wake_all, flight_make_token and flight_is_token_of want the lock held. */
+#ifndef STEADYCACHE_HANDLERS_FLIGHT_TABLE_H
+#define STEADYCACHE_HANDLERS_FLIGHT_TABLE_H
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -15,6 +12,9 @@
 
 #define FLIGHT_STRIPES 1024
 #define FLIGHT_BUCKETS 16384
+
+/* What a timer is part of. */
+enum timer_kind { TIMER_OF_WAITER, TIMER_OF_LEASE };
 
 struct waiter_list {
 	struct flight_waiter *first, *last;
@@ -55,8 +55,6 @@ static inline struct flight **flight_find_place(struct flights *flights, struct 
 		place = &(*place)->bucket_next;
 	return place;
 }
-
-/* ---- flight_table.c ---- */
 
 /* The flight at `place`, which flight_find_place gave; a new one where there is none. NULL: no
  * memory. */

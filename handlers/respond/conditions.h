@@ -2,7 +2,7 @@
 #ifndef STEADYCACHE_HANDLERS_CONDITIONS_H
 #define STEADYCACHE_HANDLERS_CONDITIONS_H
 
-#include "handlers/handlers.h"
+#include "handlers/respond/request.h"
 
 /* Entity tags in one If-Match or If-None-Match at most. */
 #define MAX_ETAGS 32
@@ -17,18 +17,18 @@ struct etag_list {
 /* Reads the header If-Match (weak tags never match there: `strong`) or If-None-Match, whose lines
  * are one list (RFC 9110, 5.3); `first_line` is the first, NULL: there is none. False where it is
  * not a list of entity tags, or a longer one. */
-bool etag_list_read(const struct request *request, const char *name, const char *first_line,
-		    bool strong, struct etag_list *ret);
-bool etag_list_matches(const struct etag_list *list, const struct etag *etag);
+bool conditions_read_etags(const struct request *request, const char *name, const char *first_line,
+			   bool strong, struct etag_list *ret);
+bool conditions_match_etag(const struct etag_list *list, const struct etag *etag);
 
 /* Fills op->one.condition from the headers of a PUT or DELETE; `list` must live as long as the op.
  * False: answered with a 400. */
-bool read_write_condition(struct request *request, struct response *response,
-			  struct etag_list *list);
+bool conditions_of_write(struct request *request, struct response *response,
+			 struct etag_list *list);
 
 /* What a GET or HEAD of a value is to be answered with: 200, 304 or 412, after If-Match,
  * If-None-Match and If-Modified-Since. */
-unsigned evaluate_read_condition(const struct request *request, const struct cache_value *value);
+unsigned conditions_of_read(const struct request *request, const struct cache_value *value);
 
 enum range_kind {
 	RANGE_WHOLE, /* no range, or one that is to be ignored */
@@ -37,11 +37,11 @@ enum range_kind {
 };
 
 /* The part that Range (and If-Range) of a GET ask for: ret_offset, ret_len within the value. */
-enum range_kind read_range(const struct request *request, const struct cache_value *value,
-			   size_t *ret_offset, size_t *ret_len);
+enum range_kind conditions_range(const struct request *request, const struct cache_value *value,
+				 size_t *ret_offset, size_t *ret_len);
 
 /* Last-Modified of a value whose modification is known (not 0), in seconds. Never later than
  * `now_us`. */
-int64_t last_modified_s(const struct cache_value *value, int64_t now_us);
+int64_t conditions_last_modified_s(const struct cache_value *value, int64_t now_us);
 
 #endif

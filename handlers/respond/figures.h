@@ -3,7 +3,7 @@
 #ifndef STEADYCACHE_HANDLERS_FIGURES_H
 #define STEADYCACHE_HANDLERS_FIGURES_H
 
-#include "handlers/admin/latency.h"
+#include "base/latency.h"
 #include "store/backend.h"
 
 struct server_figures {

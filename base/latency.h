@@ -1,7 +1,7 @@
 /* A histogram of durations: counts in steps that grow by about 1.6 (the five preferred numbers of a
  * decade), from 2.5 us to 10 s. */
-#ifndef STEADYCACHE_HANDLERS_LATENCY_H
-#define STEADYCACHE_HANDLERS_LATENCY_H
+#ifndef STEADYCACHE_BASE_LATENCY_H
+#define STEADYCACHE_BASE_LATENCY_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,8 +1,9 @@
-#include "handlers/namespace/cursor.h"
+#include "handlers/respond/cursor.h"
 
 #include <nettle/base64.h>
 #include <stdlib.h>
 
+#include "base/buffer.h"
 #include "handlers/respond/percent.h"
 
 void cursor_append(struct buffer *out, struct slice bytes)

@@ -1,15 +1,12 @@
-/* An export under way, as its two files share it:
- *
- *   export.c         the request: its parameters, and the namespaces that it takes
- *   export_stream.c  the body: pages, batches, lines
- *
- * Private to these files. The request owns it until the response does. One thread at a time. */
-#ifndef STEADYCACHE_HANDLERS_EXPORT_STATE_H
-#define STEADYCACHE_HANDLERS_EXPORT_STATE_H
+/* An export under way: its body, by pages, batches and lines. The request owns it until the
+ * response does. One thread at a time. */
+#ifndef STEADYCACHE_HANDLERS_EXPORT_STREAM_H
+#define STEADYCACHE_HANDLERS_EXPORT_STREAM_H
 
-#include "handlers/handlers.h"
+#include "handlers/respond/request.h"
 #include "handlers/respond/stream.h"
-#include "handlers/transfer/export.h"
+#include "handlers/transfer/export_line.h"
+#include "handlers/transfer/export_place.h"
 
 /* Keys of a listing. */
 #define PAGE_ENTRIES 1000
@@ -35,10 +32,9 @@ struct export
 	uint64_t entry_count;
 };
 
-/* ---- export_stream.c: of body_stream ---- */
-
-enum stream_step export_next(struct body_stream *stream);
+/* Of body_stream. */
+enum stream_step export_stream_next(struct body_stream *stream);
 /* Frees the export, half-built ones too. */
-void export_close(struct body_stream *stream);
+void export_stream_close(struct body_stream *stream);
 
 #endif

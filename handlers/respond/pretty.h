@@ -1,0 +1,10 @@
+/* JSON for people to read. */
+#ifndef STEADYCACHE_HANDLERS_PRETTY_H
+#define STEADYCACHE_HANDLERS_PRETTY_H
+
+#include "handlers/respond/response.h"
+
+/* Re-writes a JSON body with an indent of two spaces (?pretty). Done by the server, last. */
+void respond_pretty(struct response *response);
+
+#endif

@@ -1,0 +1,25 @@
+/* Groups of entries that an import stores together. */
+#ifndef STEADYCACHE_HANDLERS_IMPORT_GROUP_H
+#define STEADYCACHE_HANDLERS_IMPORT_GROUP_H
+
+#include "handlers/transfer/import_entry.h"
+
+#define GROUP_ENTRIES 256
+#define GROUP_BYTES   ((uint64_t)1 << 20)
+
+/* Entries of one namespace that are stored by one operation, their keys distinct. */
+struct import_group {
+	struct import_entry entries[GROUP_ENTRIES];
+	struct cache_item items[GROUP_ENTRIES];
+	uint64_t hashes[GROUP_ENTRIES]; /* of the keys */
+	size_t count;
+	uint64_t bytes;
+};
+
+/* Takes `entry` in. False: it does not belong with those that are there, or there is no room. */
+bool import_group_add(struct import_group *group, struct import_entry *entry);
+/* Fills `op` with a SET of `count` entries from `first` on. */
+void import_group_set(struct import_group *group, struct cache_op *op, size_t first, size_t count);
+void import_group_clear(struct import_group *group);
+
+#endif
