@@ -1,8 +1,43 @@
-#include "backends/tiered/near_state.h"
+#include "backends/tiered/near.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <xxhash.h>
+
+#include "base/value_cache.h"
+#include "store/rules.h"
+
+#define SHARDS   8
+#define SLOTS    256
+#define NS_SLOTS 256
+
+/* Versions of the keys that share it. */
+struct slot {
+	uint64_t version;
+	uint32_t writers;
+};
+
+struct shard {
+	pthread_mutex_t lock;     /* guards what follows */
+	struct value_cache cache; /* LRU; an entry's mark is when its value was fetched */
+	struct slot slots[SLOTS];
+	uint64_t hits, misses, fills;
+};
+
+/* Versions of the namespaces that share it. */
+struct ns_slot {
+	_Atomic uint64_t version;
+	atomic_uint writers;
+};
+
+struct near {
+	uint64_t seed;
+	_Atomic uint64_t stale;
+	struct ns_slot namespaces[NS_SLOTS];
+	struct shard shards[SHARDS];
+};
 
 /* ---- Life ---- */
 
@@ -12,14 +47,11 @@ struct near *near_create(size_t max_bytes)
 
 	if (!near)
 		return NULL;
-	near->shard_max_bytes = max_bytes / NEAR_SHARDS;
 	if (getrandom(&near->seed, sizeof(near->seed), GRND_NONBLOCK) < 0)
 		near->seed = (uint64_t)(uintptr_t)near;
-	for (size_t i = 0; i < NEAR_SHARDS; i++) {
-		if (!near_shard_init(&near->shards[i])) {
-			near_destroy(near);
-			return NULL;
-		}
+	for (size_t i = 0; i < SHARDS; i++) {
+		(void)pthread_mutex_init(&near->shards[i].lock, NULL);
+		value_cache_init(&near->shards[i].cache, max_bytes / SHARDS, max_bytes / SHARDS);
 	}
 	return near;
 }
@@ -28,8 +60,10 @@ void near_destroy(struct near *near)
 {
 	if (!near)
 		return;
-	for (size_t i = 0; i < NEAR_SHARDS; i++)
-		near_shard_deinit(&near->shards[i]);
+	for (size_t i = 0; i < SHARDS; i++) {
+		value_cache_clear(&near->shards[i].cache);
+		(void)pthread_mutex_destroy(&near->shards[i].lock);
+	}
 	free(near);
 }
 
@@ -45,23 +79,59 @@ struct near_key near_key_of(const struct near *near, struct slice ns, struct sli
 	};
 }
 
+static struct shard *shard_of(struct near *near, const struct near_key *key)
+{
+	return &near->shards[key->hash >> 61];
+}
+
+static struct value_cache_key place_of(const struct near_key *key)
+{
+	return (struct value_cache_key){.place = key->hash, .scope = key->ns, .key = key->key};
+}
+
+/* ---- Looking up ---- */
+
+struct cache_value *near_find(struct near *near, const struct near_key *key, int64_t now_us,
+			      int64_t not_before_us)
+{
+	struct shard *shard = shard_of(near, key);
+	struct value_cache_key place = place_of(key);
+	struct cache_value *value = NULL;
+
+	(void)pthread_mutex_lock(&shard->lock);
+	struct value_cache_entry *entry = value_cache_find(&shard->cache, &place);
+	if (entry && !rules_is_live(entry->value->expires_at_us, now_us)) {
+		value_cache_remove(&shard->cache, entry);
+		entry = NULL;
+	}
+	if (entry && entry->mark >= not_before_us) {
+		value = cache_value_acquire(entry->value);
+		value_cache_renew(&shard->cache, entry);
+		shard->hits++;
+	} else {
+		shard->misses++;
+	}
+	(void)pthread_mutex_unlock(&shard->lock);
+	return value;
+}
+
 /* ---- Notes ---- */
 
-static struct near_slot *slot_of(struct near_shard *shard, const struct near_key *key)
+static struct slot *slot_of(struct shard *shard, const struct near_key *key)
 {
-	return &shard->slots[(key->hash >> 48) % NEAR_SLOTS];
+	return &shard->slots[(key->hash >> 48) % SLOTS];
 }
 
-static struct near_ns_slot *ns_slot_of(struct near *near, uint64_t ns_hash)
+static struct ns_slot *ns_slot_of(struct near *near, uint64_t ns_hash)
 {
-	return &near->namespaces[ns_hash % NEAR_NS_SLOTS];
+	return &near->namespaces[ns_hash % NS_SLOTS];
 }
 
-static void take_note(struct near *near, struct near_shard *shard, const struct near_key *key,
+static void take_note(struct near *near, struct shard *shard, const struct near_key *key,
 		      struct near_note *ret_note)
 {
-	const struct near_slot *slot = slot_of(shard, key);
-	struct near_ns_slot *ns = ns_slot_of(near, key->ns_hash);
+	const struct slot *slot = slot_of(shard, key);
+	struct ns_slot *ns = ns_slot_of(near, key->ns_hash);
 
 	*ret_note = (struct near_note){
 		.version = slot->version,
@@ -71,11 +141,11 @@ static void take_note(struct near *near, struct near_shard *shard, const struct 
 }
 
 /* Whether nothing was written since the note, but by `own_writers`. */
-static bool note_holds(struct near *near, struct near_shard *shard, const struct near_key *key,
+static bool note_holds(struct near *near, struct shard *shard, const struct near_key *key,
 		       const struct near_note *note, uint32_t own_writers)
 {
-	const struct near_slot *slot = slot_of(shard, key);
-	struct near_ns_slot *ns = ns_slot_of(near, key->ns_hash);
+	const struct slot *slot = slot_of(shard, key);
+	struct ns_slot *ns = ns_slot_of(near, key->ns_hash);
 
 	return note->may_fill && slot->version == note->version && slot->writers == own_writers &&
 	       atomic_load(&ns->version) == note->ns_version && atomic_load(&ns->writers) == 0;
@@ -83,41 +153,44 @@ static bool note_holds(struct near *near, struct near_shard *shard, const struct
 
 void near_note(struct near *near, const struct near_key *key, struct near_note *ret_note)
 {
-	struct near_shard *shard = near_shard_of(near, key);
+	struct shard *shard = shard_of(near, key);
 
 	(void)pthread_mutex_lock(&shard->lock);
 	take_note(near, shard, key, ret_note);
 	(void)pthread_mutex_unlock(&shard->lock);
 }
 
+static void keep(struct shard *shard, const struct near_key *key, struct cache_value *value,
+		 int64_t fetched_us)
+{
+	struct value_cache_key place = place_of(key);
+
+	value_cache_forget(&shard->cache, place.place, place.scope);
+	shard->fills += value_cache_add(&shard->cache, &place, value, fetched_us);
+}
+
 void near_fill(struct near *near, const struct near_key *key, struct cache_value *value,
 	       int64_t fetched_us, const struct near_note *note)
 {
-	struct near_shard *shard = near_shard_of(near, key);
-	struct near_entry *entry = note->may_fill ? near_make_entry(key, value, fetched_us) : NULL;
-	bool kept = false;
+	struct shard *shard = shard_of(near, key);
 
-	if (!entry)
+	if (!note->may_fill)
 		return;
 	(void)pthread_mutex_lock(&shard->lock);
-	if (near_entry_fits(near, entry) && note_holds(near, shard, key, note, 0)) {
-		near_insert(near, shard, key, entry);
-		kept = true;
-	}
+	if (note_holds(near, shard, key, note, 0))
+		keep(shard, key, value, fetched_us);
 	(void)pthread_mutex_unlock(&shard->lock);
-	if (!kept)
-		near_free_entry(entry);
 }
 
 /* ---- Writing ---- */
 
 void near_begin_write(struct near *near, const struct near_key *key, struct near_note *ret_note)
 {
-	struct near_shard *shard = near_shard_of(near, key);
-	struct near_slot *slot = slot_of(shard, key);
+	struct shard *shard = shard_of(near, key);
+	struct slot *slot = slot_of(shard, key);
 
 	(void)pthread_mutex_lock(&shard->lock);
-	near_remove_key(shard, key);
+	value_cache_forget(&shard->cache, key->hash, key->ns);
 	slot->version++;
 	take_note(near, shard, key, ret_note);
 	slot->writers++;
@@ -127,28 +200,35 @@ void near_begin_write(struct near *near, const struct near_key *key, struct near
 void near_end_write(struct near *near, const struct near_key *key, struct cache_value *value,
 		    int64_t fetched_us, const struct near_note *note)
 {
-	struct near_shard *shard = near_shard_of(near, key);
-	struct near_slot *slot = slot_of(shard, key);
-	struct near_entry *entry =
-		value && note->may_fill ? near_make_entry(key, value, fetched_us) : NULL;
-	bool kept = false;
+	struct shard *shard = shard_of(near, key);
+	struct slot *slot = slot_of(shard, key);
 
 	(void)pthread_mutex_lock(&shard->lock);
-	if (entry && near_entry_fits(near, entry) && note_holds(near, shard, key, note, 1)) {
-		near_insert(near, shard, key, entry);
-		kept = true;
-	}
+	if (value && note_holds(near, shard, key, note, 1))
+		keep(shard, key, value, fetched_us);
 	slot->version++;
 	slot->writers--;
 	(void)pthread_mutex_unlock(&shard->lock);
-	if (entry && !kept)
-		near_free_entry(entry);
+}
+
+static void clear_shard(struct shard *shard, struct slice ns, struct slice prefix)
+{
+	struct value_cache_entry *newer;
+
+	(void)pthread_mutex_lock(&shard->lock);
+	for (struct value_cache_entry *entry = shard->cache.oldest; entry; entry = newer) {
+		newer = entry->newer;
+		if (slice_equal(value_cache_scope_of(entry), ns) &&
+		    slice_starts_with(value_cache_key_of(entry), prefix))
+			value_cache_remove(&shard->cache, entry);
+	}
+	(void)pthread_mutex_unlock(&shard->lock);
 }
 
 void near_begin_clear(struct near *near, struct slice ns)
 {
 	struct near_key key = near_key_of(near, ns, ns);
-	struct near_ns_slot *slot = ns_slot_of(near, key.ns_hash);
+	struct ns_slot *slot = ns_slot_of(near, key.ns_hash);
 
 	(void)atomic_fetch_add(&slot->writers, 1);
 	(void)atomic_fetch_add(&slot->version, 1);
@@ -157,10 +237,10 @@ void near_begin_clear(struct near *near, struct slice ns)
 void near_end_clear(struct near *near, struct slice ns, struct slice prefix)
 {
 	struct near_key key = near_key_of(near, ns, ns);
-	struct near_ns_slot *slot = ns_slot_of(near, key.ns_hash);
+	struct ns_slot *slot = ns_slot_of(near, key.ns_hash);
 
-	for (size_t i = 0; i < NEAR_SHARDS; i++)
-		near_clear_shard(&near->shards[i], ns, prefix);
+	for (size_t i = 0; i < SHARDS; i++)
+		clear_shard(&near->shards[i], ns, prefix);
 	(void)atomic_fetch_add(&slot->version, 1);
 	(void)atomic_fetch_sub(&slot->writers, 1);
 }
@@ -176,16 +256,16 @@ struct near_counts near_counts(struct near *near)
 {
 	struct near_counts counts = {.stale = atomic_load(&near->stale)};
 
-	for (size_t i = 0; i < NEAR_SHARDS; i++) {
-		struct near_shard *shard = &near->shards[i];
+	for (size_t i = 0; i < SHARDS; i++) {
+		struct shard *shard = &near->shards[i];
 
 		(void)pthread_mutex_lock(&shard->lock);
-		counts.entries += shard->entry_count;
-		counts.bytes += shard->bytes;
+		counts.entries += shard->cache.entry_count;
+		counts.bytes += shard->cache.used_bytes;
 		counts.hits += shard->hits;
 		counts.misses += shard->misses;
 		counts.fills += shard->fills;
-		counts.evictions += shard->evictions;
+		counts.evictions += shard->cache.evictions;
 		(void)pthread_mutex_unlock(&shard->lock);
 	}
 	return counts;

@@ -14,7 +14,6 @@
 #ifndef STEADYCACHE_TIERED_NEAR_H
 #define STEADYCACHE_TIERED_NEAR_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

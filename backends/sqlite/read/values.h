@@ -29,9 +29,7 @@
  * rowid needs no key. A cleared namespace gets another id; what was cached under the old one is
  * never asked for and falls out in time.
  *
- * Replacement is SIEVE (Zhang et al., "SIEVE is Simpler than LRU", NSDI 2024): a queue in order of
- * insertion and a hand that walks from old to new, sparing once what was hit since it last came by.
- * A hit writes one flag, and a scan passes through without driving out what is hot.
+ * Each shard is a table of base/value_cache.h with a lock; replacement is SIEVE.
  *
  * Thread-safe; each shard has a lock of its own. */
 #ifndef STEADYCACHE_SQLITE_VALUES_H
@@ -43,18 +41,15 @@
 #include "backends/sqlite/file/wal_index.h"
 #include "base/slice.h"
 #include "base/value.h"
+#include "base/value_cache.h"
 
 #define VALUES_SHARDS 16
-
-struct values_entry;
 
 struct values_shard {
 	_Alignas(64) pthread_mutex_t lock;
 	struct wal_state state;
-	struct values_entry **buckets; /* NULL until first used; a power of two of them */
-	size_t bucket_count, entry_count, used_bytes;
-	struct values_entry *newest, *oldest, *hand;
-	uint64_t hits, misses, evictions, drops;
+	struct value_cache cache; /* its scope is the namespace id, its mark the rowid */
+	uint64_t hits, misses, drops;
 };
 
 struct values {
