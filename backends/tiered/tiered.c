@@ -1,43 +1,11 @@
 /* The wrapper: its operations that need no near cache, and how it is put around a backend. */
-#include "backends/tiered/tiered_state.h"
+#include "backends/tiered/tiered.h"
 
 #include <stdlib.h>
 
-/* ---- Passes ---- */
-
-struct pass *pass_open(struct tiered *tiered, struct cache_op *op, size_t count)
-{
-	struct pass *pass = calloc(1, sizeof(*pass) + count * sizeof(pass->items[0]));
-
-	if (!pass)
-		return NULL;
-	pass->tiered = tiered;
-	pass->op = op;
-	pass->count = count;
-	pass->began_us = cache_clock_now_us(tiered->clock);
-	return pass;
-}
-
-void pass_forward(struct pass *pass, void (*done)(struct cache_op *op))
-{
-	struct cache_op *op = pass->op;
-
-	pass->done = op->done;
-	pass->user = op->user;
-	op->done = done;
-	op->user = pass;
-	backend_submit(pass->tiered->inner, op);
-}
-
-void pass_close(struct pass *pass)
-{
-	struct cache_op *op = pass->op;
-
-	op->done = pass->done;
-	op->user = pass->user;
-	free(pass);
-	op->done(op);
-}
+#include "backends/tiered/pass.h"
+#include "backends/tiered/tiered_read.h"
+#include "backends/tiered/tiered_write.h"
 
 /* ---- Statistics, and what is passed on as it is ---- */
 

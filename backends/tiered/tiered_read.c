@@ -1,6 +1,8 @@
 /* Reads: from the near cache, else from the backend; and where that is out of order, from what is
  * past its time. */
-#include "backends/tiered/tiered_state.h"
+#include "backends/tiered/tiered_read.h"
+
+#include "backends/tiered/pass.h"
 #include "store/rules.h"
 
 /* ---- Get ---- */

@@ -1,5 +1,7 @@
 /* Writes: the near cache hears of them before they begin and when they have ended. */
-#include "backends/tiered/tiered_state.h"
+#include "backends/tiered/tiered_write.h"
+
+#include "backends/tiered/pass.h"
 
 /* ---- Items ---- */
 
