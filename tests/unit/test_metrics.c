@@ -2,7 +2,6 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "server/http/routes.h"
 #include "server/log/metrics.h"
 #include "tests/support/threads.h"
 

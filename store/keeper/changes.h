@@ -1,0 +1,72 @@
+/* A write under way: what it has changed in the namespaces, and what the driver is to be told of
+ *it.
+ *
+ * Each step changes the namespaces at once, so that a later step, of the same operation or of
+ * another one of its group, sees what an earlier one has done. The driver hears of all steps in one
+ * apply, at the commit. If that fails all steps are undone, the last one first: nobody has seen
+ * them, as the gate was held all the time. So store and namespaces never disagree.
+ *
+ *	write ──▶ step, step, step ──▶ commit ──▶ apply ──▶ OK: what was replaced is freed
+ *	               │                              └───▶ failure: undo all
+ *	               └──▶ the operation is refused: undo to the mark
+ *
+ * A step that lacks memory changes nothing and tells so. Undoing needs none.
+ *
+ * Threads: the gate is held for writing from the first step to the end of the commit. */
+#ifndef STEADYCACHE_KEEPER_CHANGES_H
+#define STEADYCACHE_KEEPER_CHANGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "store/backend.h"
+#include "store/keeper/driver.h"
+#include "store/keeper/space.h"
+
+struct keeper;
+struct keeper_step;
+
+/* Zeroed is empty and valid. Memory is kept for the next write. */
+struct keeper_changes {
+	struct keeper_step *steps;
+	size_t count, capacity;
+	/* Of the commit: what the driver is told, and the heads of the records in it. */
+	struct driver_change *told;
+	size_t told_capacity;
+	char *heads;
+	size_t heads_len, heads_capacity;
+};
+
+void keeper_changes_deinit(struct keeper_changes *changes);
+
+/* Puts `fresh`, of the same key, in the place of `old` (NULL: there is none), which is gone then:
+ * as something that had expired, unless it is live. Counts a set. `body` is borrowed until the
+ * commit. `fresh` belongs to the changes if the result is true. */
+bool keeper_changes_put(struct keeper_changes *changes, struct keeper_space *space,
+			struct keeper_entry *old, bool old_is_live, struct keeper_entry *fresh,
+			struct slice body);
+
+/* Removes `entry`, and counts it in `counter`, one of the namespace's. */
+bool keeper_changes_remove(struct keeper_changes *changes, struct keeper_space *space,
+			   struct keeper_entry *entry, uint64_t *counter);
+
+/* Takes `entry` out of the list of those with uses that the driver does not know, and tells it. */
+bool keeper_changes_tell_use(struct keeper_changes *changes, struct keeper_space *space,
+			     struct keeper_entry *entry);
+
+/* Makes the namespace `name`, which does not exist; NULL: out of memory. */
+struct keeper_space *keeper_changes_add_space(struct keeper *keeper, struct slice name,
+					      const struct namespace_settings *settings);
+
+/* Gives a namespace other settings. */
+bool keeper_changes_configure(struct keeper_changes *changes, struct keeper_space *space,
+			      const struct namespace_settings *settings, unsigned configured);
+
+/* Undoes the steps behind the first `mark` ones: changes->count of an earlier moment. */
+void keeper_changes_undo(struct keeper *keeper, size_t mark);
+
+/* Tells the driver of all steps. What the order clock has become goes with them. On a failure all
+ * is undone. Either way no step is left. */
+enum cache_status keeper_changes_commit(struct keeper *keeper);
+
+#endif

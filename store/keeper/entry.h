@@ -1,0 +1,71 @@
+/* What the keeper knows of one entry: all but its value, which stays with the driver. One
+ * allocation holds the entry, its links in the index, its key and its content type: some 200 bytes
+ * and the key.
+ *
+ * Threads: an entry changes only with the gate held for writing (keeper_state.h), but for what a
+ * use changes (node, the list of used entries), which its namespace's lock guards. */
+#ifndef STEADYCACHE_KEEPER_ENTRY_H
+#define STEADYCACHE_KEEPER_ENTRY_H
+
+#include "store/backend.h"
+#include "store/keeper/record.h"
+#include "store/policy/expiry.h"
+#include "store/policy/order_node.h"
+
+/* Levels of the index (index.h): enough for 4^16 entries. */
+#define ENTRY_LEVELS_MAX 16
+
+struct keeper_entry {
+	struct order_node node;    /* first: an entry is found by it */
+	struct expiry_node expiry; /* in the heap if it expires at all */
+	uint32_t len_bytes;        /* of the value */
+	uint32_t type_len;
+	uint8_t flags;  /* of the value */
+	uint8_t levels; /* of the index */
+	uint64_t size_bytes;
+	uint64_t body_check;
+	int64_t modified_at_us, expires_at_us; /* expires: 0 = never */
+	struct etag etag;
+	/* In the namespace's list of entries with uses of which the driver was not told. *used_at
+	 * is the link that leads here; NULL: it is not in the list. */
+	struct keeper_entry *used_next, **used_at;
+	size_t key_len;
+	struct keeper_entry *next[]; /* of each level, then the key, then the content type */
+};
+
+/* An entry for `key` with the numbers of `record`, in no structure. Both are copied. NULL: out of
+ * memory. To be freed with free() once it is in no structure. */
+struct keeper_entry *keeper_entry_create(struct slice key, const struct keeper_record *record);
+
+/* Its record, as it would be stored now. The type stands in the entry. */
+void keeper_entry_record(const struct keeper_entry *entry, struct keeper_record *ret);
+
+static inline struct slice keeper_entry_key(const struct keeper_entry *entry)
+{
+	return (struct slice){(const char *)&entry->next[entry->levels], entry->key_len};
+}
+
+static inline struct slice keeper_entry_type(const struct keeper_entry *entry)
+{
+	return (struct slice){(const char *)&entry->next[entry->levels] + entry->key_len,
+			      entry->type_len};
+}
+
+/* What it counts against the limit of its namespace. */
+static inline uint64_t keeper_entry_used_bytes(const struct keeper_entry *entry)
+{
+	return cache_used_bytes(entry->key_len, entry->type_len, entry->size_bytes);
+}
+
+static inline bool keeper_entry_is_live(const struct keeper_entry *entry, int64_t now_us)
+{
+	return entry->expires_at_us == 0 || entry->expires_at_us > now_us;
+}
+
+/* The entry of a node; NULL of NULL. */
+static inline struct keeper_entry *keeper_entry_of(struct order_node *node)
+{
+	return (struct keeper_entry *)(void *)node;
+}
+
+#endif

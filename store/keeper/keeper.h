@@ -1,0 +1,34 @@
+/* The keeper makes a backend of a driver (driver.h). All that the contract says beyond storing
+ * bytes is here, once: namespaces and their settings, conditions, batches, times to live, stale
+ * time, the exact orders of eviction, accounts, listings, statistics, and the threads for drivers
+ * that block.
+ *
+ * It knows every entry (entry.h), and reads that from the driver when it is opened; values stay
+ * with the driver. So it is for stores that the server owns: one process writes.
+ * docs/internals/keeper.md is the essay. */
+#ifndef STEADYCACHE_KEEPER_H
+#define STEADYCACHE_KEEPER_H
+
+#include "store/backend.h"
+#include "store/keeper/driver.h"
+
+/* Opens a driver and a backend over it. `driver` and `ops` live as long as the backend; the
+ * backend's functions are those of KEEPER_OPS. On failure NULL, with a sentence for the user in
+ * `error`. */
+struct backend *keeper_open(const struct driver_ops *driver, const struct backend_ops *ops,
+			    const struct backend_config *config, char *error, size_t error_size);
+
+void keeper_submit(struct backend *backend, struct cache_op *op);
+size_t keeper_gauges(struct backend *backend, struct backend_gauge *ret, size_t max);
+void keeper_hurry(struct backend *backend);
+void keeper_close(struct backend *backend);
+
+/* The members of a backend's struct backend_ops that are the keeper's, whatever the driver. */
+#define KEEPER_OPS                                                                                 \
+	.default_policy = EVICT_FRECENCY, .get = keeper_submit, .set = keeper_submit,              \
+	.remove = keeper_submit, .exists = keeper_submit, .clear = keeper_submit,                  \
+	.scan = keeper_submit, .stats = keeper_submit, .configure = keeper_submit,                 \
+	.sync = keeper_submit, .check = keeper_submit, .gauges = keeper_gauges,                    \
+	.hurry = keeper_hurry, .close = keeper_close
+
+#endif

@@ -1,0 +1,12 @@
+/* What a keeper reads when it is opened: the heads of all records. */
+#ifndef STEADYCACHE_KEEPER_LOAD_H
+#define STEADYCACHE_KEEPER_LOAD_H
+
+#include "store/keeper/keeper_state.h"
+
+/* Fills the namespaces and the clock. Records that are damaged are left out, where they are, and
+ * counted. False, with a sentence in `error`: the driver failed, a record is of a later version of
+ * the format, or memory lacks. */
+bool keeper_load(struct keeper *keeper, char *error, size_t error_size);
+
+#endif

@@ -1,0 +1,14 @@
+/* What the outcome of a driver's function means for an operation. */
+#ifndef STEADYCACHE_KEEPER_OUTCOME_H
+#define STEADYCACHE_KEEPER_OUTCOME_H
+
+#include "store/backend.h"
+#include "store/keeper/driver.h"
+
+struct keeper;
+
+/* The status for an operation; counts what is a failure. DRIVER_NOT_FOUND is none. A number that
+ * the ABI does not have is CACHE_INTERNAL. Any thread. */
+enum cache_status keeper_outcome(struct keeper *keeper, enum driver_status status);
+
+#endif

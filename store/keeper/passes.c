@@ -1,0 +1,195 @@
+#include "store/keeper/passes.h"
+
+#include <stdlib.h>
+
+#include "store/keeper/room.h"
+#include "store/keeper/settings.h"
+#include "store/rules.h"
+
+/* Entries of a step, and of an op that is done at once. */
+#define STEP_ENTRIES   512
+#define INLINE_ENTRIES 4096
+
+static int64_t now_of(const struct keeper *keeper)
+{
+	return cache_clock_now_us(keeper->config.clock);
+}
+
+bool keeper_passes_is_long(struct keeper *keeper, const struct cache_op *op)
+{
+	(void)pthread_rwlock_rdlock(&keeper->gate);
+	const struct keeper_space *space = keeper_space_find(&keeper->spaces, op->ns);
+	bool is_long = space && space->index.count > INLINE_ENTRIES;
+	(void)pthread_rwlock_unlock(&keeper->gate);
+	return is_long;
+}
+
+/* ---- Clear ---- */
+
+/* Where a step ends and the next one begins. */
+struct cursor {
+	struct slice key; /* malloc'ed */
+	bool is_set, ends;
+};
+
+/* Removes some entries from the cursor on, and moves it. */
+static enum cache_status clear_some(struct keeper *keeper, const struct cache_op *op,
+				    struct cursor *cursor)
+{
+	struct keeper_space *space = keeper_space_find(&keeper->spaces, op->ns);
+	struct keeper_entry *entry =
+		space ? keeper_index_from(&space->index, cursor->is_set ? cursor->key : op->prefix)
+		      : NULL;
+	size_t count = 0;
+
+	while (entry && count < STEP_ENTRIES &&
+	       slice_starts_with(keeper_entry_key(entry), op->prefix)) {
+		struct keeper_entry *next = entry->next[0];
+
+		if (!keeper_changes_remove(&keeper->changes, space, entry,
+					   &space->counters.deletes))
+			return CACHE_NO_MEMORY;
+		entry = next;
+		count++;
+	}
+	cursor->ends = count < STEP_ENTRIES || !entry;
+	if (cursor->ends)
+		return CACHE_OK;
+	struct slice key = keeper_entry_key(entry);
+	char *copy = malloc(key.len + 1);
+	if (!copy)
+		return CACHE_NO_MEMORY;
+	memcpy(copy, key.data, key.len);
+	free((void *)(uintptr_t)cursor->key.data);
+	*cursor = (struct cursor){.key = {copy, key.len}, .is_set = true};
+	return CACHE_OK;
+}
+
+/* Ends a step: commits, or undoes what lacked memory. */
+static enum cache_status end_step(struct keeper *keeper, enum cache_status status)
+{
+	if (status != CACHE_OK) {
+		keeper_changes_undo(keeper, 0);
+		return status;
+	}
+	return keeper_changes_commit(keeper);
+}
+
+enum cache_status keeper_passes_clear(struct keeper *keeper, const struct cache_op *op)
+{
+	struct cursor cursor = {0};
+	enum cache_status status;
+
+	do {
+		(void)pthread_rwlock_wrlock(&keeper->gate);
+		status = end_step(keeper, clear_some(keeper, op, &cursor));
+		(void)pthread_rwlock_unlock(&keeper->gate);
+	} while (status == CACHE_OK && !cursor.ends);
+	free((void *)(uintptr_t)cursor.key.data);
+	return status;
+}
+
+/* ---- Configure ---- */
+
+/* Evicts for the limits as they are now; for that of bytes down to the same 80 % as a set does. */
+static enum cache_status shrink_some(struct keeper *keeper, struct slice name, size_t *ret_removed)
+{
+	struct keeper_space *space = keeper_space_find(&keeper->spaces, name);
+	int64_t now_us = now_of(keeper);
+	struct keeper_goal goal = {.used_bytes = UINT64_MAX};
+	enum cache_status status =
+		keeper_room_expire(keeper, space, now_us, STEP_ENTRIES, ret_removed);
+
+	if (status != CACHE_OK || *ret_removed == STEP_ENTRIES)
+		return status;
+	goal.entry_count = keeper_room_max_entries(space);
+	if (space->used_bytes > keeper_room_max_bytes(space))
+		goal.used_bytes = rules_low_water(keeper_room_max_bytes(space));
+	return keeper_room_evict(keeper, space, &goal, order_clock_at(&keeper->order_clock, now_us),
+				 STEP_ENTRIES, ret_removed);
+}
+
+enum cache_status keeper_passes_configure(struct keeper *keeper, const struct cache_op *op)
+{
+	size_t removed = STEP_ENTRIES;
+
+	(void)pthread_rwlock_wrlock(&keeper->gate);
+	enum cache_status status = end_step(keeper, keeper_settings_change(keeper, op));
+	(void)pthread_rwlock_unlock(&keeper->gate);
+	while (status == CACHE_OK && removed == STEP_ENTRIES) {
+		(void)pthread_rwlock_wrlock(&keeper->gate);
+		status = end_step(keeper, shrink_some(keeper, op->ns, &removed));
+		(void)pthread_rwlock_unlock(&keeper->gate);
+	}
+	return status;
+}
+
+/* ---- Sweep ---- */
+
+static enum cache_status sweep_some(struct keeper *keeper, size_t *ret_removed)
+{
+	struct keeper_space *space = NULL;
+	int64_t now_us = now_of(keeper);
+	enum cache_status status = CACHE_OK;
+	size_t removed;
+
+	*ret_removed = 0;
+	while (status == CACHE_OK && *ret_removed < STEP_ENTRIES &&
+	       (space = keeper_space_next(&keeper->spaces, space))) {
+		status = keeper_room_expire(keeper, space, now_us, STEP_ENTRIES - *ret_removed,
+					    &removed);
+		*ret_removed += status == CACHE_OK ? removed : 0;
+	}
+	return status;
+}
+
+/* Between commits, as undoing relies on the room. */
+static void trim(const struct keeper *keeper)
+{
+	struct keeper_space *space = NULL;
+
+	while ((space = keeper_space_next(&keeper->spaces, space)))
+		expiry_trim(&space->expiry);
+}
+
+void keeper_passes_sweep(struct keeper *keeper)
+{
+	enum cache_status status = CACHE_OK;
+	size_t removed = STEP_ENTRIES;
+
+	while (status == CACHE_OK && removed == STEP_ENTRIES) {
+		(void)pthread_rwlock_wrlock(&keeper->gate);
+		status = end_step(keeper, sweep_some(keeper, &removed));
+		if (removed > 0)
+			trim(keeper);
+		(void)pthread_rwlock_unlock(&keeper->gate);
+	}
+}
+
+/* ---- Uses ---- */
+
+static enum cache_status tell_some(struct keeper *keeper, size_t *ret_told)
+{
+	struct keeper_space *space = NULL;
+	size_t told = 0;
+
+	while ((space = keeper_space_next(&keeper->spaces, space)))
+		for (; told < STEP_ENTRIES && space->used; told++)
+			if (!keeper_changes_tell_use(&keeper->changes, space, space->used))
+				return CACHE_NO_MEMORY;
+	*ret_told = told;
+	return CACHE_OK;
+}
+
+enum cache_status keeper_passes_tell_uses(struct keeper *keeper)
+{
+	enum cache_status status = CACHE_OK;
+	size_t told = keeper->ops->can & DRIVER_PERSISTS ? STEP_ENTRIES : 0;
+
+	while (status == CACHE_OK && told == STEP_ENTRIES) {
+		(void)pthread_rwlock_wrlock(&keeper->gate);
+		status = end_step(keeper, tell_some(keeper, &told));
+		(void)pthread_rwlock_unlock(&keeper->gate);
+	}
+	return status;
+}

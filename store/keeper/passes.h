@@ -1,0 +1,22 @@
+/* What touches many entries: CLEAR, CONFIGURE, the sweep of what has expired, telling the driver of
+ * uses. Each goes in steps of some hundred entries, and the gate is free between them. So these
+ * take the gate themselves. */
+#ifndef STEADYCACHE_KEEPER_PASSES_H
+#define STEADYCACHE_KEEPER_PASSES_H
+
+#include "store/keeper/keeper_state.h"
+
+/* Whether the op would touch so many entries that an event loop is not to wait for it. */
+bool keeper_passes_is_long(struct keeper *keeper, const struct cache_op *op);
+
+/* Where the driver fails, what was done before stays done. */
+enum cache_status keeper_passes_clear(struct keeper *keeper, const struct cache_op *op);
+enum cache_status keeper_passes_configure(struct keeper *keeper, const struct cache_op *op);
+
+/* Removes what is past its stale time, in all namespaces, until the driver fails. */
+void keeper_passes_sweep(struct keeper *keeper);
+
+/* Tells the driver of all uses, and of the clock. */
+enum cache_status keeper_passes_tell_uses(struct keeper *keeper);
+
+#endif

@@ -1,0 +1,17 @@
+/* GET and EXISTS. With the gate held for reading, so that a batch is seen whole. */
+#ifndef STEADYCACHE_KEEPER_READS_H
+#define STEADYCACHE_KEEPER_READS_H
+
+#include "store/keeper/keeper_state.h"
+
+/* What the op comes to. *ret_lost becomes true if the driver does not have the value of an entry,
+ * which is a miss: then call keeper_reads_drop_lost. */
+enum cache_status keeper_reads_get(struct keeper *keeper, struct cache_op *op, int64_t now_us,
+				   bool *ret_lost);
+enum cache_status keeper_reads_exists(struct keeper *keeper, struct cache_op *op, int64_t now_us);
+
+/* Removes entries of a GET whose values the driver has lost, if that is still so. With the gate
+ * held for writing. */
+void keeper_reads_drop_lost(struct keeper *keeper, const struct cache_op *op);
+
+#endif

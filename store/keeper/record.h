@@ -1,0 +1,74 @@
+/* The heads of the keeper's records, in bytes: what a driver keeps beside a value (driver.h).
+ *
+ *	0   checksum of all that follows, of namespace and key (XXH3)      4 bytes
+ *	4   version of the format                                          1
+ *	5   enum keeper_record_kind                                        1
+ *	6   flags of the value (enum cache_value_flags); else 0            1
+ *	7   length of what follows the numbers, the content type; else 0   1
+ *	8   numbers of the kind, each little-endian and at a fixed place
+ *
+ * A head has the same length as long as the entry has its value: a use changes numbers only. The
+ * body of an entry is its value, and its checksum (XXH3, 64 bits) stands in the head. The others
+ * have no body. */
+#ifndef STEADYCACHE_KEEPER_RECORD_H
+#define STEADYCACHE_KEEPER_RECORD_H
+
+#include "base/etag.h"
+#include "base/order_clock.h"
+#include "base/slice.h"
+#include "store/backend.h"
+#include "store/keeper/driver.h"
+
+enum keeper_record_kind {
+	RECORD_ENTRY = 'E',    /* namespace and key of an entry */
+	RECORD_SETTINGS = 'S', /* no namespace; the key is the name of one */
+	RECORD_CLOCK = 'C', /* no namespace; the key is RECORD_CLOCK_KEY, which no namespace has */
+};
+#define RECORD_CLOCK_KEY SLICE(".clock")
+
+/* Bytes of a head, at most: without a content type, and with it. */
+#define RECORD_NUMBERS_BYTES  80
+#define RECORD_HEAD_MAX_BYTES (RECORD_NUMBERS_BYTES + CONTENT_TYPE_MAX_LEN)
+
+struct keeper_record {
+	enum keeper_record_kind kind;
+	union {
+		struct {
+			uint64_t size_bytes;
+			uint64_t stamp;         /* of creation (space.h) */
+			int64_t last_access_us; /* of the order clock */
+			int64_t modified_at_us;
+			int64_t expires_at_us; /* 0: never */
+			uint64_t body_check;
+			uint32_t frequency;
+			uint32_t len_bytes;
+			struct etag etag;
+			uint8_t flags;
+			struct slice type; /* within the bytes that it was read from */
+		} entry;
+		struct {
+			struct namespace_settings values;
+			unsigned configured; /* which of them: enum namespace_settings_mask */
+		} settings;
+		struct order_clock_state clock;
+	};
+};
+
+/* Writes the head of a record of that name: RECORD_NUMBERS_BYTES and its content type at most. The
+ * result is its length. */
+size_t keeper_record_pack(const struct keeper_record *record, struct slice ns, struct slice key,
+			  char ret[static RECORD_NUMBERS_BYTES]);
+
+enum keeper_record_verdict {
+	RECORD_GOOD,
+	RECORD_DAMAGED, /* not what was written, or not of the keeper's */
+	RECORD_LATER,   /* of a version of the format that is not known here */
+};
+
+/* Reads a head. Anything but RECORD_GOOD leaves *ret undefined. */
+enum keeper_record_verdict keeper_record_unpack(struct slice head, struct slice ns,
+						struct slice key, struct keeper_record *ret);
+
+uint64_t keeper_record_check_body(struct slice body);
+
+#endif

@@ -1,0 +1,45 @@
+/* Which thread runs an operation, and how writes that wait are joined.
+ *
+ *	driver does not block     the caller's thread runs it; a CLEAR or CONFIGURE of a large
+ *	                          namespace goes to the writer
+ *	driver blocks             readers:  GET, EXISTS, SCAN, CHECK, beside each other
+ *	                          writer:   all others; SETs and DELETEs that wait are one group,
+ *	                                    which is one apply
+ *
+ * The writer also sweeps and tells the driver of uses, every KEEPER_TICK_MS. */
+#ifndef STEADYCACHE_KEEPER_WORK_H
+#define STEADYCACHE_KEEPER_WORK_H
+
+#include <pthread.h>
+
+#include "store/backend.h"
+#include "store/op_queue.h"
+
+struct keeper;
+
+#define KEEPER_READERS 8
+#define KEEPER_TICK_MS 250
+
+struct keeper_work {
+	pthread_mutex_t lock;
+	pthread_cond_t reads_come, writes_come;
+	struct op_queue reads, writes;
+	bool stops;
+	int64_t hurry_us; /* from then on (monotonic) what waits is refused; 0: nobody hurries */
+	pthread_t readers[KEEPER_READERS], writer;
+	unsigned reader_count;
+	bool has_writer;
+};
+
+/* Starts the threads. False: they could not be started; then stop too. */
+bool keeper_work_start(struct keeper *keeper);
+/* No op is under way. */
+void keeper_work_stop(struct keeper *keeper);
+
+/* Runs `op`, or queues it. Any thread. */
+void keeper_work_submit(struct keeper *keeper, struct cache_op *op);
+
+/* From two seconds on, what still waits is refused. */
+void keeper_work_hurry(struct keeper *keeper);
+
+#endif

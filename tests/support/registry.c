@@ -1,0 +1,21 @@
+/* The registry of tests: the backends of the product, and those over the drivers of tests/drivers.
+ */
+#include "backends/d1/d1.h"
+#include "backends/disabled.h"
+#include "backends/memory/memory.h"
+#include "backends/sqlite/sqlite.h"
+#include "store/backend.h"
+#include "tests/drivers/hash.h"
+
+const struct backend_ops *const backend_registry[] = {
+	&sqlite_backend_ops, &memory_backend_ops,   &d1_backend_ops,
+	&hash_backend_ops,   &disabled_backend_ops, NULL,
+};
+
+const struct backend_ops *backend_find(const char *name)
+{
+	for (size_t i = 0; backend_registry[i]; i++)
+		if (strcmp(backend_registry[i]->name, name) == 0)
+			return backend_registry[i];
+	return NULL;
+}
