@@ -1,13 +1,8 @@
-/* What the SQLite backend tells of itself beside the statistics of its namespaces. */
-#include "backends/sqlite/store.h"
+#include "backends/sqlite/gauges.h"
 
-static size_t queue_length(struct sqlite_store *store)
-{
-	(void)pthread_mutex_lock(&store->write_lock);
-	size_t length = store->write_queue.length;
-	(void)pthread_mutex_unlock(&store->write_lock);
-	return length;
-}
+#include <string.h>
+
+#include "backends/sqlite/store.h"
 
 #define LEVEL(the_group, the_name, the_value, the_help)                                            \
 	(struct backend_gauge)                                                                     \
@@ -31,7 +26,7 @@ size_t sqlite_gauges(struct backend *backend, struct backend_gauge *ret, size_t 
 	if (is_cached)
 		values_count(&store->values, &cached);
 	const struct backend_gauge gauges[] = {
-		LEVEL("sqlite", "queue", queue_length(store),
+		LEVEL("sqlite", "queue", inbox_length(&store->to_writer),
 		      "Writes that wait for the next commit."),
 		COUNTER("sqlite", "groups", atomic_load(&store->written.groups),
 			"Groups of writes that were committed."),
@@ -41,11 +36,11 @@ size_t sqlite_gauges(struct backend *backend, struct backend_gauge *ret, size_t 
 			"Time that groups took, their commits included."),
 		COUNTER("sqlite", "groups_failed", atomic_load(&store->written.failed),
 			"Groups that were rolled back."),
-		LEVEL("sqlite", "wal_pages", atomic_load(&store->wal_pages),
+		LEVEL("sqlite", "wal_pages", atomic_load(&store->file.space.wal_pages),
 		      "Pages of the write-ahead log after the last commit."),
-		LEVEL("sqlite", "locked", atomic_load(&store->locked),
+		LEVEL("sqlite", "locked", atomic_load(&store->written.locked),
 		      "1 where another program holds the write lock and writes wait, else 0."),
-		LEVEL("sqlite", "low_space", atomic_load(&store->space.low),
+		LEVEL("sqlite", "low_space", atomic_load(&store->file.space.low),
 		      "1 where the volume is full and what needs more room is refused, else 0."),
 		LEVEL("sqlite", "uses_waiting", uses_count(&store->uses),
 		      "Entries whose use waits in memory to be written."),

@@ -1,10 +1,11 @@
-/* backends/sqlite/file/reserve.c: made, kept, enlarged, given up, impossible. */
+/* backends/sqlite/file/reserve.c and volume.c: made, kept, enlarged, given up, impossible. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "backends/sqlite/file/reserve.h"
+#include "backends/sqlite/file/volume.h"
 #include "tests/support/temp_dir.h"
 
 static struct temp_dir dir;
@@ -104,10 +105,10 @@ Test(reserve, a_file_gets_blocks_and_keeps_its_length)
 	cr_assert_not_null(log);
 	(void)fputs("frames", log);
 	(void)fclose(log);
-	reserve_for_file(path, 1 << 20);
+	volume_allocate(path, 1 << 20);
 	struct stat status;
 	cr_assert_eq(stat(path, &status), 0);
 	cr_expect_eq(status.st_size, 6);
-	cr_expect_geq(allocated_bytes(path), 1 << 20);
-	cr_expect_eq(allocated_bytes(file), 0);
+	cr_expect_geq(volume_allocated(path), 1 << 20);
+	cr_expect_eq(volume_allocated(file), 0);
 }

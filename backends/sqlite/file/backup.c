@@ -23,7 +23,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "backends/sqlite/store.h"
+#include "backends/sqlite/file/file.h"
 
 /* Pages between two looks at whether to go on: 1 MiB. */
 #define STEP_PAGES 256

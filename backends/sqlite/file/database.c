@@ -1,50 +1,8 @@
+#include "backends/sqlite/file/database.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
-
-#include "backends/sqlite/store.h"
-
-/* `entries` holds what a get needs, `uses` the small rows that change all the time: a use rewrites
- * forty bytes, not the value. Both have the same rowid, in order of creation: what is new is
- * written at the end of both, and what is evicted, mostly the old, lies together. So a set into a
- * large cache touches few pages that no other set of its group touches. The key stands before the
- * value, so that comparing it never walks through the pages of a long value.
- *
- * entries_key finds an entry and gives listings in byte order. It holds the first 64 bytes of a
- * key, as keys may be a whole prompt, and a hash of it all, which tells apart those that begin
- * alike. (SQLite says that substr of an empty blob is NULL.) uses_order gives, for each frequency,
- * the entry that was not used for the longest time: the only possible victims (evict.c).
- *
- * A cleared namespace gets a new id, at once; rows of the old one (`dropped`) go in small steps.
- *
- * What later versions added (`additions`) stands apart: it is put into older files of this schema
- * too, and an older program goes on to work with the file, as it leaves alone what it does not
- * know. */
-static const char schema[] =
-	"CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
-	"CREATE TABLE namespaces(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
-	" max_size INTEGER, capacity INTEGER, default_ttl INTEGER, policy INTEGER,"
-	" entry_count INTEGER NOT NULL DEFAULT 0, size_sum INTEGER NOT NULL DEFAULT 0,"
-	" frequency_sum INTEGER NOT NULL DEFAULT 0, created INTEGER NOT NULL,"
-	" used_bytes INTEGER NOT NULL DEFAULT 0);"
-	"CREATE TABLE dropped(id INTEGER PRIMARY KEY);"
-	"CREATE TABLE entries(id INTEGER PRIMARY KEY, ns INTEGER NOT NULL, hash INTEGER NOT NULL,"
-	" size INTEGER NOT NULL, etag BLOB NOT NULL,"
-	" flags INTEGER NOT NULL, type TEXT NOT NULL, modified INTEGER NOT NULL,"
-	" expires INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL);"
-	"CREATE TABLE uses(id INTEGER PRIMARY KEY, ns INTEGER NOT NULL, frequency INTEGER NOT "
-	"NULL, last_access INTEGER NOT NULL, created INTEGER NOT NULL,"
-	" fifo INTEGER NOT NULL);"
-	"CREATE INDEX uses_order ON uses(ns, frequency, last_access);"
-	"CREATE INDEX uses_fifo ON uses(ns, created) WHERE fifo = 1;"
-	"CREATE INDEX entries_key ON entries(ns, ifnull(substr(key, 1, 64), x''), hash);"
-	"CREATE INDEX entries_expiry ON entries(expires) WHERE expires > 0;";
-
-static const char additions[] =
-	"ALTER TABLE namespaces ADD COLUMN stale_ttl INTEGER;"
-	/* Empty where nobody uses it, so that looking for such namespaces costs nothing. */
-	"CREATE INDEX namespaces_stale ON namespaces(stale_ttl) WHERE stale_ttl > 0;";
 
 int database_error(sqlite3 *db)
 {
@@ -129,14 +87,14 @@ static bool is_system_failure(int code)
 	return primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN;
 }
 
-enum cache_status database_refuse(struct sqlite_store *store, sqlite3 *db, int code,
+enum cache_status database_refuse(struct sqlite_file *file, sqlite3 *db, int code,
 				  struct cache_op *op)
 {
 	enum cache_status status = database_status(db, code);
 
-	if (atomic_load(&store->mapping.short_reads) > 0)
-		file_watch_note_cut(store);
-	enum file_state state = file_watch_state(&store->watch);
+	if (atomic_load(&file->mapping.short_reads) > 0)
+		file_watch_note_cut(file);
+	enum file_state state = file_watch_state(&file->watch);
 	if (state != FILES_IN_PLACE && (is_system_failure(code) || status == CACHE_CORRUPT)) {
 		op->detail = file_watch_text(state);
 		return CACHE_UNAVAILABLE;
@@ -157,26 +115,11 @@ const char *database_failure_text(sqlite3 *db)
 			 "disk, or try again";
 }
 
-void database_disconnect(struct sqlite_store *store, sqlite3 *db)
+void database_disconnect(struct sqlite_file *file, sqlite3 *db)
 {
-	if (db && file_watch_state(&store->watch) != FILES_IN_PLACE)
+	if (db && file_watch_state(&file->watch) != FILES_IN_PLACE)
 		(void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	(void)sqlite3_close(db);
-}
-
-void database_read_settings(const struct sqlite_store *store, struct slice name,
-			    sqlite3_stmt *statement, int column, struct namespace_settings *ret)
-{
-	store_default_settings(store, name, ret);
-	if (sqlite3_column_type(statement, column) != SQLITE_NULL)
-		ret->max_size_bytes = (uint64_t)sqlite3_column_int64(statement, column);
-	if (sqlite3_column_type(statement, column + 1) != SQLITE_NULL)
-		ret->capacity = sqlite3_column_int64(statement, column + 1);
-	if (sqlite3_column_type(statement, column + 2) != SQLITE_NULL)
-		ret->default_ttl_s = sqlite3_column_int64(statement, column + 2);
-	if (sqlite3_column_type(statement, column + 3) != SQLITE_NULL)
-		ret->policy = (enum eviction_policy)sqlite3_column_int(statement, column + 3);
-	ret->stale_ttl_s = sqlite3_column_int64(statement, column + 4); /* 0 for NULL */
 }
 
 /* A text that a pragma answers must be `expected`. */
@@ -203,7 +146,7 @@ int database_use_log(sqlite3 *db)
 	return set_mode(db, "PRAGMA journal_mode=WAL", "wal");
 }
 
-static int set_up(const struct sqlite_store *store, sqlite3 *db)
+static int set_up(const struct sqlite_file *file, sqlite3 *db)
 {
 	static const char *const pragmas[] = {
 		"PRAGMA mmap_size=1073741824", /* any: mapping.c decides */
@@ -216,7 +159,7 @@ static int set_up(const struct sqlite_store *store, sqlite3 *db)
 	if (code == SQLITE_OK)
 		code = database_use_log(db);
 	if (code == SQLITE_OK)
-		code = database_execute(db, store->config.durability == DURABILITY_FULL
+		code = database_execute(db, file->config->durability == DURABILITY_FULL
 						    ? "PRAGMA synchronous=FULL"
 						    : "PRAGMA synchronous=NORMAL");
 	for (size_t i = 0; i < sizeof(pragmas) / sizeof(pragmas[0]) && code == SQLITE_OK; i++)
@@ -227,23 +170,23 @@ static int set_up(const struct sqlite_store *store, sqlite3 *db)
 	return code == SQLITE_ROW ? SQLITE_OK : code;
 }
 
-sqlite3 *database_connect(struct sqlite_store *store, char *error, size_t error_size)
+sqlite3 *database_connect(struct sqlite_file *file, char *error, size_t error_size)
 {
 	/* A connection is used by one thread at a time, under a lock of ours. The file is there. */
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
 	sqlite3 *db = NULL;
-	int code = sqlite3_open_v2(store->path, &db, flags, store->mapping.name);
+	int code = sqlite3_open_v2(file->path, &db, flags, file->mapping.name);
 
 	if (code == SQLITE_OK)
-		code = set_up(store, db);
+		code = set_up(file, db);
 	if (code == SQLITE_OK)
 		return db;
-	database_explain(store, db, code, "cannot open", error, error_size);
+	database_explain(file, db, code, "cannot open", error, error_size);
 	(void)sqlite3_close(db);
 	return NULL;
 }
 
-void database_explain(const struct sqlite_store *store, sqlite3 *db, int code, const char *failed,
+void database_explain(const struct sqlite_file *file, sqlite3 *db, int code, const char *failed,
 		      char *error, size_t error_size)
 {
 	int system_error = db ? sqlite3_system_errno(db) : 0;
@@ -255,51 +198,5 @@ void database_explain(const struct sqlite_store *store, sqlite3 *db, int code, c
 		why = "it is locked by another program";
 	else if (is_system && system_error != 0)
 		why = strerror(system_error);
-	(void)snprintf(error, error_size, "%s %s: %s", failed, store->path, why);
-}
-
-/* ---- The schema ---- */
-
-int database_complete_schema(sqlite3 *db)
-{
-	int64_t present = 0;
-	int code = database_ask(db,
-				"SELECT count(*) FROM pragma_table_info('namespaces')"
-				" WHERE name = 'stale_ttl'",
-				&present);
-
-	if (code != SQLITE_ROW || present == 1)
-		return code == SQLITE_ROW ? SQLITE_OK : code;
-	code = database_execute(db, "BEGIN IMMEDIATE");
-	if (code == SQLITE_OK)
-		code = database_execute(db, additions);
-	if (code == SQLITE_OK)
-		code = database_execute(db, "COMMIT");
-	if (code != SQLITE_OK)
-		(void)database_execute(db, "ROLLBACK");
-	return code;
-}
-
-int database_create_schema(sqlite3 *db)
-{
-	char sql[256];
-	uint64_t seed = 0;
-
-	if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
-		return SQLITE_IOERR;
-	(void)snprintf(
-		sql, sizeof(sql),
-		"INSERT INTO meta VALUES('hash_seed', %lld), ('next_namespace', 1), ('probe', 0);"
-		"PRAGMA application_id=%d; PRAGMA user_version=%d;",
-		(long long)(seed >> 1), APPLICATION_ID, SCHEMA_VERSION);
-	int code = database_execute(db, "BEGIN IMMEDIATE");
-	if (code == SQLITE_OK)
-		code = database_execute(db, schema);
-	if (code == SQLITE_OK)
-		code = database_execute(db, sql);
-	if (code == SQLITE_OK)
-		code = database_execute(db, "COMMIT");
-	if (code != SQLITE_OK)
-		(void)database_execute(db, "ROLLBACK");
-	return code;
+	(void)snprintf(error, error_size, "%s %s: %s", failed, file->path, why);
 }

@@ -6,7 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "backends/sqlite/store.h"
+#include "backends/sqlite/file/file.h"
+#include "backends/sqlite/file/notice.h"
 
 static const char *const suffixes[WATCHED_FILES] = {
 	[WATCHED_DATABASE] = "",
@@ -51,33 +52,33 @@ static enum file_state look_at(const struct file_watch *watch, enum watched_file
 	return FILES_IN_PLACE;
 }
 
-static void tell(const struct sqlite_store *store, enum file_state state, const char *path)
+static void tell(const struct sqlite_file *file, enum file_state state, const char *path)
 {
 	switch (state) {
 	case FILES_IN_PLACE:
-		store_notice(store, NOTICE_INFO, "the files of %s are in their places again",
-			     store->path);
+		notice_send(file->config, NOTICE_INFO, "the files of %s are in their places again",
+			    file->path);
 		break;
 	case FILES_GONE:
-		store_notice(store, NOTICE_ERROR,
-			     "%s is gone: another program has removed it while it was in use; "
-			     "writes are refused, reads go on, so that steadycache export can save "
-			     "the entries; then restart the server",
-			     path);
+		notice_send(file->config, NOTICE_ERROR,
+			    "%s is gone: another program has removed it while it was in use; "
+			    "writes are refused, reads go on, so that steadycache export can save "
+			    "the entries; then restart the server",
+			    path);
 		break;
 	case FILES_REPLACED:
-		store_notice(store, NOTICE_ERROR,
-			     "%s is another file than the one in use: another program has replaced "
-			     "it; writes are refused, reads go on from the former one; restart the "
-			     "server to use the new one",
-			     path);
+		notice_send(file->config, NOTICE_ERROR,
+			    "%s is another file than the one in use: another program has replaced "
+			    "it; writes are refused, reads go on from the former one; restart the "
+			    "server to use the new one",
+			    path);
 		break;
 	case FILES_CUT:
-		store_notice(store, NOTICE_ERROR,
-			     "%s was cut short by another program while it was in use: writes are "
-			     "refused; save the entries that can still be read with steadycache "
-			     "export, then restart the server",
-			     path);
+		notice_send(file->config, NOTICE_ERROR,
+			    "%s was cut short by another program while it was in use: writes are "
+			    "refused; save the entries that can still be read with steadycache "
+			    "export, then restart the server",
+			    path);
 		break;
 	}
 }
@@ -101,20 +102,20 @@ static bool is_shorter_than_it_says(int fd, int64_t bytes)
 }
 
 /* Only one that has become shorter: a checkpoint writes the header before it adds the pages. */
-static void look_at_length(struct sqlite_store *store, int64_t bytes)
+static void look_at_length(struct sqlite_file *file, int64_t bytes)
 {
-	struct file_watch *watch = &store->watch;
+	struct file_watch *watch = &file->watch;
 
 	if (bytes < atomic_load(&watch->database_bytes) &&
-	    is_shorter_than_it_says(store->mapping.fd, bytes))
+	    is_shorter_than_it_says(file->mapping.fd, bytes))
 		atomic_store(&watch->cut, WATCHED_DATABASE);
 	else if (bytes != atomic_load(&watch->database_bytes))
 		atomic_store(&watch->database_bytes, bytes);
 }
 
-enum file_state file_watch_look(struct sqlite_store *store)
+enum file_state file_watch_look(struct sqlite_file *file)
 {
-	struct file_watch *watch = &store->watch;
+	struct file_watch *watch = &file->watch;
 	enum file_state former = file_watch_state(watch);
 	enum file_state state = FILES_IN_PLACE;
 	size_t which = 0;
@@ -126,32 +127,32 @@ enum file_state file_watch_look(struct sqlite_store *store)
 		state = look_at(watch, (enum watched_file)i,
 				former == FILES_CUT ? FILES_IN_PLACE : former, &bytes);
 		if (i == WATCHED_DATABASE && bytes >= 0)
-			look_at_length(store, bytes);
+			look_at_length(file, bytes);
 	}
 	if (atomic_load(&watch->cut) >= 0) {
 		state = FILES_CUT;
 		which = (size_t)atomic_load(&watch->cut);
 	}
 	if (state != former && atomic_exchange(&watch->state, (int)state) != (int)state)
-		tell(store, state, watch->files[which].path);
+		tell(file, state, watch->files[which].path);
 	return state;
 }
 
-void file_watch_check_log(struct sqlite_store *store, uint32_t frames)
+void file_watch_check_log(struct sqlite_file *file, uint32_t frames)
 {
-	struct file_watch *watch = &store->watch;
+	struct file_watch *watch = &file->watch;
 	int64_t bytes = -1;
 
 	/* sqlite.org/fileformat.html: 32 bytes, and 24 before each page. */
 	if (frames > 0 && look_at(watch, WATCHED_LOG, FILES_GONE, &bytes) == FILES_IN_PLACE &&
-	    bytes < 32 + (24 + store->space.page_bytes) * frames)
+	    bytes < 32 + (24 + file->space.page_bytes) * frames)
 		atomic_store(&watch->cut, WATCHED_LOG);
 }
 
-void file_watch_note_cut(struct sqlite_store *store)
+void file_watch_note_cut(struct sqlite_file *file)
 {
-	atomic_store(&store->watch.cut, WATCHED_DATABASE);
-	(void)file_watch_look(store);
+	atomic_store(&file->watch.cut, WATCHED_DATABASE);
+	(void)file_watch_look(file);
 }
 
 bool file_watch_shares_index(const struct file_watch *watch)

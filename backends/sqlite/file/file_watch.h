@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct sqlite_store;
+struct sqlite_file;
 
 enum file_state {
 	FILES_IN_PLACE,
@@ -40,12 +40,12 @@ bool file_watch_begin(struct file_watch *watch, const char *database_path,
 		      const char **ret_missing);
 
 /* Looks at the paths; tells the store's owner what has changed since the last look. Any thread. */
-enum file_state file_watch_look(struct sqlite_store *store);
+enum file_state file_watch_look(struct sqlite_file *file);
 /* Whether the log still has the frames that its index tells of (a header as wal_index.h reads it);
  * else it is cut. With the write lock of the file, so that nobody empties it meanwhile. */
-void file_watch_check_log(struct sqlite_store *store, uint32_t frames);
+void file_watch_check_log(struct sqlite_file *file, uint32_t frames);
 /* Somebody found the database cut. Any thread. */
-void file_watch_note_cut(struct sqlite_store *store);
+void file_watch_note_cut(struct sqlite_file *file);
 
 /* What the last look found. Any thread. */
 static inline enum file_state file_watch_state(const struct file_watch *watch)

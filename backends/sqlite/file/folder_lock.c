@@ -1,5 +1,5 @@
-/* The lock of the data directory, held while a database is looked at: two processes that start at
- * once must not both set one damaged file aside. */
+#include "backends/sqlite/file/folder_lock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -11,8 +11,6 @@
 #include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "backends/sqlite/store.h"
 
 /* How long another start may take to let go of the lock, and how often that is looked at. */
 #define LOCK_WAIT_US  (5 * US_PER_S)
@@ -86,11 +84,11 @@ static bool take(const char *path, int lock, char *error, size_t error_size)
 	return true;
 }
 
-int folder_lock_take(const struct sqlite_store *store, char *error, size_t error_size)
+int folder_lock_take(const struct sqlite_file *file, char *error, size_t error_size)
 {
-	char path[sizeof(store->path)];
+	char path[sizeof(file->path)];
 
-	(void)snprintf(path, sizeof(path), "%s/steadycache.lock", store->config.data_dir);
+	(void)snprintf(path, sizeof(path), "%s/steadycache.lock", file->config->data_dir);
 	int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
 	if (lock < 0) {
 		(void)snprintf(error, error_size,

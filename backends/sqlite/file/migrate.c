@@ -1,16 +1,11 @@
-/* Taking over a file of the schema before this one.
- *
- * Version 2 held limits against the sum of the sizes alone; version 3 keeps what keys, content
- * types and entries count as well (cache_used_bytes), which takes one pass over the entries. All of
- * it is one transaction: a process that is killed in the middle leaves the file as it was.
- *
- * A program of version 2 may have the file open meanwhile. It would go on to change the entries
- * without that account, so a column has another name now: its writes fail from then on, and its
- * reads go on. */
+#include "backends/sqlite/file/migrate.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "backends/sqlite/store.h"
+#include "backends/sqlite/file/database.h"
+#include "backends/sqlite/file/notice.h"
+#include "backends/sqlite/file/row_settings.h"
 #include "base/array.h"
 
 /* cache_used_bytes() of a row of `entries`. The length of a BLOB is read without its pages. */
@@ -124,7 +119,7 @@ static int change_schema(sqlite3 *db)
 
 /* Namespaces that hold more than their limit now. */
 struct over_limit {
-	const struct sqlite_store *store;
+	const struct sqlite_file *file;
 	uint64_t count;
 };
 
@@ -137,48 +132,48 @@ static int tell_over_limit(void *user, sqlite3_stmt *row)
 
 	if (!name)
 		return SQLITE_NOMEM;
-	database_read_settings(over->store, slice_of(name), row, 1, &settings);
+	row_settings_read(over->file->config, slice_of(name), row, 1, &settings);
 	if (settings.max_size_bytes == 0 || used_bytes <= settings.max_size_bytes)
 		return SQLITE_OK;
 	if (over->count++ < NAMED_MAX)
-		store_notice(over->store, NOTICE_WARN,
-			     "namespace %s counts %" PRIu64 " bytes with its keys and %d for each "
-			     "entry, more than its limit of %" PRIu64 ": the next set that stores "
-			     "something evicts, so raise its max_size_mb if all is to stay",
-			     name, used_bytes, (int)ENTRY_OVERHEAD_BYTES, settings.max_size_bytes);
+		notice_send(over->file->config, NOTICE_WARN,
+			    "namespace %s counts %" PRIu64 " bytes with its keys and %d for each "
+			    "entry, more than its limit of %" PRIu64 ": the next set that stores "
+			    "something evicts, so raise its max_size_mb if all is to stay",
+			    name, used_bytes, (int)ENTRY_OVERHEAD_BYTES, settings.max_size_bytes);
 	return SQLITE_OK;
 }
 
-int migrate_schema(struct sqlite_store *store, sqlite3 *db)
+int migrate_schema(struct sqlite_file *file, sqlite3 *db)
 {
-	struct over_limit over = {.store = store};
+	struct over_limit over = {.file = file};
 	int64_t began_us = monotonic_now_us();
 	int64_t version = 0;
 	int code = database_ask(db, "PRAGMA user_version", &version);
 
 	if (code != SQLITE_ROW || version != MIGRATED_SCHEMA_VERSION)
 		return code == SQLITE_ROW ? SQLITE_OK : code;
-	store_notice(store, NOTICE_INFO,
-		     "%s is of schema version %d: counting once what its entries take with their "
-		     "keys; until that is done nothing is changed",
-		     store->path, MIGRATED_SCHEMA_VERSION);
+	notice_send(file->config, NOTICE_INFO,
+		    "%s is of schema version %d: counting once what its entries take with their "
+		    "keys; until that is done nothing is changed",
+		    file->path, MIGRATED_SCHEMA_VERSION);
 	code = change_schema(db);
 	if (code != SQLITE_OK) {
 		(void)database_execute(db, "ROLLBACK");
 		return code;
 	}
-	store_notice(store, NOTICE_INFO,
-		     "%s is of schema version %d now, after %" PRId64
-		     " ms; older programs cannot use it any more",
-		     store->path, SCHEMA_VERSION, (monotonic_now_us() - began_us) / 1000);
+	notice_send(file->config, NOTICE_INFO,
+		    "%s is of schema version %d now, after %" PRId64
+		    " ms; older programs cannot use it any more",
+		    file->path, SCHEMA_VERSION, (monotonic_now_us() - began_us) / 1000);
 	code = for_each_row(db,
 			    "SELECT name, max_size, capacity, default_ttl, policy, stale_ttl,"
 			    " used_bytes FROM namespaces ORDER BY name",
 			    tell_over_limit, &over);
 	if (over.count > NAMED_MAX)
-		store_notice(store, NOTICE_WARN,
-			     "so do %" PRIu64 " other namespaces: GET /stats shows used_bytes "
-			     "beside max_size_bytes",
-			     over.count - NAMED_MAX);
+		notice_send(file->config, NOTICE_WARN,
+			    "so do %" PRIu64 " other namespaces: GET /stats shows used_bytes "
+			    "beside max_size_bytes",
+			    over.count - NAMED_MAX);
 	return code;
 }

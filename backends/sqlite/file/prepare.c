@@ -1,12 +1,5 @@
-/* The start: one connection looks at the file before all others. What it finds is told apart:
- *
- *   a new file gets its tables;
- *   one that is sound, but not of this program or this version, stays where it is;
- *   one that cannot be read now ends the start: that says nothing about what is in it, and nothing
- *   that is read from it has a default;
- *   one that is damaged is set aside, but only where a second connection, too, has read all that it
- *   wanted without a failing call and found the damage again. SQLite's check reports a page that it
- *   could not get like one that is wrong. */
+#include "backends/sqlite/file/prepare.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,7 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "backends/sqlite/store.h"
+#include "backends/sqlite/file/database.h"
+#include "backends/sqlite/file/folder_lock.h"
+#include "backends/sqlite/file/migrate.h"
+#include "backends/sqlite/file/notice.h"
+#include "backends/sqlite/file/schema.h"
+#include "backends/sqlite/file/volume.h"
 
 /* Up to this size a file is checked whole when it is opened; a larger one only as far as opening it
  * and reading its tables' roots tells. */
@@ -29,7 +27,7 @@ enum verdict {
 
 /* One look at the file. */
 struct look {
-	struct sqlite_store *store;
+	struct sqlite_file *file;
 	sqlite3 *db;
 	unsigned failures, short_reads; /* of the mapping, when it began */
 	bool lacks_space;               /* UNREADABLE, perhaps for want of room */
@@ -47,13 +45,13 @@ static bool lacks_space(const struct look *look, int primary)
 	if (primary != SQLITE_IOERR && primary != SQLITE_CANTOPEN)
 		return false;
 	return system_error == ENOSPC || system_error == EDQUOT ||
-	       volume_available(look->store->path) < RESERVE_MIN_BYTES;
+	       volume_available(look->file->path) < RESERVE_MIN_BYTES;
 }
 
 /* SQLite said `code`. */
 static enum verdict fail(struct look *look, int code, const char *failed)
 {
-	struct mapping *mapping = &look->store->mapping;
+	struct mapping *mapping = &look->file->mapping;
 	int primary = code & 0xFF;
 	bool has_read_all = atomic_load(&mapping->failures) == look->failures;
 
@@ -68,7 +66,7 @@ static enum verdict fail(struct look *look, int code, const char *failed)
 	look->lacks_space = lacks_space(look, primary);
 	if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB)
 		code = SQLITE_IOERR;
-	database_explain(look->store, look->db, code, failed, look->reason, look->reason_size);
+	database_explain(look->file, look->db, code, failed, look->reason, look->reason_size);
 	return UNREADABLE;
 }
 
@@ -96,7 +94,7 @@ static enum verdict identify(struct look *look)
 	if (application_id != APPLICATION_ID) {
 		(void)snprintf(look->reason, look->reason_size,
 			       "%s is another program's database; name another --data-dir",
-			       look->store->path);
+			       look->file->path);
 		return REFUSED;
 	}
 	if (version != SCHEMA_VERSION && version != MIGRATED_SCHEMA_VERSION) {
@@ -104,7 +102,7 @@ static enum verdict identify(struct look *look)
 			look->reason, look->reason_size,
 			"%s has the schema of another version of steadycache (%lld, this one "
 			"knows %d); start that version, or move the file away",
-			look->store->path, (long long)version, SCHEMA_VERSION);
+			look->file->path, (long long)version, SCHEMA_VERSION);
 		return REFUSED;
 	}
 	return SOUND;
@@ -166,15 +164,15 @@ static enum verdict check(struct look *look)
 static enum verdict take_over(struct look *look)
 {
 	int64_t seed = 0;
-	int code = database_complete_schema(look->db);
+	int code = schema_complete(look->db);
 	if (code == SQLITE_OK)
-		code = migrate_schema(look->store, look->db);
+		code = migrate_schema(look->file, look->db);
 
 	if (code != SQLITE_OK)
 		return fail(look, code, "cannot prepare");
 	enum verdict verdict = ask(look, "SELECT value FROM meta WHERE name = 'hash_seed'", &seed);
 	if (verdict == SOUND)
-		look->store->hash_seed = (uint64_t)seed;
+		look->file->hash_seed = (uint64_t)seed;
 	return verdict;
 }
 
@@ -192,7 +190,7 @@ static enum verdict look_at_open(struct look *look)
 	if (verdict == SOUND && tables == 0) {
 		code = database_use_log(look->db);
 		if (code == SQLITE_OK)
-			code = database_create_schema(look->db);
+			code = schema_create(look->db);
 		if (code != SQLITE_OK)
 			return fail(look, code, "cannot make");
 	} else if (verdict == SOUND) {
@@ -209,35 +207,35 @@ static enum verdict look_at_open(struct look *look)
 
 /* SQLite takes an empty file for a new one, and removes the log beside it. But a file is never
  * empty any more when its log is begun. */
-static bool has_lost_its_database(const struct sqlite_store *store)
+static bool has_lost_its_database(const struct sqlite_file *file)
 {
-	char log_path[sizeof(store->path) + 8];
+	char log_path[sizeof(file->path) + 8];
 	struct stat database;
 	struct stat log;
 
-	(void)snprintf(log_path, sizeof(log_path), "%s-wal", store->path);
-	bool is_empty = stat(store->path, &database) == 0 ? database.st_size == 0 : errno == ENOENT;
+	(void)snprintf(log_path, sizeof(log_path), "%s-wal", file->path);
+	bool is_empty = stat(file->path, &database) == 0 ? database.st_size == 0 : errno == ENOENT;
 	return is_empty && stat(log_path, &log) == 0 && log.st_size > 0;
 }
 
 /* By a connection of its own. */
-static enum verdict look_at_file(struct sqlite_store *store, bool *ret_lacks_space, char *reason,
+static enum verdict look_at_file(struct sqlite_file *file, bool *ret_lacks_space, char *reason,
 				 size_t reason_size)
 {
 	struct look look = {
-		.store = store,
-		.failures = atomic_load(&store->mapping.failures),
-		.short_reads = atomic_load(&store->mapping.short_reads),
+		.file = file,
+		.failures = atomic_load(&file->mapping.failures),
+		.short_reads = atomic_load(&file->mapping.short_reads),
 		.reason = reason,
 		.reason_size = reason_size,
 	};
 
-	if (has_lost_its_database(store)) {
+	if (has_lost_its_database(file)) {
 		(void)snprintf(reason, reason_size, "it is empty, but its log is not");
 		return DAMAGED;
 	}
-	int code = sqlite3_open_v2(store->path, &look.db,
-				   SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, store->mapping.name);
+	int code = sqlite3_open_v2(file->path, &look.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+				   file->mapping.name);
 	enum verdict verdict =
 		code == SQLITE_OK ? look_at_open(&look) : fail(&look, code, "cannot open");
 
@@ -252,14 +250,14 @@ static const char *const suffixes[] = {"", "-wal", "-shm"};
 
 /* Moves the three files to names that end in `stamp`, or back. False where one that exists could
  * not be moved; errno tells why. */
-static bool rename_all(const struct sqlite_store *store, const char *stamp, bool back)
+static bool rename_all(const struct sqlite_file *file, const char *stamp, bool back)
 {
-	char from[sizeof(store->path) + 8];
-	char to[sizeof(store->path) + 64];
+	char from[sizeof(file->path) + 8];
+	char to[sizeof(file->path) + 64];
 
 	for (size_t i = 0; i < 3; i++) {
-		(void)snprintf(from, sizeof(from), "%s%s", store->path, suffixes[i]);
-		(void)snprintf(to, sizeof(to), "%s%s%s", store->path, stamp, suffixes[i]);
+		(void)snprintf(from, sizeof(from), "%s%s", file->path, suffixes[i]);
+		(void)snprintf(to, sizeof(to), "%s%s%s", file->path, stamp, suffixes[i]);
 		if (rename(back ? to : from, back ? from : to) != 0 && errno != ENOENT)
 			return false;
 	}
@@ -267,64 +265,63 @@ static bool rename_all(const struct sqlite_store *store, const char *stamp, bool
 }
 
 /* A log that stayed behind would be taken for that of the new file: all of them, or none. */
-static bool move_aside(struct sqlite_store *store, const char *damage, char *error,
-		       size_t error_size)
+static bool move_aside(struct sqlite_file *file, const char *damage, char *error, size_t error_size)
 {
-	long long now_s = (long long)(store_now_us(store) / US_PER_S);
+	long long now_s = (long long)(cache_clock_now_us(file->config->clock) / US_PER_S);
 	char stamp[48];
-	char to[sizeof(store->path) + 64];
+	char to[sizeof(file->path) + 64];
 	struct stat status;
 
 	/* A second damaged file of one second must not replace the first. */
 	do {
 		(void)snprintf(stamp, sizeof(stamp), ".corrupted.%lld", now_s++);
-		(void)snprintf(to, sizeof(to), "%s%s", store->path, stamp);
+		(void)snprintf(to, sizeof(to), "%s%s", file->path, stamp);
 	} while (lstat(to, &status) == 0);
-	if (!rename_all(store, stamp, false)) {
+	if (!rename_all(file, stamp, false)) {
 		(void)snprintf(error, error_size,
 			       "%s is damaged (%s) and cannot be set aside: %s; move it away",
-			       store->path, damage, strerror(errno));
-		(void)rename_all(store, stamp, true);
+			       file->path, damage, strerror(errno));
+		(void)rename_all(file, stamp, true);
 		return false;
 	}
-	store_notice(store, NOTICE_ERROR,
-		     "the database cannot be used (%s); moved to %s, starting empty", damage, to);
+	notice_send(file->config, NOTICE_ERROR,
+		    "the database cannot be used (%s); moved to %s, starting empty", damage, to);
 	return true;
 }
 
 /* ---- All of it ---- */
 
 /* *ret_lacks_space: it failed, perhaps for want of room. */
-static bool open_checked(struct sqlite_store *store, bool *ret_lacks_space, char *error,
+static bool open_checked(struct sqlite_file *file, bool *ret_lacks_space, char *error,
 			 size_t error_size)
 {
-	enum verdict verdict = look_at_file(store, ret_lacks_space, error, error_size);
+	enum verdict verdict = look_at_file(file, ret_lacks_space, error, error_size);
 
 	if (verdict == DAMAGED)
-		verdict = look_at_file(store, ret_lacks_space, error, error_size);
+		verdict = look_at_file(file, ret_lacks_space, error, error_size);
 	if (verdict == DAMAGED) {
 		char damage[256];
 
 		(void)snprintf(damage, sizeof(damage), "%s", error);
-		if (!move_aside(store, damage, error, error_size))
+		if (!move_aside(file, damage, error, error_size))
 			return false;
-		verdict = look_at_file(store, ret_lacks_space, error, error_size);
+		verdict = look_at_file(file, ret_lacks_space, error, error_size);
 	}
 	return verdict == SOUND;
 }
 
-bool database_prepare(struct sqlite_store *store, char *error, size_t error_size)
+bool prepare_file(struct sqlite_file *file, char *error, size_t error_size)
 {
-	int lock = folder_lock_take(store, error, error_size);
+	int lock = folder_lock_take(file, error, error_size);
 
 	if (lock < 0)
 		return false;
 	mode_t old_mask = umask(0077);
 	bool lacks_space = false;
-	bool ready = open_checked(store, &lacks_space, error, error_size);
+	bool ready = open_checked(file, &lacks_space, error, error_size);
 	/* SQLite needs room even to read: for the "-shm" file. */
-	if (!ready && lacks_space && reserve_give_up(&store->space.reserve))
-		ready = open_checked(store, &lacks_space, error, error_size);
+	if (!ready && lacks_space && reserve_give_up(&file->space.reserve))
+		ready = open_checked(file, &lacks_space, error, error_size);
 	(void)umask(old_mask);
 	(void)close(lock);
 	return ready;

@@ -4,8 +4,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
+
+#include "backends/sqlite/file/volume.h"
 
 void reserve_init(struct reserve *reserve, const char *database_path)
 {
@@ -17,17 +18,6 @@ void reserve_init(struct reserve *reserve, const char *database_path)
 void reserve_deinit(struct reserve *reserve)
 {
 	(void)pthread_mutex_destroy(&reserve->lock);
-}
-
-int64_t volume_available(const char *path)
-{
-	struct statvfs volume;
-
-	if (statvfs(path, &volume) != 0)
-		return -1;
-	if (volume.f_bavail > (fsblkcnt_t)INT64_MAX / volume.f_frsize)
-		return INT64_MAX;
-	return (int64_t)(volume.f_bavail * volume.f_frsize);
 }
 
 static int64_t size_for(int64_t available_bytes)
@@ -158,21 +148,4 @@ int64_t reserve_bytes(struct reserve *reserve)
 	int64_t bytes = reserve->bytes;
 	(void)pthread_mutex_unlock(&reserve->lock);
 	return bytes;
-}
-
-int64_t allocated_bytes(const char *path)
-{
-	struct stat status;
-
-	return stat(path, &status) == 0 ? status.st_blocks * 512 : 0;
-}
-
-void reserve_for_file(const char *path, int64_t bytes)
-{
-	int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	(void)fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, bytes);
-	(void)close(fd);
 }

@@ -50,14 +50,4 @@ bool reserve_stands(struct reserve *reserve);
 /* Its size; 0: there is none. */
 int64_t reserve_bytes(struct reserve *reserve);
 
-/* Allocates `bytes` for the file at `path`, which exists, without changing its length: those that
- * it does not have yet are its own then. Best effort. */
-void reserve_for_file(const char *path, int64_t bytes);
-
-/* What the file at `path` has allocated; 0 where there is none. */
-int64_t allocated_bytes(const char *path);
-
-/* What a user without privileges may still write on the volume of `path`; -1: unknown. */
-int64_t volume_available(const char *path);
-
 #endif

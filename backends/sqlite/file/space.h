@@ -14,13 +14,16 @@
 #ifndef STEADYCACHE_SQLITE_SPACE_H
 #define STEADYCACHE_SQLITE_SPACE_H
 
+#include <sqlite3.h>
 #include <stdatomic.h>
 
 #include "backends/sqlite/file/reserve.h"
 
-struct cache_op;
-struct sqlite_store;
-struct writer;
+struct sqlite_file;
+
+/* Most entries that one transaction removes for one operation. An operation that has to remove more
+ * goes on in the next group, so that no other waits long. */
+#define REMOVALS_PER_GROUP 1000
 
 /* What other threads tell the writer. */
 enum space_signal {
@@ -44,52 +47,49 @@ struct space {
 	/* Pages of the log from which the background thread copies it, and from which the writer
 	 * itself finishes the copy between two groups. */
 	atomic_int soft_pages, hard_pages;
+	atomic_uint wal_pages; /* length of the log after the last commit */
+	/* Ends the read transactions that this process holds, so that all of the log can be copied.
+	 */
+	void (*release_readers)(void *user);
+	void *user;
 	/* The writer's: */
+	sqlite3 *db; /* its connection */
 	int64_t page_bytes;
-	int64_t group_bytes; /* values that one transaction takes, if there is more than one */
+	int64_t group_bytes;   /* values that one transaction takes, if there is more than one */
+	size_t removals_max;   /* REMOVALS_PER_GROUP, or fewer where there is little room */
+	bool log_is_copied;    /* all of it, with no commit since: the next begins it anew */
+	bool deletes_securely; /* SQLite overwrites freed pages, unless told otherwise */
 	/* The background thread's: */
 	unsigned ticks, wait_ticks;
 	int64_t left_us; /* when it last saw room again; 0: never */
 };
 
-/* After `store->path` is known. */
-void space_init(struct sqlite_store *store);
-void space_deinit(struct sqlite_store *store);
-/* Before the writer's thread: makes the reserve, or begins without room. SQLITE_OK, or why the
- * database cannot be asked. */
-int space_open(struct writer *writer);
+/* After file->path is known. `release_readers` is called with `user` by the writer's thread, which
+ * holds copy_lock. */
+void space_init(struct sqlite_file *file, void (*release_readers)(void *user), void *user);
+void space_deinit(struct sqlite_file *file);
+/* Before the writer's thread, on its connection: makes the reserve, or begins without room.
+ * SQLITE_OK, or why the database cannot be asked. */
+int space_open(struct sqlite_file *file, sqlite3 *db);
 /* After the last connection is closed: a start on a full volume needs the reserve, too. */
-void space_close(struct sqlite_store *store);
+void space_close(struct sqlite_file *file);
 
 /* Any thread. */
-void space_signal(struct sqlite_store *store, enum space_signal signal);
-/* Between two groups: does what the signals ask for. */
-void space_attend(struct writer *writer);
-/* The background thread, every quarter of a second. */
-void space_watch(struct sqlite_store *store);
+void space_signal(struct sqlite_file *file, enum space_signal signal);
+/* The background thread, every quarter of a second; then the writer is due (space_attend). */
+void space_watch(struct sqlite_file *file);
 
-/* What was tried already for one transaction; to be zeroed. */
-struct space_tries {
-	bool copied, large, grown;
-};
+/* ---- Writer's thread, between two transactions ---- */
 
-enum space_scope {
-	SPACE_GROUP, /* several operations, which are tried one by one next */
-	SPACE_ALONE,
-};
-
-/* A transaction found no room and was rolled back: whether it is worth another try. `op`: the one
- * in it; NULL for a group and for housekeeping. */
-bool space_try_again(struct writer *writer, const struct cache_op *op, enum space_scope scope,
-		     struct space_tries *tries);
-/* After the last try, however it ended. */
-void space_settle(struct writer *writer, const struct space_tries *tries);
-
-/* Copies the log as far as nobody reads in it. Writer's thread, outside a transaction. */
-void space_copy_log(struct writer *writer);
+/* The commit hook: a transaction made the log that long. */
+void space_note_commit(struct sqlite_file *file, int wal_pages);
+/* Does what the signals ask for. */
+void space_attend(struct sqlite_file *file);
+/* Copies the log as far as nobody reads in it. */
+void space_copy_log(struct sqlite_file *file);
 /* Copies all of the log and empties it, as it may not be found again. False: not now. */
-bool space_empty_log(struct writer *writer);
-/* The room that the values and keys of `op` take. */
-int64_t space_bytes_of(const struct cache_op *op);
+bool space_empty_log(struct sqlite_file *file);
+/* There is no room: gives the reserve up, and goes on without. */
+void space_enter_low(struct sqlite_file *file);
 
 #endif

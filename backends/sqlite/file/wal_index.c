@@ -30,7 +30,7 @@ static uint32_t commits_of(const struct wal_state *state)
 	return number_at(state, 8);
 }
 
-uint32_t wal_state_frames(const struct wal_state *state)
+uint32_t wal_index_frames(const struct wal_state *state)
 {
 	return number_at(state, 16);
 }
@@ -49,5 +49,5 @@ bool wal_index_read_own(const volatile uint64_t *index, const struct wal_state *
 		return false;
 	if (frames == 0)
 		return wal_state_equal(ret, before);
-	return commits_of(ret) == commits_of(before) + 1 && wal_state_frames(ret) == frames;
+	return commits_of(ret) == commits_of(before) + 1 && wal_index_frames(ret) == frames;
 }

@@ -38,7 +38,7 @@ static inline void wal_index_read(const volatile uint64_t *index, struct wal_sta
 }
 
 /* The frames of the log that a header tells of. */
-uint32_t wal_state_frames(const struct wal_state *state);
+uint32_t wal_index_frames(const struct wal_state *state);
 
 /* Reads the header after a commit of ours. `before`: the header as it was while that transaction
  * already held the write lock; `frames`: the length of the log as SQLite told it for that commit

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/thread.h"
+
 struct large_entry {
 	struct large_entry *next;
 	struct cache_value *value;
@@ -46,14 +48,9 @@ static struct cache_value *find(const struct large *large, const struct large_ke
 static struct cache_op *take(struct large *large)
 {
 	(void)pthread_mutex_lock(&large->lock);
-	while (!large->first && !large->stop)
+	while (!large->waiting.first && !large->stop)
 		(void)pthread_cond_wait(&large->wake, &large->lock);
-	struct cache_op *op = large->first;
-	if (op) {
-		large->first = op->next;
-		if (!large->first)
-			large->last = &large->first;
-	}
+	struct cache_op *op = op_queue_pop(&large->waiting);
 	(void)pthread_mutex_unlock(&large->lock);
 	return op;
 }
@@ -70,11 +67,11 @@ static void *large_main(void *arg)
 
 bool large_open(struct large *large, void (*run)(void *user, struct cache_op *op), void *user)
 {
-	*large = (struct large){.last = &large->first, .run = run, .user = user};
+	*large = (struct large){.run = run, .user = user};
 	(void)pthread_mutex_init(&large->lock, NULL);
 	(void)pthread_cond_init(&large->wake, NULL);
 	while (large->thread_count < LARGE_THREADS &&
-	       pthread_create(&large->threads[large->thread_count], NULL, large_main, large) == 0)
+	       thread_start(&large->threads[large->thread_count], NULL, large_main, large) == 0)
 		large->thread_count++;
 	return large->thread_count > 0;
 }
@@ -103,10 +100,8 @@ void large_close(struct large *large)
 
 void large_submit(struct large *large, struct cache_op *op)
 {
-	op->next = NULL;
 	(void)pthread_mutex_lock(&large->lock);
-	*large->last = op;
-	large->last = &op->next;
+	op_queue_push(&large->waiting, op);
 	(void)pthread_cond_signal(&large->wake);
 	(void)pthread_mutex_unlock(&large->lock);
 }

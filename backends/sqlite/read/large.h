@@ -10,7 +10,7 @@
 
 #include <pthread.h>
 
-#include "store/backend.h"
+#include "store/op_queue.h"
 
 /* A value of more bytes is large. Stands in SQL too (readers.c). */
 #define LARGE_BYTES 262144
@@ -23,7 +23,7 @@ struct large_entry;
 struct large {
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t wake;
-	struct cache_op *first, **last; /* gets that wait for a thread */
+	struct op_queue waiting; /* gets that wait for a thread */
 	bool stop;
 	struct large_entry *held;
 	uint64_t held_bytes; /* those that are being read included */

@@ -1,14 +1,13 @@
-/* A reader, as its two files share it:
- *
- *   reader.c   snapshots, look-ups and values: what every get does
- *   readers.c  opening and closing, and the end of the transactions that are held
- *
- * Private to these files. The store owns its readers; a reader is used with its lock held. */
+/* A reader: a connection, and the read transaction that it holds. The store owns its readers
+ * (readers.c); a reader is used with its lock held. */
 #ifndef STEADYCACHE_SQLITE_READER_STATE_H
 #define STEADYCACHE_SQLITE_READER_STATE_H
 
+#include <pthread.h>
+#include <sqlite3.h>
+
+#include "backends/sqlite/counters.h"
 #include "backends/sqlite/file/wal_index.h"
-#include "backends/sqlite/store.h"
 
 #define CACHED_NAMESPACES 8
 
@@ -34,13 +33,5 @@ struct reader {
 	unsigned next_cached;
 	struct cached_namespace namespaces[CACHED_NAMESPACES];
 };
-
-/* ---- readers.c ---- */
-
-/* The reader of that number, locked, which is open; or where it is busy or cannot be opened,
- * another. */
-struct reader *readers_acquire(struct sqlite_store *store, unsigned wanted);
-/* Ends the transaction, where one is held. */
-void reader_end_transaction(struct reader *reader);
 
 #endif

@@ -1,9 +1,20 @@
-/* The readers of a store: their connections, and the transactions that they hold (reader.c). */
+#include "backends/sqlite/read/readers.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "backends/sqlite/file/database.h"
+#include "backends/sqlite/file/key_index.h"
+#include "backends/sqlite/file/notice.h"
 #include "backends/sqlite/read/reader_state.h"
+
+struct readers {
+	struct sqlite_file *file;
+	struct reader all[READERS_MAX]; /* opened when first used */
+	unsigned count;
+	atomic_bool lacks_some; /* one could not be opened when last tried */
+};
 
 static void finalize(sqlite3_stmt **statement)
 {
@@ -12,14 +23,14 @@ static void finalize(sqlite3_stmt **statement)
 }
 
 /* As it was before it was opened: it may be opened again. */
-static void close_reader(struct sqlite_store *store, struct reader *reader)
+static void close_reader(struct readers *readers, struct reader *reader)
 {
 	finalize(&reader->begin);
 	finalize(&reader->commit);
 	finalize(&reader->find_namespace);
 	finalize(&reader->find_stale_ttl);
 	finalize(&reader->find_entry);
-	database_disconnect(store, reader->db);
+	database_disconnect(readers->file, reader->db);
 	reader->db = NULL;
 	reader->wal_index = NULL;
 }
@@ -31,10 +42,10 @@ static bool prepare(struct reader *reader, sqlite3_stmt **ret, const char *sql)
 }
 
 /* Connects a reader that has no database yet. False: that failed, and it has none still. */
-static bool open_reader(struct sqlite_store *store, struct reader *reader, char *error,
+static bool open_reader(struct readers *readers, struct reader *reader, char *error,
 			size_t error_size)
 {
-	reader->db = database_connect(store, error, error_size);
+	reader->db = database_connect(readers->file, error, error_size);
 	if (!reader->db)
 		return false;
 	bool ready = prepare(reader, &reader->begin, "BEGIN") &&
@@ -52,87 +63,91 @@ static bool open_reader(struct sqlite_store *store, struct reader *reader, char 
 		reader->wal_index = wal_index_map(reader->db);
 		return true;
 	}
-	database_explain(store, reader->db, database_error(reader->db), "cannot read", error,
-			 error_size);
-	close_reader(store, reader);
+	database_explain(readers->file, reader->db, database_error(reader->db), "cannot read",
+			 error, error_size);
+	close_reader(readers, reader);
 	return false;
 }
 
 /* One at once, as the first reader may come when there is no descriptor left for another. */
-bool readers_open(struct sqlite_store *store, char *error, size_t error_size)
+struct readers *readers_open(struct sqlite_file *file, char *error, size_t error_size)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	struct readers *readers = calloc(1, sizeof(*readers));
 
-	store->readers = calloc(READERS_MAX, sizeof(*store->readers));
-	if (!store->readers) {
-		(void)snprintf(error, error_size, "cannot open %s: out of memory", store->path);
-		return false;
+	if (!readers) {
+		(void)snprintf(error, error_size, "cannot open %s: out of memory", file->path);
+		return NULL;
 	}
+	readers->file = file;
 	/* Some are kept busy by large reads; they are opened when they are first needed. */
 	cores = cores < 2 ? 4 : cores * 2;
-	store->reader_count = cores > READERS_MAX ? READERS_MAX : (unsigned)cores;
-	for (unsigned i = 0; i < store->reader_count; i++)
-		(void)pthread_mutex_init(&store->readers[i].lock, NULL);
-	return open_reader(store, &store->readers[0], error, error_size);
+	readers->count = cores > READERS_MAX ? READERS_MAX : (unsigned)cores;
+	for (unsigned i = 0; i < readers->count; i++)
+		(void)pthread_mutex_init(&readers->all[i].lock, NULL);
+	if (open_reader(readers, &readers->all[0], error, error_size))
+		return readers;
+	readers_close(readers);
+	return NULL;
 }
 
 /* With the reader's lock held. */
-static bool open_later(struct sqlite_store *store, struct reader *reader)
+static bool open_later(struct readers *readers, struct reader *reader)
 {
-	char error[sizeof(store->path) + 200] = "";
-	bool is_open = reader->db || open_reader(store, reader, error, sizeof(error));
+	char error[sizeof(readers->file->path) + 200] = "";
+	bool is_open = reader->db || open_reader(readers, reader, error, sizeof(error));
 
-	if (!is_open && !atomic_exchange(&store->lacks_readers, true))
-		store_notice(store, NOTICE_ERROR, "%s; reads share the connections that there are",
-			     error);
+	if (!is_open && !atomic_exchange(&readers->lacks_some, true))
+		notice_send(readers->file->config, NOTICE_ERROR,
+			    "%s; reads share the connections that there are", error);
 	return is_open;
 }
 
-struct reader *readers_acquire(struct sqlite_store *store, unsigned wanted)
+struct reader *readers_acquire(struct readers *readers, unsigned wanted)
 {
-	unsigned first = wanted % store->reader_count;
+	unsigned first = wanted % readers->count;
 	struct reader *reader = NULL;
 
 	/* One that reads many values, or large ones, is not waited for while another is free. */
-	for (unsigned i = 0; i < store->reader_count && !reader; i++) {
-		struct reader *other = &store->readers[(first + i) % store->reader_count];
+	for (unsigned i = 0; i < readers->count && !reader; i++) {
+		struct reader *other = &readers->all[(first + i) % readers->count];
 
 		if (pthread_mutex_trylock(&other->lock) == 0)
 			reader = other;
 	}
 	if (!reader) {
-		reader = &store->readers[first];
+		reader = &readers->all[first];
 		(void)pthread_mutex_lock(&reader->lock);
 	}
-	if (reader->db || open_later(store, reader))
+	if (reader->db || open_later(readers, reader))
 		return reader;
 	(void)pthread_mutex_unlock(&reader->lock);
 	/* The first is open since the start. */
-	reader = &store->readers[0];
+	reader = &readers->all[0];
 	(void)pthread_mutex_lock(&reader->lock);
 	return reader;
 }
 
-bool readers_check(struct sqlite_store *store)
+bool readers_check(struct readers *readers)
 {
 	bool all_open = true;
 
-	if (!atomic_load(&store->lacks_readers))
+	if (!atomic_load(&readers->lacks_some))
 		return true;
-	for (unsigned i = 0; i < store->reader_count && all_open; i++) {
-		struct reader *reader = &store->readers[i];
+	for (unsigned i = 0; i < readers->count && all_open; i++) {
+		struct reader *reader = &readers->all[i];
 
 		(void)pthread_mutex_lock(&reader->lock);
-		all_open = open_later(store, reader);
+		all_open = open_later(readers, reader);
 		(void)pthread_mutex_unlock(&reader->lock);
 	}
-	if (all_open && atomic_exchange(&store->lacks_readers, false))
-		store_notice(store, NOTICE_INFO, "connections to %s can be opened again",
-			     store->path);
+	if (all_open && atomic_exchange(&readers->lacks_some, false))
+		notice_send(readers->file->config, NOTICE_INFO,
+			    "connections to %s can be opened again", readers->file->path);
 	return all_open;
 }
 
-void reader_end_transaction(struct reader *reader)
+void readers_end_transaction(struct reader *reader)
 {
 	if (reader->in_transaction)
 		(void)database_run(reader->commit);
@@ -140,23 +155,29 @@ void reader_end_transaction(struct reader *reader)
 	reader->in_transaction = reader->db && !sqlite3_get_autocommit(reader->db);
 }
 
-void readers_close(struct sqlite_store *store)
+void readers_disconnect(struct readers *readers)
 {
-	for (unsigned i = 0; i < store->reader_count; i++) {
-		reader_end_transaction(&store->readers[i]);
-		close_reader(store, &store->readers[i]);
-		(void)pthread_mutex_destroy(&store->readers[i].lock);
+	for (unsigned i = 0; readers && i < readers->count; i++) {
+		(void)pthread_mutex_lock(&readers->all[i].lock);
+		readers_end_transaction(&readers->all[i]);
+		close_reader(readers, &readers->all[i]);
+		(void)pthread_mutex_unlock(&readers->all[i].lock);
 	}
-	free(store->readers);
-	store->readers = NULL;
-	store->reader_count = 0;
 }
 
-void readers_release(struct sqlite_store *store)
+void readers_close(struct readers *readers)
 {
-	for (unsigned i = 0; i < store->reader_count; i++) {
-		(void)pthread_mutex_lock(&store->readers[i].lock);
-		reader_end_transaction(&store->readers[i]);
-		(void)pthread_mutex_unlock(&store->readers[i].lock);
+	readers_disconnect(readers);
+	for (unsigned i = 0; readers && i < readers->count; i++)
+		(void)pthread_mutex_destroy(&readers->all[i].lock);
+	free(readers);
+}
+
+void readers_release(struct readers *readers)
+{
+	for (unsigned i = 0; i < readers->count; i++) {
+		(void)pthread_mutex_lock(&readers->all[i].lock);
+		readers_end_transaction(&readers->all[i]);
+		(void)pthread_mutex_unlock(&readers->all[i].lock);
 	}
 }

@@ -1,16 +1,9 @@
-/* Listings, on the background thread.
- *
- * The index has the first 64 bytes of a key and then its hash, so it gives byte order only among
- * keys that differ within these. Those that begin alike (prompts with one preamble) have to be read
- * and sorted, all of them for each page. That is done first, and only for the keys; their entries
- * are then read while the writer stands still, so that no waiting use is counted twice or missed.
- * What has gone in between is left out.
- *
- * A listing in any order goes by the index as it is, and begins where the last page ended: behind
- * the hash of that key among those that begin as it does, and then behind these. */
+#include "backends/sqlite/read/scan.h"
+
 #include <stdlib.h>
 
-#include "backends/sqlite/store.h"
+#include "backends/sqlite/file/database.h"
+#include "backends/sqlite/file/key_index.h"
 
 #define BEGINNING "ifnull(substr(e.key, 1, 64), x'')"
 #define COLUMNS   "e.key, e.size, e.etag, u.frequency, u.last_access, u.created, e.expires, e.id"
@@ -92,6 +85,7 @@ static void bind_bytes(sqlite3_stmt *statement, int index, const char *data, siz
 
 struct scan {
 	struct sqlite_store *store;
+	sqlite3 *db;
 	struct cache_op *op;
 	size_t key_bytes;
 	int64_t namespace_id; /* keys only */
@@ -103,15 +97,15 @@ struct scan {
 static int scan_rows(struct scan *scan, const char *sql, struct slice from)
 {
 	struct cache_op *op = scan->op;
-	sqlite3_stmt *query = database_prepare_statement(scan->store->background_db, sql);
+	sqlite3_stmt *query = database_prepare_statement(scan->db, sql);
 	char bound[KEY_BOUND_BYTES];
 	int code = SQLITE_DONE;
 
 	if (!query)
-		return database_error(scan->store->background_db);
+		return database_error(scan->db);
 	(void)sqlite3_bind_text(query, 1, op->ns.data, (int)op->ns.len, SQLITE_STATIC);
-	bind_bytes(query, 2, from.data, store_indexed_len(from));
-	bind_bytes(query, 3, bound, store_prefix_bound(op->prefix, bound));
+	bind_bytes(query, 2, from.data, key_index_len(from));
+	bind_bytes(query, 3, bound, key_index_prefix_bound(op->prefix, bound));
 	/* Nothing is smaller than NULL's place in the order of types, but NULL compares as unknown;
 	 * the empty text comes before every blob. */
 	if (op->has_after)
@@ -121,7 +115,7 @@ static int scan_rows(struct scan *scan, const char *sql, struct slice from)
 	bind_bytes(query, 5, op->prefix.data, op->prefix.len);
 	(void)sqlite3_bind_int64(query, 6, store_now_us(scan->store));
 	(void)sqlite3_bind_int64(query, 7, (int64_t)(op->limit - op->entry_count) + 1);
-	(void)sqlite3_bind_int64(query, 8, store_hash(scan->store, op->after));
+	(void)sqlite3_bind_int64(query, 8, key_index_hash(scan->store->file.hash_seed, op->after));
 	while (!scan->is_full && (code = sqlite3_step(query)) == SQLITE_ROW) {
 		if (op->entry_count == op->limit ||
 		    (op->max_key_bytes > 0 && scan->key_bytes >= op->max_key_bytes)) {
@@ -149,8 +143,8 @@ static int scan_rows(struct scan *scan, const char *sql, struct slice from)
 /* Beginnings as the index has them. */
 static int compare_beginnings(struct slice a, struct slice b)
 {
-	a.len = store_indexed_len(a);
-	b.len = store_indexed_len(b);
+	a.len = key_index_len(a);
+	b.len = key_index_len(b);
 	return slice_compare(a, b);
 }
 
@@ -179,15 +173,16 @@ static int read_entries_of_keys(struct scan *scan)
 {
 	struct sqlite_store *store = scan->store;
 	struct cache_op *op = scan->op;
-	sqlite3_stmt *query = database_prepare_statement(store->background_db, entry_of_key);
+	sqlite3_stmt *query = database_prepare_statement(scan->db, entry_of_key);
 	size_t kept = 0;
-	int code = query ? SQLITE_DONE : database_error(store->background_db);
+	int code = query ? SQLITE_DONE : database_error(scan->db);
 
 	for (size_t i = 0; i < op->entry_count; i++) {
 		struct cache_entry_info entry = op->entries[i];
 
 		if (code == SQLITE_DONE) {
-			store_bind_key(store, query, 1, scan->namespace_id, entry.key);
+			key_index_bind(query, 1, scan->namespace_id, entry.key,
+				       store->file.hash_seed);
 			(void)sqlite3_bind_int64(query, 5, store_now_us(store));
 			code = sqlite3_step(query);
 		}
@@ -228,10 +223,10 @@ static int scan_in_byte_order(struct scan *scan)
 	return code;
 }
 
-void scan_run(struct sqlite_store *store, struct cache_op *op)
+void scan_run(struct sqlite_store *store, sqlite3 *db, struct cache_op *op)
 {
-	struct scan scan = {.store = store, .op = op};
-	unsigned faults = mapping_faults(&store->mapping);
+	struct scan scan = {.store = store, .db = db, .op = op};
+	unsigned faults = mapping_faults(&store->file.mapping);
 	int code = SQLITE_NOMEM;
 
 	op->entries = calloc(op->limit, sizeof(*op->entries));
@@ -239,9 +234,8 @@ void scan_run(struct sqlite_store *store, struct cache_op *op)
 		code = op->any_order ? scan_in_any_order(&scan) : scan_in_byte_order(&scan);
 	}
 	op->complete = !scan.is_full;
-	if (!mapping_is_intact(&store->mapping, faults))
+	if (!mapping_is_intact(&store->file.mapping, faults))
 		code = SQLITE_IOERR_MMAP;
-	cache_op_complete(op, code == SQLITE_DONE
-				      ? CACHE_OK
-				      : database_refuse(store, store->background_db, code, op));
+	cache_op_complete(op, code == SQLITE_DONE ? CACHE_OK
+						  : database_refuse(&store->file, db, code, op));
 }

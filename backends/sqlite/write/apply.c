@@ -1,6 +1,11 @@
-/* What each operation but a set does to the tables, inside the transaction of its group. One that
- * is refused has changed nothing by then. */
-#include "backends/sqlite/write/writer.h"
+#include "backends/sqlite/write/apply.h"
+
+#include "backends/sqlite/file/database.h"
+#include "backends/sqlite/file/key_index.h"
+#include "backends/sqlite/write/entries.h"
+#include "backends/sqlite/write/evict.h"
+#include "backends/sqlite/write/set.h"
+#include "backends/sqlite/write/step.h"
 
 /* How often a group of writes folds FOLDED_AT_ONCE uses for a SYNC. */
 #define FOLDS_PER_GROUP 8
@@ -13,33 +18,32 @@
 
 /* ---- Delete, clear, configure ---- */
 
-static enum applied apply_delete(struct writer *writer, struct cache_op *op)
+static enum applied apply_delete(struct transaction *tx, struct cache_op *op)
 {
 	struct ns_row *row = NULL;
-	int code = writer_find_row(writer, op->ns, &row);
+	int code = ns_row_find(tx, op->ns, &row);
 
 	op->status = CACHE_OK;
 	for (size_t i = 0; i < op->item_count && code == SQLITE_OK; i++) {
 		struct cache_item *item = &op->items[i];
 		struct found_entry entry = {0};
-		bool found = false;
 		bool removed = false;
 
 		if (row)
-			code = writer_find_entry(writer, row, item->key, &found, &entry);
-		bool live = found && entry_is_live(writer, &entry);
+			code = entries_find(tx, row, item->key, &entry);
+		bool live = entries_is_live(tx, &entry);
 		item->status = live ? CACHE_OK : CACHE_NOT_FOUND;
 		if (code == SQLITE_OK && !rules_condition_holds(op, live ? &entry.etag : NULL))
 			return applied_refuse(op, CACHE_PRECONDITION_FAILED, NULL);
-		if (code == SQLITE_OK && found)
-			code = apply_remove(writer, row, entry.id, &removed);
+		if (code == SQLITE_OK && entry.found)
+			code = entries_remove(tx, row, entry.id, &removed);
 		if (removed && live)
 			row->counted.deletes++;
 		else if (removed)
 			row->counted.expirations++;
 	}
 	if (code != SQLITE_OK)
-		return applied_fail(writer, op, code);
+		return applied_fail(tx, op, code);
 	op->status = rules_status_of_items(op);
 	return APPLIED;
 }
@@ -62,23 +66,23 @@ struct prefix_match {
 };
 
 /* Looks up the next ones; CLEARED_AT_ONCE of them at the most. */
-static int look_up_prefix(struct writer *writer, const struct ns_row *row,
+static int look_up_prefix(struct transaction *tx, const struct ns_row *row,
 			  const struct cache_op *op, struct prefix_match *ret, size_t *ret_count)
 {
 	bool is_long = op->prefix.len > INDEXED_KEY_BYTES;
-	sqlite3_stmt *find = is_long ? writer->find_long_prefix : writer->find_prefix;
+	sqlite3_stmt *find = is_long ? tx->statements.find_long_prefix : tx->statements.find_prefix;
 	char bound[KEY_BOUND_BYTES];
 	int code;
 
 	*ret_count = 0;
 	(void)sqlite3_bind_int64(find, 1, row->id);
-	(void)sqlite3_bind_blob64(find, 2, op->prefix.data, store_indexed_len(op->prefix),
+	(void)sqlite3_bind_blob64(find, 2, op->prefix.data, key_index_len(op->prefix),
 				  SQLITE_STATIC);
 	if (is_long) {
 		(void)sqlite3_bind_int64(find, 3, hash_of_progress(op->progress));
 		(void)sqlite3_bind_blob64(find, 4, op->prefix.data, op->prefix.len, SQLITE_STATIC);
 	} else {
-		(void)sqlite3_bind_blob64(find, 3, bound, store_prefix_bound(op->prefix, bound),
+		(void)sqlite3_bind_blob64(find, 3, bound, key_index_prefix_bound(op->prefix, bound),
 					  SQLITE_STATIC);
 	}
 	(void)sqlite3_bind_int(find, is_long ? 5 : 4, CLEARED_AT_ONCE);
@@ -95,10 +99,10 @@ static int look_up_prefix(struct writer *writer, const struct ns_row *row,
 /* Removes what begins with the prefix, some in each group. The index holds the beginning of keys
  * and, among those that begin alike, goes by their hashes: op->progress is the hash from which a
  * prefix that is longer goes on, as what it does not match stays there. */
-static enum applied clear_prefix(struct writer *writer, struct ns_row *row, struct cache_op *op)
+static enum applied clear_prefix(struct transaction *tx, struct ns_row *row, struct cache_op *op)
 {
-	struct sweep_step step = {
-		.max = writer->removals_max,
+	struct step step = {
+		.max = tx->store->file.space.removals_max,
 		.min = CLEARED_AT_LEAST,
 		.until_us = monotonic_now_us() + CLEAR_STEP_US,
 	};
@@ -106,15 +110,15 @@ static enum applied clear_prefix(struct writer *writer, struct ns_row *row, stru
 	size_t count = CLEARED_AT_ONCE;
 	int code = SQLITE_OK;
 
-	while (code == SQLITE_OK && count == CLEARED_AT_ONCE && !sweep_step_is_over(&step)) {
-		code = look_up_prefix(writer, row, op, found, &count);
+	while (code == SQLITE_OK && count == CLEARED_AT_ONCE && !step_is_over(&step)) {
+		code = look_up_prefix(tx, row, op, found, &count);
 		for (size_t i = 0; i < count && code == SQLITE_OK; i++) {
 			bool removed = false;
 
-			if (sweep_step_is_over(&step))
+			if (step_is_over(&step))
 				return CONTINUE;
 			if (found[i].matches)
-				code = apply_remove(writer, row, found[i].id, &removed);
+				code = entries_remove(tx, row, found[i].id, &removed);
 			row->counted.deletes += removed;
 			step.removed += removed;
 			step.looked_at++;
@@ -122,31 +126,31 @@ static enum applied clear_prefix(struct writer *writer, struct ns_row *row, stru
 		}
 	}
 	if (code != SQLITE_OK)
-		return applied_fail(writer, op, code);
+		return applied_fail(tx, op, code);
 	return count == CLEARED_AT_ONCE ? CONTINUE : APPLIED;
 }
 
-static enum applied apply_clear(struct writer *writer, struct cache_op *op)
+static enum applied apply_clear(struct transaction *tx, struct cache_op *op)
 {
 	struct ns_row *row = NULL;
 	int64_t id = 0;
-	int code = writer_find_row(writer, op->ns, &row);
+	int code = ns_row_find(tx, op->ns, &row);
 
 	op->status = CACHE_OK;
 	if (code != SQLITE_OK)
-		return applied_fail(writer, op, code);
+		return applied_fail(tx, op, code);
 	if (!row || row->entry_count == 0)
 		return APPLIED;
 	if (op->prefix.len > 0)
-		return clear_prefix(writer, row, op);
+		return clear_prefix(tx, row, op);
 
-	code = writer_take_namespace_id(writer, &id);
+	code = ns_row_take_id(tx, &id);
 	if (code == SQLITE_OK) {
-		(void)sqlite3_bind_int64(writer->drop_namespace, 1, row->id);
-		code = database_run(writer->drop_namespace);
+		(void)sqlite3_bind_int64(tx->statements.drop_namespace, 1, row->id);
+		code = database_run(tx->statements.drop_namespace);
 	}
 	if (code != SQLITE_DONE)
-		return applied_fail(writer, op, code);
+		return applied_fail(tx, op, code);
 	row->counted.deletes += (uint64_t)row->entry_count;
 	row->id = id; /* written back by name */
 	row->entry_count = 0;
@@ -155,14 +159,14 @@ static enum applied apply_clear(struct writer *writer, struct cache_op *op)
 	row->frequency_sum = 0;
 	row->dirty = true;
 	/* At once: a sweep in this very transaction must not find the entries under the name. */
-	code = writer_write_row(writer, row);
-	return code == SQLITE_OK ? APPLIED : applied_fail(writer, op, code);
+	code = ns_row_write(tx, row);
+	return code == SQLITE_OK ? APPLIED : applied_fail(tx, op, code);
 }
 
-static int write_settings(struct writer *writer, struct ns_row *row, const struct cache_op *op)
+static int write_settings(struct transaction *tx, struct ns_row *row, const struct cache_op *op)
 {
 	const struct namespace_settings *wanted = &op->settings;
-	sqlite3_stmt *configure = writer->configure_namespace;
+	sqlite3_stmt *configure = tx->statements.configure_namespace;
 	bool was_fifo = row->settings.policy == EVICT_FIFO;
 
 	(void)sqlite3_clear_bindings(configure);
@@ -186,37 +190,38 @@ static int write_settings(struct writer *writer, struct ns_row *row, const struc
 	if (op->settings_mask & SETTING_STALE_TTL) {
 		row->settings.stale_ttl_s = wanted->stale_ttl_s;
 		(void)sqlite3_bind_int64(configure, 6, wanted->stale_ttl_s);
-		sweep_anew(writer);
+		sweep_anew(tx);
 	}
 	int code = database_run(configure);
 	if (code == SQLITE_DONE && was_fifo != (row->settings.policy == EVICT_FIFO)) {
-		(void)sqlite3_bind_int64(writer->mark_fifo, 1, row->id);
-		(void)sqlite3_bind_int(writer->mark_fifo, 2, !was_fifo);
-		code = database_run(writer->mark_fifo);
+		(void)sqlite3_bind_int64(tx->statements.mark_fifo, 1, row->id);
+		(void)sqlite3_bind_int(tx->statements.mark_fifo, 2, !was_fifo);
+		code = database_run(tx->statements.mark_fifo);
 	}
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
 /* What has expired makes room before anything that lives. *ret_more: there may be more of it, and
  * the namespace is over a limit still. */
-static int expire_first(struct writer *writer, struct ns_row *row, bool *ret_more)
+static int expire_first(struct transaction *tx, struct ns_row *row, bool *ret_more)
 {
 	uint64_t expired_before = row->counted.expirations;
 	size_t swept = 0;
 
 	*ret_more = false;
-	if (!row_is_over_limit(row))
+	if (!ns_row_is_over_limit(row))
 		return SQLITE_OK;
-	int code = apply_sweep(writer, row->settings.stale_ttl_s, writer->removals_max, &swept);
-	*ret_more = code == SQLITE_OK && swept == writer->removals_max &&
-		    row->counted.expirations > expired_before && row_is_over_limit(row);
+	int code = sweep_for_room(tx, row->settings.stale_ttl_s, tx->store->file.space.removals_max,
+				  &swept);
+	*ret_more = code == SQLITE_OK && swept == tx->store->file.space.removals_max &&
+		    row->counted.expirations > expired_before && ns_row_is_over_limit(row);
 	return code;
 }
 
-static enum applied apply_configure(struct writer *writer, struct cache_op *op)
+static enum applied apply_configure(struct transaction *tx, struct cache_op *op)
 {
 	enum applied applied = FAILED;
-	struct ns_row *row = writer_find_or_create_row(writer, op, &applied);
+	struct ns_row *row = ns_row_find_or_create(tx, op, &applied);
 	struct eviction_goal goal = {
 		.max_used_bytes = INT64_MAX,
 		.until_us = monotonic_now_us() + CLEAR_STEP_US,
@@ -226,67 +231,67 @@ static enum applied apply_configure(struct writer *writer, struct cache_op *op)
 
 	if (!row)
 		return applied;
-	int code = op->progress == 0 ? write_settings(writer, row, op) : SQLITE_OK;
+	int code = op->progress == 0 ? write_settings(tx, row, op) : SQLITE_OK;
 	if (code != SQLITE_OK)
-		return applied_fail(writer, op, code);
+		return applied_fail(tx, op, code);
 	op->status = CACHE_OK;
 	bool may_expire = false;
-	code = expire_first(writer, row, &may_expire);
+	code = expire_first(tx, row, &may_expire);
 	if (code != SQLITE_OK)
-		return applied_fail(writer, op, code);
+		return applied_fail(tx, op, code);
 	if (may_expire) {
 		op->progress = op->progress ? op->progress : 2;
 		return CONTINUE;
 	}
-	if (row->used_bytes > row_size_limit(row) || op->progress == 1)
-		goal.max_used_bytes = row_size_goal(row);
-	goal.max_entry_count = row_count_limit(row);
-	code = writer_evict(writer, row, &goal, &reached, &more);
+	if (row->used_bytes > ns_row_size_limit(row) || op->progress == 1)
+		goal.max_used_bytes = ns_row_size_goal(row);
+	goal.max_entry_count = ns_row_count_limit(row);
+	code = evict_to_goal(tx, row, &goal, &reached, &more);
 	if (code != SQLITE_OK)
-		return applied_fail(writer, op, code);
+		return applied_fail(tx, op, code);
 	op->progress = goal.max_used_bytes != INT64_MAX ? 1 : 2;
 	return more ? CONTINUE : APPLIED;
 }
 
 /* Writes all uses that wait now, some in each group; the commit does the rest. */
-static enum applied apply_sync(struct writer *writer, struct cache_op *op)
+static enum applied apply_sync(struct transaction *tx, struct cache_op *op)
 {
 	bool more = true;
 	int code = SQLITE_OK;
 
 	if (op->progress == 0)
-		op->progress = 1 + uses_count(&writer->store->uses) / FOLDED_AT_ONCE;
+		op->progress = 1 + uses_count(&tx->store->uses) / FOLDED_AT_ONCE;
 	for (int i = 0; i < FOLDS_PER_GROUP && op->progress > 0 && more && code == SQLITE_OK; i++) {
-		code = writer_fold_some(writer, &more);
+		code = fold_some(tx, &more);
 		op->progress--;
 	}
 	op->status = CACHE_OK;
 	if (code != SQLITE_OK)
-		return applied_fail(writer, op, code);
+		return applied_fail(tx, op, code);
 	return more && op->progress > 0 ? CONTINUE : APPLIED;
 }
 
-enum applied apply_op(struct writer *writer, struct cache_op *op)
+enum applied apply_op(struct transaction *tx, struct cache_op *op)
 {
 	int code;
 
 	switch (op->type) {
 	case CACHE_OP_SET:
-		return apply_set(writer, op);
+		return set_apply(tx, op);
 	case CACHE_OP_DELETE:
-		return apply_delete(writer, op);
+		return apply_delete(tx, op);
 	case CACHE_OP_CLEAR:
-		return apply_clear(writer, op);
+		return apply_clear(tx, op);
 	case CACHE_OP_CONFIGURE:
-		return apply_configure(writer, op);
+		return apply_configure(tx, op);
 	case CACHE_OP_CHECK:
 		/* A real write: nothing else tells that the disk takes one. */
-		(void)sqlite3_bind_int64(writer->probe, 1, writer->now_us);
-		code = database_run(writer->probe);
+		(void)sqlite3_bind_int64(tx->statements.probe, 1, tx->now_us);
+		code = database_run(tx->statements.probe);
 		op->status = CACHE_OK;
-		return code == SQLITE_DONE ? APPLIED : applied_fail(writer, op, code);
+		return code == SQLITE_DONE ? APPLIED : applied_fail(tx, op, code);
 	case CACHE_OP_SYNC:
-		return apply_sync(writer, op);
+		return apply_sync(tx, op);
 	default:
 		return applied_refuse(op, CACHE_UNSUPPORTED, NULL);
 	}

@@ -1,61 +1,60 @@
-/* What the writer finds out about its files and its disk, and tells.
- *
- * Where a file was removed or replaced, what is in the log was acknowledged, and only the database
- * may be found again: so the log is copied there, once, and an empty log is no harm to whatever
- * database lies at the path now. Not where another process has begun with an index of its own,
- * whose locks are others than ours. */
+#include "backends/sqlite/write/health.h"
+
 #include <stdio.h>
 
-#include "backends/sqlite/write/writer.h"
+#include "backends/sqlite/file/database.h"
+#include "backends/sqlite/file/notice.h"
+#include "backends/sqlite/file/wal_index.h"
+#include "backends/sqlite/read/readers.h"
 
-enum file_state health_look(struct writer *writer)
+enum file_state health_look(struct health *health)
 {
 	struct wal_state now;
 
-	if (writer->log_index) {
-		wal_index_read(writer->log_index, &now);
-		file_watch_check_log(writer->store, wal_state_frames(&now));
+	if (health->log_index) {
+		wal_index_read(health->log_index, &now);
+		file_watch_check_log(&health->store->file, wal_index_frames(&now));
 	}
-	enum file_state state = file_watch_look(writer->store);
+	enum file_state state = file_watch_look(&health->store->file);
 	if (state == FILES_IN_PLACE)
-		writer->log_is_saved = false;
+		health->log_is_saved = false;
 	return state;
 }
 
-void health_save_log(struct writer *writer, enum file_state state)
+void health_save_log(struct health *health, enum file_state state)
 {
-	struct file_watch *watch = &writer->store->watch;
+	struct file_watch *watch = &health->store->file.watch;
 
-	if (!writer->log_is_saved && state != FILES_CUT && file_watch_shares_index(watch))
-		writer->log_is_saved = space_empty_log(writer);
+	if (!health->log_is_saved && state != FILES_CUT && file_watch_shares_index(watch))
+		health->log_is_saved = space_empty_log(&health->store->file);
 }
 
-void health_note_failure(struct writer *writer)
+void health_note_failure(struct health *health)
 {
-	char sentence[sizeof(writer->store->path) + 200];
+	char sentence[sizeof(health->store->file.path) + 200];
 
-	if (writer->told_failing)
+	if (health->told_failing)
 		return;
-	writer->told_failing = true;
-	database_explain(writer->store, writer->db, writer->failure, "cannot write", sentence,
-			 sizeof(sentence));
-	store_notice(writer->store, NOTICE_ERROR, "%s", sentence);
+	health->told_failing = true;
+	database_explain(&health->store->file, health->db, health->failure, "cannot write",
+			 sentence, sizeof(sentence));
+	notice_send(&health->store->config, NOTICE_ERROR, "%s", sentence);
 }
 
-void health_note_success(struct writer *writer)
+void health_note_success(struct health *health)
 {
-	if (writer->told_failing)
-		store_notice(writer->store, NOTICE_INFO, "writes to %s succeed again",
-			     writer->store->path);
-	writer->told_failing = false;
+	if (health->told_failing)
+		notice_send(&health->store->config, NOTICE_INFO, "writes to %s succeed again",
+			    health->store->file.path);
+	health->told_failing = false;
 }
 
 void health_complete_check(struct sqlite_store *store, struct cache_op *op,
 			   enum cache_status status)
 {
-	enum file_state state = file_watch_state(&store->watch);
+	enum file_state state = file_watch_state(&store->file.watch);
 	const char *problem = state != FILES_IN_PLACE ? file_watch_text(state)
-			      : readers_check(store)
+			      : readers_check(store->readers)
 				      ? ""
 				      : "not all connections can be opened: look at the "
 					"log";

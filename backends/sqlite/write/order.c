@@ -1,14 +1,14 @@
-/* The clock of the order of eviction (order_clock.h), as the file keeps it: so that it does not run
- * backwards from one process to the next either, and times in the file that are still to come (of a
- * clock that was wrong, or an import into an older version) are soon behind it. */
-#include "backends/sqlite/write/writer.h"
+#include "backends/sqlite/write/order.h"
+
+#include "backends/sqlite/file/database.h"
+#include "backends/sqlite/write/transaction.h"
 
 /* How far a kill may set it back; a process that ends well writes it down to the microsecond. */
 #define SAVE_EVERY_US US_PER_S
 
-static int read_state(struct writer *writer, struct order_clock_state *ret, bool *ret_known)
+static int read_state(struct transaction *tx, struct order_clock_state *ret, bool *ret_known)
 {
-	sqlite3_stmt *find = writer->find_order;
+	sqlite3_stmt *find = tx->statements.find_order;
 	int code = sqlite3_step(find);
 
 	*ret_known = code == SQLITE_ROW && sqlite3_column_type(find, 2) != SQLITE_NULL;
@@ -23,10 +23,10 @@ static int read_state(struct writer *writer, struct order_clock_state *ret, bool
 }
 
 /* Of a file that an older version has written: the latest time in it. */
-static int find_latest(struct writer *writer, int64_t *ret_us)
+static int find_latest(struct transaction *tx, int64_t *ret_us)
 {
 	sqlite3_stmt *find = database_prepare_statement(
-		writer->db, "SELECT max(max(last_access, created)) FROM uses");
+		tx->db, "SELECT max(max(last_access, created)) FROM uses");
 	int code = find ? sqlite3_step(find) : SQLITE_NOMEM;
 
 	if (code == SQLITE_ROW)
@@ -35,55 +35,47 @@ static int find_latest(struct writer *writer, int64_t *ret_us)
 	return code == SQLITE_ROW ? SQLITE_OK : final != SQLITE_OK ? final : code;
 }
 
-int order_open(struct writer *writer)
+int order_open(struct transaction *tx)
 {
 	struct order_clock_state state = {0};
 	bool known = false;
-	int code = read_state(writer, &state, &known);
+	int code = read_state(tx, &state, &known);
 
 	if (code == SQLITE_OK && !known)
-		code = find_latest(writer, &state.latest_us);
+		code = find_latest(tx, &state.latest_us);
 	if (code != SQLITE_OK)
 		return code;
-	order_clock_restore(&writer->store->order_clock, &state);
-	writer->order_saved_us = known ? state.latest_us : 0;
+	order_clock_restore(&tx->store->order_clock, &state);
+	tx->order.saved_us = known ? state.latest_us : 0;
 	return SQLITE_OK;
 }
 
-int order_follow(struct writer *writer)
+int order_follow(struct transaction *tx)
 {
 	struct order_clock_state state;
 	bool known = false;
-	int code = read_state(writer, &state, &known);
+	int code = read_state(tx, &state, &known);
 
 	if (code == SQLITE_OK && known)
-		order_clock_reach(&writer->store->order_clock, state.latest_us);
+		order_clock_reach(&tx->store->order_clock, state.latest_us);
 	return code;
 }
 
-static bool is_dirty(const struct writer *writer)
-{
-	for (size_t i = 0; i < writer->row_count; i++)
-		if (writer->rows[i]->dirty)
-			return true;
-	return false;
-}
-
-int order_save(struct writer *writer, bool at_once)
+int order_save(struct transaction *tx, bool at_once)
 {
 	struct order_clock_state state;
 
-	if (is_dirty(writer))
-		writer->order_used_us = writer->order_us;
-	if (writer->order_used_us - writer->order_saved_us < (at_once ? 1 : SAVE_EVERY_US))
+	if (ns_row_any_is_dirty(&tx->rows))
+		tx->order.used_us = tx->order_us;
+	if (tx->order.used_us - tx->order.saved_us < (at_once ? 1 : SAVE_EVERY_US))
 		return SQLITE_OK;
-	order_clock_save(&writer->store->order_clock, &state);
-	(void)sqlite3_bind_int64(writer->save_order, 1, state.ahead_us);
-	(void)sqlite3_bind_int64(writer->save_order, 2, state.since_us);
-	(void)sqlite3_bind_int64(writer->save_order, 3, state.latest_us);
-	int code = database_run(writer->save_order);
+	order_clock_save(&tx->store->order_clock, &state);
+	(void)sqlite3_bind_int64(tx->statements.save_order, 1, state.ahead_us);
+	(void)sqlite3_bind_int64(tx->statements.save_order, 2, state.since_us);
+	(void)sqlite3_bind_int64(tx->statements.save_order, 3, state.latest_us);
+	int code = database_run(tx->statements.save_order);
 	if (code != SQLITE_DONE)
 		return code;
-	writer->order_saved_us = writer->order_used_us;
+	tx->order.saved_us = tx->order.used_us;
 	return SQLITE_OK;
 }

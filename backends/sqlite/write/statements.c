@@ -1,19 +1,24 @@
 /* The text of every statement that the writer runs. */
-#include "backends/sqlite/write/writer.h"
+#include "backends/sqlite/write/statements.h"
+
+#include <stddef.h>
+
+#include "backends/sqlite/file/database.h"
+#include "backends/sqlite/file/key_index.h"
 
 struct statement_text {
-	size_t offset; /* in struct writer */
+	size_t offset; /* in struct statements */
 	const char *sql;
 };
 
 #define STATEMENT(member, text)                                                                    \
 	{                                                                                          \
-		.offset = offsetof(struct writer, member), .sql = (text)                           \
+		.offset = offsetof(struct statements, member), .sql = (text)                       \
 	}
 
 #define USE_COLUMNS "id, frequency, last_access"
 
-static const struct statement_text statements[] = {
+static const struct statement_text texts[] = {
 	STATEMENT(begin, "BEGIN IMMEDIATE"),
 	STATEMENT(commit, "COMMIT"),
 	STATEMENT(rollback, "ROLLBACK"),
@@ -100,26 +105,27 @@ static const struct statement_text statements[] = {
 	STATEMENT(forget_dropped, "DELETE FROM dropped WHERE id = ?1"),
 	STATEMENT(probe, "UPDATE meta SET value = ?1 WHERE name = 'probe'"),
 };
-#define STATEMENTS (sizeof(statements) / sizeof(statements[0]))
+#define STATEMENTS (sizeof(texts) / sizeof(texts[0]))
 
-static sqlite3_stmt **statement_at(struct writer *writer, size_t i)
+static sqlite3_stmt **statement_at(struct statements *all, size_t i)
 {
-	return (sqlite3_stmt **)(void *)((char *)writer + statements[i].offset);
+	return (sqlite3_stmt **)(void *)((char *)all + texts[i].offset);
 }
 
-int writer_prepare_statements(struct writer *writer)
+int statements_prepare(struct statements *all, sqlite3 *db)
 {
 	for (size_t i = 0; i < STATEMENTS; i++) {
-		*statement_at(writer, i) =
-			database_prepare_statement(writer->db, statements[i].sql);
-		if (!*statement_at(writer, i))
-			return database_error(writer->db);
+		*statement_at(all, i) = database_prepare_statement(db, texts[i].sql);
+		if (!*statement_at(all, i))
+			return database_error(db);
 	}
 	return SQLITE_OK;
 }
 
-void writer_finalize_statements(struct writer *writer)
+void statements_finalize(struct statements *all)
 {
-	for (size_t i = 0; i < STATEMENTS; i++)
-		(void)sqlite3_finalize(*statement_at(writer, i));
+	for (size_t i = 0; i < STATEMENTS; i++) {
+		(void)sqlite3_finalize(*statement_at(all, i));
+		*statement_at(all, i) = NULL;
+	}
 }

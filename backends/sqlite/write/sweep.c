@@ -1,24 +1,9 @@
-/* Removing what has expired, once its stale time is over too.
- *
- * The index of entries by expiry is all that there is to find them by, and a stale time is the
- * namespace's: so entries that are kept stand in the index among those that are to go. They must
- * not be walked over four times a second. Hence a cursor for each stale time that is in use: it
- * says up to which entry the namespaces of that stale time have been swept, and the next sweep for
- * it begins there. So an expired entry is looked at once for each stale time, not once in each
- * sweep.
- *
- * A cursor is only a promise of this process, and must not hide an entry for good. All begin anew
- * where a stale time is changed (entries of one namespace then fall to another cursor) and where a
- * transaction is rolled back; one that is ahead of the clock goes back with it, and one that is
- * ahead of an entry that has expired before it came, as an import may, to that; and all begin anew
- * every hour, for what another process with a slower clock has put behind them.
- *
- * However much there is to do, it is done in steps that writers do not feel: a step ends with its
- * time, unless entries with an expiry come faster than that, and then it removes more than came.
- * The next follows at once where nobody writes, and else after a pause (sweep_pace). */
+#include "backends/sqlite/write/sweep.h"
+
 #include <stdlib.h>
 
-#include "backends/sqlite/write/writer.h"
+#include "backends/sqlite/write/dropped.h"
+#include "backends/sqlite/write/entries.h"
 #include "base/array.h"
 
 #define ANEW_AFTER_US (3600 * US_PER_S)
@@ -29,22 +14,28 @@
 #define PAUSE_US (3 * STEP_US)
 /* Entries that are looked up in one query. */
 #define LOOKED_UP_AT_ONCE 64
-/* Entries that are looked at for each that may be removed: those that are kept cost less. */
-#define LOOKED_AT_FACTOR 8
 
-void sweep_anew(struct writer *writer)
+/* How far the sweep has come for one stale time. */
+struct sweep_cursor {
+	int64_t stale_ttl_s;
+	/* What expired before, or then and has an id up to that, and has that stale time, is gone.
+	 */
+	int64_t swept_us, swept_id;
+};
+
+void sweep_anew(struct transaction *tx)
 {
-	writer->sweep.count = 0;
-	writer->sweep.began_us = writer->now_us;
-	writer->sweep.goes_on = false;
+	tx->sweep.count = 0;
+	tx->sweep.began_us = tx->now_us;
+	tx->sweep.goes_on = false;
 }
 
-void sweep_arrived(struct writer *writer, int64_t expires_us)
+void sweep_arrived(struct transaction *tx, int64_t expires_us)
 {
-	struct sweep *sweep = &writer->sweep;
+	struct sweep *sweep = &tx->sweep;
 
 	sweep->arrived += expires_us > 0;
-	if (rules_is_live(expires_us, writer->now_us))
+	if (rules_is_live(expires_us, tx->now_us))
 		return;
 	for (size_t i = 0; i < sweep->count; i++)
 		if (sweep->cursors[i].swept_us >= expires_us)
@@ -55,10 +46,10 @@ void sweep_arrived(struct writer *writer, int64_t expires_us)
 			};
 }
 
-void sweep_deinit(struct writer *writer)
+void sweep_deinit(struct sweep *sweep)
 {
-	free(writer->sweep.cursors);
-	writer->sweep = (struct sweep){0};
+	free(sweep->cursors);
+	*sweep = (struct sweep){0};
 }
 
 /* NULL: out of memory. */
@@ -97,11 +88,11 @@ static int read_rows(sqlite3_stmt *find, struct expired_entry *ret, size_t *coun
 }
 
 /* The next `max` entries behind the cursor that have expired by `until_us`. */
-static int look_up(struct writer *writer, const struct sweep_cursor *cursor, int64_t until_us,
+static int look_up(struct transaction *tx, const struct sweep_cursor *cursor, int64_t until_us,
 		   struct expired_entry *ret, size_t max, size_t *ret_count)
 {
-	sqlite3_stmt *rest = writer->find_expired_with;
-	sqlite3_stmt *behind = writer->find_expired;
+	sqlite3_stmt *rest = tx->statements.find_expired_with;
+	sqlite3_stmt *behind = tx->statements.find_expired;
 	int code = SQLITE_OK;
 
 	*ret_count = 0;
@@ -121,18 +112,18 @@ static int look_up(struct writer *writer, const struct sweep_cursor *cursor, int
 }
 
 /* Removes `entry` if its namespace has that stale time. */
-static int remove_expired(struct writer *writer, const struct expired_entry *entry,
-			  int64_t stale_ttl_s, struct sweep_step *step)
+static int remove_expired(struct transaction *tx, const struct expired_entry *entry,
+			  int64_t stale_ttl_s, struct step *step)
 {
 	struct ns_row *row = NULL;
 	bool removed = false;
-	int code = writer_find_row_by_id(writer, entry->namespace_id, &row);
+	int code = ns_row_find_by_id(tx, entry->namespace_id, &row);
 
 	step->looked_at++;
 	/* Rows of a cleared namespace go with it. */
 	if (code != SQLITE_OK || !row || row->settings.stale_ttl_s != stale_ttl_s)
 		return code;
-	code = apply_remove(writer, row, entry->id, &removed);
+	code = entries_remove(tx, row, entry->id, &removed);
 	if (code == SQLITE_OK && removed) {
 		step->removed++;
 		row->counted.expirations++;
@@ -140,19 +131,10 @@ static int remove_expired(struct writer *writer, const struct expired_entry *ent
 	return code;
 }
 
-bool sweep_step_is_over(const struct sweep_step *step)
+static int sweep_one(struct transaction *tx, int64_t stale_ttl_s, struct step *step)
 {
-	if (step->removed >= step->max || step->looked_at >= step->max * LOOKED_AT_FACTOR)
-		return true;
-	/* On a busy machine the time may be over before the first: each step goes on by one. */
-	return step->removed + step->looked_at > 0 && step->removed >= step->min &&
-	       monotonic_now_us() >= step->until_us;
-}
-
-static int sweep_one(struct writer *writer, int64_t stale_ttl_s, struct sweep_step *step)
-{
-	struct sweep_cursor *cursor = cursor_of(&writer->sweep, stale_ttl_s);
-	int64_t until_us = writer->now_us - stale_ttl_s * US_PER_S;
+	struct sweep_cursor *cursor = cursor_of(&tx->sweep, stale_ttl_s);
+	int64_t until_us = tx->now_us - stale_ttl_s * US_PER_S;
 	struct expired_entry found[LOOKED_UP_AT_ONCE];
 	size_t count = 0;
 
@@ -161,12 +143,12 @@ static int sweep_one(struct writer *writer, int64_t stale_ttl_s, struct sweep_st
 	if (cursor->swept_us > until_us)
 		cursor->swept_us = until_us;
 	do {
-		int code = look_up(writer, cursor, until_us, found, LOOKED_UP_AT_ONCE, &count);
+		int code = look_up(tx, cursor, until_us, found, LOOKED_UP_AT_ONCE, &count);
 
 		for (size_t i = 0; i < count && code == SQLITE_OK; i++) {
-			if (sweep_step_is_over(step))
+			if (step_is_over(step))
 				return SQLITE_OK;
-			code = remove_expired(writer, &found[i], stale_ttl_s, step);
+			code = remove_expired(tx, &found[i], stale_ttl_s, step);
 			cursor->swept_us = found[i].expires_us;
 			cursor->swept_id = found[i].id;
 		}
@@ -178,23 +160,23 @@ static int sweep_one(struct writer *writer, int64_t stale_ttl_s, struct sweep_st
 	return SQLITE_OK;
 }
 
-int apply_sweep(struct writer *writer, int64_t stale_ttl_s, size_t max, size_t *ret_removed)
+int sweep_for_room(struct transaction *tx, int64_t stale_ttl_s, size_t max, size_t *ret_removed)
 {
-	struct sweep_step step = {.max = max, .min = max};
+	struct step step = {.max = max, .min = max};
 
-	if (writer->now_us - writer->sweep.began_us >= ANEW_AFTER_US)
-		sweep_anew(writer);
-	int code = sweep_one(writer, 0, &step);
-	if (code == SQLITE_OK && stale_ttl_s > 0 && !sweep_step_is_over(&step))
-		code = sweep_one(writer, stale_ttl_s, &step);
+	if (tx->now_us - tx->sweep.began_us >= ANEW_AFTER_US)
+		sweep_anew(tx);
+	int code = sweep_one(tx, 0, &step);
+	if (code == SQLITE_OK && stale_ttl_s > 0 && !step_is_over(&step))
+		code = sweep_one(tx, stale_ttl_s, &step);
 	*ret_removed = step.removed;
 	return code;
 }
 
 /* The smallest stale time beyond `after_s` that a namespace has; 0: none. */
-static int find_stale_ttl(struct writer *writer, int64_t after_s, int64_t *ret_s)
+static int find_stale_ttl(struct transaction *tx, int64_t after_s, int64_t *ret_s)
 {
-	sqlite3_stmt *find = writer->find_stale_ttl;
+	sqlite3_stmt *find = tx->statements.find_stale_ttl;
 
 	(void)sqlite3_bind_int64(find, 1, after_s + 1);
 	int code = sqlite3_step(find);
@@ -206,46 +188,46 @@ static int find_stale_ttl(struct writer *writer, int64_t after_s, int64_t *ret_s
 /* The namespaces without a stale time, and those of some stale times, the others with the next
  * steps.
  */
-static int sweep_in_turn(struct writer *writer, struct sweep_step *step)
+static int sweep_in_turn(struct transaction *tx, struct step *step)
 {
-	int64_t ttl_s = writer->sweep.next_ttl_s;
-	int code = sweep_one(writer, 0, step);
+	int64_t ttl_s = tx->sweep.next_ttl_s;
+	int code = sweep_one(tx, 0, step);
 
-	for (int i = 0; i < TTLS_PER_STEP && code == SQLITE_OK && !sweep_step_is_over(step); i++) {
-		code = find_stale_ttl(writer, ttl_s, &ttl_s);
+	for (int i = 0; i < TTLS_PER_STEP && code == SQLITE_OK && !step_is_over(step); i++) {
+		code = find_stale_ttl(tx, ttl_s, &ttl_s);
 		if (code != SQLITE_OK || ttl_s == 0)
 			break;
-		code = sweep_one(writer, ttl_s, step);
+		code = sweep_one(tx, ttl_s, step);
 	}
-	writer->sweep.next_ttl_s = ttl_s;
+	tx->sweep.next_ttl_s = ttl_s;
 	return code;
 }
 
-int sweep_run_step(struct writer *writer)
+int sweep_run_step(struct transaction *tx)
 {
-	struct sweep *sweep = &writer->sweep;
-	struct sweep_step step = {
-		.max = writer->removals_max,
+	struct sweep *sweep = &tx->sweep;
+	struct step step = {
+		.max = tx->store->file.space.removals_max,
 		.min = 2 * sweep->arrived,
 		.until_us = monotonic_now_us() + STEP_US,
 	};
 	bool dropped_first = sweep->steps++ % 2 == 0;
 	int code = SQLITE_OK;
 
-	if (writer->now_us - sweep->began_us >= ANEW_AFTER_US)
-		sweep_anew(writer);
+	if (tx->now_us - sweep->began_us >= ANEW_AFTER_US)
+		sweep_anew(tx);
 	if (dropped_first)
-		code = apply_sweep_dropped(writer, &step);
+		code = dropped_sweep(tx, &step);
 	if (code == SQLITE_OK)
-		code = sweep_in_turn(writer, &step);
+		code = sweep_in_turn(tx, &step);
 	if (code == SQLITE_OK && !dropped_first)
-		code = apply_sweep_dropped(writer, &step);
+		code = dropped_sweep(tx, &step);
 	sweep->arrived = 0;
-	sweep->goes_on = code == SQLITE_OK && sweep_step_is_over(&step);
+	sweep->goes_on = code == SQLITE_OK && step_is_over(&step);
 	return code;
 }
 
-void sweep_pace(struct writer *writer, bool others_write)
+void sweep_pace(struct sweep *sweep, bool others_write)
 {
-	writer->sweep.next_step_us = others_write ? monotonic_now_us() + PAUSE_US : 0;
+	sweep->next_step_us = others_write ? monotonic_now_us() + PAUSE_US : 0;
 }

@@ -1,0 +1,11 @@
+/* Sentences for the owner of the store. */
+#ifndef STEADYCACHE_SQLITE_NOTICE_H
+#define STEADYCACHE_SQLITE_NOTICE_H
+
+#include "store/backend.h"
+
+/* Tells whoever `config` names; printf-like, one sentence of at most 511 bytes. Any thread. */
+void notice_send(const struct backend_config *config, enum notice_level level, const char *format,
+		 ...) __attribute__((format(printf, 3, 4)));
+
+#endif

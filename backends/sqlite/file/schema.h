@@ -1,0 +1,12 @@
+/* The tables of the database (schema.c explains them). */
+#ifndef STEADYCACHE_SQLITE_SCHEMA_H
+#define STEADYCACHE_SQLITE_SCHEMA_H
+
+#include <sqlite3.h>
+
+/* The tables of a new file; what an older one lacks. SQLITE_OK, or an error and nothing is changed.
+ * The caller holds the lock of the folder. */
+int schema_create(sqlite3 *db);
+int schema_complete(sqlite3 *db);
+
+#endif

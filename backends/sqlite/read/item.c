@@ -1,0 +1,242 @@
+#include "backends/sqlite/read/item.h"
+
+#include <string.h>
+
+#include "backends/sqlite/file/key_index.h"
+#include "store/rules.h"
+
+/* What the row says of its value. */
+struct row_head {
+	struct large_key key;
+	uint8_t flags;
+};
+
+static void read_head(sqlite3_stmt *row, struct row_head *ret)
+{
+	struct large_key *key = &ret->key;
+
+	*ret = (struct row_head){.flags = (uint8_t)sqlite3_column_int(row, 2)};
+	key->type.data = (const char *)sqlite3_column_text(row, 3);
+	key->type.len = (size_t)sqlite3_column_bytes(row, 3);
+	key->modified_at_us = sqlite3_column_int64(row, 4);
+	key->expires_at_us = sqlite3_column_int64(row, 5);
+	if (sqlite3_column_bytes(row, 1) == (int)sizeof(key->etag.bytes))
+		memcpy(key->etag.bytes, sqlite3_column_blob(row, 1), sizeof(key->etag.bytes));
+}
+
+static void seal(struct cache_value *value, const struct row_head *head)
+{
+	cache_value_seal_known(value, &head->key.etag, head->flags);
+	value->modified_at_us = head->key.modified_at_us;
+	value->expires_at_us = head->key.expires_at_us;
+}
+
+static bool has_large_value(sqlite3_stmt *row)
+{
+	return sqlite3_column_type(row, 6) == SQLITE_NULL;
+}
+
+/* The value in the row that find_entry stands on. NULL: out of memory. */
+static struct cache_value *copy_value(sqlite3_stmt *row)
+{
+	struct slice bytes = {.data = sqlite3_column_blob(row, 6)};
+	struct row_head head;
+
+	read_head(row, &head);
+	bytes.len = (size_t)sqlite3_column_bytes(row, 6);
+	if (!head.key.type.data || (bytes.len > 0 && !bytes.data))
+		return NULL; /* SQLite had no memory for them */
+	struct cache_value *value = cache_value_create(bytes.len, head.key.type);
+	if (!value)
+		return NULL;
+	if (bytes.len > 0)
+		memcpy(cache_value_data(value), bytes.data, bytes.len);
+	seal(value, &head);
+	return value;
+}
+
+/* Copies the large value of row `id` out of the file. A code of SQLite's; *ret is NULL where that
+ * is none of a failure: there is no memory. */
+static int copy_large(const struct item_pass *pass, int64_t id, const struct row_head *head,
+		      struct cache_value **ret, enum cache_status *ret_status)
+{
+	struct large *large = &pass->store->large;
+	struct cache_value *value = NULL;
+	struct mapping *mapping = &pass->store->file.mapping;
+	unsigned faults = mapping_faults(mapping);
+	sqlite3_blob *blob = NULL;
+	int code = sqlite3_blob_open(pass->reader->db, "main", "entries", "value", id, 0, &blob);
+	int len = code == SQLITE_OK ? sqlite3_blob_bytes(blob) : 0;
+	uint64_t max = pass->op->max_value_bytes;
+
+	*ret_status = CACHE_OK;
+	if (code != SQLITE_OK) {
+		/* told by the code */
+	} else if (max > 0 && pass->value_bytes + (uint64_t)len > max) {
+		*ret_status = CACHE_TOO_LARGE;
+	} else if (!large_reserve(large, (uint64_t)len)) {
+		*ret_status = CACHE_UNAVAILABLE;
+		pass->op->detail = "too many large values are being sent at once; try again";
+	} else {
+		value = cache_value_create((size_t)len, head->key.type);
+		if (!value)
+			*ret_status = CACHE_NO_MEMORY;
+		else if ((code = sqlite3_blob_read(blob, cache_value_data(value), len, 0)) ==
+			 SQLITE_OK)
+			seal(value, head);
+		/* Before anybody else can find it. */
+		if (value && !mapping_is_intact(mapping, faults))
+			code = SQLITE_IOERR_MMAP;
+		if (code != SQLITE_OK) {
+			cache_value_release(value);
+			value = NULL;
+		}
+		value = large_add(large, (uint64_t)len, value);
+	}
+	(void)sqlite3_blob_close(blob);
+	*ret = value;
+	return code;
+}
+
+/* Gives the item the value of the row that find_entry stands on: a large one from another reader
+ * who holds it, or from the file, where this thread may. */
+static int take_value(struct item_pass *pass, int64_t id, struct cache_item *item)
+{
+	sqlite3_stmt *row = pass->reader->find_entry;
+	struct row_head head;
+	int code = SQLITE_OK;
+
+	if (!has_large_value(row)) {
+		item->value = copy_value(row);
+		if (!item->value)
+			item->status = CACHE_NO_MEMORY;
+		return SQLITE_OK;
+	}
+	read_head(row, &head);
+	item->value = large_find(&pass->store->large, &head.key);
+	if (!item->value && !pass->is_aside)
+		pass->wants_aside = true;
+	else if (!item->value)
+		code = copy_large(pass, id, &head, &item->value, &item->status);
+	return code;
+}
+
+/* Once for each item, also where the op is begun anew aside. */
+static void count_use(const struct item_pass *pass, int64_t id)
+{
+	const struct cache_op *op = pass->op;
+
+	if (op->type == CACHE_OP_GET && !op->no_touch && pass->at >= op->progress)
+		(void)uses_add(&pass->store->uses,
+			       &(struct use){.id = id,
+					     .namespace_id = pass->ns->id,
+					     .last_access_us = pass->order_us + (int64_t)pass->at,
+					     .count = 1});
+}
+
+/* Whether an entry that has expired may still be served, which costs a look-up of its own where one
+ * has. SQLITE_OK or an error. */
+static int ask_stale(struct reader *reader, const struct cache_op *op, struct cached_namespace *ns,
+		     int64_t expires_us, int64_t now_us, bool *ret)
+{
+	*ret = false;
+	if (!op->serve_stale)
+		return SQLITE_OK;
+	if (!ns->has_stale) {
+		(void)sqlite3_bind_int64(reader->find_stale_ttl, 1, ns->id);
+		int code = sqlite3_step(reader->find_stale_ttl);
+		ns->has_stale = code == SQLITE_ROW;
+		ns->stale_us = sqlite3_column_int64(reader->find_stale_ttl, 0) * US_PER_S;
+		int reset = sqlite3_reset(reader->find_stale_ttl);
+		if (code != SQLITE_ROW && code != SQLITE_DONE)
+			return reset;
+	}
+	*ret = ns->has_stale && expires_us + ns->stale_us > now_us;
+	return SQLITE_OK;
+}
+
+/* Sets status and `stale` of an item whose entry expires at `expires_us`. SQLITE_OK or an error. */
+static int judge_item(struct reader *reader, const struct cache_op *op, struct cached_namespace *ns,
+		      int64_t expires_us, int64_t now_us, struct cache_item *item)
+{
+	bool live = rules_is_live(expires_us, now_us);
+	int code = SQLITE_OK;
+
+	item->stale = false;
+	if (!live)
+		code = ask_stale(reader, op, ns, expires_us, now_us, &item->stale);
+	item->status = live || item->stale ? CACHE_OK : CACHE_NOT_FOUND;
+	return code;
+}
+
+/* The item from the values in memory. False: not there, or expired since; the tables know. */
+static bool recall_item(const struct item_pass *pass, int64_t hash, struct cache_item *item)
+{
+	struct reader *reader = pass->reader;
+	int64_t id = 0;
+	struct cache_value *value = values_find(&pass->store->values, &reader->seen, pass->ns->id,
+						hash, item->key, &id);
+
+	if (!value)
+		return false;
+	bool found = judge_item(reader, pass->op, pass->ns, value->expires_at_us, pass->now_us,
+				item) == SQLITE_OK &&
+		     item->status == CACHE_OK;
+	if (found)
+		count_use(pass, id);
+	if (found && pass->op->type == CACHE_OP_GET)
+		item->value = value; /* the reference goes on to the op */
+	else
+		cache_value_release(value);
+	return found;
+}
+
+int item_read(struct item_pass *pass, struct cache_item *item)
+{
+	struct sqlite_store *store = pass->store;
+	struct reader *reader = pass->reader;
+	const struct cache_op *op = pass->op;
+	struct cached_namespace *ns = pass->ns;
+	bool cached = reader->is_exact && values_are_on(&store->values);
+	unsigned faults = mapping_faults(&store->file.mapping);
+	sqlite3_stmt *find = reader->find_entry;
+	int64_t hash = cached ? key_index_hash(store->file.hash_seed, item->key) : 0;
+	int64_t id = 0;
+	int failure = SQLITE_OK;
+
+	item->status = CACHE_NOT_FOUND;
+	if (ns->id == 0)
+		return SQLITE_OK;
+	if (cached && recall_item(pass, hash, item))
+		return SQLITE_OK;
+	key_index_bind(find, 1, ns->id, item->key, store->file.hash_seed);
+	int code = sqlite3_step(find);
+	if (code == SQLITE_ROW) {
+		id = sqlite3_column_int64(find, 0);
+		failure = judge_item(reader, op, ns, sqlite3_column_int64(find, 5), pass->now_us,
+				     item);
+		if (failure == SQLITE_OK && item->status == CACHE_OK && op->type == CACHE_OP_GET)
+			failure = take_value(pass, id, item);
+	}
+	int reset = sqlite3_reset(find);
+	if (code != SQLITE_ROW && code != SQLITE_DONE)
+		failure = reset;
+	/* Neither a value nor a miss is believed before. */
+	if (!mapping_is_intact(&store->file.mapping, faults))
+		failure = SQLITE_IOERR_MMAP;
+	if (failure != SQLITE_OK) {
+		cache_value_release(item->value);
+		item->value = NULL;
+	}
+	if (item->value) {
+		count_use(pass, id);
+		if (cached && !op->no_touch)
+			values_insert(&store->values, &reader->seen, reader->wal_index,
+				      &(struct values_change){.namespace_id = ns->id,
+							      .hash = hash,
+							      .id = id,
+							      .key = item->key,
+							      .value = item->value});
+	}
+	return failure;
+}

@@ -1,0 +1,26 @@
+/* A heap of entries that may be the next victim, the first on top. */
+#ifndef STEADYCACHE_SQLITE_CANDIDATES_H
+#define STEADYCACHE_SQLITE_CANDIDATES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct candidate {
+	double score;
+	int64_t id, frequency, last_access_us;
+	bool heads_list; /* the next of its frequency follows it into the heap */
+};
+
+/* Zeroed is empty; items is to be freed. */
+struct candidates {
+	struct candidate *items;
+	size_t count, capacity;
+};
+
+/* False: out of memory. */
+bool candidates_push(struct candidates *heap, const struct candidate *candidate);
+/* Takes the first out of a heap that is not empty. */
+struct candidate candidates_pop(struct candidates *heap);
+
+#endif

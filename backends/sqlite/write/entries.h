@@ -1,0 +1,35 @@
+/* Entries, as the running transaction finds and removes them. */
+#ifndef STEADYCACHE_SQLITE_ENTRIES_H
+#define STEADYCACHE_SQLITE_ENTRIES_H
+
+#include "backends/sqlite/write/transaction.h"
+
+/* An entry found by entries_find(). */
+struct found_entry {
+	bool found; /* else nothing else is set */
+	int64_t id;
+	int64_t expires_us;
+	struct etag etag;
+	int64_t size, used_bytes;
+};
+
+/* The entry of `key`, live or expired. SQLITE_OK or an error. */
+int entries_find(struct transaction *tx, const struct ns_row *row, struct slice key,
+		 struct found_entry *ret);
+/* Those of all items of the op, into an array of that length. */
+int entries_find_all(struct transaction *tx, const struct ns_row *row, const struct cache_op *op,
+		     struct found_entry *ret);
+
+static inline bool entries_is_live(const struct transaction *tx, const struct found_entry *entry)
+{
+	return entry->found && rules_is_live(entry->expires_us, tx->now_us);
+}
+
+/* The frequency of an entry, as it is written. */
+int entries_find_frequency(struct transaction *tx, int64_t id, bool *found, int64_t *ret);
+
+/* Removes one entry and its share of the row's accounts; *ret_removed false where it is gone
+ * already. */
+int entries_remove(struct transaction *tx, struct ns_row *row, int64_t id, bool *ret_removed);
+
+#endif

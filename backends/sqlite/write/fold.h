@@ -1,0 +1,39 @@
+/* Folding: uses that wait in memory (uses.h) are written to the entries, by the running
+ * transaction. It remembers what it took from those that wait, and what it put there, for the case
+ * that it fails. */
+#ifndef STEADYCACHE_SQLITE_FOLD_H
+#define STEADYCACHE_SQLITE_FOLD_H
+
+#include "backends/sqlite/write/uses.h"
+
+struct transaction;
+
+/* Waiting uses that are written at once: keeps the cost of folding under 2 % of a core. */
+#define FOLDED_AT_ONCE 256
+
+struct fold_list {
+	struct use *uses;
+	size_t count, capacity;
+};
+
+/* Zeroed is empty and valid. */
+struct folds {
+	struct fold_list taken; /* put back if the transaction fails */
+	struct fold_list given; /* taken back if it fails */
+};
+
+void fold_begin(struct folds *folds);
+/* The transaction has failed. */
+void fold_undo(struct transaction *tx);
+void fold_deinit(struct folds *folds);
+
+/* Remembers a use that was taken out of the waiting ones. False: no memory, and it waits again. */
+bool fold_keep_taken(struct transaction *tx, const struct use *use);
+/* Remembers a use that was put among the waiting ones. */
+bool fold_keep_given(struct transaction *tx, const struct use *use);
+/* Writes one taken use to its entry. SQLITE_OK or an error. */
+int fold_use(struct transaction *tx, const struct use *use);
+/* Writes some waiting uses, FOLDED_AT_ONCE at the most; *ret_more where others may still wait. */
+int fold_some(struct transaction *tx, bool *ret_more);
+
+#endif

@@ -1,0 +1,27 @@
+/* The statements that the writer runs; statements.c has their text. */
+#ifndef STEADYCACHE_SQLITE_STATEMENTS_H
+#define STEADYCACHE_SQLITE_STATEMENTS_H
+
+#include <sqlite3.h>
+
+/* Zeroed, it holds none. */
+struct statements {
+	sqlite3_stmt *begin, *commit, *rollback;
+	sqlite3_stmt *find_namespace, *count_namespaces, *insert_namespace, *update_namespace,
+		*configure_namespace, *take_namespace_id, *bump_namespace_id, *drop_namespace,
+		*mark_fifo;
+	sqlite3_stmt *find_entry, *find_size, *find_frequency, *insert_entry, *update_entry,
+		*insert_uses, *restart_uses, *delete_entry, *delete_uses;
+	sqlite3_stmt *find_order, *save_order;
+	sqlite3_stmt *add_use, *next_frequency, *next_in_frequency, *next_fifo, *data_version;
+	sqlite3_stmt *find_name, *find_expired, *find_expired_with, *find_stale_ttl, *find_prefix,
+		*find_long_prefix, *find_dropped, *find_dropped_entries, *forget_dropped, *probe;
+	/* With a member more, a text more: all are prepared. */
+};
+
+/* Prepares all. SQLITE_OK, or why one of them cannot be; those before it are. */
+int statements_prepare(struct statements *all, sqlite3 *db);
+/* Finalizes those that are there. */
+void statements_finalize(struct statements *all);
+
+#endif
