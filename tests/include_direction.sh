@@ -42,6 +42,15 @@ for backend in memory sqlite tiered remote; do
 done
 forbid backends/d1 'backends/(memory|sqlite|tiered|disabled)' 'one backend includes another' # over remote
 
+# Of backends/sqlite: sqlite.c and background.c -> read and write -> store.h -> file. What waits between
+# read and write is declared in uses.h and values.h.
+forbid backends/sqlite/file 'backends/sqlite/(read/|write/|[a-z_]+\.h)' 'sqlite/file includes what stands above it'
+forbid backends/sqlite/read 'backends/sqlite/(write/|(sqlite|background|gauges)\.h)' \
+	'sqlite/read includes the writer, or what stands above it'
+forbid backends/sqlite/write 'backends/sqlite/(read/|(sqlite|background|gauges)\.h)' \
+	'sqlite/write includes readers, or what stands above it' \
+	'^backends/sqlite/write/(changes\.h:.*/values\.h|health\.c:.*/readers\.h)'
+
 # Of handlers/: what answers a kind of request stands beside the others, over flight -> json -> respond.
 kinds='entry namespace batch transfer admin pages'
 for kind in $kinds; do

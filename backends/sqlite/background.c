@@ -33,7 +33,7 @@ static void run_checkpoint(struct background *background)
 	if (pages < background->copied_pages)
 		background->copied_pages = 0; /* the log has begun anew */
 	if (pages < background->copied_pages + atomic_load(&store->file.space.soft_pages) ||
-	    file_watch_state(&store->file.watch) != FILES_IN_PLACE) /* the writer's: save_log */
+	    file_watch_state(&store->file.watch) != FILES_IN_PLACE) /* the writer's: health.c */
 		return;
 	if (pthread_mutex_trylock(&store->file.space.copy_lock) != 0)
 		return;

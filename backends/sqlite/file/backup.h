@@ -4,6 +4,6 @@
 
 #include "base/backup.h"
 
-backup_function sqlite_backup;
+enum backup_result sqlite_backup(struct backup_job *job); /* a backup_function */
 
 #endif

@@ -3,7 +3,7 @@
  * Whatever changes a database in WAL mode needs room first, even what removes entries: in the log,
  * and where the log is copied back, in the database as far as that has grown. So a volume that is
  * full of cache could never be emptied again. With the blocks of the reserve it can: they cover the
- * growth (space.c sees to it that the database never grows by more between two copies of the log),
+ * growth (growth.c sees to it that the database never grows by more between two copies of the log),
  * and then the log begins anew in its own.
  *
  * The processes that share a database share its reserve: who finds it there takes it for his own,

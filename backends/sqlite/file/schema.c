@@ -14,7 +14,7 @@
  * entries_key finds an entry and gives listings in byte order. It holds the first 64 bytes of a
  * key, as keys may be a whole prompt, and a hash of it all, which tells apart those that begin
  * alike. (SQLite says that substr of an empty blob is NULL.) uses_order gives, for each frequency,
- * the entry that was not used for the longest time: the only possible victims (evict.c).
+ * the entry that was not used for the longest time: the only possible victims (evict.h).
  *
  * A cleared namespace gets a new id, at once; rows of the old one (`dropped`) go in small steps.
  *

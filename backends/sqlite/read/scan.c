@@ -8,8 +8,8 @@
 #define BEGINNING "ifnull(substr(e.key, 1, 64), x'')"
 #define COLUMNS   "e.key, e.size, e.etag, u.frequency, u.last_access, u.created, e.expires, e.id"
 
-/* Parameters: 1 namespace, 2 where the index is entered, 3 prefix_bound, 4 after, 5 prefix, 6 now,
- * 7 limit, 8 hash of after. */
+/* Parameters: 1 namespace, 2 where the index is entered, 3 key_index_prefix_bound(), 4 after, 5
+ * prefix, 6 now, 7 limit, 8 hash of after. */
 #define SCAN_SQL(columns, range, order)                                                            \
 	"SELECT " columns                                                                          \
 	" FROM namespaces n CROSS JOIN entries e INDEXED BY entries_key ON e.ns = n.id"            \

@@ -16,7 +16,7 @@
  * commit is answered after its header was written, and from then on the old header is nobody's.
  * - A reader inserts what it has read from a snapshot, if the snapshot's header is the shard's. It
  *   knows that header for sure only if the shared index held it before the snapshot was taken and
- *   still afterwards (reader.c); otherwise it neither looks here nor inserts.
+ *   still afterwards (snapshot.c); otherwise it neither looks here nor inserts.
  * - The writer moves the shards on after each commit (values_move): it knows the header from before
  *   (read under the write lock) and the one that its commit made, and between the two nothing
  *   changed but what it changed itself: those entries go, or get their new value. If it cannot tell

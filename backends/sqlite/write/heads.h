@@ -1,4 +1,4 @@
-/* What is known of the heads of a namespace's lists by frequency (evict.c): for each frequency a
+/* What is known of the heads of a namespace's lists by frequency (evict.h): for each frequency a
  * time before which no entry of it was used. All on the writer's thread. */
 #ifndef STEADYCACHE_SQLITE_HEADS_H
 #define STEADYCACHE_SQLITE_HEADS_H
@@ -14,7 +14,7 @@
 struct head {
 	int64_t frequency;
 	int64_t last_access_us; /* of the list's first entry, when somebody looked last */
-	bool is_open;           /* evict.c's: the list is among those that it reads now */
+	bool is_open;           /* frequency_lists.c's: the list is among those that it reads now */
 };
 
 struct heads {
