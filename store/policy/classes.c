@@ -6,9 +6,10 @@
  * A block that is full drops what is empty in it, grows, or is split. */
 #include "store/policy/classes.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/invariant.h"
 
 #define BLOCK_MIN 4
 #define BLOCK_MAX 128
@@ -53,6 +54,8 @@ struct class_block *classes_block(const struct classes *classes, uint32_t freque
 		else
 			high = middle;
 	}
+	INVARIANT(low == 0 || classes->blocks[low].least <= frequency);
+	INVARIANT(high == classes->block_count || classes->blocks[high].least > frequency);
 	return &classes->blocks[low];
 }
 
@@ -76,8 +79,10 @@ static uint32_t index_in(const struct class_block *block, uint32_t frequency)
 struct frequency_class *classes_find(const struct classes *classes, uint32_t frequency)
 {
 	struct class_block *block = classes_block(classes, frequency);
+	uint32_t index = index_in(block, frequency);
 
-	return &block->classes[index_in(block, frequency)];
+	INVARIANT(index < block->count && block->classes[index].frequency == frequency);
+	return &block->classes[index];
 }
 
 struct frequency_class *classes_last(const struct classes *classes)
@@ -103,7 +108,7 @@ static void drop_empty(const struct classes *classes, struct class_block *block)
 
 static bool grow(struct class_block *block)
 {
-	assert(block->capacity >= BLOCK_MIN);
+	INVARIANT(block->capacity >= BLOCK_MIN);
 	struct frequency_class *larger =
 		realloc(block->classes, (size_t)block->capacity * 2 * sizeof(*block->classes));
 

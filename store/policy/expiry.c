@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/invariant.h"
+
 #define CAPACITY_MIN 16
 
 void expiry_deinit(struct expiry *expiry)
@@ -63,6 +65,7 @@ void expiry_add(struct expiry *expiry, struct expiry_node *node, int64_t expires
 {
 	struct expiry_slot slot = {.expires_at_us = expires_at_us, .node = node};
 
+	INVARIANT(expiry->count < expiry->capacity);
 	expiry->count++;
 	settle(expiry, expiry->count - 1, slot);
 }
@@ -70,8 +73,9 @@ void expiry_add(struct expiry *expiry, struct expiry_node *node, int64_t expires
 void expiry_remove(struct expiry *expiry, struct expiry_node *node)
 {
 	size_t at = node->index;
-	struct expiry_slot last = expiry->slots[--expiry->count];
 
+	INVARIANT(at < expiry->count && expiry->slots[at].node == node);
+	struct expiry_slot last = expiry->slots[--expiry->count];
 	if (at < expiry->count)
 		settle(expiry, at, last);
 }

@@ -19,6 +19,7 @@
  * came in between. */
 #include "store/policy/order.h"
 
+#include "base/invariant.h"
 #include "store/policy/victims.h"
 
 /* How far `place` looks for the right place among the uses of one microsecond. A clock that stands
@@ -82,6 +83,8 @@ static void unlink_node(struct order *order, struct order_node *node)
 {
 	struct order_list *list = list_for(order, class_of(order, node));
 
+	INVARIANT((node->prev ? node->prev->next : list->head) == node);
+	INVARIANT((node->next ? node->next->prev : list->tail) == node);
 	*(node->prev ? &node->prev->next : &list->head) = node->next;
 	*(node->next ? &node->next->prev : &list->tail) = node->prev;
 	if (!order->classes.is_searched || node->prev)
@@ -127,6 +130,7 @@ void order_remove(struct order *order, struct order_node *node)
 {
 	struct frequency_class *class = class_of(order, node);
 
+	INVARIANT(class->entry_count > 0 && order->frequency_sum >= node->frequency);
 	unlink_node(order, node);
 	class->entry_count--;
 	order->frequency_sum -= node->frequency;

@@ -20,6 +20,7 @@
 #include "store/policy/victims.h"
 
 #include "base/clock.h"
+#include "base/invariant.h"
 
 /* Of the two moments, relative and absolute, microseconds. */
 #define ERROR_PART 1e-12
@@ -86,6 +87,7 @@ static void narrow(struct class_block *block, const struct order_node *node)
 
 	if (!is_known(block))
 		return;
+	INVARIANT(node->frequency != first->frequency);
 	if (node->last_access_us > block->known_from_us)
 		block->known_from_us = node->last_access_us;
 	double from = (double)(block->known_from_us - origin_us);
