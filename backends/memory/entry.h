@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/invariant.h"
 #include "base/slice.h"
 #include "base/value.h"
 #include "store/backend.h"
@@ -111,6 +112,7 @@ static inline struct slice entry_key(const struct entry *entry)
 /* Of an entry that has one. */
 static inline struct entry_tail *entry_tail(struct entry *entry)
 {
+	INVARIANT(entry_has_tail(entry));
 	return (struct entry_tail *)(void *)entry - 1;
 }
 
@@ -142,6 +144,12 @@ static inline int64_t entry_created_at_us(const struct entry *entry)
 static inline bool entry_is_expired(const struct entry *entry, int64_t now_us)
 {
 	return !rules_is_live(entry_value_const(entry)->expires_at_us, now_us);
+}
+
+/* Whether the op's condition allows a write where `entry` (NULL: none) is the live entry. */
+static inline bool entry_condition_holds(const struct cache_op *op, const struct entry *entry)
+{
+	return rules_condition_holds(op, entry ? &entry_value_const(entry)->etag : NULL);
 }
 
 #endif

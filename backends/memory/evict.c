@@ -7,12 +7,14 @@
  * namespace at once, so sets that need this are few. */
 #include "backends/memory/evict.h"
 
-uint64_t eviction_memory_low_water(uint64_t max_bytes)
+#include "base/invariant.h"
+
+uint64_t evict_memory_low_water(uint64_t max_bytes)
 {
 	return max_bytes - max_bytes / 64;
 }
 
-bool eviction_goal_met(const struct namespace *ns, const struct eviction_goal *goal)
+bool evict_goal_met(const struct namespace *ns, const struct evict_goal *goal)
 {
 	return usage_read(&ns->usage.used_bytes) <= goal->used_bytes &&
 	       usage_read(&ns->usage.entry_count) <= goal->entry_count &&
@@ -33,23 +35,24 @@ static unsigned first_of(struct order_node *const candidates[SHARDS], enum evict
 	return first;
 }
 
-size_t evict(struct namespace *ns, const struct eviction_goal *goal, int64_t order_us, size_t max,
-	     struct entry **trash)
+size_t evict_step(struct namespace *ns, const struct evict_goal *goal, int64_t order_us, size_t max,
+		  struct entry **trash)
 {
 	enum eviction_policy policy = namespace_policy(ns);
 	struct order_node *candidates[SHARDS];
 	size_t removed = 0;
 
-	if (policy == EVICT_NONE || eviction_goal_met(ns, goal))
+	if (policy == EVICT_NONE || evict_goal_met(ns, goal))
 		return removed;
 	for (unsigned i = 0; i < SHARDS; i++)
 		candidates[i] = order_candidate(&ns->shards[i].order, order_us);
-	while (removed < max && !eviction_goal_met(ns, goal)) {
+	while (removed < max && !evict_goal_met(ns, goal)) {
 		unsigned index = first_of(candidates, policy, order_us);
 
 		if (index == SHARDS)
 			break;
 		struct shard *shard = &ns->shards[index];
+		INVARIANT(!candidates[index]->pinned);
 		shard_remove(shard, entry_of_order(candidates[index]), trash);
 		shard->counters.evictions++;
 		candidates[index] = order_candidate(&shard->order, order_us);
@@ -78,7 +81,7 @@ static struct namespace *largest(struct namespaces *all, const struct namespace 
 size_t evict_elsewhere(struct namespaces *all, const struct namespace *spared,
 		       uint64_t memory_goal_bytes, int64_t now_us)
 {
-	struct eviction_goal goal = {
+	struct evict_goal goal = {
 		.used_bytes = UINT64_MAX,
 		.entry_count = UINT64_MAX,
 		.total_memory_bytes = memory_goal_bytes,
@@ -94,8 +97,8 @@ size_t evict_elsewhere(struct namespaces *all, const struct namespace *spared,
 		namespace_lock(ns, ALL_SHARDS);
 		removed = namespace_expire(ns, now_us, EVICT_STEP, &trash);
 		if (removed < EVICT_STEP)
-			removed += evict(ns, &goal, order_us, EVICT_STEP, &trash);
-		bool met = eviction_goal_met(ns, &goal);
+			removed += evict_step(ns, &goal, order_us, EVICT_STEP, &trash);
+		bool met = evict_goal_met(ns, &goal);
 		namespace_unlock(ns, ALL_SHARDS);
 		entry_free_list(trash);
 		if (met)

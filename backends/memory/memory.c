@@ -1,21 +1,5 @@
 /* The memory backend: operations, open and close.
  *
- *   entry.c      one entry: key, value, places in the structures
- *   table.c      hash table of a shard, linear hashing
- *   order.c      eviction order of a shard, exact for every policy
- *   classes.c    its classes of entries of one frequency
- *   expiry.c     heap of the entries of a shard that expire
- *   shard.c      the three under one lock
- *   namespace.c  sixteen shards with settings and usage; the list of namespaces
- *   evict.c      victims over all shards
- *   set.c        sets: limits that always hold, batches all or none
- *   passes.c     what visits all entries: clearing by prefix, settings
- *   listing.c    a page of a listing by such a pass
- *   walk.c       the pages of a listing that goes on, from runs
- *   run.c        many keys of a namespace in byte order
- *   hash_scan.c  listings in the order of the hash, for exports
- *   worker.c     the background thread for large passes and the sweep
- *
  * A get takes one lock, of a sixteenth of its namespace, and copies nothing: it acquires a
  * reference to the value. */
 #include "backends/memory/memory.h"
@@ -24,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "backends/memory/hash_scan.h"
-#include "backends/memory/listing.h"
-#include "backends/memory/passes.h"
+#include "backends/memory/clear.h"
+#include "backends/memory/configure.h"
+#include "backends/memory/listing/hash_scan.h"
+#include "backends/memory/listing/listing.h"
 #include "backends/memory/set.h"
+#include "backends/memory/visit.h"
 #include "backends/memory/worker.h"
 #include "store/rules.h"
 
@@ -104,7 +90,7 @@ static void get_entry(const struct cache_op *op, struct shard *shard, struct ent
 static void delete_entry(const struct cache_op *op, struct shard *shard, struct entry *entry,
 			 bool stale, struct cache_item *item, struct entry **trash)
 {
-	if (!condition_holds(op, stale ? NULL : entry)) {
+	if (!entry_condition_holds(op, stale ? NULL : entry)) {
 		item->status = CACHE_PRECONDITION_FAILED;
 	} else if (stale) {
 		shard_drop_expired(shard, entry, trash);
@@ -123,7 +109,7 @@ static void miss_items(struct cache_op *op)
 		item->value = NULL;
 		item->status = CACHE_NOT_FOUND;
 	}
-	if (op->type == CACHE_OP_DELETE && !condition_holds(op, NULL))
+	if (op->type == CACHE_OP_DELETE && !entry_condition_holds(op, NULL))
 		op->items[0].status = CACHE_PRECONDITION_FAILED;
 }
 
@@ -186,39 +172,41 @@ static void memory_set(struct backend *backend, struct cache_op *op)
 	cache_op_complete(op, status);
 }
 
-/* ---- What passes over many entries ---- */
+/* ---- What may visit all entries ---- */
 
 /* Runs `op` to its end, on the caller's thread. */
-static void run_pass(struct namespaces *all, struct cache_op *op, int64_t now_us)
+static void run_visit(struct namespaces *all, struct cache_op *op, int64_t now_us)
 {
 	struct namespace *ns = namespace_find(all, op->ns);
 	enum cache_status status = CACHE_OK;
 
 	if (op->type == CACHE_OP_SCAN)
-		status = op->any_order ? hash_scan(ns, op, now_us) : listing_pass(ns, op, now_us);
+		status = op->any_order ? hash_scan(ns, op, now_us) : listing_page(ns, op, now_us);
 	else if (op->type == CACHE_OP_CLEAR)
-		pass_clear(ns, op->prefix);
+		clear_prefix(ns, op->prefix);
 	else
-		pass_configure(ns, op, now_us);
+		configure_namespace(ns, op, now_us);
 	cache_op_complete(op, status);
 }
 
 /* The same on the worker. */
-static void run_long_pass(struct namespaces *all, struct cache_op *op, int64_t now_us)
+static void run_long_visit(struct walks *walks, struct cache_op *op, int64_t now_us)
 {
+	struct namespaces *all = walks->namespaces;
+
 	if (op->type == CACHE_OP_SCAN && !op->any_order)
-		cache_op_complete(op, walk_page(all, namespace_find(all, op->ns), op, now_us));
+		cache_op_complete(op, walk_page(walks, namespace_find(all, op->ns), op, now_us));
 	else
-		run_pass(all, op, now_us);
+		run_visit(all, op, now_us);
 }
 
-static void start_pass(struct memory_backend *memory, const struct namespace *ns,
-		       struct cache_op *op)
+static void start_visit(struct memory_backend *memory, const struct namespace *ns,
+			struct cache_op *op)
 {
-	if (usage_read(&ns->usage.entry_count) > PASS_INLINE_ENTRIES_MAX)
+	if (usage_read(&ns->usage.entry_count) > VISIT_INLINE_ENTRIES_MAX)
 		worker_submit(&memory->worker, op);
 	else
-		run_pass(&memory->namespaces, op, now_of(memory));
+		run_visit(&memory->namespaces, op, now_of(memory));
 }
 
 static void memory_scan(struct backend *backend, struct cache_op *op)
@@ -228,13 +216,13 @@ static void memory_scan(struct backend *backend, struct cache_op *op)
 
 	op->complete = true;
 	if (ns && !op->has_after && !op->any_order)
-		walks_forbid(ns);
+		namespace_forbid_runs(ns);
 	if (!ns)
 		cache_op_complete(op, CACHE_OK);
 	else if (op->any_order && op->prefix.len == 0)
-		run_pass(&memory->namespaces, op, now_of(memory));
+		run_visit(&memory->namespaces, op, now_of(memory));
 	else
-		start_pass(memory, ns, op);
+		start_visit(memory, ns, op);
 }
 
 static void memory_configure(struct backend *backend, struct cache_op *op)
@@ -244,37 +232,9 @@ static void memory_configure(struct backend *backend, struct cache_op *op)
 	enum cache_status status = namespace_find_or_create(&memory->namespaces, op->ns, &ns);
 
 	if (status == CACHE_OK)
-		start_pass(memory, ns, op);
+		start_visit(memory, ns, op);
 	else
 		cache_op_complete(op, status);
-}
-
-/* Takes all entries out at once: the tables go to `cleared`, to be freed without a lock. */
-static void take_tables(struct namespaces *all, struct namespace *ns, struct cleared *cleared)
-{
-	uint64_t memory_bytes = 0;
-
-	namespace_lock(ns, ALL_SHARDS);
-	for (unsigned i = 0; i < SHARDS; i++) {
-		struct shard *shard = &ns->shards[i];
-
-		/* A pass under way goes on in the new table, and unmarks it when it ends. */
-		cleared->tables[i] = shard->table;
-		shard->table = (struct table){.passes = shard->table.passes};
-		shard->counters.deletes += cleared->tables[i].entry_count;
-		order_deinit(&shard->order);
-		order_init(&shard->order, namespace_policy(ns));
-		expiry_deinit(&shard->expiry);
-		shard->size_bytes = 0;
-	}
-	/* With all locks held the usage is exactly that of the entries. */
-	memory_bytes = atomic_exchange(&ns->usage.memory_bytes, 0);
-	(void)atomic_fetch_sub(&all->total.memory_bytes, memory_bytes);
-	(void)atomic_fetch_sub(&all->total.expiring, atomic_exchange(&ns->usage.expiring, 0));
-	atomic_store(&ns->usage.entry_count, 0);
-	atomic_store(&ns->usage.used_bytes, 0);
-	namespace_unlock(ns, ALL_SHARDS);
-	walks_forbid(ns);
 }
 
 static void memory_clear(struct backend *backend, struct cache_op *op)
@@ -290,10 +250,10 @@ static void memory_clear(struct backend *backend, struct cache_op *op)
 	if (op->prefix.len == 0)
 		cleared = malloc(sizeof(*cleared));
 	if (!cleared) {
-		start_pass(memory, ns, op);
+		start_visit(memory, ns, op);
 		return;
 	}
-	take_tables(&memory->namespaces, ns, cleared);
+	clear_take(&memory->namespaces, ns, cleared);
 	worker_free(&memory->worker, cleared);
 	cache_op_complete(op, CACHE_OK);
 }
@@ -389,7 +349,7 @@ static struct backend *memory_open(const struct backend_config *config, char *er
 		memory->config.clock = &system_clock;
 	namespaces_init(&memory->namespaces, &memory->config);
 	if (!worker_start(&memory->worker, &memory->namespaces, memory->config.clock,
-			  run_long_pass)) {
+			  run_long_visit)) {
 		(void)snprintf(error, error_size, "memory: no thread could be started");
 		namespaces_deinit(&memory->namespaces);
 		free(memory);

@@ -18,7 +18,6 @@ void namespaces_deinit(struct namespaces *all)
 {
 	struct namespace *ns = atomic_load(&all->first);
 
-	walks_deinit(all);
 	while (ns) {
 		struct namespace *next = ns->next;
 

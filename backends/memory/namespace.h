@@ -10,7 +10,6 @@
 #define STEADYCACHE_MEMORY_NAMESPACE_H
 
 #include "backends/memory/shard.h"
-#include "backends/memory/walk.h"
 #include "base/order_clock.h"
 #include "store/backend.h"
 
@@ -40,7 +39,7 @@ struct namespace
 
 	_Atomic uint64_t last_stamp;
 	atomic_uint past_stamps; /* how many were taken */
-	atomic_uint listings;    /* that began, and times it was cleared (walk.h) */
+	atomic_uint listings;    /* that began, and times it was cleared: namespace_forbid_runs */
 	struct usage usage;
 	struct shard shards[SHARDS];
 };
@@ -56,7 +55,6 @@ struct namespaces {
 	const struct backend_config *config; /* with a clock */
 	struct order_clock order_clock;
 	struct usage total; /* memory_bytes (namespaces and runs included) and expiring */
-	struct walks walks;
 };
 
 void namespaces_init(struct namespaces *all, const struct backend_config *config);
@@ -103,6 +101,13 @@ size_t namespace_expire(struct namespace *ns, int64_t now_us, size_t max, struct
 static inline uint64_t usage_read(const _Atomic uint64_t *counter)
 {
 	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+/* On any thread, before a listing begins anew and when a namespace is cleared: no run
+ * (listing/walk.h) that is older is used again. */
+static inline void namespace_forbid_runs(struct namespace *ns)
+{
+	(void)atomic_fetch_add(&ns->listings, 1);
 }
 
 static inline enum eviction_policy namespace_policy(const struct namespace *ns)

@@ -49,11 +49,6 @@ struct set {
 	bool size_pressed, memory_pressed;
 };
 
-bool condition_holds(const struct cache_op *op, const struct entry *entry)
-{
-	return rules_condition_holds(op, entry ? &entry_value_const(entry)->etag : NULL);
-}
-
 /* ---- Limits ---- */
 
 static uint64_t max_size_bytes(const struct set *set)
@@ -139,7 +134,7 @@ static enum cache_status plan(struct set *set)
 	for (size_t i = 0; i < op->item_count; i++)
 		if (!plan_item(set, &set->writes[i], &op->items[i], &used_sum, &memory_sum))
 			return CACHE_TOO_LARGE;
-	if (!condition_holds(op, live_entry(&set->writes[0])))
+	if (!entry_condition_holds(op, live_entry(&set->writes[0])))
 		return CACHE_PRECONDITION_FAILED;
 	set->stores_nothing = max_entries(set) == 0;
 	if (set->stores_nothing)
@@ -347,7 +342,7 @@ static uint64_t leave_room(uint64_t limit, int64_t growth)
 	return limit > (uint64_t)growth ? limit - (uint64_t)growth : 0;
 }
 
-static struct eviction_goal goal_of(struct set *set)
+static struct evict_goal goal_of(struct set *set)
 {
 	uint64_t size = max_size_bytes(set);
 	uint64_t memory = max_memory_bytes(set);
@@ -357,8 +352,8 @@ static struct eviction_goal goal_of(struct set *set)
 	if (set->size_pressed && size != UINT64_MAX)
 		size = rules_low_water(size);
 	if (set->memory_pressed)
-		memory = eviction_memory_low_water(memory);
-	return (struct eviction_goal){
+		memory = evict_memory_low_water(memory);
+	return (struct evict_goal){
 		.used_bytes = leave_room(size, set->used_growth),
 		.entry_count = leave_room(max_entries(set), set->entry_growth),
 		.total_memory_bytes = leave_room(memory, set->memory_growth),
@@ -369,7 +364,7 @@ enum step { STEP_DONE, STEP_AGAIN, STEP_NEEDS_MEMORY };
 
 /* One try with all shards locked. */
 static enum step try_evicting(struct set *set, enum cache_status *status,
-			      struct eviction_goal *ret_goal)
+			      struct evict_goal *ret_goal)
 {
 	/* A plan of ten thousand items costs more than 512 victims: then take more at a time. */
 	size_t max = set->op->item_count > EVICT_STEP ? set->op->item_count : EVICT_STEP;
@@ -381,9 +376,9 @@ static enum step try_evicting(struct set *set, enum cache_status *status,
 		return STEP_AGAIN;
 	*ret_goal = goal_of(set);
 	pin(set, true);
-	size_t removed = evict(set->ns, ret_goal, set->order_us, max, &set->trash);
+	size_t removed = evict_step(set->ns, ret_goal, set->order_us, max, &set->trash);
 	pin(set, false);
-	if (removed == max && !eviction_goal_met(set->ns, ret_goal))
+	if (removed == max && !evict_goal_met(set->ns, ret_goal))
 		return STEP_AGAIN;
 	*status = store(set);
 	if (*status != CACHE_NO_SPACE ||
@@ -395,7 +390,7 @@ static enum step try_evicting(struct set *set, enum cache_status *status,
 
 static enum cache_status set_evicting(struct set *set)
 {
-	struct eviction_goal goal = {0};
+	struct evict_goal goal = {0};
 	enum cache_status status;
 	enum step step;
 

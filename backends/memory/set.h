@@ -4,9 +4,6 @@
 
 #include "backends/memory/namespace.h"
 
-/* Whether `condition` allows a write where `entry` (NULL: none) is the live entry. */
-bool condition_holds(const struct cache_op *op, const struct entry *entry);
-
 /* Stores all items of the op in `ns`, or none; fills the items and op->detail. *ret_wake: an entry
  * of the backend got a TTL where none had one (worker_wake). The caller completes the op. */
 enum cache_status set_items(struct namespaces *all, struct namespace *ns, struct cache_op *op,

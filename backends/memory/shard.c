@@ -1,5 +1,7 @@
 #include "backends/memory/shard.h"
 
+#include "base/invariant.h"
+
 static void add(_Atomic uint64_t *counter, uint64_t n)
 {
 	(void)atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
@@ -109,6 +111,7 @@ void shard_remove(struct shard *shard, struct entry *entry, struct entry **trash
 {
 	uint64_t memory_bytes = entry_memory_bytes(entry);
 
+	INVARIANT(shard->size_bytes >= entry_size_bytes(entry));
 	stop_expiring(shard, entry);
 	order_remove(&shard->order, &entry->order);
 	table_remove(&shard->table, entry_hash(entry_key(entry)), entry);

@@ -331,7 +331,7 @@ static void shrink(struct table *table)
 /* A step is asked for by every sixth insert or removal; two at a time catch up after a pass. */
 static void adjust(struct table *table)
 {
-	for (int i = 0; i < 2 && table->passes == 0; i++) {
+	for (int i = 0; i < 2 && table->visits == 0; i++) {
 		if (table->entry_count > (size_t)table->bucket_count * TABLE_LOAD)
 			grow(table);
 		else if (table->bucket_count > 1 &&

@@ -45,9 +45,9 @@ struct table {
 	void *segments[TABLE_SEGMENTS];
 	size_t entry_count;
 	uint32_t bucket_count;
-	/* While > 0 the number of buckets stays, so that a pass over them that lets go of the lock
+	/* While > 0 the number of buckets stays, so that a visit of them that lets go of the lock
 	 * between steps meets every entry that stays exactly once. */
-	uint32_t passes;
+	uint32_t visits;
 	/* For overflow; linked by their first slot. */
 	struct table_bucket *spares;
 	size_t spare_count;

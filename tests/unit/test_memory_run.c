@@ -3,10 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "backends/memory/memory.h"
-#include "backends/memory/run.h"
+#include "backends/memory/listing/run.h"
+#include "backends/memory/listing/walk.h"
 #include "backends/memory/set.h"
-#include "backends/memory/walk.h"
 #include "tests/support/random.h"
 
 #define NOW_US INT64_C(1700000000000000)
@@ -128,6 +127,7 @@ Test(run, refuses_what_fills_the_block_alone)
 #define WALK_KEYS 5000
 
 static struct namespaces all;
+static struct walks walks = {.namespaces = &all};
 static int64_t clock_us; /* what the clock of the backend tells: the time of the last walk */
 
 static int64_t tell_clock(void *user)
@@ -176,7 +176,7 @@ static void walk(struct namespace *ns, const char *prefix, unsigned after, int64
 	op.after = slice_of(key);
 	op.limit = 10;
 	clock_us = now_us;
-	cr_assert_eq(walk_page(&all, ns, &op, now_us), CACHE_OK);
+	cr_assert_eq(walk_page(&walks, ns, &op, now_us), CACHE_OK);
 	cr_assert_eq(op.entry_count, 10);
 	for (unsigned i = 0; i < 10; i++) {
 		(void)snprintf(key, sizeof(key), "key %04u", after + 1 + i);
@@ -191,7 +191,7 @@ static size_t run_count(void)
 	size_t count = 0;
 
 	for (size_t i = 0; i < WALKS_MAX; i++)
-		count += all.walks.walks[i] != NULL;
+		count += walks.walks[i] != NULL;
 	return count;
 }
 
@@ -212,19 +212,20 @@ Test(walks, share_runs_that_are_counted_and_freed)
 	cr_expect_eq(run_count(), 2, "it has not this one");
 	walk(ns, "key ", 150, NOW_US + 4);
 	cr_expect_eq(run_count(), 3, "another prefix");
-	cr_expect(walks_tidy(&all, NOW_US + WALK_LIFE_US + 1));
+	cr_expect(walks_tidy(&walks, NOW_US + WALK_LIFE_US + 1));
 	cr_expect_eq(run_count(), 2);
-	cr_expect_not(walks_tidy(&all, NOW_US + 2 * WALK_LIFE_US + 1));
+	cr_expect_not(walks_tidy(&walks, NOW_US + 2 * WALK_LIFE_US + 1));
 	cr_expect_eq(usage_read(&all.total.memory_bytes), before);
 
 	walk(ns, "", 100, NOW_US);
-	walks_forbid(ns);
+	namespace_forbid_runs(ns);
 	walk(ns, "", 100, NOW_US);
 	cr_expect_eq(run_count(), 1, "that before is not used again");
-	walks_forbid(ns);
-	cr_expect_not(walks_tidy(&all, NOW_US), "nor kept");
+	namespace_forbid_runs(ns);
+	cr_expect_not(walks_tidy(&walks, NOW_US), "nor kept");
 	cr_expect_eq(usage_read(&all.total.memory_bytes), before);
 	walk(ns, "", 100, NOW_US);
+	walks_deinit(&walks);
 	namespaces_deinit(&all);
 }
 
@@ -240,13 +241,14 @@ Test(walks, are_few_and_do_not_take_runs_from_each_other)
 		several[i] = open_namespace(&config, name);
 		walk(several[i], "", 0, NOW_US + i);
 		if (i == 0)
-			first = all.walks.walks[0];
+			first = walks.walks[0];
 	}
 	cr_expect_eq(run_count(), WALKS_MAX);
-	cr_expect_eq(all.walks.walks[0], first, "the last walker got its page without a run");
+	cr_expect_eq(walks.walks[0], first, "the last walker got its page without a run");
 	walk(several[WALKS_MAX], "", 10, NOW_US + 3 * US_PER_S);
 	cr_expect_eq(run_count(), WALKS_MAX, "it takes one that nobody read for a while");
 	walk(several[WALKS_MAX], "", 20, NOW_US + 3 * US_PER_S);
+	walks_deinit(&walks);
 	namespaces_deinit(&all);
 }
 
@@ -266,5 +268,6 @@ Test(walks, keep_to_a_memory_limit)
 	for (unsigned after = 100; after < WALK_KEYS - 20; after += 10)
 		walk(ns, "", after, NOW_US);
 	cr_expect_leq(run_count(), 1, "one that is read to its end makes room for the next");
+	walks_deinit(&walks);
 	namespaces_deinit(&all);
 }

@@ -230,11 +230,11 @@ Test(table, keys_of_one_hash_stay_apart)
 			entries[i] = make_entry(key_of(i), false);
 			cr_assert(table_reserve(&table, 5, 1));
 			/* No growth, which would ask the keys for their true hashes. */
-			table.passes = 1;
+			table.visits = 1;
 			table_add(&table, 5, entries[i]);
 			count++;
 		}
-		table.passes = 1;
+		table.visits = 1;
 		cr_assert_eq(table.entry_count, count);
 		i = random_below(100);
 		cr_assert_eq(table_find(&table, 5, key_of(i)), entries[i]);
@@ -249,7 +249,7 @@ Test(table, keys_of_one_hash_stay_apart)
 		cr_assert_eq(table_find(&table, 5, entry_key(entry)), entry);
 	}
 	cr_expect_null(table_at(&table, 0, count));
-	table.passes = 0;
+	table.visits = 0;
 }
 
 /* What was reserved for many at once suffices while the table grows under them. */
@@ -295,7 +295,7 @@ Test(table, a_pass_meets_what_stays_once_however_many_come_and_go)
 
 	for (size_t i = 0; i < 1000; i++)
 		toggle_key(i);
-	table.passes = 1;
+	table.visits = 1;
 	uint32_t buckets = table.bucket_count;
 	for (uint32_t index = 0; index < buckets; index++) {
 		struct entry *entry;
@@ -308,7 +308,7 @@ Test(table, a_pass_meets_what_stays_once_however_many_come_and_go)
 	}
 	for (size_t i = 0; i < 500; i++)
 		cr_expect_eq(meetings[i], 1, "key %zu was met %u times", i, meetings[i]);
-	table.passes = 0;
+	table.visits = 0;
 	for (size_t i = 0; i < KEYS; i++)
 		if (!present[i])
 			toggle_key(i);
@@ -320,5 +320,5 @@ Test(table, a_pass_meets_what_stays_once_however_many_come_and_go)
 
 Test(eviction, for_memory_ends_a_sixty_fourth_below_the_limit)
 {
-	cr_expect_eq(eviction_memory_low_water(6400), 6300);
+	cr_expect_eq(evict_memory_low_water(6400), 6300);
 }

@@ -6,11 +6,11 @@
  * halves a range: however the table grows or shrinks between two listings, an entry that stays
  * keeps its place. The place is that of a key, so the last key of a listing is all that has to be
  * remembered. */
-#include "backends/memory/hash_scan.h"
+#include "backends/memory/listing/hash_scan.h"
 
 #include <stdlib.h>
 
-#include "backends/memory/listing.h"
+#include "backends/memory/listing/page.h"
 
 /* The lock of a shard is let go of after so many buckets. */
 #define STEP_BUCKETS 256
@@ -22,7 +22,6 @@ struct candidate {
 
 struct scan {
 	struct page page;
-	size_t key_bytes;
 	uint64_t place;  /* from here on */
 	bool past_after; /* op->after is at `place`, and what is behind it there is wanted */
 	struct candidate *candidates; /* of a bucket, malloc'ed */
@@ -49,13 +48,10 @@ static int compare_candidates(const void *a, const void *b)
 
 static bool is_wanted(const struct scan *scan, struct entry *entry, uint64_t place)
 {
-	struct slice key = entry_key(entry);
-
-	if (place < scan->place || entry_is_expired(entry, scan->page.now_us) ||
-	    !slice_starts_with(key, scan->page.op->prefix))
+	if (place < scan->place || !page_may_list(&scan->page, entry))
 		return false;
 	return !scan->past_after || place > scan->place ||
-	       slice_compare(key, scan->page.op->after) > 0;
+	       slice_compare(entry_key(entry), scan->page.op->after) > 0;
 }
 
 static bool add_candidate(struct scan *scan, struct entry *entry, uint64_t place)
@@ -93,30 +89,17 @@ static bool collect(struct scan *scan, const struct table *table, uint32_t bucke
 	return true;
 }
 
-static bool is_full(const struct scan *scan)
-{
-	const struct cache_op *op = scan->page.op;
-
-	return op->entry_count == op->limit ||
-	       (op->max_key_bytes > 0 && scan->key_bytes >= op->max_key_bytes);
-}
-
 enum outcome { GOES_ON, IS_FULL, NO_MEMORY };
 
 static enum outcome scan_bucket(struct scan *scan, const struct table *table, uint32_t bucket)
 {
-	struct cache_op *op = scan->page.op;
-
 	if (!collect(scan, table, bucket))
 		return NO_MEMORY;
 	for (size_t i = 0; i < scan->candidate_count; i++) {
-		if (is_full(scan))
+		if (page_is_full(&scan->page))
 			return IS_FULL;
-		if (!listing_make_room(&scan->page) ||
-		    !listing_fill_info(&scan->page, scan->candidates[i].entry,
-				       &op->entries[op->entry_count]))
+		if (!page_append(&scan->page, scan->candidates[i].entry))
 			return NO_MEMORY;
-		scan->key_bytes += op->entries[op->entry_count++].key.len;
 	}
 	return GOES_ON;
 }
@@ -154,7 +137,7 @@ static enum outcome scan_shard(struct scan *scan, struct shard *shard)
 
 enum cache_status hash_scan(struct namespace *ns, struct cache_op *op, int64_t now_us)
 {
-	struct scan scan = {.page = {.op = op, .now_us = now_us, .order_clock = ns->order_clock}};
+	struct scan scan = {.page = page_of(ns, op, now_us)};
 	enum outcome outcome = GOES_ON;
 	unsigned i = 0;
 

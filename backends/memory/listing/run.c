@@ -1,9 +1,9 @@
 /* A listing wants keys in byte order, of which a hash table knows nothing: each look for the next
- * thousand visits all entries. A run collects many more than a thousand in one such pass, so that
+ * thousand visits all entries. A run collects many more than a thousand by one such visit, so that
  * the pages that follow need none.
  *
  * Keys are added in any order. When the block is full the larger half is dropped, and from then on
- * what is behind the largest that was kept is not even added: the run is cut there. So a pass ends
+ * what is behind the largest that was kept is not even added: the run is cut there. So a visit ends
  * with the smallest keys, at least a quarter of what fits, after few such cuts (each is half as
  * likely to be needed as the one before).
  *
@@ -14,7 +14,7 @@
  * Keys have much in common at their begin. What all have in common is skipped, and the eight bytes
  * behind it are kept beside the position as a number, which decides most comparisons without a look
  * at the keys. */
-#include "backends/memory/run.h"
+#include "backends/memory/listing/run.h"
 
 #include <stdlib.h>
 

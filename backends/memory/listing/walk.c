@@ -1,10 +1,10 @@
 /* Listings of many pages.
  *
- * A page of a listing takes a pass over all entries (listing.c). That is well for one page, but a
- * listing of n entries has n / 1000 pages. So the pass for a page that goes on from another one
+ * A page of a listing takes a visit of all entries (listing.c). That is well for one page, but a
+ * listing of n entries has n / 1000 pages. So the visit for a page that goes on from another one
  * collects a run (run.c) of the keys behind it: as many as fit into a 64th of the memory that the
  * entries of the namespace take. The pages that follow look up the keys of the run. So whoever
- * lists a namespace from its begin to its end causes some passes, whose number does not grow with
+ * lists a namespace from its begin to its end causes some visits, whose number does not grow with
  * the namespace.
  *
  * A run holds keys only: what has been deleted since is not listed, and what has been replaced is
@@ -17,15 +17,16 @@
  * new.
  *
  * There are few runs at once, and one that a walker needs soon again is not given up for another
- * walker: they would take them from each other, and each page would cost more than a pass. Who
- * finds none free gets a page by a pass of its own. */
-#include "backends/memory/walk.h"
+ * walker: they would take them from each other, and each page would cost more than a visit. Who
+ * finds none free gets a page by a visit of its own. */
+#include "backends/memory/listing/walk.h"
 
 #include <stdlib.h>
 
-#include "backends/memory/listing.h"
-#include "backends/memory/passes.h"
-#include "backends/memory/run.h"
+#include "backends/memory/listing/listing.h"
+#include "backends/memory/listing/page.h"
+#include "backends/memory/listing/run.h"
+#include "backends/memory/visit.h"
 
 /* A block has this part of the memory of its namespace's entries, ... */
 #define BLOCK_PART 64
@@ -46,11 +47,6 @@ struct walk {
 	struct run run;
 };
 
-void walks_forbid(struct namespace *ns)
-{
-	(void)atomic_fetch_add(&ns->listings, 1);
-}
-
 static void count_memory(struct namespaces *all, uint64_t bytes)
 {
 	(void)atomic_fetch_add(&all->total.memory_bytes, bytes);
@@ -63,23 +59,23 @@ static void uncount_memory(struct namespaces *all, uint64_t bytes)
 
 /* ---- The runs that there are ---- */
 
-static void drop(struct namespaces *all, struct walk **slot)
+static void drop(struct walks *walks, struct walk **slot)
 {
 	struct walk *walk = *slot;
 
 	if (!walk)
 		return;
-	uncount_memory(all, walk->run.block_bytes);
+	uncount_memory(walks->namespaces, walk->run.block_bytes);
 	run_deinit(&walk->run);
 	free(walk->prefix);
 	free(walk);
 	*slot = NULL;
 }
 
-void walks_deinit(struct namespaces *all)
+void walks_deinit(struct walks *walks)
 {
 	for (size_t i = 0; i < WALKS_MAX; i++)
-		drop(all, &all->walks.walks[i]);
+		drop(walks, &walks->walks[i]);
 }
 
 static bool is_usable(const struct walk *walk, int64_t now_us)
@@ -89,43 +85,43 @@ static bool is_usable(const struct walk *walk, int64_t now_us)
 	       walk->listings == atomic_load(&walk->ns->listings);
 }
 
-bool walks_tidy(struct namespaces *all, int64_t now_us)
+bool walks_tidy(struct walks *walks, int64_t now_us)
 {
 	bool is_any = false;
 
 	for (size_t i = 0; i < WALKS_MAX; i++) {
-		struct walk **slot = &all->walks.walks[i];
+		struct walk **slot = &walks->walks[i];
 
 		if (*slot && !is_usable(*slot, now_us))
-			drop(all, slot);
+			drop(walks, slot);
 		is_any |= *slot != NULL;
 	}
 	return is_any;
 }
 
 /* The one with the keys behind `after`, or NULL. */
-static struct walk **find(struct namespaces *all, const struct namespace *ns,
+static struct walk **find(struct walks *walks, const struct namespace *ns,
 			  const struct cache_op *op, struct slice after)
 {
 	for (size_t i = 0; i < WALKS_MAX; i++) {
-		struct walk *walk = all->walks.walks[i];
+		struct walk *walk = walks->walks[i];
 
 		if (walk && walk->ns == ns &&
 		    slice_equal((struct slice){.data = walk->prefix, .len = walk->prefix_len},
 				op->prefix) &&
 		    run_covers(&walk->run, after))
-			return &all->walks.walks[i];
+			return &walks->walks[i];
 	}
 	return NULL;
 }
 
 /* A place for another run, or NULL. */
-static struct walk **free_slot(struct namespaces *all, int64_t now_us)
+static struct walk **free_slot(struct walks *walks, int64_t now_us)
 {
-	struct walk **oldest = &all->walks.walks[0];
+	struct walk **oldest = &walks->walks[0];
 
 	for (size_t i = 0; i < WALKS_MAX; i++) {
-		struct walk **slot = &all->walks.walks[i];
+		struct walk **slot = &walks->walks[i];
 
 		if (!*slot)
 			return slot;
@@ -134,30 +130,27 @@ static struct walk **free_slot(struct namespaces *all, int64_t now_us)
 	}
 	if (now_us - (*oldest)->used_at_us < IDLE_US)
 		return NULL;
-	drop(all, oldest);
+	drop(walks, oldest);
 	return oldest;
 }
 
 /* ---- Making one ---- */
 
 struct collection {
+	struct page page; /* tells what is wanted; it stays empty */
 	struct run *run;
-	struct slice prefix;
-	int64_t now_us;
 	bool failed;
 };
 
 static bool collect(void *context, struct shard *shard, struct entry *entry, struct entry **trash)
 {
 	struct collection *collection = context;
-	struct slice key = entry_key(entry);
 
 	(void)shard;
 	(void)trash;
-	if (entry_is_expired(entry, collection->now_us) ||
-	    !slice_starts_with(key, collection->prefix))
+	if (!page_may_list(&collection->page, entry))
 		return true;
-	collection->failed |= !run_add(collection->run, key);
+	collection->failed |= !run_add(collection->run, entry_key(entry));
 	return !collection->failed;
 }
 
@@ -215,27 +208,28 @@ static struct walk *create(struct namespace *ns, const struct cache_op *op, stru
 }
 
 /* Puts a run of the keys behind `after` into the free `slot`. False: it cannot be had. */
-static bool make(struct namespaces *all, struct walk **slot, struct namespace *ns,
-		 const struct cache_op *op, struct slice after, int64_t now_us)
+static bool make(struct walks *walks, struct walk **slot, struct namespace *ns,
+		 const struct page *page, struct slice after)
 {
+	struct namespaces *all = walks->namespaces;
 	size_t bytes = block_bytes(all, ns);
-	struct walk *walk = create(ns, op, after, bytes);
+	struct walk *walk = create(ns, page->op, after, bytes);
 
 	if (!walk)
 		return false;
 	*slot = walk;
 	count_memory(all, walk->run.block_bytes);
-	struct collection collection = {.run = &walk->run, .prefix = op->prefix, .now_us = now_us};
+	struct collection collection = {.page = *page, .run = &walk->run};
 	struct visitor visitor = {.visit = collect, .between = make_room, .context = &collection};
 	count_memory(all, bytes);
-	bool is_made = pass_visit(ns, &visitor) && !collection.failed;
+	bool is_made = visit_entries(ns, &visitor) && !collection.failed;
 	uncount_memory(all, bytes);
 	if (!is_made) {
-		drop(all, slot);
+		drop(walks, slot);
 		return false;
 	}
 	run_seal(&walk->run);
-	/* Its life begins now and not with `now_us`: the pass may have taken long. */
+	/* Its life begins now and not with page->now_us: the visit may have taken long. */
 	walk->ends_at_us = cache_clock_now_us(all->config->clock) + WALK_LIFE_US;
 	return true;
 }
@@ -247,17 +241,8 @@ enum outcome { IS_DONE, IS_EXHAUSTED, NO_MEMORY };
 struct reader {
 	struct page page;
 	struct namespace *ns;
-	size_t key_bytes;
 	struct slice after; /* the last key of the page, or of the one before */
 };
-
-static bool is_full(const struct reader *reader)
-{
-	const struct cache_op *op = reader->page.op;
-
-	return op->entry_count == op->limit ||
-	       (op->max_key_bytes > 0 && reader->key_bytes >= op->max_key_bytes);
-}
 
 /* Lists the entry of `key`, where there is one, if the page is not full: then it tells that the
  * page is not the last. False: out of memory. */
@@ -272,15 +257,12 @@ static bool list_key(struct reader *reader, struct slice key)
 	struct entry *entry = table_find(&shard->table, hash, key);
 	if (!entry || entry_is_expired(entry, reader->page.now_us)) {
 		/* Gone since the run was made. */
-	} else if (is_full(reader)) {
+	} else if (page_is_full(&reader->page)) {
 		op->complete = false;
 	} else {
-		has_memory = listing_make_room(&reader->page) &&
-			     listing_fill_info(&reader->page, entry, &op->entries[op->entry_count]);
-		if (has_memory) {
-			reader->after = op->entries[op->entry_count++].key;
-			reader->key_bytes += key.len;
-		}
+		has_memory = page_append(&reader->page, entry);
+		if (has_memory)
+			reader->after = op->entries[op->entry_count - 1].key;
 	}
 	(void)pthread_mutex_unlock(&shard->lock);
 	return has_memory;
@@ -301,50 +283,45 @@ static enum outcome read_run(struct reader *reader, struct run *run)
 }
 
 /* The run for what follows the page so far, made where there is none. NULL: it cannot be had. */
-static struct walk **run_for(struct namespaces *all, struct reader *reader)
+static struct walk **run_for(struct walks *walks, struct reader *reader)
 {
-	const struct cache_op *op = reader->page.op;
-	int64_t now_us = reader->page.now_us;
-	struct walk **slot = find(all, reader->ns, op, reader->after);
+	struct walk **slot = find(walks, reader->ns, reader->page.op, reader->after);
 
 	if (slot)
 		return slot;
-	slot = free_slot(all, now_us);
-	if (!slot || !make(all, slot, reader->ns, op, reader->after, now_us))
+	slot = free_slot(walks, reader->page.now_us);
+	if (!slot || !make(walks, slot, reader->ns, &reader->page, reader->after))
 		return NULL;
 	return slot;
 }
 
-static enum cache_status read_pages(struct namespaces *all, struct namespace *ns,
-				    struct cache_op *op, int64_t now_us)
+static enum cache_status read_pages(struct walks *walks, struct namespace *ns, struct cache_op *op,
+				    int64_t now_us)
 {
-	struct reader reader = {
-		.page = {.op = op, .now_us = now_us, .order_clock = ns->order_clock},
-		.ns = ns,
-		.after = op->after};
+	struct reader reader = {.page = page_of(ns, op, now_us), .ns = ns, .after = op->after};
 	enum outcome outcome = IS_EXHAUSTED;
 
-	while (outcome == IS_EXHAUSTED && !is_full(&reader)) {
-		struct walk **slot = run_for(all, &reader);
+	while (outcome == IS_EXHAUSTED && !page_is_full(&reader.page)) {
+		struct walk **slot = run_for(walks, &reader);
 
 		if (!slot && op->entry_count == 0)
-			return listing_pass(ns, op, now_us);
+			return listing_page(ns, op, now_us);
 		op->complete = slot != NULL;
 		if (!slot) /* a short page */
 			return CACHE_OK;
 		(*slot)->used_at_us = now_us;
 		outcome = read_run(&reader, &(*slot)->run);
 		if (outcome == IS_EXHAUSTED)
-			drop(all, slot); /* the next one takes its place */
+			drop(walks, slot); /* the next one takes its place */
 	}
 	return outcome == NO_MEMORY ? CACHE_NO_MEMORY : CACHE_OK;
 }
 
-enum cache_status walk_page(struct namespaces *all, struct namespace *ns, struct cache_op *op,
+enum cache_status walk_page(struct walks *walks, struct namespace *ns, struct cache_op *op,
 			    int64_t now_us)
 {
-	(void)walks_tidy(all, now_us);
+	(void)walks_tidy(walks, now_us);
 	if (op->has_after)
-		return read_pages(all, ns, op, now_us);
-	return listing_pass(ns, op, now_us);
+		return read_pages(walks, ns, op, now_us);
+	return listing_page(ns, op, now_us);
 }

@@ -1,0 +1,70 @@
+#include "backends/memory/clear.h"
+
+#include <stdlib.h>
+
+#include "backends/memory/visit.h"
+#include "base/invariant.h"
+
+/* ---- By prefix ---- */
+
+static bool clear_entry(void *context, struct shard *shard, struct entry *entry,
+			struct entry **trash)
+{
+	const struct slice *prefix = context;
+
+	if (slice_starts_with(entry_key(entry), *prefix)) {
+		shard_remove(shard, entry, trash);
+		shard->counters.deletes++;
+	}
+	return true;
+}
+
+void clear_prefix(struct namespace *ns, struct slice prefix)
+{
+	struct visitor visitor = {.visit = clear_entry, .context = &prefix};
+
+	(void)visit_entries(ns, &visitor);
+}
+
+/* ---- All at once ---- */
+
+void clear_take(struct namespaces *all, struct namespace *ns, struct cleared *cleared)
+{
+	uint64_t entry_count = 0;
+
+	namespace_lock(ns, ALL_SHARDS);
+	for (unsigned i = 0; i < SHARDS; i++) {
+		struct shard *shard = &ns->shards[i];
+
+		/* A visit under way goes on in the new table, and unmarks it when it ends. */
+		cleared->tables[i] = shard->table;
+		shard->table = (struct table){.visits = shard->table.visits};
+		shard->counters.deletes += cleared->tables[i].entry_count;
+		entry_count += cleared->tables[i].entry_count;
+		order_deinit(&shard->order);
+		order_init(&shard->order, namespace_policy(ns));
+		expiry_deinit(&shard->expiry);
+		shard->size_bytes = 0;
+	}
+	/* With all locks held the usage is exactly that of the entries. */
+	INVARIANT(entry_count == usage_read(&ns->usage.entry_count));
+	uint64_t memory_bytes = atomic_exchange(&ns->usage.memory_bytes, 0);
+	(void)atomic_fetch_sub(&all->total.memory_bytes, memory_bytes);
+	(void)atomic_fetch_sub(&all->total.expiring, atomic_exchange(&ns->usage.expiring, 0));
+	atomic_store(&ns->usage.entry_count, 0);
+	atomic_store(&ns->usage.used_bytes, 0);
+	namespace_unlock(ns, ALL_SHARDS);
+	namespace_forbid_runs(ns);
+}
+
+void clear_free(struct cleared *cleared)
+{
+	while (cleared) {
+		struct cleared *next = cleared->next;
+
+		for (unsigned i = 0; i < SHARDS; i++)
+			table_deinit(&cleared->tables[i]);
+		free(cleared);
+		cleared = next;
+	}
+}
