@@ -6,10 +6,10 @@
 
 #define TYPE_INLINE 255
 
-/* cache_value.room */
-#define ROOM_UNIT_BYTES 8U
-#define ROOM_UNITS      0x7FU
-#define ROOM_CLAIMED    0x80U
+/* cache_value.headroom */
+#define HEADROOM_UNIT_BYTES 8U
+#define HEADROOM_UNITS      0x7FU
+#define HEADROOM_CLAIMED    0x80U
 
 /* Types so common that an entry need not carry them. Only ever append: nothing stores the
  * index, but the order decides how fast the first ones are found. */
@@ -43,14 +43,15 @@ bool content_type_is_valid(struct slice type)
 
 struct cache_value *cache_value_create(size_t len_bytes, struct slice content_type)
 {
-	return cache_value_create_with_room(len_bytes, content_type, (struct cache_value_room){0});
+	return cache_value_create_with_headroom(len_bytes, content_type,
+						(struct cache_headroom){0});
 }
 
 static size_t record_bytes(const struct cache_value *value)
 {
-	uint8_t room = atomic_load_explicit(&value->room, memory_order_relaxed);
+	uint8_t headroom = atomic_load_explicit(&value->headroom, memory_order_relaxed);
 
-	return (size_t)(room & ROOM_UNITS) * ROOM_UNIT_BYTES;
+	return (size_t)(headroom & HEADROOM_UNITS) * HEADROOM_UNIT_BYTES;
 }
 
 /* Where the allocation begins. */
@@ -65,29 +66,29 @@ size_t cache_value_memory_bytes(const struct cache_value *value)
 	       value->len_bytes;
 }
 
-struct cache_value *cache_value_create_with_room(size_t len_bytes, struct slice content_type,
-						 struct cache_value_room room)
+struct cache_value *cache_value_create_with_headroom(size_t len_bytes, struct slice content_type,
+						     struct cache_headroom headroom)
 {
 	if (content_type.len == 0 || content_type.len > CONTENT_TYPE_MAX_LEN)
 		content_type = SLICE(CONTENT_TYPE_BYTES);
 
 	uint8_t known = find_known_type(content_type);
 	size_t type_len = known == TYPE_INLINE ? content_type.len : 0;
-	if (len_bytes > CACHE_VALUE_MAX_BYTES || room.key_len > UINT32_MAX)
+	if (len_bytes > CACHE_VALUE_MAX_BYTES || headroom.key_len > UINT32_MAX)
 		return NULL;
 	struct cache_value header = {
 		.refs = 1,
 		.len_bytes = (uint32_t)len_bytes,
-		.key_len = (uint32_t)room.key_len,
+		.key_len = (uint32_t)headroom.key_len,
 		.known_type = known,
 		.type_len = (uint8_t)type_len,
-		.room = (uint8_t)(room.record_bytes / ROOM_UNIT_BYTES),
+		.headroom = (uint8_t)(headroom.record_bytes / HEADROOM_UNIT_BYTES),
 	};
 	char *block = malloc(cache_value_memory_bytes(&header));
 	if (!block)
 		return NULL;
 
-	struct cache_value *value = (struct cache_value *)(void *)(block + room.record_bytes);
+	struct cache_value *value = (struct cache_value *)(void *)(block + headroom.record_bytes);
 	*value = header;
 	if (type_len > 0) {
 		memcpy(value->storage + value->key_len, content_type.data, type_len);
@@ -96,17 +97,18 @@ struct cache_value *cache_value_create_with_room(size_t len_bytes, struct slice 
 	return value;
 }
 
-bool cache_value_claim_room(struct cache_value *value, struct cache_value_room room)
+bool cache_value_claim_headroom(struct cache_value *value, struct cache_headroom headroom)
 {
-	if (record_bytes(value) != room.record_bytes || value->key_len != room.key_len)
+	if (record_bytes(value) != headroom.record_bytes || value->key_len != headroom.key_len)
 		return false;
-	return !(atomic_fetch_or_explicit(&value->room, ROOM_CLAIMED, memory_order_relaxed) &
-		 ROOM_CLAIMED);
+	return !(
+		atomic_fetch_or_explicit(&value->headroom, HEADROOM_CLAIMED, memory_order_relaxed) &
+		HEADROOM_CLAIMED);
 }
 
 bool cache_value_is_claimed(const struct cache_value *value)
 {
-	return atomic_load_explicit(&value->room, memory_order_relaxed) & ROOM_CLAIMED;
+	return atomic_load_explicit(&value->headroom, memory_order_relaxed) & HEADROOM_CLAIMED;
 }
 
 struct cache_value *cache_value_resize(struct cache_value *value, size_t len_bytes)
@@ -145,13 +147,14 @@ void cache_value_seal_known(struct cache_value *value, const struct etag *etag, 
 
 struct cache_value *cache_value_copy(struct slice bytes, struct slice content_type)
 {
-	return cache_value_copy_with_room(bytes, content_type, (struct cache_value_room){0});
+	return cache_value_copy_with_headroom(bytes, content_type, (struct cache_headroom){0});
 }
 
-struct cache_value *cache_value_copy_with_room(struct slice bytes, struct slice content_type,
-					       struct cache_value_room room)
+struct cache_value *cache_value_copy_with_headroom(struct slice bytes, struct slice content_type,
+						   struct cache_headroom headroom)
 {
-	struct cache_value *value = cache_value_create_with_room(bytes.len, content_type, room);
+	struct cache_value *value =
+		cache_value_create_with_headroom(bytes.len, content_type, headroom);
 
 	if (!value)
 		return NULL;

@@ -5,9 +5,14 @@
  * stores the value writes before anybody else can see it. One allocation holds
  * header, content type and bytes, and a hit hands out a reference, not a copy.
  *
- * A store that keeps something of its own for every value can have it in the same allocation, so
- * that a look-up reads neighbouring lines of memory: who makes the value leaves *room* for the
- * store's record in front of the header, and for the key behind it. One store claims the room. */
+ * Headroom: a store that keeps a record of its own for every value can have it in the same
+ * allocation, so that a look-up reads neighbouring lines of memory.
+ *
+ *	[record] [header] [key] [content type] [bytes]
+ *
+ * Whoever makes a value that may be stored asks the store how much it wants (backend_headroom), and
+ * leaves record and key unset. One store claims the headroom, and writes them. It is optional: a
+ * value without headroom is copied when it is stored. */
 #ifndef STEADYCACHE_BASE_VALUE_H
 #define STEADYCACHE_BASE_VALUE_H
 
@@ -38,24 +43,24 @@ enum cache_value_flags {
 /* Longest value, bytes. */
 #define CACHE_VALUE_MAX_BYTES UINT32_MAX
 
-/* Room that a store wants. Zeroed: none. */
-struct cache_value_room {
+/* What a store wants. Zeroed: nothing. */
+struct cache_headroom {
 	unsigned record_bytes; /* in front of the header; a multiple of 8, up to 1016 */
 	size_t key_len;        /* behind it; up to UINT32_MAX */
 };
 
 struct cache_value {
 	atomic_uint refs;
-	uint32_t len_bytes;   /* of the value */
-	uint32_t key_len;     /* room for the key */
-	uint8_t flags;        /* enum cache_value_flags, known after the seal */
-	uint8_t known_type;   /* index of a well-known content type, or 255: stored inline */
-	uint8_t type_len;     /* of one stored inline, without its NUL; else 0 */
-	_Atomic uint8_t room; /* for a record: its size in units of 8, and whether it is claimed */
-	struct etag etag;     /* known after the seal */
-	int64_t modified_at_us; /* when this version was stored; set by the backend */
-	int64_t expires_at_us;  /* 0: never; set by the backend */
-	char storage[];         /* the key, the content type with its NUL where inline, the bytes */
+	uint32_t len_bytes;       /* of the value */
+	uint32_t key_len;         /* of the headroom */
+	uint8_t flags;            /* enum cache_value_flags, known after the seal */
+	uint8_t known_type;       /* index of a well-known content type, or 255: stored inline */
+	uint8_t type_len;         /* of one stored inline, without its NUL; else 0 */
+	_Atomic uint8_t headroom; /* its record, in units of 8, and whether it is claimed */
+	struct etag etag;         /* known after the seal */
+	int64_t modified_at_us;   /* when this version was stored; set by the backend */
+	int64_t expires_at_us;    /* 0: never; set by the backend */
+	char storage[]; /* the key, the content type with its NUL where inline, the bytes */
 };
 
 /* A value of `len_bytes` unset bytes with `content_type` (copied; an empty one, or one longer
@@ -63,15 +68,15 @@ struct cache_value {
  * NULL: out of memory. */
 struct cache_value *cache_value_create(size_t len_bytes, struct slice content_type);
 
-/* As cache_value_create, with room (neither record nor key are set). */
-struct cache_value *cache_value_create_with_room(size_t len_bytes, struct slice content_type,
-						 struct cache_value_room room);
+/* As cache_value_create, with headroom (neither record nor key are set). */
+struct cache_value *cache_value_create_with_headroom(size_t len_bytes, struct slice content_type,
+						     struct cache_headroom headroom);
 
-/* True for the first who claims the room of `value`, and only where it is exactly `room`. Record
- * and key are the claimant's then, as long as it has a reference. Any thread. */
-bool cache_value_claim_room(struct cache_value *value, struct cache_value_room room);
+/* True for the first that claims the headroom of `value`, and only if it is exactly `headroom`.
+ * Record and key are the claimant's then, as long as it has a reference. Any thread. */
+bool cache_value_claim_headroom(struct cache_value *value, struct cache_headroom headroom);
 
-/* Whether somebody claimed the room: then the time stamps are the claimant's too. */
+/* Whether somebody claimed the headroom: then the time stamps are the claimant's too. */
 bool cache_value_is_claimed(const struct cache_value *value);
 
 /* Changes the length of an unshared, unsealed value, keeping the bytes that fit. Like realloc:
@@ -86,8 +91,8 @@ void cache_value_seal_known(struct cache_value *value, const struct etag *etag, 
 
 /* create, copy and seal in one. */
 struct cache_value *cache_value_copy(struct slice bytes, struct slice content_type);
-struct cache_value *cache_value_copy_with_room(struct slice bytes, struct slice content_type,
-					       struct cache_value_room room);
+struct cache_value *cache_value_copy_with_headroom(struct slice bytes, struct slice content_type,
+						   struct cache_headroom headroom);
 
 /* One more reference; any thread. */
 struct cache_value *cache_value_acquire(struct cache_value *value);
@@ -100,7 +105,7 @@ const char *cache_value_content_type(const struct cache_value *value);
 /* Its length, bytes, without the NUL. */
 size_t cache_value_content_type_len(const struct cache_value *value);
 
-/* The size of the allocation, room included. */
+/* The size of the allocation, headroom included. */
 size_t cache_value_memory_bytes(const struct cache_value *value);
 
 /* Where the bytes begin, from `storage`. */

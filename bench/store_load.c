@@ -40,8 +40,8 @@ uint64_t next_random(void)
 static struct cache_value *make_value(const struct backend *backend, struct slice key,
 				      uint64_t number, size_t len)
 {
-	struct cache_value *value = cache_value_create_with_room(
-		len, SLICE(CONTENT_TYPE_BYTES), backend_value_room(backend, key.len));
+	struct cache_value *value = cache_value_create_with_headroom(
+		len, SLICE(CONTENT_TYPE_BYTES), backend_headroom(backend, key.len));
 
 	if (!value)
 		fail("out of memory");

@@ -63,12 +63,12 @@ bool cache_condition_holds(const struct cache_condition *condition, const struct
 	return true;
 }
 
-struct cache_value_room backend_value_room(const struct backend *backend, size_t key_len)
+struct cache_headroom backend_headroom(const struct backend *backend, size_t key_len)
 {
-	struct cache_value_room room = {.record_bytes = backend->ops->value_record_bytes};
+	struct cache_headroom headroom = {.record_bytes = backend->ops->headroom_record_bytes};
 
-	room.key_len = room.record_bytes > 0 ? key_len : 0;
-	return room;
+	headroom.key_len = headroom.record_bytes > 0 ? key_len : 0;
+	return headroom;
 }
 
 const char *cache_op_name(enum cache_op_type type)

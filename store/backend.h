@@ -356,9 +356,8 @@ struct backend_ops {
 	const char *name; /* what STEADYCACHE_BACKEND says */
 	enum eviction_policy default_policy;
 
-	/* The record for which values are to have room (backend_value_room); 0: none. A value
-	 * without it is as good, only slower to store. */
-	unsigned value_record_bytes;
+	/* The record for which values are to have headroom (value.h); 0: none. */
+	unsigned headroom_record_bytes;
 
 	/* It asks another server: hands op->trace on to that, and op->detail may be what it said.
 	 */
@@ -402,8 +401,8 @@ void backend_submit(struct backend *backend, struct cache_op *op);
 /* backend_submit and wait; for tests, tools and start-up, never for an event loop. */
 enum cache_status backend_call(struct backend *backend, struct cache_op *op);
 
-/* The room that a value for a SET of a key of `key_len` bytes should have (value.h). */
-struct cache_value_room backend_value_room(const struct backend *backend, size_t key_len);
+/* The headroom that a value for a SET of a key of `key_len` bytes should have (value.h). */
+struct cache_headroom backend_headroom(const struct backend *backend, size_t key_len);
 
 /* The backend called `name`, or NULL. */
 const struct backend_ops *backend_find(const char *name);

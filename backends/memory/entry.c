@@ -32,30 +32,30 @@ uint64_t entry_hash(struct slice key)
 	return XXH3_64bits_withSeed(key.data, key.len, hash_seed);
 }
 
-static struct cache_value *copy(struct cache_value *value, struct cache_value_room room)
+static struct cache_value *copy(struct cache_value *value, struct cache_headroom headroom)
 {
 	struct slice bytes = cache_value_bytes(value);
-	struct cache_value *made = cache_value_create_with_room(
-		bytes.len, slice_of(cache_value_content_type(value)), room);
+	struct cache_value *made = cache_value_create_with_headroom(
+		bytes.len, slice_of(cache_value_content_type(value)), headroom);
 
 	if (!made)
 		return NULL;
 	if (bytes.len > 0)
 		memcpy(cache_value_data(made), bytes.data, bytes.len);
 	cache_value_seal_known(made, &value->etag, value->flags);
-	(void)cache_value_claim_room(made, room);
+	(void)cache_value_claim_headroom(made, headroom);
 	return made;
 }
 
 struct entry *entry_create(struct slice key, struct cache_value *value, bool has_tail)
 {
-	struct cache_value_room room = {
+	struct cache_headroom headroom = {
 		.record_bytes = ENTRY_RECORD_BYTES + (has_tail ? sizeof(struct entry_tail) : 0),
 		.key_len = key.len,
 	};
 
-	value = cache_value_claim_room(value, room) ? cache_value_acquire(value)
-						    : copy(value, room);
+	value = cache_value_claim_headroom(value, headroom) ? cache_value_acquire(value)
+							    : copy(value, headroom);
 	if (!value)
 		return NULL;
 	struct entry *entry = (struct entry *)(void *)value - 1;

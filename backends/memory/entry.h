@@ -1,12 +1,12 @@
 /* One stored entry: its place in every structure of its shard, its key and its value.
  *
  * Millions of these are alive at a time, and a hit on one of them waits for memory more than for
- * anything else. So an entry is one allocation, in the room that its value has for it (value.h):
+ * anything else. So an entry is one allocation, in the headroom of its value (value.h):
  *
  *	[tail] [entry] [value header] [key] [content type] [bytes]
  *
  * What few entries need (a size that is not the value's length, a place in the expiry heap) stands
- * in the tail, which the others do not have. A value that comes without the room is copied.
+ * in the tail, which the others do not have. A value that comes without headroom is copied.
  *
  * Being one with its value, an entry is never given another: an overwrite puts a new entry in the
  * place of the old one. And it is freed with the value, when the last reader lets go of it; but all
@@ -45,7 +45,7 @@ struct entry_tail {
 	struct expiry_node expiry; /* in the expiry heap, if the value expires */
 };
 
-/* Room that values are to have for entries without a tail. */
+/* The record of the headroom of values, for entries without a tail. */
 #define ENTRY_RECORD_BYTES sizeof(struct entry)
 
 /* A stamp is the time of creation and, behind it, room to tell apart what was created in one

@@ -370,7 +370,7 @@ static void memory_close(struct backend *backend)
 const struct backend_ops memory_backend_ops = {
 	.name = "memory",
 	.default_policy = MEMORY_DEFAULT_POLICY,
-	.value_record_bytes = ENTRY_RECORD_BYTES,
+	.headroom_record_bytes = ENTRY_RECORD_BYTES,
 	.open = memory_open,
 	.get = memory_visit,
 	.set = memory_set,

@@ -31,10 +31,11 @@ static struct cache_value *make_value(const struct request *request, struct resp
 				      const char *path, struct slice text, bool is_base64,
 				      struct slice type, size_t key_len)
 {
-	struct cache_value_room room = backend_value_room(request->context->backend, key_len);
+	struct cache_headroom headroom = backend_headroom(request->context->backend, key_len);
 	enum base64_outcome outcome = BASE64_GOOD;
-	struct cache_value *value = is_base64 ? base64_value(text, type, room, &outcome)
-					      : cache_value_copy_with_room(text, type, room);
+	struct cache_value *value = is_base64
+					    ? base64_value(text, type, headroom, &outcome)
+					    : cache_value_copy_with_headroom(text, type, headroom);
 
 	if (!value && outcome == BASE64_BAD)
 		respond_error(request, response, 400, "\"%svalue\" is not base64", path);

@@ -299,9 +299,9 @@ static enum handler_step entry_put_start(struct request *request, struct respons
 	    !read_ttl(request, response, &request->op.one.ttl_s))
 		return STEP_RESPOND;
 	if (!request->body)
-		request->body = cache_value_create_with_room(
+		request->body = cache_value_create_with_headroom(
 			0, slice_of(type),
-			backend_value_room(request->context->backend, request->op.one.key.len));
+			backend_headroom(request->context->backend, request->op.one.key.len));
 	if (!request->body) {
 		respond_error(request, response, 503, "%s", cache_status_text(CACHE_NO_MEMORY));
 		return STEP_RESPOND;

@@ -5,11 +5,11 @@
 #include "base/value.h"
 
 struct cache_value *base64_value(struct slice text, struct slice content_type,
-				 struct cache_value_room room, enum base64_outcome *ret)
+				 struct cache_headroom headroom, enum base64_outcome *ret)
 {
 	struct base64_decode_ctx context;
-	struct cache_value *value =
-		cache_value_create_with_room(BASE64_DECODE_LENGTH(text.len), content_type, room);
+	struct cache_value *value = cache_value_create_with_headroom(BASE64_DECODE_LENGTH(text.len),
+								     content_type, headroom);
 	size_t len = value ? value->len_bytes : 0;
 
 	*ret = value ? BASE64_GOOD : BASE64_NO_MEMORY;

@@ -8,6 +8,6 @@ enum base64_outcome { BASE64_GOOD, BASE64_BAD, BASE64_NO_MEMORY };
 
 /* A sealed value of what standard base64, padding required, stands for. NULL: *ret says why. */
 struct cache_value *base64_value(struct slice text, struct slice content_type,
-				 struct cache_value_room room, enum base64_outcome *ret);
+				 struct cache_headroom headroom, enum base64_outcome *ret);
 
 #endif

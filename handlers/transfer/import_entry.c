@@ -131,8 +131,8 @@ static bool read_type(struct import_line *line, char room[static CONTENT_TYPE_MA
 
 static bool read_value(struct import_line *line, struct import_entry *entry)
 {
-	struct cache_value_room room =
-		backend_value_room(line->context->backend, entry->item.key.len);
+	struct cache_headroom headroom =
+		backend_headroom(line->context->backend, entry->item.key.len);
 	struct slice text = line->members[MEMBER_VALUE].string;
 	enum base64_outcome outcome = BASE64_GOOD;
 	char type_room[CONTENT_TYPE_MAX_LEN];
@@ -150,8 +150,8 @@ static bool read_value(struct import_line *line, struct import_entry *entry)
 			"the value has about %zu bytes; the server takes up to %zu "
 			"(STEADYCACHE_MAX_BODY_MB)",
 			len, line->context->max_body_bytes);
-	entry->item.value = is_base64 ? base64_value(text, type, room, &outcome)
-				      : cache_value_copy_with_room(text, type, room);
+	entry->item.value = is_base64 ? base64_value(text, type, headroom, &outcome)
+				      : cache_value_copy_with_headroom(text, type, headroom);
 	if (entry->item.value)
 		return true;
 	return outcome == BASE64_BAD ? import_member_refuse(line, "\"value_base64\" is not base64")

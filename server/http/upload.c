@@ -15,14 +15,14 @@ static bool make_room(struct exchange *exchange, size_t needed)
 		size_t size = declared != LENGTH_UNKNOWN ? (size_t)declared : FIRST_CHUNK_BYTES;
 
 		/* What has a key in its path is most likely to be stored under it. */
-		struct cache_value_room room = {0};
+		struct cache_headroom headroom = {0};
 		if (request->key.len > 0)
-			room = backend_value_room(request->context->backend, request->key.len);
-		request->body = cache_value_create_with_room(
+			headroom = backend_headroom(request->context->backend, request->key.len);
+		request->body = cache_value_create_with_headroom(
 			size > needed ? size : needed,
 			slice_of(entry_content_type(
 				head_find(&exchange->head, SLICE("Content-Type")))),
-			room);
+			headroom);
 		return request->body != NULL;
 	}
 	if (needed <= request->body->len_bytes)

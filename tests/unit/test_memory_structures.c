@@ -50,17 +50,17 @@ Test(entry, key_and_tail_do_not_touch_whatever_the_length)
 	}
 }
 
-static struct cache_value *make_value_with_room(struct slice key)
+static struct cache_value *make_value_with_headroom(struct slice key)
 {
-	struct cache_value_room room = {.record_bytes = ENTRY_RECORD_BYTES, .key_len = key.len};
+	struct cache_headroom headroom = {.record_bytes = ENTRY_RECORD_BYTES, .key_len = key.len};
 
-	return cache_value_copy_with_room(SLICE("value"), SLICE("a/b"), room);
+	return cache_value_copy_with_headroom(SLICE("value"), SLICE("a/b"), headroom);
 }
 
 Test(entry, is_one_with_a_value_that_has_room)
 {
 	struct slice key = SLICE("some key");
-	struct cache_value *value = make_value_with_room(key);
+	struct cache_value *value = make_value_with_headroom(key);
 	struct entry *entry = entry_create(key, value, false);
 
 	cr_expect_eq(entry_value(entry), value);
@@ -86,7 +86,7 @@ static void expect_copy(struct slice key, struct cache_value *value, bool has_ta
 
 Test(entry, copies_a_value_whose_room_is_taken_or_another)
 {
-	struct cache_value *value = make_value_with_room(SLICE("key"));
+	struct cache_value *value = make_value_with_headroom(SLICE("key"));
 
 	expect_copy(SLICE("longer key"), value, false);
 	expect_copy(SLICE("k"), value, false);

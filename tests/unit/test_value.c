@@ -171,9 +171,9 @@ Test(value, room_leaves_type_and_bytes_alone_also_when_resized)
 	static const char *const types[] = {CONTENT_TYPE_TEXT, "x/y; z"};
 
 	for (size_t i = 0; i < COUNT(types); i++) {
-		struct cache_value_room room = {.record_bytes = 40, .key_len = 300};
-		struct cache_value *value =
-			cache_value_copy_with_room(SLICE("some bytes"), slice_of(types[i]), room);
+		struct cache_headroom headroom = {.record_bytes = 40, .key_len = 300};
+		struct cache_value *value = cache_value_copy_with_headroom(
+			SLICE("some bytes"), slice_of(types[i]), headroom);
 
 		memset((char *)value - 40, 'r', 40);
 		memset(value->storage, 'k', 300);
@@ -193,17 +193,18 @@ Test(value, room_leaves_type_and_bytes_alone_also_when_resized)
 	}
 }
 
-Test(value, room_is_claimed_once_and_only_where_it_fits)
+Test(value, headroom_is_claimed_once_and_only_where_it_fits)
 {
-	struct cache_value_room room = {.record_bytes = 56, .key_len = 3};
-	struct cache_value *value = cache_value_copy_with_room(SLICE("v"), SLICE("a/b"), room);
+	struct cache_headroom headroom = {.record_bytes = 56, .key_len = 3};
+	struct cache_value *value =
+		cache_value_copy_with_headroom(SLICE("v"), SLICE("a/b"), headroom);
 
-	cr_expect_not(cache_value_claim_room(value, (struct cache_value_room){48, 3}));
-	cr_expect_not(cache_value_claim_room(value, (struct cache_value_room){56, 4}));
+	cr_expect_not(cache_value_claim_headroom(value, (struct cache_headroom){48, 3}));
+	cr_expect_not(cache_value_claim_headroom(value, (struct cache_headroom){56, 4}));
 	cr_expect_not(cache_value_is_claimed(value));
-	cr_expect(cache_value_claim_room(value, room));
+	cr_expect(cache_value_claim_headroom(value, headroom));
 	cr_expect(cache_value_is_claimed(value));
-	cr_expect_not(cache_value_claim_room(value, room));
+	cr_expect_not(cache_value_claim_headroom(value, headroom));
 	cache_value_release(value);
 }
 
