@@ -12,7 +12,7 @@
 #define WAIT_MAX_MS  20000
 
 /* Backends whose data outlive them. */
-static const char *const persistent[] = {"sqlite", "d1", "hash"};
+static const char *const persistent[] = {"sqlite", "d1", "hash", "slow"};
 
 static bool is_wanted(const struct backend_ops *ops)
 {

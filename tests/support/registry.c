@@ -6,10 +6,16 @@
 #include "backends/sqlite/sqlite.h"
 #include "store/backend.h"
 #include "tests/drivers/hash.h"
+#include "tests/drivers/slow.h"
 
 const struct backend_ops *const backend_registry[] = {
-	&sqlite_backend_ops, &memory_backend_ops,   &d1_backend_ops,
-	&hash_backend_ops,   &disabled_backend_ops, NULL,
+	&sqlite_backend_ops,
+	&memory_backend_ops,
+	&d1_backend_ops,
+	&hash_backend_ops,
+	&slow_backend_ops,
+	&disabled_backend_ops,
+	NULL,
 };
 
 const struct backend_ops *backend_find(const char *name)
