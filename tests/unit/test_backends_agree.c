@@ -1,6 +1,6 @@
-/* Memory and SQLite give the same answers: random operations on both, with one clock, and every
- * answer, listing and figure compared, and so the order of eviction. STEADYCACHE_AGREE_ROUNDS runs
- * it for longer. */
+/* Memory and other backends give the same answers: random operations on both, with one clock, and
+ * every answer, listing and figure compared, and so the order of eviction. Memory is the model of
+ * SQLite and of the keeper. STEADYCACHE_AGREE_ROUNDS runs it for longer. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -294,9 +294,9 @@ static void compare_stats(const char *ns, bool nothing_expires)
 		cache_op_deinit(&ops[i]);
 }
 
-static void run_round(uint64_t seed, bool nothing_expires)
+static void run_round(const char *other, uint64_t seed, bool nothing_expires)
 {
-	static const char *const names[2] = {"memory", "sqlite"};
+	const char *const names[2] = {"memory", other};
 	struct temp_dir dir;
 	char error[256] = "";
 
@@ -341,14 +341,25 @@ static unsigned rounds(void)
 	return text ? (unsigned)strtoul(text, NULL, 10) : 2;
 }
 
-Test(backends_agree, while_nothing_expires)
+static void expect_agreement(const char *other)
 {
-	for (unsigned i = 0; i < rounds(); i++)
-		run_round(i, true);
+	for (unsigned i = 0; i < rounds(); i++) {
+		run_round(other, i, true);
+		run_round(other, 1000000 + i, false);
+	}
 }
 
-Test(backends_agree, while_entries_expire)
+Test(backends_agree, sqlite)
 {
-	for (unsigned i = 0; i < rounds(); i++)
-		run_round(1000000 + i, false);
+	expect_agreement("sqlite");
+}
+
+Test(backends_agree, keeper)
+{
+	expect_agreement("hash");
+}
+
+Test(backends_agree, keeper_over_a_driver_that_blocks)
+{
+	expect_agreement("slow");
 }
