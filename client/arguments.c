@@ -1,25 +1,11 @@
-/* Reads a command line against the table: options anywhere, "--" ends them. */
+#include "client/arguments.h"
+
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/command.h"
 #include "client/output.h"
-
-int client_fail(int code, const char *format, ...)
-{
-	char sentence[4096];
-	va_list arguments;
-
-	va_start(arguments, format);
-	(void)vsnprintf(sentence, sizeof(sentence), format, arguments);
-	va_end(arguments);
-	(void)fputs("steadycache: ", stderr);
-	output_sentence(stderr, slice_of(sentence));
-	(void)fputc('\n', stderr);
-	return code;
-}
 
 /* The option that `arg` spells, with the text behind its "=" or its letter; OPT_COUNT: none. */
 static unsigned find_option(const struct command *command, const char *arg, const char **ret_text)

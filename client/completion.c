@@ -16,14 +16,14 @@ static void print_words(const struct command *command)
 	}
 }
 
-static void print_names(void)
+static void print_names(const struct command *commands)
 {
 	(void)fputs("serve", stdout);
-	for (size_t i = 0; i < client_command_count; i++)
-		(void)printf(" %s", client_commands[i].name);
+	for (; commands->name; commands++)
+		(void)printf(" %s", commands->name);
 }
 
-static void print_bash(client_serve_flag *serve_flag)
+static void print_bash(const struct command *commands, client_serve_flag *serve_flag)
 {
 	const char *flag = NULL;
 
@@ -36,7 +36,7 @@ static void print_bash(client_serve_flag *serve_flag)
 		"\tif ((COMP_CWORD == 1)); then\n"
 		"\t\tmapfile -t COMPREPLY < <(compgen -W '",
 		stdout);
-	print_names();
+	print_names(commands);
 	(void)fputs(" --help --version' -- \"$word\")\n\t\treturn\n\tfi\n"
 		    "\tcase $before in\n"
 		    "\t-f | --file | -o | --output)\n"
@@ -48,7 +48,7 @@ static void print_bash(client_serve_flag *serve_flag)
 		    "\t--on-error) words='stop continue' ;;\n"
 		    "\thelp) words='",
 		    stdout);
-	print_names();
+	print_names(commands);
 	(void)fputs("' ;;\n\tcompletion) words='bash zsh' ;;\n\tesac\n"
 		    "\tif [[ -z $words ]]; then\n\t\tcase $command in\n\t\tserve) words='",
 		    stdout);
@@ -56,9 +56,9 @@ static void print_bash(client_serve_flag *serve_flag)
 		if (*flag)
 			(void)printf("--%s= ", flag);
 	(void)puts("' ;;");
-	for (size_t i = 0; i < client_command_count; i++) {
-		(void)printf("\t\t%s) words='", client_commands[i].name);
-		print_words(&client_commands[i]);
+	for (; commands->name; commands++) {
+		(void)printf("\t\t%s) words='", commands->name);
+		print_words(commands);
 		(void)puts("' ;;");
 	}
 	(void)fputs("\t\tesac\n\tfi\n"
@@ -90,7 +90,7 @@ static void print_zsh_option(const struct client_option *option)
 		     action);
 }
 
-static void print_zsh(client_serve_flag *serve_flag)
+static void print_zsh(const struct command *commands, client_serve_flag *serve_flag)
 {
 	const char *flag = NULL;
 
@@ -99,8 +99,8 @@ static void print_zsh(client_serve_flag *serve_flag)
 		    "_steadycache() {\n\tlocal -a commands\n\tcommands=(\n"
 		    "\t\t'serve:run the server'\n",
 		    stdout);
-	for (size_t i = 0; i < client_command_count; i++)
-		(void)printf("\t\t'%s:%s'\n", client_commands[i].name, client_commands[i].summary);
+	for (const struct command *at = commands; at->name; at++)
+		(void)printf("\t\t'%s:%s'\n", at->name, at->summary);
 	(void)fputs("\t)\n\tif ((CURRENT == 2)); then\n\t\t_describe command commands\n\t\treturn\n"
 		    "\tfi\n\tlocal command=$words[2]\n\tshift words\n\t((CURRENT--))\n"
 		    "\tcase $command in\n\tserve)\n\t\t_arguments",
@@ -109,17 +109,17 @@ static void print_zsh(client_serve_flag *serve_flag)
 		if (*flag)
 			(void)printf(" \\\n\t\t\t'--%s=:value: '", flag);
 	(void)fputs("\n\t\t;;\n", stdout);
-	for (size_t c = 0; c < client_command_count; c++) {
-		(void)printf("\t%s)\n\t\t_arguments", client_commands[c].name);
+	for (; commands->name; commands++) {
+		(void)printf("\t%s)\n\t\t_arguments", commands->name);
 		for (unsigned i = 0; i < OPT_COUNT; i++)
-			if (command_takes(&client_commands[c], i))
+			if (command_takes(commands, i))
 				print_zsh_option(&client_options[i]);
-		if (strcmp(client_commands[c].name, "completion") == 0)
+		if (strcmp(commands->name, "completion") == 0)
 			(void)fputs(" \\\n\t\t\t'1:shell:(bash zsh)'", stdout);
-		else if (strncmp(client_commands[c].operands, "FILE", 4) == 0)
+		else if (strncmp(commands->operands, "FILE", 4) == 0)
 			(void)fputs(" \\\n\t\t\t'1:file:_files'", stdout);
-		else if (client_commands[c].operands_max > 0)
-			(void)printf(" \\\n\t\t\t'*:%s: '", client_commands[c].operands);
+		else if (commands->operands_max > 0)
+			(void)printf(" \\\n\t\t\t'*:%s: '", commands->operands);
 		(void)fputs("\n\t\t;;\n", stdout);
 	}
 	(void)fputs("\tesac\n}\n_steadycache \"$@\"\n", stdout);
@@ -128,9 +128,9 @@ static void print_zsh(client_serve_flag *serve_flag)
 int command_completion(const struct arguments *arguments)
 {
 	if (strcmp(arguments->operands[0], "bash") == 0)
-		print_bash(arguments->loan->serve_flag);
+		print_bash(arguments->commands, arguments->loan->serve_flag);
 	else if (strcmp(arguments->operands[0], "zsh") == 0)
-		print_zsh(arguments->loan->serve_flag);
+		print_zsh(arguments->commands, arguments->loan->serve_flag);
 	else
 		return client_fail(CLIENT_USAGE,
 				   "completions are there for bash and zsh, not \"%s\"",

@@ -2,6 +2,7 @@
 
 #include "client/entry.h"
 #include "client/output.h"
+#include "client/remote_open.h"
 #include "client/target.h"
 
 /* Whether the user wants what cannot be undone. */

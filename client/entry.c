@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "client/output.h"
 #include "client/target.h"
 
 /* Appends `text`, which is base64 where --key-base64 is given, percent-encoded. */
@@ -12,7 +13,7 @@ static bool append_bytes(const struct arguments *arguments, const char *text, st
 {
 	struct buffer decoded = {0};
 	bool is_base64 = arguments->options[OPT_KEY_BASE64] != NULL;
-	bool is_good = !is_base64 || base64_decode(slice_of(text), &decoded);
+	bool is_good = !is_base64 || target_base64(slice_of(text), &decoded);
 
 	if (is_good)
 		target_append(target, is_base64 ? buffer_bytes(&decoded) : slice_of(text));
@@ -59,7 +60,7 @@ const char *entry_if_match(const struct arguments *arguments, char line[160])
 	return line;
 }
 
-int body_open(struct remote_body *body, const char *path)
+int entry_body_open(struct remote_body *body, const char *path)
 {
 	bool is_stdin = !path || strcmp(path, "-") == 0;
 	struct stat status;
@@ -77,7 +78,7 @@ int body_open(struct remote_body *body, const char *path)
 	return CLIENT_DONE;
 }
 
-void body_close(struct remote_body *body)
+void entry_body_close(struct remote_body *body)
 {
 	if (body->fd > STDERR_FILENO)
 		(void)close(body->fd);

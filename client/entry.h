@@ -2,6 +2,7 @@
 #ifndef STEADYCACHE_CLIENT_ENTRY_H
 #define STEADYCACHE_CLIENT_ENTRY_H
 
+#include "client/command.h"
 #include "client/remote.h"
 
 /* "/cache/NS" and, with a `key`, "/" and that, from the operands and --key-base64. False after a
@@ -17,7 +18,7 @@ const char *entry_if_match(const struct arguments *arguments, char line[160]);
 
 /* Opens what --file or an operand "-" names (NULL and "-": the standard input) as a body.
  * CLIENT_DONE or CLIENT_LOCAL after a line on stderr. */
-int body_open(struct remote_body *body, const char *path);
-void body_close(struct remote_body *body);
+int entry_body_open(struct remote_body *body, const char *path);
+void entry_body_close(struct remote_body *body);
 
 #endif

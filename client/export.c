@@ -7,6 +7,7 @@
 #include "client/export_lines.h"
 #include "client/output.h"
 #include "client/progress.h"
+#include "client/remote_open.h"
 #include "client/target.h"
 
 #define READ_BYTES 65536

@@ -4,6 +4,7 @@
 
 #include "client/entry.h"
 #include "client/output.h"
+#include "client/remote_open.h"
 
 /* The file of --output is made when the value comes: a miss leaves what was there. */
 struct destination {

@@ -2,6 +2,7 @@
 
 #include "client/entry.h"
 #include "client/output.h"
+#include "client/remote_open.h"
 
 /* Docker knows 0 and 1 only: whatever keeps the server from saying that it is well is a 1. */
 int command_healthcheck(const struct arguments *arguments)

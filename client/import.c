@@ -4,6 +4,7 @@
 #include "client/entry.h"
 #include "client/output.h"
 #include "client/progress.h"
+#include "client/remote_open.h"
 
 static void count_sent(void *user, struct slice bytes)
 {
@@ -87,7 +88,7 @@ int command_import(const struct arguments *arguments)
 		return client_fail(CLIENT_USAGE, "give --file FILE, or pipe an export in");
 	int code = remote_open(&remote, arguments);
 	if (code == CLIENT_DONE)
-		code = body_open(&body, arguments->options[OPT_FILE]);
+		code = entry_body_open(&body, arguments->options[OPT_FILE]);
 	if (code == CLIENT_DONE) {
 		buffer_printf(&request.target, "/import?on_error=%s", on_error ? on_error : "stop");
 		progress_start(&progress, arguments->options[OPT_QUIET] != NULL,
@@ -97,7 +98,7 @@ int command_import(const struct arguments *arguments)
 		if (code == CLIENT_DONE)
 			code = report(arguments, &answer);
 	}
-	body_close(&body);
+	entry_body_close(&body);
 	remote_answer_deinit(&answer);
 	remote_close(&remote);
 	buffer_deinit(&request.target);

@@ -2,8 +2,10 @@
 #include <stdint.h>
 #include <unistd.h>
 
+#include "client/arguments.h"
 #include "client/entry.h"
 #include "client/output.h"
+#include "client/remote_open.h"
 #include "client/target.h"
 
 #define PAGE_ENTRIES 1000
@@ -37,7 +39,7 @@ static bool print_item(const struct arguments *arguments, const json_t *item, co
 		print_name(arguments, (struct slice){.data = json_string_value(text),
 						     .len = json_string_length(text)});
 	} else {
-		is_good = coded && base64_decode(slice_of(coded), &key);
+		is_good = coded && target_base64(slice_of(coded), &key);
 		if (is_good)
 			print_name(arguments, buffer_bytes(&key));
 	}

@@ -2,13 +2,27 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "client/client.h"
-#include "client/command.h"
+
+int client_fail(int code, const char *format, ...)
+{
+	char sentence[4096];
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(sentence, sizeof(sentence), format, arguments);
+	va_end(arguments);
+	(void)fputs("steadycache: ", stderr);
+	output_sentence(stderr, slice_of(sentence));
+	(void)fputc('\n', stderr);
+	return code;
+}
 
 bool output_write(int fd, struct slice bytes)
 {

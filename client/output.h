@@ -11,6 +11,9 @@
 /* For jansson: numbers with as many digits as the server sends (a time has 16). */
 #define CLIENT_JSON (JSON_COMPACT | JSON_REAL_PRECISION(16))
 
+/* "steadycache: " and a sentence, on stderr. Returns `code`. */
+int client_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* Writes all of it; false with errno. */
 bool output_write(int fd, struct slice bytes);
 

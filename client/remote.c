@@ -1,8 +1,12 @@
 #include "client/remote.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "client/client.h"
+#include "client/output.h"
 
 /* An answer that no sink takes is a listing, statistics or an error. */
 #define ANSWER_MAX_BYTES  ((size_t)256 << 20)
@@ -217,4 +221,32 @@ void remote_answer_deinit(struct remote_answer *answer)
 {
 	buffer_deinit(&answer->body);
 	*answer = (struct remote_answer){0};
+}
+
+void remote_close(struct remote *remote)
+{
+	curl_easy_cleanup(remote->curl);
+	if (remote->authorization.data)
+		explicit_bzero(remote->authorization.data, remote->authorization.len);
+	buffer_deinit(&remote->authorization);
+	curl_global_cleanup();
+}
+
+int remote_refusal(const struct remote_answer *answer)
+{
+	int code = answer->status >= 500 ? CLIENT_UNREACHABLE : CLIENT_REFUSED;
+	json_auto_t *problem =
+		json_loadb(answer->body.data ? answer->body.data : "", answer->body.len, 0, NULL);
+	const char *detail = json_string_value(json_object_get(problem, "detail"));
+
+	if (!detail)
+		detail = json_string_value(json_object_get(problem, "error"));
+	(void)fprintf(stderr, "steadycache: ");
+	if (detail)
+		output_escaped(stderr, slice_of(detail));
+	else
+		(void)fprintf(stderr, "the server refused");
+	(void)fprintf(stderr, " (status %ld%s)\n", answer->status,
+		      answer->status == 401 ? "; set STEADYCACHE_API_KEY" : "");
+	return code;
 }

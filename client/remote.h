@@ -16,7 +16,6 @@
 #include <curl/curl.h>
 
 #include "base/buffer.h"
-#include "client/command.h"
 
 #define REMOTE_HEADERS_MAX 4
 #define LENGTH_UNKNOWN     (-1)
@@ -61,10 +60,7 @@ struct remote {
 	struct remote_answer *answer;
 };
 
-/* Reads STEADYCACHE_URL, _API_KEY, _API_KEY_FILE, and --timeout; requests read _CA_FILE,
- * _CLIENT_CERT and _CLIENT_KEY. CLIENT_DONE, or another code after a line on stderr. To be closed
- * in any case. */
-int remote_open(struct remote *remote, const struct arguments *arguments);
+/* Closes what remote_open has opened, or has begun to open. */
 void remote_close(struct remote *remote);
 
 /* Sends the request and waits for the whole answer, whatever its status: CLIENT_DONE. Else another

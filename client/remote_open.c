@@ -1,17 +1,14 @@
-/* What the environment says of the server, and what the server says when it refuses. */
+#include "client/remote_open.h"
+
 #include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 
+#include "client/arguments.h"
 #include "client/output.h"
-#include "client/remote.h"
 
-#define DEFAULT_URL       "http://127.0.0.1:8080"
-#define DEFAULT_TIMEOUT_S 60
-/* A health check must end before the one who asks gives up (Docker: 30 s). */
-#define HEALTH_TIMEOUT_S 5
-#define TIMEOUT_MAX_S    86400
-#define KEY_MAX_BYTES    8192
+#define DEFAULT_URL   "http://127.0.0.1:8080"
+#define TIMEOUT_MAX_S 86400
+#define KEY_MAX_BYTES 8192
 
 static const char *setting(const char *name)
 {
@@ -65,12 +62,11 @@ static bool read_key(struct remote *remote)
 
 int remote_open(struct remote *remote, const struct arguments *arguments)
 {
-	bool is_health = arguments->command->run == command_healthcheck;
 	long long timeout_s = 0;
 
 	*remote = (struct remote){.url = setting("STEADYCACHE_URL")};
 	if (!arguments_number(arguments, OPT_TIMEOUT, 1, TIMEOUT_MAX_S,
-			      is_health ? HEALTH_TIMEOUT_S : DEFAULT_TIMEOUT_S, &timeout_s) ||
+			      arguments->command->timeout_s, &timeout_s) ||
 	    !read_key(remote))
 		return CLIENT_USAGE;
 	remote->timeout_s = (long)timeout_s;
@@ -90,32 +86,4 @@ int remote_open(struct remote *remote, const struct arguments *arguments)
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
 		remote->curl = curl_easy_init();
 	return remote->curl ? CLIENT_DONE : client_fail(CLIENT_LOCAL, "libcurl does not start");
-}
-
-void remote_close(struct remote *remote)
-{
-	curl_easy_cleanup(remote->curl);
-	if (remote->authorization.data)
-		explicit_bzero(remote->authorization.data, remote->authorization.len);
-	buffer_deinit(&remote->authorization);
-	curl_global_cleanup();
-}
-
-int remote_refusal(const struct remote_answer *answer)
-{
-	int code = answer->status >= 500 ? CLIENT_UNREACHABLE : CLIENT_REFUSED;
-	json_auto_t *problem =
-		json_loadb(answer->body.data ? answer->body.data : "", answer->body.len, 0, NULL);
-	const char *detail = json_string_value(json_object_get(problem, "detail"));
-
-	if (!detail)
-		detail = json_string_value(json_object_get(problem, "error"));
-	(void)fprintf(stderr, "steadycache: ");
-	if (detail)
-		output_escaped(stderr, slice_of(detail));
-	else
-		(void)fprintf(stderr, "the server refused");
-	(void)fprintf(stderr, " (status %ld%s)\n", answer->status,
-		      answer->status == 401 ? "; set STEADYCACHE_API_KEY" : "");
-	return code;
 }

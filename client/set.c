@@ -1,8 +1,10 @@
 #include <stdint.h>
 #include <unistd.h>
 
+#include "client/arguments.h"
 #include "client/entry.h"
 #include "client/output.h"
+#include "client/remote_open.h"
 
 /* The value: an operand, or what --file or "-" names, or what is piped in. */
 static int choose_body(const struct arguments *arguments, struct remote_body *body)
@@ -20,7 +22,7 @@ static int choose_body(const struct arguments *arguments, struct remote_body *bo
 	if (!value && !path && isatty(STDIN_FILENO))
 		return client_fail(CLIENT_USAGE,
 				   "give VALUE, --file FILE, or - for the standard input");
-	return body_open(body, path);
+	return entry_body_open(body, path);
 }
 
 static int store(struct remote *remote, const struct arguments *arguments,
@@ -76,7 +78,7 @@ int command_set(const struct arguments *arguments)
 			code = store(&remote, arguments, &request);
 		remote_close(&remote);
 	}
-	body_close(&body);
+	entry_body_close(&body);
 	buffer_deinit(&request.target);
 	return code;
 }

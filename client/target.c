@@ -40,7 +40,7 @@ static int base64_digit(char c)
 	return c == '/' || c == '_' ? 63 : -1;
 }
 
-bool base64_decode(struct slice text, struct buffer *ret)
+bool target_base64(struct slice text, struct buffer *ret)
 {
 	uint32_t bits = 0;
 	unsigned count = 0;

@@ -12,6 +12,6 @@ void target_append(struct buffer *target, struct slice text);
 void target_query(struct buffer *target, const char *name, struct slice value);
 
 /* Standard or URL alphabet, padding optional. False where `text` is not base64. */
-bool base64_decode(struct slice text, struct buffer *ret);
+bool target_base64(struct slice text, struct buffer *ret);
 
 #endif

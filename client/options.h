@@ -1,0 +1,51 @@
+/* The options of commands. The manual page is tested against them. */
+#ifndef STEADYCACHE_CLIENT_OPTIONS_H
+#define STEADYCACHE_CLIENT_OPTIONS_H
+
+/* X(id, short or 0, long, what its value is called or NULL for a switch, help) */
+#define CLIENT_OPTIONS(X)                                                                          \
+	X(ALL, 0, "all", NULL, "every entry of the namespace")                                     \
+	X(DATA_DIR, 0, "data-dir", "DIR", "the server's; STEADYCACHE_DATA_DIR unless given")       \
+	X(EXPIRES, 0, "expires", "TIME", "the end of the token: a date in UTC or Unix seconds")    \
+	X(FILE, 'f', "file", "FILE", "read from FILE; - is the standard input")                    \
+	X(FORCE, 0, "force", NULL, "replace FILE where it is there")                               \
+	X(IF_ABSENT, 0, "if-absent", NULL, "only where the key has no value yet")                  \
+	X(IF_MATCH, 0, "if-match", "ETAG", "only where the value has this ETag; * is any value")   \
+	X(JSON, 0, "json", NULL, "print JSON")                                                     \
+	X(KEY_BASE64, 0, "key-base64", NULL, "KEY and PREFIX are given in base64")                 \
+	X(LIMIT, 0, "limit", "N", "at most N lines")                                               \
+	X(LIVE, 0, "live", NULL, "ask only whether the process serves (/healthz)")                 \
+	X(NAME, 0, "name", "NAME", "what the token is called, in logs and errors")                 \
+	X(NAMESPACES, 0, "namespaces", "LIST",                                                     \
+	  "those that it may use, as a-*,b; all unless given")                                     \
+	X(NUL, '0', "null", NULL, "end each key with a NUL byte instead of a line feed")           \
+	X(ON_ERROR, 0, "on-error", "stop|continue", "what a bad line does; stop unless given")     \
+	X(OUTPUT, 'o', "output", "FILE", "write to FILE")                                          \
+	X(PREFIX, 0, "prefix", "PREFIX", "only keys that begin with PREFIX")                       \
+	X(QUIET, 'q', "quiet", NULL, "say nothing that is not an error")                           \
+	X(RATE, 0, "rate", "N[:BURST]", "requests a second, and how many at once")                 \
+	X(RESUME, 0, "resume", NULL, "go on with the incomplete FILE")                             \
+	X(RIGHTS, 0, "rights", "LIST", "read, write, admin, with commas between them")             \
+	X(TIMEOUT, 0, "timeout", "SECONDS", "give up after so long without a byte")                \
+	X(TTL, 0, "ttl", "SECONDS", "let the entry expire; 0 is never")                            \
+	X(TYPE, 0, "type", "TYPE", "the content type of the value")                                \
+	X(YES, 'y', "yes", NULL, "do not ask")                                                     \
+	X(HELP, 'h', "help", NULL, "print this")
+
+enum client_option_id {
+#define X(id, letter, name, value, help) OPT_##id,
+	CLIENT_OPTIONS(X)
+#undef X
+		OPT_COUNT,
+};
+
+struct client_option {
+	char letter; /* 0: none */
+	const char *name;
+	const char *value; /* NULL: a switch */
+	const char *help;
+};
+
+extern const struct client_option client_options[OPT_COUNT];
+
+#endif
