@@ -23,6 +23,14 @@ int64_t monotonic_now_us(void)
 	return read_clock_us(CLOCK_MONOTONIC);
 }
 
+static int64_t monotonic_clock_now_us(void *user)
+{
+	(void)user;
+	return monotonic_now_us();
+}
+
+const struct cache_clock monotonic_clock = {.now_us = monotonic_clock_now_us};
+
 int64_t monotonic_now_ns(void)
 {
 	struct timespec now;

@@ -8,7 +8,7 @@
 #define NS_PER_S INT64_C(1000000000)
 
 struct cache_clock {
-	/* Microseconds since 1970, wall clock. Called from any thread. */
+	/* Microseconds, of a wall clock since 1970. Called from any thread. */
 	int64_t (*now_us)(void *user);
 	void *user; /* passed to now_us; may be NULL */
 };
@@ -21,7 +21,8 @@ static inline int64_t cache_clock_now_us(const struct cache_clock *clock)
 /* The machine's clock (CLOCK_REALTIME). */
 extern const struct cache_clock system_clock;
 
-/* Microseconds (nanoseconds) of a clock that never goes back, for durations and time-outs. */
+/* A clock that never goes back (CLOCK_MONOTONIC), for durations and time-outs. */
+extern const struct cache_clock monotonic_clock;
 int64_t monotonic_now_us(void);
 int64_t monotonic_now_ns(void);
 

@@ -18,7 +18,7 @@ cat >"$scratch/exceptions" <<'END'
 base/ cache_
 base/value.c content_type_
 base/token_line.c token_
-base/clock.c monotonic_now_
+base/clock.c monotonic_
 base/clock.c system_clock
 store/ cache_
 store/ backend_

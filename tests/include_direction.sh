@@ -32,8 +32,8 @@ forbid "$ours" 'tests/|bench/' 'the product includes its tests'
 forbid "$ours" '\.\.?/' 'an include that is not relative to the root'
 forbid 'base store backends client handlers' 'microhttpd\.h' 'only server/ may include microhttpd.h'
 forbid "$ours" 'sqlite3' 'only backends/sqlite may include sqlite3.h' '^backends/sqlite/'
-forbid "$ours" 'curl/' 'only backends/remote and client/ may include curl.h' \
-	'^(backends/remote|client)/'
+forbid "$ours" 'curl/' 'only transports of backends/remote, and client/, may include curl.h' \
+	'^(backends/remote/(transport_curl|retry_after)\.c|client/)'
 forbid "$ours" 'jansson' 'only the readers of what D1 answers, and client/, may include jansson.h' \
 	'^(backends/(d1|remote)|client)/'
 for backend in memory sqlite tiered remote; do
@@ -61,6 +61,13 @@ forbid 'handlers/flight handlers/json handlers/respond' "handlers/($(echo "$kind
 	'what handlers stand on includes one of them'
 forbid handlers/json 'handlers/flight' 'handlers/json includes flight'
 forbid handlers/respond 'handlers/(flight|json)' 'handlers/respond includes what stands above it'
+
+# What all remote backends share names none of them, not even in a text.
+found=$(grep -rnwiE 'd1|worker|d1_[a-z_]+' backends/remote || true)
+if [ -n "$found" ]; then
+	printf '%s:\n%s\n\n' 'backends/remote names a particular upstream' "$found"
+	offences=$((offences + 1))
+fi
 
 if [ "$offences" -gt 0 ]; then
 	echo "include direction: $offences rules broken"

@@ -1,6 +1,7 @@
 #include "backends/d1/api.h"
 
-#include "backends/d1/ops.h"
+#include "backends/d1/api_wire.h"
+#include "backends/d1/defaults.h"
 #include "base/utf8.h"
 #include "store/rules.h"
 
@@ -10,7 +11,9 @@ static enum cache_status refuse(struct cache_op *op, const char *sentence)
 	return CACHE_UNSUPPORTED;
 }
 
-bool d1_api_batches_key(struct slice key)
+/* Whether /api/batch/get can name this key: the original loses `__proto__`, and jansson takes no
+ * NUL in the name of a member. */
+static bool batches_key(struct slice key)
 {
 	return !slice_equal(key, SLICE("__proto__")) &&
 	       (key.len == 0 || !memchr(key.data, '\0', key.len));
@@ -23,7 +26,7 @@ static enum cache_status accept_get(struct cache_op *op)
 			return refuse(op,
 				      "the original D1 Worker takes no keys that are not UTF-8; "
 				      "deploy the Worker of steadycache");
-		if (op->item_count > 1 && !d1_api_batches_key(op->items[i].key))
+		if (op->item_count > 1 && !batches_key(op->items[i].key))
 			return refuse(op,
 				      "the original D1 Worker cannot get such a key in a batch; "
 				      "get it alone, or deploy the Worker of steadycache");
@@ -35,7 +38,7 @@ static enum cache_status accept_set(const struct remote_context *context, struct
 {
 	struct namespace_settings defaults;
 
-	d1_default_settings(context, op->ns, &defaults);
+	d1_defaults_of(context, op->ns, &defaults);
 	for (size_t i = 0; i < op->item_count; i++) {
 		const struct cache_item *item = &op->items[i];
 
@@ -100,13 +103,8 @@ static bool api_joins(const struct remote_call *call, const struct remote_job *j
 	const struct cache_op *first = call->jobs.first->op;
 
 	return first->type == CACHE_OP_GET && job->op->type == CACHE_OP_GET &&
-	       slice_equal(first->ns, job->op->ns) && d1_api_batches_key(first->items[0].key) &&
-	       d1_api_batches_key(job->op->items[0].key);
-}
-
-static bool api_reads(long status, struct slice body)
-{
-	return status == 200 || d1_api_lacks_table(status, body);
+	       slice_equal(first->ns, job->op->ns) && batches_key(first->items[0].key) &&
+	       batches_key(job->op->items[0].key);
 }
 
 static void api_discard(struct remote_call *call)
@@ -117,8 +115,8 @@ static void api_discard(struct remote_call *call)
 const struct remote_dialect d1_api_dialect = {
 	.accepts = api_accepts,
 	.joins = api_joins,
-	.write = d1_api_write,
-	.reads = api_reads,
-	.read = d1_api_read,
+	.write = d1_api_wire_write,
+	.reads = d1_api_wire_reads,
+	.read = d1_api_wire_read,
 	.discard = api_discard,
 };

@@ -1,12 +1,22 @@
 /* Requests and answers of the original Worker. */
+#include "backends/d1/api_wire.h"
+
 #include <stdlib.h>
 
-#include "backends/d1/api.h"
-#include "backends/d1/ops.h"
+#include "backends/d1/defaults.h"
+#include "backends/remote/namespaces.h"
 #include "backends/remote/wire.h"
 #include "base/json_out.h"
 
 #define BYTES_PER_MB 1048576.0
+
+/* Keys in one /api/batch/get: the original binds each to a variable of one statement, and D1 takes
+ * a hundred. */
+#define API_KEYS_MAX 90
+
+/* What a call does next; call->step says which. Gets count the keys that have been asked for, sets
+ * go through these. */
+enum api_set_step { API_SET, API_INIT, API_SET_AGAIN };
 
 /* ---- Requests ---- */
 
@@ -79,7 +89,7 @@ static const char *write_set(const struct remote_context *context, const struct 
 	if (call->step == API_INIT) {
 		struct namespace_settings settings;
 
-		d1_default_settings(context, op->ns, &settings);
+		d1_defaults_of(context, op->ns, &settings);
 		return write_init(out, op->ns, settings.max_size_bytes);
 	}
 	begin_object(out, op->ns);
@@ -102,46 +112,54 @@ static const char *write_configure(const struct remote_context *context, const s
 {
 	struct namespace_settings settings;
 
-	d1_default_settings(context, op->ns, &settings);
+	d1_defaults_of(context, op->ns, &settings);
 	if (op->settings_mask & SETTING_MAX_SIZE)
 		settings.max_size_bytes = op->settings.max_size_bytes;
 	return write_init(out, op->ns, settings.max_size_bytes);
 }
 
-bool d1_api_write(const struct remote_context *context, struct remote_call *call,
-		  const char **ret_path, struct buffer *body)
+bool d1_api_wire_write(const struct remote_context *context, struct remote_call *call, size_t part,
+		       struct remote_request *request)
 {
+	struct buffer *body = &request->body;
 	const struct cache_op *op = NULL;
 
+	(void)part;
 	for (const struct remote_job *job = call->jobs.first; job && !op; job = job->next)
 		op = job->op;
 	if (!op || op->type == CACHE_OP_CHECK) {
 		/* Any answer shows it alive. */
 		begin_object(body, SLICE("generation_cache"));
 		buffer_append_char(body, '}');
-		*ret_path = "/api/stats";
+		request->path = "/api/stats";
 	} else if (op->type == CACHE_OP_GET) {
-		*ret_path = write_get(call, op, body);
+		request->path = write_get(call, op, body);
 	} else if (op->type == CACHE_OP_SET) {
-		*ret_path = write_set(context, call, op, body);
+		request->path = write_set(context, call, op, body);
 	} else if (op->type == CACHE_OP_CONFIGURE) {
-		*ret_path = write_configure(context, op, body);
+		request->path = write_configure(context, op, body);
 	} else {
 		begin_object(body, op->ns);
 		buffer_append_char(body, '}');
-		*ret_path = op->type == CACHE_OP_CLEAR ? "/api/clear" : "/api/stats";
+		request->path = op->type == CACHE_OP_CLEAR ? "/api/clear" : "/api/stats";
 	}
 	return !body->failed;
 }
 
 /* ---- Answers ---- */
 
-bool d1_api_lacks_table(long status, struct slice body)
+/* The original fails with 500 where a cache was never initialised: as empty as one that was. */
+static bool lacks_table(const struct remote_answer *answer)
 {
 	static const char words[] = "no such table";
 
-	return status == 500 && body.len > 0 &&
-	       memmem(body.data, body.len, words, sizeof(words) - 1) != NULL;
+	return answer->status == 500 && answer->body.len > 0 &&
+	       memmem(answer->body.data, answer->body.len, words, sizeof(words) - 1) != NULL;
+}
+
+bool d1_api_wire_reads(const struct remote_answer *answer)
+{
+	return answer->status == 200 || lacks_table(answer);
 }
 
 static int64_t now_of(const struct remote_context *context)
@@ -184,7 +202,7 @@ static void finish_gets(const struct remote_context *context, struct remote_call
 
 		for (const struct remote_job *each = job; each && items; each = each->twins)
 			if (each->op)
-				remote_tally_items(context->tally, each->op, items);
+				remote_namespaces_count(context->namespaces, each->op, items);
 		remote_job_succeed(job);
 	}
 }
@@ -232,11 +250,11 @@ static enum remote_step read_gets(const struct remote_context *context, struct r
 }
 
 static enum remote_step read_set(const struct remote_context *context, struct remote_call *call,
-				 bool lacks_table, const json_t *root)
+				 bool is_missing, const json_t *root)
 {
 	struct remote_job *job = call->jobs.first;
 
-	if (lacks_table && call->step == API_SET) {
+	if (is_missing && call->step == API_SET) {
 		call->step = API_INIT;
 		return STEP_AGAIN;
 	}
@@ -258,7 +276,7 @@ static enum remote_step read_set(const struct remote_context *context, struct re
 		job->op->history_lost += item->history != NULL;
 	}
 	if (job->op)
-		remote_tally_items(context->tally, job->op, job->op->items);
+		remote_namespaces_count(context->namespaces, job->op, job->op->items);
 	remote_job_succeed(job);
 	return STEP_DONE;
 }
@@ -278,11 +296,11 @@ static bool stats_are_sound(const json_t *root)
 }
 
 static enum remote_step read_stats(const struct remote_context *context, struct remote_job *job,
-				   bool lacks_table, const json_t *root)
+				   bool is_missing, const json_t *root)
 {
 	struct namespace_stats *stats;
 
-	if (!lacks_table && !stats_are_sound(root))
+	if (!is_missing && !stats_are_sound(root))
 		return STEP_BAD;
 	if (!job->op)
 		return STEP_DONE;
@@ -293,7 +311,7 @@ static enum remote_step read_stats(const struct remote_context *context, struct 
 	}
 	job->op->stats_count = 1;
 	memcpy(stats->name, job->op->ns.data, job->op->ns.len);
-	d1_default_settings(context, job->op->ns, &stats->settings);
+	d1_defaults_of(context, job->op->ns, &stats->settings);
 	stats->entry_count = (uint64_t)remote_wire_read_integer(root, "entry_count", 0);
 	stats->total_size_bytes = (uint64_t)remote_wire_read_integer(root, "total_size", 0);
 	stats->used_bytes = stats->total_size_bytes; /* what counts there */
@@ -301,7 +319,7 @@ static enum remote_step read_stats(const struct remote_context *context, struct 
 	stats->max_frequency = (uint64_t)remote_wire_read_integer(root, "max_frequency", 0);
 	stats->settings.max_size_bytes = (uint64_t)remote_wire_read_integer(
 		root, "max_size_bytes", (int64_t)stats->settings.max_size_bytes);
-	remote_tally_fill(context->tally, stats);
+	remote_namespaces_fill(context->namespaces, stats);
 	remote_job_succeed(job);
 	return STEP_DONE;
 }
@@ -316,33 +334,34 @@ static enum remote_step read_check(struct remote_job *job)
 	return STEP_DONE;
 }
 
-enum remote_step d1_api_read(const struct remote_context *context, struct remote_call *call,
-			     long status, struct slice body)
+enum remote_step d1_api_wire_read(const struct remote_context *context, struct remote_call *call,
+				  size_t part, const struct remote_answer *answer)
 {
-	bool lacks_table = d1_api_lacks_table(status, body);
+	bool is_missing = lacks_table(answer);
 	json_auto_t *root = NULL;
 	struct remote_job *first = call->jobs.first;
 	const struct cache_op *op = NULL;
 
+	(void)part;
 	for (const struct remote_job *job = first; job && !op; job = job->next)
 		op = job->op;
 	if (!op)
 		return STEP_DONE;
-	if (!lacks_table && !remote_wire_read_object(body, &root))
+	if (!is_missing && !remote_wire_read_object(buffer_bytes(&answer->body), &root))
 		return STEP_NO_MEMORY;
-	if (!lacks_table && !root)
+	if (!is_missing && !root)
 		return STEP_BAD;
 	switch (op->type) {
 	case CACHE_OP_GET:
 		return read_gets(context, call, root);
 	case CACHE_OP_SET:
-		return read_set(context, call, lacks_table, root);
+		return read_set(context, call, is_missing, root);
 	case CACHE_OP_STATS:
-		return read_stats(context, first, lacks_table, root);
+		return read_stats(context, first, is_missing, root);
 	case CACHE_OP_CHECK:
 		return read_check(first);
 	default:
-		if (!lacks_table && !json_is_true(json_object_get(root, "success")))
+		if (!is_missing && !json_is_true(json_object_get(root, "success")))
 			return STEP_BAD;
 		remote_job_succeed(first);
 		return STEP_DONE;

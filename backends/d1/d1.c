@@ -1,100 +1,74 @@
-/* The d1 backend: operations, open and close.
+/* The d1 backend: what is D1's own over backends/remote.
  *
+ *   d1.c         the protocol, operations, open
  *   settings.c   what it was told, checked
- *   job.c        an operation on its way; a call: operations that share a request
- *   plan.c       what waits, and what of it goes together; locks.c: what must not
- *   engine.c     the I/O thread; calls.c: requests, answers, retries
- *   breaker.c, backoff.c, verdict.c    when to ask, when to ask again, what a failure means
- *   transport.c  HTTP by libcurl
- *   ops.c, api.c                       the two protocols; wire.c: their JSON
- *   tally.c      what is counted */
+ *   ops.c        the dialect of our Worker, POST /ops
+ *   ops_group.c  which operations share an op of a request
+ *   ops_write.c  its requests
+ *   ops_check.c  whether its answers are sound
+ *   ops_read.c   its answers
+ *   api.c        the dialect of the original Worker, POST /api/...
+ *   api_wire.c   its requests and answers */
 #include "backends/d1/d1.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "backends/d1/api.h"
+#include "backends/d1/defaults.h"
 #include "backends/d1/ops.h"
 #include "backends/d1/settings.h"
-#include "backends/remote/engine.h"
+#include "backends/remote/backend.h"
+#include "backends/remote/transport_curl.h"
 
-/* Our Worker, POST /ops; the original one, POST /api. */
-static const struct remote_dialect *const dialects[] = {&d1_ops_dialect, &d1_api_dialect, NULL};
-
-struct d1_backend {
-	struct backend backend; /* first: the contract hands this out */
-	struct backend_config config;
-	struct remote_settings settings;
-	struct remote_tally tally;
-	struct remote_engine engine;
+static const char *const sentences[REMOTE_SENTENCES] = {
+	[SENTENCE_UNREACHABLE] = "the D1 Worker cannot be reached; check the network and "
+				 "STEADYTEXT_D1_API_URL",
+	[SENTENCE_UNTRUSTED] = "the certificate of the D1 upstream is not trusted; name its "
+			       "authority in STEADYCACHE_D1_CA_FILE",
+	[SENTENCE_TIMEOUT] = "the D1 upstream did not answer in time",
+	[SENTENCE_BROKEN_OFF] = "the connection to the D1 upstream broke off",
+	[SENTENCE_BAD_ANSWER] = "what answers at STEADYTEXT_D1_API_URL does not speak "
+				"the Worker's protocol",
+	[SENTENCE_UNAUTHORIZED] = "the D1 Worker refuses the token; set "
+				  "STEADYTEXT_D1_API_KEY to the Worker's API_KEY",
+	[SENTENCE_NOT_THERE] = "there is no D1 Worker at STEADYTEXT_D1_API_URL",
+	[SENTENCE_TOO_LARGE] = "the request is larger than the D1 upstream takes",
+	[SENTENCE_THROTTLED] = "the D1 upstream asks for a pause (429); try again",
+	[SENTENCE_FAILED] = "the D1 upstream failed (5xx); try again",
+	[SENTENCE_STRANGE] = "the D1 upstream gave an answer that is not of its protocol",
 };
 
-static struct d1_backend *d1_of(struct backend *backend)
-{
-	return (struct d1_backend *)backend;
-}
+static const struct remote_dialect *const dialects[] = {&d1_ops_dialect, &d1_api_dialect, NULL};
 
-static void d1_submit(struct backend *backend, struct cache_op *op)
-{
-	struct d1_backend *d1 = d1_of(backend);
-	struct remote_job *job = remote_job_create(op, d1->settings.timeout_us);
+static const char *const headers[] = {
+	"Content-Type: application/json",
+	"Accept: application/json",
+	NULL,
+};
 
-	if (job)
-		remote_engine_submit(&d1->engine, job);
-	else
-		cache_op_complete(op, CACHE_NO_MEMORY);
-}
-
-/* A write is done when the upstream has it: there is nothing left to flush. */
-static void d1_sync(struct backend *backend, struct cache_op *op)
-{
-	(void)backend;
-	cache_op_complete(op, CACHE_OK);
-}
-
-static size_t d1_gauges(struct backend *backend, struct backend_gauge *ret, size_t max)
-{
-	return remote_tally_gauges(&d1_of(backend)->tally, ret, max);
-}
+static const struct remote_protocol protocol = {
+	.name = "d1",
+	.dialects = dialects,
+	.sentences = sentences,
+	.merged_ops_max = 1000, /* the limit of /ops */
+	.merged_bytes_max = 4U << 20,
+	.open_transport = remote_transport_curl_open,
+	.headers = headers,
+	.answer_max_bytes = 160U << 20, /* a Worker has 128 MiB of memory in all */
+};
 
 static struct backend *d1_open(const struct backend_config *config, char *error, size_t error_size)
 {
-	struct d1_backend *d1;
+	struct remote_settings settings;
 
 	if (!d1_settings_check(config, error, error_size))
 		return NULL;
-	d1 = calloc(1, sizeof(*d1));
-	if (!d1 || !d1_settings_init(&d1->settings, &config->d1)) {
+	if (!d1_settings_init(&settings, &config->d1)) {
 		(void)snprintf(error, error_size, "d1: out of memory");
-		free(d1);
 		return NULL;
 	}
-	d1->backend.ops = &d1_backend_ops;
-	d1->config = *config;
-	d1->tally.max_namespaces = config->max_namespaces;
-	struct remote_context context = {
-		.settings = &d1->settings,
-		.config = &d1->config,
-		.tally = &d1->tally,
-		.dialects = dialects,
-	};
-	if (!remote_engine_start(&d1->engine, &context)) {
-		(void)snprintf(error, error_size, "d1: no thread could be started");
-		remote_settings_deinit(&d1->settings);
-		free(d1);
-		return NULL;
-	}
-	return &d1->backend;
-}
-
-static void d1_close(struct backend *backend)
-{
-	struct d1_backend *d1 = d1_of(backend);
-
-	remote_engine_stop(&d1->engine);
-	remote_tally_deinit(&d1->tally);
-	remote_settings_deinit(&d1->settings);
-	free(d1);
+	return remote_backend_open(&d1_backend_ops, &protocol, config, &settings, NULL, error,
+				   error_size);
 }
 
 const struct backend_ops d1_backend_ops = {
@@ -103,16 +77,16 @@ const struct backend_ops d1_backend_ops = {
 	.is_remote = true,
 	.check_config = d1_settings_check,
 	.open = d1_open,
-	.get = d1_submit,
-	.set = d1_submit,
-	.remove = d1_submit,
-	.exists = d1_submit,
-	.clear = d1_submit,
-	.scan = d1_submit,
-	.stats = d1_submit,
-	.configure = d1_submit,
-	.sync = d1_sync,
-	.check = d1_submit,
-	.gauges = d1_gauges,
-	.close = d1_close,
+	.get = remote_backend_submit,
+	.set = remote_backend_submit,
+	.remove = remote_backend_submit,
+	.exists = remote_backend_submit,
+	.clear = remote_backend_submit,
+	.scan = remote_backend_submit,
+	.stats = remote_backend_submit,
+	.configure = remote_backend_submit,
+	.sync = remote_backend_sync,
+	.check = remote_backend_submit,
+	.gauges = remote_backend_gauges,
+	.close = remote_backend_close,
 };

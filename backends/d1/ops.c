@@ -2,7 +2,12 @@
 
 #include <stdlib.h>
 
+#include "backends/d1/ops_read.h"
+#include "backends/d1/ops_write.h"
 #include "base/utf8.h"
+
+/* The protocol's own limit of a request. */
+#define OPS_ITEMS_MAX 10000
 
 static enum cache_status ops_accepts(const struct remote_context *context, struct cache_op *op)
 {
@@ -12,7 +17,7 @@ static enum cache_status ops_accepts(const struct remote_context *context, struc
 			op->detail = "D1 keeps only content types that are UTF-8";
 			return CACHE_UNSUPPORTED;
 		}
-	if (op->type > CACHE_OP_EXISTS || op->item_count <= CALL_ITEMS_MAX)
+	if (op->type > CACHE_OP_EXISTS || op->item_count <= OPS_ITEMS_MAX)
 		return CACHE_OK;
 	op->detail = "the d1 backend takes up to 10,000 items in one batch";
 	return CACHE_TOO_LARGE;
@@ -25,15 +30,14 @@ static bool ops_joins(const struct remote_call *call, const struct remote_job *j
 }
 
 /* The original Worker does not know /ops. */
-static bool ops_is_foreign(long status)
+static bool ops_is_foreign(const struct remote_answer *answer)
 {
-	return status == 404;
+	return answer->status == 404;
 }
 
-static bool ops_reads(long status, struct slice body)
+static bool ops_reads(const struct remote_answer *answer)
 {
-	(void)body;
-	return status == 200;
+	return answer->status == 200;
 }
 
 static void ops_discard(struct remote_call *call)

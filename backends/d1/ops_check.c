@@ -1,10 +1,11 @@
 /* Whether an answer of POST /ops is one of the protocol, with all that it has to tell. Checked as a
  * whole before anything of it is used: what is missing is a failure, never a miss, an empty list or
  * a 0. What later versions of the Worker added may be missing. */
-#include "backends/d1/ops.h"
+#include "backends/d1/ops_check.h"
+
 #include "backends/remote/wire.h"
 
-enum cache_status d1_ops_status(const json_t *result)
+enum cache_status d1_ops_check_status(const json_t *result)
 {
 	static const struct {
 		const char *name;
@@ -42,7 +43,7 @@ static bool has_counts(const json_t *object, const char *const *names, size_t co
  * among the others. */
 static bool item_is_sound(const json_t *item, enum cache_op_type type)
 {
-	enum cache_status status = d1_ops_status(item);
+	enum cache_status status = d1_ops_check_status(item);
 	struct remote_wire_bytes bytes;
 
 	if (status == CACHE_PRECONDITION_FAILED)
@@ -140,7 +141,7 @@ static bool result_is_sound(const json_t *result, const struct ops_group *group)
 {
 	if (!json_is_string(json_object_get(result, "status")))
 		return false;
-	if (d1_ops_status(result) != CACHE_OK)
+	if (d1_ops_check_status(result) != CACHE_OK)
 		return true;
 	if (group->type <= CACHE_OP_EXISTS)
 		return items_are_sound(result, group);
@@ -149,7 +150,7 @@ static bool result_is_sound(const json_t *result, const struct ops_group *group)
 	return group->type != CACHE_OP_STATS || all_stats_are_sound(result, group);
 }
 
-bool d1_ops_is_sound(const json_t *results, const struct ops_state *state)
+bool d1_ops_check_results(const json_t *results, const struct ops_state *state)
 {
 	if (!json_is_array(results) || json_array_size(results) != state->group_count)
 		return false;

@@ -1,7 +1,12 @@
 /* Answers of POST /ops, once they have been checked (ops_check.c). */
+#include "backends/d1/ops_read.h"
+
 #include <stdlib.h>
 
-#include "backends/d1/ops.h"
+#include "backends/d1/defaults.h"
+#include "backends/d1/ops_check.h"
+#include "backends/remote/details.h"
+#include "backends/remote/namespaces.h"
 #include "backends/remote/wire.h"
 
 /* ---- Items ---- */
@@ -33,7 +38,7 @@ static enum cache_status take_value(const json_t *found, struct cache_item *item
 static enum cache_status take_item(const json_t *found, const struct cache_op *op,
 				   struct cache_item *item)
 {
-	item->status = d1_ops_status(found);
+	item->status = d1_ops_check_status(found);
 	if (item->status != CACHE_OK)
 		return CACHE_OK;
 	if (op->type == CACHE_OP_GET)
@@ -75,13 +80,13 @@ static void take_items(const struct remote_context *context, const json_t *resul
 	bool is_stored = !json_is_false(json_object_get(result, "stored"));
 	for (const struct remote_job *each = job; each && is_stored; each = each->twins)
 		if (each->op)
-			remote_tally_items(context->tally, each->op, op->items);
+			remote_namespaces_count(context->namespaces, each->op, op->items);
 	remote_job_succeed(job);
 }
 
 static void count_gone(const struct remote_context *context, const json_t *result, struct slice ns)
 {
-	struct remote_ns_counters *counters = remote_tally_namespace(context->tally, ns);
+	struct remote_ns_counters *counters = remote_namespaces_find(context->namespaces, ns);
 
 	counters->evictions += (uint64_t)remote_wire_read_integer(result, "evicted", 0);
 	counters->expirations += (uint64_t)remote_wire_read_integer(result, "expired", 0);
@@ -198,7 +203,7 @@ static void take_one_stats(const struct remote_context *context, const json_t *f
 	struct slice policy = remote_wire_read_text(found, "policy");
 
 	memcpy(ret->name, name.data, name.len);
-	d1_default_settings(context, slice_of(ret->name), &ret->settings);
+	d1_defaults_of(context, slice_of(ret->name), &ret->settings);
 	ret->entry_count = (uint64_t)remote_wire_read_integer(found, "entry_count", 0);
 	ret->total_size_bytes = (uint64_t)remote_wire_read_integer(found, "total_size", 0);
 	/* A Worker of an earlier version counts the sizes alone. */
@@ -214,24 +219,25 @@ static void take_one_stats(const struct remote_context *context, const json_t *f
 		remote_wire_read_integer(found, "default_ttl_s", ret->settings.default_ttl_s);
 	ret->settings.stale_ttl_s = remote_wire_read_integer(found, "stale_ttl_s", 0);
 	(void)eviction_policy_parse(policy, &ret->settings.policy);
-	remote_tally_fill(context->tally, ret);
-	remote_tally_raise(ret, (uint64_t)remote_wire_read_integer(found, "evictions", 0),
-			   (uint64_t)remote_wire_read_integer(found, "expirations", 0));
+	remote_namespaces_fill(context->namespaces, ret);
+	remote_namespaces_raise(ret, (uint64_t)remote_wire_read_integer(found, "evictions", 0),
+				(uint64_t)remote_wire_read_integer(found, "expirations", 0));
 }
 
 /* Makes the namespaces of an answer known here. True where one was new: the upstream then knew
  * nothing of its defaults, and told its own. */
 static bool learn_names(const struct remote_context *context, const json_t *list)
 {
-	size_t known = context->tally->namespace_count;
+	size_t known = context->namespaces->count;
 	const json_t *found;
 	size_t i;
 
 	json_array_foreach(list, i, found)
 	{
-		(void)remote_tally_namespace(context->tally, remote_wire_read_text(found, "ns"));
+		(void)remote_namespaces_find(context->namespaces,
+					     remote_wire_read_text(found, "ns"));
 	}
-	return context->tally->namespace_count > known;
+	return context->namespaces->count > known;
 }
 
 /* True: it has to be asked again, with the defaults of the namespaces that exist. */
@@ -262,10 +268,10 @@ static void fail_group(const struct remote_context *context, const json_t *resul
 		       const struct ops_group *group)
 {
 	const char *detail =
-		remote_tally_keep(context->tally, remote_wire_read_text(result, "detail"));
+		remote_details_keep(context->details, remote_wire_read_text(result, "detail"));
 
 	for (struct remote_job *job = group->first; job; job = job->grouped)
-		remote_job_fail(job, d1_ops_status(result), detail, 0);
+		remote_job_fail(job, d1_ops_check_status(result), detail, 0);
 }
 
 static void complete_check(struct remote_job *job)
@@ -295,7 +301,7 @@ static bool take_result(const struct remote_context *context, const json_t *resu
 	bool again = false;
 	size_t at = 0;
 
-	if (d1_ops_status(result) != CACHE_OK) {
+	if (d1_ops_check_status(result) != CACHE_OK) {
 		fail_group(context, result, group);
 		return false;
 	}
@@ -325,17 +331,17 @@ static bool take_result(const struct remote_context *context, const json_t *resu
 }
 
 enum remote_step d1_ops_read(const struct remote_context *context, struct remote_call *call,
-			     long status, struct slice body)
+			     size_t part, const struct remote_answer *answer)
 {
 	const struct ops_state *state = call->state;
 	json_auto_t *root = NULL;
 	bool again = false;
 
-	(void)status;
-	if (!remote_wire_read_object(body, &root))
+	(void)part;
+	if (!remote_wire_read_object(buffer_bytes(&answer->body), &root))
 		return STEP_NO_MEMORY;
 	const json_t *results = json_object_get(root, "results");
-	if (!d1_ops_is_sound(results, state))
+	if (!d1_ops_check_results(results, state))
 		return STEP_BAD;
 	for (size_t i = 0; i < state->group_count; i++)
 		again |= take_result(context, json_array_get(results, i), call, &state->groups[i]);

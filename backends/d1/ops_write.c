@@ -1,69 +1,14 @@
 /* Requests of POST /ops. */
+#include "backends/d1/ops_write.h"
+
 #include <stdlib.h>
 
-#include "backends/d1/ops.h"
+#include "backends/d1/defaults.h"
+#include "backends/d1/ops_check.h"
+#include "backends/d1/ops_group.h"
+#include "backends/remote/namespaces.h"
 #include "backends/remote/wire.h"
 #include "base/json_out.h"
-#include "store/rules.h"
-
-void d1_default_settings(const struct remote_context *context, struct slice ns,
-			 struct namespace_settings *ret)
-{
-	rules_default_settings(context->config, D1_DEFAULT_POLICY, ns, ret);
-}
-
-/* ---- Groups ---- */
-
-static bool can_share(const struct remote_job *job)
-{
-	return job->item_count == 1 && job->is_idempotent &&
-	       (job->op->type == CACHE_OP_GET || job->op->type == CACHE_OP_EXISTS ||
-		job->op->type == CACHE_OP_DELETE);
-}
-
-static struct ops_group *find_group(struct ops_state *state, const struct remote_job *job)
-{
-	for (size_t i = 0; i < state->group_count; i++) {
-		struct ops_group *group = &state->groups[i];
-		const struct cache_op *first = group->first->op;
-
-		if (group->is_shared && group->type == job->op->type &&
-		    first->no_touch == job->op->no_touch &&
-		    first->serve_stale == job->op->serve_stale &&
-		    slice_equal(first->ns, job->op->ns))
-			return group;
-	}
-	return NULL;
-}
-
-struct ops_state *d1_ops_group(const struct remote_call *call)
-{
-	struct ops_state *state =
-		calloc(1, sizeof(*state) + call->jobs.count * sizeof(state->groups[0]));
-
-	for (struct remote_job *job = call->jobs.first; state && job; job = job->next) {
-		bool is_shared = job->op && can_share(job);
-		struct ops_group *group = is_shared ? find_group(state, job) : NULL;
-
-		job->grouped = NULL;
-		if (!job->op)
-			continue;
-		if (group) {
-			group->last->grouped = job;
-			group->last = job;
-			group->item_count++;
-			continue;
-		}
-		state->groups[state->group_count++] = (struct ops_group){
-			.type = job->op->type,
-			.is_shared = is_shared,
-			.first = job,
-			.last = job,
-			.item_count = job->item_count,
-		};
-	}
-	return state;
-}
 
 /* ---- Parts of an op ---- */
 
@@ -83,7 +28,7 @@ static void write_defaults(const struct remote_context *context, struct buffer *
 {
 	struct namespace_settings settings;
 
-	d1_default_settings(context, ns, &settings);
+	d1_defaults_of(context, ns, &settings);
 	buffer_append(out, SLICE(",\"defaults\":{"));
 	write_settings(out, &settings);
 	buffer_append_char(out, '}');
@@ -96,10 +41,10 @@ static void write_all_defaults(const struct remote_context *context, struct buff
 	struct namespace_settings settings;
 
 	buffer_append(out, SLICE(",\"defaults\":{"));
-	while ((ns = remote_tally_next(context->tally, ns))) {
+	while ((ns = remote_namespaces_next(context->namespaces, ns))) {
 		if (out->data[out->len - 1] == '}')
 			buffer_append_char(out, ',');
-		d1_default_settings(context, slice_of(ns->name), &settings);
+		d1_defaults_of(context, slice_of(ns->name), &settings);
 		json_out_string(out, slice_of(ns->name));
 		buffer_append(out, SLICE(":{"));
 		write_settings(out, &settings);
@@ -268,10 +213,13 @@ static void write_group(const struct remote_context *context, struct buffer *out
 	buffer_append_char(out, '}');
 }
 
-bool d1_ops_write(const struct remote_context *context, struct remote_call *call,
-		  const char **ret_path, struct buffer *body)
+bool d1_ops_write(const struct remote_context *context, struct remote_call *call, size_t part,
+		  struct remote_request *request)
 {
-	*ret_path = "/ops";
+	struct buffer *body = &request->body;
+
+	(void)part;
+	request->path = "/ops";
 	buffer_append_char(body, '{');
 	if (context->config->clock) {
 		remote_wire_write_integer(body, "now_us",

@@ -15,8 +15,4 @@ int64_t remote_backoff_us(unsigned attempt, uint64_t random);
 /* The next of a sequence of pseudo-random numbers (splitmix64). */
 uint64_t remote_backoff_random(uint64_t *state);
 
-/* Reads the value of a Retry-After header: seconds, or an HTTP date against `now_s` (Unix time).
- * -1 where it is neither; capped at a day. */
-int64_t remote_retry_after_s(const char *value, int64_t now_s);
-
 #endif

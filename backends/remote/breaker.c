@@ -14,7 +14,7 @@ enum remote_breaker_state remote_breaker_state(const struct remote_breaker *brea
 		       : BREAKER_OPEN;
 }
 
-const char *remote_breaker_state_name(const struct remote_breaker *breaker)
+const char *remote_breaker_state_name(enum remote_breaker_state state)
 {
 	static const char *const names[] = {
 		[BREAKER_CLOSED] = "closed",
@@ -22,7 +22,7 @@ const char *remote_breaker_state_name(const struct remote_breaker *breaker)
 		[BREAKER_HALF_OPEN] = "half_open",
 	};
 
-	return names[remote_breaker_state(breaker)];
+	return names[state];
 }
 
 bool remote_breaker_success(struct remote_breaker *breaker)

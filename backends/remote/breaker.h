@@ -39,7 +39,7 @@ struct remote_breaker {
 void remote_breaker_init(struct remote_breaker *breaker, unsigned threshold);
 
 /* "closed", "open", "half_open". */
-const char *remote_breaker_state_name(const struct remote_breaker *breaker);
+const char *remote_breaker_state_name(enum remote_breaker_state state);
 enum remote_breaker_state remote_breaker_state(const struct remote_breaker *breaker);
 
 /* An answer that shows the upstream alive. True where this closed the breaker. */

@@ -1,38 +1,51 @@
 #include "backends/remote/engine.h"
 
-#include <stdlib.h>
-
-#include "backends/remote/calls.h"
+#include "backends/remote/send.h"
+#include "backends/remote/settings.h"
+#include "backends/remote/tally.h"
 
 static int64_t earlier(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
 }
 
+static const char *sentence_of(const struct remote_engine *engine, enum remote_sentence sentence)
+{
+	return engine->context.protocol->sentences[sentence];
+}
+
 /* ---- Coming in ---- */
 
-void remote_engine_submit(struct remote_engine *engine, struct remote_job *job)
+void remote_engine_submit(struct remote_engine *engine, struct cache_op *op)
 {
+	struct remote_job *job = remote_job_create(op, cache_clock_now_us(engine->clock),
+						   engine->context.settings->timeout_us);
+
+	if (!job) {
+		cache_op_complete(op, CACHE_NO_MEMORY);
+		return;
+	}
 	(void)pthread_mutex_lock(&engine->inbox_lock);
 	bool was_empty = engine->inbox.first == NULL;
 	remote_job_list_push(&engine->inbox, job);
 	(void)pthread_mutex_unlock(&engine->inbox_lock);
 	if (was_empty)
-		remote_transport_wake(engine->transport);
+		engine->transport->ops->wake(engine->transport);
 }
 
-/* Lets a job wait for its call, or fails it at once where there is no point. */
+/* Lets a job wait for its call, or fails it at once if there is no point. */
 static void admit(struct remote_engine *engine, struct remote_job *job, int64_t now_us)
 {
+	struct remote_tally *tally = engine->context.tally;
 	enum cache_status status = CACHE_UNAVAILABLE;
 	unsigned retry_after_s = 1;
 	const char *sentence = engine->last_failure;
 
-	remote_tally_add(engine->tally, COUNT_OPS, 1);
+	remote_tally_add(tally, COUNT_OPS, 1);
 	if (engine->breaker.is_open) {
-		remote_tally_failure(engine->tally, FAILURE_REFUSED, 1);
+		remote_tally_failure(tally, FAILURE_REFUSED, 1);
 	} else if (engine->hold_until_us > job->deadline_us) {
-		remote_tally_failure(engine->tally, FAILURE_THROTTLED, 1);
+		remote_tally_failure(tally, FAILURE_THROTTLED, 1);
 		retry_after_s = (unsigned)((engine->hold_until_us - now_us) / US_PER_S + 1);
 	} else {
 		status = (*engine->dialect)->accepts(&engine->context, job->op);
@@ -47,7 +60,7 @@ static void admit(struct remote_engine *engine, struct remote_job *job, int64_t 
 	remote_job_free(job);
 }
 
-/* False: the thread shall end. */
+/* False: the engine is to stop. */
 static bool take_inbox(struct remote_engine *engine)
 {
 	struct remote_job_list taken;
@@ -60,10 +73,43 @@ static bool take_inbox(struct remote_engine *engine)
 	remote_job_list_init(&engine->inbox);
 	bool stopping = engine->stopping;
 	(void)pthread_mutex_unlock(&engine->inbox_lock);
-	int64_t now_us = taken.first ? monotonic_now_us() : 0;
+	int64_t now_us = taken.first ? cache_clock_now_us(engine->clock) : 0;
 	while ((job = remote_job_list_pop(&taken)))
 		admit(engine, job, now_us);
 	return !stopping;
+}
+
+/* ---- Deadlines ---- */
+
+/* Completes the ops of calls whose time is over; when to look again. */
+static int64_t expire_calls(struct remote_engine *engine, int64_t now_us)
+{
+	const char *sentence = sentence_of(engine, SENTENCE_TIMEOUT);
+	int64_t next_us = INT64_MAX;
+	uint64_t expired = 0;
+
+	for (struct remote_call *call = engine->calls; call; call = call->next) {
+		if (call->next_limit_us <= now_us) {
+			call->next_limit_us = INT64_MAX;
+			for (struct remote_job *job = call->jobs.first; job; job = job->next)
+				call->next_limit_us =
+					earlier(call->next_limit_us,
+						remote_job_expire(job, now_us, sentence, &expired));
+		}
+		next_us = earlier(next_us, call->next_limit_us);
+	}
+	remote_tally_failure(engine->context.tally, FAILURE_EXPIRED, expired);
+	return next_us;
+}
+
+static int64_t expire_waiting(struct remote_engine *engine, int64_t now_us)
+{
+	uint64_t expired = 0;
+	int64_t next_us = remote_plan_expire(&engine->plan, now_us,
+					     sentence_of(engine, SENTENCE_TIMEOUT), &expired);
+
+	remote_tally_failure(engine->context.tally, FAILURE_EXPIRED, expired);
+	return next_us;
 }
 
 /* ---- Going out ---- */
@@ -72,43 +118,34 @@ static bool take_inbox(struct remote_engine *engine)
 static void check_jobs(struct remote_engine *engine, struct remote_call *call)
 {
 	for (struct remote_job *job = call->jobs.first; job; job = job->next) {
-		enum cache_status status = call->dialect->accepts(&engine->context, job->op);
+		enum cache_status status = (*engine->dialect)->accepts(&engine->context, job->op);
 
 		if (status != CACHE_OK)
 			remote_job_fail(job, status, job->op->detail, 0);
 	}
 }
 
-static void link_call(struct remote_engine *engine, struct remote_call *call)
+/* Forms the calls that are due; when one may become due by time alone. */
+static int64_t form_calls(struct remote_engine *engine, int64_t now_us)
 {
-	call->engine = engine;
-	call->dialect = *engine->dialect;
-	call->next = engine->calls;
-	engine->calls = call;
-}
-
-/* Sends what is due; when something may become due by time alone. */
-static int64_t launch(struct remote_engine *engine, int64_t now_us)
-{
+	unsigned max_in_flight = engine->context.settings->max_in_flight;
 	int64_t when_us = INT64_MAX;
 	struct remote_call *call;
 
 	if (engine->hold_until_us > now_us)
 		return engine->plan.waiting.first ? engine->hold_until_us : INT64_MAX;
 	if (now_us >= engine->ask_again_us)
-		engine->dialect = engine->context.dialects;
-	while (remote_plan_is_due(&engine->plan, engine->in_flight, engine->settings->max_in_flight,
-				  now_us, &when_us) &&
+		engine->dialect = engine->context.protocol->dialects;
+	while (remote_plan_is_due(&engine->plan, engine->in_flight, max_in_flight, now_us,
+				  &when_us) &&
 	       (call = remote_plan_form_call(&engine->plan, (*engine->dialect)->joins))) {
-		link_call(engine, call);
-		engine->in_flight++;
 		check_jobs(engine, call);
-		remote_call_send(engine, call);
+		remote_send_begin(engine, call);
 	}
 	return when_us;
 }
 
-static int64_t probe(struct remote_engine *engine, int64_t now_us)
+static int64_t form_probes(struct remote_engine *engine, int64_t now_us)
 {
 	for (int kind = 0; kind < PROBE_KINDS; kind++) {
 		struct remote_call *call;
@@ -121,79 +158,89 @@ static int64_t probe(struct remote_engine *engine, int64_t now_us)
 			continue;
 		}
 		call->probe = kind;
-		call->deadline_us = now_us + (kind == PROBE_QUICK ? BREAKER_PROBE_QUICK_US
-								  : engine->settings->timeout_us);
-		link_call(engine, call);
-		remote_call_send(engine, call);
+		call->deadline_us =
+			now_us + (kind == PROBE_QUICK ? BREAKER_PROBE_QUICK_US
+						      : engine->context.settings->timeout_us);
+		remote_send_begin(engine, call);
 	}
 	return remote_breaker_next_us(&engine->breaker);
 }
 
 static void publish(struct remote_engine *engine)
 {
-	remote_tally_set(engine->tally, COUNT_IN_FLIGHT, engine->in_flight);
-	remote_tally_set(engine->tally, COUNT_WAITING, engine->plan.waiting.count);
-	remote_tally_set(engine->tally, COUNT_MERGED, engine->plan.merged);
-	atomic_store_explicit(&engine->tally->breaker_state,
-			      (int)remote_breaker_state(&engine->breaker), memory_order_relaxed);
+	struct remote_tally *tally = engine->context.tally;
+
+	remote_tally_set(tally, COUNT_IN_FLIGHT, engine->in_flight);
+	remote_tally_set(tally, COUNT_WAITING, engine->plan.waiting.count);
+	remote_tally_set(tally, COUNT_MERGED, engine->plan.merged);
+	remote_tally_set_breaker(tally, remote_breaker_state(&engine->breaker));
 }
 
-static void *run(void *arg)
+bool remote_engine_turn(struct remote_engine *engine)
 {
-	struct remote_engine *engine = arg;
-
-	while (take_inbox(engine)) {
-		int64_t now_us = monotonic_now_us();
-		uint64_t expired = 0;
-		int64_t next_us = remote_plan_expire(&engine->plan, now_us, &expired);
-
-		remote_tally_failure(engine->tally, FAILURE_EXPIRED, expired);
-		next_us = earlier(next_us, remote_calls_expire(engine, now_us));
-		next_us = earlier(next_us, remote_calls_resume(engine, now_us));
-		next_us = earlier(next_us, launch(engine, now_us));
-		next_us = earlier(next_us, probe(engine, now_us));
-		publish(engine);
-		if (remote_transport_run(engine->transport) == 0)
-			remote_transport_wait(engine->transport,
-					      next_us > now_us ? next_us - now_us : 0);
-	}
-	return NULL;
+	if (!take_inbox(engine))
+		return false;
+	int64_t now_us = cache_clock_now_us(engine->clock);
+	int64_t next_us = expire_waiting(engine, now_us);
+	next_us = earlier(next_us, expire_calls(engine, now_us));
+	next_us = earlier(next_us, form_calls(engine, now_us));
+	next_us = earlier(next_us, form_probes(engine, now_us));
+	next_us = earlier(next_us, remote_send_due(engine, now_us));
+	next_us = earlier(next_us, remote_send_further(engine, now_us));
+	publish(engine);
+	engine->transport->ops->wait(engine->transport, next_us > now_us ? next_us - now_us : 0);
+	return true;
 }
 
 /* ---- Starting and stopping ---- */
 
-bool remote_engine_start(struct remote_engine *engine, const struct remote_context *context)
+static void *run(void *arg)
 {
+	while (remote_engine_turn(arg))
+		;
+	return NULL;
+}
+
+void remote_engine_init(struct remote_engine *engine, const struct remote_context *context,
+			struct remote_transport *transport, const struct cache_clock *clock)
+{
+	const struct remote_protocol *protocol = context->protocol;
+
 	*engine = (struct remote_engine){
 		.context = *context,
-		.settings = context->settings,
-		.tally = context->tally,
-		.dialect = context->dialects,
-		.random = (uint64_t)monotonic_now_us() ^ (uint64_t)(uintptr_t)engine,
+		.transport = transport,
+		.clock = clock,
+		.dialect = protocol->dialects,
+		.random = (uint64_t)cache_clock_now_us(clock) ^ (uint64_t)(uintptr_t)engine,
 		.reported = FAILURE_NONE,
 	};
+	engine->last_call = &engine->calls;
 	remote_breaker_init(&engine->breaker, BREAKER_THRESHOLD);
-	remote_plan_init(&engine->plan, engine->settings->batch_size);
+	remote_plan_init(&engine->plan, &(struct remote_plan_limits){
+						.items = context->settings->batch_size,
+						.ops = protocol->merged_ops_max,
+						.bytes = protocol->merged_bytes_max,
+					});
 	remote_job_list_init(&engine->inbox);
-	engine->transport = remote_transport_open(engine->settings);
-	if (!engine->transport)
-		return false;
 	(void)pthread_mutex_init(&engine->inbox_lock, NULL);
-	if (pthread_create(&engine->thread, NULL, run, engine) == 0)
-		return true;
-	(void)pthread_mutex_destroy(&engine->inbox_lock);
-	remote_transport_close(engine->transport);
-	return false;
+}
+
+bool remote_engine_start(struct remote_engine *engine)
+{
+	engine->has_thread = pthread_create(&engine->thread, NULL, run, engine) == 0;
+	return engine->has_thread;
 }
 
 void remote_engine_stop(struct remote_engine *engine)
 {
-	(void)pthread_mutex_lock(&engine->inbox_lock);
-	engine->stopping = true;
-	(void)pthread_mutex_unlock(&engine->inbox_lock);
-	remote_transport_wake(engine->transport);
-	(void)pthread_join(engine->thread, NULL);
-	remote_transport_close(engine->transport);
+	if (engine->has_thread) {
+		(void)pthread_mutex_lock(&engine->inbox_lock);
+		engine->stopping = true;
+		(void)pthread_mutex_unlock(&engine->inbox_lock);
+		engine->transport->ops->wake(engine->transport);
+		(void)pthread_join(engine->thread, NULL);
+	}
+	engine->transport->ops->close(engine->transport);
 	while (engine->calls) {
 		struct remote_call *next = engine->calls->next;
 

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
-#include "backends/remote/protocol.h"
 #include "store/rules.h"
 
 /* Members, quotes and braces of an item or op in JSON, roughly. */
@@ -43,7 +42,7 @@ static size_t measure(const struct cache_op *op)
 	return bytes;
 }
 
-struct remote_job *remote_job_create(struct cache_op *op, int64_t timeout_us)
+struct remote_job *remote_job_create(struct cache_op *op, int64_t now_us, int64_t timeout_us)
 {
 	bool has_items = op->type <= CACHE_OP_EXISTS;
 	struct remote_job *job = calloc(1, sizeof(*job));
@@ -51,7 +50,7 @@ struct remote_job *remote_job_create(struct cache_op *op, int64_t timeout_us)
 	if (!job)
 		return NULL;
 	job->op = op;
-	job->submitted_us = monotonic_now_us();
+	job->submitted_us = now_us;
 	job->deadline_us = job->submitted_us + timeout_us;
 	job->item_count = has_items ? op->item_count : 1;
 	job->size_bytes = has_items ? measure(op) : ITEM_OVERHEAD_BYTES;
@@ -141,14 +140,15 @@ void remote_job_fail(struct remote_job *job, enum cache_status status, const cha
 		fail_one(each, status, detail, retry_after_s);
 }
 
-int64_t remote_job_expire(struct remote_job *job, int64_t now_us, uint64_t *expired)
+int64_t remote_job_expire(struct remote_job *job, int64_t now_us, const char *sentence,
+			  uint64_t *expired)
 {
 	int64_t next_us = INT64_MAX;
 	struct remote_job *heir = NULL;
 
 	for (struct remote_job *each = job; each; each = each->twins) {
 		if (each->op && each->deadline_us <= now_us) {
-			fail_one(each, CACHE_TIMEOUT, "the D1 upstream did not answer in time", 0);
+			fail_one(each, CACHE_TIMEOUT, sentence, 0);
 			*expired += 1;
 		}
 		if (each->op && !heir)
@@ -190,30 +190,4 @@ struct remote_job *remote_job_list_pop(struct remote_job_list *list)
 			list->last = &list->first;
 	}
 	return job;
-}
-
-struct remote_call *remote_call_create(enum remote_call_kind kind)
-{
-	struct remote_call *call = calloc(1, sizeof(*call));
-
-	if (!call)
-		return NULL;
-	call->kind = kind;
-	call->is_idempotent = true;
-	call->next_limit_us = INT64_MAX;
-	remote_job_list_init(&call->jobs);
-	return call;
-}
-
-void remote_call_free(struct remote_call *call)
-{
-	struct remote_job *job;
-
-	if (!call)
-		return;
-	if (call->state)
-		call->dialect->discard(call);
-	while ((job = remote_job_list_pop(&call->jobs)))
-		remote_job_free(job);
-	free(call);
 }

@@ -1,8 +1,8 @@
-/* A job: one operation on its way through the d1 backend; and a call: jobs that share a request.
+/* A job: one operation on its way to the upstream.
  *
  * A job is made on the thread that submits and belongs to the I/O thread from then on. Its op may
- * be completed before the job is gone: where the op's time is over but the request that carries it
- * is not, `op` becomes NULL and the job stays, because its locks (locks.h) must hold until the
+ * be completed before the job is gone: if the op's time is over but the request that carries it is
+ * not, `op` becomes NULL and the job stays, because its locks (locks.h) must hold until the
  * upstream is done with what it may yet be doing. */
 #ifndef STEADYCACHE_REMOTE_JOB_H
 #define STEADYCACHE_REMOTE_JOB_H
@@ -10,12 +10,11 @@
 #include "store/backend.h"
 
 struct remote_job {
-	struct cache_op *op;               /* NULL: completed already, or a probe */
+	struct cache_op *op;               /* NULL: completed already */
 	struct remote_job *next;           /* in whatever list it is */
 	struct remote_job *twins;          /* equal gets, answered with this one */
 	struct remote_job *in_bucket;      /* next in the plan's bucket */
-	struct remote_job *grouped;        /* next of the same op of the request */
-	size_t first_item;                 /* of its items in that op */
+	struct remote_job *grouped;        /* the dialect's, while a request is written and read */
 	int64_t submitted_us, deadline_us; /* monotonic */
 	size_t item_count;
 	size_t size_bytes; /* about what it takes in a request */
@@ -25,7 +24,7 @@ struct remote_job {
 	bool covers_namespace; /* CLEAR, CONFIGURE: a write of all its keys */
 	uint64_t ns_hash;
 	uint64_t key_hash;    /* with the namespace; of one item */
-	uint64_t *key_hashes; /* of several, where it is a write; else NULL */
+	uint64_t *key_hashes; /* of several, if it is a write; else NULL */
 };
 
 struct remote_job_list {
@@ -33,36 +32,8 @@ struct remote_job_list {
 	size_t count;
 };
 
-/* The protocol's own limit of a request. */
-#define CALL_ITEMS_MAX 10000
-
-enum remote_call_kind { CALL_WORK, CALL_PROBE };
-
-struct remote_dialect;
-struct remote_engine;
-struct remote_transfer;
-
-struct remote_call {
-	struct remote_call *next;
-	struct remote_engine *engine;
-	enum remote_call_kind kind;
-	int probe; /* enum remote_probe */
-	struct remote_job_list jobs;
-	size_t item_count, size_bytes;
-	bool is_idempotent;
-	unsigned attempts;
-	int64_t deadline_us;   /* of the last of its jobs */
-	int64_t next_limit_us; /* of the first of its ops that is not yet completed */
-	int64_t retry_at_us;   /* where it waits for a retry, else 0 */
-	int64_t sent_at_us;
-	const struct remote_dialect *dialect;
-	unsigned step; /* the dialect's: which of its requests is next; begins with 0 */
-	void *state;   /* the dialect's; freed by its `discard` */
-	struct remote_transfer *transfer; /* NULL: none under way */
-};
-
-/* NULL: out of memory. `timeout_us` from now. */
-struct remote_job *remote_job_create(struct cache_op *op, int64_t timeout_us);
+/* NULL: out of memory. The deadline is `timeout_us` after `now_us`. */
+struct remote_job *remote_job_create(struct cache_op *op, int64_t now_us, int64_t timeout_us);
 /* Frees the job and its twins; their ops must have been completed. */
 void remote_job_free(struct remote_job *job);
 
@@ -74,17 +45,14 @@ void remote_job_succeed(struct remote_job *job);
 void remote_job_fail(struct remote_job *job, enum cache_status status, const char *detail,
 		     unsigned retry_after_s);
 
-/* Completes those ops of this job and its twins whose time is over at `now_us`, and counts them in
- * *expired. As long as any twin's op is left, job->op is one. The earliest deadline of those left,
- * INT64_MAX where none is. */
-int64_t remote_job_expire(struct remote_job *job, int64_t now_us, uint64_t *expired);
+/* Completes those ops of this job and its twins whose time is over at `now_us`, with `sentence`,
+ * and counts them in *expired. As long as any twin's op is left, job->op is one. The earliest
+ * deadline of those left, INT64_MAX if none is. */
+int64_t remote_job_expire(struct remote_job *job, int64_t now_us, const char *sentence,
+			  uint64_t *expired);
 
 void remote_job_list_init(struct remote_job_list *list);
 void remote_job_list_push(struct remote_job_list *list, struct remote_job *job);
 struct remote_job *remote_job_list_pop(struct remote_job_list *list);
-
-struct remote_call *remote_call_create(enum remote_call_kind kind);
-/* Frees the call with its jobs. */
-void remote_call_free(struct remote_call *call);
 
 #endif

@@ -3,9 +3,9 @@
 /* How often the deadlines of what waits are looked at. */
 #define EXPIRE_STEP_US INT64_C(5000)
 
-void remote_plan_init(struct remote_plan *plan, size_t batch_size)
+void remote_plan_init(struct remote_plan *plan, const struct remote_plan_limits *limits)
 {
-	*plan = (struct remote_plan){.batch_size = batch_size, .next_limit_us = INT64_MAX};
+	*plan = (struct remote_plan){.limits = *limits, .next_limit_us = INT64_MAX};
 	remote_job_list_init(&plan->waiting);
 }
 
@@ -84,7 +84,8 @@ struct remote_job *remote_plan_pop(struct remote_plan *plan)
 	return job;
 }
 
-int64_t remote_plan_expire(struct remote_plan *plan, int64_t now_us, uint64_t *expired)
+int64_t remote_plan_expire(struct remote_plan *plan, int64_t now_us, const char *sentence,
+			   uint64_t *expired)
 {
 	struct remote_job_list kept;
 	struct remote_job *job;
@@ -94,7 +95,7 @@ int64_t remote_plan_expire(struct remote_plan *plan, int64_t now_us, uint64_t *e
 	remote_job_list_init(&kept);
 	plan->next_limit_us = INT64_MAX;
 	while ((job = remote_job_list_pop(&plan->waiting))) {
-		int64_t limit_us = remote_job_expire(job, now_us, expired);
+		int64_t limit_us = remote_job_expire(job, now_us, sentence, expired);
 
 		if (limit_us == INT64_MAX) {
 			forget(plan, job);
@@ -122,7 +123,7 @@ bool remote_plan_is_due(const struct remote_plan *plan, unsigned in_flight, unsi
 	if (!plan->waiting.first || in_flight >= max_in_flight)
 		return false;
 	int64_t window_ends_us = plan->waiting.first->submitted_us + MERGE_WINDOW_US;
-	if (in_flight == 0 || plan->waiting_items >= plan->batch_size || window_ends_us <= now_us)
+	if (in_flight == 0 || plan->waiting_items >= plan->limits.items || window_ends_us <= now_us)
 		return true;
 	*ret_when_us = window_ends_us;
 	return false;
@@ -131,9 +132,9 @@ bool remote_plan_is_due(const struct remote_plan *plan, unsigned in_flight, unsi
 static bool fits(const struct remote_plan *plan, const struct remote_call *call,
 		 const struct remote_job *job)
 {
-	return call->is_idempotent == job->is_idempotent && call->jobs.count < CALL_OPS_MAX &&
-	       call->item_count + job->item_count <= plan->batch_size &&
-	       call->size_bytes + job->size_bytes <= CALL_MERGED_BYTES_MAX;
+	return call->is_idempotent == job->is_idempotent && call->jobs.count < plan->limits.ops &&
+	       call->item_count + job->item_count <= plan->limits.items &&
+	       call->size_bytes + job->size_bytes <= plan->limits.bytes;
 }
 
 static void add_to_call(struct remote_plan *plan, struct remote_call *call, struct remote_job *job)
@@ -187,7 +188,7 @@ struct remote_call *remote_plan_form_call(struct remote_plan *plan,
 		if ((is_first || (fits(plan, call, job) && joins(call, job))) &&
 		    take_locks(plan, job)) {
 			add_to_call(plan, call, job);
-			is_full = call->item_count >= plan->batch_size;
+			is_full = call->item_count >= plan->limits.items;
 			continue;
 		}
 		remote_job_list_push(&passed_over, job);

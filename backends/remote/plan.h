@@ -14,16 +14,17 @@
 #ifndef STEADYCACHE_REMOTE_PLAN_H
 #define STEADYCACHE_REMOTE_PLAN_H
 
-#include "backends/remote/job.h"
+#include "backends/remote/call.h"
 #include "backends/remote/locks.h"
 
 #define MERGE_WINDOW_US INT64_C(1000)
-/* A request grows to this by merging; a single op may be larger. */
-#define CALL_MERGED_BYTES_MAX (4U << 20)
-/* The protocol's own limits of a request. */
-#define CALL_OPS_MAX 1000
 
 #define PLAN_BUCKETS 1024
+
+/* A call grows to these by merging; a single op may be larger. */
+struct remote_plan_limits {
+	size_t items, ops, bytes;
+};
 
 struct remote_plan {
 	struct remote_job_list waiting;
@@ -32,12 +33,12 @@ struct remote_plan {
 	struct remote_locks reads;
 	struct remote_locks wishes; /* of what waits and was passed over, while a call is formed */
 	struct remote_job *singles[PLAN_BUCKETS]; /* waiting gets of one key, by its hash */
-	size_t batch_size;
+	struct remote_plan_limits limits;
 	int64_t next_limit_us; /* the earliest deadline of what waits, or earlier */
 	uint64_t merged;       /* ops that needed no request of their own */
 };
 
-void remote_plan_init(struct remote_plan *plan, size_t batch_size);
+void remote_plan_init(struct remote_plan *plan, const struct remote_plan_limits *limits);
 /* Nothing may wait or be under way. */
 void remote_plan_deinit(struct remote_plan *plan);
 
@@ -63,8 +64,10 @@ void remote_plan_put_back(struct remote_plan *plan, struct remote_call *call);
  * put back. */
 void remote_plan_release(struct remote_plan *plan, const struct remote_call *call);
 
-/* Completes waiting ops whose time is over, drops jobs without ops; when to look again. */
-int64_t remote_plan_expire(struct remote_plan *plan, int64_t now_us, uint64_t *expired);
+/* Completes waiting ops whose time is over, with `sentence`, drops jobs without ops; when to look
+ * again. */
+int64_t remote_plan_expire(struct remote_plan *plan, int64_t now_us, const char *sentence,
+			   uint64_t *expired);
 
 /* Takes out the first job that waits, or NULL. */
 struct remote_job *remote_plan_pop(struct remote_plan *plan);

@@ -1,56 +1,106 @@
-/* How operations are put into requests and answers are read: a protocol is one or more dialects,
- * in order of preference.
+/* What a backend that asks another server brings: how operations are put into requests and answers
+ * are read. Everything else (waiting, merging, order, retries, deadlines, the breaker) is the
+ * engine's. docs/internals/remote.md tells how one is written.
  *
- * A call may take several requests, one after the other: `read` says whether another one follows.
- * All of it runs on the I/O thread. An op of a job may be gone (NULL) at any time; what is done for
- * it then is nobody's any more. */
-#ifndef STEADYCACHE_REMOTE_DIALECT_H
-#define STEADYCACHE_REMOTE_DIALECT_H
+ * All of it runs on the I/O thread and must not block. An op of a job may be gone (NULL) at any
+ * time; nobody asks for what is done for it then. */
+#ifndef STEADYCACHE_REMOTE_PROTOCOL_H
+#define STEADYCACHE_REMOTE_PROTOCOL_H
 
-#include "backends/remote/job.h"
-#include "backends/remote/settings.h"
-#include "backends/remote/tally.h"
-#include "base/buffer.h"
+#include "backends/remote/call.h"
+#include "backends/remote/request.h"
+#include "backends/remote/verdict.h"
 
-/* What the dialects need to know of the backend. */
+struct remote_protocol;
+
+/* What dialects may need of the backend. */
 struct remote_context {
+	const struct remote_protocol *protocol;
 	const struct remote_settings *settings;
 	const struct backend_config *config;
 	struct remote_tally *tally;
-	const struct remote_dialect *const *dialects; /* in order of preference, NULL at the end */
+	struct remote_namespaces *namespaces;
+	struct remote_details *details;
+	void *user; /* the protocol's own, such as keys to sign with */
 };
 
 enum remote_step {
+	STEP_MORE,      /* the answer is taken; others of this step are still to come */
 	STEP_DONE,      /* every op of the call is completed */
-	STEP_AGAIN,     /* another request follows */
-	STEP_BAD,       /* the answer is not one of this protocol; nothing is completed */
-	STEP_NO_MEMORY, /* it could not be read; nothing is completed */
+	STEP_AGAIN,     /* another step follows */
+	STEP_BAD,       /* the answer is not one of this protocol */
+	STEP_NO_MEMORY, /* the answer could not be read */
 };
 
+/* One way to speak to the upstream. */
 struct remote_dialect {
 	/* CACHE_OK, or why the upstream cannot do `op`, with op->detail. */
 	enum cache_status (*accepts)(const struct remote_context *context, struct cache_op *op);
 
-	/* Whether `job` may share a request with the jobs of `call`. */
+	/* Whether `job` may share a call with the jobs of `call`. */
 	bool (*joins)(const struct remote_call *call, const struct remote_job *job);
 
-	/* Writes the body of the call's next request and its path behind the base URL (static). A
-	 * call of kind CALL_PROBE asks whether the upstream is well. False: out of memory. */
-	bool (*write)(const struct remote_context *context, struct remote_call *call,
-		      const char **ret_path, struct buffer *body);
+	/* How many requests the call's next step has, at least 1; they are sent at once as far as
+	 * max_in_flight allows. NULL: always one. Not called for a probe, which has one. */
+	size_t (*parts)(const struct remote_context *context, const struct remote_call *call);
 
-	/* Whether an answer says that the upstream does not speak this dialect: the next one is
-	 * tried, and this one again after a while. May be NULL. */
-	bool (*is_foreign)(long status);
+	/* Writes request number `part` of the call's step: its path, which must stay until the
+	 * submit (static, or in call->state), its body, and what else differs from a POST without
+	 * headers of its own. A call of kind CALL_PROBE asks whether the upstream is well. Called
+	 * again for a retry. False: out of memory. */
+	bool (*write)(const struct remote_context *context, struct remote_call *call, size_t part,
+		      struct remote_request *request);
 
-	/* Whether an answer of this status is for `read`: 200, and whatever else the upstream uses
-	 * to say no. All others the engine deals with. */
-	bool (*reads)(long status, struct slice body);
+	/* Signs what `write` wrote, at each try. CACHE_OK, or why it cannot, with a sentence as
+	 * long-lived as the backend or NULL: the call then fails and nothing is sent. May be
+	 * NULL. */
+	enum cache_status (*sign)(const struct remote_context *context,
+				  struct remote_request *request, const char **ret_sentence);
+
+	/* Whether an answer says that the upstream does not speak this dialect: the jobs go into
+	 * calls of the next one, and this one is tried again after a while. Asked about steps of
+	 * one part only. NULL: it always does. */
+	bool (*is_foreign)(const struct remote_answer *answer);
+
+	/* Whether an answer is for `read`. About all others the verdict decides. */
+	bool (*reads)(const struct remote_answer *answer);
+
+	/* Takes the answer to request number `part`. While call->open > 0 (parts whose answers are
+	 * to come) it says STEP_MORE; at the last STEP_DONE or STEP_AGAIN. With STEP_BAD and
+	 * STEP_NO_MEMORY nothing may have been completed by this answer, and the engine fails the
+	 * ops that are left. */
 	enum remote_step (*read)(const struct remote_context *context, struct remote_call *call,
-				 long status, struct slice body);
+				 size_t part, const struct remote_answer *answer);
 
-	/* Frees call->state. Called where that is not NULL. */
+	/* Frees call->state. Called if that is not NULL. */
 	void (*discard)(struct remote_call *call);
+};
+
+struct remote_transport;
+
+struct remote_protocol {
+	const char *name; /* of the upstream, as notices begin with it */
+
+	/* In order of preference, NULL at the end. */
+	const struct remote_dialect *const *dialects;
+
+	const char *const *sentences; /* [REMOTE_SENTENCES], for verdicts */
+	/* What an answer that is not for `read` means, or a request without one. NULL: what it
+	 * means in HTTP (remote_verdict_http). */
+	struct remote_verdict (*judge)(const struct remote_protocol *protocol,
+				       enum remote_failure failure,
+				       const struct remote_answer *answer);
+
+	/* Merging stops at so many ops and bytes in a call; one op may be larger. */
+	size_t merged_ops_max, merged_bytes_max;
+
+	/* NULL: out of memory or descriptors. Settings and protocol outlive the transport. */
+	struct remote_transport *(*open_transport)(const struct remote_settings *settings,
+						   const struct remote_protocol *protocol);
+	/* For the transport: header lines of every request, NULL at the end, and the largest answer
+	 * that is read. */
+	const char *const *headers;
+	size_t answer_max_bytes;
 };
 
 #endif

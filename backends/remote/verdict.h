@@ -3,19 +3,39 @@
 #ifndef STEADYCACHE_REMOTE_VERDICT_H
 #define STEADYCACHE_REMOTE_VERDICT_H
 
-#include "backends/remote/tally.h"
+#include <stdbool.h>
+
+#include "backends/remote/failure.h"
 #include "base/status.h"
+
+/* What clients and the log are told. A protocol has a sentence for each, which names its upstream
+ * and the option to change if one can help: static, shorter than 120 characters. */
+enum remote_sentence {
+	SENTENCE_UNREACHABLE,
+	SENTENCE_UNTRUSTED, /* its certificate */
+	SENTENCE_TIMEOUT,
+	SENTENCE_BROKEN_OFF,
+	SENTENCE_BAD_ANSWER,
+	SENTENCE_UNAUTHORIZED, /* 401, 403 */
+	SENTENCE_NOT_THERE,    /* 404 */
+	SENTENCE_TOO_LARGE,    /* 413 */
+	SENTENCE_THROTTLED,    /* 429 */
+	SENTENCE_FAILED,       /* 5xx */
+	SENTENCE_STRANGE,      /* any other status */
+	REMOTE_SENTENCES
+};
 
 struct remote_verdict {
 	enum remote_failure failure; /* for the counters */
 	enum cache_status status;
-	const char *sentence; /* static; names the option to change where one can help */
-	bool may_retry;       /* another try may succeed */
-	bool is_outage;       /* counts for the breaker */
+	const char *sentence;
+	bool may_retry; /* another try may succeed */
+	bool is_outage; /* counts for the breaker */
 };
 
-/* Of a request that ended with `failure`, or where that is FAILURE_NONE of HTTP status `status`.
+/* Of a request that ended with `failure`, or if that is FAILURE_NONE with HTTP status `status`.
  * FAILURE_BAD_ANSWER is also for a 200 that could not be read. */
-struct remote_verdict remote_verdict_of(enum remote_failure failure, long status);
+struct remote_verdict remote_verdict_http(const char *const *sentences, enum remote_failure failure,
+					  long status);
 
 #endif

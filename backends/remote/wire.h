@@ -18,8 +18,8 @@ void remote_wire_write_integer(struct buffer *out, const char *name, int64_t num
 /* The answer as a JSON object, to be decref'ed; NULL where it is none. False: out of memory. */
 bool remote_wire_read_object(struct slice body, json_t **ret);
 
-/* What stands as "name" or "name_b64" in `object`: for d1_take_bytes. False where neither is a
- * string. */
+/* What stands as "name" or "name_b64" in `object`: for remote_wire_decode_bytes. False where
+ * neither is a string. */
 struct remote_wire_bytes {
 	struct slice text; /* borrowed from the JSON */
 	bool is_base64;

@@ -2,14 +2,6 @@
 
 #include "base/thread.h"
 
-static int64_t read_monotonic(void *user)
-{
-	(void)user;
-	return monotonic_now_us();
-}
-
-static const struct cache_clock monotonic_clock = {.now_us = read_monotonic};
-
 /* Called under the table's lock. */
 static void look_again(void *user)
 {

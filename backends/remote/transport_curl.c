@@ -1,4 +1,4 @@
-#include "backends/remote/transport.h"
+#include "backends/remote/transport_curl.h"
 
 #include <curl/curl.h>
 #include <limits.h>
@@ -7,7 +7,11 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "backends/remote/backoff.h"
+#include "backends/remote/protocol.h"
+#include "backends/remote/retry_after.h"
+#include "backends/remote/settings.h"
+#include "backends/remote/transport.h"
+#include "store/backend.h"
 
 #define US_PER_MS 1000
 /* An idle connection older than this may be dead without our knowing: what may not be repeated
@@ -17,9 +21,11 @@
 /* Handles kept for the next transfers, with their connections' memory. */
 #define SPARE_HANDLES_MAX 16
 
-struct remote_transfer {
+/* A request: lives from the submit until it is done or forgotten. */
+struct transfer {
 	CURL *easy;
-	struct remote_transfer *next, *previous; /* of all that are under way */
+	struct curl_transport *transport;
+	struct transfer *next, *previous; /* of all that are under way */
 	struct remote_request request;
 	size_t sent; /* bytes of a body that may not be repeated */
 	struct remote_answer answer;
@@ -27,11 +33,13 @@ struct remote_transfer {
 	struct curl_slist *headers; /* of its own; NULL: the transport's */
 };
 
-struct remote_transport {
+struct curl_transport {
+	struct remote_transport transport; /* first: the engine is handed this */
 	const struct remote_settings *settings;
+	size_t answer_max_bytes;
 	CURLM *multi;
 	struct curl_slist *headers;
-	struct remote_transfer *first;
+	struct transfer *first;
 	CURL *spares[SPARE_HANDLES_MAX];
 	size_t spare_count;
 };
@@ -43,7 +51,7 @@ static void init_curl(void)
 	(void)curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-static bool add_header(struct curl_slist **list, const char *line)
+static bool add_line(struct curl_slist **list, const char *line)
 {
 	struct curl_slist *longer = curl_slist_append(*list, line);
 
@@ -52,53 +60,20 @@ static bool add_header(struct curl_slist **list, const char *line)
 	return longer != NULL;
 }
 
-struct remote_transport *remote_transport_open(const struct remote_settings *settings)
+static struct curl_transport *curl_of(struct remote_transport *transport)
 {
-	(void)pthread_once(&global_once, init_curl);
-	struct remote_transport *transport = calloc(1, sizeof(*transport));
-	if (!transport)
-		return NULL;
-	transport->settings = settings;
-	transport->multi = curl_multi_init();
-	if (transport->multi && add_header(&transport->headers, "Content-Type: application/json") &&
-	    add_header(&transport->headers, "Accept: application/json") &&
-	    /* No "100 Continue": it would cost a round trip. */
-	    add_header(&transport->headers, "Expect:") &&
-	    (!settings->authorization ||
-	     add_header(&transport->headers, settings->authorization))) {
-		(void)curl_multi_setopt(transport->multi, CURLMOPT_PIPELINING,
-					(long)CURLPIPE_MULTIPLEX);
-		(void)curl_multi_setopt(transport->multi, CURLMOPT_MAXCONNECTS,
-					(long)settings->max_in_flight + 2);
-		return transport;
-	}
-	remote_transport_close(transport);
-	return NULL;
-}
-
-void remote_transport_close(struct remote_transport *transport)
-{
-	if (!transport)
-		return;
-	while (transport->first)
-		remote_transport_cancel(transport, transport->first);
-	for (size_t i = 0; i < transport->spare_count; i++)
-		curl_easy_cleanup(transport->spares[i]);
-	if (transport->multi)
-		(void)curl_multi_cleanup(transport->multi);
-	curl_slist_free_all(transport->headers);
-	free(transport);
+	return (struct curl_transport *)transport;
 }
 
 /* ---- libcurl's callbacks ---- */
 
 static size_t receive_body(char *data, size_t size, size_t count, void *user)
 {
-	struct remote_transfer *transfer = user;
+	struct transfer *transfer = user;
 	struct buffer *body = &transfer->answer.body;
 	size_t len = size * count;
 
-	if (body->len + len > ANSWER_MAX_BYTES)
+	if (body->len + len > transfer->transport->answer_max_bytes)
 		return 0; /* ends the transfer with CURLE_WRITE_ERROR */
 	buffer_append(body, (struct slice){.data = data, .len = len});
 	return body->failed ? 0 : len;
@@ -106,7 +81,7 @@ static size_t receive_body(char *data, size_t size, size_t count, void *user)
 
 static size_t send_body(char *target, size_t size, size_t count, void *user)
 {
-	struct remote_transfer *transfer = user;
+	struct transfer *transfer = user;
 	size_t len = transfer->request.body.len - transfer->sent;
 
 	if (len > size * count)
@@ -128,7 +103,7 @@ static int refuse_to_rewind(void *user, curl_off_t offset, int origin)
 
 /* ---- Starting ---- */
 
-static CURL *take_handle(struct remote_transport *transport)
+static CURL *take_handle(struct curl_transport *transport)
 {
 	if (transport->spare_count == 0)
 		return curl_easy_init();
@@ -146,22 +121,37 @@ static long ms_of(int64_t us)
 	return ms < LONG_MAX ? (long)ms : LONG_MAX;
 }
 
-static void set_body(struct remote_transfer *transfer)
+/* A body that may be repeated is libcurl's to read; one that may not goes by send_body. */
+static void set_body(struct transfer *transfer)
 {
 	const struct remote_request *request = &transfer->request;
 	CURL *easy = transfer->easy;
 
+	(void)curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN,
+			       request->is_repeatable ? IDLE_S : TRUSTED_IDLE_S);
 	(void)curl_easy_setopt(easy, CURLOPT_POST, 1L);
 	(void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
-	if (request->is_repeatable) {
-		(void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body.data);
-		(void)curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, IDLE_S);
+	if (request->is_repeatable || request->body.len == 0) {
+		(void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
+				       request->body.len > 0 ? request->body.data : "");
 		return;
 	}
 	(void)curl_easy_setopt(easy, CURLOPT_READFUNCTION, send_body);
 	(void)curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
 	(void)curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, refuse_to_rewind);
-	(void)curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, TRUSTED_IDLE_S);
+}
+
+static void set_method(struct transfer *transfer)
+{
+	const char *method = transfer->request.method;
+	bool has_body = strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0;
+
+	if (has_body || transfer->request.body.len > 0)
+		set_body(transfer);
+	if (strcmp(method, "HEAD") == 0)
+		(void)curl_easy_setopt(transfer->easy, CURLOPT_NOBODY, 1L);
+	else if (strcmp(method, "POST") != 0)
+		(void)curl_easy_setopt(transfer->easy, CURLOPT_CUSTOMREQUEST, method);
 }
 
 static bool add_field(struct curl_slist **list, const char *name, const char *value)
@@ -171,26 +161,36 @@ static bool add_field(struct curl_slist **list, const char *name, const char *va
 	if (!value)
 		return true;
 	(void)snprintf(line, sizeof(line), "%s: %s", name, value);
-	return add_header(list, line);
+	return add_line(list, line);
 }
 
-/* A list of the transfer's own: libcurl's cannot share their tails. False: out of memory. */
-static bool add_trace(const struct remote_transport *transport, struct remote_transfer *transfer)
+static bool add_trace(struct curl_slist **list, const struct cache_trace *trace)
+{
+	return add_field(list, "X-Request-Id", trace->request_id) &&
+	       add_field(list, "traceparent", trace->traceparent) &&
+	       add_field(list, "tracestate", trace->tracestate);
+}
+
+/* The headers that a transfer does not share with all others, in a list of its own with the shared
+ * ones: libcurl's cannot share their tails. False: out of memory. */
+static bool add_headers(const struct curl_transport *transport, struct transfer *transfer)
 {
 	const struct cache_trace *trace = transfer->request.trace;
+	const char *line = NULL;
 
 	transfer->request.trace = NULL;
-	if (!trace)
+	if (!trace && transfer->request.headers.len == 0)
 		return true;
 	for (const struct curl_slist *at = transport->headers; at; at = at->next)
-		if (!add_header(&transfer->headers, at->data))
+		if (!add_line(&transfer->headers, at->data))
 			return false;
-	return add_field(&transfer->headers, "X-Request-Id", trace->request_id) &&
-	       add_field(&transfer->headers, "traceparent", trace->traceparent) &&
-	       add_field(&transfer->headers, "tracestate", trace->tracestate);
+	while ((line = remote_request_next_header(&transfer->request, line)))
+		if (!add_line(&transfer->headers, line))
+			return false;
+	return !trace || add_trace(&transfer->headers, trace);
 }
 
-static void set_options(const struct remote_transport *transport, struct remote_transfer *transfer)
+static void set_options(const struct curl_transport *transport, struct transfer *transfer)
 {
 	const struct remote_settings *settings = transport->settings;
 	int64_t connect_us = settings->connect_timeout_us < transfer->request.timeout_us
@@ -206,7 +206,7 @@ static void set_options(const struct remote_transport *transport, struct remote_
 			       transfer->headers ? transfer->headers : transport->headers);
 	(void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "steadycache/" STEADYCACHE_VERSION);
 	(void)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
-	set_body(transfer);
+	set_method(transfer);
 	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, receive_body);
 	(void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
 	(void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, ms_of(connect_us));
@@ -218,7 +218,7 @@ static void set_options(const struct remote_transport *transport, struct remote_
 		(void)curl_easy_setopt(easy, CURLOPT_CAINFO, settings->ca_file);
 }
 
-static void unlink_transfer(struct remote_transport *transport, struct remote_transfer *transfer)
+static void unlink_transfer(struct curl_transport *transport, struct transfer *transfer)
 {
 	if (transfer->previous)
 		transfer->previous->next = transfer->next;
@@ -229,54 +229,49 @@ static void unlink_transfer(struct remote_transport *transport, struct remote_tr
 }
 
 /* Frees a transfer that is not in the multi handle any more. */
-static void free_transfer(struct remote_transport *transport, struct remote_transfer *transfer)
+static void free_transfer(struct curl_transport *transport, struct transfer *transfer)
 {
 	if (transfer->easy && transport->spare_count < SPARE_HANDLES_MAX)
 		transport->spares[transport->spare_count++] = transfer->easy;
 	else if (transfer->easy)
 		curl_easy_cleanup(transfer->easy);
-	buffer_deinit(&transfer->request.body);
+	remote_request_deinit(&transfer->request);
 	buffer_deinit(&transfer->answer.body);
 	curl_slist_free_all(transfer->headers);
 	free(transfer->url);
 	free(transfer);
 }
 
-struct remote_transfer *remote_transport_start(struct remote_transport *transport,
-					       struct remote_request *request)
+/* remote_transport_ops.submit */
+static bool submit(struct remote_transport *of, struct remote_request *request)
 {
-	struct remote_transfer *transfer = calloc(1, sizeof(*transfer));
+	struct curl_transport *transport = curl_of(of);
+	struct transfer *transfer = calloc(1, sizeof(*transfer));
 
 	if (!transfer) {
-		buffer_deinit(&request->body);
-		return NULL;
+		remote_request_deinit(request);
+		return false;
 	}
+	transfer->transport = transport;
 	transfer->request = *request;
-	request->body = (struct buffer){0};
+	request->headers = request->body = (struct buffer){0};
 	transfer->easy = take_handle(transport);
-	if (!transfer->easy || !add_trace(transport, transfer) ||
+	if (!transfer->easy || !add_headers(transport, transfer) ||
 	    asprintf(&transfer->url, "%s%s", transport->settings->base_url, request->path) < 0) {
 		transfer->url = NULL;
 		free_transfer(transport, transfer);
-		return NULL;
+		return false;
 	}
 	set_options(transport, transfer);
 	if (curl_multi_add_handle(transport->multi, transfer->easy) != CURLM_OK) {
 		free_transfer(transport, transfer);
-		return NULL;
+		return false;
 	}
 	transfer->next = transport->first;
 	if (transport->first)
 		transport->first->previous = transfer;
 	transport->first = transfer;
-	return transfer;
-}
-
-void remote_transport_cancel(struct remote_transport *transport, struct remote_transfer *transfer)
-{
-	(void)curl_multi_remove_handle(transport->multi, transfer->easy);
-	unlink_transfer(transport, transfer);
-	free_transfer(transport, transfer);
+	return true;
 }
 
 /* ---- Ending ---- */
@@ -322,29 +317,42 @@ static bool may_have_reached(CURL *easy, enum remote_failure failure)
 	       request_bytes > 0;
 }
 
-static void end_transfer(struct remote_transport *transport, CURL *easy, CURLcode code)
+/* remote_answer.header */
+static const char *header_of(const struct remote_answer *answer, const char *name)
 {
-	struct remote_transfer *transfer = NULL;
+	const struct transfer *transfer = answer->source;
+	struct curl_header *header = NULL;
+
+	if (curl_easy_header(transfer->easy, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+		return NULL;
+	return header->value;
+}
+
+static void end_transfer(struct curl_transport *transport, CURL *easy, CURLcode code)
+{
+	struct transfer *transfer = NULL;
 
 	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer);
 	struct remote_answer *answer = &transfer->answer;
-	struct curl_header *header = NULL;
 
 	answer->failure = failure_of(code);
 	answer->reached = may_have_reached(easy, answer->failure);
 	if (answer->failure == FAILURE_TIMEOUT && !answer->reached)
 		answer->failure = FAILURE_CONNECT;
 	answer->retry_after_s = -1;
+	answer->header = header_of;
+	answer->source = transfer;
 	(void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &answer->status);
-	if (curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
-		answer->retry_after_s = remote_retry_after_s(header->value, (int64_t)time(NULL));
+	const char *retry_after = header_of(answer, "Retry-After");
+	if (retry_after)
+		answer->retry_after_s = remote_retry_after_s(retry_after, (int64_t)time(NULL));
 	(void)curl_multi_remove_handle(transport->multi, easy);
 	unlink_transfer(transport, transfer);
 	transfer->request.done(transfer->request.user, answer);
 	free_transfer(transport, transfer);
 }
 
-unsigned remote_transport_run(struct remote_transport *transport)
+static unsigned run(struct curl_transport *transport)
 {
 	const CURLMsg *message;
 	unsigned ended = 0;
@@ -359,14 +367,81 @@ unsigned remote_transport_run(struct remote_transport *transport)
 	return ended;
 }
 
-void remote_transport_wait(struct remote_transport *transport, int64_t timeout_us)
+/* remote_transport_ops.wait */
+static void wait_for_answers(struct remote_transport *of, int64_t timeout_us)
 {
+	struct curl_transport *transport = curl_of(of);
 	int64_t ms = (timeout_us + US_PER_MS - 1) / US_PER_MS;
 
-	(void)curl_multi_poll(transport->multi, NULL, 0, ms < 60000 ? (int)ms : 60000, NULL);
+	if (run(transport) == 0)
+		(void)curl_multi_poll(transport->multi, NULL, 0, ms < 60000 ? (int)ms : 60000,
+				      NULL);
 }
 
-void remote_transport_wake(struct remote_transport *transport)
+/* remote_transport_ops.wake */
+static void wake(struct remote_transport *of)
 {
-	(void)curl_multi_wakeup(transport->multi);
+	(void)curl_multi_wakeup(curl_of(of)->multi);
+}
+
+/* ---- Opening and closing ---- */
+
+/* remote_transport_ops.close */
+static void close_transport(struct remote_transport *of)
+{
+	struct curl_transport *transport = curl_of(of);
+	struct transfer *transfer;
+
+	while ((transfer = transport->first)) {
+		(void)curl_multi_remove_handle(transport->multi, transfer->easy);
+		unlink_transfer(transport, transfer);
+		free_transfer(transport, transfer);
+	}
+	for (size_t i = 0; i < transport->spare_count; i++)
+		curl_easy_cleanup(transport->spares[i]);
+	if (transport->multi)
+		(void)curl_multi_cleanup(transport->multi);
+	curl_slist_free_all(transport->headers);
+	free(transport);
+}
+
+static const struct remote_transport_ops curl_ops = {
+	.submit = submit,
+	.wait = wait_for_answers,
+	.wake = wake,
+	.close = close_transport,
+};
+
+/* No "100 Continue": it would cost a round trip. */
+static bool add_shared_headers(struct curl_transport *transport, const char *const *lines)
+{
+	const char *authorization = transport->settings->authorization;
+
+	for (; *lines; lines++)
+		if (!add_line(&transport->headers, *lines))
+			return false;
+	return add_line(&transport->headers, "Expect:") &&
+	       (!authorization || add_line(&transport->headers, authorization));
+}
+
+struct remote_transport *remote_transport_curl_open(const struct remote_settings *settings,
+						    const struct remote_protocol *protocol)
+{
+	(void)pthread_once(&global_once, init_curl);
+	struct curl_transport *transport = calloc(1, sizeof(*transport));
+	if (!transport)
+		return NULL;
+	transport->transport.ops = &curl_ops;
+	transport->settings = settings;
+	transport->answer_max_bytes = protocol->answer_max_bytes;
+	transport->multi = curl_multi_init();
+	if (transport->multi && add_shared_headers(transport, protocol->headers)) {
+		(void)curl_multi_setopt(transport->multi, CURLMOPT_PIPELINING,
+					(long)CURLPIPE_MULTIPLEX);
+		(void)curl_multi_setopt(transport->multi, CURLMOPT_MAXCONNECTS,
+					(long)settings->max_in_flight + 2);
+		return &transport->transport;
+	}
+	close_transport(&transport->transport);
+	return NULL;
 }

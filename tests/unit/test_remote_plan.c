@@ -1,4 +1,4 @@
-/* What goes together, what must not, and what waits: the d1 backend's plan and locks. */
+/* What goes together, what must not, and what waits: the plan and locks of remote backends. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +12,7 @@ static struct remote_plan plan;
 static struct cache_op ops[OPS_MAX];
 static char keys[OPS_MAX][16];
 static size_t op_count;
+static int64_t now_us = 1000000;
 static unsigned done;
 static struct cache_value *value;
 
@@ -23,7 +24,8 @@ static void count_done(struct cache_op *op)
 
 static void open_plan(void)
 {
-	remote_plan_init(&plan, 10);
+	remote_plan_init(&plan,
+			 &(struct remote_plan_limits){.items = 10, .ops = 1000, .bytes = 4 << 20});
 	value = cache_value_copy(SLICE("v"), SLICE(CONTENT_TYPE_TEXT));
 	op_count = 0;
 	done = 0;
@@ -57,7 +59,7 @@ static struct cache_op *add(enum cache_op_type type, const char *ns, const char 
 	op->done = count_done;
 	op->limit = 1;
 	op_count++;
-	remote_plan_add(&plan, remote_job_create(op, TIMEOUT_US));
+	remote_plan_add(&plan, remote_job_create(op, now_us, TIMEOUT_US));
 	return op;
 }
 
@@ -95,10 +97,10 @@ Test(remote_plan, an_idle_upstream_is_asked_at_once)
 {
 	int64_t when_us;
 
-	cr_expect_not(remote_plan_is_due(&plan, 0, 4, monotonic_now_us(), &when_us));
+	cr_expect_not(remote_plan_is_due(&plan, 0, 4, now_us, &when_us));
 	cr_expect_eq(when_us, INT64_MAX);
 	(void)add(CACHE_OP_GET, "n", "a");
-	cr_expect(remote_plan_is_due(&plan, 0, 4, monotonic_now_us(), &when_us));
+	cr_expect(remote_plan_is_due(&plan, 0, 4, now_us, &when_us));
 }
 
 Test(remote_plan, a_busy_one_after_the_window_or_with_a_full_request)
@@ -106,7 +108,6 @@ Test(remote_plan, a_busy_one_after_the_window_or_with_a_full_request)
 	int64_t when_us;
 
 	(void)add(CACHE_OP_GET, "n", "a");
-	int64_t now_us = plan.waiting.first->submitted_us;
 	cr_expect_not(remote_plan_is_due(&plan, 1, 4, now_us, &when_us));
 	cr_expect_eq(when_us, now_us + MERGE_WINDOW_US);
 	cr_expect(remote_plan_is_due(&plan, 1, 4, now_us + MERGE_WINDOW_US, &when_us));
@@ -227,7 +228,7 @@ Test(remote_plan, conditional_writes_go_apart)
 	op->one.value = value;
 	op->one.condition.kind = CONDITION_ABSENT;
 	op->done = count_done;
-	remote_plan_add(&plan, remote_job_create(op, TIMEOUT_US));
+	remote_plan_add(&plan, remote_job_create(op, now_us, TIMEOUT_US));
 	(void)add(CACHE_OP_SET, "n", "c");
 	struct remote_call *call = form();
 	cr_expect_eq(call->jobs.count, 2);
@@ -246,13 +247,14 @@ Test(remote_plan, what_waits_too_long_is_completed)
 	(void)add(CACHE_OP_GET, "n", "a");
 	(void)add(CACHE_OP_GET, "n", "a");
 	(void)add(CACHE_OP_SET, "n", "b");
-	cr_expect_eq(remote_plan_expire(&plan, monotonic_now_us(), &expired),
+	cr_expect_eq(remote_plan_expire(&plan, now_us, "late", &expired),
 		     plan.waiting.first->deadline_us);
 	cr_expect_eq(expired, 0);
-	(void)remote_plan_expire(&plan, monotonic_now_us() + 2 * TIMEOUT_US, &expired);
+	(void)remote_plan_expire(&plan, now_us + 2 * TIMEOUT_US, "late", &expired);
 	cr_expect_eq(expired, 3);
 	cr_expect_eq(done, 3);
 	cr_expect_eq(ops[0].status, CACHE_TIMEOUT);
+	cr_expect_str_eq(ops[0].detail, "late");
 	cr_expect_null(plan.waiting.first);
 	cr_expect_eq(plan.waiting_items, 0);
 }
@@ -265,7 +267,7 @@ Test(remote_plan, a_twin_outlives_the_one_it_joined)
 	(void)add(CACHE_OP_GET, "n", "a");
 	plan.waiting.first->deadline_us -= TIMEOUT_US;
 	plan.next_limit_us = 0;
-	(void)remote_plan_expire(&plan, monotonic_now_us(), &expired);
+	(void)remote_plan_expire(&plan, now_us, "late", &expired);
 	cr_expect_eq(expired, 1);
 	cr_expect_eq(ops[0].status, CACHE_TIMEOUT);
 	cr_expect_eq(plan.waiting.first->op, &ops[1]);

@@ -1,0 +1,17 @@
+/* Whether an answer of POST /ops is one of the protocol. */
+#ifndef STEADYCACHE_D1_OPS_CHECK_H
+#define STEADYCACHE_D1_OPS_CHECK_H
+
+#include <jansson.h>
+
+#include "backends/d1/ops_group.h"
+
+/* Entries in one answer to a scan; a longer listing takes several requests. */
+#define OPS_SCAN_MAX 1000
+
+/* Whether `results` is what the protocol has for the groups of `state`. */
+bool d1_ops_check_results(const json_t *results, const struct ops_state *state);
+/* The status of a result or an item; CACHE_INTERNAL if it is none that is known. */
+enum cache_status d1_ops_check_status(const json_t *result);
+
+#endif

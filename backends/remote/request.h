@@ -1,0 +1,51 @@
+/* A request as a dialect writes it, and its answer as a dialect reads it. What of it a transport
+ * uses is the transport's business: one over HTTP all but `replies`, one over a stream of bytes
+ * `body` and `replies`. */
+#ifndef STEADYCACHE_REMOTE_REQUEST_H
+#define STEADYCACHE_REMOTE_REQUEST_H
+
+#include <stdint.h>
+
+#include "backends/remote/failure.h"
+#include "base/buffer.h"
+
+struct cache_trace;
+
+struct remote_answer {
+	enum remote_failure failure; /* FAILURE_NONE: an answer came whole */
+	bool reached;                /* the request may have reached the upstream */
+	long status;                 /* of HTTP; 0: the transport knows no status */
+	int64_t retry_after_s;       /* -1: the upstream did not say */
+	struct buffer body;          /* the receiver may take it */
+
+	/* The value of a header, valid until the receiver returns; NULL: there is none. NULL where
+	 * the transport knows no headers. */
+	const char *(*header)(const struct remote_answer *answer, const char *name);
+	void *source; /* the transport's */
+};
+
+struct remote_request {
+	const char *method;    /* of HTTP, static; "POST" before the dialect writes */
+	const char *path;      /* behind the base URL; read by submit only */
+	struct buffer headers; /* beside the protocol's: lines, each with a NUL at its end */
+	struct buffer body;
+	unsigned replies;   /* replies that `body` asks for, where the protocol counts them */
+	bool is_repeatable; /* may be sent again on a new connection if the old one proves dead */
+	int64_t timeout_us; /* the transport ends the request by then */
+	const struct cache_trace *trace; /* read by submit only; NULL: none */
+
+	/* Called once, from the transport's wait, which owns `answer`. */
+	void (*done)(void *user, struct remote_answer *answer);
+	void *user;
+};
+
+/* Appends a header. Running out of memory shows in headers.failed. */
+void remote_request_add_header(struct remote_request *request, const char *name,
+			       struct slice value);
+/* The header line after `line` (NULL: the first); NULL: no more. */
+const char *remote_request_next_header(const struct remote_request *request, const char *line);
+
+/* Frees headers and body. */
+void remote_request_deinit(struct remote_request *request);
+
+#endif
