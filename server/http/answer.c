@@ -1,6 +1,6 @@
 #include "server/http/answer.h"
 
-#include "server/http/exchange_state.h"
+#include "server/http/answer_stream.h"
 
 /* What makes of a stored value, whatever its type, mere bytes and no page of this server's: else
  * whoever may write could have scripts run that read and clear everything. */
@@ -48,7 +48,7 @@ static struct MHD_Response *make_body(struct exchange *exchange)
 			response->value = NULL;
 		break;
 	case BODY_STREAM:
-		made = answer_make_stream(exchange);
+		made = answer_stream_make(exchange);
 		break;
 	}
 	return made;

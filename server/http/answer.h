@@ -12,7 +12,4 @@ struct exchange;
  * the connection behind it. MHD_NO: out of memory, the connection is to be dropped. */
 enum MHD_Result answer_queue(struct exchange *exchange, bool close);
 
-/* answer_stream.c: a body of unknown length; takes the response's stream. NULL: out of memory. */
-struct MHD_Response *answer_make_stream(struct exchange *exchange);
-
 #endif

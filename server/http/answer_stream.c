@@ -1,13 +1,10 @@
-/* An answer that is made while it is sent (handlers/respond/stream.h).
- *
- * The library asks for bytes whenever the socket takes some, so a slow reader holds the stream up
- * and nothing piles up here. While an op is under way the connection is suspended. */
+#include "server/http/answer_stream.h"
+
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #include "handlers/respond/stream.h"
-#include "server/http/answer.h"
-#include "server/http/exchange_state.h"
+#include "server/http/exchange_op.h"
 
 /* Bytes that the library asks for at most where it does not send in chunks (HTTP/1.0). */
 #define BLOCK_BYTES 16384
@@ -111,7 +108,7 @@ static void close_run(void *cls)
 	free(run);
 }
 
-struct MHD_Response *answer_make_stream(struct exchange *exchange)
+struct MHD_Response *answer_stream_make(struct exchange *exchange)
 {
 	struct stream_run *run = calloc(1, sizeof(*run));
 	struct response *response = &exchange->response;
@@ -121,7 +118,7 @@ struct MHD_Response *answer_make_stream(struct exchange *exchange)
 	run->shared = exchange->shared;
 	run->connection = exchange->connection;
 	run->fd = exchange->record->fd;
-	run->trace = exchange_trace(exchange);
+	run->trace = exchange_op_trace(exchange);
 	run->stream = response->stream;
 	struct MHD_Response *made = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES,
 								      read_stream, run, close_run);

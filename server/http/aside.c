@@ -1,8 +1,8 @@
-/* What of a request runs beside the event loops, and when: whatever could take longer than some
- * milliseconds, which others on the same loop would wait for. A handler is a function of request
- * and response, so it does not matter where it runs, as long as one thread at a time runs it; and
- * the library does nothing with a connection that is suspended. */
-#include "server/http/exchange_state.h"
+#include "server/http/aside.h"
+
+#include "server/http/admit.h"
+#include "server/http/exchange_handler.h"
+#include "server/http/exchange_op.h"
 
 /* What an item, an entry of a listing, a namespace are worth beside their texts. */
 #define ITEM_BYTES      32
@@ -10,6 +10,8 @@
 #define NAMESPACE_BYTES 1024
 /* A batch of more items takes a while in any store. */
 #define HEAVY_ITEMS 512
+/* A set that counts for as much may have to evict very many entries. */
+#define HEAVY_SIZE_BYTES (UINT64_C(1) << 20)
 
 static struct exchange *exchange_of(struct offload_job *job)
 {
@@ -25,8 +27,11 @@ static void run(struct exchange *exchange, void (*job)(struct offload_job *job))
 
 /* ---- When ---- */
 
-bool aside_op_is_heavy(const struct cache_op *op)
+static bool is_heavy(const struct cache_op *op)
 {
+	/* Nearly all are of one item. */
+	if (op->items == &op->one && op->type <= CACHE_OP_EXISTS)
+		return op->type == CACHE_OP_SET && op->one.size_bytes > HEAVY_SIZE_BYTES;
 	if (op->type == CACHE_OP_STATS)
 		return op->ns.len == 0;
 	return op->type <= CACHE_OP_EXISTS && op->item_count > HEAVY_ITEMS;
@@ -78,12 +83,12 @@ static void run_start(struct offload_job *job)
 {
 	struct exchange *exchange = exchange_of(job);
 
-	if (exchange_start_handler(exchange)) {
-		exchange_submit_op(exchange);
+	if (exchange_handler_start(exchange)) {
+		exchange_op_submit(exchange);
 		return;
 	}
 	exchange->is_made = true;
-	exchange_go_on(exchange);
+	exchange_op_go_on(exchange);
 }
 
 void aside_start(struct exchange *exchange)
@@ -93,21 +98,24 @@ void aside_start(struct exchange *exchange)
 
 static void run_submit(struct offload_job *job)
 {
-	exchange_submit_op(exchange_of(job));
+	exchange_op_submit(exchange_of(job));
 }
 
 void aside_submit(struct exchange *exchange)
 {
-	run(exchange, run_submit);
+	if (is_heavy(&exchange->request.op))
+		run(exchange, run_submit);
+	else
+		exchange_op_submit(exchange);
 }
 
 static void run_finish(struct offload_job *job)
 {
 	struct exchange *exchange = exchange_of(job);
 
-	exchange_make_answer(exchange);
+	exchange_handler_answer(exchange);
 	exchange->is_made = true;
-	exchange_go_on(exchange);
+	exchange_op_go_on(exchange);
 }
 
 void aside_finish(struct exchange *exchange)
@@ -123,12 +131,12 @@ static void run_proceed(struct offload_job *job)
 							   exchange->is_end);
 	exchange->has_step = true;
 	if (exchange->step == STEP_SUBMIT && admit_op(exchange)) {
-		exchange_submit_op(exchange);
+		exchange_op_submit(exchange);
 		return;
 	}
 	if (exchange->step == STEP_SUBMIT) /* refused */
 		exchange->step = STEP_RESPOND;
-	exchange_go_on(exchange);
+	exchange_op_go_on(exchange);
 }
 
 void aside_proceed(struct exchange *exchange, bool is_end)

@@ -70,7 +70,7 @@ static void take_trailer(struct chunks *chunks, char c)
 		chunks->state = CHUNKS_LAST_LF;
 	else if (chunks->state == CHUNKS_TRAILER_NAME && c == ':')
 		chunks->state = CHUNKS_TRAILER_VALUE;
-	else if (head_is_token_char(c))
+	else if (head_scan_is_token_char(c))
 		chunks->state = CHUNKS_TRAILER_NAME;
 	else
 		give_up(chunks, "a trailer behind the last chunk is no header");

@@ -9,7 +9,6 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
-#include "server/log/request_log.h"
 
 #define LOOK_EVERY_US (US_PER_S / 2)
 /* The state of a socket whose other side has ended, which is in netinet/tcp.h; that cannot go with
@@ -130,7 +129,7 @@ static void *watchdog_main(void *arg)
 		(void)thread_wait_until(&connections->stop_wake, &connections->lock,
 					monotonic_now_us() + LOOK_EVERY_US);
 		cut_overdue(connections);
-		request_log_tick(connections->stop);
+		connections->tick(connections->stop);
 	}
 	(void)pthread_mutex_unlock(&connections->lock);
 	return NULL;
@@ -138,12 +137,13 @@ static void *watchdog_main(void *arg)
 
 bool connections_init(struct connections *connections, unsigned max, unsigned spare,
 		      int64_t request_timeout_s, int64_t handshake_timeout_s,
-		      struct flights *flights)
+		      struct flights *flights, void (*tick)(bool is_end))
 {
 	*connections = (struct connections){
 		.max = max,
 		.spare = spare,
 		.flights = flights,
+		.tick = tick,
 		.request_timeout_us = request_timeout_s * US_PER_S,
 		.handshake_timeout_us = handshake_timeout_s * US_PER_S,
 	};

@@ -50,6 +50,7 @@ struct connections {
 	struct connection *first;
 	unsigned count, max, spare;
 	struct flights *flights; /* is told who leaves */
+	void (*tick)(bool is_end);
 	int64_t request_timeout_us;
 	int64_t handshake_timeout_us; /* 0: there is none */
 	bool stop;
@@ -60,10 +61,11 @@ struct connections {
 /* Starts the watchdog. Beyond `max` connections there is room for `spare` to be told that there is
  * none for them; where few of these are left, those that have not sent a request are closed.
  * `handshake_timeout_s`: how long a connection may take to its first request,
- * where the library does not look itself (0: it does). False: no thread to be had. */
+ * where the library does not look itself (0: it does). The watchdog calls `tick` with each look,
+ * and once more at the end. False: no thread to be had. */
 bool connections_init(struct connections *connections, unsigned max, unsigned spare,
 		      int64_t request_timeout_s, int64_t handshake_timeout_s,
-		      struct flights *flights);
+		      struct flights *flights, void (*tick)(bool is_end));
 void connections_deinit(struct connections *connections);
 
 /* The guard of the connection is the caller's to init, at once. NULL: out of memory. */

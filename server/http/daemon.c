@@ -10,12 +10,15 @@
 #include <unistd.h>
 
 #include "handlers/admin/namespace_labels.h"
+#include "server/http/exchange.h"
+#include "server/http/exchange_life.h"
 #include "server/http/guard_table.h"
 #include "server/http/listen.h"
 #include "server/http/tls.h"
 #include "server/life/process.h"
 #include "server/log/log.h"
 #include "server/log/log_writer.h"
+#include "server/log/request_log.h"
 
 #define STOP_DEADLINE_US (8 * US_PER_S)
 #define NS_PER_MS        INT64_C(1000000)
@@ -81,7 +84,7 @@ static void end_socket(struct exchange_shared *shared, const struct connection *
 
 static void close_record(struct exchange_shared *shared, struct connection *record)
 {
-	exchange_abandon(shared, record);
+	exchange_life_abandon(shared, record);
 	end_socket(shared, record);
 	guard_table_remove(record->fd);
 	guard_deinit(&record->guard);
@@ -194,7 +197,7 @@ static bool start_helpers(struct http_daemon *http, const struct options *option
 	if (connections_init(&shared->connections, room->connections, room->spare,
 			     options->request_timeout_s,
 			     options->tls_cert ? options->idle_timeout_s : 0,
-			     shared->flight_timer.flights))
+			     shared->flight_timer.flights, request_log_tick))
 		return true;
 	offload_deinit(&shared->offload);
 no_offload:
@@ -348,8 +351,8 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 		threads > 1 ? threads : 0, MHD_OPTION_CONNECTION_LIMIT, limit,
 		MHD_OPTION_CONNECTION_TIMEOUT, http->shared.idle_timeout_s,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory_bytes, MHD_OPTION_URI_LOG_CALLBACK,
-		exchange_open, &http->shared, MHD_OPTION_UNESCAPE_CALLBACK, keep_escaped, NULL,
-		MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, &http->shared,
+		exchange_life_open, &http->shared, MHD_OPTION_UNESCAPE_CALLBACK, keep_escaped, NULL,
+		MHD_OPTION_NOTIFY_COMPLETED, exchange_life_completed, &http->shared,
 		MHD_OPTION_NOTIFY_CONNECTION, notify_connection, &http->shared, MHD_OPTION_ARRAY,
 		extra, MHD_OPTION_END);
 	if (!http->mhd) {

@@ -2,8 +2,8 @@
 #ifndef STEADYCACHE_SERVER_DAEMON_H
 #define STEADYCACHE_SERVER_DAEMON_H
 
+#include "server/auth/auth.h"
 #include "server/config/options.h"
-#include "server/http/exchange.h"
 
 struct http_daemon;
 

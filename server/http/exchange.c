@@ -2,31 +2,19 @@
 
 #include "handlers/flight/single_flight.h"
 #include "handlers/respond/error.h"
-#include "handlers/respond/pretty.h"
+#include "server/http/admit.h"
 #include "server/http/answer.h"
+#include "server/http/aside.h"
+#include "server/http/exchange_handler.h"
+#include "server/http/exchange_op.h"
 #include "server/http/exchange_state.h"
+#include "server/http/upload.h"
 #include "server/log/request_log.h"
 
 /* What large answers may take together: 512 MB. */
 #define ANSWERS_MAX_BYTES ((size_t)512 << 20)
 
 /* ---- The answer ---- */
-
-static void make_pretty(struct exchange *exchange)
-{
-	struct response *response = &exchange->response;
-
-	if (!response->is_json || !exchange_query(exchange, "pretty"))
-		return;
-	if (response->body == BODY_STATIC) {
-		buffer_append(&response->buffer, response->static_body);
-		if (response->buffer.failed)
-			return; /* the compact answer is an answer too */
-		response->body = BODY_BUFFER;
-	}
-	respond_pretty(response);
-	response->is_json = false;
-}
 
 /* A large answer stays in memory until its reader has it: all of them have a bound, but one alone
  * is always let through. */
@@ -57,7 +45,7 @@ static enum MHD_Result queue_response(struct exchange *exchange)
 	bool close = response->close ||
 		     atomic_load_explicit(&exchange->shared->draining, memory_order_relaxed);
 
-	make_pretty(exchange);
+	exchange_handler_pretty(exchange);
 	count_answer(exchange);
 	if (exchange->route)
 		flight_lease_end_refused(&exchange->request, exchange->route->handler,
@@ -89,23 +77,6 @@ static enum MHD_Result turn_away(struct exchange *exchange)
 
 /* ---- Running the handler ---- */
 
-void exchange_go_on(struct exchange *exchange)
-{
-	if (atomic_exchange(&exchange->park, PARK_DONE) == PARK_SUSPENDED)
-		MHD_resume_connection(exchange->connection);
-}
-
-static void op_done(struct cache_op *op)
-{
-	struct exchange *exchange = op->user;
-
-	metrics_operation(exchange->shared->metrics, op->type, op->status);
-	/* Here, and not before the answer: the client of a set may be gone by then. */
-	if (op->type == CACHE_OP_SET && op->status == CACHE_OK)
-		flight_value_came(exchange->shared->flight_timer.flights, op);
-	exchange_go_on(exchange);
-}
-
 /* A lease that is bound to the connection must not end because its holder is busy computing: silent
  * for that time is what he is meant to be. */
 static void allow_silence(struct exchange *exchange)
@@ -119,12 +90,6 @@ static void allow_silence(struct exchange *exchange)
 						silent_s);
 }
 
-void exchange_make_answer(struct exchange *exchange)
-{
-	exchange->route->handler->finish(&exchange->request, &exchange->response);
-	make_pretty(exchange);
-}
-
 static enum MHD_Result finish_handler(struct exchange *exchange)
 {
 	if (exchange->request.visit)
@@ -133,71 +98,8 @@ static enum MHD_Result finish_handler(struct exchange *exchange)
 	exchange->waiting = false;
 	exchange->answered = true;
 	if (!exchange->is_made)
-		exchange_make_answer(exchange);
+		exchange_handler_answer(exchange);
 	return queue_response(exchange);
-}
-
-void exchange_park(struct exchange *exchange)
-{
-	(void)atomic_fetch_add(&exchange->shared->parked, 1);
-	MHD_suspend_connection(exchange->connection);
-	if (atomic_exchange(&exchange->park, PARK_SUSPENDED) == PARK_DONE) {
-		/* It was done in between and found nothing to resume. */
-		atomic_store(&exchange->park, PARK_DONE);
-		MHD_resume_connection(exchange->connection);
-	}
-}
-
-const struct cache_trace *exchange_trace(struct exchange *exchange)
-{
-	if (!exchange->shared->is_remote)
-		return NULL;
-	(void)exchange_request_id(exchange);
-	return &exchange->head.trace.sent;
-}
-
-void exchange_end_phase(struct exchange *exchange)
-{
-	if (exchange->since_ns == 0)
-		return;
-	int64_t passed_ns = monotonic_now_ns() - exchange->since_ns;
-	if (exchange->waiting)
-		exchange->waited_ns += passed_ns;
-	else
-		exchange->backend_ns += passed_ns;
-	exchange->since_ns = 0;
-}
-
-/* Beside this a request takes no time worth telling, so that the clock need not be read for it. */
-static bool is_plain(const struct exchange *exchange)
-{
-	const struct request *request = &exchange->request;
-
-	return request->op.type <= CACHE_OP_EXISTS && request->op.item_count == 1 &&
-	       !request->visit && exchange->received_bytes <= PLAIN_BODY_BYTES;
-}
-
-void exchange_submit_op(struct exchange *exchange)
-{
-	struct request *request = &exchange->request;
-
-	exchange->waiting = false;
-	if (is_plain(exchange))
-		exchange->is_all_backend = true;
-	else
-		exchange->since_ns = monotonic_now_ns();
-	request->op.done = op_done;
-	request->op.user = exchange;
-	request->op.trace = exchange_trace(exchange);
-	backend_submit(request->context->backend, &request->op);
-}
-
-void exchange_submit(struct exchange *exchange)
-{
-	if (aside_wants_op(exchange))
-		aside_submit(exchange);
-	else
-		exchange_submit_op(exchange);
 }
 
 /* Goes on as far as it can without waiting: a plain request to its end once its op is done, a visit
@@ -209,7 +111,7 @@ static enum MHD_Result advance(struct exchange *exchange)
 	while (atomic_load(&exchange->park) == PARK_DONE) {
 		enum handler_step step = STEP_RESPOND;
 
-		exchange_end_phase(exchange);
+		exchange_op_end_phase(exchange);
 		if (exchange->is_made)
 			return finish_handler(exchange);
 		if (request->visit) {
@@ -224,33 +126,15 @@ static enum MHD_Result advance(struct exchange *exchange)
 		if (step == STEP_RESPOND) {
 			aside_finish(exchange);
 		} else if (step == STEP_SUBMIT) {
-			exchange_submit(exchange);
+			aside_submit(exchange);
 		} else {
 			exchange->waiting = true;
 			exchange->since_ns = monotonic_now_ns();
 			connection_enter(exchange->record, PHASE_PARKED);
 		}
 	}
-	exchange_park(exchange);
+	exchange_op_park(exchange);
 	return MHD_YES;
-}
-
-bool exchange_await(struct exchange *exchange)
-{
-	exchange->submitted = true;
-	if (atomic_load(&exchange->park) == PARK_DONE) {
-		exchange_end_phase(exchange);
-		return true;
-	}
-	exchange_park(exchange);
-	return false;
-}
-
-bool exchange_start_handler(struct exchange *exchange)
-{
-	return exchange->route->handler->start(&exchange->request, &exchange->response) !=
-		       STEP_RESPOND &&
-	       admit_op(exchange);
 }
 
 static enum MHD_Result run_handler(struct exchange *exchange)
@@ -264,12 +148,12 @@ static enum MHD_Result run_handler(struct exchange *exchange)
 		aside_start(exchange);
 		return advance(exchange);
 	}
-	if (!exchange_start_handler(exchange)) {
+	if (!exchange_handler_start(exchange)) {
 		exchange->answered = true;
 		return queue_response(exchange);
 	}
 	exchange->submitted = true;
-	exchange_submit(exchange);
+	aside_submit(exchange);
 	return advance(exchange);
 }
 

@@ -1,8 +1,10 @@
-/* Opening and closing an exchange, and what its handler may ask of the request. */
+#include "server/http/exchange_life.h"
+
 #include <stdlib.h>
 
 #include "handlers/flight/single_flight.h"
-#include "server/http/exchange_state.h"
+#include "server/http/exchange_op.h"
+#include "server/http/exchange_query.h"
 #include "server/log/request_log.h"
 
 /* ---- What handlers ask of a request ---- */
@@ -39,55 +41,6 @@ static const struct request_source library_source = {
 	.query = find_query,
 	.has_left = has_left,
 };
-
-/* ---- The query ---- */
-
-/* Takes the parameters off the target, in the library's memory, where they stay until the request
- * is completed. `at` is where they begin. */
-static void split_query(struct exchange *exchange, char *at)
-{
-	at[-1] = '\0';
-	exchange->query = at;
-	for (; *at != '\0'; at++) {
-		if (*at == '&')
-			*at = '\0';
-		else if (*at == '+')
-			*at = ' ';
-		else if (*at == QUERY_MARK)
-			*at = '?';
-	}
-	exchange->query_end = at;
-}
-
-bool exchange_next_parameter(const struct exchange *exchange, const char **at,
-			     struct slice *ret_name, const char **ret_value)
-{
-	const char *from = *at ? *at : exchange->query;
-
-	while (from < exchange->query_end && *from == '\0')
-		from++;
-	if (from >= exchange->query_end)
-		return false;
-	size_t len = strlen(from);
-	size_t name_len = strcspn(from, "=");
-	*ret_name = (struct slice){.data = from, .len = name_len};
-	*ret_value = from + (name_len < len ? name_len + 1 : len);
-	*at = from + len;
-	return true;
-}
-
-const char *exchange_query(const struct exchange *exchange, const char *name)
-{
-	const char *at = NULL;
-	const char *value = NULL;
-	const struct slice wanted = slice_of(name);
-	struct slice met;
-
-	while (exchange_next_parameter(exchange, &at, &met, &value))
-		if (met.len == wanted.len && memcmp(met.data, wanted.data, met.len) == 0)
-			return value;
-	return NULL;
-}
 
 /* ---- Opening and closing ---- */
 
@@ -137,10 +90,10 @@ static void keep_or_free(struct exchange *exchange)
 
 static void wake_exchange(struct request *request)
 {
-	exchange_go_on(request->source_user);
+	exchange_op_go_on(request->source_user);
 }
 
-void *exchange_open(void *cls, const char *target, struct MHD_Connection *connection)
+void *exchange_life_open(void *cls, const char *target, struct MHD_Connection *connection)
 {
 	struct exchange_shared *shared = cls;
 	const union MHD_ConnectionInfo *info =
@@ -148,7 +101,7 @@ void *exchange_open(void *cls, const char *target, struct MHD_Connection *connec
 	struct connection *record = info ? info->socket_context : NULL;
 
 	if (record)
-		exchange_abandon(shared, record);
+		exchange_life_abandon(shared, record);
 	struct exchange *exchange = allocate();
 	if (!exchange)
 		return NULL;
@@ -159,7 +112,8 @@ void *exchange_open(void *cls, const char *target, struct MHD_Connection *connec
 	exchange->query = NULL;
 	exchange->query_end = NULL;
 	if (record && record->guard.head.query_at > 0)
-		split_query(exchange, (char *)(uintptr_t)target + record->guard.head.query_at + 1);
+		exchange_query_split(exchange,
+				     (char *)(uintptr_t)target + record->guard.head.query_at + 1);
 	if (record)
 		record->exchange = exchange;
 	exchange->shared = shared;
@@ -204,14 +158,14 @@ static void close_exchange(struct exchange_shared *shared, struct exchange *exch
 	(void)atomic_fetch_sub_explicit(&shared->running, 1, memory_order_release);
 }
 
-void exchange_abandon(struct exchange_shared *shared, struct connection *record)
+void exchange_life_abandon(struct exchange_shared *shared, struct connection *record)
 {
 	if (record->exchange)
 		close_exchange(shared, record->exchange, false);
 }
 
-void exchange_completed(void *cls, struct MHD_Connection *connection, void **state,
-			enum MHD_RequestTerminationCode code)
+void exchange_life_completed(void *cls, struct MHD_Connection *connection, void **state,
+			     enum MHD_RequestTerminationCode code)
 {
 	(void)connection;
 	if (*state)

@@ -1,22 +1,53 @@
-/* One request under way, as the files of the exchange share it:
- *
- *   exchange.c    from the library's calls to the handler's steps and back
- *   exchange_life.c  opening and closing, and what the handler may ask
- *   admission.c   whether it may go on: load, framing, token, route, path
- *   upload.c      its body
- *   aside.c       what of it runs beside the event loops
- *   answer.c      handing its answer over to the library
- *   answer_stream.c  an answer that is made while it is sent
- *   request_log.c    what the log says of it
- *
- * Private to these files. */
+/* One request under way, and what all requests of a server share: for the files that work on them.
+ */
 #ifndef STEADYCACHE_SERVER_EXCHANGE_STATE_H
 #define STEADYCACHE_SERVER_EXCHANGE_STATE_H
 
-#include "server/http/exchange.h"
+#include <microhttpd.h>
+#include <stdatomic.h>
+
+#include "server/auth/auth.h"
+#include "server/http/connections.h"
 #include "server/http/head.h"
+#include "server/http/linger.h"
+#include "server/http/listen.h"
+#include "server/http/offload.h"
 #include "server/http/router.h"
+#include "server/life/flight_timer.h"
+#include "server/log/metrics.h"
 #include "server/log/trace.h"
+
+/* Who gets /metrics. */
+enum metrics_access {
+	METRICS_WITH_TOKEN,  /* as any other path */
+	METRICS_ON_LOOPBACK, /* without a token, as on a server that has none: no web pages */
+	METRICS_FOR_ALL,
+};
+
+/* What all requests of a server share. */
+struct exchange_shared {
+	struct handler_context context;
+	struct auth *auth;
+	char listen_host[sizeof(((struct listen_address *)0)->host)]; /* of --listen */
+	struct connections connections;
+	struct flight_timer_thread flight_timer;
+	struct lingering linger;
+	struct offload offload;
+	struct metrics *metrics;
+	size_t max_body_bytes;
+	unsigned idle_timeout_s;
+	size_t max_head_bytes; /* of a request, as its guard counts them */
+	bool access_log;
+	bool is_remote;  /* the backend is */
+	int64_t slow_ns; /* requests that take longer are logged; INT64_MAX: none are */
+	bool is_tls;
+	enum metrics_access metrics_access;
+	atomic_bool draining;       /* the server is stopping: answers close their connections */
+	atomic_bool hurries;        /* ... for a while: bodies that go on and on are given up */
+	atomic_uint running;        /* requests between headers and the end of their answer */
+	atomic_size_t answer_bytes; /* of large answers that are made and not yet sent */
+	atomic_uint parked; /* of these, suspended until their op is done or their wait over */
+};
 
 /* Decoded keys up to this length need no allocation. */
 #define INLINE_KEY_BYTES 512
@@ -73,121 +104,8 @@ struct exchange {
 	char made_id[MADE_ID_LEN + 1];
 };
 
-/* The value of a query parameter, "" where it has none, NULL where there is no such parameter. */
-const char *exchange_query(const struct exchange *exchange, const char *name);
-
-/* The next parameter of a request. `*at` is NULL at first, and where to go on from then on. Names
- * and values are as they came, but for '+', which is a blank. False: there is none. */
-bool exchange_next_parameter(const struct exchange *exchange, const char **at,
-			     struct slice *ret_name, const char **ret_value);
-
-/* Hands request->op to the backend, aside where that is better. */
-void exchange_submit(struct exchange *exchange);
-/* True: what was submitted is done. False: the connection is suspended until it is.
- * exchange->submitted is true from now on. */
-bool exchange_await(struct exchange *exchange);
-/* Hands request->op to the backend from the thread that calls. */
-void exchange_submit_op(struct exchange *exchange);
-/* Has the handler start. True: request->op is to be submitted. */
-bool exchange_start_handler(struct exchange *exchange);
-/* ... and make the answer of an op that is done, ?pretty included. */
-void exchange_make_answer(struct exchange *exchange);
-/* Suspends the connection until exchange_go_on. */
-void exchange_park(struct exchange *exchange);
-
-/* The op, or the wait, is over: counts its time where that is known. */
-void exchange_end_phase(struct exchange *exchange);
 static inline const char *exchange_request_id(struct exchange *exchange)
 {
 	return trace_request_id(&exchange->head.trace, exchange->made_id);
 }
-/* What ops of this request are to carry; NULL where the backend does not care. */
-const struct cache_trace *exchange_trace(struct exchange *exchange);
-
-/* The op is done, or the wait over: the second of this and the parking resumes the connection. Any
- * thread. */
-void exchange_go_on(struct exchange *exchange);
-
-/* ---- admission.c ---- */
-
-/* Whether the connection can carry a request at all: load and framing. False: the response is
- * complete, and the connection is of no further use. */
-bool admit_connection(struct exchange *exchange, const char *url);
-
-/* Whether the body, which has come to its end, was good. False: the response is complete. */
-bool admit_body(struct exchange *exchange);
-
-/* Whether the request may go on: token, route, path. Sets the route and the path's parts. False:
- * the response is complete. */
-bool admit_request(struct exchange *exchange, const char *url);
-
-/* Whether the client may touch the namespace of an op that the handler wants to submit, which on
- * /api only the body tells. False: the response is complete. */
-bool admit_op(struct exchange *exchange);
-
-/* ---- aside.c: each of the jobs ends with exchange_go_on, and the connection is to be parked ----
- */
-
-/* From so many bytes on, to be read, hashed or written in an answer, it is worth the way. */
-#define HEAVY_BYTES 65536
-/* A set that counts for as much may have to evict very many entries. */
-#define HEAVY_SIZE_BYTES (UINT64_C(1) << 20)
-
-/* Whether that would hold the event loop up. */
-static inline bool aside_wants_start(const struct exchange *exchange)
-{
-	return exchange->received_bytes > HEAVY_BYTES;
-}
-bool aside_op_is_heavy(const struct cache_op *op);
-bool aside_answer_is_heavy(const struct exchange *exchange);
-static inline bool aside_wants_op(const struct exchange *exchange)
-{
-	const struct cache_op *op = &exchange->request.op;
-
-	/* Nearly all are of one item. */
-	if (op->items == &op->one && op->type <= CACHE_OP_EXISTS)
-		return op->type == CACHE_OP_SET && op->one.size_bytes > HEAVY_SIZE_BYTES;
-	return aside_op_is_heavy(op);
-}
-static inline bool aside_wants_finish(const struct exchange *exchange)
-{
-	const struct cache_op *op = &exchange->request.op;
-
-	/* Neither the value of /cache/{ns}/{key}, which is sent as it is, nor a mere status. */
-	if (op->items == &op->one &&
-	    (op->type == CACHE_OP_GET ? exchange->request.ns.len > 0 : op->type <= CACHE_OP_EXISTS))
-		return false;
-	return aside_answer_is_heavy(exchange);
-}
-/* The handler's start, and its op. */
-void aside_start(struct exchange *exchange);
-/* The op alone. */
-void aside_submit(struct exchange *exchange);
-/* The answer of an op that is done. */
-void aside_finish(struct exchange *exchange);
-/* A step of a handler whose body is streamed, and its op. */
-void aside_proceed(struct exchange *exchange, bool is_end);
-
-/* ---- upload.c ---- */
-
-/* Takes a piece of the body; where it is too much, the response is complete. */
-void upload_receive(struct exchange *exchange, const char *piece, size_t len);
-/* Trims the body to what came. False: the response is complete. */
-bool upload_end(struct exchange *exchange);
-
-/* Whether the body goes to the handler as it comes. */
-static inline bool upload_streams(const struct exchange *exchange)
-{
-	return exchange->route && exchange->route->handler->take;
-}
-/* Whether the handler is at work aside on what came, so that it can take no more. */
-static inline bool upload_is_busy(const struct exchange *exchange)
-{
-	return exchange->proceeds && atomic_load(&exchange->park) != PARK_DONE;
-}
-/* Hands a piece of such a body on. */
-void upload_pass(struct exchange *exchange, struct slice piece);
-/* Lets the handler go on, at the end of the body or after an op behind it. */
-void upload_end_stream(struct exchange *exchange);
-
 #endif

@@ -402,7 +402,7 @@ ssize_t guard_receive(struct guard *guard, const struct guard_source *source, ch
 	struct intake in = {.source = source, .last = source->nothing_yet, .error = EAGAIN};
 	size_t given = 0;
 
-	wake_remove(&guard->wake);
+	wake_list_remove(&guard->wake);
 	while (given < size && goes_on(guard, &in))
 		given += step(guard, &in, room + given, size - given);
 	guard->owes = !in.is_empty || in.last == 0 || guard->held_len > 0;
@@ -424,7 +424,7 @@ void guard_init(struct guard *guard, size_t max_head_bytes, bool is_tls, void *c
 
 void guard_deinit(struct guard *guard)
 {
-	wake_remove(&guard->wake);
+	wake_list_remove(&guard->wake);
 	drop_held(guard);
 }
 
@@ -433,7 +433,7 @@ void guard_end_body(struct guard *guard)
 	if (guard->state != GUARD_CHUNKS)
 		return;
 	guard->body_ends = true;
-	wake_add(&guard->wake);
+	wake_list_add(&guard->wake);
 }
 
 void guard_end_request(struct guard *guard)
@@ -447,5 +447,5 @@ void guard_end_request(struct guard *guard)
 	guard->empty_bytes = 0;
 	guard->head = (struct head_scan){.max_bytes = guard->max_head_bytes};
 	if (guard->owes)
-		wake_add(&guard->wake);
+		wake_list_add(&guard->wake);
 }

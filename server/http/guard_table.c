@@ -2,13 +2,13 @@
 
 #include <stdlib.h>
 
-struct guard *_Atomic *_Atomic guard_blocks[GUARD_BLOCKS];
+struct guard *_Atomic *_Atomic guard_table_blocks[GUARD_BLOCKS];
 
 bool guard_table_put(int fd, struct guard *guard)
 {
 	if ((unsigned)fd >= GUARD_BLOCKS * GUARD_BLOCK)
 		return false;
-	struct guard *_Atomic *_Atomic *place = &guard_blocks[(unsigned)fd / GUARD_BLOCK];
+	struct guard *_Atomic *_Atomic *place = &guard_table_blocks[(unsigned)fd / GUARD_BLOCK];
 	struct guard *_Atomic *block = atomic_load(place);
 	if (!block) {
 		struct guard *_Atomic *made = calloc(GUARD_BLOCK, sizeof(*made));

@@ -10,7 +10,7 @@
 #define GUARD_BLOCKS 4096
 #define GUARD_BLOCK  1024
 
-extern struct guard *_Atomic *_Atomic guard_blocks[GUARD_BLOCKS];
+extern struct guard *_Atomic *_Atomic guard_table_blocks[GUARD_BLOCKS];
 
 /* False: out of memory, or the descriptor is beyond them all. Thread: any. */
 bool guard_table_put(int fd, struct guard *guard);
@@ -23,7 +23,7 @@ static inline struct guard *guard_table_find(int fd)
 	if ((unsigned)fd >= GUARD_BLOCKS * GUARD_BLOCK)
 		return NULL;
 	struct guard *_Atomic *block = atomic_load_explicit(
-		&guard_blocks[(unsigned)fd / GUARD_BLOCK], memory_order_acquire);
+		&guard_table_blocks[(unsigned)fd / GUARD_BLOCK], memory_order_acquire);
 	return block ? atomic_load_explicit(&block[(unsigned)fd % GUARD_BLOCK],
 					    memory_order_acquire)
 		     : NULL;

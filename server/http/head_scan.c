@@ -26,7 +26,7 @@ static const bool host_chars[256] = {
 	['A' ... 'Z'] = true, ['a' ... 'z'] = true,
 };
 
-bool head_is_token_char(char c)
+bool head_scan_is_token_char(char c)
 {
 	return token_chars[(unsigned char)c];
 }

@@ -55,6 +55,6 @@ struct head_scan {
 enum head_verdict head_scan(struct head_scan *scan, char *bytes, size_t len);
 
 /* RFC 9110, 5.6.2: what methods and names of fields are made of. */
-bool head_is_token_char(char c);
+bool head_scan_is_token_char(char c);
 
 #endif

@@ -1,5 +1,7 @@
 #include "server/http/router.h"
 
+#include "server/http/routes.h"
+
 static const struct {
 	const char *name;
 	enum http_method method;

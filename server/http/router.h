@@ -1,4 +1,4 @@
-/* Which path and method lead to which handler. The table is server/http/routes.c. */
+/* Which path and method lead to which handler. The table is routes.c. */
 #ifndef STEADYCACHE_SERVER_ROUTER_H
 #define STEADYCACHE_SERVER_ROUTER_H
 
@@ -29,9 +29,6 @@ struct route {
 	bool is_metrics; /* needs no token where --metrics-public says so */
 	bool is_page;    /* of our own, which links from anywhere may lead to */
 };
-
-extern const struct route routes[];
-extern const size_t route_count;
 
 struct route_match {
 	const struct route *route; /* NULL: none takes the path with this method */

@@ -1,4 +1,4 @@
-#include "server/http/router.h"
+#include "server/http/routes.h"
 
 /* Every row says which right it needs, as the compiler sees to. */
 #define ROUTE(the_methods, path, symbol, needed)                                                   \

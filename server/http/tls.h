@@ -30,6 +30,6 @@ bool tls_load(const struct tls_files *files, char *error, size_t error_size);
 void tls_unload(void);
 
 /* For MHD_OPTION_HTTPS_CERT_CALLBACK2. Thread: any. */
-gnutls_certificate_retrieve_function3 tls_choose;
+extern gnutls_certificate_retrieve_function3 tls_choose;
 
 #endif

@@ -1,6 +1,10 @@
+#include "server/http/upload.h"
+
 #include "handlers/entry/entry.h"
 #include "handlers/respond/error.h"
-#include "server/http/exchange_state.h"
+#include "server/http/admit.h"
+#include "server/http/aside.h"
+#include "server/http/exchange_op.h"
 
 /* Where a body of unknown length begins. */
 #define FIRST_CHUNK_BYTES 4096
@@ -118,10 +122,10 @@ static void proceed(struct exchange *exchange, bool is_end)
 			return; /* a piece that came with the one before */
 		if (exchange->submitted)
 			(void)atomic_fetch_sub(&exchange->shared->parked, 1);
-		exchange_end_phase(exchange);
+		exchange_op_end_phase(exchange);
 		exchange->submitted = false;
 		if (!take_step(exchange, is_end, &step)) {
-			if (!exchange_await(exchange))
+			if (!exchange_op_await(exchange))
 				return;
 		} else if (step != STEP_SUBMIT) {
 			break;
@@ -131,8 +135,8 @@ static void proceed(struct exchange *exchange, bool is_end)
 		} else {
 			atomic_store(&exchange->park, PARK_RUNNING);
 			connection_enter(exchange->record, PHASE_BUSY);
-			exchange_submit(exchange);
-			if (!exchange_await(exchange))
+			aside_submit(exchange);
+			if (!exchange_op_await(exchange))
 				return;
 		}
 		/* As if it had been parked. */

@@ -18,7 +18,7 @@ static void empty_list(void *arg)
 	struct wake_list *list = arg;
 
 	while (list->first)
-		wake_remove(list->first);
+		wake_list_remove(list->first);
 }
 
 static void make_end_key(void)
@@ -27,7 +27,7 @@ static void make_end_key(void)
 		abort();
 }
 
-void wake_add(struct wake *wake)
+void wake_list_add(struct wake *wake)
 {
 	if (wake->list)
 		return;
@@ -43,7 +43,7 @@ void wake_add(struct wake *wake)
 	own.first = wake;
 }
 
-void wake_remove(struct wake *wake)
+void wake_list_remove(struct wake *wake)
 {
 	if (!wake->list)
 		return;
@@ -68,7 +68,7 @@ int wake_list_take(struct epoll_event *ret_events, int room)
 	for (; taken < room && own.first; taken++) {
 		ret_events[taken] =
 			(struct epoll_event){.events = EPOLLIN, .data.ptr = own.first->connection};
-		wake_remove(own.first);
+		wake_list_remove(own.first);
 	}
 	return taken;
 }

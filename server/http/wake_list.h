@@ -17,9 +17,9 @@ struct wake {
 };
 
 /* Into the list of the calling thread; nothing happens where it is there. */
-void wake_add(struct wake *wake);
+void wake_list_add(struct wake *wake);
 /* Out of it again. Thread: that which added it, or any once that has ended. */
-void wake_remove(struct wake *wake);
+void wake_list_remove(struct wake *wake);
 
 /* Whether the calling thread's list has any. */
 bool wake_list_has_any(void);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "server/http/routes.h"
+
 /* Statuses that have a counter of their own; any other is counted as 0. */
 #define STATUS_MAP(X)                                                                              \
 	X(200)                                                                                     \

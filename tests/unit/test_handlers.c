@@ -7,6 +7,7 @@
 
 #include "handlers/handlers.h"
 #include "handlers/respond/pretty.h"
+#include "server/http/exchange_handler.h"
 #include "tests/support/fake_request.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

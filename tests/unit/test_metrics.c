@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "server/http/routes.h"
 #include "server/log/metrics.h"
 #include "tests/support/threads.h"
 

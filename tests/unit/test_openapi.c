@@ -6,6 +6,7 @@
 
 #include "handlers/pages/openapi_files.h"
 #include "server/http/router.h"
+#include "server/http/routes.h"
 #include "tests/support/fake_request.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "server/http/router.h"
+#include "server/http/routes.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define READ         (HTTP_GET | HTTP_HEAD)

@@ -1,11 +1,20 @@
+#include "server/http/admit.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <strings.h>
 
 #include "handlers/respond/error.h"
 #include "handlers/respond/percent.h"
+#include "handlers/respond/request.h"
+#include "handlers/respond/response.h"
+#include "server/auth/auth.h"
 #include "server/auth/site_check.h"
-#include "server/http/exchange_state.h"
+#include "server/auth/token_set.h"
+#include "server/http/exchange_query.h"
+#include "server/http/head.h"
+#include "server/http/router.h"
+#include "server/log/trace.h"
 
 /* ---- The connection ---- */
 
@@ -307,7 +316,7 @@ static bool check_parameters(struct exchange *exchange, const char *known)
 	struct slice name;
 	unsigned seen = 0;
 
-	while (exchange_next_parameter(exchange, &at, &name, &value)) {
+	while (exchange_query_next(exchange, &at, &name, &value)) {
 		int place = find_parameter(known, name);
 
 		if (place < 0 || (seen >> place & 1) != 0) {

@@ -1,0 +1,13 @@
+/* An answer that is made while it is sent (handlers/respond/stream.h).
+ *
+ * The library asks for bytes whenever the socket takes some, so a slow reader holds the stream up
+ * and nothing piles up here. While an op is under way the connection is suspended. */
+#ifndef STEADYCACHE_SERVER_ANSWER_STREAM_H
+#define STEADYCACHE_SERVER_ANSWER_STREAM_H
+
+#include "server/http/exchange_state.h"
+
+/* A body of unknown length; takes the response's stream. NULL: out of memory. */
+struct MHD_Response *answer_stream_make(struct exchange *exchange);
+
+#endif

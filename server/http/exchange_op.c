@@ -1,0 +1,88 @@
+#include "server/http/exchange_op.h"
+
+#include "handlers/flight/flight.h"
+#include "server/http/exchange_state.h"
+#include "server/log/metrics.h"
+
+void exchange_op_go_on(struct exchange *exchange)
+{
+	if (atomic_exchange(&exchange->park, PARK_DONE) == PARK_SUSPENDED)
+		MHD_resume_connection(exchange->connection);
+}
+
+static void op_done(struct cache_op *op)
+{
+	struct exchange *exchange = op->user;
+
+	metrics_operation(exchange->shared->metrics, op->type, op->status);
+	/* Here, and not before the answer: the client of a set may be gone by then. */
+	if (op->type == CACHE_OP_SET && op->status == CACHE_OK)
+		flight_value_came(exchange->shared->flight_timer.flights, op);
+	exchange_op_go_on(exchange);
+}
+
+void exchange_op_park(struct exchange *exchange)
+{
+	(void)atomic_fetch_add(&exchange->shared->parked, 1);
+	MHD_suspend_connection(exchange->connection);
+	if (atomic_exchange(&exchange->park, PARK_SUSPENDED) == PARK_DONE) {
+		/* It was done in between and found nothing to resume. */
+		atomic_store(&exchange->park, PARK_DONE);
+		MHD_resume_connection(exchange->connection);
+	}
+}
+
+const struct cache_trace *exchange_op_trace(struct exchange *exchange)
+{
+	if (!exchange->shared->is_remote)
+		return NULL;
+	(void)exchange_request_id(exchange);
+	return &exchange->head.trace.sent;
+}
+
+void exchange_op_end_phase(struct exchange *exchange)
+{
+	if (exchange->since_ns == 0)
+		return;
+	int64_t passed_ns = monotonic_now_ns() - exchange->since_ns;
+	if (exchange->waiting)
+		exchange->waited_ns += passed_ns;
+	else
+		exchange->backend_ns += passed_ns;
+	exchange->since_ns = 0;
+}
+
+/* Beside this a request takes no time worth telling, so that the clock need not be read for it. */
+static bool is_plain(const struct exchange *exchange)
+{
+	const struct request *request = &exchange->request;
+
+	return request->op.type <= CACHE_OP_EXISTS && request->op.item_count == 1 &&
+	       !request->visit && exchange->received_bytes <= PLAIN_BODY_BYTES;
+}
+
+void exchange_op_submit(struct exchange *exchange)
+{
+	struct request *request = &exchange->request;
+
+	exchange->waiting = false;
+	if (is_plain(exchange))
+		exchange->is_all_backend = true;
+	else
+		exchange->since_ns = monotonic_now_ns();
+	request->op.done = op_done;
+	request->op.user = exchange;
+	request->op.trace = exchange_op_trace(exchange);
+	backend_submit(request->context->backend, &request->op);
+}
+
+bool exchange_op_await(struct exchange *exchange)
+{
+	exchange->submitted = true;
+	if (atomic_load(&exchange->park) == PARK_DONE) {
+		exchange_op_end_phase(exchange);
+		return true;
+	}
+	exchange_op_park(exchange);
+	return false;
+}

@@ -1,0 +1,19 @@
+/* The query of a request. */
+#ifndef STEADYCACHE_SERVER_EXCHANGE_QUERY_H
+#define STEADYCACHE_SERVER_EXCHANGE_QUERY_H
+
+#include "server/http/exchange_state.h"
+
+/* Takes the parameters off the target, in the library's memory, where they stay until the request
+ * is completed. `at` is where they begin. */
+void exchange_query_split(struct exchange *exchange, char *at);
+
+/* The value of a query parameter, "" where it has none, NULL where there is no such parameter. */
+const char *exchange_query(const struct exchange *exchange, const char *name);
+
+/* The next parameter of a request. `*at` is NULL at first, and where to go on from then on. Names
+ * and values are as they came, but for '+', which is a blank. False: there is none. */
+bool exchange_query_next(const struct exchange *exchange, const char **at, struct slice *ret_name,
+			 const char **ret_value);
+
+#endif
