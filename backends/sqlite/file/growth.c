@@ -4,6 +4,7 @@
 
 #include "backends/sqlite/file/database.h"
 #include "backends/sqlite/file/volume.h"
+#include "base/invariant.h"
 
 /* On an ordinary volume; a small one has shorter logs. */
 #define SOFT_PAGES 2000
@@ -85,6 +86,7 @@ void growth_set_lengths(struct sqlite_file *file)
 		bytes = RESERVE_MIN_BYTES;
 	atomic_store(&space->soft_pages, lesser(bytes / 4 / space->page_bytes, SOFT_PAGES));
 	atomic_store(&space->hard_pages, lesser(bytes / space->page_bytes, HARD_PAGES));
+	INVARIANT(atomic_load(&space->soft_pages) <= atomic_load(&space->hard_pages));
 	space->group_bytes = bytes / 4;
 	/* What an op too large for the volume left behind in the file of the log. */
 	(void)snprintf(sql, sizeof(sql), "PRAGMA journal_size_limit=%lld", (long long)bytes);

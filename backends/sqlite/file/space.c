@@ -42,7 +42,6 @@ void space_enter_low(struct sqlite_file *file)
 
 static void leave_low(struct sqlite_file *file)
 {
-
 	atomic_store(&file->space.low, false);
 	file->space.removals_max = REMOVALS_PER_GROUP;
 	(void)sqlite3_exec(file->space.db,

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/invariant.h"
 #include "base/thread.h"
 
 struct large_entry {
@@ -22,6 +23,7 @@ static void let_go(struct large *large)
 			continue;
 		}
 		*link = entry->next;
+		INVARIANT(large->held_bytes >= entry->value->len_bytes);
 		large->held_bytes -= entry->value->len_bytes;
 		cache_value_release(entry->value);
 		free(entry);
@@ -152,6 +154,7 @@ struct cache_value *large_add(struct large *large, uint64_t bytes, struct cache_
 		large->held = entry;
 		entry = NULL;
 	} else {
+		INVARIANT(large->held_bytes >= bytes);
 		large->held_bytes -= bytes;
 	}
 	if (others)

@@ -4,6 +4,7 @@
 
 #include "backends/sqlite/file/database.h"
 #include "backends/sqlite/read/readers.h"
+#include "base/invariant.h"
 
 int snapshot_refresh(struct reader *reader)
 {
@@ -41,6 +42,7 @@ struct cached_namespace *snapshot_find_namespace(struct sqlite_store *store, str
 {
 	struct cached_namespace *found = NULL;
 
+	INVARIANT(reader->in_transaction);
 	*ret_code = SQLITE_OK;
 	for (unsigned i = 0; i < CACHED_NAMESPACES && !found; i++) {
 		struct cached_namespace *cached = &reader->namespaces[i];

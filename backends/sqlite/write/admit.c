@@ -103,11 +103,10 @@ static enum applied make_room(struct transaction *tx, struct ns_row *row, struct
  * may remove at all, as there may be a million, of other namespaces too. */
 static size_t sweep_room(const struct transaction *tx)
 {
-	size_t least = tx->store->file.space.removals_max / 64 + 1;
+	size_t max = tx->store->file.space.removals_max;
+	size_t least = max / 64 + 1;
 
-	return tx->removed + least < tx->store->file.space.removals_max
-		       ? tx->store->file.space.removals_max - tx->removed
-		       : least;
+	return tx->removed + least < max ? max - tx->removed : least;
 }
 
 enum applied admit_set(struct transaction *tx, struct ns_row *row, struct cache_op *op,

@@ -1,6 +1,7 @@
 #include "backends/sqlite/write/candidates.h"
 
 #include "base/array.h"
+#include "base/invariant.h"
 
 static bool goes_before(const struct candidate *a, const struct candidate *b)
 {
@@ -26,6 +27,7 @@ bool candidates_push(struct candidates *heap, const struct candidate *candidate)
 
 struct candidate candidates_pop(struct candidates *heap)
 {
+	INVARIANT(heap->count > 0);
 	struct candidate top = heap->items[0];
 	struct candidate last = heap->items[--heap->count];
 	size_t at = 0;
@@ -44,5 +46,6 @@ struct candidate candidates_pop(struct candidates *heap)
 		at = child;
 	}
 	heap->items[at] = last;
+	INVARIANT(heap->count == 0 || !goes_before(&heap->items[0], &top));
 	return top;
 }

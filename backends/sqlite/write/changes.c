@@ -5,6 +5,7 @@
 #include "backends/sqlite/file/key_index.h"
 #include "backends/sqlite/write/transaction.h"
 #include "base/array.h"
+#include "base/invariant.h"
 
 void changes_begin(struct transaction *tx)
 {
@@ -63,6 +64,7 @@ void changes_publish(struct transaction *tx)
 
 	if (!changes->wal_index)
 		return;
+	INVARIANT(atomic_load(&tx->store->values.writer_works));
 	bool known = wal_index_read_own(changes->wal_index, &changes->before,
 					changes->commit_frames, &after) &&
 		     !changes->lost;

@@ -3,6 +3,7 @@
 #include "backends/sqlite/file/database.h"
 #include "backends/sqlite/file/space_tries.h"
 #include "backends/sqlite/write/apply.h"
+#include "base/invariant.h"
 
 static int keep_house(struct transaction *tx, bool fold)
 {
@@ -33,6 +34,8 @@ static enum cache_status apply_ops(struct group *group, size_t from, size_t to)
 static bool try_ordered(struct group *group, size_t from, size_t to, enum cache_status *ret_failure)
 {
 	struct transaction *tx = group->tx;
+
+	INVARIANT(from <= to && to <= group->count);
 	int code = transaction_begin(tx);
 
 	*ret_failure = CACHE_OK;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/invariant.h"
 
 void heads_clear(struct heads *heads)
 {
@@ -53,6 +54,7 @@ bool heads_add(struct heads *heads, int64_t frequency, int64_t last_access_us)
 	if (!items)
 		return false;
 	heads->items = items;
+	INVARIANT(frequency > (heads->count > 0 ? items[heads->count - 1].frequency : 1));
 	heads->items[heads->count++] = (struct head){
 		.frequency = frequency,
 		.last_access_us = last_access_us,
@@ -63,6 +65,7 @@ bool heads_add(struct heads *heads, int64_t frequency, int64_t last_access_us)
 
 void heads_remove(struct heads *heads, size_t index)
 {
+	INVARIANT(index < heads->count);
 	memmove(&heads->items[index], &heads->items[index + 1],
 		(--heads->count - index) * sizeof(*heads->items));
 }

@@ -1,6 +1,7 @@
 #include "backends/sqlite/write/transaction.h"
 
 #include "backends/sqlite/file/database.h"
+#include "base/invariant.h"
 
 static bool roll_back(struct transaction *tx)
 {
@@ -46,9 +47,9 @@ int transaction_commit(struct transaction *tx)
 {
 	int code = ns_row_write_all(tx);
 
+	INVARIANT(tx->order_us >= tx->order_began_us);
 	order_clock_pass(&tx->store->order_clock, tx->order_began_us,
 			 (size_t)(tx->order_us - tx->order_began_us));
-
 	if (code == SQLITE_OK && !mapping_is_intact(&tx->store->file.mapping, tx->faults))
 		code = SQLITE_IOERR_MMAP; /* what it has read decided what it writes */
 	if (code == SQLITE_OK)

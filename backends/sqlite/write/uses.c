@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/invariant.h"
+
 void uses_init(struct uses *uses)
 {
 	*uses = (struct uses){0};
@@ -48,6 +50,8 @@ static size_t find_slot(const struct uses_stripe *stripe, int64_t id)
 {
 	size_t slot = home_slot(stripe, id);
 
+	INVARIANT((stripe->capacity & (stripe->capacity - 1)) == 0);
+	INVARIANT(stripe->used < stripe->capacity);
 	while (stripe->slots[slot].count > 0 && stripe->slots[slot].id != id)
 		slot = (slot + 1) & (stripe->capacity - 1);
 	return slot;
