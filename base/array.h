@@ -6,9 +6,9 @@
 
 #define ARRAY_CAPACITY_MIN 16
 
-/* The malloc'ed array `items` with room for another item behind `count` of them; NULL and 0 are an
- * empty one. It may have moved, and *capacity be larger. NULL: out of memory, and all is as it was.
- */
+/* The malloc'ed array `items`, with room for one more item after the first `count`; NULL and 0
+ * stand for an empty array. It may have moved, and *capacity may have grown. NULL: out of
+ * memory, and nothing has changed. */
 static inline void *array_with_room(void *items, size_t count, size_t *capacity, size_t item_bytes)
 {
 	if (count < *capacity)

@@ -10,13 +10,14 @@
 struct buffer {
 	char *data; /* malloc'ed; NULL while empty */
 	size_t len, capacity;
-	bool failed; /* out of memory at some append; the bytes so far stand */
+	bool failed; /* an append ran out of memory; the earlier bytes stay */
 };
 
-/* A buffer needs no init beside `= { 0 }`. */
+/* A buffer needs no init except `= { 0 }`. */
 void buffer_deinit(struct buffer *buffer);
 
-/* Room for `extra` more bytes: they may be written at data + len. False: out of memory. */
+/* Makes room for `extra` more bytes, which the caller may write at data + len. False: out of
+ * memory. */
 bool buffer_reserve(struct buffer *buffer, size_t extra);
 
 void buffer_append(struct buffer *buffer, struct slice bytes);

@@ -1,4 +1,4 @@
-/* Time as a parameter, so that tests can move it. */
+/* Time as a parameter, so that tests can change it. */
 #ifndef STEADYCACHE_BASE_CLOCK_H
 #define STEADYCACHE_BASE_CLOCK_H
 

@@ -1,7 +1,7 @@
-/* INVARIANT(cond): what the code around it relies on. Builds with assertions (debug and sanitizer
- * builds: STEADYCACHE_INVARIANTS, cmake/flags.cmake) stop the process where it does not hold. A
- * release build does not evaluate `cond`, which therefore has no side effects. Never for what a
- * client or a file can cause: that is answered, not asserted. */
+/* INVARIANT(cond): something that the code around it relies on. Builds with assertions (debug
+ * and sanitizer builds: STEADYCACHE_INVARIANTS, cmake/flags.cmake) stop the process if it does
+ * not hold. A release build does not evaluate `cond`, which therefore has no side effects. Never
+ * use it for what a client or a file can cause: that gets an answer, not an assertion. */
 #ifndef STEADYCACHE_BASE_INVARIANT_H
 #define STEADYCACHE_BASE_INVARIANT_H
 

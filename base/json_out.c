@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The letter behind the backslash of a short escape; 0: none; 'u': \u00xx. */
+/* The letter after the backslash of a short escape; 0: no escape; 'u': \u00xx. */
 static char escape_of(unsigned char c)
 {
 	switch (c) {
@@ -95,7 +95,7 @@ void json_out_double(struct buffer *buffer, double number)
 
 void json_out_time(struct buffer *buffer, int64_t time_us)
 {
-	/* Before 1970: a clock that is not set. */
+	/* Before 1970: the clock is not set. */
 	const char *sign = time_us < 0 ? "-" : "";
 
 	time_us = time_us < 0 ? -time_us : time_us;
@@ -114,7 +114,7 @@ void json_out_value(struct buffer *buffer, const struct cache_value *value)
 
 	buffer_append(buffer, SLICE("\"value\":"));
 	if (value->flags & CACHE_VALUE_JSON_PLAIN) {
-		/* Nearly every value: base64 of a pickle. */
+		/* Nearly every such value is the base64 of a pickle. */
 		if (buffer_reserve(buffer, bytes.len + 2)) {
 			char *out = buffer->data + buffer->len;
 

@@ -2,8 +2,8 @@
 
 #include <stdbool.h>
 
-/* A reading may be that much before the latest one, of another thread that was faster or by a clock
- * that is moved a little: it is taken for the latest. Beyond, the clock was set back. */
+/* A reading may be this much before the latest one, because another thread was faster or the
+ * clock was adjusted a little: it counts as the latest. Beyond that, the clock was set back. */
 #define SET_BACK_US INT64_C(100000)
 
 static int64_t load(const _Atomic int64_t *member)
@@ -27,7 +27,7 @@ int64_t order_clock_advance(struct order_clock *clock, int64_t wall_us)
 	int64_t order_us = wall_us + ahead_us;
 
 	if (ahead_us > 0 && wall_us >= latest_us + ORDER_CLOCK_GRAIN_US) {
-		/* It has caught up. */
+		/* The wall clock has caught up. */
 		(void)atomic_compare_exchange_strong(&clock->ahead_us, &ahead_us, 0);
 		order_us = wall_us;
 	}
@@ -37,7 +37,7 @@ int64_t order_clock_advance(struct order_clock *clock, int64_t wall_us)
 	}
 	if (latest_us - order_us <= SET_BACK_US)
 		return latest_us;
-	/* It was set back. One of the threads that see it does this. */
+	/* The clock was set back. One of the threads that see it does this. */
 	order_us = latest_us + ORDER_CLOCK_GRAIN_US;
 	if (atomic_compare_exchange_strong(&clock->ahead_us, &ahead_us, order_us - wall_us)) {
 		atomic_store(&clock->since_us, order_us);
@@ -68,7 +68,7 @@ int64_t order_clock_of_past(struct order_clock *clock, int64_t then_us, int64_t 
 
 	if (then_us >= wall_us)
 		return order_clock_at(clock, wall_us);
-	/* What was before the clock was set back has the reading of that time. */
+	/* A time before the clock was set back keeps the reading that it had then. */
 	if (ahead_us > 0 && then_us + ahead_us >= load(&clock->since_us))
 		return then_us + ahead_us;
 	return then_us;

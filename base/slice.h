@@ -1,7 +1,7 @@
-/* A borrowed run of bytes: pointer and length, never NUL-terminated by contract.
+/* A borrowed run of bytes: pointer and length, not NUL-terminated.
  *
- * Keys and values come from strangers and may hold any byte, so the project
- * passes them as slices and never calls strlen on them. */
+ * Keys and values come from strangers and may hold any byte, so the project passes them as
+ * slices and never calls strlen on them. */
 #ifndef STEADYCACHE_BASE_SLICE_H
 #define STEADYCACHE_BASE_SLICE_H
 
@@ -10,7 +10,7 @@
 #include <string.h>
 
 struct slice {
-	const char *data; /* may be NULL where len is 0 */
+	const char *data; /* may be NULL if len is 0 */
 	size_t len;       /* bytes */
 };
 

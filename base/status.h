@@ -1,6 +1,6 @@
-/* The one list of outcomes that an operation of the store can have. No errno and
- * no library's result code crosses a layer: a backend turns what it saw into one
- * of these, and the HTTP layer turns these into a status and a sentence. */
+/* The one list of outcomes of an operation of the store. No errno and no library's result code
+ * crosses a layer: a backend turns what it saw into one of these, and the HTTP layer turns these
+ * into a status and a sentence. */
 #ifndef STEADYCACHE_BASE_STATUS_H
 #define STEADYCACHE_BASE_STATUS_H
 

@@ -7,7 +7,8 @@
 
 int thread_start(pthread_t *ret, const char *name, void *(*run)(void *user), void *user)
 {
-	/* A fault that is raised while its signal is blocked ends the process unheard. */
+	/* If such a fault is raised while its signal is blocked, the process ends without a
+	 * word. */
 	static const int faults[] = {SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
 	sigset_t blocked, before;
 	pthread_t thread;

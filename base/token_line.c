@@ -9,7 +9,7 @@
 #include "base/clock.h"
 
 #define RATE_MAX_PER_S 1e6
-/* The year 9999, beyond which a date would have five digits. */
+/* The year 9999; later dates would have five digits. */
 #define EXPIRES_MAX_S INT64_C(253402300799)
 
 void token_digest(struct slice token, uint8_t ret[static TOKEN_DIGEST_BYTES])
@@ -23,7 +23,7 @@ void token_digest(struct slice token, uint8_t ret[static TOKEN_DIGEST_BYTES])
 
 /* ---- Parts of texts ---- */
 
-/* Cuts off what stands before the first `separator` in `*rest`, or all of it. */
+/* Cuts off what precedes the first `separator` in `*rest`, or all of it. */
 static struct slice cut(struct slice *rest, char separator)
 {
 	const char *end = rest->len > 0 ? memchr(rest->data, separator, rest->len) : NULL;
@@ -49,13 +49,13 @@ static bool is_name_character(char c)
 
 /* ---- Patterns ---- */
 
-/* Goes back only to the last '*': what an earlier one has taken need not change any more. */
+/* Backtracks only to the last '*': what an earlier one has matched never has to change. */
 static bool match_pattern(struct slice pattern, struct slice name)
 {
 	size_t p = 0;
 	size_t n = 0;
-	size_t star = SIZE_MAX; /* behind the last '*' */
-	size_t star_n = 0;      /* where it ends in the name */
+	size_t star = SIZE_MAX; /* after the last '*' */
+	size_t star_n = 0;      /* where its match ends in the name */
 
 	while (n < name.len) {
 		if (p < pattern.len && pattern.data[p] == '*') {
@@ -166,7 +166,7 @@ static const char *read_namespaces(struct slice text, struct token_line *ret)
 			 "any characters";
 }
 
-/* A number of plain digits with at most one point, as a whole slice. */
+/* The whole slice is a number of plain digits with at most one point. */
 static bool read_number(struct slice text, double *ret)
 {
 	char copy[32];
@@ -202,7 +202,7 @@ static const char *read_rate(struct slice text, struct token_line *ret)
 	return NULL;
 }
 
-/* Digits at the places of '0' in `form`, and its other characters as they are. */
+/* A '0' in `form` stands for a digit, any other character for itself. */
 static bool has_form(const char *text, const char *form)
 {
 	for (; *form; form++, text++)
@@ -240,7 +240,7 @@ static bool read_time(const char *text, int64_t *ret_s)
 	};
 	struct tm real = given;
 
-	/* The 31st of February becomes another day there. */
+	/* timegm turns the 31st of February into another day. */
 	*ret_s = timegm(&real);
 	return real.tm_mon == given.tm_mon && real.tm_mday == given.tm_mday &&
 	       real.tm_hour == given.tm_hour && real.tm_min == given.tm_min &&
@@ -279,7 +279,7 @@ static bool fail(char *error, size_t error_size, const char *name, const char *p
 	return false;
 }
 
-/* One "name=value"; marks it in `*seen`. */
+/* One "name=value"; sets its bit in `*seen`. */
 static bool read_field(struct slice text, struct token_line *ret, unsigned *seen, char *error,
 		       size_t error_size)
 {

@@ -2,11 +2,11 @@
 
 #include <stdint.h>
 
-/* A fixed number of bytes, looked at whole, is what the compiler makes vectors of. */
+/* The compiler vectorizes a loop over a fixed number of bytes without an early exit. */
 #define BLOCK_BYTES 64
 
-/* Length of the UTF-8 sequence at `at`, 0 where there is no valid one before `end`. The ranges are
- * table 3-7 of the Unicode standard: only the second byte's range depends on the first. */
+/* Length of the UTF-8 sequence at `at`, or 0 if there is no valid one before `end`. The ranges
+ * are table 3-7 of the Unicode standard: only the second byte's range depends on the first. */
 static size_t sequence_len(const uint8_t *at, const uint8_t *end)
 {
 	uint8_t first = at[0];
@@ -57,7 +57,7 @@ bool utf8_is_valid(struct slice bytes)
 	return true;
 }
 
-/* Without branches, so that a loop over it becomes vectors. */
+/* No branches, so that loops over it can be vectorized. */
 static inline uint8_t is_odd(uint8_t c)
 {
 	return (uint8_t)((uint8_t)(c - 0x20) > 0x7E - 0x20) | (uint8_t)(c == '"') |

@@ -11,8 +11,8 @@
 #define HEADROOM_UNITS      0x7FU
 #define HEADROOM_CLAIMED    0x80U
 
-/* Types so common that an entry need not carry them. Only ever append: nothing stores the
- * index, but the order decides how fast the first ones are found. */
+/* Types so common that an entry need not store them. Only append: nothing stores the index, but
+ * the order decides how fast the first ones are found. */
 static const struct slice known_types[] = {
 	SLICE(CONTENT_TYPE_TEXT),
 	SLICE(CONTENT_TYPE_BYTES),
@@ -54,7 +54,7 @@ static size_t record_bytes(const struct cache_value *value)
 	return (size_t)(headroom & HEADROOM_UNITS) * HEADROOM_UNIT_BYTES;
 }
 
-/* Where the allocation begins. */
+/* The start of the allocation. */
 static char *block_of(struct cache_value *value)
 {
 	return (char *)value - record_bytes(value);

@@ -29,14 +29,14 @@
 /* Longest content type, bytes. */
 #define CONTENT_TYPE_MAX_LEN 255
 
-/* Whether an entry may be given that content type: visible ASCII, blanks and tabs, 1 to
- * CONTENT_TYPE_MAX_LEN. */
+/* Whether an entry may have this content type: visible ASCII, blanks and tabs, 1 to
+ * CONTENT_TYPE_MAX_LEN bytes. */
 bool content_type_is_valid(struct slice type);
 
 enum cache_value_flags {
-	/* Valid UTF-8: may stand in a JSON string. */
+	/* Valid UTF-8: can be a JSON string. */
 	CACHE_VALUE_UTF8 = 1 << 0,
-	/* Printable ASCII without `"` and `\`: is its own JSON string body. */
+	/* Printable ASCII without `"` and `\`: needs no escapes in a JSON string. */
 	CACHE_VALUE_JSON_PLAIN = 1 << 1,
 };
 
@@ -45,8 +45,8 @@ enum cache_value_flags {
 
 /* What a store wants. Zeroed: nothing. */
 struct cache_headroom {
-	unsigned record_bytes; /* in front of the header; a multiple of 8, up to 1016 */
-	size_t key_len;        /* behind it; up to UINT32_MAX */
+	unsigned record_bytes; /* before the header; a multiple of 8, up to 1016 */
+	size_t key_len;        /* after it; up to UINT32_MAX */
 };
 
 struct cache_value {
@@ -55,17 +55,17 @@ struct cache_value {
 	uint32_t key_len;         /* of the headroom */
 	uint8_t flags;            /* enum cache_value_flags, known after the seal */
 	uint8_t known_type;       /* index of a well-known content type, or 255: stored inline */
-	uint8_t type_len;         /* of one stored inline, without its NUL; else 0 */
+	uint8_t type_len;         /* length of an inline type, without its NUL; else 0 */
 	_Atomic uint8_t headroom; /* its record, in units of 8, and whether it is claimed */
 	struct etag etag;         /* known after the seal */
 	int64_t modified_at_us;   /* when this version was stored; set by the backend */
 	int64_t expires_at_us;    /* 0: never; set by the backend */
-	char storage[]; /* the key, the content type with its NUL where inline, the bytes */
+	char storage[]; /* the key, the content type with its NUL if it is inline, the bytes */
 };
 
-/* A value of `len_bytes` unset bytes with `content_type` (copied; an empty one, or one longer
- * than CONTENT_TYPE_MAX_LEN, becomes CONTENT_TYPE_BYTES). One reference, owned by the caller.
- * NULL: out of memory. */
+/* Creates a value of `len_bytes` uninitialized bytes with `content_type` (copied; if it is empty,
+ * or longer than CONTENT_TYPE_MAX_LEN, CONTENT_TYPE_BYTES is used). The caller owns the one
+ * reference. NULL: out of memory. */
 struct cache_value *cache_value_create(size_t len_bytes, struct slice content_type);
 
 /* As cache_value_create, with headroom (neither record nor key are set). */
@@ -79,14 +79,14 @@ bool cache_value_claim_headroom(struct cache_value *value, struct cache_headroom
 /* Whether somebody claimed the headroom: then the time stamps are the claimant's too. */
 bool cache_value_is_claimed(const struct cache_value *value);
 
-/* Changes the length of an unshared, unsealed value, keeping the bytes that fit. Like realloc:
- * on NULL (out of memory) the old value stands, else it is gone. */
+/* Changes the length of an unshared, unsealed value, keeping the bytes that fit. As with realloc,
+ * the old value stays if the result is NULL (out of memory), and is gone otherwise. */
 struct cache_value *cache_value_resize(struct cache_value *value, size_t len_bytes);
 
-/* Computes etag and flags from the bytes. To be called once, before the value is shared. */
+/* Computes etag and flags from the bytes. Call it once, before the value is shared. */
 void cache_value_seal(struct cache_value *value);
 
-/* As cache_value_seal, with an etag and flags known from when the value was stored. */
+/* As cache_value_seal, with the etag and flags known since the value was stored. */
 void cache_value_seal_known(struct cache_value *value, const struct etag *etag, uint8_t flags);
 
 /* create, copy and seal in one. */
@@ -94,21 +94,21 @@ struct cache_value *cache_value_copy(struct slice bytes, struct slice content_ty
 struct cache_value *cache_value_copy_with_headroom(struct slice bytes, struct slice content_type,
 						   struct cache_headroom headroom);
 
-/* One more reference; any thread. */
+/* Adds a reference; any thread. */
 struct cache_value *cache_value_acquire(struct cache_value *value);
 
-/* One reference less; the last one frees. NULL is fine; any thread. */
+/* Drops a reference; the last one frees the value. NULL is allowed; any thread. */
 void cache_value_release(struct cache_value *value);
 
 /* NUL-terminated; lives as long as the value. */
 const char *cache_value_content_type(const struct cache_value *value);
-/* Its length, bytes, without the NUL. */
+/* Its length in bytes, without the NUL. */
 size_t cache_value_content_type_len(const struct cache_value *value);
 
 /* The size of the allocation, headroom included. */
 size_t cache_value_memory_bytes(const struct cache_value *value);
 
-/* Where the bytes begin, from `storage`. */
+/* Offset of the bytes from `storage`. */
 static inline size_t cache_value_data_offset(const struct cache_value *value)
 {
 	return (size_t)value->key_len + value->type_len + (value->type_len > 0);

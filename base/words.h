@@ -6,14 +6,14 @@
 
 #include "base/slice.h"
 
-/* The first word of *words, which then begins behind it. False where there is none left:
+/* Returns the first word of *words and moves *words past it. False if no word is left:
  *
- *	for (const char *at = words; words_next(&at, &word);) ... */
+ *     for (const char *at = words; words_next(&at, &word);) ... */
 bool words_next(const char **words, struct slice *ret);
 
 /* Whether `word` is one of `words`. */
 bool words_hold(const char *words, struct slice word);
-/* The same, in upper or lower case. */
+/* The same, ignoring case. */
 bool words_hold_in_any_case(const char *words, const char *word);
 
 #endif

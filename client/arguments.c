@@ -7,7 +7,7 @@
 #include "client/command.h"
 #include "client/output.h"
 
-/* The option that `arg` spells, with the text behind its "=" or its letter; OPT_COUNT: none. */
+/* The option that `arg` spells, with the text after its "=" or its letter; OPT_COUNT: none. */
 static unsigned find_option(const struct command *command, const char *arg, const char **ret_text)
 {
 	for (unsigned i = 0; i < OPT_COUNT; i++) {
@@ -32,7 +32,7 @@ static unsigned find_option(const struct command *command, const char *arg, cons
 	return OPT_COUNT;
 }
 
-/* One option; moves *i over a value of its own. */
+/* Reads one option; moves *i past its value if that is an argument of its own. */
 static bool read_option(struct arguments *arguments, int argc, char **argv, int *i)
 {
 	const char *name = arguments->command->name;

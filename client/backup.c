@@ -1,5 +1,5 @@
-/* `backup`: a copy of the database of a server on this machine, running or not. The one command
- * that asks no server: it reads the server's file, by a function that main.c lends it. */
+/* `backup`: a copy of the database of a server on this machine, running or not. The only command
+ * that contacts no server: it reads the server's file, by a function that main.c lends it. */
 #include <inttypes.h>
 #include <jansson.h>
 #include <signal.h>
@@ -14,7 +14,7 @@
 #include "client/output.h"
 #include "client/progress.h"
 
-/* As `serve` has it. */
+/* As in `serve`. */
 #define DEFAULT_DATA_DIR "./steadycache-data"
 
 static volatile sig_atomic_t caught_signal;
@@ -24,7 +24,8 @@ static void catch_signal(int number)
 	caught_signal = number;
 }
 
-/* So that nothing is left behind; a file that grows beyond its limit is an error like others. */
+/* So that nothing is left behind on a signal; a file that exceeds its size limit becomes an
+ * ordinary error. */
 static void set_signals(void (*handler)(int))
 {
 	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
@@ -33,15 +34,15 @@ static void set_signals(void (*handler)(int))
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		struct sigaction before;
 
-		/* nohup's wish holds. */
+		/* nohup's choice stays in force. */
 		if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
 			(void)sigaction(numbers[i], &action, NULL);
 	}
 	(void)signal(SIGXFSZ, SIG_IGN);
 }
 
-/* What is written goes to the disk in pieces: one sync of it all at the end would let the server's
- * own syncs, and with them its writes, wait behind a gigabyte. */
+/* The copy is synced in pieces: with one sync at the end the server's own syncs, and its writes
+ * with them, would wait behind a gigabyte. */
 #define SYNC_BYTES (UINT64_C(16) << 20)
 
 struct watch {
@@ -60,12 +61,12 @@ static bool take_step(void *user, uint64_t done_bytes, uint64_t total_bytes)
 		progress_add(progress, done_bytes - progress->bytes, 0);
 	if (done_bytes >= watch->synced_bytes + SYNC_BYTES) {
 		watch->synced_bytes = done_bytes;
-		(void)fdatasync(watch->fd); /* a failure shows at the end */
+		(void)fdatasync(watch->fd); /* the final sync reports a failure */
 	}
 	return caught_signal == 0;
 }
 
-/* Where the database is; NULL after a line on stderr. */
+/* The directory of the database; NULL after a line on stderr. */
 static const char *find_data_dir(const struct arguments *arguments)
 {
 	static const char *const backend_names[] = {"STEADYCACHE_BACKEND",
@@ -73,7 +74,7 @@ static const char *find_data_dir(const struct arguments *arguments)
 	const char *data_dir = arguments->options[OPT_DATA_DIR];
 
 	if (!data_dir) {
-		/* Who says where the database is means just that. */
+		/* An explicit --data-dir is used whatever backend the environment names. */
 		for (size_t i = 0; i < 2; i++) {
 			const char *backend = getenv(backend_names[i]);
 
@@ -99,7 +100,7 @@ static int code_of(const struct backup_job *job, enum backup_result result)
 {
 	switch (result) {
 	case BACKUP_DONE:
-	case BACKUP_STOPPED: /* the signal tells */
+	case BACKUP_STOPPED: /* the exit by the signal says it */
 		return CLIENT_DONE;
 	case BACKUP_NO_DATABASE:
 		return client_fail(CLIENT_NOT_FOUND, "%s", job->error);
@@ -158,7 +159,7 @@ static int run(const struct arguments *arguments, struct backup_job *job, struct
 	if (code != CLIENT_DONE || caught_signal != 0)
 		return code;
 	if (!file->name)
-		set_signals(SIG_DFL); /* it may wait for the reader for ever */
+		set_signals(SIG_DFL); /* the copy may wait for its reader for ever */
 	code = new_file_finish(file);
 	return code == CLIENT_DONE ? report(arguments, job, now_s() - started_s) : code;
 }

@@ -26,7 +26,7 @@ int client_main(int argc, char **argv, const struct client_loan *loan)
 
 	if (!arguments_read(&arguments, argc, argv))
 		return CLIENT_USAGE;
-	/* A closed pipe is seen where the bytes are written; output.c then ends as cat would. */
+	/* A write to a closed pipe fails instead; output.c then ends as cat would. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (arguments.options[OPT_HELP]) {
 		help_explain(stdout, arguments.command);

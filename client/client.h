@@ -1,7 +1,7 @@
 /* `steadycache` as a client: the sub-commands that speak HTTP to a server.
  *
- * Nothing of the server is used here: the client knows the HTTP API alone, so that it works with
- * any server of that API. (`backup` reads the file of a server beside it, by a function that it is
+ * The client uses nothing of the server: it knows only the HTTP API, so it works with any server
+ * of that API. (`backup` reads the file of a server on this machine, by a function that it is
  * lent.) server/main.c calls it before it reads an option of the server. */
 #ifndef STEADYCACHE_CLIENT_CLIENT_H
 #define STEADYCACHE_CLIENT_CLIENT_H
@@ -12,34 +12,35 @@
 
 #include "base/backup.h"
 
-/* What the process says to its shell. Documented in client/man/steadycache.1. */
+/* Exit codes of the process. Documented in client/man/steadycache.1. */
 enum client_exit {
 	CLIENT_DONE = 0,
 	CLIENT_NOT_FOUND = 1,   /* no such entry or database; unhealthy */
 	CLIENT_USAGE = 2,       /* the command line or the environment is wrong */
-	CLIENT_REFUSED = 3,     /* the server said no (4xx), or took only a part; a database that
-				   is none, of an unknown version, or damaged */
+	CLIENT_REFUSED = 3,     /* the server refused (4xx), or accepted only a part; not a
+				 * database, or one of an unknown version, or damaged */
 	CLIENT_UNREACHABLE = 4, /* no answer, a broken one, a time-out, or 5xx */
-	CLIENT_LOCAL = 5,       /* a file, a pipe or the memory of this side */
+	CLIENT_LOCAL = 5,       /* a local file, a pipe or memory failed */
 };
 
-/* The flags of `serve`, for the completions: the i-th without its dashes, "" for one that has no
- * flag, NULL behind the last. */
+/* The flags of `serve`, for the completions: the i-th without its dashes, "" for an option
+ * without a flag, NULL after the last. */
 typedef const char *client_serve_flag(size_t i);
 
-/* What server/main.c lends the client of the server. */
+/* What server/main.c lends to the client. */
 struct client_loan {
 	client_serve_flag *serve_flag;
 	backup_function *backup;
 };
 
-/* Whether `word` is a command of the client. NULL is none. */
+/* Whether `word` is a command of the client. NULL is not. */
 bool client_knows(const char *word);
 
-/* Runs the command in argv[1], which client_knows. The exit code. Main thread, once. */
+/* Runs the command in argv[1], which client_knows accepts. Returns the exit code. Main thread,
+ * once. */
 int client_main(int argc, char **argv, const struct client_loan *loan);
 
-/* The list of commands, one a line, "serve" included. */
+/* The list of commands, one a line, including "serve". */
 void client_print_commands(FILE *out);
 
 #endif

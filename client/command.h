@@ -12,7 +12,7 @@
 struct arguments {
 	const struct command *commands; /* the table; a row without a name ends it */
 	const struct command *command;
-	const char *options[OPT_COUNT]; /* NULL: not given; a switch given is "" */
+	const char *options[OPT_COUNT]; /* NULL: not given; "" for a switch */
 	const char *operands[CLIENT_OPERANDS_MAX];
 	size_t count; /* of operands */
 	const struct client_loan *loan;
@@ -20,7 +20,7 @@ struct arguments {
 
 struct command {
 	const char *name;
-	const char *operands; /* as the usage line shows them */
+	const char *operands; /* as in the usage line */
 	const char *summary;
 	unsigned operands_min, operands_max;
 	unsigned options; /* bits: 1 << OPT_... */

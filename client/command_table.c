@@ -5,7 +5,7 @@
 #define O(id)  (1U << OPT_##id)
 #define COMMON (O(TIMEOUT) | O(HELP))
 
-/* A health check must end before the one who asks gives up (Docker: 30 s). */
+/* A health check must end before its caller gives up (Docker: 30 s). */
 #define HEALTH_TIMEOUT_S 5
 
 const struct command client_commands[] = {

@@ -1,5 +1,5 @@
-/* The completions of bash and zsh, made from the table. completions/ holds what this prints; a test
- * compares them. */
+/* The completions of bash and zsh, generated from the table. completions/ contains the output; a
+ * test compares them. */
 #include <string.h>
 
 #include "client/command.h"

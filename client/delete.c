@@ -5,7 +5,7 @@
 #include "client/remote_open.h"
 #include "client/target.h"
 
-/* Whether the user wants what cannot be undone. */
+/* Asks the user before something that cannot be undone. */
 static int confirm(const struct arguments *arguments)
 {
 	const char *prefix = arguments->options[OPT_PREFIX];

@@ -8,7 +8,7 @@
 #include "client/output.h"
 #include "client/target.h"
 
-/* Appends `text`, which is base64 where --key-base64 is given, percent-encoded. */
+/* Appends `text` percent-encoded, after decoding it from base64 if --key-base64 is given. */
 static bool append_bytes(const struct arguments *arguments, const char *text, struct buffer *target)
 {
 	struct buffer decoded = {0};
@@ -71,7 +71,7 @@ int entry_body_open(struct remote_body *body, const char *path)
 		return client_fail(CLIENT_LOCAL, "cannot read %s: %s", path, strerror(errno));
 	if (S_ISDIR(status.st_mode))
 		return client_fail(CLIENT_LOCAL, "%s is a folder; give a file", path);
-	/* The standard input may be in the midst of its file. */
+	/* The standard input may be in the middle of its file. */
 	off_t at = S_ISREG(status.st_mode) ? lseek(body->fd, 0, SEEK_CUR) : -1;
 	if (at >= 0)
 		body->len = status.st_size > at ? status.st_size - at : 0;

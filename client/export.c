@@ -17,7 +17,7 @@ struct export
 	const struct arguments *arguments;
 	const char *path; /* NULL: the standard output */
 	int fd;
-	bool at_header; /* of a resumed export: its first line is in the file already */
+	bool at_header; /* of a resumed export: the file already has its first line */
 	struct export_lines lines;
 	struct progress progress;
 };
@@ -40,7 +40,7 @@ static bool take_piece(void *user, struct slice bytes)
 	return output_write(export->fd, bytes);
 }
 
-/* Reads the incomplete file and cuts what stands behind its last cursor. */
+/* Reads the incomplete file and cuts off what follows its last cursor. */
 static int find_end(struct export *export)
 {
 	static char piece[READ_BYTES];
@@ -76,7 +76,7 @@ static int open_file(struct export *export)
 	export->fd = STDOUT_FILENO;
 	if (!export->path)
 		return CLIENT_DONE;
-	/* An export holds what the cache holds: nobody else's business. */
+	/* An export is as private as the cache. */
 	export->fd = open(export->path, flags, 0600);
 	if (export->fd < 0)
 		return output_failed(export->path);

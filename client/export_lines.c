@@ -2,7 +2,7 @@
 
 #include <jansson.h>
 
-/* Enough to tell what a line is; the first member names it. */
+/* Enough to recognize a line; its first member names it. */
 #define START_BYTES 24
 /* A cursor holds a key in base64; keys end at 64 KiB. */
 #define KEPT_MAX_BYTES ((size_t)1 << 20)

@@ -1,4 +1,4 @@
-/* The lines of an export, seen piece by piece in constant memory.
+/* Reads the lines of an export piece by piece in constant memory.
  *
  * First {"steadycache_export":...}, then entries, now and then {"cursor":"..."}, at last
  * {"complete":true,...}. An entry's line is only counted: it may be as large as a value. */
@@ -11,11 +11,11 @@
 
 struct export_lines {
 	uint64_t offset;   /* bytes seen */
-	uint64_t safe_end; /* behind the last cursor line; 0: there was none */
+	uint64_t safe_end; /* after the last cursor line; 0: none */
 	uint64_t entries;
 	struct buffer cursor; /* of that line */
 	bool has_header, complete;
-	struct buffer line; /* the start of the present line, or all where it is kept */
+	struct buffer line; /* the start of the current line, or all of it if it is kept */
 };
 
 void export_lines_see(struct export_lines *lines, struct slice bytes);

@@ -6,7 +6,7 @@
 #include "client/output.h"
 #include "client/remote_open.h"
 
-/* The file of --output is made when the value comes: a miss leaves what was there. */
+/* The file of --output is created when the value arrives: a miss leaves an existing file alone. */
 struct destination {
 	const char *path; /* NULL: the standard output */
 	int fd;
@@ -33,7 +33,7 @@ static int fetch(struct remote *remote, const struct arguments *arguments,
 	struct remote_answer answer = {0};
 	int code = remote_ask(remote, request, &answer);
 
-	/* An empty value has no piece that would make the file. */
+	/* An empty value has no piece that would create the file. */
 	bool is_whole = code == CLIENT_DONE && remote_is_done(&answer);
 	if (remote->sink_failed || (is_whole && !open_destination(to))) {
 		code = output_failed(name);
@@ -67,7 +67,7 @@ int command_get(const struct arguments *arguments)
 			code = fetch(&remote, arguments, &request, &to);
 		remote_close(&remote);
 	}
-	/* Some file systems tell of a full disk only now. */
+	/* Some file systems report a full disk only now. */
 	if (to.path && to.fd >= 0 && close(to.fd) != 0 && code == CLIENT_DONE)
 		code = output_failed(to.path);
 	buffer_deinit(&request.target);

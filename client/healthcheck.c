@@ -4,7 +4,7 @@
 #include "client/output.h"
 #include "client/remote_open.h"
 
-/* Docker knows 0 and 1 only: whatever keeps the server from saying that it is well is a 1. */
+/* Docker knows only 0 and 1: whatever keeps the server from saying that it is well is a 1. */
 int command_healthcheck(const struct arguments *arguments)
 {
 	bool is_quiet = arguments->options[OPT_QUIET] != NULL;

@@ -6,7 +6,7 @@
 #include "client/options.h"
 #include "client/output.h"
 
-/* Short enough for a terminal of 80 columns. */
+/* Narrow enough for a terminal of 80 columns. */
 #define NAME_COLUMNS "%-12s"
 
 const struct command *help_find(const struct command *commands, const char *name)

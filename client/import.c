@@ -37,7 +37,7 @@ static void print_errors(const json_t *document)
 		(void)fprintf(stderr, "and %lld more\n", (long long)left_out);
 }
 
-/* What became of the lines: printed, and as an exit code. */
+/* Prints what became of the lines, and returns the exit code. */
 static int report(const struct arguments *arguments, const struct remote_answer *answer)
 {
 	json_auto_t *document =

@@ -18,7 +18,7 @@ struct listing {
 
 static void print_name(const struct arguments *arguments, struct slice name)
 {
-	/* To a program every byte as it is, to a person nothing that does something. */
+	/* A program gets every byte unchanged; a terminal gets nothing that controls it. */
 	if (isatty(STDOUT_FILENO))
 		output_escaped(stdout, name);
 	else

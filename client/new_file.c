@@ -18,7 +18,7 @@ static int say_exists(const struct new_file *file)
 	return client_fail(CLIENT_USAGE, "%s is there already; --force replaces it", file->name);
 }
 
-/* Said before the work; new_file_finish makes sure. */
+/* An early error, before the work; new_file_finish makes sure. */
 static int look_at_name(const struct new_file *file)
 {
 	struct stat status;
@@ -56,7 +56,7 @@ int new_file_open(struct new_file *file, const char *name, bool replaces)
 			   strerror(errno));
 }
 
-/* The name appears on the disk with its folder's sync. */
+/* The name reaches the disk with a sync of its folder. */
 static bool sync_folder(const char *name)
 {
 	char folder[PATH_MAX];
@@ -66,7 +66,7 @@ static bool sync_folder(const char *name)
 		       slash ? name : ".");
 	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return errno == EACCES; /* may be written, but not read: nothing to be done */
+		return errno == EACCES; /* may be written, but not read: nothing to do */
 	bool synced = fsync(fd) == 0 || errno == EINVAL;
 	int error = errno;
 
@@ -111,7 +111,7 @@ int new_file_finish(struct new_file *file)
 		return write_out(file);
 	if (fsync(file->fd) != 0)
 		return output_failed(file->name);
-	/* It is not read again soon, so it need not push the database out of the memory. */
+	/* It will not be read again soon, so it need not push the database out of memory. */
 	(void)posix_fadvise(file->fd, 0, 0, POSIX_FADV_DONTNEED);
 	if (!give_name(file))
 		return errno == EEXIST ? say_exists(file) : output_failed(file->name);

@@ -2,7 +2,7 @@
 #ifndef STEADYCACHE_CLIENT_OPTIONS_H
 #define STEADYCACHE_CLIENT_OPTIONS_H
 
-/* X(id, short or 0, long, what its value is called or NULL for a switch, help) */
+/* X(id, short or 0, long, name of the value or NULL for a switch, help) */
 #define CLIENT_OPTIONS(X)                                                                          \
 	X(ALL, 0, "all", NULL, "every entry of the namespace")                                     \
 	X(DATA_DIR, 0, "data-dir", "DIR", "the server's; STEADYCACHE_DATA_DIR unless given")       \

@@ -56,7 +56,7 @@ int output_finish(void)
 	return output_failed("the standard output");
 }
 
-/* The character of UTF-8 at `at`, and how many bytes it has; 0: none begins there. */
+/* The UTF-8 character at `at`, and its number of bytes; 0: none begins there. */
 static size_t read_character(const unsigned char *at, size_t left, uint32_t *ret)
 {
 	size_t len = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
@@ -69,14 +69,15 @@ static size_t read_character(const unsigned char *at, size_t left, uint32_t *ret
 			return 0;
 		*ret = *ret << 6 | (at[i] & 0x3fU);
 	}
-	/* Overlong forms, surrogates, beyond the last. */
+	/* Overlong forms, surrogates, beyond the last character. */
 	if ((len == 3 && *ret < 0x800) || (len == 4 && (*ret < 0x10000 || *ret > 0x10ffff)) ||
 	    (*ret >= 0xd800 && *ret <= 0xdfff))
 		return 0;
 	return len;
 }
 
-/* What a terminal acts on, or does not show. Joiners (U+200C, U+200D) are of words and emoji. */
+/* Characters that a terminal acts on or does not show. Joiners (U+200C, U+200D) are excluded:
+ * words and emoji contain them. */
 static bool is_hidden(uint32_t c)
 {
 	static const struct {
@@ -135,7 +136,7 @@ static void print_json_escape(uint32_t c)
 
 void output_json(const json_t *document, size_t flags)
 {
-	/* It is UTF-8, and what is no ASCII or a DEL stands within strings. */
+	/* The text is UTF-8, and all non-ASCII and DEL in it is inside strings. */
 	char *text = json_dumps(document, flags);
 	size_t left = text ? strlen(text) : 0;
 

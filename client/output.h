@@ -1,4 +1,4 @@
-/* Bytes and lines on the way out. */
+/* Output of bytes and lines. */
 #ifndef STEADYCACHE_CLIENT_OUTPUT_H
 #define STEADYCACHE_CLIENT_OUTPUT_H
 
@@ -11,32 +11,32 @@
 /* For jansson: numbers with as many digits as the server sends (a time has 16). */
 #define CLIENT_JSON (JSON_COMPACT | JSON_REAL_PRECISION(16))
 
-/* "steadycache: " and a sentence, on stderr. Returns `code`. */
+/* Prints "steadycache: " and a sentence on stderr. Returns `code`. */
 int client_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Writes all of it; false with errno. */
+/* Writes all bytes; false with errno. */
 bool output_write(int fd, struct slice bytes);
 
-/* The end of a command after errno told that `name` could not be written: says so, and returns
- * CLIENT_LOCAL; but a closed pipe ends the process by SIGPIPE, silently, as it ends every filter.
- */
+/* Ends a command after `name` could not be written (errno): prints the error and returns
+ * CLIENT_LOCAL. If a pipe was closed, it ends the process silently by SIGPIPE, as every filter
+ * ends. */
 int output_failed(const char *name);
 
 /* Flushes stdout. CLIENT_DONE, or as output_failed. */
 int output_finish(void);
 
-/* Text from outside for a person: as \xHH what controls the terminal (C0, DEL, C1), turns or breaks
- * the line, has no width, or is no UTF-8, and "\" as "\\". So it can neither move the cursor nor
- * hide in a list. */
+/* Prints text from outside for a person: characters that control the terminal (C0, DEL, C1), change
+ * direction, break the line or have no width, and bytes that are not UTF-8, become \xHH, and "\"
+ * becomes "\\". So the text can neither move the cursor nor hide in a list. */
 void output_escaped(FILE *out, struct slice text);
-/* ... a sentence of our own that may hold such text: "\" stays as it is. */
+/* ... a sentence of our own that may contain such text: "\" stays as it is. */
 void output_sentence(FILE *out, struct slice text);
 
-/* One line of JSON on stdout; what output_escaped escapes is \uHHHH in it. `flags` as jansson has
- * them. */
+/* One line of JSON on stdout; the characters that output_escaped escapes become \uHHHH. `flags` are
+ * jansson's. */
 void output_json(const json_t *document, size_t flags);
 
-/* "1.5 MiB" and the like. `ret` is returned. */
+/* "1.5 MiB" and the like. Returns `ret`. */
 const char *output_size(double bytes, char ret[16]);
 
 #endif

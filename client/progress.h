@@ -1,4 +1,4 @@
-/* A line on a terminal's stderr that tells how far an export or import is; nothing elsewhere. */
+/* A progress line on a terminal's stderr for an export or import; silent elsewhere. */
 #ifndef STEADYCACHE_CLIENT_PROGRESS_H
 #define STEADYCACHE_CLIENT_PROGRESS_H
 
@@ -7,16 +7,16 @@
 
 struct progress {
 	bool shown;
-	bool bytes_only; /* set it after the start: nothing is said of entries */
+	bool bytes_only; /* set it after the start: the line leaves out entries */
 	uint64_t bytes, entries;
 	uint64_t total_bytes; /* 0: unknown */
 	int64_t started_ms, drawn_ms;
 };
 
 void progress_start(struct progress *progress, bool quiet, uint64_t total_bytes);
-/* Draws ten times a second at most. */
+/* Draws at most ten times a second. */
 void progress_add(struct progress *progress, uint64_t bytes, uint64_t entries);
-/* Wipes the line away. */
+/* Erases the line. */
 void progress_end(struct progress *progress);
 
 #endif

@@ -8,7 +8,7 @@
 #include "client/client.h"
 #include "client/output.h"
 
-/* An answer that no sink takes is a listing, statistics or an error. */
+/* An answer without a sink is a listing, statistics or an error. */
 #define ANSWER_MAX_BYTES  ((size_t)256 << 20)
 #define PIECE_BYTES       (256L << 10)
 #define CONNECT_TIMEOUT_S 10L
@@ -93,7 +93,7 @@ static void prepare_body(CURL *curl, struct remote_body *body)
 	(void)curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, PIECE_BYTES);
 }
 
-/* Certificates: whom to trust, and who asks. */
+/* Certificates: which to trust, and which to show. */
 static void prepare_tls(CURL *curl)
 {
 	static const struct {
@@ -102,7 +102,8 @@ static void prepare_tls(CURL *curl)
 	} files[] = {
 		{"STEADYCACHE_CA_FILE", CURLOPT_CAINFO},
 		{"STEADYCACHE_CLIENT_CERT", CURLOPT_SSLCERT},
-		{"STEADYCACHE_CLIENT_KEY", CURLOPT_SSLKEY}, /* unset: with the certificate */
+		{"STEADYCACHE_CLIENT_KEY", CURLOPT_SSLKEY}, /* unset: in the file of the
+							     * certificate */
 	};
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
@@ -121,9 +122,9 @@ static void prepare(struct remote *remote, const struct buffer *url, struct curl
 	curl_easy_reset(curl);
 	(void)curl_easy_setopt(curl, CURLOPT_URL, url->data);
 	(void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-	/* A key may hold "..": it is no step up. */
+	/* A key may contain "..", which is not a step up. */
 	(void)curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
-	/* The token goes to the server that was named and to no other. */
+	/* The token goes to the named server and to no other. */
 	(void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	(void)curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
 	(void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT,
@@ -139,7 +140,7 @@ static void prepare(struct remote *remote, const struct buffer *url, struct curl
 	prepare_tls(curl);
 	if (request->body)
 		prepare_body(curl, request->body);
-	/* Who feeds a pipe may take as long as he likes. */
+	/* The sender of a pipe may take any time. */
 	if (!request->body || request->body->len != LENGTH_UNKNOWN) {
 		(void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
 		(void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, remote->timeout_s);
@@ -172,7 +173,7 @@ static CURLcode ask(struct remote *remote, const struct remote_request *request,
 	}
 	curl_slist_free_all(headers);
 	buffer_deinit(&url);
-	/* A server may answer and close before it has read all: the answer is what counts. */
+	/* A server may answer and close before it has read everything: the answer counts. */
 	if (answer->status >= 400 && (result == CURLE_SEND_ERROR || result == CURLE_RECV_ERROR))
 		result = CURLE_OK;
 	return result;

@@ -1,15 +1,14 @@
 /* The server, as the client sees it: one request after another over libcurl.
  *
- *	struct remote remote;
- *	struct remote_answer answer = {0};
- *	int code = remote_open(&remote, arguments);
- *	if (code == CLIENT_DONE)
- *		code = remote_ask(&remote, &request, &answer);
- *	if (code == CLIENT_DONE && answer.status >= 400)
- *		code = remote_refusal(&answer);
- *	remote_answer_deinit(&answer);
- *	remote_close(&remote);
- */
+ *     struct remote remote;
+ *     struct remote_answer answer = {0};
+ *     int code = remote_open(&remote, arguments);
+ *     if (code == CLIENT_DONE)
+ *             code = remote_ask(&remote, &request, &answer);
+ *     if (code == CLIENT_DONE && answer.status >= 400)
+ *             code = remote_refusal(&answer);
+ *     remote_answer_deinit(&answer);
+ *     remote_close(&remote); */
 #ifndef STEADYCACHE_CLIENT_REMOTE_H
 #define STEADYCACHE_CLIENT_REMOTE_H
 
@@ -20,30 +19,30 @@
 #define REMOTE_HEADERS_MAX 4
 #define LENGTH_UNKNOWN     (-1)
 
-/* What a request sends: `text` where it is set, else what `fd` gives. */
+/* The body of a request: `text` if it is set, else the content of `fd`. */
 struct remote_body {
 	struct slice text;
 	int fd;
 	curl_off_t len;                                 /* bytes, or LENGTH_UNKNOWN */
-	void (*passed)(void *user, struct slice bytes); /* sees what is sent; may be NULL */
+	void (*passed)(void *user, struct slice bytes); /* called with what is sent; may be NULL */
 	void *user;
 	int error; /* errno of a read that failed, else 0; set by remote_ask */
 };
 
 struct remote_request {
 	const char *method;
-	struct buffer target;                    /* path and query; the caller's */
+	struct buffer target;                    /* path and query; owned by the caller */
 	const char *headers[REMOTE_HEADERS_MAX]; /* "Name: value" */
 	struct remote_body *body;                /* NULL: none */
-	/* Gets the body of a 2xx answer piece by piece; false (with errno) stops. NULL: the body
-	 * goes into the answer. */
+	/* Called with the body of a 2xx answer piece by piece; false (with errno) stops. NULL: the
+	 * body goes into the answer. */
 	bool (*sink)(void *user, struct slice bytes);
 	void *user;
 };
 
 struct remote_answer {
 	long status;
-	struct buffer body; /* of what no sink took */
+	struct buffer body; /* the body, if there was no sink */
 	char etag[96];      /* "": none */
 };
 
@@ -52,10 +51,10 @@ struct remote {
 	const char *url;
 	struct buffer authorization; /* the header line, with its NUL; empty: none */
 	long timeout_s;
-	bool sink_failed; /* the sink stopped the last request; errno is its own */
+	bool sink_failed; /* the sink stopped the last request; errno is the sink's */
 	int sink_errno;
 	char error[CURL_ERROR_SIZE];
-	/* of the request under way */
+	/* the request in progress */
 	const struct remote_request *request;
 	struct remote_answer *answer;
 };
@@ -63,12 +62,13 @@ struct remote {
 /* Closes what remote_open has opened, or has begun to open. */
 void remote_close(struct remote *remote);
 
-/* Sends the request and waits for the whole answer, whatever its status: CLIENT_DONE. Else another
- * code after a line on stderr; but a failure of the sink is left to the caller (sink_failed). */
+/* Sends the request and waits for the whole answer: CLIENT_DONE, whatever its status. Else
+ * another code after a line on stderr; a failure of the sink is left to the caller to report
+ * (sink_failed). */
 int remote_ask(struct remote *remote, const struct remote_request *request,
 	       struct remote_answer *answer);
 
-/* As remote_ask, quietly: whether any answer came. */
+/* As remote_ask, silently: whether any answer came. */
 bool remote_try(struct remote *remote, const struct remote_request *request,
 		struct remote_answer *answer);
 
@@ -79,7 +79,7 @@ static inline bool remote_is_done(const struct remote_answer *answer)
 	return answer->status >= 200 && answer->status < 300;
 }
 
-/* Says why the server refused, in its own words where it has some. CLIENT_REFUSED or
+/* Prints why the server refused, in its own words if it sent some. CLIENT_REFUSED or
  * CLIENT_UNREACHABLE. */
 int remote_refusal(const struct remote_answer *answer);
 

@@ -17,7 +17,7 @@ static const char *setting(const char *name)
 	return text && *text ? text : NULL;
 }
 
-/* The first line of the file that `path` names, into `ret`. */
+/* Reads the first line of the file `path` into `ret`. */
 static bool read_key_file(const char *path, char ret[KEY_MAX_BYTES])
 {
 	FILE *file = fopen(path, "re");
@@ -47,7 +47,7 @@ static bool read_key(struct remote *remote)
 	}
 	if (!key)
 		return true;
-	/* Of several keys, which a server may have, the first. */
+	/* The first of several keys, which a server's file may have. */
 	size_t len = strcspn(key, "\r\n");
 	for (size_t i = 0; i < len; i++)
 		if ((unsigned char)key[i] < ' ')

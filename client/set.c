@@ -6,7 +6,7 @@
 #include "client/output.h"
 #include "client/remote_open.h"
 
-/* The value: an operand, or what --file or "-" names, or what is piped in. */
+/* The value: an operand, the file of --file or "-", or piped input. */
 static int choose_body(const struct arguments *arguments, struct remote_body *body)
 {
 	const char *value = arguments->operands[2];
@@ -34,7 +34,7 @@ static int store(struct remote *remote, const struct arguments *arguments,
 	if (code == CLIENT_DONE && !remote_is_done(&answer)) {
 		code = remote_refusal(&answer);
 	} else if (code == CLIENT_DONE && arguments->options[OPT_JSON]) {
-		/* An ETag is a quoted string already. */
+		/* An ETag is already a quoted string. */
 		(void)printf("{\"created\":%s,\"etag\":\"",
 			     answer.status == 201 ? "true" : "false");
 		for (const char *at = answer.etag; *at; at++)

@@ -12,7 +12,7 @@ static double number(const json_t *object, const char *name)
 
 static void print_row(const char *name, const json_t *stats)
 {
-	/* A server before 0.2 counted sizes alone. */
+	/* Servers before 0.2 counted only sizes. */
 	const char *used = json_object_get(stats, "used_bytes") ? "used_bytes" : "total_size";
 	char size[16], max[16] = "-";
 	int len = 0;

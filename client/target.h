@@ -4,14 +4,14 @@
 
 #include "base/buffer.h"
 
-/* Percent-encodes all but the unreserved characters of RFC 3986, so also "/". "." is encoded where
- * the whole text is "." or "..", which a proxy might otherwise clean away. */
+/* Percent-encodes all but the unreserved characters of RFC 3986, so also "/". "." is encoded if the
+ * whole text is "." or "..", which a proxy might otherwise remove. */
 void target_append(struct buffer *target, struct slice text);
 
-/* Adds "?name=" or "&name=" and the encoded value. Nothing for a NULL value. */
+/* Adds "?name=" or "&name=" and the encoded value. Does nothing for a NULL value. */
 void target_query(struct buffer *target, const char *name, struct slice value);
 
-/* Standard or URL alphabet, padding optional. False where `text` is not base64. */
+/* Standard or URL alphabet, padding optional. False if `text` is not base64. */
 bool target_base64(struct slice text, struct buffer *ret);
 
 #endif

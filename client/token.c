@@ -1,5 +1,5 @@
-/* `token new`: a fresh token, and its line for the token file of a server. Only the line is kept
- * anywhere, and the token cannot be found from it. */
+/* `token new`: a new token, and its line for the token file of a server. Only the line is
+ * stored, and the token cannot be derived from it. */
 #include <nettle/base64.h>
 #include <string.h>
 #include <sys/random.h>
@@ -10,7 +10,7 @@
 #include "client/output.h"
 
 #define RANDOM_BYTES 32
-/* So that a token in a log or a repository can be recognised (secret scanners). */
+/* Lets secret scanners recognize a token in a log or a repository. */
 #define PREFIX "sc_"
 
 /* Writes a token of 256 random bits, in base64url without padding. */

@@ -1,6 +1,6 @@
 # Writes OUTPUT, a C file with the bytes of files as data of the program (.incbin) and the table of
-# handlers/pages/openapi_files.h over them. Each gets an entity tag as values have one: of the first 128
-# bits of its SHA-256.
+# handlers/pages/openapi_files.h over them. Each has an entity tag, made as for values: the first 128 bits of
+# its SHA-256.
 #
 #   cmake -DOUTPUT=... -DJSON=FILE -DYAML=FILE -P embed_openapi.cmake
 set(blobs "")

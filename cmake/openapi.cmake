@@ -1,5 +1,5 @@
-# Puts openapi/openapi.yaml and openapi.json into steadycache_handlers, as they stand: the JSON is
-# made of the YAML by openapi/to_json.py and committed, so that a build needs neither Python nor npm.
+# Embeds openapi/openapi.yaml and openapi.json into steadycache_handlers unchanged. openapi/to_json.py makes
+# the JSON from the YAML, and it is committed, so that a build needs neither Python nor npm.
 set(openapi_yaml ${CMAKE_SOURCE_DIR}/openapi/openapi.yaml)
 set(openapi_json ${CMAKE_SOURCE_DIR}/openapi/openapi.json)
 set(openapi_files ${CMAKE_BINARY_DIR}/generated/openapi_files.c)

@@ -1,6 +1,6 @@
-# Adds the pages (/docs and /ui) to steadycache_handlers: bundled by node with the packages of
-# pages/, as .incbin of the bundles. Nothing is fetched here: ./dev build does npm ci. Without node
-# or the packages the server is built without the pages.
+# Adds the pages (/docs and /ui) to steadycache_handlers: node bundles them with the packages of pages/, and
+# .incbin embeds the bundles. Nothing is downloaded here: ./dev build runs npm ci. Without node or the
+# packages the server is built without the pages.
 option(WITH_PAGES "Build the pages /docs and /ui in, where node and their packages are there" ON)
 find_program(NODE node)
 set(pages ${CMAKE_SOURCE_DIR}/pages)

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Lays out the root file system of the image: a program, the loader and the libraries that it needs,
-# each where the loader looks for it, certificates, and what tells scanners and lawyers whose they
-# are. Run in the build stage, as root; the paths come from ldd, so any architecture will do.
+# Lays out the root file system of the image: a program, the loader and the libraries that it needs, each
+# where the loader looks for it, certificates, and the licence files and package records for scanners and
+# lawyers. Run it in the build stage, as root; the paths come from ldd, so it works on any architecture.
 #
 # usage: docker/collect.sh PROGRAM ROOT UID
 set -eu
 program=$1 root=$2 uid=$3
 
-# With the links in the path followed: the image has no links.
+# Follows the links in the path: the image has no links.
 copy() {
 	mkdir -p "$root$(dirname "$1")"
 	cp -L --preserve=mode,timestamps "$1" "$root$1"
@@ -32,7 +32,7 @@ for file in $libraries /etc/ssl/certs/ca-certificates.crt; do
 	copy "$file"
 done
 
-# As in Google's distroless images: scanners read status.d where there is no dpkg.
+# As in Google's distroless images: scanners read status.d if there is no dpkg.
 mkdir -p "$root/var/lib/dpkg/status.d"
 for file in $libraries /usr/sbin/update-ca-certificates; do
 	package=$(package_of "$file" | head -n 1 | sed 's/:.*//')

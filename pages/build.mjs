@@ -1,10 +1,10 @@
-// Bundles the pages and writes what puts them into the program:
+// Bundles the pages and writes the C file that embeds them into the program:
 //
 //   node build.mjs OUTPUT_FOLDER
 //
-// leaves OUTPUT_FOLDER/page_files.c (the table of handlers/pages/page_files.h) and, for .incbin, the files
-// beside it. Assets have a hash of their content in their names; the HTML has those names in place
-// of {{script}}, {{style}}, {{icon}} and {{licences}}.
+// creates OUTPUT_FOLDER/page_files.c (the table of handlers/pages/page_files.h) and, for .incbin,
+// the files beside it. Assets have a hash of their content in their names; the HTML has those names
+// in place of {{script}}, {{style}}, {{icon}} and {{licences}}.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -52,7 +52,7 @@ function addAsset(stem, extension, bytes) {
 async function bundle(page) {
 	const result = await esbuild.build({
 		entryPoints: [path.join(source, page, 'main.js')],
-		outdir: output, // where it would write; nothing is written
+		outdir: output, // where esbuild would write; nothing is written
 		write: false,
 		bundle: true,
 		minify: true,
@@ -104,7 +104,8 @@ function cSource() {
 
 rmSync(blobs, { recursive: true, force: true });
 mkdirSync(blobs, { recursive: true });
-// Those who give the program away give the libraries away, with what their licences ask for.
+// Whoever distributes the program distributes the libraries, and must include what their licences
+// require.
 const licences = [
 	['Swagger UI', 'swagger-ui-dist/LICENSE'],
 	['Swagger UI', 'swagger-ui-dist/NOTICE'],

@@ -1,4 +1,4 @@
-/* Takes the place of what pages/build.mjs makes, where that cannot run. */
+/* Replaces the output of pages/build.mjs if that cannot run. */
 #include "handlers/pages/page_files.h"
 
 const struct page_file page_files[1] = {{0}};

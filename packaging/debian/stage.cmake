@@ -1,5 +1,5 @@
-# Run by cpack on the tree that is to be packed: adds what Debian wants beside the install rules, and
-# moves what has another place there.
+# cpack runs this on the tree that it is about to pack: it adds what Debian requires beyond the install rules,
+# and moves files that have another place there.
 unset(ENV{DESTDIR}) # cpack's own, and file(INSTALL) would take it
 set(tree ${CPACK_TEMPORARY_DIRECTORY})
 set(source ${CPACK_STEADYCACHE_SOURCE})
@@ -17,7 +17,7 @@ file(RENAME ${tree}/usr/share/zsh/site-functions/_steadycache
 	${tree}/usr/share/zsh/vendor-completions/_steadycache)
 file(REMOVE_RECURSE ${tree}/usr/share/zsh/site-functions)
 
-# SOURCE_DATE_EPOCH, where it is set, is the time.
+# SOURCE_DATE_EPOCH, if it is set, is the time.
 string(TIMESTAMP now "%a, %d %b %Y %H:%M:%S +0000" UTC)
 set(version ${CPACK_PACKAGE_VERSION}-${CPACK_DEBIAN_PACKAGE_RELEASE})
 set(maintainer ${CPACK_PACKAGE_CONTACT})
@@ -25,5 +25,5 @@ configure_file(${source}/packaging/debian/changelog.in ${doc}/changelog.Debian @
 configure_file(${source}/CHANGELOG.md ${doc}/changelog COPYONLY)
 execute_process(COMMAND gzip -9nf ${doc}/changelog.Debian ${doc}/changelog
 	${tree}/usr/share/man/man1/steadycache.1 COMMAND_ERROR_IS_FATAL ANY)
-# As Debian's own tools do, whatever the umask of the build was.
+# As Debian's own tools do, whatever the umask of the build.
 execute_process(COMMAND find ${tree} -type d -exec chmod 0755 "{}" + COMMAND_ERROR_IS_FATAL ANY)

@@ -1,13 +1,13 @@
 -- migration: 3
--- What an entry takes counts against the limit: beside its size the bytes of its key and content type
--- and a fixed overhead (src/content.ts). These stand in `extra`, and their sum in the namespace: used
--- bytes are total_size + extra_size. 0 means that an entry was not measured yet: POST /upgrade does
--- that piece by piece, and `measured` tells how far it is; until then its size alone counts. A Worker
--- of an earlier version writes entries that are not measured, and the account stays right.
+-- The limit counts what an entry takes: its size, the bytes of its key and content type, and a fixed overhead
+-- (src/content.ts). All but the size is in `extra`, and the sum of that in the namespace: used bytes are
+-- total_size + extra_size. 0 means that an entry was not measured yet, and only its size counts. POST
+-- /upgrade measures entries piece by piece, and `measured` holds its progress. A Worker of an earlier version
+-- writes unmeasured entries, and the account stays correct.
 ALTER TABLE entries ADD COLUMN extra INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE namespaces ADD COLUMN extra_size INTEGER NOT NULL DEFAULT 0;
--- The time of the last use or set, for an order that never runs backwards: of many in one batch each
--- has a microsecond of its own, in the order of the request.
+-- The time of the last use or set, for an order that never runs backwards: each of many in one batch has a
+-- microsecond of its own, in the order of the request.
 ALTER TABLE namespaces ADD COLUMN clock INTEGER NOT NULL DEFAULT 0;
 
 CREATE TABLE measured (upto INTEGER NOT NULL);
@@ -25,7 +25,7 @@ CREATE TRIGGER entries_removed AFTER DELETE ON entries BEGIN
 	WHERE id = OLD.ns;
 END;
 
--- A cleared namespace has another id, and nothing in it.
+-- A cleared namespace has a new id, and nothing in it.
 CREATE TRIGGER namespaces_renewed AFTER UPDATE OF id ON namespaces WHEN NEW.id <> OLD.id BEGIN
 	UPDATE namespaces SET extra_size = 0 WHERE id = NEW.id;
 END;

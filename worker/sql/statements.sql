@@ -1,25 +1,25 @@
--- What the cache asks of D1, as named statements (src/ops). The logic is here, and what stands above
--- it only builds two JSON parameters and reads the rows.
+-- The statements that the cache runs on D1, by name (src/ops). They contain the logic; the code above them
+-- only builds two JSON parameters and reads the rows.
 --
--- Every parameter is TEXT: D1's binding makes a real of each number, and JSON keeps a 64-bit integer
--- exact. ?1 is the request, an object:
+-- Every parameter is TEXT: D1's binding turns each number into a real, and JSON keeps a 64-bit integer exact.
+-- ?1 is the request, an object:
 --   ns          name of the namespace            now         microseconds since 1970
---   max_size, capacity, default_ttl, policy      the defaults where nothing was configured
--- with further members as each statement says. ?2 are the items, an array of arrays
+--   max_size, capacity, default_ttl, policy      the defaults for what is not configured
+-- with further members as each statement says. ?2 is the items, an array of arrays:
 --   [id, tag]                                     (get, exists, delete)
 --   [id, tag, size, ttl or null, etag, extra]     (set; extra: see migrations/0003_used.sql)
---   [..., frequency, created, last_access, expires or null]   (set, with a history: what the entry
---                                                 is to have; times may be 0, and those to come are
---                                                 too: now; null: by the ttl)
--- id: integer, tag and etag: lower-case hex (see migrations/0001_schema.sql). Rows that belong to an
--- item give its place in ?2 as `i`. What counts against a limit are used bytes, size + extra.
+--   [..., frequency, created, last_access, expires or null]   (set with a history, which the entry
+--                                                 gets; a time that is 0 or in the future means
+--                                                 now; null: by the ttl)
+-- id is an integer, tag and etag are lower-case hex (see migrations/0001_schema.sql). Rows that belong to an
+-- item give its position in ?2 as `i`. Limits count used bytes, size + extra.
 --
--- A SET is one batch (one transaction) of: ensure_namespace, sweep, probe, plan, evict, admit,
--- make_way, put_entries, put_content / put_contents, set_result, settle. `admit` is the one
--- place that decides: it takes the items into the accounts where the condition holds and the
--- limits will, and leaves the request's token; what follows writes only where it finds the token.
--- Where the capacity is 0 it leaves the token with '-' behind it: then make_way removes what is there,
--- and nothing is written. Where set_result says that more has to be evicted, the caller runs the batch again.
+-- A SET is one batch (one transaction) of: ensure_namespace, sweep, probe, plan, evict, admit, make_way,
+-- put_entries, put_content / put_contents, set_result, settle. `admit` is the one place that decides: it adds
+-- the items to the accounts if the condition holds and the limits allow it, and leaves the request's token;
+-- the later statements write only if they find the token. If the capacity is 0 it leaves the token followed
+-- by '-': then make_way removes existing entries, and nothing is written. If set_result says that more has to
+-- be evicted, the caller runs the batch again.
 
 -- name: ensure_namespace
 -- ?1 + max_namespaces. No rows.
@@ -29,8 +29,8 @@ WHERE NOT EXISTS (SELECT 1 FROM namespaces WHERE name = ?1 ->> 'ns')
 	AND (SELECT count(*) FROM namespaces) < ?1 ->> 'max_namespaces';
 
 -- name: sweep
--- ?1 + sweep_max. Removes up to that many expired entries whose stale time is over, and entries of cleared namespaces.
--- A row (expired: 1 or 0) each.
+-- ?1 + sweep_max. Removes up to that many entries: expired ones whose stale time is over, and those of
+-- cleared namespaces. A row (expired: 1 or 0) each.
 DELETE FROM entries WHERE id IN (
 	SELECT id FROM (SELECT id FROM entries INDEXED BY entries_expiry
 		WHERE expires > 0 AND expires + kept <= ?1 ->> 'now' LIMIT ?1 ->> 'sweep_max')
@@ -40,20 +40,20 @@ DELETE FROM entries WHERE id IN (
 RETURNING expires > 0 AND expires + kept <= ?1 ->> 'now' AS expired;
 
 -- name: forget_dropped
--- No parameters. Forgets cleared namespaces of which nothing is left. No rows.
+-- No parameters. Forgets cleared namespaces that have no entries left. No rows.
 DELETE FROM dropped WHERE NOT EXISTS (SELECT 1 FROM entries WHERE ns = dropped.id);
 
 -- name: probe
--- ?1, ?2. A row (i, live, etag) for each item of which there is an entry, expired ones included.
+-- ?1, ?2. A row (i, live, etag) for each item that has an entry, even an expired one.
 SELECT j.key AS i, e.expires = 0 OR e.expires > ?1 ->> 'now' AS live, e.etag
 FROM namespaces n JOIN json_each(?2) j
 	CROSS JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.ns = n.id AND e.tag = j.value ->> 1
 WHERE n.name = ?1 ->> 'ns';
 
 -- name: plan
--- ?1 + kind (null, or absent, present, match, none_match), etags (array of hex), continuing (0;
--- 1 or 2 where an eviction by size or by number goes on), ?2. Notes in the namespace what an
--- eviction has to reach, where one is needed and allowed. No rows.
+-- ?1 + kind (null, or absent, present, match, none_match), etags (array of hex), continuing (0; 1 or 2 while
+-- an eviction by size or by number continues), ?2. Stores the goal of an eviction in the namespace, if one is
+-- needed and allowed. No rows.
 UPDATE namespaces AS n SET evicting = 1,
 	evict_size = iif(?1 ->> 'continuing' = 1
 			OR n.total_size + n.extra_size - g.old_used + g.new_used > l.max_bytes,
@@ -96,15 +96,15 @@ WHERE n.id = l.limits_of AND l.way <> 'none' AND (?1 ->> 'continuing' > 0
 	OR n.total_size + n.extra_size > l.max_bytes OR n.entry_count > l.max_count);
 
 -- name: evict
--- ?1 + evict_max, ?2 (entries that are no victims). Removes victims in exact order until what
--- was planned is reached, but no more than evict_max. A row each.
+-- ?1 + evict_max, ?2 (entries that are no victims). Removes victims in exact order until the goal is reached,
+-- but no more than evict_max. A row each.
 --
--- Frecency without sorting: within one frequency the entry that was not used for the longest time
--- has the lowest score, so only the first of each frequency can be the next victim. `heads` steps
--- through the distinct frequencies; the queue of the recursive `walk` is a priority queue
--- (ORDER BY score): it gives out the best head and takes in the one behind it. LRU is the same
--- with the last access as the score; FIFO has an index of its own. The LIMIT guesses, from the
--- average size, how many it will take: if too few, the next batch goes on.
+-- Frecency without sorting: within one frequency the entry that has been unused the longest has the lowest
+-- score, so only the first of each frequency can be the next victim. `heads` steps through the distinct
+-- frequencies; the queue of the recursive `walk` is a priority queue (ORDER BY score): it yields the best
+-- head and takes in the entry behind it. LRU is the same with the last access as the score; FIFO has an index
+-- of its own. The LIMIT is a guess, from the average size, of how many victims are needed: if it is too low,
+-- the next batch continues.
 WITH RECURSIVE
 n AS (SELECT id, coalesce(policy, ?1 ->> 'policy') AS policy, max(?1 ->> 'now', clock) AS now,
 		max(0, coalesce(total_size + extra_size - evict_size, 0)) AS need_used,
@@ -161,8 +161,8 @@ DELETE FROM entries WHERE id IN (SELECT ranked.id FROM ranked, n
 RETURNING 1 AS evicted;
 
 -- name: admit
--- As plan, + token, strict (1: an eviction that was planned must have reached its goal). No rows. Policy
--- none lets in what does not grow, for each of the two limits by itself.
+-- As plan, + token, strict (1: a planned eviction must have reached its goal). No rows. Policy none admits
+-- what does not grow, for each of the two limits by itself.
 UPDATE namespaces AS n SET admitted = ?1 ->> 'token' || iif(l.max_count IS 0, '-', ''),
 	entry_count = n.entry_count + iif(l.max_count IS 0, 0, g.new_count - g.old_count),
 	total_size = n.total_size + iif(l.max_count IS 0, 0, g.new_size - g.old_size),
@@ -208,17 +208,17 @@ WHERE n.id = l.limits_of
 		ELSE 1 END;
 
 -- name: make_way
--- ?1 + token, ?2. Removes what stands where an item goes and is another's: an entry of a cleared
--- namespace, or one whose hash collides; or where the capacity is 0 what is the item's own. No rows.
+-- ?1 + token, ?2. Removes a row that another entry holds in an item's place: an entry of a cleared namespace,
+-- or one whose hash collides. If the capacity is 0 it removes the item's own entry. No rows.
 DELETE FROM entries WHERE id IN (SELECT e.id
 	FROM namespaces n JOIN json_each(?2) j CROSS JOIN entries e NOT INDEXED ON e.id = j.value ->> 0
 		AND n.admitted = ?1 ->> 'token' || iif(e.ns = n.id AND e.tag = j.value ->> 1, '-', '')
 	WHERE n.name = ?1 ->> 'ns' AND n.admitted IN (?1 ->> 'token', ?1 ->> 'token' || '-'));
 
 -- name: put_entries
--- ?1 + token, ?2. No rows. A time of its own, from those that admit has taken from the namespace's clock,
--- is the last access of an item, and its creation where it has no history. Such a creation is not
--- before `modified`, that of one with a history is.
+-- ?1 + token, ?2. No rows. Each item takes a time of its own, from those that admit took from the namespace's
+-- clock, as its last access, and as its creation if it has no history. Such a creation is never before
+-- `modified`; one from a history is.
 INSERT INTO entries(id, ns, tag, size, frequency, last_access, created, modified, expires, etag,
 	fifo, kept, extra)
 SELECT j.value ->> 0, n.id, j.value ->> 1, j.value ->> 2, coalesce(j.value ->> 6, 1),
@@ -243,8 +243,7 @@ ON CONFLICT(id) DO UPDATE SET size = excluded.size,
 	kept = excluded.kept, extra = excluded.extra;
 
 -- name: put_contents
--- ?1 + token, ?2: an array of [id, key is text (1 or 0), key as text or hex, type, encoding,
--- value]. No rows.
+-- ?1 + token, ?2: an array of [id, key is text (1 or 0), key as text or hex, type, encoding, value]. No rows.
 INSERT INTO contents(id, ns, key_is_text, key, type, encoding, value)
 SELECT j.value ->> 0, n.id, j.value ->> 1,
 	CASE j.value ->> 1 WHEN 1 THEN CAST(j.value ->> 2 AS BLOB) ELSE unhex(j.value ->> 2) END,
@@ -255,8 +254,8 @@ ON CONFLICT(id) DO UPDATE SET type = excluded.type, encoding = excluded.encoding
 	value = excluded.value;
 
 -- name: put_content
--- One item whose value, or key, is too large to stand in a JSON array. ?1 + token, ?2: [id, key is
--- text, type, encoding], ?3 key as text or hex, ?4 value. No rows.
+-- One item whose value or key is too large for a JSON array. ?1 + token, ?2: [id, key is text, type,
+-- encoding], ?3 key as text or hex, ?4 value. No rows.
 INSERT INTO contents(id, ns, key_is_text, key, type, encoding, value)
 SELECT ?2 ->> 0, n.id, ?2 ->> 1, CASE ?2 ->> 1 WHEN 1 THEN CAST(?3 AS BLOB) ELSE unhex(?3) END,
 	?2 ->> 2, ?2 ->> 3, ?4
@@ -266,8 +265,8 @@ ON CONFLICT(id) DO UPDATE SET type = excluded.type, encoding = excluded.encoding
 	value = excluded.value;
 
 -- name: set_result
--- ?1 + token. One row (none: there are too many namespaces): admitted, the settings in force,
--- by_size (1: the eviction that was planned is one by size).
+-- ?1 + token. One row (none: there are too many namespaces): admitted, the settings in force, by_size (1: the
+-- planned eviction is one by size).
 SELECT admitted IS ?1 ->> 'token' AS admitted, coalesce(max_size, ?1 ->> 'max_size') AS max_size,
 	coalesce(capacity, ?1 ->> 'capacity') AS capacity,
 	coalesce(default_ttl, ?1 ->> 'default_ttl') AS default_ttl,
@@ -283,19 +282,19 @@ UPDATE namespaces SET evicting = 0, evict_size = NULL, evict_count = NULL
 WHERE name = ?1 ->> 'ns' AND evicting = 1;
 
 -- name: mark_fifo
--- ?1. Gives all entries of a namespace their place in the order of creation. No rows.
+-- ?1. Gives all entries of a namespace their position in the order of creation. No rows.
 UPDATE entries SET fifo = 1
 WHERE ns = (SELECT id FROM namespaces WHERE name = ?1 ->> 'ns') AND fifo = 0;
 
 -- name: mark_kept
--- ?1. Gives the entries of a namespace its stale time, once that was configured. No rows.
+-- ?1. Gives the entries of a namespace its stale time after that was configured. No rows.
 UPDATE entries SET kept = s.kept
 FROM (SELECT id, coalesce(stale_ttl, 0) * 1000000 AS kept FROM namespaces WHERE name = ?1 ->> 'ns') s
 WHERE entries.ns = s.id AND entries.expires > 0 AND entries.kept <> s.kept;
 
 -- name: get_items
--- ?1 + stale (1: one that has expired and is in its stale time is there too), ?2. A row for each item
--- that is there and has not expired; stale: 1 where it has.
+-- ?1 + stale (1: also finds an entry in its stale time), ?2. A row for each item that is found; stale: 1 if it
+-- has expired.
 SELECT j.key AS i, c.value, c.encoding, c.type, e.etag, e.modified, e.expires,
 	e.expires > 0 AND e.expires <= ?1 ->> 'now' AS stale
 FROM namespaces n JOIN json_each(?2) j
@@ -305,8 +304,8 @@ WHERE n.name = ?1 ->> 'ns'
 	AND (e.expires = 0 OR e.expires + iif(?1 ->> 'stale', e.kept, 0) > ?1 ->> 'now');
 
 -- name: get_many
--- As get_items, for many: + max_bytes. Where their values have more bytes together, each is NULL. That is
--- looked at only where it can be: the namespace, or the sizes of the entries, must allow it.
+-- As get_items, for many: + max_bytes. If their values together have more bytes, each is NULL. The sum is
+-- computed only if it can exceed max_bytes, by the size of the namespace or of the entries.
 SELECT j.key AS i, iif(n.total_size <= ?1 ->> 'max_bytes'
 		OR (SELECT sum(e.size) FROM json_each(?2) j CROSS JOIN entries e NOT INDEXED
 			ON e.id = j.value ->> 0) <= ?1 ->> 'max_bytes'
@@ -320,7 +319,7 @@ WHERE n.name = ?1 ->> 'ns'
 	AND (e.expires = 0 OR e.expires + iif(?1 ->> 'stale', e.kept, 0) > ?1 ->> 'now');
 
 -- name: count_gets
--- ?1 + stale, ?2. Accounts for touch_items, and takes times from the namespace's clock. No rows.
+-- ?1 + stale, ?2. Updates the accounts for touch_items, and takes times from the namespace's clock. No rows.
 UPDATE namespaces AS n SET hits = n.hits + g.hits, misses = n.misses + g.misses,
 	clock = max(n.clock + 1, ?1 ->> 'now') + json_array_length(?2) - 1,
 	frequency_sum = n.frequency_sum + g.hits, stale_hits = n.stale_hits + g.stale_hits
@@ -332,7 +331,7 @@ FROM (SELECT count(e.id) AS hits, count(*) - count(e.id) AS misses,
 WHERE n.name = ?1 ->> 'ns';
 
 -- name: touch_items
--- ?1 + stale, ?2. Counts a use of each that get_items finds, each with a time of its own. No rows.
+-- ?1 + stale, ?2. Counts a use of each entry that get_items finds, each with a time of its own. No rows.
 UPDATE entries AS e SET frequency = e.frequency + 1, last_access = g.at
 FROM (SELECT o.id, n.clock - json_array_length(?2) + 1 + j.key AS at
 	FROM namespaces n JOIN json_each(?2) j
@@ -342,14 +341,14 @@ FROM (SELECT o.id, n.clock - json_array_length(?2) + 1 + j.key AS at
 WHERE e.id = g.id;
 
 -- name: exist_items
--- ?1, ?2. A row (i) for each item that is there and has not expired.
+-- ?1, ?2. A row (i) for each item that exists and has not expired.
 SELECT j.key AS i
 FROM namespaces n JOIN json_each(?2) j
 	CROSS JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.ns = n.id AND e.tag = j.value ->> 1
 WHERE n.name = ?1 ->> 'ns' AND (e.expires = 0 OR e.expires > ?1 ->> 'now');
 
 -- name: count_deletes
--- ?1 + kind, etags, ?2. Accounts for delete_items, and goes before it. No rows.
+-- ?1 + kind, etags, ?2. Updates the accounts for delete_items, and runs before it. No rows.
 UPDATE namespaces SET deletes = deletes + (SELECT count(*)
 	FROM json_each(?2) j CROSS JOIN entries e NOT INDEXED
 		ON e.id = j.value ->> 0 AND e.ns = namespaces.id AND e.tag = j.value ->> 1
@@ -361,8 +360,8 @@ UPDATE namespaces SET deletes = deletes + (SELECT count(*)
 WHERE name = ?1 ->> 'ns';
 
 -- name: delete_items
--- ?1 + kind, etags, ?2. A row (expired: 1 or 0) for each that went. Whether the condition of a
--- single item held is for the caller to see from what probe said in the same batch.
+-- ?1 + kind, etags, ?2. A row (expired: 1 or 0) for each entry removed. The caller learns from probe in the
+-- same batch whether the condition of a single item held.
 DELETE FROM entries WHERE id IN (SELECT e.id
 	FROM namespaces n JOIN json_each(?2) j
 		CROSS JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.ns = n.id AND e.tag = j.value ->> 1
@@ -381,8 +380,8 @@ RETURNING expires > 0 AND expires <= ?1 ->> 'now' AS expired;
 SELECT entry_count FROM namespaces WHERE name = ?1 ->> 'ns';
 
 -- name: clear_drop
--- ?1. Clearing is at once, whatever the size: the namespace gets another id (clear_renew), and
--- sweep removes what has the former one. No rows.
+-- ?1. Clearing takes effect at once, whatever the size: the namespace gets a new id (clear_renew), and sweep
+-- removes the rows of the former one. No rows.
 INSERT INTO dropped(id) SELECT id FROM namespaces WHERE name = ?1 ->> 'ns' AND entry_count > 0;
 
 -- name: clear_renew
@@ -404,13 +403,13 @@ DELETE FROM entries WHERE id IN (SELECT c.id
 RETURNING expires > 0 AND expires <= ?1 ->> 'now' AS expired;
 
 -- name: add_deletes
--- ?1 + deletes. Accounts for clear_prefix. No rows.
+-- ?1 + deletes. Updates the accounts for clear_prefix. No rows.
 UPDATE namespaces SET deletes = deletes + ?1 ->> 'deletes' WHERE name = ?1 ->> 'ns';
 
 -- name: scan
--- ?1 + low, high, prefix_is_text, prefix_length, after_is_text (null: from the beginning), limit, short,
--- ?2 prefix, ?3 after. Up to `limit` rows in byte order of the key, which is text or hex as key_is_text
--- says, or NULL where it has more than `short` bytes: keys_of tells these, for as many as are answered.
+-- ?1 + low, high, prefix_is_text, prefix_length, after_is_text (null: from the beginning), limit, short, ?2
+-- prefix, ?3 after. Up to `limit` rows in byte order of the key. The key is text or hex as key_is_text says,
+-- or NULL if it has more than `short` bytes; keys_of reads those that are needed.
 SELECT CAST(c.id AS TEXT) AS id, length(c.key) AS length, c.key_is_text,
 	iif(length(c.key) <= ?1 ->> 'short', iif(c.key_is_text, CAST(c.key AS TEXT), hex(c.key)), NULL) AS key,
 	e.size, e.etag, e.frequency, e.last_access, e.created, e.expires
@@ -427,13 +426,13 @@ ORDER BY ifnull(substr(c.key, 1, 64), x''), c.key
 LIMIT ?1 ->> 'limit';
 
 -- name: keys_of
--- ?1: {"ids": [...]} . A row (id, key) for each that is still there.
+-- ?1: {"ids": [...]} . A row (id, key) for each that still exists.
 SELECT CAST(c.id AS TEXT) AS id, iif(c.key_is_text, CAST(c.key AS TEXT), hex(c.key)) AS key
 FROM json_each(?1, '$.ids') j CROSS JOIN contents c ON c.id = CAST(j.value AS INTEGER);
 
 -- name: stats
--- ?1 (ns null: all namespaces). A row each, by name. The settings are those that were configured,
--- NULL where the default holds.
+-- ?1 (ns null: all namespaces). A row each, by name. The settings are the configured ones, NULL if the
+-- default applies.
 SELECT n.name, n.max_size, n.capacity, n.default_ttl, n.policy, n.stale_ttl, n.entry_count, n.total_size,
 	n.total_size + n.extra_size AS used_bytes, n.frequency_sum, coalesce((SELECT frequency FROM entries INDEXED BY entries_order
 		WHERE ns = n.id ORDER BY frequency DESC LIMIT 1), 0) AS max_frequency,
@@ -443,8 +442,8 @@ WHERE ?1 ->> 'ns' IS NULL OR n.name = ?1 ->> 'ns'
 ORDER BY n.name;
 
 -- name: configure
--- ?1 + set_max_size, set_capacity, set_default_ttl, set_policy, set_stale_ttl, each null where it
--- stays. No rows.
+-- ?1 + set_max_size, set_capacity, set_default_ttl, set_policy, set_stale_ttl, each null if it does not
+-- change. No rows.
 UPDATE namespaces SET max_size = coalesce(?1 ->> 'set_max_size', max_size),
 	capacity = coalesce(?1 ->> 'set_capacity', capacity),
 	default_ttl = coalesce(?1 ->> 'set_default_ttl', default_ttl),
@@ -453,7 +452,7 @@ UPDATE namespaces SET max_size = coalesce(?1 ->> 'set_max_size', max_size),
 WHERE name = ?1 ->> 'ns';
 
 -- name: check
--- No parameters. One row, where the tables are there.
+-- No parameters. One row, if the tables exist.
 SELECT (SELECT count(*) FROM (SELECT 1 FROM namespaces LIMIT 1))
 	+ (SELECT count(*) FROM (SELECT 1 FROM contents LIMIT 1)) AS rows_seen;
 
@@ -461,7 +460,7 @@ SELECT (SELECT count(*) FROM (SELECT 1 FROM namespaces LIMIT 1))
 -- upgrade_account, upgrade_contents, upgrade_entries, and the removal of the old rows.
 
 -- name: upgrade_limit
--- ?1 + max_size. Takes over a limit, where none was configured. No rows.
+-- ?1 + max_size. Takes over a limit if none was configured. No rows.
 UPDATE namespaces SET max_size = ?1 ->> 'max_size'
 WHERE name = ?1 ->> 'ns' AND max_size IS NULL;
 
@@ -478,7 +477,7 @@ FROM (SELECT count(*) AS entry_count, coalesce(sum(value ->> 2), 0) AS total_siz
 WHERE n.name = ?1 ->> 'ns';
 
 -- name: upgrade_contents
--- As put_contents, but what was set in the meantime stays. No rows.
+-- As put_contents, but keeps what was set in the meantime. No rows.
 INSERT INTO contents(id, ns, key_is_text, key, type, encoding, value)
 SELECT j.value ->> 0, n.id, j.value ->> 1,
 	CASE j.value ->> 1 WHEN 1 THEN CAST(j.value ->> 2 AS BLOB) ELSE unhex(j.value ->> 2) END,
@@ -488,8 +487,8 @@ WHERE n.name = ?1 ->> 'ns' AND n.admitted = ?1 ->> 'token'
 ON CONFLICT(id) DO NOTHING;
 
 -- name: upgrade_content
--- ?1 + token, ?2: [id, key is text, type, encoding], ?3 key, ?4 value, as put_content; what was set
--- in the meantime stays. No rows.
+-- ?1 + token, ?2: [id, key is text, type, encoding], ?3 key, ?4 value, as put_content, but keeps what was set
+-- in the meantime. No rows.
 INSERT INTO contents(id, ns, key_is_text, key, type, encoding, value)
 SELECT ?2 ->> 0, n.id, ?2 ->> 1, CASE ?2 ->> 1 WHEN 1 THEN CAST(?3 AS BLOB) ELSE unhex(?3) END,
 	?2 ->> 2, ?2 ->> 3, ?4
@@ -507,8 +506,8 @@ FROM namespaces n JOIN json_each(?2) j
 WHERE n.name = ?1 ->> 'ns' AND n.admitted = ?1 ->> 'token'
 ON CONFLICT(id) DO NOTHING;
 
--- Measuring the entries of an earlier version (migrations/0003_used.sql), a piece at a time in the order
--- of their ids; one batch: measure_accounts, measure_entries, measure_on.
+-- Measures the entries of an earlier version (migrations/0003_used.sql), a piece at a time in the order of
+-- their ids; one batch: measure_accounts, measure_entries, measure_on.
 
 -- name: measure_accounts
 -- ?1 + overhead, limit. No rows.
@@ -521,7 +520,7 @@ FROM (SELECT ns, sum(extra) AS extra FROM (SELECT e.ns, iif(e.extra > 0, 0,
 WHERE namespaces.id = g.ns;
 
 -- name: measure_entries
--- ?1 + overhead, limit. Times to come, which only an import can have brought, become now. No rows.
+-- ?1 + overhead, limit. Times in the future, which only an import can have brought, become now. No rows.
 UPDATE entries AS o NOT INDEXED SET extra = g.extra, last_access = min(o.last_access, ?1 ->> 'now'),
 	created = min(o.created, ?1 ->> 'now'), modified = min(o.modified, ?1 ->> 'now')
 FROM (SELECT id, extra FROM (SELECT e.id, e.extra AS had,

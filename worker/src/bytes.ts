@@ -7,7 +7,7 @@ export function utf8(text: string): Uint8Array {
 	return encoder.encode(text);
 }
 
-/** The text that the bytes are, or null where they are no UTF-8. */
+/** The bytes as text, or null if they are not UTF-8. */
 export function textOf(bytes: Uint8Array): string | null {
 	try {
 		return strict.decode(bytes);
@@ -35,7 +35,7 @@ export function base64(bytes: Uint8Array): string {
 	return btoa(parts.join(""));
 }
 
-/** Standard base64 with its padding and no blanks; null where the text is not that. */
+/** Decodes standard base64 with padding and without blanks; null if the text is not that. */
 export function unbase64(text: string): Uint8Array | null {
 	if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return null;
 	try {

@@ -1,13 +1,13 @@
 /**
  * Keys and values on their way to D1 and back. Neither D1's JSON nor its REST API carries bytes, so
- * both travel as text: UTF-8 without a NUL as it is, a key of other bytes in hex, a value of other
- * bytes in base64 (its contents row says which).
+ * both travel as text: UTF-8 without a NUL unchanged, any other key in hex, any other value in
+ * base64 (its contents row says which).
  */
 import { base64, hex, sha256, textOf, unbase64, unhex, utf8 } from "./bytes";
 
 export interface Key {
 	bytes: Uint8Array;
-	/** Null where the key is no UTF-8. */
+	/** Null if the key is not UTF-8. */
 	text: string | null;
 }
 
@@ -16,14 +16,14 @@ export interface Value {
 	text: string | null;
 }
 
-/** Bytes as a statement takes them: text where is_text is 1, else hex. */
+/** Bytes as a statement takes them: text if is_text is 1, else hex. */
 export interface Carried {
 	is_text: 0 | 1;
 	text: string;
 }
 
 export interface Place {
-	/** A 63-bit integer in decimal: too long for a number of JavaScript. */
+	/** A 63-bit integer in decimal: too long for a JavaScript number. */
 	id: string;
 	tag: string;
 }
@@ -48,7 +48,7 @@ export function carriedBack(isText: number, text: string): Key {
 /** What counts against a limit for each entry beside its key, content type and value, as in the C server. */
 export const ENTRY_OVERHEAD_BYTES = 128;
 
-/** What an entry counts beside its size. */
+/** What an entry counts besides its size. */
 export function extraBytes(key: Key, contentType: string): number {
 	return key.bytes.length + utf8(contentType).length + ENTRY_OVERHEAD_BYTES;
 }
@@ -58,7 +58,7 @@ export const DEFAULT_TYPE = "application/octet-stream";
 const TYPE_MAX_LENGTH = 255;
 export const CONTENT_TYPE_RULE = `must be 1 to ${TYPE_MAX_LENGTH} printable ASCII characters`;
 
-/** Whether a client may give it. Earlier versions took more. */
+/** Whether a client may set this type. Earlier versions accepted more. */
 export function isContentType(type: unknown): type is string {
 	return typeof type === "string" && /^[\t -~]+$/.test(type) && type.length <= TYPE_MAX_LENGTH;
 }
@@ -81,7 +81,7 @@ export function storedBack(encoding: number, text: string): Value {
 	return encoding === 0 ? fromText(text) : fromBytes(unbase64(text) ?? new Uint8Array());
 }
 
-/** Where the entry of a key is: see migrations/0001_schema.sql. */
+/** Where the entry of a key is stored: see migrations/0001_schema.sql. */
 export async function placeOf(ns: string, key: Key): Promise<Place> {
 	const name = utf8(ns + "\0");
 	const whole = new Uint8Array(name.length + key.bytes.length);
@@ -92,7 +92,7 @@ export async function placeOf(ns: string, key: Key): Promise<Place> {
 	return { id: id.toString(), tag: digest.getBigUint64(8).toString(16).padStart(16, "0") };
 }
 
-/** 32 hex digits; on the outside it stands in double quotes. */
+/** 32 hex digits; outside the Worker in double quotes. */
 export async function etagOf(value: Value): Promise<string> {
 	return hex((await sha256(value.bytes)).subarray(0, 16));
 }

@@ -1,4 +1,4 @@
-/** The way to D1: named statements, batches, and what its errors mean. */
+/** Access to D1: named statements, batches, and the meaning of its errors. */
 import text from "../sql/statements.sql";
 
 export type Row = Record<string, string | number | null>;
@@ -15,7 +15,7 @@ export interface Usage {
 	queries: number;
 }
 
-/** D1 did not do it: status as in /ops, and a sentence for the user. */
+/** D1 failed: status as in /ops, and a sentence for the user. */
 export class StoreError extends Error {
 	constructor(
 		readonly status: "unavailable" | "too_large" | "no_space" | "internal",
@@ -37,7 +37,7 @@ function split(source: string): Map<string, string> {
 
 const statements = split(text);
 
-/** Statements in one batch at most: a transaction holds up all others. */
+/** Most statements in one batch: a transaction blocks all others. */
 export const BATCH_MAX = 600;
 
 function explain(error: unknown): StoreError {

@@ -11,7 +11,7 @@ export interface Env {
 	DEFAULT_TTL?: string;
 	DEFAULT_EVICTION?: string;
 	MAX_NAMESPACES?: string;
-	/** "1": every answer tells in Server-Timing what it cost in rows. */
+	/** "1": every answer reports its cost in rows in Server-Timing. */
 	SHOW_COST?: string;
 }
 
@@ -21,12 +21,12 @@ export interface Settings {
 	capacity: number;
 	default_ttl_s: number;
 	policy: Policy;
-	/** How long an expired entry may still be served; only ever configured. */
+	/** How long an expired entry may still be served; set only by configuration. */
 	stale_ttl_s: number;
 }
 
 export const MIB = 1048576;
-/** Whole bytes; only 0, which means no limit, is 0. */
+/** Whole bytes; only 0, which means no limit, becomes 0. */
 export function bytesOfMegabytes(megabytes: number): number {
 	return megabytes > 0 ? Math.max(1, Math.floor(megabytes * MIB)) : 0;
 }

@@ -57,7 +57,8 @@ app.use("*", async (c, next) => {
 			"Server-Timing",
 			`d1;desc="queries=${usage.queries} read=${usage.rows_read} written=${usage.rows_written}"`,
 		);
-	/* Without a word caches would keep much of it, misses among it, for a time of their own (RFC 9111, 4.2.2). */
+	/* Without it, caches would keep much of this, including misses, for a time of their own
+	 * choosing (RFC 9111, 4.2.2). */
 	if (!c.res.headers.has("Cache-Control")) c.res.headers.set("Cache-Control", "no-store");
 	/* Cloudflare's edge adds it anyway; workerd alone does not. */
 	c.res.headers.set("Date", new Date().toUTCString());
@@ -102,7 +103,8 @@ app.onError((error, c) => {
 	if (error instanceof HttpError) return errorResponse(path, error);
 	if (error instanceof StoreError) return errorResponse(path, statusError(error.status, error.message));
 	if (error instanceof ConfigurationError) return errorResponse(path, new HttpError(500, error.message));
-	// Who looks for it knows the request by these; an object, so that the log escapes what they hold.
+	// Identifies the request for whoever searches the log; an object, so that the log escapes
+	// the values.
 	console.error(error, {
 		request_id: c.req.header("X-Request-Id"),
 		traceparent: c.req.header("traceparent"),

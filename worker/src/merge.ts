@@ -1,11 +1,10 @@
 /**
- * Neighbouring operations of one request that do the same to one namespace become one: a front sends
- * what many clients want at a moment, and each statement counts (a free plan's Worker may run 50
- * a request). Conditions are per operation, and a key may stand in an operation only once.
+ * Joins neighbouring operations of one request that do the same to one namespace: a front sends
+ * what many clients want at one moment, and each statement counts (a free plan's Worker may run 50
+ * a request). Conditions are per operation, and a key may appear in an operation only once.
  *
- * Sets that were merged and refused are tried again one by one, behind everything else of the
- * request. So that nobody can tell, sets are merged only where nothing else in the request looks at
- * their keys.
+ * Merged sets that were refused are retried one by one, after everything else of the request. To
+ * make this invisible, sets are merged only if nothing else in the request looks at their keys.
  */
 import { hex } from "./bytes";
 import type { Key } from "./content";
@@ -43,13 +42,13 @@ function alike(a: Mergeable, b: Mergeable): boolean {
 	return a.op === b.op && (a.op === "exists" || a.op === "delete");
 }
 
-/** `a` with the items of `b` behind its own; both are of one kind. */
+/** `a` followed by the items of `b`; both are of one kind. */
 function joined(a: Mergeable, b: Mergeable): Op {
 	if (a.op === "set" && b.op === "set") return { ...a, items: [...a.items, ...b.items] };
 	return { ...a, items: [...a.items, ...b.items] } as Op;
 }
 
-/** Whether each set may run later than where it stands. */
+/** Whether each set may run later than its position says. */
 function movableSets(ops: Op[]): (op: Mergeable) => boolean {
 	const uses = new Map<string, number>();
 	const whole = new Set<string>();
@@ -90,7 +89,8 @@ export function mergeOps(ops: Op[]): Group[] {
 	return groups;
 }
 
-/** The result of a group as results of its parts; counts of what went stand with the first. */
+/** The result of a group as results of its parts; the first part gets the counts of removed
+ * entries. */
 export function splitResult(group: Group, result: OpResult): OpResult[] {
 	if (group.lengths.length === 1) return [result];
 	let at = 0;

@@ -1,4 +1,4 @@
-/** Operations and their outcomes, as docs/ops-protocol.md has them, with keys and values decoded. */
+/** Operations and their outcomes, as in docs/ops-protocol.md, with keys and values decoded. */
 import type { Key, Value } from "./content";
 import type { Policy, Settings } from "./env";
 
@@ -25,11 +25,11 @@ export interface KeyItem {
 export interface SetItem extends KeyItem {
 	value: Value;
 	content_type: string;
-	/** The larger of what was declared and what the value has. */
+	/** The larger of the declared size and the value's length. */
 	size: number;
 	/** Undefined: the namespace's default. 0: never expires. */
 	ttl_s?: number;
-	/** What the entry is to have in place of a history that begins now. */
+	/** The entry's history, instead of one that starts now. */
 	history?: History;
 }
 
@@ -62,7 +62,7 @@ export interface ItemResult {
 	modified_us?: number;
 	expires_us?: number;
 	created?: boolean;
-	/** It has expired, and is in its stale time. */
+	/** It has expired and is in its stale time. */
 	stale?: boolean;
 }
 
@@ -94,9 +94,9 @@ export interface NamespaceStats extends Settings {
 }
 
 export interface OpResult {
-	/** set: histories were understood. */
+	/** set: histories are supported. */
 	history?: boolean;
-	/** set: false where the capacity is 0; else absent. */
+	/** set: false if the capacity is 0; else absent. */
 	stored?: false;
 	status: Status;
 	detail?: string;
@@ -104,7 +104,7 @@ export interface OpResult {
 	evicted?: number;
 	expired?: number;
 	deleted?: number;
-	/** Of a configure that changed it: tells a front that this Worker knows it. */
+	/** Of a configure that changed it: shows a front that this Worker supports it. */
 	stale_ttl_s?: number;
 	entries?: EntryInfo[];
 	complete?: boolean;

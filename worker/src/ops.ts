@@ -1,22 +1,22 @@
 /**
  * Operations become statements of sql/statements.sql, and their rows become results.
  *
- * Each operation is a Step: statements that run in one transaction, and a function that reads
- * their rows and gives the result, or the next Step where there is more to do. The steps of many
+ * Each operation is a Step: statements that run in one transaction, and a function that reads their
+ * rows and returns the result, or the next Step if there is more to do. The steps of many
  * operations go to D1 together, one after the other in one batch, so a request costs one round
- * trip; only a step that goes on costs another. Neighbours that do the same to one namespace are
+ * trip; only a step that continues costs another. Neighbours that do the same to one namespace are
  * merged into one operation first (merge.ts).
  *
  * SET: ensure_namespace, sweep, probe, plan, evict, admit, make_way, put_entries, put_contents,
- * set_result, settle. Of its rows matter: probe (which items are there, for `created` and the
- * condition) and set_result. Where `admitted` is 0 the reason is looked for in this order: no row
- * (too many namespaces), capacity 0 (accepted, nothing stored), the condition, an item or a batch
- * larger than the limits, policy none; if it is none of these, more has to be evicted: the same
- * again, with `continuing` 1 or 2. After STRICT_ROUNDS rounds the limit itself is enough
- * (strict 0), so that a set ends however much is to go; what was evicted by then stays evicted, so
- * that even a set which fails (a Worker may run 50 queries a request on the free plan) has
- * brought the next one nearer. A round that evicted nothing can only be a FIFO namespace
- * whose entries were stored under another policy: mark_fifo puts that right.
+ * set_result, settle. Two of them return rows that matter: probe (which items exist, for `created`
+ * and the condition) and set_result. If `admitted` is 0 the reason is looked for in this order: no
+ * row (too many namespaces), capacity 0 (accepted, nothing stored), the condition, an item or a
+ * batch larger than the limits, policy none. If it is none of these, more has to be evicted: the
+ * same statements again, with `continuing` 1 or 2. After STRICT_ROUNDS rounds it is enough to meet
+ * the limit itself (strict 0), so that a set ends however much there is to evict. Evicted entries
+ * stay evicted, so even a set that fails (a Worker may run 50 queries a request on the free plan)
+ * helps the next one. A round that evicted nothing can only be a FIFO namespace whose entries were
+ * stored under another policy: mark_fifo corrects that.
  *
  * CONFIGURE: ensure_namespace, configure, plan_limits, evict, set_result, settle, and again while
  * set_result says `unfinished`.
@@ -62,11 +62,11 @@ function failed(error: unknown): OpResult {
 	throw error;
 }
 
-/** Runs the operations, each step of all of them in one batch; the results in order. */
+/** Runs the operations, each step of all of them in one batch; returns the results in order. */
 export async function runOps(context: OpsContext, ops: Op[]): Promise<OpResult[]> {
 	const groups = mergeOps(ops);
 	const results = await runMerged(context, groups.map((group) => group.op));
-	/* Operations that were refused together may do alone. */
+	/* Operations that were refused together may succeed alone. */
 	const again = groups.map((group, i) => results[i]?.status !== "ok" && group.lengths.length > 1);
 	const ones = groups.flatMap((group, i) => (again[i] ? group.parts : []));
 	const alone = ones.length > 0 ? await runMerged(context, ones) : [];
@@ -103,7 +103,7 @@ async function runGroup(context: OpsContext, states: (Step | OpResult)[], group:
 			states[group[n] ?? 0] = step.read(mine);
 		}
 	} catch (error) {
-		/* The batch was rolled back. One statement may have spoilt it for all. */
+		/* The batch was rolled back. One statement may have failed it for all. */
 		const alone = group.length === 1 || (error instanceof StoreError && error.status === "unavailable");
 		if (alone) for (const i of group) states[i] = failed(error);
 		else for (const i of group) await runGroup(context, states, [i]);

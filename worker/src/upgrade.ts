@@ -1,13 +1,14 @@
 /**
- * POST /upgrade: what a migration cannot do, as it may take long. It takes over a database that the original
- * Worker filled: a table `<cache_name>_cache` for each cache (key, value, frequency, last_access, size,
- * created_at) and cache_metadata with the limits. And it measures the entries of an earlier version of
- * this Worker (migrations/0003_used.sql).
+ * POST /upgrade: what takes too long for a migration. It takes over a database that the original
+ * Worker filled: a table `<cache_name>_cache` for each cache (key, value, frequency, last_access,
+ * size, created_at) and cache_metadata with the limits. And it measures the entries of an earlier
+ * version of this Worker (migrations/0003_used.sql).
  *
- * Piece by piece: one transaction copies some rows and removes them from the old table, so it may
- * be interrupted anywhere and called again; an old table that is empty is dropped. What was set
- * since under the same key stays. Old names reach SQL as identifiers; only such as are names of
- * namespaces do, in double quotes, and these cannot hold one. Others are left alone and told.
+ * It works piece by piece: one transaction copies some rows and removes them from the old table, so
+ * it may be interrupted anywhere and called again. An old table that is empty is dropped. Entries
+ * that were set since under the same key stay. Old names reach SQL as identifiers in double quotes,
+ * and only if they are valid names of namespaces, which contain no double quote. The others are
+ * left alone and reported.
  */
 import { utf8 } from "./bytes";
 import { carry, ENTRY_OVERHEAD_BYTES, etagOf, extraBytes, fromText, placeOf, store, TEXT_TYPE } from "./content";
@@ -19,7 +20,7 @@ import { runOp } from "./ops";
 import { ROW_MAX_BYTES } from "./ops/set";
 import type { OpsContext } from "./ops/step";
 
-/** What one piece takes at most. */
+/** Most rows that one piece takes. */
 const PIECE_ROWS = 200;
 const PIECE_BYTES = 300000;
 /** Entries that one piece measures. */
@@ -32,13 +33,13 @@ export interface UpgradeReport {
 	copied: number;
 	/** Entries that do not fit into a row of D1 as this Worker stores it. */
 	dropped: number;
-	/** Caches whose names are none here. */
+	/** Caches whose names are not valid here. */
 	left_alone: string[];
-	/** Namespaces that hold more than their limit, once it is done. */
+	/** Namespaces that hold more than their limit, after the upgrade. */
 	over_limit: string[];
 }
 
-/** Seconds or milliseconds, as some versions kept them, become microseconds. */
+/** Converts seconds or milliseconds, as different versions stored them, to microseconds. */
 function microseconds(time: unknown): number {
 	const value = Number(time) || 0;
 	if (value < 1e11) return Math.round(value * 1e6);
@@ -61,7 +62,8 @@ async function oldCaches(context: OpsContext): Promise<{ name: string; max_size:
 	return rows.map((row) => ({ name: String(row.cache_name), max_size: Number(row.max_size_bytes) || 0 }));
 }
 
-/** Copies a piece; how many rows it took out of the old table, and how many of them were dropped. */
+/** Copies a piece; returns how many rows it took out of the old table, and how many of them were
+ * dropped. */
 async function copyPiece(context: OpsContext, ns: string): Promise<{ taken: number; dropped: number }> {
 	const { db } = context;
 	const table = quoted(ns);
@@ -130,7 +132,7 @@ async function finish(context: OpsContext, ns: string, settings: Settings): Prom
 		context.db.prepare(`DROP TABLE IF EXISTS ${quoted(ns)}`),
 		context.db.prepare("DELETE FROM cache_metadata WHERE cache_name = ?").bind(ns),
 	]);
-	/* The original let caches grow beyond their limit. */
+	/* The original lets caches grow beyond their limit. */
 	await runOp(context, { op: "configure", ns, defaults: settings, change: {} });
 }
 
@@ -147,7 +149,7 @@ async function measure(context: OpsContext): Promise<boolean> {
 	return false;
 }
 
-/** Namespaces that hold more than they may: the next set evicts, or is refused. */
+/** Namespaces that exceed their limit: their next set evicts, or is refused. */
 async function overLimit(context: OpsContext, settings: Settings): Promise<string[]> {
 	const { namespaces = [] } = await runOp(context, { op: "stats", defaults: () => settings });
 	return namespaces
@@ -155,7 +157,7 @@ async function overLimit(context: OpsContext, settings: Settings): Promise<strin
 		.map(({ ns }) => ns);
 }
 
-/** Works through a part of what is there; call it until `done`. */
+/** Does a part of the work; call it until `done`. */
 export async function upgrade(context: OpsContext, settings: Settings): Promise<UpgradeReport> {
 	const report: UpgradeReport = { done: false, copied: 0, dropped: 0, left_alone: [], over_limit: [] };
 	let pieces = 0;

@@ -1,4 +1,5 @@
-// A Worker for tests, beside the one under test and on its database (binding DB): a POST empties the tables.
+// A Worker for tests, which runs beside the one under test on the same database (binding DB): a
+// POST empties the tables.
 const tables = ["entries", "contents", "dropped", "namespaces"];
 
 export default {

@@ -1,4 +1,4 @@
-// The limits hold always, victims go in exact order, and nothing gets stuck.
+// Limits always hold, victims go in exact order, and nothing gets stuck.
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import { audit, open, used } from "./support.mjs";
@@ -156,7 +156,7 @@ test("what is stored counts, not the values alone", async () => {
 	assert.equal(stats.utilization, 0);
 	assert.equal(stats.used_bytes, stats.entry_count * used(`${key}10`, 0));
 	assert.ok(stats.used_bytes <= 20000);
-	/* Another type, a shorter value: the account goes along. */
+	/* Another type, a shorter value: the account follows. */
 	await w.call("PUT", "/cache/types/k", "12345", { "Content-Type": "a/b" });
 	assert.equal((await w.stats("types")).used_bytes, 1 + 3 + 5 + 128);
 	await w.call("PUT", "/cache/types/k", "1", { "Content-Type": "text/long" });

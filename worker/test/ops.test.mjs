@@ -1,4 +1,4 @@
-// POST /ops, and what only it can say: keys of any bytes, many namespaces, conditions.
+// POST /ops, and what only it can carry: keys of any bytes, many namespaces, conditions.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { after, before, test } from "node:test";

@@ -6,7 +6,7 @@ import { build } from "esbuild";
 import { Miniflare } from "miniflare";
 
 process.env.WRANGLER_SEND_METRICS = "false";
-/* The database of a test need not reach a disk. */
+/* A test's database need not reach a disk. */
 const MEMORY = "/dev/shm";
 if (!process.env.TMPDIR && existsSync(MEMORY)) process.env.TMPDIR = MEMORY;
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -24,7 +24,8 @@ async function bundle() {
 	return result.outputFiles[0].text;
 }
 
-/** The statements of an SQL file; one ends with a semicolon at the end of a line, a trigger with END; */
+/** The statements of an SQL file; a statement ends with a semicolon at the end of a line, a
+ * trigger with END; */
 export function splitSql(text) {
 	const statements = [];
 	let current = "";
@@ -40,7 +41,7 @@ export function splitSql(text) {
 	return statements;
 }
 
-/** Applies the migrations, or those from number `from` up to before number `to`. */
+/** Applies the migrations, or those from number `from` up to, but not including, number `to`. */
 export async function migrate(db, from = 1, to = Infinity) {
 	const folder = join(root, "migrations");
 	for (const file of readdirSync(folder).sort())
@@ -49,8 +50,8 @@ export async function migrate(db, from = 1, to = Infinity) {
 }
 
 /**
- * Starts it, and with `emptier` the Worker of emptier.mjs beside it on the same database;
- * { mf, url, emptierUrl, db, close }.
+ * Starts the Worker, and with `emptier` the one of emptier.mjs on the same database; returns { mf,
+ * url, emptierUrl, db, close }.
  */
 export async function start({ apiKey, port = 0, vars = {}, prepare = migrate, emptier = false } = {}) {
 	const host = "127.0.0.1";
@@ -60,7 +61,8 @@ export async function start({ apiKey, port = 0, vars = {}, prepare = migrate, em
 			...common,
 			name: "cache",
 			script: await bundle(),
-			// Straight to workerd: Miniflare's own entry emulates the edge, compression included.
+			// Straight to workerd: Miniflare's own entry point emulates the edge,
+			// including compression.
 			unsafeDirectSockets: [{ host, port }],
 			bindings: { ...(apiKey === undefined ? {} : { API_KEY: apiKey }), ...vars },
 		},

@@ -1,4 +1,4 @@
-// Names and keys that look like something else, tokens, and a Worker that is not set up.
+// Names and keys that look like something else, tokens, and a Worker that is not configured.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { audit, open } from "./support.mjs";
@@ -176,7 +176,8 @@ test("types", async () => {
 	assert.equal((await w.call("PUT", "/cache/types/k", "v", { "Content-Type": "text/\u00e9" })).status, 400);
 	const item = { key: "k", value: "v", content_type: "text/é" };
 	assert.equal((await w.call("POST", "/batch/types/set", { items: [item] })).status, 400);
-	/* What an earlier version took, or a front brought from elsewhere, is still served. */
+	/* A type that an earlier version accepted, or a front brought from elsewhere, is still
+	 * served. */
 	for (const content_type of ["text/\u00e9", "text/\u65e5\u672c", "a\r\nb: c", ""]) {
 		const [set] = await w.ops([{ op: "set", ns: "types", items: [{ key: "old", value: "v", content_type }] }]);
 		assert.equal(set.status, "ok");

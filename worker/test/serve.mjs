@@ -1,7 +1,8 @@
 // Serves the Worker on workerd with a fresh local D1 until SIGTERM or SIGINT:
 //   node test/serve.mjs [--port N] [--api-key KEY] [--emptier]
-// Prints "listening http://127.0.0.1:PORT" when it is ready, and before it with --emptier "emptier
-// http://127.0.0.1:PORT": a POST there empties the database (emptier.mjs). Port 0 picks one.
+// Prints "listening http://127.0.0.1:PORT" when it is ready. With --emptier it first prints
+// "emptier http://127.0.0.1:PORT": a POST there empties the database (emptier.mjs). Port 0 picks a
+// free one.
 import { parseArgs } from "node:util";
 import { start } from "./runtime.mjs";
 

@@ -1,4 +1,4 @@
-// What the tests share: a Worker of their own, and calls to it.
+// Shared by the tests: a Worker of their own, and calls to it.
 import { start } from "./runtime.mjs";
 
 export const KEY = "a-key-for-the-tests";
@@ -30,7 +30,7 @@ export async function open(options = {}) {
 	}
 	const api = async (endpoint, ns, members = {}) =>
 		call("POST", `/api/${endpoint}`, { cache_name: ns, ...members });
-	/** Operations of /ops; their results. */
+	/** Sends operations to /ops; returns their results. */
 	async function ops(list, nowUs) {
 		const answer = await call("POST", "/ops", { ops: list, ...(nowUs ? { now_us: nowUs } : {}) });
 		if (answer.status !== 200) throw new Error(`${answer.status} ${answer.text}`);
@@ -44,10 +44,10 @@ export async function open(options = {}) {
 	return { ...worker, call, api, ops, fill, stats };
 }
 
-/** What an entry that was set by /api counts against a limit. */
+/** What an entry set through /api counts against a limit. */
 export const used = (key, size) => Buffer.byteLength(key) + "text/plain; charset=utf-8".length + size + 128;
 
-/** The accounts of every namespace must be what its rows add up to; returns the mismatches. */
+/** The accounts of every namespace must equal the sums over its rows; returns the mismatches. */
 export async function audit(db) {
 	const { results } = await db
 		.prepare(

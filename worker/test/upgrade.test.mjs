@@ -28,7 +28,7 @@ before(async () => (w = await open({ prepare: originalTables })));
 after(() => w.close());
 
 test("keeps all entries, their frequency and last access, and the limits", async () => {
-	/* Set before the upgrade got there: it is the newer one. */
+	/* Set before the upgrade reached it: it is the newer one. */
 	await w.api("set", "generation_cache", { key: "prompt 7", value: "newer" });
 	const first = (await w.call("POST", "/upgrade")).json;
 	assert.equal(first.done, false);
@@ -57,7 +57,7 @@ test("keeps all entries, their frequency and last access, and the limits", async
 	assert.equal(await get("prompt 1499"), "answer 1499");
 	assert.equal((await get("large")).length, 1900000);
 	assert.equal(await get("'quo\"ted\0 é\n"), "v");
-	/* This one had grown beyond its limit. */
+	/* This cache had grown beyond its limit. */
 	const shrunk = await w.stats("embedding_cache");
 	assert.ok(shrunk.used_bytes <= 2400 && shrunk.used_bytes > 2400 - used("e10", 100), JSON.stringify(shrunk));
 	assert.equal(stats.used_bytes - stats.total_size, await overhead("generation_cache"));
@@ -65,7 +65,7 @@ test("keeps all entries, their frequency and last access, and the limits", async
 	assert.deepEqual(results, []);
 });
 
-/** Of each entry of a namespace what counts beside its size, summed up. */
+/** The sum, over a namespace's entries, of what counts besides their sizes. */
 async function overhead(ns, worker = w) {
 	const sum = `SELECT sum(length(c.key) + octet_length(c.type) + 128) AS sum FROM contents c
 		JOIN namespaces n ON n.id = c.ns WHERE n.name = ?`;
@@ -76,7 +76,8 @@ test("is done at once where there is nothing to take over", async () => {
 	assert.equal((await w.call("POST", "/upgrade")).json.done, true);
 });
 
-/** What the version before migration 3 left, and goes on writing until the new one is deployed. */
+/** The database as the version before migration 3 leaves it; that version goes on writing until
+ * the new one is deployed. */
 async function earlierVersion(db) {
 	await migrate(db, 1, 3);
 	const write = async (from, count) => {
@@ -115,7 +116,7 @@ test("entries of an earlier version are measured piece by piece", async () => {
 	const future = await old.db.prepare("SELECT count(*) AS n FROM entries WHERE last_access > 3000000000000000").first();
 	assert.equal(future.n, 0);
 	assert.deepEqual((await old.call("POST", "/upgrade")).json.done, true);
-	/* The clearing of an earlier version knows nothing of what is beside the sizes. */
+	/* An earlier version's clearing knows only the sizes. */
 	await old.db.batch([
 		old.db.prepare("INSERT INTO dropped(id) VALUES (1)"),
 		old.db.prepare("UPDATE namespaces SET id = 2, entry_count = 0, total_size = 0, frequency_sum = 0 WHERE id = 1"),

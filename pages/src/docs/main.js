@@ -1,5 +1,5 @@
-// /docs: Swagger UI over /openapi.json. It neither loads nor asks anything but this server: the
-// validator badge, the one thing that would, is off, and the Content-Security-Policy holds it to that.
+// /docs: Swagger UI over /openapi.json. It contacts only this server: the validator badge, the one
+// thing that would contact another, is off, and the Content-Security-Policy enforces that.
 import SwaggerUI from 'swagger-ui-dist/swagger-ui-es-bundle.js';
 import 'swagger-ui-dist/swagger-ui.css';
 import './docs.css';
@@ -13,8 +13,8 @@ function followScheme() {
 dark.addEventListener('change', followScheme);
 followScheme();
 
-// Swagger UI has a file chooser for bytes; whoever tries a request would rather write a text. What the
-// description has as bytes, for the clients that are made of it, is here a text first.
+// Swagger UI shows a file chooser for bytes; whoever tries a request would rather type text. So
+// what the description declares as bytes, for generated clients, becomes text first here.
 function withTexts(description) {
 	for (const path of Object.values(description.paths))
 		for (const { requestBody } of Object.values(path)) {
@@ -39,6 +39,6 @@ SwaggerUI({
 	defaultModelsExpandDepth: 0,
 	displayRequestDuration: true,
 	tryItOutEnabled: true,
-	// The token stays in the memory of the page.
+	// The page keeps the token in memory.
 	persistAuthorization: false,
 });

@@ -1,4 +1,5 @@
-// The public API, as the page asks it: with the token, which is in sessionStorage and nowhere else.
+// The public API as the page uses it: with the token, which is kept in sessionStorage and nowhere
+// else.
 const TOKEN_ITEM = 'steadycache-token';
 const TIMEOUT_MS = 10000;
 
@@ -22,7 +23,7 @@ export function setToken(text) {
 	else sessionStorage.setItem(TOKEN_ITEM, text);
 }
 
-// `callback` is called for every answer of 401 or of 400 to the token itself.
+// Sets the function to be called for every answer of 401, or of 400 to the token itself.
 export function whenUnauthorized(callback) {
 	onUnauthorized = callback;
 }
@@ -68,13 +69,13 @@ export async function getStats() {
 
 const encodeByte = (byte) => `%${byte.toString(16).padStart(2, '0')}`;
 
-// A key as the listing names it: text, or bytes in base64.
+// A key as in a listing: text, or bytes in base64.
 function encodeKey(entry) {
 	if (entry.key !== undefined) return encodeURIComponent(entry.key);
 	return Array.from(atob(entry.key_base64), (char) => encodeByte(char.charCodeAt(0))).join('');
 }
 
-// URLs cannot end in these keys: browsers take them for steps between folders. Nor in no key.
+// Keys that cannot end a URL: browsers treat them as steps between folders. Nor can an empty key.
 const isUnspeakable = (entry) => ['', '.', '..'].includes(entry.key);
 
 const entryPath = (ns, entry) => `/cache/${encodeURIComponent(ns)}/${encodeKey(entry)}`;
@@ -91,7 +92,7 @@ export async function listEntries(ns, prefix, cursor, limit) {
 	const query = new URLSearchParams({ limit });
 
 	if (cursor) query.set('cursor', cursor);
-	// Not as a form writes it: there "+" is a space.
+	// Not encoded as a form would: there "+" is a space.
 	const rest = prefix ? `&prefix=${encodeURIComponent(prefix)}` : '';
 	return (await request(`/cache/${encodeURIComponent(ns)}?${query}${rest}`)).json();
 }
@@ -107,7 +108,7 @@ async function readByBatch(ns, entry, maxBytes) {
 	return { bytes: bytes.subarray(0, maxBytes), size: bytes.length, type: found.content_type ?? '' };
 }
 
-// The value's first bytes at most: {bytes, size, type}. The server counts it as a use.
+// Reads at most the value's first bytes: {bytes, size, type}. The server counts it as a use.
 export async function readEntry(ns, entry, maxBytes) {
 	if (isUnspeakable(entry)) return readByBatch(ns, entry, maxBytes);
 	const headers = entry.size > maxBytes ? { Range: `bytes=0-${maxBytes - 1}` } : {};

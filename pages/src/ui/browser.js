@@ -1,11 +1,11 @@
-// The list of entries of a namespace: by prefix, page by page.
+// The list of a namespace's entries: by prefix, page by page.
 import { clearNamespace, listEntries } from './api.js';
 import * as format from './format.js';
 import { announce, byId, confirmed, make, setText, showAlert } from './dom.js';
 import { keyText, openEntry, startEntry } from './entry.js';
 
 const PAGE_ENTRIES = 50;
-// `cursors` leads to the pages up to the one shown, whose cursor is the last.
+// `cursors` leads to the current page, whose cursor is the last.
 let view = null;
 let asked = 0;
 

@@ -1,4 +1,4 @@
-// The charts over the last minutes (uPlot draws, the colours are the style sheet's).
+// Charts of the last minutes (uPlot draws, the style sheet has the colours).
 import uPlot from 'uplot';
 import * as format from './format.js';
 import { byId, make } from './dom.js';
@@ -6,7 +6,7 @@ import { byId, make } from './dom.js';
 const HEIGHT_PX = 170;
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-// What an axis may count by.
+// Steps that an axis may use.
 const wholeSteps = Array.from({ length: 10 }, (_, i) => [1, 2, 5].map((step) => step * 10 ** i)).flat();
 const binarySteps = Array.from({ length: 50 }, (_, i) => 2 ** i);
 

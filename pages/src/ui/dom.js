@@ -1,4 +1,4 @@
-// Elements. Text from the server only ever becomes text nodes.
+// Elements. Text from the server becomes text nodes only.
 export const byId = (id) => document.getElementById(id);
 
 // make('td', {class: 'num'}, 'text', element...)
@@ -17,13 +17,13 @@ export function setText(element, text) {
 	if (element.textContent !== text) element.textContent = text;
 }
 
-// An error stays until it is mended; the same words are not said twice.
+// An error stays until it is resolved; the same words are not repeated.
 export function showAlert(text) {
 	setText(byId('alert'), text);
 	byId('alert').hidden = text === '';
 }
 
-// Said by screen readers, not shown.
+// For screen readers only.
 export function announce(text) {
 	setText(byId('status'), text);
 }

@@ -44,7 +44,7 @@ export async function openEntry(ns, entry) {
 	try {
 		const value = await readEntry(ns, entry, SHOWN_BYTES);
 
-		if (current !== mine) return; // another one was opened meanwhile
+		if (current !== mine) return; // another dialog was opened meanwhile
 		const shown = present(value);
 		showFacts(ns, { ...entry, size: value.size }, value.type);
 		setText(byId('entry-value'), shown.text);

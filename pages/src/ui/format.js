@@ -1,5 +1,4 @@
-// Numbers and times as people read them. None of it depends on the browser's language: the page is
-// English.
+// Numbers and times for people, independent of the browser's language: the page is English.
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat('en', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const short = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
@@ -46,7 +45,7 @@ export function duration(seconds) {
 	}).join(' ').trim();
 }
 
-// Of the API: RFC 3339 text, seconds since 1970, or null.
+// A time of the API: RFC 3339 text, seconds since 1970, or null.
 export function asDate(time) {
 	if (time === null || time === undefined) return null;
 	const date = new Date(typeof time === 'number' ? time * 1000 : time);

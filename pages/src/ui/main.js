@@ -1,4 +1,4 @@
-// /ui: what the server does now, and what it holds. Everything comes from the public API.
+// /ui: what the server does now, and what it holds. All data come from the public API.
 import 'uplot/dist/uPlot.min.css';
 import './ui.css';
 import { getStats, hasToken, whenUnauthorized } from './api.js';
@@ -67,7 +67,7 @@ async function poll() {
 		showFailure(error);
 	}
 	polling = false;
-	// A hidden page asks nothing; it begins again when it is seen.
+	// A hidden page polls nothing; it starts again when it becomes visible.
 	if (!document.hidden) timer = setTimeout(poll, POLL_MS);
 }
 
@@ -82,7 +82,7 @@ startToken(() => {
 	poll();
 }, () => location.reload());
 document.addEventListener('visibilitychange', () => {
-	before = null; // what happened unseen is no rate of now
+	before = null; // changes while hidden are not a current rate
 	clearTimeout(timer);
 	poll();
 });

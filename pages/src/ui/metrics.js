@@ -1,7 +1,7 @@
-// From one answer of /stats to the next: what happened in between.
+// What happened between one answer of /stats and the next.
 
-// The latency below which `share` of the requests of a histogram lie, in microseconds: linear within
-// its step. The last step has no end, so what lies there is told as its beginning.
+// The latency below which `share` of the requests of a histogram lie, in microseconds, linear
+// within its step. The last step has no end, so its beginning is returned for it.
 export function percentile(upperUs, counts, share) {
 	const total = counts.reduce((sum, number) => sum + number, 0);
 	let left = total * share;
@@ -19,7 +19,7 @@ export function percentile(upperUs, counts, share) {
 
 const COUNTERS = ['hits', 'misses', 'sets', 'deletes', 'evictions', 'expirations'];
 
-// A server that began anew counts from nothing.
+// A restarted server counts from zero.
 function hasRestarted(before, now) {
 	return now.server.uptime < before.server.uptime ||
 		COUNTERS.some((name) => now.totals[name] < before.totals[name]);
@@ -37,7 +37,7 @@ function latencies(before, now) {
 	};
 }
 
-// `seconds` lie between the two. Null: they do not compare.
+// `seconds` lie between the two. Null: they cannot be compared.
 export function difference(before, now, seconds) {
 	if (!before || seconds <= 0 || hasRestarted(before, now)) return null;
 	const per = Object.fromEntries(COUNTERS.map((name) =>
@@ -52,7 +52,7 @@ export function difference(before, now, seconds) {
 	};
 }
 
-// The last `seconds` of a number of series, one sample a second at most.
+// The last `seconds` of a number of series, at most one sample a second.
 export class History {
 	constructor(seconds, names) {
 		this.seconds = seconds;

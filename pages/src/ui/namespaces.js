@@ -1,5 +1,5 @@
-// The table of namespaces, and the choice among them. Rows are kept and refilled, so that nothing
-// jumps and the focus stays.
+// The table of namespaces, and the choice of one. Rows are kept and refilled, so that nothing jumps
+// and the focus stays.
 import * as format from './format.js';
 import { byId, make, setText } from './dom.js';
 

@@ -1,4 +1,4 @@
-// Light, dark, or as the system has it. The choice is kept in this browser; it is no secret.
+// Light, dark, or as the system is set. The browser stores the choice; it is no secret.
 import { byId, setText } from './dom.js';
 
 const ITEM = 'steadycache-colours';

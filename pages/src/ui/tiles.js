@@ -1,4 +1,4 @@
-// The row of numbers on top.
+// The row of numbers at the top.
 import * as format from './format.js';
 import { byId, make, setText } from './dom.js';
 
@@ -23,7 +23,7 @@ function set(name, value, note) {
 	setText(shown.get(name).note, note || '\u00a0');
 }
 
-// `sample` (metrics.js) may be null: only totals are known yet.
+// `sample` (metrics.js) may be null: then only totals are known.
 export function showTiles(stats, sample) {
 	const { totals } = stats;
 	const limit = Object.values(stats.namespaces).reduce((sum, ns) => sum + ns.max_size_bytes, 0);

@@ -1,4 +1,4 @@
-// Asks for the token when the server does, once, and until it takes one.
+// Asks for the token once the server does, until the server accepts one.
 import { getStats, hasToken, setToken } from './api.js';
 import { byId, setText } from './dom.js';
 
@@ -37,8 +37,8 @@ async function tryToken(event) {
 
 export function startToken(onClosed, onForgotten) {
 	byId('token-form').addEventListener('submit', tryToken);
-	// Without a token there is nothing to go back to. A browser may close the dialog all the same:
-	// then the next answer of the server opens it again.
+	// There is nothing to go back to without a token. If a browser closes the dialog all the
+	// same, the server's next answer opens it again.
 	dialog.addEventListener('cancel', (event) => event.preventDefault());
 	dialog.addEventListener('close', onClosed);
 	byId('sign-out').addEventListener('click', () => {

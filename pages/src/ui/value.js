@@ -1,4 +1,4 @@
-// A value as text to look at.
+// A value as readable text.
 const HEX_BYTES = 1024;
 
 // Re-indents JSON without touching its tokens: numbers keep all their digits.
@@ -32,7 +32,7 @@ function hexDump(bytes) {
 
 function decode(bytes, isCut) {
 	try {
-		// A cut value may end amid a character.
+		// A truncated value may end inside a character.
 		const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes, { stream: isCut });
 		// eslint-disable-next-line no-control-regex
 		return /[\0-\x08\x0e-\x1a\x1c-\x1f]/.test(text) ? null : text;
@@ -52,6 +52,6 @@ export function present({ bytes, size, type }) {
 		try {
 			JSON.parse(text);
 			return { kind: 'JSON', text: indentJson(text), shown: size };
-		} catch { /* then it is only text */ }
+		} catch { /* then it is shown as text */ }
 	return { kind: 'text', text, shown: bytes.length };
 }

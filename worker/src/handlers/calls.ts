@@ -1,4 +1,4 @@
-/** What /api and /batch share: keys and items out of a JSON body, results into one. */
+/** Shared by /api and /batch: reads keys and items from a JSON body, and writes results into one. */
 import { MAX_BATCH_ITEMS, MAX_KEY_BYTES, TTL_MAX_S } from "../env";
 import { base64, unbase64 } from "../bytes";
 import { CONTENT_TYPE_RULE, DEFAULT_TYPE, fromBytes, fromText, isContentType, TEXT_TYPE } from "../content";
@@ -33,7 +33,7 @@ export function readKey(body: JsonObject, path = ""): Key {
 	return checkedKey(readString(body, "key", path));
 }
 
-/** A value and what goes with it; /batch knows more members than /api. */
+/** A value with its members; /batch knows more members than /api. */
 export function readItem(object: JsonObject, isBatch: boolean, path = ""): SetItem {
 	const key = readKey(object, path);
 	const text = readString(object, "value", path);
@@ -83,7 +83,7 @@ export function readKeys(body: JsonObject): KeyItem[] {
 	return [...seen].map((text) => ({ key: checkedKey(text) }));
 }
 
-/** Of several items with one key the last. */
+/** Of several items with one key, the last. */
 export function readItems(body: JsonObject, isBatch: boolean): SetItem[] {
 	const items = readArray(body, "items");
 	checkCount(items.length);
@@ -98,14 +98,14 @@ export function readItems(body: JsonObject, isBatch: boolean): SetItem[] {
 	return [...last.values()];
 }
 
-/** `"value":...` and, where the bytes are no text, the encoding. */
+/** `"value":...` and, if the bytes are not text, the encoding. */
 export function valueMembers(value: Value): string {
 	return value.text !== null
 		? `"value":${JSON.stringify(value.text)}`
 		: `"value":"${base64(value.bytes)}","encoding":"base64"`;
 }
 
-/** Written by hand: in an object of JavaScript keys like "1" would change their places. */
+/** Written by hand: a JavaScript object would reorder keys like "1". */
 export function resultsResponse(
 	keys: KeyItem[],
 	items: ItemResult[],

@@ -26,7 +26,7 @@ export function settingsOf(c: Call): Settings {
 
 let lastUs = 0;
 
-/** Strictly rising, so that uses within one tick of the Worker's clock keep their order. */
+/** Strictly increasing, so that uses within one tick of the Worker's clock keep their order. */
 export function nowUs(): number {
 	lastUs = Math.max(Date.now() * 1000, lastUs + 1);
 	return lastUs;
@@ -48,7 +48,7 @@ export function statusError(status: Status, detail?: string): HttpError {
 	return new HttpError(code, detail ?? sentence, code === 503 ? { "Retry-After": "1" } : {});
 }
 
-/** Runs one operation; a failure of the whole is thrown. */
+/** Runs one operation; throws if it fails as a whole. */
 export async function perform(c: Call, op: Op): Promise<OpResult> {
 	const result = await runOp(opsContext(c), op);
 	if (result.status !== "ok") throw statusError(result.status, result.detail);

@@ -29,8 +29,8 @@ function wholeSeconds(us: number): number {
 }
 
 /**
- * Caches subtract Age from max-age (RFC 9111, 4.2): it is the whole lifetime. Without an expiry: to be asked for
- * again each time, as the next PUT may come at once.
+ * Caches subtract Age from max-age (RFC 9111, 4.2), so max-age is the whole lifetime. An entry
+ * without an expiry must be revalidated each time, because the next PUT may come at once.
  */
 function cacheControl(item: ItemResult, now: number, age: number): string {
 	const expires = item.expires_us ?? 0;
@@ -46,7 +46,7 @@ function cacheStatus(item: ItemResult, now: number): string {
 		: `steadycache; hit; ttl=${wholeSeconds(left)}`;
 }
 
-/** What tells of the entry, whatever the status. */
+/** The headers about the entry, whatever the status. */
 function hitHeaders(item: ItemResult, now: number): Headers {
 	const modified = item.modified_us ?? 0;
 	return new Headers({
@@ -57,7 +57,7 @@ function hitHeaders(item: ItemResult, now: number): Headers {
 	});
 }
 
-/** Whatever it says it is, a stored value is no page of this site. */
+/** Whatever its type says, a stored value is not a page of this site. */
 const SANDBOX = {
 	"X-Content-Type-Options": "nosniff",
 	"Content-Security-Policy": "sandbox; default-src 'none'",
@@ -78,7 +78,8 @@ export async function getEntry(c: Call): Promise<Response> {
 	const { etag = "", modified_us = 0 } = item;
 	const now = nowUs();
 	const headers = hitHeaders(item, now);
-	/* Cloudflare's edge would compress it, and so change what a strong ETag stands for. */
+	/* Cloudflare's edge would compress the body, and so change what a strong ETag stands
+	 * for. */
 	const kept = `${cacheControl(item, now, Math.max(0, now - modified_us))}, no-transform`;
 	const status = readCondition(request, etag, modified_us);
 	if (status === 304) {
@@ -95,7 +96,7 @@ export async function getEntry(c: Call): Promise<Response> {
 		);
 	const size = item.value.bytes.length;
 	headers.set("Accept-Ranges", "bytes");
-	// Of a HEAD it is to be ignored (RFC 9110, 14.2).
+	// Range is ignored for a HEAD (RFC 9110, 14.2).
 	const range = isHead ? "whole" : readRange(request, etag, modified_us, size);
 	if (range === "unsatisfiable") {
 		headers.set("Content-Range", `bytes */${size}`);
@@ -107,7 +108,7 @@ export async function getEntry(c: Call): Promise<Response> {
 	}
 	for (const [name, text] of Object.entries(SANDBOX)) headers.set(name, text);
 	headers.set("Cache-Control", kept);
-	/* /ops takes any text: what cannot stand in a header is left out. */
+	/* /ops takes any text: a type that cannot stand in a header is left out. */
 	const type = item.content_type ?? "";
 	headers.set("Content-Type", type === "" || /[\x00-\x08\x0a-\x1f\x7f]/.test(type) ? DEFAULT_TYPE : type);
 	if (range === "whole") {
@@ -140,7 +141,7 @@ function readType(headers: Headers): string {
 	if (headers.has("Content-Range"))
 		throw new HttpError(400, "a PUT replaces the whole value; send it without Content-Range");
 	if (type && !isContentType(type)) throw new HttpError(400, `Content-Type ${CONTENT_TYPE_RULE}`);
-	/* curl, urllib and others send that unasked. */
+	/* curl, urllib and others send this type unasked. */
 	const isUnasked = /^application\/x-www-form-urlencoded[ \t]*(;|$)/i.test(type ?? "");
 	return type && !isUnasked ? type : DEFAULT_TYPE;
 }
@@ -171,7 +172,7 @@ export async function putEntry(c: Call): Promise<Response> {
 export async function deleteEntry(c: Call): Promise<Response> {
 	const ns = namespaceOf(c);
 	const key = keyOf(c);
-	/* On the server this gives a lease back, and no entry is to go for that. */
+	/* On the server this gives a lease back, and must not delete the entry. */
 	if (c.req.raw.headers.has("Lease"))
 		throw new HttpError(404, "no such lease on this key: the Worker gives none");
 	const condition = writeCondition(c.req.raw.headers);

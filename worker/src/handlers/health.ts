@@ -23,7 +23,7 @@ export async function readyz(c: Call): Promise<Response> {
 	});
 }
 
-/** D1 answers a write when it is durable: there is nothing left to do. */
+/** D1 answers a write once it is durable: there is nothing left to do. */
 export function sync(): Response {
 	return new Response(null, { status: 204 });
 }

@@ -1,4 +1,4 @@
-/** /cache and /cache/{ns}: what there is, and its limits. */
+/** /cache and /cache/{ns}: the namespaces, their keys and their limits. */
 import { base64, unbase64 } from "../bytes";
 import { fromBytes } from "../content";
 import type { Key } from "../content";
@@ -41,7 +41,7 @@ function readLimit(c: Call): number {
 	return limit;
 }
 
-/** A cursor is the last key of the page before, in base64url without padding. */
+/** A cursor is the last key of the previous page, in base64url without padding. */
 function readCursor(c: Call): Key | undefined {
 	const text = query(c, "cursor");
 	if (text === null) return undefined;

@@ -19,7 +19,7 @@ const FREQUENCY_MAX = 4294967295;
 
 /* ---- Reading ---- */
 
-/** `name` as text or `name_b64`; null where there is neither. */
+/** `name` as text or `name_b64`; null if both are missing. */
 function readBytes(object: JsonObject, name: string, path: string): (Key & Value) | null {
 	if (member(object, name) !== undefined) return fromText(readString(object, name, path));
 	if (member(object, `${name}_b64`) === undefined) return null;

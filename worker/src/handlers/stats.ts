@@ -29,7 +29,7 @@ function activity({ hits, misses, stale_hits, sets, deletes, evictions, expirati
 	return { hits, misses, hit_rate: hitRate(hits, misses), stale_hits, sets, deletes, evictions, expirations };
 }
 
-/** In the order that the D1 proxy API lays down, further members behind. */
+/** In the order of the D1 proxy API, with further members at the end. */
 export function statsObject(stats: NamespaceStats): object {
 	return {
 		entry_count: stats.entry_count,
@@ -80,7 +80,7 @@ export async function serverStats(c: Call): Promise<Response> {
 			expirations: sum("expirations"),
 		}),
 	};
-	/* Of this isolate; Cloudflare runs as many as it likes. At the top level its clock stands at 0. */
+	/* Of this isolate; Cloudflare runs any number of them. Its clock is 0 at the top level. */
 	const uptime = startedMs > 0 ? Math.floor((Date.now() - startedMs) / 1000) : 0;
 	const server = JSON.stringify({ version: VERSION, uptime, backend: "d1" });
 	const each = all.map((stats) => `${JSON.stringify(stats.ns)}:${JSON.stringify(statsObject(stats))}`);

@@ -1,4 +1,4 @@
-/** The bearer token, checked as the original Worker did (docs of the D1 proxy API). */
+/** The bearer token, checked as the original Worker does (docs of the D1 proxy API). */
 import { sha256, utf8 } from "../bytes";
 import { HttpError } from "./problem";
 
@@ -9,7 +9,7 @@ function refuse(status: 400 | 401, challenge: string): Response {
 	});
 }
 
-/** Digests have one length, so neither length nor content of the token shows in the time. */
+/** Digests have equal lengths, so the time reveals neither length nor content of the token. */
 async function equal(a: string, b: string): Promise<boolean> {
 	const [left, right] = await Promise.all([sha256(utf8(a)), sha256(utf8(b))]);
 	let difference = 0;
@@ -17,7 +17,8 @@ async function equal(a: string, b: string): Promise<boolean> {
 	return difference === 0;
 }
 
-/** Null where the request may pass. Another scheme is 400 on /api, as ever, and elsewhere one that is asked again. */
+/** Null if the request may pass. A scheme other than Bearer is 400 on /api, as in the original,
+ * and elsewhere a 401. */
 export async function checkToken(
 	key: string | undefined,
 	header: string | null,

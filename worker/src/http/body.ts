@@ -1,12 +1,12 @@
 /** Bodies, read up to a limit: an isolate has 128 MB for all of its requests. */
 import { HttpError } from "./problem";
 
-/** Of JSON; a batch may hold many values. */
+/** Limit of a JSON body; a batch may hold many values. */
 export const JSON_MAX_BYTES = 33554432;
-/** Unread bodies up to this length are read, or the runtime would close the connection. */
+/** Unread bodies up to this length are drained, or the runtime would close the connection. */
 const DRAIN_MAX_BYTES = 1048576;
 
-/** The body; null where it is longer than `max`. */
+/** The body; null if it is longer than `max`. */
 async function readUpTo(request: Request, max: number): Promise<Uint8Array | null> {
 	if (!request.body) return new Uint8Array();
 	if (Number(request.headers.get("Content-Length") ?? 0) > max) return null;

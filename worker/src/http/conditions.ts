@@ -11,12 +11,13 @@ interface EtagList {
 	etags: string[];
 }
 
-/** Null where the header is no list of entity tags. Weak ones never match where `strong`. */
+/** Null if the header is not a list of entity tags. Weak tags never match if `strong`. */
 function parseList(header: string, strong: boolean): EtagList | null {
 	const etags: string[] = [];
 	let any = false;
 	let elements = 0;
-	/* Empty elements are none (RFC 9110, 5.6.1.2), and the runtime joins several lines to one list. */
+	/* Empty elements do not count (RFC 9110, 5.6.1.2), and the runtime joins several lines
+	 * to one list. */
 	for (let rest = header.trim(); rest !== ""; ) {
 		const match = /^(?:(\*)|(W\/)?("[^"]*"))?[ \t]*(?:,[ \t]*|$)/.exec(rest);
 		if (!match) return null;
@@ -28,7 +29,7 @@ function parseList(header: string, strong: boolean): EtagList | null {
 		if (etags.length > MAX_ETAGS) return null;
 		rest = rest.slice(whole.length);
 	}
-	/* One there must be, and * stands alone. */
+	/* At least one is required, and * stands alone. */
 	return elements === 0 || (any && elements > 1) ? null : { any, etags };
 }
 
@@ -56,18 +57,19 @@ export function writeCondition(headers: Headers): Condition | undefined {
 
 const DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
 
-/** Seconds since 1970; null where the text is not the one form of HTTP. */
+/** Seconds since 1970; null if the text is not HTTP's preferred form of a date. */
 function parseDate(text: string): number | null {
 	const ms = DATE.test(text) ? Date.parse(text) : NaN;
 	return Number.isNaN(ms) || new Date(ms).toUTCString() !== text ? null : ms / 1000;
 }
 
-/** In conditions a modification counts as of the end of its second, as in the C server (handlers/entry/conditions.c). */
+/** Conditions treat a modification as of the end of its second, as the C server does
+ * (handlers/entry/conditions.c). */
 function modifiedBy(modifiedUs: number): number {
 	return Math.ceil(modifiedUs / 1000000);
 }
 
-/** How long a write of the same second may yet be under way. */
+/** How long a write of the same second may still be in progress. */
 const LATE_WRITES_US = 2000000;
 
 /** Last-Modified, in seconds. Never later than now. */

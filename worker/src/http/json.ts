@@ -1,4 +1,4 @@
-/** JSON in, with errors that name the member; JSON out, in an order that is ours. */
+/** Reads JSON, with errors that name the member, and writes JSON in a fixed order. */
 import { isWellFormed, textOf } from "../bytes";
 import { JSON_MAX_BYTES, readBody } from "./body";
 import { HttpError } from "./problem";
@@ -51,7 +51,7 @@ export function wellFormed(text: string, name: string): string {
 	return text;
 }
 
-/** A number that is not negative. */
+/** A number of 0 or more. */
 export function readNumber(object: JsonObject, name: string): number {
 	const value = member(object, name);
 	if (typeof value !== "number" || !(value >= 0))
@@ -59,7 +59,7 @@ export function readNumber(object: JsonObject, name: string): number {
 	return value;
 }
 
-/** A whole number from 0 to max; undefined where the member is missing. */
+/** A whole number from 0 to max; undefined if the member is missing. */
 export function readWhole(object: JsonObject, name: string, max: number, path = ""): number | undefined {
 	const value = member(object, name);
 	if (value === undefined) return undefined;
@@ -85,7 +85,7 @@ export function seconds(us: number): string {
 	return `${Math.floor(us / 1000000)}.${String(us % 1000000).padStart(6, "0")}`;
 }
 
-/** Compact JSON of ours with an indent of two spaces; parsing it would reorder numeric keys. */
+/** Indents our compact JSON by two spaces; parsing it would reorder numeric keys. */
 export function pretty(text: string): string {
 	let depth = 0;
 	const line = (): string => "\n" + "  ".repeat(depth);

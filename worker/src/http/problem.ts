@@ -1,6 +1,6 @@
-/** Answers that are not a success. */
+/** Answers other than success. */
 
-/** A refusal on its way out; caught in src/index.ts. */
+/** A refusal; src/index.ts catches it. */
 export class HttpError extends Error {
 	constructor(
 		readonly status: number,

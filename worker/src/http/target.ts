@@ -1,4 +1,4 @@
-/** The request target as it came: URL's own decoding would lose bytes. */
+/** The request target as it was received: URL's own decoding would lose bytes. */
 import { utf8 } from "../bytes";
 import { HttpError } from "./problem";
 
@@ -16,7 +16,7 @@ export function targetOf(url: string): Target {
 		: { path: whole.slice(0, mark), query: whole.slice(mark + 1) };
 }
 
-/** The raw value of a query parameter; null where there is none, "" where it has no value. */
+/** The raw value of a query parameter; null if it is missing, "" if it has no value. */
 export function queryValue(query: string, name: string): string | null {
 	for (const part of query.split("&")) {
 		const equals = part.indexOf("=");
@@ -27,8 +27,8 @@ export function queryValue(query: string, name: string): string | null {
 }
 
 /**
- * Refuses parameters of a request that changes something which are not known, or given twice: a misspelt one
- * would change more than was meant.
+ * Refuses unknown or repeated parameters of a request that changes something: a misspelt one would
+ * change more than was meant.
  */
 export function checkParameters(query: string, known: string[]): void {
 	const seen = new Set<string>();
@@ -45,7 +45,7 @@ export function checkParameters(query: string, known: string[]): void {
 	}
 }
 
-/** Decodes %XX once; null where two hex digits do not follow a %. */
+/** Decodes %XX once; null if a % is not followed by two hex digits. */
 export function percentDecode(raw: string): Uint8Array | null {
 	const bytes = utf8(raw);
 	if (!raw.includes("%")) return bytes;

@@ -5,7 +5,7 @@ import { bind, conditionHolds, conditionOf, failure, number, placeArray, places,
 import { ROW_MAX_BYTES } from "./set";
 import type { OpsContext, Step } from "./step";
 
-/** Of the values of one operation: an isolate has 128 MB for all that it does. */
+/** For the values of one operation: an isolate has 128 MB for everything that it does. */
 const VALUES_MAX_BYTES = 33554432;
 
 export async function stepGet(context: OpsContext, op: Extract<Op, { op: "get" }>): Promise<Step> {

@@ -12,12 +12,12 @@ import type { OpsContext, Step } from "./step";
 
 const CLEAR_MAX = 1000;
 const INDEXED_KEY_BYTES = 64;
-/** A page of a listing ends where its keys have so many bytes. */
+/** A page of a listing ends once its keys have this many bytes. */
 const PAGE_KEY_BYTES = MIB;
-/** Keys up to this length come with the listing itself. */
+/** The listing itself returns keys up to this length. */
 const SHORT_KEY_BYTES = 4096;
 
-/** Bounds, in hex, of what the index of keys holds of keys that begin with the prefix. */
+/** Bounds, in hex, of the entries in the index of keys whose keys begin with the prefix. */
 function prefixBounds(prefix: Uint8Array): { low: string; high: string } {
 	const low = prefix.subarray(0, INDEXED_KEY_BYTES);
 	let end = low.length;
@@ -65,7 +65,7 @@ export function stepClear(context: OpsContext, op: Extract<Op, { op: "clear" }>)
 	};
 }
 
-/** How many of the rows make a page: with the last of them the keys have as many bytes as they may. */
+/** How many of the rows make a page: up to the row whose key reaches the limit of bytes. */
 function pageLength(rows: Row[], op: Extract<Op, { op: "scan" }>): number {
 	const most = Math.min(op.max_key_bytes ?? PAGE_KEY_BYTES, PAGE_KEY_BYTES);
 	let bytes = 0;
@@ -115,7 +115,7 @@ export function stepScan(context: OpsContext, op: Extract<Op, { op: "scan" }>): 
 				statements: [bind("keys_of", JSON.stringify({ ids: long }))],
 				read([found = []]) {
 					const keys = new Map(found.map((row) => [String(row.id), String(row.key)]));
-					/* What has gone in the meantime is left out. */
+					/* Leaves out entries that were removed in the meantime. */
 					const entries = page
 						.map((row) => ({ ...row, key: row.key ?? keys.get(String(row.id)) ?? null }))
 						.filter((row) => row.key !== null)
@@ -195,7 +195,7 @@ export function stepConfigure(
 	const first = round > 0 ? [] : [bind("ensure_namespace", head), bind("configure", head)];
 	if (round === 0 && op.change.policy === "fifo") first.push(bind("mark_fifo", head));
 	if (round === 0 && op.change.stale_ttl_s !== undefined) first.push(bind("mark_kept", head));
-	// What has expired goes before what lives.
+	// Expired entries go before live ones.
 	first.push(bind("sweep", head));
 	return {
 		statements: [

@@ -8,7 +8,7 @@ import {
 } from "./step";
 import type { OpsContext, Step } from "./step";
 
-/** Entries that one batch evicts, sweeps or clears at most. */
+/** Most entries that one batch evicts, sweeps or clears. */
 export const EVICT_MAX = 5000;
 const STRICT_ROUNDS = 3;
 const ROUNDS_MAX = 15;
@@ -19,7 +19,7 @@ const ROW_OVERHEAD_BYTES = 1000;
 /** Values are sent together up to this length. */
 const PIECE_MAX_CHARS = 300000;
 
-/** The statements that store keys and values; a sentence where one is too large for a row. */
+/** The statements that store keys and values; a sentence if one is too large for a row. */
 function contentStatements(head: string, items: SetItem[], at: Place[]): Bound[] | string {
 	const statements: Bound[] = [];
 	let piece: string[] = [];
@@ -53,7 +53,7 @@ function contentStatements(head: string, items: SetItem[], at: Place[]): Bound[]
 	return statements;
 }
 
-/** An item as the statements want it. */
+/** An item in the form that the statements take. */
 function itemRow(item: SetItem, at: Place | undefined, etag: string | undefined): string {
 	const history = item.history;
 	const extra = extraBytes(item.key, item.content_type);
@@ -62,7 +62,7 @@ function itemRow(item: SetItem, at: Place | undefined, etag: string | undefined)
 	return `[${row},${history.frequency},${history.created_us},${history.last_access_us},${history.expires_us ?? null}]`;
 }
 
-/** The result of a set where the capacity is 0: it has removed what was there, and that is all. */
+/** The result of a set if the capacity is 0: it has only removed existing entries. */
 function nothingStored(op: Extract<Op, { op: "set" }>, found: Row[]): OpResult {
 	const live = new Set(found.filter((row) => row.live === 1).map((row) => number(row.i)));
 	return {
@@ -75,7 +75,7 @@ function nothingStored(op: Extract<Op, { op: "set" }>, found: Row[]): OpResult {
 	};
 }
 
-/** Why a set was not let in; null: more has to be evicted. */
+/** Why a set was not admitted; null: more has to be evicted. */
 function refusal(
 	op: Extract<Op, { op: "set" }>,
 	outcome: Row | undefined,
@@ -149,7 +149,8 @@ export async function stepSet(context: OpsContext, op: Extract<Op, { op: "set" }
 				evicted += gone;
 				if (number(outcome?.admitted) !== 1) {
 					const refused = refusal(op, outcome, found);
-					/* What has expired would make room, but there is more of it than one sweep takes. */
+					/* Expired entries would make room, but there are more
+					 * than one sweep takes. */
 					const mayHelp = refused?.status === "no_space" && swept.length >= SWEEP_MAX;
 					if (refused && !(mayHelp && count < ROUNDS_MAX)) return refused;
 					if (count >= ROUNDS_MAX)

@@ -1,4 +1,4 @@
-/** What the operations have in common: steps, parameters, conditions. */
+/** Shared by the operations: steps, parameters, conditions. */
 import { placeOf } from "../content";
 import type { Key, Place } from "../content";
 import type { Bound, Row, Usage } from "../db";
@@ -17,7 +17,7 @@ export interface Step {
 	read(rows: Row[][]): OpResult | Step;
 }
 
-/** Expired entries that ride along with a batch at most. */
+/** Most expired entries that a batch removes in passing. */
 export const SWEEP_MAX = 200;
 
 export type Member = string | number | null | string[];
