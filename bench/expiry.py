@@ -52,7 +52,8 @@ class Server:
 
 
 def put_for(server, latencies, until):
-    """PUTs at an offered rate until until(); each latency is counted from when it was to be sent."""
+    """Sends PUTs at an offered rate until until() holds; each latency is counted from the time at which the
+    PUT was due."""
     number = 0
     due = time.perf_counter()
     while not until():
@@ -78,7 +79,7 @@ def seconds(duration):
 
 
 def import_entries(server, entries, expires_at):
-    """In ten bodies, as their text takes some memory."""
+    """In ten bodies, because their text takes memory."""
     for part in range(10):
         lines = ['{"steadycache_export":1}']
         for i in range(part * entries // 10, (part + 1) * entries // 10):

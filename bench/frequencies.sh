@@ -1,6 +1,6 @@
 #!/bin/sh
-# CPU a PUT of a new key into a full cache of 100,000 entries: with frequencies and ages as years of use
-# leave them (heavy-tailed; "many"), and where every entry was used once ("one").
+# CPU of a PUT of a new key into a full cache of 100,000 entries: with frequencies and ages as years of use
+# leave them (heavy-tailed; "many"), and with entries that were all used once ("one").
 # usage: bench/frequencies.sh memory|sqlite many|one [BINARY]
 set -eu
 backend=$1

@@ -1,20 +1,20 @@
--- The requests of one scenario, built before the run: wrk must not be the limit.
+-- The requests of one scenario, built before the run, so that wrk is not the limit.
 --
 -- wrk ... -s requests.lua URL -- KIND KEYS VALUE_BYTES DISTRIBUTION THREADS READY_FILE
 --   KIND          a name of `kinds` below
---   KEYS          how many different keys there are
+--   KEYS          number of different keys
 --   VALUE_BYTES   length of a written value
 --   DISTRIBUTION  random | zipf (exponent 0.99): how reads choose among the keys
---   THREADS       what was given as -t
---   READY_FILE    a file that is not there; it is made when the last thread is ready
+--   THREADS       the value of -t
+--   READY_FILE    a file that does not exist; it is created when the last thread is ready
 --
--- Values of writes change from one request to the next: a store may find out that it was given what it
--- holds already, and that would be measured. So writes are built in two variants and sent in turns: all
--- keys in a random order, then all of them with the other value.
+-- Written values change from one request to the next: otherwise a store might notice that it already has a
+-- value, and that would be measured. So writes are built in two variants and sent in turns: all keys in
+-- random order, then all of them with the other value.
 --
--- wrk starts each thread as soon as its init() is done, and its clock after the last one's: what a thread sends
--- while another one still builds its requests would be counted, and its time not (twice the true rate, in short
--- runs of many requests). So those that are ready early wait for READY_FILE.
+-- wrk starts each thread once its init() is done, and starts its clock after the last one's: what a thread
+-- sends while another one still builds its requests would be counted, but not its time (twice the true rate,
+-- in short runs of many requests). So threads that are ready early wait for READY_FILE.
 
 local ffi = require("ffi")
 
@@ -23,7 +23,7 @@ ffi.cdef("int usleep(unsigned microseconds);")
 local VARIANTS = 2
 local BATCH = 50
 local BATCHES = 500              -- different ones
-local DELETE_BEHIND = 3000       -- a DELETE comes that many PUTs after its own: it must have arrived
+local DELETE_BEHIND = 3000       -- a DELETE follows its PUT after this many PUTs: the PUT must have arrived
 local DRAWS = 262144             -- of the Zipf distribution, more than a run's keys that matter
 local ZIPF_EXPONENT = 0.99
 
@@ -74,7 +74,7 @@ local function batch_get(path, name, keys)
 	return api(path, name .. '"keys":[' .. table.concat(parts, ",") .. "]")
 end
 
--- A batch is of the same keys in all of its variants.
+-- A batch has the same keys in all of its variants.
 local function batch_set(path, name, keys, bytes, number, variant)
 	local parts = {}
 
@@ -99,7 +99,7 @@ local function shuffled(count)
 	return order
 end
 
--- Numbers 1 ... count of which the first is asked for most; which keys those are is shuffled.
+-- Numbers 1 ... count, the first of which is drawn most often; which keys they stand for is shuffled.
 local function zipf_draws(count)
 	local sums, total, draws, places = {}, 0, {}, nil
 
@@ -107,7 +107,7 @@ local function zipf_draws(count)
 		total = total + rank ^ -ZIPF_EXPONENT
 		sums[rank] = total
 	end
-	-- The same in each thread: they have the same favourites.
+	-- The same in each thread, so that they have the same favourites.
 	math.randomseed(7)
 	places = shuffled(count)
 	math.randomseed(thread_number + 1)
@@ -128,7 +128,7 @@ local function zipf_draws(count)
 	return draws
 end
 
--- Reads: any of the requests at any time.
+-- Reads: any request at any time.
 local function at_random(requests, distribution)
 	if distribution == "zipf" then
 		local draws, at = zipf_draws(#requests), 0
@@ -143,7 +143,7 @@ local function at_random(requests, distribution)
 	end
 end
 
--- Writes: all of them, then again with the other values.
+-- Writes: all of them, then all again with the other values.
 local function in_turns(requests_of)
 	local count = #requests_of[1]
 	local order, at, variant = shuffled(count), 0, 1
@@ -202,7 +202,7 @@ local function mix(keys, bytes, distribution)
 	end
 end
 
--- PUT and DELETE in turn, of keys that the thread has for itself: so each DELETE finds one.
+-- PUT and DELETE in turn, of keys that only this thread uses, so that each DELETE finds an entry.
 local function delete(keys, bytes)
 	local puts, deletes, at = {}, {}, 0
 	local count = math.max(keys, 2 * DELETE_BEHIND)
@@ -261,7 +261,7 @@ local kinds = {
 	batch_get = batches_of_keys("/batch/bench/get", ""),
 	api_batch_set = batches_of_items("/api/batch/set", API_NAME),
 	batch_set = batches_of_items("/batch/bench/set", ""),
-	-- The same of Redis through webdis.
+	-- The same for Redis through webdis.
 	webdis_get = reads(function(key) return wrk.format("GET", "/GET/key-" .. key .. ".txt") end),
 	webdis_miss = reads(function(key) return wrk.format("GET", "/GET/missing-" .. key .. ".txt") end),
 	webdis_put = writes(function(key, bytes, variant)
@@ -269,7 +269,7 @@ local kinds = {
 	end),
 }
 
--- `next_request`, once READY_FILE is there.
+-- `next_request`, once READY_FILE exists.
 local function when_ready(file, next_request)
 	return function()
 		local found = io.open(file)
@@ -296,7 +296,7 @@ function init(args)
 	elseif thread_number > 0 then
 		take = when_ready(file, next_request)
 	else
-		-- The first one is looked at by wrk before there are any threads.
+		-- wrk looks at the first request before there are any threads.
 		take = function()
 			take = when_ready(file, next_request)
 			return next_request()

@@ -35,7 +35,7 @@ class Options:
     backends: tuple  # more backends of this server
 
     def allowed(self, of_quick):
-        """Names of contenders to measure, or None for all; what ratios are to is always one."""
+        """Names of contenders to measure, or None for all; the reference of the ratios is always one."""
         if self.contenders:
             return {REFERENCE, *self.contenders}
         return {*of_quick, *self.backends} if self.quick and of_quick else None
@@ -75,7 +75,7 @@ def parse(arguments):
 
 
 def measure(figures, options, wanted):
-    """Fills `figures` suite by suite, so that what is there at an interruption can be reported."""
+    """Fills `figures` suite by suite, so that an interrupted run can report what it has."""
     kinds = wanted & KINDS
     if not wanted or "http" in wanted or kinds:
         figures["http"] = []
@@ -101,7 +101,8 @@ def main():
     quick = "quick" in given.what
     options = Options(quick, given.large, given.rounds or 5, given.seconds or (1 if quick else 3),
                       given.contenders, given.backends)
-    # 1,000 connections take descriptors on both sides. SIGTERM ends as Ctrl-C does: with all children stopped.
+    # 1,000 connections take descriptors on both sides. SIGTERM ends the run as Ctrl-C does: with all children
+    # stopped.
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     signal.signal(signal.SIGTERM, signal.default_int_handler)

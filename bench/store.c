@@ -1,16 +1,16 @@
-/* Measures a backend in process, through its contract: as many operations under way at once as a
- * busy server has, and nothing else that takes time.
+/* Measures a backend in process, through its contract: as many operations in flight as a busy
+ * server has, and nothing else that takes time.
  *
  * usage: bench_store MODE BACKEND FOLDER DURABILITY GROUP_MAX ENTRIES SECONDS
- *	put	overwrites random ones of ENTRIES entries of 1 KiB
- *	full	fills a namespace that may hold ENTRIES, then adds new ones: each set evicts one
- *	resident	fills ENTRIES entries of 100 bytes and tells the memory that they took
- *	grow	the same, then gets, sets, sets that evict, statistics and listings among them
- *	open	opens what is in FOLDER and gets one of its ENTRIES
- *	namespaces	fills ENTRIES namespaces of ten entries, then gets, sets and statistics
- *	raw	no backend: upserts the rows of "put" into a plain SQLite table, 64 a transaction
+ *   put         overwrites random ones of ENTRIES entries of 1 KiB
+ *   full        fills a namespace up to its capacity of ENTRIES, then adds: each set evicts one
+ *   resident    fills ENTRIES entries of 100 bytes and prints the memory that they take
+ *   grow        the same, then gets, sets, sets that evict, statistics and listings among them
+ *   open        opens what is in FOLDER and gets one of its ENTRIES
+ *   namespaces  fills ENTRIES namespaces of ten entries, then gets, sets and statistics
+ *   raw         no backend: upserts the rows of "put" into a plain SQLite table, 64 a transaction
  *
- * Each of gets and sets runs for SECONDS. Prints one JSON object. */
+ * Gets and sets each run for SECONDS. Prints one JSON object. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,7 +105,7 @@ static void run_open(struct backend *backend, const struct arguments *arguments)
 	char key[KEY_BYTES];
 	struct cache_op op;
 
-	/* One of the last that were added: what "grow" left in it. */
+	/* One of the last entries added: what "grow" left in it. */
 	cache_op_init(&op, CACHE_OP_GET);
 	op.ns = NAMESPACE;
 	op.one.key = make_key(key, arguments->entries);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #define PAGE_KEYS      1000 /* of a listing */
-#define REPEATS        11   /* of what is timed one by one; the median counts */
+#define REPEATS        11   /* of a single operation that is timed; the median counts */
 #define REPEATS_MAX_US (5 * US_PER_S)
 
 /* ---- Keys and values ---- */
@@ -36,7 +36,7 @@ uint64_t next_random(void)
 	return state;
 }
 
-/* As a server makes it that knows the key. */
+/* As a server that knows the key makes it. */
 static struct cache_value *make_value(const struct backend *backend, struct slice key,
 				      uint64_t number, size_t len)
 {
@@ -147,7 +147,7 @@ void fill(struct backend *backend, struct slice ns, uint64_t entries, size_t val
 static void submit(struct backend *backend, struct slot *slot, const struct load *load,
 		   uint64_t number)
 {
-	/* Also from one run to the next no value is written twice, nor a key added twice. */
+	/* Runs share it, so that no value is written twice and no key added twice. */
 	static uint64_t serial;
 	uint64_t key = load->adds ? load->entries + number : next_random() % load->entries;
 
@@ -209,8 +209,7 @@ static void call_once(struct backend *backend, enum cache_op_type type, struct s
 	cache_op_deinit(&op);
 }
 
-/* What is shorter than the clock can tell is done several times; what is long is not done so often.
- */
+/* Repeats an operation that is too short for the clock, and repeats a long one less often. */
 double time_op_us(struct backend *backend, enum cache_op_type type, struct slice ns,
 		  uint64_t entries)
 {

@@ -1,10 +1,11 @@
-/* Measures what goes through all entries of a namespace, in process: a whole listing or export, and
- * an import of entries that bring their frequencies along.
+/* Measures operations on all entries of a namespace, in process: a whole listing or export, and an
+ * import of entries with their frequencies.
  *
- * usage: bench_walk list|export BACKEND FOLDER ENTRIES	fills, then lists from begin to end in pages
- *	of 1,000 keys (export: in the order that suits the backend), while single gets are timed
- *	bench_walk import BACKEND FOLDER ENTRIES DISTINCT	sets ENTRIES with DISTINCT
- *frequencies under frecency, in groups as POST /import does
+ * usage: bench_walk list|export BACKEND FOLDER ENTRIES
+ *            fills, then lists from begin to end in pages of 1,000 keys (export: in the order that
+ *            suits the backend), while single gets are timed
+ *        bench_walk import BACKEND FOLDER ENTRIES DISTINCT
+ *            sets ENTRIES with DISTINCT frequencies under frecency, in groups as POST /import does
  *
  * Prints one JSON object. */
 #include <inttypes.h>
@@ -74,7 +75,7 @@ static void configure(struct backend *backend)
 	cache_op_deinit(&op);
 }
 
-/* `distinct` > 0: each entry brings one of so many frequencies along. */
+/* `distinct` > 0: entries have this many different frequencies. */
 static void fill(struct backend *backend, uint64_t entries, uint64_t distinct)
 {
 	static struct cache_item items[GROUP];

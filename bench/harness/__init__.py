@@ -1,1 +1,1 @@
-"""The comparison harness; bench/run.py is its entry."""
+"""The comparison harness; bench/run.py is its entry point."""

@@ -1,7 +1,7 @@
 """Charts as plain SVG: bars with their ranges for rates, lines on logarithmic axes for growth.
 
-A chart brings its own background and takes its colours from the reader's light or dark setting, so that it can be
-read wherever it is embedded."""
+A chart has its own background and takes its colours from the reader's light or dark setting, so that it is
+readable wherever it is embedded."""
 
 import math
 from xml.sax.saxutils import escape
@@ -38,7 +38,7 @@ def document(width, height, title, parts):
 
 
 def legend(x, y, colours):
-    """A row of names with their colours, and where the next row would start."""
+    """Draws a row of names with their colours; returns where the next row starts."""
     parts, at, left = [], y, x
     for name, colour in colours.items():
         width = 38 + 7 * len(name)
@@ -51,7 +51,7 @@ def legend(x, y, colours):
 
 
 def nice_step(largest):
-    """A step that divides the axis in four to eight."""
+    """A step that divides the axis into four to eight parts."""
     power = 10 ** math.floor(math.log10(largest / 4))
     return next(power * factor for factor in (1, 2, 5, 10) if largest / (power * factor) <= 8)
 
@@ -59,11 +59,12 @@ def nice_step(largest):
 def bar_chart(title, groups, colours):
     """groups: [(label, {name: (value, low, high)})]; colours: {name: number}; a rule marks 1, which is nginx.
 
-    Bars lie: labels are long, and there are many. What is longer than the axis is cut and tells its value."""
+    Bars are horizontal, because labels are long and many. A bar longer than the axis is cut and labelled with
+    its value."""
     width, left, right, bar = 960, 210, 70, 14
     highs = sorted(high for _label, values in groups for _value, _low, high in values.values())
     largest = max(1.1, highs[-1])
-    if largest > 2.5:  # a few cannot make all others too short to be seen
+    if largest > 2.5:  # so that a few bars cannot shrink all others
         largest = max(2.5, min(largest, 2 * highs[len(highs) // 2]))
     parts = [text(16, 28, title, 16)]
     keys, top = legend(16, 54, colours)
@@ -184,7 +185,7 @@ NAMESPACE_PANELS = (("gets_per_s", "GET/s", 1), ("sets_per_s", "PUT/s", 1),
 
 
 def charts(figures):
-    """File name and SVG of all that can be drawn."""
+    """File name and SVG of everything that can be drawn."""
     yield from http_charts(figures.get("http", []))
     growth = figures.get("growth", {})
     if growth.get("entries"):

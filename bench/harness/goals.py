@@ -1,4 +1,4 @@
-"""What a figure has to reach; the report says of each whether it does."""
+"""A goal for a figure; the report says whether it is met."""
 
 
 def at_least(what, measured, bound, unit=""):

@@ -1,6 +1,7 @@
-"""How figures change as a cache grows, in process (bench/store.c): entries, then namespaces.
+"""How figures change as a cache grows, in process (bench/store.c): first entries, then namespaces.
 
-Entries have 100 bytes. A database is opened in a process of its own, from files that are still in the page cache."""
+Entries have 100 bytes. A database is opened by a separate process, from files that are still in the page
+cache."""
 
 import shutil
 import tempfile

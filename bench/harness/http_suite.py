@@ -22,7 +22,7 @@ def median_of(runs, figure):
 
 
 def ratio(runs, others, factor=1):
-    """Median, least and largest of the rounds' ratios, or None where there is nothing to compare with."""
+    """Median, lowest and highest of the rounds' ratios, or None if there is nothing to compare with."""
     ratios = [factor * run["rate"] / other["rate"] for run, other in zip(runs, others)]
     if not ratios:
         return None
@@ -30,7 +30,7 @@ def ratio(runs, others, factor=1):
 
 
 def measure_rounds(contenders, load, singles, rounds, say, title, pool):
-    """The runs of each contender by name, and those of single requests. One that fails has none at all."""
+    """The runs of each contender by name, and those of single requests. A contender that fails has none."""
     runs = {contender.name: [] for contender in contenders}
     single_runs = {contender.name: [] for contender in contenders if singles and contender.name != REFERENCE}
     for round_number in range(rounds):
@@ -91,6 +91,6 @@ def run(options, kinds, say, figures):
                 continue
             say(f"{scenario.title}: starting and filling")
             contenders = pool.get([REFERENCE, *names], scenario.keys, scenario.value_bytes)
-            # One that is only compared with is not worth a run of its own.
+            # The reference alone is not worth a run.
             if any(contender.name != REFERENCE for contender in contenders):
                 figures.append(run_scenario(scenario, contenders, options.rounds, options.seconds, pool, say))

@@ -1,10 +1,10 @@
 """Latency at a fixed offered rate (h2load --h1 --rps): at 50 % and 80 % of the peak of this same run.
 
-At its peak a server's latency is the length of its queue and says nothing. So each contender's peak is measured
-first, then it and nginx are offered the same fraction of it. The peak is h2load's, not wrk's: h2load takes more
-time of the shared cores, and what it cannot reach it cannot offer.
+At its peak a server's latency is the length of its queue and says nothing. So each contender's peak is
+measured first, then it and nginx are offered the same fraction of it. The peak is h2load's, not wrk's: h2load
+takes more time of the shared cores, and cannot offer a rate that it cannot reach.
 
-h2load writes a line for each request; percentiles are taken from those lines."""
+h2load writes a line for each request; percentiles are computed from these lines."""
 
 import random
 import re
@@ -21,14 +21,14 @@ CONNECTIONS = 64
 KEYS = 100_000
 VALUE_BYTES = 1024
 LEVELS = (0.5, 0.8)
-# Not webdis: h2load fails an assertion of its own on its answers.
+# Without webdis: its answers fail an assertion in h2load.
 CONTENDERS = ("memory", "sqlite", "nginx-memcached")
 P99_GOAL = 1.5
 GOAL_LEVEL = 0.8
 
 
 def write_urls(contender):
-    """Its keys in a random order, for h2load -i; each connection asks for all of them in turn."""
+    """The contender's keys in random order, for h2load -i; each connection asks for all of them in turn."""
     numbers = list(range(KEYS))
     random.Random(1).shuffle(numbers)
     file = contender.folder / "urls"
@@ -42,7 +42,7 @@ def percentile(sorted_values, part):
 
 
 def run_h2load(contender, urls, seconds, rate=None):
-    """Achieved rate and latencies; `rate` None: as fast as it goes."""
+    """Achieved rate and latencies; `rate` None: as fast as possible."""
     log = contender.folder / "h2load.log"
     log.unlink(missing_ok=True)
     command = ["h2load", "--h1", f"-c{CONNECTIONS}", "-t1", f"-D{seconds}", f"--log-file={log}", "-i", str(urls)]

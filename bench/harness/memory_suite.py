@@ -9,7 +9,7 @@ from .goals import at_most
 from .store_process import run_store
 
 CONNECTIONS = 1000
-SETTLE_S = 1  # what start-up leaves to its threads has happened by then
+SETTLE_S = 1  # after this time the threads have done their start-up work
 IDLE_GOAL_MIB = 10
 CONNECTION_GOAL_BYTES = 10 * 1024
 ENTRY_GOAL_BYTES = 96
@@ -17,7 +17,7 @@ REQUEST = b"GET /healthz HTTP/1.1\r\nHost: bench\r\n\r\n"
 
 
 def open_connections(port):
-    """Connections of which each was answered once: what a server takes for a request, it has taken."""
+    """Connections that each had one answer, so that the server has allocated what a request needs."""
     connections = []
     for _ in range(CONNECTIONS):
         connection = socket.create_connection(("127.0.0.1", port))
@@ -28,7 +28,7 @@ def open_connections(port):
 
 
 def idle_bytes(backend):
-    """Of the server, and of each of its idle connections."""
+    """Measures the server, and each of its idle connections."""
     server = Steadycache(Setup(), backend)
     connections = []
     try:

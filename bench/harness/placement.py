@@ -1,8 +1,8 @@
-"""Which core a server and its load generator run on.
+"""The cores that a server and its load generator run on.
 
-Left to the scheduler, both share all cores, and a rate depends on where it puts the threads: the same server was
-seen at 170,000 and at 320,000 requests a second. Pinned, the server has the first core for itself and the generator
-the second: no server is as fast as with both, but figures repeat and ratios can be trusted."""
+If left to the scheduler, both share all cores, and a rate depends on where the threads run: the same server
+was seen at 170,000 and at 320,000 requests a second. Pinned, the server has the first core for itself and the
+generator the second: no server is as fast as with both, but figures repeat and ratios can be trusted."""
 
 import os
 
@@ -13,7 +13,7 @@ _pinned = False
 
 
 def pin():
-    """Everything that is started from now on runs on the server's core, unless it is a generator."""
+    """Everything started from now on runs on the server's core, except generators."""
     global _pinned
     _pinned = True
     os.sched_setaffinity(0, {SERVER_CORE})
@@ -24,5 +24,5 @@ def cores_of_server():
 
 
 def generator(command):
-    """`command` as it has to be started to load a server."""
+    """The form of `command` that loads a server."""
     return ["taskset", "-c", str(GENERATOR_CORE), *command] if _pinned else command

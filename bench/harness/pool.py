@@ -1,18 +1,18 @@
-"""The servers that are up: filled once for all the scenarios that need them so."""
+"""The running servers: filled once for all the scenarios that need the same content."""
 
 from .contenders import make
 from .contenders.base import Setup, Unavailable
 
 
 class Pool:
-    """Use as a context: whatever happens, also Ctrl-C, its servers are stopped."""
+    """Use it as a context: whatever happens, even Ctrl-C, its servers are stopped."""
 
     def __init__(self, allowed, say):
         self.allowed = allowed  # names, or None for all
         self.say = say
         self.setup = None
         self.running = {}
-        self.missing = set()  # what cannot be had here
+        self.missing = set()  # unavailable here
 
     def __enter__(self):
         return self
@@ -35,7 +35,7 @@ class Pool:
                 if name not in self.missing and (not self.allowed or name in self.allowed)]
 
     def get(self, names, keys, value_bytes):
-        """Those of `names` that are allowed and can be had, filled, in this order."""
+        """Those of `names` that are allowed and available, filled, in this order."""
         setup = Setup(keys, value_bytes)
         if setup != self.setup:
             self.stop_all()

@@ -1,15 +1,15 @@
-"""What is asked of whom over HTTP, as data. Neighbours with the same keys and values share their servers."""
+"""The HTTP scenarios, as data. Neighbours with the same keys and values share their servers."""
 
 from dataclasses import dataclass
 
-FAST = ("memory", "sqlite")  # what every scenario has beside nginx
+FAST = ("memory", "sqlite")  # measured in every scenario beside nginx
 WRITERS = (*FAST, "sqlite-full")
 QUICK_CONTENDERS = ("nginx", "memory", "sqlite", "raw")
 
 
 @dataclass(frozen=True)
 class Goal:
-    """Least ratio of a contender's rate to another one's, measured in turns with it."""
+    """Lowest ratio of a contender's rate to another's, measured in turns with it."""
 
     contender: str
     bound: float
@@ -20,7 +20,7 @@ class Goal:
 class Scenario:
     kind: str  # of requests.lua
     title: str
-    group: str  # the chart it is in
+    group: str  # the chart that shows it
     contenders: tuple = FAST
     goals: tuple = ()
     keys: int = 100_000
@@ -29,7 +29,7 @@ class Scenario:
     connections: int = 64
     items: int = 1  # keys of a request
     singles: str = ""  # kind of the single requests that a batch is compared with, contender by contender
-    singles_goals: tuple = ()  # least rate of keys to the rate of those, as Goal
+    singles_goals: tuple = ()  # lowest ratio of its keys to theirs, as Goal
     quick: bool = False
 
 
@@ -45,7 +45,7 @@ def size_text(size_bytes):
 
 
 def of_sizes():
-    """GET and PUT of each length of a value. Of long ones there are fewer: all stay in memory."""
+    """GET and PUT for each length of a value. There are fewer long ones: all stay in memory."""
     for size, keys in ((100, 100_000), (16 << 10, 5_000), (256 << 10, 500), (4 << 20, 16)):
         goals = (Goal("memory", 0.9),) if size == 4 << 20 else ()
         yield Scenario("get", f"GET {size_text(size)}", "sizes", keys=keys, value_bytes=size, goals=goals)
@@ -79,7 +79,8 @@ SCENARIOS = [
     Scenario("get", "GET hit, TLS", "connections", ("nginx-tls", "memory-tls")),
     Scenario("get", "GET hit, one hot key", "reads", (*FAST, "nginx-memcached", "webdis"), keys=1),
     *of_sizes(),
-    # The Worker is slower by a factor of hundreds: fewer keys, or filling it would take longer than asking it.
+    # The Worker is slower by a factor of hundreds: fewer keys, or filling it would take longer than measuring
+    # it.
     Scenario("get", "GET hit, 1,000 keys", "worker", (*FAST, *D1), (*D1_GOALS,), keys=1_000),
     Scenario("api_get", "/api/get, 1,000 keys", "worker", (*FAST, *D1), (*D1_GOALS,), keys=1_000),
     Scenario("api_set", "/api/set, 1,000 keys", "worker", (*FAST, *D1), keys=1_000),

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def run_store(mode, backend, durability, group_max, entries, seconds, folder=None):
-    """What it printed. Without `folder` it has one that is gone afterwards."""
+    """Returns its output. Without `folder` it uses a temporary one."""
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="steadycache-bench-") as own:
             return run_store(mode, backend, durability, group_max, entries, seconds, own)

@@ -15,7 +15,7 @@ MAY_MISS = {"miss", "delete"}
 
 @dataclass(frozen=True)
 class Load:
-    """What is asked, of whom it is not said."""
+    """The requests, whoever they are sent to."""
 
     kind: str  # of requests.lua
     keys: int

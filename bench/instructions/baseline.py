@@ -1,4 +1,4 @@
-"""The kept figures: reading and writing the file, and the verdict on new ones."""
+"""The kept figures: reads and writes the file, and judges new figures."""
 
 import json
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ FILE_TITLE = "bench/instructions/baseline.json"
 UPDATE = "./dev bench instructions --update"
 TOLERANCE_PERCENT = 5.0
 
-PASSED, FAILED, NOT_COMPARED = 0, 1, 77  # exit codes; 77 is what ctest takes for a skipped test
+PASSED, FAILED, NOT_COMPARED = 0, 1, 77  # exit codes; ctest shows 77 as a skipped test
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Baseline:
 
 
 def read(file=FILE):
-    """None where there is no file."""
+    """None if there is no file."""
     if not file.exists():
         return None
     kept = json.loads(file.read_text(encoding="utf-8"))
@@ -32,7 +32,7 @@ def write(baseline, file=FILE):
 
 
 def differences(kept, here):
-    """What stands in the way of a comparison: sentences, none where all versions are equal."""
+    """Why figures cannot be compared: sentences, none if all versions are equal."""
     return [f"{name} is {here.get(name)} here and {kept.get(name)} in {FILE_TITLE}"
             for name in sorted({*kept, *here}) if kept.get(name) != here.get(name)]
 

@@ -1,8 +1,8 @@
 """Counts the instructions of one request of each path.
 
-A path is asked in TURNS turns of the same requests. Of the turns the cheapest one counts: what makes a turn dearer is
-not the request, but what one in many brings (a table that grows, threads that meet at a lock). The first turn is not
-counted: it opens SQLite's readers, grows buffers, resolves symbols."""
+A path is asked in TURNS turns of the same requests. The cheapest turn counts: what makes a turn dearer is not
+the request, but what happens at one in many (a table that grows, threads that contend for a lock). The first
+turn does not count: it opens SQLite's readers, grows buffers, resolves symbols."""
 
 from harness.contenders.base import Setup
 
@@ -10,7 +10,7 @@ from .paths import BACKENDS, STORED, fill, paths
 from .server import Request, Server
 
 TURNS = 9
-EMPTY_TURNS = 4  # of nothing but the mark, whose own instructions are taken off
+EMPTY_TURNS = 4  # with only the mark, whose own instructions are subtracted
 
 
 def count_turns(server, path, of_mark):

@@ -1,4 +1,4 @@
-"""The requests that are counted, as data: fixed keys, fixed values of 1 KiB, so that a run repeats the one before."""
+"""The requests that are counted, as data: fixed keys, fixed values of 1 KiB, so that runs repeat exactly."""
 
 import json
 from collections.abc import Callable
@@ -8,14 +8,14 @@ from .server import Request
 
 BACKENDS = ("memory", "sqlite")
 STORED = 1000  # entries of the namespace `ns`: key-0 ... key-999
-FULL = 200  # entries of the namespace `full`, which holds no more
+FULL = 200  # capacity of the namespace `full`, and its number of entries
 BATCH = 50  # items of one batch
-COUNT = 50  # requests of a turn, where nothing else is said
+COUNT = 50  # requests of a turn, by default
 VALUE_BYTES = 1024
 
 
 def value(turn):
-    """Written values change from one turn to the next, in case a store finds out that it holds one already."""
+    """Written values change from turn to turn, in case a store notices that it already has one."""
     return chr(ord("a") + turn % 2) * VALUE_BYTES
 
 
@@ -44,7 +44,8 @@ def fill():
 
 @dataclass(frozen=True)
 class Path:
-    """`request(turn, number)` is the number-th request of a turn; `before(turn)` are sent uncounted ahead of a turn."""
+    """`request(turn, number)` is the number-th request of a turn; `before(turn)` are sent before a turn and
+    not counted."""
 
     name: str
     backend: str
@@ -66,7 +67,7 @@ def head(_turn, number):
 
 
 def not_modified(etag):
-    """`etag`: of an entry as `fill` made it; its keys are none that another path writes."""
+    """`etag`: of an entry as `fill` made it; no other path writes its keys."""
     return lambda _turn, number: Request("GET", f"/cache/ns/key-{STORED - 1 - number}", status=304,
                                          headers=(f"If-None-Match: {etag}",))
 
@@ -101,7 +102,7 @@ def rest_batch_set(turn, number):
 
 
 def evict(turn, number):
-    """Keys that no turn had before, so that each PUT makes an entry and evicts one."""
+    """New keys in each turn, so that each PUT creates an entry and evicts one."""
     return put("full", f"turn-{turn:03}-{number:03}", turn, 201)
 
 
@@ -110,13 +111,13 @@ def extra_entries(turn):
 
 
 def empty_log(_turn):
-    """What a write costs SQLite grows with the write-ahead log; so that every turn finds the same, it is emptied."""
+    """The cost of a write in SQLite grows with the write-ahead log; emptying it makes all turns equal."""
     return [Request("POST", "/sync", status=204)]
 
 
 def paths(etag):
-    """In the order in which they are counted. SQLite's writes come first: a GET leaves a read transaction open, and a
-    log that is being read is not emptied."""
+    """In the order in which they are counted. SQLite's writes come first: a GET leaves a read transaction
+    open, and a log that is being read cannot be emptied."""
     return (
         Path("memory GET hit", "memory", COUNT, get_hit),
         Path("memory GET miss", "memory", COUNT, get_miss),

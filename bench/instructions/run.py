@@ -31,7 +31,7 @@ def parse(arguments):
 
 
 def compare(given, here, count):
-    """The exit code. `count()` counts."""
+    """Returns the exit code. `count()` counts."""
     kept = baseline.read()
     if kept is None:
         say(f"there is no {baseline.FILE_TITLE}: run {baseline.UPDATE}")
@@ -62,7 +62,7 @@ def update(here, count):
 
 def main(arguments):
     given = parse(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # which stops the server, as Ctrl-C does
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops the server, as Ctrl-C does
     if not shutil.which("valgrind"):
         say("NOT COMPARED: valgrind is not installed")
         return baseline.NOT_COMPARED

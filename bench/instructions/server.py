@@ -1,16 +1,17 @@
-"""The release server under callgrind, asked over one kept connection, and its instructions between two marks.
+"""Runs the release server under callgrind with one persistent connection, and counts its instructions between
+two marks.
 
-How instructions are counted: callgrind runs the whole life of the process, and writes what it has counted since its
-last dump whenever the server enters MARK (`--dump-before`), the handler of /healthz. So a GET of /healthz is a mark,
-and the dump after it holds all that the process executed between two marks: every thread and every library, nothing
-of the start and nothing of the filling. What threads do each time that the clock wakes them (the sweep, the folding of
-uses, the watchdog) is no request's, and a slow machine has more of it between two marks: still.c, preloaded, keeps
-them asleep. Beside the ways that were not taken:
-- callgrind_control and --instr-atstart=no reach the process through ptrace, from outside and at some moment between
-  two instructions; a mark is placed by the request itself, so the same requests give the same count.
-- two processes with N and 2N requests start the server twice for each figure, and the difference of two starts
-  is in the figure.
-- --toggle-collect of one of our functions leaves out what libmicrohttpd and the writer's thread do."""
+callgrind runs the whole life of the process, and dumps its counts since the last dump whenever the server
+enters MARK (`--dump-before`), the handler of /healthz. So a GET of /healthz is a mark, and the dump after it
+covers everything that the process executed between two marks: every thread and every library, but nothing of
+the start and of the filling. Work that threads do whenever the clock wakes them (the sweep, the folding of
+uses, the watchdog) belongs to no request, and a slow machine has more of it between two marks: still.c,
+preloaded, keeps these threads asleep. Rejected alternatives:
+- callgrind_control and --instr-atstart=no reach the process through ptrace, from outside and at some moment
+  between two instructions. The request itself places a mark, so the same requests give the same count.
+- Two processes with N and 2N requests start the server twice for each figure, and the figure includes the
+  difference of two starts.
+- --toggle-collect of one of our functions leaves out the work of libmicrohttpd and of the writer's thread."""
 
 import re
 import socket
@@ -19,12 +20,12 @@ from pathlib import Path
 
 from harness.contenders.base import Contender, Unavailable
 
-MARK = "healthz_start"  # in handlers/admin/health.c; kept as a symbol, because a table points at it
+MARK = "healthz_start"  # in handlers/admin/health.c; its symbol is kept because a table points to it
 ANSWER_TIMEOUT_S = 60
 
 
 class Request:
-    """One request as bytes, and what its answer must be: a status, and a piece of the body where that tells more."""
+    """One request as bytes, and its expected answer: a status, and a piece of the body if that says more."""
 
     def __init__(self, method, target, body=b"", status=200, contains=b"", headers=()):
         lines = [f"{method} {target} HTTP/1.1", "Host: 127.0.0.1", *headers]
@@ -38,7 +39,7 @@ class Request:
 
 
 class Server(Contender):
-    """One event-loop thread; `start` returns when it answers, `stop` ends it and removes its folder."""
+    """One event-loop thread; `start` returns once it answers, `stop` ends it and removes its folder."""
 
     programs = ("valgrind",)
 
@@ -80,7 +81,7 @@ class Server(Contender):
         super().stop()
 
     def ask(self, request):
-        """Sends a request and reads its answer, so that one is under way at a time. Returns (headers, body)."""
+        """Sends a request and reads its answer, so that one is in flight at a time. Returns (headers, body)."""
         self.connection.sendall(request.bytes)
         line = self.answers_file.readline()
         if not line:
@@ -96,7 +97,7 @@ class Server(Contender):
         return headers, body
 
     def mark(self):
-        """Instructions since the mark before, of all threads. Each is counted with what one mark costs itself."""
+        """Instructions since the previous mark, of all threads. Each count includes the cost of one mark."""
         self.ask(Request("GET", "/healthz"))
         self.dumps += 1
         dump = self.folder / f"callgrind.{self.dumps}"

@@ -1,6 +1,6 @@
-/* Preloaded into the server that is counted: there no thread is woken by the clock, only by
- * another. So what is counted is what requests cause, and not what the time that they take brings
- * with it: a slow or busy machine has as many instructions as a fast one. */
+/* Preloaded into the server that is counted: there the clock wakes no thread, only other threads
+ * do. So the count covers what requests cause, and not what the passing of time causes: a slow or
+ * busy machine has as many instructions as a fast one. */
 #include <pthread.h>
 #include <time.h>
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""That the gate can fail: the verdict, the file and the exit codes, without a server."""
+"""Tests that the gate can fail: the verdict, the file and the exit codes, without a server."""
 
 import contextlib
 import io
@@ -47,7 +47,7 @@ class Verdict(unittest.TestCase):
 
 
 class Command(unittest.TestCase):
-    """compare() and update() with a baseline of their own, and given figures in place of a server."""
+    """Calls compare() and update() with a baseline of their own, and given figures instead of a server."""
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory()

@@ -1,8 +1,8 @@
-"""What figures depend on beside this project's code. Figures are compared only where all of it is equal.
+"""What figures depend on besides this project's code. Figures are compared only if all of it is equal.
 
-The processor hardly matters: valgrind shows the program one of its own making (3.19: a Haswell with AVX2 and without
-AVX-512 and SHA where the true one has AVX2, and one with less where it has not), and by that glibc and nettle choose
-among their variants. What glibc makes of it is recorded under "processor"."""
+The processor hardly matters: valgrind shows the program one of its own (3.19: a Haswell with AVX2 and without
+AVX-512 and SHA if the real one has AVX2, and a lesser one otherwise), and glibc and nettle choose their
+variants by that. The choice of glibc is recorded under "processor"."""
 
 import os
 import platform
@@ -24,7 +24,7 @@ def compiler_of(binary):
 
 
 def processor_under_valgrind(binary):
-    """Those of its variants that the dynamic loader would use: "x86-64-v3 x86-64-v2 haswell ..."."""
+    """The variants that the dynamic loader would use: "x86-64-v3 x86-64-v2 haswell ..."."""
     loader = re.search(r"interpreter: (\S+)\]", output("readelf", "--wide", "--program-headers", str(binary)))[1]
     text = output("valgrind", "--quiet", "--tool=none", loader, "--help")
     return " ".join(re.findall(r"^\s+(\S+) \((?:AT_PLATFORM; )?supported", text, re.MULTILINE))

@@ -1,4 +1,4 @@
-"""What is measured, by kind; `make` finds a contender by its name.
+"""The contenders, by kind; `make` finds one by its name.
 
 A contender is one or more processes on free ports of loopback, with a folder of its own."""
 
@@ -11,7 +11,7 @@ from .redis import RedisBenchmark, Webdis
 from .steadycache import Steadycache, SteadycacheTls
 from .worker import Worker
 
-REFERENCE = "nginx"  # what ratios are to
+REFERENCE = "nginx"  # all ratios refer to it
 
 FACTORIES = {
     "nginx": Nginx,
@@ -32,6 +32,6 @@ FACTORIES = {
 
 
 def make(name, setup) -> Contender:
-    """A contender that is not started yet. A name that is none of the list is a backend of this server."""
+    """A contender that is not started yet. A name that is not in the list is a backend of this server."""
     factory = FACTORIES.get(name)
     return factory(setup) if factory else Steadycache(setup, name, own_environment=True)

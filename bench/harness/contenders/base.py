@@ -1,4 +1,4 @@
-"""What all contenders share: processes, waiting for them, their CPU time and memory, stopping them."""
+"""Shared by all contenders: starting and stopping processes, waiting for them, their CPU time and memory."""
 
 import os
 import shutil
@@ -16,12 +16,12 @@ START_TIMEOUT_S = 60
 
 
 class Unavailable(Exception):
-    """A contender cannot be measured here; the sentence says why."""
+    """The contender cannot be measured here; the sentence says why."""
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What a contender is filled with: key-0 ... key-(keys - 1)."""
+    """The content of a contender: key-0 ... key-(keys - 1)."""
 
     keys: int = 0
     value_bytes: int = 1024
@@ -34,7 +34,7 @@ def free_port():
 
 
 def processes_of(pid):
-    """The process and its children (nginx has workers). One that ends meanwhile is left out."""
+    """The process and its children (nginx has workers). Processes that end meanwhile are left out."""
     found = [pid]
     try:
         for thread in Path(f"/proc/{pid}/task").iterdir():
@@ -53,13 +53,13 @@ def read_proc(pid, file):
 
 
 class Contender:
-    """A server under test. `start` returns when it answers."""
+    """A server under test. `start` returns once it answers."""
 
     name = ""  # on the command line
     title = ""  # in tables
-    programs: tuple = ()  # that have to be installed
+    programs: tuple = ()  # programs that must be installed
     scheme = "http"
-    errors_allowed = 0.0  # part of the answers; one that fails more often is not measured
+    errors_allowed = 0.0  # part of the answers; a contender that fails more often is not measured
 
     def __init__(self, setup):
         self.setup = setup
@@ -75,28 +75,28 @@ class Contender:
         self.load()
 
     def launch_all(self):
-        """Starts the processes, the one that is asked last."""
+        """Starts the processes, last the one that gets the requests."""
         raise NotImplementedError
 
     def load(self):
         """Fills it as `setup` says."""
 
     def headers(self):
-        """What a client has to send with each request."""
+        """Headers that a client must send with each request."""
         return {}
 
     def kind_for(self, kind):
-        """The kind of requests.lua that asks this contender for what `kind` asks the others."""
+        """The kind in requests.lua that asks this contender for what `kind` asks the others for."""
         return kind
 
     def measure(self, load):
-        """Figures of one run: rate, cpu_us, p50_us, p99_us, p999_us; what is not known is None."""
-        from ..wrk import run_wrk  # which knows contenders
+        """Figures of one run: rate, cpu_us, p50_us, p99_us, p999_us; unknown ones are None."""
+        from ..wrk import run_wrk  # which imports contenders
 
         return run_wrk(self, load)
 
     def launch(self, command, port, environment=None):
-        """Starts a process in a group of its own (Ctrl-C is ours to handle) and waits for its port."""
+        """Starts a process in its own process group (Ctrl-C is ours to handle) and waits for its port."""
         log_path = self.folder / f"log-{len(self.processes)}"
         with open(log_path, "w", encoding="utf-8") as log:
             process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""A certificate of its own for a contender that is asked by TLS."""
+"""A certificate for a contender that uses TLS."""
 
 import subprocess
 

@@ -25,7 +25,7 @@ class D1Front(Worker):
         })
 
     def answers(self, port, log_path):
-        # The Worker, which is started first, tells its port; the server is told its own.
+        # The Worker starts first and reports its port; the server is told its own.
         return super().answers(port, log_path) if port is None else self.accepts(port)
 
     def headers(self):

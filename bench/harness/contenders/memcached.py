@@ -1,4 +1,4 @@
-"""nginx in front of memcached, by nginx's own memcached_pass: how a cache is often served over HTTP."""
+"""nginx in front of memcached, by nginx's own memcached_pass: a common way to serve a cache over HTTP."""
 
 import getpass
 import socket
@@ -29,5 +29,5 @@ class NginxMemcached(Contender):
             for key in range(self.setup.keys):
                 connection.sendall(b"set /cache/%s/key-%d 0 0 %d noreply\r\n%s\r\n"
                                    % (NAMESPACE.encode(), key, len(value), value))
-            connection.sendall(b"version\r\n")  # answered when all before it is stored
+            connection.sendall(b"version\r\n")  # answered once everything before it is stored
             connection.recv(64)

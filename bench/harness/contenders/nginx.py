@@ -1,4 +1,4 @@
-"""nginx, the limit: it answers every request with the same bytes and looks nothing up."""
+"""nginx, the limit: it answers every request with the same bytes and looks up nothing."""
 
 import shutil
 import tempfile
@@ -8,12 +8,12 @@ from ..placement import cores_of_server
 from .base import Contender
 from .certificate import make_certificate
 
-# nginx takes no longer word in its configuration.
+# The longest word that nginx takes in its configuration.
 CONSTANT_MAX_BYTES = 2048
 
 
 def config(folder, port, http="", location="", listen=""):
-    """A configuration with a worker per core and no log, all files in `folder`."""
+    """A configuration with one worker per core and no log, all files in `folder`."""
     temporary = "\n".join(f"    {kind}_temp_path {folder}/{kind};"
                           for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     return f"""
@@ -37,7 +37,7 @@ http {{
 
 
 class Nginx(Contender):
-    """A constant answer of the value's length; a long one is a file in memory, sent with sendfile."""
+    """A constant answer of the value's length; a long one is a file in memory, sent by sendfile."""
 
     name = "nginx"
     title = "nginx (constant)"
@@ -76,7 +76,7 @@ class Nginx(Contender):
 
 
 class NginxTls(Nginx):
-    """The same by TLS."""
+    """The same over TLS."""
 
     name = "nginx-tls"
     title = "nginx (constant), TLS"

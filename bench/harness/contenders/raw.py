@@ -1,4 +1,4 @@
-"""What SQLite does at best on this disk: a plain table, in process, 64 rows a transaction (bench/store.c)."""
+"""The best that SQLite can do on this disk: a plain table, 64 rows a transaction (bench/store.c)."""
 
 from ..store_process import run_store
 from .base import Contender

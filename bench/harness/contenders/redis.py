@@ -1,7 +1,7 @@
-"""Redis behind webdis (its HTTP front end), and Redis asked by its own benchmark.
+"""Redis behind webdis (its HTTP front end), and Redis under its own benchmark.
 
-redis-benchmark speaks Redis's protocol and not HTTP: it tells what a client gets that need not speak HTTP,
-without pipelining as a client that waits for its answer has it."""
+redis-benchmark speaks Redis's protocol instead of HTTP: it shows what a client gets that need not speak HTTP,
+without pipelining, as for a client that waits for its answer."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ from ..placement import generator
 from .base import Contender, Unavailable, free_port
 
 LOAD_PIPELINE = 500
-# How many requests a second a run of redis-benchmark is planned for; it takes a count and no time.
+# The rate for which a run of redis-benchmark is planned; it takes a number of requests and no time.
 EXPECTED_RATE = 60_000
 
 
@@ -47,7 +47,7 @@ class Webdis(Redis):
     name = "webdis"
     title = "webdis + Redis"
     programs = ("webdis", "redis-server")
-    # It refuses a PUT now and then: 1 in 100,000.
+    # webdis refuses a PUT now and then: 1 in 100,000.
     errors_allowed = 0.001
 
     def launch_all(self):

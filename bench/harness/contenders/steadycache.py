@@ -13,7 +13,7 @@ LOAD_BATCH_BYTES = 8 << 20
 
 
 def load_by_batches(contender, setup, batch_max, timeout_s=120):
-    """Fills whatever speaks this server's HTTP API."""
+    """Fills any server that speaks this server's HTTP API."""
     if contender.scheme == "https":
         trusting = ssl._create_unverified_context()  # pylint: disable=protected-access
         connection = http.client.HTTPSConnection("127.0.0.1", contender.port, timeout=timeout_s, context=trusting)
@@ -37,7 +37,7 @@ def load_by_batches(contender, setup, batch_max, timeout_s=120):
 
 
 class Steadycache(Contender):
-    """`own_environment`: settings of a backend that lies elsewhere (STEADYCACHE_...) are taken from ours."""
+    """`own_environment`: takes settings (STEADYCACHE_...) of a backend that lies elsewhere from our environment."""
 
     def __init__(self, setup, backend, durability="commit", own_environment=False):
         super().__init__(setup)

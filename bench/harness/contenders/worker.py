@@ -7,7 +7,7 @@ from .steadycache import load_by_batches
 
 WORKER = ROOT / "worker"
 API_KEY = "bench-key"
-# A batch of the Worker is several statements of D1; a large one takes longer than a client waits.
+# A batch takes the Worker several statements of D1; a large one takes longer than a client waits.
 LOAD_BATCH = 50
 
 
@@ -23,7 +23,7 @@ class Worker(Contender):
                     {"HOME": str(self.folder)})
 
     def answers(self, _port, log_path):
-        """It picks its port itself and says so when it is ready."""
+        """It picks its port itself and prints it when it is ready."""
         found = re.search(r"^listening http://127\.0\.0\.1:(\d+)", log_path.read_text(errors="replace"), re.M)
         if found:
             self.port = int(found.group(1))
