@@ -63,6 +63,7 @@ static void disabled_close(struct backend *backend)
 
 const struct backend_ops disabled_backend_ops = {
 	.name = "disabled",
+	.bits = BACKEND_KEEPS_NOTHING | BACKEND_WHOLE,
 	.default_policy = EVICT_NONE,
 	.open = disabled_open,
 	.get = disabled_miss,

@@ -8,7 +8,7 @@
 #ifndef STEADYCACHE_BENCH_STORE_PARTS_H
 #define STEADYCACHE_BENCH_STORE_PARTS_H
 
-#include "store/backend.h"
+#include "store/find.h"
 
 #define UNDER_WAY   64
 #define FILL_BATCH  1000

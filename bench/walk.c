@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "store/backend.h"
+#include "store/find.h"
 
 #define NAMESPACE   SLICE("bench")
 #define GROUP       1000

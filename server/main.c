@@ -92,7 +92,7 @@ static bool asks_itself(const struct options *options, const struct listen_addre
 	struct listen_address upstream;
 	char text[sizeof(upstream.host)];
 
-	if (strcmp(options_backend(options)->name, "d1") != 0 || !authority)
+	if (!(options_backend(options)->bits & BACKEND_REMOTE) || !authority)
 		return false;
 	authority += 3;
 	(void)snprintf(text, sizeof(text), "%.*s", (int)strcspn(authority, "/?#"), authority);
@@ -115,7 +115,7 @@ static bool check_backend(struct options *options, const struct listen_address *
 		return false;
 	}
 	return (!ops->check_config || ops->check_config(&config, error, error_size)) &&
-	       (strcmp(ops->name, "sqlite") != 0 ||
+	       (!(ops->bits & BACKEND_WANTS_DIR) ||
 		data_dir_prepare(options->data_dir, error, error_size));
 }
 

@@ -1,67 +1,7 @@
-/* The dispatcher: what is checked once for every backend, and the small helpers of the contract. */
+/* The dispatcher: what is checked once for every backend. */
 #include "store/backend.h"
 
 #include <pthread.h>
-#include <stdlib.h>
-
-static const char *const policy_names[] = {
-	[EVICT_FRECENCY] = "frecency",
-	[EVICT_LRU] = "lru",
-	[EVICT_FIFO] = "fifo",
-	[EVICT_NONE] = "none",
-};
-
-const char *eviction_policy_name(enum eviction_policy policy)
-{
-	return policy_names[policy];
-}
-
-bool eviction_policy_parse(struct slice name, enum eviction_policy *ret)
-{
-	for (unsigned i = 0; i < sizeof(policy_names) / sizeof(policy_names[0]); i++) {
-		if (slice_equal(name, slice_of(policy_names[i]))) {
-			*ret = (enum eviction_policy)i;
-			return true;
-		}
-	}
-	return false;
-}
-
-bool namespace_name_is_valid(struct slice name)
-{
-	if (name.len == 0 || name.len > NAMESPACE_MAX_LEN)
-		return false;
-	for (size_t i = 0; i < name.len; i++) {
-		char c = name.data[i];
-		bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-			    (c >= '0' && c <= '9') || c == '_';
-
-		if (!word && (i == 0 || (c != '.' && c != '-')))
-			return false;
-	}
-	return true;
-}
-
-bool cache_condition_holds(const struct cache_condition *condition, const struct etag *current)
-{
-	bool match = false;
-
-	for (size_t i = 0; current && i < condition->etag_count && !match; i++)
-		match = etag_equal(&condition->etags[i], current);
-	switch (condition->kind) {
-	case CONDITION_NONE:
-		break;
-	case CONDITION_ABSENT:
-		return !current;
-	case CONDITION_PRESENT:
-		return current != NULL;
-	case CONDITION_MATCH:
-		return match;
-	case CONDITION_NONE_MATCH:
-		return !match;
-	}
-	return true;
-}
 
 struct cache_headroom backend_headroom(const struct backend *backend, size_t key_len)
 {
@@ -69,63 +9,6 @@ struct cache_headroom backend_headroom(const struct backend *backend, size_t key
 
 	headroom.key_len = headroom.record_bytes > 0 ? key_len : 0;
 	return headroom;
-}
-
-const char *cache_op_name(enum cache_op_type type)
-{
-	static const char *const names[CACHE_OP_TYPES] = {
-		[CACHE_OP_GET] = "get",       [CACHE_OP_SET] = "set",
-		[CACHE_OP_DELETE] = "delete", [CACHE_OP_EXISTS] = "exists",
-		[CACHE_OP_CLEAR] = "clear",   [CACHE_OP_SCAN] = "scan",
-		[CACHE_OP_STATS] = "stats",   [CACHE_OP_CONFIGURE] = "configure",
-		[CACHE_OP_SYNC] = "sync",     [CACHE_OP_CHECK] = "check",
-	};
-
-	return names[type];
-}
-
-void cache_op_init(struct cache_op *op, enum cache_op_type type)
-{
-	*op = (struct cache_op){
-		.type = type,
-		.items = &op->one,
-		.item_count = 1,
-		.one.ttl_s = TTL_DEFAULT,
-	};
-}
-
-void cache_op_deinit(struct cache_op *op)
-{
-	if (op->type == CACHE_OP_GET) {
-		for (size_t i = 0; i < op->item_count; i++) {
-			cache_value_release(op->items[i].value);
-			op->items[i].value = NULL;
-		}
-	}
-	for (size_t i = 0; i < op->entry_count; i++)
-		free((void *)(uintptr_t)op->entries[i].key.data);
-	free(op->entries);
-	free(op->stats);
-	op->entries = NULL;
-	op->entry_count = 0;
-	op->stats = NULL;
-	op->stats_count = 0;
-}
-
-/* Of a set that fails nothing is stored. */
-static bool is_refused_set(const struct cache_op *op)
-{
-	return op->type == CACHE_OP_SET && op->status != CACHE_OK;
-}
-
-void cache_op_complete(struct cache_op *op, enum cache_status status)
-{
-	op->status = status;
-	if (op->items == &op->one)
-		op->one.status = status;
-	for (size_t i = 0; is_refused_set(op) && i < op->item_count; i++)
-		op->items[i].status = status;
-	op->done(op);
 }
 
 static bool op_has_items(const struct cache_op *op)
@@ -171,6 +54,50 @@ static enum cache_status check_op(struct cache_op *op)
 	return CACHE_OK;
 }
 
+/* The bit without which `op` is refused; 0: none. */
+static unsigned needed_bit(const struct cache_op *op)
+{
+	bool is_conditional = op->item_count == 1 && op->items[0].condition.kind != CONDITION_NONE;
+	bool sets_stale_time =
+		(op->settings_mask & SETTING_STALE_TTL) && op->settings.stale_ttl_s > 0;
+
+	switch (op->type) {
+	case CACHE_OP_SET:
+	case CACHE_OP_DELETE:
+		return is_conditional ? BACKEND_CONDITIONS : 0;
+	case CACHE_OP_CONFIGURE:
+		return sets_stale_time ? BACKEND_STALE : 0;
+	case CACHE_OP_SCAN:
+		return op->any_order ? 0 : BACKEND_ORDERED_SCAN;
+	case CACHE_OP_CLEAR:
+		return op->prefix.len > 0 ? BACKEND_PREFIX_CLEAR : 0;
+	case CACHE_OP_STATS:
+		return BACKEND_STATS;
+	default:
+		return 0;
+	}
+}
+
+/* Refuses what needs a bit that the backend lacks. */
+static void refuse(struct cache_op *op, unsigned bit)
+{
+	static const struct {
+		unsigned bit;
+		const char *sentence;
+	} refusals[] = {
+		{BACKEND_CONDITIONS, "this backend knows no conditional writes"},
+		{BACKEND_STALE, "this backend serves nothing that has expired"},
+		{BACKEND_ORDERED_SCAN, "this backend does not list keys in their order"},
+		{BACKEND_PREFIX_CLEAR, "this backend clears whole namespaces only"},
+		{BACKEND_STATS, "this backend keeps no statistics"},
+	};
+
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
+		if (refusals[i].bit == bit)
+			op->detail = refusals[i].sentence;
+	cache_op_complete(op, CACHE_UNSUPPORTED);
+}
+
 void backend_submit(struct backend *backend, struct cache_op *op)
 {
 	const struct backend_ops *ops = backend->ops;
@@ -182,6 +109,7 @@ void backend_submit(struct backend *backend, struct cache_op *op)
 		[CACHE_OP_SYNC] = ops->sync,     [CACHE_OP_CHECK] = ops->check,
 	};
 	enum cache_status status = check_op(op);
+	unsigned need = status == CACHE_OK ? needed_bit(op) : 0;
 
 	if (status != CACHE_OK)
 		cache_op_complete(op, status);
@@ -189,6 +117,8 @@ void backend_submit(struct backend *backend, struct cache_op *op)
 		cache_op_complete(op, CACHE_OK);
 	else if (!run[op->type])
 		cache_op_complete(op, CACHE_UNSUPPORTED);
+	else if ((need & ops->bits) != need)
+		refuse(op, need);
 	else
 		run[op->type](backend, op);
 }

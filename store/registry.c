@@ -1,18 +1,11 @@
-/* The table of backends. A new backend adds its line here and its files to CMakeLists.txt. */
+/* A new backend adds its line here and its files to CMakeLists.txt. */
+#include "store/registry.h"
+
 #include "backends/d1/d1.h"
 #include "backends/disabled.h"
 #include "backends/memory/memory.h"
 #include "backends/sqlite/sqlite.h"
-#include "store/backend.h"
 
 const struct backend_ops *const backend_registry[] = {
 	&sqlite_backend_ops, &memory_backend_ops, &d1_backend_ops, &disabled_backend_ops, NULL,
 };
-
-const struct backend_ops *backend_find(const char *name)
-{
-	for (size_t i = 0; backend_registry[i]; i++)
-		if (strcmp(backend_registry[i]->name, name) == 0)
-			return backend_registry[i];
-	return NULL;
-}

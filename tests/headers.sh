@@ -22,6 +22,7 @@ base/clock.c monotonic_
 base/clock.c system_clock
 store/ cache_
 store/ backend_
+store/namespace.c eviction_policy_
 client/ command_ client/command.h
 handlers/ handler_ handlers/handlers.h
 END

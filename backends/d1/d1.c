@@ -73,8 +73,8 @@ static struct backend *d1_open(const struct backend_config *config, char *error,
 
 const struct backend_ops d1_backend_ops = {
 	.name = "d1",
+	.bits = BACKEND_PERSISTS | BACKEND_REMOTE | BACKEND_WHOLE,
 	.default_policy = D1_DEFAULT_POLICY,
-	.is_remote = true,
 	.check_config = d1_settings_check,
 	.open = d1_open,
 	.get = remote_backend_submit,

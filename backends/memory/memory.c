@@ -369,6 +369,7 @@ static void memory_close(struct backend *backend)
 
 const struct backend_ops memory_backend_ops = {
 	.name = "memory",
+	.bits = BACKEND_WHOLE,
 	.default_policy = MEMORY_DEFAULT_POLICY,
 	.headroom_record_bytes = ENTRY_RECORD_BYTES,
 	.open = memory_open,

@@ -224,12 +224,8 @@ static void stamp(const struct set *set, const struct write *write, struct cache
 	value->expires_at_us = write->expires_at_us;
 }
 
-static void answer(const struct set *set, const struct write *write, struct cache_item *item)
+static void answer(const struct write *write, struct cache_item *item)
 {
-	/* Where the entry has a copy the caller's value is told the times too, unless it is one
-	 * with another entry. */
-	if (!cache_value_is_claimed(item->value))
-		stamp(set, write, item->value);
 	item->created = !live_entry(write);
 	item->status = CACHE_OK;
 }
@@ -268,7 +264,11 @@ static void store_item(struct set *set, struct write *write, struct cache_item *
 	struct shard *shard = namespace_shard(set->ns, write->hash);
 	struct entry *fresh = write->fresh;
 
-	answer(set, write, item);
+	/* Where the entry has a copy the caller's value is told the times too, unless it is one
+	 * with another entry. */
+	if (!cache_value_is_claimed(item->value))
+		stamp(set, write, item->value);
+	answer(write, item);
 	shard->counters.sets++;
 	write->fresh = NULL;
 	if (live_entry(write)) {
@@ -308,7 +308,9 @@ static enum cache_status store(struct set *set)
 
 	if (set->stores_nothing) {
 		for (size_t i = 0; i < op->item_count; i++) {
-			answer(set, &set->writes[i], &op->items[i]);
+			/* Tells a cache in front that nothing is stored. */
+			entry_value(set->writes[i].fresh)->modified_at_us = 0;
+			answer(&set->writes[i], &op->items[i]);
 			remove_old(set, &set->writes[i]);
 		}
 		return CACHE_OK;

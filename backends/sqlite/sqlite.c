@@ -133,6 +133,7 @@ static struct backend *sqlite_open(const struct backend_config *config, char *er
 
 const struct backend_ops sqlite_backend_ops = {
 	.name = "sqlite",
+	.bits = BACKEND_PERSISTS | BACKEND_WANTS_DIR | BACKEND_WHOLE,
 	.default_policy = SQLITE_DEFAULT_POLICY,
 	.open = sqlite_open,
 	.get = reader_get,

@@ -113,7 +113,7 @@ struct backend *tiered_wrap(struct backend *inner, const struct tiered_config *c
 	tiered->ops = (struct backend_ops){
 		.name = ops->name,
 		.default_policy = ops->default_policy,
-		.is_remote = ops->is_remote,
+		.bits = ops->bits,
 		.get = ops->get ? tiered_get : NULL,
 		.set = ops->set ? tiered_write : NULL,
 		.remove = ops->remove ? tiered_write : NULL,

@@ -8,6 +8,7 @@
 
 #include "base/words.h"
 #include "server/auth/secret_file.h"
+#include "store/find.h"
 
 #define D1_WORKER_ALONE                                                                            \
 	"D1 is reached through the Worker alone; deploy it (worker/README.md) and name it in "     \
@@ -250,14 +251,17 @@ enum options_result options_read(struct options *options, int argc, char **argv,
 
 const struct backend_ops *options_backend(const struct options *options)
 {
+	const unsigned outside = BACKEND_PERSISTS | BACKEND_REMOTE | BACKEND_KEEPS_NOTHING;
+	const struct backend_ops *chosen = backend_registry[0];
+
 	if (options->disable_cache)
-		return backend_find("disabled");
-	if (options->skip_cache_init && strcasecmp(options->backend, "sqlite") == 0)
-		return backend_find("memory");
+		return backend_find_by_bits(BACKEND_KEEPS_NOTHING, 0);
 	for (size_t i = 0; backend_registry[i]; i++)
 		if (strcasecmp(backend_registry[i]->name, options->backend) == 0)
-			return backend_registry[i];
-	return backend_find("sqlite");
+			chosen = backend_registry[i];
+	if (options->skip_cache_init && chosen->bits & BACKEND_WANTS_DIR)
+		return backend_find_by_bits(0, outside); /* memory */
+	return chosen;
 }
 
 void options_namespace_defaults(void *user, struct slice ns, struct namespace_settings *ret)

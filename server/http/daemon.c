@@ -183,7 +183,7 @@ static bool start_helpers(struct http_daemon *http, const struct options *option
 			  const struct room *room, const struct backend *backend, unsigned threads)
 {
 	struct exchange_shared *shared = &http->shared;
-	bool keeps_nothing = strcmp(backend->ops->name, "disabled") == 0;
+	bool keeps_nothing = backend->ops->bits & BACKEND_KEEPS_NOTHING;
 
 	shared->metrics = metrics_create(2 * threads + BACKEND_THREADS);
 	if (!shared->metrics)
@@ -331,7 +331,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 	http->shared.max_head_bytes = memory_bytes - ANSWER_HEAD_BYTES;
 	http->shared.idle_timeout_s = (unsigned)options->idle_timeout_s;
 	http->shared.access_log = options->access_log;
-	http->shared.is_remote = backend->ops->is_remote;
+	http->shared.is_remote = backend->ops->bits & BACKEND_REMOTE;
 	http->shared.slow_ns =
 		options->slow_request_ms > 0 ? options->slow_request_ms * NS_PER_MS : INT64_MAX;
 	http->shared.metrics_access = metrics_access_of(options, listen_fd);

@@ -25,10 +25,11 @@ void keeper_close(struct backend *backend);
 
 /* The members of a backend's struct backend_ops that are the keeper's, whatever the driver. */
 #define KEEPER_OPS                                                                                 \
-	.default_policy = EVICT_FRECENCY, .get = keeper_submit, .set = keeper_submit,              \
-	.remove = keeper_submit, .exists = keeper_submit, .clear = keeper_submit,                  \
-	.scan = keeper_submit, .stats = keeper_submit, .configure = keeper_submit,                 \
-	.sync = keeper_submit, .check = keeper_submit, .gauges = keeper_gauges,                    \
-	.hurry = keeper_hurry, .close = keeper_close
+	.bits = BACKEND_PERSISTS | BACKEND_WHOLE, .default_policy = EVICT_FRECENCY,                \
+	.get = keeper_submit, .set = keeper_submit, .remove = keeper_submit,                       \
+	.exists = keeper_submit, .clear = keeper_submit, .scan = keeper_submit,                    \
+	.stats = keeper_submit, .configure = keeper_submit, .sync = keeper_submit,                 \
+	.check = keeper_submit, .gauges = keeper_gauges, .hurry = keeper_hurry,                    \
+	.close = keeper_close
 
 #endif

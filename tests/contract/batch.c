@@ -74,7 +74,7 @@ CONTRACT_TEST(batch, with_ttls_over_some_that_expire)
 	batch_deinit(&batch);
 }
 
-CONTRACT_TEST(batch, of_ten_thousand_items)
+CONTRACT_TEST_OF(BACKEND_STATS, batch, of_ten_thousand_items)
 {
 	struct batch batch;
 
@@ -152,7 +152,7 @@ CONTRACT_TEST(batch, of_one_item_is_a_batch)
 	batch_deinit(&batch);
 }
 
-CONTRACT_TEST(batch, of_no_items_succeeds)
+CONTRACT_TEST_OF(BACKEND_STATS, batch, of_no_items_succeeds)
 {
 	for (enum cache_op_type type = CACHE_OP_GET; type <= CACHE_OP_EXISTS; type++) {
 		struct batch batch;
@@ -164,7 +164,7 @@ CONTRACT_TEST(batch, of_no_items_succeeds)
 	cr_expect_eq(namespace_count(f), 0);
 }
 
-CONTRACT_TEST(batch, in_a_namespace_that_does_not_exist_is_all_misses)
+CONTRACT_TEST_OF(BACKEND_STATS, batch, in_a_namespace_that_does_not_exist_is_all_misses)
 {
 	for (enum cache_op_type type = CACHE_OP_GET; type <= CACHE_OP_EXISTS; type++) {
 		struct batch batch;
@@ -180,7 +180,8 @@ CONTRACT_TEST(batch, in_a_namespace_that_does_not_exist_is_all_misses)
 	cr_expect_eq(namespace_count(f), 0);
 }
 
-CONTRACT_TEST(batch, that_does_not_fit_stores_nothing)
+CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_EXACT_EVICTION | BACKEND_ATOMIC_BATCH, batch,
+		 that_does_not_fit_stores_nothing)
 {
 	struct batch batch;
 
@@ -202,7 +203,7 @@ CONTRACT_TEST(batch, that_does_not_fit_stores_nothing)
 	}
 }
 
-CONTRACT_TEST(batch, that_just_fits_is_stored)
+CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_EXACT_EVICTION, batch, that_just_fits_is_stored)
 {
 	struct batch batch;
 
@@ -218,7 +219,8 @@ CONTRACT_TEST(batch, that_just_fits_is_stored)
 	cr_expect_not(exists(f, SLICE("old")));
 }
 
-CONTRACT_TEST(batch, refused_under_policy_none_stores_nothing)
+CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_EXACT_EVICTION | BACKEND_ATOMIC_BATCH, batch,
+		 refused_under_policy_none_stores_nothing)
 {
 	set_policy(f, EVICT_NONE);
 	set_max_size(f, 2000);
@@ -227,7 +229,7 @@ CONTRACT_TEST(batch, refused_under_policy_none_stores_nothing)
 	cr_expect_eq(stats(f).entry_count, 1);
 }
 
-CONTRACT_TEST(batch, never_evicts_what_it_overwrites)
+CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_EXACT_EVICTION, batch, never_evicts_what_it_overwrites)
 {
 	struct batch batch;
 
@@ -251,7 +253,7 @@ CONTRACT_TEST(batch, never_evicts_what_it_overwrites)
 		cr_expect_not(exists(f, text("k%u", i)));
 }
 
-CONTRACT_TEST(batch, larger_than_the_capacity_is_refused)
+CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_EXACT_EVICTION, batch, larger_than_the_capacity_is_refused)
 {
 	set_capacity(f, 5);
 	(void)set(f, SLICE("old"), SLICE("v"));
@@ -263,7 +265,7 @@ CONTRACT_TEST(batch, larger_than_the_capacity_is_refused)
 }
 
 /* All at one moment, beside others of that moment that are kept to be served stale. */
-CONTRACT_TEST(batch, what_expires_in_masses_is_soon_gone)
+CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_STALE, batch, what_expires_in_masses_is_soon_gone)
 {
 	const size_t count = 40000;
 	const size_t kept = 3000;

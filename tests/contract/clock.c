@@ -51,7 +51,7 @@ static bool has_own_order(const struct fixture *f)
 	return f->is_tiered;
 }
 
-CONTRACT_TEST(clock, set_back_leaves_the_order_of_eviction)
+CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION, clock, set_back_leaves_the_order_of_eviction)
 {
 	if (has_own_order(f))
 		return;
@@ -63,7 +63,7 @@ CONTRACT_TEST(clock, set_back_leaves_the_order_of_eviction)
 	}
 }
 
-CONTRACT_TEST(clock, set_back_lets_uses_count)
+CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION, clock, set_back_lets_uses_count)
 {
 	if (has_own_order(f))
 		return;
@@ -85,7 +85,7 @@ CONTRACT_TEST(clock, set_back_lets_uses_count)
 }
 
 /* Also in the process that follows, which has not seen the former time. */
-CONTRACT_TEST(clock, set_back_before_a_start)
+CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION, clock, set_back_before_a_start)
 {
 	if (has_own_order(f) || !f->persists)
 		return;
@@ -102,7 +102,7 @@ CONTRACT_TEST(clock, set_back_before_a_start)
 }
 
 /* Times that are shown are never later than now, and those since the change are right. */
-CONTRACT_TEST(clock, set_back_is_not_seen_in_listings)
+CONTRACT_TEST_OF(BACKEND_ORDERED_SCAN, clock, set_back_is_not_seen_in_listings)
 {
 	struct cache_op op;
 
@@ -137,7 +137,8 @@ static void import_from_2100(struct fixture *f, struct slice key)
 	cr_assert_eq(set_item(f, NS, &item), CACHE_OK);
 }
 
-CONTRACT_TEST(clock, times_to_come_become_now)
+CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION | BACKEND_ORDERED_SCAN | BACKEND_HISTORY, clock,
+		 times_to_come_become_now)
 {
 	struct cache_op op;
 
@@ -164,7 +165,7 @@ CONTRACT_TEST(clock, times_to_come_become_now)
 
 /* An expiry is a time of the wall clock: set back, it is longer until then; what is gone is gone.
  */
-CONTRACT_TEST(clock, set_back_makes_entries_expire_later)
+CONTRACT_TEST_OF(BACKEND_STATS, clock, set_back_makes_entries_expire_later)
 {
 	unsigned waited_ms = 0;
 

@@ -103,7 +103,7 @@ static void *mix(void *arg)
 	return NULL;
 }
 
-CONTRACT_TEST(concurrency, values_are_never_mixed_up)
+CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_EXACT_EVICTION, concurrency, values_are_never_mixed_up)
 {
 	for (enum eviction_policy policy = EVICT_FRECENCY; policy <= EVICT_FIFO; policy++) {
 		set_policy(f, policy);
@@ -205,7 +205,7 @@ static void *watch_versions(void *arg)
 	return NULL;
 }
 
-CONTRACT_TEST(concurrency, older_versions_are_never_seen_again)
+CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION, concurrency, older_versions_are_never_seen_again)
 {
 	for (unsigned i = 0; i < VERSIONED_KEYS; i++)
 		atomic_store(&floors[i], 0);
@@ -266,13 +266,13 @@ static void expect_one_winner(struct fixture *f, void *(*race)(void *))
 			     atomic_load(&winners[i]));
 }
 
-CONTRACT_TEST(concurrency, one_writer_replaces_a_version)
+CONTRACT_TEST_OF(BACKEND_CONDITIONS, concurrency, one_writer_replaces_a_version)
 {
 	(void)set(f, SLICE("key"), SLICE("start"));
 	expect_one_winner(f, race_for_a_version);
 }
 
-CONTRACT_TEST(concurrency, one_writer_creates)
+CONTRACT_TEST_OF(BACKEND_CONDITIONS, concurrency, one_writer_creates)
 {
 	expect_one_winner(f, race_to_create);
 }
@@ -327,7 +327,7 @@ static void *write_or_read_batches(void *arg)
 	return NULL;
 }
 
-CONTRACT_TEST(concurrency, batches_are_seen_whole)
+CONTRACT_TEST_OF(BACKEND_ATOMIC_BATCH, concurrency, batches_are_seen_whole)
 {
 	cr_expect_eq(run_threads(f, rounds_of(f, 1500, 100), write_or_read_batches, NULL), 0);
 }
@@ -361,7 +361,8 @@ static void *push_against_limits(void *arg)
 	return NULL;
 }
 
-CONTRACT_TEST(concurrency, limits_hold_at_every_moment)
+CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_EXACT_EVICTION | BACKEND_ORDERED_SCAN, concurrency,
+		 limits_hold_at_every_moment)
 {
 	for (enum eviction_policy policy = EVICT_FRECENCY; policy <= EVICT_FIFO; policy++) {
 		set_policy(f, policy);
@@ -430,7 +431,9 @@ static void *do_everything(void *arg)
 	return NULL;
 }
 
-CONTRACT_TEST(concurrency, everything_at_once)
+CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_EXACT_EVICTION | BACKEND_ORDERED_SCAN |
+			 BACKEND_ATOMIC_BATCH,
+		 concurrency, everything_at_once)
 {
 	unsigned waited_ms = 0;
 	struct cache_op op;

@@ -1,4 +1,5 @@
 /* Conditional writes: every kind on a present, an absent and an expired entry. */
+#define CONTRACT_NEEDS BACKEND_CONDITIONS
 #include "tests/contract/support.h"
 
 static const struct cache_condition if_absent = {.kind = CONDITION_ABSENT};
@@ -105,7 +106,7 @@ CONTRACT_TEST(conditions, hold_for_namespaces_that_do_not_exist)
 	cr_expect_eq(set_if(f, SLICE("key"), SLICE("v"), if_absent), CACHE_OK);
 }
 
-CONTRACT_TEST(conditions, failed_set_changes_nothing)
+CONTRACT_TEST_OF(BACKEND_STATS, conditions, failed_set_changes_nothing)
 {
 	(void)set_with_ttl(f, SLICE("key"), SLICE("current"), 100);
 	use(f, SLICE("key"), 2);
@@ -125,7 +126,7 @@ CONTRACT_TEST(conditions, failed_set_changes_nothing)
 	cache_value_release(value);
 }
 
-CONTRACT_TEST(conditions, failed_set_evicts_nothing)
+CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_EXACT_EVICTION, conditions, failed_set_evicts_nothing)
 {
 	set_max_size(f, 10000);
 	for (unsigned i = 0; i < 10; i++)

@@ -27,7 +27,7 @@ CONTRACT_TEST(entries, absent_key_is_not_found)
 	cr_expect_eq(delete_key(f, SLICE("key")), CACHE_NOT_FOUND);
 }
 
-CONTRACT_TEST(entries, overwrite_replaces_the_value_and_says_so)
+CONTRACT_TEST_OF(BACKEND_STATS, entries, overwrite_replaces_the_value_and_says_so)
 {
 	struct cache_item first = item_of(SLICE("key"), SLICE("one"));
 	struct cache_item second = item_of(SLICE("key"), SLICE("two, and longer"));
@@ -67,7 +67,7 @@ CONTRACT_TEST(entries, a_value_outlives_its_entry)
 	cache_value_release(held);
 }
 
-CONTRACT_TEST(entries, keys_are_any_bytes)
+CONTRACT_TEST_OF(BACKEND_STATS, entries, keys_are_any_bytes)
 {
 	static const struct slice keys[] = {
 		{.data = "", .len = 0},
@@ -228,7 +228,7 @@ CONTRACT_TEST(entries, the_set_value_is_stamped_for_the_caller)
 	cache_op_deinit(&op);
 }
 
-CONTRACT_TEST(entries, namespaces_do_not_see_each_other)
+CONTRACT_TEST_OF(BACKEND_STATS, entries, namespaces_do_not_see_each_other)
 {
 	struct cache_item item = item_of(SLICE("key"), SLICE("elsewhere"));
 
@@ -240,7 +240,7 @@ CONTRACT_TEST(entries, namespaces_do_not_see_each_other)
 	cr_expect_eq(stats_of(f, SLICE("m")).entry_count, 1);
 }
 
-CONTRACT_TEST(entries, invalid_operations_are_refused)
+CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_ORDERED_SCAN, entries, invalid_operations_are_refused)
 {
 	struct cache_item item = item_of(SLICE("key"), SLICE("v"));
 	struct cache_op op;

@@ -1,4 +1,5 @@
 /* Who is evicted, and when: every policy against a model that does it the slow way. */
+#define CONTRACT_NEEDS (BACKEND_STATS | BACKEND_EXACT_EVICTION)
 #include "tests/contract/support.h"
 
 #define KEYS 120
@@ -203,7 +204,7 @@ CONTRACT_TEST(eviction, fifo_by_capacity_is_exact)
 	compare_with_model(f, EVICT_FIFO, 0, 25);
 }
 
-CONTRACT_TEST(eviction, both_limits_hold_together)
+CONTRACT_TEST_OF(BACKEND_HISTORY, eviction, both_limits_hold_together)
 {
 	if (f->is_tiered)
 		return; /* hits in the near cache are no uses of the backend */

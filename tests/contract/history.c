@@ -48,7 +48,8 @@ static const struct cache_history past = {
 	.expires_at_us = START_US + 3000000001,
 };
 
-CONTRACT_TEST(history, of_a_new_entry_is_kept)
+CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_ORDERED_SCAN | BACKEND_HISTORY, history,
+		 of_a_new_entry_is_kept)
 {
 	cr_assert_eq(set_with_history(f, SLICE("key"), SLICE("v"), past), CACHE_OK);
 	expect_history(f, SLICE("key"), past);
@@ -62,7 +63,8 @@ CONTRACT_TEST(history, of_a_new_entry_is_kept)
 	cr_expect_not(exists(f, SLICE("key")));
 }
 
-CONTRACT_TEST(history, replaces_that_of_an_entry)
+CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_ORDERED_SCAN | BACKEND_HISTORY, history,
+		 replaces_that_of_an_entry)
 {
 	struct cache_history never = past;
 
@@ -83,7 +85,7 @@ CONTRACT_TEST(history, replaces_that_of_an_entry)
 	cr_expect_eq(info_of(f, SLICE("key")).created_at_us, never.created_at_us);
 }
 
-CONTRACT_TEST(history, replaces_an_equal_looking_one)
+CONTRACT_TEST_OF(BACKEND_ORDERED_SCAN | BACKEND_HISTORY, history, replaces_an_equal_looking_one)
 {
 	struct cache_history young = {
 		.frequency = 1, .created_at_us = START_US - 1, .last_access_us = START_US};
@@ -94,7 +96,7 @@ CONTRACT_TEST(history, replaces_an_equal_looking_one)
 	expect_history(f, SLICE("key"), young);
 }
 
-CONTRACT_TEST(history, may_leave_all_to_the_backend)
+CONTRACT_TEST_OF(BACKEND_ORDERED_SCAN | BACKEND_HISTORY, history, may_leave_all_to_the_backend)
 {
 	struct namespace_settings settings = {.default_ttl_s = 9};
 	struct cache_history empty = {.expires_at_us = HISTORY_TTL};
@@ -108,7 +110,7 @@ CONTRACT_TEST(history, may_leave_all_to_the_backend)
 	cr_expect_eq(info.expires_at_us, START_US + 9 * US_PER_S);
 }
 
-CONTRACT_TEST(history, of_nonsense_is_refused)
+CONTRACT_TEST_OF(BACKEND_HISTORY, history, of_nonsense_is_refused)
 {
 	struct cache_history bad = past;
 
@@ -208,17 +210,20 @@ static struct cache_history by_creation(unsigned i)
 	};
 }
 
-CONTRACT_TEST(history, orders_eviction_by_frecency)
+CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION | BACKEND_ORDERED_SCAN | BACKEND_HISTORY, history,
+		 orders_eviction_by_frecency)
 {
 	expect_order(f, EVICT_FRECENCY, by_frecency);
 }
 
-CONTRACT_TEST(history, orders_eviction_by_last_access)
+CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION | BACKEND_ORDERED_SCAN | BACKEND_HISTORY, history,
+		 orders_eviction_by_last_access)
 {
 	expect_order(f, EVICT_LRU, by_access);
 }
 
-CONTRACT_TEST(history, orders_eviction_by_creation)
+CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION | BACKEND_ORDERED_SCAN | BACKEND_HISTORY, history,
+		 orders_eviction_by_creation)
 {
 	expect_order(f, EVICT_FIFO, by_creation);
 }
@@ -255,7 +260,7 @@ static void scan_any(struct fixture *f, struct cache_op *op, struct pages *pages
 	pages->has_after = true;
 }
 
-CONTRACT_TEST(any_order, meets_each_entry_once)
+CONTRACT_TEST_OF(BACKEND_ORDERED_SCAN, any_order, meets_each_entry_once)
 {
 	unsigned count = rounds_of(f, 3000, 300);
 
@@ -289,7 +294,7 @@ CONTRACT_TEST(any_order, meets_each_entry_once)
 
 /* Keys of three beginnings that are longer than what an index holds of a key, and short ones among
  * them: pages end and begin within what begins alike. */
-CONTRACT_TEST(any_order, meets_keys_that_begin_alike_once)
+CONTRACT_TEST_OF(BACKEND_ORDERED_SCAN, any_order, meets_keys_that_begin_alike_once)
 {
 	enum { EACH = 40 };
 	static const struct slice prefixes[] = {SLICE(""), SLICE("b"), SLICE("bbbbbbbb")};
@@ -334,7 +339,7 @@ CONTRACT_TEST(any_order, meets_keys_that_begin_alike_once)
 	}
 }
 
-CONTRACT_TEST(any_order, ends_where_the_keys_have_many_bytes)
+CONTRACT_TEST_OF(BACKEND_ORDERED_SCAN, any_order, ends_where_the_keys_have_many_bytes)
 {
 	struct pages pages = {0};
 	size_t met = 0, page_count = 0;
@@ -377,7 +382,7 @@ static void *churn(void *arg)
 	return NULL;
 }
 
-CONTRACT_TEST(any_order, is_stable_under_concurrent_writes)
+CONTRACT_TEST_OF(BACKEND_ORDERED_SCAN, any_order, is_stable_under_concurrent_writes)
 {
 	struct churn writer = {.f = f};
 	unsigned staying = rounds_of(f, STAYING, 100);

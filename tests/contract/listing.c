@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#define CONTRACT_NEEDS BACKEND_ORDERED_SCAN
 #include "tests/contract/support.h"
 
 static void expect_keys(struct cache_op *op, const struct slice *keys, size_t count)
@@ -189,7 +190,7 @@ CONTRACT_TEST(listing, tells_what_it_knows)
 	cache_op_deinit(&op);
 }
 
-CONTRACT_TEST(listing, of_an_unknown_namespace_is_empty)
+CONTRACT_TEST_OF(BACKEND_STATS, listing, of_an_unknown_namespace_is_empty)
 {
 	struct cache_op op;
 

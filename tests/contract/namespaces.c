@@ -1,7 +1,7 @@
 /* Clearing, and namespaces that exist or do not. */
 #include "tests/contract/support.h"
 
-CONTRACT_TEST(clear, removes_everything_of_its_namespace)
+CONTRACT_TEST_OF(BACKEND_STATS, clear, removes_everything_of_its_namespace)
 {
 	struct cache_item item = item_of(SLICE("key"), SLICE("v"));
 	const unsigned count = rounds_of(f, 1500, 1500);
@@ -25,7 +25,7 @@ CONTRACT_TEST(clear, removes_everything_of_its_namespace)
 	cr_expect_eq(stats(f).entry_count, 1);
 }
 
-CONTRACT_TEST(clear, by_prefix_removes_only_those_keys)
+CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_PREFIX_CLEAR, clear, by_prefix_removes_only_those_keys)
 {
 	const unsigned count = rounds_of(f, 1200, 1200);
 
@@ -50,7 +50,7 @@ CONTRACT_TEST(clear, by_prefix_removes_only_those_keys)
 }
 
 /* Longer than what an index may hold of a key, and there is much that differs only behind that. */
-CONTRACT_TEST(clear, by_a_prefix_of_a_whole_prompt)
+CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_PREFIX_CLEAR, clear, by_a_prefix_of_a_whole_prompt)
 {
 	static const char preamble[] =
 		"You are a helpful assistant that answers in one sentence, and "
@@ -68,7 +68,7 @@ CONTRACT_TEST(clear, by_a_prefix_of_a_whole_prompt)
 	cr_expect_eq(stats(f).entry_count, 0);
 }
 
-CONTRACT_TEST(clear, by_a_prefix_of_high_bytes)
+CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_PREFIX_CLEAR, clear, by_a_prefix_of_high_bytes)
 {
 	(void)set(f, SLICE("\xff\xff"), SLICE("v"));
 	(void)set(f, SLICE("\xff\xff\xff"), SLICE("v"));
@@ -89,7 +89,8 @@ CONTRACT_TEST(clear, leaves_held_values_alone)
 	cache_value_release(value);
 }
 
-CONTRACT_TEST(namespaces, are_created_by_sets_and_settings_only)
+CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_ORDERED_SCAN | BACKEND_PREFIX_CLEAR, namespaces,
+		 are_created_by_sets_and_settings_only)
 {
 	struct cache_op op;
 
@@ -109,7 +110,7 @@ CONTRACT_TEST(namespaces, are_created_by_sets_and_settings_only)
 	cr_expect_eq(namespace_count(f), 1, "an empty namespace stays");
 }
 
-CONTRACT_TEST(namespaces, are_limited_in_number)
+CONTRACT_TEST_OF(BACKEND_STATS, namespaces, are_limited_in_number)
 {
 	struct cache_op op;
 
@@ -133,7 +134,7 @@ CONTRACT_TEST(namespaces, are_limited_in_number)
 	cr_expect_eq(set_item(f, SLICE("ns2"), &item), CACHE_OK);
 }
 
-CONTRACT_TEST(namespaces, of_the_longest_name_and_many_of_them)
+CONTRACT_TEST_OF(BACKEND_STATS, namespaces, of_the_longest_name_and_many_of_them)
 {
 	char name[NAMESPACE_MAX_LEN];
 	struct slice longest = {.data = name, .len = sizeof(name)};

@@ -1,8 +1,9 @@
 /* What is there again after the backend was closed and opened: for those that persist, everything;
  * for the others, nothing. */
+#define CONTRACT_NEEDS BACKEND_STATS
 #include "tests/contract/support.h"
 
-CONTRACT_TEST(persistence, entries_and_settings_outlive_the_backend)
+CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION, persistence, entries_and_settings_outlive_the_backend)
 {
 	if (f->is_tiered)
 		return; /* hits in the near cache are no uses of the backend */
@@ -49,7 +50,7 @@ CONTRACT_TEST(persistence, entries_and_settings_outlive_the_backend)
 	cr_expect_not(exists(f, SLICE("goes")), "its time to live went on");
 }
 
-CONTRACT_TEST(persistence, close_with_work_left_behind_is_clean)
+CONTRACT_TEST_OF(BACKEND_PREFIX_CLEAR, persistence, close_with_work_left_behind_is_clean)
 {
 	const unsigned count = rounds_of(f, 3000, 3000);
 

@@ -1,5 +1,6 @@
 /* Stale serving: an entry that has expired is kept for its namespace's stale time, and is found by
  * gets that ask for it, and by nothing else. */
+#define CONTRACT_NEEDS BACKEND_STALE
 #include "tests/contract/support.h"
 
 static void set_stale_ttl(struct fixture *f, int64_t stale_ttl_s)
@@ -75,7 +76,8 @@ CONTRACT_TEST(stale, value_is_the_one_that_was_set)
 	cache_op_deinit(&op);
 }
 
-CONTRACT_TEST(stale, is_not_live_for_anything_else)
+CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_ORDERED_SCAN | BACKEND_CONDITIONS, stale,
+		 is_not_live_for_anything_else)
 {
 	struct cache_condition present = {.kind = CONDITION_PRESENT};
 	struct cache_op op;
@@ -95,7 +97,7 @@ CONTRACT_TEST(stale, is_not_live_for_anything_else)
 	cr_expect_eq(stats(f).entry_count, 1, "it takes its room");
 }
 
-CONTRACT_TEST(stale, refused_set_leaves_it_there)
+CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION, stale, refused_set_leaves_it_there)
 {
 	set_stale_ttl(f, 100);
 	set_max_size(f, 1000);
@@ -105,7 +107,7 @@ CONTRACT_TEST(stale, refused_set_leaves_it_there)
 	cr_expect_eq(look(f, SLICE("key")), STALE);
 }
 
-CONTRACT_TEST(stale, set_creates_anew)
+CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_ORDERED_SCAN | BACKEND_CONDITIONS, stale, set_creates_anew)
 {
 	struct cache_item item = item_of(SLICE("key"), SLICE("new"));
 	struct cache_op op;
@@ -137,7 +139,7 @@ CONTRACT_TEST(stale, set_creates_anew)
 }
 
 /* Sets in one operation what was stale, live and absent before. */
-CONTRACT_TEST(stale, batch_set_over_all_kinds)
+CONTRACT_TEST_OF(BACKEND_STATS, stale, batch_set_over_all_kinds)
 {
 	struct cache_item items[3];
 	struct cache_op op;
@@ -165,7 +167,8 @@ CONTRACT_TEST(stale, batch_set_over_all_kinds)
 	cr_expect(holds(f, SLICE("stale"), SLICE("22")));
 }
 
-CONTRACT_TEST(stale, replacing_it_fits_where_the_namespace_is_full)
+CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_EXACT_EVICTION, stale,
+		 replacing_it_fits_where_the_namespace_is_full)
 {
 	set_stale_ttl(f, 100);
 	set_capacity(f, 2);
@@ -179,7 +182,7 @@ CONTRACT_TEST(stale, replacing_it_fits_where_the_namespace_is_full)
 	cr_expect_eq(stats(f).evictions, 0);
 }
 
-CONTRACT_TEST(stale, eviction_takes_it_as_any_other)
+CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_EXACT_EVICTION, stale, eviction_takes_it_as_any_other)
 {
 	set_stale_ttl(f, 1000);
 	set_policy(f, EVICT_LRU);
@@ -219,7 +222,7 @@ static void expect_to_be_youngest(struct fixture *f, enum eviction_policy policy
 	cr_expect(exists(f, SLICE("younger")), "%s", eviction_policy_name(policy));
 }
 
-CONTRACT_TEST(stale, set_gives_it_a_new_place_in_the_order)
+CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION, stale, set_gives_it_a_new_place_in_the_order)
 {
 	set_stale_ttl(f, 1000);
 	set_capacity(f, 3);
@@ -229,7 +232,7 @@ CONTRACT_TEST(stale, set_gives_it_a_new_place_in_the_order)
 	expect_to_be_youngest(f, EVICT_FIFO);
 }
 
-CONTRACT_TEST(stale, delete_removes_it_as_one_that_is_not_there)
+CONTRACT_TEST_OF(BACKEND_STATS, stale, delete_removes_it_as_one_that_is_not_there)
 {
 	set_stale_ttl(f, 100);
 	(void)set_with_ttl(f, SLICE("key"), SLICE("v"), 5);
@@ -241,7 +244,7 @@ CONTRACT_TEST(stale, delete_removes_it_as_one_that_is_not_there)
 	cr_expect_eq(stats(f).total_size_bytes, 0);
 }
 
-CONTRACT_TEST(stale, clear_removes_it)
+CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_PREFIX_CLEAR, stale, clear_removes_it)
 {
 	set_stale_ttl(f, 100);
 	(void)set_with_ttl(f, SLICE("a1"), SLICE("v"), 5);
@@ -258,7 +261,7 @@ CONTRACT_TEST(stale, clear_removes_it)
 	cr_expect_eq(look(f, SLICE("a1")), STALE, "the setting stays");
 }
 
-CONTRACT_TEST(stale, hits_are_counted_and_used)
+CONTRACT_TEST_OF(BACKEND_STATS, stale, hits_are_counted_and_used)
 {
 	if (f->is_tiered)
 		return; /* what it hides is tested elsewhere */
@@ -316,7 +319,7 @@ static void await_expirations(struct fixture *f, unsigned count)
 	cr_expect_eq(stats(f).expirations, count);
 }
 
-CONTRACT_TEST(stale, sweep_takes_what_is_beyond_its_stale_time_only)
+CONTRACT_TEST_OF(BACKEND_STATS, stale, sweep_takes_what_is_beyond_its_stale_time_only)
 {
 	const unsigned count = rounds_of(f, 2000, 320); /* even where it is divided */
 
@@ -351,7 +354,7 @@ static void configure_other(struct fixture *f, struct slice ns, int64_t stale_tt
 	cache_op_deinit(&op);
 }
 
-CONTRACT_TEST(stale, namespaces_are_swept_by_their_own_times)
+CONTRACT_TEST_OF(BACKEND_STATS, stale, namespaces_are_swept_by_their_own_times)
 {
 	static const int64_t stale_ttls_s[] = {0, 30, 60, 60};
 	unsigned waited_ms = 0;
@@ -377,7 +380,7 @@ CONTRACT_TEST(stale, namespaces_are_swept_by_their_own_times)
 	}
 }
 
-CONTRACT_TEST(stale, shorter_time_lets_the_sweep_take_more)
+CONTRACT_TEST_OF(BACKEND_STATS, stale, shorter_time_lets_the_sweep_take_more)
 {
 	set_stale_ttl(f, 1000);
 	(void)set_with_ttl(f, SLICE("key"), SLICE("v"), 10);
@@ -396,7 +399,7 @@ CONTRACT_TEST(stale, shorter_time_lets_the_sweep_take_more)
 	cr_expect_eq(stats(f).entry_count, 0);
 }
 
-CONTRACT_TEST(stale, longer_time_holds_for_what_is_there)
+CONTRACT_TEST_OF(BACKEND_STATS, stale, longer_time_holds_for_what_is_there)
 {
 	set_stale_ttl(f, 20);
 	(void)set_with_ttl(f, SLICE("key"), SLICE("v"), 10);
@@ -407,7 +410,8 @@ CONTRACT_TEST(stale, longer_time_holds_for_what_is_there)
 	cr_expect_eq(look(f, SLICE("key")), STALE);
 }
 
-CONTRACT_TEST(stale, clearing_and_sweeping_in_one_go_keep_the_accounts)
+CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_PREFIX_CLEAR, stale,
+		 clearing_and_sweeping_in_one_go_keep_the_accounts)
 {
 	const unsigned count = rounds_of(f, 500, 100);
 
@@ -431,7 +435,7 @@ CONTRACT_TEST(stale, longest_times_work)
 	cr_expect_eq(look(f, SLICE("key")), MISSING);
 }
 
-CONTRACT_TEST(stale, setting_and_entries_outlive_the_backend)
+CONTRACT_TEST_OF(BACKEND_STATS, stale, setting_and_entries_outlive_the_backend)
 {
 	set_stale_ttl(f, 100);
 	(void)set_with_ttl(f, SLICE("key"), SLICE("v"), 10);

@@ -1,4 +1,5 @@
 /* Statistics and settings of a namespace. */
+#define CONTRACT_NEEDS BACKEND_STATS
 #include "tests/contract/support.h"
 
 CONTRACT_TEST(statistics, count_entries_and_sizes)
@@ -53,7 +54,7 @@ CONTRACT_TEST(statistics, know_the_frequencies)
 	}
 }
 
-CONTRACT_TEST(statistics, exists_and_untouched_gets_are_no_uses)
+CONTRACT_TEST_OF(BACKEND_ORDERED_SCAN, statistics, exists_and_untouched_gets_are_no_uses)
 {
 	(void)set(f, SLICE("a"), SLICE("v"));
 	advance_s(f, 10);
@@ -156,7 +157,7 @@ CONTRACT_TEST(statistics, of_all_namespaces_are_sorted_by_name)
 
 /* ---- Settings ---- */
 
-CONTRACT_TEST(settings, change_only_what_the_mask_names)
+CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION | BACKEND_STALE, settings, change_only_what_the_mask_names)
 {
 	const struct namespace_settings wanted = {
 		.max_size_bytes = 12345,
@@ -193,7 +194,7 @@ CONTRACT_TEST(settings, change_only_what_the_mask_names)
 	cr_expect_eq(stats(f).settings.capacity, 67);
 }
 
-CONTRACT_TEST(settings, keep_the_entries_and_stay_after_clear)
+CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION, settings, keep_the_entries_and_stay_after_clear)
 {
 	(void)set(f, SLICE("a"), SLICE("v"));
 	set_max_size(f, 5000);
@@ -204,7 +205,7 @@ CONTRACT_TEST(settings, keep_the_entries_and_stay_after_clear)
 	cr_expect_eq(stats(f).settings.policy, EVICT_LRU);
 }
 
-CONTRACT_TEST(settings, shrinking_the_size_evicts_at_once)
+CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION, settings, shrinking_the_size_evicts_at_once)
 {
 	set_policy(f, EVICT_FIFO);
 	for (unsigned i = 0; i < 10; i++) {
@@ -222,7 +223,7 @@ CONTRACT_TEST(settings, shrinking_the_size_evicts_at_once)
 	cr_expect_not(exists(f, SLICE("4")));
 }
 
-CONTRACT_TEST(settings, shrinking_the_capacity_evicts_at_once)
+CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION, settings, shrinking_the_capacity_evicts_at_once)
 {
 	set_policy(f, EVICT_FIFO);
 	for (unsigned i = 0; i < 10; i++) {

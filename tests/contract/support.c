@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "backends/memory/memory.h"
+#include "backends/sqlite/sqlite.h"
 #include "backends/tiered/tiered.h"
 #include "tests/contract/d1_upstream.h"
 
@@ -11,18 +13,15 @@
 #define WAIT_STEP_MS 5
 #define WAIT_MAX_MS  20000
 
-/* Backends whose data outlive them. */
-static const char *const persistent[] = {"sqlite", "d1", "hash", "slow"};
-
 static bool is_wanted(const struct backend_ops *ops)
 {
 	const char *only = getenv("STEADYCACHE_TEST_BACKEND");
 
-	if (strcmp(ops->name, "d1") == 0 && !contract_has_d1())
+	if (ops->bits & BACKEND_REMOTE && !contract_has_d1())
 		return false;
 	if (only && *only)
 		return strcmp(ops->name, only) == 0;
-	return strcmp(ops->name, "disabled") != 0;
+	return !(ops->bits & BACKEND_KEEPS_NOTHING);
 }
 
 struct criterion_test_params contract_backends(void)
@@ -30,15 +29,18 @@ struct criterion_test_params contract_backends(void)
 	static struct contract_backend backends[BACKENDS_MAX];
 	size_t count = 0;
 
-	for (size_t i = 0; backend_registry[i] && count + 3 < BACKENDS_MAX; i++)
+	for (size_t i = 0; backend_registry[i] && count + 4 < BACKENDS_MAX; i++)
 		if (is_wanted(backend_registry[i])) {
 			backends[count++] = (struct contract_backend){.index = i};
 			/* A request to another process is dear, and the near cache does not care
 			 * which backend is behind it. */
-			if (!backend_registry[i]->is_remote)
+			if (!(backend_registry[i]->bits & BACKEND_REMOTE))
 				backends[count++] =
 					(struct contract_backend){.index = i, .is_tiered = true};
-			if (strcmp(backend_registry[i]->name, "sqlite") != 0)
+			if (backend_registry[i] == &memory_backend_ops)
+				backends[count++] =
+					(struct contract_backend){.index = i, .is_bare = true};
+			if (backend_registry[i] != &sqlite_backend_ops)
 				continue;
 			backends[count++] = (struct contract_backend){
 				.index = i, .sqlite_cache_bytes = 64 * MIB};
@@ -56,12 +58,16 @@ static int64_t test_now_us(void *user)
 	return atomic_load(&f->now_us);
 }
 
+static struct backend_ops bare_ops;
+
 static void open_backend(struct fixture *f)
 {
 	char error[256] = "";
 
 	f->backend = f->ops->open(&f->config, error, sizeof(error));
 	cr_assert(f->backend, "%s does not open: %s", f->ops->name, error);
+	if (f->bits != f->ops->bits)
+		f->backend->ops = &bare_ops;
 	if (!f->is_tiered)
 		return;
 	struct tiered_config config = {
@@ -73,22 +79,27 @@ static void open_backend(struct fixture *f)
 	cr_assert(f->backend);
 }
 
-void contract_run(const struct contract_backend *backend, void (*body)(struct fixture *f))
+void contract_run(const struct contract_backend *backend, unsigned needs,
+		  void (*body)(struct fixture *f))
 {
 	struct fixture f = {.ops = backend_registry[backend->index], .now_us = START_US};
 
+	f.bits = f.ops->bits & (backend->is_bare ? ~(unsigned)BACKEND_WHOLE : ~0U);
+	if ((f.bits & needs) != needs)
+		return;
+	bare_ops = *f.ops;
+	bare_ops.bits = f.bits;
 	f.is_tiered = backend->is_tiered;
-	for (size_t i = 0; i < sizeof(persistent) / sizeof(persistent[0]); i++)
-		f.persists |= strcmp(f.ops->name, persistent[i]) == 0;
+	f.persists = f.bits & BACKEND_PERSISTS;
 	f.is_slow = f.persists;
-	f.is_remote = strcmp(f.ops->name, "d1") == 0;
+	f.is_remote = f.bits & BACKEND_REMOTE;
 	f.limits_namespaces = !f.is_remote || !getenv("STEADYCACHE_TEST_D1_URL");
 	temp_dir_create(&f.dir);
 	f.clock = (struct cache_clock){.now_us = test_now_us, .user = &f};
 	f.config = (struct backend_config){.data_dir = f.dir.path,
 					   .clock = &f.clock,
 					   .sqlite_cache_bytes = backend->sqlite_cache_bytes};
-	if (strcmp(f.ops->name, "d1") == 0)
+	if (f.is_remote)
 		contract_prepare_d1(&f.config.d1);
 	open_backend(&f);
 	body(&f);

@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "store/backend.h"
+#include "store/find.h"
 #include "tests/support/temp_dir.h"
 
 /* Where the clock of every test starts. */
@@ -23,6 +23,7 @@
 struct fixture {
 	struct backend *backend;
 	const struct backend_ops *ops;
+	unsigned bits;                /* the backend's */
 	struct backend_config config; /* a test may change it before fixture_reopen */
 	struct cache_clock clock;
 	_Atomic int64_t now_us;
@@ -34,11 +35,18 @@ struct fixture {
 	bool limits_namespaces; /* config.max_namespaces is its to keep */
 };
 
-/* A test that runs once for each backend of the registry but "disabled", or only for the one that
- * STEADYCACHE_TEST_BACKEND names; each as it is and with a near cache in front;
- * sqlite also with values in memory. Its body has
- * `struct fixture *f`. */
-#define CONTRACT_TEST(suite, name)                                                                 \
+/* What all tests of a file need of a backend (enum backend_bits), if it is defined before this file
+ * is included. */
+#ifndef CONTRACT_NEEDS
+#define CONTRACT_NEEDS 0
+#endif
+
+/* A test that runs once for each backend of the registry that keeps anything and has the bits that
+ * the test needs, or only for the one that STEADYCACHE_TEST_BACKEND names; each as it is and with a
+ * near cache in front; sqlite also with values in memory, and memory also as a backend that can do
+ * nothing that takes a bit. Its body has `struct fixture *f`. */
+#define CONTRACT_TEST(suite, name) CONTRACT_TEST_OF(0, suite, name)
+#define CONTRACT_TEST_OF(needs, suite, name)                                                       \
 	static void suite##_##name##_body(struct fixture *f);                                      \
 	ParameterizedTestParameters(suite, name)                                                   \
 	{                                                                                          \
@@ -46,7 +54,7 @@ struct fixture {
 	}                                                                                          \
 	ParameterizedTest(struct contract_backend *backend, suite, name, .timeout = 120)           \
 	{                                                                                          \
-		contract_run(backend, suite##_##name##_body);                                      \
+		contract_run(backend, (needs) | CONTRACT_NEEDS, suite##_##name##_body);            \
 	}                                                                                          \
 	static void suite##_##name##_body(struct fixture *f)
 
@@ -54,10 +62,13 @@ struct contract_backend {
 	size_t index;   /* in backend_registry */
 	bool is_tiered; /* with a near cache in front */
 	uint64_t sqlite_cache_bytes;
+	bool is_bare; /* without any of BACKEND_WHOLE */
 };
 
 struct criterion_test_params contract_backends(void);
-void contract_run(const struct contract_backend *backend, void (*body)(struct fixture *f));
+/* Runs `body`, or passes over it where the backend lacks some of `needs`. */
+void contract_run(const struct contract_backend *backend, unsigned needs,
+		  void (*body)(struct fixture *f));
 
 /* How often to do something: `usual` times, `slow` times, or a part of that where it is remote. */
 unsigned rounds_of(const struct fixture *f, unsigned usual, unsigned slow);

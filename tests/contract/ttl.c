@@ -61,7 +61,7 @@ CONTRACT_TEST(ttl, overwrite_decides_anew)
 	cr_expect_not(exists(f, SLICE("c")));
 }
 
-CONTRACT_TEST(ttl, set_over_an_expired_entry_creates)
+CONTRACT_TEST_OF(BACKEND_STATS, ttl, set_over_an_expired_entry_creates)
 {
 	struct cache_item item = item_of(SLICE("key"), SLICE("new"));
 
@@ -78,7 +78,7 @@ CONTRACT_TEST(ttl, set_over_an_expired_entry_creates)
 	cr_expect_eq(now.expirations, 1);
 }
 
-CONTRACT_TEST(ttl, listing_leaves_expired_entries_out)
+CONTRACT_TEST_OF(BACKEND_ORDERED_SCAN, ttl, listing_leaves_expired_entries_out)
 {
 	struct cache_op op;
 
@@ -93,7 +93,7 @@ CONTRACT_TEST(ttl, listing_leaves_expired_entries_out)
 	cache_op_deinit(&op);
 }
 
-CONTRACT_TEST(ttl, sweep_removes_and_counts)
+CONTRACT_TEST_OF(BACKEND_STATS, ttl, sweep_removes_and_counts)
 {
 	const unsigned count = rounds_of(f, 5000, 500);
 	unsigned waited_ms = 0;
@@ -111,7 +111,8 @@ CONTRACT_TEST(ttl, sweep_removes_and_counts)
 	cr_expect_eq(now.evictions, 0);
 }
 
-CONTRACT_TEST(ttl, expired_entries_make_room_before_live_ones)
+CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_EXACT_EVICTION, ttl,
+		 expired_entries_make_room_before_live_ones)
 {
 	set_max_size(f, 10000);
 	(void)set_used(f, SLICE("live"), 4000);

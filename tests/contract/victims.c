@@ -2,6 +2,8 @@
  * each time the one whose score, as a listing tells it, is the lowest. */
 #include <stdio.h>
 
+#define CONTRACT_NEEDS                                                                             \
+	(BACKEND_STATS | BACKEND_EXACT_EVICTION | BACKEND_ORDERED_SCAN | BACKEND_HISTORY)
 #include "tests/contract/support.h"
 
 #define ENTRIES 60

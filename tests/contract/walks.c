@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#define CONTRACT_NEEDS BACKEND_ORDERED_SCAN
 #include "tests/contract/support.h"
 
 #define DIGITS 6
@@ -154,7 +155,7 @@ static void *write_on(void *arg)
 #define WRITERS 2
 #define WALKERS 3
 
-CONTRACT_TEST(walks, meet_each_key_that_stays_once)
+CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION, walks, meet_each_key_that_stays_once)
 {
 	const unsigned count = rounds_of(f, 200000, 3000);
 	struct writer writers[WRITERS];

@@ -19,6 +19,7 @@ static void hold(struct backend *backend, struct cache_op *op)
 
 static const struct backend_ops holding_ops = {
 	.name = "holding",
+	.bits = BACKEND_WHOLE,
 	.get = hold,
 	.set = hold,
 	.remove = hold,

@@ -3,7 +3,7 @@
 #ifndef STEADYCACHE_TEST_KEEPER_SCENE_H
 #define STEADYCACHE_TEST_KEEPER_SCENE_H
 
-#include "store/backend.h"
+#include "store/find.h"
 #include "tests/drivers/faulty.h"
 
 extern struct backend *scene_backend;

@@ -1,10 +1,10 @@
 /* The registry of tests: the backends of the product, and those over the drivers of tests/drivers.
  */
+#include "store/registry.h"
 #include "backends/d1/d1.h"
 #include "backends/disabled.h"
 #include "backends/memory/memory.h"
 #include "backends/sqlite/sqlite.h"
-#include "store/backend.h"
 #include "tests/drivers/hash.h"
 #include "tests/drivers/slow.h"
 
@@ -17,11 +17,3 @@ const struct backend_ops *const backend_registry[] = {
 	&disabled_backend_ops,
 	NULL,
 };
-
-const struct backend_ops *backend_find(const char *name)
-{
-	for (size_t i = 0; backend_registry[i]; i++)
-		if (strcmp(backend_registry[i]->name, name) == 0)
-			return backend_registry[i];
-	return NULL;
-}

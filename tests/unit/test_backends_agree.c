@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "store/backend.h"
+#include "store/find.h"
 #include "tests/support/temp_dir.h"
 
 #define KEYS       40

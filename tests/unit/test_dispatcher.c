@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/backend.h"
+#include "store/find.h"
 #include "store/op_queue.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -27,6 +27,7 @@ static void note_call(struct backend *backend, struct cache_op *op)
 
 static const struct backend_ops noting_ops = {
 	.name = "noting",
+	.bits = BACKEND_WHOLE,
 	.get = note_call,
 	.set = note_call,
 	.remove = note_call,
@@ -113,6 +114,108 @@ Test(dispatcher, what_a_backend_lacks_is_unsupported)
 		cr_expect_eq(op.one.status, CACHE_UNSUPPORTED, "type %d", type);
 	}
 	cache_value_release(value);
+}
+
+static void ask_condition(struct cache_op *op)
+{
+	op->one.condition.kind = CONDITION_ABSENT;
+}
+
+static void ask_stale_time(struct cache_op *op)
+{
+	op->settings_mask = SETTING_STALE_TTL;
+	op->settings.stale_ttl_s = 1;
+}
+
+static void ask_no_stale_time(struct cache_op *op)
+{
+	op->settings_mask = SETTING_STALE_TTL;
+}
+
+static void ask_any_order(struct cache_op *op)
+{
+	op->any_order = true;
+}
+
+static void ask_prefix(struct cache_op *op)
+{
+	op->prefix = SLICE("p");
+}
+
+Test(dispatcher, what_needs_a_bit_is_refused_without_it_in_one_sentence)
+{
+	static const struct {
+		enum cache_op_type type;
+		void (*ask)(struct cache_op *op);
+		unsigned bit;
+		const char *sentence;
+	} cases[] = {
+		{CACHE_OP_SET, ask_condition, BACKEND_CONDITIONS,
+		 "this backend knows no conditional writes"},
+		{CACHE_OP_DELETE, ask_condition, BACKEND_CONDITIONS,
+		 "this backend knows no conditional writes"},
+		{CACHE_OP_CONFIGURE, ask_stale_time, BACKEND_STALE,
+		 "this backend serves nothing that has expired"},
+		{CACHE_OP_SCAN, NULL, BACKEND_ORDERED_SCAN,
+		 "this backend does not list keys in their order"},
+		{CACHE_OP_CLEAR, ask_prefix, BACKEND_PREFIX_CLEAR,
+		 "this backend clears whole namespaces only"},
+		{CACHE_OP_STATS, NULL, BACKEND_STATS, "this backend keeps no statistics"},
+		{CACHE_OP_GET, NULL, 0, NULL},
+		{CACHE_OP_SET, NULL, 0, NULL},
+		{CACHE_OP_CLEAR, NULL, 0, NULL},
+		{CACHE_OP_SCAN, ask_any_order, 0, NULL},
+		{CACHE_OP_CONFIGURE, ask_no_stale_time, 0, NULL},
+	};
+	struct cache_value *value = make_value();
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct backend_ops without = noting_ops;
+		struct backend backend = {.ops = &without};
+		struct cache_op op;
+
+		without.bits = cases[i].bit ? BACKEND_WHOLE & ~cases[i].bit : 0;
+		init_op(&op, cases[i].type, value);
+		if (cases[i].ask)
+			cases[i].ask(&op);
+		calls = 0;
+		cr_expect_eq(backend_call(&backend, &op),
+			     cases[i].bit ? CACHE_UNSUPPORTED : CACHE_OK, "case %zu", i);
+		cr_expect_eq(calls, cases[i].bit == 0, "case %zu", i);
+		if (cases[i].sentence)
+			cr_expect_str_eq(op.detail, cases[i].sentence);
+		without.bits = BACKEND_WHOLE;
+		op.detail = NULL;
+		cr_expect_eq(backend_call(&backend, &op), CACHE_OK, "case %zu", i);
+		cr_expect_null(op.detail);
+	}
+	cache_value_release(value);
+}
+
+Test(dispatcher, a_batch_asks_for_no_condition)
+{
+	struct backend_ops without = noting_ops;
+	struct backend backend = {.ops = &without};
+	struct cache_item items[2] = {{.condition.kind = CONDITION_ABSENT}};
+	struct cache_op op;
+
+	without.bits = 0;
+	init_op(&op, CACHE_OP_DELETE, NULL);
+	op.items = items;
+	op.item_count = 2;
+	cr_expect_eq(backend_call(&backend, &op), CACHE_OK);
+}
+
+Test(registry, finds_backends_by_name_and_by_what_they_are)
+{
+	for (size_t i = 0; backend_registry[i]; i++)
+		cr_expect_eq(backend_find(backend_registry[i]->name), backend_registry[i]);
+	cr_expect_null(backend_find(""));
+	cr_expect_null(backend_find("sqlit"));
+	cr_expect_eq(backend_find_by_bits(0, 0), backend_registry[0]);
+	cr_expect_str_eq(backend_find_by_bits(BACKEND_KEEPS_NOTHING, 0)->name, "disabled");
+	cr_expect_str_eq(backend_find_by_bits(BACKEND_WANTS_DIR, 0)->name, "sqlite");
+	cr_expect_null(backend_find_by_bits(BACKEND_KEEPS_NOTHING | BACKEND_PERSISTS, 0));
 }
 
 Test(dispatcher, completion_tells_the_only_item_but_none_of_a_batch)
@@ -362,17 +465,6 @@ Test(dispatcher, namespace_names)
 		cr_expect_eq(namespace_name_is_valid((struct slice){.data = text + 1, .len = 1}),
 			     word, "byte %d as the first", c);
 	}
-}
-
-Test(dispatcher, finds_backends_by_name)
-{
-	size_t count = 0;
-
-	for (; backend_registry[count]; count++)
-		cr_expect_eq(backend_find(backend_registry[count]->name), backend_registry[count]);
-	cr_expect_geq(count, 3);
-	cr_expect_null(backend_find(""));
-	cr_expect_null(backend_find("sqlit"));
 }
 
 /* ---- The queue of operations ---- */

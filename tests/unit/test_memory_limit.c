@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "store/backend.h"
+#include "store/find.h"
 
 #define LIMIT_BYTES (UINT64_C(2) << 20)
 

@@ -3,7 +3,7 @@
 #include <malloc.h>
 #include <stdio.h>
 
-#include "store/backend.h"
+#include "store/find.h"
 
 #define ENTRIES              200000
 #define KEY_BYTES            16

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/order_clock.h"
-#include "store/backend.h"
+#include "store/find.h"
 #include "tests/support/temp_dir.h"
 
 #define HOUR_US  (3600 * US_PER_S)

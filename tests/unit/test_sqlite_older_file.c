@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "store/backend.h"
+#include "store/find.h"
 #include "tests/support/temp_dir.h"
 
 static struct temp_dir dir;

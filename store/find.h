@@ -1,0 +1,13 @@
+/* Backends of the registry, by their name or by what they are. */
+#ifndef STEADYCACHE_STORE_FIND_H
+#define STEADYCACHE_STORE_FIND_H
+
+#include "store/registry.h"
+
+/* The backend called `name`, or NULL. */
+const struct backend_ops *backend_find(const char *name);
+
+/* The first backend that has all of `with` and none of `without` (enum backend_bits), or NULL. */
+const struct backend_ops *backend_find_by_bits(unsigned with, unsigned without);
+
+#endif

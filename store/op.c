@@ -1,0 +1,81 @@
+#include "store/op.h"
+
+#include <stdlib.h>
+
+bool cache_condition_holds(const struct cache_condition *condition, const struct etag *current)
+{
+	bool match = false;
+
+	for (size_t i = 0; current && i < condition->etag_count && !match; i++)
+		match = etag_equal(&condition->etags[i], current);
+	switch (condition->kind) {
+	case CONDITION_NONE:
+		break;
+	case CONDITION_ABSENT:
+		return !current;
+	case CONDITION_PRESENT:
+		return current != NULL;
+	case CONDITION_MATCH:
+		return match;
+	case CONDITION_NONE_MATCH:
+		return !match;
+	}
+	return true;
+}
+
+const char *cache_op_name(enum cache_op_type type)
+{
+	static const char *const names[CACHE_OP_TYPES] = {
+		[CACHE_OP_GET] = "get",       [CACHE_OP_SET] = "set",
+		[CACHE_OP_DELETE] = "delete", [CACHE_OP_EXISTS] = "exists",
+		[CACHE_OP_CLEAR] = "clear",   [CACHE_OP_SCAN] = "scan",
+		[CACHE_OP_STATS] = "stats",   [CACHE_OP_CONFIGURE] = "configure",
+		[CACHE_OP_SYNC] = "sync",     [CACHE_OP_CHECK] = "check",
+	};
+
+	return names[type];
+}
+
+void cache_op_init(struct cache_op *op, enum cache_op_type type)
+{
+	*op = (struct cache_op){
+		.type = type,
+		.items = &op->one,
+		.item_count = 1,
+		.one.ttl_s = TTL_DEFAULT,
+	};
+}
+
+void cache_op_deinit(struct cache_op *op)
+{
+	if (op->type == CACHE_OP_GET) {
+		for (size_t i = 0; i < op->item_count; i++) {
+			cache_value_release(op->items[i].value);
+			op->items[i].value = NULL;
+		}
+	}
+	for (size_t i = 0; i < op->entry_count; i++)
+		free((void *)(uintptr_t)op->entries[i].key.data);
+	free(op->entries);
+	free(op->stats);
+	op->entries = NULL;
+	op->entry_count = 0;
+	op->stats = NULL;
+	op->stats_count = 0;
+}
+
+/* Of a set that fails nothing is stored. */
+static bool is_refused_set(const struct cache_op *op)
+{
+	return op->type == CACHE_OP_SET && op->status != CACHE_OK;
+}
+
+void cache_op_complete(struct cache_op *op, enum cache_status status)
+{
+	op->status = status;
+	if (op->items == &op->one)
+		op->one.status = status;
+	for (size_t i = 0; is_refused_set(op) && i < op->item_count; i++)
+		op->items[i].status = status;
+	op->done(op);
+}

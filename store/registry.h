@@ -1,0 +1,10 @@
+/* The table of backends (find.h looks one up). */
+#ifndef STEADYCACHE_STORE_REGISTRY_H
+#define STEADYCACHE_STORE_REGISTRY_H
+
+#include "store/backend.h"
+
+/* All backends, the default one first; NULL at the end. */
+extern const struct backend_ops *const backend_registry[];
+
+#endif
