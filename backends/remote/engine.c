@@ -182,8 +182,8 @@ bool remote_engine_turn(struct remote_engine *engine)
 		return false;
 	int64_t now_us = cache_clock_now_us(engine->clock);
 	int64_t next_us = expire_waiting(engine, now_us);
-	next_us = earlier(next_us, expire_calls(engine, now_us));
 	next_us = earlier(next_us, form_calls(engine, now_us));
+	next_us = earlier(next_us, expire_calls(engine, now_us));
 	next_us = earlier(next_us, form_probes(engine, now_us));
 	next_us = earlier(next_us, remote_send_due(engine, now_us));
 	next_us = earlier(next_us, remote_send_further(engine, now_us));

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/invariant.h"
+
 #define CAPACITY_MIN 64
 
 void remote_locks_deinit(struct remote_locks *locks)
@@ -121,5 +123,6 @@ bool remote_locks_take(struct remote_locks *locks, const struct remote_job *job)
 
 void remote_locks_release(struct remote_locks *locks, const struct remote_job *job)
 {
+	INVARIANT(!remote_locks_allow(locks, job));
 	change_locks(locks, job, UINT32_MAX); /* less one */
 }

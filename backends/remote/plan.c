@@ -1,8 +1,5 @@
 #include "backends/remote/plan.h"
 
-/* How often the deadlines of what waits are looked at. */
-#define EXPIRE_STEP_US INT64_C(5000)
-
 void remote_plan_init(struct remote_plan *plan, const struct remote_plan_limits *limits)
 {
 	*plan = (struct remote_plan){.limits = *limits, .next_limit_us = INT64_MAX};
@@ -109,8 +106,8 @@ int64_t remote_plan_expire(struct remote_plan *plan, int64_t now_us, const char 
 	plan->waiting = kept;
 	if (!kept.first)
 		plan->waiting.last = &plan->waiting.first;
-	else if (plan->next_limit_us < now_us + EXPIRE_STEP_US)
-		plan->next_limit_us = now_us + EXPIRE_STEP_US;
+	else if (plan->next_limit_us < now_us + PLAN_EXPIRE_STEP_US)
+		plan->next_limit_us = now_us + PLAN_EXPIRE_STEP_US;
 	return plan->next_limit_us;
 }
 

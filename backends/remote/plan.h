@@ -19,6 +19,9 @@
 
 #define MERGE_WINDOW_US INT64_C(1000)
 
+/* How often the deadlines of what waits are looked at. */
+#define PLAN_EXPIRE_STEP_US INT64_C(5000)
+
 #define PLAN_BUCKETS 1024
 
 /* A call grows to these by merging; a single op may be larger. */
