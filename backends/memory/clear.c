@@ -49,8 +49,8 @@ void clear_take(struct namespaces *all, struct namespace *ns, struct cleared *cl
 	/* With all locks held the usage is exactly that of the entries. */
 	INVARIANT(entry_count == usage_read(&ns->usage.entry_count));
 	uint64_t memory_bytes = atomic_exchange(&ns->usage.memory_bytes, 0);
-	(void)atomic_fetch_sub(&all->total.memory_bytes, memory_bytes);
-	(void)atomic_fetch_sub(&all->total.expiring, atomic_exchange(&ns->usage.expiring, 0));
+	usage_subtract(&all->total.memory_bytes, memory_bytes);
+	usage_subtract(&all->total.expiring, atomic_exchange(&ns->usage.expiring, 0));
 	atomic_store(&ns->usage.entry_count, 0);
 	atomic_store(&ns->usage.used_bytes, 0);
 	namespace_unlock(ns, ALL_SHARDS);

@@ -84,8 +84,7 @@ static void publish(struct namespaces *all, struct namespace *_Atomic *bucket, s
 	ns->next = atomic_load_explicit(&all->first, memory_order_relaxed);
 	atomic_store_explicit(bucket, ns, memory_order_release);
 	atomic_store_explicit(&all->first, ns, memory_order_release);
-	(void)atomic_fetch_add_explicit(&all->total.memory_bytes, sizeof(*ns),
-					memory_order_relaxed);
+	(void)usage_add(&all->total.memory_bytes, sizeof(*ns));
 	all->count++;
 }
 

@@ -98,11 +98,6 @@ uint64_t namespace_past_stamp(struct namespace *ns, int64_t created_at_us);
 /* Removes what has expired in all shards, at most `max`. All shards are locked. */
 size_t namespace_expire(struct namespace *ns, int64_t now_us, size_t max, struct entry **trash);
 
-static inline uint64_t usage_read(const _Atomic uint64_t *counter)
-{
-	return atomic_load_explicit(counter, memory_order_relaxed);
-}
-
 /* On any thread, before a listing begins anew and when a namespace is cleared: no run
  * (listing/walk.h) that is older is used again. */
 static inline void namespace_forbid_runs(struct namespace *ns)

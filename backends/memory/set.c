@@ -70,13 +70,6 @@ static uint64_t max_memory_bytes(const struct set *set)
 	return set->all->config->memory_max_bytes ? set->all->config->memory_max_bytes : UINT64_MAX;
 }
 
-static bool fits(const _Atomic uint64_t *used, int64_t growth, uint64_t max)
-{
-	uint64_t now = usage_read(used);
-
-	return growth <= 0 || (now <= max && (uint64_t)growth <= max - now);
-}
-
 /* ---- Plan ---- */
 
 static enum cache_status refuse(struct set *set, enum cache_status status, const char *detail)
@@ -176,45 +169,24 @@ static bool prepare(struct set *set)
 	return true;
 }
 
-static bool grow(_Atomic uint64_t *used, int64_t growth, uint64_t max)
-{
-	uint64_t now = usage_read(used);
-
-	if (growth <= 0) {
-		(void)atomic_fetch_sub_explicit(used, (uint64_t)-growth, memory_order_relaxed);
-		return true;
-	}
-	do {
-		if (now > max || (uint64_t)growth > max - now)
-			return false;
-	} while (!atomic_compare_exchange_weak_explicit(
-		used, &now, now + (uint64_t)growth, memory_order_relaxed, memory_order_relaxed));
-	return true;
-}
-
-static void take_back(_Atomic uint64_t *used, int64_t growth)
-{
-	(void)atomic_fetch_sub_explicit(used, (uint64_t)growth, memory_order_relaxed);
-}
-
 /* All of the growth, or nothing of it and false. */
 static bool reserve(struct set *set)
 {
 	struct usage *usage = &set->ns->usage;
 
-	if (!grow(&usage->used_bytes, set->used_growth, max_size_bytes(set)))
+	if (!usage_grow(&usage->used_bytes, set->used_growth, max_size_bytes(set)))
 		return false;
-	if (!grow(&usage->entry_count, set->entry_growth, max_entries(set)))
+	if (!usage_grow(&usage->entry_count, set->entry_growth, max_entries(set)))
 		goto undo_used;
-	if (!grow(&set->all->total.memory_bytes, set->memory_growth, max_memory_bytes(set)))
+	if (!usage_grow(&set->all->total.memory_bytes, set->memory_growth, max_memory_bytes(set)))
 		goto undo_entries;
-	(void)grow(&usage->memory_bytes, set->memory_growth, UINT64_MAX);
+	(void)usage_grow(&usage->memory_bytes, set->memory_growth, UINT64_MAX);
 	return true;
 
 undo_entries:
-	take_back(&usage->entry_count, set->entry_growth);
+	usage_undo(&usage->entry_count, set->entry_growth);
 undo_used:
-	take_back(&usage->used_bytes, set->used_growth);
+	usage_undo(&usage->used_bytes, set->used_growth);
 	return false;
 }
 
@@ -349,8 +321,9 @@ static struct evict_goal goal_of(struct set *set)
 	uint64_t size = max_size_bytes(set);
 	uint64_t memory = max_memory_bytes(set);
 
-	set->size_pressed |= !fits(&set->ns->usage.used_bytes, set->used_growth, size);
-	set->memory_pressed |= !fits(&set->all->total.memory_bytes, set->memory_growth, memory);
+	set->size_pressed |= !usage_fits(&set->ns->usage.used_bytes, set->used_growth, size);
+	set->memory_pressed |=
+		!usage_fits(&set->all->total.memory_bytes, set->memory_growth, memory);
 	if (set->size_pressed && size != UINT64_MAX)
 		size = rules_low_water(size);
 	if (set->memory_pressed)
@@ -384,8 +357,8 @@ static enum step try_evicting(struct set *set, enum cache_status *status,
 		return STEP_AGAIN;
 	*status = store(set);
 	if (*status != CACHE_NO_SPACE ||
-	    !fits(&set->ns->usage.used_bytes, set->used_growth, max_size_bytes(set)) ||
-	    !fits(&set->ns->usage.entry_count, set->entry_growth, max_entries(set)))
+	    !usage_fits(&set->ns->usage.used_bytes, set->used_growth, max_size_bytes(set)) ||
+	    !usage_fits(&set->ns->usage.entry_count, set->entry_growth, max_entries(set)))
 		return STEP_DONE;
 	return STEP_NEEDS_MEMORY;
 }

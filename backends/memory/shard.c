@@ -2,16 +2,6 @@
 
 #include "base/invariant.h"
 
-static void add(_Atomic uint64_t *counter, uint64_t n)
-{
-	(void)atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
-}
-
-static void subtract(_Atomic uint64_t *counter, uint64_t n)
-{
-	(void)atomic_fetch_sub_explicit(counter, n, memory_order_relaxed);
-}
-
 void shard_init(struct shard *shard, enum eviction_policy policy, struct usage *usage,
 		struct usage *total)
 {
@@ -33,8 +23,8 @@ static void stop_expiring(struct shard *shard, struct entry *entry)
 	if (entry_value(entry)->expires_at_us == 0)
 		return;
 	expiry_remove(&shard->expiry, &entry_tail(entry)->expiry);
-	subtract(&shard->usage->expiring, 1);
-	subtract(&shard->total->expiring, 1);
+	usage_subtract(&shard->usage->expiring, 1);
+	usage_subtract(&shard->total->expiring, 1);
 }
 
 static bool start_expiring(struct shard *shard, struct entry *entry)
@@ -44,8 +34,8 @@ static bool start_expiring(struct shard *shard, struct entry *entry)
 	if (expires_at_us == 0)
 		return false;
 	expiry_add(&shard->expiry, &entry_tail(entry)->expiry, expires_at_us);
-	add(&shard->usage->expiring, 1);
-	return atomic_fetch_add_explicit(&shard->total->expiring, 1, memory_order_relaxed) == 0;
+	(void)usage_add(&shard->usage->expiring, 1);
+	return usage_add(&shard->total->expiring, 1) == 0;
 }
 
 void shard_drop_expired(struct shard *shard, struct entry *entry, struct entry **trash)
@@ -115,11 +105,11 @@ void shard_remove(struct shard *shard, struct entry *entry, struct entry **trash
 	stop_expiring(shard, entry);
 	order_remove(&shard->order, &entry->order);
 	table_remove(&shard->table, entry_hash(entry_key(entry)), entry);
-	subtract(&shard->usage->entry_count, 1);
+	usage_subtract(&shard->usage->entry_count, 1);
 	shard->size_bytes -= entry_size_bytes(entry);
-	subtract(&shard->usage->used_bytes, entry_used_bytes(entry));
-	subtract(&shard->usage->memory_bytes, memory_bytes);
-	subtract(&shard->total->memory_bytes, memory_bytes);
+	usage_subtract(&shard->usage->used_bytes, entry_used_bytes(entry));
+	usage_subtract(&shard->usage->memory_bytes, memory_bytes);
+	usage_subtract(&shard->total->memory_bytes, memory_bytes);
 	expiry_trim(&shard->expiry);
 	entry_discard(entry, trash);
 }

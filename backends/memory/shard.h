@@ -7,22 +7,12 @@
 
 #include <pthread.h>
 #include <stdalign.h>
-#include <stdatomic.h>
 
 #include "backends/memory/table.h"
+#include "backends/memory/usage.h"
 #include "store/backend.h"
 #include "store/policy/expiry.h"
 #include "store/policy/order.h"
-
-/* What entries use, of a namespace or of the whole backend. Removals subtract with a shard's lock
- * held; a set adds before it stores, so that a limit checked there holds at every moment. With the
- * locks of all shards held the numbers of a namespace stand still and are those of its entries. */
-struct usage {
-	_Atomic uint64_t entry_count;
-	_Atomic uint64_t used_bytes;   /* what counts against max_size_bytes */
-	_Atomic uint64_t memory_bytes; /* with all overhead */
-	_Atomic uint64_t expiring;     /* entries with a TTL */
-};
 
 struct shard_counters {
 	uint64_t hits, misses, sets, deletes, evictions, expirations, stale_hits;

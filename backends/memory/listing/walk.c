@@ -47,16 +47,6 @@ struct walk {
 	struct run run;
 };
 
-static void count_memory(struct namespaces *all, uint64_t bytes)
-{
-	(void)atomic_fetch_add(&all->total.memory_bytes, bytes);
-}
-
-static void uncount_memory(struct namespaces *all, uint64_t bytes)
-{
-	(void)atomic_fetch_sub(&all->total.memory_bytes, bytes);
-}
-
 /* ---- The runs that there are ---- */
 
 static void drop(struct walks *walks, struct walk **slot)
@@ -65,7 +55,7 @@ static void drop(struct walks *walks, struct walk **slot)
 
 	if (!walk)
 		return;
-	uncount_memory(walks->namespaces, walk->run.block_bytes);
+	usage_subtract(&walks->namespaces->total.memory_bytes, walk->run.block_bytes);
 	run_deinit(&walk->run);
 	free(walk->prefix);
 	free(walk);
@@ -218,12 +208,12 @@ static bool make(struct walks *walks, struct walk **slot, struct namespace *ns,
 	if (!walk)
 		return false;
 	*slot = walk;
-	count_memory(all, walk->run.block_bytes);
+	(void)usage_add(&all->total.memory_bytes, walk->run.block_bytes);
 	struct collection collection = {.page = *page, .run = &walk->run};
 	struct visitor visitor = {.visit = collect, .between = make_room, .context = &collection};
-	count_memory(all, bytes);
+	(void)usage_add(&all->total.memory_bytes, bytes);
 	bool is_made = visit_entries(ns, &visitor) && !collection.failed;
-	uncount_memory(all, bytes);
+	usage_subtract(&all->total.memory_bytes, bytes);
 	if (!is_made) {
 		drop(walks, slot);
 		return false;
