@@ -1,10 +1,6 @@
 /* An upstream of remote backends (backends/remote) in virtual time: a protocol, a transport that
  * does what a test tells it, a clock that goes on only while the engine waits, and the engine
- * itself, whose turns the test takes. No thread, no socket: the same every time.
- *
- * The protocol writes an operation as lines, one for each item ("get NS KEY", "set NS KEY VALUE",
- * "delete NS KEY", "exists NS KEY"; "clear NS", "scan NS", "check"; "gone" where an op is no more),
- * and is answered a line for each ("ok", "ok VALUE", "no"). */
+ * itself, whose turns the test takes. No thread, no socket: the same every time. */
 #ifndef STEADYCACHE_TEST_FAKE_UPSTREAM_H
 #define STEADYCACHE_TEST_FAKE_UPSTREAM_H
 
@@ -13,6 +9,7 @@
 #include "backends/remote/namespaces.h"
 #include "backends/remote/settings.h"
 #include "backends/remote/tally.h"
+#include "tests/support/fake_protocol.h"
 
 #define FAKE_SENT_MAX    16384
 #define FAKE_REPLIES_MAX 64
@@ -63,11 +60,6 @@ struct fake_upstream {
 	struct fake_reply (*choose)(void); /* NULL: as fake_next and fake_always say */
 
 	struct fake_transport *transport;
-};
-
-enum fake_kind {
-	FAKE_LINES, /* operations share requests; POST /new, or if it lacks that, /old */
-	FAKE_PARTS, /* each item is a request of its own (PUT, GET, ...), and signed */
 };
 
 /* Opens it: three retries, two requests at once, ten items a request, ten seconds an operation. A
