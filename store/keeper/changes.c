@@ -63,8 +63,9 @@ bool keeper_changes_put(struct keeper_changes *changes, struct keeper_space *spa
 	step->body = body;
 	step->counter = old && !old_is_live ? &space->counters.expirations : NULL;
 	if (old)
-		keeper_space_remove(space, old);
-	keeper_space_add(space, fresh);
+		keeper_space_replace(space, old, fresh);
+	else
+		keeper_space_add(space, fresh);
 	space->counters.sets++;
 	if (step->counter)
 		++*step->counter;

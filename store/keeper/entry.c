@@ -16,9 +16,10 @@ static uint8_t draw_levels(void)
 	return levels;
 }
 
-struct keeper_entry *keeper_entry_create(struct slice key, const struct keeper_record *record)
+struct keeper_entry *keeper_entry_create(struct slice key, const struct keeper_record *record,
+					 const struct keeper_entry *old)
 {
-	uint8_t levels = draw_levels();
+	uint8_t levels = old ? old->levels : draw_levels();
 	struct slice type = record->entry.type;
 	struct keeper_entry *entry =
 		malloc(sizeof(*entry) + levels * sizeof(entry->next[0]) + key.len + type.len);

@@ -1,6 +1,6 @@
 /* What the keeper knows of one entry: all but its value, which stays with the driver. One
- * allocation holds the entry, its links in the index, its key and its content type: some 200 bytes
- * and the key.
+ * allocation holds the entry, its links in the index, its key and its content type: some 200
+ * bytes and the key.
  *
  * Threads: an entry changes only with the gate held for writing (keeper_state.h), but for what a
  * use changes (node, the list of used entries), which its namespace's lock guards. */
@@ -29,13 +29,17 @@ struct keeper_entry {
 	/* In the namespace's list of entries with uses of which the driver was not told. *used_at
 	 * is the link that leads here; NULL: it is not in the list. */
 	struct keeper_entry *used_next, **used_at;
+	uint64_t hash;              /* of the key (buckets.h) */
+	struct keeper_entry *chain; /* the next one of its bucket */
 	size_t key_len;
 	struct keeper_entry *next[]; /* of each level, then the key, then the content type */
 };
 
-/* An entry for `key` with the numbers of `record`, in no structure. Both are copied. NULL: out of
- * memory. To be freed with free() once it is in no structure. */
-struct keeper_entry *keeper_entry_create(struct slice key, const struct keeper_record *record);
+/* An entry for `key` with the numbers of `record`, in no structure. Both are copied. `old` is the
+ * entry whose place it is to take, or NULL. NULL: out of memory. To be freed with free() once it is
+ * in no structure. */
+struct keeper_entry *keeper_entry_create(struct slice key, const struct keeper_record *record,
+					 const struct keeper_entry *old);
 
 /* Its record, as it would be stored now. The type stands in the entry. */
 void keeper_entry_record(const struct keeper_entry *entry, struct keeper_record *ret);

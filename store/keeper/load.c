@@ -54,7 +54,7 @@ static bool load_entry(struct loading *loading, struct slice ns, struct slice ke
 		       const struct keeper_record *record)
 {
 	struct keeper_space *space = space_of(loading->keeper, ns);
-	struct keeper_entry *entry = space ? keeper_entry_create(key, record) : NULL;
+	struct keeper_entry *entry = space ? keeper_entry_create(key, record, NULL) : NULL;
 
 	if (!entry || (entry->expires_at_us != 0 && !keeper_space_reserve(space))) {
 		free(entry);

@@ -34,7 +34,8 @@ struct keeper_space *keeper_space_create(struct keeper_spaces *all, struct slice
 	memcpy(space->name, name.data, name.len);
 	space->settings = *settings;
 	order_init(&space->order, settings->policy);
-	if (!order_prepare(&space->order)) {
+	if (!keeper_index_init(&space->index) || !order_prepare(&space->order)) {
+		keeper_index_deinit(&space->index);
 		free(space);
 		return NULL;
 	}
@@ -45,18 +46,6 @@ struct keeper_space *keeper_space_create(struct keeper_spaces *all, struct slice
 	return space;
 }
 
-static void free_entries(struct keeper_space *space)
-{
-	struct keeper_entry *entry = space->index.first[0];
-
-	while (entry) {
-		struct keeper_entry *next = entry->next[0];
-
-		free(entry);
-		entry = next;
-	}
-}
-
 void keeper_space_destroy(struct keeper_spaces *all, struct keeper_space *space)
 {
 	struct keeper_space **at = bucket_of(all, slice_of(space->name));
@@ -65,7 +54,7 @@ void keeper_space_destroy(struct keeper_spaces *all, struct keeper_space *space)
 		at = &(*at)->chain;
 	*at = space->chain;
 	all->count--;
-	free_entries(space);
+	keeper_index_deinit(&space->index);
 	order_deinit(&space->order);
 	expiry_deinit(&space->expiry);
 	(void)pthread_mutex_destroy(&space->lock);
@@ -104,9 +93,9 @@ bool keeper_space_reserve(struct keeper_space *space)
 	return expiry_reserve(&space->expiry, 1);
 }
 
-void keeper_space_add(struct keeper_space *space, struct keeper_entry *entry)
+/* What an entry is in beside the index. */
+static void join_orders(struct keeper_space *space, struct keeper_entry *entry)
 {
-	keeper_index_add(&space->index, entry);
 	order_restore(&space->order, &entry->node);
 	if (entry->expires_at_us != 0)
 		expiry_add(&space->expiry, &entry->expiry, entry->expires_at_us);
@@ -114,16 +103,35 @@ void keeper_space_add(struct keeper_space *space, struct keeper_entry *entry)
 	space->used_bytes += keeper_entry_used_bytes(entry);
 }
 
-void keeper_space_remove(struct keeper_space *space, struct keeper_entry *entry)
+static void leave_orders(struct keeper_space *space, struct keeper_entry *entry)
 {
 	INVARIANT(space->used_bytes >= keeper_entry_used_bytes(entry));
-	keeper_index_remove(&space->index, entry);
 	order_remove(&space->order, &entry->node);
 	if (entry->expires_at_us != 0)
 		expiry_remove(&space->expiry, &entry->expiry);
 	keeper_space_forget_use(entry);
 	space->size_bytes -= entry->size_bytes;
 	space->used_bytes -= keeper_entry_used_bytes(entry);
+}
+
+void keeper_space_add(struct keeper_space *space, struct keeper_entry *entry)
+{
+	keeper_index_add(&space->index, entry);
+	join_orders(space, entry);
+}
+
+void keeper_space_remove(struct keeper_space *space, struct keeper_entry *entry)
+{
+	keeper_index_remove(&space->index, entry);
+	leave_orders(space, entry);
+}
+
+void keeper_space_replace(struct keeper_space *space, struct keeper_entry *old,
+			  struct keeper_entry *fresh)
+{
+	keeper_index_replace(&space->index, old, fresh);
+	leave_orders(space, old);
+	join_orders(space, fresh);
 }
 
 void keeper_space_use(struct keeper_space *space, struct keeper_entry *entry, int64_t order_us)

@@ -96,7 +96,8 @@ static struct keeper_entry *make_entry(const struct set *set, const struct cache
 			},
 	};
 
-	return keeper_entry_create(item->key, &record);
+	return keeper_entry_create(item->key, &record,
+				   keeper_index_find(&set->space->index, item->key));
 }
 
 /* ---- Plan ---- */
