@@ -120,7 +120,8 @@ void keeper_buckets_remove(struct keeper_buckets *buckets, struct keeper_entry *
 		at = &(*at)->chain;
 	*at = entry->chain;
 	buckets->entries--;
-	if (buckets->count > 1 && buckets->entries < buckets->count / 2)
+	/* Two of them for each entry, or the entries would be gone before the buckets. */
+	for (int i = 0; i < 2 && buckets->count > 1 && buckets->entries < buckets->count / 2; i++)
 		join(buckets);
 	/* Where this fails the array is larger than it need be, and nothing else. */
 	if (buckets->capacity > CAPACITY_MIN && buckets->count < buckets->capacity / 4)

@@ -23,9 +23,11 @@ size_t keeper_gauges(struct backend *backend, struct backend_gauge *ret, size_t 
 void keeper_hurry(struct backend *backend);
 void keeper_close(struct backend *backend);
 
-/* The members of a backend's struct backend_ops that are the keeper's, whatever the driver. */
-#define KEEPER_OPS                                                                                 \
-	.bits = BACKEND_PERSISTS | BACKEND_WHOLE, .default_policy = EVICT_FRECENCY,                \
+/* The members of a backend's struct backend_ops that are the keeper's, whatever the driver.
+ * `the_bits` (enum backend_bits) are the driver's: BACKEND_PERSISTS where it has DRIVER_PERSISTS,
+ * BACKEND_WANTS_DIR where it needs a data_dir. */
+#define KEEPER_OPS(the_bits)                                                                       \
+	.bits = (the_bits) | BACKEND_WHOLE, .default_policy = EVICT_FRECENCY,                      \
 	.get = keeper_submit, .set = keeper_submit, .remove = keeper_submit,                       \
 	.exists = keeper_submit, .clear = keeper_submit, .scan = keeper_submit,                    \
 	.stats = keeper_submit, .configure = keeper_submit, .sync = keeper_submit,                 \

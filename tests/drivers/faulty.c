@@ -87,8 +87,9 @@ static struct backend *open_future(const struct backend_config *config, char *er
 	return keeper_open(&future, &faulty_future_backend_ops, config, error, error_size);
 }
 
-const struct backend_ops faulty_backend_ops = {.name = "faulty", .open = open_plain, KEEPER_OPS};
+const struct backend_ops faulty_backend_ops = {
+	.name = "faulty", .open = open_plain, KEEPER_OPS(BACKEND_PERSISTS)};
 const struct backend_ops faulty_blocking_backend_ops = {
-	.name = "faulty", .open = open_blocking, KEEPER_OPS};
+	.name = "faulty", .open = open_blocking, KEEPER_OPS(BACKEND_PERSISTS)};
 const struct backend_ops faulty_future_backend_ops = {
-	.name = "faulty", .open = open_future, KEEPER_OPS};
+	.name = "faulty", .open = open_future, KEEPER_OPS(BACKEND_PERSISTS)};

@@ -195,5 +195,5 @@ static struct backend *hash_backend_open(const struct backend_config *config, ch
 const struct backend_ops hash_backend_ops = {
 	.name = "hash",
 	.open = hash_backend_open,
-	KEEPER_OPS,
+	KEEPER_OPS(BACKEND_PERSISTS),
 };

@@ -84,5 +84,5 @@ static struct backend *slow_backend_open(const struct backend_config *config, ch
 const struct backend_ops slow_backend_ops = {
 	.name = "slow",
 	.open = slow_backend_open,
-	KEEPER_OPS,
+	KEEPER_OPS(BACKEND_PERSISTS),
 };
