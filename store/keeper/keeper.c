@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/invariant.h"
 #include "store/keeper/keeper_state.h"
 #include "store/keeper/load.h"
 #include "store/keeper/passes.h"
@@ -110,6 +111,7 @@ struct backend *keeper_open(const struct driver_ops *driver, const struct backen
 {
 	struct keeper *keeper = calloc(1, sizeof(*keeper));
 
+	INVARIANT(!(ops->bits & BACKEND_PERSISTS) == !(driver->can & DRIVER_PERSISTS));
 	if (!keeper) {
 		(void)snprintf(error, error_size, "%s: out of memory", ops->name);
 		return NULL;
