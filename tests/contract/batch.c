@@ -53,7 +53,7 @@ static enum cache_status set_batch(struct fixture *f, size_t first, size_t count
 	return status;
 }
 
-/* The first items take the place of entries that expire, and all of them expire. */
+/* The first items replace entries that expire; afterwards all of them expire. */
 CONTRACT_TEST(batch, with_ttls_over_some_that_expire)
 {
 	const size_t count = f->is_remote ? 60 : LARGE_BATCH;
@@ -66,7 +66,7 @@ CONTRACT_TEST(batch, with_ttls_over_some_that_expire)
 		(void)set_with_ttl(f, batch.items[i].key, SLICE("old"), 5);
 	cr_assert_eq(backend_call(f->backend, &batch.op), CACHE_OK);
 
-	/* One goes each second. */
+	/* One expires each second. */
 	advance_s(f, (int64_t)count / 2);
 	for (size_t i = 0; i < count; i += f->is_slow ? 97 : 1)
 		cr_expect_eq(exists(f, batch.items[i].key),
@@ -188,7 +188,7 @@ CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_EXACT_EVICTION | BACKEND_ATOMIC_BATCH, 
 	set_max_size(f, 10000);
 	(void)set_used(f, SLICE("old"), 9000);
 
-	/* One item too large, then all together too large. */
+	/* First one item that is too large, then items that are too large together. */
 	for (int round = 0; round < 2; round++) {
 		batch_init(&batch, CACHE_OP_SET, 0, 10);
 		for (size_t i = 0; i < 10; i++)
@@ -239,7 +239,7 @@ CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_EXACT_EVICTION, batch, never_evicts_wha
 		(void)set_used(f, text("k%u", i), 1000);
 		advance_us(f, 1);
 	}
-	/* The five oldest grow; only younger ones can go. */
+	/* The five oldest grow; only younger ones can be evicted. */
 	batch_init(&batch, CACHE_OP_SET, 0, 5);
 	for (size_t i = 0; i < 5; i++)
 		batch.items[i].size_bytes = size_using(batch.items[i].key, 1200);
@@ -264,7 +264,8 @@ CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_EXACT_EVICTION, batch, larger_than_the_
 	cr_expect_not(exists(f, SLICE("old")));
 }
 
-/* All at one moment, beside others of that moment that are kept to be served stale. */
+/* Entries that expire at one moment, beside others of that moment that are kept to be served
+ * stale. */
 CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_STALE, batch, what_expires_in_masses_is_soon_gone)
 {
 	const size_t count = 40000;

@@ -1,4 +1,4 @@
-/* Clocks that are set back, and times that are still to come: the order of eviction goes on. */
+/* Clocks that are set back, and times in the future: the order of eviction continues. */
 #include "tests/contract/support.h"
 
 #define HOUR_S      INT64_C(3600)
@@ -15,7 +15,7 @@ static void begin(struct fixture *f, enum eviction_policy policy)
 	set_capacity(f, CAPACITY);
 }
 
-/* Entries name0, name1 ..., a second after one another. */
+/* Sets entries name0, name1 ..., a second apart. */
 static void set_some(struct fixture *f, const char *name, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
@@ -33,7 +33,7 @@ static unsigned count_of(struct fixture *f, const char *name)
 	return count;
 }
 
-/* What came first goes first, though all that comes later is older by the clock. */
+/* What was set first goes first, though everything set later is older by the clock. */
 static void expect_old_ones_to_go(struct fixture *f, enum eviction_policy policy)
 {
 	for (unsigned i = 0; i < CAPACITY; i++) {
@@ -45,7 +45,7 @@ static void expect_old_ones_to_go(struct fixture *f, enum eviction_policy policy
 	cr_expect_eq(count_of(f, "old"), 0, "%s: old ones stay", eviction_policy_name(policy));
 }
 
-/* The near cache has a clock, and entries, of its own. */
+/* The near cache has a clock and entries of its own. */
 static bool has_own_order(const struct fixture *f)
 {
 	return f->is_tiered;
@@ -84,7 +84,7 @@ CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION, clock, set_back_lets_uses_count)
 	cr_expect(exists(f, SLICE("old0")), "it was used last");
 }
 
-/* Also in the process that follows, which has not seen the former time. */
+/* The order also holds in the next process, which has not seen the former time. */
 CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION, clock, set_back_before_a_start)
 {
 	if (has_own_order(f) || !f->persists)
@@ -101,7 +101,7 @@ CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION, clock, set_back_before_a_start)
 	}
 }
 
-/* Times that are shown are never later than now, and those since the change are right. */
+/* Times that are shown are never later than now, and those since the change are correct. */
 CONTRACT_TEST_OF(BACKEND_ORDERED_SCAN, clock, set_back_is_not_seen_in_listings)
 {
 	struct cache_op op;
@@ -116,7 +116,7 @@ CONTRACT_TEST_OF(BACKEND_ORDERED_SCAN, clock, set_back_is_not_seen_in_listings)
 	cr_assert_eq(op.entry_count, 2);
 	cr_expect_eq(op.entries[0].created_at_us, f->now_us);
 	cr_expect_eq(op.entries[0].last_access_us, f->now_us);
-	/* The Worker tells no time that is later than now, and does not know by how much it was set
+	/* The Worker shows no time later than now, and does not know by how much it was set
 	 * back. */
 	cr_expect_leq(op.entries[1].created_at_us, f->now_us - (f->is_remote ? 0 : 59) * US_PER_S);
 	cr_expect_geq(op.entries[1].created_at_us, f->now_us - 61 * US_PER_S);
@@ -147,7 +147,7 @@ CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION | BACKEND_ORDERED_SCAN | BACKEND_HISTORY
 	import_from_2100(f, SLICE("key"));
 	scan(f, &op, SLICE(""), NULL, 10);
 	cr_assert_eq(op.entry_count, 1);
-	/* To the Worker that is the microsecond before (docs/export-import.md). */
+	/* For the Worker that is the microsecond before (docs/export-import.md). */
 	cr_expect_eq(op.entries[0].created_at_us, START_US - f->is_remote);
 	cr_expect_eq(op.entries[0].last_access_us, START_US);
 	cr_expect_eq(op.entries[0].expires_at_us, 2 * YEAR_2100_S * US_PER_S,
@@ -163,8 +163,8 @@ CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION | BACKEND_ORDERED_SCAN | BACKEND_HISTORY
 	}
 }
 
-/* An expiry is a time of the wall clock: set back, it is longer until then; what is gone is gone.
- */
+/* An expiry is a time of the wall clock: if that is set back, the expiry takes longer; what is gone
+ * stays gone. */
 CONTRACT_TEST_OF(BACKEND_STATS, clock, set_back_makes_entries_expire_later)
 {
 	unsigned waited_ms = 0;

@@ -1,5 +1,5 @@
-/* Many threads at once. Criterion's assertions are for the main thread: the others count what went
- * wrong, and the test looks at the sum. */
+/* Many threads at once. Criterion's assertions are for the main thread: the other threads count
+ * faults, and the test checks the sum. */
 #include <pthread.h>
 #include <stdio.h>
 
@@ -12,11 +12,11 @@ struct worker {
 	unsigned index;
 	unsigned rounds;
 	atomic_uint *failures;
-	atomic_uint *winners;       /* of each round, where there are any */
+	atomic_uint *winners;       /* of each round; NULL: none */
 	pthread_barrier_t *barrier; /* before and after each round */
 };
 
-/* Runs `work` in all threads; how often they found something wrong. */
+/* Runs `work` in all threads; returns how many faults they found. */
 static unsigned run_threads(struct fixture *f, unsigned rounds, void *(*work)(void *),
 			    atomic_uint *winners)
 {
@@ -53,7 +53,7 @@ static void count_failure(struct worker *worker, bool failed)
 
 #define SHARED_KEYS 64
 
-/* "<key>:" and a length that the seed decides, every byte following from key and seed. */
+/* "<key>:" and a length from the seed; each byte depends on key and seed. */
 static struct slice checkable(char bytes[static 2048], unsigned key, unsigned seed)
 {
 	size_t at = (size_t)snprintf(bytes, 64, "%u:%u:", key, seed);
@@ -141,7 +141,8 @@ CONTRACT_TEST(concurrency, own_writes_are_read)
 
 #define VERSIONED_KEYS 40
 
-/* Versions that sets and deletes are known to have reached: none below may be read any more. */
+/* Versions that sets and deletes are known to have reached: no read may return a lower one any
+ * more. */
 static atomic_uint floors[VERSIONED_KEYS];
 
 static void raise_floor(unsigned key, unsigned version)
@@ -152,7 +153,7 @@ static void raise_floor(unsigned key, unsigned version)
 		continue;
 }
 
-/* Removes all: what was there before is never seen again. */
+/* Removes everything: no read may see it again. */
 static void clear_versions(struct worker *worker)
 {
 	unsigned before[VERSIONED_KEYS];
@@ -337,7 +338,7 @@ CONTRACT_TEST_OF(BACKEND_ATOMIC_BATCH, concurrency, batches_are_seen_whole)
 #define LIMIT_BYTES 50000
 #define LIMIT_COUNT 60
 
-/* Every other look is one at the limits, the rest push against them. */
+/* Every other thread looks at the limits, the rest push against them. */
 static void *push_against_limits(void *arg)
 {
 	struct worker *worker = arg;
@@ -374,7 +375,7 @@ CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_EXACT_EVICTION | BACKEND_ORDERED_SCAN, 
 		cr_expect_leq(now.entry_count, LIMIT_COUNT);
 		cr_expect_gt(now.evictions, 0);
 	}
-	/* The accounts are those of the entries. */
+	/* The accounts must match the entries. */
 	struct cache_op op;
 	uint64_t total = 0;
 	uint64_t used = 0;
@@ -443,7 +444,7 @@ CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_EXACT_EVICTION | BACKEND_ORDERED_SCAN |
 
 	cr_expect_eq(run_threads(f, rounds_of(f, 5000, 300), do_everything, NULL), 0);
 	advance_s(f, 10);
-	/* Until what has expired is swept. */
+	/* Until expired entries are swept. */
 	do {
 		struct namespace_stats now = stats(f);
 

@@ -1,4 +1,4 @@
-/* Conditional writes: every kind on a present, an absent and an expired entry. */
+/* Conditional writes: every kind on an existing, a missing and an expired entry. */
 #define CONTRACT_NEEDS BACKEND_CONDITIONS
 #include "tests/contract/support.h"
 

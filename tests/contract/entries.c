@@ -1,4 +1,4 @@
-/* One entry: what is stored is what comes back, and what the writes say of it. */
+/* One entry: a read returns what was stored, and writes report what they did. */
 #include "tests/contract/support.h"
 
 CONTRACT_TEST(entries, get_returns_what_was_set)

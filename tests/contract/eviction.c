@@ -1,10 +1,10 @@
-/* Who is evicted, and when: every policy against a model that does it the slow way. */
+/* Which entry is evicted, and when: every policy against a model that computes it the slow way. */
 #define CONTRACT_NEEDS (BACKEND_STATS | BACKEND_EXACT_EVICTION)
 #include "tests/contract/support.h"
 
 #define KEYS 120
 
-/* The namespace as an array; the victim is found by looking at all. */
+/* The namespace as an array; finds the victim by looking at every entry. */
 struct model {
 	struct {
 		bool exists;
@@ -23,7 +23,7 @@ static bool goes_before(const struct model *model, size_t a, size_t b, int64_t n
 	int64_t last_a = model->entries[a].last_access_us;
 	int64_t last_b = model->entries[b].last_access_us;
 
-	/* Both multiplied by both denominators. */
+	/* Both scores multiplied by both denominators. */
 	score_a *= (uint64_t)(US_PER_S + now_us - last_b);
 	score_b *= (uint64_t)(US_PER_S + now_us - last_a);
 	if (model->policy == EVICT_FRECENCY && score_a != score_b)
@@ -97,7 +97,7 @@ static void expect_same(struct fixture *f, const struct model *model, const char
 				   1e-9);
 }
 
-/* Low numbers are asked for more often. */
+/* Low numbers are more frequent. */
 static size_t random_key(uint64_t *random)
 {
 	return (size_t)(next_random(random) % KEYS) * (next_random(random) % KEYS) / KEYS;
@@ -110,7 +110,7 @@ static void run_workload(struct fixture *f, struct model *model, uint64_t seed, 
 		unsigned dice = next_random(&seed) % 100;
 		uint64_t size = 180 + next_random(&seed) % (dice < 5 ? 11000 : 1200);
 
-		/* Odd numbers of microseconds: no two scores are ever the same. */
+		/* Odd numbers of microseconds: no two scores are ever equal. */
 		advance_us(f, 1 + next_random(&seed) % 1999993);
 		int64_t now_us = atomic_load(&f->now_us);
 		if (dice < 45) {
@@ -211,7 +211,7 @@ CONTRACT_TEST_OF(BACKEND_HISTORY, eviction, both_limits_hold_together)
 	compare_with_model(f, EVICT_FRECENCY, 15000, 30);
 }
 
-/* A change of policy at run time: the order is that of the new one, from the same history. */
+/* A change of policy at run time: the new policy's order applies to the same history. */
 CONTRACT_TEST(eviction, policy_changes_at_run_time)
 {
 	if (f->is_tiered)

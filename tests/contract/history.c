@@ -1,4 +1,4 @@
-/* Sets that bring a history along, and the listing that an export uses. */
+/* Sets with a history, and the listing that an export uses. */
 #include <pthread.h>
 #include <stdio.h>
 
@@ -13,7 +13,7 @@ static enum cache_status set_with_history(struct fixture *f, struct slice key, s
 	return set_item(f, NS, &item);
 }
 
-/* The entry of `key` as a listing tells it, without its key. */
+/* The entry of `key` as a listing reports it, without its key. */
 static struct cache_entry_info info_of(struct fixture *f, struct slice key)
 {
 	struct cache_op op;
@@ -79,7 +79,7 @@ CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_ORDERED_SCAN | BACKEND_HISTORY, history
 	cr_expect_float_eq(stats(f).avg_frequency, 4, 1e-9);
 	advance_s(f, 10);
 	cr_expect(exists(f, SLICE("key")));
-	/* From there on it lives as any other. */
+	/* From here on it behaves like any other. */
 	(void)set(f, SLICE("key"), SLICE("newer"));
 	cr_expect_eq(info_of(f, SLICE("key")).frequency, 8);
 	cr_expect_eq(info_of(f, SLICE("key")).created_at_us, never.created_at_us);
@@ -129,7 +129,8 @@ CONTRACT_TEST_OF(BACKEND_HISTORY, history, of_nonsense_is_refused)
 
 #define ENTRIES 24
 
-/* Sets ENTRIES in an order that is not that of their histories; entry i is the i-th to go. */
+/* Sets ENTRIES in an order other than that of their histories; entry i is the i-th to be
+ * evicted. */
 static void set_scattered(struct fixture *f, struct cache_history (*history_of)(unsigned i))
 {
 	struct cache_history histories[ENTRIES];
@@ -180,7 +181,7 @@ static void expect_order(struct fixture *f, enum eviction_policy policy,
 	}
 }
 
-/* Score is frequency / (1 + age in seconds). */
+/* The score is frequency / (1 + age in seconds). */
 static struct cache_history by_frecency(unsigned i)
 {
 	static const unsigned ages_s[] = {4000, 300, 20, 1};
@@ -235,7 +236,7 @@ struct pages {
 	bool has_after, complete;
 };
 
-/* The next page; the op is the caller's to deinit. */
+/* Gets the next page; the caller deinits the op. */
 static void scan_any(struct fixture *f, struct cache_op *op, struct pages *pages,
 		     struct slice prefix, size_t limit, size_t max_key_bytes)
 {
@@ -292,8 +293,8 @@ CONTRACT_TEST_OF(BACKEND_ORDERED_SCAN, any_order, meets_each_entry_once)
 	}
 }
 
-/* Keys of three beginnings that are longer than what an index holds of a key, and short ones among
- * them: pages end and begin within what begins alike. */
+/* Keys with three prefixes that are longer than what an index holds of a key, and short keys among
+ * them: pages end and begin among keys with equal beginnings. */
 CONTRACT_TEST_OF(BACKEND_ORDERED_SCAN, any_order, meets_keys_that_begin_alike_once)
 {
 	enum { EACH = 40 };
@@ -368,7 +369,7 @@ struct churn {
 	atomic_bool stop;
 };
 
-/* Adds and removes so much that a table grows and shrinks meanwhile. */
+/* Adds and removes so many keys that a table grows and shrinks meanwhile. */
 static void *churn(void *arg)
 {
 	struct churn *churn = arg;

@@ -1,4 +1,4 @@
-/* What counts against the limits of a namespace, and what a set does that has no room. */
+/* What counts against the limits of a namespace, and what a set does if there is no room. */
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -43,7 +43,7 @@ CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_EXACT_EVICTION, limits, key_beyond_the_
 	const size_t room = 100000 - used_by(SLICE(""), 0);
 
 	if (f->is_remote)
-		return; /* the Worker takes no such keys */
+		return; /* the Worker does not accept such keys */
 	struct slice key = make_bytes(room + 1, 1);
 	set_max_size(f, 100000);
 	(void)set(f, SLICE("kept"), SLICE("v"));
@@ -55,7 +55,7 @@ CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_EXACT_EVICTION, limits, key_beyond_the_
 	free_bytes(key);
 }
 
-/* The size of SQLite's file once all is in it. */
+/* The size of SQLite's file with everything in it. */
 static int64_t file_bytes(struct fixture *f)
 {
 	char path[sizeof(f->dir.path) + 32];
@@ -69,7 +69,7 @@ static int64_t file_bytes(struct fixture *f)
 	return (int64_t)status.st_size;
 }
 
-/* However small the values are. */
+/* Even if the values are tiny. */
 CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_EXACT_EVICTION, limits,
 		 long_keys_do_not_get_past_the_limit)
 {
@@ -111,7 +111,7 @@ static struct slice key_of(size_t i)
 	static char bytes[KEYS + 8];
 
 	(void)snprintf(bytes, sizeof(bytes), "%s%02zu", i % 3 == 0 ? "a/" : "b/", i);
-	memset(bytes + 4, 'x', i); /* each of another length */
+	memset(bytes + 4, 'x', i); /* each of a different length */
 	return (struct slice){bytes, 4 + i};
 }
 
@@ -172,7 +172,7 @@ static void random_step(struct fixture *f, struct model *model, uint64_t *random
 	}
 }
 
-/* What the entries count that are there, once what has expired is gone. */
+/* Compares the accounts with the existing entries, after the expired ones are gone. */
 static bool agrees(struct fixture *f, const struct model *model)
 {
 	struct namespace_stats now = stats(f);
@@ -208,7 +208,7 @@ CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_EXACT_EVICTION | BACKEND_STALE | BACKEN
 			;
 		cr_expect(agrees(f, &model));
 	}
-	/* Evicting and clearing take off what setting put on. */
+	/* Evicting and clearing subtract what setting added. */
 	for (enum eviction_policy policy = EVICT_FRECENCY; policy <= EVICT_FIFO; policy++) {
 		set_policy(f, policy);
 		set_max_size(f, 20000);
@@ -241,7 +241,7 @@ CONTRACT_TEST_OF(BACKEND_STATS, limits, accounts_are_there_again_after_a_reopen)
 	cr_expect_eq(used, 2 * used_by(SLICE("a"), 0) + 1005);
 }
 
-/* What has expired in many other namespaces goes while one set makes room. */
+/* Expired entries of many other namespaces are removed while one set makes room. */
 CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_EXACT_EVICTION, limits, room_is_made_among_many_namespaces)
 {
 	const unsigned others = rounds_of(f, 60, 60);
@@ -450,7 +450,7 @@ static void run_batch(struct fixture *f, enum cache_op_type type, const char *co
 		cache_value_release(items[i].value);
 }
 
-/* Of the keys of one batch the later is the more recent, whatever was made first. */
+/* Of the keys of one batch the later is the more recent, whichever was created first. */
 CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION, limits, lru_takes_the_keys_of_a_batch_in_their_order)
 {
 	static const char *const orders[][4] = {

@@ -1,4 +1,4 @@
-/* Listings (SCAN): order, prefixes, pages, and entries that come and go meanwhile. */
+/* Listings (SCAN): order, prefixes, pages, and entries that are added and removed meanwhile. */
 #include <pthread.h>
 #include <stdio.h>
 
@@ -56,8 +56,8 @@ CONTRACT_TEST(listing, is_in_byte_order)
 	}
 }
 
-/* Who wants a page of so many bytes of keys gets no more than one key beyond; a backend that is
- * asked over a network may give more, but all in order. */
+/* A page that is limited to so many bytes of keys exceeds them by at most one key; a remote backend
+ * may return more, but all in order. */
 CONTRACT_TEST(listing, pages_end_at_a_number_of_bytes)
 {
 	enum { KEYS = 40, KEY_BYTES = 1000, PAGE_KEYS = 7 };
@@ -92,7 +92,7 @@ CONTRACT_TEST(listing, pages_end_at_a_number_of_bytes)
 
 CONTRACT_TEST(listing, of_long_keys_is_in_byte_order)
 {
-	/* They differ only behind what any index could hold. */
+	/* They differ only after the part that any index could hold. */
 	struct slice keys[6];
 	char bytes[6][600];
 	struct cache_op op;
@@ -140,7 +140,7 @@ CONTRACT_TEST(listing, honours_the_prefix)
 	expect_keys(&op, &with_ab[2], 1);
 	cr_expect_not(op.complete);
 	cache_op_deinit(&op);
-	/* A start that lies before all of the prefix. */
+	/* A start before the prefix. */
 	after = SLICE("a");
 	scan(f, &op, SLICE("ab"), &after, 4);
 	expect_keys(&op, with_ab, 4);
@@ -158,7 +158,7 @@ CONTRACT_TEST(listing, honours_the_prefix)
 CONTRACT_TEST(listing, tells_what_it_knows)
 {
 	if (f->is_tiered)
-		return; /* hits in the near cache are no uses of the backend */
+		return; /* hits in the near cache are not uses of the backend */
 	struct etag etag = etag_of(SLICE("value"));
 	struct cache_item item = item_of(SLICE("key"), SLICE("value"));
 	struct cache_op op;
@@ -175,7 +175,7 @@ CONTRACT_TEST(listing, tells_what_it_knows)
 	cr_expect(etag_equal(&op.entries[0].etag, &etag));
 	cr_expect_eq(op.entries[0].frequency, 4);
 	cr_expect_eq(op.entries[0].created_at_us, START_US);
-	/* To the Worker each use has a microsecond of its own. */
+	/* In the Worker each use has a microsecond of its own. */
 	int64_t since_us = op.entries[0].last_access_us - (START_US + 5 * US_PER_S);
 	cr_expect(since_us >= 0 && since_us <= (f->is_remote ? 2 : 0));
 	cr_expect_eq(op.entries[0].expires_at_us, START_US + 1000 * US_PER_S);
@@ -210,7 +210,8 @@ struct churn {
 	atomic_bool stop;
 };
 
-/* Adds and removes keys between those that stay, so that whatever holds them grows and shrinks. */
+/* Adds and removes keys between those that stay, so that the structure that holds them grows and
+ * shrinks. */
 static void *churn(void *arg)
 {
 	struct churn *churn = arg;
@@ -248,7 +249,7 @@ static void set_staying_keys(struct fixture *f)
 	free(keys);
 }
 
-/* How many of the staying keys one listing in pages meets; counts of others are no matter. */
+/* Counts how many of the staying keys one listing in pages meets; other keys do not matter. */
 static void list_staying(struct fixture *f, unsigned seen[static STAYING], size_t limit)
 {
 	char after_bytes[64];

@@ -49,7 +49,7 @@ CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_PREFIX_CLEAR, clear, by_prefix_removes_
 	cr_expect_eq(stats(f).entry_count, count / 4 + 2);
 }
 
-/* Longer than what an index may hold of a key, and there is much that differs only behind that. */
+/* Longer than what an index may hold of a key, with many keys that differ only after that. */
 CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_PREFIX_CLEAR, clear, by_a_prefix_of_a_whole_prompt)
 {
 	static const char preamble[] =

@@ -1,5 +1,4 @@
-/* What is there again after the backend was closed and opened: for those that persist, everything;
- * for the others, nothing. */
+/* What a closed and reopened backend contains: everything if it persists, otherwise nothing. */
 #define CONTRACT_NEEDS BACKEND_STATS
 #include "tests/contract/support.h"
 

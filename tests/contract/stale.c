@@ -1,5 +1,5 @@
-/* Stale serving: an entry that has expired is kept for its namespace's stale time, and is found by
- * gets that ask for it, and by nothing else. */
+/* Stale serving: an entry that has expired is kept for its namespace's stale time; gets that ask
+ * for it find it, and nothing else does. */
 #define CONTRACT_NEEDS BACKEND_STALE
 #include "tests/contract/support.h"
 
@@ -30,7 +30,7 @@ static enum found get_stale(struct fixture *f, struct slice key, bool no_touch)
 	return found;
 }
 
-/* As HEAD would: nothing is counted. */
+/* As HEAD would: counts nothing. */
 static enum found look(struct fixture *f, struct slice key)
 {
 	return get_stale(f, key, true);
@@ -138,7 +138,7 @@ CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_ORDERED_SCAN | BACKEND_CONDITIONS, stal
 	cr_expect(exists(f, SLICE("key")), "the new one never expires");
 }
 
-/* Sets in one operation what was stale, live and absent before. */
+/* One operation sets keys that were stale, live and absent before. */
 CONTRACT_TEST_OF(BACKEND_STATS, stale, batch_set_over_all_kinds)
 {
 	struct cache_item items[3];
@@ -202,7 +202,7 @@ CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_EXACT_EVICTION, stale, eviction_takes_i
 	cr_expect_eq(look(f, SLICE("b")), STALE);
 }
 
-/* Under every policy the one that was set again is the youngest, however old it was before. */
+/* Under every policy a set makes the entry the youngest, however old it was before. */
 static void expect_to_be_youngest(struct fixture *f, enum eviction_policy policy)
 {
 	clear(f, SLICE(""));
@@ -309,7 +309,7 @@ CONTRACT_TEST(stale, batch_get_may_ask_for_it)
 	}
 }
 
-/* Waits until so many have expired: their removal is the background's. */
+/* Waits until `count` entries have expired and the background has removed them. */
 static void await_expirations(struct fixture *f, unsigned count)
 {
 	unsigned waited_ms = 0;
@@ -321,7 +321,7 @@ static void await_expirations(struct fixture *f, unsigned count)
 
 CONTRACT_TEST_OF(BACKEND_STATS, stale, sweep_takes_what_is_beyond_its_stale_time_only)
 {
-	const unsigned count = rounds_of(f, 2000, 320); /* even where it is divided */
+	const unsigned count = rounds_of(f, 2000, 320); /* even if it is divided */
 
 	set_stale_ttl(f, 100);
 	for (unsigned i = 0; i < count; i++)

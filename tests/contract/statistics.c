@@ -33,7 +33,7 @@ CONTRACT_TEST(statistics, count_entries_and_sizes)
 CONTRACT_TEST(statistics, know_the_frequencies)
 {
 	if (f->is_tiered)
-		return; /* hits in the near cache are no uses of the backend */
+		return; /* hits in the near cache are not uses of the backend */
 	for (enum eviction_policy policy = EVICT_FRECENCY; policy <= EVICT_NONE; policy++) {
 		set_policy(f, policy);
 		clear(f, SLICE(""));
@@ -96,7 +96,7 @@ CONTRACT_TEST(statistics, count_operations)
 CONTRACT_TEST(statistics, batch_counts_each_item)
 {
 	if (f->is_tiered)
-		return; /* hits in the near cache are no uses of the backend */
+		return; /* hits in the near cache are not uses of the backend */
 	struct cache_item items[3] = {
 		{.key = SLICE("a")},
 		{.key = SLICE("b")},

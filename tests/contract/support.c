@@ -32,8 +32,8 @@ struct criterion_test_params contract_backends(void)
 	for (size_t i = 0; backend_registry[i] && count + 4 < BACKENDS_MAX; i++)
 		if (is_wanted(backend_registry[i])) {
 			backends[count++] = (struct contract_backend){.index = i};
-			/* A request to another process is dear, and the near cache does not care
-			 * which backend is behind it. */
+			/* A request to another process is expensive, and the near cache works the
+			 * same over any backend. */
 			if (!(backend_registry[i]->bits & BACKEND_REMOTE))
 				backends[count++] =
 					(struct contract_backend){.index = i, .is_tiered = true};
@@ -44,7 +44,7 @@ struct criterion_test_params contract_backends(void)
 				continue;
 			backends[count++] = (struct contract_backend){
 				.index = i, .sqlite_cache_bytes = 64 * MIB};
-			/* So small that it is full all the time. */
+			/* So small that it is always full. */
 			backends[count++] = (struct contract_backend){
 				.index = i, .sqlite_cache_bytes = MIB / 4};
 		}

@@ -1,5 +1,5 @@
-/* What the contract tests share: a fresh backend in a folder of its own with a clock that the test
- * moves, and operations in one line. */
+/* Shared by the contract tests: a fresh backend in its own folder with a clock that the test moves,
+ * and operations in one line. */
 #ifndef STEADYCACHE_TEST_CONTRACT_SUPPORT_H
 #define STEADYCACHE_TEST_CONTRACT_SUPPORT_H
 
@@ -28,11 +28,11 @@ struct fixture {
 	struct cache_clock clock;
 	_Atomic int64_t now_us;
 	struct temp_dir dir;
-	bool persists;  /* entries and settings are there again after a reopen */
-	bool is_slow;   /* writes wait for a disk: ask for fewer of them */
-	bool is_remote; /* everything waits for a network: still fewer, and smaller */
-	bool is_tiered; /* a near cache is in front: it hides uses, and shows what was evicted */
-	bool limits_namespaces; /* config.max_namespaces is its to keep */
+	bool persists;  /* entries and settings exist again after a reopen */
+	bool is_slow;   /* writes wait for a disk: use fewer of them */
+	bool is_remote; /* everything waits for a network: use still fewer, and smaller ones */
+	bool is_tiered; /* a near cache is in front: it hides uses, and shows evicted entries */
+	bool limits_namespaces; /* it enforces config.max_namespaces */
 };
 
 /* What all tests of a file need of a backend (enum backend_bits), if it is defined before this file
@@ -70,7 +70,8 @@ struct criterion_test_params contract_backends(void);
 void contract_run(const struct contract_backend *backend, unsigned needs,
 		  void (*body)(struct fixture *f));
 
-/* How often to do something: `usual` times, `slow` times, or a part of that where it is remote. */
+/* How often to do something: `usual` times, `slow` times, or a part of that if the backend is
+ * remote. */
 unsigned rounds_of(const struct fixture *f, unsigned usual, unsigned slow);
 
 /* Closes the backend and opens it again, in the same folder, with f->config. */
@@ -79,28 +80,29 @@ void fixture_reopen(struct fixture *f);
 void advance_us(struct fixture *f, int64_t us);
 void advance_s(struct fixture *f, int64_t s);
 
-/* A key or value from a format; static storage of this thread, good for the next eight calls. */
+/* A key or value from a format; in static storage of this thread, valid for the next eight
+ * calls. */
 struct slice text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 struct cache_value *make_value(struct slice bytes);
-/* `len` bytes that differ from those of another `seed`; to be freed. */
+/* `len` bytes that differ from those of another `seed`; the caller frees them. */
 struct slice make_bytes(size_t len, unsigned seed);
 void free_bytes(struct slice bytes);
 
-/* What an entry made by the functions here counts against the limit; and the size with which it
- * counts `used_bytes`. */
+/* What an entry made by the functions here counts against the limit; and the declared size with
+ * which it counts `used_bytes`. */
 uint64_t used_by(struct slice key, uint64_t size_bytes);
 uint64_t size_using(struct slice key, uint64_t used_bytes);
 
-/* An item to set, with TTL_DEFAULT. Its value belongs to set_item. */
+/* An item to set, with TTL_DEFAULT. set_item releases its value. */
 struct cache_item item_of(struct slice key, struct slice value);
-/* Sets `item` in `ns`, releases its value; the result in item->status and item->created. */
+/* Sets `item` in `ns` and releases its value; the result is in item->status and item->created. */
 enum cache_status set_item(struct fixture *f, struct slice ns, struct cache_item *item);
 
 /* In the namespace NS: */
 enum cache_status set(struct fixture *f, struct slice key, struct slice value);
 enum cache_status set_sized(struct fixture *f, struct slice key, uint64_t size_bytes);
-/* The same, with the size with which the entry counts `used_bytes` against the limit. */
+/* The same, with the declared size with which the entry counts `used_bytes` against the limit. */
 enum cache_status set_used(struct fixture *f, struct slice key, uint64_t used_bytes);
 enum cache_status set_with_ttl(struct fixture *f, struct slice key, struct slice value,
 			       int64_t ttl_s);
@@ -109,7 +111,7 @@ enum cache_status set_if(struct fixture *f, struct slice key, struct slice value
 /* A reference, or NULL. */
 struct cache_value *get(struct fixture *f, struct slice key);
 struct cache_value *get_untouched(struct fixture *f, struct slice key);
-bool holds(struct fixture *f, struct slice key, struct slice value); /* without a use */
+bool holds(struct fixture *f, struct slice key, struct slice value); /* does not count as a use */
 void use(struct fixture *f, struct slice key, unsigned times);
 bool exists(struct fixture *f, struct slice key);
 enum cache_status delete_key(struct fixture *f, struct slice key);
@@ -125,15 +127,15 @@ void set_max_size(struct fixture *f, uint64_t bytes);
 void set_capacity(struct fixture *f, int64_t capacity);
 void set_policy(struct fixture *f, enum eviction_policy policy);
 
-/* Lists NS; the op is the caller's to deinit. */
+/* Lists NS; the caller deinits the op. */
 void scan(struct fixture *f, struct cache_op *op, struct slice prefix, const struct slice *after,
 	  size_t limit);
 
-/* Sleeps a moment between two looks at something that happens in the background; false once a
- * test has waited too long. `*waited_ms` begins with 0. */
+/* Sleeps a moment between two checks of something that happens in the background; false once the
+ * test has waited too long. `*waited_ms` starts at 0. */
 bool wait_a_moment(unsigned *waited_ms);
 
-/* Pseudo-random numbers that are the same in every run. */
+/* Pseudo-random numbers, the same in every run. */
 uint32_t next_random(uint64_t *state);
 
 #endif

@@ -1,5 +1,5 @@
-/* Which entry gives way, after histories, uses and the time have brought the scores into any order:
- * each time the one whose score, as a listing tells it, is the lowest. */
+/* Which entry is evicted after histories, uses and time have brought the scores into any order:
+ * each time the one whose score, as a listing shows it, is the lowest. */
 #include <stdio.h>
 
 #define CONTRACT_NEEDS                                                                             \
@@ -14,8 +14,8 @@ static double score_of(const struct cache_entry_info *info, int64_t now_us)
 	       (1 + (double)(now_us - info->last_access_us) / (double)US_PER_S);
 }
 
-/* The entry with the lowest score, and how many there are; false where another one is too close to
- * tell. */
+/* Finds the entry with the lowest score, and how many entries there are; false if another score is
+ * too close. */
 static bool find_lowest(struct fixture *f, char key[static 32], size_t *ret_count)
 {
 	int64_t now_us = atomic_load(&f->now_us);

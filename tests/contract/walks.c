@@ -1,5 +1,5 @@
-/* Listings of many pages: long ones, several at once, and what happens to the namespace meanwhile.
- * Keys are "<digits>" and whatever the writers put between them. */
+/* Listings of many pages: long ones, several at once, and changes to the namespace meanwhile. Keys
+ * are "<digits>" and those that the writers add between them. */
 #include <pthread.h>
 #include <stdio.h>
 
@@ -13,7 +13,7 @@ static struct slice number_key(unsigned i)
 	return text("%0*u", DIGITS, i);
 }
 
-/* Sets keys 0 to `count`, in an order that is not that of the bytes. */
+/* Sets keys 0 to `count`, in an order other than byte order. */
 static void set_numbers(struct fixture *f, unsigned count, int64_t ttl_s)
 {
 	enum { GROUP = 1000 };
@@ -56,7 +56,7 @@ struct walker {
 	unsigned pages;
 	bool complete;
 	uint64_t keys;
-	unsigned *seen;    /* how often each number was met; NULL: nobody wants to know */
+	unsigned *seen;    /* how often each number was met; may be NULL */
 	const char *fault; /* static text, or NULL */
 };
 
@@ -79,7 +79,7 @@ static void take_key(struct walker *walker, struct slice key)
 		walker->seen[strtoul(text("%.*s", DIGITS, key.data).data, NULL, 10)]++;
 }
 
-/* One page. From any thread, so without assertions. */
+/* Gets one page. From any thread, so without assertions. */
 static void step(struct walker *walker)
 {
 	struct cache_op op;
@@ -196,12 +196,12 @@ CONTRACT_TEST(walks, begun_afresh_see_what_was_set_before)
 	set_numbers(f, count, 0);
 	old.seen = calloc(count, sizeof(unsigned));
 	for (unsigned round = 0; round < rounds; round++) {
-		/* Whatever is kept for those that went on before lacks the new key. */
+		/* What is kept for the earlier listings lacks the new key. */
 		step(&old);
 		step(&old);
 		struct slice key = text("%0*u new", DIGITS, count - 1 - round);
 		cr_assert_eq(set(f, key, SLICE("v")), CACHE_OK);
-		/* In step with the old one, and from the begin. */
+		/* In step with the old one, and from the beginning. */
 		struct walker fresh = make_walker(f, 100);
 		fresh.seen = calloc(count, sizeof(unsigned));
 		(void)walk(&fresh);
@@ -299,7 +299,7 @@ CONTRACT_TEST(walks, of_a_namespace_that_is_cleared_end)
 	cr_expect(walker.complete);
 	cr_expect_eq(walker.keys, 400);
 
-	/* And go on with what is there then. */
+	/* And continue with what exists then. */
 	set_numbers(f, count, 0);
 	walker.seen = calloc(count, sizeof(unsigned));
 	walker.complete = false;

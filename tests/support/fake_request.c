@@ -258,7 +258,7 @@ struct slice fake_response_body(const struct fake_request *fake)
 		return response->static_body;
 	case BODY_BUFFER:
 		return buffer_bytes(&response->buffer);
-	case BODY_STREAM: /* is made while it is sent */
+	case BODY_STREAM: /* produced while it is sent */
 		break;
 	case BODY_VALUE:
 		return (struct slice){

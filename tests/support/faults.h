@@ -1,9 +1,9 @@
-/* Makes system calls and allocations of a server fail, as many as wanted and when wanted.
+/* Makes system calls and allocations of a server fail, any number of them and at any time.
  *
- * The library in faults_preload.c is loaded in front of the C library (LD_PRELOAD) and counts the
- * calls of the kinds that are armed. Test and server share the numbers, so faults can be armed and
- * ended while the server runs. Calls on files count only where these lie in `folder`; allocations
- * count from the first such file on, so that the start of the C library and others is over. */
+ * The library in faults_preload.c is loaded before the C library (LD_PRELOAD) and counts the calls
+ * of the armed kinds. Test and server share the numbers, so faults can be armed and ended while the
+ * server runs. Calls on files count only if these are in `folder`; allocations count from the first
+ * such file on, when the C library and others have started. */
 #ifndef STEADYCACHE_TEST_FAULTS_H
 #define STEADYCACHE_TEST_FAULTS_H
 
@@ -26,18 +26,18 @@ enum fault_call {
 
 struct faults {
 	_Atomic uint32_t calls;       /* enum fault_call; 0: none fails */
-	_Atomic int32_t error;        /* the error number that they fail with */
-	_Atomic uint64_t from, count; /* the calls from..from + count - 1, counted from 0 */
+	_Atomic int32_t error;        /* the error number of the failing calls */
+	_Atomic uint64_t from, count; /* the calls from..from + count - 1 fail, counted from 0 */
 	_Atomic uint64_t seen;        /* calls of those kinds since they were armed */
 	char folder[400];
 };
 
-/* The numbers in a file below `dir`, to be shared with a server whose environment has
+/* The numbers in the file `path`, to be shared with a server whose environment has
  * "FAULTS_FILE=PATH". One at a time; never NULL. */
 struct faults *faults_open(const char *path, const char *folder);
-/* Lets `count` calls fail after `from` have gone well; what was armed before is over. */
+/* Lets `count` calls fail after `from` have succeeded; replaces what was armed before. */
 void faults_arm(struct faults *faults, unsigned calls, int error, uint64_t from, uint64_t count);
-/* How many calls of the armed kinds there were; none fails any more. */
+/* Ends all failures; returns how many calls of the armed kinds there were. */
 uint64_t faults_end(struct faults *faults);
 void faults_close(struct faults *faults);
 

@@ -1,5 +1,5 @@
-/* The calls of the C library that can be made to fail (faults.h). Everything is passed on but what
- * the test has armed. */
+/* The calls of the C library that can be made to fail (faults.h). Calls that the test has not armed
+ * are passed on. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #define FDS_MAX 4096
 
 static struct faults *faults;
-static atomic_bool in_folder[FDS_MAX]; /* the descriptors of files there */
+static atomic_bool in_folder[FDS_MAX]; /* descriptors of files in that folder */
 static atomic_bool folder_seen;
 
 /* The next library's function of that name and type. */
@@ -156,7 +156,7 @@ ON_FD(FAULT_STAT, int, fstat64, (int fd, struct stat64 *ret), fd, ret)
 	int name(int fd, offset_type offset, offset_type size)                                     \
 	{                                                                                          \
 		if (fd_fails(FAULT_TRUNCATE, fd))                                                  \
-			return errno; /* told by the result */                                     \
+			return errno; /* returned as the result */                                 \
 		return NEXT(name)(fd, offset, size);                                               \
 	}
 

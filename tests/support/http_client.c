@@ -11,7 +11,7 @@
 
 #include "tests/support/http_record.h"
 
-/* Of a body in a message: enough to see what happened, little enough to read. */
+/* Of a body in a message: enough to see what happened, short enough to read. */
 #define SHOWN_BYTES 700
 
 struct http_client {
@@ -22,7 +22,7 @@ struct http_client {
 	unsigned next_answer;
 };
 
-/* A growing text; where memory ends, a test has nothing better to do than to stop. */
+/* A growing text; out of memory ends the test. */
 struct text {
 	char *data;
 	size_t len, size;
@@ -47,7 +47,7 @@ static void text_append_string(struct text *text, const char *string)
 	text_append(text, string, strlen(string));
 }
 
-/* Up to SHOWN_BYTES of `bytes`, what does not print as \xNN. */
+/* Up to SHOWN_BYTES of `bytes`, unprintable ones as \xNN. */
 static void text_append_shown(struct text *text, struct slice bytes)
 {
 	for (size_t i = 0; i < bytes.len; i++) {
@@ -130,7 +130,7 @@ void http_client_set_timeout(struct http_client *client, long timeout_ms)
 	(void)curl_easy_setopt(client->curl, CURLOPT_TIMEOUT_MS, timeout_ms);
 }
 
-/* What the callbacks fill. */
+/* Filled by the callbacks. */
 struct reception {
 	struct http_answer *answer;
 	struct text headers;
@@ -151,7 +151,7 @@ static size_t receive_header(char *data, size_t size, size_t count, void *user)
 	size_t len = size * count, name_len, start, end = len;
 	const char *colon = memchr(data, ':', len);
 
-	/* A status line starts the headers anew: those of a "100 Continue" do not count. */
+	/* A status line restarts the headers: those of a "100 Continue" do not count. */
 	if (len > 5 && memcmp(data, "HTTP/", 5) == 0) {
 		reception->headers.len = 0;
 		if (len > 12 && memcmp(data + 8, " 100", 4) == 0)
@@ -173,8 +173,8 @@ static size_t receive_header(char *data, size_t size, size_t count, void *user)
 	return len;
 }
 
-/* libcurl adds headers that a test did not ask for: these lines take them away again, unless one
- * of `headers` names them. */
+/* libcurl adds headers that a test did not ask for: these lines remove them, unless one of
+ * `headers` names them. */
 static struct curl_slist *header_list(const struct http_client *client, bool has_body,
 				      const char *const *headers)
 {
@@ -202,7 +202,7 @@ static struct curl_slist *header_list(const struct http_client *client, bool has
 	return list;
 }
 
-/* The request as it is told in messages; never with the token. */
+/* The request as messages show it; never with the token. */
 static char *describe_request(const char *method, const char *target, struct slice body,
 			      const char *const *headers)
 {
@@ -247,7 +247,7 @@ const struct http_answer *http_request(struct http_client *client, const char *m
 	(void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &reception);
 	(void)curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, receive_header);
 	(void)curl_easy_setopt(curl, CURLOPT_HEADERDATA, &reception);
-	/* HTTPGET takes back what POST and NOBODY of the request before have set. */
+	/* HTTPGET undoes the POST and NOBODY of the previous request. */
 	(void)curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
 	(void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, NULL);
 	if (strcmp(method, "HEAD") == 0) {

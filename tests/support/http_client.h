@@ -1,14 +1,15 @@
 /* A small HTTP client for tests: one keep-alive connection, whole answers, and expectations that
  * print the request and the answer when they fail.
  *
- *	struct http_client *client = http_client_open(url, api_key);
- *	const struct http_answer *answer = http_put(client, "/cache/ns/k", SLICE("v"),
- *						    "Content-Type: text/css");
- *	expect_status(answer, 201);
- *	expect_header(http_get(client, "/cache/ns/k"), "Content-Type", "text/css");
+ *     struct http_client *client = http_client_open(url, api_key);
+ *     const struct http_answer *answer = http_put(client, "/cache/ns/k", SLICE("v"),
+ *                                                 "Content-Type: text/css");
+ *     expect_status(answer, 201);
+ *     expect_header(http_get(client, "/cache/ns/k"), "Content-Type", "text/css");
  *
- * A client belongs to one thread. An answer belongs to its client and lives for HTTP_ANSWERS_KEPT
- * further requests. The expectations are Criterion assertions: main thread only. */
+ * A client belongs to one thread. An answer belongs to its client and is valid for
+ * HTTP_ANSWERS_KEPT further requests. The expectations are Criterion assertions: main thread
+ * only. */
 #ifndef STEADYCACHE_TEST_HTTP_CLIENT_H
 #define STEADYCACHE_TEST_HTTP_CLIENT_H
 
@@ -23,32 +24,32 @@
 struct http_client;
 
 struct http_answer {
-	long status; /* 0: none came; `body` then holds libcurl's words */
-	char *body;  /* NUL-terminated beyond `len` */
+	long status; /* 0: no answer; `body` then has libcurl's error text */
+	char *body;  /* NUL-terminated after `len` */
 	size_t len;
 	char *headers;     /* "Name\0value\0" pairs, an empty name at the end */
-	char *request;     /* what was asked, for messages */
+	char *request;     /* the request, for messages */
 	bool continued;    /* "100 Continue" came first */
-	bool reconnected;  /* a new connection was opened for it */
+	bool reconnected;  /* it used a new connection */
 	long http_version; /* CURL_HTTP_VERSION_... */
 };
 
 /* `api_key` may be NULL: no Authorization header. Both are copied. Never NULL. */
 struct http_client *http_client_open(const char *url, const char *api_key);
-/* NULL is fine. Frees the client's answers too. */
+/* NULL is allowed. Frees the client's answers too. */
 void http_client_close(struct http_client *client);
 
 void http_client_set_key(struct http_client *client, const char *api_key);
 /* Speaks HTTP/1.0 from now on. */
 void http_client_use_http10(struct http_client *client);
-/* How long a request may take; 30 s unless told. */
+/* How long a request may take; 30 s by default. */
 void http_client_set_timeout(struct http_client *client, long timeout_ms);
 
 #define NO_BODY ((struct slice){.data = NULL, .len = 0})
 
-/* Sends one request. `target` is path and query, sent as it is (no clean-up of dots). A body is
- * sent where body.data is not NULL. `headers` is a NULL-terminated list of "Name: value" (or
- * "Name:" to send none of that name) whose first element is skipped (see http_get). */
+/* Sends one request. `target` is path and query, sent unchanged (dots are not resolved). A body is
+ * sent if body.data is not NULL. `headers` is a NULL-terminated list of "Name: value" (or "Name:"
+ * to send none of that name) whose first element is skipped (see http_get). */
 const struct http_answer *http_request(struct http_client *client, const char *method,
 				       const char *target, struct slice body,
 				       const char *const *headers);
@@ -72,7 +73,7 @@ const struct http_answer *http_request(struct http_client *client, const char *m
 	http_request(client, "PUT", target, slice_of(json),                                        \
 		     HTTP_HEADERS("Content-Type: application/json"))
 
-/* The value of a header (names without regard to case), or NULL. Lives as the answer does. */
+/* The value of a header (names ignore case), or NULL. Valid as long as the answer. */
 const char *http_header(const struct http_answer *answer, const char *name);
 
 static inline struct slice http_body(const struct http_answer *answer)
@@ -80,11 +81,11 @@ static inline struct slice http_body(const struct http_answer *answer)
 	return (struct slice){.data = answer->body, .len = answer->len};
 }
 
-/* The body as JSON (NUL characters allowed), or NULL where it is none. The caller's to decref. */
+/* The body as JSON (NUL characters allowed), or NULL if it is not JSON. The caller decrefs it. */
 json_t *http_json(const struct http_answer *answer);
 
-/* The formatted text, then request and answer, shortened and with unprintable bytes escaped.
- * Static storage of the thread. */
+/* The formatted text, then request and answer, shortened and with unprintable bytes escaped. In
+ * static storage of the thread. */
 const char *http_explain(const struct http_answer *answer, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -10,7 +10,7 @@
 #include "base/json_out.h"
 #include "handlers/respond/request.h"
 
-/* Of a body that is not JSON; a value says no more with its second kilobyte. */
+/* Of a body that is not JSON; more of a value says nothing new. */
 #define KEPT_BYTES 1024
 
 static void append_bytes(struct buffer *line, const char *name, struct slice bytes, bool keep)
@@ -22,7 +22,7 @@ static void append_bytes(struct buffer *line, const char *name, struct slice byt
 		json_out_raw(line, "null");
 }
 
-/* A byte of a header or target that is no ASCII stands for itself, as in ISO 8859-1. */
+/* A non-ASCII byte of a header or target stands for itself, as in ISO 8859-1. */
 static void append_text(struct buffer *line, const char *text)
 {
 	buffer_append_char(line, '"');

@@ -9,12 +9,12 @@
 extern struct backend *scene_backend;
 extern _Atomic int64_t scene_now_us;
 
-/* Opens it over the medium of that name; `ops` is one of faulty.h. NULL, with the sentence in
- * scene_error, where that fails. */
+/* Opens it over the medium of that name; `ops` is one of faulty.h. If it fails: NULL, with the
+ * sentence in scene_error. */
 struct backend *scene_open(const struct backend_ops *ops, const char *medium);
 void scene_close(void);
 extern char scene_error[256];
-/* The last thing that the keeper gave notice of. */
+/* The keeper's last notice. */
 extern char scene_notice[256];
 
 enum cache_status scene_set(struct slice key, struct slice value);
@@ -22,7 +22,7 @@ enum cache_status scene_set_if_absent(struct slice key, struct slice value);
 enum cache_status scene_delete(struct slice key);
 enum cache_status scene_sync(void);
 enum cache_status scene_configure(unsigned mask, struct namespace_settings settings);
-/* CACHE_OK where the value is `value`, CACHE_INVALID where it is another. */
+/* CACHE_OK if the value is `value`, CACHE_INVALID if it is another. */
 enum cache_status scene_get(struct slice key, struct slice value);
 struct namespace_stats scene_stats(void);
 /* The keys in one text, each with its frequency: "a:1 b:3". Static storage. */

@@ -26,7 +26,7 @@ struct mock_upstream {
 	bool is_accepting;
 	struct mock_reply always, next;
 	unsigned next_left;
-	unsigned generation; /* of `always`: what hangs waits for another one */
+	unsigned generation; /* of `always`: a hanging request waits for another one */
 	int fds[CONNECTIONS_MAX];
 	unsigned open_connections, connections, requests;
 	char *bodies[BODIES_MAX], *heads[BODIES_MAX];
@@ -36,7 +36,7 @@ struct mock_upstream {
 struct connection {
 	struct mock_upstream *mock;
 	int fd;
-	char *data; /* what was received and not yet used */
+	char *data; /* received and not yet used */
 	size_t len;
 };
 
@@ -81,7 +81,7 @@ static void send_answer(int fd, int status, const char *headers, const char *bod
 	send_all(fd, body, truncate ? len / 2 : len);
 }
 
-/* Breaks the connection off with a reset. */
+/* Breaks the connection with a reset. */
 static void reset(int fd)
 {
 	struct linger linger = {.l_onoff = 1, .l_linger = 0};
@@ -99,7 +99,7 @@ static bool is_authorized(struct mock_upstream *mock, const char *head)
 	return strcasestr(head, line) != NULL;
 }
 
-/* Keeps head and body and says what to do with the request. */
+/* Keeps head and body; returns what to do with the request. */
 static struct mock_reply take_request(struct mock_upstream *mock, const char *head,
 				      const char *body, unsigned *generation)
 {
@@ -179,8 +179,8 @@ static bool handle_request(struct connection *connection, const char *head, cons
 	return false;
 }
 
-/* Reads one request and handles it; what cannot be one (a handshake of TLS) is turned away at once,
- * as servers do. False: the connection ends. */
+/* Reads one request and handles it; bytes that cannot be a request (a TLS handshake) are rejected
+ * at once, as servers do. False: the connection ends. */
 static bool run_request(struct connection *connection)
 {
 	char *end;

@@ -8,8 +8,8 @@
 #include "backends/remote/wire.h"
 #include "base/etag.h"
 
-/* {"ns": {"key": {"value", "content_type", "etag"}}}, keys as they stand in the request: both forms
- * of bytes are taken, each by its own name. */
+/* {"ns": {"key": {"value", "content_type", "etag"}}}, keys as in the request: both forms of bytes
+ * are accepted, each under its own name. */
 struct mock_store {
 	json_t *namespaces;
 };
@@ -92,7 +92,7 @@ static json_t *get_item(const json_t *entry)
 	return result;
 }
 
-/* Of the value of an item. */
+/* The ETag of an item's value. */
 static void format_etag(const json_t *item, char text[ETAG_TEXT_LEN + 1])
 {
 	struct remote_wire_bytes bytes;

@@ -1,5 +1,4 @@
-/* Numbers that look random and are the same in each run. One sequence a test program; main thread
- * only. */
+/* Pseudo-random numbers, the same in each run. One sequence per test program; main thread only. */
 #ifndef STEADYCACHE_TEST_RANDOM_H
 #define STEADYCACHE_TEST_RANDOM_H
 

@@ -85,7 +85,7 @@ void raw_shutdown(struct raw_socket *socket)
 	(void)shutdown(socket->fd, SHUT_WR);
 }
 
-/* Receives a piece; false where the connection ended or the deadline has passed. */
+/* Receives a piece; false if the connection ended or the deadline has passed. */
 static bool receive_some(struct raw_socket *socket, int64_t deadline_ms)
 {
 	char piece[16384];
@@ -150,7 +150,7 @@ int raw_await_answer(struct raw_socket *socket, int timeout_ms)
 			continue;
 		if (sscanf(socket->received, "HTTP/1.%*1[01] %3d", &status) != 1)
 			return 0;
-		if (status == 100) { /* the real one follows */
+		if (status == 100) { /* the final status follows */
 			socket->len -= (size_t)(end + 4 - socket->received);
 			memmove(socket->received, end + 4, socket->len + 1);
 			status = 0;

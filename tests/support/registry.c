@@ -1,5 +1,5 @@
-/* The registry of tests: the backends of the product, and those over the drivers of tests/drivers.
- */
+/* The registry of tests: the backends of the product, and those over the drivers of
+ * tests/drivers. */
 #include "store/registry.h"
 #include "backends/d1/d1.h"
 #include "backends/disabled.h"

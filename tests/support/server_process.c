@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* An ASan build on a busy machine takes its time. */
+/* An ASan build on a busy machine takes long. */
 #define START_TIMEOUT_MS 30000
 #define STOP_TIMEOUT_MS  10000
 
@@ -32,7 +32,7 @@ void nap_ms(int ms)
 	(void)nanosleep(&nap, NULL);
 }
 
-/* In the child: the environment less what would configure the server by accident. */
+/* In the child: removes what would configure the server by accident from the environment. */
 static void set_environment(const struct server_process *server)
 {
 	static const char *const prefixes[] = {"STEADYCACHE_", "STEADYTEXT_",
@@ -60,7 +60,7 @@ static void set_environment(const struct server_process *server)
 	}
 }
 
-/* In the child: hands the listening socket over as systemd does. */
+/* In the child: passes the listening socket on as systemd does. */
 static void hand_over(int listening_fd)
 {
 	char pid[16];
