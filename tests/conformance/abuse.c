@@ -1,4 +1,5 @@
-/* Bytes that are no proper request: a clear 4xx or a closed connection, and the server goes on. */
+/* Bytes that are not a proper request: a clear 4xx or a closed connection, and the server
+ * continues. */
 #include "tests/conformance/conformance.h"
 
 #include <stdint.h>
@@ -21,8 +22,8 @@ static void expect_alive(void)
 	expect_body(http_get(client, entry_path("alive")), SLICE("yes"));
 }
 
-/* Sends the bytes on a fresh connection, then no more. Expects `status`, or where that is 0 any 4xx
- * or 501/505 or a closed connection, and a server that goes on. */
+/* Sends the bytes on a new connection, then no more. Expects `status`, or, if that is 0, any 4xx,
+ * 501, 505 or a closed connection, and a server that continues. */
 static void abuse_with(struct slice bytes, int status)
 {
 	struct raw_socket raw;
@@ -188,7 +189,7 @@ Test(abuse, lengths_that_are_none)
 	expect_status(http_get(client, entry_path("broken")), 404);
 }
 
-/* The classic of request smuggling. */
+/* The classic case of request smuggling. */
 Test(abuse, both_length_and_transfer_encoding)
 {
 	struct raw_socket raw;
@@ -204,7 +205,7 @@ Test(abuse, both_length_and_transfer_encoding)
 	got = raw_await_answer(&raw, ANSWER_MS);
 	cr_assert(got / 100 == 4 || got == 201 || (got == 0 && raw.closed), "got %d: %s", got,
 		  raw.received);
-	/* RFC 9112, 6.1: whatever it answers, it must close the connection afterwards. */
+	/* RFC 9112, 6.1: whatever the server answers, it must close the connection afterwards. */
 	cr_assert(raw_await_close(&raw, ANSWER_MS), "the connection stays open: %s", raw.received);
 	raw_close(&raw);
 	expect_alive();
@@ -274,7 +275,7 @@ Test(abuse, a_body_over_the_limit)
 
 	if (!known)
 		cr_skip("STEADYCACHE_TEST_MAX_BODY is not set");
-	/* Told beforehand: refused before it is read. */
+	/* Length announced: refused before it is read. */
 	requires_feature("raw");
 	cr_assert(raw_open(&raw, server_url));
 	(void)raw_send_text(&raw,
@@ -282,7 +283,7 @@ Test(abuse, a_body_over_the_limit)
 			    entry_path("k"), authorization(), max_body + 1);
 	cr_assert_eq(raw_await_answer(&raw, ANSWER_MS), 413, "got: %s", raw.received);
 	raw_close(&raw);
-	/* Not told: cut off while it comes. */
+	/* Length not announced: cut off while it arrives. */
 	cr_assert(raw_open(&raw, server_url));
 	(void)raw_send_text(
 		&raw, "PUT %s HTTP/1.1\r\nHost: localhost\r\n%sTransfer-Encoding: chunked\r\n\r\n",
@@ -333,7 +334,7 @@ Test(abuse, mutated_requests)
 
 	requires_feature("raw");
 	for (size_t i = 0; i < 5; i++)
-		seeds[i] = strdup(seeds[i]); /* quoted() keeps the last ones only */
+		seeds[i] = strdup(seeds[i]); /* quoted() keeps only the last ones */
 	for (unsigned round = 0; round < 1200; round++) {
 		struct raw_socket raw;
 		char request[2048];
@@ -373,7 +374,7 @@ Test(abuse, mutated_requests)
 		cr_assert(raw_open(&raw, server_url), "round %u: no connection", round);
 		(void)raw_send(&raw, (struct slice){request, len});
 		raw_shutdown(&raw);
-		/* Any answer or none will do, but one of both within the time. */
+		/* Any answer or none, but within the time. */
 		if (raw_await_answer(&raw, ANSWER_MS) == 0)
 			cr_assert(raw.closed, "round %u: neither answer nor close to %s", round,
 				  percent_encode((struct slice){request, len}));

@@ -105,7 +105,7 @@ Test(auth, every_resource_but_health_wants_the_token)
 		expect_header(answer, "WWW-Authenticate", "Bearer error=\"invalid_token\"");
 		answer = http_request(client, method, target, body,
 				      HTTP_HEADERS("Authorization: Basic eDp5"));
-		/* On /api as the original; elsewhere it names the scheme that is taken. */
+		/* On /api as in the original; elsewhere it names the accepted scheme. */
 		bool is_d1 = strncmp(target, "/api/", 5) == 0;
 		expect_status(answer, is_d1 ? 400 : 401);
 		expect_header(answer, "WWW-Authenticate",

@@ -16,10 +16,10 @@ struct race {
 	atomic_uint winners[ROUNDS];
 	atomic_uint losers[ROUNDS];
 	atomic_uint winner[ROUNDS];
-	bool create; /* If-None-Match: * on a fresh key each round, else If-Match on one key */
+	bool create; /* If-None-Match: * on a new key each round, else If-Match on one key */
 };
 
-/* All threads write at the same moment, all on the condition that nobody else has. */
+/* All threads write at the same moment, each on the condition that nobody else has written. */
 static const char *race(size_t index, void *user)
 {
 	struct race *shared = user;
@@ -160,7 +160,7 @@ Test(concurrency, read_your_writes_over_other_connections)
 	cr_assert(failure == NULL, "%s", failure);
 }
 
-/* A value that tells whether it is whole: its key and a number, repeated up to `len`. */
+/* A value that shows whether it is complete: its key and a number, repeated up to `len`. */
 static void fill_value(char *value, size_t len, unsigned key, unsigned version)
 {
 	char unit[32];

@@ -3,7 +3,7 @@
 
 CONFORMANCE_SUITE(conditional);
 
-/* Puts `value` under k and returns its ETag, which stays for 16 further requests. */
+/* Puts `value` under k and returns its ETag, which stays valid for 16 further requests. */
 static const char *put(const char *value)
 {
 	const struct http_answer *answer = http_put(client, entry_path("k"), slice_of(value));
@@ -21,8 +21,8 @@ static const char *put(const char *value)
 		expect_body(now_, SLICE(value));                                                   \
 	} while (0)
 
-/* A 304 tells the length that the answer 200 would have had, or none (RFC 9110, 8.6): a cache on
- * the way may take it for that of the value. */
+/* A 304 gives the length that a 200 would have had, or none (RFC 9110, 8.6): a cache on the way may
+ * take it for the value's length. */
 static void expect_length_of_value(const struct http_answer *answer)
 {
 	const char *length = http_header(answer, "Content-Length");
@@ -146,7 +146,7 @@ Test(conditional, if_unmodified_since)
 	expect_problem(http_get(client, entry_path("k"),
 				"If-Unmodified-Since: Sun, 06 Nov 1994 08:49:37 GMT"),
 		       412, "");
-	/* If-Match is the better of the two. */
+	/* If-Match takes precedence. */
 	expect_status(http_get(client, entry_path("k"), "If-Match: *",
 			       "If-Unmodified-Since: Sun, 06 Nov 1994 08:49:37 GMT"),
 		      200);
@@ -192,7 +192,7 @@ Test(conditional, lines_of_one_name_are_one_list)
 		      204);
 }
 
-/* A date is of the first of the values that a second had, perhaps. */
+/* A date may belong to the first of several values of its second. */
 Test(conditional, dates_within_their_own_second)
 {
 	const struct http_answer *first, *again;
@@ -209,7 +209,7 @@ Test(conditional, dates_within_their_own_second)
 	expect_body(again, SLICE("other"));
 	expect_status(http_get(client, entry_path("k"), quoted("If-Unmodified-Since: %s", date)),
 		      412);
-	/* The first value was modified before that date, if ever. */
+	/* The first value was modified before that date, if at all. */
 	expect_status(http_get(client, entry_path("k"),
 			       "If-Modified-Since: Fri, 31 Dec 2094 23:59:59 GMT"),
 		      304);

@@ -13,7 +13,7 @@ struct http_client *client;
 const char *server_url, *api_key;
 char ns[65];
 
-/* The last texts of a thread, so that a test can hold a few of them at once. */
+/* The last texts of a thread, so that a test can use several at once. */
 struct kept_texts {
 	char *texts[64];
 	unsigned next;
@@ -61,8 +61,8 @@ void conformance_open(void)
 		api_key = NULL;
 	cr_assert(server_url != NULL, "STEADYCACHE_URL must name the server to test");
 	client = http_client_open(server_url, api_key);
-	/* The time beside the process id: ids come again while a server that is tested twice lives.
-	 */
+	/* The time besides the process id: ids may repeat during the life of a server that is
+	 * tested twice. */
 	(void)snprintf(ns, sizeof(ns), "t%d_%lx_%s", (int)getpid(),
 		       (unsigned long)time(NULL) & 0xfffff, criterion_current_test->name);
 	expect_d1(d1("clear", " "), 200, "{'success':true}");
@@ -72,11 +72,11 @@ void conformance_close(void)
 {
 	if (!client)
 		return;
-	/* No expectations here: where a test was skipped or has failed, so might this. */
+	/* No expectations here: this may fail if a test was skipped or has failed. */
 	(void)d1("clear", " ");
 	http_client_close(client);
 	client = NULL;
-	/* The main thread of a test ends without the key's destructor. */
+	/* A test's main thread ends without the key's destructor. */
 	free_kept(pthread_getspecific(kept_key));
 	(void)pthread_setspecific(kept_key, NULL);
 }
@@ -233,7 +233,7 @@ void must_set_used(const char *key, size_t used_bytes)
 
 void must_init_bytes(unsigned max_size_bytes)
 {
-	/* 20 digits tell a multiple of 2^-20 exactly. */
+	/* 20 digits represent a multiple of 2^-20 exactly. */
 	expect_d1(d1("init", "'max_size_mb':%.20f", max_size_bytes / 1048576.0), 200,
 		  "{'success':true,'message':'Cache initialized'}");
 }

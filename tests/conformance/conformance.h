@@ -1,14 +1,14 @@
-/* The conformance suite: what /api and the REST API promise, asked over HTTP of any server.
+/* The conformance suite: what /api and the REST API promise, tested over HTTP on any server.
  *
- * The server is given by the environment, and nothing but its answers is looked at:
- *	STEADYCACHE_URL            e.g. http://127.0.0.1:8080
- *	STEADYCACHE_API_KEY        its key, where it wants one
- *	STEADYCACHE_LACKS          features that this implementation does without, comma-separated
- *	                           (see below); none unless told
- *	STEADYCACHE_TEST_MAX_BODY  its limit for bodies in bytes, where that is known
+ * The environment names the server, and only its answers are examined:
+ *     STEADYCACHE_URL            e.g. http://127.0.0.1:8080
+ *     STEADYCACHE_API_KEY        its key, if it requires one
+ *     STEADYCACHE_LACKS          features that this implementation lacks, comma-separated
+ *                                (see below); none by default
+ *     STEADYCACHE_TEST_MAX_BODY  its limit for bodies in bytes, if it is known
  *
- * Every test has a namespace of its own, cleared before and after. JSON is written with single
- * quotes for double ones: d1("get", "'key':'k'") sends {"cache_name":"<ns>","key":"k"}. */
+ * Every test has its own namespace, cleared before and after. JSON is written with single quotes
+ * instead of double ones: d1("get", "'key':'k'") sends {"cache_name":"<ns>","key":"k"}. */
 #ifndef STEADYCACHE_CONFORMANCE_H
 #define STEADYCACHE_CONFORMANCE_H
 
@@ -30,35 +30,35 @@ void conformance_close(void);
 
 extern struct http_client *client; /* with the key */
 extern const char *server_url;
-extern const char *api_key; /* NULL: the server wants none */
+extern const char *api_key; /* NULL: the server requires none */
 extern char ns[65];         /* the test's own namespace */
 
-/* Skips the test where STEADYCACHE_LACKS names `feature` (or, for speed, see rounds_of):
- *	openapi		the description of the API, and the server's limits
- *	raw		an HTTP parser of its own, asked over bare sockets
- *	dot-segments	"." and ".." in paths that nobody cleans up
- *	unknown-methods	405 for methods that HTTP does not know
- *	large-values	values beyond 1.4 MB
- *	eviction	eviction by frecency
- *	single-flight	waiting for values, and leases
- *	export		GET /export and POST /import
- *	request-id	X-Request-Id in answers
- *	log-level	GET and PUT /admin/log-level
- *	request-figures	what /stats tells of requests and connections */
+/* Skips the test if STEADYCACHE_LACKS names `feature` (speed: see rounds_of):
+ *     openapi          the description of the API, and the server's limits
+ *     raw              an HTTP parser of its own, tested over raw sockets
+ *     dot-segments     "." and ".." in paths that nobody resolves
+ *     unknown-methods  405 for methods that HTTP does not define
+ *     large-values     values beyond 1.4 MB
+ *     eviction         eviction by frecency
+ *     single-flight    waiting for values, and leases
+ *     export           GET /export and POST /import
+ *     request-id       X-Request-Id in answers
+ *     log-level        GET and PUT /admin/log-level
+ *     request-figures  what /stats reports of requests and connections */
 void requires_feature(const char *feature);
 bool lacks_feature(const char *feature);
-/* How often to repeat what is repeated to meet a race or to fill a cache: a quarter of `usual`
- * where the implementation lacks speed. */
+/* How often to repeat something to meet a race or to fill a cache: a quarter of `usual` if the
+ * implementation lacks speed. */
 unsigned rounds_of(unsigned usual);
 
-/* Text with single quotes of `format` made double ones; what is inserted stays as it is. Static
- * storage of the thread, good for 60 further calls. */
+/* The formatted text, with the single quotes of `format` turned into double ones; inserted text is
+ * unchanged. In static storage of the thread, valid for 60 further calls. */
 const char *quoted(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* `text` with its single quotes made double ones. Storage as with quoted(). */
+/* `text` with its single quotes turned into double ones. Storage as with quoted(). */
 const char *requoted(const char *text);
 
-/* "/cache/{ns}/{encoded key}"; the key is inserted as it is. Storage as with quoted(). */
+/* "/cache/{ns}/{encoded key}"; the key is inserted unchanged. Storage as with quoted(). */
 const char *entry_path(const char *encoded_key);
 /* "/cache/{ns}{rest}" */
 const char *ns_path(const char *rest);
@@ -76,8 +76,8 @@ const struct http_answer *configure(const char *members, ...) __attribute__((for
 void must_set(const char *key, const char *value);                   /* /api/set */
 void must_set_sized(const char *key, size_t value_len, size_t size); /* a value of x's */
 bool must_exist_or_not(const char *key);                             /* /api/exists */
-/* What an entry counts against the limit beside its value: key, content type, and what every entry
- * counts; of one set through /api, and of one put without a content type. */
+/* What an entry counts against the limit besides its value: key, content type, and the fixed
+ * overhead; for one set through /api, and one put without a content type. */
 #define TEXT_ENTRY_USED(key)  (strlen(key) + strlen("text/plain; charset=utf-8") + 128)
 #define BYTES_ENTRY_USED(key) (strlen(key) + strlen("application/octet-stream") + 128)
 /* Sets an entry through /api that counts `used_bytes`. */
@@ -87,7 +87,7 @@ void must_set_used(const char *key, size_t used_bytes);
 void must_init_bytes(unsigned max_size_bytes);
 /* A member of /api/stats as a number. */
 double d1_stat(const char *name);
-/* `member` of the listing's entry for `key` as a number; fails where there is no such entry. */
+/* `member` of the listing's entry for `key` as a number; fails if there is no such entry. */
 double listed_number(const char *key, const char *member);
 /* Expects the answer's JSON body to be exactly `expected` (single quotes for double ones). */
 #define expect_json_text(answer, expected) expect_body(answer, slice_of(requoted(expected)))
@@ -123,7 +123,7 @@ double listed_number(const char *key, const char *member);
 
 bool error_mentions(const struct http_answer *answer, const char *word, bool problem);
 
-/* True where the comma-separated header value holds `token` (as in Allow). */
+/* True if the comma-separated header value contains `token` (as in Allow). */
 bool list_holds(const char *list, const char *token);
 
 /* The key of `len` bytes with all but letters and digits percent-encoded; to be freed. */

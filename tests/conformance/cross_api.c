@@ -1,4 +1,4 @@
-/* One store behind two APIs: what is set through one is read through the other. */
+/* One store behind two APIs: a value set through one is read through the other. */
 #include "tests/conformance/conformance.h"
 
 CONFORMANCE_SUITE(cross_api);

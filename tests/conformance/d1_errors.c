@@ -1,4 +1,4 @@
-/* What /api says to requests that are wrong, and to caches that nobody has initialised. */
+/* What /api answers to wrong requests, and to caches that nobody has initialized. */
 #include "tests/conformance/conformance.h"
 
 #include <stdio.h>
@@ -157,7 +157,7 @@ Test(d1_errors, cache_names_that_are_names)
 			  200, "{'found':false}");
 }
 
-/* `ns` is cleared in the set-up, which need not make it: a name that was never used at all. */
+/* The set-up clears `ns` but need not create it: this is a name that was never used. */
 static const char *untouched(const char *members)
 {
 	return quoted("{'cache_name':'%.50s_untouched'%s}", ns, members);

@@ -1,4 +1,4 @@
-/* The size limit of /api: who is evicted, when, and what counts. */
+/* The size limit of /api: what is evicted, when, and what counts. */
 #include "tests/conformance/conformance.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 static void open_with_frecency(void)
 {
 	conformance_open();
-	/* What a cache in memory does unless asked is another thing (FIFO). */
+	/* The default of a cache in memory differs (FIFO). */
 	if (!lacks_feature("eviction"))
 		expect_that(configure("'eviction':'frecency'"), answer_->status / 100 == 2,
 			    "expected success");
@@ -90,7 +90,7 @@ Test(d1_frecency, an_item_larger_than_the_limit_is_refused_and_nothing_is_lost)
 	must_set_used("b", 3000);
 	expect_d1_error(d1("set", "'key':'c','value':'v','size':9847"), 413, "");
 	expect_present("abc", "ab");
-	/* The old version of a key that is overwritten stays, too. */
+	/* The old version of an overwritten key stays, too. */
 	expect_d1_error(d1("set", "'key':'a','value':'v','size':9847"), 413, "");
 	expect_present("abc", "ab");
 	cr_assert_eq(d1_stat("used_bytes"), 6000);
@@ -147,7 +147,7 @@ Test(d1_frecency, an_understated_size_does_not_get_past_the_limit)
 	must_set_sized("b", 600, 1);
 	cr_assert_eq(d1_stat("total_size"), 600);
 	expect_present("ab", "b");
-	/* More than the limit, whatever it says of itself. */
+	/* More than the limit, whatever its declared size. */
 	expect_status(d1("set", "'key':'c','size':1,'value':'%01001d'", 0), 413);
 	expect_present("abc", "b");
 }
@@ -164,7 +164,7 @@ Test(d1_frecency, a_missing_size_is_the_byte_length)
 	cr_assert_eq(d1_stat("total_size"), 10);
 }
 
-/* A batch of `count` entries that count `used_bytes` each, keys of four digits from `first` on. */
+/* A batch of `count` entries that count `used_bytes` each, with four-digit keys from `first` on. */
 static void set_many(size_t first, size_t count, size_t used_bytes)
 {
 	size_t size = used_bytes - TEXT_ENTRY_USED("k1000");
@@ -182,7 +182,7 @@ static void set_many(size_t first, size_t count, size_t used_bytes)
 	free(json);
 }
 
-/* The original answers "too many SQL variables" here, and to every write from then on. */
+/* The original answers "too many SQL variables" here, and to every later write. */
 Test(d1_frecency, a_full_cache_of_small_entries_does_not_get_stuck)
 {
 	must_init_bytes(600000);

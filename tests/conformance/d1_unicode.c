@@ -1,4 +1,4 @@
-/* Any JSON string is a legal key and a legal value, of any length, and comes back as it was. */
+/* Any JSON string of any length is a legal key and a legal value, and is returned unchanged. */
 #include "tests/conformance/conformance.h"
 
 #include <stdlib.h>
@@ -6,8 +6,8 @@
 
 CONFORMANCE_SUITE(d1_unicode);
 
-/* Sets and gets through JSON that jansson writes and reads, so that nothing of the test's own
- * escaping stands between the bytes and the server. */
+/* Sets and gets through JSON that jansson writes and reads, so that the test's own escaping cannot
+ * interfere. */
 static void expect_round_trip(struct slice key, struct slice value)
 {
 	json_auto_t *set =
@@ -35,7 +35,7 @@ static void expect_round_trip(struct slice key, struct slice value)
 
 	answer = http_post_json(client, "/api/batch/get", many_text);
 	expect_status(answer, 200);
-	/* jansson reads no member names with a NUL in them. */
+	/* jansson reads no member names that contain a NUL. */
 	if (memchr(key.data, '\0', key.len))
 		goto out;
 	results = http_json(answer);
@@ -83,7 +83,7 @@ Test(d1_unicode, keys)
 	expect_round_trip(SLICE("('model', 'query', 'some text')"), SLICE("7"));
 	expect_round_trip(SLICE("k' OR '1'='1"), SLICE("8"));
 	expect_round_trip(SLICE("%_*?[]"), SLICE("9"));
-	/* \u00e9 as one character and as e with an accent are two keys: no normalisation. */
+	/* \u00e9 as one character and as e with an accent are two keys: no normalization. */
 	expect_round_trip(SLICE("caf\xc3\xa9"), SLICE("composed"));
 	expect_round_trip(SLICE("cafe\xcc\x81"), SLICE("decomposed"));
 	expect_round_trip(SLICE("CAF\xc3\x89"), SLICE("upper case"));

@@ -41,7 +41,7 @@ Test(entries, delete)
 	expect_status(http_put(client, entry_path("k"), SLICE("v")), 201);
 }
 
-/* It gives a lease back (single_flight.c), where the server knows leases and this one. */
+/* It gives a lease back (single_flight.c), if the server knows leases and this one. */
 Test(entries, delete_with_a_lease_deletes_no_entry)
 {
 	expect_status(http_put(client, entry_path("k"), SLICE("v")), 201);
@@ -73,7 +73,7 @@ Test(entries, any_bytes)
 	expect_body(http_get(client, entry_path("k")), ((struct slice){bytes, sizeof(bytes)}));
 }
 
-/* What any implementation has to take; D1 takes 2 MB in a row, and bytes become base64 there. */
+/* What any implementation must accept; D1 takes 2 MB in a row, and bytes become base64 there. */
 #define LARGE_VALUE_BYTES 1400000
 
 Test(entries, sizes_around_the_usual_buffers)
@@ -252,7 +252,7 @@ Test(entries, what_may_change_at_once_is_not_to_be_stored)
 		      "steadycache; fwd=miss");
 }
 
-/* Whatever type it claims to have: on the server's own origin a script could read and clear all. */
+/* Whatever its type claims: on the server's own origin a script could read and clear everything. */
 Test(entries, stored_values_are_no_pages_of_the_server)
 {
 	const struct http_answer *answers[3];

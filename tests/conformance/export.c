@@ -85,7 +85,7 @@ Test(export, is_lines_with_a_beginning_and_an_end)
 	expect_number(a, "frequency", 1);
 	expect_number(a, "last_access", listed_number("a", "last_access"));
 	expect_number(a, "created_at", listed_number("a", "created_at"));
-	/* It was no use. */
+	/* The export did not count as a use. */
 	cr_expect_float_eq(listed_number("a", "frequency"), 1, 0);
 	answer = export_all("&prefix=b");
 	json_auto_t *none = line_with(answer, "key", "a");
@@ -203,7 +203,7 @@ Test(import, tells_which_lines_are_bad)
 	expect_status(http_get(client, entry_path("c")), 200);
 }
 
-/* Two in one body, the second of which was cut off, or lacks its first line and its last. */
+/* Two exports in one body, the second of which is cut off, or lacks its first and last lines. */
 Test(import, is_complete_only_where_the_last_export_is)
 {
 	requires_feature("export");

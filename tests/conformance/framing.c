@@ -1,5 +1,5 @@
 /* Requests that can be read in two ways: one refusal in the form of the API, a closed connection,
- * and nothing of them or behind them executed. (tests/unit/test_guard.c has all of them, in all
+ * and neither they nor what follows is executed. (tests/unit/test_guard.c has all of them, in all
  * pieces.) */
 #include "tests/conformance/conformance.h"
 
@@ -17,13 +17,13 @@ static const char *authorization(void)
 	return api_key ? quoted("Authorization: Bearer %s\r\n", api_key) : "";
 }
 
-/* A PUT up to the end of the fields that all have. */
+/* A PUT up to the end of the fields that all tests share. */
 static const char *put(const char *key)
 {
 	return quoted("PUT %s HTTP/1.1\r\nHost: localhost\r\n%s", entry_path(key), authorization());
 }
 
-/* What must not be executed. */
+/* A request that must not be executed. */
 static const char *delete_victim(void)
 {
 	return quoted("DELETE %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", entry_path("victim"),
@@ -41,7 +41,7 @@ static unsigned count_answers(const char *text)
 	return count;
 }
 
-/* Expects one answer, and the end of the connection behind it. */
+/* Expects one answer, followed by the end of the connection. */
 static void expect_one_refusal(int status)
 {
 	cr_assert(raw_await_close(&raw, ANSWER_MS), "the connection stays open: %s", raw.received);
@@ -135,7 +135,7 @@ Test(framing, refusals_have_the_form_of_their_path)
 }
 
 /* In its turn: the answers before it come first. */
-/* Behind paths of all lengths: what is remembered of a query must not be looked for elsewhere. */
+/* After paths of all lengths: what is remembered of a query must not be looked for elsewhere. */
 Test(framing, a_refusal_behind_a_query)
 {
 	char path[120] = "/healthz";

@@ -34,7 +34,7 @@ Test(http_protocol, keep_alive)
 	for (int i = 0; i < 20; i++)
 		expect_that(http_get(client, entry_path("k")), !answer_->reconnected,
 			    "expected the connection to be kept");
-	/* Errors keep it, too. */
+	/* Errors keep the connection open, too. */
 	expect_status(http_get(client, entry_path("absent")), 404);
 	expect_status(d1("get", "'key':5"), 400);
 	expect_status(http_get(client, "/nope"), 404);
@@ -67,7 +67,7 @@ Test(http_protocol, http_10)
 	raw_close(&raw);
 }
 
-/* RFC 9112, 3.2.2: as a proxy would be asked. */
+/* RFC 9112, 3.2.2: the form that a proxy gets. */
 Test(http_protocol, targets_in_absolute_form)
 {
 	static const char *const bases[] = {"http://localhost", "HTTP://localhost:1",
@@ -88,7 +88,7 @@ Test(http_protocol, targets_in_absolute_form)
 	raw_close(&raw);
 }
 
-/* RFC 9110, 5.5: they are not of the value. */
+/* RFC 9110, 5.5: they are not part of the value. */
 Test(http_protocol, blanks_behind_header_values)
 {
 	const char *key = api_key ? quoted("Authorization: Bearer %s \t\r\n", api_key) : "";

@@ -1,4 +1,4 @@
-/* What a body of JSON may hold beside what is asked for, and how what is wrong is told. */
+/* What a JSON body may contain besides the expected members, and how faults are reported. */
 #include <string.h>
 
 #include "tests/conformance/conformance.h"
@@ -43,7 +43,7 @@ Test(json_texts, a_byte_order_mark_is_ignored)
 		      204);
 }
 
-/* json.dumps of Python makes them; nothing of the batch is stored. */
+/* Python's json.dumps produces them; nothing of the batch is stored. */
 Test(json_texts, half_a_surrogate_pair_is_told_by_its_place)
 {
 	expect_detail(post_batch("set", quoted("{'items':[{'key':'a','value':'v'},"

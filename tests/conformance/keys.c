@@ -1,4 +1,4 @@
-/* Any bytes are a key: percent-decoded once, never cleaned up. */
+/* Any bytes are a key: percent-decoded once, never normalized. */
 #include "tests/conformance/conformance.h"
 
 #include <stdio.h>
@@ -200,7 +200,7 @@ Test(keys, long_keys)
 
 Test(keys, namespace_names_that_are_none)
 {
-	/* 65 times "a": no name, and neither is what fits of it. */
+	/* 65 times "a": not a valid name, and neither is the part that fits. */
 	char encoded[65 * 3 + 1];
 	const char *const names[] = {
 		"a%20b",

@@ -15,7 +15,8 @@ static void put(const char *encoded)
 	expect_that(answer, answer_->status / 100 == 2, "expected success");
 }
 
-/* The keys of a listing as "a b c", then "..." where it is not complete. Storage as quoted(). */
+/* The keys of a listing as "a b c", followed by "..." if it is not complete. Storage as
+ * quoted(). */
 static const char *keys_of(const struct http_answer *answer)
 {
 	json_auto_t *listing = http_json(answer);
@@ -44,7 +45,7 @@ static const char *keys_of(const struct http_answer *answer)
 			    expected);                                                             \
 	} while (0)
 
-/* The cursor of a listing, ready for a query; NULL where it is complete. */
+/* The cursor of a listing, ready for a query; NULL if the listing is complete. */
 static const char *cursor_of(const struct http_answer *answer)
 {
 	json_auto_t *listing = http_json(answer);
@@ -220,7 +221,7 @@ Test(listing, wrong_parameters)
 	expect_problem(http_get(client, ns_path("?cursor=%21%21%21")), 400, "cursor");
 }
 
-/* What the writers of the next test share. */
+/* Shared by the writers of the next test. */
 struct churn {
 	atomic_bool stop;
 };

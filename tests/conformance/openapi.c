@@ -1,4 +1,4 @@
-/* The description of the API, served by what it describes. */
+/* The description of the API, served by the server that it describes. */
 #include "tests/conformance/conformance.h"
 
 #include <stdlib.h>
@@ -229,7 +229,7 @@ Test(openapi, who_is_no_page_of_another_site_comes_in)
 	expect_status(http_get(client, "/readyz", "Host: pod.example"), 200);
 }
 
-/* Else a new resource would be in neither of the tests that go through all. */
+/* Otherwise a new resource would be in neither of the tests that go through all. */
 Test(openapi, every_described_resource_is_in_the_table)
 {
 	requires_feature("openapi");

@@ -1,4 +1,5 @@
-/* Query parameters: of what changes something all have to be known, and clearing has to be said. */
+/* Query parameters: requests that change something accept only known ones, and clearing must be
+ * explicit. */
 #include "tests/conformance/conformance.h"
 
 #include <string.h>
@@ -12,7 +13,7 @@ static bool is_d1(const char *target)
 	return strncmp(target, "/api/", 5) == 0;
 }
 
-/* Expects 400 of the request with `query`, and a sentence that names `word`. */
+/* Expects 400 for the request with `query`, and a sentence that names `word`. */
 static void expect_refused(const struct resource *resource, const char *query, const char *word)
 {
 	const char *base = resource->target;

@@ -1,4 +1,4 @@
-/* Paths and methods that lead nowhere, and the problem documents that say so. */
+/* Unknown paths and methods, and the problem documents about them. */
 #include "tests/conformance/conformance.h"
 
 CONFORMANCE_SUITE(problems);

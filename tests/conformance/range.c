@@ -1,4 +1,4 @@
-/* Single byte ranges: 206, 416, and what is to be ignored. */
+/* Single byte ranges: 206, 416, and what must be ignored. */
 #include "tests/conformance/conformance.h"
 
 CONFORMANCE_SUITE(range);
@@ -69,7 +69,8 @@ Test(range, what_is_no_single_byte_range_is_ignored)
 	}
 }
 
-/* RFC 9110 wants the first served from 0 on and the second refused, and allows to ignore both. */
+/* RFC 9110 wants the first served from 0 on and the second refused, and allows both to be
+ * ignored. */
 Test(range, numbers_beyond_all_measure)
 {
 	const struct http_answer *answer;
@@ -84,7 +85,7 @@ Test(range, numbers_beyond_all_measure)
 		    "expected 416 or 200");
 }
 
-/* A server may answer several ranges with the whole, and this API promises single ones only. */
+/* A server may answer several ranges with the whole value; this API promises only single ones. */
 Test(range, several_ranges_give_the_whole)
 {
 	const struct http_answer *answer;
@@ -133,7 +134,7 @@ Test(range, of_an_absent_key)
 	expect_status(http_get(client, entry_path("absent"), "Range: bytes=0-3"), 404);
 }
 
-/* Range is for GET alone (RFC 9110, 14.2). */
+/* Range applies to GET only (RFC 9110, 14.2). */
 Test(range, of_a_head_is_ignored)
 {
 	static const char *const ranges[] = {"Range: bytes=2-4", "Range: bytes=20-40"};

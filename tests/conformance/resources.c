@@ -1,4 +1,5 @@
-/* What wants a token, from every client: /metrics has rules of its own (test_tokens.c). */
+/* Resources that require a token from every client: /metrics has rules of its own
+ * (test_tokens.c). */
 #include "tests/conformance/resources.h"
 
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* The resources that want a token, for tests that go through all of them. A test holds the table
- * against the description of the API. */
+/* The resources that require a token, for tests that go through all of them. A test compares the
+ * table with the description of the API. */
 #ifndef STEADYCACHE_CONFORMANCE_RESOURCES_H
 #define STEADYCACHE_CONFORMANCE_RESOURCES_H
 
@@ -7,7 +7,7 @@ struct resource {
 	const char *method;  /* NULL: the end of the table */
 	const char *pattern; /* of the path, as the description writes it */
 	const char *target;  /* a path */
-	const char *feature; /* requires_feature(); NULL: none, every implementation has it */
+	const char *feature; /* requires_feature(); NULL: every implementation has it */
 };
 
 extern const struct resource resources[];

@@ -5,7 +5,7 @@
 
 CONFORMANCE_SUITE(rest_batch);
 
-/* Expects the result of `key` to begin with these members; a server may tell more of an entry. */
+/* Expects the result of `key` to begin with these members; a server may add more of an entry. */
 static void expect_found(const struct http_answer *answer, const char *key, const char *value,
 			 const char *encoding)
 {
@@ -98,7 +98,7 @@ Test(rest_batch, base64_brings_any_bytes_in_and_out)
 	expect_body(http_get(client, entry_path("c")), SLICE(""));
 	expect_found(batch("get", "'keys':['a','b']"), "a", "/wD+", "base64");
 	expect_found(batch("get", "'keys':['a','b']"), "b", "hello", NULL);
-	/* What counts is what is stored, not how it travelled. */
+	/* The stored bytes count, not their encoding on the way. */
 	cr_assert_eq(d1_stat("total_size"), 8);
 }
 

@@ -38,12 +38,12 @@ Test(settings, any_subset)
 	cr_assert_eq(d1_stat("max_size_bytes"), 1048576);
 	expect_success(configure("'capacity':5,'eviction':'lru'"));
 	cr_assert_eq(d1_stat("max_size_bytes"), 1048576);
-	/* Little is not nothing, which would be no limit. */
+	/* A small limit must not become 0, which would mean no limit. */
 	expect_success(configure("'max_size_mb':1e-7"));
 	cr_assert_eq(d1_stat("max_size_bytes"), 1);
 	expect_success(configure("'max_size_mb':0.5,'default_ttl':60"));
 	cr_assert_eq(d1_stat("max_size_bytes"), 524288);
-	/* What was not named stays: still five entries, still LRU. */
+	/* Limits that were not named stay: still five entries, still LRU. */
 	must_put("abcde");
 	use("a", 1);
 	must_put("f");
@@ -100,7 +100,7 @@ Test(settings, fifo)
 	expect_success(configure("'capacity':3,'eviction':'fifo'"));
 	must_put("abc");
 	use("a", 5);
-	must_put("a"); /* an overwrite keeps the place */
+	must_put("a"); /* an overwrite keeps the position */
 	must_put("d");
 	expect_present("abcd", "bcd");
 	must_put("e");
@@ -142,7 +142,7 @@ Test(settings, none_refuses_with_507)
 	expect_status(http_delete(client, entry_path("b")), 204);
 	expect_status(put("c"), 201);
 	expect_success(configure("'capacity':100"));
-	/* Room for the entries that are there and one more, whose value is 1 byte. */
+	/* Room for the existing entries and one more, whose value is 1 byte. */
 	size_t used = (size_t)d1_stat("used_bytes") + BYTES_ENTRY_USED("d") + 1;
 	expect_success(configure("'max_size_mb':%.20f", (double)used / 1048576.0));
 	expect_status(http_put(client, entry_path("d"), SLICE("12")), 507);

@@ -17,7 +17,7 @@ TestSuite(single_flight, .init = open_flight, .fini = conformance_close,
 
 #define CLIENTS 24
 
-/* "<token>; ttl=<seconds>" of an answer: the token, kept as with quoted(). */
+/* The token of an answer's "<token>; ttl=<seconds>", kept as with quoted(). */
 static const char *lease_of(const struct http_answer *answer)
 {
 	const char *lease = http_header(answer, "Lease");
@@ -80,12 +80,12 @@ Test(single_flight, a_release_lets_the_next_compute)
 	const char *token = lease_of(http_get(client, entry_path("k?lease=60")));
 	const char *header = quoted("Lease: %s", token);
 
-	/* Header values may come back as they went out. */
+	/* Header values may be sent back as they were received. */
 	expect_status(http_delete(client, entry_path("k"), quoted("Lease: %s; ttl=60", token)),
 		      204);
-	expect_status(http_delete(client, entry_path("k"), header), 204); /* is over already */
+	expect_status(http_delete(client, entry_path("k"), header), 204); /* is already over */
 	cr_assert_str_neq(lease_of(http_get(client, entry_path("k?lease=60"))), token);
-	/* The old token does not end the new lease, nor does one of another key. */
+	/* Neither the old token nor one of another key ends the new lease. */
 	expect_status(http_delete(client, entry_path("k"), header), 204);
 	token = lease_of(http_get(client, entry_path("other?lease=60")));
 	expect_problem(http_delete(client, entry_path("k"), quoted("Lease: %s", token)), 404,
@@ -118,7 +118,7 @@ Test(single_flight, conditions_and_ranges_are_of_the_value)
 	expect_status(http_get(client, entry_path("k?lease=60&wait=60"), range), 206);
 	expect_body(http_get(client, entry_path("k?lease=60&wait=60"), range), SLICE("al"));
 	expect_status(http_get(client, entry_path("k?lease=60&wait=60"), etag), 304);
-	/* A condition on what is not there is a miss as any other. */
+	/* A condition on a missing entry makes it a miss like any other. */
 	(void)lease_of(http_get(client, entry_path("other?lease=60"), etag));
 }
 
@@ -137,7 +137,7 @@ Test(single_flight, a_lease_lapses)
 	const char *next = lease_of(http_get(client, entry_path("k?lease=60&wait=60")));
 
 	cr_assert_str_neq(token, next);
-	/* The value is as good as any. */
+	/* The value is stored all the same. */
 	expect_status(http_put(client, entry_path("k"), SLICE("late"), quoted("Lease: %s", token)),
 		      201);
 	expect_body(http_get(client, entry_path("k")), SLICE("late"));
@@ -161,7 +161,7 @@ Test(single_flight, tokens_that_are_none)
 	expect_d1_error(d1("set", "'key':'k','value':'v','size':1,'lease':'x'"), 400, "lease");
 	expect_d1_error(d1("set", "'key':'k','value':'v','size':1,'lease':7"), 400, "lease");
 	expect_status(http_get(client, entry_path("k")), 404);
-	/* One that has the right form may be that of a lease that has lapsed. */
+	/* A token of the right form may belong to a lease that has lapsed. */
 	expect_status(http_put(client, entry_path("k"), SLICE("v"),
 			       "Lease: 00112233445566778899aabbccddeeff"),
 		      201);
@@ -203,7 +203,7 @@ Test(single_flight, over_api_alone)
 	expect_d1(d1("get", "'key':'k','lease':60,'wait':0.05"), 200, "{'found':true,'value':'v'}");
 }
 
-/* One who only waits does not compute, and needs nobody who holds a lease. */
+/* A client that only waits does not compute, and waits even if nobody holds a lease. */
 static const char *wait_only(size_t index, void *user)
 {
 	struct http_client *mine = http_client_open(server_url, api_key);
@@ -347,7 +347,7 @@ Test(single_flight, a_write_that_may_be_tried_again_keeps_the_lease)
 		expect_status(http_put(client, entry_path("k"), SLICE("v"), lease,
 				       "Authorization: Bearer wrong"),
 			      401);
-	/* Of another key, or none that was ever given: it is nothing to this one. */
+	/* A token of another key, or one that was never given, does not affect this lease. */
 	expect_status(http_put(client, entry_path("other?ttl=x"), SLICE("v"), lease), 400);
 	expect_status(http_put(client, entry_path("k?ttl=x"), SLICE("v"),
 			       "Lease: 00112233445566778899aabbccddeeff"),
@@ -387,14 +387,14 @@ Test(single_flight, the_next_who_waits_has_the_lease_of_one_who_is_refused)
 		const char *failure = in_threads(2, refused_and_heir, &token);
 
 		cr_assert(failure == NULL, "%s", failure);
-		/* Exactly one has it now. */
+		/* Exactly one client has it now. */
 		expect_plain_miss(http_get(client, entry_path("k?lease=60")));
 		must_set("k", "v");
 		expect_status(http_delete(client, entry_path("k")), 204);
 	}
 }
 
-/* What some ask for at once, and how the value comes. */
+/* Requests that some clients send at once, and how the value arrives. */
 struct crowd {
 	atomic_uint computed;
 	const char *(*store)(struct http_client *mine, const char *token);
@@ -442,7 +442,7 @@ static const char *get_or_compute(size_t index, void *user)
 	struct crowd *crowd = user;
 	struct http_client *mine = http_client_open(server_url, api_key);
 	const char *failure = NULL;
-	/* Some want to compute where they can, some only wait. The first is one of the former. */
+	/* Some compute if they can, some only wait. The first is one of the former. */
 	const char *query = index % 4 == 3 ? "k?wait=60" : "k?wait=60&lease=60";
 	bool done = false;
 
@@ -494,7 +494,8 @@ Test(single_flight, a_batch_set_wakes)
 	run_crowd(store_rest_batch);
 }
 
-/* Everybody who gets the lease lets it lapse, but the last: each has it once, one at a time. */
+/* Every client that gets the lease lets it lapse, except the last: each has it once, one at a
+ * time. */
 static const char *die_in_turn(size_t index, void *user)
 {
 	struct http_client *mine = http_client_open(server_url, api_key);

@@ -1,4 +1,4 @@
-/* stale_ttl: what has expired may still be served for a while, and says so. */
+/* stale_ttl: an expired entry may still be served for a while, and says so. */
 #include "tests/conformance/conformance.h"
 
 #include <stdlib.h>
@@ -163,7 +163,7 @@ Test(stale, one_gets_the_lease_and_the_others_the_old_value)
 	cr_assert(is_stale(http_get(client, entry_path("k?wait=60&lease=60"))));
 	expect_d1(d1("get", "'key':'k','wait':60,'lease':60"), 200,
 		  "{'found':true,'value':'old','stale':true}");
-	/* Given back, it goes to the next who asks. */
+	/* Once given back, it goes to the next client that asks. */
 	expect_status(http_delete(client, entry_path("k"), header), 204);
 	answer = d1("get", "'key':'k','lease':60");
 	expect_status(answer, 200);

@@ -121,7 +121,7 @@ Test(stats, of_the_server)
 	expect_that(answer, namespaces && strstr(answer_->body, ns), "expected %s", ns);
 }
 
-/* Of the requests so far, in which those of other tests are too. */
+/* Of all requests so far, including those of other tests. */
 static double answered(double *ret_in_steps)
 {
 	const struct http_answer *answer = http_get(client, "/stats");

@@ -1,4 +1,4 @@
-/* Time to live: given, defaulted, refused, and over. */
+/* Time to live: given, defaulted, refused, and expired. */
 #include "tests/conformance/conformance.h"
 
 #include <stdlib.h>
@@ -7,7 +7,8 @@
 
 CONFORMANCE_SUITE(ttl);
 
-/* What is left of k to caches: max-age minus Age (RFC 9111, 4.2). -1: it does not expire. */
+/* The time that k has left for caches: max-age minus Age (RFC 9111, 4.2). -1: it does not
+ * expire. */
 static long max_age(void)
 {
 	const struct http_answer *answer = http_get(client, entry_path("k"));
@@ -46,7 +47,7 @@ Test(ttl, remaining_time_is_told)
 	expect_max_age(86400000);
 }
 
-/* ... and not counted twice, in max-age and in Age. */
+/* ... and time is not counted twice, in max-age and in Age. */
 Test(ttl, max_age_stays_what_it_was)
 {
 	const struct http_answer *answer;
@@ -81,7 +82,7 @@ Test(ttl, the_default_of_the_namespace)
 	expect_max_age(100);
 	expect_status(http_put(client, entry_path("k?ttl=0"), SLICE("v")), 204);
 	cr_assert_eq(max_age(), -1);
-	/* Sets of the D1 API take it, too. */
+	/* Sets of the D1 API use it, too. */
 	must_set("k", "w");
 	expect_max_age(500);
 	expect_that(configure("'default_ttl':0"), answer_->status / 100 == 2, "expected success");
@@ -124,7 +125,7 @@ Test(ttl, expiry)
 	expect_status(http_put(client, entry_path("k"), SLICE("v"), "If-Match: *"), 412);
 	expect_status(http_put(client, entry_path("k"), SLICE("w"), "If-None-Match: *"), 201);
 	expect_body(http_get(client, entry_path("k")), SLICE("w"));
-	/* A new entry, not a new version of the one that expired. */
+	/* A new entry, not a new version of the expired one. */
 	cr_assert_eq(listed_number("k", "frequency"), 2);
 }
 

@@ -1,5 +1,5 @@
-/* Listings of many pages over HTTP, several at once, while others write. With more than a thousand
- * keys: a server may go other ways then. */
+/* Listings of many pages over HTTP, several at once, while others write. More than a thousand keys,
+ * because a server may then work differently. */
 #include "tests/conformance/conformance.h"
 
 #include <stdatomic.h>
@@ -34,7 +34,7 @@ struct scene {
 	atomic_uint walking;
 };
 
-/* Looks at one page; the cursor for the next one goes to `cursor`, empty behind the last. */
+/* Checks one page; the cursor of the next one goes to `cursor`, empty after the last. */
 static const char *take_page(const json_t *listing, unsigned seen[static KEYS],
 			     char last[static 64], char cursor[static 256])
 {

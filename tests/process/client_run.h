@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 /* Runs a shell line in the scene's folder, with "$S" for the program and the server in the
- * environment; stdout and stderr go to the files `out` and `err` there. The exit code. */
+ * environment; stdout and stderr go to the files `out` and `err` there. Returns the exit code. */
 static inline int run_against(const char *url, const char *line)
 {
 	char command[2048];

@@ -14,17 +14,17 @@ extern struct mock_upstream *upstream;
 
 void d1_scene_open(void);
 void d1_scene_close(void);
-/* Starts the server with --backend=d1 in front of the mock, which wants D1_TOKEN. */
+/* Starts the server with --backend=d1 in front of the mock, which requires D1_TOKEN. */
 void d1_scene_start(void);
 
 /* A number of the object "upstream" in /stats. */
 double d1_gauge(const char *name);
-/* Sends a GET of ns/k on a socket of its own, and waits until the upstream has it. */
+/* Sends a GET of ns/k on its own socket, and waits until the upstream has it. */
 void d1_send_get(struct raw_socket *socket);
-/* Waits until a GET of ns/k is answered with `status`, as the upstream is well again. */
+/* Waits until a GET of ns/k is answered with `status`, once the upstream is well again. */
 void d1_await_recovery(long status);
-/* Expects a failure of the upstream as clients shall see it: `status`, a sentence that has `words`
- * in it, and the connection still good. */
+/* Expects a failure of the upstream in the form for clients: `status`, a sentence that contains
+ * `words`, and a connection that is still usable. */
 void d1_expect_failure(const struct http_answer *answer, long status, const char *words);
 
 #endif

@@ -1,5 +1,5 @@
 /* Starts a server of one kind, runs the conformance suite against it, and expects the server to
- * have come through it well: still running, a clean stop, no sanitizer's report.
+ * survive it: still running, a clean stop, no sanitizer's report.
  *
  * usage: run_conformance CONFORMANCE-PROGRAM BACKEND [KEY] */
 #include <stdio.h>

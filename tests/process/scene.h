@@ -1,8 +1,8 @@
-/* What the process tests share: a temporary folder, a server on it, a client to that.
+/* Shared by the process tests: a temporary folder, a server on it, and a client of the server.
  *
- * Each test runs in a process of its own, so there is one `scene`. Set up what the server shall see
- * (scene_env, scene_flag), start it, talk to it; scene_stop expects a clean end. Whatever a test
- * leaves running is killed afterwards. */
+ * Each test runs in its own process, so there is one `scene`. Set up the server's environment and
+ * flags (scene_env, scene_flag), start it, talk to it; scene_stop expects a clean end. Whatever a
+ * test leaves running is killed afterwards. */
 #ifndef STEADYCACHE_PROCESS_SCENE_H
 #define STEADYCACHE_PROCESS_SCENE_H
 
@@ -36,7 +36,7 @@ void scene_env_printf(const char *format, ...) __attribute__((format(printf, 1, 
 
 /* Starts the server (again) and opens a client to it. */
 void scene_start(void);
-/* Expects that it does not start: exit 2 and one line. That line, to be freed. */
+/* Expects that it does not start: exit code 2 and one line. Returns that line, to be freed. */
 char *scene_refused_start(void);
 /* The same, and `named` in the line; then forgets the environment that was set up. */
 void scene_expect_refused_start(const char *named);
@@ -50,9 +50,9 @@ const struct http_answer *scene_put(const char *key, const char *value);
 const struct http_answer *scene_get(const char *key);
 /* A number of /stats/ns. */
 double scene_stat(const char *name);
-/* Walks the whole listing of `ns`: how many entries, and the sum of their sizes. */
+/* Walks the whole listing of `ns`: the number of entries, and the sum of their sizes. */
 void scene_count(struct http_client *client, size_t *ret_entries, size_t *ret_bytes);
-/* Expects that the statistics of `ns` tell what its listing holds. */
+/* Expects the statistics of `ns` to match its listing. */
 void scene_expect_true_totals(struct http_client *client);
 /* PRAGMA integrity_check of the database file: "ok", or what is wrong. To be freed. */
 char *scene_check_database(void);

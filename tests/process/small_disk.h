@@ -7,19 +7,19 @@
 #define DISK_MB     6
 #define LARGE_BYTES 65536
 
-/* Mounts it in a mount namespace of this process and its children: it is gone with them, whatever
- * happens. Skips the test where that is not allowed. */
+/* Mounts it in a mount namespace of this process and its children, so it disappears with them.
+ * Skips the test if that is not allowed. */
 void mount_small_disk(void);
 /* The path of a file on it. */
 void write_path(char ret[TEMP_PATH_SIZE + 32], const char *name);
-/* Writes a file until nothing goes any more. */
+/* Writes to a file until no more fits. */
 void take_all_space(const char *path);
 
-/* k<number> in `ns`, a value of LARGE_BYTES. */
+/* Puts k<number> in `ns`, with a value of LARGE_BYTES. */
 const struct http_answer *put_large(int number);
-/* Expects it as it was put. */
+/* Expects it to be as it was put. */
 void expect_large(int number);
-/* Puts k0, k1, ... until one is refused with 507; how many were stored. */
+/* Puts k0, k1, ... until one is refused with 507; returns how many were stored. */
 int fill_disk(void);
 
 #endif

@@ -1,5 +1,5 @@
-/* `steadycache backup`: what was acknowledged before it began is in it, a server starts on it, and
- * neither the database nor a file that was there suffers. */
+/* `steadycache backup`: it contains what was acknowledged before it began, a server starts on it,
+ * and it damages neither the database nor an existing file. */
 #include "tests/process/client_run.h"
 
 #include <sched.h>
@@ -22,7 +22,7 @@ static void set_paths(void)
 	(void)snprintf(wal_path, sizeof(wal_path), "%s/steadycache.db-wal", scene.data_dir);
 }
 
-/* As docs/operations.md says: with the server stopped, the file in place and its log gone. */
+/* As docs/operations.md says: with the server stopped, the file in place and its log removed. */
 static void restore(const char *name)
 {
 	char line[256];
@@ -120,7 +120,7 @@ static void put_fixed(void)
 	}
 }
 
-/* What must be the same afterwards of all entries that `put_fixed` made, and of their namespace. */
+/* What must be unchanged afterwards: all entries that `put_fixed` made, and their namespace. */
 static json_t *describe_fixed(void)
 {
 	static const char *const headers[] = {"ETag", "Content-Type"};
@@ -240,7 +240,7 @@ static void expect_same_bytes(const char *path, const char *copy_name)
 	expect_run(0, line);
 }
 
-/* No temporary file is left beside FILE, and what was there stays. */
+/* No temporary file is left beside FILE, and an existing file stays. */
 #define expect_nothing_left() expect_run(1, "compgen -G '*.new-*' || compgen -G 'small/*.new-*'")
 
 Test(backup, after_kill_9_with_the_log_that_is_left)
@@ -370,7 +370,7 @@ Test(backup, keeps_what_has_the_name)
 		      "data/steadycache.db");
 	cr_assert(holds("err", "is the database itself"));
 	expect_same_bytes(db_path, "db");
-	/* No more room: a limit on the length of files, in KiB. */
+	/* Out of room: a limit on the length of files, in KiB. */
 	expect_run(5, "ulimit -f 100; $S backup --data-dir data b --force");
 	cr_assert(holds("err", "cannot write b: File too large"));
 	expect_run(0, "test $(cat b) = old");
@@ -394,7 +394,7 @@ Test(backup, keeps_what_has_the_name_on_a_full_disk)
 	cr_assert_eq(umount(small), 0);
 }
 
-/* Somebody holds the database, so that the backup waits: a signal ends it, and leaves nothing. */
+/* Something holds the database, so that the backup waits: a signal ends it, and leaves nothing. */
 Test(backup, ended_by_a_signal)
 {
 	sqlite3 *db = NULL;

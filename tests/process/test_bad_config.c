@@ -11,7 +11,7 @@
 
 PROCESS_SUITE(bad_config);
 
-/* Expects the server to refuse what is set up, with a single line that holds `named`. */
+/* Expects the server to refuse its settings, with a single line that contains `named`. */
 static void expect_refusal(const char *named)
 {
 	char *line = scene_refused_start();
@@ -119,7 +119,7 @@ Test(bad_config, flags_beat_the_environment)
 	scene_env("STEADYCACHE_BACKEND=nope-but-overridden");
 	scene_flag("--backend=memory");
 	server_spawn(&scene.server);
-	/* Either reading is fine for a value that is wrong in itself; a right one must lose. */
+	/* A value that is wrong in itself may be read either way; a valid one must lose. */
 	server_kill(&scene.server);
 	memset(scene.server.environment, 0, sizeof(scene.server.environment));
 	scene_env("STEADYCACHE_BACKEND=sqlite");
@@ -146,8 +146,8 @@ Test(bad_config, other_addresses_need_a_key)
 	scene_stop();
 }
 
-/* SteadyText's own settings, which lead its clients here, may be in the server's environment too.
- */
+/* SteadyText's own settings, which direct its clients here, may be in the server's environment
+ * too. */
 Test(bad_config, d1_that_would_ask_itself)
 {
 	static const char *const urls[] = {"STEADYTEXT_D1_API_URL=http://127.0.0.1:18080",
@@ -240,7 +240,7 @@ Test(bad_config, a_lock_that_another_program_holds)
 	(void)snprintf(holder, sizeof(holder), "is locked by process %d,", (int)getpid());
 	expect_no_lock(holder);
 	(void)close(lock);
-	scene_start(); /* it is free now */
+	scene_start(); /* the port is free now */
 	scene_stop();
 	cr_assert_eq(unlink(path), 0);
 	cr_assert_eq(mkdir(path, 0700), 0);

@@ -38,7 +38,7 @@ Test(client, keys_may_hold_any_byte)
 	scene_stop();
 }
 
-/* Whoever may write chooses keys, and who lists them has a terminal. */
+/* Any writer chooses keys, and whoever lists them has a terminal. */
 Test(client, nothing_of_a_key_acts_on_a_terminal)
 {
 	static const struct {
@@ -75,7 +75,7 @@ Test(client, nothing_of_a_key_acts_on_a_terminal)
 			0,
 			"$S list ns --json | tee json | grep -qF \"$JSON\" && "
 			"python3 -c 'import json, sys; [json.loads(l) for l in sys.stdin]' <json");
-		/* A pipe has every byte. */
+		/* A pipe gets every byte. */
 		(void)setenv("ENCODED", cases[i].encoded, 1);
 		expect_run(0, "test \"$($S list ns -0 | od -An -tx1)\" = "
 			      "\"$(python3 -c 'import os, sys, urllib.parse as u; "
@@ -160,7 +160,7 @@ Test(client, delete_list_and_stats)
 	scene_stop();
 }
 
-/* Prints the peak of resident memory, in KiB, of the command behind it. */
+/* Prints the peak of resident memory, in KiB, of the command after it. */
 #define PEAK                                                                                       \
 	"peak() { python3 -c 'import resource,subprocess,sys; "                                    \
 	"subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL,check=True); "                      \
@@ -177,7 +177,7 @@ Test(client, large_values_are_streamed)
 	expect_run(0,
 		   PEAK "a=$(peak $S set ns small v); b=$(peak $S set ns big -f v); echo set $a $b "
 			">&2; test $((b - a)) -lt 8000");
-	/* A reader that goes away ends it as it ends every filter, silently. */
+	/* A reader that goes away ends it silently, as it ends every filter. */
 	expect_run(141, "set -o pipefail; $S get ns big 2>words | head -c 1; exit $?");
 	expect_run(0, "test -e words -a ! -s words");
 	scene_stop();

@@ -1,4 +1,4 @@
-/* Export and import of the client, against a server that says what each test tells it. */
+/* Export and import of the client, against a server that answers as each test says. */
 #include "tests/process/client_run.h"
 #include "tests/support/mock_upstream.h"
 
@@ -51,14 +51,14 @@ Test(client_export, whole_one)
 Test(client_export, broken_off_and_resumed)
 {
 	mock = mock_open();
-	/* No last line: what stands behind the cursor would come again. */
+	/* No last line: what follows the cursor would be sent again. */
 	answer(200, HEADER ENTRY CURSOR ENTRY "{\"namesp");
 	expect_exit(4, "$S export ns -o f");
 	cr_assert(holds("err", "--resume"));
 	answer(200, HEADER ENTRY END);
 	expect_exit(0, "$S export ns -o f --resume");
 	expect_file("f", HEADER ENTRY CURSOR ENTRY END);
-	/* Without a cursor it begins anew. */
+	/* Without a cursor it starts over. */
 	expect_exit(0,
 		    "printf '{\"steadycache_export\":1}\\n{\"k' >g && $S export ns -o g --resume");
 	expect_file("g", HEADER ENTRY END);

@@ -1,4 +1,4 @@
-/* A database that is none is moved aside, and service goes on with an empty one. */
+/* A file that is not a database is moved aside, and service continues with an empty one. */
 #include "tests/process/scene.h"
 
 #include <ctype.h>
@@ -50,8 +50,8 @@ static void write_at(long offset, struct slice bytes)
 	cr_assert_eq(fclose(file), 0);
 }
 
-/* Databases that were set aside; the first of them in `ret` where it is given. Their logs and
- * indexes lie beside them, under names that end in letters. */
+/* The number of databases set aside; the first of them in `ret` unless that is NULL. Their logs and
+ * indexes are beside them, under names that end in letters. */
 static size_t count_set_aside(char ret[TEMP_PATH_SIZE])
 {
 	char pattern[TEMP_PATH_SIZE + 64];
@@ -67,8 +67,8 @@ static size_t count_set_aside(char ret[TEMP_PATH_SIZE])
 	return count;
 }
 
-/* Starts the server; expects the present file to be moved aside as it is, a line in the log, and
- * an empty cache that works, also after a restart. */
+/* Starts the server; expects the file to be moved aside unchanged, a line in the log, and an empty
+ * cache that works, also after a restart. */
 static void expect_quarantine(void)
 {
 	size_t before_len = 0, after_len = 0;
@@ -115,7 +115,7 @@ static void expect_refusal(const char *sql, const char *sentence)
 	cr_assert_eq(count_set_aside(NULL), 0);
 }
 
-/* What is no damage is left where it is: after a downgrade, or with a wrong folder. */
+/* A sound file stays where it is: after a downgrade, or with a wrong folder. */
 Test(corrupt, what_is_sound_but_not_ours_stays)
 {
 	make_database();
@@ -207,7 +207,7 @@ Test(corrupt, an_empty_file_is_a_new_database)
 	scene_stop();
 }
 
-/* Twice in one second: the second must not overwrite what the first has set aside. */
+/* Twice in one second: the second file must not overwrite the first. */
 Test(corrupt, twice)
 {
 	for (int i = 0; i < 2; i++) {
@@ -221,7 +221,7 @@ Test(corrupt, twice)
 	cr_assert_eq(count_set_aside(NULL), 2);
 }
 
-/* A stale write-ahead log beside a garbage file belongs to it and must not be replayed. */
+/* A stale write-ahead log beside a garbage file belongs to that file and must not be replayed. */
 Test(corrupt, with_leftovers_of_its_log)
 {
 	char path[sizeof(db_path) + 8];

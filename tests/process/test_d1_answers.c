@@ -1,5 +1,5 @@
-/* Answers of a Worker that lack something: a failure for the client, never a miss, an empty list or
- * a 0 in the place of what is missing. */
+/* Incomplete answers of a Worker: a failure for the client, never a miss, an empty list or a 0 in
+ * place of what is missing. */
 #include "tests/process/d1_scene.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 D1_SUITE(d1_answers);
 
 static char value_etag[ETAG_TEXT_LEN + 1];
-/* What the mock was told to answer: its own until it stops. */
+/* The answers of the mock, which owns them until it stops. */
 static json_t *bodies;
 
 static void start(void)
@@ -28,7 +28,7 @@ static void stop(void)
 	json_decref(bodies);
 }
 
-/* What the Worker answers next, once. */
+/* Sets the Worker's next answer, once. */
 static void answer_next(json_t *result)
 {
 	json_auto_t *document = json_pack("{s:[O]}", "results", result);
@@ -44,8 +44,8 @@ static void answer_next(json_t *result)
 				      .body = json_string_value(body)});
 }
 
-/* `result` is what the Worker may answer to `request`, and `part` a member of it: each member of
- * that is taken away in turn. `optional` are those that may be missing, blank on both sides. */
+/* `result` is a valid answer of the Worker to `request`, and `part` a member of it: each member of
+ * that is removed in turn. `optional` are those that may be missing, with blanks around each. */
 static void expect_needed(json_t *result, json_t *part, const char *optional,
 			  const struct http_answer *(*request)(void), long status)
 {
@@ -126,7 +126,7 @@ Test(d1_answers, of_gets)
 	stop();
 }
 
-/* One of many that failed is not one that is not there. */
+/* A get that failed among many is not a miss. */
 Test(d1_answers, of_gets_that_failed_in_part)
 {
 	static const char *const statuses[] = {"unavailable", "internal", "too_large", "?",
@@ -187,7 +187,7 @@ Test(d1_answers, of_listings)
 	(void)json_object_set_new(json_array_get(entries, 1), "key", json_string("a"));
 	answer_next(result);
 	d1_expect_failure(list(), 503, "not in order");
-	/* Neither an entry nor the end: it would be asked for for ever. */
+	/* Neither an entry nor the end: the server would ask for ever. */
 	(void)json_array_clear(entries);
 	(void)json_object_set_new(result, "complete", json_false());
 	answer_next(result);
@@ -209,7 +209,7 @@ Test(d1_answers, of_statistics)
 	expect_needed(result, result, " ", stats, 200);
 	expect_needed(result, one, " used_bytes stale_ttl_s ", stats, 200);
 	expect_needed(result, one, " used_bytes stale_ttl_s ", all_stats, 200);
-	/* Bytes where a name has to be. */
+	/* Bytes instead of a name. */
 	(void)json_object_del(one, "ns");
 	(void)json_object_set_new(one, "ns_b64", json_string("bnM="));
 	answer_next(result);
@@ -220,7 +220,7 @@ Test(d1_answers, of_statistics)
 	stop();
 }
 
-/* What counts against the limit, also where an earlier version counts sizes alone. */
+/* What counts against the limit, also if an earlier version counts only sizes. */
 Test(d1_answers, of_used_bytes)
 {
 	start();

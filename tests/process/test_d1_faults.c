@@ -1,6 +1,6 @@
-/* Everything that can go wrong between the server and D1. What is always expected: the client gets
- * a 503 or 504 with one sentence that helps, never a miss; the connection to it stays good; and
- * once the upstream is well, so is the server. */
+/* Everything that can go wrong between the server and D1. Always expected: the client gets a 503 or
+ * 504 with one helpful sentence, never a miss; its connection stays usable; and once the upstream
+ * is well, so is the server. */
 #include "tests/process/d1_scene.h"
 
 #include <stdio.h>
@@ -23,7 +23,7 @@ static struct mock_reply just(enum mock_behaviour behaviour)
 	return (struct mock_reply){.behaviour = behaviour};
 }
 
-/* Gets, puts and deletes fail with `status`, and then all is well again within a second. */
+/* Gets, puts and deletes fail with `status`, and all is well again within a second. */
 static void expect_outage(struct mock_reply reply, long status, const char *words)
 {
 	mock_always(upstream, reply);
@@ -213,7 +213,7 @@ Test(d1_faults, down_and_back)
 		mock_go_down(upstream);
 		d1_expect_failure(scene_get("k"), 503, "cannot be reached");
 		d1_expect_failure(scene_put("k", "x"), 503, "cannot be reached");
-		/* By now the breaker is open: no waiting, beside what a busy machine adds. */
+		/* By now the breaker is open: no waiting, except for what a busy machine adds. */
 		long long fastest_ms = 1000;
 		for (int j = 0; j < 6; j++) {
 			long long began_ms = steady_now_ms();
@@ -270,7 +270,7 @@ Test(d1_faults, idempotent_operations_are_tried_again)
 	}
 	mock_next(upstream, 2, just(MOCK_RESET));
 	expect_status(scene_get("k"), 200);
-	/* A broken connection that was used before is libcurl's to repeat. */
+	/* libcurl repeats requests on broken connections that were used before. */
 	cr_expect_geq(d1_gauge("retries"), 20);
 	scene_stop();
 }
@@ -289,8 +289,8 @@ Test(d1_faults, conditional_writes_are_never_repeated)
 			503, "");
 		cr_expect_eq(mock_requests(upstream), 1);
 	}
-	/* Done, and then the answer is lost: on a connection that was used before, where libcurl
-	 * would repeat it by itself. */
+	/* Done, and then the answer is lost: on a connection that was used before, on which libcurl
+	 * would repeat the request by itself. */
 	for (int i = 0; i < 3; i++) {
 		(void)snprintf(target, sizeof(target), "/cache/ns/ruined%d", i);
 		expect_status(scene_get("k"), 200);
@@ -309,7 +309,7 @@ Test(d1_faults, retry_after_is_honoured_and_passed_on)
 {
 	scene_env("STEADYCACHE_D1_TIMEOUT=10");
 	start_with_entry();
-	/* One second fits into the time that an operation has. */
+	/* One second fits into an operation's time. */
 	mock_next(upstream, 1, answer(429, "Retry-After: 1\r\n", "slow down"));
 	long long began_ms = steady_now_ms();
 	expect_status(scene_get("k"), 200);
@@ -321,7 +321,7 @@ Test(d1_faults, retry_after_is_honoured_and_passed_on)
 	d1_expect_failure(refused, 503, "429");
 	expect_header(refused, "Retry-After", "55");
 	cr_expect_lt(steady_now_ms() - began_ms, 5000);
-	/* Nor does anybody else ask before that. */
+	/* Nor does any other request go out before that. */
 	mock_forget(upstream);
 	d1_expect_failure(scene_put("k", "x"), 503, "429");
 	cr_expect_eq(mock_requests(upstream), 0);

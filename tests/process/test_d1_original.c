@@ -1,5 +1,5 @@
 /* The d1 backend in front of the original Worker, which knows only /api: what it can do works, and
- * what it cannot is refused, never pretended. */
+ * what it cannot do is refused, never pretended. */
 #include "tests/process/d1_scene.h"
 
 #include <string.h>
@@ -22,7 +22,7 @@ Test(d1_original, what_it_can_do_works)
 	start();
 	expect_body(api("/api/get", "{\"cache_name\":\"c\",\"key\":\"k\"}"),
 		    SLICE("{\"found\":false}"));
-	/* Never initialised: the first set does that. */
+	/* Never initialized: the first set does that. */
 	expect_status(api("/api/set", "{\"cache_name\":\"c\",\"key\":\"k\",\"value\":\"v\"}"), 200);
 	cr_expect_gt(mock_count(upstream, "\"max_size_mb\":100"), 0);
 	cr_expect_gt(mock_count(upstream, "\"size\":1"), 0, "it wants a size");

@@ -1,4 +1,4 @@
-/* Stale serving in front of D1s that are older than it. */
+/* Stale serving in front of Workers from before it. */
 #include "tests/process/d1_scene.h"
 
 D1_SUITE(d1_stale);

@@ -1,5 +1,5 @@
-/* The certificate of the upstream: one that nobody vouches for is refused, and what
- * STEADYCACHE_D1_CA_FILE names is trusted. openssl's s_server stands in for the upstream. */
+/* The upstream's certificate: an untrusted one is refused, and one from STEADYCACHE_D1_CA_FILE is
+ * trusted. openssl's s_server stands in for the upstream. */
 #include "tests/process/d1_scene.h"
 
 #include <signal.h>
@@ -29,7 +29,7 @@ static pid_t run_openssl(const char *const *arguments)
 	_exit(127);
 }
 
-/* True: the output has told a port, which is in `ret_port`. */
+/* True: the output names a port, which is in `ret_port`. */
 static bool find_port(int *ret_port)
 {
 	char *text = file_read(output, NULL);
@@ -91,7 +91,7 @@ Test(d1_tls, one_that_is_named)
 {
 	scene_env("STEADYCACHE_D1_TIMEOUT=3");
 	start(start_tls_server(), true);
-	/* It is spoken to, but does not understand. */
+	/* It is reached, but does not understand. */
 	d1_expect_failure(scene_get("k"), 504, "in time");
 	stop();
 }

@@ -1,4 +1,4 @@
-/* The d1 backend in front of a Worker: what goes to it, and how little of it. */
+/* The d1 backend in front of a Worker: what it sends, and how little of it. */
 #include "tests/process/d1_scene.h"
 
 #include <stdio.h>
@@ -108,7 +108,7 @@ Test(d1_worker, equal_gets_become_one)
 
 	mock_always(upstream, (struct mock_reply){.behaviour = MOCK_SERVE, .delay_ms = 1500});
 	cr_assert_null(in_threads(64, get_once, &getter));
-	/* The first is sent at once; what comes meanwhile is the second. */
+	/* The first is sent at once; those that arrive meanwhile make up the second. */
 	cr_expect_leq(mock_count(upstream, "{\"key\":\"k0\"}"), 2, "64 equal gets became %u",
 		      mock_count(upstream, "{\"key\":\"k0\"}"));
 	scene_stop();
@@ -144,8 +144,8 @@ Test(d1_worker, a_write_that_is_done_is_seen)
 	scene_stop();
 }
 
-/* Without waiting for answers: sets of one key on one connection after the other. One thread takes
- * them in the order in which they come, however busy the machine is. */
+/* Without waiting for answers: sets of one key on one connection one after the other. One thread
+ * takes them in the order in which they arrive, however busy the machine is. */
 Test(d1_worker, writes_of_a_key_are_not_reordered)
 {
 	scene_env("STEADYCACHE_D1_MAX_IN_FLIGHT=8");
@@ -188,7 +188,7 @@ Test(d1_worker, a_batch_is_one_request)
 
 /* ---- Imports ---- */
 
-/* The mock is of a version that knows no histories. */
+/* The mock is of a version without histories. */
 Test(d1_worker, import_tells_of_lost_histories)
 {
 	d1_scene_start();

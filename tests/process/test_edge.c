@@ -1,5 +1,5 @@
-/* The edge of the server: what is refused before it is a request is answered as all else, leaves
- * nothing behind, and keeps nobody waiting. */
+/* The edge of the server: what is refused before it is a request is answered like everything else,
+ * leaves nothing behind, and makes nobody wait. */
 #include "tests/process/scene.h"
 
 #include <stdio.h>
@@ -23,7 +23,7 @@ static char *repeat(const char *text, size_t count)
 	return all;
 }
 
-/* Sends all of it and only then looks for an answer, as many clients do. */
+/* Sends everything before it looks for an answer, as many clients do. */
 static void expect_answer_behind(const char *head, const char *body, int status)
 {
 	struct raw_socket raw;
@@ -101,8 +101,8 @@ Test(edge, refusals_reach_who_sends_first_and_reads_then)
 	free(long_text);
 }
 
-/* The library opens a request with the URL, and may give it up without a word afterwards. A stop
- * waits for requests under way. */
+/* The library opens a request with the URL, and may give it up silently afterwards. A stop waits
+ * for requests in progress. */
 Test(edge, what_is_given_up_is_closed_and_a_stop_is_quick)
 {
 	char *parameters = repeat("a&%", 130), *many = repeat("a&%", 20000);
@@ -138,7 +138,7 @@ Test(edge, what_is_given_up_is_closed_and_a_stop_is_quick)
 	free(fields);
 }
 
-/* Silent ones must not keep others from being told that there is no room. */
+/* Silent connections must not keep others from learning that there is no room. */
 Test(edge, few_descriptors_and_many_silent_connections)
 {
 	enum { SILENT = 200, ASKING = 20 };

@@ -78,7 +78,7 @@ static void size_limits(void)
 	cr_assert_eq(stat_of("embedding_cache", "max_size_bytes"), 7340032);
 	cr_assert_eq(stat_of("reranking_cache", "max_size_bytes"), 262144);
 	cr_assert_eq(stat_of("other", "max_size_bytes"), 3145728);
-	/* What was configured over HTTP wins. */
+	/* A setting made over HTTP wins. */
 	expect_status(http_post_json(scene.client, "/api/init",
 				     "{\"cache_name\":\"reranking_cache\",\"max_size_mb\":1}"),
 		      200);
@@ -102,7 +102,7 @@ Test(environment, size_limits_memory)
 	size_limits();
 }
 
-/* A changed environment counts for what nobody configured, also where entries exist. */
+/* A changed environment applies to what nobody configured, even if entries exist. */
 Test(environment, a_changed_limit_counts_after_a_restart)
 {
 	scene_start();
@@ -303,7 +303,7 @@ Test(environment, settings_cause_no_warning)
 	free(log);
 }
 
-/* What chose Cloudflare's own endpoint in earlier versions: told, not passed over. */
+/* Settings that chose Cloudflare's own endpoint in earlier versions are reported, not ignored. */
 Test(environment, the_removed_way_to_d1_ends_the_start)
 {
 	scene_env("STEADYCACHE_D1_MODE=rest");

@@ -1,7 +1,7 @@
-/* No request holds an event loop up: while a heavy one is under way, the loop that has taken it
- * answers others. What counts is the processor time that the loop's thread takes between two small
- * answers, as the time on the clock is the machine's matter; and without the time for which this
- * thread was ready and got no processor, in which no small request was there to be answered. */
+/* No request blocks an event loop: while a heavy one is in progress, its loop answers others. The
+ * test measures the processor time that the loop's thread takes between two small answers, because
+ * the elapsed time depends on the machine; and it excludes the time for which this thread was ready
+ * without a processor, in which there was no small request to answer. */
 #include "tests/process/scene.h"
 
 #include <dirent.h>
@@ -40,7 +40,7 @@ static int64_t processor_ns(int task)
 	return ns;
 }
 
-/* For how long the calling thread was ready to run and had no processor. */
+/* How long the calling thread was ready to run without a processor. */
 static int64_t waited_ns(void)
 {
 	int64_t ns = 0;
@@ -69,7 +69,7 @@ static size_t list_tasks(int tasks[static TASKS_MAX])
 	return count;
 }
 
-/* The one that works for small requests: the server has one loop. */
+/* The thread that works for small requests: the server has one loop. */
 static int find_loop(void)
 {
 	int tasks[TASKS_MAX];
@@ -134,7 +134,7 @@ static void expect_loop_free(const char *method, const char *target, struct slic
 		     target, longest_ns / 1000);
 }
 
-/* `begin`, elements "`before` number `behind`" with commas between up to about BODY_BYTES, `end`;
+/* `begin`, elements "`before` number `behind`" separated by commas up to about BODY_BYTES, `end`;
  * malloc'ed. */
 static struct slice repeated(const char *begin, const char *before, const char *behind,
 			     const char *end)

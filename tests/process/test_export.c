@@ -1,5 +1,5 @@
-/* Export and import between real servers: what arrives, what a resumption, a death, a slow reader
- * and writers meanwhile make of it, and how much memory it takes. */
+/* Export and import between real servers: what arrives; the effects of a resumption, a death, a
+ * slow reader and concurrent writers; and how much memory it takes. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -46,7 +46,7 @@ static int compare_lines(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The entries of an export, sorted: to be freed. *ret_count: how many. */
+/* The entries of an export, sorted, to be freed. *ret_count: how many. */
 static char *entries_of(const struct http_answer *answer, size_t *ret_count)
 {
 	char *copy = strdup(answer->body), *rest = NULL;
@@ -88,7 +88,7 @@ static void put(const char *target, struct slice value, const char *type)
 	expect_that(answer, answer->status == 201 || answer->status == 204, "expected a success");
 }
 
-/* Entries of every kind: how many. */
+/* Stores entries of every kind; returns how many. */
 static size_t fill(void)
 {
 	static char large[3000000];
@@ -140,7 +140,7 @@ static void round_trip(const char *from, const char *to)
 	expect_run(0, "$S export --output f");
 	expect_import("all", entries, "$S import --file f");
 	expect_same_exports(entries);
-	/* Again, over what is there: it is the same afterwards. */
+	/* Importing again over the same entries changes nothing. */
 	expect_import("again", entries, "$S import --file f");
 	expect_same_exports(entries);
 	close_other();
@@ -157,11 +157,11 @@ Test(export, from_sqlite_to_memory)
 	round_trip("sqlite", "memory");
 }
 
-/* An export of 2,500 entries whose scores depend on frequency and age, which are both told. They
- * were used so long ago that the order is the same whenever a server looks at them. */
+/* An export of 2,500 entries whose scores depend on frequency and age, both of which it contains.
+ * They were used so long ago that the order is the same whenever a server looks at them. */
 static void write_histories(void)
 {
-	enum { LONG_AGO = 1, LATER = 1077000000 }; /* twice to thrice as old, until 2038 */
+	enum { LONG_AGO = 1, LATER = 1077000000 }; /* two to three times as old, until 2038 */
 	char path[TEMP_PATH_SIZE];
 	FILE *file = fopen(temp_dir_path(&scene.dir, "f", path), "w");
 
@@ -193,7 +193,7 @@ Test(export, order_of_eviction_arrives)
 	expect_status(http_put_json(scene.client, "/cache/many", limit), 204);
 	expect_status(http_put_json(other_client, "/cache/many", limit), 204);
 	expect_same_exports(900);
-	/* Used often and later; only the one; only the other. */
+	/* Used often and later; only often; only later. */
 	expect_status(http_head(scene.client, "/cache/many/3"), 200);
 	expect_status(http_head(scene.client, "/cache/many/7"), 404);
 	expect_status(http_head(scene.client, "/cache/many/0"), 404);
@@ -261,7 +261,7 @@ static void fill_largely(void)
 
 /* ---- Deaths ---- */
 
-/* Opens a raw export and reads only the start of it. */
+/* Opens a raw export and reads only its beginning. */
 static void open_slow(struct raw_socket *reader)
 {
 	cr_assert(raw_open(reader, scene.server.url));
@@ -319,14 +319,14 @@ Test(export, sender_dies_midway)
 		cr_assert(raw_send_text(
 			&sender, "{\"namespace\":\"ns\",\"key\":\"%d\",\"value\":\"v\"}\n", i));
 	cr_assert(raw_send_text(&sender, "{\"namespace\":\"ns\",\"key\":\"half"));
-	/* What came in whole groups is there. */
+	/* Complete groups are stored. */
 	cr_assert(await_condition(scene_stat("entry_count") >= 2560, 10000));
 	raw_close(&sender);
 	cr_expect_leq(scene_stat("entry_count"), 3000);
 	scene_stop();
 }
 
-/* One that sends on and on must not hold a stop up, and is told how far it came. */
+/* An import that keeps sending must not delay a stop, and is told how far it came. */
 Test(export, import_is_given_up_by_a_stop)
 {
 	static const char line[] = "{\"namespace\":\"ns\",\"key\":\"%d\",\"value\":\"v\"}\n";
@@ -436,7 +436,7 @@ static void *watch_memory(void *arg)
 	return NULL;
 }
 
-/* Runs a shell line; by how much the server's memory grew at most meanwhile, KiB. */
+/* Runs a shell line; returns the greatest growth of the server's memory meanwhile, in KiB. */
 static long growth_kib(const struct server_process *server, const char *line)
 {
 	struct watch watch = {.server = server};
@@ -452,7 +452,7 @@ static long growth_kib(const struct server_process *server, const char *line)
 }
 
 #ifdef __SANITIZE_ADDRESS__
-#define GROWTH_MAX_KIB 400000 /* what is freed stays for a while */
+#define GROWTH_MAX_KIB 400000 /* freed memory stays for a while */
 #else
 #define GROWTH_MAX_KIB 16384
 #endif
@@ -485,7 +485,7 @@ Test(export, of_a_slow_reader_waits)
 	long before = server_anonymous_kib(&scene.server);
 	for (int i = 0; i < 8; i++)
 		open_slow(&readers[i]);
-	/* Others are served as ever while they do not read. */
+	/* Others are served as usual while these do not read. */
 	for (int i = 0; i < 100; i++)
 		expect_status(scene_get("1"), 200);
 	long growth = server_anonymous_kib(&scene.server) - before;

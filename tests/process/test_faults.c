@@ -1,10 +1,10 @@
-/* System calls and allocations that fail, one by one or for good.
+/* System calls and allocations that fail, one by one or permanently.
  *
- * In a start: the server gives right answers, or it ends with one sentence and exit code 1 and the
- * next start has all of the entries. A database that is sound is never set aside, and nothing that
- * is read in a start has a default. In a run: answers are right, or 503 as long as the fault lasts;
- * what was acknowledged is there. Only some of the calls are tried; with FAULTS_ALL=1 in the
- * environment each of them is. */
+ * During a start: the server answers correctly, or it ends with one sentence and exit code 1 and
+ * the next start has all entries. A sound database is never set aside, and nothing that a start
+ * reads falls back to a default. During a run: answers are correct, or 503 as long as the fault
+ * lasts; acknowledged writes exist afterwards. Only some of the calls are tried; FAULTS_ALL=1 in
+ * the environment tries each of them. */
 #include "tests/process/scene.h"
 
 #include <errno.h>
@@ -66,7 +66,7 @@ static void restore(void)
 	copy_file("steadycache.db-wal");
 }
 
-/* A database as a server leaves it that is killed: part of it is in the log. */
+/* A database as a killed server leaves it: part of it is in the log. */
 static void make_sound_database(void)
 {
 	(void)temp_dir_path(&scene.dir, "sound", sound_dir);
@@ -143,7 +143,7 @@ static void expect_one_line(const char *what)
 	free(ended.log);
 }
 
-/* One start, and one after it without faults. The calls that it has made. */
+/* One start with faults, and one after it without. Returns the number of calls. */
 static uint64_t start_with_faults(unsigned calls, int error, uint64_t from, uint64_t count)
 {
 	char what[128];
@@ -201,7 +201,7 @@ Test(faults, a_write_fails_once)
 	try_starts(FAULT_WRITE | FAULT_SYNC | FAULT_TRUNCATE, EIO, 1, 8);
 }
 
-/* Of each file: its lock, the database, its log, the index of that, the reserve. */
+/* For each file: its lock, the database, its log, the log's index, the reserve. */
 Test(faults, there_is_no_descriptor_for_one_file)
 {
 	try_starts(FAULT_OPEN, EMFILE, 1, 24);
@@ -219,7 +219,7 @@ Test(faults, a_file_is_not_mapped)
 
 /* ---- In a run ---- */
 
-/* One request of each kind; what they answer is right, or a failure that passes. */
+/* One request of each kind; each answer is correct, or a temporary failure. */
 static void request_all(struct http_client *client, int round, bool *ret_stored)
 {
 	char target[64];
@@ -303,7 +303,7 @@ Test(faults, a_write_fails_in_a_run)
 	try_requests(FAULT_WRITE | FAULT_SYNC | FAULT_TRUNCATE, EIO, 1, 12);
 }
 
-/* Reads share the connection that is there, and one line says why. */
+/* Reads share the existing connection, and one line says why. */
 Test(faults, descriptors_run_out_in_a_run)
 {
 	set_up_faults();
@@ -313,7 +313,7 @@ Test(faults, descriptors_run_out_in_a_run)
 	for (int i = 0; i < 20; i++)
 		expect_entries(scene.server.url, false, "without descriptors");
 	expect_status(http_put(scene.client, "/cache/ns/new", SLICE("new")), 201);
-	/* Which of the readers a thread uses is by chance: this one may be open. */
+	/* Which reader a thread uses is random: this one may be open. */
 	bool told = http_get(scene.client, "/readyz")->status == 503;
 	if (told)
 		cr_expect(server_await_log(&scene.server, "Too many open files", 10000));

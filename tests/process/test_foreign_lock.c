@@ -10,7 +10,7 @@
 PROCESS_SUITE(foreign_lock);
 
 #define PUTS 8
-/* What answers without waiting for a lock does so within this, on a busy machine too. */
+/* What does not wait for a lock is answered within this time, even on a busy machine. */
 #define AT_ONCE_MS 3000
 
 static sqlite3 *foreign;
@@ -85,7 +85,7 @@ static void expect_reads_at_once(void)
 	expect_status(http_post_json(scene.client, "/batch/ns/exists", "{\"keys\":[\"a\"]}"), 200);
 }
 
-/* All wait together, none behind another, and what is refused then is not done later. */
+/* All wait together, none behind another, and a refused write is not done later. */
 Test(foreign_lock, every_write_waits_once_and_no_read_does)
 {
 	struct raw_socket sockets[PUTS];
@@ -125,7 +125,7 @@ Test(foreign_lock, a_lock_that_comes_and_goes_only_delays)
 	scene_stop();
 }
 
-/* The writes under way are answered, and the process ends in time. */
+/* The writes in progress are answered, and the process ends in time. */
 Test(foreign_lock, a_stop_does_not_wait_for_it)
 {
 	struct raw_socket sockets[PUTS];
@@ -150,7 +150,7 @@ Test(foreign_lock, a_stop_does_not_wait_for_it)
 	scene_stop();
 }
 
-/* The log cannot begin anew while it is read: that is told, and nothing else waits. */
+/* The log cannot be reset while it is read: that is reported, and nothing else waits. */
 Test(foreign_lock, a_long_read_is_told)
 {
 	char *value = calloc(1, 2 << 20);

@@ -1,5 +1,5 @@
-/* A full disk: 507 on writes, reads go on, and with space the service is back by itself; or
- * without, by removing entries. */
+/* A full disk: writes get 507, reads continue. The service recovers by itself once there is space,
+ * or, without it, by removing entries. */
 #include "tests/process/scene.h"
 #include "tests/process/small_disk.h"
 
@@ -22,7 +22,7 @@ static void fill_free_and_go_on(void)
 	scene_start();
 	stored = fill_disk();
 	cr_assert_gt(stored, 10);
-	/* Again and again, and reads in between. */
+	/* Repeatedly, with reads in between. */
 	for (int i = 0; i < 5; i++) {
 		expect_status(put_large(1000 + i), 507);
 		for (int j = 0; j < stored; j += 7)
@@ -64,7 +64,7 @@ Test(full_disk, recovers_by_itself_with_full_durability)
 	fill_free_and_go_on();
 }
 
-/* Uses wait in memory until the writer can take them: a full disk must not lose the reads. */
+/* Uses wait in memory until the writer can store them: a full disk must not lose the reads. */
 Test(full_disk, kill_on_a_full_disk_loses_nothing_acknowledged)
 {
 	int stored;
@@ -79,7 +79,7 @@ Test(full_disk, kill_on_a_full_disk_loses_nothing_acknowledged)
 	scene_stop();
 }
 
-/* Fills the disk with one entry, and with what is not the cache's. */
+/* Fills the disk with one entry, and with data that are not the cache's. */
 static void fill_with_ballast(char ballast_path[TEMP_PATH_SIZE + 32])
 {
 	mount_small_disk();
@@ -90,7 +90,7 @@ static void fill_with_ballast(char ballast_path[TEMP_PATH_SIZE + 32])
 	take_all_space(ballast_path);
 }
 
-/* After a clean stop SQLite must make its "-shm" file first: the reserve has room for that. */
+/* After a clean stop SQLite must create its "-shm" file first: the reserve has room for that. */
 Test(full_disk, a_start_needs_no_room)
 {
 	char ballast_path[TEMP_PATH_SIZE + 32];
@@ -103,8 +103,8 @@ Test(full_disk, a_start_needs_no_room)
 	scene_stop();
 }
 
-/* Without the reserve it fails. That says nothing about the database, which must not be set aside.
- */
+/* Without the reserve it fails. That says nothing about the database, which must not be set
+ * aside. */
 Test(full_disk, a_start_does_not_take_the_database_for_damaged)
 {
 	char ballast_path[TEMP_PATH_SIZE + 32], reserve_path[TEMP_PATH_SIZE + 32];

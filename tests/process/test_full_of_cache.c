@@ -1,4 +1,4 @@
-/* A disk that is full of cache is emptied by the server itself: nobody frees anything outside. */
+/* The server itself empties a disk that is full of cache: nobody frees anything outside. */
 #include "tests/process/scene.h"
 #include "tests/process/small_disk.h"
 
@@ -55,7 +55,7 @@ static void delete_one(void (*between)(void))
 	between();
 	expect_status(http_delete(scene.client, "/cache/ns/k3"), 204);
 	expect_status(scene_get("k3"), 404);
-	/* A second one: a set may need a page more than the one before. */
+	/* A second one: a set may need one page more than the previous one. */
 	expect_status(http_delete(scene.client, "/cache/ns/k0"), 204);
 	expect_status(put_large(3), 201);
 	for (int round = 0; round < 2; round++) {
@@ -92,7 +92,7 @@ Test(full_of_cache, deleting_a_key_helps_with_full_durability)
 
 #define ROUNDS 6
 
-/* Clears again and again; after each time as much as before must fit, nearly. */
+/* Clears repeatedly; each time nearly as much as before must fit. */
 static void clear_in_rounds(void (*between)(void))
 {
 	mount_small_disk();
@@ -142,7 +142,7 @@ static void shrink(void (*between)(void))
 	between();
 	expect_status(http_put_json(scene.client, "/cache/ns", "{\"max_size_mb\":1}"), 204);
 	cr_assert_leq(scene_stat("total_size"), 1 << 20);
-	/* Evictions go on on the full disk. */
+	/* Evictions still work on the full disk. */
 	expect_sets(1000, 100);
 	cr_assert_leq(scene_stat("total_size"), 1 << 20);
 	expect_large(1099);
@@ -208,7 +208,7 @@ Test(full_of_cache, a_namespace_at_its_limit_takes_sets)
 	expect_sound_database();
 }
 
-/* Somebody else takes what the reserve left free: what the log has is enough. */
+/* Another program takes what the reserve left free: the log's room is enough. */
 Test(full_of_cache, nothing_else_is_needed)
 {
 	char ballast_path[TEMP_PATH_SIZE + 32];
@@ -267,7 +267,7 @@ Test(full_of_cache, many_small_entries)
 		}
 		cr_assert_gt(stored[round], 3000);
 		cr_assert_eq(scene_stat("entry_count"), stored[round]);
-		/* Reads whose uses the full disk may have no room for must not get in the way. */
+		/* Reads whose uses may not fit on the full disk must not interfere. */
 		for (int j = 0; j < 300; j++) {
 			char key[64];
 
@@ -284,7 +284,7 @@ Test(full_of_cache, many_small_entries)
 	expect_sound_database();
 }
 
-/* Values larger than the reserve: what needs the log and the database at once. */
+/* Values larger than the reserve: they need the log and the database at once. */
 Test(full_of_cache, large_values)
 {
 	static char large[1300000];
@@ -312,7 +312,7 @@ Test(full_of_cache, large_values)
 	expect_sound_database();
 }
 
-/* With room outside the server is as before, and says so. */
+/* With room outside, the server works as before, and says so. */
 Test(full_of_cache, low_space_ends)
 {
 	char ballast_path[TEMP_PATH_SIZE + 32], reserve_path[TEMP_PATH_SIZE + 32];
@@ -337,7 +337,7 @@ Test(full_of_cache, low_space_ends)
 		    strstr(answer_->body, "\nsteadycache_sqlite_low_space 0\n"),
 		    "expected the gauge to say 0");
 	expect_sets(3000, 10);
-	/* Nobody else's hand is needed where the reserve is deleted. */
+	/* If the reserve is deleted, nobody has to intervene. */
 	cr_assert_eq(remove(reserve_path), 0);
 	cr_assert(await_condition(access(reserve_path, F_OK) == 0, 10000));
 	scene_stop();
@@ -357,7 +357,7 @@ Test(full_of_cache, two_servers_share_the_reserve)
 		int stored = fill_disk();
 
 		cr_assert_gt(stored, 20, "round %d", round);
-		/* The other one has not seen that the disk is full. */
+		/* The other server has not seen that the disk is full. */
 		expect_status(http_delete(other, "/cache/ns/k0"), 204);
 		expect_status(http_put(other, "/cache/other/k", SLICE("v")), round ? 204 : 201);
 		expect_status(http_delete(round % 2 ? scene.client : other, "/cache/ns?all"), 204);
@@ -370,8 +370,8 @@ Test(full_of_cache, two_servers_share_the_reserve)
 	expect_sound_database();
 }
 
-/* Somebody reads for long, as a backup does: the log cannot be copied, and the database grows by
- * more than the reserve covers. While there is room, that is no full disk. */
+/* Something reads for long, as a backup does: the log cannot be copied, and the database grows by
+ * more than the reserve covers. While there is room, that is not a full disk. */
 Test(full_of_cache, a_long_reader_stops_nothing)
 {
 	char path[TEMP_PATH_SIZE + 32];
@@ -388,7 +388,8 @@ Test(full_of_cache, a_long_reader_stops_nothing)
 	expect_that(http_get(scene.client, "/metrics"),
 		    strstr(answer_->body, "\nsteadycache_sqlite_low_space 0\n"),
 		    "expected the gauge to say 0");
-	/* Without room there are refusals, but nothing is lost, and all goes on afterwards. */
+	/* Without room there are refusals, but nothing is lost, and service continues
+	 * afterwards. */
 	int stored = 16;
 	while (put_large(stored)->status == 201)
 		stored++;

@@ -1,4 +1,4 @@
-/* kill -9 under load: what was acknowledged is there afterwards, and the file is whole. */
+/* kill -9 under load: acknowledged writes exist afterwards, and the file is sound. */
 #include "tests/process/scene.h"
 
 #include <stdatomic.h>
@@ -33,7 +33,7 @@ static const char *write_or_kill(size_t index, void *user)
 	char target[64], value[700];
 
 	if (index == WRITERS) {
-		/* In the thick of it: every writer has had an answer, some have had many. */
+		/* In the middle of the load: every writer has had an answer, some have had many. */
 		(void)await_condition(atomic_load(&load->acknowledged[0]) >=
 						      60 + load->round * 17 &&
 					      atomic_load(&load->acknowledged[WRITERS - 1]) > 0,
@@ -74,7 +74,7 @@ static void expect_acknowledged(struct load *load)
 		}
 		if (overwritten == 0)
 			continue;
-		/* The last acknowledged version, or the one that was under way. */
+		/* The last acknowledged version, or the one in flight. */
 		(void)snprintf(key, sizeof(key), "same-%u-%zu", load->round, thread);
 		fill(value, load->round, thread, overwritten - 1);
 		fill(next, load->round, thread, overwritten);

@@ -1,4 +1,4 @@
-/* Every limit has a named answer, and none of them ends the service. */
+/* Every limit has its own answer, and none of them ends the service. */
 #include "tests/process/scene.h"
 
 #include <signal.h>
@@ -18,7 +18,7 @@ static char *repeat(char byte, size_t count)
 	return text;
 }
 
-/* {"items":[{"key":..,"value":..},...]} of an object's members. */
+/* Posts {"items":[{"key":..,"value":..},...]} made of an object's members. */
 static const struct http_answer *post_batch_set(json_t *members)
 {
 	json_auto_t *body = json_object();
@@ -58,7 +58,7 @@ Test(limits, body)
 	scene_stop();
 }
 
-/* Keys may be whole prompts: the cursor behind one has to fit into a URL. */
+/* Keys may be whole prompts: the cursor after one must fit into a URL. */
 Test(limits, cursors_behind_long_keys_fit_into_a_url)
 {
 	enum { KEYS = 5, KEY_BYTES = 30000 };
@@ -103,7 +103,7 @@ Test(limits, cursors_behind_long_keys_fit_into_a_url)
 	scene_stop();
 }
 
-/* Refused from the length alone: the answer comes before a single byte of the body was sent. */
+/* Refused because of the length alone: the answer comes before any byte of the body is sent. */
 Test(limits, body_is_refused_before_it_is_read)
 {
 	struct raw_socket raw;
@@ -213,7 +213,7 @@ Test(limits, namespaces)
 	expect_status(http_put(scene.client, "/cache/n2/k", SLICE("w")), 204);
 	expect_status(http_get(scene.client, "/cache/n3/k"), 404);
 
-	/* Of an import they are lines that fail, and the others are stored. */
+	/* In an import such lines fail, and the others are stored. */
 	const struct http_answer *answer =
 		http_post(scene.client, "/import",
 			  SLICE("{\"namespace\":\"n3\",\"key\":\"k\",\"value\":\"v\"}\n"
@@ -233,7 +233,8 @@ Test(limits, connections)
 	int status = 0;
 
 	scene_env("STEADYCACHE_MAX_CONNECTIONS=8");
-	server_start(&scene.server); /* without the scene's client, which would count */
+	server_start(&scene.server); /* without the scene's client, which would count as a
+				      * connection */
 	for (int i = 0; i < 8; i++) {
 		cr_assert(raw_open(&raw[i], scene.server.url));
 		(void)raw_send_text(&raw[i], "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -248,7 +249,7 @@ Test(limits, connections)
 			  "the connection above the limit stays open");
 		raw_close(&late);
 	}
-	/* Those below the limit go on, and a place that is given back can be had. */
+	/* Those below the limit continue, and a released place can be reused. */
 	(void)raw_send_text(&raw[3], "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
 	cr_assert_eq(raw_await_answer(&raw[3], 5000), 200);
 	raw_close(&raw[0]);
@@ -290,8 +291,8 @@ static void expect_cut_off(const char *request)
 	raw_close(&raw);
 }
 
-/* As many requests at once as the HTTP library takes events in one call, and then silence: it would
- * wait for the next event before it looks at those (server/http/interpose.c). */
+/* As many requests at once as the HTTP library takes events in one call, and then silence: without
+ * server/http/interpose.c it would wait for the next event before it looks at them. */
 Test(limits, requests_that_come_at_once_are_answered_at_once)
 {
 	static const size_t counts[] = {127, 128, 129, 256, 384};
@@ -328,8 +329,8 @@ Test(limits, slow_senders_are_cut_off)
 	scene_env("STEADYCACHE_REQUEST_TIMEOUT=1");
 	scene_env("STEADYCACHE_IDLE_TIMEOUT=2");
 	scene_start();
-	/* Headers may take both times together: until they are there, nothing tells a new request
-	 * from a kept connection. */
+	/* Headers may take both times together: until they are complete, a new request cannot be
+	 * told from an idle connection. */
 	cr_assert(asprintf(&request, "GET /cache/ns/%s HTTP/1.1\r\n\r\n", slow) > 0);
 	expect_cut_off(request);
 	free(request);
@@ -379,8 +380,7 @@ Test(limits, idle_connections_are_closed)
 	scene_stop();
 }
 
-/* The end of what a client sends may come together with the last bytes, and is then easily missed.
- */
+/* A client's end of sending may come together with the last bytes, and is then easily missed. */
 Test(limits, a_request_that_will_never_be_complete_is_closed)
 {
 	static const char *const cut[] = {"GET /cache/ns/k HTTP/1.1\r\nHos",
@@ -402,7 +402,7 @@ Test(limits, a_request_that_will_never_be_complete_is_closed)
 	scene_stop();
 }
 
-/* Memory of the whole memory backend. */
+/* The limit on the memory of the whole memory backend. */
 Test(limits, memory)
 {
 	char *value = repeat('m', 20000);
@@ -462,7 +462,7 @@ static void try_answers(const char *backend)
 	scene_stop();
 }
 
-/* A batch brings what two bodies could set. */
+/* A batch gets what two bodies could have set. */
 Test(limits, answers_of_batches_memory)
 {
 	try_answers("STEADYCACHE_BACKEND=memory");
@@ -473,7 +473,7 @@ Test(limits, answers_of_batches_sqlite)
 	try_answers("STEADYCACHE_BACKEND=sqlite");
 }
 
-/* Keys of 300 KB: a page of the listing has about 1 MB of them, and its cursor goes on. */
+/* Keys of 300 KB: a page of the listing has about 1 MB of them, and its cursor works. */
 Test(limits, pages_of_long_keys)
 {
 	enum { KEYS = 12, KEY_BYTES = 300000 };

@@ -12,7 +12,7 @@ PROCESS_SUITE(server_log);
 #define VALUE     "VALUEsecret"
 #define NAMESPACE "/cache/ns/"
 
-/* One of everything, with secrets in all places where a user may have some. */
+/* One request of each kind, with secrets in all places where a user may have some. */
 static void say_secrets(void)
 {
 	struct raw_socket raw;
@@ -128,7 +128,7 @@ Test(server_log, levels)
 	scene_env("STEADYCACHE_LISTEN=127.0.0.1:0");
 	scene_env("STEADYTEXT_LOG_LEVEL=ERROR");
 	server_spawn(&scene.server);
-	/* Nothing tells the port: it is enough that nothing is told. */
+	/* Nothing reveals the port: it is enough that the log stays empty. */
 	cr_assert_not(server_await_log(&scene.server, "\n", 700));
 	log = server_log(&scene.server);
 	cr_assert_str_eq(log, "", "expected no line below error: %s", log);

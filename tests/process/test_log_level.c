@@ -1,4 +1,4 @@
-/* The level of the log changes while the server runs: by the route, and by signals. */
+/* The log level changes while the server runs: by the route, and by signals. */
 #include "tests/process/scene.h"
 
 #include <signal.h>
@@ -47,7 +47,8 @@ Test(log_level, by_the_route)
 	expect_header(http_head(scene.client, ROUTE), "Content-Type",
 		      "application/json; charset=UTF-8");
 	expect_status(scene_get("k"), 404);
-	/* The line of a request is written behind its answer, that of the next one's behind it. */
+	/* The line of a request is written after its answer, and before that of the next
+	 * request. */
 	cr_assert(server_await_log(&scene.server, "\"route\":\"/cache/{ns}/{key}\"", 10000));
 	expect_level(http_put_json(scene.client, ROUTE, "{\"level\":\"error\"}"), "error", "info");
 	size_t before = server_log_count(&scene.server, A_REQUEST);
@@ -135,7 +136,7 @@ Test(log_level, by_signals)
 			server_log_count(&scene.server, "\"to\":\"info\"") == round, 10000));
 		expect_level(http_get(scene.client, ROUTE), "info", "info");
 	}
-	/* Again, and nothing changes. */
+	/* A second time, which changes nothing. */
 	cr_assert_eq(kill(scene.server.pid, SIGUSR2), 0);
 	expect_level(http_get(scene.client, ROUTE), "info", "info");
 	scene_stop();

@@ -1,5 +1,5 @@
-/* Who reads the log may stall, leave and come back: the server goes on, and tells what is missing.
- */
+/* The reader of the log may stall, leave and return: the server continues, and reports what is
+ * missing. */
 #include "tests/process/scene.h"
 
 #include <fcntl.h>
@@ -21,13 +21,13 @@ PROCESS_SUITE(log_reader);
 	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"                         \
 	"ccccccccccccccccccccccccccccccccdddddddddddddddddddddddddddddddd"
 
-/* What came out of the server's stderr. */
+/* The output of the server's stderr. */
 static struct {
-	char *text; /* NUL-terminated beyond `len` */
+	char *text; /* NUL-terminated after `len` */
 	size_t len;
 } said;
 
-/* Reads what is there: false at the end of the file. */
+/* Reads what is available: false at the end of the file. */
 static bool read_some(int pipe)
 {
 	said.text = realloc(said.text, said.len + (1 << 16) + 1);
@@ -54,7 +54,7 @@ static size_t count(const char *text)
 	return found;
 }
 
-/* Sum of all lines that tell of dropped ones. */
+/* The sum over all lines that report dropped ones. */
 static size_t told_dropped(void)
 {
 	size_t sum = 0;
@@ -72,7 +72,7 @@ static void expect_whole_lines(void)
 			  "not a whole line: %s", line);
 }
 
-/* How many requests the server has had. */
+/* The number of requests sent to the server. */
 static size_t asked;
 
 static const struct http_answer *ask(const char *target)
@@ -93,8 +93,8 @@ static double dropped(void)
 	return strtod(at + strlen(name), NULL);
 }
 
-/* Starts the server with its log on `write_end`, which is closed here then, and takes its address
- * from what it says on `read_end`. */
+/* Starts the server with its log on `write_end`, which is then closed here, and reads its address
+ * from `read_end`. */
 static void start_on(int read_end, int write_end)
 {
 	const char *address;
@@ -113,7 +113,7 @@ static void start_on(int read_end, int write_end)
 	http_client_set_timeout(scene.client, 10000);
 }
 
-/* Requests until lines are dropped. Each is answered. */
+/* Sends requests until lines are dropped. Each is answered. */
 static void fill(void)
 {
 	while (dropped() < 1000) {
@@ -186,7 +186,7 @@ Test(log_reader, that_leaves_and_comes_back)
 	for (int i = 0; i < 100; i++)
 		(void)ask("/healthz");
 	cr_assert(await_condition(dropped() >= 100, 10000));
-	/* Nothing more is asked: it tells by itself. */
+	/* Without further requests: it reports by itself. */
 	reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	cr_assert(await_condition(has_said(reader, DROPPED), 10000));
 	scene_stop();
@@ -198,7 +198,7 @@ Test(log_reader, that_leaves_and_comes_back)
 
 /* ---- No reader at all ---- */
 
-/* A socket that listens, as nothing tells the port. */
+/* A listening socket, because nothing reveals the port. */
 static void listen_here(char ret_url[64])
 {
 	struct sockaddr_in address = {.sin_family = AF_INET,
@@ -236,7 +236,7 @@ Test(log_reader, is_a_full_disk)
 	(void)close(full);
 }
 
-/* No file and no socket may become the place where the log goes. */
+/* No file and no socket may take the place of the log. */
 Test(log_reader, is_none)
 {
 	char link[64], target[64] = "";

@@ -1,6 +1,6 @@
-/* Files that another program removes, replaces or cuts while the server has them open: writes are
- * refused and reads are right or refused, /readyz and one line of the log tell, no file is made
- * anew, and the stop is clean. */
+/* Another program removes, replaces or truncates files that the server has open: writes are refused
+ * and reads are correct or refused, /readyz and one line of the log report it, no file is
+ * recreated, and the stop is clean. */
 #include "tests/process/scene.h"
 
 #include <stdio.h>
@@ -50,7 +50,7 @@ static void start_with_entries(void)
 	}
 }
 
-/* Expects that each entry is what was stored, or 503 where `may_refuse`. How many were there. */
+/* Expects each entry to be as stored, or 503 if `may_refuse`. Returns how many could be read. */
 static int expect_entries(int from, bool may_refuse)
 {
 	int found = 0;
@@ -80,7 +80,7 @@ static void expect_refusals(const char *sentence)
 	expect_status(http_get(scene.client, "/healthz"), 200);
 }
 
-/* The line comes without any request, too. */
+/* The line appears without any request, too. */
 static void expect_told(const char *text)
 {
 	cr_assert(server_await_log(&scene.server, text, 10000), "the log does not tell: %s", text);
@@ -91,7 +91,7 @@ static bool exists(const char *path)
 	return access(path, F_OK) == 0;
 }
 
-/* More clients than there are readers, so that connections are opened that were not before. */
+/* More clients than open readers, so that new connections are opened. */
 static void read_by_many(void)
 {
 	for (int i = 0; i < 20; i++) {
@@ -118,7 +118,7 @@ Test(lost_files, all_removed)
 	cr_expect_not(exists(db) || exists(wal) || exists(shm), "a file was made anew");
 }
 
-/* What was acknowledged goes into the database, though its log is not there any more. */
+/* Acknowledged writes reach the database, although its log is gone. */
 Test(lost_files, log_removed)
 {
 	start_with_entries();
@@ -144,7 +144,7 @@ Test(lost_files, index_removed)
 	scene_stop();
 }
 
-/* A backup that is put in place under the server must not meet the log of the former database. */
+/* A backup that replaces the file under the server must not meet the log of the former database. */
 Test(lost_files, database_replaced)
 {
 	char other[TEMP_PATH_SIZE + 32];
@@ -189,7 +189,7 @@ Test(lost_files, moved_away_and_back)
 	scene_stop();
 }
 
-/* Reads of what was cut off would raise SIGBUS, or give zeros. */
+/* Reads of what was cut off would raise SIGBUS, or return zeros. */
 static void cut_database(off_t bytes)
 {
 	start_with_entries();
@@ -239,7 +239,7 @@ Test(lost_files, log_cut)
 	scene_stop();
 }
 
-/* It is the memory in which all connections meet: without it the process ends, and says why. */
+/* All connections share this memory: without it the process ends, and says why. */
 Test(lost_files, index_cut)
 {
 	start_with_entries();

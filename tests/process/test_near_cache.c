@@ -1,4 +1,5 @@
-/* The near cache in front of the d1 backend: fewer requests, answers while D1 fails, no lies. */
+/* The near cache in front of the d1 backend: fewer requests, answers while D1 fails, no wrong
+ * ones. */
 #include "tests/process/d1_scene.h"
 
 #include <string.h>
@@ -62,7 +63,7 @@ Test(near_cache, a_get_under_way_does_not_bring_back_what_was_overwritten)
 	start();
 	expect_status(scene_put("k", "old"), 201);
 	expect_status(http_put(scene.client, "/cache/ns/k", SLICE("older"), "If-Match: *"), 204);
-	/* The get is on its way, and its answer will be the old value. */
+	/* The get is in flight, and its answer will be the old value. */
 	mock_next(upstream, 1,
 		  (struct mock_reply){
 			  .behaviour = MOCK_ANSWER,
@@ -109,11 +110,11 @@ Test(near_cache, stands_in_for_a_failing_upstream)
 		    SLICE("{\"results\":{\"k\":{\"exists\":true},\"l\":{\"exists\":true}}}"));
 	expect_status(http_post_json(scene.client, "/batch/ns/get", "{\"keys\":[\"k\",\"l\"]}"),
 		      200);
-	/* What is not near is no miss. */
+	/* An entry that is not near is not a miss. */
 	d1_expect_failure(scene_get("m"), 503, "cannot be reached");
 	d1_expect_failure(http_post_json(scene.client, "/batch/ns/get", "{\"keys\":[\"k\",\"m\"]}"),
 			  503, "cannot be reached");
-	/* A write that failed may have been done: what was there is not to be trusted. */
+	/* A failed write may have been done: the former entry cannot be trusted. */
 	d1_expect_failure(scene_put("l", "x"), 503, "cannot be reached");
 	d1_expect_failure(scene_get("l"), 503, "cannot be reached");
 	nap_ms(5200);

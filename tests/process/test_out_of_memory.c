@@ -1,6 +1,6 @@
 /* One allocation of a request fails, the first, the second, ... until the request needs no more:
- * each time its answer is right and whole, or 503, or the connection is closed. Never a miss, never
- * a 400 for what was well, never a 200 without its headers, never a wait for a time-out. */
+ * each time its answer is correct and complete, or 503, or the connection is closed. Never a miss,
+ * never a 400 for a valid request, never a 200 without its headers, never a wait for a time-out. */
 #include "tests/process/scene.h"
 
 #include <errno.h>
@@ -10,12 +10,12 @@
 
 #include "tests/support/faults.h"
 
-/* An allocator with a sanitizer is not to be replaced. */
+/* A sanitizer's allocator must not be replaced. */
 #ifndef __SANITIZE_ADDRESS__
 
 PROCESS_SUITE(out_of_memory);
 
-/* Far below the idle time-out, far above what a busy machine makes of a request. */
+/* Far below the idle time-out, far above what a request takes on a busy machine. */
 #define PROMPT_MS     15000
 #define LARGE_BYTES   400000
 #define ALLOCATED_MAX 3000
@@ -53,10 +53,10 @@ static void close_server(void)
 
 struct request {
 	const char *method, *target, *body;
-	void (*check)(const struct http_answer *answer); /* of a 2xx */
+	void (*check)(const struct http_answer *answer); /* checks a 2xx answer */
 };
 
-/* How many allocations could fail. */
+/* Returns how many allocations could fail. */
 static unsigned try_each_allocation(const struct request *request)
 {
 	unsigned failed = 0;
@@ -67,7 +67,7 @@ static unsigned try_each_allocation(const struct request *request)
 		const struct http_answer *answer;
 
 		http_client_set_timeout(client, PROMPT_MS);
-		/* The connection is there, so that the request alone is hit. */
+		/* The connection exists, so that only the request is affected. */
 		expect_status(http_get(client, "/healthz"), 200);
 		long long began_ms = steady_now_ms();
 		faults_arm(faults, FAULT_MEMORY, ENOMEM, i, 1);
@@ -141,7 +141,7 @@ static void lists_the_rest(const struct http_answer *answer)
 		    "expected what follows");
 }
 
-/* It is whole, or says that it is not. */
+/* It is complete, or says that it is not. */
 static void is_export(const struct http_answer *answer)
 {
 	if (strstr(answer->body, "{\"complete\":true"))
@@ -161,7 +161,7 @@ static void has_imported(const struct http_answer *answer)
 
 Test(out_of_memory, each_allocation_of_each_request)
 {
-	/* Members that are not known make the fast reader of JSON give up. */
+	/* Unknown members make the fast JSON reader give up. */
 	static const struct request requests[] = {
 		{"GET", "/cache/ns/k", NULL, is_entry},
 		{"GET", "/cache/ns/large", NULL, is_large_entry},

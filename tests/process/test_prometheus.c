@@ -1,5 +1,5 @@
-/* /metrics: promtool finds nothing to say, the numbers are those of /stats, and who may have them.
- */
+/* /metrics: promtool has no complaints, the numbers equal those of /stats, and who may read
+ * them. */
 #include "tests/process/d1_scene.h"
 
 #include <stdio.h>
@@ -11,7 +11,7 @@ D1_SUITE(prometheus);
 
 #define KEY "the-token"
 
-/* The sample that is called so, labels included; -1 where there is none. */
+/* The sample of that name, including labels; -1 if there is none. */
 static double sample(const struct http_answer *answer, const char *name)
 {
 	size_t len = strlen(name);
@@ -22,7 +22,7 @@ static double sample(const struct http_answer *answer, const char *name)
 	return -1;
 }
 
-/* Has promtool check the text; skipped where it is not installed, which ./dev test sees to. */
+/* Lets promtool check the text; skipped if it is not installed (./dev test installs it). */
 static void check_with_promtool(const struct http_answer *answer)
 {
 	if (system("command -v promtool >/dev/null") != 0) {
@@ -143,7 +143,7 @@ Test(prometheus, who_leaves_gets_no_answer)
 	scene_stop();
 }
 
-/* ---- Who may have them ---- */
+/* ---- Who may read them ---- */
 
 static void start_with(const char *listen, const char *setting)
 {
@@ -168,7 +168,7 @@ Test(prometheus, open_on_loopback)
 {
 	start_with("STEADYCACHE_LISTEN=127.0.0.1:0", "STEADYCACHE_METRICS_PUBLIC=auto");
 	expect_open(true);
-	/* But not to a page of another site. */
+	/* But not a page of another site. */
 	expect_status(http_get(scene.client, "/metrics", "Host: rebound.example"), 421);
 	expect_status(http_get(scene.client, "/metrics", "Origin: https://other.example"), 403);
 	scene_stop();

@@ -1,4 +1,4 @@
-/* What /stats tells of requests and connections: every answer is counted once, whatever became of
+/* What /stats reports of requests and connections: every answer is counted once, whatever became of
  * it. */
 #include "tests/process/d1_scene.h"
 
@@ -96,7 +96,7 @@ Test(request_figures, every_answer_counts_once)
 	cr_expect(0 < figures.p50 && figures.p50 <= figures.p90 && figures.p90 <= figures.p99 &&
 		  figures.p99 <= figures.p999);
 
-	/* Turned away without a look at the body. */
+	/* Refused without reading the body. */
 	cr_assert(raw_open(&raw, scene.server.url));
 	cr_assert(raw_send_text(&raw, "PUT /cache/ns/k HTTP/1.1\r\nHost: localhost\r\n"
 				      "Content-Length: 99999999\r\n\r\n"));
@@ -142,7 +142,7 @@ static const char *ask_much(size_t index, void *user)
 	return problem;
 }
 
-/* On several event loops, each with a count of its own. */
+/* On several event loops, each with its own count. */
 Test(request_figures, the_counts_of_all_threads_are_summed)
 {
 	scene_env("STEADYCACHE_BACKEND=memory");
@@ -154,9 +154,9 @@ Test(request_figures, the_counts_of_all_threads_are_summed)
 	scene_stop();
 }
 
-/* A request that waits for the backend is counted with all of its time. Only what this request adds
- * is looked at: on a busy machine the others may be slow too, and the /stats before, which asks D1,
- * is counted after it has answered. */
+/* A request that waits for the backend counts with all of its time. The test looks only at what
+ * this request adds: on a busy machine others may be slow too, and the earlier /stats, which asks
+ * D1, is counted after it has answered. */
 Test(request_figures, a_slow_backend_shows)
 {
 	struct mock_reply slow = {.behaviour = MOCK_SERVE, .delay_ms = 1100};

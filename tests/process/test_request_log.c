@@ -1,5 +1,5 @@
-/* The lines of slow and of failed requests: by whose time a request is slow, what they say, and how
- * many there are. */
+/* The lines about slow and failed requests: which time makes a request slow, what the lines say,
+ * and how many there are. */
 #include "tests/process/d1_scene.h"
 
 #include <stdio.h>
@@ -39,7 +39,7 @@ static long long number_of(const json_t *line, const char *name)
 	return json_integer_value(json_object_get(line, name));
 }
 
-/* How many lines have that message; the last of them, borrowed. */
+/* How many lines have that message; the last of them in `*ret`, borrowed. */
 static size_t count_lines(const json_t *lines, const char *message, const json_t **ret_last)
 {
 	size_t count = 0;
@@ -160,7 +160,8 @@ static const char *wait_for_value(size_t index, void *user)
 	return failure;
 }
 
-/* Who asks to wait is not served slowly: by value, by the end of its wait, or in between. */
+/* A request that asks to wait is not slow: whether it ends with a value, by the end of its wait, or
+ * in between. */
 Test(request_log, waiting_is_not_slow)
 {
 	const json_t *line = NULL;
@@ -253,7 +254,7 @@ static const char *get_once(size_t index, void *user)
 	return failure;
 }
 
-/* At most ten lines in any second, and what was left out is told. */
+/* At most ten lines in any second, and the number of those left out. */
 static void expect_bounded(const char *message, const char *told, size_t requests)
 {
 	json_auto_t *lines = all_lines();
@@ -268,7 +269,7 @@ static void expect_bounded(const char *message, const char *told, size_t request
 		if (strcmp(text_of(line, "msg"), message) != 0)
 			continue;
 		count++;
-		/* The seconds of the bound are those of another clock: two may meet in one. */
+		/* The bound uses seconds of another clock: two of them may meet in one. */
 		in_second = strncmp(second, text_of(line, "time"), 19) == 0 ? in_second + 1 : 1;
 		(void)snprintf(second, sizeof(second), "%.19s", text_of(line, "time"));
 		cr_expect_leq(in_second, 20);
@@ -319,7 +320,7 @@ Test(request_log, a_failed_request_names_its_reason)
 	free(id);
 }
 
-/* Answers may tell what D1 said of a statement; the log does not, as it may hold anything. */
+/* Answers may repeat what D1 said of a statement; the log does not, because it may be anything. */
 Test(request_log, what_the_upstream_says_stays_out)
 {
 	const json_t *line = NULL;

@@ -1,4 +1,4 @@
-/* What must survive a stop and a start, and how a stop goes. */
+/* What must survive a stop and a start, and how a stop works. */
 #include "tests/process/scene.h"
 
 #include <curl/curl.h>
@@ -16,7 +16,7 @@ static void restart(void)
 	scene_start();
 }
 
-/* The header of k, kept until the second next call. */
+/* A header of k, kept until the second next call. */
 static const char *header_of(const char *key, const char *name)
 {
 	static char kept[4][256];
@@ -169,7 +169,7 @@ Test(restart, sigint_stops_as_sigterm_does)
 	free(end.log);
 }
 
-/* Requests that are half sent when the signal comes are still answered. */
+/* Requests that are half sent when the signal arrives are still answered. */
 Test(restart, a_stop_finishes_what_runs)
 {
 	struct raw_socket raw[8], late;
@@ -186,7 +186,7 @@ Test(restart, a_stop_finishes_what_runs)
 		cr_assert(raw_send_text(&raw[i], "01234"));
 	}
 	cr_assert(kill(scene.server.pid, SIGTERM) == 0);
-	/* It accepts no more. */
+	/* It accepts no more connections. */
 	cr_assert(await_condition(({
 					  bool open = raw_open(&late, scene.server.url);
 					  raw_close(&late);
@@ -213,7 +213,7 @@ Test(restart, a_stop_finishes_what_runs)
 	scene_stop();
 }
 
-/* A client that never ends its request must not hold up the stop. */
+/* A client that never ends its request must not delay the stop. */
 Test(restart, a_stop_does_not_wait_for_ever)
 {
 	struct raw_socket half, idle;
@@ -238,7 +238,7 @@ struct load {
 	atomic_uint acknowledged[8];
 };
 
-/* Writes until the server is gone; counts what it has acknowledged. */
+/* Writes until the server is gone; counts the acknowledged writes. */
 static const char *write_until_gone(size_t index, void *user)
 {
 	struct load *load = user;

@@ -51,8 +51,8 @@ Test(shared_file, writes_of_one_are_read_by_the_other_at_once)
 	stop_both();
 }
 
-/* Leases are each server's own. One who gets his finds what was set through the other server, and
- * then all who wait have it. */
+/* Each server has its own leases. When the holder of a lease reads what was set through the other
+ * server, all who wait get it. */
 Test(shared_file, values_of_the_other_server_end_a_wait_with_the_next_lease)
 {
 	static const char *const wishes[] = {"wait=100&lease=100", "wait=100", "wait=100&lease=50"};
@@ -62,7 +62,7 @@ Test(shared_file, values_of_the_other_server_end_a_wait_with_the_next_lease)
 	char header[80];
 
 	expect_status(scene_put("other", "x"),
-		      201); /* misses are counted where there is something */
+		      201); /* misses are counted only in an existing namespace */
 	answer = http_get(scene.client, "/cache/ns/k?lease=100");
 	expect_status(answer, 404);
 	token = strndup(http_header(answer, "Lease"), 32);
@@ -85,7 +85,7 @@ Test(shared_file, values_of_the_other_server_end_a_wait_with_the_next_lease)
 	stop_both();
 }
 
-/* One holds the entry in memory when the other changes it: by every way there is. */
+/* One server has the entry in memory when the other changes it, in every possible way. */
 Test(shared_file, what_one_has_read_the_other_may_change)
 {
 	for (int i = 0; i < 120; i++) {
@@ -204,7 +204,7 @@ Test(shared_file, both_under_load)
 	cr_assert(failure == NULL, "%s", failure);
 	scene_expect_true_totals(scene.client);
 	scene_expect_true_totals(other);
-	/* Uses that one process still holds back are the other's to see after a sync. */
+	/* After a sync one process sees the uses that the other held back. */
 	expect_that(http_post(scene.client, "/sync", NO_BODY), answer_->status / 100 == 2,
 		    "success");
 	expect_that(http_post(other, "/sync", NO_BODY), answer_->status / 100 == 2, "success");

@@ -11,7 +11,7 @@ PROCESS_SUITE(single_flight);
 
 #define CROWD_MAX 10000
 #define LONG_MS   30000
-/* What a parked request may cost above an idle connection. */
+/* What a parked request may cost on top of an idle connection. */
 #define PARKED_BYTES_MAX 4096
 
 #ifdef __SANITIZE_ADDRESS__
@@ -36,7 +36,7 @@ static void start(const char *backend)
 	expect_status(scene_put("other", "x"), 201);
 }
 
-/* How many connections this machine lets both sides have, up to `wanted`. */
+/* How many connections this machine allows on both sides, up to `wanted`. */
 static size_t crowd_size(size_t wanted)
 {
 	struct rlimit limit;
@@ -69,7 +69,7 @@ static void post(struct raw_socket *socket, const char *target, const char *json
 				target, strlen(json), json));
 }
 
-/* A lease on ns/k for the scene's client. To be freed. */
+/* Takes a lease on ns/k for the scene's client; returns it, to be freed. */
 static char *take_lease(const char *target)
 {
 	const struct http_answer *answer = http_get(scene.client, target);
@@ -107,7 +107,7 @@ static void expect_value(struct raw_socket *socket, const char *value)
 
 #define CLIENTS 1000
 
-/* Every second one asks through the other API. */
+/* Every second client asks through the other API. */
 static void ask_for_the_lease(size_t i)
 {
 	if (i % 2 == 0)
@@ -117,9 +117,10 @@ static void ask_for_the_lease(size_t i)
 		     "{\"cache_name\":\"ns\",\"key\":\"k\",\"wait\":100,\"lease\":100}");
 }
 
-static bool done[CLIENTS]; /* who has been answered, and is closed */
+static bool done[CLIENTS]; /* answered and closed */
 
-/* Waits for an answer to one of `crowd`, which must be the only one, and a lease. Its index. */
+/* Waits for an answer to one of `crowd`, which must be the only one, and a lease. Returns its
+ * index. */
 static size_t await_holder(void)
 {
 	static struct pollfd set[CLIENTS];
@@ -207,7 +208,7 @@ Test(single_flight, one_of_a_thousand_computes_sqlite)
 	one_of_a_thousand_computes("sqlite");
 }
 
-/* The holder dies, and so does every next one whose lease is bound to his connection: at any time
+/* The holder dies, and so does each next one whose lease is bound to its connection: at any time
  * there is one holder, and in the end one has computed. */
 static void holders_die(const char *backend)
 {
@@ -243,10 +244,10 @@ Test(single_flight, holders_die_sqlite)
 	holders_die("sqlite");
 }
 
-/* However many wait, who brings the value gets in. */
+/* However many wait, the client with the value gets in. */
 Test(single_flight, a_put_gets_in_beside_all_who_may_wait)
 {
-	enum { MAY_WAIT = 28 }; /* an eighth of the connections stays for others */
+	enum { MAY_WAIT = 28 }; /* an eighth of the connections is kept for others */
 	const struct http_answer *answer = NULL;
 
 	scene_flag("--max-connections=32");
@@ -263,7 +264,7 @@ Test(single_flight, a_put_gets_in_beside_all_who_may_wait)
 	expect_header(answer, "Retry-After", "1");
 	expect_that(answer, strstr(answer->body, "STEADYCACHE_MAX_CONNECTIONS") != NULL,
 		    "expected the limit's name");
-	/* On a connection of its own. */
+	/* On its own connection. */
 	open_and_ask(&crowd[MAY_WAIT], "/cache/ns/k?lease=100");
 	cr_assert_eq(raw_await_answer(&crowd[MAY_WAIT], LONG_MS), 404);
 	compute(&crowd[MAY_WAIT]);
@@ -314,7 +315,8 @@ Test(single_flight, ten_thousand_wake)
 	       count, (parked_kib - idle_kib) * 1024 / (long)count,
 	       (idle_kib - empty_kib) * 1024 / (long)count, put_ms, woken_ms);
 	(void)fflush(stdout);
-	if (!IS_SANITIZED && !getenv("STEADYCACHE_TEST_BINARY")) /* memory that says something */
+	if (!IS_SANITIZED && !getenv("STEADYCACHE_TEST_BINARY")) /* if memory figures are
+								  * meaningful */
 		cr_assert_lt((parked_kib - idle_kib) * 1024 / (long)count, PARKED_BYTES_MAX);
 	cr_assert_lt(woken_ms, 30000);
 	for (size_t i = 0; i < count; i++)
@@ -322,7 +324,7 @@ Test(single_flight, ten_thousand_wake)
 	scene_stop();
 }
 
-/* ---- Those who die ---- */
+/* ---- Holders that die ---- */
 
 Test(single_flight, a_bound_lease_ends_with_its_connection)
 {
@@ -337,7 +339,7 @@ Test(single_flight, a_bound_lease_ends_with_its_connection)
 	raw_close(&holder);
 	cr_assert_eq(raw_await_answer(&heir, LONG_MS), 404);
 	cr_assert(has_lease(&heir), "%s", heir.received);
-	/* So does one that was handed over. */
+	/* So does one that was passed on. */
 	open_and_ask(&holder, "/cache/ns/k?lease=300&wait=300");
 	await_misses(4); /* the heir has read twice */
 	raw_close(&heir);

@@ -1,5 +1,5 @@
-/* Stale serving with single flight: an expired entry is served to a crowd at once while one of them
- * computes it anew. */
+/* Stale serving with single flight: an expired entry is served to a crowd at once while one client
+ * computes the new value. */
 #include "tests/process/scene.h"
 
 #include <stdio.h>
@@ -20,7 +20,7 @@ static bool is_stale(const struct http_answer *answer)
 	return answer->status == 200 && status && strstr(status, "fwd=stale");
 }
 
-/* A server on which ns/k holds "old" and has expired. */
+/* Starts a server on which ns/k has the value "old" and has expired. */
 static void start(const char *backend)
 {
 	scene_env_printf("STEADYCACHE_BACKEND=%s", backend);
@@ -48,7 +48,7 @@ static bool holds(const struct raw_socket *socket, const char *text)
 	return strstr(socket->received, text) != NULL;
 }
 
-/* A lease on ns/k for the scene's client. To be freed. */
+/* Takes a lease on ns/k for the scene's client; returns it, to be freed. */
 static char *take_lease(const char *target)
 {
 	const struct http_answer *answer = http_get(scene.client, target);
@@ -58,7 +58,7 @@ static char *take_lease(const char *target)
 	return strndup(http_header(answer, "Lease"), 32);
 }
 
-/* A third each asks with wait and lease, with a lease alone, and through the other API. */
+/* One third each asks with wait and lease, with a lease only, and through the other API. */
 static void ask_for_the_lease(size_t i)
 {
 	if (i % 3 == 0)
@@ -70,7 +70,7 @@ static void ask_for_the_lease(size_t i)
 		     "{\"cache_name\":\"ns\",\"key\":\"k\",\"wait\":100,\"lease\":100}");
 }
 
-/* True: it got the lease. False: it got the old value, which says that it is stale. */
+/* True: it got the lease. False: it got the old value, marked as stale. */
 static bool judge(size_t i)
 {
 	const struct raw_socket *socket = &crowd[i];

@@ -1,4 +1,4 @@
-/* What readers cost that do not read on: those of one value share it, and what they held goes back
+/* The cost of readers that stop reading: readers of one value share it, and its memory is freed
  * when they have left. */
 #include "tests/process/scene.h"
 
@@ -23,7 +23,7 @@ static void put_value(int number)
 	free(value);
 }
 
-/* A connection that takes little. */
+/* A connection with small buffers. */
 static void open_stalled(struct raw_socket *reader)
 {
 	int room = 4096;
@@ -32,7 +32,7 @@ static void open_stalled(struct raw_socket *reader)
 	(void)setsockopt(reader->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 }
 
-/* Reads the beginning of value `number` and no more: the status. */
+/* Reads the beginning of value `number` and no more; returns the status. */
 static int stall(struct raw_socket *reader, int number)
 {
 	open_stalled(reader);
@@ -53,12 +53,12 @@ static void share_one(const char *backend)
 	for (int i = 0; i < READERS; i++)
 		cr_assert_eq(stall(&readers[i], 0), 200);
 	long stalled_kib = server_anonymous_kib(&scene.server);
-	/* One copy, or two where two began to read it at once; not one each. */
+	/* One copy, or two if two began to read it at once; not one each. */
 	cr_expect_lt(stalled_kib - before_kib, 3 * (long)VALUE_BYTES / 1024, "%ld KiB",
 		     stalled_kib);
 	for (int i = 0; i < READERS; i++)
 		raw_close(&readers[i]);
-#ifndef __SANITIZE_ADDRESS__ /* which keeps what is freed for a while */
+#ifndef __SANITIZE_ADDRESS__ /* which keeps freed memory for a while */
 	cr_expect(await_condition(server_anonymous_kib(&scene.server) <
 					  before_kib + (long)VALUE_BYTES / 2048,
 				  20000),
@@ -77,7 +77,8 @@ Test(stalled_readers, of_one_value_share_it_memory)
 	share_one("STEADYCACHE_BACKEND=memory");
 }
 
-/* An answer in JSON is made for each reader: 512 MB of them at a time, and then it goes on. */
+/* A JSON answer is made for each reader: at most 512 MB of them at a time, and then service
+ * continues. */
 Test(stalled_readers, of_answers_in_json_have_a_bound)
 {
 	enum { ANSWERS = 22 };
@@ -88,7 +89,7 @@ Test(stalled_readers, of_answers_in_json_have_a_bound)
 
 	scene_env("STEADYCACHE_BACKEND=memory");
 	scene_start();
-	memset(value, 0xFF, VALUE_BYTES); /* in base64 a third longer */
+	memset(value, 0xFF, VALUE_BYTES); /* a third longer in base64 */
 	expect_status(http_put(scene.client, "/cache/ns/0", ((struct slice){value, VALUE_BYTES})),
 		      201);
 	free(value);

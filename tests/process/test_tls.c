@@ -1,5 +1,5 @@
-/* HTTPS: certificates that the test makes, clients with and without one, and files that are read
- * again. */
+/* HTTPS: certificates that the test makes, clients with and without one, and files that are
+ * reloaded. */
 #include "base/buffer.h"
 #include "tests/process/scene.h"
 
@@ -33,7 +33,7 @@ static void run(const char *format, ...)
 	cr_assert_eq(system(command), 0, "%s", command);
 }
 
-/* NAME.pem and NAME.key in the scene's folder: an authority. */
+/* Makes an authority: NAME.pem and NAME.key in the scene's folder. */
 static void make_authority(const char *name)
 {
 	run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
@@ -41,7 +41,7 @@ static void make_authority(const char *name)
 	    name, scene.dir.path, name, scene.dir.path, name);
 }
 
-/* The same for a server's or client's certificate (`use`: serverAuth or clientAuth). */
+/* Makes a server's or client's certificate (`use`: serverAuth or clientAuth) in the same way. */
 static void make_certificate(const char *name, const char *authority, const char *use)
 {
 	const char *dir = scene.dir.path;
@@ -71,7 +71,7 @@ TestSuite(tls, .init = open_tls_scene, .fini = scene_close, .timeout = 180);
 
 struct visit {
 	CURL *curl;
-	struct buffer body; /* with a NUL behind it */
+	struct buffer body; /* followed by a NUL */
 	char url[200];
 };
 
@@ -83,7 +83,8 @@ static size_t take(char *data, size_t size, size_t count, void *user)
 	return visit->body.failed ? 0 : size * count;
 }
 
-/* A client that trusts NAME.pem; `version` is the only one of TLS that it speaks (0: any). */
+/* Opens a client that trusts NAME.pem; `version` is the only TLS version that it speaks (0:
+ * any). */
 static void visit_open(struct visit *visit, const char *trusted, long version)
 {
 	char path[TEMP_PATH_SIZE];
@@ -105,7 +106,8 @@ static void visit_close(struct visit *visit)
 	buffer_deinit(&visit->body);
 }
 
-/* Asks for a path; the status, or the negative code of libcurl. `body` NULL: GET; else PUT. */
+/* Sends a request for a path; returns the status, or the negative code of libcurl. `body` NULL:
+ * GET; else PUT. */
 static long visit_ask(struct visit *visit, const char *path, struct slice body)
 {
 	long status = 0;
@@ -131,7 +133,7 @@ static long visit_ask(struct visit *visit, const char *path, struct slice body)
 	return status;
 }
 
-/* One GET /healthz on a connection of its own; `cert` NULL: without a certificate. */
+/* One GET /healthz on its own connection; `cert` NULL: without a certificate. */
 static long knock(const char *trusted, const char *cert, long version)
 {
 	char cert_path[TEMP_PATH_SIZE], key_path[TEMP_PATH_SIZE], name[64];
@@ -176,7 +178,7 @@ Test(tls, values_of_any_size_go_and_come)
 		cr_expect_eq(visit_ask(&visit, "/cache/a/large", NO_BODY), 200);
 		cr_expect(visit.body.len == len && memcmp(visit.body.data, value, len) == 0);
 		cr_expect_eq(visit_ask(&visit, "/cache/a/none", NO_BODY), 404);
-		/* What is made while it is sent. */
+		/* An answer that is produced while it is sent. */
 		cr_expect_eq(visit_ask(&visit, "/export", NO_BODY), 200);
 		cr_expect_gt(visit.body.len, len);
 		cr_expect_not_null(
@@ -226,10 +228,10 @@ Test(tls, plain_http_gets_a_clean_end)
 	scene_stop();
 }
 
-/* Who never comes to an end of the handshake does not stay. */
+/* A client that never completes the handshake is disconnected. */
 Test(tls, silent_and_slow_handshakes_are_cut_off)
 {
-	/* The head of a ClientHello that promises 512 bytes. */
+	/* The head of a ClientHello that announces 512 bytes. */
 	static const char hello[] = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
 	struct raw_socket silent, begun, slow;
 	long long start_ms;
@@ -306,7 +308,7 @@ Test(tls, files_are_read_again_and_connections_stay)
 	cr_expect_eq(knock("ca.pem", NULL, 0), -CURLE_PEER_FAILED_VERIFICATION);
 	cr_expect_eq(knock("new-ca.pem", NULL, 0), 200);
 
-	/* A key that does not belong to the certificate stays out. */
+	/* A key that does not belong to the certificate is rejected. */
 	make_certificate("another", "new-ca", "serverAuth");
 	run("cp '%s' '%s'", in_dir("another.key"), in_dir("server.key"));
 	hang_up("it is not that of the certificate");
@@ -332,7 +334,7 @@ Test(tls, authorities_of_clients_are_read_again)
 	scene_stop();
 }
 
-/* Reloads beside handshakes. */
+/* Reloads during handshakes. */
 static atomic_bool over;
 
 static const char *knock_or_reload(size_t index, void *user)
@@ -462,10 +464,9 @@ Test(tls, bad_files_at_the_start)
 	}
 }
 
-/* ---- Bytes as they are ---- */
+/* ---- Raw bytes ---- */
 
-/* Sends the bytes in pieces of `piece` on a connection of its own and reads until that is closed.
- */
+/* Sends the bytes in pieces of `piece` on its own connection and reads until that is closed. */
 static void send_bytes(struct visit *visit, const char *bytes, size_t piece)
 {
 	curl_socket_t fd = CURL_SOCKET_BAD;

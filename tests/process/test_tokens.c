@@ -1,4 +1,4 @@
-/* Tokens with rights, namespaces, rates and an end, over HTTP; and files that are read again. */
+/* Tokens with rights, namespaces, rates and an expiry, over HTTP; and files that are reloaded. */
 #include "tests/process/scene.h"
 
 #include <signal.h>
@@ -13,7 +13,7 @@ PROCESS_SUITE(tokens);
 
 static char token_path[TEMP_PATH_SIZE], key_path[TEMP_PATH_SIZE];
 
-/* A line for the token `token`, called so too, with the further fields. */
+/* Writes a line for the token `token`, with that name too, and the further fields. */
 static void put_line(FILE *file, const char *token, const char *fields)
 {
 	uint8_t digest[TOKEN_DIGEST_BYTES];
@@ -39,7 +39,7 @@ static void write_tokens(const char *const *pairs)
 
 #define WRITE_TOKENS(...) write_tokens((const char *const[]){__VA_ARGS__, NULL})
 
-/* A server with `pairs`, whose client has all rights (the key "root"). */
+/* Starts a server with `pairs`; its client has all rights (the key "root"). */
 static void start_with_file(void)
 {
 	scene_env("STEADYCACHE_API_KEY=root");
@@ -57,7 +57,7 @@ static const struct http_answer *ask_as(const char *token, const char *method, c
 			    HTTP_HEADERS("Content-Type: application/json"));
 }
 
-/* Expects 403 as a problem document, or as {"error":...} on /api, that holds `named`. */
+/* Expects 403 as a problem document, or as {"error":...} on /api, that contains `named`. */
 static void expect_forbidden(const struct http_answer *answer, bool is_d1, const char *named)
 {
 	json_auto_t *document = http_json(answer);
@@ -81,8 +81,8 @@ static void expect_forbidden(const struct http_answer *answer, bool is_d1, const
 #define KEYS  "{\"cache_name\":\"a-1\",\"keys\":[\"k\"]}"
 #define INIT  "{\"cache_name\":\"a-1\",\"max_size_mb\":5}"
 
-/* Every route, with the right that it needs, and what it answers to who has it. In an order that
- * leaves the entry where the next needs it. */
+/* Every route, with the right that it needs, and its answer to a token that has it. The order
+ * leaves the entry where the next route needs it. */
 static const struct {
 	const char *method, *target, *body, *right;
 	long status;
@@ -151,7 +151,7 @@ Test(tokens, each_route_needs_its_right)
 		}
 		expect_status(ask_route(routes[i].right, i), routes[i].status);
 	}
-	/* What a token may not do was not done. */
+	/* Refused requests changed nothing. */
 	expect_status(ask_as("read", "GET", "/nothing", NULL), 404);
 	expect_status(ask_as("read", "POST", "/cache/a-1/k", "x"), 405);
 	expect_status(ask_as("read", "GET", "/healthz", NULL), 200);
@@ -180,7 +180,7 @@ Test(tokens, each_route_needs_its_namespace)
 	/* An escape stands for the byte. */
 	expect_status(ask_as("elsewhere", "PUT", "/cache/%61/k", "v"), 201);
 	expect_forbidden(ask_as("elsewhere", "GET", "/cache/%61-1/k", NULL), false, "\"a-1\"");
-	/* Of two members with one name, whichever is read is the one that is looked at. */
+	/* If two members have one name, the one that is read is the one that is checked. */
 	static const char *const twice[] = {
 		"{\"cache_name\":\"a\",\"cache_name\":\"a-1\",\"key\":\"k2\",\"value\":\"v\"}",
 		"{\"cache_name\":\"a-1\",\"cache_name\":\"a\",\"key\":\"k2\",\"value\":\"v\"}"};
@@ -204,7 +204,7 @@ Test(tokens, no_entry_changes_on_a_refusal)
 	}
 	http_client_set_key(scene.client, "root");
 	expect_body(http_get(scene.client, "/cache/a-1/k"), SLICE("v"));
-	/* A large body that is refused is not waited for. */
+	/* The server does not wait for a large body that it refuses. */
 	char *large = calloc(1, 4 << 20);
 	http_client_set_key(scene.client, "reader");
 	expect_forbidden(http_put(scene.client, "/cache/a-1/k", ((struct slice){large, 4 << 20})),
@@ -213,7 +213,7 @@ Test(tokens, no_entry_changes_on_a_refusal)
 	scene_stop();
 }
 
-/* The names in an object or a list of objects with names, each with a blank behind it. */
+/* The names in an object or a list of objects with names, each followed by a blank. */
 static void names_of(const json_t *part, char ret[static 200])
 {
 	const char *name;
@@ -234,8 +234,8 @@ static void names_of(const json_t *part, char ret[static 200])
 		}
 }
 
-/* Who may read gets a lease, and learns with the PUT that he may not write: the next one is to try.
- */
+/* A token with only the right to read gets a lease; its PUT is refused, and the next client must
+ * get the lease. */
 Test(tokens, a_forbidden_put_ends_its_lease)
 {
 	char lease[100];
@@ -252,7 +252,7 @@ Test(tokens, a_forbidden_put_ends_its_lease)
 		(void)snprintf(lease, sizeof(lease), "Lease: %s", http_header(answer, "Lease"));
 		expect_status(http_put(scene.client, "/cache/ns/k", SLICE("v"), lease), 403);
 	}
-	/* Who is not known is not told of limits, and ends nothing. */
+	/* An unknown client is not told about limits, and ends nothing. */
 	http_client_set_key(scene.client, "all");
 	const struct http_answer *answer = http_get(scene.client, "/cache/ns/k?lease=60");
 	(void)snprintf(lease, sizeof(lease), "Lease: %s", http_header(answer, "Lease"));
@@ -357,7 +357,7 @@ Test(tokens, a_rate_is_kept)
 		"expected a problem document");
 	int seconds = atoi(http_header(answer, "Retry-After"));
 	expect_that(answer, seconds > 60 && seconds <= 100, "expected Retry-After of some 100 s");
-	/* What is refused for another reason counts too, and on /api the error has its form. */
+	/* Requests refused for another reason count too, and on /api the error has its form. */
 	answer = ask_as("slow", "POST", "/api/set", ITEM);
 	expect_status(answer, 429);
 	expect_header(answer, "Content-Type", "application/json; charset=UTF-8");
@@ -366,7 +366,7 @@ Test(tokens, a_rate_is_kept)
 	scene_stop();
 }
 
-/* Where the rate gives it back: waits until a request passes again. */
+/* Waits until the rate lets a request pass again. */
 Test(tokens, a_rate_gives_back)
 {
 	WRITE_TOKENS("quick", "rights=read namespaces=* rate=5:1");
@@ -403,7 +403,7 @@ Test(tokens, files_are_read_again)
 	expect_status(ask_as("two", "GET", "/cache/a/k", NULL), 403);
 	expect_status(ask_as("three", "GET", "/cache/a/k", NULL), 200);
 
-	/* What is wrong stays out, and is told with its line; the tokens stay as they were. */
+	/* A faulty file is rejected, and reported with its line; the tokens stay as they were. */
 	WRITE_TOKENS("four", "rights=read namespaces=*", "five", "rights=everything namespaces=*");
 	hang_up("line 3: rights must be");
 	char *log = server_log(&scene.server);
@@ -467,7 +467,7 @@ Test(tokens, several_keys_in_the_environment)
 	expect_status(ask_as("old", "GET", "/cache/a/k", NULL), 404);
 	expect_status(ask_as("new, with/any=byte", "GET", "/cache/a/k", NULL), 404);
 	expect_status(ask_as("new", "GET", "/cache/a/k", NULL), 401);
-	/* The client commands take the first. */
+	/* The client commands use the first. */
 	char command[1000];
 	(void)snprintf(command, sizeof(command),
 		       "STEADYCACHE_URL='%s' STEADYCACHE_API_KEY='%s' '%s' stats >/dev/null 2>&1",
@@ -541,7 +541,7 @@ Test(tokens, bad_files_at_the_start)
 	expect_refused_start("STEADYTEXT_D1_API_KEY_FILE");
 }
 
-/* With tokens the server may be reached from anywhere. */
+/* With tokens the server may listen on any address. */
 Test(tokens, a_token_file_opens_every_address)
 {
 	WRITE_TOKENS("one", "rights=read namespaces=*");
@@ -553,7 +553,7 @@ Test(tokens, a_token_file_opens_every_address)
 	scene_stop();
 }
 
-/* Without files to read again, SIGHUP ends the server as it ends any program. */
+/* Without files to reload, SIGHUP ends the server as it ends any program. */
 Test(tokens, without_files_a_hang_up_is_the_end)
 {
 	scene_env("STEADYCACHE_API_KEY=root");

@@ -1,5 +1,5 @@
-/* X-Request-Id and W3C Trace Context: what comes back, what the log says, and what a remote backend
- * is sent. */
+/* X-Request-Id and W3C Trace Context: what is returned, what the log says, and what a remote
+ * backend gets. */
 #include "tests/process/d1_scene.h"
 
 #include <stdio.h>
@@ -69,7 +69,7 @@ Test(tracing, an_id_that_was_sent_comes_back_on_every_answer)
 		expect_status(answer, requests[i].status);
 		expect_header(answer, "X-Request-Id", id);
 	}
-	/* The next request of the connection is another one. */
+	/* The next request of the connection is a different one. */
 	expect_header(scene_get("k"), "X-Request-Id", NULL);
 	scene_stop();
 }
@@ -155,7 +155,7 @@ Test(tracing, too_many_connections)
 
 /* ---- The log ---- */
 
-/* The lines with this message, as a JSON array; the log must be JSON as a whole. */
+/* The lines with this message, as a JSON array; the log must be entirely JSON. */
 static json_t *lines_of(const char *message)
 {
 	json_t *found = json_array();
@@ -189,7 +189,7 @@ Test(tracing, lines_of_the_log_name_request_and_trace)
 		http_get(scene.client, "/cache/ns/k", "X-Request-Id: mine", "traceparent: " PARENT),
 		404);
 	const struct http_answer *answer = scene_put("k", "v");
-	expect_made_id(answer); /* it is logged: so its id is told */
+	expect_made_id(answer); /* it is logged, so the answer has its id */
 	char *made = strdup(http_header(answer, "X-Request-Id"));
 	expect_status(http_get(scene.client, "/cache/ns/k", "traceparent: " PARENT "-extra"), 200);
 	scene_stop();
@@ -240,7 +240,7 @@ Test(tracing, hostile_ids_never_reach_log_or_answer)
 			       "traceparent: 00-%s\r\n\r\n",
 			       value, value);
 		int status = ask_raw(request, id, sizeof(id));
-		/* The library itself may not take some of them. */
+		/* The library itself may reject some of them. */
 		cr_expect(status == 404 || status == 400, "%s: %d", value, status);
 		cr_expect(is_made(id), "%s: %s", value, id);
 	}
@@ -254,8 +254,8 @@ Test(tracing, hostile_ids_never_reach_log_or_answer)
 
 /* ---- A remote backend ---- */
 
-/* The value of a header in the head of upstream request `i`; "" where there is none, "twice" where
- * there are two. To be freed. */
+/* The value of a header in the head of upstream request `i`; "" if there is none, "twice" if there
+ * are two. To be freed. */
 static char *sent_header(unsigned i, const char *name)
 {
 	char line[80];

@@ -19,7 +19,7 @@ PROCESS_SUITE(service_manager);
 #define CLIENTS  6
 #define RESTARTS 8
 
-/* A listening socket on a free port of `host`, for the server; its URL in `ret_url`. */
+/* Opens a listening socket on a free port of `host`, for the server; its URL in `ret_url`. */
 static int listening_socket(in_addr_t host, char ret_url[64])
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(host)};
@@ -33,7 +33,7 @@ static int listening_socket(in_addr_t host, char ret_url[64])
 	return fd;
 }
 
-/* The next message of the server, within 20 s. */
+/* The server's next message, within 20 s. */
 static const char *next_message(int notify)
 {
 	static char text[128];
@@ -105,7 +105,7 @@ Test(service_manager, hands_over_a_public_socket_and_a_token_is_wanted)
 	server_start(&scene.server);
 	scene.client = http_client_open(url, "token");
 	expect_status(scene_put("k", "v"), 201);
-	/* Its own --listen is loopback, where /metrics asks for no token. */
+	/* Its own --listen is loopback, where /metrics needs no token. */
 	expect_status(http_get(scene.client, "/metrics"), 200);
 	http_client_set_key(scene.client, NULL);
 	expect_status(http_get(scene.client, "/metrics"), 401);
@@ -140,7 +140,7 @@ Test(service_manager, secret_in_a_file)
 	scene_stop();
 }
 
-/* ---- Restarts that no client sees ---- */
+/* ---- Restarts that no client notices ---- */
 
 struct load {
 	const char *url;
@@ -152,7 +152,7 @@ struct load {
 static bool ask(struct load *load, struct http_client *client, size_t index, unsigned i)
 {
 	char target[64], value[32];
-	bool ends_connection = index % 2 == 0; /* each request on a connection of its own */
+	bool ends_connection = index % 2 == 0; /* each request on its own connection */
 	const char *header = ends_connection ? "Connection: close" : "X-Kept: yes";
 	const struct http_answer *answer;
 
@@ -189,7 +189,7 @@ static void *run_clients(void *load)
 	return (void *)(uintptr_t)in_threads(CLIENTS, ask_and_ask, load);
 }
 
-/* The restarts are the main thread's: a server ends with the thread that has started it. */
+/* The main thread does the restarts: a server ends with the thread that started it. */
 static void restart_under_load(void)
 {
 	static struct load load;
@@ -223,7 +223,7 @@ Test(service_manager, restarts_behind_one_socket_fail_no_request)
 	restart_under_load();
 }
 
-/* The library has no pool of threads then, and another way to stop. */
+/* The library then has no pool of threads, and stops in another way. */
 Test(service_manager, restarts_of_a_server_with_one_thread_fail_no_request)
 {
 	scene_flag("--threads=1");
