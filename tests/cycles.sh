@@ -1,8 +1,8 @@
 #!/bin/sh
-# No circle between the files of one library: what stands above calls what stands below, and nothing
-# calls back. By the symbols of the object files; a library is a folder NAME.dir, as CMake has them.
-# A circle is printed with the symbols that close it. Its cure is to move a function down, or to let
-# the upper file hand down a pointer to one.
+# No circle between the files of one library: upper files call lower ones, and nothing calls back. Checked by
+# the symbols of the object files; a library is a folder NAME.dir, as CMake makes them. A circle is printed
+# with the symbols that close it. To end it, move a function down, or let the upper file pass a pointer to one
+# down.
 #
 # usage: tests/cycles.sh OBJECT...
 set -eu
@@ -34,7 +34,8 @@ circles=0
 for library in $(cut -d' ' -f1 "$scratch/edges" | sort -u); do
 	grep "^$library " "$scratch/edges" >"$scratch/library"
 	cut -d' ' -f2,3 "$scratch/library" | tsort >/dev/null 2>"$scratch/loops" || true
-	# tsort names the files of one loop after the other, each begun by the words "contains a loop".
+	# tsort names the files of one loop after the other; each loop begins with the words "contains a
+	# loop".
 	sed -n 's/^tsort: \([^ ]*\)$/\1/p' "$scratch/loops" | sort -u >"$scratch/members"
 	[ -s "$scratch/members" ] || continue
 	circles=$((circles + 1))

@@ -1,9 +1,8 @@
 #!/bin/sh
-# One header for each file: what x.c gives to others is declared in x.h of its folder, and in no other
-# header. Its names begin with its module: the stem of the file, or a folder that it stands in. And a
-# map of a folder (a comment with lines like " * x.c   what it is") names all of its files.
-# Objects are those of CMake, NAME.dir/SOURCE.o, with SOURCE relative to ROOT; generated
-# ones and their stand-ins are left out.
+# One header for each file: what x.c exports is declared in x.h of its folder, and in no other header. Its
+# names begin with its module: the stem of the file, or a folder that contains it. And a map of a folder (a
+# comment with lines like " * x.c   what it is") names all of its files. Objects are CMake's,
+# NAME.dir/SOURCE.o, with SOURCE relative to ROOT; generated ones and their stand-ins are left out.
 #
 # usage: tests/headers.sh ROOT OBJECT...
 set -eu

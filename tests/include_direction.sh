@@ -1,13 +1,13 @@
 #!/bin/sh
-# The folders are the architecture: server -> handlers -> store -> base and backends -> store, and
-# nothing points back. Each rule below prints the includes that break it; any makes this script fail.
+# The folders are the architecture: server -> handlers -> store -> base and backends -> store, and nothing
+# points back. Each rule below prints the includes that break it; any such include fails this script.
 #
 # usage: tests/include_direction.sh [ROOT]
 set -eu
 cd "${1:-$(dirname "$0")/..}"
 offences=0
 
-# forbid WHERE PATTERN SENTENCE: no file under WHERE (and none of EXCEPT) includes what matches.
+# forbid WHERE PATTERN SENTENCE: no file under WHERE (and none of EXCEPT) may include what matches.
 forbid() {
 	where=$1 pattern=$2 sentence=$3 except=${4:-^$}
 	# shellcheck disable=SC2086 # WHERE is a list of folders

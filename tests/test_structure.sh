@@ -1,5 +1,5 @@
 #!/bin/sh
-# tests/cycles.sh and tests/headers.sh see what they are there for: each is shown a tiny library that
+# Checks that tests/cycles.sh and tests/headers.sh find what they look for: each gets a tiny library that
 # keeps the rules, and then one that breaks one of them.
 #
 # usage: tests/test_structure.sh [COMPILER]

@@ -1,6 +1,6 @@
 #!/bin/sh
-# No two source files define one external symbol. Static libraries let the linker take whichever
-# comes first: a backend may then call another backend's function of the same name, without a word.
+# No two source files define one external symbol. With static libraries the linker takes the first: a backend
+# might then silently call another backend's function of the same name.
 #
 # usage: tests/unique_symbols.sh LIBRARY.a...
 set -eu

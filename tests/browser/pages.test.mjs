@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { openPage, openSocket, shoot, startBrowser, startServer, textOf } from './support.mjs';
 
 const KEY = 'a-secret/key=+1';
-// Chromium writes every 401 to the console; no page can help that.
+// Chromium writes every 401 to the console; no page can prevent that.
 const UNAUTHORIZED = /status of 401/;
 let browser, open, locked;
 
@@ -85,7 +85,7 @@ test('/docs shows the description and tries a request with a token', async () =>
 	await close();
 });
 
-// What Swagger UI fills in by itself must be a request that works.
+// The request that Swagger UI fills in must work.
 test('the first Execute on /docs works', async () => {
 	const { page, offences, close } = await openPage(browser, open);
 	const requests = [
@@ -152,9 +152,9 @@ test('latency and connections are those of the server', async () => {
 	const server = await startServer();
 
 	const sockets = [];
-	const many = 20; // more than a browser opens of its own accord
+	const many = 20; // more than a browser opens by itself
 
-	// `are` true: at least so many are shown, else fewer.
+	// `are` true: at least that many are shown, else fewer.
 	const shown = (page, are) => page.waitForFunction(([number, expected]) =>
 		(Number(/(\d+) connection/.exec(document.querySelector('#server-facts').textContent)?.[1]) >= number) === expected,
 	[many, are]);
@@ -167,7 +167,7 @@ test('latency and connections are those of the server', async () => {
 			for (let i = 0; i < many; i++) sockets.push(await openSocket(server));
 			await shown(page, true);
 
-			// A body that takes its time is a request that takes its time: the wait is what is measured.
+			// A slow body makes a slow request: the test measures the wait.
 			sockets[0].write('PUT /cache/slow/k HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\n');
 			await wait(600);
 			sockets[0].write('ok');
@@ -192,7 +192,7 @@ test('a hidden page asks nothing', () => onUi(async (page) => {
 	});
 	page.on('request', (request) => { asked += request.url().endsWith('/stats') ? 1 : 0; });
 	await page.clock.runFor(10000);
-	assert.ok(asked <= 1, `${asked} requests`); // one may have been under way
+	assert.ok(asked <= 1, `${asked} requests`); // one may have been in flight
 	const seen = page.waitForRequest('**/stats');
 	await page.evaluate(() => {
 		delete document.hidden;

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The pages in headless Chromium. Exit 77: there is no node, no browser, or no package of it, or the
-# server was built without pages.
+# The pages in headless Chromium. Exit 77: node, a browser or its package is missing, or the server was built
+# without pages.
 #
 # usage: tests/browser/run.sh SERVER
 set -eu

@@ -1,5 +1,5 @@
-// What pages of other sites can do to a server without a token: nothing. And what is stored is no page
-// of the server, whatever its type.
+// What pages of other sites can do to a server without a token: nothing. And a stored value is not
+// a page of the server, whatever its type.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 import { startBrowser, startServer, textOf } from './support.mjs';
 
 const REBOUND = 'rebound.example';
-// Says that it runs, and does what a script of this server's own could do.
+// Reports that it runs, and does what a script of this server could do.
 const SCRIPT = `document.title = 'ran'; parent.postMessage('ran', '*'); opener?.postMessage('ran', '*');
 	fetch('/cache/kept/page', { method: 'DELETE' });`;
 const HTML = `<!doctype html><title>stored</title><p>stored</p><script>${SCRIPT}</script>
@@ -41,14 +41,14 @@ async function onPage(url, work) {
 	await context.close();
 }
 
-// A page at `host` that is not this server's.
+// A page at `host`, which is not this server's.
 function onForeignPage(host, html, work) {
 	content = `<!doctype html><title>foreign</title>${html}
 		<script>addEventListener('message', () => { document.title = 'ran'; });</script>`;
 	return onPage(`http://${host}:${elsewhere.address().port}/page`, work);
 }
 
-// That nothing of what the attacks below ask for has happened.
+// Expects that nothing the attacks below ask for has happened.
 async function expectUntouched() {
 	const keys = (await (await server.call('GET', '/cache/kept')).json()).keys.map((entry) => entry.key);
 
@@ -60,8 +60,8 @@ async function expectUntouched() {
 	await server.call('DELETE', '/cache/kept/wanted', undefined, { Lease: lease });
 }
 
-// All that a page can have a browser send without asking for permission first, and some that it
-// cannot; the page waits for what comes of it.
+// Everything that a page can make a browser send without asking for permission first, and some
+// things that it cannot; the page waits for the results.
 const attack = (page, url) => page.evaluate(async (target) => {
 	const send = (path, options) => fetch(target + path, options).then((response) => (response.ok ? 'loaded' : response.type),
 		() => 'refused');

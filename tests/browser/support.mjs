@@ -1,5 +1,5 @@
-// A server on a free port with a folder of its own, a browser with a fresh profile, and pages that
-// note what must not happen.
+// A server on a free port with its own folder, a browser with a new profile, and pages that record
+// what must not happen.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,8 +14,8 @@ const BROWSER_FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable
 	'--disable-background-networking', '--disable-component-update', '--disable-sync'];
 const WAIT_MS = 30000;
 
-// {url, call(method, path, body, headers), stop()}; `key` may be null. With `port` it comes back where
-// it was.
+// Returns {url, call(method, path, body, headers), stop()}; `key` may be null. With `port` the
+// server restarts at the same address.
 export async function startServer(key = null, port = 0) {
 	const folder = await mkdtemp(path.join(tmpdir(), 'steadycache-browser-'));
 	const env = { PATH: process.env.PATH, STEADYCACHE_LISTEN: `127.0.0.1:${port}`,
@@ -49,7 +49,7 @@ export async function startServer(key = null, port = 0) {
 	return { url, call, stop };
 }
 
-// A connection of its own to a server; resolves once it is there.
+// A separate connection to a server; resolves once it is connected.
 export async function openSocket(server) {
 	const { hostname, port } = new URL(server.url);
 	const socket = connect(Number(port), hostname);
@@ -58,14 +58,14 @@ export async function openSocket(server) {
 	return socket;
 }
 
-// With further flags.
+// With additional flags.
 export function startBrowser(flags = []) {
 	return chromium.launch({ executablePath: process.env.STEADYCACHE_BROWSER, args: [...BROWSER_FLAGS, ...flags] });
 }
 
-// A page in a profile of its own. `offences` is what it said or asked for that it should not have:
-// messages on the console, exceptions, dialogs, requests elsewhere. Of the messages, those that
-// `mayBeSaid` matches do not count.
+// Opens a page in its own profile. `offences` is everything that it should not have said or asked
+// for: messages on the console, exceptions, dialogs, requests elsewhere. Messages that `mayBeSaid`
+// matches do not count.
 export async function openPage(browser, server, options = {}, mayBeSaid = /^$/) {
 	const context = await browser.newContext(options);
 	const page = await context.newPage();
@@ -93,7 +93,7 @@ export function textOf(page, selector, expected) {
 		new RegExp(pattern).test(document.querySelector(where)?.textContent ?? ''), [selector, expected.source]);
 }
 
-// For the lead, who looks at them: only where STEADYCACHE_SHOTS names a folder.
+// Screenshots for people; only if STEADYCACHE_SHOTS names a folder.
 export async function shoot(page, name) {
 	if (process.env.STEADYCACHE_SHOTS)
 		await page.screenshot({ path: path.join(process.env.STEADYCACHE_SHOTS, `${name}.png`), fullPage: true });

@@ -7,8 +7,8 @@
 #              conformance  the server with the d1 backend in front of the Worker
 #              direct       conformance, of the Worker itself
 #   ARGUMENTS  go to the suite, e.g. --filter 'ttl/*'
-# STEADYCACHE_WORKER_DIR names another folder than worker/ that has its node_modules.
-# Exit 77: there is no node, or the Worker's packages are not installed (npm ci in worker/).
+# STEADYCACHE_WORKER_DIR names another folder than worker/ that has its node_modules. Exit 77: node is
+# missing, or the Worker's packages are not installed (npm ci in worker/).
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$(cd "$1" && pwd) suite=$2
@@ -27,7 +27,7 @@ stop() {
 trap stop EXIT
 trap 'exit 1' INT TERM
 
-# await FILE PATTERN: what follows PATTERN on its line, once it is there.
+# await FILE PATTERN: prints what follows PATTERN on its line, once it is there.
 await() {
 	tries=0
 	until found=$(sed -n "s|.*$2||p" "$1" | head -n 1) && [ -n "$found" ]; do

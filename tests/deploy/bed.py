@@ -1,6 +1,6 @@
-"""What the deployment tests share: a Debian base made by debootstrap, buildah without a daemon, and
-processes in a root file system of their own. All of it lies in BUILD/deploy, so that a second run is
-quick; it wants root, and the network once. Where that cannot be had a test ends with 77: skipped."""
+"""Shared by the deployment tests: a Debian base made by debootstrap, buildah without a daemon, and processes
+in their own root file system. Everything is in BUILD/deploy, so that a second run is quick. It needs root,
+and the network once. If these are missing, a test ends with 77: skipped."""
 import fcntl
 import os
 import shutil
@@ -39,7 +39,7 @@ def need(*programs):
 
 
 def wait_until(condition, seconds, what):
-    """Looks until the condition holds; its value."""
+    """Polls until the condition holds; returns its value."""
     end = time.monotonic() + seconds
     while not (value := condition()):
         if time.monotonic() > end:
@@ -69,7 +69,7 @@ class Bed:
             if made.returncode != 0:
                 shutil.rmtree(tree, ignore_errors=True)
                 skip("debootstrap failed: " + (made.stdout + made.stderr).strip().split("\n")[-1])
-            # As in the published images: no packages that were fetched, no lists of them.
+            # As in the published images: without downloaded packages and package lists.
             for path in [*tree.glob("var/cache/apt/archives/*.deb"), *tree.glob("var/lib/apt/lists/*_*")]:
                 path.unlink()
             partial = self.base.with_suffix(".partial")
@@ -79,7 +79,7 @@ class Bed:
             return self.base
 
     def has_overlay(self):
-        """Whether layers can share files here; else each is a copy."""
+        """Whether layers can share files here; otherwise each is a copy."""
         probe = self.folder / "probe"
         for name in ("lower", "upper", "work", "merged"):
             (probe / name).mkdir(parents=True, exist_ok=True)

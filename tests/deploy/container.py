@@ -1,5 +1,5 @@
-"""A container without an engine: an image's root, read-only, in namespaces of its own, with the user,
-environment and volume that the image's configuration names."""
+"""A container without an engine: an image's root, read-only, in its own namespaces, with the user,
+environment and volume of the image's configuration."""
 import os
 import re
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bed import wait_until
 
-# As container engines do it: the root cannot be written, the volume can.
+# As container engines do it: the volume can be written, the root cannot.
 START = """set -eu
 mount --make-rprivate /
 mount --bind "$1" "$1"
@@ -21,8 +21,8 @@ exec "$@"
 
 
 class Container:
-    """`config` is the image's configuration, `root` where its files are mounted, `volume` the folder
-    of the host that becomes /data."""
+    """`config` is the image's configuration, `root` where its files are mounted, `volume` the folder of the
+    host that becomes /data."""
 
     def __init__(self, config, root, volume, log):
         self.config, self.root, self.volume, self.log = config, Path(root), Path(volume), Path(log)
@@ -36,11 +36,11 @@ class Container:
                 shutil.which("chroot"), f"--userspec={self.config['User']}", "--groups=", self.root, *command]
 
     def run(self, *command, **environment):
-        """A process of the image, to its end."""
+        """Runs a process of the image to its end."""
         return subprocess.run(self.words(command, environment), text=True, capture_output=True, timeout=60)
 
     def start(self, **environment):
-        """The image's own command; returns once it listens."""
+        """Starts the image's own command; returns once it listens."""
         command = [*self.config["Entrypoint"], *self.config["Cmd"]]
         with open(self.log, "w") as log:
             self.unshare = subprocess.Popen(self.words(command, environment), stdin=subprocess.DEVNULL,
@@ -56,7 +56,7 @@ class Container:
         return re.search(rf"^{name}:[ \t]*(.*)$", Path(f"/proc/{self.pid}/status").read_text(), re.M).group(1)
 
     def stop(self, sent=signal.SIGTERM):
-        """Its exit code, with what its log says where that is not 0."""
+        """Returns its exit code, with its log if that is not 0."""
         os.kill(self.pid, sent)
         code = self.unshare.wait(timeout=15)
         assert code == 0, f"the server ended with {code}:\n{self.log.read_text()[-4000:]}"

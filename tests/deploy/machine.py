@@ -1,13 +1,12 @@
-"""A machine in namespaces: systemd as process 1 on a Debian root, with processes, mounts, network, host
-name and control groups of its own. It sees no devices of the host, and leaves its kernel settings as
-they are."""
+"""A machine in namespaces: systemd as process 1 on a Debian root, with its own processes, mounts, network,
+host name and control groups. It sees no devices of the host, and leaves the host's kernel settings alone."""
 import os
 import subprocess
 from pathlib import Path
 
 from bed import wait_until
 
-# In the outer mount namespace: a control group for the machine, so that it may manage its own.
+# In the outer mount namespace: a control group for the machine, so that it can manage its own.
 OUTER = """set -eu
 mount --make-rprivate /
 mount -t cgroup2 none "$2"
@@ -56,7 +55,7 @@ class Machine:
         self.name = f"steadycache-test-{os.getpid()}"
         self.log = open(Path(folder) / "machine.log", "w+")
         self.groups.mkdir(exist_ok=True)
-        # Not by a read-only /proc/sys: over that the kernel lets no service have a /proc of its own.
+        # Not by a read-only /proc/sys: then the kernel allows no service a /proc of its own.
         for unit in ("systemd-sysctl.service", "systemd-modules-load.service"):
             mask = self.root / "etc/systemd/system" / unit
             mask.unlink(missing_ok=True)
@@ -72,7 +71,7 @@ class Machine:
         children = Path(f"/proc/{self.unshare.pid}/task/{self.unshare.pid}/children").read_text().split()
         self.pid = int(children[0]) if children else 0
         try:
-            # Before that come the commands of the scripts above.
+            # Before that, the process runs the commands of the scripts above.
             if not self.pid or not Path(f"/proc/{self.pid}/comm").read_text().startswith("systemd"):
                 return False
         except FileNotFoundError:
@@ -80,7 +79,7 @@ class Machine:
         return self.run("systemctl", "is-active", "basic.target", check=False).stdout.strip() == "active"
 
     def run(self, *command, check=True, **settings):
-        """A command in the machine."""
+        """Runs a command in the machine."""
         words = ["nsenter", "-t", str(self.pid), "-m", "-p", "-n", "-u", "-i", "-C", "-r", "-w", "env", "-i",
                  "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *(f"{name}={value}" for name, value in settings.items()), *command]
         result = subprocess.run(words, text=True, capture_output=True, timeout=60, stdin=subprocess.DEVNULL)
@@ -91,7 +90,7 @@ class Machine:
         self.unshare.kill()
         self.unshare.wait()
         self.log.close()
-        # The groups can go once the kernel has let go of their processes.
+        # The groups can be removed once the kernel has released their processes.
         tidy = 'mount -t cgroup2 none "$1" && ! find "$1/$2" -depth -type d -exec rmdir {} + 2>&1 | grep -q .'
         wait_until(lambda: subprocess.run(["unshare", "--mount", "sh", "-c", tidy, "tidy", self.groups, self.name],
                                           capture_output=True).returncode == 0, 20, "the machine's end")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Builds docker/Dockerfile and runs the result as a container engine would: what is in it, who runs
-it, the conformance suite, a restart, a stop, the health check.
+"""Builds docker/Dockerfile and runs the result as a container engine would: its files, its user, the
+conformance suite, a restart, a stop, the health check.
 
 usage: test_image.py BUILD [--archive FILE]
   BUILD   folder with the program `conformance`
@@ -26,7 +26,7 @@ MAX_IMAGE_BYTES = 40_000_000
 MAX_BODY_MB = 4
 KEY = "a-secret/key=+1"
 PROGRAM = "/usr/bin/steadycache"
-# All that may be in the image.
+# Everything that may be in the image.
 ALLOWED = [
     PROGRAM, r"/(usr/)?lib(64)?/([a-z0-9_]+-linux-gnu[a-z0-9]*/)?(ld-linux[a-z0-9_.-]*|lib[a-z0-9_+.-]+)\.so(\.[0-9]+)*",
     "/etc/(passwd|group)", "/etc/ssl/certs/ca-certificates.crt", "/usr/share/doc/[^/]+/copyright",
@@ -64,7 +64,7 @@ def check_config(config, version):
 
 
 def check_files(root):
-    """The program, what it needs, and nothing that would be of use to an intruder. The size."""
+    """The image has the program, what it needs, and nothing useful to an intruder. Returns the size."""
     size = 0
     for path in root.rglob("*"):
         name = "/" + str(path.relative_to(root))
@@ -114,8 +114,8 @@ def client(container, *words):
 
 
 def check_certificates(container, folder):
-    """A server whose certificate nobody has signed is refused for that, and not for want of a list of
-    those who may sign; one that is on the list is asked."""
+    """A server whose certificate nobody has signed is refused for that, and not because a list of authorities
+    is missing; one on the list is accepted."""
     key, certificate = folder / "key.pem", container.volume / "certificate.pem"
     run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1",
         "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate)
@@ -185,7 +185,7 @@ def main():
         try:
             root = bed.buildah("mount", container)
             scene = json.dumps({"config": config, "root": root, "version": version})
-            # In a network of its own port 8080 is free.
+            # In its own network port 8080 is free.
             code = subprocess.run(
                 ["unshare", "--net", sys.executable, __file__, sys.argv[1], "--inside", scene]).returncode
         finally:

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""The compose file, the Kubernetes manifest and the systemd units against what the image and the server
-really have, and against what goes wrong most often.
+"""The compose file, the Kubernetes manifest and the systemd units, compared with the image and the server,
+and checked for the most common mistakes.
 
-usage: test_manifests.py STEADYCACHE   (the server's program)
-Exit 77: skipped, there is no YAML parser for Python or no systemd-analyze."""
+usage: test_manifests.py STEADYCACHE   (the server's program) Exit 77: skipped, because Python's YAML parser
+or systemd-analyze is missing."""
 import json
 import re
 import shutil
@@ -23,7 +23,7 @@ DOCKERFILE = (ROOT / "docker/Dockerfile").read_text().replace("\\\n", " ")
 
 
 def known_variables(program):
-    """The names that the server reads, and NAME_FILE of those that have no flag."""
+    """The names that the server reads, and NAME_FILE for those that have no flag."""
     names = set()
     for line in subprocess.run([program, "--options"], text=True, capture_output=True, check=True).stdout.splitlines()[2:]:
         flag, variables = line.strip("|").split(" | ")[:2]
@@ -54,7 +54,7 @@ def check_compose(names):
     assert (ROOT / service["build"]["dockerfile"]).is_file()
     assert service["read_only"] is True and service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    # Every volume and secret that is used is declared, and the other way round.
+    # Every volume and secret that is used is declared, and vice versa.
     assert {volume.split(":")[0] for volume in service["volumes"]} == set(compose["volumes"])
     assert [volume.split(":")[1] for volume in service["volumes"]] == dockerfile_words("VOLUME")
     assert set(service["secrets"]) == set(compose["secrets"])
@@ -66,7 +66,7 @@ def check_compose(names):
 
 
 def find_all(document, name):
-    """Every value of a member of that name, however deep."""
+    """Every value of a member of that name, at any depth."""
     if isinstance(document, dict):
         for key, value in document.items():
             if key == name:
@@ -87,7 +87,7 @@ def check_kubernetes(names):
     pod = template["spec"]
     (container,) = pod["containers"]
     labels = template["metadata"]["labels"]
-    # The parts find each other.
+    # The parts refer to each other correctly.
     for selector in (service["selector"], stateful["selector"]["matchLabels"]):
         assert selector.items() <= labels.items(), selector
     assert stateful["serviceName"] == objects["Service"]["metadata"]["name"]
@@ -104,7 +104,7 @@ def check_kubernetes(names):
     (secret,) = [volume["secret"] for volume in pod["volumes"]]
     assert environment["STEADYCACHE_API_KEY_FILE"] == f"{mounts['token']}/{secret['items'][0]['path']}"
     assert secret["defaultMode"] == 0o440, oct(secret["defaultMode"])  # YAML 1.1: an octal number
-    # Who it runs as, and what it may do.
+    # The user that it runs as, and its permissions.
     user = re.search(r"^USER (\d+):(\d+)", DOCKERFILE, re.M)
     security = pod["securityContext"]
     assert (security["runAsUser"], security["runAsGroup"], security["fsGroup"]) == (

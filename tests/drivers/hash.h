@@ -1,5 +1,5 @@
-/* The reference driver: records in a hash table of this process. A *medium* is what outlives a
- * close: there is one for each data_dir, as long as the process lives. */
+/* The reference driver: records in a hash table of this process. A *medium* outlives a close: there
+ * is one for each data_dir, as long as the process lives. */
 #ifndef STEADYCACHE_TEST_DRIVER_HASH_H
 #define STEADYCACHE_TEST_DRIVER_HASH_H
 

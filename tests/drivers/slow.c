@@ -10,7 +10,7 @@
 #define GET_NS   20000
 #define APPLY_NS 100000
 
-/* What driver.h promises: apply runs alone. */
+/* driver.h promises that apply runs alone. */
 static _Atomic int gets, applies;
 
 static void wait_ns(long ns)

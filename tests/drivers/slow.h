@@ -1,5 +1,4 @@
-/* The driver hash behind a disk that takes its time: the keeper calls it from threads of its own.
- */
+/* The driver hash behind a slow disk: the keeper calls it from its own threads. */
 #ifndef STEADYCACHE_TEST_DRIVER_SLOW_H
 #define STEADYCACHE_TEST_DRIVER_SLOW_H
 

@@ -1,9 +1,8 @@
-"""Which metrics and labels a text in Prometheus's format has, and which of those that a PromQL
-expression names are not among them. By regular expressions: for the expressions of this project, not
-for every one that PromQL allows."""
+"""Which metrics and labels a text in Prometheus's format has, and which of those in a PromQL expression are
+missing from it. By regular expressions: for the expressions of this project, not for all of PromQL."""
 import re
 
-# What Prometheus itself adds: the metric `up`, and the labels of the target.
+# Added by Prometheus itself: the metric `up`, and the labels of the target.
 OWN_METRICS = {"up": set()}
 TARGET_LABELS = {"instance", "job"}
 STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -13,8 +12,8 @@ WORDS = {"and", "or", "unless", "bool", "offset", "by", "without", "on", "ignori
 
 
 def parse_metrics(text):
-    """A dict of the names of samples to the sets of their labels. A metric without any sample yet counts
-    by its TYPE line; the text may leave labels out there."""
+    """A dict of the names of samples to the sets of their labels. A metric without any sample yet is found by
+    its TYPE line; the text may leave out labels there."""
     found = {}
     for line in text.splitlines():
         if line.startswith("# TYPE "):
@@ -28,11 +27,11 @@ def parse_metrics(text):
 
 
 def check_expression(exported, expression):
-    """A list of faults; empty where every metric is exported, and has the labels that select it, and
-    every label that groups belongs to a metric of the expression."""
+    """A list of faults; empty if every metric is exported and has the labels that select it, and every label
+    that groups belongs to a metric of the expression."""
     known = {**OWN_METRICS, **exported}
     faults, labels = [], set(TARGET_LABELS)
-    # Strings may hold anything; durations ([5m]) are no names.
+    # Strings may contain anything; durations ([5m]) are not names.
     bare = re.sub(r"\[[^\]]*\]", "", STRING.sub('""', expression))
     grouped = [label.strip() for group in LABEL_LIST.findall(bare) for label in group.split(",")]
     bare = LABEL_LIST.sub(" ", bare)

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""Prometheus's configuration, the alert rules and Grafana's dashboard against promtool, against the
+"""Prometheus's configuration, the alert rules and Grafana's dashboard, checked by promtool, against the
 metrics of real servers, and with a real Prometheus.
 
-usage: test_monitoring.py STEADYCACHE   (the server's program)
-Exit 77: skipped, there is no promtool, no prometheus or no YAML parser for Python."""
+usage: test_monitoring.py STEADYCACHE   (the server's program) Exit 77: skipped, because promtool, prometheus
+or Python's YAML parser is missing."""
 import contextlib
 import hashlib
 import json
@@ -39,7 +39,7 @@ DEADLINE_S = 20
 # ---- Processes ----
 
 def await_value(look, what):
-    """Looks until there is something; that."""
+    """Polls until there is a value; returns it."""
     end = time.monotonic() + DEADLINE_S
     while not (value := look()):
         assert time.monotonic() < end, f"waited {DEADLINE_S} s in vain: {what}"
@@ -49,7 +49,7 @@ def await_value(look, what):
 
 @contextlib.contextmanager
 def process(command, log, **options):
-    """A process with its output in the file `log`, ended on the way out."""
+    """A process with its output in the file `log`, ended on exit."""
     with open(log, "w") as output:
         child = subprocess.Popen([str(word) for word in command], stdout=output, stderr=output, **options)
     try:
@@ -101,7 +101,7 @@ def rules_of(text):
 
 
 def check_configuration(folder):
-    """The configuration, in which only the token's file is one that is here."""
+    """The configuration; only the path of the token's file is changed."""
     (folder / "metrics-token").write_text(TOKEN + "\n")
     shutil.copy(DOCKER / "prometheus/alerts.yml", folder)
     text = (DOCKER / "prometheus/prometheus.yml").read_text()
@@ -112,8 +112,8 @@ def check_configuration(folder):
 
 
 def check_rules(folder):
-    """The unit tests of the alerts: for each one that fires and one that does not; and that they fail
-    where an alert never fires, or always does."""
+    """The unit tests of the alerts: for each alert a case that fires and one that does not. Also checks that
+    they fail if an alert never fires, or always does."""
     tests = HERE / "alerts_test.yml"
     alerts = (DOCKER / "prometheus/alerts.yml").read_text()
     cases = {}
@@ -140,8 +140,8 @@ def check_rules(folder):
 # ---- Names ----
 
 def collect_metrics(program, folder):
-    """What /metrics tells of a server on sqlite, and of one in front of a D1 that cannot be reached, with
-    a near cache: a dict of names to sets of labels."""
+    """What /metrics exports for a server on sqlite, and for one in front of an unreachable D1 with a near
+    cache: a dict of names to sets of labels."""
     exported = {}
     with server(program, folder / "sqlite") as sqlite, \
             server(program, folder / "d1", "--backend=d1", "--d1-url=http://127.0.0.1:9", "--d1-retries=0",
@@ -155,7 +155,7 @@ def collect_metrics(program, folder):
 
 
 def dashboard_expressions():
-    """Where each comes from, and it, as Prometheus would receive it."""
+    """The origin of each expression, and the expression as Prometheus would receive it."""
     dashboard = json.loads((DOCKER / "grafana/dashboards/steadycache.json").read_text())
     assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
     for variable in dashboard["templating"]["list"]:
@@ -178,7 +178,7 @@ def check_names(exported, folder):
     rules = [{"record": f"x:{i}", "expr": expression} for i, (_, expression) in enumerate(expressions)]
     (folder / "expressions.yml").write_text(yaml.safe_dump({"groups": [{"name": "x", "rules": rules}]}))
     expect_success("check", "rules", folder / "expressions.yml")
-    # The check itself.
+    # The check itself must find faults.
     for good, bad in (("steadycache_connections", "steadycache_conections"),
                       ('{status=~"5.."}', '{code=~"5.."}'), ("by (instance)", "by (instnce)"),
                       ("_duration_seconds_bucket", "_duration_seconds_buckets")):
@@ -188,7 +188,7 @@ def check_names(exported, folder):
 
 
 def check_documents(exported):
-    """docs/operations.md has each alert, docs/metrics.md each metric, and none that is not."""
+    """docs/operations.md has each alert, docs/metrics.md each metric, and neither has others."""
     alerts = {rule["alert"] for rule in rules_of((DOCKER / "prometheus/alerts.yml").read_text())}
     told = set(re.findall(r"\bSteadycache\w+", (DOCS / "operations.md").read_text()))
     assert told == alerts, f"not told: {sorted(alerts - told)}, not there: {sorted(told - alerts)}"
@@ -199,7 +199,7 @@ def check_documents(exported):
     assert named == wanted, f"not told: {sorted(wanted - named)}, not there: {sorted(named - wanted)}"
 
 
-# ---- What compose puts together ----
+# ---- The combined compose files ----
 
 def check_compose():
     base = yaml.safe_load((DOCKER / "compose.yaml").read_text())
@@ -215,7 +215,7 @@ def check_compose():
             source, target = volume.split(":")[:2]
             mounts[target] = source
             assert (DOCKER / source).is_dir() if source.startswith(".") else source in more["volumes"], volume
-    # The parts find each other.
+    # The parts refer to each other correctly.
     (scrape,) = yaml.safe_load((DOCKER / "prometheus/prometheus.yml").read_text())["scrape_configs"]
     assert scrape["authorization"]["credentials_file"] == f"/run/secrets/{services['prometheus']['secrets'][0]}"
     exposed = re.search(r"^EXPOSE (\d+)", (DOCKER / "Dockerfile").read_text(), re.M).group(1)
@@ -238,7 +238,8 @@ def free_port():
 
 
 def write_configuration(folder, address):
-    """The shipped one in folder, faster and with this server's address, and a second job without a token."""
+    """The shipped configuration in `folder`, faster and with this server's address, and a second job without
+    a token."""
     path = folder / "prometheus.yml"
     configuration = yaml.safe_load(path.read_text())
     configuration["global"] = {"scrape_interval": "200ms", "evaluation_interval": "200ms"}

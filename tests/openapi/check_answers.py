@@ -1,14 +1,13 @@
 #!/usr/bin/python3
-"""Holds recorded answers of a server against openapi/openapi.yaml.
+"""Compares recorded answers of a server with openapi/openapi.yaml.
 
 usage: tests/openapi/check_answers.py FOLDER
 
-The files of FOLDER are what tests/support/http_record.h writes. Of each answer: the status must be
-described for the operation, as must the content type; headers must be there where they are required,
-have what their schema wants, and be described at all; the body must be what its schema says, without a
-member that nobody described. Of requests that succeeded, query parameters and JSON bodies must be described
-too. Prints what is wrong (exit 1), and which described answers no test has ever received.
-"""
+tests/support/http_record.h writes the files of FOLDER. For each answer: the status must be described for the
+operation, and so must the content type; required headers must exist, match their schema, and every header
+must be described; the body must match its schema, without undescribed members. For requests that succeeded,
+query parameters and JSON bodies must be described too. Prints the faults (exit 1), and which described
+answers no test has ever received."""
 
 import base64
 import collections
@@ -19,10 +18,10 @@ import urllib.parse
 
 from description import Description, read_yaml
 
-# Of HTTP itself, on any answer.
+# Headers of HTTP itself, on any answer.
 COMMON_HEADERS = {"date", "connection", "content-length", "content-type", "transfer-encoding"}
 
-# Query parameters that the conformance suite sends to see them ignored.
+# Query parameters that the conformance suite sends to check that they are ignored.
 IGNORED_QUERIES = {"b", "x", "a", "%a", "%"}
 
 
@@ -35,7 +34,7 @@ def decoded(text):
 
 
 class Checker:
-    """Collects what is wrong with answers, and which were seen."""
+    """Collects faults of answers, and which answers were seen."""
 
     def __init__(self, description):
         self.description = description
@@ -68,7 +67,7 @@ class Checker:
             self.wrong.setdefault((answer["method"], path, status, sentence), answer["target"])
 
     def check_against(self, answer, response):
-        """What is wrong with the answer as one that is described so."""
+        """The faults of an answer, compared with a description."""
         response = self.description.resolve(response)
         if response is None:
             return ["the status is not described"]
@@ -111,7 +110,7 @@ class Checker:
     def check_content(self, answer, media_type, schema):
         body = decoded(answer["body"])
         if body is None:
-            return []  # too long to be recorded, which no JSON is
+            return []  # too long to be recorded, which JSON never is
         try:
             text = body.decode()
             value = json.loads(text) if is_json(media_type) else text
@@ -152,7 +151,7 @@ class Checker:
                             for complaint in self.description.complaints(schema, value)]
 
     def never_seen(self):
-        """"operation: status status ..." for what is described and did not come."""
+        """"operation: status status ..." for described answers that no test received."""
         for _, _, _, operation in self.description.operations():
             missing = [s for s in operation["responses"] if (operation["operationId"], s) not in self.seen]
             if missing:

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Every operation through a client generated from openapi/openapi.json. Exit 77: there is no node, or
-# not the packages.
+# Every operation through a client generated from openapi/openapi.json. Exit 77: node or its packages are
+# missing.
 #
 # usage: tests/openapi/client.sh SERVER
 set -eu

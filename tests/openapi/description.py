@@ -20,8 +20,8 @@ def read_yaml():
 
 
 def closed(schema):
-    """The schema, with every object closed that does not say what else it may have: what clients are
-    to expect from later versions, a test takes for a member that nobody described."""
+    """The schema with every object closed that does not say what else it may have: clients must expect
+    members of later versions, but a test treats them as undescribed."""
     if isinstance(schema, list):
         return [closed(part) for part in schema]
     if not isinstance(schema, dict):
@@ -33,13 +33,13 @@ def closed(schema):
 
 
 class Description:
-    """A document, and what its parts mean."""
+    """A document and the meaning of its parts."""
 
     def __init__(self, document):
         self.document = document
         self.schemas = document.get("components", {}).get("schemas", {})
         self.closed_schemas = closed(copy.deepcopy(self.schemas))
-        # A path without a variable part goes before one with, as /cache/{ns} before /cache/{ns}/{key}.
+        # A path without a variable part precedes one with, as /cache/{ns} before /cache/{ns}/{key}.
         self.paths = [
             (self._path_pattern(path), path, item)
             for path, item in sorted(document["paths"].items(), key=lambda entry: entry[0].count("{"))
@@ -49,7 +49,7 @@ class Description:
 
     @staticmethod
     def _path_pattern(path):
-        """As the router reads it: {key} is all that is left, any other part is one segment."""
+        """As the router reads it: {key} is the rest of the path, any other part is one segment."""
         parts = re.split(r"(\{[^}]*\})", path)
         pattern = "".join(
             "(.+)" if part == "{key}" else "([^/]+)" if part.startswith("{") else re.escape(part)
@@ -67,8 +67,8 @@ class Description:
         return part
 
     def find(self, method, target):
-        """(path, operation) of a request. The path is None where there is none, and the operation
-        where the path does not take the method. HEAD is GET where it is not described apart."""
+        """(path, operation) of a request. The path is None if it is unknown, and the operation is None if the
+        path does not support the method. HEAD is GET unless it is described separately."""
         asked = target.split("?", 1)[0]
         for pattern, path, item in self.paths:
             if pattern.fullmatch(asked):
@@ -79,7 +79,7 @@ class Description:
         return None, None
 
     def operations(self):
-        """(METHOD, path, item, operation) of all."""
+        """(METHOD, path, item, operation) for all."""
         for path, item in self.document["paths"].items():
             for method in METHODS:
                 if method in item:
@@ -90,10 +90,10 @@ class Description:
         return [self.resolve(p) for p in item.get("parameters", []) + operation.get("parameters", [])]
 
     def _validator(self, schema, is_closed):
-        # By identity: the document keeps its parts alive, so no other schema gets the same one.
+        # By identity: the document keeps its parts alive, so no other schema gets the same id.
         key = (id(schema), is_closed)
         if key not in self._validators:
-            # The references of the schema are into the document.
+            # The references of the schema point into the document.
             self._validators[key] = jsonschema.Draft202012Validator({
                 "allOf": [closed(schema) if is_closed else schema],
                 "components": {"schemas": self.closed_schemas if is_closed else self.schemas},
@@ -101,12 +101,12 @@ class Description:
         return self._validators[key]
 
     def complaints(self, schema, value, is_closed=False):
-        """What is wrong with the value, sentences."""
+        """The faults of the value, as sentences."""
         errors = self._validator(schema, is_closed).iter_errors(value)
         return [f"{error.json_path}: {error.message[:300]}" for error in errors]
 
     def text_complaints(self, schema, text):
-        """The same for a header or a query parameter, whose number is a text."""
+        """The same for a header or a query parameter, whose number is text."""
         wanted = self.resolve(schema).get("type")
         value = text
         if wanted == "integer" and re.fullmatch(r"-?\d+", text):

@@ -1,6 +1,6 @@
 #!/bin/sh
-# openapi/openapi.yaml under the rules of openapi/redocly.yaml. Exit 77: there is no node, or not the
-# linter's package.
+# openapi/openapi.yaml under the rules of openapi/redocly.yaml. Exit 77: node or the linter's package is
+# missing.
 set -eu
 cd "$(dirname "$0")"
 skip() {
@@ -10,7 +10,7 @@ skip() {
 command -v node >/dev/null || skip "no node"
 [ "$(node --version | sed 's/^v\([0-9]*\).*/\1/')" -ge 20 ] || skip "node is older than 20"
 [ -d node_modules/@redocly/cli ] || skip "no packages in tests/openapi (npm ci)"
-# It would tell its maker of each run, and ask for newer versions.
+# Otherwise it would report each run to its maker, and check for newer versions.
 export REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true
 exec node node_modules/@redocly/cli/bin/cli.js lint --config ../../openapi/redocly.yaml \
 	--max-problems 1000 "${1:-../../openapi/openapi.yaml}"

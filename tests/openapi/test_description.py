@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The description itself, and that check_answers.py finds what is wrong."""
+"""The description itself, and that check_answers.py finds faults."""
 
 import base64
 import json
@@ -124,7 +124,7 @@ class TheDocument(unittest.TestCase):
             self.assertEqual({"401", "403", "429"} <= operation["responses"].keys(), wants, f"{method} {path}")
 
     def test_every_body_has_a_schema_and_what_is_no_text_is_binary(self):
-        """Without, generated clients send nothing, or JSON of it."""
+        """Without it, generated clients send nothing, or JSON of it."""
         for method, path, _, operation in self.description.operations():
             parts = dict(operation["responses"])
             parts["request"] = operation.get("requestBody", {})

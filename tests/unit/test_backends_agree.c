@@ -1,6 +1,6 @@
-/* Memory and other backends give the same answers: random operations on both, with one clock, and
- * every answer, listing and figure compared, and so the order of eviction. Memory is the model of
- * SQLite and of the keeper. STEADYCACHE_AGREE_ROUNDS runs it for longer. */
+/* Memory and other backends give the same answers: random operations on both, with one clock,
+ * comparing every answer, listing and figure, and so the order of eviction. Memory is the model for
+ * SQLite and for the keeper. STEADYCACHE_AGREE_ROUNDS runs it for longer. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +32,7 @@ static uint32_t roll(uint32_t sides)
 
 /* ---- One operation, on both ---- */
 
-/* What an operation is, so that it can be made twice. */
+/* Describes an operation, so that it can be done twice. */
 struct plan {
 	enum cache_op_type type;
 	const char *ns;
@@ -183,7 +183,7 @@ static struct plan random_plan(void)
 /* ---- Comparing ---- */
 
 static struct backend *backends[2];
-static char said[256]; /* what was done last */
+static char said[256]; /* the last operation */
 
 static void say(const struct plan *plan, uint64_t seed, unsigned step)
 {
@@ -264,7 +264,7 @@ static void compare_listings(const char *ns)
 		cache_op_deinit(&ops[i]);
 }
 
-/* Figures that do not hang on when what has expired was swept. */
+/* Compares the figures that do not depend on when expired entries were swept. */
 static void compare_stats(const char *ns, bool nothing_expires)
 {
 	struct plan plan = {.type = CACHE_OP_STATS, .ns = ns};
@@ -308,8 +308,8 @@ static void run_round(const char *other, uint64_t seed, bool nothing_expires)
 		backends[i] = backend_find(names[i])->open(&config, error, sizeof(error));
 		cr_assert(backends[i], "%s", error);
 	}
-	/* Their own defaults differ. And a stale time that grows brings back what has expired and
-	 * was not swept yet, which is a matter of time. */
+	/* Their defaults differ. And if a stale time grows, expired entries that were not swept yet
+	 * come back, which depends on time. */
 	for (int i = 0; i < NAMESPACES; i++)
 		run_on_both(&(struct plan){.type = CACHE_OP_CONFIGURE,
 					   .ns = i ? "other" : "n",

@@ -1,4 +1,4 @@
-/* Batches without a socket: what their items carry and what reaches the store. */
+/* Batches without a socket: the members of their items and what reaches the store. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,7 +76,7 @@ Test(batch, a_key_asked_twice_is_looked_up_once)
 	}
 }
 
-/* Many keys of few kinds against the model: the last place of each key, in order. */
+/* Many keys with few distinct values against the model: the last position of each key, in order. */
 Test(batch, duplicates_behave_as_a_search_for_the_last_of_each_key)
 {
 	unsigned kinds[500];
@@ -153,7 +153,7 @@ Test(batch, has_limits_for_items_and_keys)
 	cr_expect_eq(start(&handler_batch_get, item), STEP_SUBMIT);
 }
 
-/* ---- What an item carries ---- */
+/* ---- Members of an item ---- */
 
 TestSuite(item, .fini = close_fake);
 

@@ -244,7 +244,7 @@ Test(read_condition, precedence_of_rfc_9110)
 		{TAG_ABC, TAG_ABC, NULL, 304},
 		{TAG_EMPTY, TAG_ABC, NULL, 412},
 		{NULL, NULL, "Sun, 06 Nov 1994 08:49:36 GMT", 200},
-		/* Another value of that second may have come before. */
+		/* Another value of that second may have existed before. */
 		{NULL, NULL, "Sun, 06 Nov 1994 08:49:37 GMT", 200},
 		{NULL, NULL, "Sun, 06 Nov 1994 08:49:38 GMT", 304},
 		{NULL, NULL, "Sun, 06 Nov 1994 08:49:39 GMT", 304},
@@ -301,8 +301,8 @@ Test(read_condition, dates_say_nothing_of_a_value_whose_modification_is_not_know
 	cr_expect_eq(conditions_range(&fake.request, value, &offset, &len), RANGE_WHOLE);
 }
 
-/* Two values of the times `first_us` and `second_us`, and a client who got the first at any moment
- * before the second came: no date that it has may stand for the second. */
+/* Two values of the times `first_us` and `second_us`, and a client that got the first at any moment
+ * before the second was stored: none of its dates may match the second. */
 Test(read_condition, a_date_of_one_value_is_none_of_the_next)
 {
 	const int64_t begin_us = value->modified_at_us - 500000;
@@ -361,7 +361,7 @@ static void expect_range(size_t value_len, const char *header, struct expected_r
 	size_t len = 99;
 
 	fake_request_header(&fake, "Range", header);
-	value->len_bytes = (uint32_t)value_len; /* the bytes are not looked at */
+	value->len_bytes = (uint32_t)value_len; /* the bytes are not read */
 	enum range_kind kind = conditions_range(&fake.request, value, &offset, &len);
 	cr_expect_eq(kind, expected.kind, "%s of %zu", header, value_len);
 	if (kind == RANGE_PART && expected.kind == RANGE_PART) {
@@ -370,7 +370,7 @@ static void expect_range(size_t value_len, const char *header, struct expected_r
 	}
 }
 
-/* Every range up to a little beyond values of 0 to 4 bytes. */
+/* Every range up to slightly beyond values of 0 to 4 bytes. */
 Test(range_header, all_small_ones)
 {
 	char header[64];

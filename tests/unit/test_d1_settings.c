@@ -1,4 +1,4 @@
-/* What the d1 backend makes of its configuration. */
+/* How the d1 backend reads its configuration. */
 #include <criterion/criterion.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* store/backend.c: what every backend is spared, with a backend that only takes notes. */
+/* store/backend.c: what it checks for every backend, with a backend that only records calls. */
 #include <criterion/criterion.h>
 #include <ctype.h>
 #include <pthread.h>
@@ -68,7 +68,7 @@ static struct cache_value *make_value(void)
 	return cache_value_copy(SLICE("12345"), SLICE(CONTENT_TYPE_TEXT));
 }
 
-/* ---- Ops that are handed on ---- */
+/* ---- Ops that are passed on ---- */
 
 Test(dispatcher, init_makes_an_op_of_one_item_with_the_default_ttl)
 {
@@ -369,7 +369,7 @@ static void *complete_elsewhere(void *argument)
 {
 	struct cache_op *op = argument;
 
-	/* Give a caller that does not wait the time to return. */
+	/* Gives a caller that does not wait the time to return. */
 	for (int i = 0; i < 1000; i++)
 		(void)sched_yield();
 	atomic_store(&has_completed, true);
@@ -401,7 +401,7 @@ Test(dispatcher, call_waits_for_a_completion_from_another_thread)
 	}
 }
 
-/* A leak or a double free would be AddressSanitizer's to tell. */
+/* AddressSanitizer would report a leak or a double free. */
 Test(dispatcher, deinit_releases_what_an_op_owns_and_may_come_twice)
 {
 	struct cache_value *value = make_value();

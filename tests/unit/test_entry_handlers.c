@@ -1,4 +1,4 @@
-/* /cache/{ns}/{key} without a socket: headers of a hit, ranges, and what a PUT takes. */
+/* /cache/{ns}/{key} without a socket: headers of a hit, ranges, and what a PUT accepts. */
 #include <criterion/criterion.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -88,7 +88,7 @@ Test(entry_get, an_unknown_modification_is_not_told)
 	expect_response_header("Cache-Control", "max-age=40");
 }
 
-/* What a cache makes of the headers: max-age minus Age. */
+/* What a cache computes from the headers: max-age minus Age. */
 static int64_t seconds_left_for_caches(void)
 {
 	const char *control = fake_response_header(&fake, "Cache-Control");
@@ -164,7 +164,7 @@ Test(entry_get, time_left_is_rounded_up_and_never_negative)
 	}
 }
 
-/* A hit that expired so long ago. */
+/* A hit that expired that long ago. */
 static void stale_hit(int64_t since_us)
 {
 	cr_assert_eq(fake_request_start(&fake, &handler_entry_get), STEP_SUBMIT);
@@ -409,7 +409,7 @@ Test(entry_put, refuses_what_would_not_come_back_as_it_came)
 	type[sizeof(type) - 1] = '\0';
 	const struct {
 		const char *name, *value;
-		unsigned status; /* 0: goes on */
+		unsigned status; /* 0: continues */
 	} cases[] = {
 		{"Content-Encoding", "gzip", 415},
 		{"Content-Encoding", "identity", 0},

@@ -118,7 +118,7 @@ Test(flight, who_waits_needs_no_lease)
 	struct visitor watcher, holder, heir;
 
 	cr_assert_eq(come(&watcher, "k", 10, 0), FLIGHT_PARKED);
-	/* That one waits keeps nobody from the lease. */
+	/* A waiter does not keep others from the lease. */
 	cr_assert_eq(come(&holder, "k", 0, 5), FLIGHT_LEASE);
 	cr_assert_eq(come(&heir, "k", 3, 5), FLIGHT_PARKED);
 	now_us += 5 * US_PER_S;
@@ -175,7 +175,7 @@ Test(flight, release_hands_over_in_order)
 	cr_assert_eq(flight_release(flights, holder.waiter.key, holder.waiter.token), RELEASE_OVER);
 	cr_assert_eq(flight_release(flights, first.waiter.key, first.waiter.token), RELEASE_DONE);
 	expect_woken(&second, FLIGHT_GRANTED);
-	/* Nobody is left who would compute: who only waits goes on waiting. */
+	/* Nobody is left who would compute: a client that only waits goes on waiting. */
 	cr_assert_eq(flight_release(flights, second.waiter.key, second.waiter.token), RELEASE_DONE);
 	cr_assert_eq(flight_release(flights, second.waiter.key, ""), RELEASE_UNKNOWN);
 	cr_assert_eq(watcher.woken, 0);
@@ -203,7 +203,7 @@ Test(flight, leases_lapse_and_waits_end)
 	cr_assert_eq(come(&holder, "k", 0, 1), FLIGHT_LEASE);
 }
 
-/* A join does not trust the timer to be in time. */
+/* A join does not rely on the timer being in time. */
 Test(flight, a_late_timer)
 {
 	struct visitor holder, heir, late;
@@ -233,7 +233,7 @@ Test(flight, connections_that_end)
 	gone.waiter.owner = &waiting;
 	cr_assert_eq(flight_join(flights, &gone.waiter), FLIGHT_PARKED);
 	cr_assert_eq(come(&heir, "k", 50, 10), FLIGHT_PARKED);
-	/* The one in front has left before the lease comes: it goes to the next. */
+	/* The first in line has left before the lease comes: it goes to the next. */
 	flight_owner_left(flights, &waiting);
 	expect_woken(&gone, FLIGHT_LEFT);
 	flight_owner_left(flights, &waiting);
@@ -290,7 +290,7 @@ Test(flight, the_number_of_those_who_wait_is_bounded)
 	expect_woken(&other, FLIGHT_VALUE);
 }
 
-/* With the cache switched off, waiting for others would only put all computations in a row. */
+/* With the cache switched off, waiting would only serialize all computations. */
 Test(flight, where_nothing_is_kept_everybody_computes)
 {
 	struct visitor a, b;
@@ -303,7 +303,7 @@ Test(flight, where_nothing_is_kept_everybody_computes)
 	cr_assert_eq(flight_release(flights, a.waiter.key, a.waiter.token), RELEASE_OVER);
 }
 
-/* The heap under a random load: everything ends when its time comes, not before. */
+/* The heap under a random load: every timer ends at its time, not before. */
 Test(flight, many_timers)
 {
 	enum { COUNT = 3000 };

@@ -1,5 +1,4 @@
-/* What goes on to the HTTP library of the bytes of a connection, whatever the pieces they come in.
- */
+/* Which bytes of a connection reach the HTTP library, whatever the pieces they arrive in. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
@@ -16,11 +15,11 @@
 
 /* ---- A connection ---- */
 
-/* What the client sends, in pieces: a kernel has one of them at a time. */
+/* The client's bytes, in pieces: the kernel has one of them at a time. */
 struct wire {
 	const char *bytes;
 	size_t len, at;
-	size_t left; /* of the piece that is there */
+	size_t left; /* of the current piece */
 };
 
 static ssize_t read_wire(void *user, void *room, size_t size)
@@ -40,7 +39,7 @@ static ssize_t read_wire(void *user, void *room, size_t size)
 	return (ssize_t)len;
 }
 
-/* What the library got, with a mark where a request ended and where the connection did. */
+/* What the library got, with a mark at the end of each request and of the connection. */
 struct outcome {
 	char text[32768];
 	size_t len;
@@ -55,7 +54,7 @@ static void append(struct outcome *outcome, const char *bytes, size_t len)
 	outcome->text[outcome->len] = '\0';
 }
 
-/* The body of a request, without the framing that the guard gives it. */
+/* The body of a request, without the framing that the guard adds. */
 static void append_body(struct outcome *outcome, const char *bytes, size_t len)
 {
 	char *end = NULL;
@@ -89,7 +88,7 @@ static void end_request(struct guard *guard, struct outcome *outcome, const char
 		append_body(outcome, got + head, len - head);
 	else if (!guard->is_refused)
 		append(outcome, got + head, len - head);
-	/* What is told of a head is true of the one that the library has. */
+	/* What is known of a head is true of the one that the library has. */
 	if (guard->head.query_at > 0)
 		cr_assert_eq(got[guard->head.target_at + guard->head.query_at], QUERY_MARK);
 	if (head == len)
@@ -97,8 +96,8 @@ static void end_request(struct guard *guard, struct outcome *outcome, const char
 	append(outcome, "|", 1);
 }
 
-/* Lets the bytes come in pieces of `piece`, and the library read with room for `room`. `is_record`:
- * reads that are not filled say nothing, as with TLS. */
+/* Lets the bytes arrive in pieces of `piece`, and the library read with room for `room`.
+ * `is_record`: reads that are not filled say nothing, as with TLS. */
 static void run(struct outcome *outcome, struct slice bytes, size_t piece, size_t room,
 		bool is_record)
 {
@@ -110,7 +109,7 @@ static void run(struct outcome *outcome, struct slice bytes, size_t piece, size_
 					    .short_means_empty = !is_record};
 	struct guard guard;
 	size_t len = 0;
-	/* The kernel reports each piece once, the list whatever was held back. */
+	/* The kernel reports each piece once, the list reports what was held back. */
 	bool is_ready = true;
 
 	*outcome = (struct outcome){0};
@@ -144,7 +143,7 @@ static void run(struct outcome *outcome, struct slice bytes, size_t piece, size_
 	guard_deinit(&guard);
 }
 
-/* Runs it whole, and in every way else. */
+/* Runs it whole, and in every other way. */
 static struct outcome *run_all(struct slice bytes)
 {
 	static struct outcome whole, other;
@@ -180,7 +179,7 @@ static void expect_passed(const char *bytes, unsigned requests, const char *want
 	cr_assert_str_eq(outcome->text, wanted);
 }
 
-/* The last of the requests, and nothing behind it goes on. */
+/* It is the last request, and nothing after it is passed on. */
 static void expect_refused(struct slice bytes, unsigned status)
 {
 	const struct outcome *outcome = run_all(bytes);
@@ -190,7 +189,7 @@ static void expect_refused(struct slice bytes, unsigned status)
 	cr_assert_null(strstr(outcome->text, "victim"), "passed on: %s", outcome->text);
 }
 
-/* ---- What is good ---- */
+/* ---- Valid requests ---- */
 
 Test(guard, good_requests_pass)
 {
@@ -230,7 +229,7 @@ Test(guard, one_request_after_the_other_passes)
 	expect_passed("\r\n\n" GET "\r\n\r\n\r\n" GET "\r\n", 2, GET "\r\n|" GET "\r\n|");
 }
 
-/* The library would take the query apart, and store or copy what nobody reads. */
+/* The library would split the query, and store or copy what nobody reads. */
 Test(guard, the_library_gets_what_it_can_hold)
 {
 	expect_passed("GET /a?b=c&d=e?f HTTP/1.1\r\n" HOST "\r\n", 1,
@@ -241,7 +240,7 @@ Test(guard, the_library_gets_what_it_can_hold)
 		      "User-Agent: x\r\nAccept: */*\r\n"
 		      "Lease: y\r\nreferer: z\r\n\r\n" GET "\r\n",
 		      2, "GET /a HTTP/1.1\r\n" HOST "Lease: y\r\n\r\n|" GET "\r\n|");
-	/* Where the library would take the blanks for a part of the number. */
+	/* The library would take the blanks for a part of the number. */
 	expect_passed(PUT "Content-Length: 5 \t\r\n\r\nhello", 1,
 		      PUT "Content-Length:   5\r\n\r\nhello|");
 }
@@ -268,7 +267,7 @@ Test(guard, large_bodies_pass)
 	cr_assert_eq(run_all(slice_of(text))->status, 200);
 }
 
-/* ---- What is not ---- */
+/* ---- Invalid requests ---- */
 
 #define VICTIM "GET /victim HTTP/1.1\r\n" HOST "\r\n"
 
@@ -392,7 +391,7 @@ Test(guard, extensions_and_trailers_have_a_bound)
 	expect_refused(slice_of(text), 400);
 }
 
-/* They are dropped, and whoever sends nothing else must not have the loop read for ever. */
+/* They are dropped, and a client that sends nothing else must not keep the loop busy for ever. */
 Test(guard, empty_lines_before_a_request_have_a_bound)
 {
 	static char text[32768];
@@ -414,13 +413,13 @@ Test(guard, what_is_too_long_is_refused)
 	expect_refused(slice_of(text), 414);
 	fill(text, sizeof(text), GET "A: ", 'h', 2 * MAX_HEAD, "\r\n\r\n" VICTIM);
 	expect_refused(slice_of(text), 431);
-	/* Small fields, which the library needs more memory for than they have bytes. */
+	/* Small fields, for which the library needs more memory than they have bytes. */
 	len = (size_t)sprintf(text, GET);
 	for (int i = 0; i < 100; i++)
 		len += (size_t)sprintf(text + len, "A:\r\n");
 	(void)sprintf(text + len, "\r\n%s", VICTIM);
 	expect_refused(slice_of(text), 431);
-	/* Just what fits. */
+	/* Exactly what fits. */
 	size_t room = MAX_HEAD - strlen("GET / HTTP/1.1\r\n" HOST "\r\n") - HEAD_FIELD_BYTES;
 	fill(text, sizeof(text), "GET /", 'u', room, " HTTP/1.1\r\n" HOST "\r\n");
 	cr_assert_eq(run_all(slice_of(text))->status, 200);
@@ -428,7 +427,7 @@ Test(guard, what_is_too_long_is_refused)
 	expect_refused(slice_of(text), 431);
 }
 
-/* So that its answer has the form of its path, its id, and a body only where it may. */
+/* So that its answer has the form of its path, its id, and a body only if it may. */
 Test(guard, something_stands_for_a_head_that_was_refused)
 {
 	const struct outcome *outcome = run_all(
@@ -436,7 +435,7 @@ Test(guard, something_stands_for_a_head_that_was_refused)
 
 	cr_assert_str_eq(outcome->text, "HEAD /api/get HTTP/1.1\r\nHost: localhost\r\n"
 					"X-Request-Id: mine\r\n\r\n|");
-	/* A value that goes on in the next line is not the value. */
+	/* A value that continues on the next line is not used. */
 	outcome = run_all(SLICE(GET "X-Request-Id: mine\r\n folded\r\n\r\n"));
 	cr_assert_str_eq(outcome->text, "GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n|");
 	outcome = run_all(SLICE("POST /a?query HTTP/1.1\r\nContent-Length: 5\r\nX : y\r\n\r\n"));
@@ -454,7 +453,7 @@ Test(guard, good_requests_before_a_bad_one_pass)
 	cr_assert_eq(memcmp(outcome->text, GET "\r\n|", sizeof(GET "\r\n|") - 1), 0);
 }
 
-/* ---- The rest of a body that is not wanted ---- */
+/* ---- The rest of an unwanted body ---- */
 
 Test(guard, a_body_in_chunks_can_be_ended)
 {

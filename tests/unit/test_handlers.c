@@ -1,5 +1,5 @@
-/* Every handler with every outcome of the store, without a socket. That nothing leaks and nothing
- * is used after its end is AddressSanitizer's to tell. */
+/* Every handler with every outcome of the store, without a socket. AddressSanitizer checks for
+ * leaks and uses after free. */
 #include <criterion/criterion.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ struct handler_case {
 	enum http_method method;
 	const char *body; /* NULL: none */
 	bool is_d1;
-	unsigned ok, not_found; /* HTTP status where the op says CACHE_OK, CACHE_NOT_FOUND */
+	unsigned ok, not_found; /* HTTP status if the op is CACHE_OK, CACHE_NOT_FOUND */
 };
 
 static const struct handler_case cases[] = {
@@ -61,7 +61,7 @@ static const struct handler_case cases[] = {
 
 static struct fake_request fake;
 
-/* The request of a case, with a key and a name in its path where it is no call of /api. */
+/* The request of a case, with a key and a name in its path unless it is a call of /api. */
 static enum handler_step start(const struct handler_case *test)
 {
 	fake_request_init(&fake);
@@ -78,7 +78,7 @@ static enum handler_step start(const struct handler_case *test)
 	return fake_request_start(&fake, test->handler);
 }
 
-/* What a backend would put into the held op for CACHE_OK. */
+/* What a backend would write into the held op for CACHE_OK. */
 static void fill_answer(void)
 {
 	struct cache_op *op = held_op;
@@ -184,7 +184,7 @@ static void expect_failure(const struct handler_case *test, unsigned status, con
 			  "status %u has no title", status);
 }
 
-/* What is too large where values are read is not one of them. */
+/* If values are read, "too large" has another sentence. */
 static const char *sentence_of(enum cache_status status)
 {
 	return status == CACHE_TOO_LARGE && fake.request.op.max_value_bytes > 0
@@ -223,7 +223,7 @@ Test(handlers, what_the_backend_says_beats_the_sentence_of_the_status)
 
 /* ---- Clean-up ---- */
 
-/* A client that leaves while its op is under way: finish is never called. */
+/* A client that leaves while its op is in progress: finish is never called. */
 Test(handlers, a_dropped_request_leaves_nothing_behind)
 {
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -233,7 +233,7 @@ Test(handlers, a_dropped_request_leaves_nothing_behind)
 		if (cases[i].handler->cleanup)
 			cases[i].handler->cleanup(&fake.request);
 		cr_expect_null(fake.request.state, "%s", cases[i].name);
-		fake_request_close(&fake); /* calls it a second time, which does no harm */
+		fake_request_close(&fake); /* calls it a second time, which is harmless */
 	}
 }
 
@@ -257,7 +257,7 @@ Test(handlers, a_value_that_the_backend_keeps_is_its_alone_in_the_end)
 
 Test(handlers, bodies_that_are_no_call_are_refused_before_the_store)
 {
-	/* The first are wrong everywhere, the others for some. */
+	/* The first are wrong everywhere, the others for some calls. */
 	enum { NEVER_A_CALL = 9 };
 	static const char *const bad[] = {
 		NULL,
@@ -304,7 +304,7 @@ Test(handlers, bodies_that_are_no_call_are_refused_before_the_store)
 
 /* ---- Statistics ---- */
 
-/* The answer of /stats with the figures of the server as the test has set them. */
+/* The answer of /stats with the server figures of the test. */
 static json_t *server_stats(void)
 {
 	static const struct handler_case stats = {.name = "stats", .handler = &handler_stats};

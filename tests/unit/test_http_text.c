@@ -165,7 +165,7 @@ Test(percent, takes_hex_digits_and_nothing_else)
 	}
 	cr_expect_not(percent_decode(SLICE("abc%"), (char[4]){0}, &(size_t){0}));
 	cr_expect_not(percent_decode(SLICE("abc%4"), (char[5]){0}, &(size_t){0}));
-	/* The digit behind the slice is not looked at. */
+	/* The digit after the slice is not read. */
 	cr_expect_not(percent_decode((struct slice){.data = "%41", .len = 2}, (char[2]){0},
 				     &(size_t){0}));
 }

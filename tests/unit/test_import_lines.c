@@ -1,4 +1,4 @@
-/* Lines of an import, read by both readers; and places of an export. */
+/* Lines of an import, read by both readers; and cursors of an export. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 
@@ -47,7 +47,7 @@ static void expect_history(const char *text, uint64_t frequency, int64_t created
 
 Test(import_lines, numbers_are_exact)
 {
-	/* What a double could not tell apart from its neighbour would be lost here. */
+	/* Values that a double could not tell from their neighbours would be lost here. */
 	expect_history(ENTRY("\"frequency\":4294967295,\"created_at\":1795612963.919055,"
 			     "\"last_access\":9007199254.740991,\"expires_at\":1"),
 		       4294967295, 1795612963919055, 9007199254740991, 1000000);
@@ -58,7 +58,7 @@ Test(import_lines, numbers_are_exact)
 		       100000, 1, HISTORY_TTL);
 	expect_history(ENTRY("\"created_at\":1.99999949,\"expires_at\":null"), 0, 1999999, 0, 0);
 	expect_history(ENTRY("\"last_access\":null,\"frequency\":3.0" SLOW), 3, 0, 0, HISTORY_TTL);
-	/* One rule in both readers. */
+	/* Both readers have the same rule. */
 	expect_history(ENTRY("\"frequency\":1e3,\"created_at\":1.5e3"), 1000, 1500000000, 0,
 		       HISTORY_TTL);
 	expect_history(ENTRY("\"frequency\":1e3,\"created_at\":1.5e3" SLOW), 1000, 1500000000, 0,
@@ -145,7 +145,7 @@ Test(export_places, come_back_as_they_were)
 		cr_expect_str_eq(back.ns, "name");
 		cr_expect_eq(back.process_us, place.process_us);
 		cr_expect(slice_equal((struct slice){back.key, back.key_len}, keys[i]));
-		/* No part of it is one. */
+		/* No part of it is valid. */
 		text.data[12] = '\0';
 		struct export_place none = {0};
 		cr_expect_eq(export_place_parse(&none, text.data + 1), CURSOR_BAD);
@@ -174,7 +174,8 @@ static struct slice random_bytes(char *room, size_t max, bool is_type)
 	return (struct slice){.data = room, .len = len};
 }
 
-/* Whatever keys, types and values are made of, also types that an earlier version has stored. */
+/* Whatever the bytes of keys, types and values, including types that an earlier version has
+ * stored. */
 Test(import_lines, an_export_is_always_imported)
 {
 	for (int i = 0; i < 20000; i++) {

@@ -1,5 +1,4 @@
-/* handlers/json/json_read.c, which takes all of JSON: against jansson, and beyond what that takes.
- */
+/* handlers/json/json_read.c, which reads all of JSON: against jansson, and beyond its limits. */
 #include <criterion/criterion.h>
 #include <jansson.h>
 #include <math.h>
@@ -30,7 +29,7 @@ static bool read_text(struct slice text)
 	};
 
 	free(copy);
-	copy = malloc(text.len + 1); /* of its own, so that ASan sees what reads beyond */
+	copy = malloc(text.len + 1); /* separate, so that ASan sees reads beyond its end */
 	memcpy(copy, text.data, text.len);
 	free(list.found);
 	members[KEY] = (struct scan_member){.name = SLICE("key")};
@@ -212,7 +211,7 @@ static void compare(struct slice text)
 	json_t *root = json_loadb(text.data, text.len, JSON_ALLOW_NUL, &error);
 	bool good = read_text(text);
 
-	/* The empty name and whatever it holds are nobody's. */
+	/* Nobody looks for the empty name and its value. */
 	cr_assert_eq(good, json_is_object(root), "%.*s: %s, %s", (int)text.len, text.data,
 		     fault.what ? fault.what : "good", root ? "good" : error.text);
 	if (good) {

@@ -1,5 +1,5 @@
-/* handlers/json/json_scan.c against jansson: what it takes, jansson takes and reads the same; what
- * it does not take, it leaves as it was. */
+/* handlers/json/json_scan.c against jansson: what it accepts, jansson reads in the same way; what
+ * it does not accept, it leaves unchanged. */
 #include <criterion/criterion.h>
 #include <jansson.h>
 
@@ -40,11 +40,11 @@ static void expect_same(const char *text, size_t len, const struct scan_member *
 	json_decref(root);
 }
 
-/* Whether it was taken. */
+/* Returns whether it was accepted. */
 static bool scan_and_compare(const char *text, size_t len)
 {
 	struct scan_member members[MEMBERS];
-	char *copy = malloc(len + 1); /* of its own, so that ASan sees what reads beyond */
+	char *copy = malloc(len + 1); /* separate, so that ASan sees reads beyond its end */
 
 	reset(members);
 	memcpy(copy, text, len);
@@ -143,7 +143,8 @@ static void expect_same_element(const json_t *element, const struct scan_member 
 	cr_assert_eq(json_object_size(element), size);
 }
 
-/* Whether `text`, with the name of the cache and a list (of objects or of strings), was taken. */
+/* Returns whether `text`, with the name of the cache and a list (of objects or of strings), was
+ * accepted. */
 static bool scan_list_and_compare(const char *text, size_t len, bool of_objects)
 {
 	struct scan_member name = {.name = SLICE("cache_name")};

@@ -50,7 +50,7 @@ Test(json_out, escapes_what_json_stringify_escapes)
 	expect_json(&json, "\"\"");
 }
 
-/* Up to 40 characters of any length in UTF-8. */
+/* Up to 40 characters of any UTF-8 length. */
 static struct slice random_text(char room[static 160])
 {
 	size_t len = 0;

@@ -1,4 +1,4 @@
-/* A driver that fails: answers are right, nothing is lost, and nothing is left half done. */
+/* A driver that fails: answers are correct, nothing is lost, and nothing is left half done. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,7 +174,7 @@ Test(keeper_failures, uses_that_could_not_be_told_are_told_later)
 	cr_expect_eq(scene_sync(), CACHE_UNAVAILABLE);
 	faulty_hooks.apply = NULL;
 	cr_expect_eq(scene_sync(), CACHE_OK);
-	faulty_hooks.apply = fail_uses; /* close has nothing left to tell */
+	faulty_hooks.apply = fail_uses; /* close has nothing left to write */
 	scene_close();
 	open_plain();
 	cr_expect_str_eq(scene_list(), "a:5");
@@ -260,7 +260,7 @@ static bool find_head(void *user, struct slice ns, struct slice key, struct slic
 	return true;
 }
 
-/* Puts another body under the head of `key`, or with `bit` another head over its body. */
+/* Puts another body under the head of `key`, or, with `bit`, another head over its body. */
 static void damage(struct driver *driver, struct slice key, struct slice body, int bit)
 {
 	struct search search = {.key = key};
@@ -388,7 +388,7 @@ static enum driver_status fail_as_told(const struct driver_change *changes, size
 	return fails ? DRIVER_NO_SPACE : DRIVER_OK;
 }
 
-/* One random operation on the backend under test and, unless it failed, on the model. */
+/* One random operation on the tested backend and, unless it failed, on the model. */
 static void random_step(struct backend *tested, struct backend *model)
 {
 	struct namespace_settings settings = {.capacity = 3 + roll(20),
@@ -432,7 +432,7 @@ Test(keeper_failures, failures_leave_no_trace)
 		char expected[4096];
 
 		random_step(tested, model);
-		if (i % 100 == 99) { /* what is stored is what is known */
+		if (i % 100 == 99) { /* the driver has what the keeper knows */
 			scene_backend = tested;
 			scene_close();
 			open_plain();

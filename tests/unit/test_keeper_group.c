@@ -1,4 +1,4 @@
-/* A driver that blocks: writes that wait are one apply, and yet each has the answer of its own. */
+/* A driver that blocks: waiting writes become one apply, yet each gets its own answer. */
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -14,7 +14,7 @@ static bool is_held, is_inside;
 static unsigned applies, done_count;
 static enum driver_status status_of_all;
 
-/* Waits for as long as the test holds the driver. */
+/* Blocks as long as the test holds the driver. */
 static enum driver_status hold(const struct driver_change *changes, size_t count)
 {
 	enum driver_status status = status_of_all;
@@ -68,7 +68,7 @@ static void submit(unsigned i, enum cache_op_type type, const char *key)
 	backend_submit(scene_backend, &ops[i]);
 }
 
-/* The first write is in the driver; those that follow wait. */
+/* The first write is in the driver; the following ones wait. */
 static void hold_the_driver(void)
 {
 	submitter = pthread_self();
@@ -184,7 +184,7 @@ Test(keeper_group, failure_of_the_store_is_that_of_all)
 	submit(1, CACHE_OP_SET, "a");
 	submit(2, CACHE_OP_DELETE, "there");
 	submit(3, CACHE_OP_DELETE, "absent");
-	status_of_all = DRIVER_UNAVAILABLE; /* the first is inside already */
+	status_of_all = DRIVER_UNAVAILABLE; /* the first is already inside */
 	let_go();
 	wait_for(4);
 	status_of_all = DRIVER_OK;

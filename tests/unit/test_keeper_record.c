@@ -1,4 +1,4 @@
-/* The heads of records: they come back as they were, and nothing else is taken for one. */
+/* The heads of records: they are read back unchanged, and nothing else is mistaken for one. */
 #include <criterion/criterion.h>
 #include <xxhash.h>
 
@@ -130,7 +130,7 @@ Test(keeper_record, of_another_name_is_damaged)
 	cr_expect_eq(keeper_record_unpack(head, ns, SLICE("a ke"), &read), RECORD_DAMAGED);
 	cr_expect_eq(keeper_record_unpack(head, SLICE("spac"), SLICE("ea key"), &read),
 		     RECORD_DAMAGED, "the same bytes, parted elsewhere");
-	/* An entry has a namespace, the keeper's own have none. */
+	/* An entry has a namespace, the keeper's own records have none. */
 	cr_expect_eq(keeper_record_unpack(pack(&record, SLICE(""), key), SLICE(""), key, &read),
 		     RECORD_DAMAGED);
 	record = (struct keeper_record){.kind = RECORD_SETTINGS};
@@ -139,7 +139,7 @@ Test(keeper_record, of_another_name_is_damaged)
 	cr_expect_eq(keeper_record_unpack(pack(&record, ns, key), ns, key, &read), RECORD_DAMAGED);
 }
 
-/* Makes the checksum that of the bytes, as record.h says. */
+/* Updates the checksum to match the bytes, as record.h says. */
 static void check_anew(char *bytes, size_t len)
 {
 	XXH64_hash_t seed = XXH3_64bits(ns.data, ns.len);

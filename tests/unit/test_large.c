@@ -50,7 +50,7 @@ Test(large, is_there_once_as_long_as_somebody_holds_it)
 
 	cr_expect_eq(large_find(&large, &key), value);
 	cache_value_release(value);
-	/* Who has read it in the same moment gets what is there already. */
+	/* A reader that has read it at the same moment gets the existing copy. */
 	cr_assert(large_reserve(&large, 3));
 	cr_expect_eq(large_add(&large, 3, make("abc", 1)), value);
 	cache_value_release(value);
@@ -72,7 +72,7 @@ Test(large, all_of_them_have_a_bound_and_one_is_always_let_in)
 {
 	cr_assert(large_reserve(&large, 2 * LARGE_HELD_MAX));
 	cr_expect_not(large_reserve(&large, 1));
-	/* It could not be made. */
+	/* It could not be allocated. */
 	cr_expect_null(large_add(&large, 2 * LARGE_HELD_MAX, NULL));
 	for (uint64_t i = 0; i < 16; i++)
 		cr_assert(large_reserve(&large, LARGE_HELD_MAX / 16));

@@ -1,4 +1,4 @@
-/* Where the server listens, and who may come in. */
+/* Where the server listens, and who may connect. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -119,7 +119,7 @@ Test(listen_address, port_0_becomes_one_that_can_be_reached)
 	(void)close(fd);
 }
 
-/* ---- Who may come in ---- */
+/* ---- Who may connect ---- */
 
 static const char *header_of(const struct response *response, const char *name)
 {
@@ -141,7 +141,7 @@ Test(auth, tokens_as_the_original_answers_them)
 {
 	static const struct {
 		const char *authorization;
-		unsigned status; /* 200: goes on */
+		unsigned status; /* 200: continues */
 		const char *body, *challenge;
 	} cases[] = {
 		{NULL, 401, "Unauthorized", "Bearer realm=\"\""},

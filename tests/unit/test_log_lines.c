@@ -1,4 +1,4 @@
-/* The lines of the log, as one write each puts them on stderr. */
+/* The lines of the log, each written to stderr by one write. */
 #include <criterion/criterion.h>
 #include <jansson.h>
 #include <string.h>
@@ -106,7 +106,7 @@ Test(log, json_carries_any_text)
 	json_decref(parse_line(written_text("\xC3\xA4\xC3(\xFF\x80\xED\xA0\x80")));
 }
 
-/* Whatever stands where the line is cut: a plain character, an escape, a long character. */
+/* Whatever is at the cut: a plain character, an escape, a long character. */
 Test(log, a_line_too_long_is_cut_and_still_parses)
 {
 	static const char *const pieces[] = {"x",   "\n", "\"", "\xE2\x82\xAC", "\xF0\x9F\x98\x80",

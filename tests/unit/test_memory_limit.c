@@ -1,4 +1,5 @@
-/* The memory limit of the memory backend, over all namespaces. Its health check tells the usage. */
+/* The memory limit of the memory backend, over all namespaces. Its health check reports the
+ * usage. */
 #include <criterion/criterion.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -64,7 +65,7 @@ static void set_policy(struct backend *backend, struct slice ns, enum eviction_p
 	cache_op_deinit(&op);
 }
 
-/* The bytes in use that the health check reports; 0 where it has nothing to say. */
+/* The bytes in use that the health check reports; 0 if it reports none. */
 static uint64_t reported_usage(struct backend *backend)
 {
 	uint64_t used = 0;

@@ -1,4 +1,4 @@
-/* What an entry of the memory backend takes beside its key and its value. */
+/* The memory that an entry of the memory backend takes besides its key and value. */
 #include <criterion/criterion.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@ static size_t allocated_bytes(void)
 {
 	struct mallinfo2 info = mallinfo2();
 
-	return info.uordblks + info.hblkhd; /* on the heap and in mappings of their own */
+	return info.uordblks + info.hblkhd; /* on the heap and in separate mappings */
 }
 
 static void set(struct backend *backend, unsigned i)

@@ -1,4 +1,4 @@
-/* Runs of the memory backend against a sorted array, and what becomes of them. */
+/* Runs of the memory backend against a sorted array, and their lifetime. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@
 static char bytes[MODEL_KEYS][64];
 static struct slice model[MODEL_KEYS]; /* distinct, in random order; sorted by sort_model */
 
-/* Keys that agree in up to twenty bytes, with any byte in them, also at the end. */
+/* Keys that share up to twenty bytes, with any byte in them, also at the end. */
 static void make_model(void)
 {
 	for (size_t i = 0; i < MODEL_KEYS; i++) {
@@ -26,8 +26,8 @@ static void make_model(void)
 		memset(bytes[i], 'c', len);
 		for (size_t j = random_below(12); j > 0; j--)
 			bytes[i][len++] = (char)(random_below(2) ? random_below(3) : 255);
-		/* Makes it distinct from the others; in front of nothing, so that any order comes.
-		 */
+		/* Makes it distinct from the others; usually as a suffix, so that any order
+		 * occurs. */
 		len += (size_t)snprintf(bytes[i] + len, sizeof(bytes[i]) - len, "/%zu", i);
 		model[i] = (struct slice){.data = bytes[i], .len = len};
 	}
@@ -57,7 +57,7 @@ static struct run make_run(size_t block_bytes, struct slice start)
 	return run;
 }
 
-/* The index of the first of the sorted model behind `key`. */
+/* The index of the first key of the sorted model after `key`. */
 static size_t model_behind(struct slice key)
 {
 	size_t i = 0;
@@ -128,7 +128,7 @@ Test(run, refuses_what_fills_the_block_alone)
 
 static struct namespaces all;
 static struct walks walks = {.namespaces = &all};
-static int64_t clock_us; /* what the clock of the backend tells: the time of the last walk */
+static int64_t clock_us; /* the time of the backend's clock: that of the last walk */
 
 static int64_t tell_clock(void *user)
 {
@@ -163,7 +163,7 @@ static struct namespace *open_namespace(const struct backend_config *config, con
 	return ns;
 }
 
-/* A page of ten behind "key <after>". */
+/* A page of ten after "key <after>". */
 static void walk(struct namespace *ns, const char *prefix, unsigned after, int64_t now_us)
 {
 	struct cache_op op;
@@ -264,7 +264,7 @@ Test(walks, keep_to_a_memory_limit)
 	cr_expect_gt(taken, 0);
 	cr_expect_leq(taken, config.memory_max_bytes / 2);
 	cr_expect_leq(before + taken, config.memory_max_bytes);
-	/* Through runs of which each is cut several times. */
+	/* Through runs that are each cut several times. */
 	for (unsigned after = 100; after < WALK_KEYS - 20; after += 10)
 		walk(ns, "", after, NOW_US);
 	cr_expect_leq(run_count(), 1, "one that is read to its end makes room for the next");

@@ -1,4 +1,4 @@
-/* What a shard of the memory backend is made of, each part against a simple model. */
+/* The parts of a shard of the memory backend, each against a simple model. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ static struct slice key_of(size_t i)
 	};
 }
 
-/* A new entry of a short value; its only reference is the entry's. */
+/* A new entry of a short value; the only reference to the value is the entry's. */
 static struct entry *make_entry(struct slice key, bool has_tail)
 {
 	struct cache_value *value = cache_value_copy(SLICE("value"), SLICE("a/b"));
@@ -212,7 +212,7 @@ Test(table, an_empty_one_finds_nothing_even_unprepared)
 	table_deinit(&fresh);
 }
 
-/* One hash for all: the tags tell nothing, and all stand in one bucket and its overflow. */
+/* One hash for all: the tags do not differ, and all keys are in one bucket and its overflow. */
 Test(table, keys_of_one_hash_stay_apart)
 {
 	struct entry *entries[100] = {0};
@@ -229,7 +229,7 @@ Test(table, keys_of_one_hash_stay_apart)
 		} else if (step / 2000 % 2 == 0 || random_below(4) == 0) {
 			entries[i] = make_entry(key_of(i), false);
 			cr_assert(table_reserve(&table, 5, 1));
-			/* No growth, which would ask the keys for their true hashes. */
+			/* Prevents growth, which would ask the keys for their true hashes. */
 			table.visits = 1;
 			table_add(&table, 5, entries[i]);
 			count++;
@@ -252,7 +252,7 @@ Test(table, keys_of_one_hash_stay_apart)
 	table.visits = 0;
 }
 
-/* What was reserved for many at once suffices while the table grows under them. */
+/* The room reserved for many at once is enough while the table grows under them. */
 Test(table, a_batch_needs_no_more_than_it_reserved)
 {
 	for (size_t first = 0; first < KEYS; first += 600) {
@@ -302,7 +302,7 @@ Test(table, a_pass_meets_what_stays_once_however_many_come_and_go)
 
 		for (size_t at = 0; (entry = table_at(&table, index, at)); at++)
 			meetings[index_of(entry)]++;
-		for (size_t n = 0; n < 20; n++) /* keys of 500 and more come and go */
+		for (size_t n = 0; n < 20; n++) /* keys of 500 and more are added and removed */
 			toggle_key(500 + random_below(KEYS - 500));
 		cr_assert_eq(table.bucket_count, buckets, "it moves under the pass");
 	}

@@ -1,4 +1,4 @@
-/* The histogram and its percentiles; what threads count, summed up. */
+/* The histogram and its percentiles; counts of several threads, summed. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -59,7 +59,7 @@ Test(metrics, what_has_no_bound_is_told_as_ten_seconds)
 	cr_expect_eq(latency_percentile_ns(&histogram, 0.5), 1e10);
 }
 
-/* Durations that are spread evenly: no percentile is off by more than its step is wide. */
+/* Evenly spread durations: no percentile is off by more than the width of its step. */
 Test(metrics, percentiles_of_an_even_spread)
 {
 	struct latency_histogram histogram = {0};
@@ -251,7 +251,7 @@ static const char *count_much(size_t index, void *user)
 	return NULL;
 }
 
-/* With more threads than were announced, which then share. */
+/* More threads than were announced, which then share. */
 Test(metrics, no_count_of_any_thread_is_lost)
 {
 	enum { THREADS = 6 };

@@ -99,7 +99,7 @@ Test(settings, refusals_say_what_is_wrong)
 
 TestSuite(listing, .fini = close_fake);
 
-/* A listing of one entry called `key`, with more behind it; its cursor into `cursor`. */
+/* A listing of one entry called `key`, with more after it; its cursor goes to `cursor`. */
 static void list_one(struct slice key, char cursor[static 2000])
 {
 	cr_assert_eq(start(&handler_namespace_list, NULL), STEP_SUBMIT);

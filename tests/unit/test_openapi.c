@@ -1,5 +1,5 @@
-/* The description in the program: it is of this version and names the routes of the server, all of
- * them and no others; and the handlers that give it away. */
+/* The description in the program: it has this version and names all routes of the server and no
+ * others; and the handlers that serve it. */
 #include <criterion/criterion.h>
 #include <jansson.h>
 #include <string.h>
@@ -22,7 +22,7 @@ static json_t *document(void)
 	return root;
 }
 
-/* Methods that the description has at `path`; HEAD is wherever GET is. */
+/* Methods that the description has at `path`; every GET implies HEAD. */
 static unsigned described_methods(const json_t *paths, const char *path)
 {
 	static const struct {
@@ -79,8 +79,7 @@ Test(openapi, every_described_path_is_a_route)
 	}
 }
 
-/* The operation that a route's first method has; a description without `security` wants the token.
- */
+/* The operation of a route's first method; a description without `security` requires the token. */
 static const json_t *described_operation(const json_t *paths, const struct route *route)
 {
 	const json_t *item = json_object_get(paths, route->pattern);
@@ -129,7 +128,7 @@ Test(openapi, the_rights_are_those_of_the_routes)
 	}
 }
 
-/* The query parameters of an operation but `pretty`, as the routes have them ("a, b, "). */
+/* The query parameters of an operation except `pretty`, in the form of the routes ("a, b, "). */
 static void describe_parameters(const json_t *root, const json_t *operation, char *ret, size_t size)
 {
 	const json_t *components =

@@ -1,4 +1,4 @@
-/* The options: the table, the environment, the flags, and what the README says of them. */
+/* The options: the table, the environment, the flags, and the README's table. */
 #include <criterion/criterion.h>
 #include <ctype.h>
 #include <stdio.h>
@@ -118,7 +118,7 @@ Test(options, flags_beat_the_environment_and_the_own_name_beats_others)
 	cr_expect_str_eq(options.backend, "disabled", "the last one counts");
 }
 
-/* SteadyText's own name of the key has its file, too. */
+/* SteadyText's own name of the key has its _FILE, too. */
 Test(options, secrets_may_stand_in_files)
 {
 	static const char *const names[] = {"STEADYCACHE_D1_API_KEY", "STEADYTEXT_D1_API_KEY"};
@@ -307,7 +307,7 @@ Test(options, an_error_fits_its_room)
 	cr_expect_str_eq(small, "SOURCE ");
 }
 
-/* ---- What follows from them ---- */
+/* ---- Derived settings ---- */
 
 static struct namespace_settings defaults_of(struct slice ns)
 {

@@ -129,7 +129,7 @@ static unsigned count_of(struct backend *backend, const char *prefix)
 	return count;
 }
 
-/* A file of a version that believed every clock, with entries of the year 2100. */
+/* A file of a version that trusted every clock, with entries of the year 2100. */
 static void make_older_file(const struct temp_dir *dir, enum eviction_policy policy)
 {
 	struct backend *backend = open_store(dir);

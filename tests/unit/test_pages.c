@@ -1,4 +1,4 @@
-/* handlers/pages/pages.c over a table of files of its own. */
+/* handlers/pages/pages.c over its own table of files. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -12,7 +12,7 @@ static const unsigned char plain[] = "a plain file";
 static const unsigned char packed[] = "packed";
 #define FORMS plain, plain + sizeof(plain) - 1, packed, packed + sizeof(packed) - 1
 
-/* In place of what the build made. /docs is left out. */
+/* Instead of the files that the build made. /docs is left out. */
 const struct page_file page_files[] = {
 	{"ui.html", "text/html; charset=utf-8", "\"11\"", FORMS},
 	{"ui-1.js", "text/javascript; charset=utf-8", "\"22\"", FORMS},
@@ -22,7 +22,7 @@ const size_t page_file_count = COUNT(page_files);
 
 static struct fake_request fake;
 
-/* Asks, and leaves `fake` to be looked at. */
+/* Sends the request, and leaves `fake` for inspection. */
 static void ask(const struct handler *handler, const char *key)
 {
 	fake.request.key = slice_of(key);

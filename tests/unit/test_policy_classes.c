@@ -90,7 +90,7 @@ Test(classes, are_as_an_array_whatever_is_done)
 {
 	cr_assert_null(classes_last(&classes));
 	cr_assert(classes_prepare(&classes));
-	/* Mostly growing, then mostly shrinking, and again. */
+	/* Mostly growing, then mostly shrinking, repeatedly. */
 	for (unsigned i = 0; i < 200000; i++) {
 		uint32_t frequency = 1 + (uint32_t)random_below(FREQUENCIES);
 		bool grows = i / 40000 % 2 == 0;
@@ -132,7 +132,7 @@ static struct order_node *make_node(uint32_t frequency, int64_t last_access_us, 
 	return node;
 }
 
-/* ENTRIES where all are pinned. */
+/* ENTRIES if all are pinned. */
 static size_t search_first(size_t count, int64_t now_us)
 {
 	size_t best = ENTRIES;
@@ -155,8 +155,8 @@ static size_t expect_first(size_t count, int64_t now_us)
 	return best;
 }
 
-/* Histories of up to `oldest_us`; while they are given up the clock goes on by up to `leap_us` a
- * step, entries are used, pinned and let go, and looks come with a time that is over. */
+/* Histories of up to `oldest_us`; while victims are removed the clock advances by up to `leap_us` a
+ * step, entries are used, pinned and unpinned, and some searches use a past time. */
 static void restore_and_drain(uint64_t oldest_us, uint64_t leap_us, uint32_t frequencies)
 {
 	int64_t now_us = INT64_C(1700000000000000);

@@ -50,7 +50,7 @@ Test(expiry, the_next_is_always_the_earliest)
 			free(timed[i]);
 			timed[i] = NULL;
 			count--;
-		} else if (step / 1000 % 3 != 2) { /* every third tide only ebbs */
+		} else if (step / 1000 % 3 != 2) { /* every third phase only removes */
 			cr_assert(expiry_reserve(&expiry, 1));
 			timed[i] = make_timed(1 + (int64_t)random_below(1000));
 			expiry_add(&expiry, &timed[i]->node, timed[i]->expires_at_us);

@@ -9,7 +9,7 @@
 #define ENTRIES 150
 
 static struct order order;
-static struct order_node *entries[ENTRIES]; /* the model; NULL: not there */
+static struct order_node *entries[ENTRIES]; /* the model; NULL: absent */
 static size_t entry_count;
 static uint64_t next_stamp;
 static int64_t now_us;
@@ -79,7 +79,7 @@ static unsigned __int128 age_of(const struct order_node *entry)
 						     : 0);
 }
 
-/* Written down once more from the rules: frequency / (1 + age), then last access, then creation. */
+/* A second implementation of the rules: frequency / (1 + age), then last access, then creation. */
 static bool goes_first(enum eviction_policy policy, const struct order_node *a,
 		       const struct order_node *b)
 {
@@ -206,7 +206,7 @@ Test(order, holds_when_the_policy_changes_in_between)
 	close_order();
 }
 
-/* ---- What traffic seldom meets ---- */
+/* ---- Rare cases ---- */
 
 static void expect_all_drain(void)
 {
@@ -284,7 +284,7 @@ Test(order, a_frequency_that_cannot_be_counted_stays)
 	add(0);
 	add(1);
 	order_use(&order, entries[0], now_us);
-	/* Alone with its frequency: as if it had been used that often. */
+	/* The only one of its frequency: as if it had been used that often. */
 	entries[0]->frequency = UINT32_MAX;
 	order.classes.blocks[0].classes[1].frequency = UINT32_MAX;
 	order.frequency_sum = (uint64_t)UINT32_MAX + 1;
@@ -333,8 +333,8 @@ Test(order, new_entries_keep_apart_from_the_first_once_it_was_used)
 	close_order();
 }
 
-/* What is known of a search counts no longer once a head has come that goes first at another time,
- * later or (a clock that was set back) earlier. */
+/* The result of a search is not valid any more once a head has been added that goes first at
+ * another time, later or (a clock that was set back) earlier. */
 Test(order, a_head_that_came_after_a_search_is_not_forgotten)
 {
 	int64_t used_us;

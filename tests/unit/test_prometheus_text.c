@@ -1,5 +1,5 @@
-/* handlers/admin/metrics.c: what becomes of namespaces, gauges and failures in the text for
- * Prometheus. That the format is right is promtool's to tell (process/test_prometheus.c). */
+/* handlers/admin/metrics.c: namespaces, gauges and failures in the text for Prometheus. promtool
+ * checks the format (process/test_prometheus.c). */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,8 @@
 static struct fake_request fake;
 static char *text; /* of the answer */
 
-/* Asks; the backend has `count` namespaces that `name` names, each with an entry of 2 bytes. */
+/* Sends the request; the backend has `count` namespaces that `name` names, each with an entry of 2
+ * bytes. */
 static void ask(size_t count, void (*name)(char *room, size_t size, size_t i))
 {
 	fake_request_init(&fake);
@@ -36,7 +37,7 @@ static void ask(size_t count, void (*name)(char *room, size_t size, size_t i))
 	fake_request_close(&fake);
 }
 
-/* How often a line begins so. */
+/* How many lines begin with this text. */
 static int count_lines(const char *beginning)
 {
 	int count = 0;
@@ -51,7 +52,7 @@ static void numbered(char *room, size_t size, size_t i)
 	(void)snprintf(room, size, "ns-%04zu", i);
 }
 
-/* One of the first 100 has the name of the rest. */
+/* One of the first 100 is called "other", as the rest is. */
 static void with_other(char *room, size_t size, size_t i)
 {
 	if (i == 3)
@@ -97,7 +98,7 @@ Test(prometheus_text, no_label_stands_twice)
 	free(text);
 }
 
-/* The names of `numbered`, and between them others that came later. */
+/* The names of `numbered`, and between them others that were added later. */
 static void with_later(char *room, size_t size, size_t i)
 {
 	if (i % 2 == 1)
@@ -116,7 +117,7 @@ Test(prometheus_text, who_has_a_label_keeps_it)
 	cr_expect_eq(count_lines("steadycache_entries{namespace=\"other\"} 100\n"), 1);
 	cr_expect_eq(count_lines("steadycache_hits_total{namespace=\"ns-0099\"} 199\n"), 1);
 	free(text);
-	/* One of them is away for a while, as where the upstream is another one. */
+	/* One of them is missing for a while, as with a different upstream. */
 	ask(99, numbered);
 	free(text);
 	ask(200, with_later);
@@ -189,7 +190,7 @@ Test(prometheus_text, the_server_and_the_process)
 	free(text);
 }
 
-/* When the backend fails, what the server itself counts is wanted most. */
+/* The server's own counts matter most when the backend fails. */
 Test(prometheus_text, a_backend_that_fails_is_down_and_the_rest_is_told)
 {
 	fake_request_init(&fake);

@@ -1,4 +1,5 @@
-/* What goes together, what must not, and what waits: the plan and locks of remote backends. */
+/* Which operations share a request, which must not, and which wait: the plan and locks of remote
+ * backends. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>

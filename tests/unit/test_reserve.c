@@ -1,4 +1,4 @@
-/* backends/sqlite/file/reserve.c and volume.c: made, kept, enlarged, given up, impossible. */
+/* backends/sqlite/file/reserve.c and volume.c: created, kept, enlarged, given up, impossible. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -78,7 +78,7 @@ Test(reserve, is_given_up_once_and_made_again)
 
 Test(reserve, waits_for_room)
 {
-	reserve.former_bytes = volume_available(dir.path); /* twice that there never is */
+	reserve.former_bytes = volume_available(dir.path); /* twice that is never available */
 	cr_assert_gt(reserve.former_bytes, 0);
 	cr_expect_eq(reserve_make(&reserve), RESERVE_NO_ROOM);
 	cr_expect_eq(reserve_bytes(&reserve), 0);

@@ -75,7 +75,7 @@ Test(router, every_route_says_which_right_it_needs)
 {
 	for (size_t i = 0; i < route_count; i++) {
 		const struct route *route = &routes[i];
-		/* Where there is neither {ns} nor a body that names one, all are meant, or those
+		/* Without {ns} and without a body that names a namespace, all are meant, or those
 		 * that the token may use. */
 		bool on_all = !strstr(route->pattern, "{ns}") && route->error_style != ERROR_D1;
 

@@ -1,4 +1,4 @@
-/* What systemd and its like hand over, and what they are told. */
+/* What systemd and its like pass to the server, and what they are told. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -27,8 +27,8 @@ static int tcp_socket(bool listens)
 	return fd;
 }
 
-/* Descriptor 3 is Criterion's own here, so it is handed over in a child, whose exit code tells what
- * came of it. `is_for_child` false: for this process, in truth. */
+/* Descriptor 3 is Criterion's own here, so a child gets it, and its exit code gives the outcome.
+ * `is_for_child` false: the socket is really for this process. */
 enum outcome { NONE, TAKEN, REFUSED, WRONG };
 
 static enum outcome outcome_in_child(int fd, bool is_for_child, const char *count)
@@ -92,7 +92,7 @@ Test(socket, refusals)
 	cr_expect_eq(hand_over(tcp_socket(false), true, "1"), REFUSED);
 	cr_expect_eq(hand_over(socket(AF_INET, SOCK_DGRAM, 0), true, "1"), REFUSED);
 	cr_expect_eq(hand_over(open("/dev/null", O_RDONLY), true, "1"), REFUSED);
-	/* A name of the kernel's choice. */
+	/* A name chosen by the kernel. */
 	cr_assert(bind(local, (struct sockaddr *)&name, sizeof(sa_family_t)) == 0);
 	cr_assert(listen(local, 1) == 0);
 	cr_expect_eq(hand_over(local, true, "1"), REFUSED);

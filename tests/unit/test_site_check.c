@@ -1,4 +1,5 @@
-/* What a server without a token thinks of who asks: the host it is asked by, and the page. */
+/* How a server without a token judges a request: by the host that it names, and by the page that
+ * sent it. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -47,7 +48,7 @@ Test(site_check, hosts_that_lead_to_this_machine_only)
 		{"127.0.0.1.example.com", false},
 		{"127.", false},
 		{"128.0.0.1", false},
-		{"0.0.0.0", false}, /* browsers tell it no Sec-Fetch-Site */
+		{"0.0.0.0", false}, /* browsers send it no Sec-Fetch-Site */
 		{"[::]:8080", false},
 		{"[::ffff:127.0.0.1]", false},
 		{"[::2]", false},
@@ -89,7 +90,7 @@ Test(site_check, pages_of_other_sites)
 		{"none", "navigate", NULL, true, true},
 		{"same-origin", "cors", "http://localhost:8080", true, true},
 		{"same-origin", "no-cors", NULL, true, true},
-		/* Behind a development server that changes Host: the browser knows better. */
+		/* Behind a development server that changes Host: the browser's header counts. */
 		{"same-origin", "cors", "http://localhost:3000", true, true},
 		{"same-site", "no-cors", NULL, false, false},
 		{"same-site", "navigate", NULL, false, true},
@@ -97,7 +98,7 @@ Test(site_check, pages_of_other_sites)
 		{"cross-site", "cors", "http://example.com", false, false},
 		{"cross-site", "navigate", NULL, false, true},
 		{"cross-site", NULL, NULL, false, false},
-		/* It says who it is, whatever the other header says. */
+		/* It says where it comes from, whatever the other header says. */
 		{"cross-site", "cors", "http://localhost:8080", false, false},
 		{"Same-Origin", "cors", NULL, false, false},
 		{"", "no-cors", NULL, false, false},

@@ -1,5 +1,5 @@
-/* Database files of older programs are taken over and keep what they hold: those of this schema
- * that knew no stale time, and those of the schema before, which did not count keys. And an older
+/* Database files of older programs are taken over and keep their contents: those of this schema
+ * without a stale time, and those of the previous schema, which did not count keys. And an older
  * program that has the file open meanwhile does no harm. */
 #include <criterion/criterion.h>
 #include <sqlite3.h>
@@ -65,7 +65,7 @@ static void execute(const char *sql)
 	cr_assert_eq(sqlite3_close(db), SQLITE_OK);
 }
 
-/* What a file looks like that no program of this schema has opened. */
+/* A file that no program of this schema has opened. */
 #define VERSION_2                                                                                  \
 	"ALTER TABLE namespaces RENAME COLUMN size_sum TO total_size;"                             \
 	"ALTER TABLE namespaces DROP COLUMN used_bytes; PRAGMA user_version=2"
@@ -159,7 +159,7 @@ Test(older_file, is_completed_and_keeps_its_entries)
 	cr_expect(is_there("key"));
 }
 
-/* Of a value of 10 bytes under a key of 4. */
+/* For a value of 10 bytes under a key of 4. */
 #define TEXT_USED (4 + sizeof(CONTENT_TYPE_TEXT) - 1 + 10 + 128)
 
 Test(older_file, of_the_schema_before_is_counted_once)
@@ -197,7 +197,7 @@ Test(older_file, of_the_schema_before_is_counted_once)
 	cr_expect(strstr(notices, "namespace n counts"), "%s", notices);
 	cr_expect_not(strstr(notices, "namespace other counts"), "%s", notices);
 
-	/* And goes on with it. */
+	/* And it can be changed. */
 	run(CACHE_OP_DELETE, "other", "key1", 0);
 	cr_expect_eq(stats_of("other").used_bytes, 0);
 	set_typed("n", "key1", "0123456789", CONTENT_TYPE_TEXT);
@@ -210,7 +210,7 @@ Test(older_file, of_the_schema_before_is_counted_once)
 	cr_expect_not(strstr(notices, "schema"), "%s", notices);
 }
 
-/* A program of the schema before that has the file open when it is taken over. */
+/* A program of the previous schema that has the file open when it is taken over. */
 Test(older_file, cannot_be_written_by_a_program_of_the_schema_before)
 {
 	char path[4096 + 32];

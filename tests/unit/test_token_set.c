@@ -207,7 +207,7 @@ Test(token_patterns, stars_stand_for_any_run)
 		cr_expect_eq(
 			token_patterns_match(slice_of(cases[i].patterns), slice_of(cases[i].name)),
 			cases[i].matches, "%s on %s", cases[i].patterns, cases[i].name);
-	/* What takes a naive matcher for ever. */
+	/* A case that takes a naive matcher for ever. */
 	for (int i = 0; i < 60; i++)
 		strcat(many, "*a");
 	strcat(many, "b");
@@ -231,7 +231,7 @@ Test(rate_limit, the_burst_then_the_rate)
 	cr_expect_eq(rate_limit_take(&limit, now_ns + 30 * MS), 70 * MS, "a refusal costs nothing");
 	cr_expect_eq(rate_limit_take(&limit, now_ns + 100 * MS), 0);
 	cr_expect_eq(rate_limit_take(&limit, now_ns + 100 * MS), 100 * MS);
-	/* A rest gives back the burst, and not more. */
+	/* An idle time restores the burst, and no more. */
 	now_ns += 3600 * 1000 * MS;
 	for (int i = 0; i < 3; i++)
 		cr_expect_eq(rate_limit_take(&limit, now_ns), 0, "%d", i);

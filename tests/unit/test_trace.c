@@ -1,4 +1,4 @@
-/* What is taken of X-Request-Id, traceparent and tracestate, and the ids that are made. */
+/* What is accepted of X-Request-Id, traceparent and tracestate, and the ids that are made. */
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -154,7 +154,7 @@ Test(trace, well_formed_parents)
 		{PARENT, PARENT},
 		{"00-" TRACE_ID "-" PARENT_ID "-00", "00-" TRACE_ID "-" PARENT_ID "-00"},
 		{"00-" TRACE_ID "-" PARENT_ID "-ff", "00-" TRACE_ID "-" PARENT_ID "-ff"},
-		/* A later version: what version 00 knows of it. */
+		/* A later version: the part that version 00 defines. */
 		{"01-" TRACE_ID "-" PARENT_ID "-01", PARENT},
 		{"cc-" TRACE_ID "-" PARENT_ID "-ff-what-the-future-brings", PARENT},
 		{"fe-" TRACE_ID "-" PARENT_ID "-02", "00-" TRACE_ID "-" PARENT_ID "-00"},
@@ -287,7 +287,7 @@ Test(log_rate, so_many_lines_a_second)
 		cr_expect_eq(log_rate_left_out(&rate, (second + 1) * SECOND), 15);
 		cr_expect_eq(log_rate_left_out(&rate, (second + 1) * SECOND), 0, "told twice");
 	}
-	/* Whose clock was read a moment before the second began. */
+	/* Its clock was read a moment before the second began. */
 	cr_expect(log_rate_take(&rate, 9 * SECOND));
 	for (int i = 0; i < 25; i++)
 		cr_expect_eq(log_rate_take(&rate, 9 * SECOND - 1), i < 9);

@@ -7,16 +7,16 @@
 #include "tests/support/random.h"
 #include "tests/support/threads.h"
 
-/* ---- The model: use number i is that of id_of(i) ---- */
+/* ---- The model: use number i belongs to id_of(i) ---- */
 
 #define IDS 600
 
 static struct use model[IDS];
 static size_t model_used;
 
-/* Few home slots for many ids, at both ends of the table: long runs that wrap around. Places are
- * taken from the id times 2^64 / golden ratio: this is the id that gives such a product. Were they
- * taken otherwise, these were scattered ids, and the test as true. */
+/* Few home slots for many ids, at both ends of the table: long runs that wrap around. A slot
+ * follows from the id times 2^64 / golden ratio: this is the id that gives such a product. If slots
+ * were chosen otherwise, these would be scattered ids, and the test still valid. */
 static int64_t crowded_id(size_t i)
 {
 	static const uint64_t homes[] = {0, 1, 2, 60, 61, 62, 63, 127, 255};
@@ -32,7 +32,7 @@ static int64_t rising_id(size_t i)
 	return (int64_t)i;
 }
 
-/* All over the table and both signs. */
+/* Over the whole table and both signs. */
 static int64_t scattered_id(size_t i)
 {
 	return (int64_t)((i + 1) * UINT64_C(0x9E3779B97F4A7C15));
@@ -131,7 +131,7 @@ static void run_random_traffic(int64_t (*id_of)(size_t))
 	uses_init(&uses);
 	for (int step = 0; step < 60000; step++) {
 		size_t i = random_below(IDS);
-		/* Long tides, so that the tables fill, grow, run empty and begin anew. */
+		/* Long phases, so that the tables fill, grow, run empty and start over. */
 		bool rising = step / 5000 % 2 == 0;
 		uint64_t what = random_below(1000);
 
@@ -202,7 +202,7 @@ Test(uses, the_latest_access_counts_in_whatever_order_uses_come)
 
 #define RECORDS_MAX ((uint64_t)USES_STRIPES * USES_STRIPE_MAX)
 
-/* Enough ids to fill every stripe, however they are dealt out. */
+/* Enough ids to fill every stripe, however they are distributed. */
 Test(uses, full_stripes_count_what_they_have_and_take_nothing_new)
 {
 	static struct use some[4096];

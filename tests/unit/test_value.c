@@ -152,7 +152,7 @@ Test(value, the_seal_tells_text_from_bytes)
 	}
 }
 
-/* A use after free or a leak would be AddressSanitizer's to tell. */
+/* AddressSanitizer would report a use after free or a leak. */
 Test(value, lives_until_its_last_reference_goes)
 {
 	struct cache_value *value = cache_value_copy(SLICE("v"), SLICE("a/b"));

@@ -34,7 +34,7 @@ static void close_cache(void)
 
 TestSuite(value_cache, .init = open_cache, .fini = close_cache);
 
-/* All keys are in few buckets and few scopes, so that they meet. */
+/* All keys are in few buckets and few scopes, so that they collide. */
 static struct value_cache_key key_of(unsigned key)
 {
 	static char text[16];
@@ -93,7 +93,7 @@ static void evict_of_model(void)
 	forget_at(model.hand);
 }
 
-/* What went follows from the table's own count; which ones, from the model. */
+/* How many were evicted follows from the table's own count; which ones, from the model. */
 static void follow_evictions(uint64_t before)
 {
 	for (uint64_t i = before; i < cache.evictions; i++)

@@ -8,7 +8,7 @@
 #define SPACE_BYTES (UINT64_C(1) << 20)
 
 static struct values values;
-/* The shared index, as a test says it is: the header twice. */
+/* The shared index, set by the test: the header twice. */
 static uint64_t wal_index[2 * WAL_STATE_WORDS];
 
 static struct wal_state state_of(uint32_t commits, uint32_t frames)
@@ -48,7 +48,7 @@ static struct values_change change(int64_t ns, unsigned key)
 				      .hash = (int64_t)(key * UINT64_C(0x9E3779B97F4A7C15))};
 }
 
-/* Whether `key` is there, with the value `text` (NULL: any). */
+/* Whether `key` is kept, with the value `text` (NULL: any). */
 static bool has(struct wal_state state, int64_t ns, unsigned key, const char *text)
 {
 	int64_t id = -1;
@@ -93,7 +93,7 @@ Test(values, a_late_reader_does_not_insert)
 	put(state_of(1, 1), 1, 7, "seven");
 	show(state_of(2, 2));
 	values_move(&values, &(struct wal_state){0}, &(struct wal_state){{9}}, NULL, 0);
-	put(state_of(1, 1), 1, 7, "seven"); /* from a snapshot that is past */
+	put(state_of(1, 1), 1, 7, "seven"); /* from an outdated snapshot */
 	cr_expect(!has(state_of(1, 1), 1, 7, NULL));
 	cr_expect(!has(state_of(2, 2), 1, 7, NULL));
 }
@@ -127,7 +127,7 @@ Test(values, what_is_not_known_for_sure_is_forgotten)
 	struct wal_state third = state_of(3, 3);
 
 	put(first, 1, 7, "seven");
-	values_move(&values, &second, &third, NULL, 0); /* `second` was somebody else's */
+	values_move(&values, &second, &third, NULL, 0); /* `second` was another process's */
 	cr_expect(!has(third, 1, 7, NULL));
 	show(third);
 	put(third, 1, 7, "seven");

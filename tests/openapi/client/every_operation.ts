@@ -1,10 +1,10 @@
-// Uses every operation through a client that was generated from openapi.json: what goes through it
-// must arrive as it was, with the types that the description promises. Compiled by tsc (run.mjs).
+// Uses every operation through a client generated from openapi.json: data must arrive unchanged,
+// with the types that the description promises. Compiled by tsc (run.mjs).
 import { client } from './generated/client.gen.js';
 import * as sdk from './generated/sdk.gen.js';
 
 const used = new Set<string>();
-// The functions, with a note of which were called.
+// The functions, recording which were called.
 const api = new Proxy(sdk, {
 	get(functions, name) {
 		used.add(String(name));
@@ -18,7 +18,7 @@ function check(condition: unknown, what: string): asserts condition {
 
 type Outcome<Data> = { data?: Data; error?: unknown; response?: Response };
 
-// The data of an answer that must have this status.
+// The data of an answer, which must have this status.
 async function expect<Data>(status: number, what: string, outcome: Promise<Outcome<Data>>): Promise<Data> {
 	const { data, error, response } = await outcome;
 
@@ -115,7 +115,8 @@ async function proxyApi() {
 	await expect(200, 'apiClear', api.apiClear({ body: { cache_name } }));
 }
 
-// The names of the operations that were used. `token` is undefined for a server that wants none.
+// Returns the names of the operations that were used. `token` is undefined for a server that
+// requires none.
 export async function useEveryOperation(baseUrl: string, token?: string): Promise<string[]> {
 	client.setConfig({ baseUrl, ...(token === undefined ? {} : { auth: token }) });
 	await entries();

@@ -22,7 +22,7 @@ function runNode(script, ...words) {
 	assert.equal(status, 0, `${script}:\n${stdout}${stderr}`);
 }
 
-// The folder of a program that tsc has made.
+// Returns the folder of the compiled program.
 function build() {
 	const settings = { input: description, output: { path: path.join(folder, 'generated'), importFileExtension: '.js' },
 		plugins: ['@hey-api/client-fetch', '@hey-api/typescript', '@hey-api/sdk'] };
