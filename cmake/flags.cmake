@@ -4,7 +4,7 @@ target_compile_definitions(steadycache_flags INTERFACE _GNU_SOURCE
 	STEADYCACHE_VERSION="${PROJECT_VERSION}")
 target_compile_options(steadycache_flags INTERFACE
 	-Wall -Wextra -Werror -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual
-	-Wwrite-strings -Wvla -Wformat=2 -Wnull-dereference -fno-strict-overflow)
+	-Wwrite-strings -Wvla -Wformat=2 -Wnull-dereference -fno-strict-overflow -fvisibility=hidden)
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
 	target_compile_options(steadycache_flags INTERFACE -Wlogical-op -Wduplicated-cond)
 endif()

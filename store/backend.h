@@ -22,6 +22,8 @@
 #include "store/namespace.h"
 #include "store/op.h"
 
+#pragma GCC visibility push(default) /* offered: docs/internals/embedding.md */
+
 enum durability {
 	DURABILITY_COMMIT, /* an acknowledged write survives the death of the process */
 	DURABILITY_FULL,   /* ... and the loss of power */
@@ -161,5 +163,7 @@ enum cache_status backend_call(struct backend *backend, struct cache_op *op);
 
 /* The headroom that a value for a SET of a key of `key_len` bytes should have (value.h). */
 struct cache_headroom backend_headroom(const struct backend *backend, size_t key_len);
+
+#pragma GCC visibility pop
 
 #endif

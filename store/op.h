@@ -16,6 +16,8 @@
 #include "base/value.h"
 #include "store/namespace.h"
 
+#pragma GCC visibility push(default) /* offered: docs/internals/embedding.md */
+
 /* TTL that means: the namespace's default. */
 #define TTL_DEFAULT INT64_C(-1)
 /* Longest TTL, seconds (100 years): far from where sums of microseconds could overflow. */
@@ -223,5 +225,7 @@ void cache_op_deinit(struct cache_op *op);
 /* For backends: sets the status (and the item's where there is one item, or those of all where a
  * SET fails) and calls done. */
 void cache_op_complete(struct cache_op *op, enum cache_status status);
+
+#pragma GCC visibility pop
 
 #endif

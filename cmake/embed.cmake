@@ -1,0 +1,15 @@
+# libsteadycache.a: the store without a server, for other programs. All object files are linked to one,
+# and what no header offers (visibility hidden) becomes local to it, so that it meets no name of theirs.
+# docs/internals/embedding.md.
+set(embedded base contract policy memory sqlite remote d1 tiered backends)
+list(TRANSFORM embedded REPLACE "(.+)" "$<TARGET_OBJECTS:steadycache_\\1>" OUTPUT_VARIABLE objects)
+set(archive ${CMAKE_BINARY_DIR}/libsteadycache.a)
+set(linked ${CMAKE_BINARY_DIR}/steadycache_embedded.o)
+add_custom_command(OUTPUT ${archive}
+	DEPENDS ${objects}
+	COMMAND ${CMAKE_LINKER} -r -o ${linked} ${objects}
+	COMMAND ${CMAKE_OBJCOPY} --localize-hidden ${linked}
+	COMMAND ${CMAKE_COMMAND} -E rm -f ${archive}
+	COMMAND ${CMAKE_AR} rcs ${archive} ${linked}
+	COMMAND_EXPAND_LISTS VERBATIM COMMENT "Linking libsteadycache.a")
+add_custom_target(libsteadycache ALL DEPENDS ${archive})
