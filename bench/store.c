@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "backends/sqlite/sqlite.h"
 #include "bench/store_parts.h"
 
 #define SMALL_BYTES 100
@@ -157,7 +158,7 @@ int main(int argc, char **argv)
 	arguments.config.data_dir = argv[3];
 	arguments.config.durability =
 		strcmp(argv[4], "full") == 0 ? DURABILITY_FULL : DURABILITY_COMMIT;
-	arguments.config.sqlite_group_max = (unsigned)strtoul(argv[5], NULL, 10);
+	struct sqlite_settings settings = {.group_max = (unsigned)strtoul(argv[5], NULL, 10)};
 	arguments.entries = strtoull(argv[6], NULL, 10);
 	arguments.seconds = strtod(argv[7], NULL);
 	if (strcmp(argv[1], "raw") == 0) {
@@ -166,6 +167,8 @@ int main(int argc, char **argv)
 	}
 	if (!(arguments.ops = backend_find(argv[2])))
 		fail("there is no such backend");
+	if (arguments.ops == &sqlite_backend_ops)
+		arguments.config.settings = &settings;
 	int64_t begin_us = monotonic_now_us();
 	struct backend *backend = arguments.ops->open(&arguments.config, error, sizeof(error));
 	arguments.open_us = monotonic_now_us() - begin_us;

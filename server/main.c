@@ -9,6 +9,7 @@
 #include "backends/tiered/tiered.h"
 #include "client/client.h"
 #include "server/auth/credentials.h"
+#include "server/config/option_list.h"
 #include "server/config/options.h"
 #include "server/config/stray_variables.h"
 #include "server/http/daemon.h"
@@ -55,28 +56,22 @@ static struct backend_config backend_config_of(struct options *options)
 		.durability = strcasecmp(options->durability, "full") == 0 ? DURABILITY_FULL
 									   : DURABILITY_COMMIT,
 		.max_namespaces = (unsigned)options->max_namespaces,
-		.memory_max_bytes = (uint64_t)options->memory_max_mb << 20,
-		.sqlite_cache_bytes = (uint64_t)options->sqlite_cache_mb << 20,
 		.defaults = options_namespace_defaults,
 		.defaults_user = options,
 		.notice = log_notice,
-		.d1 = options_d1(options),
+		.settings = option_list_settings(options, options_backend(options)->options),
 	};
 }
 
 static struct backend *open_backend(struct options *options, char *error, size_t error_size)
 {
 	struct backend_config config = backend_config_of(options);
-	struct tiered_config near = {
-		.max_bytes = (size_t)options->near_mb << 20,
-		.ttl_us = (int64_t)(options->near_ttl_s * 1e6),
-		.stale_us = (int64_t)(options->near_stale_s * 1e6),
-	};
+	const struct tiered_config *near = option_list_settings(options, &tiered_options);
 	struct backend *backend = options_backend(options)->open(&config, error, error_size);
 
-	if (!backend || options->near_mb == 0 || options->disable_cache)
+	if (!backend || near->max_bytes == 0 || options->disable_cache)
 		return backend;
-	struct backend *wrapped = tiered_wrap(backend, &near);
+	struct backend *wrapped = tiered_wrap(backend, near);
 	if (!wrapped) {
 		(void)snprintf(error, error_size, "out of memory for the near cache (--near-mb)");
 		backend->ops->close(backend);
@@ -84,15 +79,16 @@ static struct backend *open_backend(struct options *options, char *error, size_t
 	return wrapped;
 }
 
-/* Whether the d1 backend would ask this very server: SteadyText's settings, which name the server
- * for its clients, are in the server's environment too. */
-static bool asks_itself(const struct options *options, const struct listen_address *listening)
+/* backend_config.is_own_url; `user` is the address that is served. SteadyText's settings, which
+ * name the server for its clients, are in the server's environment too. */
+static bool is_own_url(void *user, const char *url)
 {
-	const char *authority = options->d1_url ? strstr(options->d1_url, "://") : NULL;
+	const struct listen_address *listening = user;
+	const char *authority = strstr(url, "://");
 	struct listen_address upstream;
 	char text[sizeof(upstream.host)];
 
-	if (!(options_backend(options)->bits & BACKEND_REMOTE) || !authority)
+	if (!authority)
 		return false;
 	authority += 3;
 	(void)snprintf(text, sizeof(text), "%.*s", (int)strcspn(authority, "/?#"), authority);
@@ -101,19 +97,14 @@ static bool asks_itself(const struct options *options, const struct listen_addre
 }
 
 /* Whether the chosen backend could work with the options. */
-static bool check_backend(struct options *options, const struct listen_address *listening,
-			  char *error, size_t error_size)
+static bool check_backend(struct options *options, struct listen_address *listening, char *error,
+			  size_t error_size)
 {
 	const struct backend_ops *ops = options_backend(options);
 	struct backend_config config = backend_config_of(options);
 
-	if (asks_itself(options, listening)) {
-		(void)snprintf(
-			error, error_size,
-			"the d1 backend would ask this server itself (STEADYTEXT_D1_API_URL); "
-			"set STEADYCACHE_BACKEND to sqlite or another one");
-		return false;
-	}
+	config.is_own_url = is_own_url;
+	config.is_own_url_user = listening;
 	return (!ops->check_config || ops->check_config(&config, error, error_size)) &&
 	       (!(ops->bits & BACKEND_WANTS_DIR) ||
 		data_dir_prepare(options->data_dir, error, error_size));
@@ -202,9 +193,12 @@ static int serve(struct options *options, const struct listen_address *address, 
 
 static const char *serve_flag(size_t i)
 {
-	if (i >= option_count)
+	size_t count;
+	const struct option_place *places = option_list(&count);
+
+	if (i >= count)
 		return NULL;
-	return option_table[i].flag ? option_table[i].flag : "";
+	return places[i].option->flag ? places[i].option->flag : "";
 }
 
 static const struct client_loan client_loan = {

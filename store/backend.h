@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/clock.h"
+#include "base/option.h"
 #include "store/gauge.h"
 #include "store/namespace.h"
 #include "store/op.h"
@@ -31,26 +32,12 @@ enum durability {
 
 enum notice_level { NOTICE_DEBUG, NOTICE_INFO, NOTICE_WARN, NOTICE_ERROR };
 
-/* What the d1 backend needs: a Worker. Numbers that are 0 mean the backend's default. */
-struct d1_config {
-	const char *url;     /* of the Worker */
-	const char *api_key; /* its token; NULL: none is sent */
-	const char *ca_file; /* PEM bundle to trust in place of the system's; NULL: the system's */
-	unsigned batch_size; /* items that single operations are merged into */
-	unsigned max_in_flight; /* requests at once */
-	int retries;            /* after the first try; negative: none */
-	int64_t connect_timeout_ms;
-	int64_t timeout_ms; /* of an operation, from submit to done, retries included */
-};
-
-/* What a backend may need to know. The strings and pointers live as long as the backend. */
+/* What any backend may need to know. The strings and pointers live as long as the backend. */
 struct backend_config {
 	const char *data_dir; /* exists and is writable; for backends that use a disk */
 	enum durability durability;
 	const struct cache_clock *clock; /* NULL: system_clock */
 	unsigned max_namespaces;         /* 0: no limit */
-	uint64_t memory_max_bytes; /* memory backend: all it may use, overhead included; 0: no limit
-				    */
 
 	/* Changes *ret, the backend's own default settings of `ns`, to those that hold for as long
 	 * as nothing is configured (rules_default_settings). NULL: changes none. */
@@ -62,12 +49,14 @@ struct backend_config {
 	void (*notice)(void *user, enum notice_level level, const char *sentence);
 	void *notice_user;
 
-	uint64_t sqlite_cache_bytes; /* sqlite: values kept in memory, overhead included; 0: none */
-	const char *sqlite_vfs;      /* for tests with a failing disk; NULL: SQLite's own */
-	unsigned sqlite_group_max;   /* for measurements: most operations of one commit; 0: as many
-					as is best */
+	/* Whether a URL leads to the process itself, for check_config of a backend that asks
+	 * another server. NULL: none does. */
+	bool (*is_own_url)(void *user, const char *url);
+	void *is_own_url_user;
 
-	struct d1_config d1;
+	/* The backend's own settings, of the struct that its options fill (backend_ops.options).
+	 * NULL: as if zeroed. */
+	const void *settings;
 };
 
 struct backend {
@@ -120,6 +109,9 @@ struct backend_ops {
 	/* The record for which values are to have headroom (value.h), bytes; 0: none. Optional: a
 	 * value without it is copied when it is set. */
 	unsigned headroom_record_bytes;
+
+	/* Its own options; NULL: none. */
+	const struct option_table *options;
 
 	/* Whether `config` can be right, without touching anything: false with a sentence that
 	 * names the option at fault. May be NULL. */

@@ -5,9 +5,37 @@
 
 #define DEFAULT_BATCH_SIZE         50
 #define DEFAULT_MAX_IN_FLIGHT      4
-#define DEFAULT_CONNECT_TIMEOUT_MS 3000
-#define DEFAULT_TIMEOUT_MS         10000
-#define US_PER_MS                  1000
+#define DEFAULT_CONNECT_TIMEOUT_US (3 * US_PER_S)
+#define DEFAULT_TIMEOUT_US         (10 * US_PER_S)
+
+#define OPTION_SETTINGS struct d1_config
+static const struct option rows[] = {
+	ROW_TEXT(url, "d1-url", "STEADYCACHE_D1_API_URL STEADYTEXT_D1_API_URL", NULL,
+		 "URL of the D1 Worker."),
+	ROW_TEXT(api_key, NULL, "STEADYCACHE_D1_API_KEY STEADYTEXT_D1_API_KEY", NULL,
+		 "Token that the D1 Worker wants: its API_KEY."),
+	ROW_TEXT(ca_file, "d1-ca-file", "STEADYCACHE_D1_CA_FILE", NULL,
+		 "PEM file of the authorities that D1's certificate may come from; unset: the "
+		 "system's."),
+	ROW_WHOLE(batch_size, "d1-batch-size", "STEADYCACHE_D1_BATCH_SIZE STEADYTEXT_D1_BATCH_SIZE",
+		  "50", 1, 1000,
+		  "Items that concurrent operations are merged into one request to D1 up to."),
+	ROW_WHOLE(max_in_flight, "d1-max-in-flight", "STEADYCACHE_D1_MAX_IN_FLIGHT", "4", 1, 64,
+		  "Requests to D1 at once."),
+	ROW_WHOLE(retries, "d1-retries", "STEADYCACHE_D1_RETRIES", "2", 0, 10,
+		  "Further tries after a failed request to D1, where repeating it is safe."),
+	ROW_SECONDS(connect_timeout_us, "d1-connect-timeout", "STEADYCACHE_D1_CONNECT_TIMEOUT", "3",
+		    0.01, 300, "Seconds that a connection to D1 may take."),
+	ROW_SECONDS(timeout_us, "d1-timeout", "STEADYCACHE_D1_TIMEOUT", "10", 0.05, 300,
+		    "Seconds that an operation on D1 may take, retries included; beyond: 504."),
+};
+
+const struct option_table d1_options = {
+	.after = "reranking-max-size-mb",
+	.rows = rows,
+	.count = sizeof(rows) / sizeof(rows[0]),
+	.settings_size = sizeof(OPTION_SETTINGS),
+};
 
 static bool refuse(char *error, size_t error_size, const char *sentence)
 {
@@ -17,9 +45,15 @@ static bool refuse(char *error, size_t error_size, const char *sentence)
 
 bool d1_settings_check(const struct backend_config *config, char *error, size_t error_size)
 {
-	const struct d1_config *d1 = &config->d1;
+	const struct d1_config *d1 = config->settings;
 
-	if (!d1->url)
+	if (d1 && d1->url && config->is_own_url &&
+	    config->is_own_url(config->is_own_url_user, d1->url))
+		return refuse(
+			error, error_size,
+			"the d1 backend would ask this server itself (STEADYTEXT_D1_API_URL); "
+			"set STEADYCACHE_BACKEND to sqlite or another one");
+	if (!d1 || !d1->url)
 		return refuse(error, error_size,
 			      "the backend d1 needs the URL of its Worker: --d1-url "
 			      "(STEADYTEXT_D1_API_URL)");
@@ -43,9 +77,9 @@ static char *trim(const char *url)
 	return strndup(url, len);
 }
 
-static int64_t pick_us(int64_t ms, int64_t fallback_ms)
+static long long pick(long long number, long long fallback)
 {
-	return (ms > 0 ? ms : fallback_ms) * US_PER_MS;
+	return number > 0 ? number : fallback;
 }
 
 bool d1_settings_init(struct remote_settings *settings, const struct d1_config *config)
@@ -54,13 +88,11 @@ bool d1_settings_init(struct remote_settings *settings, const struct d1_config *
 
 	*settings = (struct remote_settings){
 		.base_url = trim(config->url),
-		.batch_size = config->batch_size ? config->batch_size : DEFAULT_BATCH_SIZE,
-		.max_in_flight =
-			config->max_in_flight ? config->max_in_flight : DEFAULT_MAX_IN_FLIGHT,
+		.batch_size = (size_t)pick(config->batch_size, DEFAULT_BATCH_SIZE),
+		.max_in_flight = (unsigned)pick(config->max_in_flight, DEFAULT_MAX_IN_FLIGHT),
 		.retries = config->retries > 0 ? (unsigned)config->retries : 0,
-		.connect_timeout_us =
-			pick_us(config->connect_timeout_ms, DEFAULT_CONNECT_TIMEOUT_MS),
-		.timeout_us = pick_us(config->timeout_ms, DEFAULT_TIMEOUT_MS),
+		.connect_timeout_us = pick(config->connect_timeout_us, DEFAULT_CONNECT_TIMEOUT_US),
+		.timeout_us = pick(config->timeout_us, DEFAULT_TIMEOUT_US),
 	};
 	if (config->api_key &&
 	    asprintf(&settings->authorization, "Authorization: Bearer %s", config->api_key) < 0) {

@@ -5,6 +5,21 @@
 #include "backends/remote/settings.h"
 #include "store/backend.h"
 
+/* backend_config.settings. Numbers that are 0 mean the default. */
+struct d1_config {
+	const char *url;      /* of the Worker */
+	const char *api_key;  /* its token; NULL: none is sent */
+	const char *ca_file;  /* PEM bundle to trust in place of the system's; NULL: the system's */
+	long long batch_size; /* items that single operations are merged into */
+	long long max_in_flight; /* requests at once */
+	long long retries;       /* after the first try; negative: none */
+	int64_t connect_timeout_us;
+	int64_t timeout_us; /* of an operation, from submit to done, retries included */
+};
+
+/* The options that fill it. */
+extern const struct option_table d1_options;
+
 /* Whether `config` can be right; else false with a sentence that names the option. */
 bool d1_settings_check(const struct backend_config *config, char *error, size_t error_size);
 

@@ -318,7 +318,7 @@ static void memory_sync(struct backend *backend, struct cache_op *op)
 static void memory_check(struct backend *backend, struct cache_op *op)
 {
 	struct memory_backend *memory = memory_of(backend);
-	uint64_t max = memory->config.memory_max_bytes;
+	uint64_t max = memory->namespaces.max_memory_bytes;
 	uint64_t used = usage_read(&memory->namespaces.total.memory_bytes);
 	struct cache_health_check *check = &op->checks[0];
 
@@ -337,6 +337,7 @@ static struct backend *memory_open(const struct backend_config *config, char *er
 				   size_t error_size)
 {
 	struct memory_backend *memory = calloc(1, sizeof(*memory));
+	const struct memory_settings *settings = config->settings;
 
 	if (!memory) {
 		(void)snprintf(error, error_size, "memory: out of memory");
@@ -347,7 +348,7 @@ static struct backend *memory_open(const struct backend_config *config, char *er
 	memory->config = *config;
 	if (!config->clock)
 		memory->config.clock = &system_clock;
-	namespaces_init(&memory->namespaces, &memory->config);
+	namespaces_init(&memory->namespaces, &memory->config, settings ? settings->max_bytes : 0);
 	if (!worker_start(&memory->worker, &memory->namespaces, memory->config.clock,
 			  run_long_visit)) {
 		(void)snprintf(error, error_size, "memory: no thread could be started");
@@ -367,9 +368,23 @@ static void memory_close(struct backend *backend)
 	free(memory);
 }
 
+#define OPTION_SETTINGS struct memory_settings
+static const struct option rows[] = {
+	ROW_MEGABYTES(
+		max_bytes, "memory-max-mb", "STEADYCACHE_MEMORY_MAX_MB", "0", 0, OPTION_LARGE,
+		"All that the memory backend may use in MB, overhead included; 0 sets no limit."),
+};
+static const struct option_table options = {
+	.after = "request-timeout",
+	.rows = rows,
+	.count = sizeof(rows) / sizeof(rows[0]),
+	.settings_size = sizeof(OPTION_SETTINGS),
+};
+
 const struct backend_ops memory_backend_ops = {
 	.name = "memory",
 	.bits = BACKEND_WHOLE,
+	.options = &options,
 	.default_policy = MEMORY_DEFAULT_POLICY,
 	.headroom_record_bytes = ENTRY_RECORD_BYTES,
 	.open = memory_open,

@@ -4,6 +4,11 @@
 
 #include "store/backend.h"
 
+/* backend_config.settings */
+struct memory_settings {
+	uint64_t max_bytes; /* all that it may use, overhead included; 0: no limit */
+};
+
 extern const struct backend_ops memory_backend_ops;
 
 #endif

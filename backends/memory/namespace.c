@@ -8,10 +8,12 @@
  * them all, only later. */
 #define STATS_EXPIRE_MAX 256
 
-void namespaces_init(struct namespaces *all, const struct backend_config *config)
+void namespaces_init(struct namespaces *all, const struct backend_config *config,
+		     uint64_t max_memory_bytes)
 {
 	(void)pthread_mutex_init(&all->create_lock, NULL);
 	all->config = config;
+	all->max_memory_bytes = max_memory_bytes;
 }
 
 void namespaces_deinit(struct namespaces *all)

@@ -53,11 +53,13 @@ struct namespaces {
 	pthread_mutex_t create_lock;
 	unsigned count;                      /* guarded by create_lock */
 	const struct backend_config *config; /* with a clock */
+	uint64_t max_memory_bytes;           /* of all together; 0: no limit */
 	struct order_clock order_clock;
 	struct usage total; /* memory_bytes (namespaces and runs included) and expiring */
 };
 
-void namespaces_init(struct namespaces *all, const struct backend_config *config);
+void namespaces_init(struct namespaces *all, const struct backend_config *config,
+		     uint64_t max_memory_bytes);
 /* Frees every namespace with its entries. */
 void namespaces_deinit(struct namespaces *all);
 

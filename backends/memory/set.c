@@ -67,7 +67,7 @@ static uint64_t max_entries(const struct set *set)
 
 static uint64_t max_memory_bytes(const struct set *set)
 {
-	return set->all->config->memory_max_bytes ? set->all->config->memory_max_bytes : UINT64_MAX;
+	return set->all->max_memory_bytes ? set->all->max_memory_bytes : UINT64_MAX;
 }
 
 /* ---- Plan ---- */

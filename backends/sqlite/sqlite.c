@@ -77,7 +77,7 @@ static bool open_files(struct sqlite_store *store, char *error, size_t error_siz
 		return false;
 	}
 	space_init(&store->file, release_readers, store);
-	if (!mapping_open(&store->file.mapping, store->config.sqlite_vfs)) {
+	if (!mapping_open(&store->file.mapping, store->settings.vfs)) {
 		(void)snprintf(error, error_size, "cannot register with SQLite: out of memory");
 		return false;
 	}
@@ -115,11 +115,13 @@ static struct backend *sqlite_open(const struct backend_config *config, char *er
 	}
 	store->backend.ops = &sqlite_backend_ops;
 	store->config = *config;
+	if (config->settings)
+		store->settings = *(const struct sqlite_settings *)config->settings;
 	store->clock = config->clock ? *config->clock : system_clock;
 	store->config.clock = &store->clock;
 	store->file.config = &store->config;
 	uses_init(&store->uses);
-	values_init(&store->values, config->sqlite_cache_bytes);
+	values_init(&store->values, store->settings.cache_bytes);
 	(void)pthread_mutex_init(&store->uses_order, NULL);
 	counters_init(&store->counters);
 	inbox_init(&store->to_writer);
@@ -131,9 +133,24 @@ static struct backend *sqlite_open(const struct backend_config *config, char *er
 	return NULL;
 }
 
+#define OPTION_SETTINGS struct sqlite_settings
+static const struct option rows[] = {
+	ROW_MEGABYTES(cache_bytes, "sqlite-cache-mb", "STEADYCACHE_SQLITE_CACHE_MB", "128", 0,
+		      OPTION_LARGE,
+		      "Values that the sqlite backend keeps in memory, in MB, overhead included; "
+		      "filled on demand; 0: none."),
+};
+static const struct option_table options = {
+	.after = "request-timeout",
+	.rows = rows,
+	.count = sizeof(rows) / sizeof(rows[0]),
+	.settings_size = sizeof(OPTION_SETTINGS),
+};
+
 const struct backend_ops sqlite_backend_ops = {
 	.name = "sqlite",
 	.bits = BACKEND_PERSISTS | BACKEND_WANTS_DIR | BACKEND_WHOLE,
+	.options = &options,
 	.default_policy = SQLITE_DEFAULT_POLICY,
 	.open = sqlite_open,
 	.get = reader_get,

@@ -18,6 +18,7 @@
 #include "backends/sqlite/inbox.h"
 #include "backends/sqlite/read/large.h"
 #include "backends/sqlite/read/values.h"
+#include "backends/sqlite/settings.h"
 #include "backends/sqlite/write/uses.h"
 #include "base/order_clock.h"
 #include "store/backend.h"
@@ -30,6 +31,7 @@ struct writer;
 struct sqlite_store {
 	struct backend backend; /* first: the contract hands this out */
 	struct backend_config config;
+	struct sqlite_settings settings;
 	struct cache_clock clock;
 	struct sqlite_file file;
 

@@ -17,11 +17,14 @@
 #include "store/backend.h"
 
 struct tiered_config {
-	size_t max_bytes;                /* of memory, overhead included */
+	uint64_t max_bytes;              /* of memory, overhead included; 0: no near cache */
 	int64_t ttl_us;                  /* how long an answer is fresh */
 	int64_t stale_us;                /* how much longer it stands in for a failing backend */
 	const struct cache_clock *clock; /* NULL: system_clock */
 };
+
+/* The options that fill it, all but the clock. */
+extern const struct option_table tiered_options;
 
 /* Wraps `inner`, which belongs to the wrapper from then on; its name and what it supports stay.
  * NULL: out of memory, and `inner` is still the caller's. */

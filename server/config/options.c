@@ -1,6 +1,5 @@
 #include "server/config/options.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,68 +7,12 @@
 
 #include "base/words.h"
 #include "server/auth/secret_file.h"
+#include "server/config/option_list.h"
 #include "store/find.h"
 
 #define D1_WORKER_ALONE                                                                            \
 	"D1 is reached through the Worker alone; deploy it (worker/README.md) and name it in "     \
 	"--d1-url (STEADYCACHE_D1_API_URL)"
-
-static bool set_number(const struct option *option, void *target, const char *source,
-		       const char *text, char *error, size_t error_size)
-{
-	char *end = NULL;
-	double number = strtod(text, &end);
-	bool whole = option->type == OPTION_WHOLE;
-	bool plain = *text != '\0' && strspn(text, "-0123456789.") == strlen(text);
-
-	if (!plain || *end != '\0' || !(number >= option->min && number <= option->max) ||
-	    (whole && number != trunc(number))) {
-		(void)snprintf(error, error_size, "%s must be a %s from %g to %.15g, not \"%s\"",
-			       source, whole ? "whole number" : "number", option->min, option->max,
-			       text);
-		return false;
-	}
-	if (whole)
-		*(long long *)target = (long long)number;
-	else
-		*(double *)target = number;
-	return true;
-}
-
-bool option_set(const struct option *option, struct options *options, const char *source,
-		const char *text, char *error, size_t error_size)
-{
-	void *target = (char *)options + option->offset;
-
-	switch (option->type) {
-	case OPTION_WHOLE:
-	case OPTION_NUMBER:
-		return set_number(option, target, source, text, error, error_size);
-	case OPTION_SWITCH:
-		*(bool *)target = words_hold_in_any_case("1 true yes on", text);
-		if (*(bool *)target || *text == '\0' ||
-		    words_hold_in_any_case("0 false no off", text))
-			return true;
-		(void)snprintf(error, error_size, "%s must be 1 or 0, not \"%s\"", source, text);
-		return false;
-	case OPTION_CHOICE:
-		if (!words_hold_in_any_case(option->choices, text)) {
-			(void)snprintf(error, error_size, "%s must be one of: %s; not \"%s\"",
-				       source, option->choices, text);
-			return false;
-		}
-		*(const char **)target = text;
-		return true;
-	case OPTION_TEXT:
-		*(const char **)target = text;
-		if (*text != '\0')
-			return true;
-		(void)snprintf(error, error_size, "%s is empty; unset it or give it a value",
-			       source);
-		return false;
-	}
-	return false;
-}
 
 /* The next of an option's variables, cut where it is longer than `ret` is large. */
 static bool next_name(const char **words, char *ret, size_t size)
@@ -101,8 +44,8 @@ static void print_help(void)
 	       "usage: steadycache [serve] [--option=value ...]\n"
 	       "       steadycache --version | --help | --options (the table of options in "
 	       "Markdown)\n\n");
-	for (size_t i = 0; i < option_count; i++) {
-		const struct option *option = &option_table[i];
+	for (const struct option_place *at = option_list(NULL); at->option; at++) {
+		const struct option *option = at->option;
 
 		if (option->flag)
 			printf("  --%s\n", option->flag);
@@ -122,15 +65,15 @@ static void print_help(void)
 static void print_markdown(void)
 {
 	printf("| flag | environment | default | meaning |\n|---|---|---|---|\n");
-	for (size_t i = 0; i < option_count; i++) {
-		const struct option *option = &option_table[i];
+	for (const struct option_place *at = option_list(NULL); at->option; at++) {
+		const struct option *option = at->option;
 		bool has_default = option->fallback && strcmp(option->fallback, "-1") != 0;
 
 		printf("| %s%s%s | ", option->flag ? "`--" : "",
 		       option->flag ? option->flag : "none", option->flag ? "`" : "");
 		struct slice name;
-		for (const char *at = option->env; words_next(&at, &name);)
-			printf("`%.*s`%s", (int)name.len, name.data, *at ? ", " : "");
+		for (const char *names = option->env; words_next(&names, &name);)
+			printf("`%.*s`%s", (int)name.len, name.data, *names ? ", " : "");
 		printf(" | %s | %s |\n", has_default ? option->fallback : "unset", option->help);
 	}
 }
@@ -154,16 +97,17 @@ static bool read_environment(struct options *options, char *error, size_t error_
 {
 	char name[80];
 
-	for (size_t i = 0; i < option_count; i++) {
-		const struct option *option = &option_table[i];
+	for (const struct option_place *at = option_list(NULL); at->option; at++) {
+		const struct option *option = at->option;
 
-		if (option->fallback &&
-		    !option_set(option, options, option->env, option->fallback, error, error_size))
+		if (option->fallback && !option_set(option, (char *)options + at->base, option->env,
+						    option->fallback, error, error_size))
 			return false;
 		const char *text = find_variable(option, name, sizeof(name));
 		if (!text && !read_secret(option, &text, error, error_size))
 			return false;
-		if (text && !option_set(option, options, name, text, error, error_size))
+		if (text &&
+		    !option_set(option, (char *)options + at->base, name, text, error, error_size))
 			return false;
 	}
 	return true;
@@ -201,8 +145,9 @@ static bool read_flag(struct options *options, int argc, char **argv, int *i, ch
 {
 	const char *arg = argv[*i];
 
-	for (size_t o = 0; strncmp(arg, "--", 2) == 0 && o < option_count; o++) {
-		const struct option *option = &option_table[o];
+	for (const struct option_place *at = option_list(NULL);
+	     strncmp(arg, "--", 2) == 0 && at->option; at++) {
+		const struct option *option = at->option;
 		size_t len = option->flag ? strlen(option->flag) : 0;
 		char source[64];
 
@@ -216,7 +161,8 @@ static bool read_flag(struct options *options, int argc, char **argv, int *i, ch
 			text = argv[++*i];
 		(void)snprintf(source, sizeof(source), "--%s", option->flag);
 		if (text)
-			return option_set(option, options, source, text, error, error_size);
+			return option_set(option, (char *)options + at->base, source, text, error,
+					  error_size);
 		(void)snprintf(error, error_size, "%s needs a value", source);
 		return false;
 	}
@@ -286,18 +232,4 @@ void options_namespace_defaults(void *user, struct slice ns, struct namespace_se
 	}
 	if (options->skip_cache_init)
 		ret->capacity = 0;
-}
-
-struct d1_config options_d1(const struct options *options)
-{
-	return (struct d1_config){
-		.url = options->d1_url,
-		.api_key = options->d1_api_key,
-		.ca_file = options->d1_ca_file,
-		.batch_size = (unsigned)options->d1_batch_size,
-		.max_in_flight = (unsigned)options->d1_max_in_flight,
-		.retries = (int)options->d1_retries,
-		.connect_timeout_ms = (int64_t)(options->d1_connect_timeout_s * 1000.0),
-		.timeout_ms = (int64_t)(options->d1_timeout_s * 1000.0),
-	};
 }

@@ -1,5 +1,6 @@
-/* The options of the server: one table (option_table.c) gives the defaults, the environment names,
- * the flags, --help and the table in the README. Flags beat the environment. */
+/* The options of a process: a row in the table of a module (option_list.h) gives the default, the
+ * names in the environment, the flag, --help and the table in the README. Flags beat the
+ * environment. */
 #ifndef STEADYCACHE_SERVER_OPTIONS_H
 #define STEADYCACHE_SERVER_OPTIONS_H
 
@@ -29,19 +30,7 @@ struct options {
 	long long max_namespaces;
 	long long idle_timeout_s;
 	long long request_timeout_s;
-	long long memory_max_mb;
-	long long sqlite_cache_mb;
 	double default_max_size_mb;
-	const char *d1_url, *d1_api_key;
-	const char *d1_ca_file;
-	long long d1_batch_size;
-	long long d1_max_in_flight;
-	long long d1_retries;
-	double d1_connect_timeout_s;
-	double d1_timeout_s;
-	long long near_mb;
-	double near_ttl_s;
-	double near_stale_s;
 	struct cache_limits generation, embedding, reranking;
 	const char *log_level;
 	const char *log_format;
@@ -50,6 +39,8 @@ struct options {
 	long long slow_request_ms; /* 0: none is slow */
 	bool disable_cache;
 	bool skip_cache_init;
+	/* Of backends and layers (option_list_settings). */
+	_Alignas(max_align_t) char module_settings[512];
 };
 
 enum options_result {
@@ -68,31 +59,5 @@ void options_namespace_defaults(void *user, struct slice ns, struct namespace_se
 
 /* The backend that the options choose; never NULL after a successful read. */
 const struct backend_ops *options_backend(const struct options *options);
-
-/* What the options say to the d1 backend. */
-struct d1_config options_d1(const struct options *options);
-
-/* ---- The table ---- */
-
-enum option_type { OPTION_TEXT, OPTION_WHOLE, OPTION_NUMBER, OPTION_SWITCH, OPTION_CHOICE };
-
-struct option {
-	const char *flag; /* without the dashes; NULL: environment only */
-	const char *env;  /* own name first, other programs' names behind, blank-separated */
-	enum option_type type;
-	size_t offset;        /* in struct options */
-	const char *fallback; /* default, as text; NULL: unset */
-	double min, max;      /* of numbers */
-	const char *choices;  /* of OPTION_CHOICE: blank-separated */
-	const char *help;     /* one sentence */
-};
-
-extern const struct option option_table[];
-extern const size_t option_count;
-
-/* Sets one option from text; false with a line in `error`. `source` is what the user wrote: the
- * flag or the name of the variable. */
-bool option_set(const struct option *option, struct options *options, const char *source,
-		const char *text, char *error, size_t error_size);
 
 #endif

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/words.h"
-#include "server/config/options.h"
+#include "server/config/option_list.h"
 
 #define PREFIX      "STEADYCACHE_"
 #define FILE_SUFFIX "_FILE"
@@ -23,8 +23,8 @@ static bool is_known(struct slice name)
 
 	if (name.len > suffix && memcmp(name.data + name.len - suffix, FILE_SUFFIX, suffix) == 0)
 		secret.len = name.len - suffix;
-	for (size_t i = 0; i < option_count; i++) {
-		const struct option *option = &option_table[i];
+	for (const struct option_place *at = option_list(NULL); at->option; at++) {
+		const struct option *option = at->option;
 
 		if (words_hold(option->env, name) ||
 		    (!option->flag && words_hold(option->env, secret)))

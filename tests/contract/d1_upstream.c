@@ -24,7 +24,7 @@ void contract_prepare_d1(struct d1_config *config)
 	*config = (struct d1_config){
 		.url = getenv("STEADYCACHE_TEST_D1_URL"),
 		.api_key = getenv("STEADYCACHE_TEST_D1_KEY"),
-		.timeout_ms = 60000,
+		.timeout_us = 60 * US_PER_S,
 		.retries = 2,
 	};
 }

@@ -9,7 +9,7 @@
 #ifndef STEADYCACHE_TEST_CONTRACT_D1_UPSTREAM_H
 #define STEADYCACHE_TEST_CONTRACT_D1_UPSTREAM_H
 
-#include "store/backend.h"
+#include "backends/d1/settings.h"
 
 bool contract_has_d1(void);
 /* Empties the database and fills `config`. */

@@ -43,10 +43,10 @@ struct criterion_test_params contract_backends(void)
 			if (backend_registry[i] != &sqlite_backend_ops)
 				continue;
 			backends[count++] = (struct contract_backend){
-				.index = i, .sqlite_cache_bytes = 64 * MIB};
+				.index = i, .sqlite.cache_bytes = 64 * MIB};
 			/* So small that it is always full. */
 			backends[count++] = (struct contract_backend){
-				.index = i, .sqlite_cache_bytes = MIB / 4};
+				.index = i, .sqlite.cache_bytes = MIB / 4};
 		}
 	return cr_make_param_array(struct contract_backend, backends, count);
 }
@@ -96,11 +96,11 @@ void contract_run(const struct contract_backend *backend, unsigned needs,
 	f.limits_namespaces = !f.is_remote || !getenv("STEADYCACHE_TEST_D1_URL");
 	temp_dir_create(&f.dir);
 	f.clock = (struct cache_clock){.now_us = test_now_us, .user = &f};
-	f.config = (struct backend_config){.data_dir = f.dir.path,
-					   .clock = &f.clock,
-					   .sqlite_cache_bytes = backend->sqlite_cache_bytes};
+	f.config = (struct backend_config){.data_dir = f.dir.path, .clock = &f.clock};
+	if (f.ops == &sqlite_backend_ops)
+		f.config.settings = &backend->sqlite;
 	if (f.is_remote)
-		contract_prepare_d1(&f.config.d1);
+		contract_prepare_d1(&f.d1), f.config.settings = &f.d1;
 	open_backend(&f);
 	body(&f);
 	f.backend->ops->close(f.backend);

@@ -8,6 +8,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "backends/d1/settings.h"
+#include "backends/sqlite/sqlite.h"
 #include "store/find.h"
 #include "tests/support/temp_dir.h"
 
@@ -25,6 +27,7 @@ struct fixture {
 	const struct backend_ops *ops;
 	unsigned bits;                /* the backend's */
 	struct backend_config config; /* a test may change it before fixture_reopen */
+	struct d1_config d1;
 	struct cache_clock clock;
 	_Atomic int64_t now_us;
 	struct temp_dir dir;
@@ -61,7 +64,7 @@ struct fixture {
 struct contract_backend {
 	size_t index;   /* in backend_registry */
 	bool is_tiered; /* with a near cache in front */
-	uint64_t sqlite_cache_bytes;
+	struct sqlite_settings sqlite;
 	bool is_bare; /* without any of BACKEND_WHOLE */
 };
 

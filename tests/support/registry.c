@@ -5,6 +5,7 @@
 #include "backends/disabled.h"
 #include "backends/memory/memory.h"
 #include "backends/sqlite/sqlite.h"
+#include "backends/tiered/tiered.h"
 #include "tests/drivers/hash.h"
 #include "tests/drivers/slow.h"
 
@@ -17,3 +18,5 @@ const struct backend_ops *const backend_registry[] = {
 	&disabled_backend_ops,
 	NULL,
 };
+
+const struct option_table *const backend_layer_options[] = {&tiered_options, NULL};

@@ -21,7 +21,7 @@ Test(d1_settings, are_completed)
 
 static void expect_refused(const struct d1_config *config, const char *option)
 {
-	struct backend_config all = {.d1 = *config};
+	struct backend_config all = {.settings = config};
 	char error[256] = "";
 
 	cr_expect_not(d1_settings_check(&all, error, sizeof(error)));

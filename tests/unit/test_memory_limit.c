@@ -4,13 +4,15 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "backends/memory/memory.h"
 #include "store/find.h"
 
 #define LIMIT_BYTES (UINT64_C(2) << 20)
 
 static struct backend *open_backend(void)
 {
-	static struct backend_config config = {.memory_max_bytes = LIMIT_BYTES};
+	static const struct memory_settings settings = {.max_bytes = LIMIT_BYTES};
+	static struct backend_config config = {.settings = &settings};
 	char error[128] = "";
 	struct backend *backend = backend_find("memory")->open(&config, error, sizeof(error));
 

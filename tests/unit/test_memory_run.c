@@ -138,13 +138,14 @@ static int64_t tell_clock(void *user)
 
 static const struct cache_clock walk_clock = {.now_us = tell_clock};
 
-static struct namespace *open_namespace(const struct backend_config *config, const char *name)
+static struct namespace *open_namespace(const struct backend_config *config, const char *name,
+					uint64_t max_memory_bytes)
 {
 	struct namespace *ns = NULL;
 
 	if (!all.config) {
 		entry_hash_init();
-		namespaces_init(&all, config);
+		namespaces_init(&all, config, max_memory_bytes);
 	}
 	cr_assert_eq(namespace_find_or_create(&all, slice_of(name), &ns), CACHE_OK);
 	for (unsigned i = 0; i < WALK_KEYS; i++) {
@@ -198,7 +199,7 @@ static size_t run_count(void)
 Test(walks, share_runs_that_are_counted_and_freed)
 {
 	static const struct backend_config config = {.clock = &walk_clock};
-	struct namespace *ns = open_namespace(&config, "n");
+	struct namespace *ns = open_namespace(&config, "n", 0);
 	uint64_t before = usage_read(&all.total.memory_bytes);
 
 	walk(ns, "", 100, NOW_US);
@@ -238,7 +239,7 @@ Test(walks, are_few_and_do_not_take_runs_from_each_other)
 
 	for (unsigned i = 0; i <= WALKS_MAX; i++) {
 		(void)snprintf(name, sizeof(name), "n%u", i);
-		several[i] = open_namespace(&config, name);
+		several[i] = open_namespace(&config, name, 0);
 		walk(several[i], "", 0, NOW_US + i);
 		if (i == 0)
 			first = walks.walks[0];
@@ -254,16 +255,16 @@ Test(walks, are_few_and_do_not_take_runs_from_each_other)
 
 Test(walks, keep_to_a_memory_limit)
 {
-	static const struct backend_config config = {.memory_max_bytes = UINT64_C(2) << 20,
-						     .clock = &walk_clock};
-	struct namespace *ns = open_namespace(&config, "n");
+	const uint64_t max_bytes = UINT64_C(2) << 20;
+	static const struct backend_config config = {.clock = &walk_clock};
+	struct namespace *ns = open_namespace(&config, "n", max_bytes);
 	uint64_t before = usage_read(&all.total.memory_bytes);
 
 	walk(ns, "", 100, NOW_US);
 	uint64_t taken = usage_read(&all.total.memory_bytes) - before;
 	cr_expect_gt(taken, 0);
-	cr_expect_leq(taken, config.memory_max_bytes / 2);
-	cr_expect_leq(before + taken, config.memory_max_bytes);
+	cr_expect_leq(taken, max_bytes / 2);
+	cr_expect_leq(before + taken, max_bytes);
 	/* Through runs that are each cut several times. */
 	for (unsigned after = 100; after < WALK_KEYS - 20; after += 10)
 		walk(ns, "", after, NOW_US);

@@ -5,7 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/d1/d1.h"
+#include "backends/d1/settings.h"
+#include "backends/memory/memory.h"
+#include "backends/sqlite/sqlite.h"
+#include "backends/tiered/tiered.h"
+#include "server/config/option_list.h"
 #include "server/config/options.h"
+#include "store/find.h"
 #include "tests/support/temp_dir.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -25,13 +32,18 @@ static enum options_result read_flags(const char *const *flags)
 	return options_read(&options, argc, argv, error, sizeof(error));
 }
 
+static const struct d1_config *d1(void)
+{
+	return option_list_settings(&options, d1_backend_ops.options);
+}
+
 #define READ_FLAGS(...) read_flags((const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
 
 /* No setting of the machine that runs the test. */
 static void clear_environment(void)
 {
-	for (size_t i = 0; i < option_count; i++) {
-		char *names = strdup(option_table[i].env);
+	for (const struct option_place *at = option_list(NULL); at->option; at++) {
+		char *names = strdup(at->option->env);
 
 		for (char *name = strtok(names, " "); name; name = strtok(NULL, " "))
 			(void)unsetenv(name);
@@ -45,17 +57,21 @@ TestSuite(options, .init = clear_environment);
 
 Test(options, each_has_a_sentence_and_names_of_its_own)
 {
-	for (size_t i = 0; i < option_count; i++) {
-		const struct option *option = &option_table[i];
+	size_t count;
+	const struct option_place *places = option_list(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct option *option = places[i].option;
 
 		cr_assert(option->help && option->env, "option %zu", i);
 		cr_expect_eq(option->help[strlen(option->help) - 1], '.', "%s", option->help);
 		cr_expect(isupper((unsigned char)option->help[0]) || strchr(option->help, ':'),
 			  "%s", option->help);
 		for (size_t k = 0; k < i; k++) {
-			const struct option *other = &option_table[k];
+			const struct option *other = places[k].option;
 
-			cr_expect_neq(option->offset, other->offset, "%s", option->help);
+			cr_expect_neq(places[i].base + option->offset,
+				      places[k].base + other->offset, "%s", option->help);
 			cr_expect(!option->flag || !other->flag ||
 					  strcmp(option->flag, other->flag) != 0,
 				  "--%s twice", option->flag);
@@ -132,10 +148,10 @@ Test(options, secrets_may_stand_in_files)
 		(void)snprintf(variable, sizeof(variable), "%s_FILE", names[i]);
 		(void)setenv(variable, path, 1);
 		cr_assert_eq(READ_FLAGS(), OPTIONS_SERVE, "%s", error);
-		cr_expect_str_eq(options.d1_api_key, "the key");
+		cr_expect_str_eq(d1()->api_key, "the key");
 		(void)setenv("STEADYTEXT_D1_API_KEY", "another", 1);
 		cr_assert_eq(READ_FLAGS(), OPTIONS_SERVE, "%s", error);
-		cr_expect_str_eq(options.d1_api_key, "another", "the variable goes first");
+		cr_expect_str_eq(d1()->api_key, "another", "the variable goes first");
 		(void)unsetenv("STEADYTEXT_D1_API_KEY");
 		file_write(path, SLICE("\n"));
 		cr_expect_eq(READ_FLAGS(), OPTIONS_BAD);
@@ -205,19 +221,22 @@ Test(options, what_was_removed_is_told)
 
 /* ---- Each type's refusals ---- */
 
-static const struct option *find_option(const char *flag)
+static const struct option_place *find_option(const char *flag)
 {
-	for (size_t i = 0; i < option_count; i++)
-		if (option_table[i].flag && strcmp(option_table[i].flag, flag) == 0)
-			return &option_table[i];
+	for (const struct option_place *at = option_list(NULL); at->option; at++)
+		if (at->option->flag && strcmp(at->option->flag, flag) == 0)
+			return at;
 	cr_assert_fail("there is no --%s", flag);
 	return NULL;
 }
 
 static bool set(const char *flag, const char *text)
 {
+	const struct option_place *place = find_option(flag);
+
 	error[0] = '\0';
-	return option_set(find_option(flag), &options, "SOURCE", text, error, sizeof(error));
+	return option_set(place->option, (char *)&options + place->base, "SOURCE", text, error,
+			  sizeof(error));
 }
 
 Test(options, whole_numbers)
@@ -277,13 +296,17 @@ Test(options, switches)
 Test(options, choices)
 {
 	static const char *const bad[] = {"", "memor", "memoryx", "sqlite memory", " memory"};
+	char refusal[300] = "must be one of:";
 
+	for (size_t i = 0; backend_registry[i]; i++) {
+		cr_expect(set("backend", backend_registry[i]->name));
+		strcat(strcat(refusal, " "), backend_registry[i]->name);
+	}
+	strcat(refusal, "; not \"");
 	cr_expect(set("backend", "MEMORY"));
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		cr_expect_not(set("backend", bad[i]), "%s", bad[i]);
-		cr_expect_not_null(
-			strstr(error, "must be one of: sqlite memory d1 disabled; not \""), "%s",
-			error);
+		cr_expect_not_null(strstr(error, refusal), "%s", error);
 	}
 }
 
@@ -302,9 +325,56 @@ Test(options, an_error_fits_its_room)
 
 	memset(text, '9', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
-	cr_expect_not(
-		option_set(find_option("threads"), &options, "SOURCE", text, small, sizeof(small)));
+	cr_expect_not(option_set(find_option("threads")->option, &options, "SOURCE", text, small,
+				 sizeof(small)));
 	cr_expect_str_eq(small, "SOURCE ");
+}
+
+/* ---- Options of modules ---- */
+
+Test(options, of_a_module_fill_its_own_settings)
+{
+	cr_assert_eq(READ_FLAGS("--memory-max-mb=3", "--sqlite-cache-mb=2", "--near-mb=5",
+				"--near-ttl=0.5", "--d1-url=http://h", "--d1-timeout=1.5"),
+		     OPTIONS_SERVE, "%s", error);
+	const struct memory_settings *memory =
+		option_list_settings(&options, memory_backend_ops.options);
+	const struct sqlite_settings *sqlite =
+		option_list_settings(&options, sqlite_backend_ops.options);
+	const struct tiered_config *near = option_list_settings(&options, &tiered_options);
+
+	cr_expect_eq(memory->max_bytes, 3 << 20);
+	cr_expect_eq(sqlite->cache_bytes, 2 << 20);
+	cr_expect_null(sqlite->vfs);
+	cr_expect_eq(near->max_bytes, 5 << 20);
+	cr_expect_eq(near->ttl_us, 500000);
+	cr_expect_eq(near->stale_us, 300 * US_PER_S);
+	cr_expect_str_eq(d1()->url, "http://h");
+	cr_expect_eq(d1()->timeout_us, 1500000);
+	cr_expect_eq(d1()->connect_timeout_us, 3 * US_PER_S);
+	cr_expect_null(option_list_settings(&options, NULL));
+}
+
+Test(options, of_modules_have_their_defaults)
+{
+	cr_assert_eq(READ_FLAGS(), OPTIONS_SERVE, "%s", error);
+	const struct memory_settings *memory =
+		option_list_settings(&options, memory_backend_ops.options);
+	const struct sqlite_settings *sqlite =
+		option_list_settings(&options, sqlite_backend_ops.options);
+
+	cr_expect_eq(memory->max_bytes, 0);
+	cr_expect_eq(sqlite->cache_bytes, 128 << 20);
+	cr_expect_eq(d1()->batch_size, 50);
+	cr_expect_null(d1()->url);
+}
+
+Test(options, of_modules_are_refused_as_the_servers)
+{
+	cr_expect_not(set("near-mb", "1.5"));
+	cr_expect_str_eq(error, "SOURCE must be a whole number from 0 to 1048576, not \"1.5\"");
+	cr_expect_not(set("d1-timeout", "0.01"));
+	cr_expect_str_eq(error, "SOURCE must be a number from 0.05 to 300, not \"0.01\"");
 }
 
 /* ---- Derived settings ---- */

@@ -153,7 +153,7 @@ static void make_room(void *context)
 
 static size_t block_bytes(const struct namespaces *all, const struct namespace *ns)
 {
-	uint64_t max = all->config->memory_max_bytes;
+	uint64_t max = all->max_memory_bytes;
 	uint64_t used = usage_read(&all->total.memory_bytes);
 	uint64_t bytes = usage_read(&ns->usage.memory_bytes) / BLOCK_PART;
 	uint64_t least = BLOCK_LEAST;

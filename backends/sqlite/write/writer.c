@@ -132,7 +132,7 @@ static int prepare(struct writer *writer)
 bool writer_open(struct sqlite_store *store, char *error, size_t error_size)
 {
 	struct writer *writer = calloc(1, sizeof(*writer));
-	unsigned group_max = store->config.sqlite_group_max;
+	unsigned group_max = store->settings.group_max;
 
 	if (!writer) {
 		(void)snprintf(error, error_size, "cannot open %s: out of memory",
