@@ -222,7 +222,7 @@ static void unlink_transfer(struct curl_transport *transport, struct transfer *t
 {
 	if (transfer->previous)
 		transfer->previous->next = transfer->next;
-	else if (transport->first == transfer)
+	else
 		transport->first = transfer->next;
 	if (transfer->next)
 		transfer->next->previous = transfer->previous;
@@ -394,7 +394,7 @@ static void close_transport(struct remote_transport *of)
 
 	while ((transfer = transport->first)) {
 		(void)curl_multi_remove_handle(transport->multi, transfer->easy);
-		unlink_transfer(transport, transfer);
+		transport->first = transfer->next;
 		free_transfer(transport, transfer);
 	}
 	for (size_t i = 0; i < transport->spare_count; i++)

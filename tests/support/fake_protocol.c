@@ -130,7 +130,8 @@ static char *text_of(const struct remote_answer *answer)
 /* Of a scan that is not at its end. */
 static bool asks_for_more(const struct remote_context *context, struct remote_call *call)
 {
-	const struct cache_op *op = call->jobs.first->op;
+	const struct remote_job *first = call->jobs.first;
+	const struct cache_op *op = first ? first->op : NULL;
 
 	return op && op->type == CACHE_OP_SCAN && ++call->step < fake_of(context)->scan_pages;
 }
@@ -167,17 +168,16 @@ static size_t parts(const struct remote_context *context, const struct remote_ca
 static bool parts_write(const struct remote_context *context, struct remote_call *call, size_t part,
 			struct remote_request *request)
 {
-	const struct remote_job *job = call->jobs.first;
-	bool is_set = job && job->op && job->op->type == CACHE_OP_SET;
+	const struct cache_op *op = call->kind == CALL_WORK ? call->jobs.first->op : NULL;
 
 	(void)context;
 	request->path = "/parts";
-	request->method = is_set ? "PUT" : "GET";
+	request->method = op && op->type == CACHE_OP_SET ? "PUT" : "GET";
 	remote_request_add_header(request, "X-Part", part ? SLICE("more") : SLICE("first"));
 	if (call->kind == CALL_PROBE)
 		buffer_append(&request->body, SLICE("probe\n"));
 	else
-		write_line(request, job->op, part);
+		write_line(request, op, part);
 	return !request->body.failed;
 }
 

@@ -537,12 +537,21 @@ Test(remote_engine, an_upstream_of_the_old_kind_is_asked_in_its_dialect)
 	cr_expect_eq(fake->sent_count, before + 3);
 	cr_expect_str_eq(fake->sent[before + 1].path, "/new");
 	cr_expect_eq(asks[3].op.status, CACHE_OK);
+}
+
+Test(remote_engine, an_upstream_that_was_renewed_is_found_out)
+{
+	fake->lacks_new = true;
+	(void)ask_get("a");
+	fake_run(fake, S);
 	fake->lacks_new = false;
+	(void)ask_get("a");
 	fake_run(fake, 60 * S);
 	(void)ask_get("a");
 	fake_run(fake, S);
-	cr_expect_str_eq(fake->sent[before + 3].path, "/new");
-	cr_expect_eq(fake->sent_count, before + 4);
+	cr_expect_eq(fake->sent_count, 4);
+	cr_expect_str_eq(fake->sent[2].path, "/old");
+	cr_expect_str_eq(fake->sent[3].path, "/new");
 	cr_expect(fake_is_idle(fake));
 }
 

@@ -220,10 +220,9 @@ Test(remote_plan, a_write_of_a_whole_namespace_waits_and_is_waited_for)
 
 Test(remote_plan, conditional_writes_go_apart)
 {
-	struct cache_op *op = &ops[op_count];
-
 	(void)add(CACHE_OP_SET, "n", "a");
-	cache_op_init(op = &ops[op_count++], CACHE_OP_SET);
+	struct cache_op *op = &ops[op_count++];
+	cache_op_init(op, CACHE_OP_SET);
 	op->ns = SLICE("n");
 	op->one.key = SLICE("b");
 	op->one.value = value;
