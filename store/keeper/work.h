@@ -18,7 +18,7 @@
 struct keeper;
 
 #define KEEPER_READERS 8
-#define KEEPER_TICK_MS 250
+#define KEEPER_TICK_MS INT64_C(250)
 
 struct keeper_work {
 	pthread_mutex_t lock;

@@ -268,8 +268,6 @@ static enum cache_status run_set(struct set *set)
 	size_t mark = set->keeper->changes.count;
 	enum cache_status status = CACHE_OK;
 
-	for (size_t i = 0; i < set->op->item_count; i++)
-		set->writes[i] = (struct item_write){0};
 	for (size_t i = 0; i < set->op->item_count && status == CACHE_OK; i++) {
 		set->writes[i].fresh = make_entry(set, &set->op->items[i]);
 		if (!set->writes[i].fresh)
@@ -290,7 +288,7 @@ static enum cache_status run_set(struct set *set)
 
 enum cache_status keeper_writes_set(struct keeper *keeper, struct cache_op *op, int64_t now_us)
 {
-	struct item_write inline_writes[INLINE_WRITES];
+	struct item_write inline_writes[INLINE_WRITES] = {0};
 	struct set set = {
 		.keeper = keeper,
 		.op = op,
@@ -301,7 +299,7 @@ enum cache_status keeper_writes_set(struct keeper *keeper, struct cache_op *op, 
 	enum cache_status status = keeper_settings_space(keeper, op->ns, &set.space);
 
 	if (status == CACHE_OK && op->item_count > INLINE_WRITES) {
-		set.writes = malloc(op->item_count * sizeof(*set.writes));
+		set.writes = calloc(op->item_count, sizeof(*set.writes));
 		if (!set.writes)
 			status = CACHE_NO_MEMORY;
 	}
