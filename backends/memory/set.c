@@ -127,7 +127,7 @@ static enum cache_status plan(struct set *set)
 	for (size_t i = 0; i < op->item_count; i++)
 		if (!plan_item(set, &set->writes[i], &op->items[i], &used_sum, &memory_sum))
 			return CACHE_TOO_LARGE;
-	if (!entry_condition_holds(op, live_entry(&set->writes[0])))
+	if (op->item_count == 1 && !entry_condition_holds(op, live_entry(&set->writes[0])))
 		return CACHE_PRECONDITION_FAILED;
 	set->stores_nothing = max_entries(set) == 0;
 	if (set->stores_nothing)
