@@ -89,5 +89,6 @@ const struct backend_ops d1_backend_ops = {
 	.sync = remote_backend_sync,
 	.check = remote_backend_submit,
 	.gauges = remote_backend_gauges,
+	.hurry = remote_backend_hurry,
 	.close = remote_backend_close,
 };

@@ -105,6 +105,11 @@ size_t remote_backend_gauges(struct backend *backend, struct backend_gauge *ret,
 	return remote_tally_gauges(&remote_of(backend)->tally, ret, max);
 }
 
+void remote_backend_hurry(struct backend *backend)
+{
+	remote_engine_hurry(&remote_of(backend)->engine);
+}
+
 void remote_backend_close(struct backend *backend)
 {
 	struct remote_backend *remote = remote_of(backend);

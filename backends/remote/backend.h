@@ -21,6 +21,8 @@ void remote_backend_submit(struct backend *backend, struct cache_op *op);
 void remote_backend_sync(struct backend *backend, struct cache_op *op);
 /* backend_ops.gauges */
 size_t remote_backend_gauges(struct backend *backend, struct backend_gauge *ret, size_t max);
+/* backend_ops.hurry */
+void remote_backend_hurry(struct backend *backend);
 /* backend_ops.close */
 void remote_backend_close(struct backend *backend);
 

@@ -4,6 +4,9 @@
 #include "backends/remote/settings.h"
 #include "backends/remote/tally.h"
 
+/* How long operations may still take when the process is about to end. */
+#define HURRY_US (2 * US_PER_S)
+
 static int64_t earlier(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
@@ -60,6 +63,20 @@ static void admit(struct remote_engine *engine, struct remote_job *job, int64_t 
 	remote_job_free(job);
 }
 
+/* Nothing that has been taken may take longer than until `limit_us`. */
+static void hurry_all(struct remote_engine *engine, int64_t limit_us)
+{
+	remote_plan_hurry(&engine->plan, limit_us);
+	for (struct remote_call *call = engine->calls; call; call = call->next) {
+		if (call->kind != CALL_WORK || call->deadline_us <= limit_us)
+			continue;
+		call->deadline_us = limit_us;
+		call->next_limit_us = earlier(call->next_limit_us, limit_us);
+		for (struct remote_job *job = call->jobs.first; job; job = job->next)
+			remote_job_hurry(job, limit_us);
+	}
+}
+
 /* False: the engine is to stop. */
 static bool take_inbox(struct remote_engine *engine)
 {
@@ -72,10 +89,13 @@ static bool take_inbox(struct remote_engine *engine)
 		taken.last = &taken.first;
 	remote_job_list_init(&engine->inbox);
 	bool stopping = engine->stopping;
+	int64_t hurry_until_us = engine->hurry_until_us;
 	(void)pthread_mutex_unlock(&engine->inbox_lock);
 	int64_t now_us = taken.first ? cache_clock_now_us(engine->clock) : 0;
 	while ((job = remote_job_list_pop(&taken)))
 		admit(engine, job, now_us);
+	if (hurry_until_us > 0)
+		hurry_all(engine, hurry_until_us);
 	return !stopping;
 }
 
@@ -193,6 +213,17 @@ bool remote_engine_turn(struct remote_engine *engine)
 }
 
 /* ---- Starting and stopping ---- */
+
+void remote_engine_hurry(struct remote_engine *engine)
+{
+	int64_t now_us = cache_clock_now_us(engine->clock);
+
+	(void)pthread_mutex_lock(&engine->inbox_lock);
+	if (engine->hurry_until_us == 0)
+		engine->hurry_until_us = now_us + HURRY_US;
+	(void)pthread_mutex_unlock(&engine->inbox_lock);
+	engine->transport->ops->wake(engine->transport);
+}
 
 static void *run(void *arg)
 {

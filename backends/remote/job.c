@@ -164,6 +164,13 @@ int64_t remote_job_expire(struct remote_job *job, int64_t now_us, const char *se
 	return next_us;
 }
 
+void remote_job_hurry(struct remote_job *job, int64_t limit_us)
+{
+	for (struct remote_job *each = job; each; each = each->twins)
+		if (each->deadline_us > limit_us)
+			each->deadline_us = limit_us;
+}
+
 void remote_job_list_init(struct remote_job_list *list)
 {
 	list->first = NULL;

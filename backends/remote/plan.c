@@ -111,6 +111,14 @@ int64_t remote_plan_expire(struct remote_plan *plan, int64_t now_us, const char 
 	return plan->next_limit_us;
 }
 
+void remote_plan_hurry(struct remote_plan *plan, int64_t limit_us)
+{
+	for (struct remote_job *job = plan->waiting.first; job; job = job->next)
+		remote_job_hurry(job, limit_us);
+	if (plan->waiting.first && plan->next_limit_us > limit_us)
+		plan->next_limit_us = limit_us;
+}
+
 /* ---- Forming calls ---- */
 
 bool remote_plan_is_due(const struct remote_plan *plan, unsigned in_flight, unsigned max_in_flight,

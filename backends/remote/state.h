@@ -20,6 +20,7 @@ struct remote_engine {
 	pthread_mutex_t inbox_lock;
 	struct remote_job_list inbox; /* inbox_lock */
 	bool stopping;                /* inbox_lock */
+	int64_t hurry_until_us;       /* inbox_lock; when all ops are to be done; 0: no hurry */
 
 	/* From here the I/O thread's. */
 	struct remote_plan plan;

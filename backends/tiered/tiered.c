@@ -62,6 +62,14 @@ static size_t tiered_gauges(struct backend *backend, struct backend_gauge *ret, 
 
 /* ---- Wrapping ---- */
 
+static void tiered_hurry(struct backend *backend)
+{
+	struct backend *inner = tiered_of(backend)->inner;
+
+	if (inner->ops->hurry)
+		inner->ops->hurry(inner);
+}
+
 static void tiered_close(struct backend *backend)
 {
 	struct tiered *tiered = tiered_of(backend);
@@ -103,6 +111,7 @@ struct backend *tiered_wrap(struct backend *inner, const struct tiered_config *c
 		.sync = ops->sync ? tiered_pass_on : NULL,
 		.check = ops->check ? tiered_pass_on : NULL,
 		.gauges = tiered_gauges,
+		.hurry = tiered_hurry,
 		.close = tiered_close,
 	};
 	tiered->backend.ops = &tiered->ops;

@@ -192,16 +192,29 @@ Test(d1_faults, many_clients_and_a_hanging_upstream)
 	scene_stop();
 }
 
-Test(d1_faults, stops_while_the_upstream_hangs)
+/* Also with a near cache in front. The time of an operation would be 10 s. */
+static void stop_while_the_upstream_hangs(const char *near_mb)
 {
 	struct raw_socket waiting;
 
-	scene_env("STEADYCACHE_D1_TIMEOUT=1");
-	start_with_entry();
+	scene_env(near_mb);
+	d1_scene_start();
 	mock_always(upstream, just(MOCK_HANG));
 	d1_send_get(&waiting);
+	long long began_ms = steady_now_ms();
 	scene_stop();
+	cr_expect_lt(steady_now_ms() - began_ms, 7000);
 	raw_close(&waiting);
+}
+
+Test(d1_faults, stops_while_the_upstream_hangs)
+{
+	stop_while_the_upstream_hangs("STEADYCACHE_NEAR_MB=0");
+}
+
+Test(d1_faults, stops_while_the_upstream_of_a_near_cache_hangs)
+{
+	stop_while_the_upstream_hangs("STEADYCACHE_NEAR_MB=8");
 }
 
 /* ---- Down ---- */
