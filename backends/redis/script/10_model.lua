@@ -1,0 +1,265 @@
+#!lua name=steadycache_1
+--[[ Policy of steadycache beside the data: one source, a function library where the server has
+FUNCTION (Redis 7, Valkey), else a script for EVALSHA (Redis 6.2). backends/redis/script/*.lua,
+joined in the order of their names, is steadycache.lua; for EVALSHA its first line is left out.
+
+DATA. A namespace has one partition, or, in a Cluster, a fixed number. Each lives in eleven keys
+with one hash tag, <prefix>:{<namespace>:<partition>}:<letter>, and every call is given all of
+them, in this order. Nothing else is touched: so a Cluster that moves a slot refuses a call up
+front (TRYAGAIN, ASK) where it would see half a partition, and a clear is one UNLINK, in O(1).
+
+  1 m  string  settings, accounts, counters, order clock (FORMAT below)
+  2 v  hash    key -> value as a hit reads it, with one plain HGET (HMGET of many keys):
+               i64 modified, i64 expires (0 never), i64 size, etag[16], u8 flags, u8 length of the
+               type, the type, the bytes
+  3 h  hash    key -> head, which the script works with: u32 frequency, i64 last access, i64 stamp
+               (creation), i64 expires, i64 used bytes, i64 size, etag[16]   (60 bytes)
+  4 n  zset    byte order: all scores 0, member = key
+  5 f  zset    order of frecency, always kept: scores 0, member = u32 frequency, u56 last access,
+               u56 stamp, key (big-endian). Its last member tells the highest frequency
+  6 g  zset    member = frequency (decimal), score = octave of it * 2^44 + milliseconds before
+               which nothing of that class was used last: a lower bound, made true on the way
+  7 x  zset    entries that expire: score = expires, member = key
+  8 l  zset    only under lru: member = u56 last access, u56 stamp, key
+  9 i  zset    only under fifo: member = u56 stamp, key
+ 10 w  hash    leases: key -> i64 until, token
+ 11 t  zset    leases: score = until, member = key
+
+Numbers are little-endian where not said otherwise, times microseconds of the engine's clock. The
+names of namespaces are in one more key, <prefix>:namespaces, a zset of scores 0.
+
+CALLS. FCALL steadycache_1_<call> 11 <keys> <arguments>, or EVALSHA <sha> 11 <keys> <call>
+<arguments>. `now` is the first argument: 0 = by the engine's clock, as it is to be outside of
+tests. The first element of a reply is a code, the second the time by which it was decided.
+
+  set       now defaults create notify condition etags  {key static value size ttl history}...
+            -> code now pending default_ttl created   created: a character 0 or 1 for each item
+            static: etag[16], u8 flags, u8 length, type. ttl seconds, 0 never, -1 the default.
+            history: empty, or "frequency created last_access expires", 0 as in cache_history,
+            expires -1 = by ttl. condition, of one item: empty, absent, present, match, none_match;
+            etags: 16 bytes each. create 1: the caller has called `name` (else code ABSENT)
+            MORE: what may be evicted in one call was not enough; nothing is stored: call again
+  use       now hits misses stale_hits {key count age}...     -> code now
+            age: microseconds since the last of the uses. In the order of the last accesses
+  delete    now notify condition etags key...  -> code now statuses   0 done, 1 not found, 2 refused
+  clear     now notify                         -> code now removed
+  clear_prefix  now notify prefix after        -> code now more after   again with `after` while more
+  list      now prefix has_after after limit max_key_bytes
+            -> code now more after {key head}...  last access and stamp as times of the wall clock;
+            again with `after` while more = 1 and the page is not full
+  stats     now defaults                       -> code now, then a number for each of STATS below
+  configure now defaults create mask max_size capacity ttl policy stale
+            -> code now pending                mask as enum namespace_settings_mask
+  work      now defaults                       -> code now more next
+            one bounded step of what waits: leases that lapsed, expiry, eviction to the low water,
+            a new order. next: when something expires next, 0: nothing does
+  lease_take    now key token ttl_us           -> OK until | HELD until | FRESH: a live entry is there
+  lease_extend  now key token ttl_us           -> OK until | LOST
+  lease_pass    now key token new_token ttl_us -> OK until | LOST
+  lease_end     now key token notify word      -> OK | LOST;   waiters hear the word if OK
+  name      (1 key: the names) name max        -> OK: was there | CREATED | TOO_MANY
+
+`defaults`: "max_size capacity ttl policy", the settings in force for what nobody configured;
+policies 0 frecency, 1 lru, 2 fifo, 3 none. `pending` 1: steps of `work` are needed until it says
+more = 0. A call with wrong arguments, or on keys of another kind, is an error before it has
+written anything.
+
+NOTIFY. empty: nobody hears; p<id>: PUBLISH, s<id>: SPUBLISH, to the channel that is named as key
+1, of: a letter (W written, D deleted, C cleared, P cleared by prefix, L lease ended), u8 length of
+the id, the id (whose news it is), then strings with a u32 length each: keys; the prefix; key and
+word.
+
+TIME. A call evicts, sweeps or looks at a bounded number of entries and for STEP_US at most where
+the engine tells the time within a script (it stands still there from 7.2 on). Only batches and
+lists are as long as their callers make them.
+
+MEMORY. With maxmemory the policy must be noeviction (any other removes whole namespaces). Then a
+set is refused (OOM) before it has begun; delete, clear, use, work and leases go on. ]]
+
+-- Of the libraries, which are not there yet while this is loaded: bind() fetches them.
+local call, pack, unpack_struct, floor, frexp, min, max, huge, sub, byte, match, concat, char
+
+local M, V, H, N, F, G, X, L, I, W, T = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+local OK, ABSENT, REFUSED, TOO_LARGE, TOO_MANY, FULL, MORE = 0, 1, 2, 3, 4, 5, 6
+local HELD, FRESH, LOST, CREATED = 7, 8, 9, 10
+local FRECENCY, LRU, FIFO, NONE = 0, 1, 2, 3
+
+local VERSION = 1
+local OVERHEAD = 128
+local MAX_FREQUENCY = 4294967295
+local MAX_NUMBER = 9007199254740991
+local US = 1000000
+local STEP_MAX = 192     -- entries that one call removes beyond what it was asked for
+local STEP_US = 2000     -- and for how long, where the engine's clock goes on
+local GROUP = 64         -- entries whose changes are written together
+
+-- Of key m, each a double.
+local FIELDS = {'version', 'max_size', 'capacity', 'ttl', 'policy', 'stale', 'mask',
+	'count', 'size', 'used', 'frequency_sum',
+	'hits', 'misses', 'stale_hits', 'sets', 'deletes', 'evictions', 'expirations',
+	'ahead', 'since', 'latest', 'last_stamp',
+	'over', 'in_force', 'has_lru', 'has_fifo', 'building', 'score', 'created'}
+local FORMAT
+-- What `stats` tells, behind code and time.
+local STATS = {'max_size', 'capacity', 'ttl', 'policy', 'stale', 'mask', 'count', 'size', 'used',
+	'frequency_sum', 'hits', 'misses', 'stale_hits', 'sets', 'deletes', 'evictions',
+	'expirations', 'created'}
+
+local keys   -- of the call
+local state  -- of the partition, by the names of FIELDS; cursor: of the order that is built
+local now    -- wall clock
+local order  -- reading of the order clock
+
+local function bind()
+	call, pack, unpack_struct = redis.call, struct.pack, struct.unpack
+	floor, frexp, min, max, huge = math.floor, math.frexp, math.min, math.max, math.huge
+	sub, byte, match, char = string.sub, string.byte, string.match, string.char
+	concat = table.concat
+	FORMAT = '<' .. string.rep('d', #FIELDS)
+end
+
+-- ---- Arguments and state ----
+
+local function fail(text)
+	error({err = 'STEADYARG ' .. text})
+end
+
+local function number(text, low, high, what)
+	local value = tonumber(text)
+
+	if not value or value < low or value > high or value ~= floor(value) then fail(what) end
+	return value
+end
+
+local function begin_clock(of_call, now_text)
+	keys = of_call
+	if #keys ~= T then fail('keys') end
+	now = number(now_text, 0, MAX_NUMBER, 'now')
+	if now == 0 then
+		local time = call('TIME')
+
+		now = time[1] * US + time[2]
+	end
+end
+
+-- Reads the state; false if there is none.
+local function begin(of_call, now_text)
+	begin_clock(of_call, now_text)
+	local text = call('GET', keys[M])
+	if not text then
+		state = nil
+		return false
+	end
+	if #text < 8 * #FIELDS then return fail('damaged state') end
+	local values = {unpack_struct(FORMAT, text)}
+	state = {cursor = sub(text, values[#FIELDS + 1])}
+	for i = 1, #FIELDS do state[FIELDS[i]] = values[i] end
+	if state.version ~= VERSION then fail('version') end
+	return true
+end
+
+local function create()
+	state = {cursor = ''}
+	for i = 1, #FIELDS do state[FIELDS[i]] = 0 end
+	state.version = VERSION
+	state.created = now
+end
+
+local function save()
+	local values = {}
+
+	for i = 1, #FIELDS do values[i] = state[FIELDS[i]] end
+	call('SET', keys[M], pack(FORMAT, unpack(values)) .. state.cursor)
+end
+
+local defaults_text, defaults -- the ones that were read last
+
+local function read_defaults(text)
+	if text == defaults_text then return defaults end
+	local a, b, c, d = match(text, '^(%d+) (%-?%d+) (%d+) ([0-3])$')
+	if not a then fail('defaults') end
+	local read = {max_size = number(a, 0, MAX_NUMBER, 'max_size'),
+		capacity = number(b, -1, MAX_NUMBER, 'capacity'),
+		ttl = number(c, 0, MAX_NUMBER / US, 'ttl'), policy = tonumber(d)}
+	defaults_text, defaults = text, read
+	return read
+end
+
+local function strings(list)
+	local told = {}
+
+	for i = 1, #list do told[i] = pack('<I4', #list[i]) .. list[i] end
+	return concat(told)
+end
+
+local function check_notify(notify)
+	if notify ~= '' and not match(notify, '^[ps]') or #notify > 256 then fail('notify') end
+end
+
+local function publish(notify, letter, list)
+	if notify == '' then return end
+	local id = sub(notify, 2)
+	call(sub(notify, 1, 1) == 's' and 'SPUBLISH' or 'PUBLISH', keys[M],
+		letter .. pack('B', #id) .. id .. strings(list))
+end
+
+-- ---- The clock of the order (as base/order_clock.c) ----
+
+local GRAIN_US = 1000
+local SET_BACK_US = 100000
+
+local function read_order_clock()
+	local latest = state.latest
+
+	order = now + state.ahead
+	if state.ahead > 0 and now >= latest + GRAIN_US then
+		state.ahead = 0
+		order = now
+	end
+	if order < latest then
+		if latest - order <= SET_BACK_US then
+			order = latest
+		else
+			order = latest + GRAIN_US
+			state.ahead = order - now
+			state.since = order
+		end
+	end
+	state.latest = order
+end
+
+local function order_of_past(time)
+	if time >= now then return order end
+	if state.ahead > 0 and time + state.ahead >= state.since then return time + state.ahead end
+	return time
+end
+
+local function order_to_wall(reading)
+	if state.ahead > 0 and reading >= state.since then reading = reading - state.ahead end
+	return min(reading, now)
+end
+
+-- ---- Bounds of a call ----
+
+local steps, steps_until
+
+local function begin_steps()
+	steps = 0
+	steps_until = nil
+end
+
+local function time_us()
+	local time = call('TIME')
+
+	return time[1] * US + time[2]
+end
+
+-- Counts one step; whether it was the last.
+local function step_is_over()
+	steps = steps + 1
+	if steps >= STEP_MAX then return true end
+	if steps % 16 ~= 0 then return false end
+	local time = time_us()
+	steps_until = steps_until or time + STEP_US
+	return time >= steps_until
+end

@@ -1,0 +1,207 @@
+-- ---- Listings and statistics ----
+
+local LOOKED_AT = 1000 -- entries, live or not, that one page looks at
+
+local function list(keys_of_call, arguments)
+	local prefix, has_after, after = arguments[2], arguments[3] == '1', arguments[4]
+	local is_there = begin(keys_of_call, arguments[1])
+	local limit = number(arguments[5], 1, MAX_NUMBER, 'limit')
+	local key_bytes = number(arguments[6], 0, MAX_NUMBER, 'max_key_bytes')
+	local from, to = range_of(prefix)
+
+	if not is_there then return {OK, now, 0, ''} end
+	-- '[' .. prefix is from, so a place in front of it is none.
+	if has_after and '[' .. after >= from then from = '(' .. after end
+	if key_bytes == 0 then key_bytes = huge end
+	limit = min(limit, LOOKED_AT)
+	local page = {OK, now, 0, after}
+	local looked_at, told, bytes = 0, 0, 0
+	while true do
+		local some = call('ZRANGEBYLEX', keys[N], from, to, 'LIMIT', 0,
+			min(limit - told, 128) + 1)
+		local heads = find(some)
+
+		for i = 1, #some do
+			if told >= limit or bytes >= key_bytes or looked_at >= LOOKED_AT then
+				page[3] = 1
+				return page
+			end
+			looked_at = looked_at + 1
+			page[4] = some[i]
+			if is_live(heads[i]) then
+				heads[i].last = order_to_wall(heads[i].last)
+				heads[i].stamp = order_to_wall(heads[i].stamp)
+				page[#page + 1] = some[i]
+				page[#page + 1] = write_head(heads[i])
+				told = told + 1
+				bytes = bytes + #some[i]
+			end
+		end
+		if #some == 0 then return page end
+		from = '(' .. some[#some]
+	end
+end
+
+local function stats(keys_of_call, arguments)
+	local is_there = begin(keys_of_call, arguments[1])
+
+	read_defaults(arguments[2])
+	if not is_there then return {ABSENT, now} end
+	adopt(arguments[2])
+	local told = {OK, now}
+	for i = 1, #STATS do told[#told + 1] = state[STATS[i]] end
+	local last = call('ZREVRANGE', keys[F], 0, 0)[1]
+	told[#told + 1] = last and unpack_struct('>I4', last) or 0
+	told[#told + 1] = is_pending() and 1 or 0
+	return told
+end
+
+-- ---- Settings, and work in the background ----
+
+local function configure(keys_of_call, arguments)
+	local is_there = begin(keys_of_call, arguments[1])
+	local mask = number(arguments[4], 0, 31, 'mask')
+	local wanted = {
+		max_size = number(arguments[5], 0, MAX_NUMBER, 'max_size'),
+		capacity = number(arguments[6], -1, MAX_NUMBER, 'capacity'),
+		ttl = number(arguments[7], 0, MAX_NUMBER / US, 'ttl'),
+		policy = number(arguments[8], 0, 3, 'policy'),
+		stale = number(arguments[9], 0, MAX_NUMBER / US, 'stale'),
+	}
+	local bits = {max_size = 1, capacity = 2, ttl = 4, policy = 8, stale = 16}
+
+	read_defaults(arguments[2])
+	if not is_there then
+		if arguments[3] ~= '1' then return {ABSENT, now} end
+		create()
+	end
+	begin_changes()
+	begin_steps()
+	adopt(arguments[2])
+	for name, bit in pairs(bits) do
+		if mask % (2 * bit) >= bit then
+			state[name] = wanted[name]
+			if state.mask % (2 * bit) < bit then state.mask = state.mask + bit end
+		end
+	end
+	settle_policy()
+	local done = build_order()
+	if done then
+		read_order_clock()
+		shrink()
+	end
+	save()
+	return {OK, now, is_pending() and 1 or 0}
+end
+
+-- Leases that lapsed a minute ago.
+local function sweep_leases()
+	local list = call('ZRANGEBYSCORE', keys[T], '-inf', now - 60 * US, 'LIMIT', 0, GROUP)
+
+	if #list > 0 then
+		call('HDEL', keys[W], unpack(list))
+		call('ZREM', keys[T], unpack(list))
+	end
+	return #list < GROUP
+end
+
+local function work(keys_of_call, arguments)
+	local is_there = begin(keys_of_call, arguments[1])
+
+	read_defaults(arguments[2])
+	local done = sweep_leases()
+	if not is_there then return {ABSENT, now, done and 0 or 1, 0} end
+	begin_changes()
+	begin_steps()
+	adopt(arguments[2])
+	settle_policy()
+	read_order_clock()
+	done = sweep() and build_order() and shrink() and done
+	save()
+	local first = call('ZRANGE', keys[X], 0, 0, 'WITHSCORES')
+	local next_us = first[2] and first[2] + state.stale * US or 0
+	return {OK, now, done and 0 or 1, next_us}
+end
+
+-- ---- Leases ----
+
+local function read_lease(key)
+	local text = call('HGET', keys[W], key)
+
+	if not text then return 0, nil end
+	local until_us, rest = unpack_struct('<i8', text)
+	return until_us, sub(text, rest)
+end
+
+local function write_lease(key, token, ttl)
+	local until_us = now + ttl
+
+	call('HSET', keys[W], key, pack('<i8', until_us) .. token)
+	call('ZADD', keys[T], until_us, key)
+	return {OK, now, until_us}
+end
+
+local function read_ttl(text)
+	return number(text, 1, 3600 * US, 'ttl')
+end
+
+local function lease_take(keys_of_call, arguments)
+	local key, token, ttl = arguments[2], arguments[3], read_ttl(arguments[4])
+
+	begin_clock(keys_of_call, arguments[1])
+	local head = find({key})[1]
+	if head and is_live(head) then return {FRESH, now, 0} end
+	local until_us, holder = read_lease(key)
+	if holder and until_us > now and holder ~= token then return {HELD, now, until_us} end
+	return write_lease(key, token, ttl)
+end
+
+-- One that lapsed is lost, even where nobody took it: others may be about to.
+local function holds(key, token)
+	local until_us, holder = read_lease(key)
+
+	return holder == token and until_us > now
+end
+
+local function lease_extend(keys_of_call, arguments)
+	local key, token, ttl = arguments[2], arguments[3], read_ttl(arguments[4])
+
+	begin_clock(keys_of_call, arguments[1])
+	if not holds(key, token) then return {LOST, now, 0} end
+	return write_lease(key, token, ttl)
+end
+
+local function lease_pass(keys_of_call, arguments)
+	local key, token, to, ttl = arguments[2], arguments[3], arguments[4],
+		read_ttl(arguments[5])
+
+	begin_clock(keys_of_call, arguments[1])
+	if not holds(key, token) then return {LOST, now, 0} end
+	return write_lease(key, to, ttl)
+end
+
+local function lease_end(keys_of_call, arguments)
+	local key, token, notify, word = arguments[2], arguments[3], arguments[4], arguments[5]
+
+	begin_clock(keys_of_call, arguments[1])
+	check_notify(notify)
+	if not holds(key, token) then return {LOST, now} end
+	call('HDEL', keys[W], key)
+	call('ZREM', keys[T], key)
+	publish(notify, 'L', {key, word})
+	return {OK, now}
+end
+
+-- ---- Names of namespaces ----
+
+local function name(keys_of_call, arguments)
+	local wanted, at_most = arguments[1], number(arguments[2], 0, MAX_NUMBER, 'max')
+
+	if #keys_of_call ~= 1 or not match(wanted, '^[%w_][%w_.-]*$') or #wanted > 64 then
+		fail('name')
+	end
+	if call('ZSCORE', keys_of_call[1], wanted) then return {OK} end
+	if at_most > 0 and call('ZCARD', keys_of_call[1]) >= at_most then return {TOO_MANY} end
+	call('ZADD', keys_of_call[1], 0, wanted)
+	return {CREATED}
+end

@@ -1,0 +1,52 @@
+-- ---- The calls ----
+
+-- Name, function, how many arguments there are at least, and flags of FUNCTION: what makes no room still
+-- works where memory is full.
+local calls = {
+	{'set', set, 6},
+	{'use', use, 4, 'allow-oom'},
+	{'delete', delete, 4, 'allow-oom'},
+	{'clear', clear, 2, 'allow-oom'},
+	{'clear_prefix', clear_prefix, 4, 'allow-oom'},
+	{'list', list, 6, 'no-writes'},
+	{'stats', stats, 2, 'no-writes'},
+	{'configure', configure, 9, 'allow-oom'},
+	{'work', work, 2, 'allow-oom'},
+	{'lease_take', lease_take, 4, 'allow-oom'},
+	{'lease_extend', lease_extend, 4, 'allow-oom'},
+	{'lease_pass', lease_pass, 5, 'allow-oom'},
+	{'lease_end', lease_end, 5, 'allow-oom'},
+	{'name', name, 2, 'allow-oom'},
+}
+
+local function run(chosen, keys_of_call, arguments)
+	if #arguments < chosen[3] then
+		return redis.error_reply('STEADYARG too few arguments')
+	end
+	if not call then bind() end
+	local worked, reply = pcall(chosen[2], keys_of_call, arguments)
+	if worked then return reply end
+	if type(reply) == 'table' then return redis.error_reply(reply.err) end
+	return redis.error_reply('STEADYERR ' .. tostring(reply))
+end
+
+local function offer(chosen)
+	redis.register_function({
+		function_name = 'steadycache_1_' .. chosen[1],
+		callback = function(keys_of_call, arguments)
+			return run(chosen, keys_of_call, arguments)
+		end,
+		flags = {chosen[4]},
+	})
+end
+
+if redis.register_function then
+	for i = 1, #calls do offer(calls[i]) end
+else
+	local word = table.remove(ARGV, 1)
+
+	for i = 1, #calls do
+		if calls[i][1] == word then return run(calls[i], KEYS, ARGV) end
+	end
+	return redis.error_reply('STEADYARG call')
+end

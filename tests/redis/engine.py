@@ -1,0 +1,110 @@
+"""The calls of steadycache.lua as methods of a partition (backends/redis/script/10_model.lua)."""
+import glob
+import hashlib
+import os
+import struct
+
+FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../backends/redis/script")
+
+OK, ABSENT, REFUSED, TOO_LARGE, TOO_MANY, FULL, MORE, HELD, FRESH, LOST, CREATED = range(11)
+FRECENCY, LRU, FIFO, NONE = range(4)
+MAX_SIZE, CAPACITY, TTL, POLICY, STALE = 1, 2, 4, 8, 16
+STATS = ("max_size", "capacity", "ttl", "policy", "stale", "mask", "count", "size", "used",
+         "frequency_sum", "hits", "misses", "stale_hits", "sets", "deletes", "evictions",
+         "expirations", "created", "max_frequency", "pending")
+TYPE = b"application/octet-stream"
+
+
+def source():
+    parts = []
+    for path in sorted(glob.glob(os.path.join(FOLDER, "*.lua"))):
+        with open(path, encoding="ascii") as part:
+            parts.append(part.read())
+    return "".join(parts)
+
+
+def etag_of(value):
+    return hashlib.sha256(value).digest()[:16]
+
+
+def static_of(value, content_type=TYPE):
+    return etag_of(value) + struct.pack("BB", 1, len(content_type)) + content_type
+
+
+class Partition:
+    def __init__(self, client, base=b"steadycache:{n:0}:", as_function=True):
+        self.client = client
+        self.keys = [base + letter.encode() for letter in "mvhnfgxliwt"]
+        self.as_function = as_function
+        self.defaults = "104857600 -1 0 0"
+        self.notify = ""
+        if as_function:
+            client("FUNCTION", "LOAD", "REPLACE", source())
+        else:
+            self.sha = client("SCRIPT", "LOAD", source().split("\n", 1)[1])
+
+    def words(self, call, *arguments):
+        if self.as_function:
+            return ("FCALL", "steadycache_1_" + call, len(self.keys), *self.keys, *arguments)
+        return ("EVALSHA", self.sha, len(self.keys), *self.keys, call, *arguments)
+
+    def call(self, call, *arguments):
+        return self.client(*self.words(call, *arguments))
+
+    def set_words(self, now, items, condition="", etags=b"", create=1):
+        words = [now, self.defaults, create, self.notify, condition, etags]
+        for key, value, size, ttl, history, content_type in items:
+            words += [key, static_of(value, content_type), value, size, ttl, history]
+        return self.words("set", *words)
+
+    def set_items(self, now, items, condition="", etags=b"", create=1):
+        return self.client(*self.set_words(now, items, condition, etags, create))
+
+    def set(self, now, key, value=b"v", size=0, ttl=-1, history="", content_type=TYPE, **more):
+        return self.set_items(now, [(key, value, size, ttl, history, content_type)], **more)
+
+    def use(self, now, uses, hits=0, misses=0, stale_hits=0):
+        return self.call("use", now, hits, misses, stale_hits,
+                         *[word for use in uses for word in use])
+
+    def delete(self, now, *keys, condition="", etags=b""):
+        return self.call("delete", now, self.notify, condition, etags, *keys)
+
+    def configure(self, now, mask, max_size=0, capacity=-1, ttl=0, policy=0, stale=0):
+        return self.call("configure", now, self.defaults, 1, mask, max_size, capacity, ttl,
+                         policy, stale)
+
+    def work(self, now):
+        return self.call("work", now, self.defaults)
+
+    def stats(self, now):
+        reply = self.call("stats", now, self.defaults)
+        return dict(zip(STATS, reply[2:])) if reply[0] == OK else None
+
+    def value(self, key):
+        """As a front reads it: modified, expires, size, etag, flags, type, bytes; or None."""
+        text = self.client("HGET", self.keys[1], key)
+        if text is None:
+            return None
+        modified, expires, size, etag, flags, length = struct.unpack_from("<qqq16sBB", text)
+        return modified, expires, size, etag, flags, text[42:42 + length], text[42 + length:]
+
+    def dump(self):
+        """All that is stored."""
+        m, v, h, n, f, g, x, l, i, w, t = self.keys
+
+        def pairs(flat):
+            return dict(zip(flat[::2], flat[1::2]))
+        return {
+            "v": pairs(self.client("HGETALL", v)),
+            "h": {key: struct.unpack("<Iqqqqq16s", head)
+                  for key, head in pairs(self.client("HGETALL", h)).items()},
+            "n": self.client("ZRANGE", n, 0, -1),
+            "f": self.client("ZRANGE", f, 0, -1),
+            "g": {int(frequency): float(score) for frequency, score in
+                  pairs(self.client("ZRANGE", g, 0, -1, "WITHSCORES")).items()},
+            "x": {key: float(score) for key, score in
+                  pairs(self.client("ZRANGE", x, 0, -1, "WITHSCORES")).items()},
+            "l": self.client("ZRANGE", l, 0, -1),
+            "i": self.client("ZRANGE", i, 0, -1),
+        }

@@ -1,0 +1,104 @@
+"""A Redis server of one's own in a temporary folder, and a client of a few lines for it."""
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+
+class Refused(Exception):
+    """What the server answers with a minus sign."""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Client:
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.file = self.socket.makefile("rb", buffering=1 << 16)
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+    @staticmethod
+    def format(words):
+        parts = [b"*%d\r\n" % len(words)]
+        for word in words:
+            if isinstance(word, (int, float)):
+                word = str(word)
+            if isinstance(word, str):
+                word = word.encode()
+            parts += [b"$%d\r\n" % len(word), word, b"\r\n"]
+        return b"".join(parts)
+
+    def read(self):
+        line = self.file.readline()
+        if not line:
+            raise ConnectionError("the server has closed the connection")
+        kind, rest = line[:1], line[1:-2]
+        if kind == b"-":
+            return Refused(rest.decode(errors="replace"))
+        if kind == b":":
+            return int(rest)
+        if kind == b"+":
+            return rest
+        if kind == b"$":
+            return None if rest == b"-1" else self.file.read(int(rest) + 2)[:-2]
+        return None if rest == b"-1" else [self.read() for _ in range(int(rest))]
+
+    def send(self, *words):
+        self.socket.sendall(self.format(words))
+
+    def __call__(self, *words):
+        self.send(*words)
+        reply = self.read()
+        if isinstance(reply, Refused):
+            raise reply
+        return reply
+
+    def pipeline(self, commands):
+        """The replies, refusals among them."""
+        self.socket.sendall(b"".join(self.format(words) for words in commands))
+        return [self.read() for _ in commands]
+
+
+class Server:
+    """A server that ends with the `with` block."""
+
+    def __init__(self, *options, program="redis-server"):
+        self.folder = tempfile.mkdtemp(prefix="steadycache-redis-")
+        self.port = free_port()
+        self.process = subprocess.Popen(
+            [program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
+             "--dir", self.folder, "--loglevel", "warning",
+             "--logfile", os.path.join(self.folder, "log"), *options])
+
+    def __enter__(self):
+        for _ in range(200):
+            try:
+                client = Client(self.port)
+                if client("PING") == b"PONG":
+                    client.close()
+                    return self
+            except (OSError, Refused):
+                time.sleep(0.05)
+        raise RuntimeError("the server does not start")
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def client(self):
+        return Client(self.port)
