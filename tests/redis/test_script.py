@@ -22,6 +22,12 @@ checks = 0
 def same(found, expected, what):
     global checks
     checks += 1
+    if found == expected:
+        return
+    if isinstance(found, dict) and isinstance(expected, dict):
+        names = [name for name in {*found, *expected} if found.get(name) != expected.get(name)]
+        sys.exit(f"FAILED: {what}: {len(names)} differ\n" + "\n".join(
+            f"  {name!r}: {found.get(name)!r}, not {expected.get(name)!r}" for name in names[:9]))
     if found != expected:
         sys.exit(f"FAILED: {what}:\n  found    {found!r}\n  expected {expected!r}")
 

@@ -89,8 +89,9 @@ local OVERHEAD = 128
 local MAX_FREQUENCY = 4294967295
 local MAX_NUMBER = 9007199254740991
 local US = 1000000
-local STEP_MAX = 192     -- entries that one call removes beyond what it was asked for
-local STEP_US = 2000     -- and for how long, where the engine's clock goes on
+local STEP_MAX = 256     -- entries that one call evicts, sweeps or clears by prefix at most
+local STEP_MIN = 128     -- as many it always may; what is beyond ends
+local STEP_US = 2000     -- after that time, where the engine's clock goes on
 local GROUP = 64         -- entries whose changes are written together
 
 -- Of key m, each a double.
@@ -261,5 +262,5 @@ local function step_is_over()
 	if steps % 16 ~= 0 then return false end
 	local time = time_us()
 	steps_until = steps_until or time + STEP_US
-	return time >= steps_until
+	return steps >= STEP_MIN and time >= steps_until
 end

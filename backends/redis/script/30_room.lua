@@ -8,7 +8,9 @@
 -- met in a heap; one that comes to its top with a bound only is looked up and put back. Within a
 -- call the clock stands still, so the heap serves all victims up to the threshold.
 
-local heap, heap_count, threshold -- the heap holds all classes that score less
+local heap, heap_count
+local threshold -- the heap has all classes that score less, and
+local loaded    -- the ones of these frequencies
 
 local function age_of(last)
 	return max(order - last, 0)
@@ -108,23 +110,30 @@ local function last_octave()
 	return last[2] and floor(last[2] / OCTAVE) or -1
 end
 
--- Makes a heap of all classes that may score up to `wanted`. False: an octave has more than
--- `at_most` of them.
+-- Adds all classes to the heap that may score up to `wanted` and are not in it. False, and nothing
+-- is added: an octave has more than `at_most` of them.
 local function load(octaves, wanted, at_most)
-	heap, heap_count = {}, 0
+	local some = {}
+
 	for octave = 0, octaves do
 		local from = octave * OCTAVE
 		local age = 2 ^ octave * US / wanted * (1 - 1e-9) - US
 		local to = age > 0 and floor((order - age) / 1000) + 1 or OCTAVE - 1
-		local found = to >= 0 and call('ZRANGEBYSCORE', keys[G], from, from + to,
-			'WITHSCORES', 'LIMIT', 0, at_most) or {}
 
-		if #found >= 2 * at_most then return false end
+		some[octave] = to >= 0 and call('ZRANGEBYSCORE', keys[G], from, from + to,
+			'WITHSCORES', 'LIMIT', 0, at_most) or {}
+		if #some[octave] >= 2 * at_most then return false end
+	end
+	for octave = 0, octaves do
+		local found = some[octave]
+
 		for i = 1, #found, 2 do
 			local frequency = tonumber(found[i])
-			local bound_ms = found[i + 1] - from
+			local bound_ms = found[i + 1] - octave * OCTAVE
 
-			if score_of(frequency, bound_ms * 1000) <= wanted then
+			if not loaded[frequency] and
+				score_of(frequency, bound_ms * 1000) <= wanted then
+				loaded[frequency] = true
 				heap_push({frequency = frequency, last = bound_ms * 1000,
 					stamp = -1, bound_ms = bound_ms})
 			end
@@ -155,17 +164,17 @@ end
 local CLASSES_MAX = 64
 local ALL = 2 ^ 33 -- beyond all scores
 
--- Fills the heap again, up to a threshold beyond the one of before.
+-- Fills the heap up to a threshold beyond the one of before.
 local function widen()
 	local octaves = last_octave()
 	local wanted = threshold > 0 and threshold * 1.5 or state.score * 1.05
 
-	flush()
 	if wanted == 0 or not load(octaves, wanted, CLASSES_MAX) then
 		if threshold == 0 then wanted = min(guess(octaves), ALL) end
 		load(octaves, wanted, MAX_FREQUENCY)
 	end
-	while heap_count == 0 and wanted < ALL do
+	while wanted < ALL and
+		(heap_count == 0 or score_of(heap[1].frequency, heap[1].last) > wanted) do
 		wanted = wanted * 4
 		load(octaves, wanted, MAX_FREQUENCY)
 	end
@@ -173,7 +182,7 @@ local function widen()
 end
 
 local function begin_frecency()
-	heap, heap_count, threshold = {}, 0, 0
+	heap, heap_count, threshold, loaded = {}, 0, 0, {}
 end
 
 -- The next victim, with key and member. Nil: there is none.
@@ -211,8 +220,8 @@ local function evict_by_frecency(goal, spared)
 
 			state.score = score_of(victim.frequency, victim.last)
 			remove(victim.key, head, 'evictions')
+			if step_is_over() then return is_met(goal) end
 		end
-		if step_is_over() then return is_met(goal) end
 		local follower = next_of_class(victim.frequency, victim.member)
 		if follower then heap_push(follower) end
 	end
@@ -232,8 +241,10 @@ local function evict_in_order(key, skip, goal, spared)
 		local heads = find(list)
 		for i = 1, #list do
 			if is_met(goal) then return true end
-			if not spared[list[i]] then remove(list[i], heads[i], 'evictions') end
-			if step_is_over() then return is_met(goal) end
+			if not spared[list[i]] then
+				remove(list[i], heads[i], 'evictions')
+				if step_is_over() then return is_met(goal) end
+			end
 		end
 		after = '(' .. members[#members]
 	end
@@ -340,9 +351,8 @@ end
 local function settle_policy()
 	local policy = state.policy
 
-	if state.building == policy or state.building == 0 and state.in_force == policy then
-		return
-	end
+	if state.building == 0 and state.in_force == policy then return end
+	if state.building ~= 0 and state.building == policy then return end
 	if state.building ~= 0 then -- of another one, which is not wanted any more
 		if state.building == LRU then drop_order(L, 'has_lru') end
 		if state.building == FIFO then drop_order(I, 'has_fifo') end
