@@ -95,7 +95,9 @@ class Partition:
 
         def pairs(flat):
             return dict(zip(flat[::2], flat[1::2]))
+        state = self.client("GET", m)
         return {
+            "theta": struct.unpack_from("<30d", state)[27] if len(state or b"") >= 240 else None,
             "v": pairs(self.client("HGETALL", v)),
             "h": {key: struct.unpack("<Iqqqqq16s", head)
                   for key, head in pairs(self.client("HGETALL", h)).items()},

@@ -223,9 +223,8 @@ class Walk:
              self.what + ": expiries")
         for entry in entries.values():
             bound = dump["g"].get(entry.frequency)
-            octave = entry.frequency.bit_length() - 1
-            true(bound is not None and octave * 2 ** 44 <= bound
-                 <= octave * 2 ** 44 + entry.last // 1000, self.what + ": bounds of classes")
+            moment = entry.last // 1000 + entry.frequency * 1000 / dump["theta"]
+            true(bound is not None and bound <= moment, self.what + ": classes")
         stats = part.stats(self.now)
         frequencies = [e.frequency for e in entries.values()]
         expected = {"count": len(entries), "size": sum(e.size for e in entries.values()),
@@ -250,6 +249,265 @@ class Walk:
             self.compare()
 
 
+class DenseWalk(Walk):
+    """Under frecency at a capacity, with many frequencies and batches that spare what they set."""
+
+    def __init__(self, client, seed, as_function):
+        super().__init__(client, seed, as_function)
+        self.keys = [b"%d" % i for i in range(400)]
+        settings = {"max_size": 0, "capacity": 150, "ttl": 0, "policy": FRECENCY, "stale": 0}
+        self.model.configure(31, **settings)
+        self.settle(self.part.configure(self.now, 31, **settings))
+
+    def item(self):
+        key, value, size, _, _, kind = super().item()
+        history = ""
+        if self.rng.random() < 0.6:
+            frequency = int(2 ** (self.rng.random() * 31))
+            age = int(self.rng.random() * frequency * self.rng.choice((1, 1000, 10 ** 6)))
+            history = f"{frequency} 0 {max(self.now - age, 1)} -1"
+        return key, value, size, -1, history, kind
+
+    def configure(self):
+        self.set_some()
+
+    def clear_some(self):
+        if self.rng.random() < 0.03:
+            super().clear_some()
+
+
+# ---- One by one ----
+
+def expect_refusal(part, words, *beginnings):
+    """The call is an error, and changes nothing."""
+    before = part.client("GET", part.keys[0]), part.dump()
+    try:
+        reply = part.client(*words)
+    except Refused as refusal:
+        true(str(refusal).startswith(beginnings), f"{words[:2]}: {refusal}")
+    else:
+        sys.exit(f"FAILED: {words!r}: taken: {reply!r}")
+    same((part.client("GET", part.keys[0]), part.dump()), before, "what was refused")
+
+
+def test_odd_arguments(part):
+    part.set(START, b"key", b"value")
+    good = [START, part.defaults, 1, "", "", b"", b"key", static_of(b"x"), b"x", 0, -1, ""]
+    odd = {
+        0: ("", "x", -1, 1.5, "nan", "inf", 2 ** 60),
+        1: ("", "1 2 3", "1 2 3 4", "-1 0 0 0", "1 -2 0 0", "1 2 3 0 ", "9" * 30 + " 0 0 0"),
+        3: ("x", "pp" * 200),
+        4: ("always", "MATCH"),
+        5: (b"short",),
+        7: (b"", b"x" * 17, b"x" * 17 + b"\2" + b"y"),
+        9: ("", "-1", "x", 2 ** 60, "1e400"),
+        10: ("-2", "", "1.5", 2 ** 53),
+        11: ("1", "1 2 3", "4294967296 0 0 0", "1 0 0 -2", "1 1 1 1 1", "a b c d"),
+    }
+    for position, words in odd.items():
+        for word in words:
+            arguments = list(good)
+            arguments[position] = word
+            expect_refusal(part, part.words("set", *arguments), "STEADYARG")
+    expect_refusal(part, part.words("set", *good, *good[6:]), "STEADYARG")      # twice one key
+    expect_refusal(part, part.words("set", *good[:-1]), "STEADYARG")
+    expect_refusal(part, part.words("set"), "STEADYARG")
+    for call, words in {
+            "use": (START, 0, 0, 0, b"k", 0, 0), "delete": (START, "", "match", b"1", b"k"),
+            "list": (START, b"", 0, b"", 0, 0), "stats": (START, ""), "work": ("", ""),
+            "configure": (START, part.defaults, 1, 32, 0, 0, 0, 0, 0),
+            "lease_take": (START, b"k", b"t", 0), "clear": (START, "x")}.items():
+        expect_refusal(part, part.words(call, *words), "STEADYARG")
+    expect_refusal(part, ("FCALL", "steadycache_1_stats", 3, *part.keys[:3], START, part.defaults)
+                   if part.as_function else
+                   ("EVALSHA", part.sha, 3, *part.keys[:3], "stats", START, part.defaults),
+                   "STEADYARG")
+    for damage in (b"", b"short", b"\0" * 400):
+        kept = part.client("GET", part.keys[0])
+        part.client("SET", part.keys[0], damage)
+        expect_refusal(part, part.set_words(START, [(b"key", b"v", 0, 0, "", TYPE)]), "STEADY")
+        part.client("SET", part.keys[0], kept)
+
+
+def test_absent(part):
+    same(part.set(START, b"key", create=0), [ABSENT, START], "set in no namespace")
+    same(part.use(START, [(b"key", 1, 0)], 1), [ABSENT, START], "use in no namespace")
+    same(part.delete(START, b"key", b"other"), [OK, START, b"11"], "delete in no namespace")
+    same(part.call("clear", START, ""), [OK, START, 0], "clear in no namespace")
+    same(part.call("list", START, b"", 0, b"", 10, 0), [OK, START, 0, b""], "list of none")
+    same(part.stats(START), None, "stats of none")
+    same(part.work(START)[0], ABSENT, "work in none")
+    same(part.client("DBSIZE"), 0, "nothing was made")
+
+
+def test_names(part):
+    def name(*words):
+        names = b"steadycache:namespaces"
+        if part.as_function:
+            return part.client("FCALL", "steadycache_1_name", 1, names, *words)[0]
+        return part.client("EVALSHA", part.sha, 1, names, "name", *words)[0]
+    same([name("a", 2), name("b", 2), name("a", 2), name("c", 2), name("c", 0)],
+         [CREATED, CREATED, OK, TOO_MANY, CREATED], "names")
+    same(part.client("ZRANGE", b"steadycache:namespaces", 0, -1), [b"a", b"b", b"c"], "names")
+
+
+def test_leases(part):
+    def call(which, now, *words):
+        return part.call("lease_" + which, now, *words)[0]
+    same(call("take", START, b"k\0", b"one", US), OK, "free")
+    same(part.call("lease_take", START, b"k\0", b"two", US), [HELD, START, START + US], "held")
+    same(call("take", START, b"other", b"two", US), OK, "another key")
+    same(call("extend", START, b"k\0", b"two", US), LOST, "not its own")
+    same(call("extend", START + US - 1, b"k\0", b"one", US), OK, "longer")
+    same(call("take", START + US, b"k\0", b"two", US), HELD, "longer")
+    same(call("pass", START + US, b"k\0", b"one", b"three", US), OK, "passed on")
+    same(call("extend", START + US, b"k\0", b"one", US), LOST, "passed on")
+    same(call("end", START + US, b"k\0", b"three", "", b""), OK, "ended")
+    same(call("take", START + US, b"k\0", b"two", US), OK, "free again")
+    same(call("extend", START + 2 * US, b"k\0", b"two", US), LOST, "it has lapsed")
+    same(call("take", START + 2 * US, b"k\0", b"four", US), OK, "lapsed ones are free")
+    part.set(START + 2 * US, b"k\0", b"v", ttl=1)
+    same(call("take", START + 2 * US, b"k\0", b"five", US), FRESH, "computed meanwhile")
+    same(call("take", START + 3 * US, b"k\0", b"five", US), OK, "it has expired")
+    part.work(START + 100 * US)
+    same(part.client("EXISTS", *part.keys[9:]), 0, "lapsed leases are removed")
+
+
+def test_news(part, listener):
+    listener.send("SUBSCRIBE", part.keys[0])
+    listener.read()
+
+    def heard(letter, *words):
+        same(listener.read(), [b"message", part.keys[0], letter + b"\2me" + b"".join(
+            struct.pack("<I", len(word)) + word for word in words)], "news")
+    part.notify = "pme"
+    part.set(START, b"a\0b")
+    heard(b"W", b"a\0b")
+    part.set(START, b"a", condition="present")      # refused: nobody hears
+    part.delete(START, b"none")
+    part.delete(START, b"a\0b")
+    heard(b"D", b"a\0b")
+    part.call("clear", START, "pme")
+    heard(b"C")
+    part.call("clear_prefix", START, "pme", b"a", b"")
+    heard(b"P", b"a")
+    part.call("lease_take", START, b"k", b"t", US)
+    part.call("lease_end", START, b"k", b"t", "pme", b"stored")
+    heard(b"L", b"k", b"stored")
+    part.notify = "sme"
+    part.set(START, b"a")                           # SPUBLISH, which this one does not hear
+    part.notify = ""
+    part.set(START, b"b")
+    listener.send("UNSUBSCRIBE")
+    same(listener.read()[0], b"unsubscribe", "no more news")
+
+
+def test_full_memory(part):
+    """maxmemory is reached: what makes room works, and a set has done nothing."""
+    for i in range(50):
+        part.set(START, b"%d" % i, b"v" * 1000)
+    part.client("CONFIG", "SET", "maxmemory", 1)
+    if part.as_function:
+        expect_refusal(part, part.set_words(START, [(b"0", b"v" * 1001, 0, 0, "", TYPE)]), "OOM")
+        expect_refusal(part, part.set_words(START, [(b"new", b"v", 0, 0, "", TYPE)]), "OOM")
+        same(part.use(START, [(b"1", 1, 0)], 1), [OK, START], "use")
+    else:
+        expect_refusal(part, part.set_words(START, [(b"new", b"v", 0, 0, "", TYPE)]), "OOM",
+                       "STEADYERR", "ERR")
+    same(part.delete(START, b"0"), [OK, START, b"0"], "delete")
+    same(part.call("clear_prefix", START, "", b"1", b"")[:3], [OK, START, 0], "clear by prefix")
+    if part.as_function:
+        same(part.configure(START, CAPACITY, capacity=5)[0], OK, "configure")
+        same(part.stats(START)["count"], 5, "it evicts")
+        same(part.call("clear", START, ""), [OK, START, 5], "clear")
+    part.client("CONFIG", "SET", "maxmemory", 0)
+
+
+def test_steps(part):
+    """What takes long goes on in steps; no step removes many, and all agrees in the end."""
+    count = 3000
+    part.defaults = "0 -1 0 1"
+    for first in range(0, count, 500):
+        items = [(b"%05d" % i, b"v", 0, 0, "", TYPE) for i in range(first, first + 500)]
+        same(part.set_items(START, items)[0], OK, "set")
+    used = part.stats(START)["used"]
+
+    def drain(reply):
+        calls = 0
+        while reply[2]:
+            before = part.stats(START)["count"]
+            reply = part.work(START)
+            true(before - part.stats(START)["count"] <= 256, "a step is short")
+            calls += 1
+        return calls
+    part.configure(START, MAX_SIZE, max_size=used)
+    true(drain(part.set(START, b"new")) > 1, "down to 80 % in steps")
+    stats = part.stats(START)
+    true(used * 0.8 - 200 < stats["used"] <= used * 0.8, "80 %")
+    same(part.client("ZRANGE", part.keys[3], 0, 0), [b"%05d" % (count + 1 - stats["count"])],
+         "the oldest went")
+
+    # A set that needs the room of very many.
+    calls = 1
+    while True:
+        reply = part.set(START, b"huge", size=used - 500)
+        if reply[0] != MORE:
+            break
+        calls += 1
+    same(reply[0], OK, "a huge one")
+    true(calls > 5, "in steps")
+    true(part.stats(START)["count"] <= 3, "all went for it")
+
+    # An order that is built while entries come, go and are used; till then the old one holds.
+    part.configure(START, MAX_SIZE, max_size=0)
+    for first in range(0, count, 500):
+        items = [(b"%05d" % i, b"v", 0, 0, "", TYPE) for i in range(first, first + 500)]
+        same(part.set_items(START, items)[0], OK, "set")
+    true(part.configure(START, POLICY, policy=FIFO)[2] == 1, "a large order takes steps")
+    rng = random.Random(4)
+    for i in range(40):
+        part.set(START + i, b"more %d" % i)
+        part.use(START + i, [(b"%05d" % rng.randrange(count), 3, 0) for _ in range(20)])
+        part.delete(START + i, b"%05d" % rng.randrange(count))
+    true(drain([0, 0, 1]) >= 1, "built in steps")
+    dump = part.dump()
+    same(dump["l"], [], "the former order is gone")
+    same(dump["i"], sorted(head[2].to_bytes(7, "big") + key for key, head in dump["h"].items()),
+         "the new order")
+
+    # Expiry, and a clear by prefix, of many.
+    part.call("clear", START, "")
+    for first in range(0, count, 500):
+        items = [(b"%05d" % i, b"v", 0, 5, "", TYPE) for i in range(first, first + 500)]
+        same(part.set_items(START, items)[0], OK, "set")
+    same(part.work(START)[2:], [0, START + 5 * US], "the next expiry")
+    reply, calls = part.work(START + 5 * US), 1
+    while reply[2]:
+        reply, calls = part.work(START + 5 * US), calls + 1
+    true(calls > 5, "expiry in steps")
+    same(part.stats(START)["count"], 0, "all have expired")
+    for first in range(0, count, 500):
+        items = [(b"%05d" % i, b"v", 0, 0, "", TYPE) for i in range(first, first + 500)]
+        part.set_items(START, items)
+    reply, calls = [0, 0, 1, b""], 0
+    while reply[2]:
+        reply, calls = part.call("clear_prefix", START, "", b"00", reply[3]), calls + 1
+    true(calls > 3, "a clear by prefix in steps")
+    same(part.stats(START)["count"], count - 1000, "the others stay")
+
+
+def test_engine_clock(part):
+    before = time.time() * US
+    reply = part.set(0, b"key", ttl=100)
+    true(before - 1000 <= reply[1] <= time.time() * US + 1000, "the engine's clock")
+    modified, expires = part.value(b"key")[:2]
+    same((modified, expires), (reply[1], reply[1] + 100 * US), "times of the value")
+
+
+DIRECTED = (test_odd_arguments, test_absent, test_names, test_leases, test_news, test_full_memory,
+            test_steps, test_engine_clock)
+
+
 # ---- Main ----
 
 def main():
@@ -264,12 +522,20 @@ def main():
         client = server.client()
         if options.measure:
             import measure
-            measure.run(client, options.measure)
+            measure.run(client, options.measure, server.process.pid)
             return
         for as_function in (True, False):
-            walk = Walk(client, options.seed, as_function)
-            walk.run(options.rounds)
-            print(walk.model.counters)
+            for test in DIRECTED:
+                client("FLUSHALL")
+                part = Partition(client, as_function=as_function)
+                if test is test_news:
+                    test(part, server.client())
+                else:
+                    test(part)
+            for kind, rounds in ((Walk, options.rounds), (DenseWalk, options.rounds // 4)):
+                walk = kind(client, options.seed, as_function)
+                walk.run(rounds)
+                print(f"{kind.__name__}: {walk.model.counters}")
         print(f"{checks} checks")
 
 

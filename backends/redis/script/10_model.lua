@@ -17,8 +17,8 @@ front (TRYAGAIN, ASK) where it would see half a partition, and a clear is one UN
   4 n  zset    byte order: all scores 0, member = key
   5 f  zset    order of frecency, always kept: scores 0, member = u32 frequency, u56 last access,
                u56 stamp, key (big-endian). Its last member tells the highest frequency
-  6 g  zset    member = frequency (decimal), score = octave of it * 2^44 + milliseconds before
-               which nothing of that class was used last: a lower bound, made true on the way
+  6 g  zset    classes of frequency: member = frequency (decimal), score = the millisecond from
+               which on its first entry scores less than theta (30_room.lua), or an earlier one
   7 x  zset    entries that expire: score = expires, member = key
   8 l  zset    only under lru: member = u56 last access, u56 stamp, key
   9 i  zset    only under fifo: member = u56 stamp, key
@@ -77,7 +77,7 @@ MEMORY. With maxmemory the policy must be noeviction (any other removes whole na
 set is refused (OOM) before it has begun; delete, clear, use, work and leases go on. ]]
 
 -- Of the libraries, which are not there yet while this is loaded: bind() fetches them.
-local call, pack, unpack_struct, floor, frexp, min, max, huge, sub, byte, match, concat, char
+local call, pack, unpack_struct, floor, min, max, huge, sub, byte, match, concat, char, sort
 
 local M, V, H, N, F, G, X, L, I, W, T = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 local OK, ABSENT, REFUSED, TOO_LARGE, TOO_MANY, FULL, MORE = 0, 1, 2, 3, 4, 5, 6
@@ -90,16 +90,17 @@ local MAX_FREQUENCY = 4294967295
 local MAX_NUMBER = 9007199254740991
 local US = 1000000
 local STEP_MAX = 256     -- entries that one call evicts, sweeps or clears by prefix at most
-local STEP_MIN = 128     -- as many it always may; what is beyond ends
+local STEP_MIN = 64      -- as many it always may; what is beyond ends
 local STEP_US = 2000     -- after that time, where the engine's clock goes on
 local GROUP = 64         -- entries whose changes are written together
+local CLASSES_MIN = 32   -- of frecency, that are looked at to find a victim
 
 -- Of key m, each a double.
 local FIELDS = {'version', 'max_size', 'capacity', 'ttl', 'policy', 'stale', 'mask',
 	'count', 'size', 'used', 'frequency_sum',
 	'hits', 'misses', 'stale_hits', 'sets', 'deletes', 'evictions', 'expirations',
 	'ahead', 'since', 'latest', 'last_stamp',
-	'over', 'in_force', 'has_lru', 'has_fifo', 'building', 'score', 'created'}
+	'over', 'in_force', 'has_lru', 'has_fifo', 'building', 'theta', 'width', 'created'}
 local FORMAT
 -- What `stats` tells, behind code and time.
 local STATS = {'max_size', 'capacity', 'ttl', 'policy', 'stale', 'mask', 'count', 'size', 'used',
@@ -113,16 +114,16 @@ local order  -- reading of the order clock
 
 local function bind()
 	call, pack, unpack_struct = redis.call, struct.pack, struct.unpack
-	floor, frexp, min, max, huge = math.floor, math.frexp, math.min, math.max, math.huge
+	floor, min, max, huge = math.floor, math.min, math.max, math.huge
 	sub, byte, match, char = string.sub, string.byte, string.match, string.char
-	concat = table.concat
+	concat, sort = table.concat, table.sort
 	FORMAT = '<' .. string.rep('d', #FIELDS)
 end
 
 -- ---- Arguments and state ----
 
 local function fail(text)
-	error({err = 'STEADYARG ' .. text})
+	error('STEADYARG ' .. text, 0)
 end
 
 local function number(text, low, high, what)
@@ -164,6 +165,7 @@ local function create()
 	for i = 1, #FIELDS do state[FIELDS[i]] = 0 end
 	state.version = VERSION
 	state.created = now
+	state.theta, state.width = 1, CLASSES_MIN
 end
 
 local function save()
@@ -242,10 +244,12 @@ end
 
 -- ---- Bounds of a call ----
 
-local steps, steps_until
+local steps, steps_max, steps_until
 
-local function begin_steps()
+-- `more`: what the call is to do beyond STEP_MAX.
+local function begin_steps(more)
 	steps = 0
+	steps_max = STEP_MAX + (more or 0)
 	steps_until = nil
 end
 
@@ -258,9 +262,9 @@ end
 -- Counts one step; whether it was the last.
 local function step_is_over()
 	steps = steps + 1
-	if steps >= STEP_MAX then return true end
+	if steps >= steps_max then return true end
 	if steps % 16 ~= 0 then return false end
 	local time = time_us()
 	steps_until = steps_until or time + STEP_US
-	return steps >= STEP_MIN and time >= steps_until
+	return steps >= steps_max - STEP_MAX + STEP_MIN and time >= steps_until
 end

@@ -80,12 +80,11 @@ local function member_of_frecency(key, head)
 	return pack('>I4I7I7', head.frequency, head.last, head.stamp) .. key
 end
 
-local OCTAVE = 2 ^ 44
+-- The millisecond from which on the head of a class scores less than theta; never too late.
+local function crossing_ms(frequency, last)
+	local moment = floor(last / 1000) + frequency * 1000 / state.theta
 
-local function octave_of(frequency)
-	local _, exponent = frexp(frequency)
-
-	return exponent - 1
+	return floor(moment - moment * 1e-12) - 1
 end
 
 local function leave_orders(key, head)
@@ -97,8 +96,7 @@ end
 
 local function enter_orders(key, head)
 	append(added.f, 0, member_of_frecency(key, head))
-	append(added.g, octave_of(head.frequency) * OCTAVE + floor(head.last / 1000),
-		head.frequency)
+	append(added.g, crossing_ms(head.frequency, head.last), head.frequency)
 	if state.has_lru == 1 then
 		append(added.l, 0, pack('>I7I7', head.last, head.stamp) .. key)
 	end

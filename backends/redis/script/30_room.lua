@@ -1,16 +1,17 @@
 -- ---- The victim of frecency ----
 
 -- Entries of one frequency go in the order of their last access, so the victim is the head of a
--- class. Which one changes with every moment: the score of a head is frequency / (1 s + age), and
--- key g has for each class a time that its head was not used before. A search takes the classes
--- that may score less than a threshold, octave by octave of frequency: in an octave these are the
--- ones that were not used since a moment that follows from the threshold, a range of g. They are
--- met in a heap; one that comes to its top with a bound only is looked up and put back. Within a
--- call the clock stands still, so the heap serves all victims up to the threshold.
+-- class. Which one changes with every moment: the score of a head is frequency / (1 s + age). But
+-- for one threshold, theta, it is fixed from when on a head scores less than that; key g has the
+-- classes in the order of these moments. So the ones that may score less now are the beginning of
+-- g. They go into a heap; one that comes to its top with a bound only is looked up and put back.
+-- In a cache that is full the scores of the victims hardly change, and the beginning is short. Once
+-- it is empty, or long, all classes are gone through, and theta becomes what fits (retune). That
+-- takes some microseconds a class, of which even a million entries seldom have a thousand.
+-- Within a call the clock stands still, so one heap serves all of its victims.
 
 local heap, heap_count
-local threshold -- the heap has all classes that score less, and
-local loaded    -- the ones of these frequencies
+local threshold -- the heap has all classes that score less
 
 local function age_of(last)
 	return max(order - last, 0)
@@ -98,91 +99,110 @@ local function look_up(frequency, bound_ms)
 	if not head then
 		call('ZREM', keys[G], frequency)
 	elseif floor(head.last / 1000) ~= bound_ms then
-		call('ZADD', keys[G], octave_of(frequency) * OCTAVE + floor(head.last / 1000),
-			frequency)
+		call('ZADD', keys[G], crossing_ms(frequency, head.last), frequency)
 	end
 	return head
 end
 
-local function last_octave()
-	local last = call('ZREVRANGE', keys[G], 0, 0, 'WITHSCORES')
-
-	return last[2] and floor(last[2] / OCTAVE) or -1
+-- The lower bound of a head's last access, milliseconds, from its moment as key g has it.
+local function bound_of(frequency, moment)
+	return max(floor(moment - frequency * 1000 / state.theta), 0)
 end
 
--- Adds all classes to the heap that may score up to `wanted` and are not in it. False, and nothing
--- is added: an octave has more than `at_most` of them.
-local function load(octaves, wanted, at_most)
-	local some = {}
+local function push_bound(frequency, bound_ms, index)
+	heap_push({frequency = frequency, last = bound_ms * 1000, stamp = -1,
+		bound_ms = bound_ms, index = index})
+end
 
-	for octave = 0, octaves do
-		local from = octave * OCTAVE
-		local age = 2 ^ octave * US / wanted * (1 - 1e-9) - US
-		local to = age > 0 and floor((order - age) / 1000) + 1 or OCTAVE - 1
+-- Takes classes from the heap until `state.width` of them are looked up, and puts these back.
+-- Bounds that are not true become true. Whether that were enough of them.
+local function try_cut(bounds, cut)
+	local first = {}
 
-		some[octave] = to >= 0 and call('ZRANGEBYSCORE', keys[G], from, from + to,
-			'WITHSCORES', 'LIMIT', 0, at_most) or {}
-		if #some[octave] >= 2 * at_most then return false end
-	end
-	for octave = 0, octaves do
-		local found = some[octave]
+	while heap_count > 0 and #first < state.width do
+		local top = heap_pop()
 
-		for i = 1, #found, 2 do
-			local frequency = tonumber(found[i])
-			local bound_ms = found[i + 1] - octave * OCTAVE
+		if top.member then
+			first[#first + 1] = top
+		else
+			local head = next_of_class(top.frequency)
 
-			if not loaded[frequency] and
-				score_of(frequency, bound_ms * 1000) <= wanted then
-				loaded[frequency] = true
-				heap_push({frequency = frequency, last = bound_ms * 1000,
-					stamp = -1, bound_ms = bound_ms})
+			bounds[top.index] = head and floor(head.last / 1000)
+			if head and score_of(head.frequency, head.last) <= cut then
+				heap_push(head)
 			end
 		end
 	end
-	return true
+	for i = 1, #first do heap_push(first[i]) end
+	return 2 * #first >= state.width
 end
 
--- A score that the victim's is not above, and not far below: the least among the heads of the
--- octaves that were not used for the longest time.
-local function guess(octaves)
-	local least = huge
-
-	for octave = 0, octaves do
-		local from = octave * OCTAVE
-		local first, head
-
-		repeat
-			first = call('ZRANGEBYSCORE', keys[G], from, from + OCTAVE - 1,
-				'WITHSCORES', 'LIMIT', 0, 1)
-			head = first[1] and look_up(tonumber(first[1]), first[2] - from)
-		until head or not first[1]
-		if head then least = min(least, score_of(head.frequency, head.last)) end
+-- Lets theta be such that some classes score less, the victim's among them, and has these in the
+-- heap. `least`: theta is not to be less than that.
+local function retune(least)
+	flush()
+	local found = call('ZRANGE', keys[G], 0, -1, 'WITHSCORES')
+	local frequencies, bounds, count = {}, {}, #found / 2
+	local cut
+	for i = 1, count do
+		frequencies[i] = tonumber(found[2 * i - 1])
+		bounds[i] = bound_of(frequencies[i], found[2 * i])
 	end
-	return least * (1 + 1e-9)
-end
+	state.width = max(CLASSES_MIN, floor(count / 64))
+	repeat
+		local scores, sorted = {}, {}
 
-local CLASSES_MAX = 64
-local ALL = 2 ^ 33 -- beyond all scores
-
--- Fills the heap up to a threshold beyond the one of before.
-local function widen()
-	local octaves = last_octave()
-	local wanted = threshold > 0 and threshold * 1.5 or state.score * 1.05
-
-	if wanted == 0 or not load(octaves, wanted, CLASSES_MAX) then
-		if threshold == 0 then wanted = min(guess(octaves), ALL) end
-		load(octaves, wanted, MAX_FREQUENCY)
+		for i = 1, count do
+			scores[i] = bounds[i] and score_of(frequencies[i], bounds[i] * 1000)
+			if bounds[i] then sorted[#sorted + 1] = scores[i] end
+		end
+		heap, heap_count = {}, 0
+		threshold = huge
+		if #sorted == 0 then break end
+		sort(sorted)
+		cut = max(sorted[2 * state.width] or 4 * sorted[#sorted], least, 1e-12)
+		for i = 1, count do
+			if bounds[i] and scores[i] <= cut then
+				push_bound(frequencies[i], bounds[i], i)
+			end
+		end
+		threshold = cut
+	until try_cut(bounds, cut) or #sorted <= 2 * state.width
+	if cut then state.theta = cut end
+	local moments, empty = {}, {}
+	for i = 1, count do
+		if bounds[i] then
+			append(moments, crossing_ms(frequencies[i], bounds[i] * 1000),
+				frequencies[i])
+		else
+			append(empty, frequencies[i])
+		end
+		if #moments >= 800 then
+			write('ZADD', G, moments)
+			moments = {}
+		end
+		if #empty >= 800 then
+			write('ZREM', G, empty)
+			empty = {}
+		end
 	end
-	while wanted < ALL and
-		(heap_count == 0 or score_of(heap[1].frequency, heap[1].last) > wanted) do
-		wanted = wanted * 4
-		load(octaves, wanted, MAX_FREQUENCY)
-	end
-	threshold = wanted
+	write('ZADD', G, moments)
+	write('ZREM', G, empty)
+	steps = steps + floor(count / 8)
 end
 
 local function begin_frecency()
-	heap, heap_count, threshold, loaded = {}, 0, 0, {}
+	heap, heap_count = {}, 0
+	threshold = state.theta
+	local found = call('ZRANGEBYSCORE', keys[G], '-inf', floor(order / 1000) + 1001,
+		'WITHSCORES', 'LIMIT', 0, 4 * state.width)
+
+	if #found == 0 or #found >= 8 * state.width then return retune(0) end
+	for i = 1, #found, 2 do
+		local frequency = tonumber(found[i])
+
+		push_bound(frequency, bound_of(frequency, found[i + 1]))
+	end
 end
 
 -- The next victim, with key and member. Nil: there is none.
@@ -190,9 +210,13 @@ local function next_of_frecency()
 	while true do
 		local top = heap[1]
 
-		if not top or score_of(top.frequency, top.last) > threshold * (1 - 1e-12) then
-			if threshold >= ALL then return nil end
-			widen()
+		if threshold < huge and
+			(not top or score_of(top.frequency, top.last) > threshold * (1 - 1e-12))
+		then
+			-- Beyond the ones that are spared, which would come again and again.
+			retune(threshold * 1.5)
+		elseif not top then
+			return nil
 		else
 			heap_pop()
 			if top.member then return top end
@@ -218,9 +242,8 @@ local function evict_by_frecency(goal, spared)
 		if not spared[victim.key] then
 			local head = find({victim.key})[1]
 
-			state.score = score_of(victim.frequency, victim.last)
 			remove(victim.key, head, 'evictions')
-			if step_is_over() then return is_met(goal) end
+			if step_is_over() or is_met(goal) then return is_met(goal) end
 		end
 		local follower = next_of_class(victim.frequency, victim.member)
 		if follower then heap_push(follower) end
@@ -388,7 +411,7 @@ local function build_order()
 			return true
 		end
 		state.cursor = members[#members]
-		steps = steps + GROUP / 4
+		steps = steps + GROUP / 2
 		if step_is_over() then return false end
 	end
 	return true

@@ -78,9 +78,10 @@ end
 
 -- Makes room for the items. OK, FULL, or MORE; and the heads as they are then.
 local function make_room(items, list, heads, growth)
+	local count_before = state.count
 	local is_swept = sweep()
 
-	heads = find(list)
+	if state.count < count_before then heads = find(list) end
 	growth = measure(items, heads)
 	if not growth.too_big and not growth.too_many then return OK, heads end
 	if not is_swept then return MORE end
@@ -186,7 +187,7 @@ local function set(keys_of_call, arguments)
 		if arguments[3] ~= '1' then return {ABSENT, now} end
 		create()
 	end
-	begin_steps()
+	begin_steps(#items)
 	begin_changes()
 	adopt(arguments[2])
 	settle_policy()

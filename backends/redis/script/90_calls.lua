@@ -26,8 +26,11 @@ local function run(chosen, keys_of_call, arguments)
 	if not call then bind() end
 	local worked, reply = pcall(chosen[2], keys_of_call, arguments)
 	if worked then return reply end
-	if type(reply) == 'table' then return redis.error_reply(reply.err) end
-	return redis.error_reply('STEADYERR ' .. tostring(reply))
+	-- Ours, or that of a command of Redis, which 7 gives as a table and 6.2 as a text with its
+	-- place in front.
+	local text = type(reply) == 'table' and reply.err or tostring(reply)
+	if not match(text, '^%u[%u%d]+ ') then text = 'STEADYERR ' .. text end
+	return redis.error_reply(text)
 end
 
 local function offer(chosen)
