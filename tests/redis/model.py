@@ -118,7 +118,7 @@ class Model:
             return
         if self.used() <= self.max_used() and len(self.entries) <= self.max_count():
             return
-        order = self.read_clock()
+        order = self.latest
         self.sweep()
         self.evict(order, self.low_water() if self.used() > self.max_used() else HUGE,
                    self.max_count())
@@ -234,4 +234,5 @@ class Model:
         self.ttl = ttl if mask & TTL else self.ttl
         self.policy = policy if mask & POLICY else self.policy
         self.stale = stale if mask & STALE else self.stale
+        self.read_clock()
         self.shrink()

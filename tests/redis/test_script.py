@@ -13,7 +13,7 @@ from engine import ABSENT, CAPACITY, CREATED, FIFO, FRECENCY, FRESH, FULL, HELD,
 from engine import MORE, NONE, OK, POLICY, REFUSED, STALE, TOO_LARGE, TOO_MANY, TTL, TYPE
 from engine import Partition, etag_of, static_of
 from model import US, Model
-from resp import Refused, Server
+from resp import Refused, Server, free_port
 
 START = 1700000000 * US
 checks = 0
@@ -177,7 +177,7 @@ class Walk:
                                    after or b"", limit, key_bytes)
             more, after = reply[2], reply[3]
             page = list(zip(reply[4::2], reply[5::2]))
-            true(len(page) <= limit and (page or not more or limit > 1), self.what)
+            true(len(page) <= limit and (page or not more), self.what)
             found += page
             if key_bytes:
                 true(sum(len(key) for key, _ in page[:-1]) < key_bytes, self.what)
@@ -504,8 +504,86 @@ def test_engine_clock(part):
     same((modified, expires), (reply[1], reply[1] + 100 * US), "times of the value")
 
 
+# What the user of a server needs, and no more.
+ACL = ("reset", "on", ">secret", "~steadycache:*", "&steadycache:*", "-@all", "+fcall", "+evalsha",
+       "+script|load", "+function|load", "+time", "+get", "+set", "+hget", "+hmget", "+hset",
+       "+hdel", "+zadd", "+zrem", "+zrange", "+zrevrange", "+zrangebyscore", "+zrangebylex",
+       "+zscore", "+zcard", "+unlink", "+publish", "+spublish", "+subscribe", "+psubscribe",
+       "+ping", "+info", "+auth", "+hello", "+select", "+config|get")
+
+
+def test_acl(part, client):
+    """The calls work for a user who may do nothing else."""
+    part.client("ACL", "SETUSER", "cache", *ACL)
+    client("AUTH", "cache", "secret")
+    limited = Partition(client, as_function=part.as_function)
+    limited.notify = "pme"
+    for policy in (LRU, FIFO, FRECENCY):
+        limited.configure(START, POLICY | CAPACITY, policy=policy, capacity=3)
+        for i in range(6):
+            same(limited.set(START, b"%d" % i, ttl=5)[0], OK, "set of the limited user")
+        same(limited.use(START, [(b"5", 1, 0)], 1), [OK, START], "use of the limited user")
+        same(limited.call("list", START, b"", 0, b"", 9, 0)[4::2], [b"3", b"4", b"5"], "list")
+        same(limited.work(START + 6 * US)[0], OK, "work of the limited user")
+    limited.notify = "sme"
+    limited.set(START, b"k")
+    limited.delete(START, b"k")
+    for which, more in (("take", ()), ("extend", ()), ("pass", (b"u",))):
+        same(limited.call("lease_" + which, START, b"k", b"t", *more, US)[0], OK, which)
+    limited.call("lease_end", START, b"k", b"u", "sme", b"")
+    limited.call("clear_prefix", START, "sme", b"a", b"")
+    limited.call("clear", START, "sme")
+    try:
+        client("SET", "other", "v")
+    except Refused as refusal:
+        true(str(refusal).startswith("NOPERM"), "nothing else is allowed")
+    else:
+        sys.exit("FAILED: the limited user is not limited")
+
+
+def cluster_server(program):
+    return Server("--cluster-enabled", "yes", "--cluster-port", str(free_port()),
+                  "--cluster-require-full-coverage", "no", program=program)
+
+
+def test_cluster(program):
+    """In a Cluster all keys of a call are of one slot; one that moves refuses it as a whole."""
+    with cluster_server(program) as from_server, cluster_server(program) as to_server:
+        client, other = from_server.client(), to_server.client()
+        client("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        bus = int(other("CONFIG", "GET", "cluster-port")[1])
+        client("CLUSTER", "MEET", "127.0.0.1", to_server.port, bus)
+        other_id = other("CLUSTER", "MYID").decode()
+        for _ in range(400):
+            if other_id in client("CLUSTER", "NODES").decode() and \
+                    b"cluster_state:ok" in client("CLUSTER", "INFO"):
+                break
+            time.sleep(0.05)
+        parts = [Partition(client, b"steadycache:{n:%d}:" % i) for i in range(16)]
+        for part in parts:
+            part.notify = "pme"
+            same(part.set(START, b"key")[0], OK, "set in a Cluster")
+            part.notify = "sme"
+            same(part.set(START, b"key")[0], OK, "set in a Cluster, SPUBLISH")
+            same(part.delete(START, b"key"), [OK, START, b"0"], "delete in a Cluster")
+            same(part.set(START, b"key")[0], OK, "set in a Cluster")
+        part = parts[0]
+        slot = client("CLUSTER", "KEYSLOT", part.keys[0])
+        before = part.dump()
+        client("CLUSTER", "SETSLOT", slot, "MIGRATING", other_id)
+        for words in (part.set_words(START, [(b"new", b"v", 0, 0, "", TYPE)]),
+                      part.words("delete", START, "", "", b"", b"key"),
+                      part.words("clear", START, ""), part.words("work", START, part.defaults)):
+            reply = client.pipeline([words])[0]
+            true(isinstance(reply, Refused) and str(reply).startswith(("TRYAGAIN", "ASK")), reply)
+        true(part.value(b"key"), "reads go on")
+        client("CLUSTER", "SETSLOT", slot, "STABLE")
+        same(part.dump(), before, "what was refused has changed nothing")
+        same(part.delete(START, b"key"), [OK, START, b"0"], "it stayed")
+
+
 DIRECTED = (test_odd_arguments, test_absent, test_names, test_leases, test_news, test_full_memory,
-            test_steps, test_engine_clock)
+            test_steps, test_engine_clock, test_acl)
 
 
 # ---- Main ----
@@ -528,7 +606,7 @@ def main():
             for test in DIRECTED:
                 client("FLUSHALL")
                 part = Partition(client, as_function=as_function)
-                if test is test_news:
+                if test in (test_news, test_acl):
                     test(part, server.client())
                 else:
                     test(part)
@@ -536,6 +614,7 @@ def main():
                 walk = kind(client, options.seed, as_function)
                 walk.run(rounds)
                 print(f"{kind.__name__}: {walk.model.counters}")
+        test_cluster(options.program)
         print(f"{checks} checks")
 
 

@@ -9,11 +9,12 @@ them, in this order. Nothing else is touched: so a Cluster that moves a slot ref
 front (TRYAGAIN, ASK) where it would see half a partition, and a clear is one UNLINK, in O(1).
 
   1 m  string  settings, accounts, counters, order clock (FORMAT below)
-  2 v  hash    key -> value as a hit reads it, with one plain HGET (HMGET of many keys):
-               i64 modified, i64 expires (0 never), i64 size, etag[16], u8 flags, u8 length of the
-               type, the type, the bytes
-  3 h  hash    key -> head, which the script works with: u32 frequency, i64 last access, i64 stamp
-               (creation), i64 expires, i64 used bytes, i64 size, etag[16]   (60 bytes)
+  2 v  hash    key -> value as a hit reads it, with one plain HGET (HMGET of many keys); offsets:
+               0 i64 modified, 8 i64 expires (0 never), 16 i64 size, 24 etag[16], 40 u8 flags,
+               41 u8 length of the type, 42 the type, then the bytes
+  3 h  hash    key -> head, for the script, for `exists` (HMGET) and in listings; 60 bytes:
+               0 u32 frequency, 4 i64 last access, 12 i64 stamp (creation), 20 i64 expires,
+               28 i64 used bytes, 36 i64 size, 44 etag[16]
   4 n  zset    byte order: all scores 0, member = key
   5 f  zset    order of frecency, always kept: scores 0, member = u32 frequency, u56 last access,
                u56 stamp, key (big-endian). Its last member tells the highest frequency
@@ -46,6 +47,7 @@ tests. The first element of a reply is a code, the second the time by which it w
   clear_prefix  now notify prefix after        -> code now more after   again with `after` while more
   list      now prefix has_after after limit max_key_bytes
             -> code now more after {key head}...  last access and stamp as times of the wall clock;
+            up to 999; more 1: a live entry follows, or the call has looked at a thousand:
             again with `after` while more = 1 and the page is not full
   stats     now defaults                       -> code now, then a number for each of STATS below
   configure now defaults create mask max_size capacity ttl policy stale
@@ -69,9 +71,37 @@ NOTIFY. empty: nobody hears; p<id>: PUBLISH, s<id>: SPUBLISH, to the channel tha
 the id, the id (whose news it is), then strings with a u32 length each: keys; the prefix; key and
 word.
 
-TIME. A call evicts, sweeps or looks at a bounded number of entries and for STEP_US at most where
-the engine tells the time within a script (it stands still there from 7.2 on). Only batches and
-lists are as long as their callers make them.
+READERS. A front reads v, and judges itself whether what it finds has expired, by the engine's
+clock: each reply has that, so the front knows how far its own is off, to half a round trip. By so
+much an entry may be seen too long or too short; what is stored goes by the engine's clock alone. To
+tell a stale entry from one that is over, the front needs `stale`, which `stats` tells. It counts
+hits and misses, and tells them by `use` within a second, before its own stats, set and configure
+at the latest. A value that was overwritten, deleted or cleared is in no reply to a read that was
+sent after the acknowledgement.
+
+BOUNDS. A call removes STEP_MAX entries at most, beyond one for each item of a set, and stops after
+STEP_US where the engine tells the time within a script (it stands still there from 7.2 on). Only
+batches and lists are as long as their callers make them. What waits meanwhile:
+- A set stores nothing before there is room: the limits hold at any moment, except that those made
+  smaller hold from the end of `pending` on. An eviction by bytes goes down to 80 % with `work`;
+  till then used bytes are between the two, and every victim is the first in the order of its
+  moment. (A set that fits within one call evicts all of it itself, as the other backends do.)
+- What has expired is no live entry to anybody; until it is swept it counts in the accounts. It goes
+  before anything that lives.
+- A new policy is told by `stats` at once; the former is in force until the new order is built. (In
+  the place of none: frecency.)
+- A clear by prefix has removed the keys up to `after`, in byte order; what is set behind it
+  meanwhile goes too, what is set before it stays.
+
+FREQUENCIES. An evicting set under frecency takes some microseconds more for each entry of key g
+whenever theta is tuned (30_room.lua): seldom.
+
+LIMITS OF A CLUSTER. The script knows one partition: its caller shares limits out, and asks all
+partitions for statistics. The order is exact within a partition.
+
+VERSIONS. Two versions of the server may run beside each other if the number in steadycache_1 is
+another one; what they share is the data, of which VERSION stands in key m. A library of one number
+never changes.
 
 MEMORY. With maxmemory the policy must be noeviction (any other removes whole namespaces). Then a
 set is refused (OOM) before it has begun; delete, clear, use, work and leases go on. ]]

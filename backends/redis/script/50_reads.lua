@@ -13,22 +13,25 @@ local function list(keys_of_call, arguments)
 	-- '[' .. prefix is from, so a place in front of it is none.
 	if has_after and '[' .. after >= from then from = '(' .. after end
 	if key_bytes == 0 then key_bytes = huge end
-	limit = min(limit, LOOKED_AT)
+	limit = min(limit, LOOKED_AT - 1)
 	local page = {OK, now, 0, after}
 	local looked_at, told, bytes = 0, 0, 0
 	while true do
 		local some = call('ZRANGEBYLEX', keys[N], from, to, 'LIMIT', 0,
-			min(limit - told, 128) + 1)
+			min(max(limit - told, 0), 128) + 1)
 		local heads = find(some)
 
 		for i = 1, #some do
-			if told >= limit or bytes >= key_bytes or looked_at >= LOOKED_AT then
+			local live = is_live(heads[i])
+
+			if looked_at >= LOOKED_AT or
+				live and (told >= limit or bytes >= key_bytes) then
 				page[3] = 1
 				return page
 			end
 			looked_at = looked_at + 1
 			page[4] = some[i]
-			if is_live(heads[i]) then
+			if live then
 				heads[i].last = order_to_wall(heads[i].last)
 				heads[i].stamp = order_to_wall(heads[i].stamp)
 				page[#page + 1] = some[i]
