@@ -8,7 +8,7 @@ with one hash tag, <prefix>:{<namespace>:<partition>}:<letter>, and every call i
 them, in this order. Nothing else is touched: so a Cluster that moves a slot refuses a call up
 front (TRYAGAIN, ASK) where it would see half a partition, and a clear is one UNLINK, in O(1).
 
-  1 m  string  settings, accounts, counters, order clock (FORMAT below)
+  1 m  string  settings, accounts, counters, order clock (save() below)
   2 v  hash    key -> value as a hit reads it, with one plain HGET (HMGET of many keys); offsets:
                0 i64 modified, 8 i64 expires (0 never), 16 i64 size, 24 etag[16], 40 u8 flags,
                41 u8 length of the type, 42 the type, then the bytes
@@ -41,13 +41,14 @@ tests. The first element of a reply is a code, the second the time by which it w
             etags: 16 bytes each. create 1: the caller has called `name` (else code ABSENT)
             MORE: what may be evicted in one call was not enough; nothing is stored: call again
   use       now hits misses stale_hits {key count age}...     -> code now
-            age: microseconds since the last of the uses. In the order of the last accesses
+            age: microseconds since the last of the uses. In the order of the last accesses, and
+            some 64 keys a call
   delete    now notify condition etags key...  -> code now statuses   0 done, 1 not found, 2 refused
   clear     now notify                         -> code now removed
   clear_prefix  now notify prefix after        -> code now more after   again with `after` while more
   list      now prefix has_after after limit max_key_bytes
             -> code now more after {key head}...  last access and stamp as times of the wall clock;
-            up to 999; more 1: a live entry follows, or the call has looked at a thousand:
+            up to 499; more 1: a live entry follows, or the call has looked at 500 entries:
             again with `after` while more = 1 and the page is not full
   stats     now defaults                       -> code now, then a number for each of STATS below
   configure now defaults create mask max_size capacity ttl policy stale
@@ -125,20 +126,14 @@ local STEP_US = 2000     -- after that time, where the engine's clock goes on
 local GROUP = 64         -- entries whose changes are written together
 local CLASSES_MIN = 32   -- of frecency, that are looked at to find a victim
 
--- Of key m, each a double.
-local FIELDS = {'version', 'max_size', 'capacity', 'ttl', 'policy', 'stale', 'mask',
-	'count', 'size', 'used', 'frequency_sum',
-	'hits', 'misses', 'stale_hits', 'sets', 'deletes', 'evictions', 'expirations',
-	'ahead', 'since', 'latest', 'last_stamp',
-	'over', 'in_force', 'has_lru', 'has_fifo', 'building', 'theta', 'width', 'created'}
-local FORMAT
+local FORMAT -- of key m: 30 doubles
 -- What `stats` tells, behind code and time.
 local STATS = {'max_size', 'capacity', 'ttl', 'policy', 'stale', 'mask', 'count', 'size', 'used',
 	'frequency_sum', 'hits', 'misses', 'stale_hits', 'sets', 'deletes', 'evictions',
 	'expirations', 'created'}
 
 local keys   -- of the call
-local state  -- of the partition, by the names of FIELDS; cursor: of the order that is built
+local state  -- of the partition; cursor: of the order that is built
 local now    -- wall clock
 local order  -- reading of the order clock
 
@@ -147,7 +142,7 @@ local function bind()
 	floor, min, max, huge = math.floor, math.min, math.max, math.huge
 	sub, byte, match, char = string.sub, string.byte, string.match, string.char
 	concat, sort = table.concat, table.sort
-	FORMAT = '<' .. string.rep('d', #FIELDS)
+	FORMAT = '<' .. string.rep('d', 30)
 end
 
 -- ---- Arguments and state ----
@@ -174,35 +169,45 @@ local function begin_clock(of_call, now_text)
 	end
 end
 
+local kept = {} -- the table of the state, used again by the next call
+
 -- Reads the state; false if there is none.
 local function begin(of_call, now_text)
 	begin_clock(of_call, now_text)
+	state = nil
 	local text = call('GET', keys[M])
-	if not text then
-		state = nil
-		return false
-	end
-	if #text < 8 * #FIELDS then return fail('damaged state') end
-	local values = {unpack_struct(FORMAT, text)}
-	state = {cursor = sub(text, values[#FIELDS + 1])}
-	for i = 1, #FIELDS do state[FIELDS[i]] = values[i] end
-	if state.version ~= VERSION then fail('version') end
+	if not text then return false end
+	if #text < 240 then fail('damaged state') end
+	local s, rest = kept, nil
+	s.version, s.max_size, s.capacity, s.ttl, s.policy, s.stale, s.mask, s.count, s.size,
+	s.used, s.frequency_sum, s.hits, s.misses, s.stale_hits, s.sets, s.deletes, s.evictions,
+	s.expirations, s.ahead, s.since, s.latest, s.last_stamp, s.over, s.in_force, s.has_lru,
+	s.has_fifo, s.building, s.theta, s.width, s.created, rest = unpack_struct(FORMAT, text)
+	if s.version ~= VERSION then fail('version') end
+	s.cursor = sub(text, rest)
+	state = s
 	return true
 end
 
 local function create()
-	state = {cursor = ''}
-	for i = 1, #FIELDS do state[FIELDS[i]] = 0 end
-	state.version = VERSION
-	state.created = now
-	state.theta, state.width = 1, CLASSES_MIN
+	state = {
+		max_size = 0, capacity = 0, ttl = 0, policy = 0, stale = 0, mask = 0, count = 0,
+		size = 0, used = 0, frequency_sum = 0, hits = 0, misses = 0, stale_hits = 0,
+		sets = 0, deletes = 0, evictions = 0, expirations = 0, ahead = 0, since = 0,
+		latest = 0, last_stamp = 0, over = 0, in_force = 0, has_lru = 0, has_fifo = 0,
+		building = 0, version = VERSION, created = now, theta = 1, width = CLASSES_MIN,
+		cursor = ''}
 end
 
 local function save()
-	local values = {}
+	local s = state
 
-	for i = 1, #FIELDS do values[i] = state[FIELDS[i]] end
-	call('SET', keys[M], pack(FORMAT, unpack(values)) .. state.cursor)
+	call('SET', keys[M], pack(FORMAT,
+		s.version, s.max_size, s.capacity, s.ttl, s.policy, s.stale, s.mask, s.count,
+		s.size, s.used, s.frequency_sum, s.hits, s.misses, s.stale_hits, s.sets,
+		s.deletes, s.evictions, s.expirations, s.ahead, s.since, s.latest, s.last_stamp,
+		s.over, s.in_force, s.has_lru, s.has_fifo, s.building, s.theta, s.width,
+		s.created) .. s.cursor)
 end
 
 local defaults_text, defaults -- the ones that were read last

@@ -39,41 +39,59 @@ end
 
 -- ---- Changes, written in groups ----
 
--- Lists of arguments; what is removed is written before what is added.
+-- Lists of arguments; what is removed is written before what is added. They are used again by the
+-- next call, unless this one has failed.
 local gone, added
+local is_clean = false
 
 local function begin_changes()
+	if is_clean then return end
 	gone = {keys = {}, f = {}, x = {}, l = {}, i = {}}
 	added = {v = {}, h = {}, n = {}, f = {}, g = {}, x = {}, l = {}, i = {}, count = 0}
+	is_clean = true
 end
 
 local function write(command, key, list)
-	if #list > 0 then call(command, keys[key], unpack(list)) end
+	if #list == 0 then return list end
+	call(command, keys[key], unpack(list))
+	return {}
 end
 
 local function flush()
-	-- HDEL first: a server that is out of memory takes it.
-	write('HDEL', H, gone.keys)
-	write('HDEL', V, gone.keys)
-	write('ZREM', N, gone.keys)
-	write('ZREM', F, gone.f)
-	write('ZREM', X, gone.x)
-	write('ZREM', L, gone.l)
-	write('ZREM', I, gone.i)
-	write('HSET', V, added.v)
-	write('HSET', H, added.h)
-	write('ZADD', N, added.n)
-	write('ZADD', F, added.f)
-	if #added.g > 0 then call('ZADD', keys[G], 'LT', unpack(added.g)) end
-	write('ZADD', X, added.x)
-	write('ZADD', L, added.l)
-	write('ZADD', I, added.i)
-	begin_changes()
+	is_clean = false
+	if #gone.f > 0 then
+		-- HDEL first: a server that is out of memory takes it.
+		if #gone.keys > 0 then
+			call('HDEL', keys[H], unpack(gone.keys))
+			call('HDEL', keys[V], unpack(gone.keys))
+			gone.keys = write('ZREM', N, gone.keys)
+		end
+		gone.f = write('ZREM', F, gone.f)
+		gone.x = write('ZREM', X, gone.x)
+		gone.l = write('ZREM', L, gone.l)
+		gone.i = write('ZREM', I, gone.i)
+	end
+	if added.count > 0 then
+		added.v = write('HSET', V, added.v)
+		added.h = write('HSET', H, added.h)
+		added.n = write('ZADD', N, added.n)
+		added.f = write('ZADD', F, added.f)
+		call('ZADD', keys[G], 'LT', unpack(added.g))
+		added.g = {}
+		added.x = write('ZADD', X, added.x)
+		added.l = write('ZADD', L, added.l)
+		added.i = write('ZADD', I, added.i)
+		added.count = 0
+	end
+	is_clean = true
 end
 
 local function append(list, a, b)
-	list[#list + 1] = a
-	if b then list[#list + 1] = b end
+	is_clean = false
+	local at = #list + 1
+
+	list[at] = a
+	if b then list[at + 1] = b end
 end
 
 local function member_of_frecency(key, head)
