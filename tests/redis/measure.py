@@ -136,17 +136,17 @@ def run(client, count, pid):
             ratios.append(one / evicting_sets(small, f"evicting set at 1000, {name}"))
         print(f"ratio of both: {sorted(ratios)[1]:.2f}")
     large.configure(0, POLICY, policy=FRECENCY)
-    with Phase(client, "uses, 100 a call") as phase:
+    with Phase(client, "uses, 64 a call") as phase:
         rng = random.Random(2)
         for _ in range(300):
             uses = [(b"%020d" % rng.randrange(count), 1 + rng.randrange(5),
-                     rng.randrange(1000000)) for _ in range(100)]
-            phase.alone(lambda: large.use(0, uses, 100))
+                     rng.randrange(1000000)) for _ in range(64)]
+            phase.alone(lambda: large.use(0, uses, 64))
     evicting_sets(large, f"evicting set at {count}, uses behind")
-    with Phase(client, "list, 1000 a call") as phase:
+    with Phase(client, "list, 499 a call") as phase:
         after = b""
         for _ in range(50):
-            after = phase.alone(lambda: large.call("list", 0, b"", 1, after, 1000, 0))[3]
+            after = phase.alone(lambda: large.call("list", 0, b"", 1, after, 499, 0))[3]
     with Phase(client, "stats"):
         for _ in range(100):
             large.stats(0)
@@ -173,9 +173,9 @@ def run(client, count, pid):
         some = min(count, 2 * frequencies)
         fill(large, some, spread=frequencies)
         large.configure(0, CAPACITY, capacity=some)
-        evicting_sets(large, f"evicting set, {frequencies} frequencies", 1000)
-        large.configure(0, CAPACITY, capacity=some // 2)
-        drain(large, f"down to a half, {frequencies} frequencies")
+        evicting_sets(large, f"evicting set, {frequencies} frequencies", 500)
+        large.configure(0, CAPACITY, capacity=some - frequencies // 10)
+        drain(large, f"down by a twentieth, {frequencies} frequencies")
         large.call("clear", 0, "")
         large.configure(0, CAPACITY)
     for size in (100, 100000, 1000000, 10000000):

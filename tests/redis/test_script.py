@@ -8,6 +8,7 @@ import random
 import struct
 import sys
 import time
+from fractions import Fraction
 
 from engine import ABSENT, CAPACITY, CREATED, FIFO, FRECENCY, FRESH, FULL, HELD, LOST, LRU, MAX_SIZE
 from engine import MORE, NONE, OK, POLICY, REFUSED, STALE, TOO_LARGE, TOO_MANY, TTL, TYPE
@@ -460,20 +461,23 @@ def test_steps(part):
 
     # An order that is built while entries come, go and are used; till then the old one holds.
     part.configure(START, MAX_SIZE, max_size=0)
+    drain(part.configure(START, POLICY, policy=FRECENCY))
     for first in range(0, count, 500):
         items = [(b"%05d" % i, b"v", 0, 0, "", TYPE) for i in range(first, first + 500)]
         same(part.set_items(START, items)[0], OK, "set")
-    true(part.configure(START, POLICY, policy=FIFO)[2] == 1, "a large order takes steps")
     rng = random.Random(4)
-    for i in range(40):
-        part.set(START + i, b"more %d" % i)
-        part.use(START + i, [(b"%05d" % rng.randrange(count), 3, 0) for _ in range(20)])
-        part.delete(START + i, b"%05d" % rng.randrange(count))
-    true(drain([0, 0, 1]) >= 1, "built in steps")
-    dump = part.dump()
-    same(dump["l"], [], "the former order is gone")
-    same(dump["i"], sorted(head[2].to_bytes(7, "big") + key for key, head in dump["h"].items()),
-         "the new order")
+    for policy, letter, former in ((LRU, "l", "i"), (FIFO, "i", "l"), (LRU, "l", "i")):
+        true(part.configure(START, POLICY, policy=policy)[2] == 1, "a large order takes steps")
+        for i in range(40):
+            part.set(START + i, b"more %d %d" % (policy, i))
+            part.use(START + i, [(b"%05d" % rng.randrange(count), 3, 0) for _ in range(20)])
+            part.delete(START + i, b"%05d" % rng.randrange(count))
+        true(drain([0, 0, 1]) > 1, "built in steps")
+        dump = part.dump()
+        same(dump[former], [], "the former order is gone")
+        same(dump[letter], sorted(
+            (head[1].to_bytes(7, "big") if policy == LRU else b"") + head[2].to_bytes(7, "big")
+            + key for key, head in dump["h"].items()), "the new order")
 
     # Expiry, and a clear by prefix, of many.
     part.call("clear", START, "")
@@ -494,6 +498,33 @@ def test_steps(part):
         reply, calls = part.call("clear_prefix", START, "", b"00", reply[3]), calls + 1
     true(calls > 3, "a clear by prefix in steps")
     same(part.stats(START)["count"], count - 1000, "the others stay")
+
+
+def test_ties(part):
+    """Of equal scores the one that was used first goes; then the one that was made first."""
+    def history(frequency, created, age):
+        return f"{frequency} {START - created} {START - age} 0"
+    # 1 / 1 s, 2 / 2 s, 3 / 3 s, and so on: all score 1; the oldest created was used last.
+    part.set(START, b"other", history=history(9, 1, 1))
+    for frequency in (3, 1, 4, 2, 5):
+        part.set(START, b"%d" % frequency, history=history(
+            frequency, 60 * US - frequency * US, (frequency - 1) * US or 1))
+    # The score of 1, which was used a microsecond ago, is the least; then by age.
+    for frequency in (1, 5, 4, 3, 2):
+        part.configure(START, CAPACITY, capacity=part.stats(START)["count"] - 1)
+        true(part.value(b"%d" % frequency) is None, f"{frequency} was to go")
+    # Large numbers, which differ by less than a double tells.
+    part.call("clear", START, "")
+    part.configure(START, CAPACITY, capacity=-1)
+    age = (1 << 50) - US
+    ranked = sorted((Fraction((1 << 31) + i, US + age + i * offset), -i * offset, i, offset)
+                    for i in range(1, 20) for offset in (524287, 524288, 524289))
+    for _, _, i, offset in ranked[::2] + ranked[1::2]:
+        part.set(START, b"%d %d" % (i, offset), history="%d 1 %d 0" % (
+            (1 << 31) + i, START - age - i * offset))
+    for position, (_, _, i, offset) in enumerate(ranked[:-1]):
+        part.configure(START, CAPACITY, capacity=len(ranked) - 1 - position)
+        true(part.value(b"%d %d" % (i, offset)) is None, f"{i} {offset} was to go")
 
 
 def test_engine_clock(part):
@@ -583,14 +614,14 @@ def test_cluster(program):
 
 
 DIRECTED = (test_odd_arguments, test_absent, test_names, test_leases, test_news, test_full_memory,
-            test_steps, test_engine_clock, test_acl)
+            test_steps, test_ties, test_engine_clock, test_acl)
 
 
 # ---- Main ----
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=1500)
+    parser.add_argument("--rounds", type=int, default=600)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--program", default="redis-server")
     parser.add_argument("--measure", type=int, nargs="?", const=1000000)

@@ -188,7 +188,8 @@ local function retune(least)
 	end
 	write('ZADD', G, moments)
 	write('ZREM', G, empty)
-	steps = steps + floor(count / 8)
+	-- It counts as some of the steps, but some are left.
+	steps = max(steps, min(steps + floor(count / 8), steps_max - STEP_MIN))
 end
 
 local function begin_frecency()
