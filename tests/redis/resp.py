@@ -75,12 +75,13 @@ class Server:
     def __init__(self, *options, program="redis-server"):
         self.folder = tempfile.mkdtemp(prefix="steadycache-redis-")
         self.port = free_port()
-        self.process = subprocess.Popen(
-            [program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
-             "--dir", self.folder, "--loglevel", "warning",
-             "--logfile", os.path.join(self.folder, "log"), *options])
+        self.words = [program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
+                      "--dir", self.folder, "--loglevel", "warning",
+                      "--logfile", os.path.join(self.folder, "log"), *options]
+        self.process = None
 
     def __enter__(self):
+        self.process = subprocess.Popen(self.words)
         for _ in range(200):
             try:
                 client = Client(self.port)
@@ -91,13 +92,16 @@ class Server:
                 time.sleep(0.05)
         raise RuntimeError("the server does not start")
 
-    def __exit__(self, *_):
+    def stop(self):
         self.process.terminate()
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+    def __exit__(self, *_):
+        self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def client(self):

@@ -613,6 +613,20 @@ def test_cluster(program):
         same(part.delete(START, b"key"), [OK, START, b"0"], "it stayed")
 
 
+def test_restart(program, seed):
+    """What the log of a server brings back is what was there, functions included."""
+    with Server("--appendonly", "yes", program=program) as server:
+        walk = Walk(server.client(), seed, True)
+        walk.run(80)
+        before = walk.part.client("GET", walk.part.keys[0]), walk.part.dump()
+        server.stop()
+        server.__enter__()
+        walk.part.client = server.client()
+        same((walk.part.client("GET", walk.part.keys[0]), walk.part.dump()), before, "restart")
+        walk.compare()
+        walk.run(20)
+
+
 DIRECTED = (test_odd_arguments, test_absent, test_names, test_leases, test_news, test_full_memory,
             test_steps, test_ties, test_engine_clock, test_acl)
 
@@ -645,6 +659,7 @@ def main():
                 walk = kind(client, options.seed, as_function)
                 walk.run(rounds)
                 print(f"{kind.__name__}: {walk.model.counters}")
+        test_restart(options.program, options.seed)
         test_cluster(options.program)
         print(f"{checks} checks")
 

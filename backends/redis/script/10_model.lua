@@ -45,7 +45,7 @@ tests. The first element of a reply is a code, the second the time by which it w
             some 64 keys a call
   delete    now notify condition etags key...  -> code now statuses   0 done, 1 not found, 2 refused
   clear     now notify                         -> code now removed
-  clear_prefix  now notify prefix after        -> code now more after   again with `after` while more
+  clear_prefix  now notify prefix after        -> code now more after   again with it while more
   list      now prefix has_after after limit max_key_bytes
             -> code now more after {key head}...  last access and stamp as times of the wall clock;
             up to 499; more 1: a live entry follows, or the call has looked at 500 entries:
@@ -56,7 +56,7 @@ tests. The first element of a reply is a code, the second the time by which it w
   work      now defaults                       -> code now more next
             one bounded step of what waits: leases that lapsed, expiry, eviction to the low water,
             a new order. next: when something expires next, 0: nothing does
-  lease_take    now key token ttl_us           -> OK until | HELD until | FRESH: a live entry is there
+  lease_take    now key token ttl_us           -> OK until | HELD until | FRESH: there is an entry
   lease_extend  now key token ttl_us           -> OK until | LOST
   lease_pass    now key token new_token ttl_us -> OK until | LOST
   lease_end     now key token notify word      -> OK | LOST;   waiters hear the word if OK

@@ -412,7 +412,7 @@ local function build_order()
 			return true
 		end
 		state.cursor = members[#members]
-		steps = steps + GROUP / 2
+		steps = steps + GROUP
 		if step_is_over() then return false end
 	end
 	return true

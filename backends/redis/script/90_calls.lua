@@ -1,7 +1,7 @@
 -- ---- The calls ----
 
--- Name, function, how many arguments there are at least, and flags of FUNCTION: what makes no room still
--- works where memory is full.
+-- Name, function, how many arguments there are at least, and flags of FUNCTION: what makes room, or
+-- takes little, still works where memory is full.
 local calls = {
 	{'set', set, 6},
 	{'use', use, 4, 'allow-oom'},
