@@ -31,7 +31,10 @@ names of namespaces are in one more key, <prefix>:namespaces, a zset of scores 0
 
 CALLS. FCALL steadycache_1_<call> 11 <keys> <arguments>, or EVALSHA <sha> 11 <keys> <call>
 <arguments>. `now` is the first argument: 0 = by the engine's clock, as it is to be outside of
-tests. The first element of a reply is a code, the second the time by which it was decided.
+tests. The first element of a reply is a code, the second the time by which it was decided. Codes:
+0 OK, 1 ABSENT (no such namespace), 2 REFUSED (by the condition), 3 TOO_LARGE, 4 TOO_MANY (items for
+the capacity; namespaces), 5 FULL (and nothing may be evicted), 6 MORE, 7 HELD, 8 FRESH, 9 LOST,
+10 CREATED.
 
   set       now defaults create notify condition etags  {key static value size ttl history}...
             -> code now pending default_ttl created   created: a character 0 or 1 for each item
@@ -50,7 +53,8 @@ tests. The first element of a reply is a code, the second the time by which it w
             -> code now more after {key head}...  last access and stamp as times of the wall clock;
             up to 499; more 1: a live entry follows, or the call has looked at 500 entries:
             again with `after` while more = 1 and the page is not full
-  stats     now defaults                       -> code now, then a number for each of STATS below
+  stats     now defaults                       -> code now, a number for each of STATS below,
+            max_frequency, pending; counters count since `created`, for all servers together
   configure now defaults create mask max_size capacity ttl policy stale
             -> code now pending                mask as enum namespace_settings_mask
   work      now defaults                       -> code now more next
@@ -64,8 +68,9 @@ tests. The first element of a reply is a code, the second the time by which it w
 
 `defaults`: "max_size capacity ttl policy", the settings in force for what nobody configured;
 policies 0 frecency, 1 lru, 2 fifo, 3 none. `pending` 1: steps of `work` are needed until it says
-more = 0. A call with wrong arguments, or on keys of another kind, is an error before it has
-written anything.
+more = 0. A call with wrong arguments is an error (STEADYARG) before it has written anything. The
+keys below the prefix are the script's alone: if somebody else puts another type there, a call may
+end half-way (WRONGTYPE). Leases tell the time after the code, as all do; `name` tells the code only.
 
 NOTIFY. empty: nobody hears; p<id>: PUBLISH, s<id>: SPUBLISH, to the channel that is named as key
 1, of: a letter (W written, D deleted, C cleared, P cleared by prefix, L lease ended), u8 length of
@@ -104,8 +109,12 @@ VERSIONS. Two versions of the server may run beside each other if the number in 
 another one; what they share is the data, of which VERSION stands in key m. A library of one number
 never changes.
 
-MEMORY. With maxmemory the policy must be noeviction (any other removes whole namespaces). Then a
-set is refused (OOM) before it has begun; delete, clear, use, work and leases go on. ]]
+MEMORY. With maxmemory the policy must not be one of allkeys-* (it would remove whole partitions;
+volatile-* finds nothing to remove, as no key expires). A set that would go beyond is refused (OOM)
+before it has begun; the others go on. An entry takes some 500 bytes beside its value and four times
+its key; one with a time to live, and one under lru or fifo, 120 and the key once more.
+
+LARGE VALUES. A set copies its values three times within the script: microseconds a kilobyte. ]]
 
 -- Of the libraries, which are not there yet while this is loaded: bind() fetches them.
 local call, pack, unpack_struct, floor, min, max, huge, sub, byte, match, concat, char, sort
