@@ -5,9 +5,9 @@
 -- for one threshold, theta, it is fixed from when on a head scores less than that; key g has the
 -- classes in the order of these moments. So the ones that may score less now are the beginning of
 -- g. They go into a heap; one that comes to its top with a bound only is looked up and put back.
--- In a cache that is full the scores of the victims hardly change, and the beginning is short. Once
--- it is empty, or long, all classes are gone through, and theta becomes what fits (retune). That
--- takes some microseconds a class, of which even a million entries seldom have a thousand.
+-- As long as the scores of the victims change little, the beginning is short. Once it is empty, or
+-- long, all classes are gone through, and theta becomes what fits (retune). That is the one thing
+-- here that no step bounds: it takes microseconds for each class.
 -- Within a call the clock stands still, so one heap serves all of its victims.
 
 local heap, heap_count
