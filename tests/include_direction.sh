@@ -37,10 +37,12 @@ forbid "$ours" 'curl/' 'only transports of backends/remote, and client/, may inc
 forbid "$ours" 'jansson' 'only the readers of what D1 answers, and client/, may include jansson.h' \
 	'^(backends/(d1|remote)|client)/'
 for backend in memory sqlite tiered remote; do
-	others=$(printf '%s\n' memory sqlite tiered remote d1 disabled | grep -v "^$backend\$" | paste -sd'|')
+	others=$(printf '%s\n' memory sqlite tiered remote d1 redis disabled | grep -v "^$backend\$" | paste -sd'|')
 	forbid "backends/$backend" "backends/($others)" "one backend includes another"
 done
-forbid backends/d1 'backends/(memory|sqlite|tiered|disabled)' 'one backend includes another' # over remote
+forbid backends/d1 'backends/(memory|sqlite|tiered|redis|disabled)' 'one backend includes another' # over remote
+forbid backends/redis 'backends/(memory|sqlite|tiered|d1|disabled)' 'one backend includes another' # over remote
+forbid "$ours" 'hiredis/' 'only backends/redis may include hiredis' '^backends/redis/'
 
 # Of backends/sqlite: sqlite.c and background.c -> read and write -> store.h -> file. What waits between
 # read and write is declared in uses.h and values.h.

@@ -17,6 +17,9 @@ struct remote_answer {
 	long status;                 /* of HTTP; 0: the transport knows no status */
 	int64_t retry_after_s;       /* -1: the upstream did not say */
 	struct buffer body;          /* the receiver may take it */
+	/* The answer in a form of the transport's own, its until `done` returns: over a stream of
+	 * replies an array of request.replies of them. NULL: it is in `body`. */
+	const void *native;
 
 	/* The value of a header, valid until the receiver returns; NULL: there is none. NULL where
 	 * the transport knows no headers. */
