@@ -77,7 +77,8 @@ struct backend *remote_backend_open(const struct backend_ops *ops,
 		.details = &remote->details,
 		.user = user,
 	};
-	struct remote_transport *transport = protocol->open_transport(&remote->settings, protocol);
+	struct remote_transport *transport =
+		protocol->open_transport(&remote->settings, protocol, user);
 	if (transport) {
 		remote_engine_init(&remote->engine, &context, transport, &monotonic_clock);
 		if (remote_engine_start(&remote->engine))

@@ -94,9 +94,11 @@ struct remote_protocol {
 	/* Merging stops at so many ops and bytes in a call; one op may be larger. */
 	size_t merged_ops_max, merged_bytes_max;
 
-	/* NULL: out of memory or descriptors. Settings and protocol outlive the transport. */
+	/* NULL: out of memory or descriptors. Settings and protocol outlive the transport; `user`
+	 * is that of the context. */
 	struct remote_transport *(*open_transport)(const struct remote_settings *settings,
-						   const struct remote_protocol *protocol);
+						   const struct remote_protocol *protocol,
+						   void *user);
 	/* For the transport: header lines of every request, NULL at the end, and the largest answer
 	 * that is read. */
 	const char *const *headers;

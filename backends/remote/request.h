@@ -20,6 +20,7 @@ struct remote_answer {
 	/* The answer in a form of the transport's own, its until `done` returns: over a stream of
 	 * replies an array of request.replies of them. NULL: it is in `body`. */
 	const void *native;
+	unsigned native_count; /* how many there are */
 
 	/* The value of a header, valid until the receiver returns; NULL: there is none. NULL where
 	 * the transport knows no headers. */

@@ -425,8 +425,10 @@ static bool add_shared_headers(struct curl_transport *transport, const char *con
 }
 
 struct remote_transport *remote_transport_curl_open(const struct remote_settings *settings,
-						    const struct remote_protocol *protocol)
+						    const struct remote_protocol *protocol,
+						    void *user)
 {
+	(void)user;
 	(void)pthread_once(&global_once, init_curl);
 	struct curl_transport *transport = calloc(1, sizeof(*transport));
 	if (!transport)

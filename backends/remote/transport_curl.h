@@ -7,8 +7,9 @@ struct remote_protocol;
 struct remote_settings;
 struct remote_transport;
 
-/* remote_protocol.open_transport */
+/* remote_protocol.open_transport; `user` is not used. */
 struct remote_transport *remote_transport_curl_open(const struct remote_settings *settings,
-						    const struct remote_protocol *protocol);
+						    const struct remote_protocol *protocol,
+						    void *user);
 
 #endif

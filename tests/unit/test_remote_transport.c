@@ -37,7 +37,7 @@ static void open_both(void)
 		.max_in_flight = 4,
 		.connect_timeout_us = US_PER_S,
 	};
-	transport = remote_transport_curl_open(&settings, &protocol);
+	transport = remote_transport_curl_open(&settings, &protocol, NULL);
 	cr_assert(transport);
 	memset(&got, 0, sizeof(got));
 }
