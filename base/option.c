@@ -56,6 +56,18 @@ static bool set_switch(bool *target, const char *source, const char *text, char 
 	return false;
 }
 
+/* Whether `text` is a URL with a scheme that is among `choices`. */
+static bool is_url_of(const char *choices, const char *text)
+{
+	const char *colon = strstr(text, "://");
+	char scheme[32];
+
+	if (!colon || (size_t)(colon - text) + 4 > sizeof(scheme))
+		return false;
+	(void)snprintf(scheme, sizeof(scheme), "%.*s", (int)(colon - text) + 3, text);
+	return words_hold_in_any_case(choices, scheme);
+}
+
 bool option_set(const struct option *option, void *settings, const char *source, const char *text,
 		char *error, size_t error_size)
 {
@@ -70,7 +82,8 @@ bool option_set(const struct option *option, void *settings, const char *source,
 	case OPTION_SWITCH:
 		return set_switch(target, source, text, error, error_size);
 	case OPTION_CHOICE:
-		if (!words_hold_in_any_case(option->choices, text)) {
+		if (!words_hold_in_any_case(option->choices, text) &&
+		    !is_url_of(option->choices, text)) {
 			(void)snprintf(error, error_size, "%s must be one of: %s; not \"%s\"",
 				       source, option->choices, text);
 			return false;

@@ -9,7 +9,7 @@
 /* With the type of the member of the settings. */
 enum option_type {
 	OPTION_TEXT,      /* const char *; NULL: unset */
-	OPTION_CHOICE,    /* const char *, one of `choices` in any case */
+	OPTION_CHOICE,    /* const char *, one of `choices` in any case, or a URL */
 	OPTION_SWITCH,    /* bool */
 	OPTION_WHOLE,     /* long long */
 	OPTION_NUMBER,    /* double */
@@ -24,7 +24,8 @@ struct option {
 	size_t offset;        /* in the settings */
 	const char *fallback; /* default, as text; NULL: unset */
 	double min, max;      /* of numbers, as they are written */
-	const char *choices;  /* of OPTION_CHOICE: blank-separated */
+	const char *choices;  /* of OPTION_CHOICE: blank-separated; one that ends with "://"
+				 stands for all URLs of that scheme */
 	const char *help;     /* one sentence */
 };
 

@@ -54,6 +54,10 @@ struct backend_config {
 	bool (*is_own_url)(void *user, const char *url);
 	void *is_own_url_user;
 
+	/* The URL by which the user named the backend, with a scheme of backend_ops.schemes; it may
+	 * hold a password. NULL: the user named it by its name. */
+	const char *url;
+
 	/* The backend's own settings, of the struct that its options fill (backend_ops.options).
 	 * NULL: as if zeroed. */
 	const void *settings;
@@ -109,6 +113,10 @@ struct backend_ops {
 	/* The record for which values are to have headroom (value.h), bytes; 0: none. Optional: a
 	 * value without it is copied when it is set. */
 	unsigned headroom_record_bytes;
+
+	/* The schemes of URLs (backend_config.url) that name this backend, blank-separated, without
+	 * "://"; NULL: none. */
+	const char *schemes;
 
 	/* Its own options; NULL: none. */
 	const struct option_table *options;

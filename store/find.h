@@ -9,6 +9,10 @@
 /* The backend called `name`, or NULL. */
 const struct backend_ops *backend_find(const char *name);
 
+/* The backend that `text` names: by its name, in any case, or as a URL of one of its schemes. NULL:
+ * none. */
+const struct backend_ops *backend_find_by_text(const char *text);
+
 /* The first backend that has all of `with` and none of `without` (enum backend_bits), or NULL. */
 const struct backend_ops *backend_find_by_bits(unsigned with, unsigned without);
 

@@ -5,6 +5,7 @@
 
 #include "base/array.h"
 #include "base/invariant.h"
+#include "base/words.h"
 #include "server/config/option_table.h"
 #include "store/registry.h"
 
@@ -40,6 +41,14 @@ static const struct option *complete(const struct option *option)
 					backend_registry[i]->name);
 		names_len += (size_t)snprintf(names + names_len, sizeof(names) - names_len, "%s%s",
 					      between, backend_registry[i]->name);
+	}
+	for (size_t i = 0; backend_registry[i]; i++) {
+		struct slice scheme;
+
+		for (const char *at = backend_registry[i]->schemes; at && words_next(&at, &scheme);)
+			if (len < sizeof(choices))
+				len += (size_t)snprintf(choices + len, sizeof(choices) - len,
+							" %.*s://", (int)scheme.len, scheme.data);
 	}
 	size_t before = strcspn(option->help, "%");
 	(void)snprintf(help, sizeof(help), "%.*s%s%s", (int)before, option->help, names,

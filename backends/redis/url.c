@@ -1,0 +1,270 @@
+#include "backends/redis/url.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/un.h>
+
+#include "base/clock.h"
+#include "base/slice.h"
+
+#define DEFAULT_PORT    6379
+#define DB_MAX          65535
+#define CONNECTIONS_MAX 64
+#define PREFIX_MAX_LEN  64
+#define SECONDS_MAX     300
+
+static bool refuse(char *error, size_t error_size, const char *sentence)
+{
+	(void)snprintf(error, error_size, "the URL of Redis: %s", sentence);
+	return false;
+}
+
+static struct slice rest_of(struct slice text, size_t from)
+{
+	return (struct slice){.data = text.data + from, .len = text.len - from};
+}
+
+static struct slice first_of(struct slice text, size_t len)
+{
+	return (struct slice){.data = text.data, .len = len};
+}
+
+/* The place of `c`, or the length of `text`. */
+static size_t find(struct slice text, char c)
+{
+	const char *at = text.len > 0 ? memchr(text.data, c, text.len) : NULL;
+
+	return at ? (size_t)(at - text.data) : text.len;
+}
+
+static size_t find_last(struct slice text, char c)
+{
+	for (size_t i = text.len; i > 0; i--)
+		if (text.data[i - 1] == c)
+			return i - 1;
+	return text.len;
+}
+
+static int digit_of(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* With %XX read; NULL: one is wrong or NUL, or memory is out. */
+static char *decode(struct slice text)
+{
+	char *ret = malloc(text.len + 1);
+	size_t len = 0;
+
+	for (size_t i = 0; ret && i < text.len; i++) {
+		int c = (unsigned char)text.data[i];
+
+		if (c == '%') {
+			bool is_whole = i + 2 < text.len;
+			int high = is_whole ? digit_of(text.data[i + 1]) : -1;
+			int low = is_whole ? digit_of(text.data[i + 2]) : -1;
+
+			c = high < 0 || low < 0 ? 0 : high * 16 + low;
+			i += 2;
+		}
+		if (c == 0) {
+			free(ret);
+			return NULL;
+		}
+		ret[len++] = (char)c;
+	}
+	if (ret)
+		ret[len] = '\0';
+	return ret;
+}
+
+static bool read_whole(struct slice text, unsigned max, unsigned *ret)
+{
+	unsigned number = 0;
+
+	if (text.len == 0 || text.len > 9)
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.data[i] < '0' || text.data[i] > '9')
+			return false;
+		number = number * 10 + (unsigned)(text.data[i] - '0');
+	}
+	*ret = number;
+	return number <= max;
+}
+
+static bool read_seconds(struct slice text, int64_t *ret)
+{
+	char copy[16], *end = NULL;
+
+	if (text.len == 0 || text.len >= sizeof(copy))
+		return false;
+	memcpy(copy, text.data, text.len);
+	copy[text.len] = '\0';
+	double seconds = strspn(copy, "0123456789.") == text.len ? strtod(copy, &end) : -1;
+	if (!end || *end != '\0' || !(seconds >= 0.01 && seconds <= SECONDS_MAX))
+		return false;
+	*ret = (int64_t)(seconds * (double)US_PER_S);
+	return true;
+}
+
+static bool is_prefix(const char *text)
+{
+	size_t len = strlen(text);
+
+	/* Braces would make a hash tag of their own. */
+	return len > 0 && len <= PREFIX_MAX_LEN && !strpbrk(text, "{}");
+}
+
+/* ---- The parts ---- */
+
+static bool read_parameter(struct redis_url *url, struct slice name, struct slice value,
+			   char *error, size_t error_size)
+{
+	if (slice_equal(name, SLICE("db")))
+		return read_whole(value, DB_MAX, &url->db) ||
+		       refuse(error, error_size, "db must be the number of a database");
+	if (slice_equal(name, SLICE("connections")))
+		return (read_whole(value, CONNECTIONS_MAX, &url->connections) &&
+			url->connections > 0) ||
+		       refuse(error, error_size, "connections must be a number from 1 to 64");
+	if (slice_equal(name, SLICE("timeout")))
+		return read_seconds(value, &url->timeout_us) ||
+		       refuse(error, error_size, "timeout must be seconds from 0.01 to 300");
+	if (slice_equal(name, SLICE("connect_timeout")))
+		return read_seconds(value, &url->connect_timeout_us) ||
+		       refuse(error, error_size,
+			      "connect_timeout must be seconds from 0.01 to 300");
+	if (!slice_equal(name, SLICE("prefix")))
+		return refuse(error, error_size,
+			      "behind the ? may stand db, prefix, timeout, connect_timeout and "
+			      "connections");
+	free(url->prefix);
+	url->prefix = decode(value);
+	return (url->prefix && is_prefix(url->prefix)) ||
+	       refuse(error, error_size, "prefix must have 1 to 64 characters, and no braces");
+}
+
+static bool read_query(struct redis_url *url, struct slice query, char *error, size_t error_size)
+{
+	while (query.len > 0) {
+		struct slice pair = first_of(query, find(query, '&'));
+		size_t equals = find(pair, '=');
+
+		if (!read_parameter(url, first_of(pair, equals),
+				    rest_of(pair, equals < pair.len ? equals + 1 : equals), error,
+				    error_size))
+			return false;
+		query = rest_of(query, pair.len < query.len ? pair.len + 1 : pair.len);
+	}
+	return true;
+}
+
+static bool read_credentials(struct redis_url *url, struct slice text, char *error,
+			     size_t error_size)
+{
+	size_t colon = find(text, ':');
+
+	if (colon == text.len)
+		return refuse(error, error_size, "before the @ stand user:password, or :password");
+	if (colon > 0)
+		url->user = decode(first_of(text, colon));
+	url->password = decode(rest_of(text, colon + 1));
+	if (!url->password || *url->password == '\0' || (colon > 0 && !url->user))
+		return refuse(error, error_size,
+			      "user or password is empty or has a % that is not one of %XX");
+	return true;
+}
+
+/* host, host:port, [v6], [v6]:port */
+static bool read_host(struct redis_url *url, struct slice text, char *error, size_t error_size)
+{
+	bool is_v6 = text.len > 0 && text.data[0] == '[';
+	size_t end = is_v6 ? find(text, ']') : find(text, ':');
+	struct slice host = is_v6 ? rest_of(first_of(text, end), 1) : first_of(text, end);
+	struct slice port = rest_of(text, is_v6 && end < text.len ? end + 1 : end);
+
+	if (host.len == 0 || (is_v6 && end == text.len))
+		return refuse(error, error_size, "it has no host");
+	for (size_t i = 0; i < host.len; i++)
+		if (host.data[i] <= ' ' || host.data[i] > '~')
+			return refuse(error, error_size, "its host has a character that none has");
+	url->port = DEFAULT_PORT;
+	if (port.len > 0 && (port.data[0] != ':' ||
+			     !read_whole(rest_of(port, 1), 65535, &url->port) || url->port == 0))
+		return refuse(error, error_size, "its port must be a number from 1 to 65535");
+	url->host = strndup(host.data, host.len);
+	return url->host || refuse(error, error_size, "out of memory");
+}
+
+static bool read_server(struct redis_url *url, struct slice text, char *error, size_t error_size)
+{
+	struct slice server = first_of(text, find(text, '/'));
+	struct slice db = rest_of(text, server.len < text.len ? server.len + 1 : server.len);
+	size_t at = find_last(server, '@');
+
+	if (db.len > 0 && !read_whole(db, DB_MAX, &url->db))
+		return refuse(error, error_size,
+			      "behind host and port may stand / and the number of a database; a / "
+			      "in a password is written %2F");
+	if (at < server.len && !read_credentials(url, first_of(server, at), error, error_size))
+		return false;
+	return read_host(url, rest_of(server, at < server.len ? at + 1 : 0), error, error_size);
+}
+
+static bool read_path(struct redis_url *url, struct slice text, char *error, size_t error_size)
+{
+	url->path = decode(text);
+	if (!url->path || *url->path != '/')
+		return refuse(error, error_size,
+			      "unix:// wants the whole path of a socket: unix:///path");
+	return strlen(url->path) < sizeof(((struct sockaddr_un *)0)->sun_path) ||
+	       refuse(error, error_size, "the path of the socket is too long");
+}
+
+bool redis_url_read(struct redis_url *ret, const char *text, char *error, size_t error_size)
+{
+	static const struct {
+		const char *start;
+		bool has_tls, is_path;
+	} schemes[] = {
+		{"redis://", false, false}, {"rediss://", true, false}, {"unix://", false, true}};
+
+	*ret = (struct redis_url){0};
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		size_t len = strlen(schemes[i].start);
+
+		if (strncasecmp(text, schemes[i].start, len) != 0)
+			continue;
+		struct slice whole = slice_of(text + len);
+		struct slice head = first_of(whole, find(whole, '?'));
+		struct slice query = rest_of(whole, head.len < whole.len ? head.len + 1 : head.len);
+
+		ret->has_tls = schemes[i].has_tls;
+		if ((schemes[i].is_path ? read_path(ret, head, error, error_size)
+					: read_server(ret, head, error, error_size)) &&
+		    read_query(ret, query, error, error_size))
+			return true;
+		redis_url_deinit(ret);
+		return false;
+	}
+	return refuse(error, error_size, "it begins with redis://, rediss:// or unix://");
+}
+
+void redis_url_deinit(struct redis_url *url)
+{
+	if (url->password)
+		explicit_bzero(url->password, strlen(url->password));
+	free(url->host);
+	free(url->path);
+	free(url->user);
+	free(url->password);
+	free(url->prefix);
+	*url = (struct redis_url){0};
+}
