@@ -157,6 +157,27 @@ bool redis_verdict_lacks_script(const struct redis_reply *reply)
 					      slice_starts_with(reply->text, function_missing()));
 }
 
+bool redis_verdict_is_refusal(const struct redis_reply *reply)
+{
+	static const char *const codes[] = {
+		"LOADING",    "MASTERDOWN",
+		"READONLY",   "CLUSTERDOWN",
+		"TRYAGAIN",   "MOVED",
+		"ASK",        "BUSY",
+		"NOAUTH",     "NOPERM",
+		"OOM",        "MISCONF",
+		"NOREPLICAS", "ERR unknown command",
+	};
+
+	if (redis_verdict_lacks_script(reply))
+		return true;
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		if (reply->kind == REPLY_ERROR &&
+		    slice_starts_with(reply->text, slice_of(codes[i])))
+			return true;
+	return false;
+}
+
 bool redis_verdict_lacks_functions(const struct remote_answer *answer)
 {
 	const struct redis_reply *error =

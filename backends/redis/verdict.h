@@ -21,6 +21,9 @@ bool redis_verdict_lacks_functions(const struct remote_answer *answer);
 /* Whether a reply says that the script is not there: NOSCRIPT, or "Function not found". */
 bool redis_verdict_lacks_script(const struct redis_reply *reply);
 
+/* Whether a reply says that the server has not done anything of the command. */
+bool redis_verdict_is_refusal(const struct redis_reply *reply);
+
 /* Errors that the transport makes itself, of what it found at the server. */
 #define REDIS_ERROR_OLD     "STEADYOLD"
 #define REDIS_ERROR_EVICTS  "STEADYEVICTS"

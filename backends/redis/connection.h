@@ -1,0 +1,72 @@
+/* A connection to the server: looks its address up, connects, says hello, and then carries
+ * exchanges, all without waiting. It is the transport's (transport_resp.c), which owns the policy:
+ * when to connect, what goes where, and what becomes of exchanges whose connection broke. */
+#ifndef STEADYCACHE_REDIS_CONNECTION_H
+#define STEADYCACHE_REDIS_CONNECTION_H
+
+#include "backends/redis/exchange.h"
+#include "backends/redis/hello.h"
+#include "backends/redis/lookup.h"
+#include "backends/redis/stream.h"
+
+enum redis_connection_state {
+	CONNECTION_CLOSED,
+	CONNECTION_LOOKS_UP,
+	CONNECTION_CONNECTS, /* and shakes hands */
+	CONNECTION_GREETS,
+	CONNECTION_READY,
+};
+
+struct redis_connection {
+	enum redis_connection_state state;
+	struct redis_stream stream;
+	struct redis_lookup *lookup;
+	struct addrinfo *addresses, *next_address;
+	int64_t limit_us; /* by when it is to be ready */
+	struct redis_reader *reader;
+	struct redis_exchange_list exchanges; /* in the order in which they are sent */
+	struct redis_exchange *unsent;        /* the first that is not sent whole */
+	size_t under_way, unsent_bytes;
+	struct redis_hello hello;
+	uint64_t kills_told; /* the transport's */
+	bool is_retiring;    /* gets no further exchanges and ends with its last */
+};
+
+/* What connections of a transport have in common. */
+struct redis_endpoint {
+	const struct redis_url *url;
+	const struct redis_trust *trust; /* NULL: no TLS */
+	int wake_fd;                     /* of the transport's wait */
+	size_t answer_max_bytes;
+};
+
+/* Begins; `connection` is closed or zeroed. FAILURE_NONE: it is on its way. */
+enum remote_failure redis_connection_start(struct redis_connection *connection,
+					   const struct redis_endpoint *endpoint, int64_t limit_us);
+
+/* Goes on towards CONNECTION_GREETS, at which the hello is under way. FAILURE_NONE: so far all is
+ * well. */
+enum remote_failure redis_connection_go_on(struct redis_connection *connection,
+					   const struct redis_endpoint *endpoint);
+
+/* Puts an exchange behind all others. */
+void redis_connection_push(struct redis_connection *connection, struct redis_exchange *exchange);
+
+/* Takes an exchange out again of which nothing was sent. */
+void redis_connection_remove(struct redis_connection *connection, struct redis_exchange *exchange);
+
+/* Sends what can be sent. False: broken. */
+bool redis_connection_send(struct redis_connection *connection);
+
+/* Reads what is there, up to some megabytes, and takes each exchange that has all its replies off
+ * its list and hands it to `whole`, which owns it. FAILURE_NONE, or what broke the connection. */
+enum remote_failure redis_connection_receive(struct redis_connection *connection,
+					     void (*whole)(void *user,
+							   struct redis_connection *connection,
+							   struct redis_exchange *exchange),
+					     void *user);
+
+/* Closes it and moves its exchanges to `ret`, with what they got and sent so far. */
+void redis_connection_close(struct redis_connection *connection, struct redis_exchange_list *ret);
+
+#endif

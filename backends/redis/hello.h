@@ -1,0 +1,29 @@
+/* The first words on a connection: who we are, which database, what server that is, and the script.
+ * Pure. */
+#ifndef STEADYCACHE_REDIS_HELLO_H
+#define STEADYCACHE_REDIS_HELLO_H
+
+#include "backends/redis/reply.h"
+#include "backends/redis/url.h"
+
+/* What they found. */
+struct redis_hello {
+	int64_t client_id; /* of the connection; 0: unknown */
+	char run_id[41];   /* of the server's process; "": unknown */
+	bool has_functions;
+};
+
+/* Appends the commands. */
+void redis_hello_write(const struct redis_url *url, struct remote_request *request);
+
+/* Reads the replies to them, of which the first `got` came. Empty: the server may be used. Else the
+ * error for which it may not, one of its own or one of verdict.h; valid as long as the replies. */
+struct slice redis_hello_read(const struct redis_url *url, const struct redis_reply *replies,
+			      unsigned got, struct redis_hello *ret);
+
+/* Appends the command that loads the script. */
+void redis_hello_write_script(bool has_functions, struct remote_request *request);
+/* Appends the command that ends another connection. */
+void redis_hello_write_kill(int64_t client_id, struct remote_request *request);
+
+#endif
