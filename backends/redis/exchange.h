@@ -45,7 +45,7 @@ void redis_exchange_list_init(struct redis_exchange_list *list);
 void redis_exchange_list_push(struct redis_exchange_list *list, struct redis_exchange *exchange);
 /* NULL: it is empty. */
 struct redis_exchange *redis_exchange_list_pop(struct redis_exchange_list *list);
-/* Moves all to an empty list that is returned by value through `ret`. */
+/* Moves all to `ret`. */
 void redis_exchange_list_take(struct redis_exchange_list *list, struct redis_exchange_list *ret);
 
 #endif

@@ -43,6 +43,7 @@ struct resp_transport {
 	unsigned failures;                  /* attempts since the last that succeeded */
 	int64_t next_attempt_us;
 	uint64_t random;
+	bool has_ended;               /* a request, in this turn, before the wait */
 	struct kill kills[KILLS_MAX]; /* number i at i modulo KILLS_MAX */
 	uint64_t kill_count;
 };
@@ -140,8 +141,10 @@ static void carry_waiting(struct resp_transport *transport)
 /* ---- The end of connections ---- */
 
 /* Ends an exchange whose connection broke, or that never had one. */
-static void end_broken(struct redis_exchange *exchange, enum remote_failure failure)
+static void end_broken(struct resp_transport *transport, struct redis_exchange *exchange,
+		       enum remote_failure failure)
 {
+	transport->has_ended = true;
 	if (exchange->kind != EXCHANGE_WORK)
 		redis_exchange_free(exchange);
 	else
@@ -169,11 +172,12 @@ static void fail_waiting(struct resp_transport *transport, enum remote_failure f
 	if (is_alive(transport))
 		return;
 	redis_exchange_list_take(&transport->waiting, &waiting);
+	transport->has_ended |= waiting.first != NULL;
 	while ((exchange = redis_exchange_list_pop(&waiting)))
 		if (text.len > 0)
 			redis_exchange_refuse(exchange, text);
 		else
-			end_broken(exchange, failure);
+			end_broken(transport, exchange, failure);
 }
 
 static void remember_kill(struct resp_transport *transport,
@@ -222,7 +226,7 @@ static void give_up(struct resp_transport *transport, struct redis_connection *c
 	pause_attempts(transport);
 	fail_waiting(transport, failure, error);
 	while ((exchange = redis_exchange_list_pop(&dropped)))
-		end_broken(exchange, failure);
+		end_broken(transport, exchange, failure);
 }
 
 static void break_connection(struct resp_transport *transport, struct redis_connection *connection,
@@ -238,7 +242,7 @@ static void break_connection(struct resp_transport *transport, struct redis_conn
 	remember_kill(transport, connection);
 	redis_connection_close(connection, &dropped);
 	while ((exchange = redis_exchange_list_pop(&dropped))) {
-		end_broken(exchange, failure);
+		end_broken(transport, exchange, failure);
 		if (failure == FAILURE_BAD_ANSWER)
 			failure = FAILURE_RESET; /* the first one's was bad */
 	}
@@ -348,7 +352,7 @@ static void expire_connection(struct resp_transport *transport, struct redis_con
 			continue;
 		}
 		redis_connection_remove(connection, each);
-		end_broken(each, FAILURE_TIMEOUT);
+		end_broken(transport, each, FAILURE_TIMEOUT);
 	}
 	if (is_late)
 		break_connection(transport, connection, FAILURE_RESET);
@@ -365,7 +369,8 @@ static void expire_waiting(struct resp_transport *transport, int64_t now_us)
 	redis_exchange_list_take(&transport->waiting, &waiting);
 	while ((exchange = redis_exchange_list_pop(&waiting)))
 		if (exchange->limit_us <= now_us) {
-			end_broken(exchange, is_greeting ? FAILURE_TIMEOUT : FAILURE_CONNECT);
+			end_broken(transport, exchange,
+				   is_greeting ? FAILURE_TIMEOUT : FAILURE_CONNECT);
 		} else {
 			transport->next_limit_us =
 				earlier(transport->next_limit_us, exchange->limit_us);
@@ -498,10 +503,11 @@ static void wait_for_answers(struct remote_transport *of, int64_t timeout_us)
 	int64_t now_us = monotonic_now_us();
 	uint64_t count;
 
+	transport->has_ended = false;
 	expire(transport, now_us);
 	start_where_wanted(transport, now_us);
 	send_all(transport);
-	poll_all(transport, timeout_us, now_us);
+	poll_all(transport, transport->has_ended ? 0 : timeout_us, now_us);
 	if (transport->polled[0].revents != 0 &&
 	    read(transport->endpoint.wake_fd, &count, sizeof(count)) < 0)
 		count = 0;
