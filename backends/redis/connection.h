@@ -28,7 +28,8 @@ struct redis_connection {
 	struct redis_exchange *unsent;        /* the first that is not sent whole */
 	size_t under_way, unsent_bytes;
 	struct redis_hello hello;
-	uint64_t kills_told; /* the transport's */
+	uint64_t kills_told; /* the transport's, as what follows */
+	int64_t looked_us;   /* when it was last asked what server that is */
 	bool is_retiring;    /* gets no further exchanges and ends with its last */
 };
 

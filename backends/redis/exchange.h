@@ -7,6 +7,7 @@
 enum redis_exchange_kind {
 	EXCHANGE_WORK,   /* somebody's request */
 	EXCHANGE_HELLO,  /* the connection's first (hello.h) */
+	EXCHANGE_LOOK,   /* asks again what server that is */
 	EXCHANGE_SCRIPT, /* loads the script again */
 	EXCHANGE_KILL,   /* has the server forget a connection that broke */
 };

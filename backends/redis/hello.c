@@ -33,8 +33,13 @@ void redis_hello_write(const struct redis_url *url, struct remote_request *reque
 	}
 	write_words(request, (struct slice[]){SLICE("CLIENT"), SLICE("SETNAME"), CLIENT_NAME}, 3);
 	write_words(request, (struct slice[]){SLICE("CLIENT"), SLICE("ID")}, 2);
-	write_words(request, (struct slice[]){SLICE("INFO")}, 1);
+	redis_hello_write_look(request);
 	redis_hello_write_script(true, request);
+}
+
+void redis_hello_write_look(struct remote_request *request)
+{
+	write_words(request, (struct slice[]){SLICE("INFO")}, 1);
 }
 
 void redis_hello_write_script(bool has_functions, struct remote_request *request)
@@ -143,4 +148,13 @@ struct slice redis_hello_read(const struct redis_url *url, const struct redis_re
 	ret->has_functions = script->kind != REPLY_ERROR ||
 			     !slice_starts_with(script->text, SLICE("ERR unknown command"));
 	return info->kind == REPLY_STRING ? check_info(info->text, ret) : (struct slice){0};
+}
+
+struct slice redis_hello_read_look(const struct redis_reply *reply)
+{
+	struct redis_hello ignored = {0};
+
+	if (is_fatal(reply))
+		return reply->text;
+	return reply->kind == REPLY_STRING ? check_info(reply->text, &ignored) : (struct slice){0};
 }

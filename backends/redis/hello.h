@@ -21,6 +21,11 @@ void redis_hello_write(const struct redis_url *url, struct remote_request *reque
 struct slice redis_hello_read(const struct redis_url *url, const struct redis_reply *replies,
 			      unsigned got, struct redis_hello *ret);
 
+/* Appends the command that asks what server that is. */
+void redis_hello_write_look(struct remote_request *request);
+/* As redis_hello_read, for the one reply to it. */
+struct slice redis_hello_read_look(const struct redis_reply *reply);
+
 /* Appends the command that loads the script. */
 void redis_hello_write_script(bool has_functions, struct remote_request *request);
 /* Appends the command that ends another connection. */

@@ -21,7 +21,9 @@
 #define PAUSE_MIN_US (10 * 1000)
 #define PAUSE_MAX_US (200 * 1000)
 /* Connections that broke of which the server may not know yet. */
-#define KILLS_MAX   8
+#define KILLS_MAX 8
+/* While a connection is in use, the server is looked at again so often. */
+#define LOOK_US     US_PER_S
 #define WAIT_MAX_US (60 * US_PER_S)
 
 struct kill {
@@ -79,6 +81,20 @@ static struct redis_connection *choose(const struct resp_transport *transport)
 	return best;
 }
 
+/* Puts a command of our own on a connection. False: out of memory. */
+static bool push_own(struct redis_connection *connection, enum redis_exchange_kind kind,
+		     struct remote_request *request)
+{
+	struct redis_exchange *exchange =
+		request->body.failed ? NULL : redis_exchange_create(kind, request);
+
+	if (exchange)
+		redis_connection_push(connection, exchange);
+	else
+		remote_request_deinit(request);
+	return exchange != NULL;
+}
+
 /* Has the server forget connections that broke, before anything else goes over this one. Another
  * process of the server has never known them, and may have given their numbers to others. */
 static void tell_kills(struct resp_transport *transport, struct redis_connection *connection)
@@ -92,28 +108,29 @@ static void tell_kills(struct resp_transport *transport, struct redis_connection
 		if (strcmp(kill->run_id, connection->hello.run_id) != 0)
 			continue;
 		redis_hello_write_kill(kill->client_id, &request);
-		struct redis_exchange *exchange =
-			request.body.failed ? NULL : redis_exchange_create(EXCHANGE_KILL, &request);
-		if (!exchange) {
-			remote_request_deinit(&request);
+		if (!push_own(connection, EXCHANGE_KILL, &request))
 			return;
-		}
-		redis_connection_push(connection, exchange);
 	}
+}
+
+/* A master may become a replica, and then has old values, without ending its connections. */
+static void look_again(struct redis_connection *connection, int64_t now_us)
+{
+	struct remote_request request = {0};
+
+	if (now_us < connection->looked_us + LOOK_US)
+		return;
+	connection->looked_us = now_us;
+	redis_hello_write_look(&request);
+	(void)push_own(connection, EXCHANGE_LOOK, &request);
 }
 
 static void load_script(struct redis_connection *connection)
 {
 	struct remote_request request = {0};
-	struct redis_exchange *exchange = NULL;
 
 	redis_hello_write_script(connection->hello.has_functions, &request);
-	if (!request.body.failed)
-		exchange = redis_exchange_create(EXCHANGE_SCRIPT, &request);
-	if (exchange)
-		redis_connection_push(connection, exchange);
-	else
-		remote_request_deinit(&request);
+	(void)push_own(connection, EXCHANGE_SCRIPT, &request);
 }
 
 static void carry(struct resp_transport *transport, struct redis_exchange *exchange)
@@ -125,6 +142,7 @@ static void carry(struct resp_transport *transport, struct redis_exchange *excha
 		return;
 	}
 	tell_kills(transport, connection);
+	look_again(connection, monotonic_now_us());
 	redis_connection_push(connection, exchange);
 }
 
@@ -264,6 +282,7 @@ static void greeted(struct resp_transport *transport, struct redis_connection *c
 		fail_waiting(transport, FAILURE_CONNECT, error);
 	} else {
 		connection->state = CONNECTION_READY;
+		connection->looked_us = monotonic_now_us();
 		transport->failures = 0;
 		transport->next_attempt_us = 0;
 		if (!connection->hello.has_functions)
@@ -310,6 +329,10 @@ static void whole(void *user, struct redis_connection *connection, struct redis_
 	switch (exchange->kind) {
 	case EXCHANGE_HELLO:
 		greeted(user, connection, exchange);
+		return;
+	case EXCHANGE_LOOK:
+		connection->is_retiring |= redis_hello_read_look(exchange->replies).len > 0;
+		redis_exchange_free(exchange);
 		return;
 	case EXCHANGE_SCRIPT:
 	case EXCHANGE_KILL:

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "backends/redis/command.h"
 #include "backends/redis/transport_resp.h"
@@ -473,6 +474,21 @@ Test(redis_transport, a_replica_is_left)
 	turn_until_done();
 	cr_expect_eq(one->failure, FAILURE_NONE);
 	cr_expect_eq(fake.accepted, 2);
+}
+
+/* It does not end its connections when it becomes one. */
+Test(redis_transport, a_master_that_became_a_replica_is_left_within_a_second)
+{
+	make_ready();
+	fake.info = "redis_version:7.2.4\r\nrole:slave\r\n";
+	cr_assert_eq(usleep(1000000), 0);
+	ask("ONE");
+	turn_until_done();
+	struct asked *one = ask("TWO");
+	turn_until_done();
+	cr_expect_not(one->reached);
+	cr_expect_str_eq(one->first, REDIS_ERROR_REPLICA);
+	cr_expect_eq(fake_redis_count(&fake, "TWO"), 0);
 }
 
 /* ---- Several connections, credentials ---- */
