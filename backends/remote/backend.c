@@ -90,6 +90,11 @@ struct backend *remote_backend_open(const struct backend_ops *ops,
 	return NULL;
 }
 
+void *remote_backend_user(struct backend *backend)
+{
+	return remote_of(backend)->engine.context.user;
+}
+
 void remote_backend_submit(struct backend *backend, struct cache_op *op)
 {
 	remote_engine_submit(&remote_of(backend)->engine, op);

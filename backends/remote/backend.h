@@ -15,6 +15,9 @@ struct backend *remote_backend_open(const struct backend_ops *ops,
 				    struct remote_settings *settings, void *user, char *error,
 				    size_t error_size);
 
+/* What open was given as `user`. */
+void *remote_backend_user(struct backend *backend);
+
 /* backend_ops.get, set, ... : everything that the upstream is asked. */
 void remote_backend_submit(struct backend *backend, struct cache_op *op);
 /* backend_ops.sync: a write is done when the upstream has it, so there is nothing left to flush. */

@@ -63,6 +63,25 @@ static void admit(struct remote_engine *engine, struct remote_job *job, int64_t 
 	remote_job_free(job);
 }
 
+/* Takes the protocol's own ops that are due; when to ask for others. */
+static int64_t take_own(struct remote_engine *engine, int64_t now_us)
+{
+	const struct remote_protocol *protocol = engine->context.protocol;
+	int64_t next_us = INT64_MAX;
+	struct cache_op *op;
+
+	while (protocol->own_op && (op = protocol->own_op(&engine->context, now_us, &next_us))) {
+		struct remote_job *job =
+			remote_job_create(op, now_us, engine->context.settings->timeout_us);
+
+		if (job)
+			admit(engine, job, now_us);
+		else
+			cache_op_complete(op, CACHE_NO_MEMORY);
+	}
+	return next_us;
+}
+
 /* Nothing that has been taken may take longer than until `limit_us`. */
 static void hurry_all(struct remote_engine *engine, int64_t limit_us)
 {
@@ -201,7 +220,8 @@ bool remote_engine_turn(struct remote_engine *engine)
 	if (!take_inbox(engine))
 		return false;
 	int64_t now_us = cache_clock_now_us(engine->clock);
-	int64_t next_us = expire_waiting(engine, now_us);
+	int64_t next_us = take_own(engine, now_us);
+	next_us = earlier(next_us, expire_waiting(engine, now_us));
 	next_us = earlier(next_us, form_calls(engine, now_us));
 	next_us = earlier(next_us, expire_calls(engine, now_us));
 	next_us = earlier(next_us, form_probes(engine, now_us));
@@ -251,6 +271,7 @@ void remote_engine_init(struct remote_engine *engine, const struct remote_contex
 						.items = context->settings->batch_size,
 						.ops = protocol->merged_ops_max,
 						.bytes = protocol->merged_bytes_max,
+						.at_once = protocol->sends_at_once,
 					});
 	remote_job_list_init(&engine->inbox);
 	(void)pthread_mutex_init(&engine->inbox_lock, NULL);
@@ -278,6 +299,9 @@ void remote_engine_stop(struct remote_engine *engine)
 		remote_call_free(engine->calls);
 		engine->calls = next;
 	}
+	struct remote_job *job;
+	while ((job = remote_plan_pop(&engine->plan))) /* the protocol's own */
+		remote_job_free(job);
 	remote_plan_deinit(&engine->plan);
 	(void)pthread_mutex_destroy(&engine->inbox_lock);
 }

@@ -128,7 +128,8 @@ bool remote_plan_is_due(const struct remote_plan *plan, unsigned in_flight, unsi
 	if (!plan->waiting.first || in_flight >= max_in_flight)
 		return false;
 	int64_t window_ends_us = plan->waiting.first->submitted_us + MERGE_WINDOW_US;
-	if (in_flight == 0 || plan->waiting_items >= plan->limits.items || window_ends_us <= now_us)
+	if (plan->limits.at_once || in_flight == 0 || plan->waiting_items >= plan->limits.items ||
+	    window_ends_us <= now_us)
 		return true;
 	*ret_when_us = window_ends_us;
 	return false;

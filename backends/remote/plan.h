@@ -27,6 +27,7 @@
 /* A call grows to these by merging; a single op may be larger. */
 struct remote_plan_limits {
 	size_t items, ops, bytes;
+	bool at_once; /* nothing waits for company */
 };
 
 struct remote_plan {

@@ -91,6 +91,15 @@ struct remote_protocol {
 				       enum remote_failure failure,
 				       const struct remote_answer *answer);
 
+	/* Nothing waits for company: the transport lets requests share round trips. */
+	bool sends_at_once;
+
+	/* An op of the protocol's own that is due at `now_us` (monotonic), which goes the way of
+	 * all others; asked again in the same turn. NULL: none is, and *ret_next_us says when to
+	 * ask at the latest. NULL: there never is one. */
+	struct cache_op *(*own_op)(const struct remote_context *context, int64_t now_us,
+				   int64_t *ret_next_us);
+
 	/* Merging stops at so many ops and bytes in a call; one op may be larger. */
 	size_t merged_ops_max, merged_bytes_max;
 

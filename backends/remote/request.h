@@ -33,7 +33,10 @@ struct remote_request {
 	const char *path;      /* behind the base URL; read by submit only */
 	struct buffer headers; /* beside the protocol's: lines, each with a NUL at its end */
 	struct buffer body;
-	unsigned replies;   /* replies that `body` asks for, where the protocol counts them */
+	unsigned replies; /* replies that `body` asks for, where the protocol counts them */
+	/* Over a stream of bytes: requests of one lane reach the upstream in the order in which
+	 * they are submitted. 0: in any. */
+	unsigned lane;
 	bool is_repeatable; /* may be sent again on a new connection if the old one proves dead */
 	int64_t timeout_us; /* the transport ends the request by then */
 	const struct cache_trace *trace; /* read by submit only; NULL: none */
