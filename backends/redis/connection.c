@@ -184,6 +184,14 @@ bool redis_connection_send(struct redis_connection *connection)
 
 /* ---- Receiving ---- */
 
+static bool is_asked_for(const struct redis_exchange *exchange)
+{
+	/* The server answers commands of a request whose others are not sent yet. */
+	return exchange && exchange->sent > 0 &&
+	       (exchange->sent == exchange->request.body.len ||
+		exchange->got + 1 < exchange->request.replies);
+}
+
 /* Gives replies to the exchanges in whose place they are. */
 static enum remote_failure take_replies(struct redis_connection *connection,
 					void (*whole)(void *user,
@@ -198,7 +206,7 @@ static enum remote_failure take_replies(struct redis_connection *connection,
 		struct redis_exchange *exchange = connection->exchanges.first;
 
 		/* A server that ends a connection may say why without being asked. */
-		if (!exchange || exchange->sent < exchange->request.body.len) {
+		if (!is_asked_for(exchange)) {
 			bool is_notice = reply.kind == REPLY_ERROR;
 
 			if (is_notice && exchange && exchange->kind == EXCHANGE_HELLO) {

@@ -37,7 +37,8 @@ the capacity; namespaces), 5 FULL (and nothing may be evicted), 6 MORE, 7 HELD, 
 10 CREATED.
 
   set       now defaults create notify condition etags  {key static value size ttl history}...
-            -> code now pending default_ttl created   created: a character 0 or 1 for each item
+            -> code now pending default_ttl created stored   created: a character 0 or 1 for each item;
+            stored 0: the capacity is 0
             static: etag[16], u8 flags, u8 length, type. ttl seconds, 0 never, -1 the default.
             history: empty, or "frequency created last_access expires", 0 as in cache_history,
             expires -1 = by ttl. condition, of one item: empty, absent, present, match, none_match;
@@ -48,7 +49,7 @@ the capacity; namespaces), 5 FULL (and nothing may be evicted), 6 MORE, 7 HELD, 
             some 64 keys a call
   delete    now notify condition etags key...  -> code now statuses   0 done, 1 not found, 2 refused
   clear     now notify                         -> code now removed
-  clear_prefix  now notify prefix after        -> code now more after   again with it while more
+  clear_prefix  now notify prefix after        -> code now more after removed   again with it while more
   list      now prefix has_after after limit max_key_bytes
             -> code now more after {key head}...  last access and stamp as times of the wall clock;
             up to 499; more 1: a live entry follows, or the call has looked at 500 entries:

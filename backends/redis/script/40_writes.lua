@@ -193,6 +193,7 @@ local function set(keys_of_call, arguments)
 	settle_policy()
 	read_order_clock()
 	local code, heads = set_items(items, list, condition, etags)
+	local stored = state.capacity == 0 and 0 or 1
 	local created = {}
 	if code == OK then
 		for i = 1, #items do
@@ -201,7 +202,7 @@ local function set(keys_of_call, arguments)
 	end
 	save()
 	if code == OK then publish(notify, 'W', list) end
-	return {code, now, is_pending() and 1 or 0, state.ttl, concat(created)}
+	return {code, now, is_pending() and 1 or 0, state.ttl, concat(created), stored}
 end
 
 -- ---- Uses ----
@@ -367,7 +368,8 @@ local function clear_prefix(keys_of_call, arguments)
 	local from, to = range_of(prefix)
 
 	check_notify(notify)
-	if not is_there then return {OK, now, 0, ''} end
+	if not is_there then return {OK, now, 0, '', 0} end
+	local deletes = state.deletes
 	if after ~= '' and after >= prefix then from = '(' .. after end
 	begin_steps()
 	begin_changes()
@@ -387,5 +389,5 @@ local function clear_prefix(keys_of_call, arguments)
 	until more or #list < GROUP
 	save()
 	if not more then publish(notify, 'P', {prefix}) end
-	return {OK, now, more and 1 or 0, after}
+	return {OK, now, more and 1 or 0, after, state.deletes - deletes}
 end

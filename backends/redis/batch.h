@@ -1,0 +1,68 @@
+/* The commands of one request, in the order of their replies; call->state. */
+#ifndef STEADYCACHE_REDIS_BATCH_H
+#define STEADYCACHE_REDIS_BATCH_H
+
+#include "backends/redis/reply.h"
+#include "backends/redis/state.h"
+
+enum redis_kind {
+	COMMAND_PING,
+	COMMAND_TIME,
+	COMMAND_SETTINGS, /* stats, for what a read needs of them */
+	COMMAND_USE,
+	COMMAND_GET,
+	COMMAND_EXISTS,
+	COMMAND_SET,
+	COMMAND_DELETE,
+	COMMAND_CLEAR,
+	COMMAND_CLEAR_PREFIX,
+	COMMAND_LIST,
+	COMMAND_NAMES,
+	COMMAND_STATS,
+	COMMAND_CONFIGURE,
+	COMMAND_WORK,
+	COMMAND_NAME,
+	REDIS_KINDS
+};
+
+struct redis_command {
+	enum redis_kind kind;
+	struct redis_space *space;
+	struct remote_job *job, *last_job; /* for whom; more than one by `grouped`; NULL: nobody */
+	size_t item_count;
+	struct redis_uses uses; /* of COMMAND_USE, until it is acknowledged */
+};
+
+/* What an op has still to do (op->progress). */
+enum redis_phase {
+	PHASE_FIRST,
+	PHASE_NAME, /* its namespace is to be put into the list */
+	PHASE_WORK, /* steps of `work` */
+	PHASE_ALL,  /* the names are known: statistics of each */
+};
+
+struct redis_batch {
+	struct redis_command *commands;
+	size_t count, capacity;
+	bool writes;         /* some command changes something */
+	struct buffer after; /* where a listing or a clear goes on */
+	bool has_after;
+	unsigned rounds;            /* of `work` */
+	struct redis_space **named; /* of a STATS of all */
+	size_t named_count;
+};
+
+/* Forgets the commands: what they have not told goes back. */
+void redis_batch_empty(struct redis_batch *batch);
+/* NULL is fine. */
+void redis_batch_free(struct redis_batch *batch);
+
+/* Appends a command; NULL: out of memory. */
+struct redis_command *redis_batch_add(struct redis_batch *batch, enum redis_kind kind,
+				      struct redis_space *space, struct remote_job *job);
+
+/* The same for one that jobs of one namespace share: `job` joins it if it is there already. */
+struct redis_command *redis_batch_share(struct redis_batch *batch, enum redis_kind kind,
+					struct redis_space *space, struct remote_job *job);
+
+#endif

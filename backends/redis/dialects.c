@@ -1,0 +1,50 @@
+#include "backends/redis/dialects.h"
+
+#include "backends/redis/batch.h"
+#include "backends/redis/read.h"
+#include "backends/redis/verdict.h"
+#include "backends/redis/write.h"
+
+static enum cache_status accepts(const struct remote_context *context, struct cache_op *op)
+{
+	(void)context;
+	(void)op;
+	return CACHE_OK;
+}
+
+/* Reads go with reads and writes with writes; what may take long goes alone, and so does what
+ * keeps a place in its batch. */
+static bool joins(const struct remote_call *call, const struct remote_job *job)
+{
+	const struct remote_job *first = call->jobs.first;
+
+	if (first->op->type == CACHE_OP_SYNC && job->op->type == CACHE_OP_SYNC)
+		return true;
+	return first->op->type <= CACHE_OP_EXISTS && job->op->type <= CACHE_OP_EXISTS &&
+	       first->is_write == job->is_write;
+}
+
+static void discard(struct remote_call *call)
+{
+	redis_batch_free(call->state);
+	call->state = NULL;
+}
+
+const struct remote_dialect redis_dialects_functions = {
+	.accepts = accepts,
+	.joins = joins,
+	.write = redis_write_functions,
+	.is_foreign = redis_verdict_lacks_functions,
+	.reads = redis_read_wants,
+	.read = redis_read,
+	.discard = discard,
+};
+
+const struct remote_dialect redis_dialects_script = {
+	.accepts = accepts,
+	.joins = joins,
+	.write = redis_write_script,
+	.reads = redis_read_wants,
+	.read = redis_read,
+	.discard = discard,
+};

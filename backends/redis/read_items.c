@@ -1,0 +1,239 @@
+#include "backends/redis/read_items.h"
+
+#include "backends/redis/check.h"
+#include "backends/redis/house.h"
+#include "backends/redis/value.h"
+#include "backends/remote/namespaces.h"
+
+/* Counts the items of `job`, whose statuses tell, for it and its twins. */
+static void count_items(const struct remote_context *context, const struct remote_job *job)
+{
+	const struct cache_op *op = job->op;
+
+	for (const struct remote_job *each = job; each; each = each->twins)
+		if (each->op)
+			remote_namespaces_count(context->namespaces, each->op, op->items);
+}
+
+/* ---- GET, EXISTS ---- */
+
+struct reader {
+	const struct remote_context *context;
+	struct redis_space *space;
+	int64_t now_us; /* the engine's */
+};
+
+/* Of an entry that expires then; whether it is found. */
+static bool is_found(const struct reader *r, const struct cache_op *op, int64_t expires_at_us,
+		     bool *ret_stale)
+{
+	bool is_live = rules_is_live(expires_at_us, r->now_us);
+	bool is_kept = is_live || rules_is_kept(expires_at_us, r->space->stale_ttl_s, r->now_us);
+
+	*ret_stale = !is_live && is_kept && op->type == CACHE_OP_GET && op->serve_stale;
+	if (!is_kept)
+		redis_house_has_work(redis_state_of(r->context), r->space);
+	return is_live || *ret_stale;
+}
+
+static bool judge_item(const struct reader *r, const struct cache_op *op,
+		       const struct redis_reply *reply, struct redis_value *ret, bool *ret_stale)
+{
+	struct redis_head head;
+
+	*ret_stale = false;
+	if (reply->kind == REPLY_NIL)
+		return false;
+	if (op->type == CACHE_OP_GET)
+		return redis_value_read(reply->text, ret) &&
+		       is_found(r, op, ret->expires_at_us, ret_stale);
+	return redis_value_read_head(reply->text, &head) &&
+	       is_found(r, op, head.expires_at_us, ret_stale);
+}
+
+static bool is_beyond(const struct reader *r, const struct cache_op *op,
+		      const struct redis_reply *replies)
+{
+	uint64_t bytes = 0;
+	struct redis_value value;
+	bool stale;
+
+	if (op->type != CACHE_OP_GET || op->max_value_bytes == 0)
+		return false;
+	for (size_t i = 0; i < op->item_count; i++)
+		if (judge_item(r, op, &replies[i], &value, &stale))
+			bytes += value.bytes.len;
+	return bytes > op->max_value_bytes;
+}
+
+static enum cache_status fetch_items(const struct reader *r, struct cache_op *op,
+				     const struct redis_reply *replies)
+{
+	struct redis_value value;
+
+	if (is_beyond(r, op, replies))
+		return CACHE_TOO_LARGE;
+	for (size_t i = 0; i < op->item_count; i++) {
+		struct cache_item *item = &op->items[i];
+		bool found = judge_item(r, op, &replies[i], &value, &item->stale);
+
+		item->status = found ? CACHE_OK : CACHE_NOT_FOUND;
+		if (!found || op->type != CACHE_OP_GET)
+			continue;
+		item->value = redis_value_copy(&value);
+		if (!item->value)
+			return CACHE_NO_MEMORY;
+	}
+	return CACHE_OK;
+}
+
+/* What the server is to be told of the op's hits and misses, once for each of `count` ops. */
+static void note_uses(const struct reader *r, const struct cache_op *op, uint64_t count)
+{
+	struct redis_uses *uses = &r->space->uses;
+	int64_t use_us = redis_state_use_us(r->context);
+
+	for (size_t i = 0; i < op->item_count; i++) {
+		const struct cache_item *item = &op->items[i];
+
+		if (item->status != CACHE_OK) {
+			uses->misses += count;
+			continue;
+		}
+		uses->hits += count;
+		uses->stale_hits += item->stale ? count : 0;
+		for (uint64_t j = 0; j < count; j++)
+			redis_uses_add(uses, item->key, use_us);
+	}
+	redis_house_has_uses(redis_state_of(r->context), r->space);
+}
+
+static void fetch_job(const struct reader *r, struct remote_job *job,
+		      const struct redis_reply *replies)
+{
+	struct cache_op *op = job->op;
+	enum cache_status status = fetch_items(r, op, replies);
+	uint64_t count = 0;
+
+	if (status != CACHE_OK) {
+		remote_job_fail(job, status, NULL, status == CACHE_NO_MEMORY ? 1 : 0);
+		return;
+	}
+	if (op->type == CACHE_OP_GET && !op->no_touch) {
+		for (const struct remote_job *each = job; each; each = each->twins)
+			count += each->op != NULL;
+		note_uses(r, op, count);
+		count_items(r->context, job);
+	}
+	remote_job_succeed(job);
+}
+
+void redis_read_fetched(const struct remote_context *context, const struct redis_command *command,
+			const struct redis_reply *reply)
+{
+	const struct redis_reply *replies = command->item_count == 1 ? reply : reply->elements;
+	struct reader r = {
+		.context = context,
+		.space = command->space,
+		.now_us = redis_state_now_us(context),
+	};
+
+	for (struct remote_job *job = command->job, *next; job; job = next) {
+		next = job->grouped;
+		if (job->op)
+			fetch_job(&r, job, replies);
+		replies += job->item_count;
+	}
+}
+
+/* ---- SET ---- */
+
+static void take_stamps(struct cache_op *op, const struct redis_reply *reply)
+{
+	const char *created = reply->elements[4].text.data;
+	bool is_stored = redis_check_number(reply, 5) != 0;
+	int64_t now_us = redis_check_number(reply, 1);
+	int64_t default_ttl_s = redis_check_number(reply, 3);
+
+	for (size_t i = 0; i < op->item_count; i++) {
+		struct cache_item *item = &op->items[i];
+
+		item->status = CACHE_OK;
+		item->created = created[i] == '1';
+		item->value->modified_at_us = is_stored ? now_us : 0;
+		item->value->expires_at_us = rules_expiry_us(item, default_ttl_s, now_us);
+	}
+}
+
+static void complete_set(const struct remote_context *context, const struct redis_command *command,
+			 const struct redis_reply *reply)
+{
+	struct redis_state *state = redis_state_of(context);
+	struct remote_job *job = command->job;
+	struct cache_op *op = job->op;
+	bool is_stored = redis_check_number(reply, 5) != 0;
+
+	take_stamps(op, reply);
+	op->history_lost = 0;
+	for (size_t i = 0; is_stored && i < op->item_count; i++)
+		redis_house_expires(state, command->space, op->items[i].value->expires_at_us);
+	if (redis_check_number(reply, 2) != 0)
+		redis_house_has_work(state, command->space);
+	if (is_stored)
+		count_items(context, job);
+	remote_job_succeed(job);
+}
+
+void redis_read_set(const struct remote_context *context, const struct redis_command *command,
+		    const struct redis_reply *reply)
+{
+	struct remote_job *job = command->job;
+
+	if (!job->op)
+		return;
+	switch (redis_check_code(reply)) {
+	case CODE_OK:
+		complete_set(context, command, reply);
+		break;
+	case CODE_ABSENT:
+		job->op->progress = PHASE_NAME;
+		break;
+	case CODE_MORE: /* once more */
+		break;
+	case CODE_REFUSED:
+		for (size_t i = 0; i < job->op->item_count; i++)
+			job->op->items[i].status = CACHE_PRECONDITION_FAILED;
+		remote_job_succeed(job);
+		break;
+	case CODE_TOO_LARGE:
+		remote_job_fail(job, CACHE_TOO_LARGE, NULL, 0);
+		break;
+	case CODE_TOO_MANY:
+		remote_job_fail(job, CACHE_TOO_LARGE, RULES_REFUSAL_BATCH, 0);
+		break;
+	case CODE_FULL:
+		remote_job_fail(job, CACHE_NO_SPACE, RULES_REFUSAL_FULL, 0);
+		break;
+	default:
+		remote_job_fail(job, CACHE_INTERNAL, NULL, 0);
+		break;
+	}
+}
+
+/* ---- DELETE ---- */
+
+void redis_read_deleted(const struct remote_context *context, const struct redis_command *command,
+			const struct redis_reply *reply)
+{
+	static const enum cache_status statuses[] = {CACHE_OK, CACHE_NOT_FOUND,
+						     CACHE_PRECONDITION_FAILED};
+	const char *told = reply->elements[2].text.data;
+	struct remote_job *job = command->job;
+
+	if (!job->op)
+		return;
+	for (size_t i = 0; i < job->op->item_count; i++)
+		job->op->items[i].status = statuses[(unsigned)(told[i] - '0') % 3];
+	count_items(context, job);
+	remote_job_succeed(job);
+}

@@ -1,0 +1,38 @@
+/* How an entry stands in the server (script/10_model.lua): its value in key v, its head in key h.
+ */
+#ifndef STEADYCACHE_REDIS_VALUE_H
+#define STEADYCACHE_REDIS_VALUE_H
+
+#include "base/value.h"
+
+/* A value of key v; it borrows the bytes that it was read from. */
+struct redis_value {
+	int64_t modified_at_us, expires_at_us;
+	struct etag etag;
+	uint8_t flags;
+	struct slice type, bytes;
+};
+
+/* False: these bytes are not one. */
+bool redis_value_read(struct slice text, struct redis_value *ret);
+
+/* A copy as the cache hands it out. NULL: out of memory. */
+struct cache_value *redis_value_copy(const struct redis_value *value);
+
+/* The argument `static` of a set: what of `value` is known before it is stored. */
+#define REDIS_STATIC_MAX_LEN (18 + CONTENT_TYPE_MAX_LEN)
+size_t redis_value_write_static(const struct cache_value *value,
+				char out[static REDIS_STATIC_MAX_LEN]);
+
+/* A value of key h, or of a listing. */
+struct redis_head {
+	uint32_t frequency;
+	int64_t last_access_us, created_at_us, expires_at_us;
+	uint64_t size_bytes;
+	struct etag etag;
+};
+
+/* False: these bytes are not one. */
+bool redis_value_read_head(struct slice text, struct redis_head *ret);
+
+#endif

@@ -1,0 +1,334 @@
+#include "backends/redis/write.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "backends/redis/batch.h"
+#include "backends/redis/command.h"
+#include "backends/redis/gather.h"
+#include "backends/redis/script.h"
+#include "backends/redis/value.h"
+
+/* The lane of all that changes something, or must come after that: so what was used is told before
+ * the write that may evict. */
+#define LANE_IN_ORDER 1
+
+/* Numbers that the script can keep: those of doubles. */
+#define NUMBER_MAX ((INT64_C(1) << 53) - 1)
+
+struct writer {
+	const struct remote_context *context;
+	struct redis_state *state;
+	struct remote_request *request;
+	struct redis_batch *batch;
+	bool by_hash; /* EVALSHA in place of FCALL */
+};
+
+/* ---- Calls of the script ---- */
+
+static void begin_call(const struct writer *writer, const char *name, struct slice keys,
+		       size_t key_count, size_t arguments)
+{
+	struct remote_request *request = writer->request;
+	char text[64];
+
+	redis_command_begin(request, 3 + key_count + arguments + writer->by_hash);
+	if (writer->by_hash) {
+		redis_command_word(request, SLICE("EVALSHA"));
+		redis_command_word(request, slice_of(redis_script_sha1));
+	} else {
+		(void)snprintf(text, sizeof(text), REDIS_SCRIPT_LIBRARY "_%s", name);
+		redis_command_word(request, SLICE("FCALL"));
+		redis_command_word(request, slice_of(text));
+	}
+	redis_command_integer(request, (int64_t)key_count);
+	buffer_append(&request->body, keys);
+	if (writer->by_hash)
+		redis_command_word(request, slice_of(name));
+}
+
+/* One about a namespace; its first argument, the time, is among the `arguments`. */
+static void begin_space_call(const struct writer *writer, const struct redis_command *command,
+			     const char *name, size_t arguments)
+{
+	const struct cache_clock *clock = writer->context->config->clock;
+
+	begin_call(writer, name, buffer_bytes(&command->space->keys), REDIS_KEYS, arguments);
+	redis_command_integer(writer->request, clock ? cache_clock_now_us(clock) : 0);
+}
+
+static int64_t bounded(uint64_t number)
+{
+	return number < NUMBER_MAX ? (int64_t)number : NUMBER_MAX;
+}
+
+static void write_defaults(const struct writer *writer, const struct redis_space *space)
+{
+	struct namespace_settings settings;
+	char text[96];
+
+	redis_state_defaults(writer->context, slice_of(space->name), &settings);
+	(void)snprintf(text, sizeof(text), "%" PRId64 " %" PRId64 " %" PRId64 " %d",
+		       bounded(settings.max_size_bytes),
+		       settings.capacity < 0 ? -1 : bounded((uint64_t)settings.capacity),
+		       bounded((uint64_t)settings.default_ttl_s), (int)settings.policy);
+	redis_command_word(writer->request, slice_of(text));
+}
+
+/* Nobody listens yet. */
+static void write_notify(const struct writer *writer)
+{
+	redis_command_word(writer->request, SLICE(""));
+}
+
+static void write_condition(const struct writer *writer, const struct cache_op *op)
+{
+	static const char *const kinds[] = {
+		[CONDITION_NONE] = "",
+		[CONDITION_ABSENT] = "absent",
+		[CONDITION_PRESENT] = "present",
+		[CONDITION_MATCH] = "match",
+		[CONDITION_NONE_MATCH] = "none_match",
+	};
+	static const struct cache_condition none;
+	const struct cache_condition *condition =
+		op->item_count == 1 ? &op->items[0].condition : &none;
+	bool has_etags =
+		condition->kind == CONDITION_MATCH || condition->kind == CONDITION_NONE_MATCH;
+
+	redis_command_word(writer->request, slice_of(kinds[condition->kind]));
+	redis_command_word(
+		writer->request,
+		(struct slice){
+			.data = has_etags ? (const char *)condition->etags : NULL,
+			.len = has_etags ? condition->etag_count * sizeof(struct etag) : 0,
+		});
+}
+
+/* ---- Commands ---- */
+
+static void write_ping(const struct writer *writer, const struct redis_command *command)
+{
+	(void)command;
+	redis_command_begin(writer->request, 1);
+	redis_command_word(writer->request, SLICE("PING"));
+}
+
+static void write_time(const struct writer *writer, const struct redis_command *command)
+{
+	(void)command;
+	redis_command_begin(writer->request, 1);
+	redis_command_word(writer->request, SLICE("TIME"));
+}
+
+static void write_stats(const struct writer *writer, const struct redis_command *command)
+{
+	begin_space_call(writer, command, "stats", 2);
+	write_defaults(writer, command->space);
+}
+
+static void write_use(const struct writer *writer, const struct redis_command *command)
+{
+	const struct redis_uses *uses = &command->uses;
+	int64_t now_us = redis_state_use_us(writer->context);
+
+	begin_space_call(writer, command, "use", 4 + 3 * uses->count);
+	redis_command_integer(writer->request, (int64_t)uses->hits);
+	redis_command_integer(writer->request, (int64_t)uses->misses);
+	redis_command_integer(writer->request, (int64_t)uses->stale_hits);
+	for (const struct redis_use *use = uses->oldest; use; use = use->newer) {
+		int64_t age_us = now_us - use->last_us;
+
+		redis_command_word(writer->request,
+				   (struct slice){.data = use->key, .len = use->key_len});
+		redis_command_integer(writer->request, (int64_t)use->count);
+		redis_command_integer(writer->request, age_us > 0 ? age_us : 0);
+	}
+}
+
+/* HGET or HMGET of the keys of all jobs. */
+static void write_fetch(const struct writer *writer, const struct redis_command *command)
+{
+	struct slice key = command->kind == COMMAND_GET ? command->space->key_values
+							: command->space->key_heads;
+
+	redis_command_begin(writer->request, 2 + command->item_count);
+	redis_command_word(writer->request,
+			   command->item_count == 1 ? SLICE("HGET") : SLICE("HMGET"));
+	buffer_append(&writer->request->body, key);
+	for (const struct remote_job *job = command->job; job; job = job->grouped)
+		for (size_t i = 0; i < job->op->item_count; i++)
+			redis_command_word(writer->request, job->op->items[i].key);
+}
+
+static void write_history(const struct writer *writer, const struct cache_history *history)
+{
+	char text[96] = "";
+
+	if (history)
+		(void)snprintf(text, sizeof(text), "%" PRIu64 " %" PRId64 " %" PRId64 " %" PRId64,
+			       history->frequency < HISTORY_MAX_FREQUENCY ? history->frequency
+									  : HISTORY_MAX_FREQUENCY,
+			       history->created_at_us, history->last_access_us,
+			       history->expires_at_us);
+	redis_command_word(writer->request, slice_of(text));
+}
+
+static void write_set(const struct writer *writer, const struct redis_command *command)
+{
+	const struct cache_op *op = command->job->op;
+	char fixed[REDIS_STATIC_MAX_LEN];
+
+	begin_space_call(writer, command, "set", 6 + 6 * op->item_count);
+	write_defaults(writer, command->space);
+	redis_command_integer(writer->request, command->space->is_named);
+	write_notify(writer);
+	write_condition(writer, op);
+	for (size_t i = 0; i < op->item_count; i++) {
+		const struct cache_item *item = &op->items[i];
+		size_t len = redis_value_write_static(item->value, fixed);
+
+		redis_command_word(writer->request, item->key);
+		redis_command_word(writer->request, (struct slice){.data = fixed, .len = len});
+		redis_command_word(writer->request, cache_value_bytes(item->value));
+		redis_command_integer(writer->request, bounded(item->size_bytes));
+		redis_command_integer(writer->request, item->ttl_s);
+		write_history(writer, item->history);
+	}
+}
+
+static void write_delete(const struct writer *writer, const struct redis_command *command)
+{
+	const struct cache_op *op = command->job->op;
+
+	begin_space_call(writer, command, "delete", 4 + op->item_count);
+	write_notify(writer);
+	write_condition(writer, op);
+	for (size_t i = 0; i < op->item_count; i++)
+		redis_command_word(writer->request, op->items[i].key);
+}
+
+static void write_clear(const struct writer *writer, const struct redis_command *command)
+{
+	begin_space_call(writer, command, "clear", 2);
+	write_notify(writer);
+}
+
+static void write_clear_prefix(const struct writer *writer, const struct redis_command *command)
+{
+	begin_space_call(writer, command, "clear_prefix", 4);
+	write_notify(writer);
+	redis_command_word(writer->request, command->job->op->prefix);
+	redis_command_word(writer->request, buffer_bytes(&writer->batch->after));
+}
+
+static void write_list(const struct writer *writer, const struct redis_command *command)
+{
+	const struct cache_op *op = command->job->op;
+	const struct redis_batch *batch = writer->batch;
+	bool has_after = batch->has_after || op->has_after;
+
+	begin_space_call(writer, command, "list", 6);
+	redis_command_word(writer->request, op->prefix);
+	redis_command_integer(writer->request, has_after);
+	redis_command_word(writer->request,
+			   batch->has_after ? buffer_bytes(&batch->after) : op->after);
+	redis_command_integer(writer->request, bounded(op->limit - op->entry_count));
+	redis_command_integer(writer->request, bounded(op->max_key_bytes));
+}
+
+static void write_names(const struct writer *writer, const struct redis_command *command)
+{
+	(void)command;
+	redis_command_begin(writer->request, 4);
+	redis_command_word(writer->request, SLICE("ZRANGE"));
+	buffer_append(&writer->request->body, buffer_bytes(&writer->state->names_key));
+	redis_command_word(writer->request, SLICE("0"));
+	redis_command_word(writer->request, SLICE("-1"));
+}
+
+static void write_configure(const struct writer *writer, const struct redis_command *command)
+{
+	const struct cache_op *op = command->job->op;
+	const struct namespace_settings *settings = &op->settings;
+	bool has_capacity = op->settings_mask & SETTING_CAPACITY && settings->capacity >= 0;
+
+	begin_space_call(writer, command, "configure", 9);
+	write_defaults(writer, command->space);
+	redis_command_integer(writer->request, command->space->is_named);
+	redis_command_integer(writer->request, op->settings_mask);
+	redis_command_integer(writer->request, bounded(settings->max_size_bytes));
+	redis_command_integer(writer->request,
+			      has_capacity ? bounded((uint64_t)settings->capacity) : -1);
+	redis_command_integer(writer->request, settings->default_ttl_s);
+	redis_command_integer(writer->request, (int64_t)settings->policy);
+	redis_command_integer(writer->request, settings->stale_ttl_s);
+}
+
+static void write_work(const struct writer *writer, const struct redis_command *command)
+{
+	begin_space_call(writer, command, "work", 2);
+	write_defaults(writer, command->space);
+}
+
+static void write_name(const struct writer *writer, const struct redis_command *command)
+{
+	begin_call(writer, "name", buffer_bytes(&writer->state->names_key), 1, 2);
+	redis_command_word(writer->request, slice_of(command->space->name));
+	redis_command_integer(writer->request, writer->context->config->max_namespaces);
+}
+
+/* ---- Requests ---- */
+
+static void write_command(const struct writer *writer, const struct redis_command *command)
+{
+	static void (*const writes[REDIS_KINDS])(const struct writer *,
+						 const struct redis_command *) = {
+		[COMMAND_PING] = write_ping,      [COMMAND_TIME] = write_time,
+		[COMMAND_SETTINGS] = write_stats, [COMMAND_USE] = write_use,
+		[COMMAND_GET] = write_fetch,      [COMMAND_EXISTS] = write_fetch,
+		[COMMAND_SET] = write_set,        [COMMAND_DELETE] = write_delete,
+		[COMMAND_CLEAR] = write_clear,    [COMMAND_CLEAR_PREFIX] = write_clear_prefix,
+		[COMMAND_LIST] = write_list,      [COMMAND_NAMES] = write_names,
+		[COMMAND_STATS] = write_stats,    [COMMAND_CONFIGURE] = write_configure,
+		[COMMAND_WORK] = write_work,      [COMMAND_NAME] = write_name,
+	};
+
+	writes[command->kind](writer, command);
+}
+
+static bool write(const struct remote_context *context, struct remote_call *call,
+		  struct remote_request *request, bool by_hash)
+{
+	struct redis_batch *batch = redis_gather(context, call);
+	struct writer writer = {
+		.context = context,
+		.state = redis_state_of(context),
+		.request = request,
+		.batch = batch,
+		.by_hash = by_hash,
+	};
+
+	if (!batch)
+		return false;
+	request->path = "";
+	request->lane = batch->writes ? LANE_IN_ORDER : 0;
+	for (size_t i = 0; i < batch->count; i++)
+		write_command(&writer, &batch->commands[i]);
+	return !request->body.failed;
+}
+
+bool redis_write_functions(const struct remote_context *context, struct remote_call *call,
+			   size_t part, struct remote_request *request)
+{
+	(void)part;
+	return write(context, call, request, false);
+}
+
+bool redis_write_script(const struct remote_context *context, struct remote_call *call, size_t part,
+			struct remote_request *request)
+{
+	(void)part;
+	return write(context, call, request, true);
+}
