@@ -4,10 +4,13 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "backends/d1/d1.h"
 #include "backends/memory/memory.h"
+#include "backends/redis/redis.h"
 #include "backends/sqlite/sqlite.h"
 #include "backends/tiered/tiered.h"
 #include "tests/contract/d1_upstream.h"
+#include "tests/contract/redis_upstream.h"
 
 #define BACKENDS_MAX 16
 #define WAIT_STEP_MS 5
@@ -17,7 +20,8 @@ static bool is_wanted(const struct backend_ops *ops)
 {
 	const char *only = getenv("STEADYCACHE_TEST_BACKEND");
 
-	if (ops->bits & BACKEND_REMOTE && !contract_has_d1())
+	if ((ops == &d1_backend_ops && !contract_has_d1()) ||
+	    (ops == &redis_backend_ops && !contract_has_redis()))
 		return false;
 	if (only && *only)
 		return strcmp(ops->name, only) == 0;
@@ -92,7 +96,7 @@ void contract_run(const struct contract_backend *backend, unsigned needs,
 	f.is_tiered = backend->is_tiered;
 	f.persists = f.bits & BACKEND_PERSISTS;
 	f.is_slow = f.persists;
-	f.is_remote = f.bits & BACKEND_REMOTE;
+	f.is_remote = f.ops == &d1_backend_ops;
 	f.limits_namespaces = !f.is_remote || !getenv("STEADYCACHE_TEST_D1_URL");
 	temp_dir_create(&f.dir);
 	f.clock = (struct cache_clock){.now_us = test_now_us, .user = &f};
@@ -101,6 +105,8 @@ void contract_run(const struct contract_backend *backend, unsigned needs,
 		f.config.settings = &backend->sqlite;
 	if (f.is_remote)
 		contract_prepare_d1(&f.d1), f.config.settings = &f.d1;
+	if (f.ops == &redis_backend_ops)
+		contract_prepare_redis(&f.config, &f.redis);
 	open_backend(&f);
 	body(&f);
 	f.backend->ops->close(f.backend);

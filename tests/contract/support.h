@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "backends/d1/settings.h"
+#include "backends/redis/settings.h"
 #include "backends/sqlite/sqlite.h"
 #include "store/find.h"
 #include "tests/support/temp_dir.h"
@@ -28,12 +29,13 @@ struct fixture {
 	unsigned bits;                /* the backend's */
 	struct backend_config config; /* a test may change it before fixture_reopen */
 	struct d1_config d1;
+	struct redis_config redis;
 	struct cache_clock clock;
 	_Atomic int64_t now_us;
 	struct temp_dir dir;
 	bool persists;  /* entries and settings exist again after a reopen */
 	bool is_slow;   /* writes wait for a disk: use fewer of them */
-	bool is_remote; /* everything waits for a network: use still fewer, and smaller ones */
+	bool is_remote; /* it is the D1 Worker: use still fewer, and smaller ones */
 	bool is_tiered; /* a near cache is in front: it hides uses, and shows evicted entries */
 	bool limits_namespaces; /* it enforces config.max_namespaces */
 };

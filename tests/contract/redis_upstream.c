@@ -1,0 +1,25 @@
+#include "tests/contract/redis_upstream.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+bool contract_has_redis(void)
+{
+	return getenv("STEADYCACHE_TEST_REDIS_URL") != NULL;
+}
+
+void contract_prepare_redis(struct backend_config *backend, struct redis_config *config)
+{
+	static char prefix[64];
+	static unsigned turn;
+
+	(void)snprintf(prefix, sizeof(prefix), "contract-%lld-%u", (long long)getpid(), turn++);
+	*config = (struct redis_config){
+		.prefix = prefix,
+		.timeout_us = 20 * US_PER_S,
+		.retries = 2,
+	};
+	backend->url = getenv("STEADYCACHE_TEST_REDIS_URL");
+	backend->settings = config;
+}
