@@ -218,6 +218,7 @@ static enum remote_failure take_replies(struct redis_connection *connection,
 			return is_notice ? FAILURE_RESET : FAILURE_BAD_ANSWER;
 		}
 		exchange->replies[exchange->got++] = reply;
+		exchange->got_bytes += redis_reader_last_bytes(connection->reader);
 		if (exchange->got < exchange->request.replies)
 			continue;
 		(void)redis_exchange_list_pop(&connection->exchanges);

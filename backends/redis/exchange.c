@@ -27,6 +27,7 @@ static void drop_replies(struct redis_exchange *exchange)
 	for (unsigned i = 0; i < exchange->got; i++)
 		redis_reply_deinit(&exchange->replies[i]);
 	exchange->got = 0;
+	exchange->got_bytes = 0;
 }
 
 void redis_exchange_free(struct redis_exchange *exchange)
@@ -54,6 +55,7 @@ void redis_exchange_end(struct redis_exchange *exchange, enum remote_failure fai
 		.retry_after_s = -1,
 		.native = is_whole ? exchange->replies : NULL,
 		.native_count = is_whole ? exchange->got : 0,
+		.native_bytes = exchange->got_bytes,
 	};
 
 	if (exchange->request.done)

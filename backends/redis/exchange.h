@@ -20,7 +20,8 @@ struct redis_exchange {
 	size_t sent;      /* bytes of the body */
 	bool is_late;     /* its time is over */
 	bool was_repeated;
-	unsigned got; /* replies */
+	unsigned got;     /* replies */
+	size_t got_bytes; /* that they took in the stream */
 	struct redis_reply *replies, one;
 };
 

@@ -11,7 +11,8 @@
 struct redis_reader {
 	redisReader *hiredis;
 	size_t max_bytes;
-	size_t fed; /* bytes since the last whole reply */
+	size_t fed;  /* bytes since the last whole reply */
+	size_t last; /* bytes of that */
 };
 
 /* ---- Values ---- */
@@ -178,6 +179,13 @@ enum redis_read redis_reader_next(struct redis_reader *reader, struct redis_repl
 		return reader->fed > reader->max_bytes ? READ_BAD : READ_MORE;
 	*ret = *(struct redis_reply *)root;
 	free(root);
-	reader->fed = reader->hiredis->len - reader->hiredis->pos;
+	size_t left = reader->hiredis->len - reader->hiredis->pos;
+	reader->last = reader->fed - left;
+	reader->fed = left;
 	return READ_REPLY;
+}
+
+size_t redis_reader_last_bytes(const struct redis_reader *reader)
+{
+	return reader->last;
 }

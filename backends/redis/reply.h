@@ -72,4 +72,7 @@ bool redis_reader_feed(struct redis_reader *reader, struct slice bytes);
 /* The next reply of what was fed; *ret is the caller's to deinit. */
 enum redis_read redis_reader_next(struct redis_reader *reader, struct redis_reply *ret);
 
+/* How many bytes of the stream the last reply took. */
+size_t redis_reader_last_bytes(const struct redis_reader *reader);
+
 #endif

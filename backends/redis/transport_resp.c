@@ -18,8 +18,8 @@
 #define FULL_REQUESTS 64
 #define FULL_BYTES    (256U << 10)
 /* Between attempts to connect: doubled with each that fails. */
-#define PAUSE_MIN_US (10 * 1000)
-#define PAUSE_MAX_US (200 * 1000)
+#define PAUSE_MIN_US INT64_C(10000)
+#define PAUSE_MAX_US INT64_C(200000)
 /* Connections that broke of which the server may not know yet. */
 #define KILLS_MAX 8
 /* While a connection is in use, the server is looked at again so often. */
@@ -462,10 +462,11 @@ static void send_all(struct resp_transport *transport)
 	for (size_t i = 0; i < transport->count; i++) {
 		struct redis_connection *each = &transport->connections[i];
 
-		if (each->state >= CONNECTION_GREETS && each->unsent &&
-		    !redis_connection_send(each))
-			break_connection(transport, each, FAILURE_RESET);
-		else if (each->is_retiring && !each->exchanges.first)
+		bool is_over = each->is_retiring && !each->exchanges.first;
+
+		if (each->state >= CONNECTION_GREETS && each->unsent)
+			is_over = !redis_connection_send(each);
+		if (is_over)
 			break_connection(transport, each, FAILURE_RESET);
 	}
 }

@@ -229,7 +229,8 @@ void remote_receive_answer(void *user, struct remote_answer *answer)
 	struct remote_engine *engine = call->engine;
 
 	INVARIANT(part->state == PART_SENT && call->under_way > 0);
-	remote_tally_add(engine->context.tally, COUNT_BYTES_RECEIVED, answer->body.len);
+	remote_tally_add(engine->context.tally, COUNT_BYTES_RECEIVED,
+			 answer->body.len + answer->native_bytes);
 	if (call->kind == CALL_PROBE)
 		probe_answered(engine, call, answer);
 	else

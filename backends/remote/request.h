@@ -21,6 +21,7 @@ struct remote_answer {
 	 * replies an array of request.replies of them. NULL: it is in `body`. */
 	const void *native;
 	unsigned native_count; /* how many there are */
+	size_t native_bytes;   /* that they took on their way */
 
 	/* The value of a header, valid until the receiver returns; NULL: there is none. NULL where
 	 * the transport knows no headers. */

@@ -26,6 +26,7 @@ static struct asked {
 	enum remote_failure failure;
 	bool reached;
 	unsigned count;
+	size_t bytes;
 	char first[64], last[64]; /* texts of replies */
 } asked[ASKED_MAX];
 static unsigned asked_count, done_order[ASKED_MAX], done_count;
@@ -76,6 +77,7 @@ static void note_done(void *user, struct remote_answer *answer)
 	one->failure = answer->failure;
 	one->reached = answer->reached;
 	one->count = answer->native_count;
+	one->bytes = answer->native_bytes;
 	if (answer->native_count > 0) {
 		copy_text(one->first, redis_reply_of(answer, 0));
 		copy_text(one->last, redis_reply_of(answer, answer->native_count - 1));
@@ -154,6 +156,7 @@ Test(redis_transport, says_hello_and_carries_a_request)
 	cr_expect_eq(one->failure, FAILURE_NONE);
 	cr_expect(one->reached);
 	cr_expect_eq(one->count, 1);
+	cr_expect_eq(one->bytes, sizeof("+OK\r\n") - 1);
 	cr_expect_str_eq(one->first, "OK");
 	cr_expect_eq(fake.accepted, 1);
 	cr_expect_eq(fake_redis_count(&fake, "CLIENT SETNAME steadycache"), 1);
