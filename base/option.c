@@ -84,8 +84,11 @@ bool option_set(const struct option *option, void *settings, const char *source,
 	case OPTION_CHOICE:
 		if (!words_hold_in_any_case(option->choices, text) &&
 		    !is_url_of(option->choices, text)) {
-			(void)snprintf(error, error_size, "%s must be one of: %s; not \"%s\"",
-				       source, option->choices, text);
+			const char *rest = strstr(text, "://"); /* may hold a password */
+
+			(void)snprintf(error, error_size, "%s must be one of: %s; not \"%.*s\"",
+				       source, option->choices,
+				       (int)(rest ? (size_t)(rest - text) : strlen(text)), text);
 			return false;
 		}
 		*(const char **)target = text;

@@ -22,6 +22,8 @@
 #define PAUSE_MAX_US INT64_C(200000)
 /* Connections that broke of which the server may not know yet. */
 #define KILLS_MAX 8
+/* Lanes with a connection of their own; more share these. */
+#define LANES_MAX 4
 /* While a connection is in use, the server is looked at again so often. */
 #define LOOK_US     US_PER_S
 #define WAIT_MAX_US (60 * US_PER_S)
@@ -40,9 +42,10 @@ struct resp_transport {
 	struct redis_connection *connections;
 	size_t count;
 	struct pollfd *polled;
-	struct redis_exchange_list waiting; /* for a connection that is ready */
-	int64_t next_limit_us;              /* no exchange of work has an earlier one */
-	unsigned failures;                  /* attempts since the last that succeeded */
+	struct redis_connection *lanes[LANES_MAX]; /* over which each goes; NULL: any */
+	struct redis_exchange_list waiting;        /* for a connection that is ready */
+	int64_t next_limit_us;                     /* no exchange of work has an earlier one */
+	unsigned failures;                         /* attempts since the last that succeeded */
 	int64_t next_attempt_us;
 	uint64_t random;
 	bool has_ended;               /* a request, in this turn, before the wait */
@@ -79,6 +82,27 @@ static struct redis_connection *choose(const struct resp_transport *transport)
 			best = each;
 	}
 	return best;
+}
+
+/* The same for a lane: the connection over which its requests before this one went. If that is
+ * about to end, there is none until then. */
+static struct redis_connection *choose_for(struct resp_transport *transport, unsigned lane)
+{
+	struct redis_connection **held;
+
+	if (lane == 0)
+		return choose(transport);
+	held = &transport->lanes[(lane - 1) % LANES_MAX];
+	if (!*held)
+		*held = choose(transport);
+	return *held && !(*held)->is_retiring ? *held : NULL;
+}
+
+static void free_lanes(struct resp_transport *transport, const struct redis_connection *connection)
+{
+	for (size_t i = 0; i < LANES_MAX; i++)
+		if (transport->lanes[i] == connection)
+			transport->lanes[i] = NULL;
 }
 
 /* Puts a command of our own on a connection. False: out of memory. */
@@ -135,7 +159,7 @@ static void load_script(struct redis_connection *connection)
 
 static void carry(struct resp_transport *transport, struct redis_exchange *exchange)
 {
-	struct redis_connection *connection = choose(transport);
+	struct redis_connection *connection = choose_for(transport, exchange->request.lane);
 
 	if (!connection) {
 		redis_exchange_list_push(&transport->waiting, exchange);
@@ -258,12 +282,14 @@ static void break_connection(struct resp_transport *transport, struct redis_conn
 		return;
 	}
 	remember_kill(transport, connection);
+	free_lanes(transport, connection);
 	redis_connection_close(connection, &dropped);
 	while ((exchange = redis_exchange_list_pop(&dropped))) {
 		end_broken(transport, exchange, failure);
 		if (failure == FAILURE_BAD_ANSWER)
 			failure = FAILURE_RESET; /* the first one's was bad */
 	}
+	carry_waiting(transport); /* what waited for its lane */
 }
 
 /* ---- Whole exchanges ---- */

@@ -10,6 +10,7 @@
 #include "backends/memory/memory.h"
 #include "backends/sqlite/sqlite.h"
 #include "backends/tiered/tiered.h"
+#include "base/words.h"
 #include "server/config/option_list.h"
 #include "server/config/options.h"
 #include "store/find.h"
@@ -302,11 +303,33 @@ Test(options, choices)
 		cr_expect(set("backend", backend_registry[i]->name));
 		strcat(strcat(refusal, " "), backend_registry[i]->name);
 	}
+	for (size_t i = 0; backend_registry[i]; i++) {
+		struct slice scheme;
+
+		for (const char *at = backend_registry[i]->schemes; at && words_next(&at, &scheme);)
+			(void)sprintf(refusal + strlen(refusal), " %.*s://", (int)scheme.len,
+				      scheme.data);
+	}
 	strcat(refusal, "; not \"");
 	cr_expect(set("backend", "MEMORY"));
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		cr_expect_not(set("backend", bad[i]), "%s", bad[i]);
 		cr_expect_not_null(strstr(error, refusal), "%s", error);
+	}
+}
+
+Test(options, a_backend_by_its_url)
+{
+	static const char *const bad[] = {"http://h", "redi://u:secret@h", "://h", "redis:/h"};
+
+	cr_expect(set("backend", "redis://h:1/2"));
+	cr_expect_str_eq(options.backend, "redis://h:1/2");
+	cr_expect_str_eq(options_backend(&options)->name, "redis");
+	cr_expect(set("backend", "UNIX:///path"));
+	cr_expect_str_eq(options_backend(&options)->name, "redis");
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		cr_expect_not(set("backend", bad[i]), "%s", bad[i]);
+		cr_expect_null(strstr(error, "secret"), "%s", error);
 	}
 }
 

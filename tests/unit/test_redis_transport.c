@@ -29,6 +29,7 @@ static struct asked {
 	size_t bytes;
 	char first[64], last[64]; /* texts of replies */
 } asked[ASKED_MAX];
+static unsigned ask_lane;
 static unsigned asked_count, done_order[ASKED_MAX], done_count;
 
 static const struct remote_protocol protocol = {.sentences = redis_verdict_sentences,
@@ -92,6 +93,7 @@ static struct asked *ask_within(const char *words, bool is_repeatable, int64_t t
 	struct remote_request request = {
 		.is_repeatable = is_repeatable,
 		.timeout_us = timeout_us,
+		.lane = ask_lane,
 		.done = note_done,
 		.user = one,
 	};
@@ -517,6 +519,31 @@ Test(redis_connections, a_full_connection_is_joined_by_others)
 	turn_until_done();
 	for (unsigned i = 1; i < asked_count; i++)
 		cr_expect_eq(asked[i].failure, FAILURE_RESET);
+}
+
+/* Requests of one lane stay behind each other, however full their connection is. */
+Test(redis_connections, a_lane_keeps_its_order)
+{
+	make_ready();
+	fake.answer = say_nothing;
+	for (int i = 0; i < 70; i++)
+		ask("FILL");
+	for (int i = 0; i < 30; i++)
+		turn();
+	cr_expect_eq(fake.accepted, 2);
+	fake.answer = NULL;
+	ask_lane = 1;
+	for (int i = 0; i < 100; i++)
+		ask("LANE");
+	ask_lane = 0;
+	unsigned before = done_count;
+	while (done_count < before + 100)
+		turn();
+	for (unsigned i = 1; i < 100; i++)
+		cr_expect_eq(done_order[before + i], done_order[before] + i);
+	cr_expect_eq(fake_redis_count(&fake, "LANE"), 100);
+	fake_redis_hang_up(&fake);
+	turn_until_done();
 }
 
 static void open_with_password(void)

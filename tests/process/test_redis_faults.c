@@ -1,0 +1,281 @@
+/* Everything that can go wrong between the server and a real Redis. Always expected: the client
+ * gets a 503, 504 or 507 with one helpful sentence, never a miss or a wrong value; and once Redis
+ * is well, so is the server, within a second. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/process/redis_scene.h"
+
+REDIS_SUITE(redis_faults);
+
+static void start_with_entry(const char *arguments, const char *rest)
+{
+	redis_scene_start(arguments);
+	redis_scene_serve(rest);
+	expect_status(scene_put("k", "value"), 201);
+	expect_body(scene_get("k"), SLICE("value"));
+}
+
+Test(redis_faults, killed_and_started_again)
+{
+	start_with_entry("--appendonly yes --appendfsync always", "");
+	for (int i = 0; i < 2; i++) {
+		redis_scene_kill();
+		redis_scene_expect_failure(scene_get("k"), 503, "Redis");
+		redis_scene_expect_failure(scene_put("k", "other"), 503, "Redis");
+		redis_scene_start("--appendonly yes --appendfsync always");
+		cr_expect_lt(redis_scene_await(200), 1.5);
+		expect_body(scene_get("k"), SLICE("value"));
+		expect_status(scene_put("l", "value"), i == 0 ? 201 : 204);
+	}
+	scene_stop();
+}
+
+Test(redis_faults, not_there_at_the_start)
+{
+	redis_scene_serve("");
+	redis_scene_expect_failure(scene_get("k"), 503, "STEADYCACHE_BACKEND");
+	redis_scene_start("");
+	cr_expect_lt(redis_scene_await(404), 1.5);
+	scene_stop();
+}
+
+/* What was sent before the pause must not come after what was sent later. */
+Test(redis_faults, paused)
+{
+	start_with_entry("", "?timeout=0.5");
+	redis_scene_signal(SIGSTOP);
+	redis_scene_expect_failure(scene_get("k"), 504, "in time");
+	redis_scene_expect_failure(scene_put("k", "late"), 504, "in time");
+	redis_scene_signal(SIGCONT);
+	cr_expect_lt(redis_scene_await(200), 1.5);
+	expect_status(scene_put("k", "after"), 204);
+	for (int i = 0; i < 20; i++) {
+		expect_body(scene_get("k"), SLICE("after"));
+		(void)usleep(10000);
+	}
+	scene_stop();
+}
+
+Test(redis_faults, the_script_is_lost)
+{
+	start_with_entry("", "");
+	for (int i = 0; i < 3; i++) {
+		redis_scene_tell("FUNCTION FLUSH");
+		expect_status(scene_put("k", "other"), 204);
+		expect_body(scene_get("k"), SLICE("other"));
+	}
+	scene_stop();
+}
+
+Test(redis_faults, without_functions)
+{
+	start_with_entry("--rename-command FUNCTION EMPTY --rename-command FCALL EMPTY "
+			 "--rename-command FCALL_RO EMPTY",
+			 "");
+	redis_scene_tell("SCRIPT FLUSH");
+	expect_status(scene_put("k", "other"), 204);
+	expect_body(scene_get("k"), SLICE("other"));
+	expect_status(http_delete(scene.client, "/cache/ns/k"), 204);
+	expect_status(scene_get("k"), 404);
+	scene_stop();
+}
+
+Test(redis_faults, full)
+{
+	char value[100001];
+	long status = 201;
+
+	memset(value, 'v', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	start_with_entry("--maxmemory 4mb --maxmemory-policy noeviction", "");
+	for (int i = 0; i < 200 && status == 201; i++) {
+		char key[20];
+
+		snprintf(key, sizeof(key), "big%d", i);
+		const struct http_answer *answer = scene_put(key, value);
+		status = answer->status;
+		if (status != 201)
+			redis_scene_expect_failure(answer, 507, "maxmemory");
+	}
+	cr_expect_eq(status, 507);
+	expect_body(scene_get("k"), SLICE("value"));
+	expect_status(http_delete(scene.client, "/cache/ns/k"), 204);
+	redis_scene_tell("CONFIG SET maxmemory 0");
+	expect_status(scene_put("k", "again"), 201);
+	scene_stop();
+}
+
+Test(redis_faults, evicting_by_itself)
+{
+	redis_scene_start("--maxmemory 100mb --maxmemory-policy allkeys-lru");
+	redis_scene_serve("");
+	redis_scene_expect_failure(scene_put("k", "value"), 503, "maxmemory-policy");
+	redis_scene_tell("CONFIG SET maxmemory-policy noeviction");
+	cr_expect_lt(redis_scene_await(404), 1.5);
+	scene_stop();
+}
+
+Test(redis_faults, a_replica)
+{
+	redis_scene_start("--replicaof 127.0.0.1 1");
+	redis_scene_serve("");
+	redis_scene_expect_failure(scene_get("k"), 503, "replica");
+	redis_scene_expect_failure(scene_put("k", "value"), 503, "replica");
+	redis_scene_tell("REPLICAOF NO ONE");
+	cr_expect_lt(redis_scene_await(404), 1.5);
+	expect_status(scene_put("k", "value"), 201);
+	redis_scene_tell("REPLICAOF 127.0.0.1 1");
+	redis_scene_expect_failure(scene_put("k", "other"), 503, "replica");
+	redis_scene_expect_failure(scene_get("k"), 503, "replica");
+	scene_stop();
+}
+
+Test(redis_faults, something_else_listens)
+{
+	scene_env_printf("STEADYCACHE_BACKEND=redis://127.0.0.1:%d", redis_scene_port());
+	char command[400];
+	snprintf(
+		command, sizeof(command),
+		"cd %s && exec timeout 20 python3 -m http.server -b 127.0.0.1 %d >/dev/null 2>&1 &",
+		scene.dir.path, redis_scene_port());
+	cr_assert_eq(system(command), 0);
+	(void)usleep(700000);
+	scene_start();
+	redis_scene_expect_failure(scene_get("k"), 503, "Redis");
+	scene_stop();
+}
+
+/* ---- Addresses and credentials ---- */
+
+Test(redis_faults, a_unix_socket_and_a_database)
+{
+	char rest[TEMP_PATH_SIZE + 40];
+
+	redis_scene_start("--unixsocket ./socket");
+	snprintf(rest, sizeof(rest), "STEADYCACHE_BACKEND=unix://%s?db=3",
+		 redis_scene_path("socket"));
+	scene_env(rest);
+	scene_start();
+	expect_status(scene_put("k", "value"), 201);
+	expect_body(scene_get("k"), SLICE("value"));
+	cr_expect_not_null(strstr(redis_scene_tell("INFO keyspace"), "db3:"));
+	scene_stop();
+}
+
+Test(redis_faults, a_database_that_is_not_there)
+{
+	redis_scene_start("--databases 2");
+	redis_scene_serve("/7");
+	redis_scene_expect_failure(scene_get("k"), 503, "number");
+	scene_stop();
+}
+
+Test(redis_faults, a_password)
+{
+	redis_scene_start("--requirepass sesame");
+	redis_scene_serve("");
+	redis_scene_expect_failure(scene_get("k"), 503, "STEADYCACHE_REDIS_PASSWORD");
+	scene_stop();
+	scene_env("STEADYCACHE_REDIS_PASSWORD=open");
+	scene_start();
+	redis_scene_expect_failure(scene_get("k"), 503, "STEADYCACHE_REDIS_PASSWORD");
+	redis_scene_tell("-a sesame CONFIG SET requirepass open");
+	cr_expect_lt(redis_scene_await(404), 1.5);
+	char *log = server_log(&scene.server);
+	cr_expect_null(strstr(log, "=open"));
+	free(log);
+	scene_stop();
+}
+
+Test(redis_faults, a_user_who_may_do_what_is_needed)
+{
+	redis_scene_start("");
+	redis_scene_tell(
+		"ACL SETUSER cache reset on '>secret' '~steadycache:*' '&steadycache:*' -@all "
+		"+fcall "
+		"'+function|load' +time +get +set +hget +hmget +hset +hdel +zadd +zrem +zrange "
+		"+zrevrange +zrangebyscore +zrangebylex +zscore +zcard +unlink +info +auth +select "
+		"'+client|id' '+client|setname' '+client|kill' +ping");
+	scene_env("STEADYCACHE_REDIS_USER=cache");
+	scene_env("STEADYCACHE_REDIS_PASSWORD=secret");
+	redis_scene_serve("");
+	expect_status(scene_put("k", "value"), 201);
+	expect_body(scene_get("k"), SLICE("value"));
+	redis_scene_tell("ACL SETUSER cache -fcall");
+	redis_scene_expect_failure(scene_put("k", "other"), 503, "ACL");
+	expect_body(scene_get("k"), SLICE("value"));
+	redis_scene_tell("ACL SETUSER cache +fcall");
+	expect_status(scene_put("k", "other"), 204);
+	scene_stop();
+}
+
+/* ---- TLS ---- */
+
+static void make_certificate(const char *name, const char *host)
+{
+	char command[1000];
+
+	snprintf(command, sizeof(command),
+		 "cd %s && openssl req -x509 -newkey rsa:2048 -nodes -keyout %s.key -out %s.pem "
+		 "-days 2 "
+		 "-subj /CN=%s -addext subjectAltName=%s >/dev/null 2>&1",
+		 scene.dir.path, name, name, name, host);
+	if (system(command) != 0)
+		cr_skip("there is no openssl");
+}
+
+static void start_tls(const char *host)
+{
+	char arguments[300];
+
+	make_certificate("redis", host);
+	make_certificate("mine", "DNS:me");
+	snprintf(arguments, sizeof(arguments),
+		 "--port 0 --tls-port %d --tls-cert-file redis.pem --tls-key-file redis.key "
+		 "--tls-ca-cert-file mine.pem --tls-auth-clients yes",
+		 redis_scene_port());
+	redis_scene_start(arguments);
+	scene_env_printf("STEADYCACHE_BACKEND=rediss://127.0.0.1:%d", redis_scene_port());
+	scene_env_printf("STEADYCACHE_REDIS_CERT_FILE=%s", redis_scene_path("mine.pem"));
+	scene_env_printf("STEADYCACHE_REDIS_KEY_FILE=%s", redis_scene_path("mine.key"));
+}
+
+Test(redis_faults, tls_with_a_certificate_of_our_own)
+{
+	char value[300001];
+
+	memset(value, 'x', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	start_tls("IP:127.0.0.1");
+	scene_env_printf("STEADYCACHE_REDIS_CA_FILE=%s", redis_scene_path("redis.pem"));
+	scene_start();
+	(void)redis_scene_await(404);
+	expect_status(scene_put("k", value), 201);
+	expect_body(scene_get("k"), slice_of(value));
+	for (int i = 0; i < 50; i++)
+		expect_status(scene_put("small", "value"), i == 0 ? 201 : 204);
+	scene_stop();
+}
+
+Test(redis_faults, tls_that_nobody_vouches_for)
+{
+	start_tls("IP:127.0.0.1");
+	scene_start();
+	(void)usleep(500000);
+	redis_scene_expect_failure(scene_get("k"), 503, "STEADYCACHE_REDIS_CA_FILE");
+	scene_stop();
+}
+
+Test(redis_faults, tls_with_the_name_of_another)
+{
+	start_tls("DNS:other.example");
+	scene_env_printf("STEADYCACHE_REDIS_CA_FILE=%s", redis_scene_path("redis.pem"));
+	scene_start();
+	(void)usleep(500000);
+	redis_scene_expect_failure(scene_get("k"), 503, "STEADYCACHE_REDIS_CA_FILE");
+	scene_stop();
+}
