@@ -12,7 +12,9 @@
  *   house.c      what is done without being asked for
  *   clock.c      the server's clock
  *   verdict.c    refusals of the server
- *   transport_resp.c  connections; reply.c: replies as values */
+ *   transport_resp.c  which connection carries what, and when there is one
+ *   connection.c one of them; stream.c: its bytes, by TCP, a Unix socket, TLS; lookup.c: names
+ *   hello.c      its first words; exchange.c: requests on it; reply.c: replies as values */
 #include "backends/redis/redis.h"
 
 #include <stdio.h>
