@@ -2,7 +2,7 @@
 
 /* How long uses are collected, and how many keys at most. */
 #define COLLECT_US   (US_PER_S / 2)
-#define COLLECT_KEYS 512
+#define COLLECT_KEYS 4096
 /* How often a namespace is looked after that was touched lately, as other servers may have left
  * something to do. */
 #define ROUND_US      (1 * US_PER_S)

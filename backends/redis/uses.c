@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
-#define BUCKETS 512
+#define BUCKETS 2048
+/* While the server cannot be reached, further keys are forgotten beyond so many. */
+#define KEYS_MAX 65536
 
 void redis_uses_deinit(struct redis_uses *uses)
 {
@@ -74,7 +76,8 @@ void redis_uses_add(struct redis_uses *uses, struct slice key, int64_t now_us)
 	if (use) {
 		unlink_use(uses, use);
 	} else {
-		use = has_buckets(uses) ? malloc(sizeof(*use) + key.len) : NULL;
+		use = uses->count < KEYS_MAX && has_buckets(uses) ? malloc(sizeof(*use) + key.len)
+								  : NULL;
 		if (!use)
 			return;
 		*use = (struct redis_use){.hash = hash, .key_len = key.len};

@@ -30,7 +30,7 @@ void redis_uses_deinit(struct redis_uses *uses);
 
 bool redis_uses_are_none(const struct redis_uses *uses);
 
-/* Counts a use at `now_us`, which never goes back. Without memory for it the use is forgotten. */
+/* Counts a use at `now_us`, which never goes back. Without room for it the use is forgotten. */
 void redis_uses_add(struct redis_uses *uses, struct slice key, int64_t now_us);
 
 /* Moves the `max` oldest uses into `to`, which is empty, and all hits and misses. */
