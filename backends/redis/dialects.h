@@ -5,6 +5,7 @@
 
 #include "backends/remote/protocol.h"
 
-extern const struct remote_dialect redis_dialects_functions, redis_dialects_script;
+extern const struct remote_dialect redis_dialects_functions;
+extern const struct remote_dialect redis_dialects_script;
 
 #endif

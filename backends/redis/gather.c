@@ -122,6 +122,10 @@ static bool gather_job(const struct gatherer *g, struct remote_job *job)
 		if (op->type != CACHE_OP_SYNC)
 			space->touched_us = g->now_us;
 	}
+	bool may_be_of_none = op->type == CACHE_OP_STATS || op->type == CACHE_OP_SYNC ||
+			      op->type == CACHE_OP_CHECK;
+	if (!space && !may_be_of_none)
+		return false;
 	switch (op->type) {
 	case CACHE_OP_GET:
 	case CACHE_OP_EXISTS:
