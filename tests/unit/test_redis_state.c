@@ -1,0 +1,137 @@
+/* What the redis backend keeps beside the server: uses that are not told yet, the server's clock,
+ * the layout of values. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "backends/redis/clock.h"
+#include "backends/redis/uses.h"
+#include "backends/redis/value.h"
+
+static void add(struct redis_uses *uses, const char *key, int64_t now_us)
+{
+	redis_uses_add(uses, slice_of(key), now_us);
+}
+
+/* The oldest first: "b2 a1 " for two uses of b, then one of a. */
+static const char *told(const struct redis_uses *uses)
+{
+	static char text[256];
+
+	text[0] = '\0';
+	for (const struct redis_use *use = uses->oldest; use; use = use->newer)
+		(void)sprintf(text + strlen(text), "%.*s%d ", (int)use->key_len, use->key,
+			      (int)use->count);
+	return text;
+}
+
+Test(redis_uses, are_in_the_order_of_the_last)
+{
+	struct redis_uses uses = {0};
+
+	cr_expect(redis_uses_are_none(&uses));
+	add(&uses, "a", 1);
+	add(&uses, "b", 2);
+	add(&uses, "", 3);
+	add(&uses, "a", 4);
+	cr_expect_str_eq(told(&uses), "b1 1 a2 ");
+	cr_expect_eq(uses.newest->last_us, 4);
+	redis_uses_deinit(&uses);
+	cr_expect(redis_uses_are_none(&uses));
+}
+
+Test(redis_uses, are_taken_from_the_oldest_and_put_back_in_front)
+{
+	struct redis_uses uses = {.hits = 3, .misses = 2, .stale_hits = 1};
+	struct redis_uses taken;
+
+	add(&uses, "a", 1);
+	add(&uses, "b", 2);
+	add(&uses, "c", 3);
+	redis_uses_take(&uses, &taken, 2);
+	cr_expect_str_eq(told(&taken), "a1 b1 ");
+	cr_expect_eq(taken.hits, 3);
+	cr_expect_eq(uses.hits, 0);
+	cr_expect_str_eq(told(&uses), "c1 ");
+
+	add(&uses, "b", 4);
+	redis_uses_put_back(&uses, &taken);
+	cr_expect_str_eq(told(&uses), "a1 c1 b2 ");
+	cr_expect_eq(uses.oldest->last_us, 1);
+	cr_expect_eq(uses.newest->last_us, 4);
+	cr_expect_eq(uses.hits + uses.misses + uses.stale_hits, 6);
+	cr_expect_eq(uses.count, 3);
+	cr_expect(redis_uses_are_none(&taken));
+
+	redis_uses_take(&uses, &taken, 100);
+	cr_expect(redis_uses_are_none(&uses));
+	redis_uses_deinit(&taken);
+	redis_uses_deinit(&uses);
+}
+
+Test(redis_clock, keeps_the_best_that_it_was_told)
+{
+	struct redis_clock clock = {0};
+
+	cr_expect_eq(redis_clock_there_us(&clock, 5), 0);
+	cr_expect_not(redis_clock_is_fresh(&clock, 5));
+	redis_clock_learn(&clock, 1000000, 100, 300);
+	cr_expect_eq(redis_clock_there_us(&clock, 200), 1000000);
+	/* A slow answer tells less than is known. */
+	redis_clock_learn(&clock, 1005000, 400, 9400);
+	cr_expect_eq(redis_clock_there_us(&clock, 200), 1000000);
+	cr_expect(redis_clock_is_fresh(&clock, 9400));
+	/* A quick one tells more. */
+	redis_clock_learn(&clock, 1019850, 20000, 20020);
+	cr_expect_eq(redis_clock_there_us(&clock, 20010), 1019850);
+	cr_expect_not(redis_clock_is_fresh(&clock, 10000000));
+}
+
+Test(redis_clock, believes_that_the_server_was_set)
+{
+	struct redis_clock clock = {0};
+
+	redis_clock_learn(&clock, 5000000, 0, 10);
+	redis_clock_learn(&clock, 1000000, 1000, 2000);
+	cr_expect_eq(redis_clock_there_us(&clock, 1500), 1000000);
+}
+
+Test(redis_value, is_read_as_it_is_written)
+{
+	struct cache_value *value = cache_value_copy(SLICE("bytes"), SLICE("text/x"));
+	char text[24 + REDIS_STATIC_MAX_LEN + 5] = {0};
+	struct redis_value found;
+
+	text[0] = 7;  /* modified */
+	text[9] = 1;  /* expires: 256 */
+	text[16] = 5; /* size */
+	size_t len = 24 + redis_value_write_static(value, text + 24);
+	memcpy(text + len, "bytes", 5);
+	len += 5;
+	cr_assert(redis_value_read((struct slice){.data = text, .len = len}, &found));
+	struct cache_value *copy = redis_value_copy(&found);
+	cr_expect(slice_equal(cache_value_bytes(copy), SLICE("bytes")));
+	cr_expect_str_eq(cache_value_content_type(copy), "text/x");
+	cr_expect(etag_equal(&copy->etag, &value->etag));
+	cr_expect_eq(copy->flags, value->flags);
+	cr_expect_eq(copy->modified_at_us, 7);
+	cr_expect_eq(copy->expires_at_us, 256);
+	for (size_t cut = 0; cut < len - 5; cut++)
+		cr_expect_not(redis_value_read((struct slice){.data = text, .len = cut}, &found));
+	cache_value_release(copy);
+	cache_value_release(value);
+}
+
+Test(redis_value, heads_have_one_length)
+{
+	char text[61] = {3, [4] = 4, [12] = 5, [20] = 6, [36] = 8};
+	struct redis_head head;
+
+	cr_assert(redis_value_read_head((struct slice){.data = text, .len = 60}, &head));
+	cr_expect_eq(head.frequency, 3);
+	cr_expect_eq(head.last_access_us, 4);
+	cr_expect_eq(head.created_at_us, 5);
+	cr_expect_eq(head.expires_at_us, 6);
+	cr_expect_eq(head.size_bytes, 8);
+	cr_expect_not(redis_value_read_head((struct slice){.data = text, .len = 59}, &head));
+	cr_expect_not(redis_value_read_head((struct slice){.data = text, .len = 61}, &head));
+}
