@@ -551,6 +551,33 @@ static void open_with_password(void)
 	open_as("someone:secret@", "");
 }
 
+/* Names are looked up by a thread of their own, which may outlive the transport. */
+static void open_elsewhere(void)
+{
+	open_as("", "");
+	transport->ops->close(transport);
+	free(own.url.host);
+	own.url.host = strdup("no-such-host.invalid");
+	transport = redis_transport_open(&settings, &protocol, &own);
+	cr_assert(transport);
+}
+
+TestSuite(redis_names, .init = open_elsewhere, .fini = close_both, .timeout = 60);
+
+Test(redis_names, one_that_nobody_knows)
+{
+	struct asked *one = ask_within("ONE", true, 3 * US_PER_S);
+
+	turn_until_done();
+	cr_expect_eq(one->failure, FAILURE_CONNECT);
+	cr_expect_not(one->reached);
+}
+
+Test(redis_names, closed_while_one_is_looked_up)
+{
+	cr_expect_eq(asked_count, 0);
+}
+
 TestSuite(redis_credentials, .init = open_with_password, .fini = close_both, .timeout = 60);
 
 Test(redis_credentials, are_told_first)
