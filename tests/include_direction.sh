@@ -42,6 +42,12 @@ for backend in memory sqlite tiered remote; do
 done
 forbid backends/d1 'backends/(memory|sqlite|tiered|disabled)' 'one backend includes another' # over remote
 
+# Drivers are written against driver.h alone: it is their ABI.
+forbid store/keeper/driver.h '(store|base/([^s]|s[^l]))' 'store/keeper/driver.h includes more than base/slice.h'
+forbid "$ours" 'store/keeper/' 'only keeper.h and driver.h of store/keeper are for others' \
+	'^store/keeper/|store/keeper/(keeper|driver)\.h'
+forbid store 'store/keeper/' 'store/ includes the keeper, which stands above it' '^store/keeper/'
+
 # Of backends/sqlite: sqlite.c and background.c -> read and write -> store.h -> file. What waits between
 # read and write is declared in uses.h and values.h.
 forbid backends/sqlite/file 'backends/sqlite/(read/|write/|[a-z_]+\.h)' 'sqlite/file includes what stands above it'
