@@ -10,7 +10,17 @@
 /* The backend is at fault, not the request. */
 static bool is_outage(enum cache_status status)
 {
-	return cache_status_http(status) >= 500 && status != CACHE_UNSUPPORTED;
+	switch (status) {
+	case CACHE_OK:
+	case CACHE_NOT_FOUND:
+	case CACHE_PRECONDITION_FAILED:
+	case CACHE_INVALID:
+	case CACHE_TOO_LARGE:
+	case CACHE_UNSUPPORTED:
+		return false;
+	default:
+		return true;
+	}
 }
 
 /* What was read without a use is not kept: an export would drive out all that is in use. */

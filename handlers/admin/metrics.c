@@ -11,6 +11,7 @@
 #include "handlers/admin/namespace_labels.h"
 #include "handlers/handlers.h"
 #include "handlers/respond/error.h"
+#include "handlers/respond/status.h"
 
 #define PREFIX   "steadycache_"
 #define DURATION PREFIX "request_duration_seconds"
@@ -75,7 +76,7 @@ static void append_latency(void *user, const struct route_latency *row)
 
 static bool is_failure(enum cache_status status)
 {
-	return cache_status_http(status) >= 500;
+	return status_http(status) >= 500;
 }
 
 static void append_operations(void *user, const struct operation_count *operations)
@@ -321,8 +322,8 @@ static void metrics_finish(struct request *request, struct response *response)
 		append_namespaces(&text, context, op);
 	if (text.failed) {
 		buffer_deinit(&text);
-		respond_error(request, response, cache_status_http(CACHE_NO_MEMORY), "%s",
-			      cache_status_text(CACHE_NO_MEMORY));
+		respond_error(request, response, status_http(CACHE_NO_MEMORY), "%s",
+			      status_text(CACHE_NO_MEMORY));
 		return;
 	}
 	response_header_static(response, "Cache-Control", "no-store");

@@ -4,11 +4,12 @@
 
 #include "base/json_out.h"
 #include "handlers/respond/error.h"
+#include "handlers/respond/status.h"
 
 void call_respond_no_memory(const struct request *request, struct response *response)
 {
-	respond_error(request, response, cache_status_http(CACHE_NO_MEMORY), "%s",
-		      cache_status_text(CACHE_NO_MEMORY));
+	respond_error(request, response, status_http(CACHE_NO_MEMORY), "%s",
+		      status_text(CACHE_NO_MEMORY));
 }
 
 static struct call *create_call(struct request *request, struct response *response,

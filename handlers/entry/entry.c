@@ -8,6 +8,7 @@
 #include "handlers/respond/conditions.h"
 #include "handlers/respond/error.h"
 #include "handlers/respond/http_date.h"
+#include "handlers/respond/status.h"
 
 /* ---- GET, HEAD ---- */
 
@@ -275,7 +276,7 @@ static bool start_write(struct request *request, struct response *response, enum
 	request->op.one.key = request->key;
 	struct etag_list *list = malloc(sizeof(*list));
 	if (!list) {
-		respond_error(request, response, 503, "%s", cache_status_text(CACHE_NO_MEMORY));
+		respond_error(request, response, 503, "%s", status_text(CACHE_NO_MEMORY));
 		return false;
 	}
 	request->state = list;
@@ -303,7 +304,7 @@ static enum handler_step entry_put_start(struct request *request, struct respons
 			0, slice_of(type),
 			backend_headroom(request->context->backend, request->op.one.key.len));
 	if (!request->body) {
-		respond_error(request, response, 503, "%s", cache_status_text(CACHE_NO_MEMORY));
+		respond_error(request, response, 503, "%s", status_text(CACHE_NO_MEMORY));
 		return STEP_RESPOND;
 	}
 	cache_value_seal(request->body);

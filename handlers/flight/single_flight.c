@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "handlers/respond/error.h"
+#include "handlers/respond/status.h"
 
 int64_t flight_parse_seconds(const char *text)
 {
@@ -53,7 +54,7 @@ bool flight_visit_open(struct request *request, struct response *response, int64
 	}
 	struct flight_visit *visit = calloc(1, sizeof(*visit));
 	if (!visit) {
-		respond_error(request, response, 503, "%s", cache_status_text(CACHE_NO_MEMORY));
+		respond_error(request, response, 503, "%s", status_text(CACHE_NO_MEMORY));
 		return false;
 	}
 	visit->waiter = (struct flight_waiter){

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "handlers/respond/error.h"
+#include "handlers/respond/status.h"
 
 /* Beyond this a number of bytes is no longer exact in JSON. */
 #define BYTES_MAX 9007199254740992.0
@@ -12,8 +13,8 @@ static void respond_fault(const struct request *request, struct response *respon
 			  const struct json_fault *fault)
 {
 	if (fault->no_memory)
-		respond_error(request, response, cache_status_http(CACHE_NO_MEMORY), "%s",
-			      cache_status_text(CACHE_NO_MEMORY));
+		respond_error(request, response, status_http(CACHE_NO_MEMORY), "%s",
+			      status_text(CACHE_NO_MEMORY));
 	else if (fault->path[0] != '\0')
 		respond_error(request, response, 400, "\"%s\" %s", fault->path, fault->what);
 	else if (fault->line > 0)

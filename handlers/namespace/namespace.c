@@ -10,6 +10,7 @@
 #include "handlers/respond/cursor.h"
 #include "handlers/respond/error.h"
 #include "handlers/respond/percent.h"
+#include "handlers/respond/status.h"
 
 #define LIST_LIMIT_MAX 1000
 /* A page ends where its keys have so many bytes. */
@@ -85,7 +86,7 @@ static bool open_listing(struct request *request, struct response *response,
 	if (listing && raw)
 		listing->prefix = malloc(strlen(raw) + 1);
 	if (!listing || (raw && !listing->prefix)) {
-		respond_error(request, response, 503, "%s", cache_status_text(CACHE_NO_MEMORY));
+		respond_error(request, response, 503, "%s", status_text(CACHE_NO_MEMORY));
 		return false;
 	}
 	if (!raw)
@@ -118,7 +119,7 @@ static bool read_cursor(struct request *request, struct response *response)
 
 		respond_error(request, response, is_bad ? 400 : 503, "%s",
 			      is_bad ? "\"cursor\" must be the cursor of the page before, unchanged"
-				     : cache_status_text(CACHE_NO_MEMORY));
+				     : status_text(CACHE_NO_MEMORY));
 		return false;
 	}
 	request->op.has_after = true;

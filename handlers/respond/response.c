@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "handlers/respond/status.h"
 #include "handlers/respond/stream.h"
 
 void response_init(struct response *response)
@@ -93,7 +94,7 @@ void response_json(struct response *response, unsigned status, struct buffer *js
 	response_header_static(response, "Content-Type", "application/json; charset=UTF-8");
 	if (json->failed) {
 		buffer_deinit(json);
-		response->status = cache_status_http(CACHE_NO_MEMORY);
+		response->status = status_http(CACHE_NO_MEMORY);
 		response->body = BODY_STATIC;
 		response->static_body = SLICE("{\"error\":\"out of memory\"}");
 		return;

@@ -1,4 +1,5 @@
 /* GET /export: all entries as lines (export_stream.c). */
+#include "handlers/respond/status.h"
 #include "handlers/transfer/export_stream.h"
 
 #include <stdlib.h>
@@ -59,8 +60,7 @@ static bool read_query(struct request *request, struct response *response, struc
 		enum cursor_outcome outcome = export_place_parse(&export->place, cursor);
 
 		if (outcome == CURSOR_NO_MEMORY)
-			respond_error(request, response, 503, "%s",
-				      cache_status_text(CACHE_NO_MEMORY));
+			respond_error(request, response, 503, "%s", status_text(CACHE_NO_MEMORY));
 		else if (outcome == CURSOR_BAD)
 			respond_error(request, response, 400,
 				      "\"cursor\" must be the last cursor of an export, unchanged");
@@ -92,7 +92,7 @@ static enum handler_step export_start(struct request *request, struct response *
 	cache_op_init(&request->op, CACHE_OP_STATS);
 	request->state = export;
 	if (!export)
-		respond_error(request, response, 503, "%s", cache_status_text(CACHE_NO_MEMORY));
+		respond_error(request, response, 503, "%s", status_text(CACHE_NO_MEMORY));
 	return export && read_query(request, response, export) ? STEP_SUBMIT : STEP_RESPOND;
 }
 
@@ -108,7 +108,7 @@ static void export_finish(struct request *request, struct response *response)
 	stats_json_keep_usable(request);
 	export->names = calloc(op->stats_count + 1, sizeof(*export->names));
 	if (!export->names) {
-		respond_error(request, response, 503, "%s", cache_status_text(CACHE_NO_MEMORY));
+		respond_error(request, response, 503, "%s", status_text(CACHE_NO_MEMORY));
 		return;
 	}
 	for (size_t i = 0; i < op->stats_count; i++)

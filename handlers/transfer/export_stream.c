@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/json_out.h"
+#include "handlers/respond/status.h"
 
 #define PAGE_KEY_BYTES ((size_t)256 << 10)
 #define BATCH_BYTES    ((uint64_t)1 << 20)
@@ -59,7 +60,7 @@ static void end_failed(struct export *export)
 {
 	const struct cache_op *op = &export->stream.op;
 
-	end_early(export, op->detail ? op->detail : cache_status_text(op->status));
+	end_early(export, op->detail ? op->detail : status_text(op->status));
 }
 
 static void end(struct export *export)
@@ -175,7 +176,7 @@ static void write_batch(struct export *export)
 		if (item->status == CACHE_NOT_FOUND)
 			continue;
 		if (item->status != CACHE_OK || !item->value) {
-			end_early(export, cache_status_text(item->status));
+			end_early(export, status_text(item->status));
 			return;
 		}
 		if (!export->line.is_begun)

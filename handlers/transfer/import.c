@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "handlers/handlers.h"
 #include "handlers/respond/error.h"
+#include "handlers/respond/status.h"
 #include "handlers/transfer/import_group.h"
 #include "handlers/transfer/import_line.h"
 #include "handlers/transfer/import_report.h"
@@ -100,7 +101,7 @@ static enum handler_step import_start(struct request *request, struct response *
 	}
 	import = calloc(1, sizeof(*import));
 	if (!import) {
-		respond_error(request, response, 503, "%s", cache_status_text(CACHE_NO_MEMORY));
+		respond_error(request, response, 503, "%s", status_text(CACHE_NO_MEMORY));
 		return STEP_RESPOND;
 	}
 	import->request = request;
@@ -329,7 +330,7 @@ static enum reading read_lines(struct import *import, struct response *response,
 /* Whether a failure is the backend's, and not of what was to be stored. */
 static bool is_backends_fault(enum cache_status status)
 {
-	unsigned http = cache_status_http(status);
+	unsigned http = status_http(status);
 
 	return http >= 500 && status != CACHE_NO_SPACE && status != CACHE_UNSUPPORTED &&
 	       status != CACHE_TOO_MANY_NAMESPACES;
@@ -343,11 +344,11 @@ static void note_stored(struct import *import, const struct cache_op *op)
 
 static void note_failed(struct import *import, const struct cache_op *op, uint64_t line)
 {
-	const char *text = op->detail ? op->detail : cache_status_text(op->status);
+	const char *text = op->detail ? op->detail : status_text(op->status);
 
 	import_report_failure(&import->report, line, text);
 	if (is_backends_fault(op->status)) {
-		import->report.http_status = cache_status_http(op->status);
+		import->report.http_status = status_http(op->status);
 		import->report.retry_after_s = respond_retry_after_s(op);
 		(void)snprintf(import->report.detail, IMPORT_ERROR_BYTES, "%s", text);
 		import->is_over = true;
@@ -423,7 +424,7 @@ static enum handler_step break_off(struct import *import, struct response *respo
 
 static enum handler_step respond_no_memory(struct import *import, struct response *response)
 {
-	return break_off(import, response, cache_status_text(CACHE_NO_MEMORY));
+	return break_off(import, response, status_text(CACHE_NO_MEMORY));
 }
 
 static enum handler_step import_proceed(struct request *request, struct response *response,

@@ -8,6 +8,7 @@
 #include "handlers/respond/percent.h"
 #include "handlers/respond/request.h"
 #include "handlers/respond/response.h"
+#include "handlers/respond/status.h"
 #include "server/auth/auth.h"
 #include "server/auth/site_check.h"
 #include "server/auth/token_set.h"
@@ -104,7 +105,7 @@ static bool decode_part(struct exchange *exchange, struct slice raw, char *room,
 			"the path has a %% that two hex digits do not follow; write it as %%25");
 	else
 		respond_error(&exchange->request, &exchange->response, 503, "%s",
-			      cache_status_text(CACHE_NO_MEMORY));
+			      status_text(CACHE_NO_MEMORY));
 	return false;
 }
 

@@ -2,6 +2,7 @@
 
 #include "handlers/entry/entry.h"
 #include "handlers/respond/error.h"
+#include "handlers/respond/status.h"
 #include "server/http/admit.h"
 #include "server/http/aside.h"
 #include "server/http/exchange_op.h"
@@ -45,8 +46,8 @@ static void refuse_no_memory(struct exchange *exchange)
 {
 	exchange->answered = true;
 	exchange->response.close = true;
-	respond_error(&exchange->request, &exchange->response, cache_status_http(CACHE_NO_MEMORY),
-		      "%s", cache_status_text(CACHE_NO_MEMORY));
+	respond_error(&exchange->request, &exchange->response, status_http(CACHE_NO_MEMORY), "%s",
+		      status_text(CACHE_NO_MEMORY));
 }
 
 void upload_receive(struct exchange *exchange, const char *piece, size_t len)

@@ -1,5 +1,6 @@
 #include "server/log/request_log.h"
 
+#include "handlers/respond/status.h"
 #include "server/log/log_rate.h"
 
 #define US_PER_NS(ns) ((ns) / 1000)
@@ -119,10 +120,9 @@ static const char *reason_of(const struct exchange *exchange)
 {
 	const struct cache_op *op = &exchange->request.op;
 
-	if (cache_status_http(op->status) < 500)
+	if (status_http(op->status) < 500)
 		return NULL;
-	return op->detail && !exchange->shared->is_remote ? op->detail
-							  : cache_status_text(op->status);
+	return op->detail && !exchange->shared->is_remote ? op->detail : status_text(op->status);
 }
 
 static void log_answer(struct exchange *exchange, int64_t now_ns, enum log_level level,
