@@ -17,6 +17,7 @@
 #include "server/life/data_dir.h"
 #include "server/life/service_manager.h"
 #include "server/log/log.h"
+#include "store/find.h"
 
 #define EXIT_USAGE 2
 
@@ -201,9 +202,17 @@ static const char *serve_flag(size_t i)
 	return places[i].option->flag ? places[i].option->flag : "";
 }
 
+static bool keeps_database(const char *backend)
+{
+	const struct backend_ops *ops = backend_find_by_bits(BACKEND_WANTS_DIR, 0);
+
+	return ops && strcasecmp(ops->name, backend) == 0;
+}
+
 static const struct client_loan client_loan = {
 	.serve_flag = serve_flag,
 	.backup = sqlite_backup,
+	.keeps_database = keeps_database,
 };
 
 /* Blocks of this size go back to the system when they are freed. Without it the first large value
