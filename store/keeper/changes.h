@@ -1,5 +1,4 @@
-/* A write under way: what it has changed in the namespaces, and what the driver is to be told of
- *it.
+/* A write under way: what it has changed in the namespaces, and what the driver is to be told.
  *
  * Each step changes the namespaces at once, so that a later step, of the same operation or of
  * another one of its group, sees what an earlier one has done. The driver hears of all steps in one

@@ -152,20 +152,6 @@ static void trim(const struct keeper *keeper)
 		expiry_trim(&space->expiry);
 }
 
-void keeper_passes_sweep(struct keeper *keeper)
-{
-	enum cache_status status = CACHE_OK;
-	size_t removed = STEP_ENTRIES;
-
-	while (status == CACHE_OK && removed == STEP_ENTRIES) {
-		(void)pthread_rwlock_wrlock(&keeper->gate);
-		status = end_step(keeper, sweep_some(keeper, &removed));
-		if (removed > 0)
-			trim(keeper);
-		(void)pthread_rwlock_unlock(&keeper->gate);
-	}
-}
-
 /* ---- Uses ---- */
 
 static enum cache_status tell_some(struct keeper *keeper, size_t *ret_told)
@@ -192,4 +178,22 @@ enum cache_status keeper_passes_tell_uses(struct keeper *keeper)
 		(void)pthread_rwlock_unlock(&keeper->gate);
 	}
 	return status;
+}
+
+/* ---- Both ---- */
+
+bool keeper_passes_tidy(struct keeper *keeper)
+{
+	bool persists = keeper->ops->can & DRIVER_PERSISTS;
+	size_t removed;
+	size_t told = 0;
+
+	(void)pthread_rwlock_wrlock(&keeper->gate);
+	enum cache_status status = end_step(keeper, sweep_some(keeper, &removed));
+	if (removed > 0)
+		trim(keeper);
+	if (status == CACHE_OK && persists)
+		status = end_step(keeper, tell_some(keeper, &told));
+	(void)pthread_rwlock_unlock(&keeper->gate);
+	return status == CACHE_OK && (removed == STEP_ENTRIES || told == STEP_ENTRIES);
 }

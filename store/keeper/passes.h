@@ -13,10 +13,11 @@ bool keeper_passes_is_long(struct keeper *keeper, const struct cache_op *op);
 enum cache_status keeper_passes_clear(struct keeper *keeper, const struct cache_op *op);
 enum cache_status keeper_passes_configure(struct keeper *keeper, const struct cache_op *op);
 
-/* Removes what is past its stale time, in all namespaces, until the driver fails. */
-void keeper_passes_sweep(struct keeper *keeper);
-
 /* Tells the driver of all uses, and of the clock. */
 enum cache_status keeper_passes_tell_uses(struct keeper *keeper);
+
+/* One step of the sweep, which removes what is past its stale time, and one of telling of uses.
+ * Whether there is more to do, and it can be done: the driver has not failed. */
+bool keeper_passes_tidy(struct keeper *keeper);
 
 #endif

@@ -6,7 +6,7 @@
  *	                          writer:   all others; SETs and DELETEs that wait are one group,
  *	                                    which is one apply
  *
- * The writer also sweeps and tells the driver of uses, every KEEPER_TICK_MS. */
+ * Every KEEPER_TIDY_MS the writer also sweeps and tells of uses, in steps between groups. */
 #ifndef STEADYCACHE_KEEPER_WORK_H
 #define STEADYCACHE_KEEPER_WORK_H
 
@@ -18,7 +18,7 @@
 struct keeper;
 
 #define KEEPER_READERS 8
-#define KEEPER_TICK_MS INT64_C(250)
+#define KEEPER_TIDY_MS INT64_C(250)
 
 struct keeper_work {
 	pthread_mutex_t lock;
