@@ -1,11 +1,12 @@
 #include "handlers/flight/flight.h"
 
-#include "handlers/flight/flight_table.h"
-
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <xxhash.h>
+
+#include "base/invariant.h"
+#include "handlers/flight/flight_table.h"
 
 /* ---- The table ---- */
 
@@ -54,6 +55,7 @@ void flights_destroy(struct flights *flights)
 
 	if (!flights)
 		return;
+	INVARIANT(flights->waiting_count == 0);
 	end_all(flights, &none);
 	timer_heap_deinit(&flights->timers);
 	(void)pthread_mutex_destroy(&flights->lock);

@@ -7,6 +7,8 @@
 #include <sys/random.h>
 #include <xxhash.h>
 
+#include "base/invariant.h"
+
 /* There is room (timer_heap_reserve). */
 static void start_timer(struct flights *flights, struct heap_timer *timer, int64_t at_us,
 			enum timer_kind kind)
@@ -47,6 +49,7 @@ static void end_waiter(struct flights *flights, struct flight_waiter *waiter, en
 {
 	struct flight *flight = waiter->flight;
 
+	INVARIANT(flights->waiting_count > 0);
 	unlink_waiter(waiter->lease_us > 0 ? &flight->heirs : &flight->watchers, waiter);
 	timer_heap_stop(&flights->timers, &waiter->timer);
 	flights->waiting_count--;
@@ -58,6 +61,7 @@ static void end_waiter(struct flights *flights, struct flight_waiter *waiter, en
 
 void flight_park(struct flights *flights, struct flight *flight, struct flight_waiter *waiter)
 {
+	INVARIANT(!waiter->owner || !waiter->owner->waiting);
 	waiter->flight = flight;
 	append_waiter(waiter->lease_us > 0 ? &flight->heirs : &flight->watchers, waiter);
 	if (waiter->owner)
@@ -134,6 +138,7 @@ bool flight_is_token_of(const struct flights *flights, struct flight_key key, co
 
 void flight_grant(struct flights *flights, struct flight *flight, struct flight_waiter *waiter)
 {
+	INVARIANT(!flight->token[0]); /* one holder at most */
 	flight_make_token(flights, flight->key, flight->token);
 	memcpy(waiter->token, flight->token, sizeof(flight->token));
 	flights->lease_count++;

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/invariant.h"
 #include "base/thread.h"
 
 #define LOOK_EVERY_US (US_PER_S / 2)
@@ -215,6 +216,7 @@ void connections_remove(struct connections *connections, struct connection *conn
 	if (!connection)
 		return;
 	(void)pthread_mutex_lock(&connections->lock);
+	INVARIANT(connections->count > 0);
 	connections->count--;
 	if (connection->next)
 		connection->next->previous = connection->previous;
