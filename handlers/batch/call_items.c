@@ -38,7 +38,7 @@ static int compare_items(const void *a, const void *b)
 	return order != 0 ? order : (left > right) - (left < right);
 }
 
-/* Leaves one item of each key, the first or the last, in the order of the request. */
+/* Keeps one item of each key, the first or the last, in the order of the request. */
 static bool remove_duplicates(struct request *request, struct response *response, bool keep_last)
 {
 	struct cache_op *op = &request->op;
@@ -54,7 +54,7 @@ static bool remove_duplicates(struct request *request, struct response *response
 	qsort(sorted, op->item_count, sizeof(struct cache_item *), compare_items);
 	for (size_t i = 1; i < op->item_count; i++)
 		if (slice_equal(sorted[i - 1]->key, sorted[i]->key)) {
-			/* CACHE_INVALID marks the one that goes; of a run the first (or last)
+			/* CACHE_INVALID marks a removed item; of a run the first (or last)
 			 * stays. */
 			if (keep_last) {
 				sorted[i - 1]->status = CACHE_INVALID;
@@ -91,7 +91,7 @@ bool call_items_read_keys(struct request *request, struct response *response)
 	return remove_duplicates(request, response, false);
 }
 
-/* How errors call the item at `index`. */
+/* The name of the item at `index` in errors. */
 struct item_path {
 	char text[40];
 };
@@ -104,7 +104,7 @@ static struct item_path path_of(size_t index)
 	return path;
 }
 
-/* One whose members are not asked for on this route is not found. */
+/* A member that this route does not know is never found. */
 static const struct scan_member *member_of(const struct scan_list *list, size_t item, size_t member)
 {
 	static const struct scan_member none;

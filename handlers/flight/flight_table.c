@@ -43,7 +43,7 @@ static void unlink_waiter(struct waiter_list *list, struct flight_waiter *waiter
 		list->first = waiter->next;
 }
 
-/* Takes a parked waiter out of everything, for `woken`. */
+/* Removes a parked waiter from all lists and adds it to `woken`. */
 static void end_waiter(struct flights *flights, struct flight_waiter *waiter, enum flight_end end,
 		       struct waiter_list *woken)
 {
@@ -93,7 +93,7 @@ struct flight *flight_open(struct flights *flights, struct flight **place, struc
 	return flight;
 }
 
-/* Frees a flight that nobody has a part in any more. */
+/* Frees a flight that nobody takes part in any more. */
 static void close_if_idle(struct flights *flights, struct flight *flight)
 {
 	if (flight->token[0] || flight->heirs.first || flight->watchers.first)
@@ -105,8 +105,8 @@ static void close_if_idle(struct flights *flights, struct flight *flight)
 
 /* ---- Leases ---- */
 
-/* A token is a number, and a tag that only this table computes from it and the key: so a lease that
- * is over can be told from one that never was, and nothing need be kept of it. */
+/* A token is a number and a tag that only this table can compute from it and the key: so a lease
+ * that is over can be told from one that never existed, without remembering it. */
 static void write_token(const struct flights *flights, struct flight_key key, uint64_t number,
 			char token[static LEASE_TOKEN_LEN + 1])
 {
@@ -122,7 +122,7 @@ void flight_make_token(const struct flights *flights, struct flight_key key,
 	uint64_t number;
 
 	if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
-		abort(); /* the kernel promises as much at once */
+		abort(); /* the kernel promises that many bytes at once */
 	write_token(flights, key, number, token);
 }
 

@@ -11,7 +11,7 @@ static void put_slot(struct timer_heap *heap, size_t place, struct heap_timer *t
 	timer->place = place;
 }
 
-/* Puts `timer` where it belongs, up or down from the free `place`. */
+/* Puts `timer` in its position, up or down from the free `place`. */
 static void sift(struct timer_heap *heap, size_t place, struct heap_timer *timer)
 {
 	struct heap_timer *const *slots = heap->slots;

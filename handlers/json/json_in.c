@@ -6,7 +6,7 @@
 #include "handlers/respond/error.h"
 #include "handlers/respond/status.h"
 
-/* Beyond this a number of bytes is no longer exact in JSON. */
+/* A larger number of bytes is not exact in JSON. */
 #define BYTES_MAX 9007199254740992.0
 
 static void respond_fault(const struct request *request, struct response *response,
@@ -67,7 +67,7 @@ bool json_in_string(const struct request *request, struct response *response, co
 bool json_in_megabytes(const struct request *request, struct response *response,
 		       const struct scan_member *member, uint64_t *ret_bytes)
 {
-	/* What follows a number in an object is no part of one. */
+	/* The text after a number in an object cannot continue it. */
 	double bytes =
 		member->kind == KIND_NUMBER ? strtod(member->string.data, NULL) * 1048576.0 : -1.0;
 

@@ -71,8 +71,8 @@ void response_header_printf(struct response *response, const char *name, const c
 	response_header_static(response, name, text);
 }
 
-/* What is true now and may be otherwise at once: without a word, caches would keep much of it,
- * misses among it, for a time of their own (RFC 9111, 4.2.2). */
+/* The answer is true now and may change at any time: without this, caches would keep much of it,
+ * including misses, for a time of their own choosing (RFC 9111, 4.2.2). */
 static void forbid_storing(struct response *response)
 {
 	response_header_static(response, "Cache-Control", "no-store");

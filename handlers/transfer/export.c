@@ -84,7 +84,7 @@ static bool read_query(struct request *request, struct response *response, struc
 	return true;
 }
 
-/* Asks for the namespaces first: so a backend that is down is told by the status. */
+/* Asks for the namespaces first, so that the status reports a backend that is down. */
 static enum handler_step export_start(struct request *request, struct response *response)
 {
 	struct export *export = create(request);
@@ -115,10 +115,10 @@ static void export_finish(struct request *request, struct response *response)
 		if (strcmp(op->stats[i].name, export->place.ns) >= 0)
 			memcpy(export->names[export->name_count++], op->stats[i].name,
 			       sizeof(op->stats[i].name));
-	request->state = NULL; /* the response's now */
+	request->state = NULL; /* now owned by the response */
 	response_header_static(response, "X-Content-Type-Options", "nosniff");
 	response_stream(response, "application/x-ndjson", &export->stream);
-	/* libmicrohttpd 0.9.75 would send a last chunk behind the headers, where the client expects
+	/* libmicrohttpd 0.9.75 would send a last chunk after the headers, where the client expects
 	 * the next answer. */
 	response->is_unframed = request->method == HTTP_HEAD;
 }
