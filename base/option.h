@@ -19,7 +19,7 @@ enum option_type {
 
 struct option {
 	const char *flag; /* without the dashes; NULL: environment only, a secret */
-	const char *env;  /* own name first, other programs' names behind, blank-separated */
+	const char *env;  /* own name first, then other programs' names, blank-separated */
 	enum option_type type;
 	size_t offset;        /* in the settings */
 	const char *fallback; /* default, as text; NULL: unset */
