@@ -1,4 +1,4 @@
-/* The dispatcher: what is checked once for every backend. */
+/* The dispatcher: the checks that every backend needs, once. */
 #include "store/backend.h"
 
 #include <pthread.h>
@@ -28,7 +28,7 @@ static bool history_is_valid(const struct cache_history *history)
 	       (history->expires_at_us == HISTORY_TTL || time_is_valid(history->expires_at_us));
 }
 
-/* CACHE_OK, or why the op is not one that a backend may see. */
+/* CACHE_OK, or why no backend may see the op. */
 static enum cache_status check_op(struct cache_op *op)
 {
 	bool named = op->type != CACHE_OP_SYNC && op->type != CACHE_OP_CHECK;
@@ -78,7 +78,7 @@ static unsigned needed_bit(const struct cache_op *op)
 	}
 }
 
-/* Refuses what needs a bit that the backend lacks. */
+/* Refuses an op that needs a bit that the backend lacks. */
 static void refuse(struct cache_op *op, unsigned bit)
 {
 	static const struct {

@@ -9,12 +9,12 @@
 struct d1_config {
 	const char *url;      /* of the Worker */
 	const char *api_key;  /* its token; NULL: none is sent */
-	const char *ca_file;  /* PEM bundle to trust in place of the system's; NULL: the system's */
+	const char *ca_file;  /* PEM bundle to trust instead of the system's; NULL: the system's */
 	long long batch_size; /* items that single operations are merged into */
 	long long max_in_flight; /* requests at once */
 	long long retries;       /* after the first try; negative: none */
 	int64_t connect_timeout_us;
-	int64_t timeout_us; /* of an operation, from submit to done, retries included */
+	int64_t timeout_us; /* of an operation, from submit to done, including retries */
 };
 
 /* The options that fill it. */

@@ -6,8 +6,8 @@
 static void set_policy(struct namespace *ns, enum eviction_policy policy)
 {
 	atomic_store(&ns->policy, (int)policy);
-	/* One shard after the other: an eviction in between takes the best of the candidates that
-	 * the shards have by their own order, old or new. */
+	/* One shard after the other: an eviction in between takes the best of the shards'
+	 * candidates, by each shard's own order, old or new. */
 	for (unsigned i = 0; i < SHARDS; i++) {
 		struct shard *shard = &ns->shards[i];
 
@@ -22,7 +22,7 @@ static int64_t clamp_ttl_s(int64_t ttl_s)
 	return ttl_s < TTL_MAX_S ? ttl_s : TTL_MAX_S;
 }
 
-/* What a shorter one makes due goes with the next sweep. */
+/* Entries that a shorter time makes due go with the next sweep. */
 static void set_stale_ttl(struct namespace *ns, int64_t stale_ttl_s)
 {
 	atomic_store(&ns->stale_ttl_s, stale_ttl_s);
@@ -33,7 +33,7 @@ static void set_stale_ttl(struct namespace *ns, int64_t stale_ttl_s)
 	}
 }
 
-/* Evicts until the limits hold; for the byte limit down to the same 80 % as a set does. */
+/* Evicts until the limits hold; for the byte limit down to 80 %, as a set does. */
 static void enforce_limits(struct namespace *ns, int64_t now_us)
 {
 	uint64_t max_size_bytes = atomic_load(&ns->max_size_bytes);

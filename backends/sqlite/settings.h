@@ -8,8 +8,8 @@
 struct sqlite_settings {
 	uint64_t cache_bytes; /* values kept in memory, overhead included; 0: none */
 	const char *vfs;      /* for tests with a failing disk; NULL: SQLite's own */
-	unsigned group_max;   /* for measurements: most operations of one commit; 0: as many as is
-				 best */
+	unsigned group_max;   /* for measurements: most operations of one commit; 0: chosen by the
+			       * backend */
 };
 
 #endif

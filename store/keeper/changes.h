@@ -25,7 +25,7 @@
 struct keeper;
 struct keeper_step;
 
-/* Zeroed is empty and valid. Memory is kept for the next write. */
+/* A zeroed one is empty and valid. Its memory is kept for the next write. */
 struct keeper_changes {
 	struct keeper_step *steps;
 	size_t count, capacity;
@@ -38,9 +38,9 @@ struct keeper_changes {
 
 void keeper_changes_deinit(struct keeper_changes *changes);
 
-/* Puts `fresh`, of the same key, in the place of `old` (NULL: there is none), which is gone then:
- * as something that had expired, unless it is live. Counts a set. `body` is borrowed until the
- * commit. `fresh` belongs to the changes if the result is true. */
+/* Puts `fresh`, of the same key, in the place of `old` (NULL: there is none). If `old` is not live
+ * it counts as expired. Counts a set. `body` is borrowed until the commit. `fresh` belongs to the
+ * changes if the result is true. */
 bool keeper_changes_put(struct keeper_changes *changes, struct keeper_space *space,
 			struct keeper_entry *old, bool old_is_live, struct keeper_entry *fresh,
 			struct slice body);
@@ -49,11 +49,11 @@ bool keeper_changes_put(struct keeper_changes *changes, struct keeper_space *spa
 bool keeper_changes_remove(struct keeper_changes *changes, struct keeper_space *space,
 			   struct keeper_entry *entry, uint64_t *counter);
 
-/* Takes `entry` out of the list of those with uses that the driver does not know, and tells it. */
+/* Takes `entry` off the list of those with uses that the driver does not know, and reports it. */
 bool keeper_changes_tell_use(struct keeper_changes *changes, struct keeper_space *space,
 			     struct keeper_entry *entry);
 
-/* Makes the namespace `name`, which does not exist; NULL: out of memory. */
+/* Creates the namespace `name`, which must not exist; NULL: out of memory. */
 struct keeper_space *keeper_changes_add_space(struct keeper *keeper, struct slice name,
 					      const struct namespace_settings *settings);
 
@@ -61,11 +61,11 @@ struct keeper_space *keeper_changes_add_space(struct keeper *keeper, struct slic
 bool keeper_changes_configure(struct keeper_changes *changes, struct keeper_space *space,
 			      const struct namespace_settings *settings, unsigned configured);
 
-/* Undoes the steps behind the first `mark` ones: changes->count of an earlier moment. */
+/* Undoes the steps after the first `mark` ones: changes->count of an earlier moment. */
 void keeper_changes_undo(struct keeper *keeper, size_t mark);
 
-/* Tells the driver of all steps. What the order clock has become goes with them. On a failure all
- * is undone. Either way no step is left. */
+/* Tells the driver of all steps, and of a changed order clock. On a failure everything is undone.
+ * Either way no step is left. */
 enum cache_status keeper_changes_commit(struct keeper *keeper);
 
 #endif

@@ -88,7 +88,7 @@ static void init_gate(pthread_rwlock_t *gate)
 	pthread_rwlockattr_t attributes;
 
 	(void)pthread_rwlockattr_init(&attributes);
-	/* Else those who read by turns would keep writers out for ever. */
+	/* Otherwise overlapping readers would keep writers out for ever. */
 	(void)pthread_rwlockattr_setkind_np(&attributes,
 					    PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	(void)pthread_rwlock_init(gate, &attributes);
@@ -142,7 +142,7 @@ void keeper_close(struct backend *backend)
 	struct keeper *keeper = keeper_of(backend);
 
 	keeper_work_stop(keeper);
-	(void)keeper_passes_tell_uses(keeper); /* nobody is there to tell of a failure */
+	(void)keeper_passes_tell_uses(keeper); /* nobody is left who could be told of a failure */
 	keeper->ops->close(keeper->driver);
 	free_keeper(keeper);
 }

@@ -6,7 +6,7 @@
 #include "store/keeper/settings.h"
 #include "store/rules.h"
 
-/* Entries of a step, and of an op that is done at once. */
+/* Most entries of a step, and of an op that is done at once. */
 #define STEP_ENTRIES   512
 #define INLINE_ENTRIES 4096
 
@@ -65,7 +65,7 @@ static enum cache_status clear_some(struct keeper *keeper, const struct cache_op
 	return CACHE_OK;
 }
 
-/* Ends a step: commits, or undoes what lacked memory. */
+/* Ends a step: commits, or undoes it if memory ran out. */
 static enum cache_status end_step(struct keeper *keeper, enum cache_status status)
 {
 	if (status != CACHE_OK) {
@@ -91,7 +91,7 @@ enum cache_status keeper_passes_clear(struct keeper *keeper, const struct cache_
 
 /* ---- Configure ---- */
 
-/* Evicts for the limits as they are now; for that of bytes down to the same 80 % as a set does. */
+/* Evicts for the current limits; for the byte limit down to 80 %, as a set does. */
 static enum cache_status shrink_some(struct keeper *keeper, struct slice name, size_t *ret_removed)
 {
 	struct keeper_space *space = keeper_space_find(&keeper->spaces, name);
@@ -143,7 +143,7 @@ static enum cache_status sweep_some(struct keeper *keeper, size_t *ret_removed)
 	return status;
 }
 
-/* Between commits, as undoing relies on the room. */
+/* Between commits, because undoing relies on the room. */
 static void trim(const struct keeper *keeper)
 {
 	struct keeper_space *space = NULL;

@@ -93,7 +93,7 @@ bool keeper_space_reserve(struct keeper_space *space)
 	return expiry_reserve(&space->expiry, 1);
 }
 
-/* What an entry is in beside the index. */
+/* Adds an entry to all structures but the index. */
 static void join_orders(struct keeper_space *space, struct keeper_entry *entry)
 {
 	order_restore(&space->order, &entry->node);

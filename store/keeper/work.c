@@ -11,7 +11,7 @@
 
 /* ---- Threads ---- */
 
-/* Takes a group off the queue, or what stands alone. With the lock held. */
+/* Takes a group off the queue, or an op that runs alone. With the lock held. */
 static struct op_queue take_writes(struct op_queue *writes)
 {
 	struct op_queue group = {0};

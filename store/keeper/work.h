@@ -25,21 +25,21 @@ struct keeper_work {
 	pthread_cond_t reads_come, writes_come;
 	struct op_queue reads, writes;
 	bool stops;
-	int64_t hurry_us; /* from then on (monotonic) what waits is refused; 0: nobody hurries */
+	int64_t hurry_us; /* from then on (monotonic) waiting ops are refused; 0: no hurry */
 	pthread_t readers[KEEPER_READERS], writer;
 	unsigned reader_count;
 	bool has_writer;
 };
 
-/* Starts the threads. False: they could not be started; then stop too. */
+/* Starts the threads. False: they could not be started; call keeper_work_stop then too. */
 bool keeper_work_start(struct keeper *keeper);
-/* No op is under way. */
+/* No op may be in progress. */
 void keeper_work_stop(struct keeper *keeper);
 
 /* Runs `op`, or queues it. Any thread. */
 void keeper_work_submit(struct keeper *keeper, struct cache_op *op);
 
-/* From two seconds on, what still waits is refused. */
+/* In two seconds, ops that still wait are refused. */
 void keeper_work_hurry(struct keeper *keeper);
 
 #endif
