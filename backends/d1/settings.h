@@ -1,4 +1,4 @@
-/* What the d1 backend was told: which Worker, with which token, and how it is asked. */
+/* The settings of the d1 backend: which Worker, with which token, and how to ask it. */
 #ifndef STEADYCACHE_D1_SETTINGS_H
 #define STEADYCACHE_D1_SETTINGS_H
 
@@ -23,8 +23,8 @@ extern const struct option_table d1_options;
 /* Whether `config` can be right; else false with a sentence that names the option. */
 bool d1_settings_check(const struct backend_config *config, char *error, size_t error_size);
 
-/* Fills `settings` from a `config` that d1_settings_check accepts. False: out of memory, with
- * nothing to free. The strings are copies. */
+/* Fills `settings` from a `config` that d1_settings_check accepts. The strings are copies. False:
+ * out of memory, with nothing to free. */
 bool d1_settings_init(struct remote_settings *settings, const struct d1_config *config);
 
 #endif

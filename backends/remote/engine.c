@@ -36,7 +36,7 @@ void remote_engine_submit(struct remote_engine *engine, struct cache_op *op)
 		engine->transport->ops->wake(engine->transport);
 }
 
-/* Lets a job wait for its call, or fails it at once if there is no point. */
+/* Lets a job wait for its call, or fails it at once if waiting is pointless. */
 static void admit(struct remote_engine *engine, struct remote_job *job, int64_t now_us)
 {
 	struct remote_tally *tally = engine->context.tally;
@@ -77,7 +77,7 @@ static void hurry_all(struct remote_engine *engine, int64_t limit_us)
 	}
 }
 
-/* False: the engine is to stop. */
+/* False: the engine must stop. */
 static bool take_inbox(struct remote_engine *engine)
 {
 	struct remote_job_list taken;
@@ -101,7 +101,7 @@ static bool take_inbox(struct remote_engine *engine)
 
 /* ---- Deadlines ---- */
 
-/* Completes the ops of calls whose time is over; when to look again. */
+/* Completes the ops of calls whose time is over; returns when to check again. */
 static int64_t expire_calls(struct remote_engine *engine, int64_t now_us)
 {
 	const char *sentence = sentence_of(engine, SENTENCE_TIMEOUT);
@@ -134,7 +134,7 @@ static int64_t expire_waiting(struct remote_engine *engine, int64_t now_us)
 
 /* ---- Going out ---- */
 
-/* What was accepted for another dialect may not be for this one. */
+/* A job that one dialect accepts may not be accepted by another. */
 static void check_jobs(struct remote_engine *engine, struct remote_call *call)
 {
 	for (struct remote_job *job = call->jobs.first; job; job = job->next) {
@@ -145,7 +145,7 @@ static void check_jobs(struct remote_engine *engine, struct remote_call *call)
 	}
 }
 
-/* Forms the calls that are due; when one may become due by time alone. */
+/* Forms the calls that are due; returns when one may become due by time alone. */
 static int64_t form_calls(struct remote_engine *engine, int64_t now_us)
 {
 	unsigned max_in_flight = engine->context.settings->max_in_flight;
