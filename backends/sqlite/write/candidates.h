@@ -13,7 +13,7 @@ struct candidate {
 	bool heads_list; /* the next of its frequency follows it into the heap */
 };
 
-/* Zeroed is empty; items is to be freed. */
+/* A zeroed one is empty; the caller frees items. */
 struct candidates {
 	struct candidate *items;
 	size_t count, capacity;
@@ -21,7 +21,7 @@ struct candidates {
 
 /* False: out of memory. */
 bool candidates_push(struct candidates *heap, const struct candidate *candidate);
-/* Takes the first out of a heap that is not empty. */
+/* Removes the first of a heap that is not empty. */
 struct candidate candidates_pop(struct candidates *heap);
 
 #endif
