@@ -3,6 +3,7 @@
 #include "backends/remote/send.h"
 #include "backends/remote/settings.h"
 #include "backends/remote/tally.h"
+#include "base/thread.h"
 
 /* How long operations may still take when the process is about to end. */
 #define HURRY_US (2 * US_PER_S)
@@ -258,7 +259,7 @@ void remote_engine_init(struct remote_engine *engine, const struct remote_contex
 
 bool remote_engine_start(struct remote_engine *engine)
 {
-	engine->has_thread = pthread_create(&engine->thread, NULL, run, engine) == 0;
+	engine->has_thread = thread_start(&engine->thread, NULL, run, engine) == 0;
 	return engine->has_thread;
 }
 

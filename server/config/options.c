@@ -198,16 +198,17 @@ enum options_result options_read(struct options *options, int argc, char **argv,
 const struct backend_ops *options_backend(const struct options *options)
 {
 	const unsigned outside = BACKEND_PERSISTS | BACKEND_REMOTE | BACKEND_KEEPS_NOTHING;
-	const struct backend_ops *chosen = backend_registry[0];
+	size_t i = 0;
 
 	if (options->disable_cache)
 		return backend_find_by_bits(BACKEND_KEEPS_NOTHING, 0);
-	for (size_t i = 0; backend_registry[i]; i++)
-		if (strcasecmp(backend_registry[i]->name, options->backend) == 0)
-			chosen = backend_registry[i];
-	if (options->skip_cache_init && chosen->bits & BACKEND_WANTS_DIR)
+	/* It is one of them: the option has no other choices. */
+	while (backend_registry[i + 1] &&
+	       strcasecmp(backend_registry[i]->name, options->backend) != 0)
+		i++;
+	if (options->skip_cache_init && backend_registry[i]->bits & BACKEND_WANTS_DIR)
 		return backend_find_by_bits(0, outside); /* memory */
-	return chosen;
+	return backend_registry[i];
 }
 
 void options_namespace_defaults(void *user, struct slice ns, struct namespace_settings *ret)
