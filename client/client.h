@@ -31,8 +31,8 @@ typedef const char *client_serve_flag(size_t i);
 struct client_loan {
 	client_serve_flag *serve_flag;
 	backup_function *backup;
-	/* Whether that backend, as the environment names it, keeps a database that `backup` copies.
-	 */
+	/* Whether that backend, as named in the environment, keeps a database that `backup` can
+	 * copy. */
 	bool (*keeps_database)(const char *backend);
 };
 

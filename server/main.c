@@ -80,8 +80,8 @@ static struct backend *open_backend(struct options *options, char *error, size_t
 	return wrapped;
 }
 
-/* backend_config.is_own_url; `user` is the address that is served. SteadyText's settings, which
- * name the server for its clients, are in the server's environment too. */
+/* backend_config.is_own_url; `user` is the served address. SteadyText's settings, which name the
+ * server for its clients, may be in the server's environment too. */
 static bool is_own_url(void *user, const char *url)
 {
 	const struct listen_address *listening = user;

@@ -49,13 +49,13 @@ struct backend_config {
 	void (*notice)(void *user, enum notice_level level, const char *sentence);
 	void *notice_user;
 
-	/* Whether a URL leads to the process itself, for check_config of a backend that asks
-	 * another server. NULL: none does. */
+	/* Whether a URL leads to this process, for check_config of a backend that asks another
+	 * server. NULL: none does. */
 	bool (*is_own_url)(void *user, const char *url);
 	void *is_own_url_user;
 
 	/* The backend's own settings, of the struct that its options fill (backend_ops.options).
-	 * NULL: as if zeroed. */
+	 * NULL: the same as zeroed. */
 	const void *settings;
 };
 

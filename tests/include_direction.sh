@@ -42,7 +42,7 @@ for backend in memory sqlite tiered remote; do
 done
 forbid backends/d1 'backends/(memory|sqlite|tiered|disabled)' 'one backend includes another' # over remote
 
-# Drivers are written against driver.h alone: it is their ABI.
+# Drivers use only driver.h, which is their ABI.
 forbid store/keeper/driver.h '(store|base/([^s]|s[^l]))' 'store/keeper/driver.h includes more than base/slice.h'
 forbid "$ours" 'store/keeper/' 'only keeper.h and driver.h of store/keeper are for others' \
 	'^store/keeper/|store/keeper/(keeper|driver)\.h'
@@ -57,7 +57,7 @@ forbid backends/sqlite/write 'backends/sqlite/(read/|(sqlite|background|gauges)\
 	'sqlite/write includes readers, or what stands above it' \
 	'^backends/sqlite/write/(changes\.h:.*/values\.h|health\.c:.*/readers\.h)'
 
-# Of handlers/: what answers a kind of request stands beside the others, over flight -> json -> respond.
+# Of handlers/: folders that answer requests do not know each other; below them are flight -> json -> respond.
 kinds='entry namespace batch transfer admin pages'
 for kind in $kinds; do
 	others=$(echo "$kinds" | tr ' ' '\n' | grep -vx "$kind" | paste -sd'|')

@@ -5,7 +5,7 @@
 #include "backends/remote/settings.h"
 #include "store/backend.h"
 
-/* backend_config.settings. Numbers that are 0 mean the default. */
+/* backend_config.settings. A number of 0 means the default. */
 struct d1_config {
 	const char *url;      /* of the Worker */
 	const char *api_key;  /* its token; NULL: none is sent */

@@ -64,7 +64,7 @@ static void admit(struct remote_engine *engine, struct remote_job *job, int64_t 
 	remote_job_free(job);
 }
 
-/* Nothing that has been taken may take longer than until `limit_us`. */
+/* No accepted operation may take longer than until `limit_us`. */
 static void hurry_all(struct remote_engine *engine, int64_t limit_us)
 {
 	remote_plan_hurry(&engine->plan, limit_us);

@@ -34,8 +34,8 @@ bool remote_engine_turn(struct remote_engine *engine);
 /* Takes an op; it is done by its deadline, settings.timeout_us from now. Any thread. */
 void remote_engine_submit(struct remote_engine *engine, struct cache_op *op);
 
-/* The process is about to end: what is under way, waits or comes from now on has two seconds at
- * most. Any thread. */
+/* The process is about to end: whatever is in flight, waits or arrives from now on has at most two
+ * seconds. Any thread. */
 void remote_engine_hurry(struct remote_engine *engine);
 
 /* Ends the thread, if there is one, drops the requests in flight and frees what the engine has. No

@@ -51,7 +51,7 @@ void remote_job_fail(struct remote_job *job, enum cache_status status, const cha
 int64_t remote_job_expire(struct remote_job *job, int64_t now_us, const char *sentence,
 			  uint64_t *expired);
 
-/* Moves the deadlines of this job and its twins forward to `limit_us`, if they are later. */
+/* Moves the deadlines of this job and its twins up to `limit_us`, if they are later. */
 void remote_job_hurry(struct remote_job *job, int64_t limit_us);
 
 void remote_job_list_init(struct remote_job_list *list);

@@ -73,7 +73,7 @@ void remote_plan_release(struct remote_plan *plan, const struct remote_call *cal
 int64_t remote_plan_expire(struct remote_plan *plan, int64_t now_us, const char *sentence,
 			   uint64_t *expired);
 
-/* Moves the deadlines of what waits forward to `limit_us`, if they are later. */
+/* Moves the deadlines of waiting jobs up to `limit_us`, if they are later. */
 void remote_plan_hurry(struct remote_plan *plan, int64_t limit_us);
 
 /* Removes and returns the first waiting job, or NULL. */

@@ -20,7 +20,8 @@ struct remote_engine {
 	pthread_mutex_t inbox_lock;
 	struct remote_job_list inbox; /* inbox_lock */
 	bool stopping;                /* inbox_lock */
-	int64_t hurry_until_us;       /* inbox_lock; when all ops are to be done; 0: no hurry */
+	int64_t hurry_until_us;       /* guarded by inbox_lock; when all ops must be done; 0: no
+				       * hurry */
 
 	/* The members from here on belong to the I/O thread. */
 	struct remote_plan plan;

@@ -17,7 +17,7 @@
 #include "store/backend.h"
 
 struct tiered_config {
-	uint64_t max_bytes;              /* of memory, overhead included; 0: no near cache */
+	uint64_t max_bytes;              /* of memory, including overhead; 0: no near cache */
 	int64_t ttl_us;                  /* how long an answer is fresh */
 	int64_t stale_us;                /* how much longer it replaces a failing backend */
 	const struct cache_clock *clock; /* NULL: system_clock */

@@ -138,7 +138,7 @@ bool flight_is_token_of(const struct flights *flights, struct flight_key key, co
 
 void flight_grant(struct flights *flights, struct flight *flight, struct flight_waiter *waiter)
 {
-	INVARIANT(!flight->token[0]); /* one holder at most */
+	INVARIANT(!flight->token[0]); /* at most one holder */
 	flight_make_token(flights, flight->key, flight->token);
 	memcpy(waiter->token, flight->token, sizeof(flight->token));
 	flights->lease_count++;

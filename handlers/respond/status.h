@@ -1,4 +1,4 @@
-/* What the outcomes of the store are over HTTP. */
+/* The outcomes of the store as HTTP statuses. */
 #ifndef STEADYCACHE_HANDLERS_STATUS_H
 #define STEADYCACHE_HANDLERS_STATUS_H
 

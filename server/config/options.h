@@ -1,6 +1,6 @@
 /* The options of a process: a row in the table of a module (option_list.h) gives the default, the
- * names in the environment, the flag, --help and the table in the README. Flags beat the
- * environment. */
+ * names in the environment, the flag, --help and the table in the README. Flags take precedence
+ * over the environment. */
 #ifndef STEADYCACHE_SERVER_OPTIONS_H
 #define STEADYCACHE_SERVER_OPTIONS_H
 
@@ -39,7 +39,7 @@ struct options {
 	long long slow_request_ms; /* 0: no request is slow */
 	bool disable_cache;
 	bool skip_cache_init;
-	/* Of backends and layers (option_list_settings). */
+	/* For backends and layers (option_list_settings). */
 	_Alignas(max_align_t) char module_settings[512];
 };
 

@@ -22,7 +22,7 @@
 
 #include "server/http/guard_table.h"
 
-#pragma GCC visibility push(default) /* else the libraries would not find these functions */
+#pragma GCC visibility push(default) /* otherwise the libraries would not find these functions */
 
 /* libc's names are reserved. NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 int epoll_wait(int epoll_fd, struct epoll_event *events, int max_events, int timeout_ms)

@@ -1,15 +1,15 @@
-/* A write under way: what it has changed in the namespaces, and what the driver is to be told.
+/* A write in progress: what it has changed in the namespaces, and what the driver must be told.
  *
  * Each step changes the namespaces at once, so that a later step, of the same operation or of
- * another one of its group, sees what an earlier one has done. The driver hears of all steps in one
- * apply, at the commit. If that fails all steps are undone, the last one first: nobody has seen
- * them, as the gate was held all the time. So store and namespaces never disagree.
+ * another one of its group, sees the effect of earlier ones. The driver hears of all steps in one
+ * apply, at the commit. If that fails, all steps are undone, the last one first: nobody has seen
+ * them, because the gate was held all the time. So store and namespaces never disagree.
  *
- *	write ──▶ step, step, step ──▶ commit ──▶ apply ──▶ OK: what was replaced is freed
- *	               │                              └───▶ failure: undo all
- *	               └──▶ the operation is refused: undo to the mark
+ *     write ──▶ step, step, step ──▶ commit ──▶ apply ──▶ OK: what was replaced is freed
+ *                    │                              └───▶ failure: undo all
+ *                    └──▶ the operation is refused: undo to the mark
  *
- * A step that lacks memory changes nothing and tells so. Undoing needs none.
+ * A step that runs out of memory changes nothing and says so. Undoing needs no memory.
  *
  * Threads: the gate is held for writing from the first step to the end of the commit. */
 #ifndef STEADYCACHE_KEEPER_CHANGES_H

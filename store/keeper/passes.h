@@ -16,8 +16,8 @@ enum cache_status keeper_passes_configure(struct keeper *keeper, const struct ca
 /* Tells the driver of all uses, and of the clock. */
 enum cache_status keeper_passes_tell_uses(struct keeper *keeper);
 
-/* One step of the sweep, which removes what is past its stale time, and one of telling of uses.
- * Whether there is more to do, and it can be done: the driver has not failed. */
+/* One step of the sweep, which removes entries past their stale time, and one of reporting uses.
+ * Returns whether more can be done now: there is more, and the driver has not failed. */
 bool keeper_passes_tidy(struct keeper *keeper);
 
 #endif

@@ -69,7 +69,7 @@ static void *write_on(void *user)
 			group = take_writes(&work->writes);
 		(void)pthread_mutex_unlock(&work->lock);
 		run_writes(keeper, &group, is_late);
-		/* One step between two groups, so that neither waits for all of the other. */
+		/* One step between two groups, so that neither waits for the whole of the other. */
 		if (tidies && !keeper_passes_tidy(keeper))
 			tidy_us = monotonic_now_us() + KEEPER_TIDY_MS * 1000;
 		(void)pthread_mutex_lock(&work->lock);

@@ -1,12 +1,12 @@
-/* Which thread runs an operation, and how writes that wait are joined.
+/* Which thread runs an operation, and how waiting writes are joined.
  *
- *	driver does not block     the caller's thread runs it; a CLEAR or CONFIGURE of a large
- *	                          namespace goes to the writer
- *	driver blocks             readers:  GET, EXISTS, SCAN, CHECK, beside each other
- *	                          writer:   all others; SETs and DELETEs that wait are one group,
- *	                                    which is one apply
+ *     driver does not block     the caller's thread runs it; a CLEAR or CONFIGURE of a large
+ *                               namespace goes to the writer
+ *     driver blocks             readers:  GET, EXISTS, SCAN, CHECK, at the same time
+ *                               writer:   all others; waiting SETs and DELETEs are one group,
+ *                                         which is one apply
  *
- * Every KEEPER_TIDY_MS the writer also sweeps and tells of uses, in steps between groups. */
+ * Every KEEPER_TIDY_MS the writer also sweeps and reports uses, in steps between groups. */
 #ifndef STEADYCACHE_KEEPER_WORK_H
 #define STEADYCACHE_KEEPER_WORK_H
 

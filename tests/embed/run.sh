@@ -1,5 +1,5 @@
 #!/bin/sh
-# libsteadycache.a in a stranger's program: it works there, and takes no name that is not its own.
+# libsteadycache.a in another program: it works there, and takes no name that is not its own.
 #
 # usage: tests/embed/run.sh ARCHIVE PROGRAM
 set -eu

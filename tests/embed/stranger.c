@@ -1,6 +1,5 @@
-/* A program that has nothing of the project's but libsteadycache.a and its headers, and functions
- * of its own under names that the library uses inside. It keeps a value in each backend of this
- * machine.
+/* A program that uses only libsteadycache.a and its headers of this project, and has functions of
+ * its own under names that the library uses inside. It keeps a value in each local backend.
  *
  * usage: stranger FOLDER */
 #include <stdio.h>
@@ -10,7 +9,7 @@
 #include "store/backend.h"
 #include "store/find.h"
 
-/* Whoever calls one of these has met a name of somebody else's. */
+/* A call of one of these means that two names clash. */
 #define OURS(name)                                                                                 \
 	void name(void);                                                                           \
 	void name(void)                                                                            \

@@ -5,7 +5,7 @@
 #include "store/keeper/record.h"
 
 #if UINTPTR_MAX == UINT64_MAX
-/* Drivers are built elsewhere: another layout is another DRIVER_ABI. */
+/* Drivers are built elsewhere: another layout needs another DRIVER_ABI. */
 _Static_assert(DRIVER_ABI == 1 && sizeof(enum driver_change_kind) == 4 &&
 		       sizeof(struct driver_change) == 8 + 4 * sizeof(struct slice) &&
 		       offsetof(struct driver_change, body) == 8 + 3 * sizeof(struct slice) &&

@@ -1,5 +1,5 @@
-/* The engine of remote backends in virtual time: what is sent when, what is tried again, what an op
- * is told and when, whatever the upstream does (tests/support/fake_upstream.h). */
+/* The engine of remote backends in virtual time: what is sent when, what is retried, and the
+ * outcome of each op and its time, whatever the upstream does (tests/support/fake_upstream.h). */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
@@ -332,7 +332,7 @@ Test(remote_engine, a_retry_too_late_for_one_is_in_time_for_another)
 	ask_expect_done(c, CACHE_NOT_FOUND, 11 * S);
 }
 
-/* A write whose time is over may still be on its way: the next one of its key waits for that. */
+/* A write that timed out may still be on its way: the next one of its key waits for it. */
 Test(remote_engine, a_lock_outlives_its_op)
 {
 	fake->settings.max_in_flight = 1;
@@ -526,7 +526,8 @@ Test(remote_engine, a_quick_probe_gives_up_and_a_patient_one_waits)
 	open_breaker();
 	fake_always(fake, ask_serves_after(3 * S));
 	fake_run(fake, 3100 * MS);
-	/* The patient one was sent at 200 ms; quick ones each 400 ms and a pause of 200 ms. */
+	/* The patient one was sent at 200 ms; quick ones follow every 400 ms plus a pause of 200
+	 * ms. */
 	ask_expect_sent(7, 800 * MS, "probe\n");
 	ask_expect_sent(8, 1400 * MS, "probe\n");
 	cr_expect(fake->engine.breaker.is_open);

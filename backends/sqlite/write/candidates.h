@@ -1,5 +1,5 @@
-/* A heap of entries that may be the next victim: on top is the one with the lowest score, and of
- * equal scores the one that was not used for the longest time. */
+/* A heap of entries that may be the next victim: on top is the one with the lowest score, and among
+ * equal scores the one that has been unused the longest. */
 #ifndef STEADYCACHE_SQLITE_CANDIDATES_H
 #define STEADYCACHE_SQLITE_CANDIDATES_H
 
