@@ -227,10 +227,19 @@ void remote_plan_release(struct remote_plan *plan, const struct remote_call *cal
 
 void remote_plan_put_back(struct remote_plan *plan, struct remote_call *call)
 {
-	struct remote_job_list jobs = call->jobs;
+	struct remote_job_list jobs;
+	struct remote_job *job;
 
 	remote_plan_release(plan, call);
-	plan->waiting_items += call->item_count;
+	remote_job_list_init(&jobs);
+	while ((job = remote_job_list_pop(&call->jobs))) {
+		if (!job->op) {
+			remote_job_free(job);
+			continue;
+		}
+		plan->waiting_items += job->item_count;
+		remote_job_list_push(&jobs, job);
+	}
 	if (call->next_limit_us < plan->next_limit_us)
 		plan->next_limit_us = call->next_limit_us;
 	if (jobs.first) {
@@ -240,6 +249,5 @@ void remote_plan_put_back(struct remote_plan *plan, struct remote_call *call)
 		plan->waiting.first = jobs.first;
 		plan->waiting.count += jobs.count;
 	}
-	remote_job_list_init(&call->jobs);
 	remote_call_free(call);
 }

@@ -61,15 +61,15 @@ struct remote_call *remote_plan_form_call(struct remote_plan *plan,
 					  bool (*joins)(const struct remote_call *call,
 							const struct remote_job *job));
 
-/* Puts the jobs of a call back to the front, releases their locks and frees the call. */
+/* Puts the jobs of a call whose ops are not completed yet back to the front, releases the locks of
+ * all, and frees the call. What waits always has an op. */
 void remote_plan_put_back(struct remote_plan *plan, struct remote_call *call);
 
 /* Call it once for each call formed, when nothing of it is in flight any more, unless it was put
  * back. */
 void remote_plan_release(struct remote_plan *plan, const struct remote_call *call);
 
-/* Completes waiting ops whose time is over, with `sentence`, and drops jobs without ops; returns
- * when to check again. */
+/* Completes waiting ops whose time is over, with `sentence`; returns when to check again. */
 int64_t remote_plan_expire(struct remote_plan *plan, int64_t now_us, const char *sentence,
 			   uint64_t *expired);
 

@@ -574,6 +574,28 @@ Test(remote_engine, an_upstream_of_the_old_kind_is_asked_in_its_dialect)
 	cr_expect_eq(asks[3].op.status, CACHE_OK);
 }
 
+/* An op of a request that has to be asked in another dialect may be over by then. */
+Test(remote_engine, what_was_over_before_is_not_asked_in_another_dialect)
+{
+	fake->lacks_new = true;
+	fake->settings.max_in_flight = 1;
+	fake_always(fake, ask_serves_after(3 * S));
+	fake->settings.timeout_us = 2 * S;
+	(void)ask_get("x");
+	fake_run(fake, 500 * MS);
+	fake->settings.timeout_us = 4 * S;
+	struct ask *a = ask_set("a", "1");
+	fake_run(fake, 1000 * MS);
+	fake->settings.timeout_us = 10 * S;
+	struct ask *b = ask_set("b", "1");
+	fake_run(fake, 20 * S);
+	ask_expect_sent(1, 2 * S, "set n a 1\nset n b 1\n");
+	ask_expect_done(a, CACHE_TIMEOUT, 4500 * MS);
+	ask_expect_sent(2, 5 * S, "set n b 1\n");
+	ask_expect_done(b, CACHE_OK, 8 * S);
+	cr_expect(fake_is_idle(fake));
+}
+
 Test(remote_engine, an_upstream_that_was_renewed_is_found_out)
 {
 	fake->lacks_new = true;
