@@ -116,10 +116,12 @@ static void write_group(struct keeper *keeper, const struct op_queue *group)
 	status = keeper_changes_commit(keeper);
 	/* An answer may depend on another op of the group, which is undone. */
 	for (struct cache_op *op = group->first; status != CACHE_OK && op; op = op->next) {
-		if (may_be_of_one(status))
+		if (may_be_of_one(status)) {
 			write_alone(keeper, op, now_us);
-		else
-			op->status = status;
+			continue;
+		}
+		op->status = status;
+		op->detail = NULL;
 	}
 }
 
