@@ -4,10 +4,10 @@
  * opens: operations fail at once, so that clients need not each wait for a time-out and the
  * upstream is left in peace, and probes are sent instead. The first success closes it.
  *
- * Two probes may be in flight: a quick one, repeated every PROBE_INTERVAL_US and given up after
- * PROBE_QUICK_US, which notices within a second that an upstream that used to swallow connections
- * is back; and a patient one with the whole time-out, without which an upstream whose answers
- * merely take long would stay shut out for ever.
+ * Two probes may be in flight: a quick one, repeated every BREAKER_PROBE_INTERVAL_US and given up
+ * after BREAKER_PROBE_QUICK_US, which notices within a second that an upstream that used to
+ * swallow connections is back; and a patient one with the whole time-out, without which an
+ * upstream whose answers merely take long would stay shut out for ever.
  *
  * Plain data, no clock, no lock: the I/O thread owns it and passes the time. */
 #ifndef STEADYCACHE_REMOTE_BREAKER_H
@@ -53,7 +53,7 @@ bool remote_breaker_take_probe(struct remote_breaker *breaker, enum remote_probe
 /* It ended; report success or failure separately. */
 void remote_breaker_end_probe(struct remote_breaker *breaker, enum remote_probe kind,
 			      int64_t now_us);
-/* When take_probe may next say yes; INT64_MAX: not before something ends. */
+/* When remote_breaker_take_probe may next say yes; INT64_MAX: not before something ends. */
 int64_t remote_breaker_next_us(const struct remote_breaker *breaker);
 
 #endif

@@ -146,7 +146,7 @@ static bool read_limit(struct request *request, struct response *response)
 		return false;
 	}
 	request->op.limit = (size_t)limit;
-	/* If the page ends with a long key, the key after it must be known (make_cursor). */
+	/* If the page ends with a long key, the key after it must be known (end_page). */
 	struct listing *listing = request->state;
 	listing->has_one_more = limit == 1;
 	request->op.limit += listing->has_one_more;

@@ -20,7 +20,7 @@ struct keeper_step {
 			uint64_t *counter; /* REMOVE: the counter for it; PUT: the counter for an
 					    * old entry, or NULL */
 		};
-		struct { /* ADD_SPACE, CONFIGURE: the previous ones */
+		struct { /* CONFIGURE: the previous ones */
 			struct namespace_settings settings;
 			unsigned configured;
 		};

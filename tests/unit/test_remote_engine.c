@@ -411,7 +411,7 @@ Test(remote_engine, when_the_process_ends_what_is_in_time_is_well)
 
 /* ---- The breaker ---- */
 
-/* Five failures in a row, the last at ask_start_us. */
+/* Five failures in a row; virtual time does not move. */
 static void open_breaker(void)
 {
 	fake->settings.retries = 0;
