@@ -36,11 +36,13 @@ forbid "$ours" 'curl/' 'only transports of backends/remote, and client/, may inc
 	'^(backends/remote/(transport_curl|retry_after)\.c|client/)'
 forbid "$ours" 'jansson' 'only the readers of what D1 answers, and client/, may include jansson.h' \
 	'^(backends/(d1|remote)|client)/'
-for backend in memory sqlite tiered remote; do
-	others=$(printf '%s\n' memory sqlite tiered remote d1 disabled | grep -v "^$backend\$" | paste -sd'|')
-	forbid "backends/$backend" "backends/($others)" "one backend includes another"
+over_remote='d1'
+for backend in $(find backends -mindepth 1 -maxdepth 1 -type d -printf '%f\n'); do
+	others=$(find backends -mindepth 1 -maxdepth 1 -printf '%f\n' | sed 's/\.[ch]$//' | grep -vx "$backend")
+	case " $over_remote " in *" $backend "*) others=$(echo "$others" | grep -vx remote) ;; esac
+	forbid "backends/$backend" "backends/($(echo "$others" | sort -u | paste -sd'|'))[/.]" \
+		'one backend includes another'
 done
-forbid backends/d1 'backends/(memory|sqlite|tiered|disabled)' 'one backend includes another' # over remote
 
 # Drivers use only driver.h, which is their ABI.
 forbid store/keeper/driver.h '(store|base/([^s]|s[^l]))' 'store/keeper/driver.h includes more than base/slice.h'

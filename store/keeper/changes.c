@@ -132,9 +132,11 @@ bool keeper_changes_configure(struct keeper_changes *changes, struct keeper_spac
 /* ---- Undo ---- */
 
 /* An entry that is put back may have had uses to report: then it has them again. */
-static void put_back(struct keeper_space *space, struct keeper_entry *entry)
+static void put_back(const struct keeper *keeper, struct keeper_space *space,
+		     struct keeper_entry *entry)
 {
 	keeper_space_add(space, entry);
+	entry->is_uncertain |= keeper->changes.is_unknown;
 	keeper_space_note_use(space, entry);
 }
 
@@ -148,10 +150,10 @@ static void undo_step(struct keeper *keeper, const struct keeper_step *step)
 		if (step->counter)
 			--*step->counter;
 		if (step->old)
-			put_back(step->space, step->old);
+			put_back(keeper, step->space, step->old);
 		break;
 	case STEP_REMOVE:
-		put_back(step->space, step->entry);
+		put_back(keeper, step->space, step->entry);
 		--*step->counter;
 		break;
 	case STEP_USE:
@@ -275,6 +277,7 @@ static enum cache_status tell_all(struct keeper *keeper)
 		(void)add_head(changes, &count, &clock, (struct slice){0}, RECORD_CLOCK_KEY);
 	enum driver_status status = keeper->ops->apply(keeper->driver, changes->told, count);
 	(void)atomic_fetch_add(&keeper->applies, 1);
+	changes->is_unknown = status == DRIVER_UNKNOWN;
 	if (status == DRIVER_OK && is_another_clock)
 		keeper->kept_clock = clock.clock;
 	/* It is not a valid answer to changes. */
@@ -309,6 +312,7 @@ enum cache_status keeper_changes_commit(struct keeper *keeper)
 		status = tell_all(keeper);
 	if (status != CACHE_OK)
 		keeper_changes_undo(keeper, 0);
+	changes->is_unknown = false;
 	for (size_t i = 0; i < changes->count; i++)
 		free_replaced(&changes->steps[i]);
 	changes->count = 0;

@@ -5,9 +5,10 @@
  * A *record* has a name and two strings of bytes:
  *
  *     namespace   0 to DRIVER_NS_MAX_LEN characters of [A-Za-z0-9_.-]; empty: the keeper's own
- *     key         any bytes; may be empty. Namespace and key together name the record
+ *     key         any bytes; may be empty, and may be 1 MiB and more (the owner of the server
+ *                 sets the limit). Namespace and key together name the record
  *     head        DRIVER_HEAD_MAX_BYTES at most; all about an entry except its value
- *     body        the value; may be empty
+ *     body        the value; may be empty, and is shorter than 4 GiB
  *
  * Head and body mean nothing to the driver: it returns exactly the bytes that it was given. The
  * keeper detects damage by a checksum.
@@ -17,12 +18,13 @@
  * project. A new member or another meaning gets a new number.
  *
  * Ownership. Every pointer that is passed, in either direction, is valid until the function
- * returns, except for the strings of struct driver_config, which live as long as the driver.
- * Nothing is passed to be freed.
+ * returns, except for the strings and the notice_user of struct driver_config, which live as long
+ * as the driver; the struct itself does not. Nothing is passed to be freed.
  *
  * Threads. open, load and close are called by one thread and while no other function runs. get and
  * check may run several times at once, also at the same time as each other. apply runs alone:
- * neither another apply nor a get runs at the same time; a check may. hurry may run at any time.
+ * no other apply, get or sync runs at the same time; a check may. A sync runs at the same time as
+ * gets, and perhaps as another sync. Any thread may call. hurry may run at any time.
  * The driver calls nothing of the keeper but `visit` and `notice`, and no callback while it holds a
  * lock that one of its functions takes.
  *
@@ -55,13 +57,15 @@ enum driver_status {
 	DRIVER_CORRUPT = 7,     /* what is stored there is damaged */
 	DRIVER_TOO_LARGE = 8,   /* apply: a key or a body is longer than the medium allows */
 	DRIVER_STOPPED = 9,     /* load: `visit` said to stop */
+	DRIVER_UNKNOWN = 10,    /* apply: it cannot find out whether the changes were made */
 };
 
 enum driver_change_kind {
 	/* Head and body of the record, whether it exists or not. */
 	DRIVER_PUT = 0,
 	/* Another head of the same length, for an existing record; the body stays. It reports uses
-	 * of an entry: the only kind of change that apply may leave out. */
+	 * of an entry: the only kind of change that apply may leave out, each by itself. The head
+	 * must never be half the old one and half the new one: its entry would be lost. */
 	DRIVER_USE = 1,
 	/* Removes the record, which may be missing. */
 	DRIVER_REMOVE = 2,
@@ -84,7 +88,8 @@ enum driver_notice { DRIVER_DEBUG = 0, DRIVER_INFO = 1, DRIVER_WARN = 2, DRIVER_
 
 /* The arguments of open. */
 struct driver_config {
-	const char *data_dir; /* an existing, writable folder; NULL: the server has none */
+	const char *data_dir; /* an existing, writable folder, where others have files too: a driver
+			       * uses files or a folder named after itself. NULL: there is none */
 	const char *settings; /* the driver's own, in its own syntax; NULL: none */
 	enum driver_durability durability;
 
@@ -102,9 +107,9 @@ typedef bool driver_visit(void *user, struct slice ns, struct slice key, struct 
 
 /* What a driver can do, as bits. */
 enum driver_can {
-	/* Its functions may wait for a disk or a network. The keeper then calls get, apply and
-	 * check from its own threads, and joins the changes of waiting operations into one apply.
-	 * Without the bit, get and apply run on the event loop of the server: they may take
+	/* Its functions may wait for a disk or a network. The keeper then calls get, apply, check
+	 * and sync from its own threads, and joins the changes of waiting operations into one
+	 * apply. Without the bit they run on the event loop of the server: they may take
 	 * microseconds, not milliseconds. */
 	DRIVER_BLOCKS = 1 << 0,
 	/* What was applied still exists when the driver is opened again. Without the bit the driver
@@ -140,14 +145,24 @@ struct driver_ops {
 	/* Makes all changes in order, or none of them: a later get or load sees the state before or
 	 * the state after, even if the process is killed meanwhile. A name may occur several times.
 	 * On DRIVER_OK the changes last as config->durability says; a call with only DRIVER_USE
-	 * need not be waited for. On a failure nothing has changed. `count` is 1 or more, without
-	 * an upper bound. */
+	 * need not be waited for. On a failure but DRIVER_UNKNOWN nothing has changed. `count` is 1
+	 * or more, without an upper bound, and so are the bytes of all bodies.
+	 *
+	 * Once it is certain that a later load sees the changes, they are made, and the answer is
+	 * DRIVER_OK, even if something remains to be done that fails for now: until it is done get
+	 * answers DRIVER_UNAVAILABLE, and the next apply tries it first. If the driver cannot find
+	 * out whether the changes were made (a connection broke, a sync failed), the answer is
+	 * DRIVER_UNKNOWN: all of them were made, or none. */
 	enum driver_status (*apply)(struct driver *driver, const struct driver_change *changes,
 				    size_t count);
 
 	/* Whether a change could be made now. On failure `detail` has one sentence. May be called
 	 * every second. */
 	enum driver_status (*check)(struct driver *driver, char *detail, size_t detail_size);
+
+	/* Returns once all that was applied lasts as DRIVER_SURVIVES_POWER says, whatever
+	 * config->durability is. NULL: apply has seen to it, or nothing can. */
+	enum driver_status (*sync)(struct driver *driver);
 
 	/* The process is about to end: calls that wait for somebody else must fail within two
 	 * seconds. NULL: none waits. */

@@ -149,7 +149,7 @@ void keeper_ops_write(struct keeper *keeper, struct cache_op *op)
 		status = keeper_passes_configure(keeper, op);
 		break;
 	case CACHE_OP_SYNC:
-		status = keeper_passes_tell_uses(keeper);
+		status = keeper_passes_sync(keeper);
 		break;
 	case CACHE_OP_STATS:
 		(void)pthread_rwlock_wrlock(&keeper->gate);

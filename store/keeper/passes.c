@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "store/keeper/outcome.h"
 #include "store/keeper/room.h"
 #include "store/keeper/settings.h"
 #include "store/rules.h"
@@ -178,6 +179,20 @@ enum cache_status keeper_passes_tell_uses(struct keeper *keeper)
 		(void)pthread_rwlock_unlock(&keeper->gate);
 	}
 	return status;
+}
+
+enum cache_status keeper_passes_sync(struct keeper *keeper)
+{
+	enum cache_status status = keeper_passes_tell_uses(keeper);
+
+	if (status != CACHE_OK || !keeper->ops->sync)
+		return status;
+	/* Gets go on; an apply, which takes the gate for writing, waits. */
+	(void)pthread_rwlock_rdlock(&keeper->gate);
+	enum driver_status synced = keeper->ops->sync(keeper->driver);
+	(void)pthread_rwlock_unlock(&keeper->gate);
+	/* It is not a valid answer to a sync. */
+	return synced == DRIVER_NOT_FOUND ? CACHE_INTERNAL : keeper_outcome(keeper, synced);
 }
 
 /* ---- Both ---- */

@@ -16,6 +16,9 @@ enum cache_status keeper_passes_configure(struct keeper *keeper, const struct ca
 /* Tells the driver of all uses, and of the clock. */
 enum cache_status keeper_passes_tell_uses(struct keeper *keeper);
 
+/* The same; then all that is stored survives a loss of power, if the driver can do that. */
+enum cache_status keeper_passes_sync(struct keeper *keeper);
+
 /* One step of the sweep, which removes entries past their stale time, and one of reporting uses.
  * Returns whether more can be done now: there is more, and the driver has not failed. */
 bool keeper_passes_tidy(struct keeper *keeper);

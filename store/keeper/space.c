@@ -142,7 +142,7 @@ void keeper_space_use(struct keeper_space *space, struct keeper_entry *entry, in
 
 void keeper_space_note_use(struct keeper_space *space, struct keeper_entry *entry)
 {
-	if (entry->used_at)
+	if (entry->used_at || entry->is_uncertain)
 		return;
 	entry->used_next = space->used;
 	entry->used_at = &space->used;

@@ -77,7 +77,7 @@ void keeper_space_remove(struct keeper_space *space, struct keeper_entry *entry)
 
 /* Counts a use. The driver is told of it later. */
 void keeper_space_use(struct keeper_space *space, struct keeper_entry *entry, int64_t order_us);
-/* Adds an entry to the list of used ones, or removes it. */
+/* Adds an entry to the list of used ones, unless it is uncertain; or removes it. */
 void keeper_space_note_use(struct keeper_space *space, struct keeper_entry *entry);
 void keeper_space_forget_use(struct keeper_entry *entry);
 
