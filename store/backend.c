@@ -28,6 +28,19 @@ static bool history_is_valid(const struct cache_history *history)
 	       (history->expires_at_us == HISTORY_TTL || time_is_valid(history->expires_at_us));
 }
 
+static int64_t bounded_ttl_s(int64_t ttl_s)
+{
+	if (ttl_s < 0)
+		return 0;
+	return ttl_s < TTL_MAX_S ? ttl_s : TTL_MAX_S;
+}
+
+static void bound_settings(struct namespace_settings *settings)
+{
+	settings->default_ttl_s = bounded_ttl_s(settings->default_ttl_s);
+	settings->stale_ttl_s = bounded_ttl_s(settings->stale_ttl_s);
+}
+
 /* CACHE_OK, or why no backend may see the op. */
 static enum cache_status check_op(struct cache_op *op)
 {
@@ -38,6 +51,8 @@ static enum cache_status check_op(struct cache_op *op)
 		return CACHE_INVALID;
 	if (op->type == CACHE_OP_SCAN && op->limit == 0)
 		return CACHE_INVALID;
+	if (op->type == CACHE_OP_CONFIGURE)
+		bound_settings(&op->settings);
 	if (op->type != CACHE_OP_SET)
 		return CACHE_OK;
 	for (size_t i = 0; i < op->item_count; i++) {

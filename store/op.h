@@ -175,7 +175,8 @@ struct cache_op {
 	/* out, with any_order: the order changes when the backend is opened again. */
 	bool order_is_passing;
 
-	/* CONFIGURE in. Creates the namespace; shrinking evicts before `done`. */
+	/* CONFIGURE in. Creates the namespace; shrinking evicts before `done`. The dispatcher
+	 * brings the times into 0 to TTL_MAX_S. */
 	struct namespace_settings settings;
 	unsigned settings_mask; /* enum namespace_settings_mask; others keep their value */
 

@@ -17,11 +17,6 @@ static void set_policy(struct namespace *ns, enum eviction_policy policy)
 	}
 }
 
-static int64_t clamp_ttl_s(int64_t ttl_s)
-{
-	return ttl_s < TTL_MAX_S ? ttl_s : TTL_MAX_S;
-}
-
 /* Entries that a shorter time makes due go with the next sweep. */
 static void set_stale_ttl(struct namespace *ns, int64_t stale_ttl_s)
 {
@@ -73,9 +68,9 @@ void configure_namespace(struct namespace *ns, const struct cache_op *op, int64_
 	if (op->settings_mask & SETTING_CAPACITY)
 		atomic_store(&ns->capacity, settings->capacity);
 	if (op->settings_mask & SETTING_DEFAULT_TTL)
-		atomic_store(&ns->default_ttl_s, clamp_ttl_s(settings->default_ttl_s));
+		atomic_store(&ns->default_ttl_s, settings->default_ttl_s);
 	if (op->settings_mask & SETTING_STALE_TTL)
-		set_stale_ttl(ns, clamp_ttl_s(settings->stale_ttl_s));
+		set_stale_ttl(ns, settings->stale_ttl_s);
 	if (op->settings_mask & SETTING_POLICY && settings->policy != namespace_policy(ns))
 		set_policy(ns, settings->policy);
 	enforce_limits(ns, now_us);
