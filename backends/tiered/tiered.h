@@ -26,8 +26,12 @@ struct tiered_config {
 /* The options that fill it, all but the clock. */
 extern const struct option_table tiered_options;
 
+#pragma GCC visibility push(default) /* offered: docs/internals/embedding.md */
+
 /* Wraps `inner`, which then belongs to the wrapper; its name and what it supports stay the same.
  * NULL: out of memory, and the caller still owns `inner`. */
 struct backend *tiered_wrap(struct backend *inner, const struct tiered_config *config);
+
+#pragma GCC visibility pop
 
 #endif
