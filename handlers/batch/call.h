@@ -44,7 +44,7 @@ struct call *call_open(struct request *request, struct response *response, enum 
 /* The same for a call of one item on /api, which is the hot path. */
 struct call *call_open_single(struct request *request, struct response *response,
 			      enum cache_op_type type);
-/* The same for a batch on both routes: call_items_read_keys or call_items_read read the rest. */
+/* The same for a batch on both routes: call_items.c reads the rest. */
 struct call *call_open_batch(struct request *request, struct response *response,
 			     enum cache_op_type type);
 

@@ -131,7 +131,8 @@ static bool read_item(struct request *request, struct response *response,
 	       call_value_fill_item(request, response, path.text, &fields, item);
 }
 
-bool call_items_read(struct request *request, struct response *response)
+/* Reads the `items` array into the op's items; of two with one key the later stays. */
+static bool read_items(struct request *request, struct response *response)
 {
 	const struct call *call = request->state;
 	const struct scan_list *list = &call->list;
@@ -155,8 +156,7 @@ enum handler_step call_items_start_get(struct request *request, struct response 
 
 enum handler_step call_items_start_set(struct request *request, struct response *response)
 {
-	if (!call_open_batch(request, response, CACHE_OP_SET) ||
-	    !call_items_read(request, response))
+	if (!call_open_batch(request, response, CACHE_OP_SET) || !read_items(request, response))
 		return STEP_RESPOND;
 	return STEP_SUBMIT;
 }

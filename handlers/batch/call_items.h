@@ -6,8 +6,6 @@
 
 /* Reads the `keys` array into the op's items, each key once. */
 bool call_items_read_keys(struct request *request, struct response *response);
-/* Reads the `items` array into the op's items; of two with one key the later stays. */
-bool call_items_read(struct request *request, struct response *response);
 
 /* The three steps of a batch, for both routes. */
 enum handler_step call_items_start_get(struct request *request, struct response *response);

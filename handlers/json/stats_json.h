@@ -10,8 +10,6 @@ void stats_json_append(struct buffer *json, const struct namespace_stats *stats)
 void stats_json_append_limits(struct buffer *json, const struct namespace_settings *settings);
 /* "hits":.., "misses":.. and the other counters. */
 void stats_json_append_activity(struct buffer *json, const struct namespace_stats *stats);
-/* hits / (hits + misses); 0 if both are 0. */
-double stats_json_hit_rate(uint64_t hits, uint64_t misses);
 
 /* Removes the namespaces that the client may not use from the statistics of all namespaces in
  * request->op. */

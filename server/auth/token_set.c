@@ -33,11 +33,6 @@ void token_set_destroy(struct token_set *set)
 	free(set);
 }
 
-size_t token_set_count(const struct token_set *set)
-{
-	return set->count;
-}
-
 /* ---- Adding ---- */
 
 /* Why the token of that line cannot be in the set; NULL: it can. */

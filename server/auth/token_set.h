@@ -41,9 +41,6 @@ bool token_set_add_lines(struct token_set *set, struct buffer *text, char *error
  * memory. */
 bool token_set_seal(struct token_set *set, const struct token_set *previous);
 
-/* The number of its tokens. */
-size_t token_set_count(const struct token_set *set);
-
 /* The token with that digest, or NULL. Neither the time nor the slots that are read reveal anything
  * about the digests in the set. Any thread, after the seal. */
 struct token *token_set_find(const struct token_set *set,
