@@ -34,7 +34,7 @@ struct keeper_changes {
 	size_t told_capacity;
 	char *heads;
 	size_t heads_len, heads_capacity;
-	bool is_unknown; /* whether the driver has made them: they are undone here */
+	bool is_unknown; /* whether the driver has made the changes; they are undone here */
 };
 
 void keeper_changes_deinit(struct keeper_changes *changes);

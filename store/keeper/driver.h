@@ -57,7 +57,7 @@ enum driver_status {
 	DRIVER_CORRUPT = 7,     /* what is stored there is damaged */
 	DRIVER_TOO_LARGE = 8,   /* apply: a key or a body is longer than the medium allows */
 	DRIVER_STOPPED = 9,     /* load: `visit` said to stop */
-	DRIVER_UNKNOWN = 10,    /* apply: it cannot find out whether the changes were made */
+	DRIVER_UNKNOWN = 10,    /* apply: it is unknown whether the changes were made */
 };
 
 enum driver_change_kind {
@@ -88,8 +88,8 @@ enum driver_notice { DRIVER_DEBUG = 0, DRIVER_INFO = 1, DRIVER_WARN = 2, DRIVER_
 
 /* The arguments of open. */
 struct driver_config {
-	const char *data_dir; /* an existing, writable folder, where others have files too: a driver
-			       * uses files or a folder named after itself. NULL: there is none */
+	const char *data_dir; /* an existing, writable folder with files of others too: a driver
+			       * names its files or folder after itself. NULL: there is none */
 	const char *settings; /* the driver's own, in its own syntax; NULL: none */
 	enum driver_durability durability;
 
@@ -160,8 +160,8 @@ struct driver_ops {
 	 * every second. */
 	enum driver_status (*check)(struct driver *driver, char *detail, size_t detail_size);
 
-	/* Returns once all that was applied lasts as DRIVER_SURVIVES_POWER says, whatever
-	 * config->durability is. NULL: apply has seen to it, or nothing can. */
+	/* Returns once everything that was applied lasts as DRIVER_SURVIVES_POWER says, whatever
+	 * config->durability is. NULL: apply does that already, or nothing can. */
 	enum driver_status (*sync)(struct driver *driver);
 
 	/* The process is about to end: calls that wait for somebody else must fail within two

@@ -22,8 +22,8 @@ struct keeper_entry {
 	uint32_t type_len;
 	uint8_t flags;  /* of the value */
 	uint8_t levels; /* of the index */
-	/* The driver may have another record instead, or none (DRIVER_UNKNOWN): it is not told of
-	 * uses, because the head might not be that of its body. */
+	/* The driver may have another record instead, or none (DRIVER_UNKNOWN). Its uses are not
+	 * reported, because the head might not belong to the driver's body. */
 	bool is_uncertain;
 	uint64_t size_bytes;
 	uint64_t body_check;

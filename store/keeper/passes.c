@@ -187,11 +187,11 @@ enum cache_status keeper_passes_sync(struct keeper *keeper)
 
 	if (status != CACHE_OK || !keeper->ops->sync)
 		return status;
-	/* Gets go on; an apply, which takes the gate for writing, waits. */
+	/* Gets continue; an apply, which takes the gate for writing, waits. */
 	(void)pthread_rwlock_rdlock(&keeper->gate);
 	enum driver_status synced = keeper->ops->sync(keeper->driver);
 	(void)pthread_rwlock_unlock(&keeper->gate);
-	/* It is not a valid answer to a sync. */
+	/* NOT_FOUND is not a valid answer to a sync. */
 	return synced == DRIVER_NOT_FOUND ? CACHE_INTERNAL : keeper_outcome(keeper, synced);
 }
 

@@ -16,7 +16,7 @@ enum cache_status keeper_passes_configure(struct keeper *keeper, const struct ca
 /* Tells the driver of all uses, and of the clock. */
 enum cache_status keeper_passes_tell_uses(struct keeper *keeper);
 
-/* The same; then all that is stored survives a loss of power, if the driver can do that. */
+/* The same; then everything that is stored survives a loss of power, if the driver can do that. */
 enum cache_status keeper_passes_sync(struct keeper *keeper);
 
 /* One step of the sweep, which removes entries past their stale time, and one of reporting uses.

@@ -77,8 +77,9 @@ void keeper_space_remove(struct keeper_space *space, struct keeper_entry *entry)
 
 /* Counts a use. The driver is told of it later. */
 void keeper_space_use(struct keeper_space *space, struct keeper_entry *entry, int64_t order_us);
-/* Adds an entry to the list of used ones, unless it is uncertain; or removes it. */
+/* Adds the entry to the list of used ones, unless it is uncertain or already there. */
 void keeper_space_note_use(struct keeper_space *space, struct keeper_entry *entry);
+/* Removes the entry from that list, if it is there. */
 void keeper_space_forget_use(struct keeper_entry *entry);
 
 /* The entry whose stale time ended first; NULL: none has ended. */
