@@ -387,24 +387,24 @@ Test(remote_engine, when_the_process_ends_ops_are_done_soon)
 	fake_run(fake, S);
 	struct ask *late = ask_get("c");
 	remote_engine_hurry(&fake->engine); /* the first one counts */
-	fake_run(fake, 2 * S);
-	ask_expect_done(sent, CACHE_TIMEOUT, 4 * S);
-	ask_expect_done(waits, CACHE_TIMEOUT, 4 * S);
-	ask_expect_done(late, CACHE_TIMEOUT, 4 * S);
+	fake_run(fake, 6 * S);
+	ask_expect_done(sent, CACHE_TIMEOUT, 8 * S);
+	ask_expect_done(waits, CACHE_TIMEOUT, 8 * S);
+	ask_expect_done(late, CACHE_TIMEOUT, 8 * S);
 	cr_expect_not(fake_is_idle(fake), "the request is still under way");
 }
 
 Test(remote_engine, when_the_process_ends_what_is_in_time_is_well)
 {
-	fake_next(fake, 1, ask_serves_after(2 * S));
+	fake_next(fake, 1, ask_serves_after(6 * S));
 	fake_next(fake, 1,
-		  (struct fake_reply){.what = FAKE_ANSWERS, .status = 503, .retry_after_s = 3});
+		  (struct fake_reply){.what = FAKE_ANSWERS, .status = 503, .retry_after_s = 7});
 	struct ask *a = ask_set("a", "1");
 	fake_run(fake, S);
 	remote_engine_hurry(&fake->engine);
 	struct ask *b = ask_set("b", "1");
-	fake_run(fake, 4 * S);
-	ask_expect_done(a, CACHE_OK, 2 * S);
+	fake_run(fake, 6 * S);
+	ask_expect_done(a, CACHE_OK, 6 * S);
 	ask_expect_done(b, CACHE_UNAVAILABLE, S + MERGE_WINDOW_US);
 	cr_expect(fake_is_idle(fake));
 }
