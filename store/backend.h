@@ -137,7 +137,7 @@ struct backend_ops {
 	size_t (*gauges)(struct backend *backend, struct backend_gauge *ret, size_t max);
 
 	/* The process is about to end: ops that wait for somebody else must fail soon, within about
-	 * two seconds, instead of waiting as long as they may. May be NULL. */
+	 * six seconds, instead of waiting as long as they may. May be NULL. */
 	void (*hurry)(struct backend *backend);
 
 	/* No op may be in progress. Flushes and frees. */
