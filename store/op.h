@@ -176,7 +176,7 @@ struct cache_op {
 	bool order_is_passing;
 
 	/* CONFIGURE in. Creates the namespace; shrinking evicts before `done`. The dispatcher
-	 * brings the times into 0 to TTL_MAX_S. */
+	 * limits the times to 0..TTL_MAX_S. */
 	struct namespace_settings settings;
 	unsigned settings_mask; /* enum namespace_settings_mask; others keep their value */
 

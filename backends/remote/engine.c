@@ -5,9 +5,9 @@
 #include "backends/remote/tally.h"
 #include "base/thread.h"
 
-/* How long operations may still take when the process is about to end: as long as the server's own
- * time to stop (8 s) leaves room for their answers, because a slow upstream may have stored what a
- * client would be told has failed. */
+/* How long operations may still take when the process is about to end. It is long, because a slow
+ * upstream may have stored what a client would be told has failed, but within the server's own time
+ * to stop (8 s), so that the answers can be sent. */
 #define HURRY_US (6 * US_PER_S)
 
 static int64_t earlier(int64_t a, int64_t b)

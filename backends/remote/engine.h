@@ -34,7 +34,7 @@ bool remote_engine_turn(struct remote_engine *engine);
 /* Takes an op; it is done by its deadline, settings.timeout_us from now. Any thread. */
 void remote_engine_submit(struct remote_engine *engine, struct cache_op *op);
 
-/* The process is about to end: whatever is in flight, waits or arrives from now on has at most two
+/* The process is about to end: whatever is in flight, waits or arrives from now on has at most six
  * seconds. Any thread. */
 void remote_engine_hurry(struct remote_engine *engine);
 
