@@ -15,10 +15,10 @@ struct latency_histogram {
 	uint64_t sum_ns;
 };
 
-/* The upper bounds of the steps, which belong to them. */
+/* The upper bounds of the steps, inclusive. */
 extern const uint64_t latency_bounds_ns[LATENCY_BOUNDS];
 
-/* The step that a duration belongs to. Most durations are short: few bounds are looked at. */
+/* The step of a duration. Most durations are short, so few bounds are compared. */
 static inline size_t latency_step(uint64_t duration_ns)
 {
 	size_t step = 0;
@@ -30,8 +30,9 @@ static inline size_t latency_step(uint64_t duration_ns)
 
 uint64_t latency_total(const struct latency_histogram *histogram);
 
-/* The duration below which `share` (0 to 1) of the counted ones lie, in nanoseconds: linear within
- * its step; what lies in the last step is told as its beginning. 0 where nothing was counted. */
+/* The duration below which `share` (0 to 1) of the counted ones lie, in nanoseconds, linear within
+ * its step. The last step has no end, so its beginning is returned for it. 0 if nothing was
+ * counted. */
 double latency_percentile_ns(const struct latency_histogram *histogram, double share);
 
 #endif

@@ -1,12 +1,12 @@
 /* Options of a module. A module lists its own, one row a line, beside the struct of settings that
- * they fill; a program composes its command line, help and environment of such tables. */
+ * they fill; a program builds its command line, help and environment from such tables. */
 #ifndef STEADYCACHE_BASE_OPTION_H
 #define STEADYCACHE_BASE_OPTION_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* With the type of the member of the settings. */
+/* Each with the type of the settings' member. */
 enum option_type {
 	OPTION_TEXT,      /* const char *; NULL: unset */
 	OPTION_CHOICE,    /* const char *, one of `choices` in any case, or a URL */
@@ -19,11 +19,11 @@ enum option_type {
 
 struct option {
 	const char *flag; /* without the dashes; NULL: environment only, a secret */
-	const char *env;  /* own name first, other programs' names behind, blank-separated */
+	const char *env;  /* own name first, then other programs' names, blank-separated */
 	enum option_type type;
 	size_t offset;        /* in the settings */
 	const char *fallback; /* default, as text; NULL: unset */
-	double min, max;      /* of numbers, as they are written */
+	double min, max;      /* of numbers, in the unit of their text */
 	const char *choices;  /* of OPTION_CHOICE: blank-separated; one that ends with "://"
 				 stands for all URLs of that scheme */
 	const char *help;     /* one sentence */
@@ -61,10 +61,10 @@ struct option {
 #define OPTION_LARGE 1e9
 
 struct option_table {
-	const char *after; /* the program's own flag behind which these are listed */
+	const char *after; /* the program's own flag after which these are listed */
 	const struct option *rows;
 	size_t count;
-	size_t settings_size; /* of the struct that they fill; zeroed before */
+	size_t settings_size; /* of the struct that they fill, which is zeroed before */
 };
 
 /* Sets one option of `settings` from text; false with a line in `error`. `source` is what the user

@@ -1,18 +1,18 @@
 /* A stored value: immutable bytes with a content type, shared by reference count.
  *
- * Life: create, fill `data` (cache_value_data, or receive into it), seal, share.
- * After the seal nothing changes but the two time stamps, which the backend that
- * stores the value writes before anybody else can see it. One allocation holds
- * header, content type and bytes, and a hit hands out a reference, not a copy.
+ * Life: create, fill `data` (cache_value_data, or receive into it), seal, share. After the seal
+ * only the two time stamps change, and the backend that stores the value writes them before anybody
+ * else can see it. One allocation holds header, content type and bytes; a hit returns a reference,
+ * not a copy.
  *
- * Headroom: a store that keeps a record of its own for every value can have it in the same
- * allocation, so that a look-up reads neighbouring lines of memory.
+ * Headroom: a store can keep its own record for every value in the same allocation, so that a
+ * look-up reads neighbouring lines of memory.
  *
- *	[record] [header] [key] [content type] [bytes]
+ *     [record] [header] [key] [content type] [bytes]
  *
- * Whoever makes a value that may be stored asks the store how much it wants (backend_headroom), and
- * leaves record and key unset. One store claims the headroom, and writes them. It is optional: a
- * value without headroom is copied when it is stored. */
+ * Code that makes a value that may be stored asks the store how much headroom it wants
+ * (backend_headroom), and leaves record and key uninitialized. One store claims the headroom, and
+ * writes them. It is optional: a value without headroom is copied on set. */
 #ifndef STEADYCACHE_BASE_VALUE_H
 #define STEADYCACHE_BASE_VALUE_H
 
@@ -45,7 +45,7 @@ enum cache_value_flags {
 /* Longest value, bytes. */
 #define CACHE_VALUE_MAX_BYTES UINT32_MAX
 
-/* What a store wants. Zeroed: nothing. */
+/* What a store wants. A zeroed one wants nothing. */
 struct cache_headroom {
 	unsigned record_bytes; /* before the header; a multiple of 8, up to 1016 */
 	size_t key_len;        /* after it; up to UINT32_MAX */
@@ -70,15 +70,15 @@ struct cache_value {
  * reference. NULL: out of memory. */
 struct cache_value *cache_value_create(size_t len_bytes, struct slice content_type);
 
-/* As cache_value_create, with headroom (neither record nor key are set). */
+/* As cache_value_create, with headroom (record and key are not initialized). */
 struct cache_value *cache_value_create_with_headroom(size_t len_bytes, struct slice content_type,
 						     struct cache_headroom headroom);
 
-/* True for the first that claims the headroom of `value`, and only if it is exactly `headroom`.
- * Record and key are the claimant's then, as long as it has a reference. Any thread. */
+/* True for the first caller that claims the headroom of `value`, and only if that is exactly
+ * `headroom`. The claimant then owns record and key as long as it has a reference. Any thread. */
 bool cache_value_claim_headroom(struct cache_value *value, struct cache_headroom headroom);
 
-/* Whether somebody claimed the headroom: then the time stamps are the claimant's too. */
+/* Whether somebody claimed the headroom: then the time stamps belong to the claimant too. */
 bool cache_value_is_claimed(const struct cache_value *value);
 
 /* Changes the length of an unshared, unsealed value, keeping the bytes that fit. As with realloc,
@@ -107,7 +107,7 @@ const char *cache_value_content_type(const struct cache_value *value);
 /* Its length in bytes, without the NUL. */
 size_t cache_value_content_type_len(const struct cache_value *value);
 
-/* The size of the allocation, headroom included. */
+/* The size of the allocation, including headroom. */
 size_t cache_value_memory_bytes(const struct cache_value *value);
 
 /* Offset of the bytes from `storage`. */

@@ -5,7 +5,7 @@
 #include "base/invariant.h"
 
 #define BUCKETS_MIN 64
-/* What malloc takes beside each block. */
+/* What malloc takes for each block besides its bytes. */
 #define BLOCK_BYTES 16
 
 void value_cache_init(struct value_cache *cache, size_t max_bytes, size_t entry_max_bytes)
@@ -105,7 +105,7 @@ void value_cache_clear(struct value_cache *cache)
 	};
 }
 
-/* Where nothing is marked as hit the hand stays at the oldest: that is LRU. */
+/* If nothing is marked as hit the hand stays at the oldest: that is LRU. */
 static void evict_one(struct value_cache *cache)
 {
 	struct value_cache_entry *victim = cache->hand ? cache->hand : cache->oldest;
@@ -133,14 +133,14 @@ struct value_cache_entry *value_cache_find(const struct value_cache *cache,
 	return entry;
 }
 
-/* Twice the buckets. False: there are none, and no memory for any. */
+/* Doubles the buckets. False: there are none, and no memory for any. */
 static bool grow(struct value_cache *cache)
 {
 	size_t count = cache->bucket_count > 0 ? cache->bucket_count * 2 : BUCKETS_MIN;
 	struct value_cache_entry **buckets = calloc(count, sizeof(struct value_cache_entry *));
 
 	if (!buckets)
-		return cache->buckets != NULL; /* longer chains, then */
+		return cache->buckets != NULL; /* otherwise the chains get longer */
 	free(cache->buckets);
 	cache->buckets = buckets;
 	cache->bucket_count = count;

@@ -1,17 +1,17 @@
 /* Values in memory by scope and key, under a limit of bytes: a hash table and a queue of entries
  * from old to new. One table, without a lock and without a rule about when an entry is true: its
- * owner has both, and usually several tables (shards), each beside a lock.
+ * owner has both, and usually several tables (shards), each with a lock.
  *
  * The owner chooses what a hit does:
  * - value_cache_spare: SIEVE (Zhang et al., "SIEVE is Simpler than LRU", NSDI 2024). A hand walks
- *   from old to new and spares once what was hit since it last came by. A hit writes one flag, and
- *   a scan passes through without driving out what is hot.
+ *   from old to new and spares, once, each entry that was hit since its last visit. A hit writes
+ *   one flag, and a scan passes through without displacing hot entries.
  * - value_cache_renew: LRU. The entry becomes the newest.
  *
  * Invariants: `used_bytes` is the sum of what the entries cost and never exceeds `max_bytes`; every
  * entry is in the queue once and in the bucket of its place.
  *
- * A value is shared, not copied: an entry has a reference of its own. */
+ * A value is shared, not copied: an entry has its own reference. */
 #ifndef STEADYCACHE_BASE_VALUE_CACHE_H
 #define STEADYCACHE_BASE_VALUE_CACHE_H
 
@@ -22,8 +22,8 @@
 #include "base/slice.h"
 #include "base/value.h"
 
-/* What an entry is found by; both slices are borrowed. `place` is a hash of the two: its low bits
- * choose the bucket, its high ones are free to choose a table. */
+/* Identifies an entry; both slices are borrowed. `place` is a hash of the two: its low bits choose
+ * the bucket, its high ones are free to choose a table. */
 struct value_cache_key {
 	uint64_t place;
 	struct slice scope, key;
@@ -42,37 +42,41 @@ struct value_cache_entry {
 };
 
 struct value_cache {
-	struct value_cache_entry **buckets; /* NULL until first used; a power of two of them */
+	struct value_cache_entry **buckets; /* NULL until first used; their number is a power of
+					     * two */
 	size_t bucket_count, entry_count, used_bytes;
 	size_t max_bytes, entry_max_bytes;
 	struct value_cache_entry *newest, *oldest, *hand;
 	uint64_t evictions;
 };
 
-/* Empty, with nothing allocated. `max_bytes` counts all that entries take, the allocator's part
- * included; what takes more than `entry_max_bytes` (at most max_bytes) stays out. */
+/* Makes an empty cache, with nothing allocated. `max_bytes` limits everything that entries take,
+ * including the allocator's part; an entry that takes more than `entry_max_bytes` (at most
+ * max_bytes) is not kept. */
 void value_cache_init(struct value_cache *cache, size_t max_bytes, size_t entry_max_bytes);
 
-/* Removes all entries and frees everything; the table may be used on. Fine on a zeroed one. */
+/* Removes all entries and frees everything; the table may still be used. A zeroed one is
+ * allowed. */
 void value_cache_clear(struct value_cache *cache);
 
-/* NULL: not there. Good until the table changes. */
+/* NULL: not there. Valid until the table changes. */
 struct value_cache_entry *value_cache_find(const struct value_cache *cache,
 					   const struct value_cache_key *key);
 
-/* Adds an entry, which is not there yet and becomes the newest, with `mark`; others give way to it.
- * False: it is too large, or memory lacks; the table is as it was, or emptier. */
+/* Adds an entry, which must not be there yet and becomes the newest, with `mark`; evicts others for
+ * it. False: it is too large, or out of memory; the table is unchanged, or has fewer entries. */
 bool value_cache_add(struct value_cache *cache, const struct value_cache_key *key,
 		     struct cache_value *value, int64_t mark);
 
-/* Gives an entry another value and mark; it keeps its place in the queue. Others, and at worst
- * itself, give way to what it takes more. False: the value is too large, and nothing is done. */
+/* Gives an entry another value and mark; it keeps its place in the queue. If it takes more,
+ * others are evicted, and at worst the entry itself. False: the value is too large, and nothing
+ * is done. */
 bool value_cache_replace(struct value_cache *cache, struct value_cache_entry *entry,
 			 struct cache_value *value, int64_t mark);
 
 void value_cache_remove(struct value_cache *cache, struct value_cache_entry *entry);
 
-/* Removes all entries of a scope and place, if keys share them. */
+/* Removes all entries of a scope and place, because keys may share them. */
 void value_cache_forget(struct value_cache *cache, uint64_t place, struct slice scope);
 
 /* A hit, under LRU. */

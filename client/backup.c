@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -78,7 +77,7 @@ static const char *find_data_dir(const struct arguments *arguments)
 		for (size_t i = 0; i < 2; i++) {
 			const char *backend = getenv(backend_names[i]);
 
-			if (backend && strcasecmp(backend, "sqlite") == 0)
+			if (backend && arguments->loan->keeps_database(backend))
 				break;
 			if (backend)
 				return client_fail(0,

@@ -31,6 +31,9 @@ typedef const char *client_serve_flag(size_t i);
 struct client_loan {
 	client_serve_flag *serve_flag;
 	backup_function *backup;
+	/* Whether that backend, as named in the environment, keeps a database that `backup` can
+	 * copy. */
+	bool (*keeps_database)(const char *backend);
 };
 
 /* Whether `word` is a command of the client. NULL is not. */

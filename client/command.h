@@ -1,5 +1,5 @@
-/* What a command is: its row of the table (command_table.c), from which the command line is read
- * and help and completions are made, and the function that runs it. */
+/* What a command is: its row of the table (command_table.c), used to read the command line and to
+ * generate help and completions, and the function that runs it. */
 #ifndef STEADYCACHE_CLIENT_COMMAND_H
 #define STEADYCACHE_CLIENT_COMMAND_H
 
@@ -8,7 +8,7 @@
 
 #define CLIENT_OPERANDS_MAX 3
 
-/* A command line, read. All texts point into argv. */
+/* A parsed command line. All texts point into argv. */
 struct arguments {
 	const struct command *commands; /* the table; a row without a name ends it */
 	const struct command *command;
@@ -25,10 +25,10 @@ struct command {
 	unsigned operands_min, operands_max;
 	unsigned options; /* bits: 1 << OPT_... */
 	int (*run)(const struct arguments *arguments);
-	unsigned timeout_s; /* unless --timeout says another one; 0: it asks no server */
+	unsigned timeout_s; /* the default of --timeout; 0: it contacts no server */
 };
 
-/* A server that sends nothing for so long is not there. */
+/* A server that sends nothing for this long counts as gone. */
 #define TIMEOUT_DEFAULT_S 60
 
 static inline bool command_takes(const struct command *command, unsigned id)

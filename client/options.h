@@ -1,4 +1,4 @@
-/* The options of commands. The manual page is tested against them. */
+/* The options of commands. A test compares the manual page with them. */
 #ifndef STEADYCACHE_CLIENT_OPTIONS_H
 #define STEADYCACHE_CLIENT_OPTIONS_H
 

@@ -59,7 +59,7 @@ struct remote {
 	struct remote_answer *answer;
 };
 
-/* Closes what remote_open has opened, or has begun to open. */
+/* Closes what remote_open has opened, even partly. */
 void remote_close(struct remote *remote);
 
 /* Sends the request and waits for the whole answer: CLIENT_DONE, whatever its status. Else

@@ -1,4 +1,4 @@
-/* What the environment and the command line say of the server. */
+/* Reads the environment and the command line about the server. */
 #ifndef STEADYCACHE_CLIENT_REMOTE_OPEN_H
 #define STEADYCACHE_CLIENT_REMOTE_OPEN_H
 

@@ -1,5 +1,5 @@
-# The Debian package: cpack -G DEB (or ./dev deb). What Debian wants beside the install rules is laid
-# down by packaging/debian/stage.cmake.
+# The Debian package: cpack -G DEB (or ./dev deb). packaging/debian/stage.cmake adds what Debian requires
+# beyond the install rules.
 set(PACKAGE_MAINTAINER "The steadycache authors <maintainers@steadycache.example>" CACHE STRING
 	"Who answers for the package: Name <address>")
 set(CPACK_PACKAGE_NAME steadycache)

@@ -1,4 +1,4 @@
-/* Every handler there is. server/http/routes.c says which path leads to which. */
+/* All handlers. server/http/routes.c says which path leads to which. */
 #ifndef STEADYCACHE_HANDLERS_H
 #define STEADYCACHE_HANDLERS_H
 

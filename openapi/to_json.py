@@ -1,11 +1,10 @@
 #!/usr/bin/python3
-"""Makes openapi/openapi.json of openapi/openapi.yaml.
+"""Makes openapi/openapi.json from openapi/openapi.yaml.
 
 usage: openapi/to_json.py [--check]
 
-The JSON is committed, so that a build needs no Python. --check writes nothing and fails where the
-JSON is not what the YAML says.
-"""
+The JSON is committed, so that a build needs no Python. --check writes nothing and fails if the JSON does not
+match the YAML."""
 
 import json
 import pathlib
@@ -18,7 +17,7 @@ FOLDER = pathlib.Path(__file__).resolve().parent
 
 
 class CoreLoader(yaml.SafeLoader):
-    """YAML 1.2, which OpenAPI is written in: no dates, and "no" and "on" are words."""
+    """YAML 1.2, as in OpenAPI: no dates, and "no" and "on" are words."""
 
     def construct_mapping(self, node, deep=False):
         names = [self.construct_object(key, deep=True) for key, _ in node.value]

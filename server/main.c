@@ -17,11 +17,12 @@
 #include "server/life/data_dir.h"
 #include "server/life/service_manager.h"
 #include "server/log/log.h"
+#include "store/find.h"
 
 #define EXIT_USAGE 2
 
-/* Where 0, 1 or 2 is closed the next file opened would be that, and the log, or an error, would go
- * into a database or to a client. */
+/* If 0, 1 or 2 is closed, the next opened file would get that number, and the log, or an error,
+ * would go into a database or to a client. */
 static void occupy_standard_files(void)
 {
 	for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++)
@@ -42,7 +43,7 @@ static void log_notice(void *user, enum notice_level level, const char *sentence
 	log_line(levels[level], sentence);
 }
 
-/* Before, or after, the server runs: the last line of the log. */
+/* Before or after the server runs: the last line of the log. */
 static int give_up(int status, const char *sentence)
 {
 	log_stop(sentence);
@@ -80,8 +81,8 @@ static struct backend *open_backend(struct options *options, char *error, size_t
 	return wrapped;
 }
 
-/* backend_config.is_own_url; `user` is the address that is served. SteadyText's settings, which
- * name the server for its clients, are in the server's environment too. */
+/* backend_config.is_own_url; `user` is the served address. SteadyText's settings, which name the
+ * server for its clients, may be in the server's environment too. */
 static bool is_own_url(void *user, const char *url)
 {
 	const struct listen_address *listening = user;
@@ -121,7 +122,7 @@ static void warn_of_stray_variables(void)
 			 LOG_TEXT("names", names));
 }
 
-/* Serves until a signal comes, on `listener` where it is not -1, else on `address`. */
+/* Serves until a signal comes, on `listener` unless it is -1, else on `address`. */
 static int serve(struct options *options, const struct listen_address *address, struct auth *auth,
 		 int listener)
 {
@@ -136,7 +137,7 @@ static int serve(struct options *options, const struct listen_address *address, 
 	(void)sigaddset(&signals, SIGINT);
 	(void)sigaddset(&signals, SIGUSR1);
 	(void)sigaddset(&signals, SIGUSR2);
-	if (credentials_can_reload(options, auth)) { /* else it ends the server, as ever */
+	if (credentials_can_reload(options, auth)) { /* otherwise it ends the server, by default */
 		(void)signal(SIGHUP, SIG_DFL);
 		(void)sigaddset(&signals, SIGHUP);
 	}
@@ -175,8 +176,7 @@ static int serve(struct options *options, const struct listen_address *address, 
 	int caught = credentials_await_end(&signals, options, auth);
 	(void)service_manager_notify("STOPPING=1");
 	log_line(LOG_INFO, "stopping", LOG_NUMBER("signal", caught));
-	/* A second signal ends the process at once, but for one that asks for a reload or a level.
-	 */
+	/* A second signal ends the process at once, unless it asks for a reload or a level. */
 	(void)sigdelset(&signals, SIGHUP);
 	(void)sigdelset(&signals, SIGUSR1);
 	(void)sigdelset(&signals, SIGUSR2);
@@ -202,13 +202,21 @@ static const char *serve_flag(size_t i)
 	return places[i].option->flag ? places[i].option->flag : "";
 }
 
+static bool keeps_database(const char *backend)
+{
+	const struct backend_ops *ops = backend_find_by_bits(BACKEND_WANTS_DIR, 0);
+
+	return ops && strcasecmp(ops->name, backend) == 0;
+}
+
 static const struct client_loan client_loan = {
 	.serve_flag = serve_flag,
 	.backup = sqlite_backup,
+	.keeps_database = keeps_database,
 };
 
-/* Blocks of this size go back to the system when they are freed. Without it the first large value
- * that is freed would teach glibc to keep such blocks, up to 32 MB each, for ever. */
+/* Blocks of this size go back to the system when they are freed. Without this, the first large
+ * value that is freed would make glibc keep such blocks, up to 32 MB each, for ever. */
 #define MAPPED_BLOCK_BYTES (1 << 20)
 
 int main(int argc, char **argv)
@@ -259,7 +267,7 @@ int main(int argc, char **argv)
 	log_configure(options.log_level, strcasecmp(options.log_format, "json") == 0);
 	int status = serve(&options, &address, &auth, listener);
 	log_stop(NULL);
-	if (status == EXIT_SUCCESS) /* else requests may still be under way */
+	if (status == EXIT_SUCCESS) /* otherwise requests may still be in progress */
 		credentials_close(&auth);
 	return status;
 }

@@ -1,4 +1,4 @@
-/* The dispatcher: what is checked once for every backend. */
+/* The dispatcher: the checks that every backend needs, once. */
 #include "store/backend.h"
 
 #include <pthread.h>
@@ -28,7 +28,20 @@ static bool history_is_valid(const struct cache_history *history)
 	       (history->expires_at_us == HISTORY_TTL || time_is_valid(history->expires_at_us));
 }
 
-/* CACHE_OK, or why the op is not one that a backend may see. */
+static int64_t bounded_ttl_s(int64_t ttl_s)
+{
+	if (ttl_s < 0)
+		return 0;
+	return ttl_s < TTL_MAX_S ? ttl_s : TTL_MAX_S;
+}
+
+static void bound_settings(struct namespace_settings *settings)
+{
+	settings->default_ttl_s = bounded_ttl_s(settings->default_ttl_s);
+	settings->stale_ttl_s = bounded_ttl_s(settings->stale_ttl_s);
+}
+
+/* CACHE_OK, or why no backend may see the op. */
 static enum cache_status check_op(struct cache_op *op)
 {
 	bool named = op->type != CACHE_OP_SYNC && op->type != CACHE_OP_CHECK;
@@ -38,6 +51,8 @@ static enum cache_status check_op(struct cache_op *op)
 		return CACHE_INVALID;
 	if (op->type == CACHE_OP_SCAN && op->limit == 0)
 		return CACHE_INVALID;
+	if (op->type == CACHE_OP_CONFIGURE)
+		bound_settings(&op->settings);
 	if (op->type != CACHE_OP_SET)
 		return CACHE_OK;
 	for (size_t i = 0; i < op->item_count; i++) {
@@ -78,7 +93,7 @@ static unsigned needed_bit(const struct cache_op *op)
 	}
 }
 
-/* Refuses what needs a bit that the backend lacks. */
+/* Refuses an op that needs a bit that the backend lacks. */
 static void refuse(struct cache_op *op, unsigned bit)
 {
 	static const struct {

@@ -1,4 +1,4 @@
-/* Backends of the registry, by their name or by what they are. */
+/* Finds backends of the registry, by their name or by what they are. */
 #ifndef STEADYCACHE_STORE_FIND_H
 #define STEADYCACHE_STORE_FIND_H
 

@@ -1,22 +1,22 @@
-/* Gauges: what a backend tells of itself beside the statistics of its namespaces, for /stats and
+/* Gauges: what a backend reports of itself besides the statistics of its namespaces, for /stats and
  * /metrics. A module lists its own, one row a line. */
 #ifndef STEADYCACHE_STORE_GAUGE_H
 #define STEADYCACHE_STORE_GAUGE_H
 
 #include <stdbool.h>
 
-/* Something that a backend tells of itself, for statistics and metrics. */
+/* A figure that a backend reports of itself. */
 struct backend_gauge {
-	const char *group; /* static, e.g. "upstream"; gauges of a group follow each other */
+	const char *group; /* static, e.g. "upstream"; gauges of a group are adjacent */
 	const char *name;  /* static, snake_case, unit at the end */
 	double value;
-	const char *text; /* static; where it is not NULL it stands in place of the number */
+	const char *text; /* static; if it is not NULL it replaces the number */
 	const char *help; /* static, one sentence */
-	bool counts;      /* only ever grows, from 0 when the backend is opened */
+	bool counts;      /* only grows, from 0 when the backend is opened */
 };
 #define BACKEND_GAUGES_MAX 64
 
-/* Rows: something that rises and falls, and something that only ever grows. */
+/* Rows: a figure that rises and falls, and one that only grows. */
 #define GAUGE_LEVEL(a_group, a_name, a_value, a_help)                                              \
 	{                                                                                          \
 		.group = (a_group), .name = (a_name), .value = (double)(a_value), .help = (a_help) \

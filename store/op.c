@@ -64,7 +64,7 @@ void cache_op_deinit(struct cache_op *op)
 	op->stats_count = 0;
 }
 
-/* Of a set that fails nothing is stored. */
+/* A set that fails stores nothing. */
 static bool is_refused_set(const struct cache_op *op)
 {
 	return op->type == CACHE_OP_SET && op->status != CACHE_OK;

@@ -7,7 +7,7 @@
 /* All backends, the default one first; NULL at the end. */
 extern const struct backend_ops *const backend_registry[];
 
-/* The options of what can stand in front of any backend; NULL at the end. */
+/* The options of layers that can be put in front of any backend; NULL at the end. */
 extern const struct option_table *const backend_layer_options[];
 
 #endif

@@ -12,5 +12,5 @@ void rules_default_settings(const struct backend_config *config, enum eviction_p
 	};
 	if (config->defaults)
 		config->defaults(config->defaults_user, ns, ret);
-	ret->stale_ttl_s = 0; /* only ever configured */
+	ret->stale_ttl_s = 0; /* set by configuration only */
 }

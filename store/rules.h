@@ -1,5 +1,5 @@
-/* What every backend decides alike, once: a backend asks here, and a rule is changed here. The
- * Worker (worker/) has the same rules in SQL; the contract's suite holds both together. */
+/* What every backend decides alike, in one place. The Worker (worker/) has the same rules in SQL;
+ * the contract's suite checks both. */
 #ifndef STEADYCACHE_STORE_RULES_H
 #define STEADYCACHE_STORE_RULES_H
 
@@ -7,14 +7,13 @@
 
 /* ---- Settings ---- */
 
-/* The settings of `ns` for as long as nothing is configured: 100 MiB, any number of entries, no
- * TTL and the backend's own `policy`, then what config->defaults changes of that. `config` is that
- * of open. */
+/* The settings of `ns` until something is configured: 100 MiB, any number of entries, no TTL and
+ * the backend's own `policy`, as changed by config->defaults. `config` is that of open. */
 void rules_default_settings(const struct backend_config *config, enum eviction_policy policy,
 			    struct slice ns, struct namespace_settings *ret);
 
-/* What an eviction for a limit of bytes goes down to: floor(0.8 * max_bytes). An eviction for a
- * number of entries ends as soon as the set fits. */
+/* What an eviction for a byte limit goes down to: floor(0.8 * max_bytes). An eviction for a number
+ * of entries ends as soon as the set fits. */
 static inline uint64_t rules_low_water(uint64_t max_bytes)
 {
 	return max_bytes / 5 * 4 + max_bytes % 5 * 4 / 5;
@@ -22,8 +21,8 @@ static inline uint64_t rules_low_water(uint64_t max_bytes)
 
 /* ---- Expiry ---- */
 
-/* When what a SET stores expires; 0: never. A history that names a time wins, then the item's own
- * TTL, then the namespace's. */
+/* When the entry of a SET expires; 0: never. A history that has a time takes precedence, then the
+ * item's own TTL, then the namespace's. */
 static inline int64_t rules_expiry_us(const struct cache_item *item, int64_t default_ttl_s,
 				      int64_t now_us)
 {
@@ -40,7 +39,7 @@ static inline bool rules_is_live(int64_t expires_at_us, int64_t now_us)
 	return expires_at_us == 0 || expires_at_us > now_us;
 }
 
-/* Live, or in the time in which it may still be served as stale. */
+/* Live, or in its stale time. */
 static inline bool rules_is_kept(int64_t expires_at_us, int64_t stale_ttl_s, int64_t now_us)
 {
 	return expires_at_us == 0 || expires_at_us + stale_ttl_s * US_PER_S > now_us;
@@ -48,8 +47,8 @@ static inline bool rules_is_kept(int64_t expires_at_us, int64_t stale_ttl_s, int
 
 /* ---- Conditions ---- */
 
-/* Whether the condition of an op's item lets a write go on where the live entry has the tag
- * `current` (NULL: there is none). In a batch, conditions are not looked at. */
+/* Whether the condition of an op's item allows a write if the live entry has the tag `current`
+ * (NULL: there is none). Conditions are ignored in a batch. */
 static inline bool rules_condition_holds(const struct cache_op *op, const struct etag *current)
 {
 	const struct cache_condition *condition = &op->items[0].condition;
@@ -60,8 +59,8 @@ static inline bool rules_condition_holds(const struct cache_op *op, const struct
 
 /* ---- Answers ---- */
 
-/* The status of a GET, SET, DELETE or EXISTS whose items have theirs: that of the item where the op
- * is of `one`, or where a condition has refused the only one; of a batch CACHE_OK. */
+/* The status of a GET, SET, DELETE or EXISTS whose items have theirs: that of the item if the op is
+ * of `one`, or if a condition has refused the only one; CACHE_OK for a batch. */
 static inline enum cache_status rules_status_of_items(const struct cache_op *op)
 {
 	enum cache_status first = op->items[0].status;
@@ -71,7 +70,7 @@ static inline enum cache_status rules_status_of_items(const struct cache_op *op)
 	return CACHE_OK;
 }
 
-/* Completes it so. */
+/* Completes it with that status. */
 static inline void rules_complete_items(struct cache_op *op)
 {
 	cache_op_complete(op, rules_status_of_items(op));

@@ -36,13 +36,20 @@ forbid "$ours" 'curl/' 'only transports of backends/remote, and client/, may inc
 	'^(backends/remote/(transport_curl|retry_after)\.c|client/)'
 forbid "$ours" 'jansson' 'only the readers of what D1 answers, and client/, may include jansson.h' \
 	'^(backends/(d1|remote)|client)/'
-for backend in memory sqlite tiered remote; do
-	others=$(printf '%s\n' memory sqlite tiered remote d1 redis disabled | grep -v "^$backend\$" | paste -sd'|')
-	forbid "backends/$backend" "backends/($others)" "one backend includes another"
-done
-forbid backends/d1 'backends/(memory|sqlite|tiered|redis|disabled)' 'one backend includes another' # over remote
-forbid backends/redis 'backends/(memory|sqlite|tiered|d1|disabled)' 'one backend includes another' # over remote
 forbid "$ours" 'hiredis/' 'only backends/redis may include hiredis' '^backends/redis/'
+over_remote='d1 redis'
+for backend in $(find backends -mindepth 1 -maxdepth 1 -type d -printf '%f\n'); do
+	others=$(find backends -mindepth 1 -maxdepth 1 -printf '%f\n' | sed 's/\.[ch]$//' | grep -vx "$backend")
+	case " $over_remote " in *" $backend "*) others=$(echo "$others" | grep -vx remote) ;; esac
+	forbid "backends/$backend" "backends/($(echo "$others" | sort -u | paste -sd'|'))[/.]" \
+		'one backend includes another'
+done
+
+# Drivers use only driver.h, which is their ABI.
+forbid store/keeper/driver.h '(store|base/([^s]|s[^l]))' 'store/keeper/driver.h includes more than base/slice.h'
+forbid "$ours" 'store/keeper/' 'only keeper.h and driver.h of store/keeper are for others' \
+	'^store/keeper/|store/keeper/(keeper|driver)\.h'
+forbid store 'store/keeper/' 'store/ includes the keeper, which stands above it' '^store/keeper/'
 
 # Of backends/sqlite: sqlite.c and background.c -> read and write -> store.h -> file. What waits between
 # read and write is declared in uses.h and values.h.
@@ -53,7 +60,7 @@ forbid backends/sqlite/write 'backends/sqlite/(read/|(sqlite|background|gauges)\
 	'sqlite/write includes readers, or what stands above it' \
 	'^backends/sqlite/write/(changes\.h:.*/values\.h|health\.c:.*/readers\.h)'
 
-# Of handlers/: what answers a kind of request stands beside the others, over flight -> json -> respond.
+# Of handlers/: folders that answer requests do not know each other; below them are flight -> json -> respond.
 kinds='entry namespace batch transfer admin pages'
 for kind in $kinds; do
 	others=$(echo "$kinds" | tr ' ' '\n' | grep -vx "$kind" | paste -sd'|')

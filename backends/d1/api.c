@@ -11,7 +11,7 @@ static enum cache_status refuse(struct cache_op *op, const char *sentence)
 	return CACHE_UNSUPPORTED;
 }
 
-/* Whether /api/batch/get can name this key: the original loses `__proto__`, and jansson takes no
+/* Whether /api/batch/get can name this key: the original loses `__proto__`, and jansson allows no
  * NUL in the name of a member. */
 static bool batches_key(struct slice key)
 {
@@ -96,8 +96,8 @@ static enum cache_status api_accepts(const struct remote_context *context, struc
 	}
 }
 
-/* Gets of one cache go together. Each set goes alone: one that the Worker refuses would take the
- * others with it. */
+/* Gets of one cache go together. Each set goes alone: one that the Worker refuses would fail the
+ * others too. */
 static bool api_joins(const struct remote_call *call, const struct remote_job *job)
 {
 	const struct cache_op *first = call->jobs.first->op;

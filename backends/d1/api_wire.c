@@ -10,12 +10,12 @@
 
 #define BYTES_PER_MB 1048576.0
 
-/* Keys in one /api/batch/get: the original binds each to a variable of one statement, and D1 takes
+/* Keys in one /api/batch/get: the original binds each to a variable of one statement, and D1 allows
  * a hundred. */
 #define API_KEYS_MAX 90
 
-/* What a call does next; call->step says which. Gets count the keys that have been asked for, sets
- * go through these. */
+/* What a call does next, according to call->step. Gets count the keys that have been asked for,
+ * sets go through these. */
 enum api_set_step { API_SET, API_INIT, API_SET_AGAIN };
 
 /* ---- Requests ---- */
@@ -35,8 +35,8 @@ static size_t count_items(const struct remote_call *call)
 	return count;
 }
 
-/* The keys from number call->step on. Keys whose op is gone leave a place that nobody asks about.
- */
+/* The keys from number call->step on. A key whose op is gone is replaced by one that nobody asks
+ * about. */
 static const char *write_get(const struct remote_call *call, const struct cache_op *op,
 			     struct buffer *out)
 {
@@ -128,7 +128,7 @@ bool d1_api_wire_write(const struct remote_context *context, struct remote_call 
 	for (const struct remote_job *job = call->jobs.first; job && !op; job = job->next)
 		op = job->op;
 	if (!op || op->type == CACHE_OP_CHECK) {
-		/* Any answer shows it alive. */
+		/* Any answer shows that it is alive. */
 		begin_object(body, SLICE("generation_cache"));
 		buffer_append_char(body, '}');
 		request->path = "/api/stats";
@@ -148,7 +148,7 @@ bool d1_api_wire_write(const struct remote_context *context, struct remote_call 
 
 /* ---- Answers ---- */
 
-/* The original fails with 500 where a cache was never initialised: as empty as one that was. */
+/* The original fails with 500 if a cache was never initialized: that is an empty cache. */
 static bool lacks_table(const struct remote_answer *answer)
 {
 	static const char words[] = "no such table";
@@ -178,7 +178,7 @@ static bool found_is_sound(const json_t *found)
 	       (json_is_true(flag) && json_is_string(json_object_get(found, "value")));
 }
 
-/* NULL `found`: the cache was never initialised. False: out of memory. */
+/* NULL `found`: the cache was never initialized. False: out of memory. */
 static bool take_found(const struct remote_context *context, const json_t *found,
 		       struct cache_item *item)
 {
@@ -190,7 +190,7 @@ static bool take_found(const struct remote_context *context, const json_t *found
 		return true;
 	if (remote_wire_make_value(&bytes, SLICE(CONTENT_TYPE_TEXT), &item->value) != CACHE_OK)
 		return false;
-	item->value->modified_at_us = now_of(context); /* it does not tell */
+	item->value->modified_at_us = now_of(context); /* the answer does not say */
 	item->status = CACHE_OK;
 	return true;
 }
@@ -207,8 +207,8 @@ static void finish_gets(const struct remote_context *context, struct remote_call
 	}
 }
 
-/* Walks the items that the last request asked for: checks their answers, or with `take` uses them.
- */
+/* Walks the items that the last request asked for: checks their answers, or with `take` uses
+ * them. */
 static bool visit_gets(const struct remote_context *context, struct remote_call *call,
 		       const json_t *root, bool take)
 {
@@ -270,7 +270,7 @@ static enum remote_step read_set(const struct remote_context *context, struct re
 		struct cache_item *item = &job->op->items[i];
 
 		item->status = CACHE_OK;
-		item->created = false; /* it does not tell */
+		item->created = false; /* the answer does not say */
 		item->value->modified_at_us = now_of(context);
 		item->value->expires_at_us = 0;
 		job->op->history_lost += item->history != NULL;
@@ -314,7 +314,7 @@ static enum remote_step read_stats(const struct remote_context *context, struct 
 	d1_defaults_of(context, job->op->ns, &stats->settings);
 	stats->entry_count = (uint64_t)remote_wire_read_integer(root, "entry_count", 0);
 	stats->total_size_bytes = (uint64_t)remote_wire_read_integer(root, "total_size", 0);
-	stats->used_bytes = stats->total_size_bytes; /* what counts there */
+	stats->used_bytes = stats->total_size_bytes; /* the original counts only sizes */
 	stats->avg_frequency = remote_wire_read_double(root, "avg_frequency");
 	stats->max_frequency = (uint64_t)remote_wire_read_integer(root, "max_frequency", 0);
 	stats->settings.max_size_bytes = (uint64_t)remote_wire_read_integer(

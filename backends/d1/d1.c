@@ -1,11 +1,11 @@
-/* The d1 backend: what is D1's own over backends/remote.
+/* The d1 backend: the parts specific to D1, over backends/remote.
  *
  *   d1.c         the protocol, operations, open
- *   settings.c   what it was told, checked
+ *   settings.c   its settings, checked
  *   ops.c        the dialect of our Worker, POST /ops
  *   ops_group.c  which operations share an op of a request
  *   ops_write.c  its requests
- *   ops_check.c  whether its answers are sound
+ *   ops_check.c  whether its answers are valid
  *   ops_read.c   its answers
  *   api.c        the dialect of the original Worker, POST /api/...
  *   api_wire.c   its requests and answers */
@@ -54,7 +54,7 @@ static const struct remote_protocol protocol = {
 	.merged_bytes_max = 4U << 20,
 	.open_transport = remote_transport_curl_open,
 	.headers = headers,
-	.answer_max_bytes = 160U << 20, /* a Worker has 128 MiB of memory in all */
+	.answer_max_bytes = 160U << 20, /* a Worker has 128 MiB of memory in total */
 };
 
 static struct backend *d1_open(const struct backend_config *config, char *error, size_t error_size)

@@ -1,5 +1,5 @@
-/* The settings of a namespace that nobody configured. The Worker has no defaults of its own: each
- * request tells it. */
+/* The settings of a namespace that nobody has configured. The Worker has no defaults of its own:
+ * each request sends them. */
 #ifndef STEADYCACHE_D1_DEFAULTS_H
 #define STEADYCACHE_D1_DEFAULTS_H
 

@@ -6,7 +6,7 @@
 #include "backends/d1/ops_write.h"
 #include "base/utf8.h"
 
-/* The protocol's own limit of a request. */
+/* The protocol's limit for a request. */
 #define OPS_ITEMS_MAX 10000
 
 static enum cache_status ops_accepts(const struct remote_context *context, struct cache_op *op)
@@ -25,7 +25,8 @@ static enum cache_status ops_accepts(const struct remote_context *context, struc
 
 static bool ops_joins(const struct remote_call *call, const struct remote_job *job)
 {
-	/* A listing may take several requests, statistics take long: nobody shall wait for them. */
+	/* Listings may take several requests and statistics take long: do not put other operations
+	 * into their request. */
 	return call->jobs.first->op->type <= CACHE_OP_EXISTS && job->op->type <= CACHE_OP_EXISTS;
 }
 

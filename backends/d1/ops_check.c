@@ -1,6 +1,6 @@
-/* Whether an answer of POST /ops is one of the protocol, with all that it has to tell. Checked as a
- * whole before anything of it is used: what is missing is a failure, never a miss, an empty list or
- * a 0. What later versions of the Worker added may be missing. */
+/* Whether an answer of POST /ops follows the protocol and is complete. The whole answer is checked
+ * before anything of it is used: a missing part is a failure, never a miss, an empty list or a 0.
+ * Additions of later versions of the Worker may be missing. */
 #include "backends/d1/ops_check.h"
 
 #include "backends/remote/wire.h"
@@ -39,8 +39,8 @@ static bool has_counts(const json_t *object, const char *const *names, size_t co
 	has_counts(object, (const char *const[]){__VA_ARGS__},                                     \
 		   sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
 
-/* Of what the item of an operation that went well may say: anything else would be taken for a miss
- * among the others. */
+/* Of the possible statuses of an item whose operation succeeded: any other would be mistaken for a
+ * miss among the others. */
 static bool item_is_sound(const json_t *item, enum cache_op_type type)
 {
 	enum cache_status status = d1_ops_check_status(item);
@@ -87,7 +87,7 @@ static bool entry_is_sound(const json_t *entry)
 	       HAS_COUNTS(entry, "size", "frequency", "last_access_us", "created_us", "expires_us");
 }
 
-/* A page that has nothing and is not the last would be asked for again for ever. */
+/* A page that is empty and not the last would be asked for again for ever. */
 static bool listing_is_sound(const json_t *result)
 {
 	const json_t *list = json_object_get(result, "entries");
@@ -117,7 +117,7 @@ static bool stats_are_sound(const json_t *found)
 	       eviction_policy_parse(remote_wire_read_text(found, "policy"), &policy);
 }
 
-/* Of one namespace there is one, whatever is in it. */
+/* For one namespace there is exactly one, whatever is in it. */
 static bool all_stats_are_sound(const json_t *result, const struct ops_group *group)
 {
 	const json_t *list = json_object_get(result, "namespaces");

@@ -1,4 +1,4 @@
-/* Whether an answer of POST /ops is one of the protocol. */
+/* Whether an answer of POST /ops follows the protocol. */
 #ifndef STEADYCACHE_D1_OPS_CHECK_H
 #define STEADYCACHE_D1_OPS_CHECK_H
 
@@ -9,9 +9,9 @@
 /* Entries in one answer to a scan; a longer listing takes several requests. */
 #define OPS_SCAN_MAX 1000
 
-/* Whether `results` is what the protocol has for the groups of `state`. */
+/* Whether `results` matches the groups of `state`, as the protocol requires. */
 bool d1_ops_check_results(const json_t *results, const struct ops_state *state);
-/* The status of a result or an item; CACHE_INTERNAL if it is none that is known. */
+/* The status of a result or an item; CACHE_INTERNAL if it is unknown. */
 enum cache_status d1_ops_check_status(const json_t *result);
 
 #endif

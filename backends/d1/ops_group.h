@@ -4,8 +4,8 @@
 
 #include "backends/remote/call.h"
 
-/* One op of the request: the single gets (or deletes, ...) of one namespace stand in one op
- * together, everything else has its own. */
+/* One op of the request: the single gets (or deletes, ...) of one namespace share an op, everything
+ * else has its own. */
 struct ops_group {
 	enum cache_op_type type;
 	bool is_shared;
@@ -13,13 +13,13 @@ struct ops_group {
 	size_t item_count;
 };
 
-/* call->state: how the last request was made up. */
+/* call->state: the composition of the last request. */
 struct ops_state {
 	size_t group_count;
 	struct ops_group groups[]; /* as many as the call has jobs */
 };
 
-/* Groups the jobs of a call that have ops. NULL: out of memory. To be freed. */
+/* Groups the jobs of a call that have ops. The caller frees it. NULL: out of memory. */
 struct ops_state *d1_ops_group(const struct remote_call *call);
 
 #endif

@@ -1,4 +1,4 @@
-/* Answers of POST /ops, once they have been checked (ops_check.c). */
+/* Uses the answers of POST /ops, after they have been checked (ops_check.c). */
 #include "backends/d1/ops_read.h"
 
 #include <stdlib.h>
@@ -13,8 +13,8 @@
 
 static const char damaged[] = "the D1 Worker sent a value that does not have its ETag";
 
-/* Why it could not be taken: CACHE_NO_MEMORY, or CACHE_UNAVAILABLE where the value is not the one
- * that was stored. */
+/* Why a value could not be taken: CACHE_NO_MEMORY, or CACHE_UNAVAILABLE if it is not the one that
+ * was stored. */
 static enum cache_status take_value(const json_t *found, struct cache_item *item)
 {
 	struct remote_wire_bytes bytes;
@@ -51,8 +51,7 @@ static enum cache_status take_item(const json_t *found, const struct cache_op *o
 	return CACHE_OK;
 }
 
-/* Another version of the Worker stores items without the history they brought, and does not tell.
- */
+/* Another version of the Worker stores items without their history, and does not say so. */
 static void count_lost_history(const json_t *result, struct cache_op *op)
 {
 	op->history_lost = 0;
@@ -76,7 +75,7 @@ static void take_items(const struct remote_context *context, const json_t *resul
 		return;
 	}
 	count_lost_history(result, op);
-	/* With a capacity of 0 a set is well and stores nothing. */
+	/* With a capacity of 0 a set succeeds and stores nothing. */
 	bool is_stored = !json_is_false(json_object_get(result, "stored"));
 	for (const struct remote_job *each = job; each && is_stored; each = each->twins)
 		if (each->op)
@@ -115,8 +114,8 @@ static enum cache_status copy_key(const json_t *entry, struct slice *ret)
 	return CACHE_OK;
 }
 
-/* Whether what was appended last is where it belongs: behind what was before it, with the prefix.
- * Else the listing would repeat or miss keys. */
+/* Whether the entry that was appended last is in order: after the previous one, with the prefix.
+ * Otherwise the listing would repeat or miss keys. */
 static bool is_in_order(const struct cache_op *op)
 {
 	const struct cache_entry_info *entry = &op->entries[op->entry_count - 1];
@@ -129,7 +128,7 @@ static bool is_in_order(const struct cache_op *op)
 	return slice_compare(entry->key, is_first ? op->after : entry[-1].key) > 0;
 }
 
-/* Appends what came to op->entries. */
+/* Appends the received entries to op->entries. */
 static enum cache_status take_entries(const json_t *list, struct cache_op *op)
 {
 	size_t count = op->entry_count + json_array_size(list);
@@ -163,7 +162,7 @@ static enum cache_status take_entries(const json_t *list, struct cache_op *op)
 	return CACHE_OK;
 }
 
-/* Whether the keys have as many bytes as the listing may. */
+/* Whether the keys have as many bytes as the listing may have. */
 static bool has_enough_bytes(const struct cache_op *op)
 {
 	size_t bytes = 0;
@@ -206,7 +205,7 @@ static void take_one_stats(const struct remote_context *context, const json_t *f
 	d1_defaults_of(context, slice_of(ret->name), &ret->settings);
 	ret->entry_count = (uint64_t)remote_wire_read_integer(found, "entry_count", 0);
 	ret->total_size_bytes = (uint64_t)remote_wire_read_integer(found, "total_size", 0);
-	/* A Worker of an earlier version counts the sizes alone. */
+	/* A Worker of an earlier version counts only sizes. */
 	ret->used_bytes = (uint64_t)remote_wire_read_integer(found, "used_bytes",
 							     (int64_t)ret->total_size_bytes);
 	ret->avg_frequency = remote_wire_read_double(found, "avg_frequency");
@@ -224,8 +223,8 @@ static void take_one_stats(const struct remote_context *context, const json_t *f
 				(uint64_t)remote_wire_read_integer(found, "expirations", 0));
 }
 
-/* Makes the namespaces of an answer known here. True where one was new: the upstream then knew
- * nothing of its defaults, and told its own. */
+/* Adds the namespaces of an answer to those known here. True if one was new: the upstream then did
+ * not know its defaults, and answered with its own. */
 static bool learn_names(const struct remote_context *context, const json_t *list)
 {
 	size_t known = context->namespaces->count;
@@ -240,7 +239,7 @@ static bool learn_names(const struct remote_context *context, const json_t *list
 	return context->namespaces->count > known;
 }
 
-/* True: it has to be asked again, with the defaults of the namespaces that exist. */
+/* True: ask again, with the defaults of the existing namespaces. */
 static bool take_stats(const struct remote_context *context, const json_t *result,
 		       struct remote_call *call, struct remote_job *job)
 {
@@ -281,7 +280,7 @@ static void complete_check(struct remote_job *job)
 	remote_job_succeed(job);
 }
 
-/* A Worker that knows no stale time passes over it; one that does says so. */
+/* A Worker that does not know the stale time ignores it; one that does says so. */
 static void complete_configure(const json_t *result, struct remote_job *job)
 {
 	if ((job->op->settings_mask & SETTING_STALE_TTL) && !json_object_get(result, "stale_ttl_s"))

@@ -67,7 +67,7 @@ bool d1_settings_check(const struct backend_config *config, char *error, size_t 
 	return true;
 }
 
-/* A copy without the slashes at its end. */
+/* A copy without trailing slashes. */
 static char *trim(const char *url)
 {
 	size_t len = strlen(url);

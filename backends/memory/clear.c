@@ -36,7 +36,7 @@ void clear_take(struct namespaces *all, struct namespace *ns, struct cleared *cl
 	for (unsigned i = 0; i < SHARDS; i++) {
 		struct shard *shard = &ns->shards[i];
 
-		/* A visit under way goes on in the new table, and unmarks it when it ends. */
+		/* A visit in progress continues in the new table, and unmarks it when it ends. */
 		cleared->tables[i] = shard->table;
 		shard->table = (struct table){.visits = shard->table.visits};
 		shard->counters.deletes += cleared->tables[i].entry_count;

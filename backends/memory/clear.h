@@ -1,4 +1,4 @@
-/* CLEAR: of the entries with a prefix one after the other, of all of them at once. */
+/* CLEAR: removes the entries with a prefix one by one, or all of them at once. */
 #ifndef STEADYCACHE_MEMORY_CLEAR_H
 #define STEADYCACHE_MEMORY_CLEAR_H
 
@@ -10,15 +10,14 @@ struct cleared {
 	struct table tables[SHARDS];
 };
 
-/* Removes the entries whose keys begin with `prefix`. It takes long where there are many
- * (visit.h). */
+/* Removes the entries whose keys begin with `prefix`. Takes long if there are many (visit.h). */
 void clear_prefix(struct namespace *ns, struct slice prefix);
 
 /* Takes all entries out at once: the tables go to `cleared`, which the caller made, to be freed
  * without a lock. */
 void clear_take(struct namespaces *all, struct namespace *ns, struct cleared *cleared);
 
-/* Frees what was taken out, and what is behind it in `next`. NULL is fine. It takes long. */
+/* Frees what was taken out, and everything after it in `next`. NULL is allowed. Takes long. */
 void clear_free(struct cleared *cleared);
 
 #endif

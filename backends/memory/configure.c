@@ -6,8 +6,8 @@
 static void set_policy(struct namespace *ns, enum eviction_policy policy)
 {
 	atomic_store(&ns->policy, (int)policy);
-	/* One shard after the other: an eviction in between takes the best of the candidates that
-	 * the shards have by their own order, old or new. */
+	/* One shard after the other: an eviction in between takes the best of the shards'
+	 * candidates, by each shard's own order, old or new. */
 	for (unsigned i = 0; i < SHARDS; i++) {
 		struct shard *shard = &ns->shards[i];
 
@@ -17,12 +17,7 @@ static void set_policy(struct namespace *ns, enum eviction_policy policy)
 	}
 }
 
-static int64_t clamp_ttl_s(int64_t ttl_s)
-{
-	return ttl_s < TTL_MAX_S ? ttl_s : TTL_MAX_S;
-}
-
-/* What a shorter one makes due goes with the next sweep. */
+/* Entries that a shorter time makes due go with the next sweep. */
 static void set_stale_ttl(struct namespace *ns, int64_t stale_ttl_s)
 {
 	atomic_store(&ns->stale_ttl_s, stale_ttl_s);
@@ -33,7 +28,7 @@ static void set_stale_ttl(struct namespace *ns, int64_t stale_ttl_s)
 	}
 }
 
-/* Evicts until the limits hold; for the byte limit down to the same 80 % as a set does. */
+/* Evicts until the limits hold; for the byte limit down to 80 %, as a set does. */
 static void enforce_limits(struct namespace *ns, int64_t now_us)
 {
 	uint64_t max_size_bytes = atomic_load(&ns->max_size_bytes);
@@ -73,9 +68,9 @@ void configure_namespace(struct namespace *ns, const struct cache_op *op, int64_
 	if (op->settings_mask & SETTING_CAPACITY)
 		atomic_store(&ns->capacity, settings->capacity);
 	if (op->settings_mask & SETTING_DEFAULT_TTL)
-		atomic_store(&ns->default_ttl_s, clamp_ttl_s(settings->default_ttl_s));
+		atomic_store(&ns->default_ttl_s, settings->default_ttl_s);
 	if (op->settings_mask & SETTING_STALE_TTL)
-		set_stale_ttl(ns, clamp_ttl_s(settings->stale_ttl_s));
+		set_stale_ttl(ns, settings->stale_ttl_s);
 	if (op->settings_mask & SETTING_POLICY && settings->policy != namespace_policy(ns))
 		set_policy(ns, settings->policy);
 	enforce_limits(ns, now_us);

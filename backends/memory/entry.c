@@ -7,8 +7,8 @@
 
 #include "base/clock.h"
 
-/* The share of an entry in what all entries of a shard have together: a slot of the table with what
- * is empty beside it (table.h); and its node in the expiry heap. */
+/* An entry's share of what all entries of a shard have in common: a slot of the table with the
+ * empty room beside it (table.h), and its node in the expiry heap. */
 #define TABLE_SHARE_BYTES  13
 #define EXPIRY_SHARE_BYTES 16
 
@@ -17,7 +17,7 @@ static pthread_once_t hash_seed_once = PTHREAD_ONCE_INIT;
 
 static void draw_hash_seed(void)
 {
-	/* Fails only where the kernel is older than the call; the time is better than nothing. */
+	/* Fails only if the kernel is older than the call; the time is better than nothing. */
 	if (getrandom(&hash_seed, sizeof(hash_seed), 0) != (ssize_t)sizeof(hash_seed))
 		hash_seed = (uint64_t)cache_clock_now_us(&system_clock);
 }

@@ -1,18 +1,18 @@
 /* One stored entry: its place in every structure of its shard, its key and its value.
  *
- * Millions of these are alive at a time, and a hit on one of them waits for memory more than for
- * anything else. So an entry is one allocation, in the headroom of its value (value.h):
+ * Millions of these are alive at a time, and a hit on one waits mostly for memory. So an entry is
+ * one allocation, in the headroom of its value (value.h):
  *
- *	[tail] [entry] [value header] [key] [content type] [bytes]
+ *     [tail] [entry] [value header] [key] [content type] [bytes]
  *
- * What few entries need (a size that is not the value's length, a place in the expiry heap) stands
- * in the tail, which the others do not have. A value that comes without headroom is copied.
+ * What few entries need (a size that is not the value's length, a place in the expiry heap) is in
+ * the tail, which the others do not have. A value without headroom is copied.
  *
- * Being one with its value, an entry is never given another: an overwrite puts a new entry in the
- * place of the old one. And it is freed with the value, when the last reader lets go of it; but all
- * that is the entry's own is out of use then.
+ * An entry is part of its value, so it never gets another one: an overwrite puts a new entry in the
+ * place of the old one. It is freed with the value, when the last reader releases that; but by then
+ * the entry's own part is no longer used.
  *
- * An entry belongs to its shard and is touched only with the shard's lock held. */
+ * An entry belongs to its shard and is accessed only with the shard's lock held. */
 #ifndef STEADYCACHE_MEMORY_ENTRY_H
 #define STEADYCACHE_MEMORY_ENTRY_H
 
@@ -31,7 +31,7 @@
 /* Longest key, bytes. */
 #define ENTRY_KEY_MAX_LEN ((UINT32_C(1) << 30) - 1)
 
-/* `order.pinned`: no victim of the eviction under way. `order.stamp` tells the creation
+/* `order.pinned`: not a victim of the current eviction. `order.stamp` gives the creation
  * (entry_created_at_us). Once removed, `order.next` is in a list to be freed (entry_discard). */
 struct entry {
 	struct order_node order; /* first: entry_of_order() */
@@ -45,12 +45,12 @@ struct entry_tail {
 	struct expiry_node expiry; /* in the expiry heap, if the value expires */
 };
 
-/* The record of the headroom of values, for entries without a tail. */
+/* The record in the headroom of values, for entries without a tail. */
 #define ENTRY_RECORD_BYTES sizeof(struct entry)
 
-/* A stamp is the time of creation and, behind it, room to tell apart what was created in one
- * microsecond. Stamps of a namespace are unique and rise, so they are the order of creation; but
- * those of restored entries, which may repeat, tell their creation elsewhere. */
+/* A stamp is the time of creation followed by bits to tell apart entries created in one
+ * microsecond. Stamps of a namespace are unique and increasing, so they are the order of creation;
+ * but those of restored entries, which may repeat, give their creation elsewhere. */
 #define STAMP_TICK_BITS 11
 
 /* Draws the seed of entry_hash, once in the life of the process. Any thread. */
@@ -59,12 +59,11 @@ void entry_hash_init(void);
 /* Keys come from strangers: without the seed nobody can make keys that collide. */
 uint64_t entry_hash(struct slice key);
 
-/* An entry for `key` (copied, at most ENTRY_KEY_MAX_LEN) of `value`, or of a copy of it, with
- * frequency 1 and in none of the structures. It has a reference of its own. NULL: out of memory. */
+/* Creates an entry for `key` (copied, at most ENTRY_KEY_MAX_LEN) of `value`, or of a copy of it,
+ * with frequency 1 and in none of the structures. It has its own reference. NULL: out of memory. */
 struct entry *entry_create(struct slice key, struct cache_value *value, bool has_tail);
 
-/* Lets go of `entry` and those behind it. NULL is fine. Long lists are freed without a lock held.
- */
+/* Releases `entry` and those after it. NULL is allowed. Free long lists without a lock held. */
 void entry_free_list(struct entry *entry);
 
 /* NULL for NULL. */
@@ -80,7 +79,7 @@ static inline struct entry *entry_of_expiry(struct expiry_node *node)
 	return (struct entry *)(void *)((struct entry_tail *)(void *)tail + 1);
 }
 
-/* Puts `entry`, which is in no structure any more, in front of a list to be freed. */
+/* Adds `entry`, which is in no structure any more, to the front of a list to be freed. */
 static inline void entry_discard(struct entry *entry, struct entry **trash)
 {
 	entry->order.next = (struct order_node *)(void *)*trash;
@@ -109,7 +108,7 @@ static inline struct slice entry_key(const struct entry *entry)
 	return (struct slice){.data = value->storage, .len = value->key_len};
 }
 
-/* Of an entry that has one. */
+/* For an entry that has one. */
 static inline struct entry_tail *entry_tail(struct entry *entry)
 {
 	INVARIANT(entry_has_tail(entry));
@@ -146,7 +145,7 @@ static inline bool entry_is_expired(const struct entry *entry, int64_t now_us)
 	return !rules_is_live(entry_value_const(entry)->expires_at_us, now_us);
 }
 
-/* Whether the op's condition allows a write where `entry` (NULL: none) is the live entry. */
+/* Whether the op's condition allows a write if `entry` (NULL: none) is the live entry. */
 static inline bool entry_condition_holds(const struct cache_op *op, const struct entry *entry)
 {
 	return rules_condition_holds(op, entry ? &entry_value_const(entry)->etag : NULL);

@@ -1,10 +1,10 @@
 /* Eviction across shards.
  *
  * Each shard knows its own next victim (order.h), so the victim of the namespace is the best of
- * sixteen candidates, and after it went only its shard is asked again. For that to be exact the
- * shards must stand still together, so an eviction holds all their locks; for that not to hurt
- * readers, it does so for EVICT_STEP victims at a time. The byte limit evicts a fifth of a full
- * namespace at once, so sets that need this are few. */
+ * sixteen candidates, and after it is removed only its shard is asked again. To be exact, this
+ * needs all shards to stand still together, so an eviction holds all their locks; to limit the
+ * delay for readers, it does so for EVICT_STEP victims at a time. The byte limit evicts a fifth of
+ * a full namespace at once, so few sets need this. */
 #include "backends/memory/evict.h"
 
 #include "base/invariant.h"
@@ -21,7 +21,7 @@ bool evict_goal_met(const struct namespace *ns, const struct evict_goal *goal)
 	       usage_read(&ns->shards[0].total->memory_bytes) <= goal->total_memory_bytes;
 }
 
-/* The shard whose candidate goes first; SHARDS where no shard has one. */
+/* The shard whose candidate goes first; SHARDS if no shard has one. */
 static unsigned first_of(struct order_node *const candidates[SHARDS], enum eviction_policy policy,
 			 int64_t order_us)
 {
@@ -90,7 +90,7 @@ size_t evict_elsewhere(struct namespaces *all, const struct namespace *spared,
 	struct namespace *ns;
 	size_t removed = 0;
 
-	/* Again where somebody else emptied it in between, which ends when all are empty. */
+	/* Again if somebody else emptied it in between, which ends when all are empty. */
 	while (removed == 0 && (ns = largest(all, spared))) {
 		struct entry *trash = NULL;
 

@@ -21,7 +21,7 @@
 #define PREFETCH_MAX_BYTES 1024
 
 struct memory_backend {
-	struct backend backend; /* first: the contract hands this out */
+	struct backend backend; /* first, because callers of the contract get a pointer to it */
 	struct backend_config config;
 	struct namespaces namespaces;
 	struct worker worker;
@@ -60,8 +60,8 @@ static uint64_t touched_hash(const struct touched *touched, const struct cache_o
 	return i < TOUCHED_HASHES ? touched->hashes[i] : entry_hash(op->items[i].key);
 }
 
-/* The caller is about to send the bytes: let them come while the head is written. The processor
- * fetches what follows the first lines by itself. */
+/* The caller is about to send the bytes: this loads them while the head is written. The processor
+ * itself prefetches what follows the first lines. */
 static void prefetch_bytes(struct cache_value *value)
 {
 	const char *bytes = cache_value_data(value);
@@ -100,7 +100,7 @@ static void delete_entry(const struct cache_op *op, struct shard *shard, struct 
 	}
 }
 
-/* No namespace, so no entries. */
+/* Without a namespace there are no entries. */
 static void miss_items(struct cache_op *op)
 {
 	for (size_t i = 0; i < op->item_count; i++) {
@@ -322,7 +322,7 @@ static void memory_check(struct backend *backend, struct cache_op *op)
 	uint64_t used = usage_read(&memory->namespaces.total.memory_bytes);
 	struct cache_health_check *check = &op->checks[0];
 
-	/* A full cache evicts and is well; the sentence is for who wonders about the hit rate. */
+	/* A full cache evicts and is well; the sentence explains the hit rate. */
 	*check = (struct cache_health_check){.name = "memory", .ok = true};
 	if (max > 0 && used > max / 10 * 9)
 		(void)snprintf(check->detail, sizeof(check->detail),

@@ -6,7 +6,7 @@
 
 /* backend_config.settings */
 struct memory_settings {
-	uint64_t max_bytes; /* all that it may use, overhead included; 0: no limit */
+	uint64_t max_bytes; /* the most that it may use, including overhead; 0: no limit */
 };
 
 extern const struct backend_ops memory_backend_ops;

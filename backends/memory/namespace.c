@@ -4,8 +4,8 @@
 
 #include "store/rules.h"
 
-/* Expired entries that statistics remove from a shard before they count it. The sweeper removes
- * them all, only later. */
+/* Most expired entries that statistics remove from a shard before they count it. The sweeper
+ * removes them all, only later. */
 #define STATS_EXPIRE_MAX 256
 
 void namespaces_init(struct namespaces *all, const struct backend_config *config,
@@ -39,7 +39,7 @@ static struct namespace *_Atomic *bucket_of(struct namespaces *all, struct slice
 
 static struct namespace *find_in(struct namespace *_Atomic *bucket, struct slice name)
 {
-	/* Pairs with the release in publish: a namespace is complete when it can be found. */
+	/* Pairs with the release in publish: a namespace is complete once it can be found. */
 	struct namespace *ns = atomic_load_explicit(bucket, memory_order_acquire);
 
 	while (ns && !(strncmp(ns->name, name.data, name.len) == 0 && ns->name[name.len] == '\0'))

@@ -1,11 +1,11 @@
 /* Namespaces of the memory backend: a name, settings, usage, and sixteen shards.
  *
- * Locks. A shard's lock guards its entries. Who needs several takes them in the order of their
- * index (namespace_lock), and nobody holds the locks of two namespaces: so there is no deadlock.
- * A batch locks all shards that it touches, and so is atomic to every other batch. What must see
- * the namespace stand still, as an eviction does, locks all.
+ * Locks. A shard's lock guards its entries. A thread that needs several takes them in the order of
+ * their index (namespace_lock), and no thread holds locks of two namespaces: so there is no
+ * deadlock. A batch locks all shards that it touches, so it is atomic for every other batch. An
+ * operation for which the namespace must stand still, such as an eviction, locks all.
  *
- * A namespace, once made, stays until the backend is closed. So looking one up takes no lock. */
+ * A namespace is never removed before the backend is closed. So looking one up takes no lock. */
 #ifndef STEADYCACHE_MEMORY_NAMESPACE_H
 #define STEADYCACHE_MEMORY_NAMESPACE_H
 
@@ -28,8 +28,8 @@ struct namespace
 	char name[NAMESPACE_MAX_LEN + 1];
 
 	/* The settings. Changed with configure_lock held; a set reads them with a shard's lock
-	 * held, so a limit that was lowered before all locks were taken once binds every set after.
-	 */
+	 * held, so a limit that was lowered before all locks were taken once binds every later
+	 * set. */
 	_Atomic uint64_t max_size_bytes;
 	_Atomic int64_t capacity;
 	_Atomic int64_t default_ttl_s;
@@ -39,7 +39,8 @@ struct namespace
 
 	_Atomic uint64_t last_stamp;
 	atomic_uint past_stamps; /* how many were taken */
-	atomic_uint listings;    /* that began, and times it was cleared: namespace_forbid_runs */
+	atomic_uint listings;    /* that began, plus the times it was cleared:
+				  * namespace_forbid_runs */
 	struct usage usage;
 	struct shard shards[SHARDS];
 };
@@ -55,22 +56,22 @@ struct namespaces {
 	const struct backend_config *config; /* with a clock */
 	uint64_t max_memory_bytes;           /* of all together; 0: no limit */
 	struct order_clock order_clock;
-	struct usage total; /* memory_bytes (namespaces and runs included) and expiring */
+	struct usage total; /* memory_bytes (including namespaces and runs) and expiring */
 };
 
 void namespaces_init(struct namespaces *all, const struct backend_config *config,
 		     uint64_t max_memory_bytes);
-/* Frees every namespace with its entries. */
+/* Frees every namespace and its entries. */
 void namespaces_deinit(struct namespaces *all);
 
-/* NULL where it does not exist. */
+/* NULL if it does not exist. */
 struct namespace *namespace_find(struct namespaces *all, struct slice name);
 
-/* Makes it where it does not exist. CACHE_OK, CACHE_TOO_MANY_NAMESPACES or CACHE_NO_MEMORY. */
+/* Creates it if it does not exist. CACHE_OK, CACHE_TOO_MANY_NAMESPACES or CACHE_NO_MEMORY. */
 enum cache_status namespace_find_or_create(struct namespaces *all, struct slice name,
 					   struct namespace **ret);
 
-/* The settings of a namespace for which nothing was configured. */
+/* The settings of a namespace that nobody has configured. */
 void namespace_default_settings(const struct namespaces *all, struct slice name,
 				struct namespace_settings *ret);
 
@@ -91,17 +92,17 @@ static inline struct shard *namespace_shard(struct namespace *ns, uint64_t hash)
 void namespace_lock(struct namespace *ns, unsigned set);
 void namespace_unlock(struct namespace *ns, unsigned set);
 
-/* A stamp for a new entry (entry.h), with its shard locked; `order_us` of the order clock. */
+/* A stamp for a new entry (entry.h), with its shard locked; `order_us` is of the order clock. */
 uint64_t namespace_take_stamp(struct namespace *ns, int64_t order_us);
-/* A stamp for an entry that was created elsewhere. Those of one microsecond follow each other, up
+/* A stamp for an entry that was created elsewhere. Stamps of one microsecond follow each other, up
  * to 2^STAMP_TICK_BITS of them. */
 uint64_t namespace_past_stamp(struct namespace *ns, int64_t created_at_us);
 
-/* Removes what has expired in all shards, at most `max`. All shards are locked. */
+/* Removes expired entries from all shards, at most `max`. All shards must be locked. */
 size_t namespace_expire(struct namespace *ns, int64_t now_us, size_t max, struct entry **trash);
 
-/* On any thread, before a listing begins anew and when a namespace is cleared: no run
- * (listing/walk.h) that is older is used again. */
+/* Call it on any thread, before a new listing begins and when a namespace is cleared: older runs
+ * (listing/walk.h) are not used again. */
 static inline void namespace_forbid_runs(struct namespace *ns)
 {
 	(void)atomic_fetch_add(&ns->listings, 1);

@@ -1,17 +1,17 @@
 /* How a set keeps every limit at every moment, and a batch whole.
  *
  * Under the locks of the shards that it touches a set plans: it looks up what it replaces, tests
- * the condition, and sums up by how much bytes, entries and memory would grow. It then reserves
- * that growth, by compare-and-swap against the limits, and only what is reserved is stored; from
- * there on nothing can fail. So sets in other shards, which hold other locks, can never exceed a
+ * the condition, and computes by how much bytes, entries and memory would grow. It then reserves
+ * that growth, by compare-and-swap against the limits, and stores only what is reserved; from there
+ * on nothing can fail. So sets in different shards, which hold different locks, can never exceed a
  * limit together.
  *
- * Where the growth does not fit, the set lets go of its locks, takes those of all shards, plans
- * anew, and evicts in steps (evict.c). Between steps everybody else may change everything, so each
- * step plans again. The entries it would replace are pinned: they are no victims.
+ * If the growth does not fit, the set releases its locks, takes those of all shards, plans again,
+ * and evicts in steps (evict.c). Between steps everybody else may change everything, so each step
+ * plans again. The entries that it would replace are pinned, so they are not victims.
  *
  * An eviction for the byte limit does not stop as soon as the set fits, but at 80 % of the limit;
- * `pressed` remembers over the steps that one is under way. */
+ * `pressed` remembers between the steps that one is in progress. */
 #include "backends/memory/set.h"
 
 #include <stdlib.h>
@@ -21,12 +21,12 @@
 
 #define INLINE_WRITES 8
 
-/* One item, with what the plan found. */
+/* One item, with the findings of the plan. */
 struct write {
 	uint64_t hash;
 	struct entry *old;   /* the entry, or NULL */
-	bool old_is_stale;   /* it has expired: to be replaced, and no entry to a condition */
-	struct entry *fresh; /* what is to be stored; ours until it is */
+	bool old_is_stale;   /* it has expired: the set replaces it, and conditions do not see it */
+	struct entry *fresh; /* the entry to be stored; ours until it is */
 	int64_t expires_at_us;
 };
 
@@ -45,7 +45,7 @@ struct set {
 	int64_t used_growth, entry_growth, memory_growth;
 	bool stores_nothing; /* capacity 0 */
 
-	/* The eviction under way. */
+	/* The eviction in progress. */
 	bool size_pressed, memory_pressed;
 };
 
@@ -85,7 +85,7 @@ static int64_t expiry_of(const struct set *set, const struct cache_item *item)
 	return rules_expiry_us(item, default_ttl_s, set->now_us);
 }
 
-/* The plan for one item; adds up its growth, and what it takes all in all. */
+/* Plans one item; adds up its growth, and its total size. */
 static bool plan_item(struct set *set, struct write *write, const struct cache_item *item,
 		      uint64_t *used_sum, uint64_t *memory_sum)
 {
@@ -114,7 +114,7 @@ static const struct entry *live_entry(const struct write *write)
 	return write->old_is_stale ? NULL : write->old;
 }
 
-/* What no eviction can help is refused here. With the locks of the set's shards. */
+/* Refuses what no eviction can help. With the locks of the set's shards. */
 static enum cache_status plan(struct set *set)
 {
 	const struct cache_op *op = set->op;
@@ -144,7 +144,7 @@ static enum cache_status plan(struct set *set)
 
 /* ---- Store ---- */
 
-/* What can fail for want of memory under the locks. */
+/* Does under the locks what can fail for lack of memory. */
 static bool prepare(struct set *set)
 {
 	size_t expiring[SHARDS] = {0};
@@ -169,7 +169,7 @@ static bool prepare(struct set *set)
 	return true;
 }
 
-/* All of the growth, or nothing of it and false. */
+/* Reserves all of the growth, or nothing of it and returns false. */
 static bool reserve(struct set *set)
 {
 	struct usage *usage = &set->ns->usage;
@@ -202,7 +202,7 @@ static void answer(const struct write *write, struct cache_item *item)
 	item->status = CACHE_OK;
 }
 
-/* Whether a time of a history is one that was. Those that are still to come are now. */
+/* Whether a time of a history is in the past. Times in the future count as now. */
 static bool is_past(const struct set *set, int64_t then_us)
 {
 	return then_us > 0 && then_us < set->now_us;
@@ -213,7 +213,7 @@ static int64_t past_of(const struct set *set, int64_t then_us)
 	return order_clock_of_past(set->ns->order_clock, then_us, set->now_us);
 }
 
-/* Gives a stored entry the history that its item brought along. */
+/* Gives a stored entry the history of its item. */
 static void restore(const struct set *set, struct shard *shard, struct entry *entry,
 		    const struct cache_history *history, int64_t order_us)
 {
@@ -236,8 +236,8 @@ static void store_item(struct set *set, struct write *write, struct cache_item *
 	struct shard *shard = namespace_shard(set->ns, write->hash);
 	struct entry *fresh = write->fresh;
 
-	/* Where the entry has a copy the caller's value is told the times too, unless it is one
-	 * with another entry. */
+	/* If the entry has a copy, the caller's value gets the times too, unless it is part of
+	 * another entry. */
 	if (!cache_value_is_claimed(item->value))
 		stamp(set, write, item->value);
 	answer(write, item);
@@ -260,7 +260,7 @@ static void store_item(struct set *set, struct write *write, struct cache_item *
 		restore(set, shard, fresh, item->history, order_us);
 }
 
-/* Where nothing is stored the value of before is not to be served on. */
+/* If nothing is stored, the former value must not be served any more. */
 static void remove_old(struct set *set, const struct write *write)
 {
 	struct shard *shard = namespace_shard(set->ns, write->hash);
@@ -273,7 +273,7 @@ static void remove_old(struct set *set, const struct write *write)
 	}
 }
 
-/* Carries out the plan. CACHE_NO_SPACE where it does not fit. */
+/* Carries out the plan. CACHE_NO_SPACE if it does not fit. */
 static enum cache_status store(struct set *set)
 {
 	struct cache_op *op = set->op;
@@ -306,7 +306,7 @@ static void pin(struct set *set, bool pinned)
 			set->writes[i].old->order.pinned = pinned;
 }
 
-/* `limit` less `growth`, within what a uint64_t can say. */
+/* `limit` minus `growth`, within the range of a uint64_t. */
 static uint64_t leave_room(uint64_t limit, int64_t growth)
 {
 	if (limit == UINT64_MAX)
@@ -337,11 +337,11 @@ static struct evict_goal goal_of(struct set *set)
 
 enum step { STEP_DONE, STEP_AGAIN, STEP_NEEDS_MEMORY };
 
-/* One try with all shards locked. */
+/* One attempt with all shards locked. */
 static enum step try_evicting(struct set *set, enum cache_status *status,
 			      struct evict_goal *ret_goal)
 {
-	/* A plan of ten thousand items costs more than 512 victims: then take more at a time. */
+	/* A plan of ten thousand items costs more than 512 victims: then evict more at a time. */
 	size_t max = set->op->item_count > EVICT_STEP ? set->op->item_count : EVICT_STEP;
 
 	*status = plan(set);
@@ -386,7 +386,7 @@ static enum cache_status set_evicting(struct set *set)
 
 /* ---- The operation ---- */
 
-/* Makes the entry of an item, which may take a copy of megabytes: before any lock is taken. */
+/* Makes the entry of an item, which may copy megabytes: before any lock is taken. */
 static enum cache_status prepare_write(struct set *set, struct write *write,
 				       const struct cache_item *item)
 {

@@ -4,8 +4,8 @@
 
 #include "backends/memory/namespace.h"
 
-/* Stores all items of the op in `ns`, or none; fills the items and op->detail. *ret_wake: an entry
- * of the backend got a TTL where none had one (worker_wake). The caller completes the op. */
+/* Stores all items of the op in `ns`, or none; fills the items and op->detail. *ret_wake: this is
+ * the first entry of the backend with a TTL (worker_wake). The caller completes the op. */
 enum cache_status set_items(struct namespaces *all, struct namespace *ns, struct cache_op *op,
 			    int64_t now_us, bool *ret_wake);
 

@@ -5,20 +5,20 @@
 
 #define BUCKETS_MAX (UINT32_C(1) << (TABLE_SEGMENTS - 1))
 
-/* Below this part of the load the table shrinks. Far from the load at which it grows, so that it
- * does not do both in turn. */
+/* The table shrinks below this part of the load. It is far from the load at which the table grows,
+ * so that it does not alternate. */
 #define SHRINK_BELOW 2
 
-/* Segments up to this size are cleared here, larger ones come as zero pages. */
+/* Segments up to this size are cleared here, larger ones are zero pages. */
 #define SMALL_SEGMENT_BYTES ((size_t)1 << 16)
 
 /* ---- Slots ---- */
 
-/* Unused by the table's index and by the choice of the shard. */
+/* Not used by the table's index or by the choice of the shard. */
 #define TAG_SHIFT    40
 #define ADDRESS_BITS 48
 #define ADDRESS_MASK ((UINT64_C(1) << ADDRESS_BITS) - 1)
-/* Entries lie at even addresses; this tells a link to another bucket. */
+/* Entries have even addresses; this marks a link to another bucket. */
 #define LINK UINT64_C(1)
 #define LAST (TABLE_SLOTS - 1)
 
@@ -26,7 +26,7 @@ static uint64_t make_slot(uint64_t hash, const struct entry *entry)
 {
 	uint64_t address = (uint64_t)(uintptr_t)entry;
 
-	/* Linux gives out higher addresses only to those who ask for them. */
+	/* Linux gives out higher addresses only on request. */
 	assert(address >> ADDRESS_BITS == 0);
 	return hash >> TAG_SHIFT << ADDRESS_BITS | address;
 }
@@ -36,13 +36,13 @@ static void *address_of(uint64_t slot)
 	return (void *)(uintptr_t)(slot & ADDRESS_MASK & ~LINK);
 }
 
-/* The bucket behind `bucket`, or NULL. */
+/* The bucket after `bucket`, or NULL. */
 static struct table_bucket *next_of(const struct table_bucket *bucket)
 {
 	return bucket->slots[LAST] & LINK ? address_of(bucket->slots[LAST]) : NULL;
 }
 
-/* Entries in `bucket` alone. */
+/* The number of entries in `bucket` alone. */
 static size_t count_in(const struct table_bucket *bucket)
 {
 	size_t count = 0;
@@ -68,7 +68,7 @@ static unsigned log2_floor(uint32_t n)
 	return 31U - (unsigned)__builtin_clz(n);
 }
 
-/* Segment 0 holds the first bucket, segment k > 0 as many as all before it together. */
+/* Segment 0 has the first bucket, segment k > 0 as many as all before it together. */
 static unsigned segment_of(uint32_t index)
 {
 	return index == 0 ? 0 : log2_floor(index) + 1;
@@ -79,7 +79,7 @@ static uint32_t segment_start(unsigned segment)
 	return segment == 0 ? 0 : UINT32_C(1) << (segment - 1);
 }
 
-/* What calloc returns is not aligned to lines: there is one more, and the first begins here. */
+/* calloc does not align to lines: there is one bucket more, and the first begins here. */
 static struct table_bucket *segment_base(void *segment)
 {
 	uintptr_t line = sizeof(struct table_bucket);
@@ -120,7 +120,7 @@ static struct table_bucket *bucket_of(const struct table *table, uint64_t hash)
 	return bucket_at(table, index_of(hash, table->bucket_count));
 }
 
-/* The slot of `entry`, which is there. */
+/* The slot of `entry`, which must be there. */
 static uint64_t *slot_of(const struct table *table, uint64_t hash, const struct entry *entry)
 {
 	struct table_bucket *bucket = bucket_of(table, hash);
@@ -145,7 +145,7 @@ static struct table_bucket *pop_spare(struct table *table)
 {
 	struct table_bucket *bucket = table->spares;
 
-	assert(bucket); /* table_reserve saw to it */
+	assert(bucket); /* guaranteed by table_reserve */
 	table->spares = address_of(bucket->slots[0]);
 	table->spare_count--;
 	bucket->slots[0] = 0;
@@ -171,7 +171,7 @@ static bool make_spares(struct table *table, size_t count)
 	return true;
 }
 
-/* Adds `slot` behind the last of a bucket. */
+/* Adds `slot` after the last of a bucket. */
 static void append(struct table *table, struct table_bucket *bucket, uint64_t slot)
 {
 	bucket = last_of(bucket);
@@ -188,7 +188,7 @@ static void append(struct table *table, struct table_bucket *bucket, uint64_t sl
 	bucket->slots[count] = slot;
 }
 
-/* Takes the last slot out of a bucket that is not empty. */
+/* Removes the last slot of a bucket that is not empty. */
 static uint64_t take_last(struct table *table, struct table_bucket *bucket)
 {
 	struct table_bucket *before = NULL;
@@ -277,8 +277,8 @@ static void prefetch_entries(const struct table_bucket *bucket)
 		__builtin_prefetch(entry_key(address_of(bucket->slots[i])).data);
 }
 
-/* Needs no spare: each bucket of overflow is one before what it held is added again, and what is
- * split fits into one bucket more than before (table.h). */
+/* Needs no spare: each bucket of overflow becomes one before its content is added again, and the
+ * split entries fit into one bucket more than before (table.h). */
 static void grow(struct table *table)
 {
 	uint32_t fresh = table->bucket_count;
@@ -328,7 +328,7 @@ static void shrink(struct table *table)
 	}
 }
 
-/* A step is asked for by every sixth insert or removal; two at a time catch up after a pass. */
+/* Every sixth insert or removal asks for a step; two at a time catch up after a pass. */
 static void adjust(struct table *table)
 {
 	for (int i = 0; i < 2 && table->visits == 0; i++) {
@@ -376,7 +376,7 @@ void table_remove(struct table *table, uint64_t hash, struct entry *entry)
 {
 	uint64_t last = take_last(table, bucket_of(table, hash));
 
-	/* Taking the last may have moved its slot. */
+	/* Removing the last may have moved its slot. */
 	if (last != make_slot(hash, entry))
 		*slot_of(table, hash, entry) = last;
 	table->entry_count--;

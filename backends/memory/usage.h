@@ -2,7 +2,7 @@
  *
  * A set adds before it stores, and only what a limit allows (usage_grow); a removal subtracts with
  * its shard's lock held. So a limit holds at every moment, whatever other shards do. With the locks
- * of all shards held the numbers of a namespace stand still and are those of its entries. */
+ * of all shards held, the numbers of a namespace stand still and match its entries. */
 #ifndef STEADYCACHE_MEMORY_USAGE_H
 #define STEADYCACHE_MEMORY_USAGE_H
 
@@ -26,7 +26,7 @@ static inline uint64_t usage_read(const usage_counter *counter)
 	return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-/* The result is what it was before. */
+/* Returns the previous value. */
 static inline uint64_t usage_add(usage_counter *counter, uint64_t n)
 {
 	return atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
@@ -40,7 +40,7 @@ static inline void usage_subtract(usage_counter *counter, uint64_t n)
 	(void)before;
 }
 
-/* Whether `growth`, negative or not, keeps to `max`. What shrinks always does. */
+/* Whether `growth`, negative or not, stays within `max`. Shrinking always does. */
 static inline bool usage_fits(const usage_counter *counter, int64_t growth, uint64_t max)
 {
 	uint64_t now = usage_read(counter);
@@ -48,7 +48,7 @@ static inline bool usage_fits(const usage_counter *counter, int64_t growth, uint
 	return growth <= 0 || (now <= max && (uint64_t)growth <= max - now);
 }
 
-/* Adds `growth` if it fits. Between a look and the addition nobody else can take the room. */
+/* Adds `growth` if it fits. Nobody else can take the room between the check and the addition. */
 static inline bool usage_grow(usage_counter *counter, int64_t growth, uint64_t max)
 {
 	uint64_t now = usage_read(counter);
@@ -65,7 +65,7 @@ static inline bool usage_grow(usage_counter *counter, int64_t growth, uint64_t m
 	return true;
 }
 
-/* Takes back what usage_grow added, or took off. */
+/* Undoes what usage_grow added or subtracted. */
 static inline void usage_undo(usage_counter *counter, int64_t growth)
 {
 	(void)atomic_fetch_sub_explicit(counter, (uint64_t)growth, memory_order_relaxed);

@@ -1,11 +1,11 @@
 /* Visits of the entries of a namespace, one shard after the other.
  *
- * While a visit is in a shard the shard's table keeps its number of buckets (table.h). So an entry
+ * While a visit is in a shard, the shard's table keeps its number of buckets (table.h). So an entry
  * that stays is in the same bucket from the first step to the last, however much is added and
  * removed between the steps, and is met exactly once.
  *
- * A visit waits for memory more than for anything else: nearly every entry is in no cache. So the
- * entries of the buckets ahead are asked for while those of one are looked at. */
+ * A visit mostly waits for memory: nearly every entry is in no cache. So it prefetches the entries
+ * of the next buckets while it looks at those of one. */
 #include "backends/memory/visit.h"
 
 #include "base/invariant.h"
@@ -13,7 +13,7 @@
 /* A step ends after this many entries or buckets. */
 #define STEP_ENTRIES 256
 #define STEP_BUCKETS 1024
-/* How far ahead entries are asked for. */
+/* How far ahead entries are prefetched. */
 #define BUCKETS_AHEAD 3
 
 /* Visits buckets from *bucket on for one step. False: the visitor ended it. */
@@ -32,7 +32,7 @@ static bool visit_step(struct shard *shard, uint32_t *bucket, const struct visit
 		while ((entry = table_at(&shard->table, *bucket, at))) {
 			if (!visitor->visit(visitor->context, shard, entry, trash))
 				return false;
-			/* One that was removed gave its place to another. */
+			/* A removed entry gave its place to another. */
 			at += table_at(&shard->table, *bucket, at) == entry;
 			entries++;
 		}

@@ -8,7 +8,7 @@
 
 #define VISIT_INLINE_ENTRIES_MAX 1000
 
-/* Looks at one entry, which it may remove; the shard is locked. False ends the visit. */
+/* Called for one entry, which it may remove; the shard is locked. False ends the visit. */
 typedef bool visit_fn(void *context, struct shard *shard, struct entry *entry,
 		      struct entry **trash);
 

@@ -3,11 +3,11 @@
 #include "base/clock.h"
 #include "base/thread.h"
 
-/* How long an expired entry may wait for its removal. Real time: the clock of the backend may be a
- * test's and stand still. */
+/* How long an expired entry may wait for its removal. Real time, because the clock of the backend
+ * may be a test's and stand still. */
 #define SWEEP_PERIOD_US (US_PER_S / 4)
 
-/* Expired entries removed from a shard with its lock held once. */
+/* Expired entries removed from a shard while its lock is held once. */
 #define SWEEP_STEP 256
 
 static void sweep(struct worker *worker)
@@ -38,7 +38,7 @@ static bool is_idle(const struct worker *worker)
 	return worker->ops.length == 0 && !worker->cleared && !worker->stop;
 }
 
-/* Sleeps until there is work; true where it is time for a sweep. With the lock held. */
+/* Sleeps until there is work; true if it is time for a sweep. With the lock held. */
 static bool wait_for_work(struct worker *worker, int64_t sweep_at_us)
 {
 	while (is_idle(worker)) {
@@ -136,8 +136,8 @@ void worker_free(struct worker *worker, struct cleared *cleared)
 
 void worker_wake(struct worker *worker)
 {
-	/* Under the lock, so that it falls before the worker's look at `expiring` or into its
-	 * sleep, never between. */
+	/* Under the lock, so that it happens before the worker's look at `expiring` or during its
+	 * sleep, never in between. */
 	(void)pthread_mutex_lock(&worker->lock);
 	(void)pthread_cond_signal(&worker->wake);
 	(void)pthread_mutex_unlock(&worker->lock);

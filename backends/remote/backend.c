@@ -1,7 +1,7 @@
-/* What a backend that asks another server has below its protocol:
+/* The parts of a backend that asks another server, below its protocol:
  *
  *   backend.c        the backend: open, submit, close
- *   settings.c       what it was told
+ *   settings.c       its settings
  *   engine.c         the turns of the I/O thread; send.c: requests; receive.c: answers, retries;
  *                    settle.c: the end of calls
  *   job.c            an operation on its way
@@ -14,8 +14,8 @@
  *   request.c        a request and its answer
  *   transport_curl.c HTTP by libcurl; retry_after.c: a header of it
  *   wire.c           pieces of JSON
- *   tally.c          what is counted
- *   namespaces.c     what is counted of each namespace
+ *   tally.c          counters
+ *   namespaces.c     counters of each namespace
  *   details.c        sentences that the upstream sent */
 #include "backends/remote/backend.h"
 
@@ -28,7 +28,7 @@
 #include "backends/remote/tally.h"
 
 struct remote_backend {
-	struct backend backend; /* first: the contract hands this out */
+	struct backend backend; /* first, because callers of the contract get a pointer to it */
 	struct backend_config config;
 	struct remote_settings settings;
 	struct remote_tally tally;

@@ -6,7 +6,7 @@
 #include "backends/remote/protocol.h"
 #include "backends/remote/settings.h"
 
-/* Opens a backend with the operations `ops` over `protocol`. `settings` is taken over, also if this
+/* Opens a backend with the operations `ops` over `protocol`. Takes over `settings`, even if it
  * fails; `user` becomes context->user and must outlive the backend. On failure NULL, with a
  * sentence in `error`. */
 struct backend *remote_backend_open(const struct backend_ops *ops,
@@ -18,9 +18,9 @@ struct backend *remote_backend_open(const struct backend_ops *ops,
 /* What open was given as `user`. */
 void *remote_backend_user(struct backend *backend);
 
-/* backend_ops.get, set, ... : everything that the upstream is asked. */
+/* backend_ops.get, set, ... : all operations that ask the upstream. */
 void remote_backend_submit(struct backend *backend, struct cache_op *op);
-/* backend_ops.sync: a write is done when the upstream has it, so there is nothing left to flush. */
+/* backend_ops.sync: a write is done once the upstream has it, so there is nothing left to flush. */
 void remote_backend_sync(struct backend *backend, struct cache_op *op);
 /* backend_ops.gauges */
 size_t remote_backend_gauges(struct backend *backend, struct backend_gauge *ret, size_t max);

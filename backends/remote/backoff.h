@@ -1,5 +1,5 @@
-/* How long to wait before a retry: full jitter, so that clients that failed together do not come
- * back together (the wait is uniform from 0 to a bound that doubles with each try). */
+/* How long to wait before a retry: full jitter, so that clients that failed together do not return
+ * together (the wait is uniform from 0 to a bound that doubles with each try). */
 #ifndef STEADYCACHE_REMOTE_BACKOFF_H
 #define STEADYCACHE_REMOTE_BACKOFF_H
 
@@ -8,7 +8,7 @@
 #define BACKOFF_BASE_US INT64_C(50000)
 #define BACKOFF_MAX_US  INT64_C(2000000)
 
-/* Microseconds before try number `attempt` + 1, where `attempt` (1, 2, ...) have failed. `random`
+/* Microseconds before try number `attempt` + 1, after `attempt` (1, 2, ...) have failed. `random`
  * is any 64 random bits. */
 int64_t remote_backoff_us(unsigned attempt, uint64_t random);
 

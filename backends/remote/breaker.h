@@ -1,15 +1,15 @@
 /* The circuit breaker: whether the upstream is worth asking.
  *
- * Closed: everything is sent. After `threshold` failures in a row without one success between them
- * it opens: operations fail at once, so that clients need not wait for a time-out each and the
+ * Closed: everything is sent. After `threshold` failures in a row, without a success in between, it
+ * opens: operations fail at once, so that clients need not each wait for a time-out and the
  * upstream is left in peace, and probes are sent instead. The first success closes it.
  *
- * Two probes may be under way: a quick one, repeated every PROBE_INTERVAL_US and given up after
- * PROBE_QUICK_US, which notices within a second that an upstream is back that used to swallow
- * connections; and a patient one with the whole time-out, without which an upstream whose answers
- * merely take long would stay shut out for ever.
+ * Two probes may be in flight: a quick one, repeated every BREAKER_PROBE_INTERVAL_US and given up
+ * after BREAKER_PROBE_QUICK_US, which notices within a second that an upstream that used to
+ * swallow connections is back; and a patient one with the whole time-out, without which an
+ * upstream whose answers merely take long would stay shut out for ever.
  *
- * Plain data, no clock, no lock: the I/O thread owns it and says what time it is. */
+ * Plain data, no clock, no lock: the I/O thread owns it and passes the time. */
 #ifndef STEADYCACHE_REMOTE_BREAKER_H
 #define STEADYCACHE_REMOTE_BREAKER_H
 
@@ -23,7 +23,7 @@
 enum remote_breaker_state {
 	BREAKER_CLOSED,
 	BREAKER_OPEN,
-	BREAKER_HALF_OPEN, /* open, and a probe is under way */
+	BREAKER_HALF_OPEN, /* open, and a probe is in flight */
 };
 
 enum remote_probe { PROBE_QUICK, PROBE_PATIENT, PROBE_KINDS };
@@ -42,18 +42,18 @@ void remote_breaker_init(struct remote_breaker *breaker, unsigned threshold);
 const char *remote_breaker_state_name(enum remote_breaker_state state);
 enum remote_breaker_state remote_breaker_state(const struct remote_breaker *breaker);
 
-/* An answer that shows the upstream alive. True where this closed the breaker. */
+/* Report an answer that shows that the upstream is alive. True if this closed the breaker. */
 bool remote_breaker_success(struct remote_breaker *breaker);
-/* A request that failed for want of the upstream. True where this opened the breaker. */
+/* Report a request that failed because of the upstream. True if this opened the breaker. */
 bool remote_breaker_failure(struct remote_breaker *breaker, int64_t now_us);
 
-/* Whether a probe of `kind` is to be sent now; if so it counts as under way. */
+/* Whether to send a probe of `kind` now; if so it counts as in flight. */
 bool remote_breaker_take_probe(struct remote_breaker *breaker, enum remote_probe kind,
 			       int64_t now_us);
-/* It ended; success and failure are told apart from this. */
+/* It ended; report success or failure separately. */
 void remote_breaker_end_probe(struct remote_breaker *breaker, enum remote_probe kind,
 			      int64_t now_us);
-/* When take_probe may next say yes; INT64_MAX: not before something ends. */
+/* When remote_breaker_take_probe may next say yes; INT64_MAX: not before something ends. */
 int64_t remote_breaker_next_us(const struct remote_breaker *breaker);
 
 #endif

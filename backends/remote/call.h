@@ -1,13 +1,13 @@
 /* A call: jobs that share requests. It goes through one or more steps, one after the other; a step
  * is one request, or several at once ("parts").
  *
- *     part:  UNSENT -> SENT -> ANSWERED          slots: requests that the call may have under way,
+ *     part:  UNSENT -> SENT -> ANSWERED          slots: requests that the call may have in flight,
  *                      ^  |                      counted in the engine's in_flight; at least one
  *                      |  v                      for as long as the call lives
  *                      WAITS (for a retry)
  *
- * A call whose fate is decided sends nothing more, but stays until no request of it is under way:
- * its jobs' locks hold as long. */
+ * A call whose fate is decided sends nothing more, but stays until none of its requests is in
+ * flight: its jobs' locks hold that long. */
 #ifndef STEADYCACHE_REMOTE_CALL_H
 #define STEADYCACHE_REMOTE_CALL_H
 
@@ -43,31 +43,31 @@ struct remote_call {
 	size_t item_count, size_bytes;
 	bool is_idempotent;
 	int64_t deadline_us;   /* of the last of its jobs */
-	int64_t next_limit_us; /* of the first of its ops that is not yet completed */
+	int64_t next_limit_us; /* the earliest deadline of its ops that are not completed yet */
 	enum remote_call_fate fate;
 
 	const struct remote_dialect *dialect;
-	unsigned step; /* the dialect's: which of its requests is next; begins with 0 */
+	unsigned step; /* the dialect's: which request is next; starts at 0 */
 	void *state;   /* the dialect's; freed by its `discard` */
 
-	struct remote_part *parts; /* of this step: `one`, or an array of the call's own */
+	struct remote_part *parts; /* of this step: `one`, or an array that the call owns */
 	struct remote_part one;
 	size_t part_count;
-	size_t unsent;    /* the first that has not been sent: parts are sent in their order */
-	size_t open;      /* not yet answered */
+	size_t unsent;    /* the first that has not been sent: parts are sent in order */
+	size_t open;      /* not answered yet */
 	size_t under_way; /* PART_SENT */
 	size_t waiting;   /* PART_WAITS */
 	unsigned slots;
 };
 
 struct remote_call *remote_call_create(enum remote_call_kind kind);
-/* Frees the call with its jobs. NULL is fine. */
+/* Frees the call and its jobs. NULL is allowed. */
 void remote_call_free(struct remote_call *call);
 
 /* Makes the parts of the call's next step. False: out of memory. */
 bool remote_call_begin_step(struct remote_call *call, const struct remote_context *context);
 
-/* Whether an op of the call is not yet completed; true for a probe. */
+/* Whether an op of the call is not completed yet; true for a probe. */
 bool remote_call_has_ops(const struct remote_call *call);
 
 #endif

@@ -3,9 +3,12 @@
 #include "backends/remote/send.h"
 #include "backends/remote/settings.h"
 #include "backends/remote/tally.h"
+#include "base/thread.h"
 
-/* How long operations may still take when the process is about to end. */
-#define HURRY_US (2 * US_PER_S)
+/* How long operations may still take when the process is about to end. It is long, because a slow
+ * upstream may have stored what a client would be told has failed, but within the server's own time
+ * to stop (8 s), so that the answers can be sent. */
+#define HURRY_US (6 * US_PER_S)
 
 static int64_t earlier(int64_t a, int64_t b)
 {
@@ -36,7 +39,7 @@ void remote_engine_submit(struct remote_engine *engine, struct cache_op *op)
 		engine->transport->ops->wake(engine->transport);
 }
 
-/* Lets a job wait for its call, or fails it at once if there is no point. */
+/* Lets a job wait for its call, or fails it at once if waiting is pointless. */
 static void admit(struct remote_engine *engine, struct remote_job *job, int64_t now_us)
 {
 	struct remote_tally *tally = engine->context.tally;
@@ -82,7 +85,7 @@ static int64_t take_own(struct remote_engine *engine, int64_t now_us)
 	return next_us;
 }
 
-/* Nothing that has been taken may take longer than until `limit_us`. */
+/* No accepted operation may take longer than until `limit_us`. */
 static void hurry_all(struct remote_engine *engine, int64_t limit_us)
 {
 	remote_plan_hurry(&engine->plan, limit_us);
@@ -96,7 +99,7 @@ static void hurry_all(struct remote_engine *engine, int64_t limit_us)
 	}
 }
 
-/* False: the engine is to stop. */
+/* False: the engine must stop. */
 static bool take_inbox(struct remote_engine *engine)
 {
 	struct remote_job_list taken;
@@ -120,7 +123,7 @@ static bool take_inbox(struct remote_engine *engine)
 
 /* ---- Deadlines ---- */
 
-/* Completes the ops of calls whose time is over; when to look again. */
+/* Completes the ops of calls whose time is over; returns when to check again. */
 static int64_t expire_calls(struct remote_engine *engine, int64_t now_us)
 {
 	const char *sentence = sentence_of(engine, SENTENCE_TIMEOUT);
@@ -153,7 +156,7 @@ static int64_t expire_waiting(struct remote_engine *engine, int64_t now_us)
 
 /* ---- Going out ---- */
 
-/* What was accepted for another dialect may not be for this one. */
+/* A job that one dialect accepts may not be accepted by another. */
 static void check_jobs(struct remote_engine *engine, struct remote_call *call)
 {
 	for (struct remote_job *job = call->jobs.first; job; job = job->next) {
@@ -164,7 +167,7 @@ static void check_jobs(struct remote_engine *engine, struct remote_call *call)
 	}
 }
 
-/* Forms the calls that are due; when one may become due by time alone. */
+/* Forms the calls that are due; returns when one may become due by time alone. */
 static int64_t form_calls(struct remote_engine *engine, int64_t now_us)
 {
 	unsigned max_in_flight = engine->context.settings->max_in_flight;
@@ -279,7 +282,7 @@ void remote_engine_init(struct remote_engine *engine, const struct remote_contex
 
 bool remote_engine_start(struct remote_engine *engine)
 {
-	engine->has_thread = pthread_create(&engine->thread, NULL, run, engine) == 0;
+	engine->has_thread = thread_start(&engine->thread, NULL, run, engine) == 0;
 	return engine->has_thread;
 }
 

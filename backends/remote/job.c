@@ -59,7 +59,8 @@ struct remote_job *remote_job_create(struct cache_op *op, int64_t now_us, int64_
 	job->covers_namespace = op->type == CACHE_OP_CLEAR || op->type == CACHE_OP_CONFIGURE;
 	job->is_write =
 		op->type == CACHE_OP_SET || op->type == CACHE_OP_DELETE || job->covers_namespace;
-	/* A condition may hold only once: repeated, it would refuse what it did itself. */
+	/* A condition may hold only once: a repeated write would be refused because of its own
+	 * first try. */
 	job->is_idempotent = !(has_items && op->item_count == 1 &&
 			       op->items[0].condition.kind != CONDITION_NONE);
 	job->ns_hash = XXH3_64bits(op->ns.data, op->ns.len);
@@ -85,7 +86,7 @@ void remote_job_succeed(struct remote_job *job)
 {
 	struct cache_op *op = job->op;
 
-	/* The twins first: an op is its caller's again once it is done. */
+	/* The twins first, because an op belongs to its caller again once it is done. */
 	for (struct remote_job *twin = op ? job->twins : NULL; twin; twin = twin->twins) {
 		struct cache_op *twin_op = twin->op;
 		struct cache_value *value = op->items[0].value;

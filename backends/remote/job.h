@@ -1,9 +1,8 @@
 /* A job: one operation on its way to the upstream.
  *
- * A job is made on the thread that submits and belongs to the I/O thread from then on. Its op may
- * be completed before the job is gone: if the op's time is over but the request that carries it is
- * not, `op` becomes NULL and the job stays, because its locks (locks.h) must hold until the
- * upstream is done with what it may yet be doing. */
+ * A job is made on the submitting thread and then belongs to the I/O thread. An op may time out
+ * while its request is in flight: `op` is then NULL and the job keeps its locks (locks.h) until the
+ * upstream is done with whatever it may still be doing. */
 #ifndef STEADYCACHE_REMOTE_JOB_H
 #define STEADYCACHE_REMOTE_JOB_H
 
@@ -11,19 +10,20 @@
 
 struct remote_job {
 	struct cache_op *op;               /* NULL: completed already */
-	struct remote_job *next;           /* in whatever list it is */
+	struct remote_job *next;           /* in the list that it is in */
 	struct remote_job *twins;          /* equal gets, answered with this one */
 	struct remote_job *in_bucket;      /* next in the plan's bucket */
-	struct remote_job *grouped;        /* the dialect's, while a request is written and read */
+	struct remote_job *grouped;        /* belongs to the dialect, while a request is written and
+					    * read */
 	int64_t submitted_us, deadline_us; /* monotonic */
 	size_t item_count;
-	size_t size_bytes; /* about what it takes in a request */
+	size_t size_bytes; /* roughly its part of a request */
 	bool is_write;
 	bool is_idempotent;
 	bool is_single_read;   /* GET, EXISTS of one key */
 	bool covers_namespace; /* CLEAR, CONFIGURE: a write of all its keys */
 	uint64_t ns_hash;
-	uint64_t key_hash;    /* with the namespace; of one item */
+	uint64_t key_hash;    /* includes the namespace; of one item */
 	uint64_t *key_hashes; /* of several, if it is a write; else NULL */
 };
 
@@ -37,8 +37,8 @@ struct remote_job *remote_job_create(struct cache_op *op, int64_t now_us, int64_
 /* Frees the job and its twins; their ops must have been completed. */
 void remote_job_free(struct remote_job *job);
 
-/* Completes the op of this job and those of its twins, as far as they are not yet. The items of the
- * op have their statuses and values; twins get the same. */
+/* Completes the ops of this job and its twins that are not completed yet. The items of the op have
+ * their statuses and values; twins get the same. */
 void remote_job_succeed(struct remote_job *job);
 /* The same for a failure of the whole, with a sentence (static or as long-lived as the backend; may
  * be NULL). */
@@ -46,12 +46,12 @@ void remote_job_fail(struct remote_job *job, enum cache_status status, const cha
 		     unsigned retry_after_s);
 
 /* Completes those ops of this job and its twins whose time is over at `now_us`, with `sentence`,
- * and counts them in *expired. As long as any twin's op is left, job->op is one. The earliest
- * deadline of those left, INT64_MAX if none is. */
+ * and adds their number to *expired. As long as any twin's op is left, job->op is one. Returns the
+ * earliest deadline of those left, INT64_MAX if none is. */
 int64_t remote_job_expire(struct remote_job *job, int64_t now_us, const char *sentence,
 			  uint64_t *expired);
 
-/* Moves the deadlines of this job and its twins forward to `limit_us`, if they are later. */
+/* Moves the deadlines of this job and its twins up to `limit_us`, if they are later. */
 void remote_job_hurry(struct remote_job *job, int64_t limit_us);
 
 void remote_job_list_init(struct remote_job_list *list);

@@ -40,7 +40,7 @@ static bool is_held(const struct remote_lock *lock)
 	return lock->shared > 0 || lock->exclusive > 0;
 }
 
-/* Room for `extra` more. A new table leaves behind what is no longer held. */
+/* Makes room for `extra` more. A new table drops hashes that are no longer held. */
 static bool reserve(struct remote_locks *locks, size_t extra)
 {
 	size_t held = 0;
@@ -100,7 +100,7 @@ bool remote_locks_allow(const struct remote_locks *locks, const struct remote_jo
 	return true;
 }
 
-/* Adds `change` to the locks of `job`, which all have their places or get one. */
+/* Adds `change` to the locks of `job`, each of which has a place or gets one. */
 static void change_locks(struct remote_locks *locks, const struct remote_job *job, uint32_t change)
 {
 	if (job->covers_namespace) {

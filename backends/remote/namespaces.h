@@ -1,5 +1,5 @@
-/* Hits, misses and the like of each namespace, which the upstream does not know since it serves
- * many fronts. I/O thread. */
+/* Hits, misses and similar counters of each namespace, which the upstream does not know since it
+ * serves many fronts. I/O thread. */
 #ifndef STEADYCACHE_REMOTE_NAMESPACES_H
 #define STEADYCACHE_REMOTE_NAMESPACES_H
 
@@ -13,12 +13,12 @@ struct remote_ns_counters {
 	uint64_t hits, misses, stale_hits, sets, deletes, evictions, expirations;
 };
 
-/* Zeroed, it counts nothing yet. */
+/* A zeroed one has counted nothing. */
 struct remote_namespaces {
 	unsigned max; /* 0: no limit */
 	size_t count;
 	struct remote_ns_counters *buckets[NAMESPACES_BUCKETS];
-	struct remote_ns_counters overflow; /* of the namespaces beyond the limit; told to nobody */
+	struct remote_ns_counters overflow; /* of the namespaces beyond the limit; never shown */
 };
 
 void remote_namespaces_deinit(struct remote_namespaces *namespaces);
@@ -26,17 +26,17 @@ void remote_namespaces_deinit(struct remote_namespaces *namespaces);
 /* The counters of a namespace, which is counted from now on; never NULL. */
 struct remote_ns_counters *remote_namespaces_find(struct remote_namespaces *namespaces,
 						  struct slice name);
-/* The one after `ns` (NULL: the first) of all that are counted; NULL: no more. */
+/* The namespace after `ns` (NULL: the first) of those that are counted; NULL: no more. */
 const struct remote_ns_counters *remote_namespaces_next(const struct remote_namespaces *namespaces,
 							const struct remote_ns_counters *ns);
-/* Adds what the statuses of `items` say of hits, misses, sets and deletes of `op`. */
+/* Adds the hits, misses, sets and deletes of `op` according to the statuses of `items`. */
 void remote_namespaces_count(struct remote_namespaces *namespaces, const struct cache_op *op,
 			     const struct cache_item *items);
-/* Puts the counters of stats->name into `stats`. */
+/* Copies the counters of stats->name to `stats`. */
 void remote_namespaces_fill(struct remote_namespaces *namespaces, struct namespace_stats *stats);
 
-/* What went without our doing, such as the sweep of what expired, only the upstream knows: its
- * numbers count if they are larger. */
+/* Only the upstream knows what it removed by itself, for example in a sweep: its numbers count if
+ * they are larger. */
 void remote_namespaces_raise(struct namespace_stats *stats, uint64_t evictions,
 			     uint64_t expirations);
 

@@ -37,7 +37,7 @@ static struct remote_job *find_twin(struct remote_plan *plan, const struct remot
 	return found;
 }
 
-/* ---- Coming and going ---- */
+/* ---- Adding and removing ---- */
 
 void remote_plan_add(struct remote_plan *plan, struct remote_job *job)
 {
@@ -59,7 +59,7 @@ void remote_plan_add(struct remote_plan *plan, struct remote_job *job)
 	plan->waiting_items += job->item_count;
 }
 
-/* `job` is about to leave the list of those that wait. */
+/* `job` is about to leave the list of waiting jobs. */
 static void forget(struct remote_plan *plan, struct remote_job *job)
 {
 	plan->waiting_items -= job->item_count;
@@ -163,8 +163,8 @@ static void add_to_call(struct remote_plan *plan, struct remote_call *call, stru
 	}
 }
 
-/* Takes what `job` must have to go now: false where a write of the same keys is under way or waits
- * before it, or an equal get is under way. */
+/* Takes the locks that `job` needs to go now. False if a write of the same keys is in flight or
+ * waits before it, or an equal get is in flight. */
 static bool take_locks(struct remote_plan *plan, const struct remote_job *job)
 {
 	if (job->is_single_read)
@@ -202,7 +202,7 @@ struct remote_call *remote_plan_form_call(struct remote_plan *plan,
 		if (job->is_write && !remote_locks_take(&plan->wishes, job))
 			is_full = true;
 	}
-	/* The rest follows those passed over, in the order of old. */
+	/* The rest follows those passed over, in the old order. */
 	if (plan->waiting.first) {
 		*passed_over.last = plan->waiting.first;
 		passed_over.last = plan->waiting.last;
@@ -228,10 +228,19 @@ void remote_plan_release(struct remote_plan *plan, const struct remote_call *cal
 
 void remote_plan_put_back(struct remote_plan *plan, struct remote_call *call)
 {
-	struct remote_job_list jobs = call->jobs;
+	struct remote_job_list jobs;
+	struct remote_job *job;
 
 	remote_plan_release(plan, call);
-	plan->waiting_items += call->item_count;
+	remote_job_list_init(&jobs);
+	while ((job = remote_job_list_pop(&call->jobs))) {
+		if (!job->op) {
+			remote_job_free(job);
+			continue;
+		}
+		plan->waiting_items += job->item_count;
+		remote_job_list_push(&jobs, job);
+	}
 	if (call->next_limit_us < plan->next_limit_us)
 		plan->next_limit_us = call->next_limit_us;
 	if (jobs.first) {
@@ -241,6 +250,5 @@ void remote_plan_put_back(struct remote_plan *plan, struct remote_call *call)
 		plan->waiting.first = jobs.first;
 		plan->waiting.count += jobs.count;
 	}
-	remote_job_list_init(&call->jobs);
 	remote_call_free(call);
 }

@@ -1,14 +1,14 @@
 /* The plan: what waits to be sent, and what of it goes together.
  *
- * The rule of merging: while nothing is under way, a job is sent at once, alone if it is alone.
- * While requests are under way, what comes meanwhile waits for company, for at most
- * MERGE_WINDOW_US, or longer where all requests that may be under way are; then as much goes
- * together as one request takes, oldest first. So an idle server adds nothing to the latency, and a
- * busy one sends requests that are the larger the more there is to do.
+ * The rule of merging: while no request is in flight, a job is sent at once, even alone. While
+ * requests are in flight, new jobs wait for others to share a request, for at most MERGE_WINDOW_US,
+ * or longer if the maximum of requests is in flight; then as much goes together as one request
+ * takes, oldest first. So an idle server adds nothing to the latency, and a busy one sends larger
+ * requests the more there is to do.
  *
  * Equal gets that wait at the same time become one (its "twins" are answered with it). A get never
- * joins one that has been sent: it could then miss a write that another front has done since; it
- * waits for that one to come back and is the next.
+ * joins one that has been sent: it could then miss a write that another front has done since. It
+ * waits for that one to return and goes next.
  *
  * Owned by the I/O thread. */
 #ifndef STEADYCACHE_REMOTE_PLAN_H
@@ -19,12 +19,12 @@
 
 #define MERGE_WINDOW_US INT64_C(1000)
 
-/* How often the deadlines of what waits are looked at. */
+/* How often the deadlines of waiting jobs are checked. */
 #define PLAN_EXPIRE_STEP_US INT64_C(5000)
 
 #define PLAN_BUCKETS 1024
 
-/* A call grows to these by merging; a single op may be larger. */
+/* A call grows up to these limits by merging; a single op may be larger. */
 struct remote_plan_limits {
 	size_t items, ops, bytes;
 	bool at_once; /* nothing waits for company */
@@ -33,50 +33,51 @@ struct remote_plan_limits {
 struct remote_plan {
 	struct remote_job_list waiting;
 	size_t waiting_items;
-	struct remote_locks writes; /* of what is under way */
+	struct remote_locks writes; /* of what is in flight */
 	struct remote_locks reads;
-	struct remote_locks wishes; /* of what waits and was passed over, while a call is formed */
+	struct remote_locks wishes; /* of jobs that wait and were passed over, while a call is
+				     * formed */
 	struct remote_job *singles[PLAN_BUCKETS]; /* waiting gets of one key, by its hash */
 	struct remote_plan_limits limits;
-	int64_t next_limit_us; /* the earliest deadline of what waits, or earlier */
+	int64_t next_limit_us; /* the earliest deadline of what waits, or an earlier time */
 	uint64_t merged;       /* ops that needed no request of their own */
 };
 
 void remote_plan_init(struct remote_plan *plan, const struct remote_plan_limits *limits);
-/* Nothing may wait or be under way. */
+/* Nothing may wait or be in flight. */
 void remote_plan_deinit(struct remote_plan *plan);
 
-/* Takes a job. */
+/* Adds a job. */
 void remote_plan_add(struct remote_plan *plan, struct remote_job *job);
 
-/* Whether a call should be formed at `now_us`, with `in_flight` of `max_in_flight` under way. If
- * not and time alone would change that, *ret_when_us says when. */
+/* Whether a call should be formed at `now_us`, with `in_flight` of `max_in_flight` requests in
+ * flight. If not and time alone would change that, *ret_when_us says when. */
 bool remote_plan_is_due(const struct remote_plan *plan, unsigned in_flight, unsigned max_in_flight,
 			int64_t now_us, int64_t *ret_when_us);
 
-/* The next call, with the locks of its jobs taken; NULL where all that waits has to wait for what
- * is under way, or there is no memory. `joins` says whether a job may ride with those of a call
- * that has some. */
+/* Forms the next call, with the locks of its jobs taken; NULL if all waiting jobs have to wait for
+ * what is in flight, or memory ran out. `joins` says whether a job may share a call with those that
+ * it already has. */
 struct remote_call *remote_plan_form_call(struct remote_plan *plan,
 					  bool (*joins)(const struct remote_call *call,
 							const struct remote_job *job));
 
-/* Takes the jobs of a call back to the front, releases their locks and frees the call. */
+/* Puts the jobs of a call whose ops are not completed yet back to the front, releases the locks of
+ * all, and frees the call. What waits always has an op. */
 void remote_plan_put_back(struct remote_plan *plan, struct remote_call *call);
 
-/* To be called once for each call formed, when nothing of it is under way any more, unless it was
- * put back. */
+/* Call it once for each call formed, when nothing of it is in flight any more, unless it was put
+ * back. */
 void remote_plan_release(struct remote_plan *plan, const struct remote_call *call);
 
-/* Completes waiting ops whose time is over, with `sentence`, drops jobs without ops; when to look
- * again. */
+/* Completes waiting ops whose time is over, with `sentence`; returns when to check again. */
 int64_t remote_plan_expire(struct remote_plan *plan, int64_t now_us, const char *sentence,
 			   uint64_t *expired);
 
-/* Moves the deadlines of what waits forward to `limit_us`, if they are later. */
+/* Moves the deadlines of waiting jobs up to `limit_us`, if they are later. */
 void remote_plan_hurry(struct remote_plan *plan, int64_t limit_us);
 
-/* Takes out the first job that waits, or NULL. */
+/* Removes and returns the first waiting job, or NULL. */
 struct remote_job *remote_plan_pop(struct remote_plan *plan);
 
 #endif

@@ -1,9 +1,9 @@
-/* What a backend that asks another server brings: how operations are put into requests and answers
- * are read. Everything else (waiting, merging, order, retries, deadlines, the breaker) is the
- * engine's. docs/internals/remote.md tells how one is written.
+/* What a backend that asks another server provides: how to put operations into requests and how to
+ * read answers. The engine does everything else (waiting, merging, order, retries, deadlines, the
+ * breaker). docs/internals/remote.md tells how to write one.
  *
- * All of it runs on the I/O thread and must not block. An op of a job may be gone (NULL) at any
- * time; nobody asks for what is done for it then. */
+ * Everything runs on the I/O thread and must not block. An op of a job may be gone (NULL) at any
+ * time; results for it are then ignored. */
 #ifndef STEADYCACHE_REMOTE_PROTOCOL_H
 #define STEADYCACHE_REMOTE_PROTOCOL_H
 
@@ -25,10 +25,10 @@ struct remote_context {
 };
 
 enum remote_step {
-	STEP_MORE,      /* the answer is taken; others of this step are still to come */
+	STEP_MORE,      /* the answer was used; others of this step are still to come */
 	STEP_DONE,      /* every op of the call is completed */
 	STEP_AGAIN,     /* another step follows */
-	STEP_BAD,       /* the answer is not one of this protocol */
+	STEP_BAD,       /* the answer does not follow this protocol */
 	STEP_NO_MEMORY, /* the answer could not be read */
 };
 
@@ -44,10 +44,10 @@ struct remote_dialect {
 	 * max_in_flight allows. NULL: always one. Not called for a probe, which has one. */
 	size_t (*parts)(const struct remote_context *context, const struct remote_call *call);
 
-	/* Writes request number `part` of the call's step: its path, which must stay until the
-	 * submit (static, or in call->state), its body, and what else differs from a POST without
-	 * headers of its own. A call of kind CALL_PROBE asks whether the upstream is well. Called
-	 * again for a retry. False: out of memory. */
+	/* Writes request number `part` of the call's step: its path, which must stay valid until
+	 * the submit (static, or in call->state), its body, and everything else that differs from a
+	 * POST without headers of its own. A call of kind CALL_PROBE asks whether the upstream is
+	 * well. Called again for a retry. False: out of memory. */
 	bool (*write)(const struct remote_context *context, struct remote_call *call, size_t part,
 		      struct remote_request *request);
 
@@ -58,17 +58,17 @@ struct remote_dialect {
 				  struct remote_request *request, const char **ret_sentence);
 
 	/* Whether an answer says that the upstream does not speak this dialect: the jobs go into
-	 * calls of the next one, and this one is tried again after a while. Asked about steps of
-	 * one part only. NULL: it always does. */
+	 * calls of the next one, and this one is tried again after a while. Called only for steps
+	 * of one part. NULL: it always speaks it. */
 	bool (*is_foreign)(const struct remote_answer *answer);
 
-	/* Whether an answer is for `read`. About all others the verdict decides. */
+	/* Whether an answer is for `read`. The verdict decides about all others. */
 	bool (*reads)(const struct remote_answer *answer);
 
-	/* Takes the answer to request number `part`. While call->open > 0 (parts whose answers are
-	 * to come) it says STEP_MORE; at the last STEP_DONE or STEP_AGAIN. With STEP_BAD and
-	 * STEP_NO_MEMORY nothing may have been completed by this answer, and the engine fails the
-	 * ops that are left. */
+	/* Uses the answer to request number `part`. While call->open > 0 (more answers are to come)
+	 * it returns STEP_MORE; at the last one STEP_DONE or STEP_AGAIN. With STEP_BAD and
+	 * STEP_NO_MEMORY this answer must not have completed anything, and the engine fails the ops
+	 * that are left. */
 	enum remote_step (*read)(const struct remote_context *context, struct remote_call *call,
 				 size_t part, const struct remote_answer *answer);
 
@@ -79,14 +79,14 @@ struct remote_dialect {
 struct remote_transport;
 
 struct remote_protocol {
-	const char *name; /* of the upstream, as notices begin with it */
+	const char *name; /* of the upstream, with which notices begin */
 
 	/* In order of preference, NULL at the end. */
 	const struct remote_dialect *const *dialects;
 
 	const char *const *sentences; /* [REMOTE_SENTENCES], for verdicts */
-	/* What an answer that is not for `read` means, or a request without one. NULL: what it
-	 * means in HTTP (remote_verdict_http). */
+	/* What an answer that is not for `read` means, or a request without an answer. NULL: what
+	 * it means in HTTP (remote_verdict_http). */
 	struct remote_verdict (*judge)(const struct remote_protocol *protocol,
 				       enum remote_failure failure,
 				       const struct remote_answer *answer);
@@ -100,7 +100,7 @@ struct remote_protocol {
 	struct cache_op *(*own_op)(const struct remote_context *context, int64_t now_us,
 				   int64_t *ret_next_us);
 
-	/* Merging stops at so many ops and bytes in a call; one op may be larger. */
+	/* Merging stops at this many ops and bytes in a call; a single op may be larger. */
 	size_t merged_ops_max, merged_bytes_max;
 
 	/* NULL: out of memory or descriptors. Settings and protocol outlive the transport; `user`

@@ -8,9 +8,9 @@
 #include "backends/remote/tally.h"
 #include "base/invariant.h"
 
-/* How long an upstream that did not speak the first dialect is not asked in it again. */
+/* How long to wait before the first dialect is tried again on an upstream that did not speak it. */
 #define ASK_AGAIN_US (60 * US_PER_S)
-/* However long an upstream asks us to stay away, we look after it once in this time. */
+/* However long an upstream asks us to stay away, it is checked once in this time. */
 #define HOLD_MAX_US (60 * US_PER_S)
 
 /* ---- What an answer says of the upstream ---- */
@@ -59,7 +59,7 @@ static void upstream_failed(struct remote_engine *engine, const struct remote_ve
 		       "; operations fail at once until the upstream answers");
 		remote_settle_waiting(engine);
 	}
-	/* What only the operator can mend is told once. */
+	/* A fault that only the operator can correct is reported once. */
 	if ((verdict->failure == FAILURE_AUTH || verdict->failure == FAILURE_TLS ||
 	     verdict->failure == FAILURE_STATUS) &&
 	    engine->reported != verdict->failure) {
@@ -80,8 +80,8 @@ static int64_t asked_us_of(const struct remote_answer *answer)
 	return answer->retry_after_s > 0 ? answer->retry_after_s * US_PER_S : 0;
 }
 
-/* Sets the part up for another try, if it deserves one and there is time. Ops that have no time
- * left until then fail now. */
+/* Prepares the part for another try, if the verdict allows it and there is time. Ops whose time
+ * would be over by then fail now. */
 static bool retry_later(struct remote_engine *engine, struct remote_part *part,
 			const struct remote_verdict *verdict, const struct remote_answer *answer,
 			int64_t now_us)
@@ -151,7 +151,7 @@ static bool is_foreign(const struct remote_call *call, const struct remote_answe
 	       call->dialect->is_foreign(answer);
 }
 
-/* Lets the dialect read an answer that is for it. False: it is not one of the protocol. */
+/* Lets the dialect read an answer that is for it. False: it does not follow the protocol. */
 static bool read_answer(struct remote_engine *engine, struct remote_part *part,
 			const struct remote_answer *answer)
 {
@@ -176,8 +176,7 @@ static bool read_answer(struct remote_engine *engine, struct remote_part *part,
 	return true;
 }
 
-/* An answer to a request of a call whose fate was decided meanwhile only tells how the upstream is.
- */
+/* An answer to a call whose fate was decided meanwhile only shows how the upstream is. */
 static void work_answered(struct remote_engine *engine, struct remote_part *part,
 			  const struct remote_answer *answer)
 {

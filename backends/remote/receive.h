@@ -1,4 +1,4 @@
-/* The answers to requests: what they say of the upstream, and what becomes of their calls. */
+/* The answers to requests: what they say of the upstream, and what happens to their calls. */
 #ifndef STEADYCACHE_REMOTE_RECEIVE_H
 #define STEADYCACHE_REMOTE_RECEIVE_H
 

@@ -1,6 +1,6 @@
-/* A request as a dialect writes it, and its answer as a dialect reads it. What of it a transport
- * uses is the transport's business: one over HTTP all but `replies`, one over a stream of bytes
- * `body` and `replies`. */
+/* A request as a dialect writes it, and its answer as a dialect reads it. A transport uses the
+ * parts that it needs: one over HTTP all but `replies`, one over a stream of bytes `body` and
+ * `replies`. */
 #ifndef STEADYCACHE_REMOTE_REQUEST_H
 #define STEADYCACHE_REMOTE_REQUEST_H
 
@@ -12,7 +12,7 @@
 struct cache_trace;
 
 struct remote_answer {
-	enum remote_failure failure; /* FAILURE_NONE: an answer came whole */
+	enum remote_failure failure; /* FAILURE_NONE: the whole answer arrived */
 	bool reached;                /* the request may have reached the upstream */
 	long status;                 /* of HTTP; 0: the transport knows no status */
 	int64_t retry_after_s;       /* -1: the upstream did not say */
@@ -23,18 +23,18 @@ struct remote_answer {
 	unsigned native_count; /* how many there are */
 	size_t native_bytes;   /* that they took on their way */
 
-	/* The value of a header, valid until the receiver returns; NULL: there is none. NULL where
-	 * the transport knows no headers. */
+	/* The value of a header, valid until the receiver returns; NULL: there is none. NULL if the
+	 * transport has no headers. */
 	const char *(*header)(const struct remote_answer *answer, const char *name);
 	void *source; /* the transport's */
 };
 
 struct remote_request {
 	const char *method;    /* of HTTP, static; "POST" before the dialect writes */
-	const char *path;      /* behind the base URL; read by submit only */
-	struct buffer headers; /* beside the protocol's: lines, each with a NUL at its end */
+	const char *path;      /* after the base URL; read by submit only */
+	struct buffer headers; /* besides the protocol's: lines, each terminated by a NUL */
 	struct buffer body;
-	unsigned replies; /* replies that `body` asks for, where the protocol counts them */
+	unsigned replies; /* replies that `body` asks for, if the protocol counts them */
 	/* Over a stream of bytes: requests of one lane reach the upstream in the order in which
 	 * they are submitted. 0: in any. */
 	unsigned lane;

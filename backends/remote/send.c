@@ -22,8 +22,8 @@ void remote_send_begin(struct remote_engine *engine, struct remote_call *call)
 	remote_settle_call(engine, call);
 }
 
-/* Of the operations that share a request the first that has a trace names it: one header holds one.
- */
+/* The trace of a request is that of the first of its operations that has one: one header holds
+ * one. */
 static const struct cache_trace *trace_of(const struct remote_call *call)
 {
 	for (const struct remote_job *job = call->jobs.first; job; job = job->next)
@@ -33,7 +33,7 @@ static const struct cache_trace *trace_of(const struct remote_call *call)
 	return NULL;
 }
 
-/* CACHE_OK: the request is under way. Else nothing is, and why, perhaps with a sentence. */
+/* CACHE_OK: the request is in flight. Otherwise why it is not, perhaps with a sentence. */
 static enum cache_status submit(struct remote_engine *engine, struct remote_part *part,
 				struct remote_request *request, const char **ret_sentence)
 {
@@ -92,7 +92,7 @@ static void send_part(struct remote_engine *engine, struct remote_part *part)
 	remote_settle_fail(call, status, sentence, 1);
 }
 
-/* Sends the parts of `call` that wait for a retry that is due; when the next one is. */
+/* Sends the parts of `call` whose retry is due; returns when the next one is. */
 static int64_t send_retries(struct remote_engine *engine, struct remote_call *call, int64_t now_us)
 {
 	int64_t next_us = INT64_MAX;
@@ -130,7 +130,7 @@ int64_t remote_send_due(struct remote_engine *engine, int64_t now_us)
 	return next_us;
 }
 
-/* Whether `call` may have one more request under way. */
+/* Whether `call` may have one more request in flight. */
 static bool take_slot(struct remote_engine *engine, struct remote_call *call)
 {
 	if (call->under_way + call->waiting < call->slots)

@@ -1,6 +1,6 @@
 #include "backends/remote/tally.h"
 
-/* The average moves by a sixteenth with each answer. */
+/* The average moves by a sixteenth of the difference with each answer. */
 #define LATENCY_WEIGHT 16
 
 void remote_tally_failure(struct remote_tally *tally, enum remote_failure failure,

@@ -31,7 +31,7 @@ enum remote_counter {
 		COUNTERS
 };
 
-/* Zeroed, it has counted nothing. */
+/* A zeroed one has counted nothing. */
 struct remote_tally {
 	_Atomic uint64_t failures[FAILURE_KINDS];
 	_Atomic uint64_t counters[COUNTERS];
@@ -43,7 +43,7 @@ void remote_tally_failure(struct remote_tally *tally, enum remote_failure failur
 void remote_tally_add(struct remote_tally *tally, enum remote_counter counter, uint64_t how_many);
 void remote_tally_set(struct remote_tally *tally, enum remote_counter counter, uint64_t value);
 void remote_tally_set_breaker(struct remote_tally *tally, enum remote_breaker_state state);
-/* An answer came after `us`. */
+/* Report an answer that took `us`. */
 void remote_tally_latency(struct remote_tally *tally, int64_t us);
 
 /* backend_ops.gauges */

@@ -1,9 +1,9 @@
-/* A transport carries requests to one upstream and brings back their answers, many at once. The
- * engine knows it by these four functions; transport_curl.h is the one for HTTP. One for a protocol
- * of its own (a stream of bytes, replies in the order of the requests) has the same four, and
+/* A transport carries requests to one upstream and returns their answers, many at once. The engine
+ * uses only these four functions; transport_curl.h implements them for HTTP. A transport for
+ * another protocol (a stream of bytes, replies in the order of the requests) has the same four, and
  * remote_request.replies tells it where an answer ends. Tests have one that runs in virtual time.
  *
- * One thread, the engine's, calls everything; `wake` may also come from others. */
+ * One thread, the engine's, calls everything; `wake` may also be called by others. */
 #ifndef STEADYCACHE_REMOTE_TRANSPORT_H
 #define STEADYCACHE_REMOTE_TRANSPORT_H
 
@@ -14,19 +14,19 @@ struct remote_transport {
 };
 
 struct remote_transport_ops {
-	/* Takes a request over, with its headers and its body; *request is the caller's again. The
-	 * answer, or FAILURE_TIMEOUT when timeout_us are over, comes from a later `wait`. False:
-	 * out of memory; then headers and body are freed and `done` is not called. */
+	/* Takes over a request with its headers and its body; *request belongs to the caller again.
+	 * The answer, or FAILURE_TIMEOUT when timeout_us are over, comes from a later `wait`.
+	 * False: out of memory; then headers and body are freed and `done` is not called. */
 	bool (*submit)(struct remote_transport *transport, struct remote_request *request);
 
-	/* Sends and receives what can be and calls `done` for each request that ended; if none did,
-	 * waits for at most `timeout_us` for something to happen. May return early. */
+	/* Sends and receives what it can and calls `done` for each request that ended; if none did,
+	 * waits at most `timeout_us` for something to happen. May return early. */
 	void (*wait)(struct remote_transport *transport, int64_t timeout_us);
 
-	/* Ends a wait that is under way, or the next one. Any thread. */
+	/* Ends the current wait, or the next one. Any thread. */
 	void (*wake)(struct remote_transport *transport);
 
-	/* Forgets the requests under way, without `done`, and frees the transport. */
+	/* Drops the requests in flight, without `done`, and frees the transport. */
 	void (*close)(struct remote_transport *transport);
 };
 

@@ -14,27 +14,27 @@
 #include "store/backend.h"
 
 #define US_PER_MS 1000
-/* An idle connection older than this may be dead without our knowing: what may not be repeated
- * does not go over it. */
+/* An idle connection older than this may be dead without our knowing: a request that may not be
+ * repeated does not use it. */
 #define TRUSTED_IDLE_S 5L
 #define IDLE_S         300L
 /* Handles kept for the next transfers, with their connections' memory. */
 #define SPARE_HANDLES_MAX 16
 
-/* A request: lives from the submit until it is done or forgotten. */
+/* A request: lives from the submit until it is done or dropped. */
 struct transfer {
 	CURL *easy;
 	struct curl_transport *transport;
-	struct transfer *next, *previous; /* of all that are under way */
+	struct transfer *next, *previous; /* of all that are in flight */
 	struct remote_request request;
 	size_t sent; /* bytes of a body that may not be repeated */
 	struct remote_answer answer;
 	char *url;
-	struct curl_slist *headers; /* of its own; NULL: the transport's */
+	struct curl_slist *headers; /* its own; NULL: the transport's */
 };
 
 struct curl_transport {
-	struct remote_transport transport; /* first: the engine is handed this */
+	struct remote_transport transport; /* first, because the engine gets a pointer to it */
 	const struct remote_settings *settings;
 	size_t answer_max_bytes;
 	CURLM *multi;
@@ -91,8 +91,8 @@ static size_t send_body(char *target, size_t size, size_t count, void *user)
 	return len;
 }
 
-/* libcurl wants to begin again on a new connection because the kept-alive one was dead. Once bytes
- * of a request that may not be repeated have gone out, nobody knows that they were not read. */
+/* libcurl wants to restart on a new connection because the kept-alive one was dead. If bytes of a
+ * request that may not be repeated have been sent, nobody knows that they were not read. */
 static int refuse_to_rewind(void *user, curl_off_t offset, int origin)
 {
 	(void)user;
@@ -121,7 +121,7 @@ static long ms_of(int64_t us)
 	return ms < LONG_MAX ? (long)ms : LONG_MAX;
 }
 
-/* A body that may be repeated is libcurl's to read; one that may not goes by send_body. */
+/* libcurl reads a body that may be repeated; one that may not goes through send_body. */
 static void set_body(struct transfer *transfer)
 {
 	const struct remote_request *request = &transfer->request;
@@ -171,8 +171,8 @@ static bool add_trace(struct curl_slist **list, const struct cache_trace *trace)
 	       add_field(list, "tracestate", trace->tracestate);
 }
 
-/* The headers that a transfer does not share with all others, in a list of its own with the shared
- * ones: libcurl's cannot share their tails. False: out of memory. */
+/* The headers that a transfer does not share with all others, in its own list together with the
+ * shared ones, because libcurl's lists cannot share their tails. False: out of memory. */
 static bool add_headers(const struct curl_transport *transport, struct transfer *transfer)
 {
 	const struct cache_trace *trace = transfer->request.trace;
@@ -296,17 +296,17 @@ static enum remote_failure failure_of(CURLcode code)
 		return FAILURE_TLS;
 	case CURLE_OPERATION_TIMEDOUT:
 		return FAILURE_TIMEOUT;
-	case CURLE_WRITE_ERROR: /* larger than we take */
+	case CURLE_WRITE_ERROR: /* larger than we accept */
 	case CURLE_BAD_CONTENT_ENCODING:
 	case CURLE_WEIRD_SERVER_REPLY:
-	case CURLE_UNSUPPORTED_PROTOCOL: /* what answers does not speak HTTP/1 or 2 */
+	case CURLE_UNSUPPORTED_PROTOCOL: /* the other side does not speak HTTP/1 or 2 */
 		return FAILURE_BAD_ANSWER;
 	default:
 		return FAILURE_RESET;
 	}
 }
 
-/* Whether bytes of the request may have been read by the server. */
+/* Whether the server may have read bytes of the request. */
 static bool may_have_reached(CURL *easy, enum remote_failure failure)
 {
 	long request_bytes = 0;

@@ -1,4 +1,4 @@
-/* What an answer that is not one of the protocol means: for the client, for the retry, for the
+/* What an answer that does not follow the protocol means: for the client, for the retry, for the
  * breaker. Pure. */
 #ifndef STEADYCACHE_REMOTE_VERDICT_H
 #define STEADYCACHE_REMOTE_VERDICT_H
@@ -8,8 +8,8 @@
 #include "backends/remote/failure.h"
 #include "base/status.h"
 
-/* What clients and the log are told. A protocol has a sentence for each, which names its upstream
- * and the option to change if one can help: static, shorter than 120 characters. */
+/* Sentences for clients and the log. A protocol has one for each, which names its upstream and the
+ * option to change if one can help: static, shorter than 120 characters. */
 enum remote_sentence {
 	SENTENCE_UNREACHABLE,
 	SENTENCE_UNTRUSTED, /* its certificate */
@@ -33,8 +33,8 @@ struct remote_verdict {
 	bool is_outage; /* counts for the breaker */
 };
 
-/* Of a request that ended with `failure`, or if that is FAILURE_NONE with HTTP status `status`.
- * FAILURE_BAD_ANSWER is also for a 200 that could not be read. */
+/* The verdict on a request that ended with `failure`, or if that is FAILURE_NONE with HTTP status
+ * `status`. FAILURE_BAD_ANSWER also stands for a 200 that could not be read. */
 struct remote_verdict remote_verdict_http(const char *const *sentences, enum remote_failure failure,
 					  long status);
 

@@ -18,12 +18,12 @@ struct background {
 	sqlite3 *db;
 	pthread_t thread;
 	bool has_thread;
-	bool mapping_told;  /* that the mapping is off */
+	bool mapping_told;  /* reported that the mapping is off */
 	int copied_pages;   /* of the log, when it was last copied */
-	int64_t told_pages; /* how long the log was when that was told; 0: it is not too long */
+	int64_t told_pages; /* length of the log at the last report; 0: it is not too long */
 };
 
-/* Copies the log once it has grown by enough since the last time: each copy costs a sync. */
+/* Copies the log once it has grown enough since the last copy, because each copy costs a sync. */
 static void run_checkpoint(struct background *background)
 {
 	struct sqlite_store *store = background->store;
@@ -31,9 +31,10 @@ static void run_checkpoint(struct background *background)
 	int log_pages = 0;
 
 	if (pages < background->copied_pages)
-		background->copied_pages = 0; /* the log has begun anew */
+		background->copied_pages = 0; /* the log was reset */
 	if (pages < background->copied_pages + atomic_load(&store->file.space.soft_pages) ||
-	    file_watch_state(&store->file.watch) != FILES_IN_PLACE) /* the writer's: health.c */
+	    file_watch_state(&store->file.watch) != FILES_IN_PLACE) /* left to the writer:
+								     * health.c */
 		return;
 	if (pthread_mutex_trylock(&store->file.space.copy_lock) != 0)
 		return;
@@ -47,8 +48,8 @@ static void run_checkpoint(struct background *background)
 		space_signal(&store->file, SPACE_NOT_COPIED);
 }
 
-/* What another program reads in one long transaction cannot be begun anew. The log that grows
- * meanwhile is told of, and once more each time that it has doubled. */
+/* While another program reads in one long transaction the log cannot be reset. The growing log is
+ * reported, and again each time that it has doubled. */
 static void watch_log(struct background *background)
 {
 	struct sqlite_store *store = background->store;
@@ -82,7 +83,7 @@ static void watch_files(struct background *background)
 		    store->file.path);
 }
 
-/* Four times a second. */
+/* Runs four times a second. */
 static void keep_house(struct background *background)
 {
 	struct sqlite_store *store = background->store;

@@ -1,6 +1,6 @@
-/* The thread for what takes longer: listings (scan.c) and statistics, on a read connection of its
- * own, and four times a second, while there is something to do, the housekeeping: waiting uses and
- * expired entries (handed to the writer), idle readers' transactions, and checkpoints.
+/* The thread for longer work: listings (scan.c) and statistics, on its own read connection, and
+ * four times a second, if there is something to do, the housekeeping: waiting uses and expired
+ * entries (passed to the writer), idle readers' transactions, and checkpoints.
  *
  * A checkpoint here runs beside the writer and copies the log into the file, so that a commit never
  * stalls for it. */
@@ -11,7 +11,7 @@
 
 /* Starts the thread. False with a sentence in `error`. */
 bool background_open(struct sqlite_store *store, char *error, size_t error_size);
-/* What waits is answered first. Fine where it was never opened. */
+/* Answers what waits first. Allowed if it was never opened. */
 void background_close(struct sqlite_store *store);
 
 /* backend_ops: SCAN and STATS; any thread. */

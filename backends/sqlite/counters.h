@@ -9,7 +9,7 @@
 
 #define COUNTERS_BUCKETS 256
 
-/* Those of one namespace. Made on first sight; they live as long as the table. */
+/* The counters of one namespace. Created on first use; they live as long as the table. */
 struct counters {
 	struct counters *next;
 	char name[NAMESPACE_MAX_LEN + 1];
@@ -24,7 +24,7 @@ struct counters_table {
 void counters_init(struct counters_table *table);
 void counters_deinit(struct counters_table *table);
 
-/* The counters of a namespace, NULL when out of memory. Any thread. */
+/* The counters of a namespace; NULL: out of memory. Any thread. */
 struct counters *counters_of(struct counters_table *table, struct slice name);
 
 static inline void counters_add(atomic_ullong *counter, uint64_t number)

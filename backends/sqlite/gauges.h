@@ -1,4 +1,4 @@
-/* What the SQLite backend tells of itself beside the statistics of its namespaces. */
+/* What the SQLite backend reports of itself besides the statistics of its namespaces. */
 #ifndef STEADYCACHE_SQLITE_GAUGES_H
 #define STEADYCACHE_SQLITE_GAUGES_H
 

@@ -21,7 +21,7 @@ static void sqlite_close(struct backend *backend)
 
 	background_close(store);
 	large_close(&store->large);
-	/* Before the writer, whose last connection folds the log back into the file. */
+	/* Before the writer, whose last connection copies the log back into the file. */
 	readers_disconnect(store->readers);
 	writer_close(store);
 	readers_close(store->readers);
@@ -53,7 +53,7 @@ static bool map_file(struct sqlite_store *store, int *ret_refused, char *error, 
 	return failure == 0;
 }
 
-/* From here on no connection makes a file. */
+/* From here on no connection creates a file. */
 static bool watch_files(struct sqlite_store *store, char *error, size_t error_size)
 {
 	const char *missing = NULL;
@@ -87,7 +87,7 @@ static bool open_files(struct sqlite_store *store, char *error, size_t error_siz
 	    !(store->readers = readers_open(&store->file, error, error_size)) ||
 	    !watch_files(store, error, error_size) || !writer_open(store, error, error_size))
 		return false;
-	/* Before the background, which tidies it. */
+	/* Before the background thread, which tidies it. */
 	if (!large_open(&store->large, reader_get_large, store)) {
 		(void)snprintf(error, error_size, "cannot start a thread");
 		return false;

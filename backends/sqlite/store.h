@@ -1,12 +1,12 @@
-/* What the parts of the SQLite backend share. sqlite.c opens and closes it; behind it
+/* Shared by the parts of the SQLite backend. sqlite.c opens and closes it; below that
  *
  *   read/          gets on the caller's thread, listings and statistics on the background thread
  *   write/         the one thread that writes: groups of operations, one commit each
- *   background.c   the thread for what takes longer, and for housekeeping
+ *   background.c   the thread for longer work, and for housekeeping
  *   file/          the database file: connections, schema, locks, faults, room on the volume
  *
- * file/ knows of nothing above it. read/ and write/ know of each other what is in uses.h and
- * values.h; threads wake each other through the store's inboxes. */
+ * file/ knows of nothing above it. read/ and write/ know of each other only uses.h and values.h;
+ * threads wake each other through the store's inboxes. */
 #ifndef STEADYCACHE_SQLITE_STORE_H
 #define STEADYCACHE_SQLITE_STORE_H
 
@@ -29,7 +29,7 @@ struct readers;
 struct writer;
 
 struct sqlite_store {
-	struct backend backend; /* first: the contract hands this out */
+	struct backend backend; /* first, because callers of the contract get a pointer to it */
 	struct backend_config config;
 	struct sqlite_settings settings;
 	struct cache_clock clock;
@@ -41,7 +41,7 @@ struct sqlite_store {
 	struct values values;
 	struct large large;
 	/* Held by the writer from BEGIN to COMMIT, and by statistics while they take their snapshot
-	 * and copy the waiting uses, so that no use is counted twice or not at all. */
+	 * and copy the waiting uses, so that no use is counted twice or missed. */
 	pthread_mutex_t uses_order;
 
 	struct inbox to_writer, to_background;
@@ -49,7 +49,7 @@ struct sqlite_store {
 	struct writer *writer;
 	struct background *background;
 
-	/* What the writer tells of itself (gauges.c). */
+	/* The writer's figures (gauges.c). */
 	struct {
 		atomic_ullong groups, ops, failed, busy_us;
 		atomic_bool locked; /* another program has held the write lock for some time */

@@ -20,8 +20,9 @@ struct slot {
 };
 
 struct shard {
-	pthread_mutex_t lock;     /* guards what follows */
-	struct value_cache cache; /* LRU; an entry's mark is when its value was fetched */
+	pthread_mutex_t lock;     /* guards the members below */
+	struct value_cache cache; /* LRU; an entry's mark is the time at which its value was
+				   * fetched */
 	struct slot slots[SLOTS];
 	uint64_t hits, misses, fills;
 };
@@ -140,7 +141,7 @@ static void take_note(struct near *near, struct shard *shard, const struct near_
 	};
 }
 
-/* Whether nothing was written since the note, but by `own_writers`. */
+/* Whether nothing was written since the note, except by `own_writers`. */
 static bool note_holds(struct near *near, struct shard *shard, const struct near_key *key,
 		       const struct near_note *note, uint32_t own_writers)
 {

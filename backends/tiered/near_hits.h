@@ -1,5 +1,5 @@
-/* Hits of the near cache by namespace: the backend behind it does not see them, the statistics
- * shall tell them all the same. Any thread. */
+/* Hits of the near cache by namespace: the backend behind it does not see them, but statistics must
+ * include them. Any thread. */
 #ifndef STEADYCACHE_TIERED_NEAR_HITS_H
 #define STEADYCACHE_TIERED_NEAR_HITS_H
 
@@ -9,13 +9,13 @@
 #include "store/backend.h"
 
 #define NEAR_HITS_BUCKETS 256
-/* Hits in namespaces beyond so many are not counted. */
+/* Hits in further namespaces are not counted. */
 #define NEAR_HITS_NAMESPACES_MAX 10000
 
 struct near_hits_entry;
 
 struct near_hits {
-	pthread_mutex_t lock; /* to add one; looking one up takes none */
+	pthread_mutex_t lock; /* for adding one; a look-up takes none */
 	struct near_hits_entry *_Atomic buckets[NEAR_HITS_BUCKETS];
 	size_t count; /* lock */
 };

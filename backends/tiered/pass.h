@@ -1,7 +1,7 @@
-/* A pass: one operation on its way through the wrapper. It stands between the op and its caller
- * (done, user) and remembers what the near cache has to be told afterwards.
+/* A pass: one operation on its way through the wrapper. It replaces the op's caller (done, user)
+ * and remembers what to tell the near cache afterwards.
  *
- * Any thread: a pass belongs to the one that has the op. */
+ * Any thread: a pass belongs to the thread that has the op. */
 #ifndef STEADYCACHE_TIERED_PASS_H
 #define STEADYCACHE_TIERED_PASS_H
 
@@ -22,11 +22,12 @@ struct pass {
 	struct pass_item items[];
 };
 
-/* With room for `count` items; begun now. To be closed, or freed. NULL: out of memory. */
+/* Opens a pass with room for `count` items, beginning now. Close it, or free it. NULL: out of
+ * memory. */
 struct pass *pass_open(struct tiered *tiered, struct cache_op *op, size_t count);
-/* Hands the caller's op itself to the inner backend; `done` is called when that is done with it. */
+/* Hands the caller's op itself to the inner backend, which calls `done` when it has completed. */
 void pass_forward(struct pass *pass, void (*done)(struct cache_op *op));
-/* Gives the op, as it is, back to its caller, and frees the pass. */
+/* Returns the op, as it is, to its caller, and frees the pass. */
 void pass_close(struct pass *pass);
 
 #endif

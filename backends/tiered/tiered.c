@@ -7,7 +7,7 @@
 #include "backends/tiered/tiered_read.h"
 #include "backends/tiered/tiered_write.h"
 
-/* ---- Statistics, and what is passed on as it is ---- */
+/* ---- Statistics, and what is passed on unchanged ---- */
 
 static void stats_done(struct cache_op *op)
 {

@@ -1,5 +1,5 @@
-/* Reads: from the near cache, else from the backend; and where that is out of order, from what is
- * past its time. */
+/* Reads: from the near cache, else from the backend; and if that is out of order, from expired
+ * answers. */
 #include "backends/tiered/tiered_read.h"
 
 #include "backends/tiered/pass.h"
@@ -7,13 +7,23 @@
 
 /* ---- Get ---- */
 
-/* The backend is at fault, not the request. */
+/* The fault is the backend's, not the request's. */
 static bool is_outage(enum cache_status status)
 {
-	return cache_status_http(status) >= 500 && status != CACHE_UNSUPPORTED;
+	switch (status) {
+	case CACHE_OK:
+	case CACHE_NOT_FOUND:
+	case CACHE_PRECONDITION_FAILED:
+	case CACHE_INVALID:
+	case CACHE_TOO_LARGE:
+	case CACHE_UNSUPPORTED:
+		return false;
+	default:
+		return true;
+	}
 }
 
-/* What was read without a use is not kept: an export would drive out all that is in use. */
+/* A read that is not a use is not kept: an export would drive out everything in use. */
 static void keep_answers(struct pass *pass, const struct cache_op *answered)
 {
 	if (answered->no_touch)
@@ -33,8 +43,8 @@ static void drop_values(struct cache_op *op)
 	}
 }
 
-/* Answers what was asked of the backend from what is past its time. False: not all is there, and
- * nothing was answered. */
+/* Answers what was asked of the backend from expired answers. False: some are missing, and nothing
+ * was answered. */
 static bool answer_stale(struct pass *pass, struct cache_op *asked)
 {
 	struct tiered *tiered = pass->tiered;
@@ -72,7 +82,7 @@ static void get_done(struct cache_op *op)
 	pass_close(pass);
 }
 
-/* Takes what is near: how many items. */
+/* Answers items from the near cache; returns how many. */
 static size_t look_near(struct tiered *tiered, struct cache_op *op)
 {
 	int64_t now_us = cache_clock_now_us(tiered->clock);
@@ -89,7 +99,7 @@ static size_t look_near(struct tiered *tiered, struct cache_op *op)
 	return found;
 }
 
-/* What near_fill wants to know: taken before the backend is asked. */
+/* The notes for near_fill: taken before the backend is asked. */
 static void take_notes(struct pass *pass)
 {
 	for (size_t i = 0; i < pass->count; i++) {
@@ -100,8 +110,8 @@ static void take_notes(struct pass *pass)
 	}
 }
 
-/* A batch is answered from memory whole or not at all, and not where a batch was written meanwhile:
- * so nobody sees a part of it before and a part after. */
+/* A batch is answered from memory as a whole or not at all, and not if a batch was written
+ * meanwhile: so nobody sees a part of it from before and a part from after. */
 void tiered_get(struct backend *backend, struct cache_op *op)
 {
 	struct tiered *tiered = tiered_of(backend);

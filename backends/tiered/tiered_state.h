@@ -9,14 +9,14 @@
 #include "backends/tiered/tiered.h"
 
 struct tiered {
-	struct backend backend; /* first: the contract hands this out */
-	struct backend_ops ops; /* what `inner` supports, by way of here */
+	struct backend backend; /* first, because callers of the contract get a pointer to it */
+	struct backend_ops ops; /* what `inner` supports, through this wrapper */
 	struct backend *inner;
 	struct near *near;
 	struct near_hits hits;
 	struct tiered_config config;
 	const struct cache_clock *clock;
-	/* Writes of several items that have begun or ended, and that are under way. */
+	/* Writes of several items that have begun or ended, and that are in progress. */
 	_Atomic uint64_t batch_version;
 	atomic_uint batch_writers;
 };

@@ -1,12 +1,12 @@
-/* Writes: the near cache hears of them before they begin and when they have ended. */
+/* Writes: the near cache is told before they begin and when they have ended. */
 #include "backends/tiered/tiered_write.h"
 
 #include "backends/tiered/pass.h"
 
 /* ---- Items ---- */
 
-/* A value that was stored has the time of that; one that a namespace of capacity 0 accepted has
- * none, and the outcome of a condition is not only ours to know. */
+/* A stored value has the time of that; one that a namespace of capacity 0 accepted has none, and
+ * the outcome of a condition is not only ours to know. */
 static bool is_stored(const struct cache_op *op, const struct cache_item *item)
 {
 	return op->type == CACHE_OP_SET && op->status == CACHE_OK && item->status == CACHE_OK &&

@@ -1,4 +1,4 @@
-/* Writes, of which the near cache hears. Operations of backend_ops. */
+/* Writes, of which the near cache is told. Operations of backend_ops. */
 #ifndef STEADYCACHE_TIERED_TIERED_WRITE_H
 #define STEADYCACHE_TIERED_TIERED_WRITE_H
 

@@ -1,6 +1,7 @@
 /* /healthz, /readyz, /sync */
 #include "handlers/handlers.h"
 #include "handlers/respond/error.h"
+#include "handlers/respond/status.h"
 
 static enum handler_step healthz_start(struct request *request, struct response *response)
 {
@@ -23,7 +24,7 @@ static void readyz_finish(struct request *request, struct response *response)
 	bool ready = op->status == CACHE_OK;
 
 	if (!ready)
-		buffer_printf(&text, "failed backend: %s\n", cache_status_text(op->status));
+		buffer_printf(&text, "failed backend: %s\n", status_text(op->status));
 	for (size_t i = 0; i < op->check_count; i++) {
 		const struct cache_health_check *check = &op->checks[i];
 

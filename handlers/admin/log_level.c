@@ -4,7 +4,7 @@
 #include "handlers/json/json_in.h"
 #include "handlers/respond/error.h"
 
-/* More than the longest name of a level has, with its NUL. */
+/* More than the longest name of a level, including its NUL. */
 #define LEVEL_NAME_BYTES 16
 
 static enum handler_step respond_level(const struct request *request, struct response *response)
@@ -23,7 +23,7 @@ static enum handler_step get_start(struct request *request, struct response *res
 	return respond_level(request, response);
 }
 
-/* The level that the member names, "" where it names none; NULL: that of the start. */
+/* The level that the member names, "" if it names none; NULL: the level at the start. */
 static const char *name_of(const struct scan_member *member, char room[static LEVEL_NAME_BYTES])
 {
 	struct slice name = member->string;
@@ -31,7 +31,7 @@ static const char *name_of(const struct scan_member *member, char room[static LE
 	if (member->kind == KIND_NULL)
 		return NULL;
 	room[0] = '\0';
-	/* A name with a NUL in it ends there, and is none of those then. */
+	/* A name that contains a NUL is not a level. */
 	if (member->kind == KIND_STRING && name.len < LEVEL_NAME_BYTES &&
 	    !memchr(name.data, '\0', name.len)) {
 		memcpy(room, name.data, name.len);

@@ -1,8 +1,8 @@
 /* /metrics, in the text format of Prometheus.
  *
- * What the server counts of itself is told even where the backend fails: that is when somebody
- * looks. No key and nothing else that clients choose freely becomes a label, and of the namespaces,
- * which they do choose, only a number get their own. */
+ * The server's own counts are included even if the backend fails: that is when somebody looks. No
+ * key and nothing else that clients choose freely becomes a label. Clients do choose namespaces, so
+ * only a limited number of these get labels of their own. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include "handlers/admin/namespace_labels.h"
 #include "handlers/handlers.h"
 #include "handlers/respond/error.h"
+#include "handlers/respond/status.h"
 
 #define PREFIX   "steadycache_"
 #define DURATION PREFIX "request_duration_seconds"
@@ -48,7 +49,7 @@ static void append_answers(void *user, const struct answer_count *answers)
 		      answers->route, answers->method, status, answers->count);
 }
 
-/* Every second step will do: so many series are there for each route. */
+/* Every second step is enough: each route has that many series. */
 static void append_latency(void *user, const struct route_latency *row)
 {
 	const struct latency_histogram *latency = &row->latency;
@@ -75,7 +76,7 @@ static void append_latency(void *user, const struct route_latency *row)
 
 static bool is_failure(enum cache_status status)
 {
-	return cache_status_http(status) >= 500;
+	return status_http(status) >= 500;
 }
 
 static void append_operations(void *user, const struct operation_count *operations)
@@ -155,7 +156,7 @@ static void append_process(struct buffer *text, const struct handler_context *co
 
 /* ---- The backend's gauges ---- */
 
-/* Prometheus wants base units, so microseconds are told as seconds, and "_total" behind what only
+/* Prometheus wants base units, so microseconds become seconds, and "_total" after what only
  * grows. */
 static void append_gauge(struct buffer *text, const struct backend_gauge *gauge)
 {
@@ -221,7 +222,7 @@ static uint64_t read_sum(const struct namespace_stats *stats, size_t i)
 	return number;
 }
 
-/* What the backend told, and which of it has a label of its own. */
+/* The backend's statistics, and which namespaces have a label of their own. */
 struct shares {
 	const struct namespace_stats *stats;
 	size_t count;
@@ -254,7 +255,7 @@ static void append_sums(struct buffer *text, const struct shares *shares)
 	}
 }
 
-/* Only where there is a limit; limits of the rest have no sum that says anything. */
+/* Only if there is a limit; the limits of the rest have no meaningful sum. */
 static void append_limits(struct buffer *text, const struct shares *shares)
 {
 	const struct namespace_stats *stats = shares->stats;
@@ -288,7 +289,7 @@ static void append_namespaces(struct buffer *text, const struct handler_context 
 	for (size_t i = 0; i < shares.count; i++)
 		shares.has_rest |= !shares.is_shown[i] &&
 				   strcmp(shares.stats[i].name, NAMESPACE_LABEL_OTHERS) != 0;
-	/* One that is called as the rest is alone under that label where there is no rest. */
+	/* A namespace named like the rest has that label alone if there is no rest. */
 	for (size_t i = 0; i < shares.count && !shares.has_rest; i++)
 		shares.is_shown[i] = true;
 	append_sums(text, &shares);
@@ -321,8 +322,8 @@ static void metrics_finish(struct request *request, struct response *response)
 		append_namespaces(&text, context, op);
 	if (text.failed) {
 		buffer_deinit(&text);
-		respond_error(request, response, cache_status_http(CACHE_NO_MEMORY), "%s",
-			      cache_status_text(CACHE_NO_MEMORY));
+		respond_error(request, response, status_http(CACHE_NO_MEMORY), "%s",
+			      status_text(CACHE_NO_MEMORY));
 		return;
 	}
 	response_header_static(response, "Cache-Control", "no-store");

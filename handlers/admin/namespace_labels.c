@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Where the name is, or would have to be. */
+/* Where the name is, or would have to be inserted. */
 static size_t place_of(const struct namespace_labels *labels, const char *name)
 {
 	size_t low = 0;

@@ -47,7 +47,7 @@ static void append_percentile(struct buffer *json, const char *name,
 	buffer_printf(json, "\"%s\":", name);
 	if (latency_total(latency) == 0)
 		json_out_raw(json, "null");
-	else /* in tenths: the steps of the histogram tell no more */
+	else /* in tenths: the steps of the histogram are no finer */
 		json_out_double(json, round(latency_percentile_ns(latency, share) / 100) / 10);
 }
 
@@ -64,7 +64,7 @@ static void append_histogram(struct buffer *json, const struct latency_histogram
 	json_out_raw(json, "]}");
 }
 
-/* What the server itself did since its start. */
+/* What the server itself has done since its start. */
 static void append_requests(struct buffer *json, const struct server_figures *figures)
 {
 	const struct latency_histogram *latency = &figures->latency;
@@ -85,7 +85,7 @@ static void append_requests(struct buffer *json, const struct server_figures *fi
 	json_out_raw(json, "}");
 }
 
-/* What the backend tells of itself: an object for each group of gauges. */
+/* The backend's own figures: an object for each group of gauges. */
 static void append_gauges(struct buffer *json, struct backend *backend)
 {
 	struct backend_gauge gauges[BACKEND_GAUGES_MAX];
@@ -132,7 +132,7 @@ static void stats_finish(struct request *request, struct response *response)
 	stats_json_keep_usable(request);
 	append_totals(&json, op);
 	append_requests(&json, &figures);
-	if (!request->may_use) /* they are of all namespaces together */
+	if (!request->may_use) /* they cover all namespaces together */
 		append_gauges(&json, context->backend);
 	json_out_raw(&json, ",\"namespaces\":{");
 	for (size_t i = 0; i < op->stats_count; i++) {

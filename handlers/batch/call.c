@@ -4,11 +4,12 @@
 
 #include "base/json_out.h"
 #include "handlers/respond/error.h"
+#include "handlers/respond/status.h"
 
 void call_respond_no_memory(const struct request *request, struct response *response)
 {
-	respond_error(request, response, cache_status_http(CACHE_NO_MEMORY), "%s",
-		      cache_status_text(CACHE_NO_MEMORY));
+	respond_error(request, response, status_http(CACHE_NO_MEMORY), "%s",
+		      status_text(CACHE_NO_MEMORY));
 }
 
 static struct call *create_call(struct request *request, struct response *response,
@@ -36,8 +37,7 @@ static bool check_cache_name(const struct request *request, struct response *res
 	return false;
 }
 
-/* The members that a call of that type has here; others of the body are ignored, whatever they
- * hold. */
+/* The members of a call of that type; others in the body are ignored, whatever they contain. */
 static void ask_members(struct call *call, enum cache_op_type type, bool is_single)
 {
 	struct scan_member *members = call->scanned;
@@ -65,7 +65,7 @@ static void ask_members(struct call *call, enum cache_op_type type, bool is_sing
 			(struct scan_member){.name = SLICE("wait"), .type = SCAN_ANY};
 }
 
-/* Reads the body into the call: with json_scan where that takes it. */
+/* Reads the body into the call: with json_scan if that accepts it. */
 static bool read_body(struct request *request, struct response *response, struct call *call,
 		      size_t fast_count, struct scan_list *list)
 {
@@ -115,7 +115,7 @@ struct call *call_open_single(struct request *request, struct response *response
 		       : NULL;
 }
 
-/* So much a batch may bring: what it could set, twice. */
+/* A batch may return twice what it could set. */
 static size_t answer_max_bytes(const struct request *request)
 {
 	return 2 * request->context->max_body_bytes;
@@ -156,7 +156,7 @@ struct call *call_open_batch(struct request *request, struct response *response,
 
 void call_finish_success(struct request *request, struct response *response)
 {
-	/* Deleting what is not there is a success too. */
+	/* Deleting a missing entry is a success too. */
 	if (request->op.status != CACHE_OK && request->op.status != CACHE_NOT_FOUND) {
 		respond_op_failure(request, response);
 		return;
@@ -234,7 +234,7 @@ void call_close(struct request *request)
 		for (size_t i = 0; i < request->op.item_count; i++)
 			cache_value_release(request->op.items[i].value);
 	else
-		cache_op_deinit(&request->op); /* before the items it points to go */
+		cache_op_deinit(&request->op); /* before the items that it points to are freed */
 	request->op.items = &request->op.one;
 	request->op.item_count = 0;
 	free(call->items);

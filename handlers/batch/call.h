@@ -1,4 +1,4 @@
-/* A call of the JSON APIs (/api/..., /batch/...): the parsed body and the items made of it, kept
+/* A call of the JSON APIs (/api/..., /batch/...): the parsed body and the items made from it, kept
  * from start to cleanup because the op borrows from them. */
 #ifndef STEADYCACHE_HANDLERS_CALL_H
 #define STEADYCACHE_HANDLERS_CALL_H
@@ -6,7 +6,7 @@
 #include "handlers/json/json_in.h"
 #include "handlers/json/json_scan.h"
 
-/* The members of a call beside its list; json_scan takes those before SCANNED_FAST alone. */
+/* The members of a call besides its list; json_scan accepts only those before SCANNED_FAST. */
 enum {
 	SCANNED_CACHE_NAME,
 	SCANNED_KEY,
@@ -30,8 +30,8 @@ enum {
 };
 
 struct call {
-	/* As the body has them, in which their texts are; a member that such a call has not is not
-	 * found. */
+	/* The members of the body; their texts point into it. A member that a call does not have is
+	 * never found. */
 	struct scan_member scanned[SCANNED_MEMBERS];
 	struct scan_list list;    /* of a batch */
 	struct cache_item *items; /* of a batch; distinct keys */
@@ -39,20 +39,20 @@ struct call {
 };
 
 /* Reads the body and, on /api, `cache_name` into op->ns; on /batch the name is the path's.
- * Initialises request->op. NULL: answered. The call is request->state. */
+ * Initializes request->op. The call is request->state. NULL: the request is answered. */
 struct call *call_open(struct request *request, struct response *response, enum cache_op_type type);
 /* The same for a call of one item on /api, which is the hot path. */
 struct call *call_open_single(struct request *request, struct response *response,
 			      enum cache_op_type type);
-/* The same for a batch on both routes: call_items_read_keys or call_items_read read the rest. */
+/* The same for a batch on both routes: call_items.c reads the rest. */
 struct call *call_open_batch(struct request *request, struct response *response,
 			     enum cache_op_type type);
 
-/* 507, or what else stands for CACHE_NO_MEMORY. */
+/* 503, or whatever status CACHE_NO_MEMORY has. */
 void call_respond_no_memory(const struct request *request, struct response *response);
-/* {"success":true}, or the failure of the op. */
+/* Answers {"success":true}, or the failure of the op. */
 void call_finish_success(struct request *request, struct response *response);
-/* {"results":{...}} of a batch get or exists. */
+/* Answers {"results":{...}} of a batch get or exists. */
 void call_finish_results(struct request *request, struct response *response);
 
 /* Frees the call and the values of a SET; the `cleanup` of the handlers. */

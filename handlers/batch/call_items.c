@@ -38,7 +38,7 @@ static int compare_items(const void *a, const void *b)
 	return order != 0 ? order : (left > right) - (left < right);
 }
 
-/* Leaves one item of each key, the first or the last, in the order of the request. */
+/* Keeps one item of each key, the first or the last, in the order of the request. */
 static bool remove_duplicates(struct request *request, struct response *response, bool keep_last)
 {
 	struct cache_op *op = &request->op;
@@ -54,7 +54,7 @@ static bool remove_duplicates(struct request *request, struct response *response
 	qsort(sorted, op->item_count, sizeof(struct cache_item *), compare_items);
 	for (size_t i = 1; i < op->item_count; i++)
 		if (slice_equal(sorted[i - 1]->key, sorted[i]->key)) {
-			/* CACHE_INVALID marks the one that goes; of a run the first (or last)
+			/* CACHE_INVALID marks a removed item; of a run the first (or last)
 			 * stays. */
 			if (keep_last) {
 				sorted[i - 1]->status = CACHE_INVALID;
@@ -91,7 +91,7 @@ bool call_items_read_keys(struct request *request, struct response *response)
 	return remove_duplicates(request, response, false);
 }
 
-/* How errors call the item at `index`. */
+/* The name of the item at `index` in errors. */
 struct item_path {
 	char text[40];
 };
@@ -104,7 +104,7 @@ static struct item_path path_of(size_t index)
 	return path;
 }
 
-/* One whose members are not asked for on this route is not found. */
+/* A member that this route does not know is never found. */
 static const struct scan_member *member_of(const struct scan_list *list, size_t item, size_t member)
 {
 	static const struct scan_member none;
@@ -131,7 +131,8 @@ static bool read_item(struct request *request, struct response *response,
 	       call_value_fill_item(request, response, path.text, &fields, item);
 }
 
-bool call_items_read(struct request *request, struct response *response)
+/* Reads the `items` array into the op's items; of two with one key the later stays. */
+static bool read_items(struct request *request, struct response *response)
 {
 	const struct call *call = request->state;
 	const struct scan_list *list = &call->list;
@@ -155,8 +156,7 @@ enum handler_step call_items_start_get(struct request *request, struct response 
 
 enum handler_step call_items_start_set(struct request *request, struct response *response)
 {
-	if (!call_open_batch(request, response, CACHE_OP_SET) ||
-	    !call_items_read(request, response))
+	if (!call_open_batch(request, response, CACHE_OP_SET) || !read_items(request, response))
 		return STEP_RESPOND;
 	return STEP_SUBMIT;
 }

@@ -1,13 +1,11 @@
-/* The items of a batch (call.h): from the list of its body, each key once. */
+/* The items of a batch (call.h): made from the list of its body, each key once. */
 #ifndef STEADYCACHE_HANDLERS_CALL_ITEMS_H
 #define STEADYCACHE_HANDLERS_CALL_ITEMS_H
 
 #include "handlers/batch/call.h"
 
-/* The `keys` array into the op's items, each key once. */
+/* Reads the `keys` array into the op's items, each key once. */
 bool call_items_read_keys(struct request *request, struct response *response);
-/* The `items` array into the op's items; of two with one key the later stays. */
-bool call_items_read(struct request *request, struct response *response);
 
 /* The three steps of a batch, for both routes. */
 enum handler_step call_items_start_get(struct request *request, struct response *response);

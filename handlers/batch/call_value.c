@@ -26,7 +26,7 @@ bool call_value_read_key(struct request *request, struct response *response)
 				   &request->op.one.key);
 }
 
-/* A sealed value of `text` or of the base64 in it. NULL: the request is answered. */
+/* A sealed value of `text`, or of the base64 in it. NULL: the request is answered. */
 static struct cache_value *make_value(const struct request *request, struct response *response,
 				      const char *path, struct slice text, bool is_base64,
 				      struct slice type, size_t key_len)
@@ -44,7 +44,7 @@ static struct cache_value *make_value(const struct request *request, struct resp
 	return value;
 }
 
-/* The type of a value that brings none. */
+/* The default type of a value. */
 static struct slice default_type(bool is_base64)
 {
 	return is_base64 ? SLICE(CONTENT_TYPE_BYTES) : SLICE(CONTENT_TYPE_TEXT);

@@ -38,7 +38,7 @@ static enum handler_step start_with_key(struct request *request, struct response
 	return STEP_SUBMIT;
 }
 
-/* A member as flight_visit_open takes it. */
+/* A member in the form that flight_visit_open takes. */
 static int64_t read_seconds(const struct scan_member *member)
 {
 	double seconds = -1;
@@ -47,7 +47,7 @@ static int64_t read_seconds(const struct scan_member *member)
 		return 0;
 	if (member->kind == KIND_NUMBER)
 		seconds = strtod(member->string.data, NULL);
-	/* Beyond the larger limit all are the same. */
+	/* Beyond the larger limit all values are equivalent. */
 	return seconds >= 0 && seconds <= 2 * LEASE_MAX_S ? llround(seconds * US_PER_S) : -1;
 }
 
@@ -56,7 +56,7 @@ static enum handler_step d1_get_start(struct request *request, struct response *
 	enum handler_step step = start_with_key(request, response, CACHE_OP_GET);
 	const struct call *call = request->state;
 
-	/* Where the namespace keeps what has expired, its owner wants it served. */
+	/* If a namespace keeps expired entries, its owner wants them served. */
 	request->op.serve_stale = true;
 	if (step != STEP_SUBMIT || !request->context->flights)
 		return step;
@@ -98,7 +98,7 @@ static bool check_lease(const struct request *request, struct response *response
 	const struct call *call = request->state;
 	const struct scan_member *token = &call->scanned[SCANNED_LEASE];
 
-	/* What is no string is no token. */
+	/* A member that is not a string is not a token. */
 	return !token->found ||
 	       flight_lease_check_token(request, response,
 					token->kind == KIND_STRING ? token->string

@@ -8,6 +8,7 @@
 #include "handlers/respond/conditions.h"
 #include "handlers/respond/error.h"
 #include "handlers/respond/http_date.h"
+#include "handlers/respond/status.h"
 
 /* ---- GET, HEAD ---- */
 
@@ -21,7 +22,7 @@ static bool check_key(const struct request *request, struct response *response)
 	return false;
 }
 
-/* Opens the visit of a GET that has `wait` or `lease`. False: answered. */
+/* Opens the visit of a GET that has `wait` or `lease`. False: the request is answered. */
 static bool open_visit(struct request *request, struct response *response)
 {
 	const char *wait = request_query(request, "wait");
@@ -46,7 +47,8 @@ static enum handler_step entry_get_start(struct request *request, struct respons
 	return open_visit(request, response) ? STEP_SUBMIT : STEP_RESPOND;
 }
 
-/* Writes `number` in decimal and a NUL; the length. snprintf would cost more than the look-up. */
+/* Writes `number` in decimal and a NUL; returns the length. snprintf would cost more than the
+ * look-up. */
 static size_t put_number(char *out, uint64_t number)
 {
 	char digits[20];
@@ -62,15 +64,16 @@ static size_t put_number(char *out, uint64_t number)
 	return count;
 }
 
-/* Of a time that is not negative. */
+/* For a time that is not negative. */
 static uint64_t whole_seconds_up(int64_t us)
 {
 	return us > 0 ? (uint64_t)((us + US_PER_S - 1) / US_PER_S) : 0;
 }
 
-/* Caches subtract Age from max-age (RFC 9111, 4.2): it is the whole lifetime. Where the time of the
- * modification is not known, or the clock was set back behind it, Age is 0, and max-age what is
- * left. Without an expiry: to be asked for again each time, as the next PUT may come at once. */
+/* Caches subtract Age from max-age (RFC 9111, 4.2), so max-age is the whole lifetime. If the time
+ * of the modification is unknown, or the clock was set back to before it, Age is 0, and max-age is
+ * the time left. An entry without an expiry must be revalidated each time, because the next PUT may
+ * come at once. */
 static void add_cache_control(struct response *response, const struct cache_value *value,
 			      bool is_fresh, int64_t now_us, int64_t age_us)
 {
@@ -87,7 +90,7 @@ static void add_cache_control(struct response *response, const struct cache_valu
 	(void)put_number(text + 8, whole_seconds_up(value->expires_at_us - now_us + age_us));
 }
 
-/* RFC 9211: of what is stale, a negative time to live, of a whole second at least. */
+/* RFC 9211: for a stale entry a negative time to live, of at least one whole second. */
 static void add_cache_status(struct response *response, const struct cache_value *value, bool stale,
 			     int64_t now_us)
 {
@@ -111,7 +114,7 @@ static void add_cache_status(struct response *response, const struct cache_value
 	}
 }
 
-/* What tells of the entry, whatever the status; `is_kept`: the answer may be, by caches. */
+/* The headers about the entry, whatever the status; `is_kept`: caches may keep the answer. */
 static void add_hit_headers(struct response *response, const struct cache_value *value, bool stale,
 			    bool is_kept, int64_t now_us)
 {
@@ -140,7 +143,7 @@ static void respond_miss(struct request *request, struct response *response)
 	respond_error(request, response, 404, "no such entry");
 }
 
-/* The value, all of it or the part at `offset`; takes the reference of the op. */
+/* Answers with the value, all of it or the part at `offset`; takes the op's reference. */
 static void respond_value(struct request *request, struct response *response, unsigned status,
 			  size_t offset, size_t len)
 {
@@ -181,7 +184,7 @@ static void entry_get_finish(struct request *request, struct response *response)
 			cache_clock_now_us(request->context->clock));
 	switch (status) {
 	case 304:
-		/* The body is not sent, but Content-Length tells of the value (RFC 9110, 8.6). */
+		/* The body is not sent, but Content-Length is the value's (RFC 9110, 8.6). */
 		request->op.one.value = NULL;
 		response_value(response, 304, value);
 		break;
@@ -259,13 +262,13 @@ static bool check_put_headers(const struct request *request, struct response *re
 	return false;
 }
 
-/* The token of a Lease header, without the parameters that it came with. */
+/* The token of a Lease header, without its parameters. */
 static struct slice lease_token(const char *header)
 {
 	return (struct slice){.data = header, .len = strcspn(header, "; ")};
 }
 
-/* Begins a write of one entry: the op, its key, its condition. */
+/* Starts a write of one entry: the op, its key, its condition. */
 static bool start_write(struct request *request, struct response *response, enum cache_op_type type)
 {
 	cache_op_init(&request->op, type);
@@ -275,14 +278,14 @@ static bool start_write(struct request *request, struct response *response, enum
 	request->op.one.key = request->key;
 	struct etag_list *list = malloc(sizeof(*list));
 	if (!list) {
-		respond_error(request, response, 503, "%s", cache_status_text(CACHE_NO_MEMORY));
+		respond_error(request, response, 503, "%s", status_text(CACHE_NO_MEMORY));
 		return false;
 	}
 	request->state = list;
 	return conditions_of_write(request, response, list);
 }
 
-/* True where there is no Lease header. */
+/* True if there is no Lease header. */
 static bool check_lease(const struct request *request, struct response *response)
 {
 	const char *header = request_header(request, "Lease");
@@ -303,7 +306,7 @@ static enum handler_step entry_put_start(struct request *request, struct respons
 			0, slice_of(type),
 			backend_headroom(request->context->backend, request->op.one.key.len));
 	if (!request->body) {
-		respond_error(request, response, 503, "%s", cache_status_text(CACHE_NO_MEMORY));
+		respond_error(request, response, 503, "%s", status_text(CACHE_NO_MEMORY));
 		return STEP_RESPOND;
 	}
 	cache_value_seal(request->body);

@@ -1,11 +1,12 @@
 #include "handlers/flight/flight.h"
 
-#include "handlers/flight/flight_table.h"
-
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <xxhash.h>
+
+#include "base/invariant.h"
+#include "handlers/flight/flight_table.h"
 
 /* ---- The table ---- */
 
@@ -54,6 +55,7 @@ void flights_destroy(struct flights *flights)
 
 	if (!flights)
 		return;
+	INVARIANT(flights->waiting_count == 0);
 	end_all(flights, &none);
 	timer_heap_deinit(&flights->timers);
 	(void)pthread_mutex_destroy(&flights->lock);
@@ -85,7 +87,7 @@ void flight_look(struct flights *flights, struct flight_waiter *waiter)
 	waiter->seen = atomic_load(&flights->stripes[waiter->key.low % FLIGHT_STRIPES]);
 }
 
-/* Where no lease is out on the key. */
+/* For a key without a lease. */
 static enum flight_answer take_lease(struct flights *flights, struct flight **place,
 				     struct flight_waiter *waiter)
 {
@@ -133,7 +135,7 @@ static enum flight_answer join(struct flights *flights, struct flight_waiter *wa
 	return park(flights, place, waiter);
 }
 
-/* Where nothing is kept, everybody computes. */
+/* If nothing is kept, everybody computes. */
 static enum flight_answer join_nothing(const struct flights *flights, struct flight_waiter *waiter)
 {
 	if (waiter->lease_us == 0)

@@ -7,6 +7,8 @@
 #include <sys/random.h>
 #include <xxhash.h>
 
+#include "base/invariant.h"
+
 /* There is room (timer_heap_reserve). */
 static void start_timer(struct flights *flights, struct heap_timer *timer, int64_t at_us,
 			enum timer_kind kind)
@@ -41,12 +43,13 @@ static void unlink_waiter(struct waiter_list *list, struct flight_waiter *waiter
 		list->first = waiter->next;
 }
 
-/* Takes a parked waiter out of everything, for `woken`. */
+/* Removes a parked waiter from all lists and adds it to `woken`. */
 static void end_waiter(struct flights *flights, struct flight_waiter *waiter, enum flight_end end,
 		       struct waiter_list *woken)
 {
 	struct flight *flight = waiter->flight;
 
+	INVARIANT(flights->waiting_count > 0);
 	unlink_waiter(waiter->lease_us > 0 ? &flight->heirs : &flight->watchers, waiter);
 	timer_heap_stop(&flights->timers, &waiter->timer);
 	flights->waiting_count--;
@@ -58,6 +61,7 @@ static void end_waiter(struct flights *flights, struct flight_waiter *waiter, en
 
 void flight_park(struct flights *flights, struct flight *flight, struct flight_waiter *waiter)
 {
+	INVARIANT(!waiter->owner || !waiter->owner->waiting);
 	waiter->flight = flight;
 	append_waiter(waiter->lease_us > 0 ? &flight->heirs : &flight->watchers, waiter);
 	if (waiter->owner)
@@ -89,7 +93,7 @@ struct flight *flight_open(struct flights *flights, struct flight **place, struc
 	return flight;
 }
 
-/* Frees a flight that nobody has a part in any more. */
+/* Frees a flight that nobody takes part in any more. */
 static void close_if_idle(struct flights *flights, struct flight *flight)
 {
 	if (flight->token[0] || flight->heirs.first || flight->watchers.first)
@@ -101,8 +105,8 @@ static void close_if_idle(struct flights *flights, struct flight *flight)
 
 /* ---- Leases ---- */
 
-/* A token is a number, and a tag that only this table computes from it and the key: so a lease that
- * is over can be told from one that never was, and nothing need be kept of it. */
+/* A token is a number and a tag that only this table can compute from it and the key: so a lease
+ * that is over can be told from one that never existed, without remembering it. */
 static void write_token(const struct flights *flights, struct flight_key key, uint64_t number,
 			char token[static LEASE_TOKEN_LEN + 1])
 {
@@ -118,7 +122,7 @@ void flight_make_token(const struct flights *flights, struct flight_key key,
 	uint64_t number;
 
 	if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
-		abort(); /* the kernel promises as much at once */
+		abort(); /* the kernel promises that many bytes at once */
 	write_token(flights, key, number, token);
 }
 
@@ -134,6 +138,7 @@ bool flight_is_token_of(const struct flights *flights, struct flight_key key, co
 
 void flight_grant(struct flights *flights, struct flight *flight, struct flight_waiter *waiter)
 {
+	INVARIANT(!flight->token[0]); /* at most one holder */
 	flight_make_token(flights, flight->key, flight->token);
 	memcpy(waiter->token, flight->token, sizeof(flight->token));
 	flights->lease_count++;

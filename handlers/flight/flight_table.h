@@ -1,7 +1,7 @@
-/* The table of single flight, for flight.c: what is done under its lock.
+/* The table of single flight, for flight.c: the work done under its lock.
  *
- * The table owns its flights; waiters and owners are their callers'. All functions but
- * flight_wake_all, flight_make_token and flight_is_token_of want the lock held. */
+ * The table owns its flights; waiters and owners belong to their callers. All functions but
+ * flight_wake_all, flight_make_token and flight_is_token_of need the lock held. */
 #ifndef STEADYCACHE_HANDLERS_FLIGHT_TABLE_H
 #define STEADYCACHE_HANDLERS_FLIGHT_TABLE_H
 
@@ -20,33 +20,34 @@ struct waiter_list {
 	struct flight_waiter *first, *last;
 };
 
-/* A key that has a lease out on it, or somebody who waits for it. */
+/* A key with a lease out on it, or with waiters. */
 struct flight {
 	struct flight_key key;
 	struct flight *bucket_next;
 	char token[LEASE_TOKEN_LEN + 1]; /* of the lease; empty: none is out */
 	struct heap_timer timer;         /* its lapse */
-	struct flight_owner *owner;      /* that the lease is bound to, or NULL */
+	struct flight_owner *owner;      /* the connection that the lease is bound to, or NULL */
 	struct flight *owner_next, *owner_previous;
-	struct waiter_list heirs;    /* who want the lease, in order of arrival; there is one out */
-	struct waiter_list watchers; /* who do not */
+	struct waiter_list heirs;    /* waiters that want the lease, in order of arrival; a lease is
+				      * out */
+	struct waiter_list watchers; /* waiters that do not */
 };
 
 struct flights {
 	struct flights_config config;
 	uint64_t seed;
-	/* Visits and flights: while there is none, a set has nothing to do here. */
+	/* Visits and flights: if there are none, a set has nothing to do here. */
 	atomic_size_t interest;
 	atomic_uint_fast64_t stripes[FLIGHT_STRIPES];
 
-	pthread_mutex_t lock; /* guards what follows, and all owners and parked waiters */
+	pthread_mutex_t lock; /* guards the members below, and all owners and parked waiters */
 	bool stopped;
 	size_t lease_count, waiting_count;
 	struct timer_heap timers;
 	struct flight *buckets[FLIGHT_BUCKETS];
 };
 
-/* Where the pointer to the key's flight stands, or the end of its bucket. */
+/* Where the pointer to the key's flight is, or the end of its bucket. */
 static inline struct flight **flight_find_place(struct flights *flights, struct flight_key key)
 {
 	struct flight **place = &flights->buckets[key.low % FLIGHT_BUCKETS];
@@ -56,29 +57,30 @@ static inline struct flight **flight_find_place(struct flights *flights, struct 
 	return place;
 }
 
-/* The flight at `place`, which flight_find_place gave; a new one where there is none. NULL: no
+/* The flight at `place`, which flight_find_place returned; a new one if there is none. NULL: out of
  * memory. */
 struct flight *flight_open(struct flights *flights, struct flight **place, struct flight_key key);
-/* Ends the lease and all waiting for it. The flight is gone. */
+/* Ends the lease and all waiting for it, and frees the flight. */
 void flight_finish(struct flights *flights, struct flight *flight, enum flight_end end,
 		   struct waiter_list *woken);
 
-/* Gives the lease to `waiter`. There is none out, and room for its timer (timer_heap_reserve). */
+/* Gives the lease to `waiter`. None may be out, and there must be room for its timer
+ * (timer_heap_reserve). */
 void flight_grant(struct flights *flights, struct flight *flight, struct flight_waiter *waiter);
-/* The lease ends without a value: the first who wants it has it next. Without one, and without
- * anybody who waits, the flight is gone. */
+/* The lease ends without a value: the first waiter that wants it gets it. If none does and nobody
+ * waits, the flight is freed. */
 void flight_pass_on(struct flights *flights, struct flight *flight, struct waiter_list *woken);
-/* A new token, LEASE_TOKEN_LEN characters; whether `token` was ever given for `key`. */
+/* Makes a new token, LEASE_TOKEN_LEN characters; whether `token` was ever given for `key`. */
 void flight_make_token(const struct flights *flights, struct flight_key key,
 		       char token[static LEASE_TOKEN_LEN + 1]);
 bool flight_is_token_of(const struct flights *flights, struct flight_key key, const char *token);
 
-/* Parks `waiter`, who may wait and for whose timer there is room, with the flight. */
+/* Parks `waiter`, which may wait and for whose timer there is room, with the flight. */
 void flight_park(struct flights *flights, struct flight *flight, struct flight_waiter *waiter);
-/* One waiter alone goes; his flight with him where nobody else has a part in it. */
+/* Removes one waiter, and its flight if nobody else takes part in it. */
 void flight_drop_waiter(struct flights *flights, struct flight_waiter *waiter, enum flight_end end,
 			struct waiter_list *woken);
-/* Calls back all in `woken`, in order. To be called without the lock. */
+/* Calls back all in `woken`, in order. Call it without the lock. */
 void flight_wake_all(struct waiter_list *woken);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "handlers/respond/error.h"
+#include "handlers/respond/status.h"
 
 int64_t flight_parse_seconds(const char *text)
 {
@@ -53,7 +54,7 @@ bool flight_visit_open(struct request *request, struct response *response, int64
 	}
 	struct flight_visit *visit = calloc(1, sizeof(*visit));
 	if (!visit) {
-		respond_error(request, response, 503, "%s", cache_status_text(CACHE_NO_MEMORY));
+		respond_error(request, response, 503, "%s", status_text(CACHE_NO_MEMORY));
 		return false;
 	}
 	visit->waiter = (struct flight_waiter){
@@ -87,8 +88,8 @@ static enum handler_step read_again(struct request *request)
 	return STEP_SUBMIT;
 }
 
-/* By the token and not by has_lease: where the client has left, the library may close the
- * connection without another step of this request, which then never learnt of its lease. */
+/* By the token and not by has_lease: if the client has left, the library may close the connection
+ * without another step of this request, which then never learnt of its lease. */
 static void give_back(struct request *request)
 {
 	struct flight_visit *visit = request->visit;
@@ -100,7 +101,7 @@ static void give_back(struct request *request)
 	visit->has_lease = false;
 }
 
-/* A miss that cannot be handled: it becomes a failure of the op. */
+/* A miss that cannot be handled becomes a failure of the op. */
 static void fail(struct request *request, const char *detail)
 {
 	request->op.status = CACHE_UNAVAILABLE;
@@ -108,8 +109,8 @@ static void fail(struct request *request, const char *detail)
 	request->op.retry_after_s = 1;
 }
 
-/* What is stale is served at once, and nobody waits for it; but to the one who gets the lease it is
- * a miss, and he is to compute. (The store has counted a hit.) */
+/* A stale entry is served at once, and nobody waits for it. Only the request that gets the lease
+ * sees a miss, so that its client computes. (The store has counted a hit.) */
 static enum handler_step after_stale_read(struct request *request)
 {
 	struct flight_visit *visit = request->visit;
@@ -145,7 +146,7 @@ enum handler_step flight_visit_after_read(struct request *request)
 	if (request->op.status == CACHE_OK && request->op.one.stale)
 		return after_stale_read(request);
 	if (request->op.status != CACHE_NOT_FOUND) {
-		/* It came past this server, and all who wait here want to know. */
+		/* The value was stored past this server, and all who wait here must learn of it. */
 		if (request->op.status == CACHE_OK && visit->has_lease)
 			flight_value_came(request->context->flights, &request->op);
 		give_back(request); /* there is nothing to compute, or no way to know */
@@ -240,7 +241,7 @@ static bool is_final_refusal(unsigned status)
 	case 415:
 	case 507:
 		return true;
-	default: /* 401, 429, 503, 504: the same request may succeed yet */
+	default: /* 401, 429, 503, 504: the same request may still succeed */
 		return false;
 	}
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "base/invariant.h"
 
 static void put_slot(struct timer_heap *heap, size_t place, struct heap_timer *timer)
 {
@@ -10,7 +11,7 @@ static void put_slot(struct timer_heap *heap, size_t place, struct heap_timer *t
 	timer->place = place;
 }
 
-/* Puts `timer` where it belongs, up or down from the free `place`. */
+/* Puts `timer` in its position, up or down from the free `place`. */
 static void sift(struct timer_heap *heap, size_t place, struct heap_timer *timer)
 {
 	struct heap_timer *const *slots = heap->slots;
@@ -44,6 +45,8 @@ bool timer_heap_reserve(struct timer_heap *heap)
 
 bool timer_heap_start(struct timer_heap *heap, struct heap_timer *timer, int64_t at_us)
 {
+	INVARIANT(timer->place == 0);
+	INVARIANT(heap->count + 1 < heap->size);
 	timer->at_us = at_us;
 	heap->count++;
 	sift(heap, heap->count, timer);
@@ -56,6 +59,7 @@ void timer_heap_stop(struct timer_heap *heap, struct heap_timer *timer)
 
 	if (place == 0)
 		return;
+	INVARIANT(heap->slots[place] == timer);
 	timer->place = 0;
 	struct heap_timer *last = heap->slots[heap->count--];
 	if (last != timer)

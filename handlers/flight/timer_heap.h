@@ -6,11 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Part of what ends by it, which is found by the offset. Zeroed: does not run. */
+/* A part of the struct that the timer ends, which is found by the offset. Zeroed: stopped. */
 struct heap_timer {
 	int64_t at_us;
 	size_t place;  /* in the heap, from 1; 0: not in it */
-	unsigned kind; /* the owner's: what the timer is part of */
+	unsigned kind; /* chosen by the owner: what the timer is part of */
 };
 
 /* Zeroed: empty. */
@@ -20,9 +20,9 @@ struct timer_heap {
 };
 
 void timer_heap_deinit(struct timer_heap *heap);
-/* Makes room for one more. False: no memory. */
+/* Makes room for one more timer. False: out of memory. */
 bool timer_heap_reserve(struct timer_heap *heap);
-/* Starts a timer that does not run; there is room. True: it is the earliest. */
+/* Starts a stopped timer; there must be room. True: it is the earliest. */
 bool timer_heap_start(struct timer_heap *heap, struct heap_timer *timer, int64_t at_us);
 /* Stopping a stopped timer is allowed. */
 void timer_heap_stop(struct timer_heap *heap, struct heap_timer *timer);

@@ -16,7 +16,7 @@ struct cache_value *base64_value(struct slice text, struct slice content_type,
 	if (!value)
 		return NULL;
 	base64_decode_init(&context);
-	/* nettle skips white space; we do not. */
+	/* nettle skips white space; this does not. */
 	for (size_t i = 0; i < text.len && *ret == BASE64_GOOD; i++)
 		if ((unsigned char)text.data[i] <= ' ')
 			*ret = BASE64_BAD;

@@ -1,4 +1,4 @@
-/* Values that come as base64. */
+/* Values in base64. */
 #ifndef STEADYCACHE_HANDLERS_BASE64_H
 #define STEADYCACHE_HANDLERS_BASE64_H
 
@@ -6,7 +6,7 @@
 
 enum base64_outcome { BASE64_GOOD, BASE64_BAD, BASE64_NO_MEMORY };
 
-/* A sealed value of what standard base64, padding required, stands for. NULL: *ret says why. */
+/* Decodes standard base64, padding required, into a sealed value. NULL: *ret says why. */
 struct cache_value *base64_value(struct slice text, struct slice content_type,
 				 struct cache_headroom headroom, enum base64_outcome *ret);
 

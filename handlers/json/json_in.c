@@ -4,16 +4,17 @@
 #include <stdlib.h>
 
 #include "handlers/respond/error.h"
+#include "handlers/respond/status.h"
 
-/* Beyond this a number of bytes is no longer exact in JSON. */
+/* A larger number of bytes is not exact in JSON. */
 #define BYTES_MAX 9007199254740992.0
 
 static void respond_fault(const struct request *request, struct response *response,
 			  const struct json_fault *fault)
 {
 	if (fault->no_memory)
-		respond_error(request, response, cache_status_http(CACHE_NO_MEMORY), "%s",
-			      cache_status_text(CACHE_NO_MEMORY));
+		respond_error(request, response, status_http(CACHE_NO_MEMORY), "%s",
+			      status_text(CACHE_NO_MEMORY));
 	else if (fault->path[0] != '\0')
 		respond_error(request, response, 400, "\"%s\" %s", fault->path, fault->what);
 	else if (fault->line > 0)
@@ -66,7 +67,7 @@ bool json_in_string(const struct request *request, struct response *response, co
 bool json_in_megabytes(const struct request *request, struct response *response,
 		       const struct scan_member *member, uint64_t *ret_bytes)
 {
-	/* What follows a number in an object is no part of one. */
+	/* The text after a number in an object cannot continue it. */
 	double bytes =
 		member->kind == KIND_NUMBER ? strtod(member->string.data, NULL) * 1048576.0 : -1.0;
 

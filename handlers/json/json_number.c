@@ -1,6 +1,7 @@
 #include "handlers/json/json_number.h"
 
-/* Exponents beyond are as good as this one: no number of that many digits has another meaning. */
+/* Larger exponents are equivalent to this one: no number of that many digits has another
+ * meaning. */
 #define EXPONENT_MAX INT64_C(1000000000)
 
 static const char *skip_digits(const char *at, const char *end)
@@ -37,7 +38,7 @@ size_t json_number_len(const char *from, const char *end)
 	return (size_t)(at - from);
 }
 
-/* The parts of a number that json_number_len has taken. */
+/* The parts of a number that json_number_len has accepted. */
 struct parts {
 	bool is_negative;
 	struct slice whole, fraction; /* digits */
@@ -71,7 +72,7 @@ static struct parts split(struct slice text)
 	return parts;
 }
 
-/* Moves *number one digit to the left. False: it would be more than `max`. */
+/* Appends a digit to *number. False: the result would exceed `max`. */
 static bool push_digit(int64_t *number, int digit, int64_t max)
 {
 	if (*number > (max - digit) / 10)
@@ -90,7 +91,7 @@ bool json_number_scaled(struct slice text, int scale, int64_t max, int64_t *ret,
 		return false;
 	struct parts parts = split(text);
 	size_t count = parts.whole.len + parts.fraction.len;
-	/* So many digits are of the result; those behind are rounded away. */
+	/* This many digits belong to the result; the rest is rounded away. */
 	int64_t kept = (int64_t)parts.whole.len + parts.exponent + scale;
 	*ret_exact = true;
 	for (size_t i = 0; i < count; i++) {

@@ -11,7 +11,7 @@ struct reader {
 	struct scan_cursor cursor;
 	struct json_fault *fault;
 	struct slice *unknown;
-	const struct scan_list *list; /* in which the reader is; NULL: in none */
+	const struct scan_list *list; /* the list that the reader is in; NULL: none */
 	size_t index;                 /* ... at this element */
 };
 
@@ -37,7 +37,7 @@ static bool skip(struct reader *reader, enum scan_kind *ret)
 
 /* ---- Members ---- */
 
-/* The place of `name` (empty: of the element itself) in the text. */
+/* The path of `name` (empty: of the element itself) in the text. */
 static void tell_path(struct reader *reader, struct slice name)
 {
 	char *path = reader->fault->path;
@@ -51,8 +51,8 @@ static void tell_path(struct reader *reader, struct slice name)
 			       (int)name.len, name.data);
 }
 
-/* Whether a string can be decoded; that is done when the whole text is known to be good, so that
- * the place of a mistake is told as it came. */
+/* Whether a string can be decoded. It is decoded once the whole text is known to be valid, so that
+ * the place of an error is that of the original text. */
 static bool check_string(struct reader *reader, struct slice name, struct slice string)
 {
 	if (!memchr(string.data, '\\', string.len) || json_scan_escapes_are_good(string))
@@ -95,7 +95,7 @@ static bool read_value(struct reader *reader, struct scan_member *member)
 	return check_string(reader, member->name, member->string);
 }
 
-/* A name and its colon. One that is no text can be none that is asked for. */
+/* A name and its colon. A name that is not valid text cannot be one that is asked for. */
 static bool read_name(struct reader *reader, struct slice *ret)
 {
 	enum scan_kind kind;
@@ -167,7 +167,7 @@ static struct scan_member *element_at(struct scan_list *list, size_t index)
 {
 	size_t stride = stride_of(list);
 
-	/* It doubles: wherever the count is a power of two it is full. */
+	/* The room doubles: it is full whenever the count is a power of two. */
 	if ((index & (index - 1)) == 0) {
 		size_t room = index > 0 ? index * 2 : 1;
 		struct scan_member *found =

@@ -10,7 +10,7 @@ static bool is_hex(char c)
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-/* The escape whose backslash the cursor has passed. */
+/* The escape after a backslash that the cursor has passed. */
 static const char *skip_escape(struct scan_cursor *cursor)
 {
 	if (cursor->at == cursor->end)
@@ -67,7 +67,7 @@ static const char *skip_scalar(struct scan_cursor *cursor, enum scan_kind *ret)
 		*ret = KIND_OTHER;
 	else
 		return "there is no such value";
-	/* "007" is a 0 with something behind it. */
+	/* "007" is a 0 with something after it. */
 	if (cursor->at < cursor->end && !memchr(" \t\r\n,]}:", *cursor->at, 8))
 		return "there is no such value";
 	return NULL;
@@ -86,7 +86,7 @@ static const char *skip_name(struct scan_cursor *cursor)
 	return json_scan_take(cursor, ':') ? NULL : "a colon should stand here";
 }
 
-/* What is open: without recursion, so that no text can use the stack up. */
+/* The open objects and arrays: without recursion, so that no text can exhaust the stack. */
 struct nesting {
 	size_t depth;
 	bool is_object[JSON_DEPTH_MAX];
@@ -106,8 +106,8 @@ static const char *enter(struct scan_cursor *cursor, struct nesting *nesting, bo
 	return is_object && !*ret_is_empty ? skip_name(cursor) : NULL;
 }
 
-/* Behind a value: leaves all that ends there. *ret_is_over: nothing is open any more; else another
- * value follows. */
+/* After a value: leaves everything that ends there. *ret_is_over: nothing is open any more;
+ * otherwise another value follows. */
 static const char *leave(struct scan_cursor *cursor, struct nesting *nesting, bool *ret_is_over)
 {
 	while (nesting->depth > 0) {

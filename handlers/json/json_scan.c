@@ -6,7 +6,7 @@
 #include "handlers/json/json_scan_string.h"
 
 #define WHOLE_DIGITS_MAX 15
-/* Elements of a list that there is room for at first. */
+/* Initial room for elements of a list. */
 #define LIST_ROOM_MIN 64
 
 /* ---- The object ---- */
@@ -46,7 +46,7 @@ static bool scan_name(struct scan_cursor *cursor, struct slice *ret)
 	return json_scan_string(cursor, ret) && json_scan_take(cursor, ':');
 }
 
-/* The value of the member `name`. */
+/* Reads the value of the member `name`. */
 static bool scan_member(struct scan_cursor *cursor, struct slice name, struct scan_member *members,
 			size_t count)
 {
@@ -86,7 +86,7 @@ static size_t stride_of(const struct scan_list *list)
 	return list->member_count > 0 ? list->member_count : 1;
 }
 
-/* Room for one element more, `*room` being how many there is room for. */
+/* Makes room for one more element; `*room` is the number that fit. */
 static struct scan_member *add_element(struct scan_list *list, size_t *room)
 {
 	size_t stride = stride_of(list);

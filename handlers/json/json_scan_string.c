@@ -18,7 +18,7 @@ bool json_scan_take(struct scan_cursor *cursor, char c)
 	return true;
 }
 
-/* The four hex digits at `at`; -1 where they are none or go beyond `end`. */
+/* The four hex digits at `at`; -1 if they are not hex or go beyond `end`. */
 static int32_t read_hex(const char *at, const char *end)
 {
 	int32_t number = 0;
@@ -39,8 +39,8 @@ static int32_t read_hex(const char *at, const char *end)
 	return number;
 }
 
-/* The code point of a \u escape whose digits begin at `at`, and in *ret_len what follows the 'u'.
- * -1: no such escape. */
+/* The code point of a \u escape whose digits begin at `at`; *ret_len is the length after the 'u'.
+ * -1: not a valid escape. */
 static int32_t read_code_point(const char *at, const char *end, size_t *ret_len)
 {
 	int32_t high = read_hex(at, end);
@@ -57,7 +57,7 @@ static int32_t read_code_point(const char *at, const char *end, size_t *ret_len)
 	return 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
 }
 
-/* What a one-letter escape stands for; 0: there is no such one. */
+/* The character of a one-letter escape; 0: there is none. */
 static char unescape(char letter)
 {
 	switch (letter) {
@@ -118,7 +118,7 @@ bool json_scan_string(struct scan_cursor *cursor, struct slice *ret)
 	cursor->at = quote + 1;
 	if (utf8_is_json_plain(*ret))
 		return true;
-	/* A quote behind an odd number of backslashes belongs to the string. */
+	/* A quote after an odd number of backslashes belongs to the string. */
 	for (;;) {
 		const char *slash = quote;
 
@@ -159,7 +159,7 @@ static size_t put_utf8(char *out, int32_t code)
 	return 4;
 }
 
-/* No escape is shorter than what it stands for. */
+/* No escape is shorter than its character. */
 void json_scan_decode(struct slice *string)
 {
 	char *from = (char *)(uintptr_t)string->data;

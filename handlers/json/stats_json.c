@@ -6,7 +6,7 @@
 #include "base/json_out.h"
 #include "base/slice.h"
 
-double stats_json_hit_rate(uint64_t hits, uint64_t misses)
+static double hit_rate(uint64_t hits, uint64_t misses)
 {
 	return hits + misses > 0 ? (double)hits / (double)(hits + misses) : 0;
 }
@@ -28,7 +28,7 @@ void stats_json_append_activity(struct buffer *json, const struct namespace_stat
 	buffer_printf(json,
 		      "\"hits\":%" PRIu64 ",\"misses\":%" PRIu64 ",\"hit_rate\":", stats->hits,
 		      stats->misses);
-	json_out_double(json, stats_json_hit_rate(stats->hits, stats->misses));
+	json_out_double(json, hit_rate(stats->hits, stats->misses));
 	buffer_printf(json,
 		      ",\"stale_hits\":%" PRIu64 ",\"sets\":%" PRIu64 ",\"deletes\":%" PRIu64
 		      ",\"evictions\":%" PRIu64 ",\"expirations\":%" PRIu64,

@@ -8,13 +8,11 @@
 void stats_json_append(struct buffer *json, const struct namespace_stats *stats);
 /* "max_size_bytes":..,"capacity":..,"default_ttl":..,"stale_ttl":..,"eviction":".." */
 void stats_json_append_limits(struct buffer *json, const struct namespace_settings *settings);
-/* "hits":.., "misses":.. and what else happened. */
+/* "hits":.., "misses":.. and the other counters. */
 void stats_json_append_activity(struct buffer *json, const struct namespace_stats *stats);
-/* hits / (hits + misses); 0 where there were none. */
-double stats_json_hit_rate(uint64_t hits, uint64_t misses);
 
-/* Takes out of the statistics of all namespaces, which request->op has, those of namespaces that
- * the client may not use. */
+/* Removes the namespaces that the client may not use from the statistics of all namespaces in
+ * request->op. */
 void stats_json_keep_usable(struct request *request);
 
 #endif

@@ -1,4 +1,4 @@
-/* /cache and /cache/{ns}: what there is, and its limits. */
+/* /cache and /cache/{ns}: the namespaces, their keys and their limits. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -10,9 +10,10 @@
 #include "handlers/respond/cursor.h"
 #include "handlers/respond/error.h"
 #include "handlers/respond/percent.h"
+#include "handlers/respond/status.h"
 
 #define LIST_LIMIT_MAX 1000
-/* A page ends where its keys have so many bytes. */
+/* A page ends once its keys have this many bytes. */
 #define PAGE_KEY_BYTES ((size_t)1 << 20)
 
 /* ---- GET /cache ---- */
@@ -54,11 +55,11 @@ static void namespaces_finish(struct request *request, struct response *response
 
 /* ---- GET /cache/{ns} ---- */
 
-/* The decoded prefix and cursor that the op borrows. */
+/* The decoded prefix and cursor, which the op borrows. */
 struct listing {
 	char *prefix;
 	char *after;
-	bool has_one_more; /* of the op, than the client wants */
+	bool has_one_more; /* the op returns one more entry than the client wants */
 };
 
 static void listing_cleanup(struct request *request)
@@ -85,7 +86,7 @@ static bool open_listing(struct request *request, struct response *response,
 	if (listing && raw)
 		listing->prefix = malloc(strlen(raw) + 1);
 	if (!listing || (raw && !listing->prefix)) {
-		respond_error(request, response, 503, "%s", cache_status_text(CACHE_NO_MEMORY));
+		respond_error(request, response, 503, "%s", status_text(CACHE_NO_MEMORY));
 		return false;
 	}
 	if (!raw)
@@ -98,8 +99,8 @@ static bool open_listing(struct request *request, struct response *response,
 	return false;
 }
 
-/* A cursor is the last key of the page before, in base64url without padding. For the empty key that
- * would be no cursor at all, so it has a letter, which alone stands for no other key. */
+/* A cursor is the last key of the previous page, in base64url without padding. For the empty key
+ * that would be an empty cursor, so it is a letter, which alone stands for no other key. */
 #define EMPTY_KEY_CURSOR "A"
 
 static bool read_cursor(struct request *request, struct response *response)
@@ -118,7 +119,7 @@ static bool read_cursor(struct request *request, struct response *response)
 
 		respond_error(request, response, is_bad ? 400 : 503, "%s",
 			      is_bad ? "\"cursor\" must be the cursor of the page before, unchanged"
-				     : cache_status_text(CACHE_NO_MEMORY));
+				     : status_text(CACHE_NO_MEMORY));
 		return false;
 	}
 	request->op.has_after = true;
@@ -132,7 +133,7 @@ static bool read_limit(struct request *request, struct response *response)
 	char *end = NULL;
 
 	request->op.limit = LIST_LIMIT_MAX;
-	/* One key alone is never a page, as the one behind it has to be known (end_page). */
+	/* A page is never one key alone, because the key after it must be known (end_page). */
 	request->op.max_key_bytes = PAGE_KEY_BYTES > request->context->max_key_bytes
 					    ? PAGE_KEY_BYTES
 					    : request->context->max_key_bytes + 1;
@@ -145,7 +146,7 @@ static bool read_limit(struct request *request, struct response *response)
 		return false;
 	}
 	request->op.limit = (size_t)limit;
-	/* Where the page ends with a long key, the one behind it has to be known (make_cursor). */
+	/* If the page ends with a long key, the key after it must be known (end_page). */
 	struct listing *listing = request->state;
 	listing->has_one_more = limit == 1;
 	request->op.limit += listing->has_one_more;
@@ -173,8 +174,8 @@ static void append_entry(struct buffer *json, const struct cache_entry_info *ent
 	json_out_raw(json, "}");
 }
 
-/* The length of the shortest beginning of `next` that is behind `last` and before `next`, where
- * there is one, else 0. A cursor has to fit into a URL, and keys may be whole prompts. */
+/* The length of the shortest prefix of `next` that is after `last` and before `next`, if there is
+ * one, else 0. A cursor must fit into a URL, and keys may be whole prompts. */
 static size_t separator_len(struct slice last, struct slice next)
 {
 	size_t len = 0;
@@ -184,7 +185,8 @@ static size_t separator_len(struct slice last, struct slice next)
 	return len < last.len && len + 1 < next.len ? len + 1 : 0;
 }
 
-/* Entries of the page; behind the last of them begins the next page, at *ret_cursor. */
+/* Returns the number of entries of the page; the next page begins after the last of them, at
+ * *ret_cursor. */
 static size_t end_page(const struct request *request, struct slice *ret_cursor)
 {
 	const struct cache_op *op = &request->op;
@@ -249,7 +251,7 @@ enum {
 	SETTINGS_MEMBERS
 };
 
-/* Bytes of `name` that an error shows: some, and no half character. */
+/* How many bytes of `name` an error shows: not all, and no half character. */
 static int shown_len(struct slice name)
 {
 	if (name.len > 100)
@@ -258,7 +260,7 @@ static int shown_len(struct slice name)
 	return (int)name.len;
 }
 
-/* A whole number, or null, which stands for what *ret holds. */
+/* Reads a whole number, or null, which keeps the value of *ret. */
 static bool read_number(struct request *request, struct response *response,
 			const struct scan_member *member, int64_t max, unsigned setting,
 			int64_t *ret)
@@ -340,7 +342,7 @@ static void finish_empty(struct request *request, struct response *response)
 
 /* ---- DELETE /cache/{ns} ---- */
 
-/* Nothing brings back what this takes: what is not said is not meant. */
+/* Nothing brings the entries back, so what to clear must be explicit. */
 static enum handler_step clear_start(struct request *request, struct response *response)
 {
 	const char *all = request_query(request, "all");

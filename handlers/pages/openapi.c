@@ -1,5 +1,5 @@
-/* /openapi.yaml, /openapi.json: the description of the API, out of the program itself, for
- * everybody who asks. */
+/* /openapi.yaml, /openapi.json: the description of the API, from the program itself, for everybody
+ * who asks. */
 #include "handlers/handlers.h"
 #include "handlers/pages/openapi_files.h"
 #include "handlers/respond/conditions.h"
@@ -21,10 +21,11 @@ static enum handler_step send(const struct request *request, struct response *re
 	const struct openapi_file *file = &openapi_files[form];
 
 	response_header_static(response, "ETag", file->etag);
-	/* It changes with the program alone: kept, and asked for again each time. */
+	/* It changes only with the program: caches may keep it, but must revalidate it each
+	 * time. */
 	response_header_static(response, "Cache-Control", "no-cache");
 	response_header_static(response, "X-Content-Type-Options", "nosniff");
-	/* Of a 304 the body is not sent, but Content-Length tells of it (RFC 9110, 8.6). */
+	/* A 304 has no body, but Content-Length is that of the content (RFC 9110, 8.6). */
 	if (has_version(request, file))
 		response->status = 304;
 	else

@@ -1,4 +1,4 @@
-/* The description of the API that is in the program, in two forms: made by cmake/openapi.cmake. */
+/* The description of the API in the program, in two forms: made by cmake/openapi.cmake. */
 #ifndef STEADYCACHE_HANDLERS_OPENAPI_FILES_H
 #define STEADYCACHE_HANDLERS_OPENAPI_FILES_H
 
@@ -8,8 +8,8 @@ enum openapi_form { OPENAPI_YAML, OPENAPI_JSON, OPENAPI_FORMS };
 
 struct openapi_file {
 	const char *content_type;
-	const char *etag; /* in double quotes, as struct etag has it */
-	/* In the file of the program, which the system reads when they are asked for. */
+	const char *etag; /* in double quotes, in the form of struct etag */
+	/* Part of the program's file, which the system reads on demand. */
 	const char *begin;
 	const char *end;
 };

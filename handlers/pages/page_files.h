@@ -1,18 +1,18 @@
-/* The files of the pages that are in the program: made by pages/build.mjs, or none. */
+/* The files of the pages in the program: made by pages/build.mjs, or none. */
 #ifndef STEADYCACHE_HANDLERS_PAGE_FILES_H
 #define STEADYCACHE_HANDLERS_PAGE_FILES_H
 
 #include <stddef.h>
 
 struct page_file {
-	const char *name; /* of assets with a hash of the content: "ui-1A2B3C4D.js" */
+	const char *name; /* assets have a hash of the content in it: "ui-1A2B3C4D.js" */
 	const char *content_type;
 	const char *etag; /* in double quotes */
-	/* Both forms lie in the file of the program, which the system reads when they are asked
-	 * for: no request makes the server unpack or hold a copy. */
+	/* Both forms are part of the program's file, which the system reads on demand: no request
+	 * makes the server unpack or hold a copy. */
 	const unsigned char *plain;
 	const unsigned char *plain_end;
-	const unsigned char *gzip; /* NULL: no smaller */
+	const unsigned char *gzip; /* NULL: not smaller */
 	const unsigned char *gzip_end;
 };
 

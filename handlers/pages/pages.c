@@ -1,5 +1,5 @@
-/* /docs, /ui, /assets/{key}: the pages, out of the program itself, for everybody who asks. What
- * they show comes from the API, which asks for the token. */
+/* /docs, /ui, /assets/{key}: the pages, from the program itself, for everybody who asks. Their data
+ * come from the API, which asks for the token. */
 #include <stdlib.h>
 #include <strings.h>
 
@@ -7,8 +7,8 @@
 #include "handlers/pages/page_files.h"
 #include "handlers/respond/error.h"
 
-/* Nothing but our own files is loaded and only this server asked; no script or style stands in the
- * HTML. In /ui not even our own script can turn text into markup. The widgets of /docs, which are
+/* Only our own files are loaded and only this server is contacted; the HTML contains no script or
+ * style. In /ui not even our own script can turn text into markup. The widgets of /docs, which are
  * not ours, do so (their icons are data: images). */
 #define SAME_ORIGIN                                                                                \
 	"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "            \
@@ -24,7 +24,7 @@ static const struct page_file *find_file(struct slice name)
 	return NULL;
 }
 
-/* Whether the client takes gzip: named (or *) and not with a weight of nothing. */
+/* Whether the client accepts gzip: named (or *) and with a weight other than 0. */
 static bool accepts_gzip(const char *accept)
 {
 	while (accept && *accept) {
@@ -47,7 +47,7 @@ static bool has_version(const struct request *request, const struct page_file *f
 {
 	const char *line;
 
-	/* The tag is in quotes and has none within: it is found only where it is an element. */
+	/* The tag has quotes around it and none inside, so it is found only as a whole element. */
 	for (size_t i = 0; (line = request_header_line(request, "If-None-Match", i)); i++)
 		if (strcmp(line, "*") == 0 || strstr(line, file->etag))
 			return true;
@@ -77,7 +77,7 @@ static enum handler_step send_file(struct request *request, struct response *res
 	const unsigned char *begin = packed ? file->gzip : file->plain;
 	const unsigned char *end = packed ? file->gzip_end : file->plain_end;
 
-	/* Of a 304 the body is not sent, but Content-Length tells of it (RFC 9110, 8.6). */
+	/* A 304 has no body, but Content-Length is that of the content (RFC 9110, 8.6). */
 	if (has_version(request, file)) {
 		response->status = 304;
 	} else {

@@ -13,7 +13,7 @@ static const char *skip_blank(const char *at)
 	return at;
 }
 
-/* One entity tag at *at; moves behind it. False: there is none, or one too many. */
+/* Reads one entity tag at *at and moves behind it. False: there is none, or one too many. */
 static bool take_etag(const char **at, bool strong, struct etag_list *list)
 {
 	bool weak = (*at)[0] == 'W' && (*at)[1] == '/';
@@ -35,7 +35,7 @@ static bool take_etag(const char **at, bool strong, struct etag_list *list)
 	return true;
 }
 
-/* Adds the elements of one line, which may be empty (RFC 9110, 5.6.1.2). */
+/* Adds the elements of one line, any of which may be empty (RFC 9110, 5.6.1.2). */
 static bool take_line(const char *at, bool strong, struct etag_list *list, size_t *elements)
 {
 	for (at = skip_blank(at); *at; at = skip_blank(at)) {
@@ -69,7 +69,7 @@ bool conditions_read_etags(const struct request *request, const char *name, cons
 	for (size_t i = 1; line; line = request_header_line(request, name, i++))
 		if (!take_line(line, strong, ret, &elements))
 			return false;
-	/* One there must be, and `*` stands alone. */
+	/* At least one is required, and `*` stands alone. */
 	return ret->any ? elements == 1 : elements > 0;
 }
 
@@ -120,12 +120,12 @@ bool conditions_of_write(struct request *request, struct response *response, str
 
 /* ---- Dates ---- */
 
-/* A value read so soon after the second of its modification may yet be followed by one of the same
- * second, whose write is under way. */
+/* A value that is read this soon after the second of its modification may still be followed by one
+ * of the same second, whose write is in progress. */
 #define LATE_WRITES_US (2 * US_PER_S)
 
-/* In conditions a modification counts as of the end of its second: of two values of one second, the
- * date that clients got with the first (see below) is then no date of the second. */
+/* Conditions treat a modification as of the end of its second: of two values of one second, the
+ * date that clients got with the first (see below) then does not match the second. */
 static int64_t modified_by_s(const struct cache_value *value)
 {
 	return (value->modified_at_us + US_PER_S - 1) / US_PER_S;
@@ -137,14 +137,14 @@ int64_t conditions_last_modified_s(const struct cache_value *value, int64_t now_
 
 	if (by_s * US_PER_S + LATE_WRITES_US <= now_us)
 		return by_s;
-	/* A second before: true too, and a date that no condition takes for this value. Where the
-	 * clock was set back: a later date than that of the answer would hide every change until
-	 * then (RFC 9110, 8.8.2.1). */
+	/* A second earlier: true too, and a date that no condition accepts for this value. If the
+	 * clock was set back: a date later than the answer's would hide every change until then
+	 * (RFC 9110, 8.8.2.1). */
 	return by_s - 1 < now_us / US_PER_S ? by_s - 1 : now_us / US_PER_S;
 }
 
-/* Whether the value was modified after the date in the header `name`. Where the header is missing
- * or no date, or the modification is not known, `unless`. */
+/* Whether the value was modified after the date in the header `name`. `unless` if the header is
+ * missing or not a date, or the modification is unknown. */
 static bool is_modified_since(const struct request *request, const char *name,
 			      const struct cache_value *value, bool unless)
 {
@@ -176,7 +176,7 @@ unsigned conditions_of_read(const struct request *request, const struct cache_va
 	return 200;
 }
 
-/* Digits at *at; moves behind them. False: none, or too many to be a size. */
+/* Reads digits at *at and moves behind them. False: none, or too many for a size. */
 static bool read_digits(const char **at, size_t *ret)
 {
 	size_t number = 0;
@@ -207,7 +207,7 @@ enum range_kind conditions_range(const struct request *request, const struct cac
 	size_t first = 0;
 	size_t last = 0;
 
-	/* Of a HEAD it is to be ignored (RFC 9110, 14.2). */
+	/* Range is ignored for a HEAD (RFC 9110, 14.2). */
 	if (!range || request->method == HTTP_HEAD || strncmp(range, "bytes=", 6) != 0 ||
 	    (if_range && !if_range_holds(if_range, value)))
 		return RANGE_WHOLE;

@@ -4,7 +4,7 @@
 
 #include "handlers/respond/request.h"
 
-/* Entity tags in one If-Match or If-None-Match at most. */
+/* Most entity tags in one If-Match or If-None-Match. */
 #define MAX_ETAGS 32
 
 struct etag_list {
@@ -14,9 +14,9 @@ struct etag_list {
 	struct etag etags[MAX_ETAGS];
 };
 
-/* Reads the header If-Match (weak tags never match there: `strong`) or If-None-Match, whose lines
- * are one list (RFC 9110, 5.3); `first_line` is the first, NULL: there is none. False where it is
- * not a list of entity tags, or a longer one. */
+/* Reads the header If-Match (with `strong`, because weak tags never match there) or If-None-Match,
+ * whose lines form one list (RFC 9110, 5.3); `first_line` is the first, NULL: there is none. False
+ * if it is not a list of entity tags, or is too long. */
 bool conditions_read_etags(const struct request *request, const char *name, const char *first_line,
 			   bool strong, struct etag_list *ret);
 bool conditions_match_etag(const struct etag_list *list, const struct etag *etag);
@@ -26,12 +26,12 @@ bool conditions_match_etag(const struct etag_list *list, const struct etag *etag
 bool conditions_of_write(struct request *request, struct response *response,
 			 struct etag_list *list);
 
-/* What a GET or HEAD of a value is to be answered with: 200, 304 or 412, after If-Match,
- * If-None-Match and If-Modified-Since. */
+/* The status for a GET or HEAD of a value: 200, 304 or 412, by If-Match, If-None-Match and
+ * If-Modified-Since. */
 unsigned conditions_of_read(const struct request *request, const struct cache_value *value);
 
 enum range_kind {
-	RANGE_WHOLE, /* no range, or one that is to be ignored */
+	RANGE_WHOLE, /* no range, or one to be ignored */
 	RANGE_PART,
 	RANGE_UNSATISFIABLE,
 };
@@ -40,7 +40,7 @@ enum range_kind {
 enum range_kind conditions_range(const struct request *request, const struct cache_value *value,
 				 size_t *ret_offset, size_t *ret_len);
 
-/* Last-Modified of a value whose modification is known (not 0), in seconds. Never later than
+/* Last-Modified, in seconds, of a value whose modification is known (not 0). Never later than
  * `now_us`. */
 int64_t conditions_last_modified_s(const struct cache_value *value, int64_t now_us);
 

@@ -27,7 +27,7 @@ enum cursor_outcome cursor_decode(struct slice text, char **ret, size_t *ret_len
 {
 	struct base64_decode_ctx context;
 	size_t len = text.len;
-	/* Room for the padding, which nettle wants. */
+	/* Room for the padding, which nettle requires. */
 	char *encoded = malloc(len + 4);
 	char *bytes = malloc(BASE64_DECODE_LENGTH(len + 4));
 	bool has_memory = encoded && bytes;

@@ -1,10 +1,10 @@
-/* Cursors: bytes as text that stands in a URL as it is (base64url without padding). */
+/* Cursors: bytes as text that needs no escape in a URL (base64url without padding). */
 #ifndef STEADYCACHE_HANDLERS_CURSOR_H
 #define STEADYCACHE_HANDLERS_CURSOR_H
 
 #include "base/buffer.h"
 
-/* Cursors of keys up to this length fit into a URL where --max-header-kb has its default. */
+/* Cursors of keys up to this length fit into a URL if --max-header-kb has its default. */
 #define CURSOR_KEY_BYTES 4096
 
 /* Appends `bytes` as text, without quotes. */
@@ -12,8 +12,8 @@ void cursor_append(struct buffer *out, struct slice bytes);
 
 enum cursor_outcome { CURSOR_GOOD, CURSOR_BAD, CURSOR_NO_MEMORY };
 
-/* The bytes of `text`, which is still percent-encoded: malloc'ed, where it is good. The empty text
- * has no bytes. */
+/* Decodes `text`, which is still percent-encoded: malloc'ed if it is valid. The empty text has no
+ * bytes. */
 enum cursor_outcome cursor_decode(struct slice text, char **ret, size_t *ret_len);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/json_out.h"
 #include "base/utf8.h"
+#include "handlers/respond/status.h"
 
 static const char *title_of(unsigned status)
 {
@@ -98,14 +99,14 @@ unsigned respond_retry_after_s(const struct cache_op *op)
 {
 	if (op->retry_after_s > 0)
 		return op->retry_after_s;
-	return cache_status_http(op->status) == 503 ? 1 : 0;
+	return status_http(op->status) == 503 ? 1 : 0;
 }
 
 void respond_op_failure(const struct request *request, struct response *response)
 {
 	const struct cache_op *op = &request->op;
-	const char *detail = op->detail ? op->detail : cache_status_text(op->status);
-	unsigned status = cache_status_http(op->status);
+	const char *detail = op->detail ? op->detail : status_text(op->status);
+	unsigned status = status_http(op->status);
 
 	if (respond_retry_after_s(op) > 0)
 		response_header_printf(response, "Retry-After", "%u", respond_retry_after_s(op));

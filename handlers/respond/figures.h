@@ -1,5 +1,5 @@
 /* What the server counts of its own work since its start, as /stats and /metrics show it. The
- * server fills it (server/log/metrics.h); handlers only read. */
+ * server fills it (server/log/metrics.h); handlers only read it. */
 #ifndef STEADYCACHE_HANDLERS_FIGURES_H
 #define STEADYCACHE_HANDLERS_FIGURES_H
 
@@ -9,18 +9,18 @@
 struct server_figures {
 	unsigned connections;   /* open now */
 	uint64_t server_errors; /* answers with a status of 500 and above */
-	uint64_t unanswered;    /* requests whose client left before an answer was there */
-	/* Of all requests that were answered, slow ones that waited for the backend included: from
-	 * the end of the headers until the answer is handed to the HTTP library. That contains the
-	 * time that the body took to come. It does not contain what lies before (a request that
-	 * waits in the kernel while its event loop is busy) and after (sending). */
+	uint64_t unanswered;    /* requests whose client left before an answer */
+	/* Of all answered requests, including slow ones that waited for the backend: from the end
+	 * of the headers until the answer is handed to the HTTP library. It includes the time that
+	 * the body took to arrive. It excludes what comes before (a request that waits in the
+	 * kernel while its event loop is busy) and after (sending). */
 	struct latency_histogram latency;
 	size_t waiting;             /* requests that wait for a value now */
-	size_t leases;              /* that are out now */
-	uint64_t log_lines_dropped; /* as nobody took them */
+	size_t leases;              /* leases out now */
+	uint64_t log_lines_dropped; /* because nobody read them */
 };
 
-/* What the system counts of the process; 0 where it does not tell. */
+/* What the system counts of the process; 0 if unknown. */
 struct process_figures {
 	uint64_t resident_bytes, virtual_bytes;
 	uint64_t open_files, max_files; /* descriptors */
@@ -31,11 +31,11 @@ struct process_figures {
 struct answer_count {
 	const char *route;  /* static: the pattern of the path, or "none" */
 	const char *method; /* static: "GET"; "other" */
-	unsigned status;    /* 0: one that the server does not give by itself */
+	unsigned status;    /* 0: one that the server itself never gives */
 	uint64_t count;     /* > 0 */
 };
 
-/* How long the requests of one route and method took. */
+/* Durations of the requests of one route and method. */
 struct route_latency {
 	const char *route, *method; /* as above */
 	struct latency_histogram latency;
@@ -51,8 +51,8 @@ struct operation_count {
 /* Thread: any. */
 struct figures_source {
 	void (*read)(void *user, struct server_figures *ret);
-	/* Call `visit` once for each kind that there has been. The patterns of two routes may be
-	 * the same; then their methods are not. */
+	/* Calls `visit` once for each kind that has occurred. Two routes may have the same pattern,
+	 * but then not the same methods. */
 	void (*each_answer)(void *user,
 			    void (*visit)(void *visit_user, const struct answer_count *answers),
 			    void *visit_user);

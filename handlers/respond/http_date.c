@@ -16,7 +16,7 @@ static void put_two(char *out, int number)
 
 void http_date_format(int64_t time_s, char text[static HTTP_DATE_LEN + 1])
 {
-	/* Entries of one second are many: each thread keeps the last date it made. */
+	/* Many entries share a second: each thread keeps the last date it made. */
 	static _Thread_local int64_t last_s = INT64_MIN;
 	static _Thread_local char last_text[HTTP_DATE_LEN + 1];
 
@@ -42,7 +42,7 @@ void http_date_format(int64_t time_s, char text[static HTTP_DATE_LEN + 1])
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-/* strptime is lenient, so what it read has to be written as it came: with `format`, by strftime. */
+/* strptime is lenient, so the result must give the same text again: with `format`, by strftime. */
 static bool parse_as(const char *format, const char *text, int64_t *ret_s)
 {
 	char again[HTTP_DATE_MAX_LEN + 1];

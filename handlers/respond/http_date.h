@@ -12,8 +12,8 @@
 /* Writes the date of `time_s` (seconds since 1970) and a NUL. */
 void http_date_format(int64_t time_s, char text[static HTTP_DATE_LEN + 1]);
 
-/* Seconds since 1970 of a date in one of the three forms of RFC 9110, 5.6.7; false where `text` is
- * none. */
+/* Parses a date in one of the three forms of RFC 9110, 5.6.7, into seconds since 1970; false if
+ * `text` is not one. */
 bool http_date_parse(struct slice text, int64_t *ret_s);
 
 #endif

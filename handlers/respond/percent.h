@@ -7,7 +7,7 @@
 #include "base/slice.h"
 
 /* Decodes `raw` into `out` (room for raw.len bytes; may be raw.data itself) and sets *ret_len. `+`
- * is an ordinary character. False where a `%` is not followed by two hex digits. */
+ * is an ordinary character. False if a `%` is not followed by two hex digits. */
 bool percent_decode(struct slice raw, char *out, size_t *ret_len);
 
 #endif

@@ -1,5 +1,5 @@
-/* ?pretty: compact JSON written again with an indent of two spaces, as JSON.stringify(x, null, 2)
- * lays it out. The input is our own, so it is known to be valid. */
+/* ?pretty: rewrites compact JSON with an indent of two spaces, as JSON.stringify(x, null, 2) does.
+ * The input is our own, so it is known to be valid. */
 #include "handlers/respond/pretty.h"
 
 static void new_line(struct buffer *out, size_t depth)
@@ -9,7 +9,7 @@ static void new_line(struct buffer *out, size_t depth)
 		buffer_append(out, SLICE("  "));
 }
 
-/* Copies the string that begins at `at`; where it ends. */
+/* Copies the string that begins at `at`; returns where it ends. */
 static size_t copy_string(struct buffer *out, struct slice in, size_t at)
 {
 	size_t end = at + 1;

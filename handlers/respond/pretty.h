@@ -4,7 +4,7 @@
 
 #include "handlers/respond/response.h"
 
-/* Re-writes a JSON body with an indent of two spaces (?pretty). Done by the server, last. */
+/* Rewrites a JSON body with an indent of two spaces (?pretty). The server calls it last. */
 void respond_pretty(struct response *response);
 
 #endif

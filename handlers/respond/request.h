@@ -1,7 +1,7 @@
 /* A request and its answer as the handlers see them: no socket, no HTTP library.
  *
  * A handler is two functions. `start` looks at the request and either answers at once or fills
- * `request->op` for the store; `finish` turns the completed op into the answer. Whoever calls them
+ * `request->op` for the store; `finish` turns the completed op into the answer. Their caller
  * (server/http/exchange.c, or a unit test) submits the op in between, and parks the connection if
  * the backend takes its time. So handlers hold no thread and know nothing of threads. */
 #ifndef STEADYCACHE_HANDLERS_REQUEST_H
@@ -24,10 +24,10 @@ enum http_method {
 	HTTP_OTHER = 1 << 5,
 };
 
-/* How an error looks to the client. */
+/* The form of an error for the client. */
 enum error_style {
-	ERROR_PROBLEM, /* application/problem+json (RFC 9457) with an extra `error` member */
-	ERROR_D1,      /* {"error":"..."}, as the D1 proxy API wants it */
+	ERROR_PROBLEM, /* application/problem+json (RFC 9457) with an additional `error` member */
+	ERROR_D1,      /* {"error":"..."}, as in the D1 proxy API */
 };
 
 struct request;
@@ -35,24 +35,24 @@ struct flights;
 struct flight_owner;
 struct flight_visit;
 
-/* Where headers and query parameters come from. */
+/* The source of headers and query parameters. */
 struct request_source {
-	/* The value of a header (names are compared without regard to case), or NULL. */
+	/* The value of a header (names ignore case), or NULL. */
 	const char *(*header)(const struct request *request, const char *name);
-	/* The value of the header of that name that has `index` such before it, or NULL. */
+	/* The value of the `index`-th header of that name, from 0, or NULL. */
 	const char *(*header_line)(const struct request *request, const char *name, size_t index);
-	/* The raw (still percent-encoded) value of a query parameter, NULL where there is none and
-	 * "" where it has no value. */
+	/* The raw (still percent-encoded) value of a query parameter, NULL if it is missing and ""
+	 * if it has no value. */
 	const char *(*query)(const struct request *request, const char *name);
-	/* Whether the client has ended its side of the connection. May be NULL: nobody knows. */
+	/* Whether the client has ended its side of the connection. May be NULL: unknown. */
 	bool (*has_left)(const struct request *request);
 };
 
-/* The server's log. Level names are "debug", "info", "warn" and "error". Thread: any. */
+/* The server's log. Level names are "debug", "info", "warn" and "error". Any thread. */
 struct log_control {
 	const char *(*level)(void);
-	const char *(*configured_level)(void); /* that the server was started with */
-	/* NULL: back to that. False: there is no level of that name. */
+	const char *(*configured_level)(void); /* the level at the start */
+	/* NULL: back to that level. False: no level has that name. */
 	bool (*change_level)(const char *name);
 };
 
@@ -76,11 +76,11 @@ struct handler_context {
 enum handler_step {
 	STEP_RESPOND, /* the response is complete */
 	STEP_SUBMIT,  /* request->op is filled: submit it, then call finish */
-	STEP_WAIT,    /* of a visit only (single_flight.h): go on after request->wake */
-	STEP_READ,    /* of a handler with `take`: more of the body is wanted */
+	STEP_WAIT,    /* only for a visit (single_flight.h): continue after request->wake */
+	STEP_READ,    /* only for a handler with `take`: it needs more of the body */
 };
 
-/* A lease as a write names it; borrowed from the request. */
+/* A lease that a write names; borrowed from the request. */
 struct named_lease {
 	struct slice ns, key;
 	struct slice token; /* whatever came */
@@ -90,23 +90,24 @@ struct handler {
 	enum handler_step (*start)(struct request *request, struct response *response);
 	void (*finish)(struct request *request,
 		       struct response *response); /* NULL: start always responds */
-	/* Frees request->state; called after finish, or in its place if the request is dropped. May
-	 * be NULL. */
+	/* Frees request->state. Called after finish, or instead of it if the request is dropped.
+	 * May be NULL. */
 	void (*cleanup)(struct request *request);
 
-	/* Of a write: the lease that the request names, as far as it has been read. False: none.
-	 * May be NULL. The caller ends it where it answers that the write is refused for good. */
+	/* For a write: the lease that the request names, as far as it has been read. False: none.
+	 * May be NULL. The caller ends the lease if its answer refuses the write for good. */
 	bool (*lease)(const struct request *request, struct named_lease *ret);
 
-	/* For a body of any length that is taken as it comes, in place of request->body; else NULL.
-	 * `start` is then called with the headers (STEP_READ or STEP_RESPOND), `take` with each
-	 * piece, which it keeps as far as it needs it, also while an op is under way, and `proceed`
-	 * whenever none is: after a piece, after an op, and at the end of the body (is_end), where
-	 * it has to come to STEP_RESPOND. After that response what still comes is dropped. */
+	/* For a body of any length that is processed as it arrives, instead of request->body; else
+	 * NULL. `start` is then called with the headers (STEP_READ or STEP_RESPOND), and `take`
+	 * with each piece, of which it keeps what it needs, even while an op is in progress.
+	 * `proceed` is called whenever no op is in progress: after a piece, after an op, and at the
+	 * end of the body (is_end), when it must return STEP_RESPOND. After that response the rest
+	 * of the body is dropped. */
 	void (*take)(struct request *request, struct slice piece);
 	enum handler_step (*proceed)(struct request *request, struct response *response,
 				     bool is_end);
-	/* Whether the next `proceed` would take long, as what it works on is large. */
+	/* Whether the next `proceed` would take long, because its input is large. */
 	bool (*is_long)(const struct request *request, bool is_end);
 };
 
@@ -120,23 +121,23 @@ struct request {
 	struct slice ns;              /* {ns} of the path, decoded and valid; else empty */
 	struct slice key;             /* {key} of the path, decoded; else empty */
 
-	/* The whole body, unsealed, with the request's Content-Type; NULL where there was none. A
+	/* The whole body, unsealed, with the request's Content-Type; NULL if there is none. A
 	 * handler that keeps it takes it and leaves NULL. */
 	struct cache_value *body;
 
-	/* Whether the client may touch a namespace; NULL: all. The caller asks it for {ns} and for
-	 * op.ns before the op is submitted; handlers only for namespaces that come otherwise. */
+	/* Whether the client may use a namespace; NULL: all. The caller checks {ns}, and op.ns
+	 * before the op is submitted; handlers check only other namespaces. */
 	bool (*may_use)(const struct request *request, struct slice ns);
 
-	/* Set by the caller before `proceed`: the server stops, and the rest of the body is not
-	 * waited for. */
+	/* Set by the caller before `proceed`: the server stops, and does not wait for the rest of
+	 * the body. */
 	bool is_given_up;
 
-	struct cache_op op; /* initialised by the handler; deinitialised by the caller */
+	struct cache_op op; /* initialized by the handler; deinitialized by the caller */
 	void *state;        /* the handler's own, between start and finish */
 
-	/* A read that waits or wants a lease; opened by the handler, closed by the caller, who goes
-	 * through its steps before finish. NULL: a read as any other. */
+	/* A read that waits or wants a lease; opened by the handler, closed by the caller, which
+	 * goes through its steps before finish. NULL: an ordinary read. */
 	struct flight_visit *visit;
 	struct flight_owner *owner;            /* of the connection, or NULL */
 	void (*wake)(struct request *request); /* ends STEP_WAIT; called once, on any thread */
@@ -163,7 +164,7 @@ static inline bool request_may_use(const struct request *request, struct slice n
 	return !request->may_use || request->may_use(request, ns);
 }
 
-/* The body as a slice; empty where there is none. */
+/* The body as a slice; empty if there is none. */
 static inline struct slice request_body(const struct request *request)
 {
 	return request->body ? cache_value_bytes(request->body) : (struct slice){0};

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "handlers/respond/status.h"
 #include "handlers/respond/stream.h"
 
 void response_init(struct response *response)
@@ -70,8 +71,8 @@ void response_header_printf(struct response *response, const char *name, const c
 	response_header_static(response, name, text);
 }
 
-/* What is true now and may be otherwise at once: without a word, caches would keep much of it,
- * misses among it, for a time of their own (RFC 9111, 4.2.2). */
+/* The answer is true now and may change at any time: without this, caches would keep much of it,
+ * including misses, for a time of their own choosing (RFC 9111, 4.2.2). */
 static void forbid_storing(struct response *response)
 {
 	response_header_static(response, "Cache-Control", "no-store");
@@ -93,7 +94,7 @@ void response_json(struct response *response, unsigned status, struct buffer *js
 	response_header_static(response, "Content-Type", "application/json; charset=UTF-8");
 	if (json->failed) {
 		buffer_deinit(json);
-		response->status = cache_status_http(CACHE_NO_MEMORY);
+		response->status = status_http(CACHE_NO_MEMORY);
 		response->body = BODY_STATIC;
 		response->static_body = SLICE("{\"error\":\"out of memory\"}");
 		return;

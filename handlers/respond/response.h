@@ -1,8 +1,8 @@
-/* The answer that a handler builds. The server turns it into what its HTTP library wants.
+/* The answer that a handler builds. The server converts it for its HTTP library.
  *
  * A response owns its body: a buffer that it frees, a reference to a value, or nothing (static
  * text). Header names are literals; their values are copied into the response, which has room for
- * what the handlers send and aborts the process (a bug, caught by any test) beyond. */
+ * what the handlers send. Exceeding that room aborts the process (a bug that any test finds). */
 #ifndef STEADYCACHE_HANDLERS_RESPONSE_H
 #define STEADYCACHE_HANDLERS_RESPONSE_H
 
@@ -21,7 +21,7 @@ enum response_body {
 	BODY_NONE,
 	BODY_STATIC, /* static_body */
 	BODY_BUFFER, /* buffer, owned */
-	BODY_VALUE,  /* value, owned reference; value_offset, value_len of it */
+	BODY_VALUE,  /* a part of `value`, an owned reference: value_offset, value_len */
 	BODY_STREAM, /* stream, owned */
 };
 
@@ -38,7 +38,7 @@ struct response {
 	enum response_body body;
 	bool is_json;     /* `?pretty` applies */
 	bool close;       /* close the connection after this answer */
-	bool is_unframed; /* of a stream: it has no chunks */
+	bool is_unframed; /* of a stream: it is sent without chunks */
 	struct slice static_body;
 	struct buffer buffer;
 	struct cache_value *value;
@@ -53,13 +53,14 @@ struct response {
 
 /* Sets everything to "200, no body, no header" without touching the storage. */
 void response_init(struct response *response);
-/* Releases the body. A deinitialised response may be initialised again. */
+/* Releases the body. A deinitialized response may be initialized again. */
 void response_deinit(struct response *response);
 
 void response_header_add(struct response *response, const char *name, size_t name_len,
 			 const char *value);
 
-/* `value` is a literal or lives as long as the response. Inline: the compiler counts the name. */
+/* `value` is a literal or lives as long as the response. Inline, so that the compiler counts the
+ * name. */
 static inline void response_header_static(struct response *response, const char *name,
 					  const char *value)
 {
@@ -69,22 +70,22 @@ static inline void response_header_static(struct response *response, const char 
 void response_header_printf(struct response *response, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Room for a value of `len` bytes and its NUL, to be filled by the caller: for the hot path. */
+/* Room for a value of `len` bytes and its NUL, which the caller fills: for the hot path. */
 char *response_header_room(struct response *response, const char *name, size_t len);
 
-/* Of these three no cache on the way may keep anything: they set Cache-Control.
+/* Caches on the way must not keep the answers of these three: they set Cache-Control.
  *
- * The answer is `text` (static) of `content_type`. */
+ * Answers with `text` (static) of `content_type`. */
 void response_text(struct response *response, unsigned status, const char *content_type,
 		   const char *text);
 /* Takes the bytes of `json` (a buffer that failed becomes 503 out of memory). */
 void response_json(struct response *response, unsigned status, struct buffer *json);
-/* The answer is 200 and what `stream` (the response's now) makes. */
+/* Answers 200 and the output of `stream`, which the response then owns. */
 void response_stream(struct response *response, const char *content_type,
 		     struct body_stream *stream);
 
-/* The answer is the bytes of `value`; takes the caller's reference. The server adds what keeps
- * browsers from taking it for a page of its own. */
+/* Answers with the bytes of `value`; takes the caller's reference. The server adds headers that
+ * keep browsers from treating it as one of its pages. */
 void response_value(struct response *response, unsigned status, struct cache_value *value);
 
 #endif

@@ -1,4 +1,5 @@
 /* GET /export: all entries as lines (export_stream.c). */
+#include "handlers/respond/status.h"
 #include "handlers/transfer/export_stream.h"
 
 #include <stdlib.h>
@@ -59,8 +60,7 @@ static bool read_query(struct request *request, struct response *response, struc
 		enum cursor_outcome outcome = export_place_parse(&export->place, cursor);
 
 		if (outcome == CURSOR_NO_MEMORY)
-			respond_error(request, response, 503, "%s",
-				      cache_status_text(CACHE_NO_MEMORY));
+			respond_error(request, response, 503, "%s", status_text(CACHE_NO_MEMORY));
 		else if (outcome == CURSOR_BAD)
 			respond_error(request, response, 400,
 				      "\"cursor\" must be the last cursor of an export, unchanged");
@@ -84,7 +84,7 @@ static bool read_query(struct request *request, struct response *response, struc
 	return true;
 }
 
-/* Asks for the namespaces first: so a backend that is down is told by the status. */
+/* Asks for the namespaces first, so that the status reports a backend that is down. */
 static enum handler_step export_start(struct request *request, struct response *response)
 {
 	struct export *export = create(request);
@@ -92,7 +92,7 @@ static enum handler_step export_start(struct request *request, struct response *
 	cache_op_init(&request->op, CACHE_OP_STATS);
 	request->state = export;
 	if (!export)
-		respond_error(request, response, 503, "%s", cache_status_text(CACHE_NO_MEMORY));
+		respond_error(request, response, 503, "%s", status_text(CACHE_NO_MEMORY));
 	return export && read_query(request, response, export) ? STEP_SUBMIT : STEP_RESPOND;
 }
 
@@ -108,17 +108,17 @@ static void export_finish(struct request *request, struct response *response)
 	stats_json_keep_usable(request);
 	export->names = calloc(op->stats_count + 1, sizeof(*export->names));
 	if (!export->names) {
-		respond_error(request, response, 503, "%s", cache_status_text(CACHE_NO_MEMORY));
+		respond_error(request, response, 503, "%s", status_text(CACHE_NO_MEMORY));
 		return;
 	}
 	for (size_t i = 0; i < op->stats_count; i++)
 		if (strcmp(op->stats[i].name, export->place.ns) >= 0)
 			memcpy(export->names[export->name_count++], op->stats[i].name,
 			       sizeof(op->stats[i].name));
-	request->state = NULL; /* the response's now */
+	request->state = NULL; /* now owned by the response */
 	response_header_static(response, "X-Content-Type-Options", "nosniff");
 	response_stream(response, "application/x-ndjson", &export->stream);
-	/* libmicrohttpd 0.9.75 would send a last chunk behind the headers, where the client expects
+	/* libmicrohttpd 0.9.75 would send a last chunk after the headers, where the client expects
 	 * the next answer. */
 	response->is_unframed = request->method == HTTP_HEAD;
 }

@@ -5,7 +5,8 @@
 #include "base/json_out.h"
 #include "handlers/json/entry_json.h"
 
-/* Of a value, at a time; a multiple of three, so that base64 has no padding in the middle. */
+/* How much of a value is written at a time; a multiple of three, so that base64 has no padding in
+ * the middle. */
 #define PIECE_BYTES 49152
 
 void export_line_append_header(struct buffer *out, const char *version, int64_t now_us)
@@ -23,7 +24,7 @@ static struct slice unquoted(const struct buffer *buffer)
 			       : (struct slice){.data = buffer->data + 1, .len = buffer->len - 2};
 }
 
-/* Whether a value is to stand as base64: it is no text, or would be longer as text. */
+/* Whether a value is written as base64: it is not text, or would be longer as text. */
 static bool is_longer_as_text(const struct cache_value *value)
 {
 	struct slice bytes = cache_value_bytes(value);
@@ -41,7 +42,7 @@ static bool is_longer_as_text(const struct cache_value *value)
 	return escapes > bytes.len / 3 + 8;
 }
 
-/* Types that were stored before they were of visible ASCII alone may hold any bytes. */
+/* Types that were stored before they had to be visible ASCII may contain any bytes. */
 static void append_type(struct buffer *out, struct slice type)
 {
 	bool is_valid = content_type_is_valid(type);
@@ -66,7 +67,7 @@ static void begin(struct buffer *out, struct export_line *line)
 	entry_json_append_key(out, info->key);
 	append_type(out, slice_of(cache_value_content_type(value)));
 	entry_json_append_history(out, info, value->expires_at_us);
-	/* What counts against the limits, where that is more than the value. */
+	/* The size that counts against the limits, if it is larger than the value. */
 	if (info->size_bytes > value->len_bytes && etag_equal(&info->etag, &value->etag))
 		buffer_printf(out, ",\"size\":%" PRIu64, info->size_bytes);
 	json_out_raw(out, line->is_base64 ? ",\"value_base64\":\"" : ",\"value\":\"");

@@ -9,7 +9,7 @@
 
 void export_line_append_header(struct buffer *out, const char *version, int64_t now_us);
 
-/* An entry whose value is written piece by piece, so that a large one is never there twice. */
+/* An entry whose value is written piece by piece, so that a large one is never in memory twice. */
 struct export_line {
 	const char *ns;
 	const struct cache_entry_info *info;
@@ -18,7 +18,7 @@ struct export_line {
 	bool is_begun, is_base64;
 };
 
-/* Goes on with the line until `out` has `goal` bytes or the line is complete (true). */
+/* Continues the line until `out` has `goal` bytes or the line is complete (true). */
 bool export_line_append(struct buffer *out, struct export_line *line, size_t goal);
 
 #endif

@@ -1,17 +1,18 @@
 /* The body of an export, in constant memory.
  *
  * A page is a listing of up to PAGE_ENTRIES keys; their values are then fetched in batches of about
- * BATCH_BYTES, without counting as uses, and written. Behind each batch stands a cursor. Nothing is
- * fetched before what came earlier was sent, so a slow reader costs one batch. */
+ * BATCH_BYTES, without counting as uses, and written. A cursor follows each batch. Nothing is
+ * fetched before the earlier lines were sent, so a slow reader costs one batch. */
 #include "handlers/transfer/export_stream.h"
 
 #include <stdlib.h>
 
 #include "base/json_out.h"
+#include "handlers/respond/status.h"
 
 #define PAGE_KEY_BYTES ((size_t)256 << 10)
 #define BATCH_BYTES    ((uint64_t)1 << 20)
-/* Bytes that are handed over at a time; a piece of a value more at most. */
+/* Bytes passed on at a time, exceeded by at most one piece of a value. */
 #define SEND_BYTES 32768
 
 static struct export *export_of(struct body_stream *stream)
@@ -34,8 +35,8 @@ void export_stream_close(struct body_stream *stream)
 
 /* ---- Ends ---- */
 
-/* Whether the place has a cursor that a URL can hold. Without one an export that breaks off goes on
- * at an earlier one. */
+/* Whether the position has a cursor that fits into a URL. Without one an export that breaks off
+ * resumes at an earlier one. */
 static bool has_cursor(const struct export *export)
 {
 	return export->place.ns[0] != '\0' && export->place.key_len <= CURSOR_KEY_BYTES;
@@ -59,7 +60,7 @@ static void end_failed(struct export *export)
 {
 	const struct cache_op *op = &export->stream.op;
 
-	end_early(export, op->detail ? op->detail : cache_status_text(op->status));
+	end_early(export, op->detail ? op->detail : status_text(op->status));
 }
 
 static void end(struct export *export)
@@ -119,7 +120,7 @@ static void ask_batch(struct export *export)
 	while (export->fetched < export->page.entry_count && bytes < BATCH_BYTES) {
 		const struct cache_entry_info *info = &export->page.entries[export->fetched];
 
-		/* One that is large is fetched alone. */
+		/* A large value is fetched alone. */
 		if (export->batch_count > 0 && info->size_bytes > BATCH_BYTES - bytes)
 			break;
 		export->items[export->batch_count++] = (struct cache_item){.key = info->key};
@@ -171,11 +172,11 @@ static void write_batch(struct export *export)
 	     export->batch_at++) {
 		const struct cache_item *item = &op->items[export->batch_at];
 
-		/* Gone since it was listed. */
+		/* Removed since it was listed. */
 		if (item->status == CACHE_NOT_FOUND)
 			continue;
 		if (item->status != CACHE_OK || !item->value) {
-			end_early(export, cache_status_text(item->status));
+			end_early(export, status_text(item->status));
 			return;
 		}
 		if (!export->line.is_begun)
@@ -196,7 +197,7 @@ static void write_batch(struct export *export)
 
 /* ---- Steps ---- */
 
-/* Behind the last entry of a page: the next page, or the next namespace. */
+/* After the last entry of a page: the next page, or the next namespace. */
 static void leave_page(struct export *export)
 {
 	bool is_complete = export->page.complete || export->page.entry_count == 0;
@@ -207,7 +208,7 @@ static void leave_page(struct export *export)
 	export->state = WANTS_PAGE;
 }
 
-/* The op of the state, where it needs one. */
+/* Fills the op of the current state, if it needs one. */
 static bool asks(struct export *export)
 {
 	if (export->state == WANTS_BATCH && export->fetched == export->page.entry_count)

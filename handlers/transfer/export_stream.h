@@ -1,4 +1,4 @@
-/* An export under way: its body, by pages, batches and lines. The request owns it until the
+/* An export in progress: its body, by pages, batches and lines. The request owns it until the
  * response does. One thread at a time. */
 #ifndef STEADYCACHE_HANDLERS_EXPORT_STREAM_H
 #define STEADYCACHE_HANDLERS_EXPORT_STREAM_H
@@ -24,7 +24,7 @@ struct export
 	size_t name_count, name;
 	struct export_place place;
 
-	struct cache_op page; /* a SCAN that is done; its entries */
+	struct cache_op page; /* a completed SCAN; its entries */
 	size_t fetched;       /* of the page */
 	struct cache_item items[PAGE_ENTRIES];
 	size_t batch_from, batch_count, batch_at;
@@ -34,7 +34,7 @@ struct export
 
 /* Of body_stream. */
 enum stream_step export_stream_next(struct body_stream *stream);
-/* Frees the export, half-built ones too. */
+/* Frees the export, even a half-built one. */
 void export_stream_close(struct body_stream *stream);
 
 #endif

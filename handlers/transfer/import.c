@@ -1,9 +1,8 @@
-/* POST /import: lines of an export, stored as they come.
+/* POST /import: lines of an export, stored as they arrive.
  *
- * Lines become entries, entries of one namespace a group, and a group is stored by one operation,
- * so that a backend with commits makes one of it. While that is under way nothing more is read.
- * Where a group is refused, its entries are stored one by one, so that each failure has its line.
- */
+ * Lines become entries, entries of one namespace form a group, and one operation stores a group, so
+ * that a backend with commits makes one of it. While that is in progress nothing more is read. If a
+ * group is refused, its entries are stored one by one, so that each failure has its line. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,15 +10,16 @@
 #include "base/buffer.h"
 #include "handlers/handlers.h"
 #include "handlers/respond/error.h"
+#include "handlers/respond/status.h"
 #include "handlers/transfer/import_group.h"
 #include "handlers/transfer/import_line.h"
 #include "handlers/transfer/import_report.h"
 
-/* What is kept of the room for a long line. */
+/* How much of the room for a long line is kept. */
 #define ROOM_KEPT_BYTES ((size_t)1 << 20)
-/* More input than pieces of the body have is of a long line. */
+/* More input than pieces of the body have belongs to a long line. */
 #define LONG_LINE_BYTES ((size_t)128 << 10)
-/* A line beside its value and key. */
+/* Room for a line besides its value and key. */
 #define LINE_REST_BYTES 65536
 
 enum import_state { READS, STORES_GROUP, STORES_SINGLES };
@@ -28,21 +28,22 @@ struct import {
 	const struct request *request;
 	enum import_state state;
 	bool stops_on_error;
-	bool has_to_stop;               /* no further line is read, what was read is stored */
+	bool has_to_stop;               /* no further line is read; what was read is stored */
 	bool is_over;                   /* nothing more is stored */
-	char ns[NAMESPACE_MAX_LEN + 1]; /* for all; or empty */
+	char ns[NAMESPACE_MAX_LEN + 1]; /* for all entries; or empty */
 
 	struct buffer input; /* not read yet: from `at` on; no line end before `seen` */
 	size_t at, seen;
 	uint64_t line;
-	bool drops;    /* the rest of a line that is too long */
-	uint64_t came; /* lines of entries since the last first line of an export, bad ones too */
-	struct buffer marks; /* of it: what `came` was at each cursor, of type uint64_t */
+	bool drops;    /* skips the rest of a line that is too long */
+	uint64_t came; /* lines of entries since the last first line of an export, including bad
+			* ones */
+	struct buffer marks; /* of the same: the value of `came` at each cursor, of type uint64_t */
 	bool is_complete;
 
 	struct import_group group;
 	size_t single;            /* of the group: being stored alone */
-	struct import_entry held; /* read, and does not belong to the group; no value: none */
+	struct import_entry held; /* read, but not part of the group; no value: none */
 	struct import_report report;
 };
 
@@ -52,7 +53,7 @@ static void cleanup(struct request *request)
 
 	if (!import)
 		return;
-	/* The op's items are the group's. */
+	/* The op's items belong to the group. */
 	cache_op_deinit(&request->op);
 	cache_op_init(&request->op, CACHE_OP_SYNC);
 	import_group_clear(&import->group);
@@ -100,7 +101,7 @@ static enum handler_step import_start(struct request *request, struct response *
 	}
 	import = calloc(1, sizeof(*import));
 	if (!import) {
-		respond_error(request, response, 503, "%s", cache_status_text(CACHE_NO_MEMORY));
+		respond_error(request, response, 503, "%s", status_text(CACHE_NO_MEMORY));
 		return STEP_RESPOND;
 	}
 	import->request = request;
@@ -149,7 +150,7 @@ static void fail_line(struct import *import, const char *error)
 	import->has_to_stop |= import->stops_on_error;
 }
 
-/* The next line without its end. False: it has not come as a whole. */
+/* The next line without its end. False: it is not complete yet. */
 static bool next_line(struct import *import, bool is_end, char **ret, size_t *ret_len)
 {
 	struct buffer *input = &import->input;
@@ -189,7 +190,7 @@ static bool is_blank(const char *text, size_t len)
 
 enum reading { NEEDS_INPUT, GROUP_IS_FULL, IS_REFUSED, HAS_NO_MEMORY };
 
-/* Puts an entry into the group, or aside where the group has to be stored before. */
+/* Puts an entry into the group, or aside if the group must be stored first. */
 static bool keep_entry(struct import *import, struct import_entry *entry)
 {
 	int64_t now_us = cache_clock_now_us(import->request->context->clock);
@@ -201,7 +202,7 @@ static bool keep_entry(struct import *import, struct import_entry *entry)
 		import_entry_deinit(entry);
 		return true;
 	}
-	/* For a backend whose other side knows of no histories. */
+	/* For a backend whose other side does not support histories. */
 	if (expires_at_us != HISTORY_TTL) {
 		int64_t left_s = (expires_at_us - now_us + US_PER_S - 1) / US_PER_S;
 
@@ -227,8 +228,8 @@ static void note_cursor(struct import *import)
 						     .len = sizeof(import->came)});
 }
 
-/* Whether an export may have had so many entries: all, or, where it was resumed behind a cursor, as
- * many as there are since then. */
+/* Whether an export may have had that many entries: all of them, or, if it was resumed after a
+ * cursor, as many as have arrived since one. */
 static bool is_count(const struct import *import, uint64_t entries)
 {
 	bool found = entries == import->came;
@@ -242,7 +243,7 @@ static bool is_count(const struct import *import, uint64_t entries)
 	return found;
 }
 
-/* The line that ends an export whole: what it says must be what came. */
+/* The line that ends a complete export: its count must match the entries received. */
 static void end_export(struct import *import, uint64_t entries)
 {
 	char error[IMPORT_ERROR_BYTES];
@@ -276,8 +277,7 @@ static enum reading read_lines(struct import *import, struct response *response,
 		import->line++;
 		if (is_blank(text, len))
 			continue;
-		/* Only a last line ends the last export: what follows it may be one that was cut.
-		 */
+		/* Only a last line completes the last export: what follows it may have been cut. */
 		import->is_complete = false;
 		switch (import_line_read(context, namespace_for_all(import), text, len, &line,
 					 error)) {
@@ -309,8 +309,8 @@ static enum reading read_lines(struct import *import, struct response *response,
 		case LINE_NO_MEMORY:
 			return HAS_NO_MEMORY;
 		case LINE_UNKNOWN_FORMAT:
-			/* Behind entries of a format that is known (two exports in one file), what
-			 * there was is stored and told of. */
+			/* After entries of a known format (two exports in one file), the earlier
+			 * ones are stored and reported. */
 			if (import->report.imported + import->group.count > 0) {
 				fail_line(import, error);
 				import->has_to_stop = true;
@@ -326,10 +326,10 @@ static enum reading read_lines(struct import *import, struct response *response,
 
 /* ---- Storing ---- */
 
-/* Whether a failure is the backend's, and not of what was to be stored. */
+/* Whether a failure is the backend's, and not caused by the entries. */
 static bool is_backends_fault(enum cache_status status)
 {
-	unsigned http = cache_status_http(status);
+	unsigned http = status_http(status);
 
 	return http >= 500 && status != CACHE_NO_SPACE && status != CACHE_UNSUPPORTED &&
 	       status != CACHE_TOO_MANY_NAMESPACES;
@@ -343,11 +343,11 @@ static void note_stored(struct import *import, const struct cache_op *op)
 
 static void note_failed(struct import *import, const struct cache_op *op, uint64_t line)
 {
-	const char *text = op->detail ? op->detail : cache_status_text(op->status);
+	const char *text = op->detail ? op->detail : status_text(op->status);
 
 	import_report_failure(&import->report, line, text);
 	if (is_backends_fault(op->status)) {
-		import->report.http_status = cache_status_http(op->status);
+		import->report.http_status = status_http(op->status);
 		import->report.retry_after_s = respond_retry_after_s(op);
 		(void)snprintf(import->report.detail, IMPORT_ERROR_BYTES, "%s", text);
 		import->is_over = true;
@@ -408,7 +408,7 @@ static enum handler_step respond(struct import *import, struct response *respons
 	return STEP_RESPOND;
 }
 
-/* What was stored stays, and the report says how much that is. */
+/* Stored entries stay, and the report counts them. */
 static enum handler_step break_off(struct import *import, struct response *response,
 				   const char *reason)
 {
@@ -423,7 +423,7 @@ static enum handler_step break_off(struct import *import, struct response *respo
 
 static enum handler_step respond_no_memory(struct import *import, struct response *response)
 {
-	return break_off(import, response, cache_status_text(CACHE_NO_MEMORY));
+	return break_off(import, response, status_text(CACHE_NO_MEMORY));
 }
 
 static enum handler_step import_proceed(struct request *request, struct response *response,
@@ -460,7 +460,7 @@ static enum handler_step import_proceed(struct request *request, struct response
 	return store(import, &request->op, 0, import->group.count);
 }
 
-/* A line that came in many pieces has come whole. */
+/* A line that came in many pieces is complete. */
 static bool import_is_long(const struct request *request, bool is_end)
 {
 	const struct import *import = request->state;

@@ -26,7 +26,7 @@ static bool read_namespace(struct import_line *line, struct slice ns, struct imp
 	return true;
 }
 
-/* Whether just one of two members is there. */
+/* Whether exactly one of two members exists. */
 static bool has_one(struct import_line *line, size_t text, size_t base64)
 {
 	if (line->members[text].found != line->members[base64].found)
@@ -35,7 +35,7 @@ static bool has_one(struct import_line *line, size_t text, size_t base64)
 				    line->members[text].name.data, line->members[base64].name.data);
 }
 
-/* The bytes that a member stands for, malloc'ed. NULL: refused. */
+/* The decoded bytes of a member, malloc'ed. NULL: refused. */
 static char *decode_bytes(struct import_line *line, size_t member, bool is_base64, size_t *ret_len)
 {
 	struct slice text = line->members[member].string;
@@ -83,9 +83,7 @@ static bool read_key(struct import_line *line, struct import_entry *entry)
 
 /* ---- Value ---- */
 
-/* A type that was stored before types were of visible ASCII alone; its bytes come back as they
- * were.
- */
+/* A type that was stored before types had to be visible ASCII; its bytes are restored. */
 static bool read_old_type(struct import_line *line, char room[static CONTENT_TYPE_MAX_LEN],
 			  struct slice *ret)
 {
@@ -165,7 +163,7 @@ static bool read_history(struct import_line *line, struct import_entry *entry)
 	const struct scan_member *expires = &line->members[MEMBER_EXPIRES_AT];
 	struct cache_history *history = &entry->history;
 
-	/* Without the member: as the namespace says; null: never. */
+	/* Without the member: by the namespace; null: never. */
 	*history = (struct cache_history){
 		.expires_at_us = expires->found ? 0 : HISTORY_TTL,
 	};

@@ -1,10 +1,10 @@
-/* The entry of a line: what its members must say, and memory of its own for them. */
+/* The entry of a line: checks its members, and copies them. */
 #ifndef STEADYCACHE_HANDLERS_IMPORT_ENTRY_H
 #define STEADYCACHE_HANDLERS_IMPORT_ENTRY_H
 
 #include "handlers/transfer/import_member.h"
 
-/* An entry with memory of its own: the key and a reference to the value. */
+/* An entry with its own memory: the key and a reference to the value. */
 struct import_entry {
 	char ns[NAMESPACE_MAX_LEN + 1];
 	struct cache_item item; /* without history */
@@ -12,7 +12,7 @@ struct import_entry {
 	uint64_t line;
 };
 
-/* `ns` is the namespace for all, or empty. False: refused, and *ret stays. */
+/* `ns` is the namespace for all, or empty. False: refused, and *ret is unchanged. */
 bool import_entry_read(struct import_line *line, struct slice ns, struct import_entry *ret);
 void import_entry_deinit(struct import_entry *entry);
 

@@ -7,7 +7,7 @@
 #define GROUP_ENTRIES 256
 #define GROUP_BYTES   ((uint64_t)1 << 20)
 
-/* Entries of one namespace that are stored by one operation, their keys distinct. */
+/* Entries of one namespace that one operation stores, with distinct keys. */
 struct import_group {
 	struct import_entry entries[GROUP_ENTRIES];
 	struct cache_item items[GROUP_ENTRIES];
@@ -16,7 +16,7 @@ struct import_group {
 	uint64_t bytes;
 };
 
-/* Takes `entry` in. False: it does not belong with those that are there, or there is no room. */
+/* Adds `entry`. False: it does not belong to the group, or there is no room. */
 bool import_group_add(struct import_group *group, struct import_entry *entry);
 /* Fills `op` with a SET of `count` entries from `first` on. */
 void import_group_set(struct import_group *group, struct cache_op *op, size_t first, size_t count);

@@ -25,7 +25,7 @@ static const struct scan_member known[MEMBERS] = {
 
 /* ---- Reading ---- */
 
-/* Members that are there are of their type. */
+/* Checks the types of the existing members. */
 static bool check_types(struct import_line *line)
 {
 	for (size_t i = 0; i < MEMBERS; i++) {
@@ -45,7 +45,7 @@ static bool read_slowly(struct import_line *line, char *text, size_t len)
 {
 	struct json_fault fault;
 
-	/* Members that are not known may come from a later version. */
+	/* Unknown members may come from a later version. */
 	if (json_read(text, len, line->members, MEMBERS, NULL, NULL, &fault))
 		return check_types(line);
 	if (fault.no_memory)
@@ -70,7 +70,7 @@ static bool read_members(struct import_line *line, char *text, size_t len)
 
 /* ---- Lines ---- */
 
-/* Of the line that ends an export. */
+/* The kind of a line that ends an export. */
 static enum import_kind kind_of_end(struct import_line *line, uint64_t *ret_entries)
 {
 	struct slice complete = line->members[MEMBER_COMPLETE].string;

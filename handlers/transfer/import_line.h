@@ -7,7 +7,7 @@
 enum import_kind {
 	LINE_ENTRY,
 	LINE_OTHER,    /* of an export, but without an entry */
-	LINE_CURSOR,   /* one may be resumed behind it */
+	LINE_CURSOR,   /* an export can be resumed after it */
 	LINE_HEADER,   /* an export begins */
 	LINE_COMPLETE, /* an export is complete */
 	LINE_UNKNOWN_FORMAT,
@@ -15,15 +15,15 @@ enum import_kind {
 	LINE_NO_MEMORY,
 };
 
-/* The last line of an export does not say how many entries it has. */
+/* The last line of an export does not give its number of entries. */
 #define ENTRIES_UNKNOWN UINT64_MAX
 
 struct import_line_result {
 	struct import_entry entry; /* of LINE_ENTRY */
-	uint64_t entries;          /* of LINE_COMPLETE: how many the export has */
+	uint64_t entries;          /* of LINE_COMPLETE: the number of entries of the export */
 };
 
-/* Reads `text` (and writes over it); `ns` is the namespace for all, or empty. `error` is set for
+/* Reads `text` (and overwrites it); `ns` is the namespace for all, or empty. Sets `error` for
  * LINE_BAD and LINE_UNKNOWN_FORMAT. */
 enum import_kind import_line_read(const struct handler_context *context, struct slice ns,
 				  char *text, size_t len, struct import_line_result *ret,

@@ -6,6 +6,7 @@
 #include "base/slice.h"
 #include "base/status.h"
 #include "handlers/json/json_number.h"
+#include "handlers/respond/status.h"
 
 /* Of a second: millionths. */
 #define TIME_DECIMALS 6
@@ -23,7 +24,7 @@ bool import_member_refuse(struct import_line *line, const char *format, ...)
 bool import_member_refuse_no_memory(struct import_line *line)
 {
 	line->no_memory = true;
-	return import_member_refuse(line, "%s", cache_status_text(CACHE_NO_MEMORY));
+	return import_member_refuse(line, "%s", status_text(CACHE_NO_MEMORY));
 }
 
 static bool is_null(struct slice text)

@@ -1,5 +1,5 @@
-/* The members of a line of an import: the line as its readers leave it, its numbers and times, and
- * what is said where it is refused.
+/* The members of a line of an import: the line in the form that both readers produce, its numbers
+ * and times, and the errors that refuse it.
  *
  * The members borrow from the text. One thread at a time. */
 #ifndef STEADYCACHE_HANDLERS_IMPORT_MEMBER_H
@@ -32,11 +32,11 @@ enum {
 	MEMBERS
 };
 
-/* One line as its readers leave it. */
+/* One line in the form that both readers produce. */
 struct import_line {
 	const struct handler_context *context;
 	struct scan_member members[MEMBERS];
-	bool no_memory; /* that, and not the line, is at fault */
+	bool no_memory; /* the cause is memory, not the line */
 	char *error;
 };
 
@@ -46,13 +46,13 @@ static inline const char *import_member_name(const struct import_line *line, siz
 	return line->members[index].name.data;
 }
 
-/* Sets the error, printf-like, one sentence; false. */
+/* Sets the error, one sentence in printf format; returns false. */
 bool import_member_refuse(struct import_line *line, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-/* The same where memory is lacking. */
+/* The same if memory is exhausted. */
 bool import_member_refuse_no_memory(struct import_line *line);
 
-/* Numbers. False: refused. Where the member is missing or null *ret stays.
+/* Numbers. False: refused. If the member is missing or null *ret is unchanged.
  *
  * A time in seconds, as microseconds. */
 bool import_member_time(struct import_line *line, size_t index, int64_t *ret);

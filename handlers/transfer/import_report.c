@@ -35,7 +35,7 @@ void import_report_keep_first(struct import_report *report)
 		report->failed = 1;
 }
 
-/* A text may have been cut within a character. */
+/* A text may have been cut inside a character. */
 static struct slice whole_characters(const char *text)
 {
 	struct slice slice = slice_of(text);
@@ -50,7 +50,7 @@ void import_report_respond(struct import_report *report, struct response *respon
 {
 	struct buffer json = {0};
 
-	/* A line may be found bad while the group before it is still to be stored. */
+	/* A line may be found bad while the group before it still has to be stored. */
 	qsort(report->errors, report->error_count, sizeof(report->errors[0]), compare_errors);
 	json_out_raw(&json, "{");
 	if (report->http_status != 0) {

@@ -1,4 +1,4 @@
-/* What became of an import. */
+/* The result of an import. */
 #ifndef STEADYCACHE_HANDLERS_IMPORT_REPORT_H
 #define STEADYCACHE_HANDLERS_IMPORT_REPORT_H
 
@@ -14,14 +14,14 @@ struct import_report {
 		uint64_t line;
 		char text[IMPORT_ERROR_BYTES];
 	} errors[ERRORS_KEPT];
-	/* The import ended early because the backend failed: the status, else 0. */
+	/* The status, if the import ended early because the backend failed; else 0. */
 	unsigned http_status;
-	unsigned retry_after_s; /* 0: not said */
+	unsigned retry_after_s; /* 0: none */
 	char detail[IMPORT_ERROR_BYTES];
 };
 
 void import_report_failure(struct import_report *report, uint64_t line, const char *text);
-/* Of several failures the first in the input stays, for an import that stops there. */
+/* Keeps only the failure that is first in the input, for an import that stops there. */
 void import_report_keep_first(struct import_report *report);
 void import_report_respond(struct import_report *report, struct response *response,
 			   bool is_complete);

@@ -12,7 +12,7 @@
 
 /* ---- The sets ---- */
 
-/* The bytes of a file. False with a reason in `error`. */
+/* Reads the bytes of a file. False with a reason in `error`. */
 static bool read_file(const char *path, struct buffer *ret, char *error, size_t error_size)
 {
 	FILE *file = fopen(path, "re");
@@ -114,7 +114,8 @@ void auth_deinit(struct auth *auth)
 		token_set_destroy(auth->slots[i].set);
 }
 
-/* Frees the sets that nobody holds; the number of a slot without one, AUTH_SLOTS: none. */
+/* Frees the sets that nobody holds; returns the number of an empty slot, or AUTH_SLOTS if there is
+ * none. */
 static unsigned find_free_slot(struct auth *auth)
 {
 	unsigned current = atomic_load(&auth->current);
@@ -123,7 +124,7 @@ static unsigned find_free_slot(struct auth *auth)
 	for (unsigned i = 0; i < AUTH_SLOTS; i++) {
 		if (i == current || atomic_load(&auth->slots[i].holders) > 0)
 			continue;
-		/* Who counts himself in from now on finds that the slot is not current. */
+		/* A reader that counts itself in from now on finds that the slot is not current. */
 		token_set_destroy(auth->slots[i].set);
 		auth->slots[i].set = NULL;
 		free_slot = i;
@@ -181,7 +182,7 @@ static enum auth_verdict refuse(struct response *response, unsigned status, cons
 	return AUTH_REFUSED;
 }
 
-/* What of `token` is over: its time, or its rate. */
+/* Checks whether `token` has expired or used up its rate. */
 static enum auth_verdict check_limits(const struct auth *auth, struct token *token,
 				      struct access *ret, struct response *response)
 {
@@ -218,7 +219,8 @@ static enum auth_verdict check_token(struct auth *auth, const char *authorizatio
 		token++;
 	if (*token == '\0')
 		return refuse(response, 400, "Bad Request", "Bearer error=\"invalid_request\"");
-	/* Digests have one length, so neither length nor content of the token shows in the time. */
+	/* Digests have equal lengths, so the time reveals neither length nor content of the
+	 * token. */
 	token_digest(slice_of(token), digest);
 	ret->slot = hold_current(auth);
 	struct token *found = token_set_find(ret->slot->set, digest);

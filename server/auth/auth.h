@@ -1,12 +1,11 @@
-/* Who may come in: bearer tokens and what each may do. (Web pages and a server without a token:
+/* Who may connect: bearer tokens and the rights of each. (Web pages and a server without a token:
  * site_check.h.)
  *
  * The tokens in force are a set (token_set.h) that auth_reload replaces as a whole. A request holds
- * on to the set that let it in, until auth_leave; a set that nobody holds is freed by a later
- * reload. The sets stand in slots that never go away, each with a count of those who hold its set:
- * a reader counts itself in, and then looks whether the slot is still the current one. If it is
- * not, it has touched nothing but the count. So no lock is needed, and no set is freed under a
- * reader. */
+ * the set that admitted it until auth_leave; a later reload frees a set that nobody holds. The sets
+ * are in permanent slots, each with a count of its holders. A reader increments the count and then
+ * checks that the slot is still the current one. If it is not, the reader has touched nothing but
+ * the count. So no lock is needed, and no set is freed under a reader. */
 #ifndef STEADYCACHE_SERVER_AUTH_H
 #define STEADYCACHE_SERVER_AUTH_H
 
@@ -18,14 +17,14 @@
 #include "handlers/respond/response.h"
 #include "server/auth/token_set.h"
 
-/* Sets that requests under way may still hold, the current one included. */
+/* Most sets that requests in progress may still hold, including the current one. */
 #define AUTH_SLOTS 64
 
-/* Where tokens come from; NULL each: not from there. The texts must outlive the auth. */
+/* Where tokens come from; NULL: not from there. The texts must outlive the auth. */
 struct auth_sources {
 	const char *keys;       /* with every right, one a line */
-	const char *keys_file;  /* in place of `keys` */
-	const char *token_file; /* lines as token_line.h has them */
+	const char *keys_file;  /* instead of `keys` */
+	const char *token_file; /* lines in the form of token_line.h */
 };
 
 struct auth_slot {
@@ -36,8 +35,8 @@ struct auth_slot {
 struct auth {
 	bool wants_token; /* false: there are no sources */
 	struct auth_sources sources;
-	const struct cache_clock *clock; /* that tokens expire by */
-	atomic_uint current;             /* of the slots */
+	const struct cache_clock *clock; /* for the expiry of tokens */
+	atomic_uint current;             /* index of the current slot */
 	struct auth_slot slots[AUTH_SLOTS];
 };
 
@@ -54,7 +53,7 @@ enum auth_verdict {
 	AUTH_TOO_FAST, /* the token's rate is used up */
 };
 
-/* Reads the tokens; `clock` NULL is the system's. False with a sentence in `error` that names the
+/* Reads the tokens; `clock` NULL: the system's. False with a sentence in `error` that names the
  * source, and the line of a token file. */
 bool auth_init(struct auth *auth, const struct auth_sources *sources,
 	       const struct cache_clock *clock, char *error, size_t error_size);
@@ -66,19 +65,19 @@ static inline bool auth_can_reload(const struct auth *auth)
 {
 	return auth->sources.keys_file || auth->sources.token_file;
 }
-/* Reads the tokens again. False with a sentence in `error`: those that were in force stay so. One
+/* Reads the tokens again. False with a sentence in `error`: the former tokens stay in force. One
  * thread at a time. */
 bool auth_reload(struct auth *auth, char *error, size_t error_size);
 
-/* Whether the value of an Authorization header is of the scheme that is known here. */
+/* Whether the value of an Authorization header has the supported scheme. */
 bool auth_is_bearer(const char *authorization);
 
-/* Looks at a request; without tokens everybody goes on. `authorization` is the value of the header,
- * NULL where absent. `*ret` is to be given to auth_leave, whatever the verdict. Thread: any. */
+/* Checks a request; without tokens everybody passes. `authorization` is the value of the header,
+ * NULL if absent. Pass `*ret` to auth_leave, whatever the verdict. Any thread. */
 enum auth_verdict auth_check(struct auth *auth, const char *authorization, struct access *ret,
 			     struct response *response);
 
-/* Ends an access. One that is all zeros is fine. */
+/* Ends an access. A zeroed one is allowed. */
 void auth_leave(struct access *access);
 
 #endif

@@ -27,7 +27,7 @@ static struct tls_files tls_files_of(const struct options *options)
 	};
 }
 
-/* Reads the certificate, where there is to be one. */
+/* Reads the certificate, if there is one. */
 static bool open_tls(const struct options *options, char *error, size_t error_size)
 {
 	const struct tls_files files = tls_files_of(options);

@@ -9,7 +9,7 @@
 #define SECRET_MAX_BYTES 4096
 
 static char secrets[SECRETS_MAX][SECRET_MAX_BYTES];
-static const char *paths[SECRETS_MAX]; /* where they come from */
+static const char *paths[SECRETS_MAX]; /* the files that they were read from */
 static size_t secret_count;
 
 bool secret_file_read(const char *name, const char **ret, char *error, size_t error_size)

@@ -10,8 +10,7 @@ static bool is_text(struct slice text, const char *wanted)
 	return text.len == strlen(wanted) && strncasecmp(text.data, wanted, text.len) == 0;
 }
 
-/* The host of "host:port" or "[v6]:port", the latter without brackets; empty where it is neither.
- */
+/* The host of "host:port" or "[v6]:port", the latter without brackets; empty if it is neither. */
 static struct slice host_of(const char *authority)
 {
 	bool is_v6 = *authority == '[';
@@ -26,8 +25,8 @@ static struct slice host_of(const char *authority)
 	return *rest == '\0' ? (struct slice){.data = begin, .len = len} : (struct slice){0};
 }
 
-/* Names and addresses that lead to nowhere but this machine, whatever a name server says. Other
- * addresses are not taken: 0.0.0.0 leads here too, and to it browsers send no Sec-Fetch-Site. */
+/* Names and addresses that lead to this machine only, whatever a name server says. Others are not
+ * accepted: 0.0.0.0 leads here too, but browsers send it no Sec-Fetch-Site. */
 static bool is_of_this_machine(struct slice host)
 {
 	static const char domain[] = ".localhost";
@@ -49,13 +48,13 @@ static bool is_known_host(const char *host, const char *listen_host)
 	return name.len > 0 && (is_of_this_machine(name) || is_text(name, listen_host));
 }
 
-/* Whether it comes from a page that this server has not sent. Without Origin and Sec-Fetch-Site it
- * comes from no browser, or from one too old to tell. */
+/* Whether the request comes from a page that this server has not sent. Without Origin and
+ * Sec-Fetch-Site it does not come from a browser, or from one too old to send them. */
 static bool is_foreign(const struct site_request *request)
 {
 	if (request->fetch_site)
 		return strcmp(request->fetch_site, "same-origin") != 0 &&
-		       strcmp(request->fetch_site, "none") != 0; /* the user's own doing */
+		       strcmp(request->fetch_site, "none") != 0; /* the user's own action */
 	const char *authority = request->origin ? strstr(request->origin, "://") : NULL;
 	return request->origin &&
 	       (!authority || !request->host || strcasecmp(authority + 3, request->host) != 0);

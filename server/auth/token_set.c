@@ -33,14 +33,9 @@ void token_set_destroy(struct token_set *set)
 	free(set);
 }
 
-size_t token_set_count(const struct token_set *set)
-{
-	return set->count;
-}
-
 /* ---- Adding ---- */
 
-/* What keeps the token of that line out of the set; NULL: nothing. */
+/* Why the token of that line cannot be in the set; NULL: it can. */
 static const char *conflict(const struct token_set *set, const struct token_line *line)
 {
 	if (set->count == TOKENS_MAX)
@@ -74,7 +69,7 @@ static bool add(struct token_set *set, const struct token_line *line)
 	return true;
 }
 
-/* Cuts off a line, without its line feed and the carriage return before that. */
+/* Cuts off a line, without its line feed and a carriage return before that. */
 static struct slice cut_line(struct slice *rest)
 {
 	const char *feed = memchr(rest->data, '\n', rest->len);
@@ -100,7 +95,7 @@ static struct slice trim(struct slice text)
 	return text;
 }
 
-/* A header cannot carry other control characters than a tab. */
+/* A header cannot contain control characters other than a tab. */
 static bool can_be_sent(struct slice key)
 {
 	for (size_t i = 0; i < key.len; i++)
@@ -188,7 +183,7 @@ bool token_set_seal(struct token_set *set, const struct token_set *previous)
 		return false;
 	set->table_mask = size - 1;
 	if (getrandom(&set->seed, sizeof(set->seed), 0) != (ssize_t)sizeof(set->seed))
-		abort(); /* the kernel promises as much at once */
+		abort(); /* the kernel promises that many bytes at once */
 	for (uint32_t i = 0; i < set->count; i++) {
 		struct token *token = &set->tokens[i];
 		size_t place = place_of(set, token->line.digest);
@@ -213,7 +208,7 @@ struct token *token_set_find(const struct token_set *set,
 	     place = (place + 1) & set->table_mask) {
 		struct token *token = &set->tokens[set->table[place] - 1];
 
-		/* No early end: the time is that of the run of places, whoever is in it. */
+		/* No early exit: the time is that of the run of slots, whichever token matches. */
 		if (memeql_sec(token->line.digest, digest, TOKEN_DIGEST_BYTES))
 			found = token;
 	}

@@ -20,10 +20,10 @@ static struct {
 		size_t base;
 	} modules[MODULES_MAX];
 	size_t module_count;
-	size_t settings_bytes; /* of struct options' module_settings, given away so far */
+	size_t settings_bytes; /* how much of struct options' module_settings is in use */
 } list;
 
-/* The option that chooses a backend knows what there is from the registry. */
+/* The option that chooses a backend takes its choices from the registry. */
 static const struct option *complete(const struct option *option)
 {
 	static char choices[200], help[300];
@@ -60,7 +60,7 @@ static const struct option *complete(const struct option *option)
 	return &chosen;
 }
 
-/* The place behind the option called `flag`; the end where there is none. */
+/* The position after the option called `flag`; the end if there is none. */
 static size_t find_behind(const char *flag)
 {
 	for (size_t i = 0; flag && i < list.count; i++)

@@ -17,7 +17,7 @@ static const struct option rows[] = {
 	ROW_TEXT(listen, "listen", "STEADYCACHE_LISTEN", "127.0.0.1:8080",
 		 "Address and port to serve on; port 0 picks a free one."),
 	ROW_CHOICE(backend, "backend", "STEADYCACHE_BACKEND STEADYTEXT_CACHE_BACKEND", NULL, NULL,
-		   /* as the registry says (option_list.c) */
+		   /* from the registry (option_list.c) */
 		   "Where entries are kept: %s; or a URL: redis://[user:password@]host:port/db."),
 	ROW_TEXT(data_dir, "data-dir", "STEADYCACHE_DATA_DIR", "./steadycache-data",
 		 "Directory of the database; made if it is missing."),

@@ -14,7 +14,7 @@
 	"D1 is reached through the Worker alone; deploy it (worker/README.md) and name it in "     \
 	"--d1-url (STEADYCACHE_D1_API_URL)"
 
-/* The next of an option's variables, cut where it is longer than `ret` is large. */
+/* The next of an option's variables, cut if it does not fit into `ret`. */
 static bool next_name(const char **words, char *ret, size_t size)
 {
 	struct slice word;
@@ -78,8 +78,8 @@ static void print_markdown(void)
 	}
 }
 
-/* What has no flag is a secret, and may also stand in the file that NAME_FILE names, for any name
- * of the option. */
+/* An option without a flag is a secret, and may also be in the file that NAME_FILE names, for any
+ * name of the option. */
 static bool read_secret(const struct option *option, const char **ret, char *error,
 			size_t error_size)
 {
@@ -126,8 +126,7 @@ static bool is_removed_flag(const char *arg)
 	return false;
 }
 
-/* False where the environment asks for what there is no more; the variables that only say how are
- * strays like any other. */
+/* False if the environment asks for a removed feature; its secondary variables count as strays. */
 static bool check_removed(char *error, size_t error_size)
 {
 	const char *mode = getenv("STEADYCACHE_D1_MODE");
@@ -139,7 +138,8 @@ static bool check_removed(char *error, size_t error_size)
 	return false;
 }
 
-/* One `--name=value`, `--name value` or `--switch`; moves *i over a value of its own. */
+/* One `--name=value`, `--name value` or `--switch`; moves *i past its value if that is an argument
+ * of its own. */
 static bool read_flag(struct options *options, int argc, char **argv, int *i, char *error,
 		      size_t error_size)
 {

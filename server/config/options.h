@@ -1,6 +1,6 @@
 /* The options of a process: a row in the table of a module (option_list.h) gives the default, the
- * names in the environment, the flag, --help and the table in the README. Flags beat the
- * environment. */
+ * names in the environment, the flag, --help and the table in the README. Flags take precedence
+ * over the environment. */
 #ifndef STEADYCACHE_SERVER_OPTIONS_H
 #define STEADYCACHE_SERVER_OPTIONS_H
 
@@ -17,7 +17,7 @@ struct options {
 	const char *listen;
 	const char *backend;
 	const char *data_dir;
-	const char *api_key;    /* NULL: none; of several the first, where they are in a file */
+	const char *api_key;    /* NULL: none; the first if a file has several */
 	const char *token_file; /* NULL: none */
 	const char *tls_cert, *tls_key, *tls_client_ca; /* NULL: none */
 	long long threads;                              /* 0: one per core */
@@ -36,16 +36,16 @@ struct options {
 	const char *log_format;
 	const char *metrics_public;
 	bool access_log;
-	long long slow_request_ms; /* 0: none is slow */
+	long long slow_request_ms; /* 0: no request is slow */
 	bool disable_cache;
 	bool skip_cache_init;
-	/* Of backends and layers (option_list_settings). */
+	/* For backends and layers (option_list_settings). */
 	_Alignas(max_align_t) char module_settings[512];
 };
 
 enum options_result {
 	OPTIONS_SERVE, /* go on */
-	OPTIONS_DONE,  /* --help and the like: printed; exit 0 */
+	OPTIONS_DONE,  /* --help and similar: printed; exit 0 */
 	OPTIONS_BAD,   /* one line was written to `error`; exit 2 */
 };
 
@@ -53,7 +53,7 @@ enum options_result {
 enum options_result options_read(struct options *options, int argc, char **argv, char *error,
 				 size_t error_size);
 
-/* backend_config's `defaults`: the settings of a namespace where nothing was configured. `user` is
+/* backend_config's `defaults`: the settings of a namespace that nobody has configured. `user` is
  * the struct options. */
 void options_namespace_defaults(void *user, struct slice ns, struct namespace_settings *ret);
 

@@ -11,8 +11,8 @@
 #define PREFIX      "STEADYCACHE_"
 #define FILE_SUFFIX "_FILE"
 
-/* What the client commands read; they may run in the server's environment, as a health check does.
- */
+/* Variables of the client commands, which may run in the server's environment, as a health check
+ * does. */
 static const char client_variables[] =
 	PREFIX "URL " PREFIX "CA_FILE " PREFIX "CLIENT_CERT " PREFIX "CLIENT_KEY";
 

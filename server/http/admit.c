@@ -8,6 +8,7 @@
 #include "handlers/respond/percent.h"
 #include "handlers/respond/request.h"
 #include "handlers/respond/response.h"
+#include "handlers/respond/status.h"
 #include "server/auth/auth.h"
 #include "server/auth/site_check.h"
 #include "server/auth/token_set.h"
@@ -28,8 +29,8 @@ static bool check_load(struct exchange *exchange)
 	return false;
 }
 
-/* The path of a target in absolute form, "http://host/path", which a server has to take (RFC 9112,
- * 3.2.2); others as they are. */
+/* The path of a target in absolute form, "http://host/path", which a server must accept (RFC 9112,
+ * 3.2.2); other targets unchanged. */
 static const char *path_of(const char *url)
 {
 	if (*url == '/')
@@ -44,7 +45,7 @@ static const char *path_of(const char *url)
 	return path ? path : "/";
 }
 
-/* What the guard has refused. */
+/* Answers a request that the guard has refused. */
 static bool check_framing(struct exchange *exchange)
 {
 	const struct guard *guard = &exchange->record->guard;
@@ -104,7 +105,7 @@ static bool decode_part(struct exchange *exchange, struct slice raw, char *room,
 			"the path has a %% that two hex digits do not follow; write it as %%25");
 	else
 		respond_error(&exchange->request, &exchange->response, 503, "%s",
-			      cache_status_text(CACHE_NO_MEMORY));
+			      status_text(CACHE_NO_MEMORY));
 	return false;
 }
 
@@ -120,8 +121,8 @@ static void refuse_method(struct exchange *exchange, unsigned allowed)
 
 /* ---- What the client may do ---- */
 
-/* Whether the metrics are for everybody, or, on loopback, for who asks as if there were no token.
- */
+/* Whether the metrics are open to everybody, or, on loopback, to requests that a server without a
+ * token would accept. */
 static bool needs_no_token(const struct exchange *exchange, const struct route *route)
 {
 	return route &&
@@ -134,8 +135,8 @@ static bool check_token(struct exchange *exchange)
 	struct access *access = &exchange->access;
 	const char *authorization = head_find(&exchange->head, SLICE("Authorization"));
 
-	/* To the original another scheme is a bad request. Elsewhere it is nothing that is known
-	 * here, and the answer names what is (RFC 9110, 15.5.2). */
+	/* In the original another scheme is a bad request. Elsewhere it is unknown, and the answer
+	 * names the known one (RFC 9110, 15.5.2). */
 	if (authorization && exchange->request.error_style != ERROR_D1 &&
 	    !auth_is_bearer(authorization))
 		authorization = NULL;
@@ -172,8 +173,8 @@ static bool check_site(struct exchange *exchange, const struct route *route)
 	return status == 0;
 }
 
-/* Whether the client may have what `route` leads to, as far as that is known without its right;
- * NULL: nothing that is there. */
+/* Whether the client may use what `route` leads to, as far as that can be checked without its
+ * right; NULL: an unknown path. */
 static bool check_access(struct exchange *exchange, const struct route *route)
 {
 	bool is_open = needs_no_token(exchange, route);
@@ -208,7 +209,7 @@ bool admit_op(struct exchange *exchange)
 	const struct request *request = &exchange->request;
 	struct slice ns = request->op.ns;
 
-	/* That of the path was looked at before; an op on no namespace is its route's matter. */
+	/* The path's namespace was checked before; for an op on no namespace the route decides. */
 	return ns.len == 0 || ns.data == request->ns.data || check_namespace(exchange, ns);
 }
 
@@ -253,7 +254,7 @@ static bool decode_namespace(struct exchange *exchange, struct slice raw)
 {
 	struct request *request = &exchange->request;
 
-	/* What is longer is too long for a name, whatever it stands for. */
+	/* A longer text is too long for a name, whatever it decodes to. */
 	bool fits = raw.len <= sizeof(exchange->ns);
 	if (fits && !decode_part(exchange, raw, exchange->ns, sizeof(exchange->ns), &request->ns))
 		return false;
@@ -268,13 +269,13 @@ static bool decode_namespace(struct exchange *exchange, struct slice raw)
 
 /* ---- The parameters ---- */
 
-/* Known to all. */
+/* Known to all routes. */
 #define PRETTY       "pretty"
 #define PRETTY_PLACE 31
-/* Bytes of a name that an error shows. */
+/* How much of a name an error shows. */
 #define SHOWN_NAME_BYTES 100
 
-/* The place of `name` in `known` ("a, b, "), counted from 0; -1: it is not there. */
+/* The position of `name` in `known` ("a, b, "), from 0; -1: it is not there. */
 static int find_parameter(const char *known, struct slice name)
 {
 	if (slice_equal(name, SLICE(PRETTY)))
@@ -296,7 +297,7 @@ static void refuse_parameter(struct exchange *exchange, struct slice name, const
 	char shown[SHOWN_NAME_BYTES + 1];
 	size_t len = 0;
 
-	/* What is no ASCII may be cut, or be no UTF-8 at all. */
+	/* Non-ASCII may be cut, or not be UTF-8 at all. */
 	for (; len < name.len && len < SHOWN_NAME_BYTES; len++)
 		shown[len] = (char)((unsigned char)name.data[len] < 0x80 ? name.data[len] : '?');
 	shown[len] = '\0';

@@ -2,8 +2,9 @@
 
 #include "server/http/answer_stream.h"
 
-/* What makes of a stored value, whatever its type, mere bytes and no page of this server's: else
- * whoever may write could have scripts run that read and clear everything. */
+/* Headers that make browsers treat a stored value, whatever its type, as mere bytes and not as a
+ * page of this server: otherwise anybody who may write could have scripts run that read and clear
+ * everything. */
 #define GUARD_NAME "X-Content-Type-Options"
 static const char guard_value[] = "nosniff\r\n"
 				  "Content-Security-Policy: sandbox; default-src 'none'\r\n"
@@ -54,8 +55,8 @@ static struct MHD_Response *make_body(struct exchange *exchange)
 	return made;
 }
 
-/* The header lines behind the first name, with two spaces where line breaks belong, and as many
- * dashes as the guards have bytes. */
+/* The header lines after the first name, with two spaces instead of line breaks, and as many dashes
+ * as the guards have bytes. */
 struct block {
 	size_t len;
 	size_t break_count;
@@ -73,7 +74,7 @@ static bool append(struct block *block, const char *text, size_t len)
 	return true;
 }
 
-/* The end of a line and the name of the next. */
+/* Appends the end of a line and the name of the next. */
 static bool append_name(struct block *block, const char *name, size_t len)
 {
 	char *at = block->text + block->len;
@@ -116,10 +117,10 @@ static bool build_block(struct block *block, const struct response *response, bo
 	return true;
 }
 
-/* The library takes three allocations for a header, and a hit has a dozen: a fifth of its time. So
- * all of them go in as one, and the line breaks, which the library does not let in (rightly: it
- * cannot know where they come from), are put where we know them to belong. A value with a line
- * break of its own is still refused. False: nothing was added. */
+/* The library needs three allocations for a header, and a hit has a dozen headers: a fifth of its
+ * time. So all of them are added as one. The library rightly refuses line breaks, because it cannot
+ * know where they come from, so they are inserted afterwards where we know that they belong. A
+ * value that itself contains a line break is still refused. False: nothing was added. */
 static bool add_block(struct MHD_Response *made, const struct response *response, bool guarded)
 {
 	const char *first = response->headers[0].name;
@@ -139,7 +140,8 @@ static bool add_block(struct MHD_Response *made, const struct response *response
 	return true;
 }
 
-/* One header, which the library refuses where its value has a tab. False: no memory. */
+/* Adds one header, whose value may contain a tab, which the library refuses. False: out of
+ * memory. */
 static bool add_one(struct MHD_Response *made, const char *name, const char *value)
 {
 	char masked[RESPONSE_HEADER_BYTES];
@@ -147,7 +149,7 @@ static bool add_one(struct MHD_Response *made, const char *name, const char *val
 
 	if (MHD_add_response_header(made, name, value) == MHD_YES)
 		return true;
-	/* None that is sent: the library refuses them rightly. */
+	/* Never sent: the library rightly refuses these. */
 	if (len == 0 || len >= sizeof(masked) || strpbrk(value, "\r\n"))
 		return true;
 	if (!strchr(value, '\t'))
@@ -165,7 +167,7 @@ static bool add_one(struct MHD_Response *made, const char *name, const char *val
 	return kept != NULL;
 }
 
-/* One by one. False: one that belongs there is missing. */
+/* Adds them one by one. False: a required one is missing. */
 static bool add_each(struct MHD_Response *made, const struct response *response, bool guarded)
 {
 	char dashes[GUARD_LEN + 1];

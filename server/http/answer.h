@@ -1,4 +1,4 @@
-/* Handing a response over to libmicrohttpd. */
+/* Passing a response on to libmicrohttpd. */
 #ifndef STEADYCACHE_SERVER_ANSWER_H
 #define STEADYCACHE_SERVER_ANSWER_H
 
@@ -8,8 +8,8 @@
 
 struct exchange;
 
-/* Queues the exchange's response, whose body goes over to the library, as its answer; `close` ends
- * the connection behind it. MHD_NO: out of memory, the connection is to be dropped. */
+/* Queues the exchange's response as its answer, and gives the body to the library; `close` ends the
+ * connection afterwards. MHD_NO: out of memory, drop the connection. */
 enum MHD_Result answer_queue(struct exchange *exchange, bool close);
 
 #endif

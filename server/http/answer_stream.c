@@ -6,14 +6,14 @@
 #include "handlers/respond/stream.h"
 #include "server/http/exchange_op.h"
 
-/* Bytes that the library asks for at most where it does not send in chunks (HTTP/1.0). */
+/* The most bytes that the library asks for if it does not send in chunks (HTTP/1.0). */
 #define BLOCK_BYTES 16384
 
 struct stream_run {
 	struct exchange_shared *shared;
 	struct MHD_Connection *connection;
 	int fd;                          /* of the connection */
-	const struct cache_trace *trace; /* the exchange's, which is there while an op is */
+	const struct cache_trace *trace; /* the exchange's, which lives as long as an op */
 	struct body_stream *stream;
 	size_t sent; /* of stream->bytes */
 	_Atomic enum park_state park;
@@ -89,8 +89,8 @@ static ssize_t read_stream(void *cls, uint64_t position, char *out, size_t room)
 		case STREAM_END:
 			return MHD_CONTENT_READER_END_OF_STREAM;
 		case STREAM_FAILED:
-			/* The library marks the connection as closed, and closes it when something
-			 * happens to it. */
+			/* The library marks the connection as closed, and closes it at its next
+			 * event. */
 			(void)shutdown(run->fd, SHUT_RDWR);
 			return MHD_CONTENT_READER_END_WITH_ERROR;
 		}

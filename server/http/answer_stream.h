@@ -1,7 +1,7 @@
-/* An answer that is made while it is sent (handlers/respond/stream.h).
+/* An answer that is produced while it is sent (handlers/respond/stream.h).
  *
- * The library asks for bytes whenever the socket takes some, so a slow reader holds the stream up
- * and nothing piles up here. While an op is under way the connection is suspended. */
+ * The library asks for bytes whenever the socket accepts some, so a slow reader slows the stream
+ * down and nothing piles up here. While an op is in progress the connection is suspended. */
 #ifndef STEADYCACHE_SERVER_ANSWER_STREAM_H
 #define STEADYCACHE_SERVER_ANSWER_STREAM_H
 

@@ -4,13 +4,13 @@
 #include "server/http/exchange_handler.h"
 #include "server/http/exchange_op.h"
 
-/* What an item, an entry of a listing, a namespace are worth beside their texts. */
+/* What an item, an entry of a listing, or a namespace counts besides its texts. */
 #define ITEM_BYTES      32
 #define ENTRY_BYTES     256
 #define NAMESPACE_BYTES 1024
-/* A batch of more items takes a while in any store. */
+/* A batch of more items takes long in any store. */
 #define HEAVY_ITEMS 512
-/* A set that counts for as much may have to evict very many entries. */
+/* A set that counts this much may have to evict very many entries. */
 #define HEAVY_SIZE_BYTES (UINT64_C(1) << 20)
 
 static struct exchange *exchange_of(struct offload_job *job)
@@ -29,7 +29,7 @@ static void run(struct exchange *exchange, void (*job)(struct offload_job *job))
 
 static bool is_heavy(const struct cache_op *op)
 {
-	/* Nearly all are of one item. */
+	/* Nearly all ops have one item. */
 	if (op->items == &op->one && op->type <= CACHE_OP_EXISTS)
 		return op->type == CACHE_OP_SET && op->one.size_bytes > HEAVY_SIZE_BYTES;
 	if (op->type == CACHE_OP_STATS)
@@ -77,7 +77,8 @@ bool aside_answer_is_heavy(const struct exchange *exchange)
 	}
 }
 
-/* ---- What: the last act of each lets the connection go on, which may end the exchange ---- */
+/* ---- What runs aside: the last act of each lets the connection continue, which may end the
+ * exchange ---- */
 
 static void run_start(struct offload_job *job)
 {

@@ -2,7 +2,7 @@
 
 #include "server/http/head_scan.h"
 
-/* Of a size, leading zeros included: more could overflow. */
+/* Of a size, including leading zeros: more could overflow. */
 #define SIZE_MAX_DIGITS 16
 
 static void give_up(struct chunks *chunks, const char *problem)
@@ -53,7 +53,7 @@ static void end_size(struct chunks *chunks, char c)
 	chunks->digits = 0;
 }
 
-/* A byte that is dropped: of an extension, or of the value of a trailer. */
+/* Drops a byte of an extension, or of the value of a trailer. */
 static void drop(struct chunks *chunks, char c, enum chunks_state behind)
 {
 	unsigned char byte = (unsigned char)c;

@@ -1,7 +1,7 @@
-/* The framing of a body that is sent in chunks (RFC 9112, 7.1), taken off it.
+/* Removes the framing of a chunked body (RFC 9112, 7.1).
  *
- * Sizes must be hexadecimal digits alone, lines end in CR LF, extensions and trailers are checked
- * and dropped. So nothing that could be read in two ways is left of it. */
+ * Sizes must consist of hexadecimal digits, lines end in CR LF, and extensions and trailers are
+ * checked and dropped. So nothing is left that could be read in two ways. */
 #ifndef STEADYCACHE_SERVER_CHUNKS_H
 #define STEADYCACHE_SERVER_CHUNKS_H
 
@@ -11,7 +11,7 @@
 
 #include "base/slice.h"
 
-/* What a body may have in extensions and trailers. */
+/* Limit of a body's extensions and trailers. */
 #define CHUNKS_MAX_EXTRA_BYTES 8192
 
 enum chunks_state {
@@ -31,18 +31,18 @@ enum chunks_state {
 	CHUNKS_BROKEN,
 };
 
-/* All zeros is the beginning. */
+/* All zeros is the initial state. */
 struct chunks {
 	enum chunks_state state;
-	uint64_t left; /* of the chunk under way */
+	uint64_t left; /* of the current chunk */
 	unsigned digits;
 	size_t extra_bytes;
 	const char *problem; /* of CHUNKS_BROKEN */
 };
 
-/* Reads on up to the next data. Returns how many of the `len` bytes it took; `*ret_data` is the end
- * of these, at most `max_data` bytes long, and empty where no data have come, the body is at its
- * end, or broken. */
+/* Reads up to the next data. Returns how many of the `len` bytes it consumed; `*ret_data` is the
+ * end of these, at most `max_data` bytes long, and empty if there are no data yet, the body has
+ * ended, or it is broken. */
 size_t chunks_read(struct chunks *chunks, const char *bytes, size_t len, size_t max_data,
 		   struct slice *ret_data);
 

@@ -8,10 +8,11 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/invariant.h"
 #include "base/thread.h"
 
 #define LOOK_EVERY_US (US_PER_S / 2)
-/* The state of a socket whose other side has ended, which is in netinet/tcp.h; that cannot go with
+/* The state of a socket whose other side has ended. It is in netinet/tcp.h, which conflicts with
  * linux/tcp.h, which has the rest. */
 #define STATE_CLOSE_WAIT  8
 #define STATE_ESTABLISHED 1
@@ -28,16 +29,16 @@ void connection_enter(struct connection *connection, enum connection_phase phase
 	atomic_store_explicit(&connection->phase, phase, memory_order_relaxed);
 }
 
-/* Ends what comes in; the event loop then sees the end and closes. */
+/* Ends the receiving side; the event loop then sees the end and closes. */
 static void cut(const struct connection *connection)
 {
 	(void)shutdown(connection->fd, SHUT_RDWR);
 }
 
-/* What the kernel knows of a socket's incoming side. */
+/* What the kernel knows of a socket's receiving side. */
 struct sight {
-	uint64_t bytes; /* that ever came */
-	bool is_at_end; /* the other side sends no more, and all was read */
+	uint64_t bytes; /* received so far */
+	bool is_at_end; /* the other side sends no more, and everything was read */
 };
 
 static struct sight look_at(int fd)
@@ -64,7 +65,7 @@ bool connection_has_left(const struct connection *connection)
 	       info.tcpi_state != STATE_ESTABLISHED;
 }
 
-/* Whether a connection that has no complete request should be cut. */
+/* Whether to cut a connection without a complete request. */
 static bool is_overdue(struct connection *connection, enum connection_phase phase, int64_t now_us,
 		       int64_t timeout_us)
 {
@@ -81,7 +82,7 @@ static bool is_overdue(struct connection *connection, enum connection_phase phas
 		connection->trickling_since_us = 0;
 	else if (sight.bytes != before.bytes && connection->trickling_since_us == 0)
 		connection->trickling_since_us = now_us;
-	/* Seen twice, so that what came last is not just being looked at. */
+	/* Seen twice, so that the last bytes are not just being processed. */
 	if (same_request && sight.is_at_end && before.is_at_end)
 		return true;
 	int64_t since_us = phase == PHASE_WAITING
@@ -170,8 +171,8 @@ bool connection_has_unread(const struct connection *connection)
 	return ioctl(connection->fd, SIOCINQ, &unread) == 0 && unread > 0;
 }
 
-/* Of those beyond the limit that have not sent a request, closes the one that came first. The
- * newest stand in front, so that no more need be looked at than there can be of them. */
+/* Closes the oldest connection beyond the limit that has not sent a request. The newest are at the
+ * front of the list, so only as many need to be checked as there can be of them. */
 static void cut_silent(struct connections *connections)
 {
 	struct connection *silent = NULL;
@@ -215,6 +216,7 @@ void connections_remove(struct connections *connections, struct connection *conn
 	if (!connection)
 		return;
 	(void)pthread_mutex_lock(&connections->lock);
+	INVARIANT(connections->count > 0);
 	connections->count--;
 	if (connection->next)
 		connection->next->previous = connection->previous;

@@ -22,22 +22,22 @@
 
 #define STOP_DEADLINE_US (8 * US_PER_S)
 #define NS_PER_MS        INT64_C(1000000)
-/* From when on a stop gives up bodies that are taken as they come, and have no bound. */
+/* When a stop gives up streamed bodies, which have no bound. */
 #define HURRY_US (2 * US_PER_S)
-/* How long a stop waits for the first request of a connection that it has accepted. */
+/* How long a stop waits for the first request of an accepted connection. */
 #define NEW_CONNECTION_US (US_PER_S / 2)
 /* How long an accepted connection may take to be listed (a thread may be interrupted there). */
 #define SETTLE_US (US_PER_S / 50)
-/* Connections beyond max_connections that are accepted to be told so. */
+/* Connections beyond max_connections that are accepted to be told that there is no room. */
 #define SPARE_CONNECTIONS 256
-/* Open files that are no connections, generously. */
+/* Open files other than connections, generously. */
 #define OTHER_FILES ((rlim_t)64)
-/* Threads of backends on which operations end; with more, some share a counter. */
+/* Backend threads on which operations complete; further ones share a counter. */
 #define BACKEND_THREADS 4
-/* What of a connection's memory the head of a request may not take: the head of the answer needs
- * it, and bodies are read into it. */
+/* The part of a connection's memory that the head of a request must leave free: the head of the
+ * answer needs it, and bodies are read into it. */
 #define ANSWER_HEAD_BYTES 1536
-/* Of max_connections: an eighth, but not more than this, cannot be used for waiting. */
+/* Of max_connections: an eighth, but at most this many, cannot be used for waiting. */
 #define WAITING_LEAVES_FREE 64
 
 struct http_daemon {
@@ -47,8 +47,8 @@ struct http_daemon {
 	struct namespace_labels labels;
 };
 
-/* Paths and queries stay as they came: %00 must not end a string, and keys are decoded with their
- * length, once (handlers/respond/percent.h). */
+/* Paths and queries stay unchanged: %00 must not end a string, and keys are decoded once, with
+ * their length (handlers/respond/percent.h). */
 static size_t keep_escaped(void *cls, struct MHD_Connection *connection, char *text)
 {
 	(void)cls;
@@ -69,8 +69,8 @@ __attribute__((format(printf, 2, 0))) static void log_library(void *cls, const c
 	log_line(LOG_DEBUG, "http library", LOG_TEXT("detail", text));
 }
 
-/* With TLS the library does not end the sending side before it closes. And who speaks anything else
- * than TLS, or has no certificate, has sent more than was read: he would get a reset. */
+/* With TLS the library does not end the sending side before it closes. A client that does not speak
+ * TLS, or has no certificate, has sent more than was read, and would get a reset. */
 static void end_socket(struct exchange_shared *shared, const struct connection *record)
 {
 	bool lingers = record->lingers || connection_has_unread(record) ||
@@ -122,19 +122,19 @@ static void notify_connection(void *cls, struct MHD_Connection *connection, void
 	if (!info)
 		return;
 	*record = open_record(shared, info->connect_fd, connection);
-	/* It has no guard, so no request of it will be taken. */
+	/* Without a guard no request of it is accepted. */
 	if (!*record)
 		(void)shutdown(info->connect_fd, SHUT_RDWR);
 }
 
-/* How many connections there may be, beyond these how many that are accepted to be told so, and how
- * many closes may linger. */
+/* How many connections are allowed, how many more are accepted to be told that there is no room,
+ * and how many closes may linger. */
 struct room {
 	unsigned connections, spare, lingering;
 };
 
 /* As many as the options say, or as the limit of open files allows: at that limit itself the
- * library's threads would try again and again to accept, and do nothing else. */
+ * library's threads would retry to accept all the time, and do nothing else. */
 static struct room make_room(const struct options *options)
 {
 	struct room room = {
@@ -167,8 +167,8 @@ static struct room make_room(const struct options *options)
 	return room;
 }
 
-/* How many requests may wait for values: fewer than there may be connections, so that those who
- * bring the values get in. */
+/* How many requests may wait for values: fewer than there may be connections, so that the clients
+ * with the values get in. */
 static size_t max_waiting(const struct room *room)
 {
 	size_t max = room->connections;
@@ -177,8 +177,8 @@ static size_t max_waiting(const struct room *room)
 	return max - (kept_free < WAITING_LEAVES_FREE ? kept_free : WAITING_LEAVES_FREE);
 }
 
-/* The metrics of `threads` event loops, the watchdog, the timer of leases, the thread of lingering
- * closes, and as many threads as loops for what would hold these up. */
+/* Starts the metrics of `threads` event loops, the watchdog, the timer of leases, the thread of
+ * lingering closes, and as many threads as loops for work that would block these. */
 static bool start_helpers(struct http_daemon *http, const struct options *options,
 			  const struct room *room, const struct backend *backend, unsigned threads)
 {
@@ -227,13 +227,12 @@ static enum metrics_access metrics_access_of(const struct options *options, int 
 		return METRICS_FOR_ALL;
 	if (strcasecmp(options->metrics_public, "no") == 0)
 		return METRICS_WITH_TOKEN;
-	/* Of the socket, not of --listen: a service manager may have handed it over. */
+	/* The socket's address, not --listen: a service manager may have passed the socket on. */
 	listen_describe(listen_fd, &address, name, sizeof(name));
 	return listen_is_loopback(&address) ? METRICS_ON_LOOPBACK : METRICS_WITH_TOKEN;
 }
 
-/* The cores that this process may run on: a container or `taskset` may leave it fewer than there
- * are. */
+/* The cores that this process may use: a container or `taskset` may limit them. */
 static unsigned usable_cores(void)
 {
 	cpu_set_t set;
@@ -322,7 +321,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 		.labels = &http->labels,
 	};
 	http->shared.auth = auth;
-	/* Where a service manager handed the socket over, it may be anything. */
+	/* If a service manager passed the socket on, --listen may be anything. */
 	if (listen_parse(options->listen, &address))
 		memcpy(http->shared.listen_host, address.host, sizeof(address.host));
 	http->shared.is_tls = options->tls_cert != NULL;
@@ -374,7 +373,8 @@ bool http_daemon_stop(struct http_daemon *http)
 	atomic_store(&http->shared.draining, true);
 	/* Not MHD_quiesce_daemon: under load that races with the library's threads, which then
 	 * abort the process (0.9.75: "Failed to remove listen FD from epoll set"). Nor
-	 * MHD_stop_daemon alone, which shuts down a socket that is a service manager's too. */
+	 * MHD_stop_daemon alone, which also shuts down a socket that belongs to a service
+	 * manager. */
 	listen_deafen(http->listen_fd);
 	flights_stop(http->shared.flight_timer.flights);
 	do {

@@ -7,14 +7,14 @@
 
 struct http_daemon;
 
-/* Serves on `listen_fd` (taken). NULL with a sentence in `error`. `backend` and `auth` must outlive
- * it. */
+/* Serves on `listen_fd`, which it takes. NULL with a sentence in `error`. `backend` and `auth` must
+ * outlive it. */
 struct http_daemon *http_daemon_start(const struct options *options, struct backend *backend,
 				      struct auth *auth, int listen_fd, char *error,
 				      size_t error_size);
 
-/* Stops accepting, answers what runs (up to 8 s), closes the connections and frees. False: requests
- * were still waiting for the backend; the daemon was left as it is. */
+/* Stops accepting, answers requests in progress (for up to 8 s), closes the connections and frees
+ * everything. False: requests were still waiting for the backend; the daemon is left as it is. */
 bool http_daemon_stop(struct http_daemon *http_daemon);
 
 #endif

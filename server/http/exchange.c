@@ -11,13 +11,13 @@
 #include "server/http/upload.h"
 #include "server/log/request_log.h"
 
-/* What large answers may take together: 512 MB. */
+/* Limit of all large answers together: 512 MB. */
 #define ANSWERS_MAX_BYTES ((size_t)512 << 20)
 
 /* ---- The answer ---- */
 
-/* A large answer stays in memory until its reader has it: all of them have a bound, but one alone
- * is always let through. */
+/* A large answer stays in memory until its reader has it: all of them together are limited, but a
+ * single one is always allowed. */
 static void count_answer(struct exchange *exchange)
 {
 	struct response *response = &exchange->response;
@@ -53,7 +53,7 @@ static enum MHD_Result queue_response(struct exchange *exchange)
 	int64_t now_ns = monotonic_now_ns();
 	if (request_log_cares(exchange, now_ns))
 		request_log_answer(exchange, now_ns);
-	/* Who is still sending would get a reset, and may never see the answer. */
+	/* A client that is still sending would get a reset, and might never see the answer. */
 	exchange->record->lingers |= response->close;
 	if (exchange->returns_id)
 		response_header_static(response, "X-Request-Id", exchange_request_id(exchange));
@@ -77,8 +77,8 @@ static enum MHD_Result turn_away(struct exchange *exchange)
 
 /* ---- Running the handler ---- */
 
-/* A lease that is bound to the connection must not end because its holder is busy computing: silent
- * for that time is what he is meant to be. */
+/* A lease that is bound to the connection must not end because its holder is busy computing: that
+ * client is expected to be silent for that time. */
 static void allow_silence(struct exchange *exchange)
 {
 	const struct flight_waiter *waiter = &exchange->request.visit->waiter;
@@ -102,8 +102,8 @@ static enum MHD_Result finish_handler(struct exchange *exchange)
 	return queue_response(exchange);
 }
 
-/* Goes on as far as it can without waiting: a plain request to its end once its op is done, a visit
- * round by round. */
+/* Continues as far as it can without waiting: a plain request to its end once its op is done, a
+ * visit round by round. */
 static enum MHD_Result advance(struct exchange *exchange)
 {
 	struct request *request = &exchange->request;
@@ -115,7 +115,7 @@ static enum MHD_Result advance(struct exchange *exchange)
 		if (exchange->is_made)
 			return finish_handler(exchange);
 		if (request->visit) {
-			/* Before the step: from then on the wake-up can come. */
+			/* Before the step, because the wake-up can come from then on. */
 			atomic_store(&exchange->park, PARK_RUNNING);
 			connection_enter(exchange->record, PHASE_BUSY);
 			step = exchange->waiting ? flight_visit_after_wait(request)
@@ -161,7 +161,7 @@ static enum MHD_Result run_handler(struct exchange *exchange)
 
 static enum MHD_Result begin(struct exchange *exchange, const char *url, const char *method)
 {
-	/* Out of memory for the record of the connection, so that nobody has checked the head. */
+	/* Memory for the connection's record ran out, so nobody has checked the head. */
 	if (!exchange->record || !guard_has_request(&exchange->record->guard))
 		return MHD_NO;
 	exchange->begun = true;
@@ -179,13 +179,13 @@ static enum MHD_Result begin(struct exchange *exchange, const char *url, const c
 			exchange->route->handler->start(&exchange->request, &exchange->response) ==
 			STEP_RESPOND;
 	}
-	/* What is too long to be dropped is not read at all. */
+	/* A body that is too long to be dropped is not read at all. */
 	if (exchange->answered && exchange->head.content_length > DISCARD_MAX_BYTES)
 		return turn_away(exchange);
 	return MHD_YES;
 }
 
-/* From here on the time is not the sender's any more. */
+/* From here on the time is the server's. */
 static void end_body(struct exchange *exchange)
 {
 	exchange->complete_ns = monotonic_now_ns();
@@ -210,7 +210,7 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
 	if (*upload_size > 0) {
 		size_t len = *upload_size;
 
-		/* What is left is given again. */
+		/* The library passes the rest again. */
 		if (upload_streams(exchange) && upload_is_busy(exchange))
 			return MHD_YES;
 		*upload_size = 0;

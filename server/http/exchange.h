@@ -1,9 +1,9 @@
 /* One request on libmicrohttpd: from its headers to its answer.
  *
- * libmicrohttpd calls exchange_handle again and again for one request: first with the headers, then
- * with each piece of the body, then with its end. The answer is queued in the last of these calls,
- * because queueing it in the first closes the connection; only a request whose body is not wanted
- * is answered there, for just that reason. */
+ * libmicrohttpd calls exchange_handle repeatedly for one request: first with the headers, then with
+ * each piece of the body, then with its end. The answer is queued in the last of these calls,
+ * because queueing it in the first closes the connection. For just that reason a request whose body
+ * is not wanted is answered in the first. */
 #ifndef STEADYCACHE_SERVER_EXCHANGE_H
 #define STEADYCACHE_SERVER_EXCHANGE_H
 

@@ -4,11 +4,11 @@
 
 #include "server/http/exchange_state.h"
 
-/* Has the handler start. True: request->op is to be submitted. */
+/* Runs the handler's start. True: submit request->op. */
 bool exchange_handler_start(struct exchange *exchange);
-/* ... and make the answer of an op that is done, ?pretty included. */
+/* ... and makes the answer of a completed op, including ?pretty. */
 void exchange_handler_answer(struct exchange *exchange);
-/* Writes a JSON answer again for people to read, where the request asks for that. */
+/* Rewrites a JSON answer for people to read, if the request asks for that. */
 void exchange_handler_pretty(struct exchange *exchange);
 
 #endif

@@ -44,7 +44,7 @@ static const struct request_source library_source = {
 
 /* ---- Opening and closing ---- */
 
-/* An exchange is large and its life short: a thread keeps the one that it used last. */
+/* An exchange is large and short-lived: a thread keeps the one that it used last. */
 static _Thread_local struct {
 	struct exchange *kept;
 	bool ends_with_thread;
@@ -105,7 +105,7 @@ void *exchange_life_open(void *cls, const char *target, struct MHD_Connection *c
 	struct exchange *exchange = allocate();
 	if (!exchange)
 		return NULL;
-	/* Not cleared as a whole: the buffers make up most of it. */
+	/* Not cleared as a whole, because the buffers make up most of it. */
 	memset(exchange, 0, offsetof(struct exchange, head));
 	exchange->head.trace = (struct trace){0};
 	response_init(&exchange->response);

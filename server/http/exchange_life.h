@@ -4,10 +4,10 @@
 
 #include "server/http/exchange_state.h"
 
-/* For MHD_OPTION_URI_LOG_CALLBACK: a request begins. The result is its state. */
+/* For MHD_OPTION_URI_LOG_CALLBACK: a request begins. Returns its state. */
 void *exchange_life_open(void *cls, const char *target, struct MHD_Connection *connection);
 
-/* Closes what the library has opened on a connection and never completed. */
+/* Closes the exchanges that the library has opened on a connection and never completed. */
 void exchange_life_abandon(struct exchange_shared *shared, struct connection *record);
 
 /* For MHD_OPTION_NOTIFY_COMPLETED. */

@@ -26,7 +26,7 @@ void exchange_op_park(struct exchange *exchange)
 	(void)atomic_fetch_add(&exchange->shared->parked, 1);
 	MHD_suspend_connection(exchange->connection);
 	if (atomic_exchange(&exchange->park, PARK_SUSPENDED) == PARK_DONE) {
-		/* It was done in between and found nothing to resume. */
+		/* The op completed in between and found nothing to resume. */
 		atomic_store(&exchange->park, PARK_DONE);
 		MHD_resume_connection(exchange->connection);
 	}
@@ -52,7 +52,8 @@ void exchange_op_end_phase(struct exchange *exchange)
 	exchange->since_ns = 0;
 }
 
-/* Beside this a request takes no time worth telling, so that the clock need not be read for it. */
+/* Such a request takes no time worth measuring besides its op, so the clock need not be read for
+ * it. */
 static bool is_plain(const struct exchange *exchange)
 {
 	const struct request *request = &exchange->request;

@@ -4,19 +4,19 @@
 
 #include "server/http/exchange_state.h"
 
-/* Hands request->op to the backend from the thread that calls. */
+/* Hands request->op to the backend from the calling thread. */
 void exchange_op_submit(struct exchange *exchange);
-/* True: what was submitted is done. False: the connection is suspended until it is.
+/* True: the submitted op is done. False: the connection is suspended until it is.
  * exchange->submitted is true from now on. */
 bool exchange_op_await(struct exchange *exchange);
 /* Suspends the connection until exchange_op_go_on. */
 void exchange_op_park(struct exchange *exchange);
-/* The op is done, or the wait over: the second of this and the parking resumes the connection. Any
+/* The op or the wait is over: the second of this call and the parking resumes the connection. Any
  * thread. */
 void exchange_op_go_on(struct exchange *exchange);
-/* The op, or the wait, is over: counts its time where that is known. */
+/* The op or the wait is over: adds its time if that is known. */
 void exchange_op_end_phase(struct exchange *exchange);
-/* What ops of this request are to carry; NULL where the backend does not care. */
+/* The trace that ops of this request carry; NULL if the backend does not use it. */
 const struct cache_trace *exchange_op_trace(struct exchange *exchange);
 
 #endif

@@ -4,15 +4,15 @@
 
 #include "server/http/exchange_state.h"
 
-/* Takes the parameters off the target, in the library's memory, where they stay until the request
- * is completed. `at` is where they begin. */
+/* Separates the parameters from the target, in the library's memory, where they stay until the
+ * request is completed. `at` is where they begin. */
 void exchange_query_split(struct exchange *exchange, char *at);
 
-/* The value of a query parameter, "" where it has none, NULL where there is no such parameter. */
+/* The value of a query parameter, "" if it has none, NULL if there is no such parameter. */
 const char *exchange_query(const struct exchange *exchange, const char *name);
 
-/* The next parameter of a request. `*at` is NULL at first, and where to go on from then on. Names
- * and values are as they came, but for '+', which is a blank. False: there is none. */
+/* The next parameter of a request. `*at` is NULL at first, and then where to continue. Names and
+ * values are unchanged, except that '+' is a blank. False: no more. */
 bool exchange_query_next(const struct exchange *exchange, const char **at, struct slice *ret_name,
 			 const char **ret_value);
 

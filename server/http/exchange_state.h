@@ -1,5 +1,5 @@
-/* One request under way, and what all requests of a server share: for the files that work on them.
- */
+/* One request in progress, and what all requests of a server share: for the files that work on
+ * them. */
 #ifndef STEADYCACHE_SERVER_EXCHANGE_STATE_H
 #define STEADYCACHE_SERVER_EXCHANGE_STATE_H
 
@@ -17,14 +17,14 @@
 #include "server/log/metrics.h"
 #include "server/log/trace.h"
 
-/* Who gets /metrics. */
+/* Who may read /metrics. */
 enum metrics_access {
-	METRICS_WITH_TOKEN,  /* as any other path */
-	METRICS_ON_LOOPBACK, /* without a token, as on a server that has none: no web pages */
+	METRICS_WITH_TOKEN,  /* like any other path */
+	METRICS_ON_LOOPBACK, /* without a token, like a server that has none: no web pages */
 	METRICS_FOR_ALL,
 };
 
-/* What all requests of a server share. */
+/* Shared by all requests of a server. */
 struct exchange_shared {
 	struct handler_context context;
 	struct auth *auth;
@@ -39,65 +39,65 @@ struct exchange_shared {
 	size_t max_head_bytes; /* of a request, as its guard counts them */
 	bool access_log;
 	bool is_remote;  /* the backend is */
-	int64_t slow_ns; /* requests that take longer are logged; INT64_MAX: none are */
+	int64_t slow_ns; /* slower requests are logged; INT64_MAX: none */
 	bool is_tls;
 	enum metrics_access metrics_access;
 	atomic_bool draining;       /* the server is stopping: answers close their connections */
-	atomic_bool hurries;        /* ... for a while: bodies that go on and on are given up */
+	atomic_bool hurries;        /* ... for a while: streamed bodies are given up */
 	atomic_uint running;        /* requests between headers and the end of their answer */
-	atomic_size_t answer_bytes; /* of large answers that are made and not yet sent */
-	atomic_uint parked; /* of these, suspended until their op is done or their wait over */
+	atomic_size_t answer_bytes; /* of large answers that are made but not sent yet */
+	atomic_uint parked; /* of these, suspended until their op is done or their wait is over */
 };
 
 /* Decoded keys up to this length need no allocation. */
 #define INLINE_KEY_BYTES 512
 
-/* A body up to this size that is not wanted is read and dropped, so that the connection can stay.
- */
+/* An unwanted body up to this size is read and dropped, so that the connection can stay. */
 #define DISCARD_MAX_BYTES 65536
 
-/* A body up to this size takes no time beside that of the backend. */
+/* A body up to this size takes no time besides the backend's. */
 #define PLAIN_BODY_BYTES 65536
 
-/* How an op (or a wait) that was not over at once, and the connection that waits for it, find each
- * other: the one that comes second resumes the connection. */
+/* How a pending op (or wait) and the connection that waits for it meet: whichever comes second
+ * resumes the connection. */
 enum park_state { PARK_RUNNING, PARK_SUSPENDED, PARK_DONE };
 
-/* Only what stands before `head` is cleared for a new request. */
+/* Only the members before `head` are cleared for a new request. */
 struct exchange {
 	struct exchange_shared *shared;
 	struct MHD_Connection *connection;
-	struct connection *record; /* NULL: there was no memory for one; nothing is begun then */
+	struct connection *record; /* NULL: out of memory; then no request begins */
 	const struct route *route;
 	_Atomic enum park_state park;
-	bool begun;      /* the headers have come */
-	bool answered;   /* the response is complete; what still comes of the body is dropped */
-	bool submitted;  /* the op is with the backend or done, `finish` is still to be called */
+	bool begun;      /* the headers have arrived */
+	bool answered;   /* the response is complete; the rest of the body is dropped */
+	bool submitted;  /* the op is with the backend or done, `finish` has not been called yet */
 	bool waiting;    /* ... or the request waits for a value or a lease, or did */
 	bool counted;    /* an answer was queued */
-	bool started;    /* handler->start was called: cleanup is due */
+	bool started;    /* handler->start was called, so cleanup is due */
 	bool returns_id; /* the answer has the request id */
-	bool is_all_backend; /* the time of the backend is not known, and next to all of it */
-	bool is_made;        /* the answer was made aside; the loop is to queue it */
-	bool has_step;       /* of a streamed body: `step` is what the handler said aside */
-	bool proceeds;       /* ... or is about to */
+	bool is_all_backend; /* the backend's time is not known, and is nearly all of it */
+	bool is_made;        /* the answer was made aside; the loop must queue it */
+	bool has_step;       /* of a streamed body: `step` is the result of the handler, which ran
+			      * aside */
+	bool proceeds;       /* ... or is about to run */
 	bool is_end;         /* ... at the end of the body */
 	enum handler_step step;
-	struct offload_job job; /* the one under way aside */
+	struct offload_job job; /* the job that runs aside */
 	size_t received_bytes;
-	size_t answer_bytes; /* of these in shared->answer_bytes */
-	size_t marked_bytes; /* of a streamed body: received when its time-out began anew */
-	int64_t began_ns;    /* monotonic: the headers have come */
-	/* What of the time since then is whose (request_log.h). */
-	int64_t complete_ns; /* monotonic: the request has come whole */
+	size_t answer_bytes; /* the part of shared->answer_bytes */
+	size_t marked_bytes; /* of a streamed body: received when its time-out was last restarted */
+	int64_t began_ns;    /* monotonic: the headers have arrived */
+	/* How the time since then is divided (request_log.h). */
+	int64_t complete_ns; /* monotonic: the request is complete */
 	int64_t since_ns;    /* monotonic: the op is with the backend, or `waiting`; 0: not known */
 	int64_t backend_ns, waited_ns;
 	struct access access; /* what the client may do */
-	char *long_key;       /* malloc'ed where the decoded key does not fit below */
+	char *long_key;       /* malloc'ed if the decoded key does not fit below */
 	struct request request;
 
 	struct head head;
-	const char *query, *query_end; /* parameters as they came, each ended by a NUL */
+	const char *query, *query_end; /* parameters as received, each terminated by a NUL */
 	struct response response;      /* response_init */
 	char ns[NAMESPACE_MAX_LEN * 3];
 	char key[INLINE_KEY_BYTES];

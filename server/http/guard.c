@@ -7,22 +7,22 @@
 
 #include "server/http/stand_in.h"
 
-/* What is read at once of a body in chunks, and at first of a head that did not come whole. */
+/* How much of a chunked body is read at once, and initially of a head that did not arrive whole. */
 #define CHUNKS_READ_BYTES 16384
 #define HEAD_READ_BYTES   2048
-/* Of empty lines before a request. They give the library nothing, so that a sender who is fast
- * enough would keep the event loop reading for ever. */
+/* Limit of empty lines before a request. They give the library nothing, so a fast sender could keep
+ * the event loop reading for ever. */
 #define EMPTY_MAX_BYTES 1024
 /* A size in hexadecimal digits and two line ends. */
 #define CHUNK_FRAME_BYTES 20
 
 static const char last_chunk[] = "0\r\n\r\n";
 
-/* The source, in one call of guard_receive. */
+/* The source, during one call of guard_receive. */
 struct intake {
 	const struct guard_source *source;
-	bool is_empty; /* nothing more is there */
-	ssize_t last;  /* what to tell where nothing goes on */
+	bool is_empty; /* nothing more is available */
+	ssize_t last;  /* the result if nothing is passed on */
 	int error;     /* its errno */
 };
 
@@ -88,7 +88,7 @@ static bool hold(struct guard *guard, const char *bytes, size_t len)
 	return true;
 }
 
-/* False: nothing has come, or there is no memory for it. */
+/* False: nothing has arrived, or out of memory. */
 static bool hold_more(struct guard *guard, struct intake *in, size_t size)
 {
 	if (in->is_empty || !make_room(guard, size))
@@ -124,7 +124,8 @@ static void give_up(struct guard *guard)
 
 /* ---- Heads ---- */
 
-/* Of empty lines before a request, which some clients send behind a body (RFC 9112, 2.2). */
+/* The length of empty lines before a request, which some clients send after a body (RFC 9112,
+ * 2.2). */
 static size_t empty_lines(const char *bytes, size_t len)
 {
 	size_t at = 0;
@@ -135,7 +136,7 @@ static size_t empty_lines(const char *bytes, size_t len)
 	return at;
 }
 
-/* Holds what stands for a head that was refused. */
+/* Holds a substitute for a head that was refused. */
 static void hold_stand_in(struct guard *guard, struct slice refused)
 {
 	size_t len = 0;
@@ -156,7 +157,7 @@ static void refuse_head(struct guard *guard, const char *bytes, size_t len)
 {
 	guard->is_refused = true;
 	guard->state = GUARD_SHUT;
-	/* What stands for it has neither. */
+	/* The substitute has neither. */
 	guard->head.query_at = 0;
 	guard->head.content_length = 0;
 	hold_stand_in(guard, (struct slice){.data = bytes, .len = len});
@@ -185,7 +186,7 @@ static bool count_empty(struct guard *guard, size_t len)
 	return false;
 }
 
-/* Reads straight to where the library wants it. How much of it may go on. */
+/* Reads directly to where the library wants it. Returns how much of it may be passed on. */
 static size_t read_head(struct guard *guard, struct intake *in, char *room, size_t size)
 {
 	size_t got = read_more(in, room, size);
@@ -236,7 +237,7 @@ static bool skip_empty_lines(struct guard *guard)
 	return count_empty(guard, len);
 }
 
-/* Goes on with a head of which the beginning is held. */
+/* Continues a head of which the beginning is held. */
 static void gather_head(struct guard *guard, struct intake *in)
 {
 	enum head_verdict verdict;
@@ -249,7 +250,7 @@ static void gather_head(struct guard *guard, struct intake *in)
 	if (verdict == HEAD_REFUSED) {
 		refuse_head(guard, guard->held + guard->held_at, guard->held_len);
 	} else if (verdict == HEAD_WHOLE) {
-		/* What is left of it moves up to what is behind it. */
+		/* What is left of it moves up to what follows it. */
 		size_t left_out = guard->head.line_at - guard->head.kept;
 
 		guard->head_left = guard->head.kept;
@@ -308,7 +309,7 @@ static void end_chunks(struct guard *guard, enum guard_state state)
 	guard->state = state;
 }
 
-/* Writes `data` as a chunk, for which there is room. */
+/* Writes `data` as a chunk; there must be room. */
 static size_t write_chunk(char *room, size_t size, struct slice data)
 {
 	size_t len = (size_t)snprintf(room, size, "%zx\r\n", data.len);
@@ -321,7 +322,7 @@ static size_t write_chunk(char *room, size_t size, struct slice data)
 
 static size_t pass_chunks(struct guard *guard, struct intake *in, char *room, size_t size)
 {
-	/* Where there is little room, one byte goes in a chunk, and that piece by piece. */
+	/* If there is little room, a chunk of one byte is passed on piece by piece. */
 	bool is_tight = size <= CHUNK_FRAME_BYTES;
 	struct slice data;
 	char single[sizeof(guard->pending)];
@@ -367,7 +368,7 @@ static bool goes_on(const struct guard *guard, const struct intake *in)
 	       guard->body_ends;
 }
 
-/* What may go on at once; 0: one more step may be needed. */
+/* Returns what may be passed on at once; 0: one more step may be needed. */
 static size_t step(struct guard *guard, struct intake *in, char *room, size_t size)
 {
 	if (guard->pending_len > 0)

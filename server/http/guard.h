@@ -1,21 +1,21 @@
-/* The guard of a connection: it sees every byte that comes in before the HTTP library does.
+/* The guard of a connection: it sees every byte received before the HTTP library does.
  *
- * The library (libmicrohttpd 0.9.75) takes much that can be read in two ways, makes answers of its
- * own where it refuses, and gives a request up in silence where its memory for the head does not
- * suffice. So nothing of that reaches it:
+ * The library (libmicrohttpd 0.9.75) accepts much that can be read in two ways, makes answers of
+ * its own when it refuses, and silently drops a request if its memory for the head is too small. So
+ * none of that reaches it:
  *
- *   - A head is handed over once it is whole and good (head_scan.h), and known to fit.
- *   - One that is not is replaced by a head without body, and no byte behind it goes on. The
- * exchange finds the refusal here and answers it, in its turn and in the form of all others.
- *   - A body in chunks goes on in chunks of our own (chunks.h). So it can be ended at any moment:
- *     where it is broken, or where there is to be no more of it (guard_end_body).
- *   - The next request is held back until the one before is answered.
+ * - A head is passed on once it is complete and valid (head_scan.h), and known to fit.
+ * - An invalid one is replaced by a head without body, and no byte after it is passed on. The
+ *   exchange finds the refusal here and answers it in its turn and in the form of all others.
+ * - A chunked body is passed on in chunks of our own (chunks.h), so it can be ended at any moment:
+ *   if it is broken, or if the rest is not wanted (guard_end_body).
+ * - The next request is held back until the one before is answered.
  *
- * The library reads when the kernel has reported something, and trusts that a read that was not
- * filled left nothing. Where the guard holds bytes back this is not so, and it has the event loop
- * woken (wake_list.h) once they may go on.
+ * The library reads when the kernel has reported something, and assumes that a read that was not
+ * filled left nothing. That is not so if the guard holds bytes back; it then has the event loop
+ * woken (wake_list.h) once they may be passed on.
  *
- * Threads: all of a connection is its event loop's. */
+ * Threads: everything of a connection belongs to its event loop. */
 #ifndef STEADYCACHE_SERVER_GUARD_H
 #define STEADYCACHE_SERVER_GUARD_H
 
@@ -29,17 +29,17 @@ enum guard_state {
 	GUARD_HEAD, /* between requests, or in a head */
 	GUARD_BODY,
 	GUARD_CHUNKS,
-	GUARD_COMPLETE, /* the request is, and the next is held back */
-	GUARD_SHUT,     /* nothing goes on any more */
-	GUARD_BROKEN,   /* out of memory: to the library the client has left */
+	GUARD_COMPLETE, /* the request is complete, and the next is held back */
+	GUARD_SHUT,     /* nothing is passed on any more */
+	GUARD_BROKEN,   /* out of memory: for the library the client has left */
 };
 
-/* Where the bytes come from. */
+/* The source of the bytes. */
 struct guard_source {
-	/* As recv: how many came, 0 at the end, below 0 where none did. */
+	/* Like recv: returns how many bytes, 0 at the end, below 0 if there are none. */
 	ssize_t (*read)(void *user, void *room, size_t size);
 	void *user;
-	ssize_t nothing_yet;    /* what says that none are there yet */
+	ssize_t nothing_yet;    /* the result if there are none yet */
 	bool short_means_empty; /* a read that is not filled left nothing */
 };
 
@@ -53,36 +53,37 @@ struct guard {
 	struct head_scan head;
 	struct chunks chunks;
 	uint64_t left; /* of GUARD_BODY */
-	/* Bytes that came and did not go on; the first `head_left` of them are a head that may. */
+	/* Bytes received and not passed on; the first `head_left` of them are a head that may
+	 * be. */
 	char *held;
 	size_t held_at, held_len, held_size;
 	size_t head_left;
-	/* Goes on before all else: a chunk that there was no room for. */
+	/* Passed on before everything else: a chunk that had no room. */
 	char pending[16];
 	unsigned pending_at, pending_len;
 	struct wake wake;
 	bool is_tls;
 };
 
-/* `connection` is what the event loop knows it by. */
+/* `connection` identifies it in the event loop. */
 void guard_init(struct guard *guard, size_t max_head_bytes, bool is_tls, void *connection);
-/* Thread: the event loop, or any once that has ended. */
+/* From the event loop, or from any thread once that has ended. */
 void guard_deinit(struct guard *guard);
 
-/* In place of the source's read, for the library. */
+/* Replaces the source's read, for the library. */
 ssize_t guard_receive(struct guard *guard, const struct guard_source *source, char *room,
 		      size_t size);
 
-/* Whether a head was handed over that is not done with. Without one there is no request. */
+/* Whether a head was passed on whose request is not over. Without one there is no request. */
 static inline bool guard_has_request(const struct guard *guard)
 {
 	return guard->state != GUARD_HEAD;
 }
 
-/* The rest of a body in chunks is not wanted: for the library it ends here. */
+/* The rest of a chunked body is not wanted: for the library it ends here. */
 void guard_end_body(struct guard *guard);
 
-/* The request was answered: the next one may go on. */
+/* The request was answered: the next one may be passed on. */
 void guard_end_request(struct guard *guard);
 
 #endif

@@ -1,4 +1,5 @@
-/* Which guard a descriptor's connection has, for the functions that the HTTP library reads with. */
+/* The guard of each descriptor's connection, for the functions with which the HTTP library
+ * reads. */
 #ifndef STEADYCACHE_SERVER_GUARD_TABLE_H
 #define STEADYCACHE_SERVER_GUARD_TABLE_H
 
@@ -12,12 +13,12 @@
 
 extern struct guard *_Atomic *_Atomic guard_table_blocks[GUARD_BLOCKS];
 
-/* False: out of memory, or the descriptor is beyond them all. Thread: any. */
+/* False: out of memory, or the descriptor is too large. Any thread. */
 bool guard_table_put(int fd, struct guard *guard);
-/* To be called before the descriptor is closed. */
+/* Call it before the descriptor is closed. */
 void guard_table_remove(int fd);
 
-/* NULL: none. Thread: any. */
+/* NULL: none. Any thread. */
 static inline struct guard *guard_table_find(int fd)
 {
 	if ((unsigned)fd >= GUARD_BLOCKS * GUARD_BLOCK)

@@ -9,7 +9,7 @@ static bool is_named(const char *name, size_t len, struct slice wanted)
 	return len == wanted.len && strncasecmp(name, wanted.data, len) == 0;
 }
 
-/* The bit of a length of names in head->lengths. */
+/* The bit in head->lengths for a length of names. */
 static uint64_t length_bit(size_t name_len)
 {
 	return UINT64_C(1) << (name_len % 64);
@@ -37,8 +37,8 @@ static void take_trace_field(struct trace *trace, const char *name, size_t name_
 		(*count)++;
 }
 
-/* Blanks at the end are not of the value (RFC 9110, 5.5), and the library leaves them there. It has
- * the value in memory of the connection, which is cut in place for all who ask it later. */
+/* Blanks at the end do not belong to the value (RFC 9110, 5.5), and the library leaves them there.
+ * The value is in the connection's memory, and is cut in place for all later readers. */
 static void trim(const char *value, size_t len)
 {
 	while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t'))
@@ -91,7 +91,7 @@ const char *head_find(const struct head *head, struct slice name)
 
 struct search {
 	struct slice name;
-	size_t left; /* to be passed over */
+	size_t left; /* to be skipped */
 	const char *found;
 };
 

@@ -31,8 +31,8 @@ bool head_scan_is_token_char(char c)
 	return token_chars[(unsigned char)c];
 }
 
-/* `wanted` is in lower case, and the name one that was checked: so no other byte than an upper case
- * letter becomes one of its letters. */
+/* `wanted` is in lower case, and `name` was checked: so only an upper case letter can become one of
+ * its letters. */
 static inline bool is_named(struct slice name, struct slice wanted)
 {
 	size_t at = 0;
@@ -137,8 +137,8 @@ static bool read_host(struct head_scan *scan, struct slice value)
 		      "the usual one");
 }
 
-/* Blanks at the end are not of the value (RFC 9110, 5.5). The library would take them for a part of
- * it, so they change places with it. */
+/* Blanks at the end do not belong to the value (RFC 9110, 5.5). The library would treat them as a
+ * part of it, so they are moved to before it. */
 static void move_to_end(char *value, size_t len, size_t room)
 {
 	if (len == room)
@@ -147,7 +147,7 @@ static void move_to_end(char *value, size_t len, size_t room)
 	memset(value, ' ', room - len);
 }
 
-/* `room` bytes are from the value's beginning to the end of its line. */
+/* There are `room` bytes from the value's beginning to the end of its line. */
 static bool read_known_field(struct head_scan *scan, struct slice name, char *value, size_t len,
 			     size_t room)
 {
@@ -171,7 +171,8 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* What most clients send, and nobody here reads. A cookie the library would copy and take apart. */
+/* Fields that most clients send, and nobody here reads. The library would copy a cookie and split
+ * it. */
 static bool is_unread(struct slice name)
 {
 	switch (name.data[0] | 0x20) {
@@ -194,7 +195,7 @@ static bool read_field(struct head_scan *scan, char *line, size_t len)
 
 	if (is_blank(line[0])) {
 		scan->kept =
-			scan->last_at; /* the line before goes on here: it is not good either */
+			scan->last_at; /* the previous line continues here: it is invalid too */
 		return refuse(scan, 400,
 			      "a header line begins with a blank; headers cannot be folded");
 	}
@@ -214,7 +215,7 @@ static bool read_field(struct head_scan *scan, char *line, size_t len)
 		scan->is_left_out = true;
 		return true;
 	}
-	/* Of the lengths of the names that matter. */
+	/* The lengths of the names that matter. */
 	if (name_len != 4 && name_len != 14 && name_len != 17)
 		return true;
 	char *value = line + name_len + 1;
@@ -256,7 +257,7 @@ static enum head_verdict refuse_size(struct head_scan *scan)
 }
 
 /* The top bit of each byte of `word` that is a control character; above the first of them there may
- * be others that are none. */
+ * be false ones. */
 static uint64_t control_bits(uint64_t word)
 {
 	const uint64_t ones = UINT64_MAX / 255;
@@ -265,7 +266,7 @@ static uint64_t control_bits(uint64_t word)
 	return (((word - ones * ' ') & ~word) | ((del - ones) & ~del)) & (ones * 128);
 }
 
-/* Where the first control character at or behind `at` is; `end`: nowhere. */
+/* The position of the first control character at or after `at`; `end`: none. */
 static size_t find_control(const char *bytes, size_t at, size_t end)
 {
 	for (uint64_t word; end - at >= sizeof(word); at += sizeof(word)) {
@@ -279,7 +280,7 @@ static size_t find_control(const char *bytes, size_t at, size_t end)
 	return at;
 }
 
-/* Looks for the end of the line under way. HEAD_WHOLE: it is there, *ret_len bytes behind its
+/* Looks for the end of the current line. HEAD_WHOLE: it is there, *ret_len bytes after its
  * beginning, and the next line begins at *ret_next. */
 static enum head_verdict find_line_end(struct head_scan *scan, const char *bytes, size_t len,
 				       size_t *ret_len, size_t *ret_next)
@@ -310,7 +311,7 @@ static enum head_verdict find_line_end(struct head_scan *scan, const char *bytes
 	}
 }
 
-/* How far a head may reach that has the fields that were met so far. */
+/* How long a head may be that has the fields found so far. */
 static size_t bound(const struct head_scan *scan)
 {
 	size_t taken = scan->fields * HEAD_FIELD_BYTES;
@@ -318,7 +319,7 @@ static size_t bound(const struct head_scan *scan)
 	return scan->max_bytes > taken ? scan->max_bytes - taken : 0;
 }
 
-/* Reads the line under way, whose `len` bytes stand at `line`. */
+/* Reads the current line, whose `len` bytes are at `line`. */
 static bool read_line(struct head_scan *scan, char *line, size_t len)
 {
 	if (!scan->has_request_line)
@@ -336,7 +337,7 @@ static void mark_query(char *at)
 enum head_verdict head_scan(struct head_scan *scan, char *bytes, size_t len)
 {
 	for (;;) {
-		/* What is beyond the bound is not looked at, whether it has come or not. */
+		/* Bytes beyond the bound are not examined, whether they have arrived or not. */
 		size_t max = bound(scan);
 		size_t end = len < max ? len : max;
 		size_t line_len = 0;

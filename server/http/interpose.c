@@ -1,13 +1,13 @@
-/* Functions of other libraries that the program takes over: a program's own function goes before
- * those of the libraries that it is linked with.
+/* Functions of other libraries that the program overrides: a program's own function takes
+ * precedence over those of its libraries.
  *
- * epoll_wait. libmicrohttpd (0.9.75) takes up to 128 events of its epoll set in one call. When it
- * has got as many as it asked for it asks once more before it looks at any of them, with the
- * time-out of the first call: where just 128 requests have come and no further one does, they lie
- * there until a connection times out, which takes a minute. So it is given one event less than it
- * has room for, and never sees a full batch; what did not fit stays in the kernel's list and comes
- * with the next call. To these events come the connections that are to be read from again
- * (wake_list.h). Nothing else in the process uses epoll.
+ * epoll_wait. libmicrohttpd (0.9.75) takes up to 128 events of its epoll set in one call. If it
+ * gets as many as it asked for, it asks again before it looks at any of them, with the time-out of
+ * the first call: if exactly 128 requests have come and no further one does, they wait until a
+ * connection times out, which takes a minute. So it is given one event less than it has room for,
+ * and never sees a full batch; the rest stays in the kernel's list and comes with the next call.
+ * The connections that must be read from again (wake_list.h) are added to these events. Nothing
+ * else in the process uses epoll.
  *
  * recv and gnutls_record_recv. What the library reads goes through its connection's guard
  * (guard.h). What others read, such as a backend that speaks HTTP, does not. */
@@ -22,7 +22,7 @@
 
 #include "server/http/guard_table.h"
 
-#pragma GCC visibility push(default) /* else the libraries would not find these functions */
+#pragma GCC visibility push(default) /* otherwise the libraries would not find these functions */
 
 /* libc's names are reserved. NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 int epoll_wait(int epoll_fd, struct epoll_event *events, int max_events, int timeout_ms)
@@ -54,7 +54,7 @@ ssize_t recv(int fd, void *room, size_t size, int flags)
 		.short_means_empty = true,
 	};
 
-	/* With TLS this is the TLS library, to which the bytes are records. */
+	/* With TLS the caller is the TLS library, for which the bytes are records. */
 	if (!guard || guard->is_tls)
 		return recvfrom(fd, room, size, flags, NULL, NULL);
 	return guard_receive(guard, &source, room, size);
@@ -88,7 +88,7 @@ ssize_t gnutls_record_recv(gnutls_session_t session, void *room, size_t size)
 	};
 
 	(void)pthread_once(&once, find_receive_record);
-	/* Other sessions may have anything in place of a descriptor. */
+	/* Other sessions may have anything instead of a descriptor. */
 	if (!guard || !guard->is_tls || guard->wake.connection != gnutls_session_get_ptr(session))
 		return receive_record(session, room, size);
 	return guard_receive(guard, &source, room, size);

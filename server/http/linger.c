@@ -12,7 +12,7 @@
 #define SILENT_US (2 * US_PER_S)
 #define LINGER_US (30 * US_PER_S)
 
-/* What one socket may send in one turn. */
+/* The most that one socket may send in one turn. */
 #define TURN_BYTES 65536
 
 /* Whether the other side has ended, or the time is over. */
@@ -121,7 +121,7 @@ void linger_deinit(struct lingering *linger)
 	(void)close(linger->wake);
 }
 
-/* Has the one end that lingers longest. The lock is held, and there are some. */
+/* Ends the socket that has lingered longest. The lock must be held, and there must be one. */
 static void hurry_oldest(struct lingering *linger)
 {
 	struct lingering_socket *oldest = NULL;
@@ -138,7 +138,7 @@ static void hurry_oldest(struct lingering *linger)
 
 void linger_add(struct lingering *linger, int fd)
 {
-	/* A descriptor of our own keeps the socket open when the caller closes his. */
+	/* A descriptor of our own keeps the socket open when the caller closes its own. */
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	int64_t now_us = monotonic_now_us();
 	bool added = false;

@@ -118,7 +118,7 @@ int listen_open(const struct listen_address *address, char *ret_name, size_t nam
 
 void listen_deafen(int fd)
 {
-	struct sockaddr_un any = {.sun_family = AF_UNIX}; /* a name of the kernel's choice */
+	struct sockaddr_un any = {.sun_family = AF_UNIX}; /* a name chosen by the kernel */
 	int deaf = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (deaf < 0)

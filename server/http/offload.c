@@ -2,7 +2,7 @@
 
 #include "base/thread.h"
 
-/* The next job, waited for. NULL: the end, and nothing waits. */
+/* Waits for the next job. NULL: the end, and no job waits. */
 static struct offload_job *take(struct offload *offload)
 {
 	(void)pthread_mutex_lock(&offload->lock);

@@ -1,7 +1,7 @@
-/* Threads beside the event loops, for the work of a request that would hold a loop up: reading a
- * large body, hashing a large value, making a large answer. Jobs are run in the order in which they
- * came, one a thread. A connection has one job at most, so what waits is bounded by the number of
- * connections. */
+/* Threads beside the event loops, for the work of a request that would block a loop: reading a
+ * large body, hashing a large value, making a large answer. Jobs run in the order in which they
+ * came, one per thread. A connection has at most one job, so the number of connections bounds the
+ * queue. */
 #ifndef STEADYCACHE_SERVER_OFFLOAD_H
 #define STEADYCACHE_SERVER_OFFLOAD_H
 
@@ -10,7 +10,7 @@
 
 #define OFFLOAD_THREADS_MAX 16
 
-/* A part of what it belongs to, whose life is the submitter's business. */
+/* A part of the struct that it works on, whose life the submitter manages. */
 struct offload_job {
 	struct offload_job *next;
 	/* The job's last act may free it. */
@@ -26,12 +26,12 @@ struct offload {
 	pthread_t threads[OFFLOAD_THREADS_MAX];
 };
 
-/* Starts `threads` threads, up to OFFLOAD_THREADS_MAX. False: not one was to be had. */
+/* Starts `threads` threads, up to OFFLOAD_THREADS_MAX. False: not one could be started. */
 bool offload_init(struct offload *offload, unsigned threads);
-/* Runs what waits, and ends the threads. */
+/* Runs the waiting jobs, and ends the threads. */
 void offload_deinit(struct offload *offload);
 
-/* Has `job` run soon. Any thread. */
+/* Queues `job`. Any thread. */
 void offload_submit(struct offload *offload, struct offload_job *job);
 
 #endif

@@ -4,8 +4,8 @@
 
 #include "handlers/handlers.h"
 
-/* What a token must be allowed to do, beside the namespace. A route for which nobody has thought of
- * it is open to nobody. */
+/* What a token must be allowed to do, besides the namespace. A route without a right is open to
+ * nobody. */
 enum route_right {
 	RIGHT_UNSET,
 	RIGHT_PUBLIC, /* needs no token */
@@ -18,21 +18,21 @@ enum route_right {
 
 struct route {
 	unsigned methods;    /* enum http_method, or-ed */
-	const char *pattern; /* {ns}: one segment; {key}: all that is left, at least one byte */
+	const char *pattern; /* {ns}: one segment; {key}: the rest, at least one byte */
 	const struct handler *handler;
 	enum error_style error_style;
 	enum route_right right;
-	/* Query parameters that requests other than GET and HEAD know beside `pretty`, with ", "
-	 * behind each; NULL: none. Others are refused: a misspelt one would change more than was
-	 * meant. */
+	/* Query parameters that requests other than GET and HEAD accept besides `pretty`, each
+	 * followed by ", "; NULL: none. Others are refused: a misspelt one would change more than
+	 * was meant. */
 	const char *parameters;
-	bool is_metrics; /* needs no token where --metrics-public says so */
-	bool is_page;    /* of our own, which links from anywhere may lead to */
+	bool is_metrics; /* needs no token if --metrics-public says so */
+	bool is_page;    /* one of our pages, which links from anywhere may open */
 };
 
 struct route_match {
-	const struct route *route; /* NULL: none takes the path with this method */
-	unsigned allowed;          /* methods that the path takes; 0: unknown path */
+	const struct route *route; /* NULL: no route takes the path with this method */
+	unsigned allowed;          /* methods that the path supports; 0: unknown path */
 	struct slice ns, key;      /* raw parts of the path */
 };
 

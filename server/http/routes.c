@@ -1,6 +1,6 @@
 #include "server/http/routes.h"
 
-/* Every row says which right it needs, as the compiler sees to. */
+/* Every row names the right that it needs; the compiler enforces it. */
 #define ROUTE(the_methods, path, symbol, needed)                                                   \
 	{                                                                                          \
 		.methods = (the_methods), .pattern = (path), .handler = &(symbol),                 \
@@ -23,7 +23,7 @@
 	}
 #define READ (HTTP_GET | HTTP_HEAD)
 
-/* The hottest first. docs/security.md tells the rights. */
+/* The most frequent first. docs/security.md explains the rights. */
 const struct route routes[] = {
 	ROUTE(READ, "/cache/{ns}/{key}", handler_entry_get, RIGHT_READ),
 	CHANGE(HTTP_PUT, "/cache/{ns}/{key}", handler_entry_put, RIGHT_WRITE, "ttl, "),
@@ -46,7 +46,7 @@ const struct route routes[] = {
 	ROUTE(READ, "/cache", handler_namespaces_get, RIGHT_READ),
 	ROUTE(READ, "/stats", handler_stats, RIGHT_READ),
 	ROUTE(READ, "/export", handler_export, RIGHT_READ),
-	/* It looks at the namespace of each line. */
+	/* It checks the namespace of each line. */
 	CHANGE(HTTP_POST, "/import", handler_import, RIGHT_WRITE, "on_error, namespace, "),
 	ROUTE(READ, "/cache/{ns}", handler_namespace_list, RIGHT_READ),
 	ROUTE(HTTP_PUT, "/cache/{ns}", handler_namespace_put, RIGHT_ADMIN),

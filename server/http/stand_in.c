@@ -5,11 +5,11 @@
 #include <string.h>
 #include <strings.h>
 
-/* Of the target, and of all but what gives the request an id. */
+/* Limits of the target, and of everything but the lines that give the request an id. */
 #define TARGET_SHOWN_BYTES 64
 #define STAND_IN_BYTES     128
 
-/* The method of a head that was refused, with its blank, where it is one that the server takes. */
+/* The method of a head that was refused, with its blank, if the server knows it. */
 static struct slice method_of(struct slice head)
 {
 	static const char *const methods[] = {"GET ", "HEAD ", "POST ", "PUT ", "DELETE "};
@@ -23,7 +23,7 @@ static struct slice method_of(struct slice head)
 	return (struct slice){.data = "", .len = 0};
 }
 
-/* As much of its path as can be told. */
+/* As much of its path as can be recognized. */
 static struct slice path_of(struct slice head, size_t at)
 {
 	size_t len = 0;
@@ -35,7 +35,7 @@ static struct slice path_of(struct slice head, size_t at)
 					       : SLICE("/");
 }
 
-/* Appends those of the good lines that give the request an id. */
+/* Appends those of the valid lines that give the request an id. */
 static size_t copy_trace_lines(char *text, struct slice lines)
 {
 	static const struct slice names[] = {SLICE("X-Request-Id:"), SLICE("traceparent:"),

@@ -9,9 +9,9 @@
 /* Certificates of the server's chain. */
 #define CHAIN_MAX 16
 
-/* What was read from the files, until nobody uses it any more. */
+/* The content of the files, until nobody uses it any more. */
 struct material {
-	unsigned users; /* under the lock; being in force counts */
+	unsigned users; /* guarded by the lock; being in force counts as one */
 	gnutls_datum_t cert, key;
 	gnutls_x509_trust_list_t client_ca; /* NULL: clients need no certificate */
 };
@@ -40,7 +40,7 @@ static void destroy(struct material *material)
 	free(material);
 }
 
-/* NULL is fine. */
+/* NULL is allowed. */
 static void release(struct material *material)
 {
 	(void)pthread_mutex_lock(&lock);
@@ -168,7 +168,7 @@ void tls_unload(void)
 
 /* ---- Handshakes ---- */
 
-/* The client's certificate against the authorities. Called at the end of a handshake. */
+/* Checks the client's certificate against the authorities. Called at the end of a handshake. */
 static int verify_client(gnutls_session_t session)
 {
 	unsigned count = 0;
@@ -198,13 +198,13 @@ static int verify_client(gnutls_session_t session)
 	release(material);
 	if (good)
 		return 0;
-	/* The HTTP library would leave the client without a word. */
+	/* The HTTP library would tell the client nothing. */
 	(void)gnutls_alert_send(session, GNUTLS_AL_FATAL, GNUTLS_A_BAD_CERTIFICATE);
 	return GNUTLS_E_CERTIFICATE_ERROR;
 }
 
-/* A copy of the chain and the key for one handshake, which frees it: a reload can then let go of
- * its material whenever it likes. */
+/* Copies the chain and the key for one handshake, which frees the copy: so a reload can release its
+ * material at any time. */
 static int copy_pair(const struct material *material, gnutls_pcert_st **ret_chain,
 		     unsigned *ret_count, gnutls_privkey_t *ret_key)
 {

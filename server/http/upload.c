@@ -2,11 +2,12 @@
 
 #include "handlers/entry/entry.h"
 #include "handlers/respond/error.h"
+#include "handlers/respond/status.h"
 #include "server/http/admit.h"
 #include "server/http/aside.h"
 #include "server/http/exchange_op.h"
 
-/* Where a body of unknown length begins. */
+/* Initial room for a body of unknown length. */
 #define FIRST_CHUNK_BYTES 4096
 
 static bool make_room(struct exchange *exchange, size_t needed)
@@ -18,7 +19,7 @@ static bool make_room(struct exchange *exchange, size_t needed)
 		uint64_t declared = exchange->head.content_length;
 		size_t size = declared != LENGTH_UNKNOWN ? (size_t)declared : FIRST_CHUNK_BYTES;
 
-		/* What has a key in its path is most likely to be stored under it. */
+		/* A body for a path with a key will most likely be stored under it. */
 		struct cache_headroom headroom = {0};
 		if (request->key.len > 0)
 			headroom = backend_headroom(request->context->backend, request->key.len);
@@ -45,8 +46,8 @@ static void refuse_no_memory(struct exchange *exchange)
 {
 	exchange->answered = true;
 	exchange->response.close = true;
-	respond_error(&exchange->request, &exchange->response, cache_status_http(CACHE_NO_MEMORY),
-		      "%s", cache_status_text(CACHE_NO_MEMORY));
+	respond_error(&exchange->request, &exchange->response, status_http(CACHE_NO_MEMORY), "%s",
+		      status_text(CACHE_NO_MEMORY));
 }
 
 void upload_receive(struct exchange *exchange, const char *piece, size_t len)
@@ -57,7 +58,7 @@ void upload_receive(struct exchange *exchange, const char *piece, size_t len)
 	if (!exchange->answered && needed > max) {
 		exchange->answered = true;
 		exchange->response.close = true;
-		/* What was declared is not more than that: the body is one in chunks. */
+		/* The declared length is not more than that, so the body is chunked. */
 		guard_end_body(&exchange->record->guard);
 		respond_error(&exchange->request, &exchange->response, 413,
 			      "the body is larger than %zu bytes (STEADYCACHE_MAX_BODY_MB)", max);
@@ -84,13 +85,13 @@ bool upload_end(struct exchange *exchange)
 	return trimmed != NULL;
 }
 
-/* ---- Bodies that are taken as they come ---- */
+/* ---- Bodies that are streamed to the handler ---- */
 
-/* So much has to come within the time that a whole request has. */
+/* This much has to arrive within the time that a whole request has. */
 #define PROGRESS_BYTES 65536
 
-/* The handler's next step; a whole one that was taken aside comes first. False: it is being taken
- * aside, or the op of one is not done. */
+/* Takes the handler's next step; the result of one that ran aside comes first. False: it is running
+ * aside, or its op is not done. */
 static bool take_step(struct exchange *exchange, bool is_end, enum handler_step *ret)
 {
 	const struct handler *handler = exchange->route->handler;
@@ -119,7 +120,7 @@ static void proceed(struct exchange *exchange, bool is_end)
 
 	for (;;) {
 		if (exchange->submitted && atomic_load(&exchange->park) != PARK_DONE)
-			return; /* a piece that came with the one before */
+			return; /* a piece that came with the previous one */
 		if (exchange->submitted)
 			(void)atomic_fetch_sub(&exchange->shared->parked, 1);
 		exchange_op_end_phase(exchange);
@@ -129,7 +130,7 @@ static void proceed(struct exchange *exchange, bool is_end)
 				return;
 		} else if (step != STEP_SUBMIT) {
 			break;
-		} else if (!admit_op(exchange)) { /* the handler should have seen it */
+		} else if (!admit_op(exchange)) { /* the handler should have noticed */
 			exchange->answered = true;
 			return;
 		} else {
@@ -156,7 +157,7 @@ void upload_pass(struct exchange *exchange, struct slice piece)
 		exchange->route->handler->take(&exchange->request, piece);
 		proceed(exchange, false);
 	}
-	/* The time that a request has begins anew with each step, so that only who stops is cut. */
+	/* A request's time restarts with each step, so that only a client that stops is cut off. */
 	if (!exchange->submitted &&
 	    (atomic_load(&exchange->record->phase) != PHASE_RECEIVING ||
 	     exchange->received_bytes - exchange->marked_bytes >= PROGRESS_BYTES)) {
@@ -171,7 +172,7 @@ void upload_end_stream(struct exchange *exchange)
 
 	if (!exchange->answered)
 		proceed(exchange, is_good);
-	/* What came before has been taken by then. */
+	/* What came before has been processed by then. */
 	if (!exchange->answered && !exchange->submitted && !is_good)
 		exchange->answered = !admit_body(exchange);
 }

@@ -12,7 +12,7 @@ static _Thread_local struct wake_list own;
 static pthread_key_t end_key;
 static pthread_once_t end_once = PTHREAD_ONCE_INIT;
 
-/* The memory of the list goes with its thread. */
+/* The list's memory is freed with its thread. */
 static void empty_list(void *arg)
 {
 	struct wake_list *list = arg;

@@ -1,6 +1,6 @@
-/* Connections that their event loop shall read from though the kernel reports nothing new, because
- * bytes of theirs were read before (guard.h). Each event loop has a list of its own, that of its
- * thread, and takes from it what it shall take for reported when it asks the kernel next. */
+/* Connections that their event loop must read from although the kernel reports nothing new, because
+ * their bytes were read before (guard.h). Each event loop has its own list, that of its thread, and
+ * at its next wait takes from it the connections to be treated as reported. */
 #ifndef STEADYCACHE_SERVER_WAKE_LIST_H
 #define STEADYCACHE_SERVER_WAKE_LIST_H
 
@@ -9,22 +9,22 @@
 
 struct wake_list;
 
-/* One connection's place. All zeros but `connection` is one in no list. */
+/* One connection's place. All zeros but `connection`: in no list. */
 struct wake {
-	void *connection;       /* what the event loop knows it by */
+	void *connection;       /* identifies it in the event loop */
 	struct wake_list *list; /* NULL: in none */
 	struct wake *next, *previous;
 };
 
-/* Into the list of the calling thread; nothing happens where it is there. */
+/* Adds it to the calling thread's list; does nothing if it is already there. */
 void wake_list_add(struct wake *wake);
-/* Out of it again. Thread: that which added it, or any once that has ended. */
+/* Removes it. From the thread that added it, or from any once that has ended. */
 void wake_list_remove(struct wake *wake);
 
-/* Whether the calling thread's list has any. */
+/* Whether the calling thread's list is not empty. */
 bool wake_list_has_any(void);
-/* Takes up to `room` off the list of the calling thread, as events that there is something to read.
- * How many. */
+/* Takes up to `room` entries off the calling thread's list, as events that there is something to
+ * read. Returns how many. */
 int wake_list_take(struct epoll_event *ret_events, int room);
 
 #endif

@@ -21,14 +21,14 @@ static const char *why_not_made(int error)
 	}
 }
 
-/* What stands at the path in place of a directory. */
+/* What is at the path instead of a directory. */
 static const char *why_none(const char *path)
 {
 	struct stat status;
 
 	if (stat(path, &status) == 0)
 		return S_ISDIR(status.st_mode) ? NULL : "that is a file, not a directory";
-	if (errno == ENOENT) /* though there is something */
+	if (errno == ENOENT) /* though something exists there */
 		return "that is a link to nothing";
 	return strerror(errno); /* NOLINT(concurrency-mt-unsafe): no threads yet */
 }

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Makes the directory where it is missing. False: it is none, or cannot be written; `error` says
- * what to change. */
+/* Creates the directory if it is missing. False: it is not a directory, or cannot be written;
+ * `error` says what to change. */
 bool data_dir_prepare(const char *path, char *error, size_t error_size);
 
 #endif

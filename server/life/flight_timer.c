@@ -13,7 +13,7 @@ static void look_again(void *user)
 	(void)pthread_mutex_unlock(&timer->lock);
 }
 
-/* Sleeps until `until_us`, or until there is something new. False: the end. */
+/* Sleeps until `until_us`, or until something is new. False: the end. */
 static bool sleep_until(struct flight_timer_thread *timer, int64_t until_us)
 {
 	(void)pthread_mutex_lock(&timer->lock);

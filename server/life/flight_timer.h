@@ -10,14 +10,14 @@
 struct flight_timer_thread {
 	struct flights *flights;
 	pthread_t thread;
-	pthread_mutex_t lock; /* inside the table's lock, never around it */
+	pthread_mutex_t lock; /* taken inside the table's lock, never around it */
 	pthread_cond_t wake;
 	bool stop;
-	bool look; /* something became due earlier than was known */
+	bool look; /* something is due earlier than was known */
 };
 
-/* Creates the table (struct flights_config) and starts the thread. False: no memory or thread to be
- * had. */
+/* Creates the table (struct flights_config) and starts the thread. False: out of memory, or no
+ * thread could be started. */
 bool flight_timer_init(struct flight_timer_thread *timer, size_t max_waiting, bool keeps_nothing);
 /* Ends the thread and frees the table. Nobody may be parked. */
 void flight_timer_deinit(struct flight_timer_thread *timer);

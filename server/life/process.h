@@ -4,7 +4,7 @@
 
 #include "handlers/respond/figures.h"
 
-/* From /proc, without waiting for a disk. Thread: any. */
+/* From /proc, without waiting for a disk. Any thread. */
 void process_read(struct process_figures *ret);
 
 #endif

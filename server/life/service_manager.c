@@ -11,10 +11,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* SD_LISTEN_FDS_START: the first descriptor that is handed over. */
+/* SD_LISTEN_FDS_START: the first descriptor that is passed on. */
 #define FIRST_FD 3
 
-/* A variable that holds a whole number of 0 or more; -1 where it is unset or anything else. */
+/* A variable that contains a whole number of 0 or more; -1 if it is unset or anything else. */
 static long number_of(const char *variable)
 {
 	const char *text = getenv(variable);
@@ -41,7 +41,7 @@ static bool is_listening_tcp(int fd)
 	       (bound.ss_family == AF_INET || bound.ss_family == AF_INET6);
 }
 
-/* systemd's sockets block unless NonBlocking= is set; the event loops must not. */
+/* systemd's sockets block unless NonBlocking= is set; the event loops must not block. */
 static bool prepare(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
@@ -52,7 +52,7 @@ static bool prepare(int fd)
 
 bool service_manager_take_socket(int *ret_fd, char *error, size_t error_size)
 {
-	/* LISTEN_PID differs where the variables were meant for a parent of this process. */
+	/* LISTEN_PID differs if the variables were meant for a parent of this process. */
 	bool is_for_us = number_of("LISTEN_PID") == (long)getpid();
 	long count = is_for_us ? number_of("LISTEN_FDS") : 0;
 

@@ -56,11 +56,11 @@ bool log_change_level(const char *name)
 	return true;
 }
 
-/* What a field takes beside its name: separators, quotes, a number or an empty text. */
+/* What a field takes besides its name: separators, quotes, a number or an empty text. */
 #define FIELD_BYTES 32
 
 /* A line under construction. What does not fit is left out: the rest of a text, or a whole field,
- * so that the line can still be parsed. Two bytes stay for the end. */
+ * so that the line can still be parsed. Two bytes are kept for the end. */
 struct line {
 	size_t len;
 	char text[LOG_LINE_BYTES];

@@ -17,7 +17,8 @@ bool log_rate_take(struct log_rate *rate, int64_t now_ns)
 	uint64_t after;
 
 	do {
-		/* Who looked at the clock a moment before another counts to the other's second. */
+		/* A thread that read the clock a moment before another counts towards the other's
+		 * second. */
 		if (before >> COUNT_BITS < second)
 			after = (second << COUNT_BITS) + 1;
 		else if ((before & COUNT_MASK) < LOG_RATE_LINES_PER_S)

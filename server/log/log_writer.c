@@ -12,35 +12,36 @@
 #include "base/clock.h"
 #include "base/thread.h"
 
-/* What a reader may be behind. Pages that are never reached take no memory. */
+/* How far a reader may be behind. Pages that are never reached take no memory. */
 #define RING_BYTES ((size_t)4 << 20)
-/* Most that is written at once: a pipe takes so many bytes whole, whoever else writes to it. */
+/* Most bytes written at once: a pipe takes that many atomically, whoever else writes to it. */
 #define BATCH_BYTES PIPE_BUF
 #define NS_PER_MS   INT64_C(1000000)
-/* How long lines gather behind those that were just written. Under load that saves most of the
- * writes, and whoever logs need not wake the thread. */
+/* How long lines gather after a write. Under load that saves most of the writes, and logging
+ * threads need not wake this one. */
 #define GATHER_NS (2 * NS_PER_MS)
-/* How often it is tried to tell of dropped lines while no others come. */
+/* How often the thread tries to report dropped lines while no others come. */
 #define TELL_EVERY_S 1
 
-/* Stands before each line in the ring. */
+/* Precedes each line in the ring. */
 struct entry {
 	uint32_t len;
-	uint32_t dropped; /* between the line before and this one */
+	uint32_t dropped; /* between the previous line and this one */
 };
 
 static struct {
-	pthread_mutex_t lock;         /* of all but `dropped_total` and what only the thread uses */
+	pthread_mutex_t lock;         /* guards all but `dropped_total` and what only the thread
+				       * uses */
 	pthread_cond_t filled, ended; /* on the monotonic clock */
 	pthread_t thread;
 	bool runs, is_asleep, shall_end, has_ended;
-	uint64_t begin, end; /* bytes ever taken out and put in; 0 again where the ring is empty */
+	uint64_t begin, end; /* bytes ever taken out and put in; 0 again when the ring is empty */
 	uint32_t dropped;    /* since the last line that was put in */
 	_Atomic uint64_t dropped_total;
 
-	/* The thread's own. */
+	/* Belongs to the thread. */
 	log_writer_notice notice;
-	uint64_t untold; /* lines that could not be written */
+	uint64_t untold; /* dropped lines that are not reported yet */
 	bool is_torn;    /* the last line was written in part: its end must come first */
 } writer = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -85,15 +86,15 @@ static void put(const char *line, size_t len)
 
 /* ---- Writing; by the thread, without the lock ---- */
 
-/* What is written at once. */
+/* The bytes of one write. */
 struct batch {
 	char text[BATCH_BYTES];
 	size_t len;
 	size_t lines;    /* without the end of a torn one and the notice */
-	bool has_notice; /* of all that was untold */
+	bool has_notice; /* of all unreported ones */
 };
 
-/* Writes all that it can. A reader that is slow is waited for. */
+/* Writes all that it can. Waits for a slow reader. */
 static size_t write_all(const char *text, size_t len)
 {
 	struct pollfd pipe = {.fd = STDERR_FILENO, .events = POLLOUT};
@@ -104,7 +105,7 @@ static size_t write_all(const char *text, size_t len)
 
 		if (took >= 0)
 			written += (size_t)took;
-		else if (errno == EAGAIN) /* whoever shares it wants it so */
+		else if (errno == EAGAIN) /* another process that shares it set this mode */
 			(void)poll(&pipe, 1, -1);
 		else if (errno != EINTR)
 			break;
@@ -177,7 +178,7 @@ static void take_batch(struct batch *batch)
 	} while (entry.dropped == 0);
 }
 
-/* Waits for a line, or for the time to tell again what is untold; with the lock held. */
+/* Waits for a line, or for the time to report dropped lines again; with the lock held. */
 static void await_lines(void)
 {
 	int64_t until_us =

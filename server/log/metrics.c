@@ -6,7 +6,7 @@
 
 #include "server/http/routes.h"
 
-/* Statuses that have a counter of their own; any other is counted as 0. */
+/* Statuses with a counter of their own; any other is counted as 0. */
 #define STATUS_MAP(X)                                                                              \
 	X(200)                                                                                     \
 	X(201)                                                                                     \
@@ -50,19 +50,19 @@ struct row {
 	_Atomic uint64_t latency_sum_ns;
 };
 
-/* What one thread has counted. Each lies on pages of its own, which take memory once they are
- * written to. */
+/* The counts of one thread. Each slot has its own pages, which take memory once they are written
+ * to. */
 struct slot {
 	_Atomic uint64_t unanswered;
 	_Atomic uint64_t operations[CACHE_OP_TYPES][CACHE_STATUSES];
-	struct row rows[]; /* by route (the last one stands for none) and method */
+	struct row rows[]; /* by route (the last one is for none) and method */
 };
 
 struct metrics {
-	uint64_t id; /* of no other in this process, so that threads do not take one for another */
+	uint64_t id; /* unique in this process, so that a thread cannot mistake one for another */
 	unsigned thread_count;
 	atomic_uint threads_seen;
-	struct slot *slots[]; /* one for each thread, the last for any others together */
+	struct slot *slots[]; /* one for each thread; the last for any others together */
 };
 
 /* Where the running thread counts. */
@@ -192,7 +192,7 @@ static uint64_t sum_answers(const struct metrics *metrics, size_t row, size_t co
 	return sum;
 }
 
-/* Adds what all threads have of a row to `latency`. */
+/* Adds what all threads have counted for a row to `latency`. */
 static void add_latency(const struct metrics *metrics, size_t row,
 			struct latency_histogram *latency)
 {

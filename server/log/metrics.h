@@ -1,9 +1,9 @@
-/* Counts what requests come to, by route, method and status, how long they take, and what the
- * operations of the backend come to.
+/* Counts answers by route, method and status, their durations, and the results of the backend's
+ * operations.
  *
- * Each event-loop thread counts in memory of its own, so counting contends for nothing and takes no
- * locked instruction; a reader sums up what all threads have. A sum that is read while requests run
- * is of no single moment, but no count is ever lost. */
+ * Each event-loop thread counts in its own memory, so counting causes no contention and takes no
+ * locked instruction; a reader sums over all threads. A sum that is read while requests run belongs
+ * to no single moment, but no count is ever lost. */
 #ifndef STEADYCACHE_SERVER_METRICS_H
 #define STEADYCACHE_SERVER_METRICS_H
 
@@ -12,11 +12,11 @@
 
 struct metrics;
 
-/* For `threads` that count. NULL: out of memory. */
+/* For `threads` counting threads. NULL: out of memory. */
 struct metrics *metrics_create(unsigned threads);
 void metrics_destroy(struct metrics *metrics);
 
-/* An answer with `status` was queued, `duration_ns` after the headers of its request had come.
+/* An answer with `status` was queued, `duration_ns` after the headers of its request had arrived.
  * `route` NULL: none was found. Threads beyond those of metrics_create may call it too. */
 void metrics_answered(struct metrics *metrics, const struct route *route, enum http_method method,
 		      unsigned status, int64_t duration_ns);
@@ -25,9 +25,9 @@ void metrics_unanswered(struct metrics *metrics);
 /* An operation of the backend ended. Any thread. */
 void metrics_operation(struct metrics *metrics, enum cache_op_type type, enum cache_status status);
 
-/* Answers, durations and requests without an answer. Thread: any. */
+/* Answers, durations and requests without an answer. Any thread. */
 void metrics_read(struct metrics *metrics, struct server_figures *ret);
-/* As the functions of figures_source. Thread: any. */
+/* As the functions of figures_source. Any thread. */
 void metrics_each_answer(struct metrics *metrics,
 			 void (*visit)(void *visit_user, const struct answer_count *answers),
 			 void *visit_user);

@@ -1,5 +1,6 @@
 #include "server/log/request_log.h"
 
+#include "handlers/respond/status.h"
 #include "server/log/log_rate.h"
 
 #define US_PER_NS(ns) ((ns) / 1000)
@@ -31,7 +32,7 @@ static void add_number(struct fields *fields, const char *name, int64_t number)
 		fields->field[fields->count++] = LOG_NUMBER(name, number);
 }
 
-/* Which request: the first fields of each line. */
+/* Identifies the request: the first fields of each line. */
 static void add_request(struct fields *fields, const struct exchange *exchange)
 {
 	add_text(fields, "method", router_method_name(exchange->request.method));
@@ -39,7 +40,7 @@ static void add_request(struct fields *fields, const struct exchange *exchange)
 	add_number(fields, "status", exchange->response.status);
 }
 
-/* ... whose it is: the last. */
+/* ... and its origin: the last fields. */
 static void add_origin(struct fields *fields, struct exchange *exchange)
 {
 	const struct token *token = exchange->access.token;
@@ -53,7 +54,7 @@ static void add_origin(struct fields *fields, struct exchange *exchange)
 	add_text(fields, "token", fields->token);
 }
 
-/* That of the path or of the op, where it has the form of one. */
+/* The namespace of the path or of the op, if it is a valid name. */
 static void add_namespace(struct fields *fields, const struct exchange *exchange)
 {
 	struct slice ns = exchange->request.ns;
@@ -69,7 +70,7 @@ static void add_namespace(struct fields *fields, const struct exchange *exchange
 
 static int64_t answer_bytes(const struct response *response)
 {
-	if (response->status == 304) /* only its length is told */
+	if (response->status == 304) /* only its length is sent */
 		return 0;
 	switch (response->body) {
 	case BODY_STATIC:
@@ -101,28 +102,28 @@ static void add_times(struct fields *fields, const struct exchange *exchange, in
 		add_number(fields, "upload_ms", upload_ns / NS_PER_MS);
 }
 
-/* The server's own failure, or its backend's. 501 says that it was asked for what it does not have.
- */
+/* A failure of the server or its backend. 501 means that the request asked for something that does
+ * not exist. */
 static bool has_failed(const struct exchange *exchange)
 {
 	return exchange->response.status >= 500 && exchange->response.status != 501;
 }
 
-/* What may pass by itself is a warning. */
+/* A failure that may pass by itself is a warning. */
 static enum log_level failure_level(unsigned status)
 {
 	return status == 503 || status == 504 ? LOG_WARN : LOG_ERROR;
 }
 
-/* Why: a sentence of this program. What another server says may hold anything, a key too. */
+/* The reason: a sentence of this program. What another server says may contain anything, even a
+ * key. */
 static const char *reason_of(const struct exchange *exchange)
 {
 	const struct cache_op *op = &exchange->request.op;
 
-	if (cache_status_http(op->status) < 500)
+	if (status_http(op->status) < 500)
 		return NULL;
-	return op->detail && !exchange->shared->is_remote ? op->detail
-							  : cache_status_text(op->status);
+	return op->detail && !exchange->shared->is_remote ? op->detail : status_text(op->status);
 }
 
 static void log_answer(struct exchange *exchange, int64_t now_ns, enum log_level level,
@@ -140,7 +141,7 @@ static void log_answer(struct exchange *exchange, int64_t now_ns, enum log_level
 	log_write(level, message, fields.field);
 }
 
-/* What was left out before comes first. */
+/* Lines that were left out earlier are reported first. */
 static void tell_left_out(struct log_rate *rate, int64_t now_ns, const char *message)
 {
 	uint64_t left_out = log_rate_left_out(rate, now_ns);
@@ -167,7 +168,7 @@ static void log_if_on(struct exchange *exchange, int64_t now_ns, struct log_rate
 
 /* ---- What is logged ---- */
 
-/* An error, which somebody may ask about. A miss is none. */
+/* An error, which somebody may ask about. A miss is not one. */
 static bool is_error(const struct exchange *exchange)
 {
 	unsigned status = exchange->response.status;

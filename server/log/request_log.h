@@ -1,14 +1,14 @@
-/* What the log says of single requests: a line for each (--access-log, or level debug), for those
- * that were slow (--slow-request-ms), and for those that the server failed. docs/logging.md has the
- * lines and their fields. Never a key, a value or a token.
+/* What the log says of single requests: a line for each (--access-log, or level debug), for slow
+ * ones (--slow-request-ms), and for those that the server failed. docs/logging.md has the lines and
+ * their fields. Never a key, a value or a token.
  *
- * Slow is by the time that is the server's: from the last byte of the request until its answer is
- * handed to the HTTP library, without the time that a client has asked to wait (single flight). The
- * clock that is read for the metrics tells it; beside that the clock is read only where a request
- * has a body, waits, or asks for more than one entry.
+ * A request is slow by the server's own time: from the last byte of the request until its answer is
+ * handed to the HTTP library, without the time that the client asked to wait (single flight). The
+ * clock that is read for the metrics gives it; otherwise the clock is read only if a request has a
+ * body, waits, or asks for more than one entry.
  *
- * Lines of slow and of failed requests are bounded (log_rate.h), and what is left out is counted
- * and told. */
+ * The number of lines about slow and failed requests is limited (log_rate.h), and those left out
+ * are counted and reported. */
 #ifndef STEADYCACHE_SERVER_REQUEST_LOG_H
 #define STEADYCACHE_SERVER_REQUEST_LOG_H
 
@@ -37,10 +37,10 @@ static inline bool request_log_cares(const struct exchange *exchange, int64_t no
  * the request id. */
 void request_log_answer(struct exchange *exchange, int64_t now_ns);
 
-/* The request is over: logs it, as one of all. */
+/* The request is over: logs it, if each request is logged. */
 void request_log_end(struct exchange *exchange);
 
-/* Tells what was left out. To be called about twice a second, and once more at the end. */
+/* Reports lines that were left out. Call it about twice a second, and once more at the end. */
 void request_log_tick(bool is_end);
 
 #endif

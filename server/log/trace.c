@@ -10,7 +10,7 @@
 
 /* ---- Request ids ---- */
 
-/* What no log, shell or page could misread. */
+/* A character that no log, shell or page could misread. */
 static bool is_safe(unsigned char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -35,9 +35,9 @@ static void put_hex(char *out, uint64_t number, size_t digits)
 #define SERIES_LEN ((size_t)16)
 #define NUMBER_LEN (MADE_ID_LEN - SERIES_LEN)
 
-/* A thread's ids: 64 random bits that are its own, and a number that counts. */
+/* A thread's ids: its own 64 random bits, and a counter. */
 static _Thread_local struct {
-	uint32_t next; /* 0: a series is to begin */
+	uint32_t next; /* 0: start a new series */
 	char series[SERIES_LEN];
 } ids;
 
@@ -67,7 +67,7 @@ const char *trace_request_id(struct trace *trace, char room[static MADE_ID_LEN +
 
 /* ---- traceparent ---- */
 
-/* Places in "00-TRACEID-PARENTID-01". */
+/* Positions in "00-TRACEID-PARENTID-01". */
 #define AT_TRACE_ID  3
 #define AT_PARENT_ID 36
 #define AT_FLAGS     53
@@ -80,13 +80,13 @@ static bool is_hex(const char *text, size_t len)
 	return true;
 }
 
-/* ... of an id, which is not all zeros. */
+/* ... an id, which is not all zeros. */
 static bool is_id(const char *text, size_t len)
 {
 	return is_hex(text, len) && strspn(text, "0") < len;
 }
 
-/* Of version 00, or of a later one, which begins in the same way and may go on behind a dash. */
+/* Version 00, or a later one, which begins in the same way and may continue after a dash. */
 static bool is_traceparent(const char *text)
 {
 	if (strnlen(text, TRACEPARENT_LEN) < TRACEPARENT_LEN || !is_hex(text, 2) ||
@@ -98,7 +98,7 @@ static bool is_traceparent(const char *text)
 	return end == '\0' || (end == '-' && strncmp(text, "00", 2) != 0);
 }
 
-/* Of a later version, what version 00 knows of it: of its flags only that it is sampled. */
+/* The part of a later version that version 00 defines: of its flags only "sampled". */
 static const char *known_part(const char *text, char room[static TRACEPARENT_LEN + 1])
 {
 	if (strncmp(text, "00", 2) == 0)
@@ -118,7 +118,7 @@ static bool is_key_byte(char c)
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c && strchr("_-*/@", c));
 }
 
-/* key=value, as far as it matters to whoever hands it on. */
+/* key=value, as far as it matters for passing it on. */
 static bool is_member(const char *text, size_t len)
 {
 	size_t at = 0;
@@ -133,7 +133,7 @@ static bool is_member(const char *text, size_t len)
 	return true;
 }
 
-/* A list under construction: what does not fit any more is left out, from the end. */
+/* A list under construction: what does not fit is left out, from the end. */
 struct list {
 	char *text; /* room for CACHE_TRACESTATE_MAX_LEN and a NUL */
 	size_t len;
@@ -165,8 +165,8 @@ static bool add_members(struct list *list, const char *field)
 	}
 }
 
-/* The headers of that name are one list. NULL where it is empty, or one of its members malformed.
- */
+/* The headers of that name form one list. NULL if it is empty, or one of its members is
+ * malformed. */
 static const char *read_tracestate(const struct head *head, char *room)
 {
 	struct list list = {.text = room};
@@ -189,7 +189,7 @@ static const char *read_tracestate(const struct head *head, char *room)
 /* Both texts in one block. */
 #define REWRITTEN_BYTES (TRACEPARENT_LEN + 1 + CACHE_TRACESTATE_MAX_LEN + 1)
 
-/* Without a trace the request is as good: so with no memory it has none. */
+/* A request works without a trace too: so it has none if memory runs out. */
 static void rewrite(const struct head *head, struct trace *trace)
 {
 	const char *parent = trace->sent.traceparent;
@@ -210,7 +210,7 @@ void trace_check(struct head *head)
 {
 	struct trace *trace = &head->trace;
 
-	/* What was sent twice says nothing. */
+	/* A header that was sent twice does not count. */
 	if (trace->request_ids != 1 || !is_request_id(trace->sent.request_id))
 		trace->sent.request_id = NULL;
 	if (trace->parents == 1 && is_traceparent(trace->sent.traceparent))

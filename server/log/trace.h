@@ -1,9 +1,8 @@
-/* Which request this is, beyond this server: its X-Request-Id, and the trace that it belongs to
- * (W3C Trace Context: traceparent, tracestate).
+/* What identifies this request beyond this server: its X-Request-Id, and the trace that it belongs
+ * to (W3C Trace Context: traceparent, tracestate).
  *
- * What a client sends of these is taken where it is well-formed, and is as if it had not been sent
- * where it is not. This server records no spans, so a trace goes on to a remote backend as it came.
- */
+ * Well-formed headers of a client are used; others count as not sent. This server records no spans,
+ * so a trace goes on to a remote backend unchanged. */
 #ifndef STEADYCACHE_SERVER_TRACE_H
 #define STEADYCACHE_SERVER_TRACE_H
 
@@ -15,29 +14,30 @@
 
 /* Of one request. Zeroed: nothing was sent. */
 struct trace {
-	/* The last header of each name, unchecked; tracestate NULL. After trace_check what is taken
-	 * of them; and request_id may be one that was made here. */
+	/* The last header of each name, unchecked; tracestate NULL. After trace_check the accepted
+	 * ones; request_id may then be one that was made here. */
 	struct cache_trace sent;
-	char *rewritten; /* texts of it that do not stand in the request as they go on */
-	unsigned char request_ids, parents, states; /* how many of each came; 255: or more */
+	char *rewritten; /* texts of the trace whose form in the request differs */
+	unsigned char request_ids, parents, states; /* how many headers of each arrived; 255: or
+						     * more */
 };
 
 struct head;
 
-/* Whether a client sent anything that is to be checked. */
+/* Whether a client sent anything to check. */
 static inline bool trace_has_come(const struct trace *trace)
 {
 	return trace->request_ids + trace->parents > 0;
 }
-/* Takes of head->trace what is well-formed. It borrows from the head. */
+/* Keeps what is well-formed in head->trace. It borrows from the head. */
 void trace_check(struct head *head);
 void trace_deinit(struct trace *trace);
 
-/* The request id, made in `room`, which the trace borrows then, where there is none yet: unique,
- * and no secret. Never NULL. Thread: any, and without a system call but for a thread's first. */
+/* The request id. If there is none yet, makes one in `room`, which the trace then borrows: unique,
+ * and not a secret. Never NULL. Any thread; without a system call except for a thread's first. */
 const char *trace_request_id(struct trace *trace, char room[static MADE_ID_LEN + 1]);
 
-/* The trace id in hex, into `room`; NULL where there is no trace. */
+/* The trace id in hex, in `room`; NULL if there is no trace. */
 const char *trace_id_of(const struct trace *trace, char room[static TRACE_ID_LEN + 1]);
 
 #endif

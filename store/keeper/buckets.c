@@ -25,13 +25,13 @@ bool keeper_buckets_prepare(struct keeper_buckets *buckets)
 	return true;
 }
 
-/* Largest power of two that is not more than `n`, 1 or more. */
+/* The largest power of two that is at most `n`, which is 1 or more. */
 static size_t power_within(size_t n)
 {
 	return (size_t)1 << (63 - __builtin_clzll(n));
 }
 
-/* A hash whose bucket does not exist yet is with that from which it will be split. */
+/* A hash whose bucket does not exist yet belongs to the bucket from which that will be split. */
 static size_t place_of(const struct keeper_buckets *buckets, uint64_t hash)
 {
 	size_t half = power_within(buckets->count);
@@ -63,7 +63,7 @@ static bool resize(struct keeper_buckets *buckets, size_t capacity)
 	return true;
 }
 
-/* One bucket more: it takes its entries from another one. */
+/* Adds a bucket, which takes its entries from another one. */
 static void split(struct keeper_buckets *buckets)
 {
 	size_t fresh = buckets->count;
@@ -86,7 +86,7 @@ static void split(struct keeper_buckets *buckets)
 	buckets->count++;
 }
 
-/* One bucket less: its entries go back. */
+/* Removes a bucket, whose entries go back. */
 static void join(struct keeper_buckets *buckets)
 {
 	size_t last = --buckets->count;
@@ -120,10 +120,10 @@ void keeper_buckets_remove(struct keeper_buckets *buckets, struct keeper_entry *
 		at = &(*at)->chain;
 	*at = entry->chain;
 	buckets->entries--;
-	/* Two of them for each entry, or the entries would be gone before the buckets. */
+	/* Two of them for each entry; otherwise the entries would be gone before the buckets. */
 	for (int i = 0; i < 2 && buckets->count > 1 && buckets->entries < buckets->count / 2; i++)
 		join(buckets);
-	/* Where this fails the array is larger than it need be, and nothing else. */
+	/* If this fails the array is larger than necessary, and nothing else. */
 	if (buckets->capacity > CAPACITY_MIN && buckets->count < buckets->capacity / 4)
 		(void)resize(buckets, buckets->capacity / 2);
 }

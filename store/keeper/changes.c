@@ -15,11 +15,12 @@ struct keeper_step {
 	union {
 		struct {
 			struct keeper_entry *entry;
-			struct keeper_entry *old; /* PUT: what was there, or NULL */
+			struct keeper_entry *old; /* PUT: the replaced entry, or NULL */
 			struct slice body;        /* PUT */
-			uint64_t *counter; /* REMOVE: what counts it; PUT: an old one, or NULL */
+			uint64_t *counter; /* REMOVE: the counter for it; PUT: the counter for an
+					    * old entry, or NULL */
 		};
-		struct { /* ADD_SPACE, CONFIGURE: those of before */
+		struct { /* CONFIGURE: the previous ones */
 			struct namespace_settings settings;
 			unsigned configured;
 		};
@@ -35,7 +36,7 @@ void keeper_changes_deinit(struct keeper_changes *changes)
 
 /* ---- Steps ---- */
 
-/* A step to be filled in, behind the others. NULL: out of memory. */
+/* Appends a step for the caller to fill. NULL: out of memory. */
 static struct keeper_step *add_step(struct keeper_changes *changes)
 {
 	struct keeper_step *steps =
@@ -130,10 +131,12 @@ bool keeper_changes_configure(struct keeper_changes *changes, struct keeper_spac
 
 /* ---- Undo ---- */
 
-/* An entry that comes back may have had uses to tell: then again. */
-static void put_back(struct keeper_space *space, struct keeper_entry *entry)
+/* An entry that is put back may have had uses to report: then it has them again. */
+static void put_back(const struct keeper *keeper, struct keeper_space *space,
+		     struct keeper_entry *entry)
 {
 	keeper_space_add(space, entry);
+	entry->is_uncertain |= keeper->changes.is_unknown;
 	keeper_space_note_use(space, entry);
 }
 
@@ -147,10 +150,10 @@ static void undo_step(struct keeper *keeper, const struct keeper_step *step)
 		if (step->counter)
 			--*step->counter;
 		if (step->old)
-			put_back(step->space, step->old);
+			put_back(keeper, step->space, step->old);
 		break;
 	case STEP_REMOVE:
-		put_back(step->space, step->entry);
+		put_back(keeper, step->space, step->entry);
 		--*step->counter;
 		break;
 	case STEP_USE:
@@ -176,7 +179,7 @@ void keeper_changes_undo(struct keeper *keeper, size_t mark)
 
 /* ---- Commit ---- */
 
-/* What the head of a step takes at most. */
+/* The most that the head of a step takes. */
 static size_t head_bytes(const struct keeper_step *step)
 {
 	bool is_entry = step->kind == STEP_PUT || step->kind == STEP_USE;
@@ -186,7 +189,7 @@ static size_t head_bytes(const struct keeper_step *step)
 	return RECORD_NUMBERS_BYTES + (is_entry ? step->entry->type_len : 0);
 }
 
-/* Room for what the driver is told: of each step, and of the clock. */
+/* Makes room for what the driver is told: about each step, and about the clock. */
 static bool prepare(struct keeper_changes *changes)
 {
 	size_t wanted = changes->count + 1;
@@ -274,9 +277,10 @@ static enum cache_status tell_all(struct keeper *keeper)
 		(void)add_head(changes, &count, &clock, (struct slice){0}, RECORD_CLOCK_KEY);
 	enum driver_status status = keeper->ops->apply(keeper->driver, changes->told, count);
 	(void)atomic_fetch_add(&keeper->applies, 1);
+	changes->is_unknown = status == DRIVER_UNKNOWN;
 	if (status == DRIVER_OK && is_another_clock)
 		keeper->kept_clock = clock.clock;
-	/* It is no answer to changes. */
+	/* It is not a valid answer to changes. */
 	return status == DRIVER_NOT_FOUND ? CACHE_INTERNAL : keeper_outcome(keeper, status);
 }
 
@@ -288,7 +292,7 @@ static void free_replaced(const struct keeper_step *step)
 		free(step->entry);
 }
 
-/* Memory of a write that was much larger than most is given back. */
+/* Memory of a write that was much larger than most is freed. */
 #define KEPT_CAPACITY 1024
 
 static void give_back(struct keeper_changes *changes)
@@ -308,6 +312,7 @@ enum cache_status keeper_changes_commit(struct keeper *keeper)
 		status = tell_all(keeper);
 	if (status != CACHE_OK)
 		keeper_changes_undo(keeper, 0);
+	changes->is_unknown = false;
 	for (size_t i = 0; i < changes->count; i++)
 		free_replaced(&changes->steps[i]);
 	changes->count = 0;

@@ -1,16 +1,15 @@
-/* A write under way: what it has changed in the namespaces, and what the driver is to be told of
- *it.
+/* A write in progress: what it has changed in the namespaces, and what the driver must be told.
  *
  * Each step changes the namespaces at once, so that a later step, of the same operation or of
- * another one of its group, sees what an earlier one has done. The driver hears of all steps in one
- * apply, at the commit. If that fails all steps are undone, the last one first: nobody has seen
- * them, as the gate was held all the time. So store and namespaces never disagree.
+ * another one of its group, sees the effect of earlier ones. The driver hears of all steps in one
+ * apply, at the commit. If that fails, all steps are undone, the last one first: nobody has seen
+ * them, because the gate was held all the time. So store and namespaces never disagree.
  *
- *	write ──▶ step, step, step ──▶ commit ──▶ apply ──▶ OK: what was replaced is freed
- *	               │                              └───▶ failure: undo all
- *	               └──▶ the operation is refused: undo to the mark
+ *     write ──▶ step, step, step ──▶ commit ──▶ apply ──▶ OK: what was replaced is freed
+ *                    │                              └───▶ failure: undo all
+ *                    └──▶ the operation is refused: undo to the mark
  *
- * A step that lacks memory changes nothing and tells so. Undoing needs none.
+ * A step that runs out of memory changes nothing and says so. Undoing needs no memory.
  *
  * Threads: the gate is held for writing from the first step to the end of the commit. */
 #ifndef STEADYCACHE_KEEPER_CHANGES_H
@@ -26,7 +25,7 @@
 struct keeper;
 struct keeper_step;
 
-/* Zeroed is empty and valid. Memory is kept for the next write. */
+/* A zeroed one is empty and valid. Its memory is kept for the next write. */
 struct keeper_changes {
 	struct keeper_step *steps;
 	size_t count, capacity;
@@ -35,13 +34,14 @@ struct keeper_changes {
 	size_t told_capacity;
 	char *heads;
 	size_t heads_len, heads_capacity;
+	bool is_unknown; /* whether the driver has made the changes; they are undone here */
 };
 
 void keeper_changes_deinit(struct keeper_changes *changes);
 
-/* Puts `fresh`, of the same key, in the place of `old` (NULL: there is none), which is gone then:
- * as something that had expired, unless it is live. Counts a set. `body` is borrowed until the
- * commit. `fresh` belongs to the changes if the result is true. */
+/* Puts `fresh`, of the same key, in the place of `old` (NULL: there is none). If `old` is not live
+ * it counts as expired. Counts a set. `body` is borrowed until the commit. `fresh` belongs to the
+ * changes if the result is true. */
 bool keeper_changes_put(struct keeper_changes *changes, struct keeper_space *space,
 			struct keeper_entry *old, bool old_is_live, struct keeper_entry *fresh,
 			struct slice body);
@@ -50,11 +50,11 @@ bool keeper_changes_put(struct keeper_changes *changes, struct keeper_space *spa
 bool keeper_changes_remove(struct keeper_changes *changes, struct keeper_space *space,
 			   struct keeper_entry *entry, uint64_t *counter);
 
-/* Takes `entry` out of the list of those with uses that the driver does not know, and tells it. */
+/* Takes `entry` off the list of those with uses that the driver does not know, and reports it. */
 bool keeper_changes_tell_use(struct keeper_changes *changes, struct keeper_space *space,
 			     struct keeper_entry *entry);
 
-/* Makes the namespace `name`, which does not exist; NULL: out of memory. */
+/* Creates the namespace `name`, which must not exist; NULL: out of memory. */
 struct keeper_space *keeper_changes_add_space(struct keeper *keeper, struct slice name,
 					      const struct namespace_settings *settings);
 
@@ -62,11 +62,11 @@ struct keeper_space *keeper_changes_add_space(struct keeper *keeper, struct slic
 bool keeper_changes_configure(struct keeper_changes *changes, struct keeper_space *space,
 			      const struct namespace_settings *settings, unsigned configured);
 
-/* Undoes the steps behind the first `mark` ones: changes->count of an earlier moment. */
+/* Undoes the steps after the first `mark` ones: changes->count of an earlier moment. */
 void keeper_changes_undo(struct keeper *keeper, size_t mark);
 
-/* Tells the driver of all steps. What the order clock has become goes with them. On a failure all
- * is undone. Either way no step is left. */
+/* Tells the driver of all steps, and of a changed order clock. On a failure everything is undone.
+ * Either way no step is left. */
 enum cache_status keeper_changes_commit(struct keeper *keeper);
 
 #endif

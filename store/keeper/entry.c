@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-/* One more level with each fourth: the usual fan-out of skip lists (Pugh, 1990). */
+/* Each fourth entry has one more level: the usual fan-out of skip lists (Pugh, 1990). */
 static uint8_t draw_levels(void)
 {
 	static _Thread_local uint64_t state = 88172645463325252U;

@@ -1,8 +1,8 @@
 /* What the keeper knows of one entry: all but its value, which stays with the driver. One
- * allocation holds the entry, its links in the index, its key and its content type: some 200
- * bytes and the key.
+ * allocation holds the entry, its links in the index, its key and its content type: some 200 bytes
+ * and the key.
  *
- * Threads: an entry changes only with the gate held for writing (keeper_state.h), but for what a
+ * Threads: an entry changes only with the gate held for writing (keeper_state.h), except for what a
  * use changes (node, the list of used entries), which its namespace's lock guards. */
 #ifndef STEADYCACHE_KEEPER_ENTRY_H
 #define STEADYCACHE_KEEPER_ENTRY_H
@@ -22,26 +22,29 @@ struct keeper_entry {
 	uint32_t type_len;
 	uint8_t flags;  /* of the value */
 	uint8_t levels; /* of the index */
+	/* The driver may have another record instead, or none (DRIVER_UNKNOWN). Its uses are not
+	 * reported, because the head might not belong to the driver's body. */
+	bool is_uncertain;
 	uint64_t size_bytes;
 	uint64_t body_check;
 	int64_t modified_at_us, expires_at_us; /* expires: 0 = never */
 	struct etag etag;
-	/* In the namespace's list of entries with uses of which the driver was not told. *used_at
-	 * is the link that leads here; NULL: it is not in the list. */
+	/* In the namespace's list of entries with uses that the driver does not know. *used_at is
+	 * the link that leads here; NULL: not in the list. */
 	struct keeper_entry *used_next, **used_at;
 	uint64_t hash;              /* of the key (buckets.h) */
 	struct keeper_entry *chain; /* the next one of its bucket */
 	size_t key_len;
-	struct keeper_entry *next[]; /* of each level, then the key, then the content type */
+	struct keeper_entry *next[]; /* of each level, followed by the key and the content type */
 };
 
-/* An entry for `key` with the numbers of `record`, in no structure. Both are copied. `old` is the
- * entry whose place it is to take, or NULL. NULL: out of memory. To be freed with free() once it is
- * in no structure. */
+/* Creates an entry for `key` with the numbers of `record`, in no structure. Copies both. `old` is
+ * the entry that it will replace, or NULL. The caller frees it with free() once it is in no
+ * structure. NULL: out of memory. */
 struct keeper_entry *keeper_entry_create(struct slice key, const struct keeper_record *record,
 					 const struct keeper_entry *old);
 
-/* Its record, as it would be stored now. The type stands in the entry. */
+/* Its record, as it would be stored now. The type points into the entry. */
 void keeper_entry_record(const struct keeper_entry *entry, struct keeper_record *ret);
 
 static inline struct slice keeper_entry_key(const struct keeper_entry *entry)
@@ -66,7 +69,7 @@ static inline bool keeper_entry_is_live(const struct keeper_entry *entry, int64_
 	return entry->expires_at_us == 0 || entry->expires_at_us > now_us;
 }
 
-/* The entry of a node; NULL of NULL. */
+/* The entry of a node; NULL for NULL. */
 static inline struct keeper_entry *keeper_entry_of(struct order_node *node)
 {
 	return (struct keeper_entry *)(void *)node;

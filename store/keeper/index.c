@@ -49,7 +49,7 @@ struct keeper_entry *keeper_index_from(const struct keeper_index *index, struct 
 	return row[0];
 }
 
-/* Fills in the links that lead to the first entry that is not before `key`, of each level. */
+/* Finds the links that lead to the first entry that is not before `key`, of each level. */
 static void seek_links(struct keeper_index *index, struct slice key,
 		       struct keeper_entry **ret[static ENTRY_LEVELS_MAX])
 {

@@ -27,14 +27,14 @@ size_t keeper_gauges(struct backend *backend, struct backend_gauge *ret, size_t 
 {
 	const struct keeper *keeper = keeper_of(backend);
 	const struct backend_gauge gauges[] = {
-		{"keeper", "applies", (double)atomic_load(&keeper->applies), NULL,
-		 "Groups of changes that the driver was given.", true},
-		{"keeper", "applied_operations", (double)atomic_load(&keeper->applied_ops), NULL,
-		 "Sets and deletes in those groups.", true},
-		{"keeper", "driver_failures", (double)atomic_load(&keeper->failures), NULL,
-		 "Calls of the driver that failed.", true},
-		{"keeper", "damaged_records", (double)keeper->damaged, NULL,
-		 "Records that could not be read when the store was opened.", false},
+		GAUGE_COUNTER("keeper", "applies", atomic_load(&keeper->applies),
+			      "Groups of changes that the driver was given."),
+		GAUGE_COUNTER("keeper", "applied_operations", atomic_load(&keeper->applied_ops),
+			      "Sets and deletes in those groups."),
+		GAUGE_COUNTER("keeper", "driver_failures", atomic_load(&keeper->failures),
+			      "Calls of the driver that failed."),
+		GAUGE_LEVEL("keeper", "damaged_records", keeper->damaged,
+			    "Records that could not be read when the store was opened."),
 	};
 	size_t count = sizeof(gauges) / sizeof(gauges[0]);
 
@@ -88,7 +88,7 @@ static void init_gate(pthread_rwlock_t *gate)
 	pthread_rwlockattr_t attributes;
 
 	(void)pthread_rwlockattr_init(&attributes);
-	/* Else those who read by turns would keep writers out for ever. */
+	/* Otherwise overlapping readers would keep writers out for ever. */
 	(void)pthread_rwlockattr_setkind_np(&attributes,
 					    PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	(void)pthread_rwlock_init(gate, &attributes);
@@ -142,7 +142,7 @@ void keeper_close(struct backend *backend)
 	struct keeper *keeper = keeper_of(backend);
 
 	keeper_work_stop(keeper);
-	(void)keeper_passes_tell_uses(keeper); /* nobody is there to tell of a failure */
+	(void)keeper_passes_tell_uses(keeper); /* nobody is left who could be told of a failure */
 	keeper->ops->close(keeper->driver);
 	free_keeper(keeper);
 }

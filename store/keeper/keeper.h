@@ -1,11 +1,11 @@
-/* The keeper makes a backend of a driver (driver.h). All that the contract says beyond storing
- * bytes is here, once: namespaces and their settings, conditions, batches, times to live, stale
- * time, the exact orders of eviction, accounts, listings, statistics, and the threads for drivers
- * that block.
+/* The keeper makes a backend from a driver (driver.h). It implements, once, everything that the
+ * contract requires beyond storing bytes: namespaces and their settings, conditions, batches, times
+ * to live, stale time, the exact orders of eviction, accounts, listings, statistics, and the
+ * threads for drivers that block.
  *
- * It knows every entry (entry.h), and reads that from the driver when it is opened; values stay
+ * It knows every entry (entry.h), which it reads from the driver when it is opened; values stay
  * with the driver. So it is for stores that the server owns: one process writes.
- * docs/internals/keeper.md is the essay. */
+ * docs/internals/keeper.md explains it. */
 #ifndef STEADYCACHE_KEEPER_H
 #define STEADYCACHE_KEEPER_H
 
@@ -23,9 +23,9 @@ size_t keeper_gauges(struct backend *backend, struct backend_gauge *ret, size_t 
 void keeper_hurry(struct backend *backend);
 void keeper_close(struct backend *backend);
 
-/* The members of a backend's struct backend_ops that are the keeper's, whatever the driver.
- * `the_bits` (enum backend_bits) are the driver's: BACKEND_PERSISTS where it has DRIVER_PERSISTS,
- * BACKEND_WANTS_DIR where it needs a data_dir. */
+/* The members of a backend's struct backend_ops that the keeper provides, whatever the driver.
+ * `the_bits` (enum backend_bits) depend on the driver: BACKEND_PERSISTS if it has DRIVER_PERSISTS,
+ * BACKEND_WANTS_DIR if it needs a data_dir. */
 #define KEEPER_OPS(the_bits)                                                                       \
 	.bits = (the_bits) | BACKEND_WHOLE, .default_policy = EVICT_FRECENCY,                      \
 	.get = keeper_submit, .set = keeper_submit, .remove = keeper_submit,                       \

@@ -1,4 +1,4 @@
-/* What the files of the keeper share: its state and its locks. Private to this folder.
+/* Shared by the files of the keeper: its state and its locks. Private to this folder.
  *
  * Locks, in the order in which they are taken:
  *
@@ -31,8 +31,8 @@ struct keeper {
 	struct keeper_spaces spaces;
 	struct order_clock order_clock;
 	struct order_clock_state kept_clock; /* as the driver has it */
-	struct keeper_changes changes;       /* of the write under way */
-	uint64_t damaged;                    /* records that could not be read when it was opened */
+	struct keeper_changes changes;       /* of the write in progress */
+	uint64_t damaged;                    /* records that were unreadable when it was opened */
 
 	_Atomic uint64_t applies, applied_ops; /* how many applies, for how many operations */
 	_Atomic uint64_t failures;             /* of the driver, of any kind */

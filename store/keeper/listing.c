@@ -80,7 +80,7 @@ enum cache_status keeper_listing_scan(struct keeper *keeper, struct cache_op *op
 	op->complete = true;
 	if (!space)
 		return status;
-	/* Uses change while entries are listed. */
+	/* Uses may change while entries are listed. */
 	(void)pthread_mutex_lock(&space->lock);
 	status = list(keeper, space, op, now_us);
 	(void)pthread_mutex_unlock(&space->lock);
@@ -89,7 +89,8 @@ enum cache_status keeper_listing_scan(struct keeper *keeper, struct cache_op *op
 
 /* ---- Statistics ---- */
 
-/* Expired entries that statistics remove of a namespace. The sweep removes them all, only later. */
+/* Most expired entries that statistics remove from a namespace. The sweep removes them all, only
+ * later. */
 #define STATS_EXPIRE_MAX 256
 
 static void tell(struct keeper *keeper, struct keeper_space *space, int64_t now_us,
@@ -99,7 +100,7 @@ static void tell(struct keeper *keeper, struct keeper_space *space, int64_t now_
 	size_t removed;
 
 	(void)keeper_room_expire(keeper, space, now_us, STATS_EXPIRE_MAX, &removed);
-	(void)keeper_changes_commit(keeper); /* else they are still there, and counted */
+	(void)keeper_changes_commit(keeper); /* otherwise they still exist, and are counted */
 	*ret = (struct namespace_stats){
 		.settings = space->settings,
 		.entry_count = space->index.count,

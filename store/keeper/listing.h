@@ -1,5 +1,5 @@
-/* SCAN, with the gate held for reading, and STATS, with the gate held for writing: statistics
- * remove what has expired before they count it, as far as that is done soon. */
+/* SCAN, with the gate held for reading, and STATS, with the gate held for writing: statistics first
+ * remove expired entries, as far as that is quick. */
 #ifndef STEADYCACHE_KEEPER_LISTING_H
 #define STEADYCACHE_KEEPER_LISTING_H
 

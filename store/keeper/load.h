@@ -4,9 +4,9 @@
 
 #include "store/keeper/keeper_state.h"
 
-/* Fills the namespaces and the clock. Records that are damaged are left out, where they are, and
- * counted. False, with a sentence in `error`: the driver failed, a record is of a later version of
- * the format, or memory lacks. */
+/* Fills the namespaces and the clock. Damaged records are skipped, left in place, and counted.
+ * False, with a sentence in `error`: the driver failed, a record is of a later version of the
+ * format, or out of memory. */
 bool keeper_load(struct keeper *keeper, char *error, size_t error_size);
 
 #endif

@@ -22,7 +22,7 @@ bool keeper_ops_is_read(const struct cache_op *op)
 	       op->type == CACHE_OP_SCAN || op->type == CACHE_OP_CHECK;
 }
 
-/* The driver's own word, or what the keeper knows. */
+/* The driver's own sentence, or what the keeper knows. */
 static void check_store(struct keeper *keeper, struct cache_op *op)
 {
 	struct cache_health_check *check = &op->checks[op->check_count++];
@@ -78,7 +78,7 @@ bool keeper_ops_joins_a_group(const struct cache_op *op)
 	return op->type == CACHE_OP_SET || op->type == CACHE_OP_DELETE;
 }
 
-/* The steps of a write; its status stands in the op until it is completed. */
+/* Takes the steps of a write; its status is in the op until it is completed. */
 static void take_steps(struct keeper *keeper, struct cache_op *op, int64_t now_us)
 {
 	op->detail = NULL;
@@ -86,7 +86,7 @@ static void take_steps(struct keeper *keeper, struct cache_op *op, int64_t now_u
 					      : keeper_writes_delete(keeper, op, now_us);
 }
 
-/* One whose steps are all there were. What refused it still holds if the commit fails. */
+/* A write that is not in a group. What refused it still holds if the commit fails. */
 static void write_alone(struct keeper *keeper, struct cache_op *op, int64_t now_us)
 {
 	take_steps(keeper, op, now_us);
@@ -114,12 +114,14 @@ static void write_group(struct keeper *keeper, const struct op_queue *group)
 	for (struct cache_op *op = group->first; op; op = op->next)
 		take_steps(keeper, op, now_us);
 	status = keeper_changes_commit(keeper);
-	/* An answer may rest on what another of the group did, and that is undone. */
+	/* An answer may depend on another op of the group, which is undone. */
 	for (struct cache_op *op = group->first; status != CACHE_OK && op; op = op->next) {
-		if (may_be_of_one(status))
+		if (may_be_of_one(status)) {
 			write_alone(keeper, op, now_us);
-		else
-			op->status = status;
+			continue;
+		}
+		op->status = status;
+		op->detail = NULL;
 	}
 }
 
@@ -147,7 +149,7 @@ void keeper_ops_write(struct keeper *keeper, struct cache_op *op)
 		status = keeper_passes_configure(keeper, op);
 		break;
 	case CACHE_OP_SYNC:
-		status = keeper_passes_tell_uses(keeper);
+		status = keeper_passes_sync(keeper);
 		break;
 	case CACHE_OP_STATS:
 		(void)pthread_rwlock_wrlock(&keeper->gate);

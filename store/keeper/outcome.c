@@ -14,6 +14,8 @@ enum cache_status keeper_outcome(struct keeper *keeper, enum driver_status statu
 		[DRIVER_TIMEOUT] = CACHE_TIMEOUT,
 		[DRIVER_CORRUPT] = CACHE_CORRUPT,
 		[DRIVER_TOO_LARGE] = CACHE_TOO_LARGE,
+		[DRIVER_STOPPED] = CACHE_INTERNAL,
+		[DRIVER_UNKNOWN] = CACHE_UNAVAILABLE,
 	};
 
 	if (status != DRIVER_OK && status != DRIVER_NOT_FOUND)

@@ -7,8 +7,8 @@
 
 struct keeper;
 
-/* The status for an operation; counts what is a failure. DRIVER_NOT_FOUND is none. A number that
- * the ABI does not have is CACHE_INTERNAL. Any thread. */
+/* The status for an operation; counts failures. DRIVER_NOT_FOUND is not one. A number that the ABI
+ * does not have is CACHE_INTERNAL. Any thread. */
 enum cache_status keeper_outcome(struct keeper *keeper, enum driver_status status);
 
 #endif

@@ -2,11 +2,12 @@
 
 #include <stdlib.h>
 
+#include "store/keeper/outcome.h"
 #include "store/keeper/room.h"
 #include "store/keeper/settings.h"
 #include "store/rules.h"
 
-/* Entries of a step, and of an op that is done at once. */
+/* Most entries of a step, and of an op that is done at once. */
 #define STEP_ENTRIES   512
 #define INLINE_ENTRIES 4096
 
@@ -65,7 +66,7 @@ static enum cache_status clear_some(struct keeper *keeper, const struct cache_op
 	return CACHE_OK;
 }
 
-/* Ends a step: commits, or undoes what lacked memory. */
+/* Ends a step: commits, or undoes it if memory ran out. */
 static enum cache_status end_step(struct keeper *keeper, enum cache_status status)
 {
 	if (status != CACHE_OK) {
@@ -91,7 +92,7 @@ enum cache_status keeper_passes_clear(struct keeper *keeper, const struct cache_
 
 /* ---- Configure ---- */
 
-/* Evicts for the limits as they are now; for that of bytes down to the same 80 % as a set does. */
+/* Evicts for the current limits; for the byte limit down to 80 %, as a set does. */
 static enum cache_status shrink_some(struct keeper *keeper, struct slice name, size_t *ret_removed)
 {
 	struct keeper_space *space = keeper_space_find(&keeper->spaces, name);
@@ -143,27 +144,13 @@ static enum cache_status sweep_some(struct keeper *keeper, size_t *ret_removed)
 	return status;
 }
 
-/* Between commits, as undoing relies on the room. */
+/* Between commits, because undoing relies on the room. */
 static void trim(const struct keeper *keeper)
 {
 	struct keeper_space *space = NULL;
 
 	while ((space = keeper_space_next(&keeper->spaces, space)))
 		expiry_trim(&space->expiry);
-}
-
-void keeper_passes_sweep(struct keeper *keeper)
-{
-	enum cache_status status = CACHE_OK;
-	size_t removed = STEP_ENTRIES;
-
-	while (status == CACHE_OK && removed == STEP_ENTRIES) {
-		(void)pthread_rwlock_wrlock(&keeper->gate);
-		status = end_step(keeper, sweep_some(keeper, &removed));
-		if (removed > 0)
-			trim(keeper);
-		(void)pthread_rwlock_unlock(&keeper->gate);
-	}
 }
 
 /* ---- Uses ---- */
@@ -192,4 +179,36 @@ enum cache_status keeper_passes_tell_uses(struct keeper *keeper)
 		(void)pthread_rwlock_unlock(&keeper->gate);
 	}
 	return status;
+}
+
+enum cache_status keeper_passes_sync(struct keeper *keeper)
+{
+	enum cache_status status = keeper_passes_tell_uses(keeper);
+
+	if (status != CACHE_OK || !keeper->ops->sync)
+		return status;
+	/* Gets continue; an apply, which takes the gate for writing, waits. */
+	(void)pthread_rwlock_rdlock(&keeper->gate);
+	enum driver_status synced = keeper->ops->sync(keeper->driver);
+	(void)pthread_rwlock_unlock(&keeper->gate);
+	/* NOT_FOUND is not a valid answer to a sync. */
+	return synced == DRIVER_NOT_FOUND ? CACHE_INTERNAL : keeper_outcome(keeper, synced);
+}
+
+/* ---- Both ---- */
+
+bool keeper_passes_tidy(struct keeper *keeper)
+{
+	bool persists = keeper->ops->can & DRIVER_PERSISTS;
+	size_t removed;
+	size_t told = 0;
+
+	(void)pthread_rwlock_wrlock(&keeper->gate);
+	enum cache_status status = end_step(keeper, sweep_some(keeper, &removed));
+	if (removed > 0)
+		trim(keeper);
+	if (status == CACHE_OK && persists)
+		status = end_step(keeper, tell_some(keeper, &told));
+	(void)pthread_rwlock_unlock(&keeper->gate);
+	return status == CACHE_OK && (removed == STEP_ENTRIES || told == STEP_ENTRIES);
 }

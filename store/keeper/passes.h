@@ -1,22 +1,26 @@
-/* What touches many entries: CLEAR, CONFIGURE, the sweep of what has expired, telling the driver of
- * uses. Each goes in steps of some hundred entries, and the gate is free between them. So these
+/* Operations on many entries: CLEAR, CONFIGURE, the sweep of expired entries, reporting uses to the
+ * driver. Each runs in steps of some hundred entries, and the gate is free between them. So these
  * take the gate themselves. */
 #ifndef STEADYCACHE_KEEPER_PASSES_H
 #define STEADYCACHE_KEEPER_PASSES_H
 
 #include "store/keeper/keeper_state.h"
 
-/* Whether the op would touch so many entries that an event loop is not to wait for it. */
+/* Whether the op would touch so many entries that an event loop must not wait for it. */
 bool keeper_passes_is_long(struct keeper *keeper, const struct cache_op *op);
 
-/* Where the driver fails, what was done before stays done. */
+/* If the driver fails, the earlier steps stay done. */
 enum cache_status keeper_passes_clear(struct keeper *keeper, const struct cache_op *op);
 enum cache_status keeper_passes_configure(struct keeper *keeper, const struct cache_op *op);
 
-/* Removes what is past its stale time, in all namespaces, until the driver fails. */
-void keeper_passes_sweep(struct keeper *keeper);
-
 /* Tells the driver of all uses, and of the clock. */
 enum cache_status keeper_passes_tell_uses(struct keeper *keeper);
+
+/* The same; then everything that is stored survives a loss of power, if the driver can do that. */
+enum cache_status keeper_passes_sync(struct keeper *keeper);
+
+/* One step of the sweep, which removes entries past their stale time, and one of reporting uses.
+ * Returns whether more can be done now: there is more, and the driver has not failed. */
+bool keeper_passes_tidy(struct keeper *keeper);
 
 #endif

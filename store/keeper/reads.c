@@ -18,8 +18,8 @@ static struct keeper_entry *look_up(const struct keeper_space *space, const stru
 	return item->status == CACHE_OK ? entry : NULL;
 }
 
-/* Asks the driver for the value of an entry. CACHE_OK, CACHE_NOT_FOUND where it has lost it,
- * CACHE_CORRUPT where it is not what was stored, or a failure. */
+/* Asks the driver for the value of an entry. CACHE_OK, CACHE_NOT_FOUND if it has lost it,
+ * CACHE_CORRUPT if it is not what was stored, or a failure. */
 static enum cache_status fetch(struct keeper *keeper, struct slice ns,
 			       const struct keeper_entry *entry, struct cache_value **ret)
 {
@@ -54,7 +54,7 @@ struct get {
 	struct keeper_entry **found; /* of each item, or NULL */
 };
 
-/* Finds the entries of all items. False: their values are more than the op may have. */
+/* Finds the entries of all items. False: their values are larger than the op allows. */
 static bool find_items(const struct get *get, int64_t now_us)
 {
 	uint64_t max = get->op->max_value_bytes;
@@ -96,7 +96,7 @@ static enum cache_status fetch_items(const struct get *get, bool *ret_lost)
 	return CACHE_OK;
 }
 
-/* Hits and misses, and the uses in the order of the items. */
+/* Counts hits and misses, and the uses in the order of the items. */
 static void count_items(const struct get *get, int64_t now_us)
 {
 	struct keeper_space *space = get->space;
@@ -160,7 +160,7 @@ enum cache_status keeper_reads_exists(struct keeper *keeper, struct cache_op *op
 	return rules_status_of_items(op);
 }
 
-/* ---- What the driver has lost ---- */
+/* ---- Values that the driver has lost ---- */
 
 static bool is_lost(struct keeper *keeper, struct slice ns, const struct keeper_entry *entry)
 {

@@ -4,8 +4,8 @@
 
 #include "store/keeper/keeper_state.h"
 
-/* What the op comes to. *ret_lost becomes true if the driver does not have the value of an entry,
- * which is a miss: then call keeper_reads_drop_lost. */
+/* Returns the status of the op. *ret_lost becomes true if the driver has lost the value of an
+ * entry, which is a miss: then call keeper_reads_drop_lost. */
 enum cache_status keeper_reads_get(struct keeper *keeper, struct cache_op *op, int64_t now_us,
 				   bool *ret_lost);
 enum cache_status keeper_reads_exists(struct keeper *keeper, struct cache_op *op, int64_t now_us);

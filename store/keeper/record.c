@@ -5,7 +5,7 @@
 
 #define VERSION 1
 
-/* As it lies in the bytes. Members of several bytes are little-endian. */
+/* The layout in the bytes. Members of several bytes are little-endian. */
 struct prelude {
 	uint32_t check;
 	uint8_t version, kind, flags, type_len;

@@ -1,15 +1,15 @@
-/* The heads of the keeper's records, in bytes: what a driver keeps beside a value (driver.h).
+/* The heads of the keeper's records, in bytes: what a driver keeps besides a value (driver.h).
  *
- *	0   checksum of all that follows, of namespace and key (XXH3)      4 bytes
- *	4   version of the format                                          1
- *	5   enum keeper_record_kind                                        1
- *	6   flags of the value (enum cache_value_flags); else 0            1
- *	7   length of what follows the numbers, the content type; else 0   1
- *	8   numbers of the kind, each little-endian and at a fixed place
+ *     0   checksum of all that follows, of namespace and key (XXH3)      4 bytes
+ *     4   version of the format                                          1
+ *     5   enum keeper_record_kind                                        1
+ *     6   flags of the value (enum cache_value_flags); else 0            1
+ *     7   length of what follows the numbers, the content type; else 0   1
+ *     8   numbers of the kind, each little-endian and at a fixed place
  *
- * A head has the same length as long as the entry has its value: a use changes numbers only. The
- * body of an entry is its value, and its checksum (XXH3, 64 bits) stands in the head. The others
- * have no body. */
+ * A head keeps its length as long as the entry has its value: a use changes numbers only. The
+ * body of an entry is its value, whose checksum (XXH3, 64 bits) is in the head. The others have
+ * no body. */
 #ifndef STEADYCACHE_KEEPER_RECORD_H
 #define STEADYCACHE_KEEPER_RECORD_H
 
@@ -22,7 +22,8 @@
 enum keeper_record_kind {
 	RECORD_ENTRY = 'E',    /* namespace and key of an entry */
 	RECORD_SETTINGS = 'S', /* no namespace; the key is the name of one */
-	RECORD_CLOCK = 'C', /* no namespace; the key is RECORD_CLOCK_KEY, which no namespace has */
+	RECORD_CLOCK = 'C',    /* no namespace; the key is RECORD_CLOCK_KEY, which is no namespace's
+				* name */
 };
 #define RECORD_CLOCK_KEY SLICE(".clock")
 
@@ -44,7 +45,7 @@ struct keeper_record {
 			uint32_t len_bytes;
 			struct etag etag;
 			uint8_t flags;
-			struct slice type; /* within the bytes that it was read from */
+			struct slice type; /* points into the bytes that it was read from */
 		} entry;
 		struct {
 			struct namespace_settings values;
@@ -54,15 +55,15 @@ struct keeper_record {
 	};
 };
 
-/* Writes the head of a record of that name: RECORD_NUMBERS_BYTES and its content type at most. The
- * result is its length. */
+/* Writes the head of a record of that name: at most RECORD_NUMBERS_BYTES and its content type.
+ * Returns its length. */
 size_t keeper_record_pack(const struct keeper_record *record, struct slice ns, struct slice key,
 			  char ret[static RECORD_NUMBERS_BYTES]);
 
 enum keeper_record_verdict {
 	RECORD_GOOD,
-	RECORD_DAMAGED, /* not what was written, or not of the keeper's */
-	RECORD_LATER,   /* of a version of the format that is not known here */
+	RECORD_DAMAGED, /* not what was written, or not the keeper's */
+	RECORD_LATER,   /* of an unknown, later version of the format */
 };
 
 /* Reads a head. Anything but RECORD_GOOD leaves *ret undefined. */

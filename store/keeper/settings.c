@@ -8,11 +8,6 @@ void keeper_settings_default(const struct keeper *keeper, struct slice name,
 	rules_default_settings(&keeper->config, keeper->backend.ops->default_policy, name, ret);
 }
 
-static int64_t clamp_ttl_s(int64_t ttl_s)
-{
-	return ttl_s < TTL_MAX_S ? ttl_s : TTL_MAX_S;
-}
-
 void keeper_settings_merge(struct namespace_settings *settings, unsigned mask,
 			   const struct namespace_settings *wanted)
 {
@@ -21,11 +16,11 @@ void keeper_settings_merge(struct namespace_settings *settings, unsigned mask,
 	if (mask & SETTING_CAPACITY)
 		settings->capacity = wanted->capacity;
 	if (mask & SETTING_DEFAULT_TTL)
-		settings->default_ttl_s = clamp_ttl_s(wanted->default_ttl_s);
+		settings->default_ttl_s = wanted->default_ttl_s;
 	if (mask & SETTING_POLICY)
 		settings->policy = wanted->policy;
 	if (mask & SETTING_STALE_TTL)
-		settings->stale_ttl_s = clamp_ttl_s(wanted->stale_ttl_s);
+		settings->stale_ttl_s = wanted->stale_ttl_s;
 }
 
 enum cache_status keeper_settings_space(struct keeper *keeper, struct slice name,

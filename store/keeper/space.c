@@ -93,7 +93,7 @@ bool keeper_space_reserve(struct keeper_space *space)
 	return expiry_reserve(&space->expiry, 1);
 }
 
-/* What an entry is in beside the index. */
+/* Adds an entry to all structures but the index. */
 static void join_orders(struct keeper_space *space, struct keeper_entry *entry)
 {
 	order_restore(&space->order, &entry->node);
@@ -142,7 +142,7 @@ void keeper_space_use(struct keeper_space *space, struct keeper_entry *entry, in
 
 void keeper_space_note_use(struct keeper_space *space, struct keeper_entry *entry)
 {
-	if (entry->used_at)
+	if (entry->used_at || entry->is_uncertain)
 		return;
 	entry->used_next = space->used;
 	entry->used_at = &space->used;

@@ -1,5 +1,5 @@
-/* A namespace as the keeper has it: settings, entries in their three orders (byte order, eviction,
- * expiry), and accounts. Nothing here asks a driver.
+/* A namespace of the keeper: settings, entries in their three orders (byte order, eviction,
+ * expiry), and accounts. Nothing here calls a driver.
  *
  * Invariants: every entry is in index and order, and in the heap if it expires; used_bytes and
  * size_bytes are the sums over the entries.
@@ -24,7 +24,8 @@ struct keeper_space {
 	struct keeper_space *chain; /* next of its bucket */
 	char name[NAMESPACE_MAX_LEN + 1];
 	struct namespace_settings settings;
-	unsigned configured; /* which of them: enum namespace_settings_mask; others are defaults */
+	unsigned configured; /* which of them: enum namespace_settings_mask; the others are
+			      * defaults */
 
 	struct keeper_index index;
 	struct order order;
@@ -34,59 +35,61 @@ struct keeper_space {
 	unsigned past_stamps;
 
 	pthread_mutex_t lock;
-	struct keeper_entry *used; /* entries with uses of which the driver was not told */
+	struct keeper_entry *used; /* entries with uses that the driver does not know */
 	struct keeper_counters counters;
 };
 
-/* All namespaces. Zeroed is empty and valid. */
+/* All namespaces. A zeroed one is empty and valid. */
 #define KEEPER_SPACE_BUCKETS 1024
 struct keeper_spaces {
 	struct keeper_space *buckets[KEEPER_SPACE_BUCKETS];
 	unsigned count;
 };
 
-/* NULL where it does not exist. */
+/* NULL if it does not exist. */
 struct keeper_space *keeper_space_find(const struct keeper_spaces *all, struct slice name);
-/* Makes the namespace `name`, which does not exist. NULL: out of memory. */
+/* Creates the namespace `name`, which must not exist. NULL: out of memory. */
 struct keeper_space *keeper_space_create(struct keeper_spaces *all, struct slice name,
 					 const struct namespace_settings *settings);
-/* Frees it with its entries. */
+/* Frees it and its entries. */
 void keeper_space_destroy(struct keeper_spaces *all, struct keeper_space *space);
 /* The first of all namespaces, in no order (`space` NULL), or the next one; NULL: no more. */
 struct keeper_space *keeper_space_next(const struct keeper_spaces *all,
 				       const struct keeper_space *space);
 
-/* Gives it other settings, and sorts the entries anew if the policy is another one. */
+/* Changes its settings, and sorts the entries again if the policy changes. */
 void keeper_space_configure(struct keeper_space *space, const struct namespace_settings *settings,
 			    unsigned configured);
 
 /* ---- Entries ---- */
 
-/* Room for an entry that expires: keeper_space_add cannot fail then. False: out of memory. */
+/* Makes room for an entry that expires, so that keeper_space_add cannot fail. False: out of
+ * memory. */
 bool keeper_space_reserve(struct keeper_space *space);
-/* Adds an entry of a key that has none. If memory for its frequency lacks, that becomes 1. */
+/* Adds an entry whose key has none. If there is no memory for its frequency, that becomes 1. */
 void keeper_space_add(struct keeper_space *space, struct keeper_entry *entry);
-/* Puts `fresh`, of the same key, in the place of `old`, which is the caller's then. As
- * keeper_space_remove and keeper_space_add, only faster. */
+/* Puts `fresh`, of the same key, in the place of `old`, which the caller then owns. The same as
+ * keeper_space_remove and keeper_space_add, but faster. */
 void keeper_space_replace(struct keeper_space *space, struct keeper_entry *old,
 			  struct keeper_entry *fresh);
-/* Takes an entry out, which is the caller's then. */
+/* Removes an entry, which the caller then owns. */
 void keeper_space_remove(struct keeper_space *space, struct keeper_entry *entry);
 
 /* Counts a use. The driver is told of it later. */
 void keeper_space_use(struct keeper_space *space, struct keeper_entry *entry, int64_t order_us);
-/* Puts an entry into the list of used ones, or takes it out. */
+/* Adds the entry to the list of used ones, unless it is uncertain or already there. */
 void keeper_space_note_use(struct keeper_space *space, struct keeper_entry *entry);
+/* Removes the entry from that list, if it is there. */
 void keeper_space_forget_use(struct keeper_entry *entry);
 
-/* The entry that is first past its stale time; NULL: none. */
+/* The entry whose stale time ended first; NULL: none has ended. */
 struct keeper_entry *keeper_space_due(const struct keeper_space *space, int64_t now_us);
 
-/* A stamp is the time of creation (order clock) and, behind it, room to tell apart what was created
- * in one microsecond. Those of new entries are unique and rise. */
+/* A stamp is the time of creation (order clock) followed by bits to tell apart entries created in
+ * one microsecond. Stamps of new entries are unique and increasing. */
 #define KEEPER_STAMP_TICK_BITS 11
 uint64_t keeper_space_take_stamp(struct keeper_space *space, int64_t order_us);
-/* Of an entry that was created elsewhere. Those of one microsecond follow each other, up to
+/* For an entry that was created elsewhere. Stamps of one microsecond follow each other, up to
  * 2^KEEPER_STAMP_TICK_BITS of them. */
 uint64_t keeper_space_past_stamp(struct keeper_space *space, int64_t created_at_us);
 

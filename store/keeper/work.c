@@ -11,7 +11,7 @@
 
 /* ---- Threads ---- */
 
-/* Takes a group off the queue, or what stands alone. With the lock held. */
+/* Takes a group off the queue, or an op that runs alone. With the lock held. */
 static struct op_queue take_writes(struct op_queue *writes)
 {
 	struct op_queue group = {0};
@@ -39,41 +39,39 @@ static void refuse_all(struct op_queue *group)
 		cache_op_complete(op, CACHE_UNAVAILABLE);
 }
 
-static void tick(struct keeper *keeper)
+static void run_writes(struct keeper *keeper, struct op_queue *group, bool is_late)
 {
-	keeper_passes_sweep(keeper);
-	(void)keeper_passes_tell_uses(keeper); /* those of a failure are told by the next tick */
+	if (is_late)
+		refuse_all(group);
+	else if (group->first && keeper_ops_joins_a_group(group->first))
+		keeper_ops_write_group(keeper, group);
+	else if (group->first)
+		keeper_ops_write(keeper, group->first);
 }
 
 static void *write_on(void *user)
 {
 	struct keeper *keeper = user;
 	struct keeper_work *work = &keeper->work;
-	int64_t tick_us = monotonic_now_us() + KEEPER_TICK_MS * 1000;
+	int64_t tidy_us = 0;
 
 	(void)pthread_mutex_lock(&work->lock);
 	while (!work->stops) {
 		struct op_queue group = {0};
-		bool ticks = monotonic_now_us() >= tick_us;
 		bool is_late = is_too_late(work);
+		bool tidies = monotonic_now_us() >= tidy_us;
 
-		if (!ticks && !work->writes.first) {
-			(void)thread_wait_until(&work->writes_come, &work->lock, tick_us);
+		if (!tidies && !work->writes.first) {
+			(void)thread_wait_until(&work->writes_come, &work->lock, tidy_us);
 			continue;
 		}
 		if (work->writes.first)
 			group = take_writes(&work->writes);
 		(void)pthread_mutex_unlock(&work->lock);
-		if (is_late)
-			refuse_all(&group);
-		else if (group.first && keeper_ops_joins_a_group(group.first))
-			keeper_ops_write_group(keeper, &group);
-		else if (group.first)
-			keeper_ops_write(keeper, group.first);
-		if (ticks) {
-			tick(keeper);
-			tick_us = monotonic_now_us() + KEEPER_TICK_MS * 1000;
-		}
+		run_writes(keeper, &group, is_late);
+		/* One step between two groups, so that neither waits for the whole of the other. */
+		if (tidies && !keeper_passes_tidy(keeper))
+			tidy_us = monotonic_now_us() + KEEPER_TIDY_MS * 1000;
 		(void)pthread_mutex_lock(&work->lock);
 	}
 	(void)pthread_mutex_unlock(&work->lock);

@@ -1,7 +1,7 @@
-/* A set plans first: it looks up what it replaces, tests the condition, and sums up by how much
- * bytes and entries would grow. If the growth does not fit, what has expired is removed, and then
- * victims: entries that the set would replace are pinned, and none of them. An eviction for the
- * limit of bytes does not end as soon as the set fits, but at 80 % of the limit. */
+/* A set plans first: it looks up what it replaces, tests the condition, and computes by how much
+ * bytes and entries would grow. If the growth does not fit, expired entries are removed, and then
+ * victims. Entries that the set would replace are pinned, so they are not victims. An eviction for
+ * the byte limit does not end as soon as the set fits, but at 80 % of the limit. */
 #include "store/keeper/writes.h"
 
 #include <stdlib.h>
@@ -12,11 +12,11 @@
 
 #define INLINE_WRITES 8
 
-/* One item, with what the plan found. */
+/* One item, with the findings of the plan. */
 struct item_write {
 	struct keeper_entry *old;   /* the entry of the key, or NULL */
-	bool old_is_live;           /* else it has expired, and is no entry to a condition */
-	struct keeper_entry *fresh; /* what is to be stored; ours until it is a step */
+	bool old_is_live;           /* false: it has expired, and conditions do not see it */
+	struct keeper_entry *fresh; /* the entry to be stored; ours until it is a step */
 };
 
 struct set {
@@ -29,9 +29,9 @@ struct set {
 	bool is_pressed; /* an eviction for the limit of bytes is needed */
 };
 
-/* ---- Entries to be ---- */
+/* ---- New entries ---- */
 
-/* A time of a history that is still to come is now. */
+/* A time of a history that is in the future counts as now. */
 static bool is_past(const struct set *set, int64_t then_us)
 {
 	return then_us > 0 && then_us < set->now_us;
@@ -42,7 +42,7 @@ static int64_t past_of(const struct set *set, int64_t then_us)
 	return order_clock_of_past(&set->keeper->order_clock, then_us, set->now_us);
 }
 
-/* Makes the history of a fresh entry that which its item brings along. */
+/* Gives a fresh entry the history of its item. */
 static void restore(const struct set *set, struct order_node *node,
 		    const struct cache_history *history, int64_t order_us)
 {
@@ -56,8 +56,8 @@ static void restore(const struct set *set, struct order_node *node,
 			: keeper_space_take_stamp(set->space, order_us);
 }
 
-/* Gives a fresh entry its history: that of the item, or of the live entry, which a set uses, or one
- * that begins now. `order_us`: of this item. */
+/* Gives a fresh entry its history: that of the item, or that of the live entry, which a set uses,
+ * or a new one. `order_us`: of this item. */
 static void give_history(const struct set *set, struct item_write *write,
 			 const struct cache_item *item, int64_t order_us)
 {
@@ -108,7 +108,7 @@ static enum cache_status refuse(const struct set *set, enum cache_status status,
 	return status;
 }
 
-/* The plan for one item; adds up its growth, and what it takes all in all. */
+/* Plans one item; adds up its growth, and its total size. */
 static bool plan_item(struct set *set, struct item_write *write, uint64_t *used_sum)
 {
 	uint64_t used_bytes = keeper_entry_used_bytes(write->fresh);
@@ -125,7 +125,7 @@ static bool plan_item(struct set *set, struct item_write *write, uint64_t *used_
 	return true;
 }
 
-/* What no eviction can help is refused here. */
+/* Refuses what no eviction can help. */
 static enum cache_status plan(struct set *set)
 {
 	const struct cache_op *op = set->op;
@@ -173,7 +173,7 @@ static void pin(const struct set *set, bool pinned)
 			set->writes[i].old->node.pinned = pinned;
 }
 
-/* `limit` less `growth`, within what a uint64_t can say. */
+/* `limit` minus `growth`, within the range of a uint64_t. */
 static uint64_t leave_room(uint64_t limit, int64_t growth)
 {
 	if (limit == UINT64_MAX)
@@ -201,7 +201,7 @@ static enum cache_status evict(struct set *set)
 	return status;
 }
 
-/* Removes what has expired, plans again, and evicts. *ret_mark: the steps that stay if the set is
+/* Removes expired entries, plans again, and evicts. *ret_mark: the steps that stay if the set is
  * refused. */
 static enum cache_status make_room(struct set *set, size_t *ret_mark)
 {
@@ -235,7 +235,7 @@ static bool store_item(struct set *set, struct item_write *write, struct cache_i
 	return true;
 }
 
-/* Where nothing is stored, what was there before does not stay either. */
+/* If nothing is stored, an existing entry does not stay either. */
 static bool remove_old(struct set *set, const struct item_write *write)
 {
 	struct keeper_counters *counters = &set->space->counters;

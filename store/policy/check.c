@@ -2,13 +2,13 @@
 
 #include "store/policy/victims.h"
 
-/* How long after a block became known it is looked at for the second time, microseconds. */
+/* How long after a block became known it is checked for the second time, microseconds. */
 #define FAR_US (INT64_C(1) << 50)
 
-/* What was met on the way through an order. */
+/* What was found on the way through an order. */
 struct sums {
 	uint64_t node_count, frequency_sum;        /* of nodes in lists */
-	uint64_t class_count, class_frequency_sum; /* as the classes have it */
+	uint64_t class_count, class_frequency_sum; /* according to the classes */
 };
 
 /* ---- Lists ---- */
@@ -104,7 +104,7 @@ static const char *check_known(const struct class_block *block)
 
 	if (block->known_from_us >= block->known_until_us)
 		return NULL;
-	if (!block->first) /* of no block with a head, whenever */
+	if (!block->first) /* of no block with a head, at any time */
 		return check_known_at(block, 0);
 	broken = check_known_at(block, from_us);
 	if (last_us - from_us > FAR_US)

@@ -1,9 +1,9 @@
 /* A sorted array of classes, cut into blocks.
  *
- * Most shards have a handful of classes, and one short block. But an import may bring a frequency
- * of its own for each entry, and then there are as many classes as entries: in one array each that
- * is put between two others would move half of all. In blocks it moves half of its block at most.
- * A block that is full drops what is empty in it, grows, or is split. */
+ * Most shards have a handful of classes, and one short block. But an import may bring a different
+ * frequency for each entry, and then there are as many classes as entries: in a single array each
+ * insertion between two others would move half of all. In blocks it moves at most half of its
+ * block. A full block drops its empty classes, grows, or is split. */
 #include "store/policy/classes.h"
 
 #include <stdlib.h>
@@ -59,7 +59,7 @@ struct class_block *classes_block(const struct classes *classes, uint32_t freque
 	return &classes->blocks[low];
 }
 
-/* Index of the first class of at least `frequency` in the block; its count where there is none. */
+/* Index of the first class of at least `frequency` in the block; its count if there is none. */
 static uint32_t index_in(const struct class_block *block, uint32_t frequency)
 {
 	uint32_t low = 0;
@@ -119,7 +119,7 @@ static bool grow(struct class_block *block)
 	return true;
 }
 
-/* Gives the upper half of a block to a new one behind it. */
+/* Moves the upper half of a block to a new one after it. */
 static bool split(struct classes *classes, uint32_t index)
 {
 	if (classes->block_count == classes->block_capacity) {
@@ -153,13 +153,13 @@ static bool split(struct classes *classes, uint32_t index)
 	return true;
 }
 
-/* Room for one more class in a block. */
+/* Makes room for one more class in a block. */
 static bool make_room(struct classes *classes, struct class_block *block)
 {
 	if (block->count < block->capacity)
 		return true;
 	drop_empty(classes, block);
-	/* Well under the capacity, else the next call would come too soon. */
+	/* Well under the capacity, or the next call would come too soon. */
 	if (block->count <= block->capacity / 4 * 3)
 		return true;
 

@@ -1,8 +1,8 @@
 /* The frequency classes of an order: how many nodes have a frequency and, under frecency, their
- * list. A sorted array in blocks; the essay is in classes.c.
+ * list. A sorted array in blocks; classes.c explains why.
  *
  * Invariants, which policy_order_check (check.h) tests:
- * - frequencies rise from class to class and from block to block;
+ * - frequencies increase from class to class and from block to block;
  * - no class of a block is below its `least`, and none of an earlier block reaches it;
  * - a block has at least one class, and at most `capacity`;
  * - the first class of the first block is that of frequency 1.
@@ -28,38 +28,38 @@ struct class_block {
 	struct frequency_class *classes;
 	uint32_t least;
 	uint16_t count, capacity;
-	/* victims.c's: the head that goes first, NULL: there is none, at any time of
+	/* Belong to victims.c: the head that goes first (NULL: there is none) at any time of
 	 * known_from_us <= t < known_until_us. */
 	int64_t known_from_us, known_until_us;
 	struct order_node *first;
 };
 
-/* Zeroed is valid, but for classes_deinit nothing may be done before classes_prepare. */
+/* A zeroed one is valid, but only classes_deinit may be called before classes_prepare. */
 struct classes {
 	struct class_block *blocks;
 	uint32_t block_count, block_capacity;
 	bool is_searched; /* something may be known of a block */
 };
 
-/* Makes the class of frequency 1. False: out of memory. */
+/* Creates the class of frequency 1. False: out of memory. */
 bool classes_prepare(struct classes *classes);
 void classes_deinit(struct classes *classes);
 
-/* The block in which `frequency` is, or belongs. Good until the next classes_make or classes_trim.
- */
+/* The block in which `frequency` is, or belongs. Valid until the next classes_make or
+ * classes_trim. */
 struct class_block *classes_block(const struct classes *classes, uint32_t frequency);
 
-/* The class of `frequency`, which exists. Good until the next classes_make or classes_trim. */
+/* The class of `frequency`, which must exist. Valid until the next classes_make or classes_trim. */
 struct frequency_class *classes_find(const struct classes *classes, uint32_t frequency);
 
-/* The same, made if there is none; NULL: out of memory. */
+/* The same, created if there is none; NULL: out of memory. */
 struct frequency_class *classes_make(struct classes *classes, uint32_t frequency);
 
-/* Makes `class` that of the next frequency, below UINT32_MAX. False, and nothing is done: that has
- * a class already or belongs elsewhere; or `class` is the first. */
+/* Turns `class` into that of the next frequency, below UINT32_MAX. False, and nothing is done: that
+ * frequency has a class already or belongs elsewhere; or `class` is the first. */
 bool classes_raise(struct classes *classes, struct frequency_class *class);
 
-/* Drops what is empty behind the last class that is not. */
+/* Drops empty classes after the last one that is not empty. */
 void classes_trim(struct classes *classes);
 
 /* The class of the highest frequency; NULL before classes_prepare. */

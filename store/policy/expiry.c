@@ -82,7 +82,7 @@ void expiry_remove(struct expiry *expiry, struct expiry_node *node)
 
 void expiry_trim(struct expiry *expiry)
 {
-	/* If this fails the heap is larger than it need be, and nothing else. */
+	/* If this fails the heap is larger than necessary, and nothing else. */
 	if (expiry->capacity > CAPACITY_MIN && expiry->count < expiry->capacity / 4)
 		(void)resize(expiry, expiry->capacity / 2);
 }

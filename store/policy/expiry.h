@@ -1,10 +1,10 @@
 /* What expires next: a binary heap over nodes that entries embed. An entry that never expires is
- * not in it and pays nothing; one that does knows its place, so that it leaves in log n.
+ * not in it and costs nothing; one that does knows its position, so it can be removed in log n.
  *
  * Invariants, which policy_expiry_check (check.h) tests: no slot expires before its parent, and
  * each node's `index` is that of its slot.
  *
- * Threads: calls on one heap are made one at a time, under a lock of the caller's. */
+ * Threads: calls on one heap are made one at a time, under a lock of the caller. */
 #ifndef STEADYCACHE_POLICY_EXPIRY_H
 #define STEADYCACHE_POLICY_EXPIRY_H
 
@@ -12,18 +12,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Of one entry. It belongs to the heap from expiry_add to expiry_remove. */
+/* Part of one entry. It belongs to the heap from expiry_add to expiry_remove. */
 struct expiry_node {
 	uint32_t index;
 };
 
-/* The time stands beside the pointer, so that a comparison need not visit the entry. */
+/* The time is beside the pointer, so that a comparison need not visit the entry. */
 struct expiry_slot {
 	int64_t expires_at_us;
 	struct expiry_node *node;
 };
 
-/* Zeroed is empty and valid. At most UINT32_MAX nodes. */
+/* A zeroed one is empty and valid. At most UINT32_MAX nodes. */
 struct expiry {
 	struct expiry_slot *slots;
 	size_t count, capacity;
@@ -31,15 +31,15 @@ struct expiry {
 
 void expiry_deinit(struct expiry *expiry);
 
-/* Room for `extra` more, after which as many expiry_add cannot fail, whatever is removed meanwhile;
- * until expiry_trim. False: out of memory. */
+/* Makes room for `extra` more nodes, so that this many expiry_add cannot fail, whatever is removed
+ * meanwhile; until expiry_trim. False: out of memory. */
 bool expiry_reserve(struct expiry *expiry, size_t extra);
 
-/* `node` is not in the heap, which has room for it (expiry_reserve). */
+/* `node` must not be in the heap, which must have room for it (expiry_reserve). */
 void expiry_add(struct expiry *expiry, struct expiry_node *node, int64_t expires_at_us);
 void expiry_remove(struct expiry *expiry, struct expiry_node *node);
 
-/* Gives some of the room back if much of it is idle, also what was reserved. */
+/* Gives some of the room back if much of it is idle, including reserved room. */
 void expiry_trim(struct expiry *expiry);
 
 /* The node that expires first, if it has expired by `now_us`; else NULL. It stays in the heap. */

@@ -4,26 +4,26 @@
  * the head is the victim.
  *
  * Frecency, frequency / (1 + seconds since the last access), changes for every entry with every
- * second that passes, so no list or heap over all entries can hold its order. But within one
- * frequency the entry that was not used for the longest time always scores lowest. So there is one
- * list for each frequency, in order of the last access, and the victim is the best of their heads
- * (victims.c). A use moves an entry to the tail of the next list.
+ * second, so no list or heap over all entries can maintain its order. But within one frequency the
+ * entry that has been unused the longest always has the lowest score. So there is one list for each
+ * frequency, in order of the last access, and the victim is the best of their heads (victims.c). A
+ * use moves an entry to the tail of the next list.
  *
  * The classes are kept, as counts only, under every policy: they know the highest frequency
- * exactly, which statistics want.
+ * exactly, which statistics need.
  *
  * Entries used in one microsecond are ordered by their creation (place).
  *
- * An entry that comes with a history, from an import, may belong anywhere in its list. Such ones go
- * to the tail, and the lists are sorted before the next victim is looked for: once for all that
- * came in between. */
+ * An entry with a history, from an import, may belong anywhere in its list. Such entries go to the
+ * tail, and the lists are sorted before the next victim is searched: once for all entries that were
+ * added in between. */
 #include "store/policy/order.h"
 
 #include "base/invariant.h"
 #include "store/policy/victims.h"
 
-/* How far `place` looks for the right place among the uses of one microsecond. A clock that stands
- * still must not make a use cost n steps. */
+/* How far `place` looks for the right position among the uses of one microsecond. A clock that
+ * stands still must not make a use cost n steps. */
 #define TIES_MAX 64
 
 void order_init(struct order *order, enum eviction_policy policy)
@@ -43,7 +43,7 @@ bool order_prepare(struct order *order)
 
 /* ---- Lists ---- */
 
-/* Behind all that were used earlier, and those used at the same time but created earlier. */
+/* After all entries that were used earlier, and those used at the same time but created earlier. */
 static void place(struct order_list *list, struct order_node *node)
 {
 	struct order_node *before = list->tail;
@@ -90,7 +90,7 @@ static void unlink_node(struct order *order, struct order_node *node)
 	if (!order->classes.is_searched || node->prev)
 		return;
 	victims_gone(&order->classes, node);
-	/* Where the clock was set back it may have been used earlier than the one that left. */
+	/* If the clock was set back it may have been used earlier than the one that left. */
 	if (list->head)
 		victims_came(&order->classes, list->head);
 }
@@ -138,15 +138,15 @@ void order_remove(struct order *order, struct order_node *node)
 		classes_trim(&order->classes);
 }
 
-/* Frequency + 1, where it can be counted. The lists are left to the caller. */
+/* Frequency + 1, if it can be counted. The lists are left to the caller. */
 static void raise_frequency(struct order *order, struct order_node *node)
 {
 	struct frequency_class *class = class_of(order, node);
 
 	if (node->frequency == UINT32_MAX)
 		return;
-	/* Where the entry is alone with its frequency and nobody has the next one its class simply
-	 * becomes the next, which spares hot entries nearly all the work. */
+	/* If the entry is the only one of its frequency and the next frequency has none, its class
+	 * simply becomes the next, which saves hot entries nearly all the work. */
 	if (class->entry_count > 1 || !classes_raise(&order->classes, class)) {
 		struct frequency_class *next = classes_make(&order->classes, node->frequency + 1);
 
@@ -205,7 +205,7 @@ static struct order_node *merge(enum eviction_policy policy, struct order_node *
 	return head;
 }
 
-/* Merge sort of a list linked by `next`: runs[i] holds 2^i entries, as the digits of a counter. */
+/* Merge sort of a list linked by `next`: runs[i] has 2^i entries, like the digits of a counter. */
 static struct order_node *sort(enum eviction_policy policy, struct order_node *node)
 {
 	struct order_node *runs[48] = {0};
@@ -229,7 +229,7 @@ static struct order_node *sort(enum eviction_policy policy, struct order_node *n
 	return sorted;
 }
 
-/* Puts the entries of `list` before `all`, linked by `next`; it is empty then. */
+/* Puts the entries of `list` before `all`, linked by `next`; `list` is then empty. */
 static struct order_node *take_list(struct order_list *list, struct order_node *all)
 {
 	if (list->tail) {
@@ -240,7 +240,7 @@ static struct order_node *take_list(struct order_list *list, struct order_node *
 	return all;
 }
 
-/* All entries in one list linked by `next`; the lists are empty then. */
+/* Returns all entries in one list linked by `next`; the lists are then empty. */
 static struct order_node *take_all(struct order *order)
 {
 	struct order_node *all = take_list(&order->list, NULL);
@@ -251,7 +251,7 @@ static struct order_node *take_all(struct order *order)
 	return all;
 }
 
-/* Threads all entries anew, by `policy`. */
+/* Re-sorts all entries for `policy`. */
 static void sort_all(struct order *order, enum eviction_policy policy)
 {
 	struct order_node *node = sort(policy, take_all(order));
@@ -294,7 +294,7 @@ struct order_node *order_candidate(struct order *order, int64_t now_us)
 
 uint32_t order_max_frequency(const struct order *order)
 {
-	/* Empty classes at the end are dropped as they become empty; the first is not. */
+	/* Empty classes at the end are dropped when they become empty, except the first. */
 	const struct frequency_class *last = classes_last(&order->classes);
 
 	return last && last->entry_count > 0 ? last->frequency : 0;

@@ -10,14 +10,14 @@
  *   all frequencies.
  *
  * Source: one list for each frequency, as in LFU with constant work (Ketan Shah, Anirban Mitra,
- * Dhruv Matani, 2010), joined by the tournament of victims.h. The essay is in order.c.
+ * Dhruv Matani, 2010), combined with the tournament of victims.h. order.c explains it.
  *
- * Threads: calls on one order are made one at a time, under a lock of the caller's; different
- * orders know nothing of each other. A store that is cut into parts keeps an order for each, and
- * its victim is the best of their candidates (order_precedes).
+ * Threads: calls on one order are made one at a time, under a lock of the caller; different orders
+ * know nothing of each other. A store that is divided into parts keeps an order for each, and its
+ * victim is the best of their candidates (order_precedes).
  *
- * Times are microseconds of any clock that does not run backwards; where it does nothing breaks,
- * but the order of what was used meanwhile is that of the readings or of the uses. */
+ * Times are microseconds of any clock that does not run backwards. If it does, nothing breaks, but
+ * the entries used meanwhile are ordered either by the readings or by the uses. */
 #ifndef STEADYCACHE_POLICY_ORDER_H
 #define STEADYCACHE_POLICY_ORDER_H
 
@@ -30,40 +30,40 @@ struct order {
 	struct order_list list; /* of all nodes, unless the policy is frecency */
 	struct classes classes;
 	uint64_t frequency_sum;
-	bool unsorted; /* entries were restored; sorted before the next victim */
+	bool unsorted; /* entries were restored; sort before the next victim */
 };
 
-/* An empty order. order_deinit frees what it allocated and leaves the nodes alone. */
+/* Makes an empty order. order_deinit frees what it allocated and leaves the nodes alone. */
 void order_init(struct order *order, enum eviction_policy policy);
 void order_deinit(struct order *order);
 
 /* Allocates what order_add needs; may be called again at any time. False: out of memory. */
 bool order_prepare(struct order *order);
 
-/* Adds a node of frequency 1 with its last access, which none in the order is later than, and its
- * stamp. The order is prepared. */
+/* Adds a node of frequency 1 with its stamp and its last access, which must not be earlier than any
+ * in the order. The order must be prepared. */
 void order_add(struct order *order, struct order_node *node);
-/* As order_add, for a node of any frequency and times. If memory for its frequency lacks, that
- * becomes 1. */
+/* As order_add, for a node of any frequency and times. If there is no memory for its frequency,
+ * that becomes 1. */
 void order_restore(struct order *order, struct order_node *node);
 void order_remove(struct order *order, struct order_node *node);
 
-/* Counts a use. If memory for another frequency lacks, or at UINT32_MAX, the frequency stays as it
- * was. */
+/* Counts a use. If there is no memory for another frequency, or at UINT32_MAX, the frequency stays
+ * as it was. */
 void order_use(struct order *order, struct order_node *node, int64_t now_us);
 
 /* Puts `fresh` in the place of `node`, with its history; `pinned` and `owner_flags` of `fresh` stay
- * as they are. `node` is out of the order then. */
+ * as they are. `node` is then out of the order. */
 void order_swap(struct order *order, struct order_node *node, struct order_node *fresh);
 
-/* Sorts all nodes for `policy`, if that is another. O(n log n), allocates nothing. EVICT_NONE is
- * kept as FIFO. */
+/* Re-sorts all nodes for `policy`, if it changes. O(n log n), allocates nothing. EVICT_NONE is kept
+ * as FIFO. */
 void order_set_policy(struct order *order, enum eviction_policy policy);
 
 /* The next victim: the first in the order that is not pinned. It stays in the order. NULL: none. */
 struct order_node *order_candidate(struct order *order, int64_t now_us);
 
-/* Whether `a` is evicted before `b`, which may be in different orders. */
+/* Whether `a` is evicted before `b`; they may be in different orders. */
 bool order_precedes(enum eviction_policy policy, const struct order_node *a,
 		    const struct order_node *b, int64_t now_us);
 

@@ -1,10 +1,10 @@
 /* What the eviction orders know of one entry.
  *
- * A store embeds a node at the front of each of its entries, so that an entry is found by its node
- * with a cast. The node belongs to the order from order_add to order_remove; the store reads it,
- * writes `pinned` and `owner_flags`, and nothing else.
+ * A store embeds a node at the front of each of its entries, so that a cast finds the entry of a
+ * node. The node belongs to the order from order_add to order_remove; the store may read it, and
+ * may write only `pinned` and `owner_flags`.
  *
- * 40 bytes on a 64-bit machine, of which a store of millions of entries feels each one. */
+ * It has 40 bytes on a 64-bit machine; each byte counts in a store of millions of entries. */
 #ifndef STEADYCACHE_POLICY_ORDER_NODE_H
 #define STEADYCACHE_POLICY_ORDER_NODE_H
 
@@ -12,14 +12,14 @@
 #include <stdint.h>
 
 struct order_node {
-	/* Neighbours in a list of the order. Out of the order they are the store's. */
+	/* Neighbours in a list of the order. Out of the order they belong to the store. */
 	struct order_node *prev, *next;
-	/* Both are set before order_add. Stamps rise with creation; of entries that were used in
-	 * the same microsecond the one of the smaller stamp goes first. */
+	/* Set both before order_add. Stamps increase with creation; of entries that were used in
+	 * the same microsecond the one with the smaller stamp goes first. */
 	int64_t last_access_us;
 	uint64_t stamp;
-	uint32_t frequency;  /* uses, creation included: 1 and more */
-	bool pinned;         /* order_candidate passes over it */
+	uint32_t frequency;  /* uses, including creation: 1 and more */
+	bool pinned;         /* order_candidate skips it */
 	uint8_t owner_flags; /* the store's own; the order neither reads nor writes them */
 };
 

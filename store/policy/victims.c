@@ -1,28 +1,28 @@
-/* The first of many heads whose scores all change with every moment.
+/* Finds the first of many heads whose scores all change with every moment.
  *
- * Of two entries that nobody uses the scores change places once at most: when both are old, the one
- * of the lower frequency scores less, and the moment from which it does so follows from the two
- * frequencies and accesses. So whoever has found the first of some heads also knows until when it
- * stays the first, and since when it is: a kinetic tournament (Basch, Guibas, Hershberger, 1999),
- * here of two rounds only. A block of classes remembers its first head with these two moments; a
- * search looks at one head a block, and only through the blocks of which nothing is known, or whose
- * moment is over.
+ * The scores of two unused entries change places at most once: when both are old, the entry of the
+ * lower frequency scores less, and the moment from which it does so follows from the two
+ * frequencies and accesses. So a search for the first of some heads also finds since when and until
+ * when it stays the first: a kinetic tournament (Basch, Guibas, Hershberger, 1999), here of only
+ * two rounds. A block of classes remembers its first head with these two moments. A search looks at
+ * one head per block, and searches only the blocks of which nothing is known, or whose moment is
+ * over.
  *
- * Frequency 1, with which entries begin and most end, is in none of this: its head changes with
- * nearly every eviction, and costs one look.
+ * Frequency 1, at which entries begin and most end, is exempt from this: its head changes with
+ * nearly every eviction, so it is simply looked at.
  *
- * A head that comes makes the two moments closer, or the block unknown; one that goes makes the
- * block unknown only where it was the first. All this is told here only once a search has been made
- * (is_searched): a namespace that does not evict pays nothing for it.
+ * A head that is added narrows the two moments, or makes the block unknown; one that is removed
+ * makes the block unknown only if it was the first. Such changes are reported here only once a
+ * search has been made (is_searched): a namespace that does not evict pays nothing.
  *
- * The moments are computed as floating-point numbers and moved towards each other by more than the
- * error of that: a block may be searched too early, and never too late. */
+ * The moments are computed in floating point and moved towards each other by more than its error: a
+ * block may be searched too early, but never too late. */
 #include "store/policy/victims.h"
 
 #include "base/clock.h"
 #include "base/invariant.h"
 
-/* Of the two moments, relative and absolute, microseconds. */
+/* Error of the two moments, relative and absolute, in microseconds. */
 #define ERROR_PART 1e-12
 #define ERROR_US   2
 
@@ -44,7 +44,7 @@ int victims_compare(const struct order_node *a, const struct order_node *b, int6
 	return left < right ? -1 : left > right;
 }
 
-/* Of different classes: entries of one score and access have one frequency. */
+/* For entries of different classes: entries of one score and access have one frequency. */
 static bool goes_before(const struct order_node *a, const struct order_node *b, int64_t now_us)
 {
 	int order = victims_compare(a, b, now_us);
@@ -65,8 +65,8 @@ static bool is_known(const struct class_block *block)
 	return block->known_from_us < block->known_until_us;
 }
 
-/* From when on, after both accesses, an entry of frequency `low` scores less than one of frequency
- * `high`; *ret_error: how far that may be from the truth. */
+/* The moment, after both accesses, from which an entry of frequency `low` scores less than one of
+ * frequency `high`; *ret_error: the possible error. */
 static double crossing_us(uint32_t low, int64_t low_access_us, uint32_t high,
 			  int64_t high_access_us, double *ret_error)
 {
@@ -77,8 +77,8 @@ static double crossing_us(uint32_t low, int64_t low_access_us, uint32_t high,
 	return after - (double)US_PER_S;
 }
 
-/* Makes the two moments those of a block with `entry`, of another class than the first. Times are
- * told from the access of the first on, so that little is lost to rounding. */
+/* Narrows the two moments of a block by `entry`, of another class than the first. Times are
+ * relative to the access of the first, so that little is lost to rounding. */
 static void narrow(struct class_block *block, const struct order_node *node)
 {
 	const struct order_node *first = block->first;
@@ -127,7 +127,7 @@ static const struct frequency_class *begin_of(const struct class_block *block)
 	return block->classes + (block->classes->frequency == 1);
 }
 
-/* Finds the first of a block, and what is to be known of it. */
+/* Finds the first of a block, and what to remember of it. */
 static struct order_node *search(struct class_block *block, int64_t now_us)
 {
 	const struct frequency_class *end = block->classes + block->count;
@@ -142,7 +142,7 @@ static struct order_node *search(struct class_block *block, int64_t now_us)
 		if (node && (!first || goes_before(node, first, now_us)))
 			first = node;
 	}
-	if (is_pinned) /* only as long as those are */
+	if (is_pinned) /* only as long as those are pinned */
 		return first;
 	block->first = first;
 	block->known_from_us = first ? first->last_access_us : INT64_MIN;

@@ -47,7 +47,7 @@ struct fixture {
 #endif
 
 /* A test that runs once for each backend of the registry that keeps anything and has the bits that
- * the test needs, or only for the one that STEADYCACHE_TEST_BACKEND names; each as it is and with a
+ * the test needs, or only for the one that STEADYCACHE_TEST_BACKEND names; each without and with a
  * near cache in front; sqlite also with values in memory, and memory also as a backend that can do
  * nothing that takes a bit. Its body has `struct fixture *f`. */
 #define CONTRACT_TEST(suite, name) CONTRACT_TEST_OF(0, suite, name)
@@ -71,7 +71,7 @@ struct contract_backend {
 };
 
 struct criterion_test_params contract_backends(void);
-/* Runs `body`, or passes over it where the backend lacks some of `needs`. */
+/* Runs `body`, or skips it if the backend lacks any of `needs`. */
 void contract_run(const struct contract_backend *backend, unsigned needs,
 		  void (*body)(struct fixture *f));
 

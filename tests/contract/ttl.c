@@ -33,6 +33,18 @@ CONTRACT_TEST(ttl, longest_ttl_works)
 	cr_expect_not(exists(f, SLICE("key")));
 }
 
+CONTRACT_TEST(ttl, a_longer_default_is_the_longest)
+{
+	struct namespace_settings settings = {.default_ttl_s = INT64_MAX};
+
+	cr_assert_eq(configure(f, SETTING_DEFAULT_TTL, settings), CACHE_OK);
+	(void)set(f, SLICE("key"), SLICE("v"));
+	advance_us(f, TTL_MAX_S * US_PER_S - 1);
+	cr_expect(exists(f, SLICE("key")));
+	advance_us(f, 1);
+	cr_expect_not(exists(f, SLICE("key")));
+}
+
 CONTRACT_TEST(ttl, default_is_for_sets_that_name_none)
 {
 	struct namespace_settings settings = {.default_ttl_s = 5};

@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
-"""Builds the Debian package where nothing else is installed, asks lintian, and installs, runs, upgrades
+"""Builds the Debian package where nothing else is installed, runs lintian on it, and installs, runs, upgrades
 and removes it on a Debian that systemd has booted: the units with all their hardening, a token as a
 credential, the socket unit.
 
-usage: test_package.py BUILD
-Exit 77: skipped; see bed.py."""
+usage: test_package.py BUILD Exit 77: skipped; see bed.py."""
 import hashlib
 import shutil
 import subprocess
@@ -23,7 +22,7 @@ Environment=STEADYCACHE_API_KEY_FILE=%d/api-key
 
 
 def make_root(bed, name, packages):
-    """A minimal Debian with these packages and what they depend on, kept as a tar file, and unpacked."""
+    """A minimal Debian with these packages and their dependencies, kept as a tar file, and unpacked."""
     kept = bed.folder / f"{name}-{hashlib.sha256(' '.join(packages).encode()).hexdigest()[:12]}.tar"
     root = bed.folder / name
     shutil.rmtree(root, ignore_errors=True)
@@ -47,7 +46,7 @@ def make_root(bed, name, packages):
 
 
 def build_package(bed):
-    """By ./dev deb, on a Debian with nothing but what that names, and without a network."""
+    """Built by ./dev deb, on a Debian with only the packages that it names, and without a network."""
     root = make_root(bed, "builder", run(ROOT / "dev", "packages", "deb").split())
     source = root / "root/source"
     for path in run("git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0"):
@@ -66,7 +65,7 @@ def build_package(bed):
 
 
 def make_machine(bed, package):
-    """A Debian with systemd and what the package depends on."""
+    """A Debian with systemd and the package's dependencies."""
     depends = run("dpkg-deb", "--field", package, "Depends").strip()
     return make_root(bed, "machine", ["systemd", *(word.split()[0] for word in depends.split(","))])
 
@@ -97,7 +96,7 @@ def check_service(host):
     assert "/private/steadycache" in host.run("readlink", "/var/lib/steadycache").stdout or \
         host.run("readlink", "/var/lib/steadycache").stdout.strip() == "private/steadycache"
     assert host.run("stat", "-c", "%a", "/etc/default/steadycache").stdout.strip() == "600"
-    # The limit of open files was raised, which the system call filter must let it do.
+    # The limit of open files was raised, which the system call filter must allow.
     assert "open files" not in host.run("journalctl", "--no-pager", "-u", SERVICE).stdout
 
 
@@ -126,7 +125,7 @@ def check_credential(host, root):
 
 
 def check_socket(host):
-    """systemd listens, and starts the server for the first who asks."""
+    """systemd listens, and starts the server for the first client."""
     host.run("systemctl", "start", "steadycache.socket")
     assert not is_active(host)
     assert ask(host, "get", "ns", "key") == "value"
@@ -137,7 +136,7 @@ def check_socket(host):
 
 
 def check_bad_settings(host, root):
-    """Wrong settings are not tried again and again."""
+    """Wrong settings are not retried."""
     settings = root / "etc/default/steadycache"
     kept = settings.read_text()
     settings.write_text(kept + "STEADYCACHE_LISTEN=0.0.0.0:8080\n")

@@ -52,6 +52,12 @@ static enum driver_status faulty_check(struct driver *driver, char *detail, size
 	return status;
 }
 
+static enum driver_status faulty_sync(struct driver *driver)
+{
+	(void)driver;
+	return faulty_hooks.sync ? faulty_hooks.sync() : DRIVER_OK;
+}
+
 static void faulty_close(struct driver *driver)
 {
 	faulty_driver = NULL;
@@ -62,7 +68,7 @@ static void faulty_close(struct driver *driver)
 	{                                                                                          \
 		.abi = (the_abi), .can = (the_can), .name = "faulty", .open = faulty_open,         \
 		.load = faulty_load, .get = faulty_get, .apply = faulty_apply,                     \
-		.check = faulty_check, .close = faulty_close,                                      \
+		.check = faulty_check, .sync = faulty_sync, .close = faulty_close,                 \
 	}
 
 static const struct driver_ops plain = FAULTY(DRIVER_ABI, DRIVER_PERSISTS);

@@ -12,6 +12,7 @@ struct faulty_hooks {
 	enum driver_status (*get)(struct slice ns, struct slice key);
 	enum driver_status (*apply)(const struct driver_change *changes, size_t count);
 	enum driver_status (*check)(void);
+	enum driver_status (*sync)(void);
 };
 extern struct faulty_hooks faulty_hooks;
 

@@ -1,16 +1,16 @@
-/* A program that has nothing of the project's but libsteadycache.a and its headers, and functions
- * of its own under names that the library uses inside. It keeps a value in each backend of this
- * machine.
+/* A program that uses only libsteadycache.a and its headers of this project, and has functions of
+ * its own under names that the library uses inside. It keeps a value in each local backend.
  *
  * usage: stranger FOLDER */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/tiered/tiered.h"
 #include "store/backend.h"
 #include "store/find.h"
 
-/* Whoever calls one of these has met a name of somebody else's. */
+/* A call of one of these means that two names clash. */
 #define OURS(name)                                                                                 \
 	void name(void);                                                                           \
 	void name(void)                                                                            \
@@ -69,14 +69,17 @@ static enum cache_status call(struct backend *backend, enum cache_op_type type,
 	return backend_call(backend, op);
 }
 
-static void use(const char *name, const char *folder)
+static void use(const char *name, const char *folder, bool is_near)
 {
+	const struct tiered_config near = {.max_bytes = 1 << 20, .ttl_us = 1000000};
 	const struct backend_config config = {.data_dir = folder, .defaults = keep_defaults};
 	const struct backend_ops *ops = backend_find(name);
 	char error[600] = "";
 	struct cache_op op;
 
 	struct backend *backend = ops ? ops->open(&config, error, sizeof(error)) : NULL;
+	if (backend && is_near)
+		backend = tiered_wrap(backend, &near);
 	if (!backend)
 		fail(name, error);
 	struct cache_value *value = cache_value_copy(SLICE("a value"), SLICE(CONTENT_TYPE_TEXT));
@@ -91,7 +94,7 @@ static void use(const char *name, const char *folder)
 	    call(backend, CACHE_OP_GET, NULL, &op) != CACHE_NOT_FOUND)
 		fail(name, "cannot delete");
 	cache_op_deinit(&op);
-	ops->close(backend);
+	backend->ops->close(backend);
 	(void)printf("stranger: %s keeps a value\n", name);
 }
 
@@ -99,7 +102,8 @@ int main(int argc, char **argv)
 {
 	if (argc != 2)
 		return EXIT_FAILURE;
-	use("memory", NULL);
-	use("sqlite", argv[1]);
+	use("memory", NULL, false);
+	use("sqlite", argv[1], false);
+	use("sqlite", argv[1], true);
 	return EXIT_SUCCESS;
 }

@@ -40,7 +40,7 @@ static bool joins_none(const struct remote_call *call, const struct remote_job *
 	return false;
 }
 
-/* The lines of an item, or of an op that has none. */
+/* Writes the lines of an item, or of an op that has none. */
 static void write_line(struct remote_request *request, const struct cache_op *op, size_t i)
 {
 	struct slice value = {0};
@@ -127,7 +127,7 @@ static char *text_of(const struct remote_answer *answer)
 	return strndup(answer->body.len > 0 ? answer->body.data : "", answer->body.len);
 }
 
-/* Of a scan that is not at its end. */
+/* For a scan that is not at its end. */
 static bool asks_for_more(const struct remote_context *context, struct remote_call *call)
 {
 	const struct remote_job *first = call->jobs.first;

@@ -19,7 +19,7 @@ struct fake_request {
 	bool is_late; /* its time is over before its answer is due */
 };
 
-/* What it has stored, by "NS KEY". */
+/* Stored values, by "NS KEY". */
 struct fake_value {
 	char name[48];
 	char value[32];
@@ -28,14 +28,14 @@ struct fake_value {
 struct fake_transport {
 	struct remote_transport transport;
 	struct fake_upstream *fake;
-	struct fake_request *under_way; /* in the order in which they came */
+	struct fake_request *under_way; /* in the order in which they arrived */
 	struct fake_reply always, next[FAKE_REPLIES_MAX];
 	size_t next_first, next_count;
 	struct fake_value values[VALUES_MAX];
 	size_t value_count;
 };
 
-/* ---- What it stores ---- */
+/* ---- Storage ---- */
 
 static struct fake_value *find_value(struct fake_transport *transport, const char *name, bool add)
 {
@@ -60,7 +60,7 @@ static void clear_values(struct fake_transport *transport, const char *ns)
 			transport->values[i].value[0] = '\0';
 }
 
-/* Does what a line asks and appends the answer to it. */
+/* Executes a line and appends the answer to it. */
 static void serve_line(struct fake_transport *transport, const char *line, struct buffer *answer)
 {
 	char what[16] = "", ns[16] = "", key[16] = "", text[32] = "", name[48];
@@ -124,7 +124,7 @@ static bool is_probe(const struct fake_request *request)
 	return part->call->kind == CALL_PROBE;
 }
 
-/* Of a stream nothing is answered before what came earlier. */
+/* In a stream no answer comes before that to an earlier request. */
 static int64_t due_of(const struct fake_transport *transport, const struct fake_request *request)
 {
 	int64_t due_us = transport->fake->now_us + request->reply.delay_us;
@@ -222,7 +222,7 @@ static bool deliver(struct fake_transport *transport)
 	if (!request)
 		return false;
 	*at = request->next;
-	/* A stream that breaks off takes all with it that is under way. */
+	/* A stream that breaks takes everything in flight with it. */
 	for (struct fake_request *each = request->next; each && fake->is_stream; each = each->next)
 		if (request->reply.what == FAKE_FAILS) {
 			each->reply = (struct fake_reply){.what = FAKE_FAILS,
@@ -358,7 +358,7 @@ void fake_run(struct fake_upstream *fake, int64_t us)
 	unsigned idle_turns = 0;
 
 	fake->until_us = fake->now_us + us;
-	/* At the end two turns without an answer: all that was due has been done. */
+	/* At the end two turns without an answer: everything due has been done. */
 	for (unsigned turns = 0; idle_turns < 2; turns++) {
 		int64_t before_us = fake->now_us;
 		size_t before = fake->under_way + fake->sent_count;

@@ -334,6 +334,27 @@ Test(dispatcher, bounds_the_ttl)
 	cache_value_release(value);
 }
 
+Test(dispatcher, brings_the_times_of_a_namespace_into_bounds)
+{
+	static const struct {
+		int64_t asked_s, given_s;
+	} cases[] = {
+		{0, 0},  {TTL_MAX_S, TTL_MAX_S}, {TTL_MAX_S + 1, TTL_MAX_S}, {INT64_MAX, TTL_MAX_S},
+		{-1, 0}, {INT64_MIN, 0},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct cache_op op;
+
+		init_op(&op, CACHE_OP_CONFIGURE, NULL);
+		op.settings_mask = SETTING_DEFAULT_TTL | SETTING_STALE_TTL;
+		op.settings.default_ttl_s = op.settings.stale_ttl_s = cases[i].asked_s;
+		cr_expect_eq(submit(&op), CACHE_OK, "case %zu", i);
+		cr_expect_eq(op.settings.default_ttl_s, cases[i].given_s, "case %zu", i);
+		cr_expect_eq(op.settings.stale_ttl_s, cases[i].given_s, "case %zu", i);
+	}
+}
+
 Test(dispatcher, raises_the_size_to_the_length_of_the_value)
 {
 	static const struct {

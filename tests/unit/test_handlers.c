@@ -7,6 +7,7 @@
 
 #include "handlers/handlers.h"
 #include "handlers/respond/pretty.h"
+#include "handlers/respond/status.h"
 #include "server/http/exchange_handler.h"
 #include "tests/support/fake_request.h"
 
@@ -190,7 +191,27 @@ static const char *sentence_of(enum cache_status status)
 	return status == CACHE_TOO_LARGE && fake.request.op.max_value_bytes > 0
 		       ? "the values have more than 20000 bytes together; ask for fewer keys at a "
 			 "time (STEADYCACHE_MAX_BODY_MB)"
-		       : cache_status_text(status);
+		       : status_text(status);
+}
+
+Test(status, each_has_an_http_status_and_a_sentence)
+{
+	for (int i = CACHE_OK; i < CACHE_STATUSES; i++) {
+		enum cache_status status = (enum cache_status)i;
+		unsigned http = status_http(status);
+
+		if (status == CACHE_OK)
+			cr_expect_eq(http, 200);
+		else
+			cr_expect(http >= 400 && http <= 599, "status %d is HTTP %u", i, http);
+		cr_expect_eq(strncmp(status_text(status), cache_status_text(status),
+				     strlen(cache_status_text(status))),
+			     0, "it may say more: %s", status_text(status));
+	}
+	cr_expect_eq(status_http(CACHE_PRECONDITION_FAILED), 412);
+	cr_expect_eq(status_http(CACHE_NO_SPACE), 507);
+	cr_expect_str_eq(status_text(CACHE_TOO_MANY_NAMESPACES),
+			 "too many namespaces; raise STEADYCACHE_MAX_NAMESPACES");
 }
 
 Test(handlers, each_failure_of_the_store_has_its_status_in_the_style_of_the_route)
@@ -203,8 +224,7 @@ Test(handlers, each_failure_of_the_store_has_its_status_in_the_style_of_the_rout
 				cr_expect_eq(fake.response.status, cases[i].not_found, "%s: %u",
 					     cases[i].name, fake.response.status);
 			else
-				expect_failure(&cases[i],
-					       cache_status_http((enum cache_status)status),
+				expect_failure(&cases[i], status_http((enum cache_status)status),
 					       sentence_of((enum cache_status)status));
 			fake_request_close(&fake);
 		}

@@ -156,6 +156,32 @@ Test(keeper_failures, expired_entries_that_cannot_be_removed_are_not_served)
 	cr_expect_eq(scene_stats().entry_count, 0);
 }
 
+static enum driver_status apply_and_lose_the_answer(const struct driver_change *changes,
+						    size_t count)
+{
+	cr_assert_eq(hash_driver_ops.apply(faulty_driver, changes, count), DRIVER_OK);
+	return DRIVER_UNKNOWN;
+}
+
+Test(keeper_failures, changes_that_were_made_unknown_to_the_driver_serve_no_wrong_byte)
+{
+	cr_assert_eq(scene_set(SLICE("removed"), SLICE("v")), CACHE_OK);
+	cr_assert_eq(scene_set(SLICE("replaced"), SLICE("v")), CACHE_OK);
+	cr_assert_eq(scene_get(SLICE("replaced"), SLICE("v")), CACHE_OK);
+	faulty_hooks.apply = apply_and_lose_the_answer;
+	cr_expect_eq(scene_set(SLICE("new"), SLICE("v")), CACHE_UNAVAILABLE);
+	cr_expect_eq(scene_set(SLICE("replaced"), SLICE("w")), CACHE_UNAVAILABLE);
+	cr_expect_eq(scene_delete(SLICE("removed")), CACHE_UNAVAILABLE);
+	faulty_hooks.apply = NULL;
+	cr_expect_eq(scene_get(SLICE("new"), SLICE("v")), CACHE_NOT_FOUND);
+	cr_expect_eq(scene_get(SLICE("replaced"), SLICE("v")), CACHE_CORRUPT);
+	cr_expect_eq(scene_get(SLICE("removed"), SLICE("v")), CACHE_NOT_FOUND);
+	scene_close();
+	open_plain();
+	cr_expect_str_eq(scene_list(), "new:1 replaced:3");
+	cr_expect_eq(scene_get(SLICE("replaced"), SLICE("w")), CACHE_OK);
+}
+
 /* ---- Uses ---- */
 
 static enum driver_status fail_uses(const struct driver_change *changes, size_t count)
@@ -178,6 +204,47 @@ Test(keeper_failures, uses_that_could_not_be_told_are_told_later)
 	scene_close();
 	open_plain();
 	cr_expect_str_eq(scene_list(), "a:5");
+}
+
+/* ---- Sync ---- */
+
+static unsigned uses_told, synced_after_uses;
+
+static enum driver_status count_uses(const struct driver_change *changes, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		uses_told += changes[i].kind == DRIVER_USE;
+	return DRIVER_OK;
+}
+
+static enum driver_status sync_well(void)
+{
+	synced_after_uses = uses_told;
+	return DRIVER_OK;
+}
+
+static enum driver_status sync_ill(void)
+{
+	return DRIVER_NO_SPACE;
+}
+
+static enum driver_status sync_oddly(void)
+{
+	return DRIVER_NOT_FOUND;
+}
+
+Test(keeper_failures, sync_asks_the_driver_after_the_uses)
+{
+	faulty_hooks.apply = count_uses;
+	faulty_hooks.sync = sync_well;
+	cr_assert_eq(scene_set(SLICE("a"), SLICE("v")), CACHE_OK);
+	cr_assert_eq(scene_get(SLICE("a"), SLICE("v")), CACHE_OK);
+	cr_expect_eq(scene_sync(), CACHE_OK);
+	cr_expect_eq(synced_after_uses, 1);
+	faulty_hooks.sync = sync_ill;
+	cr_expect_eq(scene_sync(), CACHE_NO_SPACE);
+	faulty_hooks.sync = sync_oddly;
+	cr_expect_eq(scene_sync(), CACHE_INTERNAL);
 }
 
 /* ---- Reads ---- */

@@ -195,6 +195,25 @@ Test(keeper_group, failure_of_the_store_is_that_of_all)
 	cr_expect_str_eq(scene_list(), "first:1 there:1");
 }
 
+/* A sentence about the namespace would explain the wrong failure. */
+Test(keeper_group, failure_of_the_store_takes_back_what_an_op_was_told)
+{
+	struct namespace_settings full = {.capacity = 2, .policy = EVICT_NONE};
+
+	faulty_hooks.apply = NULL;
+	cr_assert_eq(scene_configure(SETTING_CAPACITY | SETTING_POLICY, full), CACHE_OK);
+	faulty_hooks.apply = hold;
+	hold_the_driver();
+	submit(1, CACHE_OP_SET, "too many");
+	submit(2, CACHE_OP_DELETE, "there");
+	status_of_all = DRIVER_UNAVAILABLE;
+	let_go();
+	wait_for(3);
+	status_of_all = DRIVER_OK;
+	cr_expect_eq(ops[1].status, CACHE_UNAVAILABLE);
+	cr_expect_null(ops[1].detail, "%s", ops[1].detail);
+}
+
 Test(keeper_group, what_waits_while_the_process_ends_is_refused)
 {
 	hold_the_driver();

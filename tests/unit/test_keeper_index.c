@@ -17,7 +17,7 @@ static uint32_t roll(uint32_t sides)
 	return (uint32_t)(random_state >> 33) % sides;
 }
 
-/* In the order of i, and not all of one length. */
+/* In the order of i, and of different lengths. */
 static struct slice key_of(size_t i)
 {
 	static char text[8][64];
@@ -60,7 +60,7 @@ static void expect_order(void)
 	cr_assert_geq(keys.buckets.count, count);
 }
 
-/* Takes steps at random; of 10 some `adds` add. */
+/* Takes steps at random; of 10, some `adds` add. */
 static void take_steps(unsigned steps, unsigned adds)
 {
 	for (unsigned n = 0; n < steps; n++) {
@@ -89,7 +89,7 @@ Test(keeper_index, has_what_was_added_in_order)
 	cr_assert(keeper_index_init(&keys));
 	expect_order();
 	for (unsigned round = 0; round < 30; round++) {
-		take_steps(1000, round / 5 % 2 ? 1 : 9); /* it grows and shrinks by turns */
+		take_steps(1000, round / 5 % 2 ? 1 : 9); /* it alternately grows and shrinks */
 		expect_order();
 	}
 	keeper_index_deinit(&keys);

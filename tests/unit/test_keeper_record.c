@@ -4,6 +4,16 @@
 
 #include "store/keeper/record.h"
 
+#if UINTPTR_MAX == UINT64_MAX
+/* Drivers are built elsewhere: another layout needs another DRIVER_ABI. */
+_Static_assert(DRIVER_ABI == 1 && sizeof(enum driver_change_kind) == 4 &&
+		       sizeof(struct driver_change) == 8 + 4 * sizeof(struct slice) &&
+		       offsetof(struct driver_change, body) == 8 + 3 * sizeof(struct slice) &&
+		       sizeof(struct driver_config) == 3 * 8 + 2 * 8 &&
+		       offsetof(struct driver_ops, close) == 2 * 4 + 8 * 8 && DRIVER_UNKNOWN == 10,
+	       "the ABI of drivers is that of its number");
+#endif
+
 static const struct slice ns = SLICE("space");
 static const struct slice key = SLICE("a key");
 

@@ -358,3 +358,52 @@ Test(order, a_head_that_came_after_a_search_is_not_forgotten)
 	cr_expect_eq(order_candidate(&order, used_us + US_PER_S), entries[1]);
 	close_order();
 }
+
+/* ---- The check itself ---- */
+
+static void expect_broken(const char *sentence)
+{
+	const char *broken = policy_order_check(&order, true);
+
+	cr_assert(broken, "nothing is found, not even: %s", sentence);
+	cr_expect_str_eq(broken, sentence);
+}
+
+Test(order, the_check_finds_damage)
+{
+	struct order_node *hot;
+	struct order_node outside;
+
+	open_order(EVICT_FRECENCY);
+	for (size_t i = 0; i < 9; i++)
+		add(i);
+	now_us += US_PER_S;
+	for (size_t i = 0; i < 4; i++)
+		for (size_t uses = 0; uses <= i / 2; uses++)
+			order_use(&order, entries[i], now_us++);
+	cr_assert(order_candidate(&order, now_us));
+	cr_assert_null(policy_order_check(&order, true));
+
+	hot = entries[2];
+	hot->last_access_us += US_PER_S;
+	expect_broken("a list is not sorted");
+	hot->last_access_us -= US_PER_S;
+	hot->frequency = 77;
+	expect_broken("a node's frequency has no class");
+	hot->frequency = 1;
+	expect_broken("a node is in the list of another frequency");
+	hot->frequency = 3;
+	order.frequency_sum++;
+	expect_broken("the sum of the frequencies is another");
+	order.frequency_sum--;
+	order.classes.blocks->least = 2;
+	expect_broken("a class is below the least of its block, or one of an earlier block is not");
+	order.classes.blocks->least = 0;
+	outside = *order.classes.blocks->first;
+	outside.last_access_us--;
+	order.classes.blocks->first = &outside;
+	expect_broken("the first of a block is the head of no class");
+	order.classes.blocks->first = hot;
+	expect_broken("a head goes before the one that is known to be the first");
+	close_order();
+}

@@ -19,7 +19,7 @@ Test(remote_calls, parts_are_sent_as_far_as_there_are_slots)
 	fake_run(fake, S);
 	ask_expect_sent(0, 0, "set n a a\n");
 	ask_expect_sent(1, 0, "set n b b\n");
-	/* A free slot first serves what has none. */
+	/* A free slot first serves a call that has none. */
 	ask_expect_sent(2, 10 * MS, "get n z \n");
 	ask_expect_sent(3, 10 * MS, "set n c c\n");
 	ask_expect_done(one, CACHE_NOT_FOUND, 20 * MS);

@@ -1,5 +1,5 @@
-/* The engine of remote backends in virtual time: what is sent when, what is tried again, what an op
- * is told and when, whatever the upstream does (tests/support/fake_upstream.h). */
+/* The engine of remote backends in virtual time: what is sent when, what is retried, and the
+ * outcome of each op and its time, whatever the upstream does (tests/support/fake_upstream.h). */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
@@ -332,7 +332,7 @@ Test(remote_engine, a_retry_too_late_for_one_is_in_time_for_another)
 	ask_expect_done(c, CACHE_NOT_FOUND, 11 * S);
 }
 
-/* A write whose time is over may still be on its way: the next one of its key waits for that. */
+/* A write that timed out may still be on its way: the next one of its key waits for it. */
 Test(remote_engine, a_lock_outlives_its_op)
 {
 	fake->settings.max_in_flight = 1;
@@ -387,31 +387,31 @@ Test(remote_engine, when_the_process_ends_ops_are_done_soon)
 	fake_run(fake, S);
 	struct ask *late = ask_get("c");
 	remote_engine_hurry(&fake->engine); /* the first one counts */
-	fake_run(fake, 2 * S);
-	ask_expect_done(sent, CACHE_TIMEOUT, 4 * S);
-	ask_expect_done(waits, CACHE_TIMEOUT, 4 * S);
-	ask_expect_done(late, CACHE_TIMEOUT, 4 * S);
+	fake_run(fake, 6 * S);
+	ask_expect_done(sent, CACHE_TIMEOUT, 8 * S);
+	ask_expect_done(waits, CACHE_TIMEOUT, 8 * S);
+	ask_expect_done(late, CACHE_TIMEOUT, 8 * S);
 	cr_expect_not(fake_is_idle(fake), "the request is still under way");
 }
 
 Test(remote_engine, when_the_process_ends_what_is_in_time_is_well)
 {
-	fake_next(fake, 1, ask_serves_after(2 * S));
+	fake_next(fake, 1, ask_serves_after(6 * S));
 	fake_next(fake, 1,
-		  (struct fake_reply){.what = FAKE_ANSWERS, .status = 503, .retry_after_s = 3});
+		  (struct fake_reply){.what = FAKE_ANSWERS, .status = 503, .retry_after_s = 7});
 	struct ask *a = ask_set("a", "1");
 	fake_run(fake, S);
 	remote_engine_hurry(&fake->engine);
 	struct ask *b = ask_set("b", "1");
-	fake_run(fake, 4 * S);
-	ask_expect_done(a, CACHE_OK, 2 * S);
+	fake_run(fake, 6 * S);
+	ask_expect_done(a, CACHE_OK, 6 * S);
 	ask_expect_done(b, CACHE_UNAVAILABLE, S + MERGE_WINDOW_US);
 	cr_expect(fake_is_idle(fake));
 }
 
 /* ---- The breaker ---- */
 
-/* Five failures in a row, the last at ask_start_us. */
+/* Five failures in a row; virtual time does not move. */
 static void open_breaker(void)
 {
 	fake->settings.retries = 0;
@@ -526,7 +526,8 @@ Test(remote_engine, a_quick_probe_gives_up_and_a_patient_one_waits)
 	open_breaker();
 	fake_always(fake, ask_serves_after(3 * S));
 	fake_run(fake, 3100 * MS);
-	/* The patient one was sent at 200 ms; quick ones each 400 ms and a pause of 200 ms. */
+	/* The patient one was sent at 200 ms; quick ones follow every 400 ms plus a pause of 200
+	 * ms. */
 	ask_expect_sent(7, 800 * MS, "probe\n");
 	ask_expect_sent(8, 1400 * MS, "probe\n");
 	cr_expect(fake->engine.breaker.is_open);
@@ -571,6 +572,28 @@ Test(remote_engine, an_upstream_of_the_old_kind_is_asked_in_its_dialect)
 	cr_expect_eq(fake->sent_count, before + 3);
 	cr_expect_str_eq(fake->sent[before + 1].path, "/new");
 	cr_expect_eq(asks[3].op.status, CACHE_OK);
+}
+
+/* An op of a request that has to be asked in another dialect may be over by then. */
+Test(remote_engine, what_was_over_before_is_not_asked_in_another_dialect)
+{
+	fake->lacks_new = true;
+	fake->settings.max_in_flight = 1;
+	fake_always(fake, ask_serves_after(3 * S));
+	fake->settings.timeout_us = 2 * S;
+	(void)ask_get("x");
+	fake_run(fake, 500 * MS);
+	fake->settings.timeout_us = 4 * S;
+	struct ask *a = ask_set("a", "1");
+	fake_run(fake, 1000 * MS);
+	fake->settings.timeout_us = 10 * S;
+	struct ask *b = ask_set("b", "1");
+	fake_run(fake, 20 * S);
+	ask_expect_sent(1, 2 * S, "set n a 1\nset n b 1\n");
+	ask_expect_done(a, CACHE_TIMEOUT, 4500 * MS);
+	ask_expect_sent(2, 5 * S, "set n b 1\n");
+	ask_expect_done(b, CACHE_OK, 8 * S);
+	cr_expect(fake_is_idle(fake));
 }
 
 Test(remote_engine, an_upstream_that_was_renewed_is_found_out)

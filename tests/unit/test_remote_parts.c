@@ -10,6 +10,7 @@
 #include "backends/remote/settings.h"
 #include "backends/remote/verdict.h"
 #include "backends/remote/wire.h"
+#include "handlers/respond/status.h"
 
 /* ---- Breaker ---- */
 
@@ -109,8 +110,7 @@ Test(remote_verdict, every_failure_has_a_sentence_and_a_503_or_504)
 			remote_verdict_http(sentences, (enum remote_failure)failure, 0);
 
 		cr_expect(verdict.sentence);
-		cr_expect(cache_status_http(verdict.status) == 503 ||
-			  cache_status_http(verdict.status) == 504);
+		cr_expect(status_http(verdict.status) == 503 || status_http(verdict.status) == 504);
 	}
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
 		struct remote_verdict verdict =

@@ -1,5 +1,5 @@
-/* Thousands of operations over an upstream that does anything at all: each is done once and in
- * time, and the writes of a key arrive in their order. In virtual time, the same each run. */
+/* Thousands of operations over an upstream that may do anything: each is done once and in time, and
+ * the writes of a key arrive in order. In virtual time, the same in each run. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 
@@ -28,7 +28,7 @@ static struct fake_reply any_reply(void)
 }
 
 struct soak_key {
-	unsigned set;     /* the last value that was asked for */
+	unsigned set;     /* the last value that was submitted */
 	unsigned settled; /* the last value that was answered with OK */
 };
 

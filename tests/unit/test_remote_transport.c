@@ -1,5 +1,5 @@
-/* The transport over libcurl: what of a request goes over the wire, and what of an answer comes
- * back. One thread; the mock upstream has its own. */
+/* The transport over libcurl: what of a request is sent, and what of an answer is received. One
+ * thread; the mock upstream has its own. */
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <stdio.h>

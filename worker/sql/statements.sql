@@ -96,13 +96,13 @@ WHERE n.id = l.limits_of AND l.way <> 'none' AND (?1 ->> 'continuing' > 0
 	OR n.total_size + n.extra_size > l.max_bytes OR n.entry_count > l.max_count);
 
 -- name: evict
--- ?1 + evict_max, ?2 (entries that are no victims). Removes victims in exact order until the goal is reached,
--- but no more than evict_max. A row each.
+-- ?1 + evict_max, ?2 (entries that are not victims). Removes victims in exact order until the goal is
+-- reached, but no more than evict_max. A row each.
 --
 -- Frecency without sorting: within one frequency the entry that has been unused the longest has the lowest
 -- score, so only the first of each frequency can be the next victim. `heads` steps through the distinct
 -- frequencies; the queue of the recursive `walk` is a priority queue (ORDER BY score): it yields the best
--- head and takes in the entry behind it. LRU is the same with the last access as the score; FIFO has an index
+-- head and takes in the entry after it. LRU is the same with the last access as the score; FIFO has an index
 -- of its own. The LIMIT is a guess, from the average size, of how many victims are needed: if it is too low,
 -- the next batch continues.
 WITH RECURSIVE

@@ -45,7 +45,8 @@ export function carriedBack(isText: number, text: string): Key {
 	return isText ? fromText(text) : fromBytes(unhex(text));
 }
 
-/** What counts against a limit for each entry beside its key, content type and value, as in the C server. */
+/** What counts against a limit for each entry besides its key, content type and value, as in the C
+ * server. */
 export const ENTRY_OVERHEAD_BYTES = 128;
 
 /** What an entry counts besides its size. */

@@ -38,7 +38,7 @@ const routes: [string, Partial<Record<Method, Handler>>][] = [
 	["/readyz", { GET: readyz }],
 	["/sync", { POST: sync }],
 ];
-/** Query parameters that requests other than GET and HEAD know beside `pretty`. */
+/** Query parameters that requests other than GET and HEAD accept besides `pretty`. */
 const parameters: Record<string, string[]> = {
 	"PUT /cache/:ns/:key{[^]+}": ["ttl"],
 	"DELETE /cache/:ns": ["all", "prefix"],

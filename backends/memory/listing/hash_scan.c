@@ -1,10 +1,10 @@
-/* A listing that goes on where the one before ended, without looking at all entries each time.
+/* A listing that continues where the previous one ended, without looking at all entries each time.
  *
  * Its order is: the shard, then the hash read backwards (its lowest bit counts most), then the key.
- * A bucket of a table of linear hashing holds the hashes that agree in their lowest bits: read
+ * A bucket of a table of linear hashing has the hashes that agree in their lowest bits: read
  * backwards, a range without gaps. So the buckets follow each other in this order, and a split only
  * halves a range: however the table grows or shrinks between two listings, an entry that stays
- * keeps its place. The place is that of a key, so the last key of a listing is all that has to be
+ * keeps its position. The position is that of a key, so only the last key of a listing has to be
  * remembered. */
 #include "backends/memory/listing/hash_scan.h"
 
@@ -12,7 +12,7 @@
 
 #include "backends/memory/listing/page.h"
 
-/* The lock of a shard is let go of after so many buckets. */
+/* The lock of a shard is released after this many buckets. */
 #define STEP_BUCKETS 256
 
 struct candidate {
@@ -22,8 +22,8 @@ struct candidate {
 
 struct scan {
 	struct page page;
-	uint64_t place;  /* from here on */
-	bool past_after; /* op->after is at `place`, and what is behind it there is wanted */
+	uint64_t place;  /* the position to continue from */
+	bool past_after; /* op->after is at `place`, and only what follows it there is wanted */
 	struct candidate *candidates; /* of a bucket, malloc'ed */
 	size_t candidate_count, candidate_capacity;
 };
@@ -71,7 +71,7 @@ static bool add_candidate(struct scan *scan, struct entry *entry, uint64_t place
 	return true;
 }
 
-/* Those of a bucket that are wanted, in order. False: out of memory. */
+/* Collects those of a bucket that are wanted, in order. False: out of memory. */
 static bool collect(struct scan *scan, const struct table *table, uint32_t bucket)
 {
 	struct entry *entry = NULL;
@@ -104,8 +104,8 @@ static enum outcome scan_bucket(struct scan *scan, const struct table *table, ui
 	return GOES_ON;
 }
 
-/* Moves behind the range of a bucket to which the lowest `bits` bits lead. False: it was the last.
- */
+/* Moves past the range of the bucket that the lowest `bits` bits lead to. False: it was the
+ * last. */
 static bool move_on(struct scan *scan, unsigned bits)
 {
 	uint64_t range = bits > 0 ? UINT64_C(1) << (64 - bits) : 0;
@@ -155,6 +155,6 @@ enum cache_status hash_scan(struct namespace *ns, struct cache_op *op, int64_t n
 	}
 	free(scan.candidates);
 	op->complete = outcome == GOES_ON;
-	op->order_is_passing = true; /* the seed of the hash is drawn anew */
+	op->order_is_passing = true; /* the next process draws another seed for the hash */
 	return outcome == NO_MEMORY ? CACHE_NO_MEMORY : CACHE_OK;
 }

@@ -1,7 +1,8 @@
-/* A page of a listing by one visit of all entries: the `limit` smallest keys behind a given one are
- * collected in a heap with the largest on top, which the next smaller key replaces: n log limit
- * comparisons at worst, and memory for the answer only, in bytes too where op->max_key_bytes says
- * so. There is no sorted index: it would cost every entry more than the rare listing is worth. */
+/* A page of a listing by one visit of all entries: the `limit` smallest keys after a given one
+ * are collected in a heap with the largest on top, which the next smaller key replaces. That
+ * takes at most n log limit comparisons, and memory for the answer only, also in bytes if
+ * op->max_key_bytes says so. There is no sorted index: it would cost every entry more than the
+ * rare listing is worth. */
 #include "backends/memory/listing/listing.h"
 
 #include <stdlib.h>
@@ -43,7 +44,7 @@ static void sift_up(struct cache_entry_info *heap, size_t at, struct cache_entry
 	heap[at] = info;
 }
 
-/* Lets the largest go as long as the others are as much as a page may have, or more. */
+/* Drops the largest as long as the others fill a page. */
 static void let_go(struct page *page)
 {
 	struct cache_op *op = page->op;

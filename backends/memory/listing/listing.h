@@ -1,5 +1,5 @@
-/* SCAN in byte order: one page, by a visit of all entries. The pages that follow it are walk.h's.
- */
+/* SCAN in byte order: one page, by a visit of all entries. walk.h handles the pages that follow
+ * it. */
 #ifndef STEADYCACHE_MEMORY_LISTING_H
 #define STEADYCACHE_MEMORY_LISTING_H
 

@@ -1,12 +1,12 @@
-/* A page: what one SCAN answers, while it is filled. The page belongs to the thread that fills it.
- */
+/* A page: the answer of one SCAN, while it is filled. The page belongs to the thread that fills
+ * it. */
 #ifndef STEADYCACHE_MEMORY_PAGE_H
 #define STEADYCACHE_MEMORY_PAGE_H
 
 #include "backends/memory/namespace.h"
 
 struct page {
-	struct cache_op *op; /* entries, entry_count and complete are filled */
+	struct cache_op *op; /* its entries, entry_count and complete are filled */
 	int64_t now_us;
 	const struct order_clock *order_clock;
 	size_t capacity;  /* of op->entries */
@@ -28,15 +28,16 @@ static inline bool page_is_full(const struct page *page)
 	       (op->max_key_bytes > 0 && page->key_bytes >= op->max_key_bytes);
 }
 
-/* Whether the entry is live and its key has the op's prefix. The shard is locked. */
+/* Whether the entry is live and its key has the op's prefix. The shard must be locked. */
 static inline bool page_may_list(const struct page *page, const struct entry *entry)
 {
 	return !entry_is_expired(entry, page->now_us) &&
 	       slice_starts_with(entry_key(entry), page->op->prefix);
 }
 
-/* Makes room for one more entry behind the last, and fills it: the key is a copy, to be freed.
- * Neither entry_count nor key_bytes count it yet. The shard is locked. NULL: out of memory. */
+/* Makes room for one more entry after the last, and fills it: the key is a copy, to be freed.
+ * Neither entry_count nor key_bytes include it yet. The shard must be locked. NULL: out of
+ * memory. */
 struct cache_entry_info *page_fill_next(struct page *page, struct entry *entry);
 
 /* The same, and counts it. False: out of memory. */

@@ -1,19 +1,19 @@
-/* A listing wants keys in byte order, of which a hash table knows nothing: each look for the next
+/* A listing needs keys in byte order, of which a hash table knows nothing: each search for the next
  * thousand visits all entries. A run collects many more than a thousand by one such visit, so that
- * the pages that follow need none.
+ * the following pages need none.
  *
- * Keys are added in any order. When the block is full the larger half is dropped, and from then on
- * what is behind the largest that was kept is not even added: the run is cut there. So a visit ends
+ * Keys are added in any order. When the block is full, the larger half is dropped, and from then on
+ * keys after the largest that was kept are not even added: the run is cut there. So a visit ends
  * with the smallest keys, at least a quarter of what fits, after few such cuts (each is half as
- * likely to be needed as the one before).
+ * likely as the one before).
  *
- * The keys are sorted as far as somebody reads, by a quicksort that looks at the left part first
- * and remembers the bounds of the parts on the right (Paredes and Navarro, 2006). Whoever reads a
- * page of a million keys does not wait for all to be sorted.
+ * The keys are sorted only as far as somebody reads, by a quicksort that sorts the left part first
+ * and remembers the bounds of the parts on the right (Paredes and Navarro, 2006). So the first page
+ * of a run of a million keys does not wait for all to be sorted.
  *
- * Keys have much in common at their begin. What all have in common is skipped, and the eight bytes
- * behind it are kept beside the position as a number, which decides most comparisons without a look
- * at the keys. */
+ * Keys have long common prefixes. The prefix that all share is skipped, and the eight bytes after
+ * it are kept beside the position as a number, which decides most comparisons without reading the
+ * keys. */
 #include "backends/memory/listing/run.h"
 
 #include <stdlib.h>
@@ -135,7 +135,7 @@ static const struct run_key *middle_of(const struct run *run, const struct run_k
 }
 
 /* Puts the smaller keys of [from, to), at least three, before the others, and returns where those
- * begin (Hoare). Neither part is empty: one of three keys is less than their middle, one is not. */
+ * begin (Hoare). Neither part is empty: one of three keys is less than their median, one is not. */
 static size_t partition(struct run *run, size_t from, size_t to)
 {
 	struct run_key *keys = run->keys;
@@ -235,7 +235,7 @@ bool run_add(struct run *run, struct slice key)
 		return false;
 	if (room_of(run) < key.len + sizeof(struct run_key) && !cut(run))
 		return false;
-	/* A cut that was made just now may be before it. */
+	/* The cut that was just made may be before it. */
 	if (!run->is_cut || slice_compare(key, run->cut) <= 0)
 		append(run, key);
 	return true;
@@ -267,7 +267,7 @@ static void sort_on(struct run *run)
 
 	while (end - run->sorted_count > SMALL_PART) {
 		end = partition(run, run->sorted_count, end);
-		/* A bound that is not remembered is looked for again later. */
+		/* A bound that is not remembered is searched again later. */
 		if (run->bound_count < RUN_BOUNDS_MAX)
 			run->bounds[run->bound_count++] = end;
 	}

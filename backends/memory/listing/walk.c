@@ -1,24 +1,22 @@
 /* Listings of many pages.
  *
- * A page of a listing takes a visit of all entries (listing.c). That is well for one page, but a
- * listing of n entries has n / 1000 pages. So the visit for a page that goes on from another one
- * collects a run (run.c) of the keys behind it: as many as fit into a 64th of the memory that the
- * entries of the namespace take. The pages that follow look up the keys of the run. So whoever
- * lists a namespace from its begin to its end causes some visits, whose number does not grow with
- * the namespace.
+ * A page of a listing takes a visit of all entries (listing.c). That is fine for one page, but a
+ * listing of n entries has n / 1000 pages. So the visit for a page that continues another one
+ * collects a run (run.c) of the keys after it: as many as fit into a 64th of the memory that the
+ * entries of the namespace take. The following pages look up the keys of the run. So a listing of a
+ * whole namespace causes a number of visits that does not grow with the namespace.
  *
- * A run holds keys only: what has been deleted since is not listed, and what has been replaced is
- * listed as it is now. Keys that were added since are missing from it. A listing owes these to
- * nobody, unless they were there when it began. So a listing that begins forbids all runs of the
- * namespace that are older. What remains was made after any listing that may ask: hence it does not
- * matter who made it, and walkers may share it. They may also go back in it.
+ * A run has only keys: an entry that was deleted since is not listed, and one that was replaced is
+ * listed as it is now. Keys that were added since are missing from it, which is allowed for keys
+ * that did not exist when the listing began. So a listing that begins forbids all older runs of the
+ * namespace. The remaining runs are newer than any listing that may ask: hence it does not matter
+ * which listing made them, and listings may share them. They may also go back in a run.
  *
- * A run is used for ten seconds: somebody who comes back with an old cursor wants to see what is
- * new.
+ * A run is used for ten seconds: a client that returns with an old cursor wants to see new entries.
  *
- * There are few runs at once, and one that a walker needs soon again is not given up for another
- * walker: they would take them from each other, and each page would cost more than a visit. Who
- * finds none free gets a page by a visit of its own. */
+ * There are only a few runs at once, and one that a listing will soon need again is not taken for
+ * another listing: they would take runs from each other, and each page would cost more than a
+ * visit. A listing that finds none free gets a page by its own visit. */
 #include "backends/memory/listing/walk.h"
 
 #include <stdlib.h>
@@ -30,11 +28,11 @@
 
 /* A block has this part of the memory of its namespace's entries, ... */
 #define BLOCK_PART 64
-/* ... but at least this much, bytes, or this part of all memory where that is limited. */
+/* ... but at least this much, bytes, or this part of all memory if that is limited. */
 #define BLOCK_LEAST  ((uint64_t)1 << 20)
 #define LIMITED_PART 256
 
-/* A run that nobody read for so long is given up for another. */
+/* A run that nobody has read for this long is given up for another. */
 #define IDLE_US (2 * US_PER_S)
 
 struct walk {
@@ -47,7 +45,7 @@ struct walk {
 	struct run run;
 };
 
-/* ---- The runs that there are ---- */
+/* ---- The existing runs ---- */
 
 static void drop(struct walks *walks, struct walk **slot)
 {
@@ -70,7 +68,7 @@ void walks_deinit(struct walks *walks)
 
 static bool is_usable(const struct walk *walk, int64_t now_us)
 {
-	/* A clock that was set back is not to prolong it. */
+	/* A clock that was set back must not prolong it. */
 	return now_us < walk->ends_at_us && now_us >= walk->ends_at_us - WALK_LIFE_US &&
 	       walk->listings == atomic_load(&walk->ns->listings);
 }
@@ -89,7 +87,7 @@ bool walks_tidy(struct walks *walks, int64_t now_us)
 	return is_any;
 }
 
-/* The one with the keys behind `after`, or NULL. */
+/* The run with the keys after `after`, or NULL. */
 static struct walk **find(struct walks *walks, const struct namespace *ns,
 			  const struct cache_op *op, struct slice after)
 {
@@ -105,7 +103,7 @@ static struct walk **find(struct walks *walks, const struct namespace *ns,
 	return NULL;
 }
 
-/* A place for another run, or NULL. */
+/* A free place for another run, or NULL. */
 static struct walk **free_slot(struct walks *walks, int64_t now_us)
 {
 	struct walk **oldest = &walks->walks[0];
@@ -127,7 +125,7 @@ static struct walk **free_slot(struct walks *walks, int64_t now_us)
 /* ---- Making one ---- */
 
 struct collection {
-	struct page page; /* tells what is wanted; it stays empty */
+	struct page page; /* says what is wanted; it stays empty */
 	struct run *run;
 	bool failed;
 };
@@ -197,7 +195,7 @@ static struct walk *create(struct namespace *ns, const struct cache_op *op, stru
 	return walk;
 }
 
-/* Puts a run of the keys behind `after` into the free `slot`. False: it cannot be had. */
+/* Puts a run of the keys after `after` into the free `slot`. False: it cannot be made. */
 static bool make(struct walks *walks, struct walk **slot, struct namespace *ns,
 		 const struct page *page, struct slice after)
 {
@@ -219,7 +217,7 @@ static bool make(struct walks *walks, struct walk **slot, struct namespace *ns,
 		return false;
 	}
 	run_seal(&walk->run);
-	/* Its life begins now and not with page->now_us: the visit may have taken long. */
+	/* Its life begins now and not at page->now_us, because the visit may have taken long. */
 	walk->ends_at_us = cache_clock_now_us(all->config->clock) + WALK_LIFE_US;
 	return true;
 }
@@ -231,11 +229,11 @@ enum outcome { IS_DONE, IS_EXHAUSTED, NO_MEMORY };
 struct reader {
 	struct page page;
 	struct namespace *ns;
-	struct slice after; /* the last key of the page, or of the one before */
+	struct slice after; /* the last key of the page, or of the previous one */
 };
 
-/* Lists the entry of `key`, where there is one, if the page is not full: then it tells that the
- * page is not the last. False: out of memory. */
+/* Lists the entry of `key`, if it exists and the page is not full. If the page is full, marks it as
+ * not the last. False: out of memory. */
 static bool list_key(struct reader *reader, struct slice key)
 {
 	struct cache_op *op = reader->page.op;
@@ -246,7 +244,7 @@ static bool list_key(struct reader *reader, struct slice key)
 	(void)pthread_mutex_lock(&shard->lock);
 	struct entry *entry = table_find(&shard->table, hash, key);
 	if (!entry || entry_is_expired(entry, reader->page.now_us)) {
-		/* Gone since the run was made. */
+		/* Removed since the run was made. */
 	} else if (page_is_full(&reader->page)) {
 		op->complete = false;
 	} else {
@@ -272,7 +270,7 @@ static enum outcome read_run(struct reader *reader, struct run *run)
 	return op->complete ? IS_DONE : IS_EXHAUSTED;
 }
 
-/* The run for what follows the page so far, made where there is none. NULL: it cannot be had. */
+/* The run for what follows the page so far, made if there is none. NULL: it cannot be made. */
 static struct walk **run_for(struct walks *walks, struct reader *reader)
 {
 	struct walk **slot = find(walks, reader->ns, reader->page.op, reader->after);

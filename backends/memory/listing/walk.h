@@ -1,5 +1,5 @@
-/* Walks: listings that go on from page to page, and the runs that spare them a visit for each page.
- * The essay is in walk.c. */
+/* Walks: listings that continue from page to page, and the runs that save them a visit for each
+ * page. walk.c explains it. */
 #ifndef STEADYCACHE_MEMORY_WALK_H
 #define STEADYCACHE_MEMORY_WALK_H
 
@@ -8,13 +8,13 @@
 /* Runs at once. */
 #define WALKS_MAX 4
 
-/* How long a run is used once it is made. */
+/* How long a run is used after it was made. */
 #define WALK_LIFE_US (10 * US_PER_S)
 
 struct walk;
 
-/* The runs of a backend. They are the worker's: no other thread touches them while it runs. Empty
- * with `namespaces` set. Their memory counts as that of the namespaces. */
+/* The runs of a backend. They belong to the worker: no other thread accesses them while it runs.
+ * Empty with `namespaces` set. Their memory counts as that of the namespaces. */
 struct walks {
 	struct namespaces *namespaces;
 	struct walk *walks[WALKS_MAX]; /* malloc'ed; NULL: none */
@@ -24,8 +24,8 @@ struct walks {
 enum cache_status walk_page(struct walks *walks, struct namespace *ns, struct cache_op *op,
 			    int64_t now_us);
 
-/* Frees the runs that are not to be used again (namespace_forbid_runs, WALK_LIFE_US). False: there
- * is none any more. */
+/* Frees the runs that must not be used again (namespace_forbid_runs, WALK_LIFE_US). False: none is
+ * left. */
 bool walks_tidy(struct walks *walks, int64_t now_us);
 
 /* Frees all of them. */

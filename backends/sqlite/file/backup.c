@@ -1,20 +1,20 @@
-/* A backup is one more process at the database: it reads one snapshot and copies it page by page.
+/* A backup is one more process that uses the database: it reads one snapshot and copies it page by
+ * page.
  *
- * SQLite's backup API copies in steps, but begins anew when another process has committed between
- * two of them: with a server that is written to it might never end. A read transaction that is held
- * on the source's connection all the while prevents that, as the connection then sees no later
- * commit. VACUUM INTO would read one snapshot too; it builds the whole file anew, row by row and
- * index by index, which takes several times the work and holds the snapshot as much longer, in one
- * statement that tells nothing about how far it is.
+ * SQLite's backup API copies in steps, but starts over if another process has committed between two
+ * of them: with a server that is written to it might never end. A read transaction held on the
+ * source's connection prevents that, because the connection then sees no later commit. VACUUM INTO
+ * would read one snapshot too, but it rebuilds the whole file, row by row and index by index, which
+ * takes several times the work and holds the snapshot that much longer, in one statement that
+ * reports no progress.
  *
- * What the snapshot costs: while it is held, the write-ahead log is copied into the database file
- * only up to it, and does not begin anew. So the log grows by what is written meanwhile. The writer
- * itself is never stopped. The snapshot ends before the copy is checked.
+ * The cost of the snapshot: while it is held, the write-ahead log is copied into the database file
+ * only up to it, and is not reset. So the log grows by what is written meanwhile. The writer itself
+ * is never stopped. The snapshot ends before the copy is checked.
  *
  * The source is not written to: no checkpoint is run, the schema is not completed, and a log that a
- * killed server has left is read where it is. SQLite's readers do write to the index of the log
- * (-shm), and make it and an empty log where no process has the database open; those are taken away
- * again. */
+ * killed server has left is read in place. SQLite's readers do write to the log's index (-shm), and
+ * if no process has the database open they create it and an empty log; both are removed again. */
 #include "backends/sqlite/file/backup.h"
 
 #include <errno.h>
@@ -25,12 +25,12 @@
 
 #include "backends/sqlite/file/file.h"
 
-/* Pages between two looks at whether to go on: 1 MiB. */
+/* Pages between two checks whether to go on: 1 MiB. */
 #define STEP_PAGES 256
-/* Instructions of SQLite's machine between two such looks while the copy is checked. */
+/* Instructions of SQLite's machine between two such checks while the copy is verified. */
 #define CHECK_INSTRUCTIONS 100000
 #define BUSY_NAP_MS        20
-/* The copy is nobody else's: no locks, which some network file systems lack. */
+/* Nobody else uses the copy: no locks, which some network file systems lack. */
 #define COPY_VFS "unix-none"
 
 struct copy {
@@ -55,7 +55,7 @@ static enum backup_result fail(struct copy *copy, enum backup_result result, con
 	return result;
 }
 
-/* What SQLite said of the source. */
+/* The error that SQLite reported for the source. */
 static enum backup_result fail_source(struct copy *copy, int code)
 {
 	if (copy->stopped)
@@ -75,7 +75,7 @@ static enum backup_result fail_source(struct copy *copy, int code)
 	}
 }
 
-/* What SQLite said of the copy; `system_error` is errno of then. */
+/* The error that SQLite reported for the copy; `system_error` is the errno of that moment. */
 static enum backup_result fail_copy(struct copy *copy, int code, int system_error)
 {
 	const char *why = sqlite3_errstr(code);
@@ -117,7 +117,7 @@ static bool goes_on(struct copy *copy, uint64_t done_bytes)
 
 /* ---- The source ---- */
 
-/* Somebody has locked it, as a process does that recovers or closes it. */
+/* Another process has locked it, for example while it recovers or closes it. */
 static int wait_a_little(void *user, int waited_before)
 {
 	if (waited_before >= BUSY_TIMEOUT_MS / BUSY_NAP_MS || !goes_on(user, 0))
@@ -126,7 +126,7 @@ static int wait_a_little(void *user, int waited_before)
 	return 1;
 }
 
-/* Opens it and begins the snapshot. */
+/* Opens the source and begins the snapshot. */
 static enum backup_result open_source(struct copy *copy)
 {
 	const char *data_dir = copy->job->data_dir;
@@ -173,8 +173,8 @@ static enum backup_result open_source(struct copy *copy)
 	return code == SQLITE_ROW ? BACKUP_DONE : fail_source(copy, code);
 }
 
-/* Ends the snapshot. Where this is the only connection, and the log is empty, SQLite may take the
- * files away that were made for it: there is nothing that it could write. */
+/* Ends the snapshot. If this is the only connection and the log is empty, SQLite may remove the
+ * files that were created for it: it has nothing to write. */
 static void close_source(struct copy *copy)
 {
 	char log_path[sizeof(copy->path) + 8];
@@ -196,8 +196,8 @@ static int look_while_checking(void *user)
 	return !goes_on(copy, copy->total_bytes);
 }
 
-/* A connection to the copy. What is there is thrown away on any failure, so it needs neither a
- * journal nor syncs; and no memory that is shared with other processes. */
+/* Opens a connection to the copy. On any failure the copy is thrown away, so it needs neither a
+ * journal nor syncs, and no memory shared with other processes. */
 static int open_copy(struct copy *copy)
 {
 	int code = sqlite3_open_v2(copy->job->to_path, &copy->to,
@@ -242,7 +242,7 @@ static enum backup_result copy_pages(struct copy *copy)
 		return BACKUP_STOPPED;
 	if (code == SQLITE_DONE)
 		return BACKUP_DONE;
-	/* Who failed is told by the code alone. */
+	/* The code alone tells which side failed. */
 	return code == SQLITE_IOERR_READ || code == SQLITE_IOERR_SHORT_READ ||
 			       (code & 0xFF) == SQLITE_CORRUPT || (code & 0xFF) == SQLITE_BUSY
 		       ? fail_source(copy, code)
@@ -262,8 +262,8 @@ static int keep_text(void *user, int count, char **texts, char **names)
 	return 0;
 }
 
-/* Makes the copy one plain file, without a log of its own (the server switches that on again), and
- * reads all of it. */
+/* Makes the copy one plain file, without its own log (the server enables that again), and reads all
+ * of it. */
 static enum backup_result check_copy(struct copy *copy)
 {
 	struct backup_job *job = copy->job;

@@ -56,7 +56,7 @@ enum cache_status database_status(sqlite3 *db, int code)
 	case SQLITE_FULL:
 		return CACHE_NO_SPACE;
 	case SQLITE_IOERR:
-		/* SQLite calls only ENOSPC a full disk. */
+		/* SQLite treats only ENOSPC as a full disk. */
 		if (system_error == ENOSPC || system_error == EDQUOT || system_error == EFBIG)
 			return CACHE_NO_SPACE;
 		return system_error == EROFS ? CACHE_READ_ONLY : CACHE_UNAVAILABLE;
@@ -79,7 +79,7 @@ enum cache_status database_status(sqlite3 *db, int code)
 	}
 }
 
-/* Whether it was met by an error of the system. */
+/* Whether the cause is an error of the system. */
 static bool is_system_failure(int code)
 {
 	int primary = code & 0xFF;
@@ -122,7 +122,7 @@ void database_disconnect(struct sqlite_file *file, sqlite3 *db)
 	(void)sqlite3_close(db);
 }
 
-/* A text that a pragma answers must be `expected`. */
+/* A pragma must answer with the text `expected`. */
 static int set_mode(sqlite3 *db, const char *sql, const char *expected)
 {
 	sqlite3_stmt *statement = NULL;
@@ -137,7 +137,7 @@ static int set_mode(sqlite3 *db, const char *sql, const char *expected)
 	int final = sqlite3_finalize(statement);
 	if (is_set)
 		return SQLITE_OK;
-	/* SQLite tells by the text alone that a file cannot have a log. */
+	/* Only the text says that a file cannot have a log. */
 	return final != SQLITE_OK ? final : SQLITE_CANTOPEN;
 }
 
@@ -149,7 +149,7 @@ int database_use_log(sqlite3 *db)
 static int set_up(const struct sqlite_file *file, sqlite3 *db)
 {
 	static const char *const pragmas[] = {
-		"PRAGMA mmap_size=1073741824", /* any: mapping.c decides */
+		"PRAGMA mmap_size=1073741824", /* any value: mapping.c decides */
 		"PRAGMA wal_autocheckpoint=0",
 		"PRAGMA journal_size_limit=67108864",
 	};
@@ -172,7 +172,7 @@ static int set_up(const struct sqlite_file *file, sqlite3 *db)
 
 sqlite3 *database_connect(struct sqlite_file *file, char *error, size_t error_size)
 {
-	/* A connection is used by one thread at a time, under a lock of ours. The file is there. */
+	/* One thread at a time uses a connection, under a lock of ours. The file exists. */
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
 	sqlite3 *db = NULL;
 	int code = sqlite3_open_v2(file->path, &db, flags, file->mapping.name);

@@ -1,4 +1,4 @@
-/* Connections to the database, statements on them, and what their errors mean. */
+/* Connections to the database, statements on them, and the meaning of their errors. */
 #ifndef STEADYCACHE_SQLITE_DATABASE_H
 #define STEADYCACHE_SQLITE_DATABASE_H
 
@@ -6,36 +6,36 @@
 
 #include "backends/sqlite/file/file.h"
 
-/* One more connection to the prepared file; NULL with a sentence in `error`. */
+/* Opens another connection to the prepared file; NULL with a sentence in `error`. */
 sqlite3 *database_connect(struct sqlite_file *file, char *error, size_t error_size);
-/* Closes a connection. What lies in the log stays there where the files are not in their places any
- * more. NULL is fine. */
+/* Closes a connection. If the files are not in their places any more, the content of the log stays
+ * there. NULL is allowed. */
 void database_disconnect(struct sqlite_file *file, sqlite3 *db);
-/* Makes the file one with a write-ahead log. SQLITE_OK or an error. */
+/* Switches the file to a write-ahead log. SQLITE_OK or an error. */
 int database_use_log(sqlite3 *db);
 
 /* SQLITE_OK or an error. */
 int database_execute(sqlite3 *db, const char *sql);
-/* The first column of the first row of `sql`: SQLITE_ROW, SQLITE_DONE where there is none, or an
+/* The first column of the first row of `sql`: SQLITE_ROW, SQLITE_DONE if there is none, or an
  * error. *ret is written with a row only. */
 int database_ask(sqlite3 *db, const char *sql, int64_t *ret);
 /* Prepares a statement that lives as long as its connection; NULL on failure. */
 sqlite3_stmt *database_prepare_statement(sqlite3 *db, const char *sql);
-/* Runs a statement to its end and resets it: SQLITE_DONE, SQLITE_ROW never, or an error. */
+/* Runs a statement to its end and resets it: SQLITE_DONE or an error, never SQLITE_ROW. */
 int database_run(sqlite3_stmt *statement);
 
-/* What SQLite said of the call that failed last on `db`; never SQLITE_OK, which it says of some
- * that had no memory. */
+/* The error of the last failed call on `db`; never SQLITE_OK, which SQLite reports for some that
+ * ran out of memory. */
 int database_error(sqlite3 *db);
-/* What the user is told where SQLite said `code`. */
+/* The status for the user if SQLite said `code`. */
 enum cache_status database_status(sqlite3 *db, int code);
-/* The same of an operation, with a sentence that says more where there is one (op->detail). */
+/* The same for an operation, with a sentence that says more if there is one (op->detail). */
 enum cache_status database_refuse(struct sqlite_file *file, sqlite3 *db, int code,
 				  struct cache_op *op);
-/* A sentence for a client whose operation an error of the system has met on `db`; static storage.
- */
+/* A sentence for a client whose operation failed by an error of the system on `db`; static
+ * storage. */
 const char *database_failure_text(sqlite3 *db);
-/* Writes the sentence "`failed` PATH: why", of what SQLite said on `db`, which may be NULL. */
+/* Writes the sentence "`failed` PATH: why", from the error of `db`, which may be NULL. */
 void database_explain(const struct sqlite_file *file, sqlite3 *db, int code, const char *failed,
 		      char *error, size_t error_size);
 

@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Stores of one process: a server has one, tests have some. */
+/* Stores of one process: a server has one, tests have several. */
 #define RANGES_MAX 64
 
 struct range {
@@ -41,7 +41,7 @@ static void end_process(void)
 				   "of the database\n";
 
 	(void)!write(STDERR_FILENO, line, sizeof(line) - 1);
-	/* As it would have ended without the handler: the access is made again. */
+	/* The process ends as it would have without the handler: the access is repeated. */
 	(void)sigaction(SIGBUS, &former, NULL);
 }
 

@@ -1,9 +1,9 @@
-/* What becomes of a SIGBUS: memory that is mapped from a file and cannot be read, as the file was
- * cut, or as its disk fails.
+/* Handles SIGBUS: memory mapped from a file that cannot be read, because the file was cut or its
+ * disk fails.
  *
  * In a guarded range the page is replaced by zeros, and the fault is counted before anybody can
- * read them: the thread that met it, and all others, see the count change. Anywhere else the
- * process ends, with one line on standard error; after it SQLite recovers from its log. */
+ * read them: the faulting thread and all others see the count change. Anywhere else the process
+ * ends, with one line on standard error; at the next start SQLite recovers from its log. */
 #ifndef STEADYCACHE_SQLITE_FAULT_GUARD_H
 #define STEADYCACHE_SQLITE_FAULT_GUARD_H
 
@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Guards a range, whose faults are counted in *faults and set *is_off. False: too many ranges, or
- * no handler. Both must live until fault_guard_remove. Any thread. */
+/* Guards a range; its faults are counted in *faults and set *is_off. False: too many ranges, or no
+ * handler. Both must live until fault_guard_remove. Any thread. */
 bool fault_guard_add(char *bytes, size_t len, atomic_uint *faults, atomic_bool *is_off);
 void fault_guard_remove(const char *bytes);
 

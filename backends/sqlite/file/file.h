@@ -1,6 +1,6 @@
-/* The database file, as all that reads or writes it sees it: its path, its name at SQLite (a VFS of
- * ours), and what is known of its place and of its volume. The files of this folder know no more of
- * the store than this. */
+/* The database file from the point of view of its readers and writers: its path, its name in SQLite
+ * (a VFS of ours), and what is known of its place and of its volume. The files of this folder know
+ * no more of the store than this. */
 #ifndef STEADYCACHE_SQLITE_FILE_H
 #define STEADYCACHE_SQLITE_FILE_H
 
@@ -9,24 +9,24 @@
 #include "backends/sqlite/file/space.h"
 #include "store/backend.h"
 
-/* How long a connection waits for the locks of another process, the writer's excepted
+/* How long a connection waits for the locks of another process, except the writer's
  * (write_lock.c). */
 #define BUSY_TIMEOUT_MS 10000
 
 /* The file in the data directory. */
 #define DATABASE_NAME "steadycache.db"
 /* "stdy": marks a file as ours in its header. docs/operations.md gives this and the version, as
- * numbers, where it rescues a damaged file. */
+ * numbers, for the rescue of a damaged file. */
 #define APPLICATION_ID      0x73746479
 #define SCHEMA_VERSION      3
 #define SCHEMA_VERSION_TEXT "3"
-/* Files of this one are taken over (migrate.c). */
+/* Files of this version are upgraded (migrate.c). */
 #define MIGRATED_SCHEMA_VERSION 2
 
 struct sqlite_file {
 	const struct backend_config *config; /* with a clock; lives as long as the file is used */
 	char path[4096];
-	uint64_t hash_seed; /* of the keys' hashes; known once the file is prepared */
+	uint64_t hash_seed; /* for the hashes of keys; known once the file is prepared */
 	struct mapping mapping;
 	struct file_watch watch;
 	struct space space;

@@ -36,8 +36,8 @@ bool file_watch_begin(struct file_watch *watch, const char *database_path, const
 	return true;
 }
 
-/* A look that fails for another reason than that there is no file tells nothing: `otherwise`.
- * *ret_bytes: the length of one that is in its place. */
+/* A check that fails for any reason other than a missing file says nothing: `otherwise`.
+ * *ret_bytes: the length of a file that is in its place. */
 static enum file_state look_at(const struct file_watch *watch, enum watched_file which,
 			       enum file_state otherwise, int64_t *ret_bytes)
 {
@@ -84,7 +84,7 @@ static void tell(const struct sqlite_file *file, enum file_state state, const ch
 }
 
 /* Whether the database, `bytes` long, has fewer pages than its own header says. (sqlite.org's
- * fileformat.html: the page size at 16, the number of pages at 28.) */
+ * fileformat.html: the page size is at 16, the number of pages at 28.) */
 static bool is_shorter_than_it_says(int fd, int64_t bytes)
 {
 	uint8_t header[32];
@@ -101,7 +101,7 @@ static bool is_shorter_than_it_says(int fd, int64_t bytes)
 	return bytes < pages * page_bytes;
 }
 
-/* Only one that has become shorter: a checkpoint writes the header before it adds the pages. */
+/* Only if it has become shorter: a checkpoint writes the header before it adds the pages. */
 static void look_at_length(struct sqlite_file *file, int64_t bytes)
 {
 	struct file_watch *watch = &file->watch;

@@ -12,11 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How long another start may take to let go of the lock, and how often that is looked at. */
+/* How long another start may hold the lock, and how often this is checked. */
 #define LOCK_WAIT_US  (5 * US_PER_S)
 #define LOCK_PAUSE_NS 20000000
 
-/* The fifth word of a line: of /proc/locks the process. */
+/* The fifth word of a line: in /proc/locks the process. */
 static long fifth_number(const char *line)
 {
 	for (int i = 0; i < 4; i++) {
@@ -26,8 +26,8 @@ static long fifth_number(const char *line)
 	return strtol(line, NULL, 10);
 }
 
-/* Who holds a lock of the file, from /proc/locks; 0 where that does not tell, as in a container for
- * a process outside of it. */
+/* The process that holds a lock of the file, from /proc/locks; 0 if that does not say, as in a
+ * container for a process outside of it. */
 static long holder_of(int file)
 {
 	struct stat status;

@@ -1,12 +1,12 @@
-/* The lock of the data directory, held while a database is looked at: two processes that start at
+/* The lock of the data directory, held while a database is checked: two processes that start at
  * once must not both set one damaged file aside. */
 #ifndef STEADYCACHE_SQLITE_FOLDER_LOCK_H
 #define STEADYCACHE_SQLITE_FOLDER_LOCK_H
 
 #include "backends/sqlite/file/file.h"
 
-/* Waits 5 s for another who has it. A descriptor to close, or -1: error says why it cannot be had,
- * and who has it. */
+/* Waits up to 5 s for another holder. Returns a descriptor to close, or -1: error says why the lock
+ * cannot be had, and who has it. */
 int folder_lock_take(const struct sqlite_file *file, char *error, size_t error_size);
 
 #endif

@@ -11,8 +11,8 @@
 #define HARD_PAGES 16384
 #define NO_LIMIT   INT64_C(0xFFFFFFFE)
 
-/* The result is the limit in force: never less than the pages that there are; 0: it could not be
- * set, and is what it was. */
+/* Returns the limit in force: never less than the existing pages; 0: it could not be set, and is
+ * unchanged. */
 int64_t growth_set_limit(struct sqlite_file *file, int64_t pages)
 {
 	char sql[64];
@@ -24,7 +24,7 @@ int64_t growth_set_limit(struct sqlite_file *file, int64_t pages)
 	return limit;
 }
 
-/* Pages that the database file holds, without those that only the log has; -1: unknown. */
+/* Pages in the database file, without those that only the log has; -1: unknown. */
 int64_t growth_file_pages(struct sqlite_file *file)
 {
 	sqlite3_file *open_file = NULL;
@@ -39,8 +39,8 @@ int64_t growth_file_pages(struct sqlite_file *file)
 }
 
 /* Lets the database grow by what the reserve covers; some of it is for the file system's own
- * records. A reader who keeps the log from being copied, as a backup may for long, must not stop
- * the writing where there is room enough. */
+ * records. A reader that keeps the log from being copied, as a backup may for long, must not stop
+ * the writing if there is room enough. */
 void growth_allow(struct sqlite_file *file)
 {
 	struct space *space = &file->space;
@@ -54,7 +54,7 @@ void growth_allow(struct sqlite_file *file)
 	int64_t copied = growth_file_pages(file);
 	int64_t pages = 0;
 	if (copied < 0 || database_ask(file->space.db, "PRAGMA page_count", &pages) != SQLITE_ROW)
-		return; /* the next copy of the log comes by */
+		return; /* the next copy of the log */
 	int64_t limit = copied + covered;
 	if (limit - pages < covered / 2 &&
 	    volume_available(file->path) >=
@@ -73,7 +73,7 @@ static int lesser(int64_t pages, int most)
 	return pages < most ? (int)pages : most;
 }
 
-/* The lengths that go with the reserve there is. */
+/* The lengths for the current reserve. */
 void growth_set_lengths(struct sqlite_file *file)
 {
 	struct space *space = &file->space;
@@ -88,7 +88,7 @@ void growth_set_lengths(struct sqlite_file *file)
 	atomic_store(&space->hard_pages, lesser(bytes / space->page_bytes, HARD_PAGES));
 	INVARIANT(atomic_load(&space->soft_pages) <= atomic_load(&space->hard_pages));
 	space->group_bytes = bytes / 4;
-	/* What an op too large for the volume left behind in the file of the log. */
+	/* Removes what an op too large for the volume left in the log's file. */
 	(void)snprintf(sql, sizeof(sql), "PRAGMA journal_size_limit=%lld", (long long)bytes);
 	(void)sqlite3_exec(file->space.db, sql, NULL, NULL, NULL);
 }

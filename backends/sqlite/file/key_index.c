@@ -11,7 +11,7 @@ int64_t key_index_hash(uint64_t seed, struct slice key)
 void key_index_bind(sqlite3_stmt *statement, int parameter, int64_t namespace_id, struct slice key,
 		    uint64_t seed)
 {
-	const char *data = key.len ? key.data : ""; /* no data would be NULL */
+	const char *data = key.len ? key.data : ""; /* a NULL pointer would bind NULL */
 
 	(void)sqlite3_bind_int64(statement, parameter, namespace_id);
 	(void)sqlite3_bind_blob64(statement, parameter + 1, data, key_index_len(key),

@@ -2,10 +2,10 @@
 
 #include <stdio.h>
 
-/* How long the log may be waited for. */
+/* How long to wait for the log. */
 #define COPY_TIMEOUT_MS 1000
 
-/* RESTART waits for readers of the log, of other processes too, so that it begins anew. Those of
+/* RESTART waits for readers of the log, also of other processes, so that it is reset. Those of
  * servers end within a quarter of a second. */
 int log_copy_run(struct sqlite_file *file, int mode)
 {
@@ -16,7 +16,7 @@ int log_copy_run(struct sqlite_file *file, int mode)
 	(void)sqlite3_busy_timeout(file->space.db, COPY_TIMEOUT_MS);
 	file->space.release_readers(file->space.user);
 	int code = sqlite3_wal_checkpoint_v2(file->space.db, NULL, mode, &log_pages, &copied_pages);
-	/* Those that began meanwhile. */
+	/* Transactions that began meanwhile. */
 	file->space.release_readers(file->space.user);
 	(void)sqlite3_busy_timeout(file->space.db, 0);
 	(void)pthread_mutex_unlock(&file->space.copy_lock);

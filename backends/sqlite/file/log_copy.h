@@ -6,7 +6,7 @@
 
 #define LOG_PATH_SIZE (sizeof(((struct sqlite_file *)NULL)->path) + 8)
 
-/* Copies the log by one of SQLite's modes of a checkpoint (SQLITE_CHECKPOINT_...). SQLITE_OK or an
+/* Copies the log by one of SQLite's checkpoint modes (SQLITE_CHECKPOINT_...). SQLITE_OK or an
  * error. Writer's thread, outside a transaction. */
 int log_copy_run(struct sqlite_file *file, int mode);
 

@@ -11,7 +11,7 @@
 #include "backends/sqlite/file/fault_guard.h"
 #include "backends/sqlite/file/file_watch.h"
 
-/* Address space, not memory: beyond this much of a file, reads go through the VFS below. */
+/* Address space, not memory: reads beyond this much of a file go through the VFS below. */
 #define MAPPED_BYTES (INT64_C(1) << 38)
 /* What SQLite reads of a file that may still be empty. */
 #define HEADER_BYTES 100
@@ -21,8 +21,8 @@ struct mapped_file {
 	sqlite3_file file;
 	struct mapping *mapping;
 	bool is_database;
-	const char *path;     /* SQLite's, as long as the file */
-	sqlite3_file below[]; /* as large as the VFS below wants it */
+	const char *path;     /* SQLite's; lives as long as the file */
+	sqlite3_file below[]; /* as large as the VFS below needs it */
 };
 
 static sqlite3_file *below(sqlite3_file *file)
@@ -40,8 +40,8 @@ static struct mapping *mapping_of(sqlite3_file *file)
 	return ((struct mapped_file *)(void *)file)->mapping;
 }
 
-/* Counts what failed, and gives it back; but SQLite would call the one for a failing disk a damaged
- * database. */
+/* Counts a failure and returns it. SQLite would mistake the code of a failing disk for a damaged
+ * database, so that one is changed. */
 static int note(sqlite3_file *file, int code)
 {
 	if (code == SQLITE_IOERR_CORRUPTFS)
@@ -66,8 +66,8 @@ static int64_t ask_length(struct mapping *mapping)
 static int mapped_fetch(sqlite3_file *file, sqlite3_int64 offset, int len, void **ret)
 {
 	struct mapping *mapping = mapping_of(file);
-	/* Not the last page, neither of the database nor of memory: where that was cut, its rest
-	 * would read as zeros, without a fault. */
+	/* Not the last page, neither of the database nor of memory: if the file was cut within that
+	 * page, the rest would read as zeros, without a fault. */
 	int64_t end = offset + len + (len > mapping->page_bytes ? len : mapping->page_bytes);
 
 	*ret = NULL; /* SQLite then reads the page */
@@ -99,8 +99,8 @@ static int mapped_truncate(sqlite3_file *file, sqlite3_int64 size)
 	return code;
 }
 
-/* SQLite takes what lies beyond the end of the database for zeros. But it asks only for pages that
- * there should be: the file was cut. Only one that is being made may be empty. */
+/* SQLite takes bytes beyond the end of the database for zeros. But it asks only for pages that
+ * should exist: so the file was cut. Only a new file may be empty. */
 static int mapped_read(sqlite3_file *file, void *bytes, int len, sqlite3_int64 offset)
 {
 	struct mapping *mapping = mapping_of(file);
@@ -117,7 +117,7 @@ static int mapped_read(sqlite3_file *file, void *bytes, int len, sqlite3_int64 o
 	return SQLITE_IOERR_READ;
 }
 
-/* The index is opened by the first connection of a process, and by all of them used. */
+/* The first connection of a process opens the index, and all of them use it. */
 static int mapped_shm_map(sqlite3_file *file, int page, int size, int extend, void volatile **ret)
 {
 	int code = methods_below(file)->xShmMap(below(file), page, size, extend, ret);
@@ -226,8 +226,8 @@ static const sqlite3_io_methods mapped_methods = {
 
 /* ---- The VFS ---- */
 
-/* Whether what was opened is what was asked for: a file that may be written was not opened for
- * reading only, and it is none that somebody has put in the place of ours. */
+/* Whether the opened file is the wanted one: a writable file was not opened read-only, and nobody
+ * has put another one in its place. */
 static bool is_as_wanted(const struct mapping *mapping, const char *name, sqlite3_file *opened,
 			 int wanted, int got)
 {
@@ -239,12 +239,13 @@ static bool is_as_wanted(const struct mapping *mapping, const char *name, sqlite
 		return false;
 	if (!watch)
 		return true;
-	/* What was opened lies at its path, and what lies there is ours. */
+	/* The opened file is at its path, and the file at that path is ours. */
 	(void)opened->pMethods->xFileControl(opened, SQLITE_FCNTL_HAS_MOVED, &has_moved);
 	return !has_moved && file_watch_allows(watch, name);
 }
 
-/* The database and its log get our methods over those of the VFS below, all others are its own. */
+/* The database and its log get our methods over those of the VFS below; all other files are its
+ * own. */
 static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
 		    int *ret_flags)
 {
@@ -285,7 +286,7 @@ bool mapping_open(struct mapping *mapping, const char *below_name)
 	};
 	if (!below_vfs)
 		return false;
-	/* All but opening is the business of the VFS below, whose pAppData come along. */
+	/* Everything but opening is done by the VFS below, with its pAppData. */
 	mapping->vfs = *below_vfs;
 	mapping->vfs.xOpen = vfs_open;
 	(void)snprintf(mapping->name, sizeof(mapping->name), "mapped-%p", (void *)mapping);

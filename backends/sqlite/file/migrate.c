@@ -12,7 +12,7 @@
 #define ENTRY_USED_SQL "length(key) + length(CAST(type AS BLOB)) + size + 128"
 _Static_assert(ENTRY_OVERHEAD_BYTES == 128, "ENTRY_USED_SQL says the same");
 
-/* Namespaces over their limit that are named. */
+/* Most namespaces over their limit that are named. */
 #define NAMED_MAX 10
 
 /* A namespace and what its entries count. */
@@ -21,7 +21,7 @@ struct account {
 };
 
 struct accounts {
-	struct account *items; /* in order of the ids */
+	struct account *items; /* in the order of the ids */
 	size_t count, capacity;
 };
 
@@ -42,7 +42,7 @@ static struct account *find_account(const struct accounts *accounts, int64_t id)
 								      : NULL;
 }
 
-/* Calls `each` for every row of `sql`, as long as that says SQLITE_OK. SQLITE_OK or an error. */
+/* Calls `each` for every row of `sql`, as long as that returns SQLITE_OK. SQLITE_OK or an error. */
 static int for_each_row(sqlite3 *db, const char *sql, int (*each)(void *user, sqlite3_stmt *row),
 			void *user)
 {
@@ -72,7 +72,7 @@ static int add_entry(void *user, sqlite3_stmt *row)
 {
 	struct account *account = find_account(user, sqlite3_column_int64(row, 0));
 
-	if (account) /* else of a cleared namespace */
+	if (account) /* otherwise of a cleared namespace */
 		account->used_bytes += sqlite3_column_int64(row, 1);
 	return SQLITE_OK;
 }
@@ -106,7 +106,7 @@ static int change_schema(sqlite3 *db)
 	if (code == SQLITE_OK)
 		code = for_each_row(db, "SELECT id FROM namespaces ORDER BY id", add_namespace,
 				    &accounts);
-	if (code == SQLITE_OK) /* in the order of the table: by an index it would jump about */
+	if (code == SQLITE_OK) /* in the order of the table: an index would jump about */
 		code = for_each_row(db, "SELECT ns, " ENTRY_USED_SQL " FROM entries NOT INDEXED",
 				    add_entry, &accounts);
 	if (code == SQLITE_OK)
@@ -117,7 +117,7 @@ static int change_schema(sqlite3 *db)
 	return code;
 }
 
-/* Namespaces that hold more than their limit now. */
+/* Namespaces that now exceed their limit. */
 struct over_limit {
 	const struct sqlite_file *file;
 	uint64_t count;

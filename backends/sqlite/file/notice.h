@@ -4,7 +4,8 @@
 
 #include "store/backend.h"
 
-/* Tells whoever `config` names; printf-like, one sentence of at most 511 bytes. Any thread. */
+/* Reports to the owner that `config` names; printf-like, one sentence of at most 511 bytes. Any
+ * thread. */
 void notice_send(const struct backend_config *config, enum notice_level level, const char *format,
 		 ...) __attribute__((format(printf, 3, 4)));
 

@@ -14,28 +14,28 @@
 #include "backends/sqlite/file/schema.h"
 #include "backends/sqlite/file/volume.h"
 
-/* Up to this size a file is checked whole when it is opened; a larger one only as far as opening it
- * and reading its tables' roots tells. */
+/* A file up to this size is checked completely when it is opened; a larger one only by opening it
+ * and reading the roots of its tables. */
 #define WHOLE_CHECK_MAX_BYTES (INT64_C(64) << 20)
 
 enum verdict {
-	SOUND, /* or new: prepared, and the store has what it reads of it */
+	SOUND, /* or new: prepared, and the store has read what it needs */
 	REFUSED,
 	UNREADABLE,
 	DAMAGED,
 };
 
-/* One look at the file. */
+/* One check of the file. */
 struct look {
 	struct sqlite_file *file;
 	sqlite3 *db;
 	unsigned failures, short_reads; /* of the mapping, when it began */
-	bool lacks_space;               /* UNREADABLE, perhaps for want of room */
+	bool lacks_space;               /* UNREADABLE, perhaps for lack of room */
 	char *reason; /* a sentence for the other verdicts; for DAMAGED a clause */
 	size_t reason_size;
 };
 
-/* SQLite calls only some of what a full volume causes by its name. */
+/* SQLite reports only some failures of a full volume as such. */
 static bool lacks_space(const struct look *look, int primary)
 {
 	int system_error = look->db ? sqlite3_system_errno(look->db) : 0;
@@ -48,7 +48,7 @@ static bool lacks_space(const struct look *look, int primary)
 	       volume_available(look->file->path) < RESERVE_MIN_BYTES;
 }
 
-/* SQLite said `code`. */
+/* The verdict if SQLite said `code`. */
 static enum verdict fail(struct look *look, int code, const char *failed)
 {
 	struct mapping *mapping = &look->file->mapping;
@@ -70,7 +70,7 @@ static enum verdict fail(struct look *look, int code, const char *failed)
 	return UNREADABLE;
 }
 
-/* A row of `sql`, which cannot be missing in a sound file. */
+/* A row of `sql`, which a sound file always has. */
 static enum verdict ask(struct look *look, const char *sql, int64_t *ret)
 {
 	int code = database_ask(look->db, sql, ret);
@@ -80,7 +80,7 @@ static enum verdict ask(struct look *look, const char *sql, int64_t *ret)
 	return fail(look, code == SQLITE_DONE ? SQLITE_CORRUPT : code, "cannot read");
 }
 
-/* Whether it is of this program and this version. */
+/* Whether the file belongs to this program and this version. */
 static enum verdict identify(struct look *look)
 {
 	int64_t version = 0;
@@ -108,7 +108,7 @@ static enum verdict identify(struct look *look)
 	return SOUND;
 }
 
-/* SQLite's own check: DAMAGED only where it has got every page that it looked at. */
+/* SQLite's own check: DAMAGED only if it could read every page that it needed. */
 static enum verdict check_whole(struct look *look)
 {
 	sqlite3_stmt *check = NULL;
@@ -127,7 +127,7 @@ static enum verdict check_whole(struct look *look)
 		return fail(look, code == SQLITE_DONE ? SQLITE_IOERR : final, "cannot read");
 	if (strcmp(text, "ok") == 0)
 		return SOUND;
-	/* A page that there was no memory for is among the complaints, as "error code=7". */
+	/* A page for which there was no memory is among the complaints, as "error code=7". */
 	if (text[0] == '\0' || strstr(text, "error code=7") || strstr(text, "error code 7"))
 		return fail(look, SQLITE_NOMEM, "cannot check");
 	enum verdict verdict = fail(look, SQLITE_CORRUPT, "cannot check");
@@ -160,7 +160,7 @@ static enum verdict check(struct look *look)
 	return verdict;
 }
 
-/* What the store reads of a file that is sound. */
+/* Reads what the store needs from a sound file. */
 static enum verdict take_over(struct look *look)
 {
 	int64_t seed = 0;
@@ -181,7 +181,7 @@ static enum verdict look_at_open(struct look *look)
 	int64_t tables = 0;
 	int code = sqlite3_busy_timeout(look->db, BUSY_TIMEOUT_MS);
 
-	/* What is not known to be sound stays as it is, the log included. */
+	/* A file that is not known to be sound stays as it is, including the log. */
 	if (code == SQLITE_OK)
 		code = sqlite3_db_config(look->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	if (code != SQLITE_OK)
@@ -206,7 +206,7 @@ static enum verdict look_at_open(struct look *look)
 }
 
 /* SQLite takes an empty file for a new one, and removes the log beside it. But a file is never
- * empty any more when its log is begun. */
+ * empty when its log is started. */
 static bool has_lost_its_database(const struct sqlite_file *file)
 {
 	char log_path[sizeof(file->path) + 8];
@@ -218,7 +218,7 @@ static bool has_lost_its_database(const struct sqlite_file *file)
 	return is_empty && stat(log_path, &log) == 0 && log.st_size > 0;
 }
 
-/* By a connection of its own. */
+/* With its own connection. */
 static enum verdict look_at_file(struct sqlite_file *file, bool *ret_lacks_space, char *reason,
 				 size_t reason_size)
 {
@@ -248,8 +248,8 @@ static enum verdict look_at_file(struct sqlite_file *file, bool *ret_lacks_space
 
 static const char *const suffixes[] = {"", "-wal", "-shm"};
 
-/* Moves the three files to names that end in `stamp`, or back. False where one that exists could
- * not be moved; errno tells why. */
+/* Moves the three files to names that end in `stamp`, or back. False if an existing one could not
+ * be moved; errno says why. */
 static bool rename_all(const struct sqlite_file *file, const char *stamp, bool back)
 {
 	char from[sizeof(file->path) + 8];
@@ -264,7 +264,7 @@ static bool rename_all(const struct sqlite_file *file, const char *stamp, bool b
 	return true;
 }
 
-/* A log that stayed behind would be taken for that of the new file: all of them, or none. */
+/* A log that stayed would be taken for that of the new file: so all of them, or none. */
 static bool move_aside(struct sqlite_file *file, const char *damage, char *error, size_t error_size)
 {
 	long long now_s = (long long)(cache_clock_now_us(file->config->clock) / US_PER_S);
@@ -272,7 +272,7 @@ static bool move_aside(struct sqlite_file *file, const char *damage, char *error
 	char to[sizeof(file->path) + 64];
 	struct stat status;
 
-	/* A second damaged file of one second must not replace the first. */
+	/* A second damaged file in the same second must not replace the first. */
 	do {
 		(void)snprintf(stamp, sizeof(stamp), ".corrupted.%lld", now_s++);
 		(void)snprintf(to, sizeof(to), "%s%s", file->path, stamp);
@@ -291,7 +291,7 @@ static bool move_aside(struct sqlite_file *file, const char *damage, char *error
 
 /* ---- All of it ---- */
 
-/* *ret_lacks_space: it failed, perhaps for want of room. */
+/* *ret_lacks_space: it failed, perhaps for lack of room. */
 static bool open_checked(struct sqlite_file *file, bool *ret_lacks_space, char *error,
 			 size_t error_size)
 {

@@ -34,14 +34,14 @@ static int allocate(int fd, int64_t bytes)
 {
 	int error;
 
-	/* Also what is there already: a copy of the file may have holes. */
+	/* Existing blocks too: a copy of the file may have holes. */
 	do
 		error = posix_fallocate(fd, 0, bytes);
 	while (error == EINTR);
 	return error;
 }
 
-/* What no other attempt will change is told from what passes. */
+/* Tells permanent errors from temporary ones. */
 static enum reserve_result result_of(struct reserve *reserve, int error)
 {
 	switch (error) {
@@ -79,7 +79,7 @@ static enum reserve_result fill(struct reserve *reserve, int fd, int64_t existin
 		reserve->bytes = wanted;
 		return RESERVE_MADE;
 	}
-	/* What is there is better than nothing. An attempt may have enlarged it. */
+	/* The existing blocks are better than nothing. An attempt may have enlarged it. */
 	if (existing_bytes >= RESERVE_MIN_BYTES && ftruncate(fd, existing_bytes) == 0 &&
 	    allocate(fd, existing_bytes) == 0) {
 		reserve->bytes = existing_bytes;

@@ -1,13 +1,14 @@
-/* A file beside the database that holds blocks of the volume, to be given up when it is full.
+/* A file beside the database that holds blocks of the volume, to be given up when the volume is
+ * full.
  *
- * Whatever changes a database in WAL mode needs room first, even what removes entries: in the log,
- * and where the log is copied back, in the database as far as that has grown. So a volume that is
- * full of cache could never be emptied again. With the blocks of the reserve it can: they cover the
- * growth (growth.c sees to it that the database never grows by more between two copies of the log),
- * and then the log begins anew in its own.
+ * Any change of a database in WAL mode first needs room, even a removal of entries: in the log, and
+ * when the log is copied back, in the database as far as it has grown. So a volume that is full of
+ * cache could never be emptied again. The blocks of the reserve make it possible: they cover the
+ * growth (growth.c ensures that the database never grows by more between two copies of the log),
+ * and then the log is reset and uses its own blocks.
  *
- * The processes that share a database share its reserve: who finds it there takes it for his own,
- * and giving it up twice does no harm. */
+ * Processes that share a database share its reserve: each treats an existing one as its own, and
+ * giving it up twice does no harm. */
 #ifndef STEADYCACHE_SQLITE_RESERVE_H
 #define STEADYCACHE_SQLITE_RESERVE_H
 
@@ -20,17 +21,17 @@
 #define RESERVE_MAX_BYTES (INT64_C(64) << 20)
 
 enum reserve_result {
-	RESERVE_MADE,       /* it stands, made now or before */
+	RESERVE_MADE,       /* it exists, made now or before */
 	RESERVE_NO_ROOM,    /* not now */
-	RESERVE_FAILED,     /* an error that passes: no descriptor was left, or the disk failed */
-	RESERVE_IMPOSSIBLE, /* the folder or the file system does not take such a file */
+	RESERVE_FAILED,     /* a temporary error: no descriptor was left, or the disk failed */
+	RESERVE_IMPOSSIBLE, /* the folder or the file system does not allow such a file */
 };
 
 struct reserve {
 	pthread_mutex_t lock; /* guards the numbers, and the file against two threads */
 	char path[4096 + 16];
-	int64_t bytes;        /* that it holds; 0: there is none */
-	int64_t former_bytes; /* that it held before it was given up */
+	int64_t bytes;        /* its size; 0: there is none */
+	int64_t former_bytes; /* its size before it was given up */
 	int error;            /* number, with RESERVE_FAILED */
 };
 
@@ -39,13 +40,13 @@ void reserve_init(struct reserve *reserve, const char *database_path);
 /* Leaves the file where it is. */
 void reserve_deinit(struct reserve *reserve);
 
-/* Makes the file, or takes the one that is there, enlarged where there is more room by now. One
- * that was given up comes back only with room for twice its size, so that it does not come and go.
- * May write all of it where the file system cannot allocate. */
+/* Makes the file, or takes the existing one, enlarging it if there is more room by now. A reserve
+ * that was given up is made again only if there is room for twice its size, so that it does not
+ * come and go. May write all of it if the file system cannot allocate. */
 enum reserve_result reserve_make(struct reserve *reserve);
-/* Removes the file, whoever made it; whether there was one. */
+/* Removes the file, whoever made it; returns whether there was one. */
 bool reserve_give_up(struct reserve *reserve);
-/* Whether the file is still there, as large as it was: another process may have given it up. */
+/* Whether the file still exists in its size: another process may have given it up. */
 bool reserve_stands(struct reserve *reserve);
 /* Its size; 0: there is none. */
 int64_t reserve_bytes(struct reserve *reserve);

@@ -1,4 +1,4 @@
-/* The settings of a namespace, as its row in the database has them. */
+/* The settings of a namespace, read from its row in the database. */
 #ifndef STEADYCACHE_SQLITE_ROW_SETTINGS_H
 #define STEADYCACHE_SQLITE_ROW_SETTINGS_H
 
@@ -6,11 +6,11 @@
 
 #include "store/backend.h"
 
-/* Of a namespace for which nothing was configured. */
+/* The policy of a namespace that nobody has configured. */
 #define SQLITE_DEFAULT_POLICY EVICT_FRECENCY
 
-/* The settings in force, of the row that `statement` stands on; columns max_size, capacity,
- * default_ttl, policy, stale_ttl from `column` on, NULL meaning rules_default_settings(). */
+/* The settings in force, from the current row of `statement`: columns max_size, capacity,
+ * default_ttl, policy, stale_ttl from `column` on; NULL means rules_default_settings(). */
 void row_settings_read(const struct backend_config *config, struct slice name,
 		       sqlite3_stmt *statement, int column, struct namespace_settings *ret);
 

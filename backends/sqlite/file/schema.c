@@ -5,21 +5,22 @@
 
 #include "backends/sqlite/file/database.h"
 
-/* `entries` holds what a get needs, `uses` the small rows that change all the time: a use rewrites
- * forty bytes, not the value. Both have the same rowid, in order of creation: what is new is
- * written at the end of both, and what is evicted, mostly the old, lies together. So a set into a
- * large cache touches few pages that no other set of its group touches. The key stands before the
- * value, so that comparing it never walks through the pages of a long value.
+/* `entries` has what a get needs, `uses` the small rows that change all the time: a use rewrites
+ * forty bytes, not the value. Both have the same rowid, in order of creation: new rows are written
+ * at the end of both, and evicted ones, mostly old, are close together. So a set into a large cache
+ * touches few pages that no other set of its group touches. The key precedes the value, so that
+ * comparing it never walks through the pages of a long value.
  *
- * entries_key finds an entry and gives listings in byte order. It holds the first 64 bytes of a
- * key, as keys may be a whole prompt, and a hash of it all, which tells apart those that begin
- * alike. (SQLite says that substr of an empty blob is NULL.) uses_order gives, for each frequency,
- * the entry that was not used for the longest time: the only possible victims (evict.h).
+ * entries_key finds an entry and gives listings in byte order. It has the first 64 bytes of a key,
+ * because keys may be a whole prompt, and a hash of all of it, which tells apart those with the
+ * same beginning. (In SQLite, substr of an empty blob is NULL.) uses_order gives, for each
+ * frequency, the entry that has been unused the longest: the only possible victims (evict.h).
  *
- * A cleared namespace gets a new id, at once; rows of the old one (`dropped`) go in small steps.
+ * A cleared namespace gets a new id at once; rows of the old one (`dropped`) are removed in small
+ * steps.
  *
- * What later versions added (`additions`) stands apart: it is put into older files of this schema
- * too, and an older program goes on to work with the file, as it leaves alone what it does not
+ * Additions of later versions (`additions`) are separate: they are made to older files of this
+ * schema too, and an older program can go on using the file, because it ignores what it does not
  * know. */
 static const char schema[] =
 	"CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
@@ -43,7 +44,7 @@ static const char schema[] =
 
 static const char additions[] =
 	"ALTER TABLE namespaces ADD COLUMN stale_ttl INTEGER;"
-	/* Empty where nobody uses it, so that looking for such namespaces costs nothing. */
+	/* Empty if nobody uses it, so that looking for such namespaces costs nothing. */
 	"CREATE INDEX namespaces_stale ON namespaces(stale_ttl) WHERE stale_ttl > 0;";
 
 int schema_complete(sqlite3 *db)

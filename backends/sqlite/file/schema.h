@@ -4,8 +4,8 @@
 
 #include <sqlite3.h>
 
-/* The tables of a new file; what an older one lacks. SQLITE_OK, or an error and nothing is changed.
- * The caller holds the lock of the folder. */
+/* Creates the tables of a new file, or what an older one lacks. SQLITE_OK, or an error and nothing
+ * is changed. The caller holds the lock of the folder. */
 int schema_create(sqlite3 *db);
 int schema_complete(sqlite3 *db);
 

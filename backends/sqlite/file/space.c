@@ -10,7 +10,7 @@
 #include "backends/sqlite/file/volume.h"
 
 /* How often the background thread looks for room: every two seconds; less often, up to five
- * minutes, where it comes and goes. */
+ * minutes, if room comes and goes. */
 #define WAIT_TICKS     8
 #define WAIT_TICKS_MAX 1200
 #define TICK_US        INT64_C(250000)
@@ -100,7 +100,7 @@ void space_attend(struct sqlite_file *file)
 	}
 }
 
-/* What fails for now is tried again by every look (space_watch), and told once. */
+/* A temporary failure is retried at every look (space_watch), and reported once. */
 static enum reserve_result make_reserve(struct sqlite_file *file)
 {
 	struct space *space = &file->space;
@@ -146,7 +146,8 @@ void space_watch(struct sqlite_file *file)
 		if (result == RESERVE_NO_ROOM || result == RESERVE_FAILED)
 			return;
 	}
-	/* Where statvfs promises what a quota or the like then refuses, this would go on and on. */
+	/* If statvfs promises room that a quota or the like then refuses, this would repeat for
+	 * ever. */
 	int64_t now_us = monotonic_now_us();
 	bool again = space->left_us != 0 &&
 		     now_us - space->left_us < 60 * US_PER_S + 2 * TICK_US * space->wait_ticks;

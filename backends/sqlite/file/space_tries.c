@@ -5,9 +5,9 @@
 #include "backends/sqlite/file/log_copy.h"
 #include "backends/sqlite/file/volume.h"
 
-/* Beyond the values: rows, indexes, the log's own headers. */
+/* Besides the values: rows, indexes, the log's own headers. */
 #define ITEM_EXTRA_BYTES 512
-/* Pages that what removes may take on a full volume, where a page of an index has to be split. */
+/* Pages that a removal may take on a full volume, if a page of an index has to be split. */
 #define SLACK_PAGES INT64_C(16)
 
 int64_t space_tries_bytes_of(const struct cache_op *op)
@@ -54,7 +54,7 @@ static bool try_with_reserve(struct sqlite_file *file, struct space_tries *tries
 	int64_t reserve = reserve_bytes(&file->space.reserve);
 	int64_t bytes = tries->op ? space_tries_bytes_of(tries->op) : 0;
 
-	if (!tries->copied) { /* perhaps it had only grown up to its bound */
+	if (!tries->copied) { /* perhaps it had only grown up to its limit */
 		tries->copied = true;
 		if (!file->space.log_is_copied) {
 			space_copy_log(file);
@@ -71,7 +71,7 @@ static bool try_with_reserve(struct sqlite_file *file, struct space_tries *tries
 	return true;
 }
 
-/* In the state without. */
+/* In the state without a reserve. */
 static bool try_without(struct sqlite_file *file, struct space_tries *tries, size_t removed)
 {
 	struct space *space = &file->space;
@@ -81,7 +81,7 @@ static bool try_without(struct sqlite_file *file, struct space_tries *tries, siz
 		tries->copied = true;
 		(void)reserve_give_up(&space->reserve); /* another process may have made it */
 		(void)log_copy_run(file, SQLITE_CHECKPOINT_RESTART);
-		growth_stop(file); /* where it has pages that another process made */
+		growth_stop(file); /* if it has pages that another process made */
 		return true;
 	}
 	/* Smaller steps need less of the log. */
@@ -120,7 +120,7 @@ void space_tries_settle(struct sqlite_file *file, const struct space_tries *trie
 		if (tries->grown)
 			growth_stop(file);
 	} else if (tries->large) {
-		/* At once, as the reserve may not cover it. */
+		/* At once, because the reserve may not cover it. */
 		space_copy_log(file);
 	}
 }

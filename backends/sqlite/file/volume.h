@@ -4,14 +4,14 @@
 
 #include <stdint.h>
 
-/* What a user without privileges may still write on the volume of `path`; -1: unknown. */
+/* What an unprivileged user may still write on the volume of `path`; -1: unknown. */
 int64_t volume_available(const char *path);
 
-/* What the file at `path` has allocated; 0 where there is none. */
+/* The allocated size of the file at `path`; 0 if there is none. */
 int64_t volume_allocated(const char *path);
 
-/* Allocates `bytes` for the file at `path`, which exists, without changing its length: those that
- * it does not have yet are its own then. Best effort. */
+/* Allocates `bytes` for the existing file at `path` without changing its length, so that missing
+ * blocks become its own. Best effort. */
 void volume_allocate(const char *path, int64_t bytes);
 
 #endif

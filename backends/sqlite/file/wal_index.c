@@ -2,7 +2,7 @@
 
 #define WAL_INDEX_BYTES 32768
 
-/* A second open of the file would, when closed, drop the locks that this process holds on it. */
+/* Closing a second open of the file would drop the locks that this process holds on it. */
 const volatile uint64_t *wal_index_map(sqlite3 *db)
 {
 	sqlite3_file *file = NULL;
@@ -35,9 +35,9 @@ uint32_t wal_index_frames(const struct wal_state *state)
 	return number_at(state, 16);
 }
 
-/* The counter of commits goes up by one with each, so "one more than before" says that at most one
- * was made since; the length of the log says that it is ours. The index holds the header twice, and
- * the two differ while somebody writes them. */
+/* The counter of commits increases by one with each, so "one more than before" means that at most
+ * one was made since; the length of the log shows that it is ours. The index has the header twice,
+ * and the two differ while somebody writes them. */
 bool wal_index_read_own(const volatile uint64_t *index, const struct wal_state *before,
 			uint32_t frames, struct wal_state *ret)
 {

@@ -36,7 +36,7 @@ static bool has_large_value(sqlite3_stmt *row)
 	return sqlite3_column_type(row, 6) == SQLITE_NULL;
 }
 
-/* The value in the row that find_entry stands on. NULL: out of memory. */
+/* Copies the value in the current row of find_entry. NULL: out of memory. */
 static struct cache_value *copy_value(sqlite3_stmt *row)
 {
 	struct slice bytes = {.data = sqlite3_column_blob(row, 6)};
@@ -45,7 +45,7 @@ static struct cache_value *copy_value(sqlite3_stmt *row)
 	read_head(row, &head);
 	bytes.len = (size_t)sqlite3_column_bytes(row, 6);
 	if (!head.key.type.data || (bytes.len > 0 && !bytes.data))
-		return NULL; /* SQLite had no memory for them */
+		return NULL; /* SQLite ran out of memory for them */
 	struct cache_value *value = cache_value_create(bytes.len, head.key.type);
 	if (!value)
 		return NULL;
@@ -55,8 +55,8 @@ static struct cache_value *copy_value(sqlite3_stmt *row)
 	return value;
 }
 
-/* Copies the large value of row `id` out of the file. A code of SQLite's; *ret is NULL where that
- * is none of a failure: there is no memory. */
+/* Copies the large value of row `id` out of the file. Returns SQLite's code; if that is not a
+ * failure and *ret is NULL: out of memory. */
 static int copy_large(const struct item_pass *pass, int64_t id, const struct row_head *head,
 		      struct cache_value **ret, enum cache_status *ret_status)
 {
@@ -71,7 +71,7 @@ static int copy_large(const struct item_pass *pass, int64_t id, const struct row
 
 	*ret_status = CACHE_OK;
 	if (code != SQLITE_OK) {
-		/* told by the code */
+		/* the code says it */
 	} else if (max > 0 && pass->value_bytes + (uint64_t)len > max) {
 		*ret_status = CACHE_TOO_LARGE;
 	} else if (!large_reserve(large, (uint64_t)len)) {
@@ -98,8 +98,8 @@ static int copy_large(const struct item_pass *pass, int64_t id, const struct row
 	return code;
 }
 
-/* Gives the item the value of the row that find_entry stands on: a large one from another reader
- * who holds it, or from the file, where this thread may. */
+/* Gives the item the value of the current row of find_entry: a large one from another reader that
+ * holds it, or from the file, if this thread may. */
 static int take_value(struct item_pass *pass, int64_t id, struct cache_item *item)
 {
 	sqlite3_stmt *row = pass->reader->find_entry;
@@ -121,7 +121,7 @@ static int take_value(struct item_pass *pass, int64_t id, struct cache_item *ite
 	return code;
 }
 
-/* Once for each item, also where the op is begun anew aside. */
+/* Counts a use once for each item, even if the op is started again aside. */
 static void count_use(const struct item_pass *pass, int64_t id)
 {
 	const struct cache_op *op = pass->op;
@@ -134,8 +134,8 @@ static void count_use(const struct item_pass *pass, int64_t id)
 					     .count = 1});
 }
 
-/* Whether an entry that has expired may still be served, which costs a look-up of its own where one
- * has. SQLITE_OK or an error. */
+/* Whether an expired entry may still be served, which costs an extra look-up only for expired ones.
+ * SQLITE_OK or an error. */
 static int ask_stale(struct reader *reader, const struct cache_op *op, struct cached_namespace *ns,
 		     int64_t expires_us, int64_t now_us, bool *ret)
 {
@@ -169,7 +169,8 @@ static int judge_item(struct reader *reader, const struct cache_op *op, struct c
 	return code;
 }
 
-/* The item from the values in memory. False: not there, or expired since; the tables know. */
+/* Answers the item from the values in memory. False: not there, or expired since; the tables
+ * know. */
 static bool recall_item(const struct item_pass *pass, int64_t hash, struct cache_item *item)
 {
 	struct reader *reader = pass->reader;
@@ -185,7 +186,7 @@ static bool recall_item(const struct item_pass *pass, int64_t hash, struct cache
 	if (found)
 		count_use(pass, id);
 	if (found && pass->op->type == CACHE_OP_GET)
-		item->value = value; /* the reference goes on to the op */
+		item->value = value; /* the reference passes to the op */
 	else
 		cache_value_release(value);
 	return found;
@@ -221,7 +222,7 @@ int item_read(struct item_pass *pass, struct cache_item *item)
 	int reset = sqlite3_reset(find);
 	if (code != SQLITE_ROW && code != SQLITE_DONE)
 		failure = reset;
-	/* Neither a value nor a miss is believed before. */
+	/* Neither a value nor a miss is trusted before this check. */
 	if (!mapping_is_intact(&store->file.mapping, faults))
 		failure = SQLITE_IOERR_MMAP;
 	if (failure != SQLITE_OK) {

@@ -5,7 +5,7 @@
 #include "backends/sqlite/read/reader_state.h"
 #include "backends/sqlite/store.h"
 
-/* One op, as it is being read. */
+/* One op while it is being read. */
 struct item_pass {
 	struct sqlite_store *store;
 	struct reader *reader;
@@ -16,7 +16,7 @@ struct item_pass {
 	uint64_t value_bytes; /* of the values so far */
 	size_t at;            /* the item */
 	bool is_aside;        /* on a thread that may take its time */
-	bool wants_aside;     /* this one may not */
+	bool wants_aside;     /* this thread may not */
 };
 
 /* Sets the item's status and, for a get, its value: of item pass->at. SQLITE_OK or an error, and

@@ -12,7 +12,7 @@ struct large_entry {
 
 /* ---- What is held; with the lock ---- */
 
-/* Only this table hands out further references to what it holds alone. */
+/* Only this table hands out further references to a value that nobody else holds. */
 static void let_go(struct large *large)
 {
 	for (struct large_entry **link = &large->held; *link;) {

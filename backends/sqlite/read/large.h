@@ -1,10 +1,11 @@
-/* Large values on their way to readers. Each is there once, however many read it: who asks for one
- * that another reader still holds gets a reference to that. To copy one out of the file takes a
- * while, so it is done by threads of its own, and no event loop waits for it.
+/* Large values on their way to readers. Each is in memory once, however many read it: a request for
+ * one that another reader still holds gets a reference to that. Copying one out of the file takes a
+ * while, so separate threads do it, and no event loop waits for it.
  *
- * Values that somebody holds are known here by what makes them equal: etag, type and times. What
- * nobody else holds any more is let go with the next look or tick. All of them together take
- * LARGE_HELD_MAX bytes at most, or are one value; beyond that they are refused for the moment. */
+ * Values that somebody holds are identified by what makes them equal: etag, type and times. A value
+ * that nobody else holds any more is released at the next look or tick. All of them together take
+ * at most LARGE_HELD_MAX bytes, or are a single value; beyond that, further ones are refused for
+ * the moment. */
 #ifndef STEADYCACHE_SQLITE_LARGE_H
 #define STEADYCACHE_SQLITE_LARGE_H
 
@@ -12,7 +13,7 @@
 
 #include "store/op_queue.h"
 
-/* A value of more bytes is large. Stands in SQL too (readers.c). */
+/* A value of more bytes is large. The number is in SQL too (readers.c). */
 #define LARGE_BYTES 262144
 /* 512 MB */
 #define LARGE_HELD_MAX ((uint64_t)512 << 20)
@@ -21,19 +22,19 @@
 struct large_entry;
 
 struct large {
-	pthread_mutex_t lock; /* guards what follows */
+	pthread_mutex_t lock; /* guards the members below */
 	pthread_cond_t wake;
 	struct op_queue waiting; /* gets that wait for a thread */
 	bool stop;
 	struct large_entry *held;
-	uint64_t held_bytes; /* those that are being read included */
+	uint64_t held_bytes; /* includes values that are being read */
 	unsigned thread_count;
 	pthread_t threads[LARGE_THREADS];
 	void (*run)(void *user, struct cache_op *op);
 	void *user;
 };
 
-/* What a value is known by. */
+/* The identity of a value. */
 struct large_key {
 	struct etag etag;
 	struct slice type;
@@ -42,22 +43,23 @@ struct large_key {
 
 /* Starts the threads; `run` gets each op that is submitted. False: no thread could be started. */
 bool large_open(struct large *large, void (*run)(void *user, struct cache_op *op), void *user);
-/* What waits is run first. One that was never opened is fine. */
+/* Runs what waits first. One that was never opened is allowed. */
 void large_close(struct large *large);
 
-/* Hands `op` to one of the threads. Any thread, as all below. */
+/* Hands `op` to one of the threads. Any thread, as for all below. */
 void large_submit(struct large *large, struct cache_op *op);
 
-/* The value that is known by `key`, with a reference for the caller; NULL: nobody holds it. */
+/* The value with `key`, with a reference for the caller; NULL: nobody holds it. */
 struct cache_value *large_find(struct large *large, const struct large_key *key);
 
-/* Before a value of `bytes` is made: whether there is room for it. Ends with large_add. */
+/* Call it before a value of `bytes` is made: whether there is room for it. Must be followed by
+ * large_add. */
 bool large_reserve(struct large *large, uint64_t bytes);
-/* The value that was made, sealed and with its times, or NULL where that failed. The result is that
- * one, or the same in its place where somebody else has made it meanwhile. */
+/* Adds the value that was made, sealed and with its times, or NULL if that failed. Returns that
+ * one, or the same value if somebody else has made it meanwhile. */
 struct cache_value *large_add(struct large *large, uint64_t bytes, struct cache_value *value);
 
-/* Lets go what nobody else holds. */
+/* Releases what nobody else holds. */
 void large_tidy(struct large *large);
 
 #endif

@@ -35,7 +35,7 @@ static void count_hits(const struct cache_op *op, struct counters *counters)
 		counters_add(&counters->misses, op->item_count - hits);
 }
 
-/* All items, until one cannot be had; *ret is what the op comes to. A code of SQLite's. */
+/* Reads all items, until one fails; *ret is the op's status. Returns SQLite's code. */
 static int run_pass(struct item_pass *pass, enum cache_status *ret)
 {
 	struct cache_op *op = pass->op;
@@ -57,7 +57,7 @@ static int run_pass(struct item_pass *pass, enum cache_status *ret)
 	return code;
 }
 
-/* For another attempt, or none. */
+/* Before another attempt, or at the end. */
 static void drop_values(struct item_pass *pass)
 {
 	struct cache_op *op = pass->op;

@@ -1,4 +1,4 @@
-/* Gets, on the thread that asks; those of large values go on on another (large.h). */
+/* Gets, on the calling thread; those of large values continue on another (large.h). */
 #ifndef STEADYCACHE_SQLITE_READER_H
 #define STEADYCACHE_SQLITE_READER_H
 

@@ -12,8 +12,8 @@
 #define CACHED_NAMESPACES 8
 
 struct cached_namespace {
-	uint64_t snapshot; /* the one in which it was looked up; 0: unused */
-	int64_t id;        /* 0: there is no such namespace */
+	uint64_t snapshot; /* the snapshot of the look-up; 0: unused */
+	int64_t id;        /* 0: no such namespace */
 	int64_t stale_us;  /* with has_stale: looked up when first needed */
 	bool has_stale;
 	struct counters *counters;
@@ -28,7 +28,7 @@ struct reader {
 	bool in_transaction;
 	uint64_t snapshot;     /* counts the transactions */
 	struct wal_state seen; /* read before the snapshot was taken */
-	bool is_exact;         /* and still there afterwards: the snapshot is of that very state */
+	bool is_exact;         /* and unchanged afterwards: the snapshot is of that very state */
 	const volatile uint64_t *wal_index; /* NULL: not mapped, so no transaction is held */
 	unsigned next_cached;
 	struct cached_namespace namespaces[CACHED_NAMESPACES];

@@ -11,9 +11,9 @@
 
 struct readers {
 	struct sqlite_file *file;
-	struct reader all[READERS_MAX]; /* opened when first used */
+	struct reader all[READERS_MAX]; /* opened on first use */
 	unsigned count;
-	atomic_bool lacks_some; /* one could not be opened when last tried */
+	atomic_bool lacks_some; /* one could not be opened at the last attempt */
 };
 
 static void finalize(sqlite3_stmt **statement)
@@ -22,7 +22,7 @@ static void finalize(sqlite3_stmt **statement)
 	*statement = NULL;
 }
 
-/* As it was before it was opened: it may be opened again. */
+/* Resets it to its state before it was opened: it may be opened again. */
 static void close_reader(struct readers *readers, struct reader *reader)
 {
 	finalize(&reader->begin);
@@ -41,7 +41,7 @@ static bool prepare(struct reader *reader, sqlite3_stmt **ret, const char *sql)
 	return *ret != NULL;
 }
 
-/* Connects a reader that has no database yet. False: that failed, and it has none still. */
+/* Connects a reader that has no database yet. False: that failed, and it still has none. */
 static bool open_reader(struct readers *readers, struct reader *reader, char *error,
 			size_t error_size)
 {
@@ -69,7 +69,7 @@ static bool open_reader(struct readers *readers, struct reader *reader, char *er
 	return false;
 }
 
-/* One at once, as the first reader may come when there is no descriptor left for another. */
+/* Opens one at once, because no descriptor may be left for another when the first read comes. */
 struct readers *readers_open(struct sqlite_file *file, char *error, size_t error_size)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -108,7 +108,8 @@ struct reader *readers_acquire(struct readers *readers, unsigned wanted)
 	unsigned first = wanted % readers->count;
 	struct reader *reader = NULL;
 
-	/* One that reads many values, or large ones, is not waited for while another is free. */
+	/* A reader that reads many values, or large ones, is not waited for while another is
+	 * free. */
 	for (unsigned i = 0; i < readers->count && !reader; i++) {
 		struct reader *other = &readers->all[(first + i) % readers->count];
 
@@ -122,7 +123,7 @@ struct reader *readers_acquire(struct readers *readers, unsigned wanted)
 	if (reader->db || open_later(readers, reader))
 		return reader;
 	(void)pthread_mutex_unlock(&reader->lock);
-	/* The first is open since the start. */
+	/* The first one is open since the start. */
 	reader = &readers->all[0];
 	(void)pthread_mutex_lock(&reader->lock);
 	return reader;
@@ -151,7 +152,7 @@ void readers_end_transaction(struct reader *reader)
 {
 	if (reader->in_transaction)
 		(void)database_run(reader->commit);
-	/* Where that failed, it is tried again before the next begins. */
+	/* If that failed, it is tried again before the next begins. */
 	reader->in_transaction = reader->db && !sqlite3_get_autocommit(reader->db);
 }
 

@@ -22,7 +22,7 @@
 static const char keys_in_byte_order[] = SCAN_SQL(
 	"e.key, n.id", BEGINNING " >= ?2 AND " BEGINNING " < ?3 AND e.key > ?4 AND e.key >= ?5",
 	BEGINNING ", e.key");
-/* What begins as `after`. (With the beginning in its order too, SQLite would sort.) */
+/* Keys that begin as `after` does. (With the beginning also in ORDER BY, SQLite would sort.) */
 static const char rest_in_index_order[] =
 	SCAN_SQL(COLUMNS, BEGINNING " = ?2 AND e.hash >= ?8 AND (e.hash > ?8 OR e.key > ?4)",
 		 "e.hash, e.key");
@@ -93,7 +93,7 @@ struct scan {
 	bool is_full; /* the op has as much as it may have, and there is more */
 };
 
-/* Adds the rows of one query, which enters the index at `from`. SQLITE_DONE, or why not. */
+/* Adds the rows of one query, which enters the index at `from`. SQLITE_DONE, or an error. */
 static int scan_rows(struct scan *scan, const char *sql, struct slice from)
 {
 	struct cache_op *op = scan->op;
@@ -106,8 +106,8 @@ static int scan_rows(struct scan *scan, const char *sql, struct slice from)
 	(void)sqlite3_bind_text(query, 1, op->ns.data, (int)op->ns.len, SQLITE_STATIC);
 	bind_bytes(query, 2, from.data, key_index_len(from));
 	bind_bytes(query, 3, bound, key_index_prefix_bound(op->prefix, bound));
-	/* Nothing is smaller than NULL's place in the order of types, but NULL compares as unknown;
-	 * the empty text comes before every blob. */
+	/* Nothing sorts before NULL, but a comparison with NULL is unknown; the empty text sorts
+	 * before every blob. */
 	if (op->has_after)
 		bind_bytes(query, 4, op->after.data, op->after.len);
 	else
@@ -140,7 +140,7 @@ static int scan_rows(struct scan *scan, const char *sql, struct slice from)
 	return code;
 }
 
-/* Beginnings as the index has them. */
+/* Beginnings as in the index. */
 static int compare_beginnings(struct slice a, struct slice b)
 {
 	a.len = key_index_len(a);
@@ -168,7 +168,7 @@ static int scan_in_any_order(struct scan *scan)
 	return code;
 }
 
-/* Fills the entries whose keys are there, in one read transaction; the writer stands still. */
+/* Fills the entries of the listed keys, in one read transaction; the writer stands still. */
 static int read_entries_of_keys(struct scan *scan)
 {
 	struct sqlite_store *store = scan->store;
@@ -210,7 +210,8 @@ static int scan_in_byte_order(struct scan *scan)
 	if (scan->op->has_after && slice_compare(scan->op->after, from) > 0)
 		from = scan->op->after;
 	scan->keys_only = true;
-	/* Once more where all of a page went in between: an empty page is the last one. */
+	/* Again if all entries of a page were removed in between: an empty page would be the last
+	 * one. */
 	do {
 		scan->is_full = false;
 		code = scan_rows(scan, keys_in_byte_order, from);

@@ -1,13 +1,13 @@
 /* The state of the database that a reader sees.
  *
  * A read transaction costs as much as the look-up itself, so a reader keeps its transaction open
- * from one request to the next for as long as nobody has written. Whether somebody has, in this
- * process or another, is written in the first 48 bytes of the WAL index (the "-shm" file, see
+ * from one request to the next as long as nobody has written. Whether somebody has, in this process
+ * or another, shows in the first 48 bytes of the WAL index (the "-shm" file, see
  * sqlite.org/walformat.html): its change counter, length and checksums differ after every commit. A
  * commit is answered after that header was written, so whoever has seen the answer reads the value.
  *
- * Transactions that are held by an idle reader would keep the log from being folded back into the
- * file; the background thread ends them (readers_release). */
+ * Transactions held by an idle reader would keep the log from being copied back into the file; the
+ * background thread ends them (readers_release). */
 #ifndef STEADYCACHE_SQLITE_SNAPSHOT_H
 #define STEADYCACHE_SQLITE_SNAPSHOT_H
 

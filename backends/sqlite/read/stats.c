@@ -14,7 +14,7 @@
 	" (SELECT frequency FROM uses WHERE ns = namespaces.id ORDER BY ns DESC, frequency DESC "  \
 	"LIMIT 1)"
 
-/* Adds the uses that wait in memory to what the tables say. */
+/* Adds the uses that wait in memory to the figures of the tables. */
 static int add_waiting_uses(sqlite3 *db, const struct use *waiting, size_t count,
 			    struct namespace_stats *stats, int64_t *frequency_sum)
 {
@@ -55,13 +55,13 @@ static void read_counters(struct sqlite_store *store, struct namespace_stats *st
 	stats->stale_hits = atomic_load(&counters->stale_hits);
 }
 
-/* All uses that wait, ordered by namespace, for the rows of a statistics query. */
+/* All waiting uses, ordered by namespace, for the rows of a statistics query. */
 struct waiting_uses {
 	struct use *uses;
 	size_t count;
 };
 
-/* Those of one namespace; *ret_count 0 where none. */
+/* Those of one namespace; *ret_count 0 if there are none. */
 static const struct use *find_waiting(const struct waiting_uses *waiting, int64_t namespace_id,
 				      size_t *ret_count)
 {

@@ -1,6 +1,6 @@
 #include "backends/sqlite/read/values.h"
 
-/* A value may take this part of a shard at most, so that one does not drive out all others. */
+/* A value may take at most this part of a shard, so that one does not displace all others. */
 #define LARGEST_PART 8
 
 void values_init(struct values *values, uint64_t max_bytes)
@@ -44,9 +44,9 @@ static void empty_shard(struct values_shard *shard)
 	value_cache_clear(&shard->cache);
 }
 
-/* An entry that is cached gets its new value at once and keeps its place; one that is not stays out
- * until somebody reads it. Of two keys that share a hash the other is forgotten too, and read
- * again. Nothing is done for an entry of another shard. */
+/* A cached entry gets its new value at once and keeps its place; one that is not cached stays out
+ * until somebody reads it. If two keys share a hash the other one is forgotten too, and read again.
+ * Nothing is done for an entry of another shard. */
 static void apply_change(struct values *values, struct values_shard *shard,
 			 const struct values_change *change)
 {
@@ -95,8 +95,8 @@ struct cache_value *values_find(struct values *values, const struct wal_state *s
 	return value;
 }
 
-/* Whether the shard, left behind by commits of others, may be emptied and go on with `state`. The
- * header is read before the flag: of a commit of ours that it shows, the flag was set earlier. */
+/* Whether the shard, outdated by commits of others, may be emptied and continue with `state`. The
+ * header is read before the flag: if it shows a commit of ours, the flag was set earlier. */
 static bool may_restart(struct values *values, const struct wal_state *state,
 			const volatile uint64_t *index)
 {

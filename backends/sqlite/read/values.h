@@ -1,37 +1,36 @@
-/* Values that were read lately, in memory in front of the database.
+/* Recently read values, in memory in front of the database.
  *
  * A hit costs a hash, a lock and a reference; a look-up in the database walks two b-trees, runs a
  * program of SQLite's and copies the value. The cache fills on demand, up to a number of bytes that
- * counts all it takes beside the values too.
+ * includes all overhead.
  *
- * That it never gives an old value rests on one sentence:
+ * That it never returns an old value rests on one invariant:
  *
- *   Every entry of a shard is what the database holds in the state whose WAL header (wal_index.h)
+ *   Every entry of a shard is what the database has in the state whose WAL header (wal_index.h)
  *   the shard carries.
  *
- * - A hit is given only to a reader that has just read that very header in the shared index. So it
- *   is what the newest committed state holds, whoever committed it: between a commit (ours or of
- *   another process) and the moment where the shard is brought up to date all look-ups miss. No
- *   order of "visible", "invalidated" and "answered" can go wrong, as there is none to keep: a
- * commit is answered after its header was written, and from then on the old header is nobody's.
+ * - Only a reader that has just read that very header in the shared index gets a hit. So the hit is
+ *   what the newest committed state has, whoever committed it: between a commit (ours or of another
+ *   process) and the moment when the shard is brought up to date all look-ups miss. No order of
+ *   "visible", "invalidated" and "answered" can go wrong, because none has to be kept: a commit is
+ *   answered after its header was written, and from then on nobody has the old header.
  * - A reader inserts what it has read from a snapshot, if the snapshot's header is the shard's. It
- *   knows that header for sure only if the shared index held it before the snapshot was taken and
+ *   knows that header for sure only if the shared index had it before the snapshot was taken and
  *   still afterwards (snapshot.c); otherwise it neither looks here nor inserts.
  * - The writer moves the shards on after each commit (values_move): it knows the header from before
  *   (read under the write lock) and the one that its commit made, and between the two nothing
- *   changed but what it changed itself: those entries go, or get their new value. If it cannot tell
- *   for sure, or the shard carries another header than the one from before, the shard is emptied;
- *   an empty shard is true in any state. A transaction that fails moves nothing.
- * - After commits of others a reader may empty a shard and give it the header that it has, provided
- *   that the shared index still holds it. It leaves that to the writer where one is at work.
+ *   changed but what it changed itself: those entries are removed, or get their new value. If it
+ *   cannot tell for sure, or the shard carries another header than the one from before, the shard
+ *   is emptied; an empty shard is true in any state. A transaction that fails moves nothing.
+ * - After commits of others a reader may empty a shard and give it the current header, provided
+ *   that the shared index still has it. If the writer is at work, that is left to it.
  *
- * Changes name an entry by namespace id and hash of the key, which the rows hold, so evicting by
- * rowid needs no key. A cleared namespace gets another id; what was cached under the old one is
- * never asked for and falls out in time.
+ * Changes name an entry by namespace id and hash of the key, which the rows have, so evicting by
+ * rowid needs no key. A cleared namespace gets another id; values cached under the old one are
+ * never asked for and fall out in time.
  *
- * Each shard is a table of base/value_cache.h with a lock; replacement is SIEVE.
- *
- * Thread-safe; each shard has a lock of its own. */
+ * Each shard is a table of base/value_cache.h with its own lock, so all of this is thread-safe;
+ * replacement is SIEVE. */
 #ifndef STEADYCACHE_SQLITE_VALUES_H
 #define STEADYCACHE_SQLITE_VALUES_H
 
@@ -63,7 +62,7 @@ struct values_change {
 	int64_t namespace_id, hash;
 	int64_t id;                /* with a value: rowid of the entry */
 	struct slice key;          /* with a value; borrowed */
-	struct cache_value *value; /* what it holds now, borrowed; NULL: forget the entry */
+	struct cache_value *value; /* its new value, borrowed; NULL: forget the entry */
 };
 
 /* Sums over the shards. */
@@ -86,14 +85,14 @@ struct cache_value *values_find(struct values *values, const struct wal_state *s
 				int64_t namespace_id, int64_t hash, struct slice key,
 				int64_t *ret_id);
 
-/* Remembers `value` (takes a reference of its own), which entry `id` holds in the state `state`,
- * where the shard is in that state, or may be brought to it because `index` still says it is the
- * newest. Does nothing where the memory for it is lacking. */
+/* Remembers `value` (takes its own reference), which entry `id` has in the state `state`, if the
+ * shard is in that state, or may be brought to it because `index` still says that it is the newest.
+ * Does nothing if there is no memory for it. */
 void values_insert(struct values *values, const struct wal_state *state,
 		   const volatile uint64_t *index, const struct values_change *entry);
 
-/* After a commit: brings all shards from `before` to `after`, by these changes in their order.
- * `before` NULL: they are not known for sure, so all is forgotten. */
+/* After a commit: brings all shards from `before` to `after`, by these changes in order. `before`
+ * NULL: they are not known for sure, so everything is forgotten. */
 void values_move(struct values *values, const struct wal_state *before,
 		 const struct wal_state *after, const struct values_change *changes, size_t count);
 

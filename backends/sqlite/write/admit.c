@@ -10,12 +10,12 @@ int64_t admit_used_bytes(const struct cache_item *item)
 					 item->size_bytes);
 }
 
-/* What a set changes in the accounts of its namespace. */
+/* How a set changes the accounts of its namespace. */
 struct growth {
 	int64_t new_used, replaced_used; /* bytes */
 	int64_t new_entries;
-	/* The same without what is replaced but has expired for good: whether that was swept before
-	 * must not decide anything. */
+	/* The same without replaced entries that are past their stale time: whether those were
+	 * swept before must not decide anything. */
 	int64_t kept_used, added_entries;
 	bool too_big, too_many;
 };
@@ -28,8 +28,8 @@ static bool is_kept(const struct transaction *tx, const struct ns_row *row,
 	       rules_is_kept(entry->expires_us, row->settings.stale_ttl_s, tx->now_us);
 }
 
-/* Whether the set does not fit. Where nothing is evicted, one that makes nothing worse fits, also
- * in a namespace that is over its limit, as memory has it. */
+/* Whether the set does not fit. If nothing is evicted, a set that makes nothing worse fits, even in
+ * a namespace that exceeds its limit, as in memory. */
 static void compare_with_limits(const struct ns_row *row, struct growth *growth)
 {
 	int64_t used_of_others = row->used_bytes - growth->replaced_used;
@@ -70,7 +70,7 @@ static enum cache_status measure(const struct transaction *tx, const struct ns_r
 	return CACHE_OK;
 }
 
-/* Evicts until the items fit. CONTINUE, FAILED, or APPLIED where there is room. */
+/* Evicts until the items fit. CONTINUE, FAILED, or APPLIED if there is room. */
 static enum applied make_room(struct transaction *tx, struct ns_row *row, struct cache_op *op,
 			      const struct found_entry *entries, const struct growth *growth)
 {
@@ -99,8 +99,8 @@ static enum applied make_room(struct transaction *tx, struct ns_row *row, struct
 	return more ? CONTINUE : APPLIED;
 }
 
-/* What a set may remove that has expired: all sets of a transaction together hardly more than it
- * may remove at all, as there may be a million, of other namespaces too. */
+/* How many expired entries a set may remove: all sets of a transaction together hardly more than
+ * one may remove at all, because there may be a million, also of other namespaces. */
 static size_t sweep_room(const struct transaction *tx)
 {
 	size_t max = tx->store->file.space.removals_max;
@@ -119,10 +119,10 @@ enum applied admit_set(struct transaction *tx, struct ns_row *row, struct cache_
 	op->status = measure(tx, row, op, entries, &growth);
 	if (op->status != CACHE_OK)
 		return APPLIED;
-	/* An eviction that began in an earlier group goes on until its own goal. */
+	/* An eviction that began in an earlier group continues until its own goal. */
 	if (!growth.too_big && !growth.too_many && op->progress == 0)
 		return APPLIED;
-	/* What has expired makes room first; it may be one of ours, so look and measure again. */
+	/* Expired entries make room first; one of them may be ours, so look and measure again. */
 	size_t room = sweep_room(tx);
 	int code = sweep_for_room(tx, row->settings.stale_ttl_s, room, &swept);
 	if (code == SQLITE_OK && swept > 0)
@@ -132,7 +132,7 @@ enum applied admit_set(struct transaction *tx, struct ns_row *row, struct cache_
 	(void)measure(tx, row, op, entries, &growth);
 	if (!growth.too_big && !growth.too_many && op->progress == 0)
 		return APPLIED;
-	/* There may be more of it: what lives does not go before that. */
+	/* There may be more of them: live entries do not go before those. */
 	if (swept >= room && row->counted.expirations > expired_before)
 		return CONTINUE;
 	if (row->settings.policy == EVICT_NONE)

@@ -1,4 +1,4 @@
-/* Whether what a set stores fits into its namespace, and how room is made for it. */
+/* Whether what a set stores fits into its namespace, and how to make room for it. */
 #ifndef STEADYCACHE_SQLITE_ADMIT_H
 #define STEADYCACHE_SQLITE_ADMIT_H
 
@@ -8,9 +8,9 @@
 /* What an item counts in the account of its namespace. */
 int64_t admit_used_bytes(const struct cache_item *item);
 
-/* Checks the limits and makes room. Where all is well: APPLIED with op->status CACHE_OK, and the
- * items may be stored. `entries`: those that the items replace, looked up once more where something
- * was removed. */
+/* Checks the limits and makes room. If all is well: APPLIED with op->status CACHE_OK, and the
+ * items may be stored. `entries`: those that the items replace, looked up again if something was
+ * removed. */
 enum applied admit_set(struct transaction *tx, struct ns_row *row, struct cache_op *op,
 		       struct found_entry *entries);
 

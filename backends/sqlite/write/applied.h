@@ -1,4 +1,4 @@
-/* What became of an operation in the running transaction. */
+/* The result of an operation in the running transaction. */
 #ifndef STEADYCACHE_SQLITE_APPLIED_H
 #define STEADYCACHE_SQLITE_APPLIED_H
 
@@ -7,9 +7,9 @@
 struct transaction;
 
 enum applied {
-	APPLIED,  /* op->status holds the outcome; complete it after the commit */
+	APPLIED,  /* op->status is the outcome; complete it after the commit */
 	CONTINUE, /* there is more to remove: again in the next group */
-	FAILED,   /* SQLite refused; op->status holds why; the transaction must be rolled back */
+	FAILED,   /* SQLite refused; op->status says why; the transaction must be rolled back */
 };
 
 /* The op's outcome is `status`, with a sentence or NULL; nothing was changed. */

@@ -10,8 +10,8 @@
 /* How often a group of writes folds FOLDED_AT_ONCE uses for a SYNC. */
 #define FOLDS_PER_GROUP 8
 
-/* What a clear by prefix looks up in one query, removes in one group in any case, and how long it
- * goes on there beyond that: others write too. */
+/* How many entries a clear by prefix looks up in one query, how many it removes in one group in any
+ * case, and how long it continues there beyond that: others write too. */
 #define CLEARED_AT_ONCE  64
 #define CLEARED_AT_LEAST 16
 #define CLEAR_STEP_US    INT64_C(2000)
@@ -62,10 +62,10 @@ static uint64_t progress_of_hash(int64_t hash)
 /* An entry that the index gives for a prefix. */
 struct prefix_match {
 	int64_t id, hash;
-	bool matches; /* else only as far as the index tells */
+	bool matches; /* otherwise it matches only as far as the index goes */
 };
 
-/* Looks up the next ones; CLEARED_AT_ONCE of them at the most. */
+/* Looks up the next ones, at most CLEARED_AT_ONCE. */
 static int look_up_prefix(struct transaction *tx, const struct ns_row *row,
 			  const struct cache_op *op, struct prefix_match *ret, size_t *ret_count)
 {
@@ -96,9 +96,9 @@ static int look_up_prefix(struct transaction *tx, const struct ns_row *row,
 	return code == SQLITE_DONE ? SQLITE_OK : reset;
 }
 
-/* Removes what begins with the prefix, some in each group. The index holds the beginning of keys
- * and, among those that begin alike, goes by their hashes: op->progress is the hash from which a
- * prefix that is longer goes on, as what it does not match stays there. */
+/* Removes what begins with the prefix, some in each group. The index has the beginning of keys and
+ * orders keys with the same beginning by their hashes: op->progress is the hash at which a longer
+ * prefix continues, because keys that do not match it stay there. */
 static enum applied clear_prefix(struct transaction *tx, struct ns_row *row, struct cache_op *op)
 {
 	struct step step = {
@@ -201,8 +201,8 @@ static int write_settings(struct transaction *tx, struct ns_row *row, const stru
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-/* What has expired makes room before anything that lives. *ret_more: there may be more of it, and
- * the namespace is over a limit still. */
+/* Expired entries make room before anything that lives. *ret_more: there may be more of them, and
+ * the namespace still exceeds a limit. */
 static int expire_first(struct transaction *tx, struct ns_row *row, bool *ret_more)
 {
 	uint64_t expired_before = row->counted.expirations;
@@ -285,7 +285,7 @@ enum applied apply_op(struct transaction *tx, struct cache_op *op)
 	case CACHE_OP_CONFIGURE:
 		return apply_configure(tx, op);
 	case CACHE_OP_CHECK:
-		/* A real write: nothing else tells that the disk takes one. */
+		/* A real write: nothing else shows that the disk accepts one. */
 		(void)sqlite3_bind_int64(tx->statements.probe, 1, tx->now_us);
 		code = database_run(tx->statements.probe);
 		op->status = CACHE_OK;

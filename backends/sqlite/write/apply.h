@@ -1,5 +1,5 @@
 /* What each operation but a set does to the tables, inside the transaction of its group. One that
- * is refused has changed nothing by then. */
+ * is refused has changed nothing. */
 #ifndef STEADYCACHE_SQLITE_APPLY_H
 #define STEADYCACHE_SQLITE_APPLY_H
 

@@ -1,5 +1,5 @@
-/* A heap of entries that may be the next victim: on top is the one with the lowest score, and of
- * equal scores the one that was not used for the longest time. */
+/* A heap of entries that may be the next victim: on top is the one with the lowest score, and among
+ * equal scores the one that has been unused the longest. */
 #ifndef STEADYCACHE_SQLITE_CANDIDATES_H
 #define STEADYCACHE_SQLITE_CANDIDATES_H
 
@@ -13,7 +13,7 @@ struct candidate {
 	bool heads_list; /* the next of its frequency follows it into the heap */
 };
 
-/* Zeroed is empty; items is to be freed. */
+/* A zeroed one is empty; the caller frees items. */
 struct candidates {
 	struct candidate *items;
 	size_t count, capacity;
@@ -21,7 +21,7 @@ struct candidates {
 
 /* False: out of memory. */
 bool candidates_push(struct candidates *heap, const struct candidate *candidate);
-/* Takes the first out of a heap that is not empty. */
+/* Removes the first of a heap that is not empty. */
 struct candidate candidates_pop(struct candidates *heap);
 
 #endif

@@ -11,7 +11,7 @@ void changes_begin(struct transaction *tx)
 {
 	struct changes *changes = &tx->changes;
 
-	/* Under the write lock: nobody else can make another now. */
+	/* Under the write lock: nobody else can make another one now. */
 	atomic_store(&tx->store->values.writer_works, true);
 	if (changes->wal_index)
 		wal_index_read(changes->wal_index, &changes->before);

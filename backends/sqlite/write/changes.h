@@ -8,23 +8,23 @@
 struct cache_item;
 struct transaction;
 
-/* Zeroed is valid: nothing is cached. */
+/* A zeroed one is valid: nothing is cached. */
 struct changes {
 	const volatile uint64_t *wal_index; /* NULL: not mapped, or nothing is cached */
-	struct wal_state before;            /* the state that the running transaction began with */
-	uint32_t commit_frames;             /* length of the log behind its commit; 0: none yet */
+	struct wal_state before;            /* the state in which the running transaction began */
+	uint32_t commit_frames;             /* length of the log after its commit; 0: none yet */
 	struct values_change *items;        /* entries that it changed */
 	size_t count, capacity;
 	bool lost; /* there was no memory for one of them */
 };
 
-/* Before a transaction begins; once it has, with the write lock. */
+/* Call the first before a transaction begins; the second once it has, with the write lock. */
 void changes_forget(struct changes *changes);
 void changes_begin(struct transaction *tx);
 
 /* Remembers that the entry of that hash is removed. */
 void changes_note_removal(struct transaction *tx, int64_t namespace_id, int64_t hash);
-/* Remembers that entry `id` holds the value of `item` now, which stays until the commit. */
+/* Remembers that entry `id` now has the value of `item`, which stays until the commit. */
 void changes_note_overwrite(struct transaction *tx, int64_t namespace_id, int64_t id,
 			    const struct cache_item *item);
 

@@ -3,7 +3,7 @@
 #include "backends/sqlite/file/database.h"
 #include "backends/sqlite/write/transaction.h"
 
-/* Removes rows of a dropped namespace; *ret_emptied: there is none left. */
+/* Removes rows of a dropped namespace; *ret_emptied: none is left. */
 static int remove_dropped(struct transaction *tx, int64_t namespace_id, struct step *step,
 			  bool *ret_emptied)
 {

@@ -1,4 +1,4 @@
-/* Rows of cleared namespaces, which go in small steps. */
+/* Rows of cleared namespaces, which are removed in small steps. */
 #ifndef STEADYCACHE_SQLITE_DROPPED_H
 #define STEADYCACHE_SQLITE_DROPPED_H
 

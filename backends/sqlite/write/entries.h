@@ -6,7 +6,7 @@
 
 /* An entry found by entries_find(). */
 struct found_entry {
-	bool found; /* else nothing else is set */
+	bool found; /* otherwise nothing else is set */
 	int64_t id;
 	int64_t expires_us;
 	struct etag etag;
@@ -28,8 +28,8 @@ static inline bool entries_is_live(const struct transaction *tx, const struct fo
 /* The frequency of an entry, as it is written. */
 int entries_find_frequency(struct transaction *tx, int64_t id, bool *found, int64_t *ret);
 
-/* Removes one entry and its share of the row's accounts; *ret_removed false where it is gone
- * already. */
+/* Removes one entry and its share of the row's accounts; *ret_removed is false if it is already
+ * gone. */
 int entries_remove(struct transaction *tx, struct ns_row *row, int64_t id, bool *ret_removed);
 
 #endif

@@ -62,14 +62,14 @@ static int settle_uses(struct transaction *tx, struct ns_row *row, struct candid
 	if (risen.last_access_us < use.last_access_us)
 		risen.last_access_us = use.last_access_us;
 	risen.score = frequency_lists_score(tx, row, risen.frequency, risen.last_access_us);
-	/* Its new list may be met by another candidate too; a second removal finds nothing. */
+	/* Another candidate may reach its new list too; a second removal finds nothing. */
 	risen.heads_list = false;
 	if (code == SQLITE_OK && !candidates_push(heap, &risen))
 		code = SQLITE_NOMEM;
 	return code;
 }
 
-/* Of the writer's connection: another one once another process has written. */
+/* Of the writer's connection: changes once another process has written. */
 static int64_t data_version(struct transaction *tx)
 {
 	int64_t version = sqlite3_step(tx->statements.data_version) == SQLITE_ROW

@@ -1,22 +1,25 @@
 /* Exact frecency without sorting.
  *
  * The victim is the entry with the smallest frequency / (1 + seconds since its last access). Within
- * one frequency that is always the one that was not used for the longest time, so only the heads of
- * these lists, one per distinct frequency, can be victims, and the index uses_order hands them out:
- * the next head is the first row behind a frequency. The candidates wait in a heap.
+ * one frequency that is always the one that has been unused the longest, so only the heads of these
+ * lists, one per distinct frequency, can be victims, and the index uses_order gives them: the next
+ * head is the first row after a frequency. The candidates wait in a heap.
  *
- * Three things keep this short. The heads that an eviction has seen are kept (heads.h): as a list
- * loses its oldest entries and gets others that were used later, a head seen once is a bound for
- * those that follow, and only the lists whose bound is not above the victim's score are read again.
- * What came to a frequency since then was used after some moment, so all of it has one bound, and
- * all is read anew when that is reached. Frequency 1, to which sets add, is read each time.
+ * Three things keep this short:
+ * - The heads that an eviction has seen are kept (heads.h). A list only loses its oldest entries
+ *   and gets entries that were used later, so a head seen once is a bound for the heads that
+ *   follow, and only the lists whose bound is not above the victim's score are read again. What was
+ *   added to a frequency since then was used after some moment, so all of it has one bound, and
+ *   everything is read again when that is reached. Frequency 1, to which sets add, is read each
+ *   time.
+ * - Heads are fetched by rising frequency and only while they could win: no entry was used before
+ *   its namespace existed (an import with earlier uses makes it older), so frequency f scores at
+ *   least f / (1 + age of the namespace).
+ * - Uses that wait in memory are not written first: they only raise a score, so what the index says
+ *   is a lower bound. A candidate that comes out on top with waiting uses gets them written and
+ *   goes back with its true score, and the next one is looked at.
  *
- * Heads are fetched by rising frequency and only while they could win: no entry was used before its
- * namespace existed (an import that knows of such uses makes it older), so frequency f scores at
- * least f / (1 + age of the namespace). And uses that wait in memory are not written first: they
- * only raise a score, so what the index says is a lower bound; a candidate that comes out on top
- * with uses waiting gets them written, goes back with its true score, and the next one is looked
- * at. The order is exactly that of a sort over all entries.
+ * The order is exactly that of a sort over all entries.
  *
  * LRU is the same with the last access as the score. FIFO has an index of its own. */
 #ifndef STEADYCACHE_SQLITE_EVICT_H
@@ -28,8 +31,8 @@
 struct eviction_goal {
 	int64_t max_used_bytes; /* of the row; INT64_MAX: any */
 	int64_t max_entry_count;
-	int64_t until_us; /* monotonic: then it goes on in the next group; 0: when removals_max went
-			   */
+	int64_t until_us; /* monotonic: then it continues in the next group; 0: once removals_max
+			   * are removed */
 	int64_t *spared;  /* ids that are never victims; evict_to_goal() sorts them */
 	size_t spared_count;
 };

@@ -1,6 +1,5 @@
-/* Folding: uses that wait in memory (uses.h) are written to the entries, by the running
- * transaction. It remembers what it took from those that wait, and what it put there, for the case
- * that it fails. */
+/* Folding: the running transaction writes uses that wait in memory (uses.h) to the entries. It
+ * remembers what it took from them, and what it added, in case it fails. */
 #ifndef STEADYCACHE_SQLITE_FOLD_H
 #define STEADYCACHE_SQLITE_FOLD_H
 
@@ -16,7 +15,7 @@ struct fold_list {
 	size_t count, capacity;
 };
 
-/* Zeroed is empty and valid. */
+/* A zeroed one is empty and valid. */
 struct folds {
 	struct fold_list taken; /* put back if the transaction fails */
 	struct fold_list given; /* taken back if it fails */
@@ -27,13 +26,14 @@ void fold_begin(struct folds *folds);
 void fold_undo(struct transaction *tx);
 void fold_deinit(struct folds *folds);
 
-/* Remembers a use that was taken out of the waiting ones. False: no memory, and it waits again. */
+/* Remembers a use that was taken out of the waiting ones. False: out of memory, and it waits
+ * again. */
 bool fold_keep_taken(struct transaction *tx, const struct use *use);
-/* Remembers a use that was put among the waiting ones. */
+/* Remembers a use that was added to the waiting ones. */
 bool fold_keep_given(struct transaction *tx, const struct use *use);
 /* Writes one taken use to its entry. SQLITE_OK or an error. */
 int fold_use(struct transaction *tx, const struct use *use);
-/* Writes some waiting uses, FOLDED_AT_ONCE at the most; *ret_more where others may still wait. */
+/* Writes some waiting uses, at most FOLDED_AT_ONCE; *ret_more if others may still wait. */
 int fold_some(struct transaction *tx, bool *ret_more);
 
 #endif

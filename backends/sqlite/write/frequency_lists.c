@@ -13,8 +13,8 @@ double frequency_lists_score(const struct transaction *tx, const struct ns_row *
 	return (double)frequency / (1.0 + seconds_since(tx, last_access_us));
 }
 
-/* Steps `statement` and reads its row (id, frequency, last access); false where there is none
- * or on an error (*ret_code). */
+/* Steps `statement` and reads its row (id, frequency, last access); false if there is none or on an
+ * error (*ret_code). */
 static bool read_candidate(struct transaction *tx, const struct ns_row *row,
 			   sqlite3_stmt *statement, struct candidate *ret, int *ret_code)
 {
@@ -43,7 +43,7 @@ static bool next_head(struct transaction *tx, const struct ns_row *row, int64_t 
 	return read_candidate(tx, row, tx->statements.next_frequency, ret, ret_code);
 }
 
-/* The one behind `candidate` in the list of its frequency. */
+/* The entry after `candidate` in the list of its frequency. */
 static bool next_in_list(struct transaction *tx, const struct ns_row *row,
 			 const struct candidate *candidate, struct candidate *ret, int *ret_code)
 {
@@ -57,7 +57,7 @@ static bool next_in_list(struct transaction *tx, const struct ns_row *row,
 }
 
 /* Whether an entry of at least `frequency` that was not used before `last_access_us` may go before
- * all candidates. Asked for every known head: without a division, and so with some tolerance. */
+ * all candidates. Called for every known head: without a division, and so with some tolerance. */
 static bool may_win(const struct frequency_lists *lists, int64_t frequency, int64_t last_access_us)
 {
 	if (lists->heap.count == 0)
@@ -125,7 +125,7 @@ static int open_known_lists(struct frequency_lists *lists)
 	return code;
 }
 
-/* Reads the list behind those that are known. */
+/* Reads the list after those that are known. */
 static int open_next(struct frequency_lists *lists)
 {
 	struct candidate first;

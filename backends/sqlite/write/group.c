@@ -15,7 +15,7 @@ static int keep_house(struct transaction *tx, bool fold)
 	return code == SQLITE_OK ? sweep_run_step(tx) : code;
 }
 
-/* Applies the ops from..to. CACHE_OK, or what the one said that SQLite refused. */
+/* Applies the ops from..to. CACHE_OK, or the status of the op that SQLite refused. */
 static enum cache_status apply_ops(struct group *group, size_t from, size_t to)
 {
 	for (size_t i = from; i < to; i++) {
@@ -28,9 +28,9 @@ static enum cache_status apply_ops(struct group *group, size_t from, size_t to)
 	return CACHE_OK;
 }
 
-/* One attempt at the ops from..to, and at the housekeeping where it is due: true where the
- * transaction was committed (or has not begun: then all go back into the queue). Else it was rolled
- * back, and *ret_failure holds why. */
+/* One attempt at the ops from..to, and at the housekeeping if it is due: true if the transaction
+ * was committed (or has not begun: then all go back into the queue). Otherwise it was rolled back,
+ * and *ret_failure says why. */
 static bool try_ordered(struct group *group, size_t from, size_t to, enum cache_status *ret_failure)
 {
 	struct transaction *tx = group->tx;
@@ -44,7 +44,7 @@ static bool try_ordered(struct group *group, size_t from, size_t to, enum cache_
 		group->again[i] = code == SQLITE_BUSY;
 	}
 	if (code == SQLITE_BUSY)
-		return true; /* they wait for the lock once more, in the queue */
+		return true; /* they wait for the lock again, in the queue */
 	if (code == SQLITE_OK)
 		*ret_failure = apply_ops(group, from, to);
 	if (code == SQLITE_OK && *ret_failure == CACHE_OK && group->tick)
@@ -54,14 +54,14 @@ static bool try_ordered(struct group *group, size_t from, size_t to, enum cache_
 	if (code != SQLITE_OK)
 		*ret_failure = database_status(tx->db, code);
 	if (*ret_failure == CACHE_OK) {
-		/* One that goes on has all its time for the next lock. */
+		/* An op that continues has its full time for the next lock. */
 		for (size_t i = from; i < to; i++)
 			if (group->again[i])
 				group->ops[i]->since_us = monotonic_now_us();
 		return true;
 	}
 	group->health->failure = code != SQLITE_OK ? code : database_error(tx->db);
-	/* It may have taken a page that could not be read for a damaged one. */
+	/* It may have mistaken a page that could not be read for a damaged one. */
 	if (!mapping_is_intact(&tx->store->file.mapping, tx->faults))
 		*ret_failure = CACHE_UNAVAILABLE;
 	transaction_roll_back(tx);
@@ -94,7 +94,7 @@ static bool try_for_room(struct group *group, size_t from, size_t to, struct spa
 	return committed;
 }
 
-/* The one op at `from`, or with to == from the housekeeping alone. */
+/* The one op at `from`, or with to == from only the housekeeping. */
 static bool try_singly(struct group *group, size_t from, size_t to, enum cache_status *ret_failure)
 {
 	struct space_tries tries = {
@@ -107,8 +107,8 @@ static bool try_singly(struct group *group, size_t from, size_t to, enum cache_s
 	return committed;
 }
 
-/* The housekeeping without the uses, which may need room. False where nothing was removed and
- * nothing is left that could be. */
+/* The housekeeping without the uses, which may need room. False if nothing was removed and nothing
+ * is left that could be. */
 static bool sweep_alone(struct group *group)
 {
 	enum cache_status failure;
@@ -120,7 +120,7 @@ static bool sweep_alone(struct group *group)
 	return swept && (group->tx->removed > 0 || group->tx->sweep.goes_on);
 }
 
-/* On a full volume a set waits for what has expired or was cleared to be removed. */
+/* On a full volume a set waits for expired or cleared entries to be removed. */
 static bool try_alone(struct group *group, size_t i, enum cache_status *ret_failure)
 {
 	bool committed = try_singly(group, i, i + 1, ret_failure);
@@ -141,7 +141,7 @@ static void complete(struct sqlite_store *store, struct cache_op *op, enum cache
 		cache_op_complete(op, status);
 }
 
-/* Completes the ops from..to of a committed transaction; those not finished queue again. */
+/* Completes the ops from..to of a committed transaction; unfinished ones are queued again. */
 static void finish_ops(struct group *group, size_t from, size_t to)
 {
 	struct sqlite_store *store = group->tx->store;
@@ -163,7 +163,7 @@ static void count_group(struct sqlite_store *store, const struct group *group, i
 	counters_add(&store->written.busy_us, (uint64_t)busy_us);
 }
 
-/* The ops one by one, after the group failed with `failure`; the housekeeping at last, so that it
+/* Runs the ops one by one, after the group failed with `failure`; the housekeeping last, so that it
  * fails no operation. */
 static void run_singly(struct group *group, enum cache_status failure)
 {
@@ -203,7 +203,7 @@ void group_run(struct group *group)
 		return;
 	}
 	counters_add(&store->written.failed, 1);
-	if (failure != CACHE_NO_SPACE) /* space.c tells of that */
+	if (failure != CACHE_NO_SPACE) /* space.c reports that */
 		health_note_failure(group->health);
 	run_singly(group, failure);
 }

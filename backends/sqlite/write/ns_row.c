@@ -8,8 +8,8 @@
 #include "backends/sqlite/write/transaction.h"
 #include "base/array.h"
 
-/* The row behind those in use, made where none is left of an earlier transaction. Rows never move:
- * who has one may look up others. */
+/* The row after those in use, allocated if none is left of an earlier transaction. Rows never move,
+ * so a caller that has one may look up others. */
 static struct ns_row *next_row(struct transaction *tx)
 {
 	if (tx->rows.count < tx->rows.made)

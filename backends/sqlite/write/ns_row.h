@@ -16,32 +16,32 @@ struct ns_row {
 	struct namespace_settings settings;
 	int64_t entry_count, size_sum, frequency_sum;
 	int64_t used_bytes; /* of cache_used_bytes() */
-	int64_t created_us; /* or the earliest last access that an import brought along */
+	int64_t created_us; /* or the earliest last access from an import */
 	bool dirty;
 	struct counters *counters;
-	/* What goes to the counters once the transaction is committed. */
+	/* Added to the counters once the transaction is committed. */
 	struct {
 		uint64_t sets, deletes, evictions, expirations;
 	} counted;
 };
 
-/* Those of a transaction; behind them some that are free. Rows never move: who has one may look up
- * others. Zeroed is empty and valid. */
+/* The rows of a transaction, followed by some that are free. Rows never move, so a caller that has
+ * one may look up others. A zeroed one is empty and valid. */
 struct ns_rows {
 	struct ns_row **items;
 	size_t count, made, capacity;
 };
 
-/* The row of a namespace; SQLITE_OK and *ret NULL where there is none. Or an error, as all below.
- */
+/* The row of a namespace; SQLITE_OK and *ret NULL if there is none. Or an error, as for all
+ * below. */
 int ns_row_find(struct transaction *tx, struct slice name, struct ns_row **ret);
 /* The same for an id. */
 int ns_row_find_by_id(struct transaction *tx, int64_t id, struct ns_row **ret);
-/* The row of the op's namespace, made where there is none. NULL: op->status holds why, *ret_applied
+/* The row of the op's namespace, created if there is none. NULL: op->status says why, *ret_applied
  * what to return. */
 struct ns_row *ns_row_find_or_create(struct transaction *tx, struct cache_op *op,
 				     enum applied *ret_applied);
-/* A new id for a namespace; ids are never used twice. */
+/* A new id for a namespace; ids are never reused. */
 int ns_row_take_id(struct transaction *tx, int64_t *ret);
 
 /* Writes a row before the commit does. */
@@ -49,7 +49,7 @@ int ns_row_write(struct transaction *tx, const struct ns_row *row);
 /* Writes those that were changed. */
 int ns_row_write_all(struct transaction *tx);
 bool ns_row_any_is_dirty(const struct ns_rows *rows);
-/* After the commit: adds what was counted to the counters. */
+/* After the commit: adds the counts to the counters. */
 void ns_row_count_committed(const struct ns_rows *rows);
 void ns_row_deinit(struct ns_rows *rows);
 

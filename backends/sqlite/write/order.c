@@ -3,7 +3,7 @@
 #include "backends/sqlite/file/database.h"
 #include "backends/sqlite/write/transaction.h"
 
-/* How far a kill may set it back; a process that ends well writes it down to the microsecond. */
+/* How far a kill may set it back; a process that ends normally saves it to the microsecond. */
 #define SAVE_EVERY_US US_PER_S
 
 static int read_state(struct transaction *tx, struct order_clock_state *ret, bool *ret_known)
@@ -22,7 +22,7 @@ static int read_state(struct transaction *tx, struct order_clock_state *ret, boo
 	return code == SQLITE_ROW ? SQLITE_OK : reset;
 }
 
-/* Of a file that an older version has written: the latest time in it. */
+/* For a file that an older version has written: the latest time in it. */
 static int find_latest(struct transaction *tx, int64_t *ret_us)
 {
 	sqlite3_stmt *find = database_prepare_statement(

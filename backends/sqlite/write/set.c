@@ -7,12 +7,12 @@
 #include "backends/sqlite/write/admit.h"
 #include "backends/sqlite/write/entries.h"
 
-/* Frequency and times of an entry that begins: its own, or 1 and now. */
+/* Frequency and times of a new entry: its own, or 1 and now. */
 struct beginning {
 	int64_t frequency, last_access_us, created_us;
 };
 
-/* A time that a history brings. One that is still to come is now. */
+/* A time of a history. A time in the future becomes now. */
 static int64_t past_of(const struct transaction *tx, int64_t then_us)
 {
 	return order_clock_of_past(&tx->store->order_clock, then_us, tx->now_us);
@@ -96,7 +96,7 @@ static int update_entry(struct transaction *tx, const struct cache_item *item, i
 }
 
 /* An overwrite counts as a use. Like every use it waits in memory, so that only the page with the
- * value is written now; where too many wait already, it is written at once. */
+ * value is written now; if too many wait already, it is written at once. */
 static int count_overwrite(struct transaction *tx, struct ns_row *row, int64_t id)
 {
 	struct use use = {
@@ -111,7 +111,7 @@ static int count_overwrite(struct transaction *tx, struct ns_row *row, int64_t i
 	return fold_use(tx, &use);
 }
 
-/* An entry that had expired, or that brings its history along, begins anew. */
+/* An entry that had expired, or that has a history, starts over. */
 static int restart_uses(struct transaction *tx, struct ns_row *row, const struct cache_item *item,
 			int64_t id)
 {
@@ -133,7 +133,7 @@ static int restart_uses(struct transaction *tx, struct ns_row *row, const struct
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-/* Eviction relies on it that nothing was used before its namespace existed. */
+/* Eviction relies on nothing having been used before its namespace existed. */
 static void widen_age(const struct transaction *tx, struct ns_row *row,
 		      const struct cache_item *item)
 {
@@ -172,7 +172,7 @@ static int store_item(struct transaction *tx, struct ns_row *row, struct cache_i
 					      : count_overwrite(tx, row, entry->id);
 }
 
-/* Capacity 0: nothing is stored, and the value of before is not to be served on. */
+/* Capacity 0: nothing is stored, and an existing value must not be served any more. */
 static enum applied store_nothing(struct transaction *tx, struct ns_row *row, struct cache_op *op,
 				  const struct found_entry *entries)
 {
@@ -200,7 +200,7 @@ static enum applied store_items(struct transaction *tx, struct ns_row *row, stru
 {
 	int code = SQLITE_OK;
 
-	/* Whatever the transaction uses later is the later. */
+	/* Later uses of the transaction are later. */
 	for (size_t i = 0; i < op->item_count && code == SQLITE_OK; i++, tx->order_us++)
 		code = store_item(tx, row, &op->items[i], &entries[i]);
 	if (code != SQLITE_OK)

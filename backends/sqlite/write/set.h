@@ -1,5 +1,5 @@
-/* Sets: all items of one are looked up, measured against the limits, given room, and stored. One
- * that is refused (a condition, a limit) has changed nothing by then. */
+/* Sets: all items of one are looked up, measured against the limits, given room, and stored. A set
+ * that is refused (a condition, a limit) has changed nothing. */
 #ifndef STEADYCACHE_SQLITE_SET_H
 #define STEADYCACHE_SQLITE_SET_H
 

@@ -78,13 +78,13 @@ static const struct statement_text texts[] = {
 	STATEMENT(next_fifo, "SELECT id, created FROM uses WHERE ns = ?1 AND fifo = 1"
 			     " AND (created, id) > (?2, ?3) ORDER BY created, id LIMIT 1"),
 	STATEMENT(find_name, "SELECT name FROM namespaces WHERE id = ?1"),
-	/* The first bound is the one that the index is entered by; the one with 0 tells that it may
-	 * be used. And >= in the first, as SQLite would else compare it with that of the index and
-	 * prepare the statement anew whenever the parameter changes. */
+	/* The first bound is the one by which the index is entered; the one with 0 says that it may
+	 * be used. The first is >=, because SQLite would otherwise compare it with that of the
+	 * index and prepare the statement again whenever the parameter changes. */
 	STATEMENT(find_expired, "SELECT id, ns, expires FROM entries INDEXED BY entries_expiry"
 				" WHERE expires >= ?1 AND expires > 0 AND expires <= ?2"
 				" ORDER BY expires, id LIMIT ?3"),
-	/* The rest of those of one moment. */
+	/* The other entries of the same moment. */
 	STATEMENT(find_expired_with, "SELECT id, ns, expires FROM entries INDEXED BY entries_expiry"
 				     " WHERE expires = ?1 AND expires > 0 AND id > ?2"
 				     " ORDER BY id LIMIT ?3"),
@@ -94,7 +94,7 @@ static const struct statement_text texts[] = {
 	STATEMENT(find_prefix, "SELECT id FROM entries INDEXED BY entries_key"
 			       " WHERE ns = ?1 AND ifnull(substr(key, 1, 64), x'') >= ?2"
 			       " AND ifnull(substr(key, 1, 64), x'') < ?3 LIMIT ?4"),
-	/* For a prefix beyond what the index holds of a key. */
+	/* For a prefix beyond what the index has of a key. */
 	STATEMENT(find_long_prefix,
 		  "SELECT id, hash, substr(key, 1, length(?4)) = ?4 FROM entries"
 		  " INDEXED BY entries_key"

@@ -4,7 +4,7 @@
 
 #include <sqlite3.h>
 
-/* Zeroed, it holds none. */
+/* A zeroed one has none. */
 struct statements {
 	sqlite3_stmt *begin, *commit, *rollback;
 	sqlite3_stmt *find_namespace, *count_namespaces, *insert_namespace, *update_namespace,
@@ -16,12 +16,12 @@ struct statements {
 	sqlite3_stmt *add_use, *next_frequency, *next_in_frequency, *next_fifo, *data_version;
 	sqlite3_stmt *find_name, *find_expired, *find_expired_with, *find_stale_ttl, *find_prefix,
 		*find_long_prefix, *find_dropped, *find_dropped_entries, *forget_dropped, *probe;
-	/* With a member more, a text more: all are prepared. */
+	/* Each member needs a text: all are prepared. */
 };
 
-/* Prepares all. SQLITE_OK, or why one of them cannot be; those before it are. */
+/* Prepares all. SQLITE_OK, or why one of them cannot be prepared; those before it are. */
 int statements_prepare(struct statements *all, sqlite3 *db);
-/* Finalizes those that are there. */
+/* Finalizes those that are prepared. */
 void statements_finalize(struct statements *all);
 
 #endif

@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Until it has removed `max` entries, or its time is over and it has removed `min`, and looked at
- * one at least. */
+/* Until it has removed `max` entries, or its time is over and it has removed `min`, and checked at
+ * least one. */
 struct step {
 	size_t max, min;
 	int64_t until_us; /* monotonic */

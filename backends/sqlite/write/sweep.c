@@ -7,9 +7,9 @@
 #include "base/array.h"
 
 #define ANEW_AFTER_US (3600 * US_PER_S)
-/* Stale times that one step deals with. */
+/* Stale times that one step handles. */
 #define TTLS_PER_STEP 16
-/* How long a step takes, and the pause behind it where others write. */
+/* How long a step takes, and the pause after it if others write. */
 #define STEP_US  INT64_C(1000)
 #define PAUSE_US (3 * STEP_US)
 /* Entries that are looked up in one query. */
@@ -18,8 +18,8 @@
 /* How far the sweep has come for one stale time. */
 struct sweep_cursor {
 	int64_t stale_ttl_s;
-	/* What expired before, or then and has an id up to that, and has that stale time, is gone.
-	 */
+	/* Everything with that stale time that expired before, or then with an id up to that, is
+	 * gone. */
 	int64_t swept_us, swept_id;
 };
 
@@ -87,7 +87,7 @@ static int read_rows(sqlite3_stmt *find, struct expired_entry *ret, size_t *coun
 	return code == SQLITE_DONE ? SQLITE_OK : reset;
 }
 
-/* The next `max` entries behind the cursor that have expired by `until_us`. */
+/* The next `max` entries after the cursor that have expired by `until_us`. */
 static int look_up(struct transaction *tx, const struct sweep_cursor *cursor, int64_t until_us,
 		   struct expired_entry *ret, size_t max, size_t *ret_count)
 {
@@ -120,7 +120,7 @@ static int remove_expired(struct transaction *tx, const struct expired_entry *en
 	int code = ns_row_find_by_id(tx, entry->namespace_id, &row);
 
 	step->looked_at++;
-	/* Rows of a cleared namespace go with it. */
+	/* Rows of a cleared namespace are removed with it. */
 	if (code != SQLITE_OK || !row || row->settings.stale_ttl_s != stale_ttl_s)
 		return code;
 	code = entries_remove(tx, row, entry->id, &removed);
@@ -185,9 +185,8 @@ static int find_stale_ttl(struct transaction *tx, int64_t after_s, int64_t *ret_
 	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : reset;
 }
 
-/* The namespaces without a stale time, and those of some stale times, the others with the next
- * steps.
- */
+/* The namespaces without a stale time, and those of some stale times; the others follow in the next
+ * steps. */
 static int sweep_in_turn(struct transaction *tx, struct step *step)
 {
 	int64_t ttl_s = tx->sweep.next_ttl_s;

@@ -18,7 +18,7 @@ int transaction_begin(struct transaction *tx)
 	fold_begin(&tx->folds);
 	changes_forget(&tx->changes);
 	tx->removed = 0;
-	/* Nothing of a transaction that failed may be part of another. */
+	/* Nothing of a failed transaction may be part of another. */
 	if (tx->is_stuck && !roll_back(tx))
 		return SQLITE_NOMEM;
 	tx->faults = mapping_faults(&tx->store->file.mapping);
@@ -37,7 +37,7 @@ void transaction_roll_back(struct transaction *tx)
 {
 	(void)roll_back(tx);
 	fold_undo(tx);
-	sweep_anew(tx); /* what it had removed is there again */
+	sweep_anew(tx); /* the entries that it had removed exist again */
 	heads_forget(&tx->heads);
 	tx->order.saved_us = 0;
 	changes_drop(tx);

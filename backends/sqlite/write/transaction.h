@@ -1,5 +1,5 @@
-/* The transaction of the writer: what runs inside it gets this. Its parts belong to the files that
- * they are named for. All on the writer's thread. */
+/* The transaction of the writer: everything that runs inside it gets this. Its parts belong to the
+ * files that they are named for. All on the writer's thread. */
 #ifndef STEADYCACHE_SQLITE_TRANSACTION_H
 #define STEADYCACHE_SQLITE_TRANSACTION_H
 
@@ -22,26 +22,26 @@ struct transaction {
 	struct folds folds;
 	struct changes changes;
 	int64_t now_us;
-	int64_t order_us; /* the same by the order clock, and 1 more for each entry stored so far */
+	int64_t order_us; /* the same by the order clock, plus 1 for each entry stored so far */
 	int64_t order_began_us; /* without these */
 	size_t removed;         /* entries that it removed */
 	unsigned faults;        /* of the mapping, when it began */
 	bool is_stuck;          /* the last one could not be rolled back */
 
-	/* What stays from one to the next: */
+	/* What stays from one transaction to the next: */
 	struct order order;
 	struct sweep sweep;
 	struct heads_cache heads;
 };
 
-/* These give SQLITE_OK or an error; after one the transaction is to be rolled back. SQLITE_BUSY of
- * the first: another program holds the write lock, nothing has begun. It goes on with the
+/* These return SQLITE_OK or an error, after which the transaction must be rolled back. SQLITE_BUSY
+ * of the first: another program holds the write lock, and nothing has begun. It continues the
  * transaction that write_lock_take has begun. */
 int transaction_begin(struct transaction *tx);
 int transaction_commit(struct transaction *tx);
 void transaction_roll_back(struct transaction *tx);
 
-/* Frees what it holds; the connection stays. */
+/* Frees what it has; the connection stays. */
 void transaction_deinit(struct transaction *tx);
 
 #endif

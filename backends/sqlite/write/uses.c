@@ -20,8 +20,8 @@ void uses_deinit(struct uses *uses)
 	}
 }
 
-/* Ids count up: multiplied by 2^64 / golden ratio, near ones are far apart (Knuth, TAOCP 3, 6.4).
- */
+/* Ids count up: multiplied by 2^64 / golden ratio, near ones are far apart (Knuth, TAOCP 3,
+ * 6.4). */
 static uint64_t spread(int64_t id)
 {
 	return (uint64_t)id * UINT64_C(0x9E3779B97F4A7C15);
@@ -103,7 +103,7 @@ bool uses_add(struct uses *uses, const struct use *use)
 	return true;
 }
 
-/* Empties a slot and moves up those behind it that are away from home (deletion of linear probing,
+/* Empties a slot and moves up those after it that are away from home (deletion of linear probing,
  * Knuth, TAOCP 3, 6.4, algorithm R). */
 static void empty_slot(struct uses_stripe *stripe, size_t hole)
 {
@@ -180,7 +180,7 @@ size_t uses_take_some(struct uses *uses, struct use *ret, size_t max)
 		struct uses_stripe *stripe = &uses->stripes[i];
 
 		(void)pthread_mutex_lock(&stripe->lock);
-		/* Backwards, so that what moves up into the hole has been looked at already. */
+		/* Backwards, so that what moves up into the hole has already been visited. */
 		for (size_t slot = stripe->capacity;
 		     slot-- > 0 && stripe->used > 0 && taken < max;) {
 			while (stripe->slots[slot].count > 0 && taken < max) {

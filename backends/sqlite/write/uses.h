@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define USES_STRIPES 16
-/* Records a stripe may hold; beyond, uses of further entries are not counted. */
+/* Most records of a stripe; beyond that, uses of further entries are not counted. */
 #define USES_STRIPE_MAX 65536
 
 struct use {
@@ -38,16 +38,16 @@ void uses_deinit(struct uses *uses);
 bool uses_add(struct uses *uses, const struct use *use);
 /* Takes back what was added, as far as it still waits. Any thread. */
 void uses_subtract(struct uses *uses, const struct use *use);
-/* Removes the record of entry `id`; false where none waits. Any thread. */
+/* Removes the record of entry `id`; false if none waits. Any thread. */
 bool uses_take(struct uses *uses, int64_t id, struct use *ret);
 /* As uses_take, but leaves the record. */
 bool uses_find(struct uses *uses, int64_t id, struct use *ret);
 /* How many records wait. Any thread. */
 size_t uses_count(struct uses *uses);
-/* Removes up to `max` records, any ones. Returns how many. Any thread. */
+/* Removes up to `max` records, in no order. Returns how many. Any thread. */
 size_t uses_take_some(struct uses *uses, struct use *ret, size_t max);
-/* Copies of all records, ordered by namespace: malloc'ed, NULL where none (or out of memory). Any
- * thread. */
+/* Copies of all records, ordered by namespace: malloc'ed, NULL if there are none (or out of
+ * memory). Any thread. */
 struct use *uses_copy(struct uses *uses, size_t *ret_count);
 
 #endif

@@ -8,11 +8,11 @@
 
 /* How long an operation waits for the lock. */
 #define LOCK_WAIT_US (10 * US_PER_S)
-/* The same where the process is about to end. */
+/* The same if the process is about to end. */
 #define LAST_WAIT_US (2 * US_PER_S)
-/* From then on a health check tells of the lock: another server holds it for less. */
+/* After this time a health check reports the lock: another server holds it for less. */
 #define LOCK_TOLD_US (US_PER_S / 2)
-/* Longest pause between two attempts: one who lets go of it for a moment is not missed. */
+/* Longest pause between two attempts, so that a short release of the lock is not missed. */
 #define PAUSE_MAX_US INT64_C(10000)
 
 static int64_t deadline_of(const struct inbox *inbox, const struct cache_op *op)
@@ -29,7 +29,7 @@ static bool is_check_due(const struct write_lock *lock, const struct cache_op *o
 	return op->type == CACHE_OP_CHECK && now_us - lock->since_us >= LOCK_TOLD_US;
 }
 
-/* Takes those whose time is over out of the queue. The caller holds the inbox's lock. */
+/* Removes those whose time is over from the queue. The caller holds the inbox's lock. */
 static struct op_queue take_overdue(const struct write_lock *lock, struct inbox *inbox,
 				    int64_t now_us)
 {
@@ -62,7 +62,7 @@ static void refuse(const struct write_lock *lock, struct cache_op *op, int64_t n
 	cache_op_complete(op, CACHE_UNAVAILABLE);
 }
 
-/* The lock is not to be had. */
+/* The lock cannot be had. */
 static void note_locked(struct write_lock *lock, int64_t now_us)
 {
 	struct sqlite_store *store = lock->store;
@@ -88,8 +88,8 @@ static void note_free(struct write_lock *lock)
 	atomic_store(&lock->store->written.locked, false);
 }
 
-/* Answers those whose time is over, and pauses; one that comes meanwhile ends that. False where
- * nobody waits any more. */
+/* Answers those whose time is over, and pauses; a new operation ends the pause. False if nobody
+ * waits any more. */
 static bool wait_a_little(struct write_lock *lock, int64_t now_us)
 {
 	struct inbox *inbox = &lock->store->to_writer;

@@ -9,7 +9,7 @@
 #include "backends/sqlite/write/write_lock.h"
 #include "base/thread.h"
 
-/* How long the last uses may take at the end: a stop must not. */
+/* How long the last uses may take at the end: a stop must not take long. */
 #define FINAL_FOLD_US (3 * US_PER_S)
 #define FINAL_LOCK_MS 1000
 
@@ -18,7 +18,7 @@ struct writer {
 	struct transaction tx;
 	struct health health;
 	struct write_lock lock;
-	struct group group; /* of the operations under way */
+	struct group group; /* the operations in progress */
 	pthread_t thread;
 	bool has_thread;
 };
@@ -43,7 +43,7 @@ static bool await_work(struct writer *writer)
 	return work;
 }
 
-/* What still waits is written too, as far as the time goes. */
+/* Writes what still waits too, as far as the time allows. */
 static void fold_at_the_end(struct writer *writer)
 {
 	struct sqlite_store *store = writer->store;
@@ -85,7 +85,7 @@ static void *writer_main(void *arg)
 		}
 		space_attend(file);
 		/* The background thread has copied nearly all of it; with the rest copied and no
-		 * reader left in it, the next commit begins the log anew. */
+		 * reader left in it, the next commit resets the log. */
 		if ((int)atomic_load(&file->space.wal_pages) > atomic_load(&file->space.hard_pages))
 			space_copy_log(file);
 	}
@@ -110,7 +110,7 @@ static int note_commit(void *user, sqlite3 *db, const char *name, int pages)
 
 /* ---- Open, submit, close ---- */
 
-/* Gives the parts what they work with, once there is a connection. SQLITE_OK or an error. */
+/* Gives the parts what they need, once there is a connection. SQLITE_OK or an error. */
 static int prepare(struct writer *writer)
 {
 	struct sqlite_store *store = writer->store;

@@ -1,5 +1,5 @@
-/* The one thread that writes (group.h says how). It never waits for more to come: under load groups
- * grow by themselves, and a lone write goes at once. */
+/* The one thread that writes (group.h says how). It never waits for more operations: under load
+ * groups grow by themselves, and a lone write goes at once. */
 #ifndef STEADYCACHE_SQLITE_WRITER_H
 #define STEADYCACHE_SQLITE_WRITER_H
 
@@ -7,7 +7,7 @@
 
 /* Starts the thread. False with a sentence in `error`. */
 bool writer_open(struct sqlite_store *store, char *error, size_t error_size);
-/* What waits is written first. Fine where it was never opened. */
+/* Writes what waits first. Allowed if it was never opened. */
 void writer_close(struct sqlite_store *store);
 
 /* backend_ops: any operation that writes; any thread. */

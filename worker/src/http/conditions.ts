@@ -64,7 +64,7 @@ function parseDate(text: string): number | null {
 }
 
 /** Conditions treat a modification as of the end of its second, as the C server does
- * (handlers/entry/conditions.c). */
+ * (handlers/respond/conditions.c). */
 function modifiedBy(modifiedUs: number): number {
 	return Math.ceil(modifiedUs / 1000000);
 }
