@@ -64,14 +64,9 @@ static int insert_entry(struct transaction *tx, struct ns_row *row, const struct
 	int code = database_run(insert);
 	if (code != SQLITE_DONE)
 		return code;
-	/* SQLite gives the id of a removed entry again, whose uses may still wait. */
-	int64_t id = sqlite3_last_insert_rowid(tx->db);
-	struct use former;
-	if (uses_take(&tx->store->uses, id, &former) && !fold_keep_taken(tx, &former))
-		return SQLITE_NOMEM;
 	row->entry_count++;
 	row->frequency_sum += beginning.frequency;
-	bind_beginning(tx->statements.insert_uses, id, &beginning);
+	bind_beginning(tx->statements.insert_uses, sqlite3_last_insert_rowid(tx->db), &beginning);
 	(void)sqlite3_bind_int64(tx->statements.insert_uses, 5, row->id);
 	(void)sqlite3_bind_int(tx->statements.insert_uses, 6, row->settings.policy == EVICT_FIFO);
 	code = database_run(tx->statements.insert_uses);
