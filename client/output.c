@@ -115,7 +115,7 @@ int client_fail(int code, const char *format, ...)
 	(void)vsnprintf(sentence, sizeof(sentence), format, arguments);
 	va_end(arguments);
 	(void)fputs("steadycache: ", stderr);
-	print_escaped(stderr, slice_of(sentence), false); /* "\\" is our own */
+	print_escaped(stderr, slice_of(sentence), false); /* its "\" are our own */
 	(void)fputc('\n', stderr);
 	return code;
 }
