@@ -42,6 +42,8 @@ static void link_newest(struct value_cache *cache, struct value_cache_entry *ent
 
 static void unlink_entry(struct value_cache *cache, struct value_cache_entry *entry)
 {
+	INVARIANT((cache->newest == entry) == !entry->newer);
+	INVARIANT((cache->oldest == entry) == !entry->older);
 	if (cache->hand == entry)
 		cache->hand = entry->newer;
 	*(entry->newer ? &entry->newer->older : &cache->newest) = entry->older;

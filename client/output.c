@@ -10,20 +10,6 @@
 
 #include "client/client.h"
 
-int client_fail(int code, const char *format, ...)
-{
-	char sentence[4096];
-	va_list arguments;
-
-	va_start(arguments, format);
-	(void)vsnprintf(sentence, sizeof(sentence), format, arguments);
-	va_end(arguments);
-	(void)fputs("steadycache: ", stderr);
-	output_sentence(stderr, slice_of(sentence));
-	(void)fputc('\n', stderr);
-	return code;
-}
-
 bool output_write(int fd, struct slice bytes)
 {
 	while (bytes.len > 0) {
@@ -120,9 +106,18 @@ void output_escaped(FILE *out, struct slice text)
 	print_escaped(out, text, true);
 }
 
-void output_sentence(FILE *out, struct slice text)
+int client_fail(int code, const char *format, ...)
 {
-	print_escaped(out, text, false);
+	char sentence[4096];
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(sentence, sizeof(sentence), format, arguments);
+	va_end(arguments);
+	(void)fputs("steadycache: ", stderr);
+	print_escaped(stderr, slice_of(sentence), false); /* its "\" are our own */
+	(void)fputc('\n', stderr);
+	return code;
 }
 
 static void print_json_escape(uint32_t c)

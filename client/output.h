@@ -29,8 +29,6 @@ int output_finish(void);
  * direction, break the line or have no width, and bytes that are not UTF-8, become \xHH, and "\"
  * becomes "\\". So the text can neither move the cursor nor hide in a list. */
 void output_escaped(FILE *out, struct slice text);
-/* ... a sentence of our own that may contain such text: "\" stays as it is. */
-void output_sentence(FILE *out, struct slice text);
 
 /* One line of JSON on stdout; the characters that output_escaped escapes become \uHHHH. `flags` are
  * jansson's. */

@@ -1,5 +1,8 @@
 #include "store/rules.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #define DEFAULT_MAX_SIZE_BYTES (UINT64_C(100) << 20)
 
 void rules_default_settings(const struct backend_config *config, enum eviction_policy policy,
@@ -13,4 +16,15 @@ void rules_default_settings(const struct backend_config *config, enum eviction_p
 	if (config->defaults)
 		config->defaults(config->defaults_user, ns, ret);
 	ret->stale_ttl_s = 0; /* set by configuration only */
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(((const struct namespace_stats *)a)->name,
+		      ((const struct namespace_stats *)b)->name);
+}
+
+void rules_sort_stats(struct cache_op *op)
+{
+	qsort(op->stats, op->stats_count, sizeof(*op->stats), compare_names);
 }

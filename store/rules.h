@@ -19,6 +19,25 @@ static inline uint64_t rules_low_water(uint64_t max_bytes)
 	return max_bytes / 5 * 4 + max_bytes % 5 * 4 / 5;
 }
 
+/* What must be left of `limit` so that `growth` more fits, within the range of a uint64_t.
+ * UINT64_MAX is no limit. */
+static inline uint64_t rules_leave_room(uint64_t limit, int64_t growth)
+{
+	if (limit == UINT64_MAX)
+		return limit;
+	if (growth < 0)
+		return limit + (uint64_t)-growth;
+	return limit > (uint64_t)growth ? limit - (uint64_t)growth : 0;
+}
+
+/* ---- Histories ---- */
+
+/* Whether a time of a history is in the past. One that is not counts as now. */
+static inline bool rules_is_past(int64_t then_us, int64_t now_us)
+{
+	return then_us > 0 && then_us < now_us;
+}
+
 /* ---- Expiry ---- */
 
 /* When the entry of a SET expires; 0: never. A history that has a time takes precedence, then the
@@ -75,6 +94,9 @@ static inline void rules_complete_items(struct cache_op *op)
 {
 	cache_op_complete(op, rules_status_of_items(op));
 }
+
+/* Sorts op->stats of a STATS of all namespaces by name, as the contract wants them. */
+void rules_sort_stats(struct cache_op *op);
 
 /* Why a SET is refused, as op->detail: with CACHE_NO_SPACE, and with CACHE_TOO_LARGE. */
 #define RULES_REFUSAL_FULL                                                                         \

@@ -260,12 +260,6 @@ static void memory_clear(struct backend *backend, struct cache_op *op)
 
 /* ---- Statistics, sync, check ---- */
 
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(((const struct namespace_stats *)a)->name,
-		      ((const struct namespace_stats *)b)->name);
-}
-
 static enum cache_status stats_of_all(struct memory_backend *memory, struct cache_op *op)
 {
 	struct namespace *first =
@@ -281,7 +275,7 @@ static enum cache_status stats_of_all(struct memory_backend *memory, struct cach
 		return CACHE_NO_MEMORY;
 	for (struct namespace *ns = first; ns; ns = ns->next)
 		namespace_stats(ns, now_of(memory), &op->stats[op->stats_count++]);
-	qsort(op->stats, op->stats_count, sizeof(*op->stats), compare_names);
+	rules_sort_stats(op);
 	return CACHE_OK;
 }
 

@@ -202,12 +202,6 @@ static void answer(const struct write *write, struct cache_item *item)
 	item->status = CACHE_OK;
 }
 
-/* Whether a time of a history is in the past. Times in the future count as now. */
-static bool is_past(const struct set *set, int64_t then_us)
-{
-	return then_us > 0 && then_us < set->now_us;
-}
-
 static int64_t past_of(const struct set *set, int64_t then_us)
 {
 	return order_clock_of_past(set->ns->order_clock, then_us, set->now_us);
@@ -219,11 +213,11 @@ static void restore(const struct set *set, struct shard *shard, struct entry *en
 {
 	order_remove(&shard->order, &entry->order);
 	entry->order.frequency = history->frequency > 0 ? (uint32_t)history->frequency : 1;
-	entry->order.last_access_us = is_past(set, history->last_access_us)
+	entry->order.last_access_us = rules_is_past(history->last_access_us, set->now_us)
 					      ? past_of(set, history->last_access_us)
 					      : order_us;
 	entry->order.stamp =
-		is_past(set, history->created_at_us)
+		rules_is_past(history->created_at_us, set->now_us)
 			? namespace_past_stamp(set->ns, past_of(set, history->created_at_us))
 			: namespace_take_stamp(set->ns, order_us);
 	order_restore(&shard->order, &entry->order);
@@ -306,16 +300,6 @@ static void pin(struct set *set, bool pinned)
 			set->writes[i].old->order.pinned = pinned;
 }
 
-/* `limit` minus `growth`, within the range of a uint64_t. */
-static uint64_t leave_room(uint64_t limit, int64_t growth)
-{
-	if (limit == UINT64_MAX)
-		return limit;
-	if (growth < 0)
-		return limit + (uint64_t)-growth;
-	return limit > (uint64_t)growth ? limit - (uint64_t)growth : 0;
-}
-
 static struct evict_goal goal_of(struct set *set)
 {
 	uint64_t size = max_size_bytes(set);
@@ -329,9 +313,9 @@ static struct evict_goal goal_of(struct set *set)
 	if (set->memory_pressed)
 		memory = evict_memory_low_water(memory);
 	return (struct evict_goal){
-		.used_bytes = leave_room(size, set->used_growth),
-		.entry_count = leave_room(max_entries(set), set->entry_growth),
-		.total_memory_bytes = leave_room(memory, set->memory_growth),
+		.used_bytes = rules_leave_room(size, set->used_growth),
+		.entry_count = rules_leave_room(max_entries(set), set->entry_growth),
+		.total_memory_bytes = rules_leave_room(memory, set->memory_growth),
 	};
 }
 

@@ -1,12 +1,11 @@
 #include "backends/remote/receive.h"
 
-#include <stdio.h>
-
 #include "backends/remote/backoff.h"
 #include "backends/remote/settings.h"
 #include "backends/remote/settle.h"
 #include "backends/remote/tally.h"
 #include "base/invariant.h"
+#include "store/notice.h"
 
 /* How long to wait before the first dialect is tried again on an upstream that did not speak it. */
 #define ASK_AGAIN_US (60 * US_PER_S)
@@ -18,14 +17,8 @@
 static void notice(const struct remote_engine *engine, enum notice_level level,
 		   const char *sentence, const char *more)
 {
-	const struct backend_config *config = engine->context.config;
-	char text[300];
-
-	if (!config->notice)
-		return;
-	(void)snprintf(text, sizeof(text), "%s: %s%s", engine->context.protocol->name, sentence,
-		       more);
-	config->notice(config->notice_user, level, text);
+	notice_send(engine->context.config, level, "%s: %s%s", engine->context.protocol->name,
+		    sentence, more);
 }
 
 static struct remote_verdict judge(const struct remote_engine *engine, enum remote_failure failure,

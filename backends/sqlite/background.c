@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "backends/sqlite/file/database.h"
-#include "backends/sqlite/file/notice.h"
 #include "backends/sqlite/read/readers.h"
 #include "backends/sqlite/read/scan.h"
 #include "backends/sqlite/read/stats.h"
 #include "base/thread.h"
+#include "store/notice.h"
 
 #define TICK_US INT64_C(250000)
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "backends/sqlite/background.h"
-#include "backends/sqlite/file/notice.h"
 #include "backends/sqlite/file/prepare.h"
 #include "backends/sqlite/file/row_settings.h"
 #include "backends/sqlite/gauges.h"
@@ -14,6 +13,7 @@
 #include "backends/sqlite/read/readers.h"
 #include "backends/sqlite/store.h"
 #include "backends/sqlite/write/writer.h"
+#include "store/notice.h"
 
 static void sqlite_close(struct backend *backend)
 {

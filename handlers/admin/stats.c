@@ -146,20 +146,8 @@ static void stats_finish(struct request *request, struct response *response)
 	response_json(response, 200, &json);
 }
 
-static void namespace_stats_finish(struct request *request, struct response *response)
-{
-	struct buffer json = {0};
-
-	if (request->op.status != CACHE_OK) {
-		respond_op_failure(request, response);
-		return;
-	}
-	stats_json_append(&json, &request->op.stats[0]);
-	response_json(response, 200, &json);
-}
-
 const struct handler handler_stats = {.start = stats_start, .finish = stats_finish};
 const struct handler handler_namespace_stats = {
 	.start = stats_start,
-	.finish = namespace_stats_finish,
+	.finish = stats_json_finish,
 };

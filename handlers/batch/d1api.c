@@ -163,18 +163,6 @@ static enum handler_step d1_stats_start(struct request *request, struct response
 	return call_open(request, response, CACHE_OP_STATS) ? STEP_SUBMIT : STEP_RESPOND;
 }
 
-static void d1_stats_finish(struct request *request, struct response *response)
-{
-	struct buffer json = {0};
-
-	if (request->op.status != CACHE_OK) {
-		respond_op_failure(request, response);
-		return;
-	}
-	stats_json_append(&json, &request->op.stats[0]);
-	response_json(response, 200, &json);
-}
-
 #define D1_HANDLER(name, start_step, finish_step)                                                  \
 	const struct handler name = {                                                              \
 		.start = (start_step), .finish = (finish_step), .cleanup = call_close}
@@ -193,4 +181,4 @@ D1_HANDLER(handler_d1_batch_get, call_items_start_get, call_finish_results);
 D1_HANDLER(handler_d1_batch_set, call_items_start_set, call_finish_success);
 D1_HANDLER(handler_d1_batch_delete, call_items_start_delete, call_finish_success);
 D1_HANDLER(handler_d1_clear, d1_clear_start, call_finish_success);
-D1_HANDLER(handler_d1_stats, d1_stats_start, d1_stats_finish);
+D1_HANDLER(handler_d1_stats, d1_stats_start, stats_json_finish);

@@ -152,11 +152,6 @@ static bool read_object(struct reader *reader, struct scan_member *members, size
 
 /* ---- The list ---- */
 
-static size_t stride_of(const struct scan_list *list)
-{
-	return list->member_count > 0 ? list->member_count : 1;
-}
-
 static size_t kept_elements(const struct scan_list *list)
 {
 	return list->count < list->max_count ? list->count : list->max_count;
@@ -165,7 +160,7 @@ static size_t kept_elements(const struct scan_list *list)
 /* Room for the element at `index`; NULL: out of memory. */
 static struct scan_member *element_at(struct scan_list *list, size_t index)
 {
-	size_t stride = stride_of(list);
+	size_t stride = json_scan_stride(list);
 
 	/* The room doubles: it is full whenever the count is a power of two. */
 	if ((index & (index - 1)) == 0) {
@@ -306,7 +301,7 @@ bool json_read(char *text, size_t len, struct scan_member *members, size_t count
 	} else if (read_text(&reader, members, count, list)) {
 		decode_all(members, count);
 		if (list && list->found)
-			decode_all(list->found, kept_elements(list) * stride_of(list));
+			decode_all(list->found, kept_elements(list) * json_scan_stride(list));
 		return true;
 	} else if (!fault->what) {
 		fault->what = "is no object";

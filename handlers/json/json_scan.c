@@ -81,15 +81,10 @@ static void decode_all(struct scan_member *members, size_t count)
 
 /* ---- The list ---- */
 
-static size_t stride_of(const struct scan_list *list)
-{
-	return list->member_count > 0 ? list->member_count : 1;
-}
-
 /* Makes room for one more element; `*room` is the number that fit. */
 static struct scan_member *add_element(struct scan_list *list, size_t *room)
 {
-	size_t stride = stride_of(list);
+	size_t stride = json_scan_stride(list);
 
 	if (list->count == *room) {
 		size_t more = *room > 0 ? *room * 2 : LIST_ROOM_MIN;
@@ -182,6 +177,6 @@ bool json_scan(char *text, size_t len, struct scan_member *members, size_t count
 	}
 	decode_all(members, count);
 	if (list)
-		decode_all(list->found, list->count * stride_of(list));
+		decode_all(list->found, list->count * json_scan_stride(list));
 	return true;
 }

@@ -56,6 +56,12 @@ struct scan_list {
 			     * none */
 };
 
+/* How many entries of list->found an element has. */
+static inline size_t json_scan_stride(const struct scan_list *list)
+{
+	return list->member_count > 0 ? list->member_count : 1;
+}
+
 /* Reads `text`, an object with no members but `members` (and `list`, unless that is NULL), each at
  * most once and all required ones among them. Decodes strings in place. False: the text is
  * unchanged. */

@@ -5,6 +5,8 @@
 #include "base/buffer.h"
 #include "base/json_out.h"
 #include "base/slice.h"
+#include "handlers/respond/error.h"
+#include "handlers/respond/response.h"
 
 static double hit_rate(uint64_t hits, uint64_t misses)
 {
@@ -66,4 +68,16 @@ void stats_json_keep_usable(struct request *request)
 			op->stats[kept++] = op->stats[i];
 	if (request->may_use)
 		op->stats_count = kept;
+}
+
+void stats_json_finish(struct request *request, struct response *response)
+{
+	struct buffer json = {0};
+
+	if (request->op.status != CACHE_OK) {
+		respond_op_failure(request, response);
+		return;
+	}
+	stats_json_append(&json, &request->op.stats[0]);
+	response_json(response, 200, &json);
 }

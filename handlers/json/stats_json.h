@@ -11,6 +11,10 @@ void stats_json_append_limits(struct buffer *json, const struct namespace_settin
 /* "hits":.., "misses":.. and the other counters. */
 void stats_json_append_activity(struct buffer *json, const struct namespace_stats *stats);
 
+/* The answer to a STATS of one namespace: its JSON, or why the op failed. A `finish` of handlers.
+ */
+void stats_json_finish(struct request *request, struct response *response);
+
 /* Removes the namespaces that the client may not use from the statistics of all namespaces in
  * request->op. */
 void stats_json_keep_usable(struct request *request);

@@ -53,6 +53,7 @@ struct keeper_entry *keeper_buckets_find(const struct keeper_buckets *buckets, s
 
 static bool resize(struct keeper_buckets *buckets, size_t capacity)
 {
+	INVARIANT(capacity >= CAPACITY_MIN);
 	struct keeper_entry **heads =
 		realloc(buckets->heads, capacity * sizeof(struct keeper_entry *));
 

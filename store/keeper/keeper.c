@@ -7,6 +7,7 @@
 #include "store/keeper/keeper_state.h"
 #include "store/keeper/load.h"
 #include "store/keeper/passes.h"
+#include "store/notice.h"
 
 static struct keeper *keeper_of(struct backend *backend)
 {
@@ -53,11 +54,7 @@ static void tell_owner(void *user, enum driver_notice level, const char *sentenc
 		[DRIVER_WARN] = NOTICE_WARN,
 		[DRIVER_ERROR] = NOTICE_ERROR,
 	};
-	const struct backend_config *config = user;
-
-	if (config->notice)
-		config->notice(config->notice_user,
-			       level <= DRIVER_ERROR ? levels[level] : NOTICE_ERROR, sentence);
+	notice_send(user, level <= DRIVER_ERROR ? levels[level] : NOTICE_ERROR, "%s", sentence);
 }
 
 static bool open_driver(struct keeper *keeper, char *error, size_t error_size)

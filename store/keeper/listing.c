@@ -5,6 +5,7 @@
 #include "base/array.h"
 #include "store/keeper/room.h"
 #include "store/keeper/settings.h"
+#include "store/rules.h"
 
 /* ---- Listings ---- */
 
@@ -120,19 +121,13 @@ static void tell(struct keeper *keeper, struct keeper_space *space, int64_t now_
 		ret->avg_frequency = (double)space->order.frequency_sum / (double)ret->entry_count;
 }
 
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(((const struct namespace_stats *)a)->name,
-		      ((const struct namespace_stats *)b)->name);
-}
-
 static void tell_all(struct keeper *keeper, struct cache_op *op, int64_t now_us)
 {
 	struct keeper_space *space = NULL;
 
 	while ((space = keeper_space_next(&keeper->spaces, space)))
 		tell(keeper, space, now_us, &op->stats[op->stats_count++]);
-	qsort(op->stats, op->stats_count, sizeof(*op->stats), compare_names);
+	rules_sort_stats(op);
 }
 
 static void tell_one(struct keeper *keeper, struct cache_op *op, int64_t now_us)

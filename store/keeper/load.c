@@ -6,6 +6,7 @@
 
 #include "store/keeper/outcome.h"
 #include "store/keeper/settings.h"
+#include "store/notice.h"
 
 struct loading {
 	struct keeper *keeper;
@@ -98,15 +99,11 @@ static bool visit(void *user, struct slice ns, struct slice key, struct slice he
 
 static void tell_damage(const struct keeper *keeper)
 {
-	const struct backend_config *config = &keeper->config;
-	char sentence[160];
-
-	if (keeper->damaged == 0 || !config->notice)
-		return;
-	(void)snprintf(sentence, sizeof(sentence),
-		       "%s: %" PRIu64 " damaged records are left out: their entries are misses",
-		       keeper->ops->name, keeper->damaged);
-	config->notice(config->notice_user, NOTICE_WARN, sentence);
+	if (keeper->damaged > 0)
+		notice_send(&keeper->config, NOTICE_WARN,
+			    "%s: %" PRIu64
+			    " damaged records are left out: their entries are misses",
+			    keeper->ops->name, keeper->damaged);
 }
 
 bool keeper_load(struct keeper *keeper, char *error, size_t error_size)

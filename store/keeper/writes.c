@@ -31,12 +31,6 @@ struct set {
 
 /* ---- New entries ---- */
 
-/* A time of a history that is in the future counts as now. */
-static bool is_past(const struct set *set, int64_t then_us)
-{
-	return then_us > 0 && then_us < set->now_us;
-}
-
 static int64_t past_of(const struct set *set, int64_t then_us)
 {
 	return order_clock_of_past(&set->keeper->order_clock, then_us, set->now_us);
@@ -47,11 +41,11 @@ static void restore(const struct set *set, struct order_node *node,
 		    const struct cache_history *history, int64_t order_us)
 {
 	node->frequency = history->frequency > 0 ? (uint32_t)history->frequency : 1;
-	node->last_access_us = is_past(set, history->last_access_us)
+	node->last_access_us = rules_is_past(history->last_access_us, set->now_us)
 				       ? past_of(set, history->last_access_us)
 				       : order_us;
 	node->stamp =
-		is_past(set, history->created_at_us)
+		rules_is_past(history->created_at_us, set->now_us)
 			? keeper_space_past_stamp(set->space, past_of(set, history->created_at_us))
 			: keeper_space_take_stamp(set->space, order_us);
 }
@@ -173,16 +167,6 @@ static void pin(const struct set *set, bool pinned)
 			set->writes[i].old->node.pinned = pinned;
 }
 
-/* `limit` minus `growth`, within the range of a uint64_t. */
-static uint64_t leave_room(uint64_t limit, int64_t growth)
-{
-	if (limit == UINT64_MAX)
-		return limit;
-	if (growth < 0)
-		return limit + (uint64_t)-growth;
-	return limit > (uint64_t)growth ? limit - (uint64_t)growth : 0;
-}
-
 static enum cache_status evict(struct set *set)
 {
 	uint64_t max_bytes = keeper_room_max_bytes(set->space);
@@ -191,8 +175,9 @@ static enum cache_status evict(struct set *set)
 	if (!bytes_fit(set))
 		max_bytes = rules_low_water(max_bytes);
 	struct keeper_goal goal = {
-		.used_bytes = leave_room(max_bytes, set->used_growth),
-		.entry_count = leave_room(keeper_room_max_entries(set->space), set->entry_growth),
+		.used_bytes = rules_leave_room(max_bytes, set->used_growth),
+		.entry_count =
+			rules_leave_room(keeper_room_max_entries(set->space), set->entry_growth),
 	};
 	pin(set, true);
 	enum cache_status status = keeper_room_evict(set->keeper, set->space, &goal, set->order_us,

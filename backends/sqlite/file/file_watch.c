@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "backends/sqlite/file/file.h"
-#include "backends/sqlite/file/notice.h"
+#include "store/notice.h"
 
 static const char *const suffixes[WATCHED_FILES] = {
 	[WATCHED_DATABASE] = "",

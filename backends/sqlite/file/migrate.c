@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 #include "backends/sqlite/file/database.h"
-#include "backends/sqlite/file/notice.h"
 #include "backends/sqlite/file/row_settings.h"
 #include "base/array.h"
+#include "store/notice.h"
 
 /* cache_used_bytes() of a row of `entries`. The length of a BLOB is read without its pages. */
 #define ENTRY_USED_SQL "length(key) + length(CAST(type AS BLOB)) + size + 128"

@@ -10,9 +10,9 @@
 #include "backends/sqlite/file/database.h"
 #include "backends/sqlite/file/folder_lock.h"
 #include "backends/sqlite/file/migrate.h"
-#include "backends/sqlite/file/notice.h"
 #include "backends/sqlite/file/schema.h"
 #include "backends/sqlite/file/volume.h"
+#include "store/notice.h"
 
 /* A file up to this size is checked completely when it is opened; a larger one only by opening it
  * and reading the roots of its tables. */

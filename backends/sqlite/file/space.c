@@ -6,8 +6,8 @@
 #include "backends/sqlite/file/database.h"
 #include "backends/sqlite/file/growth.h"
 #include "backends/sqlite/file/log_copy.h"
-#include "backends/sqlite/file/notice.h"
 #include "backends/sqlite/file/volume.h"
+#include "store/notice.h"
 
 /* How often the background thread looks for room: every two seconds; less often, up to five
  * minutes, if room comes and goes. */

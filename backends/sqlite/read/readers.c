@@ -6,8 +6,8 @@
 
 #include "backends/sqlite/file/database.h"
 #include "backends/sqlite/file/key_index.h"
-#include "backends/sqlite/file/notice.h"
 #include "backends/sqlite/read/reader_state.h"
+#include "store/notice.h"
 
 struct readers {
 	struct sqlite_file *file;

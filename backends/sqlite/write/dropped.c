@@ -1,6 +1,7 @@
 #include "backends/sqlite/write/dropped.h"
 
 #include "backends/sqlite/file/database.h"
+#include "backends/sqlite/write/entries.h"
 #include "backends/sqlite/write/transaction.h"
 
 /* Removes rows of a dropped namespace; *ret_emptied: none is left. */
@@ -15,17 +16,10 @@ static int remove_dropped(struct transaction *tx, int64_t namespace_id, struct s
 		code = sqlite3_step(find);
 		if (code != SQLITE_ROW)
 			break;
-		int64_t id = sqlite3_column_int64(find, 0);
-
-		(void)sqlite3_bind_int64(tx->statements.delete_uses, 1, id);
-		(void)sqlite3_bind_int64(tx->statements.delete_entry, 1, id);
-		int deleted = database_run(tx->statements.delete_uses);
-		if (deleted == SQLITE_DONE)
-			deleted = database_run(tx->statements.delete_entry);
-		if (deleted != SQLITE_DONE)
+		int deleted = entries_delete_rows(tx, sqlite3_column_int64(find, 0));
+		if (deleted != SQLITE_OK)
 			code = deleted;
 		step->removed++;
-		tx->removed++;
 	}
 	(void)sqlite3_reset(find);
 	*ret_emptied = code == SQLITE_DONE;

@@ -73,9 +73,24 @@ static int find_counted(struct transaction *tx, int64_t id, bool *found, struct 
 	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : reset;
 }
 
+int entries_delete_rows(struct transaction *tx, int64_t id)
+{
+	struct use waiting;
+
+	(void)sqlite3_bind_int64(tx->statements.delete_uses, 1, id);
+	(void)sqlite3_bind_int64(tx->statements.delete_entry, 1, id);
+	int code = database_run(tx->statements.delete_uses);
+	if (code == SQLITE_DONE)
+		code = database_run(tx->statements.delete_entry);
+	if (code != SQLITE_DONE)
+		return code;
+	(void)uses_take(&tx->store->uses, id, &waiting);
+	tx->removed++;
+	return SQLITE_OK;
+}
+
 int entries_remove(struct transaction *tx, struct ns_row *row, int64_t id, bool *ret_removed)
 {
-	struct use dropped;
 	struct counted_entry entry;
 	int64_t frequency = 0;
 	int code = entries_find_frequency(tx, id, ret_removed, &frequency);
@@ -87,15 +102,9 @@ int entries_remove(struct transaction *tx, struct ns_row *row, int64_t id, bool 
 		return code;
 	if (!*ret_removed)
 		return SQLITE_CORRUPT; /* the two tables always change together */
-	(void)sqlite3_bind_int64(tx->statements.delete_uses, 1, id);
-	(void)sqlite3_bind_int64(tx->statements.delete_entry, 1, id);
-	code = database_run(tx->statements.delete_uses);
-	if (code == SQLITE_DONE)
-		code = database_run(tx->statements.delete_entry);
-	if (code != SQLITE_DONE)
+	code = entries_delete_rows(tx, id);
+	if (code != SQLITE_OK)
 		return code;
-	(void)uses_take(&tx->store->uses, id, &dropped);
-	tx->removed++;
 	changes_note_removal(tx, row->id, entry.hash);
 	row->entry_count--;
 	row->size_sum -= entry.size;

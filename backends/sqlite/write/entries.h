@@ -28,6 +28,10 @@ static inline bool entries_is_live(const struct transaction *tx, const struct fo
 /* The frequency of an entry, as it is written. */
 int entries_find_frequency(struct transaction *tx, int64_t id, bool *found, int64_t *ret);
 
+/* Deletes the rows of an entry, whatever namespace it is of, and drops the uses that wait for it:
+ * SQLite may give its id to a new entry. The accounts are the caller's. SQLITE_OK or an error. */
+int entries_delete_rows(struct transaction *tx, int64_t id);
+
 /* Removes one entry and its share of the row's accounts; *ret_removed is false if it is already
  * gone. */
 int entries_remove(struct transaction *tx, struct ns_row *row, int64_t id, bool *ret_removed);

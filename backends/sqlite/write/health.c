@@ -3,9 +3,9 @@
 #include <stdio.h>
 
 #include "backends/sqlite/file/database.h"
-#include "backends/sqlite/file/notice.h"
 #include "backends/sqlite/file/wal_index.h"
 #include "backends/sqlite/read/readers.h"
+#include "store/notice.h"
 
 enum file_state health_look(struct health *health)
 {

@@ -3,8 +3,8 @@
 #include <stdio.h>
 
 #include "backends/sqlite/file/database.h"
-#include "backends/sqlite/file/notice.h"
 #include "base/thread.h"
+#include "store/notice.h"
 
 /* How long an operation waits for the lock. */
 #define LOCK_WAIT_US (10 * US_PER_S)

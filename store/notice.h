@@ -1,6 +1,6 @@
-/* Sentences for the owner of the store. */
-#ifndef STEADYCACHE_SQLITE_NOTICE_H
-#define STEADYCACHE_SQLITE_NOTICE_H
+/* Sentences of a backend for the owner of the store. */
+#ifndef STEADYCACHE_STORE_NOTICE_H
+#define STEADYCACHE_STORE_NOTICE_H
 
 #include "store/backend.h"
 

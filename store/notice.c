@@ -1,4 +1,4 @@
-#include "backends/sqlite/file/notice.h"
+#include "store/notice.h"
 
 #include <stdarg.h>
 #include <stdio.h>
