@@ -21,6 +21,7 @@
 #include "base/option.h"
 #include "store/gauge.h"
 #include "store/namespace.h"
+#include "store/news.h"
 #include "store/op.h"
 
 #pragma GCC visibility push(default) /* offered: docs/internals/embedding.md */
@@ -48,6 +49,11 @@ struct backend_config {
 	 * thread. NULL: nobody listens. */
 	void (*notice)(void *user, enum notice_level level, const char *sentence);
 	void *notice_user;
+
+	/* Told what other servers did to the store that they share, as soon as it is known; with
+	 * BACKEND_NEWS. From any thread; it must not wait, nor submit. NULL: nobody listens. */
+	void (*news)(void *user, const struct cache_news *news);
+	void *news_user;
 
 	/* Whether a URL leads to this process, for check_config of a backend that asks another
 	 * server. NULL: none does. */
@@ -89,6 +95,9 @@ enum backend_bits {
 	BACKEND_ORDERED_SCAN = 1 << 9,  /* a SCAN in byte order; else with any_order only */
 	BACKEND_PREFIX_CLEAR = 1 << 10, /* a CLEAR of a prefix */
 	BACKEND_STATS = 1 << 11,        /* STATS */
+
+	/* What it tells: */
+	BACKEND_NEWS = 1 << 12, /* others' writes, to config->news */
 
 	/* Everything that can be promised and done. */
 	BACKEND_WHOLE = BACKEND_EXACT_EVICTION | BACKEND_ATOMIC_BATCH | BACKEND_HISTORY |
