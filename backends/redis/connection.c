@@ -30,7 +30,7 @@ static bool start_next(struct redis_connection *connection, const struct redis_e
 
 		connection->next_address = address->ai_next;
 		if (redis_stream_start(&connection->stream, address->ai_addr, address->ai_addrlen,
-				       endpoint->trust, endpoint->url->host))
+				       endpoint->trust, endpoint->address->host))
 			return true;
 	}
 	return false;
@@ -54,7 +54,8 @@ enum remote_failure redis_connection_start(struct redis_connection *connection,
 		return start_unix(connection, url) ? redis_connection_go_on(connection, endpoint)
 						   : FAILURE_CONNECT;
 	connection->state = CONNECTION_LOOKS_UP;
-	connection->lookup = redis_lookup_start(url->host, url->port, endpoint->wake_fd);
+	connection->lookup = redis_lookup_start(endpoint->address->host, endpoint->address->port,
+						endpoint->wake_fd);
 	if (!connection->lookup)
 		return FAILURE_CONNECT;
 	return redis_connection_go_on(connection, endpoint);

@@ -35,9 +35,10 @@ struct redis_connection {
 
 /* What connections of a transport have in common. */
 struct redis_endpoint {
-	const struct redis_url *url;
-	const struct redis_trust *trust; /* NULL: no TLS */
-	int wake_fd;                     /* of the transport's wait */
+	const struct redis_url *url;         /* as whom, and to which Unix socket */
+	const struct redis_address *address; /* NULL: that socket */
+	const struct redis_trust *trust;     /* NULL: no TLS */
+	int wake_fd;                         /* of the transport's wait */
 	size_t answer_max_bytes;
 };
 

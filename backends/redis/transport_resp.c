@@ -663,6 +663,7 @@ struct remote_transport *redis_transport_open(const struct remote_settings *sett
 		.settings = settings,
 		.own = own,
 		.endpoint = {.url = &own->url,
+			     .address = own->url.servers,
 			     .wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
 			     .answer_max_bytes = protocol->answer_max_bytes},
 		.count = own->url.connections,

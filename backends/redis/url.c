@@ -12,6 +12,8 @@
 #define DEFAULT_PORT    6379
 #define DB_MAX          65535
 #define CONNECTIONS_MAX 64
+#define PARTITIONS_MAX  1024
+#define SERVERS_MAX     64
 #define PREFIX_MAX_LEN  64
 #define SECONDS_MAX     300
 
@@ -99,6 +101,15 @@ static bool read_whole(struct slice text, unsigned max, unsigned *ret)
 	return number <= max;
 }
 
+static bool read_flag(struct slice text, bool *ret)
+{
+	unsigned number = 0;
+	bool is_right = read_whole(text, 1, &number);
+
+	*ret = number == 1;
+	return is_right;
+}
+
 static bool read_seconds(struct slice text, int64_t *ret)
 {
 	char copy[16], *end = NULL;
@@ -141,10 +152,17 @@ static bool read_parameter(struct redis_url *url, struct slice name, struct slic
 		return read_seconds(value, &url->connect_timeout_us) ||
 		       refuse(error, error_size,
 			      "connect_timeout must be seconds from 0.01 to 300");
+	if (slice_equal(name, SLICE("cluster")))
+		return read_flag(value, &url->is_cluster) ||
+		       refuse(error, error_size, "cluster must be 1, or 0");
+	if (slice_equal(name, SLICE("partitions")))
+		return (read_whole(value, PARTITIONS_MAX, &url->partitions) &&
+			url->partitions > 0) ||
+		       refuse(error, error_size, "partitions must be a number from 1 to 1024");
 	if (!slice_equal(name, SLICE("prefix")))
 		return refuse(error, error_size,
-			      "behind the ? may stand db, prefix, timeout, connect_timeout and "
-			      "connections");
+			      "behind the ? may stand db, prefix, timeout, connect_timeout, "
+			      "connections, cluster and partitions");
 	free(url->prefix);
 	url->prefix = decode(value);
 	return (url->prefix && is_prefix(url->prefix)) ||
@@ -183,7 +201,8 @@ static bool read_credentials(struct redis_url *url, struct slice text, char *err
 }
 
 /* host, host:port, [v6], [v6]:port */
-static bool read_host(struct redis_url *url, struct slice text, char *error, size_t error_size)
+static bool read_host(struct redis_address *server, struct slice text, char *error,
+		      size_t error_size)
 {
 	bool is_v6 = text.len > 0 && text.data[0] == '[';
 	size_t end = is_v6 ? find(text, ']') : find(text, ':');
@@ -195,12 +214,31 @@ static bool read_host(struct redis_url *url, struct slice text, char *error, siz
 	for (size_t i = 0; i < host.len; i++)
 		if (host.data[i] <= ' ' || host.data[i] > '~')
 			return refuse(error, error_size, "its host has a character that none has");
-	url->port = DEFAULT_PORT;
-	if (port.len > 0 && (port.data[0] != ':' ||
-			     !read_whole(rest_of(port, 1), 65535, &url->port) || url->port == 0))
+	server->port = DEFAULT_PORT;
+	if (port.len > 0 &&
+	    (port.data[0] != ':' || !read_whole(rest_of(port, 1), 65535, &server->port) ||
+	     server->port == 0))
 		return refuse(error, error_size, "its port must be a number from 1 to 65535");
-	url->host = strndup(host.data, host.len);
-	return url->host || refuse(error, error_size, "out of memory");
+	server->host = strndup(host.data, host.len);
+	return server->host || refuse(error, error_size, "out of memory");
+}
+
+static bool read_hosts(struct redis_url *url, struct slice text, char *error, size_t error_size)
+{
+	url->servers = calloc(SERVERS_MAX, sizeof(*url->servers));
+	if (!url->servers)
+		return refuse(error, error_size, "out of memory");
+	for (bool is_last = false; !is_last;) {
+		struct slice host = first_of(text, find(text, ','));
+
+		if (url->server_count == SERVERS_MAX)
+			return refuse(error, error_size, "it has more than 64 servers");
+		if (!read_host(&url->servers[url->server_count++], host, error, error_size))
+			return false;
+		is_last = host.len == text.len;
+		text = rest_of(text, is_last ? text.len : host.len + 1);
+	}
+	return true;
 }
 
 static bool read_server(struct redis_url *url, struct slice text, char *error, size_t error_size)
@@ -215,7 +253,7 @@ static bool read_server(struct redis_url *url, struct slice text, char *error, s
 			      "in a password is written %2F");
 	if (at < server.len && !read_credentials(url, first_of(server, at), error, error_size))
 		return false;
-	return read_host(url, rest_of(server, at < server.len ? at + 1 : 0), error, error_size);
+	return read_hosts(url, rest_of(server, at < server.len ? at + 1 : 0), error, error_size);
 }
 
 static bool read_path(struct redis_url *url, struct slice text, char *error, size_t error_size)
@@ -226,6 +264,28 @@ static bool read_path(struct redis_url *url, struct slice text, char *error, siz
 			      "unix:// wants the whole path of a socket: unix:///path");
 	return strlen(url->path) < sizeof(((struct sockaddr_un *)0)->sun_path) ||
 	       refuse(error, error_size, "the path of the socket is too long");
+}
+
+/* What is right by itself may not go together. */
+static bool check_cluster(struct redis_url *url, char *error, size_t error_size)
+{
+	if (url->is_cluster && url->path)
+		return refuse(error, error_size,
+			      "a Cluster has no Unix socket; with cluster=1 it begins with "
+			      "redis:// or rediss://");
+	if (url->is_cluster && url->db > 0)
+		return refuse(error, error_size,
+			      "a Cluster has database 0 alone; leave the number out");
+	if (!url->is_cluster && url->server_count > 1)
+		return refuse(error, error_size,
+			      "several servers are the nodes of a Cluster; write ?cluster=1 behind "
+			      "them");
+	if (!url->is_cluster && url->partitions > 1)
+		return refuse(error, error_size,
+			      "partitions are for a Cluster; write cluster=1, too");
+	if (url->partitions == 0)
+		url->partitions = url->is_cluster ? REDIS_URL_PARTITIONS : 1;
+	return true;
 }
 
 bool redis_url_read(struct redis_url *ret, const char *text, char *error, size_t error_size)
@@ -249,7 +309,8 @@ bool redis_url_read(struct redis_url *ret, const char *text, char *error, size_t
 		ret->has_tls = schemes[i].has_tls;
 		if ((schemes[i].is_path ? read_path(ret, head, error, error_size)
 					: read_server(ret, head, error, error_size)) &&
-		    read_query(ret, query, error, error_size))
+		    read_query(ret, query, error, error_size) &&
+		    check_cluster(ret, error, error_size))
 			return true;
 		redis_url_deinit(ret);
 		return false;
@@ -261,7 +322,9 @@ void redis_url_deinit(struct redis_url *url)
 {
 	if (url->password)
 		explicit_bzero(url->password, strlen(url->password));
-	free(url->host);
+	for (size_t i = 0; i < url->server_count; i++)
+		free(url->servers[i].host);
+	free(url->servers);
 	free(url->path);
 	free(url->user);
 	free(url->password);

@@ -1,10 +1,12 @@
 /* The address of a Redis server, as users write it:
  *
  *   redis://[[user]:password@]host[:port][/db]     rediss:// the same over TLS
+ *   redis://[[user]:password@]host[:port],host[:port],.../?cluster=1
  *   unix:///path/of/socket[?db=N]
  *
  * with ?prefix=, ?timeout= and ?connect_timeout= (seconds), ?connections= and ?db= behind any of
- * them. User and password may have %XX. */
+ * them. User and password may have %XX. With cluster=1 the servers are nodes of a Redis Cluster,
+ * some of them or all, and ?partitions= may stand, too. */
 #ifndef STEADYCACHE_REDIS_URL_H
 #define STEADYCACHE_REDIS_URL_H
 
@@ -15,13 +17,23 @@
 /* As backend_ops.schemes has them. */
 #define REDIS_URL_SCHEMES "redis rediss unix"
 
-struct redis_url {
-	char *host;    /* without brackets; NULL: a Unix socket */
-	char *path;    /* of that socket, else NULL */
+/* In a Cluster without ?partitions=. */
+#define REDIS_URL_PARTITIONS 16
+
+struct redis_address {
+	char *host;    /* without brackets */
 	unsigned port; /* 6379 if the URL has none */
+};
+
+struct redis_url {
+	struct redis_address *servers; /* one, or in a Cluster several; NULL: a Unix socket */
+	size_t server_count;
+	char *path; /* of that socket, else NULL */
 	bool has_tls;
-	char *user;     /* NULL: the default user */
-	char *password; /* NULL: none */
+	bool is_cluster;
+	unsigned partitions; /* of each namespace; 1 if it is no Cluster */
+	char *user;          /* NULL: the default user */
+	char *password;      /* NULL: none */
 	unsigned db;
 	char *prefix;         /* of all keys; NULL: the URL has none */
 	unsigned connections; /* 0: the URL does not say, as with what follows */

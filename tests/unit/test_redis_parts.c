@@ -29,23 +29,43 @@ static bool is(const char *text, const char *wanted)
 Test(redis_url, has_a_host_and_more)
 {
 	cr_assert(read_url("redis://host"));
-	cr_expect(is(url.host, "host") && url.port == 6379 && url.db == 0);
+	cr_expect(is(url.servers[0].host, "host") && url.servers[0].port == 6379 && url.db == 0);
 	cr_expect(!url.user && !url.password && !url.has_tls && !url.path && !url.prefix);
 	redis_url_deinit(&url);
 	cr_assert(read_url("rediss://us%40er:p%3Aw@host.example:7000/12?prefix=a%20b&timeout=0.5&"
 			   "connect_timeout=2&connections=7"));
-	cr_expect(is(url.host, "host.example") && url.port == 7000 && url.db == 12);
+	cr_expect(is(url.servers[0].host, "host.example") && url.servers[0].port == 7000 &&
+		  url.db == 12);
 	cr_expect(is(url.user, "us@er") && is(url.password, "p:w") && url.has_tls);
 	cr_expect(is(url.prefix, "a b") && url.connections == 7);
 	cr_expect_eq(url.timeout_us, US_PER_S / 2);
 	cr_expect_eq(url.connect_timeout_us, 2 * US_PER_S);
 	redis_url_deinit(&url);
 	cr_assert(read_url("REDIS://:p@ss@[::1]:6380/"));
-	cr_expect(is(url.host, "::1") && url.port == 6380 && !url.user);
+	cr_expect(is(url.servers[0].host, "::1") && url.servers[0].port == 6380 && !url.user);
 	cr_expect(is(url.password, "p@ss"));
 	redis_url_deinit(&url);
 	cr_assert(read_url("unix:///run/redis%20a.sock?db=3"));
-	cr_expect(is(url.path, "/run/redis a.sock") && url.db == 3 && !url.host);
+	cr_expect(is(url.path, "/run/redis a.sock") && url.db == 3 && !url.servers);
+	redis_url_deinit(&url);
+}
+
+Test(redis_url, names_nodes_of_a_cluster)
+{
+	cr_assert(read_url("redis://u:p@one:7000,two,[::1],[fe80::2]:7003/?cluster=1"));
+	cr_assert_eq(url.server_count, 4);
+	cr_expect(is(url.servers[0].host, "one") && url.servers[0].port == 7000);
+	cr_expect(is(url.servers[1].host, "two") && url.servers[1].port == 6379);
+	cr_expect(is(url.servers[2].host, "::1") && url.servers[2].port == 6379);
+	cr_expect(is(url.servers[3].host, "fe80::2") && url.servers[3].port == 7003);
+	cr_expect(url.is_cluster && url.partitions == REDIS_URL_PARTITIONS);
+	cr_expect(is(url.user, "u") && is(url.password, "p"));
+	redis_url_deinit(&url);
+	cr_assert(read_url("rediss://one?partitions=3&cluster=1"));
+	cr_expect(url.is_cluster && url.has_tls && url.partitions == 3);
+	redis_url_deinit(&url);
+	cr_assert(read_url("redis://one?cluster=0"));
+	cr_expect(!url.is_cluster && url.partitions == 1);
 	redis_url_deinit(&url);
 }
 
@@ -79,6 +99,18 @@ Test(redis_url, is_refused_in_one_sentence_without_the_password)
 		"redis://h?timeout=0",
 		"redis://h?timeout=soon",
 		"redis://h?timeout=1.1.1",
+		"redis://:sesame@h,",
+		"redis://:sesame@h,,i?cluster=1",
+		"redis://:sesame@h,i",
+		"redis://:sesame@h,i?cluster=0",
+		"redis://:sesame@h,i:x?cluster=1",
+		"redis://h?cluster=yes",
+		"redis://h/1?cluster=1",
+		"redis://h?cluster=1&db=2",
+		"unix:///a?cluster=1",
+		"redis://h?partitions=2",
+		"redis://h?cluster=1&partitions=0",
+		"redis://h?cluster=1&partitions=1025",
 		"redis://h?connections=0",
 		"redis://h?connections=65",
 		"redis://h?prefix=",
@@ -129,7 +161,7 @@ Test(redis_settings, take_what_the_url_does_not_say_from_options)
 	remote_settings_deinit(&remote);
 	config = (struct backend_config){0};
 	cr_assert(redis_settings_init(&own, &remote, &config, error, sizeof(error)));
-	cr_expect(is(own.url.host, "127.0.0.1") && is(own.url.prefix, "steadycache"));
+	cr_expect(is(own.url.servers[0].host, "127.0.0.1") && is(own.url.prefix, "steadycache"));
 	redis_settings_deinit(&own);
 	remote_settings_deinit(&remote);
 }

@@ -556,8 +556,8 @@ static void open_elsewhere(void)
 {
 	open_as("", "");
 	transport->ops->close(transport);
-	free(own.url.host);
-	own.url.host = strdup("no-such-host.invalid");
+	free(own.url.servers[0].host);
+	own.url.servers[0].host = strdup("no-such-host.invalid");
 	transport = redis_transport_open(&settings, &protocol, &own);
 	cr_assert(transport);
 }
