@@ -2,8 +2,10 @@
  *
  *     STEADYCACHE_TEST_REDIS_URL
  *             a server, as --backend has it; each test has keys of its own there
+ *     STEADYCACHE_REDIS_USER, _PASSWORD, _CA_FILE, _CERT_FILE, _KEY_FILE
+ *             what else the product is told of it
  *
- * tests/redis/run_over_redis.sh starts one. */
+ * tests/redis/bed.py starts one and sets them. */
 #ifndef STEADYCACHE_TEST_CONTRACT_REDIS_UPSTREAM_H
 #define STEADYCACHE_TEST_CONTRACT_REDIS_UPSTREAM_H
 

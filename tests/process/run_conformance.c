@@ -1,7 +1,9 @@
 /* Starts a server of one kind, runs the conformance suite against it, and expects the server to
  * survive it: still running, a clean stop, no sanitizer's report.
  *
- * usage: run_conformance CONFORMANCE-PROGRAM BACKEND [KEY] */
+ * usage: run_conformance CONFORMANCE-PROGRAM BACKEND [KEY]
+ *
+ * BACKEND - : as STEADYCACHE_BACKEND and STEADYCACHE_REDIS_... in the environment say. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,12 +35,24 @@ static int run_suite(const char *program, const struct server_process *server, c
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* Adds what the environment says of the backend. */
+static void pass_on(struct server_process *server, size_t count)
+{
+	static const char *const names[] = {"STEADYCACHE_BACKEND=", "STEADYCACHE_REDIS_"};
+
+	for (char **at = environ; *at && count < SERVER_SETTINGS_MAX - 1; at++)
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+			if (strncmp(*at, names[i], strlen(names[i])) == 0)
+				server->environment[count++] = *at;
+}
+
 int main(int argc, char **argv)
 {
 	struct temp_dir dir = {""};
 	struct server_process server = {0};
 	const char *key = argc > 3 ? argv[3] : "";
 	char backend[64], api_key[128], max_body[48];
+	size_t count = 0;
 	int failed;
 	bool survived;
 
@@ -51,9 +65,13 @@ int main(int argc, char **argv)
 	(void)snprintf(api_key, sizeof(api_key), "STEADYCACHE_API_KEY=%s", key);
 	(void)snprintf(max_body, sizeof(max_body), "STEADYCACHE_MAX_BODY_MB=%d", MAX_BODY_MB);
 	server.data_dir = dir.path;
-	server.environment[0] = backend;
-	server.environment[1] = max_body;
-	server.environment[2] = *key ? api_key : NULL;
+	server.environment[count++] = max_body;
+	if (*key)
+		server.environment[count++] = api_key;
+	if (strcmp(argv[2], "-") == 0)
+		pass_on(&server, count);
+	else
+		server.environment[count] = backend;
 	server_start(&server);
 	failed = run_suite(argv[1], &server, key);
 	survived = server_is_running(&server);

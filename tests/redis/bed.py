@@ -13,10 +13,10 @@ SHAPE is one of
     cluster       three masters with a replica each
     cluster-acl   the same with TLS and that user
 
-The command's environment has what steadycache and the tests need: STEADYCACHE_BACKEND, for some shapes
-STEADYCACHE_REDIS_USER, _PASSWORD, _CA_FILE, _CERT_FILE and _KEY_FILE, and for whoever looks at the servers
-themselves REDIS_BED_FOLDER and REDIS_BED_PORTS (masters first, then their replicas; without TLS and as a
-user who may do everything). Without a command it prints these and waits for the end of its input, or a
+The command's environment has what steadycache and the tests need: STEADYCACHE_BACKEND and (for test_contract)
+STEADYCACHE_TEST_REDIS_URL, for some shapes STEADYCACHE_REDIS_USER, _PASSWORD, _CA_FILE, _CERT_FILE and
+_KEY_FILE, and for whoever looks at the servers themselves REDIS_BED_FOLDER and REDIS_BED_PORTS (without TLS;
+masters first, then their replicas). Without a command it prints these and waits for the end of its input, or a
 signal. --query goes behind the ? of the URL, e.g. 'partitions=1'. Exit 77: there is no such program.
 
 As a module: `with Bed("cluster") as bed:`, then bed.nodes[0].kill() and the like.
@@ -51,7 +51,8 @@ SHAPES = {
 }
 # Lines of redis.conf.
 COMMON_LINES = ("port {node.port}", "bind 127.0.0.1", "dir {node.folder}", "logfile {node.log}",
-                'save ""', "repl-diskless-sync-delay 0", "enable-debug-command yes")
+                'save ""', "repl-diskless-sync-delay 0", "repl-ping-replica-period 1",
+                "enable-debug-command yes")
 LINES = {
     "script": tuple(f'rename-command {name} ""' for name in ("FUNCTION", "FCALL", "FCALL_RO")),
     "aof": ("appendonly yes", "appendfsync always"),
@@ -193,7 +194,7 @@ class Bed:
         self.url = self.url_of(*seeds, query="&".join(
             part for part in ("cluster=1" if self.is_cluster else "", query) if part))
         self.environment.update(
-            STEADYCACHE_BACKEND=self.url, REDIS_BED_FOLDER=self.folder,
+            STEADYCACHE_BACKEND=self.url, STEADYCACHE_TEST_REDIS_URL=self.url, REDIS_BED_FOLDER=self.folder,
             REDIS_BED_PORTS=" ".join(str(node.port) for node in self.nodes))
 
     def __enter__(self):

@@ -1,20 +1,9 @@
-"""A Redis server of one's own in a temporary folder, and a client of a few lines for it."""
-import os
-import shutil
+"""A client of Redis, of a few lines."""
 import socket
-import subprocess
-import tempfile
-import time
 
 
 class Refused(Exception):
     """What the server answers with a minus sign."""
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Client:
@@ -67,42 +56,3 @@ class Client:
         """The replies, refusals among them."""
         self.socket.sendall(b"".join(self.format(words) for words in commands))
         return [self.read() for _ in commands]
-
-
-class Server:
-    """A server that ends with the `with` block."""
-
-    def __init__(self, *options, program="redis-server"):
-        self.folder = tempfile.mkdtemp(prefix="steadycache-redis-")
-        self.port = free_port()
-        self.words = [program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
-                      "--dir", self.folder, "--loglevel", "warning",
-                      "--logfile", os.path.join(self.folder, "log"), *options]
-        self.process = None
-
-    def __enter__(self):
-        self.process = subprocess.Popen(self.words)
-        for _ in range(200):
-            try:
-                client = Client(self.port)
-                if client("PING") == b"PONG":
-                    client.close()
-                    return self
-            except (OSError, Refused):
-                time.sleep(0.05)
-        raise RuntimeError("the server does not start")
-
-    def stop(self):
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-    def __exit__(self, *_):
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def client(self):
-        return Client(self.port)

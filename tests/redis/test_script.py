@@ -10,11 +10,12 @@ import sys
 import time
 from fractions import Fraction
 
+from bed import Bed, await_that
 from engine import ABSENT, CAPACITY, CREATED, FIFO, FRECENCY, FRESH, FULL, HELD, LOST, LRU, MAX_SIZE
 from engine import MORE, NONE, OK, POLICY, REFUSED, STALE, TOO_LARGE, TOO_MANY, TTL, TYPE
 from engine import Partition, etag_of, static_of
 from model import US, Model
-from resp import Refused, Server, free_port
+from resp import Refused
 
 START = 1700000000 * US
 checks = 0
@@ -572,24 +573,18 @@ def test_acl(part, client):
         sys.exit("FAILED: the limited user is not limited")
 
 
-def cluster_server(program):
-    return Server("--cluster-enabled", "yes", "--cluster-port", str(free_port()),
-                  "--cluster-require-full-coverage", "no", program=program)
-
-
 def test_cluster(program):
     """In a Cluster all keys of a call are of one slot; one that moves refuses it as a whole."""
-    with cluster_server(program) as from_server, cluster_server(program) as to_server:
-        client, other = from_server.client(), to_server.client()
+    lines = ("cluster-enabled yes", "cluster-port {node.bus_port}",
+             "cluster-require-full-coverage no")
+    with Bed("plain", lines, program=program) as one, Bed("plain", lines, program=program) as two:
+        node = two.nodes[0]
+        client, other = one.nodes[0].client(), node.client()
         client("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
-        bus = int(other("CONFIG", "GET", "cluster-port")[1])
-        client("CLUSTER", "MEET", "127.0.0.1", to_server.port, bus)
+        client("CLUSTER", "MEET", "127.0.0.1", node.port, node.bus_port)
         other_id = other("CLUSTER", "MYID").decode()
-        for _ in range(400):
-            if other_id in client("CLUSTER", "NODES").decode() and \
-                    b"cluster_state:ok" in client("CLUSTER", "INFO"):
-                break
-            time.sleep(0.05)
+        await_that(lambda: other_id in client("CLUSTER", "NODES").decode() and
+                   b"cluster_state:ok" in client("CLUSTER", "INFO"), "a Cluster of two")
         parts = [Partition(client, b"steadycache:{n:%d}:" % i) for i in range(16)]
         for part in parts:
             part.notify = "pme"
@@ -615,12 +610,13 @@ def test_cluster(program):
 
 def test_restart(program, seed):
     """What the log of a server brings back is what was there, functions included."""
-    with Server("--appendonly", "yes", program=program) as server:
+    with Bed("plain", ("appendonly yes",), program=program) as bed:
+        server = bed.nodes[0]
         walk = Walk(server.client(), seed, True)
         walk.run(80)
         before = walk.part.client("GET", walk.part.keys[0]), walk.part.dump()
         server.stop()
-        server.__enter__()
+        server.start()
         walk.part.client = server.client()
         same((walk.part.client("GET", walk.part.keys[0]), walk.part.dump()), before, "restart")
         walk.compare()
@@ -641,7 +637,8 @@ def main():
     parser.add_argument("--measure", type=int, nargs="?", const=1000000)
     options = parser.parse_args()
 
-    with Server(program=options.program) as server:
+    with Bed("plain", program=options.program) as bed:
+        server = bed.nodes[0]
         client = server.client()
         if options.measure:
             import measure
