@@ -28,6 +28,23 @@ static bool history_is_valid(const struct cache_history *history)
 	       (history->expires_at_us == HISTORY_TTL || time_is_valid(history->expires_at_us));
 }
 
+static bool is_lease(const struct cache_op *op)
+{
+	return op->type == CACHE_OP_LEASE_TAKE || op->type == CACHE_OP_LEASE_END;
+}
+
+static bool lease_is_valid(const struct cache_op *op)
+{
+	const struct cache_lease *lease = &op->lease;
+	bool is_end = op->type == CACHE_OP_LEASE_END;
+
+	if (op->items != &op->one || lease->token.len > LEASE_TOKEN_MAX_LEN)
+		return false;
+	if (is_end || lease->token.len == 0)
+		return !is_end || lease->token.len > 0;
+	return lease->ttl_us > 0 && lease->ttl_us <= LEASE_MAX_US;
+}
+
 static int64_t bounded_ttl_s(int64_t ttl_s)
 {
 	if (ttl_s < 0)
@@ -53,6 +70,8 @@ static enum cache_status check_op(struct cache_op *op)
 		return CACHE_INVALID;
 	if (op->type == CACHE_OP_CONFIGURE)
 		bound_settings(&op->settings);
+	if (is_lease(op) && !lease_is_valid(op))
+		return CACHE_INVALID;
 	if (op->type != CACHE_OP_SET)
 		return CACHE_OK;
 	for (size_t i = 0; i < op->item_count; i++) {
@@ -88,6 +107,9 @@ static unsigned needed_bit(const struct cache_op *op)
 		return op->prefix.len > 0 ? BACKEND_PREFIX_CLEAR : 0;
 	case CACHE_OP_STATS:
 		return BACKEND_STATS;
+	case CACHE_OP_LEASE_TAKE:
+	case CACHE_OP_LEASE_END:
+		return BACKEND_LEASES;
 	default:
 		return 0;
 	}
@@ -105,6 +127,7 @@ static void refuse(struct cache_op *op, unsigned bit)
 		{BACKEND_ORDERED_SCAN, "this backend does not list keys in their order"},
 		{BACKEND_PREFIX_CLEAR, "this backend clears whole namespaces only"},
 		{BACKEND_STATS, "this backend keeps no statistics"},
+		{BACKEND_LEASES, "this backend knows no leases"},
 	};
 
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
@@ -117,11 +140,12 @@ void backend_submit(struct backend *backend, struct cache_op *op)
 {
 	const struct backend_ops *ops = backend->ops;
 	void (*const run[CACHE_OP_TYPES])(struct backend *, struct cache_op *) = {
-		[CACHE_OP_GET] = ops->get,       [CACHE_OP_SET] = ops->set,
-		[CACHE_OP_DELETE] = ops->remove, [CACHE_OP_EXISTS] = ops->exists,
-		[CACHE_OP_CLEAR] = ops->clear,   [CACHE_OP_SCAN] = ops->scan,
-		[CACHE_OP_STATS] = ops->stats,   [CACHE_OP_CONFIGURE] = ops->configure,
-		[CACHE_OP_SYNC] = ops->sync,     [CACHE_OP_CHECK] = ops->check,
+		[CACHE_OP_GET] = ops->get,          [CACHE_OP_SET] = ops->set,
+		[CACHE_OP_DELETE] = ops->remove,    [CACHE_OP_EXISTS] = ops->exists,
+		[CACHE_OP_CLEAR] = ops->clear,      [CACHE_OP_SCAN] = ops->scan,
+		[CACHE_OP_STATS] = ops->stats,      [CACHE_OP_CONFIGURE] = ops->configure,
+		[CACHE_OP_SYNC] = ops->sync,        [CACHE_OP_CHECK] = ops->check,
+		[CACHE_OP_LEASE_TAKE] = ops->lease, [CACHE_OP_LEASE_END] = ops->lease,
 	};
 	enum cache_status status = check_op(op);
 	unsigned need = status == CACHE_OK ? needed_bit(op) : 0;

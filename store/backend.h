@@ -95,11 +95,13 @@ enum backend_bits {
 	BACKEND_ORDERED_SCAN = 1 << 9,  /* a SCAN in byte order; else with any_order only */
 	BACKEND_PREFIX_CLEAR = 1 << 10, /* a CLEAR of a prefix */
 	BACKEND_STATS = 1 << 11,        /* STATS */
+	BACKEND_LEASES = 1 << 13,       /* LEASE_TAKE, LEASE_END: leases of all servers that share
+					 * the store */
 
 	/* What it tells: */
 	BACKEND_NEWS = 1 << 12, /* others' writes, to config->news */
 
-	/* Everything that can be promised and done. */
+	/* Everything that can be promised and done where one server has a store for itself. */
 	BACKEND_WHOLE = BACKEND_EXACT_EVICTION | BACKEND_ATOMIC_BATCH | BACKEND_HISTORY |
 			BACKEND_CONDITIONS | BACKEND_STALE | BACKEND_ORDERED_SCAN |
 			BACKEND_PREFIX_CLEAR | BACKEND_STATS,
@@ -148,6 +150,7 @@ struct backend_ops {
 	void (*configure)(struct backend *backend, struct cache_op *op);
 	void (*sync)(struct backend *backend, struct cache_op *op);
 	void (*check)(struct backend *backend, struct cache_op *op);
+	void (*lease)(struct backend *backend, struct cache_op *op);
 
 	/* Writes up to `max` gauges to `ret`, without ever waiting, and returns how many. May be
 	 * NULL. */

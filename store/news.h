@@ -11,13 +11,13 @@ enum cache_news_kind {
 	NEWS_WRITTEN,        /* ns, key: a value was stored */
 	NEWS_DELETED,        /* ns, key */
 	NEWS_CLEARED,        /* ns, key: its prefix; empty: the whole namespace */
-	NEWS_LEASE_ENDED,    /* ns, key: without a value */
+	NEWS_LEASE_ENDED,    /* ns, key, token: without a value */
 	NEWS_MAY_BE_MISSING, /* all that was heard before may be out of date, and more */
 };
 
 struct cache_news {
 	enum cache_news_kind kind;
-	struct slice ns, key; /* borrowed until the receiver returns */
+	struct slice ns, key, token; /* borrowed until the receiver returns */
 };
 
 #pragma GCC visibility pop

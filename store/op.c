@@ -26,11 +26,18 @@ bool cache_condition_holds(const struct cache_condition *condition, const struct
 const char *cache_op_name(enum cache_op_type type)
 {
 	static const char *const names[CACHE_OP_TYPES] = {
-		[CACHE_OP_GET] = "get",       [CACHE_OP_SET] = "set",
-		[CACHE_OP_DELETE] = "delete", [CACHE_OP_EXISTS] = "exists",
-		[CACHE_OP_CLEAR] = "clear",   [CACHE_OP_SCAN] = "scan",
-		[CACHE_OP_STATS] = "stats",   [CACHE_OP_CONFIGURE] = "configure",
-		[CACHE_OP_SYNC] = "sync",     [CACHE_OP_CHECK] = "check",
+		[CACHE_OP_GET] = "get",
+		[CACHE_OP_SET] = "set",
+		[CACHE_OP_DELETE] = "delete",
+		[CACHE_OP_EXISTS] = "exists",
+		[CACHE_OP_CLEAR] = "clear",
+		[CACHE_OP_SCAN] = "scan",
+		[CACHE_OP_STATS] = "stats",
+		[CACHE_OP_CONFIGURE] = "configure",
+		[CACHE_OP_SYNC] = "sync",
+		[CACHE_OP_CHECK] = "check",
+		[CACHE_OP_LEASE_TAKE] = "lease_take",
+		[CACHE_OP_LEASE_END] = "lease_end",
 	};
 
 	return names[type];

@@ -109,8 +109,35 @@ enum cache_op_type {
 	CACHE_OP_CONFIGURE,
 	CACHE_OP_SYNC,
 	CACHE_OP_CHECK,
+	CACHE_OP_LEASE_TAKE,
+	CACHE_OP_LEASE_END,
 	CACHE_OP_TYPES /* how many */
 };
+
+/* A lease on a key says who computes its value; it locks nothing. Its token says whose it is. It
+ * lasts for its time, and ends earlier by LEASE_END, and by any SET of the key, stored or not. */
+enum lease_outcome {
+	LEASE_FREE,    /* TAKE without a token: nobody has it */
+	LEASE_GRANTED, /* TAKE: this token has it; taken again by the same token it begins anew */
+	LEASE_HELD,    /* TAKE: another token has it */
+	LEASE_FRESH,   /* TAKE: nobody needs it, as there is a live entry */
+	LEASE_ENDED,   /* END */
+	LEASE_OVER,    /* END: this token has no lease on the key (any more) */
+};
+
+struct cache_lease {
+	/* in; borrowed until `done`. TAKE: empty: takes nothing, and only tells. */
+	struct slice token;
+	int64_t ttl_us; /* in, TAKE with a token: how long, 1 to LEASE_MAX_US */
+	enum lease_outcome outcome;
+	int64_t left_us; /* out, GRANTED and HELD: how long it lasts from `done`, or a bit less */
+};
+#define LEASE_TOKEN_MAX_LEN 64
+#define LEASE_MAX_S         3600
+#define LEASE_MAX_US        (LEASE_MAX_S * INT64_C(1000000))
+/* A backend with leases tells the news of a key (backend_config.news) for so long from the `done`
+ * of a TAKE: what others do to it that the TAKE does not know of. */
+#define LEASE_HEARD_S 60
 
 /* The origin of an operation, for backends that pass it on to another server: headers in the form
  * in which they are sent. Each is NULL if there is none. The texts have been checked: visible
@@ -188,6 +215,8 @@ struct cache_op {
 	/* SET out: items that were stored without their history, because the backend's other side
 	 * does not support histories. */
 	size_t history_lost;
+
+	struct cache_lease lease; /* LEASE_TAKE, LEASE_END of the key in `one` */
 
 	/* CHECK out: at least one. If a check fails, the op still succeeds: CACHE_OK, and the check
 	 * says so. */

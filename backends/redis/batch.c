@@ -15,6 +15,7 @@ void redis_batch_empty(struct redis_batch *batch)
 	}
 	batch->count = 0;
 	batch->writes = false;
+	batch->hears = false;
 }
 
 void redis_batch_free(struct redis_batch *batch)

@@ -22,6 +22,8 @@ enum redis_kind {
 	COMMAND_CONFIGURE,
 	COMMAND_WORK,
 	COMMAND_NAME,
+	COMMAND_LEASE_TAKE,
+	COMMAND_LEASE_END,
 	REDIS_KINDS
 };
 
@@ -45,6 +47,7 @@ struct redis_batch {
 	struct redis_command *commands;
 	size_t count, capacity;
 	bool writes;         /* some command changes something */
+	bool hears;          /* is sent only while news are heard */
 	struct buffer after; /* where a listing or a clear goes on */
 	bool has_after;
 	unsigned rounds;            /* of `work` */

@@ -149,6 +149,10 @@ bool redis_check_reply(const struct redis_command *command, const struct redis_r
 		return has_integers(reply, 4);
 	case COMMAND_NAME:
 		return has_integers(reply, 1);
+	case COMMAND_LEASE_TAKE:
+		return has_integers(reply, 3);
+	case COMMAND_LEASE_END:
+		return has_integers(reply, 2);
 	case REDIS_KINDS:
 		break;
 	}
@@ -168,6 +172,8 @@ bool redis_check_has_time(enum redis_kind kind)
 	case COMMAND_STATS:
 	case COMMAND_CONFIGURE:
 	case COMMAND_WORK:
+	case COMMAND_LEASE_TAKE:
+	case COMMAND_LEASE_END:
 		return true;
 	default:
 		return false;

@@ -14,6 +14,9 @@ enum redis_code {
 	CODE_TOO_MANY = 4,
 	CODE_FULL = 5,
 	CODE_MORE = 6,
+	CODE_HELD = 7,
+	CODE_FRESH = 8,
+	CODE_LOST = 9,
 	CODE_CREATED = 10,
 };
 

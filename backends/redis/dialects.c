@@ -18,7 +18,9 @@ static bool joins(const struct remote_call *call, const struct remote_job *job)
 {
 	const struct remote_job *first = call->jobs.first;
 
-	if (first->op->type == CACHE_OP_SYNC && job->op->type == CACHE_OP_SYNC)
+	if (first->op->type == job->op->type &&
+	    (job->op->type == CACHE_OP_SYNC || job->op->type == CACHE_OP_LEASE_TAKE ||
+	     job->op->type == CACHE_OP_LEASE_END))
 		return true;
 	return first->op->type <= CACHE_OP_EXISTS && job->op->type <= CACHE_OP_EXISTS &&
 	       first->is_write == job->is_write;

@@ -146,6 +146,11 @@ static bool gather_job(const struct gatherer *g, struct remote_job *job)
 		return space ? gather_stats(g, space, job) : gather_all_stats(g, job);
 	case CACHE_OP_SYNC:
 		return gather_sync(g, space, job);
+	case CACHE_OP_LEASE_TAKE:
+		g->batch->hears = true;
+		return add(g, COMMAND_LEASE_TAKE, space, job);
+	case CACHE_OP_LEASE_END:
+		return add(g, COMMAND_LEASE_END, space, job);
 	case CACHE_OP_CHECK:
 	case CACHE_OP_TYPES:
 		break;

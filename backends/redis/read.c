@@ -5,6 +5,7 @@
 #include "backends/redis/house.h"
 #include "backends/redis/read_all.h"
 #include "backends/redis/read_items.h"
+#include "backends/redis/read_lease.h"
 #include "backends/redis/verdict.h"
 
 bool redis_read_wants(const struct remote_answer *answer)
@@ -156,6 +157,10 @@ static void take(const struct remote_context *context, struct remote_call *call,
 		break;
 	case COMMAND_WORK:
 		redis_read_work(context, call, command, reply);
+		break;
+	case COMMAND_LEASE_TAKE:
+	case COMMAND_LEASE_END:
+		redis_read_lease(command, reply);
 		break;
 	case REDIS_KINDS:
 		break;

@@ -6,7 +6,7 @@
  *   dialects.c   how the script is called
  *   gather.c     which commands a call needs; batch.c: a list of them
  *   write.c      commands as they are sent; command.c: their form
- *   read.c       replies; check.c, read_items.c, read_all.c
+ *   read.c       replies; check.c, read_items.c, read_lease.c, read_all.c
  *   value.c      how entries stand in the server
  *   space.c      namespaces that this server touches; uses.c: uses that are not told yet
  *   house.c      what is done without being asked for
@@ -114,7 +114,7 @@ static void redis_close(struct backend *backend)
 
 const struct backend_ops redis_backend_ops = {
 	.name = "redis",
-	.bits = BACKEND_PERSISTS | BACKEND_REMOTE | BACKEND_WHOLE,
+	.bits = BACKEND_PERSISTS | BACKEND_REMOTE | BACKEND_WHOLE | BACKEND_LEASES,
 	.options = &redis_options,
 	.schemes = REDIS_URL_SCHEMES,
 	.default_policy = REDIS_DEFAULT_POLICY,
@@ -130,6 +130,7 @@ const struct backend_ops redis_backend_ops = {
 	.configure = remote_backend_submit,
 	.sync = remote_backend_submit,
 	.check = remote_backend_submit,
+	.lease = remote_backend_submit,
 	.gauges = remote_backend_gauges,
 	.hurry = remote_backend_hurry,
 	.close = redis_close,

@@ -279,20 +279,52 @@ static void write_name(const struct writer *writer, const struct redis_command *
 	redis_command_integer(writer->request, writer->context->config->max_namespaces);
 }
 
+static void write_lease_take(const struct writer *writer, const struct redis_command *command)
+{
+	const struct cache_op *op = command->job->op;
+
+	begin_space_call(writer, command, "lease_take", 4);
+	redis_command_word(writer->request, op->one.key);
+	redis_command_word(writer->request, op->lease.token);
+	redis_command_integer(writer->request, op->lease.ttl_us);
+}
+
+/* Those who wait at other servers hear whose lease it was. */
+static void write_lease_end(const struct writer *writer, const struct redis_command *command)
+{
+	const struct cache_op *op = command->job->op;
+
+	begin_space_call(writer, command, "lease_end", 5);
+	redis_command_word(writer->request, op->one.key);
+	redis_command_word(writer->request, op->lease.token);
+	write_notify(writer);
+	redis_command_word(writer->request, op->lease.token);
+}
+
 /* ---- Requests ---- */
 
 static void write_command(const struct writer *writer, const struct redis_command *command)
 {
 	static void (*const writes[REDIS_KINDS])(const struct writer *,
 						 const struct redis_command *) = {
-		[COMMAND_PING] = write_ping,      [COMMAND_TIME] = write_time,
-		[COMMAND_SETTINGS] = write_stats, [COMMAND_USE] = write_use,
-		[COMMAND_GET] = write_fetch,      [COMMAND_EXISTS] = write_fetch,
-		[COMMAND_SET] = write_set,        [COMMAND_DELETE] = write_delete,
-		[COMMAND_CLEAR] = write_clear,    [COMMAND_CLEAR_PREFIX] = write_clear_prefix,
-		[COMMAND_LIST] = write_list,      [COMMAND_NAMES] = write_names,
-		[COMMAND_STATS] = write_stats,    [COMMAND_CONFIGURE] = write_configure,
-		[COMMAND_WORK] = write_work,      [COMMAND_NAME] = write_name,
+		[COMMAND_PING] = write_ping,
+		[COMMAND_TIME] = write_time,
+		[COMMAND_SETTINGS] = write_stats,
+		[COMMAND_USE] = write_use,
+		[COMMAND_GET] = write_fetch,
+		[COMMAND_EXISTS] = write_fetch,
+		[COMMAND_SET] = write_set,
+		[COMMAND_DELETE] = write_delete,
+		[COMMAND_CLEAR] = write_clear,
+		[COMMAND_CLEAR_PREFIX] = write_clear_prefix,
+		[COMMAND_LIST] = write_list,
+		[COMMAND_NAMES] = write_names,
+		[COMMAND_STATS] = write_stats,
+		[COMMAND_CONFIGURE] = write_configure,
+		[COMMAND_WORK] = write_work,
+		[COMMAND_NAME] = write_name,
+		[COMMAND_LEASE_TAKE] = write_lease_take,
+		[COMMAND_LEASE_END] = write_lease_end,
 	};
 
 	writes[command->kind](writer, command);
@@ -314,6 +346,7 @@ static bool write(const struct remote_context *context, struct remote_call *call
 		return false;
 	request->path = "";
 	request->lane = batch->writes ? LANE_IN_ORDER : 0;
+	request->hears = batch->hears;
 	for (size_t i = 0; i < batch->count; i++)
 		write_command(&writer, &batch->commands[i]);
 	return !request->body.failed;

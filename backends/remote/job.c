@@ -45,6 +45,7 @@ static size_t measure(const struct cache_op *op)
 struct remote_job *remote_job_create(struct cache_op *op, int64_t now_us, int64_t timeout_us)
 {
 	bool has_items = op->type <= CACHE_OP_EXISTS;
+	bool is_lease = op->type == CACHE_OP_LEASE_TAKE || op->type == CACHE_OP_LEASE_END;
 	struct remote_job *job = calloc(1, sizeof(*job));
 
 	if (!job)
@@ -57,14 +58,15 @@ struct remote_job *remote_job_create(struct cache_op *op, int64_t now_us, int64_
 	job->is_single_read =
 		op->item_count == 1 && (op->type == CACHE_OP_GET || op->type == CACHE_OP_EXISTS);
 	job->covers_namespace = op->type == CACHE_OP_CLEAR || op->type == CACHE_OP_CONFIGURE;
-	job->is_write =
-		op->type == CACHE_OP_SET || op->type == CACHE_OP_DELETE || job->covers_namespace;
+	/* What is asked about the lease on a key keeps its order, and goes behind a set. */
+	job->is_write = op->type == CACHE_OP_SET || op->type == CACHE_OP_DELETE ||
+			job->covers_namespace || is_lease;
 	/* A condition may hold only once: a repeated write would be refused because of its own
 	 * first try. */
 	job->is_idempotent = !(has_items && op->item_count == 1 &&
 			       op->items[0].condition.kind != CONDITION_NONE);
 	job->ns_hash = XXH3_64bits(op->ns.data, op->ns.len);
-	if (has_items && !hash_keys(job, op)) {
+	if ((has_items || is_lease) && !hash_keys(job, op)) {
 		free(job);
 		return NULL;
 	}

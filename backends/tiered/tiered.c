@@ -110,6 +110,7 @@ struct backend *tiered_wrap(struct backend *inner, const struct tiered_config *c
 		.scan = ops->scan ? tiered_pass_on : NULL,
 		.sync = ops->sync ? tiered_pass_on : NULL,
 		.check = ops->check ? tiered_pass_on : NULL,
+		.lease = ops->lease ? tiered_pass_on : NULL,
 		.gauges = tiered_gauges,
 		.hurry = tiered_hurry,
 		.close = tiered_close,

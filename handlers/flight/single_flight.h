@@ -6,8 +6,7 @@
 #include "handlers/flight/flight.h"
 #include "handlers/respond/request.h"
 
-#define WAIT_MAX_S  300
-#define LEASE_MAX_S 3600
+#define WAIT_MAX_S 300
 
 /* request->visit of a read that asked to wait or for a lease. */
 struct flight_visit {

@@ -25,9 +25,11 @@ static void note_call(struct backend *backend, struct cache_op *op)
 	cache_op_complete(op, CACHE_OK);
 }
 
+#define EVERY_BIT (BACKEND_WHOLE | BACKEND_LEASES)
+
 static const struct backend_ops noting_ops = {
 	.name = "noting",
-	.bits = BACKEND_WHOLE,
+	.bits = EVERY_BIT,
 	.get = note_call,
 	.set = note_call,
 	.remove = note_call,
@@ -38,6 +40,7 @@ static const struct backend_ops noting_ops = {
 	.configure = note_call,
 	.sync = note_call,
 	.check = note_call,
+	.lease = note_call,
 };
 static const struct backend_ops empty_ops = {.name = "empty"};
 
@@ -61,6 +64,8 @@ static void init_op(struct cache_op *op, enum cache_op_type type, struct cache_v
 	op->done = count_completion;
 	if (type == CACHE_OP_SET)
 		op->one.value = value;
+	op->lease.token = SLICE("t");
+	op->lease.ttl_us = 1;
 }
 
 static struct cache_value *make_value(void)
@@ -161,6 +166,8 @@ Test(dispatcher, what_needs_a_bit_is_refused_without_it_in_one_sentence)
 		{CACHE_OP_CLEAR, ask_prefix, BACKEND_PREFIX_CLEAR,
 		 "this backend clears whole namespaces only"},
 		{CACHE_OP_STATS, NULL, BACKEND_STATS, "this backend keeps no statistics"},
+		{CACHE_OP_LEASE_TAKE, NULL, BACKEND_LEASES, "this backend knows no leases"},
+		{CACHE_OP_LEASE_END, NULL, BACKEND_LEASES, "this backend knows no leases"},
 		{CACHE_OP_GET, NULL, 0, NULL},
 		{CACHE_OP_SET, NULL, 0, NULL},
 		{CACHE_OP_CLEAR, NULL, 0, NULL},
@@ -174,7 +181,7 @@ Test(dispatcher, what_needs_a_bit_is_refused_without_it_in_one_sentence)
 		struct backend backend = {.ops = &without};
 		struct cache_op op;
 
-		without.bits = cases[i].bit ? BACKEND_WHOLE & ~cases[i].bit : 0;
+		without.bits = cases[i].bit ? EVERY_BIT & ~cases[i].bit : 0;
 		init_op(&op, cases[i].type, value);
 		if (cases[i].ask)
 			cases[i].ask(&op);
@@ -184,7 +191,7 @@ Test(dispatcher, what_needs_a_bit_is_refused_without_it_in_one_sentence)
 		cr_expect_eq(calls, cases[i].bit == 0, "case %zu", i);
 		if (cases[i].sentence)
 			cr_expect_str_eq(op.detail, cases[i].sentence);
-		without.bits = BACKEND_WHOLE;
+		without.bits = EVERY_BIT;
 		op.detail = NULL;
 		cr_expect_eq(backend_call(&backend, &op), CACHE_OK, "case %zu", i);
 		cr_expect_null(op.detail);
@@ -286,6 +293,34 @@ Test(dispatcher, refuses_a_listing_of_nothing)
 	op.limit = 0;
 	cr_expect_eq(submit(&op), CACHE_INVALID);
 	cr_expect_eq(calls, 0);
+}
+
+Test(dispatcher, refuses_leases_without_sense)
+{
+	static const char long_token[LEASE_TOKEN_MAX_LEN + 1];
+	static const struct {
+		enum cache_op_type type;
+		struct slice token;
+		int64_t ttl_us;
+		bool is_valid;
+	} cases[] = {
+		{CACHE_OP_LEASE_TAKE, SLICE("t"), LEASE_MAX_US, true},
+		{CACHE_OP_LEASE_TAKE, SLICE("t"), LEASE_MAX_US + 1, false},
+		{CACHE_OP_LEASE_TAKE, SLICE("t"), 0, false},
+		{CACHE_OP_LEASE_TAKE, SLICE(""), 0, true},
+		{CACHE_OP_LEASE_TAKE, {.data = long_token, .len = sizeof(long_token)}, 1, false},
+		{CACHE_OP_LEASE_END, SLICE("t"), 0, true},
+		{CACHE_OP_LEASE_END, SLICE(""), 0, false},
+		{CACHE_OP_LEASE_END, {.data = long_token, .len = sizeof(long_token)}, 0, false},
+	};
+	struct cache_op op;
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		init_op(&op, cases[i].type, NULL);
+		op.lease = (struct cache_lease){.token = cases[i].token, .ttl_us = cases[i].ttl_us};
+		cr_expect_eq(submit(&op), cases[i].is_valid ? CACHE_OK : CACHE_INVALID, "case %zu",
+			     i);
+	}
 }
 
 Test(dispatcher, refuses_a_set_without_a_value)

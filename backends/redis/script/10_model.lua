@@ -38,7 +38,7 @@ the capacity; namespaces), 5 FULL (and nothing may be evicted), 6 MORE, 7 HELD, 
 
   set       now defaults create notify condition etags  {key static value size ttl history}...
             -> code now pending default_ttl created stored   created: a character 0 or 1 for each item;
-            stored 0: the capacity is 0
+            stored 0: the capacity is 0. OK ends the leases on the keys, too
             static: etag[16], u8 flags, u8 length, type. ttl seconds, 0 never, -1 the default.
             history: empty, or "frequency created last_access expires", 0 as in cache_history,
             expires -1 = by ttl. condition, of one item: empty, absent, present, match, none_match;
@@ -60,11 +60,10 @@ the capacity; namespaces), 5 FULL (and nothing may be evicted), 6 MORE, 7 HELD, 
             -> code now pending                mask as enum namespace_settings_mask
   work      now defaults                       -> code now more next
             one bounded step of what waits: leases that lapsed, expiry, eviction to the low water,
-            a new order. next: when something expires next, 0: nothing does
-  lease_take    now key token ttl_us           -> OK until | HELD until | FRESH: there is an entry
-  lease_extend  now key token ttl_us           -> OK until | LOST
-  lease_pass    now key token new_token ttl_us -> OK until | LOST
-  lease_end     now key token notify word      -> OK | LOST;   waiters hear the word if OK
+            a new order. next: when there is something to sweep next, 0: nothing is known
+  lease_take    now key token ttl_us      -> OK until | HELD until | FRESH: there is an entry
+                with an empty token it takes nothing: OK 0: it is free
+  lease_end     now key token notify word -> OK | LOST;   waiters hear the word if OK
   name      (1 key: the names) name max        -> OK: was there | CREATED | TOO_MANY
 
 `defaults`: "max_size capacity ttl policy", the settings in force for what nobody configured;

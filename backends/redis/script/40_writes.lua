@@ -175,6 +175,17 @@ local function set_items(items, list, condition, etags)
 	return OK, heads
 end
 
+-- Whoever computes a value has no need to once it came.
+local function end_leases(list)
+	for first = 1, #list, 1000 do
+		local last = min(first + 999, #list)
+
+		if call('HDEL', keys[W], unpack(list, first, last)) > 0 then
+			call('ZREM', keys[T], unpack(list, first, last))
+		end
+	end
+end
+
 local function set(keys_of_call, arguments)
 	local notify, condition, etags = arguments[4], arguments[5], arguments[6]
 	local is_there = begin(keys_of_call, arguments[1])
@@ -201,7 +212,10 @@ local function set(keys_of_call, arguments)
 		end
 	end
 	save()
-	if code == OK then publish(notify, 'W', list) end
+	if code == OK then
+		end_leases(list)
+		publish(notify, 'W', list)
+	end
 	return {code, now, is_pending() and 1 or 0, state.ttl, concat(created), stored}
 end
 

@@ -101,23 +101,27 @@ local function configure(keys_of_call, arguments)
 	return {OK, now, is_pending() and 1 or 0}
 end
 
--- Leases that lapsed a minute ago.
+-- How long a lease that lapsed stays: most are taken again, or a value comes.
+local LAPSED_US = 60 * US
+
+-- Whether none is left to sweep now, and when the next will be (0: there is none).
 local function sweep_leases()
-	local list = call('ZRANGEBYSCORE', keys[T], '-inf', now - 60 * US, 'LIMIT', 0, GROUP)
+	local list = call('ZRANGEBYSCORE', keys[T], '-inf', now - LAPSED_US, 'LIMIT', 0, GROUP)
 
 	if #list > 0 then
 		call('HDEL', keys[W], unpack(list))
 		call('ZREM', keys[T], unpack(list))
 	end
-	return #list < GROUP
+	local first = call('ZRANGE', keys[T], 0, 0, 'WITHSCORES')
+	return #list < GROUP, first[2] and first[2] + LAPSED_US or 0
 end
 
 local function work(keys_of_call, arguments)
 	local is_there = begin(keys_of_call, arguments[1])
 
 	read_defaults(arguments[2])
-	local done = sweep_leases()
-	if not is_there then return {ABSENT, now, done and 0 or 1, 0} end
+	local done, next_lease = sweep_leases()
+	if not is_there then return {ABSENT, now, done and 0 or 1, next_lease} end
 	begin_changes()
 	begin_steps()
 	adopt(arguments[2])
@@ -127,6 +131,7 @@ local function work(keys_of_call, arguments)
 	save()
 	local first = call('ZRANGE', keys[X], 0, 0, 'WITHSCORES')
 	local next_us = first[2] and first[2] + state.stale * US or 0
+	if next_us == 0 or next_lease > 0 and next_lease < next_us then next_us = next_lease end
 	return {OK, now, done and 0 or 1, next_us}
 end
 
@@ -140,51 +145,20 @@ local function read_lease(key)
 	return until_us, sub(text, rest)
 end
 
-local function write_lease(key, token, ttl)
-	local until_us = now + ttl
-
-	call('HSET', keys[W], key, pack('<i8', until_us) .. token)
-	call('ZADD', keys[T], until_us, key)
-	return {OK, now, until_us}
-end
-
-local function read_ttl(text)
-	return number(text, 1, 3600 * US, 'ttl')
-end
-
 local function lease_take(keys_of_call, arguments)
-	local key, token, ttl = arguments[2], arguments[3], read_ttl(arguments[4])
+	local key, token = arguments[2], arguments[3]
+	local ttl = number(arguments[4], token == '' and 0 or 1, 3600 * US, 'ttl')
 
 	begin_clock(keys_of_call, arguments[1])
 	local head = find({key})[1]
 	if head and is_live(head) then return {FRESH, now, 0} end
 	local until_us, holder = read_lease(key)
 	if holder and until_us > now and holder ~= token then return {HELD, now, until_us} end
-	return write_lease(key, token, ttl)
-end
-
--- One that lapsed is lost, even where nobody took it: others may be about to.
-local function holds(key, token)
-	local until_us, holder = read_lease(key)
-
-	return holder == token and until_us > now
-end
-
-local function lease_extend(keys_of_call, arguments)
-	local key, token, ttl = arguments[2], arguments[3], read_ttl(arguments[4])
-
-	begin_clock(keys_of_call, arguments[1])
-	if not holds(key, token) then return {LOST, now, 0} end
-	return write_lease(key, token, ttl)
-end
-
-local function lease_pass(keys_of_call, arguments)
-	local key, token, to, ttl = arguments[2], arguments[3], arguments[4],
-		read_ttl(arguments[5])
-
-	begin_clock(keys_of_call, arguments[1])
-	if not holds(key, token) then return {LOST, now, 0} end
-	return write_lease(key, to, ttl)
+	if token == '' then return {OK, now, 0} end
+	until_us = now + ttl
+	call('HSET', keys[W], key, pack('<i8', until_us) .. token)
+	call('ZADD', keys[T], until_us, key)
+	return {OK, now, until_us}
 end
 
 local function lease_end(keys_of_call, arguments)
@@ -192,7 +166,8 @@ local function lease_end(keys_of_call, arguments)
 
 	begin_clock(keys_of_call, arguments[1])
 	check_notify(notify)
-	if not holds(key, token) then return {LOST, now} end
+	local until_us, holder = read_lease(key)
+	if holder ~= token or until_us <= now then return {LOST, now} end
 	call('HDEL', keys[W], key)
 	call('ZREM', keys[T], key)
 	publish(notify, 'L', {key, word})

@@ -13,8 +13,6 @@ local calls = {
 	{'configure', configure, 9, 'allow-oom'},
 	{'work', work, 2, 'allow-oom'},
 	{'lease_take', lease_take, 4, 'allow-oom'},
-	{'lease_extend', lease_extend, 4, 'allow-oom'},
-	{'lease_pass', lease_pass, 5, 'allow-oom'},
 	{'lease_end', lease_end, 5, 'allow-oom'},
 	{'name', name, 2, 'allow-oom'},
 }
