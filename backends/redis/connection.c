@@ -2,6 +2,7 @@
 
 #include <sys/un.h>
 
+#include "base/clock.h"
 #include "base/invariant.h"
 
 #define PIECES_MAX 64          /* exchanges that are written at once */
@@ -190,7 +191,7 @@ static bool is_asked_for(const struct redis_exchange *exchange)
 	/* The server answers commands of a request whose others are not sent yet. */
 	return exchange && exchange->sent > 0 &&
 	       (exchange->sent == exchange->request.body.len ||
-		exchange->got + 1 < exchange->request.replies);
+		exchange->got + 1 < exchange->asked);
 }
 
 /* Gives replies to the exchanges in whose place they are. */
@@ -218,9 +219,8 @@ static enum remote_failure take_replies(struct redis_connection *connection,
 			}
 			return is_notice ? FAILURE_RESET : FAILURE_BAD_ANSWER;
 		}
-		exchange->replies[exchange->got++] = reply;
-		exchange->got_bytes += redis_reader_last_bytes(connection->reader);
-		if (exchange->got < exchange->request.replies)
+		redis_exchange_take(exchange, &reply, redis_reader_last_bytes(connection->reader));
+		if (exchange->got < exchange->asked)
 			continue;
 		(void)redis_exchange_list_pop(&connection->exchanges);
 		connection->under_way--;
@@ -247,6 +247,8 @@ enum remote_failure redis_connection_receive(struct redis_connection *connection
 
 		if (got <= 0)
 			return got == 0 ? FAILURE_NONE : FAILURE_RESET;
+		if (i == 0)
+			connection->heard_us = monotonic_now_us();
 		if (!redis_reader_feed(connection->reader,
 				       (struct slice){.data = bytes, .len = (size_t)got}))
 			return FAILURE_RESET;

@@ -30,6 +30,7 @@ struct redis_connection {
 	struct redis_hello hello;
 	uint64_t kills_told; /* the transport's, as what follows */
 	int64_t looked_us;   /* when it was last asked what server that is */
+	int64_t heard_us;    /* when something last came, or was sent while nothing was awaited */
 	bool is_retiring;    /* gets no further exchanges and ends with its last */
 };
 

@@ -98,9 +98,12 @@ static bool is_too_old(struct slice version)
 	return major < MAJOR_MIN || (major == MAJOR_MIN && minor < MINOR_MIN);
 }
 
-static struct slice check_info(struct slice info, struct redis_hello *ret)
+/* In a Cluster any node tells who the masters are, and a replica sends on what only they may do. */
+static struct slice check_info(const struct redis_url *url, struct slice info,
+			       struct redis_hello *ret)
 {
 	struct slice run_id = value_of(info, SLICE("run_id"));
+	struct slice cluster = value_of(info, SLICE("cluster_enabled"));
 
 	if (run_id.len < sizeof(ret->run_id))
 		memcpy(ret->run_id, run_id.data ? run_id.data : "", run_id.len);
@@ -108,7 +111,9 @@ static struct slice check_info(struct slice info, struct redis_hello *ret)
 		return SLICE("LOADING");
 	if (is_too_old(value_of(info, SLICE("redis_version"))))
 		return SLICE(REDIS_ERROR_OLD);
-	if (slice_equal(value_of(info, SLICE("role")), SLICE("slave")))
+	if (cluster.len > 0 && slice_equal(cluster, SLICE("1")) != url->is_cluster)
+		return url->is_cluster ? SLICE(REDIS_ERROR_ALONE) : SLICE(REDIS_ERROR_CLUSTER);
+	if (!url->is_cluster && slice_equal(value_of(info, SLICE("role")), SLICE("slave")))
 		return SLICE(REDIS_ERROR_REPLICA);
 	if (slice_starts_with(value_of(info, SLICE("maxmemory_policy")), SLICE("allkeys")))
 		return SLICE(REDIS_ERROR_EVICTS);
@@ -147,14 +152,15 @@ struct slice redis_hello_read(const struct redis_url *url, const struct redis_re
 		ret->client_id = id->integer;
 	ret->has_functions = script->kind != REPLY_ERROR ||
 			     !slice_starts_with(script->text, SLICE("ERR unknown command"));
-	return info->kind == REPLY_STRING ? check_info(info->text, ret) : (struct slice){0};
+	return info->kind == REPLY_STRING ? check_info(url, info->text, ret) : (struct slice){0};
 }
 
-struct slice redis_hello_read_look(const struct redis_reply *reply)
+struct slice redis_hello_read_look(const struct redis_url *url, const struct redis_reply *reply)
 {
 	struct redis_hello ignored = {0};
 
 	if (is_fatal(reply))
 		return reply->text;
-	return reply->kind == REPLY_STRING ? check_info(reply->text, &ignored) : (struct slice){0};
+	return reply->kind == REPLY_STRING ? check_info(url, reply->text, &ignored)
+					   : (struct slice){0};
 }

@@ -24,7 +24,7 @@ struct slice redis_hello_read(const struct redis_url *url, const struct redis_re
 /* Appends the command that asks what server that is. */
 void redis_hello_write_look(struct remote_request *request);
 /* As redis_hello_read, for the one reply to it. */
-struct slice redis_hello_read_look(const struct redis_reply *reply);
+struct slice redis_hello_read_look(const struct redis_url *url, const struct redis_reply *reply);
 
 /* Appends the command that loads the script. */
 void redis_hello_write_script(bool has_functions, struct remote_request *request);

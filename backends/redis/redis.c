@@ -12,7 +12,8 @@
  *   house.c      what is done without being asked for
  *   clock.c      the server's clock
  *   verdict.c    refusals of the server
- *   transport_resp.c  which connection carries what, and when there is one
+ *   transport_resp.c  requests and their answers
+ *   node.c       a server: when there is a connection; node_carry.c: which carries what
  *   connection.c one of them; stream.c: its bytes, by TCP, a Unix socket, TLS; lookup.c: names
  *   hello.c      its first words; exchange.c: requests on it; reply.c: replies as values */
 #include "backends/redis/redis.h"

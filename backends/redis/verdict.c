@@ -29,6 +29,9 @@ struct row {
 		.may_retry = (retry), .is_outage = (outage)                                        \
 	}
 
+#define NODE_OF_CLUSTER                                                                            \
+	"STEADYCACHE_BACKEND names a node of a Redis Cluster; write ?cluster=1 behind it"
+
 /* The first row that the error begins with counts. */
 static const struct row rows[] = {
 	{"LOADING",
@@ -45,18 +48,17 @@ static const struct row rows[] = {
 	 UNAVAILABLE(FAILURE_SERVER_ERROR, "the Redis Cluster is down; try again", true, true)},
 	{"TRYAGAIN", UNAVAILABLE(FAILURE_SERVER_ERROR,
 				 "the Redis Cluster moves the keys; try again", true, false)},
-	{"MOVED", UNAVAILABLE(FAILURE_STATUS,
-			      "STEADYCACHE_BACKEND names a node of a Redis Cluster; "
-			      "name a server that is alone",
-			      false, false)},
-	{"ASK", UNAVAILABLE(FAILURE_STATUS,
-			    "STEADYCACHE_BACKEND names a node of a Redis Cluster; "
-			    "name a server that is alone",
-			    false, false)},
-	{"CROSSSLOT", UNAVAILABLE(FAILURE_STATUS,
-				  "STEADYCACHE_BACKEND names a node of a Redis "
-				  "Cluster; name a server that is alone",
-				  false, false)},
+	{"MOVED", UNAVAILABLE(FAILURE_STATUS, NODE_OF_CLUSTER, false, false)},
+	{"ASK", UNAVAILABLE(FAILURE_STATUS, NODE_OF_CLUSTER, false, false)},
+	{"CROSSSLOT", UNAVAILABLE(FAILURE_STATUS, NODE_OF_CLUSTER, false, false)},
+	{REDIS_ERROR_CLUSTER, UNAVAILABLE(FAILURE_STATUS, NODE_OF_CLUSTER, false, false)},
+	{REDIS_ERROR_ALONE, UNAVAILABLE(FAILURE_STATUS,
+					"Redis is not a node of a Cluster; leave cluster=1 out of "
+					"STEADYCACHE_BACKEND",
+					false, false)},
+	{REDIS_ERROR_NODE,
+	 UNAVAILABLE(FAILURE_CONNECT, "a master of the Redis Cluster cannot be reached; try again",
+		     true, true)},
 	{"BUSY", UNAVAILABLE(FAILURE_SERVER_ERROR,
 			     "Redis is busy with somebody's script; try again", true, true)},
 	{"OOM",

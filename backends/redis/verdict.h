@@ -28,6 +28,9 @@ bool redis_verdict_is_refusal(const struct redis_reply *reply);
 #define REDIS_ERROR_OLD     "STEADYOLD"
 #define REDIS_ERROR_EVICTS  "STEADYEVICTS"
 #define REDIS_ERROR_REPLICA "READONLY"
+#define REDIS_ERROR_CLUSTER "STEADYCLUSTER"
+#define REDIS_ERROR_ALONE   "STEADYALONE"
+#define REDIS_ERROR_NODE    "STEADYNODE"
 
 /* remote_protocol.sentences */
 extern const char *const redis_verdict_sentences[REMOTE_SENTENCES];

@@ -14,9 +14,12 @@ struct cache_trace;
 struct remote_answer {
 	enum remote_failure failure; /* FAILURE_NONE: the whole answer arrived */
 	bool reached;                /* the request may have reached the upstream */
-	long status;                 /* of HTTP; 0: the transport knows no status */
-	int64_t retry_after_s;       /* -1: the upstream did not say */
-	struct buffer body;          /* the receiver may take it */
+	/* Of a failure: one server of several failed, and others answer. So it tells nothing about
+	 * the upstream as a whole. */
+	bool is_partial;
+	long status;           /* of HTTP; 0: the transport knows no status */
+	int64_t retry_after_s; /* -1: the upstream did not say */
+	struct buffer body;    /* the receiver may take it */
 	/* The answer in a form of the transport's own, its until `done` returns: over a stream of
 	 * replies an array of request.replies of them. NULL: it is in `body`. */
 	const void *native;
