@@ -243,6 +243,7 @@ struct cache_op {
 	struct cache_op *next;
 	uint64_t progress;
 	int64_t since_us;
+	unsigned part; /* of its namespace, 1 more than its number; 0: of the whole */
 };
 
 /* "get"; static storage. */

@@ -9,13 +9,14 @@ void redis_batch_empty(struct redis_batch *batch)
 		struct redis_command *command = &batch->commands[i];
 
 		if (command->kind == COMMAND_USE)
-			redis_uses_put_back(&command->space->uses, &command->uses);
-		if (command->space)
-			command->space->users--;
+			redis_uses_put_back(&command->part->uses, &command->uses);
+		if (command->part)
+			command->part->space->users--;
 	}
 	batch->count = 0;
 	batch->writes = false;
 	batch->hears = false;
+	batch->route = 0;
 }
 
 void redis_batch_free(struct redis_batch *batch)
@@ -24,7 +25,7 @@ void redis_batch_free(struct redis_batch *batch)
 		return;
 	redis_batch_empty(batch);
 	for (size_t i = 0; i < batch->named_count; i++)
-		batch->named[i]->users--;
+		batch->named[i]->space->users--;
 	free(batch->named);
 	free(batch->commands);
 	buffer_deinit(&batch->after);
@@ -32,7 +33,7 @@ void redis_batch_free(struct redis_batch *batch)
 }
 
 struct redis_command *redis_batch_add(struct redis_batch *batch, enum redis_kind kind,
-				      struct redis_space *space, struct remote_job *job)
+				      struct redis_part *part, struct remote_job *job)
 {
 	if (batch->count == batch->capacity) {
 		size_t capacity = batch->capacity ? 2 * batch->capacity : 4;
@@ -46,25 +47,25 @@ struct redis_command *redis_batch_add(struct redis_batch *batch, enum redis_kind
 	struct redis_command *command = &batch->commands[batch->count++];
 	*command = (struct redis_command){
 		.kind = kind,
-		.space = space,
+		.part = part,
 		.job = job,
 		.last_job = job,
 		.item_count = job ? job->item_count : 0,
 	};
 	if (job)
 		job->grouped = NULL;
-	if (space)
-		space->users++;
+	if (part)
+		part->space->users++;
 	return command;
 }
 
 struct redis_command *redis_batch_share(struct redis_batch *batch, enum redis_kind kind,
-					struct redis_space *space, struct remote_job *job)
+					struct redis_part *part, struct remote_job *job)
 {
 	for (size_t i = 0; i < batch->count; i++) {
 		struct redis_command *command = &batch->commands[i];
 
-		if (command->kind != kind || command->space != space)
+		if (command->kind != kind || command->part != part)
 			continue;
 		command->last_job->grouped = job;
 		command->last_job = job;
@@ -72,5 +73,5 @@ struct redis_command *redis_batch_share(struct redis_batch *batch, enum redis_ki
 		job->grouped = NULL;
 		return command;
 	}
-	return redis_batch_add(batch, kind, space, job);
+	return redis_batch_add(batch, kind, part, job);
 }

@@ -29,7 +29,7 @@ enum redis_kind {
 
 struct redis_command {
 	enum redis_kind kind;
-	struct redis_space *space;
+	struct redis_part *part;           /* NULL: of none */
 	struct remote_job *job, *last_job; /* for whom; more than one by `grouped`; NULL: nobody */
 	size_t item_count;
 	struct redis_uses uses; /* of COMMAND_USE, until it is acknowledged */
@@ -48,10 +48,11 @@ struct redis_batch {
 	size_t count, capacity;
 	bool writes;         /* some command changes something */
 	bool hears;          /* is sent only while news are heard */
+	unsigned route;      /* remote_request.route */
 	struct buffer after; /* where a listing or a clear goes on */
 	bool has_after;
-	unsigned rounds;            /* of `work` */
-	struct redis_space **named; /* of a STATS of all */
+	unsigned rounds;           /* of `work` */
+	struct redis_part **named; /* of a STATS of all */
 	size_t named_count;
 };
 
@@ -62,10 +63,10 @@ void redis_batch_free(struct redis_batch *batch);
 
 /* Appends a command; NULL: out of memory. */
 struct redis_command *redis_batch_add(struct redis_batch *batch, enum redis_kind kind,
-				      struct redis_space *space, struct remote_job *job);
+				      struct redis_part *part, struct remote_job *job);
 
-/* The same for one that jobs of one namespace share: `job` joins it if it is there already. */
+/* The same for one that jobs of one partition share: `job` joins it if it is there already. */
 struct redis_command *redis_batch_share(struct redis_batch *batch, enum redis_kind kind,
-					struct redis_space *space, struct remote_job *job);
+					struct redis_part *part, struct remote_job *job);
 
 #endif

@@ -1,5 +1,7 @@
 #include "backends/redis/dialects.h"
 
+#include <stdlib.h>
+
 #include "backends/redis/batch.h"
 #include "backends/redis/read.h"
 #include "backends/redis/verdict.h"
@@ -8,16 +10,25 @@
 static enum cache_status accepts(const struct remote_context *context, struct cache_op *op)
 {
 	(void)context;
-	(void)op;
+	/* It begins, perhaps again: Redis did not speak the other dialect. */
+	op->progress = PHASE_FIRST;
+	if (op->type == CACHE_OP_STATS) {
+		free(op->stats);
+		op->stats = NULL;
+		op->stats_count = 0;
+	}
 	return CACHE_OK;
 }
 
-/* Reads go with reads and writes with writes; what may take long goes alone, and so does what
- * keeps a place in its batch. */
+/* Reads go with reads and writes with writes, in a Cluster those of one partition; what may take
+ * long goes alone, and so does what keeps a place in its batch. */
 static bool joins(const struct remote_call *call, const struct remote_job *job)
 {
 	const struct remote_job *first = call->jobs.first;
 
+	if (job->op->part > 0 &&
+	    (first->op->part != job->op->part || first->ns_hash != job->ns_hash))
+		return false;
 	if (first->op->type == job->op->type &&
 	    (job->op->type == CACHE_OP_SYNC || job->op->type == CACHE_OP_LEASE_TAKE ||
 	     job->op->type == CACHE_OP_LEASE_END))

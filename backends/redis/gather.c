@@ -2,6 +2,9 @@
 
 #include <stdlib.h>
 
+#include "backends/redis/house.h"
+#include "backends/redis/slot.h"
+
 /* Uses that one call of the script tells. */
 #define USES_A_CALL 64
 /* Settings that a read goes by may be so old, where another server changed them. */
@@ -14,63 +17,70 @@ struct gatherer {
 	int64_t now_us; /* monotonic */
 };
 
-static bool add(const struct gatherer *g, enum redis_kind kind, struct redis_space *space,
+static bool add(const struct gatherer *g, enum redis_kind kind, struct redis_part *part,
 		struct remote_job *job)
 {
-	return redis_batch_add(g->batch, kind, space, job) != NULL;
+	return redis_batch_add(g->batch, kind, part, job) != NULL;
 }
 
 /* What was used goes before what depends on it. */
-static bool add_uses(const struct gatherer *g, struct redis_space *space)
+static bool add_uses(const struct gatherer *g, struct redis_part *part)
 {
-	while (!redis_uses_are_none(&space->uses)) {
-		struct redis_command *command = redis_batch_add(g->batch, COMMAND_USE, space, NULL);
+	while (!redis_uses_are_none(&part->uses)) {
+		struct redis_command *command = redis_batch_add(g->batch, COMMAND_USE, part, NULL);
 
 		if (!command)
 			return false;
-		redis_uses_take(&space->uses, &command->uses, USES_A_CALL);
+		redis_uses_take(&part->uses, &command->uses, USES_A_CALL);
 	}
-	space->has_uses = false;
+	part->has_uses = false;
 	return true;
 }
 
-static bool has(const struct gatherer *g, enum redis_kind kind, const struct redis_space *space)
+static bool asks_time(const struct gatherer *g, const struct redis_part *part)
 {
 	for (size_t i = 0; i < g->batch->count; i++)
-		if (g->batch->commands[i].kind == kind && g->batch->commands[i].space == space)
+		if (g->batch->commands[i].kind == COMMAND_TIME &&
+		    g->batch->commands[i].part->clock == part->clock)
+			return true;
+	return false;
+}
+
+static bool asks_settings(const struct gatherer *g, const struct redis_part *part)
+{
+	for (size_t i = 0; i < g->batch->count; i++)
+		if (g->batch->commands[i].kind == COMMAND_SETTINGS &&
+		    g->batch->commands[i].part == part)
 			return true;
 	return false;
 }
 
 /* A read judges itself what has expired: by the engine's clock, and by the stale time. */
-static bool gather_read(const struct gatherer *g, struct redis_space *space, struct remote_job *job)
+static bool gather_read(const struct gatherer *g, struct redis_part *part, struct remote_job *job)
 {
 	bool is_get = job->op->type == CACHE_OP_GET;
 	bool knows_time = g->context->config->clock ||
-			  redis_clock_is_fresh(&g->state->clock, g->now_us) ||
-			  has(g, COMMAND_TIME, NULL);
+			  redis_clock_is_fresh(part->clock, g->now_us) || asks_time(g, part);
 	bool knows_settings =
 		!is_get || !job->op->serve_stale ||
-		(space->refreshed_us > 0 && g->now_us - space->refreshed_us < SETTINGS_FRESH_US) ||
-		has(g, COMMAND_SETTINGS, space);
+		(part->refreshed_us > 0 && g->now_us - part->refreshed_us < SETTINGS_FRESH_US) ||
+		asks_settings(g, part);
 
-	if (!knows_time && !add(g, COMMAND_TIME, NULL, NULL))
+	if (!knows_time && !add(g, COMMAND_TIME, part, NULL))
 		return false;
-	if (!knows_settings && !add(g, COMMAND_SETTINGS, space, NULL))
+	if (!knows_settings && !add(g, COMMAND_SETTINGS, part, NULL))
 		return false;
-	return redis_batch_share(g->batch, is_get ? COMMAND_GET : COMMAND_EXISTS, space, job) !=
+	return redis_batch_share(g->batch, is_get ? COMMAND_GET : COMMAND_EXISTS, part, job) !=
 	       NULL;
 }
 
-static bool gather_write(const struct gatherer *g, enum redis_kind kind, struct redis_space *space,
+static bool gather_write(const struct gatherer *g, enum redis_kind kind, struct redis_part *part,
 			 struct remote_job *job)
 {
 	g->batch->writes = true;
-	if (job->op->progress == PHASE_NAME)
-		kind = COMMAND_NAME;
-	else if (job->op->progress == PHASE_WORK)
+	if (job->op->progress == PHASE_WORK)
 		kind = COMMAND_WORK;
-	return add_uses(g, space) && add(g, kind, space, job);
+	return add_uses(g, part) && add(g, kind, part, job);
 }
 
 static bool gather_all_stats(const struct gatherer *g, struct remote_job *job)
@@ -78,8 +88,10 @@ static bool gather_all_stats(const struct gatherer *g, struct remote_job *job)
 	const struct redis_batch *batch = g->batch;
 
 	g->batch->writes = true;
-	if (job->op->progress == PHASE_FIRST)
+	if (job->op->progress == PHASE_FIRST) {
+		g->batch->route = g->state->names_route;
 		return add(g, COMMAND_NAMES, NULL, job);
+	}
 	for (size_t i = 0; i < batch->named_count; i++)
 		if (!add_uses(g, batch->named[i]) || !add(g, COMMAND_WORK, batch->named[i], NULL) ||
 		    !add(g, COMMAND_STATS, batch->named[i], job))
@@ -87,75 +99,109 @@ static bool gather_all_stats(const struct gatherer *g, struct remote_job *job)
 	return true;
 }
 
-static bool gather_stats(const struct gatherer *g, struct redis_space *space,
-			 struct remote_job *job)
+static bool gather_stats(const struct gatherer *g, struct redis_part *part, struct remote_job *job)
 {
 	g->batch->writes = true;
-	return add_uses(g, space) && add(g, COMMAND_WORK, space, NULL) &&
-	       add(g, COMMAND_STATS, space, job);
+	return add_uses(g, part) && add(g, COMMAND_WORK, part, NULL) &&
+	       add(g, COMMAND_STATS, part, job);
 }
 
-/* A SYNC of a namespace is housekeeping's. */
-static bool gather_sync(const struct gatherer *g, struct redis_space *space, struct remote_job *job)
+/* A SYNC of a partition is housekeeping's. */
+static bool gather_sync(const struct gatherer *g, struct redis_part *part, struct remote_job *job)
 {
-	struct redis_space *each = NULL;
+	struct redis_part *each = NULL;
 
 	g->batch->writes = true;
-	if (space)
-		return add_uses(g, space) && add(g, COMMAND_WORK, space, job) &&
-		       (!space->is_named || add(g, COMMAND_NAME, space, NULL));
-	while ((each = redis_space_next(&g->state->spaces, each)))
+	if (part)
+		return add_uses(g, part) && add(g, COMMAND_WORK, part, job) &&
+		       (!part->space->is_named || part->route > 0 ||
+			add(g, COMMAND_NAME, part, NULL));
+	while (!g->state->spaces.is_cluster &&
+	       (each = redis_space_next_part(&g->state->spaces, each)))
 		if (!add_uses(g, each))
 			return false;
+	return add(g, COMMAND_PING, NULL, job);
+}
+
+static bool gather_of_part(const struct gatherer *g, struct redis_part *part,
+			   struct remote_job *job)
+{
+	const struct cache_op *op = job->op;
+
+	if (op->type != CACHE_OP_SYNC)
+		redis_house_touched(g->context, part, g->now_us);
+	switch (op->type) {
+	case CACHE_OP_GET:
+	case CACHE_OP_EXISTS:
+		return gather_read(g, part, job);
+	case CACHE_OP_SET:
+		return gather_write(g, COMMAND_SET, part, job);
+	case CACHE_OP_DELETE:
+		return gather_write(g, COMMAND_DELETE, part, job);
+	case CACHE_OP_CLEAR:
+		return gather_write(g, op->prefix.len > 0 ? COMMAND_CLEAR_PREFIX : COMMAND_CLEAR,
+				    part, job);
+	case CACHE_OP_CONFIGURE:
+		return gather_write(g, COMMAND_CONFIGURE, part, job);
+	case CACHE_OP_SCAN: /* tells frequencies, which uses change */
+		g->batch->writes = true;
+		return add_uses(g, part) && add(g, COMMAND_LIST, part, job);
+	case CACHE_OP_STATS:
+		return gather_stats(g, part, job);
+	case CACHE_OP_SYNC:
+		return gather_sync(g, part, job);
+	case CACHE_OP_LEASE_TAKE:
+		g->batch->hears = true;
+		return add(g, COMMAND_LEASE_TAKE, part, job);
+	case CACHE_OP_LEASE_END:
+		return add(g, COMMAND_LEASE_END, part, job);
+	case CACHE_OP_CHECK:
+	case CACHE_OP_TYPES:
+		break;
+	}
+	return add(g, COMMAND_PING, NULL, job);
+}
+
+static bool gather_of_none(const struct gatherer *g, struct remote_job *job)
+{
+	const struct cache_op *op = job->op;
+
+	if (op->type == CACHE_OP_STATS)
+		return gather_all_stats(g, job);
+	if (op->type == CACHE_OP_SYNC)
+		return gather_sync(g, NULL, job);
+	if (op->part > 0)
+		g->batch->route = redis_slot_begin(op->part - 1, g->state->spaces.part_count) + 1;
 	return add(g, COMMAND_PING, NULL, job);
 }
 
 static bool gather_job(const struct gatherer *g, struct remote_job *job)
 {
 	const struct cache_op *op = job->op;
-	struct redis_space *space = NULL;
+	struct redis_spaces *spaces = &g->state->spaces;
 
-	if (op->ns.len > 0) {
-		space = redis_space_find(&g->state->spaces, op->ns);
-		if (!space)
-			return false;
-		if (op->type != CACHE_OP_SYNC)
-			space->touched_us = g->now_us;
-	}
-	bool may_be_of_none = op->type == CACHE_OP_STATS || op->type == CACHE_OP_SYNC ||
-			      op->type == CACHE_OP_CHECK;
-	if (!space && !may_be_of_none)
+	if (op->ns.len == 0)
+		return gather_of_none(g, job);
+	struct redis_space *space = redis_space_find(spaces, op->ns);
+	struct redis_part *part =
+		space ? redis_space_part(spaces, space, op->part > 0 ? op->part - 1 : 0) : NULL;
+	if (!part)
 		return false;
-	switch (op->type) {
-	case CACHE_OP_GET:
-	case CACHE_OP_EXISTS:
-		return gather_read(g, space, job);
-	case CACHE_OP_SET:
-		return gather_write(g, COMMAND_SET, space, job);
-	case CACHE_OP_DELETE:
-		return gather_write(g, COMMAND_DELETE, space, job);
-	case CACHE_OP_CLEAR:
-		return gather_write(g, op->prefix.len > 0 ? COMMAND_CLEAR_PREFIX : COMMAND_CLEAR,
-				    space, job);
-	case CACHE_OP_CONFIGURE:
-		return gather_write(g, COMMAND_CONFIGURE, space, job);
-	case CACHE_OP_SCAN: /* tells frequencies, which uses change */
-		g->batch->writes = true;
-		return add_uses(g, space) && add(g, COMMAND_LIST, space, job);
-	case CACHE_OP_STATS:
-		return space ? gather_stats(g, space, job) : gather_all_stats(g, job);
-	case CACHE_OP_SYNC:
-		return gather_sync(g, space, job);
-	case CACHE_OP_LEASE_TAKE:
-		g->batch->hears = true;
-		return add(g, COMMAND_LEASE_TAKE, space, job);
-	case CACHE_OP_LEASE_END:
-		return add(g, COMMAND_LEASE_END, space, job);
-	case CACHE_OP_CHECK:
-	case CACHE_OP_TYPES:
-		break;
-	}
-	return add(g, COMMAND_PING, NULL, job);
+	g->batch->route = part->route;
+	if (op->progress != PHASE_NAME)
+		return gather_of_part(g, part, job);
+	g->batch->writes = true;
+	g->batch->route = g->state->names_route;
+	return (part->route > 0 || add_uses(g, part)) && add(g, COMMAND_NAME, part, job);
+}
+
+/* The list of namespaces is another key: in a Cluster a request is for it or for a partition. */
+static bool is_for_names(const struct gatherer *g, const struct remote_call *call)
+{
+	for (const struct remote_job *job = call->jobs.first; job; job = job->next)
+		if (job->op && job->op->progress == PHASE_NAME)
+			return g->state->names_route > 0;
+	return false;
 }
 
 struct redis_batch *redis_gather(const struct remote_context *context, struct remote_call *call)
@@ -174,8 +220,10 @@ struct redis_batch *redis_gather(const struct remote_context *context, struct re
 	redis_batch_empty(g.batch);
 	if (call->kind == CALL_PROBE)
 		return add(&g, COMMAND_PING, NULL, NULL) ? g.batch : NULL;
+	bool only_names = is_for_names(&g, call);
 	for (struct remote_job *job = call->jobs.first; job; job = job->next)
-		if (job->op && !gather_job(&g, job))
+		if (job->op && (!only_names || job->op->progress == PHASE_NAME) &&
+		    !gather_job(&g, job))
 			return NULL;
 	return g.batch;
 }

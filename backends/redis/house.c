@@ -1,36 +1,37 @@
 #include "backends/redis/house.h"
 
+#include <stdlib.h>
+
 /* How long uses are collected, and how many keys at most. */
 #define COLLECT_US   (US_PER_S / 2)
 #define COLLECT_KEYS 4096
-/* How often a namespace is looked after that was touched lately, as other servers may have left
+/* How often a partition is looked after that was touched lately, as other servers may have left
  * something to do. */
 #define ROUND_US      (1 * US_PER_S)
 #define TOUCHED_US    (10 * US_PER_S)
 #define AFTER_FAIL_US (1 * US_PER_S)
 #define FORGET_US     (60 * US_PER_S)
+#define TIDY_US       (10 * US_PER_S)
 
 static int64_t earlier(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
 }
 
-/* When something is to be done for `space`; INT64_MAX: nothing that is known. */
-static int64_t due_us(const struct remote_context *context, const struct redis_space *space,
+/* When something is to be done for `part`; INT64_MAX: nothing that is known. */
+static int64_t due_us(const struct remote_context *context, const struct redis_part *part,
 		      int64_t now_us)
 {
 	int64_t due = INT64_MAX;
 
-	if (space->is_running)
-		return INT64_MAX;
-	if (space->has_work || space->uses.count >= COLLECT_KEYS)
+	if (part->has_work || part->uses.count >= COLLECT_KEYS)
 		due = now_us;
-	if (!redis_uses_are_none(&space->uses))
-		due = earlier(due, space->uses_since_us + COLLECT_US);
-	if (space->touched_us > 0 && now_us - space->touched_us < TOUCHED_US)
-		due = earlier(due, space->worked_us + ROUND_US);
-	if (space->expiry_us > 0) {
-		int64_t left_us = space->expiry_us - redis_state_now_us(context);
+	if (!redis_uses_are_none(&part->uses))
+		due = earlier(due, part->uses_since_us + COLLECT_US);
+	if (part->touched_us > 0 && now_us - part->touched_us < TOUCHED_US)
+		due = earlier(due, part->worked_us + ROUND_US);
+	if (part->expiry_us > 0) {
+		int64_t left_us = part->expiry_us - redis_state_now_us(context, part);
 
 		/* A moved clock is looked at now and then. */
 		if (left_us < 0)
@@ -38,100 +39,150 @@ static int64_t due_us(const struct remote_context *context, const struct redis_s
 		if (context->config->clock && left_us > 0)
 			left_us = ROUND_US;
 		due = earlier(due, now_us + left_us);
-		if (left_us == 0 && due < space->worked_us + ROUND_US / 10)
-			due = space->has_work ? due : space->worked_us + ROUND_US / 10;
+		if (left_us == 0 && due < part->worked_us + ROUND_US / 10)
+			due = part->has_work ? due : part->worked_us + ROUND_US / 10;
 	}
-	return due > space->not_before_us ? due : space->not_before_us;
+	return due > part->not_before_us ? due : part->not_before_us;
 }
+
+/* Gives `part` a place if it has none, or an earlier one. A later one it gets once the present one
+ * is reached. */
+static void consider(const struct remote_context *context, struct redis_part *part, int64_t now_us)
+{
+	struct redis_due *due = &redis_state_of(context)->spaces.due;
+	int64_t at_us = due_us(context, part, now_us);
+
+	if (!part->op && at_us < INT64_MAX && (part->due_place == 0 || at_us < part->due_us))
+		redis_due_put(due, part, at_us);
+}
+
+/* ---- Its own operations ---- */
+
+struct own_op {
+	struct cache_op op; /* first: part->op */
+	const struct remote_context *context;
+};
 
 static void op_done(struct cache_op *op)
 {
-	struct redis_space *space = op->user;
+	struct redis_part *part = op->user;
+	const struct remote_context *context = ((struct own_op *)op)->context;
+	int64_t now_us = redis_state_mono_us();
 
-	space->is_running = false;
-	if (op->status != CACHE_OK)
-		space->not_before_us = redis_state_mono_us() + AFTER_FAIL_US;
+	part->op = NULL;
+	if (op->status == CACHE_OK) {
+		consider(context, part, now_us);
+	} else {
+		/* What it had to tell comes back when its call ends. */
+		part->not_before_us = now_us + AFTER_FAIL_US;
+		redis_due_put(&redis_state_of(context)->spaces.due, part, part->not_before_us);
+	}
 	cache_op_deinit(op);
+	free(op);
 }
 
-static struct cache_op *begin(struct redis_space *space, int64_t now_us)
+/* NULL: out of memory. */
+static struct cache_op *begin(const struct remote_context *context, struct redis_part *part,
+			      int64_t now_us)
 {
-	cache_op_init(&space->op, CACHE_OP_SYNC);
-	space->op.ns = slice_of(space->name);
-	space->op.done = op_done;
-	space->op.user = space;
-	space->is_running = true;
-	space->has_work = false;
-	space->worked_us = now_us;
-	return &space->op;
+	struct own_op *own = malloc(sizeof(*own));
+
+	if (!own)
+		return NULL;
+	own->context = context;
+	cache_op_init(&own->op, CACHE_OP_SYNC);
+	own->op.ns = slice_of(part->space->name);
+	own->op.part = redis_state_op_part(context, part);
+	own->op.done = op_done;
+	own->op.user = part;
+	part->op = &own->op;
+	part->has_work = false;
+	part->worked_us = now_us;
+	return &own->op;
 }
 
 struct cache_op *redis_house_own_op(const struct remote_context *context, int64_t now_us,
 				    int64_t *ret_next_us)
 {
 	struct redis_state *state = redis_state_of(context);
-	struct redis_space *space = NULL;
-	int64_t next_us = now_us + ROUND_US;
+	struct redis_due *due = &state->spaces.due;
+	struct redis_part *part;
 
-	if (now_us < state->look_us) {
-		*ret_next_us = state->look_us;
-		return NULL;
-	}
-	while ((space = redis_space_next(&state->spaces, space))) {
-		int64_t due = due_us(context, space, now_us);
+	while ((part = redis_due_first(due)) && part->due_us <= now_us) {
+		int64_t at_us = due_us(context, part, now_us);
+		struct cache_op *op = at_us <= now_us ? begin(context, part, now_us) : NULL;
 
-		if (due <= now_us)
-			return begin(space, now_us);
-		next_us = earlier(next_us, due);
+		if (at_us <= now_us)
+			at_us = now_us + AFTER_FAIL_US;
+		if (op || at_us == INT64_MAX)
+			redis_due_remove(due, part);
+		else
+			redis_due_put(due, part, at_us);
+		if (op)
+			return op;
 	}
-	redis_space_drop_idle(&state->spaces, now_us - FORGET_US);
-	if (state->spaces.count == 0)
-		next_us = INT64_MAX;
-	state->look_us = next_us;
-	*ret_next_us = next_us;
+	if (now_us >= state->tidy_us) {
+		redis_space_drop_idle(&state->spaces, now_us - FORGET_US);
+		state->tidy_us = now_us + TIDY_US;
+	}
+	*ret_next_us = state->spaces.count > 0 ? state->tidy_us : INT64_MAX;
+	if (redis_due_first(due))
+		*ret_next_us = earlier(*ret_next_us, redis_due_first(due)->due_us);
 	return NULL;
 }
 
-void redis_house_has_work(struct redis_state *state, struct redis_space *space)
+/* ---- What is told ---- */
+
+void redis_house_touched(const struct remote_context *context, struct redis_part *part,
+			 int64_t now_us)
 {
-	space->has_work = true;
-	state->look_us = 0;
+	part->touched_us = now_us;
+	if (part->due_place == 0)
+		consider(context, part, now_us);
 }
 
-void redis_house_has_uses(struct redis_state *state, struct redis_space *space)
+void redis_house_has_work(const struct remote_context *context, struct redis_part *part)
+{
+	part->has_work = true;
+	consider(context, part, redis_state_mono_us());
+}
+
+void redis_house_has_uses(const struct remote_context *context, struct redis_part *part)
 {
 	int64_t now_us = redis_state_mono_us();
+	bool is_first = !part->has_uses; /* or the first since they were told */
 
-	if (redis_uses_are_none(&space->uses))
+	if (redis_uses_are_none(&part->uses))
 		return;
-	/* The first, or the first since they were told. */
-	if (!space->has_uses) {
-		space->has_uses = true;
-		space->uses_since_us = now_us;
-		state->look_us = earlier(state->look_us, now_us + COLLECT_US);
+	if (is_first) {
+		part->has_uses = true;
+		part->uses_since_us = now_us;
 	}
-	if (space->uses.count >= COLLECT_KEYS)
-		state->look_us = 0;
+	if (is_first || part->uses.count >= COLLECT_KEYS)
+		consider(context, part, now_us);
 }
 
-void redis_house_expires(struct redis_state *state, struct redis_space *space,
+void redis_house_expires(const struct remote_context *context, struct redis_part *part,
 			 int64_t expires_at_us)
 {
-	if (expires_at_us == 0 || (space->expiry_us > 0 && space->expiry_us <= expires_at_us))
+	if (expires_at_us == 0 || (part->expiry_us > 0 && part->expiry_us <= expires_at_us))
 		return;
-	space->expiry_us = expires_at_us;
-	state->look_us = 0;
+	part->expiry_us = expires_at_us;
+	consider(context, part, redis_state_mono_us());
 }
 
-void redis_house_worked(struct redis_state *state, struct redis_space *space, bool is_there,
-			bool more, int64_t next_us)
+void redis_house_worked(const struct remote_context *context, struct redis_part *part,
+			bool is_there, bool more, int64_t next_us)
 {
-	space->worked_us = redis_state_mono_us();
-	space->expiry_us = next_us;
+	struct redis_space *space = part->space;
+	int64_t now_us = redis_state_mono_us();
+
+	part->worked_us = now_us;
+	part->expiry_us = next_us;
 	/* Somebody emptied the server. (Or it is about to be created.) */
-	if (!is_there && space->worked_us - space->named_us > FORGET_US)
+	if (!is_there && space->part_count == 1 && now_us - space->named_us > FORGET_US)
 		space->is_named = false;
 	if (more)
-		space->has_work = true;
-	state->look_us = 0;
+		part->has_work = true;
+	consider(context, part, now_us);
 }

@@ -40,10 +40,10 @@ static int64_t time_of(const struct redis_reply *reply)
 static void take_settings(struct redis_command *command, const struct redis_reply *reply,
 			  int64_t now_us)
 {
-	command->space->refreshed_us = now_us;
-	command->space->stale_ttl_s = 0;
+	command->part->refreshed_us = now_us;
+	command->part->stale_ttl_s = 0;
 	if (redis_check_code(reply) == CODE_OK)
-		command->space->stale_ttl_s = redis_check_number(reply, STATS_STALE);
+		command->part->stale_ttl_s = redis_check_number(reply, STATS_STALE);
 }
 
 static bool is_first(enum redis_kind kind)
@@ -52,8 +52,8 @@ static bool is_first(enum redis_kind kind)
 }
 
 /* The clock, and what a read judges by. */
-static void take_first(const struct remote_context *context, const struct redis_batch *batch,
-		       const struct remote_answer *answer, int64_t sent_us)
+static void take_first(const struct redis_batch *batch, const struct remote_answer *answer,
+		       int64_t sent_us)
 {
 	int64_t now_us = redis_state_mono_us();
 
@@ -69,8 +69,7 @@ static void take_first(const struct remote_context *context, const struct redis_
 		else if (redis_check_has_time(command->kind))
 			there_us = redis_check_number(reply, 1);
 		if (there_us > 0)
-			redis_clock_learn(&redis_state_of(context)->clock, there_us, sent_us,
-					  now_us);
+			redis_clock_learn(command->part->clock, there_us, sent_us, now_us);
 		if (command->kind == COMMAND_SETTINGS)
 			take_settings(command, reply, now_us);
 	}
@@ -89,8 +88,8 @@ static void take_name(struct redis_command *command, const struct redis_reply *r
 	int64_t code = redis_check_code(reply);
 
 	if (code == CODE_OK || code == CODE_CREATED) {
-		command->space->is_named = true;
-		command->space->named_us = redis_state_mono_us();
+		command->part->space->is_named = true;
+		command->part->space->named_us = redis_state_mono_us();
 	}
 	if (!job || !job->op)
 		return;
@@ -177,7 +176,7 @@ enum remote_step redis_read(const struct remote_context *context, struct remote_
 	for (size_t i = 0; i < batch->count; i++)
 		if (!redis_check_reply(&batch->commands[i], redis_reply_of(answer, i)))
 			return STEP_BAD;
-	take_first(context, batch, answer, call->parts[part].sent_at_us);
+	take_first(batch, answer, call->parts[part].sent_at_us);
 	for (size_t i = 0; i < batch->count; i++) {
 		struct redis_command *command = &batch->commands[i];
 		const struct redis_reply *reply = redis_reply_of(answer, i);

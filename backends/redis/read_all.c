@@ -123,7 +123,7 @@ void redis_read_names(const struct remote_context *context, struct remote_call *
 	if (!job->op)
 		return;
 	job->op->progress = PHASE_ALL;
-	batch->named = calloc(reply->count + 1, sizeof(struct redis_space *));
+	batch->named = calloc(reply->count + 1, sizeof(struct redis_part *));
 	job->op->stats = calloc(reply->count + 1, sizeof(*job->op->stats));
 	if (!batch->named || !job->op->stats) {
 		remote_job_fail(job, CACHE_NO_MEMORY, NULL, 1);
@@ -131,23 +131,24 @@ void redis_read_names(const struct remote_context *context, struct remote_call *
 	}
 	for (size_t i = 0; i < reply->count; i++) {
 		struct redis_space *space = redis_space_find(spaces, reply->elements[i].text);
+		struct redis_part *part = space ? redis_space_part(spaces, space, 0) : NULL;
 
-		if (!space) {
+		if (!part) {
 			remote_job_fail(job, CACHE_NO_MEMORY, NULL, 1);
 			return;
 		}
 		space->users++;
-		batch->named[batch->named_count++] = space;
+		batch->named[batch->named_count++] = part;
 	}
 	if (reply->count == 0)
 		remote_job_succeed(job);
 }
 
-static void fill_stats(const struct remote_context *context, const struct redis_space *space,
+static void fill_stats(const struct remote_context *context, const struct redis_part *part,
 		       const struct redis_reply *reply, struct namespace_stats *ret)
 {
-	memcpy(ret->name, space->name, sizeof(ret->name));
-	redis_state_defaults(context, slice_of(space->name), &ret->settings);
+	memcpy(ret->name, part->space->name, sizeof(ret->name));
+	redis_state_defaults(context, part, &ret->settings);
 	remote_namespaces_fill(context->namespaces, ret);
 	if (redis_check_code(reply) == CODE_ABSENT)
 		return;
@@ -185,13 +186,13 @@ void redis_read_stats(const struct remote_context *context, struct remote_call *
 	if (!op)
 		return;
 	if (is_known(reply)) {
-		command->space->stale_ttl_s = redis_check_number(reply, STATS_STALE);
-		command->space->refreshed_us = redis_state_mono_us();
+		command->part->stale_ttl_s = redis_check_number(reply, STATS_STALE);
+		command->part->refreshed_us = redis_state_mono_us();
 	}
 	if (op->progress == PHASE_ALL) {
 		if (is_known(reply))
-			fill_stats(context, command->space, reply, &op->stats[op->stats_count++]);
-		if (command->space == batch->named[batch->named_count - 1])
+			fill_stats(context, command->part, reply, &op->stats[op->stats_count++]);
+		if (command->part == batch->named[batch->named_count - 1])
 			remote_job_succeed(job);
 		return;
 	}
@@ -202,7 +203,7 @@ void redis_read_stats(const struct remote_context *context, struct remote_call *
 		remote_job_fail(job, CACHE_NO_MEMORY, NULL, 1);
 		return;
 	}
-	fill_stats(context, command->space, reply, op->stats);
+	fill_stats(context, command->part, reply, op->stats);
 	op->stats_count = 1;
 	remote_job_succeed(job);
 }
@@ -215,7 +216,7 @@ void redis_read_configured(const struct remote_context *context,
 	struct remote_job *job = command->job;
 
 	(void)context;
-	command->space->refreshed_us = 0;
+	command->part->refreshed_us = 0;
 	if (!job->op)
 		return;
 	if (redis_check_code(reply) == CODE_ABSENT)
@@ -229,11 +230,10 @@ void redis_read_configured(const struct remote_context *context,
 void redis_read_work(const struct remote_context *context, struct remote_call *call,
 		     const struct redis_command *command, const struct redis_reply *reply)
 {
-	struct redis_state *state = redis_state_of(context);
 	struct redis_batch *batch = call->state;
 	bool more = redis_check_number(reply, 2) != 0;
 
-	redis_house_worked(state, command->space, redis_check_code(reply) == CODE_OK, more,
+	redis_house_worked(context, command->part, redis_check_code(reply) == CODE_OK, more,
 			   redis_check_number(reply, 3));
 	if (command->job && command->job->op) {
 		/* Of a CONFIGURE, which is done once all is, or of housekeeping itself. */

@@ -19,7 +19,7 @@ static void count_items(const struct remote_context *context, const struct remot
 
 struct reader {
 	const struct remote_context *context;
-	struct redis_space *space;
+	struct redis_part *part;
 	int64_t now_us; /* the engine's */
 };
 
@@ -28,11 +28,11 @@ static bool is_found(const struct reader *r, const struct cache_op *op, int64_t 
 		     bool *ret_stale)
 {
 	bool is_live = rules_is_live(expires_at_us, r->now_us);
-	bool is_kept = is_live || rules_is_kept(expires_at_us, r->space->stale_ttl_s, r->now_us);
+	bool is_kept = is_live || rules_is_kept(expires_at_us, r->part->stale_ttl_s, r->now_us);
 
 	*ret_stale = !is_live && is_kept && op->type == CACHE_OP_GET && op->serve_stale;
 	if (!is_kept)
-		redis_house_has_work(redis_state_of(r->context), r->space);
+		redis_house_has_work(r->context, r->part);
 	return is_live || *ret_stale;
 }
 
@@ -90,7 +90,7 @@ static enum cache_status fetch_items(const struct reader *r, struct cache_op *op
 /* What the server is to be told of the op's hits and misses, once for each of `count` ops. */
 static void note_uses(const struct reader *r, const struct cache_op *op, uint64_t count)
 {
-	struct redis_uses *uses = &r->space->uses;
+	struct redis_uses *uses = &r->part->uses;
 	int64_t use_us = redis_state_use_us(r->context);
 
 	for (size_t i = 0; i < op->item_count; i++) {
@@ -105,7 +105,7 @@ static void note_uses(const struct reader *r, const struct cache_op *op, uint64_
 		for (uint64_t j = 0; j < count; j++)
 			redis_uses_add(uses, item->key, use_us);
 	}
-	redis_house_has_uses(redis_state_of(r->context), r->space);
+	redis_house_has_uses(r->context, r->part);
 }
 
 static void fetch_job(const struct reader *r, struct remote_job *job,
@@ -134,8 +134,8 @@ void redis_read_fetched(const struct remote_context *context, const struct redis
 	const struct redis_reply *replies = command->item_count == 1 ? reply : reply->elements;
 	struct reader r = {
 		.context = context,
-		.space = command->space,
-		.now_us = redis_state_now_us(context),
+		.part = command->part,
+		.now_us = redis_state_now_us(context, command->part),
 	};
 
 	for (struct remote_job *job = command->job, *next; job; job = next) {
@@ -168,7 +168,6 @@ static void take_stamps(struct cache_op *op, const struct redis_reply *reply)
 static void complete_set(const struct remote_context *context, const struct redis_command *command,
 			 const struct redis_reply *reply)
 {
-	struct redis_state *state = redis_state_of(context);
 	struct remote_job *job = command->job;
 	struct cache_op *op = job->op;
 	bool is_stored = redis_check_number(reply, 5) != 0;
@@ -176,9 +175,9 @@ static void complete_set(const struct remote_context *context, const struct redi
 	take_stamps(op, reply);
 	op->history_lost = 0;
 	for (size_t i = 0; is_stored && i < op->item_count; i++)
-		redis_house_expires(state, command->space, op->items[i].value->expires_at_us);
+		redis_house_expires(context, command->part, op->items[i].value->expires_at_us);
 	if (redis_check_number(reply, 2) != 0)
-		redis_house_has_work(state, command->space);
+		redis_house_has_work(context, command->part);
 	if (is_stored)
 		count_items(context, job);
 	remote_job_succeed(job);

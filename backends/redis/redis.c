@@ -8,8 +8,9 @@
  *   write.c      commands as they are sent; command.c: their form
  *   read.c       replies; check.c, read_items.c, read_lease.c, read_all.c
  *   value.c      how entries stand in the server
- *   space.c      namespaces that this server touches; uses.c: uses that are not told yet
- *   house.c      what is done without being asked for
+ *   space.c      namespaces that this server touches; part.c: their partitions; slot.c: where those
+ *                live; uses.c: uses that are not told yet
+ *   house.c      what is done without being asked for; due.c: when
  *   clock.c      the server's clock
  *   verdict.c    refusals of the server
  *   transport_resp.c  requests and their answers
@@ -83,6 +84,8 @@ static struct backend *redis_open(const struct backend_config *config, char *err
 	settings.batch_size = BATCH_SIZE;
 	settings.max_in_flight = MAX_IN_FLIGHT;
 	state->spaces.prefix = state->settings.url.prefix;
+	state->spaces.is_cluster = state->settings.url.is_cluster;
+	state->spaces.part_count = state->settings.url.partitions;
 	buffer_printf(&name, "%s:namespaces", state->spaces.prefix);
 	redis_command_encode(&state->names_key, buffer_bytes(&name));
 	bool is_whole = !name.failed && !state->names_key.failed;

@@ -1,18 +1,19 @@
 #include "backends/redis/space.h"
 
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <xxhash.h>
-
-#include "backends/redis/command.h"
 
 /* Beyond so many they are looked through for idle ones at each new one. */
 #define MANY 8192
 
-static void free_space(struct redis_space *space)
+static void free_space(struct redis_spaces *spaces, struct redis_space *space)
 {
-	redis_uses_deinit(&space->uses);
-	buffer_deinit(&space->keys);
+	for (unsigned i = 0; i < space->part_count; i++) {
+		if (space->parts[i])
+			redis_due_remove(&spaces->due, space->parts[i]);
+		redis_part_free(space->parts[i]);
+	}
 	free(space);
 }
 
@@ -22,40 +23,17 @@ void redis_space_deinit_all(struct redis_spaces *spaces)
 		while (spaces->buckets[i]) {
 			struct redis_space *next = spaces->buckets[i]->in_bucket;
 
-			free_space(spaces->buckets[i]);
+			free_space(spaces, spaces->buckets[i]);
 			spaces->buckets[i] = next;
 		}
 	}
 	spaces->count = 0;
+	redis_due_deinit(&spaces->due);
 }
 
 static size_t bucket_of(struct slice name)
 {
 	return XXH3_64bits(name.data, name.len) % REDIS_SPACES_BUCKETS;
-}
-
-/* Writes the keys in the order in which every call of the script wants them. */
-static bool write_keys(struct redis_space *space, const char *prefix)
-{
-	static const char letters[REDIS_KEYS + 1] = "mvhnfgxliwt";
-	size_t ends[REDIS_KEYS];
-	struct buffer key = {0};
-
-	for (size_t i = 0; i < REDIS_KEYS; i++) {
-		key.len = 0;
-		buffer_printf(&key, "%s:{%s:0}:%c", prefix, space->name, letters[i]);
-		redis_command_encode(&space->keys, buffer_bytes(&key));
-		ends[i] = space->keys.len;
-	}
-	bool is_whole = !key.failed && !space->keys.failed;
-	buffer_deinit(&key);
-	if (!is_whole)
-		return false;
-	space->key_values = (struct slice){.data = space->keys.data + ends[KEY_VALUES - 1],
-					   .len = ends[KEY_VALUES] - ends[KEY_VALUES - 1]};
-	space->key_heads = (struct slice){.data = space->keys.data + ends[KEY_HEADS - 1],
-					  .len = ends[KEY_HEADS] - ends[KEY_HEADS - 1]};
-	return true;
 }
 
 struct redis_space *redis_space_find(struct redis_spaces *spaces, struct slice name)
@@ -69,39 +47,62 @@ struct redis_space *redis_space_find(struct redis_spaces *spaces, struct slice n
 		return space;
 	if (spaces->count >= MANY)
 		redis_space_drop_idle(spaces, INT64_MAX);
-	space = calloc(1, sizeof(*space));
+	space = calloc(1, sizeof(*space) + spaces->part_count * sizeof(struct redis_part *));
 	if (!space)
 		return NULL;
+	space->part_count = spaces->part_count;
 	memcpy(space->name, name.data, name.len < NAMESPACE_MAX_LEN ? name.len : NAMESPACE_MAX_LEN);
-	if (!write_keys(space, spaces->prefix)) {
-		free_space(space);
-		return NULL;
-	}
 	space->in_bucket = *bucket;
 	*bucket = space;
 	spaces->count++;
 	return space;
 }
 
-struct redis_space *redis_space_next(const struct redis_spaces *spaces,
-				     const struct redis_space *space)
+struct redis_part *redis_space_make_part(struct redis_spaces *spaces, struct redis_space *space,
+					 unsigned index)
+{
+	space->parts[index] =
+		redis_part_create(space, spaces->prefix, index, spaces->is_cluster, &spaces->clock);
+	return space->parts[index];
+}
+
+/* The first of `space` and of those behind it in its bucket, from partition `index` on. */
+static struct redis_part *find_part(const struct redis_space *space, unsigned index)
+{
+	for (; space; space = space->in_bucket, index = 0)
+		for (; index < space->part_count; index++)
+			if (space->parts[index])
+				return space->parts[index];
+	return NULL;
+}
+
+struct redis_part *redis_space_next_part(const struct redis_spaces *spaces,
+					 const struct redis_part *part)
 {
 	size_t bucket = 0;
+	struct redis_part *next = NULL;
 
-	if (space && space->in_bucket)
-		return space->in_bucket;
-	if (space)
-		bucket = bucket_of(slice_of(space->name)) + 1;
-	while (bucket < REDIS_SPACES_BUCKETS && !spaces->buckets[bucket])
-		bucket++;
-	return bucket < REDIS_SPACES_BUCKETS ? spaces->buckets[bucket] : NULL;
+	if (part) {
+		next = find_part(part->space, part->index + 1);
+		bucket = bucket_of(slice_of(part->space->name)) + 1;
+	}
+	for (; !next && bucket < REDIS_SPACES_BUCKETS; bucket++)
+		next = find_part(spaces->buckets[bucket], 0);
+	return next;
 }
 
 static bool is_idle(const struct redis_space *space, int64_t before_us)
 {
-	return space->users == 0 && !space->is_running && space->expiry_us == 0 &&
-	       !space->has_work && space->touched_us < before_us &&
-	       redis_uses_are_none(&space->uses);
+	if (space->users > 0)
+		return false;
+	for (unsigned i = 0; i < space->part_count; i++) {
+		const struct redis_part *part = space->parts[i];
+
+		if (part && (part->op || part->expiry_us != 0 || part->has_work ||
+			     part->touched_us >= before_us || !redis_uses_are_none(&part->uses)))
+			return false;
+	}
+	return true;
 }
 
 void redis_space_drop_idle(struct redis_spaces *spaces, int64_t before_us)
@@ -117,7 +118,7 @@ void redis_space_drop_idle(struct redis_spaces *spaces, int64_t before_us)
 				continue;
 			}
 			*at = space->in_bucket;
-			free_space(space);
+			free_space(spaces, space);
 			spaces->count--;
 		}
 	}

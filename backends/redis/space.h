@@ -1,46 +1,30 @@
-/* The namespaces that this server touches: what it knows of each, and what it has to tell of it.
- * I/O thread. */
+/* The namespaces that this server touches, with their partitions. I/O thread. */
 #ifndef STEADYCACHE_REDIS_SPACE_H
 #define STEADYCACHE_REDIS_SPACE_H
 
-#include "backends/redis/uses.h"
-#include "base/buffer.h"
-#include "store/backend.h"
-
-/* The keys of a partition (script/10_model.lua), as a read needs them. */
-enum redis_key { KEY_VALUES = 1, KEY_HEADS = 2, REDIS_KEYS = 11 };
-
-struct redis_spaces;
+#include "backends/redis/due.h"
+#include "backends/redis/part.h"
 
 struct redis_space {
 	struct redis_space *in_bucket;
 	char name[NAMESPACE_MAX_LEN + 1];
-	struct buffer keys;      /* all, as words of a command */
-	struct slice key_values; /* of them */
-	struct slice key_heads;  /* of them */
-	unsigned users;          /* commands under way that refer to it */
-	bool is_named;           /* the list of namespaces has it */
-	int64_t named_us;        /* when it was put there; monotonic */
-	struct redis_uses uses;  /* not told yet */
-	bool has_uses;
-	int64_t uses_since_us; /* when the oldest of them came; monotonic */
-	int64_t touched_us;    /* monotonic */
-	int64_t stale_ttl_s;   /* as it was at refreshed_us (monotonic; 0: never) */
-	int64_t refreshed_us;
-
-	/* Housekeeping (house.c). */
-	struct cache_op op; /* while is_running */
-	bool is_running;
-	bool has_work;         /* steps of `work` are due now */
-	int64_t expiry_us;     /* when something expires, of the engine's clock; 0: nothing known */
-	int64_t worked_us;     /* when the last step was taken; monotonic */
-	int64_t not_before_us; /* the last one failed */
+	unsigned users;   /* commands under way that refer to one of its partitions */
+	bool is_named;    /* the list of namespaces has it */
+	int64_t named_us; /* when it was put there; monotonic */
+	unsigned part_count;
+	struct redis_part *parts[]; /* NULL: not touched yet */
 };
 
 #define REDIS_SPACES_BUCKETS 256
 
 struct redis_spaces {
+	/* As it was told; none changes. */
 	const char *prefix; /* of all keys */
+	bool is_cluster;
+	unsigned part_count; /* of each namespace */
+
+	struct redis_clock clock; /* of the server, if it is alone */
+	struct redis_due due;
 	size_t count;
 	struct redis_space *buckets[REDIS_SPACES_BUCKETS];
 };
@@ -50,11 +34,22 @@ void redis_space_deinit_all(struct redis_spaces *spaces);
 /* The namespace `name`; NULL: out of memory. */
 struct redis_space *redis_space_find(struct redis_spaces *spaces, struct slice name);
 
-/* The one after `space` (NULL: the first); NULL: no more. */
-struct redis_space *redis_space_next(const struct redis_spaces *spaces,
-				     const struct redis_space *space);
+/* Partition `index` of it; NULL: out of memory. */
+struct redis_part *redis_space_make_part(struct redis_spaces *spaces, struct redis_space *space,
+					 unsigned index);
+static inline struct redis_part *redis_space_part(struct redis_spaces *spaces,
+						  struct redis_space *space, unsigned index)
+{
+	struct redis_part *part = space->parts[index];
 
-/* Forgets those that nobody touched since `before_us` and that have nothing to tell. */
+	return part ? part : redis_space_make_part(spaces, space, index);
+}
+
+/* The partition after `part` (NULL: the first) of all that were touched; NULL: no more. */
+struct redis_part *redis_space_next_part(const struct redis_spaces *spaces,
+					 const struct redis_part *part);
+
+/* Forgets the namespaces that nobody touched since `before_us` and that have nothing to tell. */
 void redis_space_drop_idle(struct redis_spaces *spaces, int64_t before_us);
 
 #endif

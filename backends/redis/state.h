@@ -3,8 +3,8 @@
 #ifndef STEADYCACHE_REDIS_STATE_H
 #define STEADYCACHE_REDIS_STATE_H
 
-#include "backends/redis/clock.h"
 #include "backends/redis/settings.h"
+#include "backends/redis/share.h"
 #include "backends/redis/space.h"
 #include "backends/remote/protocol.h"
 #include "store/rules.h"
@@ -14,9 +14,9 @@
 struct redis_state {
 	struct redis_settings settings;
 	struct redis_spaces spaces;
-	struct redis_clock clock;
 	struct buffer names_key; /* of the list of namespaces, as a word of a command */
-	int64_t look_us;         /* when housekeeping looks at the namespaces next; monotonic */
+	unsigned names_route;
+	int64_t tidy_us; /* when idle namespaces are looked for next; monotonic */
 };
 
 static inline struct redis_state *redis_state_of(const struct remote_context *context)
@@ -29,12 +29,13 @@ static inline int64_t redis_state_mono_us(void)
 	return cache_clock_now_us(&monotonic_clock);
 }
 
-/* The engine's time; by config->clock where a test moves that. */
-static inline int64_t redis_state_now_us(const struct remote_context *context)
+/* The time of the engine that has `part`; by config->clock where a test moves that. */
+static inline int64_t redis_state_now_us(const struct remote_context *context,
+					 const struct redis_part *part)
 {
 	if (context->config->clock)
 		return cache_clock_now_us(context->config->clock);
-	return redis_clock_there_us(&redis_state_of(context)->clock, redis_state_mono_us());
+	return redis_clock_there_us(part->clock, redis_state_mono_us());
 }
 
 /* A clock for the ages of uses, which need not be the engine's. */
@@ -44,10 +45,21 @@ static inline int64_t redis_state_use_us(const struct remote_context *context)
 				      : redis_state_mono_us();
 }
 
-static inline void redis_state_defaults(const struct remote_context *context, struct slice ns,
+/* cache_op.part of operations on `part`. */
+static inline unsigned redis_state_op_part(const struct remote_context *context,
+					   const struct redis_part *part)
+{
+	return redis_state_of(context)->spaces.is_cluster ? part->index + 1 : 0;
+}
+
+/* The settings of a partition that nobody configured: its share of the limits. */
+static inline void redis_state_defaults(const struct remote_context *context,
+					const struct redis_part *part,
 					struct namespace_settings *ret)
 {
-	rules_default_settings(context->config, REDIS_DEFAULT_POLICY, ns, ret);
+	rules_default_settings(context->config, REDIS_DEFAULT_POLICY, slice_of(part->space->name),
+			       ret);
+	redis_share_out(ret, part->index, part->space->part_count);
 }
 
 #endif

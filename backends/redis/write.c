@@ -54,7 +54,7 @@ static void begin_space_call(const struct writer *writer, const struct redis_com
 {
 	const struct cache_clock *clock = writer->context->config->clock;
 
-	begin_call(writer, name, buffer_bytes(&command->space->keys), REDIS_KEYS, arguments);
+	begin_call(writer, name, buffer_bytes(&command->part->keys), REDIS_KEYS, arguments);
 	redis_command_integer(writer->request, clock ? cache_clock_now_us(clock) : 0);
 }
 
@@ -63,12 +63,12 @@ static int64_t bounded(uint64_t number)
 	return number < NUMBER_MAX ? (int64_t)number : NUMBER_MAX;
 }
 
-static void write_defaults(const struct writer *writer, const struct redis_space *space)
+static void write_defaults(const struct writer *writer, const struct redis_part *part)
 {
 	struct namespace_settings settings;
 	char text[96];
 
-	redis_state_defaults(writer->context, slice_of(space->name), &settings);
+	redis_state_defaults(writer->context, part, &settings);
 	(void)snprintf(text, sizeof(text), "%" PRId64 " %" PRId64 " %" PRId64 " %d",
 		       bounded(settings.max_size_bytes),
 		       settings.capacity < 0 ? -1 : bounded((uint64_t)settings.capacity),
@@ -125,7 +125,7 @@ static void write_time(const struct writer *writer, const struct redis_command *
 static void write_stats(const struct writer *writer, const struct redis_command *command)
 {
 	begin_space_call(writer, command, "stats", 2);
-	write_defaults(writer, command->space);
+	write_defaults(writer, command->part);
 }
 
 static void write_use(const struct writer *writer, const struct redis_command *command)
@@ -150,8 +150,8 @@ static void write_use(const struct writer *writer, const struct redis_command *c
 /* HGET or HMGET of the keys of all jobs. */
 static void write_fetch(const struct writer *writer, const struct redis_command *command)
 {
-	struct slice key = command->kind == COMMAND_GET ? command->space->key_values
-							: command->space->key_heads;
+	struct slice key =
+		command->kind == COMMAND_GET ? command->part->key_values : command->part->key_heads;
 
 	redis_command_begin(writer->request, 2 + command->item_count);
 	redis_command_word(writer->request,
@@ -181,8 +181,8 @@ static void write_set(const struct writer *writer, const struct redis_command *c
 	char fixed[REDIS_STATIC_MAX_LEN];
 
 	begin_space_call(writer, command, "set", 6 + 6 * op->item_count);
-	write_defaults(writer, command->space);
-	redis_command_integer(writer->request, command->space->is_named);
+	write_defaults(writer, command->part);
+	redis_command_integer(writer->request, command->part->space->is_named);
 	write_notify(writer);
 	write_condition(writer, op);
 	for (size_t i = 0; i < op->item_count; i++) {
@@ -255,8 +255,8 @@ static void write_configure(const struct writer *writer, const struct redis_comm
 	bool has_capacity = op->settings_mask & SETTING_CAPACITY && settings->capacity >= 0;
 
 	begin_space_call(writer, command, "configure", 9);
-	write_defaults(writer, command->space);
-	redis_command_integer(writer->request, command->space->is_named);
+	write_defaults(writer, command->part);
+	redis_command_integer(writer->request, command->part->space->is_named);
 	redis_command_integer(writer->request, op->settings_mask);
 	redis_command_integer(writer->request, bounded(settings->max_size_bytes));
 	redis_command_integer(writer->request,
@@ -269,13 +269,13 @@ static void write_configure(const struct writer *writer, const struct redis_comm
 static void write_work(const struct writer *writer, const struct redis_command *command)
 {
 	begin_space_call(writer, command, "work", 2);
-	write_defaults(writer, command->space);
+	write_defaults(writer, command->part);
 }
 
 static void write_name(const struct writer *writer, const struct redis_command *command)
 {
 	begin_call(writer, "name", buffer_bytes(&writer->state->names_key), 1, 2);
-	redis_command_word(writer->request, slice_of(command->space->name));
+	redis_command_word(writer->request, slice_of(command->part->space->name));
 	redis_command_integer(writer->request, writer->context->config->max_namespaces);
 }
 
@@ -345,6 +345,7 @@ static bool write(const struct remote_context *context, struct remote_call *call
 	if (!batch)
 		return false;
 	request->path = "";
+	request->route = batch->route;
 	request->lane = batch->writes ? LANE_IN_ORDER : 0;
 	request->hears = batch->hears;
 	for (size_t i = 0; i < batch->count; i++)

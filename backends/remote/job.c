@@ -65,7 +65,7 @@ struct remote_job *remote_job_create(struct cache_op *op, int64_t now_us, int64_
 	 * first try. */
 	job->is_idempotent = !(has_items && op->item_count == 1 &&
 			       op->items[0].condition.kind != CONDITION_NONE);
-	job->ns_hash = XXH3_64bits(op->ns.data, op->ns.len);
+	job->ns_hash = XXH3_64bits_withSeed(op->ns.data, op->ns.len, op->part);
 	if ((has_items || is_lease) && !hash_keys(job, op)) {
 		free(job);
 		return NULL;

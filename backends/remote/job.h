@@ -22,9 +22,9 @@ struct remote_job {
 	bool is_idempotent;
 	bool is_single_read;   /* GET, EXISTS of one key */
 	bool covers_namespace; /* CLEAR, CONFIGURE: a write of all its keys */
-	uint64_t ns_hash;
-	uint64_t key_hash;    /* includes the namespace; of one item */
-	uint64_t *key_hashes; /* of several, if it is a write; else NULL */
+	uint64_t ns_hash;      /* of the namespace, and of the op's part of it */
+	uint64_t key_hash;     /* includes the namespace; of one item */
+	uint64_t *key_hashes;  /* of several, if it is a write; else NULL */
 };
 
 struct remote_job_list {
