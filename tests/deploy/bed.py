@@ -1,8 +1,13 @@
 """Shared by the deployment tests: a Debian base made by debootstrap, buildah without a daemon, and processes
 in their own root file system. Everything is in BUILD/deploy, so that a second run is quick. It needs root,
-and the network once. If these are missing, a test ends with 77: skipped."""
+and the network once. If these are missing, a test ends with 77: skipped.
+
+A test runs with mounts and processes of its own (`enter`): whatever ends it, a kill included, ends all that it
+has started, and no mount is left below BUILD."""
+import ctypes
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SUITE = "bookworm"
+INSIDE = "STEADYCACHE_DEPLOY_INSIDE"
 
 
 def skip(reason):
@@ -38,6 +44,28 @@ def need(*programs):
         skip("no namespaces for mounts, processes and networks here (unshare)")
 
 
+def enter():
+    """Starts the program again where its mounts and processes are its own, and ends with its exit code. /run is
+    empty there: what else runs on this machine is not met."""
+    if os.environ.pop(INSIDE, None):
+        names = Path("/etc/resolv.conf").resolve()
+        text = names.read_bytes() if names.is_relative_to("/run") else None
+        run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
+        if text is not None:
+            names.parent.mkdir(parents=True, exist_ok=True)
+            names.write_bytes(text)
+        return
+    sys.stdout.flush()
+    os.execvpe("setpriv", ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--mount-proc", "--fork",
+                           "--kill-child", sys.executable, *sys.argv], {**os.environ, INSIDE: "yes"})
+
+
+def leave_network():
+    """Gives this process, and what it starts from now on, a network of its own with loopback only."""
+    assert ctypes.CDLL(None, use_errno=True).unshare(0x40000000) == 0, "CLONE_NEWNET"
+    run("ip", "link", "set", "lo", "up")
+
+
 def wait_until(condition, seconds, what):
     """Polls until the condition holds; returns its value."""
     end = time.monotonic() + seconds
@@ -46,6 +74,11 @@ def wait_until(condition, seconds, what):
             raise AssertionError(f"waited {seconds} s in vain: {what}")
         time.sleep(0.02)
     return value
+
+
+def process_status(pid, name):
+    """A line of /proc/PID/status."""
+    return re.search(rf"^{name}:[ \t]*(.*)$", Path(f"/proc/{pid}/status").read_text(), re.M).group(1)
 
 
 class Bed:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from bed import wait_until
+from bed import process_status, wait_until
 
 # As container engines do it: the volume can be written, the root cannot.
 START = """set -eu
@@ -23,6 +23,8 @@ exec "$@"
 class Container:
     """`config` is the image's configuration, `root` where its files are mounted, `volume` the folder of the
     host that becomes /data."""
+
+    is_restarted = False  # after a kill
 
     def __init__(self, config, root, volume, log):
         self.config, self.root, self.volume, self.log = config, Path(root), Path(volume), Path(log)
@@ -53,13 +55,15 @@ class Container:
 
     def status(self, name):
         """A line of the server's /proc/PID/status."""
-        return re.search(rf"^{name}:[ \t]*(.*)$", Path(f"/proc/{self.pid}/status").read_text(), re.M).group(1)
+        return process_status(self.pid, name)
 
-    def stop(self, sent=signal.SIGTERM):
-        """Returns its exit code, with its log if that is not 0."""
-        os.kill(self.pid, sent)
+    def text(self):
+        return self.log.read_text()
+
+    def stop(self):
+        os.kill(self.pid, signal.SIGTERM)
         code = self.unshare.wait(timeout=15)
-        assert code == 0, f"the server ended with {code}:\n{self.log.read_text()[-4000:]}"
+        assert code == 0, f"the server ended with {code}:\n{self.text()[-4000:]}"
 
     def kill(self):
         if self.unshare and self.unshare.poll() is None:

@@ -1,24 +1,29 @@
 #!/usr/bin/env python3
-"""Builds docker/Dockerfile and runs the result as a container engine would: its files, its user, the
-conformance suite, a restart, a stop, the health check.
+"""Builds docker/Dockerfile and runs the result: its files, its user, the conformance suite, restarts, a kill, a
+stop under a request, the health check. It uses a Docker engine of its own (engine.py). Where that does not start,
+buildah builds the image, which then runs in namespaces (container.py).
 
 usage: test_image.py BUILD [--archive FILE]
   BUILD   folder with the program `conformance`
   FILE    where the image is written as well, for `docker load`
-Exit 77: skipped; see bed.py."""
+STEADYCACHE_TEST_ENGINE=buildah leaves Docker out. Exit 77: skipped; see bed.py."""
 import json
 import os
 import re
 import shutil
+import signal
+import socket
 import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
-from bed import ROOT, Bed, need, run
+from bed import ROOT, Bed, enter, leave_network, need, run, wait_until
 from container import Container
+from engine import Engine, EngineContainer, is_there
 
 BASE = "localhost/debian:bookworm-slim"
 IMAGE = "localhost/steadycache:test"
@@ -34,18 +39,29 @@ ALLOWED = [
 ]
 
 
-def build_image(bed):
+def build_arguments(version):
+    return ["--build-arg", f"BASE={BASE}", "--build-arg", "WITH_PAGES=OFF", "--build-arg", f"VERSION={version}",
+            "--file", "docker/Dockerfile"]
+
+
+def build_by_docker(bed, engine, version):
+    if not engine.has_image(BASE):
+        engine.docker("import", bed.make_base(), BASE)
+    # The name of the first stage keeps its layers, so that only what was changed is built again.
+    for name, *target in ((IMAGE + "-build", "--target", "build"), (IMAGE,)):
+        engine.docker("build", "--network", "host", *target, *build_arguments(version), "--tag", name, ".")
+    engine.docker("image", "prune", "--force")
+
+
+def build_by_buildah(bed, version):
     base = bed.make_base()
+    bed.buildah("rm", "--all")  # of a run that was killed
     if not bed.buildah("images", "--quiet", "--filter", f"reference={BASE}"):
         container = bed.buildah("from", "scratch")
         bed.buildah("add", container, base, "/")
         bed.buildah("commit", "--rm", container, BASE)
-    version = re.search(r"project\(steadycache VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text()).group(1)
     bed.buildah("bud", "--isolation", "chroot", "--pull-never", "--layers", "--format", "docker",
-                "--build-arg", f"BASE={BASE}", "--build-arg", "WITH_PAGES=OFF", "--build-arg", f"VERSION={version}",
-                "--file", "docker/Dockerfile", "--tag", IMAGE, ".")
-    image = json.loads(bed.buildah("inspect", "--type", "image", IMAGE))["Docker"]
-    return image["config"], version
+                *build_arguments(version), "--tag", IMAGE, ".")
 
 
 def check_config(config, version):
@@ -95,7 +111,7 @@ def check_start(container):
 def check_process(container):
     assert container.status("Uid").split() == ["65532"] * 4, container.status("Uid")
     assert container.status("Gid").split() == ["65532"] * 4, container.status("Gid")
-    assert container.status("Groups") == "", container.status("Groups")
+    assert set(container.status("Groups").split()) <= {"65532"}, container.status("Groups")
     assert container.status("NSpid").split()[-1] == "1", container.status("NSpid")
     for share in ("CapEff", "CapPrm"):
         assert int(container.status(share), 16) == 0, share
@@ -139,65 +155,133 @@ def check_certificates(container, folder):
     certificate.unlink()
 
 
-def check_image(bed, config, root, version):
+def check_drain(container):
+    """A stop while a request is being sent: it is answered, its connection closed, and what it wrote is kept."""
+    with socket.create_connection(("127.0.0.1", 8080), timeout=15) as sender:
+        sender.sendall(f"PUT /cache/ns/last HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n"
+                       "Content-Length: 10\r\n\r\nthe l".encode())
+        assert client(container, "get", "ns", "kept") == "through a restart"  # by now the first bytes have arrived
+        stopping = threading.Thread(target=container.stop)
+        stopping.start()
+        wait_until(lambda: "msg=stopping" in container.text(), 10, "the stop")
+        sender.sendall(b"ast 1")
+        answer = sender.makefile("rb").read().decode()
+        stopping.join()
+    assert answer.startswith("HTTP/1.1 201 ") and "\r\nConnection: close\r\n" in answer, answer
+
+
+def check_kill(container):
+    """The engine starts a server that was killed again, with all that it had acknowledged."""
+    client(container, "set", "ns", "acknowledged", "before the kill")
+    killed = container.pid
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: container.pid not in (0, killed), 30, "the container's restart")
+    container.await_health()
+    assert client(container, "get", "ns", "acknowledged") == "before the kill"
+
+
+def run_conformance(bed):
+    suite = subprocess.run([bed.build / "conformance", "-j4", "--color=never"], text=True, capture_output=True,
+                           env={**os.environ, "STEADYCACHE_URL": "http://127.0.0.1:8080", "STEADYCACHE_API_KEY": KEY,
+                                "STEADYCACHE_TEST_MAX_BODY": str(MAX_BODY_MB << 20)})
+    assert suite.returncode == 0, suite.stdout[-8000:] + suite.stderr[-8000:]
+    print(re.search(r"Synthesis: .*", suite.stdout + suite.stderr).group(0))
+
+
+def check_image(bed, container, root, version, scratch):
     size = check_files(root)
-    check_config(config, version)
-    folder = Path(tempfile.mkdtemp(prefix="steadycache-image-"))
-    volume = folder / "data"
-    volume.mkdir(mode=0o700)
-    os.chown(volume, 65532, 65532)  # an engine copies the owner from the image's /data
-    container = Container(config, root, volume, folder / "log")
+    check_config(container.config, version)
     try:
         check_start(container)
         check_health(container, False)
-        (volume / "token").write_text(KEY + "\n")
+        (container.volume / "token").write_text(KEY + "\n")
         settings = {"STEADYCACHE_API_KEY_FILE": "/data/token", "STEADYCACHE_MAX_BODY_MB": str(MAX_BODY_MB)}
         container.start(**settings)
         check_process(container)
         check_health(container, True)
-        suite = subprocess.run([bed.build / "conformance", "-j4", "--color=never"], text=True, capture_output=True,
-                               env={**os.environ, "STEADYCACHE_URL": "http://127.0.0.1:8080", "STEADYCACHE_API_KEY": KEY,
-                                    "STEADYCACHE_TEST_MAX_BODY": str(MAX_BODY_MB << 20)})
-        assert suite.returncode == 0, suite.stdout[-8000:] + suite.stderr[-8000:]
+        run_conformance(bed)
         client(container, "set", "ns", "kept", "through a restart")
-        container.stop()
-        check_health(container, False)
+        check_drain(container)
         container.start(**settings)
         assert client(container, "get", "ns", "kept") == "through a restart"
-        assert (volume / "steadycache.db").stat().st_uid == 65532
+        assert client(container, "get", "ns", "last") == "the last 1"
+        assert (container.volume / "steadycache.db").stat().st_uid == 65532
+        if container.is_restarted:
+            check_kill(container)
         container.stop()
-        check_certificates(container, folder)
+        check_certificates(container, scratch)
     finally:
         container.kill()
-        shutil.rmtree(folder)
-    print(re.search(r"Synthesis: .*", suite.stdout + suite.stderr).group(0))
     print(f"the image's files have {size / 1e6:.1f} MB")
+
+
+def unpack(archive, root):
+    """The files of an image that `docker save` has written."""
+    root.mkdir(mode=0o755)
+    with tempfile.TemporaryDirectory() as folder:
+        run("tar", "-C", folder, "-xf", archive)
+        for layer in json.loads((Path(folder) / "manifest.json").read_text())[0]["Layers"]:
+            run("tar", "-C", root, "-xpf", Path(folder) / layer)
+
+
+def test_by_docker(bed, engine, version, scratch, volume):
+    """Leaves the image's archive in `scratch`."""
+    with engine:
+        build_by_docker(bed, engine, version)
+        name = f"steadycache:{version}"
+        engine.docker("tag", IMAGE, name)
+        engine.docker("save", "--output", scratch / "image.tar", name)
+    unpack(scratch / "image.tar", scratch / "root")
+    leave_network()
+    with Engine(bed).start() as engine:
+        check_image(bed, EngineContainer(engine, IMAGE, volume), scratch / "root", version, scratch)
+
+
+def test_by_buildah(bed, version, scratch, volume):
+    """As test_by_docker."""
+    build_by_buildah(bed, version)
+    bed.buildah("push", IMAGE, f"docker-archive:{scratch}/image.tar:steadycache:{version}")
+    config = json.loads(bed.buildah("inspect", "--type", "image", IMAGE))["Docker"]["config"]
+    leave_network()
+    mounted = bed.buildah("from", "--pull-never", IMAGE)
+    try:
+        root = Path(bed.buildah("mount", mounted))
+        check_image(bed, Container(config, root, volume, scratch / "log"), root, version, scratch)
+    finally:
+        bed.buildah("rm", mounted)
+
+
+def start_docker(bed):
+    """None: there is no engine, or it does not start here."""
+    if os.environ.get("STEADYCACHE_TEST_ENGINE") == "buildah" or not is_there():
+        return None
+    try:
+        return Engine(bed, host_network=True).start()
+    except AssertionError as error:
+        print(f"no Docker engine starts here: {error}")
+        return None
 
 
 def main():
     bed = Bed(sys.argv[1])
-    if sys.argv[2:3] != ["--inside"]:
-        need("buildah", "debootstrap", "unshare", "ip", "openssl", "python3")
-        started = time.monotonic()
-        config, version = build_image(bed)
-        print(f"built in {time.monotonic() - started:.0f} s")
-        container = bed.buildah("from", "--pull-never", IMAGE)
-        try:
-            root = bed.buildah("mount", container)
-            scene = json.dumps({"config": config, "root": root, "version": version})
-            # In its own network port 8080 is free.
-            code = subprocess.run(
-                ["unshare", "--net", sys.executable, __file__, sys.argv[1], "--inside", scene]).returncode
-        finally:
-            bed.buildah("umount", container)
-            bed.buildah("rm", container)
-        if code == 0 and sys.argv[2:3] == ["--archive"]:
-            Path(sys.argv[3]).unlink(missing_ok=True)
-            bed.buildah("push", IMAGE, f"docker-archive:{Path(sys.argv[3]).resolve()}:steadycache:{version}")
-        sys.exit(code)
-    run("ip", "link", "set", "lo", "up")
-    scene = json.loads(sys.argv[3])
-    check_image(bed, scene["config"], Path(scene["root"]), scene["version"])
+    need("buildah", "debootstrap", "unshare", "ip", "openssl", "python3")
+    enter()
+    version = re.search(r"project\(steadycache VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text()).group(1)
+    scratch = Path(tempfile.mkdtemp(prefix="steadycache-image-"))
+    volume = scratch / "data"
+    volume.mkdir(mode=0o700)
+    os.chown(volume, 65532, 65532)  # an engine copies the owner from the image's /data
+    try:
+        engine = start_docker(bed)
+        if engine:
+            test_by_docker(bed, engine, version, scratch, volume)
+        else:
+            test_by_buildah(bed, version, scratch, volume)
+        if sys.argv[2:3] == ["--archive"]:
+            shutil.move(scratch / "image.tar", sys.argv[3])
+    finally:
+        shutil.rmtree(scratch)
+    print(f"by {'a Docker engine' if engine else 'buildah, and run in namespaces'}")
 
 
 if __name__ == "__main__":
