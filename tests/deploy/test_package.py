@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import machine
-from bed import ROOT, Bed, need, run, skip, wait_until
+from bed import ROOT, Bed, enter, need, run, skip, wait_until
 
 SERVICE = "steadycache.service"
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
@@ -188,6 +188,7 @@ def check_machine(bed, root, package):
 def main():
     bed = Bed(sys.argv[1])
     need("debootstrap", "dpkg-deb", "git", "ip", "lintian", "nsenter", "unshare")
+    enter()
     if not machine.can_run(bed.folder / "cgroup"):
         skip("control groups (cgroup2) cannot be mounted here, so systemd cannot be started")
     package = build_package(bed)
