@@ -16,7 +16,7 @@ class Engine:
     bridges, names and published ports in the network of the process, which should be its own."""
 
     def __init__(self, bed, host_network=False):
-        self.scratch = Path(tempfile.mkdtemp(prefix="steadycache-docker-"))  # short, as sockets' paths must be
+        self.scratch = Path(tempfile.mkdtemp(dir="/run"))  # private (bed.enter), and short, as sockets' paths must be
         self.log = bed.folder / "docker.log"
         (self.scratch / "daemon.json").write_text("{}")  # not the machine's
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "COMPOSE_"))}
@@ -51,7 +51,6 @@ class Engine:
         except subprocess.TimeoutExpired:
             self.daemon.kill()
             self.daemon.wait()
-        shutil.rmtree(self.scratch, ignore_errors=True)
 
     def answers(self):
         return subprocess.run(["docker", "version"], env=self.environment, capture_output=True).returncode == 0
