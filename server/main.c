@@ -65,10 +65,15 @@ static struct backend_config backend_config_of(struct options *options)
 	};
 }
 
+static struct news_relay news = NEWS_RELAY_INITIALIZER;
+
 static struct backend *open_backend(struct options *options, char *error, size_t error_size)
 {
 	struct backend_config config = backend_config_of(options);
 	const struct tiered_config *near = option_list_settings(options, &tiered_options);
+
+	config.news = news_relay_tell;
+	config.news_user = &news;
 	struct backend *backend = options_backend(options)->open(&config, error, error_size);
 
 	if (!backend || near->max_bytes == 0 || options->disable_cache)
@@ -158,7 +163,7 @@ static int serve(struct options *options, const struct listen_address *address, 
 		return give_up(EXIT_FAILURE, error);
 	}
 	struct http_daemon *http =
-		http_daemon_start(options, backend, auth, listener, error, sizeof(error));
+		http_daemon_start(options, backend, &news, auth, listener, error, sizeof(error));
 	if (!http) {
 		backend->ops->close(backend);
 		return give_up(EXIT_FAILURE, error);

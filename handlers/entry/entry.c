@@ -352,7 +352,8 @@ static bool entry_put_lease(const struct request *request, struct named_lease *r
 }
 
 /* DELETE with a Lease: gives the lease back and leaves the entry alone. */
-static void release_lease(struct request *request, struct response *response, const char *header)
+static enum handler_step release_lease(struct request *request, struct response *response,
+				       const char *header)
 {
 	const struct named_lease lease = {
 		.ns = request->ns,
@@ -362,22 +363,28 @@ static void release_lease(struct request *request, struct response *response, co
 
 	cache_op_init(&request->op, CACHE_OP_DELETE);
 	if (!check_key(request, response) || !check_lease(request, response))
-		return;
-	if (flight_lease_release(request, &lease))
+		return STEP_RESPOND;
+	switch (flight_lease_release(request, &lease)) {
+	case RELEASE_ASK:
+		return STEP_SUBMIT;
+	case RELEASE_DONE:
+	case RELEASE_OVER:
 		response->status = 204;
-	else
+		break;
+	case RELEASE_UNKNOWN:
 		respond_error(request, response, 404,
 			      "no such lease on this key: this server never gave it");
+		break;
+	}
+	return STEP_RESPOND;
 }
 
 static enum handler_step entry_delete_start(struct request *request, struct response *response)
 {
 	const char *lease = request_header(request, "Lease");
 
-	if (lease) {
-		release_lease(request, response, lease);
-		return STEP_RESPOND;
-	}
+	if (lease)
+		return release_lease(request, response, lease);
 	return start_write(request, response, CACHE_OP_DELETE) ? STEP_SUBMIT : STEP_RESPOND;
 }
 

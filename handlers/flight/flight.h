@@ -22,6 +22,9 @@
  *   is sent and again once the answer has gone out or failed (single_flight.c); if it is gone, the
  *   lease passes to the next waiter.
  *
+ * Where several servers share a store that has leases (BACKEND_LEASES), a lease is the store's, and
+ * the table knows it only by hearsay: flight_shared.h.
+ *
  * Keys are kept as 128 bits of a seeded hash. Two keys that collided would wait for each other, but
  * no more than that: values are read by key. */
 #ifndef STEADYCACHE_HANDLERS_FLIGHT_H
@@ -55,8 +58,9 @@ struct flight_key {
 
 /* Why a waiter was called back. */
 enum flight_end {
-	FLIGHT_VALUE,   /* the value was stored */
+	FLIGHT_VALUE,   /* the value was stored, or may have been */
 	FLIGHT_GRANTED, /* it has the lease: token */
+	FLIGHT_TURN,    /* it is to ask the store for the lease */
 	FLIGHT_TIMED_OUT,
 	FLIGHT_LEFT,    /* its connection has ended */
 	FLIGHT_STOPPED, /* the server stops */
@@ -76,6 +80,7 @@ struct flight_waiter {
 	/* out */
 	enum flight_end end;
 	char token[LEASE_TOKEN_LEN + 1];
+	bool has_turn; /* to ask the store: until flight_asked or flight_pass_turn */
 	/* the table's */
 	struct flight *flight; /* while parked */
 	struct flight_waiter *next, *previous;
@@ -87,6 +92,8 @@ enum flight_answer {
 	FLIGHT_LEASE,      /* the caller has the lease: token */
 	FLIGHT_PARKED,     /* `wake` will be called, exactly once, from any thread */
 	FLIGHT_READ_AGAIN, /* a value was stored meanwhile */
+	FLIGHT_ASK,        /* ask the store for the lease, then call flight_asked */
+	FLIGHT_FAILED,     /* the store could not be asked: op->status */
 	FLIGHT_STOPPING,
 	FLIGHT_FULL,    /* too many leases, or no memory */
 	FLIGHT_CROWDED, /* max_waiting requests already wait */
@@ -99,6 +106,9 @@ struct flights_config {
 	void (*earlier)(void *user);
 	void *user;
 	size_t max_waiting; /* requests parked at once */
+	/* Has the leases, for all servers that share it (BACKEND_LEASES). NULL: this table has
+	 * them. */
+	struct backend *backend;
 	/* The store keeps nothing: then nobody waits, and everybody gets a lease, which is not
 	 * remembered. */
 	bool keeps_nothing;
@@ -106,7 +116,7 @@ struct flights_config {
 
 /* NULL: out of memory. */
 struct flights *flights_create(const struct flights_config *config);
-/* Nobody may be parked. NULL is allowed. */
+/* Nobody may be parked. Waits for what is still under way to the store. NULL is allowed. */
 void flights_destroy(struct flights *flights);
 /* How many requests wait, and how many leases are out. */
 void flights_count(struct flights *flights, size_t *ret_waiting, size_t *ret_leases);
@@ -124,17 +134,39 @@ void flight_look(struct flights *flights, struct flight_waiter *waiter);
 /* Call it after a miss. */
 enum flight_answer flight_join(struct flights *flights, struct flight_waiter *waiter);
 
-/* Call it after a successful set of one or many keys. */
-void flight_value_came(struct flights *flights, const struct cache_op *op);
+/* Asking the store: a CACHE_OP_LEASE_TAKE, with a new token if `waiter` wants the lease, else
+ * without one. flight_fill_ask fills the op, whose ns and key are set; `token` must live as long.
+ * flight_asked is called once it is done, and answers as flight_join does. */
+void flight_fill_ask(const struct flights *flights, const struct flight_waiter *waiter,
+		     struct cache_op *op, char token[static LEASE_TOKEN_LEN + 1]);
+enum flight_answer flight_asked(struct flights *flights, struct flight_waiter *waiter,
+				const struct cache_op *op);
+/* In place of asking: the turn is the next waiter's. */
+void flight_pass_turn(struct flights *flights, struct flight_waiter *waiter);
+
+/* Call it when an operation on the store is done, whoever asked for it: a successful set of one or
+ * many keys ends their flights, and so does the end of a lease. */
+void flight_op_done(struct flights *flights, const struct cache_op *op);
+/* A value was found on the key that nobody told of: all who wait read again. */
+void flight_value_found(struct flights *flights, struct flight_key key);
+/* backend_config.news. */
+void flight_news(struct flights *flights, const struct cache_news *news);
+
 enum flight_release {
 	RELEASE_DONE,
 	RELEASE_OVER,    /* the lease was already over */
-	RELEASE_UNKNOWN, /* this table never gave that token for that key */
+	RELEASE_UNKNOWN, /* nobody ever gave that token for that key */
+	RELEASE_ASK,     /* the store knows: ask it (CACHE_OP_LEASE_END) */
 };
 
-/* Ends the lease `token` on `key` if it is still out. */
-enum flight_release flight_release(struct flights *flights, struct flight_key key,
+/* Ends the lease `token` on the key if it is still out, or says who can. */
+enum flight_release flight_release(struct flights *flights, struct slice ns, struct slice key,
 				   const char *token);
+/* The same for a token that was given; the store is asked in the background. `wake` (NULL: none) is
+ * called with `request` once that is done. False: it is done already, or there is no memory for it,
+ * and nobody will be called. */
+bool flight_give_back(struct flights *flights, struct slice ns, struct slice key, const char *token,
+		      void (*wake)(void *user), void *user);
 /* The client of `owner` has left: its requests stop waiting. */
 void flight_owner_left(struct flights *flights, struct flight_owner *owner);
 /* The connection is closed: its bound leases end too. */

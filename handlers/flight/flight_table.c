@@ -9,8 +9,7 @@
 
 #include "base/invariant.h"
 
-/* There is room (timer_heap_reserve). */
-static void start_timer(struct flights *flights, struct heap_timer *timer, int64_t at_us,
+void flight_start_timer(struct flights *flights, struct heap_timer *timer, int64_t at_us,
 			enum timer_kind kind)
 {
 	timer->kind = kind;
@@ -31,6 +30,17 @@ static void append_waiter(struct waiter_list *list, struct flight_waiter *waiter
 	list->last = waiter;
 }
 
+static void prepend_waiter(struct waiter_list *list, struct flight_waiter *waiter)
+{
+	waiter->previous = NULL;
+	waiter->next = list->first;
+	if (list->first)
+		list->first->previous = waiter;
+	else
+		list->last = waiter;
+	list->first = waiter;
+}
+
 static void unlink_waiter(struct waiter_list *list, struct flight_waiter *waiter)
 {
 	if (waiter->next)
@@ -43,14 +53,16 @@ static void unlink_waiter(struct waiter_list *list, struct flight_waiter *waiter
 		list->first = waiter->next;
 }
 
-/* Removes a parked waiter from all lists and adds it to `woken`. */
-static void end_waiter(struct flights *flights, struct flight_waiter *waiter, enum flight_end end,
+static struct waiter_list *list_of(struct flight *flight, const struct flight_waiter *waiter)
+{
+	return waiter->lease_us > 0 ? &flight->heirs : &flight->watchers;
+}
+
+void flight_end_waiter(struct flights *flights, struct flight_waiter *waiter, enum flight_end end,
 		       struct waiter_list *woken)
 {
-	struct flight *flight = waiter->flight;
-
 	INVARIANT(flights->waiting_count > 0);
-	unlink_waiter(waiter->lease_us > 0 ? &flight->heirs : &flight->watchers, waiter);
+	unlink_waiter(list_of(waiter->flight, waiter), waiter);
 	timer_heap_stop(&flights->timers, &waiter->timer);
 	flights->waiting_count--;
 	if (waiter->owner)
@@ -59,15 +71,35 @@ static void end_waiter(struct flights *flights, struct flight_waiter *waiter, en
 	append_waiter(woken, waiter);
 }
 
-void flight_park(struct flights *flights, struct flight *flight, struct flight_waiter *waiter)
+void flight_end_waiters(struct flights *flights, struct flight *flight, enum flight_end end,
+			struct waiter_list *woken)
+{
+	while (flight->heirs.first)
+		flight_end_waiter(flights, flight->heirs.first, end, woken);
+	while (flight->watchers.first)
+		flight_end_waiter(flights, flight->watchers.first, end, woken);
+}
+
+static void begin_wait(struct flights *flights, struct flight *flight, struct flight_waiter *waiter)
 {
 	INVARIANT(!waiter->owner || !waiter->owner->waiting);
 	waiter->flight = flight;
-	append_waiter(waiter->lease_us > 0 ? &flight->heirs : &flight->watchers, waiter);
 	if (waiter->owner)
 		waiter->owner->waiting = waiter;
 	flights->waiting_count++;
-	start_timer(flights, &waiter->timer, waiter->wait_until_us, TIMER_OF_WAITER);
+	flight_start_timer(flights, &waiter->timer, waiter->wait_until_us, TIMER_OF_WAITER);
+}
+
+void flight_park(struct flights *flights, struct flight *flight, struct flight_waiter *waiter)
+{
+	append_waiter(list_of(flight, waiter), waiter);
+	begin_wait(flights, flight, waiter);
+}
+
+void flight_park_first(struct flights *flights, struct flight *flight, struct flight_waiter *waiter)
+{
+	prepend_waiter(list_of(flight, waiter), waiter);
+	begin_wait(flights, flight, waiter);
 }
 
 void flight_wake_all(struct waiter_list *woken)
@@ -93,11 +125,11 @@ struct flight *flight_open(struct flights *flights, struct flight **place, struc
 	return flight;
 }
 
-/* Frees a flight that nobody takes part in any more. */
-static void close_if_idle(struct flights *flights, struct flight *flight)
+void flight_close_if_idle(struct flights *flights, struct flight *flight)
 {
-	if (flight->token[0] || flight->heirs.first || flight->watchers.first)
+	if (flight->token[0] || flight->heirs.first || flight->watchers.first || flight->asker)
 		return;
+	timer_heap_stop(&flights->timers, &flight->timer);
 	*flight_find_place(flights, flight->key) = flight->bucket_next;
 	free(flight);
 	(void)atomic_fetch_sub(&flights->interest, 1);
@@ -105,13 +137,22 @@ static void close_if_idle(struct flights *flights, struct flight *flight)
 
 /* ---- Leases ---- */
 
-/* A token is a number and a tag that only this table can compute from it and the key: so a lease
- * that is over can be told from one that never existed, without remembering it. */
+struct flight_key flight_hash_key(uint64_t seed, struct slice ns, struct slice key)
+{
+	XXH64_hash_t ns_seed = XXH3_64bits_withSeed(ns.data, ns.len, seed);
+	XXH128_hash_t hash = XXH3_128bits_withSeed(key.data, key.len, ns_seed);
+
+	return (struct flight_key){.low = hash.low64, .high = hash.high64};
+}
+
+/* A token is a number and a tag that is computed from it and the key: so a lease that is over can
+ * be told from one that never existed, without remembering it. Only this table can compute the tag,
+ * or, where leases are shared, any server can: then only the number keeps others from guessing. */
 static void write_token(const struct flights *flights, struct flight_key key, uint64_t number,
 			char token[static LEASE_TOKEN_LEN + 1])
 {
 	const uint64_t tagged[] = {number, key.low, key.high};
-	uint64_t tag = XXH3_64bits_withSeed(tagged, sizeof(tagged), flights->seed);
+	uint64_t tag = XXH3_64bits_withSeed(tagged, sizeof(tagged), flights->token_seed);
 
 	(void)snprintf(token, LEASE_TOKEN_LEN + 1, "%016" PRIx64 "%016" PRIx64, number, tag);
 }
@@ -136,14 +177,8 @@ bool flight_is_token_of(const struct flights *flights, struct flight_key key, co
 	return strcmp(token, expected) == 0;
 }
 
-void flight_grant(struct flights *flights, struct flight *flight, struct flight_waiter *waiter)
+void flight_bind_lease(struct flight *flight, struct flight_waiter *waiter)
 {
-	INVARIANT(!flight->token[0]); /* at most one holder */
-	flight_make_token(flights, flight->key, flight->token);
-	memcpy(waiter->token, flight->token, sizeof(flight->token));
-	flights->lease_count++;
-	start_timer(flights, &flight->timer,
-		    cache_clock_now_us(flights->config.clock) + waiter->lease_us, TIMER_OF_LEASE);
 	if (!waiter->bind || !waiter->owner)
 		return;
 	flight->owner = waiter->owner;
@@ -154,13 +189,28 @@ void flight_grant(struct flights *flights, struct flight *flight, struct flight_
 	flight->owner->leases = flight;
 }
 
-static void end_lease(struct flights *flights, struct flight *flight)
+void flight_grant(struct flights *flights, struct flight *flight, struct flight_waiter *waiter)
+{
+	INVARIANT(!flight->token[0]); /* at most one holder */
+	flight_make_token(flights, flight->key, flight->token);
+	memcpy(waiter->token, flight->token, sizeof(flight->token));
+	flights->lease_count++;
+	flight_start_timer(flights, &flight->timer,
+			   cache_clock_now_us(flights->config.clock) + waiter->lease_us,
+			   TIMER_OF_LEASE);
+	flight_bind_lease(flight, waiter);
+}
+
+void flight_end_lease(struct flights *flights, struct flight *flight)
 {
 	if (!flight->token[0])
 		return;
 	flight->token[0] = '\0';
 	flights->lease_count--;
-	timer_heap_stop(&flights->timers, &flight->timer);
+	lease_end_free(flight->bound);
+	flight->bound = NULL;
+	if (!flights->config.backend)
+		timer_heap_stop(&flights->timers, &flight->timer);
 	if (!flight->owner)
 		return;
 	if (flight->owner_next)
@@ -177,24 +227,22 @@ static void end_lease(struct flights *flights, struct flight *flight)
 void flight_finish(struct flights *flights, struct flight *flight, enum flight_end end,
 		   struct waiter_list *woken)
 {
-	end_lease(flights, flight);
-	while (flight->heirs.first)
-		end_waiter(flights, flight->heirs.first, end, woken);
-	while (flight->watchers.first)
-		end_waiter(flights, flight->watchers.first, end, woken);
-	close_if_idle(flights, flight);
+	flight_end_lease(flights, flight);
+	flight_end_waiters(flights, flight, end, woken);
+	flight->asker = NULL;
+	flight_close_if_idle(flights, flight);
 }
 
 void flight_pass_on(struct flights *flights, struct flight *flight, struct waiter_list *woken)
 {
 	struct flight_waiter *heir = flight->heirs.first;
 
-	end_lease(flights, flight);
+	flight_end_lease(flights, flight);
 	if (!heir) {
-		close_if_idle(flights, flight);
+		flight_close_if_idle(flights, flight);
 		return;
 	}
-	end_waiter(flights, heir, FLIGHT_GRANTED, woken);
+	flight_end_waiter(flights, heir, FLIGHT_GRANTED, woken);
 	flight_grant(flights, flight, heir);
 }
 
@@ -203,6 +251,6 @@ void flight_drop_waiter(struct flights *flights, struct flight_waiter *waiter, e
 {
 	struct flight *flight = waiter->flight;
 
-	end_waiter(flights, waiter, end, woken);
-	close_if_idle(flights, flight);
+	flight_end_waiter(flights, waiter, end, woken);
+	flight_close_if_idle(flights, flight);
 }

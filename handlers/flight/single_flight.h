@@ -11,7 +11,12 @@
 /* request->visit of a read that asked to wait or for a lease. */
 struct flight_visit {
 	struct flight_waiter waiter;
-	bool has_lease; /* the request has the lease waiter.token */
+	int64_t wait_until_us;     /* the waiter's, but where it is not to wait */
+	bool has_lease;            /* the request has the lease waiter.token */
+	bool asks;                 /* the op in progress asks the store for the lease ... */
+	unsigned asks_in_vain;     /* ... which said that there is a value, and there was none */
+	struct cache_value *stale; /* ... while this could be served */
+	char asked[LEASE_TOKEN_LEN + 1];
 };
 
 /* Parses decimal seconds into microseconds: digits, and up to six decimals. -1: not such a
@@ -22,8 +27,8 @@ int64_t flight_parse_seconds(const char *text);
  * False: answered with 400 (or 503: out of memory). */
 bool flight_visit_open(struct request *request, struct response *response, int64_t wait_us,
 		       int64_t lease_us, const char *bind);
-/* Call it when the read of the visit has completed: STEP_RESPOND, STEP_SUBMIT (read again),
- * STEP_WAIT. */
+/* Call it when the op of the visit has completed: STEP_RESPOND, STEP_SUBMIT (read again, or ask the
+ * store for a lease), STEP_WAIT. */
 enum handler_step flight_visit_after_read(struct request *request);
 /* Call it after the request was woken: STEP_SUBMIT or STEP_RESPOND. */
 enum handler_step flight_visit_after_wait(struct request *request);
@@ -35,15 +40,16 @@ void flight_visit_close(struct request *request, bool delivered);
  * lease on its key, and a late one is stored all the same. False: answered with 400. */
 bool flight_lease_check_token(const struct request *request, struct response *response,
 			      struct slice token);
-/* Ends a lease, without touching the entry. False: this server never gave it; true also if it is
- * already over. */
-bool flight_lease_release(const struct request *request, const struct named_lease *lease);
+/* Ends a lease that a client gives back, without touching the entry; RELEASE_ASK: the op is filled
+ * that does it. */
+enum flight_release flight_lease_release(struct request *request, const struct named_lease *lease);
 /* Ends the lease that a write names if the write was answered with `status` and that refuses it for
  * good: its value cannot be stored, so the next waiter must try. Does nothing if the write
  * succeeded or the same request may succeed later. Call it once for a request, before its answer is
- * sent. */
-void flight_lease_end_refused(const struct request *request, const struct handler *handler,
-			      unsigned status);
+ * sent. True, only if `waits`: request->wake will be called when the lease has ended; until then
+ * the request must stay, and its answer should. */
+bool flight_lease_end_refused(struct request *request, const struct handler *handler,
+			      unsigned status, bool waits);
 /* The lease that this read got, or NULL. */
 const char *flight_lease_of(const struct request *request);
 

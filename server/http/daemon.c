@@ -45,6 +45,7 @@ struct http_daemon {
 	int listen_fd; /* the library's */
 	struct exchange_shared shared;
 	struct namespace_labels labels;
+	struct news_relay *news;
 };
 
 /* Paths and queries stay unchanged: %00 must not end a string, and keys are decoded once, with
@@ -180,15 +181,14 @@ static size_t max_waiting(const struct room *room)
 /* Starts the metrics of `threads` event loops, the watchdog, the timer of leases, the thread of
  * lingering closes, and as many threads as loops for work that would block these. */
 static bool start_helpers(struct http_daemon *http, const struct options *options,
-			  const struct room *room, const struct backend *backend, unsigned threads)
+			  const struct room *room, struct backend *backend, unsigned threads)
 {
 	struct exchange_shared *shared = &http->shared;
-	bool keeps_nothing = backend->ops->bits & BACKEND_KEEPS_NOTHING;
 
 	shared->metrics = metrics_create(2 * threads + BACKEND_THREADS);
 	if (!shared->metrics)
 		return false;
-	if (!flight_timer_init(&shared->flight_timer, max_waiting(room), keeps_nothing))
+	if (!flight_timer_init(&shared->flight_timer, max_waiting(room), backend))
 		goto no_timer;
 	if (!linger_init(&shared->linger, room->lingering))
 		goto no_linger;
@@ -211,6 +211,7 @@ no_timer:
 
 static void stop_helpers(struct http_daemon *http)
 {
+	news_relay_connect(http->news, NULL);
 	connections_deinit(&http->shared.connections);
 	offload_deinit(&http->shared.offload);
 	linger_deinit(&http->shared.linger);
@@ -282,8 +283,8 @@ static void each_operation(void *user,
 }
 
 struct http_daemon *http_daemon_start(const struct options *options, struct backend *backend,
-				      struct auth *auth, int listen_fd, char *error,
-				      size_t error_size)
+				      struct news_relay *news, struct auth *auth, int listen_fd,
+				      char *error, size_t error_size)
 {
 	static char priorities[] = TLS_PRIORITIES;
 	struct http_daemon *http = calloc(1, sizeof(*http));
@@ -299,6 +300,8 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 		return NULL;
 	}
 	http->listen_fd = listen_fd;
+	http->news = news;
+	news_relay_connect(news, http->shared.flight_timer.flights);
 	http->labels = (struct namespace_labels)NAMESPACE_LABELS_INITIALIZER;
 	http->shared.context = (struct handler_context){
 		.backend = backend,

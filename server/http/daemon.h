@@ -4,14 +4,15 @@
 
 #include "server/auth/auth.h"
 #include "server/config/options.h"
+#include "server/life/news_relay.h"
 
 struct http_daemon;
 
-/* Serves on `listen_fd`, which it takes. NULL with a sentence in `error`. `backend` and `auth` must
- * outlive it. */
+/* Serves on `listen_fd`, which it takes. NULL with a sentence in `error`. `backend`, `news`, which
+ * tells what that has to tell, and `auth` must outlive it. */
 struct http_daemon *http_daemon_start(const struct options *options, struct backend *backend,
-				      struct auth *auth, int listen_fd, char *error,
-				      size_t error_size);
+				      struct news_relay *news, struct auth *auth, int listen_fd,
+				      char *error, size_t error_size);
 
 /* Stops accepting, answers requests in progress (for up to 8 s), closes the connections and frees
  * everything. False: requests were still waiting for the backend; the daemon is left as it is. */

@@ -39,7 +39,22 @@ static void count_answer(struct exchange *exchange)
 		      "too many large answers are being sent at once; try again");
 }
 
-static enum MHD_Result queue_response(struct exchange *exchange)
+/* Ends the lease of a write that is refused for good. True: the answer is to wait until the store
+ * has done so, which resumes the request. */
+static bool ends_lease(struct exchange *exchange, bool may_wait)
+{
+	const struct handler *handler = exchange->route ? exchange->route->handler : NULL;
+
+	if (!handler || !handler->lease || exchange->has_ended_lease)
+		return false;
+	exchange->has_ended_lease = true;
+	if (may_wait)
+		atomic_store(&exchange->park, PARK_RUNNING);
+	return flight_lease_end_refused(&exchange->request, handler, exchange->response.status,
+					may_wait);
+}
+
+static enum MHD_Result queue_now(struct exchange *exchange)
 {
 	struct response *response = &exchange->response;
 	bool close = response->close ||
@@ -47,9 +62,6 @@ static enum MHD_Result queue_response(struct exchange *exchange)
 
 	exchange_handler_pretty(exchange);
 	count_answer(exchange);
-	if (exchange->route)
-		flight_lease_end_refused(&exchange->request, exchange->route->handler,
-					 response->status);
 	int64_t now_ns = monotonic_now_ns();
 	if (request_log_cares(exchange, now_ns))
 		request_log_answer(exchange, now_ns);
@@ -67,12 +79,25 @@ static enum MHD_Result queue_response(struct exchange *exchange)
 	return queued;
 }
 
+static enum MHD_Result advance(struct exchange *exchange);
+
+static enum MHD_Result queue_response(struct exchange *exchange)
+{
+	if (!ends_lease(exchange, true))
+		return queue_now(exchange);
+	exchange->is_made = true;
+	exchange->submitted = true;
+	connection_enter(exchange->record, PHASE_BUSY);
+	return advance(exchange);
+}
+
 /* Answers without reading the body, and ends the connection. */
 static enum MHD_Result turn_away(struct exchange *exchange)
 {
 	exchange->answered = true;
 	exchange->response.close = true;
-	return queue_response(exchange);
+	(void)ends_lease(exchange, false);
+	return queue_now(exchange);
 }
 
 /* ---- Running the handler ---- */

@@ -16,8 +16,7 @@ static void op_done(struct cache_op *op)
 
 	metrics_operation(exchange->shared->metrics, op->type, op->status);
 	/* Here, and not before the answer: the client of a set may be gone by then. */
-	if (op->type == CACHE_OP_SET && op->status == CACHE_OK)
-		flight_value_came(exchange->shared->flight_timer.flights, op);
+	flight_op_done(exchange->shared->flight_timer.flights, op);
 	exchange_op_go_on(exchange);
 }
 

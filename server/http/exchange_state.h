@@ -69,19 +69,20 @@ struct exchange {
 	struct connection *record; /* NULL: out of memory; then no request begins */
 	const struct route *route;
 	_Atomic enum park_state park;
-	bool begun;      /* the headers have arrived */
-	bool answered;   /* the response is complete; the rest of the body is dropped */
-	bool submitted;  /* the op is with the backend or done, `finish` has not been called yet */
-	bool waiting;    /* ... or the request waits for a value or a lease, or did */
-	bool counted;    /* an answer was queued */
-	bool started;    /* handler->start was called, so cleanup is due */
-	bool returns_id; /* the answer has the request id */
-	bool is_all_backend; /* the backend's time is not known, and is nearly all of it */
-	bool is_made;        /* the answer was made aside; the loop must queue it */
-	bool has_step;       /* of a streamed body: `step` is the result of the handler, which ran
-			      * aside */
-	bool proceeds;       /* ... or is about to run */
-	bool is_end;         /* ... at the end of the body */
+	bool begun;     /* the headers have arrived */
+	bool answered;  /* the response is complete; the rest of the body is dropped */
+	bool submitted; /* the op is with the backend or done, `finish` has not been called yet */
+	bool waiting;   /* ... or the request waits for a value or a lease, or did */
+	bool counted;   /* an answer was queued */
+	bool has_ended_lease; /* ... or is, once the lease of a refused write has ended */
+	bool started;         /* handler->start was called, so cleanup is due */
+	bool returns_id;      /* the answer has the request id */
+	bool is_all_backend;  /* the backend's time is not known, and is nearly all of it */
+	bool is_made;         /* the answer was made aside; the loop must queue it */
+	bool has_step;        /* of a streamed body: `step` is the result of the handler, which ran
+			       * aside */
+	bool proceeds;        /* ... or is about to run */
+	bool is_end;          /* ... at the end of the body */
 	enum handler_step step;
 	struct offload_job job; /* the job that runs aside */
 	size_t received_bytes;

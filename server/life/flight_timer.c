@@ -35,14 +35,16 @@ static void *timer_main(void *arg)
 	return NULL;
 }
 
-bool flight_timer_init(struct flight_timer_thread *timer, size_t max_waiting, bool keeps_nothing)
+bool flight_timer_init(struct flight_timer_thread *timer, size_t max_waiting,
+		       struct backend *backend)
 {
 	const struct flights_config config = {
 		.clock = &monotonic_clock,
 		.earlier = look_again,
 		.user = timer,
 		.max_waiting = max_waiting,
-		.keeps_nothing = keeps_nothing,
+		.backend = backend->ops->bits & BACKEND_LEASES ? backend : NULL,
+		.keeps_nothing = backend->ops->bits & BACKEND_KEEPS_NOTHING,
 	};
 
 	timer->stop = false;

@@ -16,9 +16,10 @@ struct flight_timer_thread {
 	bool look; /* something is due earlier than was known */
 };
 
-/* Creates the table (struct flights_config) and starts the thread. False: out of memory, or no
- * thread could be started. */
-bool flight_timer_init(struct flight_timer_thread *timer, size_t max_waiting, bool keeps_nothing);
+/* Creates the table (struct flights_config) for `backend` and starts the thread. False: out of
+ * memory, or no thread could be started. */
+bool flight_timer_init(struct flight_timer_thread *timer, size_t max_waiting,
+		       struct backend *backend);
 /* Ends the thread and frees the table. Nobody may be parked. */
 void flight_timer_deinit(struct flight_timer_thread *timer);
 

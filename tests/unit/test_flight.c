@@ -92,7 +92,12 @@ static void set(const char *key)
 	cache_op_init(&op, CACHE_OP_SET);
 	op.ns = SLICE("n");
 	op.one.key = slice_of(key);
-	flight_value_came(flights, &op);
+	flight_op_done(flights, &op);
+}
+
+static enum flight_release release(const char *key, const char *token)
+{
+	return flight_release(flights, SLICE("n"), slice_of(key), token);
 }
 
 static void expect_woken(const struct visitor *visitor, enum flight_end end)
@@ -143,8 +148,8 @@ Test(flight, the_value_wakes_all_and_ends_the_lease)
 	set("k");
 	expect_woken(&heir, FLIGHT_VALUE);
 	expect_woken(&watcher, FLIGHT_VALUE);
-	cr_assert_eq(flight_release(flights, holder.waiter.key, holder.waiter.token), RELEASE_OVER);
-	cr_assert_eq(flight_release(flights, other.waiter.key, other.waiter.token), RELEASE_DONE);
+	cr_assert_eq(release("k", holder.waiter.token), RELEASE_OVER);
+	cr_assert_eq(release("other", other.waiter.token), RELEASE_DONE);
 	cr_assert_eq(flight_expire(flights), INT64_MAX);
 }
 
@@ -167,17 +172,17 @@ Test(flight, release_hands_over_in_order)
 	(void)come(&watcher, "k", 50, 0);
 	(void)come(&first, "k", 50, 10);
 	(void)come(&second, "k", 50, 10);
-	cr_assert_eq(flight_release(flights, holder.waiter.key, "no such token"), RELEASE_UNKNOWN);
-	cr_assert_eq(flight_release(flights, holder.waiter.key, holder.waiter.token), RELEASE_DONE);
+	cr_assert_eq(release("k", "no such token"), RELEASE_UNKNOWN);
+	cr_assert_eq(release("k", holder.waiter.token), RELEASE_DONE);
 	expect_woken(&first, FLIGHT_GRANTED);
 	cr_assert_str_neq(first.waiter.token, holder.waiter.token);
 	cr_assert_eq(second.woken + watcher.woken, 0);
-	cr_assert_eq(flight_release(flights, holder.waiter.key, holder.waiter.token), RELEASE_OVER);
-	cr_assert_eq(flight_release(flights, first.waiter.key, first.waiter.token), RELEASE_DONE);
+	cr_assert_eq(release("k", holder.waiter.token), RELEASE_OVER);
+	cr_assert_eq(release("k", first.waiter.token), RELEASE_DONE);
 	expect_woken(&second, FLIGHT_GRANTED);
 	/* Nobody is left who would compute: a client that only waits goes on waiting. */
-	cr_assert_eq(flight_release(flights, second.waiter.key, second.waiter.token), RELEASE_DONE);
-	cr_assert_eq(flight_release(flights, second.waiter.key, ""), RELEASE_UNKNOWN);
+	cr_assert_eq(release("k", second.waiter.token), RELEASE_DONE);
+	cr_assert_eq(release("k", ""), RELEASE_UNKNOWN);
 	cr_assert_eq(watcher.woken, 0);
 	set("k");
 	expect_woken(&watcher, FLIGHT_VALUE);
@@ -241,7 +246,7 @@ Test(flight, connections_that_end)
 	flight_owner_closed(flights, &dying);
 	expect_woken(&heir, FLIGHT_GRANTED);
 	cr_assert_null(dying.leases);
-	cr_assert_eq(flight_release(flights, other.waiter.key, other.waiter.token), RELEASE_DONE);
+	cr_assert_eq(release("k2", other.waiter.token), RELEASE_DONE);
 }
 
 Test(flight, stop)
@@ -300,7 +305,7 @@ Test(flight, where_nothing_is_kept_everybody_computes)
 	cr_assert_eq(come(&b, "k", 10, 10), FLIGHT_LEASE);
 	cr_assert_str_neq(a.waiter.token, b.waiter.token);
 	cr_assert_eq(come(&b, "k", 10, 0), FLIGHT_MISS);
-	cr_assert_eq(flight_release(flights, a.waiter.key, a.waiter.token), RELEASE_OVER);
+	cr_assert_eq(release("k", a.waiter.token), RELEASE_OVER);
 }
 
 /* The heap under a random load: every timer ends at its time, not before. */
