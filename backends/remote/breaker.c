@@ -38,11 +38,17 @@ bool remote_breaker_failure(struct remote_breaker *breaker, int64_t now_us)
 {
 	if (breaker->failures < breaker->threshold)
 		breaker->failures++;
+	breaker->counted_us = now_us;
 	if (breaker->is_open || breaker->failures < breaker->threshold)
 		return false;
 	breaker->is_open = true;
 	breaker->next_probe_us = now_us + BREAKER_PROBE_INTERVAL_US;
 	return true;
+}
+
+bool remote_breaker_broke_off(struct remote_breaker *breaker, int64_t sent_us, int64_t now_us)
+{
+	return sent_us >= breaker->counted_us && remote_breaker_failure(breaker, now_us);
 }
 
 bool remote_breaker_take_probe(struct remote_breaker *breaker, enum remote_probe kind,

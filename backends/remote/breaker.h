@@ -4,6 +4,8 @@
  * opens: operations fail at once, so that clients need not each wait for a time-out and the
  * upstream is left in peace, and probes are sent instead. The first success closes it.
  *
+ * Requests that break off together, as those on one connection do, are one failure.
+ *
  * Two probes may be in flight: a quick one, repeated every BREAKER_PROBE_INTERVAL_US and given up
  * after BREAKER_PROBE_QUICK_US, which notices within a second that an upstream that used to
  * swallow connections is back; and a patient one with the whole time-out, without which an
@@ -30,7 +32,8 @@ enum remote_probe { PROBE_QUICK, PROBE_PATIENT, PROBE_KINDS };
 
 struct remote_breaker {
 	unsigned threshold;
-	unsigned failures; /* in a row */
+	unsigned failures;  /* in a row */
+	int64_t counted_us; /* when the last of them ended */
 	bool is_open;
 	bool under_way[PROBE_KINDS];
 	int64_t next_probe_us; /* monotonic */
@@ -46,6 +49,9 @@ enum remote_breaker_state remote_breaker_state(const struct remote_breaker *brea
 bool remote_breaker_success(struct remote_breaker *breaker);
 /* Report a request that failed because of the upstream. True if this opened the breaker. */
 bool remote_breaker_failure(struct remote_breaker *breaker, int64_t now_us);
+/* Report one that was sent at `sent_us` and broke off. It does not count if it was under way when
+ * the last failure was counted. */
+bool remote_breaker_broke_off(struct remote_breaker *breaker, int64_t sent_us, int64_t now_us);
 
 /* Whether to send a probe of `kind` now; if so it counts as in flight. */
 bool remote_breaker_take_probe(struct remote_breaker *breaker, enum remote_probe kind,

@@ -38,8 +38,18 @@ static void upstream_is_well(struct remote_engine *engine)
 	engine->reported = FAILURE_NONE;
 }
 
+/* True if this opened the breaker. */
+static bool count_outage(struct remote_engine *engine, enum remote_failure failure, int64_t sent_us)
+{
+	struct remote_breaker *breaker = &engine->breaker;
+	int64_t now_us = cache_clock_now_us(engine->clock);
+
+	return failure == FAILURE_RESET ? remote_breaker_broke_off(breaker, sent_us, now_us)
+					: remote_breaker_failure(breaker, now_us);
+}
+
 static void upstream_failed(struct remote_engine *engine, const struct remote_verdict *verdict,
-			    bool is_partial)
+			    int64_t sent_us, bool is_partial)
 {
 	struct remote_tally *tally = engine->context.tally;
 
@@ -47,8 +57,7 @@ static void upstream_failed(struct remote_engine *engine, const struct remote_ve
 	remote_tally_failure(tally, verdict->failure, 1);
 	if (!verdict->is_outage) {
 		(void)remote_breaker_success(&engine->breaker);
-	} else if (!is_partial &&
-		   remote_breaker_failure(&engine->breaker, cache_clock_now_us(engine->clock))) {
+	} else if (!is_partial && count_outage(engine, verdict->failure, sent_us)) {
 		remote_tally_add(tally, COUNT_OPENED, 1);
 		notice(engine, NOTICE_ERROR, verdict->sentence,
 		       "; operations fail at once until the upstream answers");
@@ -120,7 +129,7 @@ static void part_failed(struct remote_engine *engine, struct remote_part *part,
 	int64_t now_us = cache_clock_now_us(engine->clock);
 	unsigned retry_after_s = answer->retry_after_s > 0 ? (unsigned)answer->retry_after_s : 0;
 
-	upstream_failed(engine, &verdict, answer->is_partial);
+	upstream_failed(engine, &verdict, part->sent_at_us, answer->is_partial);
 	if (verdict.failure == FAILURE_THROTTLED)
 		hold(engine, answer, now_us);
 	call->under_way--;

@@ -51,8 +51,7 @@ SHAPES = {
 }
 # Lines of redis.conf.
 COMMON_LINES = ("port {node.port}", "bind 127.0.0.1", "dir {node.folder}", "logfile {node.log}",
-                'save ""', "repl-diskless-sync-delay 0", "repl-ping-replica-period 1",
-                "enable-debug-command yes")
+                'save ""', "repl-diskless-sync-delay 0", "repl-ping-replica-period 1")
 LINES = {
     "script": tuple(f'rename-command {name} ""' for name in ("FUNCTION", "FCALL", "FCALL_RO")),
     "aof": ("appendonly yes", "appendfsync always"),

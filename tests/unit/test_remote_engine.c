@@ -496,6 +496,42 @@ Test(remote_engine, a_success_between_failures_keeps_the_breaker_closed)
 	cr_expect_not(fake->engine.breaker.is_open);
 }
 
+/* A connection that ends with many requests on it is one failure, and each is tried again. */
+Test(remote_engine, what_breaks_off_together_does_not_open_the_breaker)
+{
+	static const char *const keys[8] = {"a", "b", "c", "d", "e", "f", "g", "h"};
+	struct ask *sets[8];
+
+	fake->settings.max_in_flight = 8;
+	fake->settings.batch_size = 1;
+	for (int i = 0; i < 8; i++) {
+		struct fake_reply breaks = ask_breaks_off;
+
+		breaks.delay_us = (20 - i) * MS;
+		fake_next(fake, 1, breaks);
+	}
+	for (int i = 0; i < 8; i++) {
+		sets[i] = ask_set(keys[i], "1");
+		fake_run(fake, MERGE_WINDOW_US);
+	}
+	fake_run(fake, S);
+	cr_expect_not(fake->engine.breaker.is_open);
+	cr_expect_eq(fake_counter(fake, COUNT_OPENED), 0);
+	for (int i = 0; i < 8; i++)
+		cr_expect_eq(sets[i]->op.status, CACHE_OK);
+}
+
+Test(remote_engine, what_breaks_off_one_after_the_other_opens_it)
+{
+	fake_always(fake, ask_breaks_off);
+	fake->settings.retries = 0;
+	for (int i = 0; i < 5; i++) {
+		(void)ask_get("a");
+		fake_run(fake, MS);
+	}
+	cr_expect(fake->engine.breaker.is_open);
+}
+
 Test(remote_engine, probes_close_the_breaker_once_the_upstream_is_back)
 {
 	fake_always(fake, ask_refuses);
