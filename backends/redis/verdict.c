@@ -32,6 +32,12 @@ struct row {
 #define NODE_OF_CLUSTER                                                                            \
 	"STEADYCACHE_BACKEND names a node of a Redis Cluster; write ?cluster=1 behind it"
 
+#define NOT_ALLOWED                                                                                \
+	UNAVAILABLE(FAILURE_AUTH,                                                                  \
+		    "the user of Redis may not do what is needed; see the "                        \
+		    "ACL rules in docs/redis.md",                                                  \
+		    false, false)
+
 /* The first row that the error begins with counts. */
 static const struct row rows[] = {
 	{"LOADING",
@@ -89,10 +95,11 @@ static const struct row rows[] = {
 					     "Redis refuses the password; set "
 					     "STEADYCACHE_REDIS_PASSWORD",
 					     false, false)},
-	{"NOPERM", UNAVAILABLE(FAILURE_AUTH,
-			       "the user of Redis may not do what is needed; see the "
-			       "ACL rules in docs/redis.md",
-			       false, false)},
+	{"NOPERM", NOT_ALLOWED},
+	/* A script that meets the same: by Redis 6.2, by 7, by Valkey. */
+	{"STEADYERR The user executing the script", NOT_ALLOWED},
+	{"ERR The user executing the script", NOT_ALLOWED},
+	{"ERR ACL failure in script", NOT_ALLOWED},
 	{"DENIED", UNAVAILABLE(FAILURE_AUTH,
 			       "Redis is in protected mode; give it a password, or "
 			       "bind it to an address",

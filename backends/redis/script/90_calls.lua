@@ -25,8 +25,9 @@ local function run(chosen, keys_of_call, arguments)
 	local worked, reply = pcall(chosen[2], keys_of_call, arguments)
 	if worked then return reply end
 	-- Ours, or that of a command of Redis, which 7 gives as a table and 6.2 as a text with its
-	-- place in front.
+	-- place in front, as "@user_script: 8: -OOM command not allowed".
 	local text = type(reply) == 'table' and reply.err or tostring(reply)
+	text = string.gsub(text, '^@user_script: %d+: %-?', '')
 	if not match(text, '^%u[%u%d]+ ') then text = 'STEADYERR ' .. text end
 	return redis.error_reply(text)
 end
