@@ -239,6 +239,15 @@ struct redis_exchange *redis_exchange_list_pop(struct redis_exchange_list *list)
 	return first;
 }
 
+size_t redis_exchange_list_count(const struct redis_exchange_list *list)
+{
+	size_t count = 0;
+
+	for (const struct redis_exchange *at = list->first; at; at = at->next)
+		count++;
+	return count;
+}
+
 void redis_exchange_list_take(struct redis_exchange_list *list, struct redis_exchange_list *ret)
 {
 	*ret = *list;

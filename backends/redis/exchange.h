@@ -29,11 +29,12 @@ struct redis_exchange {
 	struct redis_reply *replies, one;
 
 	/* In a Cluster (cluster.c). */
-	bool is_counted;    /* among what is under way of its slot, in order */
-	bool is_scout;      /* others of its slot wait for what becomes of it */
-	bool is_asking;     /* ASKING stands before each command */
-	bool is_begun;      /* some of its commands was executed, at an earlier try */
-	unsigned redirects; /* how often it was sent elsewhere */
+	bool is_counted;     /* among what is under way of its slot, in order */
+	bool is_scout;       /* others of its slot wait for what becomes of it */
+	bool is_asking;      /* ASKING stands before each command */
+	bool is_begun;       /* some of its commands was executed, at an earlier try */
+	unsigned redirects;  /* how often it was sent elsewhere */
+	const char *refusal; /* with which it is about to end; static */
 };
 
 struct redis_exchange_list {
@@ -74,6 +75,8 @@ void redis_exchange_list_push(struct redis_exchange_list *list, struct redis_exc
 void redis_exchange_list_insert(struct redis_exchange_list *list, struct redis_exchange *exchange);
 /* NULL: it is empty. */
 struct redis_exchange *redis_exchange_list_pop(struct redis_exchange_list *list);
+/* How many are in it. */
+size_t redis_exchange_list_count(const struct redis_exchange_list *list);
 /* Moves all to `ret`. */
 void redis_exchange_list_take(struct redis_exchange_list *list, struct redis_exchange_list *ret);
 

@@ -71,7 +71,8 @@ struct redis_node {
 	bool is_kept; /* has a connection even if nothing waits for one; its owner's to set */
 
 	/* In a Cluster (cluster.c). */
-	bool is_master; /* of a slot, as far as is known */
+	bool is_master;  /* of a slot, as far as is known */
+	bool was_master; /* and is no longer; what it was given then may hang */
 	bool is_seed;
 	int64_t down_us; /* since when no connection can be had; 0: it is not down */
 	int64_t used_us; /* when it was last given something, or was a master */

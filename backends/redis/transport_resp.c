@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "backends/redis/cluster.h"
 #include "backends/redis/node.h"
 #include "backends/redis/trust.h"
 #include "backends/redis/verdict.h"
@@ -18,10 +19,12 @@ struct resp_transport {
 	struct remote_transport transport; /* first: the engine is handed this */
 	struct redis_node_config config;
 	struct redis_trust *trust;
-	struct redis_node *node;
-	struct pollfd *polled; /* the wake_fd, then connections */
-	uint64_t order;        /* of the last request that was submitted */
-	bool has_ended;        /* a request, in this turn, before the wait */
+	struct redis_node *node;       /* the server, or */
+	struct redis_cluster *cluster; /* those of a Cluster */
+	struct pollfd *polled;         /* the wake_fd, then connections */
+	size_t polled_size;
+	uint64_t order; /* of the last request that was submitted */
+	bool has_ended; /* a request, in this turn, before the wait */
 };
 
 static struct resp_transport *resp_of(struct remote_transport *transport)
@@ -61,6 +64,33 @@ static const struct redis_node_events events = {.answered = answered, .failed = 
 
 /* ---- Turns ---- */
 
+/* True: a request ended. */
+static bool prepare_all(struct resp_transport *transport, int64_t now_us)
+{
+	if (transport->cluster)
+		return redis_cluster_prepare(transport->cluster, now_us);
+	transport->has_ended = false;
+	redis_node_prepare(transport->node, now_us);
+	return transport->has_ended;
+}
+
+/* Room for what is polled; how much that is. 0: out of memory. */
+static nfds_t reserve(struct resp_transport *transport)
+{
+	size_t count = 1 + (transport->cluster ? redis_cluster_connections(transport->cluster)
+					       : transport->node->count);
+
+	if (count > transport->polled_size) {
+		struct pollfd *grown = realloc(transport->polled, count * sizeof(*grown));
+
+		if (!grown)
+			return 0;
+		transport->polled = grown;
+		transport->polled_size = count;
+	}
+	return count;
+}
+
 /* Waits for something to happen, at most until `until_us`. */
 static void poll_until(struct resp_transport *transport, nfds_t count, int64_t until_us,
 		       int64_t now_us)
@@ -82,23 +112,31 @@ static void poll_until(struct resp_transport *transport, nfds_t count, int64_t u
 static void wait_for_answers(struct remote_transport *of, int64_t timeout_us)
 {
 	struct resp_transport *transport = resp_of(of);
-	struct redis_node *node = transport->node;
 	int64_t now_us = monotonic_now_us(), until_us;
 	int wake_fd = transport->config.wake_fd;
-	uint64_t count;
+	bool has_ended = prepare_all(transport, now_us);
+	nfds_t count = reserve(transport);
+	uint64_t woken;
 
-	transport->has_ended = false;
-	redis_node_prepare(node, now_us);
-	transport->polled[0] = (struct pollfd){.fd = wake_fd, .events = POLLIN};
-	until_us = redis_node_poll(node, transport->polled + 1, now_us);
-	if (transport->has_ended)
+	if (count == 0)
+		return;
+	struct pollfd *polled = transport->polled;
+	polled[0] = (struct pollfd){.fd = wake_fd, .events = POLLIN};
+	if (transport->cluster)
+		until_us = redis_cluster_poll(transport->cluster, polled + 1, now_us);
+	else
+		until_us = redis_node_poll(transport->node, polled + 1, now_us);
+	if (has_ended)
 		until_us = now_us;
 	else if (until_us - now_us > timeout_us)
 		until_us = now_us + timeout_us;
-	poll_until(transport, 1 + node->count, until_us, now_us);
-	if (transport->polled[0].revents != 0 && read(wake_fd, &count, sizeof(count)) < 0)
-		count = 0;
-	redis_node_go_on(node, transport->polled + 1);
+	poll_until(transport, count, until_us, now_us);
+	if (polled[0].revents != 0 && read(wake_fd, &woken, sizeof(woken)) < 0)
+		woken = 0;
+	if (transport->cluster)
+		redis_cluster_go_on(transport->cluster, polled + 1);
+	else
+		redis_node_go_on(transport->node, polled + 1);
 }
 
 /* remote_transport_ops.submit */
@@ -112,7 +150,10 @@ static bool submit(struct remote_transport *of, struct remote_request *request)
 	exchange->order = ++transport->order;
 	exchange->limit_us = monotonic_now_us() + exchange->request.timeout_us;
 	exchange->request.trace = NULL;
-	redis_node_carry(transport->node, exchange);
+	if (transport->cluster)
+		redis_cluster_carry(transport->cluster, exchange);
+	else
+		redis_node_carry(transport->node, exchange);
 	return true;
 }
 
@@ -133,6 +174,7 @@ static void close_transport(struct remote_transport *of)
 	struct resp_transport *transport = resp_of(of);
 
 	redis_node_free(transport->node);
+	redis_cluster_free(transport->cluster);
 	if (transport->config.wake_fd >= 0)
 		(void)close(transport->config.wake_fd);
 	redis_trust_free(transport->trust);
@@ -161,9 +203,14 @@ static bool prepare(struct resp_transport *transport, const struct remote_settin
 			return false;
 		transport->config.trust = transport->trust;
 	}
-	transport->polled = calloc(1 + (size_t)own->url.connections, sizeof(*transport->polled));
+	if (own->url.is_cluster) {
+		transport->cluster = redis_cluster_create(&transport->config, settings->timeout_us);
+		return transport->cluster != NULL;
+	}
 	transport->node = redis_node_create(&transport->config, own->url.servers);
-	return transport->polled && transport->node;
+	if (transport->node)
+		redis_node_connect(transport->node, monotonic_now_us());
+	return transport->node != NULL;
 }
 
 struct remote_transport *redis_transport_open(const struct remote_settings *settings,
@@ -187,6 +234,5 @@ struct remote_transport *redis_transport_open(const struct remote_settings *sett
 		close_transport(&transport->transport);
 		return NULL;
 	}
-	redis_node_connect(transport->node, monotonic_now_us());
 	return &transport->transport;
 }

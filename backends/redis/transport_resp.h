@@ -1,4 +1,5 @@
-/* Requests to a Redis server over a few connections of our own: TCP, a Unix socket, TLS. A
+/* Requests to a Redis server, or to the nodes of a Redis Cluster (cluster.h), over a few
+ * connections of our own to each: TCP, a Unix socket, TLS. A
  * request's `body` is one command or several, as RESP arrays; `replies` says how many. All that is
  * submitted is written behind each other, and answered in order (remote_answer.native, reply.h).
  * node.h tells what becomes of connections that break. */
