@@ -137,9 +137,10 @@ bool redis_members_are_troubled(const struct redis_members *members, int64_t now
 static bool retire(struct redis_node *node, int64_t now_us)
 {
 	bool is_idle = redis_node_is_idle(node);
+	bool is_over = now_us - node->used_us >= RETIRE_US ||
+		       (node->was_master && redis_node_hangs(node, now_us));
 
-	if (node->is_master || now_us - node->used_us < RETIRE_US ||
-	    (!is_idle && !node->was_master))
+	if (node->is_master || !is_over || (!is_idle && !node->was_master))
 		return false;
 	redis_node_break(node);
 	node->was_master = false;

@@ -34,8 +34,8 @@ bool redis_members_answer(const struct redis_members *members, const struct redi
 /* Whether some master cannot be reached, or hangs. */
 bool redis_members_are_troubled(const struct redis_members *members, int64_t now_us);
 
-/* Ends what has been idle for a second and is no master, and at once what still hangs a second
- * after it was one. With events. */
+/* Ends the connections of what has been of no use for a second, and of what was a master until then
+ * and hangs. With events. */
 void redis_members_retire(struct redis_members *members, int64_t now_us);
 
 #endif

@@ -418,9 +418,13 @@ bool redis_node_hangs(const struct redis_node *node, int64_t now_us)
 
 bool redis_node_is_idle(const struct redis_node *node)
 {
-	for (size_t i = 0; i < node->count; i++)
-		if (node->connections[i].exchanges.first)
+	for (size_t i = 0; i < node->count; i++) {
+		const struct redis_connection *each = &node->connections[i];
+
+		if (each->exchanges.first ||
+		    (each->state != CONNECTION_CLOSED && each->state != CONNECTION_READY))
 			return false;
+	}
 	return !node->waiting.first;
 }
 

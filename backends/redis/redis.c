@@ -14,6 +14,8 @@
  *   clock.c      the server's clock
  *   verdict.c    refusals of the server
  *   transport_resp.c  requests and their answers
+ *   cluster.c    the servers of a Cluster: route.c, where requests go; gates.c, where they wait;
+ *                slot_map.c, members.c: who has what; redirect.c: what nodes say about that
  *   node.c       a server: when there is a connection; node_carry.c: which carries what
  *   connection.c one of them; stream.c: its bytes, by TCP, a Unix socket, TLS; lookup.c: names
  *   hello.c      its first words; exchange.c: requests on it; reply.c: replies as values */
