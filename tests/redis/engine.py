@@ -31,10 +31,15 @@ def static_of(value, content_type=TYPE):
     return etag_of(value) + struct.pack("BB", 1, len(content_type)) + content_type
 
 
+def text_of(value, content_type=TYPE, size=0, modified=0, expires=0):
+    return (struct.pack("<qqq", modified, expires, max(size, len(value)))
+            + static_of(value, content_type) + value)
+
+
 class Partition:
     def __init__(self, client, base=b"steadycache:{n:0}:", as_function=True):
         self.client = client
-        self.keys = [base + letter.encode() for letter in "mvhnfgxliwt"]
+        self.keys = [base + letter.encode() for letter in "mvhnfgxliwtj"]
         self.as_function = as_function
         self.defaults = "104857600 -1 0 0"
         self.notify = ""
@@ -54,7 +59,7 @@ class Partition:
     def set_words(self, now, items, condition="", etags=b"", create=1):
         words = [now, self.defaults, create, self.notify, condition, etags]
         for key, value, size, ttl, history, content_type in items:
-            words += [key, static_of(value, content_type), value, size, ttl, history]
+            words += [key, text_of(value, content_type, size, now), ttl, history]
         return self.words("set", *words)
 
     def set_items(self, now, items, condition="", etags=b"", create=1):
@@ -91,13 +96,13 @@ class Partition:
 
     def dump(self):
         """All that is stored."""
-        m, v, h, n, f, g, x, l, i, w, t = self.keys
+        m, v, h, n, f, g, x, l, i, w, t, j = self.keys
 
         def pairs(flat):
             return dict(zip(flat[::2], flat[1::2]))
         state = self.client("GET", m)
         return {
-            "theta": struct.unpack_from("<30d", state)[27] if len(state or b"") >= 240 else None,
+            "theta": struct.unpack_from("<32d", state)[27] if len(state or b"") >= 256 else None,
             "v": pairs(self.client("HGETALL", v)),
             "h": {key: struct.unpack("<Iqqqqq16s", head)
                   for key, head in pairs(self.client("HGETALL", h)).items()},

@@ -13,7 +13,7 @@ from fractions import Fraction
 from bed import Bed, await_that
 from engine import ABSENT, CAPACITY, CREATED, FIFO, FRECENCY, FRESH, FULL, HELD, LOST, LRU, MAX_SIZE
 from engine import MORE, NONE, OK, POLICY, REFUSED, STALE, TOO_LARGE, TOO_MANY, TTL, TYPE
-from engine import Partition, etag_of, static_of
+from engine import Partition, etag_of, static_of, text_of
 from model import US, Model
 from resp import Refused
 
@@ -294,17 +294,17 @@ def expect_refusal(part, words, *beginnings):
 
 def test_odd_arguments(part):
     part.set(START, b"key", b"value")
-    good = [START, part.defaults, 1, "", "", b"", b"key", static_of(b"x"), b"x", 0, -1, ""]
+    good = [START, part.defaults, 1, "", "", b"", b"key", text_of(b"x"), -1, ""]
     odd = {
         0: ("", "x", -1, 1.5, "nan", "inf", 2 ** 60),
         1: ("", "1 2 3", "1 2 3 4", "-1 0 0 0", "1 -2 0 0", "1 2 3 0 ", "9" * 30 + " 0 0 0"),
         3: ("x", "pp" * 200),
         4: ("always", "MATCH"),
         5: (b"short",),
-        7: (b"", b"x" * 17, b"x" * 17 + b"\2" + b"y"),
-        9: ("", "-1", "x", 2 ** 60, "1e400"),
-        10: ("-2", "", "1.5", 2 ** 53),
-        11: ("1", "1 2 3", "4294967296 0 0 0", "1 0 0 -2", "1 1 1 1 1", "a b c d"),
+        7: (b"", b"x" * 41, text_of(b"")[:42] + b"y" * 9, text_of(b"x", size=2 ** 60),
+            struct.pack("<qqq", 0, 0, -1) + static_of(b"") + b""),
+        8: ("-2", "", "1.5", 2 ** 53),
+        9: ("1", "1 2 3", "4294967296 0 0 0", "1 0 0 -2", "1 1 1 1 1", "a b c d"),
     }
     for position, words in odd.items():
         for word in words:
@@ -313,6 +313,8 @@ def test_odd_arguments(part):
             expect_refusal(part, part.words("set", *arguments), "STEADYARG")
     expect_refusal(part, part.words("set", *good, *good[6:]), "STEADYARG")      # twice one key
     expect_refusal(part, part.words("set", *good[:-1]), "STEADYARG")
+    expect_refusal(part, part.words("set_each", *good[:4], *good[6:], b"k", b"", -1, ""),
+                   "STEADYARG")
     expect_refusal(part, part.words("set"), "STEADYARG")
     for call, words in {
             "use": (START, 0, 0, 0, b"k", 0, 0), "delete": (START, "", "match", b"1", b"k"),
@@ -548,7 +550,7 @@ def test_engine_clock(part):
 ACL = ("reset", "on", ">secret", "~steadycache:*", "&steadycache:*", "-@all", "+fcall", "+evalsha",
        "+script|load", "+function|load", "+time", "+get", "+set", "+hget", "+hmget", "+hset",
        "+hdel", "+zadd", "+zrem", "+zrange", "+zrevrange", "+zrangebyscore", "+zrangebylex",
-       "+zscore", "+zcard", "+unlink", "+publish", "+spublish", "+subscribe", "+psubscribe",
+       "+zscore", "+zcard", "+zrandmember", "+rename", "+unlink", "+publish", "+spublish", "+subscribe", "+psubscribe",
        "+ping", "+info", "+auth", "+hello", "+select", "+config|get")
 
 

@@ -120,9 +120,9 @@ its key; one with a time to live, and one under lru or fifo, 120 and the key onc
 LARGE VALUES. A set copies its values three times within the script: microseconds a kilobyte. ]]
 
 -- Of the libraries, which are not there yet while this is loaded: bind() fetches them.
-local call, pack, unpack_struct, floor, min, max, huge, sub, byte, match, concat, char, sort
+local call, pack, unpack_struct, floor, min, max, huge, sub, byte, match, concat, char, sort, format
 
-local M, V, H, N, F, G, X, L, I, W, T = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+local M, V, H, N, F, G, X, L, I, W, T, J = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
 local OK, ABSENT, REFUSED, TOO_LARGE, TOO_MANY, FULL, MORE = 0, 1, 2, 3, 4, 5, 6
 local HELD, FRESH, LOST, CREATED = 7, 8, 9, 10
 local FRECENCY, LRU, FIFO, NONE = 0, 1, 2, 3
@@ -137,8 +137,9 @@ local STEP_MIN = 64      -- as many it always may; what is beyond ends
 local STEP_US = 2000     -- after that time, where the engine's clock goes on
 local GROUP = 64         -- entries whose changes are written together
 local CLASSES_MIN = 32   -- of frecency, that are looked at to find a victim
+local CHUNK = 16         -- victims of a class that are looked up at once
 
-local FORMAT -- of key m: 30 doubles
+local FORMAT -- of key m: 32 doubles
 -- What `stats` tells, behind code and time.
 local STATS = {'max_size', 'capacity', 'ttl', 'policy', 'stale', 'mask', 'count', 'size', 'used',
 	'frequency_sum', 'hits', 'misses', 'stale_hits', 'sets', 'deletes', 'evictions',
@@ -148,13 +149,14 @@ local keys   -- of the call
 local state  -- of the partition; cursor: of the order that is built
 local now    -- wall clock
 local order  -- reading of the order clock
+local is_clean = false -- the lists of what is to be written are empty (20_entries.lua)
 
 local function bind()
 	call, pack, unpack_struct = redis.call, struct.pack, struct.unpack
 	floor, min, max, huge = math.floor, math.min, math.max, math.huge
 	sub, byte, match, char = string.sub, string.byte, string.match, string.char
-	concat, sort = table.concat, table.sort
-	FORMAT = '<' .. string.rep('d', 30)
+	concat, sort, format = table.concat, table.sort, string.format
+	FORMAT = '<' .. string.rep('d', 32)
 end
 
 -- ---- Arguments and state ----
@@ -172,7 +174,7 @@ end
 
 local function begin_clock(of_call, now_text)
 	keys = of_call
-	if #keys ~= T then fail('keys') end
+	if #keys ~= J then fail('keys') end
 	now = number(now_text, 0, MAX_NUMBER, 'now')
 	if now == 0 then
 		local time = call('TIME')
@@ -181,7 +183,19 @@ local function begin_clock(of_call, now_text)
 	end
 end
 
-local kept = {} -- the table of the state, used again by the next call
+-- States as calls have left them, by key m: as long as the key has the same text, nobody else has
+-- changed anything of the partition, and what is known of it need not be read again. (Every change
+-- of a partition changes a counter in m.)
+local KEPT_MAX = 64
+local kept, kept_count = {}, 0
+
+local function keep(s)
+	if not kept[keys[M]] then
+		if kept_count >= KEPT_MAX then kept, kept_count = {}, 0 end
+		kept_count = kept_count + 1
+	end
+	kept[keys[M]] = s
+end
 
 -- Reads the state; false if there is none.
 local function begin(of_call, now_text)
@@ -189,12 +203,20 @@ local function begin(of_call, now_text)
 	state = nil
 	local text = call('GET', keys[M])
 	if not text then return false end
-	if #text < 240 then fail('damaged state') end
-	local s, rest = kept, nil
+	local s = kept[keys[M]]
+	if s and s.text == text then
+		state = s
+		s.text = nil -- until it is saved: a call may fail, or change what it does not save
+		return true
+	end
+	if #text < 256 then fail('damaged state') end
+	local rest
+	s = {classes = {}}
 	s.version, s.max_size, s.capacity, s.ttl, s.policy, s.stale, s.mask, s.count, s.size,
 	s.used, s.frequency_sum, s.hits, s.misses, s.stale_hits, s.sets, s.deletes, s.evictions,
 	s.expirations, s.ahead, s.since, s.latest, s.last_stamp, s.over, s.in_force, s.has_lru,
-	s.has_fifo, s.building, s.theta, s.width, s.created, rest = unpack_struct(FORMAT, text)
+	s.has_fifo, s.building, s.theta, s.width, s.created, s.next_theta, s.tuned_to, rest =
+		unpack_struct(FORMAT, text)
 	if s.version ~= VERSION then fail('version') end
 	s.cursor = sub(text, rest)
 	state = s
@@ -208,18 +230,23 @@ local function create()
 		sets = 0, deletes = 0, evictions = 0, expirations = 0, ahead = 0, since = 0,
 		latest = 0, last_stamp = 0, over = 0, in_force = 0, has_lru = 0, has_fifo = 0,
 		building = 0, version = VERSION, created = now, theta = 1, width = CLASSES_MIN,
-		cursor = ''}
+		next_theta = 0, tuned_to = 0, cursor = '', classes = {}}
 end
 
 local function save()
 	local s = state
-
-	call('SET', keys[M], pack(FORMAT,
+	local text = pack(FORMAT,
 		s.version, s.max_size, s.capacity, s.ttl, s.policy, s.stale, s.mask, s.count,
 		s.size, s.used, s.frequency_sum, s.hits, s.misses, s.stale_hits, s.sets,
 		s.deletes, s.evictions, s.expirations, s.ahead, s.since, s.latest, s.last_stamp,
 		s.over, s.in_force, s.has_lru, s.has_fifo, s.building, s.theta, s.width,
-		s.created) .. s.cursor)
+		s.created, s.next_theta, s.tuned_to)
+
+	if s.cursor ~= '' then text = text .. s.cursor end
+	call('SET', keys[M], text)
+	s.text = text
+	keep(s)
+	is_clean = true
 end
 
 local defaults_text, defaults -- the ones that were read last

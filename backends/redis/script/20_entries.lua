@@ -22,76 +22,87 @@ local function is_kept(head)
 	return head.expires == 0 or head.expires + state.stale * US > now
 end
 
+-- The heads of `list` as they are stored; false where there is none.
+local function find_texts(list)
+	local heads
+
+	if #list == 1 then return {call('HGET', keys[H], list[1])} end
+	if #list <= 1000 then return #list > 0 and call('HMGET', keys[H], unpack(list)) or {} end
+	heads = {}
+	for first = 1, #list, 1000 do
+		local found = call('HMGET', keys[H], unpack(list, first, min(first + 999, #list)))
+
+		for i = 1, #found do heads[first + i - 1] = found[i] end
+	end
+	return heads
+end
+
 -- The heads of `list`; false where there is none.
 local function find(list)
-	local heads = {}
+	local heads = find_texts(list)
 
-	for first = 1, #list, 1000 do
-		local last = min(first + 999, #list)
-		local found = call('HMGET', keys[H], unpack(list, first, last))
-
-		for i = 1, #found do
-			heads[first + i - 1] = found[i] and read_head(found[i])
-		end
-	end
+	for i = 1, #list do heads[i] = heads[i] and read_head(heads[i]) end
 	return heads
 end
 
 -- ---- Changes, written in groups ----
 
--- Lists of arguments; what is removed is written before what is added. They are used again by the
--- next call, unless this one has failed.
-local gone, added
-local is_clean = false
+-- Lists of arguments, which the next call uses again unless this one has failed: `gone`, of entries
+-- that are taken out, and `changes`, of entries that are put in or in the place of others.
+local gone, changes
 
 local function begin_changes()
-	if is_clean then return end
-	gone = {keys = {}, f = {}, x = {}, l = {}, i = {}}
-	added = {v = {}, h = {}, n = {}, f = {}, g = {}, x = {}, l = {}, i = {}, count = 0}
-	is_clean = true
+	if not is_clean then
+		gone = {keys = {}, f = {}, x = {}, l = {}, i = {}}
+		changes = {v = {}, h = {}, n = {}, f = {}, x = {}, l = {}, i = {}, frequency = {},
+			last = {}, gone_f = {}, gone_x = {}, gone_l = {}, gone_i = {}}
+	end
+	is_clean = false
 end
 
+local PIECE = 512 -- arguments of one command, an even number
+
+-- Gives the command the list, which is empty then.
 local function write(command, key, list)
-	if #list == 0 then return list end
-	call(command, keys[key], unpack(list))
-	return {}
-end
+	local count = #list
 
-local function flush()
-	is_clean = false
-	if #gone.f > 0 then
-		-- HDEL first: a server that is out of memory takes it.
-		if #gone.keys > 0 then
-			call('HDEL', keys[H], unpack(gone.keys))
-			call('HDEL', keys[V], unpack(gone.keys))
-			gone.keys = write('ZREM', N, gone.keys)
+	if count == 0 then return end
+	if count == 1 then
+		call(command, keys[key], list[1])
+	elseif count == 2 then
+		call(command, keys[key], list[1], list[2])
+	else
+		for first = 1, count, PIECE do
+			call(command, keys[key],
+				unpack(list, first, min(first + PIECE - 1, count)))
 		end
-		gone.f = write('ZREM', F, gone.f)
-		gone.x = write('ZREM', X, gone.x)
-		gone.l = write('ZREM', L, gone.l)
-		gone.i = write('ZREM', I, gone.i)
 	end
-	if added.count > 0 then
-		added.v = write('HSET', V, added.v)
-		added.h = write('HSET', H, added.h)
-		added.n = write('ZADD', N, added.n)
-		added.f = write('ZADD', F, added.f)
-		call('ZADD', keys[G], 'LT', unpack(added.g))
-		added.g = {}
-		added.x = write('ZADD', X, added.x)
-		added.l = write('ZADD', L, added.l)
-		added.i = write('ZADD', I, added.i)
-		added.count = 0
-	end
-	is_clean = true
+	for i = count, 1, -1 do list[i] = nil end
 end
 
-local function append(list, a, b)
-	is_clean = false
-	local at = #list + 1
+local function append(list, a)
+	list[#list + 1] = a
+end
 
-	list[at] = a
-	if b then list[at + 1] = b end
+local function append_pair(list, a, b)
+	local at = #list
+
+	list[at + 1], list[at + 2] = a, b
+end
+
+-- Writes what is taken out.
+local function flush()
+	if #gone.f == 0 then return end
+	-- HDEL first: a server that is out of memory takes it.
+	if #gone.keys > 0 then
+		call('HDEL', keys[H], unpack(gone.keys))
+		call('HDEL', keys[V], unpack(gone.keys))
+		write('ZREM', N, gone.keys)
+	end
+	write('ZREM', F, gone.f)
+	write('ZREM', X, gone.x)
+	write('ZREM', L, gone.l)
+	write('ZREM', I, gone.i)
 end
 
 local function member_of_frecency(key, head)
@@ -99,63 +110,51 @@ local function member_of_frecency(key, head)
 end
 
 -- The millisecond from which on the head of a class scores less than theta; never too late.
-local function crossing_ms(frequency, last)
-	local moment = floor(last / 1000) + frequency * 1000 / state.theta
+local function crossing_ms(frequency, last, theta)
+	local moment = floor(last / 1000) + frequency * 1000 / theta
 
-	return floor(moment - moment * 1e-12) - 1
+	return format('%.0f', floor(moment - moment * 1e-12) - 1)
 end
 
-local function leave_orders(key, head)
-	append(gone.f, member_of_frecency(key, head))
-	if state.has_lru == 1 then append(gone.l, pack('>I7I7', head.last, head.stamp) .. key) end
-	if state.has_fifo == 1 then append(gone.i, pack('>I7', head.stamp) .. key) end
-	state.frequency_sum = state.frequency_sum - head.frequency
-end
+-- Sees to it that key g has the classes of entries that were put in; the lists are emptied.
+local function enter_classes(frequencies, lasts)
+	local known, list, tuning = state.classes, nil, nil
 
-local function enter_orders(key, head)
-	append(added.f, 0, member_of_frecency(key, head))
-	append(added.g, crossing_ms(head.frequency, head.last), head.frequency)
-	if state.has_lru == 1 then
-		append(added.l, 0, pack('>I7I7', head.last, head.stamp) .. key)
+	for i = #frequencies, 1, -1 do
+		local frequency, last = frequencies[i], lasts[i]
+		local before = known[frequency]
+
+		if not before or last < before then
+			list = list or {}
+			append_pair(list, crossing_ms(frequency, last, state.theta), frequency)
+			known[frequency] = last
+			if state.next_theta > 0 then
+				tuning = tuning or {}
+				append_pair(tuning, crossing_ms(frequency, last, state.next_theta),
+					frequency)
+			end
+		end
+		frequencies[i], lasts[i] = nil, nil
 	end
-	if state.has_fifo == 1 then append(added.i, 0, pack('>I7', head.stamp) .. key) end
-	state.frequency_sum = state.frequency_sum + head.frequency
-	append(added.h, key, write_head(head))
-	added.count = added.count + 1
+	for first = 1, list and #list or 0, PIECE do
+		local beyond = min(first + PIECE - 1, #list)
+
+		call('ZADD', keys[G], 'LT', unpack(list, first, beyond))
+		if tuning then call('ZADD', keys[J], 'LT', unpack(tuning, first, beyond)) end
+	end
 end
 
 -- Takes an entry out, and counts it in `counter`.
 local function remove(key, head, counter)
 	append(gone.keys, key)
 	if head.expires > 0 then append(gone.x, key) end
-	leave_orders(key, head)
+	append(gone.f, member_of_frecency(key, head))
+	if state.has_lru == 1 then append(gone.l, pack('>I7I7', head.last, head.stamp) .. key) end
+	if state.has_fifo == 1 then append(gone.i, pack('>I7', head.stamp) .. key) end
+	state.frequency_sum = state.frequency_sum - head.frequency
 	state.count = state.count - 1
 	state.size = state.size - head.size
 	state.used = state.used - head.used
 	state[counter] = state[counter] + 1
 	if #gone.keys >= GROUP then flush() end
-end
-
--- Puts `head` in the place of `old` (false: there is none).
-local function put(key, old, head, value)
-	if old then
-		leave_orders(key, old)
-		state.size = state.size - old.size
-		state.used = state.used - old.used
-		if old.expires > 0 and head.expires == 0 then append(gone.x, key) end
-	else
-		append(added.n, 0, key)
-		state.count = state.count + 1
-	end
-	append(added.v, key, value)
-	enter_orders(key, head)
-	if head.expires > 0 then append(added.x, head.expires, key) end
-	state.size = state.size + head.size
-	state.used = state.used + head.used
-	if added.count >= GROUP then flush() end
-end
-
-local function take_stamp()
-	state.last_stamp = max(order, state.last_stamp + 1)
-	return state.last_stamp
 end

@@ -6,8 +6,9 @@
 -- classes in the order of these moments. So the ones that may score less now are the beginning of
 -- g. They go into a heap; one that comes to its top with a bound only is looked up and put back.
 -- As long as the scores of the victims change little, the beginning is short. Once it is empty, or
--- long, all classes are gone through, and theta becomes what fits (retune). That is the one thing
--- here that no step bounds: it takes microseconds for each class.
+-- long, theta becomes what fits (begin_tuning, by a sample of the classes), and the order of the
+-- moments is built anew, in key j, in steps (tune): until it is complete, nothing is evicted, and
+-- the calls that wait for that say MORE. Where there are few classes, all are in the heap.
 -- Within a call the clock stands still, so one heap serves all of its victims.
 
 local heap, heap_count
@@ -80,133 +81,161 @@ local function heap_pop()
 	return top
 end
 
--- The first of a class behind `after` (nil: of all).
-local function next_of_class(frequency, after)
-	local from = after and '(' .. after or '[' .. pack('>I4', frequency)
-	local to = frequency < MAX_FREQUENCY and '(' .. pack('>I4', frequency + 1) or '+'
-	local found = call('ZRANGEBYLEX', keys[F], from, to, 'LIMIT', 0, 1)[1]
+-- From where on, and up to where, the entries of a class are in key f.
+local function ends_of_class(frequency)
+	return '[' .. pack('>I4', frequency),
+		frequency < MAX_FREQUENCY and '(' .. pack('>I4', frequency + 1) or '+'
+end
 
-	if not found then return nil end
-	local _, last, stamp, rest = unpack_struct('>I4I7I7', found)
-	return {frequency = frequency, last = last, stamp = stamp, member = found,
-		key = sub(found, rest)}
+local function read_member(member)
+	local frequency, last, stamp, rest = unpack_struct('>I4I7I7', member)
+
+	return {frequency = frequency, last = last, stamp = stamp, member = member,
+		key = sub(member, rest)}
+end
+
+local function head_of_class(frequency)
+	local from, to = ends_of_class(frequency)
+	local found = call('ZRANGEBYLEX', keys[F], from, to, 'LIMIT', '0', '1')[1]
+
+	return found and read_member(found)
+end
+
+-- The one behind `item` in its class; nil: there is none. Looked up are several at once.
+local function follower_of(item)
+	local chunk, at = item.chunk, (item.at or 0) + 1
+
+	if not chunk or not chunk[at] then
+		local _, to = ends_of_class(item.frequency)
+
+		chunk, at = call('ZRANGEBYLEX', keys[F], '(' .. item.member, to, 'LIMIT', '0',
+			CHUNK), 1
+		if not chunk[1] then return nil end
+		local list = {}
+		for i = 1, #chunk do list[i] = sub(chunk[i], 19) end
+		chunk.heads = find_texts(list)
+	end
+	local follower = read_member(chunk[at])
+	follower.chunk, follower.at, follower.head = chunk, at, chunk.heads[at]
+	return follower
 end
 
 -- The true head of a class of which a bound is known; the bound becomes true.
 local function look_up(frequency, bound_ms)
-	local head = next_of_class(frequency)
+	local head = head_of_class(frequency)
 
 	if not head then
 		call('ZREM', keys[G], frequency)
 	elseif floor(head.last / 1000) ~= bound_ms then
-		call('ZADD', keys[G], crossing_ms(frequency, head.last), frequency)
+		call('ZADD', keys[G], crossing_ms(frequency, head.last, state.theta), frequency)
 	end
+	state.classes[frequency] = head and head.last
 	return head
 end
 
--- The lower bound of a head's last access, milliseconds, from its moment as key g has it.
-local function bound_of(frequency, moment)
-	return max(floor(moment - frequency * 1000 / state.theta), 0)
-end
+-- ---- Tuning of theta ----
 
-local function push_bound(frequency, bound_ms, index)
-	heap_push({frequency = frequency, last = bound_ms * 1000, stamp = -1,
-		bound_ms = bound_ms, index = index})
-end
+local EVERYTHING = 1e10 -- a theta beyond all scores
+local SAMPLE = 400      -- classes by which theta is chosen
+local CLASSES_A_STEP = 4
 
--- Takes classes from the heap until `state.width` of them are looked up, and puts these back.
--- Bounds that are not true become true. Whether that were enough of them.
-local function try_cut(bounds, cut)
-	local first = {}
+-- Chooses a theta such that some classes score less, the victim's among them; at least `least`.
+local function begin_tuning(least)
+	local count = call('ZCARD', keys[G])
+	local theta = EVERYTHING
 
-	while heap_count > 0 and #first < state.width do
-		local top = heap_pop()
+	state.width = max(CLASSES_MIN, floor(count ^ 0.5))
+	if count > 2 * state.width then
+		local sample = call('ZRANDMEMBER', keys[G], min(SAMPLE, count))
+		local scores = {}
 
-		if top.member then
-			first[#first + 1] = top
-		else
-			local head = next_of_class(top.frequency)
+		for i = 1, #sample do
+			local head = head_of_class(tonumber(sample[i]))
 
-			bounds[top.index] = head and floor(head.last / 1000)
-			if head and score_of(head.frequency, head.last) <= cut then
-				heap_push(head)
+			if head then
+				scores[#scores + 1] = score_of(head.frequency, head.last)
 			end
 		end
+		sort(scores)
+		local wanted = max(1, floor(#scores * 2 * state.width / count))
+		theta = max(scores[wanted] or EVERYTHING, least, 1e-12)
+		steps = steps + floor(#sample / CLASSES_A_STEP)
 	end
-	for i = 1, #first do heap_push(first[i]) end
-	return 2 * #first >= state.width
+	call('UNLINK', keys[J])
+	state.next_theta, state.tuned_to = theta, 0
+	state.classes = {}
 end
 
--- Lets theta be such that some classes score less, the victim's among them, and has these in the
--- heap. `least`: theta is not to be less than that.
-local function retune(least)
-	flush()
-	local found = call('ZRANGE', keys[G], 0, -1, 'WITHSCORES')
-	local frequencies, bounds, count = {}, {}, #found / 2
-	local cut
-	for i = 1, count do
-		frequencies[i] = tonumber(found[2 * i - 1])
-		bounds[i] = bound_of(frequencies[i], found[2 * i])
-	end
-	state.width = max(CLASSES_MIN, floor(count / 64))
-	repeat
-		local scores, sorted = {}, {}
+local function end_tuning()
+	call('UNLINK', keys[G])
+	call(state.tuned_to > 0 and 'RENAME' or 'UNLINK', keys[J], keys[G])
+	state.theta, state.next_theta, state.tuned_to = state.next_theta, 0, 0
+	state.classes = {}
+end
 
-		for i = 1, count do
-			scores[i] = bounds[i] and score_of(frequencies[i], bounds[i] * 1000)
-			if bounds[i] then sorted[#sorted + 1] = scores[i] end
+-- One step: the classes from `tuned_to` on go into key j. False: there is more.
+local function tune()
+	local list = {}
+	local is_done = false
+
+	while not is_done and steps < steps_max do
+		local from = '[' .. pack('>I4', state.tuned_to)
+		local found = call('ZRANGEBYLEX', keys[F], from, '+', 'LIMIT', '0', '1')[1]
+
+		if found then
+			local frequency, last = unpack_struct('>I4I7', found)
+
+			append_pair(list, crossing_ms(frequency, last, state.next_theta), frequency)
+			state.tuned_to = frequency + 1
+			steps = steps + 1 / CLASSES_A_STEP
+		end
+		is_done = not found or state.tuned_to > MAX_FREQUENCY
+	end
+	for first = 1, #list, PIECE do
+		call('ZADD', keys[J], 'LT', unpack(list, first, min(first + PIECE - 1, #list)))
+	end
+	if is_done then end_tuning() end
+	return is_done
+end
+
+-- ---- The heap of a call ----
+
+-- Fills it with the classes that may score less than theta; theta is to be `least` at least. False:
+-- that takes further calls.
+local function begin_frecency(least)
+	local was_tuned = false
+
+	while true do
+		if state.next_theta > 0 then
+			if not tune() then return false end
+			was_tuned = true
 		end
 		heap, heap_count = {}, 0
-		threshold = huge
-		if #sorted == 0 then break end
-		sort(sorted)
-		cut = max(sorted[2 * state.width] or 4 * sorted[#sorted], least, 1e-12)
-		for i = 1, count do
-			if bounds[i] and scores[i] <= cut then
-				push_bound(frequencies[i], bounds[i], i)
+		threshold = state.theta < EVERYTHING and state.theta or huge
+		local found = call('ZRANGEBYSCORE', keys[G], '-inf', floor(order / 1000) + 1001,
+			'WITHSCORES', 'LIMIT', '0', 4 * state.width)
+		local is_long = #found >= 8 * state.width
+		local is_short = #found == 0 and threshold < huge or threshold < least
+		if not is_long and not is_short then
+			for i = 1, #found, 2 do
+				local frequency = tonumber(found[i])
+				local bound_ms = max(floor(found[i + 1]
+					- frequency * 1000 / state.theta), 0)
+
+				heap_push({frequency = frequency, last = bound_ms * 1000,
+					stamp = -1, bound_ms = bound_ms})
 			end
+			return true
 		end
-		threshold = cut
-	until try_cut(bounds, cut) or #sorted <= 2 * state.width
-	if cut then state.theta = cut end
-	local moments, empty = {}, {}
-	for i = 1, count do
-		if bounds[i] then
-			append(moments, crossing_ms(frequencies[i], bounds[i] * 1000),
-				frequencies[i])
+		if is_long and was_tuned then
+			state.width = 2 * state.width -- so many score the same
 		else
-			append(empty, frequencies[i])
+			begin_tuning(is_short and max(least, 1.5 * state.theta) or 0)
 		end
-		if #moments >= 800 then
-			write('ZADD', G, moments)
-			moments = {}
-		end
-		if #empty >= 800 then
-			write('ZREM', G, empty)
-			empty = {}
-		end
-	end
-	write('ZADD', G, moments)
-	write('ZREM', G, empty)
-	-- It counts as some of the steps, but some are left.
-	steps = max(steps, min(steps + floor(count / 8), steps_max - STEP_MIN))
-end
-
-local function begin_frecency()
-	heap, heap_count = {}, 0
-	threshold = state.theta
-	local found = call('ZRANGEBYSCORE', keys[G], '-inf', floor(order / 1000) + 1001,
-		'WITHSCORES', 'LIMIT', 0, 4 * state.width)
-
-	if #found == 0 or #found >= 8 * state.width then return retune(0) end
-	for i = 1, #found, 2 do
-		local frequency = tonumber(found[i])
-
-		push_bound(frequency, bound_of(frequency, found[i + 1]))
 	end
 end
 
--- The next victim, with key and member. Nil: there is none.
+-- The next victim, with key and member; nil: there is none; false: not in this call.
 local function next_of_frecency()
 	while true do
 		local top = heap[1]
@@ -215,7 +244,8 @@ local function next_of_frecency()
 			(not top or score_of(top.frequency, top.last) > threshold * (1 - 1e-12))
 		then
 			-- Beyond the ones that are spared, which would come again and again.
-			retune(threshold * 1.5)
+			flush()
+			if not begin_frecency(threshold * 1.5) then return false end
 		elseif not top then
 			return nil
 		else
@@ -235,18 +265,18 @@ local function is_met(goal)
 end
 
 local function evict_by_frecency(goal, spared)
-	begin_frecency()
+	if not begin_frecency(0) then return false end
 	while not is_met(goal) do
 		local victim = next_of_frecency()
 
-		if not victim then return true end
+		if not victim then return victim == nil end
 		if not spared[victim.key] then
-			local head = find({victim.key})[1]
+			local text = victim.head or call('HGET', keys[H], victim.key)
 
-			remove(victim.key, head, 'evictions')
+			remove(victim.key, read_head(text), 'evictions')
 			if step_is_over() or is_met(goal) then return is_met(goal) end
 		end
-		local follower = next_of_class(victim.frequency, victim.member)
+		local follower = follower_of(victim)
 		if follower then heap_push(follower) end
 	end
 	return true
@@ -257,16 +287,16 @@ local function evict_in_order(key, skip, goal, spared)
 	local after = '-'
 
 	while not is_met(goal) do
-		local members = call('ZRANGEBYLEX', keys[key], after, '+', 'LIMIT', 0, 16)
+		local members = call('ZRANGEBYLEX', keys[key], after, '+', 'LIMIT', '0', CHUNK)
 		local list = {}
 
 		if #members == 0 then return true end
 		for i = 1, #members do list[i] = sub(members[i], skip + 1) end
-		local heads = find(list)
+		local heads = find_texts(list)
 		for i = 1, #list do
 			if is_met(goal) then return true end
 			if not spared[list[i]] then
-				remove(list[i], heads[i], 'evictions')
+				remove(list[i], read_head(heads[i]), 'evictions')
 				if step_is_over() then return is_met(goal) end
 			end
 		end
@@ -299,7 +329,8 @@ local function sweep()
 
 	if state.count == 0 or until_us < 0 then return true end
 	while true do
-		local list = call('ZRANGEBYSCORE', keys[X], '-inf', until_us, 'LIMIT', 0, 32)
+		local list = call('ZRANGEBYSCORE', keys[X], '-inf', format('%.0f', until_us),
+			'LIMIT', '0', '32')
 
 		if #list == 0 then return true end
 		local heads = find(list)
@@ -334,12 +365,14 @@ end
 -- Whether steps of `work` are to follow.
 local function is_pending()
 	if state.building ~= 0 then return true end
+	if state.next_theta > 0 and state.in_force == FRECENCY then return true end
 	if state.policy == NONE then return false end
 	return state.over == 1 or state.used > max_used() or state.count > max_count()
 end
 
 -- One step towards the limits. False: there is more.
 local function shrink()
+	if state.next_theta > 0 and state.in_force == FRECENCY and not tune() then return false end
 	if state.policy == NONE then
 		state.over = 0
 		return true
@@ -397,7 +430,7 @@ end
 local function build_order()
 	while state.building ~= 0 do
 		local from = state.cursor == '' and '-' or '(' .. state.cursor
-		local members = call('ZRANGEBYLEX', keys[F], from, '+', 'LIMIT', 0, GROUP)
+		local members = call('ZRANGEBYLEX', keys[F], from, '+', 'LIMIT', '0', GROUP)
 		local list = {}
 
 		for i = 1, #members do

@@ -29,150 +29,219 @@ local function read_history(text)
 		expires = number(expires, -1, MAX_NUMBER, 'expires')}
 end
 
-local ITEM_ARGUMENTS = 6
+local ITEM_ARGUMENTS = 4 -- key, text, ttl, history
 
--- The items of a set from the arguments behind `first`; a list of their keys too.
-local function read_items(arguments, first)
-	local items, list, seen = {}, {}, {}
+-- The keys of the items in the arguments from `first` on.
+local function read_keys(arguments, first)
+	local list, seen = {}, {}
 
 	if (#arguments - first + 1) % ITEM_ARGUMENTS ~= 0 then fail('items') end
 	for at = first, #arguments, ITEM_ARGUMENTS do
-		local key, static, value = arguments[at], arguments[at + 1], arguments[at + 2]
+		local key = arguments[at]
 
-		if #static < 18 or byte(static, 18) ~= #static - 18 then fail('static') end
 		if seen[key] then fail('the same key twice') end
 		seen[key] = true
-		local size = max(number(arguments[at + 3], 0, MAX_NUMBER, 'size'), #value)
-		local history = arguments[at + 5]
-		items[#items + 1] = {key = key, static = static, value = value, size = size,
-			used = #key + #static - 18 + size + OVERHEAD,
-			ttl = number(arguments[at + 4], -1, MAX_NUMBER / US, 'ttl'),
-			history = history ~= '' and read_history(history)}
 		list[#list + 1] = key
 	end
-	return items, list
+	return list
 end
 
--- What the items would change in the accounts. `kept` and `added`: without what is replaced but has
--- expired for good, as it must not matter whether that was swept before.
-local function measure(items, heads)
-	local growth = {used = 0, replaced = 0, count = 0, kept = 0, added = 0}
+-- What the front took for the time of the set, if that is near; else the engine's.
+local NEAR_US = 100000
 
-	for i = 1, #items do
-		local head = heads[i]
+local function moment_of(modified)
+	if modified >= now - NEAR_US and modified <= now + NEAR_US then return modified end
+	return now
+end
 
-		growth.used = growth.used + items[i].used
-		if head then growth.replaced = growth.replaced + head.used
-		else growth.count = growth.count + 1 end
-		if head and is_kept(head) then growth.kept = growth.kept + head.used
-		else growth.added = growth.added + 1 end
+local function ttl_of(text)
+	if text == '-1' then return state.ttl end
+	if text == '0' then return 0 end
+	return number(text, 0, MAX_NUMBER / US, 'ttl')
+end
+
+-- What the items change in the accounts, with their changes in `changes`. `kept` and `added`:
+-- without what is replaced but has expired for good, as it must not matter whether that was swept
+-- before.
+local growth = {}
+
+local function forget_plan()
+	is_clean = false
+	begin_changes()
+end
+
+local function plan_item(key, text, ttl_text, history_text, old, reading)
+	if #text < 42 then fail('text') end
+	local modified, expires_told, size = unpack_struct('<i8i8i8', text)
+	local kind_length = byte(text, 42)
+	local moment, ttl = moment_of(modified), ttl_of(ttl_text)
+	local frequency, last, stamp, expires = 1, reading, nil, ttl > 0 and moment + ttl * US or 0
+	local g, c = growth, changes
+
+	if size < #text - 42 - kind_length or size > MAX_NUMBER or #text < 42 + kind_length then
+		fail('size')
 	end
-	growth.too_big = state.used - growth.replaced > max_used() - growth.used
-	growth.too_many = state.count > max_count() - growth.count
+	local used = #key + kind_length + size + OVERHEAD
+	local history = history_text ~= '' and read_history(history_text)
+	if history then
+		if history.frequency > 0 then frequency = history.frequency end
+		if history.last > 0 and history.last < now then last = order_of_past(history.last) end
+		if history.created > 0 and history.created < now then
+			stamp = order_of_past(history.created)
+		end
+		if history.expires >= 0 then expires = history.expires end
+	end
+	if old then
+		local old_frequency, old_last, old_stamp, old_expires, old_used, old_size =
+			unpack_struct(HEAD, old)
+		local member = pack('>I4I7I7', old_frequency, old_last, old_stamp) .. key
+
+		if old_expires > 0 and old_expires <= now then
+			g.expirations = g.expirations + 1
+		elseif not history then
+			frequency = min(old_frequency + 1, MAX_FREQUENCY)
+			stamp = old_stamp
+		end
+		if old_expires > 0 and old_expires + state.stale * US <= now then
+			g.added = g.added + 1
+		else
+			g.kept = g.kept + old_used
+		end
+		c.gone_f[#c.gone_f + 1] = member
+		if state.has_lru == 1 then append(c.gone_l, sub(member, 5)) end
+		if state.has_fifo == 1 then append(c.gone_i, sub(member, 12)) end
+		if old_expires > 0 and expires == 0 then append(c.gone_x, key) end
+		g.replaced = g.replaced + old_used
+		g.size = g.size - old_size
+		g.frequency = g.frequency - old_frequency
+	else
+		append_pair(c.n, '0', key)
+		g.count = g.count + 1
+		g.added = g.added + 1
+	end
+	if not stamp then
+		stamp = max(order, g.last_stamp + 1)
+		g.last_stamp = stamp
+	end
+	g.used = g.used + used
+	g.size = g.size + size
+	g.frequency = g.frequency + frequency
+	if moment ~= modified or expires ~= expires_told then
+		text = pack('<i8i8', moment, expires) .. sub(text, 17)
+	end
+	local member = pack('>I4I7I7', frequency, last, stamp) .. key
+	local at = #c.frequency + 1
+	c.frequency[at], c.last[at] = frequency, last
+	at = 2 * at
+	c.v[at - 1], c.v[at] = key, text
+	c.h[at - 1] = key
+	c.h[at] = pack(HEAD, frequency, last, stamp, expires, used, size) .. sub(text, 25, 40)
+	c.f[at - 1], c.f[at] = '0', member
+	if state.has_lru == 1 then append_pair(c.l, '0', sub(member, 5)) end
+	if state.has_fifo == 1 then append_pair(c.i, '0', sub(member, 12)) end
+	if expires > 0 then append_pair(c.x, format('%.0f', expires), key) end
+end
+
+-- Plans the items number `from` to `to`, of which the arguments begin at `first`; heads: of all,
+-- as find_texts tells them. The later of several is the more recent.
+local function plan(arguments, first, list, heads, from, to)
+	local g = growth
+
+	g.used, g.replaced, g.count, g.kept, g.added = 0, 0, 0, 0, 0
+	g.size, g.frequency, g.expirations, g.items = 0, 0, 0, to - from + 1
+	g.last_stamp, g.order = state.last_stamp, order
+	for i = from, to do
+		local at = first + ITEM_ARGUMENTS * (i - 1)
+
+		plan_item(list[i], arguments[at + 1], arguments[at + 2], arguments[at + 3],
+			heads[i], order)
+		if i < to then order = order + 1 end
+	end
+	g.last_order, order = order, g.order
+end
+
+local function measure()
+	local g = growth
+
+	g.too_big = state.used - g.replaced > max_used() - g.used
+	g.too_many = state.count > max_count() - g.count
 	if state.policy == NONE then
-		growth.too_big = growth.too_big and growth.used > growth.kept
-		growth.too_many = growth.too_many and growth.added > 0
+		g.too_big = g.too_big and g.used > g.kept
+		g.too_many = g.too_many and g.added > 0
 	end
-	return growth
 end
 
--- Makes room for the items. OK, FULL, or MORE; and the heads as they are then.
-local function make_room(items, list, heads, growth)
+-- Does what is planned.
+local function commit()
+	local g, c, s = growth, changes, state
+
+	write('ZREM', F, c.gone_f)
+	write('ZREM', X, c.gone_x)
+	write('ZREM', L, c.gone_l)
+	write('ZREM', I, c.gone_i)
+	write('HSET', V, c.v)
+	write('HSET', H, c.h)
+	write('ZADD', N, c.n)
+	write('ZADD', F, c.f)
+	enter_classes(c.frequency, c.last)
+	write('ZADD', X, c.x)
+	write('ZADD', L, c.l)
+	write('ZADD', I, c.i)
+	s.count = s.count + g.count
+	s.used = s.used + g.used - g.replaced
+	s.size = s.size + g.size
+	s.frequency_sum = s.frequency_sum + g.frequency
+	s.expirations = s.expirations + g.expirations
+	s.last_stamp = g.last_stamp
+	s.sets = s.sets + g.items
+	order = g.last_order
+	s.latest = max(s.latest, g.items > 1 and order + 1 or order)
+end
+
+-- Makes room for what is planned, which is planned again if something of it was swept. OK, FULL, or
+-- MORE.
+local function make_room(arguments, first, list, heads, from, to)
 	local count_before = state.count
 	local is_swept = sweep()
 
-	if state.count < count_before then heads = find(list) end
-	growth = measure(items, heads)
-	if not growth.too_big and not growth.too_many then return OK, heads end
+	if state.count < count_before then
+		local found = find_texts(list)
+
+		for i = 1, #list do heads[i] = found[i] end
+		forget_plan()
+		plan(arguments, first, list, heads, from, to)
+	end
+	measure()
+	local g = growth
+	if not g.too_big and not g.too_many then return OK end
 	if not is_swept then return MORE end
 	if state.policy == NONE then return FULL end
 	local spared = {}
-	for i = 1, #list do spared[list[i]] = true end
-	if growth.too_big then state.over = 1 end
+	for i = from, to do spared[list[i]] = true end
+	if g.too_big then state.over = 1 end
 	local done = evict({
-		used = (growth.too_big and low_water() or huge) - growth.used + growth.replaced,
-		count = max_count() - growth.count}, spared)
+		used = (g.too_big and low_water() or huge) - g.used + g.replaced,
+		count = max_count() - g.count}, spared)
 	if done then
 		state.over = 0
-		return OK, heads
+		return OK
 	end
-	growth = measure(items, heads)
-	if growth.too_big or growth.too_many then return MORE end
-	return OK, heads -- the way down to the low water goes on with `work`
-end
-
-local function store_item(item, old, order_us)
-	local history = item.history
-	local goes_on = old and is_live(old) and not history
-	local ttl = item.ttl < 0 and state.ttl or item.ttl
-	local head = {frequency = 1, last = order_us, used = item.used, size = item.size,
-		expires = ttl > 0 and now + ttl * US or 0, etag = sub(item.static, 1, 16)}
-
-	if history then
-		if history.frequency > 0 then head.frequency = history.frequency end
-		if history.last > 0 and history.last < now then
-			head.last = order_of_past(history.last)
-		end
-		if history.created > 0 and history.created < now then
-			head.stamp = order_of_past(history.created)
-		end
-		if history.expires >= 0 then head.expires = history.expires end
-	end
-	if goes_on then
-		head.frequency = min(old.frequency + 1, MAX_FREQUENCY)
-		head.stamp = old.stamp
-	end
-	if not head.stamp then head.stamp = take_stamp() end
-	if old and not is_live(old) then state.expirations = state.expirations + 1 end
-	put(item.key, old, head,
-		pack('<i8i8i8', now, head.expires, item.size) .. item.static .. item.value)
-end
-
--- The later of several is the more recent.
-local function store(items, heads)
-	for i = 1, #items do
-		store_item(items[i], heads[i], order)
-		if i < #items then order = order + 1 end
-	end
-	state.latest = max(state.latest, #items > 1 and order + 1 or order)
-	state.sets = state.sets + #items
+	measure()
+	if g.too_big or g.too_many then return MORE end
+	return OK -- the way down to the low water goes on with `work`
 end
 
 -- Capacity 0: nothing is stored, and what was there before is not to be served on.
-local function store_nothing(items, heads)
-	for i = 1, #items do
+local function store_nothing(list, heads, from, to)
+	for i = from, to do
 		if heads[i] then
-			remove(items[i].key, heads[i],
-				is_live(heads[i]) and 'evictions' or 'expirations')
+			local head = read_head(heads[i])
+
+			remove(list[i], head, is_live(head) and 'evictions' or 'expirations')
 		end
 	end
-end
-
-local function set_items(items, list, condition, etags)
-	local heads = find(list)
-	local live = heads[1] and is_live(heads[1]) and heads[1]
-
-	if not condition_holds(condition, etags, live) then return REFUSED, heads end
-	if state.capacity == 0 then
-		local before = {}
-
-		for i = 1, #list do before[i] = heads[i] end
-		store_nothing(items, heads)
-		flush()
-		return OK, before
-	end
-	local growth = measure(items, heads)
-	if growth.used > max_used() then return TOO_LARGE, heads end
-	if #items > max_count() then return TOO_MANY, heads end
-	if growth.too_big or growth.too_many then
-		local code
-
-		code, heads = make_room(items, list, heads, growth)
-		if code ~= OK then return code, heads end
-	end
-	store(items, heads)
 	flush()
-	return OK, heads
+	return OK
 end
 
 -- Whoever computes a value has no need to once it came.
@@ -186,85 +255,171 @@ local function end_leases(list)
 	end
 end
 
-local function set(keys_of_call, arguments)
-	local notify, condition, etags = arguments[4], arguments[5], arguments[6]
-	local is_there = begin(keys_of_call, arguments[1])
-	local items, list = read_items(arguments, 7)
+-- Sets the items number `from` to `to`, all or none.
+local function set_items(arguments, first, list, heads, from, to)
+	if state.capacity == 0 then return store_nothing(list, heads, from, to) end
+	plan(arguments, first, list, heads, from, to)
+	local code = OK
+	if growth.used > max_used() then
+		code = TOO_LARGE
+	elseif to - from + 1 > max_count() then
+		code = TOO_MANY
+	else
+		measure()
+		if growth.too_big or growth.too_many then
+			code = make_room(arguments, first, list, heads, from, to)
+		end
+	end
+	if code == OK then commit() else forget_plan() end
+	return code
+end
 
-	check_notify(notify)
-	check_condition(condition, etags, #items)
+-- A character for each entry of which `heads` has what was there before.
+local function tell_created(heads, count)
+	local told = {}
+
+	for i = 1, count do
+		local expires = heads[i] and unpack_struct('<i8', heads[i], 21)
+
+		told[i] = expires and (expires == 0 or expires > now) and '0' or '1'
+	end
+	return told
+end
+
+-- Begins a set: its keys and their heads; nil: the namespace is absent.
+local function begin_set(keys_of_call, arguments, first, condition, etags)
+	local is_there = begin(keys_of_call, arguments[1])
+	local list = read_keys(arguments, first)
+
+	check_notify(arguments[4])
+	check_condition(condition, etags, #list)
 	read_defaults(arguments[2])
 	if not is_there then
-		if arguments[3] ~= '1' then return {ABSENT, now} end
+		if arguments[3] ~= '1' then return nil end
 		create()
 	end
-	begin_steps(#items)
+	begin_steps(#list)
 	begin_changes()
 	adopt(arguments[2])
 	settle_policy()
 	read_order_clock()
-	local code, heads = set_items(items, list, condition, etags)
-	local stored = state.capacity == 0 and 0 or 1
-	local created = {}
+	return list, find_texts(list)
+end
+
+local function set(keys_of_call, arguments)
+	local condition, etags = arguments[5], arguments[6]
+	local list, heads = begin_set(keys_of_call, arguments, 7, condition, etags)
+
+	if not list then return {ABSENT, now} end
+	local code = REFUSED
+	local head = condition ~= '' and heads[1] and read_head(heads[1])
+	if condition == '' or condition_holds(condition, etags, head and is_live(head) and head) then
+		code = set_items(arguments, 7, list, heads, 1, #list)
+	end
+	local told = code == OK and tell_created(heads, #list) or {}
+	save()
 	if code == OK then
-		for i = 1, #items do
-			created[i] = heads[i] and is_live(heads[i]) and '0' or '1'
+		end_leases(list)
+		publish(arguments[4], 'W', list)
+	end
+	return {code, now, is_pending() and 1 or 0, state.ttl, concat(told),
+		state.capacity == 0 and 0 or 1}
+end
+
+-- Those that do not fit as they are make room one after the other. A set never waits for others.
+local function set_one_by_one(arguments, list, heads)
+	local words = {[TOO_LARGE] = 'L', [FULL] = 'F', [MORE] = 'M'}
+	local told, stored = {}, {}
+
+	for i = 1, #list do
+		local code = MORE
+
+		if steps < steps_max then
+			heads[i] = call('HGET', keys[H], list[i])
+			code = set_items(arguments, 5, list, heads, i, i)
+			order = order + 1
+		end
+		told[i] = words[code]
+		if code == OK then
+			told[i] = tell_created({heads[i]}, 1)[1]
+			stored[#stored + 1] = list[i]
 		end
 	end
+	return told, stored
+end
+
+local function set_each(keys_of_call, arguments)
+	local list, heads = begin_set(keys_of_call, arguments, 5, '', '')
+	local told, stored
+
+	if not list then return {ABSENT, now} end
+	plan(arguments, 5, list, heads, 1, #list)
+	measure()
+	if growth.too_big or growth.too_many then
+		forget_plan()
+		told, stored = set_one_by_one(arguments, list, heads)
+	else
+		commit()
+		told, stored = tell_created(heads, #list), list
+	end
 	save()
+<<<<<<< HEAD
 	if code == OK then
 		end_leases(list)
 		publish(notify, 'W', list)
 	end
 	return {code, now, is_pending() and 1 or 0, state.ttl, concat(created), stored}
+=======
+	if stored[1] then
+		end_leases(stored)
+		publish(arguments[4], 'W', stored)
+	end
+	return {OK, now, is_pending() and 1 or 0, state.ttl, concat(told),
+		state.capacity == 0 and 0 or 1}
+>>>>>>> b2e1567 (redis: the script plans a set in one pass, and tunes theta in bounded steps)
 end
 
 -- ---- Uses ----
 
 local last_reading -- of the uses of the call so far
 
--- By hand, and not with leave_orders and enter_orders: hits are the most frequent of all.
-local function count_uses(list, uses)
-	local heads = call('HMGET', keys[H], unpack(list))
-	local count, classes = 0, {}
-	local gone_f, added_f, gone_l, added_l, added_h, added_g = {}, {}, {}, {}, {}, {}
+local function count_uses(list, counts, ages)
+	local heads = find_texts(list)
+	local c, s = changes, state
+	local has_lru = s.has_lru == 1
 
 	for i = 1, #list do
 		local text, key = heads[i], list[i]
 
 		if text then
 			local frequency, last, stamp = unpack_struct('<I4i8i8', text)
-			local risen = min(frequency + uses[i].count, MAX_FREQUENCY)
-			local reading = max(order - uses[i].age, last_reading + 1)
+			local risen = min(frequency + counts[i], MAX_FREQUENCY)
+			local reading = max(order - ages[i], last_reading + 1)
 			local later = max(last, reading)
 			local member = pack('>I4I7I7', frequency, last, stamp) .. key
 			local new_member = pack('>I4I7I7', risen, later, stamp) .. key
+			local at = #c.gone_f + 1
 
 			last_reading = reading
-			state.frequency_sum = state.frequency_sum + risen - frequency
-			count = count + 1
-			gone_f[count], gone_l[count] = member, sub(member, 5)
-			added_f[2 * count - 1], added_f[2 * count] = 0, new_member
-			added_l[2 * count - 1], added_l[2 * count] = 0, sub(new_member, 5)
-			added_h[2 * count - 1] = key
-			added_h[2 * count] = pack('<I4i8', risen, later) .. sub(text, 13)
-			if not classes[risen] or later < classes[risen] then
-				classes[risen] = later
-				added_g[#added_g + 1] = crossing_ms(risen, later)
-				added_g[#added_g + 1] = risen
+			s.frequency_sum = s.frequency_sum + risen - frequency
+			c.gone_f[at] = member
+			c.frequency[at], c.last[at] = risen, later
+			if has_lru then
+				c.gone_l[at] = sub(member, 5)
+				append_pair(c.l, '0', sub(new_member, 5))
 			end
+			at = 2 * at
+			c.f[at - 1], c.f[at] = '0', new_member
+			c.h[at - 1], c.h[at] = key, pack('<I4i8', risen, later) .. sub(text, 13)
 		end
 	end
-	if count == 0 then return end
-	state.latest = max(state.latest, last_reading)
-	write('ZREM', F, gone_f)
-	write('HSET', H, added_h)
-	write('ZADD', F, added_f)
-	call('ZADD', keys[G], 'LT', unpack(added_g))
-	if state.has_lru == 1 then
-		write('ZREM', L, gone_l)
-		write('ZADD', L, added_l)
-	end
+	s.latest = max(s.latest, last_reading)
+	write('ZREM', F, c.gone_f)
+	write('HSET', H, c.h)
+	write('ZADD', F, c.f)
+	enter_classes(c.frequency, c.last)
+	write('ZREM', L, c.gone_l)
+	write('ZADD', L, c.l)
 end
 
 local function use(keys_of_call, arguments)
@@ -272,36 +427,29 @@ local function use(keys_of_call, arguments)
 	local hits = number(arguments[2], 0, MAX_NUMBER, 'hits')
 	local misses = number(arguments[3], 0, MAX_NUMBER, 'misses')
 	local stale_hits = number(arguments[4], 0, MAX_NUMBER, 'stale hits')
-	local list, uses, at_key = {}, {}, {}
+	local list, counts, ages, at_key = {}, {}, {}, {}
 
 	if (#arguments - 4) % 3 ~= 0 then fail('uses') end
 	for at = 5, #arguments, 3 do
 		local key = arguments[at]
 		local count = number(arguments[at + 1], 1, MAX_NUMBER, 'count')
 		local age = number(arguments[at + 2], 0, MAX_NUMBER, 'age')
-		local same = uses[at_key[key]]
+		local same = at_key[key]
 
 		if same then
-			same.count = same.count + count
-			same.age = min(same.age, age)
+			counts[same] = counts[same] + count
+			ages[same] = min(ages[same], age)
 		else
-			list[#list + 1] = key
-			uses[#list] = {count = count, age = age}
-			at_key[key] = #list
+			same = #list + 1
+			list[same], counts[same], ages[same] = key, count, age
+			at_key[key] = same
 		end
 	end
 	if not is_there then return {ABSENT, now} end
+	begin_changes()
 	read_order_clock()
 	last_reading = 0
-	for first = 1, #list, GROUP do
-		local some, of_some = {}, {}
-
-		for i = first, min(first + GROUP - 1, #list) do
-			some[#some + 1] = list[i]
-			of_some[#some] = uses[i]
-		end
-		count_uses(some, of_some)
-	end
+	if list[1] then count_uses(list, counts, ages) end
 	state.hits = state.hits + hits
 	state.misses = state.misses + misses
 	state.stale_hits = state.stale_hits + stale_hits
@@ -352,7 +500,8 @@ local function clear(keys_of_call, arguments)
 	check_notify(notify)
 	if not is_there then return {OK, now, 0} end
 	local count = state.count
-	call('UNLINK', keys[V], keys[H], keys[N], keys[F], keys[G], keys[X], keys[L], keys[I])
+	call('UNLINK', keys[V], keys[H], keys[N], keys[F], keys[G], keys[J], keys[X],
+		keys[L], keys[I])
 	state.deletes = state.deletes + count
 	state.count, state.size, state.used, state.frequency_sum = 0, 0, 0, 0
 	state.over = 0
@@ -361,6 +510,9 @@ local function clear(keys_of_call, arguments)
 	state.in_force = state.policy
 	state.building = 0
 	state.cursor = ''
+	state.next_theta, state.tuned_to = 0, 0
+	state.classes = {}
+	begin_changes()
 	save()
 	publish(notify, 'C', {})
 	return {OK, now, count}
@@ -389,7 +541,7 @@ local function clear_prefix(keys_of_call, arguments)
 	begin_changes()
 	local more = false
 	repeat
-		local list = call('ZRANGEBYLEX', keys[N], from, to, 'LIMIT', 0, GROUP)
+		local list = call('ZRANGEBYLEX', keys[N], from, to, 'LIMIT', '0', GROUP)
 		local heads = find(list)
 
 		for i = 1, #list do

@@ -4,6 +4,7 @@
 -- takes little, still works where memory is full.
 local calls = {
 	{'set', set, 6},
+	{'set_each', set_each, 4},
 	{'use', use, 4, 'allow-oom'},
 	{'delete', delete, 4, 'allow-oom'},
 	{'clear', clear, 2, 'allow-oom'},
