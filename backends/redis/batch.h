@@ -13,6 +13,7 @@ enum redis_kind {
 	COMMAND_GET,
 	COMMAND_EXISTS,
 	COMMAND_SET,
+	COMMAND_SET_EACH, /* single ones without a condition, whosever they are */
 	COMMAND_DELETE,
 	COMMAND_CLEAR,
 	COMMAND_CLEAR_PREFIX,
@@ -33,6 +34,7 @@ struct redis_command {
 	struct remote_job *job, *last_job; /* for whom; more than one by `grouped`; NULL: nobody */
 	size_t item_count;
 	struct redis_uses uses; /* of COMMAND_USE, until it is acknowledged */
+	int64_t told_us;        /* the time that a set was given; 0: none */
 };
 
 /* What an op has still to do (op->progress). */

@@ -131,6 +131,7 @@ bool redis_check_reply(const struct redis_command *command, const struct redis_r
 	case COMMAND_EXISTS:
 		return are_fetched(command, reply);
 	case COMMAND_SET:
+	case COMMAND_SET_EACH:
 		return is_set(command, reply);
 	case COMMAND_DELETE:
 		return is_deleted(command, reply);
@@ -165,6 +166,7 @@ bool redis_check_has_time(enum redis_kind kind)
 	case COMMAND_SETTINGS:
 	case COMMAND_USE:
 	case COMMAND_SET:
+	case COMMAND_SET_EACH:
 	case COMMAND_DELETE:
 	case COMMAND_CLEAR:
 	case COMMAND_CLEAR_PREFIX:

@@ -83,6 +83,18 @@ static bool gather_write(const struct gatherer *g, enum redis_kind kind, struct 
 	return add_uses(g, part) && add(g, kind, part, job);
 }
 
+/* Single sets without a condition go together, each with an outcome of its own. */
+static bool gather_set(const struct gatherer *g, struct redis_part *part, struct remote_job *job)
+{
+	const struct cache_op *op = job->op;
+
+	if (op->progress != PHASE_FIRST || op->item_count != 1 ||
+	    op->items[0].condition.kind != CONDITION_NONE)
+		return gather_write(g, COMMAND_SET, part, job);
+	g->batch->writes = true;
+	return add_uses(g, part) && redis_batch_share(g->batch, COMMAND_SET_EACH, part, job);
+}
+
 static bool gather_all_stats(const struct gatherer *g, struct remote_job *job)
 {
 	const struct redis_batch *batch = g->batch;
@@ -135,7 +147,7 @@ static bool gather_of_part(const struct gatherer *g, struct redis_part *part,
 	case CACHE_OP_EXISTS:
 		return gather_read(g, part, job);
 	case CACHE_OP_SET:
-		return gather_write(g, COMMAND_SET, part, job);
+		return gather_set(g, part, job);
 	case CACHE_OP_DELETE:
 		return gather_write(g, COMMAND_DELETE, part, job);
 	case CACHE_OP_CLEAR:

@@ -28,7 +28,7 @@ static void tag(struct redis_part *part, bool is_cluster, char ret[static TAG_MA
 /* Writes the keys in the order in which every call of the script wants them. */
 static bool write_keys(struct redis_part *part, const char *prefix, bool is_cluster)
 {
-	static const char letters[REDIS_KEYS + 1] = "mvhnfgxliwt";
+	static const char letters[REDIS_KEYS + 1] = "mvhnfgxliwtj";
 	char hash_tag[TAG_MAX_LEN];
 	size_t ends[REDIS_KEYS];
 	struct buffer key = {0};
@@ -44,6 +44,7 @@ static bool write_keys(struct redis_part *part, const char *prefix, bool is_clus
 	buffer_deinit(&key);
 	if (!is_whole)
 		return false;
+	part->key_first = (struct slice){.data = part->keys.data, .len = ends[0]};
 	part->key_values = (struct slice){.data = part->keys.data + ends[KEY_VALUES - 1],
 					  .len = ends[KEY_VALUES] - ends[KEY_VALUES - 1]};
 	part->key_heads = (struct slice){.data = part->keys.data + ends[KEY_HEADS - 1],

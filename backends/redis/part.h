@@ -9,7 +9,7 @@
 #include "store/backend.h"
 
 /* The keys of a partition (script/10_model.lua), as a read needs them. */
-enum redis_key { KEY_VALUES = 1, KEY_HEADS = 2, REDIS_KEYS = 11 };
+enum redis_key { KEY_VALUES = 1, KEY_HEADS = 2, REDIS_KEYS = 12 };
 
 struct redis_space;
 
@@ -21,6 +21,7 @@ struct redis_part {
 	struct redis_clock own_clock;
 
 	struct buffer keys;      /* all, as words of a command */
+	struct slice key_first;  /* of them: m */
 	struct slice key_values; /* of them */
 	struct slice key_heads;  /* of them */
 

@@ -135,6 +135,9 @@ static void take(const struct remote_context *context, struct remote_call *call,
 	case COMMAND_SET:
 		redis_read_set(context, command, reply);
 		break;
+	case COMMAND_SET_EACH:
+		redis_read_set_each(context, command, reply);
+		break;
 	case COMMAND_DELETE:
 		redis_read_deleted(context, command, reply);
 		break;

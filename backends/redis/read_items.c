@@ -148,39 +148,44 @@ void redis_read_fetched(const struct remote_context *context, const struct redis
 
 /* ---- SET ---- */
 
-static void take_stamps(struct cache_op *op, const struct redis_reply *reply)
+/* The items of `job`, of a reply to `command`; created: a character for each. */
+static void take_stored(const struct remote_context *context, const struct redis_command *command,
+			struct remote_job *job, const struct redis_reply *reply,
+			const char *created)
 {
-	const char *created = reply->elements[4].text.data;
+	struct cache_op *op = job->op;
 	bool is_stored = redis_check_number(reply, 5) != 0;
-	int64_t now_us = redis_check_number(reply, 1);
 	int64_t default_ttl_s = redis_check_number(reply, 3);
+	int64_t moment_us = redis_value_moment_us(command->told_us, redis_check_number(reply, 1));
 
 	for (size_t i = 0; i < op->item_count; i++) {
 		struct cache_item *item = &op->items[i];
 
 		item->status = CACHE_OK;
 		item->created = created[i] == '1';
-		item->value->modified_at_us = is_stored ? now_us : 0;
-		item->value->expires_at_us = rules_expiry_us(item, default_ttl_s, now_us);
+		item->value->modified_at_us = is_stored ? moment_us : 0;
+		item->value->expires_at_us = rules_expiry_us(item, default_ttl_s, moment_us);
+		if (is_stored)
+			redis_house_expires(context, command->part, item->value->expires_at_us);
 	}
+	op->history_lost = 0;
+	if (is_stored)
+		count_items(context, job);
+	remote_job_succeed(job);
+}
+
+static void note_pending(const struct remote_context *context, const struct redis_command *command,
+			 const struct redis_reply *reply)
+{
+	if (redis_check_number(reply, 2) != 0)
+		redis_house_has_work(context, command->part);
 }
 
 static void complete_set(const struct remote_context *context, const struct redis_command *command,
 			 const struct redis_reply *reply)
 {
-	struct remote_job *job = command->job;
-	struct cache_op *op = job->op;
-	bool is_stored = redis_check_number(reply, 5) != 0;
-
-	take_stamps(op, reply);
-	op->history_lost = 0;
-	for (size_t i = 0; is_stored && i < op->item_count; i++)
-		redis_house_expires(context, command->part, op->items[i].value->expires_at_us);
-	if (redis_check_number(reply, 2) != 0)
-		redis_house_has_work(context, command->part);
-	if (is_stored)
-		count_items(context, job);
-	remote_job_succeed(job);
+	note_pending(context, command, reply);
+	take_stored(context, command, command->job, reply, reply->elements[4].text.data);
 }
 
 void redis_read_set(const struct remote_context *context, const struct redis_command *command,
@@ -216,6 +221,48 @@ void redis_read_set(const struct remote_context *context, const struct redis_com
 	default:
 		remote_job_fail(job, CACHE_INTERNAL, NULL, 0);
 		break;
+	}
+}
+
+/* One of several sets, by the character that tells its outcome. */
+static void take_outcome(const struct remote_context *context, const struct redis_command *command,
+			 struct remote_job *job, const struct redis_reply *reply,
+			 const char *outcome)
+{
+	switch (*outcome) {
+	case '0':
+	case '1':
+		take_stored(context, command, job, reply, outcome);
+		break;
+	case 'M': /* once more */
+		break;
+	case 'L':
+		remote_job_fail(job, CACHE_TOO_LARGE, NULL, 0);
+		break;
+	case 'F':
+		remote_job_fail(job, CACHE_NO_SPACE, RULES_REFUSAL_FULL, 0);
+		break;
+	default:
+		remote_job_fail(job, CACHE_INTERNAL, NULL, 0);
+		break;
+	}
+}
+
+void redis_read_set_each(const struct remote_context *context, const struct redis_command *command,
+			 const struct redis_reply *reply)
+{
+	bool is_there = redis_check_code(reply) == CODE_OK;
+	const char *outcomes = is_there ? reply->elements[4].text.data : NULL;
+
+	if (is_there)
+		note_pending(context, command, reply);
+	for (struct remote_job *job = command->job, *next; job; job = next) {
+		next = job->grouped;
+		if (job->op && outcomes)
+			take_outcome(context, command, job, reply, outcomes);
+		else if (job->op)
+			job->op->progress = PHASE_NAME;
+		outcomes += outcomes != NULL;
 	}
 }
 

@@ -38,6 +38,15 @@ static inline int64_t redis_state_now_us(const struct remote_context *context,
 	return redis_clock_there_us(part->clock, redis_state_mono_us());
 }
 
+/* The engine's time as a set is given it; 0: it is not known well enough. */
+static inline int64_t redis_state_told_us(const struct remote_context *context,
+					  const struct redis_part *part)
+{
+	if (!context->config->clock && part->clock->error_us > US_PER_S / 50)
+		return 0;
+	return redis_state_now_us(context, part);
+}
+
 /* A clock for the ages of uses, which need not be the engine's. */
 static inline int64_t redis_state_use_us(const struct remote_context *context)
 {

@@ -3,7 +3,9 @@
 #include <endian.h>
 
 #define VALUE_MIN_LEN 42
-#define HEAD_LEN      60
+#define HEAD_LEN      58
+/* As NEAR_US in script/40_writes.lua. */
+#define NEAR_US INT64_C(100000)
 
 static int64_t read_i64(const char *at)
 {
@@ -13,12 +15,21 @@ static int64_t read_i64(const char *at)
 	return (int64_t)le64toh(number);
 }
 
-static uint32_t read_u32(const char *at)
+/* A big-endian number of `len` bytes. */
+static uint64_t read_big(const char *at, size_t len)
 {
-	uint32_t number;
+	uint64_t number = 0;
 
-	memcpy(&number, at, sizeof(number));
-	return le32toh(number);
+	for (size_t i = 0; i < len; i++)
+		number = number << 8 | (uint8_t)at[i];
+	return number;
+}
+
+static void write_i64(int64_t number, char *at)
+{
+	uint64_t bytes = htole64((uint64_t)number);
+
+	memcpy(at, &bytes, sizeof(bytes));
 }
 
 bool redis_value_read(struct slice text, struct redis_value *ret)
@@ -55,16 +66,24 @@ struct cache_value *redis_value_copy(const struct redis_value *value)
 	return copy;
 }
 
-size_t redis_value_write_static(const struct cache_value *value,
-				char out[static REDIS_STATIC_MAX_LEN])
+size_t redis_value_write_header(const struct cache_value *value, const struct redis_times *times,
+				int64_t size_bytes, char out[static REDIS_HEADER_MAX_LEN])
 {
 	size_t type_len = cache_value_content_type_len(value);
 
-	memcpy(out, value->etag.bytes, sizeof(value->etag.bytes));
-	out[16] = (char)value->flags;
-	out[17] = (char)(uint8_t)type_len;
-	memcpy(out + 18, cache_value_content_type(value), type_len);
-	return 18 + type_len;
+	write_i64(times->modified_at_us, out);
+	write_i64(times->expires_at_us, out + 8);
+	write_i64(size_bytes, out + 16);
+	memcpy(out + 24, value->etag.bytes, sizeof(value->etag.bytes));
+	out[40] = (char)value->flags;
+	out[41] = (char)(uint8_t)type_len;
+	memcpy(out + VALUE_MIN_LEN, cache_value_content_type(value), type_len);
+	return VALUE_MIN_LEN + type_len;
+}
+
+int64_t redis_value_moment_us(int64_t told_us, int64_t now_us)
+{
+	return told_us >= now_us - NEAR_US && told_us <= now_us + NEAR_US ? told_us : now_us;
 }
 
 bool redis_value_read_head(struct slice text, struct redis_head *ret)
@@ -72,12 +91,12 @@ bool redis_value_read_head(struct slice text, struct redis_head *ret)
 	if (text.len != HEAD_LEN)
 		return false;
 	*ret = (struct redis_head){
-		.frequency = read_u32(text.data),
-		.last_access_us = read_i64(text.data + 4),
-		.created_at_us = read_i64(text.data + 12),
-		.expires_at_us = read_i64(text.data + 20),
-		.size_bytes = (uint64_t)read_i64(text.data + 36),
+		.frequency = (uint32_t)read_big(text.data, 4),
+		.last_access_us = (int64_t)read_big(text.data + 4, 7),
+		.created_at_us = (int64_t)read_big(text.data + 11, 7),
+		.expires_at_us = read_i64(text.data + 18),
+		.size_bytes = (uint64_t)read_i64(text.data + 34),
 	};
-	memcpy(ret->etag.bytes, text.data + 44, sizeof(ret->etag.bytes));
+	memcpy(ret->etag.bytes, text.data + 42, sizeof(ret->etag.bytes));
 	return true;
 }

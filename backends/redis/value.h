@@ -19,10 +19,21 @@ bool redis_value_read(struct slice text, struct redis_value *ret);
 /* A copy as the cache hands it out. NULL: out of memory. */
 struct cache_value *redis_value_copy(const struct redis_value *value);
 
-/* The argument `static` of a set: what of `value` is known before it is stored. */
-#define REDIS_STATIC_MAX_LEN (18 + CONTENT_TYPE_MAX_LEN)
-size_t redis_value_write_static(const struct cache_value *value,
-				char out[static REDIS_STATIC_MAX_LEN]);
+/* What is known of an entry that is to be stored. */
+struct redis_times {
+	int64_t modified_at_us; /* 0: the engine's clock is not known */
+	int64_t expires_at_us;
+};
+
+/* What stands in key v before the bytes of `value`; size_bytes: what it is counted as. Returns the
+ * length. */
+#define REDIS_HEADER_MAX_LEN (42 + CONTENT_TYPE_MAX_LEN)
+size_t redis_value_write_header(const struct cache_value *value, const struct redis_times *times,
+				int64_t size_bytes, char out[static REDIS_HEADER_MAX_LEN]);
+
+/* When an entry was modified that the front told `told_us` of: the script takes that if it is near
+ * its own time, now_us. */
+int64_t redis_value_moment_us(int64_t told_us, int64_t now_us);
 
 /* A value of key h, or of a listing. */
 struct redis_head {

@@ -54,7 +54,11 @@ static void begin_space_call(const struct writer *writer, const struct redis_com
 {
 	const struct cache_clock *clock = writer->context->config->clock;
 
-	begin_call(writer, name, buffer_bytes(&command->part->keys), REDIS_KEYS, arguments);
+	const struct redis_part *part = command->part;
+	bool is_cluster = writer->state->spaces.is_cluster;
+
+	begin_call(writer, name, is_cluster ? buffer_bytes(&part->keys) : part->key_first,
+		   is_cluster ? REDIS_KEYS : 1, arguments);
 	redis_command_integer(writer->request, clock ? cache_clock_now_us(clock) : 0);
 }
 
@@ -175,27 +179,51 @@ static void write_history(const struct writer *writer, const struct cache_histor
 	redis_command_word(writer->request, slice_of(text));
 }
 
-static void write_set(const struct writer *writer, const struct redis_command *command)
+/* key, text, ttl, history. The times in the text are the script's, unless it finds them wrong. */
+static void write_item(const struct writer *writer, const struct cache_item *item, int64_t told_us)
 {
-	const struct cache_op *op = command->job->op;
-	char fixed[REDIS_STATIC_MAX_LEN];
+	struct buffer *body = &writer->request->body;
+	struct slice bytes = cache_value_bytes(item->value);
+	uint64_t size_bytes = item->size_bytes > bytes.len ? item->size_bytes : bytes.len;
+	struct redis_times times = {.modified_at_us = told_us};
+	char header[REDIS_HEADER_MAX_LEN];
 
-	begin_space_call(writer, command, "set", 6 + 6 * op->item_count);
+	if (told_us > 0 && item->ttl_s > 0)
+		times.expires_at_us = rules_expiry_us(item, 0, told_us);
+	size_t len = redis_value_write_header(item->value, &times, bounded(size_bytes), header);
+	redis_command_word(writer->request, item->key);
+	redis_command_begin_word(writer->request, len + bytes.len);
+	buffer_append(body, (struct slice){.data = header, .len = len});
+	buffer_append(body, bytes);
+	redis_command_end_word(writer->request);
+	redis_command_integer(writer->request, item->ttl_s);
+	write_history(writer, item->history);
+}
+
+static void begin_set(const struct writer *writer, const struct redis_command *command,
+		      const char *name, size_t arguments)
+{
+	begin_space_call(writer, command, name, arguments + 4 * command->item_count);
 	write_defaults(writer, command->part);
 	redis_command_integer(writer->request, command->part->space->is_named);
 	write_notify(writer);
-	write_condition(writer, op);
-	for (size_t i = 0; i < op->item_count; i++) {
-		const struct cache_item *item = &op->items[i];
-		size_t len = redis_value_write_static(item->value, fixed);
+}
 
-		redis_command_word(writer->request, item->key);
-		redis_command_word(writer->request, (struct slice){.data = fixed, .len = len});
-		redis_command_word(writer->request, cache_value_bytes(item->value));
-		redis_command_integer(writer->request, bounded(item->size_bytes));
-		redis_command_integer(writer->request, item->ttl_s);
-		write_history(writer, item->history);
-	}
+static void write_set(const struct writer *writer, const struct redis_command *command)
+{
+	const struct cache_op *op = command->job->op;
+
+	begin_set(writer, command, "set", 6);
+	write_condition(writer, op);
+	for (size_t i = 0; i < op->item_count; i++)
+		write_item(writer, &op->items[i], command->told_us);
+}
+
+static void write_set_each(const struct writer *writer, const struct redis_command *command)
+{
+	begin_set(writer, command, "set_each", 4);
+	for (const struct remote_job *job = command->job; job; job = job->grouped)
+		write_item(writer, &job->op->items[0], command->told_us);
 }
 
 static void write_delete(const struct writer *writer, const struct redis_command *command)
@@ -314,6 +342,7 @@ static void write_command(const struct writer *writer, const struct redis_comman
 		[COMMAND_GET] = write_fetch,
 		[COMMAND_EXISTS] = write_fetch,
 		[COMMAND_SET] = write_set,
+		[COMMAND_SET_EACH] = write_set_each,
 		[COMMAND_DELETE] = write_delete,
 		[COMMAND_CLEAR] = write_clear,
 		[COMMAND_CLEAR_PREFIX] = write_clear_prefix,
@@ -348,8 +377,13 @@ static bool write(const struct remote_context *context, struct remote_call *call
 	request->route = batch->route;
 	request->lane = batch->writes ? LANE_IN_ORDER : 0;
 	request->hears = batch->hears;
-	for (size_t i = 0; i < batch->count; i++)
-		write_command(&writer, &batch->commands[i]);
+	for (size_t i = 0; i < batch->count; i++) {
+		struct redis_command *command = &batch->commands[i];
+
+		if (command->part)
+			command->told_us = redis_state_told_us(context, command->part);
+		write_command(&writer, command);
+	}
 	return !request->body.failed;
 }
 

@@ -36,10 +36,17 @@ def text_of(value, content_type=TYPE, size=0, modified=0, expires=0):
             + static_of(value, content_type) + value)
 
 
+def read_head(head):
+    """frequency, last access, stamp, expires, used, size, etag"""
+    return (int.from_bytes(head[:4], "big"), int.from_bytes(head[4:11], "big"),
+            int.from_bytes(head[11:18], "big"), *struct.unpack("<qqq16s", head[18:]))
+
+
 class Partition:
-    def __init__(self, client, base=b"steadycache:{n:0}:", as_function=True):
+    def __init__(self, client, base=b"steadycache:{n:0}:", as_function=True, in_cluster=False):
         self.client = client
         self.keys = [base + letter.encode() for letter in "mvhnfgxliwtj"]
+        self.given = self.keys if in_cluster else self.keys[:1]
         self.as_function = as_function
         self.defaults = "104857600 -1 0 0"
         self.notify = ""
@@ -50,8 +57,8 @@ class Partition:
 
     def words(self, call, *arguments):
         if self.as_function:
-            return ("FCALL", "steadycache_1_" + call, len(self.keys), *self.keys, *arguments)
-        return ("EVALSHA", self.sha, len(self.keys), *self.keys, call, *arguments)
+            return ("FCALL", "steadycache_1_" + call, len(self.given), *self.given, *arguments)
+        return ("EVALSHA", self.sha, len(self.given), *self.given, call, *arguments)
 
     def call(self, call, *arguments):
         return self.client(*self.words(call, *arguments))
@@ -64,6 +71,12 @@ class Partition:
 
     def set_items(self, now, items, condition="", etags=b"", create=1):
         return self.client(*self.set_words(now, items, condition, etags, create))
+
+    def set_each(self, now, items, create=1):
+        words = [now, self.defaults, create, self.notify]
+        for key, value, size, ttl, history, content_type in items:
+            words += [key, text_of(value, content_type, size, now), ttl, history]
+        return self.call("set_each", *words)
 
     def set(self, now, key, value=b"v", size=0, ttl=-1, history="", content_type=TYPE, **more):
         return self.set_items(now, [(key, value, size, ttl, history, content_type)], **more)
@@ -104,7 +117,7 @@ class Partition:
         return {
             "theta": struct.unpack_from("<32d", state)[27] if len(state or b"") >= 256 else None,
             "v": pairs(self.client("HGETALL", v)),
-            "h": {key: struct.unpack("<Iqqqqq16s", head)
+            "h": {key: read_head(head)
                   for key, head in pairs(self.client("HGETALL", h)).items()},
             "n": self.client("ZRANGE", n, 0, -1),
             "f": self.client("ZRANGE", f, 0, -1),

@@ -13,7 +13,7 @@ from fractions import Fraction
 from bed import Bed, await_that
 from engine import ABSENT, CAPACITY, CREATED, FIFO, FRECENCY, FRESH, FULL, HELD, LOST, LRU, MAX_SIZE
 from engine import MORE, NONE, OK, POLICY, REFUSED, STALE, TOO_LARGE, TOO_MANY, TTL, TYPE
-from engine import Partition, etag_of, static_of, text_of
+from engine import Partition, etag_of, read_head, static_of, text_of
 from model import US, Model
 from resp import Refused
 
@@ -114,6 +114,22 @@ class Walk:
         reply[0] = OK
         self.settle(reply)
 
+    def set_each(self):
+        """Sets that share a call are as sets one after the other."""
+        rng = self.rng
+        items = list({item[0]: item for item in
+                      (self.item() for _ in range(rng.randrange(1, 40)))}.values())
+        self.what += f" {len(items)} sets"
+        words = {FULL: b"F", TOO_LARGE: b"L", TOO_MANY: b"L"}
+        expected = []
+        for item in items:
+            code, created = self.model.set([item])
+            expected.append(words.get(code, b"1" if created[0] else b"0"))
+        reply = self.part.set_each(self.now, items)
+        same(reply[:2], [OK, self.now], self.what)
+        same(reply[4], b"".join(expected), self.what)
+        self.settle(reply)
+
     def use_some(self):
         count = self.rng.choice((0, 1, 1, 3, 70))
         uses = [(key, self.rng.choice((1, 1, 2, 50)), self.rng.choice((0, 0, 1, 999, 10 ** 6)))
@@ -186,7 +202,7 @@ class Walk:
         same([key for key, _ in found], expected, self.what)
         for key, head in found:
             entry = self.model.entries[key]
-            same(struct.unpack("<Iqqqqq16s", head),
+            same(read_head(head),
                  (entry.frequency, self.model.to_wall(entry.last), self.model.to_wall(entry.stamp),
                   entry.expires, entry.used, entry.size, etag_of(entry.value)), self.what)
 
@@ -244,7 +260,7 @@ class Walk:
                                     if rng.random() < 0.1 else 0))
             self.model.now = self.now
             self.what = f"step {step}:"
-            rng.choice((self.set_some,) * 10 + (self.use_some,) * 4 + (self.delete_some,) * 2
+            rng.choice((self.set_some,) * 7 + (self.set_each,) * 3 + (self.use_some,) * 4 + (self.delete_some,) * 2
                        + (self.list_some,) * 2 + (self.work,) * 2
                        + ((self.configure, self.clear_some) if rng.random() < 0.5 else
                           (self.set_some,)))()
@@ -546,6 +562,24 @@ def test_engine_clock(part):
     same((modified, expires), (reply[1], reply[1] + 100 * US), "times of the value")
 
 
+def test_times_of_the_front(part):
+    """Times that a front gives are taken where they are near and right."""
+    def stored(modified, expires, ttl):
+        part.call("set", START, part.defaults, 1, "", "", b"", b"k",
+                  text_of(b"v", modified=modified, expires=expires), ttl, "")
+        times = part.value(b"k")[:2]
+        same(part.dump()["h"][b"k"][3], times[1], "head and value expire together")
+        return times
+    for away in (-100000, 0, 100000):
+        near = START + away
+        same(stored(near, near + 9 * US, 9), (near, near + 9 * US), "near")
+        same(stored(near, 0, 0), (near, 0), "near, and never")
+        same(stored(near, START + 9 * US + 1, 9), (near, near + 9 * US), "near, another expiry")
+        same(stored(near, near + 9 * US, -1), (near, 0), "the default is another")
+    for away in (-100001, 100001, -START):
+        same(stored(START + away, START + away + 9 * US, 9), (START, START + 9 * US), "not near")
+
+
 # What the user of a server needs, and no more.
 ACL = ("reset", "on", ">secret", "~steadycache:*", "&steadycache:*", "-@all", "+fcall", "+evalsha",
        "+script|load", "+function|load", "+time", "+get", "+set", "+hget", "+hmget", "+hset",
@@ -594,7 +628,7 @@ def test_cluster(program):
         other_id = other("CLUSTER", "MYID").decode()
         await_that(lambda: other_id in client("CLUSTER", "NODES").decode() and
                    b"cluster_state:ok" in client("CLUSTER", "INFO"), "a Cluster of two")
-        parts = [Partition(client, b"steadycache:{n:%d}:" % i) for i in range(16)]
+        parts = [Partition(client, b"steadycache:{n:%d}:" % i, in_cluster=True) for i in range(16)]
         for part in parts:
             part.notify = "pme"
             same(part.set(START, b"key")[0], OK, "set in a Cluster")
@@ -633,7 +667,8 @@ def test_restart(program, seed):
 
 
 DIRECTED = (test_odd_arguments, test_absent, test_names, test_leases, test_news, test_full_memory,
-            test_steps, test_ties, test_engine_clock, test_acl)
+            test_steps, test_ties, test_engine_clock,
+            test_times_of_the_front, test_acl)
 
 
 # ---- Main ----

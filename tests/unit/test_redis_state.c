@@ -98,13 +98,11 @@ Test(redis_clock, believes_that_the_server_was_set)
 Test(redis_value, is_read_as_it_is_written)
 {
 	struct cache_value *value = cache_value_copy(SLICE("bytes"), SLICE("text/x"));
-	char text[24 + REDIS_STATIC_MAX_LEN + 5] = {0};
+	char text[REDIS_HEADER_MAX_LEN + 5] = {0};
+	struct redis_times times = {.modified_at_us = 7, .expires_at_us = 256};
 	struct redis_value found;
+	size_t len = redis_value_write_header(value, &times, 5, text);
 
-	text[0] = 7;  /* modified */
-	text[9] = 1;  /* expires: 256 */
-	text[16] = 5; /* size */
-	size_t len = 24 + redis_value_write_static(value, text + 24);
 	memcpy(text + len, "bytes", 5);
 	len += 5;
 	cr_assert(redis_value_read((struct slice){.data = text, .len = len}, &found));
@@ -121,17 +119,25 @@ Test(redis_value, is_read_as_it_is_written)
 	cache_value_release(value);
 }
 
+Test(redis_value, a_moment_that_is_near_is_taken)
+{
+	cr_expect_eq(redis_value_moment_us(999950, 1000000), 999950);
+	cr_expect_eq(redis_value_moment_us(1050000, 1000000), 1050000);
+	cr_expect_eq(redis_value_moment_us(0, 1000000), 1000000);
+	cr_expect_eq(redis_value_moment_us(1200000, 1000000), 1000000);
+}
+
 Test(redis_value, heads_have_one_length)
 {
-	char text[61] = {3, [4] = 4, [12] = 5, [20] = 6, [36] = 8};
+	char text[59] = {[3] = 3, [10] = 4, [17] = 5, [18] = 6, [34] = 8};
 	struct redis_head head;
 
-	cr_assert(redis_value_read_head((struct slice){.data = text, .len = 60}, &head));
+	cr_assert(redis_value_read_head((struct slice){.data = text, .len = 58}, &head));
 	cr_expect_eq(head.frequency, 3);
 	cr_expect_eq(head.last_access_us, 4);
 	cr_expect_eq(head.created_at_us, 5);
 	cr_expect_eq(head.expires_at_us, 6);
 	cr_expect_eq(head.size_bytes, 8);
+	cr_expect_not(redis_value_read_head((struct slice){.data = text, .len = 57}, &head));
 	cr_expect_not(redis_value_read_head((struct slice){.data = text, .len = 59}, &head));
-	cr_expect_not(redis_value_read_head((struct slice){.data = text, .len = 61}, &head));
 }

@@ -3,21 +3,22 @@
 FUNCTION (Redis 7, Valkey), else a script for EVALSHA (Redis 6.2). backends/redis/script/*.lua,
 joined in the order of their names, is steadycache.lua; for EVALSHA its first line is left out.
 
-DATA. A namespace has one partition, or, in a Cluster, a fixed number. Each lives in eleven keys
-with one hash tag, <prefix>:{<namespace>:<partition>}:<letter>, and every call is given all of
-them, in this order. Nothing else is touched: so a Cluster that moves a slot refuses a call up
-front (TRYAGAIN, ASK) where it would see half a partition, and a clear is one UNLINK, in O(1).
+DATA. A namespace has one partition, or, in a Cluster, a fixed number. Each lives in twelve keys
+with one hash tag, <prefix>:{<namespace>:<partition>}:<letter>. Nothing else is touched: so a clear
+is one UNLINK, in O(1). In a Cluster every call is given all of them, in this order: then one that
+moves a slot refuses a call up front (TRYAGAIN, ASK) where it would see half a partition. Elsewhere
+the first is enough, from which the script tells the others; that saves a tenth of a set.
 
   1 m  string  settings, accounts, counters, order clock (save() below)
   2 v  hash    key -> value as a hit reads it, with one plain HGET (HMGET of many keys); offsets:
                0 i64 modified, 8 i64 expires (0 never), 16 i64 size, 24 etag[16], 40 u8 flags,
                41 u8 length of the type, 42 the type, then the bytes
-  3 h  hash    key -> head, for the script, for `exists` (HMGET) and in listings; 60 bytes:
-               0 u32 frequency, 4 i64 last access, 12 i64 stamp (creation), 20 i64 expires,
-               28 i64 used bytes, 36 i64 size, 44 etag[16]
+  3 h  hash    key -> head, for the script, for `exists` (HMGET) and in listings; 58 bytes:
+               0 u32 frequency, 4 u56 last access, 11 u56 stamp (creation), all big-endian, then
+               18 i64 expires, 26 i64 used bytes, 34 i64 size, 42 etag[16]
   4 n  zset    byte order: all scores 0, member = key
-  5 f  zset    order of frecency, always kept: scores 0, member = u32 frequency, u56 last access,
-               u56 stamp, key (big-endian). Its last member tells the highest frequency
+  5 f  zset    order of frecency, always kept: scores 0, member = the first 18 bytes of the head,
+               key. Its last member tells the highest frequency
   6 g  zset    classes of frequency: member = frequency (decimal), score = the millisecond from
                which on its first entry scores less than theta (30_room.lua), or an earlier one
   7 x  zset    entries that expire: score = expires, member = key
@@ -25,11 +26,12 @@ front (TRYAGAIN, ASK) where it would see half a partition, and a clear is one UN
   9 i  zset    only under fifo: member = u56 stamp, key
  10 w  hash    leases: key -> i64 until, token
  11 t  zset    leases: score = until, member = key
+ 12 j  zset    while theta is tuned: g for the next theta
 
 Numbers are little-endian where not said otherwise, times microseconds of the engine's clock. The
 names of namespaces are in one more key, <prefix>:namespaces, a zset of scores 0.
 
-CALLS. FCALL steadycache_1_<call> 11 <keys> <arguments>, or EVALSHA <sha> 11 <keys> <call>
+CALLS. FCALL steadycache_1_<call> 1 <key m> <arguments>, or EVALSHA <sha> 1 <key m> <call>
 <arguments>. `now` is the first argument: 0 = by the engine's clock, as it is to be outside of
 tests. The first element of a reply is a code, the second the time by which it was decided. Codes:
 0 OK, 1 ABSENT (no such namespace), 2 REFUSED (by the condition), 3 TOO_LARGE, 4 TOO_MANY (items for
@@ -172,9 +174,29 @@ local function number(text, low, high, what)
 	return value
 end
 
+local KEPT_MAX = 64
+local letters = {'m', 'v', 'h', 'n', 'f', 'g', 'x', 'l', 'i', 'w', 't', 'j'}
+local keys_of, keys_of_count = {}, 0 -- by key m
+
+local function all_keys(first)
+	local base = sub(first, 1, -2)
+	local all = {}
+
+	if sub(first, -2) ~= ':m' then fail('keys') end
+	for i = 1, J do all[i] = base .. letters[i] end
+	if keys_of_count >= KEPT_MAX then keys_of, keys_of_count = {}, 0 end
+	keys_of_count = keys_of_count + 1
+	keys_of[first] = all
+	return all
+end
+
 local function begin_clock(of_call, now_text)
 	keys = of_call
-	if #keys ~= J then fail('keys') end
+	if #keys == 1 then
+		keys = keys_of[keys[1]] or all_keys(keys[1])
+	elseif #keys ~= J then
+		fail('keys')
+	end
 	now = number(now_text, 0, MAX_NUMBER, 'now')
 	if now == 0 then
 		local time = call('TIME')
@@ -186,7 +208,6 @@ end
 -- States as calls have left them, by key m: as long as the key has the same text, nobody else has
 -- changed anything of the partition, and what is known of it need not be read again. (Every change
 -- of a partition changes a counter in m.)
-local KEPT_MAX = 64
 local kept, kept_count = {}, 0
 
 local function keep(s)

@@ -1,29 +1,21 @@
 -- ---- Heads ----
 
-local HEAD = '<I4i8i8i8i8i8'
-
-local function read_head(text)
-	local frequency, last, stamp, expires, used, size, rest = unpack_struct(HEAD, text)
-
-	return {frequency = frequency, last = last, stamp = stamp, expires = expires, used = used,
-		size = size, etag = sub(text, rest)}
-end
-
-local function write_head(head)
-	return pack(HEAD, head.frequency, head.last, head.stamp, head.expires, head.used, head.size)
-		.. head.etag
-end
+local ORDER = '>I4I7I7'       -- what a head begins with: its place in key f, before the key
+local ACCOUNTS = '<i8i8i8'    -- then expires, used, size; then the etag
+local ORDER_BYTES = 18
 
 local function is_live(head)
-	return head.expires == 0 or head.expires > now
+	local expires = unpack_struct('<i8', head, ORDER_BYTES + 1)
+
+	return expires == 0 or expires > now
 end
 
-local function is_kept(head)
-	return head.expires == 0 or head.expires + state.stale * US > now
+local function etag_of(head)
+	return sub(head, -16)
 end
 
--- The heads of `list` as they are stored; false where there is none.
-local function find_texts(list)
+-- The heads of `list`; false where there is none.
+local function find(list)
 	local heads
 
 	if #list == 1 then return {call('HGET', keys[H], list[1])} end
@@ -34,14 +26,6 @@ local function find_texts(list)
 
 		for i = 1, #found do heads[first + i - 1] = found[i] end
 	end
-	return heads
-end
-
--- The heads of `list`; false where there is none.
-local function find(list)
-	local heads = find_texts(list)
-
-	for i = 1, #list do heads[i] = heads[i] and read_head(heads[i]) end
 	return heads
 end
 
@@ -105,10 +89,6 @@ local function flush()
 	write('ZREM', I, gone.i)
 end
 
-local function member_of_frecency(key, head)
-	return pack('>I4I7I7', head.frequency, head.last, head.stamp) .. key
-end
-
 -- The millisecond from which on the head of a class scores less than theta; never too late.
 local function crossing_ms(frequency, last, theta)
 	local moment = floor(last / 1000) + frequency * 1000 / theta
@@ -146,15 +126,19 @@ end
 
 -- Takes an entry out, and counts it in `counter`.
 local function remove(key, head, counter)
+	local frequency = unpack_struct('>I4', head)
+	local expires, used, size = unpack_struct(ACCOUNTS, head, ORDER_BYTES + 1)
+	local member = sub(head, 1, ORDER_BYTES) .. key
+
 	append(gone.keys, key)
-	if head.expires > 0 then append(gone.x, key) end
-	append(gone.f, member_of_frecency(key, head))
-	if state.has_lru == 1 then append(gone.l, pack('>I7I7', head.last, head.stamp) .. key) end
-	if state.has_fifo == 1 then append(gone.i, pack('>I7', head.stamp) .. key) end
-	state.frequency_sum = state.frequency_sum - head.frequency
+	append(gone.f, member)
+	if expires > 0 then append(gone.x, key) end
+	if state.has_lru == 1 then append(gone.l, sub(member, 5)) end
+	if state.has_fifo == 1 then append(gone.i, sub(member, 12)) end
+	state.frequency_sum = state.frequency_sum - frequency
 	state.count = state.count - 1
-	state.size = state.size - head.size
-	state.used = state.used - head.used
+	state.size = state.size - size
+	state.used = state.used - used
 	state[counter] = state[counter] + 1
 	if #gone.keys >= GROUP then flush() end
 end

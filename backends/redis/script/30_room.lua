@@ -88,7 +88,7 @@ local function ends_of_class(frequency)
 end
 
 local function read_member(member)
-	local frequency, last, stamp, rest = unpack_struct('>I4I7I7', member)
+	local frequency, last, stamp, rest = unpack_struct(ORDER, member)
 
 	return {frequency = frequency, last = last, stamp = stamp, member = member,
 		key = sub(member, rest)}
@@ -112,8 +112,8 @@ local function follower_of(item)
 			CHUNK), 1
 		if not chunk[1] then return nil end
 		local list = {}
-		for i = 1, #chunk do list[i] = sub(chunk[i], 19) end
-		chunk.heads = find_texts(list)
+		for i = 1, #chunk do list[i] = sub(chunk[i], ORDER_BYTES + 1) end
+		chunk.heads = find(list)
 	end
 	local follower = read_member(chunk[at])
 	follower.chunk, follower.at, follower.head = chunk, at, chunk.heads[at]
@@ -271,9 +271,8 @@ local function evict_by_frecency(goal, spared)
 
 		if not victim then return victim == nil end
 		if not spared[victim.key] then
-			local text = victim.head or call('HGET', keys[H], victim.key)
-
-			remove(victim.key, read_head(text), 'evictions')
+			remove(victim.key, victim.head or call('HGET', keys[H], victim.key),
+				'evictions')
 			if step_is_over() or is_met(goal) then return is_met(goal) end
 		end
 		local follower = follower_of(victim)
@@ -292,11 +291,11 @@ local function evict_in_order(key, skip, goal, spared)
 
 		if #members == 0 then return true end
 		for i = 1, #members do list[i] = sub(members[i], skip + 1) end
-		local heads = find_texts(list)
+		local heads = find(list)
 		for i = 1, #list do
 			if is_met(goal) then return true end
 			if not spared[list[i]] then
-				remove(list[i], read_head(heads[i]), 'evictions')
+				remove(list[i], heads[i], 'evictions')
 				if step_is_over() then return is_met(goal) end
 			end
 		end

@@ -1,12 +1,13 @@
 -- ---- Set ----
 
+-- head: of the live entry; false or nil: there is none.
 local function condition_holds(kind, etags, head)
 	if kind == '' then return true end
 	if kind == 'absent' then return not head end
 	if kind == 'present' then return head and true end
 	local is_one = false
 	for i = 1, head and #etags or 0, 16 do
-		is_one = is_one or sub(etags, i, i + 15) == head.etag
+		is_one = is_one or sub(etags, i, i + 15) == etag_of(head)
 	end
 	if kind == 'match' then return is_one end
 	return not is_one
@@ -92,9 +93,10 @@ local function plan_item(key, text, ttl_text, history_text, old, reading)
 		if history.expires >= 0 then expires = history.expires end
 	end
 	if old then
-		local old_frequency, old_last, old_stamp, old_expires, old_used, old_size =
-			unpack_struct(HEAD, old)
-		local member = pack('>I4I7I7', old_frequency, old_last, old_stamp) .. key
+		local old_frequency, _, old_stamp = unpack_struct(ORDER, old)
+		local old_expires, old_used, old_size =
+			unpack_struct(ACCOUNTS, old, ORDER_BYTES + 1)
+		local member = sub(old, 1, ORDER_BYTES) .. key
 
 		if old_expires > 0 and old_expires <= now then
 			g.expirations = g.expirations + 1
@@ -129,33 +131,41 @@ local function plan_item(key, text, ttl_text, history_text, old, reading)
 	if moment ~= modified or expires ~= expires_told then
 		text = pack('<i8i8', moment, expires) .. sub(text, 17)
 	end
-	local member = pack('>I4I7I7', frequency, last, stamp) .. key
+	local place = pack(ORDER, frequency, last, stamp)
+	local member = place .. key
 	local at = #c.frequency + 1
 	c.frequency[at], c.last[at] = frequency, last
 	at = 2 * at
 	c.v[at - 1], c.v[at] = key, text
 	c.h[at - 1] = key
-	c.h[at] = pack(HEAD, frequency, last, stamp, expires, used, size) .. sub(text, 25, 40)
+	c.h[at] = place .. pack(ACCOUNTS, expires, used, size) .. sub(text, 25, 40)
 	c.f[at - 1], c.f[at] = '0', member
 	if state.has_lru == 1 then append_pair(c.l, '0', sub(member, 5)) end
 	if state.has_fifo == 1 then append_pair(c.i, '0', sub(member, 12)) end
 	if expires > 0 then append_pair(c.x, format('%.0f', expires), key) end
 end
 
--- Plans the items number `from` to `to`, of which the arguments begin at `first`; heads: of all,
--- as find_texts tells them. The later of several is the more recent.
-local function plan(arguments, first, list, heads, from, to)
+-- Plans the items number `from` to `to`, of which the arguments begin at `first`; heads: of all.
+-- Of a batch the later is the more recent; sets that are `apart` happen at the same time.
+local function plan(arguments, first, list, heads, from, to, apart)
 	local g = growth
 
 	g.used, g.replaced, g.count, g.kept, g.added = 0, 0, 0, 0, 0
 	g.size, g.frequency, g.expirations, g.items = 0, 0, 0, to - from + 1
 	g.last_stamp, g.order = state.last_stamp, order
+	g.peak_used, g.peak_count = 0, 0
+	g.beyond = not apart and to > from and 1 or 0
 	for i = from, to do
 		local at = first + ITEM_ARGUMENTS * (i - 1)
 
 		plan_item(list[i], arguments[at + 1], arguments[at + 2], arguments[at + 3],
 			heads[i], order)
-		if i < to then order = order + 1 end
+		if apart then
+			g.peak_used = max(g.peak_used, g.used - g.replaced)
+			g.peak_count = max(g.peak_count, g.count)
+		elseif i < to then
+			order = order + 1
+		end
 	end
 	g.last_order, order = order, g.order
 end
@@ -195,7 +205,7 @@ local function commit()
 	s.last_stamp = g.last_stamp
 	s.sets = s.sets + g.items
 	order = g.last_order
-	s.latest = max(s.latest, g.items > 1 and order + 1 or order)
+	s.latest = max(s.latest, order + g.beyond)
 end
 
 -- Makes room for what is planned, which is planned again if something of it was swept. OK, FULL, or
@@ -205,7 +215,7 @@ local function make_room(arguments, first, list, heads, from, to)
 	local is_swept = sweep()
 
 	if state.count < count_before then
-		local found = find_texts(list)
+		local found = find(list)
 
 		for i = 1, #list do heads[i] = found[i] end
 		forget_plan()
@@ -235,9 +245,8 @@ end
 local function store_nothing(list, heads, from, to)
 	for i = from, to do
 		if heads[i] then
-			local head = read_head(heads[i])
-
-			remove(list[i], head, is_live(head) and 'evictions' or 'expirations')
+			remove(list[i], heads[i],
+				is_live(heads[i]) and 'evictions' or 'expirations')
 		end
 	end
 	flush()
@@ -279,9 +288,7 @@ local function tell_created(heads, count)
 	local told = {}
 
 	for i = 1, count do
-		local expires = heads[i] and unpack_struct('<i8', heads[i], 21)
-
-		told[i] = expires and (expires == 0 or expires > now) and '0' or '1'
+		told[i] = heads[i] and is_live(heads[i]) and '0' or '1'
 	end
 	return told
 end
@@ -303,7 +310,7 @@ local function begin_set(keys_of_call, arguments, first, condition, etags)
 	adopt(arguments[2])
 	settle_policy()
 	read_order_clock()
-	return list, find_texts(list)
+	return list, find(list)
 end
 
 local function set(keys_of_call, arguments)
@@ -312,8 +319,9 @@ local function set(keys_of_call, arguments)
 
 	if not list then return {ABSENT, now} end
 	local code = REFUSED
-	local head = condition ~= '' and heads[1] and read_head(heads[1])
-	if condition == '' or condition_holds(condition, etags, head and is_live(head) and head) then
+	if condition == ''
+		or condition_holds(condition, etags, heads[1] and is_live(heads[1]) and heads[1])
+	then
 		code = set_items(arguments, 7, list, heads, 1, #list)
 	end
 	local told = code == OK and tell_created(heads, #list) or {}
@@ -337,7 +345,6 @@ local function set_one_by_one(arguments, list, heads)
 		if steps < steps_max then
 			heads[i] = call('HGET', keys[H], list[i])
 			code = set_items(arguments, 5, list, heads, i, i)
-			order = order + 1
 		end
 		told[i] = words[code]
 		if code == OK then
@@ -353,9 +360,10 @@ local function set_each(keys_of_call, arguments)
 	local told, stored
 
 	if not list then return {ABSENT, now} end
-	plan(arguments, 5, list, heads, 1, #list)
-	measure()
-	if growth.too_big or growth.too_many then
+	plan(arguments, 5, list, heads, 1, #list, true)
+	if state.used + growth.peak_used > max_used()
+		or state.count + growth.peak_count > max_count() or state.capacity == 0
+	then
 		forget_plan()
 		told, stored = set_one_by_one(arguments, list, heads)
 	else
@@ -363,20 +371,12 @@ local function set_each(keys_of_call, arguments)
 		told, stored = tell_created(heads, #list), list
 	end
 	save()
-<<<<<<< HEAD
-	if code == OK then
-		end_leases(list)
-		publish(notify, 'W', list)
-	end
-	return {code, now, is_pending() and 1 or 0, state.ttl, concat(created), stored}
-=======
 	if stored[1] then
 		end_leases(stored)
 		publish(arguments[4], 'W', stored)
 	end
 	return {OK, now, is_pending() and 1 or 0, state.ttl, concat(told),
 		state.capacity == 0 and 0 or 1}
->>>>>>> b2e1567 (redis: the script plans a set in one pass, and tunes theta in bounded steps)
 end
 
 -- ---- Uses ----
@@ -384,7 +384,7 @@ end
 local last_reading -- of the uses of the call so far
 
 local function count_uses(list, counts, ages)
-	local heads = find_texts(list)
+	local heads = find(list)
 	local c, s = changes, state
 	local has_lru = s.has_lru == 1
 
@@ -392,12 +392,13 @@ local function count_uses(list, counts, ages)
 		local text, key = heads[i], list[i]
 
 		if text then
-			local frequency, last, stamp = unpack_struct('<I4i8i8', text)
+			local frequency, last, stamp = unpack_struct(ORDER, text)
 			local risen = min(frequency + counts[i], MAX_FREQUENCY)
 			local reading = max(order - ages[i], last_reading + 1)
 			local later = max(last, reading)
-			local member = pack('>I4I7I7', frequency, last, stamp) .. key
-			local new_member = pack('>I4I7I7', risen, later, stamp) .. key
+			local member = sub(text, 1, ORDER_BYTES) .. key
+			local place = pack(ORDER, risen, later, stamp)
+			local new_member = place .. key
 			local at = #c.gone_f + 1
 
 			last_reading = reading
@@ -410,7 +411,7 @@ local function count_uses(list, counts, ages)
 			end
 			at = 2 * at
 			c.f[at - 1], c.f[at] = '0', new_member
-			c.h[at - 1], c.h[at] = key, pack('<I4i8', risen, later) .. sub(text, 13)
+			c.h[at - 1], c.h[at] = key, place .. sub(text, ORDER_BYTES + 1)
 		end
 	end
 	s.latest = max(s.latest, last_reading)

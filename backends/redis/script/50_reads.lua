@@ -23,8 +23,8 @@ local function list(keys_of_call, arguments)
 
 		for i = 1, #some do
 			local text = heads[i]
-			local last, stamp, expires = unpack_struct('<i8i8i8', text, 5)
-			local live = expires == 0 or expires > now
+			local frequency, last, stamp = unpack_struct(ORDER, text)
+			local live = is_live(text)
 
 			if looked_at >= LOOKED_AT or
 				live and (told >= limit or bytes >= key_bytes) then
@@ -35,8 +35,8 @@ local function list(keys_of_call, arguments)
 			page[4] = some[i]
 			if live then
 				if state.ahead > 0 or last > now or stamp > now then
-					text = sub(text, 1, 4) .. pack('<i8i8', order_to_wall(last),
-						order_to_wall(stamp)) .. sub(text, 21)
+					text = pack(ORDER, frequency, order_to_wall(last),
+						order_to_wall(stamp)) .. sub(text, ORDER_BYTES + 1)
 				end
 				page[#page + 1] = some[i]
 				page[#page + 1] = text
