@@ -34,7 +34,8 @@ struct value_cache_entry {
 	struct value_cache_entry *newer, *older;
 	struct cache_value *value;
 	uint64_t place;
-	int64_t mark; /* the owner's */
+	int64_t mark;   /* the owner's */
+	uint32_t epoch; /* the owner's, 0 when it is added */
 	uint32_t key_len;
 	uint16_t scope_len;
 	bool was_hit;

@@ -71,19 +71,13 @@ static struct backend *open_backend(struct options *options, char *error, size_t
 {
 	struct backend_config config = backend_config_of(options);
 	const struct tiered_config *near = option_list_settings(options, &tiered_options);
+	const struct backend_ops *ops = options_backend(options);
 
 	config.news = news_relay_tell;
 	config.news_user = &news;
-	struct backend *backend = options_backend(options)->open(&config, error, error_size);
-
-	if (!backend || near->max_bytes == 0 || options->disable_cache)
-		return backend;
-	struct backend *wrapped = tiered_wrap(backend, near);
-	if (!wrapped) {
-		(void)snprintf(error, error_size, "out of memory for the near cache (--near-mb)");
-		backend->ops->close(backend);
-	}
-	return wrapped;
+	if (near->max_bytes == 0 || options->disable_cache)
+		return ops->open(&config, error, error_size);
+	return tiered_open(ops, &config, near, error, error_size);
 }
 
 /* backend_config.is_own_url; `user` is the served address. SteadyText's settings, which name the

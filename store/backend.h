@@ -54,6 +54,9 @@ struct backend_config {
 	 * BACKEND_NEWS. From any thread; it must not wait, nor submit. NULL: nobody listens. */
 	void (*news)(void *user, const struct cache_news *news);
 	void *news_user;
+	/* It wants to be told from the start on, not only as long as something of its own needs it
+	 * (a lease of another server). */
+	bool news_always;
 
 	/* Whether a URL leads to this process, for check_config of a backend that asks another
 	 * server. NULL: none does. */

@@ -196,6 +196,16 @@ size_t redis_cluster_connections(const struct redis_cluster *cluster)
 	return cluster->members.count * cluster->config->url->connections;
 }
 
+const struct redis_endpoint *redis_cluster_endpoint(const struct redis_cluster *cluster,
+						    int64_t now_us)
+{
+	const struct redis_node *node = redis_members_any(&cluster->members, now_us);
+
+	if (!node && cluster->members.count > 0)
+		node = cluster->members.list[0];
+	return node ? &node->endpoint : NULL;
+}
+
 static int64_t earlier(int64_t a, int64_t b)
 {
 	return a < b ? a : b;

@@ -22,6 +22,7 @@
 #include "backends/redis/exchange.h"
 
 struct redis_cluster;
+struct redis_endpoint;
 struct redis_node_config;
 
 /* `config` outlives the cluster, which sets its events. NULL: out of memory. */
@@ -31,6 +32,11 @@ void redis_cluster_free(struct redis_cluster *cluster);
 
 /* Takes an exchange of a request over. */
 void redis_cluster_carry(struct redis_cluster *cluster, struct redis_exchange *exchange);
+
+/* A node that is well, as far as is known, for a connection of one's own; valid until the next
+ * turn. NULL: none is known. */
+const struct redis_endpoint *redis_cluster_endpoint(const struct redis_cluster *cluster,
+						    int64_t now_us);
 
 /* The three parts of a turn, as a node's. `prepare` says whether a request ended; `poll` fills
  * redis_cluster_connections places. */

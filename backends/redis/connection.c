@@ -37,12 +37,15 @@ static bool start_next(struct redis_connection *connection, const struct redis_e
 	return false;
 }
 
-enum remote_failure redis_connection_start(struct redis_connection *connection,
-					   const struct redis_endpoint *endpoint, int64_t limit_us)
+enum remote_failure redis_connection_start_as(struct redis_connection *connection,
+					      const struct redis_endpoint *endpoint,
+					      const struct redis_connection_role *role,
+					      int64_t limit_us)
 {
 	const struct redis_url *url = endpoint->url;
 
 	*connection = (struct redis_connection){
+		.role = *role,
 		.stream = {.fd = -1},
 		.limit_us = limit_us,
 		.reader = redis_reader_create(endpoint->answer_max_bytes),
@@ -62,6 +65,14 @@ enum remote_failure redis_connection_start(struct redis_connection *connection,
 	return redis_connection_go_on(connection, endpoint);
 }
 
+enum remote_failure redis_connection_start(struct redis_connection *connection,
+					   const struct redis_endpoint *endpoint, int64_t limit_us)
+{
+	static const struct redis_connection_role for_exchanges;
+
+	return redis_connection_start_as(connection, endpoint, &for_exchanges, limit_us);
+}
+
 static enum remote_failure look_up(struct redis_connection *connection,
 				   const struct redis_endpoint *endpoint)
 {
@@ -79,7 +90,10 @@ static enum remote_failure greet(struct redis_connection *connection,
 {
 	struct remote_request request = {0};
 
-	redis_hello_write(endpoint->url, &request);
+	if (connection->role.write_hello)
+		connection->role.write_hello(connection->role.user, endpoint->url, &request);
+	else
+		redis_hello_write(endpoint->url, &request);
 	if (request.body.failed) {
 		remote_request_deinit(&request);
 		return FAILURE_CONNECT;
@@ -207,6 +221,11 @@ static enum remote_failure take_replies(struct redis_connection *connection,
 	while ((result = redis_reader_next(connection->reader, &reply)) == READ_REPLY) {
 		struct redis_exchange *exchange = connection->exchanges.first;
 
+		if (connection->role.take_push &&
+		    connection->role.take_push(connection->role.user, &reply)) {
+			redis_reply_deinit(&reply);
+			continue;
+		}
 		/* A server that ends a connection may say why without being asked. */
 		if (!is_asked_for(exchange)) {
 			bool is_notice = reply.kind == REPLY_ERROR;

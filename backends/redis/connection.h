@@ -17,8 +17,20 @@ enum redis_connection_state {
 	CONNECTION_READY,
 };
 
+/* What a connection is for, if not for exchanges. */
+struct redis_connection_role {
+	/* Appends its first words. NULL: those of a connection for exchanges (redis_hello_write).
+	 */
+	void (*write_hello)(void *user, const struct redis_url *url,
+			    struct remote_request *request);
+	/* A reply came; true: nobody had asked for it, and it is used. May be NULL. */
+	bool (*take_push)(void *user, const struct redis_reply *reply);
+	void *user;
+};
+
 struct redis_connection {
 	enum redis_connection_state state;
+	struct redis_connection_role role;
 	struct redis_stream stream;
 	struct redis_lookup *lookup;
 	struct addrinfo *addresses, *next_address;
@@ -46,6 +58,12 @@ struct redis_endpoint {
 /* Begins; `connection` is closed or zeroed. FAILURE_NONE: it is on its way. */
 enum remote_failure redis_connection_start(struct redis_connection *connection,
 					   const struct redis_endpoint *endpoint, int64_t limit_us);
+
+/* The same for one with another role. */
+enum remote_failure redis_connection_start_as(struct redis_connection *connection,
+					      const struct redis_endpoint *endpoint,
+					      const struct redis_connection_role *role,
+					      int64_t limit_us);
 
 /* Goes on towards CONNECTION_GREETS, at which the hello is under way. FAILURE_NONE: so far all is
  * well. */

@@ -4,6 +4,7 @@
 
 #include "backends/redis/house.h"
 #include "backends/redis/slot.h"
+#include "backends/remote/settings.h"
 
 /* Uses that one call of the script tells. */
 #define USES_A_CALL 64
@@ -163,7 +164,9 @@ static bool gather_of_part(const struct gatherer *g, struct redis_part *part,
 	case CACHE_OP_SYNC:
 		return gather_sync(g, part, job);
 	case CACHE_OP_LEASE_TAKE:
-		g->batch->hears = true;
+		g->batch->hears = g->state->news.told != NULL;
+		redis_news_want(&g->state->news, g->now_us + g->context->settings->timeout_us +
+							 LEASE_HEARD_S * US_PER_S);
 		return add(g, COMMAND_LEASE_TAKE, part, job);
 	case CACHE_OP_LEASE_END:
 		return add(g, COMMAND_LEASE_END, part, job);

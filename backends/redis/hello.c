@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "backends/redis/command.h"
+#include "backends/redis/news.h"
 #include "backends/redis/script.h"
 #include "backends/redis/verdict.h"
 
@@ -17,24 +18,42 @@ static void write_words(struct remote_request *request, const struct slice *word
 		redis_command_word(request, words[i]);
 }
 
+static void write_auth(const struct redis_url *url, struct remote_request *request)
+{
+	if (!url->password)
+		return;
+	redis_command_begin(request, url->user ? 3 : 2);
+	redis_command_word(request, SLICE("AUTH"));
+	if (url->user)
+		redis_command_word(request, slice_of(url->user));
+	redis_command_word(request, slice_of(url->password));
+}
+
+static void write_name(struct remote_request *request)
+{
+	write_words(request, (struct slice[]){SLICE("CLIENT"), SLICE("SETNAME"), CLIENT_NAME}, 3);
+}
+
 void redis_hello_write(const struct redis_url *url, struct remote_request *request)
 {
-	if (url->password) {
-		redis_command_begin(request, url->user ? 3 : 2);
-		redis_command_word(request, SLICE("AUTH"));
-		if (url->user)
-			redis_command_word(request, slice_of(url->user));
-		redis_command_word(request, slice_of(url->password));
-	}
+	write_auth(url, request);
 	if (url->db > 0) {
 		redis_command_begin(request, 2);
 		redis_command_word(request, SLICE("SELECT"));
 		redis_command_integer(request, url->db);
 	}
-	write_words(request, (struct slice[]){SLICE("CLIENT"), SLICE("SETNAME"), CLIENT_NAME}, 3);
+	write_name(request);
 	write_words(request, (struct slice[]){SLICE("CLIENT"), SLICE("ID")}, 2);
 	redis_hello_write_look(request);
 	redis_hello_write_script(true, request);
+	redis_news_write_hello(url->prefix, request);
+}
+
+void redis_hello_write_listener(const struct redis_url *url, struct remote_request *request)
+{
+	write_auth(url, request);
+	write_name(request);
+	redis_hello_write_look(request);
 }
 
 void redis_hello_write_look(struct remote_request *request)
@@ -141,18 +160,35 @@ struct slice redis_hello_read(const struct redis_url *url, const struct redis_re
 {
 	unsigned must_work = (url->password ? 1U : 0U) + (url->db > 0 ? 1U : 0U);
 	const struct redis_reply *id = &replies[must_work + 1], *info = id + 1, *script = info + 1;
+	const struct redis_reply *publish = script + 1;
 
-	*ret = (struct redis_hello){.has_functions = true};
+	*ret = (struct redis_hello){.has_functions = true, .may_publish = true};
 	for (unsigned i = 0; i < got; i++)
 		if (is_fatal(&replies[i]) || (i < must_work && replies[i].kind == REPLY_ERROR))
 			return replies[i].text;
-	if (got < must_work + 4)
+	if (got < must_work + 5)
 		return (struct slice){0};
 	if (id->kind == REPLY_INTEGER)
 		ret->client_id = id->integer;
 	ret->has_functions = script->kind != REPLY_ERROR ||
 			     !slice_starts_with(script->text, SLICE("ERR unknown command"));
+	ret->may_publish = !redis_reply_is_error(publish, SLICE("NOPERM"));
 	return info->kind == REPLY_STRING ? check_info(url, info->text, ret) : (struct slice){0};
+}
+
+struct slice redis_hello_read_listener(const struct redis_url *url,
+				       const struct redis_reply *replies, unsigned got)
+{
+	const struct redis_reply *info = &replies[url->password ? 2 : 1];
+	struct redis_hello ignored = {0};
+
+	for (unsigned i = 0; i < got; i++)
+		if (is_fatal(&replies[i]))
+			return replies[i].text;
+	if (url->password && replies[0].kind == REPLY_ERROR)
+		return replies[0].text;
+	return info->kind == REPLY_STRING ? check_info(url, info->text, &ignored)
+					  : (struct slice){0};
 }
 
 struct slice redis_hello_read_look(const struct redis_url *url, const struct redis_reply *reply)

@@ -11,6 +11,7 @@ struct redis_hello {
 	int64_t client_id; /* of the connection; 0: unknown */
 	char run_id[41];   /* of the server's process; "": unknown */
 	bool has_functions;
+	bool may_publish; /* news (news.h) */
 };
 
 /* Appends the commands. */
@@ -20,6 +21,11 @@ void redis_hello_write(const struct redis_url *url, struct remote_request *reque
  * error for which it may not, one of its own or one of verdict.h; valid as long as the replies. */
 struct slice redis_hello_read(const struct redis_url *url, const struct redis_reply *replies,
 			      unsigned got, struct redis_hello *ret);
+
+/* The same for a connection that only listens: who we are, and what server that is. */
+void redis_hello_write_listener(const struct redis_url *url, struct remote_request *request);
+struct slice redis_hello_read_listener(const struct redis_url *url,
+				       const struct redis_reply *replies, unsigned got);
 
 /* Appends the command that asks what server that is. */
 void redis_hello_write_look(struct remote_request *request);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "backends/redis/news.h"
 #include "backends/redis/node_carry.h"
 #include "backends/redis/verdict.h"
 #include "backends/remote/backoff.h"
@@ -136,6 +137,8 @@ static void greeted(struct redis_node *node, struct redis_connection *connection
 	} else {
 		connection->state = CONNECTION_READY;
 		connection->looked_us = monotonic_now_us();
+		if (node->config->news)
+			redis_news_may_publish(node->config->news, connection->hello.may_publish);
 		node->failures = 0;
 		node->next_attempt_us = 0;
 		node->down_us = 0;

@@ -24,6 +24,7 @@
 /* Connections that broke of which the server may not know yet. */
 #define REDIS_NODE_KILLS 8
 
+struct redis_news;
 struct redis_node;
 
 /* What becomes of EXCHANGE_WORK and EXCHANGE_SLOTS: each once, and then the exchange is the
@@ -45,6 +46,7 @@ struct redis_node_config {
 	int wake_fd;                     /* of the transport's wait */
 	size_t answer_max_bytes;
 	int64_t connect_timeout_us;
+	struct redis_news *news; /* is told whether we may publish any; NULL: nobody is */
 	const struct redis_node_events *events;
 	void *user;
 };

@@ -17,6 +17,7 @@
  *   cluster.c    the servers of a Cluster: route.c, where requests go; gates.c, where they wait;
  *                slot_map.c, members.c: who has what; redirect.c: what nodes say about that
  *   node.c       a server: when there is a connection; node_carry.c: which carries what
+ *   news.c       news of other servers' writes; subscriber.c: the connection over which they come
  *   connection.c one of them; stream.c: its bytes, by TCP, a Unix socket, TLS; lookup.c: names
  *   hello.c      its first words; exchange.c: requests on it; reply.c: replies as values */
 #include "backends/redis/redis.h"
@@ -42,9 +43,9 @@ static const struct remote_dialect *const dialects[] = {&redis_dialects_function
 static struct remote_transport *open_transport(const struct remote_settings *settings,
 					       const struct remote_protocol *protocol, void *user)
 {
-	const struct redis_state *state = user;
+	struct redis_state *state = user;
 
-	return redis_transport_open(settings, protocol, &state->settings);
+	return redis_transport_open(settings, protocol, &state->settings, &state->news);
 }
 
 static const struct remote_protocol protocol = {
@@ -63,6 +64,7 @@ static const struct remote_protocol protocol = {
 static void free_state(struct redis_state *state)
 {
 	redis_space_deinit_all(&state->spaces);
+	redis_news_deinit(&state->news);
 	buffer_deinit(&state->names_key);
 	redis_settings_deinit(&state->settings);
 	free(state);
@@ -90,7 +92,8 @@ static struct backend *redis_open(const struct backend_config *config, char *err
 	state->spaces.part_count = state->settings.url.partitions;
 	buffer_printf(&name, "%s:namespaces", state->spaces.prefix);
 	redis_command_encode(&state->names_key, buffer_bytes(&name));
-	bool is_whole = !name.failed && !state->names_key.failed;
+	bool is_whole = !name.failed && !state->names_key.failed &&
+			redis_news_init(&state->news, config, state->spaces.prefix);
 	buffer_deinit(&name);
 	struct backend *backend = NULL;
 	if (is_whole)
@@ -118,9 +121,17 @@ static void redis_close(struct backend *backend)
 	free_state(state);
 }
 
+static size_t redis_gauges(struct backend *backend, struct backend_gauge *ret, size_t max)
+{
+	const struct redis_state *state = remote_backend_user(backend);
+	size_t count = remote_backend_gauges(backend, ret, max);
+
+	return count + redis_news_gauges(&state->news, ret + count, max - count);
+}
+
 const struct backend_ops redis_backend_ops = {
 	.name = "redis",
-	.bits = BACKEND_PERSISTS | BACKEND_REMOTE | BACKEND_WHOLE | BACKEND_LEASES,
+	.bits = BACKEND_PERSISTS | BACKEND_REMOTE | BACKEND_WHOLE | BACKEND_LEASES | BACKEND_NEWS,
 	.options = &redis_options,
 	.schemes = REDIS_URL_SCHEMES,
 	.default_policy = REDIS_DEFAULT_POLICY,
@@ -137,7 +148,7 @@ const struct backend_ops redis_backend_ops = {
 	.sync = remote_backend_submit,
 	.check = remote_backend_submit,
 	.lease = remote_backend_submit,
-	.gauges = remote_backend_gauges,
+	.gauges = redis_gauges,
 	.hurry = remote_backend_hurry,
 	.close = redis_close,
 };

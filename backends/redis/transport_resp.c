@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "backends/redis/cluster.h"
+#include "backends/redis/news.h"
 #include "backends/redis/node.h"
+#include "backends/redis/subscriber.h"
 #include "backends/redis/trust.h"
 #include "backends/redis/verdict.h"
 #include "backends/remote/protocol.h"
@@ -21,7 +23,9 @@ struct resp_transport {
 	struct redis_trust *trust;
 	struct redis_node *node;       /* the server, or */
 	struct redis_cluster *cluster; /* those of a Cluster */
-	struct pollfd *polled;         /* the wake_fd, then connections */
+	struct redis_subscriber subscriber;
+	struct redis_exchange_list deaf; /* requests that wait till news are heard */
+	struct pollfd *polled;           /* the wake_fd, the subscriber, connections */
 	size_t polled_size;
 	uint64_t order; /* of the last request that was submitted */
 	bool has_ended; /* a request, in this turn, before the wait */
@@ -62,6 +66,43 @@ static void failed(void *user, struct redis_node *node, struct redis_exchange *e
 
 static const struct redis_node_events events = {.answered = answered, .failed = failed};
 
+/* ---- Requests ---- */
+
+static void carry(struct resp_transport *transport, struct redis_exchange *exchange)
+{
+	if (transport->cluster)
+		redis_cluster_carry(transport->cluster, exchange);
+	else
+		redis_node_carry(transport->node, exchange);
+}
+
+/* Carries what waits till news are heard, or ends it because its time is over or they cannot be
+ * heard. Returns when to look again at the latest. */
+static int64_t carry_deaf(struct resp_transport *transport, int64_t now_us)
+{
+	const struct redis_news *news = transport->config.news;
+	struct redis_exchange_list deaf;
+	struct redis_exchange *exchange;
+	int64_t until_us = INT64_MAX;
+
+	redis_exchange_list_take(&transport->deaf, &deaf);
+	while ((exchange = redis_exchange_list_pop(&deaf))) {
+		if (exchange->limit_us <= now_us) {
+			redis_exchange_end(exchange, FAILURE_TIMEOUT, false, false);
+			until_us = now_us;
+		} else if (news && redis_news_are_heard(news)) {
+			carry(transport, exchange);
+		} else if (!news || redis_news_are_barred(news)) {
+			redis_exchange_refuse(exchange, SLICE("NOPERM"), false);
+			until_us = now_us;
+		} else {
+			until_us = exchange->limit_us < until_us ? exchange->limit_us : until_us;
+			redis_exchange_list_push(&transport->deaf, exchange);
+		}
+	}
+	return until_us;
+}
+
 /* ---- Turns ---- */
 
 /* True: a request ended. */
@@ -77,7 +118,7 @@ static bool prepare_all(struct resp_transport *transport, int64_t now_us)
 /* Room for what is polled; how much that is. 0: out of memory. */
 static nfds_t reserve(struct resp_transport *transport)
 {
-	size_t count = 1 + (transport->cluster ? redis_cluster_connections(transport->cluster)
+	size_t count = 2 + (transport->cluster ? redis_cluster_connections(transport->cluster)
 					       : transport->node->count);
 
 	if (count > transport->polled_size) {
@@ -89,6 +130,35 @@ static nfds_t reserve(struct resp_transport *transport)
 		transport->polled_size = count;
 	}
 	return count;
+}
+
+/* The server of which news are heard next, if a connection to one is to begin. In a Cluster each
+ * hears those of all. NULL: none. */
+static const struct redis_endpoint *news_endpoint(const struct resp_transport *transport,
+						  int64_t now_us)
+{
+	if (transport->cluster)
+		return redis_cluster_endpoint(transport->cluster, now_us);
+	return &transport->node->endpoint;
+}
+
+/* Fills all that is polled. Returns when to go on at the latest. */
+static int64_t fill_polled(struct resp_transport *transport, int64_t now_us)
+{
+	struct pollfd *polled = transport->polled;
+	int64_t news_us, until_us;
+
+	polled[0] = (struct pollfd){.fd = transport->config.wake_fd, .events = POLLIN};
+	news_us = redis_subscriber_begin_turn(&transport->subscriber,
+					      redis_subscriber_is_closed(&transport->subscriber)
+						      ? news_endpoint(transport, now_us)
+						      : NULL,
+					      now_us, &polled[1]);
+	if (transport->cluster)
+		until_us = redis_cluster_poll(transport->cluster, polled + 2, now_us);
+	else
+		until_us = redis_node_poll(transport->node, polled + 2, now_us);
+	return news_us < until_us ? news_us : until_us;
 }
 
 /* Waits for something to happen, at most until `until_us`. */
@@ -112,31 +182,26 @@ static void poll_until(struct resp_transport *transport, nfds_t count, int64_t u
 static void wait_for_answers(struct remote_transport *of, int64_t timeout_us)
 {
 	struct resp_transport *transport = resp_of(of);
-	int64_t now_us = monotonic_now_us(), until_us;
-	int wake_fd = transport->config.wake_fd;
-	bool has_ended = prepare_all(transport, now_us);
-	nfds_t count = reserve(transport);
+	int64_t now_us = monotonic_now_us(), until_us = now_us + timeout_us, deaf_us, due_us;
 	uint64_t woken;
 
+	deaf_us = carry_deaf(transport, now_us);
+	if (prepare_all(transport, now_us))
+		until_us = now_us;
+	nfds_t count = reserve(transport);
 	if (count == 0)
 		return;
+	due_us = fill_polled(transport, now_us);
+	due_us = deaf_us < due_us ? deaf_us : due_us;
+	poll_until(transport, count, due_us < until_us ? due_us : until_us, now_us);
 	struct pollfd *polled = transport->polled;
-	polled[0] = (struct pollfd){.fd = wake_fd, .events = POLLIN};
-	if (transport->cluster)
-		until_us = redis_cluster_poll(transport->cluster, polled + 1, now_us);
-	else
-		until_us = redis_node_poll(transport->node, polled + 1, now_us);
-	if (has_ended)
-		until_us = now_us;
-	else if (until_us - now_us > timeout_us)
-		until_us = now_us + timeout_us;
-	poll_until(transport, count, until_us, now_us);
-	if (polled[0].revents != 0 && read(wake_fd, &woken, sizeof(woken)) < 0)
+	if (polled[0].revents != 0 && read(polled[0].fd, &woken, sizeof(woken)) < 0)
 		woken = 0;
+	redis_subscriber_end_turn(&transport->subscriber, polled[1].revents != 0);
 	if (transport->cluster)
-		redis_cluster_go_on(transport->cluster, polled + 1);
+		redis_cluster_go_on(transport->cluster, polled + 2);
 	else
-		redis_node_go_on(transport->node, polled + 1);
+		redis_node_go_on(transport->node, polled + 2);
 }
 
 /* remote_transport_ops.submit */
@@ -150,10 +215,10 @@ static bool submit(struct remote_transport *of, struct remote_request *request)
 	exchange->order = ++transport->order;
 	exchange->limit_us = monotonic_now_us() + exchange->request.timeout_us;
 	exchange->request.trace = NULL;
-	if (transport->cluster)
-		redis_cluster_carry(transport->cluster, exchange);
+	if (exchange->request.hears)
+		redis_exchange_list_push(&transport->deaf, exchange);
 	else
-		redis_node_carry(transport->node, exchange);
+		carry(transport, exchange);
 	return true;
 }
 
@@ -172,9 +237,15 @@ static void wake(struct remote_transport *of)
 static void close_transport(struct remote_transport *of)
 {
 	struct resp_transport *transport = resp_of(of);
+	struct redis_exchange_list deaf;
+	struct redis_exchange *exchange;
 
 	redis_node_free(transport->node);
 	redis_cluster_free(transport->cluster);
+	redis_subscriber_deinit(&transport->subscriber);
+	redis_exchange_list_take(&transport->deaf, &deaf);
+	while ((exchange = redis_exchange_list_pop(&deaf)))
+		redis_exchange_free(exchange);
 	if (transport->config.wake_fd >= 0)
 		(void)close(transport->config.wake_fd);
 	redis_trust_free(transport->trust);
@@ -215,7 +286,8 @@ static bool prepare(struct resp_transport *transport, const struct remote_settin
 
 struct remote_transport *redis_transport_open(const struct remote_settings *settings,
 					      const struct remote_protocol *protocol,
-					      const struct redis_settings *own)
+					      const struct redis_settings *own,
+					      struct redis_news *news)
 {
 	struct resp_transport *transport = calloc(1, sizeof(*transport));
 
@@ -227,9 +299,12 @@ struct remote_transport *redis_transport_open(const struct remote_settings *sett
 		.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
 		.answer_max_bytes = protocol->answer_max_bytes,
 		.connect_timeout_us = settings->connect_timeout_us,
+		.news = news,
 		.events = &events,
 		.user = transport,
 	};
+	redis_exchange_list_init(&transport->deaf);
+	redis_subscriber_init(&transport->subscriber, news, settings->connect_timeout_us);
 	if (!prepare(transport, settings, own)) {
 		close_transport(&transport->transport);
 		return NULL;

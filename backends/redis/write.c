@@ -80,10 +80,10 @@ static void write_defaults(const struct writer *writer, const struct redis_part 
 	redis_command_word(writer->request, slice_of(text));
 }
 
-/* Nobody listens yet. */
+/* Whether anybody listens, nobody knows here. */
 static void write_notify(const struct writer *writer)
 {
-	redis_command_word(writer->request, SLICE(""));
+	buffer_append(&writer->request->body, buffer_bytes(&writer->state->news.notify));
 }
 
 static void write_condition(const struct writer *writer, const struct cache_op *op)

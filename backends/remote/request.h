@@ -44,7 +44,9 @@ struct remote_request {
 	/* Over several servers: 0: any of them; else 1 more than the hash slot of Redis Cluster to
 	 * whose server it goes. */
 	unsigned route;
-	bool hears;         /* sent only while news are heard, if the transport can */
+	/* Where news come (backend_config.news): goes only while they are heard, and till then
+	 * waits for that. */
+	bool hears;
 	bool is_repeatable; /* may be sent again on a new connection if the old one proves dead */
 	int64_t timeout_us; /* the transport ends the request by then */
 	const struct cache_trace *trace; /* read by submit only; NULL: none */

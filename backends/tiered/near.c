@@ -30,6 +30,7 @@ struct shard {
 /* Versions of the namespaces that share it. */
 struct ns_slot {
 	_Atomic uint64_t version;
+	_Atomic uint32_t epoch; /* of what may be found */
 	atomic_uint writers;
 };
 
@@ -90,6 +91,16 @@ static struct value_cache_key place_of(const struct near_key *key)
 	return (struct value_cache_key){.place = key->hash, .scope = key->ns, .key = key->key};
 }
 
+static struct slot *slot_of(struct shard *shard, const struct near_key *key)
+{
+	return &shard->slots[(key->hash >> 48) % SLOTS];
+}
+
+static struct ns_slot *ns_slot_of(struct near *near, uint64_t ns_hash)
+{
+	return &near->namespaces[ns_hash % NS_SLOTS];
+}
+
 /* ---- Looking up ---- */
 
 struct cache_value *near_find(struct near *near, const struct near_key *key, int64_t now_us,
@@ -101,7 +112,8 @@ struct cache_value *near_find(struct near *near, const struct near_key *key, int
 
 	(void)pthread_mutex_lock(&shard->lock);
 	struct value_cache_entry *entry = value_cache_find(&shard->cache, &place);
-	if (entry && !rules_is_live(entry->value->expires_at_us, now_us)) {
+	if (entry && (entry->epoch != atomic_load(&ns_slot_of(near, key->ns_hash)->epoch) ||
+		      !rules_is_live(entry->value->expires_at_us, now_us))) {
 		value_cache_remove(&shard->cache, entry);
 		entry = NULL;
 	}
@@ -118,16 +130,6 @@ struct cache_value *near_find(struct near *near, const struct near_key *key, int
 
 /* ---- Notes ---- */
 
-static struct slot *slot_of(struct shard *shard, const struct near_key *key)
-{
-	return &shard->slots[(key->hash >> 48) % SLOTS];
-}
-
-static struct ns_slot *ns_slot_of(struct near *near, uint64_t ns_hash)
-{
-	return &near->namespaces[ns_hash % NS_SLOTS];
-}
-
 static void take_note(struct near *near, struct shard *shard, const struct near_key *key,
 		      struct near_note *ret_note)
 {
@@ -137,6 +139,7 @@ static void take_note(struct near *near, struct shard *shard, const struct near_
 	*ret_note = (struct near_note){
 		.version = slot->version,
 		.ns_version = atomic_load(&ns->version),
+		.ns_epoch = atomic_load(&ns->epoch),
 		.may_fill = slot->writers == 0 && atomic_load(&ns->writers) == 0,
 	};
 }
@@ -162,12 +165,15 @@ void near_note(struct near *near, const struct near_key *key, struct near_note *
 }
 
 static void keep(struct shard *shard, const struct near_key *key, struct cache_value *value,
-		 int64_t fetched_us)
+		 int64_t fetched_us, const struct near_note *note)
 {
 	struct value_cache_key place = place_of(key);
 
 	value_cache_forget(&shard->cache, place.place, place.scope);
-	shard->fills += value_cache_add(&shard->cache, &place, value, fetched_us);
+	if (!value_cache_add(&shard->cache, &place, value, fetched_us))
+		return;
+	shard->cache.newest->epoch = note->ns_epoch;
+	shard->fills++;
 }
 
 void near_fill(struct near *near, const struct near_key *key, struct cache_value *value,
@@ -179,7 +185,7 @@ void near_fill(struct near *near, const struct near_key *key, struct cache_value
 		return;
 	(void)pthread_mutex_lock(&shard->lock);
 	if (note_holds(near, shard, key, note, 0))
-		keep(shard, key, value, fetched_us);
+		keep(shard, key, value, fetched_us, note);
 	(void)pthread_mutex_unlock(&shard->lock);
 }
 
@@ -206,7 +212,7 @@ void near_end_write(struct near *near, const struct near_key *key, struct cache_
 
 	(void)pthread_mutex_lock(&shard->lock);
 	if (value && note_holds(near, shard, key, note, 1))
-		keep(shard, key, value, fetched_us);
+		keep(shard, key, value, fetched_us, note);
 	slot->version++;
 	slot->writers--;
 	(void)pthread_mutex_unlock(&shard->lock);
@@ -240,10 +246,43 @@ void near_end_clear(struct near *near, struct slice ns, struct slice prefix)
 	struct near_key key = near_key_of(near, ns, ns);
 	struct ns_slot *slot = ns_slot_of(near, key.ns_hash);
 
-	for (size_t i = 0; i < SHARDS; i++)
+	if (prefix.len == 0)
+		(void)atomic_fetch_add(&slot->epoch, 1);
+	for (size_t i = 0; prefix.len > 0 && i < SHARDS; i++)
 		clear_shard(&near->shards[i], ns, prefix);
 	(void)atomic_fetch_add(&slot->version, 1);
 	(void)atomic_fetch_sub(&slot->writers, 1);
+}
+
+/* ---- Writes of others ---- */
+
+void near_forget(struct near *near, const struct near_key *key)
+{
+	struct shard *shard = shard_of(near, key);
+
+	(void)pthread_mutex_lock(&shard->lock);
+	value_cache_forget(&shard->cache, key->hash, key->ns);
+	slot_of(shard, key)->version++;
+	(void)pthread_mutex_unlock(&shard->lock);
+}
+
+static void end_epoch(struct ns_slot *slot)
+{
+	(void)atomic_fetch_add(&slot->epoch, 1);
+	(void)atomic_fetch_add(&slot->version, 1);
+}
+
+void near_forget_namespace(struct near *near, struct slice ns)
+{
+	struct near_key key = near_key_of(near, ns, ns);
+
+	end_epoch(ns_slot_of(near, key.ns_hash));
+}
+
+void near_forget_all(struct near *near)
+{
+	for (size_t i = 0; i < NS_SLOTS; i++)
+		end_epoch(&near->namespaces[i]);
 }
 
 /* ---- Numbers ---- */

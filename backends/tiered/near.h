@@ -10,6 +10,14 @@
  * are kept in slots that many keys share: at worst a fill is dropped unnecessarily. A whole
  * namespace has a version too.
  *
+ * A write that somebody else did, of which the backend tells, changes the version once: behind it.
+ * The backend has it by then, so a fill with a later note has it, too. And a write of our own that
+ * is in progress keeps nothing: which of the two came later is not known here.
+ *
+ * A namespace has an epoch as well, which a copy remembers from its note; when the namespace is
+ * cleared as a whole, or by somebody else, the epoch changes, and copies of former ones are found
+ * no more. So that takes no time, however many there are; they go as others need their room.
+ *
  * Any thread. */
 #ifndef STEADYCACHE_TIERED_NEAR_H
 #define STEADYCACHE_TIERED_NEAR_H
@@ -31,6 +39,7 @@ struct near_key {
 
 struct near_note {
 	uint64_t version, ns_version;
+	uint32_t ns_epoch;
 	bool may_fill; /* no write was in progress */
 };
 
@@ -68,6 +77,12 @@ void near_end_write(struct near *near, const struct near_key *key, struct cache_
  * are gone from the end on. */
 void near_begin_clear(struct near *near, struct slice ns);
 void near_end_clear(struct near *near, struct slice ns, struct slice prefix);
+
+/* Somebody else wrote the key, or some or all of a namespace, or anything: the previous values are
+ * gone. */
+void near_forget(struct near *near, const struct near_key *key);
+void near_forget_namespace(struct near *near, struct slice ns);
+void near_forget_all(struct near *near);
 
 /* Counts the caller's use of a look-up. */
 void near_count_stale(struct near *near);

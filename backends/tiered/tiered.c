@@ -1,9 +1,11 @@
 /* The wrapper: its operations that need no near cache, and how it is put around a backend. */
 #include "backends/tiered/tiered.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "backends/tiered/pass.h"
+#include "backends/tiered/tiered_news.h"
 #include "backends/tiered/tiered_read.h"
 #include "backends/tiered/tiered_write.h"
 
@@ -70,20 +72,10 @@ static void tiered_hurry(struct backend *backend)
 		inner->ops->hurry(inner);
 }
 
-static void tiered_close(struct backend *backend)
-{
-	struct tiered *tiered = tiered_of(backend);
-
-	tiered->inner->ops->close(tiered->inner);
-	near_destroy(tiered->near);
-	near_hits_deinit(&tiered->hits);
-	free(tiered);
-}
-
-struct backend *tiered_wrap(struct backend *inner, const struct tiered_config *config)
+/* Without a backend behind it. NULL: out of memory. */
+static struct tiered *create(const struct tiered_config *config)
 {
 	struct tiered *tiered = calloc(1, sizeof(*tiered));
-	const struct backend_ops *ops = inner->ops;
 
 	if (!tiered)
 		return NULL;
@@ -93,9 +85,31 @@ struct backend *tiered_wrap(struct backend *inner, const struct tiered_config *c
 		return NULL;
 	}
 	near_hits_init(&tiered->hits);
-	tiered->inner = inner;
 	tiered->config = *config;
 	tiered->clock = config->clock ? config->clock : &system_clock;
+	return tiered;
+}
+
+static void destroy(struct tiered *tiered)
+{
+	near_destroy(tiered->near);
+	near_hits_deinit(&tiered->hits);
+	free(tiered);
+}
+
+static void tiered_close(struct backend *backend)
+{
+	struct tiered *tiered = tiered_of(backend);
+
+	tiered->inner->ops->close(tiered->inner);
+	destroy(tiered);
+}
+
+static struct backend *attach(struct tiered *tiered, struct backend *inner)
+{
+	const struct backend_ops *ops = inner->ops;
+
+	tiered->inner = inner;
 	tiered->ops = (struct backend_ops){
 		.name = ops->name,
 		.default_policy = ops->default_policy,
@@ -117,6 +131,35 @@ struct backend *tiered_wrap(struct backend *inner, const struct tiered_config *c
 	};
 	tiered->backend.ops = &tiered->ops;
 	return &tiered->backend;
+}
+
+struct backend *tiered_open(const struct backend_ops *ops, const struct backend_config *config,
+			    const struct tiered_config *near, char *error, size_t error_size)
+{
+	struct backend_config inner_config = *config;
+	struct tiered *tiered = create(near);
+
+	if (!tiered) {
+		(void)snprintf(error, error_size, "out of memory for the near cache (--near-mb)");
+		return NULL;
+	}
+	tiered->news = config->news;
+	tiered->news_user = config->news_user;
+	inner_config.news = tiered_news;
+	inner_config.news_user = tiered;
+	inner_config.news_always = true;
+	struct backend *inner = ops->open(&inner_config, error, error_size);
+	if (inner)
+		return attach(tiered, inner);
+	destroy(tiered);
+	return NULL;
+}
+
+struct backend *tiered_wrap(struct backend *inner, const struct tiered_config *config)
+{
+	struct tiered *tiered = create(config);
+
+	return tiered ? attach(tiered, inner) : NULL;
 }
 
 #define OPTION_SETTINGS struct tiered_config

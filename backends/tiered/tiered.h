@@ -7,10 +7,11 @@
  *   delete, clear, configure, conditional set    the backend; memory forgets
  *   the rest   the backend
  *
- * It cannot see writes that reach the backend in other ways, or the backend's evictions: these show
- * after `ttl_us` at the latest. An entry's own time to live always holds: an entry that may be
- * served stale after it comes from the backend. Hits in memory are counted in the statistics, but
- * the backend does not see them as uses. */
+ * Writes that reach the backend in other ways end a copy as soon as the backend tells of them
+ * (backend_config.news); where it does not, or cannot at the moment, they show after `ttl_us` at
+ * the latest, as the backend's evictions do. An entry's own time to live always holds: an entry
+ * that may be served stale after it comes from the backend. Hits in memory are counted in the
+ * statistics, but the backend does not see them as uses. */
 #ifndef STEADYCACHE_BACKEND_TIERED_H
 #define STEADYCACHE_BACKEND_TIERED_H
 
@@ -28,8 +29,14 @@ extern const struct option_table tiered_options;
 
 #pragma GCC visibility push(default) /* offered: docs/internals/embedding.md */
 
-/* Wraps `inner`, which then belongs to the wrapper; its name and what it supports stay the same.
- * NULL: out of memory, and the caller still owns `inner`. */
+/* Opens a backend of `ops` behind a near cache; its name and what it supports stay the same. Hears
+ * its news, and passes them on to config->news when its copies have ended. On failure NULL, with a
+ * sentence for the user in `error`. */
+struct backend *tiered_open(const struct backend_ops *ops, const struct backend_config *config,
+			    const struct tiered_config *near, char *error, size_t error_size);
+
+/* The same for a backend that is open, of whose news it does not hear. `inner` then belongs to the
+ * wrapper. NULL: out of memory, and the caller still owns `inner`. */
 struct backend *tiered_wrap(struct backend *inner, const struct tiered_config *config);
 
 #pragma GCC visibility pop

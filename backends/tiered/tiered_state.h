@@ -16,6 +16,9 @@ struct tiered {
 	struct near_hits hits;
 	struct tiered_config config;
 	const struct cache_clock *clock;
+	/* Of whoever opened it; NULL: nobody listens. */
+	void (*news)(void *user, const struct cache_news *news);
+	void *news_user;
 	/* Writes of several items that have begun or ended, and that are in progress. */
 	_Atomic uint64_t batch_version;
 	atomic_uint batch_writers;

@@ -122,7 +122,8 @@ static bool greet(struct fake_redis *fake, struct fake_redis_connection *connect
 	} else if (is_client) {
 		append(connection, "+OK\r\n");
 	} else if (!is_info && !is_function && !is_word(command, 0, "AUTH") &&
-		   !is_word(command, 0, "SELECT") && !is_word(command, 0, "SCRIPT")) {
+		   !is_word(command, 0, "SELECT") && !is_word(command, 0, "SCRIPT") &&
+		   !is_word(command, 0, "PUBLISH")) {
 		return false;
 	} else if (fake->refusal) {
 		append(connection, fake->refusal);

@@ -303,7 +303,7 @@ Test(redis_hello, says_who_what_and_where)
 
 	cr_assert(read_url("redis://me:secret@h/2"));
 	redis_hello_write(&url, &request);
-	cr_expect_eq(request.replies, 6);
+	cr_expect_eq(request.replies, 7);
 	cr_expect(slice_starts_with(
 		buffer_bytes(&request.body),
 		SLICE("*3\r\n$4\r\nAUTH\r\n$2\r\nme\r\n$6\r\nsecret\r\n"
@@ -321,18 +321,24 @@ Test(redis_hello, reads_what_the_server_is)
 		text_reply(REPLY_STRING, "# Server\r\nredis_version:7.2.4\r\nrun_id:abc\r\n"
 					 "role:master\r\nmaxmemory_policy:noeviction\r\n"),
 		text_reply(REPLY_ERROR, "ERR Library 'steadycache_1' already exists"),
+		{.kind = REPLY_INTEGER, .integer = 0},
 	};
 
 	cr_assert(read_url("redis://h"));
-	cr_expect_eq(redis_hello_read(&url, replies, 4, &hello).len, 0);
+	cr_expect_eq(redis_hello_read(&url, replies, 5, &hello).len, 0);
 	cr_expect_eq(hello.client_id, 17);
 	cr_expect_str_eq(hello.run_id, "abc");
 	cr_expect(hello.has_functions);
+	cr_expect(hello.may_publish);
+	replies[4] = text_reply(REPLY_ERROR, "NOPERM this user has no permissions to access one of "
+					     "the channels used as arguments");
+	cr_expect_eq(redis_hello_read(&url, replies, 5, &hello).len, 0);
+	cr_expect_not(hello.may_publish);
 	replies[3] = text_reply(REPLY_ERROR, "ERR unknown command `FUNCTION`, with args");
-	cr_expect_eq(redis_hello_read(&url, replies, 4, &hello).len, 0);
+	cr_expect_eq(redis_hello_read(&url, replies, 5, &hello).len, 0);
 	cr_expect_not(hello.has_functions);
 	replies[2] = text_reply(REPLY_ERROR, "NOPERM this user has no permissions to run INFO");
-	cr_expect_eq(redis_hello_read(&url, replies, 4, &hello).len, 0, "its server may fit");
+	cr_expect_eq(redis_hello_read(&url, replies, 5, &hello).len, 0, "its server may fit");
 	replies[0] = text_reply(REPLY_ERROR, "ERR max number of clients reached");
 	cr_expect(slice_equal(redis_hello_read(&url, replies, 1, &hello), replies[0].text));
 	redis_url_deinit(&url);

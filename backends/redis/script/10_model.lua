@@ -77,7 +77,9 @@ end half-way (WRONGTYPE). Leases tell the time after the code, as all do; `name`
 NOTIFY. empty: nobody hears; p<id>: PUBLISH, s<id>: SPUBLISH, to the channel that is named as key
 1, of: a letter (W written, D deleted, C cleared, P cleared by prefix, L lease ended), u8 length of
 the id, the id (whose news it is), then strings with a u32 length each: keys; the prefix; key and
-word.
+word. A caller who may not publish (ACL) tells nobody; the call has done its work. Evictions and
+expiries are not told: a copy of what they remove is as right as it was. (Letter H is a front that
+tries whether it may publish.)
 
 READERS. A front reads v, and judges itself whether what it finds has expired, by the engine's
 clock: each reply has that, so the front knows how far its own is off, to half a round trip. By so
@@ -122,7 +124,8 @@ its key; one with a time to live, and one under lru or fifo, 120 and the key onc
 LARGE VALUES. A set copies its values three times within the script: microseconds a kilobyte. ]]
 
 -- Of the libraries, which are not there yet while this is loaded: bind() fetches them.
-local call, pack, unpack_struct, floor, min, max, huge, sub, byte, match, concat, char, sort, format
+local call, try, pack, unpack_struct, floor, min, max, huge, sub, byte, match, concat, char, sort
+local format
 
 local M, V, H, N, F, G, X, L, I, W, T, J = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
 local OK, ABSENT, REFUSED, TOO_LARGE, TOO_MANY, FULL, MORE = 0, 1, 2, 3, 4, 5, 6
@@ -154,7 +157,7 @@ local order  -- reading of the order clock
 local is_clean = false -- the lists of what is to be written are empty (20_entries.lua)
 
 local function bind()
-	call, pack, unpack_struct = redis.call, struct.pack, struct.unpack
+	call, try, pack, unpack_struct = redis.call, redis.pcall, struct.pack, struct.unpack
 	floor, min, max, huge = math.floor, math.min, math.max, math.huge
 	sub, byte, match, char = string.sub, string.byte, string.match, string.char
 	concat, sort, format = table.concat, table.sort, string.format
@@ -297,7 +300,7 @@ end
 local function publish(notify, letter, list)
 	if notify == '' then return end
 	local id = sub(notify, 2)
-	call(sub(notify, 1, 1) == 's' and 'SPUBLISH' or 'PUBLISH', keys[M],
+	try(sub(notify, 1, 1) == 's' and 'SPUBLISH' or 'PUBLISH', keys[M],
 		letter .. pack('B', #id) .. id .. strings(list))
 end
 
