@@ -50,8 +50,10 @@ static bool send_on(struct redis_cluster *cluster, struct redis_node *node,
 		redis_route_give(target, exchange);
 		return true;
 	}
-	if (exchange->request.lane > 0 || exchange->is_scout)
+	/* What was sent behind it comes back behind it. */
+	if (exchange->request.lane > 0 && !exchange->is_scout)
 		return false;
+	redis_route_uncount(cluster, exchange);
 	redis_route_give_to_owner(slot, exchange);
 	return true;
 }
@@ -81,7 +83,7 @@ static bool redirect(struct redis_cluster *cluster, struct redis_node *node,
 	}
 	if (!host.failed &&
 	    redis_exchange_again(exchange, redis_redirect_is_one, to.kind == REDIRECT_ASK)) {
-		bool is_first = exchange->redirects == 0 && !exchange->is_scout;
+		bool is_first = exchange->redirects == 0;
 
 		if (to.kind == REDIRECT_LATER || !send_on(cluster, node, &to, exchange))
 			redis_route_hold_back(cluster, exchange, to.reason,

@@ -189,6 +189,7 @@ static void make_answer(struct fake_transport *transport, const struct fake_requ
 	} else if (reply->what == FAKE_FAILS) {
 		answer->failure = reply->failure;
 		answer->reached = reply->failure != FAILURE_CONNECT;
+		answer->is_partial = reply->is_partial;
 		if (reply->was_served)
 			serve(transport, sent->body, &answer->body);
 		buffer_deinit(&answer->body);

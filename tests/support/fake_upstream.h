@@ -24,6 +24,7 @@ struct fake_reply {
 	int64_t retry_after_s;       /* 0: none */
 	enum remote_failure failure; /* FAKE_FAILS */
 	bool was_served;             /* FAKE_FAILS: after it has executed the request */
+	bool is_partial;             /* FAKE_FAILS: others of the upstream's servers answer */
 };
 
 /* A received request. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "backends/redis/hello.h"
+#include "backends/redis/redirect.h"
 #include "backends/redis/reply.h"
 #include "backends/redis/script.h"
 #include "backends/redis/settings.h"
@@ -441,4 +442,47 @@ Test(redis_verdict, of_no_answer_is_that_of_every_upstream)
 	cr_expect_eq(redis_verdict_judge(&protocol, FAILURE_TIMEOUT, &none).status, CACHE_TIMEOUT);
 	cr_expect_str_eq(redis_verdict_judge(&protocol, FAILURE_CONNECT, &none).sentence,
 			 redis_verdict_sentences[SENTENCE_UNREACHABLE]);
+}
+
+/* ---- Redirections ---- */
+
+static struct redis_redirect redirect_of(const char *text)
+{
+	const struct redis_reply reply = {.kind = REPLY_ERROR, .text = slice_of(text)};
+
+	return redis_redirect_read(&reply);
+}
+
+static void expect_target(const char *text, enum redis_redirect_kind kind, unsigned slot,
+			  const char *host, unsigned port)
+{
+	struct redis_redirect to = redirect_of(text);
+
+	cr_expect_eq(to.kind, kind, "%s", text);
+	cr_expect_eq(to.slot, slot, "%s", text);
+	cr_expect_eq(to.port, port, "%s", text);
+	cr_expect(slice_equal(to.host, slice_of(host)), "%s", text);
+}
+
+Test(redis_redirect, names_a_node)
+{
+	expect_target("MOVED 3999 127.0.0.1:6381", REDIRECT_MOVED, 3999, "127.0.0.1", 6381);
+	expect_target("ASK 16383 node.example:1", REDIRECT_ASK, 16383, "node.example", 1);
+	expect_target("MOVED 0 2001:db8::1:65535", REDIRECT_MOVED, 0, "2001:db8::1", 65535);
+	expect_target("MOVED 1 :7001", REDIRECT_MOVED, 1, "", 7001);
+	expect_target("MOVED 1 ?:7001", REDIRECT_MOVED, 1, "", 7001);
+}
+
+Test(redis_redirect, is_none_if_it_is_not_whole)
+{
+	static const char *const others[] = {
+		"MOVED",       "MOVED 16384 h:1", "MOVED 1 h",  "MOVED 1 h:0",
+		"MOVED 1 h:x", "MOVED x h:1",     "MOVED 1 h:", "MOVED 1 h:65536",
+		"MOVEDNOT",    "ERR MOVED 1 h:1", "OOM",        "CROSSSLOT",
+	};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		cr_expect_eq(redirect_of(others[i]).kind, REDIRECT_NONE, "%s", others[i]);
+	cr_expect_eq(redirect_of("TRYAGAIN x").kind, REDIRECT_LATER);
+	cr_expect_eq(redirect_of("CLUSTERDOWN x").kind, REDIRECT_LATER);
 }

@@ -387,6 +387,8 @@ Test(redis_transport, a_server_that_does_not_fit_is_not_used)
 	expect_unfit("redis_version:7.2.4\r\nmaxmemory_policy:allkeys-lru\r\n", REDIS_ERROR_EVICTS);
 	expect_unfit("redis_version:7.2.4\r\nrole:slave\r\n", REDIS_ERROR_REPLICA);
 	expect_unfit("loading:1\r\nredis_version:7.2.4\r\n", "LOADING");
+	expect_unfit("redis_version:7.2.4\r\nrole:master\r\ncluster_enabled:1\r\n",
+		     REDIS_ERROR_CLUSTER);
 	cr_expect_eq(fake_redis_count(&fake, "ONE"), 0);
 	fake.info = "redis_version:6.2.0\r\nmaxmemory_policy:volatile-lru\r\n";
 	struct asked *one = ask("TWO");

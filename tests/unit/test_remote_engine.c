@@ -496,6 +496,26 @@ Test(remote_engine, a_success_between_failures_keeps_the_breaker_closed)
 	cr_expect_not(fake->engine.breaker.is_open);
 }
 
+/* One of the upstream's servers is away; what the others have is not refused for that. */
+Test(remote_engine, what_fails_at_one_server_of_several_does_not_open_the_breaker)
+{
+	struct fake_reply refuses = ask_refuses;
+
+	refuses.is_partial = true;
+	fake->settings.retries = 0;
+	fake_always(fake, refuses);
+	for (int i = 0; i < 8; i++) {
+		(void)ask_get("a");
+		fake_run(fake, 0);
+	}
+	cr_expect_eq(fake->sent_count, 8);
+	cr_expect_eq(fake_failures(fake, FAILURE_CONNECT), 8);
+	cr_expect_not(fake->engine.breaker.is_open);
+	fake->sent_count = 0;
+	fake_always(fake, ask_refuses);
+	open_breaker();
+}
+
 /* A connection that ends with many requests on it is one failure, and each is tried again. */
 Test(remote_engine, what_breaks_off_together_does_not_open_the_breaker)
 {
