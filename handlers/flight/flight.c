@@ -249,6 +249,18 @@ enum flight_answer flight_asked(struct flights *flights, struct flight_waiter *w
 	return answer;
 }
 
+enum flight_answer flight_read_failed(struct flights *flights, struct flight_waiter *waiter)
+{
+	enum flight_answer answer = FLIGHT_FAILED;
+
+	(void)pthread_mutex_lock(&flights->lock);
+	int64_t now_us = now_of(flights);
+	if (waiter->has_waited && !flights->stopped && waiter->wait_until_us > now_us)
+		answer = flight_shared_go_on(flights, waiter, now_us);
+	(void)pthread_mutex_unlock(&flights->lock);
+	return answer;
+}
+
 void flight_pass_turn(struct flights *flights, struct flight_waiter *waiter)
 {
 	struct waiter_list woken = {0};
@@ -327,7 +339,7 @@ void flight_news(struct flights *flights, const struct cache_news *news)
 		flight_shared_lease_over(flights, key, news->token, now_us, &woken);
 		break;
 	case NEWS_MAY_BE_MISSING:
-		flight_shared_gap(flights, &woken);
+		flight_shared_gap(flights, now_us, &woken);
 		break;
 	case NEWS_DELETED:
 	case NEWS_CLEARED:

@@ -82,6 +82,7 @@ struct flight_waiter {
 	char token[LEASE_TOKEN_LEN + 1];
 	bool has_turn; /* to ask the store: until flight_asked or flight_pass_turn */
 	/* the table's */
+	bool has_waited;
 	struct flight *flight; /* while parked */
 	struct flight_waiter *next, *previous;
 	struct heap_timer timer;
@@ -129,7 +130,7 @@ struct flight_key flight_key_of(const struct flights *flights, struct slice ns, 
  * end. */
 void flight_visit_begin(struct flights *flights);
 void flight_visit_end(struct flights *flights);
-/* Call it before every read: notes what flight_join compares. */
+/* Call it before every read, and before asking: notes what flight_join compares. */
 void flight_look(struct flights *flights, struct flight_waiter *waiter);
 /* Call it after a miss. */
 enum flight_answer flight_join(struct flights *flights, struct flight_waiter *waiter);
@@ -141,6 +142,9 @@ void flight_fill_ask(const struct flights *flights, const struct flight_waiter *
 		     struct cache_op *op, char token[static LEASE_TOKEN_LEN + 1]);
 enum flight_answer flight_asked(struct flights *flights, struct flight_waiter *waiter,
 				const struct cache_op *op);
+/* Call it after a read that failed, as the store could not be asked: FLIGHT_PARKED if the waiter
+ * has waited before, and goes on. */
+enum flight_answer flight_read_failed(struct flights *flights, struct flight_waiter *waiter);
 /* In place of asking: the turn is the next waiter's. */
 void flight_pass_turn(struct flights *flights, struct flight_waiter *waiter);
 

@@ -78,6 +78,16 @@ static void give_turn(struct flights *flights, struct flight *flight, int64_t no
 	take_turn(flight, next, now_us);
 }
 
+/* What was known may be over. */
+static void look_again(struct flights *flights, struct flight *flight, int64_t now_us,
+		       struct waiter_list *woken)
+{
+	flight->is_held = false;
+	flight->is_outdated = true;
+	give_turn(flights, flight, now_us, woken);
+	settle(flights, flight, now_us);
+}
+
 void flight_shared_pass_turn(struct flights *flights, struct flight_waiter *waiter, int64_t now_us,
 			     struct waiter_list *woken)
 {
@@ -117,6 +127,7 @@ static enum flight_answer park(struct flights *flights, struct flight_waiter *wa
 	struct flight *flight = open_flight(flights, waiter->key, now_us);
 	if (!flight)
 		return FLIGHT_FULL;
+	waiter->has_waited = true;
 	if (is_first)
 		flight_park_first(flights, flight, waiter);
 	else
@@ -195,6 +206,32 @@ static enum flight_answer granted(struct flights *flights, struct shared_ask *as
 	return FLIGHT_LEASE;
 }
 
+enum flight_answer flight_shared_go_on(struct flights *flights, struct flight_waiter *waiter,
+				       int64_t now_us)
+{
+	enum flight_answer answer = park(flights, waiter, true, now_us);
+	struct flight *flight = waiter->flight;
+
+	if (answer != FLIGHT_PARKED || flight->asker)
+		return answer;
+	flight->is_held = false;
+	flight->look_us = now_us + LOOK_AFTER_FAILURE_US;
+	settle(flights, flight, now_us);
+	return answer;
+}
+
+static enum flight_answer failed(struct flights *flights, struct flight *flight,
+				 struct shared_ask *ask, struct waiter_list *woken)
+{
+	struct flight_waiter *waiter = ask->waiter;
+
+	if (waiter->has_waited && waiter->wait_until_us > ask->now_us)
+		return flight_shared_go_on(flights, waiter, ask->now_us);
+	/* They try themselves, and learn what is wrong. */
+	flight_end_waiters(flights, flight, FLIGHT_VALUE, woken);
+	return FLIGHT_FAILED;
+}
+
 /* Somebody else has the lease, or, for one who does not want it, nobody has. `asks_for_all`: the
  * waiter's flight has waited for that. */
 static enum flight_answer not_granted(struct flights *flights, struct shared_ask *ask,
@@ -247,11 +284,13 @@ enum flight_answer flight_shared_asked(struct flights *flights, struct shared_as
 	if (flights->stopped) {
 		answer = FLIGHT_STOPPING;
 	} else if (ask->op->status != CACHE_OK) {
-		/* They try themselves, and learn what is wrong. */
 		if (asks_for_all)
-			flight_end_waiters(flights, flight, FLIGHT_VALUE, woken);
+			answer = failed(flights, flight, ask, woken);
 	} else if (ask->op->lease.outcome == LEASE_GRANTED) {
 		answer = granted(flights, ask);
+		/* What was heard may have been its end. */
+		if (answer == FLIGHT_LEASE && asks_for_all && flight->is_outdated)
+			look_again(flights, flight, ask->now_us, woken);
 	} else if (ask->op->lease.outcome == LEASE_FRESH) {
 		answer = fresh(flights, waiter->key, woken);
 	} else {
@@ -274,23 +313,7 @@ void flight_shared_lease_over(struct flights *flights, struct flight_key key, st
 		return;
 	if (slice_equal(slice_of(flight->token), token))
 		flight_end_lease(flights, flight);
-	flight->is_held = false;
-	flight->is_outdated = true;
-	give_turn(flights, flight, now_us, woken);
-	settle(flights, flight, now_us);
-}
-
-/* A lease that is bound stays known, for its connection: the news may be older than it. */
-static void look_again(struct flights *flights, struct flight *flight, bool is_over,
-		       struct waiter_list *woken)
-{
-	flight->is_held = false;
-	flight->asker = NULL;
-	flight_end_waiters(flights, flight, FLIGHT_VALUE, woken);
-	if (is_over && !flight->owner)
-		flight_end_lease(flights, flight);
-	set_timer(flights, flight);
-	flight_close_if_idle(flights, flight);
+	look_again(flights, flight, now_us, woken);
 }
 
 void flight_shared_written(struct flights *flights, struct flight_key key,
@@ -299,17 +322,25 @@ void flight_shared_written(struct flights *flights, struct flight_key key,
 	struct flight *flight = *flight_find_place(flights, key);
 
 	(void)atomic_fetch_add(&flights->stripes[key.low % FLIGHT_STRIPES], 1);
-	if (flight)
-		look_again(flights, flight, true, woken);
+	if (!flight)
+		return;
+	flight->is_held = false;
+	flight->asker = NULL;
+	flight_end_waiters(flights, flight, FLIGHT_VALUE, woken);
+	/* One that is bound stays known, for its connection: it may be younger than the value. */
+	if (!flight->owner)
+		flight_end_lease(flights, flight);
+	set_timer(flights, flight);
+	flight_close_if_idle(flights, flight);
 }
 
-void flight_shared_gap(struct flights *flights, struct waiter_list *woken)
+void flight_shared_gap(struct flights *flights, int64_t now_us, struct waiter_list *woken)
 {
 	(void)atomic_fetch_add(&flights->gaps, 1);
 	for (size_t i = 0; i < FLIGHT_BUCKETS; i++)
 		for (struct flight *next, *flight = flights->buckets[i]; flight; flight = next) {
 			next = flight->bucket_next;
-			look_again(flights, flight, false, woken);
+			look_again(flights, flight, now_us, woken);
 		}
 }
 

@@ -9,10 +9,14 @@
  *   nobody notices), and a store tells news of a key only for some time after it was asked.
  *
  * Values: a set by this server is told to the table as ever, one by another server is news, and the
- * store refuses a lease where there is a value (LEASE_FRESH). News that may be missing end the wait
- * of all, who read again. So a visit may miss no value: the store told of the key's news since
- * before the LEASE_TAKE that its flight relies on. A set before that is LEASE_FRESH, one after it
- * is news, which either moves what the visit has noted before its read, or finds it parked.
+ * store refuses a lease where there is a value (LEASE_FRESH): then all who wait read again. If news
+ * may be missing, one asks for all. So a visit may miss no value: the store told of the key's news
+ * since before the LEASE_TAKE that its flight relies on. A set before that is LEASE_FRESH, one
+ * after it is news, which either moves what the visit has noted before its read, or finds it
+ * parked.
+ *
+ * If the store cannot be asked, one who has just come is told so, and those behind it look for
+ * themselves; who has waited already goes on until its time is over.
  *
  * The functions need the table's lock. `now_us` is its clock's. */
 #ifndef STEADYCACHE_HANDLERS_FLIGHT_SHARED_H
@@ -22,6 +26,8 @@
 
 /* Less than LEASE_HEARD_S by what an operation may take. */
 #define LOOK_AGAIN_US (15 * US_PER_S)
+/* The same where the store could not be asked. */
+#define LOOK_AFTER_FAILURE_US (1 * US_PER_S)
 
 /* What became of an ask: a lease that the store gave is the waiter's if the answer is FLIGHT_LEASE,
  * and then `bound` (to end it with, NULL: none) is the table's if the lease is bound. */
@@ -40,6 +46,10 @@ enum flight_answer flight_shared_asked(struct flights *flights, struct shared_as
 void flight_shared_pass_turn(struct flights *flights, struct flight_waiter *waiter, int64_t now_us,
 			     struct waiter_list *woken);
 
+/* Parks a waiter that has found out that the store cannot be asked now. */
+enum flight_answer flight_shared_go_on(struct flights *flights, struct flight_waiter *waiter,
+				       int64_t now_us);
+
 /* The lease `token` on the key is over, or another one that we do not know. */
 void flight_shared_lease_over(struct flights *flights, struct flight_key key, struct slice token,
 			      int64_t now_us, struct waiter_list *woken);
@@ -47,7 +57,7 @@ void flight_shared_lease_over(struct flights *flights, struct flight_key key, st
 void flight_shared_written(struct flights *flights, struct flight_key key,
 			   struct waiter_list *woken);
 /* Nothing that was heard counts any more. */
-void flight_shared_gap(struct flights *flights, struct waiter_list *woken);
+void flight_shared_gap(struct flights *flights, int64_t now_us, struct waiter_list *woken);
 
 /* The client of the lease gives it back, or has closed its connection: it is not out here any more,
  * and those who wait stay until the store has ended it. Returns what was bound; NULL: nothing. */

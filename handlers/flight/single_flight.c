@@ -151,6 +151,7 @@ static enum handler_step ask(struct request *request)
 	struct flight_visit *visit = request->visit;
 
 	begin_op(request, CACHE_OP_LEASE_TAKE);
+	flight_look(request->context->flights, &visit->waiter);
 	flight_fill_ask(request->context->flights, &visit->waiter, &request->op, visit->asked);
 	visit->asks = true;
 	return STEP_SUBMIT;
@@ -235,6 +236,10 @@ enum handler_step flight_visit_after_read(struct request *request)
 		return after_ask(request);
 	if (request->op.status == CACHE_OK && request->op.one.stale)
 		return after_stale_read(request);
+	if ((request->op.status == CACHE_UNAVAILABLE || request->op.status == CACHE_TIMEOUT) &&
+	    !visit->has_lease &&
+	    flight_read_failed(request->context->flights, &visit->waiter) == FLIGHT_PARKED)
+		return STEP_WAIT;
 	if (request->op.status != CACHE_NOT_FOUND) {
 		/* The value was stored past this server, and all who wait here must learn of it. */
 		if (request->op.status == CACHE_OK && visit->has_lease)

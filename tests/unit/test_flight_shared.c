@@ -111,6 +111,7 @@ static void ask(struct visitor *visitor)
 	cache_op_init(&visitor->op, CACHE_OP_LEASE_TAKE);
 	visitor->op.ns = SLICE("n");
 	visitor->op.one.key = SLICE("k");
+	flight_look(flights, &visitor->waiter);
 	flight_fill_ask(flights, &visitor->waiter, &visitor->op, visitor->asked);
 }
 
@@ -338,22 +339,29 @@ Test(flight_shared, a_value_that_is_heard_before_the_answer_is_read)
 	flights_stop(flights);
 }
 
-Test(flight_shared, after_a_gap_all_look_again)
+Test(flight_shared, after_a_gap_one_asks_for_all)
 {
-	struct visitor waiting, asking;
+	struct visitor waiting, other;
 
 	wait_for_another(&waiting);
-	cr_assert_eq(come(&asking, 0, 10), FLIGHT_ASK);
-	ask(&asking);
+	cr_assert_eq(come(&other, 60, 10), FLIGHT_PARKED);
 	tell(NEWS_MAY_BE_MISSING, "");
-	expect_woken(&waiting, FLIGHT_VALUE);
+	expect_woken(&waiting, FLIGHT_TURN);
+	ask(&waiting);
+	tell(NEWS_MAY_BE_MISSING, "");
+	cr_assert_eq(hear(&waiting, LEASE_HELD, 100), FLIGHT_READ_AGAIN);
+	expect_woken(&other, FLIGHT_TURN);
 	cr_assert_eq(flight_join(flights, &waiting.waiter), FLIGHT_READ_AGAIN);
 	flight_look(flights, &waiting.waiter);
-	cr_assert_eq(flight_join(flights, &waiting.waiter), FLIGHT_ASK);
-	cr_assert_eq(hear(&asking, LEASE_GRANTED, 10), FLIGHT_LEASE);
-	/* A lease that was given stays known. */
+	cr_assert_eq(flight_join(flights, &waiting.waiter), FLIGHT_PARKED);
+	ask(&other);
 	tell(NEWS_MAY_BE_MISSING, "");
+	/* A lease that was given meanwhile stays known, but not that it is held. */
+	cr_assert_eq(hear(&other, LEASE_GRANTED, 10), FLIGHT_LEASE);
+	expect_woken(&waiting, FLIGHT_TURN);
 	expect_counts(0, 1);
+	cr_assert_eq(ask_and_hear(&waiting, LEASE_FRESH, 0), FLIGHT_READ_AGAIN);
+	expect_counts(0, 0);
 	flights_stop(flights);
 }
 
@@ -372,6 +380,21 @@ Test(flight_shared, a_store_that_cannot_be_asked_keeps_nobody_waiting)
 	cr_assert_eq(end_count, 1);
 	cr_assert(slice_equal(ends[0]->lease.token, slice_of(first.asked)));
 	expect_counts(0, 0);
+	finish_end(CACHE_UNAVAILABLE);
+	/* Who has waited goes on, and tries again. */
+	wait_for_another(&first);
+	cr_assert_eq(come(&second, 60, 10), FLIGHT_PARKED);
+	tell(NEWS_MAY_BE_MISSING, "");
+	expect_woken(&first, FLIGHT_TURN);
+	ask(&first);
+	cr_assert_eq(hear_status(&first, CACHE_UNAVAILABLE), FLIGHT_PARKED);
+	finish_end(CACHE_UNAVAILABLE);
+	cr_assert_eq(second.woken, 0);
+	cr_assert_eq(flight_expire(flights), now_us + US_PER_S);
+	now_us += US_PER_S;
+	(void)flight_expire(flights);
+	expect_woken(&first, FLIGHT_TURN);
+	cr_assert_eq(ask_and_hear(&first, LEASE_GRANTED, 10), FLIGHT_LEASE);
 	flights_stop(flights);
 }
 
