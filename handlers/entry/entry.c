@@ -373,7 +373,7 @@ static enum handler_step release_lease(struct request *request, struct response 
 		break;
 	case RELEASE_UNKNOWN:
 		respond_error(request, response, 404,
-			      "no such lease on this key: this server never gave it");
+			      "no such lease on this key: it was never given");
 		break;
 	}
 	return STEP_RESPOND;
