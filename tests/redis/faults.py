@@ -97,7 +97,7 @@ def restarted_empty(seconds):
         scene.node.start()
         over = time.monotonic()
         scene.run(0.5)
-        scene.load.forgive({}, over)
+        scene.load.forgive({}, lambda began, _: began < over)
         scene.end(over, "started again without its data")
 
 
@@ -108,7 +108,7 @@ def flushed(seconds):
             scene.node.ask(*command)
             over = time.monotonic()
             scene.run(seconds / 4)
-        scene.load.forgive({}, over)
+        scene.load.forgive({}, lambda began, _: began < over)
         scene.end(over, "flushed", may_fail=False)
 
 
@@ -167,13 +167,14 @@ def moved(seconds):
         scene.node.pause()
         time.sleep(0.2)  # what it had sent is with the replica
         replica.ask("REPLICAOF", "NO", "ONE")
-        kept = kept_by([replica], scene.load)
+        kept = {key.name: key.deletes[-1] for key in scene.load.keys}
+        kept.update(scene.load.versions_in([replica]))
         scene.proxy.lead_to(replica.port)
         over = time.monotonic()
         scene.run(seconds / 4)
         scene.node.resume()  # and nobody asks it any more
         scene.run(seconds / 4)
-        reads, lost = scene.load.forgive(kept, over)
+        reads, lost = scene.load.forgive(kept, lambda began, _: began < over)
         scene.end(over, f"moved to the replica (Redis lost {lost} versions, {reads} reads saw that)")
 
 
@@ -196,23 +197,6 @@ def full(seconds):
         scene.end(over, "full")
         if {error[2] for error in scene.load.errors} != {507}:
             sys.exit("FAILED: full: there were other failures than 507")
-
-
-def kept_by(nodes, of_load):
-    """The version of each key that these nodes have."""
-    kept = {}
-    for node in nodes:
-        with contextlib.closing(node.client()) as client:
-            for name in client("KEYS", f"steadycache:{{{load.NAMESPACE}:*}}:v"):
-                flat = client("HGETALL", name)
-                for key, text in zip(flat[::2], flat[1::2]):
-                    version = load.version_of(key.decode(), text[42 + text[41]:])
-                    kept[key.decode()] = version
-    for key in of_load.keys:
-        if key.name not in kept:
-            # Absent: deleted, as late as it can be.
-            kept[key.name] = key.deletes[-1]
-    return kept
 
 
 SCENES = (killed, restarted_empty, flushed, paused, slow, cut, hung_up, moved, full)

@@ -21,6 +21,7 @@ import threading
 import time
 
 from bed import await_that, die_with_parent
+from resp import Refused
 
 BUILD = os.environ.get("STEADYCACHE_BUILD", os.path.join(os.path.dirname(__file__), "../../build"))
 NAMESPACE = "load"
@@ -240,15 +241,15 @@ class Load:
 
     # ---- Judgements ----
 
-    def forgive(self, kept, until):
-        """Redis lost what it had acknowledged to requests that began before `until`, up to the versions
-        `kept` by key name. Judges the suspects by that, and forgets what is lost. The number of reads that
-        were older than what was known, and of versions that are lost."""
+    def forgive(self, kept, may_be_lost):
+        """Redis may have lost what it acknowledged to requests for which `may_be_lost(began, ended)` holds,
+        beyond the versions `kept` by key name (all of a key that is not in it). Judges the suspects by that,
+        and forgets these. Returns how many reads saw it, and how many versions it may be."""
         lost = 0
         suspects, self.suspects = self.suspects, []
 
         def loss_of(key):
-            return lambda entry: entry[1] < until and entry[0] > kept.get(key.name, 0)
+            return lambda entry: entry[0] > kept.get(key.name, 0) and may_be_lost(*entry[1:])
 
         for key, version, _, began, ended, server in suspects:
             least = key.least_without(began, loss_of(key))
@@ -257,6 +258,20 @@ class Load:
         for key in self.keys:
             lost += key.forget(loss_of(key))
         return len(suspects) - len(self.suspects), lost
+
+    def versions_in(self, nodes):
+        """The version of each key that these nodes have, as far as they have any."""
+        found = {}
+        for node in nodes:
+            with contextlib.closing(node.client()) as client:
+                with contextlib.suppress(Refused):
+                    client("READONLY")  # of a replica in a Cluster
+                for name in client("KEYS", f"steadycache:{{{NAMESPACE}:*}}:v"):
+                    flat = client("HGETALL", name)
+                    for key, text in zip(flat[::2], flat[1::2]):
+                        value = re.search(rb"k\d+ \d+ [0-9a-f]*$", text)
+                        found[key.decode()] = version_of(key.decode(), value.group())
+        return found
 
     def errors_after(self, moment):
         return [error for error in self.errors if error[0] > moment]
