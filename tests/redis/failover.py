@@ -72,14 +72,13 @@ class Scene:
 
     def await_whole(self, owner):
         """Waits until all nodes but the ended one say that all is well, with `owner` as a master."""
-        port = owner.tls_port if self.bed.has_tls else owner.port
         for node in self.bed.nodes:
             if node is self.ended or not node.process:
                 continue
             with contextlib.closing(node.client()) as client:
                 await_that(lambda client=client: b"cluster_state:ok" in client("CLUSTER", "INFO") and
-                           port in [line[2][1] for line in client("CLUSTER", "SLOTS")],
-                           f"a whole Cluster with {port} as a master", step=0.005)
+                           owner.port in [line[2][1] for line in client("CLUSTER", "SLOTS")],
+                           f"a whole Cluster with {owner.port} as a master", step=0.005)
         return time.monotonic()
 
     def report(self, what, began, over, may_fail=True):
