@@ -125,9 +125,8 @@ enum remote_failure redis_connection_go_on(struct redis_connection *connection,
 		case STREAM_UNTRUSTED:
 			return FAILURE_TLS;
 		case STREAM_BROKEN:
-			/* Without TLS at the other end a handshake fails, too. */
 			if (connection->stream.is_connected)
-				return connection->stream.tls ? FAILURE_TLS : FAILURE_CONNECT;
+				return FAILURE_CONNECT;
 			redis_stream_close(&connection->stream);
 			if (!start_next(connection, endpoint))
 				return FAILURE_CONNECT;

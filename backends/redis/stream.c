@@ -59,6 +59,13 @@ bool redis_stream_start(struct redis_stream *stream, const struct sockaddr *addr
 	return false;
 }
 
+/* The peer went away during the handshake: whom to trust has nothing to do with it. */
+static bool is_cut_off(int result)
+{
+	return result == GNUTLS_E_PREMATURE_TERMINATION || result == GNUTLS_E_PULL_ERROR ||
+	       result == GNUTLS_E_PUSH_ERROR;
+}
+
 /* Whether the connection is there; poll() says when it is to be asked. */
 static enum redis_stream_step finish_connect(struct redis_stream *stream)
 {
@@ -87,10 +94,10 @@ enum redis_stream_step redis_stream_go_on(struct redis_stream *stream)
 	if (stream->tls && !stream->is_open) {
 		int result = gnutls_handshake(stream->tls);
 
-		if (result == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR)
-			return STREAM_UNTRUSTED;
+		if (result < 0 && !gnutls_error_is_fatal(result))
+			return STREAM_WAITS;
 		if (result < 0)
-			return gnutls_error_is_fatal(result) ? STREAM_BROKEN : STREAM_WAITS;
+			return is_cut_off(result) ? STREAM_BROKEN : STREAM_UNTRUSTED;
 	}
 	stream->is_open = true;
 	return STREAM_OPEN;

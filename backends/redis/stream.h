@@ -22,7 +22,8 @@ enum redis_stream_step {
 	STREAM_OPEN,
 	STREAM_WAITS, /* for the events that redis_stream_events tells */
 	STREAM_BROKEN,
-	STREAM_UNTRUSTED, /* the peer's certificate, or the host that it names */
+	STREAM_UNTRUSTED, /* the peer's certificate, or the host that it names; or it speaks no TLS
+			   */
 };
 
 /* Begins to connect. `trust`: for TLS, with `host` as the name to be in the certificate; NULL: no
