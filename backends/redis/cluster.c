@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "backends/redis/cluster_state.h"
+#include "backends/redis/figures.h"
 #include "backends/redis/route.h"
 #include "backends/redis/slot_map.h"
 #include "backends/redis/verdict.h"
@@ -38,6 +39,9 @@ static bool send_on(struct redis_cluster *cluster, struct redis_node *node,
 						      node->address.host, redirect->port);
 	struct redis_slot *slot = &cluster->slots[redirect->slot];
 
+	redis_figures_add(cluster->config->figures,
+			  redirect->kind == REDIRECT_ASK ? REDIS_FIGURE_ASKED : REDIS_FIGURE_MOVED,
+			  1);
 	if (!target)
 		return false;
 	if (redirect->kind == REDIRECT_MOVED) {
@@ -193,6 +197,13 @@ bool redis_cluster_prepare(struct redis_cluster *cluster, int64_t now_us)
 	return cluster->has_ended || cluster->refused.first;
 }
 
+void redis_cluster_sum(const struct redis_cluster *cluster, struct redis_node_sum *sum)
+{
+	for (size_t i = 0; i < cluster->members.count; i++)
+		if (cluster->members.list[i]->is_master)
+			redis_node_sum(cluster->members.list[i], sum);
+}
+
 size_t redis_cluster_connections(const struct redis_cluster *cluster)
 {
 	return cluster->members.count * cluster->config->url->connections;
@@ -279,6 +290,7 @@ struct redis_cluster *redis_cluster_create(struct redis_node_config *config, int
 	config->user = cluster;
 	cluster->config = config;
 	cluster->timeout_us = timeout_us;
+	redis_figures_set(config->figures, REDIS_FIGURE_SLOTS_UNSERVED, REDIS_SLOTS);
 	cluster->gates.random = (uint64_t)monotonic_now_us() ^ (uint64_t)(uintptr_t)cluster;
 	redis_exchange_list_init(&cluster->waiting);
 	redis_exchange_list_init(&cluster->refused);

@@ -24,6 +24,7 @@
 struct redis_cluster;
 struct redis_endpoint;
 struct redis_node_config;
+struct redis_node_sum;
 
 /* `config` outlives the cluster, which sets its events. NULL: out of memory. */
 struct redis_cluster *redis_cluster_create(struct redis_node_config *config, int64_t timeout_us);
@@ -37,6 +38,9 @@ void redis_cluster_carry(struct redis_cluster *cluster, struct redis_exchange *e
  * turn. NULL: none is known. */
 const struct redis_endpoint *redis_cluster_endpoint(const struct redis_cluster *cluster,
 						    int64_t now_us);
+
+/* Adds the masters that are known. */
+void redis_cluster_sum(const struct redis_cluster *cluster, struct redis_node_sum *sum);
 
 /* The three parts of a turn, as a node's. `prepare` says whether a request ended; `poll` fills
  * redis_cluster_connections places. */

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "backends/redis/figures.h"
 #include "backends/redis/house.h"
 #include "backends/redis/slot.h"
 #include "backends/remote/settings.h"
@@ -33,6 +34,8 @@ static bool add_uses(const struct gatherer *g, struct redis_part *part)
 		if (!command)
 			return false;
 		redis_uses_take(&part->uses, &command->uses, USES_A_CALL);
+		redis_figures_add(&redis_state_of(g->context)->figures, REDIS_FIGURE_USES_TOLD,
+				  (int64_t)command->uses.count);
 	}
 	part->has_uses = false;
 	return true;

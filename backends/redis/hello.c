@@ -117,6 +117,14 @@ static bool is_too_old(struct slice version)
 	return major < MAJOR_MIN || (major == MAJOR_MIN && minor < MINOR_MIN);
 }
 
+/* As a server tells bytes. 0: it does not. */
+static int64_t bytes_of(struct slice info, struct slice name)
+{
+	struct slice value = value_of(info, name);
+
+	return value.len > 0 ? strtoll(value.data, NULL, 10) : 0;
+}
+
 /* In a Cluster any node tells who the masters are, and a replica sends on what only they may do. */
 static struct slice check_info(const struct redis_url *url, struct slice info,
 			       struct redis_hello *ret)
@@ -126,6 +134,8 @@ static struct slice check_info(const struct redis_url *url, struct slice info,
 
 	if (run_id.len < sizeof(ret->run_id))
 		memcpy(ret->run_id, run_id.data ? run_id.data : "", run_id.len);
+	ret->memory_used = bytes_of(info, SLICE("used_memory"));
+	ret->memory_max = bytes_of(info, SLICE("maxmemory"));
 	if (slice_equal(value_of(info, SLICE("loading")), SLICE("1")))
 		return SLICE("LOADING");
 	if (is_too_old(value_of(info, SLICE("redis_version"))))
@@ -172,6 +182,7 @@ struct slice redis_hello_read(const struct redis_url *url, const struct redis_re
 		ret->client_id = id->integer;
 	ret->has_functions = script->kind != REPLY_ERROR ||
 			     !slice_starts_with(script->text, SLICE("ERR unknown command"));
+	ret->has_loaded = script->kind != REPLY_ERROR;
 	ret->may_publish = !redis_reply_is_error(publish, SLICE("NOPERM"));
 	return info->kind == REPLY_STRING ? check_info(url, info->text, ret) : (struct slice){0};
 }
@@ -191,12 +202,11 @@ struct slice redis_hello_read_listener(const struct redis_url *url,
 					  : (struct slice){0};
 }
 
-struct slice redis_hello_read_look(const struct redis_url *url, const struct redis_reply *reply)
+struct slice redis_hello_read_look(const struct redis_url *url, const struct redis_reply *reply,
+				   struct redis_hello *ret)
 {
-	struct redis_hello ignored = {0};
-
+	*ret = (struct redis_hello){0};
 	if (is_fatal(reply))
 		return reply->text;
-	return reply->kind == REPLY_STRING ? check_info(url, reply->text, &ignored)
-					   : (struct slice){0};
+	return reply->kind == REPLY_STRING ? check_info(url, reply->text, ret) : (struct slice){0};
 }

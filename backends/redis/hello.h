@@ -11,7 +11,9 @@ struct redis_hello {
 	int64_t client_id; /* of the connection; 0: unknown */
 	char run_id[41];   /* of the server's process; "": unknown */
 	bool has_functions;
-	bool may_publish; /* news (news.h) */
+	bool may_publish;                /* news (news.h) */
+	bool has_loaded;                 /* the script, which the server lacked */
+	int64_t memory_used, memory_max; /* bytes; max 0: no limit, or unknown */
 };
 
 /* Appends the commands. */
@@ -30,7 +32,8 @@ struct slice redis_hello_read_listener(const struct redis_url *url,
 /* Appends the command that asks what server that is. */
 void redis_hello_write_look(struct remote_request *request);
 /* As redis_hello_read, for the one reply to it. */
-struct slice redis_hello_read_look(const struct redis_url *url, const struct redis_reply *reply);
+struct slice redis_hello_read_look(const struct redis_url *url, const struct redis_reply *reply,
+				   struct redis_hello *ret);
 
 /* Appends the command that loads the script. */
 void redis_hello_write_script(bool has_functions, struct remote_request *request);

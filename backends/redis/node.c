@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "backends/redis/figures.h"
 #include "backends/redis/news.h"
 #include "backends/redis/node_carry.h"
 #include "backends/redis/verdict.h"
@@ -64,6 +65,7 @@ static void pause_attempts(struct redis_node *node)
 	if (pause_us > PAUSE_MAX_US)
 		pause_us = PAUSE_MAX_US;
 	node->failures++;
+	redis_figures_add(node->config->figures, REDIS_FIGURE_CONNECTS_FAILED, 1);
 	pause_us -= (int64_t)(remote_backoff_random(&node->random) % (uint64_t)pause_us) / 2;
 	node->next_attempt_us = now_us + pause_us;
 	if (node->down_us == 0 && !is_alive(node))
@@ -122,6 +124,12 @@ void redis_node_break(struct redis_node *node)
 
 /* ---- Whole exchanges ---- */
 
+static void note_memory(struct redis_node *node, const struct redis_hello *hello)
+{
+	node->memory_used = hello->memory_used;
+	node->memory_max = hello->memory_max;
+}
+
 static void greeted(struct redis_node *node, struct redis_connection *connection,
 		    struct redis_exchange *exchange)
 {
@@ -137,6 +145,10 @@ static void greeted(struct redis_node *node, struct redis_connection *connection
 	} else {
 		connection->state = CONNECTION_READY;
 		connection->looked_us = monotonic_now_us();
+		note_memory(node, &connection->hello);
+		redis_figures_add(node->config->figures, REDIS_FIGURE_CONNECTS, 1);
+		redis_figures_add(node->config->figures, REDIS_FIGURE_SCRIPT_LOADS,
+				  connection->hello.has_loaded ? 1 : 0);
 		if (node->config->news)
 			redis_news_may_publish(node->config->news, connection->hello.may_publish);
 		node->failures = 0;
@@ -186,6 +198,7 @@ static void answer(struct redis_node *node, struct redis_connection *connection,
 static void whole(void *user, struct redis_connection *connection, struct redis_exchange *exchange)
 {
 	struct redis_node *node = user;
+	struct redis_hello hello;
 
 	switch (exchange->kind) {
 	case EXCHANGE_HELLO:
@@ -193,10 +206,15 @@ static void whole(void *user, struct redis_connection *connection, struct redis_
 		return;
 	case EXCHANGE_LOOK:
 		connection->is_retiring |=
-			redis_hello_read_look(node->config->url, exchange->replies).len > 0;
+			redis_hello_read_look(node->config->url, exchange->replies, &hello).len > 0;
+		note_memory(node, &hello);
 		redis_exchange_free(exchange);
 		return;
 	case EXCHANGE_SCRIPT:
+		redis_figures_add(node->config->figures, REDIS_FIGURE_SCRIPT_LOADS,
+				  exchange->replies[0].kind != REPLY_ERROR ? 1 : 0);
+		redis_exchange_free(exchange);
+		return;
 	case EXCHANGE_KILL:
 		redis_exchange_free(exchange);
 		return;
@@ -429,6 +447,23 @@ bool redis_node_is_idle(const struct redis_node *node)
 			return false;
 	}
 	return !node->waiting.first;
+}
+
+void redis_node_sum(const struct redis_node *node, struct redis_node_sum *sum)
+{
+	sum->servers++;
+	sum->down += node->down_us > 0;
+	for (size_t i = 0; i < node->count; i++)
+		sum->connections += node->connections[i].state == CONNECTION_READY;
+	sum->memory_used += node->memory_used;
+	sum->memory_max += node->memory_max;
+	sum->is_unbounded |= node->memory_max == 0;
+	if (node->memory_max > 0) {
+		int64_t percent = node->memory_used * 100 / node->memory_max;
+
+		sum->fullest_percent =
+			percent > sum->fullest_percent ? percent : sum->fullest_percent;
+	}
 }
 
 /* ---- Making and freeing ---- */

@@ -24,6 +24,7 @@
 /* Connections that broke of which the server may not know yet. */
 #define REDIS_NODE_KILLS 8
 
+struct redis_figures;
 struct redis_news;
 struct redis_node;
 
@@ -46,7 +47,8 @@ struct redis_node_config {
 	int wake_fd;                     /* of the transport's wait */
 	size_t answer_max_bytes;
 	int64_t connect_timeout_us;
-	struct redis_news *news; /* is told whether we may publish any; NULL: nobody is */
+	struct redis_news *news;       /* is told whether we may publish any; NULL: nobody is */
+	struct redis_figures *figures; /* NULL: none are kept */
 	const struct redis_node_events *events;
 	void *user;
 };
@@ -70,13 +72,14 @@ struct redis_node {
 	uint64_t random;
 	struct redis_kill kills[REDIS_NODE_KILLS]; /* number i at i modulo REDIS_NODE_KILLS */
 	uint64_t kill_count;
-	bool is_kept; /* has a connection even if nothing waits for one; its owner's to set */
+	int64_t memory_used, memory_max; /* bytes, as it last said; max 0: no limit */
+	int64_t down_us; /* since when no connection can be had; 0: it is not down */
+	bool is_kept;    /* has a connection even if nothing waits for one; its owner's to set */
 
 	/* In a Cluster (cluster.c). */
 	bool is_master;  /* of a slot, as far as is known */
 	bool was_master; /* and is no longer; what it was given then may hang */
 	bool is_seed;
-	int64_t down_us; /* since when no connection can be had; 0: it is not down */
 	int64_t used_us; /* when it was last given something, or was a master */
 };
 
@@ -115,5 +118,14 @@ bool redis_node_is_ready(const struct redis_node *node);
 bool redis_node_hangs(const struct redis_node *node, int64_t now_us);
 /* Whether it has nothing to do. */
 bool redis_node_is_idle(const struct redis_node *node);
+
+/* Of several. */
+struct redis_node_sum {
+	unsigned servers, down, connections; /* connections that are ready */
+	int64_t memory_used, memory_max;     /* bytes */
+	int64_t fullest_percent;             /* memory_used of the fullest, of its memory_max */
+	bool is_unbounded;                   /* one has no memory_max */
+};
+void redis_node_sum(const struct redis_node *node, struct redis_node_sum *sum);
 
 #endif

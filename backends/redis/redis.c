@@ -16,6 +16,7 @@
  *   transport_resp.c  requests and their answers
  *   cluster.c    the servers of a Cluster: route.c, where requests go; gates.c, where they wait;
  *                slot_map.c, members.c: who has what; redirect.c: what nodes say about that
+ *   figures.c    what is counted of all that
  *   node.c       a server: when there is a connection; node_carry.c: which carries what
  *   news.c       news of other servers' writes; subscriber.c: the connection over which they come
  *   connection.c one of them; stream.c: its bytes, by TCP, a Unix socket, TLS; lookup.c: names
@@ -45,7 +46,8 @@ static struct remote_transport *open_transport(const struct remote_settings *set
 {
 	struct redis_state *state = user;
 
-	return redis_transport_open(settings, protocol, &state->settings, &state->news);
+	return redis_transport_open(settings, protocol, &state->settings, &state->news,
+				    &state->figures);
 }
 
 static const struct remote_protocol protocol = {
@@ -126,6 +128,8 @@ static size_t redis_gauges(struct backend *backend, struct backend_gauge *ret, s
 	const struct redis_state *state = remote_backend_user(backend);
 	size_t count = remote_backend_gauges(backend, ret, max);
 
+	count += redis_figures_gauges(&state->figures, state->settings.url.is_cluster, ret + count,
+				      max - count);
 	return count + redis_news_gauges(&state->news, ret + count, max - count);
 }
 

@@ -1,5 +1,6 @@
 #include "backends/redis/route.h"
 
+#include "backends/redis/figures.h"
 #include "backends/redis/verdict.h"
 #include "base/clock.h"
 
@@ -195,6 +196,7 @@ void redis_route_hold_back(struct redis_cluster *cluster, struct redis_exchange 
 	struct redis_gate *gate = redis_gates_get(&cluster->gates, slot, now_us);
 
 	redis_route_uncount(cluster, exchange);
+	redis_figures_add(cluster->config->figures, REDIS_FIGURE_HELD_BACK, 1);
 	if (gate && pauses && (was_scout || gate->tries == 0))
 		redis_gates_pause(&cluster->gates, gate, reason, now_us);
 	if (gate &&

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "backends/redis/command.h"
+#include "backends/redis/figures.h"
 #include "backends/redis/route.h"
 #include "base/clock.h"
 
@@ -72,6 +73,15 @@ static void forget_map(struct redis_cluster *cluster)
 		cluster->slots[i].owner = NULL;
 }
 
+static int64_t count_unserved(const struct redis_cluster *cluster)
+{
+	int64_t count = 0;
+
+	for (unsigned i = 0; i < REDIS_SLOTS; i++)
+		count += cluster->slots[i].owner == NULL;
+	return count;
+}
+
 /* Ends all that waits: the Cluster as a whole is away. */
 static void end_waiting(struct redis_cluster *cluster)
 {
@@ -130,6 +140,9 @@ void redis_slot_map_read(struct redis_cluster *cluster, struct redis_node *node,
 	}
 	forget_map(cluster);
 	redis_redirect_each_range(reply, read_range, &reading);
+	redis_figures_add(cluster->config->figures, REDIS_FIGURE_MAP_READS, 1);
+	redis_figures_set(cluster->config->figures, REDIS_FIGURE_SLOTS_UNSERVED,
+			  count_unserved(cluster));
 	cluster->is_asked_for = false;
 	cluster->is_mapped = true;
 	cluster->looks_failed = 0;

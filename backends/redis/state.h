@@ -3,6 +3,7 @@
 #ifndef STEADYCACHE_REDIS_STATE_H
 #define STEADYCACHE_REDIS_STATE_H
 
+#include "backends/redis/figures.h"
 #include "backends/redis/news.h"
 #include "backends/redis/settings.h"
 #include "backends/redis/share.h"
@@ -16,6 +17,7 @@ struct redis_state {
 	struct redis_settings settings;
 	struct redis_spaces spaces;
 	struct redis_news news;
+	struct redis_figures figures;
 	struct buffer names_key; /* of the list of namespaces, as a word of a command */
 	unsigned names_route;
 	int64_t tidy_us; /* when idle namespaces are looked for next; monotonic */

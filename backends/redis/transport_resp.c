@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "backends/redis/cluster.h"
+#include "backends/redis/figures.h"
 #include "backends/redis/news.h"
 #include "backends/redis/node.h"
 #include "backends/redis/subscriber.h"
@@ -105,6 +106,24 @@ static int64_t carry_deaf(struct resp_transport *transport, int64_t now_us)
 
 /* ---- Turns ---- */
 
+/* What is true of the servers now. */
+static void tell_figures(const struct resp_transport *transport)
+{
+	struct redis_figures *figures = transport->config.figures;
+	struct redis_node_sum sum = {0};
+
+	if (transport->cluster)
+		redis_cluster_sum(transport->cluster, &sum);
+	else
+		redis_node_sum(transport->node, &sum);
+	redis_figures_set(figures, REDIS_FIGURE_SERVERS, sum.servers);
+	redis_figures_set(figures, REDIS_FIGURE_SERVERS_DOWN, sum.down);
+	redis_figures_set(figures, REDIS_FIGURE_CONNECTIONS, sum.connections);
+	redis_figures_set(figures, REDIS_FIGURE_MEMORY_USED, sum.memory_used);
+	redis_figures_set(figures, REDIS_FIGURE_MEMORY_MAX, sum.is_unbounded ? 0 : sum.memory_max);
+	redis_figures_set(figures, REDIS_FIGURE_MEMORY_FULLEST, sum.fullest_percent);
+}
+
 /* True: a request ended. */
 static bool prepare_all(struct resp_transport *transport, int64_t now_us)
 {
@@ -188,6 +207,7 @@ static void wait_for_answers(struct remote_transport *of, int64_t timeout_us)
 	deaf_us = carry_deaf(transport, now_us);
 	if (prepare_all(transport, now_us))
 		until_us = now_us;
+	tell_figures(transport);
 	nfds_t count = reserve(transport);
 	if (count == 0)
 		return;
@@ -215,6 +235,8 @@ static bool submit(struct remote_transport *of, struct remote_request *request)
 	exchange->order = ++transport->order;
 	exchange->limit_us = monotonic_now_us() + exchange->request.timeout_us;
 	exchange->request.trace = NULL;
+	redis_figures_add(transport->config.figures, REDIS_FIGURE_COMMANDS,
+			  exchange->request.replies);
 	if (exchange->request.hears)
 		redis_exchange_list_push(&transport->deaf, exchange);
 	else
@@ -287,7 +309,8 @@ static bool prepare(struct resp_transport *transport, const struct remote_settin
 struct remote_transport *redis_transport_open(const struct remote_settings *settings,
 					      const struct remote_protocol *protocol,
 					      const struct redis_settings *own,
-					      struct redis_news *news)
+					      struct redis_news *news,
+					      struct redis_figures *figures)
 {
 	struct resp_transport *transport = calloc(1, sizeof(*transport));
 
@@ -300,6 +323,7 @@ struct remote_transport *redis_transport_open(const struct remote_settings *sett
 		.answer_max_bytes = protocol->answer_max_bytes,
 		.connect_timeout_us = settings->connect_timeout_us,
 		.news = news,
+		.figures = figures,
 		.events = &events,
 		.user = transport,
 	};

@@ -9,15 +9,17 @@
 #include "backends/redis/settings.h"
 #include "backends/remote/transport.h"
 
+struct redis_figures;
 struct redis_news;
 struct remote_protocol;
 
-/* `own` and `news` outlive the transport; without `news` (NULL) nothing is heard. NULL: out of
- * memory or descriptors, or a file of certificates cannot be read any more. The first connection is
- * begun at once. */
+/* `own`, `news` and `figures` outlive the transport; without `news` (NULL) nothing is heard,
+ * without `figures` (NULL) nothing counted. NULL: out of memory or descriptors, or a file of
+ * certificates cannot be read any more. The first connection is begun at once. */
 struct remote_transport *redis_transport_open(const struct remote_settings *settings,
 					      const struct remote_protocol *protocol,
 					      const struct redis_settings *own,
-					      struct redis_news *news);
+					      struct redis_news *news,
+					      struct redis_figures *figures);
 
 #endif

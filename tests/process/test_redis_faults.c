@@ -19,6 +19,28 @@ static void start_with_entry(const char *arguments, const char *rest)
 	expect_body(scene_get("k"), SLICE("value"));
 }
 
+/* The figure of this name in /metrics; -1: there is none. */
+static double figure(const char *name)
+{
+	const struct http_answer *answer = http_get(scene.client, "/metrics");
+	char line[100];
+
+	expect_status(answer, 200);
+	(void)snprintf(line, sizeof(line), "\nsteadycache_redis_%s ", name);
+	const char *at = strstr(answer->body, line);
+	return at ? strtod(at + strlen(line), NULL) : -1;
+}
+
+/* Waits until it is that large; the last that it was. */
+static double await_figure(const char *name, double wanted)
+{
+	double is = -1;
+
+	for (int i = 0; i < 1000 && (is = figure(name)) < wanted; i++)
+		(void)usleep(10000);
+	return is;
+}
+
 Test(redis_faults, killed_and_started_again)
 {
 	start_with_entry("--appendonly yes --appendfsync always", "");
@@ -26,11 +48,21 @@ Test(redis_faults, killed_and_started_again)
 		redis_scene_kill();
 		redis_scene_expect_failure(scene_get("k"), 503, "Redis");
 		redis_scene_expect_failure(scene_put("k", "other"), 503, "Redis");
+		cr_expect_eq(await_figure("servers_down", 1), 1);
+		cr_expect_gt(figure("connects_failed_total"), 0);
 		redis_scene_start("--appendonly yes --appendfsync always");
 		cr_expect_lt(redis_scene_await(200), 1.5);
 		expect_body(scene_get("k"), SLICE("value"));
 		expect_status(scene_put("l", "value"), i == 0 ? 201 : 204);
+		cr_expect_eq(figure("servers_down"), 0);
+		cr_expect_geq(figure("connects_total"), i + 2);
+		cr_expect_gt(figure("connections"), 0);
 	}
+	cr_expect_eq(figure("servers"), 1);
+	cr_expect_gt(figure("memory_used_bytes"), 100000);
+	cr_expect_eq(figure("memory_max_bytes"), 0);
+	cr_expect_gt(figure("commands_total"), 8);
+	cr_expect_eq(figure("cluster_moved_total"), -1, "it is no Cluster");
 	scene_stop();
 }
 
@@ -68,6 +100,8 @@ Test(redis_faults, the_script_is_lost)
 		expect_status(scene_put("k", "other"), 204);
 		expect_body(scene_get("k"), SLICE("other"));
 	}
+	cr_expect_geq(figure("script_loads_total"), 4);
+	cr_expect_geq(await_figure("uses_told_total", 1), 1);
 	scene_stop();
 }
 
@@ -103,6 +137,8 @@ Test(redis_faults, full)
 	}
 	cr_expect_eq(status, 507);
 	expect_body(scene_get("k"), SLICE("value"));
+	cr_expect_geq(await_figure("memory_fullest_percent", 90), 90);
+	cr_expect_eq(figure("memory_max_bytes"), 4 << 20);
 	expect_status(http_delete(scene.client, "/cache/ns/k"), 204);
 	redis_scene_tell("CONFIG SET maxmemory 0");
 	expect_status(scene_put("k", "again"), 201);

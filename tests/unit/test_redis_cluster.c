@@ -2,9 +2,11 @@
  * has a third of the slots; its answer to a word is "WORD@NODE". */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "backends/redis/command.h"
+#include "backends/redis/figures.h"
 #include "backends/redis/transport_resp.h"
 #include "backends/redis/verdict.h"
 #include "backends/remote/protocol.h"
@@ -77,6 +79,20 @@ static const char *answer(struct fake_redis *node, const struct redis_reply *com
 	return text;
 }
 
+static struct redis_figures figures;
+
+/* The gauge of this name; -1: there is none. */
+static double figure(const char *name)
+{
+	struct backend_gauge gauges[BACKEND_GAUGES_MAX];
+	size_t count = redis_figures_gauges(&figures, true, gauges, BACKEND_GAUGES_MAX);
+
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(gauges[i].name, name) == 0)
+			return gauges[i].value;
+	return -1;
+}
+
 /* The seeds are the first `count` nodes. */
 static void open_with(unsigned count)
 {
@@ -99,7 +115,8 @@ static void open_with(unsigned count)
 	(void)snprintf(url + len, sizeof(url) - len, "?cluster=1&connections=1");
 	cr_assert(redis_url_read(&own.url, url, error, sizeof(error)), "%s", error);
 	settings = (struct remote_settings){.connect_timeout_us = US_PER_S, .timeout_us = US_PER_S};
-	transport = redis_transport_open(&settings, &protocol, &own, NULL);
+	memset(&figures, 0, sizeof(figures));
+	transport = redis_transport_open(&settings, &protocol, &own, NULL, &figures);
 	cr_assert(transport);
 }
 
@@ -216,6 +233,11 @@ Test(redis_cluster, each_request_goes_to_the_master_of_its_slot)
 	cr_expect_eq(strncmp(any->first, "PING@", 5), 0);
 	for (unsigned i = 0; i < NODES; i++)
 		cr_expect_eq(fake_redis_count(&nodes[i], "FUNCTION LOAD"), 1);
+	cr_expect_eq(figure("servers"), NODES);
+	cr_expect_eq(figure("servers_down"), 0);
+	cr_expect_eq(figure("connections"), NODES);
+	cr_expect_eq(figure("slots_unserved"), 0);
+	cr_expect_eq(figure("commands"), 4);
 }
 
 static void open_with_one(void)
@@ -312,6 +334,8 @@ Test(redis_cluster, a_slot_that_moved_is_followed_and_the_map_read_again)
 	turn_until_done();
 	cr_expect_str_eq(one->first, "Z@1", "its neighbours moved, too");
 	cr_expect_eq(fake_redis_count(&nodes[0], "Z"), 0);
+	cr_expect_eq(figure("moved"), 1);
+	cr_expect_geq(figure("map_reads"), 2);
 }
 
 Test(redis_cluster, what_moves_with_a_lane_stays_in_order)
@@ -372,6 +396,8 @@ Test(redis_cluster, what_is_asked_for_elsewhere_comes_behind_asking)
 	cr_expect_str_eq(one->last, "THREE@2");
 	cr_expect_eq(fake_redis_count(&nodes[2], "ASKING"), 2);
 	cr_expect_eq(fake_redis_find(&nodes[2], "ASKING") + 1, fake_redis_find(&nodes[2], "TWO"));
+	cr_expect_eq(figure("asked"), 1);
+	cr_expect_eq(figure("moved"), 0);
 	say = NULL;
 	one = ask(SLOT_0, "FOUR");
 	turn_until_done();
@@ -407,6 +433,7 @@ Test(redis_cluster, a_slot_on_its_way_is_tried_again_without_a_storm)
 		cr_expect_eq(asked[i].last[4 - 1], '@', "%s", asked[i].last);
 	cr_expect_lt(fake_redis_count(&nodes[0], "W"), 140, "%zu",
 		     fake_redis_count(&nodes[0], "W"));
+	cr_expect_gt(figure("held_back"), 0);
 }
 
 static const char *are_down(unsigned node, const char *word)

@@ -47,7 +47,7 @@ static void open_as(const char *credentials, const char *query)
 	if (own.url.connections == 0)
 		own.url.connections = 1;
 	settings = (struct remote_settings){.connect_timeout_us = US_PER_S, .timeout_us = US_PER_S};
-	transport = redis_transport_open(&settings, &protocol, &own, NULL);
+	transport = redis_transport_open(&settings, &protocol, &own, NULL, NULL);
 	cr_assert(transport);
 }
 
@@ -560,7 +560,7 @@ static void open_elsewhere(void)
 	transport->ops->close(transport);
 	free(own.url.servers[0].host);
 	own.url.servers[0].host = strdup("no-such-host.invalid");
-	transport = redis_transport_open(&settings, &protocol, &own, NULL);
+	transport = redis_transport_open(&settings, &protocol, &own, NULL, NULL);
 	cr_assert(transport);
 }
 
