@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from harness import (charts, growth_suite, http_suite, latency_suite, memory_suite, placement, report,  # noqa: E402
                      store_suite)
 from harness.contenders import FACTORIES, REFERENCE  # noqa: E402
-from harness.scenarios import KINDS  # noqa: E402
+from harness.scenarios import GROUPS, KINDS  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 SUITES = {"latency": latency_suite, "store": store_suite, "memory": memory_suite, "growth": growth_suite}
@@ -52,8 +52,9 @@ def names(text):
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("what", nargs="*", metavar="WHAT",
-                        help=f"quick (a part of all, in under 3 minutes); a suite: http, {', '.join(SUITES)}; or a "
-                             f"kind of request: {', '.join(sorted(KINDS))}; all where none is named")
+                        help=f"quick (a part of all, in under 3 minutes); a suite: http, {', '.join(SUITES)}; a "
+                             f"kind of request: {', '.join(sorted(KINDS))}; or a group of scenarios: "
+                             f"{', '.join(sorted(GROUPS))}; all where none is named")
     parser.add_argument("--contenders", type=names, default=(), metavar="A,B",
                         help=f"only these beside {REFERENCE}: {', '.join(FACTORIES)}")
     parser.add_argument("--backends", type=names, default=(), metavar="A,B",
@@ -67,7 +68,7 @@ def parse(arguments):
                         help="folder for figures.md, figures.json and charts")
     given = parser.parse_args(arguments)
     wanted = set(given.what) - {"quick"}
-    for what, name in ([("WHAT", name) for name in wanted - KINDS - {"http"} - set(SUITES)] +
+    for what, name in ([("WHAT", name) for name in wanted - KINDS - GROUPS - {"http"} - set(SUITES)] +
                        [("contender", name) for name in
                         set(given.contenders) - set(FACTORIES) - set(given.backends)]):
         parser.error(f"there is no {what} \"{name}\"")
@@ -76,7 +77,7 @@ def parse(arguments):
 
 def measure(figures, options, wanted):
     """Fills `figures` suite by suite, so that an interrupted run can report what it has."""
-    kinds = wanted & KINDS
+    kinds = wanted & (KINDS | GROUPS)
     if not wanted or "http" in wanted or kinds:
         figures["http"] = []
         http_suite.run(options, set() if "http" in wanted else kinds, say, figures["http"])

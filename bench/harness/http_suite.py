@@ -77,13 +77,13 @@ def run_scenario(scenario, contenders, rounds, seconds, pool, say):
             "connections": scenario.connections, "items": scenario.items, "rows": rows, "goals": goals}
 
 
-def chosen(kinds, quick):
+def chosen(names, quick):
     return [scenario for scenario in SCENARIOS
-            if (scenario.kind in kinds if kinds else scenario.quick or not quick)]
+            if (scenario.kind in names or scenario.group in names if names else scenario.quick or not quick)]
 
 
 def run(options, kinds, say, figures):
-    """Appends to `figures`, scenario by scenario."""
+    """Appends to `figures`, scenario by scenario. kinds: of requests, or groups; none: all."""
     with Pool(options.allowed(QUICK_CONTENDERS), say) as pool:
         for scenario in chosen(kinds, options.quick):
             names = pool.allowed_of([*scenario.contenders, *options.backends])

@@ -54,6 +54,20 @@ def http_table(scenario):
                      rows)
 
 
+def backends_table(scenarios):
+    """One row for each backend, of the scenarios that measure all of them."""
+    titles, rows = [], {}
+    for scenario in scenarios:
+        what, unit = scenario["scenario"].split(", ", 1)[1].rsplit(", ", 1)
+        titles.append(f"{what}: {'p50 / p99' if unit == 'latency' else 'a second'}")
+        for row in scenario["rows"]:
+            rows.setdefault(row["contender"], {})[titles[-1]] = (
+                f"{time_text(row['p50_us'])} / {time_text(row['p99_us'])}" if unit == "latency"
+                else number(row["rate"]))
+    yield from table("Every backend: latency with 1 connection, throughput with 64", ("backend", *titles),
+                     [(name, *(cells.get(title, "") for title in titles)) for name, cells in rows.items()])
+
+
 def latency_table(figures):
     rows = []
     for row in figures["rows"]:
@@ -117,6 +131,9 @@ def markdown(figures):
         lines += goals_table(goals)
     for scenario in figures.get("http", []):
         lines += http_table(scenario)
+    of_backends = [scenario for scenario in figures.get("http", []) if scenario["group"] == "backends"]
+    if of_backends:
+        lines += backends_table(of_backends)
     for suite, tables in (("latency", latency_table), ("store", store_table), ("memory", memory_table),
                           ("growth", growth_tables)):
         if suite in figures:

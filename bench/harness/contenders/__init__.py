@@ -7,7 +7,7 @@ from .d1_front import D1Front
 from .memcached import NginxMemcached
 from .nginx import Nginx, NginxTls
 from .raw import RawSqlite
-from .redis import RedisBenchmark, Webdis
+from .redis import RedisBenchmark, RedisFront, Webdis
 from .steadycache import Steadycache, SteadycacheTls
 from .worker import Worker
 
@@ -21,6 +21,8 @@ FACTORIES = {
     "nginx-tls": NginxTls,
     "memory-tls": lambda setup: SteadycacheTls(setup, "memory"),
     "nginx-memcached": NginxMemcached,
+    "redis": RedisFront,
+    "redis-near": lambda setup: RedisFront(setup, near_mb=512),
     "webdis": Webdis,
     "redis-benchmark": RedisBenchmark,
     "worker": Worker,

@@ -1,6 +1,6 @@
-"""Redis behind webdis (its HTTP front end), and Redis under its own benchmark.
+"""Redis behind this server, Redis behind webdis (an HTTP front end of its own), and Redis under its own benchmark.
 
-redis-benchmark speaks Redis's protocol instead of HTTP: it shows what a client gets that need not speak HTTP,
+All three use one Redis process, each with keys of its own. redis-benchmark speaks Redis's protocol instead of HTTP: it shows what a client gets that need not speak HTTP,
 without pipelining, as for a client that waits for its answer."""
 
 import csv
@@ -10,21 +10,60 @@ import socket
 import subprocess
 
 from ..placement import generator
-from .base import Contender, Unavailable, free_port
+from .base import ROOT, Contender, Unavailable
+from .steadycache import LOAD_BATCH, load_by_batches
 
 LOAD_PIPELINE = 500
 # The rate for which a run of redis-benchmark is planned; it takes a number of requests and no time.
 EXPECTED_RATE = 60_000
 
 
+class SharedRedis(Contender):
+    """The one process. It is empty once nobody uses it any more, so that it can be filled anew."""
+
+    running = None
+    users = 0
+
+    def launch_all(self):
+        self.launch(["redis-server", "--bind", "127.0.0.1", "--port", self.port, "--save", "",
+                     "--appendonly", "no", "--dir", self.folder, "--maxclients", "4096"], self.port)
+
+    @classmethod
+    def acquire(cls):
+        if not cls.running:
+            server = cls(None)
+            try:
+                server.launch_all()
+            except BaseException:
+                server.stop()
+                raise
+            cls.running = server
+        cls.users += 1
+        return cls.running
+
+    @classmethod
+    def release(cls):
+        cls.users -= 1
+        if cls.users == 0:
+            cls.running.stop()
+            cls.running = None
+
+
 class Redis(Contender):
-    def __init__(self, setup):
-        super().__init__(setup)
-        self.redis_port = self.port
+    shared = None  # while it is used
 
     def launch_redis(self):
-        self.launch(["redis-server", "--bind", "127.0.0.1", "--port", self.redis_port, "--save", "",
-                     "--appendonly", "no", "--dir", self.folder, "--maxclients", "4096"], self.redis_port)
+        self.shared = SharedRedis.acquire()
+        self.redis_port = self.shared.port
+
+    def stop(self):
+        super().stop()
+        if self.shared:
+            self.shared = None
+            SharedRedis.release()
+
+    def process_ids(self):
+        return super().process_ids() + (self.shared.process_ids() if self.shared else [])
 
     def redis_key(self, number):
         raise NotImplementedError
@@ -43,6 +82,32 @@ class Redis(Contender):
                         raise Unavailable("Redis refuses a SET")
 
 
+class RedisFront(Redis):
+    """This server on Redis, with and without the near cache."""
+
+    programs = ("redis-server",)
+
+    def __init__(self, setup, near_mb=0):
+        super().__init__(setup)
+        self.near_mb = near_mb
+        self.name = "redis-near" if near_mb else "redis"
+        self.title = self.name.replace("-near", ", near cache")
+
+    def launch_all(self):
+        self.launch_redis()
+        # A prefix for each: both may be there.
+        self.launch([ROOT / "build/steadycache", "serve"], self.port, {
+            "STEADYCACHE_LISTEN": f"127.0.0.1:{self.port}",
+            "STEADYCACHE_BACKEND": f"redis://127.0.0.1:{self.redis_port}/0?prefix={self.name}",
+            "STEADYCACHE_NEAR_MB": str(self.near_mb),
+            "STEADYCACHE_NEAR_TTL": "3600",
+        })
+
+    def load(self):
+        if self.setup.keys:
+            load_by_batches(self, self.setup, LOAD_BATCH)
+
+
 class Webdis(Redis):
     name = "webdis"
     title = "webdis + Redis"
@@ -51,7 +116,6 @@ class Webdis(Redis):
     errors_allowed = 0.001
 
     def launch_all(self):
-        self.redis_port = free_port()
         self.launch_redis()
         file = self.folder / "webdis.json"
         file.write_text(json.dumps({
@@ -75,6 +139,7 @@ class RedisBenchmark(Redis):
 
     def launch_all(self):
         self.launch_redis()
+        self.port = self.redis_port
 
     def redis_key(self, number):
         return b"key:%012d" % number
