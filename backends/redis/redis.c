@@ -33,6 +33,10 @@
 #include "backends/redis/verdict.h"
 #include "backends/remote/backend.h"
 
+/* Calls under way from which on others wait for company, for so long: what goes together costs the
+ * server a third. */
+#define MERGES_FROM 2
+#define WINDOW_US   INT64_C(150)
 /* Items that single operations are merged into one request up to. */
 #define BATCH_SIZE 64
 /* Requests under way, which share connections. */
@@ -55,7 +59,8 @@ static const struct remote_protocol protocol = {
 	.dialects = dialects,
 	.sentences = redis_verdict_sentences,
 	.judge = redis_verdict_judge,
-	.sends_at_once = true,
+	.merges_from = MERGES_FROM,
+	.merge_window_us = WINDOW_US,
 	.own_op = redis_house_own_op,
 	.merged_ops_max = BATCH_SIZE,
 	.merged_bytes_max = 1U << 20,

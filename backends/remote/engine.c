@@ -274,7 +274,8 @@ void remote_engine_init(struct remote_engine *engine, const struct remote_contex
 						.items = context->settings->batch_size,
 						.ops = protocol->merged_ops_max,
 						.bytes = protocol->merged_bytes_max,
-						.at_once = protocol->sends_at_once,
+						.merges_from = protocol->merges_from,
+						.window_us = protocol->merge_window_us,
 					});
 	remote_job_list_init(&engine->inbox);
 	(void)pthread_mutex_init(&engine->inbox_lock, NULL);

@@ -127,8 +127,11 @@ bool remote_plan_is_due(const struct remote_plan *plan, unsigned in_flight, unsi
 	*ret_when_us = INT64_MAX;
 	if (!plan->waiting.first || in_flight >= max_in_flight)
 		return false;
-	int64_t window_ends_us = plan->waiting.first->submitted_us + MERGE_WINDOW_US;
-	if (plan->limits.at_once || in_flight == 0 || plan->waiting_items >= plan->limits.items ||
+	const struct remote_plan_limits *limits = &plan->limits;
+	int64_t window_us = limits->window_us > 0 ? limits->window_us : MERGE_WINDOW_US;
+	int64_t window_ends_us = plan->waiting.first->submitted_us + window_us;
+	unsigned merges_from = limits->merges_from > 0 ? limits->merges_from : 1;
+	if (in_flight < merges_from || plan->waiting_items >= limits->items ||
 	    window_ends_us <= now_us)
 		return true;
 	*ret_when_us = window_ends_us;

@@ -1,10 +1,10 @@
 /* The plan: what waits to be sent, and what of it goes together.
  *
- * The rule of merging: while no request is in flight, a job is sent at once, even alone. While
- * requests are in flight, new jobs wait for others to share a request, for at most MERGE_WINDOW_US,
- * or longer if the maximum of requests is in flight; then as much goes together as one request
- * takes, oldest first. So an idle server adds nothing to the latency, and a busy one sends larger
- * requests the more there is to do.
+ * The rule of merging: while less than `merges_from` calls are in flight, a job is sent at once,
+ * even alone. Otherwise new jobs wait for others to share a request, for at most the window, or
+ * longer if the maximum of requests is in flight; then as much goes together as one request takes,
+ * oldest first. So an idle server adds nothing to the latency, and a busy one sends larger requests
+ * the more there is to do.
  *
  * Equal gets that wait at the same time become one (its "twins" are answered with it). A get never
  * joins one that has been sent: it could then miss a write that another front has done since. It
@@ -27,7 +27,8 @@
 /* A call grows up to these limits by merging; a single op may be larger. */
 struct remote_plan_limits {
 	size_t items, ops, bytes;
-	bool at_once; /* nothing waits for company */
+	unsigned merges_from; /* calls in flight from which on jobs wait for company; 0: 1 */
+	int64_t window_us;    /* for so long; 0: MERGE_WINDOW_US */
 };
 
 struct remote_plan {

@@ -91,8 +91,10 @@ struct remote_protocol {
 				       enum remote_failure failure,
 				       const struct remote_answer *answer);
 
-	/* Nothing waits for company: the transport lets requests share round trips. */
-	bool sends_at_once;
+	/* With so many calls in flight, what comes waits for company for merge_window_us, or until
+	 * one of them ends; 0 of either: one, and MERGE_WINDOW_US. */
+	unsigned merges_from;
+	int64_t merge_window_us;
 
 	/* An op of the protocol's own that is due at `now_us` (monotonic), which goes the way of
 	 * all others; asked again in the same turn. NULL: none is, and *ret_next_us says when to
