@@ -9,6 +9,8 @@
 
 /* Uses that one call of the script tells. */
 #define USES_A_CALL 64
+/* Such calls that housekeeping makes in one go: others have their turn between. */
+#define CALLS_AT_ONCE 4
 /* Settings that a read goes by may be so old, where another server changed them. */
 #define SETTINGS_FRESH_US (1 * US_PER_S)
 
@@ -25,10 +27,9 @@ static bool add(const struct gatherer *g, enum redis_kind kind, struct redis_par
 	return redis_batch_add(g->batch, kind, part, job) != NULL;
 }
 
-/* What was used goes before what depends on it. */
-static bool add_uses(const struct gatherer *g, struct redis_part *part)
+static bool add_some_uses(const struct gatherer *g, struct redis_part *part, size_t calls)
 {
-	while (!redis_uses_are_none(&part->uses)) {
+	for (; calls > 0 && !redis_uses_are_none(&part->uses); calls--) {
 		struct redis_command *command = redis_batch_add(g->batch, COMMAND_USE, part, NULL);
 
 		if (!command)
@@ -37,8 +38,14 @@ static bool add_uses(const struct gatherer *g, struct redis_part *part)
 		redis_figures_add(&redis_state_of(g->context)->figures, REDIS_FIGURE_USES_TOLD,
 				  (int64_t)command->uses.count);
 	}
-	part->has_uses = false;
+	part->has_uses = !redis_uses_are_none(&part->uses);
 	return true;
+}
+
+/* What was used goes before what depends on it. */
+static bool add_uses(const struct gatherer *g, struct redis_part *part)
+{
+	return add_some_uses(g, part, SIZE_MAX);
 }
 
 static bool asks_time(const struct gatherer *g, const struct redis_part *part)
@@ -129,7 +136,7 @@ static bool gather_sync(const struct gatherer *g, struct redis_part *part, struc
 
 	g->batch->writes = true;
 	if (part)
-		return add_uses(g, part) && add(g, COMMAND_WORK, part, job) &&
+		return add_some_uses(g, part, CALLS_AT_ONCE) && add(g, COMMAND_WORK, part, job) &&
 		       (!part->space->is_named || part->route > 0 ||
 			add(g, COMMAND_NAME, part, NULL));
 	while (!g->state->spaces.is_cluster &&

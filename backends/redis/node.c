@@ -319,7 +319,7 @@ static bool is_wanted(const struct redis_node *node)
 	const struct redis_connection *chosen = redis_node_carry_choose(node);
 
 	if (chosen)
-		return redis_node_carry_is_full(chosen);
+		return redis_node_carry_is_busy(node, chosen);
 	return node->waiting.first || node->is_kept;
 }
 

@@ -10,26 +10,43 @@
 
 /* ---- Choosing ---- */
 
-bool redis_node_carry_is_full(const struct redis_connection *connection)
+static bool is_full(const struct redis_connection *connection)
 {
 	return connection->under_way >= FULL_REQUESTS || connection->unsent_bytes >= FULL_BYTES;
+}
+
+static bool has_lane(const struct redis_node *node, const struct redis_connection *connection)
+{
+	for (size_t i = 0; i < REDIS_NODE_LANES; i++)
+		if (node->lanes[i] == connection)
+			return true;
+	return false;
 }
 
 struct redis_connection *redis_node_carry_choose(const struct redis_node *node)
 {
 	struct redis_connection *best = NULL;
+	struct redis_connection *of_lane = NULL;
 
 	for (size_t i = 0; i < node->count; i++) {
 		struct redis_connection *each = &node->connections[i];
 
 		if (each->state != CONNECTION_READY || each->is_retiring)
 			continue;
-		if (!redis_node_carry_is_full(each))
+		if (!is_full(each) && !has_lane(node, each))
 			return each;
+		if (!is_full(each))
+			of_lane = each;
 		if (!best || each->under_way < best->under_way)
 			best = each;
 	}
-	return best;
+	return of_lane ? of_lane : best;
+}
+
+bool redis_node_carry_is_busy(const struct redis_node *node,
+			      const struct redis_connection *connection)
+{
+	return is_full(connection) || has_lane(node, connection);
 }
 
 /* The same for a lane: the connection over which its requests before this one went. If that is

@@ -4,10 +4,13 @@
 
 #include "backends/redis/node.h"
 
-/* The first ready connection that is not full: what goes together shares system calls. If all are
- * full, the one with the least before it. NULL: none is ready. */
+/* The first ready connection that is not full: what goes together shares system calls. One that a
+ * lane goes over only if there is no other, as writes take longer than reads. If all are full, the
+ * one with the least before it. NULL: none is ready. */
 struct redis_connection *redis_node_carry_choose(const struct redis_node *node);
-bool redis_node_carry_is_full(const struct redis_connection *connection);
+/* Whether another one would be of use beside the one that was chosen. */
+bool redis_node_carry_is_busy(const struct redis_node *node,
+			      const struct redis_connection *connection);
 
 /* redis_node_carry */
 void redis_node_carry_one(struct redis_node *node, struct redis_exchange *exchange);
