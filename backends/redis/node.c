@@ -12,6 +12,8 @@
 /* Between attempts to connect: doubled with each that fails. */
 #define PAUSE_MIN_US INT64_C(10000)
 #define PAUSE_MAX_US INT64_C(200000)
+/* What has so little time left when its connection ends has none for another try. */
+#define SOON_US INT64_C(20000)
 /* A server that has answered nothing for so long hangs. */
 #define HANG_US US_PER_S
 
@@ -245,7 +247,7 @@ static void expire_connection(struct redis_node *node, struct redis_connection *
 		next = each->next;
 		if (!is_timed(each))
 			continue;
-		if (each->limit_us > now_us) {
+		if (each->limit_us > now_us + (is_late ? SOON_US : 0)) {
 			node->next_limit_us = earlier(node->next_limit_us, each->limit_us);
 			continue;
 		}

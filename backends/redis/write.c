@@ -1,5 +1,6 @@
 #include "backends/redis/write.h"
 
+#include <endian.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,23 +133,35 @@ static void write_stats(const struct writer *writer, const struct redis_command 
 	write_defaults(writer, command->part);
 }
 
+static uint32_t bounded_u32(uint64_t number)
+{
+	return number < UINT32_MAX ? (uint32_t)number : UINT32_MAX;
+}
+
 static void write_use(const struct writer *writer, const struct redis_command *command)
 {
 	const struct redis_uses *uses = &command->uses;
 	int64_t now_us = redis_state_use_us(writer->context);
 
-	begin_space_call(writer, command, "use", 4 + 3 * uses->count);
+	begin_space_call(writer, command, "use", 5 + uses->count);
 	redis_command_integer(writer->request, (int64_t)uses->hits);
 	redis_command_integer(writer->request, (int64_t)uses->misses);
 	redis_command_integer(writer->request, (int64_t)uses->stale_hits);
+	redis_command_begin_word(writer->request, uses->count * 2 * sizeof(uint32_t));
 	for (const struct redis_use *use = uses->oldest; use; use = use->newer) {
 		int64_t age_us = now_us - use->last_us;
+		const uint32_t numbers[] = {
+			htole32(bounded_u32(use->count)),
+			htole32(bounded_u32(age_us > 0 ? (uint64_t)age_us : 0)),
+		};
 
+		buffer_append(&writer->request->body, (struct slice){.data = (const char *)numbers,
+								     .len = sizeof(numbers)});
+	}
+	redis_command_end_word(writer->request);
+	for (const struct redis_use *use = uses->oldest; use; use = use->newer)
 		redis_command_word(writer->request,
 				   (struct slice){.data = use->key, .len = use->key_len});
-		redis_command_integer(writer->request, (int64_t)use->count);
-		redis_command_integer(writer->request, age_us > 0 ? age_us : 0);
-	}
 }
 
 /* HGET or HMGET of the keys of all jobs. */

@@ -81,9 +81,13 @@ class Partition:
     def set(self, now, key, value=b"v", size=0, ttl=-1, history="", content_type=TYPE, **more):
         return self.set_items(now, [(key, value, size, ttl, history, content_type)], **more)
 
+    def use_words(self, now, uses, hits=0, misses=0, stale_hits=0):
+        numbers = b"".join(struct.pack("<II", count, age) for _, count, age in uses)
+        return self.words("use", now, hits, misses, stale_hits, numbers,
+                          *[key for key, _, _ in uses])
+
     def use(self, now, uses, hits=0, misses=0, stale_hits=0):
-        return self.call("use", now, hits, misses, stale_hits,
-                         *[word for use in uses for word in use])
+        return self.client(*self.use_words(now, uses, hits, misses, stale_hits))
 
     def delete(self, now, *keys, condition="", etags=b""):
         return self.call("delete", now, self.notify, condition, etags, *keys)

@@ -333,7 +333,7 @@ def test_odd_arguments(part):
                    "STEADYARG")
     expect_refusal(part, part.words("set"), "STEADYARG")
     for call, words in {
-            "use": (START, 0, 0, 0, b"k", 0, 0), "delete": (START, "", "match", b"1", b"k"),
+            "use": (START, 0, 0, 0, b"\1\0\0\0", b"k"), "delete": (START, "", "match", b"1", b"k"),
             "list": (START, b"", 0, b"", 0, 0), "stats": (START, ""), "work": ("", ""),
             "configure": (START, part.defaults, 1, 32, 0, 0, 0, 0, 0),
             "lease_take": (START, b"k", b"t", 0), "clear": (START, "x")}.items():
@@ -497,7 +497,8 @@ def test_steps(part):
         true(part.configure(START, POLICY, policy=policy)[2] == 1, "a large order takes steps")
         for i in range(40):
             part.set(START + i, b"more %d %d" % (policy, i))
-            part.use(START + i, [(b"%05d" % rng.randrange(count), 3, 0) for _ in range(20)])
+            part.use(START + i, [(b"%05d" % number, 3, 0)
+                                 for number in rng.sample(range(count), 20)])
             part.delete(START + i, b"%05d" % rng.randrange(count))
         true(drain([0, 0, 1]) > 1, "built in steps")
         dump = part.dump()

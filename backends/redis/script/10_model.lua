@@ -46,7 +46,8 @@ the capacity; namespaces), 5 FULL (and nothing may be evicted), 6 MORE, 7 HELD, 
             expires -1 = by ttl. condition, of one item: empty, absent, present, match, none_match;
             etags: 16 bytes each. create 1: the caller has called `name` (else code ABSENT)
             MORE: what may be evicted in one call was not enough; nothing is stored: call again
-  use       now hits misses stale_hits {key count age}...     -> code now
+  use       now hits misses stale_hits numbers key...         -> code now
+            numbers: u32 count, u32 age for each key, little-endian.
             age: microseconds since the last of the uses. In the order of the last accesses, and
             some 64 keys a call
   delete    now notify condition etags key...  -> code now statuses   0 done, 1 not found, 2 refused

@@ -31,26 +31,21 @@ end
 
 -- ---- Changes, written in groups ----
 
--- Lists of arguments, which the next call uses again unless this one has failed: `gone`, of entries
--- that are taken out, and `changes`, of entries that are put in or in the place of others.
-local gone, changes
+-- Lists of arguments of commands. `gone` is of entries that are taken out; its lists are empty
+-- between calls, or made anew if a call has failed. Those of `changes`, of entries that are put in,
+-- keep what they had: whoever fills them knows how long they are.
+local gone
+local changes = {v = {}, h = {}, n = {}, f = {}, x = {}, l = {}, i = {}, frequency = {}, last = {},
+	gone_f = {}, gone_x = {}, gone_l = {}, gone_i = {}}
 
 local function begin_changes()
-	if not is_clean then
-		gone = {keys = {}, f = {}, x = {}, l = {}, i = {}}
-		changes = {v = {}, h = {}, n = {}, f = {}, x = {}, l = {}, i = {}, frequency = {},
-			last = {}, gone_f = {}, gone_x = {}, gone_l = {}, gone_i = {}}
-	end
+	if not is_clean then gone = {keys = {}, f = {}, x = {}, l = {}, i = {}} end
 	is_clean = false
 end
 
 local PIECE = 512 -- arguments of one command, an even number
 
--- Gives the command the list, which is empty then.
-local function write(command, key, list)
-	local count = #list
-
-	if count == 0 then return end
+local function write(command, key, list, count)
 	if count == 1 then
 		call(command, keys[key], list[1])
 	elseif count == 2 then
@@ -61,6 +56,12 @@ local function write(command, key, list)
 				unpack(list, first, min(first + PIECE - 1, count)))
 		end
 	end
+end
+
+local function empty(command, key, list)
+	local count = #list
+
+	write(command, key, list, count)
 	for i = count, 1, -1 do list[i] = nil end
 end
 
@@ -81,12 +82,12 @@ local function flush()
 	if #gone.keys > 0 then
 		call('HDEL', keys[H], unpack(gone.keys))
 		call('HDEL', keys[V], unpack(gone.keys))
-		write('ZREM', N, gone.keys)
+		empty('ZREM', N, gone.keys)
 	end
-	write('ZREM', F, gone.f)
-	write('ZREM', X, gone.x)
-	write('ZREM', L, gone.l)
-	write('ZREM', I, gone.i)
+	empty('ZREM', F, gone.f)
+	empty('ZREM', X, gone.x)
+	empty('ZREM', L, gone.l)
+	empty('ZREM', I, gone.i)
 end
 
 -- The millisecond from which on the head of a class scores less than theta; never too late.
@@ -96,11 +97,11 @@ local function crossing_ms(frequency, last, theta)
 	return format('%.0f', floor(moment - moment * 1e-12) - 1)
 end
 
--- Sees to it that key g has the classes of entries that were put in; the lists are emptied.
-local function enter_classes(frequencies, lasts)
+-- Sees to it that key g has the classes of entries that were put in.
+local function enter_classes(frequencies, lasts, count)
 	local known, list, tuning = state.classes, nil, nil
 
-	for i = #frequencies, 1, -1 do
+	for i = 1, count do
 		local frequency, last = frequencies[i], lasts[i]
 		local before = known[frequency]
 
@@ -114,7 +115,6 @@ local function enter_classes(frequencies, lasts)
 					frequency)
 			end
 		end
-		frequencies[i], lasts[i] = nil, nil
 	end
 	for first = 1, list and #list or 0, PIECE do
 		local beyond = min(first + PIECE - 1, #list)

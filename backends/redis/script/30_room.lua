@@ -32,18 +32,24 @@ local function product(frequency, time)
 		middle % part * part + low % part
 end
 
-local function goes_before(a, b)
+-- Of two items whose scores are as good as equal.
+local function goes_before_exactly(a, b)
 	local age_a, age_b = US + age_of(a.last), US + age_of(b.last)
-	local left, right = a.frequency * age_b, b.frequency * age_a
-
-	if left - right > left * 1e-15 then return false end
-	if right - left > left * 1e-15 then return true end
 	local left_high, left_low = product(a.frequency, age_b)
 	local right_high, right_low = product(b.frequency, age_a)
+
 	if left_high ~= right_high then return left_high < right_high end
 	if left_low ~= right_low then return left_low < right_low end
 	if a.last ~= b.last then return a.last < b.last end
 	return a.stamp < b.stamp
+end
+
+local function goes_before(a, b)
+	local left, right = a.score, b.score
+
+	if right - left > left * 2e-15 then return true end
+	if left - right > left * 2e-15 then return false end
+	return goes_before_exactly(a, b)
 end
 
 local function heap_push(item)
@@ -91,7 +97,7 @@ local function read_member(member)
 	local frequency, last, stamp, rest = unpack_struct(ORDER, member)
 
 	return {frequency = frequency, last = last, stamp = stamp, member = member,
-		key = sub(member, rest)}
+		key = sub(member, rest), score = score_of(frequency, last)}
 end
 
 local function head_of_class(frequency)
@@ -153,7 +159,7 @@ local function begin_tuning(least)
 			local head = head_of_class(tonumber(sample[i]))
 
 			if head then
-				scores[#scores + 1] = score_of(head.frequency, head.last)
+				scores[#scores + 1] = head.score
 			end
 		end
 		sort(scores)
@@ -223,7 +229,8 @@ local function begin_frecency(least)
 					- frequency * 1000 / state.theta), 0)
 
 				heap_push({frequency = frequency, last = bound_ms * 1000,
-					stamp = -1, bound_ms = bound_ms})
+					stamp = -1, bound_ms = bound_ms,
+					score = score_of(frequency, bound_ms * 1000)})
 			end
 			return true
 		end
@@ -241,7 +248,7 @@ local function next_of_frecency()
 		local top = heap[1]
 
 		if threshold < huge and
-			(not top or score_of(top.frequency, top.last) > threshold * (1 - 1e-12))
+			(not top or top.score > threshold * (1 - 1e-12))
 		then
 			-- Beyond the ones that are spared, which would come again and again.
 			flush()
@@ -286,7 +293,8 @@ local function evict_in_order(key, skip, goal, spared)
 	local after = '-'
 
 	while not is_met(goal) do
-		local members = call('ZRANGEBYLEX', keys[key], after, '+', 'LIMIT', '0', CHUNK)
+		local some = state.used > goal.used and CHUNK or min(state.count - goal.count, CHUNK)
+		local members = call('ZRANGEBYLEX', keys[key], after, '+', 'LIMIT', '0', some)
 		local list = {}
 
 		if #members == 0 then return true end
@@ -322,17 +330,27 @@ end
 
 -- ---- Expiry ----
 
+-- Whether something is beyond its stale time. state.first_expiry: nothing expires earlier; nil: that
+-- is not known.
+local function has_expired(until_us)
+	if not state.first_expiry then
+		local first = call('ZRANGE', keys[X], '0', '0', 'WITHSCORES')[2]
+
+		state.first_expiry = first and tonumber(first) or huge
+	end
+	return state.first_expiry <= until_us
+end
+
 -- Removes what is beyond its stale time. False: there is more than one call does.
 local function sweep()
 	local until_us = now - state.stale * US
 
-	if state.count == 0 or until_us < 0 then return true end
-	while true do
+	while until_us >= 0 and has_expired(until_us) do
 		local list = call('ZRANGEBYSCORE', keys[X], '-inf', format('%.0f', until_us),
 			'LIMIT', '0', '32')
-
-		if #list == 0 then return true end
 		local heads = find(list)
+
+		state.first_expiry = nil
 		for i = 1, #list do
 			remove(list[i], heads[i], 'expirations')
 			if step_is_over() then
@@ -342,6 +360,7 @@ local function sweep()
 		end
 		flush()
 	end
+	return true
 end
 
 -- ---- Limits ----
@@ -438,7 +457,7 @@ local function build_order()
 			list[2 * i] = state.building == LRU and sub(members[i], 5) or
 				sub(members[i], 12)
 		end
-		write('ZADD', state.building == LRU and L or I, list)
+		write('ZADD', state.building == LRU and L or I, list, #list)
 		if #members < GROUP then
 			order_is_built()
 			return true

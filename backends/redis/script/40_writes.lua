@@ -47,134 +47,145 @@ local function read_keys(arguments, first)
 	return list
 end
 
--- What the front took for the time of the set, if that is near; else the engine's.
+-- A set takes what the front took for its time, if that is near; else the engine's.
 local NEAR_US = 100000
 
-local function moment_of(modified)
-	if modified >= now - NEAR_US and modified <= now + NEAR_US then return modified end
-	return now
-end
-
-local function ttl_of(text)
-	if text == '-1' then return state.ttl end
-	if text == '0' then return 0 end
-	return number(text, 0, MAX_NUMBER / US, 'ttl')
-end
-
--- What the items change in the accounts, with their changes in `changes`. `kept` and `added`:
--- without what is replaced but has expired for good, as it must not matter whether that was swept
--- before.
+-- What the items of a set change in the accounts; their arguments of commands are in `changes`,
+-- under lengths that are here, too. `kept` and `added`: without what is replaced but has expired
+-- for good, as it must not matter whether that was swept before. `peak_...`: the most at any time,
+-- if one is set after the other.
 local growth = {}
 
-local function forget_plan()
-	is_clean = false
-	begin_changes()
-end
+-- The places of `history` in the orders, and when it expires; nil: as without it.
+local function apply_history(history)
+	local last = history.last > 0 and history.last < now and order_of_past(history.last)
+	local stamp = history.created > 0 and history.created < now
+		and order_of_past(history.created)
 
-local function plan_item(key, text, ttl_text, history_text, old, reading)
-	if #text < 42 then fail('text') end
-	local modified, expires_told, size = unpack_struct('<i8i8i8', text)
-	local kind_length = byte(text, 42)
-	local moment, ttl = moment_of(modified), ttl_of(ttl_text)
-	local frequency, last, stamp, expires = 1, reading, nil, ttl > 0 and moment + ttl * US or 0
-	local g, c = growth, changes
-
-	if size < #text - 42 - kind_length or size > MAX_NUMBER or #text < 42 + kind_length then
-		fail('size')
-	end
-	local used = #key + kind_length + size + OVERHEAD
-	local history = history_text ~= '' and read_history(history_text)
-	if history then
-		if history.frequency > 0 then frequency = history.frequency end
-		if history.last > 0 and history.last < now then last = order_of_past(history.last) end
-		if history.created > 0 and history.created < now then
-			stamp = order_of_past(history.created)
-		end
-		if history.expires >= 0 then expires = history.expires end
-	end
-	if old then
-		local old_frequency, _, old_stamp = unpack_struct(ORDER, old)
-		local old_expires, old_used, old_size =
-			unpack_struct(ACCOUNTS, old, ORDER_BYTES + 1)
-		local member = sub(old, 1, ORDER_BYTES) .. key
-
-		if old_expires > 0 and old_expires <= now then
-			g.expirations = g.expirations + 1
-		elseif not history then
-			frequency = min(old_frequency + 1, MAX_FREQUENCY)
-			stamp = old_stamp
-		end
-		if old_expires > 0 and old_expires + state.stale * US <= now then
-			g.added = g.added + 1
-		else
-			g.kept = g.kept + old_used
-		end
-		c.gone_f[#c.gone_f + 1] = member
-		if state.has_lru == 1 then append(c.gone_l, sub(member, 5)) end
-		if state.has_fifo == 1 then append(c.gone_i, sub(member, 12)) end
-		if old_expires > 0 and expires == 0 then append(c.gone_x, key) end
-		g.replaced = g.replaced + old_used
-		g.size = g.size - old_size
-		g.frequency = g.frequency - old_frequency
-	else
-		append_pair(c.n, '0', key)
-		g.count = g.count + 1
-		g.added = g.added + 1
-	end
-	if not stamp then
-		stamp = max(order, g.last_stamp + 1)
-		g.last_stamp = stamp
-	end
-	g.used = g.used + used
-	g.size = g.size + size
-	g.frequency = g.frequency + frequency
-	if moment ~= modified or expires ~= expires_told then
-		text = pack('<i8i8', moment, expires) .. sub(text, 17)
-	end
-	local place = pack(ORDER, frequency, last, stamp)
-	local member = place .. key
-	local at = #c.frequency + 1
-	c.frequency[at], c.last[at] = frequency, last
-	at = 2 * at
-	c.v[at - 1], c.v[at] = key, text
-	c.h[at - 1] = key
-	c.h[at] = place .. pack(ACCOUNTS, expires, used, size) .. sub(text, 25, 40)
-	c.f[at - 1], c.f[at] = '0', member
-	if state.has_lru == 1 then append_pair(c.l, '0', sub(member, 5)) end
-	if state.has_fifo == 1 then append_pair(c.i, '0', sub(member, 12)) end
-	if expires > 0 then append_pair(c.x, format('%.0f', expires), key) end
+	return history.frequency > 0 and history.frequency or 1, last or nil, stamp or nil,
+		history.expires >= 0 and history.expires or nil
 end
 
 -- Plans the items number `from` to `to`, of which the arguments begin at `first`; heads: of all.
 -- Of a batch the later is the more recent; sets that are `apart` happen at the same time.
 local function plan(arguments, first, list, heads, from, to, apart)
-	local g = growth
+	local g, c, s = growth, changes, state
+	local has_lru, has_fifo = s.has_lru == 1, s.has_fifo == 1
+	local v, h, f, n, gone_f = c.v, c.h, c.f, c.n, c.gone_f
+	local used_sum, size_sum, frequency_sum, replaced, kept, expirations = 0, 0, 0, 0, 0, 0
+	local items, new, old, expiring, endless, added = 0, 0, 0, 0, 0, 0
+	local peak_used, peak_count = 0, 0
+	local last_stamp, reading, first_expiry = s.last_stamp, order, huge
 
-	g.used, g.replaced, g.count, g.kept, g.added = 0, 0, 0, 0, 0
-	g.size, g.frequency, g.expirations, g.items = 0, 0, 0, to - from + 1
-	g.last_stamp, g.order = state.last_stamp, order
-	g.peak_used, g.peak_count = 0, 0
-	g.beyond = not apart and to > from and 1 or 0
 	for i = from, to do
-		local at = first + ITEM_ARGUMENTS * (i - 1)
+		local key, at, head = list[i], first + ITEM_ARGUMENTS * (i - 1), heads[i]
+		local text, ttl, history = arguments[at + 1], arguments[at + 2], arguments[at + 3]
+		local frequency, last, stamp, expires = 1, reading, nil, 0
 
-		plan_item(list[i], arguments[at + 1], arguments[at + 2], arguments[at + 3],
-			heads[i], order)
+		if #text < 42 then fail('text') end
+		local modified, expires_told, size = unpack_struct('<i8i8i8', text)
+		local type_length = byte(text, 42)
+		if size < #text - 42 - type_length or size > MAX_NUMBER or #text < 42 + type_length
+		then
+			fail('size')
+		end
+		local moment = modified
+		if modified < now - NEAR_US or modified > now + NEAR_US then moment = now end
+		if ttl == '-1' then
+			ttl = s.ttl
+		elseif ttl == '0' then
+			ttl = 0
+		else
+			ttl = number(ttl, 0, MAX_NUMBER / US, 'ttl')
+		end
+		if ttl > 0 then expires = moment + ttl * US end
+		if history ~= '' then
+			local a, b
+
+			frequency, a, stamp, b = apply_history(read_history(history))
+			last, expires = a or last, b or expires
+		end
+		items = items + 1
+		if head then
+			local old_frequency, _, old_stamp = unpack_struct(ORDER, head)
+			local old_expires, old_used, old_size =
+				unpack_struct(ACCOUNTS, head, ORDER_BYTES + 1)
+			local member = sub(head, 1, ORDER_BYTES) .. key
+
+			old = old + 1
+			gone_f[old] = member
+			if has_lru then c.gone_l[old] = sub(member, 5) end
+			if has_fifo then c.gone_i[old] = sub(member, 12) end
+			if old_expires > 0 and old_expires <= now then
+				expirations = expirations + 1
+			elseif history == '' then
+				frequency = min(old_frequency + 1, MAX_FREQUENCY)
+				stamp = old_stamp
+			end
+			if old_expires > 0 and old_expires + s.stale * US <= now then
+				added = added + 1
+			else
+				kept = kept + old_used
+			end
+			if old_expires > 0 and expires == 0 then
+				endless = endless + 1
+				c.gone_x[endless] = key
+			end
+			replaced = replaced + old_used
+			size_sum = size_sum - old_size
+			frequency_sum = frequency_sum - old_frequency
+		else
+			new = new + 1
+			added = added + 1
+			n[2 * new - 1], n[2 * new] = '0', key
+		end
+		if not stamp then
+			stamp = max(reading, last_stamp + 1)
+			last_stamp = stamp
+		end
+		local used = #key + type_length + size + OVERHEAD
+		used_sum = used_sum + used
+		size_sum = size_sum + size
+		frequency_sum = frequency_sum + frequency
+		if moment ~= modified or expires ~= expires_told then
+			text = pack('<i8i8', moment, expires) .. sub(text, 17)
+		end
+		local place = pack(ORDER, frequency, last, stamp)
+		local member = place .. key
+		at = 2 * items
+		v[at - 1], v[at] = key, text
+		h[at - 1] = key
+		h[at] = place .. pack(ACCOUNTS, expires, used, size) .. sub(text, 25, 40)
+		f[at - 1], f[at] = '0', member
+		c.frequency[items], c.last[items] = frequency, last
+		if has_lru then c.l[at - 1], c.l[at] = '0', sub(member, 5) end
+		if has_fifo then c.i[at - 1], c.i[at] = '0', sub(member, 12) end
+		if expires > 0 then
+			expiring = expiring + 1
+			c.x[2 * expiring - 1] = format('%.0f', expires)
+			c.x[2 * expiring] = key
+			if expires < first_expiry then first_expiry = expires end
+		end
 		if apart then
-			g.peak_used = max(g.peak_used, g.used - g.replaced)
-			g.peak_count = max(g.peak_count, g.count)
+			peak_used = max(peak_used, used_sum - replaced)
+			peak_count = max(peak_count, new)
 		elseif i < to then
-			order = order + 1
+			reading = reading + 1
 		end
 	end
-	g.last_order, order = order, g.order
+	g.items, g.new, g.old, g.expiring, g.endless = items, new, old, expiring, endless
+	g.used, g.replaced, g.kept, g.size = used_sum, replaced, kept, size_sum
+	g.added, g.frequency, g.expirations = added, frequency_sum, expirations
+	g.peak_used, g.peak_count = peak_used, peak_count
+	g.last_stamp, g.first_expiry = last_stamp, first_expiry
+	g.latest = not apart and items > 1 and reading + 1 or reading
 end
 
 local function measure()
 	local g = growth
 
 	g.too_big = state.used - g.replaced > max_used() - g.used
-	g.too_many = state.count > max_count() - g.count
+	g.too_many = state.count > max_count() - g.new
 	if state.policy == NONE then
 		g.too_big = g.too_big and g.used > g.kept
 		g.too_many = g.too_many and g.added > 0
@@ -184,28 +195,34 @@ end
 -- Does what is planned.
 local function commit()
 	local g, c, s = growth, changes, state
+	local items, new, old = g.items, g.new, g.old
 
-	write('ZREM', F, c.gone_f)
-	write('ZREM', X, c.gone_x)
-	write('ZREM', L, c.gone_l)
-	write('ZREM', I, c.gone_i)
-	write('HSET', V, c.v)
-	write('HSET', H, c.h)
-	write('ZADD', N, c.n)
-	write('ZADD', F, c.f)
-	enter_classes(c.frequency, c.last)
-	write('ZADD', X, c.x)
-	write('ZADD', L, c.l)
-	write('ZADD', I, c.i)
-	s.count = s.count + g.count
+	if old > 0 then
+		write('ZREM', F, c.gone_f, old)
+		if g.endless > 0 then write('ZREM', X, c.gone_x, g.endless) end
+		if s.has_lru == 1 then write('ZREM', L, c.gone_l, old) end
+		if s.has_fifo == 1 then write('ZREM', I, c.gone_i, old) end
+	end
+	write('HSET', V, c.v, 2 * items)
+	write('HSET', H, c.h, 2 * items)
+	if new > 0 then write('ZADD', N, c.n, 2 * new) end
+	write('ZADD', F, c.f, 2 * items)
+	enter_classes(c.frequency, c.last, items)
+	if g.expiring > 0 then write('ZADD', X, c.x, 2 * g.expiring) end
+	if s.has_lru == 1 then write('ZADD', L, c.l, 2 * items) end
+	if s.has_fifo == 1 then write('ZADD', I, c.i, 2 * items) end
+	for i = 2, 2 * items, 2 do c.v[i] = nil end -- values may be large
+	s.count = s.count + new
 	s.used = s.used + g.used - g.replaced
 	s.size = s.size + g.size
 	s.frequency_sum = s.frequency_sum + g.frequency
 	s.expirations = s.expirations + g.expirations
 	s.last_stamp = g.last_stamp
-	s.sets = s.sets + g.items
-	order = g.last_order
-	s.latest = max(s.latest, order + g.beyond)
+	s.sets = s.sets + items
+	if g.latest > s.latest then s.latest = g.latest end
+	if s.first_expiry and g.first_expiry < s.first_expiry then
+		s.first_expiry = g.first_expiry
+	end
 end
 
 -- Makes room for what is planned, which is planned again if something of it was swept. OK, FULL, or
@@ -218,7 +235,6 @@ local function make_room(arguments, first, list, heads, from, to)
 		local found = find(list)
 
 		for i = 1, #list do heads[i] = found[i] end
-		forget_plan()
 		plan(arguments, first, list, heads, from, to)
 	end
 	measure()
@@ -231,7 +247,7 @@ local function make_room(arguments, first, list, heads, from, to)
 	if g.too_big then state.over = 1 end
 	local done = evict({
 		used = (g.too_big and low_water() or huge) - g.used + g.replaced,
-		count = max_count() - g.count}, spared)
+		count = max_count() - g.new}, spared)
 	if done then
 		state.over = 0
 		return OK
@@ -279,7 +295,7 @@ local function set_items(arguments, first, list, heads, from, to)
 			code = make_room(arguments, first, list, heads, from, to)
 		end
 	end
-	if code == OK then commit() else forget_plan() end
+	if code == OK then commit() end
 	return code
 end
 
@@ -364,7 +380,6 @@ local function set_each(keys_of_call, arguments)
 	if state.used + growth.peak_used > max_used()
 		or state.count + growth.peak_count > max_count() or state.capacity == 0
 	then
-		forget_plan()
 		told, stored = set_one_by_one(arguments, list, heads)
 	else
 		commit()
@@ -381,46 +396,58 @@ end
 
 -- ---- Uses ----
 
-local last_reading -- of the uses of the call so far
+-- Hits are the most frequent of all: no work is done here that can be left out.
+local USES_MAX = 1000
 
-local function count_uses(list, counts, ages)
-	local heads = find(list)
-	local c, s = changes, state
-	local has_lru = s.has_lru == 1
+-- numbers: u32 count and u32 age for each of the keys, which are the arguments from `first` on.
+local function count_uses(arguments, first, numbers)
+	local heads = find({unpack(arguments, first)})
+	local c, has_lru = changes, state.has_lru == 1
+	local h, f, gone_f, frequencies, lasts = c.h, c.f, c.gone_f, c.frequency, c.last
+	local sum, last_reading, count, seen = 0, 0, 0, {}
 
-	for i = 1, #list do
-		local text, key = heads[i], list[i]
+	for i = 1, #numbers / 8 do
+		local head, key = heads[i], arguments[first + i - 1]
 
-		if text then
-			local frequency, last, stamp = unpack_struct(ORDER, text)
-			local risen = min(frequency + counts[i], MAX_FREQUENCY)
-			local reading = max(order - ages[i], last_reading + 1)
-			local later = max(last, reading)
-			local member = sub(text, 1, ORDER_BYTES) .. key
-			local place = pack(ORDER, risen, later, stamp)
-			local new_member = place .. key
-			local at = #c.gone_f + 1
+		if seen[key] then fail('the same key twice') end
+		seen[key] = true
+		if head then
+			local uses, age = unpack_struct('<I4I4', numbers, 8 * i - 7)
+			local frequency, last, stamp = unpack_struct(ORDER, head)
+			local reading = order - age
 
+			if reading <= last_reading then reading = last_reading + 1 end
 			last_reading = reading
-			s.frequency_sum = s.frequency_sum + risen - frequency
-			c.gone_f[at] = member
-			c.frequency[at], c.last[at] = risen, later
+			if last < reading then last = reading end
+			sum = sum - frequency
+			frequency = frequency + uses
+			if frequency > MAX_FREQUENCY then frequency = MAX_FREQUENCY end
+			sum = sum + frequency
+			local place = pack(ORDER, frequency, last, stamp)
+			local before, after = sub(head, 1, ORDER_BYTES) .. key, place .. key
+			count = count + 1
+			local at = 2 * count
+			gone_f[count] = before
+			f[at - 1], f[at] = '0', after
+			h[at - 1], h[at] = key, place .. sub(head, ORDER_BYTES + 1)
+			frequencies[count], lasts[count] = frequency, last
 			if has_lru then
-				c.gone_l[at] = sub(member, 5)
-				append_pair(c.l, '0', sub(new_member, 5))
+				c.gone_l[count] = sub(before, 5)
+				c.l[at - 1], c.l[at] = '0', sub(after, 5)
 			end
-			at = 2 * at
-			c.f[at - 1], c.f[at] = '0', new_member
-			c.h[at - 1], c.h[at] = key, place .. sub(text, ORDER_BYTES + 1)
 		end
 	end
-	s.latest = max(s.latest, last_reading)
-	write('ZREM', F, c.gone_f)
-	write('HSET', H, c.h)
-	write('ZADD', F, c.f)
-	enter_classes(c.frequency, c.last)
-	write('ZREM', L, c.gone_l)
-	write('ZADD', L, c.l)
+	state.frequency_sum = state.frequency_sum + sum
+	state.latest = max(state.latest, last_reading)
+	if count == 0 then return end
+	write('ZREM', F, gone_f, count)
+	write('HSET', H, h, 2 * count)
+	write('ZADD', F, f, 2 * count)
+	enter_classes(frequencies, lasts, count)
+	if has_lru then
+		write('ZREM', L, c.gone_l, count)
+		write('ZADD', L, c.l, 2 * count)
+	end
 end
 
 local function use(keys_of_call, arguments)
@@ -428,29 +455,14 @@ local function use(keys_of_call, arguments)
 	local hits = number(arguments[2], 0, MAX_NUMBER, 'hits')
 	local misses = number(arguments[3], 0, MAX_NUMBER, 'misses')
 	local stale_hits = number(arguments[4], 0, MAX_NUMBER, 'stale hits')
-	local list, counts, ages, at_key = {}, {}, {}, {}
+	local numbers = arguments[5]
+	local count = #arguments - 5
 
-	if (#arguments - 4) % 3 ~= 0 then fail('uses') end
-	for at = 5, #arguments, 3 do
-		local key = arguments[at]
-		local count = number(arguments[at + 1], 1, MAX_NUMBER, 'count')
-		local age = number(arguments[at + 2], 0, MAX_NUMBER, 'age')
-		local same = at_key[key]
-
-		if same then
-			counts[same] = counts[same] + count
-			ages[same] = min(ages[same], age)
-		else
-			same = #list + 1
-			list[same], counts[same], ages[same] = key, count, age
-			at_key[key] = same
-		end
-	end
+	if #numbers ~= 8 * count or count > USES_MAX then fail('uses') end
 	if not is_there then return {ABSENT, now} end
 	begin_changes()
 	read_order_clock()
-	last_reading = 0
-	if list[1] then count_uses(list, counts, ages) end
+	if count > 0 then count_uses(arguments, 6, numbers) end
 	state.hits = state.hits + hits
 	state.misses = state.misses + misses
 	state.stale_hits = state.stale_hits + stale_hits

@@ -5,7 +5,7 @@
 local calls = {
 	{'set', set, 6},
 	{'set_each', set_each, 4},
-	{'use', use, 4, 'allow-oom'},
+	{'use', use, 5, 'allow-oom'},
 	{'delete', delete, 4, 'allow-oom'},
 	{'clear', clear, 2, 'allow-oom'},
 	{'clear_prefix', clear_prefix, 4, 'allow-oom'},
