@@ -166,8 +166,10 @@ struct backend *tiered_wrap(struct backend *inner, const struct tiered_config *c
 static const struct option rows[] = {
 	ROW_MEGABYTES(max_bytes, "near-mb", "STEADYCACHE_NEAR_MB", "0", 0, 1048576,
 		      "Memory in MB for a near cache in front of the backend; 0 switches it off."),
-	ROW_SECONDS(ttl_us, "near-ttl", "STEADYCACHE_NEAR_TTL", "10", 0.001, 86400,
-		    "Seconds for which the near cache answers without asking the backend."),
+	ROW_SECONDS(
+		ttl_us, "near-ttl", "STEADYCACHE_NEAR_TTL", "10", 0.001, 86400,
+		"Seconds for which the near cache answers without asking the backend; what other "
+		"servers write to a Redis that they share ends that at once."),
 	ROW_SECONDS(stale_us, "near-stale", "STEADYCACHE_NEAR_STALE", "300", 0, OPTION_LARGE,
 		    "Seconds beyond --near-ttl for which it answers while the backend fails."),
 };
