@@ -219,6 +219,23 @@ const struct redis_endpoint *redis_cluster_endpoint(const struct redis_cluster *
 	return node ? &node->endpoint : NULL;
 }
 
+bool redis_cluster_has(const struct redis_cluster *cluster, const struct redis_address *address)
+{
+	bool has_others = false;
+
+	for (size_t i = 0; i < cluster->members.count; i++) {
+		const struct redis_node *node = cluster->members.list[i];
+
+		if (!node->is_master)
+			continue;
+		if (node->address.port == address->port &&
+		    strcmp(node->address.host, address->host) == 0)
+			return true;
+		has_others = true;
+	}
+	return !has_others;
+}
+
 static int64_t earlier(int64_t a, int64_t b)
 {
 	return a < b ? a : b;

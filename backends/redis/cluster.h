@@ -22,6 +22,7 @@
 #include "backends/redis/exchange.h"
 
 struct redis_cluster;
+struct redis_address;
 struct redis_endpoint;
 struct redis_node_config;
 struct redis_node_sum;
@@ -41,6 +42,9 @@ const struct redis_endpoint *redis_cluster_endpoint(const struct redis_cluster *
 
 /* Adds the masters that are known. */
 void redis_cluster_sum(const struct redis_cluster *cluster, struct redis_node_sum *sum);
+
+/* Whether the node at `address` is a master, or none is known. */
+bool redis_cluster_has(const struct redis_cluster *cluster, const struct redis_address *address);
 
 /* The three parts of a turn, as a node's. `prepare` says whether a request ended; `poll` fills
  * redis_cluster_connections places. */

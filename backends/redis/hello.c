@@ -188,18 +188,18 @@ struct slice redis_hello_read(const struct redis_url *url, const struct redis_re
 }
 
 struct slice redis_hello_read_listener(const struct redis_url *url,
-				       const struct redis_reply *replies, unsigned got)
+				       const struct redis_reply *replies, unsigned got,
+				       struct redis_hello *ret)
 {
 	const struct redis_reply *info = &replies[url->password ? 2 : 1];
-	struct redis_hello ignored = {0};
 
+	*ret = (struct redis_hello){0};
 	for (unsigned i = 0; i < got; i++)
 		if (is_fatal(&replies[i]))
 			return replies[i].text;
 	if (url->password && replies[0].kind == REPLY_ERROR)
 		return replies[0].text;
-	return info->kind == REPLY_STRING ? check_info(url, info->text, &ignored)
-					  : (struct slice){0};
+	return info->kind == REPLY_STRING ? check_info(url, info->text, ret) : (struct slice){0};
 }
 
 struct slice redis_hello_read_look(const struct redis_url *url, const struct redis_reply *reply,

@@ -27,7 +27,8 @@ struct slice redis_hello_read(const struct redis_url *url, const struct redis_re
 /* The same for a connection that only listens: who we are, and what server that is. */
 void redis_hello_write_listener(const struct redis_url *url, struct remote_request *request);
 struct slice redis_hello_read_listener(const struct redis_url *url,
-				       const struct redis_reply *replies, unsigned got);
+				       const struct redis_reply *replies, unsigned got,
+				       struct redis_hello *ret);
 
 /* Appends the command that asks what server that is. */
 void redis_hello_write_look(struct remote_request *request);

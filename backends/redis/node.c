@@ -422,6 +422,22 @@ void redis_node_take_waiting(struct redis_node *node, struct redis_exchange_list
 
 /* ---- How it is ---- */
 
+bool redis_node_may_be(const struct redis_node *node, const char *run_id)
+{
+	bool is_another = false;
+
+	for (size_t i = 0; i < node->count; i++) {
+		const struct redis_connection *each = &node->connections[i];
+
+		if (each->state != CONNECTION_READY || *each->hello.run_id == '\0')
+			continue;
+		if (strcmp(each->hello.run_id, run_id) == 0)
+			return true;
+		is_another = true;
+	}
+	return !is_another || *run_id == '\0';
+}
+
 bool redis_node_is_ready(const struct redis_node *node)
 {
 	return redis_node_carry_choose(node) != NULL;

@@ -112,6 +112,8 @@ void redis_node_go_on(struct redis_node *node, const struct pollfd *polled);
 
 /* ---- How it is ---- */
 
+/* Whether the process `run_id` of the server may be the one that is asked; "": unknown. */
+bool redis_node_may_be(const struct redis_node *node, const char *run_id);
 /* Whether something may be sent at once. */
 bool redis_node_is_ready(const struct redis_node *node);
 /* Whether something that was sent has been without an answer for a second. */

@@ -131,7 +131,8 @@ static void greeted(struct redis_subscriber *subscriber, const struct redis_exch
 
 	redis_news_may_subscribe(subscriber->news, may);
 	if (last->kind != REPLY_ARRAY ||
-	    redis_hello_read_listener(subscriber->endpoint.url, hello->replies, hello->got - 1)
+	    redis_hello_read_listener(subscriber->endpoint.url, hello->replies, hello->got - 1,
+				      &subscriber->connection.hello)
 			    .len > 0) {
 		fail(subscriber, monotonic_now_us());
 		return;
@@ -206,6 +207,11 @@ static void act(struct redis_subscriber *subscriber, const struct redis_endpoint
 bool redis_subscriber_is_closed(const struct redis_subscriber *subscriber)
 {
 	return subscriber->connection.state == CONNECTION_CLOSED;
+}
+
+void redis_subscriber_move(struct redis_subscriber *subscriber, int64_t now_us)
+{
+	fail(subscriber, now_us);
 }
 
 int64_t redis_subscriber_begin_turn(struct redis_subscriber *subscriber,

@@ -31,6 +31,9 @@ void redis_subscriber_deinit(struct redis_subscriber *subscriber);
 
 bool redis_subscriber_is_closed(const struct redis_subscriber *subscriber);
 
+/* Where it listens nothing may be told any more: it begins again, elsewhere. */
+void redis_subscriber_move(struct redis_subscriber *subscriber, int64_t now_us);
+
 /* Before the wait of a turn: begins, asks, sends, gives up, whatever is due, and fills *ret for
  * poll(). A new connection goes to `endpoint`, of which it keeps a copy (NULL: there is none, which
  * is as if it could not be reached). Returns by when the next turn is to come (INT64_MAX: any

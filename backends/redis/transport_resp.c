@@ -161,12 +161,30 @@ static const struct redis_endpoint *news_endpoint(const struct resp_transport *t
 	return &transport->node->endpoint;
 }
 
+/* The address may lead to another server by now, which is told of what is written; in a Cluster the
+ * node may be cut off from the others, and is no master any more. */
+static void follow_news(struct resp_transport *transport, int64_t now_us)
+{
+	const struct redis_connection *listener = &transport->subscriber.connection;
+	bool may_stay;
+
+	if (listener->state != CONNECTION_READY)
+		return;
+	if (transport->cluster)
+		may_stay = redis_cluster_has(transport->cluster, &transport->subscriber.address);
+	else
+		may_stay = redis_node_may_be(transport->node, listener->hello.run_id);
+	if (!may_stay)
+		redis_subscriber_move(&transport->subscriber, now_us);
+}
+
 /* Fills all that is polled. Returns when to go on at the latest. */
 static int64_t fill_polled(struct resp_transport *transport, int64_t now_us)
 {
 	struct pollfd *polled = transport->polled;
 	int64_t news_us, until_us;
 
+	follow_news(transport, now_us);
 	polled[0] = (struct pollfd){.fd = transport->config.wake_fd, .events = POLLIN};
 	news_us = redis_subscriber_begin_turn(&transport->subscriber,
 					      redis_subscriber_is_closed(&transport->subscriber)

@@ -18,6 +18,7 @@ import time
 
 from bed import MISSING, PROGRAM, Bed, await_that
 from load import NAMESPACE, Server, ask
+from proxy import Proxy
 
 NEAR_TTL_S = 1.0
 LATE_S = 1.0  # a loaded machine; the wanted figure is 0.05
@@ -236,7 +237,44 @@ def paused(bed, _):
     print(f"paused: noticed; heard again {back:.1f} s after it went on")
 
 
-PARTS = {part.__name__: part for part in (overwrites, cut_off, forbidden, paused)}
+def listeners(node):
+    return node.ask("CLIENT", "LIST", "TYPE", "pubsub").count(b"steadycache")
+
+
+def moved(bed, _):
+    """The address leads to another server, or in a Cluster another node is the master; the former lives on, and
+    so do connections to it. It is told of nothing any more: the news come from where the data are."""
+    with contextlib.ExitStack() as stack:
+        if len(bed.nodes) > 1:
+            fleet = stack.enter_context(Fleet(bed, 3600))
+            former = max(bed.masters, key=listeners)
+            place = bed.masters.index(former)
+            bed.replicas[place].ask("CLUSTER", "FAILOVER")
+        else:
+            new = stack.enter_context(Bed("plain")).nodes[0]
+            proxy = stack.enter_context(Proxy(bed.nodes[0].port))
+            bed.environment["STEADYCACHE_BACKEND"] = f"redis://127.0.0.1:{proxy.port}"
+            fleet = stack.enter_context(Fleet(bed, 3600))
+            former = bed.nodes[0]
+            proxy.to_port = new.port
+            former.ask("CLIENT", "KILL", "TYPE", "normal")
+        watch = stack.enter_context(contextlib.closing(Watch(fleet)))
+        if listeners(former) == 0:
+            sys.exit("FAILED: nobody listened there")
+
+        def is_left():
+            for client in watch.clients:  # what is asked shows where the data are
+                ask(client, "PUT", "other", b"")
+            return listeners(former) == 0
+        await_that(is_left, "news from elsewhere")
+        fleet.await_heard(1)
+        for i in range(3):
+            text = f"version {i}".encode()
+            watch.delays(i, "k", put("k", text), text, LATE_S)
+    print("moved: the news come from elsewhere")
+
+
+PARTS = {part.__name__: part for part in (overwrites, cut_off, forbidden, paused, moved)}
 
 
 def main():
