@@ -118,7 +118,7 @@ static void tell(size_t from, enum cache_news_kind kind, size_t key, const char 
 		struct event *event = plan(table->heard_until_us, deliver, NULL);
 		event->table = i;
 		event->news = (struct cache_news){.kind = kind, .ns = ns, .key = keys[key]};
-		(void)strcpy(event->token, token);
+		memcpy(event->token, token, strlen(token) + 1);
 	}
 }
 
