@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/invariant.h"
 
 #define MEMBERS_MAX 1024
 /* How long one that is no master may still answer what it was given, or be of use again. */
@@ -100,6 +101,7 @@ struct redis_node *redis_members_to_ask(struct redis_members *members, int64_t n
 {
 	size_t chosen = members->count;
 
+	INVARIANT(members->count > 0); /* the URL names one */
 	for (size_t i = 1; i <= members->count && chosen == members->count; i++) {
 		size_t at = (members->asked + i) % members->count;
 
