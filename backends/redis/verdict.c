@@ -3,8 +3,8 @@
 const char *const redis_verdict_sentences[REMOTE_SENTENCES] = {
 	[SENTENCE_UNREACHABLE] =
 		"Redis cannot be reached; check the network and STEADYCACHE_BACKEND",
-	[SENTENCE_UNTRUSTED] = "the certificate of Redis is not trusted; name its authority in "
-			       "STEADYCACHE_REDIS_CA_FILE",
+	[SENTENCE_UNTRUSTED] = "the certificate of Redis is of an authority that is not in "
+			       "STEADYCACHE_REDIS_CA_FILE, for another host, or expired",
 	[SENTENCE_TIMEOUT] = "Redis did not answer in time",
 	[SENTENCE_BROKEN_OFF] = "the connection to Redis broke off",
 	[SENTENCE_BAD_ANSWER] = "what answers at STEADYCACHE_BACKEND does not speak as Redis does",

@@ -92,6 +92,129 @@ Test(redis_faults, paused)
 	scene_stop();
 }
 
+/* Whoever does not need Redis is answered meanwhile. */
+Test(redis_faults, paused_and_nobody_else_waits)
+{
+	struct http_client *other;
+
+	start_with_entry("", "?timeout=1");
+	other = http_client_open(scene.server.url, NULL);
+	redis_scene_signal(SIGSTOP);
+	struct raw_socket waits;
+	cr_assert(raw_open(&waits, scene.server.url));
+	cr_assert(raw_send_text(&waits, "GET /cache/ns/k HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+	for (int i = 0; i < 10; i++) {
+		long long began_ms = steady_now_ms();
+
+		expect_status(http_get(other, "/healthz"), 200);
+		cr_expect_lt(steady_now_ms() - began_ms, 500);
+	}
+	cr_expect_eq(raw_await_answer(&waits, 3000), 504);
+	raw_close(&waits);
+	redis_scene_signal(SIGCONT);
+	cr_expect_lt(redis_scene_await(200), 1.5);
+	http_client_close(other);
+	scene_stop();
+}
+
+Test(redis_faults, started_again_without_its_data)
+{
+	start_with_entry("", "");
+	redis_scene_kill();
+	redis_scene_start("");
+	cr_expect_lt(redis_scene_await(404), 1.5);
+	expect_status(scene_put("k", "new"), 201);
+	expect_body(scene_get("k"), SLICE("new"));
+	redis_scene_tell("FLUSHALL");
+	expect_status(scene_get("k"), 404);
+	expect_status(scene_put("k", "newer"), 201);
+	cr_expect_eq(scene_stat("entry_count"), 1);
+	scene_stop();
+}
+
+/* ---- What Redis refuses ---- */
+
+Test(redis_faults, busy_with_a_script)
+{
+	char line[300];
+
+	start_with_entry("--busy-reply-threshold 50", "?timeout=0.5");
+	snprintf(line, sizeof(line), "redis-cli -p %d EVAL 'while true do end' 0 >/dev/null 2>&1 &",
+		 redis_scene_port());
+	cr_assert_eq(system(line), 0);
+	cr_assert(await_condition(strstr(redis_scene_tell("PING"), "BUSY"), 5000));
+	redis_scene_expect_failure(scene_put("k", "other"), 503, "script");
+	redis_scene_tell("SCRIPT KILL");
+	cr_expect_lt(redis_scene_await(200), 1.5);
+	scene_stop();
+}
+
+Test(redis_faults, keys_that_somebody_else_uses)
+{
+	start_with_entry("", "");
+	redis_scene_tell("SET 'steadycache:{ns:0}:v' x");
+	redis_scene_expect_failure(scene_get("k"), 503, "--redis-prefix");
+	redis_scene_expect_failure(scene_put("k", "other"), 503, "--redis-prefix");
+	redis_scene_tell("FLUSHALL");
+	expect_status(scene_put("k", "other"), 201);
+	redis_scene_tell("DEL 'steadycache:{ns:0}:m'");
+	redis_scene_tell("LPUSH 'steadycache:{ns:0}:m' x");
+	redis_scene_expect_failure(scene_put("k", "third"), 503, "--redis-prefix");
+	expect_status(http_get(scene.client, "/healthz"), 200);
+	scene_stop();
+}
+
+static bool is_the_only_one(struct raw_socket *socket, const char *url)
+{
+	if (raw_open(socket, url) && raw_send_text(socket, "PING\r\n") &&
+	    raw_await(socket, "PONG", 1000))
+		return true;
+	raw_close(socket);
+	return false;
+}
+
+Test(redis_faults, too_many_clients)
+{
+	struct raw_socket only;
+	char url[64];
+
+	redis_scene_start("--maxclients 1");
+	snprintf(url, sizeof(url), "http://127.0.0.1:%d", redis_scene_port());
+	cr_assert(await_condition(is_the_only_one(&only, url), 5000));
+	redis_scene_serve("");
+	redis_scene_expect_failure(scene_get("k"), 503, "maxclients");
+	raw_close(&only);
+	cr_expect_lt(redis_scene_await(404), 1.5);
+	scene_stop();
+}
+
+Test(redis_faults, without_the_replicas_that_it_wants)
+{
+	start_with_entry("", "");
+	redis_scene_tell("CONFIG SET min-replicas-to-write 1");
+	redis_scene_expect_failure(scene_put("k", "other"), 503, "min-replicas-to-write");
+	expect_body(scene_get("k"), SLICE("value"));
+	redis_scene_tell("CONFIG SET min-replicas-to-write 0");
+	expect_status(scene_put("k", "other"), 204);
+	scene_stop();
+}
+
+Test(redis_faults, without_a_disk)
+{
+	char path[TEMP_PATH_SIZE + 40];
+
+	start_with_entry("", "");
+	snprintf(path, sizeof(path), "mkdir -p %s/x", redis_scene_path("dump.rdb"));
+	cr_assert_eq(system(path), 0);
+	redis_scene_tell("CONFIG SET save '3600 1'");
+	redis_scene_tell("BGSAVE");
+	cr_assert(await_condition(
+		strstr(redis_scene_tell("INFO persistence"), "rdb_last_bgsave_status:err"), 5000));
+	redis_scene_expect_failure(scene_put("k", "other"), 503, "disk");
+	expect_body(scene_get("k"), SLICE("value"));
+	scene_stop();
+}
+
 Test(redis_faults, the_script_is_lost)
 {
 	start_with_entry("", "");
@@ -140,8 +263,12 @@ Test(redis_faults, full)
 	cr_expect_geq(await_figure("memory_fullest_percent", 90), 90);
 	cr_expect_eq(figure("memory_max_bytes"), 4 << 20);
 	expect_status(http_delete(scene.client, "/cache/ns/k"), 204);
-	redis_scene_tell("CONFIG SET maxmemory 0");
+	expect_status(http_get(scene.client, "/cache/ns"), 200);
+	expect_status(http_delete(scene.client, "/cache/ns?prefix=big1"), 204);
+	expect_status(http_delete(scene.client, "/cache/ns?all"), 204);
 	expect_status(scene_put("k", "again"), 201);
+	redis_scene_tell("CONFIG SET maxmemory 0");
+	expect_status(scene_put("l", "again"), 201);
 	scene_stop();
 }
 
@@ -264,11 +391,11 @@ static void make_certificate(const char *name, const char *host)
 		cr_skip("there is no openssl");
 }
 
-static void start_tls(const char *host)
+/* With the certificate that is there. */
+static void serve_tls(void)
 {
 	char arguments[300];
 
-	make_certificate("redis", host);
 	make_certificate("mine", "DNS:me");
 	snprintf(arguments, sizeof(arguments),
 		 "--port 0 --tls-port %d --tls-cert-file redis.pem --tls-key-file redis.key "
@@ -278,6 +405,12 @@ static void start_tls(const char *host)
 	scene_env_printf("STEADYCACHE_BACKEND=rediss://127.0.0.1:%d", redis_scene_port());
 	scene_env_printf("STEADYCACHE_REDIS_CERT_FILE=%s", redis_scene_path("mine.pem"));
 	scene_env_printf("STEADYCACHE_REDIS_KEY_FILE=%s", redis_scene_path("mine.key"));
+}
+
+static void start_tls(const char *host)
+{
+	make_certificate("redis", host);
+	serve_tls();
 }
 
 Test(redis_faults, tls_with_a_certificate_of_our_own)
@@ -309,6 +442,24 @@ Test(redis_faults, tls_that_nobody_vouches_for)
 Test(redis_faults, tls_with_the_name_of_another)
 {
 	start_tls("DNS:other.example");
+	scene_env_printf("STEADYCACHE_REDIS_CA_FILE=%s", redis_scene_path("redis.pem"));
+	scene_start();
+	(void)usleep(500000);
+	redis_scene_expect_failure(scene_get("k"), 503, "STEADYCACHE_REDIS_CA_FILE");
+	scene_stop();
+}
+
+Test(redis_faults, tls_that_has_expired)
+{
+	char command[500];
+
+	make_certificate("redis", "IP:127.0.0.1");
+	snprintf(command, sizeof(command),
+		 "cd %s && openssl x509 -in redis.pem -signkey redis.key -days -1 -out old.pem "
+		 "2>/dev/null && mv old.pem redis.pem",
+		 scene.dir.path);
+	cr_assert_eq(system(command), 0);
+	serve_tls();
 	scene_env_printf("STEADYCACHE_REDIS_CA_FILE=%s", redis_scene_path("redis.pem"));
 	scene_start();
 	(void)usleep(500000);

@@ -52,7 +52,6 @@ class Scene:
 
     def run(self, seconds):
         time.sleep(seconds)
-        self.load.check("under way")
 
     def expect_calm(self, since, what):
         errors = self.load.errors_after(since)
