@@ -299,13 +299,14 @@ def run(bed, command):
 
 
 def main():
-    parser = argparse.ArgumentParser(usage=__doc__, add_help=False)
+    parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--query", default="")
     parser.add_argument("--program", default=PROGRAM)
     parser.add_argument("shape", choices=SHAPES)
-    parser.add_argument("command", nargs=argparse.REMAINDER)
-    options = parser.parse_args()
-    command = options.command[1:] if options.command[:1] == ["--"] else options.command
+    words = sys.argv[1:]
+    place = words.index("--") if "--" in words else len(words)
+    options = parser.parse_args(words[:place])
+    command = words[place + 1:]
 
     if not shutil.which(options.program):
         print(f"bed: skipped: there is no {options.program}")
