@@ -1,9 +1,20 @@
-"""How long the calls of steadycache.lua take with many entries, by the server's slowlog and on the
-processor, and what memory an entry takes. Figures of one run are to be compared with each other."""
+#!/usr/bin/env python3
+"""How long the calls of steadycache.lua take with many entries, and what memory an entry takes.
+
+    measure.py [ENTRIES] [--program redis-server]
+
+On a Redis server of its own. For each phase: calls, microseconds of one (on the processor, and by the
+clock), and the longest call: on the processor where calls are made one by one, and by slowlog. At the end,
+the phases with a call beyond 5 ms. Others who use the machine make calls long by the clock alone; figures
+of one run are to be compared with each other."""
+import argparse
 import random
 import time
 
-from engine import CAPACITY, FIFO, FRECENCY, LRU, MAX_SIZE, OK, POLICY, TYPE, Partition
+from bed import Bed
+from engine import CAPACITY, FIFO, FRECENCY, LRU, MAX_SIZE, MORE, OK, POLICY, TYPE, Partition
+
+LIMIT_US = 5000
 
 VALUE = b"v" * 100
 POLICIES = {FRECENCY: "frecency", LRU: "lru", FIFO: "fifo"}
@@ -22,6 +33,7 @@ class Phase:
     processor tells what a call takes."""
 
     pid = None
+    beyond = []  # phases with a call that took longer than it may
 
     def __init__(self, client, title):
         self.client, self.title, self.mean = client, title, 0
@@ -54,13 +66,15 @@ class Phase:
         slow = sorted(entry[2] for entry in self.client("SLOWLOG", "GET", 2000)
                       if entry[3][0] == b"FCALL")
         self.mean = used_us / int(parts["calls"])
+        if (self.longest_us or (slow[-1] if slow else 0)) > LIMIT_US:
+            Phase.beyond.append((self.title, self.longest_us, slow[-1] if slow else 0))
         print(f"{self.title:42} {int(parts['calls']):7} calls, us each: processor {self.mean:7.1f}"
               f" wall {float(parts['usec_per_call']):7.1f}; longest: processor"
               f" {self.longest_us / 1000:6.2f} ms wall {slow[-1] / 1000 if slow else 0:6.2f} ms",
               flush=True)
 
 
-def fill(part, count, ttl=0, each=20, spread=1):
+def fill(part, count, ttl=0, each=20, spread=1, mixed=False):
     """Entries of 20-byte keys, `each` a call, with pipelining. With `spread` > 1 of that many
     frequencies, used at different times."""
     client = part.client
@@ -71,10 +85,11 @@ def fill(part, count, ttl=0, each=20, spread=1):
         items = []
         for i in range(first, min(first + each, count)):
             history = ""
+            value = VALUE if not mixed else b"v" * rng.choice((10, 100, 100, 1000, 10000))
             if spread > 1:
                 frequency = 1 + rng.randrange(spread)
                 history = f"{frequency} 0 {now - rng.randrange(1000) * frequency * 1000000} -1"
-            items.append((b"%020d" % (i * 7919 % count), VALUE, 0, ttl, history, TYPE))
+            items.append((b"%020d" % (i * 7919 % count), value, 0, ttl, history, TYPE))
         calls.append(part.set_words(0, items))
         if len(calls) == 50 or first + each >= count:
             for reply in client.pipeline(calls):
@@ -86,7 +101,8 @@ def evicting_sets(part, title, count=2000):
     with Phase(part.client, title) as phase:
         for _ in range(count):
             key = b"new%017d" % phase_number()
-            assert phase.alone(lambda: part.set(0, key, VALUE))[0] == OK
+            while phase.alone(lambda: part.set(0, key, VALUE))[0] == MORE:
+                pass
     return phase.mean
 
 
@@ -139,8 +155,8 @@ def run(client, count, pid):
     with Phase(client, "uses, 64 a call") as phase:
         rng = random.Random(2)
         for _ in range(300):
-            uses = [(b"%020d" % rng.randrange(count), 1 + rng.randrange(5),
-                     rng.randrange(1000000)) for _ in range(64)]
+            uses = [(b"%020d" % number, 1 + rng.randrange(5), rng.randrange(1000000))
+                    for number in rng.sample(range(count), 64)]
             phase.alone(lambda: large.use(0, uses, 64))
     evicting_sets(large, f"evicting set at {count}, uses behind")
     with Phase(client, "list, 499 a call") as phase:
@@ -170,14 +186,20 @@ def run(client, count, pid):
     drain(large, "expiry by work")
     large.call("clear", 0, "")
     for frequencies in (1000, 20000):
-        some = min(count, 2 * frequencies)
-        fill(large, some, spread=frequencies)
+        some = min(count, 10 * frequencies)
+        fill(large, some, spread=frequencies, mixed=True)
         large.configure(0, CAPACITY, capacity=some)
         evicting_sets(large, f"evicting set, {frequencies} frequencies", 500)
         large.configure(0, CAPACITY, capacity=some - frequencies // 10)
-        drain(large, f"down by a twentieth, {frequencies} frequencies")
+        drain(large, f"down a little, {frequencies} frequencies")
+        with Phase(client, f"set of what needs a tenth, {frequencies}") as phase:
+            large.configure(0, CAPACITY | MAX_SIZE, max_size=int(large.stats(0)["used"]))
+            size = int(large.stats(0)["used"]) // 10
+            while phase.alone(lambda: large.set(0, b"room", size=size))[0] == MORE:
+                pass
+        drain(large, f"down to 80 %, {frequencies} frequencies")
         large.call("clear", 0, "")
-        large.configure(0, CAPACITY)
+        large.configure(0, CAPACITY | MAX_SIZE)
     for size in (100, 100000, 1000000, 10000000):
         with Phase(client, f"set of {size} bytes") as phase:
             for i in range(10):
@@ -186,8 +208,30 @@ def run(client, count, pid):
             for i in range(10):
                 phase.alone(lambda: large.delete(0, b"large %d" % i))
     small.configure(0, CAPACITY)
-    for each in (50, 200, 1000, 10000):
+    for each in (50, 200, 500, 1000, 10000):
         with Phase(client, f"set of {each} items") as phase:
             for first in range(0, 10000, each):
                 items = [(b"%d" % i, VALUE, 0, 0, "", TYPE) for i in range(first, first + each)]
                 phase.alone(lambda: small.set_items(0, items))
+    with Phase(client, "50 sets that share a call") as phase:
+        for first in range(0, 5000, 50):
+            items = [(b"%d" % i, VALUE, 0, 0, "", TYPE) for i in range(first, first + 50)]
+            phase.alone(lambda: small.set_each(0, items))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("entries", type=int, nargs="?", default=1000000)
+    parser.add_argument("--program", default="redis-server")
+    options = parser.parse_args()
+    with Bed("plain", program=options.program) as bed:
+        run(bed.masters[0].client(600), options.entries, bed.masters[0].process.pid)
+    print(f"\nbeyond {LIMIT_US / 1000:.0f} ms:")
+    for title, processor_us, wall_us in Phase.beyond:
+        print(f"{title:42} longest: processor {processor_us / 1000:6.2f} ms"
+              f" wall {wall_us / 1000:6.2f} ms")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """steadycache.lua against a model of it, on a Redis server of its own.
 
-    test_script.py [--rounds N] [--seed N] [--program redis-server] [--measure [ENTRIES]]
+    test_script.py [--rounds N] [--seed N] [--program redis-server]
 """
 import argparse
 import random
@@ -679,16 +679,11 @@ def main():
     parser.add_argument("--rounds", type=int, default=600)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--program", default="redis-server")
-    parser.add_argument("--measure", type=int, nargs="?", const=1000000)
     options = parser.parse_args()
 
     with Bed("plain", program=options.program) as bed:
         server = bed.nodes[0]
         client = server.client()
-        if options.measure:
-            import measure
-            measure.run(client, options.measure, server.process.pid)
-            return
         for as_function in (True, False):
             for test in DIRECTED:
                 client("FLUSHALL")

@@ -38,18 +38,23 @@ tests. The first element of a reply is a code, the second the time by which it w
 the capacity; namespaces), 5 FULL (and nothing may be evicted), 6 MORE, 7 HELD, 8 FRESH, 9 LOST,
 10 CREATED.
 
-  set       now defaults create notify condition etags  {key static value size ttl history}...
+  set       now defaults create notify condition etags  {key text ttl history}...
             -> code now pending default_ttl created stored   created: a character 0 or 1 for each item;
             stored 0: the capacity is 0. OK ends the leases on the keys, too
-            static: etag[16], u8 flags, u8 length, type. ttl seconds, 0 never, -1 the default.
+            text: as it is to stand in v. Its times are taken if `modified` is within 100 ms of
+            `now`, else it is `now`; `expires` is put right if it does not follow from that.
+            ttl seconds, 0 never, -1 the default.
             history: empty, or "frequency created last_access expires", 0 as in cache_history,
             expires -1 = by ttl. condition, of one item: empty, absent, present, match, none_match;
             etags: 16 bytes each. create 1: the caller has called `name` (else code ABSENT)
             MORE: what may be evicted in one call was not enough; nothing is stored: call again
+  set_each  now defaults create notify  {key text ttl history}...
+            -> code now pending default_ttl outcomes stored   sets that have nothing to do with
+            each other, as if one came after the other; outcomes: a character for each, 0 or 1 as
+            in `created`, L TOO_LARGE, F FULL, M MORE
   use       now hits misses stale_hits numbers key...         -> code now
-            numbers: u32 count, u32 age for each key, little-endian.
-            age: microseconds since the last of the uses. In the order of the last accesses, and
-            some 64 keys a call
+            numbers: u32 count, u32 age for each key; age: microseconds since the last of the
+            uses. In the order of the last accesses, each key once, some 64 a call
   delete    now notify condition etags key...  -> code now statuses   0 done, 1 not found, 2 refused
   clear     now notify                         -> code now removed
   clear_prefix  now notify prefix after        -> code now more after removed   again with it while more
@@ -84,8 +89,7 @@ tries whether it may publish.)
 
 READERS. A front reads v, and judges itself whether what it finds has expired, by the engine's
 clock: each reply has that, so the front knows how far its own is off, to half a round trip. By so
-much an entry may be seen too long or too short; what is stored goes by the engine's clock alone. To
-tell a stale entry from one that is over, the front needs `stale`, which `stats` tells. It counts
+much an entry may be seen too long or too short. To tell a stale entry from one that is over, the front needs `stale`, which `stats` tells. It counts
 hits and misses, and tells them by `use` within a second, before its own stats, set and configure
 at the latest. A value that was overwritten, deleted or cleared is in no reply to a read that was
 sent after the acknowledgement.
@@ -104,9 +108,10 @@ batches and lists are as long as their callers make them. What waits meanwhile:
 - A clear by prefix has removed the keys up to `after`, in byte order; what is set behind it
   meanwhile goes too, what is set before it stays.
 
-FREQUENCIES. Not bounded: when theta is tuned (30_room.lua), one evicting call under frecency takes
-microseconds for each different frequency in the partition. With a thousand of them that is
-milliseconds, with twenty thousand a tenth of a second and more.
+- Theta is tuned (30_room.lua) in steps of some hundred classes. Till then nothing is evicted under
+  frecency: sets that need room hear MORE.
+
+MEASURED with tests/redis/measure.py, which docs/redis.md tells more of.
 
 LIMITS OF A CLUSTER. The script knows one partition: its caller shares limits out, and asks all
 partitions for statistics. The order is exact within a partition.
@@ -122,7 +127,8 @@ volatile-* finds nothing to remove, as no key expires). A set that would go beyo
 before it has begun; the others go on. An entry takes some 500 bytes beside its value and four times
 its key; one with a time to live, and one under lru or fifo, 120 and the key once more.
 
-LARGE VALUES. A set copies its values three times within the script: microseconds a kilobyte. ]]
+LARGE VALUES. Redis copies a value three times on its way through the script: microseconds a
+kilobyte; twice more if its times are not taken. ]]
 
 -- Of the libraries, which are not there yet while this is loaded: bind() fetches them.
 local call, try, pack, unpack_struct, floor, min, max, huge, sub, byte, match, concat, char, sort
@@ -138,11 +144,12 @@ local OVERHEAD = 128
 local MAX_FREQUENCY = 4294967295
 local MAX_NUMBER = 9007199254740991
 local US = 1000000
-local STEP_MAX = 256     -- entries that one call evicts, sweeps or clears by prefix at most
-local STEP_MIN = 64      -- as many it always may; what is beyond ends
+local STEP_MAX = 128     -- entries that one call evicts, sweeps or clears by prefix at most
+local STEP_MIN = 32      -- as many it always may; what is beyond ends
 local STEP_US = 2000     -- after that time, where the engine's clock goes on
 local GROUP = 64         -- entries whose changes are written together
 local CLASSES_MIN = 32   -- of frecency, that are looked at to find a victim
+local CLASSES_MAX = 256
 local CHUNK = 16         -- victims of a class that are looked up at once
 
 local FORMAT -- of key m: 32 doubles

@@ -142,15 +142,15 @@ end
 -- ---- Tuning of theta ----
 
 local EVERYTHING = 1e10 -- a theta beyond all scores
-local SAMPLE = 400      -- classes by which theta is chosen
-local CLASSES_A_STEP = 4
+local SAMPLE = 256      -- classes by which theta is chosen
+local CLASSES_A_STEP = 3
 
 -- Chooses a theta such that some classes score less, the victim's among them; at least `least`.
 local function begin_tuning(least)
 	local count = call('ZCARD', keys[G])
 	local theta = EVERYTHING
 
-	state.width = max(CLASSES_MIN, floor(count ^ 0.5))
+	state.width = max(CLASSES_MIN, min(floor(count / 64), CLASSES_MAX))
 	if count > 2 * state.width then
 		local sample = call('ZRANDMEMBER', keys[G], min(SAMPLE, count))
 		local scores = {}
@@ -163,7 +163,7 @@ local function begin_tuning(least)
 			end
 		end
 		sort(scores)
-		local wanted = max(1, floor(#scores * 2 * state.width / count))
+		local wanted = max(1, floor(#scores * state.width / count))
 		theta = max(scores[wanted] or EVERYTHING, least, 1e-12)
 		steps = steps + floor(#sample / CLASSES_A_STEP)
 	end
@@ -206,8 +206,10 @@ end
 
 -- ---- The heap of a call ----
 
--- Fills it with the classes that may score less than theta; theta is to be `least` at least. False:
--- that takes further calls.
+local met_spared -- some of the victims of the call are spared
+
+-- Fills it with the classes that may score less than theta. least: theta is to be tuned before, and
+-- that at least; nil: only if need be. False: that takes further calls.
 local function begin_frecency(least)
 	local was_tuned = false
 
@@ -221,7 +223,7 @@ local function begin_frecency(least)
 		local found = call('ZRANGEBYSCORE', keys[G], '-inf', floor(order / 1000) + 1001,
 			'WITHSCORES', 'LIMIT', '0', 4 * state.width)
 		local is_long = #found >= 8 * state.width
-		local is_short = #found == 0 and threshold < huge or threshold < least
+		local is_short = #found == 0 and threshold < huge or least and not was_tuned
 		if not is_long and not is_short then
 			for i = 1, #found, 2 do
 				local frequency = tonumber(found[i])
@@ -237,7 +239,7 @@ local function begin_frecency(least)
 		if is_long and was_tuned then
 			state.width = 2 * state.width -- so many score the same
 		else
-			begin_tuning(is_short and max(least, 1.5 * state.theta) or 0)
+			begin_tuning(least or 0)
 		end
 	end
 end
@@ -252,7 +254,9 @@ local function next_of_frecency()
 		then
 			-- Beyond the ones that are spared, which would come again and again.
 			flush()
-			if not begin_frecency(threshold * 1.5) then return false end
+			if not begin_frecency(met_spared and threshold * 1.5 or 0) then
+				return false
+			end
 		elseif not top then
 			return nil
 		else
@@ -272,12 +276,15 @@ local function is_met(goal)
 end
 
 local function evict_by_frecency(goal, spared)
-	if not begin_frecency(0) then return false end
+	met_spared = false
+	if not begin_frecency() then return false end
 	while not is_met(goal) do
 		local victim = next_of_frecency()
 
 		if not victim then return victim == nil end
-		if not spared[victim.key] then
+		if spared[victim.key] then
+			met_spared = true
+		else
 			remove(victim.key, victim.head or call('HGET', keys[H], victim.key),
 				'evictions')
 			if step_is_over() or is_met(goal) then return is_met(goal) end
