@@ -59,6 +59,7 @@ static struct backend_config backend_config_of(struct options *options)
 		.max_namespaces = (unsigned)options->max_namespaces,
 		.defaults = options_namespace_defaults,
 		.defaults_user = options,
+		.default_names = options_default_names,
 		.notice = log_notice,
 		.url = strstr(options->backend, "://") ? options->backend : NULL,
 		.settings = option_list_settings(options, options_backend(options)->options),

@@ -44,6 +44,9 @@ struct backend_config {
 	 * something is configured (rules_default_settings). NULL: changes none. */
 	void (*defaults)(void *user, struct slice ns, struct namespace_settings *ret);
 	void *defaults_user;
+	/* Names of which these may differ from those of any other, NULL at the end, for a backend
+	 * that checks them. NULL: none are known. */
+	const char *const *default_names;
 
 	/* Library code does not log: it reports to the owner, one sentence at a time, from any
 	 * thread. NULL: nobody listens. */
@@ -89,7 +92,8 @@ enum backend_bits {
 	BACKEND_EXACT_EVICTION =
 		1 << 4, /* limits hold, and victims are those of enum eviction_policy */
 	BACKEND_ATOMIC_BATCH = 1 << 5, /* a SET stores all of its items or none, and others see it
-					* whole */
+					* whole; else each of its items is stored or not, and
+					* its status tells (op->status) */
 	BACKEND_HISTORY = 1 << 6,      /* keeps the histories of items (op->history_lost) */
 
 	/* What it can do; without the bit the dispatcher refuses the op: */

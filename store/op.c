@@ -71,10 +71,10 @@ void cache_op_deinit(struct cache_op *op)
 	op->stats_count = 0;
 }
 
-/* A set that fails stores nothing. */
-static bool is_refused_set(const struct cache_op *op)
+/* A write that fails as a whole has done nothing. */
+static bool is_refused_write(const struct cache_op *op)
 {
-	return op->type == CACHE_OP_SET && op->status != CACHE_OK;
+	return (op->type == CACHE_OP_SET || op->type == CACHE_OP_DELETE) && op->status != CACHE_OK;
 }
 
 void cache_op_complete(struct cache_op *op, enum cache_status status)
@@ -82,7 +82,13 @@ void cache_op_complete(struct cache_op *op, enum cache_status status)
 	op->status = status;
 	if (op->items == &op->one)
 		op->one.status = status;
-	for (size_t i = 0; is_refused_set(op) && i < op->item_count; i++)
+	for (size_t i = 0; is_refused_write(op) && i < op->item_count; i++)
 		op->items[i].status = status;
+	op->done(op);
+}
+
+void cache_op_complete_partly(struct cache_op *op, enum cache_status status)
+{
+	op->status = status;
 	op->done(op);
 }

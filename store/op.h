@@ -164,7 +164,8 @@ struct cache_op {
 	struct slice ns;
 
 	/* GET, SET, DELETE, EXISTS. `items` points to `one` after init; a batch sets both members.
-	 * The keys of one op are distinct. A SET stores all of its items or none. */
+	 * The keys of one op are distinct. A SET stores all of its items or none, if the backend
+	 * has BACKEND_ATOMIC_BATCH. */
 	struct cache_item *items;
 	size_t item_count;
 	struct cache_item one;
@@ -226,7 +227,10 @@ struct cache_op {
 	/* out: of the operation as a whole. If `items` is `one` it is the item's too;
 	 * CACHE_PRECONDITION_FAILED is also the status of an op whose `items` is an array of one.
 	 * Otherwise a batch is CACHE_OK and each item has its own status (rules_status_of_items);
-	 * if a SET fails all items have the operation's. */
+	 * if a SET or DELETE fails all items have the operation's. Without BACKEND_ATOMIC_BATCH a
+	 * SET or DELETE of several items may fail in parts: the status is that of an item that
+	 * failed, and those of the items tell which did; CACHE_OK (a DELETE: CACHE_NOT_FOUND, too)
+	 * was done. */
 	enum cache_status status;
 	const char *detail; /* out: sentence that says more than the status, or NULL; lives as long
 			     * as the backend */
@@ -253,9 +257,12 @@ void cache_op_init(struct cache_op *op, enum cache_op_type type);
 /* Releases what the op owns (values of a GET, listing, statistics). The caller keeps the value of a
  * SET. Any thread, after `done`. */
 void cache_op_deinit(struct cache_op *op);
-/* For backends: sets the status (and the item's if there is one item, or those of all if a SET
- * fails) and calls done. */
+/* For backends: sets the status (and the item's if there is one item, or those of all if a SET or
+ * DELETE fails) and calls done. */
 void cache_op_complete(struct cache_op *op, enum cache_status status);
+/* The same for a SET or DELETE of which some items failed and others may be done
+ * (BACKEND_ATOMIC_BATCH): they have their statuses, and `status` is that of one that failed. */
+void cache_op_complete_partly(struct cache_op *op, enum cache_status status);
 
 #pragma GCC visibility pop
 

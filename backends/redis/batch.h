@@ -8,6 +8,8 @@
 enum redis_kind {
 	COMMAND_PING,
 	COMMAND_TIME,
+	COMMAND_CLAIM, /* the number of partitions, if there is none yet (claim.h) */
+	COMMAND_CLAIMED,
 	COMMAND_SETTINGS, /* stats, for what a read needs of them */
 	COMMAND_USE,
 	COMMAND_GET,
@@ -40,9 +42,10 @@ struct redis_command {
 /* What an op has still to do (op->progress). */
 enum redis_phase {
 	PHASE_FIRST,
-	PHASE_NAME, /* its namespace is to be put into the list */
-	PHASE_WORK, /* steps of `work` */
-	PHASE_ALL,  /* the names are known: statistics of each */
+	PHASE_NAME,   /* its namespace is to be put into the list */
+	PHASE_WORK,   /* steps of `work` */
+	PHASE_ALL,    /* the names are known: statistics of each */
+	PHASE_ABSENT, /* statistics were told of a partition that does not exist */
 };
 
 struct redis_batch {

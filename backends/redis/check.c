@@ -122,6 +122,10 @@ bool redis_check_reply(const struct redis_command *command, const struct redis_r
 		return reply->kind == REPLY_STATUS;
 	case COMMAND_TIME:
 		return is_time(reply);
+	case COMMAND_CLAIM:
+		return reply->kind == REPLY_STATUS || reply->kind == REPLY_NIL;
+	case COMMAND_CLAIMED:
+		return reply->kind == REPLY_STRING || reply->kind == REPLY_NIL;
 	case COMMAND_SETTINGS:
 	case COMMAND_STATS:
 		return are_stats(reply);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "backends/redis/claim.h"
 #include "backends/redis/figures.h"
 #include "backends/redis/house.h"
 #include "backends/redis/slot.h"
@@ -111,7 +112,7 @@ static bool gather_all_stats(const struct gatherer *g, struct remote_job *job)
 	const struct redis_batch *batch = g->batch;
 
 	g->batch->writes = true;
-	if (job->op->progress == PHASE_FIRST) {
+	if (job->op->progress == PHASE_FIRST) { /* in a Cluster the names are all (split.h) */
 		g->batch->route = g->state->names_route;
 		return add(g, COMMAND_NAMES, NULL, job);
 	}
@@ -245,6 +246,8 @@ struct redis_batch *redis_gather(const struct remote_context *context, struct re
 	redis_batch_empty(g.batch);
 	if (call->kind == CALL_PROBE)
 		return add(&g, COMMAND_PING, NULL, NULL) ? g.batch : NULL;
+	if (redis_claim_is_due(context, call, g.now_us))
+		return redis_claim_gather(g.state, g.batch) ? g.batch : NULL;
 	bool only_names = is_for_names(&g, call);
 	for (struct remote_job *job = call->jobs.first; job; job = job->next)
 		if (job->op && (!only_names || job->op->progress == PHASE_NAME) &&

@@ -2,10 +2,12 @@
 
 #include "backends/redis/batch.h"
 #include "backends/redis/check.h"
+#include "backends/redis/claim.h"
 #include "backends/redis/house.h"
 #include "backends/redis/read_all.h"
 #include "backends/redis/read_items.h"
 #include "backends/redis/read_lease.h"
+#include "backends/redis/scatter_all.h"
 #include "backends/redis/verdict.h"
 
 bool redis_read_wants(const struct remote_answer *answer)
@@ -93,18 +95,28 @@ static void take_name(struct redis_command *command, const struct redis_reply *r
 	}
 	if (!job || !job->op)
 		return;
-	if (code == CODE_TOO_MANY)
+	if (job->op->type == CACHE_OP_SYNC) /* housekeeping's, which is done */
+		remote_job_succeed(job);
+	else if (code == CODE_TOO_MANY)
 		remote_job_fail(job, CACHE_TOO_MANY_NAMESPACES, NULL, 0);
 	else
 		job->op->progress = PHASE_FIRST;
 }
 
-static void take_ping(struct redis_command *command)
+static void take_ping(const struct remote_context *context, struct redis_command *command)
 {
+	struct redis_state *state = redis_state_of(context);
 	struct remote_job *job = command->job;
 
 	if (!job || !job->op)
 		return;
+	if (job->op->type == CACHE_OP_SYNC && state->spaces.is_cluster) {
+		struct cache_op *op = job->op;
+
+		job->op = NULL;
+		redis_scatter_sync(state->backend, op, &state->spaces);
+		return;
+	}
 	if (job->op->type == CACHE_OP_CHECK) {
 		job->op->checks[0] = (struct cache_health_check){.name = "upstream", .ok = true};
 		job->op->check_count = 1;
@@ -118,9 +130,11 @@ static void take(const struct remote_context *context, struct remote_call *call,
 	switch (command->kind) {
 	case COMMAND_TIME:
 	case COMMAND_SETTINGS:
+	case COMMAND_CLAIM:
+	case COMMAND_CLAIMED:
 		break;
 	case COMMAND_PING:
-		take_ping(command);
+		take_ping(context, command);
 		break;
 	case COMMAND_USE:
 		take_use(command);
@@ -169,6 +183,22 @@ static void take(const struct remote_context *context, struct remote_call *call,
 	}
 }
 
+static void take_all(const struct remote_context *context, struct remote_call *call,
+		     const struct remote_answer *answer)
+{
+	struct redis_batch *batch = call->state;
+
+	for (size_t i = 0; i < batch->count; i++) {
+		struct redis_command *command = &batch->commands[i];
+		const struct redis_reply *reply = redis_reply_of(answer, i);
+
+		if (reply->kind != REPLY_ERROR)
+			take(context, call, command, reply);
+		else if (!is_first(command->kind))
+			fail_jobs(context, command, reply);
+	}
+}
+
 enum remote_step redis_read(const struct remote_context *context, struct remote_call *call,
 			    size_t part, const struct remote_answer *answer)
 {
@@ -180,15 +210,10 @@ enum remote_step redis_read(const struct remote_context *context, struct remote_
 		if (!redis_check_reply(&batch->commands[i], redis_reply_of(answer, i)))
 			return STEP_BAD;
 	take_first(batch, answer, call->parts[part].sent_at_us);
-	for (size_t i = 0; i < batch->count; i++) {
-		struct redis_command *command = &batch->commands[i];
-		const struct redis_reply *reply = redis_reply_of(answer, i);
-
-		if (reply->kind != REPLY_ERROR)
-			take(context, call, command, reply);
-		else if (!is_first(command->kind))
-			fail_jobs(context, command, reply);
-	}
+	if (batch->count > 0 && batch->commands[0].kind == COMMAND_CLAIM)
+		redis_claim_read(context, call, answer);
+	else
+		take_all(context, call, answer);
 	redis_batch_empty(batch);
 	return remote_call_has_ops(call) ? STEP_AGAIN : STEP_DONE;
 }

@@ -9,6 +9,8 @@
 
 /* Steps of `work` before statistics, so that what has expired is not in them. */
 #define ROUNDS_MAX 64
+/* How often housekeeping makes sure that the list of namespaces has one. */
+#define NAME_AGAIN_US (1 * US_PER_S)
 
 /* Where the next request goes on. False: out of memory. */
 static bool go_on_after(struct redis_batch *batch, struct slice after)
@@ -113,6 +115,25 @@ void redis_read_listing(const struct remote_context *context, struct remote_call
 
 /* ---- STATS ---- */
 
+/* As statistics that have nothing but a name. */
+static void tell_names(struct remote_job *job, const struct redis_reply *reply)
+{
+	struct cache_op *op = job->op;
+
+	op->stats = calloc(reply->count + 1, sizeof(*op->stats));
+	if (!op->stats) {
+		remote_job_fail(job, CACHE_NO_MEMORY, NULL, 1);
+		return;
+	}
+	op->stats_count = reply->count;
+	for (size_t i = 0; i < reply->count; i++) {
+		struct slice name = reply->elements[i].text;
+
+		memcpy(op->stats[i].name, name.data, name.len);
+	}
+	remote_job_succeed(job);
+}
+
 void redis_read_names(const struct remote_context *context, struct remote_call *call,
 		      const struct redis_command *command, const struct redis_reply *reply)
 {
@@ -122,6 +143,10 @@ void redis_read_names(const struct remote_context *context, struct remote_call *
 
 	if (!job->op)
 		return;
+	if (job->op->part > 0) {
+		tell_names(job, reply);
+		return;
+	}
 	job->op->progress = PHASE_ALL;
 	batch->named = calloc(reply->count + 1, sizeof(struct redis_part *));
 	job->op->stats = calloc(reply->count + 1, sizeof(*job->op->stats));
@@ -205,6 +230,8 @@ void redis_read_stats(const struct remote_context *context, struct remote_call *
 	}
 	fill_stats(context, command->part, reply, op->stats);
 	op->stats_count = 1;
+	if (!is_known(reply))
+		op->progress = PHASE_ABSENT;
 	remote_job_succeed(job);
 }
 
@@ -227,6 +254,16 @@ void redis_read_configured(const struct remote_context *context,
 		remote_job_succeed(job);
 }
 
+/* Whether the list of namespaces has to be told that this one is in use: in a Cluster that is
+ * another step of housekeeping, and of one partition is enough. */
+static bool name_is_due(const struct redis_command *command)
+{
+	const struct redis_space *space = command->part->space;
+
+	return command->job->op->type == CACHE_OP_SYNC && command->part->route > 0 &&
+	       space->is_named && redis_state_mono_us() - space->named_us > NAME_AGAIN_US;
+}
+
 void redis_read_work(const struct remote_context *context, struct remote_call *call,
 		     const struct redis_command *command, const struct redis_reply *reply)
 {
@@ -235,7 +272,9 @@ void redis_read_work(const struct remote_context *context, struct remote_call *c
 
 	redis_house_worked(context, command->part, redis_check_code(reply) == CODE_OK, more,
 			   redis_check_number(reply, 3));
-	if (command->job && command->job->op) {
+	if (command->job && command->job->op && name_is_due(command)) {
+		command->job->op->progress = PHASE_NAME;
+	} else if (command->job && command->job->op) {
 		/* Of a CONFIGURE, which is done once all is, or of housekeeping itself. */
 		if (command->job->op->type == CACHE_OP_SYNC || !more)
 			remote_job_succeed(command->job);

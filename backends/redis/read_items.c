@@ -188,9 +188,17 @@ static void complete_set(const struct remote_context *context, const struct redi
 	take_stored(context, command, command->job, reply, reply->elements[4].text.data);
 }
 
+/* Why a SET is refused: `whole` where the partition is the namespace. */
+static const char *refusal_of(const struct redis_command *command, const char *whole,
+			      const char *of_part)
+{
+	return command->part->space->part_count > 1 ? of_part : whole;
+}
+
 void redis_read_set(const struct remote_context *context, const struct redis_command *command,
 		    const struct redis_reply *reply)
 {
+	const struct redis_refusals *refusals = &redis_state_of(context)->refusals;
 	struct remote_job *job = command->job;
 
 	if (!job->op)
@@ -210,13 +218,16 @@ void redis_read_set(const struct remote_context *context, const struct redis_com
 		remote_job_succeed(job);
 		break;
 	case CODE_TOO_LARGE:
-		remote_job_fail(job, CACHE_TOO_LARGE, NULL, 0);
+		remote_job_fail(job, CACHE_TOO_LARGE, refusal_of(command, NULL, refusals->value),
+				0);
 		break;
 	case CODE_TOO_MANY:
-		remote_job_fail(job, CACHE_TOO_LARGE, RULES_REFUSAL_BATCH, 0);
+		remote_job_fail(job, CACHE_TOO_LARGE,
+				refusal_of(command, RULES_REFUSAL_BATCH, refusals->batch), 0);
 		break;
 	case CODE_FULL:
-		remote_job_fail(job, CACHE_NO_SPACE, RULES_REFUSAL_FULL, 0);
+		remote_job_fail(job, CACHE_NO_SPACE,
+				refusal_of(command, RULES_REFUSAL_FULL, refusals->full), 0);
 		break;
 	default:
 		remote_job_fail(job, CACHE_INTERNAL, NULL, 0);

@@ -4,6 +4,9 @@
  *   settings.c, url.c, trust.c  what it was told
  *   script/      the policy, which runs in the server
  *   dialects.c   how the script is called
+ *   split.c      operations in a Cluster, each to its partitions: scatter.c and scatter_items.c,
+ *                scatter_list.c with merge.c, scatter_stats.c, scatter_all.c; share.h: limits;
+ *                refusal.c: sentences; claim.c: the number of partitions
  *   gather.c     which commands a call needs; batch.c: a list of them
  *   write.c      commands as they are sent; command.c: their form
  *   read.c       replies; check.c, read_items.c, read_lease.c, read_all.c
@@ -29,6 +32,8 @@
 #include "backends/redis/command.h"
 #include "backends/redis/dialects.h"
 #include "backends/redis/house.h"
+#include "backends/redis/slot.h"
+#include "backends/redis/split.h"
 #include "backends/redis/transport_resp.h"
 #include "backends/redis/verdict.h"
 #include "backends/remote/backend.h"
@@ -73,8 +78,48 @@ static void free_state(struct redis_state *state)
 	redis_space_deinit_all(&state->spaces);
 	redis_news_deinit(&state->news);
 	buffer_deinit(&state->names_key);
+	buffer_deinit(&state->partitions_key);
 	redis_settings_deinit(&state->settings);
 	free(state);
+}
+
+/* The key PREFIX:`name`, as a word of a command, and its route. False: out of memory. */
+static bool make_key(const struct redis_state *state, const char *name, struct buffer *ret,
+		     unsigned *ret_route)
+{
+	struct buffer key = {0};
+
+	buffer_printf(&key, "%s:%s", state->spaces.prefix, name);
+	redis_command_encode(ret, buffer_bytes(&key));
+	if (state->spaces.is_cluster)
+		*ret_route = redis_slot_of(buffer_bytes(&key)) + 1;
+	bool is_whole = !key.failed && !ret->failed;
+	buffer_deinit(&key);
+	return is_whole;
+}
+
+/* False: out of memory. */
+static bool prepare(struct redis_state *state, const struct backend_config *config)
+{
+	const struct redis_url *url = &state->settings.url;
+
+	state->spaces.prefix = url->prefix;
+	state->spaces.is_cluster = url->is_cluster;
+	state->spaces.part_count = url->partitions;
+	redis_refusal_init(&state->refusals, url->partitions);
+	return make_key(state, "namespaces", &state->names_key, &state->names_route) &&
+	       make_key(state, "partitions", &state->partitions_key, &state->partitions_route) &&
+	       redis_news_init(&state->news, config, url->prefix);
+}
+
+/* Of a Cluster, with one partition and with more. */
+static const struct backend_ops cluster_ops, partitions_ops;
+
+static const struct backend_ops *ops_of(const struct redis_url *url)
+{
+	if (url->partitions > 1)
+		return &partitions_ops;
+	return url->is_cluster ? &cluster_ops : &redis_backend_ops;
 }
 
 static struct backend *redis_open(const struct backend_config *config, char *error,
@@ -82,7 +127,6 @@ static struct backend *redis_open(const struct backend_config *config, char *err
 {
 	struct redis_state *state = calloc(1, sizeof(*state));
 	struct remote_settings settings = {0};
-	struct buffer name = {0};
 
 	if (!state) {
 		(void)snprintf(error, error_size, "redis: out of memory");
@@ -94,23 +138,17 @@ static struct backend *redis_open(const struct backend_config *config, char *err
 	}
 	settings.batch_size = BATCH_SIZE;
 	settings.max_in_flight = MAX_IN_FLIGHT;
-	state->spaces.prefix = state->settings.url.prefix;
-	state->spaces.is_cluster = state->settings.url.is_cluster;
-	state->spaces.part_count = state->settings.url.partitions;
-	buffer_printf(&name, "%s:namespaces", state->spaces.prefix);
-	redis_command_encode(&state->names_key, buffer_bytes(&name));
-	bool is_whole = !name.failed && !state->names_key.failed &&
-			redis_news_init(&state->news, config, state->spaces.prefix);
-	buffer_deinit(&name);
 	struct backend *backend = NULL;
-	if (is_whole)
-		backend = remote_backend_open(&redis_backend_ops, &protocol, config, &settings,
-					      state, error, error_size);
-	else
+	if (prepare(state, config)) {
+		backend = remote_backend_open(ops_of(&state->settings.url), &protocol, config,
+					      &settings, state, error, error_size);
+	} else {
 		(void)snprintf(error, error_size, "redis: out of memory");
-	if (!is_whole)
 		remote_settings_deinit(&settings);
-	if (!backend)
+	}
+	if (backend)
+		state->backend = backend;
+	else
 		free_state(state);
 	return backend;
 }
@@ -138,26 +176,22 @@ static size_t redis_gauges(struct backend *backend, struct backend_gauge *ret, s
 	return count + redis_news_gauges(&state->news, ret + count, max - count);
 }
 
-const struct backend_ops redis_backend_ops = {
-	.name = "redis",
-	.bits = BACKEND_PERSISTS | BACKEND_REMOTE | BACKEND_WHOLE | BACKEND_LEASES | BACKEND_NEWS,
-	.options = &redis_options,
-	.schemes = REDIS_URL_SCHEMES,
-	.default_policy = REDIS_DEFAULT_POLICY,
-	.check_config = redis_settings_check,
-	.open = redis_open,
-	.get = remote_backend_submit,
-	.set = remote_backend_submit,
-	.remove = remote_backend_submit,
-	.exists = remote_backend_submit,
-	.clear = remote_backend_submit,
-	.scan = remote_backend_submit,
-	.stats = remote_backend_submit,
-	.configure = remote_backend_submit,
-	.sync = remote_backend_submit,
-	.check = remote_backend_submit,
-	.lease = remote_backend_submit,
-	.gauges = redis_gauges,
-	.hurry = remote_backend_hurry,
-	.close = redis_close,
-};
+/* `submit` takes all operations; `less` are bits that the backend lacks. */
+#define REDIS_OPS(submit, less)                                                                    \
+	{                                                                                          \
+		.name = "redis",                                                                   \
+		.bits = (BACKEND_PERSISTS | BACKEND_REMOTE | BACKEND_WHOLE | BACKEND_LEASES |      \
+			 BACKEND_NEWS) &                                                           \
+			~(unsigned)(less),                                                         \
+		.options = &redis_options, .schemes = REDIS_URL_SCHEMES,                           \
+		.default_policy = REDIS_DEFAULT_POLICY, .check_config = redis_settings_check,      \
+		.open = redis_open, .get = (submit), .set = (submit), .remove = (submit),          \
+		.exists = (submit), .clear = (submit), .scan = (submit), .stats = (submit),        \
+		.configure = (submit), .sync = (submit), .check = (submit), .lease = (submit),     \
+		.gauges = redis_gauges, .hurry = remote_backend_hurry, .close = redis_close,       \
+	}
+
+const struct backend_ops redis_backend_ops = REDIS_OPS(remote_backend_submit, 0);
+static const struct backend_ops cluster_ops = REDIS_OPS(redis_split_submit, 0);
+static const struct backend_ops partitions_ops =
+	REDIS_OPS(redis_split_submit, BACKEND_EXACT_EVICTION | BACKEND_ATOMIC_BATCH);

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/redis/refusal.h"
 #include "backends/redis/trust.h"
+#include "store/rules.h"
 
 #define DEFAULT_URL                "redis://127.0.0.1:6379"
 #define DEFAULT_PREFIX             "steadycache"
@@ -88,6 +90,35 @@ static bool is_prefix(const char *text)
 	return strlen(text) <= 64 && !strpbrk(text, "{}");
 }
 
+/* Whether the limits that a namespace has from the start can be shared out to its partitions. */
+static bool check_defaults(const struct backend_config *config, const char *name,
+			   const struct redis_refusals *refusals, char *error, size_t error_size)
+{
+	struct namespace_settings settings;
+
+	rules_default_settings(config, EVICT_FRECENCY, slice_of(name ? name : ""), &settings);
+	const char *refusal =
+		redis_refusal_of(refusals, &settings, SETTING_MAX_SIZE | SETTING_CAPACITY);
+	if (refusal)
+		(void)snprintf(error, error_size, "the limits from the start of %s: %s",
+			       name ? name : "a namespace", refusal);
+	return !refusal;
+}
+
+static bool check_limits(const struct backend_config *config, unsigned partitions, char *error,
+			 size_t error_size)
+{
+	struct redis_refusals refusals;
+	const char *const *name = config->default_names;
+	bool is_right;
+
+	redis_refusal_init(&refusals, partitions);
+	is_right = check_defaults(config, NULL, &refusals, error, error_size);
+	for (; is_right && name && *name; name++)
+		is_right = check_defaults(config, *name, &refusals, error, error_size);
+	return is_right;
+}
+
 bool redis_settings_check(const struct backend_config *config, char *error, size_t error_size)
 {
 	struct redis_settings own;
@@ -102,6 +133,7 @@ bool redis_settings_check(const struct backend_config *config, char *error, size
 	if (is_right && own.url.user && !own.url.password)
 		is_right = refuse(error, error_size,
 				  "a user of Redis needs a password: STEADYCACHE_REDIS_PASSWORD");
+	is_right = is_right && check_limits(config, own.url.partitions, error, error_size);
 	redis_settings_deinit(&own);
 	remote_settings_deinit(&remote);
 	return is_right;

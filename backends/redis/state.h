@@ -5,6 +5,7 @@
 
 #include "backends/redis/figures.h"
 #include "backends/redis/news.h"
+#include "backends/redis/refusal.h"
 #include "backends/redis/settings.h"
 #include "backends/redis/share.h"
 #include "backends/redis/space.h"
@@ -20,7 +21,16 @@ struct redis_state {
 	struct redis_figures figures;
 	struct buffer names_key; /* of the list of namespaces, as a word of a command */
 	unsigned names_route;
-	int64_t tidy_us; /* when idle namespaces are looked for next; monotonic */
+	struct redis_refusals refusals;
+	struct backend *backend; /* once it is open */
+
+	/* Of a Cluster (claim.h). */
+	struct buffer partitions_key; /* as names_key */
+	unsigned partitions_route;
+	bool is_claimed;    /* the data have as many partitions as we do */
+	bool is_refused;    /* they have another number, and the owner was told */
+	int64_t claimed_us; /* monotonic */
+	int64_t tidy_us;    /* when idle namespaces are looked for next; monotonic */
 };
 
 static inline struct redis_state *redis_state_of(const struct remote_context *context)

@@ -127,6 +127,24 @@ static void write_time(const struct writer *writer, const struct redis_command *
 	redis_command_word(writer->request, SLICE("TIME"));
 }
 
+static void write_claim(const struct writer *writer, const struct redis_command *command)
+{
+	(void)command;
+	redis_command_begin(writer->request, 4);
+	redis_command_word(writer->request, SLICE("SET"));
+	buffer_append(&writer->request->body, buffer_bytes(&writer->state->partitions_key));
+	redis_command_integer(writer->request, writer->state->spaces.part_count);
+	redis_command_word(writer->request, SLICE("NX"));
+}
+
+static void write_claimed(const struct writer *writer, const struct redis_command *command)
+{
+	(void)command;
+	redis_command_begin(writer->request, 2);
+	redis_command_word(writer->request, SLICE("GET"));
+	buffer_append(&writer->request->body, buffer_bytes(&writer->state->partitions_key));
+}
+
 static void write_stats(const struct writer *writer, const struct redis_command *command)
 {
 	begin_space_call(writer, command, "stats", 2);
@@ -350,6 +368,8 @@ static void write_command(const struct writer *writer, const struct redis_comman
 						 const struct redis_command *) = {
 		[COMMAND_PING] = write_ping,
 		[COMMAND_TIME] = write_time,
+		[COMMAND_CLAIM] = write_claim,
+		[COMMAND_CLAIMED] = write_claimed,
 		[COMMAND_SETTINGS] = write_stats,
 		[COMMAND_USE] = write_use,
 		[COMMAND_GET] = write_fetch,

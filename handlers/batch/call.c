@@ -154,8 +154,68 @@ struct call *call_open_batch(struct request *request, struct response *response,
 
 /* ---- Answers ---- */
 
+static bool is_done(const struct cache_op *op, const struct cache_item *item)
+{
+	return item->status == CACHE_OK ||
+	       (op->type == CACHE_OP_DELETE && item->status == CACHE_NOT_FOUND);
+}
+
+/* Items of a failed batch that were stored or deleted all the same (cache_op.status). */
+static size_t count_done(const struct cache_op *op)
+{
+	size_t done = 0;
+
+	for (size_t i = 0; op->item_count > 1 && i < op->item_count; i++)
+		done += is_done(op, &op->items[i]);
+	return done;
+}
+
+/* Says which items of a batch failed. */
+static void respond_partial_failure(const struct request *request, struct response *response,
+				    size_t done)
+{
+	const struct cache_op *op = &request->op;
+	unsigned status = status_http(op->status);
+	bool is_first = true;
+	struct buffer detail = {0}, json = {0};
+
+	buffer_printf(&detail, "%s; %zu of the %zu items were %s, \"failed\" has the others",
+		      op->detail ? op->detail : status_text(op->status), done, op->item_count,
+		      op->type == CACHE_OP_SET ? "stored" : "deleted");
+	json_out_raw(&json, "{");
+	if (request->error_style == ERROR_D1) {
+		json_out_raw(&json, "\"error\":");
+		json_out_string(&json, buffer_bytes(&detail));
+	} else {
+		respond_problem_append(&json, status, buffer_bytes(&detail));
+	}
+	json_out_raw(&json, ",\"failed\":[");
+	for (size_t i = 0; i < op->item_count; i++) {
+		if (is_done(op, &op->items[i]))
+			continue;
+		json_out_raw(&json, is_first ? "" : ",");
+		json_out_string(&json, op->items[i].key);
+		is_first = false;
+	}
+	json_out_raw(&json, "]}");
+	json.failed |= detail.failed;
+	buffer_deinit(&detail);
+	if (respond_retry_after_s(op) > 0)
+		response_header_printf(response, "Retry-After", "%u", respond_retry_after_s(op));
+	if (request->error_style == ERROR_D1)
+		response_json(response, status, &json);
+	else
+		respond_problem(response, status, &json);
+}
+
 void call_finish_success(struct request *request, struct response *response)
 {
+	size_t done = request->op.status != CACHE_OK ? count_done(&request->op) : 0;
+
+	if (done > 0) {
+		respond_partial_failure(request, response, done);
+		return;
+	}
 	/* Deleting a missing entry is a success too. */
 	if (request->op.status != CACHE_OK && request->op.status != CACHE_NOT_FOUND) {
 		respond_op_failure(request, response);

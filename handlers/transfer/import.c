@@ -355,6 +355,24 @@ static void note_failed(struct import *import, const struct cache_op *op, uint64
 	import->is_over |= import->stops_on_error;
 }
 
+/* Of a group from entry `first` on; of a group some entries may be stored all the same. */
+static void note_failures(struct import *import, const struct cache_op *op, size_t first)
+{
+	bool is_noted = false;
+
+	for (size_t i = 0; i < op->item_count; i++) {
+		uint64_t line = import->group.entries[first + i].line;
+
+		if (op->items[i].status == CACHE_OK)
+			import->report.imported++;
+		else if (is_noted)
+			import_report_failure(&import->report, line, import->report.detail);
+		else
+			note_failed(import, op, line);
+		is_noted |= op->items[i].status != CACHE_OK;
+	}
+}
+
 static enum handler_step store(struct import *import, struct cache_op *op, size_t first,
 			       size_t count)
 {
@@ -384,11 +402,7 @@ static enum handler_step take_result(struct import *import, struct cache_op *op)
 		import->single = 0;
 		return store(import, op, 0, 1);
 	} else {
-		note_failed(import, op, group->entries[import->single].line);
-		/* The others of a group are lost with the first. */
-		for (size_t i = 1; !is_single && i < group->count; i++)
-			import_report_failure(&import->report, group->entries[i].line,
-					      import->report.detail);
+		note_failures(import, op, import->state == STORES_SINGLES ? import->single : 0);
 	}
 	if (import->state == STORES_SINGLES && !import->is_over &&
 	    import->single + 1 < group->count)

@@ -209,6 +209,13 @@ const struct backend_ops *options_backend(const struct options *options)
 	return chosen;
 }
 
+#define GENERATION_CACHE "generation_cache"
+#define EMBEDDING_CACHE  "embedding_cache"
+#define RERANKING_CACHE  "reranking_cache"
+
+const char *const options_default_names[] = {GENERATION_CACHE, EMBEDDING_CACHE, RERANKING_CACHE,
+					     NULL};
+
 void options_namespace_defaults(void *user, struct slice ns, struct namespace_settings *ret)
 {
 	const struct options *options = user;
@@ -216,9 +223,9 @@ void options_namespace_defaults(void *user, struct slice ns, struct namespace_se
 		const char *name;
 		const struct cache_limits *limits;
 	} caches[] = {
-		{"generation_cache", &options->generation},
-		{"embedding_cache", &options->embedding},
-		{"reranking_cache", &options->reranking},
+		{GENERATION_CACHE, &options->generation},
+		{EMBEDDING_CACHE, &options->embedding},
+		{RERANKING_CACHE, &options->reranking},
 	};
 
 	ret->max_size_bytes = (uint64_t)(options->default_max_size_mb * 1048576.0);

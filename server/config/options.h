@@ -56,6 +56,8 @@ enum options_result options_read(struct options *options, int argc, char **argv,
 /* backend_config's `defaults`: the settings of a namespace that nobody has configured. `user` is
  * the struct options. */
 void options_namespace_defaults(void *user, struct slice ns, struct namespace_settings *ret);
+/* backend_config's `default_names`: those that have options of their own. */
+extern const char *const options_default_names[];
 
 /* The backend that the options choose; never NULL after a successful read. */
 const struct backend_ops *options_backend(const struct options *options);

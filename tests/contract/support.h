@@ -27,6 +27,7 @@ struct fixture {
 	struct backend *backend;
 	const struct backend_ops *ops;
 	unsigned bits;                /* the backend's */
+	bool is_bare;                 /* bits were taken from it */
 	struct backend_config config; /* a test may change it before fixture_reopen */
 	struct d1_config d1;
 	struct redis_config redis;

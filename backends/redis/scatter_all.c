@@ -1,0 +1,122 @@
+#include "backends/redis/scatter_all.h"
+
+#include <string.h>
+
+#include "backends/redis/scatter.h"
+#include "backends/redis/share.h"
+
+/* Requests of a CHECK, over all slots. */
+#define CHECKS_MAX 64U
+
+static struct redis_scatter *create(struct backend *backend, struct cache_op *op, size_t capacity,
+				    size_t more_bytes, void (*finish)(struct redis_scatter *))
+{
+	struct redis_scatter *scatter =
+		redis_scatter_create(backend, op, capacity, more_bytes, finish);
+
+	if (!scatter)
+		cache_op_complete(op, CACHE_NO_MEMORY);
+	return scatter;
+}
+
+static void finish_all(struct redis_scatter *scatter)
+{
+	redis_scatter_end(scatter, CACHE_OK, redis_scatter_failed(scatter));
+}
+
+/* ---- CLEAR, CONFIGURE ---- */
+
+void redis_scatter_clear(struct backend *backend, struct cache_op *op, unsigned part_count)
+{
+	struct redis_scatter *scatter = create(backend, op, part_count, 0, finish_all);
+
+	if (!scatter)
+		return;
+	for (unsigned p = 0; p < part_count; p++)
+		redis_scatter_add(scatter, p)->prefix = op->prefix;
+	redis_scatter_send(scatter);
+}
+
+void redis_scatter_configure(struct backend *backend, struct cache_op *op,
+			     const struct redis_refusals *refusals)
+{
+	unsigned part_count = refusals->part_count;
+	const char *refusal = redis_refusal_of(refusals, &op->settings, op->settings_mask);
+
+	if (refusal) {
+		op->detail = refusal;
+		cache_op_complete(op, CACHE_INVALID);
+		return;
+	}
+	struct redis_scatter *scatter = create(backend, op, part_count, 0, finish_all);
+	if (!scatter)
+		return;
+	for (unsigned p = 0; p < part_count; p++) {
+		struct cache_op *child = redis_scatter_add(scatter, p);
+
+		child->settings = op->settings;
+		child->settings_mask = op->settings_mask;
+		redis_share_out(&child->settings, p, part_count);
+	}
+	redis_scatter_send(scatter);
+}
+
+/* ---- CHECK ---- */
+
+static void finish_check(struct redis_scatter *scatter)
+{
+	const struct cache_op *failed = redis_scatter_failed(scatter);
+	const struct cache_op *told = &scatter->children[0];
+
+	for (size_t i = 1; i < scatter->count && told->checks[0].ok; i++)
+		told = &scatter->children[i];
+	scatter->op->checks[0] = told->checks[0];
+	scatter->op->check_count = 1;
+	redis_scatter_end(scatter, CACHE_OK, failed);
+}
+
+void redis_scatter_check(struct backend *backend, struct cache_op *op, unsigned part_count)
+{
+	unsigned count = part_count < CHECKS_MAX ? part_count : CHECKS_MAX;
+	struct redis_scatter *scatter = create(backend, op, count, 0, finish_check);
+
+	if (!scatter)
+		return;
+	for (unsigned i = 0; i < count; i++)
+		(void)redis_scatter_add(scatter, i * part_count / count);
+	redis_scatter_send(scatter);
+}
+
+/* ---- SYNC ---- */
+
+static bool has_to_tell(const struct redis_part *part)
+{
+	return part->op || !redis_uses_are_none(&part->uses);
+}
+
+void redis_scatter_sync(struct backend *backend, struct cache_op *op,
+			const struct redis_spaces *spaces)
+{
+	struct redis_part *part = NULL;
+	size_t count = 0;
+
+	while ((part = redis_space_next_part(spaces, part)))
+		count += has_to_tell(part);
+	if (count == 0) {
+		cache_op_complete(op, CACHE_OK);
+		return;
+	}
+	struct redis_scatter *scatter =
+		create(backend, op, count, count * sizeof(part->space->name), finish_all);
+	if (!scatter)
+		return;
+	char(*names)[sizeof(part->space->name)] = scatter->more;
+	while ((part = redis_space_next_part(spaces, part))) {
+		if (!has_to_tell(part))
+			continue;
+		char *name = names[scatter->count];
+		memcpy(name, part->space->name, sizeof(part->space->name));
+		redis_scatter_add(scatter, part->index)->ns = slice_of(name);
+	}
+	redis_scatter_send(scatter);
+}
