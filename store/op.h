@@ -94,7 +94,8 @@ struct cache_entry_info {
 struct cache_health_check {
 	const char *name; /* static, e.g. "database" */
 	bool ok;
-	char detail[120]; /* one sentence; empty if all is well */
+	char detail[120]; /* one sentence; empty if all is well. With `ok`: what is not, although
+			   * the store can be used */
 };
 #define HEALTH_CHECKS_MAX 4
 

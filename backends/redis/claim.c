@@ -43,12 +43,11 @@ static void refuse(const struct remote_context *context, const struct remote_cal
 {
 	struct redis_state *state = redis_state_of(context);
 	struct remote_verdict verdict = {.status = CACHE_UNAVAILABLE};
-	char text[200];
+	char text[160];
 
 	(void)snprintf(text, sizeof(text),
-		       "the data in Redis have %" PRId64 " partitions and this server was told %u; "
-		       "write ?partitions=%" PRId64 " in STEADYCACHE_BACKEND, or choose another "
-		       "--redis-prefix",
+		       "the data have %" PRId64 " partitions, not %u: write partitions=%" PRId64
+		       " in STEADYCACHE_BACKEND, or choose another --redis-prefix",
 		       found, state->spaces.part_count, found);
 	verdict.sentence = remote_details_keep(context->details, slice_of(text));
 	if (!state->is_refused)

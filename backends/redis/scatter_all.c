@@ -1,5 +1,6 @@
 #include "backends/redis/scatter_all.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "backends/redis/scatter.h"
@@ -65,14 +66,24 @@ void redis_scatter_configure(struct backend *backend, struct cache_op *op,
 
 static void finish_check(struct redis_scatter *scatter)
 {
-	const struct cache_op *failed = redis_scatter_failed(scatter);
-	const struct cache_op *told = &scatter->children[0];
+	struct cache_health_check *check = &scatter->op->checks[0];
+	const struct cache_health_check *ill = NULL;
+	size_t count = 0;
 
-	for (size_t i = 1; i < scatter->count && told->checks[0].ok; i++)
-		told = &scatter->children[i];
-	scatter->op->checks[0] = told->checks[0];
+	for (size_t i = 0; i < scatter->count; i++) {
+		if (scatter->children[i].checks[0].ok)
+			continue;
+		ill = ill ? ill : &scatter->children[i].checks[0];
+		count++;
+	}
+	*check = (struct cache_health_check){.name = "upstream", .ok = count < scatter->count};
+	if (ill && check->ok)
+		(void)snprintf(check->detail, sizeof(check->detail), "%u of %u parts: %.80s",
+			       (unsigned)count, (unsigned)scatter->count, ill->detail);
+	else if (ill)
+		*check = *ill;
 	scatter->op->check_count = 1;
-	redis_scatter_end(scatter, CACHE_OK, failed);
+	redis_scatter_end(scatter, CACHE_OK, redis_scatter_failed(scatter));
 }
 
 void redis_scatter_check(struct backend *backend, struct cache_op *op, unsigned part_count)

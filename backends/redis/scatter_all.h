@@ -13,7 +13,8 @@ void redis_scatter_clear(struct backend *backend, struct cache_op *op, unsigned 
 void redis_scatter_configure(struct backend *backend, struct cache_op *op,
 			     const struct redis_refusals *refusals);
 
-/* Submits a CHECK: all masters are asked. */
+/* Submits a CHECK: all masters are asked. If some do not answer the check is ok all the same, as
+ * the others' partitions can be used, and its detail says so. */
 void redis_scatter_check(struct backend *backend, struct cache_op *op, unsigned part_count);
 
 /* Completes a SYNC once all partitions have been told what this server has to tell. I/O thread. */

@@ -29,7 +29,9 @@ static void readyz_finish(struct request *request, struct response *response)
 		const struct cache_health_check *check = &op->checks[i];
 
 		ready &= check->ok;
-		if (check->ok)
+		if (check->ok && *check->detail)
+			buffer_printf(&text, "ok %s: %s\n", check->name, check->detail);
+		else if (check->ok)
 			buffer_printf(&text, "ok %s\n", check->name);
 		else
 			buffer_printf(&text, "failed %s: %s\n", check->name, check->detail);

@@ -133,6 +133,50 @@ Test(batch, results_in_the_order_of_the_request)
 		    "charset=utf-8\"}}}");
 }
 
+/* Ends the op as a backend without BACKEND_ATOMIC_BATCH. */
+static void finish_partly(enum cache_status status)
+{
+	cache_op_complete_partly(held_op, status);
+	fake.handler->finish(&fake.request, &fake.response);
+}
+
+Test(batch, that_is_stored_in_part_says_what_is_not)
+{
+	static const char items[] = "{\"items\":[{\"key\":\"a\",\"value\":\"1\"},{\"key\":\"\\\"\","
+				    "\"value\":\"2\"},{\"key\":\"c\",\"value\":\"3\"}]}";
+
+	cr_assert_eq(start(&handler_batch_set, items), STEP_SUBMIT);
+	held_op->items[1].status = held_op->items[2].status = CACHE_UNAVAILABLE;
+	held_op->retry_after_s = 7;
+	held_op->detail = "why";
+	finish_partly(CACHE_UNAVAILABLE);
+	cr_expect_eq(fake.response.status, 503);
+	cr_expect(body_has("\"detail\":\"why; 1 of the 3 items were stored, "));
+	cr_expect(body_has(",\"failed\":[\"\\\"\",\"c\"]}"));
+	cr_expect_str_eq(fake_response_header(&fake, "Retry-After"), "7");
+
+	/* Nothing was stored. */
+	cr_assert_eq(start(&handler_batch_set, items), STEP_SUBMIT);
+	fake_request_finish(&fake, CACHE_UNAVAILABLE);
+	cr_expect_eq(fake.response.status, 503);
+	cr_expect_not(body_has("failed"));
+}
+
+Test(batch, that_is_deleted_in_part_says_what_is_not)
+{
+	cr_assert_eq(start(&handler_batch_delete, "{\"keys\":[\"a\",\"b\",\"c\"]}"), STEP_SUBMIT);
+	held_op->items[0].status = CACHE_NOT_FOUND;
+	held_op->items[2].status = CACHE_TIMEOUT;
+	finish_partly(CACHE_TIMEOUT);
+	cr_expect_eq(fake.response.status, 504);
+	cr_expect(body_has("; 2 of the 3 items were deleted, "));
+	cr_expect(body_has(",\"failed\":[\"c\"]}"));
+
+	cr_assert_eq(start(&handler_batch_delete, "{\"keys\":[\"a\",\"b\"]}"), STEP_SUBMIT);
+	fake_request_finish(&fake, CACHE_TIMEOUT);
+	cr_expect_not(body_has("failed"));
+}
+
 Test(batch, has_limits_for_items_and_keys)
 {
 	char body[9000] = "{\"keys\":[\"0\"";

@@ -2,8 +2,14 @@
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "backends/redis/due.h"
+#include "backends/redis/merge.h"
+#include "backends/redis/redis.h"
+#include "backends/redis/refusal.h"
+#include "backends/redis/scatter_stats.h"
 #include "backends/redis/share.h"
 #include "backends/redis/slot.h"
 #include "backends/redis/space.h"
@@ -203,4 +209,219 @@ Test(redis_space, has_partitions_with_clocks_of_their_own)
 	cr_expect_eq(spaces.count, 0);
 	cr_expect_null(redis_due_first(&spaces.due));
 	redis_space_deinit_all(&spaces);
+}
+
+/* ---- Listings ---- */
+
+#define RUNS_MAX 40
+
+static struct redis_run runs[RUNS_MAX];
+static char listed[256];
+
+/* The entries of "abc" are a, b and c. */
+static void fill(struct redis_run *run, const char *keys, bool complete)
+{
+	free(run->entries);
+	*run = (struct redis_run){.count = strlen(keys), .complete = complete};
+	run->entries = calloc(run->count + 1, sizeof(*run->entries));
+	for (size_t i = 0; i < run->count; i++)
+		run->entries[i].key = (struct slice){.data = strndup(&keys[i], 1), .len = 1};
+}
+
+static const char *entries_of(const struct cache_op *op)
+{
+	size_t i = 0;
+
+	for (; i < op->entry_count; i++)
+		listed[i] = op->entries[i].key.data[0];
+	listed[i] = '\0';
+	return listed;
+}
+
+static void begin_scan(struct cache_op *op, size_t limit, size_t max_key_bytes)
+{
+	cache_op_init(op, CACHE_OP_SCAN);
+	op->limit = limit;
+	op->max_key_bytes = max_key_bytes;
+}
+
+static void end_scan(struct cache_op *op)
+{
+	redis_merge_free_runs(runs, RUNS_MAX);
+	cache_op_deinit(op);
+}
+
+Test(redis_merge, is_in_byte_order)
+{
+	struct cache_op op;
+
+	begin_scan(&op, 100, 0);
+	fill(&runs[0], "adg", true);
+	fill(&runs[1], "", true);
+	fill(&runs[2], "bc\xff", true);
+	fill(&runs[3], "efhz", true);
+	cr_expect_eq(redis_merge(runs, 4, &op), MERGE_DONE);
+	cr_expect_str_eq(entries_of(&op), "abcdefghz\xff");
+	cr_expect(op.complete);
+	end_scan(&op);
+}
+
+Test(redis_merge, ends_at_the_limits)
+{
+	struct cache_op op;
+
+	begin_scan(&op, 3, 0);
+	fill(&runs[0], "ad", true);
+	fill(&runs[1], "bc", true);
+	cr_expect_eq(redis_merge(runs, 2, &op), MERGE_DONE);
+	cr_expect_str_eq(entries_of(&op), "abc");
+	cr_expect_not(op.complete);
+	end_scan(&op);
+
+	begin_scan(&op, 3, 2);
+	fill(&runs[0], "ad", true);
+	fill(&runs[1], "bc", true);
+	cr_expect_eq(redis_merge(runs, 2, &op), MERGE_DONE);
+	cr_expect_str_eq(entries_of(&op), "ab");
+	cr_expect_not(op.complete);
+	end_scan(&op);
+
+	/* Exactly all. */
+	begin_scan(&op, 4, 0);
+	fill(&runs[0], "ad", true);
+	fill(&runs[1], "bc", true);
+	cr_expect_eq(redis_merge(runs, 2, &op), MERGE_DONE);
+	cr_expect(op.complete);
+	end_scan(&op);
+	/* There is more than was asked for. */
+	begin_scan(&op, 4, 0);
+	fill(&runs[0], "ad", true);
+	fill(&runs[1], "bc", false);
+	cr_expect_eq(redis_merge(runs, 2, &op), MERGE_NEEDS_MORE);
+	fill(&runs[1], "x", true);
+	cr_expect_eq(redis_merge(runs, 2, &op), MERGE_DONE);
+	cr_expect_str_eq(entries_of(&op), "abcd");
+	cr_expect_not(op.complete);
+	end_scan(&op);
+}
+
+/* What follows the end of a run that has more is not known. */
+Test(redis_merge, waits_for_a_run_that_has_more)
+{
+	struct cache_op op;
+
+	begin_scan(&op, 100, 0);
+	cr_expect_eq(redis_merge(runs, 2, &op), MERGE_NEEDS_MORE);
+	fill(&runs[0], "bd", false);
+	fill(&runs[1], "acxyz", true);
+	cr_expect_eq(redis_merge(runs, 2, &op), MERGE_NEEDS_MORE);
+	cr_expect_str_eq(entries_of(&op), "abcd");
+	cr_expect(redis_merge_lacks(&runs[0]));
+	cr_expect_not(redis_merge_lacks(&runs[1]));
+	fill(&runs[0], "ef", true);
+	cr_expect_eq(redis_merge(runs, 2, &op), MERGE_DONE);
+	cr_expect_str_eq(entries_of(&op), "abcdefxyz");
+	cr_expect(op.complete);
+	end_scan(&op);
+}
+
+/* ---- Statistics ---- */
+
+Test(redis_stats, are_summed_up)
+{
+	struct namespace_stats sum = {.hits = 99};
+	const struct namespace_stats parts[3] = {
+		{.settings = {.max_size_bytes = 100, .capacity = 3, .default_ttl_s = 7},
+		 .entry_count = 1,
+		 .used_bytes = 10,
+		 .total_size_bytes = 4,
+		 .avg_frequency = 8,
+		 .max_frequency = 8,
+		 .hits = 5,
+		 .evictions = 2,
+		 .expirations = 1},
+		{.settings = {.max_size_bytes = 100, .capacity = 3, .default_ttl_s = 7}, .hits = 5},
+		{.settings = {.max_size_bytes = 101, .capacity = 4, .default_ttl_s = 7},
+		 .entry_count = 3,
+		 .used_bytes = 30,
+		 .total_size_bytes = 5,
+		 .avg_frequency = 2,
+		 .max_frequency = 4,
+		 .hits = 5,
+		 .evictions = 1,
+		 .expirations = 1},
+	};
+
+	for (unsigned i = 0; i < 3; i++)
+		redis_scatter_add_stats(&sum, &parts[i], i);
+	cr_expect_eq(sum.settings.max_size_bytes, 301);
+	cr_expect_eq(sum.settings.capacity, 10);
+	cr_expect_eq(sum.settings.default_ttl_s, 7);
+	cr_expect_eq(sum.entry_count, 4);
+	cr_expect_eq(sum.used_bytes, 40);
+	cr_expect_eq(sum.total_size_bytes, 9);
+	cr_expect_float_eq(sum.avg_frequency, 3.5, 1e-12);
+	cr_expect_eq(sum.max_frequency, 8);
+	cr_expect_eq(sum.hits, 5, "this server's, in each");
+	cr_expect_eq(sum.evictions, 3);
+	cr_expect_eq(sum.expirations, 2);
+
+	struct namespace_stats open = {.settings = {.capacity = CAPACITY_UNLIMITED}};
+	redis_scatter_add_stats(&sum, &open, 3);
+	cr_expect_eq(sum.settings.capacity, CAPACITY_UNLIMITED);
+	cr_expect_eq(sum.settings.max_size_bytes, 0);
+}
+
+/* ---- Refusals ---- */
+
+Test(redis_refusal, says_what_to_set)
+{
+	struct redis_refusals refusals;
+	struct namespace_settings settings = {.capacity = 15, .max_size_bytes = 65535};
+
+	redis_refusal_init(&refusals, 16);
+	cr_expect_str_eq(
+		redis_refusal_of(&refusals, &settings, SETTING_CAPACITY),
+		"the capacity is shared out to 16 partitions: it must be 0, unlimited or at "
+		"least 16");
+	cr_expect_str_eq(redis_refusal_of(&refusals, &settings, SETTING_MAX_SIZE),
+			 "max_size_mb is shared out to 16 partitions: it must be 0, which is no "
+			 "limit, or at least 0.0625");
+	cr_expect_null(redis_refusal_of(&refusals, &settings, SETTING_POLICY));
+	settings = (struct namespace_settings){.capacity = 16, .max_size_bytes = 65536};
+	cr_expect_null(redis_refusal_of(&refusals, &settings, 15));
+	redis_refusal_init(&refusals, 1);
+	settings = (struct namespace_settings){.capacity = 1, .max_size_bytes = 1};
+	cr_expect_null(redis_refusal_of(&refusals, &settings, 15));
+}
+
+static void narrow_defaults(void *user, struct slice ns, struct namespace_settings *ret)
+{
+	if (slice_equal(ns, slice_of(user)))
+		ret->capacity = 5;
+}
+
+/* Before anything is opened. */
+Test(redis_refusal, of_limits_from_the_start_names_the_namespace)
+{
+	static const char *const names[] = {"one", "two", NULL};
+	struct backend_config config = {
+		.url = "redis://h?cluster=1&partitions=8",
+		.defaults = narrow_defaults,
+		.defaults_user = (void *)(uintptr_t) "two",
+	};
+	char error[300] = "";
+
+	cr_expect(redis_backend_ops.check_config(&config, error, sizeof(error)));
+	config.default_names = names;
+	cr_expect_not(redis_backend_ops.check_config(&config, error, sizeof(error)));
+	cr_expect_str_eq(error, "the limits from the start of two: the capacity is shared out to 8 "
+				"partitions: it must be 0, unlimited or at least 8");
+	config.defaults_user = (void *)(uintptr_t) "";
+	cr_expect_not(redis_backend_ops.check_config(&config, error, sizeof(error)));
+	cr_expect(strstr(error, "from the start of a namespace: "), "%s", error);
+	config.url = "redis://h?cluster=1&partitions=1";
+	cr_expect(redis_backend_ops.check_config(&config, error, sizeof(error)));
+	config.url = "redis://h";
+	cr_expect(redis_backend_ops.check_config(&config, error, sizeof(error)));
 }
