@@ -181,6 +181,8 @@ static int serve(struct options *options, const struct listen_address *address, 
 	(void)sigdelset(&signals, SIGUSR1);
 	(void)sigdelset(&signals, SIGUSR2);
 	(void)pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+	http_daemon_leave(http);
+	(void)sleep((unsigned)options->drain_s);
 	if (backend->ops->hurry)
 		backend->ops->hurry(backend);
 	if (!http_daemon_stop(http)) {

@@ -12,7 +12,11 @@ static enum handler_step healthz_start(struct request *request, struct response 
 
 static enum handler_step readyz_start(struct request *request, struct response *response)
 {
-	(void)response;
+	if (request->context->leaves && atomic_load(request->context->leaves)) {
+		response_text(response, 503, "text/plain; charset=utf-8",
+			      "failed server: it is about to stop\n");
+		return STEP_RESPOND;
+	}
 	cache_op_init(&request->op, CACHE_OP_CHECK);
 	return STEP_SUBMIT;
 }

@@ -7,6 +7,7 @@
 #ifndef STEADYCACHE_HANDLERS_REQUEST_H
 #define STEADYCACHE_HANDLERS_REQUEST_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -71,6 +72,8 @@ struct handler_context {
 	struct figures_source figures;
 	struct log_control log;
 	struct namespace_labels *labels; /* of /metrics */
+	/* The server is about to stop: it is not ready any more. */
+	const atomic_bool *leaves;
 };
 
 enum handler_step {

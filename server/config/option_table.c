@@ -54,6 +54,9 @@ static const struct option rows[] = {
 	ROW_WHOLE(idle_timeout_s, "idle-timeout", "STEADYCACHE_IDLE_TIMEOUT", "60", 1, 86400,
 		  "Seconds after which a silent connection is closed, or one whose headers have "
 		  "not come whole."),
+	ROW_WHOLE(drain_s, "drain", "STEADYCACHE_DRAIN", "0", 0, 3600,
+		  "Seconds that a stop goes on serving first, while /readyz says 503: for "
+		  "balancers."),
 	ROW_WHOLE(request_timeout_s, "request-timeout", "STEADYCACHE_REQUEST_TIMEOUT", "60", 1,
 		  86400, "Seconds that a client may take to send one request."),
 	ROW_NUMBER(default_max_size_mb, "default-max-size-mb", "STEADYCACHE_DEFAULT_MAX_SIZE_MB",

@@ -30,6 +30,7 @@ struct options {
 	long long max_namespaces;
 	long long idle_timeout_s;
 	long long request_timeout_s;
+	long long drain_s;
 	double default_max_size_mb;
 	struct cache_limits generation, embedding, reranking;
 	const char *log_level;

@@ -322,6 +322,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 			.configured_level = log_configured_level_name,
 			.change_level = log_change_level},
 		.labels = &http->labels,
+		.leaves = &http->shared.leaves,
 	};
 	http->shared.auth = auth;
 	/* If a service manager passed the socket on, --listen may be anything. */
@@ -367,12 +368,18 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 	return http;
 }
 
+void http_daemon_leave(struct http_daemon *http)
+{
+	atomic_store(&http->shared.leaves, true);
+}
+
 bool http_daemon_stop(struct http_daemon *http)
 {
 	int64_t started_us = monotonic_now_us();
 	int64_t passed_us = 0;
 	unsigned waiting;
 
+	http_daemon_leave(http);
 	atomic_store(&http->shared.draining, true);
 	/* Not MHD_quiesce_daemon: under load that races with the library's threads, which then
 	 * abort the process (0.9.75: "Failed to remove listen FD from epoll set"). Nor

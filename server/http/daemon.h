@@ -14,6 +14,9 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 				      struct news_relay *news, struct auth *auth, int listen_fd,
 				      char *error, size_t error_size);
 
+/* Goes on serving, while /readyz says 503 and each answer closes its connection, so that balancers
+ * send their requests elsewhere before http_daemon_stop. */
+void http_daemon_leave(struct http_daemon *http_daemon);
 /* Stops accepting, answers requests in progress (for up to 8 s), closes the connections and frees
  * everything. False: requests were still waiting for the backend; the daemon is left as it is. */
 bool http_daemon_stop(struct http_daemon *http_daemon);

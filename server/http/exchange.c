@@ -58,7 +58,7 @@ static enum MHD_Result queue_now(struct exchange *exchange)
 {
 	struct response *response = &exchange->response;
 	bool close = response->close ||
-		     atomic_load_explicit(&exchange->shared->draining, memory_order_relaxed);
+		     atomic_load_explicit(&exchange->shared->leaves, memory_order_relaxed);
 
 	exchange_handler_pretty(exchange);
 	count_answer(exchange);

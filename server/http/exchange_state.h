@@ -42,9 +42,10 @@ struct exchange_shared {
 	int64_t slow_ns; /* slower requests are logged; INT64_MAX: none */
 	bool is_tls;
 	enum metrics_access metrics_access;
-	atomic_bool draining;       /* the server is stopping: answers close their connections */
-	atomic_bool hurries;        /* ... for a while: streamed bodies are given up */
-	atomic_uint running;        /* requests between headers and the end of their answer */
+	atomic_bool leaves;   /* the server is about to stop: answers close their connections */
+	atomic_bool draining; /* ... and accepts no more connections */
+	atomic_bool hurries;  /* ... for a while: streamed bodies are given up */
+	atomic_uint running;  /* requests between headers and the end of their answer */
 	atomic_size_t answer_bytes; /* of large answers that are made but not sent yet */
 	atomic_uint parked; /* of these, suspended until their op is done or their wait is over */
 };

@@ -305,3 +305,30 @@ Test(restart, memory_starts_empty)
 	scene_stop();
 	cr_assert_eq(file_size(scene.data_dir), -1, "the memory backend made a data directory");
 }
+
+Test(restart, a_stop_first_serves_on_without_being_ready)
+{
+	char *url = scene.server.url;
+	long long asked_ms;
+
+	scene_env("STEADYCACHE_DRAIN=1");
+	scene_start();
+	expect_status(http_get(scene.client, "/readyz"), 200);
+	asked_ms = steady_now_ms();
+	cr_assert_eq(kill(scene.server.pid, SIGTERM), 0);
+	cr_assert(server_await_log(&scene.server, "msg=stopping", 5000));
+	const struct http_answer *answer = http_get(scene.client, "/readyz");
+	expect_status(answer, 503);
+	expect_body(answer, SLICE("failed server: it is about to stop\n"));
+	expect_header(answer, "Connection", "close");
+	struct http_client *late = http_client_open(url, NULL);
+	expect_status(http_put(late, "/cache/ns/k", SLICE("v")), 201);
+	http_client_close(late);
+	struct server_exit end = server_await_exit(&scene.server, 15000);
+	cr_assert_eq(end.code, 0, "%s", end.log);
+	cr_assert(steady_now_ms() - asked_ms >= 1000);
+	free(end.log);
+	scene_start();
+	expect_body(scene_get("k"), SLICE("v"));
+	scene_stop();
+}
