@@ -1,0 +1,300 @@
+#!/usr/bin/env python3
+"""A fleet: three servers over one Redis (or a Cluster) behind HAProxy, with the configuration that docker/ has for it.
+
+usage: fleet.py BUILD [SHAPE] [--whole]
+  BUILD    folder with steadycache and conformance
+  SHAPE    of tests/redis/bed.py: plain (the default), cluster
+  --whole  also the conformance suite through the balancer, and more time under load
+Exit 77: HAProxy or Redis is missing.
+
+ - What one server says (ETags, cursors, leases) holds at the others.
+ - All servers are stopped and started again, one after the other, under load: no request fails.
+ - One is killed under load: only requests fail that had begun before.
+ - Nobody ever reads a value other than the last that was acknowledged."""
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/redis"))
+import bed as redis_bed  # noqa: E402
+
+KEY = "of/the fleet=+1"
+DRAIN_S = 2
+CLIENTS = 8
+# Connections of a killed process end at once; what HAProxy sends on one of them meanwhile was under way.
+KILL_S = 0.1
+SMALL, LARGE = b"small", b"x" * 100_000
+# What is another program's, or one server's, behind a balancer (tests/conformance/conformance.h).
+LACKS = "raw,one-server"
+
+
+def find(program):
+    return shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+
+
+class Process:
+    """One that ends with this program, and writes to a file."""
+
+    def __init__(self, words, log, environment=None):
+        self.log = Path(log)
+        with open(log, "a", encoding="utf-8") as out:
+            self.process = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=out,
+                                            stderr=out, env=environment, preexec_fn=redis_bed.die_with_parent)
+
+    def text(self):
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def end(self, sent):
+        self.process.send_signal(sent)
+        return self.process.wait(timeout=30)
+
+
+class Server:
+    def __init__(self, program, environment, log):
+        self.program, self.environment, self.log = program, environment, log
+        self.port = redis_bed.free_port()
+        self.process = None
+
+    def start(self):
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("STEADY")}
+        self.process = Process([self.program, "serve"], self.log, {
+            **kept, **self.environment, "STEADYCACHE_API_KEY": KEY, "STEADYCACHE_DRAIN": str(DRAIN_S),
+            "STEADYCACHE_LISTEN": f"127.0.0.1:{self.port}"})
+        redis_bed.await_that(lambda: ask(self.port, "GET", "/readyz")[0] == 200, f"a server that is ready; see {self.log}")
+
+    def stop(self):
+        code = self.process.end(signal.SIGTERM)
+        assert code == 0, f"a server ended with {code}:\n{self.process.text()[-4000:]}"
+
+    def kill(self):
+        self.process.end(signal.SIGKILL)
+
+
+class Balancer:
+    """HAProxy with docker/haproxy.cfg, of which only addresses are changed."""
+
+    def __init__(self, servers, folder):
+        self.port = redis_bed.free_port()
+        self.socket = folder / "haproxy.sock"
+        text = (ROOT / "docker/haproxy.cfg").read_text()
+        text, binds = re.subn(r"^\tbind .*$", f"\tbind 127.0.0.1:{self.port}", text, flags=re.M)
+        ports = iter(server.port for server in servers)
+        text, count = re.subn(r"^(\tserver \S+) \S+", lambda found: f"{found.group(1)} 127.0.0.1:{next(ports)}", text,
+                              flags=re.M)
+        assert (binds, count) == (1, len(servers)), text
+        # Where the test asks for the state of servers.
+        text = text.replace("\nglobal\n", f"\nglobal\n\tstats socket {self.socket} level user\n", 1)
+        (folder / "haproxy.cfg").write_text(text)
+        self.process = Process([find("haproxy"), "-db", "-f", folder / "haproxy.cfg"], folder / "haproxy.log")
+
+    def states(self):
+        """How HAProxy calls each server: UP, DOWN, ..."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(self.socket))
+            client.sendall(b"show stat\n")
+            rows = [line.split(",") for line in client.makefile().read().splitlines()]
+        column = rows[0].index("status")
+        return [row[column] for row in rows if row[0] == "servers" and row[1] != "BACKEND"]
+
+    def await_up(self):
+        redis_bed.await_that(lambda: set(self.states()) == {"UP"}, "all servers up")
+
+
+# ---- Requests ----
+
+def request(connection, method, target, body=None, **headers):
+    connection.request(method, target, body, {"Authorization": f"Bearer {KEY}", **{
+        name.replace("_", "-"): value for name, value in headers.items()}})
+    answer = connection.getresponse()
+    return answer.status, answer.read(), answer.headers
+
+
+def ask(port, method, target, body=None, **headers):
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+        return request(connection, method, target, body, **headers)
+
+
+class Client(threading.Thread):
+    """Reads and writes keys of its own through the balancer until told to stop, and knows what each must hold."""
+
+    def __init__(self, port, name):
+        super().__init__(daemon=True)
+        self.port, self.namespace = port, f"fleet-{name}"
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self.over = threading.Event()
+        self.done = 0
+        self.failures = []  # (when it began, what)
+        self.wrong = []
+
+    def try_request(self, method, target, body=None, wanted=(200,)):
+        """The answer's body. None: the request failed."""
+        began = time.monotonic()
+        try:
+            status, answer, _ = request(self.connection, method, target, body)
+            self.done += 1
+            if status in wanted:
+                return answer
+            problem = f"{status} {answer[:200]}"
+        except (OSError, http.client.HTTPException) as error:
+            problem = repr(error)
+        self.connection.close()
+        self.failures.append((began, f"{method} {target}: {problem}"))
+        return None
+
+    def run(self):
+        turn = 0
+        while not self.over.is_set():
+            turn += 1
+            key = f"/cache/{self.namespace}/{turn % 7}"
+            value = b"%d %s" % (turn, LARGE if turn % 5 == 0 else SMALL)
+            if self.try_request("PUT", key, value, (200, 201, 204)) is None:
+                continue  # it may have been done or not
+            for _ in range(3):
+                read = self.try_request("GET", key)
+                if read not in (None, value):
+                    self.wrong.append(f"{key}: {read[:40]} for {value[:40]}")
+            batch = json.dumps({"keys": [str(turn % 7), "none"]})
+            self.try_request("POST", f"/batch/{self.namespace}/get", batch)
+
+
+@contextlib.contextmanager
+def load(balancer):
+    """Clients at work; at the end nobody may have read a wrong value. Yields them."""
+    clients = [Client(balancer.port, i) for i in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    try:
+        redis_bed.await_that(lambda: all(client.done > 20 for client in clients), "all clients at work")
+        yield clients
+    finally:
+        for client in clients:
+            client.over.set()
+        for client in clients:
+            client.join(60)
+    assert not any(client.is_alive() for client in clients), "a request that does not end"
+    wrong = [text for client in clients for text in client.wrong]
+    assert not wrong, wrong[:5]
+
+
+def failures(clients):
+    return [failure for client in clients for failure in client.failures]
+
+
+# ---- What is checked ----
+
+def check_agreement(servers):
+    """What one server says holds at the others."""
+    one, two, three = (server.port for server in servers)
+    status, _, headers = ask(one, "PUT", "/cache/agree/k", b"v", Content_Type="text/x")
+    assert status == 201, status
+    for port in (two, three):
+        status, body, seen = ask(port, "GET", "/cache/agree/k")
+        assert (status, body, seen["ETag"], seen["Content-Type"]) == (200, b"v", headers["ETag"], "text/x"), (status, body)
+        assert ask(port, "GET", "/cache/agree/k", If_None_Match=headers["ETag"])[0] == 304
+        assert ask(port, "PUT", "/cache/agree/k", b"w", If_None_Match="*")[0] == 412
+    # A listing whose pages come from different servers.
+    for i in range(25):
+        assert ask(one, "PUT", f"/cache/agree/page-{i:02}", b"v")[0] == 201
+    listed, cursor, ports = [], "", [one, two, three]
+    while cursor is not None:
+        page = json.loads(ask(ports[len(listed) // 10 % 3], "GET", f"/cache/agree?prefix=page-&limit=10{cursor}")[1])
+        listed += [entry["key"] for entry in page["keys"]]
+        cursor = f"&cursor={page['cursor']}" if page.get("cursor") else None
+    assert listed == [f"page-{i:02}" for i in range(25)], listed
+    # Settings and clears.
+    assert ask(two, "PUT", "/cache/agree", json.dumps({"capacity": 30}))[0] in (200, 204)
+    assert json.loads(ask(three, "GET", "/stats/agree")[1])["capacity"] == 30
+    assert ask(three, "POST", "/api/clear", json.dumps({"cache_name": "agree"}), Content_Type="application/json")[0] == 200
+    for port in ports:
+        assert ask(port, "GET", "/cache/agree/k")[0] == 404
+
+
+def check_rolling_restart(servers, balancer):
+    with load(balancer) as clients:
+        for server in servers:
+            server.stop()
+            server.start()
+            balancer.await_up()
+    assert not failures(clients), failures(clients)[:10]
+    return sum(client.done for client in clients)
+
+
+def check_kill(servers, balancer):
+    with load(balancer) as clients:
+        servers[1].kill()
+        killed = time.monotonic()
+        redis_bed.await_that(lambda: balancer.states()[1].startswith("DOWN"), "that HAProxy sees a killed server")
+        done = [client.done for client in clients]
+        redis_bed.await_that(lambda: all(client.done > before + 20 for client, before in zip(clients, done)),
+                             "clients at work without one server")
+    late = [what for began, what in failures(clients) if began > killed + KILL_S]
+    assert not late, late[:10]
+    assert len(failures(clients)) <= CLIENTS, failures(clients)
+    servers[1].start()
+    balancer.await_up()
+    return len(failures(clients))
+
+
+def run_conformance(build, balancer):
+    suite = subprocess.run([build / "conformance", "-j4", "--color=never"], text=True, capture_output=True, env={
+        **os.environ, "STEADYCACHE_URL": f"http://127.0.0.1:{balancer.port}", "STEADYCACHE_API_KEY": KEY,
+        "STEADYCACHE_LACKS": LACKS})
+    assert suite.returncode == 0, suite.stdout[-8000:] + suite.stderr[-8000:]
+    return re.search(r"Tested: .*", suite.stdout + suite.stderr).group(0)
+
+
+def check(build, bed, whole):
+    folder = Path(bed.folder)
+    servers = [Server(build / "steadycache", bed.environment, folder / f"server-{i}.log") for i in range(3)]
+    balancer = None
+    try:
+        for server in servers:
+            server.start()
+        balancer = Balancer(servers, folder)
+        balancer.await_up()
+        check_agreement(servers)
+        print(f"rolling restart: {check_rolling_restart(servers, balancer)} requests, none failed")
+        print(f"a kill: {check_kill(servers, balancer)} requests failed, which were under way")
+        if whole:
+            print(f"conformance: {run_conformance(build, balancer)}")
+        for server in servers:
+            server.stop()
+    except BaseException:
+        for name in sorted(folder.glob("*.log")):
+            print(f"---- {name.name}\n{name.read_text(errors='replace')[-3000:]}")
+        raise
+    finally:
+        for process in [server.process for server in servers] + [balancer and balancer.process]:
+            if process and process.process.poll() is None:
+                process.end(signal.SIGKILL)
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__, add_help=False)
+    parser.add_argument("build", type=Path)
+    parser.add_argument("shape", nargs="?", default="plain")
+    parser.add_argument("--whole", action="store_true")
+    options = parser.parse_args()
+    for program in ("haproxy", redis_bed.PROGRAM):
+        if not find(program):
+            print(f"skipped: not installed: {program} (./dev test installs it)")
+            return 77
+    with redis_bed.Bed(options.shape) as bed:
+        check(options.build.resolve(), bed, options.whole)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
