@@ -44,7 +44,9 @@ extern char ns[65];         /* the test's own namespace */
  *     export           GET /export and POST /import
  *     request-id       X-Request-Id in answers
  *     log-level        GET and PUT /admin/log-level
- *     request-figures  what /stats reports of requests and connections */
+ *     request-figures  what /stats reports of requests and connections
+ *     one-server       uses, hits and settings that the next request sees: of a fleet each server
+ *                      counts its own hits, and has collected uses for up to a second */
 void requires_feature(const char *feature);
 bool lacks_feature(const char *feature);
 /* How often to repeat something to meet a race or to fill a cache: a quarter of `usual` if the

@@ -105,6 +105,7 @@ Test(d1_entries, exists)
 
 Test(d1_entries, a_new_entry_has_frequency_1_and_each_get_and_overwrite_adds_1)
 {
+	requires_feature("one-server");
 	must_set("k", "v");
 	cr_assert_eq(d1_stat("max_frequency"), 1);
 	for (int i = 0; i < 3; i++)
@@ -127,6 +128,7 @@ Test(d1_entries, exists_is_not_a_use)
 
 Test(d1_entries, delete_forgets_the_frequency)
 {
+	requires_feature("one-server");
 	must_set("k", "v");
 	expect_status(d1("get", "'key':'k'"), 200);
 	expect_status(d1("delete", "'key':'k'"), 200);

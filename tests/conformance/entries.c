@@ -299,6 +299,7 @@ Test(entries, head_tells_what_get_tells_without_the_body)
 
 Test(entries, get_is_a_use_and_head_is_none)
 {
+	requires_feature("one-server");
 	expect_status(http_put(client, entry_path("k"), SLICE("v")), 201);
 	for (int i = 0; i < 4; i++)
 		expect_status(http_head(client, entry_path("k")), 200);

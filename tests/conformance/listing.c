@@ -103,7 +103,9 @@ Test(listing, members_of_an_entry)
 	expect_that(answer, i >= 7, "expected seven members");
 	expect_that(answer, json_integer_value(json_object_get(entry, "size")) == 5,
 		    "expected a size of 5");
-	expect_that(answer, json_integer_value(json_object_get(entry, "frequency")) == 2,
+	expect_that(answer,
+		    lacks_feature("one-server") ||
+			    json_integer_value(json_object_get(entry, "frequency")) == 2,
 		    "expected a frequency of 2");
 	expect_that(answer,
 		    http_text_equal(json_string_value(json_object_get(entry, "etag")), etag),

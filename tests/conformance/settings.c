@@ -34,6 +34,7 @@ static void expect_present(const char *among, const char *present)
 
 Test(settings, any_subset)
 {
+	requires_feature("one-server");
 	expect_success(configure("'max_size_mb':1"));
 	cr_assert_eq(d1_stat("max_size_bytes"), 1048576);
 	expect_success(configure("'capacity':5,'eviction':'lru'"));
@@ -109,6 +110,7 @@ Test(settings, fifo)
 
 Test(settings, lru)
 {
+	requires_feature("one-server");
 	expect_success(configure("'capacity':3,'eviction':'lru'"));
 	must_put("abc");
 	use("b", 9);

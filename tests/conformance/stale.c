@@ -99,7 +99,8 @@ Test(stale, put_begins_anew)
 	for (int i = 0; i < 5; i++)
 		expect_status(http_get(client, entry_path("k")), 200);
 	expect_status(http_put(client, entry_path("k"), SLICE("w"), "If-None-Match: *"), 201);
-	cr_assert_eq(listed_number("k", "frequency"), 1);
+	if (!lacks_feature("one-server"))
+		cr_assert_eq(listed_number("k", "frequency"), 1);
 	cr_assert_not(is_stale(http_get(client, entry_path("k"))));
 	expect_body(http_get(client, entry_path("k")), SLICE("w"));
 	cr_assert_eq(d1_stat("entry_count"), 1);
@@ -124,6 +125,7 @@ Test(stale, ends_after_its_time)
 
 Test(stale, ends_where_the_setting_does)
 {
+	requires_feature("one-server");
 	expect_that(configure("'stale_ttl':1000"), answer_->status == 204, "expected 204");
 	put_and_await_staleness("v");
 	expect_that(configure("'stale_ttl':0"), answer_->status == 204, "expected 204");
@@ -132,6 +134,7 @@ Test(stale, ends_where_the_setting_does)
 
 Test(stale, hits_are_counted)
 {
+	requires_feature("one-server");
 	expect_that(configure("'stale_ttl':1000"), answer_->status == 204, "expected 204");
 	put_and_await_staleness("v");
 	double hits = d1_stat("hits");

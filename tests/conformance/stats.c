@@ -20,6 +20,7 @@ static double ns_stat(const char *name)
 
 Test(stats, of_a_namespace_has_the_fields_of_api_stats)
 {
+	requires_feature("one-server");
 	must_init_bytes(1000);
 	must_set_sized("a", 100, 100);
 	must_set_sized("b", 150, 150);
@@ -35,6 +36,7 @@ Test(stats, of_a_namespace_has_the_fields_of_api_stats)
 
 Test(stats, counters)
 {
+	requires_feature("one-server");
 	double hits = ns_stat("hits"), misses = ns_stat("misses"), sets = ns_stat("sets");
 	double deletes = ns_stat("deletes");
 

@@ -126,7 +126,8 @@ Test(ttl, expiry)
 	expect_status(http_put(client, entry_path("k"), SLICE("w"), "If-None-Match: *"), 201);
 	expect_body(http_get(client, entry_path("k")), SLICE("w"));
 	/* A new entry, not a new version of the expired one. */
-	cr_assert_eq(listed_number("k", "frequency"), 2);
+	if (!lacks_feature("one-server"))
+		cr_assert_eq(listed_number("k", "frequency"), 2);
 }
 
 Test(ttl, no_sooner_than_told)

@@ -32,12 +32,16 @@ import bed as redis_bed  # noqa: E402
 
 KEY = "of/the fleet=+1"
 DRAIN_S = 2
-CLIENTS = 8
+CLIENTS = 24
 # Connections of a killed process end at once; what HAProxy sends on one of them meanwhile was under way.
 KILL_S = 0.1
 SMALL, LARGE = b"small", b"x" * 100_000
 # What is another program's, or one server's, behind a balancer (tests/conformance/conformance.h).
-LACKS = "raw,one-server"
+LACKS = "raw,one-server,request-figures"
+
+
+CROWD = 60
+WAKE_S = 2
 
 
 def find(program):
@@ -158,7 +162,7 @@ class Client(threading.Thread):
         while not self.over.is_set():
             turn += 1
             key = f"/cache/{self.namespace}/{turn % 7}"
-            value = b"%d %s" % (turn, LARGE if turn % 5 == 0 else SMALL)
+            value = b"%d %s" % (turn, LARGE if turn % 2 else SMALL)
             if self.try_request("PUT", key, value, (200, 201, 204)) is None:
                 continue  # it may have been done or not
             for _ in range(3):
@@ -192,6 +196,11 @@ def failures(clients):
     return [failure for client in clients for failure in client.failures]
 
 
+def waiting(server):
+    """How many requests wait for a value there."""
+    return int(re.search(rb"^steadycache_waiting_requests (\d+)", ask(server.port, "GET", "/metrics")[1], re.M).group(1))
+
+
 # ---- What is checked ----
 
 def check_agreement(servers):
@@ -219,6 +228,33 @@ def check_agreement(servers):
     assert ask(three, "POST", "/api/clear", json.dumps({"cache_name": "agree"}), Content_Type="application/json")[0] == 200
     for port in ports:
         assert ask(port, "GET", "/cache/agree/k")[0] == 404
+
+
+def check_single_flight(servers):
+    """Of a crowd that misses one key at all servers one is told to compute, and stores at another server."""
+    answers = []
+
+    def miss(index):
+        port = servers[index % 3].port
+        status, body, headers = ask(port, "GET", "/cache/crowd/k?wait=60&lease=60")
+        answers.append((status, body, time.monotonic()))
+        if status == 404 and "Lease" in headers:
+            redis_bed.await_that(lambda: sum(waiting(server) for server in servers) == CROWD - 1, "that all others wait")
+            stored = ask(servers[(index + 1) % 3].port, "PUT", "/cache/crowd/k", b"computed", Lease=headers["Lease"])[0]
+            answers.append((stored, b"", time.monotonic()))
+
+    crowd = [threading.Thread(target=miss, args=(i,), daemon=True) for i in range(CROWD)]
+    for thread in crowd:
+        thread.start()
+    for thread in crowd:
+        thread.join(90)
+    found = sorted(status for status, _, _ in answers)
+    assert found == [200] * (CROWD - 1) + [201, 404], found
+    assert all(body == b"computed" for status, body, _ in answers if status == 200), answers
+    stored = next(at for status, _, at in answers if status == 201)
+    last = max(at for _, _, at in answers)
+    assert last - stored < WAKE_S, f"the last of a crowd waits {last - stored:.3f} s after the value was stored"
+    return last - stored
 
 
 def check_rolling_restart(servers, balancer):
@@ -265,6 +301,8 @@ def check(build, bed, whole):
         balancer = Balancer(servers, folder)
         balancer.await_up()
         check_agreement(servers)
+        print(f"single flight: {CROWD} clients, one computes, the last has the value after "
+              f"{check_single_flight(servers) * 1000:.0f} ms")
         print(f"rolling restart: {check_rolling_restart(servers, balancer)} requests, none failed")
         print(f"a kill: {check_kill(servers, balancer)} requests failed, which were under way")
         if whole:
