@@ -198,7 +198,7 @@ def failures(clients):
 
 def waiting(server):
     """How many requests wait for a value there."""
-    return int(re.search(rb"^steadycache_waiting_requests (\d+)", ask(server.port, "GET", "/metrics")[1], re.M).group(1))
+    return int(re.search(rb"^steadycache_requests_waiting (\d+)", ask(server.port, "GET", "/metrics")[1], re.M).group(1))
 
 
 # ---- What is checked ----
@@ -236,7 +236,7 @@ def check_single_flight(servers):
 
     def miss(index):
         port = servers[index % 3].port
-        status, body, headers = ask(port, "GET", "/cache/crowd/k?wait=60&lease=60")
+        status, body, headers = ask(port, "GET", "/cache/crowd/k?wait=20&lease=20")
         answers.append((status, body, time.monotonic()))
         if status == 404 and "Lease" in headers:
             redis_bed.await_that(lambda: sum(waiting(server) for server in servers) == CROWD - 1, "that all others wait")
