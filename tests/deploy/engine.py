@@ -55,9 +55,9 @@ class Engine:
     def answers(self):
         return subprocess.run(["docker", "version"], env=self.environment, capture_output=True).returncode == 0
 
-    def docker(self, *words):
+    def docker(self, *words, **options):
         """The output of a command that must succeed."""
-        return run("docker", *words, env=self.environment, cwd=ROOT).strip()
+        return run("docker", *words, env=self.environment, cwd=ROOT, **options).strip()
 
     def inspect(self, name):
         return json.loads(self.docker("inspect", name))[0]

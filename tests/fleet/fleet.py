@@ -12,8 +12,6 @@ Exit 77: HAProxy or Redis is missing.
  - One is killed under load: only requests fail that had begun before.
  - Nobody ever reads a value other than the last that was acknowledged."""
 import argparse
-import contextlib
-import http.client
 import json
 import os
 import re
@@ -29,13 +27,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/redis"))
 import bed as redis_bed  # noqa: E402
+from clients import CLIENTS, KEY, ask, await_work, failures, load  # noqa: E402
 
-KEY = "of/the fleet=+1"
 DRAIN_S = 2
-CLIENTS = 24
 # Connections of a killed process end at once; what HAProxy sends on one of them meanwhile was under way.
 KILL_S = 0.1
-SMALL, LARGE = b"small", b"x" * 100_000
 # What is another program's, or one server's, behind a balancer (tests/conformance/conformance.h).
 LACKS = "raw,one-server,request-figures"
 
@@ -116,85 +112,7 @@ class Balancer:
         redis_bed.await_that(lambda: set(self.states()) == {"UP"}, "all servers up")
 
 
-# ---- Requests ----
-
-def request(connection, method, target, body=None, **headers):
-    connection.request(method, target, body, {"Authorization": f"Bearer {KEY}", **{
-        name.replace("_", "-"): value for name, value in headers.items()}})
-    answer = connection.getresponse()
-    return answer.status, answer.read(), answer.headers
-
-
-def ask(port, method, target, body=None, **headers):
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
-        return request(connection, method, target, body, **headers)
-
-
-class Client(threading.Thread):
-    """Reads and writes keys of its own through the balancer until told to stop, and knows what each must hold."""
-
-    def __init__(self, port, name):
-        super().__init__(daemon=True)
-        self.port, self.namespace = port, f"fleet-{name}"
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        self.over = threading.Event()
-        self.done = 0
-        self.failures = []  # (when it began, what)
-        self.wrong = []
-
-    def try_request(self, method, target, body=None, wanted=(200,)):
-        """The answer's body. None: the request failed."""
-        began = time.monotonic()
-        try:
-            status, answer, _ = request(self.connection, method, target, body)
-            self.done += 1
-            if status in wanted:
-                return answer
-            problem = f"{status} {answer[:200]}"
-        except (OSError, http.client.HTTPException) as error:
-            problem = repr(error)
-        self.connection.close()
-        self.failures.append((began, f"{method} {target}: {problem}"))
-        return None
-
-    def run(self):
-        turn = 0
-        while not self.over.is_set():
-            turn += 1
-            key = f"/cache/{self.namespace}/{turn % 7}"
-            value = b"%d %s" % (turn, LARGE if turn % 2 else SMALL)
-            if self.try_request("PUT", key, value, (200, 201, 204)) is None:
-                continue  # it may have been done or not
-            for _ in range(3):
-                read = self.try_request("GET", key)
-                if read not in (None, value):
-                    self.wrong.append(f"{key}: {read[:40]} for {value[:40]}")
-            batch = json.dumps({"keys": [str(turn % 7), "none"]})
-            self.try_request("POST", f"/batch/{self.namespace}/get", batch)
-
-
-@contextlib.contextmanager
-def load(balancer):
-    """Clients at work; at the end nobody may have read a wrong value. Yields them."""
-    clients = [Client(balancer.port, i) for i in range(CLIENTS)]
-    for client in clients:
-        client.start()
-    try:
-        redis_bed.await_that(lambda: all(client.done > 20 for client in clients), "all clients at work")
-        yield clients
-    finally:
-        for client in clients:
-            client.over.set()
-        for client in clients:
-            client.join(60)
-    assert not any(client.is_alive() for client in clients), "a request that does not end"
-    wrong = [text for client in clients for text in client.wrong]
-    assert not wrong, wrong[:5]
-
-
-def failures(clients):
-    return [failure for client in clients for failure in client.failures]
-
+# ---- What is checked ----
 
 def waiting(server):
     """How many requests wait for a value there."""
@@ -258,7 +176,7 @@ def check_single_flight(servers):
 
 
 def check_rolling_restart(servers, balancer):
-    with load(balancer) as clients:
+    with load(balancer.port) as clients:
         for server in servers:
             server.stop()
             server.start()
@@ -268,13 +186,11 @@ def check_rolling_restart(servers, balancer):
 
 
 def check_kill(servers, balancer):
-    with load(balancer) as clients:
+    with load(balancer.port) as clients:
         servers[1].kill()
         killed = time.monotonic()
         redis_bed.await_that(lambda: balancer.states()[1].startswith("DOWN"), "that HAProxy sees a killed server")
-        done = [client.done for client in clients]
-        redis_bed.await_that(lambda: all(client.done > before + 20 for client, before in zip(clients, done)),
-                             "clients at work without one server")
+        await_work(clients)
     late = [what for began, what in failures(clients) if began > killed + KILL_S]
     assert not late, late[:10]
     assert len(failures(clients)) <= CLIENTS, failures(clients)
