@@ -65,6 +65,22 @@ def check_compose(names):
     assert service["healthcheck"]["test"] == ["CMD", *command], "the health check is not the Dockerfile's"
 
 
+def check_compose_of_fleet(names):
+    """That it runs: tests/fleet/test_compose.py."""
+    text = (ROOT / "docker/compose.cluster.yaml").read_text()
+    check_names(names | {"STEADYCACHE_REDIS_PASSWORD_FILE"}, text, "compose.cluster.yaml")
+    compose = yaml.safe_load(text)
+    servers = {name for name, service in compose["services"].items() if "build" in service}
+    assert servers == set(re.findall(r"^\tserver \S+ (\S+):8080$", (ROOT / "docker/haproxy.cfg").read_text(), re.M)), servers
+    command = json.loads(re.search(r"^HEALTHCHECK.*CMD\s+(\[.*\])", DOCKERFILE, re.M).group(1))
+    for name, service in compose["services"].items():
+        assert service["read_only"] is True and service["cap_drop"] == ["ALL"] and "mem_limit" in service, name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert set(service.get("secrets", [])) <= set(compose["secrets"]), name
+        if name in servers:
+            assert service["healthcheck"]["test"] == ["CMD", *command], name
+
+
 def find_all(document, name):
     """Every value of a member of that name, at any depth."""
     if isinstance(document, dict):
@@ -148,6 +164,7 @@ def main():
     names = known_variables(program)
     check_names(names | {"STEADYCACHE_URL"}, DOCKERFILE, "Dockerfile")
     check_compose(names)
+    check_compose_of_fleet(names)
     check_kubernetes(names)
     check_units(names, program)
 
