@@ -181,7 +181,7 @@ def check_kill(container):
 
 
 def run_conformance(bed):
-    suite = subprocess.run([bed.build / "conformance", "-j4", "--color=never"], text=True, capture_output=True,
+    suite = subprocess.run([bed.build / "conformance", "-j8", "--color=never"], text=True, capture_output=True,
                            env={**os.environ, "STEADYCACHE_URL": "http://127.0.0.1:8080", "STEADYCACHE_API_KEY": KEY,
                                 "STEADYCACHE_TEST_MAX_BODY": str(MAX_BODY_MB << 20)})
     assert suite.returncode == 0, suite.stdout[-8000:] + suite.stderr[-8000:]
