@@ -149,7 +149,7 @@ local STEP_MIN = 32      -- as many it always may; what is beyond ends
 local STEP_US = 2000     -- after that time, where the engine's clock goes on
 local GROUP = 64         -- entries whose changes are written together
 local CLASSES_MIN = 32   -- of frecency, that are looked at to find a victim
-local CLASSES_MAX = 256
+local CLASSES_MAX = 128
 local CHUNK = 16         -- victims of a class that are looked up at once
 
 local FORMAT -- of key m: 32 doubles

@@ -107,18 +107,22 @@ local function head_of_class(frequency)
 	return found and read_member(found)
 end
 
--- The one behind `item` in its class; nil: there is none. Looked up are several at once.
+-- The one behind `item` in its class; nil: there is none. Looked up are more at once the more of
+-- the class go.
 local function follower_of(item)
 	local chunk, at = item.chunk, (item.at or 0) + 1
 
 	if not chunk or not chunk[at] then
 		local _, to = ends_of_class(item.frequency)
+		local size = chunk and min(4 * #chunk, CHUNK) or 1
+		local list = {}
 
 		chunk, at = call('ZRANGEBYLEX', keys[F], '(' .. item.member, to, 'LIMIT', '0',
-			CHUNK), 1
+			size), 1
 		if not chunk[1] then return nil end
-		local list = {}
-		for i = 1, #chunk do list[i] = sub(chunk[i], ORDER_BYTES + 1) end
+		for i = 1, size > 1 and #chunk or 0 do
+			list[i] = sub(chunk[i], ORDER_BYTES + 1)
+		end
 		chunk.heads = find(list)
 	end
 	local follower = read_member(chunk[at])
