@@ -146,11 +146,26 @@ void redis_connection_push(struct redis_connection *connection, struct redis_exc
 	connection->unsent_bytes += exchange->request.body.len;
 }
 
+bool redis_connection_has_begun(const struct redis_connection *connection,
+				const struct redis_exchange *exchange)
+{
+	size_t begun = connection->stream.tls_begun;
+
+	for (const struct redis_exchange *at = connection->unsent; at && begun > 0; at = at->next) {
+		size_t left = at->request.body.len - at->sent;
+
+		if (at == exchange)
+			return true;
+		begun -= left < begun ? left : begun;
+	}
+	return exchange->sent > 0;
+}
+
 void redis_connection_remove(struct redis_connection *connection, struct redis_exchange *exchange)
 {
 	struct redis_exchange **link = &connection->exchanges.first;
 
-	INVARIANT(exchange->sent == 0);
+	INVARIANT(!redis_connection_has_begun(connection, exchange));
 	while (*link != exchange)
 		link = &(*link)->next;
 	*link = exchange->next;

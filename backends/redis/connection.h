@@ -73,7 +73,12 @@ enum remote_failure redis_connection_go_on(struct redis_connection *connection,
 /* Puts an exchange behind all others. */
 void redis_connection_push(struct redis_connection *connection, struct redis_exchange *exchange);
 
-/* Takes an exchange out again of which nothing was sent. */
+/* Whether some of an exchange is sent, or stands in a record of TLS that has begun: what is in one
+ * goes to the server whatever becomes of the exchange. */
+bool redis_connection_has_begun(const struct redis_connection *connection,
+				const struct redis_exchange *exchange);
+
+/* Takes an exchange out again that has not begun. */
 void redis_connection_remove(struct redis_connection *connection, struct redis_exchange *exchange);
 
 /* Sends what can be sent. False: broken. */

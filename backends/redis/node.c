@@ -235,7 +235,7 @@ static bool is_timed(const struct redis_exchange *exchange)
 	return exchange->kind == EXCHANGE_WORK || exchange->kind == EXCHANGE_SLOTS;
 }
 
-/* A request whose time is over ends. If some of it is sent, its connection does, too: else what the
+/* A request whose time is over ends. If it has begun, its connection does, too: else what the
  * server does late might come after what is sent later over another one. */
 static void expire_connection(struct redis_node *node, struct redis_connection *connection,
 			      int64_t now_us)
@@ -252,7 +252,7 @@ static void expire_connection(struct redis_node *node, struct redis_connection *
 			continue;
 		}
 		each->is_late = true;
-		if (each->sent > 0) {
+		if (redis_connection_has_begun(connection, each)) {
 			is_late = true;
 			continue;
 		}

@@ -2,13 +2,17 @@
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <gnutls/x509.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "tests/support/temp_dir.h"
 
 #define INFO                                                                                       \
 	"# Server\r\nredis_version:7.0.15\r\nrun_id:0123456789012345678901234567890123456789\r\n"  \
@@ -44,6 +48,8 @@ static void end(struct fake_redis_connection *connection)
 {
 	if (connection->fd < 0)
 		return;
+	if (connection->tls)
+		gnutls_deinit(connection->tls);
 	close(connection->fd);
 	redis_reader_free(connection->reader);
 	buffer_deinit(&connection->out);
@@ -67,7 +73,73 @@ void fake_redis_stop(struct fake_redis *fake)
 void fake_redis_close(struct fake_redis *fake)
 {
 	fake_redis_stop(fake);
+	if (fake->credentials)
+		gnutls_certificate_free_credentials(fake->credentials);
+	fake->credentials = NULL;
 }
+
+/* ---- TLS ---- */
+
+void fake_redis_use_tls(struct fake_redis *fake, const char *ret_path)
+{
+	const unsigned char address[4] = {127, 0, 0, 1};
+	gnutls_x509_privkey_t key;
+	gnutls_x509_crt_t certificate;
+	char text[4096];
+	size_t len = sizeof(text);
+
+	cr_assert_geq(gnutls_x509_privkey_init(&key), 0);
+	cr_assert_geq(gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA,
+						   GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
+						   0),
+		      0);
+	cr_assert_geq(gnutls_x509_crt_init(&certificate), 0);
+	gnutls_x509_crt_set_version(certificate, 3);
+	gnutls_x509_crt_set_serial(certificate, "\1", 1);
+	gnutls_x509_crt_set_activation_time(certificate, time(NULL) - 3600);
+	gnutls_x509_crt_set_expiration_time(certificate, time(NULL) + 3600);
+	gnutls_x509_crt_set_subject_alt_name(certificate, GNUTLS_SAN_IPADDRESS, address,
+					     sizeof(address), GNUTLS_FSAN_SET);
+	gnutls_x509_crt_set_key(certificate, key);
+	cr_assert_geq(gnutls_x509_crt_sign2(certificate, certificate, key, GNUTLS_DIG_SHA256, 0),
+		      0);
+	cr_assert_geq(gnutls_x509_crt_export(certificate, GNUTLS_X509_FMT_PEM, text, &len), 0);
+	file_write(ret_path, (struct slice){.data = text, .len = len});
+	cr_assert_geq(gnutls_certificate_allocate_credentials(&fake->credentials), 0);
+	cr_assert_geq(gnutls_certificate_set_x509_key(fake->credentials, &certificate, 1, key), 0);
+	gnutls_x509_crt_deinit(certificate);
+	gnutls_x509_privkey_deinit(key);
+}
+
+static gnutls_session_t begin_tls(const struct fake_redis *fake, int fd)
+{
+	gnutls_session_t tls;
+
+	cr_assert_geq(gnutls_init(&tls, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL), 0);
+	cr_assert_geq(gnutls_set_default_priority(tls), 0);
+	cr_assert_geq(gnutls_credentials_set(tls, GNUTLS_CRD_CERTIFICATE, fake->credentials), 0);
+	gnutls_transport_set_int(tls, fd);
+	return tls;
+}
+
+static ssize_t read_some(struct fake_redis_connection *connection, char *target, size_t size)
+{
+	if (!connection->tls)
+		return recv(connection->fd, target, size, 0);
+	if (!connection->has_shaken_hands && gnutls_handshake(connection->tls) < 0)
+		return -1;
+	connection->has_shaken_hands = true;
+	return gnutls_record_recv(connection->tls, target, size);
+}
+
+static ssize_t write_some(const struct fake_redis_connection *connection, const char *bytes,
+			  size_t len)
+{
+	return connection->tls ? gnutls_record_send(connection->tls, bytes, len)
+			       : send(connection->fd, bytes, len, MSG_NOSIGNAL);
+}
+
+/* ---- Connections ---- */
 
 static void take_connections(struct fake_redis *fake)
 {
@@ -80,6 +152,7 @@ static void take_connections(struct fake_redis *fake)
 		if (free_one->fd < 0)
 			return;
 		setsockopt(free_one->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+		free_one->tls = fake->credentials ? begin_tls(fake, free_one->fd) : NULL;
 		free_one->reader = redis_reader_create(1U << 26);
 		free_one->id = ++fake->last_id;
 		fake->accepted++;
@@ -144,7 +217,7 @@ static void serve(struct fake_redis *fake, struct fake_redis_connection *connect
 	char bytes[65536];
 	ssize_t got;
 
-	while ((got = recv(connection->fd, bytes, sizeof(bytes), 0)) > 0)
+	while ((got = read_some(connection, bytes, sizeof(bytes))) > 0)
 		cr_assert(redis_reader_feed(connection->reader,
 					    (struct slice){.data = bytes, .len = (size_t)got}));
 	if (got == 0) {
@@ -166,8 +239,7 @@ static void serve(struct fake_redis *fake, struct fake_redis_connection *connect
 		left = fake->cut;
 	if (left == 0)
 		return;
-	ssize_t sent =
-		send(connection->fd, connection->out.data + connection->sent, left, MSG_NOSIGNAL);
+	ssize_t sent = write_some(connection, connection->out.data + connection->sent, left);
 	connection->sent += sent > 0 ? (size_t)sent : 0;
 }
 

@@ -3,6 +3,8 @@
 #ifndef STEADYCACHE_TESTS_FAKE_REDIS_H
 #define STEADYCACHE_TESTS_FAKE_REDIS_H
 
+#include <gnutls/gnutls.h>
+
 #include "backends/redis/reply.h"
 #include "base/buffer.h"
 
@@ -13,6 +15,8 @@ struct fake_redis;
 
 struct fake_redis_connection {
 	int fd; /* -1: closed */
+	gnutls_session_t tls;
+	bool has_shaken_hands;
 	struct redis_reader *reader;
 	struct buffer out;
 	size_t sent;
@@ -24,7 +28,8 @@ struct fake_redis {
 	unsigned port;
 	size_t cut; /* bytes that are sent in a step at most; 0: all */
 	bool is_paused;
-	const char *info;    /* what INFO tells */
+	gnutls_certificate_credentials_t credentials; /* NULL: without TLS */
+	const char *info;                             /* what INFO tells */
 	const char *refusal; /* the reply to every command of the hello but CLIENT; NULL: none */
 	bool lacks_functions;
 	/* The reply to a command that is not of the hello, with its CR LF; NULL: none comes yet. */
@@ -40,6 +45,10 @@ struct fake_redis {
 /* Listens on a port of 127.0.0.1. */
 void fake_redis_open(struct fake_redis *fake);
 void fake_redis_close(struct fake_redis *fake);
+
+/* Goes over to TLS with a certificate of its own for 127.0.0.1, which it writes to the file
+ * `ret_path`. */
+void fake_redis_use_tls(struct fake_redis *fake, const char *ret_path);
 
 /* Ends all connections, and listens no more. Behind it fake_redis_listen begins again, at the same
  * port. */

@@ -1,16 +1,23 @@
 /* The connections to Redis, against a server of bytes in the same thread: a test takes turns of
  * both. */
 #include <criterion/criterion.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "backends/redis/command.h"
+#include "backends/redis/connection.h"
 #include "backends/redis/transport_resp.h"
+#include "backends/redis/trust.h"
 #include "backends/redis/verdict.h"
 #include "backends/remote/protocol.h"
 #include "base/clock.h"
 #include "tests/support/fake_redis.h"
+#include "tests/support/temp_dir.h"
 
 #define ASKED_MAX 300
 
@@ -594,4 +601,117 @@ Test(redis_credentials, a_wrong_password_is_told)
 {
 	expect_refusal("-WRONGPASS invalid username-password pair or user is disabled.\r\n",
 		       "WRONGPASS");
+}
+
+/* ---- TLS ---- */
+
+#define LONG_BYTES 8000
+
+static struct temp_dir certificates;
+
+static void open_with_tls(void)
+{
+	static char path[TEMP_PATH_SIZE];
+	char url[200], error[300];
+
+	memset(asked, 0, sizeof(asked));
+	asked_count = done_count = 0;
+	temp_dir_create(&certificates);
+	fake_redis_open(&fake);
+	fake_redis_use_tls(&fake, temp_dir_path(&certificates, "ca.pem", path));
+	fake.answer = echo;
+	snprintf(url, sizeof(url), "rediss://127.0.0.1:%u?connections=1", fake.port);
+	cr_assert(redis_url_read(&own.url, url, error, sizeof(error)), "%s", error);
+	settings = (struct remote_settings){
+		.connect_timeout_us = US_PER_S, .timeout_us = US_PER_S, .ca_file = path};
+	transport = redis_transport_open(&settings, &protocol, &own, NULL, NULL);
+	cr_assert(transport);
+}
+
+static void close_with_tls(void)
+{
+	close_both();
+	temp_dir_destroy(&certificates);
+}
+
+TestSuite(redis_tls, .init = open_with_tls, .fini = close_with_tls, .timeout = 60);
+
+Test(redis_tls, replies_are_of_their_requests)
+{
+	make_ready();
+	struct asked *one = ask("ONE"), *two = ask("TWO");
+	turn_until_done();
+	cr_expect_str_eq(one->first, "ONE");
+	cr_expect_str_eq(two->first, "TWO");
+}
+
+/* A request of one long word, which begins with `number`, over a connection without a transport. */
+static struct redis_exchange *push_long(struct redis_connection *connection, unsigned number)
+{
+	struct remote_request request = {0};
+	char word[LONG_BYTES];
+
+	memset(word, 'x', sizeof(word));
+	(void)snprintf(word, sizeof(word), "%03u", number);
+	redis_command_begin(&request, 1);
+	redis_command_word(&request, (struct slice){.data = word, .len = sizeof(word)});
+	struct redis_exchange *exchange = redis_exchange_create(EXCHANGE_WORK, &request);
+	exchange->order = number;
+	redis_connection_push(connection, exchange);
+	return exchange;
+}
+
+/* What became of those: `user` counts them. */
+static void expect_own_reply(void *user, struct redis_connection *connection,
+			     struct redis_exchange *exchange)
+{
+	unsigned *count = user;
+
+	(void)connection;
+	if (exchange->kind == EXCHANGE_WORK) {
+		cr_expect_eq(strtoul(exchange->replies[0].text.data, NULL, 10), exchange->order);
+		(*count)++;
+	}
+	redis_exchange_free(exchange);
+}
+
+/* TLS keeps a record that did not fit into the socket, whatever becomes of what is in it: a request
+ * of which some is there may not be taken out again, or its reply would be another's. */
+Test(redis_tls, what_a_record_holds_has_begun)
+{
+	struct redis_trust *trust =
+		redis_trust_create(settings.ca_file, NULL, NULL, (char[200]){0}, 200);
+	const struct redis_endpoint endpoint = {.url = &own.url,
+						.address = own.url.servers,
+						.trust = trust,
+						.wake_fd = -1,
+						.answer_max_bytes = 1U << 20};
+	struct redis_connection connection;
+	struct redis_exchange_list rest;
+	unsigned sent = 0, got = 0;
+
+	cr_assert_eq(redis_connection_start(&connection, &endpoint, INT64_MAX), FAILURE_NONE);
+	while (connection.state != CONNECTION_GREETS) {
+		fake_redis_step(&fake);
+		cr_assert_eq(redis_connection_go_on(&connection, &endpoint), FAILURE_NONE);
+	}
+	const struct redis_exchange *last = NULL;
+	while (connection.stream.tls_begun == 0) { /* the fake reads nothing meanwhile */
+		last = push_long(&connection, ++sent);
+		cr_assert(redis_connection_send(&connection));
+	}
+	struct redis_exchange *behind = push_long(&connection, 999);
+	cr_expect(redis_connection_has_begun(&connection, last));
+	cr_expect_not(redis_connection_has_begun(&connection, behind));
+	redis_connection_remove(&connection, behind);
+	redis_exchange_free(behind);
+	push_long(&connection, ++sent);
+	while (got < sent) {
+		fake_redis_step(&fake);
+		cr_assert(redis_connection_send(&connection));
+		cr_assert_eq(redis_connection_receive(&connection, expect_own_reply, &got),
+			     FAILURE_NONE);
+	}
+	redis_connection_close(&connection, &rest);
+	redis_trust_free(trust);
 }
