@@ -130,14 +130,16 @@ static bool gather_stats(const struct gatherer *g, struct redis_part *part, stru
 	       add(g, COMMAND_STATS, part, job);
 }
 
-/* A SYNC of a partition is housekeeping's. */
+/* A SYNC of a partition is housekeeping's, which goes on where it stopped, or a part of one of
+ * all. */
 static bool gather_sync(const struct gatherer *g, struct redis_part *part, struct remote_job *job)
 {
 	struct redis_part *each = NULL;
+	size_t calls = part && job->op == part->op ? CALLS_AT_ONCE : SIZE_MAX;
 
 	g->batch->writes = true;
 	if (part)
-		return add_some_uses(g, part, CALLS_AT_ONCE) && add(g, COMMAND_WORK, part, job) &&
+		return add_some_uses(g, part, calls) && add(g, COMMAND_WORK, part, job) &&
 		       (!part->space->is_named || part->route > 0 ||
 			add(g, COMMAND_NAME, part, NULL));
 	while (!g->state->spaces.is_cluster &&

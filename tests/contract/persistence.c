@@ -49,6 +49,20 @@ CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION, persistence, entries_and_settings_outli
 	cr_expect_not(exists(f, SLICE("goes")), "its time to live went on");
 }
 
+CONTRACT_TEST_OF(BACKEND_STATS, persistence, uses_of_many_keys_are_kept)
+{
+	const unsigned count = 600;
+
+	if (f->is_tiered || !f->persists)
+		return;
+	for (unsigned i = 0; i < count; i++)
+		(void)set(f, text("%u", i), SLICE("v"));
+	for (unsigned i = 0; i < count; i++)
+		use(f, text("%u", i), 1);
+	fixture_reopen(f);
+	cr_expect_float_eq(stats(f).avg_frequency, 2.0, 0.0001);
+}
+
 CONTRACT_TEST_OF(BACKEND_PREFIX_CLEAR, persistence, close_with_work_left_behind_is_clean)
 {
 	const unsigned count = rounds_of(f, 3000, 3000);
