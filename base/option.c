@@ -84,7 +84,10 @@ bool option_set(const struct option *option, void *settings, const char *source,
 	case OPTION_CHOICE:
 		if (!words_hold_in_any_case(option->choices, text) &&
 		    !is_url_of(option->choices, text)) {
-			const char *rest = strstr(text, "://"); /* may hold a password */
+			/* Behind it may be a password. */
+			const char *rest = strstr(text, "://"), *at = strchr(text, '@');
+
+			rest = rest ? rest : at ? text : NULL;
 
 			(void)snprintf(error, error_size, "%s must be one of: %s; not \"%.*s\"",
 				       source, option->choices,

@@ -249,6 +249,7 @@ int main(int argc, char **argv)
 	case OPTIONS_SERVE:
 		break;
 	}
+	options_hide_passwords(&options, argc, argv);
 	if (!service_manager_take_socket(&listener, error, sizeof(error)))
 		return give_up(EXIT_USAGE, error);
 	if (listener >= 0)

@@ -84,9 +84,13 @@ static void give_up(struct redis_node *node, struct redis_connection *connection
 	struct redis_exchange_list dropped;
 	struct redis_exchange *exchange;
 
-	/* A server that has no place for us says so, and hangs up. */
-	if (connection->state == CONNECTION_GREETS && hello && failure == FAILURE_RESET)
+	/* A server that has no place for us says so, and hangs up. One that wants TLS only hangs
+	 * up. */
+	if (connection->state == CONNECTION_GREETS && hello && failure == FAILURE_RESET) {
 		error = redis_hello_read(node->config->url, hello->replies, hello->got, &ignored);
+		if (hello->got == 0)
+			failure = FAILURE_CONNECT;
+	}
 	redis_connection_close(connection, &dropped);
 	pause_attempts(node);
 	fail_waiting(node, failure, error);

@@ -16,6 +16,8 @@
 #define SERVERS_MAX     64
 #define PREFIX_MAX_LEN  64
 #define SECONDS_MAX     300
+#define CONNECT_MIN     0.01
+#define TIMEOUT_MIN     0.05
 
 static bool refuse(char *error, size_t error_size, const char *sentence)
 {
@@ -110,7 +112,7 @@ static bool read_flag(struct slice text, bool *ret)
 	return is_right;
 }
 
-static bool read_seconds(struct slice text, int64_t *ret)
+static bool read_seconds(struct slice text, double min, int64_t *ret)
 {
 	char copy[16], *end = NULL;
 
@@ -119,7 +121,7 @@ static bool read_seconds(struct slice text, int64_t *ret)
 	memcpy(copy, text.data, text.len);
 	copy[text.len] = '\0';
 	double seconds = strspn(copy, "0123456789.") == text.len ? strtod(copy, &end) : -1;
-	if (!end || *end != '\0' || !(seconds >= 0.01 && seconds <= SECONDS_MAX))
+	if (!end || *end != '\0' || !(seconds >= min && seconds <= SECONDS_MAX))
 		return false;
 	*ret = (int64_t)(seconds * (double)US_PER_S);
 	return true;
@@ -146,10 +148,10 @@ static bool read_parameter(struct redis_url *url, struct slice name, struct slic
 			url->connections > 0) ||
 		       refuse(error, error_size, "connections must be a number from 1 to 64");
 	if (slice_equal(name, SLICE("timeout")))
-		return read_seconds(value, &url->timeout_us) ||
-		       refuse(error, error_size, "timeout must be seconds from 0.01 to 300");
+		return read_seconds(value, TIMEOUT_MIN, &url->timeout_us) ||
+		       refuse(error, error_size, "timeout must be seconds from 0.05 to 300");
 	if (slice_equal(name, SLICE("connect_timeout")))
-		return read_seconds(value, &url->connect_timeout_us) ||
+		return read_seconds(value, CONNECT_MIN, &url->connect_timeout_us) ||
 		       refuse(error, error_size,
 			      "connect_timeout must be seconds from 0.01 to 300");
 	if (slice_equal(name, SLICE("cluster")))
@@ -189,8 +191,17 @@ static bool read_credentials(struct redis_url *url, struct slice text, char *err
 {
 	size_t colon = find(text, ':');
 
+	/* Else a server before the @ would be taken for a password, and sent to the one behind it.
+	 */
+	if (find(text, ',') < text.len)
+		return refuse(error, error_size,
+			      "user and password stand once, before the first server; a comma in "
+			      "them is written %2C");
 	if (colon == text.len)
-		return refuse(error, error_size, "before the @ stand user:password, or :password");
+		return refuse(error, error_size,
+			      "before the @ stand user:password, or :password; a user whose "
+			      "password is in STEADYCACHE_REDIS_PASSWORD is in "
+			      "STEADYCACHE_REDIS_USER");
 	if (colon > 0)
 		url->user = decode(first_of(text, colon));
 	url->password = decode(rest_of(text, colon + 1));
@@ -218,7 +229,9 @@ static bool read_host(struct redis_address *server, struct slice text, char *err
 	if (port.len > 0 &&
 	    (port.data[0] != ':' || !read_whole(rest_of(port, 1), 65535, &server->port) ||
 	     server->port == 0))
-		return refuse(error, error_size, "its port must be a number from 1 to 65535");
+		return refuse(error, error_size,
+			      "its port must be a number from 1 to 65535; a ? in a password is "
+			      "written %3F");
 	server->host = strndup(host.data, host.len);
 	return server->host || refuse(error, error_size, "out of memory");
 }

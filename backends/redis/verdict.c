@@ -1,15 +1,20 @@
 #include "backends/redis/verdict.h"
 
+/* What the URL says counts before the variables. */
+#define REFUSES_USER                                                                               \
+	"Redis refuses user or password; correct those of the URL, or STEADYCACHE_REDIS_USER and " \
+	"STEADYCACHE_REDIS_PASSWORD"
+
 const char *const redis_verdict_sentences[REMOTE_SENTENCES] = {
 	[SENTENCE_UNREACHABLE] =
-		"Redis cannot be reached; check the network and STEADYCACHE_BACKEND",
+		"Redis cannot be reached; check that it runs, and STEADYCACHE_BACKEND: "
+		"rediss:// if it wants TLS, else redis://",
 	[SENTENCE_UNTRUSTED] = "the certificate of Redis is of an authority that is not in "
 			       "STEADYCACHE_REDIS_CA_FILE, for another host, or expired",
 	[SENTENCE_TIMEOUT] = "Redis did not answer in time",
 	[SENTENCE_BROKEN_OFF] = "the connection to Redis broke off",
 	[SENTENCE_BAD_ANSWER] = "what answers at STEADYCACHE_BACKEND does not speak as Redis does",
-	[SENTENCE_UNAUTHORIZED] = "Redis refuses user or password; set STEADYCACHE_REDIS_USER and "
-				  "STEADYCACHE_REDIS_PASSWORD",
+	[SENTENCE_UNAUTHORIZED] = REFUSES_USER,
 	[SENTENCE_NOT_THERE] = "Redis has no such database; change its number in "
 			       "STEADYCACHE_BACKEND",
 	[SENTENCE_TOO_LARGE] = "the request is larger than Redis takes",
@@ -83,17 +88,14 @@ static const struct row rows[] = {
 			       "Redis wants a password; set "
 			       "STEADYCACHE_REDIS_PASSWORD",
 			       false, false)},
-	{"WRONGPASS", UNAVAILABLE(FAILURE_AUTH,
-				  "Redis refuses user or password; set "
-				  "STEADYCACHE_REDIS_USER and STEADYCACHE_REDIS_PASSWORD",
-				  false, false)},
+	{"WRONGPASS", UNAVAILABLE(FAILURE_AUTH, REFUSES_USER, false, false)},
 	{"ERR AUTH", UNAVAILABLE(FAILURE_AUTH,
 				 "Redis has no password for this user; unset "
-				 "STEADYCACHE_REDIS_PASSWORD",
+				 "STEADYCACHE_REDIS_PASSWORD, and leave it out of the URL",
 				 false, false)},
 	{"ERR invalid password", UNAVAILABLE(FAILURE_AUTH,
-					     "Redis refuses the password; set "
-					     "STEADYCACHE_REDIS_PASSWORD",
+					     "Redis refuses the password; correct "
+					     "STEADYCACHE_REDIS_PASSWORD, or the URL if it has one",
 					     false, false)},
 	{"NOPERM", NOT_ALLOWED},
 	/* A script that meets the same: by Redis 6.2, by 7, by Valkey. */

@@ -170,8 +170,9 @@ static bool read_flag(struct options *options, int argc, char **argv, int *i, ch
 		(void)snprintf(error, error_size, "%s: " D1_WORKER_ALONE "; leave the option out",
 			       arg);
 	else
-		(void)snprintf(error, error_size, "unknown argument \"%s\"; see steadycache --help",
-			       arg);
+		(void)snprintf(error, error_size,
+			       "unknown argument \"%.*s\"; see steadycache --help",
+			       (int)strcspn(arg, "="), arg); /* its value may be a secret */
 	return false;
 }
 
@@ -193,6 +194,28 @@ enum options_result options_read(struct options *options, int argc, char **argv,
 		if (!read_flag(options, argc, argv, &i, error, error_size))
 			return OPTIONS_BAD;
 	return OPTIONS_SERVE;
+}
+
+void options_hide_passwords(struct options *options, int argc, char **argv)
+{
+	static char *copy;
+
+	for (int i = 1; i < argc; i++) {
+		char *start = strstr(argv[i], "://");
+		char *at = start ? strrchr(start, '@') : NULL;
+
+		if (!at || !(strncasecmp(argv[i], "redis", 5) == 0 ||
+			     strncasecmp(argv[i], "--backend=", 10) == 0))
+			continue;
+		if (options->backend >= argv[i] && options->backend <= at) {
+			free(copy);
+			copy = strdup(options->backend);
+			if (!copy)
+				continue;
+			options->backend = copy;
+		}
+		memset(start + 3, '*', (size_t)(at - start - 3));
+	}
 }
 
 const struct backend_ops *options_backend(const struct options *options)

@@ -50,6 +50,10 @@ enum options_result {
 	OPTIONS_BAD,   /* one line was written to `error`; exit 2 */
 };
 
+/* Overwrites user and password of Redis URLs in the command line, which lists of processes show;
+ * options->backend is a copy from then on. */
+void options_hide_passwords(struct options *options, int argc, char **argv);
+
 /* Reads environment and command line. Strings point into both. */
 enum options_result options_read(struct options *options, int argc, char **argv, char *error,
 				 size_t error_size);

@@ -392,7 +392,7 @@ static void make_certificate(const char *name, const char *host)
 }
 
 /* With the certificate that is there. */
-static void serve_tls(void)
+static void start_redis_with_tls(void)
 {
 	char arguments[300];
 
@@ -402,6 +402,11 @@ static void serve_tls(void)
 		 "--tls-ca-cert-file mine.pem --tls-auth-clients yes",
 		 redis_scene_port());
 	redis_scene_start(arguments);
+}
+
+static void serve_tls(void)
+{
+	start_redis_with_tls();
 	scene_env_printf("STEADYCACHE_BACKEND=rediss://127.0.0.1:%d", redis_scene_port());
 	scene_env_printf("STEADYCACHE_REDIS_CERT_FILE=%s", redis_scene_path("mine.pem"));
 	scene_env_printf("STEADYCACHE_REDIS_KEY_FILE=%s", redis_scene_path("mine.key"));
@@ -436,6 +441,18 @@ Test(redis_faults, tls_that_nobody_vouches_for)
 	scene_start();
 	(void)usleep(500000);
 	redis_scene_expect_failure(scene_get("k"), 503, "STEADYCACHE_REDIS_CA_FILE");
+	scene_stop();
+}
+
+/* It only hangs up on whoever does not begin with a handshake. */
+Test(redis_faults, tls_that_the_url_does_not_tell)
+{
+	make_certificate("redis", "IP:127.0.0.1");
+	start_redis_with_tls();
+	scene_env_printf("STEADYCACHE_BACKEND=redis://127.0.0.1:%d", redis_scene_port());
+	scene_start();
+	(void)usleep(500000);
+	redis_scene_expect_failure(scene_get("k"), 503, "rediss://");
 	scene_stop();
 }
 

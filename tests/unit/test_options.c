@@ -320,7 +320,8 @@ Test(options, choices)
 
 Test(options, a_backend_by_its_url)
 {
-	static const char *const bad[] = {"http://h", "redi://u:secret@h", "://h", "redis:/h"};
+	static const char *const bad[] = {"http://h", "redi://u:secret@h", "://h", "redis:/h",
+					  "u:secret@h:6379"};
 
 	cr_expect(set("backend", "redis://h:1/2"));
 	cr_expect_str_eq(options.backend, "redis://h:1/2");
@@ -331,6 +332,23 @@ Test(options, a_backend_by_its_url)
 		cr_expect_not(set("backend", bad[i]), "%s", bad[i]);
 		cr_expect_null(strstr(error, "secret"), "%s", error);
 	}
+	cr_expect_eq(READ_FLAGS("--redis-password=secret"), OPTIONS_BAD);
+	cr_expect_null(strstr(error, "secret"), "%s", error);
+}
+
+Test(options, passwords_are_not_left_in_the_command_line)
+{
+	char program[] = "steadycache", first[] = "--backend=redis://u:secret@h:1/2",
+	     flag[] = "--backend", second[] = "REDISS://:a@b@h?db=1";
+	char near[] = "--d1-url=http://u@h";
+	char *argv[] = {program, first, flag, second, near, NULL};
+
+	cr_assert_eq(options_read(&options, 5, argv, error, sizeof(error)), OPTIONS_SERVE);
+	options_hide_passwords(&options, 5, argv);
+	cr_expect_str_eq(first, "--backend=redis://********@h:1/2");
+	cr_expect_str_eq(second, "REDISS://****@h?db=1");
+	cr_expect_str_eq(near, "--d1-url=http://u@h");
+	cr_expect_str_eq(options.backend, "REDISS://:a@b@h?db=1");
 }
 
 Test(options, texts)
