@@ -135,8 +135,8 @@ bool redis_members_are_troubled(const struct redis_members *members, int64_t now
 
 /* ---- Leaving ---- */
 
-/* True: nothing is left of it, and nobody wants it. */
-static bool retire(struct redis_node *node, int64_t now_us)
+/* Has it leave, if it is time: whoever waits for it hears that. True: nothing is left of it. */
+static bool leave(struct redis_node *node, int64_t now_us)
 {
 	bool is_idle = redis_node_is_idle(node);
 	bool is_over = now_us - node->used_us >= RETIRE_US ||
@@ -153,10 +153,13 @@ void redis_members_retire(struct redis_members *members, int64_t now_us)
 {
 	size_t kept = 0;
 
+	/* Whoever hears that one leaves asks how the others are: so all are still there. */
+	for (size_t i = 0; i < members->count; i++)
+		members->list[i]->has_left = leave(members->list[i], now_us);
 	for (size_t i = 0; i < members->count; i++) {
 		struct redis_node *node = members->list[i];
 
-		if (retire(node, now_us))
+		if (node->has_left && redis_node_is_idle(node))
 			redis_node_free(node);
 		else
 			members->list[kept++] = node;

@@ -80,6 +80,7 @@ struct redis_node {
 	bool is_master;  /* of a slot, as far as is known */
 	bool was_master; /* and is no longer; what it was given then may hang */
 	bool is_seed;
+	bool has_left;   /* is forgotten in this turn */
 	int64_t used_us; /* when it was last given something, or was a master */
 };
 

@@ -23,6 +23,7 @@
 enum { SLOT_0 = 7, SLOT_1 = 6000, SLOT_2 = 16383 };
 
 static struct fake_redis nodes[NODES];
+static struct fake_redis guide; /* knows the map and has no slots; only of some tests */
 static struct redis_settings own;
 static struct remote_settings settings;
 static struct remote_transport *transport;
@@ -93,8 +94,8 @@ static double figure(const char *name)
 	return -1;
 }
 
-/* The seeds are the first `count` nodes. */
-static void open_with(unsigned count)
+/* The seeds are the first `count` of `seeds`. */
+static void open_with(const struct fake_redis *seeds, unsigned count)
 {
 	char url[200], error[300];
 	size_t len = (size_t)snprintf(url, sizeof(url), "redis://");
@@ -111,7 +112,7 @@ static void open_with(unsigned count)
 	}
 	for (unsigned i = 0; i < count; i++)
 		len += (size_t)snprintf(url + len, sizeof(url) - len, "%s127.0.0.1:%u",
-					i > 0 ? "," : "", nodes[i].port);
+					i > 0 ? "," : "", seeds[i].port);
 	(void)snprintf(url + len, sizeof(url) - len, "?cluster=1&connections=1");
 	cr_assert(redis_url_read(&own.url, url, error, sizeof(error)), "%s", error);
 	settings = (struct remote_settings){.connect_timeout_us = US_PER_S, .timeout_us = US_PER_S};
@@ -122,7 +123,7 @@ static void open_with(unsigned count)
 
 static void open_all(void)
 {
-	open_with(NODES);
+	open_with(nodes, NODES);
 }
 
 static void close_all(void)
@@ -185,6 +186,8 @@ static void turn(void)
 {
 	for (unsigned i = 0; i < NODES; i++)
 		fake_redis_step(&nodes[i]);
+	if (guide.port > 0)
+		fake_redis_step(&guide);
 	transport->ops->wait(transport, 1000);
 }
 
@@ -242,9 +245,24 @@ Test(redis_cluster, each_request_goes_to_the_master_of_its_slot)
 
 static void open_with_one(void)
 {
-	open_with(1);
+	open_with(nodes, 1);
 }
 
+static void open_with_guide(void)
+{
+	fake_redis_open(&guide);
+	guide.info = INFO;
+	guide.answer = answer;
+	open_with(&guide, 1);
+}
+
+static void close_with_guide(void)
+{
+	close_all();
+	fake_redis_close(&guide);
+}
+
+TestSuite(redis_cluster_guide, .init = open_with_guide, .fini = close_with_guide, .timeout = 60);
 TestSuite(redis_cluster_seeds, .init = open_with_one, .fini = close_all, .timeout = 60);
 
 Test(redis_cluster_seeds, one_leads_to_all)
@@ -501,6 +519,36 @@ Test(redis_cluster, a_master_that_hangs_is_left_when_there_is_another)
 	one = ask(SLOT_0, "TWO");
 	turn_until_done();
 	cr_expect_str_eq(one->first, "TWO@1");
+}
+
+static const char *is_down_once(unsigned node, const char *word)
+{
+	(void)node;
+	if (strcmp(word, "X") != 0)
+		return "";
+	say = NULL;
+	return "-CLUSTERDOWN The cluster is down\r\n";
+}
+
+/* One of them has nothing to do and is forgotten, in the turn in which the other's request ends. */
+Test(redis_cluster_guide, masters_that_leave_together)
+{
+	make_ready();
+	nodes[1].is_paused = true;
+	struct asked *one = ask_within(SLOT_1, "ONE", 5 * US_PER_S);
+	owners[0] = owners[1] = 2;
+	say = is_down_once; /* so the map is read again */
+	struct asked *other = ask(SLOT_2, "X");
+	turn_for(100000);
+	cr_expect_str_eq(other->first, "X@2");
+	cr_expect_eq(figure("map_reads"), 2);
+	usleep(1000000); /* nothing happens meanwhile that would begin a turn */
+	turn_until_done();
+	cr_expect_eq(one->failure, FAILURE_RESET);
+	cr_expect(one->is_partial);
+	one = ask(SLOT_0, "TWO");
+	turn_until_done();
+	cr_expect_str_eq(one->first, "TWO@2");
 }
 
 Test(redis_cluster, too_many_do_not_wait)
