@@ -91,8 +91,8 @@ def await_that(holds, what, seconds=20, step=0.02):
 def rights():
     """What docs/redis.md says that a user needs."""
     with open(os.path.join(HERE, "../../docs/redis.md"), encoding="utf-8") as text:
-        line = re.search(r"^ACL SETUSER steadycache on >PASSWORD (.*)$", text.read(), re.M)
-    return line.group(1)
+        lines = re.findall(r"^ACL SETUSER steadycache (?:on >PASSWORD )?(.*)$", text.read(), re.M)
+    return " ".join(lines)
 
 
 class Node:
