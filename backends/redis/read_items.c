@@ -218,8 +218,11 @@ void redis_read_set(const struct remote_context *context, const struct redis_com
 		remote_job_succeed(job);
 		break;
 	case CODE_TOO_LARGE:
-		remote_job_fail(job, CACHE_TOO_LARGE, refusal_of(command, NULL, refusals->value),
-				0);
+		remote_job_fail(
+			job, CACHE_TOO_LARGE,
+			refusal_of(command, NULL,
+				   job->op->item_count > 1 ? refusals->values : refusals->value),
+			0);
 		break;
 	case CODE_TOO_MANY:
 		remote_job_fail(job, CACHE_TOO_LARGE,
@@ -240,6 +243,8 @@ static void take_outcome(const struct remote_context *context, const struct redi
 			 struct remote_job *job, const struct redis_reply *reply,
 			 const char *outcome)
 {
+	const struct redis_refusals *refusals = &redis_state_of(context)->refusals;
+
 	switch (*outcome) {
 	case '0':
 	case '1':
@@ -248,10 +253,12 @@ static void take_outcome(const struct remote_context *context, const struct redi
 	case 'M': /* once more */
 		break;
 	case 'L':
-		remote_job_fail(job, CACHE_TOO_LARGE, NULL, 0);
+		remote_job_fail(job, CACHE_TOO_LARGE, refusal_of(command, NULL, refusals->value),
+				0);
 		break;
 	case 'F':
-		remote_job_fail(job, CACHE_NO_SPACE, RULES_REFUSAL_FULL, 0);
+		remote_job_fail(job, CACHE_NO_SPACE,
+				refusal_of(command, RULES_REFUSAL_FULL, refusals->full), 0);
 		break;
 	default:
 		remote_job_fail(job, CACHE_INTERNAL, NULL, 0);

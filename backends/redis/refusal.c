@@ -23,6 +23,12 @@ void redis_refusal_init(struct redis_refusals *refusals, unsigned part_count)
 		"the entry (key, content type, value and 128 bytes) is larger than the share "
 		"of its partition, 1/%u of the max_size_mb of its namespace; raise that",
 		part_count);
+	(void)snprintf(
+		r->values, sizeof(r->values),
+		"entries of the batch (key, content type, value and 128 bytes each) that fall into "
+		"one partition are larger, alone or together, than its share, 1/%u of the "
+		"max_size_mb of the namespace; send fewer at once or raise that",
+		part_count);
 	(void)snprintf(r->batch, sizeof(r->batch),
 		       "more items of the batch fall into one partition than it may hold entries, "
 		       "1/%u of the capacity of the namespace",

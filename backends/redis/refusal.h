@@ -8,8 +8,9 @@ struct redis_refusals {
 	unsigned part_count;
 	char capacity[160]; /* a limit that cannot be shared out */
 	char max_size[160];
-	char value[200]; /* a value larger than its partition's share */
-	char batch[200]; /* more items than its share of the capacity */
+	char value[200];  /* a value larger than its partition's share */
+	char values[256]; /* those of a batch */
+	char batch[200];  /* more items than its share of the capacity */
 	char full[200];
 };
 
