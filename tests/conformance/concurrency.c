@@ -246,10 +246,43 @@ Test(concurrency, mixed_load)
 
 Test(concurrency, mixed_load_under_eviction)
 {
+	const unsigned limit = partitions() == 1 ? 30000 : 6000 * partitions();
 	const char *failure;
 
-	must_init_bytes(30000);
+	must_init_bytes(limit);
 	failure = in_threads(THREADS, mixed_load, NULL);
 	cr_assert(failure == NULL, "%s", failure);
-	cr_assert_leq(d1_stat("used_bytes"), 30000);
+	cr_assert_leq(d1_stat("used_bytes"), limit);
+}
+
+/* Puts that come together are refused each by itself. */
+static const char *refused_puts(size_t index, void *user)
+{
+	struct http_client *mine = http_client_open(server_url, api_key);
+	const char *word = partitions() > 1 ? "share of its partition" : "the limit";
+	const char *failure = NULL;
+	char value[5001] = "";
+
+	(void)user;
+	for (unsigned i = 0; i < rounds_of(ROUNDS) && !failure; i++) {
+		const struct http_answer *answer =
+			http_put(mine, entry_path(quoted("k%zu-%u", index, i)),
+				 ((struct slice){value, sizeof(value)}));
+
+		if (answer->status != 413 || !error_mentions(answer, word, true))
+			failure = "a put was not refused with 413 and the reason";
+	}
+	http_client_close(mine);
+	return failure;
+}
+
+Test(concurrency, refused_puts_say_why)
+{
+	const char *failure;
+
+	must_init_bytes(5000 * partitions());
+	must_set("kept", "v");
+	failure = in_threads(THREADS, refused_puts, NULL);
+	cr_assert(failure == NULL, "%s", failure);
+	cr_assert_eq(d1_stat("entry_count"), 1);
 }

@@ -93,6 +93,13 @@ unsigned rounds_of(unsigned usual)
 	return lacks_feature("speed") ? usual / 4 : usual;
 }
 
+unsigned partitions(void)
+{
+	const char *count = getenv("STEADYCACHE_TEST_PARTITIONS");
+
+	return count ? (unsigned)strtoul(count, NULL, 10) : 1;
+}
+
 void requires_feature(const char *feature)
 {
 	if (lacks_feature(feature))

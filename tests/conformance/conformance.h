@@ -6,6 +6,9 @@
  *     STEADYCACHE_LACKS          features that this implementation lacks, comma-separated
  *                                (see below); none by default
  *     STEADYCACHE_TEST_MAX_BODY  its limit for bodies in bytes, if it is known
+ *     STEADYCACHE_TEST_PARTITIONS
+ *                                the parts of a namespace that its limits are shared out to; 1 by
+ *                                default
  *
  * Every test has its own namespace, cleared before and after. JSON is written with single quotes
  * instead of double ones: d1("get", "'key':'k'") sends {"cache_name":"<ns>","key":"k"}. */
@@ -46,12 +49,17 @@ extern char ns[65];         /* the test's own namespace */
  *     log-level        GET and PUT /admin/log-level
  *     request-figures  what /stats reports of requests and connections
  *     one-server       uses, hits and settings that the next request sees: of a fleet each server
- *                      counts its own hits, and has collected uses for up to a second */
+ *                      counts its own hits, and has collected uses for up to a second
+ *     exact-eviction   limits and an order of eviction of the whole namespace: several partitions
+ *                      have a share and an order each
+ *     atomic-batches   batches that store all or nothing: several partitions do so each */
 void requires_feature(const char *feature);
 bool lacks_feature(const char *feature);
 /* How often to repeat something to meet a race or to fill a cache: a quarter of `usual` if the
  * implementation lacks speed. */
 unsigned rounds_of(unsigned usual);
+/* STEADYCACHE_TEST_PARTITIONS: an entry may take 1/partitions() of a limit. */
+unsigned partitions(void);
 
 /* The formatted text, with the single quotes of `format` turned into double ones; inserted text is
  * unchanged. In static storage of the thread, valid for 60 further calls. */

@@ -61,11 +61,11 @@ Test(cross_api, overwrites_change_the_content_type)
 
 Test(cross_api, limits)
 {
-	must_init_bytes(1000);
-	expect_status(http_put(client, entry_path("k"), slice_of(quoted("%01001d", 0))), 413);
-	expect_that(configure("'max_size_mb':1"), answer_->status / 100 == 2, "expected success");
-	cr_assert_eq(d1_stat("max_size_bytes"), 1048576);
-	expect_status(http_put(client, entry_path("k"), slice_of(quoted("%01001d", 0))), 201);
+	must_init_bytes(100000);
+	expect_status(http_put(client, entry_path("k"), slice_of(quoted("%0100001d", 0))), 413);
+	expect_that(configure("'max_size_mb':4"), answer_->status / 100 == 2, "expected success");
+	cr_assert_eq(d1_stat("max_size_bytes"), 4 * 1048576);
+	expect_status(http_put(client, entry_path("k"), slice_of(quoted("%0100001d", 0))), 201);
 }
 
 Test(cross_api, the_same_content_has_the_same_etag)

@@ -92,6 +92,7 @@ Test(d1_batch, set_with_one_bad_item_stores_none)
 
 Test(d1_batch, set_with_one_item_over_the_limit_stores_none)
 {
+	requires_feature("atomic-batches");
 	must_init_bytes(1000);
 	must_set("kept", "v");
 	expect_d1_error(d1("batch/set", "'items':[{'key':'a','value':'1','size':1},"

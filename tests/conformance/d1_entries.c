@@ -138,14 +138,14 @@ Test(d1_entries, delete_forgets_the_frequency)
 
 Test(d1_entries, clear_empties_and_keeps_the_limit)
 {
-	must_init_bytes(5000);
+	must_init_bytes(100000);
 	must_set("a", "1");
 	must_set("b", "2");
 	expect_d1(d1("clear", " "), 200, "{'success':true}");
 	expect_d1(d1("get", "'key':'a'"), 200, "{'found':false}");
 	cr_assert_eq(d1_stat("entry_count"), 0);
 	cr_assert_eq(d1_stat("total_size"), 0);
-	cr_assert_eq(d1_stat("max_size_bytes"), 5000);
+	cr_assert_eq(d1_stat("max_size_bytes"), 100000);
 	must_set("a", "3");
 	cr_assert_eq(d1_stat("max_frequency"), 1);
 }
@@ -173,7 +173,7 @@ Test(d1_entries, stats_fields_in_their_order)
 	const char *name;
 	size_t i = 0;
 
-	must_init_bytes(1000);
+	must_init_bytes(100000);
 	must_set_sized("a", 100, 100);
 	must_set_sized("b", 150, 150);
 	expect_status(d1("get", "'key':'a'"), 200);
@@ -195,8 +195,8 @@ Test(d1_entries, stats_fields_in_their_order)
 	cr_assert_eq(d1_stat("total_size"), 250);
 	cr_assert_float_eq(d1_stat("avg_frequency"), 1.5, 1e-9);
 	cr_assert_eq(d1_stat("max_frequency"), 2);
-	cr_assert_eq(d1_stat("max_size_bytes"), 1000);
-	cr_assert_float_eq(d1_stat("utilization"), 0.25, 1e-9);
+	cr_assert_eq(d1_stat("max_size_bytes"), 100000);
+	cr_assert_float_eq(d1_stat("utilization"), 0.0025, 1e-9);
 }
 
 Test(d1_entries, total_size_is_the_sum_of_the_sizes_sent)

@@ -39,7 +39,7 @@ Test(json_texts, a_byte_order_mark_is_ignored)
 				     quoted("\xEF\xBB\xBF{'cache_name':'%s','key':'k'}", ns)),
 		      200);
 	expect_status(http_put_json(client, quoted("/cache/%s", ns),
-				    quoted("\xEF\xBB\xBF{'capacity':10}")),
+				    quoted("\xEF\xBB\xBF{'capacity':1000}")),
 		      204);
 }
 

@@ -317,7 +317,7 @@ Test(listing, of_the_namespaces)
 	const json_t *entry, *mine = NULL;
 	size_t i;
 
-	must_init_bytes(5000);
+	must_init_bytes(100000);
 	put("k");
 	answer = http_get(client, "/cache");
 	expect_status(answer, 200);
@@ -336,6 +336,6 @@ Test(listing, of_the_namespaces)
 		    json_integer_value(json_object_get(mine, "used_bytes")) ==
 			    (json_int_t)BYTES_ENTRY_USED("k") + 1,
 		    "expected what the entry of %s counts", ns);
-	expect_that(answer, json_integer_value(json_object_get(mine, "max_size_bytes")) == 5000,
+	expect_that(answer, json_integer_value(json_object_get(mine, "max_size_bytes")) == 100000,
 		    "expected the limit of %s", ns);
 }

@@ -126,6 +126,7 @@ Test(openapi, keys_beyond_the_limit)
 Test(openapi, batches_that_find_no_room)
 {
 	requires_feature("eviction");
+	requires_feature("atomic-batches");
 	expect_status(configure("'eviction':'none','capacity':2"), 204);
 	must_set("there", "already");
 	expect_problem(batch("set", "'items':[{'key':'a','value':'1'},{'key':'b','value':'2'}]"),

@@ -1,7 +1,9 @@
 /* POST /batch/{ns}/get, set, delete, exists. */
 #include "tests/conformance/conformance.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 CONFORMANCE_SUITE(rest_batch);
 
@@ -149,11 +151,39 @@ Test(rest_batch, refused)
 
 Test(rest_batch, all_or_none)
 {
+	requires_feature("atomic-batches");
 	must_init_bytes(1000);
 	expect_problem(batch("set", "'items':[{'key':'a','value':'1'},"
 				    "{'key':'b','value':'2','size':1001}]"),
 		       413, "");
 	cr_assert_eq(d1_stat("entry_count"), 0);
+}
+
+/* Of several partitions, each stores all or none of its items, and the answer tells what was not.
+ */
+Test(rest_batch, what_is_not_stored_is_named)
+{
+	const struct http_answer *answer;
+	const json_t *failed, *key;
+	json_auto_t *document = NULL;
+	char items[2048] = "{'key':'large','value':'v','size':1000001}";
+	size_t i;
+
+	if (!lacks_feature("atomic-batches"))
+		cr_skip("batches are all or none");
+	must_init_bytes(1000000);
+	for (unsigned k = 0; k < 40; k++)
+		(void)snprintf(items + strlen(items), sizeof(items) - strlen(items),
+			       ",{'key':'k%u','value':'v'}", k);
+	answer = batch("set", "'items':[%s]", requoted(items));
+	expect_problem(answer, 413, "partition");
+	document = http_json(answer);
+	failed = json_object_get(document, "failed");
+	cr_assert_geq(json_array_size(failed), 1);
+	cr_assert_eq(d1_stat("entry_count"), 41 - json_array_size(failed));
+	cr_assert_gt(d1_stat("entry_count"), 0);
+	json_array_foreach(failed, i, key) cr_assert_not(must_exist_or_not(json_string_value(key)),
+							 "%s", json_string_value(key));
 }
 
 Test(rest_batch, unknown_operations_and_methods)
