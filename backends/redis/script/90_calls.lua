@@ -49,7 +49,12 @@ else
 	local word = table.remove(ARGV, 1)
 
 	for i = 1, #calls do
-		if calls[i][1] == word then return run(calls[i], KEYS, ARGV) end
+		if calls[i][1] == word then
+			-- A script has no flags, but goes on where memory is full if it has begun to
+			-- write: this changes nothing, as no key expires.
+			if calls[i][4] == 'allow-oom' then redis.pcall('PERSIST', KEYS[1]) end
+			return run(calls[i], KEYS, ARGV)
+		end
 	end
 	return redis.error_reply('STEADYARG call')
 end
