@@ -43,6 +43,11 @@ struct row {
 		    "ACL rules in docs/redis.md",                                                  \
 		    false, false)
 
+#define ENDED                                                                                      \
+	UNAVAILABLE(FAILURE_SERVER_ERROR,                                                          \
+		    "somebody ended the call in Redis (SCRIPT KILL, FUNCTION KILL); try again",    \
+		    true, false)
+
 /* The first row that the error begins with counts. */
 static const struct row rows[] = {
 	{"LOADING",
@@ -135,6 +140,9 @@ static const struct row rows[] = {
 				   "Redis is busy with somebody's script; try "
 				   "again",
 				   true, true)},
+	/* As 7 and Valkey tell it, and 6.2. Only what has written nothing yet can be ended so. */
+	{"ERR Script killed", ENDED},
+	{"STEADYERR Script killed", ENDED},
 	{REDIS_ERROR_OLD, UNAVAILABLE(FAILURE_STATUS,
 				      "Redis is too old; it must be version 6.2 or "
 				      "later, or Valkey",
@@ -171,13 +179,22 @@ bool redis_verdict_lacks_script(const struct redis_reply *reply)
 bool redis_verdict_is_refusal(const struct redis_reply *reply)
 {
 	static const char *const codes[] = {
-		"LOADING",    "MASTERDOWN",
-		"READONLY",   "CLUSTERDOWN",
-		"TRYAGAIN",   "MOVED",
-		"ASK",        "BUSY",
-		"NOAUTH",     "NOPERM",
-		"OOM",        "MISCONF",
-		"NOREPLICAS", "ERR unknown command",
+		"LOADING",
+		"MASTERDOWN",
+		"READONLY",
+		"CLUSTERDOWN",
+		"TRYAGAIN",
+		"MOVED",
+		"ASK",
+		"BUSY",
+		"NOAUTH",
+		"NOPERM",
+		"OOM",
+		"MISCONF",
+		"NOREPLICAS",
+		"ERR unknown command",
+		"ERR Script killed",
+		"STEADYERR Script killed",
 	};
 
 	if (redis_verdict_lacks_script(reply))

@@ -405,6 +405,9 @@ Test(redis_verdict, tells_what_to_change)
 		{REDIS_ERROR_OLD, CACHE_UNAVAILABLE, false, false, "6.2"},
 		{REDIS_ERROR_EVICTS, CACHE_UNAVAILABLE, false, false, "maxmemory-policy"},
 		{"WRONGTYPE Operation", CACHE_UNAVAILABLE, false, false, "--redis-prefix"},
+		{"ERR Script killed by user with SCRIPT KILL...", CACHE_UNAVAILABLE, true, false,
+		 "KILL"},
+		{"STEADYERR Script killed by user", CACHE_UNAVAILABLE, true, false, "KILL"},
 		{"STRANGE thing", CACHE_UNAVAILABLE, false, false, "protocol"},
 	};
 
