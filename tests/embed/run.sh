@@ -8,7 +8,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
 taken=$(nm -g --defined-only "$archive" | awk 'NF == 3 { print $3 }' |
-	grep -vE '^(backend_|cache_|content_type_|etag_|eviction_policy_|namespace_name_|tiered_wrap$|__)' || true)
+	grep -vE '^(backend_|cache_|content_type_|etag_|eviction_policy_|namespace_name_|tiered_(open|wrap)$|__)' || true)
 if [ -n "$taken" ]; then
 	echo "embed: names that strangers may have themselves:"
 	echo "$taken"

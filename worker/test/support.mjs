@@ -11,9 +11,10 @@ export async function open(options = {}) {
 			body === undefined || typeof body === "string" || body instanceof Uint8Array
 				? body
 				: JSON.stringify(body);
+		// A connection for each: one that waits may be closed by the Worker just as it is used again.
 		const response = await fetch(worker.url + path, {
 			method,
-			headers: { Authorization: `Bearer ${KEY}`, ...headers },
+			headers: { Authorization: `Bearer ${KEY}`, Connection: "close", ...headers },
 			...(payload === undefined ? {} : { body: payload }),
 		});
 		const text = await response.text();
