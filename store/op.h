@@ -171,6 +171,9 @@ struct cache_op {
 	size_t item_count;
 	struct cache_item one;
 	const struct cache_trace *trace; /* in; NULL: none */
+	/* in; a backend that asks another server ends the op with CACHE_TIMEOUT once it has taken
+	 * so long, or its own time-out if that is shorter. 0: its own. */
+	int64_t patience_us;
 	bool no_touch; /* GET in: does not count as a use, nor as hit or miss (HEAD) */
 
 	/* GET in: also finds an entry that expired less than its namespace's stale_ttl_s ago, which

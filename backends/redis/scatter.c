@@ -40,6 +40,7 @@ struct cache_op *redis_scatter_add(struct redis_scatter *scatter, unsigned index
 	cache_op_init(child, scatter->op->type);
 	child->ns = scatter->op->ns;
 	child->trace = scatter->op->trace;
+	child->patience_us = scatter->op->patience_us;
 	child->part = index + 1;
 	child->done = child_done;
 	child->user = scatter;

@@ -52,6 +52,8 @@ struct remote_job *remote_job_create(struct cache_op *op, int64_t now_us, int64_
 		return NULL;
 	job->op = op;
 	job->submitted_us = now_us;
+	if (op->patience_us > 0 && op->patience_us < timeout_us)
+		timeout_us = op->patience_us;
 	job->deadline_us = job->submitted_us + timeout_us;
 	job->item_count = has_items ? op->item_count : 1;
 	job->size_bytes = has_items ? measure(op) : ITEM_OVERHEAD_BYTES;

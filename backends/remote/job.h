@@ -32,7 +32,8 @@ struct remote_job_list {
 	size_t count;
 };
 
-/* NULL: out of memory. The deadline is `timeout_us` after `now_us`. */
+/* NULL: out of memory. The deadline is `timeout_us` after `now_us`, or sooner if the op
+ * has less patience. */
 struct remote_job *remote_job_create(struct cache_op *op, int64_t now_us, int64_t timeout_us);
 /* Frees the job and its twins; their ops must have been completed. */
 void remote_job_free(struct remote_job *job);

@@ -299,10 +299,15 @@ static void append_namespaces(struct buffer *text, const struct handler_context 
 
 /* ---- The handler ---- */
 
+/* Whoever scrapes gives up in time, after 10 s in Prometheus, and then has nothing of what tells
+ * that the backend is the one to blame. */
+#define PATIENCE_US (2 * US_PER_S)
+
 static enum handler_step metrics_start(struct request *request, struct response *response)
 {
 	(void)response;
 	cache_op_init(&request->op, CACHE_OP_STATS);
+	request->op.patience_us = PATIENCE_US;
 	return STEP_SUBMIT;
 }
 

@@ -195,6 +195,8 @@ Test(prometheus_text, a_backend_that_fails_is_down_and_the_rest_is_told)
 {
 	fake_request_init(&fake);
 	(void)fake_request_start(&fake, &handler_metrics);
+	cr_expect(held_op->patience_us > 0 && held_op->patience_us <= 2 * US_PER_S,
+		  "scrapers wait no longer");
 	fake_request_finish(&fake, CACHE_UNAVAILABLE);
 	cr_expect_eq(fake.response.status, 200);
 	text = strndup(fake_response_body(&fake).data, fake_response_body(&fake).len);

@@ -297,6 +297,21 @@ Test(remote_engine, an_upstream_that_never_answers_costs_the_timeout)
 	cr_expect(fake_is_idle(fake));
 }
 
+Test(remote_engine, an_op_with_less_patience_costs_no_more)
+{
+	fake_always(fake, ask_hangs);
+	struct ask *a = ask_make(CACHE_OP_STATS, "n", "", NULL);
+	a->op.patience_us = 2 * S;
+	(void)ask_submit(a);
+	struct ask *b = ask_make(CACHE_OP_STATS, "n", "", NULL);
+	b->op.patience_us = 20 * S;
+	(void)ask_submit(b);
+	fake_run(fake, 11 * S);
+	ask_expect_done(a, CACHE_TIMEOUT, 2 * S);
+	ask_expect_done(b, CACHE_TIMEOUT, 10 * S);
+	cr_expect(fake_is_idle(fake));
+}
+
 Test(remote_engine, what_waits_is_done_by_its_deadline)
 {
 	fake->settings.max_in_flight = 1;
