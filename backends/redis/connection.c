@@ -89,11 +89,13 @@ static enum remote_failure greet(struct redis_connection *connection,
 				 const struct redis_endpoint *endpoint)
 {
 	struct remote_request request = {0};
+	size_t held_from = 0;
+	unsigned held_for = 0;
 
 	if (connection->role.write_hello)
 		connection->role.write_hello(connection->role.user, endpoint->url, &request);
 	else
-		redis_hello_write(endpoint->url, &request);
+		held_from = redis_hello_write(endpoint->url, &request, &held_for);
 	if (request.body.failed) {
 		remote_request_deinit(&request);
 		return FAILURE_CONNECT;
@@ -102,6 +104,8 @@ static enum remote_failure greet(struct redis_connection *connection,
 	if (!hello)
 		return FAILURE_CONNECT;
 	hello->limit_us = INT64_MAX;
+	hello->held_from = held_from;
+	hello->held_for = held_for;
 	connection->state = CONNECTION_GREETS;
 	redis_connection_push(connection, hello);
 	return redis_connection_send(connection) ? FAILURE_NONE : FAILURE_RESET;
@@ -192,18 +196,30 @@ static void count_sent(struct redis_connection *connection, size_t len)
 	}
 }
 
+bool redis_connection_has_output(const struct redis_connection *connection)
+{
+	const struct redis_exchange *unsent = connection->unsent;
+
+	return unsent && unsent->sent < redis_exchange_may_send(unsent);
+}
+
 bool redis_connection_send(struct redis_connection *connection)
 {
-	while (connection->unsent) {
+	while (redis_connection_has_output(connection)) {
 		struct iovec pieces[PIECES_MAX];
 		int count = 0;
 
 		for (struct redis_exchange *at = connection->unsent; at && count < PIECES_MAX;
-		     at = at->next)
+		     at = at->next) {
+			size_t end = redis_exchange_may_send(at);
+
 			pieces[count++] = (struct iovec){
 				.iov_base = at->request.body.data + at->sent,
-				.iov_len = at->request.body.len - at->sent,
+				.iov_len = end - at->sent,
 			};
+			if (end < at->request.body.len)
+				break;
+		}
 		ssize_t sent = redis_stream_write(&connection->stream, pieces, count);
 		if (sent <= 0)
 			return sent == 0;
@@ -252,7 +268,10 @@ static enum remote_failure take_replies(struct redis_connection *connection,
 			}
 			return is_notice ? FAILURE_RESET : FAILURE_BAD_ANSWER;
 		}
+		bool is_over = exchange->held_from > 0 && redis_hello_is_over(&reply);
 		redis_exchange_take(exchange, &reply, redis_reader_last_bytes(connection->reader));
+		if (is_over)
+			return FAILURE_RESET;
 		if (exchange->got < exchange->asked)
 			continue;
 		(void)redis_exchange_list_pop(&connection->exchanges);

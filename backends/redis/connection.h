@@ -81,6 +81,8 @@ bool redis_connection_has_begun(const struct redis_connection *connection,
 /* Takes an exchange out again that has not begun. */
 void redis_connection_remove(struct redis_connection *connection, struct redis_exchange *exchange);
 
+/* Whether there is something that may be sent. */
+bool redis_connection_has_output(const struct redis_connection *connection);
 /* Sends what can be sent. False: broken. */
 bool redis_connection_send(struct redis_connection *connection);
 

@@ -45,6 +45,13 @@ void redis_exchange_free(struct redis_exchange *exchange)
 	free(exchange);
 }
 
+size_t redis_exchange_may_send(const struct redis_exchange *exchange)
+{
+	bool is_held = exchange->held_from > 0 && exchange->got < exchange->held_for;
+
+	return is_held ? exchange->held_from : exchange->request.body.len;
+}
+
 void redis_exchange_take(struct redis_exchange *exchange, struct redis_reply *reply, size_t bytes)
 {
 	unsigned place = place_of(exchange, exchange->got);

@@ -20,7 +20,10 @@ struct redis_exchange {
 	uint64_t order;   /* of submission; 0: the transport's own */
 	int64_t limit_us; /* monotonic */
 	size_t sent;      /* bytes of the body */
-	bool is_late;     /* its time is over */
+	/* Bytes of the body that may be sent before `held_for` replies are there; 0: all. */
+	size_t held_from;
+	unsigned held_for;
+	bool is_late; /* its time is over */
 	bool was_repeated;
 	unsigned asked;   /* commands of the body: so many replies come */
 	unsigned got;     /* of them */
@@ -46,6 +49,8 @@ struct redis_exchange *redis_exchange_create(enum redis_exchange_kind kind,
 					     struct remote_request *request);
 void redis_exchange_free(struct redis_exchange *exchange);
 
+/* How many bytes of the body may have been sent by now. */
+size_t redis_exchange_may_send(const struct redis_exchange *exchange);
 /* Takes over the next reply, of `bytes` bytes. Not more than are asked for. */
 void redis_exchange_take(struct redis_exchange *exchange, struct redis_reply *reply, size_t bytes);
 

@@ -34,8 +34,11 @@ static void write_name(struct remote_request *request)
 	write_words(request, (struct slice[]){SLICE("CLIENT"), SLICE("SETNAME"), CLIENT_NAME}, 3);
 }
 
-void redis_hello_write(const struct redis_url *url, struct remote_request *request)
+size_t redis_hello_write(const struct redis_url *url, struct remote_request *request,
+			 unsigned *replies)
 {
+	size_t len;
+
 	write_auth(url, request);
 	if (url->db > 0) {
 		redis_command_begin(request, 2);
@@ -45,8 +48,11 @@ void redis_hello_write(const struct redis_url *url, struct remote_request *reque
 	write_name(request);
 	write_words(request, (struct slice[]){SLICE("CLIENT"), SLICE("ID")}, 2);
 	redis_hello_write_look(request);
+	len = request->body.len;
+	*replies = request->replies;
 	redis_hello_write_script(true, request);
 	redis_news_write_hello(url->prefix, request);
+	return len;
 }
 
 void redis_hello_write_listener(const struct redis_url *url, struct remote_request *request)
@@ -153,7 +159,7 @@ static struct slice check_info(const struct redis_url *url, struct slice info,
 
 /* What ends a hello whatever it was said to. Other errors, as of a user who may not do all of it,
  * show with the requests, if it matters. */
-static bool is_fatal(const struct redis_reply *reply)
+bool redis_hello_is_over(const struct redis_reply *reply)
 {
 	static const char *const codes[] = {"LOADING", "MASTERDOWN", "NOAUTH", "DENIED",
 					    "ERR max number of clients"};
@@ -174,7 +180,8 @@ struct slice redis_hello_read(const struct redis_url *url, const struct redis_re
 
 	*ret = (struct redis_hello){.has_functions = true, .may_publish = true};
 	for (unsigned i = 0; i < got; i++)
-		if (is_fatal(&replies[i]) || (i < must_work && replies[i].kind == REPLY_ERROR))
+		if (redis_hello_is_over(&replies[i]) ||
+		    (i < must_work && replies[i].kind == REPLY_ERROR))
 			return replies[i].text;
 	if (got < must_work + 5)
 		return (struct slice){0};
@@ -195,7 +202,7 @@ struct slice redis_hello_read_listener(const struct redis_url *url,
 
 	*ret = (struct redis_hello){0};
 	for (unsigned i = 0; i < got; i++)
-		if (is_fatal(&replies[i]))
+		if (redis_hello_is_over(&replies[i]))
 			return replies[i].text;
 	if (url->password && replies[0].kind == REPLY_ERROR)
 		return replies[0].text;
@@ -206,7 +213,7 @@ struct slice redis_hello_read_look(const struct redis_url *url, const struct red
 				   struct redis_hello *ret)
 {
 	*ret = (struct redis_hello){0};
-	if (is_fatal(reply))
+	if (redis_hello_is_over(reply))
 		return reply->text;
 	return reply->kind == REPLY_STRING ? check_info(url, reply->text, ret) : (struct slice){0};
 }

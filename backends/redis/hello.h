@@ -16,13 +16,19 @@ struct redis_hello {
 	int64_t memory_used, memory_max; /* bytes; max 0: no limit, or unknown */
 };
 
-/* Appends the commands. */
-void redis_hello_write(const struct redis_url *url, struct remote_request *request);
+/* Appends the commands. Returns the bytes of `request` up to the script: what follows must wait
+ * for the replies to them (redis_hello_is_over), as Redis hangs up on who sends more than 16 KB
+ * before it knows him, and its reason may be lost with the connection. `replies` of them come. */
+size_t redis_hello_write(const struct redis_url *url, struct remote_request *request,
+			 unsigned *replies);
 
 /* Reads the replies to them, of which the first `got` came. Empty: the server may be used. Else the
  * error for which it may not, one of its own or one of verdict.h; valid as long as the replies. */
 struct slice redis_hello_read(const struct redis_url *url, const struct redis_reply *replies,
 			      unsigned got, struct redis_hello *ret);
+
+/* Whether no reply behind this one can make it a good beginning; redis_hello_read says why. */
+bool redis_hello_is_over(const struct redis_reply *reply);
 
 /* The same for a connection that only listens: who we are, and what server that is. */
 void redis_hello_write_listener(const struct redis_url *url, struct remote_request *request);

@@ -355,7 +355,7 @@ static void send_all(struct redis_node *node, int64_t now_us)
 		struct redis_connection *each = &node->connections[i];
 		bool is_over = each->is_retiring && !each->exchanges.first;
 
-		if (each->state >= CONNECTION_GREETS && each->unsent) {
+		if (each->state >= CONNECTION_GREETS && redis_connection_has_output(each)) {
 			if (each->unsent == each->exchanges.first)
 				each->heard_us = now_us; /* nothing is unanswered so far */
 			is_over = !redis_connection_send(each);
@@ -387,7 +387,8 @@ int64_t redis_node_poll(const struct redis_node *node, struct pollfd *ret, int64
 		if (each->state != CONNECTION_CLOSED && each->state != CONNECTION_LOOKS_UP)
 			ret[i] = (struct pollfd){
 				.fd = each->stream.fd,
-				.events = redis_stream_events(&each->stream, each->unsent != NULL),
+				.events = redis_stream_events(&each->stream,
+							      redis_connection_has_output(each)),
 			};
 		if (redis_stream_has_more(&each->stream))
 			until_us = now_us;

@@ -229,14 +229,14 @@ int64_t redis_subscriber_begin_turn(struct redis_subscriber *subscriber,
 		hang_up(subscriber, false);
 	if (due_us(subscriber, now_us) <= now_us)
 		act(subscriber, endpoint, now_us);
-	if (connection->state >= CONNECTION_GREETS && connection->unsent &&
+	if (connection->state >= CONNECTION_GREETS && redis_connection_has_output(connection) &&
 	    !redis_connection_send(connection))
 		fail(subscriber, now_us);
 	if (connection->state != CONNECTION_CLOSED && connection->state != CONNECTION_LOOKS_UP)
 		*ret = (struct pollfd){
 			.fd = connection->stream.fd,
 			.events = redis_stream_events(&connection->stream,
-						      connection->unsent != NULL),
+						      redis_connection_has_output(connection)),
 		};
 	if (redis_news_are_heard(subscriber->news) != were_heard ||
 	    redis_stream_has_more(&connection->stream))

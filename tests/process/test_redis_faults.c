@@ -391,22 +391,22 @@ static void make_certificate(const char *name, const char *host)
 		cr_skip("there is no openssl");
 }
 
-/* With the certificate that is there. */
-static void start_redis_with_tls(void)
+/* With the certificate that is there; `more` are arguments of Redis. */
+static void start_redis_with_tls(const char *more)
 {
 	char arguments[300];
 
 	make_certificate("mine", "DNS:me");
 	snprintf(arguments, sizeof(arguments),
 		 "--port 0 --tls-port %d --tls-cert-file redis.pem --tls-key-file redis.key "
-		 "--tls-ca-cert-file mine.pem --tls-auth-clients yes",
-		 redis_scene_port());
+		 "--tls-ca-cert-file mine.pem --tls-auth-clients yes %s",
+		 redis_scene_port(), more);
 	redis_scene_start(arguments);
 }
 
-static void serve_tls(void)
+static void serve_tls(const char *more)
 {
-	start_redis_with_tls();
+	start_redis_with_tls(more);
 	scene_env_printf("STEADYCACHE_BACKEND=rediss://127.0.0.1:%d", redis_scene_port());
 	scene_env_printf("STEADYCACHE_REDIS_CERT_FILE=%s", redis_scene_path("mine.pem"));
 	scene_env_printf("STEADYCACHE_REDIS_KEY_FILE=%s", redis_scene_path("mine.key"));
@@ -415,7 +415,7 @@ static void serve_tls(void)
 static void start_tls(const char *host)
 {
 	make_certificate("redis", host);
-	serve_tls();
+	serve_tls("");
 }
 
 Test(redis_faults, tls_with_a_certificate_of_our_own)
@@ -435,6 +435,19 @@ Test(redis_faults, tls_with_a_certificate_of_our_own)
 	scene_stop();
 }
 
+/* Redis hangs up on who says much before it knows him; its reason is told all the same. */
+Test(redis_faults, tls_and_a_wrong_password)
+{
+	make_certificate("redis", "IP:127.0.0.1");
+	serve_tls("--requirepass sesame");
+	scene_env_printf("STEADYCACHE_REDIS_CA_FILE=%s", redis_scene_path("redis.pem"));
+	scene_env("STEADYCACHE_REDIS_PASSWORD=open");
+	scene_start();
+	for (int i = 0; i < 8; i++)
+		redis_scene_expect_failure(scene_get("k"), 503, "STEADYCACHE_REDIS_PASSWORD");
+	scene_stop();
+}
+
 Test(redis_faults, tls_that_nobody_vouches_for)
 {
 	start_tls("IP:127.0.0.1");
@@ -448,7 +461,7 @@ Test(redis_faults, tls_that_nobody_vouches_for)
 Test(redis_faults, tls_that_the_url_does_not_tell)
 {
 	make_certificate("redis", "IP:127.0.0.1");
-	start_redis_with_tls();
+	start_redis_with_tls("");
 	scene_env_printf("STEADYCACHE_BACKEND=redis://127.0.0.1:%d", redis_scene_port());
 	scene_start();
 	(void)usleep(500000);
@@ -476,7 +489,7 @@ Test(redis_faults, tls_that_has_expired)
 		 "2>/dev/null && mv old.pem redis.pem",
 		 scene.dir.path);
 	cr_assert_eq(system(command), 0);
-	serve_tls();
+	serve_tls("");
 	scene_env_printf("STEADYCACHE_REDIS_CA_FILE=%s", redis_scene_path("redis.pem"));
 	scene_start();
 	(void)usleep(500000);

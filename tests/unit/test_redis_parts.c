@@ -307,8 +307,11 @@ Test(redis_hello, says_who_what_and_where)
 	struct remote_request request = {0};
 
 	cr_assert(read_url("redis://me:secret@h/2"));
-	redis_hello_write(&url, &request);
+	unsigned first = 0;
+	size_t len = redis_hello_write(&url, &request, &first);
 	cr_expect_eq(request.replies, 7);
+	cr_expect_eq(first, 5);
+	cr_expect_lt(len, 300, "the script waits");
 	cr_expect(slice_starts_with(
 		buffer_bytes(&request.body),
 		SLICE("*3\r\n$4\r\nAUTH\r\n$2\r\nme\r\n$6\r\nsecret\r\n"
