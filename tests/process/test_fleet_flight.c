@@ -294,8 +294,8 @@ Test(fleet_flight, one_who_only_waits_hears_of_every_set)
 	static const char *const paths[] = {"/api/set", "/api/batch/set", "/batch/ns/set"};
 	static const char *const bodies[] = {
 		"{\"cache_name\":\"ns\",\"key\":\"k\",\"value\":\"computed\",\"size\":8}",
-		"{\"cache_name\":\"ns\",\"items\":[{\"key\":\"a\",\"value\":\"v\"},"
-		"{\"key\":\"k\",\"value\":\"computed\"}]}",
+		("{\"cache_name\":\"ns\",\"items\":[{\"key\":\"a\",\"value\":\"v\"},"
+		 "{\"key\":\"k\",\"value\":\"computed\"}]}"),
 		"{\"items\":[{\"key\":\"k\",\"value\":\"computed\"}]}",
 	};
 

@@ -308,7 +308,7 @@ Test(redis_subscriber, takes_news_in_pieces)
 {
 	begin();
 	for (size_t i = 0; i < sizeof(MESSAGE) - 1; i++) {
-		fake_redis_send(&fake, (struct slice){.data = MESSAGE + i, .len = 1});
+		fake_redis_send(&fake, (struct slice){.data = &MESSAGE[i], .len = 1});
 		(void)turn();
 	}
 	TURN_UNTIL(told_count == 2);
