@@ -208,11 +208,13 @@ void options_hide_passwords(struct options *options, int argc, char **argv)
 			     strncasecmp(argv[i], "--backend=", 10) == 0))
 			continue;
 		if (options->backend >= argv[i] && options->backend <= at) {
-			free(copy);
-			copy = strdup(options->backend);
-			if (!copy)
+			char *fresh = strdup(options->backend);
+
+			if (!fresh)
 				continue;
-			options->backend = copy;
+			options->backend = fresh;
+			free(copy);
+			copy = fresh;
 		}
 		memset(start + 3, '*', (size_t)(at - start - 3));
 	}
