@@ -18,6 +18,11 @@ static inline int64_t cache_clock_now_us(const struct cache_clock *clock)
 	return clock->now_us(clock->user);
 }
 
+static inline int64_t earlier_us(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* The machine's clock (CLOCK_REALTIME). */
 extern const struct cache_clock system_clock;
 

@@ -1,20 +1,7 @@
 #include "backends/redis/check.h"
 
+#include "backends/redis/decimal.h"
 #include "backends/redis/value.h"
-
-int64_t redis_check_decimal(struct slice text)
-{
-	int64_t number = 0;
-
-	if (text.len == 0 || text.len > 16)
-		return -1;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.data[i] < '0' || text.data[i] > '9')
-			return -1;
-		number = number * 10 + (text.data[i] - '0');
-	}
-	return number;
-}
 
 /* An array whose first elements are `count` integers. */
 static bool has_integers(const struct redis_reply *reply, size_t count)
@@ -32,7 +19,7 @@ static bool is_time(const struct redis_reply *reply)
 	for (size_t i = 0; i < 2; i++) {
 		const struct redis_reply *part = redis_reply_element(reply, i, REPLY_STRING);
 
-		if (!part || redis_check_decimal(part->text) < 0)
+		if (!part || redis_decimal(part->text) < 0)
 			return false;
 	}
 	return true;

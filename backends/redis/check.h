@@ -62,7 +62,4 @@ static inline int64_t redis_check_code(const struct redis_reply *reply)
 	return reply->elements[0].integer;
 }
 
-/* A number in decimal digits; -1: it is none. */
-int64_t redis_check_decimal(struct slice text);
-
 #endif

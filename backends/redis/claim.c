@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "backends/redis/check.h"
+#include "backends/redis/decimal.h"
 #include "backends/redis/verdict.h"
 #include "backends/remote/details.h"
 #include "store/notice.h"
@@ -62,7 +62,7 @@ void redis_claim_read(const struct remote_context *context, struct remote_call *
 	struct redis_state *state = redis_state_of(context);
 	const struct redis_reply *claim = redis_reply_of(answer, 0);
 	const struct redis_reply *claimed = redis_reply_of(answer, 1);
-	int64_t found = claimed->kind == REPLY_STRING ? redis_check_decimal(claimed->text) : -1;
+	int64_t found = claimed->kind == REPLY_STRING ? redis_decimal(claimed->text) : -1;
 
 	state->is_claimed = found == (int64_t)state->spaces.part_count;
 	if (state->is_claimed) {

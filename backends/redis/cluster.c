@@ -4,6 +4,7 @@
 
 #include "backends/redis/cluster_state.h"
 #include "backends/redis/figures.h"
+#include "backends/redis/node_state.h"
 #include "backends/redis/route.h"
 #include "backends/redis/slot_map.h"
 #include "backends/redis/verdict.h"
@@ -236,17 +237,12 @@ bool redis_cluster_has(const struct redis_cluster *cluster, const struct redis_a
 	return !has_others;
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 static int64_t first_limit_us(const struct redis_exchange_list *list)
 {
 	int64_t limit_us = INT64_MAX;
 
 	for (const struct redis_exchange *at = list->first; at; at = at->next)
-		limit_us = earlier(limit_us, at->limit_us);
+		limit_us = earlier_us(limit_us, at->limit_us);
 	return limit_us;
 }
 
@@ -256,21 +252,21 @@ int64_t redis_cluster_poll(const struct redis_cluster *cluster, struct pollfd *r
 	size_t at = 0;
 
 	for (const struct redis_gate *gate = cluster->gates.first; gate; gate = gate->next) {
-		until_us = earlier(until_us, first_limit_us(&gate->held));
+		until_us = earlier_us(until_us, first_limit_us(&gate->held));
 		if (redis_route_may_try(cluster, gate))
-			until_us = earlier(until_us, gate->due_us);
+			until_us = earlier_us(until_us, gate->due_us);
 	}
 	for (size_t i = 0; i < cluster->members.count; i++) {
 		const struct redis_node *node = cluster->members.list[i];
 
-		until_us = earlier(until_us, redis_node_poll(node, ret + at, now_us));
+		until_us = earlier_us(until_us, redis_node_poll(node, ret + at, now_us));
 		/* It may hang by then, or be one that may go. */
 		if (!redis_node_is_idle(node) || !node->is_master)
-			until_us = earlier(until_us, now_us + US_PER_S);
+			until_us = earlier_us(until_us, now_us + US_PER_S);
 		at += node->count;
 	}
 	if (redis_slot_map_is_wanted(cluster, now_us) && !cluster->is_asked_for)
-		until_us = earlier(until_us, cluster->look_us);
+		until_us = earlier_us(until_us, cluster->look_us);
 	return until_us;
 }
 
@@ -288,14 +284,6 @@ void redis_cluster_go_on(struct redis_cluster *cluster, const struct pollfd *pol
 }
 
 /* ---- Making and freeing ---- */
-
-static void drop_all(struct redis_exchange_list *list)
-{
-	struct redis_exchange *exchange;
-
-	while ((exchange = redis_exchange_list_pop(list)))
-		redis_exchange_free(exchange);
-}
 
 struct redis_cluster *redis_cluster_create(struct redis_node_config *config, int64_t timeout_us)
 {
@@ -320,18 +308,16 @@ struct redis_cluster *redis_cluster_create(struct redis_node_config *config, int
 
 void redis_cluster_free(struct redis_cluster *cluster)
 {
-	struct redis_exchange_list lists[2];
+	struct redis_exchange_list held;
 
 	if (!cluster)
 		return;
 	redis_members_deinit(&cluster->members);
 	while (cluster->gates.first) {
-		redis_gates_open(&cluster->gates, cluster->gates.first, &lists[0]);
-		drop_all(&lists[0]);
+		redis_gates_open(&cluster->gates, cluster->gates.first, &held);
+		redis_exchange_list_drop(&held);
 	}
-	redis_exchange_list_take(&cluster->waiting, &lists[0]);
-	redis_exchange_list_take(&cluster->refused, &lists[1]);
-	drop_all(&lists[0]);
-	drop_all(&lists[1]);
+	redis_exchange_list_drop(&cluster->waiting);
+	redis_exchange_list_drop(&cluster->refused);
 	free(cluster);
 }

@@ -313,6 +313,35 @@ enum remote_failure redis_connection_receive(struct redis_connection *connection
 	return FAILURE_NONE;
 }
 
+/* ---- Turns ---- */
+
+struct pollfd redis_connection_polled(const struct redis_connection *connection)
+{
+	if (connection->state == CONNECTION_CLOSED || connection->state == CONNECTION_LOOKS_UP)
+		return (struct pollfd){.fd = -1};
+	return (struct pollfd){
+		.fd = connection->stream.fd,
+		.events = redis_stream_events(&connection->stream,
+					      redis_connection_has_output(connection)),
+	};
+}
+
+enum remote_failure redis_connection_turn(struct redis_connection *connection,
+					  const struct redis_endpoint *endpoint, bool is_awake,
+					  void (*whole)(void *user,
+							struct redis_connection *connection,
+							struct redis_exchange *exchange),
+					  void *user)
+{
+	is_awake |= redis_stream_has_more(&connection->stream);
+	if (connection->state == CONNECTION_LOOKS_UP ||
+	    (connection->state == CONNECTION_CONNECTS && is_awake))
+		return redis_connection_go_on(connection, endpoint);
+	if (connection->state >= CONNECTION_GREETS && is_awake)
+		return redis_connection_receive(connection, whole, user);
+	return FAILURE_NONE;
+}
+
 void redis_connection_close(struct redis_connection *connection, struct redis_exchange_list *ret)
 {
 	redis_exchange_list_init(ret);

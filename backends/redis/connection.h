@@ -4,6 +4,8 @@
 #ifndef STEADYCACHE_REDIS_CONNECTION_H
 #define STEADYCACHE_REDIS_CONNECTION_H
 
+#include <poll.h>
+
 #include "backends/redis/exchange.h"
 #include "backends/redis/hello.h"
 #include "backends/redis/lookup.h"
@@ -93,6 +95,17 @@ enum remote_failure redis_connection_receive(struct redis_connection *connection
 							   struct redis_connection *connection,
 							   struct redis_exchange *exchange),
 					     void *user);
+
+/* What poll() is to wait for; fd -1: nothing. */
+struct pollfd redis_connection_polled(const struct redis_connection *connection);
+
+/* After the wait: goes on, or receives. `is_awake`: poll() told something. Failures as of both. */
+enum remote_failure redis_connection_turn(struct redis_connection *connection,
+					  const struct redis_endpoint *endpoint, bool is_awake,
+					  void (*whole)(void *user,
+							struct redis_connection *connection,
+							struct redis_exchange *exchange),
+					  void *user);
 
 /* Closes it and moves its exchanges to `ret`, with what they got and sent so far. */
 void redis_connection_close(struct redis_connection *connection, struct redis_exchange_list *ret);

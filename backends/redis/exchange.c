@@ -246,6 +246,14 @@ struct redis_exchange *redis_exchange_list_pop(struct redis_exchange_list *list)
 	return first;
 }
 
+void redis_exchange_list_drop(struct redis_exchange_list *list)
+{
+	struct redis_exchange *exchange;
+
+	while ((exchange = redis_exchange_list_pop(list)))
+		redis_exchange_free(exchange);
+}
+
 size_t redis_exchange_list_count(const struct redis_exchange_list *list)
 {
 	size_t count = 0;

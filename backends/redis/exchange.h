@@ -80,6 +80,8 @@ void redis_exchange_list_push(struct redis_exchange_list *list, struct redis_exc
 void redis_exchange_list_insert(struct redis_exchange_list *list, struct redis_exchange *exchange);
 /* NULL: it is empty. */
 struct redis_exchange *redis_exchange_list_pop(struct redis_exchange_list *list);
+/* Frees all that are in it. */
+void redis_exchange_list_drop(struct redis_exchange_list *list);
 /* How many are in it. */
 size_t redis_exchange_list_count(const struct redis_exchange_list *list);
 /* Moves all to `ret`. */

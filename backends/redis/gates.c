@@ -37,16 +37,9 @@ struct redis_gate *redis_gates_get(struct redis_gates *gates, unsigned slot, int
 void redis_gates_pause(struct redis_gates *gates, struct redis_gate *gate, const char *reason,
 		       int64_t now_us)
 {
-	int64_t pause_us = PAUSE_MIN_US;
-
-	for (unsigned i = 0; i < gate->tries && pause_us < PAUSE_MAX_US; i++)
-		pause_us *= 2;
-	if (pause_us > PAUSE_MAX_US)
-		pause_us = PAUSE_MAX_US;
-	pause_us -= (int64_t)(remote_backoff_random(&gates->random) % (uint64_t)pause_us) / 2;
-	gate->tries++;
+	gate->due_us = now_us + remote_backoff_pause_us(gate->tries++, PAUSE_MIN_US, PAUSE_MAX_US,
+							&gates->random);
 	gate->reason = reason;
-	gate->due_us = now_us + pause_us;
 }
 
 void redis_gates_open(struct redis_gates *gates, struct redis_gate *gate,

@@ -13,11 +13,6 @@
 #define FORGET_US     (60 * US_PER_S)
 #define TIDY_US       (10 * US_PER_S)
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* When something is to be done for `part`; INT64_MAX: nothing that is known. */
 static int64_t due_us(const struct remote_context *context, const struct redis_part *part,
 		      int64_t now_us)
@@ -27,9 +22,9 @@ static int64_t due_us(const struct remote_context *context, const struct redis_p
 	if (part->has_work || part->uses.count >= COLLECT_KEYS)
 		due = now_us;
 	if (!redis_uses_are_none(&part->uses))
-		due = earlier(due, part->uses_since_us + COLLECT_US);
+		due = earlier_us(due, part->uses_since_us + COLLECT_US);
 	if (part->touched_us > 0 && now_us - part->touched_us < TOUCHED_US)
-		due = earlier(due, part->worked_us + ROUND_US);
+		due = earlier_us(due, part->worked_us + ROUND_US);
 	if (part->expiry_us > 0) {
 		int64_t left_us = part->expiry_us - redis_state_now_us(context, part);
 
@@ -38,7 +33,7 @@ static int64_t due_us(const struct remote_context *context, const struct redis_p
 			left_us = 0;
 		if (context->config->clock && left_us > 0)
 			left_us = ROUND_US;
-		due = earlier(due, now_us + left_us);
+		due = earlier_us(due, now_us + left_us);
 		if (left_us == 0 && due < part->worked_us + ROUND_US / 10)
 			due = part->has_work ? due : part->worked_us + ROUND_US / 10;
 	}
@@ -127,7 +122,7 @@ struct cache_op *redis_house_own_op(const struct remote_context *context, int64_
 	}
 	*ret_next_us = state->spaces.count > 0 ? state->tidy_us : INT64_MAX;
 	if (redis_due_first(due))
-		*ret_next_us = earlier(*ret_next_us, redis_due_first(due)->due_us);
+		*ret_next_us = earlier_us(*ret_next_us, redis_due_first(due)->due_us);
 	return NULL;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "backends/redis/node_state.h"
 #include "base/clock.h"
 #include "base/invariant.h"
 

@@ -14,13 +14,6 @@
 #define PAUSE_MAX_US INT64_C(200000)
 /* What has so little time left when its connection ends has none for another try. */
 #define SOON_US INT64_C(20000)
-/* A server that has answered nothing for so long hangs. */
-#define HANG_US US_PER_S
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
 
 /* ---- The end of connections ---- */
 
@@ -60,16 +53,11 @@ static void fail_waiting(struct redis_node *node, enum remote_failure failure, s
 
 static void pause_attempts(struct redis_node *node)
 {
-	int64_t now_us = monotonic_now_us(), pause_us = PAUSE_MIN_US;
+	int64_t now_us = monotonic_now_us();
 
-	for (unsigned i = 0; i < node->failures && pause_us < PAUSE_MAX_US; i++)
-		pause_us *= 2;
-	if (pause_us > PAUSE_MAX_US)
-		pause_us = PAUSE_MAX_US;
-	node->failures++;
+	node->next_attempt_us = now_us + remote_backoff_pause_us(node->failures++, PAUSE_MIN_US,
+								 PAUSE_MAX_US, &node->random);
 	redis_figures_add(node->config->figures, REDIS_FIGURE_CONNECTS_FAILED, 1);
-	pause_us -= (int64_t)(remote_backoff_random(&node->random) % (uint64_t)pause_us) / 2;
-	node->next_attempt_us = now_us + pause_us;
 	if (node->down_us == 0 && !is_alive(node))
 		node->down_us = now_us;
 }
@@ -252,7 +240,7 @@ static void expire_connection(struct redis_node *node, struct redis_connection *
 		if (!is_timed(each))
 			continue;
 		if (each->limit_us > now_us + (is_late ? SOON_US : 0)) {
-			node->next_limit_us = earlier(node->next_limit_us, each->limit_us);
+			node->next_limit_us = earlier_us(node->next_limit_us, each->limit_us);
 			continue;
 		}
 		each->is_late = true;
@@ -282,7 +270,7 @@ static void expire_waiting(struct redis_node *node, int64_t now_us)
 			end_broken(node, exchange, is_greeting ? FAILURE_TIMEOUT : FAILURE_CONNECT,
 				   (struct slice){0});
 		} else {
-			node->next_limit_us = earlier(node->next_limit_us, exchange->limit_us);
+			node->next_limit_us = earlier_us(node->next_limit_us, exchange->limit_us);
 			redis_exchange_list_insert(&node->waiting, exchange);
 		}
 }
@@ -377,19 +365,13 @@ int64_t redis_node_poll(const struct redis_node *node, struct pollfd *ret, int64
 	int64_t until_us = node->next_limit_us;
 
 	if (node->next_attempt_us > now_us && is_wanted(node))
-		until_us = earlier(until_us, node->next_attempt_us);
+		until_us = earlier_us(until_us, node->next_attempt_us);
 	for (size_t i = 0; i < node->count; i++) {
 		const struct redis_connection *each = &node->connections[i];
 
-		ret[i] = (struct pollfd){.fd = -1};
+		ret[i] = redis_connection_polled(each);
 		if (each->state != CONNECTION_CLOSED && each->state != CONNECTION_READY)
-			until_us = earlier(until_us, each->limit_us);
-		if (each->state != CONNECTION_CLOSED && each->state != CONNECTION_LOOKS_UP)
-			ret[i] = (struct pollfd){
-				.fd = each->stream.fd,
-				.events = redis_stream_events(&each->stream,
-							      redis_connection_has_output(each)),
-			};
+			until_us = earlier_us(until_us, each->limit_us);
 		if (redis_stream_has_more(&each->stream))
 			until_us = now_us;
 	}
@@ -400,14 +382,9 @@ void redis_node_go_on(struct redis_node *node, const struct pollfd *polled)
 {
 	for (size_t i = 0; i < node->count; i++) {
 		struct redis_connection *each = &node->connections[i];
-		bool is_awake = polled[i].revents != 0 || redis_stream_has_more(&each->stream);
-		enum remote_failure failure = FAILURE_NONE;
+		enum remote_failure failure = redis_connection_turn(
+			each, &node->endpoint, polled[i].revents != 0, whole, node);
 
-		if (each->state == CONNECTION_LOOKS_UP ||
-		    (each->state == CONNECTION_CONNECTS && is_awake))
-			failure = redis_connection_go_on(each, &node->endpoint);
-		else if (each->state >= CONNECTION_GREETS && is_awake)
-			failure = redis_connection_receive(each, whole, node);
 		if (failure != FAILURE_NONE && each->state != CONNECTION_CLOSED)
 			break_connection(node, each, failure);
 	}
@@ -423,70 +400,6 @@ void redis_node_carry(struct redis_node *node, struct redis_exchange *exchange)
 void redis_node_take_waiting(struct redis_node *node, struct redis_exchange_list *ret)
 {
 	redis_exchange_list_take(&node->waiting, ret);
-}
-
-/* ---- How it is ---- */
-
-bool redis_node_may_be(const struct redis_node *node, const char *run_id)
-{
-	bool is_another = false;
-
-	for (size_t i = 0; i < node->count; i++) {
-		const struct redis_connection *each = &node->connections[i];
-
-		if (each->state != CONNECTION_READY || *each->hello.run_id == '\0')
-			continue;
-		if (strcmp(each->hello.run_id, run_id) == 0)
-			return true;
-		is_another = true;
-	}
-	return !is_another || *run_id == '\0';
-}
-
-bool redis_node_is_ready(const struct redis_node *node)
-{
-	return redis_node_carry_choose(node) != NULL;
-}
-
-bool redis_node_hangs(const struct redis_node *node, int64_t now_us)
-{
-	for (size_t i = 0; i < node->count; i++) {
-		const struct redis_connection *each = &node->connections[i];
-
-		if (each->state == CONNECTION_READY && each->exchanges.first &&
-		    each->exchanges.first->sent > 0 && now_us - each->heard_us >= HANG_US)
-			return true;
-	}
-	return false;
-}
-
-bool redis_node_is_idle(const struct redis_node *node)
-{
-	for (size_t i = 0; i < node->count; i++) {
-		const struct redis_connection *each = &node->connections[i];
-
-		if (each->exchanges.first ||
-		    (each->state != CONNECTION_CLOSED && each->state != CONNECTION_READY))
-			return false;
-	}
-	return !node->waiting.first;
-}
-
-void redis_node_sum(const struct redis_node *node, struct redis_node_sum *sum)
-{
-	sum->servers++;
-	sum->down += node->down_us > 0;
-	for (size_t i = 0; i < node->count; i++)
-		sum->connections += node->connections[i].state == CONNECTION_READY;
-	sum->memory_used += node->memory_used;
-	sum->memory_max += node->memory_max;
-	sum->is_unbounded |= node->memory_max == 0;
-	if (node->memory_max > 0) {
-		int64_t percent = node->memory_used * 100 / node->memory_max;
-
-		sum->fullest_percent =
-			percent > sum->fullest_percent ? percent : sum->fullest_percent;
-	}
 }
 
 /* ---- Making and freeing ---- */
@@ -525,14 +438,6 @@ struct redis_node *redis_node_create(const struct redis_node_config *config,
 	return node;
 }
 
-static void drop_all(struct redis_exchange_list *list)
-{
-	struct redis_exchange *exchange;
-
-	while ((exchange = redis_exchange_list_pop(list)))
-		redis_exchange_free(exchange);
-}
-
 void redis_node_free(struct redis_node *node)
 {
 	struct redis_exchange_list list;
@@ -541,9 +446,9 @@ void redis_node_free(struct redis_node *node)
 		return;
 	for (size_t i = 0; node->connections && i < node->count; i++) {
 		redis_connection_close(&node->connections[i], &list);
-		drop_all(&list);
+		redis_exchange_list_drop(&list);
 	}
-	drop_all(&node->waiting);
+	redis_exchange_list_drop(&node->waiting);
 	free(node->connections);
 	free(node->address.host);
 	free(node);

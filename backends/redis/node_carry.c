@@ -145,8 +145,7 @@ void redis_node_carry_one(struct redis_node *node, struct redis_exchange *exchan
 {
 	struct redis_connection *connection = choose_for(node, exchange->request.lane);
 
-	if (exchange->limit_us < node->next_limit_us)
-		node->next_limit_us = exchange->limit_us;
+	node->next_limit_us = earlier_us(node->next_limit_us, exchange->limit_us);
 	if (!connection) {
 		redis_exchange_list_insert(&node->waiting, exchange);
 		return;

@@ -3,6 +3,7 @@
 #include "backends/redis/batch.h"
 #include "backends/redis/check.h"
 #include "backends/redis/claim.h"
+#include "backends/redis/decimal.h"
 #include "backends/redis/house.h"
 #include "backends/redis/read_all.h"
 #include "backends/redis/read_items.h"
@@ -35,8 +36,8 @@ static void fail_jobs(const struct remote_context *context, const struct redis_c
 
 static int64_t time_of(const struct redis_reply *reply)
 {
-	return redis_check_decimal(reply->elements[0].text) * US_PER_S +
-	       redis_check_decimal(reply->elements[1].text);
+	return redis_decimal(reply->elements[0].text) * US_PER_S +
+	       redis_decimal(reply->elements[1].text);
 }
 
 static void take_settings(struct redis_command *command, const struct redis_reply *reply,

@@ -188,22 +188,42 @@ static void complete_set(const struct remote_context *context, const struct redi
 	take_stored(context, command, command->job, reply, reply->elements[4].text.data);
 }
 
-/* Why a SET is refused: `whole` where the partition is the namespace. */
-static const char *refusal_of(const struct redis_command *command, const char *whole,
-			      const char *of_part)
+/* Ends a SET with the sentence for `code`; where the partition is not the namespace, with its own.
+ */
+static void refuse(const struct remote_context *context, const struct redis_command *command,
+		   struct remote_job *job, int64_t code)
 {
-	return command->part->space->part_count > 1 ? of_part : whole;
+	const struct redis_refusals *refusals = &redis_state_of(context)->refusals;
+	bool is_whole = command->part->space->part_count == 1;
+	const char *too_large = job->op->item_count > 1 ? refusals->values : refusals->value;
+
+	switch (code) {
+	case CODE_TOO_LARGE:
+		remote_job_fail(job, CACHE_TOO_LARGE, is_whole ? NULL : too_large, 0);
+		break;
+	case CODE_TOO_MANY:
+		remote_job_fail(job, CACHE_TOO_LARGE,
+				is_whole ? RULES_REFUSAL_BATCH : refusals->batch, 0);
+		break;
+	case CODE_FULL:
+		remote_job_fail(job, CACHE_NO_SPACE, is_whole ? RULES_REFUSAL_FULL : refusals->full,
+				0);
+		break;
+	default:
+		remote_job_fail(job, CACHE_INTERNAL, NULL, 0);
+		break;
+	}
 }
 
 void redis_read_set(const struct remote_context *context, const struct redis_command *command,
 		    const struct redis_reply *reply)
 {
-	const struct redis_refusals *refusals = &redis_state_of(context)->refusals;
 	struct remote_job *job = command->job;
+	int64_t code = redis_check_code(reply);
 
 	if (!job->op)
 		return;
-	switch (redis_check_code(reply)) {
+	switch (code) {
 	case CODE_OK:
 		complete_set(context, command, reply);
 		break;
@@ -217,23 +237,8 @@ void redis_read_set(const struct remote_context *context, const struct redis_com
 			job->op->items[i].status = CACHE_PRECONDITION_FAILED;
 		remote_job_succeed(job);
 		break;
-	case CODE_TOO_LARGE:
-		remote_job_fail(
-			job, CACHE_TOO_LARGE,
-			refusal_of(command, NULL,
-				   job->op->item_count > 1 ? refusals->values : refusals->value),
-			0);
-		break;
-	case CODE_TOO_MANY:
-		remote_job_fail(job, CACHE_TOO_LARGE,
-				refusal_of(command, RULES_REFUSAL_BATCH, refusals->batch), 0);
-		break;
-	case CODE_FULL:
-		remote_job_fail(job, CACHE_NO_SPACE,
-				refusal_of(command, RULES_REFUSAL_FULL, refusals->full), 0);
-		break;
 	default:
-		remote_job_fail(job, CACHE_INTERNAL, NULL, 0);
+		refuse(context, command, job, code);
 		break;
 	}
 }
@@ -243,8 +248,6 @@ static void take_outcome(const struct remote_context *context, const struct redi
 			 struct remote_job *job, const struct redis_reply *reply,
 			 const char *outcome)
 {
-	const struct redis_refusals *refusals = &redis_state_of(context)->refusals;
-
 	switch (*outcome) {
 	case '0':
 	case '1':
@@ -253,12 +256,10 @@ static void take_outcome(const struct remote_context *context, const struct redi
 	case 'M': /* once more */
 		break;
 	case 'L':
-		remote_job_fail(job, CACHE_TOO_LARGE, refusal_of(command, NULL, refusals->value),
-				0);
+		refuse(context, command, job, CODE_TOO_LARGE);
 		break;
 	case 'F':
-		remote_job_fail(job, CACHE_NO_SPACE,
-				refusal_of(command, RULES_REFUSAL_FULL, refusals->full), 0);
+		refuse(context, command, job, CODE_FULL);
 		break;
 	default:
 		remote_job_fail(job, CACHE_INTERNAL, NULL, 0);

@@ -1,6 +1,6 @@
 #include "backends/redis/redirect.h"
 
-#include "base/slice.h"
+#include "backends/redis/decimal.h"
 
 #define PORT_MAX 65535
 
@@ -13,21 +13,6 @@ static void take_word(struct slice *text, struct slice *ret)
 
 	*ret = (struct slice){.data = text->data, .len = len};
 	*text = (struct slice){.data = text->data + used, .len = text->len - used};
-}
-
-static bool read_number(struct slice text, unsigned max, unsigned *ret)
-{
-	unsigned number = 0;
-
-	if (text.len == 0 || text.len > 5)
-		return false;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.data[i] < '0' || text.data[i] > '9')
-			return false;
-		number = number * 10 + (unsigned)(text.data[i] - '0');
-	}
-	*ret = number;
-	return number <= max;
 }
 
 /* A node that does not know its own name gives none, or "?". */
@@ -47,9 +32,10 @@ static bool read_target(struct slice text, struct redis_redirect *ret)
 	take_word(&text, &address);
 	for (colon = address.len; colon > 0 && address.data[colon - 1] != ':'; colon--)
 		;
-	if (colon == 0 || !read_number(slot, REDIS_SLOTS - 1, &ret->slot) ||
-	    !read_number((struct slice){.data = address.data + colon, .len = address.len - colon},
-			 PORT_MAX, &ret->port) ||
+	if (colon == 0 || !redis_decimal_up_to(slot, REDIS_SLOTS - 1, &ret->slot) ||
+	    !redis_decimal_up_to(
+		    (struct slice){.data = address.data + colon, .len = address.len - colon},
+		    PORT_MAX, &ret->port) ||
 	    ret->port == 0)
 		return false;
 	ret->host = known_host((struct slice){.data = address.data, .len = colon - 1});

@@ -1,7 +1,7 @@
 /* The redis backend: what is Redis' own over backends/remote.
  *
  *   redis.c      the protocol, operations, open and close
- *   settings.c, url.c, trust.c  what it was told
+ *   settings.c, url.c, trust.c  what it was told; decimal.c: numbers in that, and in replies
  *   script/      the policy, which runs in the server
  *   dialects.c   how the script is called
  *   split.c      operations in a Cluster, each to its partitions: scatter.c and scatter_items.c,
@@ -20,7 +20,8 @@
  *   cluster.c    the servers of a Cluster: route.c, where requests go; gates.c, where they wait;
  *                slot_map.c, members.c: who has what; redirect.c: what nodes say about that
  *   figures.c    what is counted of all that
- *   node.c       a server: when there is a connection; node_carry.c: which carries what
+ *   node.c       a server: when there is a connection; node_carry.c: which carries what;
+ *                node_state.c: how it is
  *   news.c       news of other servers' writes; subscriber.c: the connection over which they come
  *   connection.c one of them; stream.c: its bytes, by TCP, a Unix socket, TLS; lookup.c: names
  *   hello.c      its first words; exchange.c: requests on it; reply.c: replies as values */

@@ -11,17 +11,17 @@ struct redis_scatter *redis_scatter_create(struct backend *backend, struct cache
 	struct redis_scatter *scatter =
 		malloc(sizeof(*scatter) + capacity * sizeof(struct cache_op));
 
-	if (!scatter)
-		return NULL;
-	*scatter = (struct redis_scatter){
-		.backend = backend,
-		.op = op,
-		.finish = finish,
-		.more = calloc(1, more_bytes + 1),
-	};
-	if (scatter->more)
+	if (scatter)
+		*scatter = (struct redis_scatter){
+			.backend = backend,
+			.op = op,
+			.finish = finish,
+			.more = calloc(1, more_bytes + 1),
+		};
+	if (scatter && scatter->more)
 		return scatter;
 	free(scatter);
+	cache_op_complete(op, CACHE_NO_MEMORY);
 	return NULL;
 }
 

@@ -20,7 +20,8 @@ struct redis_scatter {
 	struct cache_op children[];
 };
 
-/* With room for `capacity` children and `more_bytes` zeroed bytes. NULL: out of memory. */
+/* With room for `capacity` children and `more_bytes` zeroed bytes. NULL: out of memory, and the
+ * operation has failed with that. */
 struct redis_scatter *redis_scatter_create(struct backend *backend, struct cache_op *op,
 					   size_t capacity, size_t more_bytes,
 					   void (*finish)(struct redis_scatter *scatter));

@@ -9,17 +9,6 @@
 /* Requests of a CHECK, over all slots. */
 #define CHECKS_MAX 64U
 
-static struct redis_scatter *create(struct backend *backend, struct cache_op *op, size_t capacity,
-				    size_t more_bytes, void (*finish)(struct redis_scatter *))
-{
-	struct redis_scatter *scatter =
-		redis_scatter_create(backend, op, capacity, more_bytes, finish);
-
-	if (!scatter)
-		cache_op_complete(op, CACHE_NO_MEMORY);
-	return scatter;
-}
-
 static void finish_all(struct redis_scatter *scatter)
 {
 	redis_scatter_end(scatter, CACHE_OK, redis_scatter_failed(scatter));
@@ -29,7 +18,8 @@ static void finish_all(struct redis_scatter *scatter)
 
 void redis_scatter_clear(struct backend *backend, struct cache_op *op, unsigned part_count)
 {
-	struct redis_scatter *scatter = create(backend, op, part_count, 0, finish_all);
+	struct redis_scatter *scatter =
+		redis_scatter_create(backend, op, part_count, 0, finish_all);
 
 	if (!scatter)
 		return;
@@ -49,7 +39,8 @@ void redis_scatter_configure(struct backend *backend, struct cache_op *op,
 		cache_op_complete(op, CACHE_INVALID);
 		return;
 	}
-	struct redis_scatter *scatter = create(backend, op, part_count, 0, finish_all);
+	struct redis_scatter *scatter =
+		redis_scatter_create(backend, op, part_count, 0, finish_all);
 	if (!scatter)
 		return;
 	for (unsigned p = 0; p < part_count; p++) {
@@ -89,7 +80,7 @@ static void finish_check(struct redis_scatter *scatter)
 void redis_scatter_check(struct backend *backend, struct cache_op *op, unsigned part_count)
 {
 	unsigned count = part_count < CHECKS_MAX ? part_count : CHECKS_MAX;
-	struct redis_scatter *scatter = create(backend, op, count, 0, finish_check);
+	struct redis_scatter *scatter = redis_scatter_create(backend, op, count, 0, finish_check);
 
 	if (!scatter)
 		return;
@@ -117,8 +108,8 @@ void redis_scatter_sync(struct backend *backend, struct cache_op *op,
 		cache_op_complete(op, CACHE_OK);
 		return;
 	}
-	struct redis_scatter *scatter =
-		create(backend, op, count, count * sizeof(part->space->name), finish_all);
+	struct redis_scatter *scatter = redis_scatter_create(
+		backend, op, count, count * sizeof(part->space->name), finish_all);
 	if (!scatter)
 		return;
 	char(*names)[sizeof(part->space->name)] = scatter->more;

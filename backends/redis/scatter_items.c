@@ -10,6 +10,7 @@
 struct spread {
 	struct cache_item *items;
 	size_t *places; /* of each in the op */
+	size_t *ends;   /* behind the last one of each partition */
 };
 
 /* ---- The end ---- */
@@ -78,14 +79,11 @@ static bool is_of_one_part(const struct cache_op *op, unsigned part_count)
 	return true;
 }
 
-/* Sorts the items by partition: ends[p] is behind the last one of partition p. */
-static void sort(const struct cache_op *op, struct spread *spread, size_t *ends,
-		 unsigned part_count)
+static void sort(const struct cache_op *op, struct spread *spread, unsigned part_count)
 {
+	size_t *ends = spread->ends; /* zeroed */
 	size_t sum = 0;
 
-	for (unsigned p = 0; p < part_count; p++)
-		ends[p] = 0;
 	for (size_t i = 0; i < op->item_count; i++)
 		ends[redis_slot_part_of(op->items[i].key, part_count)]++;
 	for (unsigned p = 0; p < part_count; p++) {
@@ -106,9 +104,10 @@ static void sort(const struct cache_op *op, struct spread *spread, size_t *ends,
 }
 
 static void add_children(struct redis_scatter *scatter, const struct spread *spread,
-			 const size_t *ends, unsigned part_count)
+			 unsigned part_count)
 {
 	const struct cache_op *op = scatter->op;
+	const size_t *ends = spread->ends;
 
 	for (unsigned p = 0; p < part_count; p++) {
 		size_t begin = p > 0 ? ends[p - 1] : 0;
@@ -133,25 +132,17 @@ void redis_scatter_items(struct backend *backend, struct cache_op *op, unsigned 
 	}
 	size_t count = op->item_count;
 	size_t children = count < part_count ? count : part_count;
-	size_t *ends = malloc(part_count * sizeof(*ends));
-	struct redis_scatter *scatter = NULL;
+	size_t bytes = sizeof(struct spread) + part_count * sizeof(size_t) +
+		       count * (sizeof(struct cache_item) + sizeof(size_t));
+	struct redis_scatter *scatter = redis_scatter_create(backend, op, children, bytes, finish);
 
-	if (ends)
-		scatter = redis_scatter_create(
-			backend, op, children,
-			sizeof(struct spread) +
-				count * (sizeof(struct cache_item) + sizeof(size_t)),
-			finish);
-	if (!scatter) {
-		free(ends);
-		cache_op_complete(op, CACHE_NO_MEMORY);
+	if (!scatter)
 		return;
-	}
 	struct spread *spread = scatter->more;
 	spread->items = (struct cache_item *)(spread + 1);
 	spread->places = (size_t *)(spread->items + count);
-	sort(op, spread, ends, part_count);
-	add_children(scatter, spread, ends, part_count);
-	free(ends);
+	spread->ends = spread->places + count;
+	sort(op, spread, part_count);
+	add_children(scatter, spread, part_count);
 	redis_scatter_send(scatter);
 }

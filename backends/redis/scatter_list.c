@@ -84,10 +84,8 @@ void redis_scatter_list(struct backend *backend, struct cache_op *op, unsigned p
 		backend, op, part_count,
 		sizeof(struct listing) + part_count * sizeof(struct redis_run), finish);
 
-	if (!scatter) {
-		cache_op_complete(op, CACHE_NO_MEMORY);
+	if (!scatter)
 		return;
-	}
 	struct listing *listing = scatter->more;
 	listing->part_count = part_count;
 	ask(scatter, listing);

@@ -159,10 +159,8 @@ void redis_scatter_stats(struct backend *backend, struct cache_op *op, unsigned 
 		redis_scatter_create(backend, op, (size_t)wave * part_count, sizeof(struct survey),
 				     is_of_all ? finish_names : finish_one);
 
-	if (!scatter) {
-		cache_op_complete(op, CACHE_NO_MEMORY);
+	if (!scatter)
 		return;
-	}
 	struct survey *survey = scatter->more;
 	survey->part_count = part_count;
 	survey->wave = wave;

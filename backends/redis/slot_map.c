@@ -4,6 +4,7 @@
 
 #include "backends/redis/command.h"
 #include "backends/redis/figures.h"
+#include "backends/redis/node_state.h"
 #include "backends/redis/route.h"
 #include "base/clock.h"
 

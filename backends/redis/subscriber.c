@@ -33,11 +33,9 @@ void redis_subscriber_init(struct redis_subscriber *subscriber, struct redis_new
 static void hang_up(struct redis_subscriber *subscriber, bool is_lost)
 {
 	struct redis_exchange_list dropped;
-	struct redis_exchange *exchange;
 
 	redis_connection_close(&subscriber->connection, &dropped);
-	while ((exchange = redis_exchange_list_pop(&dropped)))
-		redis_exchange_free(exchange);
+	redis_exchange_list_drop(&dropped);
 	subscriber->asked_us = 0;
 	if (subscriber->news)
 		redis_news_end(subscriber->news, is_lost);
@@ -52,21 +50,16 @@ void redis_subscriber_deinit(struct redis_subscriber *subscriber)
 
 static void fail(struct redis_subscriber *subscriber, int64_t now_us)
 {
-	int64_t pause_us = PAUSE_MIN_US;
+	bool is_barred = subscriber->news->is_barred_to_subscribe;
 
 	if (subscriber->connection.state == CONNECTION_READY &&
 	    now_us - subscriber->began_us >= LASTED_US)
 		subscriber->failures = 0;
 	hang_up(subscriber, true);
-	for (unsigned i = 0; i < subscriber->failures && pause_us < PAUSE_MAX_US; i++)
-		pause_us *= 2;
-	if (pause_us > PAUSE_MAX_US)
-		pause_us = PAUSE_MAX_US;
-	if (subscriber->news->is_barred_to_subscribe)
-		pause_us = PAUSE_BARRED_US;
-	subscriber->failures++;
-	pause_us -= (int64_t)(remote_backoff_random(&subscriber->random) % (uint64_t)pause_us) / 2;
-	subscriber->next_attempt_us = now_us + pause_us;
+	subscriber->next_attempt_us =
+		now_us + remote_backoff_pause_us(
+				 subscriber->failures++, is_barred ? PAUSE_BARRED_US : PAUSE_MIN_US,
+				 is_barred ? PAUSE_BARRED_US : PAUSE_MAX_US, &subscriber->random);
 }
 
 /* ---- Its beginning ---- */
@@ -174,15 +167,16 @@ static void ask(struct redis_subscriber *subscriber, int64_t now_us)
 /* By when something is to happen with it. */
 static int64_t due_us(const struct redis_subscriber *subscriber, int64_t now_us)
 {
+	int64_t heard_us = subscriber->connection.heard_us;
+
 	if (subscriber->connection.state == CONNECTION_CLOSED)
 		return redis_news_are_wanted(subscriber->news, now_us) ? subscriber->next_attempt_us
 								       : INT64_MAX;
 	if (subscriber->connection.state != CONNECTION_READY)
 		return subscriber->connection.limit_us;
 	if (subscriber->asked_us == 0)
-		return subscriber->heard_us + ASK_US;
-	return ANSWER_US + (subscriber->asked_us > subscriber->heard_us ? subscriber->asked_us
-									: subscriber->heard_us);
+		return heard_us + ASK_US;
+	return ANSWER_US + (subscriber->asked_us > heard_us ? subscriber->asked_us : heard_us);
 }
 
 static void act(struct redis_subscriber *subscriber, const struct redis_endpoint *endpoint,
@@ -232,12 +226,7 @@ int64_t redis_subscriber_begin_turn(struct redis_subscriber *subscriber,
 	if (connection->state >= CONNECTION_GREETS && redis_connection_has_output(connection) &&
 	    !redis_connection_send(connection))
 		fail(subscriber, now_us);
-	if (connection->state != CONNECTION_CLOSED && connection->state != CONNECTION_LOOKS_UP)
-		*ret = (struct pollfd){
-			.fd = connection->stream.fd,
-			.events = redis_stream_events(&connection->stream,
-						      redis_connection_has_output(connection)),
-		};
+	*ret = redis_connection_polled(connection);
 	if (redis_news_are_heard(subscriber->news) != were_heard ||
 	    redis_stream_has_more(&connection->stream))
 		return now_us;
@@ -247,16 +236,9 @@ int64_t redis_subscriber_begin_turn(struct redis_subscriber *subscriber,
 void redis_subscriber_end_turn(struct redis_subscriber *subscriber, bool is_awake)
 {
 	struct redis_connection *connection = &subscriber->connection;
-	enum remote_failure failure = FAILURE_NONE;
+	enum remote_failure failure = redis_connection_turn(connection, &subscriber->endpoint,
+							    is_awake, whole, subscriber);
 
-	is_awake |= redis_stream_has_more(&connection->stream);
-	if (connection->state == CONNECTION_LOOKS_UP ||
-	    (connection->state == CONNECTION_CONNECTS && is_awake)) {
-		failure = redis_connection_go_on(connection, &subscriber->endpoint);
-	} else if (connection->state >= CONNECTION_GREETS && is_awake) {
-		subscriber->heard_us = monotonic_now_us();
-		failure = redis_connection_receive(connection, whole, subscriber);
-	}
 	if (failure != FAILURE_NONE && connection->state != CONNECTION_CLOSED)
 		fail(subscriber, monotonic_now_us());
 }

@@ -19,7 +19,6 @@ struct redis_subscriber {
 	struct redis_endpoint endpoint; /* of the connection */
 	struct redis_address address;   /* of the endpoint */
 	int64_t began_us;               /* the subscription */
-	int64_t heard_us;               /* when something came last */
 	int64_t asked_us; /* when it was asked whether it is alive; 0: it is not, at the moment */
 	uint64_t random;
 };

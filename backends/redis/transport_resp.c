@@ -10,6 +10,7 @@
 #include "backends/redis/figures.h"
 #include "backends/redis/news.h"
 #include "backends/redis/node.h"
+#include "backends/redis/node_state.h"
 #include "backends/redis/subscriber.h"
 #include "backends/redis/trust.h"
 #include "backends/redis/verdict.h"
@@ -97,7 +98,7 @@ static int64_t carry_deaf(struct resp_transport *transport, int64_t now_us)
 			redis_exchange_refuse(exchange, SLICE("NOPERM"), false);
 			until_us = now_us;
 		} else {
-			until_us = exchange->limit_us < until_us ? exchange->limit_us : until_us;
+			until_us = earlier_us(until_us, exchange->limit_us);
 			redis_exchange_list_push(&transport->deaf, exchange);
 		}
 	}
@@ -195,7 +196,7 @@ static int64_t fill_polled(struct resp_transport *transport, int64_t now_us)
 		until_us = redis_cluster_poll(transport->cluster, polled + 2, now_us);
 	else
 		until_us = redis_node_poll(transport->node, polled + 2, now_us);
-	return news_us < until_us ? news_us : until_us;
+	return earlier_us(news_us, until_us);
 }
 
 /* Waits for something to happen, at most until `until_us`. */
@@ -219,7 +220,7 @@ static void poll_until(struct resp_transport *transport, nfds_t count, int64_t u
 static void wait_for_answers(struct remote_transport *of, int64_t timeout_us)
 {
 	struct resp_transport *transport = resp_of(of);
-	int64_t now_us = monotonic_now_us(), until_us = now_us + timeout_us, deaf_us, due_us;
+	int64_t now_us = monotonic_now_us(), until_us = now_us + timeout_us, deaf_us;
 	uint64_t woken;
 
 	deaf_us = carry_deaf(transport, now_us);
@@ -229,9 +230,8 @@ static void wait_for_answers(struct remote_transport *of, int64_t timeout_us)
 	nfds_t count = reserve(transport);
 	if (count == 0)
 		return;
-	due_us = fill_polled(transport, now_us);
-	due_us = deaf_us < due_us ? deaf_us : due_us;
-	poll_until(transport, count, due_us < until_us ? due_us : until_us, now_us);
+	until_us = earlier_us(until_us, earlier_us(deaf_us, fill_polled(transport, now_us)));
+	poll_until(transport, count, until_us, now_us);
 	struct pollfd *polled = transport->polled;
 	if (polled[0].revents != 0 && read(polled[0].fd, &woken, sizeof(woken)) < 0)
 		woken = 0;
@@ -277,15 +277,11 @@ static void wake(struct remote_transport *of)
 static void close_transport(struct remote_transport *of)
 {
 	struct resp_transport *transport = resp_of(of);
-	struct redis_exchange_list deaf;
-	struct redis_exchange *exchange;
 
 	redis_node_free(transport->node);
 	redis_cluster_free(transport->cluster);
 	redis_subscriber_deinit(&transport->subscriber);
-	redis_exchange_list_take(&transport->deaf, &deaf);
-	while ((exchange = redis_exchange_list_pop(&deaf)))
-		redis_exchange_free(exchange);
+	redis_exchange_list_drop(&transport->deaf);
 	if (transport->config.wake_fd >= 0)
 		(void)close(transport->config.wake_fd);
 	redis_trust_free(transport->trust);

@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <sys/un.h>
 
+#include "backends/redis/decimal.h"
 #include "base/clock.h"
 #include "base/slice.h"
 
@@ -88,25 +89,10 @@ static char *decode(struct slice text)
 	return ret;
 }
 
-static bool read_whole(struct slice text, unsigned max, unsigned *ret)
-{
-	unsigned number = 0;
-
-	if (text.len == 0 || text.len > 9)
-		return false;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.data[i] < '0' || text.data[i] > '9')
-			return false;
-		number = number * 10 + (unsigned)(text.data[i] - '0');
-	}
-	*ret = number;
-	return number <= max;
-}
-
 static bool read_flag(struct slice text, bool *ret)
 {
 	unsigned number = 0;
-	bool is_right = read_whole(text, 1, &number);
+	bool is_right = redis_decimal_up_to(text, 1, &number);
 
 	*ret = number == 1;
 	return is_right;
@@ -141,10 +127,10 @@ static bool read_parameter(struct redis_url *url, struct slice name, struct slic
 			   char *error, size_t error_size)
 {
 	if (slice_equal(name, SLICE("db")))
-		return read_whole(value, DB_MAX, &url->db) ||
+		return redis_decimal_up_to(value, DB_MAX, &url->db) ||
 		       refuse(error, error_size, "db must be the number of a database");
 	if (slice_equal(name, SLICE("connections")))
-		return (read_whole(value, CONNECTIONS_MAX, &url->connections) &&
+		return (redis_decimal_up_to(value, CONNECTIONS_MAX, &url->connections) &&
 			url->connections > 0) ||
 		       refuse(error, error_size, "connections must be a number from 1 to 64");
 	if (slice_equal(name, SLICE("timeout")))
@@ -158,7 +144,7 @@ static bool read_parameter(struct redis_url *url, struct slice name, struct slic
 		return read_flag(value, &url->is_cluster) ||
 		       refuse(error, error_size, "cluster must be 1, or 0");
 	if (slice_equal(name, SLICE("partitions")))
-		return (read_whole(value, PARTITIONS_MAX, &url->partitions) &&
+		return (redis_decimal_up_to(value, PARTITIONS_MAX, &url->partitions) &&
 			url->partitions > 0) ||
 		       refuse(error, error_size, "partitions must be a number from 1 to 1024");
 	if (!slice_equal(name, SLICE("prefix")))
@@ -227,7 +213,7 @@ static bool read_host(struct redis_address *server, struct slice text, char *err
 			return refuse(error, error_size, "its host has a character that none has");
 	server->port = DEFAULT_PORT;
 	if (port.len > 0 &&
-	    (port.data[0] != ':' || !read_whole(rest_of(port, 1), 65535, &server->port) ||
+	    (port.data[0] != ':' || !redis_decimal_up_to(rest_of(port, 1), 65535, &server->port) ||
 	     server->port == 0))
 		return refuse(error, error_size,
 			      "its port must be a number from 1 to 65535; a ? in a password is "
@@ -260,7 +246,7 @@ static bool read_server(struct redis_url *url, struct slice text, char *error, s
 	struct slice db = rest_of(text, server.len < text.len ? server.len + 1 : server.len);
 	size_t at = find_last(server, '@');
 
-	if (db.len > 0 && !read_whole(db, DB_MAX, &url->db))
+	if (db.len > 0 && !redis_decimal_up_to(db, DB_MAX, &url->db))
 		return refuse(error, error_size,
 			      "behind host and port may stand / and the number of a database; a / "
 			      "in a password is written %2F");

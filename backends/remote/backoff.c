@@ -19,3 +19,14 @@ uint64_t remote_backoff_random(uint64_t *state)
 	z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
 	return z ^ (z >> 31);
 }
+
+int64_t remote_backoff_pause_us(unsigned failures, int64_t min_us, int64_t max_us, uint64_t *random)
+{
+	int64_t bound_us = min_us;
+
+	for (unsigned i = 0; i < failures && bound_us < max_us; i++)
+		bound_us *= 2;
+	if (bound_us > max_us)
+		bound_us = max_us;
+	return bound_us - (int64_t)(remote_backoff_random(random) % (uint64_t)bound_us) / 2;
+}

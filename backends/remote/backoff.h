@@ -12,6 +12,12 @@
  * is any 64 random bits. */
 int64_t remote_backoff_us(unsigned attempt, uint64_t random);
 
+/* The same for attempts at a connection, which are to come soon but not all at once: microseconds
+ * from half of a bound to that bound, which is `min_us` at first and doubles with each of
+ * `failures` up to `max_us`. `random` goes on by one. */
+int64_t remote_backoff_pause_us(unsigned failures, int64_t min_us, int64_t max_us,
+				uint64_t *random);
+
 /* The next of a sequence of pseudo-random numbers (splitmix64). */
 uint64_t remote_backoff_random(uint64_t *state);
 

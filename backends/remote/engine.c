@@ -10,11 +10,6 @@
  * to stop (8 s), so that the answers can be sent. */
 #define HURRY_US (6 * US_PER_S)
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 static const char *sentence_of(const struct remote_engine *engine, enum remote_sentence sentence)
 {
 	return engine->context.protocol->sentences[sentence];
@@ -93,7 +88,7 @@ static void hurry_all(struct remote_engine *engine, int64_t limit_us)
 		if (call->kind != CALL_WORK || call->deadline_us <= limit_us)
 			continue;
 		call->deadline_us = limit_us;
-		call->next_limit_us = earlier(call->next_limit_us, limit_us);
+		call->next_limit_us = earlier_us(call->next_limit_us, limit_us);
 		for (struct remote_job *job = call->jobs.first; job; job = job->next)
 			remote_job_hurry(job, limit_us);
 	}
@@ -134,11 +129,11 @@ static int64_t expire_calls(struct remote_engine *engine, int64_t now_us)
 		if (call->next_limit_us <= now_us) {
 			call->next_limit_us = INT64_MAX;
 			for (struct remote_job *job = call->jobs.first; job; job = job->next)
-				call->next_limit_us =
-					earlier(call->next_limit_us,
-						remote_job_expire(job, now_us, sentence, &expired));
+				call->next_limit_us = earlier_us(
+					call->next_limit_us,
+					remote_job_expire(job, now_us, sentence, &expired));
 		}
-		next_us = earlier(next_us, call->next_limit_us);
+		next_us = earlier_us(next_us, call->next_limit_us);
 	}
 	remote_tally_failure(engine->context.tally, FAILURE_EXPIRED, expired);
 	return next_us;
@@ -224,12 +219,12 @@ bool remote_engine_turn(struct remote_engine *engine)
 		return false;
 	int64_t now_us = cache_clock_now_us(engine->clock);
 	int64_t next_us = take_own(engine, now_us);
-	next_us = earlier(next_us, expire_waiting(engine, now_us));
-	next_us = earlier(next_us, form_calls(engine, now_us));
-	next_us = earlier(next_us, expire_calls(engine, now_us));
-	next_us = earlier(next_us, form_probes(engine, now_us));
-	next_us = earlier(next_us, remote_send_due(engine, now_us));
-	next_us = earlier(next_us, remote_send_further(engine, now_us));
+	next_us = earlier_us(next_us, expire_waiting(engine, now_us));
+	next_us = earlier_us(next_us, form_calls(engine, now_us));
+	next_us = earlier_us(next_us, expire_calls(engine, now_us));
+	next_us = earlier_us(next_us, form_probes(engine, now_us));
+	next_us = earlier_us(next_us, remote_send_due(engine, now_us));
+	next_us = earlier_us(next_us, remote_send_further(engine, now_us));
 	publish(engine);
 	engine->transport->ops->wait(engine->transport, next_us > now_us ? next_us - now_us : 0);
 	return true;

@@ -9,20 +9,15 @@ static bool has_waiters(const struct flight *flight)
 	return flight->heirs.first || flight->watchers.first;
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* Sets the timer to what is due next; it runs, so there is room for it. */
 static void set_timer(struct flights *flights, struct flight *flight)
 {
 	int64_t at_us = flight->token[0] ? flight->lapses_us : INT64_MAX;
 
 	if (flight->is_held)
-		at_us = earlier(at_us, flight->held_until_us);
+		at_us = earlier_us(at_us, flight->held_until_us);
 	if (flight->asker || has_waiters(flight))
-		at_us = earlier(at_us, flight->look_us);
+		at_us = earlier_us(at_us, flight->look_us);
 	timer_heap_stop(&flights->timers, &flight->timer);
 	flight_start_timer(flights, &flight->timer, at_us, TIMER_OF_LEASE);
 }
