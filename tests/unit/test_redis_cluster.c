@@ -11,10 +11,10 @@
 #include "backends/redis/verdict.h"
 #include "backends/remote/protocol.h"
 #include "base/clock.h"
+#include "tests/support/asked.h"
 #include "tests/support/fake_redis.h"
 
-#define NODES     3
-#define ASKED_MAX 300
+#define NODES 3
 #define INFO                                                                                       \
 	"redis_version:7.0.15\r\nrun_id:0123456789012345678901234567890123456789\r\nrole:master\r" \
 	"\ncluster_enabled:1\r\n"
@@ -32,14 +32,7 @@ static unsigned owners[NODES];                              /* of the thirds, as
 static const char *map_told;                                /* in place of that; NULL: that */
 static const char *(*say)(unsigned node, const char *word); /* NULL: as above */
 
-/* What became of requests, by their number. */
-static struct asked {
-	unsigned done, number, count;
-	enum remote_failure failure;
-	bool reached, is_partial;
-	char first[64], last[64];
-} asked[ASKED_MAX];
-static unsigned asked_count, done_count, ask_lane;
+static unsigned ask_lane;
 
 static const struct remote_protocol protocol = {.sentences = redis_verdict_sentences,
 						.answer_max_bytes = 1U << 20};
@@ -100,8 +93,8 @@ static void open_with(const struct fake_redis *seeds, unsigned count)
 	char url[200], error[300];
 	size_t len = (size_t)snprintf(url, sizeof(url), "redis://");
 
-	memset(asked, 0, sizeof(asked));
-	asked_count = done_count = ask_lane = 0;
+	asked_reset();
+	ask_lane = 0;
 	say = NULL;
 	map_told = NULL;
 	for (unsigned i = 0; i < NODES; i++) {
@@ -136,45 +129,13 @@ static void close_all(void)
 
 TestSuite(redis_cluster, .init = open_all, .fini = close_all, .timeout = 60);
 
-static void note_done(void *user, struct remote_answer *to)
-{
-	struct asked *one = user;
-
-	one->done++;
-	one->failure = to->failure;
-	one->reached = to->reached;
-	one->is_partial = to->is_partial;
-	one->count = to->native_count;
-	if (to->native_count > 0) {
-		const struct redis_reply *last = redis_reply_of(to, to->native_count - 1);
-
-		snprintf(one->first, sizeof(one->first), "%s", redis_reply_of(to, 0)->text.data);
-		snprintf(one->last, sizeof(one->last), "%s", last->text.data);
-	}
-	done_count++;
-}
-
 /* Submits a request of one command for each of `words`, about `slot` (negative: none). */
 static struct asked *ask_within(int slot, const char *words, int64_t timeout_us)
 {
-	struct asked *one = &asked[asked_count];
-	struct remote_request request = {
-		.timeout_us = timeout_us,
-		.lane = ask_lane,
-		.route = (unsigned)(slot + 1),
-		.done = note_done,
-		.user = one,
-	};
-	char copy[200];
+	const struct remote_request request = {
+		.timeout_us = timeout_us, .lane = ask_lane, .route = (unsigned)(slot + 1)};
 
-	one->number = asked_count++;
-	snprintf(copy, sizeof(copy), "%s", words);
-	for (char *word = strtok(copy, " "); word; word = strtok(NULL, " ")) {
-		redis_command_begin(&request, 1);
-		redis_command_word(&request, slice_of(word));
-	}
-	cr_assert(transport->ops->submit(transport, &request));
-	return one;
+	return asked_submit(transport, request, words);
 }
 
 static struct asked *ask(int slot, const char *words)

@@ -16,28 +16,16 @@
 #include "backends/redis/verdict.h"
 #include "backends/remote/protocol.h"
 #include "base/clock.h"
+#include "tests/support/asked.h"
 #include "tests/support/fake_redis.h"
 #include "tests/support/temp_dir.h"
-
-#define ASKED_MAX 300
 
 static struct fake_redis fake;
 static struct redis_settings own;
 static struct remote_settings settings;
 static struct remote_transport *transport;
 
-/* What became of requests, by their number. */
-static struct asked {
-	unsigned done; /* how often */
-	unsigned number;
-	enum remote_failure failure;
-	bool reached;
-	unsigned count;
-	size_t bytes;
-	char first[64], last[64]; /* texts of replies */
-} asked[ASKED_MAX];
 static unsigned ask_lane;
-static unsigned asked_count, done_order[ASKED_MAX], done_count;
 
 static const struct remote_protocol protocol = {.sentences = redis_verdict_sentences,
 						.answer_max_bytes = 1U << 20};
@@ -46,8 +34,7 @@ static void open_as(const char *credentials, const char *query)
 {
 	char url[200], error[300];
 
-	memset(asked, 0, sizeof(asked));
-	asked_count = done_count = 0;
+	asked_reset();
 	fake_redis_open(&fake);
 	snprintf(url, sizeof(url), "redis://%s127.0.0.1:%u%s", credentials, fake.port, query);
 	cr_assert(redis_url_read(&own.url, url, error, sizeof(error)), "%s", error);
@@ -72,48 +59,13 @@ static void close_both(void)
 
 TestSuite(redis_transport, .init = open_both, .fini = close_both, .timeout = 60);
 
-static void copy_text(char *target, const struct redis_reply *reply)
-{
-	snprintf(target, 64, "%.*s", (int)reply->text.len, reply->text.data);
-}
-
-static void note_done(void *user, struct remote_answer *answer)
-{
-	struct asked *one = user;
-
-	one->done++;
-	one->failure = answer->failure;
-	one->reached = answer->reached;
-	one->count = answer->native_count;
-	one->bytes = answer->native_bytes;
-	if (answer->native_count > 0) {
-		copy_text(one->first, redis_reply_of(answer, 0));
-		copy_text(one->last, redis_reply_of(answer, answer->native_count - 1));
-	}
-	done_order[done_count++] = one->number;
-}
-
 /* Submits a request of one command for each of `words` (blank-separated commands of one word). */
 static struct asked *ask_within(const char *words, bool is_repeatable, int64_t timeout_us)
 {
-	struct asked *one = &asked[asked_count];
-	struct remote_request request = {
-		.is_repeatable = is_repeatable,
-		.timeout_us = timeout_us,
-		.lane = ask_lane,
-		.done = note_done,
-		.user = one,
-	};
-	char copy[400];
+	const struct remote_request request = {
+		.is_repeatable = is_repeatable, .timeout_us = timeout_us, .lane = ask_lane};
 
-	one->number = asked_count++;
-	snprintf(copy, sizeof(copy), "%s", words);
-	for (char *word = strtok(copy, " "); word; word = strtok(NULL, " ")) {
-		redis_command_begin(&request, 1);
-		redis_command_word(&request, slice_of(word));
-	}
-	cr_assert(transport->ops->submit(transport, &request));
-	return one;
+	return asked_submit(transport, request, words);
 }
 
 static struct asked *ask(const char *words)
