@@ -8,66 +8,37 @@ Expected: errors last no longer than the fail-over and a second, and are 503 or 
 answer ever; no acknowledged write is lost that Redis kept, by comparison with what the replica had when its
 master ended. See load.py for what is wrong. Exit 77: there is no redis-server.
 """
-import argparse
 import contextlib
-import shutil
 import sys
 import time
 
-import load
-from bed import MISSING, PROGRAM, Bed, await_that
-from load import Load, Server
+import scene as judges
+from bed import Bed, await_that
 
 TIMEOUT_S = 10.0  # as is usual
-RECOVERY_S = 1.0
-HEALTH_S = 1.0
-ANY = 1 << 60  # a version beyond all
 
 
-class Scene:
-    """A Cluster, two servers, and their clients. `ended` is the node that is away."""
+class Scene(judges.Scene):
+    """A Cluster. `ended` is the node that is away."""
 
     def __init__(self, options, timeout_s=TIMEOUT_S, **load_options):
-        self.seconds, self.timeout_s, self.ended = options.seconds, timeout_s, None
-        self.stack = contextlib.ExitStack()
-        self.bed = self.stack.enter_context(Bed(
-            options.shape, query=f"partitions={options.partitions}&timeout={timeout_s}"))
-        self.servers = [self.stack.enter_context(Server(self.bed.environment)) for _ in range(2)]
-        self.load = self.stack.enter_context(Load(self.servers, keys=48, **load_options))
+        self.ended = None
+        super().__init__(Bed(options.shape, query=f"partitions={options.partitions}&timeout={timeout_s}"),
+                         options.seconds, timeout_s, keys=48, **load_options)
 
     def __enter__(self):
         self.run(1)
         self.load.errors.clear()  # of the first moment, when servers learn where slots are
-        self.run(self.seconds / 2)
-        self.expect_calm(0, "before anything happened")
+        super().__enter__()
         # The one that most is asked of comes first.
         pairs = sorted(zip(self.bed.masters, self.bed.replicas),
                        key=lambda pair: -len(self.load.versions_in(pair[:1])))
         self.bed.masters, self.bed.replicas = map(list, zip(*pairs))
         return self
 
-    def __exit__(self, *problem):
-        self.load.stop()
-        self.stack.__exit__(*problem)
-
-    def run(self, seconds):
-        time.sleep(seconds)
-
-    def expect_calm(self, since, what):
-        errors = self.load.errors_after(since)
-        if errors:
-            began, ended, status, sentence, key = errors[0]
-            sys.exit(f"FAILED: {what}: {len(errors)} requests failed, the first {key} {status} "
-                     f"{sentence!r} after {ended - began:.3f} s, begun {began - since:.3f} s after")
-
-    def kept_by(self, replica):
-        """What a master that has just ended leaves: versions at its replica. Keys of other masters are not
-        concerned; one that is nowhere was deleted, as late as it can be."""
-        kept = {key.name: key.deletes[-1] for key in self.load.keys}
-        others = [node for node in self.bed.masters if node.process and node is not self.ended]
-        kept.update({name: ANY for name in self.load.versions_in(others)})
-        kept.update(self.load.versions_in([replica]))
-        return kept
+    def kept_by(self, replica, others=()):
+        others = others or [node for node in self.bed.masters if node.process and node is not self.ended]
+        return super().kept_by(replica, others)
 
     def await_whole(self, owner):
         """Waits until all nodes but the ended one say that all is well, with `owner` as a master."""
@@ -82,18 +53,8 @@ class Scene:
 
     def report(self, what, began, over, may_fail=True):
         """`began` and `over`: of the trouble."""
-        self.run(self.seconds / 2 + RECOVERY_S)
-        self.load.stop()
-        if not may_fail:
-            self.expect_calm(0, what)
-        self.expect_calm(over + RECOVERY_S, f"{what}: no recovery")
+        self.judge(over, what, may_fail)
         errors = self.load.errors
-        if max((error[1] - error[0] for error in errors), default=0) > self.timeout_s + 0.7:
-            sys.exit(f"FAILED: {what}: a failure took longer than its time")
-        if self.load.slowest_health > HEALTH_S:
-            sys.exit(f"FAILED: {what}: /healthz took {self.load.slowest_health:.2f} s")
-        self.load.check(what)
-        self.load.check_all(what)
         sentences = sorted({(error[2], error[3]) for error in errors})
         last = max((error[0] for error in errors), default=None)
         lasted = f"{last - began:.2f} s" if errors else "no time"
@@ -207,23 +168,10 @@ def move(bed, slot, source, target):
 SCENES = (killed, killed_soon, paused, restarted, resharded)
 
 
-def main():
-    parser = argparse.ArgumentParser(usage=__doc__)
-    parser.add_argument("--seconds", type=float, default=4)
-    parser.add_argument("--only")
+def add_arguments(parser):
     parser.add_argument("--shape", default="cluster")
     parser.add_argument("--partitions", type=int, default=16)
-    parser.add_argument("--build")
-    options = parser.parse_args()
-    load.BUILD = options.build or load.BUILD
-    if not shutil.which(PROGRAM):
-        print(f"skipped: there is no {PROGRAM}")
-        return MISSING
-    for scene in SCENES:
-        if options.only in (None, scene.__name__):
-            scene(options)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(judges.run(SCENES, __doc__, add_arguments))
