@@ -145,6 +145,35 @@ void cache_value_seal_known(struct cache_value *value, const struct etag *etag, 
 	value->flags = flags;
 }
 
+struct cache_value *cache_value_create_for_body(struct cache_body *body, struct slice content_type)
+{
+	struct cache_value *value = cache_value_create(sizeof(body), content_type);
+	struct etag etag;
+
+	if (!value)
+		return NULL;
+	memcpy(cache_value_data(value), &body, sizeof(body));
+	memcpy(etag.bytes, body->sha256, sizeof(etag.bytes));
+	cache_value_seal_known(value, &etag, CACHE_VALUE_BODY);
+	return value;
+}
+
+struct cache_body *cache_value_body(const struct cache_value *value)
+{
+	struct cache_body *body = NULL;
+
+	if (value->flags & CACHE_VALUE_BODY)
+		memcpy(&body, cache_value_bytes(value).data, sizeof(body));
+	return body;
+}
+
+uint64_t cache_value_whole_len(const struct cache_value *value)
+{
+	const struct cache_body *body = cache_value_body(value);
+
+	return body ? body->len_bytes : value->len_bytes;
+}
+
 struct cache_value *cache_value_copy(struct slice bytes, struct slice content_type)
 {
 	return cache_value_copy_with_headroom(bytes, content_type, (struct cache_headroom){0});
@@ -172,10 +201,10 @@ struct cache_value *cache_value_acquire(struct cache_value *value)
 
 void cache_value_release(struct cache_value *value)
 {
-	if (!value)
+	if (!value || atomic_fetch_sub_explicit(&value->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	if (atomic_fetch_sub_explicit(&value->refs, 1, memory_order_acq_rel) == 1)
-		free(block_of(value));
+	cache_body_release(cache_value_body(value));
+	free(block_of(value));
 }
 
 const char *cache_value_content_type(const struct cache_value *value)

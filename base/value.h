@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/body.h"
 #include "base/etag.h"
 #include "base/slice.h"
 
@@ -40,6 +41,11 @@ enum cache_value_flags {
 	CACHE_VALUE_UTF8 = 1 << 0,
 	/* Printable ASCII without `"` and `\`: needs no escapes in a JSON string. */
 	CACHE_VALUE_JSON_PLAIN = 1 << 1,
+	/* What is stored names an object in the large-value store that has the bytes; ETag and
+	 * flags are those of the bytes. Backends keep the flag as they keep the others. */
+	CACHE_VALUE_REFERENCE = 1 << 2,
+	/* Bytes and length are those of a body (cache_value_body). Never stored. */
+	CACHE_VALUE_BODY = 1 << 3,
 };
 
 /* Longest value, bytes. */
@@ -90,6 +96,15 @@ void cache_value_seal(struct cache_value *value);
 
 /* As cache_value_seal, with the etag and flags known since the value was stored. */
 void cache_value_seal_known(struct cache_value *value, const struct etag *etag, uint8_t flags);
+
+/* A sealed value whose bytes are those of `body`, which it takes over (the caller's reference).
+ * Only who asked for bodies (cache_op.takes_bodies) gets one. NULL: out of memory, and the body is
+ * still the caller's. */
+struct cache_value *cache_value_create_for_body(struct cache_body *body, struct slice content_type);
+/* The body, the value's own; NULL: the bytes are in memory. */
+struct cache_body *cache_value_body(const struct cache_value *value);
+/* The length of the bytes, wherever they are. */
+uint64_t cache_value_whole_len(const struct cache_value *value);
 
 /* create, copy and seal in one. */
 struct cache_value *cache_value_copy(struct slice bytes, struct slice content_type);

@@ -104,6 +104,8 @@ enum backend_bits {
 	BACKEND_STATS = 1 << 11,        /* STATS */
 	BACKEND_LEASES = 1 << 13,       /* LEASE_TAKE, LEASE_END: leases of all servers that share
 					 * the store */
+	BACKEND_BODIES = 1 << 14,       /* a SET of a value with a body (base/body.h) */
+	BACKEND_LIMITS = 1 << 15,       /* a capacity or a size limit, by CONFIGURE or by default */
 
 	/* What it tells: */
 	BACKEND_NEWS = 1 << 12, /* others' writes, to config->news */
@@ -111,7 +113,7 @@ enum backend_bits {
 	/* Everything that can be promised and done where one server has a store for itself. */
 	BACKEND_WHOLE = BACKEND_EXACT_EVICTION | BACKEND_ATOMIC_BATCH | BACKEND_HISTORY |
 			BACKEND_CONDITIONS | BACKEND_STALE | BACKEND_ORDERED_SCAN |
-			BACKEND_PREFIX_CLEAR | BACKEND_STATS,
+			BACKEND_PREFIX_CLEAR | BACKEND_STATS | BACKEND_LIMITS,
 };
 
 /* One of these per backend, const, exported by its file; a backend whose bits depend on what it
@@ -131,6 +133,9 @@ struct backend_ops {
 	/* The record for which values should have headroom (value.h), bytes; 0: none. Optional: a
 	 * value without it is copied on set. */
 	unsigned headroom_record_bytes;
+
+	/* Largest value that it can keep, bytes; 0: no limit of its own. */
+	uint64_t value_max_bytes;
 
 	/* The schemes of URLs (backend_config.url) that name this backend, blank-separated, without
 	 * "://"; NULL: none. */

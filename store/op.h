@@ -61,7 +61,8 @@ struct cache_item {
 	struct slice key; /* in; any bytes, may be empty. Borrowed until `done` */
 
 	/* SET in: a sealed value that nobody else sees yet; the backend stamps its times and takes
-	 * its own reference if it keeps it. GET out: a reference (the op's), or NULL. */
+	 * its own reference if it keeps it. With a body only where the backend has BACKEND_BODIES.
+	 * GET out: a reference (the op's), or NULL. */
 	struct cache_value *value;
 
 	/* SET in: the size that its owner declares. The dispatcher raises it to the value's
@@ -175,6 +176,10 @@ struct cache_op {
 	 * so long, or its own time-out if that is shorter. 0: its own. */
 	int64_t patience_us;
 	bool no_touch; /* GET in: does not count as a use, nor as hit or miss (HEAD) */
+
+	/* GET in: the values found may have bodies (base/body.h). Without it every value has its
+	 * bytes, and one that is too large for that is CACHE_TOO_LARGE. */
+	bool takes_bodies;
 
 	/* GET in: also finds an entry that expired less than its namespace's stale_ttl_s ago, which
 	 * is a hit and a use. Until then the entry stays in the store, takes its room and may be

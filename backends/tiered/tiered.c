@@ -114,6 +114,7 @@ static struct backend *attach(struct tiered *tiered, struct backend *inner)
 		.name = ops->name,
 		.default_policy = ops->default_policy,
 		.bits = ops->bits,
+		.value_max_bytes = ops->value_max_bytes,
 		.get = ops->get ? tiered_get : NULL,
 		.set = ops->set ? tiered_write : NULL,
 		.remove = ops->remove ? tiered_write : NULL,
