@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/option.h"
+#include "base/spool.h"
 #include "store/gauge.h"
 #include "store/namespace.h"
 #include "store/news.h"
@@ -116,6 +117,12 @@ enum backend_bits {
 			BACKEND_PREFIX_CLEAR | BACKEND_STATS | BACKEND_LIMITS,
 };
 
+/* Which values should come as bodies, so that they are never in memory as a whole. */
+struct backend_intake {
+	uint64_t from_bytes; /* that long, or longer */
+	uint64_t max_bytes;  /* longer ones are CACHE_TOO_LARGE */
+};
+
 /* One of these per backend, const, exported by its file; a backend whose bits depend on what it
  * opens has one of its own for each.
  *
@@ -167,6 +174,12 @@ struct backend_ops {
 	/* Writes up to `max` gauges to `ret`, without ever waiting, and returns how many. May be
 	 * NULL. */
 	size_t (*gauges)(struct backend *backend, struct backend_gauge *ret, size_t max);
+
+	/* With BACKEND_BODIES, else NULL: how long values may come as bodies, and an empty spool
+	 * for one of them (it waits for nothing; NULL: out of memory). A SET of a body that a spool
+	 * made takes its bytes from where they are. */
+	struct backend_intake (*intake)(struct backend *backend);
+	struct body_spool *(*spool)(struct backend *backend);
 
 	/* The process is about to end: ops that wait for somebody else must fail soon, within about
 	 * six seconds, instead of waiting as long as they may. May be NULL. */
