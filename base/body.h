@@ -43,6 +43,7 @@ struct cache_body {
 	atomic_uint refs;
 	uint64_t len_bytes;
 	uint8_t sha256[SHA256_BYTES]; /* of the bytes; its first 16 are the ETag */
+	uint8_t flags;                /* CACHE_VALUE_UTF8, CACHE_VALUE_JSON_PLAIN (value.h) */
 };
 
 struct cache_body_ops {

@@ -1,6 +1,6 @@
 #include "base/utf8.h"
 
-#include <stdint.h>
+#include <string.h>
 
 /* The compiler vectorizes a loop over a fixed number of bytes without an early exit. */
 #define BLOCK_BYTES 64
@@ -76,4 +76,71 @@ bool utf8_is_json_plain(struct slice bytes)
 	while (left > 0 && !odd)
 		odd = is_odd(at[--left]);
 	return !odd;
+}
+
+/* By the high half of its first byte; 0: of no sequence of several bytes. */
+static const uint8_t sequence_lens[16] = {[12] = 2, [13] = 2, [14] = 3, [15] = 4};
+
+static bool continues(char c)
+{
+	return ((uint8_t)c & 0xC0) == 0x80;
+}
+
+/* Where a sequence begins that does not end within `bytes`; their end if the last one does. */
+static size_t whole_len(struct slice bytes)
+{
+	for (size_t back = 1; back <= 3 && back <= bytes.len; back++) {
+		char c = bytes.data[bytes.len - back];
+
+		if (!continues(c))
+			return sequence_lens[(uint8_t)c >> 4] > back ? bytes.len - back : bytes.len;
+	}
+	return bytes.len;
+}
+
+/* Goes on with the sequence that the previous piece began; returns how much of `piece` belongs to
+ * it. */
+static size_t go_on_with_rest(struct utf8_scan *scan, struct slice piece)
+{
+	size_t need = sequence_lens[scan->rest[0] >> 4], taken = 0;
+
+	while (taken < piece.len && scan->rest_len < need && continues(piece.data[taken]))
+		scan->rest[scan->rest_len++] = (uint8_t)piece.data[taken++];
+	if (scan->rest_len == need || taken < piece.len) {
+		scan->is_broken = !utf8_is_valid(
+			(struct slice){.data = (const char *)scan->rest, .len = scan->rest_len});
+		scan->rest_len = 0;
+	}
+	return taken;
+}
+
+void utf8_scan(struct utf8_scan *scan, struct slice piece)
+{
+	if (!scan->is_odd)
+		scan->is_odd = !utf8_is_json_plain(piece);
+	if (!scan->is_odd || scan->is_broken)
+		return; /* plain bytes are whole sequences */
+	if (scan->rest_len > 0) {
+		size_t taken = go_on_with_rest(scan, piece);
+
+		piece.data += taken;
+		piece.len -= taken;
+	}
+	size_t whole = whole_len(piece);
+	scan->is_broken =
+		scan->is_broken || !utf8_is_valid((struct slice){.data = piece.data, .len = whole});
+	if (piece.len > whole) {
+		scan->rest_len = (uint8_t)(piece.len - whole);
+		memcpy(scan->rest, piece.data + whole, scan->rest_len);
+	}
+}
+
+bool utf8_scan_is_valid(const struct utf8_scan *scan)
+{
+	return !scan->is_broken && scan->rest_len == 0;
+}
+
+bool utf8_scan_is_json_plain(const struct utf8_scan *scan)
+{
+	return !scan->is_odd;
 }

@@ -154,7 +154,7 @@ struct cache_value *cache_value_create_for_body(struct cache_body *body, struct 
 		return NULL;
 	memcpy(cache_value_data(value), &body, sizeof(body));
 	memcpy(etag.bytes, body->sha256, sizeof(etag.bytes));
-	cache_value_seal_known(value, &etag, CACHE_VALUE_BODY);
+	cache_value_seal_known(value, &etag, body->flags | CACHE_VALUE_BODY);
 	return value;
 }
 

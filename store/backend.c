@@ -80,16 +80,25 @@ static enum cache_status check_op(struct cache_op *op)
 		if (!item->value || item->ttl_s < TTL_DEFAULT || item->ttl_s > TTL_MAX_S ||
 		    (item->history && !history_is_valid(item->history)))
 			return CACHE_INVALID;
-		if (item->size_bytes < item->value->len_bytes)
-			item->size_bytes = item->value->len_bytes;
+		uint64_t len_bytes = cache_value_whole_len(item->value);
+		if (item->size_bytes < len_bytes)
+			item->size_bytes = len_bytes;
 		if (item->size_bytes > INT64_MAX / 2)
 			return CACHE_TOO_LARGE;
 	}
 	return CACHE_OK;
 }
 
-/* The bit without which `op` is refused; 0: none. */
-static unsigned needed_bit(const struct cache_op *op)
+static bool has_body(const struct cache_op *op)
+{
+	for (size_t i = 0; op->type == CACHE_OP_SET && i < op->item_count; i++)
+		if (cache_value_body(op->items[i].value))
+			return true;
+	return false;
+}
+
+/* The bits without which `op` is refused. */
+static unsigned needed_bits(const struct cache_op *op)
 {
 	bool is_conditional = op->item_count == 1 && op->items[0].condition.kind != CONDITION_NONE;
 	bool sets_stale_time =
@@ -98,7 +107,8 @@ static unsigned needed_bit(const struct cache_op *op)
 	switch (op->type) {
 	case CACHE_OP_SET:
 	case CACHE_OP_DELETE:
-		return is_conditional ? BACKEND_CONDITIONS : 0;
+		return (is_conditional ? BACKEND_CONDITIONS : 0U) |
+		       (has_body(op) ? BACKEND_BODIES : 0U);
 	case CACHE_OP_CONFIGURE:
 		return sets_stale_time ? BACKEND_STALE : 0;
 	case CACHE_OP_SCAN:
@@ -115,8 +125,8 @@ static unsigned needed_bit(const struct cache_op *op)
 	}
 }
 
-/* Refuses an op that needs a bit that the backend lacks. */
-static void refuse(struct cache_op *op, unsigned bit)
+/* Refuses an op that needs bits that the backend lacks. */
+static void refuse(struct cache_op *op, unsigned bits)
 {
 	static const struct {
 		unsigned bit;
@@ -128,10 +138,11 @@ static void refuse(struct cache_op *op, unsigned bit)
 		{BACKEND_PREFIX_CLEAR, "this backend clears whole namespaces only"},
 		{BACKEND_STATS, "this backend keeps no statistics"},
 		{BACKEND_LEASES, "this backend knows no leases"},
+		{BACKEND_BODIES, "this server keeps no large values; start it with --large-values"},
 	};
 
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
-		if (refusals[i].bit == bit)
+		if (refusals[i].bit & bits)
 			op->detail = refusals[i].sentence;
 	cache_op_complete(op, CACHE_UNSUPPORTED);
 }
@@ -148,7 +159,7 @@ void backend_submit(struct backend *backend, struct cache_op *op)
 		[CACHE_OP_LEASE_TAKE] = ops->lease, [CACHE_OP_LEASE_END] = ops->lease,
 	};
 	enum cache_status status = check_op(op);
-	unsigned need = status == CACHE_OK ? needed_bit(op) : 0;
+	unsigned need = status == CACHE_OK ? needed_bits(op) : 0;
 
 	if (status != CACHE_OK)
 		cache_op_complete(op, status);
@@ -157,7 +168,7 @@ void backend_submit(struct backend *backend, struct cache_op *op)
 	else if (!run[op->type])
 		cache_op_complete(op, CACHE_UNSUPPORTED);
 	else if ((need & ops->bits) != need)
-		refuse(op, need);
+		refuse(op, need & ~ops->bits);
 	else
 		run[op->type](backend, op);
 }

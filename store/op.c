@@ -77,8 +77,28 @@ static bool is_refused_write(const struct cache_op *op)
 	return (op->type == CACHE_OP_SET || op->type == CACHE_OP_DELETE) && op->status != CACHE_OK;
 }
 
+/* Takes back the values of a GET if one of them is a reference that the caller does not know. */
+static enum cache_status refuse_references(struct cache_op *op, enum cache_status status)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < op->item_count && !found; i++)
+		found = op->items[i].value && (op->items[i].value->flags & CACHE_VALUE_REFERENCE);
+	if (!found)
+		return status;
+	for (size_t i = 0; i < op->item_count; i++) {
+		cache_value_release(op->items[i].value);
+		op->items[i].value = NULL;
+	}
+	op->detail = "the value is in a store for large values; start the server with the "
+		     "--large-values of the server that wrote it";
+	return CACHE_UNSUPPORTED;
+}
+
 void cache_op_complete(struct cache_op *op, enum cache_status status)
 {
+	if (op->type == CACHE_OP_GET && !op->takes_references)
+		status = refuse_references(op, status);
 	op->status = status;
 	if (op->items == &op->one)
 		op->one.status = status;

@@ -181,6 +181,11 @@ struct cache_op {
 	 * bytes, and one that is too large for that is CACHE_TOO_LARGE. */
 	bool takes_bodies;
 
+	/* GET in: the values found may be references to objects of a large-value store
+	 * (CACHE_VALUE_REFERENCE): for its layer, and for a copy from backend to backend. Without
+	 * it such a value fails the op with a sentence. */
+	bool takes_references;
+
 	/* GET in: also finds an entry that expired less than its namespace's stale_ttl_s ago, which
 	 * is a hit and a use. Until then the entry stays in the store, takes its room and may be
 	 * evicted, but it is not live: all other operations do not see it. A set creates a new

@@ -18,6 +18,11 @@
 
 struct object_store {
 	const struct object_store_ops *ops;
+	/* Other servers may put objects here too. */
+	bool is_shared;
+	/* Where values are written down before they are put: a folder of this server alone, so that
+	 * `path` of a request is on the volume of the objects. NULL: somewhere else. */
+	const char *spool_folder;
 };
 
 /* One object of a listing. */
@@ -38,6 +43,10 @@ struct object_request {
 	 * (the caller does not use it any more then). NULL: it may not. */
 	const char *path;
 	uint64_t len_bytes; /* in, PUT, OPEN */
+
+	/* in, REMOVE: only an object that was put last before that time, by the store's clock; else
+	 * it stays, with CACHE_PRECONDITION_FAILED. */
+	int64_t put_before_us;
 
 	/* in, LIST: up to `max` objects in any order that lasts, those after the position of the
 	 * previous answer; zeroed: from the start. */
@@ -67,7 +76,8 @@ struct object_store_ops {
 	 * (a reader's failure CACHE_CORRUPT). Once a reader of it has given its first bytes it can
 	 * be read to the end, removed or not. */
 	void (*open)(struct object_store *store, struct object_request *request);
-	/* CACHE_OK too if there is none. */
+	/* CACHE_OK too if there is none. Of a PUT at the same time one takes effect after the
+	 * other, as far as the store can see to that. */
 	void (*remove)(struct object_store *store, struct object_request *request);
 	void (*list)(struct object_store *store, struct object_request *request);
 	/* Whether it can be used; the sentence in request->detail. */

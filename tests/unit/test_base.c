@@ -11,6 +11,7 @@
 #include "base/thread.h"
 #include "base/utf8.h"
 #include "base/words.h"
+#include "tests/support/random.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -203,6 +204,29 @@ Test(utf8, json_plain_is_printable_ascii_less_quote_and_backslash)
 			     "byte %d", c);
 	}
 	cr_expect(utf8_is_json_plain((struct slice){0}));
+}
+
+Test(utf8, a_text_in_pieces_is_judged_as_the_whole)
+{
+	static const char *const parts[] = {
+		"a",    "plain",    "\"",   "\xC3\xA4", "\xE2\x82\xAC", "\xF0\x9F\x98\x80",
+		"\xC3", "\xE2\x82", "\x80", "\xF4\x90"};
+
+	for (unsigned round = 0; round < 20000; round++) {
+		struct utf8_scan scan = {0};
+		char text[64] = "";
+
+		for (uint64_t i = random_below(6); i > 0; i--)
+			strcat(text, parts[random_below(random_below(4) ? 6 : COUNT(parts))]);
+		struct slice whole = slice_of(text);
+		for (size_t at = 0, len; at < whole.len; at += len) {
+			len = 1 + random_below(random_below(2) ? 2 : whole.len - at);
+			len = len < whole.len - at ? len : whole.len - at;
+			utf8_scan(&scan, (struct slice){.data = text + at, .len = len});
+		}
+		cr_assert_eq(utf8_scan_is_valid(&scan), utf8_is_valid(whole), "%s", text);
+		cr_assert_eq(utf8_scan_is_json_plain(&scan), utf8_is_json_plain(whole), "%s", text);
+	}
 }
 
 /* ---- Status, clock ---- */

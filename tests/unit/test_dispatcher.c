@@ -417,6 +417,66 @@ Test(dispatcher, raises_the_size_to_the_length_of_the_value)
 	cache_value_release(value);
 }
 
+static void free_body(struct cache_body *body)
+{
+	(void)body;
+}
+
+Test(dispatcher, a_value_with_a_body_has_the_length_of_the_body_and_needs_a_bit)
+{
+	static const struct cache_body_ops body_ops = {.free = free_body};
+	struct cache_body body = {
+		.ops = &body_ops,
+		.refs = 1,
+		.len_bytes = UINT64_C(5) << 30,
+		.flags = CACHE_VALUE_UTF8,
+	};
+	struct cache_value *value = cache_value_create_for_body(&body, SLICE(CONTENT_TYPE_TEXT));
+	struct backend_ops with = noting_ops;
+	struct backend backend = {.ops = &with};
+	struct cache_op op;
+
+	cr_expect_eq(value->flags, CACHE_VALUE_UTF8 | CACHE_VALUE_BODY);
+	with.bits = EVERY_BIT | BACKEND_BODIES;
+	init_op(&op, CACHE_OP_SET, value);
+	cr_expect_eq(backend_call(&backend, &op), CACHE_OK);
+	cr_expect_eq(op.one.size_bytes, body.len_bytes);
+	with.bits = EVERY_BIT;
+	cr_expect_eq(backend_call(&backend, &op), CACHE_UNSUPPORTED);
+	cr_expect_str_eq(op.detail,
+			 "this server keeps no large values; start it with --large-values");
+	cache_value_release(value);
+}
+
+static void find_reference(struct backend *backend, struct cache_op *op)
+{
+	struct etag etag = {.bytes = {1}};
+
+	(void)backend;
+	op->one.value = cache_value_create(0, SLICE(CONTENT_TYPE_TEXT));
+	cache_value_seal_known(op->one.value, &etag, CACHE_VALUE_REFERENCE);
+	cache_op_complete(op, CACHE_OK);
+}
+
+Test(dispatcher, a_reference_is_never_taken_for_a_value)
+{
+	struct backend_ops ops = noting_ops;
+	struct backend backend = {.ops = &ops};
+	struct cache_op op;
+
+	ops.get = find_reference;
+	init_op(&op, CACHE_OP_GET, NULL);
+	cr_expect_eq(backend_call(&backend, &op), CACHE_UNSUPPORTED);
+	cr_expect_eq(op.one.status, CACHE_UNSUPPORTED);
+	cr_expect_null(op.one.value);
+	cr_expect_not_null(strstr(op.detail, "--large-values"));
+	init_op(&op, CACHE_OP_GET, NULL);
+	op.takes_references = true;
+	cr_expect_eq(backend_call(&backend, &op), CACHE_OK);
+	cr_expect_not_null(op.one.value);
+	cache_op_deinit(&op);
+}
+
 /* ---- Completion from elsewhere ---- */
 
 static atomic_bool has_completed;
