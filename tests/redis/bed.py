@@ -23,24 +23,23 @@ As a module: `with Bed("cluster") as bed:`, then bed.nodes[0].kill() and the lik
 """
 import argparse
 import contextlib
-import ctypes
+import functools
 import os
-import random
 import re
-import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 
 from resp import Client, Refused
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../support"))
+import beds  # noqa: E402
+from beds import MISSING, die_with_parent, free_port  # noqa: E402
+
 PROGRAM = os.environ.get("STEADYCACHE_REDIS_SERVER", "redis-server")
-MISSING = 77
 PASSWORD = "for-a-test"
 SLOTS = 16384
 
@@ -59,33 +58,7 @@ LINES = {
 CLUSTER_LINES = ("cluster-enabled yes", "cluster-port {node.bus_port}", "cluster-node-timeout 1000")
 
 
-def free_port():
-    """Below the ports that the system gives to outgoing connections: a server that is started again finds
-    its port free."""
-    while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                return port
-
-
-def die_with_parent():
-    """For preexec_fn: nothing that is started here outlives the thread that started it."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-
-
-def await_that(holds, what, seconds=20, step=0.02):
-    """Waits until `holds()` is true; connections that fail meanwhile are no failures."""
-    end = time.monotonic() + seconds
-    while True:
-        with contextlib.suppress(OSError, Refused):
-            if holds():
-                return
-        if time.monotonic() > end:
-            raise RuntimeError(f"in {seconds} s: not {what}")
-        time.sleep(step)
+await_that = functools.partial(beds.await_that, failures=(OSError, Refused))
 
 
 def rights():
@@ -284,44 +257,18 @@ class Bed:
 
 # ---- Main ----
 
-def run(bed, command):
-    """The exit status of `command` with the bed's environment; it ends with this process."""
-    child = subprocess.Popen(command, env={**os.environ, **bed.environment},
-                             preexec_fn=die_with_parent)
-    try:
-        return child.wait()
-    finally:
-        if child.poll() is None:
-            child.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(20)
-            child.kill()
-
-
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--query", default="")
     parser.add_argument("--program", default=PROGRAM)
     parser.add_argument("shape", choices=SHAPES)
-    words = sys.argv[1:]
-    place = words.index("--") if "--" in words else len(words)
-    options = parser.parse_args(words[:place])
-    command = words[place + 1:]
+    arguments, command = beds.split_arguments()
+    options = parser.parse_args(arguments)
 
     if not shutil.which(options.program):
         print(f"bed: skipped: there is no {options.program}")
         return MISSING
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    try:
-        with Bed(options.shape, query=options.query, program=options.program) as bed:
-            if command:
-                return run(bed, command)
-            for name, value in bed.environment.items():
-                print(f"{name}={shlex.quote(value)}", flush=True)
-            sys.stdin.read()
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
-    return 0
+    return beds.serve(lambda: Bed(options.shape, query=options.query, program=options.program), command)
 
 
 if __name__ == "__main__":

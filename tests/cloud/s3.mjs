@@ -1,0 +1,30 @@
+// S3 for tests: s3rver with the keys of STEADYCACHE_BED_KEYS (dynamodb.mjs) and one bucket.
+//
+//     node s3.mjs --port PORT --path FOLDER --bucket NAME
+//
+// Prints "listening PORT".
+import { mkdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { parseArgs } from "node:util";
+
+const require = createRequire(import.meta.url);
+const S3rver = require("s3rver");
+const { DUMMY_ACCOUNT } = require("s3rver/lib/models/account");
+
+const { values: options } = parseArgs({
+	options: { port: { type: "string" }, path: { type: "string" }, bucket: { type: "string" } },
+});
+for (const [access, { secret }] of Object.entries(JSON.parse(process.env.STEADYCACHE_BED_KEYS)))
+	DUMMY_ACCOUNT.createKeyPair(access, secret);
+mkdirSync(options.path, { recursive: true });
+const server = new S3rver({
+	address: "127.0.0.1",
+	port: Number(options.port),
+	directory: options.path,
+	silent: true,
+	vhostBuckets: false,
+	configureBuckets: [{ name: options.bucket }],
+});
+const { port } = await server.run();
+console.log(`listening ${port}`);
+process.on("SIGTERM", () => process.exit(0));
