@@ -9,6 +9,7 @@
 #include "backends/tiered/tiered.h"
 #include "client/client.h"
 #include "server/auth/credentials.h"
+#include "server/config/backends.h"
 #include "server/config/option_list.h"
 #include "server/config/options.h"
 #include "server/config/stray_variables.h"
@@ -50,37 +51,6 @@ static int give_up(int status, const char *sentence)
 	return status;
 }
 
-static struct backend_config backend_config_of(struct options *options)
-{
-	return (struct backend_config){
-		.data_dir = options->data_dir,
-		.durability = strcasecmp(options->durability, "full") == 0 ? DURABILITY_FULL
-									   : DURABILITY_COMMIT,
-		.max_namespaces = (unsigned)options->max_namespaces,
-		.defaults = options_namespace_defaults,
-		.defaults_user = options,
-		.default_names = options_default_names,
-		.notice = log_notice,
-		.url = strstr(options->backend, "://") ? options->backend : NULL,
-		.settings = option_list_settings(options, options_backend(options)->options),
-	};
-}
-
-static struct news_relay news = NEWS_RELAY_INITIALIZER;
-
-static struct backend *open_backend(struct options *options, char *error, size_t error_size)
-{
-	struct backend_config config = backend_config_of(options);
-	const struct tiered_config *near = option_list_settings(options, &tiered_options);
-	const struct backend_ops *ops = options_backend(options);
-
-	config.news = news_relay_tell;
-	config.news_user = &news;
-	if (near->max_bytes == 0 || options->disable_cache)
-		return ops->open(&config, error, error_size);
-	return tiered_open(ops, &config, near, error, error_size);
-}
-
 /* backend_config.is_own_url; `user` is the served address. SteadyText's settings, which name the
  * server for its clients, may be in the server's environment too. */
 static bool is_own_url(void *user, const char *url)
@@ -98,18 +68,30 @@ static bool is_own_url(void *user, const char *url)
 	       (strcmp(listening->host, upstream.host) == 0 || listen_is_loopback(&upstream));
 }
 
-/* Whether the chosen backend could work with the options. */
-static bool check_backend(struct options *options, struct listen_address *listening, char *error,
-			  size_t error_size)
-{
-	const struct backend_ops *ops = options_backend(options);
-	struct backend_config config = backend_config_of(options);
+static struct news_relay news = NEWS_RELAY_INITIALIZER;
 
-	config.is_own_url = is_own_url;
-	config.is_own_url_user = listening;
-	return (!ops->check_config || ops->check_config(&config, error, error_size)) &&
-	       (!(ops->bits & BACKEND_WANTS_DIR) ||
-		data_dir_prepare(options->data_dir, error, error_size));
+/* The chosen backend; its notices are logged, its news relayed. */
+static bool read_place(struct backend_place *ret, struct options *options,
+		       struct listen_address *listening, char *error, size_t error_size)
+{
+	struct backend_config base = backends_config(options);
+
+	base.notice = log_notice;
+	base.news = news_relay_tell;
+	base.news_user = &news;
+	base.is_own_url = is_own_url;
+	base.is_own_url_user = listening;
+	return backends_place(ret, options, &base, backends_chosen(options), error, error_size);
+}
+
+static struct backend *open_backend(struct options *options, const struct backend_place *place,
+				    char *error, size_t error_size)
+{
+	const struct tiered_config *near = option_list_settings(options, &tiered_options);
+
+	if (near->max_bytes == 0 || options->disable_cache)
+		return backend_place_open(place, error, error_size);
+	return tiered_open(place->ops, &place->config, near, error, error_size);
 }
 
 static void warn_of_stray_variables(void)
@@ -123,8 +105,8 @@ static void warn_of_stray_variables(void)
 }
 
 /* Serves until a signal comes, on `listener` unless it is -1, else on `address`. */
-static int serve(struct options *options, const struct listen_address *address, struct auth *auth,
-		 int listener)
+static int serve(struct options *options, const struct backend_place *place,
+		 const struct listen_address *address, struct auth *auth, int listener)
 {
 	struct listen_address bound;
 	char error[600] = "";
@@ -152,7 +134,7 @@ static int serve(struct options *options, const struct listen_address *address, 
 		listener = listen_open(address, name, sizeof(name), error, sizeof(error));
 	if (listener < 0)
 		return give_up(EXIT_FAILURE, error);
-	struct backend *backend = open_backend(options, error, sizeof(error));
+	struct backend *backend = open_backend(options, place, error, sizeof(error));
 	if (!backend) {
 		(void)close(listener);
 		return give_up(EXIT_FAILURE, error);
@@ -224,6 +206,7 @@ static const struct client_loan client_loan = {
 int main(int argc, char **argv)
 {
 	struct options options;
+	static struct backend_place place; /* when the process ends it may be in use */
 	struct listen_address address;
 	static struct auth auth;
 	char name[300];
@@ -265,12 +248,15 @@ int main(int argc, char **argv)
 			       "STEADYCACHE_API_KEY (or STEADYCACHE_API_KEY_FILE or "
 			       "STEADYCACHE_TOKEN_FILE) must be set to serve on an address that is "
 			       "not loopback (STEADYCACHE_LISTEN)");
-	if (!check_backend(&options, &address, error, sizeof(error)))
+	if (!read_place(&place, &options, &address, error, sizeof(error)) ||
+	    !backends_prepare(&place, error, sizeof(error)))
 		return give_up(EXIT_USAGE, error);
 	log_configure(options.log_level, strcasecmp(options.log_format, "json") == 0);
-	int status = serve(&options, &address, &auth, listener);
+	int status = serve(&options, &place, &address, &auth, listener);
 	log_stop(NULL);
-	if (status == EXIT_SUCCESS) /* otherwise requests may still be in progress */
+	if (status == EXIT_SUCCESS) { /* otherwise requests may still be in progress */
 		credentials_close(&auth);
+		backend_place_deinit(&place);
+	}
 	return status;
 }

@@ -148,7 +148,13 @@ struct backend_ops {
 	 * "://"; NULL: none. */
 	const char *schemes;
 
-	/* Its own options; NULL: none. */
+	/* Parameters behind the ? of its URLs that it reads itself, in backend_config.url,
+	 * blank-separated; NULL: none. */
+	const char *url_parameters;
+	/* Its URLs name a directory, which is config->data_dir, and it gets no url. */
+	bool url_is_dir;
+
+	/* Its own options; NULL: none. A URL may have those with a flag as parameters (place.h). */
 	const struct option_table *options;
 
 	/* Whether `config` can be right, without touching anything: false with a sentence that

@@ -63,7 +63,7 @@ static struct backend *d1_open(const struct backend_config *config, char *error,
 
 	if (!d1_settings_check(config, error, error_size))
 		return NULL;
-	if (!d1_settings_init(&settings, config->settings)) {
+	if (!d1_settings_init(&settings, config)) {
 		(void)snprintf(error, error_size, "d1: out of memory");
 		return NULL;
 	}
@@ -75,6 +75,7 @@ const struct backend_ops d1_backend_ops = {
 	.name = "d1",
 	.bits = BACKEND_PERSISTS | BACKEND_REMOTE | BACKEND_WHOLE,
 	.options = &d1_options,
+	.schemes = D1_SCHEMES,
 	.default_policy = D1_DEFAULT_POLICY,
 	.check_config = d1_settings_check,
 	.open = d1_open,

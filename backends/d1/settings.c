@@ -43,28 +43,85 @@ static bool refuse(char *error, size_t error_size, const char *sentence)
 	return false;
 }
 
-bool d1_settings_check(const struct backend_config *config, char *error, size_t error_size)
-{
-	const struct d1_config *d1 = config->settings;
+/* Settings with what the URL says, and room for its parts. */
+struct told {
+	struct d1_config config;
+	char *url, *api_key;
+};
 
-	if (d1 && d1->url && config->is_own_url &&
-	    config->is_own_url(config->is_own_url_user, d1->url))
+/* A URL of D1_SCHEMES. False: out of memory. */
+static bool read_url(struct told *told, const char *url)
+{
+	const char *plain = strchr(url, '+') + 1;
+	const char *host = strstr(plain, "://") + 3;
+	size_t len = strcspn(host, "/?");
+	const char *at = memrchr(host, '@', len);
+	const char *colon = at ? memchr(host, ':', (size_t)(at - host)) : NULL;
+
+	if (at && (!colon || colon != host))
+		at = NULL; /* no token; the URL is refused */
+	if (at)
+		told->config.api_key = told->api_key = strndup(colon + 1, (size_t)(at - colon - 1));
+	if ((at && !told->api_key) ||
+	    asprintf(&told->url, "%.*s%s", (int)(host - plain), plain, at ? at + 1 : host) < 0) {
+		told->url = NULL;
+		return false;
+	}
+	told->config.url = told->url;
+	return true;
+}
+
+static void forget(struct told *told)
+{
+	if (told->api_key)
+		explicit_bzero(told->api_key, strlen(told->api_key));
+	free(told->api_key);
+	free(told->url);
+}
+
+/* False: out of memory, and there is nothing to forget. */
+static bool read_config(struct told *told, const struct backend_config *config)
+{
+	*told = (struct told){0};
+	if (config->settings)
+		told->config = *(const struct d1_config *)config->settings;
+	if (!config->url || read_url(told, config->url))
+		return true;
+	forget(told);
+	return false;
+}
+
+static bool check(const struct backend_config *config, const struct d1_config *d1, char *error,
+		  size_t error_size)
+{
+	if (d1->url && config->is_own_url && config->is_own_url(config->is_own_url_user, d1->url))
 		return refuse(
 			error, error_size,
 			"the d1 backend would ask this server itself (STEADYTEXT_D1_API_URL); "
 			"set STEADYCACHE_BACKEND to sqlite or another one");
-	if (!d1 || !d1->url)
+	if (!d1->url)
 		return refuse(error, error_size,
 			      "the backend d1 needs the URL of its Worker: --d1-url "
 			      "(STEADYTEXT_D1_API_URL)");
 	if (!remote_settings_url_is_valid(d1->url))
 		return refuse(error, error_size,
 			      "--d1-url (STEADYTEXT_D1_API_URL) must be an http:// or https:// URL "
-			      "without query");
+			      "without query and user; as a backend, d1+https://:token@host");
 	if (d1->api_key && !remote_settings_token_is_valid(d1->api_key))
 		return refuse(error, error_size,
 			      "STEADYTEXT_D1_API_KEY must be printable ASCII without blanks");
 	return true;
+}
+
+bool d1_settings_check(const struct backend_config *config, char *error, size_t error_size)
+{
+	struct told told;
+
+	if (!read_config(&told, config))
+		return refuse(error, error_size, "d1: out of memory");
+	bool is_right = check(config, &told.config, error, error_size);
+	forget(&told);
+	return is_right;
 }
 
 /* A copy without trailing slashes. */
@@ -82,7 +139,7 @@ static long long pick(long long number, long long fallback)
 	return number > 0 ? number : fallback;
 }
 
-bool d1_settings_init(struct remote_settings *settings, const struct d1_config *config)
+static bool fill(struct remote_settings *settings, const struct d1_config *config)
 {
 	bool complete = true;
 
@@ -107,4 +164,16 @@ bool d1_settings_init(struct remote_settings *settings, const struct d1_config *
 		return true;
 	remote_settings_deinit(settings);
 	return false;
+}
+
+bool d1_settings_init(struct remote_settings *settings, const struct backend_config *config)
+{
+	struct told told;
+
+	*settings = (struct remote_settings){0};
+	if (!read_config(&told, config))
+		return false;
+	bool is_filled = fill(settings, &told.config);
+	forget(&told);
+	return is_filled;
 }

@@ -5,7 +5,11 @@
 #include "backends/remote/settings.h"
 #include "store/backend.h"
 
-/* backend_config.settings. A number of 0 means the default. */
+/* URLs, with the Worker's behind the "+": d1+https://[:token@]host */
+#define D1_SCHEMES "d1+https d1+http"
+
+/* backend_config.settings. A number of 0 means the default. What backend_config.url says goes
+ * before it. */
 struct d1_config {
 	const char *url;      /* of the Worker */
 	const char *api_key;  /* its token; NULL: none is sent */
@@ -25,6 +29,6 @@ bool d1_settings_check(const struct backend_config *config, char *error, size_t 
 
 /* Fills `settings` from a `config` that d1_settings_check accepts. The strings are copies. False:
  * out of memory, with nothing to free. */
-bool d1_settings_init(struct remote_settings *settings, const struct d1_config *config);
+bool d1_settings_init(struct remote_settings *settings, const struct backend_config *config);
 
 #endif

@@ -185,11 +185,12 @@ static size_t redis_gauges(struct backend *backend, struct backend_gauge *ret, s
 			 BACKEND_NEWS) &                                                           \
 			~(unsigned)(less),                                                         \
 		.options = &redis_options, .schemes = REDIS_URL_SCHEMES,                           \
-		.default_policy = REDIS_DEFAULT_POLICY, .check_config = redis_settings_check,      \
-		.open = redis_open, .get = (submit), .set = (submit), .remove = (submit),          \
-		.exists = (submit), .clear = (submit), .scan = (submit), .stats = (submit),        \
-		.configure = (submit), .sync = (submit), .check = (submit), .lease = (submit),     \
-		.gauges = redis_gauges, .hurry = remote_backend_hurry, .close = redis_close,       \
+		.url_parameters = REDIS_URL_PARAMETERS, .default_policy = REDIS_DEFAULT_POLICY,    \
+		.check_config = redis_settings_check, .open = redis_open, .get = (submit),         \
+		.set = (submit), .remove = (submit), .exists = (submit), .clear = (submit),        \
+		.scan = (submit), .stats = (submit), .configure = (submit), .sync = (submit),      \
+		.check = (submit), .lease = (submit), .gauges = redis_gauges,                      \
+		.hurry = remote_backend_hurry, .close = redis_close,                               \
 	}
 
 const struct backend_ops redis_backend_ops = REDIS_OPS(remote_backend_submit, 0);

@@ -17,6 +17,9 @@
 /* As backend_ops.schemes has them. */
 #define REDIS_URL_SCHEMES "redis rediss unix"
 
+/* What stands behind the ? and is no option (backend_ops.url_parameters). */
+#define REDIS_URL_PARAMETERS "db cluster partitions connect_timeout"
+
 /* In a Cluster without ?partitions=. */
 #define REDIS_URL_PARTITIONS 16
 

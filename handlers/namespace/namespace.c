@@ -3,13 +3,13 @@
 #include <stdlib.h>
 
 #include "base/json_out.h"
+#include "base/percent.h"
 #include "handlers/handlers.h"
 #include "handlers/json/entry_json.h"
 #include "handlers/json/json_in.h"
 #include "handlers/json/stats_json.h"
 #include "handlers/respond/cursor.h"
 #include "handlers/respond/error.h"
-#include "handlers/respond/percent.h"
 #include "handlers/respond/status.h"
 
 #define LIST_LIMIT_MAX 1000

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/buffer.h"
-#include "handlers/respond/percent.h"
+#include "base/percent.h"
 
 void cursor_append(struct buffer *out, struct slice bytes)
 {

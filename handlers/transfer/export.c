@@ -4,10 +4,10 @@
 
 #include <stdlib.h>
 
+#include "base/percent.h"
 #include "handlers/handlers.h"
 #include "handlers/json/stats_json.h"
 #include "handlers/respond/error.h"
-#include "handlers/respond/percent.h"
 
 static struct export *create(const struct request *request)
 {

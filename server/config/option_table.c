@@ -16,10 +16,13 @@
 static const struct option rows[] = {
 	ROW_TEXT(listen, "listen", "STEADYCACHE_LISTEN", "127.0.0.1:8080",
 		 "Address and port to serve on; port 0 picks a free one."),
-	ROW_CHOICE(backend, "backend", "STEADYCACHE_BACKEND STEADYTEXT_CACHE_BACKEND", NULL, NULL,
-		   /* from the registry (option_list.c) */
-		   "Where entries are kept: %s; or a URL: redis://[user:password@]host:port/db, "
-		   "redis://host:port,host:port/?cluster=1."),
+	ROW_CHOICE(
+		backend, "backend", "STEADYCACHE_BACKEND STEADYTEXT_CACHE_BACKEND", NULL, NULL,
+		/* from the registry (option_list.c) */
+		"Where entries are kept: %s; or a URL: sqlite:///directory, memory://, "
+		"d1+https://[:token@]host, redis://[user:password@]host:port/db, "
+		"redis://host:port,host:port/?cluster=1; with options of that backend behind the "
+		"? (docs/routes.md)."),
 	ROW_TEXT(data_dir, "data-dir", "STEADYCACHE_DATA_DIR", "./steadycache-data",
 		 "Directory of the database; made if it is missing."),
 	ROW_TEXT(api_key, NULL, "STEADYCACHE_API_KEY API_KEY", NULL,

@@ -8,7 +8,6 @@
 #include "base/words.h"
 #include "server/auth/secret_file.h"
 #include "server/config/option_list.h"
-#include "store/find.h"
 
 #define D1_WORKER_ALONE                                                                            \
 	"D1 is reached through the Worker alone; deploy it (worker/README.md) and name it in "     \
@@ -196,42 +195,71 @@ enum options_result options_read(struct options *options, int argc, char **argv,
 	return OPTIONS_SERVE;
 }
 
-void options_hide_passwords(struct options *options, int argc, char **argv)
+/* A copy that stays as long as the process. NULL: out of memory. */
+static const char *keep(const char *text)
 {
-	static char *copy;
+	static struct kept {
+		struct kept *next;
+		char text[];
+	} * all;
+	size_t size = strlen(text) + 1;
+	struct kept *kept = malloc(sizeof(*kept) + size);
 
-	for (int i = 1; i < argc; i++) {
-		char *start = strstr(argv[i], "://");
-		char *at = start ? strrchr(start, '@') : NULL;
+	if (!kept)
+		return NULL;
+	memcpy(kept->text, text, size);
+	kept->next = all;
+	all = kept;
+	return kept->text;
+}
 
-		if (!at || !(strncasecmp(argv[i], "redis", 5) == 0 ||
-			     strncasecmp(argv[i], "--backend=", 10) == 0))
+/* Copies what options have of `text`, so that it may change. False: out of memory. */
+static bool part_from(struct options *options, const char *text)
+{
+	for (const struct option_place *at = option_list(NULL); at->option; at++) {
+		const char **target = (void *)((char *)options + at->base + at->option->offset);
+
+		if ((at->option->type != OPTION_TEXT && at->option->type != OPTION_CHOICE) ||
+		    *target < text || *target > text + strlen(text))
 			continue;
-		if (options->backend >= argv[i] && options->backend <= at) {
-			char *fresh = strdup(options->backend);
+		const char *copy = keep(*target);
+		if (!copy)
+			return false;
+		*target = copy;
+	}
+	return true;
+}
 
-			if (!fresh)
-				continue;
-			options->backend = fresh;
-			free(copy);
-			copy = fresh;
-		}
-		memset(start + 3, '*', (size_t)(at - start - 3));
+/* In each line from the first URL's authority on to the last @: a password may contain anything. */
+static void hide(struct options *options, char *text)
+{
+	if (!strstr(text, "://") || !strchr(text, '@') || !part_from(options, text))
+		return;
+	for (char *line = text; *line; line += *line == '\n') {
+		size_t len = strcspn(line, "\n");
+		char *start = memmem(line, len, "://", 3);
+		char *at = memrchr(line, '@', len);
+
+		if (start && at && at > start)
+			memset(start + 3, '*', (size_t)(at - start - 3));
+		line += len;
 	}
 }
 
-const struct backend_ops *options_backend(const struct options *options)
+void options_hide_passwords(struct options *options, int argc, char **argv)
 {
-	const unsigned outside = BACKEND_PERSISTS | BACKEND_REMOTE | BACKEND_KEEPS_NOTHING;
-	const struct backend_ops *chosen = backend_find_by_text(options->backend);
+	char name[80];
 
-	if (options->disable_cache)
-		return backend_find_by_bits(BACKEND_KEEPS_NOTHING, 0);
-	if (!chosen)
-		chosen = backend_registry[0];
-	if (options->skip_cache_init && chosen->bits & BACKEND_WANTS_DIR)
-		return backend_find_by_bits(0, outside); /* memory */
-	return chosen;
+	for (int i = 1; i < argc; i++)
+		hide(options, argv[i]);
+	for (const struct option_place *at = option_list(NULL); at->option; at++) {
+		for (const char *names = at->option->env; next_name(&names, name, sizeof(name));) {
+			char *text = getenv(name);
+
+			if (text)
+				hide(options, text);
+		}
+	}
 }
 
 #define GENERATION_CACHE "generation_cache"

@@ -50,8 +50,8 @@ enum options_result {
 	OPTIONS_BAD,   /* one line was written to `error`; exit 2 */
 };
 
-/* Overwrites user and password of Redis URLs in the command line, which lists of processes show;
- * options->backend is a copy from then on. */
+/* Overwrites user and password of URLs in the command line and in the variables of options, which
+ * lists of processes show; options have copies from then on. Before any other thread starts. */
 void options_hide_passwords(struct options *options, int argc, char **argv);
 
 /* Reads environment and command line. Strings point into both. */
@@ -63,8 +63,5 @@ enum options_result options_read(struct options *options, int argc, char **argv,
 void options_namespace_defaults(void *user, struct slice ns, struct namespace_settings *ret);
 /* backend_config's `default_names`: those that have options of their own. */
 extern const char *const options_default_names[];
-
-/* The backend that the options choose; never NULL after a successful read. */
-const struct backend_ops *options_backend(const struct options *options);
 
 #endif

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "base/percent.h"
 #include "handlers/respond/error.h"
-#include "handlers/respond/percent.h"
 #include "handlers/respond/request.h"
 #include "handlers/respond/response.h"
 #include "handlers/respond/status.h"

@@ -49,7 +49,7 @@ struct http_daemon {
 };
 
 /* Paths and queries stay unchanged: %00 must not end a string, and keys are decoded once, with
- * their length (handlers/respond/percent.h). */
+ * their length (base/percent.h). */
 static size_t keep_escaped(void *cls, struct MHD_Connection *connection, char *text)
 {
 	(void)cls;

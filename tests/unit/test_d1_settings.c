@@ -7,9 +7,10 @@
 Test(d1_settings, are_completed)
 {
 	struct d1_config config = {.url = "http://h/x//", .api_key = "t/", .retries = 4};
+	const struct backend_config all = {.settings = &config};
 	struct remote_settings settings;
 
-	cr_assert(d1_settings_init(&settings, &config));
+	cr_assert(d1_settings_init(&settings, &all));
 	cr_expect_str_eq(settings.base_url, "http://h/x");
 	cr_expect_str_eq(settings.authorization, "Authorization: Bearer t/");
 	cr_expect_eq(settings.batch_size, 50);

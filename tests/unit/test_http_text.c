@@ -4,8 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/percent.h"
 #include "handlers/respond/http_date.h"
-#include "handlers/respond/percent.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -11,6 +11,7 @@
 #include "backends/sqlite/sqlite.h"
 #include "backends/tiered/tiered.h"
 #include "base/words.h"
+#include "server/config/backends.h"
 #include "server/config/option_list.h"
 #include "server/config/options.h"
 #include "store/find.h"
@@ -325,9 +326,10 @@ Test(options, a_backend_by_its_url)
 
 	cr_expect(set("backend", "redis://h:1/2"));
 	cr_expect_str_eq(options.backend, "redis://h:1/2");
-	cr_expect_str_eq(options_backend(&options)->name, "redis");
+	cr_expect_str_eq(backends_chosen(&options), "redis://h:1/2");
 	cr_expect(set("backend", "UNIX:///path"));
-	cr_expect_str_eq(options_backend(&options)->name, "redis");
+	cr_expect(set("backend", "sqlite://./here?cache-mb=3"));
+	cr_expect(set("backend", "d1+https://h"));
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		cr_expect_not(set("backend", bad[i]), "%s", bad[i]);
 		cr_expect_null(strstr(error, "secret"), "%s", error);
@@ -336,19 +338,29 @@ Test(options, a_backend_by_its_url)
 	cr_expect_null(strstr(error, "secret"), "%s", error);
 }
 
-Test(options, passwords_are_not_left_in_the_command_line)
+Test(options, passwords_are_not_left_where_others_see_them)
 {
 	char program[] = "steadycache", first[] = "--backend=redis://u:secret@h:1/2",
 	     flag[] = "--backend", second[] = "REDISS://:a@b@h?db=1";
-	char near[] = "--d1-url=http://u@h";
-	char *argv[] = {program, first, flag, second, near, NULL};
+	char worker[] = "--d1-url=http://u@h", plain[] = "--tls-cert=a@b";
+	char *argv[] = {program, first, flag, second, worker, plain, NULL};
 
-	cr_assert_eq(options_read(&options, 5, argv, error, sizeof(error)), OPTIONS_SERVE);
-	options_hide_passwords(&options, 5, argv);
+	(void)setenv("STEADYTEXT_CACHE_BACKEND", "d1+https://:secret@h", 1);
+	cr_assert_eq(options_read(&options, 6, argv, error, sizeof(error)), OPTIONS_SERVE);
+	options_hide_passwords(&options, 6, argv);
 	cr_expect_str_eq(first, "--backend=redis://********@h:1/2");
 	cr_expect_str_eq(second, "REDISS://****@h?db=1");
-	cr_expect_str_eq(near, "--d1-url=http://u@h");
+	cr_expect_str_eq(worker, "--d1-url=http://*@h");
+	cr_expect_str_eq(plain, "--tls-cert=a@b");
 	cr_expect_str_eq(options.backend, "REDISS://:a@b@h?db=1");
+	cr_expect_str_eq(d1()->url, "http://u@h");
+	cr_expect_str_eq(getenv("STEADYTEXT_CACHE_BACKEND"), "d1+https://*******@h");
+	cr_assert_eq(READ_FLAGS("--backend=memory"), OPTIONS_SERVE);
+	(void)setenv("STEADYTEXT_CACHE_BACKEND", "redis://:other@h", 1);
+	cr_assert_eq(READ_FLAGS(), OPTIONS_SERVE);
+	options_hide_passwords(&options, 1, argv);
+	cr_expect_str_eq(options.backend, "redis://:other@h");
+	cr_expect_str_eq(getenv("STEADYTEXT_CACHE_BACKEND"), "redis://******@h");
 }
 
 Test(options, texts)
@@ -458,10 +470,13 @@ Test(options, the_backend_that_switches_leave)
 		{{"--skip-cache-init"}, "memory"},
 		{{"--skip-cache-init", "--disable-cache"}, "disabled"},
 		{{"--skip-cache-init", "--backend=disabled"}, "disabled"},
+		{{"--skip-cache-init", "--backend=sqlite:///p"}, "memory"},
+		{{"--backend=sqlite:///p"}, "sqlite:///p"},
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		cr_assert_eq(read_flags(cases[i].flags), OPTIONS_SERVE);
-		cr_expect_str_eq(options_backend(&options)->name, cases[i].backend, "case %zu", i);
+		cr_expect_eq(strcasecmp(backends_chosen(&options), cases[i].backend), 0, "case %zu",
+			     i);
 	}
 }

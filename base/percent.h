@@ -1,6 +1,6 @@
 /* Percent-decoding (RFC 3986), strict and once. */
-#ifndef STEADYCACHE_HANDLERS_PERCENT_H
-#define STEADYCACHE_HANDLERS_PERCENT_H
+#ifndef STEADYCACHE_BASE_PERCENT_H
+#define STEADYCACHE_BASE_PERCENT_H
 
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-#include "handlers/respond/percent.h"
+#include "base/percent.h"
 
 static int hex_digit(char c)
 {
