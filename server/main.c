@@ -249,6 +249,7 @@ int main(int argc, char **argv)
 			       "STEADYCACHE_TOKEN_FILE) must be set to serve on an address that is "
 			       "not loopback (STEADYCACHE_LISTEN)");
 	if (!read_place(&place, &options, &address, error, sizeof(error)) ||
+	    !options_check_limits(&options, place.ops, error, sizeof(error)) ||
 	    !backends_prepare(&place, error, sizeof(error)))
 		return give_up(EXIT_USAGE, error);
 	log_configure(options.log_level, strcasecmp(options.log_format, "json") == 0);

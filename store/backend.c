@@ -97,7 +97,15 @@ static bool has_body(const struct cache_op *op)
 	return false;
 }
 
-/* The bits without which `op` is refused. */
+/* A CONFIGURE of a limit; one that takes a limit away needs nothing. */
+static bool sets_limit(const struct cache_op *op)
+{
+	return ((op->settings_mask & SETTING_MAX_SIZE) && op->settings.max_size_bytes > 0) ||
+	       ((op->settings_mask & SETTING_CAPACITY) &&
+		op->settings.capacity != CAPACITY_UNLIMITED);
+}
+
+/* The bits without which `op` is refused; 0: none. */
 static unsigned needed_bits(const struct cache_op *op)
 {
 	bool is_conditional = op->item_count == 1 && op->items[0].condition.kind != CONDITION_NONE;
@@ -110,7 +118,8 @@ static unsigned needed_bits(const struct cache_op *op)
 		return (is_conditional ? BACKEND_CONDITIONS : 0U) |
 		       (has_body(op) ? BACKEND_BODIES : 0U);
 	case CACHE_OP_CONFIGURE:
-		return sets_stale_time ? BACKEND_STALE : 0;
+		return (sets_stale_time ? BACKEND_STALE : 0U) |
+		       (sets_limit(op) ? BACKEND_LIMITS : 0U);
 	case CACHE_OP_SCAN:
 		return op->any_order ? 0 : BACKEND_ORDERED_SCAN;
 	case CACHE_OP_CLEAR:
@@ -125,7 +134,7 @@ static unsigned needed_bits(const struct cache_op *op)
 	}
 }
 
-/* Refuses an op that needs bits that the backend lacks. */
+/* Refuses an op that needs `bits`, which the backend lacks. */
 static void refuse(struct cache_op *op, unsigned bits)
 {
 	static const struct {
@@ -139,6 +148,8 @@ static void refuse(struct cache_op *op, unsigned bits)
 		{BACKEND_STATS, "this backend keeps no statistics"},
 		{BACKEND_LEASES, "this backend knows no leases"},
 		{BACKEND_BODIES, "this server keeps no large values; start it with --large-values"},
+		{BACKEND_LIMITS, "this backend keeps no limits of size or capacity; leave them "
+				 "out, or set max_size_mb to 0 and capacity to -1"},
 	};
 
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)

@@ -144,6 +144,10 @@ struct backend_ops {
 	/* Largest value that it can keep, bytes; 0: no limit of its own. */
 	uint64_t value_max_bytes;
 
+	/* Most items of one SET, beyond which it answers CACHE_TOO_LARGE; 0: no limit of its own.
+	 * Who stores more (an import) divides them. */
+	size_t set_max_items;
+
 	/* The schemes of URLs (backend_config.url) that name this backend, blank-separated, without
 	 * "://"; NULL: none. */
 	const char *schemes;

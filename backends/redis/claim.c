@@ -71,8 +71,7 @@ void redis_claim_read(const struct remote_context *context, struct remote_call *
 	} else if (claimed->kind == REPLY_STRING) {
 		refuse(context, call, found);
 	} else if (claim->kind == REPLY_ERROR || claimed->kind == REPLY_ERROR) {
-		struct remote_verdict verdict =
-			redis_verdict_judge(context->protocol, FAILURE_NONE, answer);
+		struct remote_verdict verdict = redis_verdict_judge(context, FAILURE_NONE, answer);
 
 		fail_all(call, &verdict);
 	}

@@ -92,6 +92,37 @@ static bool read_secret(const struct option *option, const char **ret, char *err
 	return true;
 }
 
+/* Sets an option of the program or of a module from what somebody wrote, in contrast to its
+ * default. */
+static bool set_option(struct options *options, const struct option_place *at, const char *source,
+		       const char *text, char *error, size_t error_size)
+{
+	static const size_t sizes[] = {
+		offsetof(struct options, default_max_size_mb),
+		offsetof(struct options, generation.max_size_mb),
+		offsetof(struct options, embedding.max_size_mb),
+		offsetof(struct options, reranking.max_size_mb),
+	};
+	static const size_t capacities[] = {
+		offsetof(struct options, generation.capacity),
+		offsetof(struct options, embedding.capacity),
+		offsetof(struct options, reranking.capacity),
+	};
+	const struct option *option = at->option;
+	const char *member = (const char *)options + at->base + option->offset;
+
+	if (!option_set(option, (char *)options + at->base, source, text, error, error_size))
+		return false;
+	for (size_t i = 0; at->base == 0 && i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		if (option->offset == sizes[i] && *(const double *)(const void *)member > 0)
+			options->limit_flag = option->flag;
+	for (size_t i = 0; at->base == 0 && i < sizeof(capacities) / sizeof(capacities[0]); i++)
+		if (option->offset == capacities[i] &&
+		    *(const long long *)(const void *)member >= 0)
+			options->limit_flag = option->flag;
+	return true;
+}
+
 static bool read_environment(struct options *options, char *error, size_t error_size)
 {
 	char name[80];
@@ -105,8 +136,7 @@ static bool read_environment(struct options *options, char *error, size_t error_
 		const char *text = find_variable(option, name, sizeof(name));
 		if (!text && !read_secret(option, &text, error, error_size))
 			return false;
-		if (text &&
-		    !option_set(option, (char *)options + at->base, name, text, error, error_size))
+		if (text && !set_option(options, at, name, text, error, error_size))
 			return false;
 	}
 	return true;
@@ -160,8 +190,7 @@ static bool read_flag(struct options *options, int argc, char **argv, int *i, ch
 			text = argv[++*i];
 		(void)snprintf(source, sizeof(source), "--%s", option->flag);
 		if (text)
-			return option_set(option, (char *)options + at->base, source, text, error,
-					  error_size);
+			return set_option(options, at, source, text, error, error_size);
 		(void)snprintf(error, error_size, "%s needs a value", source);
 		return false;
 	}
@@ -260,6 +289,20 @@ void options_hide_passwords(struct options *options, int argc, char **argv)
 				hide(options, text);
 		}
 	}
+}
+
+bool options_check_limits(const struct options *options, const struct backend_ops *ops, char *error,
+			  size_t error_size)
+{
+	const char *flag = options->skip_cache_init ? "skip-cache-init" : options->limit_flag;
+
+	if ((ops->bits & BACKEND_LIMITS) || !flag)
+		return true;
+	(void)snprintf(error, error_size,
+		       "--%s sets a limit, and the %s backend keeps none; leave it out (or its "
+		       "variable)",
+		       flag, ops->name);
+	return false;
 }
 
 #define GENERATION_CACHE "generation_cache"

@@ -33,6 +33,7 @@ struct options {
 	long long drain_s;
 	double default_max_size_mb;
 	struct cache_limits generation, embedding, reranking;
+	const char *limit_flag; /* of a limit that somebody set; NULL: none is but by default */
 	const char *log_level;
 	const char *log_format;
 	const char *metrics_public;
@@ -57,6 +58,11 @@ void options_hide_passwords(struct options *options, int argc, char **argv);
 /* Reads environment and command line. Strings point into both. */
 enum options_result options_read(struct options *options, int argc, char **argv, char *error,
 				 size_t error_size);
+
+/* Whether `ops` can keep the limits that somebody set: false, with a sentence, if it has no
+ * BACKEND_LIMITS and there is one. */
+bool options_check_limits(const struct options *options, const struct backend_ops *ops, char *error,
+			  size_t error_size);
 
 /* backend_config's `defaults`: the settings of a namespace that nobody has configured. `user` is
  * the struct options. */

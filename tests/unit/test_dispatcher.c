@@ -137,6 +137,23 @@ static void ask_no_stale_time(struct cache_op *op)
 	op->settings_mask = SETTING_STALE_TTL;
 }
 
+static void ask_size(struct cache_op *op)
+{
+	op->settings_mask = SETTING_MAX_SIZE;
+	op->settings.max_size_bytes = 1;
+}
+
+static void ask_capacity(struct cache_op *op)
+{
+	op->settings_mask = SETTING_CAPACITY;
+}
+
+static void ask_no_limits(struct cache_op *op)
+{
+	op->settings_mask = SETTING_MAX_SIZE | SETTING_CAPACITY | SETTING_POLICY;
+	op->settings.capacity = CAPACITY_UNLIMITED;
+}
+
 static void ask_any_order(struct cache_op *op)
 {
 	op->any_order = true;
@@ -146,6 +163,9 @@ static void ask_prefix(struct cache_op *op)
 {
 	op->prefix = SLICE("p");
 }
+
+static const char no_limits[] = "this backend keeps no limits of size or capacity; leave them out, "
+				"or set max_size_mb to 0 and capacity to -1";
 
 Test(dispatcher, what_needs_a_bit_is_refused_without_it_in_one_sentence)
 {
@@ -161,6 +181,9 @@ Test(dispatcher, what_needs_a_bit_is_refused_without_it_in_one_sentence)
 		 "this backend knows no conditional writes"},
 		{CACHE_OP_CONFIGURE, ask_stale_time, BACKEND_STALE,
 		 "this backend serves nothing that has expired"},
+		{CACHE_OP_CONFIGURE, ask_size, BACKEND_LIMITS, no_limits},
+		{CACHE_OP_CONFIGURE, ask_capacity, BACKEND_LIMITS, no_limits},
+		{CACHE_OP_CONFIGURE, ask_no_limits, 0, NULL},
 		{CACHE_OP_SCAN, NULL, BACKEND_ORDERED_SCAN,
 		 "this backend does not list keys in their order"},
 		{CACHE_OP_CLEAR, ask_prefix, BACKEND_PREFIX_CLEAR,

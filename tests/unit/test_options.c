@@ -458,6 +458,36 @@ Test(options, namespaces_of_steadytext_have_defaults_of_their_own)
 	cr_expect_eq(defaults_of(SLICE("any")).capacity, 0);
 }
 
+/* A backend without BACKEND_LIMITS is refused where somebody set a limit, whichever, but not for
+ * the limits that are the defaults of others. */
+Test(options, limits_that_a_backend_does_not_keep_are_refused)
+{
+	static const struct backend_ops keeps_none = {.name = "boundless"};
+	static const char *const limits[] = {
+		"--default-max-size-mb=100",   "--generation-capacity=0",
+		"--generation-max-size-mb=50", "--embedding-capacity=7",
+		"--embedding-max-size-mb=1",   "--reranking-capacity=7",
+		"--reranking-max-size-mb=1",   "--skip-cache-init",
+	};
+
+	for (size_t i = 0; i < COUNT(limits); i++) {
+		cr_assert_eq(READ_FLAGS(limits[i]), OPTIONS_SERVE);
+		cr_expect_not(options_check_limits(&options, &keeps_none, error, sizeof(error)));
+		cr_expect_eq(strncmp(error, limits[i], strcspn(limits[i], "=")), 0, "%s", error);
+		cr_expect(
+			options_check_limits(&options, &memory_backend_ops, error, sizeof(error)));
+	}
+	cr_assert_eq(READ_FLAGS("--default-max-size-mb=0", "--embedding-capacity=-1"),
+		     OPTIONS_SERVE);
+	cr_expect(options_check_limits(&options, &keeps_none, error, sizeof(error)));
+	(void)setenv("STEADYTEXT_RERANKING_CACHE_CAPACITY", "5", 1);
+	cr_assert_eq(READ_FLAGS(NULL), OPTIONS_SERVE);
+	cr_expect_not(options_check_limits(&options, &keeps_none, error, sizeof(error)));
+	cr_expect_str_eq(error,
+			 "--reranking-capacity sets a limit, and the boundless backend keeps "
+			 "none; leave it out (or its variable)");
+}
+
 Test(options, the_backend_that_switches_leave)
 {
 	static const struct {
