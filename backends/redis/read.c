@@ -25,8 +25,7 @@ static void fail_jobs(const struct remote_context *context, const struct redis_c
 {
 	struct remote_answer alone = {
 		.failure = FAILURE_NONE, .retry_after_s = -1, .native = reply, .native_count = 1};
-	struct remote_verdict verdict =
-		redis_verdict_judge(context, FAILURE_NONE, &alone);
+	struct remote_verdict verdict = redis_verdict_judge(context, FAILURE_NONE, &alone);
 
 	for (struct remote_job *job = command->job; job; job = job->grouped)
 		remote_job_fail(job, verdict.status, verdict.sentence, verdict.may_retry ? 1 : 0);

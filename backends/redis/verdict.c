@@ -215,13 +215,14 @@ bool redis_verdict_lacks_functions(const struct remote_answer *answer)
 	       memmem(error->text.data, error->text.len, "FCALL", 5) != NULL;
 }
 
-struct remote_verdict redis_verdict_judge(const struct remote_protocol *protocol,
+struct remote_verdict redis_verdict_judge(const struct remote_context *context,
 					  enum remote_failure failure,
 					  const struct remote_answer *answer)
 {
 	const struct redis_reply *error = failure == FAILURE_NONE || failure == FAILURE_BAD_ANSWER
 						  ? redis_verdict_error(answer)
 						  : NULL;
+	const struct remote_protocol *protocol = context->protocol;
 
 	if (!error)
 		return remote_verdict_http(protocol->sentences, failure, 0);

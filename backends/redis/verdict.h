@@ -10,7 +10,7 @@
 const struct redis_reply *redis_verdict_error(const struct remote_answer *answer);
 
 /* remote_protocol.judge */
-struct remote_verdict redis_verdict_judge(const struct remote_protocol *protocol,
+struct remote_verdict redis_verdict_judge(const struct remote_context *context,
 					  enum remote_failure failure,
 					  const struct remote_answer *answer);
 

@@ -49,6 +49,8 @@ struct remote_call {
 	const struct remote_dialect *dialect;
 	unsigned step; /* the dialect's: which request is next; starts at 0 */
 	void *state;   /* the dialect's; freed by its `discard` */
+	/* The dialect's, set with STEP_AGAIN: nothing of the next step is sent before. */
+	int64_t not_before_us;
 
 	struct remote_part *parts; /* of this step: `one`, or an array that the call owns */
 	struct remote_part one;

@@ -87,7 +87,7 @@ struct remote_protocol {
 	const char *const *sentences; /* [REMOTE_SENTENCES], for verdicts */
 	/* What an answer that is not for `read` means, or a request without an answer. NULL: what
 	 * it means in HTTP (remote_verdict_http). */
-	struct remote_verdict (*judge)(const struct remote_protocol *protocol,
+	struct remote_verdict (*judge)(const struct remote_context *context,
 				       enum remote_failure failure,
 				       const struct remote_answer *answer);
 

@@ -27,7 +27,7 @@ static struct remote_verdict judge(const struct remote_engine *engine, enum remo
 	const struct remote_protocol *protocol = engine->context.protocol;
 
 	if (protocol->judge)
-		return protocol->judge(protocol, failure, answer);
+		return protocol->judge(&engine->context, failure, answer);
 	return remote_verdict_http(protocol->sentences, failure, answer->status);
 }
 
@@ -98,7 +98,8 @@ static bool retry_later(struct remote_engine *engine, struct remote_part *part,
 		wait_us = asked_us;
 	if (!verdict->may_retry || engine->breaker.is_open ||
 	    part->attempts > engine->context.settings->retries ||
-	    (!call->is_idempotent && answer->reached) || now_us + wait_us >= call->deadline_us)
+	    (!call->is_idempotent && answer->reached && !verdict->did_nothing) ||
+	    now_us + wait_us >= call->deadline_us)
 		return false;
 	part->retry_at_us = now_us + wait_us;
 	part->state = PART_WAITS;

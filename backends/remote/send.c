@@ -117,7 +117,9 @@ int64_t remote_send_due(struct remote_engine *engine, int64_t now_us)
 
 	for (struct remote_call *call = engine->calls; call; call = next) {
 		next = call->next;
-		if (call->fate == FATE_OPEN && call->unsent == 0)
+		if (call->fate == FATE_OPEN && call->not_before_us > now_us)
+			next_us = earlier_us(next_us, call->not_before_us);
+		else if (call->fate == FATE_OPEN && call->unsent == 0)
 			send_part(engine, &call->parts[0]);
 		if (call->fate == FATE_OPEN) {
 			int64_t retry_us = send_retries(engine, call, now_us);
@@ -149,6 +151,8 @@ int64_t remote_send_further(struct remote_engine *engine, int64_t now_us)
 
 	for (struct remote_call *call = engine->calls; call; call = next) {
 		next = call->next;
+		if (call->not_before_us > now_us)
+			continue;
 		if (call->fate == FATE_OPEN && call->unsent < call->part_count &&
 		    engine->hold_until_us > now_us)
 			next_us = engine->hold_until_us;

@@ -29,8 +29,9 @@ struct remote_verdict {
 	enum remote_failure failure; /* for the counters */
 	enum cache_status status;
 	const char *sentence;
-	bool may_retry; /* another try may succeed */
-	bool is_outage; /* counts for the breaker */
+	bool may_retry;   /* another try may succeed */
+	bool did_nothing; /* the upstream says so: even what is not idempotent may be sent again */
+	bool is_outage;   /* counts for the breaker */
 };
 
 /* The verdict on a request that ended with `failure`, or if that is FAILURE_NONE with HTTP status

@@ -365,6 +365,7 @@ Test(redis_script, is_whole_and_has_its_digest)
 /* ---- Verdicts ---- */
 
 static const struct remote_protocol protocol = {.sentences = redis_verdict_sentences};
+static const struct remote_context context = {.protocol = &protocol};
 
 static struct remote_verdict judge(const char *text)
 {
@@ -373,7 +374,7 @@ static struct remote_verdict judge(const char *text)
 		.failure = FAILURE_NONE, .native = replies, .native_count = 2};
 
 	cr_expect_eq(redis_verdict_error(&answer), &replies[1]);
-	return redis_verdict_judge(&protocol, FAILURE_NONE, &answer);
+	return redis_verdict_judge(&context, FAILURE_NONE, &answer);
 }
 
 Test(redis_verdict, tells_what_to_change)
@@ -449,8 +450,8 @@ Test(redis_verdict, of_no_answer_is_that_of_every_upstream)
 {
 	const struct remote_answer none = {.failure = FAILURE_TIMEOUT};
 
-	cr_expect_eq(redis_verdict_judge(&protocol, FAILURE_TIMEOUT, &none).status, CACHE_TIMEOUT);
-	cr_expect_str_eq(redis_verdict_judge(&protocol, FAILURE_CONNECT, &none).sentence,
+	cr_expect_eq(redis_verdict_judge(&context, FAILURE_TIMEOUT, &none).status, CACHE_TIMEOUT);
+	cr_expect_str_eq(redis_verdict_judge(&context, FAILURE_CONNECT, &none).sentence,
 			 redis_verdict_sentences[SENTENCE_UNREACHABLE]);
 }
 
