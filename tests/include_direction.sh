@@ -34,13 +34,15 @@ forbid 'base store backends client handlers' 'microhttpd\.h' 'only server/ may i
 forbid "$ours" 'sqlite3' 'only backends/sqlite may include sqlite3.h' '^backends/sqlite/'
 forbid "$ours" 'curl/' 'only transports of backends/remote, and client/, may include curl.h' \
 	'^(backends/remote/(transport_curl|retry_after)\.c|client/)'
-forbid "$ours" 'jansson' 'only the readers of what D1 answers, and client/, may include jansson.h' \
-	'^(backends/(d1|remote)|client)/'
+forbid "$ours" 'jansson' 'only the readers of what D1 and DynamoDB answer, and client/, may include jansson.h' \
+	'^(backends/(d1|dynamodb|remote)|client)/'
 forbid "$ours" 'hiredis/' 'only backends/redis may include hiredis' '^backends/redis/'
-over_remote='d1 redis'
+over_remote='d1 dynamodb redis'
+over_aws='dynamodb large'
 for backend in $(find backends -mindepth 1 -maxdepth 1 -type d -printf '%f\n'); do
 	others=$(find backends -mindepth 1 -maxdepth 1 -printf '%f\n' | sed 's/\.[ch]$//' | grep -vx "$backend")
 	case " $over_remote " in *" $backend "*) others=$(echo "$others" | grep -vx remote) ;; esac
+	case " $over_aws " in *" $backend "*) others=$(echo "$others" | grep -vx aws) ;; esac
 	forbid "backends/$backend" "backends/($(echo "$others" | sort -u | paste -sd'|'))[/.]" \
 		'one backend includes another'
 done
