@@ -16,9 +16,10 @@ extern const struct handler handler_d1_batch_delete;
 extern const struct handler handler_d1_clear;
 extern const struct handler handler_d1_stats;
 
-/* /cache/{ns}/{key} (entry.c) */
+/* /cache/{ns}/{key} (entry.c, entry_put.c, entry_upload.c) */
 extern const struct handler handler_entry_get; /* GET and HEAD */
 extern const struct handler handler_entry_put;
+extern const struct handler handler_entry_upload; /* a PUT of a large value */
 extern const struct handler handler_entry_delete;
 
 /* /cache, /cache/{ns} (namespace.c) */

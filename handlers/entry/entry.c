@@ -1,25 +1,25 @@
-/* /cache/{ns}/{key}: one entry, as bytes. */
+/* GET and HEAD of /cache/{ns}/{key}: one entry, as bytes. */
 #include "handlers/entry/entry.h"
 
-#include <stdlib.h>
+#include <inttypes.h>
+#include <strings.h>
 
+#include "handlers/entry/entry_write.h"
 #include "handlers/flight/single_flight.h"
 #include "handlers/handlers.h"
 #include "handlers/respond/conditions.h"
 #include "handlers/respond/error.h"
 #include "handlers/respond/http_date.h"
-#include "handlers/respond/status.h"
 
-/* ---- GET, HEAD ---- */
-
-static bool check_key(const struct request *request, struct response *response)
+const char *entry_content_type(const char *given)
 {
-	if (request->key.len <= request->context->max_key_bytes)
-		return true;
-	respond_error(request, response, 414,
-		      "the key has %zu bytes; the server takes up to %zu (STEADYCACHE_MAX_KEY_KB)",
-		      request->key.len, request->context->max_key_bytes);
-	return false;
+	static const char unasked[] = "application/x-www-form-urlencoded";
+	const size_t len = sizeof(unasked) - 1;
+
+	if (!given || strncasecmp(given, unasked, len) != 0)
+		return given;
+	const char *rest = given + len + strspn(given + len, " \t");
+	return *rest == '\0' || *rest == ';' ? NULL : given;
 }
 
 /* Opens the visit of a GET that has `wait` or `lease`. False: the request is answered. */
@@ -38,12 +38,13 @@ static bool open_visit(struct request *request, struct response *response)
 static enum handler_step entry_get_start(struct request *request, struct response *response)
 {
 	cache_op_init(&request->op, CACHE_OP_GET);
-	if (!check_key(request, response))
+	if (!entry_write_key_fits(request, response))
 		return STEP_RESPOND;
 	request->op.ns = request->ns;
 	request->op.one.key = request->key;
 	request->op.no_touch = request->method == HTTP_HEAD;
 	request->op.serve_stale = true;
+	request->op.takes_bodies = true;
 	return open_visit(request, response) ? STEP_SUBMIT : STEP_RESPOND;
 }
 
@@ -145,7 +146,7 @@ static void respond_miss(struct request *request, struct response *response)
 
 /* Answers with the value, all of it or the part at `offset`; takes the op's reference. */
 static void respond_value(struct request *request, struct response *response, unsigned status,
-			  size_t offset, size_t len)
+			  uint64_t offset, uint64_t len)
 {
 	struct cache_value *value = request->op.one.value;
 
@@ -153,8 +154,9 @@ static void respond_value(struct request *request, struct response *response, un
 	response_header_static(response, "Content-Type", cache_value_content_type(value));
 	response_header_static(response, "Accept-Ranges", "bytes");
 	if (status == 206)
-		response_header_printf(response, "Content-Range", "bytes %zu-%zu/%zu", offset,
-				       offset + len - 1, (size_t)value->len_bytes);
+		response_header_printf(response, "Content-Range",
+				       "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, offset,
+				       offset + len - 1, cache_value_whole_len(value));
 	response_value(response, status, value);
 	response->value_offset = offset;
 	response->value_len = len;
@@ -164,7 +166,7 @@ static void entry_get_finish(struct request *request, struct response *response)
 {
 	struct cache_value *value = request->op.one.value;
 	enum range_kind range = RANGE_WHOLE;
-	size_t offset = 0;
+	uint64_t offset = 0;
 
 	if (request->op.status == CACHE_NOT_FOUND) {
 		respond_miss(request, response);
@@ -175,7 +177,7 @@ static void entry_get_finish(struct request *request, struct response *response)
 		return;
 	}
 	unsigned status = conditions_of_read(request, value);
-	size_t len = value->len_bytes;
+	uint64_t len = cache_value_whole_len(value);
 	if (status == 200)
 		range = conditions_range(request, value, &offset, &len);
 	if (range != RANGE_WHOLE)
@@ -196,215 +198,13 @@ static void entry_get_finish(struct request *request, struct response *response)
 		break;
 	case 416:
 		response_header_static(response, "Accept-Ranges", "bytes");
-		response_header_printf(response, "Content-Range", "bytes */%zu",
-				       (size_t)value->len_bytes);
+		response_header_printf(response, "Content-Range", "bytes */%" PRIu64, len);
 		respond_error(request, response, 416,
-			      "the range lies beyond the %zu bytes of the value",
-			      (size_t)value->len_bytes);
+			      "the range lies beyond the %" PRIu64 " bytes of the value", len);
 		break;
 	default:
 		respond_value(request, response, status, offset, len);
 	}
 }
 
-/* ---- PUT, DELETE ---- */
-
-static bool read_ttl(const struct request *request, struct response *response, int64_t *ret_s)
-{
-	const char *text = request_query(request, "ttl");
-	int64_t ttl_s = 0;
-	size_t digits = 0;
-
-	if (!text)
-		return true;
-	for (; text[digits] >= '0' && text[digits] <= '9' && digits < 18; digits++)
-		ttl_s = ttl_s * 10 + (text[digits] - '0');
-	if (digits == 0 || text[digits] != '\0' || ttl_s > TTL_MAX_S) {
-		respond_error(
-			request, response, 400,
-			"\"ttl\" must be a whole number of seconds from 0 (never expires) to %lld",
-			(long long)TTL_MAX_S);
-		return false;
-	}
-	*ret_s = ttl_s;
-	return true;
-}
-
-const char *entry_content_type(const char *given)
-{
-	static const char unasked[] = "application/x-www-form-urlencoded";
-	const size_t len = sizeof(unasked) - 1;
-
-	if (!given || strncasecmp(given, unasked, len) != 0)
-		return given;
-	const char *rest = given + len + strspn(given + len, " \t");
-	return *rest == '\0' || *rest == ';' ? NULL : given;
-}
-
-static bool check_put_headers(const struct request *request, struct response *response)
-{
-	const char *encoding = request_header(request, "Content-Encoding");
-	const char *type = request_header(request, "Content-Type");
-
-	if (encoding && strcasecmp(encoding, "identity") != 0)
-		respond_error(request, response, 415,
-			      "Content-Encoding would not be kept; send the value without it");
-	else if (request_header(request, "Content-Range"))
-		respond_error(request, response, 400,
-			      "a PUT replaces the whole value; "
-			      "send it without Content-Range");
-	else if (type && *type != '\0' && !content_type_is_valid(slice_of(type)))
-		respond_error(request, response, 400,
-			      "Content-Type may have up to %d characters, printable ones of ASCII",
-			      CONTENT_TYPE_MAX_LEN);
-	else
-		return true;
-	return false;
-}
-
-/* The token of a Lease header, without its parameters. */
-static struct slice lease_token(const char *header)
-{
-	return (struct slice){.data = header, .len = strcspn(header, "; ")};
-}
-
-/* Starts a write of one entry: the op, its key, its condition. */
-static bool start_write(struct request *request, struct response *response, enum cache_op_type type)
-{
-	cache_op_init(&request->op, type);
-	if (!check_key(request, response))
-		return false;
-	request->op.ns = request->ns;
-	request->op.one.key = request->key;
-	struct etag_list *list = malloc(sizeof(*list));
-	if (!list) {
-		respond_error(request, response, 503, "%s", status_text(CACHE_NO_MEMORY));
-		return false;
-	}
-	request->state = list;
-	return conditions_of_write(request, response, list);
-}
-
-/* True if there is no Lease header. */
-static bool check_lease(const struct request *request, struct response *response)
-{
-	const char *header = request_header(request, "Lease");
-
-	return !header || flight_lease_check_token(request, response, lease_token(header));
-}
-
-static enum handler_step entry_put_start(struct request *request, struct response *response)
-{
-	const char *type = entry_content_type(request_header(request, "Content-Type"));
-
-	if (!start_write(request, response, CACHE_OP_SET) || !check_lease(request, response) ||
-	    !check_put_headers(request, response) ||
-	    !read_ttl(request, response, &request->op.one.ttl_s))
-		return STEP_RESPOND;
-	if (!request->body)
-		request->body = cache_value_create_with_headroom(
-			0, slice_of(type),
-			backend_headroom(request->context->backend, request->op.one.key.len));
-	if (!request->body) {
-		respond_error(request, response, 503, "%s", status_text(CACHE_NO_MEMORY));
-		return STEP_RESPOND;
-	}
-	cache_value_seal(request->body);
-	request->op.one.value = request->body;
-	request->body = NULL;
-	return STEP_SUBMIT;
-}
-
-static void entry_put_finish(struct request *request, struct response *response)
-{
-	const struct cache_op *op = &request->op;
-
-	if (op->status != CACHE_OK) {
-		respond_op_failure(request, response);
-		return;
-	}
-	response->status = op->one.created ? 201 : 204;
-	etag_format(&op->one.value->etag, response_header_room(response, "ETag", ETAG_TEXT_LEN));
-}
-
-static void entry_put_cleanup(struct request *request)
-{
-	if (request->op.type == CACHE_OP_SET) {
-		cache_value_release(request->op.one.value);
-		request->op.one.value = NULL;
-	}
-	free(request->state);
-	request->state = NULL;
-}
-
-static bool entry_put_lease(const struct request *request, struct named_lease *ret)
-{
-	const char *header = request_header(request, "Lease");
-
-	if (!header)
-		return false;
-	*ret = (struct named_lease){
-		.ns = request->ns,
-		.key = request->key,
-		.token = lease_token(header),
-	};
-	return true;
-}
-
-/* DELETE with a Lease: gives the lease back and leaves the entry alone. */
-static enum handler_step release_lease(struct request *request, struct response *response,
-				       const char *header)
-{
-	const struct named_lease lease = {
-		.ns = request->ns,
-		.key = request->key,
-		.token = lease_token(header),
-	};
-
-	cache_op_init(&request->op, CACHE_OP_DELETE);
-	if (!check_key(request, response) || !check_lease(request, response))
-		return STEP_RESPOND;
-	switch (flight_lease_release(request, &lease)) {
-	case RELEASE_ASK:
-		return STEP_SUBMIT;
-	case RELEASE_DONE:
-	case RELEASE_OVER:
-		response->status = 204;
-		break;
-	case RELEASE_UNKNOWN:
-		respond_error(request, response, 404,
-			      "no such lease on this key: it was never given");
-		break;
-	}
-	return STEP_RESPOND;
-}
-
-static enum handler_step entry_delete_start(struct request *request, struct response *response)
-{
-	const char *lease = request_header(request, "Lease");
-
-	if (lease)
-		return release_lease(request, response, lease);
-	return start_write(request, response, CACHE_OP_DELETE) ? STEP_SUBMIT : STEP_RESPOND;
-}
-
-static void entry_delete_finish(struct request *request, struct response *response)
-{
-	if (request->op.status != CACHE_OK)
-		respond_op_failure(request, response);
-	else
-		response->status = 204;
-}
-
 const struct handler handler_entry_get = {.start = entry_get_start, .finish = entry_get_finish};
-const struct handler handler_entry_put = {
-	.start = entry_put_start,
-	.finish = entry_put_finish,
-	.cleanup = entry_put_cleanup,
-	.lease = entry_put_lease,
-};
-const struct handler handler_entry_delete = {
-	.start = entry_delete_start,
-	.finish = entry_delete_finish,
-	.cleanup = entry_put_cleanup,
-};

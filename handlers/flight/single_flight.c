@@ -93,6 +93,7 @@ static enum handler_step read_again(struct request *request)
 
 	begin_op(request, CACHE_OP_GET);
 	request->op.serve_stale = true;
+	request->op.takes_bodies = true;
 	visit->waiter.wait_until_us = visit->wait_until_us;
 	flight_look(request->context->flights, &visit->waiter);
 	return STEP_SUBMIT;

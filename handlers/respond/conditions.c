@@ -176,14 +176,14 @@ unsigned conditions_of_read(const struct request *request, const struct cache_va
 	return 200;
 }
 
-/* Reads digits at *at and moves behind them. False: none, or too many for a size. */
-static bool read_digits(const char **at, size_t *ret)
+/* Reads digits at *at and moves behind them. False: none, or too many. */
+static bool read_digits(const char **at, uint64_t *ret)
 {
-	size_t number = 0;
+	uint64_t number = 0;
 	const char *begin = *at;
 
 	while (**at >= '0' && **at <= '9' && *at - begin < 19)
-		number = number * 10 + (size_t)(*(*at)++ - '0');
+		number = number * 10 + (uint64_t)(*(*at)++ - '0');
 	*ret = number;
 	return *at > begin && !(**at >= '0' && **at <= '9');
 }
@@ -200,12 +200,13 @@ static bool if_range_holds(const char *if_range, const struct cache_value *value
 }
 
 enum range_kind conditions_range(const struct request *request, const struct cache_value *value,
-				 size_t *ret_offset, size_t *ret_len)
+				 uint64_t *ret_offset, uint64_t *ret_len)
 {
 	const char *range = request_header(request, "Range");
 	const char *if_range = request_header(request, "If-Range");
-	size_t first = 0;
-	size_t last = 0;
+	const uint64_t whole = cache_value_whole_len(value);
+	uint64_t first = 0;
+	uint64_t last = 0;
 
 	/* Range is ignored for a HEAD (RFC 9110, 14.2). */
 	if (!range || request->method == HTTP_HEAD || strncmp(range, "bytes=", 6) != 0 ||
@@ -227,16 +228,16 @@ enum range_kind conditions_range(const struct request *request, const struct cac
 	    (!suffix && has_last && last < first))
 		return RANGE_WHOLE;
 	if (suffix) {
-		first = last < value->len_bytes ? value->len_bytes - last : 0;
+		first = last < whole ? whole - last : 0;
 		has_last = last > 0; /* "-0" asks for nothing */
-		last = value->len_bytes;
+		last = whole;
 		if (!has_last)
 			return RANGE_UNSATISFIABLE;
 	}
-	if (first >= value->len_bytes)
+	if (first >= whole)
 		return RANGE_UNSATISFIABLE;
-	if (!has_last || last >= value->len_bytes)
-		last = value->len_bytes - 1;
+	if (!has_last || last >= whole)
+		last = whole - 1;
 	*ret_offset = first;
 	*ret_len = last - first + 1;
 	return RANGE_PART;

@@ -38,7 +38,7 @@ enum range_kind {
 
 /* The part that Range (and If-Range) of a GET ask for: ret_offset, ret_len within the value. */
 enum range_kind conditions_range(const struct request *request, const struct cache_value *value,
-				 size_t *ret_offset, size_t *ret_len);
+				 uint64_t *ret_offset, uint64_t *ret_len);
 
 /* Last-Modified, in seconds, of a value whose modification is known (not 0). Never later than
  * `now_us`. */

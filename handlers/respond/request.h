@@ -67,6 +67,7 @@ struct handler_context {
 	size_t max_key_bytes;
 	size_t max_body_bytes;
 	size_t max_batch_items;
+	struct backend_intake intake; /* of the backend; zeros: it takes no bodies */
 	const char *version;
 	int64_t started_at_us; /* of `clock` */
 	struct figures_source figures;
@@ -106,12 +107,17 @@ struct handler {
 	 * with each piece, of which it keeps what it needs, even while an op is in progress.
 	 * `proceed` is called whenever no op is in progress: after a piece, after an op, and at the
 	 * end of the body (is_end), when it must return STEP_RESPOND. After that response the rest
-	 * of the body is dropped. */
+	 * of the body is dropped, or, if the response closes the connection, not even read. */
 	void (*take)(struct request *request, struct slice piece);
 	enum handler_step (*proceed)(struct request *request, struct response *response,
 				     bool is_end);
 	/* Whether the next `proceed` would take long, because its input is large. */
 	bool (*is_long)(const struct request *request, bool is_end);
+
+	/* The handler, one with `take`, of bodies that are too large to be in memory as a whole,
+	 * where the backend takes such (context->intake). It may get what has arrived of a body in
+	 * pieces once it has become too large. NULL: there are none. */
+	const struct handler *streamed;
 };
 
 struct request {

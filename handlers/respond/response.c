@@ -112,7 +112,7 @@ void response_value(struct response *response, unsigned status, struct cache_val
 	response->body = BODY_VALUE;
 	response->value = value;
 	response->value_offset = 0;
-	response->value_len = value->len_bytes;
+	response->value_len = cache_value_whole_len(value);
 }
 
 void response_stream(struct response *response, const char *content_type,

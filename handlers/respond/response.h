@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/buffer.h"
@@ -43,7 +44,7 @@ struct response {
 	struct buffer buffer;
 	struct cache_value *value;
 	struct body_stream *stream;
-	size_t value_offset, value_len;
+	uint64_t value_offset, value_len;
 
 	size_t header_count;
 	struct response_header headers[RESPONSE_MAX_HEADERS];
@@ -84,8 +85,8 @@ void response_json(struct response *response, unsigned status, struct buffer *js
 void response_stream(struct response *response, const char *content_type,
 		     struct body_stream *stream);
 
-/* Answers with the bytes of `value`; takes the caller's reference. The server adds headers that
- * keep browsers from treating it as one of its pages. */
+/* Answers with the bytes of `value`, wherever they are; takes the caller's reference. The server
+ * adds headers that keep browsers from treating it as one of its pages. */
 void response_value(struct response *response, unsigned status, struct cache_value *value);
 
 #endif

@@ -334,9 +334,22 @@ static bool check_parameters(struct exchange *exchange, const char *known)
 static bool check_length(struct exchange *exchange)
 {
 	size_t max = exchange->shared->max_body_bytes;
+	uint64_t max_streamed = exchange->request.context->intake.max_bytes;
 	uint64_t length = exchange->head.content_length;
 
-	if (length == LENGTH_UNKNOWN || length <= max || exchange->route->handler->take)
+	if (length == LENGTH_UNKNOWN || exchange->handler->take)
+		return true;
+	if (exchange->handler->streamed && length >= exchange->shared->stream_from_bytes) {
+		exchange->handler = exchange->handler->streamed;
+		if (length <= max_streamed)
+			return true;
+		respond_error(&exchange->request, &exchange->response, 413,
+			      "the value has %" PRIu64 " bytes; the server takes up to %" PRIu64
+			      " (STEADYCACHE_LARGE_VALUE_MAX_MB)",
+			      length, max_streamed);
+		return false;
+	}
+	if (length <= max)
 		return true;
 	respond_error(&exchange->request, &exchange->response, 413,
 		      "the body has %" PRIu64
@@ -352,6 +365,7 @@ bool admit_request(struct exchange *exchange, const char *url)
 	const struct route *route = match.route;
 
 	exchange->route = route;
+	exchange->handler = route ? route->handler : NULL;
 	if (!check_access(exchange, route))
 		return false;
 	if (!route && match.allowed != 0) {

@@ -1,5 +1,6 @@
 #include "server/http/answer.h"
 
+#include "server/http/answer_body.h"
 #include "server/http/answer_stream.h"
 
 /* Headers that make browsers treat a stored value, whatever its type, as mere bytes and not as a
@@ -41,6 +42,8 @@ static struct MHD_Response *make_body(struct exchange *exchange)
 			response->buffer = (struct buffer){0};
 		break;
 	case BODY_VALUE:
+		if (cache_value_body(response->value))
+			return answer_body_make(exchange);
 		made = MHD_create_response_from_buffer_with_free_callback_cls(
 			response->value_len,
 			cache_value_data(response->value) + response->value_offset, release_value,

@@ -4,28 +4,25 @@
 #include <sys/socket.h>
 
 #include "handlers/respond/stream.h"
+#include "server/http/answer_park.h"
 #include "server/http/exchange_op.h"
 
 /* The most bytes that the library asks for if it does not send in chunks (HTTP/1.0). */
 #define BLOCK_BYTES 16384
 
 struct stream_run {
-	struct exchange_shared *shared;
-	struct MHD_Connection *connection;
+	struct answer_park park;
 	int fd;                          /* of the connection */
 	const struct cache_trace *trace; /* the exchange's, which lives as long as an op */
 	struct body_stream *stream;
 	size_t sent; /* of stream->bytes */
-	_Atomic enum park_state park;
-	bool parked;
 };
 
 static void op_done(struct cache_op *op)
 {
 	struct stream_run *run = op->user;
 
-	if (atomic_exchange(&run->park, PARK_DONE) == PARK_SUSPENDED)
-		MHD_resume_connection(run->connection);
+	answer_park_wake(&run->park);
 }
 
 /* True: the op is done. False: the connection is suspended until it is. */
@@ -33,21 +30,12 @@ static bool submit(struct stream_run *run)
 {
 	struct cache_op *op = &run->stream->op;
 
-	atomic_store(&run->park, PARK_RUNNING);
+	answer_park_begin(&run->park);
 	op->done = op_done;
 	op->user = run;
 	op->trace = run->trace;
-	backend_submit(run->shared->context.backend, op);
-	if (atomic_load(&run->park) == PARK_DONE)
-		return true;
-	run->parked = true;
-	(void)atomic_fetch_add(&run->shared->parked, 1);
-	MHD_suspend_connection(run->connection);
-	if (atomic_exchange(&run->park, PARK_SUSPENDED) == PARK_DONE) {
-		atomic_store(&run->park, PARK_DONE);
-		MHD_resume_connection(run->connection);
-	}
-	return false;
+	backend_submit(run->park.shared->context.backend, op);
+	return answer_park_wait(&run->park);
 }
 
 static size_t send_some(struct stream_run *run, char *out, size_t room)
@@ -71,14 +59,11 @@ static ssize_t read_stream(void *cls, uint64_t position, char *out, size_t room)
 	struct body_stream *stream = run->stream;
 
 	(void)position;
-	if (run->parked && atomic_load(&run->park) != PARK_DONE)
+	if (answer_park_is_waiting(&run->park))
 		return 0;
-	if (run->parked)
-		(void)atomic_fetch_sub(&run->shared->parked, 1);
-	run->parked = false;
 	while (stream->bytes.len == 0) {
 		stream->stopping =
-			atomic_load_explicit(&run->shared->draining, memory_order_relaxed);
+			atomic_load_explicit(&run->park.shared->draining, memory_order_relaxed);
 		switch (stream->next(stream)) {
 		case STREAM_BYTES:
 			break;
@@ -102,8 +87,7 @@ static void close_run(void *cls)
 {
 	struct stream_run *run = cls;
 
-	if (run->parked)
-		(void)atomic_fetch_sub(&run->shared->parked, 1);
+	answer_park_end(&run->park);
 	run->stream->close(run->stream);
 	free(run);
 }
@@ -115,8 +99,8 @@ struct MHD_Response *answer_stream_make(struct exchange *exchange)
 
 	if (!run)
 		return NULL;
-	run->shared = exchange->shared;
-	run->connection = exchange->connection;
+	run->park.shared = exchange->shared;
+	run->park.connection = exchange->connection;
 	run->fd = exchange->record->fd;
 	run->trace = exchange_op_trace(exchange);
 	run->stream = response->stream;

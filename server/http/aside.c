@@ -128,8 +128,8 @@ static void run_proceed(struct offload_job *job)
 {
 	struct exchange *exchange = exchange_of(job);
 
-	exchange->step = exchange->route->handler->proceed(&exchange->request, &exchange->response,
-							   exchange->is_end);
+	exchange->step = exchange->handler->proceed(&exchange->request, &exchange->response,
+						    exchange->is_end);
 	exchange->has_step = true;
 	if (exchange->step == STEP_SUBMIT && admit_op(exchange)) {
 		exchange_op_submit(exchange);

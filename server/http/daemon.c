@@ -39,6 +39,8 @@
 #define ANSWER_HEAD_BYTES 1536
 /* Of max_connections: an eighth, but at most this many, cannot be used for waiting. */
 #define WAITING_LEAVES_FREE 64
+/* The least that a body has that is not received in memory. */
+#define STREAM_MIN_BYTES ((uint64_t)1 << 20)
 
 struct http_daemon {
 	struct MHD_Daemon *mhd;
@@ -282,6 +284,17 @@ static void each_operation(void *user,
 	metrics_each_operation(shared->metrics, visit, visit_user);
 }
 
+/* Smaller bodies come in memory, which is faster, wherever the backend then keeps them. */
+static uint64_t stream_from(const struct backend_intake *intake, size_t max_body_bytes)
+{
+	uint64_t from =
+		intake->from_bytes > STREAM_MIN_BYTES ? intake->from_bytes : STREAM_MIN_BYTES;
+
+	if (intake->max_bytes == 0)
+		return UINT64_MAX;
+	return from <= max_body_bytes ? from : (uint64_t)max_body_bytes + 1;
+}
+
 struct http_daemon *http_daemon_start(const struct options *options, struct backend *backend,
 				      struct news_relay *news, struct auth *auth, int listen_fd,
 				      char *error, size_t error_size)
@@ -292,7 +305,10 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 	struct room room = make_room(options);
 	unsigned limit = room.connections + room.spare + threads;
 	struct listen_address address;
+	struct backend_intake intake = {0};
 
+	if (backend->ops->intake)
+		intake = backend->ops->intake(backend);
 	if (!http || !start_helpers(http, options, &room, backend, threads)) {
 		free(http);
 		(void)close(listen_fd);
@@ -310,6 +326,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 		.max_key_bytes = (size_t)options->max_key_kb * 1024,
 		.max_body_bytes = (size_t)(options->max_body_mb * 1048576.0),
 		.max_batch_items = (size_t)options->max_batch,
+		.intake = intake,
 		.version = STEADYCACHE_VERSION,
 		.started_at_us = cache_clock_now_us(&system_clock),
 		.figures = {.read = read_figures,
@@ -330,6 +347,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 		memcpy(http->shared.listen_host, address.host, sizeof(address.host));
 	http->shared.is_tls = options->tls_cert != NULL;
 	http->shared.max_body_bytes = (size_t)(options->max_body_mb * 1048576.0);
+	http->shared.stream_from_bytes = stream_from(&intake, http->shared.max_body_bytes);
 	size_t memory_bytes = (size_t)options->max_header_kb * 1024;
 	http->shared.max_head_bytes = memory_bytes - ANSWER_HEAD_BYTES;
 	http->shared.idle_timeout_s = (unsigned)options->idle_timeout_s;

@@ -4,6 +4,7 @@
 #include "handlers/respond/error.h"
 #include "server/http/admit.h"
 #include "server/http/answer.h"
+#include "server/http/answer_body.h"
 #include "server/http/aside.h"
 #include "server/http/exchange_handler.h"
 #include "server/http/exchange_op.h"
@@ -43,7 +44,7 @@ static void count_answer(struct exchange *exchange)
  * has done so, which resumes the request. */
 static bool ends_lease(struct exchange *exchange, bool may_wait)
 {
-	const struct handler *handler = exchange->route ? exchange->route->handler : NULL;
+	const struct handler *handler = exchange->handler;
 
 	if (!handler || !handler->lease || exchange->has_ended_lease)
 		return false;
@@ -83,7 +84,7 @@ static enum MHD_Result advance(struct exchange *exchange);
 
 static enum MHD_Result queue_response(struct exchange *exchange)
 {
-	if (!ends_lease(exchange, true))
+	if (!answer_body_waits(exchange) && !ends_lease(exchange, true))
 		return queue_now(exchange);
 	exchange->is_made = true;
 	exchange->submitted = true;
@@ -200,9 +201,8 @@ static enum MHD_Result begin(struct exchange *exchange, const char *url, const c
 	exchange->answered = !admit_request(exchange, url);
 	if (!exchange->answered && upload_streams(exchange)) {
 		exchange->started = true;
-		exchange->answered =
-			exchange->route->handler->start(&exchange->request, &exchange->response) ==
-			STEP_RESPOND;
+		exchange->answered = exchange->handler->start(&exchange->request,
+							      &exchange->response) == STEP_RESPOND;
 	}
 	/* A body that is too long to be dropped is not read at all. */
 	if (exchange->answered && exchange->head.content_length > DISCARD_MAX_BYTES)
@@ -247,7 +247,7 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
 	}
 	if (exchange->received_bytes > 0 && exchange->complete_ns == exchange->began_ns)
 		end_body(exchange);
-	if (upload_streams(exchange)) {
+	if (upload_streams(exchange) && !exchange->is_made) {
 		upload_end_stream(exchange);
 		return exchange->answered ? queue_response(exchange) : MHD_YES;
 	}

@@ -22,13 +22,12 @@ void exchange_handler_pretty(struct exchange *exchange)
 
 bool exchange_handler_start(struct exchange *exchange)
 {
-	return exchange->route->handler->start(&exchange->request, &exchange->response) !=
-		       STEP_RESPOND &&
+	return exchange->handler->start(&exchange->request, &exchange->response) != STEP_RESPOND &&
 	       admit_op(exchange);
 }
 
 void exchange_handler_answer(struct exchange *exchange)
 {
-	exchange->route->handler->finish(&exchange->request, &exchange->response);
+	exchange->handler->finish(&exchange->request, &exchange->response);
 	exchange_handler_pretty(exchange);
 }

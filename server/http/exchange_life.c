@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "handlers/flight/single_flight.h"
+#include "server/http/answer_body.h"
 #include "server/http/exchange_op.h"
 #include "server/http/exchange_query.h"
 #include "server/log/request_log.h"
@@ -138,13 +139,14 @@ static void close_exchange(struct exchange_shared *shared, struct exchange *exch
 	if (exchange->submitted) /* the client left while it was parked */
 		(void)atomic_fetch_sub(&shared->parked, 1);
 	flight_visit_close(&exchange->request, is_answered);
-	if (exchange->started && exchange->route->handler->cleanup)
-		exchange->route->handler->cleanup(&exchange->request);
+	if (exchange->started && exchange->handler->cleanup)
+		exchange->handler->cleanup(&exchange->request);
 	if (exchange->started)
 		cache_op_deinit(&exchange->request.op);
 	cache_value_release(exchange->request.body);
 	if (exchange->answer_bytes > 0)
 		(void)atomic_fetch_sub(&shared->answer_bytes, exchange->answer_bytes);
+	answer_body_close(exchange);
 	response_deinit(&exchange->response);
 	connection_enter(exchange->record, PHASE_WAITING);
 	if (exchange->record) {

@@ -35,6 +35,7 @@ struct exchange_shared {
 	struct offload offload;
 	struct metrics *metrics;
 	size_t max_body_bytes;
+	uint64_t stream_from_bytes; /* bodies that long go to handler->streamed */
 	unsigned idle_timeout_s;
 	size_t max_head_bytes; /* of a request, as its guard counts them */
 	bool access_log;
@@ -69,6 +70,7 @@ struct exchange {
 	struct MHD_Connection *connection;
 	struct connection *record; /* NULL: out of memory; then no request begins */
 	const struct route *route;
+	const struct handler *handler; /* the route's, or its `streamed`; NULL: no route */
 	_Atomic enum park_state park;
 	bool begun;     /* the headers have arrived */
 	bool answered;  /* the response is complete; the rest of the body is dropped */
@@ -85,7 +87,8 @@ struct exchange {
 	bool proceeds;        /* ... or is about to run */
 	bool is_end;          /* ... at the end of the body */
 	enum handler_step step;
-	struct offload_job job; /* the job that runs aside */
+	struct offload_job job;        /* the job that runs aside */
+	struct answer_body *sent_body; /* of an answer whose bytes are a body; else NULL */
 	size_t received_bytes;
 	size_t answer_bytes; /* the part of shared->answer_bytes */
 	size_t marked_bytes; /* of a streamed body: received when its time-out was last restarted */

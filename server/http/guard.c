@@ -269,7 +269,10 @@ static size_t pass_body(struct guard *guard, struct intake *in, char *room, size
 {
 	size_t passed = 0;
 
-	if (guard->held_len > 0) {
+	if (guard->body_ends) {
+		/* The library waits for as many as were declared, whatever they are. */
+		passed = smaller(size, (size_t)guard->left);
+	} else if (guard->held_len > 0) {
 		passed = pass_held(guard, room, size, (size_t)guard->left);
 	} else {
 		size_t got = read_more(in, room, size);
@@ -280,7 +283,7 @@ static size_t pass_body(struct guard *guard, struct intake *in, char *room, size
 	}
 	guard->left -= passed;
 	if (guard->left == 0 && guard->state == GUARD_BODY)
-		guard->state = GUARD_COMPLETE;
+		guard->state = guard->body_ends ? GUARD_SHUT : GUARD_COMPLETE;
 	return passed;
 }
 
@@ -431,8 +434,10 @@ void guard_deinit(struct guard *guard)
 
 void guard_end_body(struct guard *guard)
 {
-	if (guard->state != GUARD_CHUNKS)
+	if (guard->state != GUARD_CHUNKS && guard->state != GUARD_BODY)
 		return;
+	if (guard->state == GUARD_BODY)
+		drop_held(guard);
 	guard->body_ends = true;
 	wake_list_add(&guard->wake);
 }

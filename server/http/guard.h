@@ -80,7 +80,8 @@ static inline bool guard_has_request(const struct guard *guard)
 	return guard->state != GUARD_HEAD;
 }
 
-/* The rest of a chunked body is not wanted: for the library it ends here. */
+/* The rest of a body is not wanted, and not read any more: for the library a chunked one ends here,
+ * and one of declared length gets bytes that mean nothing. */
 void guard_end_body(struct guard *guard);
 
 /* The request was answered: the next one may be passed on. */

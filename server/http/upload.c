@@ -50,11 +50,37 @@ static void refuse_no_memory(struct exchange *exchange)
 		      status_text(CACHE_NO_MEMORY));
 }
 
+/* The body has become too large for memory: it goes on as one that is streamed. */
+static void begin_stream(struct exchange *exchange)
+{
+	struct request *request = &exchange->request;
+	struct cache_value *before = request->body;
+
+	exchange->handler = exchange->handler->streamed;
+	exchange->started = true;
+	request->body = NULL;
+	if (exchange->handler->start(request, &exchange->response) == STEP_RESPOND) {
+		exchange->answered = true;
+		exchange->response.close = true;
+		guard_end_body(&exchange->record->guard);
+	} else if (before) {
+		exchange->handler->take(request, (struct slice){.data = cache_value_data(before),
+								.len = exchange->received_bytes});
+	}
+	cache_value_release(before);
+}
+
 void upload_receive(struct exchange *exchange, const char *piece, size_t len)
 {
 	size_t needed = exchange->received_bytes + len;
 	size_t max = exchange->shared->max_body_bytes;
 
+	if (needed >= exchange->shared->stream_from_bytes && !exchange->answered &&
+	    exchange->handler->streamed) {
+		begin_stream(exchange);
+		upload_pass(exchange, (struct slice){.data = piece, .len = len});
+		return;
+	}
 	if (!exchange->answered && needed > max) {
 		exchange->answered = true;
 		exchange->response.close = true;
@@ -94,7 +120,7 @@ bool upload_end(struct exchange *exchange)
  * aside, or its op is not done. */
 static bool take_step(struct exchange *exchange, bool is_end, enum handler_step *ret)
 {
-	const struct handler *handler = exchange->route->handler;
+	const struct handler *handler = exchange->handler;
 
 	exchange->proceeds = false;
 	exchange->request.is_given_up = !is_end && atomic_load(&exchange->shared->hurries);
@@ -144,17 +170,16 @@ static void proceed(struct exchange *exchange, bool is_end)
 		(void)atomic_fetch_add(&exchange->shared->parked, 1);
 	}
 	exchange->answered = step == STEP_RESPOND;
-	if (exchange->answered && exchange->request.is_given_up) {
-		exchange->response.close = true;
+	exchange->response.close |= exchange->answered && exchange->request.is_given_up;
+	if (exchange->answered && exchange->response.close)
 		guard_end_body(&exchange->record->guard);
-	}
 }
 
 void upload_pass(struct exchange *exchange, struct slice piece)
 {
 	exchange->received_bytes += piece.len;
 	if (!exchange->answered) {
-		exchange->route->handler->take(&exchange->request, piece);
+		exchange->handler->take(&exchange->request, piece);
 		proceed(exchange, false);
 	}
 	/* A request's time restarts with each step, so that only a client that stops is cut off. */

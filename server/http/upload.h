@@ -12,7 +12,7 @@ bool upload_end(struct exchange *exchange);
 /* Whether the body goes to the handler as it arrives. */
 static inline bool upload_streams(const struct exchange *exchange)
 {
-	return exchange->route && exchange->route->handler->take;
+	return exchange->handler && exchange->handler->take;
 }
 /* Whether the handler is working aside on earlier pieces, so that it can take no more. */
 static inline bool upload_is_busy(const struct exchange *exchange)

@@ -200,6 +200,23 @@ void request_log_end(struct exchange *exchange)
 	log_write(exchange->shared->access_log ? LOG_INFO : LOG_DEBUG, "request", fields.field);
 }
 
+void request_log_cut(struct exchange *exchange, const char *reason)
+{
+	struct fields fields = {0};
+	int64_t now_ns = monotonic_now_ns();
+
+	if (!log_is_on(LOG_ERROR))
+		return;
+	tell_all_left_out(now_ns);
+	if (!log_rate_take(&failed_rate, now_ns))
+		return;
+	add_request(&fields, exchange);
+	add_namespace(&fields, exchange);
+	add_text(&fields, "reason", reason);
+	add_origin(&fields, exchange);
+	log_write(LOG_ERROR, "an answer was cut off in the middle of its value", fields.field);
+}
+
 void request_log_tick(bool is_end)
 {
 	tell_all_left_out(is_end ? INT64_MAX : monotonic_now_ns());

@@ -37,6 +37,9 @@ static inline bool request_log_cares(const struct exchange *exchange, int64_t no
  * the request id. */
 void request_log_answer(struct exchange *exchange, int64_t now_ns);
 
+/* Its answer was cut off after its head was sent, for `reason`: a sentence of this program. */
+void request_log_cut(struct exchange *exchange, const char *reason);
+
 /* The request is over: logs it, if each request is logged. */
 void request_log_end(struct exchange *exchange);
 

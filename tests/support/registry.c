@@ -7,12 +7,14 @@
 #include "backends/redis/redis.h"
 #include "backends/sqlite/sqlite.h"
 #include "backends/tiered/tiered.h"
+#include "tests/drivers/bodies.h"
 #include "tests/drivers/hash.h"
 #include "tests/drivers/slow.h"
 
 const struct backend_ops *const backend_registry[] = {
-	&sqlite_backend_ops, &memory_backend_ops, &d1_backend_ops,       &redis_backend_ops,
-	&hash_backend_ops,   &slow_backend_ops,   &disabled_backend_ops, NULL,
+	&sqlite_backend_ops, &memory_backend_ops,   &d1_backend_ops,
+	&redis_backend_ops,  &hash_backend_ops,     &slow_backend_ops,
+	&bodies_backend_ops, &disabled_backend_ops, NULL,
 };
 
 const struct option_table *const backend_layer_options[] = {&tiered_options, NULL};

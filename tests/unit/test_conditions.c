@@ -297,7 +297,7 @@ Test(read_condition, dates_say_nothing_of_a_value_whose_modification_is_not_know
 	fake_request_init(&fake);
 	fake_request_header(&fake, "If-Range", "Thu, 01 Jan 1970 00:00:00 GMT");
 	fake_request_header(&fake, "Range", "bytes=0-0");
-	size_t offset, len;
+	uint64_t offset, len;
 	cr_expect_eq(conditions_range(&fake.request, value, &offset, &len), RANGE_WHOLE);
 }
 
@@ -313,7 +313,7 @@ Test(read_condition, a_date_of_one_value_is_none_of_the_next)
 			     read_us += 125000) {
 				struct fake_request again;
 				char date[HTTP_DATE_LEN + 1];
-				size_t offset, len;
+				uint64_t offset, len;
 
 				value->modified_at_us = begin_us + first_us;
 				int64_t date_s =
@@ -334,7 +334,7 @@ Test(read_condition, a_date_of_one_value_is_none_of_the_next)
 Test(read_condition, the_date_that_was_told_is_of_use_once_the_second_is_over)
 {
 	char date[HTTP_DATE_LEN + 1];
-	size_t offset, len;
+	uint64_t offset, len;
 
 	http_date_format(conditions_last_modified_s(value, value->modified_at_us + 3 * US_PER_S),
 			 date);
@@ -352,13 +352,13 @@ TestSuite(range_header, .init = open_fake, .fini = close_fake);
 
 struct expected_range {
 	enum range_kind kind;
-	size_t offset, len;
+	uint64_t offset, len;
 };
 
 static void expect_range(size_t value_len, const char *header, struct expected_range expected)
 {
-	size_t offset = 99;
-	size_t len = 99;
+	uint64_t offset = 99;
+	uint64_t len = 99;
 
 	fake_request_header(&fake, "Range", header);
 	value->len_bytes = (uint32_t)value_len; /* the bytes are not read */

@@ -1,0 +1,133 @@
+#include "handlers/entry/entry_write.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+#include "handlers/flight/single_flight.h"
+#include "handlers/respond/conditions.h"
+#include "handlers/respond/error.h"
+#include "handlers/respond/status.h"
+
+bool entry_write_key_fits(const struct request *request, struct response *response)
+{
+	if (request->key.len <= request->context->max_key_bytes)
+		return true;
+	respond_error(request, response, 414,
+		      "the key has %zu bytes; the server takes up to %zu (STEADYCACHE_MAX_KEY_KB)",
+		      request->key.len, request->context->max_key_bytes);
+	return false;
+}
+
+static bool read_ttl(const struct request *request, struct response *response, int64_t *ret_s)
+{
+	const char *text = request_query(request, "ttl");
+	int64_t ttl_s = 0;
+	size_t digits = 0;
+
+	if (!text)
+		return true;
+	for (; text[digits] >= '0' && text[digits] <= '9' && digits < 18; digits++)
+		ttl_s = ttl_s * 10 + (text[digits] - '0');
+	if (digits == 0 || text[digits] != '\0' || ttl_s > TTL_MAX_S) {
+		respond_error(
+			request, response, 400,
+			"\"ttl\" must be a whole number of seconds from 0 (never expires) to %lld",
+			(long long)TTL_MAX_S);
+		return false;
+	}
+	*ret_s = ttl_s;
+	return true;
+}
+
+static bool check_put_headers(const struct request *request, struct response *response)
+{
+	const char *encoding = request_header(request, "Content-Encoding");
+	const char *type = request_header(request, "Content-Type");
+
+	if (encoding && strcasecmp(encoding, "identity") != 0)
+		respond_error(request, response, 415,
+			      "Content-Encoding would not be kept; send the value without it");
+	else if (request_header(request, "Content-Range"))
+		respond_error(request, response, 400,
+			      "a PUT replaces the whole value; "
+			      "send it without Content-Range");
+	else if (type && *type != '\0' && !content_type_is_valid(slice_of(type)))
+		respond_error(request, response, 400,
+			      "Content-Type may have up to %d characters, printable ones of ASCII",
+			      CONTENT_TYPE_MAX_LEN);
+	else
+		return true;
+	return false;
+}
+
+struct slice entry_write_lease_token(const char *header)
+{
+	return (struct slice){.data = header, .len = strcspn(header, "; ")};
+}
+
+bool entry_write_start(struct request *request, struct response *response, enum cache_op_type type,
+		       struct etag_list *list)
+{
+	cache_op_init(&request->op, type);
+	if (!entry_write_key_fits(request, response))
+		return false;
+	request->op.ns = request->ns;
+	request->op.one.key = request->key;
+	if (!list) {
+		respond_error(request, response, 503, "%s", status_text(CACHE_NO_MEMORY));
+		return false;
+	}
+	return conditions_of_write(request, response, list);
+}
+
+bool entry_write_check_lease(const struct request *request, struct response *response,
+			     const char *header)
+{
+	return !header ||
+	       flight_lease_check_token(request, response, entry_write_lease_token(header));
+}
+
+bool entry_write_start_put(struct request *request, struct response *response,
+			   struct etag_list *list)
+{
+	return entry_write_start(request, response, CACHE_OP_SET, list) &&
+	       entry_write_check_lease(request, response, request_header(request, "Lease")) &&
+	       check_put_headers(request, response) &&
+	       read_ttl(request, response, &request->op.one.ttl_s);
+}
+
+void entry_write_finish_put(struct request *request, struct response *response)
+{
+	const struct cache_op *op = &request->op;
+
+	if (op->status != CACHE_OK) {
+		respond_op_failure(request, response);
+		return;
+	}
+	response->status = op->one.created ? 201 : 204;
+	etag_format(&op->one.value->etag, response_header_room(response, "ETag", ETAG_TEXT_LEN));
+}
+
+void entry_write_cleanup(struct request *request)
+{
+	if (request->op.type == CACHE_OP_SET) {
+		cache_value_release(request->op.one.value);
+		request->op.one.value = NULL;
+	}
+	free(request->state);
+	request->state = NULL;
+}
+
+bool entry_write_lease(const struct request *request, struct named_lease *ret)
+{
+	const char *header = request_header(request, "Lease");
+
+	if (!header)
+		return false;
+	*ret = (struct named_lease){
+		.ns = request->ns,
+		.key = request->key,
+		.token = entry_write_lease_token(header),
+	};
+	return true;
+}
