@@ -10,12 +10,15 @@ function momentOf(text) {
 	return Date.parse(text.replace(/^(....)(..)(..)T(..)(..)(..)Z$/, "$1-$2-$3T$4:$5:$6Z"));
 }
 
+/** In the order of names, not of pairs: "a=" is before "a-b=". */
 const sorted = (query) =>
 	query
 		.split("&")
 		.filter(Boolean)
-		.map((pair) => (pair.includes("=") ? pair : `${pair}=`))
-		.sort()
+		.map((pair) => pair.split(/=(.*)/s).slice(0, 2))
+		.map(([name, value = ""]) => [Buffer.from(name), Buffer.from(value)])
+		.sort((a, b) => Buffer.compare(a[0], b[0]) || Buffer.compare(a[1], b[1]))
+		.map((pair) => pair.join("="))
 		.join("&");
 
 /**
