@@ -32,12 +32,13 @@ forbid "$ours" 'tests/|bench/' 'the product includes its tests'
 forbid "$ours" '\.\.?/' 'an include that is not relative to the root'
 forbid 'base store backends client handlers' 'microhttpd\.h' 'only server/ may include microhttpd.h'
 forbid "$ours" 'sqlite3' 'only backends/sqlite may include sqlite3.h' '^backends/sqlite/'
-forbid "$ours" 'curl/' 'only transports of backends/remote, backends/aws and client/ may include curl.h' \
-	'^(backends/(remote/(transport_curl|retry_after)|aws/[a-z_]+)\.c|client/)'
+forbid "$ours" 'curl/' 'only transports of backends/remote, backends/aws, large/s3 and client/ may include curl.h' \
+	'^(backends/(remote/(transport_curl|retry_after)|aws/[a-z_]+)\.c|backends/large/s3/|client/)'
 forbid "$ours" 'jansson' 'only the readers of what D1, DynamoDB and AWS answer, and client/, may include jansson.h' \
 	'^(backends/(d1|dynamodb|remote|aws)|client)/'
+forbid "$ours" 'expat' 'only backends/large/s3/xml.c may include expat.h' '^backends/large/s3/xml\.c'
 forbid "$ours" 'hiredis/' 'only backends/redis may include hiredis' '^backends/redis/'
-over_remote='d1 dynamodb redis'
+over_remote='d1 dynamodb redis large'
 over_aws='dynamodb large'
 for backend in $(find backends -mindepth 1 -maxdepth 1 -type d -printf '%f\n'); do
 	others=$(find backends -mindepth 1 -maxdepth 1 -printf '%f\n' | sed 's/\.[ch]$//' | grep -vx "$backend")

@@ -7,12 +7,13 @@ as a command runs.
 KIND is one of
     dynalite   DynamoDB: npm's dynalite with transactions and checked signatures (dynamodb.mjs)
     s3rver     S3: npm's s3rver, with the bucket that S3_BED_BUCKET names
+    swift      S3: Debian's swift with s3api (swift.py), likewise
 
 The command's environment has the credentials AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, and
     dynalite   DYNAMODB_BED_ENDPOINT = AWS_ENDPOINT_URL_DYNAMODB, http://127.0.0.1:PORT
-    s3rver     S3_BED_ENDPOINT = AWS_ENDPOINT_URL_S3, S3_BED_BUCKET
+    s3rver, swift  S3_BED_ENDPOINT = AWS_ENDPOINT_URL_S3, S3_BED_BUCKET
 Without a command it prints these and waits for the end of its input, or a signal. Exit 77: node or the npm
-packages of this folder are missing (npm ci).
+packages of this folder are missing (npm ci), or Debian's of Swift.
 
 As a module: `with Dynalite() as bed:`, then bed.pause() and the like.
 """
@@ -30,6 +31,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
+from swift import Swift, is_there as swift_is_there  # noqa: E402
 from beds import MISSING, await_that, die_with_parent, free_port, serve, split_arguments  # noqa: E402
 
 ACCESS, SECRET, REGION = "bed-access-key", "bed/secret+key=", "eu-north-1"
@@ -157,7 +159,7 @@ class S3rver(Service):
         return {"STEADYCACHE_BED_KEYS": json.dumps({ACCESS: {"secret": SECRET}})}
 
 
-KINDS = {"dynalite": Dynalite, "s3rver": S3rver}
+KINDS = {"dynalite": Dynalite, "s3rver": S3rver, "swift": Swift}
 
 
 def main():
@@ -165,7 +167,10 @@ def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("kind", choices=KINDS)
     kind = KINDS[parser.parse_args(arguments).kind]
-    if not is_there(kind.package):
+    if kind is Swift and not swift_is_there():
+        print("bed: skipped: Debian's packages of Swift are missing, or memcached")
+        return MISSING
+    if kind is not Swift and not is_there(kind.package):
         print(f"bed: skipped: no node, or no {kind.package} in {HERE} (npm ci)")
         return MISSING
     return serve(kind, command)

@@ -1,0 +1,15 @@
+/* PUT in one request, which the name's hash signs. Any thread. */
+#ifndef STEADYCACHE_LARGE_S3_PUT_H
+#define STEADYCACHE_LARGE_S3_PUT_H
+
+#include "backends/large/s3/state.h"
+
+/* Beyond this many bytes an object is put in parts of this many (multipart.h). */
+#define S3_PART_BYTES ((uint64_t)64 << 20)
+
+/* Header lines of an object that is put. */
+#define S3_CONTENT_TYPE "Content-Type: application/octet-stream"
+
+void s3_put(struct s3_store *store, struct object_request *request);
+
+#endif
