@@ -3,14 +3,20 @@
 
 #include "backends/d1/d1.h"
 #include "backends/disabled.h"
+#include "backends/dynamodb/dynamodb.h"
 #include "backends/memory/memory.h"
 #include "backends/redis/redis.h"
 #include "backends/sqlite/sqlite.h"
 #include "backends/tiered/tiered.h"
 
 const struct backend_ops *const backend_registry[] = {
-	&sqlite_backend_ops, &memory_backend_ops,   &d1_backend_ops,
-	&redis_backend_ops,  &disabled_backend_ops, NULL,
+	&sqlite_backend_ops,
+	&memory_backend_ops,
+	&d1_backend_ops,
+	&redis_backend_ops,
+	&dynamodb_backend_ops,
+	&disabled_backend_ops,
+	NULL,
 };
 
 const struct option_table *const backend_layer_options[] = {&tiered_options, NULL};

@@ -1,0 +1,311 @@
+#include "backends/dynamodb/call.h"
+
+#include <nettle/sha2.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "backends/aws/sigv4.h"
+#include "backends/dynamodb/accounts.h"
+#include "backends/dynamodb/batch.h"
+#include "backends/dynamodb/clear.h"
+#include "backends/dynamodb/configure.h"
+#include "backends/dynamodb/list.h"
+#include "backends/dynamodb/prepare.h"
+#include "backends/dynamodb/read.h"
+#include "backends/dynamodb/sweep.h"
+#include "backends/dynamodb/verdict.h"
+#include "backends/dynamodb/wire.h"
+#include "backends/dynamodb/write.h"
+#include "backends/remote/wire.h"
+
+/* ---- Beginning ---- */
+
+static const struct dynamodb_stage *begin_set(const struct remote_context *context,
+					      struct remote_call *call)
+{
+	return dynamodb_call_op(call)->item_count == 1 ? dynamodb_write_begin_set(context, call)
+						       : dynamodb_batch_begin(context, call);
+}
+
+/* Its only request was that of the preparation. */
+static const struct dynamodb_stage *begin_check(const struct remote_context *context,
+						struct remote_call *call)
+{
+	struct cache_op *op = dynamodb_call_op(call);
+	const char *lack = dynamodb_state_of(context)->lack;
+
+	op->checks[0] = (struct cache_health_check){.name = "upstream", .ok = true};
+	if (lack)
+		(void)snprintf(op->checks[0].detail, sizeof(op->checks[0].detail), "%s", lack);
+	op->check_count = 1;
+	remote_job_succeed(call->jobs.first);
+	return NULL;
+}
+
+static const struct dynamodb_stage *begin_sync(const struct remote_context *context,
+					       struct remote_call *call)
+{
+	return dynamodb_call_op(call) == dynamodb_state_of(context)->sweep_op
+		       ? dynamodb_sweep_begin(context, call)
+		       : dynamodb_accounts_begin_flush(context, call);
+}
+
+static const struct dynamodb_stage *begin(const struct remote_context *context,
+					  struct remote_call *call)
+{
+	static const struct dynamodb_stage *(*const begins[CACHE_OP_TYPES])(
+		const struct remote_context *, struct remote_call *) = {
+		[CACHE_OP_GET] = dynamodb_read_begin,
+		[CACHE_OP_SET] = begin_set,
+		[CACHE_OP_DELETE] = dynamodb_write_begin_delete,
+		[CACHE_OP_EXISTS] = dynamodb_read_begin,
+		[CACHE_OP_CLEAR] = dynamodb_clear_begin,
+		[CACHE_OP_SCAN] = dynamodb_list_begin,
+		[CACHE_OP_STATS] = dynamodb_accounts_begin_stats,
+		[CACHE_OP_CONFIGURE] = dynamodb_configure_begin,
+		[CACHE_OP_SYNC] = begin_sync,
+		[CACHE_OP_CHECK] = begin_check,
+	};
+	const struct remote_job *job = call->jobs.first;
+
+	while (job && !job->op)
+		job = job->next;
+	if (!job)
+		return NULL;
+	dynamodb_call_of(call)->now_us = dynamodb_now_us(context);
+	return begins[job->op->type](context, call);
+}
+
+/* The state of a call, at its first step. NULL: out of memory. */
+static struct dynamodb_call *make_call(const struct remote_context *context,
+				       struct remote_call *call)
+{
+	struct dynamodb_state *state = dynamodb_state_of(context);
+	struct dynamodb_call *own = calloc(1, sizeof(*own));
+	const struct cache_op *op = dynamodb_call_op(call);
+
+	if (!own)
+		return NULL;
+	own->begin = begin;
+	own->free_plan = free;
+	dynamodb_state_name(state, own->name);
+	call->state = own;
+	own->stage = dynamodb_prepare_is_due(state) || (op && op->type == CACHE_OP_CHECK)
+			     ? &dynamodb_prepare_stage
+			     : begin(context, call);
+	return own;
+}
+
+/* ---- The dialect ---- */
+
+static enum cache_status refuse(struct cache_op *op, const char *sentence)
+{
+	op->detail = sentence;
+	return CACHE_TOO_LARGE;
+}
+
+static enum cache_status accepts(const struct remote_context *context, struct cache_op *op)
+{
+	(void)context;
+	if (op->type > CACHE_OP_EXISTS)
+		return CACHE_OK;
+	if (op->type == CACHE_OP_SET && op->item_count > DYNAMODB_TRANSACT_MAX)
+		return refuse(op, "DynamoDB stores up to 100 items in one batch; send several");
+	for (size_t i = 0; i < op->item_count; i++) {
+		const struct cache_item *item = &op->items[i];
+
+		if (item->key.len > DYNAMODB_KEY_MAX)
+			return refuse(op, "DynamoDB has keys of up to 1,023 bytes");
+		if (op->type == CACHE_OP_SET && item->value->len_bytes > DYNAMODB_VALUE_MAX)
+			return refuse(op, dynamodb_verdict_sentences[SENTENCE_TOO_LARGE]);
+	}
+	return CACHE_OK;
+}
+
+static bool joins(const struct remote_call *call, const struct remote_job *job)
+{
+	return dynamodb_read_joins(call->jobs.first, job);
+}
+
+static size_t parts(const struct remote_context *context, const struct remote_call *of)
+{
+	struct remote_call *call = (struct remote_call *)(uintptr_t)of;
+	struct dynamodb_call *own = call->state ? call->state : make_call(context, call);
+
+	return own && own->stage && own->stage->parts ? own->stage->parts(context, call) : 1;
+}
+
+/* The cheapest request that shows that the table can be used. */
+static bool write_probe(const struct dynamodb_state *state, struct remote_request *request)
+{
+	remote_request_add_header(request, "X-Amz-Target", SLICE("DynamoDB_20120810.GetItem"));
+	dynamodb_wire_begin(&request->body, state);
+	buffer_append(&request->body, SLICE(",\"Key\":"));
+	dynamodb_wire_meta_key(&request->body, state, 't', SLICE(""));
+	buffer_append_char(&request->body, '}');
+	return !request->body.failed;
+}
+
+static bool write_request(const struct remote_context *context, struct remote_call *call,
+			  size_t part, struct remote_request *request)
+{
+	const struct dynamodb_call *own = dynamodb_call_of(call);
+	char target[64];
+
+	request->path = "/";
+	if (call->kind == CALL_PROBE)
+		return write_probe(dynamodb_state_of(context), request);
+	if (!own || !own->stage)
+		return false;
+	(void)snprintf(target, sizeof(target), "DynamoDB_20120810.%s", own->stage->target);
+	remote_request_add_header(request, "X-Amz-Target", slice_of(target));
+	return own->stage->write(context, call, part, &request->body) && !request->body.failed;
+}
+
+static void hash_hex(struct slice body, char ret[static 2 * SHA256_DIGEST_SIZE + 1])
+{
+	static const char digits[] = "0123456789abcdef";
+	uint8_t digest[SHA256_DIGEST_SIZE];
+	struct sha256_ctx hash;
+
+	sha256_init(&hash);
+	if (body.len > 0)
+		sha256_update(&hash, body.len, (const uint8_t *)body.data);
+	sha256_digest(&hash, sizeof(digest), digest);
+	for (size_t i = 0; i < sizeof(digest); i++) {
+		ret[2 * i] = digits[digest[i] >> 4];
+		ret[2 * i + 1] = digits[digest[i] & 15];
+	}
+	ret[sizeof(digest) * 2] = '\0';
+}
+
+static enum cache_status sign(const struct remote_context *context, struct remote_request *request,
+			      const char **ret_sentence)
+{
+	const struct dynamodb_state *state = dynamodb_state_of(context);
+	char hash[2 * SHA256_DIGEST_SIZE + 1];
+	struct buffer lines = {0};
+	struct aws_keys keys;
+
+	if (!aws_credentials_get(state->credentials, &keys, ret_sentence))
+		return CACHE_UNAVAILABLE;
+	hash_hex(buffer_bytes(&request->body), hash);
+	sigv4_sign(
+		&(struct sigv4_request){
+			.method = request->method,
+			.host = slice_of(state->settings.host),
+			.path = SLICE("/"),
+			.service = "dynamodb",
+			.region = state->settings.region,
+			.payload_hash = hash,
+			.encodes_path_twice = true,
+			.now_us = cache_clock_now_us(&system_clock),
+			.headers = buffer_bytes(&request->headers),
+		},
+		&keys, &lines);
+	explicit_bzero(&keys, sizeof(keys));
+	buffer_append(&request->headers, buffer_bytes(&lines));
+	request->headers.failed |= lines.failed;
+	buffer_deinit(&lines);
+	return CACHE_OK;
+}
+
+static bool reads(const struct remote_answer *answer)
+{
+	return answer->status == 200 ||
+	       (answer->status == 400 &&
+		dynamodb_verdict_is_reply(dynamodb_verdict_type(buffer_bytes(&answer->body))));
+}
+
+static enum remote_step read_answer(const struct remote_context *context, struct remote_call *call,
+				    size_t part, const struct remote_answer *answer)
+{
+	const struct dynamodb_stage *stage = dynamodb_call_of(call)->stage;
+	struct slice body = buffer_bytes(&answer->body);
+	json_auto_t *root = NULL;
+
+	if (!remote_wire_read_object(body, &root))
+		return STEP_NO_MEMORY;
+	if (!root)
+		return STEP_BAD;
+	struct dynamodb_reply reply = {.root = root};
+	if (answer->status != 200)
+		reply.error = dynamodb_verdict_type(body);
+	if (dynamodb_reply_is(&reply, "ResourceNotFoundException") &&
+	    stage != &dynamodb_prepare_stage) { /* somebody removed the table */
+		dynamodb_state_of(context)->read_us = 0;
+		return dynamodb_call_fail(call, CACHE_UNAVAILABLE,
+					  dynamodb_verdict_sentences[SENTENCE_NOT_THERE]);
+	}
+	return stage->read(context, call, part, &reply);
+}
+
+static void discard(struct remote_call *call)
+{
+	struct dynamodb_call *own = call->state;
+
+	if (own->plan)
+		own->free_plan(own->plan);
+	free(own);
+	call->state = NULL;
+}
+
+const struct remote_dialect dynamodb_call_dialect = {
+	.accepts = accepts,
+	.joins = joins,
+	.parts = parts,
+	.write = write_request,
+	.sign = sign,
+	.reads = reads,
+	.read = read_answer,
+	.discard = discard,
+};
+
+/* ---- What is done without being asked for ---- */
+
+struct own_op {
+	struct cache_op op; /* first */
+	struct cache_op **place;
+};
+
+static void own_op_done(struct cache_op *op)
+{
+	struct own_op *own = (struct own_op *)op;
+
+	*own->place = NULL;
+	cache_op_deinit(op);
+	free(own);
+}
+
+/* NULL: one is in progress, or memory is out. */
+static struct cache_op *make_own_op(struct cache_op **place)
+{
+	struct own_op *own = *place ? NULL : malloc(sizeof(*own));
+
+	if (!own)
+		return NULL;
+	cache_op_init(&own->op, CACHE_OP_SYNC);
+	own->op.done = own_op_done;
+	own->place = place;
+	*place = &own->op;
+	return &own->op;
+}
+
+struct cache_op *dynamodb_call_own_op(const struct remote_context *context, int64_t now_us,
+				      int64_t *ret_next_us)
+{
+	struct dynamodb_state *state = dynamodb_state_of(context);
+	struct cache_op *op;
+
+	*ret_next_us = state->flush_at_us;
+	if (state->flush_at_us <= now_us) {
+		state->flush_at_us = now_us + US_PER_S;
+		*ret_next_us = state->flush_at_us;
+		op = make_own_op(&state->flush_op);
+		if (op)
+			return op;
+	}
+	int64_t sweep_us = dynamodb_sweep_due_us(context, now_us);
+	*ret_next_us = earlier_us(*ret_next_us, sweep_us);
+	return sweep_us <= now_us ? make_own_op(&state->sweep_op) : NULL;
+}

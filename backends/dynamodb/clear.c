@@ -1,0 +1,170 @@
+/* CLEAR: finds entries in all shards, removes them, and goes on until there are no more. What is
+ * written meanwhile, by other servers, may stay. */
+#include "backends/dynamodb/clear.h"
+
+#include <stdlib.h>
+
+#include "backends/dynamodb/range.h"
+#include "backends/dynamodb/victim.h"
+
+/* Entries of a shard in a round. */
+#define ROUND_ENTRIES 64
+
+static const struct dynamodb_stage find_stage, remove_stage;
+
+struct plan {
+	struct dynamodb_space *space;
+	unsigned shards;
+	struct dynamodb_cursor *cursors;
+	unsigned *asked; /* by part of this step */
+	size_t count;
+	struct dynamodb_victim *victims;
+};
+
+static void free_plan(void *of)
+{
+	struct plan *plan = of;
+
+	for (unsigned i = 0; plan->cursors && i < plan->shards; i++)
+		free(plan->cursors[i].start);
+	free(plan->cursors);
+	free(plan->asked);
+	free(plan->victims);
+	free(plan);
+}
+
+const struct dynamodb_stage *dynamodb_clear_begin(const struct remote_context *context,
+						  struct remote_call *call)
+{
+	struct dynamodb_state *state = dynamodb_state_of(context);
+	struct dynamodb_call *own = dynamodb_call_of(call);
+	struct dynamodb_space *space =
+		dynamodb_space_find(&state->spaces, dynamodb_call_op(call)->ns);
+	struct plan *plan;
+
+	if (!space || !space->is_registered) {
+		remote_job_succeed(call->jobs.first);
+		return NULL;
+	}
+	own->plan = plan = calloc(1, sizeof(*plan));
+	own->free_plan = free_plan;
+	if (plan) {
+		plan->space = space;
+		plan->shards = state->shards;
+		plan->cursors = calloc(plan->shards, sizeof(*plan->cursors));
+		plan->asked = calloc(plan->shards, sizeof(*plan->asked));
+		plan->victims =
+			calloc((size_t)plan->shards * ROUND_ENTRIES, sizeof(*plan->victims));
+	}
+	if (plan && plan->cursors && plan->asked && plan->victims)
+		return &find_stage;
+	(void)dynamodb_call_fail(call, CACHE_NO_MEMORY, NULL);
+	return NULL;
+}
+
+static size_t find_parts(const struct remote_context *context, struct remote_call *call)
+{
+	struct plan *plan = dynamodb_call_of(call)->plan;
+	size_t parts = 0;
+
+	(void)context;
+	for (unsigned i = 0; i < plan->shards; i++)
+		if (!plan->cursors[i].is_complete)
+			plan->asked[parts++] = i;
+	return parts;
+}
+
+static bool find_write(const struct remote_context *context, struct remote_call *call, size_t part,
+		       struct buffer *out)
+{
+	const struct plan *plan = dynamodb_call_of(call)->plan;
+	const struct cache_op *op = dynamodb_call_op(call);
+	unsigned shard = plan->asked[part];
+
+	dynamodb_range_write(out, dynamodb_state_of(context), op->ns, shard, op->prefix,
+			     (struct slice){0}, &plan->cursors[shard], ROUND_ENTRIES, "k,w,s,u,x");
+	return true;
+}
+
+static enum remote_step go_on(struct remote_call *call)
+{
+	const struct plan *plan = dynamodb_call_of(call)->plan;
+
+	for (unsigned i = 0; i < plan->shards; i++)
+		if (!plan->cursors[i].is_complete)
+			return dynamodb_call_next(call, &find_stage);
+	remote_job_succeed(call->jobs.first);
+	return STEP_DONE;
+}
+
+static enum remote_step find_read(const struct remote_context *context, struct remote_call *call,
+				  size_t part, const struct dynamodb_reply *reply)
+{
+	struct plan *plan = dynamodb_call_of(call)->plan;
+	const struct cache_op *op = dynamodb_call_op(call);
+	unsigned shard = plan->asked[part];
+	const json_t *item;
+	size_t i;
+
+	if (!op)
+		return dynamodb_call_end(call);
+	if (!dynamodb_range_advance(&plan->cursors[shard], reply->root))
+		return STEP_BAD;
+	json_array_foreach(json_object_get(reply->root, "Items"), i, item)
+	{
+		struct dynamodb_victim *victim = &plan->victims[plan->count];
+
+		if (plan->count == (size_t)plan->shards * ROUND_ENTRIES ||
+		    !dynamodb_victim_take(victim, item, shard, dynamodb_now_us(context)))
+			continue;
+		plan->count +=
+			slice_starts_with((struct slice){victim->key, victim->key_len}, op->prefix);
+	}
+	if (call->open > 0)
+		return STEP_MORE;
+	return plan->count > 0 ? dynamodb_call_next(call, &remove_stage) : go_on(call);
+}
+
+static const struct dynamodb_stage find_stage = {
+	.target = "Query",
+	.parts = find_parts,
+	.write = find_write,
+	.read = find_read,
+};
+
+static size_t remove_parts(const struct remote_context *context, struct remote_call *call)
+{
+	const struct plan *plan = dynamodb_call_of(call)->plan;
+
+	(void)context;
+	return plan->count;
+}
+
+static bool remove_write(const struct remote_context *context, struct remote_call *call,
+			 size_t part, struct buffer *out)
+{
+	const struct plan *plan = dynamodb_call_of(call)->plan;
+
+	dynamodb_victim_write(&plan->victims[part], dynamodb_state_of(context), plan->space, out);
+	return true;
+}
+
+static enum remote_step remove_read(const struct remote_context *context, struct remote_call *call,
+				    size_t part, const struct dynamodb_reply *reply)
+{
+	struct plan *plan = dynamodb_call_of(call)->plan;
+
+	if (reply->error.len == 0)
+		dynamodb_victim_gone(context, &plan->victims[part], plan->space);
+	if (call->open > 0)
+		return STEP_MORE;
+	plan->count = 0;
+	return go_on(call);
+}
+
+static const struct dynamodb_stage remove_stage = {
+	.target = "DeleteItem",
+	.parts = remove_parts,
+	.write = remove_write,
+	.read = remove_read,
+};

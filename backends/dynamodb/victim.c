@@ -1,0 +1,47 @@
+#include "backends/dynamodb/victim.h"
+
+#include "backends/dynamodb/accounts.h"
+#include "backends/remote/namespaces.h"
+#include "store/rules.h"
+
+bool dynamodb_victim_take(struct dynamodb_victim *victim, const json_t *item, unsigned shard,
+			  int64_t now_us)
+{
+	struct slice name = dynamodb_wire_read_text(item, "w");
+	struct slice key;
+
+	if (name.len >= sizeof(victim->name) ||
+	    !dynamodb_wire_read_sort_key(item, 'k', victim->key, &key))
+		return false;
+	victim->shard = shard;
+	victim->key_len = key.len;
+	memset(victim->name, 0, sizeof(victim->name));
+	if (name.len > 0)
+		memcpy(victim->name, name.data, name.len);
+	victim->size = dynamodb_wire_read_number(item, "s", 0);
+	victim->used = dynamodb_wire_read_number(item, "u", 0);
+	victim->has_expired = !rules_is_live(dynamodb_wire_read_number(item, "x", 0), now_us);
+	return true;
+}
+
+void dynamodb_victim_write(const struct dynamodb_victim *victim, const struct dynamodb_state *state,
+			   const struct dynamodb_space *space, struct buffer *out)
+{
+	dynamodb_wire_begin(out, state);
+	buffer_append(out, SLICE(",\"Key\":{\"p\":{\"S\":"));
+	dynamodb_wire_partition(out, state, slice_of(space->name), victim->shard);
+	buffer_append(out, SLICE("},\"k\":{\"B\":"));
+	dynamodb_wire_sort_key(out, 'k', (struct slice){victim->key, victim->key_len});
+	buffer_append(out, SLICE("}},\"ConditionExpression\":\"w=:w\","
+				 "\"ExpressionAttributeValues\":{"));
+	dynamodb_wire_text(out, ":w", slice_of(victim->name));
+	buffer_append(out, SLICE("}}"));
+}
+
+void dynamodb_victim_gone(const struct remote_context *context,
+			  const struct dynamodb_victim *victim, struct dynamodb_space *space)
+{
+	dynamodb_accounts_add(dynamodb_state_of(context), space, -1, -victim->size, -victim->used);
+	if (victim->has_expired)
+		remote_namespaces_find(context->namespaces, slice_of(space->name))->expirations++;
+}

@@ -1,0 +1,193 @@
+#include "backends/dynamodb/wire.h"
+
+#include <nettle/base64.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "base/json_out.h"
+
+void dynamodb_wire_begin(struct buffer *out, const struct dynamodb_state *state)
+{
+	buffer_append(out, SLICE("{\"TableName\":\""));
+	buffer_append(out, slice_of(state->settings.table));
+	buffer_append_char(out, '"');
+}
+
+/* ---- Keys ---- */
+
+unsigned dynamodb_wire_shard(const struct dynamodb_state *state, struct slice key)
+{
+	return (unsigned)(XXH3_64bits(key.data, key.len) % state->shards);
+}
+
+/* The prefix is ASCII without quotes (settings.c), and so are names. */
+void dynamodb_wire_partition(struct buffer *out, const struct dynamodb_state *state,
+			     struct slice ns, unsigned shard)
+{
+	buffer_printf(out, "\"%sd/%.*s/%02x\"", state->settings.prefix, (int)ns.len, ns.data,
+		      shard);
+}
+
+void dynamodb_wire_meta_partition(struct buffer *out, const struct dynamodb_state *state)
+{
+	buffer_printf(out, "\"%sm\"", state->settings.prefix);
+}
+
+void dynamodb_wire_account_partition(struct buffer *out, const struct dynamodb_state *state,
+				     unsigned slot)
+{
+	buffer_printf(out, "\"%sa/%02x\"", state->settings.prefix, slot);
+}
+
+void dynamodb_wire_sort_key(struct buffer *out, char kind, struct slice key)
+{
+	char bytes[DYNAMODB_KEY_MAX + 1];
+
+	bytes[0] = kind;
+	if (key.len > 0)
+		memcpy(bytes + 1, key.data, key.len);
+	json_out_base64(out, (struct slice){.data = bytes, .len = key.len + 1});
+}
+
+static void end_key(struct buffer *out, char kind, struct slice key)
+{
+	buffer_append(out, SLICE("},\"k\":{\"B\":"));
+	dynamodb_wire_sort_key(out, kind, key);
+	buffer_append(out, SLICE("}}"));
+}
+
+void dynamodb_wire_entry_key(struct buffer *out, const struct dynamodb_state *state,
+			     struct slice ns, struct slice key)
+{
+	buffer_append(out, SLICE("{\"p\":{\"S\":"));
+	dynamodb_wire_partition(out, state, ns, dynamodb_wire_shard(state, key));
+	end_key(out, 'k', key);
+}
+
+void dynamodb_wire_meta_key(struct buffer *out, const struct dynamodb_state *state, char kind,
+			    struct slice name)
+{
+	buffer_append(out, SLICE("{\"p\":{\"S\":"));
+	dynamodb_wire_meta_partition(out, state);
+	end_key(out, kind, name);
+}
+
+void dynamodb_wire_account_key(struct buffer *out, const struct dynamodb_state *state,
+			       unsigned slot, struct slice ns)
+{
+	buffer_append(out, SLICE("{\"p\":{\"S\":"));
+	dynamodb_wire_account_partition(out, state, slot);
+	end_key(out, 'n', ns);
+}
+
+/* ---- Attributes ---- */
+
+static void begin_attribute(struct buffer *out, const char *name, const char *type)
+{
+	if (out->len > 0 && out->data[out->len - 1] != '{')
+		buffer_append_char(out, ',');
+	buffer_printf(out, "\"%s\":{\"%s\":", name, type);
+}
+
+void dynamodb_wire_number(struct buffer *out, const char *name, int64_t number)
+{
+	begin_attribute(out, name, "N");
+	buffer_printf(out, "\"%lld\"}", (long long)number);
+}
+
+void dynamodb_wire_text(struct buffer *out, const char *name, struct slice text)
+{
+	begin_attribute(out, name, "S");
+	json_out_string(out, text);
+	buffer_append_char(out, '}');
+}
+
+void dynamodb_wire_bytes(struct buffer *out, const char *name, struct slice bytes)
+{
+	begin_attribute(out, name, "B");
+	json_out_base64(out, bytes);
+	buffer_append_char(out, '}');
+}
+
+/* ---- Answers ---- */
+
+static struct slice member_of(const json_t *item, const char *name, const char *type)
+{
+	const json_t *text = json_object_get(json_object_get(item, name), type);
+
+	return (struct slice){.data = json_string_value(text), .len = json_string_length(text)};
+}
+
+int64_t dynamodb_wire_read_number(const json_t *item, const char *name, int64_t fallback)
+{
+	struct slice text = member_of(item, name, "N");
+	char *end = NULL;
+
+	if (text.len == 0)
+		return fallback;
+	long long number = strtoll(text.data, &end, 10);
+	if (*end == '\0')
+		return number;
+	double real = strtod(text.data, &end); /* 1.7E+15 */
+	return *end == '\0' && real > -9e18 && real < 9e18 ? (int64_t)real : fallback;
+}
+
+struct slice dynamodb_wire_read_text(const json_t *item, const char *name)
+{
+	return member_of(item, name, "S");
+}
+
+struct slice dynamodb_wire_read_base64(const json_t *item, const char *name)
+{
+	return member_of(item, name, "B");
+}
+
+size_t dynamodb_wire_base64_max(struct slice text)
+{
+	return BASE64_DECODE_LENGTH(text.len);
+}
+
+bool dynamodb_wire_decode(struct slice text, char *room, size_t *ret_len)
+{
+	struct base64_decode_ctx decoder;
+
+	*ret_len = dynamodb_wire_base64_max(text);
+	base64_decode_init(&decoder);
+	return base64_decode_update(&decoder, ret_len, (uint8_t *)room, text.len,
+				    text.data ? text.data : "") &&
+	       base64_decode_final(&decoder);
+}
+
+bool dynamodb_wire_read_sort_key(const json_t *item, char kind, char room[static 1024],
+				 struct slice *ret)
+{
+	struct slice text = dynamodb_wire_read_base64(item, "k");
+	char bytes[1024 + 8];
+	size_t len = 0;
+
+	if (text.len == 0 || dynamodb_wire_base64_max(text) > sizeof(bytes) ||
+	    !dynamodb_wire_decode(text, bytes, &len) || len < 1 || len > 1024 || bytes[0] != kind)
+		return false;
+	memcpy(room, bytes + 1, len - 1);
+	*ret = (struct slice){.data = room, .len = len - 1};
+	return true;
+}
+
+void dynamodb_wire_read_old(const json_t *item, int64_t now_us, struct dynamodb_old *ret)
+{
+	struct slice name = dynamodb_wire_read_text(item, "w");
+	int64_t expires_us = dynamodb_wire_read_number(item, "x", 0);
+
+	*ret = (struct dynamodb_old){
+		.exists = item != NULL,
+		.is_live = item != NULL && (expires_us == 0 || expires_us > now_us),
+		.size = dynamodb_wire_read_number(item, "s", 0),
+		.used = dynamodb_wire_read_number(item, "u", 0),
+		.frequency = dynamodb_wire_read_number(item, "f", 1),
+		.created_us = dynamodb_wire_read_number(item, "c", now_us),
+	};
+	if (name.len < sizeof(ret->name))
+		(void)snprintf(ret->name, sizeof(ret->name), "%.*s", (int)name.len,
+			       name.data ? name.data : "");
+}

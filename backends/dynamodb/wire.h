@@ -1,0 +1,71 @@
+/* Items as they stand in the table, and the pieces of JSON that requests and answers share.
+ *
+ *   partition key p (text)                      sort key k (bytes)
+ *   PREFIX d/NAMESPACE/SHARD (two hex digits)   'k' and the key    an entry
+ *   PREFIX m                                    't'                the table: N shards, V version
+ *   PREFIX m                                    'n' and the name   a namespace: its settings
+ *   PREFIX a/SLOT                               'n' and the name   a part of its accounts
+ *
+ * Attributes of an entry: v value (none: empty), y content type, e ETag, g flags, s size, u what it
+ * counts in all (cache_used_bytes), f frequency, c created, a last access, m modified
+ * (microseconds), w the name of the write that made it; if it expires x, when (microseconds), and
+ * t, when DynamoDB may remove it (seconds). */
+#ifndef STEADYCACHE_DYNAMODB_WIRE_H
+#define STEADYCACHE_DYNAMODB_WIRE_H
+
+#include "backends/dynamodb/state.h"
+
+/* The index of what expires: p, x, with w, s and u. */
+#define DYNAMODB_INDEX "due"
+
+/* `{"TableName":"..."`, without an end. */
+void dynamodb_wire_begin(struct buffer *out, const struct dynamodb_state *state);
+/* `{"p":{"S":"..."},"k":{"B":"..."}}` of an entry. */
+void dynamodb_wire_entry_key(struct buffer *out, const struct dynamodb_state *state,
+			     struct slice ns, struct slice key);
+/* The same of other items: `kind` is the first byte of the sort key, before `name`. */
+void dynamodb_wire_meta_key(struct buffer *out, const struct dynamodb_state *state, char kind,
+			    struct slice name);
+void dynamodb_wire_account_key(struct buffer *out, const struct dynamodb_state *state,
+			       unsigned slot, struct slice ns);
+/* `"..."`: partition keys. */
+void dynamodb_wire_partition(struct buffer *out, const struct dynamodb_state *state,
+			     struct slice ns, unsigned shard);
+void dynamodb_wire_meta_partition(struct buffer *out, const struct dynamodb_state *state);
+void dynamodb_wire_account_partition(struct buffer *out, const struct dynamodb_state *state,
+				     unsigned slot);
+/* `"base64"` of a sort key. */
+void dynamodb_wire_sort_key(struct buffer *out, char kind, struct slice key);
+
+unsigned dynamodb_wire_shard(const struct dynamodb_state *state, struct slice key);
+
+/* `"name":{"N":"number"}` and `"name":{"S":"text"}`, with a comma before unless it is the first
+ * behind a brace. */
+void dynamodb_wire_number(struct buffer *out, const char *name, int64_t number);
+void dynamodb_wire_text(struct buffer *out, const char *name, struct slice text);
+void dynamodb_wire_bytes(struct buffer *out, const char *name, struct slice bytes);
+
+/* Of an item of an answer: a number (`fallback` if there is none), a text (else empty), bytes as
+ * base64 (else empty). */
+int64_t dynamodb_wire_read_number(const json_t *item, const char *name, int64_t fallback);
+struct slice dynamodb_wire_read_text(const json_t *item, const char *name);
+struct slice dynamodb_wire_read_base64(const json_t *item, const char *name);
+/* The most room that `text` decodes to, and its bytes. False: it is not base64. */
+size_t dynamodb_wire_base64_max(struct slice text);
+bool dynamodb_wire_decode(struct slice text, char *room, size_t *ret_len);
+/* The sort key of an item without its first byte, as bytes in `room`. False: it is none of ours, or
+ * of another `kind`. */
+bool dynamodb_wire_read_sort_key(const json_t *item, char kind, char room[static 1024],
+				 struct slice *ret);
+
+/* What an entry was before a write. */
+struct dynamodb_old {
+	bool exists; /* perhaps past its time */
+	bool is_live;
+	int64_t size, used, frequency, created_us;
+	char name[17]; /* of the write that made it */
+};
+/* NULL `item`: there was none. */
+void dynamodb_wire_read_old(const json_t *item, int64_t now_us, struct dynamodb_old *ret);
+
+#endif
