@@ -105,27 +105,30 @@ static void *run(void *user)
 	struct aws_credentials *credentials = user;
 	struct aws_found *found = calloc(1, sizeof *found);
 	char error[AWS_SENTENCE_SIZE];
-	int64_t retry_us = RETRY_MIN_US, due_us = 0;
+	int64_t retry_us = RETRY_MIN_US, due_us = 0, asked_us = monotonic_now_us();
 
 	pthread_mutex_lock(&credentials->lock);
 	if (credentials->has_keys)
 		due_us = next_us(credentials);
 	while (!credentials->is_closing) {
-		if (monotonic_now_us() < due_us) {
-			int64_t asked_us = monotonic_now_us();
-			(void)thread_wait_until(&credentials->changed, &credentials->lock, due_us);
-			if (credentials->is_refused)
-				due_us = earlier_us(due_us, asked_us + REFUSED_US);
+		int64_t until_us = credentials->is_refused
+					   ? earlier_us(due_us, asked_us + REFUSED_US)
+					   : due_us;
+		if (monotonic_now_us() < until_us) {
+			(void)thread_wait_until(&credentials->changed, &credentials->lock,
+						until_us);
 			continue;
 		}
 		credentials->is_refused = false;
 		pthread_mutex_unlock(&credentials->lock);
 		(void)snprintf(error, sizeof error, "out of memory");
 		bool is_ok = found && ask(credentials, found, error, sizeof error);
+		asked_us = monotonic_now_us();
 		pthread_mutex_lock(&credentials->lock);
 		if (is_ok) {
 			credentials->found = *found;
 			credentials->has_keys = true;
+			credentials->sentence = "the AWS keys have ended, and no others came";
 			retry_us = RETRY_MIN_US;
 			due_us = next_us(credentials);
 			continue;

@@ -14,6 +14,7 @@
 
 #define CONNECTIONS_MAX 512
 #define BODIES_MAX      20000
+#define PLACES_MAX      8
 
 struct mock_upstream {
 	pthread_mutex_t lock;
@@ -26,6 +27,10 @@ struct mock_upstream {
 	bool is_accepting;
 	struct mock_reply always, next;
 	unsigned next_left;
+	struct {
+		const char *start;
+		struct mock_reply reply;
+	} places[PLACES_MAX];
 	unsigned generation; /* of `always`: a hanging request waits for another one */
 	int fds[CONNECTIONS_MAX];
 	unsigned open_connections, connections, requests;
@@ -110,6 +115,9 @@ static struct mock_reply take_request(struct mock_upstream *mock, const char *he
 		mock->heads[mock->requests] = strdup(head);
 	}
 	mock->requests++;
+	for (size_t i = 0; i < PLACES_MAX && mock->places[i].start; i++)
+		if (strncmp(head, mock->places[i].start, strlen(mock->places[i].start)) == 0)
+			reply = mock->places[i].reply;
 	if (mock->next_left > 0) {
 		mock->next_left--;
 		reply = mock->next;
@@ -358,6 +366,20 @@ void mock_next(struct mock_upstream *mock, unsigned times, struct mock_reply rep
 	(void)pthread_mutex_lock(&mock->lock);
 	mock->next = reply;
 	mock->next_left = times;
+	(void)pthread_mutex_unlock(&mock->lock);
+}
+
+void mock_at(struct mock_upstream *mock, const char *start, struct mock_reply reply)
+{
+	size_t i = 0;
+
+	(void)pthread_mutex_lock(&mock->lock);
+	while (i < PLACES_MAX && mock->places[i].start && strcmp(mock->places[i].start, start) != 0)
+		i++;
+	if (i == PLACES_MAX)
+		abort();
+	mock->places[i].start = start;
+	mock->places[i].reply = reply;
 	(void)pthread_mutex_unlock(&mock->lock);
 }
 

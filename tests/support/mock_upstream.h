@@ -41,6 +41,10 @@ void mock_always(struct mock_upstream *mock, struct mock_reply reply);
 /* The next `times` requests get this reply, then the previous behaviour returns. */
 void mock_next(struct mock_upstream *mock, unsigned times, struct mock_reply reply);
 
+/* From now on requests whose head begins with `start` ("GET /path ") get this reply, if mock_next
+ * has none for them. Replaces the one of an equal `start`; eight of them at most. */
+void mock_at(struct mock_upstream *mock, const char *start, struct mock_reply reply);
+
 /* Stops listening and breaks all connections; and listens on the same port again. */
 void mock_go_down(struct mock_upstream *mock);
 void mock_come_back(struct mock_upstream *mock);
