@@ -68,6 +68,23 @@ static bool is_url_of(const char *choices, const char *text)
 	return words_hold_in_any_case(choices, scheme);
 }
 
+/* `source` is a flag or the name of a variable. */
+static bool add_to_list(struct option_list *list, const char *source, const char *text, char *error,
+			size_t error_size)
+{
+	bool is_flag = source[0] == '-';
+
+	if (is_flag != list->are_flags)
+		list->count = 0;
+	list->are_flags = is_flag;
+	if (list->count < OPTION_LIST_MAX) {
+		list->texts[list->count++] = text;
+		return true;
+	}
+	(void)snprintf(error, error_size, "%s may be given %d times", source, OPTION_LIST_MAX);
+	return false;
+}
+
 bool option_set(const struct option *option, void *settings, const char *source, const char *text,
 		char *error, size_t error_size)
 {
@@ -96,6 +113,8 @@ bool option_set(const struct option *option, void *settings, const char *source,
 		}
 		*(const char **)target = text;
 		return true;
+	case OPTION_LIST:
+		return add_to_list(target, source, text, error, error_size);
 	case OPTION_TEXT:
 		*(const char **)target = text;
 		if (*text != '\0')

@@ -15,6 +15,16 @@ enum option_type {
 	OPTION_NUMBER,    /* double */
 	OPTION_MEGABYTES, /* uint64_t, bytes; written as a whole number of MB */
 	OPTION_SECONDS,   /* int64_t, microseconds; written as a number of seconds */
+	OPTION_LIST,      /* struct option_list */
+};
+
+/* What was given several times. Flags replace what the environment has, where blanks and newlines
+ * separate the words of the one text. */
+#define OPTION_LIST_MAX 64
+struct option_list {
+	const char *texts[OPTION_LIST_MAX];
+	size_t count;
+	bool are_flags; /* one each; else words */
 };
 
 struct option {
@@ -37,6 +47,10 @@ struct option {
 	{                                                                                          \
 		OPTION_ROW(OPTION_TEXT, member, flag, env), .fallback = (a_fallback),              \
 							    .help = (a_help)                       \
+	}
+#define ROW_LIST(member, flag, env, a_help)                                                        \
+	{                                                                                          \
+		OPTION_ROW(OPTION_LIST, member, flag, env), .help = (a_help)                       \
 	}
 #define ROW_CHOICE(member, flag, env, a_fallback, the_choices, a_help)                             \
 	{                                                                                          \

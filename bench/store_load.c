@@ -41,7 +41,7 @@ static struct cache_value *make_value(const struct backend *backend, struct slic
 				      uint64_t number, size_t len)
 {
 	struct cache_value *value = cache_value_create_with_headroom(
-		len, SLICE(CONTENT_TYPE_BYTES), backend_headroom(backend, key.len));
+		len, SLICE(CONTENT_TYPE_BYTES), backend_headroom(backend, SLICE(""), key.len));
 
 	if (!value)
 		fail("out of memory");

@@ -46,8 +46,9 @@ static struct slice make_key(char room[static KEY_BYTES], uint64_t number)
 
 static struct cache_value *make_value(const struct backend *backend, struct slice key)
 {
-	struct cache_value *value = cache_value_create_with_headroom(
-		VALUE_BYTES, SLICE(CONTENT_TYPE_BYTES), backend_headroom(backend, key.len));
+	struct cache_value *value =
+		cache_value_create_with_headroom(VALUE_BYTES, SLICE(CONTENT_TYPE_BYTES),
+						 backend_headroom(backend, SLICE("walk"), key.len));
 
 	if (!value)
 		fail("out of memory");

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "backends/sqlite/file/backup.h"
-#include "backends/tiered/tiered.h"
 #include "client/client.h"
 #include "server/auth/credentials.h"
 #include "server/config/backends.h"
@@ -18,6 +17,7 @@
 #include "server/life/data_dir.h"
 #include "server/life/service_manager.h"
 #include "server/log/log.h"
+#include "server/stack.h"
 #include "store/find.h"
 
 #define EXIT_USAGE 2
@@ -71,7 +71,7 @@ static bool is_own_url(void *user, const char *url)
 static struct news_relay news = NEWS_RELAY_INITIALIZER;
 
 /* The chosen backend; its notices are logged, its news relayed. */
-static bool read_place(struct backend_place *ret, struct options *options,
+static bool read_stack(struct stack *stack, struct options *options,
 		       struct listen_address *listening, char *error, size_t error_size)
 {
 	struct backend_config base = backends_config(options);
@@ -81,17 +81,7 @@ static bool read_place(struct backend_place *ret, struct options *options,
 	base.news_user = &news;
 	base.is_own_url = is_own_url;
 	base.is_own_url_user = listening;
-	return backends_place(ret, options, &base, backends_chosen(options), error, error_size);
-}
-
-static struct backend *open_backend(struct options *options, const struct backend_place *place,
-				    char *error, size_t error_size)
-{
-	const struct tiered_config *near = option_list_settings(options, &tiered_options);
-
-	if (near->max_bytes == 0 || options->disable_cache)
-		return backend_place_open(place, error, error_size);
-	return tiered_open(place->ops, &place->config, near, error, error_size);
+	return stack_read(stack, options, &base, error, error_size);
 }
 
 static void warn_of_stray_variables(void)
@@ -105,8 +95,8 @@ static void warn_of_stray_variables(void)
 }
 
 /* Serves until a signal comes, on `listener` unless it is -1, else on `address`. */
-static int serve(struct options *options, const struct backend_place *place,
-		 const struct listen_address *address, struct auth *auth, int listener)
+static int serve(struct options *options, struct stack *stack, const struct listen_address *address,
+		 struct auth *auth, int listener)
 {
 	struct listen_address bound;
 	char error[600] = "";
@@ -134,7 +124,7 @@ static int serve(struct options *options, const struct backend_place *place,
 		listener = listen_open(address, name, sizeof(name), error, sizeof(error));
 	if (listener < 0)
 		return give_up(EXIT_FAILURE, error);
-	struct backend *backend = open_backend(options, place, error, sizeof(error));
+	struct backend *backend = stack_open(stack, error, sizeof(error));
 	if (!backend) {
 		(void)close(listener);
 		return give_up(EXIT_FAILURE, error);
@@ -206,7 +196,7 @@ static const struct client_loan client_loan = {
 int main(int argc, char **argv)
 {
 	struct options options;
-	static struct backend_place place; /* when the process ends it may be in use */
+	static struct stack stack; /* when the process ends it may be in use */
 	struct listen_address address;
 	static struct auth auth;
 	char name[300];
@@ -248,16 +238,14 @@ int main(int argc, char **argv)
 			       "STEADYCACHE_API_KEY (or STEADYCACHE_API_KEY_FILE or "
 			       "STEADYCACHE_TOKEN_FILE) must be set to serve on an address that is "
 			       "not loopback (STEADYCACHE_LISTEN)");
-	if (!read_place(&place, &options, &address, error, sizeof(error)) ||
-	    !options_check_limits(&options, place.ops, error, sizeof(error)) ||
-	    !backends_prepare(&place, error, sizeof(error)))
+	if (!read_stack(&stack, &options, &address, error, sizeof(error)))
 		return give_up(EXIT_USAGE, error);
 	log_configure(options.log_level, strcasecmp(options.log_format, "json") == 0);
-	int status = serve(&options, &place, &address, &auth, listener);
+	int status = serve(&options, &stack, &address, &auth, listener);
 	log_stop(NULL);
 	if (status == EXIT_SUCCESS) { /* otherwise requests may still be in progress */
 		credentials_close(&auth);
-		backend_place_deinit(&place);
+		stack_deinit(&stack);
 	}
 	return status;
 }

@@ -3,9 +3,26 @@
 
 #include <pthread.h>
 
-struct cache_headroom backend_headroom(const struct backend *backend, size_t key_len)
+struct backend_traits backend_traits_of(const struct backend *backend, struct slice ns)
 {
-	struct cache_headroom headroom = {.record_bytes = backend->ops->headroom_record_bytes};
+	const struct backend_ops *ops = backend->ops;
+	struct backend_traits traits = {
+		.bits = ops->bits,
+		.headroom_record_bytes = ops->headroom_record_bytes,
+		.value_max_bytes = ops->value_max_bytes,
+	};
+
+	if (ops->traits && ns.len > 0)
+		ops->traits(backend, ns, &traits);
+	return traits;
+}
+
+struct cache_headroom backend_headroom(const struct backend *backend, struct slice ns,
+				       size_t key_len)
+{
+	struct cache_headroom headroom = {
+		.record_bytes = backend_traits_of(backend, ns).headroom_record_bytes,
+	};
 
 	headroom.key_len = headroom.record_bytes > 0 ? key_len : 0;
 	return headroom;

@@ -123,6 +123,17 @@ struct backend_intake {
 	uint64_t max_bytes;  /* longer ones are CACHE_TOO_LARGE */
 };
 
+/* Most backends behind one. */
+#define BACKEND_BRANCHES_MAX 16
+
+/* What may depend on the namespace where several backends are behind one. */
+struct backend_traits {
+	unsigned bits;                  /* enum backend_bits */
+	unsigned headroom_record_bytes; /* as in struct backend_ops */
+	uint64_t value_max_bytes;
+	unsigned branch; /* which of them has the namespace, from 1; 0: there is one backend */
+};
+
 /* One of these per backend, const, exported by its file; a backend whose bits depend on what it
  * opens has one of its own for each.
  *
@@ -185,6 +196,12 @@ struct backend_ops {
 	 * NULL. */
 	size_t (*gauges)(struct backend *backend, struct backend_gauge *ret, size_t max);
 
+	/* How many backends are behind it (op->branches); 0: it is one itself. */
+	unsigned branch_count;
+	/* Where several are, or a layer is in front of such: what is true of the namespace `ns`,
+	 * without waiting. NULL: the members above are, of all. */
+	void (*traits)(const struct backend *backend, struct slice ns, struct backend_traits *ret);
+
 	/* With BACKEND_BODIES, else NULL: how long values may come as bodies, and an empty spool
 	 * for one of them (it waits for nothing; NULL: out of memory). A SET of a body that a spool
 	 * made takes its bytes from where they are. */
@@ -208,8 +225,18 @@ void backend_submit(struct backend *backend, struct cache_op *op);
 /* backend_submit and wait; for tests, tools and start-up, never for an event loop. */
 enum cache_status backend_call(struct backend *backend, struct cache_op *op);
 
-/* The headroom that a value for a SET of a key of `key_len` bytes should have (value.h). */
-struct cache_headroom backend_headroom(const struct backend *backend, size_t key_len);
+/* What is true of the namespace `ns`; an empty one: of the backend as a whole. */
+struct backend_traits backend_traits_of(const struct backend *backend, struct slice ns);
+
+/* Most gauges that it writes, those of layers included. */
+static inline size_t backend_gauges_max(const struct backend *backend)
+{
+	return (size_t)BACKEND_GAUGES_MAX * (backend->ops->branch_count + 1);
+}
+
+/* The headroom that a value for a SET of a key of `key_len` bytes in `ns` should have (value.h). */
+struct cache_headroom backend_headroom(const struct backend *backend, struct slice ns,
+				       size_t key_len);
 
 #pragma GCC visibility pop
 

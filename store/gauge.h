@@ -13,7 +13,11 @@ struct backend_gauge {
 	const char *text; /* static; if it is not NULL it replaces the number */
 	const char *help; /* static, one sentence */
 	bool counts;      /* only grows, from 0 when the backend is opened */
+	/* Which of several backends reports it, as cache_branch.name; gauges of one are adjacent,
+	 * and each may have groups of the same names. NULL: there is one. */
+	const char *backend;
 };
+/* Of one backend, its layers included. */
 #define BACKEND_GAUGES_MAX 64
 
 /* Rows: a figure that rises and falls, and one that only grows. */

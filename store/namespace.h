@@ -75,6 +75,8 @@ enum namespace_settings_mask {
 
 struct namespace_stats {
 	char name[NAMESPACE_MAX_LEN + 1];
+	/* Which of several backends has it, as cache_branch.name; NULL: there is one. */
+	const char *backend;
 	struct namespace_settings settings; /* in force, including defaults */
 	uint64_t entry_count;               /* includes those in their stale time */
 	uint64_t total_size_bytes;          /* sum of the sizes (struct cache_item) */

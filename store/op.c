@@ -65,6 +65,9 @@ void cache_op_deinit(struct cache_op *op)
 		free((void *)(uintptr_t)op->entries[i].key.data);
 	free(op->entries);
 	free(op->stats);
+	free(op->branches);
+	op->branches = NULL;
+	op->branch_count = 0;
 	op->entries = NULL;
 	op->entry_count = 0;
 	op->stats = NULL;

@@ -100,6 +100,17 @@ struct cache_health_check {
 };
 #define HEALTH_CHECKS_MAX 4
 
+/* What became of an op in one of several backends that were asked at once. */
+struct cache_branch {
+	/* "redis", "redis#2"; and as the user named it, without secrets, which is not for every
+	 * client. Both live as long as the backend. */
+	const char *name, *url;
+	enum cache_status status; /* of the op there */
+	char detail[200];         /* one sentence, which begins with the name; empty: none */
+	struct cache_health_check checks[HEALTH_CHECKS_MAX]; /* CHECK */
+	size_t check_count;
+};
+
 enum cache_op_type {
 	CACHE_OP_GET,
 	CACHE_OP_SET,
@@ -226,6 +237,18 @@ struct cache_op {
 	 * all that exist, by name. CONFIGURE out: none. */
 	struct namespace_stats *stats;
 	size_t stats_count;
+
+	/* STATS of all in: where several backends are asked, the namespaces of those that fail may
+	 * be missing (op->branches tells), as long as one answers. Without it one that fails fails
+	 * the op. */
+	bool takes_branches;
+	/* STATS of all out: there are entries in namespaces that are not told, as names lead
+	 * elsewhere (backends/routed). What only they use is in use. */
+	bool has_hidden;
+	/* STATS of all, SYNC and CHECK out, owned by the op: each of the backends behind one
+	 * (backend_ops.branch_count); 0: there is one. */
+	struct cache_branch *branches;
+	size_t branch_count;
 
 	/* SET out: items that were stored without their history, because the backend's other side
 	 * does not support histories. */

@@ -25,8 +25,9 @@ forbid base '(store|backends|handlers|server|client)/' 'base/ includes what stan
 forbid store '(backends|handlers|server|client)/' 'store/ includes what stands above it' '^store/registry\.c:'
 forbid backends '(handlers|server|client)/' 'backends/ includes what stands above it'
 forbid handlers '(backends|server|client)/' 'handlers/ includes what stands above it, or a particular backend'
-forbid server '(backends|client)/' 'only server/main.c may include client/ or a particular backend' \
-	'^server/main\.c:'
+forbid server 'client/' 'only server/main.c may include client/' '^server/main\.c:'
+forbid server 'backends/' 'only server/main.c and server/stack.c, stack.h may include a particular backend' \
+	'^server/(main\.c|stack\.[ch]):'
 forbid client '(store|backends|handlers|server)/' 'client/ includes more of the project than base/'
 forbid "$ours" 'tests/|bench/' 'the product includes its tests'
 forbid "$ours" '\.\.?/' 'an include that is not relative to the root'

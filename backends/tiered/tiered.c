@@ -62,6 +62,14 @@ static size_t tiered_gauges(struct backend *backend, struct backend_gauge *ret, 
 	return count;
 }
 
+/* It takes values without headroom only. */
+static void tiered_traits(const struct backend *backend, struct slice ns,
+			  struct backend_traits *ret)
+{
+	*ret = backend_traits_of(((const struct tiered *)backend)->inner, ns);
+	ret->headroom_record_bytes = 0;
+}
+
 /* ---- Wrapping ---- */
 
 static void tiered_hurry(struct backend *backend)
@@ -115,6 +123,8 @@ static struct backend *attach(struct tiered *tiered, struct backend *inner)
 		.default_policy = ops->default_policy,
 		.bits = ops->bits,
 		.value_max_bytes = ops->value_max_bytes,
+		.branch_count = ops->branch_count,
+		.traits = ops->traits ? tiered_traits : NULL,
 		.get = ops->get ? tiered_get : NULL,
 		.set = ops->set ? tiered_write : NULL,
 		.remove = ops->remove ? tiered_write : NULL,

@@ -21,6 +21,26 @@ static enum handler_step readyz_start(struct request *request, struct response *
 	return STEP_SUBMIT;
 }
 
+/* `backend`: one of several, or NULL. */
+static void append_check(struct buffer *text, const char *backend,
+			 const struct cache_health_check *check)
+{
+	buffer_printf(text, "%s %s%s%s", check->ok ? "ok" : "failed", backend ? backend : "",
+		      backend ? " " : "", check->name);
+	if (!check->ok || *check->detail)
+		buffer_printf(text, ": %s", check->detail);
+	buffer_append_char(text, '\n');
+}
+
+/* What each of several backends says. */
+static void append_branch(struct buffer *text, const struct cache_branch *branch)
+{
+	if (branch->status != CACHE_OK)
+		buffer_printf(text, "failed %s\n", branch->detail);
+	for (size_t i = 0; i < branch->check_count; i++)
+		append_check(text, branch->name, &branch->checks[i]);
+}
+
 static void readyz_finish(struct request *request, struct response *response)
 {
 	const struct cache_op *op = &request->op;
@@ -30,16 +50,11 @@ static void readyz_finish(struct request *request, struct response *response)
 	if (!ready)
 		buffer_printf(&text, "failed backend: %s\n", status_text(op->status));
 	for (size_t i = 0; i < op->check_count; i++) {
-		const struct cache_health_check *check = &op->checks[i];
-
-		ready &= check->ok;
-		if (check->ok && *check->detail)
-			buffer_printf(&text, "ok %s: %s\n", check->name, check->detail);
-		else if (check->ok)
-			buffer_printf(&text, "ok %s\n", check->name);
-		else
-			buffer_printf(&text, "failed %s: %s\n", check->name, check->detail);
+		ready &= op->checks[i].ok;
+		append_check(&text, NULL, &op->checks[i]);
 	}
+	for (size_t i = 0; i < op->branch_count; i++)
+		append_branch(&text, &op->branches[i]);
 	if (ready && text.len == 0)
 		buffer_printf(&text, "ok\n");
 	response_json(response, ready ? 200 : 503, &text);

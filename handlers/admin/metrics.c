@@ -156,34 +156,84 @@ static void append_process(struct buffer *text, const struct handler_context *co
 
 /* ---- The backend's gauges ---- */
 
+static bool is_in_us(const struct backend_gauge *gauge)
+{
+	size_t len = strlen(gauge->name);
+
+	return len > 3 && strcmp(gauge->name + len - 3, "_us") == 0;
+}
+
 /* Prometheus wants base units, so microseconds become seconds, and "_total" after what only
  * grows. */
-static void append_gauge(struct buffer *text, const struct backend_gauge *gauge)
+static void name_gauge(const struct backend_gauge *gauge, char *ret, size_t size)
 {
-	static const char us[] = "_us";
-	size_t len = strlen(gauge->name);
-	bool in_us = len > sizeof(us) - 1 && strcmp(gauge->name + len - (sizeof(us) - 1), us) == 0;
+	size_t len = strlen(gauge->name) - (is_in_us(gauge) ? 3 : 0);
+
+	(void)snprintf(ret, size, PREFIX "%s_%.*s%s%s", gauge->group, (int)len, gauge->name,
+		       is_in_us(gauge) ? "_seconds" : "", gauge->counts ? "_total" : "");
+}
+
+static void append_sample_of(struct buffer *text, const char *name,
+			     const struct backend_gauge *gauge)
+{
+	json_out_raw(text, name);
+	if (gauge->backend && gauge->text)
+		buffer_printf(text, "{backend=\"%s\",state=\"%s\"}", gauge->backend, gauge->text);
+	else if (gauge->backend)
+		buffer_printf(text, "{backend=\"%s\"}", gauge->backend);
+	else if (gauge->text)
+		buffer_printf(text, "{state=\"%s\"}", gauge->text);
+	append_number(text, "",
+		      gauge->text       ? 1
+		      : is_in_us(gauge) ? gauge->value / (double)US_PER_S
+					: gauge->value);
+}
+
+static bool is_same(const struct backend_gauge *a, const struct backend_gauge *b)
+{
+	return strcmp(a->name, b->name) == 0 && strcmp(a->group, b->group) == 0;
+}
+
+/* All backends' samples of one metric stand together. */
+static void append_metric_of(struct buffer *text, const struct backend_gauge *gauges, size_t count,
+			     size_t first)
+{
+	const struct backend_gauge *gauge = &gauges[first];
 	char name[128];
 
-	(void)snprintf(name, sizeof(name), PREFIX "%s_%.*s%s%s", gauge->group,
-		       (int)(in_us ? len - (sizeof(us) - 1) : len), gauge->name,
-		       in_us ? "_seconds" : "", gauge->counts ? "_total" : "");
+	for (size_t i = 0; i < first; i++)
+		if (is_same(&gauges[i], gauge))
+			return;
+	name_gauge(gauge, name, sizeof(name));
 	begin(text, name, gauge->counts ? "counter" : "gauge", gauge->help);
-	if (gauge->text)
-		buffer_printf(text, "%s{state=\"%s\"} 1\n", name, gauge->text);
-	else
-		append_number(text, name, in_us ? gauge->value / (double)US_PER_S : gauge->value);
+	for (size_t i = first; i < count; i++)
+		if (is_same(&gauges[i], gauge))
+			append_sample_of(text, name, &gauges[i]);
 }
 
 static void append_gauges(struct buffer *text, struct backend *backend)
 {
-	struct backend_gauge gauges[BACKEND_GAUGES_MAX];
-	size_t count = 0;
+	size_t max = backend_gauges_max(backend), count = 0;
+	struct backend_gauge *gauges = calloc(max, sizeof(*gauges));
 
-	if (backend->ops->gauges)
-		count = backend->ops->gauges(backend, gauges, BACKEND_GAUGES_MAX);
+	text->failed |= !gauges;
+	if (gauges && backend->ops->gauges)
+		count = backend->ops->gauges(backend, gauges, max);
 	for (size_t i = 0; i < count; i++)
-		append_gauge(text, &gauges[i]);
+		append_metric_of(text, gauges, count, i);
+	free(gauges);
+}
+
+/* Of each of several, or of the one. */
+static void append_up(struct buffer *text, const struct cache_op *op)
+{
+	begin(text, PREFIX "backend_up", "gauge",
+	      "1 where the backend told what the namespaces hold, else 0.");
+	for (size_t i = 0; i < op->branch_count; i++)
+		buffer_printf(text, PREFIX "backend_up{backend=\"%s\"} %d\n", op->branches[i].name,
+			      op->branches[i].status == CACHE_OK);
+	if (op->branch_count == 0)
+		append_number(text, PREFIX "backend_up", op->status == CACHE_OK);
 }
 
 /* ---- The namespaces ---- */
@@ -308,6 +358,7 @@ static enum handler_step metrics_start(struct request *request, struct response 
 	(void)response;
 	cache_op_init(&request->op, CACHE_OP_STATS);
 	request->op.patience_us = PATIENCE_US;
+	request->op.takes_branches = true;
 	return STEP_SUBMIT;
 }
 
@@ -321,8 +372,7 @@ static void metrics_finish(struct request *request, struct response *response)
 	append_server(&text, context);
 	append_process(&text, context);
 	append_gauges(&text, context->backend);
-	append_one(&text, PREFIX "backend_up", "gauge",
-		   "1 where the backend told what the namespaces hold, else 0.", is_up ? 1 : 0);
+	append_up(&text, op);
 	if (is_up)
 		append_namespaces(&text, context, op);
 	if (text.failed) {

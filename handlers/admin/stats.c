@@ -1,6 +1,7 @@
 /* /stats, /stats/{ns} */
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 
 #include "base/json_out.h"
 #include "handlers/handlers.h"
@@ -12,6 +13,7 @@ static enum handler_step stats_start(struct request *request, struct response *r
 	(void)response;
 	cache_op_init(&request->op, CACHE_OP_STATS);
 	request->op.ns = request->ns;
+	request->op.takes_branches = true;
 	return STEP_SUBMIT;
 }
 
@@ -85,21 +87,31 @@ static void append_requests(struct buffer *json, const struct server_figures *fi
 	json_out_raw(json, "}");
 }
 
-/* The backend's own figures: an object for each group of gauges. */
-static void append_gauges(struct buffer *json, struct backend *backend)
-{
-	struct backend_gauge gauges[BACKEND_GAUGES_MAX];
-	const char *group = NULL;
-	size_t count = 0;
+/* ---- The backend's own figures ---- */
 
-	if (backend->ops->gauges)
-		count = backend->ops->gauges(backend, gauges, BACKEND_GAUGES_MAX);
-	for (size_t i = 0; i < count; i++) {
-		const struct backend_gauge *gauge = &gauges[i];
+struct gauges {
+	struct backend_gauge *list; /* malloc'ed */
+	size_t count;
+};
+
+/* An object for each group of those that `backend`, or if that is NULL the whole, reports; a comma
+ * before the first if there are members already. */
+static void append_groups(struct buffer *json, const struct gauges *gauges, const char *backend,
+			  bool has_members)
+{
+	const char *group = NULL;
+
+	for (size_t i = 0; i < gauges->count; i++) {
+		const struct backend_gauge *gauge = &gauges->list[i];
+
+		/* A name of a backend is one pointer. */
+		if (gauge->backend != backend)
+			continue;
 		bool is_first = !group || strcmp(group, gauge->group) != 0;
 
 		if (is_first)
-			buffer_printf(json, "%s,\"%s\":{", group ? "}" : "", gauge->group);
+			buffer_printf(json, "%s%s\"%s\":{", group ? "}" : "",
+				      group || has_members ? "," : "", gauge->group);
 		group = gauge->group;
 		buffer_printf(json, "%s\"%s\":", is_first ? "" : ",", gauge->name);
 		if (gauge->text)
@@ -109,6 +121,46 @@ static void append_gauges(struct buffer *json, struct backend *backend)
 	}
 	if (group)
 		json_out_raw(json, "}");
+}
+
+/* One of several backends. */
+static void append_branch(struct buffer *json, const struct cache_branch *branch,
+			  const struct gauges *gauges)
+{
+	json_out_string(json, slice_of(branch->name));
+	buffer_printf(json, ":{\"up\":%s", branch->status == CACHE_OK ? "true" : "false");
+	if (*branch->detail) {
+		json_out_raw(json, ",\"detail\":");
+		json_out_string(json, slice_of(branch->detail));
+	}
+	if (gauges) {
+		json_out_raw(json, ",\"url\":");
+		json_out_string(json, slice_of(branch->url));
+		append_groups(json, gauges, branch->name, true);
+	}
+	json_out_raw(json, "}");
+}
+
+/* Figures, and where backends are, cover all namespaces together. */
+static void append_backends(struct buffer *json, const struct request *request)
+{
+	struct backend *backend = request->context->backend;
+	const struct cache_op *op = &request->op;
+	size_t max = backend_gauges_max(backend);
+	struct gauges gauges = {.list = calloc(max, sizeof(*gauges.list))};
+	bool shows_all = !request->may_use;
+
+	json->failed |= !gauges.list;
+	if (gauges.list && shows_all && backend->ops->gauges)
+		gauges.count = backend->ops->gauges(backend, gauges.list, max);
+	append_groups(json, &gauges, NULL, true);
+	for (size_t i = 0; i < op->branch_count; i++) {
+		json_out_raw(json, i > 0 ? "," : ",\"backends\":{");
+		append_branch(json, &op->branches[i], shows_all ? &gauges : NULL);
+	}
+	if (op->branch_count > 0)
+		json_out_raw(json, "}");
+	free(gauges.list);
 }
 
 static void stats_finish(struct request *request, struct response *response)
@@ -132,8 +184,7 @@ static void stats_finish(struct request *request, struct response *response)
 	stats_json_keep_usable(request);
 	append_totals(&json, op);
 	append_requests(&json, &figures);
-	if (!request->may_use) /* they cover all namespaces together */
-		append_gauges(&json, context->backend);
+	append_backends(&json, request);
 	json_out_raw(&json, ",\"namespaces\":{");
 	for (size_t i = 0; i < op->stats_count; i++) {
 		if (i > 0)

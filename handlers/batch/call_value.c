@@ -31,7 +31,8 @@ static struct cache_value *make_value(const struct request *request, struct resp
 				      const char *path, struct slice text, bool is_base64,
 				      struct slice type, size_t key_len)
 {
-	struct cache_headroom headroom = backend_headroom(request->context->backend, key_len);
+	struct cache_headroom headroom =
+		backend_headroom(request->context->backend, request->op.ns, key_len);
 	enum base64_outcome outcome = BASE64_GOOD;
 	struct cache_value *value = is_base64
 					    ? base64_value(text, type, headroom, &outcome)

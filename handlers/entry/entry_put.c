@@ -18,7 +18,8 @@ static enum handler_step entry_put_start(struct request *request, struct respons
 	if (!request->body)
 		request->body = cache_value_create_with_headroom(
 			0, slice_of(type),
-			backend_headroom(request->context->backend, request->op.one.key.len));
+			backend_headroom(request->context->backend, request->op.ns,
+					 request->op.one.key.len));
 	if (!request->body) {
 		respond_error(request, response, 503, "%s", status_text(CACHE_NO_MEMORY));
 		return STEP_RESPOND;

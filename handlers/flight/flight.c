@@ -19,7 +19,6 @@ struct flights *flights_create(const struct flights_config *config)
 	flights->config = *config;
 	if (getrandom(&flights->seed, sizeof(flights->seed), 0) != (ssize_t)sizeof(flights->seed))
 		abort();
-	flights->token_seed = config->backend ? 0 : flights->seed;
 	(void)pthread_mutex_init(&flights->lock, NULL);
 	(void)pthread_cond_init(&flights->ends_are_over, NULL);
 	return flights;
@@ -117,9 +116,34 @@ void flights_destroy(struct flights *flights)
 	free(flights);
 }
 
+static void describe(const struct flights *flights, struct slice ns, struct flight_key *ret)
+{
+	const struct flights_config *config = &flights->config;
+	unsigned bits = config->backend ? backend_traits_of(config->backend, ns).bits : 0;
+
+	ret->is_shared = bits & BACKEND_LEASES;
+	ret->keeps_nothing = config->keeps_nothing || (bits & BACKEND_KEEPS_NOTHING);
+}
+
 struct flight_key flight_key_of(const struct flights *flights, struct slice ns, struct slice key)
 {
-	return flight_hash_key(flights->seed, ns, key);
+	struct flight_key ret = flight_hash_key(flights->seed, ns, key);
+
+	describe(flights, ns, &ret);
+	return ret;
+}
+
+/* For its token. */
+static struct flight_key token_key_of(const struct flights *flights, struct slice ns,
+				      struct slice key)
+{
+	struct flight_key ret = flight_key_of(flights, ns, key);
+
+	if (!ret.is_shared)
+		return ret;
+	ret = flight_hash_key(FLIGHT_SHARED_SEED, ns, key);
+	ret.is_shared = true;
+	return ret;
 }
 
 /* ---- Visits ---- */
@@ -176,7 +200,7 @@ static enum flight_answer join(struct flights *flights, struct flight_waiter *wa
 		return FLIGHT_STOPPING;
 	if (flight_seen(flights, waiter->key) != waiter->seen)
 		return FLIGHT_READ_AGAIN;
-	if (flights->config.backend)
+	if (waiter->key.is_shared)
 		return flight_shared_join(flights, waiter, now_us, woken);
 	struct flight *flight = *flight_find_place(flights, waiter->key);
 	if (flight && flight->token[0] && flight->timer.at_us <= now_us)
@@ -202,7 +226,7 @@ enum flight_answer flight_join(struct flights *flights, struct flight_waiter *wa
 {
 	struct waiter_list woken = {0};
 
-	if (flights->config.keeps_nothing)
+	if (waiter->key.keeps_nothing)
 		return join_nothing(flights, waiter);
 	(void)pthread_mutex_lock(&flights->lock);
 	enum flight_answer answer = join(flights, waiter, &woken);
@@ -216,8 +240,7 @@ void flight_fill_ask(const struct flights *flights, const struct flight_waiter *
 {
 	if (waiter->lease_us == 0)
 		return;
-	flight_make_token(flights, flight_hash_key(flights->token_seed, op->ns, op->one.key),
-			  token);
+	flight_make_token(flights, token_key_of(flights, op->ns, op->one.key), token);
 	op->lease.token = (struct slice){.data = token, .len = LEASE_TOKEN_LEN};
 	op->lease.ttl_us = waiter->lease_us;
 }
@@ -367,11 +390,11 @@ static enum flight_release release_here(struct flights *flights, struct flight_k
 enum flight_release flight_release(struct flights *flights, struct slice ns, struct slice key,
 				   const char *token)
 {
-	if (!flight_is_token_of(flights, flight_hash_key(flights->token_seed, ns, key), token))
+	struct flight_key token_key = token_key_of(flights, ns, key);
+
+	if (!flight_is_token_of(flights, token_key, token))
 		return RELEASE_UNKNOWN;
-	if (flights->config.backend)
-		return RELEASE_ASK;
-	return release_here(flights, flight_key_of(flights, ns, key), token);
+	return token_key.is_shared ? RELEASE_ASK : release_here(flights, token_key, token);
 }
 
 bool flight_give_back(struct flights *flights, struct slice ns, struct slice key, const char *token,
@@ -379,7 +402,7 @@ bool flight_give_back(struct flights *flights, struct slice ns, struct slice key
 {
 	struct flight_key hash = flight_key_of(flights, ns, key);
 
-	if (!flights->config.backend) {
+	if (!hash.is_shared) {
 		(void)release_here(flights, hash, token);
 		return false;
 	}
@@ -418,7 +441,7 @@ void flight_owner_closed(struct flights *flights, struct flight_owner *owner)
 		flight_drop_waiter(flights, owner->waiting, FLIGHT_LEFT, &woken);
 	for (struct flight *next, *flight = owner->leases; flight; flight = next) {
 		next = flight->owner_next;
-		if (flights->config.backend)
+		if (flight->key.is_shared)
 			push_end(&ends, flight_shared_drop(flights, flight));
 		else
 			flight_pass_on(flights, flight, &woken);
@@ -448,7 +471,7 @@ int64_t flight_expire(struct flights *flights)
 			flight_drop_waiter(flights,
 					   (void *)(base - offsetof(struct flight_waiter, timer)),
 					   FLIGHT_TIMED_OUT, &woken);
-		else if (flights->config.backend)
+		else if (flight->key.is_shared)
 			flight_shared_expire(flights, flight, now_us, &woken);
 		else
 			flight_pass_on(flights, flight, &woken);

@@ -54,6 +54,8 @@ struct flight_owner {
 
 struct flight_key {
 	uint64_t low, high;
+	bool is_shared;     /* leases on it are the store's */
+	bool keeps_nothing; /* the store, of the key's namespace */
 };
 
 /* Why a waiter was called back. */
@@ -107,8 +109,8 @@ struct flights_config {
 	void (*earlier)(void *user);
 	void *user;
 	size_t max_waiting; /* requests parked at once */
-	/* Has the leases, for all servers that share it (BACKEND_LEASES). NULL: this table has
-	 * them. */
+	/* Has the leases, for all servers that share it, on keys of namespaces with BACKEND_LEASES
+	 * (backend_traits_of). NULL: this table has all of them. */
 	struct backend *backend;
 	/* The store keeps nothing: then nobody waits, and everybody gets a lease, which is not
 	 * remembered. */

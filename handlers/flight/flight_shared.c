@@ -335,7 +335,8 @@ void flight_shared_gap(struct flights *flights, int64_t now_us, struct waiter_li
 	for (size_t i = 0; i < FLIGHT_BUCKETS; i++)
 		for (struct flight *next, *flight = flights->buckets[i]; flight; flight = next) {
 			next = flight->bucket_next;
-			look_again(flights, flight, now_us, woken);
+			if (flight->key.is_shared)
+				look_again(flights, flight, now_us, woken);
 		}
 }
 

@@ -152,7 +152,8 @@ static void write_token(const struct flights *flights, struct flight_key key, ui
 			char token[static LEASE_TOKEN_LEN + 1])
 {
 	const uint64_t tagged[] = {number, key.low, key.high};
-	uint64_t tag = XXH3_64bits_withSeed(tagged, sizeof(tagged), flights->token_seed);
+	uint64_t tag = XXH3_64bits_withSeed(tagged, sizeof(tagged),
+					    key.is_shared ? FLIGHT_SHARED_SEED : flights->seed);
 
 	(void)snprintf(token, LEASE_TOKEN_LEN + 1, "%016" PRIx64 "%016" PRIx64, number, tag);
 }
@@ -209,7 +210,7 @@ void flight_end_lease(struct flights *flights, struct flight *flight)
 	flights->lease_count--;
 	lease_end_free(flight->bound);
 	flight->bound = NULL;
-	if (!flights->config.backend)
+	if (!flight->key.is_shared)
 		timer_heap_stop(&flights->timers, &flight->timer);
 	if (!flight->owner)
 		return;

@@ -45,8 +45,7 @@ struct flight {
 
 struct flights {
 	struct flights_config config;
-	uint64_t seed;       /* of keys */
-	uint64_t token_seed; /* of the tags of tokens: the same at all servers that share leases */
+	uint64_t seed; /* of keys */
 	/* Visits and flights: if there are none, a set has nothing to do here. */
 	atomic_size_t interest;
 	atomic_uint_fast64_t stripes[FLIGHT_STRIPES];
@@ -101,9 +100,11 @@ void flight_close_if_idle(struct flights *flights, struct flight *flight);
 void flight_start_timer(struct flights *flights, struct heap_timer *timer, int64_t at_us,
 			enum timer_kind kind);
 
-/* Makes a new token, LEASE_TOKEN_LEN characters; whether `token` was ever given for `key`, which
- * is hashed with token_seed. */
 struct flight_key flight_hash_key(uint64_t seed, struct slice ns, struct slice key);
+/* Makes a new token, LEASE_TOKEN_LEN characters; whether `token` was ever given for `key`, which
+ * is that of flight_key_of, or, where leases are shared, hashed with FLIGHT_SHARED_SEED: the same
+ * at all servers that share them. */
+#define FLIGHT_SHARED_SEED UINT64_C(0)
 void flight_make_token(const struct flights *flights, struct flight_key key,
 		       char token[static LEASE_TOKEN_LEN + 1]);
 bool flight_is_token_of(const struct flights *flights, struct flight_key key, const char *token);

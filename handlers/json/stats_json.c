@@ -38,6 +38,14 @@ void stats_json_append_activity(struct buffer *json, const struct namespace_stat
 		      stats->expirations);
 }
 
+void stats_json_append_backend(struct buffer *json, const struct namespace_stats *stats)
+{
+	if (!stats->backend)
+		return;
+	json_out_raw(json, ",\"backend\":");
+	json_out_string(json, slice_of(stats->backend));
+}
+
 void stats_json_append(struct buffer *json, const struct namespace_stats *stats)
 {
 	uint64_t max = stats->settings.max_size_bytes;
@@ -55,6 +63,7 @@ void stats_json_append(struct buffer *json, const struct namespace_stats *stats)
 	stats_json_append_activity(json, stats);
 	json_out_raw(json, ",");
 	stats_json_append_limits(json, &stats->settings);
+	stats_json_append_backend(json, stats);
 	json_out_raw(json, "}");
 }
 

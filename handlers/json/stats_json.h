@@ -8,6 +8,8 @@
 void stats_json_append(struct buffer *json, const struct namespace_stats *stats);
 /* "max_size_bytes":..,"capacity":..,"default_ttl":..,"stale_ttl":..,"eviction":".." */
 void stats_json_append_limits(struct buffer *json, const struct namespace_settings *settings);
+/* ,"backend":".." where there are several. */
+void stats_json_append_backend(struct buffer *json, const struct namespace_stats *stats);
 /* "hits":.., "misses":.. and the other counters. */
 void stats_json_append_activity(struct buffer *json, const struct namespace_stats *stats);
 

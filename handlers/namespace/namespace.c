@@ -47,6 +47,7 @@ static void namespaces_finish(struct request *request, struct response *response
 			      stats->entry_count, stats->total_size_bytes, stats->used_bytes,
 			      stats->settings.max_size_bytes);
 		stats_json_append_limits(&json, &stats->settings);
+		stats_json_append_backend(&json, stats);
 		json_out_raw(&json, "}");
 	}
 	json_out_raw(&json, "]}");

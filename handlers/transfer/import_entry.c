@@ -130,7 +130,7 @@ static bool read_type(struct import_line *line, char room[static CONTENT_TYPE_MA
 static bool read_value(struct import_line *line, struct import_entry *entry)
 {
 	struct cache_headroom headroom =
-		backend_headroom(line->context->backend, entry->item.key.len);
+		backend_headroom(line->context->backend, slice_of(entry->ns), entry->item.key.len);
 	struct slice text = line->members[MEMBER_VALUE].string;
 	enum base64_outcome outcome = BASE64_GOOD;
 	char type_room[CONTENT_TYPE_MAX_LEN];

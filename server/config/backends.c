@@ -31,16 +31,16 @@ bool backends_place(struct backend_place *ret, struct options *options,
 	return backend_place_read(ret, text, base, settings_of, options, error, error_size);
 }
 
-const char *backends_chosen(const struct options *options)
+const char *backends_chosen(const struct options *options, const char *text)
 {
 	const unsigned outside = BACKEND_PERSISTS | BACKEND_REMOTE | BACKEND_KEEPS_NOTHING;
-	const struct backend_ops *chosen = backend_find_by_text(options->backend);
+	const struct backend_ops *chosen = backend_find_by_text(text);
 
 	if (options->disable_cache)
 		return backend_find_by_bits(BACKEND_KEEPS_NOTHING, 0)->name;
 	if (options->skip_cache_init && chosen && chosen->bits & BACKEND_WANTS_DIR)
 		return backend_find_by_bits(0, outside)->name; /* memory */
-	return options->backend;
+	return text;
 }
 
 bool backends_prepare(const struct backend_place *place, char *error, size_t error_size)

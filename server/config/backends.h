@@ -15,8 +15,9 @@ bool backends_place(struct backend_place *ret, struct options *options,
 		    const struct backend_config *base, const char *text, char *error,
 		    size_t error_size);
 
-/* The text of the one that the options choose: --backend, unless a switch leaves another one. */
-const char *backends_chosen(const struct options *options);
+/* The text of the one that is used where the user chose `text`: that, unless a switch leaves
+ * another one. */
+const char *backends_chosen(const struct options *options, const char *text);
 
 /* backend_place_check, and makes the directory that the place wants. */
 bool backends_prepare(const struct backend_place *place, char *error, size_t error_size);

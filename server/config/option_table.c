@@ -23,6 +23,11 @@ static const struct option rows[] = {
 		"d1+https://[:token@]host, redis://[user:password@]host:port/db, "
 		"redis://host:port,host:port/?cluster=1; with options of that backend behind the "
 		"? (docs/routes.md)."),
+	ROW_LIST(
+		routes, "route", "STEADYCACHE_ROUTES",
+		"PATTERN=BACKEND: namespaces whose name matches (* and ? stand for any characters) "
+		"are kept in that backend, a name or a URL; may be given several times, the first "
+		"that matches counts, and --backend has the rest (docs/routes.md)."),
 	ROW_TEXT(data_dir, "data-dir", "STEADYCACHE_DATA_DIR", "./steadycache-data",
 		 "Directory of the database; made if it is missing."),
 	ROW_TEXT(api_key, NULL, "STEADYCACHE_API_KEY API_KEY", NULL,

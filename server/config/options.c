@@ -242,19 +242,32 @@ static const char *keep(const char *text)
 	return kept->text;
 }
 
+/* Makes *target, if it is in `text`, a copy. False: out of memory. */
+static bool part_one(const char **target, const char *text)
+{
+	const char *copy = *target;
+
+	if (copy >= text && copy <= text + strlen(text))
+		copy = keep(copy);
+	if (!copy && *target)
+		return false;
+	*target = copy;
+	return true;
+}
+
 /* Copies what options have of `text`, so that it may change. False: out of memory. */
 static bool part_from(struct options *options, const char *text)
 {
 	for (const struct option_place *at = option_list(NULL); at->option; at++) {
-		const char **target = (void *)((char *)options + at->base + at->option->offset);
+		void *target = (char *)options + at->base + at->option->offset;
+		struct option_list *list = at->option->type == OPTION_LIST ? target : NULL;
+		bool is_text = at->option->type == OPTION_TEXT || at->option->type == OPTION_CHOICE;
 
-		if ((at->option->type != OPTION_TEXT && at->option->type != OPTION_CHOICE) ||
-		    *target < text || *target > text + strlen(text))
-			continue;
-		const char *copy = keep(*target);
-		if (!copy)
+		if (is_text && !part_one(target, text))
 			return false;
-		*target = copy;
+		for (size_t i = 0; list && i < list->count; i++)
+			if (!part_one(&list->texts[i], text))
+				return false;
 	}
 	return true;
 }

@@ -16,6 +16,7 @@ struct cache_limits {
 struct options {
 	const char *listen;
 	const char *backend;
+	struct option_list routes; /* PATTERN=BACKEND */
 	const char *data_dir;
 	const char *api_key;    /* NULL: none; the first if a file has several */
 	const char *token_file; /* NULL: none */

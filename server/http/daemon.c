@@ -352,7 +352,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 	http->shared.max_head_bytes = memory_bytes - ANSWER_HEAD_BYTES;
 	http->shared.idle_timeout_s = (unsigned)options->idle_timeout_s;
 	http->shared.access_log = options->access_log;
-	http->shared.is_remote = backend->ops->bits & BACKEND_REMOTE;
+	http->shared.branch_share = room.connections / (backend->ops->branch_count + 1) + 1;
 	http->shared.slow_ns =
 		options->slow_request_ms > 0 ? options->slow_request_ms * NS_PER_MS : INT64_MAX;
 	http->shared.metrics_access = metrics_access_of(options, listen_fd);

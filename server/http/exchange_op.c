@@ -10,10 +10,39 @@ void exchange_op_go_on(struct exchange *exchange)
 		MHD_resume_connection(exchange->connection);
 }
 
+/* ---- The share of a branch ---- */
+
+/* False: the branch of the op's namespace has as many as it may. */
+static bool enter_branch(struct exchange *exchange, unsigned branch)
+{
+	struct exchange_shared *shared = exchange->shared;
+
+	if (branch == 0)
+		return true;
+	atomic_uint *ops = &shared->branch_ops[branch - 1];
+	if (atomic_fetch_add(ops, 1) < shared->branch_share) {
+		exchange->branch = branch;
+		return true;
+	}
+	(void)atomic_fetch_sub(ops, 1);
+	return false;
+}
+
+static void leave_branch(struct exchange *exchange)
+{
+	if (exchange->branch == 0)
+		return;
+	(void)atomic_fetch_sub(&exchange->shared->branch_ops[exchange->branch - 1], 1);
+	exchange->branch = 0;
+}
+
+/* ---- The op ---- */
+
 static void op_done(struct cache_op *op)
 {
 	struct exchange *exchange = op->user;
 
+	leave_branch(exchange);
 	metrics_operation(exchange->shared->metrics, op->type, op->status);
 	/* Here, and not before the answer: the client of a set may be gone by then. */
 	flight_op_done(exchange->shared->flight_timer.flights, op);
@@ -31,12 +60,17 @@ void exchange_op_park(struct exchange *exchange)
 	}
 }
 
-const struct cache_trace *exchange_op_trace(struct exchange *exchange)
+static const struct cache_trace *trace_for(struct exchange *exchange, unsigned bits)
 {
-	if (!exchange->shared->is_remote)
+	if (!(bits & BACKEND_REMOTE))
 		return NULL;
 	(void)exchange_request_id(exchange);
 	return &exchange->head.trace.sent;
+}
+
+const struct cache_trace *exchange_op_trace(struct exchange *exchange)
+{
+	return trace_for(exchange, exchange_traits(exchange).bits);
 }
 
 void exchange_op_end_phase(struct exchange *exchange)
@@ -72,8 +106,16 @@ void exchange_op_submit(struct exchange *exchange)
 		exchange->since_ns = monotonic_now_ns();
 	request->op.done = op_done;
 	request->op.user = exchange;
-	request->op.trace = exchange_op_trace(exchange);
-	backend_submit(request->context->backend, &request->op);
+	struct backend_traits traits = exchange_traits(exchange);
+	request->op.trace = trace_for(exchange, traits.bits);
+	if (enter_branch(exchange, traits.branch)) {
+		backend_submit(request->context->backend, &request->op);
+		return;
+	}
+	request->op.detail = "as many requests wait for the backend of this namespace as may: it "
+			     "does not answer, or --max-connections is too low";
+	request->op.retry_after_s = 1;
+	cache_op_complete(&request->op, CACHE_UNAVAILABLE);
 }
 
 bool exchange_op_await(struct exchange *exchange)

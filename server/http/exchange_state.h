@@ -39,7 +39,10 @@ struct exchange_shared {
 	unsigned idle_timeout_s;
 	size_t max_head_bytes; /* of a request, as its guard counts them */
 	bool access_log;
-	bool is_remote;  /* the backend is */
+	/* Where the backend has branches: the ops of requests under way in each, and how many may
+	 * be. One that does not answer keeps no more connections than its share. */
+	atomic_uint branch_ops[BACKEND_BRANCHES_MAX];
+	unsigned branch_share;
 	int64_t slow_ns; /* slower requests are logged; INT64_MAX: none */
 	bool is_tls;
 	enum metrics_access metrics_access;
@@ -97,6 +100,7 @@ struct exchange {
 	int64_t complete_ns; /* monotonic: the request is complete */
 	int64_t since_ns;    /* monotonic: the op is with the backend, or `waiting`; 0: not known */
 	int64_t backend_ns, waited_ns;
+	unsigned branch; /* of the backend, from 1: the op is under way there; 0: not counted */
 	struct access access; /* what the client may do */
 	char *long_key;       /* malloc'ed if the decoded key does not fit below */
 	struct request request;
@@ -108,6 +112,14 @@ struct exchange {
 	char key[INLINE_KEY_BYTES];
 	char made_id[MADE_ID_LEN + 1];
 };
+
+/* Of the backend that has the op's namespace. */
+static inline struct backend_traits exchange_traits(const struct exchange *exchange)
+{
+	const struct request *request = &exchange->request;
+
+	return backend_traits_of(request->context->backend, request->op.ns);
+}
 
 static inline const char *exchange_request_id(struct exchange *exchange)
 {

@@ -22,7 +22,8 @@ static bool make_room(struct exchange *exchange, size_t needed)
 		/* A body for a path with a key will most likely be stored under it. */
 		struct cache_headroom headroom = {0};
 		if (request->key.len > 0)
-			headroom = backend_headroom(request->context->backend, request->key.len);
+			headroom = backend_headroom(request->context->backend, request->ns,
+						    request->key.len);
 		request->body = cache_value_create_with_headroom(
 			size > needed ? size : needed,
 			slice_of(entry_content_type(

@@ -43,7 +43,8 @@ bool flight_timer_init(struct flight_timer_thread *timer, size_t max_waiting,
 		.earlier = look_again,
 		.user = timer,
 		.max_waiting = max_waiting,
-		.backend = backend->ops->bits & BACKEND_LEASES ? backend : NULL,
+		.backend = backend->ops->bits & BACKEND_LEASES || backend->ops->traits ? backend
+										       : NULL,
 		.keeps_nothing = backend->ops->bits & BACKEND_KEEPS_NOTHING,
 	};
 

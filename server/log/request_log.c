@@ -123,7 +123,9 @@ static const char *reason_of(const struct exchange *exchange)
 
 	if (status_http(op->status) < 500)
 		return NULL;
-	return op->detail && !exchange->shared->is_remote ? op->detail : status_text(op->status);
+	return op->detail && !(exchange_traits(exchange).bits & BACKEND_REMOTE)
+		       ? op->detail
+		       : status_text(op->status);
 }
 
 static void log_answer(struct exchange *exchange, int64_t now_ns, enum log_level level,

@@ -1,0 +1,196 @@
+#include "server/stack.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backends/tiered/tiered.h"
+#include "server/config/backends.h"
+#include "server/config/option_list.h"
+#include "server/life/data_dir.h"
+
+/* What separates words in the environment. */
+#define BLANKS " \t\r\n"
+
+/* What is known while the options are read. */
+struct reading {
+	struct stack *stack;
+	const struct backend_config *base;
+	char *texts[BACKEND_BRANCHES_MAX]; /* of the places; malloc'ed */
+	char *error;
+	size_t error_size;
+};
+
+__attribute__((format(printf, 2, 3))) static bool refuse(struct reading *reading,
+							 const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(reading->error, reading->error_size, format, args);
+	va_end(args);
+	return false;
+}
+
+/* ---- Places ---- */
+
+static bool add_place(struct reading *reading, const char *text)
+{
+	struct stack *stack = reading->stack;
+	size_t count = stack->routed.place_count;
+	struct backend_place *place = &stack->places[count];
+	const char *chosen = backends_chosen(stack->options, text);
+
+	if (count == BACKEND_BRANCHES_MAX)
+		return refuse(reading, "--route names more than %d backends", BACKEND_BRANCHES_MAX);
+	if (!backends_place(place, stack->options, reading->base, chosen, reading->error,
+			    reading->error_size))
+		return false;
+	reading->texts[count] = strdup(text);
+	if (reading->texts[count]) {
+		stack->routed.place_count++;
+		return true;
+	}
+	backend_place_deinit(place);
+	return refuse(reading, "out of memory");
+}
+
+/* The index of the place that `text` names, which may be known already. */
+static bool find_place(struct reading *reading, const char *text, size_t *ret)
+{
+	size_t count = reading->stack->routed.place_count;
+
+	for (*ret = 0; *ret < count; ++*ret)
+		if (strcmp(reading->texts[*ret], text) == 0)
+			return true;
+	return add_place(reading, text);
+}
+
+/* ---- Routes ---- */
+
+/* PATTERN=BACKEND. */
+static bool add_rule(struct reading *reading, const char *word)
+{
+	struct routed_config *routed = &reading->stack->routed;
+	struct routed_rule *rule = &reading->stack->rules[routed->rule_count];
+	size_t len = strcspn(word, "=");
+	bool is_pattern = routed_pattern_is_valid((struct slice){.data = word, .len = len});
+	char reason[400];
+
+	if (routed->rule_count == OPTION_LIST_MAX)
+		return refuse(reading, "there may be %d routes (--route)", OPTION_LIST_MAX);
+	if (word[len] != '=' || !is_pattern)
+		return refuse(reading,
+			      "--route (STEADYCACHE_ROUTES) is PATTERN=BACKEND, such as "
+			      "'embedding_*=redis://host'; a pattern has up to %d letters, digits, "
+			      "'_', '.', '-', '*' and '?'",
+			      ROUTED_PATTERN_MAX_LEN);
+	memcpy(rule->pattern, word, len);
+	rule->pattern[len] = '\0';
+	if (find_place(reading, word + len + 1, &rule->place)) {
+		routed->rule_count++;
+		return true;
+	}
+	(void)snprintf(reason, sizeof(reason), "%s", reading->error);
+	return refuse(reading, "--route '%s=...': %s", rule->pattern, reason);
+}
+
+/* The words of an environment's text. */
+static bool add_rules(struct reading *reading, const char *text)
+{
+	for (const char *at = text + strspn(text, BLANKS); *at; at += strspn(at, BLANKS)) {
+		size_t len = strcspn(at, BLANKS);
+		char *word = strndup(at, len);
+		bool is_added = word ? add_rule(reading, word) : refuse(reading, "out of memory");
+
+		free(word);
+		if (!is_added)
+			return false;
+		at += len;
+	}
+	return true;
+}
+
+static bool add_routes(struct reading *reading)
+{
+	const struct option_list *routes = &reading->stack->options->routes;
+	struct routed_config *routed = &reading->stack->routed;
+
+	if (reading->stack->options->disable_cache)
+		return true;
+	for (size_t i = 0; i < routes->count; i++)
+		if (!(routes->are_flags ? add_rule(reading, routes->texts[i])
+					: add_rules(reading, routes->texts[i])))
+			return false;
+	/* The first place has the rest. */
+	routed->rules = reading->stack->rules;
+	reading->stack->rules[routed->rule_count++] = (struct routed_rule){.pattern = "*"};
+	routed->places = reading->stack->places;
+	return true;
+}
+
+/* ---- The whole ---- */
+
+static void choose(struct stack *stack, const struct backend_config *base)
+{
+	if (stack->routed.rule_count > 1) {
+		stack->ops = &routed_backend_ops;
+		stack->config = *base;
+		stack->config.settings = &stack->routed;
+	} else {
+		stack->ops = stack->places[0].ops;
+		stack->config = stack->places[0].config;
+	}
+}
+
+static bool prepare(const struct stack *stack, char *error, size_t error_size)
+{
+	if (stack->ops->check_config &&
+	    !stack->ops->check_config(&stack->config, error, error_size))
+		return false;
+	for (size_t i = 0; i < stack->routed.place_count; i++) {
+		const struct backend_place *place = &stack->places[i];
+
+		if (!options_check_limits(stack->options, place->ops, error, error_size) ||
+		    (place->wants_dir &&
+		     !data_dir_prepare(place->config.data_dir, error, error_size)))
+			return false;
+	}
+	return true;
+}
+
+bool stack_read(struct stack *stack, struct options *options, const struct backend_config *base,
+		char *error, size_t error_size)
+{
+	struct reading reading = {
+		.stack = stack, .base = base, .error = error, .error_size = error_size};
+
+	*stack = (struct stack){.options = options};
+	bool is_read = add_place(&reading, options->backend) && add_routes(&reading);
+	for (size_t i = 0; i < stack->routed.place_count; i++)
+		free(reading.texts[i]);
+	if (is_read) {
+		choose(stack, base);
+		is_read = prepare(stack, error, error_size);
+	}
+	if (!is_read)
+		stack_deinit(stack);
+	return is_read;
+}
+
+struct backend *stack_open(struct stack *stack, char *error, size_t error_size)
+{
+	const struct tiered_config *near = option_list_settings(stack->options, &tiered_options);
+
+	if (near->max_bytes == 0 || stack->options->disable_cache)
+		return stack->ops->open(&stack->config, error, error_size);
+	return tiered_open(stack->ops, &stack->config, near, error, error_size);
+}
+
+void stack_deinit(struct stack *stack)
+{
+	for (size_t i = 0; i < stack->routed.place_count; i++)
+		backend_place_deinit(&stack->places[i]);
+	*stack = (struct stack){0};
+}
