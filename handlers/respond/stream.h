@@ -11,8 +11,9 @@
 enum stream_step {
 	STREAM_BYTES,  /* send `bytes` before you call `next` again */
 	STREAM_SUBMIT, /* `op` is filled: submit it, and call `next` again when it is done */
+	STREAM_WAIT,   /* `wake` will be called: call `next` again then */
 	STREAM_END,    /* the body is complete */
-	STREAM_FAILED, /* out of memory: cut the answer off, so that nobody takes it for complete */
+	STREAM_FAILED, /* cut the answer off, so that nobody takes it for complete */
 };
 
 struct body_stream {
@@ -21,7 +22,10 @@ struct body_stream {
 	void (*close)(struct body_stream *stream);
 	struct buffer bytes; /* the caller empties it once it is sent */
 	struct cache_op op;  /* `done` and `user` belong to the caller */
-	bool stopping;       /* set by the caller: the server stops, and the stream must end soon */
+	/* Set by the caller: ends STREAM_WAIT. Any thread. */
+	void (*wake)(struct body_stream *stream);
+	void *wake_user;
+	bool stopping; /* set by the caller: the server stops, and the stream must end soon */
 };
 
 #endif

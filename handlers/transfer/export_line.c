@@ -1,9 +1,11 @@
 #include "handlers/transfer/export_line.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "base/json_out.h"
 #include "handlers/json/entry_json.h"
+#include "handlers/respond/status.h"
 
 /* How much of a value is written at a time; a multiple of three, so that base64 has no padding in
  * the middle. */
@@ -60,7 +62,7 @@ static void begin(struct buffer *out, struct export_line *line)
 	const struct cache_value *value = line->value;
 
 	line->is_begun = true;
-	line->is_base64 = is_longer_as_text(value);
+	line->is_base64 = line->body || is_longer_as_text(value);
 	json_out_raw(out, "{\"namespace\":");
 	json_out_string(out, slice_of(line->ns));
 	json_out_raw(out, ",");
@@ -68,7 +70,8 @@ static void begin(struct buffer *out, struct export_line *line)
 	append_type(out, slice_of(cache_value_content_type(value)));
 	entry_json_append_history(out, info, value->expires_at_us);
 	/* The size that counts against the limits, if it is larger than the value. */
-	if (info->size_bytes > value->len_bytes && etag_equal(&info->etag, &value->etag))
+	if (info->size_bytes > cache_value_whole_len(value) &&
+	    etag_equal(&info->etag, &value->etag))
 		buffer_printf(out, ",\"size\":%" PRIu64, info->size_bytes);
 	json_out_raw(out, line->is_base64 ? ",\"value_base64\":\"" : ",\"value\":\"");
 }
@@ -97,14 +100,111 @@ static void append_piece(struct buffer *out, struct export_line *line)
 	buffer_deinit(&quoted);
 }
 
-bool export_line_append(struct buffer *out, struct export_line *line, size_t goal)
+/* ---- Bodies ---- */
+
+/* What has been read and not been written. */
+struct export_body {
+	struct body_reader *reader;
+	size_t len;
+	char bytes[PIECE_BYTES];
+};
+
+static bool open_body(struct export_line *line)
 {
+	struct cache_body *body = cache_value_body(line->value);
+	struct export_body *made = malloc(sizeof(*made));
+
+	if (made) {
+		made->len = 0;
+		made->reader =
+			body->ops->open(body, 0, body->len_bytes, line->wake, line->wake_user);
+	}
+	if (made && made->reader) {
+		line->body = made;
+		return true;
+	}
+	free(made);
+	line->failure = status_text(CACHE_NO_MEMORY);
+	return false;
+}
+
+/* Fills a piece, which only the last may fail to be. */
+static enum export_line_step read_piece(struct export_line *line)
+{
+	struct export_body *body = line->body;
+	struct body_reader *reader = body->reader;
+	uint64_t whole = cache_value_whole_len(line->value);
+	size_t len = 0;
+
+	while (body->len < PIECE_BYTES && line->at + body->len < whole) {
+		switch (reader->ops->read(reader, body->bytes + body->len, PIECE_BYTES - body->len,
+					  &len)) {
+		case BODY_STEP_BYTES:
+			body->len += len;
+			break;
+		case BODY_STEP_WAIT:
+			return EXPORT_LINE_WAITS;
+		case BODY_STEP_END:
+			line->failure = status_text(CACHE_CORRUPT);
+			return EXPORT_LINE_FAILS;
+		case BODY_STEP_FAILED:
+			line->failure =
+				reader->detail ? reader->detail : status_text(reader->failure);
+			return EXPORT_LINE_FAILS;
+		}
+	}
+	return EXPORT_LINE_GOES_ON;
+}
+
+static enum export_line_step append_body(struct buffer *out, struct export_line *line, size_t goal)
+{
+	while (line->at < cache_value_whole_len(line->value) && out->len < goal) {
+		enum export_line_step step = read_piece(line);
+		struct buffer quoted = {0};
+
+		if (step != EXPORT_LINE_GOES_ON)
+			return step;
+		json_out_base64(&quoted,
+				(struct slice){.data = line->body->bytes, .len = line->body->len});
+		buffer_append(out, unquoted(&quoted));
+		out->failed |= quoted.failed;
+		buffer_deinit(&quoted);
+		line->at += line->body->len;
+		line->body->len = 0;
+	}
+	return EXPORT_LINE_GOES_ON;
+}
+
+void export_line_deinit(struct export_line *line)
+{
+	if (line->body) {
+		line->body->reader->ops->close(line->body->reader);
+		free(line->body);
+	}
+	*line = (struct export_line){0};
+}
+
+/* ---- Lines ---- */
+
+enum export_line_step export_line_append(struct buffer *out, struct export_line *line, size_t goal)
+{
+	uint64_t whole = cache_value_whole_len(line->value);
+	bool is_body = cache_value_body(line->value) != NULL;
+
+	if (!line->is_begun && is_body && !open_body(line))
+		return EXPORT_LINE_FAILS;
 	if (!line->is_begun)
 		begin(out, line);
-	while (line->at < line->value->len_bytes && out->len < goal)
+	if (is_body) {
+		enum export_line_step step = append_body(out, line, goal);
+
+		if (step != EXPORT_LINE_GOES_ON)
+			return step;
+	}
+	while (!is_body && line->at < whole && out->len < goal)
 		append_piece(out, line);
-	if (line->at < line->value->len_bytes)
-		return false;
+	if (line->at < whole)
+		return EXPORT_LINE_GOES_ON;
 	json_out_raw(out, "\"}\n");
-	return true;
+	return EXPORT_LINE_ENDS;
 }

@@ -14,11 +14,25 @@ struct export_line {
 	const char *ns;
 	const struct cache_entry_info *info;
 	const struct cache_value *value;
-	size_t at; /* of the value */
+	uint64_t at; /* of the value */
 	bool is_begun, is_base64;
+	struct export_body *body; /* of a value whose bytes are a body, once it is begun */
+	/* Called for such a value after EXPORT_LINE_WAITS, once, on any thread. */
+	void (*wake)(void *user);
+	void *wake_user;
+	const char *failure; /* a sentence that lives as long as the backend */
 };
 
-/* Continues the line until `out` has `goal` bytes or the line is complete (true). */
-bool export_line_append(struct buffer *out, struct export_line *line, size_t goal);
+enum export_line_step {
+	EXPORT_LINE_GOES_ON,
+	EXPORT_LINE_WAITS,
+	EXPORT_LINE_ENDS,
+	EXPORT_LINE_FAILS, /* in the middle; `failure` says why */
+};
+
+/* Continues the line until `out` has `goal` bytes or the line is complete. */
+enum export_line_step export_line_append(struct buffer *out, struct export_line *line, size_t goal);
+/* Frees what a line holds that has not come to its end. */
+void export_line_deinit(struct export_line *line);
 
 #endif

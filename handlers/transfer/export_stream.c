@@ -24,6 +24,7 @@ void export_stream_close(struct body_stream *stream)
 {
 	struct export *export = export_of(stream);
 
+	export_line_deinit(&export->line);
 	cache_op_deinit(&export->stream.op);
 	cache_op_deinit(&export->page);
 	buffer_deinit(&export->stream.bytes);
@@ -61,6 +62,17 @@ static void end_failed(struct export *export)
 	const struct cache_op *op = &export->stream.op;
 
 	end_early(export, op->detail ? op->detail : status_text(op->status));
+}
+
+/* A value could not be read to its end: its line is one that no import takes, and the next ends the
+ * export. */
+static void end_in_line(struct export *export)
+{
+	const char *failure = export->line.failure;
+
+	if (export->line.is_begun)
+		json_out_raw(&export->stream.bytes, "\n");
+	end_early(export, failure);
 }
 
 static void end(struct export *export)
@@ -101,6 +113,7 @@ static void take_page(struct export *export)
 	}
 	export->page = *op;
 	export->fetched = 0;
+	export->alone_until = 0;
 	export->place.process_us = op->order_is_passing ? export->context->started_at_us : 0;
 	*op = (struct cache_op){0};
 	cache_op_init(op, CACHE_OP_GET);
@@ -121,7 +134,8 @@ static void ask_batch(struct export *export)
 		const struct cache_entry_info *info = &export->page.entries[export->fetched];
 
 		/* A large value is fetched alone. */
-		if (export->batch_count > 0 && info->size_bytes > BATCH_BYTES - bytes)
+		if (export->batch_count > 0 && (info->size_bytes > BATCH_BYTES - bytes ||
+						export->fetched <= export->alone_until))
 			break;
 		export->items[export->batch_count++] = (struct cache_item){.key = info->key};
 		bytes += info->size_bytes;
@@ -135,6 +149,8 @@ static void ask_batch(struct export *export)
 	else
 		op->items = export->items;
 	op->item_count = export->batch_count;
+	/* Many bodies would be many open files. */
+	op->takes_bodies = export->batch_count == 1;
 	export->batch_at = 0;
 	export->line = (struct export_line){0};
 	export->state = HAS_BATCH;
@@ -158,15 +174,37 @@ static void end_batch(struct export *export)
 	json_out_raw(&export->stream.bytes, "}\n");
 }
 
+/* The values of a batch have become too large to be fetched together. */
+static bool fetches_alone(struct export *export, enum cache_status status)
+{
+	if (status != CACHE_TOO_LARGE || export->batch_count == 1)
+		return false;
+	export->alone_until = export->fetched;
+	export->fetched = export->batch_from + export->batch_at;
+	cache_op_deinit(&export->stream.op);
+	cache_op_init(&export->stream.op, CACHE_OP_GET);
+	export->state = WANTS_BATCH;
+	return true;
+}
+
+static void wake(void *user)
+{
+	struct export *export = user;
+
+	export->stream.wake(&export->stream);
+}
+
 /* Writes entries of a fetched batch until there is enough to send. */
-static void write_batch(struct export *export)
+static bool write_batch(struct export *export)
 {
 	struct buffer *out = &export->stream.bytes;
 	const struct cache_op *op = &export->stream.op;
 
+	if (fetches_alone(export, op->status))
+		return false;
 	if (op->status != CACHE_OK && op->status != CACHE_NOT_FOUND) {
 		end_failed(export);
-		return;
+		return false;
 	}
 	for (; export->batch_at < export->batch_count && out->len < SEND_BYTES;
 	     export->batch_at++) {
@@ -175,9 +213,11 @@ static void write_batch(struct export *export)
 		/* Removed since it was listed. */
 		if (item->status == CACHE_NOT_FOUND)
 			continue;
+		if (fetches_alone(export, item->status))
+			return false;
 		if (item->status != CACHE_OK || !item->value) {
 			end_early(export, status_text(item->status));
-			return;
+			return false;
 		}
 		if (!export->line.is_begun)
 			export->line = (struct export_line){
@@ -185,14 +225,26 @@ static void write_batch(struct export *export)
 				.info = &export->page
 						 .entries[export->batch_from + export->batch_at],
 				.value = item->value,
+				.wake = wake,
+				.wake_user = export,
 			};
-		if (!export_line_append(out, &export->line, SEND_BYTES))
-			return;
-		export->line = (struct export_line){0};
+		switch (export_line_append(out, &export->line, SEND_BYTES)) {
+		case EXPORT_LINE_GOES_ON:
+			return false;
+		case EXPORT_LINE_WAITS:
+			return true;
+		case EXPORT_LINE_FAILS:
+			end_in_line(export);
+			return false;
+		case EXPORT_LINE_ENDS:
+			break;
+		}
+		export_line_deinit(&export->line);
 		export->entry_count++;
 	}
 	if (export->batch_at == export->batch_count)
 		end_batch(export);
+	return false;
 }
 
 /* ---- Steps ---- */
@@ -230,6 +282,7 @@ enum stream_step export_stream_next(struct body_stream *stream)
 {
 	struct export *export = export_of(stream);
 	struct buffer *out = &stream->bytes;
+	bool waits = false;
 
 	if (out->failed || !export->names)
 		return STREAM_FAILED;
@@ -244,11 +297,13 @@ enum stream_step export_stream_next(struct body_stream *stream)
 	if (export->state == HAS_PAGE)
 		take_page(export);
 	else if (export->state == HAS_BATCH)
-		write_batch(export);
+		waits = write_batch(export);
 	if (out->failed)
 		return STREAM_FAILED;
-	if (out->len > 0)
+	if (out->len > 0 && !waits)
 		return STREAM_BYTES;
+	if (waits)
+		return STREAM_WAIT;
 	if (asks(export))
 		return STREAM_SUBMIT;
 	return out->failed ? STREAM_FAILED : STREAM_BYTES;

@@ -28,6 +28,7 @@ struct export
 	size_t fetched;       /* of the page */
 	struct cache_item items[PAGE_ENTRIES];
 	size_t batch_from, batch_count, batch_at;
+	size_t alone_until; /* entries of the page before this one are fetched one by one */
 	struct export_line line;
 	uint64_t entry_count;
 };

@@ -3,49 +3,15 @@
  * Lines become entries, entries of one namespace form a group, and one operation stores a group, so
  * that a backend with commits makes one of it. While that is in progress nothing more is read. If a
  * group is refused, its entries are stored one by one, so that each failure has its line. */
-
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/buffer.h"
 #include "handlers/handlers.h"
 #include "handlers/respond/error.h"
 #include "handlers/respond/status.h"
-#include "handlers/transfer/import_group.h"
+#include "handlers/transfer/import_input.h"
+#include "handlers/transfer/import_large.h"
 #include "handlers/transfer/import_line.h"
-#include "handlers/transfer/import_report.h"
-
-/* How much of the room for a long line is kept. */
-#define ROOM_KEPT_BYTES ((size_t)1 << 20)
-/* More input than pieces of the body have belongs to a long line. */
-#define LONG_LINE_BYTES ((size_t)128 << 10)
-/* Room for a line besides its value and key. */
-#define LINE_REST_BYTES 65536
-
-enum import_state { READS, STORES_GROUP, STORES_SINGLES };
-
-struct import {
-	const struct request *request;
-	enum import_state state;
-	bool stops_on_error;
-	bool has_to_stop;               /* no further line is read; what was read is stored */
-	bool is_over;                   /* nothing more is stored */
-	char ns[NAMESPACE_MAX_LEN + 1]; /* for all entries; or empty */
-
-	struct buffer input; /* not read yet: from `at` on; no line end before `seen` */
-	size_t at, seen;
-	uint64_t line;
-	bool drops;    /* skips the rest of a line that is too long */
-	uint64_t came; /* lines of entries since the last first line of an export, including bad
-			* ones */
-	struct buffer marks; /* of the same: the value of `came` at each cursor, of type uint64_t */
-	bool is_complete;
-
-	struct import_group group;
-	size_t single;            /* of the group: being stored alone */
-	struct import_entry held; /* read, but not part of the group; no value: none */
-	struct import_report report;
-};
 
 static void cleanup(struct request *request)
 {
@@ -57,6 +23,7 @@ static void cleanup(struct request *request)
 	cache_op_deinit(&request->op);
 	cache_op_init(&request->op, CACHE_OP_SYNC);
 	import_group_clear(&import->group);
+	import_large_deinit(import);
 	import_entry_deinit(&import->held);
 	buffer_deinit(&import->input);
 	buffer_deinit(&import->marks);
@@ -113,72 +80,6 @@ static enum handler_step import_start(struct request *request, struct response *
 }
 
 /* ---- Input ---- */
-
-static void import_take(struct request *request, struct slice piece)
-{
-	struct import *import = request->state;
-	struct buffer *input = &import->input;
-
-	if (import->at > 0) {
-		input->len -= import->at;
-		import->seen -= import->at;
-		if (input->len > 0)
-			memmove(input->data, input->data + import->at, input->len);
-		import->at = 0;
-		if (input->len < ROOM_KEPT_BYTES / 2 && input->capacity > ROOM_KEPT_BYTES) {
-			char *smaller = realloc(input->data, ROOM_KEPT_BYTES);
-
-			if (smaller) {
-				input->data = smaller;
-				input->capacity = ROOM_KEPT_BYTES;
-			}
-		}
-	}
-	buffer_append(input, piece);
-}
-
-static size_t line_max_bytes(const struct import *import)
-{
-	const struct handler_context *context = import->request->context;
-
-	return 2 * context->max_body_bytes + 6 * context->max_key_bytes + LINE_REST_BYTES;
-}
-
-static void fail_line(struct import *import, const char *error)
-{
-	import_report_failure(&import->report, import->line, error);
-	import->has_to_stop |= import->stops_on_error;
-}
-
-/* The next line without its end. False: it is not complete yet. */
-static bool next_line(struct import *import, bool is_end, char **ret, size_t *ret_len)
-{
-	struct buffer *input = &import->input;
-
-	if (import->at == input->len)
-		return false;
-	char *from = input->data + import->at;
-	char *feed = memchr(input->data + import->seen, '\n', input->len - import->seen);
-	import->seen = feed ? (size_t)(feed - input->data) + 1 : input->len;
-	if (!feed && !is_end) {
-		if (!import->drops && input->len - import->at > line_max_bytes(import)) {
-			import->line++;
-			fail_line(import,
-				  "the line is longer than a value of the largest size "
-				  "(STEADYCACHE_MAX_BODY_MB) needs, as text with few escapes "
-				  "or in base64");
-			import->drops = true;
-			import->is_complete = false;
-		}
-		if (import->drops)
-			import->at = input->len;
-		return false;
-	}
-	*ret = from;
-	*ret_len = (size_t)((feed ? feed : input->data + input->len) - from);
-	import->at = import->seen;
-	return true;
-}
 
 static bool is_blank(const char *text, size_t len)
 {
@@ -257,7 +158,7 @@ static void end_export(struct import *import, uint64_t entries)
 		"the export says that it has %llu entries, and %llu lines of them came; some "
 		"were lost or added on the way",
 		(unsigned long long)entries, (unsigned long long)import->came);
-	fail_line(import, error);
+	import_state_fail_line(import, error);
 }
 
 static enum reading read_lines(struct import *import, struct response *response, bool is_end)
@@ -267,9 +168,31 @@ static enum reading read_lines(struct import *import, struct response *response,
 	char *text = NULL;
 	size_t len = 0;
 
-	while (!import->has_to_stop && next_line(import, is_end, &text, &len)) {
+	while (!import->has_to_stop) {
 		struct import_line_result line;
 
+		if (import->large.spool) {
+			switch (import_large_step(import, is_end, &line.entry)) {
+			case LARGE_NEEDS_INPUT:
+				return NEEDS_INPUT;
+			case LARGE_FAILED:
+				import->drops = true;
+				break;
+			case LARGE_IS_WHOLE:
+				if (!keep_entry(import, &line.entry))
+					return GROUP_IS_FULL;
+				break;
+			}
+			continue;
+		}
+		if (!import_input_next(import, is_end, &text, &len)) {
+			if (!is_end && import_large_begin(import)) {
+				import->line++;
+				import->came++;
+				import->is_complete = false;
+			}
+			return NEEDS_INPUT;
+		}
 		if (import->drops) { /* its end */
 			import->drops = false;
 			continue;
@@ -285,7 +208,8 @@ static enum reading read_lines(struct import *import, struct response *response,
 			import->came++;
 			if (!request_may_use(import->request, slice_of(line.entry.ns))) {
 				import_entry_deinit(&line.entry);
-				fail_line(import, "the token may not use that namespace");
+				import_state_fail_line(import,
+						       "the token may not use that namespace");
 				break;
 			}
 			if (!keep_entry(import, &line.entry))
@@ -304,7 +228,7 @@ static enum reading read_lines(struct import *import, struct response *response,
 			break;
 		case LINE_BAD:
 			import->came++;
-			fail_line(import, error);
+			import_state_fail_line(import, error);
 			break;
 		case LINE_NO_MEMORY:
 			return HAS_NO_MEMORY;
@@ -312,7 +236,7 @@ static enum reading read_lines(struct import *import, struct response *response,
 			/* After entries of a known format (two exports in one file), the earlier
 			 * ones are stored and reported. */
 			if (import->report.imported + import->group.count > 0) {
-				fail_line(import, error);
+				import_state_fail_line(import, error);
 				import->has_to_stop = true;
 				break;
 			}
@@ -474,21 +398,10 @@ static enum handler_step import_proceed(struct request *request, struct response
 	return store(import, &request->op, 0, import->group.count);
 }
 
-/* A line that came in many pieces is complete. */
-static bool import_is_long(const struct request *request, bool is_end)
-{
-	const struct import *import = request->state;
-	const struct buffer *input = &import->input;
-	size_t waiting = input->len - import->at;
-
-	return waiting > LONG_LINE_BYTES &&
-	       (is_end || memchr(input->data + import->seen, '\n', input->len - import->seen));
-}
-
 const struct handler handler_import = {
 	.start = import_start,
 	.cleanup = cleanup,
-	.take = import_take,
+	.take = import_input_take,
 	.proceed = import_proceed,
-	.is_long = import_is_long,
+	.is_long = import_input_is_long,
 };

@@ -20,7 +20,7 @@ static bool has_key(const struct import_group *group, struct slice key, uint64_t
 
 bool import_group_add(struct import_group *group, struct import_entry *entry)
 {
-	uint64_t bytes = entry->item.value->len_bytes;
+	uint64_t bytes = cache_value_whole_len(entry->item.value);
 	uint64_t hash = hash_of(entry->item.key);
 
 	if (group->count == GROUP_ENTRIES || (group->count > 0 && bytes > GROUP_BYTES) ||

@@ -25,6 +25,13 @@ static void op_done(struct cache_op *op)
 	answer_park_wake(&run->park);
 }
 
+static void wake(struct body_stream *stream)
+{
+	struct stream_run *run = stream->wake_user;
+
+	answer_park_wake(&run->park);
+}
+
 /* True: the op is done. False: the connection is suspended until it is. */
 static bool submit(struct stream_run *run)
 {
@@ -64,11 +71,16 @@ static ssize_t read_stream(void *cls, uint64_t position, char *out, size_t room)
 	while (stream->bytes.len == 0) {
 		stream->stopping =
 			atomic_load_explicit(&run->park.shared->draining, memory_order_relaxed);
+		answer_park_begin(&run->park);
 		switch (stream->next(stream)) {
 		case STREAM_BYTES:
 			break;
 		case STREAM_SUBMIT:
 			if (!submit(run))
+				return 0;
+			break;
+		case STREAM_WAIT:
+			if (!answer_park_wait(&run->park))
 				return 0;
 			break;
 		case STREAM_END:
@@ -104,6 +116,8 @@ struct MHD_Response *answer_stream_make(struct exchange *exchange)
 	run->fd = exchange->record->fd;
 	run->trace = exchange_op_trace(exchange);
 	run->stream = response->stream;
+	run->stream->wake = wake;
+	run->stream->wake_user = run;
 	struct MHD_Response *made = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES,
 								      read_stream, run, close_run);
 	if (!made) {
