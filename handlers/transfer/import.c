@@ -91,6 +91,11 @@ static bool is_blank(const char *text, size_t len)
 
 enum reading { NEEDS_INPUT, GROUP_IS_FULL, IS_REFUSED, HAS_NO_MEMORY };
 
+static size_t set_max_items(const struct import *import)
+{
+	return import->request->context->backend->ops->set_max_items;
+}
+
 /* Puts an entry into the group, or aside if the group must be stored first. */
 static bool keep_entry(struct import *import, struct import_entry *entry)
 {
@@ -111,7 +116,7 @@ static bool keep_entry(struct import *import, struct import_entry *entry)
 				    : left_s < TTL_MAX_S ? left_s
 							 : TTL_MAX_S;
 	}
-	if (import_group_add(&import->group, entry))
+	if (import_group_add(&import->group, entry, set_max_items(import)))
 		return true;
 	import->held = *entry;
 	return false;
@@ -310,7 +315,7 @@ static void end_group(struct import *import)
 	import_group_clear(&import->group);
 	import->state = READS;
 	if (import->held.item.value && !import->is_over)
-		(void)import_group_add(&import->group, &import->held);
+		(void)import_group_add(&import->group, &import->held, set_max_items(import));
 }
 
 /* The op of a group or a single entry is done. STEP_SUBMIT: another one follows. */

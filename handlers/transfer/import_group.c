@@ -18,12 +18,13 @@ static bool has_key(const struct import_group *group, struct slice key, uint64_t
 	return false;
 }
 
-bool import_group_add(struct import_group *group, struct import_entry *entry)
+bool import_group_add(struct import_group *group, struct import_entry *entry, size_t max_count)
 {
 	uint64_t bytes = cache_value_whole_len(entry->item.value);
 	uint64_t hash = hash_of(entry->item.key);
 
-	if (group->count == GROUP_ENTRIES || (group->count > 0 && bytes > GROUP_BYTES) ||
+	if (group->count == GROUP_ENTRIES || (max_count > 0 && group->count >= max_count) ||
+	    (group->count > 0 && bytes > GROUP_BYTES) ||
 	    (group->count > 0 && group->bytes + bytes > GROUP_BYTES) ||
 	    (group->count > 0 && strcmp(group->entries[0].ns, entry->ns) != 0) ||
 	    has_key(group, entry->item.key, hash))

@@ -16,8 +16,9 @@ struct import_group {
 	uint64_t bytes;
 };
 
-/* Adds `entry`. False: it does not belong to the group, or there is no room. */
-bool import_group_add(struct import_group *group, struct import_entry *entry);
+/* Adds `entry` to a group of up to `max_count` entries (0: GROUP_ENTRIES). False: it does not
+ * belong to the group, or there is no room. */
+bool import_group_add(struct import_group *group, struct import_entry *entry, size_t max_count);
 /* Fills `op` with a SET of `count` entries from `first` on. */
 void import_group_set(struct import_group *group, struct cache_op *op, size_t first, size_t count);
 void import_group_clear(struct import_group *group);

@@ -213,6 +213,8 @@ enum import_large_step import_large_step(struct import *import, bool is_end,
 			     .len = feed ? (size_t)(feed - input.data) : input.len};
 	if (!is_end_of_line(rest))
 		return fail(import, "a value as large as this must be the last member of its line");
+	if (end(import, ret) == LARGE_FAILED)
+		return LARGE_FAILED;
 	consume(import, rest.len + (feed != NULL));
-	return end(import, ret);
+	return LARGE_IS_WHOLE;
 }

@@ -32,6 +32,7 @@ struct connection {
 	/* Belongs to the event loop. */
 	struct guard guard;
 	struct exchange *exchange; /* the request in progress; NULL: none */
+	atomic_bool streams;       /* the body in progress goes to its handler as it arrives */
 	bool lingers;              /* its close lingers, because the client may still be sending */
 	_Atomic enum connection_phase phase;
 	_Atomic int64_t receiving_since_us; /* monotonic */
@@ -88,5 +89,9 @@ bool connection_has_left(const struct connection *connection);
  * arrived and, with `spare_new`, those that have not had any yet: a client that connects sends a
  * moment later. Returns how many it left open. Call it again until there are none. */
 unsigned connections_close_waiting(struct connections *connections, bool spare_new);
+
+/* For a stop that hurries: closes the connections whose senders of streamed bodies have been silent
+ * for `silent_us`. */
+void connections_close_stalled(struct connections *connections, int64_t silent_us);
 
 #endif

@@ -201,6 +201,7 @@ static enum MHD_Result begin(struct exchange *exchange, const char *url, const c
 	exchange->answered = !admit_request(exchange, url);
 	if (!exchange->answered && upload_streams(exchange)) {
 		exchange->started = true;
+		atomic_store(&exchange->record->streams, true);
 		exchange->answered = exchange->handler->start(&exchange->request,
 							      &exchange->response) == STEP_RESPOND;
 	}

@@ -151,6 +151,7 @@ static void close_exchange(struct exchange_shared *shared, struct exchange *exch
 	connection_enter(exchange->record, PHASE_WAITING);
 	if (exchange->record) {
 		exchange->record->exchange = NULL;
+		atomic_store_explicit(&exchange->record->streams, false, memory_order_relaxed);
 		guard_end_request(&exchange->record->guard);
 	}
 	free(exchange->long_key);

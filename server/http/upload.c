@@ -59,6 +59,7 @@ static void begin_stream(struct exchange *exchange)
 
 	exchange->handler = exchange->handler->streamed;
 	exchange->started = true;
+	atomic_store(&exchange->record->streams, true);
 	request->body = NULL;
 	if (exchange->handler->start(request, &exchange->response) == STEP_RESPOND) {
 		exchange->answered = true;
