@@ -13,7 +13,7 @@
 #include "base/thread.h"
 
 /* Keys that end are asked for again so long before, or at half of their time if that is later. */
-#define BEFORE_END_US (15 * 60 * US_PER_S)
+#define BEFORE_END_US (INT64_C(15) * 60 * US_PER_S)
 #define LOOK_US       (5 * US_PER_S) /* between looks at files */
 #define RETRY_MIN_US  US_PER_S       /* after a failure, doubled up to RETRY_MAX_US */
 #define RETRY_MAX_US  (60 * US_PER_S)
