@@ -1,6 +1,5 @@
 #include "backends/dynamodb/call.h"
 
-#include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -162,34 +161,19 @@ static bool write_request(const struct remote_context *context, struct remote_ca
 	return own->stage->write(context, call, part, &request->body) && !request->body.failed;
 }
 
-static void hash_hex(struct slice body, char ret[static 2 * SHA256_DIGEST_SIZE + 1])
-{
-	static const char digits[] = "0123456789abcdef";
-	uint8_t digest[SHA256_DIGEST_SIZE];
-	struct sha256_ctx hash;
-
-	sha256_init(&hash);
-	if (body.len > 0)
-		sha256_update(&hash, body.len, (const uint8_t *)body.data);
-	sha256_digest(&hash, sizeof(digest), digest);
-	for (size_t i = 0; i < sizeof(digest); i++) {
-		ret[2 * i] = digits[digest[i] >> 4];
-		ret[2 * i + 1] = digits[digest[i] & 15];
-	}
-	ret[sizeof(digest) * 2] = '\0';
-}
-
 static enum cache_status sign(const struct remote_context *context, struct remote_request *request,
 			      const char **ret_sentence)
 {
 	const struct dynamodb_state *state = dynamodb_state_of(context);
-	char hash[2 * SHA256_DIGEST_SIZE + 1];
-	struct buffer lines = {0};
+	char hash[SIGV4_HASH_SIZE];
+	struct buffer signs = {0}, lines = {0};
 	struct aws_keys keys;
 
 	if (!aws_credentials_get(state->credentials, &keys, ret_sentence))
 		return CACHE_UNAVAILABLE;
-	hash_hex(buffer_bytes(&request->body), hash);
+	sigv4_hash(buffer_bytes(&request->body), hash);
+	buffer_append(&signs, SLICE("Content-Type: " DYNAMODB_CONTENT_TYPE "\0"));
+	buffer_append(&signs, buffer_bytes(&request->headers));
 	sigv4_sign(
 		&(struct sigv4_request){
 			.method = request->method,
@@ -200,12 +184,13 @@ static enum cache_status sign(const struct remote_context *context, struct remot
 			.payload_hash = hash,
 			.encodes_path_twice = true,
 			.now_us = cache_clock_now_us(&system_clock),
-			.headers = buffer_bytes(&request->headers),
+			.headers = buffer_bytes(&signs),
 		},
 		&keys, &lines);
 	explicit_bzero(&keys, sizeof(keys));
 	buffer_append(&request->headers, buffer_bytes(&lines));
-	request->headers.failed |= lines.failed;
+	request->headers.failed |= lines.failed || signs.failed;
+	buffer_deinit(&signs);
 	buffer_deinit(&lines);
 	return CACHE_OK;
 }
@@ -213,8 +198,7 @@ static enum cache_status sign(const struct remote_context *context, struct remot
 static bool reads(const struct remote_answer *answer)
 {
 	return answer->status == 200 ||
-	       (answer->status == 400 &&
-		dynamodb_verdict_is_reply(dynamodb_verdict_type(buffer_bytes(&answer->body))));
+	       (answer->status == 400 && dynamodb_verdict_is_reply(buffer_bytes(&answer->body)));
 }
 
 static enum remote_step read_answer(const struct remote_context *context, struct remote_call *call,

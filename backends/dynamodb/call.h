@@ -4,6 +4,9 @@
 
 #include "backends/dynamodb/state.h"
 
+/* Of every request. */
+#define DYNAMODB_CONTENT_TYPE "application/x-amz-json-1.0"
+
 extern const struct remote_dialect dynamodb_call_dialect;
 
 /* remote_protocol.own_op */

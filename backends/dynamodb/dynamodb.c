@@ -50,7 +50,7 @@
 static const struct remote_dialect *const dialects[] = {&dynamodb_call_dialect, NULL};
 
 static const char *const headers[] = {
-	"Content-Type: application/x-amz-json-1.0",
+	"Content-Type: " DYNAMODB_CONTENT_TYPE,
 	"Accept: application/json",
 	NULL,
 };

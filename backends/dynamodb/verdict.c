@@ -47,13 +47,26 @@ struct slice dynamodb_verdict_type(struct slice body)
 	return (struct slice){.data = at, .len = (size_t)(stop - at)};
 }
 
-bool dynamodb_verdict_is_reply(struct slice type)
+static bool contains(struct slice body, const char *words)
 {
+	return body.len > 0 && memmem(body.data, body.len, words, strlen(words)) != NULL;
+}
+
+bool dynamodb_verdict_is_reply(struct slice body)
+{
+	struct slice type = dynamodb_verdict_type(body);
+
+	/* Somebody else has just made the table. */
+	if (slice_equal(type, SLICE("ValidationException")) &&
+	    contains(body, "TimeToLive is already"))
+		return true;
 	return slice_equal(type, SLICE("ConditionalCheckFailedException")) ||
 	       slice_equal(type, SLICE("TransactionCanceledException")) ||
 	       slice_equal(type, SLICE("ResourceNotFoundException")) ||
 	       slice_equal(type, SLICE("ResourceInUseException"));
 }
+
+#define WRONG_CLOCK "DynamoDB says that the time of a request is wrong; set this machine's clock"
 
 #define THROTTLED                                                                                  \
 	{                                                                                          \
@@ -123,9 +136,13 @@ struct remote_verdict dynamodb_verdict_judge(const struct remote_context *contex
 
 	if (failure != FAILURE_NONE || answer->status != 400)
 		return verdict;
-	if (find(dynamodb_verdict_type(body), context, &verdict))
+	if (find(dynamodb_verdict_type(body), context, &verdict)) {
+		if (contains(body, "Signature expired") ||
+		    contains(body, "Signature not yet current"))
+			verdict.sentence = WRONG_CLOCK;
 		return verdict;
-	if (body.len > 0 && memmem(body.data, body.len, "tem size", 8)) {
+	}
+	if (contains(body, "tem size")) {
 		verdict.status = CACHE_TOO_LARGE;
 		verdict.sentence = dynamodb_verdict_sentences[SENTENCE_TOO_LARGE];
 	}

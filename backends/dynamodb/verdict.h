@@ -15,8 +15,8 @@ struct remote_verdict dynamodb_verdict_judge(const struct remote_context *contex
  * is none. */
 struct slice dynamodb_verdict_type(struct slice body);
 
-/* Whether an exception is for the stages of a call: it says what was found, not that something
- * failed. */
-bool dynamodb_verdict_is_reply(struct slice type);
+/* Whether the body of an exception is for the stages of a call: it says what was found, not that
+ * something failed. */
+bool dynamodb_verdict_is_reply(struct slice body);
 
 #endif

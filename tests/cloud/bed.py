@@ -10,7 +10,8 @@ KIND is one of
     swift      S3: Debian's swift with s3api (swift.py), likewise
 
 The command's environment has the credentials AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, and
-    dynalite   DYNAMODB_BED_ENDPOINT = AWS_ENDPOINT_URL_DYNAMODB, http://127.0.0.1:PORT
+    dynalite   DYNAMODB_BED_ENDPOINT = AWS_ENDPOINT_URL_DYNAMODB, http://127.0.0.1:PORT, and what steadycache
+               needs: STEADYCACHE_BACKEND, STEADYCACHE_DYNAMODB_ENDPOINT, _CREATE_TABLE
     s3rver, swift  S3_BED_ENDPOINT = AWS_ENDPOINT_URL_S3, S3_BED_BUCKET
 Without a command it prints these and waits for the end of its input, or a signal. Exit 77: node or the npm
 packages of this folder are missing (npm ci), or Debian's of Swift.
@@ -37,8 +38,14 @@ from beds import MISSING, await_that, die_with_parent, free_port, serve, split_a
 ACCESS, SECRET, REGION = "bed-access-key", "bed/secret+key=", "eu-north-1"
 
 
-def is_there(package):
-    return shutil.which("node") and (HERE / "node_modules" / package).is_dir()
+def lacks(kind=None):
+    """Why there can be no bed of that kind (a class); None: there can."""
+    if kind is Swift:
+        return None if swift_is_there() else "Debian's packages of Swift are missing, or memcached"
+    package = (kind or Dynalite).package
+    if shutil.which("node") and (HERE / "node_modules" / package).is_dir():
+        return None
+    return f"no node, or no {package} in {HERE} (npm ci)"
 
 
 class Service:
@@ -112,8 +119,10 @@ class Dynalite(Service):
         super().__init__()
         self.in_memory = in_memory
         self.keys = {ACCESS: {"secret": SECRET}}
-        self.environment.update(DYNAMODB_BED_ENDPOINT=self.endpoint,
-                                AWS_ENDPOINT_URL_DYNAMODB=self.endpoint)
+        self.environment.update(
+            DYNAMODB_BED_ENDPOINT=self.endpoint, AWS_ENDPOINT_URL_DYNAMODB=self.endpoint,
+            STEADYCACHE_BACKEND="dynamodb://steadycache-bed", STEADYCACHE_DYNAMODB_ENDPOINT=self.endpoint,
+            STEADYCACHE_DYNAMODB_CREATE_TABLE="1")
 
     def words(self):
         kept = () if self.in_memory else ("--path", os.path.join(self.folder, "tables"))
@@ -167,11 +176,8 @@ def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("kind", choices=KINDS)
     kind = KINDS[parser.parse_args(arguments).kind]
-    if kind is Swift and not swift_is_there():
-        print("bed: skipped: Debian's packages of Swift are missing, or memcached")
-        return MISSING
-    if kind is not Swift and not is_there(kind.package):
-        print(f"bed: skipped: no node, or no {kind.package} in {HERE} (npm ci)")
+    if lacks(kind):
+        print(f"bed: skipped: {lacks(kind)}")
         return MISSING
     return serve(kind, command)
 

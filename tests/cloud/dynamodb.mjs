@@ -7,7 +7,7 @@
 // JSON as {"ACCESS": {"secret": "...", "token": "..."}}. For tests, unsigned:
 //     PUT /bed/keys     the same JSON; with "ended": true, the token has expired
 //     PUT /bed/faults   a list of faults (faults.mjs), which replaces the one before
-//     GET /bed/figures  how often each call was asked, and what was wrong with signatures
+//     GET /bed/figures  how often each call was asked, and which errors were answered
 import { createRequire } from "node:module";
 import { parseArgs } from "node:util";
 
@@ -29,7 +29,7 @@ const [dynalite] = server.listeners("request");
 server.removeAllListeners("request");
 
 let keys = JSON.parse(process.env.STEADYCACHE_BED_KEYS);
-const figures = { calls: {}, refusals: {} };
+const figures = { calls: {}, errors: {} };
 const count = (table, name) => (table[name] = (table[name] ?? 0) + 1);
 
 function send(response, status, data) {
@@ -38,6 +38,11 @@ function send(response, status, data) {
 	response.setHeader("content-type", "application/x-amz-json-1.0");
 	response.setHeader("content-length", Buffer.byteLength(body));
 	response.end(body);
+}
+
+function countError(name, text) {
+	const [, type = "", message = ""] = /"__type":"[^"]*#([^"]*)"(?:,"message":"([^"]{0,200}))?/.exec(text) ?? [];
+	count(figures.errors, `${name} ${type}: ${message}`);
 }
 
 function manage(request, response, body) {
@@ -65,13 +70,16 @@ async function answer(request, response, body) {
 	if (request.url.startsWith("/bed/")) return manage(request, response, body);
 	const name = (request.headers["x-amz-target"] ?? "").split(".")[1] ?? "";
 	count(figures.calls, name);
+	const end = response.end.bind(response);
+	response.end = (text) => {
+		if (response.statusCode >= 400) countError(name, text);
+		end(text);
+	};
 	const fault = faultFor(name);
 	if (fault && before(fault, request, response, body)) return;
 	const wrong = refusal(request, body, keys, { service: "dynamodb" });
-	if (wrong) {
-		count(figures.refusals, `${name} ${wrong[0]}`);
+	if (wrong)
 		return send(response, 400, { __type: `com.amazon.coral.service#${wrong[0]}`, message: wrong[1] });
-	}
 	if (fault) [response, body] = after(fault, request, response, body);
 	try {
 		const mine = ours(name, body);

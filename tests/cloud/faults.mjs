@@ -9,7 +9,7 @@
 //     internal     500 InternalServerError
 //     unavailable  503, no JSON
 //     conflict     TransactionConflictException, or TransactionCanceledException with TransactionConflict
-//     unprocessed  a batch of which only the first item is done; of one item, throttle
+//     unprocessed  a batch of which only the first item is done
 //     delay        the answer comes after `ms`
 //     silent       no answer at all
 //     reset        the connection breaks before anything is done
@@ -71,10 +71,6 @@ export function before(fault, request, response, body) {
 			request.socket.resetAndDestroy();
 			return true;
 		case "silent":
-			return true;
-		case "unprocessed": // nothing done at all is an error
-			if (split(request, body)) return false;
-			sendError(request, response, body, ERRORS.throttle);
 			return true;
 		default:
 			return false;

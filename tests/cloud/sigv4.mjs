@@ -45,7 +45,7 @@ export function refusal(request, body, keys, { service, now = Date.now() }) {
 		return ["InvalidSignatureException", `Credential should be scoped to correct service: '${service}'.`];
 	const names = signed.split(";");
 	for (const name of Object.keys(request.headers))
-		if ((name === "host" || name.startsWith("x-amz-")) && !names.includes(name))
+		if ((name === "host" || name === "content-type" || name.startsWith("x-amz-")) && !names.includes(name))
 			return ["InvalidSignatureException", `'${name}' must be a 'SignedHeader' in the AWS Authorization.`];
 	const key = keys[access];
 	if (!key || (key.token ?? "") !== (request.headers["x-amz-security-token"] ?? ""))

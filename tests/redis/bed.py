@@ -61,6 +61,11 @@ CLUSTER_LINES = ("cluster-enabled yes", "cluster-port {node.bus_port}", "cluster
 await_that = functools.partial(beds.await_that, failures=(OSError, Refused))
 
 
+def lacks(program=PROGRAM):
+    """Why there can be no bed; None: there can."""
+    return None if shutil.which(program) else f"there is no {program}"
+
+
 def rights():
     """What docs/redis.md says that a user needs."""
     with open(os.path.join(HERE, "../../docs/redis.md"), encoding="utf-8") as text:
@@ -265,8 +270,8 @@ def main():
     arguments, command = beds.split_arguments()
     options = parser.parse_args(arguments)
 
-    if not shutil.which(options.program):
-        print(f"bed: skipped: there is no {options.program}")
+    if lacks(options.program):
+        print(f"bed: skipped: {lacks(options.program)}")
         return MISSING
     return beds.serve(lambda: Bed(options.shape, query=options.query, program=options.program), command)
 

@@ -1,4 +1,4 @@
-"""Clients of some steadycache servers that share one Redis, and what their answers prove.
+"""Clients of some steadycache servers that share one Redis, or another engine, and what their answers prove.
 
 Each key has one writer, so its versions have an order; a value names its key and version. Anybody reads. An
 answer is wrong if it holds what was never written there, or a version older than one that was acknowledged,
@@ -36,9 +36,9 @@ class Server:
         self.words = [os.environ.get("STEADYCACHE_TEST_BINARY", os.path.join(BUILD, "steadycache")),
                       "serve", "--listen=127.0.0.1:0", *flags]
         self.environment = {name: value for name, value in os.environ.items()
-                            if not name.startswith(("STEADY", "API_KEY"))}
+                            if not name.startswith(("STEADY", "API_KEY", "AWS_"))}
         self.environment.update({name: value for name, value in environment.items()
-                                 if name.startswith("STEADYCACHE_")})
+                                 if name.startswith(("STEADYCACHE_", "AWS_"))})
         self.process = None
         self.address = None
 
@@ -138,6 +138,9 @@ class Key:
 class Load:
     """Writers and readers, in threads, until `stop`."""
 
+    statuses = (503, 504, 507)  # of failures
+    blames = "certificate|password|docs/redis.md|protocol"  # words of sentences that would be wrong
+
     def __init__(self, servers, writers=4, readers=4, keys=24, size=200, pause=0.0):
         self.servers = servers
         self.keys = [Key(f"k{i}") for i in range(keys)]
@@ -187,8 +190,7 @@ class Load:
         sentence = ""
         with contextlib.suppress(ValueError, AttributeError):
             sentence = json.loads(body).get("error", "")
-        if status not in (503, 504, 507) or len(sentence) < 10 or \
-                re.search("certificate|password|docs/redis.md|protocol", sentence):
+        if status not in self.statuses or len(sentence) < 10 or re.search(self.blames, sentence):
             self.wrong.append(f"{key}: {status} {body[:300]!r}")
         self.errors.append((began, time.monotonic(), status, sentence, key))
 

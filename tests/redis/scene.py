@@ -1,12 +1,11 @@
 """What the judges of faults have in common: two steadycache servers, their clients, and what is expected of them."""
 import argparse
 import contextlib
-import shutil
 import sys
 import time
 
 import load
-from bed import MISSING, PROGRAM, Bed
+from bed import MISSING, lacks
 from load import Load, Server
 
 RECOVERY_S = 1.0
@@ -30,8 +29,12 @@ class Scene:
         return self.bed.environment
 
     def __enter__(self):
-        self.run(self.seconds / 2)
-        self.expect_calm(0, "before anything happened")
+        try:
+            self.run(self.seconds / 2)
+            self.expect_calm(0, "before anything happened")
+        except BaseException:
+            self.__exit__(*sys.exc_info())
+            raise
         return self
 
     def __exit__(self, *problem):
@@ -81,8 +84,8 @@ def run(scenes, usage, add_arguments=lambda parser: None):
     add_arguments(parser)
     options = parser.parse_args()
     load.BUILD = options.build or load.BUILD
-    if not shutil.which(PROGRAM):
-        print(f"skipped: there is no {PROGRAM}")
+    if lacks():
+        print(f"skipped: {lacks()}")
         return MISSING
     for scene in scenes:
         if options.only in (None, scene.__name__):
