@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/large/layer.h"
 #include "backends/tiered/tiered.h"
 #include "server/config/backends.h"
 #include "server/config/option_list.h"
@@ -144,6 +145,25 @@ static void choose(struct stack *stack, const struct backend_config *base)
 	}
 }
 
+/* The settings of large values; NULL: there is no store for them. */
+static struct large_config *large_settings(struct options *options)
+{
+	struct large_config *large = option_list_settings(options, &large_options);
+
+	return large->url && *large->url && !options->disable_cache ? large : NULL;
+}
+
+/* Whether the store for large values, if there is one, can be right; makes the directory that it
+ * wants. */
+static bool prepare_large(const struct stack *stack, char *error, size_t error_size)
+{
+	const struct large_config *large = large_settings(stack->options);
+
+	return !large || (large_layer_check(large, error, error_size) &&
+			  (!large_layer_wants_dir(large) ||
+			   data_dir_prepare(stack->config.data_dir, error, error_size)));
+}
+
 static bool prepare(const struct stack *stack, char *error, size_t error_size)
 {
 	if (stack->ops->check_config &&
@@ -157,7 +177,7 @@ static bool prepare(const struct stack *stack, char *error, size_t error_size)
 		     !data_dir_prepare(place->config.data_dir, error, error_size)))
 			return false;
 	}
-	return true;
+	return prepare_large(stack, error, error_size);
 }
 
 bool stack_read(struct stack *stack, struct options *options, const struct backend_config *base,
@@ -179,13 +199,28 @@ bool stack_read(struct stack *stack, struct options *options, const struct backe
 	return is_read;
 }
 
-struct backend *stack_open(struct stack *stack, char *error, size_t error_size)
+/* What is behind the layer for large values. */
+static struct backend *open_near(struct stack *stack, char *error, size_t error_size)
 {
 	const struct tiered_config *near = option_list_settings(stack->options, &tiered_options);
 
 	if (near->max_bytes == 0 || stack->options->disable_cache)
 		return stack->ops->open(&stack->config, error, error_size);
 	return tiered_open(stack->ops, &stack->config, near, error, error_size);
+}
+
+struct backend *stack_open(struct stack *stack, char *error, size_t error_size)
+{
+	struct large_config *large = large_settings(stack->options);
+	struct backend *inner = open_near(stack, error, error_size);
+
+	if (!inner || !large)
+		return inner;
+	large->whole_max_bytes = (uint64_t)(stack->options->max_body_mb * 1048576);
+	struct backend *layer = large_layer_open(inner, large, &stack->config, error, error_size);
+	if (!layer)
+		inner->ops->close(inner);
+	return layer;
 }
 
 void stack_deinit(struct stack *stack)

@@ -98,7 +98,8 @@ static enum cache_status check_op(struct cache_op *op)
 		    (item->history && !history_is_valid(item->history)))
 			return CACHE_INVALID;
 		uint64_t len_bytes = cache_value_whole_len(item->value);
-		if (item->size_bytes < len_bytes)
+		/* That of a reference is the size of what it stands for. */
+		if (item->size_bytes < len_bytes && !(item->value->flags & CACHE_VALUE_REFERENCE))
 			item->size_bytes = len_bytes;
 		if (item->size_bytes > INT64_MAX / 2)
 			return CACHE_TOO_LARGE;

@@ -66,7 +66,7 @@ struct cache_item {
 	struct cache_value *value;
 
 	/* SET in: the size that its owner declares. The dispatcher raises it to the value's
-	 * length. */
+	 * length, but of a reference. */
 	uint64_t size_bytes;
 	int64_t ttl_s; /* SET in: 0 never, TTL_DEFAULT, or up to TTL_MAX_S */
 

@@ -4,6 +4,7 @@
 #include "backends/d1/d1.h"
 #include "backends/disabled.h"
 #include "backends/dynamodb/dynamodb.h"
+#include "backends/large/layer.h"
 #include "backends/memory/memory.h"
 #include "backends/redis/redis.h"
 #include "backends/sqlite/sqlite.h"
@@ -19,4 +20,4 @@ const struct backend_ops *const backend_registry[] = {
 	NULL,
 };
 
-const struct option_table *const backend_layer_options[] = {&tiered_options, NULL};
+const struct option_table *const backend_layer_options[] = {&tiered_options, &large_options, NULL};

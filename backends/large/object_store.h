@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backends/large/pool.h"
 #include "base/body.h"
 #include "base/clock.h"
 #include "store/gauge.h"
@@ -20,8 +21,8 @@ struct object_store {
 	const struct object_store_ops *ops;
 	/* Other servers may put objects here too. */
 	bool is_shared;
-	/* Where values are written down before they are put: a folder of this server alone, so that
-	 * `path` of a request is on the volume of the objects. NULL: somewhere else. */
+	/* The folder in which values are written down before they are put (spool_place.h), so that
+	 * they can be renamed. NULL: somewhere else. */
 	const char *spool_folder;
 };
 
@@ -39,8 +40,8 @@ struct object_request {
 	/* in, PUT: a regular file with exactly the bytes, from offset 0; the caller's, read with
 	 * pread, open and unchanged until `done`. */
 	int file;
-	/* in, PUT: path of that file, which the store may link or rename to where it wants it
-	 * (the caller does not use it any more then). NULL: it may not. */
+	/* in, PUT: path of that file, which the store may rename; in its spool_folder if it has
+	 * one. */
 	const char *path;
 	uint64_t len_bytes; /* in, PUT, OPEN */
 
@@ -65,7 +66,10 @@ struct object_request {
 
 	void (*done)(struct object_request *request);
 	void *user;
-	struct object_request *next; /* the store's */
+	/* The store's. */
+	struct object_store *store;
+	struct object_request *next;
+	struct pool_job job;
 };
 
 struct object_store_ops {
@@ -82,6 +86,8 @@ struct object_store_ops {
 	void (*list)(struct object_store *store, struct object_request *request);
 	/* Whether it can be used; the sentence in request->detail. */
 	void (*check)(struct object_store *store, struct object_request *request);
+	/* What was put survives the loss of power, too. NULL: it always does. */
+	void (*sync)(struct object_store *store, struct object_request *request);
 	/* As those of a backend (store/backend.h). */
 	size_t (*gauges)(struct object_store *store, struct backend_gauge *ret, size_t max);
 	void (*hurry)(struct object_store *store);

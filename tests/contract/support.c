@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "backends/d1/d1.h"
+#include "backends/large/layer.h"
 #include "backends/memory/memory.h"
 #include "backends/redis/redis.h"
 #include "backends/sqlite/sqlite.h"
@@ -28,10 +29,26 @@ static bool is_wanted(const struct backend_ops *ops)
 	return !(ops->bits & BACKEND_KEEPS_NOTHING);
 }
 
+/* Those that are behind a store for large values. */
+static struct criterion_test_params large_backends(void)
+{
+	static struct contract_backend backends[2];
+	size_t count = 0;
+
+	for (size_t i = 0; backend_registry[i]; i++)
+		if (is_wanted(backend_registry[i]) && (backend_registry[i] == &memory_backend_ops ||
+						       backend_registry[i] == &sqlite_backend_ops))
+			backends[count++] = (struct contract_backend){.index = i, .is_large = true};
+	return cr_make_param_array(struct contract_backend, backends, count);
+}
+
 struct criterion_test_params contract_backends(void)
 {
 	static struct contract_backend backends[BACKENDS_MAX];
 	size_t count = 0;
+
+	if (getenv("STEADYCACHE_TEST_LARGE"))
+		return large_backends();
 
 	for (size_t i = 0; backend_registry[i] && count + 4 < BACKENDS_MAX; i++)
 		if (is_wanted(backend_registry[i])) {
@@ -65,6 +82,21 @@ static int64_t test_now_us(void *user)
 
 static struct backend_ops bare_ops;
 
+/* Puts the layer for large values around the backend; it takes all values. */
+static void open_large(struct fixture *f)
+{
+	char url[sizeof(f->dir.path) + 16], error[256] = "";
+	struct large_config config = {
+		.url = url,
+		.value_max_mb = 1024,
+		.grace_us = 60 * US_PER_S,
+	};
+
+	(void)snprintf(url, sizeof(url), "dir:%s/large", f->dir.path);
+	f->backend = large_layer_open(f->backend, &config, &f->config, error, sizeof(error));
+	cr_assert(f->backend, "%s", error);
+}
+
 static void open_backend(struct fixture *f)
 {
 	char error[256] = "";
@@ -74,6 +106,8 @@ static void open_backend(struct fixture *f)
 	if (f->is_bare)
 		f->backend->ops = &bare_ops;
 	f->bits &= f->backend->ops->bits;
+	if (f->is_large)
+		open_large(f);
 	if (!f->is_tiered)
 		return;
 	struct tiered_config config = {
@@ -97,6 +131,7 @@ void contract_run(const struct contract_backend *backend, unsigned needs,
 	bare_ops.bits = f.bits;
 	f.is_bare = backend->is_bare;
 	f.is_tiered = backend->is_tiered;
+	f.is_large = backend->is_large;
 	f.persists = f.bits & BACKEND_PERSISTS;
 	f.is_slow = f.persists;
 	f.is_remote = f.ops == &d1_backend_ops;

@@ -38,6 +38,7 @@ struct fixture {
 	bool is_slow;   /* writes wait for a disk: use fewer of them */
 	bool is_remote; /* it is the D1 Worker: use still fewer, and smaller ones */
 	bool is_tiered; /* a near cache is in front: it hides uses, and shows evicted entries */
+	bool is_large;  /* the bytes of all values are objects in a directory */
 	bool limits_namespaces; /* it enforces config.max_namespaces */
 };
 
@@ -50,7 +51,8 @@ struct fixture {
 /* A test that runs once for each backend of the registry that keeps anything and has the bits that
  * the test needs, or only for the one that STEADYCACHE_TEST_BACKEND names; each without and with a
  * near cache in front; sqlite also with values in memory, and memory also as a backend that can do
- * nothing that takes a bit. Its body has `struct fixture *f`. */
+ * nothing that takes a bit; or, if STEADYCACHE_TEST_LARGE is set, memory and sqlite, each with a
+ * store for large values that has all values. Its body has `struct fixture *f`. */
 #define CONTRACT_TEST(suite, name) CONTRACT_TEST_OF(0, suite, name)
 #define CONTRACT_TEST_OF(needs, suite, name)                                                       \
 	static void suite##_##name##_body(struct fixture *f);                                      \
@@ -67,6 +69,7 @@ struct fixture {
 struct contract_backend {
 	size_t index;   /* in backend_registry */
 	bool is_tiered; /* with a near cache in front */
+	bool is_large;  /* with a store of objects that has the bytes of all values */
 	struct sqlite_settings sqlite;
 	bool is_bare; /* without any of BACKEND_WHOLE */
 };

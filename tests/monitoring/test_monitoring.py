@@ -143,7 +143,7 @@ def collect_metrics(program, folder):
     """What /metrics exports for a server on sqlite, and for those in front of an unreachable D1 and of an
     unreachable Redis Cluster with near caches: a dict of names to sets of labels."""
     exported = {}
-    with server(program, folder / "sqlite") as sqlite, \
+    with server(program, folder / "sqlite", f"--large-values=dir:{folder}/large") as sqlite, \
             server(program, folder / "d1", "--backend=d1", "--d1-url=http://127.0.0.1:9", "--d1-retries=0",
                    "--d1-timeout=1", "--near-mb=1") as d1, \
             server(program, folder / "redis", "--backend=redis://127.0.0.1:9?cluster=1&timeout=1",

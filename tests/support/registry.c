@@ -3,6 +3,7 @@
 #include "store/registry.h"
 #include "backends/d1/d1.h"
 #include "backends/disabled.h"
+#include "backends/large/layer.h"
 #include "backends/memory/memory.h"
 #include "backends/redis/redis.h"
 #include "backends/sqlite/sqlite.h"
@@ -17,4 +18,4 @@ const struct backend_ops *const backend_registry[] = {
 	&bodies_backend_ops, &disabled_backend_ops, NULL,
 };
 
-const struct option_table *const backend_layer_options[] = {&tiered_options, NULL};
+const struct option_table *const backend_layer_options[] = {&tiered_options, &large_options, NULL};
