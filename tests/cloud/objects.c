@@ -12,71 +12,22 @@
  * seconds; STEADYCACHE_LARGE_CA_FILE. OBJECTS_READ_RATE: bytes a second that `get` takes. */
 #include <fcntl.h>
 #include <inttypes.h>
-#include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "backends/large/object_store.h"
 #include "backends/large/s3/s3.h"
-#include "base/thread.h"
+#include "tests/support/object_run.h"
 
-#define PAGE_MAX  1000
-#define ROOM_SIZE 65536
-
-/* What a call of ours waits for. */
-struct event {
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	bool is_set;
-};
-
-static void event_set(void *user)
-{
-	struct event *event = user;
-
-	pthread_mutex_lock(&event->lock);
-	event->is_set = true;
-	pthread_cond_broadcast(&event->changed);
-	pthread_mutex_unlock(&event->lock);
-}
-
-static void event_await(struct event *event)
-{
-	pthread_mutex_lock(&event->lock);
-	while (!event->is_set)
-		pthread_cond_wait(&event->changed, &event->lock);
-	event->is_set = false;
-	pthread_mutex_unlock(&event->lock);
-}
-
-static void event_init(struct event *event)
-{
-	pthread_mutex_init(&event->lock, NULL);
-	thread_condition_init(&event->changed);
-	event->is_set = false;
-}
-
-static void on_done(struct object_request *request)
-{
-	event_set(request->user);
-}
+#define PAGE_MAX 1000
 
 /* Waits for one request; prints why if it failed. */
-static int await(struct object_store *store, struct object_request *request,
-		 void (*start)(struct object_store *, struct object_request *))
+static int await(struct object_store *store, struct object_request *request, object_start *start)
 {
-	struct event event;
-
-	event_init(&event);
-	request->user = &event;
-	request->done = on_done;
-	start(store, request);
-	event_await(&event);
-	if (request->status == CACHE_OK)
+	if (object_run(store, start, request) == CACHE_OK)
 		return 0;
 	fprintf(stderr, "%s: %s\n", cache_status_name(request->status),
 		request->detail ? request->detail : "-");
@@ -99,19 +50,11 @@ static void read_hash(const char *text, uint8_t ret[SHA256_BYTES])
 static int put(struct object_store *store, const char *path)
 {
 	struct object_request request = {.file = open(path, O_RDONLY | O_CLOEXEC)};
-	struct sha256_ctx hash;
-	char room[ROOM_SIZE];
-	ssize_t got;
 	int failed;
 
 	if (request.file < 0)
 		exit(2);
-	sha256_init(&hash);
-	while ((got = read(request.file, room, sizeof(room))) > 0) {
-		sha256_update(&hash, (size_t)got, (const uint8_t *)room);
-		request.len_bytes += (uint64_t)got;
-	}
-	sha256_digest(&hash, sizeof(request.sha256), request.sha256);
+	object_hash_file(request.file, &request);
 	failed = await(store, &request, store->ops->put);
 	close(request.file);
 	if (!failed) {
@@ -121,50 +64,37 @@ static int put(struct object_store *store, const char *path)
 	return failed;
 }
 
-/* Takes its time, if it was told to. */
-static void take_time(size_t len)
+/* Writes them, at the rate that it was told. */
+static bool take(void *user, const char *bytes, size_t len)
 {
 	const char *rate = getenv("OBJECTS_READ_RATE");
 	double seconds = rate ? (double)len / atof(rate) : 0;
 	struct timespec pause = {.tv_sec = (time_t)seconds,
 				 .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
 
+	(void)user;
+	fwrite(bytes, 1, len, stdout);
 	if (rate)
 		nanosleep(&pause, NULL);
+	return true;
 }
 
 static int get(struct object_store *store, const char *hash, uint64_t len, uint64_t offset,
 	       uint64_t part)
 {
 	struct object_request request = {.len_bytes = len};
-	char room[ROOM_SIZE];
-	struct event event;
-	enum body_step step;
-	size_t got = 0;
-	int failed;
+	const char *detail = NULL;
+	enum cache_status status;
 
-	event_init(&event);
 	read_hash(hash, request.sha256);
 	if (await(store, &request, store->ops->open))
 		return 1;
-	struct body_reader *reader =
-		request.body->ops->open(request.body, offset, part, event_set, &event);
-	while ((step = reader->ops->read(reader, room, sizeof(room), &got)) == BODY_STEP_BYTES ||
-	       step == BODY_STEP_WAIT) {
-		if (step == BODY_STEP_WAIT) {
-			event_await(&event);
-			continue;
-		}
-		fwrite(room, 1, got, stdout);
-		take_time(got);
-	}
-	failed = step != BODY_STEP_END;
-	if (failed)
-		fprintf(stderr, "%s: %s\n", cache_status_name(reader->failure),
-			reader->detail ? reader->detail : "-");
-	reader->ops->close(reader);
+	status = object_read(request.body, offset, part, take, NULL, &detail);
 	cache_body_release(request.body);
-	return failed;
+	if (status == CACHE_OK)
+		return 0;
+	fprintf(stderr, "%s: %s\n", cache_status_name(status), detail ? detail : "-");
+	return 1;
 }
 
 static int list(struct object_store *store, size_t page)

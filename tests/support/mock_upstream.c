@@ -15,6 +15,7 @@
 #define CONNECTIONS_MAX 512
 #define BODIES_MAX      20000
 #define PLACES_MAX      8
+#define SCRIPT_MAX      64
 
 struct mock_upstream {
 	pthread_mutex_t lock;
@@ -31,6 +32,8 @@ struct mock_upstream {
 		const char *start;
 		struct mock_reply reply;
 	} places[PLACES_MAX];
+	struct mock_reply script[SCRIPT_MAX];
+	size_t script_at, script_len;
 	unsigned generation; /* of `always`: a hanging request waits for another one */
 	int fds[CONNECTIONS_MAX];
 	unsigned open_connections, connections, requests;
@@ -118,7 +121,9 @@ static struct mock_reply take_request(struct mock_upstream *mock, const char *he
 	for (size_t i = 0; i < PLACES_MAX && mock->places[i].start; i++)
 		if (strncmp(head, mock->places[i].start, strlen(mock->places[i].start)) == 0)
 			reply = mock->places[i].reply;
-	if (mock->next_left > 0) {
+	if (mock->script_at < mock->script_len) {
+		reply = mock->script[mock->script_at++];
+	} else if (mock->next_left > 0) {
 		mock->next_left--;
 		reply = mock->next;
 	}
@@ -204,6 +209,9 @@ static bool run_request(struct connection *connection)
 	size_t head_len = (size_t)(end - connection->data) + 4;
 	const char *length = strcasestr(connection->data, "\r\nContent-Length:");
 	size_t body_len = length && length < end ? strtoul(length + 17, NULL, 10) : 0;
+	const char *expect = strcasestr(connection->data, "\r\nExpect: 100-continue");
+	if (expect && expect < end)
+		send_all(connection->fd, "HTTP/1.1 100 Continue\r\n\r\n", 25);
 	while (connection->len < head_len + body_len)
 		if (!receive_more(connection))
 			return false;
@@ -358,6 +366,15 @@ void mock_always(struct mock_upstream *mock, struct mock_reply reply)
 	mock->next_left = 0;
 	mock->generation++;
 	(void)pthread_cond_broadcast(&mock->changed);
+	(void)pthread_mutex_unlock(&mock->lock);
+}
+
+void mock_script(struct mock_upstream *mock, const struct mock_reply *replies, size_t count)
+{
+	(void)pthread_mutex_lock(&mock->lock);
+	mock->script_at = 0;
+	mock->script_len = count < SCRIPT_MAX ? count : SCRIPT_MAX;
+	memcpy(mock->script, replies, mock->script_len * sizeof(*replies));
 	(void)pthread_mutex_unlock(&mock->lock);
 }
 

@@ -40,6 +40,9 @@ const char *mock_url(const struct mock_upstream *mock);
 void mock_always(struct mock_upstream *mock, struct mock_reply reply);
 /* The next `times` requests get this reply, then the previous behaviour returns. */
 void mock_next(struct mock_upstream *mock, unsigned times, struct mock_reply reply);
+/* The next requests get these replies, one each, before mock_next and mock_always apply; up to 64.
+ */
+void mock_script(struct mock_upstream *mock, const struct mock_reply *replies, size_t count);
 
 /* From now on requests whose head begins with `start` ("GET /path ") get this reply, if mock_next
  * has none for them. Replaces the one of an equal `start`; eight of them at most. */

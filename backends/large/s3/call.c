@@ -8,6 +8,8 @@
 #include "backends/remote/backoff.h"
 #include "base/clock.h"
 
+/* Bodies beyond this are sent when the store asks for them. */
+#define ASK_BYTES ((uint64_t)1 << 20)
 /* How often a patient call looks whether the breaker has closed. */
 #define LOOK_US (US_PER_S / 20)
 
@@ -145,7 +147,9 @@ static void on_done(struct s3_exchange *exchange)
 	if (verdict.is_refused)
 		aws_credentials_refused(store->credentials);
 	/* A receiver that has heard enough is no failure of the store. */
-	if (!exchange->ends) {
+	if (exchange->ends) {
+		verdict.may_retry = false;
+	} else {
 		s3_call_count(call, &verdict);
 		tell_breaker(call, &verdict);
 	}
@@ -167,6 +171,8 @@ static bool on_prepare(struct s3_exchange *exchange, struct s3_message *ret)
 		.key = call->key,
 		.query = buffer_bytes(&call->query),
 		.payload_hash = call->payload_hash ? call->payload_hash : SIGV4_EMPTY_HASH,
+		/* A refusal of a long body is heard before all of it is sent. */
+		.asks_first = call->len > ASK_BYTES,
 	};
 	bool is_ready;
 

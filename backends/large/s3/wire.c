@@ -92,7 +92,8 @@ bool s3_wire_write(struct s3_store *store, const struct s3_line_of_request *requ
 	sigv4_sign(&signature, &keys, &lines);
 	ret->method = request->method;
 	if (lines.failed || !add_lines(ret, buffer_bytes(&lines)) ||
-	    !add_lines(ret, request->headers))
+	    !add_lines(ret, request->headers) ||
+	    (!request->asks_first && !add_lines(ret, SLICE("Expect:\0"))))
 		goto out;
 	if (asprintf(&ret->url, "%s%.*s%s%.*s", url->origin, (int)path.len, path.data,
 		     request->query.len > 0 ? "?" : "", (int)request->query.len,

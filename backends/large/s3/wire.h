@@ -21,6 +21,7 @@ struct s3_line_of_request {
 	struct slice query; /* encoded */
 	const char *payload_hash;
 	struct slice headers; /* further lines, each ended by a NUL */
+	bool asks_first;      /* sends the body when the store wants it ("100 Continue") */
 };
 
 /* Writes ret->method, url and headers. False: out of memory, or *ret_sentence: there are no
