@@ -217,7 +217,7 @@ def lists_ours_among_others(scene, count):
     for key in foreign:
         scene.s3.put_object(Bucket=scene.bed.bucket, Key=key, Body=b"not ours")
     with scene.objects() as objects:
-        for page in (1, 7, 1000):
+        for page in (1, 7, 1000) if count < 100 else (100, 1000):
             expect(objects.listing(page).keys() == names, f"pages of {page} list others")
         for name in names:
             objects.must("remove", name)
@@ -358,7 +358,9 @@ def main():
                                            if options.long else [0, 1, PART + 1],)),
                 (reads_what_boto3_stores, ([1000, 17 * MIB],)),
                 (never_gives_other_bytes, (3 * MIB,)),
-                (lists_ours_among_others, (1100 if options.long else 30,)),
+                # More than a page of S3; Swift takes too long for that.
+                (lists_ours_among_others,
+                 (1100 if options.long and options.kind == "s3rver" else 30,)),
                 (says_what_is_wrong, ()),
                 (survives_a_store_that_fails, ()),
             ]
