@@ -15,6 +15,9 @@
 #define EMPTY_MAX_BYTES 1024
 /* A size in hexadecimal digits and two line ends. */
 #define CHUNK_FRAME_BYTES 20
+/* The same with eight digits, and the part before the data. */
+#define LONG_FRAME_BYTES 12
+#define LONG_HEAD_BYTES  10
 
 static const char last_chunk[] = "0\r\n\r\n";
 
@@ -170,6 +173,7 @@ static void begin_body(struct guard *guard)
 	guard->chunks = (struct chunks){0};
 	guard->left = length;
 	guard->state = length == LENGTH_UNKNOWN ? GUARD_CHUNKS
+		       : guard->head.is_long    ? GUARD_LONG
 		       : length > 0             ? GUARD_BODY
 						: GUARD_COMPLETE;
 }
@@ -358,6 +362,37 @@ static size_t pass_chunks(struct guard *guard, struct intake *in, char *room, si
 	return passed;
 }
 
+/* Reads directly to where the library wants it, behind the room for a chunk's size. */
+static size_t pass_long(struct guard *guard, struct intake *in, char *room, size_t size)
+{
+	size_t max = size > LONG_FRAME_BYTES ? size - LONG_FRAME_BYTES : 0;
+	char head[LONG_HEAD_BYTES + 1], byte;
+	struct slice single = {.data = &byte, .len = 1};
+	char *to = max > 0 ? room + LONG_HEAD_BYTES : &byte;
+
+	if (guard->body_ends) {
+		end_chunks(guard, GUARD_SHUT);
+		return 0;
+	}
+	max = smaller(max > 0 ? max : 1, (size_t)guard->left);
+	size_t got = guard->held_len > 0 ? pass_held(guard, to, max, max) : read_more(in, to, max);
+	if (got == 0)
+		return 0;
+	guard->left -= got;
+	if (to == &byte) {
+		char text[sizeof(guard->pending)];
+
+		pend(guard, text, write_chunk(text, sizeof(text), single));
+		return 0;
+	}
+	(void)snprintf(head, sizeof(head), "%08x\r\n", (unsigned)got);
+	memcpy(room, head, LONG_HEAD_BYTES);
+	memcpy(to + got, "\r\n", 2);
+	if (guard->left == 0)
+		end_chunks(guard, GUARD_COMPLETE);
+	return got + LONG_FRAME_BYTES;
+}
+
 /* ---- All of it ---- */
 
 /* Whether another step may bring more. */
@@ -367,6 +402,8 @@ static bool goes_on(const struct guard *guard, const struct intake *in)
 		return true;
 	if (guard->state >= GUARD_COMPLETE)
 		return false;
+	if (guard->state == GUARD_LONG && guard->left == 0)
+		return true;
 	return !in->is_empty || (guard->held_len > 0 && guard->state != GUARD_HEAD) ||
 	       guard->body_ends;
 }
@@ -392,6 +429,11 @@ static size_t step(struct guard *guard, struct intake *in, char *room, size_t si
 		return pass_body(guard, in, room, size);
 	case GUARD_CHUNKS:
 		return pass_chunks(guard, in, room, size);
+	case GUARD_LONG:
+		if (guard->left > 0)
+			return pass_long(guard, in, room, size);
+		end_chunks(guard, GUARD_COMPLETE);
+		return 0;
 	case GUARD_COMPLETE:
 	case GUARD_SHUT:
 	case GUARD_BROKEN:
@@ -434,7 +476,8 @@ void guard_deinit(struct guard *guard)
 
 void guard_end_body(struct guard *guard)
 {
-	if (guard->state != GUARD_CHUNKS && guard->state != GUARD_BODY)
+	if (guard->state != GUARD_CHUNKS && guard->state != GUARD_BODY &&
+	    guard->state != GUARD_LONG)
 		return;
 	if (guard->state == GUARD_BODY)
 		drop_held(guard);

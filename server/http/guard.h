@@ -8,7 +8,8 @@
  * - An invalid one is replaced by a head without body, and no byte after it is passed on. The
  *   exchange finds the refusal here and answers it in its turn and in the form of all others.
  * - A chunked body is passed on in chunks of our own (chunks.h), so it can be ended at any moment:
- *   if it is broken, or if the rest is not wanted (guard_end_body).
+ *   if it is broken, or if the rest is not wanted (guard_end_body). So is a body that is declared
+ * to be very long.
  * - The next request is held back until the one before is answered.
  *
  * The library reads when the kernel has reported something, and assumes that a read that was not
@@ -29,6 +30,7 @@ enum guard_state {
 	GUARD_HEAD, /* between requests, or in a head */
 	GUARD_BODY,
 	GUARD_CHUNKS,
+	GUARD_LONG,     /* a body of declared length, passed on in chunks */
 	GUARD_COMPLETE, /* the request is complete, and the next is held back */
 	GUARD_SHUT,     /* nothing is passed on any more */
 	GUARD_BROKEN,   /* out of memory: for the library the client has left */
@@ -52,7 +54,7 @@ struct guard {
 	size_t empty_bytes; /* of lines before the request */
 	struct head_scan head;
 	struct chunks chunks;
-	uint64_t left; /* of GUARD_BODY */
+	uint64_t left; /* of GUARD_BODY and GUARD_LONG */
 	/* Bytes received and not passed on; the first `head_left` of them are a head that may
 	 * be. */
 	char *held;
@@ -80,8 +82,8 @@ static inline bool guard_has_request(const struct guard *guard)
 	return guard->state != GUARD_HEAD;
 }
 
-/* The rest of a body is not wanted, and not read any more: for the library a chunked one ends here,
- * and one of declared length gets bytes that mean nothing. */
+/* The rest of a body is not wanted, and not read any more: for the library one that is passed on in
+ * chunks ends here, and another gets bytes that mean nothing. */
 void guard_end_body(struct guard *guard);
 
 /* The request was answered: the next one may be passed on. */

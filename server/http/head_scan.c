@@ -147,6 +147,22 @@ static void move_to_end(char *value, size_t len, size_t room)
 	memset(value, ' ', room - len);
 }
 
+/* Writes the coding of a long body over the line of its length, which ends at `end`. */
+static void replace_length(struct head_scan *scan, char *line, const char *end)
+{
+	static const char name[] = "Transfer-Encoding:";
+	static const char value[] = "chunked";
+	size_t len = (size_t)(end - line);
+
+	if (scan->content_length < HEAD_LONG_BYTES || scan->is_1_0 ||
+	    len < sizeof(name) + sizeof(value) - 2)
+		return;
+	memset(line, ' ', len);
+	memcpy(line, name, sizeof(name) - 1);
+	memcpy(line + len - (sizeof(value) - 1), value, sizeof(value) - 1);
+	scan->is_long = true;
+}
+
 /* There are `room` bytes from the value's beginning to the end of its line. */
 static bool read_known_field(struct head_scan *scan, struct slice name, char *value, size_t len,
 			     size_t room)
@@ -163,6 +179,8 @@ static bool read_known_field(struct head_scan *scan, struct slice name, char *va
 	else
 		return true;
 	move_to_end(value, len, room);
+	if (is_good && scan->lengths == 1 && is_named(name, SLICE("content-length")))
+		replace_length(scan, (char *)(uintptr_t)name.data, value + room);
 	return is_good;
 }
 

@@ -14,6 +14,11 @@
 /* Content length of a chunked body. */
 #define LENGTH_UNKNOWN UINT64_MAX
 
+/* The HTTP library insists on all bytes of a declared length before it sends an answer. In a head
+ * that declares this many or more, a `Transfer-Encoding: chunked` takes the place of the length, if
+ * there is room. */
+#define HEAD_LONG_BYTES UINT64_C(100000000)
+
 /* Memory that the HTTP library takes for a header field besides its bytes. */
 #define HEAD_FIELD_BYTES 64
 
@@ -42,6 +47,7 @@ struct head_scan {
 	bool has_request_line;
 	bool is_1_0;      /* the version of HTTP */
 	bool is_left_out; /* the line that was read last */
+	bool is_long;     /* content_length was replaced by a coding */
 
 	/* Of HEAD_REFUSED. */
 	unsigned status;
@@ -50,7 +56,8 @@ struct head_scan {
 
 /* Continues a head that begins at `bytes`, of which `len` have arrived. It may change bytes: blanks
  * after a length are moved before it, and fields that nobody here reads are removed, because the
- * library would store or even copy them. A complete head has QUERY_MARKs. */
+ * library would store or even copy them; of a long body the coding changes. A complete head has
+ * QUERY_MARKs. */
 enum head_verdict head_scan(struct head_scan *scan, char *bytes, size_t len);
 
 /* RFC 9110, 5.6.2: the characters of methods and names of fields. */

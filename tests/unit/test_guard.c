@@ -484,3 +484,115 @@ Test(guard, a_body_in_chunks_can_be_ended)
 	cr_assert_eq(guard_receive(&guard, &source, got, sizeof(got)), -1, "another request");
 	guard_deinit(&guard);
 }
+
+#define LONG_LINE  "Content-Length: 100000000\r\n"
+#define LONG_CODED "Transfer-Encoding:chunked\r\n"
+
+Test(guard, a_long_body_can_be_ended)
+{
+	static const char sent[] = PUT LONG_LINE "\r\nhello";
+	static const char first[] = PUT LONG_CODED "\r\n00000005\r\nhello\r\n";
+	struct wire wire = {.bytes = sent, .len = sizeof(sent), .left = sizeof(sent) - 1};
+	const struct guard_source source = {
+		.read = read_wire, .user = &wire, .nothing_yet = -1, .short_means_empty = true};
+	struct guard guard;
+	char got[512];
+
+	guard_init(&guard, MAX_HEAD, false, &wire);
+	ssize_t len = guard_receive(&guard, &source, got, sizeof(got));
+	cr_assert_eq((size_t)len, sizeof(first) - 1, "%.*s", (int)len, got);
+	cr_assert_eq(memcmp(got, first, (size_t)len), 0, "%.*s", (int)len, got);
+	cr_assert_eq(guard.head.content_length, 100000000);
+	guard_end_body(&guard);
+	len = guard_receive(&guard, &source, got, sizeof(got));
+	cr_assert_eq(len, 5);
+	cr_assert_eq(memcmp(got, "0\r\n\r\n", 5), 0);
+	guard_end_request(&guard);
+	wire.left = 1;
+	cr_assert_eq(guard_receive(&guard, &source, got, sizeof(got)), -1, "another request");
+	guard_deinit(&guard);
+}
+
+/* A long body, in pieces of another size each time, and the next request behind it. */
+struct stream {
+	const char *head;
+	size_t head_len, body_left, round;
+	bool is_over;
+};
+
+static ssize_t read_long(void *user, void *room, size_t size)
+{
+	struct stream *stream = user;
+	size_t len = stream->round++ % 7 * 5003 + 1;
+
+	if (len > size)
+		len = size;
+	if (stream->round % 5 == 0 || stream->is_over) {
+		errno = EAGAIN;
+		return -1;
+	}
+	if (stream->head_len > 0) {
+		len = len < stream->head_len ? len : stream->head_len;
+		memcpy(room, stream->head, len);
+		stream->head += len;
+		stream->head_len -= len;
+		return (ssize_t)len;
+	}
+	if (stream->body_left > 0) {
+		len = len < stream->body_left ? len : stream->body_left;
+		memset(room, 'x', len);
+		stream->body_left -= len;
+		return (ssize_t)len;
+	}
+	cr_assert_geq(size, sizeof(GET "\r\n") - 1);
+	memcpy(room, GET "\r\n", sizeof(GET "\r\n") - 1);
+	stream->is_over = true;
+	return sizeof(GET "\r\n") - 1;
+}
+
+Test(guard, a_long_body_is_passed_on_whole)
+{
+	static char head[] = PUT LONG_LINE "\r\n";
+	struct stream stream = {.head = head, .head_len = sizeof(head) - 1, .body_left = 100000000};
+	const struct guard_source source = {
+		.read = read_long, .user = &stream, .nothing_yet = -1, .short_means_empty = false};
+	struct guard guard;
+	char *got = malloc(110000000);
+	size_t len = 0;
+
+	guard_init(&guard, MAX_HEAD, true, &stream);
+	for (size_t round = 0; guard.state != GUARD_COMPLETE || guard.pending_len > 0; round++) {
+		ssize_t more =
+			guard_receive(&guard, &source, got + len,
+				      round % 97 == 5 ? round % 40 + 1 : 9000 + round % 24000);
+
+		len += more > 0 ? (size_t)more : 0;
+		cr_assert_lt(len, 110000000 - 40000);
+	}
+	cr_assert_eq(memcmp(got, PUT LONG_CODED "\r\n", sizeof(head) - 1), 0);
+	size_t at = sizeof(head) - 1;
+	size_t body = 0;
+	for (size_t size = 1; size > 0;) {
+		char *end = NULL;
+
+		size = strtoul(got + at, &end, 16);
+		cr_assert_eq(memcmp(end, "\r\n", 2), 0);
+		at = (size_t)(end + 2 - got);
+		cr_assert_eq(memcmp(got + at + size, "\r\n", 2), 0);
+		for (size_t i = 0; i < size; i += 100)
+			cr_assert_eq(got[at + i], 'x');
+		at += size + 2;
+		body += size;
+	}
+	cr_assert_eq(body, 100000000);
+	cr_assert_eq(at, len);
+	guard_end_request(&guard);
+	for (len = 0; len < sizeof(GET "\r\n") - 1;) {
+		ssize_t more = guard_receive(&guard, &source, got + len, 1000);
+
+		len += more > 0 ? (size_t)more : 0;
+	}
+	cr_assert_eq(memcmp(got, GET "\r\n", len), 0);
+	guard_deinit(&guard);
+	free(got);
+}
