@@ -194,10 +194,10 @@ void backend_submit(struct backend *backend, struct cache_op *op)
 		cache_op_complete(op, status);
 	else if (op_has_items(op) && op->item_count == 0)
 		cache_op_complete(op, CACHE_OK);
-	else if (!run[op->type])
-		cache_op_complete(op, CACHE_UNSUPPORTED);
 	else if ((need & ops->bits) != need)
 		refuse(op, need & ~ops->bits);
+	else if (!run[op->type])
+		cache_op_complete(op, CACHE_UNSUPPORTED);
 	else
 		run[op->type](backend, op);
 }

@@ -11,11 +11,14 @@
 #include "tests/drivers/bodies.h"
 #include "tests/drivers/hash.h"
 #include "tests/drivers/slow.h"
+#include "tests/drivers/spread.h"
 
 const struct backend_ops *const backend_registry[] = {
-	&sqlite_backend_ops, &memory_backend_ops,   &d1_backend_ops,
-	&redis_backend_ops,  &hash_backend_ops,     &slow_backend_ops,
-	&bodies_backend_ops, &disabled_backend_ops, NULL,
+	&sqlite_backend_ops,   &memory_backend_ops,
+	&d1_backend_ops,       &redis_backend_ops,
+	&hash_backend_ops,     &slow_backend_ops,
+	&bodies_backend_ops,   &spread_backend_ops,
+	&disabled_backend_ops, NULL,
 };
 
 const struct option_table *const backend_layer_options[] = {&tiered_options, &large_options, NULL};
