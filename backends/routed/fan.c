@@ -11,6 +11,8 @@
 
 /* For the answer of a CHECK: kubelet's own patience, if nobody changes it, is a second. */
 #define CHECK_PATIENCE_US (US_PER_S * 4 / 5)
+/* For statistics that may be without those of one. */
+#define STATS_PATIENCE_US (US_PER_S * 2)
 
 struct fan_part {
 	struct fan *fan;
@@ -179,6 +181,8 @@ static void fill(struct fan_part *part, const struct cache_op *op)
 	part->op.patience_us = op->patience_us;
 	if (op->type == CACHE_OP_CHECK && op->patience_us == 0)
 		part->op.patience_us = CHECK_PATIENCE_US;
+	if (op->takes_branches && op->patience_us == 0)
+		part->op.patience_us = STATS_PATIENCE_US;
 	part->op.done = part_done;
 	part->op.user = part;
 }
