@@ -164,7 +164,7 @@ def stores_what_boto3_reads(scene, sizes):
             objects.must("put", path)  # again
             os.unlink(path)
         expect(sorted(objects.listing(3).values()) == sorted(sizes), "the listing differs")
-        expect(objects.figures()["puts_total"] == str(2 * len(sizes)), "puts are not counted")
+        expect(objects.figures()["puts"] == str(2 * len(sizes)), "puts are not counted")
         for name in objects.listing():
             objects.fails("precondition_failed", "", "remove", name, 1)
             objects.must("remove", name)

@@ -177,8 +177,8 @@ Test(s3, puts_under_the_name_of_the_hash_which_it_signs)
 	body = mock_body(mock, 0);
 	cr_expect_str_eq(body, TEXT);
 	free(body);
-	cr_expect_eq(gauge("puts_total"), 1);
-	cr_expect_eq(gauge("sent_bytes_total"), TEXT_LEN);
+	cr_expect_eq(gauge("puts"), 1);
+	cr_expect_eq(gauge("sent_bytes"), TEXT_LEN);
 }
 
 Test(s3, tries_again_what_may_succeed)
@@ -193,7 +193,7 @@ Test(s3, tries_again_what_may_succeed)
 	mock_next(mock, 1, refusal(500, "InternalError"));
 	cr_expect_eq(put_text(&request), CACHE_OK, "%s", detail_of(&request));
 	cr_expect_eq(mock_requests(mock), 6);
-	cr_expect(gauge("retries_total") >= 2); /* libcurl may see to a reset by itself */
+	cr_expect(gauge("retries") >= 2); /* libcurl may see to a reset by itself */
 	cr_expect_eq(gauge("failures_throttled"), 1);
 }
 
@@ -254,7 +254,7 @@ Test(s3, never_gives_other_bytes_as_the_whole)
 	cr_expect_eq(get_text(&got, &detail), CACHE_CORRUPT);
 	cr_expect(got.len < TEXT_LEN, "all bytes were given");
 	cr_expect(strstr(detail, "other bytes"), "%s", detail);
-	cr_expect_eq(gauge("damaged_total"), 1);
+	cr_expect_eq(gauge("damaged"), 1);
 }
 
 Test(s3, notices_a_wrong_length_a_missing_object_and_a_part_that_is_none)
@@ -296,7 +296,7 @@ Test(s3, goes_on_where_a_download_broke_off)
 	cr_expect_eq(memcmp(got.bytes, TEXT, TEXT_LEN), 0);
 	expect_head(1, "Range: bytes=21-42\r\n");
 	expect_head(1, "If-Match: \"x\"\r\n");
-	cr_expect_eq(gauge("downloads_continued_total"), 1);
+	cr_expect_eq(gauge("downloads_continued"), 1);
 }
 
 Test(s3, goes_on_with_the_same_bytes_put_again)
@@ -374,10 +374,10 @@ Test(s3_one_connection, a_reader_that_stands_still_lets_others_pass, .fini = clo
 	cr_assert_eq(object_run(store, store->ops->open, &request), CACHE_OK);
 	struct body_reader *reader =
 		request.body->ops->open(request.body, 0, len, set_flag, &woken);
-	while (gauge("received_bytes_total") < 200000)
+	while (gauge("received_bytes") < 200000)
 		nap_ms(1);
 	nap_ms(20);
-	double held = gauge("received_bytes_total");
+	double held = gauge("received_bytes");
 	cr_expect(held <= 256 * 1024, "%f bytes are held for a reader that takes none", held);
 	/* Others get the connection, and the reader its rest. */
 	mock_always(mock, answer(200, NULL, "<ListBucketResult/>"));
@@ -431,7 +431,7 @@ Test(s3, a_silent_store_fails_in_time_then_at_once_and_is_back_within_a_second)
 	cr_expect_eq(check(&detail), CACHE_UNAVAILABLE);
 	cr_expect_eq(get_text(&got, &detail), CACHE_UNAVAILABLE);
 	cr_expect(monotonic_now_us() - from_us < TIMEOUT / 2);
-	cr_expect_eq(gauge("breaker_opened_total"), 1);
+	cr_expect_eq(gauge("breaker_opened"), 1);
 	mock_always(mock, answer(200, NULL, "<ListBucketResult/>"));
 	from_us = monotonic_now_us();
 	while (check(&detail) != CACHE_OK && monotonic_now_us() - from_us < 5 * US_PER_S)
@@ -529,6 +529,45 @@ Test(s3, removes_what_is_old_enough)
 	cr_expect_eq(mock_requests(mock), 4);
 }
 
+/* Waits for all that has arrived at the mock. */
+static void await_requests(unsigned count)
+{
+	while (mock_requests(mock) < count)
+		nap_ms(1);
+}
+
+static void count_done(struct object_request *request)
+{
+	atomic_fetch_add((atomic_uint *)request->user, 1);
+}
+
+Test(s3_turns, a_put_waits_for_a_removal_and_a_removal_gives_way_to_a_put, .fini = close_all)
+{
+	struct object_request removal = request_of(TEXT, TEXT_LEN), second = removal;
+	struct object_request put = put_request(TEXT, TEXT_LEN);
+	atomic_uint done = 0;
+
+	open_store("", 20 * US_PER_S);
+	removal.put_before_us = second.put_before_us = INT64_MAX;
+	removal.user = put.user = &done;
+	removal.done = put.done = count_done;
+	mock_always(mock, fails(MOCK_HANG));
+	store->ops->remove(store, &removal);
+	await_requests(1);
+	store->ops->put(store, &put);
+	cr_expect_eq(object_run(store, store->ops->remove, &second), CACHE_PRECONDITION_FAILED);
+	cr_expect_eq(mock_requests(mock), 1);
+	mock_always(mock, answer(200, "Last-Modified: Mon, 30 Nov 2026 18:00:00 GMT\r\n", NULL));
+	while (atomic_load(&done) < 2)
+		nap_ms(1);
+	cr_expect_eq(removal.status, CACHE_OK);
+	cr_expect_eq(put.status, CACHE_OK);
+	unsigned last = mock_requests(mock) - 1;
+	expect_head(last - 1, "DELETE /values/p/");
+	expect_head(last, "PUT /values/p/");
+	(void)close(put.file);
+}
+
 Test(s3, aborts_uploads_that_were_left_a_day_ago)
 {
 #define UPLOAD(name, id, at)                                                                       \
@@ -549,7 +588,7 @@ Test(s3, aborts_uploads_that_were_left_a_day_ago)
 	mock_always(mock, answer(204, NULL, NULL));
 	mock_script(mock, script, 2);
 	cr_assert_eq(object_run(store, store->ops->list, &request), CACHE_OK);
-	while (gauge("uploads_aborted_total") < 1)
+	while (gauge("uploads_aborted") < 1)
 		nap_ms(1);
 	expect_head(1, "&uploads= HTTP");
 	expect_head(2, "DELETE /values/p/aaaa");
@@ -650,5 +689,5 @@ Test(s3_parted, aborts_an_upload_that_fails, .fini = close_all)
 	while (count_heads("DELETE /values/p/") == 0)
 		nap_ms(1);
 	cr_expect_eq(count_heads("?uploadId=up%2F1 HTTP"), 1);
-	cr_expect_eq(gauge("puts_total"), 0);
+	cr_expect_eq(gauge("puts"), 0);
 }

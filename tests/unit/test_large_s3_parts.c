@@ -29,7 +29,7 @@ Test(s3_parts, a_url_says_where_the_store_is)
 	cr_expect_eq(url.connections, 32);
 	cr_assert(s3_url_read(&url,
 			      "s3://values/a/b/?endpoint=https%3A%2F%2FObjects.Example.com%3A443%2F"
-			      "&region=auto&connections=7",
+			      "&region=auto&connections=7&part-mb=5120",
 			      error, sizeof(error)),
 		  "%s", error);
 	cr_expect_str_eq(url.origin, "https://objects.example.com");
@@ -37,6 +37,7 @@ Test(s3_parts, a_url_says_where_the_store_is)
 	cr_expect_str_eq(url.prefix, "a/b/");
 	cr_expect_str_eq(url.region, "auto");
 	cr_expect_eq(url.connections, 7);
+	cr_expect_eq(url.part_bytes, UINT64_C(5) << 30);
 	cr_assert(s3_url_read(&url, "s3://values?endpoint=http://127.0.0.1:9000/s3&path-style=1",
 			      error, sizeof(error)),
 		  "%s", error);
@@ -68,6 +69,7 @@ Test(s3_parts, a_url_that_is_wrong_is_refused_with_what_to_change)
 		{"s3://values?regoin=a", "\"regoin=a\""},
 		{"s3://values?region=a&region=b", "each once"},
 		{"s3://values?connections=0", "1 to 256"},
+		{"s3://values?part-mb=4", "5 to 5120"},
 		{"s3://values?path-style=yes", "0 or 1"},
 		{"s3://values?endpoint=http://127.0.0.1&path-style=0", "path-style=0"},
 	};

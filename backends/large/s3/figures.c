@@ -16,7 +16,7 @@ size_t s3_figures(struct object_store *of, struct backend_gauge *ret, size_t max
 		&store->breaker_state, memory_order_relaxed);
 	const struct backend_gauge gauges[] = {
 		{.group = GROUP,
-		 .name = "breaker_state",
+		 .name = "breaker",
 		 .value = (double)state,
 		 .text = remote_breaker_state_name(state),
 		 .help = "The breaker: closed, open, or half_open while a probe is in flight."},

@@ -206,14 +206,15 @@ static void complete(struct upload *upload)
 
 static uint64_t from_of(const struct lane *lane)
 {
-	return (uint64_t)lane->part * S3_PART_BYTES;
+	return (uint64_t)lane->part * lane->upload->errand.store->url.part_bytes;
 }
 
 static uint64_t len_of(const struct lane *lane)
 {
 	uint64_t left = lane->upload->errand.request->len_bytes - from_of(lane);
+	uint64_t part_bytes = lane->upload->errand.store->url.part_bytes;
 
-	return left < S3_PART_BYTES ? left : S3_PART_BYTES;
+	return left < part_bytes ? left : part_bytes;
 }
 
 static void start_part(struct lane *lane);
@@ -350,14 +351,15 @@ static void add_type(struct s3_call *call, struct buffer *lines)
 	buffer_append(lines, (struct slice){S3_CONTENT_TYPE, sizeof(S3_CONTENT_TYPE)});
 }
 
-static void begin(struct s3_post *post)
+/* Has its turn. */
+static void begin(struct s3_errand *errand)
 {
 	static const struct s3_verdict no_memory = {.status = CACHE_NO_MEMORY};
-	struct upload *upload = (struct upload *)post;
-	struct s3_call *call = &upload->errand.call;
+	struct upload *upload = (struct upload *)errand;
+	struct s3_call *call = &errand->call;
+	uint64_t part_bytes = errand->store->url.part_bytes;
 
-	upload->parts =
-		(size_t)((upload->errand.request->len_bytes + S3_PART_BYTES - 1) / S3_PART_BYTES);
+	upload->parts = (size_t)((errand->request->len_bytes + part_bytes - 1) / part_bytes);
 	upload->left = upload->parts;
 	upload->tags = calloc(upload->parts, sizeof(*upload->tags));
 	if (!upload->tags) {
@@ -377,7 +379,12 @@ static void begin(struct s3_post *post)
 	s3_call_start(upload->errand.store, call);
 }
 
+static void take_turn(struct s3_post *post)
+{
+	s3_answer_take_turn((struct s3_errand *)post, begin);
+}
+
 void s3_multipart_put(struct s3_store *store, struct object_request *request)
 {
-	s3_answer_post(store, request, sizeof(struct upload), begin);
+	s3_answer_post(store, request, sizeof(struct upload), take_turn);
 }

@@ -27,9 +27,9 @@ static void on_done(struct s3_call *call, const struct s3_verdict *verdict)
 	free(errand);
 }
 
-static void start(struct s3_post *post)
+/* Has its turn. */
+static void start(struct s3_errand *errand)
 {
-	struct s3_errand *errand = (struct s3_errand *)post;
 	struct s3_call *call = &errand->call;
 
 	call->method = "PUT";
@@ -44,7 +44,12 @@ static void start(struct s3_post *post)
 	s3_call_start(errand->store, call);
 }
 
+static void take_turn(struct s3_post *post)
+{
+	s3_answer_take_turn((struct s3_errand *)post, start);
+}
+
 void s3_put(struct s3_store *store, struct object_request *request)
 {
-	s3_answer_post(store, request, sizeof(struct s3_errand), start);
+	s3_answer_post(store, request, sizeof(struct s3_errand), take_turn);
 }

@@ -4,9 +4,6 @@
 
 #include "backends/large/s3/state.h"
 
-/* Beyond this many bytes an object is put in parts of this many (multipart.h). */
-#define S3_PART_BYTES ((uint64_t)64 << 20)
-
 /* Header lines of an object that is put. */
 #define S3_CONTENT_TYPE "Content-Type: application/octet-stream"
 

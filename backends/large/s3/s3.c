@@ -31,7 +31,7 @@ static struct s3_store *s3_of(struct object_store *store)
 /* object_store_ops.put */
 static void put(struct object_store *store, struct object_request *request)
 {
-	if (request->len_bytes > S3_PART_BYTES)
+	if (request->len_bytes > s3_of(store)->url.part_bytes)
 		s3_multipart_put(s3_of(store), request);
 	else
 		s3_put(s3_of(store), request);

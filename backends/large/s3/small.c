@@ -66,6 +66,10 @@ static void start_remove(struct s3_post *post)
 {
 	struct s3_errand *errand = (struct s3_errand *)post;
 
+	if (!s3_answer_removes(errand)) { /* it is being put */
+		finish_with(errand, CACHE_PRECONDITION_FAILED, NULL);
+		return;
+	}
 	errand->call.method = "HEAD";
 	errand->call.key = errand->key;
 	errand->call.done = on_seen;

@@ -13,18 +13,17 @@
 
 /* X(id, name, help): what is counted. */
 #define S3_COUNTER_MAP(X)                                                                          \
-	X(REQUESTS, "requests_total", "Requests to the object store, tries counted one by one.")   \
-	X(RETRIES, "retries_total", "Of them, further tries.")                                     \
-	X(PUTS, "puts_total", "Objects put.")                                                      \
-	X(REMOVALS, "removals_total", "Objects removed.")                                          \
-	X(SENT, "sent_bytes_total", "Bytes of objects sent.")                                      \
-	X(RECEIVED, "received_bytes_total", "Bytes of objects received.")                          \
-	X(CONTINUED, "downloads_continued_total",                                                  \
+	X(REQUESTS, "requests", "Requests to the object store, tries counted one by one.")         \
+	X(RETRIES, "retries", "Of them, further tries.")                                           \
+	X(PUTS, "puts", "Objects put.")                                                            \
+	X(REMOVALS, "removals", "Objects removed.")                                                \
+	X(SENT, "sent_bytes", "Bytes of objects sent.")                                            \
+	X(RECEIVED, "received_bytes", "Bytes of objects received.")                                \
+	X(CONTINUED, "downloads_continued",                                                        \
 	  "Downloads that went on by a further request, after a break or for a slow reader.")      \
-	X(DAMAGED, "damaged_total",                                                                \
-	  "Objects whose bytes were missing or not those of their name.")                          \
-	X(ABORTED, "uploads_aborted_total", "Unfinished uploads in parts that were removed.")      \
-	X(OPENED, "breaker_opened_total", "How often the breaker opened.")
+	X(DAMAGED, "damaged", "Objects whose bytes were missing or not those of their name.")      \
+	X(ABORTED, "uploads_aborted", "Unfinished uploads in parts that were removed.")            \
+	X(OPENED, "breaker_opened", "How often the breaker opened.")
 
 enum s3_counter {
 #define X(id, name, help) S3_COUNT_##id,
@@ -45,10 +44,11 @@ struct s3_store {
 	struct remote_breaker breaker;
 	struct s3_timer probe_timer;
 	struct remote_details details;
-	int64_t hurry_until_us;     /* INT64_MAX: the process goes on */
-	int64_t leftovers_at_us;    /* when they are looked for next */
-	struct s3_call *first_call; /* all that have not ended */
-	struct s3_post hurry, end;  /* what other threads ask for */
+	int64_t hurry_until_us;         /* INT64_MAX: the process goes on */
+	int64_t leftovers_at_us;        /* when they are looked for next */
+	struct s3_call *first_call;     /* all that have not ended */
+	struct s3_errand *first_errand; /* that put and remove */
+	struct s3_post hurry, end;      /* what other threads ask for */
 	struct s3_timer end_timer;
 	int64_t end_until_us;
 

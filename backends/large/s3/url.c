@@ -9,8 +9,12 @@
 
 #include "backends/aws/region.h"
 
-#define CONNECTIONS         32
-#define CONNECTIONS_MAX     256
+#define CONNECTIONS     32
+#define CONNECTIONS_MAX 256
+/* A part of S3 has 5 MiB or more, and a request 5 GiB at most. */
+#define PART_MB             64
+#define PART_MIN_MB         5
+#define PART_MAX_MB         5120
 #define BUCKET_MIN_LEN      3
 #define ENDPOINT_MAX_LEN    200
 #define ALPHANUMERICS       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -18,7 +22,7 @@
 
 /* What the text says; the values are libcurl's. */
 struct parameters {
-	char *endpoint, *region, *path_style, *connections, *insecure;
+	char *endpoint, *region, *path_style, *connections, *part_mb, *insecure;
 };
 
 static bool refuse(char *error, size_t error_size, const char *sentence)
@@ -33,6 +37,7 @@ static void deinit(struct parameters *parameters)
 	curl_free(parameters->region);
 	curl_free(parameters->path_style);
 	curl_free(parameters->connections);
+	curl_free(parameters->part_mb);
 	curl_free(parameters->insecure);
 }
 
@@ -45,7 +50,7 @@ static char **place_of(struct parameters *parameters, const char *name, size_t l
 	} all[] = {
 		{"endpoint", &parameters->endpoint},       {"region", &parameters->region},
 		{"path-style", &parameters->path_style},   {"insecure", &parameters->insecure},
-		{"connections", &parameters->connections},
+		{"connections", &parameters->connections}, {"part-mb", &parameters->part_mb},
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
@@ -64,8 +69,8 @@ static bool read_query(struct parameters *ret, const char *query, char *error, s
 		if (!value || name_len == len || *value) {
 			(void)snprintf(error, error_size,
 				       "the URL of the object store: \"%.*s\" is not one of "
-				       "endpoint=, region=, path-style=, connections= and "
-				       "insecure=, each once",
+				       "endpoint=, region=, path-style=, connections=, "
+				       "part-mb= and insecure=, each once",
 				       (int)(len < 60 ? len : 60), query);
 			return false;
 		}
@@ -85,17 +90,18 @@ static bool read_switch(bool *ret, const char *text, bool fallback)
 	return !text || strcmp(text, "1") == 0 || strcmp(text, "0") == 0;
 }
 
-static bool read_connections(unsigned *ret, const char *text)
+/* A whole number from `min` to `max`, or `fallback` if it is not there. */
+static bool read_number(unsigned *ret, const char *text, unsigned min, unsigned max,
+			unsigned fallback)
 {
 	char *end;
 
-	*ret = CONNECTIONS;
+	*ret = fallback;
 	if (!text)
 		return true;
 	unsigned long number = strtoul(text, &end, 10);
 	*ret = (unsigned)number;
-	return isdigit((unsigned char)*text) && *end == '\0' && number >= 1 &&
-	       number <= CONNECTIONS_MAX;
+	return isdigit((unsigned char)*text) && *end == '\0' && number >= min && number <= max;
 }
 
 static bool read_prefix(struct s3_url *ret, const char *path)
@@ -228,6 +234,7 @@ static bool fill(struct s3_url *ret, const struct parameters *parameters, const 
 	char path[S3_PREFIX_MAX_LEN + 8] = "";
 	char told[sizeof(ret->region) + 1] = "";
 	const char *region = parameters->region ? parameters->region : told;
+	unsigned part_mb;
 
 	if (!*region && !aws_region(told, sizeof(told)))
 		region = "us-east-1";
@@ -249,8 +256,12 @@ static bool fill(struct s3_url *ret, const struct parameters *parameters, const 
 	    strspn(region, CHARACTERS_OF_NAMES) != strlen(region))
 		return refuse(error, error_size, "region= is a name such as eu-central-1");
 	(void)snprintf(ret->region, sizeof(ret->region), "%s", region);
-	if (!read_connections(&ret->connections, parameters->connections))
+	if (!read_number(&ret->connections, parameters->connections, 1, CONNECTIONS_MAX,
+			 CONNECTIONS))
 		return refuse(error, error_size, "connections= is a number from 1 to 256");
+	if (!read_number(&part_mb, parameters->part_mb, PART_MIN_MB, PART_MAX_MB, PART_MB))
+		return refuse(error, error_size, "part-mb= is a number from 5 to 5120");
+	ret->part_bytes = (uint64_t)part_mb << 20;
 	return fill_endpoint(ret, parameters, error, error_size);
 }
 

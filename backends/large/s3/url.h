@@ -5,6 +5,7 @@
  *   path-style   1: the bucket is in the path, 0: in the name of the host; default: 1 with an
  *                endpoint of one's own, 0 at AWS
  *   connections  requests at once, 1 to 256; default 32
+ *   part-mb      larger objects are put in parts of this many MiB, 5 to 5120; default 64
  *   insecure     1: http:// to another machine is allowed
  *
  * Over http:// whoever is on the way reads the values, may change what is not hashed, and may send
@@ -15,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define S3_PREFIX_MAX_LEN 256
 #define S3_KEY_SIZE       (S3_PREFIX_MAX_LEN + 64 + 1)
@@ -28,6 +30,7 @@ struct s3_url {
 	char path[200];   /* of the bucket: "/bucket", or empty; before it that of the endpoint */
 	bool has_tls;
 	unsigned connections;
+	uint64_t part_bytes;
 };
 
 /* False with a sentence. `ret` must not be moved. */
