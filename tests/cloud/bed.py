@@ -10,8 +10,8 @@ KIND is one of
     swift      S3: Debian's swift with s3api (swift.py), likewise
 
 The command's environment has the credentials AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, and
-    dynalite   DYNAMODB_BED_ENDPOINT = AWS_ENDPOINT_URL_DYNAMODB, http://127.0.0.1:PORT, and what steadycache
-               needs: STEADYCACHE_BACKEND, STEADYCACHE_DYNAMODB_ENDPOINT, _CREATE_TABLE
+    dynalite   DYNAMODB_BED_ENDPOINT = AWS_ENDPOINT_URL_DYNAMODB, http://127.0.0.1:PORT, and
+               STEADYCACHE_BACKEND, a dynamodb://... that is made
     s3rver, swift  S3_BED_ENDPOINT = AWS_ENDPOINT_URL_S3, S3_BED_BUCKET
 Without a command it prints these and waits for the end of its input, or a signal. Exit 77: node or the npm
 packages of this folder are missing (npm ci), or Debian's of Swift.
@@ -29,6 +29,7 @@ import sys
 import tempfile
 import urllib.request
 from pathlib import Path
+from urllib.parse import quote
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
@@ -121,8 +122,7 @@ class Dynalite(Service):
         self.keys = {ACCESS: {"secret": SECRET}}
         self.environment.update(
             DYNAMODB_BED_ENDPOINT=self.endpoint, AWS_ENDPOINT_URL_DYNAMODB=self.endpoint,
-            STEADYCACHE_BACKEND="dynamodb://steadycache-bed", STEADYCACHE_DYNAMODB_ENDPOINT=self.endpoint,
-            STEADYCACHE_DYNAMODB_CREATE_TABLE="1")
+            STEADYCACHE_BACKEND=f"dynamodb://steadycache-bed?endpoint={quote(self.endpoint, safe='')}&create-table=1")
 
     def words(self):
         kept = () if self.in_memory else ("--path", os.path.join(self.folder, "tables"))

@@ -252,6 +252,7 @@ Test(abuse, a_client_that_does_not_read_its_answers)
 	char *bytes = calloc(1, len);
 	struct raw_socket raw[8];
 
+	requires_feature("mebibyte-values");
 	requires_feature("raw");
 	expect_status(http_put(client, entry_path("big"), ((struct slice){bytes, len})), 201);
 	free(bytes);
@@ -273,6 +274,7 @@ Test(abuse, a_body_over_the_limit)
 	long long max_body = known ? atoll(known) : 0;
 	struct raw_socket raw;
 
+	requires_feature("limits");
 	if (!known)
 		cr_skip("STEADYCACHE_TEST_MAX_BODY is not set");
 	/* Length announced: refused before it is read. */

@@ -249,6 +249,7 @@ Test(concurrency, mixed_load_under_eviction)
 	const unsigned limit = partitions() == 1 ? 30000 : 6000 * partitions();
 	const char *failure;
 
+	requires_feature("limits");
 	must_init_bytes(limit);
 	failure = in_threads(THREADS, mixed_load, NULL);
 	cr_assert(failure == NULL, "%s", failure);
@@ -280,6 +281,7 @@ Test(concurrency, refused_puts_say_why)
 {
 	const char *failure;
 
+	requires_feature("limits");
 	must_init_bytes(5000 * partitions());
 	must_set("kept", "v");
 	failure = in_threads(THREADS, refused_puts, NULL);

@@ -159,6 +159,7 @@ Test(conditional, if_unmodified_since)
 
 Test(conditional, a_refused_write_is_no_use_and_costs_nothing)
 {
+	requires_feature("uses");
 	(void)put("v");
 	expect_status(http_put(client, entry_path("k"), SLICE("longer"), "If-None-Match: *"), 412);
 	cr_assert_eq(d1_stat("max_frequency"), 1);

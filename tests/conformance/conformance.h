@@ -52,7 +52,12 @@ extern char ns[65];         /* the test's own namespace */
  *                      counts its own hits, and has collected uses for up to a second
  *     exact-eviction   limits and an order of eviction of the whole namespace: several partitions
  *                      have a share and an order each
- *     atomic-batches   batches that store all or nothing: several partitions do so each */
+ *     atomic-batches   batches that store all or nothing: several partitions do so each
+ *     limits           of size and capacity, and so eviction
+ *     uses             GETs that count as uses
+ *     large-batches    of more than 100 items to store
+ *     long-keys        of more than 1,000 bytes
+ *     mebibyte-values  values of 400 KB and more */
 void requires_feature(const char *feature);
 bool lacks_feature(const char *feature);
 /* How often to repeat something to meet a race or to fill a cache: a quarter of `usual` if the

@@ -61,6 +61,7 @@ Test(cross_api, overwrites_change_the_content_type)
 
 Test(cross_api, limits)
 {
+	requires_feature("limits");
 	must_init_bytes(100000);
 	expect_status(http_put(client, entry_path("k"), slice_of(quoted("%0100001d", 0))), 413);
 	expect_that(configure("'max_size_mb':4"), answer_->status / 100 == 2, "expected success");

@@ -31,6 +31,7 @@ Test(d1_batch, get_of_nothing)
 
 Test(d1_batch, get_counts_as_a_use)
 {
+	requires_feature("uses");
 	requires_feature("one-server");
 	must_set("a", "1");
 	must_set("b", "2");
@@ -42,6 +43,7 @@ Test(d1_batch, get_counts_as_a_use)
 
 Test(d1_batch, set_stores_all_items)
 {
+	requires_feature("uses");
 	expect_d1(d1("batch/set",
 		     "'items':[{'key':'a','value':'1','size':1},"
 		     "{'key':'b','value':'22','size':2},{'key':'c','value':'','size':0}]"),
@@ -73,6 +75,7 @@ Test(d1_batch, of_two_items_with_one_key_the_later_wins)
 
 Test(d1_batch, set_overwrites_and_counts_a_use)
 {
+	requires_feature("uses");
 	requires_feature("one-server");
 	must_set("k", "old");
 	expect_d1(d1("batch/set", "'items':[{'key':'k','value':'new','size':3}]"), 200,
@@ -92,6 +95,7 @@ Test(d1_batch, set_with_one_bad_item_stores_none)
 
 Test(d1_batch, set_with_one_item_over_the_limit_stores_none)
 {
+	requires_feature("limits");
 	requires_feature("atomic-batches");
 	must_init_bytes(1000);
 	must_set("kept", "v");
@@ -152,6 +156,7 @@ Test(d1_batch, ten_thousand_items_in_one_request)
 	const struct http_answer *answer;
 	json_t *document, *results;
 
+	requires_feature("large-batches");
 	expect_d1(http_post_json(client, "/api/batch/set", items), 200, "{'success':true}");
 	answer = http_post_json(client, "/api/batch/get", keys);
 	expect_status(answer, 200);

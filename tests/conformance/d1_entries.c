@@ -5,6 +5,7 @@ CONFORMANCE_SUITE(d1_entries);
 
 Test(d1_entries, init_answers_and_sets_the_limit)
 {
+	requires_feature("limits");
 	expect_d1(d1("init", "'max_size_mb':2"), 200,
 		  "{'success':true,'message':'Cache initialized'}");
 	cr_assert_eq(d1_stat("max_size_bytes"), 2097152);
@@ -12,6 +13,7 @@ Test(d1_entries, init_answers_and_sets_the_limit)
 
 Test(d1_entries, init_takes_fractions_and_rounds_down)
 {
+	requires_feature("limits");
 	/* 1.1 MiB are 1153433.6 bytes. */
 	expect_status(d1("init", "'max_size_mb':1.1"), 200);
 	cr_assert_eq(d1_stat("max_size_bytes"), 1153433);
@@ -23,6 +25,7 @@ Test(d1_entries, init_takes_fractions_and_rounds_down)
 
 Test(d1_entries, init_again_keeps_the_entries)
 {
+	requires_feature("limits");
 	expect_status(d1("init", "'max_size_mb':1"), 200);
 	must_set("k", "v");
 	expect_status(d1("init", "'max_size_mb':3"), 200);
@@ -105,6 +108,7 @@ Test(d1_entries, exists)
 
 Test(d1_entries, a_new_entry_has_frequency_1_and_each_get_and_overwrite_adds_1)
 {
+	requires_feature("uses");
 	requires_feature("one-server");
 	must_set("k", "v");
 	cr_assert_eq(d1_stat("max_frequency"), 1);
@@ -120,6 +124,7 @@ Test(d1_entries, a_new_entry_has_frequency_1_and_each_get_and_overwrite_adds_1)
 
 Test(d1_entries, exists_is_not_a_use)
 {
+	requires_feature("uses");
 	must_set("k", "v");
 	for (int i = 0; i < 5; i++)
 		cr_assert(must_exist_or_not("k"));
@@ -128,6 +133,7 @@ Test(d1_entries, exists_is_not_a_use)
 
 Test(d1_entries, delete_forgets_the_frequency)
 {
+	requires_feature("uses");
 	requires_feature("one-server");
 	must_set("k", "v");
 	expect_status(d1("get", "'key':'k'"), 200);
@@ -138,6 +144,7 @@ Test(d1_entries, delete_forgets_the_frequency)
 
 Test(d1_entries, clear_empties_and_keeps_the_limit)
 {
+	requires_feature("limits");
 	must_init_bytes(100000);
 	must_set("a", "1");
 	must_set("b", "2");
@@ -173,6 +180,7 @@ Test(d1_entries, stats_fields_in_their_order)
 	const char *name;
 	size_t i = 0;
 
+	requires_feature("limits");
 	must_init_bytes(100000);
 	must_set_sized("a", 100, 100);
 	must_set_sized("b", 150, 150);
@@ -201,6 +209,7 @@ Test(d1_entries, stats_fields_in_their_order)
 
 Test(d1_entries, total_size_is_the_sum_of_the_sizes_sent)
 {
+	requires_feature("limits");
 	must_init_bytes(100000);
 	must_set_sized("a", 10, 1000);
 	must_set_sized("b", 10, 500);

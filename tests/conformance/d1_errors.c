@@ -198,6 +198,7 @@ Test(d1_errors, set_creates_a_cache_with_the_default_limit)
 	const struct http_answer *answer;
 	json_auto_t *document = NULL;
 
+	requires_feature("limits");
 	expect_d1(
 		http_post_json(client, "/api/set",
 			       quoted("{'cache_name':'%s','key':'k','value':'v','size':1}", name)),

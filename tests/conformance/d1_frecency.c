@@ -35,6 +35,7 @@ static void expect_present(const char *among, const char *present)
 
 Test(d1_frecency, nothing_goes_while_all_fits)
 {
+	requires_feature("limits");
 	must_init_bytes(10000 * partitions());
 	for (const char *key = "abcde"; *key; key++)
 		must_set_used((char[]){*key, 0}, 2000);
@@ -44,6 +45,7 @@ Test(d1_frecency, nothing_goes_while_all_fits)
 
 Test(d1_frecency, a_full_cache_shrinks_to_four_fifths_by_lowest_score)
 {
+	requires_feature("limits");
 	requires_feature("exact-eviction");
 	must_init_bytes(10000);
 	for (const char *key = "abcde"; *key; key++)
@@ -63,6 +65,7 @@ Test(d1_frecency, a_full_cache_shrinks_to_four_fifths_by_lowest_score)
 
 Test(d1_frecency, frequency_outweighs_a_little_age)
 {
+	requires_feature("limits");
 	requires_feature("exact-eviction");
 	must_init_bytes(10000);
 	for (const char *key = "abcde"; *key; key++)
@@ -76,6 +79,7 @@ Test(d1_frecency, frequency_outweighs_a_little_age)
 
 Test(d1_frecency, an_overwrite_counts_as_a_use)
 {
+	requires_feature("limits");
 	requires_feature("exact-eviction");
 	must_init_bytes(10000);
 	for (const char *key = "abcde"; *key; key++)
@@ -88,6 +92,7 @@ Test(d1_frecency, an_overwrite_counts_as_a_use)
 
 Test(d1_frecency, an_item_larger_than_the_limit_is_refused_and_nothing_is_lost)
 {
+	requires_feature("limits");
 	must_init_bytes(10000 * partitions());
 	must_set_used("a", 3000);
 	must_set_used("b", 3000);
@@ -104,6 +109,7 @@ Test(d1_frecency, an_item_larger_than_the_limit_is_refused_and_nothing_is_lost)
 
 Test(d1_frecency, a_large_entry_with_the_lowest_score_goes_and_the_limit_holds)
 {
+	requires_feature("limits");
 	requires_feature("exact-eviction");
 	must_init_bytes(10000);
 	must_set_used("a", 7000);
@@ -120,6 +126,7 @@ Test(d1_frecency, a_large_entry_with_the_lowest_score_goes_and_the_limit_holds)
 
 Test(d1_frecency, an_overwrite_near_the_limit_counts_the_difference)
 {
+	requires_feature("limits");
 	must_init_bytes(10000 * partitions());
 	must_set_used("a", 4000);
 	must_set_used("b", 4000);
@@ -131,6 +138,7 @@ Test(d1_frecency, an_overwrite_near_the_limit_counts_the_difference)
 
 Test(d1_frecency, an_overwritten_entry_is_never_its_own_victim)
 {
+	requires_feature("limits");
 	requires_feature("exact-eviction");
 	must_init_bytes(10000);
 	must_set_used("a", 1000);
@@ -146,6 +154,7 @@ Test(d1_frecency, an_overwritten_entry_is_never_its_own_victim)
 
 Test(d1_frecency, an_understated_size_does_not_get_past_the_limit)
 {
+	requires_feature("limits");
 	must_init_bytes(5000 * partitions());
 	must_set_sized("a", 3000, 0);
 	cr_assert_eq(d1_stat("total_size"), 3000);
@@ -193,6 +202,7 @@ static void set_many(size_t first, size_t count, size_t used_bytes)
 /* The original answers "too many SQL variables" here, and to every later write. */
 Test(d1_frecency, a_full_cache_of_small_entries_does_not_get_stuck)
 {
+	requires_feature("limits");
 	requires_feature("exact-eviction");
 	must_init_bytes(600000);
 	set_many(1000, 3000, 200);
@@ -210,6 +220,7 @@ Test(d1_frecency, a_full_cache_of_small_entries_does_not_get_stuck)
 
 Test(d1_frecency, a_batch_evicts_others_but_not_itself)
 {
+	requires_feature("limits");
 	must_init_bytes(200000);
 	set_many(1000, 500, 200);
 	set_many(1500, 500, 200);
@@ -223,6 +234,7 @@ Test(d1_frecency, many_small_writes_into_a_full_cache_hold_the_limit)
 {
 	const unsigned count = rounds_of(partitions() == 1 ? 400 : 100 * partitions());
 
+	requires_feature("limits");
 	must_init_bytes(count * 75);
 	for (unsigned i = 0; i < count; i++)
 		must_set_sized(quoted("key %u", i), 100 + i % 50, 0);
@@ -235,6 +247,7 @@ Test(d1_frecency, a_smaller_limit_holds_from_the_next_write_on)
 {
 	const unsigned smaller = 4500 * partitions();
 
+	requires_feature("limits");
 	must_init_bytes(15000 * partitions());
 	for (unsigned i = 0; i < 8 * partitions(); i++)
 		must_set_used(quoted("k%u", i), 1500);

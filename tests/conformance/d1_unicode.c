@@ -127,6 +127,7 @@ Test(d1_unicode, a_whole_prompt_as_key)
 	size_t len = 0, want = 48 * 1024;
 	char *prompt = malloc(want + sizeof(sentence));
 
+	requires_feature("long-keys");
 	cr_assert(prompt);
 	for (; len < want; len += sizeof(sentence) - 1)
 		memcpy(prompt + len, sentence, sizeof(sentence));
@@ -144,6 +145,7 @@ Test(d1_unicode, keys_that_differ_at_the_very_end)
 	size_t len = 8192;
 	char *key = malloc(len);
 
+	requires_feature("long-keys");
 	cr_assert(key);
 	memset(key, 'k', len);
 	for (char last = 'a'; last <= 'e'; last++) {
@@ -160,6 +162,7 @@ Test(d1_unicode, a_value_of_a_mebibyte)
 	char *value = malloc(len);
 	unsigned state = 7;
 
+	requires_feature("mebibyte-values");
 	cr_assert(value);
 	for (size_t i = 0; i < len; i++) {
 		state = state * 1103515245 + 12345;

@@ -32,6 +32,7 @@ Test(json_texts, unknown_members_may_hold_anything)
 
 Test(json_texts, a_byte_order_mark_is_ignored)
 {
+	requires_feature("limits");
 	expect_status(
 		post_batch("set", requoted("\xEF\xBB\xBF{'items':[{'key':'k','value':'v'}]}")),
 		200);

@@ -187,6 +187,7 @@ Test(keys, long_keys)
 {
 	char key[2001];
 
+	requires_feature("long-keys");
 	memset(key, 'k', 2000);
 	key[2000] = '\0';
 	put(key, "1");

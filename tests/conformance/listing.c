@@ -87,6 +87,7 @@ Test(listing, members_of_an_entry)
 	const char *name;
 	size_t i = 0;
 
+	requires_feature("uses");
 	expect_status(http_put(client, entry_path("k"), SLICE("12345")), 201);
 	answer = http_get(client, entry_path("k"));
 	etag = quoted("%s", http_header(answer, "ETag"));
@@ -124,6 +125,7 @@ Test(listing, members_of_an_entry)
 
 Test(listing, is_no_use)
 {
+	requires_feature("uses");
 	put("k");
 	for (int i = 0; i < 3; i++)
 		expect_keys(http_get(client, ns_path("")), "k");
@@ -317,6 +319,7 @@ Test(listing, of_the_namespaces)
 	const json_t *entry, *mine = NULL;
 	size_t i;
 
+	requires_feature("limits");
 	must_init_bytes(100000);
 	put("k");
 	answer = http_get(client, "/cache");

@@ -125,6 +125,7 @@ Test(openapi, keys_beyond_the_limit)
 
 Test(openapi, batches_that_find_no_room)
 {
+	requires_feature("limits");
 	requires_feature("eviction");
 	requires_feature("atomic-batches");
 	expect_status(configure("'eviction':'none','capacity':2"), 204);

@@ -47,6 +47,7 @@ Test(rest_batch, set_and_get)
 
 Test(rest_batch, exists)
 {
+	requires_feature("uses");
 	must_set("a", "1");
 	expect_d1(batch("exists", "'keys':['a','z']"), 200,
 		  "{'results':{'a':{'exists':true},'z':{'exists':false}}}");
@@ -151,6 +152,7 @@ Test(rest_batch, refused)
 
 Test(rest_batch, all_or_none)
 {
+	requires_feature("limits");
 	requires_feature("atomic-batches");
 	must_init_bytes(1000);
 	expect_problem(batch("set", "'items':[{'key':'a','value':'1'},"

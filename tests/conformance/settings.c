@@ -34,6 +34,7 @@ static void expect_present(const char *among, const char *present)
 
 Test(settings, any_subset)
 {
+	requires_feature("limits");
 	requires_feature("one-server");
 	requires_feature("exact-eviction");
 	expect_success(configure("'max_size_mb':1"));
@@ -54,6 +55,7 @@ Test(settings, any_subset)
 
 Test(settings, of_nothing_changes_nothing)
 {
+	requires_feature("limits");
 	expect_success(configure("'max_size_mb':1"));
 	expect_success(configure(" "));
 	cr_assert_eq(d1_stat("max_size_bytes"), 1048576);
@@ -87,6 +89,7 @@ Test(settings, refused)
 		{"'max_size_mb':2,'eviction':'x'", "eviction"},
 	};
 
+	requires_feature("limits");
 	expect_success(configure("'max_size_mb':1"));
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
 		expect_problem(configure("%s", requoted(cases[i].members)), 400, cases[i].named);
@@ -99,6 +102,7 @@ Test(settings, refused)
 
 Test(settings, fifo)
 {
+	requires_feature("limits");
 	requires_feature("exact-eviction");
 	expect_success(configure("'capacity':3,'eviction':'fifo'"));
 	must_put("abc");
@@ -112,6 +116,7 @@ Test(settings, fifo)
 
 Test(settings, lru)
 {
+	requires_feature("limits");
 	requires_feature("one-server");
 	requires_feature("exact-eviction");
 	expect_success(configure("'capacity':3,'eviction':'lru'"));
@@ -126,6 +131,7 @@ Test(settings, lru)
 
 Test(settings, frecency)
 {
+	requires_feature("limits");
 	requires_feature("exact-eviction");
 	expect_success(configure("'capacity':3,'eviction':'frecency'"));
 	must_put("abc");
@@ -139,6 +145,7 @@ Test(settings, frecency)
 
 Test(settings, none_refuses_with_507)
 {
+	requires_feature("limits");
 	requires_feature("exact-eviction");
 	expect_success(configure("'capacity':2,'eviction':'none'"));
 	must_put("ab");
@@ -161,6 +168,7 @@ Test(settings, none_refuses_with_507)
 
 Test(settings, capacity_zero_stores_nothing)
 {
+	requires_feature("limits");
 	expect_success(configure("'capacity':0"));
 	expect_that(put("a"), answer_->status >= 200, "an answer");
 	expect_present("a", "");
@@ -169,6 +177,7 @@ Test(settings, capacity_zero_stores_nothing)
 
 Test(settings, shrinking_evicts_at_once)
 {
+	requires_feature("limits");
 	requires_feature("exact-eviction");
 	must_put("abcdefgh");
 	use("a", 20);
@@ -186,6 +195,7 @@ Test(settings, shrinking_evicts_at_once)
 
 Test(settings, clear)
 {
+	requires_feature("limits");
 	expect_success(
 		configure("'capacity':%u,'max_size_mb':1,'eviction':'fifo'", 3 * partitions()));
 	must_put("abc");

@@ -270,6 +270,7 @@ Test(single_flight, a_refused_put_ends_the_lease)
 	};
 	char *value = calloc(1, 70000);
 
+	requires_feature("limits");
 	expect_status(configure("'max_size_mb':0.0625"), 204);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const char *token = take_lease();
@@ -287,6 +288,7 @@ Test(single_flight, a_put_that_finds_no_room_ends_the_lease)
 {
 	const char *token;
 
+	requires_feature("limits");
 	expect_status(configure("'capacity':%u,'eviction':'none'", partitions()), 204);
 	must_set("other", "v");
 	/* Until no partition has room, most likely. */
@@ -332,6 +334,7 @@ Test(single_flight, a_refused_api_set_ends_the_lease)
 		{"'value':'v','size':99999", 413},
 	};
 
+	requires_feature("limits");
 	expect_status(configure("'max_size_mb':0.0625"), 204);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const char *token = take_lease();

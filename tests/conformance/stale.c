@@ -34,6 +34,7 @@ Test(stale, setting_is_shown)
 {
 	const struct http_answer *answer;
 
+	requires_feature("limits");
 	expect_that(configure("'stale_ttl':1234"), answer_->status == 204, "expected 204");
 	cr_assert_eq(d1_stat("stale_ttl"), 1234);
 	expect_that(configure("'capacity':1000"), answer_->status == 204, "expected 204");

@@ -20,6 +20,7 @@ static double ns_stat(const char *name)
 
 Test(stats, of_a_namespace_has_the_fields_of_api_stats)
 {
+	requires_feature("limits");
 	requires_feature("one-server");
 	must_init_bytes(100000);
 	must_set_sized("a", 100, 100);
@@ -63,6 +64,7 @@ Test(stats, evictions_and_capacity)
 		       count = partitions() == 1 ? 3 : 5 * partitions();
 	double evictions = ns_stat("evictions");
 
+	requires_feature("limits");
 	expect_that(configure("'capacity':%u,'eviction':'fifo'", capacity),
 		    answer_->status / 100 == 2, "expected success");
 	cr_assert_eq(ns_stat("capacity"), capacity);

@@ -109,6 +109,7 @@ Test(ttl, expiry)
 {
 	const struct http_answer *answer;
 
+	requires_feature("uses");
 	expect_status(http_put(client, entry_path("k?ttl=1"), SLICE("v")), 201);
 	expect_status(http_put(client, entry_path("stays?ttl=1000"), SLICE("v")), 201);
 	cr_assert(await_condition(http_head(client, entry_path("k"))->status == 404, 10000),

@@ -118,6 +118,7 @@ Test(walks, meet_each_key_that_stays_once)
 {
 	struct scene scene = {.walking = WALKERS};
 
+	requires_feature("large-batches");
 	set_keys();
 	const char *failure = in_threads(THREADS, walk_or_write, &scene);
 	cr_assert(failure == NULL, "%s", failure);
@@ -135,6 +136,7 @@ static const char *cursor_of(const struct http_answer *answer)
 
 Test(walks, go_on_after_a_clear_and_begin_afresh)
 {
+	requires_feature("large-batches");
 	set_keys();
 	const char *cursor = cursor_of(http_get(client, ns_path("?limit=10")));
 	cursor = cursor_of(http_get(client, ns_path(quoted("?limit=10&cursor=%s", cursor))));
