@@ -42,6 +42,10 @@ static enum cache_status accept_set(const struct remote_context *context, struct
 	for (size_t i = 0; i < op->item_count; i++) {
 		const struct cache_item *item = &op->items[i];
 
+		if (item->value->flags & CACHE_VALUE_REFERENCE) {
+			op->detail = D1_NO_REFERENCES;
+			return CACHE_TOO_LARGE;
+		}
 		if (!utf8_is_valid(item->key))
 			return refuse(op,
 				      "the original D1 Worker takes no keys that are not UTF-8; "

@@ -6,4 +6,8 @@
 
 extern const struct remote_dialect d1_api_dialect;
 
+/* Why a Worker that speaks only this dialect, or an old one of ours, keeps no reference. */
+#define D1_NO_REFERENCES                                                                           \
+	"this D1 Worker keeps no large values; deploy the Worker of this version of steadycache"
+
 #endif

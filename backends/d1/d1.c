@@ -38,6 +38,23 @@ static const char *const sentences[REMOTE_SENTENCES] = {
 	[SENTENCE_STRANGE] = "the D1 upstream gave an answer that is not of its protocol",
 };
 
+/* What the front sends is whole, so a Worker that misses a value got a reference, which it does not
+ * know. */
+static struct remote_verdict judge(const struct remote_context *context,
+				   enum remote_failure failure, const struct remote_answer *answer)
+{
+	static const char missing[] = "value\\\" is missing";
+	struct remote_verdict verdict =
+		remote_verdict_http(context->protocol->sentences, failure, answer->status);
+
+	if (failure == FAILURE_NONE && answer->status == 400 && answer->body.len > 0 &&
+	    memmem(answer->body.data, answer->body.len, missing, sizeof(missing) - 1)) {
+		verdict.status = CACHE_TOO_LARGE;
+		verdict.sentence = D1_NO_REFERENCES;
+	}
+	return verdict;
+}
+
 static const struct remote_dialect *const dialects[] = {&d1_ops_dialect, &d1_api_dialect, NULL};
 
 static const char *const headers[] = {
@@ -50,6 +67,7 @@ static const struct remote_protocol protocol = {
 	.name = "d1",
 	.dialects = dialects,
 	.sentences = sentences,
+	.judge = judge,
 	.merged_ops_max = 1000, /* the limit of /ops */
 	.merged_bytes_max = 4U << 20,
 	.open_transport = remote_transport_curl_open,

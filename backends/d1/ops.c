@@ -23,11 +23,23 @@ static enum cache_status ops_accepts(const struct remote_context *context, struc
 	return CACHE_TOO_LARGE;
 }
 
+static bool has_reference(const struct cache_op *op)
+{
+	for (size_t i = 0; op->type == CACHE_OP_SET && i < op->item_count; i++)
+		if (op->items[i].value->flags & CACHE_VALUE_REFERENCE)
+			return true;
+	return false;
+}
+
 static bool ops_joins(const struct remote_call *call, const struct remote_job *job)
 {
 	/* Listings may take several requests and statistics take long: do not put other operations
 	 * into their request. */
-	return call->jobs.first->op->type <= CACHE_OP_EXISTS && job->op->type <= CACHE_OP_EXISTS;
+	const struct cache_op *first = call->jobs.first->op;
+
+	/* A Worker that knows no references refuses a request that has some as a whole. */
+	return first->type <= CACHE_OP_EXISTS && job->op->type <= CACHE_OP_EXISTS &&
+	       has_reference(first) == has_reference(job->op);
 }
 
 /* The original Worker does not know /ops. */

@@ -39,6 +39,13 @@ static bool has_counts(const json_t *object, const char *const *names, size_t co
 	has_counts(object, (const char *const[]){__VA_ARGS__},                                     \
 		   sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
 
+static bool reference_is_sound(const json_t *item)
+{
+	const json_t *reference = json_object_get(item, "reference");
+
+	return json_is_string(json_object_get(reference, "text")) && HAS_COUNTS(reference, "flags");
+}
+
 /* Of the possible statuses of an item whose operation succeeded: any other would be mistaken for a
  * miss among the others. */
 static bool item_is_sound(const json_t *item, enum cache_op_type type)
@@ -55,10 +62,11 @@ static bool item_is_sound(const json_t *item, enum cache_op_type type)
 	if (type == CACHE_OP_SET)
 		return json_is_boolean(json_object_get(item, "created")) &&
 		       HAS_COUNTS(item, "modified_us", "expires_us");
-	return type != CACHE_OP_GET || (remote_wire_read_bytes(item, "value", &bytes) &&
-					json_is_string(json_object_get(item, "content_type")) &&
-					json_is_string(json_object_get(item, "etag")) &&
-					HAS_COUNTS(item, "modified_us", "expires_us"));
+	return type != CACHE_OP_GET ||
+	       ((remote_wire_read_bytes(item, "value", &bytes) || reference_is_sound(item)) &&
+		json_is_string(json_object_get(item, "content_type")) &&
+		json_is_string(json_object_get(item, "etag")) &&
+		HAS_COUNTS(item, "modified_us", "expires_us"));
 }
 
 static bool items_are_sound(const json_t *result, const struct ops_group *group)

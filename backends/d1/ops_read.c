@@ -15,15 +15,40 @@ static const char damaged[] = "the D1 Worker sent a value that does not have its
 
 /* Why a value could not be taken: CACHE_NO_MEMORY, or CACHE_UNAVAILABLE if it is not the one that
  * was stored. */
-static enum cache_status take_value(const json_t *found, struct cache_item *item)
+/* A reference has the ETag and the flags of bytes that are elsewhere. */
+static enum cache_status make_reference(const json_t *reference, const json_t *found,
+					struct cache_value **ret)
 {
-	struct remote_wire_bytes bytes;
+	struct slice text = remote_wire_read_text(reference, "text");
+	int64_t flags = remote_wire_read_integer(reference, "flags", 0) & OPS_REFERENCE_FLAGS;
 	struct etag etag;
 
+	if (!etag_parse(remote_wire_read_text(found, "etag"), &etag))
+		return CACHE_UNAVAILABLE;
+	*ret = cache_value_copy(text, remote_wire_read_text(found, "content_type"));
+	if (!*ret)
+		return CACHE_NO_MEMORY;
+	cache_value_seal_known(*ret, &etag, (uint8_t)flags | CACHE_VALUE_REFERENCE);
+	return CACHE_OK;
+}
+
+static enum cache_status make_value(const json_t *found, struct cache_value **ret)
+{
+	const json_t *reference = json_object_get(found, "reference");
+	struct remote_wire_bytes bytes;
+
+	if (reference)
+		return make_reference(reference, found, ret);
 	if (!remote_wire_read_bytes(found, "value", &bytes))
 		return CACHE_UNAVAILABLE;
-	enum cache_status status = remote_wire_make_value(
-		&bytes, remote_wire_read_text(found, "content_type"), &item->value);
+	return remote_wire_make_value(&bytes, remote_wire_read_text(found, "content_type"), ret);
+}
+
+static enum cache_status take_value(const json_t *found, struct cache_item *item)
+{
+	enum cache_status status = make_value(found, &item->value);
+	struct etag etag;
+
 	if (status != CACHE_OK)
 		return status;
 	item->value->modified_at_us = remote_wire_read_integer(found, "modified_us", 0);

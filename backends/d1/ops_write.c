@@ -94,13 +94,31 @@ static void write_history(struct buffer *out, const struct cache_history *histor
 	buffer_append_char(out, '}');
 }
 
+/* `"reference":{...}`, in place of the value. */
+static void write_reference(struct buffer *out, const struct cache_value *value)
+{
+	char etag[ETAG_TEXT_LEN + 1];
+
+	etag_format(&value->etag, etag);
+	buffer_append(out, SLICE("\"reference\":{"));
+	remote_wire_write_text(out, "text", cache_value_bytes(value));
+	buffer_append_char(out, ',');
+	remote_wire_write_text(out, "etag", slice_of(etag));
+	buffer_append_char(out, ',');
+	remote_wire_write_integer(out, "flags", value->flags & OPS_REFERENCE_FLAGS);
+	buffer_append_char(out, '}');
+}
+
 static void write_item(struct buffer *out, const struct cache_op *op, const struct cache_item *item)
 {
 	buffer_append_char(out, '{');
 	remote_wire_write_bytes(out, "key", item->key);
 	if (op->type == CACHE_OP_SET) {
 		buffer_append_char(out, ',');
-		remote_wire_write_bytes(out, "value", cache_value_bytes(item->value));
+		if (item->value->flags & CACHE_VALUE_REFERENCE)
+			write_reference(out, item->value);
+		else
+			remote_wire_write_bytes(out, "value", cache_value_bytes(item->value));
 		buffer_append_char(out, ',');
 		remote_wire_write_bytes(out, "content_type",
 					slice_of(cache_value_content_type(item->value)));
@@ -191,6 +209,8 @@ static void write_group(const struct remote_context *context, struct buffer *out
 		buffer_append_char(out, ',');
 		remote_wire_write_text(out, "ns", op->ns);
 	}
+	if (op->type == CACHE_OP_GET)
+		buffer_append(out, SLICE(",\"references\":true"));
 	if (op->type == CACHE_OP_GET && op->no_touch)
 		buffer_append(out, SLICE(",\"touch\":false"));
 	if (op->type == CACHE_OP_GET && op->serve_stale)

@@ -32,12 +32,11 @@ static bool is_wanted(const struct backend_ops *ops)
 /* Those that are behind a store for large values. */
 static struct criterion_test_params large_backends(void)
 {
-	static struct contract_backend backends[2];
+	static struct contract_backend backends[BACKENDS_MAX];
 	size_t count = 0;
 
-	for (size_t i = 0; backend_registry[i]; i++)
-		if (is_wanted(backend_registry[i]) && (backend_registry[i] == &memory_backend_ops ||
-						       backend_registry[i] == &sqlite_backend_ops))
+	for (size_t i = 0; backend_registry[i] && count < BACKENDS_MAX; i++)
+		if (is_wanted(backend_registry[i]))
 			backends[count++] = (struct contract_backend){.index = i, .is_large = true};
 	return cr_make_param_array(struct contract_backend, backends, count);
 }
@@ -133,7 +132,7 @@ void contract_run(const struct contract_backend *backend, unsigned needs,
 	f.is_tiered = backend->is_tiered;
 	f.is_large = backend->is_large;
 	f.persists = f.bits & BACKEND_PERSISTS;
-	f.is_slow = f.persists;
+	f.is_slow = f.persists || f.is_large;
 	f.is_remote = f.ops == &d1_backend_ops;
 	f.limits_namespaces = !f.is_remote || !getenv("STEADYCACHE_TEST_D1_URL");
 	temp_dir_create(&f.dir);

@@ -51,8 +51,8 @@ struct fixture {
 /* A test that runs once for each backend of the registry that keeps anything and has the bits that
  * the test needs, or only for the one that STEADYCACHE_TEST_BACKEND names; each without and with a
  * near cache in front; sqlite also with values in memory, and memory also as a backend that can do
- * nothing that takes a bit; or, if STEADYCACHE_TEST_LARGE is set, memory and sqlite, each with a
- * store for large values that has all values. Its body has `struct fixture *f`. */
+ * nothing that takes a bit; or, if STEADYCACHE_TEST_LARGE is set, each
+ * once, with a store for large values that has all values. Its body has `struct fixture *f`. */
 #define CONTRACT_TEST(suite, name) CONTRACT_TEST_OF(0, suite, name)
 #define CONTRACT_TEST_OF(needs, suite, name)                                                       \
 	static void suite##_##name##_body(struct fixture *f);                                      \

@@ -64,22 +64,35 @@ export function isContentType(type: unknown): type is string {
 	return typeof type === "string" && /^[\t -~]+$/.test(type) && type.length <= TYPE_MAX_LENGTH;
 }
 
+/** The encoding of a reference without flags. */
+const REFERENCE = 2;
+/** Flags of a reference: 0 to 3. */
+export const REFERENCE_FLAGS_MAX = 3;
+
 export interface Stored {
-	encoding: 0 | 1;
+	/** 0: text, 1: base64, from 2 on: a reference, with its flags added. */
+	encoding: number;
 	text: string;
 	/** Bytes that `text` takes in the row. */
 	stored_bytes: number;
 }
 
-export function store(value: Value): Stored {
+export function store(value: Value, reference?: { flags: number }): Stored {
+	if (reference && value.text !== null)
+		return { encoding: REFERENCE + reference.flags, text: value.text, stored_bytes: value.bytes.length };
 	if (value.text !== null && !value.text.includes("\0"))
 		return { encoding: 0, text: value.text, stored_bytes: value.bytes.length };
 	const text = base64(value.bytes);
 	return { encoding: 1, text, stored_bytes: text.length };
 }
 
+/** The flags of a reference; null: it is a value. */
+export function referenceFlags(encoding: number): number | null {
+	return encoding >= REFERENCE ? encoding - REFERENCE : null;
+}
+
 export function storedBack(encoding: number, text: string): Value {
-	return encoding === 0 ? fromText(text) : fromBytes(unbase64(text) ?? new Uint8Array());
+	return encoding !== 1 ? fromText(text) : fromBytes(unbase64(text) ?? new Uint8Array());
 }
 
 /** Where the entry of a key is stored: see migrations/0001_schema.sql. */

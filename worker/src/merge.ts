@@ -29,7 +29,7 @@ function mergeable(op: Op): op is Mergeable {
 
 function alike(a: Mergeable, b: Mergeable): boolean {
 	if (a.ns !== b.ns) return false;
-	if (a.op === "get" && b.op === "get") return a.touch === b.touch && a.stale === b.stale;
+	if (a.op === "get" && b.op === "get") return a.touch === b.touch && a.stale === b.stale && a.references === b.references;
 	if (a.op === "set" && b.op === "set") {
 		const [x, y] = [a.defaults, b.defaults];
 		return (

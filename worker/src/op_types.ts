@@ -9,6 +9,7 @@ export type Status =
 	| "too_large"
 	| "no_space"
 	| "too_many_namespaces"
+	| "unsupported"
 	| "unavailable"
 	| "internal";
 
@@ -22,10 +23,21 @@ export interface KeyItem {
 	key: Key;
 }
 
+/** What a front stores in place of a value whose bytes are elsewhere: ETag and flags are those of the
+ * bytes. */
+export interface Reference {
+	/** Hex, without quotes. */
+	etag: string;
+	/** 1: UTF-8; 2: needs no escapes in JSON. */
+	flags: number;
+}
+
 export interface SetItem extends KeyItem {
+	/** With a reference: what names the bytes. */
 	value: Value;
+	reference?: Reference;
 	content_type: string;
-	/** The larger of the declared size and the value's length. */
+	/** The larger of the declared size and the value's length; with a reference as declared. */
 	size: number;
 	/** Undefined: the namespace's default. 0: never expires. */
 	ttl_s?: number;
@@ -43,7 +55,7 @@ export interface History {
 }
 
 export type Op =
-	| { op: "get"; ns: string; touch: boolean; stale: boolean; items: KeyItem[] }
+	| { op: "get"; ns: string; touch: boolean; stale: boolean; references?: boolean; items: KeyItem[] }
 	| { op: "exists"; ns: string; items: KeyItem[] }
 	| { op: "set"; ns: string; defaults: Settings; items: SetItem[]; condition?: Condition }
 	| { op: "delete"; ns: string; items: KeyItem[]; condition?: Condition }
@@ -56,6 +68,8 @@ export type Op =
 export interface ItemResult {
 	status: Status;
 	value?: Value;
+	/** `value` is what names the bytes. */
+	reference?: { flags: number };
 	content_type?: string;
 	/** Hex, without quotes. */
 	etag?: string;

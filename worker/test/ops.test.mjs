@@ -77,6 +77,37 @@ test("many operations of many namespaces in one round trip", async () => {
 	assert.equal(results[11].deleted, 1);
 });
 
+test("references to large values keep ETag, flags and size", async () => {
+	const text = `${"ab".repeat(32)} 3000000`;
+	const reference = { text, etag: etag("elsewhere"), flags: 3 };
+	const key = "large";
+	const [set, none, own, gone] = await w.ops([
+		{ op: "set", ns: "refs", items: [{ key, reference, content_type: "x/y", size: 7 }] },
+		{ op: "get", ns: "refs", items: [{ key }] },
+		{ op: "get", ns: "refs", references: true, items: [{ key }] },
+		{ op: "set", ns: "refs", items: [{ key, reference, if: { kind: "match", etags: [etag("x")] } }] },
+	]);
+	assert.equal(set.items[0].etag, reference.etag);
+	assert.equal(none.status, "unsupported");
+	assert.deepEqual(own.items[0].reference, { text, flags: 3 });
+	assert.equal(own.items[0].value, undefined);
+	assert.equal(own.items[0].etag, reference.etag);
+	assert.equal(gone.status, "precondition_failed");
+	const [list, stats] = await w.ops([{ op: "scan", ns: "refs", limit: 9 }, { op: "stats", ns: "refs" }]);
+	assert.equal(list.entries[0].etag, reference.etag);
+	assert.equal(list.entries[0].size, 7);
+	assert.equal(stats.namespaces[0].total_size, 7);
+	assert.equal((await w.call("GET", "/cache/refs/large")).status, 501);
+	assert.equal((await w.api("get", "refs", { key })).status, 501);
+	const [put, back] = await w.ops([
+		{ op: "set", ns: "refs", items: [{ key, value: "small" }] },
+		{ op: "get", ns: "refs", references: true, items: [{ key }] },
+	]);
+	assert.equal(put.items[0].created, false);
+	assert.equal(back.items[0].value, "small");
+	assert.equal(back.items[0].reference, undefined);
+});
+
 test("conditions", async () => {
 	const set = (value, kind, etags) => ({ op: "set", ns: "if", items: [{ key: "k", value, if: { kind, ...(etags ? { etags } : {}) } }] });
 	const status = async (op) => (await w.ops([op]))[0].status;

@@ -39,6 +39,7 @@ const SENTENCES: Record<Status, [number, string]> = {
 	too_large: [413, "the value is larger than the limit of its namespace"],
 	no_space: [507, "no space left to store the value; free some space"],
 	too_many_namespaces: [507, "too many namespaces; raise the variable MAX_NAMESPACES"],
+	unsupported: [501, "this cache cannot do that"],
 	unavailable: [503, "the storage backend cannot be reached; try again"],
 	internal: [500, "internal error; npx wrangler tail tells more"],
 };

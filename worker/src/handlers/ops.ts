@@ -1,6 +1,6 @@
 /** POST /ops: the ops protocol (docs/ops-protocol.md) between the C server and this Worker. */
 import { base64, unbase64 } from "../bytes";
-import { fromBytes, fromText } from "../content";
+import { fromBytes, fromText, REFERENCE_FLAGS_MAX } from "../content";
 import type { Key, Value } from "../content";
 import { isPolicy, MAX_BATCH_ITEMS, MAX_KEY_BYTES, TTL_MAX_S } from "../env";
 import type { Settings } from "../env";
@@ -9,7 +9,7 @@ import type { JsonObject } from "../http/json";
 import { HttpError } from "../http/problem";
 import { isNamespace } from "../http/target";
 import { runOps } from "../ops";
-import type { Condition, History, ItemResult, KeyItem, Op, OpResult, SetItem } from "../op_types";
+import type { Condition, History, ItemResult, KeyItem, Op, OpResult, Reference, SetItem } from "../op_types";
 import { nowUs, opsContext, settingsOf } from "./context";
 import type { Call } from "./context";
 
@@ -111,8 +111,21 @@ function readHistory(item: JsonObject, path: string): History | undefined {
 	};
 }
 
+/** An item of a front with a store for large values has this in place of its value. */
+function readReference(item: JsonObject, path: string): { value: Value; reference: Reference } | undefined {
+	const given = member(item, "reference");
+	if (given === undefined) return undefined;
+	if (!isObject(given)) throw new HttpError(400, `"${path}reference" must be an object`);
+	const etag = /^"([0-9a-f]{32})"$/.exec(readString(given, "etag", `${path}reference.`));
+	if (!etag) throw new HttpError(400, `"${path}reference.etag" must be an entity tag of this cache`);
+	const flags = readWhole(given, "flags", REFERENCE_FLAGS_MAX, `${path}reference.`) ?? 0;
+	const text = readString(given, "text", `${path}reference.`);
+	return { value: fromText(text), reference: { etag: etag[1] ?? "", flags } };
+}
+
 function readSetItem(item: JsonObject, path: string): SetItem {
-	const value = needBytes(item, "value", path);
+	const large = readReference(item, path);
+	const value = large?.value ?? needBytes(item, "value", path);
 	const size = readWhole(item, "size", Number.MAX_SAFE_INTEGER, path) ?? 0;
 	const type = member(item, "content_type") ?? "application/octet-stream";
 	if (typeof type !== "string") throw new HttpError(400, `"${path}content_type" must be a string`);
@@ -122,7 +135,8 @@ function readSetItem(item: JsonObject, path: string): SetItem {
 		key: needBytes(item, "key", path),
 		value,
 		content_type: type,
-		size: Math.max(size, value.bytes.length),
+		...(large ? { reference: large.reference } : {}),
+		size: large ? size : Math.max(size, value.bytes.length),
 		...(ttl === undefined ? {} : { ttl_s: ttl }),
 		...(history === undefined ? {} : { history }),
 	};
@@ -163,6 +177,7 @@ function readOp(object: JsonObject, own: Settings, path: string): Op {
 				ns,
 				touch: member(object, "touch") !== false,
 				stale: member(object, "stale") === true,
+				references: member(object, "references") === true,
 				items: keys(),
 			};
 		case "exists":
@@ -206,10 +221,11 @@ function bytesMember(name: string, { bytes, text }: Key): Record<string, string>
 }
 
 function writeItem(item: ItemResult): object {
-	const { value, etag, ...rest } = item;
+	const { value, reference, etag, ...rest } = item;
 	return {
 		...rest,
-		...(value ? bytesMember("value", value) : {}),
+		...(value && !reference ? bytesMember("value", value) : {}),
+		...(value && reference ? { reference: { text: value.text, ...reference } } : {}),
 		...(etag === undefined ? {} : { etag: `"${etag}"` }),
 	};
 }

@@ -1,5 +1,5 @@
 /** get, exists, delete */
-import { storedBack } from "../content";
+import { referenceFlags, storedBack } from "../content";
 import type { ItemResult, Op } from "../op_types";
 import { bind, conditionHolds, conditionOf, failure, number, placeArray, places, request } from "./step";
 import { ROW_MAX_BYTES } from "./set";
@@ -23,16 +23,24 @@ export async function stepGet(context: OpsContext, op: Extract<Op, { op: "get" }
 					"too_large",
 					`the values have more than ${VALUES_MAX_BYTES} bytes together; ask for fewer keys at a time`,
 				);
-			for (const row of found)
+			for (const row of found) {
+				const flags = referenceFlags(number(row.encoding));
+				if (flags !== null && !op.references)
+					return failure(
+						"unsupported",
+						"the value is in a store for large values; read it through a server with --large-values",
+					);
 				results[number(row.i)] = {
 					status: "ok",
 					value: storedBack(number(row.encoding), String(row.value)),
+					...(flags === null ? {} : { reference: { flags } }),
 					content_type: String(row.type),
 					etag: String(row.etag),
 					modified_us: number(row.modified),
 					expires_us: number(row.expires),
 					...(row.stale === 1 ? { stale: true } : {}),
 				};
+			}
 			return { status: "ok", items: results };
 		},
 	};
