@@ -71,6 +71,11 @@ struct backend_config {
 	 * hold a password. NULL: the user named it by its name. */
 	const char *url;
 
+	/* Nobody else may have the store open meanwhile, as for a tool that fills it: open refuses
+	 * with a sentence that names who has it, and later opens of others wait or fail. For a
+	 * backend whose store is a file here; others ignore it. */
+	bool is_alone;
+
 	/* The backend's own settings, of the struct that its options fill (backend_ops.options).
 	 * NULL: the same as zeroed. */
 	const void *settings;
@@ -179,6 +184,11 @@ struct backend_ops {
 	/* On failure NULL, with a sentence for the user in `error`. */
 	struct backend *(*open)(const struct backend_config *config, char *error,
 				size_t error_size);
+
+	/* The same store to be read only, also while another process has it open for writing: GET,
+	 * EXISTS, SCAN and STATS, which change nothing of it, no counts either. NULL: open does,
+	 * with no more than other servers would notice. */
+	const struct backend_ops *reading;
 
 	void (*get)(struct backend *backend, struct cache_op *op);
 	void (*set)(struct backend *backend, struct cache_op *op);
