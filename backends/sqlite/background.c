@@ -89,8 +89,10 @@ static void keep_house(struct background *background)
 	struct sqlite_store *store = background->store;
 
 	readers_release(store->readers);
-	watch_files(background);
 	large_tidy(&store->large);
+	if (store->file.is_read_only)
+		return;
+	watch_files(background);
 	space_watch(&store->file);
 	watch_log(background);
 	inbox_nudge(&store->to_writer);
@@ -115,7 +117,8 @@ static void *background_main(void *arg)
 			scan_run(store, background->db, op);
 		else if (op)
 			stats_run(store, background->db, op);
-		run_checkpoint(background);
+		if (!store->file.is_read_only)
+			run_checkpoint(background);
 		if (monotonic_now_us() >= next_tick_us) {
 			keep_house(background);
 			next_tick_us = monotonic_now_us() + TICK_US;

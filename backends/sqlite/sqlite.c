@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backends/sqlite/background.h"
+#include "backends/sqlite/file/folder_lock.h"
 #include "backends/sqlite/file/prepare.h"
 #include "backends/sqlite/file/row_settings.h"
 #include "backends/sqlite/gauges.h"
@@ -34,6 +36,8 @@ static void sqlite_close(struct backend *backend)
 	inbox_deinit(&store->to_writer);
 	inbox_deinit(&store->to_background);
 	(void)pthread_mutex_destroy(&store->uses_order);
+	if (store->file.is_alone)
+		(void)close(store->file.lock);
 	free(store);
 }
 
@@ -66,7 +70,7 @@ static bool watch_files(struct sqlite_store *store, char *error, size_t error_si
 	return true;
 }
 
-static bool open_files(struct sqlite_store *store, char *error, size_t error_size)
+static bool open_files(struct sqlite_store *store, bool reads_only, char *error, size_t error_size)
 {
 	int refused = 0;
 	int length = snprintf(store->file.path, sizeof(store->file.path), "%s/" DATABASE_NAME,
@@ -81,11 +85,19 @@ static bool open_files(struct sqlite_store *store, char *error, size_t error_siz
 		(void)snprintf(error, error_size, "cannot register with SQLite: out of memory");
 		return false;
 	}
+	if (store->config.is_alone && !reads_only) {
+		store->file.lock = folder_lock_take_alone(&store->file, error, error_size);
+		store->file.is_alone = store->file.lock >= 0;
+		if (!store->file.is_alone)
+			return false;
+	}
+	store->file.is_read_only = reads_only;
 	/* The first reader opens the log and its index; all others find them. */
-	if (!prepare_file(&store->file, error, error_size) ||
+	if (!(reads_only ? prepare_to_read : prepare_file)(&store->file, error, error_size) ||
 	    !map_file(store, &refused, error, error_size) ||
 	    !(store->readers = readers_open(&store->file, error, error_size)) ||
-	    !watch_files(store, error, error_size) || !writer_open(store, error, error_size))
+	    !watch_files(store, error, error_size) ||
+	    (!reads_only && !writer_open(store, error, error_size)))
 		return false;
 	/* Before the background thread, which tidies it. */
 	if (!large_open(&store->large, reader_get_large, store)) {
@@ -102,8 +114,9 @@ static bool open_files(struct sqlite_store *store, char *error, size_t error_siz
 	return true;
 }
 
-static struct backend *sqlite_open(const struct backend_config *config, char *error,
-				   size_t error_size)
+static struct backend *open_store(const struct backend_ops *ops,
+				  const struct backend_config *config, char *error,
+				  size_t error_size)
 {
 	/* Its accounting is a lock that all connections share, and nobody reads it. */
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
@@ -113,7 +126,7 @@ static struct backend *sqlite_open(const struct backend_config *config, char *er
 		(void)snprintf(error, error_size, "cannot open the database: out of memory");
 		return NULL;
 	}
-	store->backend.ops = &sqlite_backend_ops;
+	store->backend.ops = ops;
 	store->config = *config;
 	if (config->settings)
 		store->settings = *(const struct sqlite_settings *)config->settings;
@@ -127,10 +140,24 @@ static struct backend *sqlite_open(const struct backend_config *config, char *er
 	inbox_init(&store->to_writer);
 	inbox_init(&store->to_background);
 
-	if (open_files(store, error, error_size))
+	if (open_files(store, ops != &sqlite_backend_ops, error, error_size))
 		return &store->backend;
 	sqlite_close(&store->backend);
 	return NULL;
+}
+
+static struct backend *sqlite_open(const struct backend_config *config, char *error,
+				   size_t error_size)
+{
+	return open_store(&sqlite_backend_ops, config, error, error_size);
+}
+
+static const struct backend_ops reading_ops;
+
+static struct backend *sqlite_open_to_read(const struct backend_config *config, char *error,
+					   size_t error_size)
+{
+	return open_store(&reading_ops, config, error, error_size);
 }
 
 #define OPTION_SETTINGS struct sqlite_settings
@@ -147,6 +174,18 @@ static const struct option_table options = {
 	.settings_size = sizeof(OPTION_SETTINGS),
 };
 
+static const struct backend_ops reading_ops = {
+	.name = "sqlite",
+	.bits = BACKEND_PERSISTS | BACKEND_WANTS_DIR | BACKEND_WHOLE,
+	.default_policy = SQLITE_DEFAULT_POLICY,
+	.open = sqlite_open_to_read,
+	.get = reader_get,
+	.exists = reader_exists,
+	.scan = background_submit,
+	.stats = background_submit,
+	.close = sqlite_close,
+};
+
 const struct backend_ops sqlite_backend_ops = {
 	.name = "sqlite",
 	.bits = BACKEND_PERSISTS | BACKEND_WANTS_DIR | BACKEND_WHOLE,
@@ -155,6 +194,7 @@ const struct backend_ops sqlite_backend_ops = {
 	.url_is_dir = true,
 	.default_policy = SQLITE_DEFAULT_POLICY,
 	.open = sqlite_open,
+	.reading = &reading_ops,
 	.get = reader_get,
 	.exists = reader_exists,
 	.set = writer_submit,

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 int database_error(sqlite3 *db)
 {
@@ -117,8 +118,18 @@ const char *database_failure_text(sqlite3 *db)
 
 void database_disconnect(struct sqlite_file *file, sqlite3 *db)
 {
-	if (db && file_watch_state(&file->watch) != FILES_IN_PLACE)
+	char log_path[sizeof(file->path) + 8];
+	struct stat status;
+
+	(void)snprintf(log_path, sizeof(log_path), "%s-wal", file->path);
+	if (db && file->is_read_only) {
+		/* An empty log, and its index, were made for reading, unless another process has
+		 * them open: SQLite may remove them, as there is nothing to write. */
+		if (stat(log_path, &status) == 0 && status.st_size == 0)
+			(void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+	} else if (db && file_watch_state(&file->watch) != FILES_IN_PLACE) {
 		(void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	}
 	(void)sqlite3_close(db);
 }
 
@@ -146,6 +157,14 @@ int database_use_log(sqlite3 *db)
 	return set_mode(db, "PRAGMA journal_mode=WAL", "wal");
 }
 
+int database_read_only(sqlite3 *db)
+{
+	/* The log stays as it is, too. */
+	int code = sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+
+	return code == SQLITE_OK ? database_execute(db, "PRAGMA query_only=1") : code;
+}
+
 static int set_up(const struct sqlite_file *file, sqlite3 *db)
 {
 	static const char *const pragmas[] = {
@@ -156,7 +175,9 @@ static int set_up(const struct sqlite_file *file, sqlite3 *db)
 	int64_t tables = 0;
 	int code = sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS);
 
-	if (code == SQLITE_OK)
+	if (code == SQLITE_OK && file->is_read_only)
+		code = database_read_only(db);
+	else if (code == SQLITE_OK)
 		code = database_use_log(db);
 	if (code == SQLITE_OK)
 		code = database_execute(db, file->config->durability == DURABILITY_FULL

@@ -13,6 +13,8 @@ sqlite3 *database_connect(struct sqlite_file *file, char *error, size_t error_si
 void database_disconnect(struct sqlite_file *file, sqlite3 *db);
 /* Switches the file to a write-ahead log. SQLITE_OK or an error. */
 int database_use_log(sqlite3 *db);
+/* The connection changes nothing, and copies no log when it is closed. SQLITE_OK or an error. */
+int database_read_only(sqlite3 *db);
 
 /* SQLITE_OK or an error. */
 int database_execute(sqlite3 *db, const char *sql);

@@ -26,6 +26,9 @@
 struct sqlite_file {
 	const struct backend_config *config; /* with a clock; lives as long as the file is used */
 	char path[4096];
+	bool is_read_only;  /* connections change nothing (prepare_to_read) */
+	bool is_alone;      /* no other process uses it (folder_lock_take_alone) */
+	int lock;           /* if is_alone: the folder's, held all the time */
 	uint64_t hash_seed; /* for the hashes of keys; known once the file is prepared */
 	struct mapping mapping;
 	struct file_watch watch;

@@ -102,3 +102,42 @@ int folder_lock_take(const struct sqlite_file *file, char *error, size_t error_s
 	(void)close(lock);
 	return -1;
 }
+
+/* Every connection holds a shared lock of this byte of the log's index as long as it is open
+ * (SQLite's os_unix.c: UNIX_SHM_DMS). */
+#define OPEN_BYTE 128
+
+/* The process that has the database open; 0: none. */
+static long user_of(const struct sqlite_file *file)
+{
+	struct flock lock = {
+		.l_type = F_WRLCK,
+		.l_whence = SEEK_SET,
+		.l_start = OPEN_BYTE,
+		.l_len = 1,
+	};
+	char path[sizeof(file->path) + 8];
+
+	(void)snprintf(path, sizeof(path), "%s-shm", file->path);
+	int index = open(path, O_RDWR | O_CLOEXEC);
+	if (index < 0)
+		return 0;
+	bool is_free = fcntl(index, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK;
+	(void)close(index);
+	return is_free ? 0 : lock.l_pid;
+}
+
+int folder_lock_take_alone(const struct sqlite_file *file, char *error, size_t error_size)
+{
+	int lock = folder_lock_take(file, error, error_size);
+	long pid = lock < 0 ? 0 : user_of(file);
+
+	if (pid == 0)
+		return lock;
+	(void)snprintf(error, error_size,
+		       "process %ld has %s open: stop it, or, if it is a server, use its URL "
+		       "(http://host:port)",
+		       pid, file->path);
+	(void)close(lock);
+	return -1;
+}

@@ -9,4 +9,9 @@
  * cannot be had, and who has it. */
 int folder_lock_take(const struct sqlite_file *file, char *error, size_t error_size);
 
+/* The same for somebody who wants the database for himself, as long as the descriptor is open: -1
+ * also if another process has it open. Call it before any connection of this process: the locks of
+ * those would be lost. */
+int folder_lock_take_alone(const struct sqlite_file *file, char *error, size_t error_size);
+
 #endif

@@ -310,9 +310,71 @@ static bool open_checked(struct sqlite_file *file, bool *ret_lacks_space, char *
 	return verdict == SOUND;
 }
 
+/* ---- A file that is only read ---- */
+
+static enum verdict look_to_read(struct look *look)
+{
+	int64_t tables = 0, version = 0, columns = 0, seed = 0;
+	int code = sqlite3_busy_timeout(look->db, BUSY_TIMEOUT_MS);
+
+	if (code == SQLITE_OK)
+		code = database_read_only(look->db);
+	if (code != SQLITE_OK)
+		return fail(look, code, "cannot open");
+	enum verdict verdict = ask(look, "SELECT count(*) FROM sqlite_schema", &tables);
+	if (verdict == SOUND)
+		verdict = identify(look);
+	if (verdict == SOUND)
+		verdict = ask(look, "PRAGMA user_version", &version);
+	if (verdict == SOUND)
+		verdict = ask(look,
+			      "SELECT count(*) FROM pragma_table_info('namespaces')"
+			      " WHERE name = 'stale_ttl'",
+			      &columns);
+	if (verdict == SOUND && (version != SCHEMA_VERSION || columns != 1)) {
+		(void)snprintf(look->reason, look->reason_size,
+			       "%s was made by an older version of steadycache; start a server of "
+			       "this version on it once, which brings it up to date",
+			       look->file->path);
+		return REFUSED;
+	}
+	if (verdict == SOUND)
+		verdict = ask(look, "SELECT value FROM meta WHERE name = 'hash_seed'", &seed);
+	look->file->hash_seed = (uint64_t)seed;
+	return verdict;
+}
+
+bool prepare_to_read(struct sqlite_file *file, char *error, size_t error_size)
+{
+	struct look look = {
+		.file = file,
+		.failures = atomic_load(&file->mapping.failures),
+		.short_reads = atomic_load(&file->mapping.short_reads),
+		.reason = error,
+		.reason_size = error_size,
+	};
+	struct stat status;
+	char damage[256];
+
+	if (stat(file->path, &status) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
+		(void)snprintf(error, error_size, "there is no database in %s (no %s)",
+			       file->config->data_dir, DATABASE_NAME);
+		return false;
+	}
+	int code = sqlite3_open_v2(file->path, &look.db, SQLITE_OPEN_READWRITE, file->mapping.name);
+	enum verdict verdict =
+		code == SQLITE_OK ? look_to_read(&look) : fail(&look, code, "cannot open");
+	database_disconnect(file, look.db);
+	if (verdict == DAMAGED) { /* its reason is a clause */
+		(void)snprintf(damage, sizeof(damage), "%s", error);
+		(void)snprintf(error, error_size, "%s is damaged (%s)", file->path, damage);
+	}
+	return verdict == SOUND;
+}
+
 bool prepare_file(struct sqlite_file *file, char *error, size_t error_size)
 {
-	int lock = folder_lock_take(file, error, error_size);
+	int lock = file->is_alone ? dup(file->lock) : folder_lock_take(file, error, error_size);
 
 	if (lock < 0)
 		return false;

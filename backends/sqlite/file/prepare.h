@@ -16,4 +16,8 @@
  * sentence in `error`. Call it before any other connection. */
 bool prepare_file(struct sqlite_file *file, char *error, size_t error_size);
 
+/* The same for a file that is only read, with file->is_read_only: it must be there, sound as far as
+ * the check of a large file tells, and of this version; it is not changed. */
+bool prepare_to_read(struct sqlite_file *file, char *error, size_t error_size);
+
 #endif
