@@ -69,6 +69,10 @@ static void begin(struct buffer *out, struct export_line *line)
 	entry_json_append_key(out, info->key);
 	append_type(out, slice_of(cache_value_content_type(value)));
 	entry_json_append_history(out, info, value->expires_at_us);
+	if (value->modified_at_us > 0) {
+		json_out_raw(out, ",\"modified_at\":");
+		json_out_time(out, value->modified_at_us);
+	}
 	/* The size that counts against the limits, if it is larger than the value. */
 	if (info->size_bytes > cache_value_whole_len(value) &&
 	    etag_equal(&info->etag, &value->etag))

@@ -36,16 +36,51 @@ static struct slice namespace_for_all(const struct import *import)
 	return slice_of(import->ns);
 }
 
+/* False: *ret is unchanged. */
+static bool parse_existing(const char *text, enum merge_policy *ret)
+{
+	static const struct {
+		const char *name;
+		enum merge_policy policy;
+	} policies[] = {
+		{"replace", MERGE_REPLACE},
+		{"keep", MERGE_KEEP},
+		{"newer", MERGE_NEWER},
+	};
+
+	for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
+		if (strcmp(text, policies[i].name) == 0) {
+			*ret = policies[i].policy;
+			return true;
+		}
+	}
+	return false;
+}
+
 static enum handler_step import_start(struct request *request, struct response *response)
 {
 	const char *on_error = request_query(request, "on_error");
 	const char *ns = request_query(request, "namespace");
+	const char *existing = request_query(request, "existing");
+	enum merge_policy policy = MERGE_REPLACE;
 	struct import *import = NULL;
 
 	cache_op_init(&request->op, CACHE_OP_SYNC);
 	if (on_error && strcmp(on_error, "stop") != 0 && strcmp(on_error, "continue") != 0) {
 		respond_error(request, response, 400,
 			      "\"on_error\" must be \"continue\" or \"stop\"");
+		return STEP_RESPOND;
+	}
+	if (existing && !parse_existing(existing, &policy)) {
+		respond_error(request, response, 400,
+			      "\"existing\" must be \"replace\", \"keep\" or \"newer\"");
+		return STEP_RESPOND;
+	}
+	if (policy != MERGE_REPLACE &&
+	    !(request->context->backend->ops->bits & BACKEND_CONDITIONS)) {
+		respond_error(request, response, 501,
+			      "this backend knows no conditional writes, so \"existing\" must be "
+			      "\"replace\"");
 		return STEP_RESPOND;
 	}
 	if (ns && !namespace_name_is_valid(slice_of(ns))) {
@@ -72,6 +107,8 @@ static enum handler_step import_start(struct request *request, struct response *
 		return STEP_RESPOND;
 	}
 	import->request = request;
+	import->existing = policy;
+	import->report.counts_kept = policy != MERGE_REPLACE;
 	import->stops_on_error = on_error && strcmp(on_error, "stop") == 0;
 	if (ns)
 		memcpy(import->ns, ns, strlen(ns));
@@ -103,6 +140,8 @@ static bool keep_entry(struct import *import, struct import_entry *entry)
 	int64_t expires_at_us = entry->history.expires_at_us;
 
 	entry->line = import->line;
+	if (entry->modified_at_us == 0)
+		entry->modified_at_us = import->exported_at_us;
 	if (expires_at_us > 0 && expires_at_us <= now_us) {
 		import->report.expired++;
 		import_entry_deinit(entry);
@@ -122,8 +161,9 @@ static bool keep_entry(struct import *import, struct import_entry *entry)
 	return false;
 }
 
-static void begin_export(struct import *import)
+static void begin_export(struct import *import, int64_t exported_at_us)
 {
+	import->exported_at_us = exported_at_us;
 	import->came = 0;
 	import->marks.len = 0;
 }
@@ -224,7 +264,7 @@ static enum reading read_lines(struct import *import, struct response *response,
 			end_export(import, line.entries);
 			break;
 		case LINE_HEADER:
-			begin_export(import);
+			begin_export(import, line.exported_at_us);
 			break;
 		case LINE_CURSOR:
 			note_cursor(import);
@@ -310,6 +350,32 @@ static enum handler_step store(struct import *import, struct cache_op *op, size_
 	return STEP_SUBMIT;
 }
 
+/* ---- Looking ---- */
+
+static enum handler_step look(struct import *import, struct cache_op *op, size_t first,
+			      size_t count)
+{
+	cache_op_deinit(op);
+	import_group_look(&import->group, op, first, count, import->existing);
+	return STEP_SUBMIT;
+}
+
+/* Stores the next entry from `first` on that is not kept, alone, as only such a SET can have a
+ * condition. STEP_READ: there is none. */
+static enum handler_step store_next(struct import *import, struct cache_op *op, size_t first)
+{
+	struct import_group *group = &import->group;
+
+	for (; first < group->count && group->is_looked_up && group->present[first].is_kept;
+	     first++)
+		import->report.kept++;
+	if (first >= group->count)
+		return STEP_READ;
+	import->state = STORES_SINGLES;
+	import->single = first;
+	return store(import, op, first, 1);
+}
+
 static void end_group(struct import *import)
 {
 	import_group_clear(&import->group);
@@ -318,14 +384,45 @@ static void end_group(struct import *import)
 		(void)import_group_add(&import->group, &import->held, set_max_items(import));
 }
 
+/* A look is done. STEP_SUBMIT: another op follows. */
+static enum handler_step take_look(struct import *import, struct cache_op *op)
+{
+	struct import_group *group = &import->group;
+	bool is_single = import->state == LOOKS_AT_SINGLES || group->count == 1;
+	enum handler_step step = STEP_READ;
+
+	if (op->status == CACHE_TOO_LARGE && !is_single) {
+		import->state = LOOKS_AT_SINGLES;
+		import->single = 0;
+		return look(import, op, 0, 1);
+	}
+	if (op->status != CACHE_OK && op->status != CACHE_NOT_FOUND) {
+		note_failed(import, op, group->entries[is_single ? import->single : 0].line);
+		import->is_over = true;
+	} else {
+		import_group_note(group, op, import->state == LOOKS_AT_SINGLES ? import->single : 0,
+				  import->existing);
+		if (import->state == LOOKS_AT_SINGLES && import->single + 1 < group->count)
+			return look(import, op, ++import->single, 1);
+		step = store_next(import, op, 0);
+	}
+	if (step == STEP_READ)
+		end_group(import);
+	return step;
+}
+
 /* The op of a group or a single entry is done. STEP_SUBMIT: another one follows. */
 static enum handler_step take_result(struct import *import, struct cache_op *op)
 {
 	struct import_group *group = &import->group;
 	bool is_single = import->state == STORES_SINGLES || group->count == 1;
 
+	if (import->state == LOOKS_AT_GROUP || import->state == LOOKS_AT_SINGLES)
+		return take_look(import, op);
 	if (op->status == CACHE_OK) {
 		note_stored(import, op);
+	} else if (group->is_looked_up && op->status == CACHE_PRECONDITION_FAILED) {
+		import->report.kept++; /* somebody has just written there */
 	} else if (!is_single && !is_backends_fault(op->status)) {
 		import->state = STORES_SINGLES;
 		import->single = 0;
@@ -334,8 +431,8 @@ static enum handler_step take_result(struct import *import, struct cache_op *op)
 		note_failures(import, op, import->state == STORES_SINGLES ? import->single : 0);
 	}
 	if (import->state == STORES_SINGLES && !import->is_over &&
-	    import->single + 1 < group->count)
-		return store(import, op, ++import->single, 1);
+	    store_next(import, op, import->single + 1) == STEP_SUBMIT)
+		return STEP_SUBMIT;
 	end_group(import);
 	return STEP_READ;
 }
@@ -398,8 +495,12 @@ static enum handler_step import_proceed(struct request *request, struct response
 			return respond(import, response);
 		break;
 	}
-	import->state = STORES_GROUP;
 	import->single = 0;
+	if (import->existing != MERGE_REPLACE) {
+		import->state = LOOKS_AT_GROUP;
+		return look(import, &request->op, 0, import->group.count);
+	}
+	import->state = STORES_GROUP;
 	return store(import, &request->op, 0, import->group.count);
 }
 

@@ -171,6 +171,7 @@ static bool read_history(struct import_line *line, struct import_entry *entry)
 				   &history->frequency) &&
 	       import_member_whole(line, MEMBER_SIZE, INT64_MAX / 4, &entry->item.size_bytes) &&
 	       import_member_time(line, MEMBER_CREATED_AT, &history->created_at_us) &&
+	       import_member_time(line, MEMBER_MODIFIED_AT, &entry->modified_at_us) &&
 	       import_member_time(line, MEMBER_LAST_ACCESS, &history->last_access_us) &&
 	       import_member_time(line, MEMBER_EXPIRES_AT, &history->expires_at_us);
 }

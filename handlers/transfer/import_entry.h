@@ -9,6 +9,7 @@ struct import_entry {
 	char ns[NAMESPACE_MAX_LEN + 1];
 	struct cache_item item; /* without history */
 	struct cache_history history;
+	int64_t modified_at_us; /* when this version was stored; 0: unknown */
 	uint64_t line;
 };
 

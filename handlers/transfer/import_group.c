@@ -49,6 +49,52 @@ void import_group_set(struct import_group *group, struct cache_op *op, size_t fi
 	else
 		op->items = group->items;
 	op->item_count = count;
+	if (count == 1 && group->is_looked_up) {
+		const struct import_present *present = &group->present[first];
+
+		op->one.condition.kind = present->exists ? CONDITION_MATCH : CONDITION_ABSENT;
+		op->one.condition.etags = &present->etag;
+		op->one.condition.etag_count = present->exists;
+	}
+}
+
+/* Values that are read to see how old they are, bytes; more are read one by one. */
+#define LOOKED_BYTES (UINT64_C(16) << 20)
+
+void import_group_look(struct import_group *group, struct cache_op *op, size_t first, size_t count,
+		       enum merge_policy existing)
+{
+	cache_op_init(op, existing == MERGE_KEEP ? CACHE_OP_EXISTS : CACHE_OP_GET);
+	op->ns = slice_of(group->entries[first].ns);
+	op->no_touch = true;
+	op->takes_references = true;
+	for (size_t i = 0; i < count; i++)
+		group->items[i] = (struct cache_item){.key = group->entries[first + i].item.key};
+	if (count > 1) {
+		op->items = group->items;
+		op->max_value_bytes = LOOKED_BYTES;
+	} else {
+		op->one = group->items[0];
+	}
+	op->item_count = count;
+}
+
+void import_group_note(struct import_group *group, const struct cache_op *op, size_t first,
+		       enum merge_policy existing)
+{
+	group->is_looked_up = true;
+	for (size_t i = 0; i < op->item_count; i++) {
+		const struct cache_item *item = &op->items[i];
+		struct import_present *present = &group->present[first + i];
+
+		present->exists = item->status == CACHE_OK;
+		present->is_kept = present->exists;
+		if (!item->value)
+			continue;
+		present->etag = item->value->etag;
+		present->is_kept = merge_keeps(existing, item->value->modified_at_us,
+					       group->entries[first + i].modified_at_us);
+	}
 }
 
 void import_group_clear(struct import_group *group)
@@ -57,4 +103,5 @@ void import_group_clear(struct import_group *group)
 		import_entry_deinit(&group->entries[i]);
 	group->count = 0;
 	group->bytes = 0;
+	group->is_looked_up = false;
 }

@@ -14,6 +14,7 @@ static const struct scan_member known[MEMBERS] = {
 	[MEMBER_LAST_ACCESS] = {.name = SLICE("last_access"), .type = SCAN_SCALAR},
 	[MEMBER_CREATED_AT] = {.name = SLICE("created_at"), .type = SCAN_SCALAR},
 	[MEMBER_EXPIRES_AT] = {.name = SLICE("expires_at"), .type = SCAN_SCALAR},
+	[MEMBER_MODIFIED_AT] = {.name = SLICE("modified_at"), .type = SCAN_SCALAR},
 	[MEMBER_SIZE] = {.name = SLICE("size"), .type = SCAN_SCALAR},
 	[MEMBER_FORMAT] = {.name = SLICE("steadycache_export"), .type = SCAN_SCALAR},
 	[MEMBER_VERSION] = {.name = SLICE("server_version")},
@@ -87,7 +88,7 @@ static enum import_kind kind_of_end(struct import_line *line, uint64_t *ret_entr
 		       : LINE_BAD;
 }
 
-static enum import_kind kind_of(struct import_line *line, uint64_t *ret_entries)
+static enum import_kind kind_of(struct import_line *line, struct import_line_result *ret)
 {
 	const struct scan_member *members = line->members;
 
@@ -95,8 +96,12 @@ static enum import_kind kind_of(struct import_line *line, uint64_t *ret_entries)
 		uint64_t format = 0;
 
 		if (import_member_whole(line, MEMBER_FORMAT, INT64_MAX / 16, &format) &&
-		    format == EXPORT_FORMAT)
-			return LINE_HEADER;
+		    format == EXPORT_FORMAT) {
+			ret->exported_at_us = 0;
+			return import_member_time(line, MEMBER_CREATED_AT, &ret->exported_at_us)
+				       ? LINE_HEADER
+				       : LINE_BAD;
+		}
 		(void)import_member_refuse(
 			line,
 			"the export has format %.*s; this server knows format %d only, so "
@@ -108,7 +113,7 @@ static enum import_kind kind_of(struct import_line *line, uint64_t *ret_entries)
 		return LINE_UNKNOWN_FORMAT;
 	}
 	if (members[MEMBER_COMPLETE].found)
-		return kind_of_end(line, ret_entries);
+		return kind_of_end(line, &ret->entries);
 	return members[MEMBER_CURSOR].found && !members[MEMBER_KEY].found &&
 			       !members[MEMBER_KEY_BASE64].found
 		       ? LINE_CURSOR
@@ -123,7 +128,7 @@ enum import_kind import_line_read(const struct handler_context *context, struct 
 	enum import_kind kind = LINE_BAD;
 
 	if (read_members(&line, text, len))
-		kind = kind_of(&line, &ret->entries);
+		kind = kind_of(&line, ret);
 	if (kind == LINE_ENTRY && !import_entry_read(&line, ns, &ret->entry))
 		kind = LINE_BAD;
 	return line.no_memory ? LINE_NO_MEMORY : kind;

@@ -20,6 +20,7 @@ enum import_kind {
 
 struct import_line_result {
 	struct import_entry entry; /* of LINE_ENTRY */
+	int64_t exported_at_us;    /* of LINE_HEADER; 0: it does not say */
 	uint64_t entries;          /* of LINE_COMPLETE: the number of entries of the export */
 };
 

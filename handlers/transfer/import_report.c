@@ -58,10 +58,13 @@ void import_report_respond(struct import_report *report, struct response *respon
 				       whole_characters(report->detail));
 		json_out_raw(&json, ",");
 	}
+	buffer_printf(&json, "\"imported\":%" PRIu64 ",", report->imported);
+	if (report->counts_kept)
+		buffer_printf(&json, "\"kept\":%" PRIu64 ",", report->kept);
 	buffer_printf(&json,
-		      "\"imported\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"expired\":%" PRIu64
-		      ",\"history_left_out\":%" PRIu64 ",\"errors\":[",
-		      report->imported, report->failed, report->expired, report->history_lost);
+		      "\"failed\":%" PRIu64 ",\"expired\":%" PRIu64 ",\"history_left_out\":%" PRIu64
+		      ",\"errors\":[",
+		      report->failed, report->expired, report->history_lost);
 	for (size_t i = 0; i < report->error_count; i++) {
 		buffer_printf(&json, "%s{\"line\":%" PRIu64 ",\"error\":", i > 0 ? "," : "",
 			      report->errors[i].line);

@@ -8,7 +8,8 @@
 #define ERRORS_KEPT 100
 
 struct import_report {
-	uint64_t imported, failed, expired, history_lost;
+	bool counts_kept; /* the import keeps entries of the store */
+	uint64_t imported, kept, failed, expired, history_lost;
 	size_t error_count;
 	struct import_error {
 		uint64_t line;

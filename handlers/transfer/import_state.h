@@ -9,7 +9,7 @@
 #include "handlers/transfer/import_group.h"
 #include "handlers/transfer/import_report.h"
 
-enum import_state { READS, STORES_GROUP, STORES_SINGLES };
+enum import_state { READS, LOOKS_AT_GROUP, LOOKS_AT_SINGLES, STORES_GROUP, STORES_SINGLES };
 
 /* A value that goes to a spool while its line arrives. */
 struct import_large {
@@ -23,6 +23,8 @@ struct import_large {
 struct import {
 	const struct request *request;
 	enum import_state state;
+	enum merge_policy existing;
+	int64_t exported_at_us; /* of the current export: its entries are not younger */
 	bool stops_on_error;
 	bool has_to_stop;               /* no further line is read; what was read is stored */
 	bool is_over;                   /* nothing more is stored */
@@ -39,7 +41,7 @@ struct import {
 
 	struct import_large large;
 	struct import_group group;
-	size_t single;            /* of the group: being stored alone */
+	size_t single;            /* of the group: being looked at or stored alone */
 	struct import_entry held; /* read, but not part of the group; no value: none */
 	struct import_report report;
 };

@@ -47,7 +47,8 @@ const struct route routes[] = {
 	ROUTE(READ, "/stats", handler_stats, RIGHT_READ),
 	ROUTE(READ, "/export", handler_export, RIGHT_READ),
 	/* It checks the namespace of each line. */
-	CHANGE(HTTP_POST, "/import", handler_import, RIGHT_WRITE, "on_error, namespace, "),
+	CHANGE(HTTP_POST, "/import", handler_import, RIGHT_WRITE,
+	       "on_error, namespace, existing, "),
 	ROUTE(READ, "/cache/{ns}", handler_namespace_list, RIGHT_READ),
 	ROUTE(HTTP_PUT, "/cache/{ns}", handler_namespace_put, RIGHT_ADMIN),
 	CHANGE(HTTP_DELETE, "/cache/{ns}", handler_namespace_clear, RIGHT_ADMIN, "all, prefix, "),
