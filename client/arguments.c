@@ -56,6 +56,12 @@ static bool read_option(struct arguments *arguments, int argc, char **argv, int 
 		return client_fail(0, "%s needs a value (%s)", arg, client_options[id].value),
 		       false;
 	arguments->options[id] = text;
+	if (id != OPT_NAMESPACE)
+		return true;
+	if (arguments->namespace_count == CLIENT_NAMESPACES_MAX)
+		return client_fail(0, "--namespace can be given %d times", CLIENT_NAMESPACES_MAX),
+		       false;
+	arguments->namespaces[arguments->namespace_count++] = text;
 	return true;
 }
 

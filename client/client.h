@@ -1,8 +1,8 @@
 /* `steadycache` as a client: the sub-commands that speak HTTP to a server.
  *
  * The client uses nothing of the server: it knows only the HTTP API, so it works with any server
- * of that API. (`backup` reads the file of a server on this machine, by a function that it is
- * lent.) server/main.c calls it before it reads an option of the server. */
+ * of that API. (`backup` and `migrate` open databases, by functions that they are lent.)
+ * server/main.c calls it before it reads an option of the server. */
 #ifndef STEADYCACHE_CLIENT_CLIENT_H
 #define STEADYCACHE_CLIENT_CLIENT_H
 
@@ -11,6 +11,9 @@
 #include <stdio.h>
 
 #include "base/backup.h"
+
+struct backend_config;
+struct backend_place;
 
 /* Exit codes of the process. Documented in client/man/steadycache.1. */
 enum client_exit {
@@ -34,6 +37,12 @@ struct client_loan {
 	/* Whether that backend, as named in the environment, keeps a database that `backup` can
 	 * copy. */
 	bool (*keeps_database)(const char *backend);
+	/* For `migrate`. Reads a backend by its URL, with the settings of the environment
+	 * (store/place.h); `own` has the defaults, notices and is_alone of the caller. */
+	bool (*place)(struct backend_place *ret, const struct backend_config *own, const char *text,
+		      char *error, size_t error_size);
+	/* Checks it, and makes its directory if it is missing. */
+	bool (*prepare)(const struct backend_place *place, char *error, size_t error_size);
 };
 
 /* Whether `word` is a command of the client. NULL is not. */

@@ -3,10 +3,13 @@
 #ifndef STEADYCACHE_CLIENT_COMMAND_H
 #define STEADYCACHE_CLIENT_COMMAND_H
 
+#include <stdint.h>
+
 #include "client/client.h"
 #include "client/options.h"
 
-#define CLIENT_OPERANDS_MAX 3
+#define CLIENT_OPERANDS_MAX   3
+#define CLIENT_NAMESPACES_MAX 64
 
 /* A parsed command line. All texts point into argv. */
 struct arguments {
@@ -14,7 +17,9 @@ struct arguments {
 	const struct command *command;
 	const char *options[OPT_COUNT]; /* NULL: not given; "" for a switch */
 	const char *operands[CLIENT_OPERANDS_MAX];
-	size_t count; /* of operands */
+	size_t count;                                  /* of operands */
+	const char *namespaces[CLIENT_NAMESPACES_MAX]; /* of --namespace, each time */
+	size_t namespace_count;
 	const struct client_loan *loan;
 };
 
@@ -23,7 +28,7 @@ struct command {
 	const char *operands; /* as in the usage line */
 	const char *summary;
 	unsigned operands_min, operands_max;
-	unsigned options; /* bits: 1 << OPT_... */
+	uint64_t options; /* bits: 1 << OPT_... */
 	int (*run)(const struct arguments *arguments);
 	unsigned timeout_s; /* the default of --timeout; 0: it contacts no server */
 };
@@ -33,7 +38,7 @@ struct command {
 
 static inline bool command_takes(const struct command *command, unsigned id)
 {
-	return (command->options >> id & 1U) != 0;
+	return (command->options >> id & 1) != 0;
 }
 
 /* The commands, each in the file of its name. */
@@ -44,6 +49,7 @@ int command_stats(const struct arguments *arguments);
 int command_list(const struct arguments *arguments);
 int command_export(const struct arguments *arguments);
 int command_import(const struct arguments *arguments);
+int command_migrate(const struct arguments *arguments);
 int command_backup(const struct arguments *arguments);
 int command_healthcheck(const struct arguments *arguments);
 int command_token(const struct arguments *arguments);

@@ -2,7 +2,7 @@
 
 #include "client/command.h"
 
-#define O(id)  (1U << OPT_##id)
+#define O(id)  (UINT64_C(1) << OPT_##id)
 #define COMMON (O(TIMEOUT) | O(HELP))
 
 /* A health check must end before its caller gives up (Docker: 30 s). */
@@ -25,6 +25,10 @@ const struct command client_commands[] = {
 	 O(PREFIX) | O(OUTPUT) | O(RESUME) | O(QUIET) | COMMON, command_export, TIMEOUT_DEFAULT_S},
 	{"import", "", "store the entries of an export", 0, 0,
 	 O(FILE) | O(ON_ERROR) | O(QUIET) | O(JSON) | COMMON, command_import, TIMEOUT_DEFAULT_S},
+	{"migrate", "FROM TO", "copy entries between backends, export files and servers", 2, 2,
+	 O(DRY_RUN) | O(NAMESPACE) | O(NO_SETTINGS) | O(OVERWRITE) | O(SKIP_EXISTING) | O(STATE) |
+		 O(VERIFY) | O(QUIET) | O(JSON) | COMMON,
+	 command_migrate, TIMEOUT_DEFAULT_S},
 	{"backup", "FILE|-", "copy the database of a server on this machine", 1, 1,
 	 O(DATA_DIR) | O(FORCE) | O(QUIET) | O(JSON) | O(HELP), command_backup, 0},
 	{"healthcheck", "", "say whether the server is ready", 0, 0,

@@ -39,7 +39,7 @@ static void print_bash(const struct command *commands, client_serve_flag *serve_
 	print_names(commands);
 	(void)fputs(" --help --version' -- \"$word\")\n\t\treturn\n\tfi\n"
 		    "\tcase $before in\n"
-		    "\t-f | --file | -o | --output)\n"
+		    "\t-f | --file | -o | --output | --state)\n"
 		    "\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
 		    "\t\tcompopt -o filenames 2>/dev/null\n\t\treturn\n\t\t;;\n"
 		    "\t--data-dir)\n"
@@ -62,7 +62,7 @@ static void print_bash(const struct command *commands, client_serve_flag *serve_
 		(void)puts("' ;;");
 	}
 	(void)fputs("\t\tesac\n\tfi\n"
-		    "\tif [[ $command == backup && $word != -* ]]; then\n"
+		    "\tif [[ $command == @(backup|migrate) && $word != -* ]]; then\n"
 		    "\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
 		    "\t\tcompopt -o filenames 2>/dev/null\n\t\treturn\n\tfi\n"
 		    "\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
@@ -116,8 +116,10 @@ static void print_zsh(const struct command *commands, client_serve_flag *serve_f
 				print_zsh_option(&client_options[i]);
 		if (strcmp(commands->name, "completion") == 0)
 			(void)fputs(" \\\n\t\t\t'1:shell:(bash zsh)'", stdout);
-		else if (strncmp(commands->operands, "FILE", 4) == 0)
-			(void)fputs(" \\\n\t\t\t'1:file:_files'", stdout);
+		else if (strncmp(commands->operands, "FILE", 4) == 0 ||
+			 strncmp(commands->operands, "FROM", 4) == 0)
+			(void)printf(" \\\n\t\t\t'%s:file:_files'",
+				     commands->operands_max == 1 ? "1" : "*");
 		else if (commands->operands_max > 0)
 			(void)printf(" \\\n\t\t\t'*:%s: '", commands->operands);
 		(void)fputs("\n\t\t;;\n", stdout);

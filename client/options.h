@@ -6,6 +6,7 @@
 #define CLIENT_OPTIONS(X)                                                                          \
 	X(ALL, 0, "all", NULL, "every entry of the namespace")                                     \
 	X(DATA_DIR, 0, "data-dir", "DIR", "the server's; STEADYCACHE_DATA_DIR unless given")       \
+	X(DRY_RUN, 0, "dry-run", NULL, "store nothing; tell what would be stored and refused")     \
 	X(EXPIRES, 0, "expires", "TIME", "the end of the token: a date in UTC or Unix seconds")    \
 	X(FILE, 'f', "file", "FILE", "read from FILE; - is the standard input")                    \
 	X(FORCE, 0, "force", NULL, "replace FILE where it is there")                               \
@@ -16,19 +17,26 @@
 	X(LIMIT, 0, "limit", "N", "at most N lines")                                               \
 	X(LIVE, 0, "live", NULL, "ask only whether the process serves (/healthz)")                 \
 	X(NAME, 0, "name", "NAME", "what the token is called, in logs and errors")                 \
+	X(NAMESPACE, 0, "namespace", "NAME",                                                       \
+	  "only this namespace; may be repeated, and NAME may have * and ?")                       \
 	X(NAMESPACES, 0, "namespaces", "LIST",                                                     \
 	  "those that it may use, as a-*,b; all unless given")                                     \
+	X(NO_SETTINGS, 0, "no-settings", NULL, "leave the settings of namespaces alone")           \
 	X(NUL, '0', "null", NULL, "end each key with a NUL byte instead of a line feed")           \
 	X(ON_ERROR, 0, "on-error", "stop|continue", "what a bad line does; stop unless given")     \
 	X(OUTPUT, 'o', "output", "FILE", "write to FILE")                                          \
+	X(OVERWRITE, 0, "overwrite", NULL, "replace what is in TO, also what is newer")            \
 	X(PREFIX, 0, "prefix", "PREFIX", "only keys that begin with PREFIX")                       \
 	X(QUIET, 'q', "quiet", NULL, "say nothing that is not an error")                           \
 	X(RATE, 0, "rate", "N[:BURST]", "requests a second, and how many at once")                 \
 	X(RESUME, 0, "resume", NULL, "go on with the incomplete FILE")                             \
 	X(RIGHTS, 0, "rights", "LIST", "read, write, admin, with commas between them")             \
+	X(SKIP_EXISTING, 0, "skip-existing", NULL, "leave what is in TO, also what is older")      \
+	X(STATE, 0, "state", "FILE", "keep the place in FILE, and go on there if it has one")      \
 	X(TIMEOUT, 0, "timeout", "SECONDS", "give up after so long without a byte")                \
 	X(TTL, 0, "ttl", "SECONDS", "let the entry expire; 0 is never")                            \
 	X(TYPE, 0, "type", "TYPE", "the content type of the value")                                \
+	X(VERIFY, 0, "verify", NULL, "read everything back from TO and compare")                   \
 	X(YES, 'y', "yes", NULL, "do not ask")                                                     \
 	X(HELP, 'h', "help", NULL, "print this")
 

@@ -34,21 +34,53 @@ static size_t take_body(char *data, size_t size, size_t count, void *user)
 	return remote->answer->body.failed ? 0 : bytes.len;
 }
 
+/* The value of the header `name` (with its colon) if `line` is that; else nothing. */
+static struct slice header_value(struct slice line, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (line.len <= len || strncasecmp(line.data, name, len) != 0)
+		return (struct slice){0};
+	line.data += len;
+	line.len -= len;
+	while (line.len > 0 && *line.data == ' ')
+		line.data++, line.len--;
+	while (line.len > 0 && strchr("\r\n ", line.data[line.len - 1]))
+		line.len--;
+	return line;
+}
+
+static long number_of(struct slice text)
+{
+	char digits[20];
+
+	(void)snprintf(digits, sizeof(digits), "%.*s", (int)text.len, text.data);
+	return strtol(digits, NULL, 10);
+}
+
 static size_t take_header(char *data, size_t size, size_t count, void *user)
 {
+	static const char max_age[] = "max-age=";
 	struct remote_answer *answer = ((struct remote *)user)->answer;
 	struct slice line = {.data = data, .len = size * count};
+	struct slice etag = header_value(line, "etag:");
+	struct slice type = header_value(line, "content-type:");
+	struct slice age = header_value(line, "age:");
+	struct slice control = header_value(line, "cache-control:");
 
-	if (line.len > 5 && strncasecmp(line.data, "etag:", 5) == 0) {
-		line.data += 5;
-		line.len -= 5;
-		while (line.len > 0 && *line.data == ' ')
-			line.data++, line.len--;
-		while (line.len > 0 && strchr("\r\n ", line.data[line.len - 1]))
-			line.len--;
-		(void)snprintf(answer->etag, sizeof(answer->etag), "%.*s", (int)line.len,
-			       line.data);
-	}
+	if (etag.len > 0)
+		(void)snprintf(answer->etag, sizeof(answer->etag), "%.*s", (int)etag.len,
+			       etag.data);
+	if (type.len > 0)
+		(void)snprintf(answer->type, sizeof(answer->type), "%.*s", (int)type.len,
+			       type.data);
+	if (age.len > 0)
+		answer->age_s = number_of(age);
+	if (slice_starts_with(control, slice_of(max_age)))
+		answer->max_age_s = number_of((struct slice){
+			.data = control.data + sizeof(max_age) - 1,
+			.len = control.len - (sizeof(max_age) - 1),
+		});
 	return size * count;
 }
 
@@ -145,6 +177,8 @@ static void prepare(struct remote *remote, const struct buffer *url, struct curl
 		(void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
 		(void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, remote->timeout_s);
 	}
+	(void)curl_easy_setopt(curl, CURLOPT_NOBODY,
+			       strcmp(request->method, "HEAD") == 0 ? 1L : 0L);
 	(void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
@@ -156,6 +190,7 @@ static CURLcode ask(struct remote *remote, const struct remote_request *request,
 	CURLcode result = CURLE_OUT_OF_MEMORY;
 
 	remote_answer_deinit(answer);
+	answer->max_age_s = -1;
 	remote->request = request;
 	remote->answer = answer;
 	remote->sink_failed = false;
@@ -197,9 +232,8 @@ int remote_ask(struct remote *remote, const struct remote_request *request,
 		return client_fail(CLIENT_LOCAL, "out of memory");
 	if (result == CURLE_URL_MALFORMAT || result == CURLE_UNSUPPORTED_PROTOCOL)
 		return client_fail(CLIENT_USAGE,
-				   "STEADYCACHE_URL must be http://host:port or https://host:port, "
-				   "not \"%s\"",
-				   remote->url);
+				   "%s must be http://host:port or https://host:port, not \"%s\"",
+				   remote->source, remote->url);
 	if (result == CURLE_SSL_CACERT_BADFILE)
 		return client_fail(CLIENT_USAGE,
 				   "cannot read the certificates of STEADYCACHE_CA_FILE");
@@ -207,8 +241,8 @@ int remote_ask(struct remote *remote, const struct remote_request *request,
 		return client_fail(CLIENT_USAGE,
 				   "cannot use the certificate of STEADYCACHE_CLIENT_CERT, or the "
 				   "key of STEADYCACHE_CLIENT_KEY does not belong to it");
-	return client_fail(CLIENT_UNREACHABLE, "no answer from %s (STEADYCACHE_URL): %s",
-			   remote->url,
+	return client_fail(CLIENT_UNREACHABLE, "no answer from %s (%s): %s", remote->url,
+			   remote->source,
 			   remote->error[0] ? remote->error : curl_easy_strerror(result));
 }
 

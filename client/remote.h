@@ -44,11 +44,15 @@ struct remote_answer {
 	long status;
 	struct buffer body; /* the body, if there was no sink */
 	char etag[96];      /* "": none */
+	char type[256];     /* of the content; "": none */
+	long max_age_s;     /* of Cache-Control; -1: none */
+	long age_s;
 };
 
 struct remote {
 	CURL *curl;
 	const char *url;
+	const char *source;          /* what the user set for it: "STEADYCACHE_URL" */
 	struct buffer authorization; /* the header line, with its NUL; empty: none */
 	long timeout_s;
 	bool sink_failed; /* the sink stopped the last request; errno is the sink's */

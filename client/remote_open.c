@@ -34,12 +34,15 @@ static bool read_key_file(const char *path, char ret[KEY_MAX_BYTES])
 	return true;
 }
 
-static bool read_key(struct remote *remote)
+/* `own` is a variable that goes before those of every command; NULL: none. */
+static bool read_key(struct remote *remote, const char *own)
 {
-	const char *key = setting("STEADYCACHE_API_KEY");
+	const char *key = own ? setting(own) : NULL;
 	const char *path = setting("STEADYCACHE_API_KEY_FILE");
 	char line[KEY_MAX_BYTES] = "";
 
+	if (!key)
+		key = setting("STEADYCACHE_API_KEY");
 	if (!key && path) {
 		if (!read_key_file(path, line))
 			return false;
@@ -62,27 +65,41 @@ static bool read_key(struct remote *remote)
 
 int remote_open(struct remote *remote, const struct arguments *arguments)
 {
-	long long timeout_s = 0;
+	const char *url = setting("STEADYCACHE_URL");
+	long timeout_s = 0;
 
-	*remote = (struct remote){.url = setting("STEADYCACHE_URL")};
-	if (!arguments_number(arguments, OPT_TIMEOUT, 1, TIMEOUT_MAX_S,
-			      arguments->command->timeout_s, &timeout_s) ||
-	    !read_key(remote))
+	*remote = (struct remote){0};
+	if (!remote_open_timeout(arguments, &timeout_s))
 		return CLIENT_USAGE;
-	remote->timeout_s = (long)timeout_s;
-	if (!remote->url)
-		remote->url = DEFAULT_URL;
-	size_t len = strlen(remote->url);
-	if (strncmp(remote->url, "http://", 7) != 0 && strncmp(remote->url, "https://", 8) != 0)
-		return client_fail(
-			CLIENT_USAGE,
-			"STEADYCACHE_URL must begin with http:// or https://, not \"%s\"",
-			remote->url);
-	if (strcspn(remote->url, "?#") != len || remote->url[len - 1] == '/')
+	return remote_open_url(remote, url ? url : DEFAULT_URL, "STEADYCACHE_URL", NULL, timeout_s);
+}
+
+bool remote_open_timeout(const struct arguments *arguments, long *ret_s)
+{
+	long long timeout_s = 0;
+	bool is_read = arguments_number(arguments, OPT_TIMEOUT, 1, TIMEOUT_MAX_S,
+					arguments->command->timeout_s, &timeout_s);
+
+	*ret_s = (long)timeout_s;
+	return is_read;
+}
+
+int remote_open_url(struct remote *remote, const char *url, const char *source,
+		    const char *key_variable, long timeout_s)
+{
+	*remote = (struct remote){.url = url, .source = source, .timeout_s = timeout_s};
+	if (!read_key(remote, key_variable))
+		return CLIENT_USAGE;
+	size_t len = strlen(url);
+	if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
 		return client_fail(CLIENT_USAGE,
-				   "STEADYCACHE_URL must end behind host and port (no \"/\", "
-				   "\"?\", \"#\" at its end), not \"%s\"",
-				   remote->url);
+				   "%s must begin with http:// or https://, not \"%s\"", source,
+				   url);
+	if (strcspn(url, "?#") != len || url[len - 1] == '/')
+		return client_fail(CLIENT_USAGE,
+				   "%s must end behind host and port (no \"/\", \"?\", \"#\" at "
+				   "its end), not \"%s\"",
+				   source, url);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
 		remote->curl = curl_easy_init();
 	return remote->curl ? CLIENT_DONE : client_fail(CLIENT_LOCAL, "libcurl does not start");

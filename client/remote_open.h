@@ -10,4 +10,11 @@
  * remote_close in any case. */
 int remote_open(struct remote *remote, const struct arguments *arguments);
 
+/* Reads --timeout. False after a line on stderr. */
+bool remote_open_timeout(const struct arguments *arguments, long *ret_s);
+/* As remote_open, for a URL from elsewhere: `source` names it in errors, and the token is that of
+ * the environment variable `key_variable` if it is set. The texts must outlive `remote`. */
+int remote_open_url(struct remote *remote, const char *url, const char *source,
+		    const char *key_variable, long timeout_s);
+
 #endif

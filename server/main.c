@@ -183,10 +183,35 @@ static bool keeps_database(const char *backend)
 	return ops && strcasecmp(ops->name, backend) == 0;
 }
 
+/* For `migrate`: with the options of the environment, once they are read. */
+static bool lend_place(struct backend_place *ret, const struct backend_config *own,
+		       const char *text, char *error, size_t error_size)
+{
+	static struct options options;
+	static bool is_read;
+	static char name[] = "steadycache";
+	char *no_arguments[] = {name, NULL};
+
+	if (!is_read && options_read(&options, 1, no_arguments, error, error_size) != OPTIONS_SERVE)
+		return false;
+	is_read = true;
+	struct backend_config base = backends_config(&options);
+	base.max_namespaces = 0;
+	base.defaults = own->defaults;
+	base.defaults_user = own->defaults_user;
+	base.default_names = NULL;
+	base.notice = own->notice;
+	base.notice_user = own->notice_user;
+	base.is_alone = own->is_alone;
+	return backends_place(ret, &options, &base, text, error, error_size);
+}
+
 static const struct client_loan client_loan = {
 	.serve_flag = serve_flag,
 	.backup = sqlite_backup,
 	.keeps_database = keeps_database,
+	.place = lend_place,
+	.prepare = backends_prepare,
 };
 
 /* Blocks of this size go back to the system when they are freed. Without this, the first large

@@ -28,7 +28,11 @@ forbid handlers '(backends|server|client)/' 'handlers/ includes what stands abov
 forbid server 'client/' 'only server/main.c may include client/' '^server/main\.c:'
 forbid server 'backends/' 'only server/main.c and server/stack.c, stack.h may include a particular backend' \
 	'^server/(main\.c|stack\.[ch]):'
-forbid client '(store|backends|handlers|server)/' 'client/ includes more of the project than base/'
+forbid client '(store|backends|handlers|server)/' 'client/ includes more of the project than base/' '^client/migrate/'
+forbid client/migrate '(backends|server)/' 'client/migrate/ includes a particular backend, or the server'
+forbid client/migrate 'handlers/' 'client/migrate/ includes more of handlers/ than the lines of an export' \
+	'handlers/transfer/(export|import)_line\.h'
+forbid client 'client/migrate/' 'only the command includes client/migrate/' '^client/(migrate\.c|migrate/)'
 forbid "$ours" 'tests/|bench/' 'the product includes its tests'
 forbid "$ours" '\.\.?/' 'an include that is not relative to the root'
 forbid 'base store backends client handlers' 'microhttpd\.h' 'only server/ may include microhttpd.h'

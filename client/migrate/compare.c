@@ -1,0 +1,56 @@
+#include "client/migrate/compare.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* NULL: the same. `room` holds a detail with figures. */
+static const char *difference(const struct merge_entry *entry, const struct migrate_found *found,
+			      char room[160])
+{
+	const struct cache_value *value = entry->item.value;
+	int64_t expires_at_us = entry->item.history->expires_at_us;
+	int64_t now_us = cache_clock_now_us(&system_clock);
+	bool is_newer = found->modified_us > entry->modified_us && entry->modified_us > 0;
+
+	if (expires_at_us > 0 && expires_at_us <= now_us)
+		return NULL;
+	if (!found->exists)
+		return "it is missing in TO";
+	if (!etag_equal(&found->etag, &value->etag))
+		return is_newer ? "the value differs; TO's was stored later" : "the value differs";
+	if (strcmp(found->type, cache_value_content_type(value)) != 0) {
+		(void)snprintf(room, 160, "the content type differs: %.60s, in TO %.60s",
+			       cache_value_content_type(value), found->type);
+		return room;
+	}
+	if (expires_at_us == HISTORY_TTL)
+		return NULL;
+	int64_t apart_us = found->expires_at_us - expires_at_us;
+	if ((found->expires_at_us == 0) == (expires_at_us == 0) &&
+	    apart_us <= found->tolerance_us && -apart_us <= found->tolerance_us)
+		return NULL;
+	(void)snprintf(room, 160, "it expires at %" PRId64 ", in TO at %" PRId64 " (0: never)",
+		       expires_at_us / US_PER_S, found->expires_at_us / US_PER_S);
+	return room;
+}
+
+bool migrate_compare_work(struct migrate_sink *sink, struct migrate_batch *batch,
+			  struct migrate_failure *failure)
+{
+	struct migrate_found *found = calloc(batch->count + 1, sizeof(*found));
+	bool good = found ? sink->ops->find(sink, batch, found, failure)
+			  : migrate_fail(failure, CLIENT_LOCAL, "out of memory");
+
+	for (size_t i = 0; good && i < batch->count; i++) {
+		struct merge_entry *entry = &batch->entries[i];
+		char room[160];
+		const char *detail = difference(entry, &found[i], room);
+
+		entry->outcome = detail ? MERGE_FAILED : MERGE_STORED;
+		if (detail)
+			migrate_batch_note(batch, entry, detail);
+	}
+	free(found);
+	return good;
+}

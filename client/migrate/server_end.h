@@ -1,0 +1,24 @@
+/* A running server as an end of a migration: its API, by one connection a thread. */
+#ifndef STEADYCACHE_CLIENT_MIGRATE_SERVER_END_H
+#define STEADYCACHE_CLIENT_MIGRATE_SERVER_END_H
+
+#include <jansson.h>
+
+#include "client/migrate/end.h"
+#include "client/remote.h"
+
+/* Opens a connection to `url`, with the token of STEADYCACHE_FROM_API_KEY or _TO_API_KEY. False on
+ * failure; remote_close in any case. */
+bool server_end_open(struct remote *remote, const char *url, bool is_source, long timeout_s,
+		     struct migrate_failure *failure);
+
+/* Sends the request and waits for its answer. False: there was none, or it was not 2xx; `answer`
+ * has it in any case. */
+bool server_end_ask(struct remote *remote, const struct remote_request *request,
+		    struct remote_answer *answer, struct migrate_failure *failure);
+
+/* Whether such an answer is a success, else why not. */
+bool server_end_judge(struct remote *remote, bool has_answer, const struct remote_answer *answer,
+		      struct migrate_failure *failure);
+
+#endif
