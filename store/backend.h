@@ -112,6 +112,9 @@ enum backend_bits {
 					 * the store */
 	BACKEND_BODIES = 1 << 14,       /* a SET of a value with a body (base/body.h) */
 	BACKEND_LIMITS = 1 << 15,       /* a capacity or a size limit, by CONFIGURE or by default */
+	BACKEND_USES = 1 << 16,         /* counts a GET as a use: frequency and last access of an
+					 * entry; else only SETs are, and the frequencies of STATS
+					 * are 0 */
 
 	/* What it tells: */
 	BACKEND_NEWS = 1 << 12, /* others' writes, to config->news */
@@ -119,7 +122,7 @@ enum backend_bits {
 	/* Everything that can be promised and done where one server has a store for itself. */
 	BACKEND_WHOLE = BACKEND_EXACT_EVICTION | BACKEND_ATOMIC_BATCH | BACKEND_HISTORY |
 			BACKEND_CONDITIONS | BACKEND_STALE | BACKEND_ORDERED_SCAN |
-			BACKEND_PREFIX_CLEAR | BACKEND_STATS | BACKEND_LIMITS,
+			BACKEND_PREFIX_CLEAR | BACKEND_STATS | BACKEND_LIMITS | BACKEND_USES,
 };
 
 /* Which values should come as bodies, so that they are never in memory as a whole. */

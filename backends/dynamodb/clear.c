@@ -6,6 +6,7 @@
 
 #include "backends/dynamodb/range.h"
 #include "backends/dynamodb/victim.h"
+#include "backends/remote/namespaces.h"
 
 /* Entries of a shard in a round. */
 #define ROUND_ENTRIES 64
@@ -154,8 +155,11 @@ static enum remote_step remove_read(const struct remote_context *context, struct
 {
 	struct plan *plan = dynamodb_call_of(call)->plan;
 
-	if (reply->error.len == 0)
+	if (reply->error.len == 0) {
 		dynamodb_victim_gone(context, &plan->victims[part], plan->space);
+		remote_namespaces_find(context->namespaces, slice_of(plan->space->name))->deletes +=
+			!plan->victims[part].has_expired;
+	}
 	if (call->open > 0)
 		return STEP_MORE;
 	plan->count = 0;

@@ -105,8 +105,9 @@ static bool take_info(const struct cache_op *op, int64_t now_us, const json_t *i
 	*ret = (struct cache_entry_info){
 		.size_bytes = (uint64_t)dynamodb_wire_read_number(item, "s", 0),
 		.frequency = (uint64_t)dynamodb_wire_read_number(item, "f", 1),
-		.last_access_us = dynamodb_wire_read_number(item, "a", 0),
-		.created_at_us = dynamodb_wire_read_number(item, "c", 0),
+		/* A clock that was set back shows no times to come. */
+		.last_access_us = earlier_us(dynamodb_wire_read_number(item, "a", 0), now_us),
+		.created_at_us = earlier_us(dynamodb_wire_read_number(item, "c", 0), now_us),
 		.expires_at_us = dynamodb_wire_read_number(item, "x", 0),
 	};
 	if (dynamodb_wire_base64_max(tag) <= sizeof(room) &&

@@ -49,7 +49,7 @@ CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION, persistence, entries_and_settings_outli
 	cr_expect_not(exists(f, SLICE("goes")), "its time to live went on");
 }
 
-CONTRACT_TEST_OF(BACKEND_STATS, persistence, uses_of_many_keys_are_kept)
+CONTRACT_TEST_OF(BACKEND_USES, persistence, uses_of_many_keys_are_kept)
 {
 	const unsigned count = 600;
 

@@ -30,7 +30,7 @@ CONTRACT_TEST(statistics, count_entries_and_sizes)
 	cr_expect_eq(now.avg_frequency, 0.0);
 }
 
-CONTRACT_TEST(statistics, know_the_frequencies)
+CONTRACT_TEST_OF(BACKEND_USES, statistics, know_the_frequencies)
 {
 	if (f->is_tiered)
 		return; /* hits in the near cache are not uses of the backend */
@@ -55,7 +55,7 @@ CONTRACT_TEST(statistics, know_the_frequencies)
 }
 
 /* Uses may wait to be counted while their entry goes and another one takes its place. */
-CONTRACT_TEST(statistics, count_no_uses_from_before_a_clear)
+CONTRACT_TEST_OF(BACKEND_USES, statistics, count_no_uses_from_before_a_clear)
 {
 	if (f->is_tiered)
 		return; /* hits in the near cache are not uses of the backend */
@@ -74,7 +74,8 @@ CONTRACT_TEST(statistics, count_no_uses_from_before_a_clear)
 	}
 }
 
-CONTRACT_TEST_OF(BACKEND_ORDERED_SCAN, statistics, exists_and_untouched_gets_are_no_uses)
+CONTRACT_TEST_OF(BACKEND_ORDERED_SCAN | BACKEND_USES, statistics,
+		 exists_and_untouched_gets_are_no_uses)
 {
 	(void)set(f, SLICE("a"), SLICE("v"));
 	advance_s(f, 10);
@@ -113,7 +114,7 @@ CONTRACT_TEST(statistics, count_operations)
 	cr_expect_eq(now.expirations, 0);
 }
 
-CONTRACT_TEST(statistics, batch_counts_each_item)
+CONTRACT_TEST_OF(BACKEND_USES, statistics, batch_counts_each_item)
 {
 	if (f->is_tiered)
 		return; /* hits in the near cache are not uses of the backend */
@@ -144,7 +145,7 @@ CONTRACT_TEST(statistics, of_an_unknown_namespace_are_zeros_and_defaults)
 	cr_expect_str_eq(now.name, "n");
 	cr_expect_eq(now.entry_count, 0);
 	cr_expect_eq(now.total_size_bytes, 0);
-	cr_expect_eq(now.settings.max_size_bytes, 100 * MIB);
+	cr_expect_eq(now.settings.max_size_bytes, f->bits & BACKEND_LIMITS ? 100 * MIB : 0);
 	cr_expect_eq(now.settings.capacity, CAPACITY_UNLIMITED);
 	cr_expect_eq(now.settings.default_ttl_s, 0);
 	cr_expect_eq(now.settings.policy, f->ops->default_policy);
@@ -269,7 +270,7 @@ static void small_defaults(void *user, struct slice ns, struct namespace_setting
 	ret->policy = EVICT_NONE;
 }
 
-CONTRACT_TEST(settings, defaults_come_from_the_configuration)
+CONTRACT_TEST_OF(BACKEND_LIMITS, settings, defaults_come_from_the_configuration)
 {
 	struct cache_item item = item_of(SLICE("key"), SLICE("v"));
 

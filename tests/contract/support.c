@@ -5,12 +5,14 @@
 #include <time.h>
 
 #include "backends/d1/d1.h"
+#include "backends/dynamodb/dynamodb.h"
 #include "backends/large/layer.h"
 #include "backends/memory/memory.h"
 #include "backends/redis/redis.h"
 #include "backends/sqlite/sqlite.h"
 #include "backends/tiered/tiered.h"
 #include "tests/contract/d1_upstream.h"
+#include "tests/contract/dynamodb_upstream.h"
 #include "tests/contract/redis_upstream.h"
 
 #define BACKENDS_MAX 16
@@ -22,7 +24,8 @@ static bool is_wanted(const struct backend_ops *ops)
 	const char *only = getenv("STEADYCACHE_TEST_BACKEND");
 
 	if ((ops == &d1_backend_ops && !contract_has_d1()) ||
-	    (ops == &redis_backend_ops && !contract_has_redis()))
+	    (ops == &redis_backend_ops && !contract_has_redis()) ||
+	    (ops == &dynamodb_backend_ops && !contract_has_dynamodb()))
 		return false;
 	if (only && *only)
 		return strcmp(ops->name, only) == 0;
@@ -134,6 +137,8 @@ void contract_run(const struct contract_backend *backend, unsigned needs,
 	f.persists = f.bits & BACKEND_PERSISTS;
 	f.is_slow = f.persists || f.is_large;
 	f.is_remote = f.ops == &d1_backend_ops;
+	f.is_far = f.ops == &dynamodb_backend_ops;
+	f.key_max = f.is_far ? 1023 : f.is_remote ? MIB / 2 : MIB;
 	f.limits_namespaces = !f.is_remote || !getenv("STEADYCACHE_TEST_D1_URL");
 	temp_dir_create(&f.dir);
 	f.clock = (struct cache_clock){.now_us = test_now_us, .user = &f};
@@ -142,6 +147,8 @@ void contract_run(const struct contract_backend *backend, unsigned needs,
 		f.config.settings = &backend->sqlite;
 	if (f.is_remote)
 		contract_prepare_d1(&f.d1), f.config.settings = &f.d1;
+	if (f.is_far)
+		contract_prepare_dynamodb(&f.config, &f.dynamodb);
 	if (f.ops == &redis_backend_ops)
 		contract_prepare_redis(&f.config, &f.redis);
 	open_backend(&f);
@@ -152,9 +159,16 @@ void contract_run(const struct contract_backend *backend, unsigned needs,
 	temp_dir_destroy(&f.dir);
 }
 
+size_t batch_of(const struct fixture *f, size_t count)
+{
+	size_t max = f->ops->set_max_items;
+
+	return max > 0 && max < count ? max : count;
+}
+
 unsigned rounds_of(const struct fixture *f, unsigned usual, unsigned slow)
 {
-	if (f->is_remote)
+	if (f->is_remote || f->is_far)
 		return slow / 4;
 	return f->is_slow ? slow : usual;
 }
@@ -432,7 +446,8 @@ void scan(struct fixture *f, struct cache_op *op, struct slice prefix, const str
 	if (after)
 		op->after = *after;
 	op->limit = limit;
-	cr_assert_eq(backend_call(f->backend, op), CACHE_OK);
+	cr_assert_eq(backend_call(f->backend, op), CACHE_OK, "%s",
+		     op->detail ? op->detail : cache_status_text(op->status));
 }
 
 bool wait_a_moment(unsigned *waited_ms)

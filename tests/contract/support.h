@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "backends/d1/settings.h"
+#include "backends/dynamodb/settings.h"
 #include "backends/redis/settings.h"
 #include "backends/sqlite/sqlite.h"
 #include "store/find.h"
@@ -30,6 +31,7 @@ struct fixture {
 	bool is_bare;                 /* bits were taken from it */
 	struct backend_config config; /* a test may change it before fixture_reopen */
 	struct d1_config d1;
+	struct dynamodb_config dynamodb;
 	struct redis_config redis;
 	struct cache_clock clock;
 	_Atomic int64_t now_us;
@@ -37,6 +39,8 @@ struct fixture {
 	bool persists;  /* entries and settings exist again after a reopen */
 	bool is_slow;   /* writes wait for a disk: use fewer of them */
 	bool is_remote; /* it is the D1 Worker: use still fewer, and smaller ones */
+	bool is_far;    /* it is DynamoDB: the same */
+	size_t key_max; /* how long the keys are that a test may use */
 	bool is_tiered; /* a near cache is in front: it hides uses, and shows evicted entries */
 	bool is_large;  /* the bytes of all values are objects in a directory */
 	bool limits_namespaces; /* it enforces config.max_namespaces */
@@ -78,6 +82,9 @@ struct criterion_test_params contract_backends(void);
 /* Runs `body`, or skips it if the backend lacks any of `needs`. */
 void contract_run(const struct contract_backend *backend, unsigned needs,
 		  void (*body)(struct fixture *f));
+
+/* The most items of one SET, if `count` are wanted. */
+size_t batch_of(const struct fixture *f, size_t count);
 
 /* How often to do something: `usual` times, `slow` times, or a part of that if the backend is
  * remote. */

@@ -21,12 +21,14 @@ static void set_numbers(struct fixture *f, unsigned count, int64_t ttl_s)
 	struct cache_item *items = calloc(GROUP, sizeof(*items));
 	char(*keys)[DIGITS + 5] = calloc(GROUP, sizeof(*keys));
 
+	const unsigned group = (unsigned)batch_of(f, GROUP);
+
 	for (unsigned at = 0; at < count;) {
 		struct cache_op op;
 		unsigned in_group = 0;
 
 		cache_op_init(&op, CACHE_OP_SET);
-		for (; in_group < GROUP && at < count; in_group++, at++) {
+		for (; in_group < group && at < count; in_group++, at++) {
 			/* 7919 is prime and no count is a multiple of it. */
 			unsigned i = (unsigned)((uint64_t)at * 7919 % count);
 

@@ -3,6 +3,7 @@
 #include "store/registry.h"
 #include "backends/d1/d1.h"
 #include "backends/disabled.h"
+#include "backends/dynamodb/dynamodb.h"
 #include "backends/large/layer.h"
 #include "backends/memory/memory.h"
 #include "backends/redis/redis.h"
@@ -14,11 +15,17 @@
 #include "tests/drivers/spread.h"
 
 const struct backend_ops *const backend_registry[] = {
-	&sqlite_backend_ops,   &memory_backend_ops,
-	&d1_backend_ops,       &redis_backend_ops,
-	&hash_backend_ops,     &slow_backend_ops,
-	&bodies_backend_ops,   &spread_backend_ops,
-	&disabled_backend_ops, NULL,
+	&sqlite_backend_ops,
+	&memory_backend_ops,
+	&d1_backend_ops,
+	&dynamodb_backend_ops,
+	&redis_backend_ops,
+	&hash_backend_ops,
+	&slow_backend_ops,
+	&bodies_backend_ops,
+	&spread_backend_ops,
+	&disabled_backend_ops,
+	NULL,
 };
 
 const struct option_table *const backend_layer_options[] = {&tiered_options, &large_options, NULL};
