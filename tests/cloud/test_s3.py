@@ -21,7 +21,6 @@ sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parent / "support"))
 import bed as beds  # noqa: E402
 from beds import MISSING, die_with_parent  # noqa: E402
-from swift import is_there as swift_is_there  # noqa: E402
 
 try:
     import boto3
@@ -345,9 +344,9 @@ def main():
     parser.add_argument("kind", choices=["s3rver", "swift"])
     parser.add_argument("--long", action="store_true")
     options = parser.parse_args()
-    there = swift_is_there() if options.kind == "swift" else beds.is_there(options.kind)
-    if not boto3 or not there:
-        print(f"test_s3: skipped: {options.kind} or boto3 is missing")
+    lack = beds.lacks(beds.KINDS[options.kind]) or (None if boto3 else "no boto3")
+    if lack:
+        print(f"test_s3: skipped: {lack}")
         return MISSING
     folder = tempfile.mkdtemp(prefix="steadycache-s3-")
     try:
