@@ -98,6 +98,14 @@ def memory_table(figures):
     yield from table("Memory", ("what", "measured"), rows)
 
 
+def large_table(figures):
+    yield from table("Values of 64 MiB, 8 connections (PUT: 1)", ("what", "contender", "MiB/s", "ratio", "CPU a MiB"), [
+        (row["what"], row["contender"], number(row["mib_per_s"]), range_text(row["ratio"]),
+         number(row["cpu_ms_per_mib"], 3, " ms")) for row in figures["rows"]])
+    yield (f"\n{figures['long_bytes'] / (1 << 20):,.0f} MiB in and out: {figures['most_memory_bytes'] / (1 << 20):.1f} "
+           "MiB of memory at most.")
+
+
 def growth_tables(figures):
     yield from table(
         "Growth: entries of 100 bytes, in process",
@@ -135,7 +143,7 @@ def markdown(figures):
     if of_backends:
         lines += backends_table(of_backends)
     for suite, tables in (("latency", latency_table), ("store", store_table), ("memory", memory_table),
-                          ("growth", growth_tables)):
+                          ("growth", growth_tables), ("large", large_table)):
         if suite in figures:
             lines += tables(figures[suite])
     return "\n".join(lines) + "\n"
