@@ -42,7 +42,7 @@ static struct MHD_Response *make_body(struct exchange *exchange)
 			response->buffer = (struct buffer){0};
 		break;
 	case BODY_VALUE:
-		if (cache_value_body(response->value))
+		if (answer_body_is_one(exchange))
 			return answer_body_make(exchange);
 		made = MHD_create_response_from_buffer_with_free_callback_cls(
 			response->value_len,

@@ -41,8 +41,7 @@ static bool has_bytes(const struct exchange *exchange)
 {
 	const struct response *response = &exchange->response;
 
-	return response->body == BODY_VALUE && response->value_len > 0 &&
-	       (response->status == 200 || response->status == 206) &&
+	return response->value_len > 0 && (response->status == 200 || response->status == 206) &&
 	       exchange->request.method == HTTP_GET;
 }
 
@@ -108,8 +107,7 @@ bool answer_body_waits(struct exchange *exchange)
 {
 	struct answer_body *run = exchange->sent_body;
 
-	if (!has_bytes(exchange) || !cache_value_body(exchange->response.value) ||
-	    (run && run->first_len > 0))
+	if (!has_bytes(exchange) || (run && run->first_len > 0))
 		return false;
 	if (!run) {
 		run = open_run(exchange);
@@ -232,8 +230,6 @@ void answer_body_close(struct exchange *exchange)
 {
 	struct answer_body *run = exchange->sent_body;
 
-	if (!run)
-		return;
 	if (run->reader)
 		run->reader->ops->close(run->reader);
 	answer_park_end(&run->park);

@@ -84,7 +84,8 @@ static enum MHD_Result advance(struct exchange *exchange);
 
 static enum MHD_Result queue_response(struct exchange *exchange)
 {
-	if (!answer_body_waits(exchange) && !ends_lease(exchange, true))
+	if (!(answer_body_is_one(exchange) && answer_body_waits(exchange)) &&
+	    !ends_lease(exchange, true))
 		return queue_now(exchange);
 	exchange->is_made = true;
 	exchange->submitted = true;

@@ -146,7 +146,8 @@ static void close_exchange(struct exchange_shared *shared, struct exchange *exch
 	cache_value_release(exchange->request.body);
 	if (exchange->answer_bytes > 0)
 		(void)atomic_fetch_sub(&shared->answer_bytes, exchange->answer_bytes);
-	answer_body_close(exchange);
+	if (exchange->sent_body)
+		answer_body_close(exchange);
 	response_deinit(&exchange->response);
 	connection_enter(exchange->record, PHASE_WAITING);
 	if (exchange->record) {

@@ -157,7 +157,7 @@ static const long versions[] = {CURL_SSLVERSION_TLSv1_2, CURL_SSLVERSION_TLSv1_3
 
 /* ---- The tests ---- */
 
-Test(tls, values_of_any_size_go_and_come)
+static void values_go_and_come(void)
 {
 	size_t len = 10 << 20;
 	char *value = malloc(len);
@@ -187,6 +187,18 @@ Test(tls, values_of_any_size_go_and_come)
 	}
 	free(value);
 	scene_stop();
+}
+
+Test(tls, values_of_any_size_go_and_come)
+{
+	values_go_and_come();
+}
+
+/* The kernel does not encrypt what it sends from a file. */
+Test(tls, values_in_files_go_and_come)
+{
+	scene_env_printf("STEADYCACHE_LARGE_VALUES=dir:%s/large", scene.dir.path);
+	values_go_and_come();
 }
 
 Test(tls, too_large_a_body_gets_its_answer)
