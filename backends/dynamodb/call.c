@@ -105,6 +105,8 @@ static enum cache_status refuse(struct cache_op *op, const char *sentence)
 
 static enum cache_status accepts(const struct remote_context *context, struct cache_op *op)
 {
+	size_t bytes = 0;
+
 	(void)context;
 	if (op->type > CACHE_OP_EXISTS)
 		return CACHE_OK;
@@ -117,7 +119,11 @@ static enum cache_status accepts(const struct remote_context *context, struct ca
 			return refuse(op, "DynamoDB has keys of up to 1,023 bytes");
 		if (op->type == CACHE_OP_SET && item->value->len_bytes > DYNAMODB_VALUE_MAX)
 			return refuse(op, dynamodb_verdict_sentences[SENTENCE_TOO_LARGE]);
+		if (op->type == CACHE_OP_SET)
+			bytes += DYNAMODB_ENTRY_BYTES + item->key.len + item->value->len_bytes;
 	}
+	if (op->item_count > 1 && bytes > DYNAMODB_TRANSACT_BYTES)
+		return refuse(op, "DynamoDB stores up to 4 MB in one batch; send several");
 	return CACHE_OK;
 }
 

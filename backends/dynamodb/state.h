@@ -14,8 +14,11 @@
 #define DYNAMODB_GET_MAX      100 /* keys of BatchGetItem */
 #define DYNAMODB_WRITE_MAX    25  /* of BatchWriteItem */
 #define DYNAMODB_TRANSACT_MAX 100
-#define DYNAMODB_KEY_MAX      1023 /* of a sort key, less the byte before it (wire.h) */
-#define DYNAMODB_SHARDS       16   /* of a new table */
+/* And bytes; an entry has some beside its key and its value. */
+#define DYNAMODB_TRANSACT_BYTES (4U << 20)
+#define DYNAMODB_ENTRY_BYTES    512
+#define DYNAMODB_KEY_MAX        1023 /* of a sort key, less the byte before it (wire.h) */
+#define DYNAMODB_SHARDS         16   /* of a new table */
 /* An item has up to 400 KB, of which a value leaves room for keys and the other attributes. */
 #define DYNAMODB_VALUE_MAX (400 * 1024 - 2048)
 

@@ -7,6 +7,7 @@
 // JSON as {"ACCESS": {"secret": "...", "token": "..."}}. For tests, unsigned:
 //     PUT /bed/keys     the same JSON; with "ended": true, the token has expired
 //     PUT /bed/faults   a list of faults (faults.mjs), which replaces the one before
+//     PUT /bed/clock    by how many ms the service's clock is ahead
 //     GET /bed/figures  how often each call was asked, and which errors were answered
 import { createRequire } from "node:module";
 import { parseArgs } from "node:util";
@@ -28,6 +29,7 @@ const server = require("dynalite")({ path: options.path, createTableMs: 50, dele
 const [dynalite] = server.listeners("request");
 server.removeAllListeners("request");
 
+let ahead_ms = 0;
 let keys = JSON.parse(process.env.STEADYCACHE_BED_KEYS);
 const figures = { calls: {}, errors: {} };
 const count = (table, name) => (table[name] = (table[name] ?? 0) + 1);
@@ -48,6 +50,7 @@ function countError(name, text) {
 function manage(request, response, body) {
 	if (request.url === "/bed/keys" && request.method === "PUT") keys = JSON.parse(body);
 	else if (request.url === "/bed/faults" && request.method === "PUT") setFaults(JSON.parse(body));
+	else if (request.url === "/bed/clock" && request.method === "PUT") ahead_ms = JSON.parse(body);
 	else if (request.url !== "/bed/figures") return send(response, 404, {});
 	send(response, 200, figures);
 }
@@ -77,7 +80,7 @@ async function answer(request, response, body) {
 	};
 	const fault = faultFor(name);
 	if (fault && before(fault, request, response, body)) return;
-	const wrong = refusal(request, body, keys, { service: "dynamodb" });
+	const wrong = refusal(request, body, keys, { service: "dynamodb", now: Date.now() + ahead_ms });
 	if (wrong)
 		return send(response, 400, { __type: `com.amazon.coral.service#${wrong[0]}`, message: wrong[1] });
 	if (fault) [response, body] = after(fault, request, response, body);
