@@ -1,9 +1,10 @@
 /* Starts a server of one kind, runs the conformance suite against it, and expects the server to
  * survive it: still running, a clean stop, no sanitizer's report.
  *
- * usage: run_conformance CONFORMANCE-PROGRAM BACKEND [KEY]
+ * usage: run_conformance CONFORMANCE-PROGRAM BACKEND [KEY [FILTER]]
  *
- * BACKEND - : as STEADYCACHE_BACKEND and STEADYCACHE_REDIS_... in the environment say. */
+ * BACKEND - : as STEADYCACHE_BACKEND and STEADYCACHE_REDIS_... in the environment say. With
+ * STEADYCACHE_TEST_LARGE in the environment a directory has the bytes of all values. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,8 @@
 
 #define MAX_BODY_MB 4
 
-static int run_suite(const char *program, const struct server_process *server, const char *key)
+static int run_suite(const char *program, const struct server_process *server, const char *key,
+		     const char *filter)
 {
 	char max_body[32];
 	int status = 0;
@@ -26,13 +28,26 @@ static int run_suite(const char *program, const struct server_process *server, c
 	(void)setenv("STEADYCACHE_API_KEY", key, 1);
 	pid = fork();
 	if (pid == 0) {
-		(void)execl(program, program, "-j4", "--color=never", (char *)NULL);
+		(void)execl(program, program, "-j4", "--color=never", "--filter", filter,
+			    (char *)NULL);
 		perror(program);
 		_exit(127);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
 		return -1;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* Adds a store for large values, which takes all. Returns how many settings there are. */
+static size_t add_large(struct server_process *server, size_t count, const char *folder)
+{
+	static char url[TEMP_PATH_SIZE + 64];
+
+	(void)snprintf(url, sizeof(url), "STEADYCACHE_LARGE_VALUES=dir:%s/large", folder);
+	server->environment[count++] = url;
+	server->environment[count++] = "STEADYCACHE_LARGE_VALUE_BYTES=0";
+	server->environment[count++] = "STEADYCACHE_LARGE_VALUE_MAX_MB=4"; /* MAX_BODY_MB */
+	return count;
 }
 
 /* Adds what the environment says of the backend. */
@@ -57,7 +72,7 @@ int main(int argc, char **argv)
 	bool survived;
 
 	if (argc < 3) {
-		(void)fprintf(stderr, "usage: run_conformance PROGRAM BACKEND [KEY]\n");
+		(void)fprintf(stderr, "usage: run_conformance PROGRAM BACKEND [KEY [FILTER]]\n");
 		return 2;
 	}
 	temp_dir_create(&dir);
@@ -68,12 +83,14 @@ int main(int argc, char **argv)
 	server.environment[count++] = max_body;
 	if (*key)
 		server.environment[count++] = api_key;
+	if (getenv("STEADYCACHE_TEST_LARGE"))
+		count = add_large(&server, count, dir.path);
 	if (strcmp(argv[2], "-") == 0)
 		pass_on(&server, count);
 	else
 		server.environment[count] = backend;
 	server_start(&server);
-	failed = run_suite(argv[1], &server, key);
+	failed = run_suite(argv[1], &server, key, argc > 4 ? argv[4] : "*/*");
 	survived = server_is_running(&server);
 	if (!survived)
 		(void)printf("run_conformance: the server died\n");
