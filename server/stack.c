@@ -1,5 +1,6 @@
 #include "server/stack.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,9 +147,9 @@ static void choose(struct stack *stack, const struct backend_config *base)
 }
 
 /* The settings of large values; NULL: there is no store for them. */
-static struct large_config *large_settings(struct options *options)
+static const struct large_config *large_settings(struct options *options)
 {
-	struct large_config *large = option_list_settings(options, &large_options);
+	const struct large_config *large = option_list_settings(options, &large_options);
 
 	return large->url && *large->url && !options->disable_cache ? large : NULL;
 }
@@ -209,15 +210,34 @@ static struct backend *open_near(struct stack *stack, char *error, size_t error_
 	return tiered_open(stack->ops, &stack->config, near, error, error_size);
 }
 
+/* The backend that has the rest of the namespaces, as the store of large values knows it. Other
+ * routes may come and go. */
+static void name_owner(const struct stack *stack, char *ret, size_t size)
+{
+	const struct backend_place *place = &stack->places[0];
+	char *folder = place->wants_dir ? realpath(place->config.data_dir, NULL) : NULL;
+	bool is_url = !place->wants_dir && place->label && strstr(place->label, "://");
+
+	(void)snprintf(ret, size, "%s%s%s", place->ops->name, folder || is_url ? " " : "",
+		       folder   ? folder
+		       : is_url ? place->label
+				: "");
+	free(folder);
+}
+
 struct backend *stack_open(struct stack *stack, char *error, size_t error_size)
 {
-	struct large_config *large = large_settings(stack->options);
+	const struct large_config *settings = large_settings(stack->options);
 	struct backend *inner = open_near(stack, error, error_size);
+	char owner[PATH_MAX + 64];
 
-	if (!inner || !large)
+	if (!inner || !settings)
 		return inner;
-	large->whole_max_bytes = (uint64_t)(stack->options->max_body_mb * 1048576);
-	struct backend *layer = large_layer_open(inner, large, &stack->config, error, error_size);
+	struct large_config large = *settings;
+	name_owner(stack, owner, sizeof(owner));
+	large.owner = owner;
+	large.whole_max_bytes = (uint64_t)(stack->options->max_body_mb * 1048576);
+	struct backend *layer = large_layer_open(inner, &large, &stack->config, error, error_size);
 	if (!layer)
 		inner->ops->close(inner);
 	return layer;

@@ -13,6 +13,7 @@
 #include "backends/large/dir_list.h"
 #include "backends/large/dir_name.h"
 #include "backends/large/dir_objects.h"
+#include "backends/large/dir_owner.h"
 #include "backends/large/disk.h"
 
 #define SCHEME     "dir:"
@@ -29,7 +30,7 @@
 /* ---- The URL ---- */
 
 /* Reads "dir:/path[?shared=1]". */
-static bool read_url(const char *url, char path[PATH_MAX - 64], bool *ret_shared)
+static bool read_url(const char *url, char path[DIR_PATH_SIZE], bool *ret_shared)
 {
 	if (strncmp(url, SCHEME, strlen(SCHEME)) != 0)
 		return false;
@@ -42,16 +43,16 @@ static bool read_url(const char *url, char path[PATH_MAX - 64], bool *ret_shared
 		start++, len--;
 	while (len > 1 && start[len - 1] == '/')
 		len--;
-	if (!is_known || start[0] != '/' || len >= PATH_MAX - 64)
+	if (!is_known || start[0] != '/' || len >= DIR_PATH_SIZE)
 		return false;
-	(void)snprintf(path, PATH_MAX - 64, "%.*s", (int)len, start);
+	(void)snprintf(path, DIR_PATH_SIZE, "%.*s", (int)len, start);
 	*ret_shared = is_shared;
 	return true;
 }
 
 bool dir_check_url(const char *url, char *error, size_t error_size)
 {
-	char path[PATH_MAX - 64];
+	char path[DIR_PATH_SIZE];
 	bool is_shared;
 
 	if (read_url(url, path, &is_shared))
@@ -217,13 +218,14 @@ static const struct object_store_ops dir_ops = {
 	.list = dir_list,
 	.check = dir_check,
 	.sync = dir_sync,
+	.claim = dir_owner_claim,
 	.close = dir_close,
 };
 
 struct object_store *dir_open(const char *url, const struct backend_config *config, char *error,
 			      size_t error_size)
 {
-	char path[PATH_MAX - 64];
+	char path[DIR_PATH_SIZE];
 	bool is_shared;
 
 	if (!read_url(url, path, &is_shared)) {
@@ -239,6 +241,7 @@ struct object_store *dir_open(const char *url, const struct backend_config *conf
 	dir->is_durable = config->durability == DURABILITY_FULL;
 	for (unsigned fan = 0; fan < DIR_FANS; fan++)
 		(void)pthread_mutex_init(&dir->fans[fan], NULL);
+	(void)snprintf(dir->path, sizeof(dir->path), "%s", path);
 	(void)snprintf(dir->spool_folder, sizeof(dir->spool_folder), "%s/spool", path);
 	dir->store = (struct object_store){
 		.ops = &dir_ops,

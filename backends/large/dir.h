@@ -3,6 +3,7 @@
  *     PATH/lock                   held by the server that uses the directory, or shared
  *     PATH/objects/ab/cdef...     the object whose SHA-256 is abcdef..., as it is
  *     PATH/spool/                 values that arrive (spool_place.h)
+ *     PATH/owner                  the backend whose entries name the objects
  *
  * A put renames a file into place, so an object is there whole or not at all, and a reader of a
  * removed one keeps its descriptor. The age of an object is the file's time of modification, by the

@@ -13,6 +13,9 @@
 /* "ab/cdef..." and a NUL. */
 #define DIR_NAME_SIZE (2 * SHA256_BYTES + 2)
 
+/* Its path is shorter than others, which begin with it. */
+#define DIR_PATH_SIZE (PATH_MAX - 64)
+
 struct dir {
 	struct object_store store;
 	int lock;        /* the file `lock`, held */
@@ -23,6 +26,7 @@ struct dir {
 	/* Held, together with the byte in `ranges`, while an object of the fan is renamed into
 	 * place, or looked at and removed. */
 	pthread_mutex_t fans[DIR_FANS];
+	char path[DIR_PATH_SIZE];
 	char spool_folder[PATH_MAX];
 };
 

@@ -309,6 +309,19 @@ bool large_layer_wants_dir(const struct large_config *config)
 	return !is_dir(config);
 }
 
+static bool claim_store(struct layer *layer, const struct large_config *large, char *error,
+			size_t error_size)
+{
+	struct object_store *store = layer->store;
+	char owner[PATH_MAX + 64];
+
+	if (!store->ops->claim || !large->owner)
+		return true;
+	size_t len = strcspn(large->owner, store->is_shared ? " " : "");
+	(void)snprintf(owner, sizeof(owner), "%.*s", (int)len, large->owner);
+	return store->ops->claim(store, owner, error, error_size);
+}
+
 /* Where values are written down first. */
 static bool open_place(struct layer *layer, const struct backend_config *config, char *error,
 		       size_t error_size)
@@ -374,7 +387,8 @@ struct backend *large_layer_open(struct backend *inner, const struct large_confi
 	layer->store = layer->pool ? open_store(large, config, error, error_size) : NULL;
 	if (!layer->pool)
 		(void)snprintf(error, error_size, "cannot start threads for --large-values");
-	if (layer->store && open_place(layer, config, error, error_size) &&
+	if (layer->store && claim_store(layer, large, error, error_size) &&
+	    open_place(layer, config, error, error_size) &&
 	    start_sweep(layer, large, &layer->config, error, error_size))
 		return &layer->backend;
 	destroy(layer);

@@ -11,7 +11,7 @@
 
 #include "store/backend.h"
 
-/* Filled by large_options, all but the last member. */
+/* Filled by large_options, all but the last two members. */
 struct large_config {
 	const char *url;            /* dir:/path or s3://...; NULL: no layer */
 	long long value_bytes;      /* values that long, or longer, become objects */
@@ -23,6 +23,9 @@ struct large_config {
 	int64_t timeout_us;  /* of S3 */
 	/* What is read into memory for who takes no bodies, bytes; 0: as much as the op says. */
 	uint64_t whole_max_bytes;
+	/* The backend, one line without secrets; its first word is what all servers that share it
+	 * say. The store refuses others. NULL: it is not noted. */
+	const char *owner;
 };
 
 extern const struct option_table large_options;

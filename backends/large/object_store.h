@@ -88,6 +88,10 @@ struct object_store_ops {
 	void (*check)(struct object_store *store, struct object_request *request);
 	/* What was put survives the loss of power, too. NULL: it always does. */
 	void (*sync)(struct object_store *store, struct object_request *request);
+	/* Notes whose entries name the objects, if nobody has; false with a sentence if they are
+	 * another's, whose objects a sweep would remove. Waits. NULL: it is not noted. */
+	bool (*claim)(struct object_store *store, const char *owner, char *error,
+		      size_t error_size);
 	/* As those of a backend (store/backend.h). */
 	size_t (*gauges)(struct object_store *store, struct backend_gauge *ret, size_t max);
 	void (*hurry)(struct object_store *store);
