@@ -430,7 +430,9 @@ static void note_end(struct sweep *sweep, uint64_t removed_before)
 	(void)pthread_mutex_lock(&sweep->lock);
 	sweep->ended = sweep->begun;
 	sweep->freed_at_end = sweep->counts.removed - removed_before;
-	sweep->vain_until_us = sweep->freed_at_end == 0 ? monotonic_now_us() + VAIN_PAUSE_US : 0;
+	if (sweep->is_urgent)
+		sweep->vain_until_us =
+			sweep->freed_at_end == 0 ? monotonic_now_us() + VAIN_PAUSE_US : 0;
 	(void)pthread_cond_broadcast(&sweep->turned);
 	(void)pthread_mutex_unlock(&sweep->lock);
 }
