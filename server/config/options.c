@@ -7,6 +7,7 @@
 
 #include "base/words.h"
 #include "server/auth/secret_file.h"
+#include "server/config/capabilities.h"
 #include "server/config/option_list.h"
 
 #define D1_WORKER_ALONE                                                                            \
@@ -41,8 +42,9 @@ static void print_help(void)
 	printf("steadycache: a cache server over SQLite, memory or D1 that speaks SteadyText's D1 "
 	       "proxy API\n\n"
 	       "usage: steadycache [serve] [--option=value ...]\n"
-	       "       steadycache --version | --help | --options (the table of options in "
-	       "Markdown)\n\n");
+	       "       steadycache --version | --help\n"
+	       "       steadycache --options | --capabilities (tables in Markdown: of options, "
+	       "and of what each backend can do)\n\n");
 	for (const struct option_place *at = option_list(NULL); at->option; at++) {
 		const struct option *option = at->option;
 
@@ -215,6 +217,8 @@ enum options_result options_read(struct options *options, int argc, char **argv,
 			return printf("steadycache %s\n", STEADYCACHE_VERSION), OPTIONS_DONE;
 		if (strcmp(argv[i], "--options") == 0)
 			return print_markdown(), OPTIONS_DONE;
+		if (strcmp(argv[i], "--capabilities") == 0)
+			return capabilities_print(stdout), OPTIONS_DONE;
 	}
 	if (!check_removed(error, error_size) || !read_environment(options, error, error_size))
 		return OPTIONS_BAD;
