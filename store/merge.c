@@ -8,6 +8,8 @@
 
 /* A key that changes more often than this while it is decided is newer than what comes. */
 #define ROUNDS_MAX 4
+/* Some backends keep the expiry to the second. */
+#define SAME_EXPIRY_US US_PER_S
 /* Values that are read to see how old they are: at a time, and their bytes. */
 #define LOOKED_AT_ONCE 32
 #define LOOKED_BYTES   (UINT64_C(32) << 20)
@@ -19,9 +21,25 @@ struct candidate {
 	struct etag etag; /* if it exists, and may be replaced */
 };
 
-bool merge_keeps(enum merge_policy policy, int64_t here_us, int64_t modified_us)
+static bool is_same(const struct cache_value *here, const struct cache_item *coming)
 {
-	return policy == MERGE_KEEP || (policy == MERGE_NEWER && here_us >= modified_us);
+	const char *type = cache_value_content_type(coming->value);
+
+	if (!coming->history || coming->history->expires_at_us == HISTORY_TTL ||
+	    !etag_equal(&here->etag, &coming->value->etag) ||
+	    strcmp(cache_value_content_type(here), type) != 0)
+		return false;
+	int64_t apart_us = here->expires_at_us - coming->history->expires_at_us;
+	return (here->expires_at_us == 0) == (coming->history->expires_at_us == 0) &&
+	       apart_us < SAME_EXPIRY_US && -apart_us < SAME_EXPIRY_US;
+}
+
+bool merge_keeps(enum merge_policy policy, const struct cache_value *here,
+		 const struct cache_item *coming, int64_t modified_us)
+{
+	return policy == MERGE_KEEP ||
+	       (policy == MERGE_NEWER &&
+		(here->modified_at_us >= modified_us || is_same(here, coming)));
 }
 
 /* Whether the store failed, not the entry. */
@@ -95,7 +113,8 @@ static void compare(struct merge *merge, struct candidate *candidate, const stru
 	if (!candidate->exists)
 		return;
 	candidate->etag = item->value->etag;
-	if (merge_keeps(merge->policy, item->value->modified_at_us, candidate->entry->modified_us))
+	if (merge_keeps(merge->policy, item->value, &candidate->entry->item,
+			candidate->entry->modified_us))
 		decide(candidate->entry, MERGE_KEPT, CACHE_OK, NULL);
 }
 

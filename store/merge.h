@@ -11,7 +11,8 @@
 #include "store/backend.h"
 
 enum merge_policy {
-	MERGE_NEWER,   /* an entry here stays unless it was stored before the one that comes */
+	MERGE_NEWER,   /* an entry here stays unless it differs, and was stored before the one that
+			* comes */
 	MERGE_KEEP,    /* an entry here stays */
 	MERGE_REPLACE, /* no entry here stays */
 };
@@ -55,7 +56,9 @@ struct merge {
  * thread, and several at a time on one backend. */
 enum cache_status merge_run(struct merge *merge);
 
-/* Whether an entry that was stored here at `here_us` stays. */
-bool merge_keeps(enum merge_policy policy, int64_t here_us, int64_t modified_us);
+/* Whether what the store has, `here`, stays beside `coming`, which was stored at `modified_us`
+ * where it comes from. With MERGE_NEWER the same stays too: value, type and expiry. */
+bool merge_keeps(enum merge_policy policy, const struct cache_value *here,
+		 const struct cache_item *coming, int64_t modified_us);
 
 #endif

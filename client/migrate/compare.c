@@ -39,8 +39,11 @@ bool migrate_compare_work(struct migrate_sink *sink, struct migrate_batch *batch
 			  struct migrate_failure *failure)
 {
 	struct migrate_found *found = calloc(batch->count + 1, sizeof(*found));
-	bool good = found ? sink->ops->find(sink, batch, found, failure)
-			  : migrate_fail(failure, CLIENT_LOCAL, "out of memory");
+	bool good = found || migrate_fail(failure, CLIENT_LOCAL, "out of memory");
+
+	/* A sink of a dry run that has nothing finds nothing. */
+	if (good && sink->ops->find)
+		good = sink->ops->find(sink, batch, found, failure);
 
 	for (size_t i = 0; good && i < batch->count; i++) {
 		struct merge_entry *entry = &batch->entries[i];

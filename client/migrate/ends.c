@@ -1,6 +1,7 @@
 #include "client/migrate/ends.h"
 
-#include <limits.h>
+#include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -130,21 +131,35 @@ bool migrate_end_is_same(const struct migrate_end *a, const struct migrate_end *
 
 /* ---- Opening ---- */
 
-static bool open_store(struct migrate_end *end, struct migrate_failure *failure)
+static bool open_store(struct migrate_end *end, bool only_reads, struct migrate_failure *failure)
 {
 	char error[800] = "";
 
 	if (end->backend)
 		return true;
-	/* A source is not made. */
-	if (end->is_source && end->place.ops->reading)
+	/* It is not made, and another process may use it. */
+	if (only_reads && end->place.ops->reading)
 		end->place.ops = end->place.ops->reading;
-	bool is_ready = end->is_source ? backend_place_check(&end->place, error, sizeof(error))
-				       : end->loan->prepare(&end->place, error, sizeof(error));
+	bool is_ready = only_reads ? backend_place_check(&end->place, error, sizeof(error))
+				   : end->loan->prepare(&end->place, error, sizeof(error));
 	if (!is_ready)
 		return migrate_fail(failure, CLIENT_USAGE, "%s", error);
 	end->backend = backend_place_open(&end->place, error, sizeof(error));
 	return end->backend || migrate_fail(failure, CLIENT_UNREACHABLE, "%s", error);
+}
+
+/* Whether nothing could be there yet: no directory, or an empty one. */
+static bool is_unused(const struct migrate_end *end)
+{
+	DIR *folder = end->place.wants_dir ? opendir(end->place.config.data_dir) : NULL;
+	size_t count = 0;
+
+	if (!folder)
+		return end->place.wants_dir && errno == ENOENT;
+	while (readdir(folder))
+		count++;
+	(void)closedir(folder);
+	return count <= 2; /* "." and ".." */
 }
 
 /* What two statistics agree on although the defaults have changed in between. */
@@ -232,7 +247,7 @@ struct migrate_source *migrate_end_source(struct migrate_end *end,
 		return line_source_open_file(end->text, selection, place, failure);
 	if (end->kind == MIGRATE_SERVER)
 		return server_source_open(end->text, end->timeout_s, selection, place, failure);
-	if (!open_store(end, failure))
+	if (!open_store(end, true, failure))
 		return NULL;
 	struct migrate_namespace *namespaces =
 		list_namespaces(end->backend, selection, &count, failure);
@@ -246,12 +261,12 @@ struct migrate_sink *migrate_end_sink(struct migrate_end *end, enum merge_policy
 {
 	struct migrate_sink *sink = NULL;
 
-	if (end->kind == MIGRATE_FILE)
+	if (end->kind == MIGRATE_FILE || (is_dry && is_unused(end)))
 		sink = line_sink_open(end->text, policy == MERGE_REPLACE, is_dry, mark, entries,
 				      failure);
 	else if (end->kind == MIGRATE_SERVER)
 		sink = server_sink_open(end->text, end->timeout_s, failure);
-	else if (open_store(end, failure))
+	else if (open_store(end, is_dry, failure))
 		sink = backend_sink_open(end->backend, !(end->place.ops->bits & BACKEND_REMOTE),
 					 failure);
 	if (!sink)

@@ -12,6 +12,8 @@
 #define LANES_MAX 16
 #define RING_MAX  (2 * LANES_MAX)
 
+/* The first place is kept soon, so that also a short migration leaves one. */
+#define SAVE_FIRST_US INT64_C(100000)
 #define SAVE_EVERY_US INT64_C(2000000)
 #define LOOK_EVERY_US INT64_C(100000)
 /* How long a source or a sink may be out of reach. */
@@ -31,7 +33,7 @@ struct engine {
 	} ring[RING_MAX];
 	/* Running numbers of batches: accounted, taken by a lane, read. */
 	uint64_t head, taken, tail;
-	bool is_read; /* the source has ended */
+	bool is_read; /* the source has ended, perhaps by a failure; what was read is stored */
 	bool has_to_stop;
 	struct migrate_failure failure; /* the first */
 	struct meter meter;
@@ -116,8 +118,8 @@ static void *reader_main(void *arg)
 		engine->ring[engine->tail++ % RING_MAX].state = SLOT_WAITS;
 		(void)pthread_cond_broadcast(&engine->changed);
 	}
-	if (failure.code != CLIENT_DONE)
-		stop(engine, &failure);
+	if (!engine->has_to_stop)
+		engine->failure = failure;
 	engine->is_read = true;
 	(void)pthread_cond_broadcast(&engine->changed);
 	(void)pthread_mutex_unlock(&engine->lock);
@@ -250,7 +252,7 @@ static bool save(struct engine *engine, struct migrate_failure *failure)
 static void watch(struct engine *engine)
 {
 	struct migrate_job *job = engine->job;
-	int64_t save_us = monotonic_now_us() + SAVE_EVERY_US;
+	int64_t save_us = monotonic_now_us() + SAVE_FIRST_US;
 
 	while (!engine->has_to_stop && !(engine->is_read && engine->head == engine->tail)) {
 		struct migrate_failure failure = {0};
@@ -313,11 +315,11 @@ bool migrate_engine_run(struct migrate_job *job, struct migrate_failure *failure
 		migrate_batch_free(engine.ring[engine.head % RING_MAX].batch);
 	*failure = engine.failure;
 	(void)pthread_mutex_lock(&engine.lock);
-	if (engine.has_to_stop && job->state && engine.has_moved && !save(&engine, &while_saving) &&
-	    failure->code == CLIENT_DONE)
+	if ((engine.has_to_stop || failure->code != CLIENT_DONE) && job->state &&
+	    engine.has_moved && !save(&engine, &while_saving) && failure->code == CLIENT_DONE)
 		*failure = while_saving;
 	(void)pthread_mutex_unlock(&engine.lock);
 	(void)pthread_cond_destroy(&engine.changed);
 	(void)pthread_mutex_destroy(&engine.lock);
-	return !engine.has_to_stop;
+	return !engine.has_to_stop && failure->code == CLIENT_DONE;
 }

@@ -92,7 +92,10 @@ void import_group_note(struct import_group *group, const struct cache_op *op, si
 		if (!item->value)
 			continue;
 		present->etag = item->value->etag;
-		present->is_kept = merge_keeps(existing, item->value->modified_at_us,
+		struct cache_item coming = group->entries[first + i].item;
+
+		coming.history = &group->entries[first + i].history;
+		present->is_kept = merge_keeps(existing, item->value, &coming,
 					       group->entries[first + i].modified_at_us);
 	}
 }
