@@ -12,6 +12,7 @@
 
 #include "base/backup.h"
 
+struct backend;
 struct backend_config;
 struct backend_place;
 
@@ -41,6 +42,11 @@ struct client_loan {
 	 * (store/place.h); `own` has the defaults, notices and is_alone of the caller. */
 	bool (*place)(struct backend_place *ret, const struct backend_config *own, const char *text,
 		      char *error, size_t error_size);
+	/* Puts the store of large values at `url` around `inner`, which then belongs to the result;
+	 * no object is ever removed. NULL with a sentence, and `inner` is the caller's. */
+	struct backend *(*large)(struct backend *inner, const char *url,
+				 const struct backend_config *config, char *error,
+				 size_t error_size);
 	/* Checks it, and makes its directory if it is missing. */
 	bool (*prepare)(const struct backend_place *place, char *error, size_t error_size);
 };

@@ -26,8 +26,9 @@ const struct command client_commands[] = {
 	{"import", "", "store the entries of an export", 0, 0,
 	 O(FILE) | O(ON_ERROR) | O(QUIET) | O(JSON) | COMMON, command_import, TIMEOUT_DEFAULT_S},
 	{"migrate", "FROM TO", "copy entries between backends, export files and servers", 2, 2,
-	 O(DRY_RUN) | O(NAMESPACE) | O(NO_SETTINGS) | O(OVERWRITE) | O(SKIP_EXISTING) | O(STATE) |
-		 O(VERIFY) | O(QUIET) | O(JSON) | COMMON,
+	 O(DRY_RUN) | O(FROM_LARGE_VALUES) | O(TO_LARGE_VALUES) | O(NAMESPACE) | O(NO_SETTINGS) |
+		 O(OVERWRITE) | O(SKIP_EXISTING) | O(STATE) | O(VERIFY) | O(QUIET) | O(JSON) |
+		 COMMON,
 	 command_migrate, TIMEOUT_DEFAULT_S},
 	{"backup", "FILE|-", "copy the database of a server on this machine", 1, 1,
 	 O(DATA_DIR) | O(FORCE) | O(QUIET) | O(JSON) | O(HELP), command_backup, 0},

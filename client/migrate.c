@@ -95,6 +95,16 @@ static bool read_ends(struct migration *migration)
 	    !migrate_end_read(&migration->to, texts[1], false, arguments->loan,
 			      &migration->failure))
 		return false;
+	migration->from.large = arguments->options[OPT_FROM_LARGE_VALUES];
+	migration->to.large = arguments->options[OPT_TO_LARGE_VALUES];
+	if ((migration->from.large && migration->from.kind != MIGRATE_STORE) ||
+	    (migration->to.large && migration->to.kind != MIGRATE_STORE))
+		return refuse(migration, "--from-large-values and --to-large-values are for "
+					 "backends; a server knows its own, and a file has them");
+	if (migration->from.large && migration->to.large &&
+	    strcmp(migration->from.large, migration->to.large) == 0)
+		return refuse(migration, "FROM and TO need stores of their own for large values: "
+					 "each would remove what only the other names");
 	migration->from.timeout_s = timeout_s;
 	migration->to.timeout_s = timeout_s;
 	if (migrate_end_is_same(&migration->from, &migration->to))

@@ -10,6 +10,7 @@
 	X(EXPIRES, 0, "expires", "TIME", "the end of the token: a date in UTC or Unix seconds")    \
 	X(FILE, 'f', "file", "FILE", "read from FILE; - is the standard input")                    \
 	X(FORCE, 0, "force", NULL, "replace FILE where it is there")                               \
+	X(FROM_LARGE_VALUES, 0, "from-large-values", "URL", "where FROM keeps large values")       \
 	X(IF_ABSENT, 0, "if-absent", NULL, "only where the key has no value yet")                  \
 	X(IF_MATCH, 0, "if-match", "ETAG", "only where the value has this ETag; * is any value")   \
 	X(JSON, 0, "json", NULL, "print JSON")                                                     \
@@ -34,6 +35,7 @@
 	X(SKIP_EXISTING, 0, "skip-existing", NULL, "leave what is in TO, also what is older")      \
 	X(STATE, 0, "state", "FILE", "keep the place in FILE, and go on there if it has one")      \
 	X(TIMEOUT, 0, "timeout", "SECONDS", "give up after so long without a byte")                \
+	X(TO_LARGE_VALUES, 0, "to-large-values", "URL", "where TO is to keep large values")        \
 	X(TTL, 0, "ttl", "SECONDS", "let the entry expire; 0 is never")                            \
 	X(TYPE, 0, "type", "TYPE", "the content type of the value")                                \
 	X(VERIFY, 0, "verify", NULL, "read everything back from TO and compare")                   \

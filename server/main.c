@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "backends/large/layer.h"
 #include "backends/sqlite/file/backup.h"
 #include "client/client.h"
 #include "server/auth/credentials.h"
@@ -183,19 +184,27 @@ static bool keeps_database(const char *backend)
 	return ops && strcasecmp(ops->name, backend) == 0;
 }
 
-/* For `migrate`: with the options of the environment, once they are read. */
-static bool lend_place(struct backend_place *ret, const struct backend_config *own,
-		       const char *text, char *error, size_t error_size)
+/* For `migrate`: the options of the environment, read once. NULL with a sentence. */
+static struct options *environment(char *error, size_t error_size)
 {
 	static struct options options;
 	static bool is_read;
 	static char name[] = "steadycache";
 	char *no_arguments[] = {name, NULL};
 
-	if (!is_read && options_read(&options, 1, no_arguments, error, error_size) != OPTIONS_SERVE)
+	is_read = is_read ||
+		  options_read(&options, 1, no_arguments, error, error_size) == OPTIONS_SERVE;
+	return is_read ? &options : NULL;
+}
+
+static bool lend_place(struct backend_place *ret, const struct backend_config *own,
+		       const char *text, char *error, size_t error_size)
+{
+	struct options *options = environment(error, error_size);
+
+	if (!options)
 		return false;
-	is_read = true;
-	struct backend_config base = backends_config(&options);
+	struct backend_config base = backends_config(options);
 	base.max_namespaces = 0;
 	base.defaults = own->defaults;
 	base.defaults_user = own->defaults_user;
@@ -203,7 +212,26 @@ static bool lend_place(struct backend_place *ret, const struct backend_config *o
 	base.notice = own->notice;
 	base.notice_user = own->notice_user;
 	base.is_alone = own->is_alone;
-	return backends_place(ret, &options, &base, text, error, error_size);
+	return backends_place(ret, options, &base, text, error, error_size);
+}
+
+static struct backend *lend_large(struct backend *inner, const char *url,
+				  const struct backend_config *config, char *error,
+				  size_t error_size)
+{
+	struct options *options = environment(error, error_size);
+	struct large_config *large = options ? option_list_settings(options, &large_options) : NULL;
+
+	if (!large)
+		return NULL;
+	large->url = url;
+	large->never_sweeps = true;
+	large->whole_max_bytes = 0;
+	if (!large_layer_check(large, error, error_size) ||
+	    (large_layer_wants_dir(large) &&
+	     !data_dir_prepare(config->data_dir, error, error_size)))
+		return NULL;
+	return large_layer_open(inner, large, config, error, error_size);
 }
 
 static const struct client_loan client_loan = {
@@ -211,6 +239,7 @@ static const struct client_loan client_loan = {
 	.backup = sqlite_backup,
 	.keeps_database = keeps_database,
 	.place = lend_place,
+	.large = lend_large,
 	.prepare = backends_prepare,
 };
 

@@ -362,6 +362,8 @@ static bool start_sweep(struct layer *layer, const struct large_config *large,
 	if (is_alone)
 		sweep.grace_us = earlier_us(large->grace_us, ALONE_GRACE_US);
 	layer->grace_us = sweep.grace_us;
+	if (large->never_sweeps)
+		return true;
 	layer->sweep = sweep_start(&sweep, error, error_size);
 	return layer->sweep != NULL;
 }

@@ -11,7 +11,7 @@
 
 #include "store/backend.h"
 
-/* Filled by large_options, all but the last two members. */
+/* Filled by large_options, all but the last three members. */
 struct large_config {
 	const char *url;            /* dir:/path or s3://...; NULL: no layer */
 	long long value_bytes;      /* values that long, or longer, become objects */
@@ -26,6 +26,8 @@ struct large_config {
 	/* The backend, one line without secrets; its first word is what all servers that share it
 	 * say. The store refuses others. NULL: it is not noted. */
 	const char *owner;
+	/* No object is removed: for a tool, whose backend may not be the one that names them. */
+	bool never_sweeps;
 };
 
 extern const struct option_table large_options;

@@ -165,7 +165,7 @@ static void make_room(struct pool_job *job)
 {
 	struct write_part *part = job->user;
 
-	if (sweep_now(part->pass->layer->sweep, ROOM_PATIENCE_US))
+	if (part->pass->layer->sweep && sweep_now(part->pass->layer->sweep, ROOM_PATIENCE_US))
 		put_part(part);
 	else
 		fail_part(part, CACHE_NO_SPACE, part->request.detail, 0);

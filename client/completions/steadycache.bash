@@ -32,7 +32,7 @@ _steadycache() {
 		list) words='--json --limit -0 --null --prefix --timeout -h --help ' ;;
 		export) words='-o --output --prefix -q --quiet --resume --timeout -h --help ' ;;
 		import) words='-f --file --json --on-error -q --quiet --timeout -h --help ' ;;
-		migrate) words='--dry-run --json --namespace --no-settings --overwrite -q --quiet --skip-existing --state --timeout --verify -h --help ' ;;
+		migrate) words='--dry-run --from-large-values --json --namespace --no-settings --overwrite -q --quiet --skip-existing --state --timeout --to-large-values --verify -h --help ' ;;
 		backup) words='--data-dir --force --json -q --quiet -h --help ' ;;
 		healthcheck) words='--json --live -q --quiet --timeout -h --help ' ;;
 		token) words='--expires --name --namespaces --rate --rights -h --help ' ;;

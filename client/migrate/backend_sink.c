@@ -91,7 +91,7 @@ static bool find_some(struct backend_sink *sink, const struct migrate_batch *bat
 	cache_op_init(&op, CACHE_OP_GET);
 	op.ns = slice_of(batch->ns);
 	op.no_touch = true;
-	op.takes_references = true;
+	op.takes_references = !(sink->backend->ops->bits & BACKEND_BODIES);
 	op.max_value_bytes = count > 1 ? FOUND_BYTES : 0;
 	op.items = items;
 	op.item_count = count;

@@ -13,6 +13,8 @@
 #define PAGE_ENTRIES   1024
 #define PAGE_KEY_BYTES ((size_t)1 << 20)
 #define PARTS_AHEAD    8
+/* ... unless they have that many bytes. */
+#define BYTES_AHEAD (UINT64_C(32) << 20)
 
 /* A get of some entries of the page. */
 struct part {
@@ -20,6 +22,7 @@ struct part {
 	struct cache_op op;
 	struct cache_item items[MIGRATE_BATCH_ENTRIES];
 	size_t from, count; /* of the page */
+	uint64_t bytes;
 	bool is_asked, is_done;
 };
 
@@ -35,6 +38,7 @@ struct backend_source {
 	size_t planned; /* of the page: belongs to a part */
 	struct part parts[PARTS_AHEAD];
 	size_t first, ahead; /* a ring */
+	uint64_t bytes_ahead;
 	pthread_mutex_t lock;
 	pthread_cond_t part_done;
 };
@@ -127,7 +131,8 @@ static void fill_get(struct backend_source *source, struct cache_op *op, struct 
 	cache_op_init(op, CACHE_OP_GET);
 	op->ns = slice_of(name_of(source));
 	op->no_touch = true;
-	op->takes_references = true; /* to refuse them one by one */
+	/* Without a layer for them they are refused one by one. */
+	op->takes_references = !(source->backend->ops->bits & BACKEND_BODIES);
 	op->items = items;
 	op->item_count = count;
 }
@@ -165,6 +170,8 @@ static void plan_part(struct backend_source *source)
 		source->planned++;
 	}
 	source->ahead++;
+	part->bytes = bytes;
+	source->bytes_ahead += bytes;
 	ask_part(source, part);
 }
 
@@ -320,7 +327,8 @@ static enum migrate_step next(struct migrate_source *base, struct migrate_batch 
 			return MIGRATE_END;
 		if (!source->has_page && !ask_page(source, failure))
 			return MIGRATE_FAILED;
-		while (source->ahead < PARTS_AHEAD && source->planned < source->page.entry_count)
+		while (source->ahead < PARTS_AHEAD && source->bytes_ahead < BYTES_AHEAD &&
+		       source->planned < source->page.entry_count)
 			plan_part(source);
 		if (source->ahead > 0)
 			break;
@@ -339,6 +347,7 @@ static enum migrate_step next(struct migrate_source *base, struct migrate_batch 
 	write_place(source, source->page.entries[part->from + part->count - 1].key, ret);
 	source->first = (source->first + 1) % PARTS_AHEAD;
 	source->ahead--;
+	source->bytes_ahead -= part->bytes;
 	if (source->ahead == 0 && source->planned == source->page.entry_count)
 		leave_page(source);
 	return MIGRATE_BATCH;

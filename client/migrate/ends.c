@@ -144,7 +144,15 @@ static bool open_store(struct migrate_end *end, bool only_reads, struct migrate_
 				   : end->loan->prepare(&end->place, error, sizeof(error));
 	if (!is_ready)
 		return migrate_fail(failure, CLIENT_USAGE, "%s", error);
-	end->backend = backend_place_open(&end->place, error, sizeof(error));
+	struct backend *backend = backend_place_open(&end->place, error, sizeof(error));
+	if (backend && end->large) {
+		end->backend = end->loan->large(backend, end->large, &end->place.config, error,
+						sizeof(error));
+		if (!end->backend)
+			backend->ops->close(backend);
+	} else {
+		end->backend = backend;
+	}
 	return end->backend || migrate_fail(failure, CLIENT_UNREACHABLE, "%s", error);
 }
 

@@ -13,7 +13,8 @@ struct migrate_end {
 	const char *text;  /* what the user wrote; the caller's */
 	const char *label; /* without secrets */
 	const struct client_loan *loan;
-	long timeout_s; /* of a server */
+	long timeout_s;    /* of a server */
+	const char *large; /* of a store: where it keeps large values; NULL: nowhere */
 	/* of a store */
 	struct backend_place place;
 	struct backend *backend;

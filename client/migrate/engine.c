@@ -11,9 +11,9 @@
 
 #define LANES_MAX 16
 #define RING_MAX  (2 * LANES_MAX)
+/* No more is read while that much waits. */
+#define HELD_BYTES (UINT64_C(64) << 20)
 
-/* The first place is kept soon, so that also a short migration leaves one. */
-#define SAVE_FIRST_US INT64_C(100000)
 #define SAVE_EVERY_US INT64_C(2000000)
 #define LOOK_EVERY_US INT64_C(100000)
 /* How long a source or a sink may be out of reach. */
@@ -33,6 +33,7 @@ struct engine {
 	} ring[RING_MAX];
 	/* Running numbers of batches: accounted, taken by a lane, read. */
 	uint64_t head, taken, tail;
+	uint64_t held_bytes; /* of the batches between head and tail */
 	bool is_read; /* the source has ended, perhaps by a failure; what was read is stored */
 	bool has_to_stop;
 	struct migrate_failure failure; /* the first */
@@ -105,7 +106,9 @@ static void *reader_main(void *arg)
 
 	(void)pthread_mutex_lock(&engine->lock);
 	for (;;) {
-		while (!engine->has_to_stop && engine->tail - engine->head >= room)
+		while (!engine->has_to_stop &&
+		       (engine->tail - engine->head >= room ||
+			(engine->held_bytes >= HELD_BYTES && engine->head < engine->tail)))
 			(void)pthread_cond_wait(&engine->changed, &engine->lock);
 		if (engine->has_to_stop)
 			break;
@@ -114,6 +117,7 @@ static void *reader_main(void *arg)
 		(void)pthread_mutex_lock(&engine->lock);
 		if (!batch)
 			break;
+		engine->held_bytes += batch->bytes;
 		engine->ring[engine->tail % RING_MAX].batch = batch;
 		engine->ring[engine->tail++ % RING_MAX].state = SLOT_WAITS;
 		(void)pthread_cond_broadcast(&engine->changed);
@@ -170,6 +174,7 @@ static void move_head(struct engine *engine)
 		struct migrate_batch *batch = engine->ring[engine->head % RING_MAX].batch;
 
 		account(engine, batch);
+		engine->held_bytes -= batch->bytes;
 		if (state && batch->place.len > 0) {
 			state->place.len = 0;
 			buffer_append(&state->place, buffer_bytes(&batch->place));
@@ -252,7 +257,7 @@ static bool save(struct engine *engine, struct migrate_failure *failure)
 static void watch(struct engine *engine)
 {
 	struct migrate_job *job = engine->job;
-	int64_t save_us = monotonic_now_us() + SAVE_FIRST_US;
+	int64_t save_us = monotonic_now_us(); /* the first place soon */
 
 	while (!engine->has_to_stop && !(engine->is_read && engine->head == engine->tail)) {
 		struct migrate_failure failure = {0};

@@ -249,6 +249,33 @@ Test(import, stops_at_the_first_on_request)
 	expect_status(http_get(client, entry_path("c")), 404);
 }
 
+Test(import, may_leave_alone_what_is_there)
+{
+	requires_feature("export");
+	requires_feature("conditions");
+	const char *lines =
+		quoted("{'namespace':'%s','key':'k','value':'other','modified_at':1700000000.5}\n"
+		       "{'namespace':'%s','key':'absent','value':'v','modified_at':1700000000.5}\n",
+		       ns, ns);
+	const char *later = quoted("{'namespace':'%s','key':'k','value':'later',"
+				   "'modified_at':4102444800.5}\n",
+				   ns);
+
+	expect_status(http_put(client, entry_path("k"), SLICE("mine")), 201);
+	expect_json_text(import("?existing=newer", lines),
+			 "{'imported':1,'kept':1,'failed':0,'expired':0,'history_left_out':0,"
+			 "'errors':[],'errors_left_out':0,'complete':false}");
+	expect_body(http_get(client, entry_path("k")), SLICE("mine"));
+	expect_body(http_get(client, entry_path("absent")), SLICE("v"));
+	json_auto_t *kept = http_json(import("?existing=keep", later));
+	expect_number(kept, "kept", 1);
+	json_auto_t *newer = http_json(import("?existing=newer", later));
+	expect_number(newer, "imported", 1);
+	expect_number(newer, "kept", 0);
+	expect_body(http_get(client, entry_path("k")), SLICE("later"));
+	expect_problem(import("?existing=never", "\n"), 400, "existing");
+}
+
 Test(import, refuses_what_it_does_not_know)
 {
 	requires_feature("export");

@@ -3,6 +3,8 @@
 #include "tests/process/client_run.h"
 #include "tests/process/redis_scene.h"
 
+#include <stdint.h>
+
 PROCESS_SUITE(migrate);
 REDIS_SUITE(migrate_redis);
 
@@ -125,16 +127,18 @@ Test(migrate, a_namespace_keeps_its_settings)
 
 Test(migrate, goes_on_after_it_was_killed)
 {
+	/* Again if it was done before the signal came. */
 	static const char killed[] =
-		"rm -f st; $S migrate " FROM " %s --state st 2>/dev/null & p=$!; "
+		"for i in $(seq 20); do rm -rf st %s; "
+		"$S migrate " FROM " %s --state st 2>/dev/null & p=$!; "
 		"until [ -e st ] || ! kill -0 $p 2>/dev/null; do :; done; kill -9 $p; wait $p; "
-		"grep -q '\"place\": \"[0-9]' st";
+		"grep -q '\"place\": \"[0-9]' st && break; done; test -e st";
 	static const char *const sinks[] = {"sqlite://$PWD/to", "to.ndjson"};
 	char line[600];
 
 	write_export(20000, 600);
 	for (size_t i = 0; i < 2; i++) {
-		(void)snprintf(line, sizeof(line), killed, sinks[i]);
+		(void)snprintf(line, sizeof(line), killed, i == 0 ? "to" : "to.ndjson", sinks[i]);
 		expect_run(0, line);
 		expect_run(2, "$S migrate " FROM " other.ndjson --state st");
 		cr_assert(holds("err", "another migration"));
@@ -242,4 +246,25 @@ Test(migrate, refuses_what_cannot_be_right)
 	}
 	http_client_close(client);
 	scene_stop();
+}
+
+Test(migrate, large_values_come_from_one_store_into_another)
+{
+	static const char bytes[] = "STEADYCACHE_LARGE_VALUE_BYTES=100";
+
+	write_export(20, 200);
+	scene_env(bytes);
+	(void)putenv((char *)(uintptr_t)bytes);
+	expect_run(0,
+		   "$S migrate " FROM " sqlite://$PWD/one --to-large-values dir:$PWD/o1 --verify");
+	expect_run(3, "$S migrate sqlite://$PWD/one out.ndjson");
+	cr_assert(holds("err", "--from-large-values") && holds("err", "20 failed"));
+	expect_run(2, "$S migrate sqlite://$PWD/one sqlite://$PWD/two --from-large-values "
+		      "dir:$PWD/o1 --to-large-values dir:$PWD/o1");
+	expect_run(0, "$S migrate sqlite://$PWD/one sqlite://$PWD/two --from-large-values "
+		      "dir:$PWD/o1 --to-large-values dir:$PWD/o2 --verify");
+	expect_run(0, "test $(find o2/objects -type f | wc -l) = 20 && rm -r o1");
+	expect_run(0, "$S migrate sqlite://$PWD/two out.ndjson --from-large-values dir:$PWD/o2 "
+		      "--overwrite");
+	expect_same_entries("out.ndjson");
 }
