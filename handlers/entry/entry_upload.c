@@ -5,8 +5,8 @@
  * Pieces gather until there are enough for one write, which runs beside the event loop; meanwhile
  * nothing more is read. So an upload takes constant memory, and its sender is as fast as the disk.
  *
- * A condition that fails already, or a store that cannot be reached, is told at the beginning; what
- * counts is the SET. */
+ * A namespace in which the value has no room, a condition that fails already, or a store that
+ * cannot be reached, is told at the beginning; what counts is the SET. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -22,8 +22,9 @@
 #define ROOM_BYTES (GATHER_BYTES + ((size_t)64 << 10))
 
 enum upload_state {
-	UPLOAD_BEGINS, /* it has a condition */
-	UPLOAD_CHECKS, /* ... and a GET is to tell whether that fails already */
+	UPLOAD_BEGINS,
+	UPLOAD_MEASURES, /* a STATS is to tell how much the namespace may hold */
+	UPLOAD_CHECKS,   /* a GET is to tell whether the condition fails already */
 	UPLOAD_RECEIVES,
 	UPLOAD_STORES,
 };
@@ -34,6 +35,7 @@ struct entry_upload {
 	struct etag_list etags; /* of the condition */
 	struct cache_condition condition;
 	int64_t ttl_s;
+	uint64_t max_bytes; /* the most that the namespace may hold; UINT64_MAX: unknown */
 	struct body_spool *spool;
 	struct buffer gathered;
 };
@@ -48,7 +50,7 @@ static enum handler_step upload_start(struct request *request, struct response *
 		return STEP_RESPOND;
 	upload->condition = request->op.one.condition;
 	upload->ttl_s = request->op.one.ttl_s;
-	upload->state = upload->condition.kind == CONDITION_NONE ? UPLOAD_RECEIVES : UPLOAD_BEGINS;
+	upload->max_bytes = UINT64_MAX;
 	upload->spool = backend->ops->spool(backend);
 	if (upload->spool && buffer_reserve(&upload->gathered, ROOM_BYTES))
 		return STEP_READ;
@@ -88,13 +90,54 @@ static enum handler_step refuse(struct request *request, struct response *respon
 	return STEP_RESPOND;
 }
 
-/* ---- The entry as it is ---- */
+/* ---- The namespace and the entry as they are ---- */
+
+static enum handler_step measure(struct request *request, struct entry_upload *upload)
+{
+	upload->state = UPLOAD_MEASURES;
+	cache_op_init(&request->op, CACHE_OP_STATS);
+	request->op.ns = request->ns;
+	return STEP_SUBMIT;
+}
+
+static enum handler_step refuse_size(struct request *request, struct response *response)
+{
+	return refuse(request, response, CACHE_TOO_LARGE, NULL);
+}
+
+/* Whether a failure would be the SET's, too. */
+static bool is_out_of_reach(enum cache_status status)
+{
+	unsigned http = status_http(status);
+
+	return http == 503 || http == 504;
+}
+
+/* STEP_READ: nothing is known that would refuse the SET. */
+static enum handler_step check_size(struct request *request, struct response *response,
+				    struct entry_upload *upload)
+{
+	const struct cache_op *op = &request->op;
+
+	upload->state = UPLOAD_RECEIVES;
+	if (is_out_of_reach(op->status))
+		return refuse(request, response, op->status, op->detail);
+	if (op->status == CACHE_OK && op->stats_count == 1 &&
+	    op->stats->settings.max_size_bytes > 0)
+		upload->max_bytes = op->stats->settings.max_size_bytes;
+	if (request->declared_bytes != UINT64_MAX && request->declared_bytes > upload->max_bytes)
+		return refuse_size(request, response);
+	cache_op_deinit(&request->op);
+	cache_op_init(&request->op, CACHE_OP_GET);
+	return STEP_READ;
+}
 
 static enum handler_step ask(struct request *request, struct entry_upload *upload)
 {
 	struct cache_op *op = &request->op;
 
 	upload->state = UPLOAD_CHECKS;
+	cache_op_deinit(op);
 	cache_op_init(op, CACHE_OP_GET);
 	op->ns = request->ns;
 	op->one.key = request->key;
@@ -110,10 +153,9 @@ static enum handler_step check(struct request *request, struct response *respons
 	struct cache_op *op = &request->op;
 	const struct cache_value *value = op->one.value;
 	enum cache_status status = op->status;
-	unsigned http = status_http(status);
 
 	upload->state = UPLOAD_RECEIVES;
-	if (http == 503 || http == 504)
+	if (is_out_of_reach(status))
 		return refuse(request, response, status, op->detail);
 	if ((status == CACHE_OK || status == CACHE_NOT_FOUND) &&
 	    !cache_condition_holds(&upload->condition, value ? &value->etag : NULL))
@@ -133,9 +175,9 @@ static enum handler_step refuse_length(struct request *request, struct response 
 	return STEP_RESPOND;
 }
 
-static bool is_too_long(const struct request *request, const struct entry_upload *upload)
+static uint64_t received_bytes(const struct entry_upload *upload)
 {
-	return upload->spool->len_bytes + upload->gathered.len > request->context->intake.max_bytes;
+	return upload->spool->len_bytes + upload->gathered.len;
 }
 
 static bool write_gathered(struct entry_upload *upload)
@@ -181,8 +223,10 @@ static enum handler_step receive(struct request *request, struct response *respo
 {
 	if (upload->gathered.failed)
 		return refuse(request, response, CACHE_NO_MEMORY, NULL);
-	if (is_too_long(request, upload))
+	if (received_bytes(upload) > request->context->intake.max_bytes)
 		return refuse_length(request, response, upload);
+	if (received_bytes(upload) > upload->max_bytes)
+		return refuse_size(request, response);
 	if (request->is_given_up)
 		return refuse(request, response, CACHE_UNAVAILABLE,
 			      "the server is stopping; send the value again");
@@ -202,7 +246,15 @@ static enum handler_step upload_proceed(struct request *request, struct response
 	upload->is_end = is_end;
 	switch (upload->state) {
 	case UPLOAD_BEGINS:
-		return ask(request, upload);
+		return measure(request, upload);
+	case UPLOAD_MEASURES:
+		step = check_size(request, response, upload);
+		if (step != STEP_RESPOND && upload->condition.kind != CONDITION_NONE)
+			return ask(request, upload);
+		/* Without is_end this is an event loop. */
+		if (step == STEP_RESPOND || !is_end)
+			return step;
+		break;
 	case UPLOAD_CHECKS:
 		step = check(request, response, upload);
 		/* Without is_end this is an event loop. */

@@ -134,6 +134,8 @@ struct request {
 	 * handler that keeps it takes it and leaves NULL. */
 	struct cache_value *body;
 
+	uint64_t declared_bytes; /* of the body; UINT64_MAX: unknown */
+
 	/* Whether the client may use a namespace; NULL: all. The caller checks {ns}, and op.ns
 	 * before the op is submitted; handlers check only other namespaces. */
 	bool (*may_use)(const struct request *request, struct slice ns);

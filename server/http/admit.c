@@ -67,6 +67,7 @@ bool admit_connection(struct exchange *exchange, const char *url)
 		return false;
 	head_read(&exchange->head, exchange->connection);
 	exchange->head.content_length = exchange->record->guard.head.content_length;
+	exchange->request.declared_bytes = exchange->head.content_length;
 	if (trace_has_come(&exchange->head.trace)) {
 		trace_check(&exchange->head);
 		exchange->returns_id = exchange->head.trace.request_ids > 0;

@@ -178,6 +178,13 @@ Test(bodies, are_refused_before_they_have_come)
 	cr_expect(strstr(socket.received, "STEADYCACHE_LARGE_VALUE_MAX_MB"));
 	cr_expect(raw_await_close(&socket, 10000));
 	raw_close(&socket);
+	/* More than the namespace may hold. */
+	expect_status(http_put_json(scene.client, "/cache/ns", "{\"max_size_mb\":50}"), 204);
+	begin_put(&socket, "huge", "", 4000000000ULL, MB);
+	cr_expect_eq(raw_await_answer(&socket, 10000), 413);
+	cr_expect(strstr(socket.received, "the limit of its namespace"));
+	raw_close(&socket);
+	expect_status(http_put_json(scene.client, "/cache/ns", "{\"max_size_mb\":8000}"), 204);
 	/* A condition that fails; nearly all of it is never sent. */
 	expect_status(scene_put("k", "old"), 201);
 	begin_put(&socket, "k", "If-None-Match: *\r\n", 4000000000ULL, LEN);
