@@ -6,6 +6,10 @@
 #include "client/output.h"
 #include "client/remote_open.h"
 
+/* A server may pass a large value on to another once all of it has come, and is silent meanwhile.
+ */
+#define STORED_BYTES_PER_S ((curl_off_t)16 << 20)
+
 /* The value: an operand, the file of --file or "-", or piped input. */
 static int choose_body(const struct arguments *arguments, struct remote_body *body)
 {
@@ -74,6 +78,8 @@ int command_set(const struct arguments *arguments)
 				     : entry_if_match(arguments, if_match);
 	if (code == CLIENT_DONE) {
 		code = remote_open(&remote, arguments);
+		if (body.len > 0)
+			remote.timeout_s += (long)(body.len / STORED_BYTES_PER_S);
 		if (code == CLIENT_DONE)
 			code = store(&remote, arguments, &request);
 		remote_close(&remote);
