@@ -46,6 +46,9 @@ enum cache_value_flags {
 	CACHE_VALUE_REFERENCE = 1 << 2,
 	/* Bytes and length are those of a body (cache_value_body). Never stored. */
 	CACHE_VALUE_BODY = 1 << 3,
+	/* The bytes are not here: a mark for a store that keeps them elsewhere itself. Such a value
+	 * never leaves the store. */
+	CACHE_VALUE_HEAD = 1 << 7,
 };
 
 /* Longest value, bytes. */

@@ -184,6 +184,10 @@ struct backend_ops {
 	 * names the wrong option. May be NULL. */
 	bool (*check_config)(const struct backend_config *config, char *error, size_t error_size);
 
+	/* The ops of what `open` gives with this config, if they may be others, with other bits.
+	 * NULL: these. */
+	const struct backend_ops *(*variant)(const struct backend_config *config);
+
 	/* On failure NULL, with a sentence for the user in `error`. */
 	struct backend *(*open)(const struct backend_config *config, char *error,
 				size_t error_size);

@@ -281,6 +281,9 @@ bool backend_place_read(struct backend_place *ret, const char *text,
 	if ((place.label || refuse_for_memory(error, error_size)) &&
 	    copy_settings(&place, told, error, error_size) &&
 	    (scheme_len_of(text) == 0 || take_url(&place, text, error, error_size))) {
+		if (place.ops->variant)
+			place.ops = place.ops->variant(&place.config);
+		place.wants_dir |= (place.ops->bits & BACKEND_WANTS_DIR) != 0;
 		*ret = place;
 		return true;
 	}

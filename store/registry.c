@@ -5,14 +5,14 @@
 #include "backends/disabled.h"
 #include "backends/dynamodb/dynamodb.h"
 #include "backends/large/layer.h"
-#include "backends/memory/memory.h"
+#include "backends/persist/persist.h"
 #include "backends/redis/redis.h"
 #include "backends/sqlite/sqlite.h"
 #include "backends/tiered/tiered.h"
 
 const struct backend_ops *const backend_registry[] = {
 	&sqlite_backend_ops,
-	&memory_backend_ops,
+	&persist_memory_ops,
 	&d1_backend_ops,
 	&redis_backend_ops,
 	&dynamodb_backend_ops,

@@ -32,6 +32,7 @@ void clear_take(struct namespaces *all, struct namespace *ns, struct cleared *cl
 {
 	uint64_t entry_count = 0;
 
+	cleared->tombstones = NULL;
 	namespace_lock(ns, ALL_SHARDS);
 	for (unsigned i = 0; i < SHARDS; i++) {
 		struct shard *shard = &ns->shards[i];
@@ -45,7 +46,9 @@ void clear_take(struct namespaces *all, struct namespace *ns, struct cleared *cl
 		order_init(&shard->order, namespace_policy(ns));
 		expiry_deinit(&shard->expiry);
 		shard->size_bytes = 0;
+		noted_forget(&shard->changes, &cleared->tombstones);
 	}
+	namespace_note_clear(ns);
 	/* With all locks held the usage is exactly that of the entries. */
 	INVARIANT(entry_count == usage_read(&ns->usage.entry_count));
 	uint64_t memory_bytes = atomic_exchange(&ns->usage.memory_bytes, 0);
@@ -64,6 +67,7 @@ void clear_free(struct cleared *cleared)
 
 		for (unsigned i = 0; i < SHARDS; i++)
 			table_deinit(&cleared->tables[i]);
+		entry_free_list(cleared->tombstones);
 		free(cleared);
 		cleared = next;
 	}

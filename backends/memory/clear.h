@@ -8,6 +8,7 @@
 struct cleared {
 	struct cleared *next;
 	struct table tables[SHARDS];
+	struct entry *tombstones;
 };
 
 /* Removes the entries whose keys begin with `prefix`. Takes long if there are many (visit.h). */

@@ -73,6 +73,7 @@ void configure_namespace(struct namespace *ns, const struct cache_op *op, int64_
 		set_stale_ttl(ns, settings->stale_ttl_s);
 	if (op->settings_mask & SETTING_POLICY && settings->policy != namespace_policy(ns))
 		set_policy(ns, settings->policy);
+	namespace_note_settings(ns, op->settings_mask);
 	enforce_limits(ns, now_us);
 	(void)pthread_mutex_unlock(&ns->configure_lock);
 }

@@ -32,9 +32,9 @@ uint64_t entry_hash(struct slice key)
 	return XXH3_64bits_withSeed(key.data, key.len, hash_seed);
 }
 
-static struct cache_value *copy(struct cache_value *value, struct cache_headroom headroom)
+static struct cache_value *copy(struct cache_value *value, struct slice bytes,
+				struct cache_headroom headroom)
 {
-	struct slice bytes = cache_value_bytes(value);
 	struct cache_value *made = cache_value_create_with_headroom(
 		bytes.len, slice_of(cache_value_content_type(value)), headroom);
 
@@ -47,23 +47,51 @@ static struct cache_value *copy(struct cache_value *value, struct cache_headroom
 	return made;
 }
 
-struct entry *entry_create(struct slice key, struct cache_value *value, bool has_tail)
+struct cache_headroom entry_headroom(size_t key_len, bool has_tail)
 {
-	struct cache_headroom headroom = {
+	return (struct cache_headroom){
 		.record_bytes = ENTRY_RECORD_BYTES + (has_tail ? sizeof(struct entry_tail) : 0),
-		.key_len = key.len,
+		.key_len = key_len,
 	};
+}
 
-	value = cache_value_claim_headroom(value, headroom) ? cache_value_acquire(value)
-							    : copy(value, headroom);
+/* In the headroom of `value`, which is its own. NULL for NULL. */
+static struct entry *begin(struct slice key, struct cache_value *value, bool has_tail)
+{
+	struct entry *entry = (struct entry *)(void *)value - 1;
+
 	if (!value)
 		return NULL;
-	struct entry *entry = (struct entry *)(void *)value - 1;
 	*entry = (struct entry){
 		.order = {.frequency = 1, .owner_flags = has_tail ? ENTRY_HAS_TAIL : 0},
 	};
 	if (key.len > 0)
 		memcpy(value->storage, key.data, key.len);
+	return entry;
+}
+
+struct entry *entry_create(struct slice key, struct cache_value *value, bool has_tail)
+{
+	struct cache_headroom headroom = entry_headroom(key.len, has_tail);
+
+	value = cache_value_claim_headroom(value, headroom)
+			? cache_value_acquire(value)
+			: copy(value, cache_value_bytes(value), headroom);
+	return begin(key, value, has_tail);
+}
+
+struct entry *entry_create_head(struct slice key, struct cache_value *value)
+{
+	struct slice none = {.data = "", .len = 0};
+	struct cache_value *head = copy(value, none, entry_headroom(key.len, true));
+
+	if (!head)
+		return NULL;
+	head->modified_at_us = value->modified_at_us;
+	head->expires_at_us = value->expires_at_us;
+	head->flags |= CACHE_VALUE_HEAD;
+	struct entry *entry = begin(key, head, true);
+	entry_mark(entry, ENTRY_IS_HEAD);
 	return entry;
 }
 

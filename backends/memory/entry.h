@@ -38,7 +38,15 @@ struct entry {
 };
 
 /* In order.owner_flags. */
-#define ENTRY_HAS_TAIL 1
+enum entry_flags {
+	ENTRY_HAS_TAIL = 1 << 0,
+	/* Where the store has a copy elsewhere (noted.h): */
+	ENTRY_UNSAVED = 1 << 1,  /* the copy may not have this value yet */
+	ENTRY_QUEUED = 1 << 2,   /* it is among the changes of its shard */
+	ENTRY_IN_COPY = 1 << 3,  /* the copy may have an entry of this key */
+	ENTRY_IS_HEAD = 1 << 4,  /* its bytes are in the copy only: the value has none (spill.h) */
+	ENTRY_WAS_USED = 1 << 5, /* since the hand of its shard last passed it (spill.h) */
+};
 
 struct entry_tail {
 	uint64_t size_bytes;
@@ -59,9 +67,16 @@ void entry_hash_init(void);
 /* Keys come from strangers: without the seed nobody can make keys that collide. */
 uint64_t entry_hash(struct slice key);
 
+/* The headroom that entry_create claims. */
+struct cache_headroom entry_headroom(size_t key_len, bool has_tail);
+
 /* Creates an entry for `key` (copied, at most ENTRY_KEY_MAX_LEN) of `value`, or of a copy of it,
  * with frequency 1 and in none of the structures. It has its own reference. NULL: out of memory. */
 struct entry *entry_create(struct slice key, struct cache_value *value, bool has_tail);
+
+/* Creates one for `key` that has everything of `value` but its bytes, as entry_create does; with a
+ * tail. NULL: out of memory. */
+struct entry *entry_create_head(struct slice key, struct cache_value *value);
 
 /* Releases `entry` and those after it. NULL is allowed. Free long lists without a lock held. */
 void entry_free_list(struct entry *entry);
@@ -86,9 +101,24 @@ static inline void entry_discard(struct entry *entry, struct entry **trash)
 	*trash = entry;
 }
 
+static inline bool entry_has(const struct entry *entry, enum entry_flags flag)
+{
+	return (entry->order.owner_flags & flag) != 0;
+}
+
+static inline void entry_mark(struct entry *entry, unsigned flags)
+{
+	entry->order.owner_flags = (uint8_t)(entry->order.owner_flags | flags);
+}
+
+static inline void entry_unmark(struct entry *entry, unsigned flags)
+{
+	entry->order.owner_flags = (uint8_t)(entry->order.owner_flags & ~flags);
+}
+
 static inline bool entry_has_tail(const struct entry *entry)
 {
-	return (entry->order.owner_flags & ENTRY_HAS_TAIL) != 0;
+	return entry_has(entry, ENTRY_HAS_TAIL);
 }
 
 static inline struct cache_value *entry_value(struct entry *entry)

@@ -12,10 +12,13 @@
 #include "backends/memory/configure.h"
 #include "backends/memory/listing/hash_scan.h"
 #include "backends/memory/listing/listing.h"
+#include "backends/memory/mirror.h"
 #include "backends/memory/set.h"
 #include "backends/memory/visit.h"
 #include "backends/memory/worker.h"
 #include "store/rules.h"
+
+_Static_assert(MEMORY_RECORD_BYTES == ENTRY_RECORD_BYTES, "the record of an entry");
 
 #define LINE_BYTES         64
 #define PREFETCH_MAX_BYTES 1024
@@ -71,17 +74,19 @@ static void prefetch_bytes(struct cache_value *value)
 		__builtin_prefetch(bytes + at);
 }
 
-static void get_entry(const struct cache_op *op, struct shard *shard, struct entry *entry,
+static void get_entry(bool counts, struct shard *shard, uint64_t hash, struct entry *entry,
 		      struct cache_item *item, int64_t order_us)
 {
 	item->value = entry ? cache_value_acquire(entry_value(entry)) : NULL;
-	if (op->no_touch)
+	if (!counts)
 		return;
 	if (entry) {
 		prefetch_bytes(item->value);
 		shard->counters.hits++;
 		shard->counters.stale_hits += item->stale;
 		order_use(&shard->order, &entry->order, order_us);
+		if (shard->changes.are_noted)
+			noted_use(&shard->changes, hash, entry);
 	} else {
 		shard->counters.misses++;
 	}
@@ -113,12 +118,13 @@ static void miss_items(struct cache_op *op)
 		op->items[0].status = CACHE_PRECONDITION_FAILED;
 }
 
-static void visit_items(struct namespace *ns, struct cache_op *op, int64_t now_us)
+/* Returns how many values a GET has found that are elsewhere (mirror.h): it has the heads. */
+static size_t visit_items(struct namespace *ns, struct cache_op *op, bool counts, int64_t now_us)
 {
 	struct entry *trash = NULL;
 	struct touched touched;
 	int64_t order_us = order_clock_at(ns->order_clock, now_us);
-	bool counts = op->type == CACHE_OP_GET && !op->no_touch;
+	size_t heads = 0;
 
 	touched_init(&touched, op);
 	if (counts)
@@ -134,26 +140,43 @@ static void visit_items(struct namespace *ns, struct cache_op *op, int64_t now_u
 
 		item->status = found ? CACHE_OK : CACHE_NOT_FOUND;
 		item->stale = stale && found;
-		if (op->type == CACHE_OP_GET)
-			get_entry(op, shard, found ? entry : NULL, item, order_us + (int64_t)i);
-		else if (op->type == CACHE_OP_DELETE)
+		if (op->type == CACHE_OP_GET) {
+			get_entry(counts, shard, hash, found ? entry : NULL, item,
+				  order_us + (int64_t)i);
+			heads += found && entry_has(entry, ENTRY_IS_HEAD);
+		} else if (op->type == CACHE_OP_DELETE)
 			delete_entry(op, shard, entry, stale, item, &trash);
 	}
 	namespace_unlock(ns, touched.shards);
 	entry_free_list(trash);
+	return heads;
+}
+
+static void run_items(struct memory_backend *memory, struct cache_op *op, bool counts)
+{
+	struct namespace *ns = namespace_find(&memory->namespaces, op->ns);
+	const struct memory_mirror *mirror = memory->namespaces.mirror;
+	size_t heads = 0;
+
+	if (ns)
+		heads = visit_items(ns, op, counts, now_of(memory));
+	else
+		miss_items(op);
+	if (heads > 0)
+		mirror->fetch(mirror->user, op);
+	else
+		rules_complete_items(op);
 }
 
 /* GET, EXISTS and DELETE, of one item or many. */
 static void memory_visit(struct backend *backend, struct cache_op *op)
 {
-	struct memory_backend *memory = memory_of(backend);
-	struct namespace *ns = namespace_find(&memory->namespaces, op->ns);
+	run_items(memory_of(backend), op, op->type == CACHE_OP_GET && !op->no_touch);
+}
 
-	if (ns)
-		visit_items(ns, op, now_of(memory));
-	else
-		miss_items(op);
-	rules_complete_items(op);
+void memory_get_again(struct backend *backend, struct cache_op *op)
+{
+	run_items(memory_of(backend), op, false);
 }
 
 /* ---- Set ---- */
@@ -162,14 +185,18 @@ static void memory_set(struct backend *backend, struct cache_op *op)
 {
 	struct memory_backend *memory = memory_of(backend);
 	struct namespace *ns = NULL;
-	bool wake = false;
+	const struct memory_mirror *mirror = memory->namespaces.mirror;
+	struct set_outcome outcome = {0};
 	enum cache_status status = namespace_find_or_create(&memory->namespaces, op->ns, &ns);
 
 	if (status == CACHE_OK)
-		status = set_items(&memory->namespaces, ns, op, now_of(memory), &wake);
-	if (wake)
+		status = set_items(&memory->namespaces, ns, op, now_of(memory), &outcome);
+	if (outcome.wakes)
 		worker_wake(&memory->worker);
-	cache_op_complete(op, status);
+	if (outcome.waits)
+		mirror->park(mirror->user, op);
+	else
+		cache_op_complete(op, status);
 }
 
 /* ---- What may visit all entries ---- */
@@ -327,8 +354,8 @@ static void memory_check(struct backend *backend, struct cache_op *op)
 
 /* ---- Open and close ---- */
 
-static struct backend *memory_open(const struct backend_config *config, char *error,
-				   size_t error_size)
+struct backend *memory_open_with(const struct backend_config *config,
+				 const struct memory_mirror *mirror, char *error, size_t error_size)
 {
 	struct memory_backend *memory = calloc(1, sizeof(*memory));
 	const struct memory_settings *settings = config->settings;
@@ -342,7 +369,8 @@ static struct backend *memory_open(const struct backend_config *config, char *er
 	memory->config = *config;
 	if (!config->clock)
 		memory->config.clock = &system_clock;
-	namespaces_init(&memory->namespaces, &memory->config, settings ? settings->max_bytes : 0);
+	namespaces_init(&memory->namespaces, &memory->config, settings ? settings->max_bytes : 0,
+			mirror);
 	if (!worker_start(&memory->worker, &memory->namespaces, memory->config.clock,
 			  run_long_visit)) {
 		(void)snprintf(error, error_size, "memory: no thread could be started");
@@ -351,6 +379,22 @@ static struct backend *memory_open(const struct backend_config *config, char *er
 		return NULL;
 	}
 	return &memory->backend;
+}
+
+static struct backend *memory_open(const struct backend_config *config, char *error,
+				   size_t error_size)
+{
+	return memory_open_with(config, NULL, error, error_size);
+}
+
+struct namespaces *memory_namespaces(struct backend *backend)
+{
+	return &memory_of(backend)->namespaces;
+}
+
+void memory_note_expiring(struct backend *backend)
+{
+	worker_wake(&memory_of(backend)->worker);
 }
 
 static void memory_close(struct backend *backend)
@@ -367,8 +411,11 @@ static const struct option rows[] = {
 	ROW_MEGABYTES(
 		max_bytes, "memory-max-mb", "STEADYCACHE_MEMORY_MAX_MB", "0", 0, OPTION_LARGE,
 		"All that the memory backend may use in MB, overhead included; 0 sets no limit."),
+	ROW_SECONDS(persist_every_us, "persist-every", "STEADYCACHE_PERSIST_EVERY", "0", 0, 3600,
+		    "Seconds after which the memory backend has written what changed to the "
+		    "database, from which it loads at the start; 0: never."),
 };
-static const struct option_table options = {
+const struct option_table memory_options = {
 	.after = "request-timeout",
 	.rows = rows,
 	.count = sizeof(rows) / sizeof(rows[0]),
@@ -378,11 +425,11 @@ static const struct option_table options = {
 const struct backend_ops memory_backend_ops = {
 	.name = "memory",
 	.bits = BACKEND_WHOLE,
-	.options = &options,
+	.options = &memory_options,
 	.schemes = "memory",
 	.url_is_dir = true,
 	.default_policy = MEMORY_DEFAULT_POLICY,
-	.headroom_record_bytes = ENTRY_RECORD_BYTES,
+	.headroom_record_bytes = MEMORY_RECORD_BYTES,
 	.open = memory_open,
 	.get = memory_visit,
 	.set = memory_set,

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "backends/memory/mirror.h"
 #include "store/rules.h"
 
 /* Most expired entries that statistics remove from a shard before they count it. The sweeper
@@ -9,11 +10,12 @@
 #define STATS_EXPIRE_MAX 256
 
 void namespaces_init(struct namespaces *all, const struct backend_config *config,
-		     uint64_t max_memory_bytes)
+		     uint64_t max_memory_bytes, const struct memory_mirror *mirror)
 {
 	(void)pthread_mutex_init(&all->create_lock, NULL);
 	all->config = config;
 	all->max_memory_bytes = max_memory_bytes;
+	all->mirror = mirror;
 }
 
 void namespaces_deinit(struct namespaces *all)
@@ -58,25 +60,42 @@ void namespace_default_settings(const struct namespaces *all, struct slice name,
 	rules_default_settings(all->config, MEMORY_DEFAULT_POLICY, name, ret);
 }
 
-static struct namespace *create(struct namespaces *all, struct slice name)
+static struct namespace *create(struct namespaces *all, struct slice name,
+				const struct namespace_settings *settings)
 {
-	struct namespace_settings settings;
 	struct namespace *ns = aligned_alloc(_Alignof(struct namespace), sizeof(*ns));
 
 	if (!ns)
 		return NULL;
-	namespace_default_settings(all, name, &settings);
 	*ns = (struct namespace){
-		.max_size_bytes = settings.max_size_bytes,
-		.capacity = settings.capacity,
-		.default_ttl_s = settings.default_ttl_s,
-		.policy = (int)settings.policy,
+		.max_size_bytes = settings->max_size_bytes,
+		.capacity = settings->capacity,
+		.default_ttl_s = settings->default_ttl_s,
+		.policy = (int)settings->policy,
+		.stale_ttl_s = settings->stale_ttl_s,
 	};
 	ns->order_clock = &all->order_clock;
 	memcpy(ns->name, name.data, name.len);
 	(void)pthread_mutex_init(&ns->configure_lock, NULL);
-	for (unsigned i = 0; i < SHARDS; i++)
-		shard_init(&ns->shards[i], settings.policy, &ns->usage, &all->total);
+	for (unsigned i = 0; i < SHARDS; i++) {
+		shard_init(&ns->shards[i], settings->policy, &ns->usage, &all->total);
+		ns->shards[i].stale_us = settings->stale_ttl_s * US_PER_S;
+		ns->shards[i].changes.are_noted = all->mirror != NULL;
+		ns->shards[i].changes.spill_least_bytes =
+			all->mirror ? all->mirror->spill_least_bytes : 0;
+		ns->shards[i].changes.wake_flag = &ns->has_changes;
+	}
+	return ns;
+}
+
+static struct namespace *create_new(struct namespaces *all, struct slice name)
+{
+	struct namespace_settings settings;
+
+	namespace_default_settings(all, name, &settings);
+	struct namespace *ns = create(all, name, &settings);
+	if (ns)
+		namespace_note_settings(ns, NAMESPACE_IS_NEW);
 	return ns;
 }
 
@@ -105,7 +124,7 @@ enum cache_status namespace_find_or_create(struct namespaces *all, struct slice 
 	if (!*ret && max > 0 && all->count >= max) {
 		status = CACHE_TOO_MANY_NAMESPACES;
 	} else if (!*ret) {
-		*ret = create(all, name);
+		*ret = create_new(all, name);
 		if (*ret)
 			publish(all, bucket, *ret);
 		else
@@ -113,6 +132,23 @@ enum cache_status namespace_find_or_create(struct namespaces *all, struct slice 
 	}
 	(void)pthread_mutex_unlock(&all->create_lock);
 	return status;
+}
+
+struct namespace *namespace_adopt(struct namespaces *all, const struct namespace_stats *stats)
+{
+	struct slice name = slice_of(stats->name);
+	struct namespace *ns = create(all, name, &stats->settings);
+
+	if (!ns)
+		return NULL;
+	ns->unloaded_entries = stats->entry_count;
+	ns->unloaded_bytes = stats->used_bytes;
+	(void)usage_add(&ns->usage.entry_count, stats->entry_count);
+	(void)usage_add(&ns->usage.used_bytes, stats->used_bytes);
+	(void)pthread_mutex_lock(&all->create_lock);
+	publish(all, bucket_of(all, name), ns);
+	(void)pthread_mutex_unlock(&all->create_lock);
+	return ns;
 }
 
 void namespace_lock(struct namespace *ns, unsigned set)

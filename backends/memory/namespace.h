@@ -20,6 +20,8 @@
 /* As a set of shards, one bit each. */
 #define ALL_SHARDS ((1U << SHARDS) - 1)
 
+struct memory_mirror;
+
 struct namespace
 {
 	struct namespace *chain;         /* next of its bucket; never changes */
@@ -42,8 +44,20 @@ struct namespace
 	atomic_uint listings;    /* that began, plus the times it was cleared:
 				  * namespace_forbid_runs */
 	struct usage usage;
+
+	/* What a copy of the store has to be told besides the changes of the shards; all stay false
+	 * and 0 in a store without one. */
+	atomic_bool has_changes;
+	atomic_bool is_cleared;            /* before any change; set with all shards locked */
+	_Atomic unsigned unsaved_settings; /* enum namespace_settings_mask, and NAMESPACE_IS_NEW */
+	/* Of the entries that the copy has and that are not loaded yet; they count in `usage`.
+	 * Only the thread that loads accesses these. */
+	uint64_t unloaded_entries, unloaded_bytes;
 	struct shard shards[SHARDS];
 };
+
+/* In unsaved_settings: the copy does not know the namespace. */
+#define NAMESPACE_IS_NEW (1U << 31)
 
 #define NAMESPACE_BUCKETS 1024
 
@@ -57,10 +71,13 @@ struct namespaces {
 	uint64_t max_memory_bytes;           /* of all together; 0: no limit */
 	struct order_clock order_clock;
 	struct usage total; /* memory_bytes (including namespaces and runs) and expiring */
+	const struct memory_mirror *mirror; /* NULL: the store has no copy */
+	atomic_uint spills;                 /* how often something was to be spilled */
 };
 
+/* `mirror` may be NULL; it lives as long as they do. */
 void namespaces_init(struct namespaces *all, const struct backend_config *config,
-		     uint64_t max_memory_bytes);
+		     uint64_t max_memory_bytes, const struct memory_mirror *mirror);
 /* Frees every namespace and its entries. */
 void namespaces_deinit(struct namespaces *all);
 
@@ -70,6 +87,10 @@ struct namespace *namespace_find(struct namespaces *all, struct slice name);
 /* Creates it if it does not exist. CACHE_OK, CACHE_TOO_MANY_NAMESPACES or CACHE_NO_MEMORY. */
 enum cache_status namespace_find_or_create(struct namespaces *all, struct slice name,
 					   struct namespace **ret);
+
+/* Creates one that the copy of the store has (mirror.h), whatever the number of namespaces, with
+ * room in its accounts for its entries. NULL: out of memory. */
+struct namespace *namespace_adopt(struct namespaces *all, const struct namespace_stats *stats);
 
 /* The settings of a namespace that nobody has configured. */
 void namespace_default_settings(const struct namespaces *all, struct slice name,
@@ -106,6 +127,24 @@ size_t namespace_expire(struct namespace *ns, int64_t now_us, size_t max, struct
 static inline void namespace_forbid_runs(struct namespace *ns)
 {
 	(void)atomic_fetch_add(&ns->listings, 1);
+}
+
+/* With all shards locked: a copy of the store has to clear the namespace. */
+static inline void namespace_note_clear(struct namespace *ns)
+{
+	if (!ns->shards[0].changes.are_noted)
+		return;
+	atomic_store(&ns->is_cleared, true);
+	atomic_store(&ns->has_changes, true);
+}
+
+/* After settings were changed. */
+static inline void namespace_note_settings(struct namespace *ns, unsigned mask)
+{
+	if (!ns->shards[0].changes.are_noted)
+		return;
+	(void)atomic_fetch_or(&ns->unsaved_settings, mask);
+	atomic_store(&ns->has_changes, true);
 }
 
 static inline enum eviction_policy namespace_policy(const struct namespace *ns)

@@ -17,9 +17,14 @@
 #include <stdlib.h>
 
 #include "backends/memory/evict.h"
+#include "backends/memory/mirror.h"
+#include "backends/memory/spill.h"
 #include "store/rules.h"
 
 #define INLINE_WRITES 8
+
+/* How often a set waits until all is saved before it evicts. */
+#define SAVES_AWAITED 2
 
 /* One item, with the findings of the plan. */
 struct write {
@@ -39,7 +44,7 @@ struct set {
 	unsigned shards;  /* that it touches */
 	struct write *writes;
 	struct entry *trash;
-	bool wake;
+	struct set_outcome outcome;
 
 	/* The plan. */
 	int64_t used_growth, entry_growth, memory_growth;
@@ -148,16 +153,19 @@ static enum cache_status plan(struct set *set)
 static bool prepare(struct set *set)
 {
 	size_t expiring[SHARDS] = {0};
+	size_t entries[SHARDS] = {0};
 	size_t added[SHARDS] = {0};
 
 	for (size_t i = 0; i < set->op->item_count; i++) {
 		const struct write *write = &set->writes[i];
 
 		expiring[shard_index(write->hash)] += write->expires_at_us != 0;
+		entries[shard_index(write->hash)]++;
 		added[shard_index(write->hash)] += !write->old;
 	}
 	for (unsigned i = 0; i < SHARDS; i++)
-		if (set->shards >> i & 1 && !shard_prepare(&set->ns->shards[i], expiring[i]))
+		if (set->shards >> i & 1 &&
+		    !shard_prepare(&set->ns->shards[i], entries[i], expiring[i]))
 			return false;
 	for (size_t i = 0; i < set->op->item_count; i++) {
 		const struct write *write = &set->writes[i];
@@ -238,8 +246,8 @@ static void store_item(struct set *set, struct write *write, struct cache_item *
 	shard->counters.sets++;
 	write->fresh = NULL;
 	if (live_entry(write)) {
-		set->wake |= shard_overwrite(shard, write->hash, write->old, fresh, order_us,
-					     &set->trash);
+		set->outcome.wakes |= shard_overwrite(shard, write->hash, write->old, fresh,
+						      order_us, &set->trash);
 		if (item->history)
 			restore(set, shard, fresh, item->history, order_us);
 		return;
@@ -247,9 +255,10 @@ static void store_item(struct set *set, struct write *write, struct cache_item *
 	fresh->order.last_access_us = order_us;
 	fresh->order.stamp = namespace_take_stamp(set->ns, order_us);
 	if (write->old)
-		set->wake |= shard_replace(shard, write->hash, write->old, fresh, &set->trash);
+		set->outcome.wakes |=
+			shard_replace(shard, write->hash, write->old, fresh, &set->trash);
 	else
-		set->wake |= shard_add(shard, write->hash, fresh);
+		set->outcome.wakes |= shard_add(shard, write->hash, fresh);
 	if (item->history)
 		restore(set, shard, fresh, item->history, order_us);
 }
@@ -368,6 +377,48 @@ static enum cache_status set_evicting(struct set *set)
 	return status;
 }
 
+/* ---- A store with a copy ---- */
+
+static enum cache_status try_once(struct set *set)
+{
+	namespace_lock(set->ns, set->shards);
+	enum cache_status status = plan(set);
+	if (status == CACHE_OK)
+		status = store(set);
+	namespace_unlock(set->ns, set->shards);
+	return status;
+}
+
+static bool lacks_memory(const struct set *set)
+{
+	return !usage_fits(&set->all->total.memory_bytes, set->memory_growth,
+			   max_memory_bytes(set));
+}
+
+/* Values that the copy has give up their memory before anything is evicted. CACHE_NO_SPACE: it must
+ * wait, or something must be evicted. */
+static enum cache_status set_spilling(struct set *set)
+{
+	const struct memory_mirror *mirror = set->all->mirror;
+	enum cache_status status = CACHE_NO_SPACE;
+
+	while (status == CACHE_NO_SPACE && lacks_memory(set)) {
+		uint64_t goal = rules_leave_room(evict_memory_low_water(max_memory_bytes(set)),
+						 set->memory_growth);
+
+		if (spill_some(set->all, goal) == 0)
+			break;
+		status = try_once(set);
+	}
+	if (status != CACHE_NO_SPACE)
+		return status;
+	/* What is not loaded yet may be what has to go; what is not saved yet cannot be spilled. */
+	set->outcome.waits =
+		atomic_load(&mirror->is_loading) ||
+		(lacks_memory(set) && set->op->progress < SAVES_AWAITED && spill_waits(set->all));
+	return status;
+}
+
 /* ---- The operation ---- */
 
 /* Makes the entry of an item, which may copy megabytes: before any lock is taken. */
@@ -401,14 +452,11 @@ static enum cache_status run(struct set *set)
 		set->writes[prepared] = (struct write){0};
 		status = prepare_write(set, &set->writes[prepared], &op->items[prepared]);
 	}
-	if (status == CACHE_OK) {
-		namespace_lock(set->ns, set->shards);
-		status = plan(set);
-		if (status == CACHE_OK)
-			status = store(set);
-		namespace_unlock(set->ns, set->shards);
-	}
-	if (status == CACHE_NO_SPACE)
+	if (status == CACHE_OK)
+		status = try_once(set);
+	if (status == CACHE_NO_SPACE && set->all->mirror)
+		status = set_spilling(set);
+	if (status == CACHE_NO_SPACE && !set->outcome.waits)
 		status = set_evicting(set);
 
 	for (size_t i = 0; i < prepared; i++)
@@ -418,7 +466,7 @@ static enum cache_status run(struct set *set)
 }
 
 enum cache_status set_items(struct namespaces *all, struct namespace *ns, struct cache_op *op,
-			    int64_t now_us, bool *ret_wake)
+			    int64_t now_us, struct set_outcome *ret)
 {
 	struct write inline_writes[INLINE_WRITES];
 	struct set set = {
@@ -436,6 +484,6 @@ enum cache_status set_items(struct namespaces *all, struct namespace *ns, struct
 		status = run(&set);
 	if (set.writes != inline_writes)
 		free(set.writes);
-	*ret_wake = set.wake;
+	*ret = set.outcome;
 	return status;
 }

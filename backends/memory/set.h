@@ -4,9 +4,14 @@
 
 #include "backends/memory/namespace.h"
 
-/* Stores all items of the op in `ns`, or none; fills the items and op->detail. *ret_wake: this is
- * the first entry of the backend with a TTL (worker_wake). The caller completes the op. */
+struct set_outcome {
+	bool wakes; /* this is the first entry of the backend with a TTL (worker_wake) */
+	bool waits; /* nothing is done yet: the mirror must make it possible (mirror.h: park) */
+};
+
+/* Stores all items of the op in `ns`, or none; fills the items and op->detail. The caller completes
+ * the op, unless it waits. */
 enum cache_status set_items(struct namespaces *all, struct namespace *ns, struct cache_op *op,
-			    int64_t now_us, bool *ret_wake);
+			    int64_t now_us, struct set_outcome *ret);
 
 #endif

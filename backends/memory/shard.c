@@ -15,6 +15,7 @@ void shard_deinit(struct shard *shard)
 	table_deinit(&shard->table);
 	order_deinit(&shard->order);
 	expiry_deinit(&shard->expiry);
+	noted_deinit(&shard->changes);
 	(void)pthread_mutex_destroy(&shard->lock);
 }
 
@@ -57,10 +58,11 @@ struct entry *shard_find(struct shard *shard, uint64_t hash, struct slice key, i
 	return NULL;
 }
 
-bool shard_prepare(struct shard *shard, size_t expiring)
+bool shard_prepare(struct shard *shard, size_t entries, size_t expiring)
 {
 	expiry_trim(&shard->expiry);
 	return table_prepare(&shard->table) && order_prepare(&shard->order) &&
+	       noted_reserve(&shard->changes, entries) &&
 	       (expiring == 0 || expiry_reserve(&shard->expiry, expiring));
 }
 
@@ -69,7 +71,37 @@ bool shard_add(struct shard *shard, uint64_t hash, struct entry *entry)
 	shard->size_bytes += entry_size_bytes(entry);
 	table_add(&shard->table, hash, entry);
 	order_add(&shard->order, &entry->order);
+	noted_set(&shard->changes, hash, NULL, entry);
 	return start_expiring(shard, entry);
+}
+
+bool shard_adopt(struct shard *shard, uint64_t hash, struct entry *entry)
+{
+	shard->size_bytes += entry_size_bytes(entry);
+	table_add(&shard->table, hash, entry);
+	order_restore(&shard->order, &entry->order);
+	noted_adopt(&shard->changes, entry);
+	return start_expiring(shard, entry);
+}
+
+void shard_exchange(struct shard *shard, uint64_t hash, struct entry *entry, struct entry *fresh,
+		    struct entry **trash)
+{
+	int64_t expires_at_us = entry_value(entry)->expires_at_us;
+	int64_t growth = (int64_t)entry_memory_bytes(fresh) - (int64_t)entry_memory_bytes(entry);
+
+	/* Not by stop_expiring: the sweeper must not see that nothing expires. */
+	if (expires_at_us != 0) {
+		expiry_remove(&shard->expiry, &entry_tail(entry)->expiry);
+		expiry_add(&shard->expiry, &entry_tail(fresh)->expiry, expires_at_us);
+	}
+	table_swap(&shard->table, hash, entry, fresh);
+	order_swap(&shard->order, &entry->order, &fresh->order);
+	noted_exchange(&shard->changes, entry, fresh);
+	(void)usage_grow(&shard->usage->memory_bytes, growth, UINT64_MAX);
+	if (growth < 0)
+		usage_subtract(&shard->total->memory_bytes, (uint64_t)-growth);
+	entry_discard(entry, trash);
 }
 
 bool shard_overwrite(struct shard *shard, uint64_t hash, struct entry *entry, struct entry *fresh,
@@ -79,6 +111,7 @@ bool shard_overwrite(struct shard *shard, uint64_t hash, struct entry *entry, st
 	shard->size_bytes += entry_size_bytes(fresh) - entry_size_bytes(entry);
 	table_swap(&shard->table, hash, entry, fresh);
 	order_swap(&shard->order, &entry->order, &fresh->order);
+	noted_set(&shard->changes, hash, entry, fresh);
 	entry_discard(entry, trash);
 	order_use(&shard->order, &fresh->order, now_us);
 	return start_expiring(shard, fresh);
@@ -91,6 +124,7 @@ bool shard_replace(struct shard *shard, uint64_t hash, struct entry *entry, stru
 	shard->size_bytes += entry_size_bytes(fresh) - entry_size_bytes(entry);
 	order_remove(&shard->order, &entry->order);
 	table_swap(&shard->table, hash, entry, fresh);
+	noted_set(&shard->changes, hash, entry, fresh);
 	entry_discard(entry, trash);
 	shard->counters.expirations++;
 	order_add(&shard->order, &fresh->order);
@@ -111,7 +145,8 @@ void shard_remove(struct shard *shard, struct entry *entry, struct entry **trash
 	usage_subtract(&shard->usage->memory_bytes, memory_bytes);
 	usage_subtract(&shard->total->memory_bytes, memory_bytes);
 	expiry_trim(&shard->expiry);
-	entry_discard(entry, trash);
+	if (!noted_removal(&shard->changes, entry))
+		entry_discard(entry, trash);
 }
 
 size_t shard_expire(struct shard *shard, int64_t now_us, size_t max, struct entry **trash)

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdalign.h>
 
+#include "backends/memory/noted.h"
 #include "backends/memory/table.h"
 #include "backends/memory/usage.h"
 #include "store/backend.h"
@@ -29,6 +30,8 @@ struct shard {
 	struct shard_counters counters;
 	struct usage *usage; /* of the namespace */
 	struct usage *total; /* of the backend: memory_bytes and expiring only */
+	struct noted changes;
+	uint32_t hand; /* the bucket at which spilling goes on */
 };
 
 void shard_init(struct shard *shard, enum eviction_policy policy, struct usage *usage,
@@ -40,13 +43,22 @@ void shard_deinit(struct shard *shard);
 struct entry *shard_find(struct shard *shard, uint64_t hash, struct slice key, int64_t now_us,
 			 bool *ret_stale, struct entry **trash);
 
-/* Makes room for what a set may need, including `expiring` entries with a TTL, so that shard_add
- * and shard_overwrite cannot fail. False: out of memory. */
-bool shard_prepare(struct shard *shard, size_t expiring);
+/* Makes room for what a set of `entries` may need, including `expiring` with a TTL, so that
+ * shard_add and shard_overwrite cannot fail. False: out of memory. */
+bool shard_prepare(struct shard *shard, size_t entries, size_t expiring);
 
 /* Adds a new entry, with last access and stamp set. Its usage must have been added already (but for
  * `expiring`). True if it is the first of the backend that expires: then wake the sweeper. */
 bool shard_add(struct shard *shard, uint64_t hash, struct entry *entry);
+
+/* The same for one that came from the copy of the store (mirror.h), of any history. */
+bool shard_adopt(struct shard *shard, uint64_t hash, struct entry *entry);
+
+/* Puts `fresh`, with the same key, times and history, in the place of `entry`, of which it has more
+ * or fewer bytes in memory (ENTRY_IS_HEAD). The caller has added the total's growth, if it grows.
+ */
+void shard_exchange(struct shard *shard, uint64_t hash, struct entry *entry, struct entry *fresh,
+		    struct entry **trash);
 
 /* Puts `fresh`, with the same key, in the place of `entry`, which is then trash. Counts as a use
  * and keeps the creation. Usage and result: as for shard_add. */

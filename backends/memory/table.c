@@ -365,6 +365,29 @@ struct entry *table_find(const struct table *table, uint64_t hash, struct slice 
 	return NULL;
 }
 
+struct entry *table_find_by_hash(const struct table *table, uint64_t hash,
+				 const struct entry *after)
+{
+	if (table->bucket_count == 0)
+		return NULL;
+
+	uint64_t tag = make_slot(hash, NULL);
+	for (const struct table_bucket *bucket = bucket_of(table, hash); bucket;
+	     bucket = next_of(bucket))
+		for (size_t i = 0; i < TABLE_SLOTS && bucket->slots[i]; i++) {
+			uint64_t slot = bucket->slots[i];
+			struct entry *entry = address_of(slot);
+
+			if ((slot & ~ADDRESS_MASK) != tag || slot & LINK)
+				continue;
+			if (after == entry)
+				after = NULL;
+			else if (!after && entry_hash(entry_key(entry)) == hash)
+				return entry;
+		}
+	return NULL;
+}
+
 void table_add(struct table *table, uint64_t hash, struct entry *entry)
 {
 	append(table, bucket_of(table, hash), make_slot(hash, entry));

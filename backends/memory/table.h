@@ -65,6 +65,10 @@ bool table_reserve(struct table *table, uint64_t hash, size_t extra);
 /* NULL if there is none. */
 struct entry *table_find(const struct table *table, uint64_t hash, struct slice key);
 
+/* The first entry after `after` (NULL: of all) whose key has that hash; NULL: no other. */
+struct entry *table_find_by_hash(const struct table *table, uint64_t hash,
+				 const struct entry *after);
+
 /* `entry` must not be there yet; there must be room for it (table_reserve). If there is no memory
  * for growth, the buckets get fuller instead. */
 void table_add(struct table *table, uint64_t hash, struct entry *entry);

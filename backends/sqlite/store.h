@@ -36,6 +36,8 @@ struct sqlite_store {
 	struct sqlite_file file;
 
 	struct order_clock order_clock; /* of last accesses and creations */
+	/* In its place the file keeps this one, of a store that it follows; NULL: none. */
+	const struct order_clock *_Atomic followed_clock;
 	struct counters_table counters;
 	struct uses uses;
 	struct values values;

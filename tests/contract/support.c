@@ -7,7 +7,7 @@
 #include "backends/d1/d1.h"
 #include "backends/dynamodb/dynamodb.h"
 #include "backends/large/layer.h"
-#include "backends/memory/memory.h"
+#include "backends/persist/persist.h"
 #include "backends/redis/redis.h"
 #include "backends/sqlite/sqlite.h"
 #include "backends/tiered/tiered.h"
@@ -57,11 +57,11 @@ struct criterion_test_params contract_backends(void)
 			backends[count++] = (struct contract_backend){.index = i};
 			/* The near cache works the same over any backend: one that answers at once
 			 * and one that answers later are enough. */
-			if (backend_registry[i] == &memory_backend_ops ||
+			if (backend_registry[i] == &persist_memory_ops ||
 			    backend_registry[i] == &sqlite_backend_ops)
 				backends[count++] =
 					(struct contract_backend){.index = i, .is_tiered = true};
-			if (backend_registry[i] == &memory_backend_ops)
+			if (backend_registry[i] == &persist_memory_ops)
 				backends[count++] =
 					(struct contract_backend){.index = i, .is_bare = true};
 			if (backend_registry[i] != &sqlite_backend_ops)
@@ -105,8 +105,11 @@ static void open_backend(struct fixture *f)
 
 	f->backend = f->ops->open(&f->config, error, sizeof(error));
 	cr_assert(f->backend, "%s does not open: %s", f->ops->name, error);
-	if (f->is_bare)
+	if (f->is_bare) {
+		bare_ops = *f->backend->ops;
+		bare_ops.bits = f->bits;
 		f->backend->ops = &bare_ops;
+	}
 	f->bits &= f->backend->ops->bits;
 	if (f->is_large)
 		open_large(f);
@@ -129,8 +132,6 @@ void contract_run(const struct contract_backend *backend, unsigned needs,
 	f.bits = f.ops->bits & (backend->is_bare ? ~(unsigned)BACKEND_WHOLE : ~0U);
 	if ((f.bits & needs) != needs)
 		return;
-	bare_ops = *f.ops;
-	bare_ops.bits = f.bits;
 	f.is_bare = backend->is_bare;
 	f.is_tiered = backend->is_tiered;
 	f.is_large = backend->is_large;

@@ -145,20 +145,20 @@ static struct namespace *open_namespace(const struct backend_config *config, con
 
 	if (!all.config) {
 		entry_hash_init();
-		namespaces_init(&all, config, max_memory_bytes);
+		namespaces_init(&all, config, max_memory_bytes, NULL);
 	}
 	cr_assert_eq(namespace_find_or_create(&all, slice_of(name), &ns), CACHE_OK);
 	for (unsigned i = 0; i < WALK_KEYS; i++) {
 		struct cache_op op;
 		char key[16];
-		bool wake;
+		struct set_outcome outcome;
 
 		(void)snprintf(key, sizeof(key), "key %04u", i);
 		cache_op_init(&op, CACHE_OP_SET);
 		op.one.key = slice_of(key);
 		op.one.ttl_s = 0;
 		op.one.value = cache_value_copy(SLICE("value"), SLICE("a/b"));
-		cr_assert_eq(set_items(&all, ns, &op, NOW_US, &wake), CACHE_OK);
+		cr_assert_eq(set_items(&all, ns, &op, NOW_US, &outcome), CACHE_OK);
 		cache_value_release(op.one.value);
 	}
 	return ns;

@@ -17,7 +17,8 @@ int64_t space_tries_bytes_of(const struct cache_op *op)
 	if (op->type != CACHE_OP_SET)
 		return 0;
 	for (size_t i = 0; i < op->item_count; i++)
-		bytes += (int64_t)(cache_value_bytes(op->items[i].value).len +
+		/* In a copy of another store an item may have no value (settings.h: follows). */
+		bytes += (int64_t)((op->items[i].value ? op->items[i].value->len_bytes : 0) +
 				   op->items[i].key.len + ITEM_EXTRA_BYTES);
 	return bytes;
 }

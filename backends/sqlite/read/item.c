@@ -156,15 +156,15 @@ static int ask_stale(struct reader *reader, const struct cache_op *op, struct ca
 }
 
 /* Sets status and `stale` of an item whose entry expires at `expires_us`. SQLITE_OK or an error. */
-static int judge_item(struct reader *reader, const struct cache_op *op, struct cached_namespace *ns,
-		      int64_t expires_us, int64_t now_us, struct cache_item *item)
+static int judge_item(const struct item_pass *pass, int64_t expires_us, struct cache_item *item)
 {
-	bool live = rules_is_live(expires_us, now_us);
+	bool live = pass->store->settings.follows || rules_is_live(expires_us, pass->now_us);
 	int code = SQLITE_OK;
 
 	item->stale = false;
 	if (!live)
-		code = ask_stale(reader, op, ns, expires_us, now_us, &item->stale);
+		code = ask_stale(pass->reader, pass->op, pass->ns, expires_us, pass->now_us,
+				 &item->stale);
 	item->status = live || item->stale ? CACHE_OK : CACHE_NOT_FOUND;
 	return code;
 }
@@ -180,8 +180,7 @@ static bool recall_item(const struct item_pass *pass, int64_t hash, struct cache
 
 	if (!value)
 		return false;
-	bool found = judge_item(reader, pass->op, pass->ns, value->expires_at_us, pass->now_us,
-				item) == SQLITE_OK &&
+	bool found = judge_item(pass, value->expires_at_us, item) == SQLITE_OK &&
 		     item->status == CACHE_OK;
 	if (found)
 		count_use(pass, id);
@@ -214,8 +213,7 @@ int item_read(struct item_pass *pass, struct cache_item *item)
 	int code = sqlite3_step(find);
 	if (code == SQLITE_ROW) {
 		id = sqlite3_column_int64(find, 0);
-		failure = judge_item(reader, op, ns, sqlite3_column_int64(find, 5), pass->now_us,
-				     item);
+		failure = judge_item(pass, sqlite3_column_int64(find, 5), item);
 		if (failure == SQLITE_OK && item->status == CACHE_OK && op->type == CACHE_OP_GET)
 			failure = take_value(pass, id, item);
 	}

@@ -235,6 +235,8 @@ static enum applied apply_configure(struct transaction *tx, struct cache_op *op)
 	if (code != SQLITE_OK)
 		return applied_fail(tx, op, code);
 	op->status = CACHE_OK;
+	if (tx->store->settings.follows)
+		return APPLIED;
 	bool may_expire = false;
 	code = expire_first(tx, row, &may_expire);
 	if (code != SQLITE_OK)

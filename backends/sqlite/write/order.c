@@ -69,7 +69,8 @@ int order_save(struct transaction *tx, bool at_once)
 		tx->order.used_us = tx->order_us;
 	if (tx->order.used_us - tx->order.saved_us < (at_once ? 1 : SAVE_EVERY_US))
 		return SQLITE_OK;
-	order_clock_save(&tx->store->order_clock, &state);
+	const struct order_clock *followed = atomic_load(&tx->store->followed_clock);
+	order_clock_save(followed ? followed : &tx->store->order_clock, &state);
 	(void)sqlite3_bind_int64(tx->statements.save_order, 1, state.ahead_us);
 	(void)sqlite3_bind_int64(tx->statements.save_order, 2, state.since_us);
 	(void)sqlite3_bind_int64(tx->statements.save_order, 3, state.latest_us);

@@ -12,9 +12,12 @@ struct beginning {
 	int64_t frequency, last_access_us, created_us;
 };
 
-/* A time of a history. A time in the future becomes now. */
+/* A time of a history. A time in the future becomes now. Those of a store that the file follows are
+ * of its clock already. */
 static int64_t past_of(const struct transaction *tx, int64_t then_us)
 {
+	if (tx->store->settings.follows)
+		return then_us;
 	return order_clock_of_past(&tx->store->order_clock, then_us, tx->now_us);
 }
 
@@ -227,6 +230,43 @@ static enum applied set_items(struct transaction *tx, struct ns_row *row, struct
 	return store_items(tx, row, op, entries);
 }
 
+/* ---- The file as a copy of another store (settings.h: follows) ---- */
+
+static int follow_item(struct transaction *tx, struct ns_row *row, struct cache_item *item,
+		       const struct found_entry *entry)
+{
+	item->status = CACHE_OK;
+	row->dirty = true;
+	if (!item->value)
+		return entry->found ? restart_uses(tx, row, item, entry->id) : SQLITE_OK;
+	row->size_sum += (int64_t)item->size_bytes;
+	row->used_bytes += admit_used_bytes(item);
+	widen_age(tx, row, item);
+	if (!entry->found)
+		return insert_entry(tx, row, item);
+	row->size_sum -= entry->size;
+	row->used_bytes -= entry->used_bytes;
+	int code = update_entry(tx, item, entry->id);
+	return code == SQLITE_OK ? restart_uses(tx, row, item, entry->id) : code;
+}
+
+static enum applied follow_items(struct transaction *tx, struct ns_row *row, struct cache_op *op)
+{
+	int code = SQLITE_OK;
+
+	for (size_t i = 0; i < op->item_count && code == SQLITE_OK; i++) {
+		struct found_entry entry = {0};
+
+		code = entries_find(tx, row, op->items[i].key, &entry);
+		if (code == SQLITE_OK)
+			code = follow_item(tx, row, &op->items[i], &entry);
+	}
+	if (code != SQLITE_OK)
+		return applied_fail(tx, op, code);
+	op->status = CACHE_OK;
+	return APPLIED;
+}
+
 enum applied set_apply(struct transaction *tx, struct cache_op *op)
 {
 	enum applied applied = FAILED;
@@ -234,6 +274,8 @@ enum applied set_apply(struct transaction *tx, struct cache_op *op)
 
 	if (!row)
 		return applied;
+	if (tx->store->settings.follows)
+		return follow_items(tx, row, op);
 	struct found_entry *entries = calloc(op->item_count, sizeof(*entries));
 	if (!entries)
 		return applied_fail(tx, op, SQLITE_NOMEM);

@@ -190,6 +190,9 @@ static int find_stale_ttl(struct transaction *tx, int64_t after_s, int64_t *ret_
 static int sweep_in_turn(struct transaction *tx, struct step *step)
 {
 	int64_t ttl_s = tx->sweep.next_ttl_s;
+
+	if (tx->store->settings.follows)
+		return SQLITE_OK;
 	int code = sweep_one(tx, 0, step);
 
 	for (int i = 0; i < TTLS_PER_STEP && code == SQLITE_OK && !step_is_over(step); i++) {

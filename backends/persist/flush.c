@@ -1,0 +1,362 @@
+/* A flush: what has changed since the last one, in steps of bounded size, each one transaction.
+ *
+ *     1. of each namespace that has changed: its settings, its clear, its removed keys
+ *     2. of each of them: the entries that were set or used
+ *
+ * Removals go first, so that on a full disk they make the room that the others need, and because of
+ * the order of one key:
+ *
+ * - A key that was removed and set again has a tombstone and an entry. The tombstone is dropped
+ *   when it is about to be written; until then both are kept, and the tombstone goes first.
+ * - An entry that was set after a clear is not collected before the clear is written
+ *   (mirror_collect). So the clear removes nothing that came after it.
+ *
+ * What is being written stays noted until its commit: an entry keeps ENTRY_UNSAVED, a removed key
+ * is in this thread's hand. If the file refuses a step, the flush ends and returns what it has. */
+#include "backends/persist/flush.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/array.h"
+#include "base/clock.h"
+#include "store/notice.h"
+
+/* One transaction at most. */
+#define STEP_ITEMS 512
+#define STEP_BYTES (UINT64_C(4) << 20)
+
+/* Hashes that a flush has taken and not got through, because the file refused it. */
+struct persist_left {
+	struct namespace *ns;
+	unsigned shard;
+	uint64_t *hashes; /* malloc'ed */
+	size_t count, at;
+};
+
+struct flush {
+	struct persist *persist;
+	void (*between)(struct persist *persist);
+	struct namespace **marked; /* those with changes */
+	size_t marked_count;
+};
+
+/* ---- One op on the file ---- */
+
+struct wait {
+	pthread_mutex_t lock;
+	pthread_cond_t done;
+	bool is_done;
+};
+
+static void note_done(struct cache_op *op)
+{
+	struct wait *wait = op->user;
+
+	(void)pthread_mutex_lock(&wait->lock);
+	wait->is_done = true;
+	(void)pthread_cond_signal(&wait->done);
+	(void)pthread_mutex_unlock(&wait->lock);
+}
+
+static void note_failure(struct persist *persist, const struct cache_op *op)
+{
+	const char *detail = op->detail ? op->detail : cache_status_text(op->status);
+
+	(void)pthread_mutex_lock(&persist->lock);
+	persist->failure.status = op->status;
+	(void)snprintf(persist->failure.sentence, sizeof(persist->failure.sentence), "%s", detail);
+	(void)pthread_mutex_unlock(&persist->lock);
+	atomic_fetch_add(&persist->counts.failures, 1);
+	if (!atomic_exchange(&persist->counts.is_failing, true))
+		notice_send(&persist->config, NOTICE_ERROR,
+			    "changes cannot be written to the database, and would be lost with the "
+			    "process: %s",
+			    detail);
+}
+
+/* Has the file do it, and waits. False: it was refused. */
+static bool run_op(struct persist *persist, struct cache_op *op,
+		   void (*run)(struct backend *backend, struct cache_op *op))
+{
+	struct wait wait = {.is_done = false};
+
+	(void)pthread_mutex_init(&wait.lock, NULL);
+	(void)pthread_cond_init(&wait.done, NULL);
+	op->user = &wait;
+	op->done = note_done;
+	run(persist->file, op);
+	(void)pthread_mutex_lock(&wait.lock);
+	while (!wait.is_done)
+		(void)pthread_cond_wait(&wait.done, &wait.lock);
+	(void)pthread_mutex_unlock(&wait.lock);
+	(void)pthread_cond_destroy(&wait.done);
+	(void)pthread_mutex_destroy(&wait.lock);
+	if (op->status == CACHE_OK || op->status == CACHE_NOT_FOUND)
+		return true;
+	note_failure(persist, op);
+	return false;
+}
+
+/* ---- Settings, clears ---- */
+
+static bool flush_settings(struct persist *persist, struct namespace *ns)
+{
+	struct cache_op op;
+
+	cache_op_init(&op, CACHE_OP_CONFIGURE);
+	op.ns = mirror_name(ns);
+	if (!mirror_take_settings(ns, &op.settings, &op.settings_mask))
+		return true;
+	if (run_op(persist, &op, persist->file->ops->configure))
+		return true;
+	mirror_return_settings(ns, op.settings_mask);
+	return false;
+}
+
+static bool flush_clear(struct persist *persist, struct namespace *ns)
+{
+	struct cache_op op;
+
+	if (!mirror_take_clear(ns))
+		return true;
+	cache_op_init(&op, CACHE_OP_CLEAR);
+	op.ns = mirror_name(ns);
+	if (run_op(persist, &op, persist->file->ops->clear))
+		return true;
+	mirror_return_clear(ns);
+	return false;
+}
+
+/* ---- Removed keys ---- */
+
+/* Removes the keys of the first entries of a list. *ret_count: how many it has got through. */
+static bool remove_some(struct persist *persist, struct namespace *ns, unsigned shard,
+			const struct entry *removed, size_t *ret_count)
+{
+	struct cache_item items[STEP_ITEMS];
+	struct cache_op op;
+
+	cache_op_init(&op, CACHE_OP_DELETE);
+	op.ns = mirror_name(ns);
+	op.items = items;
+	op.item_count = 0;
+	*ret_count = 0;
+	for (; removed && op.item_count < STEP_ITEMS; removed = mirror_after(removed)) {
+		++*ret_count;
+		if (mirror_is_removed(ns, shard, removed))
+			items[op.item_count++] = (struct cache_item){.key = mirror_key(removed)};
+	}
+	if (op.item_count == 0)
+		return true;
+	if (!run_op(persist, &op, persist->file->ops->remove))
+		return false;
+	atomic_fetch_add(&persist->counts.removed, op.item_count);
+	return true;
+}
+
+static bool flush_removed_of(struct flush *flush, struct namespace *ns, unsigned shard)
+{
+	struct persist *persist = flush->persist;
+	struct entry *removed = mirror_take_removed(ns, shard);
+	size_t count = 0;
+	bool ok = true;
+
+	for (const struct entry *entry = removed; entry; entry = mirror_after(entry))
+		count++;
+	atomic_store(&persist->counts.in_hand, count);
+	while (removed && ok) {
+		size_t looked_at = 0;
+
+		ok = remove_some(persist, ns, shard, removed, &looked_at);
+		if (ok) {
+			removed = mirror_free(removed, looked_at);
+			atomic_fetch_sub(&persist->counts.in_hand, looked_at);
+		}
+		if (flush->between)
+			flush->between(persist);
+	}
+	if (removed)
+		mirror_return_removed(ns, shard, removed);
+	atomic_store(&persist->counts.in_hand, 0);
+	return ok;
+}
+
+static bool flush_first(struct flush *flush, struct namespace *ns)
+{
+	bool ok = flush_settings(flush->persist, ns) && flush_clear(flush->persist, ns);
+
+	for (unsigned shard = 0; shard < MIRROR_SHARDS && ok; shard++)
+		ok = flush_removed_of(flush, ns, shard);
+	return ok;
+}
+
+bool flush_removed(struct persist *persist)
+{
+	struct flush flush = {.persist = persist};
+	bool ok = true;
+
+	for (struct namespace *ns = mirror_first(persist->all); ns && ok; ns = mirror_next(ns))
+		for (unsigned shard = 0; shard < MIRROR_SHARDS && ok; shard++)
+			ok = flush_removed_of(&flush, ns, shard);
+	return ok;
+}
+
+/* ---- Entries ---- */
+
+/* Writes changes as one transaction. */
+static bool write_changes(struct persist *persist, struct namespace *ns,
+			  const struct mirror_change *changes, size_t count)
+{
+	struct cache_item items[STEP_ITEMS];
+	struct cache_op op;
+
+	cache_op_init(&op, CACHE_OP_SET);
+	op.ns = mirror_name(ns);
+	op.items = items;
+	op.item_count = count;
+	for (size_t i = 0; i < count; i++)
+		items[i] = (struct cache_item){
+			.key = changes[i].key,
+			.value = changes[i].has_new_value ? changes[i].value : NULL,
+			.size_bytes = changes[i].size_bytes,
+			.history = &changes[i].history,
+		};
+	if (!run_op(persist, &op, persist->file->ops->set))
+		return false;
+	atomic_fetch_add(&persist->counts.written, count);
+	return true;
+}
+
+/* Writes the entries of the hashes that are left. True if none is left. */
+static bool flush_hashes(struct flush *flush, struct persist_left *left)
+{
+	struct persist *persist = flush->persist;
+	struct mirror_change changes[STEP_ITEMS];
+	bool ok = true;
+
+	while (left->at < left->count && ok) {
+		size_t looked_up = 0;
+		size_t count = mirror_collect(left->ns, left->shard, left->hashes + left->at,
+					      left->count - left->at, changes, STEP_ITEMS,
+					      STEP_BYTES, &looked_up);
+
+		if (count == SIZE_MAX) { /* what follows the clear is noted anew */
+			mirror_return_mark(left->ns);
+			left->at = left->count;
+			break;
+		}
+		ok = count == 0 || write_changes(persist, left->ns, changes, count);
+		if (ok) {
+			mirror_saved(left->ns, left->shard, changes, count);
+			left->at += looked_up;
+		}
+		mirror_release(changes, count);
+		if (flush->between)
+			flush->between(persist);
+	}
+	return ok;
+}
+
+/* Keeps what is left for the next flush: there is at most one of these, because a flush ends with
+ * the first failure. */
+static bool keep_left(struct persist *persist, const struct persist_left *left)
+{
+	*persist->left = *left;
+	return false;
+}
+
+static bool flush_left(struct flush *flush)
+{
+	struct persist_left *left = flush->persist->left;
+
+	if (!flush_hashes(flush, left))
+		return false;
+	free(left->hashes);
+	*left = (struct persist_left){0};
+	return true;
+}
+
+static bool flush_entries(struct flush *flush, struct namespace *ns)
+{
+	for (unsigned shard = 0; shard < MIRROR_SHARDS; shard++) {
+		struct persist_left left = {.ns = ns, .shard = shard};
+
+		left.hashes = mirror_take_hashes(ns, shard, &left.count);
+		if (!left.hashes)
+			continue;
+		if (!flush_hashes(flush, &left))
+			return keep_left(flush->persist, &left);
+		free(left.hashes);
+	}
+	return true;
+}
+
+/* ---- All of it ---- */
+
+/* Collects the namespaces that may have changed. False: out of memory. */
+static bool collect_marked(struct flush *flush)
+{
+	size_t capacity = 0;
+
+	for (struct namespace *ns = mirror_first(flush->persist->all); ns; ns = mirror_next(ns)) {
+		if (!mirror_take_mark(ns))
+			continue;
+		struct namespace **marked = array_with_room(flush->marked, flush->marked_count,
+							    &capacity, sizeof(*marked));
+		if (!marked) {
+			mirror_return_mark(ns);
+			return false;
+		}
+		flush->marked = marked;
+		flush->marked[flush->marked_count++] = ns;
+	}
+	return true;
+}
+
+static bool run(struct flush *flush)
+{
+	bool ok = collect_marked(flush);
+
+	for (size_t i = 0; i < flush->marked_count && ok; i++)
+		ok = flush_first(flush, flush->marked[i]);
+	if (ok)
+		ok = flush_left(flush);
+	for (size_t i = 0; i < flush->marked_count && ok; i++)
+		ok = flush_entries(flush, flush->marked[i]);
+	for (size_t i = 0; i < flush->marked_count && !ok; i++)
+		mirror_return_mark(flush->marked[i]);
+	return ok;
+}
+
+bool flush_all(struct persist *persist, void (*between)(struct persist *persist))
+{
+	struct flush flush = {.persist = persist, .between = between};
+	int64_t began_us = monotonic_now_us();
+
+	if (!persist->left)
+		persist->left = calloc(1, sizeof(*persist->left));
+	bool ok = persist->left && run(&flush);
+	free(flush.marked);
+	atomic_fetch_add(&persist->counts.flushes, 1);
+	atomic_fetch_add(&persist->counts.busy_us,
+			 (unsigned long long)(monotonic_now_us() - began_us));
+	if (!ok)
+		return false;
+	atomic_store(&persist->saved_until_us, began_us);
+	(void)pthread_mutex_lock(&persist->lock);
+	persist->failure.status = CACHE_OK;
+	(void)pthread_mutex_unlock(&persist->lock);
+	if (atomic_exchange(&persist->counts.is_failing, false))
+		notice_send(&persist->config, NOTICE_INFO,
+			    "changes are written to the database again");
+	return true;
+}
+
+void flush_deinit(struct persist *persist)
+{
+	if (persist->left)
+		free(persist->left->hashes);
+	free(persist->left);
+	persist->left = NULL;
+}
