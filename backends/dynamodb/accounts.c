@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "backends/dynamodb/wire.h"
+#include "backends/dynamodb/range.h"
 #include "backends/remote/namespaces.h"
 #include "store/rules.h"
 
@@ -31,6 +31,8 @@ struct plan {
 	size_t count;
 	struct namespace_stats *stats;
 	size_t stats_count;
+	struct dynamodb_cursor cursors[DYNAMODB_SLOTS];
+	unsigned asked[DYNAMODB_SLOTS]; /* by part of this step */
 	struct sum sums[];
 };
 
@@ -57,6 +59,8 @@ static void free_plan(void *of)
 {
 	struct plan *plan = of;
 
+	for (unsigned i = 0; i < DYNAMODB_SLOTS; i++)
+		free(plan->cursors[i].start);
 	free(plan->stats);
 	free(plan);
 }
@@ -143,7 +147,7 @@ static void schedule(struct dynamodb_state *state)
 		}
 }
 
-static const struct dynamodb_stage flush_stage, flush_for_stats_stage, read_stage;
+static const struct dynamodb_stage flush_stage, flush_for_stats_stage, read_stage, read_one_stage;
 
 static enum remote_step flush_read(const struct remote_context *context, struct remote_call *call,
 				   size_t part, const struct dynamodb_reply *reply)
@@ -170,6 +174,13 @@ static const struct dynamodb_stage flush_stage = {
 
 /* ---- STATS ---- */
 
+static const struct dynamodb_stage *reading(const struct remote_call *call)
+{
+	const struct cache_op *op = dynamodb_call_op(call);
+
+	return op && op->ns.len > 0 ? &read_one_stage : &read_stage;
+}
+
 static enum remote_step stats_read(const struct remote_context *context, struct remote_call *call,
 				   size_t part, const struct dynamodb_reply *reply)
 {
@@ -182,7 +193,7 @@ static enum remote_step stats_read(const struct remote_context *context, struct 
 	schedule(dynamodb_state_of(context));
 	return dynamodb_call_next(call, plan->has_rest && next_of(context, call, NULL)
 						? &flush_for_stats_stage
-						: &read_stage);
+						: reading(call));
 }
 
 static const struct dynamodb_stage flush_for_stats_stage = {
@@ -244,31 +255,37 @@ static bool begin_reading(const struct remote_context *context, const struct rem
 
 static size_t read_parts(const struct remote_context *context, struct remote_call *call)
 {
-	(void)begin_reading(context, call);
-	return DYNAMODB_SLOTS;
+	bool is_ready = begin_reading(context, call);
+	struct plan *plan = dynamodb_call_of(call)->plan;
+	size_t parts = 0;
+
+	for (unsigned i = 0; is_ready && i < DYNAMODB_SLOTS; i++)
+		if (!plan->cursors[i].is_complete)
+			plan->asked[parts++] = i;
+	return is_ready ? parts : 1;
 }
 
+/* All namespaces: what a slot has of them. */
 static bool read_write(const struct remote_context *context, struct remote_call *call, size_t part,
 		       struct buffer *out)
 {
 	const struct dynamodb_state *state = dynamodb_state_of(context);
 	const struct plan *plan = dynamodb_call_of(call)->plan;
-	const struct cache_op *op = dynamodb_call_op(call);
 
 	if (!plan || !plan->stats)
 		return false;
+	unsigned slot = plan->asked[part];
 	dynamodb_wire_begin(out, state);
-	buffer_append(out, SLICE(",\"ConsistentRead\":true,\"ExpressionAttributeValues\":"
-				 "{\":p\":{\"S\":"));
-	dynamodb_wire_account_partition(out, state, (unsigned)part);
-	buffer_append_char(out, '}');
-	if (op->ns.len > 0) {
-		buffer_append(out, SLICE(",\":k\":{\"B\":"));
-		dynamodb_wire_sort_key(out, 'n', op->ns);
-		buffer_append_char(out, '}');
+	buffer_append(out, SLICE(",\"ConsistentRead\":true,\"KeyConditionExpression\":\"p=:p\","
+				 "\"ExpressionAttributeValues\":{\":p\":{\"S\":"));
+	dynamodb_wire_account_partition(out, state, slot);
+	buffer_append(out, SLICE("}}"));
+	if (plan->cursors[slot].start) {
+		buffer_append(out, SLICE(",\"ExclusiveStartKey\":{\"p\":{\"S\":"));
+		dynamodb_wire_account_partition(out, state, slot);
+		buffer_printf(out, "},\"k\":{\"B\":\"%s\"}}", plan->cursors[slot].start);
 	}
-	buffer_append(out, SLICE("},\"KeyConditionExpression\":\"p=:p"));
-	buffer_append(out, op->ns.len > 0 ? SLICE(" AND k=:k\"}") : SLICE("\"}"));
+	buffer_append_char(out, '}');
 	return true;
 }
 
@@ -315,34 +332,36 @@ static void floor_sums(struct plan *plan)
 	}
 }
 
+static void finish(const struct remote_call *call)
+{
+	struct plan *plan = dynamodb_call_of(call)->plan;
+	struct cache_op *op = dynamodb_call_op(call);
+
+	if (!op)
+		return;
+	floor_sums(plan);
+	op->stats = plan->stats;
+	op->stats_count = plan->stats_count;
+	plan->stats = NULL;
+	rules_sort_stats(op);
+	remote_job_succeed(call->jobs.first);
+}
+
 static enum remote_step read_read(const struct remote_context *context, struct remote_call *call,
 				  size_t part, const struct dynamodb_reply *reply)
 {
 	struct plan *plan = dynamodb_call_of(call)->plan;
-	struct cache_op *op = dynamodb_call_op(call);
-	const json_t *items = json_object_get(reply->root, "Items");
 
 	(void)context;
-	(void)part;
-	if (!json_is_array(items))
+	if (!dynamodb_range_advance(&plan->cursors[plan->asked[part]], reply->root))
 		return STEP_BAD;
-	if (json_object_get(reply->root, "LastEvaluatedKey")) {
-		(void)dynamodb_call_fail(call, CACHE_UNAVAILABLE,
-					 "the accounts of so many namespaces are more than one "
-					 "answer of DynamoDB holds");
-		return dynamodb_call_end(call);
-	}
-	take_sums(plan, items);
+	take_sums(plan, json_object_get(reply->root, "Items"));
 	if (call->open > 0)
 		return STEP_MORE;
-	if (op) {
-		floor_sums(plan);
-		op->stats = plan->stats;
-		op->stats_count = plan->stats_count;
-		plan->stats = NULL;
-		rules_sort_stats(op);
-		remote_job_succeed(call->jobs.first);
-	}
+	for (unsigned i = 0; i < DYNAMODB_SLOTS; i++)
+		if (!plan->cursors[i].is_complete)
+			return dynamodb_call_next(call, &read_stage);
+	finish(call);
 	return STEP_DONE;
 }
 
@@ -351,6 +370,51 @@ static const struct dynamodb_stage read_stage = {
 	.parts = read_parts,
 	.write = read_write,
 	.read = read_read,
+};
+
+/* One namespace: it in each slot. */
+static bool read_one_write(const struct remote_context *context, struct remote_call *call,
+			   size_t part, struct buffer *out)
+{
+	const struct dynamodb_state *state = dynamodb_state_of(context);
+
+	(void)part;
+	if (!begin_reading(context, call))
+		return false;
+	buffer_append(out, SLICE("{\"RequestItems\":{\""));
+	buffer_append(out, slice_of(state->settings.table));
+	buffer_append(out, SLICE("\":{\"ConsistentRead\":true,\"Keys\":["));
+	for (unsigned slot = 0; slot < DYNAMODB_SLOTS; slot++) {
+		if (slot > 0)
+			buffer_append_char(out, ',');
+		dynamodb_wire_account_key(out, state, slot, dynamodb_call_op(call)->ns);
+	}
+	buffer_append(out, SLICE("]}}}"));
+	return true;
+}
+
+static enum remote_step read_one_read(const struct remote_context *context,
+				      struct remote_call *call, size_t part,
+				      const struct dynamodb_reply *reply)
+{
+	struct plan *plan = dynamodb_call_of(call)->plan;
+	const json_t *items = json_object_get(json_object_get(reply->root, "Responses"),
+					      dynamodb_state_of(context)->settings.table);
+
+	(void)part;
+	if (!json_is_array(items))
+		return STEP_BAD;
+	if (json_object_size(json_object_get(reply->root, "UnprocessedKeys")) > 0)
+		return dynamodb_call_again(context, call, &read_one_stage);
+	take_sums(plan, items);
+	finish(call);
+	return STEP_DONE;
+}
+
+static const struct dynamodb_stage read_one_stage = {
+	.target = "BatchGetItem",
+	.write = read_one_write,
+	.read = read_one_read,
 };
 
 const struct dynamodb_stage *dynamodb_accounts_begin_flush(const struct remote_context *context,
@@ -366,5 +430,5 @@ const struct dynamodb_stage *dynamodb_accounts_begin_flush(const struct remote_c
 const struct dynamodb_stage *dynamodb_accounts_begin_stats(const struct remote_context *context,
 							   struct remote_call *call)
 {
-	return next_of(context, call, NULL) ? &flush_for_stats_stage : &read_stage;
+	return next_of(context, call, NULL) ? &flush_for_stats_stage : reading(call);
 }

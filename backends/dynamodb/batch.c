@@ -13,9 +13,16 @@
 
 static const struct dynamodb_stage look_stage, transact_stage;
 
+/* What there is of an item. */
+struct found {
+	struct dynamodb_old old;
+	size_t name_len; /* of a long key */
+	char name[DYNAMODB_NAME_MAX];
+};
+
 struct plan {
 	char token[17];
-	struct dynamodb_old olds[]; /* of each item */
+	struct found founds[]; /* of each item */
 };
 
 const struct dynamodb_stage *dynamodb_batch_begin(const struct remote_context *context,
@@ -25,10 +32,17 @@ const struct dynamodb_stage *dynamodb_batch_begin(const struct remote_context *c
 	const struct cache_op *op = dynamodb_call_op(call);
 
 	if (!own->plan)
-		own->plan = calloc(1, sizeof(struct plan) +
-					      op->item_count * sizeof(struct dynamodb_old));
-	if (own->plan)
+		own->plan = calloc(1, sizeof(struct plan) + op->item_count * sizeof(struct found));
+	if (own->plan) {
+		struct plan *plan = own->plan;
+
+		for (size_t i = 0; i < op->item_count; i++)
+			if (dynamodb_wire_is_long(op->items[i].key))
+				plan->founds[i].name_len =
+					dynamodb_wire_name(op->items[i].key, plan->founds[i].name)
+						.len;
 		return dynamodb_prepare_write(context, call, op->ns, &look_stage);
+	}
 	(void)dynamodb_call_fail(call, CACHE_NO_MEMORY, NULL);
 	return NULL;
 }
@@ -55,6 +69,14 @@ static bool look_write(const struct remote_context *context, struct remote_call 
 	return true;
 }
 
+static struct slice name_of(const struct cache_op *op, const struct plan *plan, size_t i)
+{
+	const struct found *found = &plan->founds[i];
+
+	return found->name_len > 0 ? (struct slice){.data = found->name, .len = found->name_len}
+				   : op->items[i].key;
+}
+
 static bool take_look(const struct cache_op *op, int64_t now_us, const json_t *items,
 		      struct plan *plan)
 {
@@ -64,20 +86,20 @@ static bool take_look(const struct cache_op *op, int64_t now_us, const json_t *i
 	if (!json_is_array(items))
 		return false;
 	for (size_t i = 0; i < op->item_count; i++)
-		plan->olds[i] = (struct dynamodb_old){0};
+		plan->founds[i].old = (struct dynamodb_old){0};
 	json_array_foreach(items, n, found)
 	{
 		char room[1024];
-		struct slice key;
+		struct slice name;
 		size_t i = 0;
 
-		if (!dynamodb_wire_read_sort_key(found, 'k', room, &key))
+		if (!dynamodb_wire_read_sort_key(found, 'k', room, &name))
 			return false;
-		while (i < op->item_count && !slice_equal(op->items[i].key, key))
+		while (i < op->item_count && !slice_equal(name_of(op, plan, i), name))
 			i++;
 		if (i == op->item_count)
 			return false;
-		dynamodb_wire_read_old(found, now_us, &plan->olds[i]);
+		dynamodb_wire_read_old(found, now_us, &plan->founds[i].old);
 	}
 	return true;
 }
@@ -123,8 +145,8 @@ static void init_update(const struct remote_context *context, const struct remot
 		dynamodb_space_find(&dynamodb_state_of(context)->spaces, op->ns);
 
 	dynamodb_update_init(update, op, &op->items[i], &space->settings, own->now_us, own->name);
-	dynamodb_update_follow(update, &plan->olds[i]);
-	update->before = plan->olds[i].name;
+	dynamodb_update_follow(update, &plan->founds[i].old);
+	update->before = plan->founds[i].old.name;
 }
 
 static bool transact_write(const struct remote_context *context, struct remote_call *call,
@@ -183,7 +205,7 @@ static enum remote_step transact_read(const struct remote_context *context,
 
 		init_update(context, call, i, &update);
 		dynamodb_write_done(context, op, &op->items[i], update.now_us, update.expires_us,
-				    &plan->olds[i]);
+				    &plan->founds[i].old);
 	}
 	remote_namespaces_count(context->namespaces, op, op->items);
 	remote_job_succeed(call->jobs.first);

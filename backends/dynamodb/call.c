@@ -103,6 +103,8 @@ static enum cache_status refuse(struct cache_op *op, const char *sentence)
 	return CACHE_TOO_LARGE;
 }
 
+/* Of a transaction; and what an item has besides its value and its whole key, at most. */
+
 static enum cache_status accepts(const struct remote_context *context, struct cache_op *op)
 {
 	size_t bytes = 0;
@@ -115,12 +117,16 @@ static enum cache_status accepts(const struct remote_context *context, struct ca
 	for (size_t i = 0; i < op->item_count; i++) {
 		const struct cache_item *item = &op->items[i];
 
-		if (item->key.len > DYNAMODB_KEY_MAX)
-			return refuse(op, "DynamoDB has keys of up to 1,023 bytes");
-		if (op->type == CACHE_OP_SET && item->value->len_bytes > DYNAMODB_VALUE_MAX)
+		size_t len = dynamodb_wire_is_long(item->key) ? item->key.len : 0;
+
+		if (len > DYNAMODB_KEY_MAX)
+			return refuse(op, "the dynamodb backend has keys of up to 350 KB");
+		if (op->type != CACHE_OP_SET)
+			continue;
+		len += item->value->len_bytes;
+		if (len > DYNAMODB_VALUE_MAX)
 			return refuse(op, dynamodb_verdict_sentences[SENTENCE_TOO_LARGE]);
-		if (op->type == CACHE_OP_SET)
-			bytes += DYNAMODB_ENTRY_BYTES + item->key.len + item->value->len_bytes;
+		bytes += DYNAMODB_ENTRY_BYTES + item->key.len + item->value->len_bytes;
 	}
 	if (op->item_count > 1 && bytes > DYNAMODB_TRANSACT_BYTES)
 		return refuse(op, "DynamoDB stores up to 4 MB in one batch; send several");
@@ -255,6 +261,7 @@ const struct remote_dialect dynamodb_call_dialect = {
 
 struct own_op {
 	struct cache_op op; /* first */
+	struct dynamodb_state *state;
 	struct cache_op **place;
 };
 
@@ -262,13 +269,18 @@ static void own_op_done(struct cache_op *op)
 {
 	struct own_op *own = (struct own_op *)op;
 
+	/* Everything but the sweep can do without the index. */
+	if (op->detail && op == own->state->sweep_op &&
+	    op->detail == dynamodb_verdict_sentences[SENTENCE_STRANGE])
+		own->state->lack = "the table lacks the index \"due\": what has expired stays "
+				   "there for a day (docs/dynamodb.md)";
 	*own->place = NULL;
 	cache_op_deinit(op);
 	free(own);
 }
 
 /* NULL: one is in progress, or memory is out. */
-static struct cache_op *make_own_op(struct cache_op **place)
+static struct cache_op *make_own_op(struct dynamodb_state *state, struct cache_op **place)
 {
 	struct own_op *own = *place ? NULL : malloc(sizeof(*own));
 
@@ -276,6 +288,7 @@ static struct cache_op *make_own_op(struct cache_op **place)
 		return NULL;
 	cache_op_init(&own->op, CACHE_OP_SYNC);
 	own->op.done = own_op_done;
+	own->state = state;
 	own->place = place;
 	*place = &own->op;
 	return &own->op;
@@ -291,11 +304,11 @@ struct cache_op *dynamodb_call_own_op(const struct remote_context *context, int6
 	if (state->flush_at_us <= now_us) {
 		state->flush_at_us = now_us + US_PER_S;
 		*ret_next_us = state->flush_at_us;
-		op = make_own_op(&state->flush_op);
+		op = make_own_op(state, &state->flush_op);
 		if (op)
 			return op;
 	}
 	int64_t sweep_us = dynamodb_sweep_due_us(context, now_us);
 	*ret_next_us = earlier_us(*ret_next_us, sweep_us);
-	return sweep_us <= now_us ? make_own_op(&state->sweep_op) : NULL;
+	return sweep_us <= now_us ? make_own_op(state, &state->sweep_op) : NULL;
 }

@@ -83,7 +83,8 @@ static bool find_write(const struct remote_context *context, struct remote_call 
 	unsigned shard = plan->asked[part];
 
 	dynamodb_range_write(out, dynamodb_state_of(context), op->ns, shard, op->prefix,
-			     (struct slice){0}, &plan->cursors[shard], ROUND_ENTRIES, "k,w,s,u,x");
+			     (struct slice){0}, &plan->cursors[shard], ROUND_ENTRIES,
+			     op->prefix.len > DYNAMODB_STEM ? "k,w,s,u,x,K" : "k,w,s,u,x");
 	return true;
 }
 
@@ -96,6 +97,22 @@ static enum remote_step go_on(struct remote_call *call)
 			return dynamodb_call_next(call, &find_stage);
 	remote_job_succeed(call->jobs.first);
 	return STEP_DONE;
+}
+
+/* A prefix may be longer than what a name has of its key. */
+static bool has_prefix(const struct dynamodb_victim *victim, const json_t *item,
+		       struct slice prefix)
+{
+	struct slice name = {.data = victim->name, .len = victim->name_len};
+	struct slice key = name;
+	char *whole = NULL;
+	bool found;
+
+	if (prefix.len > DYNAMODB_STEM && name.len == DYNAMODB_NAME_MAX)
+		key = dynamodb_wire_read_key(item, name, &whole);
+	found = slice_starts_with(key, prefix);
+	free(whole);
+	return found;
 }
 
 static enum remote_step find_read(const struct remote_context *context, struct remote_call *call,
@@ -118,8 +135,7 @@ static enum remote_step find_read(const struct remote_context *context, struct r
 		if (plan->count == (size_t)plan->shards * ROUND_ENTRIES ||
 		    !dynamodb_victim_take(victim, item, shard, dynamodb_now_us(context)))
 			continue;
-		plan->count +=
-			slice_starts_with((struct slice){victim->key, victim->key_len}, op->prefix);
+		plan->count += has_prefix(victim, item, op->prefix);
 	}
 	if (call->open > 0)
 		return STEP_MORE;

@@ -1,5 +1,9 @@
-/* SCAN: each shard has its keys in byte order; they are merged. A shard is asked for more once what
- * it sent is used up, and all that are, at once. */
+/* SCAN: each shard has its names in byte order; they are merged. A shard is asked for more once
+ * what it sent is used up, and all that are, at once.
+ *
+ * Names are in the order of their keys, but for keys that share their stem (wire.h): those are
+ * gathered, and sorted by the whole keys. So a page that ends among them begins, the next time,
+ * with the first of them. A listing in any order takes them as they come. */
 #include "backends/dynamodb/list.h"
 
 #include <stdlib.h>
@@ -13,18 +17,34 @@
 
 static const struct dynamodb_stage list_stage;
 
+/* An entry on its way. Its key is its own, and its name behind that, if it is another. */
+struct listed {
+	struct cache_entry_info info;
+	struct slice name;
+};
+
 struct shard {
 	struct dynamodb_cursor cursor;
-	struct cache_entry_info *entries; /* with keys of its own */
-	size_t count, at;                 /* the next that is not used */
+	struct listed *entries;
+	size_t count, at; /* the next that is not used */
 };
 
 struct plan {
 	unsigned count;
 	unsigned *asked; /* by part of this step */
 	size_t key_bytes;
+	struct slice from;    /* the first name that may follow: in `room`, or of op->after */
+	bool has_rest;        /* something was left out behind the last entry */
+	struct listed *group; /* that share a stem */
+	size_t group_count, group_room, group_bytes;
+	char room[DYNAMODB_NAME_MAX];
 	struct shard shards[];
 };
+
+static void free_key(const struct listed *listed)
+{
+	free((void *)(uintptr_t)listed->info.key.data);
+}
 
 static void free_plan(void *of)
 {
@@ -34,10 +54,13 @@ static void free_plan(void *of)
 		struct shard *shard = &plan->shards[i];
 
 		for (; shard->at < shard->count; shard->at++)
-			free((void *)(uintptr_t)shard->entries[shard->at].key.data);
+			free_key(&shard->entries[shard->at]);
 		free(shard->entries);
 		free(shard->cursor.start);
 	}
+	for (size_t i = 0; i < plan->group_count; i++)
+		free_key(&plan->group[i]);
+	free(plan->group);
 	free(plan->asked);
 	free(plan);
 }
@@ -55,8 +78,15 @@ const struct dynamodb_stage *dynamodb_list_begin(const struct remote_context *co
 		own->plan = plan;
 		own->free_plan = free_plan;
 	}
-	if (plan && plan->asked)
+	if (plan && plan->asked) {
+		const struct cache_op *op = dynamodb_call_op(call);
+
+		if (op->has_after && op->any_order)
+			plan->from = dynamodb_wire_name(op->after, plan->room);
+		else if (op->has_after)
+			plan->from = dynamodb_range_stem(op->after);
 		return &list_stage;
+	}
 	(void)dynamodb_call_fail(call, CACHE_NO_MEMORY, NULL);
 	return NULL;
 }
@@ -87,16 +117,13 @@ static bool list_write(const struct remote_context *context, struct remote_call 
 	/* A quarter more than its share, as shards differ. */
 	size_t limit = (op->limit - op->entry_count) / plan->count * 5 / 4 + PAGE_MIN;
 
-	dynamodb_range_write(out, dynamodb_state_of(context), op->ns, shard, op->prefix,
-			     op->has_after ? op->after : (struct slice){0},
+	dynamodb_range_write(out, dynamodb_state_of(context), op->ns, shard, op->prefix, plan->from,
 			     &plan->shards[shard].cursor, limit < PAGE_MAX ? limit : PAGE_MAX,
-			     "k,s,e,f,a,c,x");
+			     "k,s,e,f,a,c,x,K");
 	return true;
 }
 
-/* Whether the entry of `item` belongs into the listing; then it is in *ret, but for its key. */
-static bool take_info(const struct cache_op *op, int64_t now_us, const json_t *item,
-		      struct slice key, struct cache_entry_info *ret)
+static void read_info(const json_t *item, int64_t now_us, struct cache_entry_info *ret)
 {
 	struct slice tag = dynamodb_wire_read_base64(item, "e");
 	char room[32];
@@ -113,16 +140,26 @@ static bool take_info(const struct cache_op *op, int64_t now_us, const json_t *i
 	if (dynamodb_wire_base64_max(tag) <= sizeof(room) &&
 	    dynamodb_wire_decode(tag, room, &len) && len == sizeof(ret->etag.bytes))
 		memcpy(ret->etag.bytes, room, len);
-	return rules_is_live(ret->expires_at_us, now_us) && slice_starts_with(key, op->prefix) &&
-	       (!op->has_after || slice_compare(key, op->after) > 0);
+}
+
+/* Whether an entry belongs into the listing. */
+static bool is_wanted(const struct plan *plan, const struct cache_op *op, int64_t now_us,
+		      int64_t expires_us, struct slice name, struct slice key)
+{
+	if (!rules_is_live(expires_us, now_us) || !slice_starts_with(key, op->prefix))
+		return false;
+	if (op->any_order)
+		return !op->has_after || slice_compare(name, plan->from) > 0;
+	return !op->has_after || slice_compare(key, op->after) > 0;
 }
 
 /* CACHE_OK, CACHE_NO_MEMORY, or CACHE_UNAVAILABLE: an item is no entry. */
-static enum cache_status take_items(const struct remote_context *context, const struct cache_op *op,
-				    struct shard *shard, const json_t *items)
+static enum cache_status take_items(const struct remote_context *context, const struct plan *plan,
+				    const struct cache_op *op, struct shard *shard,
+				    const json_t *items)
 {
 	int64_t now_us = dynamodb_now_us(context);
-	struct cache_entry_info *entries =
+	struct listed *entries =
 		realloc(shard->entries, (json_array_size(items) + 1) * sizeof(*entries));
 	const json_t *item;
 	size_t i;
@@ -133,26 +170,39 @@ static enum cache_status take_items(const struct remote_context *context, const 
 	shard->count = shard->at = 0;
 	json_array_foreach(items, i, item)
 	{
-		struct cache_entry_info info;
-		char room[1024];
-		struct slice key;
+		struct listed *listed = &entries[shard->count];
+		char room[1024], *whole = NULL;
+		struct slice name;
 
-		if (!dynamodb_wire_read_sort_key(item, 'k', room, &key))
+		if (!dynamodb_wire_read_sort_key(item, 'k', room, &name))
 			return CACHE_UNAVAILABLE;
-		if (!take_info(op, now_us, item, key, &info))
+		struct slice key = dynamodb_wire_read_key(item, name, &whole);
+		if (name.len == DYNAMODB_NAME_MAX && key.len == 0) {
+			free(whole);
+			return CACHE_UNAVAILABLE;
+		}
+		read_info(item, now_us, &listed->info);
+		if (!is_wanted(plan, op, now_us, listed->info.expires_at_us, name, key)) {
+			free(whole);
 			continue;
-		char *copy = malloc(key.len + 1);
+		}
+		char *copy = malloc(key.len + name.len + 1);
+		if (copy && key.len > 0)
+			memcpy(copy, key.data, key.len);
+		if (copy)
+			memcpy(copy + key.len, room, name.len);
+		free(whole);
 		if (!copy)
 			return CACHE_NO_MEMORY;
-		memcpy(copy, room, key.len);
-		info.key = (struct slice){.data = copy, .len = key.len};
-		entries[shard->count++] = info;
+		listed->info.key = (struct slice){.data = copy, .len = key.len};
+		listed->name = (struct slice){.data = copy + key.len, .len = name.len};
+		shard->count++;
 	}
 	return CACHE_OK;
 }
 
-/* The shard with the least of the next keys; NULL: none is known, or one that is used up may have a
- * smaller one. */
+/* The shard with the least of the next names; NULL: none is known, or one that is used up may have
+ * a smaller one. */
 static struct shard *least(struct plan *plan)
 {
 	struct shard *found = NULL;
@@ -163,8 +213,8 @@ static struct shard *least(struct plan *plan)
 		if (is_used_up(shard))
 			return NULL;
 		if (shard->at < shard->count &&
-		    (!found || slice_compare(shard->entries[shard->at].key,
-					     found->entries[found->at].key) < 0))
+		    (!found || slice_compare(shard->entries[shard->at].name,
+					     found->entries[found->at].name) < 0))
 			found = shard;
 	}
 	return found;
@@ -192,26 +242,112 @@ static bool is_full(const struct plan *plan, const struct cache_op *op)
 	       (op->max_key_bytes > 0 && plan->key_bytes >= op->max_key_bytes);
 }
 
+/* False: out of memory. */
+static bool append(struct plan *plan, struct cache_op *op, const struct listed *listed)
+{
+	/* At 0, 1, 2, 4, 8 ... entries. */
+	if ((op->entry_count & (op->entry_count - 1)) == 0) {
+		size_t room = op->entry_count ? 2 * op->entry_count : 1;
+		struct cache_entry_info *entries = realloc(op->entries, room * sizeof(*entries));
+
+		if (!entries)
+			return false;
+		op->entries = entries;
+	}
+	op->entries[op->entry_count++] = listed->info;
+	plan->key_bytes += listed->info.key.len;
+	return true;
+}
+
+/* ---- Keys that share a stem ---- */
+
+static int compare_keys(const void *a, const void *b)
+{
+	return slice_compare(((const struct listed *)a)->info.key,
+			     ((const struct listed *)b)->info.key);
+}
+
+/* Forgets the last of the group, of which more are there than the listing can have. */
+static void trim_group(struct plan *plan, const struct cache_op *op)
+{
+	size_t left = op->limit - op->entry_count;
+	size_t max_bytes = op->max_key_bytes > 0 ? op->max_key_bytes : SIZE_MAX / 4;
+	size_t kept = 0, bytes = 0;
+
+	if (plan->group_count <= 2 * left + 64 && plan->group_bytes <= 2 * max_bytes)
+		return;
+	qsort(plan->group, plan->group_count, sizeof(*plan->group), compare_keys);
+	while (kept < plan->group_count && kept <= left && bytes <= max_bytes)
+		bytes += plan->group[kept++].info.key.len;
+	plan->has_rest |= kept < plan->group_count;
+	for (size_t i = kept; i < plan->group_count; i++)
+		free_key(&plan->group[i]);
+	plan->group_count = kept;
+	plan->group_bytes = bytes;
+}
+
+static bool gather(struct plan *plan, const struct cache_op *op, const struct listed *listed)
+{
+	if (plan->group_count == plan->group_room) {
+		size_t room = plan->group_room ? 2 * plan->group_room : 16;
+		struct listed *group = realloc(plan->group, room * sizeof(*group));
+
+		if (!group)
+			return false;
+		plan->group = group;
+		plan->group_room = room;
+	}
+	plan->group[plan->group_count++] = *listed;
+	plan->group_bytes += listed->info.key.len;
+	trim_group(plan, op);
+	return true;
+}
+
+static bool shares_stem(const struct plan *plan, struct slice name)
+{
+	return name.len >= DYNAMODB_STEM &&
+	       slice_equal(dynamodb_range_stem(name), dynamodb_range_stem(plan->group[0].name));
+}
+
+/* Moves the group to the listing, in order. False: out of memory. */
+static bool end_group(struct plan *plan, struct cache_op *op)
+{
+	size_t at = 0;
+	bool is_whole = true;
+
+	if (plan->group_count == 0)
+		return true;
+	qsort(plan->group, plan->group_count, sizeof(*plan->group), compare_keys);
+	while (at < plan->group_count && !is_full(plan, op) && is_whole) {
+		is_whole = append(plan, op, &plan->group[at]);
+		at += is_whole;
+	}
+	plan->has_rest |= at < plan->group_count;
+	for (; at < plan->group_count; at++)
+		free_key(&plan->group[at]);
+	plan->group_count = plan->group_bytes = 0;
+	return is_whole;
+}
+
 /* Moves what is next to op->entries. False: out of memory. */
 static bool merge(struct plan *plan, struct cache_op *op)
 {
 	struct shard *shard;
 
 	while (!is_full(plan, op) && (shard = least(plan))) {
-		/* At 0, 1, 2, 4, 8 ... entries. */
-		if ((op->entry_count & (op->entry_count - 1)) == 0) {
-			size_t room = op->entry_count ? 2 * op->entry_count : 1;
-			struct cache_entry_info *entries =
-				realloc(op->entries, room * sizeof(*entries));
+		const struct listed *next = &shard->entries[shard->at];
 
-			if (!entries)
+		if (plan->group_count > 0 && !shares_stem(plan, next->name)) {
+			if (!end_group(plan, op))
 				return false;
-			op->entries = entries;
+			continue;
 		}
-		op->entries[op->entry_count++] = shard->entries[shard->at++];
-		plan->key_bytes += op->entries[op->entry_count - 1].key.len;
+		bool may_share = !op->any_order && next->name.len >= DYNAMODB_STEM;
+		if (!(may_share ? gather(plan, op, next) : append(plan, op, next)))
+			return false;
+		shard->at++;
 	}
-	return true;
+	return is_full(plan, op) || needs_more(plan) || end_group(plan, op);
 }
 
 static enum remote_step list_read(const struct remote_context *context, struct remote_call *call,
@@ -226,7 +362,7 @@ static enum remote_step list_read(const struct remote_context *context, struct r
 		return dynamodb_call_end(call);
 	if (!dynamodb_range_advance(&shard->cursor, reply->root))
 		return STEP_BAD;
-	status = take_items(context, op, shard, json_object_get(reply->root, "Items"));
+	status = take_items(context, plan, op, shard, json_object_get(reply->root, "Items"));
 	if (status != CACHE_OK)
 		return dynamodb_call_fail(
 			call, status,
@@ -238,9 +374,10 @@ static enum remote_step list_read(const struct remote_context *context, struct r
 	if (!merge(plan, op))
 		return dynamodb_call_fail(call, CACHE_NO_MEMORY, NULL);
 	/* At the end of a page it has to be known whether anything follows. */
-	if (is_full(plan, op) ? !has_next(plan) && needs_more(plan) : needs_more(plan))
+	bool is_over = is_full(plan, op) && (plan->has_rest || has_next(plan));
+	if (!is_over && needs_more(plan))
 		return dynamodb_call_next(call, &list_stage);
-	op->complete = !has_next(plan);
+	op->complete = !is_over && !plan->has_rest && !has_next(plan);
 	remote_job_succeed(call->jobs.first);
 	return STEP_DONE;
 }

@@ -4,10 +4,10 @@
 
 #include "base/json_out.h"
 
-/* Writes the sort key of the first key that is behind all with `prefix`. */
+/* Writes the sort key of the first name that is behind all with `prefix`. */
 static void write_end(struct buffer *out, struct slice prefix)
 {
-	char bytes[DYNAMODB_KEY_MAX + 1];
+	char bytes[DYNAMODB_STEM + 1];
 	size_t len = prefix.len + 1;
 
 	bytes[0] = 'k';
@@ -19,10 +19,10 @@ static void write_end(struct buffer *out, struct slice prefix)
 	json_out_base64(out, (struct slice){.data = bytes, .len = len});
 }
 
-static struct slice cut(struct slice key)
+struct slice dynamodb_range_stem(struct slice key)
 {
-	if (key.len > DYNAMODB_KEY_MAX)
-		key.len = DYNAMODB_KEY_MAX;
+	if (key.len > DYNAMODB_STEM)
+		key.len = DYNAMODB_STEM;
 	return key;
 }
 
@@ -31,8 +31,7 @@ void dynamodb_range_write(struct buffer *out, const struct dynamodb_state *state
 			  const struct dynamodb_cursor *cursor, size_t limit,
 			  const char *attributes)
 {
-	prefix = cut(prefix);
-	after = cut(after);
+	prefix = dynamodb_range_stem(prefix);
 	dynamodb_wire_begin(out, state);
 	buffer_printf(out,
 		      ",\"ConsistentRead\":true,\"Limit\":%zu,\"ProjectionExpression\":\"%s\","

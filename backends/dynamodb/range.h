@@ -10,8 +10,11 @@ struct dynamodb_cursor {
 	bool is_complete;
 };
 
-/* A Query of shard `shard` of `ns`: keys with `prefix`, from `after` on (inclusive), up to `limit`;
- * `attributes` of them. */
+/* What of a key is in its name. */
+struct slice dynamodb_range_stem(struct slice key);
+
+/* A Query of shard `shard` of `ns`: names of which the stem of `prefix` is one, from the name
+ * `after` on (inclusive), up to `limit`; `attributes` of them. */
 void dynamodb_range_write(struct buffer *out, const struct dynamodb_state *state, struct slice ns,
 			  unsigned shard, struct slice prefix, struct slice after,
 			  const struct dynamodb_cursor *cursor, size_t limit,

@@ -11,11 +11,13 @@
 
 static const struct dynamodb_stage read_stage;
 
-/* A key asked for, and who asks. The bytes are the plan's, as an op may end before its answer. */
+/* The name of a key asked for, and who asks. The bytes are the plan's, as an op may end before its
+ * answer. */
 struct wish {
 	struct remote_job *job;
 	size_t item;
-	struct slice key;
+	struct slice name;
+	unsigned shard;
 };
 
 struct plan {
@@ -25,7 +27,7 @@ struct plan {
 	size_t open_count;
 	bool *is_answered; /* by place in `open` of this step */
 	bool wants_values;
-	char *keys;
+	char *names;
 };
 
 static void free_plan(void *of)
@@ -35,7 +37,7 @@ static void free_plan(void *of)
 	free(plan->wishes);
 	free(plan->open);
 	free(plan->is_answered);
-	free(plan->keys);
+	free(plan->names);
 	free(plan);
 }
 
@@ -49,40 +51,49 @@ bool dynamodb_read_joins(const struct remote_job *first, const struct remote_job
 
 static int compare_wishes(const void *a, const void *b)
 {
-	return slice_compare(((const struct wish *)a)->key, ((const struct wish *)b)->key);
+	return slice_compare(((const struct wish *)a)->name, ((const struct wish *)b)->name);
 }
 
-static bool fill_plan(struct plan *plan, const struct remote_call *call)
+static bool fill_plan(const struct dynamodb_state *state, struct plan *plan,
+		      const struct remote_call *call)
 {
 	size_t bytes = 0;
 	char *at;
 
 	for (const struct remote_job *job = call->jobs.first; job; job = job->next)
 		for (size_t i = 0; job->op && i < job->item_count; i++, plan->count++)
-			bytes += job->op->items[i].key.len;
+			bytes += dynamodb_wire_is_long(job->op->items[i].key)
+					 ? DYNAMODB_NAME_MAX
+					 : job->op->items[i].key.len;
 	plan->wishes = calloc(plan->count + 1, sizeof(*plan->wishes));
 	plan->open = calloc(plan->count + 1, sizeof(*plan->open));
 	plan->is_answered = calloc(plan->count + 1, sizeof(*plan->is_answered));
-	plan->keys = at = malloc(bytes + 1);
-	if (!plan->wishes || !plan->open || !plan->is_answered || !plan->keys)
+	plan->names = at = malloc(bytes + 1);
+	if (!plan->wishes || !plan->open || !plan->is_answered || !plan->names)
 		return false;
 	size_t n = 0;
 	for (struct remote_job *job = call->jobs.first; job; job = job->next) {
 		for (size_t i = 0; job->op && i < job->item_count; i++) {
 			struct slice key = job->op->items[i].key;
+			char room[DYNAMODB_NAME_MAX];
+			struct slice name = dynamodb_wire_name(key, room);
 
-			if (key.len > 0)
-				memcpy(at, key.data, key.len);
+			if (name.len > 0)
+				memcpy(at, name.data, name.len);
 			plan->wishes[n++] = (struct wish){
-				.job = job, .item = i, .key = {.data = at, .len = key.len}};
-			at += key.len;
+				.job = job,
+				.item = i,
+				.name = {.data = at, .len = name.len},
+				.shard = dynamodb_wire_shard(state, key),
+			};
+			at += name.len;
 			job->op->items[i].status = CACHE_NOT_FOUND;
 			plan->wants_values = job->op->type == CACHE_OP_GET;
 		}
 	}
 	qsort(plan->wishes, n, sizeof(*plan->wishes), compare_wishes);
 	for (size_t i = 0; i < n; i++)
-		if (i == 0 || !slice_equal(plan->wishes[i].key, plan->wishes[i - 1].key))
+		if (i == 0 || !slice_equal(plan->wishes[i].name, plan->wishes[i - 1].name))
 			plan->open[plan->open_count++] = i;
 	return true;
 }
@@ -93,10 +104,9 @@ const struct dynamodb_stage *dynamodb_read_begin(const struct remote_context *co
 	struct dynamodb_call *own = dynamodb_call_of(call);
 	struct plan *plan = calloc(1, sizeof(*plan));
 
-	(void)context;
 	own->plan = plan;
 	own->free_plan = free_plan;
-	if (plan && fill_plan(plan, call))
+	if (plan && fill_plan(dynamodb_state_of(context), plan, call))
 		return &read_stage;
 	(void)dynamodb_call_fail(call, CACHE_NO_MEMORY, NULL);
 	return NULL;
@@ -140,7 +150,8 @@ static bool read_write(const struct remote_context *context, struct remote_call 
 	for (size_t i = part * DYNAMODB_GET_MAX; i < end_of_part(plan, part); i++) {
 		if (i % DYNAMODB_GET_MAX > 0)
 			buffer_append_char(out, ',');
-		dynamodb_wire_entry_key(out, state, ns_of(call), plan->wishes[plan->open[i]].key);
+		dynamodb_wire_name_key(out, state, ns_of(call), plan->wishes[plan->open[i]].shard,
+				       plan->wishes[plan->open[i]].name);
 	}
 	buffer_append(out, SLICE("]}}}"));
 	return true;
@@ -236,7 +247,7 @@ static size_t find_open(const struct plan *plan, size_t part, struct slice key)
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		int order = slice_compare(key, plan->wishes[plan->open[middle]].key);
+		int order = slice_compare(key, plan->wishes[plan->open[middle]].name);
 
 		if (order == 0)
 			return middle;
@@ -263,7 +274,7 @@ static void take_found(const struct remote_context *context, const struct remote
 		return;
 	for (size_t i = first;
 	     i < plan->count &&
-	     (i == first || slice_equal(plan->wishes[i].key, plan->wishes[first].key));
+	     (i == first || slice_equal(plan->wishes[i].name, plan->wishes[first].name));
 	     i++)
 		give(&plan->wishes[i], found, !rules_is_live(expires_us, now_us), &value);
 	cache_value_release(value);

@@ -16,11 +16,13 @@
 #define DYNAMODB_TRANSACT_MAX 100
 /* And bytes; an entry has some beside its key and its value. */
 #define DYNAMODB_TRANSACT_BYTES (4U << 20)
-#define DYNAMODB_ENTRY_BYTES    512
-#define DYNAMODB_KEY_MAX        1023 /* of a sort key, less the byte before it (wire.h) */
+#define DYNAMODB_ENTRY_BYTES    1600
+#define DYNAMODB_NAME_MAX       1023 /* of a sort key, less the byte before it (wire.h) */
 #define DYNAMODB_SHARDS         16   /* of a new table */
 /* An item has up to 400 KB, of which a value leaves room for keys and the other attributes. */
 #define DYNAMODB_VALUE_MAX (400 * 1024 - 2048)
+/* The longest key, which stands in an item besides its value. */
+#define DYNAMODB_KEY_MAX (350 * 1024)
 
 /* context->user */
 struct dynamodb_state {

@@ -108,6 +108,8 @@ static void write_expression(const struct dynamodb_update *update, struct buffer
 				   : SLICE(",c=if_not_exists(c,:n),f=if_not_exists(f,:z)+:f"));
 	if (!is_empty)
 		buffer_append(out, SLICE(",v=:v"));
+	if (dynamodb_wire_is_long(update->item->key))
+		buffer_append(out, SLICE(",K=:K"));
 	if (update->expires_us > 0)
 		buffer_append(out, SLICE(",x=:x,t=:t"));
 	if (is_empty || update->expires_us == 0)
@@ -127,6 +129,8 @@ static void write_values(const struct dynamodb_update *update, struct buffer *ou
 	buffer_append(out, SLICE(",\"ExpressionAttributeValues\":{"));
 	if (value->len_bytes > 0)
 		dynamodb_wire_bytes(out, ":v", cache_value_bytes(value));
+	if (dynamodb_wire_is_long(item->key))
+		dynamodb_wire_bytes(out, ":K", item->key);
 	dynamodb_wire_text(out, ":y", slice_of(cache_value_content_type(value)));
 	dynamodb_wire_bytes(
 		out, ":e",

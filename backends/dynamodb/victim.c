@@ -7,17 +7,19 @@
 bool dynamodb_victim_take(struct dynamodb_victim *victim, const json_t *item, unsigned shard,
 			  int64_t now_us)
 {
-	struct slice name = dynamodb_wire_read_text(item, "w");
-	struct slice key;
+	struct slice write = dynamodb_wire_read_text(item, "w");
+	char room[1024];
+	struct slice name;
 
-	if (name.len >= sizeof(victim->name) ||
-	    !dynamodb_wire_read_sort_key(item, 'k', victim->key, &key))
+	if (write.len >= sizeof(victim->write) ||
+	    !dynamodb_wire_read_sort_key(item, 'k', room, &name))
 		return false;
 	victim->shard = shard;
-	victim->key_len = key.len;
-	memset(victim->name, 0, sizeof(victim->name));
-	if (name.len > 0)
-		memcpy(victim->name, name.data, name.len);
+	memcpy(victim->name, room, name.len);
+	victim->name_len = name.len;
+	memset(victim->write, 0, sizeof(victim->write));
+	if (write.len > 0)
+		memcpy(victim->write, write.data, write.len);
 	victim->size = dynamodb_wire_read_number(item, "s", 0);
 	victim->used = dynamodb_wire_read_number(item, "u", 0);
 	victim->has_expired = !rules_is_live(dynamodb_wire_read_number(item, "x", 0), now_us);
@@ -28,13 +30,12 @@ void dynamodb_victim_write(const struct dynamodb_victim *victim, const struct dy
 			   const struct dynamodb_space *space, struct buffer *out)
 {
 	dynamodb_wire_begin(out, state);
-	buffer_append(out, SLICE(",\"Key\":{\"p\":{\"S\":"));
-	dynamodb_wire_partition(out, state, slice_of(space->name), victim->shard);
-	buffer_append(out, SLICE("},\"k\":{\"B\":"));
-	dynamodb_wire_sort_key(out, 'k', (struct slice){victim->key, victim->key_len});
-	buffer_append(out, SLICE("}},\"ConditionExpression\":\"w=:w\","
+	buffer_append(out, SLICE(",\"Key\":"));
+	dynamodb_wire_name_key(out, state, slice_of(space->name), victim->shard,
+			       (struct slice){victim->name, victim->name_len});
+	buffer_append(out, SLICE(",\"ConditionExpression\":\"w=:w\","
 				 "\"ExpressionAttributeValues\":{"));
-	dynamodb_wire_text(out, ":w", slice_of(victim->name));
+	dynamodb_wire_text(out, ":w", slice_of(victim->write));
 	buffer_append(out, SLICE("}}"));
 }
 

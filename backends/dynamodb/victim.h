@@ -7,9 +7,9 @@
 
 struct dynamodb_victim {
 	unsigned shard;
-	char key[1024];
-	size_t key_len;
-	char name[17]; /* of the write that made it */
+	char name[DYNAMODB_NAME_MAX];
+	size_t name_len;
+	char write[17]; /* that made it */
 	int64_t size, used;
 	bool has_expired;
 };

@@ -1,6 +1,7 @@
 #include "backends/dynamodb/wire.h"
 
 #include <nettle/base64.h>
+#include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <xxhash.h>
@@ -19,6 +20,19 @@ void dynamodb_wire_begin(struct buffer *out, const struct dynamodb_state *state)
 unsigned dynamodb_wire_shard(const struct dynamodb_state *state, struct slice key)
 {
 	return (unsigned)(XXH3_64bits(key.data, key.len) % state->shards);
+}
+
+struct slice dynamodb_wire_name(struct slice key, char room[static DYNAMODB_NAME_MAX])
+{
+	struct sha256_ctx hash;
+
+	if (!dynamodb_wire_is_long(key))
+		return key;
+	memcpy(room, key.data, DYNAMODB_STEM);
+	sha256_init(&hash);
+	sha256_update(&hash, key.len, (const uint8_t *)key.data);
+	sha256_digest(&hash, SHA256_DIGEST_SIZE, (uint8_t *)room + DYNAMODB_STEM);
+	return (struct slice){.data = room, .len = DYNAMODB_NAME_MAX};
 }
 
 /* The prefix is ASCII without quotes (settings.c), and so are names. */
@@ -42,7 +56,7 @@ void dynamodb_wire_account_partition(struct buffer *out, const struct dynamodb_s
 
 void dynamodb_wire_sort_key(struct buffer *out, char kind, struct slice key)
 {
-	char bytes[DYNAMODB_KEY_MAX + 1];
+	char bytes[DYNAMODB_NAME_MAX + 1];
 
 	bytes[0] = kind;
 	if (key.len > 0)
@@ -57,12 +71,21 @@ static void end_key(struct buffer *out, char kind, struct slice key)
 	buffer_append(out, SLICE("}}"));
 }
 
+void dynamodb_wire_name_key(struct buffer *out, const struct dynamodb_state *state, struct slice ns,
+			    unsigned shard, struct slice name)
+{
+	buffer_append(out, SLICE("{\"p\":{\"S\":"));
+	dynamodb_wire_partition(out, state, ns, shard);
+	end_key(out, 'k', name);
+}
+
 void dynamodb_wire_entry_key(struct buffer *out, const struct dynamodb_state *state,
 			     struct slice ns, struct slice key)
 {
-	buffer_append(out, SLICE("{\"p\":{\"S\":"));
-	dynamodb_wire_partition(out, state, ns, dynamodb_wire_shard(state, key));
-	end_key(out, 'k', key);
+	char room[DYNAMODB_NAME_MAX];
+
+	dynamodb_wire_name_key(out, state, ns, dynamodb_wire_shard(state, key),
+			       dynamodb_wire_name(key, room));
 }
 
 void dynamodb_wire_meta_key(struct buffer *out, const struct dynamodb_state *state, char kind,
@@ -172,6 +195,20 @@ bool dynamodb_wire_read_sort_key(const json_t *item, char kind, char room[static
 	memcpy(room, bytes + 1, len - 1);
 	*ret = (struct slice){.data = room, .len = len - 1};
 	return true;
+}
+
+struct slice dynamodb_wire_read_key(const json_t *item, struct slice name, char **room)
+{
+	struct slice text = dynamodb_wire_read_base64(item, "K");
+	size_t len = 0;
+
+	*room = NULL;
+	if (name.len < DYNAMODB_NAME_MAX)
+		return name;
+	*room = text.len > 0 ? malloc(dynamodb_wire_base64_max(text)) : NULL;
+	if (!*room || !dynamodb_wire_decode(text, *room, &len))
+		return (struct slice){0};
+	return (struct slice){.data = *room, .len = len};
 }
 
 void dynamodb_wire_read_old(const json_t *item, int64_t now_us, struct dynamodb_old *ret)

@@ -1,13 +1,16 @@
 /* Items as they stand in the table, and the pieces of JSON that requests and answers share.
  *
  *   partition key p (text)                      sort key k (bytes)
- *   PREFIX d/NAMESPACE/SHARD (two hex digits)   'k' and the key    an entry
+ *   PREFIX d/NAMESPACE/SHARD (two hex digits)   'k' and its name   an entry
  *   PREFIX m                                    't'                the table: N shards, V version
  *   PREFIX m                                    'n' and the name   a namespace: its settings
  *   PREFIX a/SLOT                               'n' and the name   a part of its accounts
  *
- * Attributes of an entry: v value (none: empty), y content type, e ETag, g flags, s size, u what it
- * counts in all (cache_used_bytes), f frequency, c created, a last access, m modified
+ * The name of an entry is its key, if that has up to 1,022 bytes. That of a longer one has 1,023:
+ * the first 991 of the key and its SHA-256; attribute K is the whole key.
+ *
+ * Other attributes of an entry: v value (none: empty), y content type, e ETag, g flags, s size, u
+ * what it counts in all (cache_used_bytes), f frequency, c created, a last access, m modified
  * (microseconds), w the name of the write that made it; if it expires x, when (microseconds), and
  * t, when DynamoDB may remove it (seconds). */
 #ifndef STEADYCACHE_DYNAMODB_WIRE_H
@@ -20,9 +23,23 @@
 
 /* `{"TableName":"..."`, without an end. */
 void dynamodb_wire_begin(struct buffer *out, const struct dynamodb_state *state);
+/* The bytes of a key that are in its name as they are: keys that share them are next to each other
+ * in a shard, and all others are in byte order. */
+#define DYNAMODB_STEM 991
+/* Whether the name is not the key itself. */
+static inline bool dynamodb_wire_is_long(struct slice key)
+{
+	return key.len >= DYNAMODB_NAME_MAX;
+}
+/* The name of a key: `key`, or in `room`. */
+struct slice dynamodb_wire_name(struct slice key, char room[static DYNAMODB_NAME_MAX]);
+
 /* `{"p":{"S":"..."},"k":{"B":"..."}}` of an entry. */
 void dynamodb_wire_entry_key(struct buffer *out, const struct dynamodb_state *state,
 			     struct slice ns, struct slice key);
+/* The same, by its name. */
+void dynamodb_wire_name_key(struct buffer *out, const struct dynamodb_state *state, struct slice ns,
+			    unsigned shard, struct slice name);
 /* The same of other items: `kind` is the first byte of the sort key, before `name`. */
 void dynamodb_wire_meta_key(struct buffer *out, const struct dynamodb_state *state, char kind,
 			    struct slice name);
@@ -53,10 +70,14 @@ struct slice dynamodb_wire_read_base64(const json_t *item, const char *name);
 /* The most room that `text` decodes to, and its bytes. False: it is not base64. */
 size_t dynamodb_wire_base64_max(struct slice text);
 bool dynamodb_wire_decode(struct slice text, char *room, size_t *ret_len);
-/* The sort key of an item without its first byte, as bytes in `room`. False: it is none of ours, or
- * of another `kind`. */
+/* The sort key of an item without its first byte (of an entry: the name), as bytes in `room`.
+ * False: it is none of ours, or of another `kind`. */
 bool dynamodb_wire_read_sort_key(const json_t *item, char kind, char room[static 1024],
 				 struct slice *ret);
+
+/* The key of an entry with this name: `name`, or in *room, which the caller frees; empty: it is not
+ * there, or memory is out. */
+struct slice dynamodb_wire_read_key(const json_t *item, struct slice name, char **room);
 
 /* What an entry was before a write. */
 struct dynamodb_old {

@@ -12,6 +12,11 @@ static void expect_keys(struct cache_op *op, const struct slice *keys, size_t co
 		cr_expect(slice_equal(op->entries[i].key, keys[i]), "key %zu", i);
 }
 
+static int compare_slices(const void *a, const void *b)
+{
+	return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
+}
+
 CONTRACT_TEST(listing, is_in_byte_order)
 {
 	static const struct slice sorted[] = {
@@ -116,6 +121,55 @@ CONTRACT_TEST(listing, of_long_keys_is_in_byte_order)
 		cr_expect_eq(op.complete, i + 2 == 6);
 		cache_op_deinit(&op);
 	}
+}
+
+/* Keys that share their first thousands of bytes, with shorter ones between them: each page of each
+ * size, in order and in any order. */
+CONTRACT_TEST(listing, of_whole_prompts_is_in_byte_order)
+{
+	enum { KEYS = 12, PROMPT_BYTES = 3000 };
+	struct slice keys[KEYS];
+	char *bytes = malloc(KEYS * PROMPT_BYTES);
+	struct cache_op op;
+
+	for (size_t i = 0; i < KEYS; i++) {
+		char *at = bytes + i * PROMPT_BYTES;
+
+		memset(at, 'x', PROMPT_BYTES);
+		at[i < 3 ? 980 : i < 6 ? 1000 : 2000] = (char)('a' + i);
+		keys[i] = (struct slice){.data = at, .len = i % 3 == 1 ? 1010 : PROMPT_BYTES};
+	}
+	keys[7] = (struct slice){.data = "y", .len = 1};
+	for (size_t i = 0; i < KEYS; i++)
+		cr_assert_eq(set(f, keys[i * 5 % KEYS], SLICE("v")), CACHE_OK);
+	qsort(keys, KEYS, sizeof(keys[0]), compare_slices);
+	size_t count = 1; /* some are equal */
+	for (size_t i = 1; i < KEYS; i++)
+		if (!slice_equal(keys[i], keys[count - 1]))
+			keys[count++] = keys[i];
+	for (size_t limit = 1; limit <= count; limit += 2) {
+		for (size_t at = 0; at < count;) {
+			scan(f, &op, SLICE("xxx"), at > 0 ? &keys[at - 1] : NULL, limit);
+			size_t left = count - 1 - at; /* without "y" */
+			if (left == 0) {
+				cr_expect_eq(op.entry_count, 0);
+				cr_expect(op.complete);
+				at = count;
+			} else {
+				expect_keys(&op, &keys[at], limit < left ? limit : left);
+				at += op.entry_count;
+			}
+			cache_op_deinit(&op);
+		}
+	}
+	scan(f, &op, (struct slice){.data = keys[0].data, .len = 2500}, NULL, 10);
+	cr_expect_eq(op.entry_count, 1);
+	cache_op_deinit(&op);
+	clear(f, (struct slice){.data = keys[0].data, .len = 2500});
+	cr_expect_not(exists(f, keys[0]));
+	for (size_t i = 1; i < count; i++)
+		cr_expect(holds(f, keys[i], SLICE("v")), "key %zu", i);
+	free(bytes);
 }
 
 CONTRACT_TEST(listing, honours_the_prefix)

@@ -139,7 +139,7 @@ void contract_run(const struct contract_backend *backend, unsigned needs,
 	f.is_slow = f.persists || f.is_large;
 	f.is_remote = f.ops == &d1_backend_ops;
 	f.is_far = f.ops == &dynamodb_backend_ops;
-	f.key_max = f.is_far ? 1023 : f.is_remote ? MIB / 2 : MIB;
+	f.key_max = f.is_far ? 100 * KIB : f.is_remote ? MIB / 2 : MIB;
 	f.limits_namespaces = !f.is_remote || !getenv("STEADYCACHE_TEST_D1_URL");
 	temp_dir_create(&f.dir);
 	f.clock = (struct cache_clock){.now_us = test_now_us, .user = &f};
