@@ -103,8 +103,6 @@ static enum cache_status refuse(struct cache_op *op, const char *sentence)
 	return CACHE_TOO_LARGE;
 }
 
-/* Of a transaction; and what an item has besides its value and its whole key, at most. */
-
 static enum cache_status accepts(const struct remote_context *context, struct cache_op *op)
 {
 	size_t bytes = 0;
@@ -116,7 +114,6 @@ static enum cache_status accepts(const struct remote_context *context, struct ca
 		return refuse(op, "DynamoDB stores up to 100 items in one batch; send several");
 	for (size_t i = 0; i < op->item_count; i++) {
 		const struct cache_item *item = &op->items[i];
-
 		size_t len = dynamodb_wire_is_long(item->key) ? item->key.len : 0;
 
 		if (len > DYNAMODB_KEY_MAX)

@@ -14,7 +14,7 @@
 #define DYNAMODB_GET_MAX      100 /* keys of BatchGetItem */
 #define DYNAMODB_WRITE_MAX    25  /* of BatchWriteItem */
 #define DYNAMODB_TRANSACT_MAX 100
-/* And bytes; an entry has some beside its key and its value. */
+/* And bytes; an entry has up to so many besides its key and its value. */
 #define DYNAMODB_TRANSACT_BYTES (4U << 20)
 #define DYNAMODB_ENTRY_BYTES    1600
 #define DYNAMODB_NAME_MAX       1023 /* of a sort key, less the byte before it (wire.h) */
