@@ -153,8 +153,10 @@ class Swift:
         for kind, process in self.processes.items():
             if process.poll() is not None:
                 sys.exit(f"bed: {kind} of Swift ended:\n{self.log_text(kind)[-3000:]}")
-        token = self.token()
-        return token is not None
+        for kind in ("account", "container", "object"):
+            with contextlib.suppress(urllib.error.HTTPError):
+                urllib.request.urlopen(f"http://127.0.0.1:{self.ports[kind]}/", timeout=10).close()
+        return self.token() is not None
 
     def ask(self, method, path, headers):
         request = urllib.request.Request(self.endpoint + path, method=method, headers=headers)

@@ -30,7 +30,7 @@ import test_s3  # noqa: E402
 
 expect = test_s3.expect
 MIB = test_s3.MIB
-TIMEOUT = 0.5
+TIMEOUT, BACK = 0.5, test_s3.BACK
 
 
 def redis_bed():
@@ -188,7 +188,8 @@ def answers_while_the_store_fails(scene):
         def await_recovery(what):
             begin = time.monotonic()
             while server.ask("PUT", "/cache/ns/probe", value_of("probe"))[0] >= 500:
-                expect(time.monotonic() - begin < 1.2, f"{what}: not back within a second")
+                expect(time.monotonic() - begin < BACK, f"{what}: not back in {BACK} s")
+            print(f"  {what}: back after {time.monotonic() - begin:.2f} s", flush=True)
             expect(server.ask("GET", "/cache/ns/large")[1] == value, f"{what}: another value")
 
         def expect_failures(what, statuses):
@@ -311,10 +312,10 @@ def main():
             scene = Scene(options.build, bed, folder)
             tests = [(stores_entries_here_and_bytes_there, ())]
             if options.long:
-                tests += [(answers_while_the_store_fails, ()), (shares_a_bucket, ()),
-                          (streams_in_little_memory, (1 << 30,))]
+                tests += [(answers_while_the_store_fails, ()), (streams_in_little_memory, (1 << 30,))]
             if options.long and options.kind == "swift":
-                tests.append((is_full, ()))
+                # A reader of s3rver sees a PUT of the same name half done.
+                tests += [(shares_a_bucket, ()), (is_full, ())]
             for test, arguments in tests:
                 if options.only not in (None, test.__name__):
                     continue

@@ -30,6 +30,7 @@ except ImportError:
 
 MIB = 1 << 20
 PART = 64 * MIB
+BACK = 3.0  # seconds until it serves again, on a machine that does other things too; alone: 1
 TIMEOUT = 0.5  # of the store, in seconds, where it is to fail
 
 
@@ -268,11 +269,12 @@ def is_full(scene):
 
 
 def await_check(objects, what):
-    """Until it can be used again, in at most a second from when the server answers."""
+    """Until it can be used again, from when the server answers."""
     begin = time.monotonic()
     while not objects.run("check")[1]:
-        expect(time.monotonic() - begin < 1.0, f"{what}: not back within a second")
+        expect(time.monotonic() - begin < BACK, f"{what}: not back in {BACK} s")
         time.sleep(0.01)
+    print(f"  {what}: back after {time.monotonic() - begin:.2f} s", flush=True)
 
 
 def survives_a_store_that_fails(scene):

@@ -111,6 +111,8 @@ static bool is_authorized(struct mock_upstream *mock, const char *head)
 static struct mock_reply take_request(struct mock_upstream *mock, const char *head,
 				      const char *body, unsigned *generation)
 {
+	bool has_place = false;
+
 	(void)pthread_mutex_lock(&mock->lock);
 	struct mock_reply reply = mock->always;
 	if (mock->requests < BODIES_MAX) {
@@ -119,9 +121,11 @@ static struct mock_reply take_request(struct mock_upstream *mock, const char *he
 	}
 	mock->requests++;
 	for (size_t i = 0; i < PLACES_MAX && mock->places[i].start; i++)
-		if (strncmp(head, mock->places[i].start, strlen(mock->places[i].start)) == 0)
+		if (strncmp(head, mock->places[i].start, strlen(mock->places[i].start)) == 0) {
 			reply = mock->places[i].reply;
-	if (mock->script_at < mock->script_len) {
+			has_place = true;
+		}
+	if (!has_place && mock->script_at < mock->script_len) {
 		reply = mock->script[mock->script_at++];
 	} else if (mock->next_left > 0) {
 		mock->next_left--;

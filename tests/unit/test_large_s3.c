@@ -33,9 +33,24 @@ static void open_store(const char *parameters, int64_t timeout_us)
 	cr_assert(store, "%s", error);
 }
 
+static struct mock_reply answer(int status, const char *headers, const char *body)
+{
+	return (struct mock_reply){
+		.behaviour = MOCK_ANSWER, .status = status, .headers = headers, .body = body};
+}
+
+/* No other server removes anything. */
+static void open_alone(const char *parameters, int64_t timeout_us)
+{
+	open_store(parameters, timeout_us);
+	mock_at(mock, "HEAD /values/p/removing/", answer(404, NULL, NULL));
+	mock_at(mock, "PUT /values/p/removing/", answer(200, NULL, NULL));
+	mock_at(mock, "DELETE /values/p/removing/", answer(204, NULL, NULL));
+}
+
 static void open_all(void)
 {
-	open_store("", TIMEOUT);
+	open_alone("", TIMEOUT);
 }
 
 static void close_all(void)
@@ -43,12 +58,6 @@ static void close_all(void)
 	mock_always(mock, (struct mock_reply){.behaviour = MOCK_RESET});
 	store->ops->close(store);
 	mock_close(mock);
-}
-
-static struct mock_reply answer(int status, const char *headers, const char *body)
-{
-	return (struct mock_reply){
-		.behaviour = MOCK_ANSWER, .status = status, .headers = headers, .body = body};
 }
 
 static struct mock_reply fails(enum mock_behaviour behaviour)
@@ -192,7 +201,7 @@ Test(s3, tries_again_what_may_succeed)
 	cr_expect_eq(put_text(&request), CACHE_OK, "%s", detail_of(&request));
 	mock_next(mock, 1, refusal(500, "InternalError"));
 	cr_expect_eq(put_text(&request), CACHE_OK, "%s", detail_of(&request));
-	cr_expect_eq(mock_requests(mock), 6);
+	cr_expect_eq(mock_requests(mock), 6 + 3);
 	cr_expect(gauge("retries") >= 2); /* libcurl may see to a reset by itself */
 	cr_expect_eq(gauge("failures_throttled"), 1);
 }
@@ -368,7 +377,7 @@ Test(s3_one_connection, a_reader_that_stands_still_lets_others_pass, .fini = clo
 	size_t got = 0, sum = 0;
 	atomic_bool woken = false;
 
-	open_store("&connections=1", 10 * US_PER_S);
+	open_alone("&connections=1", 10 * US_PER_S);
 	struct object_request request = request_of(text, len);
 	mock_always(mock, answer(200, "ETag: \"x\"\r\n", text));
 	cr_assert_eq(object_run(store, store->ops->open, &request), CACHE_OK);
@@ -519,14 +528,20 @@ Test(s3, removes_what_is_old_enough)
 	request.put_before_us = INT64_C(1796061600000000);
 	mock_always(mock, answer(200, "Last-Modified: Mon, 30 Nov 2026 18:00:00 GMT\r\n", NULL));
 	cr_expect_eq(object_run(store, store->ops->remove, &request), CACHE_PRECONDITION_FAILED);
-	cr_expect_eq(mock_requests(mock), 1);
+	cr_expect_eq(mock_requests(mock), 3);
 	mock_always(mock, answer(200, "Last-Modified: Mon, 30 Nov 2026 17:59:59 GMT\r\n", NULL));
 	cr_expect_eq(object_run(store, store->ops->remove, &request), CACHE_OK);
-	expect_head(1, "HEAD /values/p/");
-	expect_head(2, "DELETE /values/p/");
+	expect_head(3, "PUT /values/p/removing/");
+	expect_head(4, "HEAD /values/p/");
+	expect_head(5, "DELETE /values/p/");
+	expect_head(6, "DELETE /values/p/removing/");
 	mock_always(mock, answer(404, NULL, NULL));
 	cr_expect_eq(object_run(store, store->ops->remove, &request), CACHE_OK);
-	cr_expect_eq(mock_requests(mock), 4);
+	cr_expect_eq(mock_requests(mock), 10);
+	/* A store that takes no marker is not asked to remove. */
+	mock_at(mock, "PUT /values/p/removing/", refusal(403, "AccessDenied"));
+	cr_expect_eq(object_run(store, store->ops->remove, &request), CACHE_UNAVAILABLE);
+	cr_expect_eq(mock_requests(mock), 11);
 }
 
 /* Waits for all that has arrived at the mock. */
@@ -547,25 +562,78 @@ Test(s3_turns, a_put_waits_for_a_removal_and_a_removal_gives_way_to_a_put, .fini
 	struct object_request put = put_request(TEXT, TEXT_LEN);
 	atomic_uint done = 0;
 
-	open_store("", 20 * US_PER_S);
+	open_alone("", 20 * US_PER_S);
 	removal.put_before_us = second.put_before_us = INT64_MAX;
 	removal.user = put.user = &done;
 	removal.done = put.done = count_done;
 	mock_always(mock, fails(MOCK_HANG));
 	store->ops->remove(store, &removal);
-	await_requests(1);
+	await_requests(2);
 	store->ops->put(store, &put);
-	cr_expect_eq(object_run(store, store->ops->remove, &second), CACHE_PRECONDITION_FAILED);
-	cr_expect_eq(mock_requests(mock), 1);
+	nap_ms(20);
+	cr_expect_eq(mock_requests(mock), 2);
 	mock_always(mock, answer(200, "Last-Modified: Mon, 30 Nov 2026 18:00:00 GMT\r\n", NULL));
 	while (atomic_load(&done) < 2)
 		nap_ms(1);
 	cr_expect_eq(removal.status, CACHE_OK);
 	cr_expect_eq(put.status, CACHE_OK);
 	unsigned last = mock_requests(mock) - 1;
-	expect_head(last - 1, "DELETE /values/p/");
-	expect_head(last, "PUT /values/p/");
+	expect_head(last - 3, "DELETE /values/p/");
+	expect_head(last - 2, "DELETE /values/p/removing/");
+	expect_head(last - 1, "PUT /values/p/");
+	mock_always(mock, fails(MOCK_HANG));
+	atomic_store(&done, 0);
+	store->ops->put(store, &put);
+	await_requests(last + 2);
+	cr_expect_eq(object_run(store, store->ops->remove, &second), CACHE_PRECONDITION_FAILED);
+	mock_always(mock, answer(200, NULL, NULL));
+	while (atomic_load(&done) < 1)
+		nap_ms(1);
 	(void)close(put.file);
+}
+
+Test(s3_turns, a_put_waits_for_the_removal_of_another_server_and_puts_again, .fini = close_all)
+{
+	struct object_request request;
+	const struct mock_reply script[] = {
+		answer(200, NULL, NULL), /* the object */
+		answer(200,
+		       "Last-Modified: Mon, 30 Nov 2026 18:00:00 GMT\r\n"
+		       "Date: Mon, 30 Nov 2026 18:00:02 GMT\r\n",
+		       NULL),            /* the marker */
+		answer(404, NULL, NULL), /* it has gone */
+		answer(404, NULL, NULL), /* and so has the object */
+		answer(200, NULL, NULL), /* it is put again */
+		answer(404, NULL, NULL),
+	};
+
+	open_store("", 20 * US_PER_S);
+	mock_script(mock, script, 6);
+	cr_expect_eq(put_text(&request), CACHE_OK, "%s", detail_of(&request));
+	cr_expect_eq(mock_requests(mock), 6);
+	expect_head(1, "HEAD /values/p/removing/");
+	expect_head(3, "HEAD /values/p/");
+	expect_head(4, "PUT /values/p/");
+}
+
+Test(s3_turns, a_marker_of_a_server_that_died_is_removed, .fini = close_all)
+{
+	struct object_request request;
+	const struct mock_reply script[] = {
+		answer(200, NULL, NULL),
+		answer(200,
+		       "Last-Modified: Mon, 30 Nov 2026 18:00:00 GMT\r\n"
+		       "Date: Mon, 30 Nov 2026 18:02:00 GMT\r\n",
+		       NULL),
+		answer(204, NULL, NULL),
+		answer(200, NULL, NULL),
+	};
+
+	open_store("", 20 * US_PER_S);
+	mock_script(mock, script, 4);
+	cr_expect_eq(put_text(&request), CACHE_OK, "%s", detail_of(&request));
+	expect_head(2, "DELETE /values/p/removing/");
+	cr_expect_eq(mock_requests(mock), 4);
 }
 
 Test(s3, aborts_uploads_that_were_left_a_day_ago)
@@ -636,10 +704,10 @@ Test(s3_parted, puts_in_parts, .fini = close_all)
 {
 	struct object_request request;
 
-	open_store("", 20 * US_PER_S);
+	open_alone("", 20 * US_PER_S);
 	mock_always(mock, answer(200, UPLOAD_HEADERS, UPLOAD_BODY));
 	cr_assert_eq(put_large(&request), CACHE_OK, "%s", detail_of(&request));
-	cr_expect_eq(mock_requests(mock), 4);
+	cr_expect_eq(mock_requests(mock), 4 + 1);
 	expect_head(0, "POST /values/p/");
 	expect_head(0, "?uploads= HTTP");
 	expect_head(3, "?uploadId=up%2F1 HTTP");
@@ -665,7 +733,7 @@ Test(s3_parted, a_completion_is_a_success_only_if_the_store_says_so, .fini = clo
 		answer(200, "X: y\r\n", NULL),
 	};
 
-	open_store("", 20 * US_PER_S);
+	open_alone("", 20 * US_PER_S);
 	mock_always(mock, answer(204, NULL, NULL));
 	mock_script(mock, script, 6);
 	mock_next(mock, 1, fails(MOCK_RESET));
@@ -682,7 +750,7 @@ Test(s3_parted, aborts_an_upload_that_fails, .fini = close_all)
 {
 	struct object_request request;
 
-	open_store("", 20 * US_PER_S);
+	open_alone("", 20 * US_PER_S);
 	/* Whatever begins an upload, and no part of one. */
 	mock_always(mock, answer(200, NULL, UPLOAD_BODY));
 	cr_expect_eq(put_large(&request), CACHE_UNAVAILABLE);

@@ -1,5 +1,6 @@
 #include "backends/large/s3/answer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,8 @@ void s3_answer_post(struct s3_store *store, struct object_request *request, size
 	errand->request = request;
 	errand->call.file = -1;
 	s3_wire_key(&store->url, request->sha256, errand->key);
+	(void)snprintf(errand->marker, sizeof(errand->marker), "%s" S3_MARKERS "%s",
+		       store->url.prefix, errand->key + strlen(store->url.prefix));
 	s3_io_post(&store->io, &errand->post);
 }
 

@@ -7,6 +7,9 @@
 
 #include "backends/large/s3/call.h"
 
+/* Markers are behind this, behind the prefix. */
+#define S3_MARKERS "removing/"
+
 /* A request with one call; others have this at their beginning. */
 struct s3_errand {
 	struct s3_post post; /* first */
@@ -18,6 +21,15 @@ struct s3_errand {
 	struct s3_errand *next, *previous;
 	void (*go)(struct s3_errand *errand);
 	bool is_in_turn, is_removal;
+	/* marker.c's */
+	char marker[S3_KEY_SIZE + sizeof(S3_MARKERS)];
+	struct s3_timer timer;
+	void (*again)(struct s3_errand *errand);
+	void (*finish)(struct s3_errand *errand, const struct s3_verdict *verdict);
+	struct s3_verdict verdict;
+	int64_t marked_us; /* when it was put, or first looked for; monotonic */
+	unsigned rounds;
+	bool has_seen_marker;
 };
 
 /* A zeroed errand of `size` bytes, whose `run` is called by the thread; the request fails if there

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "backends/aws/sigv4.h"
-#include "backends/large/s3/answer.h"
+#include "backends/large/s3/marker.h"
 #include "backends/large/s3/put.h"
 #include "backends/large/s3/wire.h"
 #include "backends/large/s3/xml.h"
@@ -109,13 +109,18 @@ static void fail(struct upload *upload, const struct s3_verdict *verdict)
 	give_up(upload);
 }
 
+static void begin(struct s3_errand *errand);
+
+static void finish(struct s3_errand *errand, const struct s3_verdict *verdict)
+{
+	s3_answer(errand, verdict);
+	free_upload((struct upload *)errand);
+}
+
 static void succeed(struct upload *upload)
 {
-	struct s3_verdict verdict = {.status = CACHE_OK};
-
 	s3_count(upload->errand.store, S3_COUNT_PUTS, 1);
-	s3_answer(&upload->errand, &verdict);
-	free_upload(upload);
+	s3_marker_settle(&upload->errand, begin, finish);
 }
 
 /* ---- Completion ---- */
@@ -361,6 +366,11 @@ static void begin(struct s3_errand *errand)
 
 	upload->parts = (size_t)((errand->request->len_bytes + part_bytes - 1) / part_bytes);
 	upload->left = upload->parts;
+	upload->next = 0;
+	upload->id[0] = '\0';
+	buffer_deinit(&upload->body);
+	upload->body = (struct buffer){0};
+	free(upload->tags);
 	upload->tags = calloc(upload->parts, sizeof(*upload->tags));
 	if (!upload->tags) {
 		s3_answer(&upload->errand, &no_memory);

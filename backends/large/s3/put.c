@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "backends/large/s3/answer.h"
+#include "backends/large/s3/marker.h"
 #include "backends/large/s3/wire.h"
 
 static void add_headers(struct s3_call *call, struct buffer *lines)
@@ -11,37 +11,47 @@ static void add_headers(struct s3_call *call, struct buffer *lines)
 	buffer_append(lines, (struct slice){S3_CONTENT_TYPE, sizeof(S3_CONTENT_TYPE)});
 }
 
+static void start(struct s3_errand *errand);
+
+static void finish(struct s3_errand *errand, const struct s3_verdict *verdict)
+{
+	s3_answer(errand, verdict);
+	free(errand);
+}
+
 static void on_done(struct s3_call *call, const struct s3_verdict *verdict)
 {
 	struct s3_errand *errand = s3_answer_errand(call);
 	struct s3_verdict answer = *verdict;
 
-	if (verdict->status == CACHE_OK)
+	if (verdict->status == CACHE_OK) {
 		s3_count(errand->store, S3_COUNT_PUTS, 1);
+		s3_marker_settle(errand, start, finish);
+		return;
+	}
 	if (verdict->status == CACHE_NOT_FOUND) { /* of a bucket, by a store that gives no code */
 		answer.status = CACHE_UNAVAILABLE;
 		answer.sentence = "the object store has no such bucket: create it, or correct "
 				  "--large-values";
 	}
-	s3_answer(errand, &answer);
-	free(errand);
+	finish(errand, &answer);
 }
 
 /* Has its turn. */
 static void start(struct s3_errand *errand)
 {
-	struct s3_call *call = &errand->call;
-
-	call->method = "PUT";
-	call->key = errand->key;
-	call->add_headers = add_headers;
-	/* The name is the hash, behind the prefix. */
-	call->payload_hash = errand->key + strlen(errand->store->url.prefix);
-	call->file = errand->request->file;
-	call->len = errand->request->len_bytes;
-	call->is_long = true;
-	call->done = on_done;
-	s3_call_start(errand->store, call);
+	errand->call = (struct s3_call){
+		.method = "PUT",
+		.key = errand->key,
+		.add_headers = add_headers,
+		/* The name is the hash, behind the prefix. */
+		.payload_hash = errand->key + strlen(errand->store->url.prefix),
+		.file = errand->request->file,
+		.len = errand->request->len_bytes,
+		.is_long = true,
+		.done = on_done,
+	};
+	s3_call_start(errand->store, &errand->call);
 }
 
 static void take_turn(struct s3_post *post)

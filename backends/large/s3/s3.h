@@ -10,6 +10,7 @@
  *   call.c        a request with its retries and the breaker
  *   health.c      probes while the breaker is open
  *   answer.c      ends requests of the layer
+ *   marker.c      removals, and puts beside those of other servers
  *   small.c       REMOVE, CHECK
  *   list.c        LIST
  *   leftovers.c   uploads in parts that a crash left there

@@ -1,9 +1,8 @@
 #include "backends/large/s3/small.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 
-#include "backends/large/s3/answer.h"
+#include "backends/large/s3/marker.h"
 #include "backends/large/s3/wire.h"
 
 static void finish(struct s3_errand *errand, const struct s3_verdict *verdict)
@@ -19,49 +18,6 @@ static void finish_with(struct s3_errand *errand, enum cache_status status, cons
 	finish(errand, &verdict);
 }
 
-static void on_removed(struct s3_call *call, const struct s3_verdict *verdict)
-{
-	struct s3_errand *errand = s3_answer_errand(call);
-
-	if (verdict->status != CACHE_OK && verdict->status != CACHE_NOT_FOUND) {
-		finish(errand, verdict);
-		return;
-	}
-	s3_count(errand->store, S3_COUNT_REMOVALS, 1);
-	finish_with(errand, CACHE_OK, NULL);
-}
-
-/* When the object was put last; -1: it is not said. */
-static int64_t put_at_us(const struct s3_call *call)
-{
-	const char *text = s3_exchange_header(&call->exchange, "Last-Modified");
-	time_t at_s = text ? curl_getdate(text, NULL) : -1;
-
-	return at_s < 0 ? -1 : (int64_t)at_s * US_PER_S;
-}
-
-/* The answer to HEAD. */
-static void on_seen(struct s3_call *call, const struct s3_verdict *verdict)
-{
-	struct s3_errand *errand = s3_answer_errand(call);
-	int64_t at_us = verdict->status == CACHE_OK ? put_at_us(call) : -1;
-
-	if (verdict->status == CACHE_NOT_FOUND) {
-		finish_with(errand, CACHE_OK, NULL);
-	} else if (verdict->status != CACHE_OK) {
-		finish(errand, verdict);
-	} else if (at_us < 0) {
-		finish_with(errand, CACHE_UNSUPPORTED,
-			    "the object store does not say when an object was put");
-	} else if (at_us >= errand->request->put_before_us) {
-		finish_with(errand, CACHE_PRECONDITION_FAILED, NULL);
-	} else {
-		call->method = "DELETE";
-		call->done = on_removed;
-		s3_call_start(errand->store, call);
-	}
-}
-
 static void start_remove(struct s3_post *post)
 {
 	struct s3_errand *errand = (struct s3_errand *)post;
@@ -70,10 +26,7 @@ static void start_remove(struct s3_post *post)
 		finish_with(errand, CACHE_PRECONDITION_FAILED, NULL);
 		return;
 	}
-	errand->call.method = "HEAD";
-	errand->call.key = errand->key;
-	errand->call.done = on_seen;
-	s3_call_start(errand->store, &errand->call);
+	s3_marker_remove(errand);
 }
 
 void s3_small_remove(struct object_store *store, struct object_request *request)

@@ -4,9 +4,8 @@
 
 #include "backends/large/s3/state.h"
 
-/* object_store_ops.remove: HEAD, and DELETE if the object is old enough. A PUT of this server comes
- * before or after both; one of another server between the two is removed with the object, which
- * the layer's grace is for. */
+/* object_store_ops.remove: a marker, HEAD, and DELETE if the object is old enough. A PUT comes
+ * before or after it, also one of another server (marker.h). */
 void s3_small_remove(struct object_store *store, struct object_request *request);
 /* object_store_ops.check: a listing of one name. */
 void s3_small_check(struct object_store *store, struct object_request *request);
