@@ -38,8 +38,8 @@ static void add_upload(struct look *look)
 	if (look->count < UPLOADS_MAX && key && since_us >= 0 && since_us + AGE_US < look->now_us &&
 	    look->id[0] && strlen(look->id) < ID_SIZE &&
 	    s3_wire_read_key(&look->call.store->url, key, sha256)) {
-		(void)snprintf(upload->key, sizeof(upload->key), "%s", key);
-		(void)snprintf(upload->id, sizeof(upload->id), "%s", look->id);
+		(void)s3_xml_copy(upload->key, sizeof(upload->key), key);
+		(void)s3_xml_copy(upload->id, sizeof(upload->id), look->id);
 		look->count++;
 	}
 	curl_free(key);
@@ -50,11 +50,11 @@ static void take(void *user, const char *path, const char *text)
 	struct look *look = user;
 
 	if (strcmp(path, "ListMultipartUploadsResult/Upload/Key") == 0)
-		(void)snprintf(look->key, sizeof(look->key), "%s", text);
+		(void)s3_xml_copy(look->key, sizeof(look->key), text);
 	else if (strcmp(path, "ListMultipartUploadsResult/Upload/UploadId") == 0)
-		(void)snprintf(look->id, sizeof(look->id), "%s", text);
+		(void)s3_xml_copy(look->id, sizeof(look->id), text);
 	else if (strcmp(path, "ListMultipartUploadsResult/Upload/Initiated") == 0)
-		(void)snprintf(look->since, sizeof(look->since), "%s", text);
+		(void)s3_xml_copy(look->since, sizeof(look->since), text);
 	else if (strcmp(path, "ListMultipartUploadsResult/Upload") == 0)
 		add_upload(look);
 }

@@ -32,6 +32,13 @@ static void decode(const struct listing *listing, char *key)
 	curl_free(plain);
 }
 
+/* False: it does not fit. */
+static bool set_position(struct object_request *request, char kind, const char *text)
+{
+	request->position[0] = kind;
+	return s3_xml_copy(request->position + 1, sizeof(request->position) - 1, text);
+}
+
 /* The end of <Contents>. */
 static void add_object(struct listing *listing)
 {
@@ -51,10 +58,8 @@ static void add_object(struct listing *listing)
 		request->object_count++;
 	}
 	listing->names++;
-	if (strlen(listing->key) + 2 > sizeof(request->position))
+	if (!set_position(request, 'k', listing->key))
 		listing->is_wrong = true;
-	else
-		(void)snprintf(request->position, sizeof(request->position), "k%s", listing->key);
 }
 
 static void take(void *user, const char *path, const char *text)
@@ -70,13 +75,13 @@ static void take(void *user, const char *path, const char *text)
 	else if (strcmp(path, "EncodingType") == 0)
 		listing->is_encoded = strcmp(text, "url") == 0;
 	else if (strcmp(path, "NextContinuationToken") == 0)
-		(void)snprintf(listing->token, sizeof(listing->token), "%s", text);
+		(void)s3_xml_copy(listing->token, sizeof(listing->token), text);
 	else if (strcmp(path, "Contents/Key") == 0)
-		(void)snprintf(listing->key, sizeof(listing->key), "%s", text);
+		(void)s3_xml_copy(listing->key, sizeof(listing->key), text);
 	else if (strcmp(path, "Contents/Size") == 0)
-		(void)snprintf(listing->size, sizeof(listing->size), "%s", text);
+		(void)s3_xml_copy(listing->size, sizeof(listing->size), text);
 	else if (strcmp(path, "Contents/LastModified") == 0)
-		(void)snprintf(listing->put_at, sizeof(listing->put_at), "%s", text);
+		(void)s3_xml_copy(listing->put_at, sizeof(listing->put_at), text);
 	else if (strcmp(path, "Contents") == 0)
 		add_object(listing);
 }
@@ -96,10 +101,7 @@ static bool read_page(struct listing *listing, struct slice page)
 	request->complete = !listing->is_truncated && !listing->is_cut;
 	if (request->complete || listing->names > 0)
 		return true;
-	if (!listing->token[0] || strlen(listing->token) + 2 > sizeof(request->position))
-		return false;
-	(void)snprintf(request->position, sizeof(request->position), "t%s", listing->token);
-	return true;
+	return listing->token[0] && set_position(request, 't', listing->token);
 }
 
 static void on_done(struct s3_call *call, const struct s3_verdict *verdict)

@@ -228,11 +228,9 @@ static void start_part(struct lane *lane);
 static bool keep_tag(struct lane *lane)
 {
 	const char *tag = s3_exchange_header(&lane->call.exchange, "ETag");
-	bool is_right = tag && *tag && strlen(tag) < TAG_SIZE && !strpbrk(tag, "<>&");
 
-	if (is_right)
-		(void)snprintf(lane->upload->tags[lane->part], TAG_SIZE, "%s", tag);
-	return is_right;
+	return tag && *tag && !strpbrk(tag, "<>&") &&
+	       s3_xml_copy(lane->upload->tags[lane->part], TAG_SIZE, tag);
 }
 
 static void on_part(struct s3_call *call, const struct s3_verdict *verdict)
@@ -327,8 +325,8 @@ static void take_id(void *user, const char *path, const char *text)
 {
 	struct upload *upload = user;
 
-	if (strcmp(path, "InitiateMultipartUploadResult/UploadId") == 0 && strlen(text) < ID_SIZE)
-		(void)snprintf(upload->id, sizeof(upload->id), "%s", text);
+	if (strcmp(path, "InitiateMultipartUploadResult/UploadId") == 0)
+		(void)s3_xml_copy(upload->id, sizeof(upload->id), text);
 }
 
 static void on_begun(struct s3_call *call, const struct s3_verdict *verdict)

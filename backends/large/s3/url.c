@@ -255,7 +255,7 @@ static bool fill(struct s3_url *ret, const struct parameters *parameters, const 
 	if (strlen(region) >= sizeof(ret->region) ||
 	    strspn(region, CHARACTERS_OF_NAMES) != strlen(region))
 		return refuse(error, error_size, "region= is a name such as eu-central-1");
-	(void)snprintf(ret->region, sizeof(ret->region), "%s", region);
+	memcpy(ret->region, region, strlen(region) + 1);
 	if (!read_number(&ret->connections, parameters->connections, 1, CONNECTIONS_MAX,
 			 CONNECTIONS))
 		return refuse(error, error_size, "connections= is a number from 1 to 256");

@@ -27,7 +27,7 @@ struct s3_url {
 	char region[64];
 	char origin[300]; /* "https://host:port", the bucket in it if it belongs there */
 	const char *host; /* in `origin`, as in the header Host */
-	char path[200];   /* of the bucket: "/bucket", or empty; before it that of the endpoint */
+	char path[280];   /* of the bucket: "/bucket", or empty; before it that of the endpoint */
 	bool has_tls;
 	unsigned connections;
 	uint64_t part_bytes;

@@ -3,6 +3,7 @@
 #include <expat.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -107,6 +108,16 @@ bool s3_xml_read(struct slice document,
 		XML_ParserFree(parser);
 	free(reading);
 	return is_read;
+}
+
+bool s3_xml_copy(char *target, size_t size, const char *text)
+{
+	size_t len = strlen(text);
+	bool fits = len < size;
+
+	memcpy(target, text, fits ? len : 0);
+	target[fits ? len : 0] = '\0';
+	return fits;
 }
 
 int64_t s3_xml_time_us(const char *text)

@@ -18,6 +18,10 @@
 bool s3_xml_read(struct slice document,
 		 void (*element)(void *user, const char *path, const char *text), void *user);
 
+/* Copies the text of an element to an array of `size`. False, with an empty one: it does not fit.
+ */
+bool s3_xml_copy(char *target, size_t size, const char *text);
+
 /* The time of "2026-11-30T17:49:42.000Z", in microseconds; -1: it is not one. */
 int64_t s3_xml_time_us(const char *text);
 
