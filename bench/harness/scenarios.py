@@ -35,7 +35,7 @@ class Scenario:
 
 
 D1 = ("worker", "d1", "d1-near")
-BACKENDS = (*FAST, "redis", "redis-near", "d1", "d1-near")
+BACKENDS = ("memory", "memory-persist", "sqlite", "sqlite-large", "redis", "redis-near", "d1", "d1-near")
 D1_GOALS = (Goal("d1", 5.0, "worker"), Goal("d1-near", 0.9, "memory"))
 
 

@@ -8,7 +8,7 @@ from .memcached import NginxMemcached
 from .nginx import Nginx, NginxTls
 from .raw import RawSqlite
 from .redis import RedisBenchmark, RedisFront, Webdis
-from .steadycache import Steadycache, SteadycacheTls
+from .steadycache import MemoryPersist, SqliteLarge, Steadycache, SteadycacheTls
 from .worker import Worker
 
 REFERENCE = "nginx"  # all ratios refer to it
@@ -18,6 +18,8 @@ FACTORIES = {
     "memory": lambda setup: Steadycache(setup, "memory"),
     "sqlite": lambda setup: Steadycache(setup, "sqlite"),
     "sqlite-full": lambda setup: Steadycache(setup, "sqlite", "full"),
+    "memory-persist": MemoryPersist,
+    "sqlite-large": SqliteLarge,
     "nginx-tls": NginxTls,
     "memory-tls": lambda setup: SteadycacheTls(setup, "memory"),
     "nginx-memcached": NginxMemcached,

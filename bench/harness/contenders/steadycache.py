@@ -69,6 +69,30 @@ class Steadycache(Contender):
             load_by_batches(self, self.setup, LOAD_BATCH)
 
 
+class MemoryPersist(Steadycache):
+    """The memory backend that writes what has changed to its database every second."""
+
+    def __init__(self, setup):
+        super().__init__(setup, "memory")
+        self.name = "memory-persist"
+        self.title = "memory, persisting"
+
+    def more_environment(self):
+        return {"STEADYCACHE_PERSIST_EVERY": "1"}
+
+
+class SqliteLarge(Steadycache):
+    """sqlite with every value in a directory of its own: what the layer for large values costs at least."""
+
+    def __init__(self, setup):
+        super().__init__(setup, "sqlite")
+        self.name = "sqlite-large"
+        self.title = "sqlite, values in a directory"
+
+    def more_environment(self):
+        return {"STEADYCACHE_LARGE_VALUES": f"dir:{self.folder}/large", "STEADYCACHE_LARGE_VALUE_BYTES": "0"}
+
+
 class SteadycacheTls(Steadycache):
     scheme = "https"
     programs = ("openssl",)
