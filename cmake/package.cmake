@@ -5,11 +5,12 @@ set(PACKAGE_MAINTAINER "The steadycache authors <maintainers@steadycache.example
 set(CPACK_PACKAGE_NAME steadycache)
 set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
 set(CPACK_PACKAGE_CONTACT ${PACKAGE_MAINTAINER})
-set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "cache server over SQLite, memory or Cloudflare D1")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "cache server over SQLite, memory, Redis, DynamoDB or D1")
 set(CPACK_PACKAGE_DESCRIPTION "An HTTP cache server in one small program. It speaks SteadyText's D1 proxy
 API, so that it can take the place of the Cloudflare Worker behind it, and
 plain REST for curl and any language. Entries live in an SQLite database, in
-memory, or in Cloudflare D1.")
+memory, in Redis, DynamoDB or Cloudflare D1, large values in a directory or
+in S3.")
 set(CPACK_GENERATOR DEB)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_VERBATIM_VARIABLES ON)

@@ -39,8 +39,8 @@ static const char *find_variable(const struct option *option, char *name, size_t
 
 static void print_help(void)
 {
-	printf("steadycache: a cache server over SQLite, memory or D1 that speaks SteadyText's D1 "
-	       "proxy API\n\n"
+	printf("steadycache: a cache server over SQLite, memory, Redis, DynamoDB or D1 that speaks "
+	       "SteadyText's D1 proxy API\n\n"
 	       "usage: steadycache [serve] [--option=value ...]\n"
 	       "       steadycache --version | --help\n"
 	       "       steadycache --options | --capabilities (tables in Markdown: of options, "
