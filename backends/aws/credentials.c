@@ -13,12 +13,13 @@
 #include "base/thread.h"
 
 /* Keys that end are asked for again so long before, or at half of their time if that is later. */
-#define BEFORE_END_US (INT64_C(15) * 60 * US_PER_S)
-#define LOOK_US       (5 * US_PER_S) /* between looks at files */
-#define RETRY_MIN_US  US_PER_S       /* after a failure, doubled up to RETRY_MAX_US */
-#define RETRY_MAX_US  (60 * US_PER_S)
-#define REFUSED_US    US_PER_S /* between questions because of keys that were refused */
-#define SENTENCES_MAX 32
+#define BEFORE_END_US   (INT64_C(15) * 60 * US_PER_S)
+#define LOOK_US         (5 * US_PER_S) /* between looks at files */
+#define RETRY_MIN_US    US_PER_S       /* after a failure, doubled up to RETRY_MAX_US */
+#define RETRY_MAX_US    (60 * US_PER_S)
+#define REFUSED_US      (US_PER_S / 2)  /* between questions because of keys that were refused */
+#define REFUSED_NEAR_US (US_PER_S / 10) /* the same, of files */
+#define SENTENCES_MAX   32
 
 struct aws_credentials {
 	struct aws_source *source; /* NULL: the keys never change */
@@ -105,6 +106,7 @@ static void *run(void *user)
 	struct aws_credentials *credentials = user;
 	struct aws_found *found = calloc(1, sizeof *found);
 	char error[AWS_SENTENCE_SIZE];
+	int64_t refused_us = credentials->source->ops->is_near ? REFUSED_NEAR_US : REFUSED_US;
 	int64_t retry_us = RETRY_MIN_US, due_us = 0, asked_us = monotonic_now_us();
 
 	pthread_mutex_lock(&credentials->lock);
@@ -112,7 +114,7 @@ static void *run(void *user)
 		due_us = next_us(credentials);
 	while (!credentials->is_closing) {
 		int64_t until_us = credentials->is_refused
-					   ? earlier_us(due_us, asked_us + REFUSED_US)
+					   ? earlier_us(due_us, asked_us + refused_us)
 					   : due_us;
 		if (monotonic_now_us() < until_us) {
 			(void)thread_wait_until(&credentials->changed, &credentials->lock,
