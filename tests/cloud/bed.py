@@ -2,7 +2,7 @@
 """What stands in for the services of a cloud, in a temporary folder on a free port of 127.0.0.1, for as long
 as a command runs.
 
-    bed.py KIND [-- COMMAND [ARGUMENT]...]
+    bed.py [--faults JSON] KIND [-- COMMAND [ARGUMENT]...]
 
 KIND is one of
     dynalite   DynamoDB: npm's dynalite with transactions and checked signatures (dynamodb.mjs)
@@ -13,8 +13,9 @@ The command's environment has the credentials AWS_ACCESS_KEY_ID, AWS_SECRET_ACCE
     dynalite   DYNAMODB_BED_ENDPOINT = AWS_ENDPOINT_URL_DYNAMODB, http://127.0.0.1:PORT, and
                STEADYCACHE_BACKEND, a dynamodb://... that is made
     s3rver, swift  S3_BED_ENDPOINT = AWS_ENDPOINT_URL_S3, S3_BED_BUCKET
-Without a command it prints these and waits for the end of its input, or a signal. Exit 77: node or the npm
-packages of this folder are missing (npm ci), or Debian's of Swift.
+--faults is a list of what goes wrong meanwhile (dynalite only; faults.mjs). Without a command it prints the
+environment and waits for the end of its input, or a signal. Exit 77: node or the npm packages of this folder are
+missing (npm ci), or Debian's of Swift.
 
 As a module: `with Dynalite() as bed:`, then bed.pause() and the like.
 """
@@ -116,9 +117,9 @@ class Dynalite(Service):
     """`in_memory`: faster, and empty after start()."""
     package = "dynalite"
 
-    def __init__(self, in_memory=True):
+    def __init__(self, in_memory=True, faults=()):
         super().__init__()
-        self.in_memory = in_memory
+        self.in_memory, self.faults = in_memory, faults
         self.keys = {ACCESS: {"secret": SECRET}}
         self.environment.update(
             DYNAMODB_BED_ENDPOINT=self.endpoint, AWS_ENDPOINT_URL_DYNAMODB=self.endpoint,
@@ -130,6 +131,10 @@ class Dynalite(Service):
 
     def variables(self):
         return {"STEADYCACHE_BED_KEYS": json.dumps(self.keys)}
+
+    def start(self):
+        super().start()
+        self.set_faults(*self.faults)
 
     def manage(self, what, data=None):
         request = urllib.request.Request(
@@ -174,12 +179,14 @@ KINDS = {"dynalite": Dynalite, "s3rver": S3rver, "swift": Swift}
 def main():
     arguments, command = split_arguments()
     parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--faults", type=json.loads, default=[])
     parser.add_argument("kind", choices=KINDS)
-    kind = KINDS[parser.parse_args(arguments).kind]
+    options = parser.parse_args(arguments)
+    kind = KINDS[options.kind]
     if lacks(kind):
         print(f"bed: skipped: {lacks(kind)}")
         return MISSING
-    return serve(kind, command)
+    return serve((lambda: Dynalite(faults=options.faults)) if options.faults else kind, command)
 
 
 if __name__ == "__main__":
