@@ -423,6 +423,24 @@ static struct backend *persist_open(const struct backend_config *config, char *e
 	return NULL;
 }
 
+/* The file as it is: without what has not been written down yet. */
+static struct backend *open_to_read(const struct backend_config *config, char *error,
+				    size_t error_size)
+{
+	struct backend_config file_config = *config;
+
+	file_config.settings = NULL; /* they are memory's */
+	file_config.url = NULL;
+	return sqlite_backend_ops.reading->open(&file_config, error, error_size);
+}
+
+static const struct backend_ops reading_ops = {
+	.name = "memory",
+	.bits = BACKEND_PERSISTS | BACKEND_WANTS_DIR | BACKEND_WHOLE,
+	.default_policy = EVICT_FIFO,
+	.open = open_to_read,
+};
+
 const struct backend_ops persist_backend_ops = {
 	.name = "memory",
 	.bits = BACKEND_PERSISTS | BACKEND_WANTS_DIR | BACKEND_WHOLE,
@@ -432,6 +450,7 @@ const struct backend_ops persist_backend_ops = {
 	.default_policy = EVICT_FIFO,
 	.headroom_record_bytes = MEMORY_RECORD_BYTES,
 	.open = persist_open,
+	.reading = &reading_ops,
 	.get = persist_get,
 	.set = persist_set,
 	.remove = persist_remove,

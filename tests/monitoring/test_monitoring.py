@@ -141,17 +141,19 @@ def check_rules(folder):
 
 def collect_metrics(program, folder):
     """What /metrics exports for a server on sqlite with large values, for those in front of an unreachable D1 and
-    of an unreachable Redis Cluster with near caches, and for one with routes: a dict of names to sets of labels."""
+    of an unreachable Redis Cluster with near caches, for one with routes, and for memory that
+    persists: a dict of names to sets of labels."""
     exported = {}
     with server(program, folder / "sqlite", f"--large-values=dir:{folder}/large") as sqlite, \
             server(program, folder / "d1", "--backend=d1", "--d1-url=http://127.0.0.1:9", "--d1-retries=0",
                    "--d1-timeout=1", "--near-mb=1") as d1, \
             server(program, folder / "redis", "--backend=redis://127.0.0.1:9?cluster=1&timeout=1",
                    "--near-mb=1") as redis, \
-            server(program, folder / "routed", "--backend=memory", "--route=other_*=sqlite") as routed:
+            server(program, folder / "routed", "--backend=memory", "--route=other_*=sqlite") as routed, \
+            server(program, folder / "persist", "--backend=memory", "--persist-every=1") as persist:
         ask(sqlite, "/cache/ns", data=b'{"capacity":3}', method="PUT")
         ask(sqlite, "/cache/ns/k", data=b"v", method="PUT")
-        for address in (sqlite, d1, redis, routed):
+        for address in (sqlite, d1, redis, routed, persist):
             for name, labels in parse_metrics(ask(address, "/metrics")).items():
                 exported.setdefault(name, set()).update(labels)
     return exported

@@ -69,6 +69,10 @@ Test(migrate, all_of_an_entry_arrives)
 	expect_run(0, "$S migrate $STEADYCACHE_URL sqlite://$PWD/three --verify");
 	expect_run(0, "$S migrate sqlite://$PWD/three three.ndjson");
 	expect_same_entries("three.ndjson");
+	/* Memory that persists is its file. */
+	expect_run(0, "$S migrate sqlite://$PWD/one \"memory://$PWD/kept?persist-every=1\" --verify");
+	expect_run(0, "$S migrate \"memory://$PWD/kept?persist-every=1\" kept.ndjson");
+	expect_same_entries("kept.ndjson");
 	/* Nothing of it was a use, and nothing is stored twice. */
 	expect_run(0, "$S migrate sqlite://$PWD/one $STEADYCACHE_URL --json");
 	cr_assert(holds("out", "\"copied\":0,") && holds("out", "\"kept\":600,"));
