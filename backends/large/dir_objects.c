@@ -166,11 +166,10 @@ static void remove_object(struct pool_job *job)
 
 	dir_name_of(request->sha256, name);
 	lock_fan(dir, request->sha256[0]);
-	if (fstatat(dir->objects, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
-		error = errno;
-	else if (dir_name_time_us(&status) >= request->put_before_us)
-		is_young = true;
-	else if (unlinkat(dir->objects, name, 0) != 0)
+	bool is_there = fstatat(dir->objects, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+	if (is_there)
+		is_young = dir_name_time_us(&status) >= request->put_before_us;
+	if (!is_there || (!is_young && unlinkat(dir->objects, name, 0) != 0))
 		error = errno;
 	unlock_fan(dir, request->sha256[0]);
 	if (is_young)

@@ -265,11 +265,11 @@ struct cache_body *file_body_create(struct pool *pool, const struct file_body_pa
 	return &body->body;
 }
 
-const char *file_body_take_path(struct cache_body *base)
+const char *file_body_take_path(struct cache_body *body)
 {
-	struct file_body *body = file_body_of(base);
+	struct file_body *mine = file_body_of(body);
 
-	if (base->ops != &body_ops || !body->has_path || atomic_exchange(&body->is_taken, true))
+	if (body->ops != &body_ops || !mine->has_path || atomic_exchange(&mine->is_taken, true))
 		return NULL;
-	return body->path;
+	return mine->path;
 }

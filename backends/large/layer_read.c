@@ -377,8 +377,8 @@ static void backend_done(struct cache_op *op)
 	unsigned lanes = count < LAYER_LANES ? count : LAYER_LANES;
 	atomic_store(&pass->next, 0);
 	atomic_store(&pass->lanes, lanes);
-	for (unsigned i = 0; i < lanes; i++)
-		lane_go_on(pass);
+	for (unsigned i = 0; i < lanes; i++) /* the last to end frees the pass */
+		lane_go_on(pass);            /* NOLINT(clang-analyzer-unix.Malloc) */
 }
 
 /* A second look is no second use. */
