@@ -158,6 +158,52 @@ Test(d1_answers, of_a_value_that_is_another_one)
 	stop();
 }
 
+/* A value whose bytes are in another server's store of large values. */
+Test(d1_answers, of_references)
+{
+	start();
+	json_auto_t *result = json_pack("{s:s, s:[o]}", "status", "ok", "items", sound_item());
+	json_t *item = json_array_get(json_object_get(result, "items"), 0);
+	json_auto_t *reference = json_pack("{s:s, s:i}", "text", "names it", "flags", 3);
+
+	(void)json_object_del(item, "value");
+	(void)json_object_set(item, "reference", reference);
+	expect_needed(result, reference, " ", get, 501);
+	answer_next(result);
+	const struct http_answer *answer = get();
+	expect_that(answer, strstr(answer->body, "--large-values"), "the option");
+	stop();
+}
+
+static char text[2000];
+
+static const struct http_answer *put_large(void)
+{
+	memset(text, 'l', sizeof(text));
+	return http_put(scene.client, "/cache/ns/k",
+			((struct slice){.data = text, .len = sizeof(text)}));
+}
+
+Test(d1_answers, of_a_worker_that_knows_no_references)
+{
+	scene_env_printf("STEADYCACHE_LARGE_VALUES=dir:%s/large", scene.data_dir);
+	scene_env("STEADYCACHE_LARGE_VALUE_BYTES=1000");
+	start();
+	cr_assert(await_condition(!strstr(http_get(scene.client, "/metrics")->body,
+					  "steadycache_large_sweeps_total 0"),
+				  10000));
+	mock_next(upstream, 1,
+		  (struct mock_reply){
+			  .behaviour = MOCK_ANSWER,
+			  .status = 400,
+			  .headers = "Content-Type: application/json\r\n",
+			  .body = "{\"error\":\"\\\"ops[0].items[0].value\\\" is missing; it must "
+				  "be a string\"}",
+		  });
+	d1_expect_failure(put_large(), 413, "deploy the Worker of this version");
+	stop();
+}
+
 Test(d1_answers, of_sets)
 {
 	start();
