@@ -46,7 +46,7 @@ static enum handler_step upload_start(struct request *request, struct response *
 	struct entry_upload *upload = calloc(1, sizeof(*upload));
 
 	request->state = upload;
-	if (!entry_write_start_put(request, response, upload ? &upload->etags : NULL))
+	if (!entry_write_start_put(request, response, upload ? &upload->etags : NULL) || !upload)
 		return STEP_RESPOND;
 	upload->condition = request->op.one.condition;
 	upload->ttl_s = request->op.one.ttl_s;
