@@ -3,7 +3,7 @@
  *
  * usage: run_conformance CONFORMANCE-PROGRAM BACKEND [KEY [FILTER]]
  *
- * BACKEND - : as STEADYCACHE_BACKEND and STEADYCACHE_REDIS_... in the environment say. With
+ * BACKEND - : as STEADYCACHE_BACKEND, _ROUTES and _REDIS_... in the environment say. With
  * STEADYCACHE_TEST_LARGE in the environment a directory has the bytes of all values. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,7 +53,8 @@ static size_t add_large(struct server_process *server, size_t count, const char 
 /* Adds what the environment says of the backend. */
 static void pass_on(struct server_process *server, size_t count)
 {
-	static const char *const names[] = {"STEADYCACHE_BACKEND=", "STEADYCACHE_REDIS_"};
+	static const char *const names[] = {
+		"STEADYCACHE_BACKEND=", "STEADYCACHE_ROUTES=", "STEADYCACHE_REDIS_"};
 
 	for (char **at = environ; *at && count < SERVER_SETTINGS_MAX - 1; at++)
 		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
