@@ -70,23 +70,26 @@ static const char *find_data_dir(const struct arguments *arguments)
 {
 	static const char *const backend_names[] = {"STEADYCACHE_BACKEND",
 						    "STEADYTEXT_CACHE_BACKEND"};
-	const char *data_dir = arguments->options[OPT_DATA_DIR];
+	const char *data_dir = arguments->options[OPT_DATA_DIR], *dir = NULL;
 
 	if (!data_dir) {
 		/* An explicit --data-dir is used whatever backend the environment names. */
 		for (size_t i = 0; i < 2; i++) {
 			const char *backend = getenv(backend_names[i]);
 
-			if (backend && arguments->loan->keeps_database(backend))
+			dir = backend ? arguments->loan->database_dir(backend) : NULL;
+			if (dir)
 				break;
+			/* A URL may have a password. */
 			if (backend)
 				return client_fail(0,
-						   "the %s backend (%s) keeps no database here to "
-						   "copy: use steadycache export",
-						   backend, backend_names[i]),
+						   "the %.*s backend (%s) keeps no database here "
+						   "to copy: use steadycache export",
+						   (int)strcspn(backend, ":"), backend,
+						   backend_names[i]),
 				       NULL;
 		}
-		data_dir = getenv("STEADYCACHE_DATA_DIR");
+		data_dir = dir && *dir ? dir : getenv("STEADYCACHE_DATA_DIR");
 	}
 	if (data_dir && !*data_dir)
 		return client_fail(0, "--data-dir (STEADYCACHE_DATA_DIR) is empty; leave it away "

@@ -35,9 +35,9 @@ typedef const char *client_serve_flag(size_t i);
 struct client_loan {
 	client_serve_flag *serve_flag;
 	backup_function *backup;
-	/* Whether that backend, as named in the environment, keeps a database that `backup` can
-	 * copy. */
-	bool (*keeps_database)(const char *backend);
+	/* Where that backend, as named in the environment, keeps a database that `backup` can copy:
+	 * empty: in the data directory; else a directory, in static storage. NULL: nowhere. */
+	const char *(*database_dir)(const char *backend);
 	/* For `migrate`. Reads a backend by its URL, with the settings of the environment
 	 * (store/place.h); `own` has the defaults, notices and is_alone of the caller. */
 	bool (*place)(struct backend_place *ret, const struct backend_config *own, const char *text,

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <limits.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -177,11 +178,19 @@ static const char *serve_flag(size_t i)
 	return places[i].option->flag ? places[i].option->flag : "";
 }
 
-static bool keeps_database(const char *backend)
+static const char *database_dir(const char *backend)
 {
-	const struct backend_ops *ops = backend_find_by_bits(BACKEND_WANTS_DIR, 0);
+	static const struct backend_config none = {.data_dir = ""};
+	static char dir[PATH_MAX];
+	struct backend_place place;
+	char error[300];
 
-	return ops && strcasecmp(ops->name, backend) == 0;
+	if (!backend_place_read(&place, backend, &none, NULL, NULL, error, sizeof(error)))
+		return NULL;
+	bool keeps_one = place.ops == backend_find_by_bits(BACKEND_WANTS_DIR, 0);
+	(void)snprintf(dir, sizeof(dir), "%s", place.config.data_dir);
+	backend_place_deinit(&place);
+	return keeps_one ? dir : NULL;
 }
 
 /* For `migrate`: the options of the environment, read once. NULL with a sentence. */
@@ -237,7 +246,7 @@ static struct backend *lend_large(struct backend *inner, const char *url,
 static const struct client_loan client_loan = {
 	.serve_flag = serve_flag,
 	.backup = sqlite_backup,
-	.keeps_database = keeps_database,
+	.database_dir = database_dir,
 	.place = lend_place,
 	.large = lend_large,
 	.prepare = backends_prepare,

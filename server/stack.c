@@ -146,6 +146,29 @@ static void choose(struct stack *stack, const struct backend_config *base)
 	}
 }
 
+/* Two stores in one directory would not know of each other's locks. The directories are there. */
+static bool check_dirs(const struct stack *stack, char *error, size_t error_size)
+{
+	const struct backend_place *places = stack->places;
+	char *paths[BACKEND_BRANCHES_MAX] = {NULL};
+	bool is_right = true;
+
+	for (size_t i = 0; is_right && i < stack->routed.place_count; i++) {
+		paths[i] = places[i].wants_dir ? realpath(places[i].config.data_dir, NULL) : NULL;
+		for (size_t k = 0; paths[i] && is_right && k < i; k++) {
+			is_right = !paths[k] || strcmp(paths[k], paths[i]) != 0;
+			if (!is_right)
+				(void)snprintf(error, error_size,
+					       "%s and %s (--backend, --route) are the same "
+					       "directory; write the same text for one backend",
+					       places[k].label, places[i].label);
+		}
+	}
+	for (size_t i = 0; i < stack->routed.place_count; i++)
+		free(paths[i]);
+	return is_right;
+}
+
 /* The settings of large values; NULL: there is no store for them. */
 static const struct large_config *large_settings(struct options *options)
 {
@@ -178,7 +201,7 @@ static bool prepare(const struct stack *stack, char *error, size_t error_size)
 		     !data_dir_prepare(place->config.data_dir, error, error_size)))
 			return false;
 	}
-	return prepare_large(stack, error, error_size);
+	return check_dirs(stack, error, error_size) && prepare_large(stack, error, error_size);
 }
 
 bool stack_read(struct stack *stack, struct options *options, const struct backend_config *base,

@@ -291,6 +291,18 @@ static void sum_up_limits(struct routed *routed)
 	}
 }
 
+static void tell_rules(const struct routed *routed)
+{
+	const struct routed_config *rules = routed_rules(routed);
+
+	for (size_t i = 0; i < rules->rule_count; i++) {
+		const struct branch *branch = &routed->branches[rules->rules[i].place];
+
+		notice_send(&routed->config, NOTICE_INFO, "namespaces %s are in %s: %s",
+			    rules->rules[i].pattern, branch->name, branch->place->label);
+	}
+}
+
 static struct backend *routed_open(const struct backend_config *config, char *error,
 				   size_t error_size)
 {
@@ -315,6 +327,7 @@ static struct backend *routed_open(const struct backend_config *config, char *er
 	sum_up_bits(routed);
 	sum_up_limits(routed);
 	routed->backend.ops = &routed->ops;
+	tell_rules(routed);
 	return &routed->backend;
 }
 

@@ -19,6 +19,8 @@ static const struct {
 	 "Limits hold at every moment, and what gives way is exactly what the policy says."},
 	{BACKEND_HISTORY, "histories",
 	 "An import keeps how often and when entries were used, and when they were made."},
+	{BACKEND_USES, "uses",
+	 "A read counts: frequency and last access say how much in use an entry is."},
 	{BACKEND_ATOMIC_BATCH, "all or none",
 	 "A batch of writes is stored as a whole or not at all, and is seen as a whole."},
 	{BACKEND_CONDITIONS, "conditional writes",

@@ -102,6 +102,7 @@ Test(routes, what_is_wrong_is_refused_at_the_start)
 		{"STEADYCACHE_ROUTES=a=memory b=mongodb://u:secret@h", "--route 'b=...'"},
 		{"STEADYCACHE_ROUTES=a=memory://?max-mb=x", "max-mb must be"},
 		{"STEADYCACHE_ROUTES=a=redis://u:secret@h:0", "redis://h:0: the URL of Redis"},
+		{"STEADYCACHE_ROUTES=a=sqlite://?cache-mb=1", "are the same directory"},
 	};
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
