@@ -15,7 +15,6 @@
 #include "backends/dynamodb/verdict.h"
 #include "backends/dynamodb/wire.h"
 #include "backends/dynamodb/write.h"
-#include "backends/remote/wire.h"
 
 /* ---- Beginning ---- */
 
@@ -217,7 +216,7 @@ static enum remote_step read_answer(const struct remote_context *context, struct
 	struct slice body = buffer_bytes(&answer->body);
 	json_auto_t *root = NULL;
 
-	if (!remote_wire_read_object(body, &root))
+	if (!dynamodb_answer_read(body, &root))
 		return STEP_NO_MEMORY;
 	if (!root)
 		return STEP_BAD;

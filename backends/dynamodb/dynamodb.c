@@ -5,6 +5,7 @@
  *   wire.c       how entries, namespaces and accounts stand in the table
  *   state.c      what its parts share
  *   call.c       a call goes through stages, each of which is a kind of request:
+ *   answer.c     answers as JSON
  *   prepare.c    the table is there, and what it says of itself and its namespaces is known
  *   read.c       GET, EXISTS
  *   write.c      SET of one item, DELETE; update.c: the body of a write

@@ -137,8 +137,8 @@ static void read_info(const json_t *item, int64_t now_us, struct cache_entry_inf
 		.created_at_us = earlier_us(dynamodb_wire_read_number(item, "c", 0), now_us),
 		.expires_at_us = dynamodb_wire_read_number(item, "x", 0),
 	};
-	if (dynamodb_wire_base64_max(tag) <= sizeof(room) &&
-	    dynamodb_wire_decode(tag, room, &len) && len == sizeof(ret->etag.bytes))
+	if (dynamodb_answer_decoded_max(tag) <= sizeof(room) &&
+	    dynamodb_answer_decode(tag, room, &len) && len == sizeof(ret->etag.bytes))
 		memcpy(ret->etag.bytes, room, len);
 }
 

@@ -167,7 +167,7 @@ static enum cache_status make_value(const json_t *found, struct cache_value **re
 	struct slice bytes = dynamodb_wire_read_base64(found, "v");
 	struct slice tag = dynamodb_wire_read_base64(found, "e");
 	uint8_t flags = (uint8_t)dynamodb_wire_read_number(found, "g", 0);
-	struct cache_value *value = cache_value_create(dynamodb_wire_base64_max(bytes),
+	struct cache_value *value = cache_value_create(dynamodb_answer_decoded_max(bytes),
 						       dynamodb_wire_read_text(found, "y"));
 	struct etag etag;
 	size_t len = 0;
@@ -175,13 +175,13 @@ static enum cache_status make_value(const json_t *found, struct cache_value **re
 
 	if (!value)
 		return CACHE_NO_MEMORY;
-	if (!dynamodb_wire_decode(bytes, cache_value_data(value), &len) ||
-	    dynamodb_wire_base64_max(tag) > sizeof(room)) {
+	if (!dynamodb_answer_decode(bytes, cache_value_data(value), &len) ||
+	    dynamodb_answer_decoded_max(tag) > sizeof(room)) {
 		cache_value_release(value);
 		return CACHE_UNAVAILABLE;
 	}
 	value->len_bytes = (uint32_t)len;
-	if (!dynamodb_wire_decode(tag, room, &len) || len != sizeof(etag.bytes)) {
+	if (!dynamodb_answer_decode(tag, room, &len) || len != sizeof(etag.bytes)) {
 		cache_value_release(value);
 		return CACHE_UNAVAILABLE;
 	}

@@ -1,6 +1,5 @@
 #include "backends/dynamodb/wire.h"
 
-#include <nettle/base64.h>
 #include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,23 +162,7 @@ struct slice dynamodb_wire_read_text(const json_t *item, const char *name)
 
 struct slice dynamodb_wire_read_base64(const json_t *item, const char *name)
 {
-	return member_of(item, name, "B");
-}
-
-size_t dynamodb_wire_base64_max(struct slice text)
-{
-	return BASE64_DECODE_LENGTH(text.len);
-}
-
-bool dynamodb_wire_decode(struct slice text, char *room, size_t *ret_len)
-{
-	struct base64_decode_ctx decoder;
-
-	*ret_len = dynamodb_wire_base64_max(text);
-	base64_decode_init(&decoder);
-	return base64_decode_update(&decoder, ret_len, (uint8_t *)room, text.len,
-				    text.data ? text.data : "") &&
-	       base64_decode_final(&decoder);
+	return dynamodb_answer_text(json_object_get(json_object_get(item, name), "B"));
 }
 
 bool dynamodb_wire_read_sort_key(const json_t *item, char kind, char room[static 1024],
@@ -189,8 +172,8 @@ bool dynamodb_wire_read_sort_key(const json_t *item, char kind, char room[static
 	char bytes[1024 + 8];
 	size_t len = 0;
 
-	if (text.len == 0 || dynamodb_wire_base64_max(text) > sizeof(bytes) ||
-	    !dynamodb_wire_decode(text, bytes, &len) || len < 1 || len > 1024 || bytes[0] != kind)
+	if (text.len == 0 || dynamodb_answer_decoded_max(text) > sizeof(bytes) ||
+	    !dynamodb_answer_decode(text, bytes, &len) || len < 1 || len > 1024 || bytes[0] != kind)
 		return false;
 	memcpy(room, bytes + 1, len - 1);
 	*ret = (struct slice){.data = room, .len = len - 1};
@@ -205,8 +188,8 @@ struct slice dynamodb_wire_read_key(const json_t *item, struct slice name, char 
 	*room = NULL;
 	if (name.len < DYNAMODB_NAME_MAX)
 		return name;
-	*room = text.len > 0 ? malloc(dynamodb_wire_base64_max(text)) : NULL;
-	if (!*room || !dynamodb_wire_decode(text, *room, &len))
+	*room = text.len > 0 ? malloc(dynamodb_answer_decoded_max(text)) : NULL;
+	if (!*room || !dynamodb_answer_decode(text, *room, &len))
 		return (struct slice){0};
 	return (struct slice){.data = *room, .len = len};
 }

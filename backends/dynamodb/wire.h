@@ -16,6 +16,7 @@
 #ifndef STEADYCACHE_DYNAMODB_WIRE_H
 #define STEADYCACHE_DYNAMODB_WIRE_H
 
+#include "backends/dynamodb/answer.h"
 #include "backends/dynamodb/state.h"
 
 /* The index of what expires: p, x, with w, s and u. */
@@ -67,9 +68,6 @@ void dynamodb_wire_bytes(struct buffer *out, const char *name, struct slice byte
 int64_t dynamodb_wire_read_number(const json_t *item, const char *name, int64_t fallback);
 struct slice dynamodb_wire_read_text(const json_t *item, const char *name);
 struct slice dynamodb_wire_read_base64(const json_t *item, const char *name);
-/* The most room that `text` decodes to, and its bytes. False: it is not base64. */
-size_t dynamodb_wire_base64_max(struct slice text);
-bool dynamodb_wire_decode(struct slice text, char *room, size_t *ret_len);
 /* The sort key of an item without its first byte (of an entry: the name), as bytes in `room`.
  * False: it is none of ours, or of another `kind`. */
 bool dynamodb_wire_read_sort_key(const json_t *item, char kind, char room[static 1024],

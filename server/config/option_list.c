@@ -26,7 +26,7 @@ static struct {
 /* The option that chooses a backend takes its choices from the registry. */
 static const struct option *complete(const struct option *option)
 {
-	static char choices[200], help[300];
+	static char choices[300], help[500];
 	static struct option chosen;
 	char names[200] = "";
 	size_t len = 0, names_len = 0;

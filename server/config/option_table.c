@@ -16,13 +16,13 @@
 static const struct option rows[] = {
 	ROW_TEXT(listen, "listen", "STEADYCACHE_LISTEN", "127.0.0.1:8080",
 		 "Address and port to serve on; port 0 picks a free one."),
-	ROW_CHOICE(
-		backend, "backend", "STEADYCACHE_BACKEND STEADYTEXT_CACHE_BACKEND", NULL, NULL,
-		/* from the registry (option_list.c) */
-		"Where entries are kept: %s; or a URL: sqlite:///directory, memory://, "
-		"d1+https://[:token@]host, redis://[user:password@]host:port/db, "
-		"redis://host:port,host:port/?cluster=1; with options of that backend behind the "
-		"? (docs/routes.md)."),
+	ROW_CHOICE(backend, "backend", "STEADYCACHE_BACKEND STEADYTEXT_CACHE_BACKEND", NULL, NULL,
+		   /* from the registry (option_list.c) */
+		   "Where entries are kept: %s; or a URL: sqlite:///directory, memory://, "
+		   "d1+https://[:token@]host, redis://[user:password@]host:port/db, "
+		   "redis://host:port,host:port/?cluster=1, dynamodb://table?region=...; with "
+		   "options of that backend behind the "
+		   "? (docs/routes.md)."),
 	ROW_LIST(
 		routes, "route", "STEADYCACHE_ROUTES",
 		"PATTERN=BACKEND: namespaces whose name matches (* and ? stand for any characters) "

@@ -7,6 +7,7 @@
 #include "backends/dynamodb/space.h"
 #include "backends/dynamodb/verdict.h"
 #include "backends/dynamodb/wire.h"
+#include "base/json_out.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -190,6 +191,67 @@ Test(dynamodb_keys, sort_keys_come_back)
 		json_decref(item);
 	}
 	buffer_deinit(&json);
+}
+
+/* ---- Answers ---- */
+
+Test(dynamodb_answer, base64_is_decoded_and_nothing_else_is)
+{
+	char bytes[1000], room[1000];
+	size_t len;
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (char)(i * 7919);
+	for (size_t n = 0; n < 300; n++) {
+		struct buffer text = {0};
+
+		json_out_base64(&text, (struct slice){bytes, n});
+		struct slice inside = {.data = text.data + 1, .len = text.len - 2};
+		cr_expect(dynamodb_answer_decode(inside, room, &len));
+		cr_expect(slice_equal((struct slice){room, len}, (struct slice){bytes, n}));
+		buffer_deinit(&text);
+	}
+	static const char *const wrong[] = {
+		"A", "AB", "ABC", "A===", "====", "AB=C", "AB-_", "A B=", "AAAA=", "=AAA"};
+	for (size_t i = 0; i < COUNT(wrong); i++)
+		cr_expect_not(dynamodb_answer_decode(slice_of(wrong[i]), room, &len), "%s",
+			      wrong[i]);
+}
+
+/* Long texts are left out of what the JSON library reads, and found again; others are not, even if
+ * they look like what stands for them. */
+Test(dynamodb_answer, texts_of_any_length_come_back)
+{
+	char text[3000];
+	json_t *root = NULL;
+
+	memset(text, 'Q', sizeof(text));
+	for (size_t len = 500; len < sizeof(text); len += 499) {
+		struct buffer body = {0};
+
+		buffer_printf(&body,
+			      "{\"a\":\"%.*s\",\"b\":\"short\",\"c\":\"\\\"%.*s\",\"d\":"
+			      "[\"%.*s\"],\"e\":\"@9999,4\"}",
+			      (int)len, text, (int)len, text, (int)len, text);
+		cr_assert(dynamodb_answer_read(buffer_bytes(&body), &root));
+		cr_assert(root);
+		struct slice whole = {text, len};
+		cr_expect(slice_equal(dynamodb_answer_text(json_object_get(root, "a")), whole));
+		cr_expect(slice_equal(dynamodb_answer_text(json_object_get(root, "b")),
+				      SLICE("short")));
+		cr_expect_eq(json_string_length(json_object_get(root, "c")), len + 1);
+		cr_expect(slice_equal(
+			dynamodb_answer_text(json_array_get(json_object_get(root, "d"), 0)),
+			whole));
+		cr_expect_eq(dynamodb_answer_text(json_object_get(root, "e")).len, 0);
+		json_decref(root);
+		/* Cut off anywhere it is none. */
+		for (size_t cut = 0; cut < body.len; cut += 41) {
+			cr_assert(dynamodb_answer_read((struct slice){body.data, cut}, &root));
+			cr_expect_null(root);
+		}
+		buffer_deinit(&body);
+	}
 }
 
 Test(dynamodb_keys, numbers_are_read_in_every_form)
