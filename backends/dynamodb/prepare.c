@@ -45,9 +45,17 @@ static void end_reading(struct remote_call *call)
 	own->plan = NULL;
 }
 
-bool dynamodb_prepare_is_due(const struct dynamodb_state *state)
+bool dynamodb_prepare_is_due(struct dynamodb_state *state)
 {
-	return state->read_us == 0 || dynamodb_mono_us() - state->read_us >= DYNAMODB_SETTINGS_US;
+	int64_t now_us = dynamodb_mono_us();
+
+	if (state->read_us == 0)
+		return true;
+	if (now_us - state->read_us < DYNAMODB_SETTINGS_US - US_PER_S ||
+	    now_us < state->read_again_us)
+		return false;
+	state->read_again_us = now_us + US_PER_S;
+	return true;
 }
 
 /* ---- Reading ---- */

@@ -5,11 +5,12 @@
 
 #include "backends/dynamodb/state.h"
 
-/* For how long a process believes what it read of settings that others may change. */
+/* For how long a process believes what it read of settings that others may change, at most. */
 #define DYNAMODB_SETTINGS_US (5 * US_PER_S)
 
-/* Whether a call has to begin with dynamodb_prepare_stage. */
-bool dynamodb_prepare_is_due(const struct dynamodb_state *state);
+/* Whether a call has to begin with dynamodb_prepare_stage. If something is known already it says so
+ * to one call a second, and the others go on with that. */
+bool dynamodb_prepare_is_due(struct dynamodb_state *state);
 
 /* Goes on with what `begin` of the call says. */
 extern const struct dynamodb_stage dynamodb_prepare_stage;

@@ -32,8 +32,9 @@ struct dynamodb_state {
 
 	unsigned shards; /* of the table; 0: not known yet */
 	int64_t read_us; /* when what the table says of itself was read last, monotonic; 0: never */
-	const char *fault; /* why the table cannot be used; NULL: it can */
-	const char *lack;  /* what it lacks although it can be used; NULL: nothing */
+	int64_t read_again_us; /* monotonic: not before */
+	const char *fault;     /* why the table cannot be used; NULL: it can */
+	const char *lack;      /* what it lacks although it can be used; NULL: nothing */
 
 	char writer[17];     /* the name of this process among those that write accounts */
 	unsigned slot;       /* the part of the accounts that it writes to */
