@@ -73,6 +73,9 @@ static const struct remote_protocol protocol = {
 
 static void free_state(struct dynamodb_state *state)
 {
+	/* Its own operations, if the end came before theirs. */
+	free(state->flush_op);
+	free(state->sweep_op);
 	dynamodb_spaces_deinit(&state->spaces);
 	aws_credentials_close(state->credentials);
 	dynamodb_settings_deinit(&state->settings);
