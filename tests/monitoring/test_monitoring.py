@@ -68,7 +68,8 @@ def server(program, folder, *flags):
     folder.mkdir()
     log = folder / "log"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("STEADY")}
-    environment["STEADYCACHE_D1_API_KEY"] = "unused"
+    for name in ("D1_API_KEY", "LARGE_ACCESS_KEY", "LARGE_SECRET_KEY"):
+        environment[f"STEADYCACHE_{name}"] = "unused"
     command = [program, "serve", "--listen=127.0.0.1:0", f"--data-dir={folder}/data", *flags]
     with process(command, log, env=environment) as child:
         def address():
@@ -140,11 +141,12 @@ def check_rules(folder):
 # ---- Names ----
 
 def collect_metrics(program, folder):
-    """What /metrics exports for a server on sqlite with large values, for those in front of an unreachable D1 and
-    of an unreachable Redis Cluster with near caches, for one with routes, and for memory that
-    persists: a dict of names to sets of labels."""
+    """What /metrics exports for servers on sqlite, with large values in a directory and in S3, for those in front
+    of an unreachable D1 and of an unreachable Redis Cluster with near caches, for one with routes, and for memory
+    that persists: a dict of names to sets of labels."""
     exported = {}
     with server(program, folder / "sqlite", f"--large-values=dir:{folder}/large") as sqlite, \
+            server(program, folder / "s3", "--large-values=s3://bucket?endpoint=http://127.0.0.1:1") as s3, \
             server(program, folder / "d1", "--backend=d1", "--d1-url=http://127.0.0.1:9", "--d1-retries=0",
                    "--d1-timeout=1", "--near-mb=1") as d1, \
             server(program, folder / "redis", "--backend=redis://127.0.0.1:9?cluster=1&timeout=1",
@@ -153,7 +155,7 @@ def collect_metrics(program, folder):
             server(program, folder / "persist", "--backend=memory", "--persist-every=1") as persist:
         ask(sqlite, "/cache/ns", data=b'{"capacity":3}', method="PUT")
         ask(sqlite, "/cache/ns/k", data=b"v", method="PUT")
-        for address in (sqlite, d1, redis, routed, persist):
+        for address in (sqlite, s3, d1, redis, routed, persist):
             for name, labels in parse_metrics(ask(address, "/metrics")).items():
                 exported.setdefault(name, set()).update(labels)
     return exported

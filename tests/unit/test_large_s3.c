@@ -679,7 +679,7 @@ Test(s3, aborts_uploads_that_were_left_a_day_ago)
 
 static enum cache_status put_large(struct object_request *request)
 {
-	*request = (struct object_request){.len_bytes = 64 * MIB + 1};
+	*request = (struct object_request){.len_bytes = 5 * MIB + 1};
 	request->file = memfd_create("value", MFD_CLOEXEC);
 	cr_assert(request->file >= 0 && ftruncate(request->file, (off_t)request->len_bytes) == 0);
 	enum cache_status status = object_run(store, store->ops->put, request);
@@ -704,7 +704,7 @@ Test(s3_parted, puts_in_parts, .fini = close_all)
 {
 	struct object_request request;
 
-	open_alone("", 20 * US_PER_S);
+	open_alone("&part-mb=5", 20 * US_PER_S);
 	mock_always(mock, answer(200, UPLOAD_HEADERS, UPLOAD_BODY));
 	cr_assert_eq(put_large(&request), CACHE_OK, "%s", detail_of(&request));
 	cr_expect_eq(mock_requests(mock), 4 + 1);
@@ -733,7 +733,7 @@ Test(s3_parted, a_completion_is_a_success_only_if_the_store_says_so, .fini = clo
 		answer(200, "X: y\r\n", NULL),
 	};
 
-	open_alone("", 20 * US_PER_S);
+	open_alone("&part-mb=5", 20 * US_PER_S);
 	mock_always(mock, answer(204, NULL, NULL));
 	mock_script(mock, script, 6);
 	mock_next(mock, 1, fails(MOCK_RESET));
@@ -750,7 +750,7 @@ Test(s3_parted, aborts_an_upload_that_fails, .fini = close_all)
 {
 	struct object_request request;
 
-	open_alone("", 20 * US_PER_S);
+	open_alone("&part-mb=5", 20 * US_PER_S);
 	/* Whatever begins an upload, and no part of one. */
 	mock_always(mock, answer(200, NULL, UPLOAD_BODY));
 	cr_expect_eq(put_large(&request), CACHE_UNAVAILABLE);

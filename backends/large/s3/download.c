@@ -9,9 +9,8 @@
 #include "backends/large/s3/wire.h"
 #include "base/thread.h"
 
-#define RING_BYTES   ((size_t)256 << 10)
-#define TAG_SIZE     128
-#define OTHER_LENGTH "an object in the object store has another length than its value"
+#define RING_BYTES ((size_t)256 << 10)
+#define TAG_SIZE   128
 
 struct body {
 	struct cache_body body; /* first */
@@ -207,22 +206,20 @@ static bool check_head(struct reader *reader)
 	const char *range = s3_exchange_header(exchange, "Content-Range");
 	const char *tag = s3_exchange_header(exchange, "ETag");
 	uint64_t first = reader->offset + reader->received;
-	uint64_t from = 0, to = 0, total = reader->object_len;
+	const char *slash = range ? strchr(range, '/') : NULL;
+	char expected[64];
 
-	if (!is_part(reader)) {
-		if (length && strtoull(length, NULL, 10) != reader->len)
-			return refuse(reader, CACHE_CORRUPT, OTHER_LENGTH);
-	} else if (s3_exchange_status(exchange) != 206 || !range ||
-		   sscanf(range, "bytes %" SCNu64 "-%" SCNu64 "/%" SCNu64, &from, &to, &total) !=
-			   3 ||
-		   (total == reader->object_len &&
-		    (from != first || to != reader->offset + reader->len - 1))) {
+	(void)snprintf(expected, sizeof(expected), "bytes %" PRIu64 "-%" PRIu64 "/", first,
+		       reader->offset + reader->len - 1);
+	if (is_part(reader) ? slash && strtoull(slash + 1, NULL, 10) != reader->object_len
+			    : length && strtoull(length, NULL, 10) != reader->len)
+		return refuse(reader, CACHE_CORRUPT,
+			      "an object in the object store has another length than its value");
+	if (is_part(reader) && (s3_exchange_status(exchange) != 206 || !slash ||
+				strncmp(range, expected, strlen(expected)) != 0))
 		return refuse(reader, CACHE_UNAVAILABLE,
 			      "the object store does not serve the part of an object that it is "
 			      "asked for (Range)");
-	}
-	if (total != reader->object_len)
-		return refuse(reader, CACHE_CORRUPT, OTHER_LENGTH);
 	if (tag && strlen(tag) < TAG_SIZE)
 		(void)snprintf(reader->tag, sizeof(reader->tag), "%s", tag);
 	reader->is_checked = true;

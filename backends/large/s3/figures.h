@@ -5,6 +5,6 @@
 #include "backends/large/s3/state.h"
 
 /* object_store_ops.gauges */
-size_t s3_figures(struct object_store *store, struct backend_gauge *ret, size_t max);
+size_t s3_figures(struct object_store *of, struct backend_gauge *ret, size_t max);
 
 #endif

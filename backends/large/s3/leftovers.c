@@ -8,8 +8,8 @@
 #include "backends/large/s3/wire.h"
 #include "backends/large/s3/xml.h"
 
-#define AGE_US      (24 * 3600 * US_PER_S)
 #define INTERVAL_US (3600 * US_PER_S)
+#define AGE_US      (24 * INTERVAL_US)
 #define UPLOADS_MAX 100 /* that are looked at in an hour */
 #define ID_SIZE     1024
 

@@ -15,7 +15,7 @@ void s3_wire_hex(const uint8_t sha256[SHA256_BYTES], char ret[2 * SHA256_BYTES +
 		ret[2 * i] = HEX[sha256[i] >> 4];
 		ret[2 * i + 1] = HEX[sha256[i] & 15];
 	}
-	ret[2 * SHA256_BYTES] = '\0';
+	ret[2 * (size_t)SHA256_BYTES] = '\0';
 }
 
 void s3_wire_key(const struct s3_url *url, const uint8_t sha256[SHA256_BYTES],
