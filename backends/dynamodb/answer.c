@@ -83,34 +83,36 @@ struct slice dynamodb_answer_text(const json_t *string)
 
 /* ---- Base64 ---- */
 
+#define NO_DIGIT 0xFFU
+
 size_t dynamodb_answer_decoded_max(struct slice text)
 {
 	return text.len / 4 * 3;
 }
 
-static const int8_t *digits(void)
+static const uint8_t *digits(void)
 {
 	static const char alphabet[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	static _Thread_local int8_t table[256];
+	static _Thread_local uint8_t table[256];
 	static _Thread_local bool is_made;
 
 	if (!is_made) {
-		memset(table, -1, sizeof(table));
-		for (int i = 0; i < 64; i++)
-			table[(unsigned char)alphabet[i]] = (int8_t)i;
+		memset(table, (int)NO_DIGIT, sizeof(table));
+		for (uint8_t i = 0; i < 64; i++)
+			table[(unsigned char)alphabet[i]] = i;
 		is_made = true;
 	}
 	return table;
 }
 
 /* Four digits at `in` as three bytes; false: one is none. */
-static inline bool decode_four(const int8_t *table, const unsigned char *in, char *out)
+static inline bool decode_four(const uint8_t *table, const unsigned char *in, char *out)
 {
-	int a = table[in[0]], b = table[in[1]], c = table[in[2]], d = table[in[3]];
-	unsigned bits = (unsigned)a << 18 | (unsigned)b << 12 | (unsigned)c << 6 | (unsigned)d;
+	unsigned a = table[in[0]], b = table[in[1]], c = table[in[2]], d = table[in[3]];
+	unsigned bits = a << 18 | b << 12 | c << 6 | d;
 
-	if ((a | b | c | d) < 0)
+	if ((a | b | c | d) == NO_DIGIT)
 		return false;
 	out[0] = (char)(bits >> 16);
 	out[1] = (char)(bits >> 8);
@@ -120,7 +122,7 @@ static inline bool decode_four(const int8_t *table, const unsigned char *in, cha
 
 bool dynamodb_answer_decode(struct slice text, char *room, size_t *ret_len)
 {
-	const int8_t *table = digits();
+	const uint8_t *table = digits();
 	const unsigned char *in = (const unsigned char *)text.data;
 	size_t padding = 0;
 

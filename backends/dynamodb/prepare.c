@@ -19,7 +19,7 @@ static const struct dynamodb_stage create_stage, describe_stage, ttl_stage, clai
 
 /* Of a reading that takes several answers. */
 struct reading {
-	char start[64]; /* base64 of the sort key after which it goes on; empty: from the first */
+	char start[128]; /* base64 of the sort key after which it goes on; empty: from the first */
 	bool has_table;
 	int64_t begun_us; /* monotonic */
 };
@@ -190,13 +190,11 @@ static enum remote_step read_read(const struct remote_context *context, struct r
 		struct slice start = dynamodb_wire_read_base64(last, "k");
 
 		/* Names are short. */
-		if (start.len == 0 || start.len >= sizeof(reading->start) * 2)
+		if (!start.data || start.len == 0 || start.len >= sizeof(reading->start))
 			return STEP_BAD;
-		if (start.len < sizeof(reading->start)) {
-			memcpy(reading->start, start.data, start.len + 1);
-			return dynamodb_call_next(call, &dynamodb_prepare_stage);
-		}
-		return STEP_BAD;
+		memcpy(reading->start, start.data, start.len);
+		reading->start[start.len] = '\0';
+		return dynamodb_call_next(call, &dynamodb_prepare_stage);
 	}
 	if (!reading->has_table) {
 		end_reading(call);

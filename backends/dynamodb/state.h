@@ -22,7 +22,7 @@
 /* An item has up to 400 KB, of which a value leaves room for keys and the other attributes. */
 #define DYNAMODB_VALUE_MAX (400 * 1024 - 2048)
 /* The longest key, which stands in an item besides its value. */
-#define DYNAMODB_KEY_MAX (350 * 1024)
+#define DYNAMODB_KEY_MAX ((size_t)350 * 1024)
 
 /* context->user */
 struct dynamodb_state {
