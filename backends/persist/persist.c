@@ -322,10 +322,11 @@ static void persist_close(struct backend *backend)
 	loop_stop(persist);
 	load_close(persist);
 	flush_deinit(persist);
-	if (persist->memory)
-		persist->memory->ops->close(persist->memory);
+	/* The file first: its last commit saves the order of memory's clock. */
 	if (persist->file)
 		persist->file->ops->close(persist->file);
+	if (persist->memory)
+		persist->memory->ops->close(persist->memory);
 	if (persist->folder_lock >= 0)
 		(void)close(persist->folder_lock);
 	(void)pthread_cond_destroy(&persist->wake);
