@@ -39,10 +39,12 @@ bool migrate_compare_work(struct migrate_sink *sink, struct migrate_batch *batch
 			  struct migrate_failure *failure)
 {
 	struct migrate_found *found = calloc(batch->count + 1, sizeof(*found));
-	bool good = found || migrate_fail(failure, CLIENT_LOCAL, "out of memory");
+	bool good = true;
 
+	if (!found)
+		return migrate_fail(failure, CLIENT_LOCAL, "out of memory");
 	/* A sink of a dry run that has nothing finds nothing. */
-	if (good && sink->ops->find)
+	if (sink->ops->find)
 		good = sink->ops->find(sink, batch, found, failure);
 
 	for (size_t i = 0; good && i < batch->count; i++) {

@@ -10,7 +10,7 @@
 #include "client/migrate/report.h"
 
 #define LANES_MAX 16
-#define RING_MAX  (2 * LANES_MAX)
+#define RING_MAX  UINT64_C(32) /* two for each lane */
 /* No more is read while that much waits. */
 #define HELD_BYTES (UINT64_C(64) << 20)
 

@@ -306,14 +306,20 @@ static void write_place(const struct line_source *source, struct migrate_batch *
 
 static bool go_to(struct line_source *source, const char *place)
 {
-	int has_header = 0;
+	uint64_t *const numbers[] = {&source->offset, &source->line, &source->came};
+	char *end = NULL;
 
 	if (source->places != LINE_PLACES_OFFSETS)
 		return true;
-	if (sscanf(place, "%" SCNu64 ":%" SCNu64 ":%" SCNu64 ":%" SCNd64 ":%d", &source->offset,
-		   &source->line, &source->came, &source->exported_at_us, &has_header) != 5)
+	for (size_t i = 0; i < 3; i++, place = end + 1) {
+		*numbers[i] = strtoull(place, &end, 10);
+		if (end == place || *end != ':')
+			return false;
+	}
+	source->exported_at_us = strtoll(place, &end, 10);
+	if (end == place || *end != ':')
 		return false;
-	source->has_header = has_header != 0;
+	source->has_header = end[1] == '1';
 	return lseek(source->fd, (off_t)source->offset, SEEK_SET) >= 0;
 }
 
@@ -441,13 +447,13 @@ struct migrate_source *line_source_open_file(const char *path,
 				failure);
 }
 
-void line_source_on_end(struct migrate_source *base,
+void line_source_on_end(struct migrate_source *source,
 			bool (*ended)(void *user, struct migrate_failure *failure),
 			void (*closed)(void *user), void *user)
 {
-	struct line_source *source = line_source_of(base);
+	struct line_source *lines = line_source_of(source);
 
-	source->ended = ended;
-	source->closed = closed;
-	source->user = user;
+	lines->ended = ended;
+	lines->closed = closed;
+	lines->user = user;
 }

@@ -112,13 +112,15 @@ static bool list_namespaces(struct receiver *receiver, const struct migrate_sele
 					: NULL;
 	json_t *all = json_object_get(document, "namespaces");
 	source->namespaces = calloc(json_object_size(all) + 1, sizeof(*source->namespaces));
-	if (!source->namespaces)
+	if (!source->namespaces) {
+		all = NULL;
 		good = migrate_fail(failure, CLIENT_LOCAL, "out of memory");
+	}
 	json_object_foreach(all, name, stats)
 	{
 		struct migrate_namespace *ns = &source->namespaces[source->namespace_count];
 
-		if (!good || !namespace_name_is_valid(slice_of(name)) ||
+		if (!source->namespaces || !namespace_name_is_valid(slice_of(name)) ||
 		    !migrate_selects(selection, name))
 			continue;
 		memcpy(ns->name, name, strlen(name) + 1);
