@@ -19,7 +19,6 @@
 struct reading {
 	struct stack *stack;
 	const struct backend_config *base;
-	char *texts[BACKEND_BRANCHES_MAX]; /* of the places; malloc'ed */
 	char *error;
 	size_t error_size;
 };
@@ -49,13 +48,13 @@ static bool add_place(struct reading *reading, const char *text)
 	if (!backends_place(place, stack->options, reading->base, chosen, reading->error,
 			    reading->error_size))
 		return false;
-	reading->texts[count] = strdup(text);
-	if (reading->texts[count]) {
-		stack->routed.place_count++;
-		return true;
+	reading->stack->texts[count] = strdup(text);
+	if (!reading->stack->texts[count]) {
+		backend_place_deinit(place);
+		return refuse(reading, "out of memory");
 	}
-	backend_place_deinit(place);
-	return refuse(reading, "out of memory");
+	stack->routed.place_count++;
+	return true;
 }
 
 /* The index of the place that `text` names, which may be known already. */
@@ -64,7 +63,7 @@ static bool find_place(struct reading *reading, const char *text, size_t *ret)
 	size_t count = reading->stack->routed.place_count;
 
 	for (*ret = 0; *ret < count; ++*ret)
-		if (strcmp(reading->texts[*ret], text) == 0)
+		if (strcmp(reading->stack->texts[*ret], text) == 0)
 			return true;
 	return add_place(reading, text);
 }
@@ -212,8 +211,10 @@ bool stack_read(struct stack *stack, struct options *options, const struct backe
 
 	*stack = (struct stack){.options = options};
 	bool is_read = add_place(&reading, options->backend) && add_routes(&reading);
-	for (size_t i = 0; i < stack->routed.place_count; i++)
-		free(reading.texts[i]);
+	for (size_t i = 0; i < BACKEND_BRANCHES_MAX; i++) {
+		free(stack->texts[i]);
+		stack->texts[i] = NULL;
+	}
 	if (is_read) {
 		choose(stack, base);
 		is_read = prepare(stack, error, error_size);

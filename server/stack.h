@@ -9,6 +9,7 @@
 struct stack {
 	struct options *options;
 	struct backend_place places[BACKEND_BRANCHES_MAX];
+	char *texts[BACKEND_BRANCHES_MAX]; /* that named them while they were read; else NULL */
 	struct routed_rule rules[OPTION_LIST_MAX + 1];
 	struct routed_config routed;
 	/* Whatever the layers are in front of. */

@@ -296,10 +296,11 @@ static void tell_rules(const struct routed *routed)
 	const struct routed_config *rules = routed_rules(routed);
 
 	for (size_t i = 0; i < rules->rule_count; i++) {
-		const struct branch *branch = &routed->branches[rules->rules[i].place];
+		size_t place = rules->rules[i].place;
 
 		notice_send(&routed->config, NOTICE_INFO, "namespaces %s are in %s: %s",
-			    rules->rules[i].pattern, branch->name, branch->place->label);
+			    rules->rules[i].pattern, routed->branches[place].name,
+			    rules->places[place].label);
 	}
 }
 
@@ -322,7 +323,7 @@ static struct backend *routed_open(const struct backend_config *config, char *er
 	}
 	size_t rest = rules->rules[rules->rule_count - 1].place;
 	routed->ops = routed_backend_ops;
-	routed->ops.default_policy = routed->branches[rest].backend->ops->default_policy;
+	routed->ops.default_policy = rules->places[rest].ops->default_policy;
 	routed->ops.branch_count = (unsigned)routed->count;
 	sum_up_bits(routed);
 	sum_up_limits(routed);
