@@ -111,7 +111,7 @@ def slow(options):
 def throttled(options):
     """Some calls are: they are asked again. All are: that is said, with Retry-After."""
     with Scene(options.seconds) as scene:
-        scene.bed.set_faults({"kind": "throttle", "every": 3}, {"kind": "requests", "every": 5})
+        scene.bed.set_faults({"kind": "throttle", "every": 5}, {"kind": "requests", "every": 11})
         scene.run(options.seconds)
         scene.expect_calm(0, "some are throttled")
         scene.bed.set_faults({"kind": "throttle"})
