@@ -21,7 +21,9 @@
  *     fails ends the sweep.
  *  5. A listing has only live entries. So an object has to be unnamed in sweep after sweep for the
  *     longest stale time of any namespace; and where other servers are, which may have references
- * in their near caches, for the grace.
+ *     in their near caches, or lose their last second in a crash, for the grace.
+ *     What this process would lose in a crash, after which an entry named again what it had
+ *     replaced, is made durable between the listing of the entries and the first removal.
  *  6. While an object is being removed no SET here puts it (pins.h); between the look at its age
  * and its removal a directory is locked, also for other servers. Of S3 see s3.
  *
@@ -332,7 +334,7 @@ static void begin_removal(struct sweep *sweep, const struct round *round,
 /* Removes the candidates that nobody named, for long enough. */
 static void remove_unnamed(struct sweep *sweep, struct round *round)
 {
-	int64_t wait_us = sweep->config.store->is_shared ? sweep->config.grace_us : 0;
+	int64_t wait_us = sweep->config.is_alone ? 0 : sweep->config.grace_us;
 	int64_t now_us = monotonic_now_us();
 
 	wait_us = sweep->stale_us > wait_us ? sweep->stale_us : wait_us;
@@ -352,6 +354,23 @@ static void remove_unnamed(struct sweep *sweep, struct round *round)
 
 /* ---- The whole ---- */
 
+/* What has not been made durable yet could be undone by a crash, and name again what it had
+ * replaced: it is, before anything is removed. */
+static bool sync_backend(struct sweep *sweep, const struct round *round)
+{
+	struct cache_op op;
+	size_t i = 0;
+
+	while (i < round->candidates.count && round->candidates.all[i].is_named)
+		i++;
+	if (i == round->candidates.count)
+		return true;
+	cache_op_init(&op, CACHE_OP_SYNC);
+	enum cache_status status = backend_call(sweep->config.backend, &op);
+	cache_op_deinit(&op);
+	return status == CACHE_OK || status == CACHE_UNSUPPORTED;
+}
+
 static bool sweep_all(struct sweep *sweep, struct round *round)
 {
 	sweep->stale_us = 0;
@@ -360,7 +379,7 @@ static bool sweep_all(struct sweep *sweep, struct round *round)
 			return false;
 		if (round->candidates.count == 0)
 			continue;
-		if (!name_by_backend(sweep, round))
+		if (!name_by_backend(sweep, round) || !sync_backend(sweep, round))
 			return false;
 		remove_unnamed(sweep, round);
 	}

@@ -215,13 +215,13 @@ static void write_item(const struct writer *writer, const struct cache_item *ite
 {
 	struct buffer *body = &writer->request->body;
 	struct slice bytes = cache_value_bytes(item->value);
-	uint64_t size_bytes = item->size_bytes > bytes.len ? item->size_bytes : bytes.len;
 	struct redis_times times = {.modified_at_us = told_us};
 	char header[REDIS_HEADER_MAX_LEN];
 
 	if (told_us > 0 && item->ttl_s > 0)
 		times.expires_at_us = rules_expiry_us(item, 0, told_us);
-	size_t len = redis_value_write_header(item->value, &times, bounded(size_bytes), header);
+	size_t len =
+		redis_value_write_header(item->value, &times, bounded(item->size_bytes), header);
 	redis_command_word(writer->request, item->key);
 	redis_command_begin_word(writer->request, len + bytes.len);
 	buffer_append(body, (struct slice){.data = header, .len = len});
