@@ -15,7 +15,7 @@
 	X(INVALID, "invalid", "the request is not valid")                                          \
 	X(TOO_LARGE, "too_large",                                                                  \
 	  "the entry (key, content type, value and 128 bytes) is larger than the limit of its "    \
-	  "namespace")                                                                             \
+	  "namespace (its max_size_mb, or --default-max-size-mb)")                                 \
 	X(UNSUPPORTED, "unsupported", "this backend cannot do that")                               \
 	X(UNAVAILABLE, "unavailable", "the storage backend cannot be reached; try again")          \
 	X(READ_ONLY, "read_only", "the storage is read-only; make its directory writable")         \
