@@ -44,7 +44,7 @@ struct migration {
 	struct migrate_end from, to;
 	struct migrate_selection selection;
 	enum merge_policy policy;
-	bool is_dry, is_quiet, has_state;
+	bool is_dry, is_quiet, has_state, has_compared;
 	struct migrate_state state;
 	struct migrate_source *source;
 	struct migrate_sink *sink;
@@ -246,6 +246,7 @@ static bool compare(struct migration *migration)
 	};
 	bool good = migrate_engine_run(&job, &migration->failure);
 	migration->compared = job.totals;
+	migration->has_compared = true;
 	return good;
 }
 
@@ -296,7 +297,7 @@ static void tell(const struct migration *migration)
 {
 	if (!only_compares(migration))
 		tell_copied(migration);
-	if (has(migration, OPT_VERIFY))
+	if (migration->has_compared)
 		(void)fprintf(stderr, "verified: %" PRIu64 " the same, %" PRIu64 " different\n",
 			      migration->compared.stored, migration->compared.failed);
 }
