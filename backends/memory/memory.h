@@ -13,7 +13,10 @@ struct memory_settings {
 	/* For backends/persist: how often what has changed is written to a file; 0: never. Plain
 	 * memory ignores it. */
 	int64_t persist_every_us;
-	bool spills_all; /* for tests of that: values leave memory as soon as the file has them */
+	/* For tests of that: values leave memory as soon as the file has them; and how much longer
+	 * than that it may take until SETs are refused, 0: 30 s. */
+	bool spills_all;
+	int64_t slack_us;
 };
 
 /* backend_ops.headroom_record_bytes */

@@ -103,7 +103,7 @@ static void persist_remove(struct backend *backend, struct cache_op *op)
 static bool is_too_far_ahead(const struct persist *persist)
 {
 	return monotonic_now_us() - atomic_load(&persist->saved_until_us) >
-	       persist->every_us + PERSIST_SLACK_US;
+	       persist->every_us + persist->slack_us;
 }
 
 static void refuse(struct persist *persist, struct cache_op *op)
@@ -406,6 +406,7 @@ static struct backend *persist_open(const struct backend_config *config, char *e
 	persist->clock = config->clock ? *config->clock : system_clock;
 	persist->config.clock = &persist->clock;
 	persist->every_us = settings->persist_every_us;
+	persist->slack_us = settings->slack_us > 0 ? settings->slack_us : PERSIST_SLACK_US;
 	persist->resident_bytes = UINT64_MAX;
 	if (settings->spills_all)
 		persist->resident_bytes = 0;

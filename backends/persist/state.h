@@ -29,7 +29,7 @@ struct persist {
 	struct backend backend; /* first, because callers of the contract get a pointer to it */
 	struct backend_config config;
 	struct cache_clock clock;
-	int64_t every_us;
+	int64_t every_us, slack_us;
 	uint64_t resident_bytes; /* what is left of the memory after a flush; UINT64_MAX: all */
 	int folder_lock;         /* a descriptor, or -1 */
 	struct backend *memory;  /* the authority */
