@@ -1,5 +1,5 @@
-/* Memory that persists: what a restart finds, what a crash finds, what is answered while the file is
- * loaded, values that memory has no room for, and a file that cannot be written. The contract's
+/* Memory that persists: what a restart finds, what a crash finds, what is answered while the file
+ * is loaded, values that memory has no room for, and a file that cannot be written. The contract's
  * suite and test_backends_agree.c run on it too. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #include "tests/support/temp_dir.h"
 #include "tests/support/threads.h"
 
-#define NS SLICE("n")
+#define NS  SLICE("n")
 #define MIB (1 << 20)
 
 static struct temp_dir dir;
@@ -105,7 +105,7 @@ static bool has_in(struct backend *in, struct slice key, const char *text)
 	op.one.key = key;
 	enum cache_status status = backend_call(in, &op);
 	bool has = text ? status == CACHE_OK &&
-				  slice_equal(cache_value_bytes(op.one.value), slice_of(text))
+				   slice_equal(cache_value_bytes(op.one.value), slice_of(text))
 			: status == CACHE_NOT_FOUND;
 	cache_op_deinit(&op);
 	return has;
@@ -306,7 +306,8 @@ Test(persist, sqlite_opens_the_file)
 	cr_assert_eq(set(key_of(2), "by sqlite"), CACHE_OK);
 	reopen();
 	cr_expect(has(key_of(2), "by sqlite"));
-	cr_expect_eq(stats().used_bytes, 2 * cache_used_bytes(5, strlen(CONTENT_TYPE_BYTES), 0) + 10);
+	cr_expect_eq(stats().used_bytes,
+		     2 * cache_used_bytes(5, strlen(CONTENT_TYPE_BYTES), 0) + 10);
 }
 
 Test(persist, one_server_at_a_time)
@@ -392,8 +393,8 @@ Test(persist, evicts_exactly_while_it_loads)
 
 /* ---- More values than memory ---- */
 
-#define LARGE_VALUES 64
-#define LARGE_BYTES  (256 << 10)
+#define LARGE_VALUES  64
+#define LARGE_BYTES   (256 << 10)
 #define LITTLE_MEMORY (4 * MIB)
 
 static enum cache_status set_large(unsigned i)
@@ -414,7 +415,8 @@ static bool has_large(unsigned i)
 	cache_op_init(&op, CACHE_OP_GET);
 	op.ns = NS;
 	op.one.key = key_of(i);
-	bool is_it = backend_call(backend, &op) == CACHE_OK && op.one.value->len_bytes == LARGE_BYTES &&
+	bool is_it = backend_call(backend, &op) == CACHE_OK &&
+		     op.one.value->len_bytes == LARGE_BYTES &&
 		     cache_value_data(op.one.value)[LARGE_BYTES - 1] == (char)('a' + (int)(i % 26));
 	cache_op_deinit(&op);
 	return is_it;
