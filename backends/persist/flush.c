@@ -22,9 +22,10 @@
 #include "base/clock.h"
 #include "store/notice.h"
 
-/* One transaction at most. */
-#define STEP_ITEMS 512
-#define STEP_BYTES (UINT64_C(4) << 20)
+/* One transaction at most. The more it has, the fewer times a page of the file is written that
+ * several of its entries share: most of a flush's work. */
+#define STEP_ITEMS 8192
+#define STEP_BYTES (UINT64_C(8) << 20)
 
 /* Hashes that a flush has taken and not got through, because the file refused it. */
 struct persist_left {
@@ -39,7 +40,24 @@ struct flush {
 	void (*between)(struct persist *persist);
 	struct namespace **marked; /* those with changes */
 	size_t marked_count;
+	/* Of one step, STEP_ITEMS of each; malloc'ed. */
+	struct mirror_change *changes;
+	struct cache_item *items;
 };
+
+static bool prepare(struct flush *flush)
+{
+	flush->changes = malloc(STEP_ITEMS * sizeof(*flush->changes));
+	flush->items = malloc(STEP_ITEMS * sizeof(*flush->items));
+	return flush->changes && flush->items;
+}
+
+static void dispose(struct flush *flush)
+{
+	free(flush->changes);
+	free(flush->items);
+	free(flush->marked);
+}
 
 /* ---- One op on the file ---- */
 
@@ -131,10 +149,11 @@ static bool flush_clear(struct persist *persist, struct namespace *ns)
 /* ---- Removed keys ---- */
 
 /* Removes the keys of the first entries of a list. *ret_count: how many it has got through. */
-static bool remove_some(struct persist *persist, struct namespace *ns, unsigned shard,
+static bool remove_some(const struct flush *flush, struct namespace *ns, unsigned shard,
 			const struct entry *removed, size_t *ret_count)
 {
-	struct cache_item items[STEP_ITEMS];
+	struct persist *persist = flush->persist;
+	struct cache_item *items = flush->items;
 	struct cache_op op;
 
 	cache_op_init(&op, CACHE_OP_DELETE);
@@ -168,12 +187,12 @@ static bool flush_removed_of(struct flush *flush, struct namespace *ns, unsigned
 	while (removed && ok) {
 		size_t looked_at = 0;
 
-		ok = remove_some(persist, ns, shard, removed, &looked_at);
+		ok = remove_some(flush, ns, shard, removed, &looked_at);
 		if (ok) {
 			removed = mirror_free(removed, looked_at);
 			atomic_fetch_sub(&persist->counts.in_hand, looked_at);
 		}
-		if (flush->between)
+		if (ok && flush->between)
 			flush->between(persist);
 	}
 	if (removed)
@@ -194,21 +213,23 @@ static bool flush_first(struct flush *flush, struct namespace *ns)
 bool flush_removed(struct persist *persist)
 {
 	struct flush flush = {.persist = persist};
-	bool ok = true;
+	bool ok = prepare(&flush);
 
 	for (struct namespace *ns = mirror_first(persist->all); ns && ok; ns = mirror_next(ns))
 		for (unsigned shard = 0; shard < MIRROR_SHARDS && ok; shard++)
 			ok = flush_removed_of(&flush, ns, shard);
+	dispose(&flush);
 	return ok;
 }
 
 /* ---- Entries ---- */
 
-/* Writes changes as one transaction. */
-static bool write_changes(struct persist *persist, struct namespace *ns,
+/* Writes changes as one transaction; where the volume has no room for that, in halves. */
+static bool write_changes(const struct flush *flush, struct namespace *ns,
 			  const struct mirror_change *changes, size_t count)
 {
-	struct cache_item items[STEP_ITEMS];
+	struct persist *persist = flush->persist;
+	struct cache_item *items = flush->items;
 	struct cache_op op;
 
 	cache_op_init(&op, CACHE_OP_SET);
@@ -222,17 +243,20 @@ static bool write_changes(struct persist *persist, struct namespace *ns,
 			.size_bytes = changes[i].size_bytes,
 			.history = &changes[i].history,
 		};
-	if (!run_op(persist, &op, persist->file->ops->set))
-		return false;
-	atomic_fetch_add(&persist->counts.written, count);
-	return true;
+	if (run_op(persist, &op, persist->file->ops->set)) {
+		atomic_fetch_add(&persist->counts.written, count);
+		return true;
+	}
+	return op.status == CACHE_NO_SPACE && count > 1 &&
+	       write_changes(flush, ns, changes, count / 2) &&
+	       write_changes(flush, ns, changes + count / 2, count - count / 2);
 }
 
 /* Writes the entries of the hashes that are left. True if none is left. */
 static bool flush_hashes(struct flush *flush, struct persist_left *left)
 {
 	struct persist *persist = flush->persist;
-	struct mirror_change changes[STEP_ITEMS];
+	struct mirror_change *changes = flush->changes;
 	bool ok = true;
 
 	while (left->at < left->count && ok) {
@@ -246,13 +270,13 @@ static bool flush_hashes(struct flush *flush, struct persist_left *left)
 			left->at = left->count;
 			break;
 		}
-		ok = count == 0 || write_changes(persist, left->ns, changes, count);
+		ok = count == 0 || write_changes(flush, left->ns, changes, count);
 		if (ok) {
 			mirror_saved(left->ns, left->shard, changes, count);
 			left->at += looked_up;
 		}
 		mirror_release(changes, count);
-		if (flush->between)
+		if (ok && flush->between)
 			flush->between(persist);
 	}
 	return ok;
@@ -336,8 +360,8 @@ bool flush_all(struct persist *persist, void (*between)(struct persist *persist)
 
 	if (!persist->left)
 		persist->left = calloc(1, sizeof(*persist->left));
-	bool ok = persist->left && run(&flush);
-	free(flush.marked);
+	bool ok = persist->left && prepare(&flush) && run(&flush);
+	dispose(&flush);
 	atomic_fetch_add(&persist->counts.flushes, 1);
 	atomic_fetch_add(&persist->counts.busy_us,
 			 (unsigned long long)(monotonic_now_us() - began_us));

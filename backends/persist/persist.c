@@ -25,9 +25,10 @@
  *     history. What was acknowledged before the last flush began is there. A batch may be there in
  *     part.
  *  3. A flush begins --persist-every seconds after the last one began, or as soon as that has
- * ended. SETs are refused once the last flush that was written began more than --persist-every and
- *     PERSIST_SLACK_US ago. So no more than that is ever lost, and memory is not filled with what
- *     cannot be written. Removals are never refused.
+ * ended. Once the last flush that was written began more than --persist-every and PERSIST_SLACK_US
+ *     ago, SETs wait for steps of the running flush, and are refused if the file refuses it. So
+ *     hardly more than that is ever lost, and memory is not filled with what cannot be written.
+ *     Removals neither wait nor are refused.
  *  4. What is being written counts as not written until its commit. What could not be written is
  *     written later, in the same order for each key.
  *  5. What was set or removed while the file is loaded wins over the file.
@@ -124,8 +125,10 @@ static void persist_set(struct backend *backend, struct cache_op *op)
 	struct persist *persist = persist_of(backend);
 
 	op->progress = 0;
-	if (is_too_far_ahead(persist))
+	if (is_too_far_ahead(persist) && atomic_load(&persist->counts.is_failing))
 		refuse(persist, op);
+	else if (is_too_far_ahead(persist) && !loads(persist))
+		loop_park(persist, op);
 	else if (!loads(persist) || !load_takes(persist, op))
 		persist->memory->ops->set(persist->memory, op);
 }

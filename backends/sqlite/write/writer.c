@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "backends/sqlite/file/database.h"
 #include "backends/sqlite/write/group.h"
@@ -12,6 +13,10 @@
 /* How long the last uses may take at the end: a stop must not take long. */
 #define FINAL_FOLD_US (3 * US_PER_S)
 #define FINAL_LOCK_MS 1000
+
+/* Of this thread, in the file of a store that decides everything (settings.h: follows): some eighth
+ * of a processor for which two others compete. */
+#define FOLLOWER_NICE 4
 
 struct writer {
 	struct sqlite_store *store;
@@ -72,6 +77,9 @@ static void *writer_main(void *arg)
 	struct group *group = &writer->group;
 	bool others_write = false; /* since the last step of the sweep */
 
+	/* Where all processors are busy, answers of the store that the file follows go first. */
+	if (writer->store->settings.follows)
+		(void)setpriority(PRIO_PROCESS, 0, FOLLOWER_NICE);
 	while (await_work(writer) && write_lock_take(&writer->lock)) {
 		group_take(group);
 		bool swept = group->tick;
@@ -119,6 +127,9 @@ static int prepare(struct writer *writer)
 	int code = statements_prepare(&tx->statements, tx->db);
 
 	(void)sqlite3_busy_timeout(tx->db, 0); /* write_lock.c */
+	/* The pages of one of its large transactions are written once, at the commit. */
+	if (code == SQLITE_OK && store->settings.follows)
+		code = database_execute(tx->db, "PRAGMA cache_size=-65536");
 	if (values_are_on(&store->values))
 		tx->changes.wal_index = log_index;
 	writer->health = (struct health){.store = store, .db = tx->db, .log_index = log_index};

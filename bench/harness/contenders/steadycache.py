@@ -69,12 +69,18 @@ class Steadycache(Contender):
             load_by_batches(self, self.setup, LOAD_BATCH)
 
 
+<<<<<<< HEAD
 class MemoryPersist(Steadycache):
     """The memory backend that writes what has changed to its database every second."""
+=======
+class SteadycachePersist(Steadycache):
+    """Memory that persists. Run it for some intervals: --seconds 12."""
+>>>>>>> 4866b68 (persist: large steps, a patient backlog; docs, metrics, a contender of the benchmark)
 
     def __init__(self, setup):
         super().__init__(setup, "memory")
         self.name = "memory-persist"
+<<<<<<< HEAD
         self.title = "memory, persisting"
 
     def more_environment(self):
@@ -91,6 +97,12 @@ class SqliteLarge(Steadycache):
 
     def more_environment(self):
         return {"STEADYCACHE_LARGE_VALUES": f"dir:{self.folder}/large", "STEADYCACHE_LARGE_VALUE_BYTES": "0"}
+=======
+        self.title = "memory, --persist-every=5"
+
+    def more_environment(self):
+        return {"STEADYCACHE_PERSIST_EVERY": "5"}
+>>>>>>> 4866b68 (persist: large steps, a patient backlog; docs, metrics, a contender of the benchmark)
 
 
 class SteadycacheTls(Steadycache):
