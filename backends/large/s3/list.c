@@ -18,7 +18,7 @@ struct listing {
 	size_t names;
 	char key[S3_XML_TEXT_MAX_LEN + 1], token[S3_XML_TEXT_MAX_LEN + 1];
 	char size[32], put_at[64];
-	bool is_encoded, is_truncated, is_wrong, is_cut;
+	bool is_listing, is_encoded, is_truncated, is_wrong, is_cut;
 };
 
 /* Decodes `key` in place if the store encodes names. */
@@ -67,6 +67,7 @@ static void take(void *user, const char *path, const char *text)
 	struct listing *listing = user;
 	static const char root[] = "ListBucketResult/";
 
+	listing->is_listing |= strcmp(path, "ListBucketResult") == 0;
 	if (strncmp(path, root, sizeof(root) - 1) != 0)
 		return;
 	path += sizeof(root) - 1;
@@ -94,7 +95,7 @@ static bool read_page(struct listing *listing, struct slice page)
 	time_t now_s = date ? curl_getdate(date, NULL) : -1;
 
 	request->object_count = 0;
-	if (!s3_xml_read(page, take, listing) || listing->is_wrong)
+	if (!s3_xml_read(page, take, listing) || !listing->is_listing || listing->is_wrong)
 		return false;
 	/* Stores with a Date tell ages by their own clock. */
 	request->now_us = now_s > 0 ? (int64_t)now_s * US_PER_S : cache_clock_now_us(&system_clock);
