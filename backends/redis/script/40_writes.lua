@@ -85,7 +85,9 @@ local function plan(arguments, first, list, heads, from, to, apart)
 		if #text < 42 then fail('text') end
 		local modified, expires_told, size = unpack_struct('<i8i8i8', text)
 		local type_length = byte(text, 42)
-		if size < #text - 42 - type_length or size > MAX_NUMBER or #text < 42 + type_length
+		-- That of a reference (flag 4) is the size of what it stands for.
+		local least = byte(text, 41) % 8 >= 4 and 0 or #text - 42 - type_length
+		if size < least or size > MAX_NUMBER or #text < 42 + type_length
 		then
 			fail('size')
 		end
