@@ -167,6 +167,7 @@ static enum remote_step flush_read(const struct remote_context *context, struct 
 
 static const struct dynamodb_stage flush_stage = {
 	.target = "UpdateItem",
+	.exception = "ConditionalCheckFailedException",
 	.parts = flush_parts,
 	.write = flush_write,
 	.read = flush_read,
@@ -198,6 +199,7 @@ static enum remote_step stats_read(const struct remote_context *context, struct 
 
 static const struct dynamodb_stage flush_for_stats_stage = {
 	.target = "UpdateItem",
+	.exception = "ConditionalCheckFailedException",
 	.parts = flush_parts,
 	.write = flush_write,
 	.read = stats_read,

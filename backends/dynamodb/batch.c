@@ -214,6 +214,7 @@ static enum remote_step transact_read(const struct remote_context *context,
 
 static const struct dynamodb_stage transact_stage = {
 	.target = "TransactWriteItems",
+	.exception = "TransactionCanceledException",
 	.write = transact_write,
 	.read = transact_read,
 };

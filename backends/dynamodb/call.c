@@ -229,6 +229,10 @@ static enum remote_step read_answer(const struct remote_context *context, struct
 		return dynamodb_call_fail(call, CACHE_UNAVAILABLE,
 					  dynamodb_verdict_sentences[SENTENCE_NOT_THERE]);
 	}
+	if (reply.error.len > 0 &&
+	    !(stage->exception && dynamodb_reply_is(&reply, stage->exception)))
+		return dynamodb_call_fail(call, CACHE_UNAVAILABLE,
+					  dynamodb_verdict_sentences[SENTENCE_STRANGE]);
 	return stage->read(context, call, part, &reply);
 }
 

@@ -207,6 +207,7 @@ static enum remote_step read_read(const struct remote_context *context, struct r
 
 const struct dynamodb_stage dynamodb_prepare_stage = {
 	.target = "Query",
+	.exception = "ResourceNotFoundException",
 	.write = write_read,
 	.read = read_read,
 };
@@ -244,6 +245,7 @@ static enum remote_step read_create(const struct remote_context *context, struct
 
 static const struct dynamodb_stage create_stage = {
 	.target = "CreateTable",
+	.exception = "ResourceInUseException",
 	.write = write_create,
 	.read = read_create,
 };
@@ -299,6 +301,7 @@ static enum remote_step read_ttl(const struct remote_context *context, struct re
 
 static const struct dynamodb_stage ttl_stage = {
 	.target = "UpdateTimeToLive",
+	.exception = "ValidationException",
 	.write = write_ttl,
 	.read = read_ttl,
 };
@@ -332,6 +335,7 @@ static enum remote_step read_claim(const struct remote_context *context, struct 
 
 static const struct dynamodb_stage claim_stage = {
 	.target = "PutItem",
+	.exception = "ConditionalCheckFailedException",
 	.write = write_claim,
 	.read = read_claim,
 };
@@ -374,6 +378,7 @@ static enum remote_step read_register(const struct remote_context *context,
 
 static const struct dynamodb_stage register_stage = {
 	.target = "PutItem",
+	.exception = "ConditionalCheckFailedException",
 	.write = write_register,
 	.read = read_register,
 };

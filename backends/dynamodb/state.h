@@ -77,6 +77,8 @@ struct dynamodb_reply {
 /* A kind of request, or of several at once, and what their answers mean. */
 struct dynamodb_stage {
 	const char *target; /* the call of DynamoDB */
+	/* The exception that `read` knows; any other fails the call. NULL: none. */
+	const char *exception;
 	/* As those of a dialect. NULL: one part. */
 	size_t (*parts)(const struct remote_context *context, struct remote_call *call);
 	bool (*write)(const struct remote_context *context, struct remote_call *call, size_t part,

@@ -226,6 +226,7 @@ static enum remote_step remove_read(const struct remote_context *context, struct
 
 static const struct dynamodb_stage remove_stage = {
 	.target = "DeleteItem",
+	.exception = "ConditionalCheckFailedException",
 	.parts = remove_parts,
 	.write = remove_write,
 	.read = remove_read,

@@ -110,6 +110,7 @@ static enum remote_step set_read(const struct remote_context *context, struct re
 
 static const struct dynamodb_stage set_stage = {
 	.target = "UpdateItem",
+	.exception = "ConditionalCheckFailedException",
 	.write = set_write,
 	.read = set_read,
 };
@@ -146,6 +147,7 @@ static enum remote_step renew_read(const struct remote_context *context, struct 
 
 static const struct dynamodb_stage renew_stage = {
 	.target = "UpdateItem",
+	.exception = "ConditionalCheckFailedException",
 	.write = renew_write,
 	.read = renew_read,
 };
@@ -234,6 +236,7 @@ static enum remote_step delete_read(const struct remote_context *context, struct
 
 static const struct dynamodb_stage delete_stage = {
 	.target = "DeleteItem",
+	.exception = "ConditionalCheckFailedException",
 	.parts = delete_parts,
 	.write = delete_write,
 	.read = delete_read,
