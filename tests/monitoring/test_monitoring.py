@@ -141,31 +141,21 @@ def check_rules(folder):
 # ---- Names ----
 
 def collect_metrics(program, folder):
-<<<<<<< HEAD
     """What /metrics exports for servers on sqlite, with large values in a directory and in S3, for those in front
     of an unreachable D1 and of an unreachable Redis Cluster with near caches, for one with routes, and for memory
     that persists: a dict of names to sets of labels."""
-=======
-    """What /metrics exports for servers on sqlite and on memory that persists, and for those in front of an unreachable D1 and of an
-    unreachable Redis Cluster with near caches: a dict of names to sets of labels."""
->>>>>>> 4866b68 (persist: large steps, a patient backlog; docs, metrics, a contender of the benchmark)
     exported = {}
     with server(program, folder / "sqlite", f"--large-values=dir:{folder}/large") as sqlite, \
             server(program, folder / "s3", "--large-values=s3://bucket?endpoint=http://127.0.0.1:1") as s3, \
             server(program, folder / "d1", "--backend=d1", "--d1-url=http://127.0.0.1:9", "--d1-retries=0",
                    "--d1-timeout=1", "--near-mb=1") as d1, \
-            server(program, folder / "memory", "--backend=memory", "--persist-every=5") as memory, \
             server(program, folder / "redis", "--backend=redis://127.0.0.1:9?cluster=1&timeout=1",
                    "--near-mb=1") as redis, \
             server(program, folder / "routed", "--backend=memory", "--route=other_*=sqlite") as routed, \
             server(program, folder / "persist", "--backend=memory", "--persist-every=1") as persist:
         ask(sqlite, "/cache/ns", data=b'{"capacity":3}', method="PUT")
         ask(sqlite, "/cache/ns/k", data=b"v", method="PUT")
-<<<<<<< HEAD
         for address in (sqlite, s3, d1, redis, routed, persist):
-=======
-        for address in (sqlite, memory, d1, redis):
->>>>>>> 4866b68 (persist: large steps, a patient backlog; docs, metrics, a contender of the benchmark)
             for name, labels in parse_metrics(ask(address, "/metrics")).items():
                 exported.setdefault(name, set()).update(labels)
     return exported

@@ -8,11 +8,7 @@ from .memcached import NginxMemcached
 from .nginx import Nginx, NginxTls
 from .raw import RawSqlite
 from .redis import RedisBenchmark, RedisFront, Webdis
-<<<<<<< HEAD
 from .steadycache import MemoryPersist, SqliteLarge, Steadycache, SteadycacheTls
-=======
-from .steadycache import Steadycache, SteadycachePersist, SteadycacheTls
->>>>>>> 4866b68 (persist: large steps, a patient backlog; docs, metrics, a contender of the benchmark)
 from .worker import Worker
 
 REFERENCE = "nginx"  # all ratios refer to it
@@ -20,7 +16,6 @@ REFERENCE = "nginx"  # all ratios refer to it
 FACTORIES = {
     "nginx": Nginx,
     "memory": lambda setup: Steadycache(setup, "memory"),
-    "memory-persist": SteadycachePersist,
     "sqlite": lambda setup: Steadycache(setup, "sqlite"),
     "sqlite-full": lambda setup: Steadycache(setup, "sqlite", "full"),
     "memory-persist": MemoryPersist,

@@ -69,22 +69,16 @@ class Steadycache(Contender):
             load_by_batches(self, self.setup, LOAD_BATCH)
 
 
-<<<<<<< HEAD
 class MemoryPersist(Steadycache):
-    """The memory backend that writes what has changed to its database every second."""
-=======
-class SteadycachePersist(Steadycache):
-    """Memory that persists. Run it for some intervals: --seconds 12."""
->>>>>>> 4866b68 (persist: large steps, a patient backlog; docs, metrics, a contender of the benchmark)
+    """The memory backend that writes what has changed to its database every five seconds: run it for longer, --seconds 12."""
 
     def __init__(self, setup):
         super().__init__(setup, "memory")
         self.name = "memory-persist"
-<<<<<<< HEAD
         self.title = "memory, persisting"
 
     def more_environment(self):
-        return {"STEADYCACHE_PERSIST_EVERY": "1"}
+        return {"STEADYCACHE_PERSIST_EVERY": "5"}
 
 
 class SqliteLarge(Steadycache):
@@ -97,12 +91,6 @@ class SqliteLarge(Steadycache):
 
     def more_environment(self):
         return {"STEADYCACHE_LARGE_VALUES": f"dir:{self.folder}/large", "STEADYCACHE_LARGE_VALUE_BYTES": "0"}
-=======
-        self.title = "memory, --persist-every=5"
-
-    def more_environment(self):
-        return {"STEADYCACHE_PERSIST_EVERY": "5"}
->>>>>>> 4866b68 (persist: large steps, a patient backlog; docs, metrics, a contender of the benchmark)
 
 
 class SteadycacheTls(Steadycache):
