@@ -182,7 +182,7 @@ static enum remote_step read_read(const struct remote_context *context, struct r
 	}
 	if (!json_is_array(items))
 		return STEP_BAD;
-	if (!take_items(context, reading, items))
+	if (!reading || !take_items(context, reading, items))
 		return STEP_NO_MEMORY;
 	if (state->fault)
 		return dynamodb_call_fail(call, CACHE_UNAVAILABLE, state->fault);
