@@ -141,6 +141,7 @@ Test(large_http, a_full_disk_refuses_and_recovers)
 
 	mount_small_disk();
 	(void)value(4 * MB);
+	scene_env("STEADYCACHE_LARGE_GRACE=0.05");
 	start();
 	const char *problem = in_threads(SENDERS, upload_twice, NULL);
 	cr_assert(!problem, "%s", problem);
@@ -149,8 +150,9 @@ Test(large_http, a_full_disk_refuses_and_recovers)
 		  "%zu files are left, and not the lock alone", files_in(spool));
 	expect_status(http_get(scene.client, "/healthz"), 200);
 	expect_status(http_delete(scene.client, "/cache/ns?all"), 204);
-	/* What nobody names any more makes room. */
-	expect_status(http_put(scene.client, "/cache/ns/k", value(3 * MB)), 201);
+	/* What nobody names any more makes room, once it is older than the grace. */
+	cr_expect(await_condition(
+		http_put(scene.client, "/cache/ns/k", value(3 * MB))->status == 201, 20000));
 	expect_body(http_get(scene.client, "/cache/ns/k"), value(3 * MB));
 	scene_stop();
 }
