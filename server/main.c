@@ -178,22 +178,7 @@ static const char *serve_flag(size_t i)
 	return places[i].option->flag ? places[i].option->flag : "";
 }
 
-static const char *database_dir(const char *backend)
-{
-	static const struct backend_config none = {.data_dir = ""};
-	static char dir[PATH_MAX];
-	struct backend_place place;
-	char error[300];
-
-	if (!backend_place_read(&place, backend, &none, NULL, NULL, error, sizeof(error)))
-		return NULL;
-	bool keeps_one = place.ops == backend_find_by_bits(BACKEND_WANTS_DIR, 0);
-	(void)snprintf(dir, sizeof(dir), "%s", place.config.data_dir);
-	backend_place_deinit(&place);
-	return keeps_one ? dir : NULL;
-}
-
-/* For `migrate`: the options of the environment, read once. NULL with a sentence. */
+/* For `migrate` and `backup`: the options of the environment, read once. NULL with a sentence. */
 static struct options *environment(char *error, size_t error_size)
 {
 	static struct options options;
@@ -204,6 +189,24 @@ static struct options *environment(char *error, size_t error_size)
 	is_read = is_read ||
 		  options_read(&options, 1, no_arguments, error, error_size) == OPTIONS_SERVE;
 	return is_read ? &options : NULL;
+}
+
+static const char *database_dir(const char *backend)
+{
+	static const struct backend_config none = {.data_dir = ""};
+	static char dir[PATH_MAX];
+	struct backend_place place;
+	char error[600];
+	struct options *options = environment(error, sizeof(error));
+
+	/* What the environment says decides whether memory has a database (--persist-every). */
+	if (options ? !backends_place(&place, options, &none, backend, error, sizeof(error))
+		    : !backend_place_read(&place, backend, &none, NULL, NULL, error, sizeof(error)))
+		return NULL;
+	bool keeps_one = place.ops->bits & BACKEND_WANTS_DIR;
+	(void)snprintf(dir, sizeof(dir), "%s", place.config.data_dir);
+	backend_place_deinit(&place);
+	return keeps_one ? dir : NULL;
 }
 
 static bool lend_place(struct backend_place *ret, const struct backend_config *own,
