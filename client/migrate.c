@@ -161,6 +161,8 @@ static bool open_state(struct migration *migration)
 		!what.failed || migrate_fail(&migration->failure, CLIENT_LOCAL, "out of memory");
 	good = good && migrate_state_open(&migration->state, path, what.data, &migration->failure);
 	migration->has_state = good;
+	if (!good)
+		migrate_state_close(&migration->state);
 	buffer_deinit(&what);
 	return good;
 }
