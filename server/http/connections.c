@@ -258,15 +258,12 @@ unsigned connections_close_waiting(struct connections *connections, bool spare_n
 	return spared;
 }
 
-void connections_close_stalled(struct connections *connections, int64_t silent_us)
+void connections_close_stalled(struct connections *connections)
 {
-	int64_t before_us = monotonic_now_us() - silent_us;
-
 	(void)pthread_mutex_lock(&connections->lock);
 	for (struct connection *at = connections->first; at; at = at->next)
 		if (!at->is_cut && atomic_load(&at->streams) &&
-		    atomic_load(&at->phase) == PHASE_RECEIVING &&
-		    atomic_load(&at->receiving_since_us) < before_us) {
+		    atomic_load(&at->phase) == PHASE_RECEIVING) {
 			at->is_cut = true;
 			cut(at);
 		}

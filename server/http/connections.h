@@ -90,8 +90,7 @@ bool connection_has_left(const struct connection *connection);
  * moment later. Returns how many it left open. Call it again until there are none. */
 unsigned connections_close_waiting(struct connections *connections, bool spare_new);
 
-/* For a stop that hurries: closes the connections whose senders of streamed bodies have been silent
- * for `silent_us`. */
-void connections_close_stalled(struct connections *connections, int64_t silent_us);
+/* For a stop: closes the connections whose streamed bodies have not all come. */
+void connections_close_stalled(struct connections *connections);
 
 #endif

@@ -24,8 +24,8 @@
 #define NS_PER_MS        INT64_C(1000000)
 /* When a stop gives up streamed bodies, which have no bound. */
 #define HURRY_US (2 * US_PER_S)
-/* Which senders of streamed bodies get no answer then. */
-#define STALLED_US (US_PER_S / 2)
+/* How long their senders then have to send more, which is answered. */
+#define STALLED_US (US_PER_S)
 /* How long a stop waits for the first request of an accepted connection. */
 #define NEW_CONNECTION_US (US_PER_S / 2)
 /* How long an accepted connection may take to be listed (a thread may be interrupted there). */
@@ -413,10 +413,10 @@ bool http_daemon_stop(struct http_daemon *http)
 		waiting += atomic_load(&http->shared.running);
 		(void)usleep(2000);
 		passed_us = monotonic_now_us() - started_us;
-		if (passed_us >= HURRY_US) {
+		if (passed_us >= HURRY_US)
 			atomic_store(&http->shared.hurries, true);
-			connections_close_stalled(&http->shared.connections, STALLED_US);
-		}
+		if (passed_us >= HURRY_US + STALLED_US)
+			connections_close_stalled(&http->shared.connections);
 	} while ((waiting > 0 || passed_us < SETTLE_US) && passed_us < STOP_DEADLINE_US);
 	if (atomic_load(&http->shared.parked) > 0)
 		return false; /* the library refuses to close suspended connections */

@@ -46,6 +46,19 @@ static int compare_lines(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* Removes the time of the version, which an import makes anew. */
+static void drop_modified(char *line)
+{
+	static const char name[] = ",\"modified_at\":";
+	char *at = strstr(line, name);
+
+	if (!at)
+		return;
+	char *end = at + sizeof(name) - 1;
+	end += strspn(end, "0123456789.");
+	memmove(at, end, strlen(end) + 1);
+}
+
 /* The entries of an export, sorted, to be freed. *ret_count: how many. */
 static char *entries_of(const struct http_answer *answer, size_t *ret_count)
 {
@@ -56,8 +69,10 @@ static char *entries_of(const struct http_answer *answer, size_t *ret_count)
 	expect_status(answer, 200);
 	*ret_count = 0;
 	for (char *line = strtok_r(copy, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-		if (strncmp(line, "{\"namespace\":", 13) == 0)
+		if (strncmp(line, "{\"namespace\":", 13) == 0) {
+			drop_modified(line);
 			lines[(*ret_count)++] = line;
+		}
 	qsort(lines, *ret_count, sizeof(*lines), compare_lines);
 	for (size_t i = 0, len = 0; i < *ret_count; i++)
 		len += (size_t)sprintf(sorted + len, "%s\n", lines[i]);
