@@ -30,21 +30,22 @@ const struct dynamodb_stage *dynamodb_batch_begin(const struct remote_context *c
 {
 	struct dynamodb_call *own = dynamodb_call_of(call);
 	const struct cache_op *op = dynamodb_call_op(call);
+	const struct dynamodb_stage *stage =
+		dynamodb_prepare_write(context, call, op->ns, &look_stage);
+	struct plan *plan;
 
-	if (!own->plan)
-		own->plan = calloc(1, sizeof(struct plan) + op->item_count * sizeof(struct found));
-	if (own->plan) {
-		struct plan *plan = own->plan;
-
-		for (size_t i = 0; i < op->item_count; i++)
-			if (dynamodb_wire_is_long(op->items[i].key))
-				plan->founds[i].name_len =
-					dynamodb_wire_name(op->items[i].key, plan->founds[i].name)
-						.len;
-		return dynamodb_prepare_write(context, call, op->ns, &look_stage);
+	if (stage != &look_stage) /* which may read, with a plan of its own */
+		return stage;
+	own->plan = plan = calloc(1, sizeof(*plan) + op->item_count * sizeof(struct found));
+	if (!plan) {
+		(void)dynamodb_call_fail(call, CACHE_NO_MEMORY, NULL);
+		return NULL;
 	}
-	(void)dynamodb_call_fail(call, CACHE_NO_MEMORY, NULL);
-	return NULL;
+	for (size_t i = 0; i < op->item_count; i++)
+		if (dynamodb_wire_is_long(op->items[i].key))
+			plan->founds[i].name_len =
+				dynamodb_wire_name(op->items[i].key, plan->founds[i].name).len;
+	return stage;
 }
 
 /* ---- Looking ---- */

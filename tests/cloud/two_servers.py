@@ -9,6 +9,7 @@
     keys       of every shape, listed in byte order
     edge       the largest value is kept, the next one is refused
     clocks     a clock that is a little wrong does no harm, one that is very wrong is named
+    settings   of a namespace that the other server made count for a batch, too
 
 The first three also while answers are lost, so that nobody knows what was done. Exit 77: there is no dynalite.
 """
@@ -283,7 +284,22 @@ def clocks(options):
         print("clocks: as they should", flush=True)
 
 
-SCENES = (creators, counters, batches, keys, edge, clocks)
+def settings(options):
+    with Place() as place:
+        for which in range(2):
+            place.ask(which, "GET", "/cache/ns/k")
+        place.ask(0, "PUT", "/cache/ns", '{"default_ttl": 1000}', {"Content-Type": "application/json"})
+        status, body = place.batch(1, "set", {"items": [{"key": key, "value": "v"} for key in "ab"]})
+        if status != 200:
+            fail(f"settings: {status} {body!r}")
+        for key in "ab":
+            lasts = place.ask(0, "GET", f"/cache/ns/{key}")[2].getheader("Cache-Control")
+            if not lasts or "max-age=" not in lasts:
+                fail(f"settings: {key} has no end: {lasts}")
+        print("settings: those of another server", flush=True)
+
+
+SCENES = (creators, counters, batches, keys, edge, clocks, settings)
 
 
 if __name__ == "__main__":
