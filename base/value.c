@@ -142,7 +142,7 @@ void cache_value_seal(struct cache_value *value)
 void cache_value_seal_known(struct cache_value *value, const struct etag *etag, uint8_t flags)
 {
 	value->etag = *etag;
-	value->flags = flags;
+	value->flags = flags & CACHE_VALUE_STORED;
 }
 
 struct cache_value *cache_value_create_for_body(struct cache_body *body, struct slice content_type)
@@ -154,7 +154,8 @@ struct cache_value *cache_value_create_for_body(struct cache_body *body, struct 
 		return NULL;
 	memcpy(cache_value_data(value), &body, sizeof(body));
 	memcpy(etag.bytes, body->sha256, sizeof(etag.bytes));
-	cache_value_seal_known(value, &etag, body->flags | CACHE_VALUE_BODY);
+	cache_value_seal_known(value, &etag, body->flags);
+	value->flags |= CACHE_VALUE_BODY;
 	return value;
 }
 

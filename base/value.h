@@ -49,6 +49,9 @@ enum cache_value_flags {
 	/* The bytes are not here: a mark for a store that keeps them elsewhere itself. Such a value
 	 * never leaves the store. */
 	CACHE_VALUE_HEAD = 1 << 7,
+
+	/* Those that are stored with a value. */
+	CACHE_VALUE_STORED = CACHE_VALUE_UTF8 | CACHE_VALUE_JSON_PLAIN | CACHE_VALUE_REFERENCE,
 };
 
 /* Longest value, bytes. */
@@ -97,7 +100,8 @@ struct cache_value *cache_value_resize(struct cache_value *value, size_t len_byt
 /* Computes etag and flags from the bytes. Call it once, before the value is shared. */
 void cache_value_seal(struct cache_value *value);
 
-/* As cache_value_seal, with the etag and flags known since the value was stored. */
+/* As cache_value_seal, with the etag and flags known since the value was stored; of the flags only
+ * those of CACHE_VALUE_STORED count, whatever somebody has written to the store. */
 void cache_value_seal_known(struct cache_value *value, const struct etag *etag, uint8_t flags);
 
 /* A sealed value whose bytes are those of `body`, which it takes over (the caller's reference).

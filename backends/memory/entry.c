@@ -43,6 +43,7 @@ static struct cache_value *copy(struct cache_value *value, struct slice bytes,
 	if (bytes.len > 0)
 		memcpy(cache_value_data(made), bytes.data, bytes.len);
 	cache_value_seal_known(made, &value->etag, value->flags);
+	made->flags |= value->flags & CACHE_VALUE_HEAD;
 	(void)cache_value_claim_headroom(made, headroom);
 	return made;
 }

@@ -309,7 +309,9 @@ static struct entry *make_entry(struct namespaces *all, const struct mirror_row 
 		return NULL;
 	if (len > 0)
 		memcpy(cache_value_data(value), row->bytes, (size_t)len);
-	cache_value_seal_known(value, &row->etag, row->flags | (is_head ? CACHE_VALUE_HEAD : 0));
+	cache_value_seal_known(value, &row->etag, row->flags);
+	if (is_head)
+		value->flags |= CACHE_VALUE_HEAD;
 	value->modified_at_us = row->modified_at_us;
 	value->expires_at_us = row->expires_at_us;
 	struct entry *entry = entry_create(row->key, value, has_tail);

@@ -212,3 +212,19 @@ Test(value, longer_than_a_length_can_say_is_refused)
 {
 	cr_expect_null(cache_value_create((size_t)UINT32_MAX + 1, SLICE("a/b")));
 }
+
+/* A store may have been written by somebody else: a flag that says where the bytes are is not
+ * believed. */
+Test(value, takes_no_flags_from_a_store_that_are_never_stored)
+{
+	struct cache_value *value = cache_value_create(64, SLICE(CONTENT_TYPE_BYTES));
+	struct etag etag = {.bytes = {1}};
+
+	memset(cache_value_data(value), 'A', 64);
+	cache_value_seal_known(value, &etag, UINT8_MAX);
+	cr_expect_eq(value->flags,
+		     CACHE_VALUE_UTF8 | CACHE_VALUE_JSON_PLAIN | CACHE_VALUE_REFERENCE);
+	cr_expect_null(cache_value_body(value));
+	value->flags = 0;
+	cache_value_release(value);
+}
