@@ -5,16 +5,12 @@
 #include <string.h>
 
 #include "backends/aws/sigv4.h"
+#include "backends/large/hex.h"
 #include "base/clock.h"
-
-#define HEX "0123456789abcdef"
 
 void s3_wire_hex(const uint8_t sha256[SHA256_BYTES], char ret[2 * SHA256_BYTES + 1])
 {
-	for (size_t i = 0; i < SHA256_BYTES; i++) {
-		ret[2 * i] = HEX[sha256[i] >> 4];
-		ret[2 * i + 1] = HEX[sha256[i] & 15];
-	}
+	hex_write(sha256, SHA256_BYTES, ret);
 	ret[2 * (size_t)SHA256_BYTES] = '\0';
 }
 
@@ -31,16 +27,9 @@ bool s3_wire_read_key(const struct s3_url *url, const char *key, uint8_t ret[SHA
 {
 	size_t len = strlen(url->prefix);
 
-	if (strncmp(key, url->prefix, len) != 0 || strlen(key + len) != 2 * (size_t)SHA256_BYTES)
-		return false;
-	for (size_t i = 0; i < 2 * (size_t)SHA256_BYTES; i++) {
-		const char *digit = strchr(HEX, key[len + i]);
-
-		if (!digit)
-			return false;
-		ret[i / 2] = (uint8_t)(ret[i / 2] << 4 | (digit - HEX));
-	}
-	return true;
+	return strncmp(key, url->prefix, len) == 0 &&
+	       strlen(key + len) == 2 * (size_t)SHA256_BYTES &&
+	       hex_read(key + len, ret, SHA256_BYTES);
 }
 
 void s3_wire_encode(struct buffer *query, const char *text)
