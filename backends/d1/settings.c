@@ -173,7 +173,7 @@ bool d1_settings_init(struct remote_settings *settings, const struct backend_con
 	*settings = (struct remote_settings){0};
 	if (!read_config(&told, config))
 		return false;
-	bool is_filled = fill(settings, &told.config);
+	bool is_filled = told.config.url && fill(settings, &told.config);
 	forget(&told);
 	return is_filled;
 }
