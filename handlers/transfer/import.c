@@ -12,6 +12,7 @@
 #include "handlers/transfer/import_input.h"
 #include "handlers/transfer/import_large.h"
 #include "handlers/transfer/import_line.h"
+#include "handlers/transfer/import_marks.h"
 
 static void cleanup(struct request *request)
 {
@@ -168,33 +169,12 @@ static void begin_export(struct import *import, int64_t exported_at_us)
 	import->marks.len = 0;
 }
 
-static void note_cursor(struct import *import)
-{
-	buffer_append(&import->marks, (struct slice){.data = (const char *)&import->came,
-						     .len = sizeof(import->came)});
-}
-
-/* Whether an export may have had that many entries: all of them, or, if it was resumed after a
- * cursor, as many as have arrived since one. */
-static bool is_count(const struct import *import, uint64_t entries)
-{
-	bool found = entries == import->came;
-
-	for (size_t at = 0; !found && at < import->marks.len; at += sizeof(uint64_t)) {
-		uint64_t mark;
-
-		memcpy(&mark, import->marks.data + at, sizeof(mark));
-		found = entries == import->came - mark;
-	}
-	return found;
-}
-
 /* The line that ends a complete export: its count must match the entries received. */
 static void end_export(struct import *import, uint64_t entries)
 {
 	char error[IMPORT_ERROR_BYTES];
 
-	if (entries == ENTRIES_UNKNOWN || is_count(import, entries)) {
+	if (entries == ENTRIES_UNKNOWN || import_marks_fit(&import->marks, import->came, entries)) {
 		import->is_complete = true;
 		return;
 	}
@@ -267,7 +247,7 @@ static enum reading read_lines(struct import *import, struct response *response,
 			begin_export(import, line.exported_at_us);
 			break;
 		case LINE_CURSOR:
-			note_cursor(import);
+			import_marks_note(&import->marks, import->came);
 			break;
 		case LINE_OTHER:
 			break;

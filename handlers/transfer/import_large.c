@@ -11,6 +11,8 @@
 #define LINE_BYTES ((size_t)2 << 20)
 /* How much of a value is decoded and written at a time. */
 #define GATHER_BYTES ((size_t)256 << 10)
+/* The most that may stand between a value and the end of its line: a brace and blanks. */
+#define REST_BYTES 4096
 
 static const char member[] = "\"value_base64\":\"";
 
@@ -97,9 +99,10 @@ bool import_large_is_ready(const struct import *import, bool is_end)
 
 	if (is_end || input.len == 0)
 		return is_end;
-	return (!import->large.is_whole &&
-		(input.len >= GATHER_BYTES || memchr(unseen, '"', len))) ||
-	       memchr(unseen, '\n', len);
+	if (import->large.is_whole ? input.len > REST_BYTES
+				   : input.len >= GATHER_BYTES || memchr(unseen, '"', len))
+		return true;
+	return memchr(unseen, '\n', len);
 }
 
 static enum import_large_step fail(struct import *import, const char *error)
@@ -207,11 +210,11 @@ enum import_large_step import_large_step(struct import *import, bool is_end,
 		return is_end ? fail(import, "the line ends in the middle of its value")
 			      : LARGE_NEEDS_INPUT;
 	const char *feed = input.len > 0 ? memchr(input.data, '\n', input.len) : NULL;
-	if (!feed && !is_end)
-		return LARGE_NEEDS_INPUT;
 	struct slice rest = {.data = input.data,
 			     .len = feed ? (size_t)(feed - input.data) : input.len};
-	if (!is_end_of_line(rest))
+	if (!feed && !is_end && rest.len <= REST_BYTES)
+		return LARGE_NEEDS_INPUT;
+	if (rest.len > REST_BYTES || !is_end_of_line(rest))
 		return fail(import, "a value as large as this must be the last member of its line");
 	if (end(import, ret) == LARGE_FAILED)
 		return LARGE_FAILED;

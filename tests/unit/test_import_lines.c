@@ -6,6 +6,7 @@
 #include "handlers/transfer/export_line.h"
 #include "handlers/transfer/export_place.h"
 #include "handlers/transfer/import_line.h"
+#include "handlers/transfer/import_marks.h"
 #include "tests/support/fake_request.h"
 #include "tests/support/random.h"
 
@@ -206,4 +207,18 @@ Test(import_lines, an_export_is_always_imported)
 		cache_value_release(value);
 		buffer_deinit(&text);
 	}
+}
+
+/* Cursors that say nothing new take no room, and many are compared in no time. */
+Test(import_lines, an_export_counts_from_a_cursor)
+{
+	struct buffer marks = {0};
+
+	for (size_t i = 0; i < 1000000; i++)
+		import_marks_note(&marks, i / 100 * 3);
+	cr_expect_eq(marks.len, 10000 * sizeof(uint64_t));
+	for (size_t i = 0; i < 1000000; i++)
+		cr_assert_eq(import_marks_fit(&marks, 30000, i), i <= 30000 && i > 0 && i % 3 == 0,
+			     "%zu", i);
+	buffer_deinit(&marks);
 }
