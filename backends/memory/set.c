@@ -23,8 +23,10 @@
 
 #define INLINE_WRITES 8
 
-/* How often a set waits until all is saved before it evicts. */
-#define SAVES_AWAITED 2
+/* How often a set waits until all is saved before it evicts; or is refused, if it has no room only
+ * because others are quicker to take what is freed. */
+#define SAVES_AWAITED         2
+#define SAVES_AWAITED_AT_MOST 100
 
 /* One item, with the findings of the plan. */
 struct write {
@@ -330,6 +332,35 @@ static struct evict_goal goal_of(struct set *set)
 
 enum step { STEP_DONE, STEP_AGAIN, STEP_NEEDS_MEMORY };
 
+static bool lacks_memory(const struct set *set)
+{
+	return !usage_fits(&set->all->total.memory_bytes, set->memory_growth,
+			   max_memory_bytes(set));
+}
+
+/* Whether memory lacks room only until what others have set is saved: then nothing is evicted. */
+static bool is_ahead_of_copy(const struct set *set)
+{
+	uint64_t used = usage_read(&set->all->total.memory_bytes);
+	uint64_t max = max_memory_bytes(set);
+	uint64_t room = used < max ? max - used : 0;
+
+	/* The growth exceeds the room. */
+	return set->all->mirror && lacks_memory(set) &&
+	       spill_will_free(set->all,
+			       (used > max ? used - max : 0) + (uint64_t)set->memory_growth - room);
+}
+
+/* Has the set wait, or refuses it. */
+static enum cache_status await_copy(struct set *set)
+{
+	set->outcome.waits = set->op->progress < SAVES_AWAITED_AT_MOST;
+	if (set->outcome.waits)
+		return CACHE_NO_SPACE;
+	return refuse(set, CACHE_UNAVAILABLE,
+		      "memory is full of what is not written to the database yet; try again");
+}
+
 /* One attempt with all shards locked. */
 static enum step try_evicting(struct set *set, enum cache_status *status,
 			      struct evict_goal *ret_goal)
@@ -340,6 +371,10 @@ static enum step try_evicting(struct set *set, enum cache_status *status,
 	*status = plan(set);
 	if (*status != CACHE_OK)
 		return STEP_DONE;
+	if (is_ahead_of_copy(set)) {
+		*status = await_copy(set);
+		return STEP_DONE;
+	}
 	if (namespace_expire(set->ns, set->now_us, max, &set->trash) == max)
 		return STEP_AGAIN;
 	*ret_goal = goal_of(set);
@@ -372,7 +407,7 @@ static enum cache_status set_evicting(struct set *set)
 		    evict_elsewhere(set->all, set->ns, goal.total_memory_bytes, set->now_us) == 0)
 			return refuse(set, status, "the server's memory limit is reached");
 	} while (step != STEP_DONE);
-	if (status == CACHE_NO_SPACE)
+	if (status == CACHE_NO_SPACE && !set->outcome.waits)
 		return refuse(set, status, RULES_REFUSAL_FULL);
 	return status;
 }
@@ -387,12 +422,6 @@ static enum cache_status try_once(struct set *set)
 		status = store(set);
 	namespace_unlock(set->ns, set->shards);
 	return status;
-}
-
-static bool lacks_memory(const struct set *set)
-{
-	return !usage_fits(&set->all->total.memory_bytes, set->memory_growth,
-			   max_memory_bytes(set));
 }
 
 /* Values that the copy has give up their memory before anything is evicted. CACHE_NO_SPACE: it must

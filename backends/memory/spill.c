@@ -4,6 +4,8 @@
 #define STEP_BUCKETS 32
 /* An entry stays for a second round. */
 #define ROUNDS 2
+/* What an entry keeps when its value gives up its memory, and more. */
+#define KEPT_BYTES 512
 
 static bool spill(struct shard *shard, struct entry *entry, struct entry **trash)
 {
@@ -94,4 +96,21 @@ bool spill_waits(const struct namespaces *all)
 			if (usage_read(&ns->shards[i].changes.unsaved_entries) > 0)
 				return true;
 	return false;
+}
+
+bool spill_will_free(const struct namespaces *all, uint64_t bytes)
+{
+	const struct namespace *ns = atomic_load_explicit(&all->first, memory_order_acquire);
+	uint64_t freed = 0, kept = 0;
+
+	for (; ns; ns = ns->next)
+		for (unsigned i = 0; i < SHARDS; i++) {
+			const struct noted *changes = &ns->shards[i].changes;
+
+			if (usage_read(&changes->spillable_entries) > 0)
+				return true;
+			freed += usage_read(&changes->unsaved_bytes);
+			kept += KEPT_BYTES * usage_read(&changes->unsaved_entries);
+		}
+	return freed > kept && freed - kept >= bytes;
 }

@@ -18,4 +18,7 @@ size_t spill_some(struct namespaces *all, uint64_t goal_bytes);
 /* Whether there is something that is not saved yet. */
 bool spill_waits(const struct namespaces *all);
 
+/* Whether values give up `bytes` or more once all is saved, or some can do so now. */
+bool spill_will_free(const struct namespaces *all, uint64_t bytes);
+
 #endif

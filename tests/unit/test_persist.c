@@ -448,6 +448,33 @@ Test(persist, serves_what_memory_has_no_room_for)
 		cr_expect(has_large(i), "%u", i);
 }
 
+/* Threads that together set more than memory holds take each other's room after each flush. */
+static const char *set_largest(size_t index, void *user)
+{
+	const size_t len = LITTLE_MEMORY * 2 / 5;
+	char *bytes = calloc(1, len);
+	const char *failed = bytes ? NULL : "out of memory";
+
+	(void)user;
+	for (unsigned i = 0; i < 8 && !failed; i++)
+		if (set_if(key_of((unsigned)index * 8 + i), (struct slice){bytes, len},
+			   CONDITION_NONE) != CACHE_OK)
+			failed = "a set failed";
+	free(bytes);
+	return failed;
+}
+
+Test(persist, evicts_nothing_while_sets_compete_for_memory)
+{
+	settings.max_bytes = LITTLE_MEMORY;
+	reopen();
+	const char *failed = in_threads(6, set_largest, NULL);
+	cr_assert_null(failed, "%s", failed);
+	cr_expect_eq(stats().evictions, 0);
+	cr_expect_eq(stats().entry_count, 6 * 8);
+	cr_expect_leq(gauge("persist", "memory_bytes"), LITTLE_MEMORY);
+}
+
 /* Heads alone exceed the limit: then entries go. */
 Test(persist, evicts_where_heads_alone_fill_memory)
 {
