@@ -160,8 +160,11 @@ struct entry *mirror_free(struct entry *removed, size_t count)
 
 uint64_t *mirror_take_hashes(struct namespace *ns, unsigned shard, size_t *ret_count)
 {
+	uint64_t *hashes = NULL;
+
 	(void)pthread_mutex_lock(&ns->shards[shard].lock);
-	uint64_t *hashes = noted_take_hashes(&ns->shards[shard].changes, ret_count);
+	if (!atomic_load(&ns->is_cleared))
+		hashes = noted_take_hashes(&ns->shards[shard].changes, ret_count);
 	(void)pthread_mutex_unlock(&ns->shards[shard].lock);
 	return hashes;
 }

@@ -69,7 +69,8 @@ bool mirror_is_removed(struct namespace *ns, unsigned shard, const struct entry 
 /* Frees the first `count` of the list, or less; returns the rest. */
 struct entry *mirror_free(struct entry *removed, size_t count);
 
-/* Takes the hashes of the changed entries of a shard: malloc'ed; NULL: none. */
+/* Takes the hashes of the changed entries of a shard: malloc'ed; NULL: none, or the copy has a
+ * clear before it: what was set after the clear stays noted. */
 uint64_t *mirror_take_hashes(struct namespace *ns, unsigned shard, size_t *ret_count);
 
 /* One changed entry. */

@@ -265,7 +265,9 @@ static bool flush_hashes(struct flush *flush, struct persist_left *left)
 					      left->count - left->at, changes, STEP_ITEMS,
 					      STEP_BYTES, &looked_up);
 
-		if (count == SIZE_MAX) { /* what follows the clear is noted anew */
+		/* They are of before the clear; what follows it is noted anew (mirror_take_hashes).
+		 */
+		if (count == SIZE_MAX) {
 			mirror_return_mark(left->ns);
 			left->at = left->count;
 			break;

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -286,6 +287,37 @@ Test(persist, a_clear_removes_what_was_before_it)
 	cr_expect(has_in(copy, key_of(1), "new"));
 	cr_expect(has_in(copy, key_of(2), NULL));
 	close_copy(copy, &copy_dir);
+}
+
+/* One thread clears and sets, the other flushes meanwhile. */
+static const char *clear_or_flush(size_t index, void *user)
+{
+	atomic_bool *is_done = user;
+
+	while (index == 1 && !atomic_load(is_done))
+		(void)sync_all();
+	for (unsigned i = 0; index == 0 && i < 1500; i++) {
+		if (i % 5 == 0 && simple(CACHE_OP_CLEAR, SLICE("")) != CACHE_OK)
+			return "a clear failed";
+		for (unsigned at = 0; at < 20; at++)
+			if (set(key_of(i % 5 * 20 + at), "v") != CACHE_OK)
+				return "a set failed";
+	}
+	atomic_store(is_done, true);
+	return NULL;
+}
+
+Test(persist, keeps_what_is_set_after_a_clear_during_a_flush)
+{
+	atomic_bool is_done = false;
+	const char *failed = in_threads(2, clear_or_flush, &is_done);
+
+	cr_assert_null(failed, "%s", failed);
+	cr_assert_eq(sync_all(), CACHE_OK);
+	cr_expect_eq(gauge("unpersisted", "entries"), 0);
+	cr_expect_eq(stats().entry_count, 100);
+	reopen();
+	cr_expect_eq(stats().entry_count, 100);
 }
 
 /* The file is one of the SQLite backend. */
