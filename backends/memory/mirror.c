@@ -35,10 +35,14 @@ struct slice mirror_name(const struct namespace *ns)
 	return slice_of(ns->name);
 }
 
+bool mirror_has_mark(const struct namespace *ns)
+{
+	return atomic_load_explicit(&ns->has_changes, memory_order_relaxed);
+}
+
 bool mirror_take_mark(struct namespace *ns)
 {
-	return atomic_load_explicit(&ns->has_changes, memory_order_relaxed) &&
-	       atomic_exchange(&ns->has_changes, false);
+	return mirror_has_mark(ns) && atomic_exchange(&ns->has_changes, false);
 }
 
 void mirror_return_mark(struct namespace *ns)
@@ -103,12 +107,10 @@ void mirror_figures(const struct namespaces *all, struct mirror_figures *ret)
 
 struct entry *mirror_take_removed(struct namespace *ns, unsigned shard)
 {
-	struct noted *changes = &ns->shards[shard].changes;
-
-	if (usage_read(&changes->removed_entries) == 0)
-		return NULL;
+	/* Not without the lock, even to see that there are none: who has the lock may have seen the
+	 * mark as it was before it was taken (noted.c). */
 	(void)pthread_mutex_lock(&ns->shards[shard].lock);
-	struct entry *removed = noted_take_removed(changes);
+	struct entry *removed = noted_take_removed(&ns->shards[shard].changes);
 	(void)pthread_mutex_unlock(&ns->shards[shard].lock);
 	return removed;
 }

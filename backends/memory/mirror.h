@@ -49,6 +49,7 @@ struct slice mirror_name(const struct namespace *ns);
 
 /* Whether it may have changed since the last call. */
 bool mirror_take_mark(struct namespace *ns);
+bool mirror_has_mark(const struct namespace *ns);
 void mirror_return_mark(struct namespace *ns);
 /* Whether settings have changed, or the namespace is new; which, and all of its settings. */
 bool mirror_take_settings(struct namespace *ns, struct namespace_settings *ret, unsigned *ret_mask);

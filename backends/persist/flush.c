@@ -216,7 +216,8 @@ bool flush_removed(struct persist *persist)
 	bool ok = prepare(&flush);
 
 	for (struct namespace *ns = mirror_first(persist->all); ns && ok; ns = mirror_next(ns))
-		for (unsigned shard = 0; shard < MIRROR_SHARDS && ok; shard++)
+		for (unsigned shard = 0; mirror_has_mark(ns) && shard < MIRROR_SHARDS && ok;
+		     shard++)
 			ok = flush_removed_of(&flush, ns, shard);
 	dispose(&flush);
 	return ok;
