@@ -24,7 +24,7 @@ static void answer_error(struct object_request *request, int error)
 
 /* ---- The fans' locks ---- */
 
-static void lock_range(struct dir *dir, unsigned fan, short type)
+static int lock_range(struct dir *dir, unsigned fan, short type)
 {
 	struct flock range = {
 		.l_type = type,
@@ -33,21 +33,28 @@ static void lock_range(struct dir *dir, unsigned fan, short type)
 		.l_len = 1,
 	};
 
-	while (fcntl(dir->ranges, F_OFD_SETLKW, &range) != 0 && errno == EINTR)
-		;
+	int result;
+
+	do
+		result = fcntl(dir->ranges, F_OFD_SETLKW, &range);
+	while (result != 0 && errno == EINTR);
+	return result;
 }
 
-static void lock_fan(struct dir *dir, unsigned fan)
+/* False with errno: the file system gives no lock against other servers. */
+static bool lock_fan(struct dir *dir, unsigned fan)
 {
 	(void)pthread_mutex_lock(&dir->fans[fan]);
-	if (dir->store.is_shared)
-		lock_range(dir, fan, F_WRLCK);
+	if (!dir->store.is_shared || lock_range(dir, fan, F_WRLCK) == 0)
+		return true;
+	(void)pthread_mutex_unlock(&dir->fans[fan]);
+	return false;
 }
 
 static void unlock_fan(struct dir *dir, unsigned fan)
 {
 	if (dir->store.is_shared)
-		lock_range(dir, fan, F_UNLCK);
+		(void)lock_range(dir, fan, F_UNLCK);
 	(void)pthread_mutex_unlock(&dir->fans[fan]);
 }
 
@@ -92,7 +99,10 @@ static void put(struct pool_job *job)
 		answer_error(request, errno);
 		return;
 	}
-	lock_fan(dir, request->sha256[0]);
+	if (!lock_fan(dir, request->sha256[0])) {
+		answer_error(request, errno);
+		return;
+	}
 	if (futimens(request->file, NULL) != 0 || rename_into_place(dir, request->path, name) != 0)
 		error = errno;
 	unlock_fan(dir, request->sha256[0]);
@@ -165,7 +175,10 @@ static void remove_object(struct pool_job *job)
 	int error = 0;
 
 	dir_name_of(request->sha256, name);
-	lock_fan(dir, request->sha256[0]);
+	if (!lock_fan(dir, request->sha256[0])) {
+		answer_error(request, errno);
+		return;
+	}
 	bool is_there = fstatat(dir->objects, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
 	if (is_there)
 		is_young = dir_name_time_us(&status) >= request->put_before_us;

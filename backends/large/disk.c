@@ -25,6 +25,12 @@ enum cache_status disk_status(int error, const char **ret_detail)
 	case ENFILE:
 		*ret_detail = "the server has too many open files; raise its limit (ulimit -n)";
 		return CACHE_UNAVAILABLE;
+	case ENOLCK:
+	case ENOSYS:
+	case EOPNOTSUPP:
+		*ret_detail = "the file system of large values (--large-values) gives no locks, "
+			      "without which servers cannot share it; mount it with locks";
+		return CACHE_UNAVAILABLE;
 	case ENOMEM:
 		*ret_detail = NULL;
 		return CACHE_NO_MEMORY;

@@ -1,11 +1,14 @@
 /* backends/large by itself: a directory of objects, pins, and what the sweep removes. */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "backends/large/dir.h"
@@ -215,6 +218,41 @@ Test(dir, what_is_put_again_is_young)
 	cr_assert_eq(ask(other, other->ops->remove, &remove_it), CACHE_OK);
 	store->ops->close(store);
 	other->ops->close(other);
+}
+
+static atomic_bool refuses_locks;
+
+/* In the place of fcntl: the system's, but for locks while there are none. */
+int fcntl_with_faults(int fd, int command, ...) __asm__("fcntl");
+
+int fcntl_with_faults(int fd, int command, ...)
+{
+	va_list rest;
+
+	va_start(rest, command);
+	long argument = va_arg(rest, long);
+	va_end(rest);
+	if (command == F_OFD_SETLKW && atomic_load(&refuses_locks)) {
+		errno = ENOLCK;
+		return -1;
+	}
+	return (int)syscall(SYS_fcntl, fd, command, argument);
+}
+
+Test(dir, is_not_shared_without_locks)
+{
+	struct object_store *store = open_dir("?shared=1");
+	struct object_request remove_it = named(0x33, 1);
+
+	cr_assert_eq(put(store, 0x33, "x"), CACHE_OK);
+	atomic_store(&refuses_locks, true);
+	cr_expect_eq(put(store, 0x33, "x"), CACHE_UNAVAILABLE);
+	remove_it.put_before_us = INT64_MAX;
+	cr_expect_eq(ask(store, store->ops->remove, &remove_it), CACHE_UNAVAILABLE);
+	cr_expect(strstr(remove_it.detail, "gives no locks"), "%s", remove_it.detail);
+	atomic_store(&refuses_locks, false);
+	cr_expect_eq(ask(store, store->ops->remove, &remove_it), CACHE_OK);
+	store->ops->close(store);
 }
 
 Test(dir, belongs_to_one_backend)
