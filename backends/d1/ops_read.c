@@ -13,8 +13,6 @@
 
 static const char damaged[] = "the D1 Worker sent a value that does not have its ETag";
 
-/* Why a value could not be taken: CACHE_NO_MEMORY, or CACHE_UNAVAILABLE if it is not the one that
- * was stored. */
 /* A reference has the ETag and the flags of bytes that are elsewhere. */
 static enum cache_status make_reference(const json_t *reference, const json_t *found,
 					struct cache_value **ret)
@@ -44,6 +42,8 @@ static enum cache_status make_value(const json_t *found, struct cache_value **re
 	return remote_wire_make_value(&bytes, remote_wire_read_text(found, "content_type"), ret);
 }
 
+/* Why a value could not be taken: CACHE_NO_MEMORY, or CACHE_UNAVAILABLE if it is not the one that
+ * was stored. */
 static enum cache_status take_value(const json_t *found, struct cache_item *item)
 {
 	enum cache_status status = make_value(found, &item->value);
