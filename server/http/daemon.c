@@ -34,6 +34,8 @@
 #define SPARE_CONNECTIONS 256
 /* Open files other than connections, generously. */
 #define OTHER_FILES ((rlim_t)64)
+/* A large value that is sent takes two besides the connection: the value's, and the answer's. */
+#define FILES_WITH_BODY ((rlim_t)3)
 /* Backend threads on which operations complete; further ones share a counter. */
 #define BACKEND_THREADS 4
 /* The part of a connection's memory that the head of a request must leave free: the head of the
@@ -139,8 +141,9 @@ struct room {
 };
 
 /* As many as the options say, or as the limit of open files allows: at that limit itself the
- * library's threads would retry to accept all the time, and do nothing else. */
-static struct room make_room(const struct options *options)
+ * library's threads would retry to accept all the time, and do nothing else. `files_each`: of a
+ * connection. */
+static struct room make_room(const struct options *options, rlim_t files_each)
 {
 	struct room room = {
 		.connections = (unsigned)options->max_connections,
@@ -154,7 +157,7 @@ static struct room make_room(const struct options *options)
 	limit.rlim_cur = limit.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_cur >=
-	    (rlim_t)room.connections + room.spare + LINGER_FILES(LINGER_MAX) + OTHER_FILES)
+	    room.connections * files_each + room.spare + LINGER_FILES(LINGER_MAX) + OTHER_FILES)
 		return room;
 	rlim_t left = limit.rlim_cur >= 2 * OTHER_FILES ? limit.rlim_cur - OTHER_FILES
 							: limit.rlim_cur / 2 + 1;
@@ -162,7 +165,7 @@ static struct room make_room(const struct options *options)
 		room.spare = (unsigned)(left / 8) + 1;
 	if (room.spare < room.lingering)
 		room.lingering = room.spare;
-	left -= room.spare + LINGER_FILES(room.lingering);
+	left = (left - room.spare - LINGER_FILES(room.lingering)) / files_each;
 	if (left < room.connections)
 		room.connections = (unsigned)left;
 	log_line(LOG_WARN, "the limit of open files is below max-connections; raise ulimit -n",
@@ -304,13 +307,13 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 	static char priorities[] = TLS_PRIORITIES;
 	struct http_daemon *http = calloc(1, sizeof(*http));
 	unsigned threads = options->threads > 0 ? (unsigned)options->threads : usable_cores();
-	struct room room = make_room(options);
-	unsigned limit = room.connections + room.spare + threads;
-	struct listen_address address;
 	struct backend_intake intake = {0};
+	struct listen_address address;
 
 	if (backend->ops->intake)
 		intake = backend->ops->intake(backend);
+	struct room room = make_room(options, intake.max_bytes > 0 ? FILES_WITH_BODY : 1);
+	unsigned limit = room.connections + room.spare + threads;
 	if (!http || !start_helpers(http, options, &room, backend, threads)) {
 		free(http);
 		(void)close(listen_fd);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 PROCESS_SUITE(large_http);
 
@@ -90,6 +91,42 @@ Test(large_http, exports_are_imported_or_reported)
 	cr_expect(server_stop(&other));
 	server_dispose(&other);
 	temp_dir_destroy(&dir);
+	scene_stop();
+}
+
+/* Each value that is sent takes open files, too: slow readers must not keep others from an answer.
+ */
+Test(large_http, few_descriptors_and_many_slow_readers)
+{
+	enum { READERS = 64, LEN = 24 * MB };
+	static struct raw_socket readers[READERS];
+	char path[TEMP_PATH_SIZE];
+	char *long_value = calloc(1, LEN);
+	FILE *script = fopen(temp_dir_path(&scene.dir, "few-files", path), "w");
+
+	cr_assert(script && long_value);
+	(void)fprintf(script, "#!/bin/sh\nulimit -n 160\nexec '%s' \"$@\"\n",
+		      getenv("STEADYCACHE_TEST_BINARY") ? getenv("STEADYCACHE_TEST_BINARY")
+							: STEADYCACHE_BINARY);
+	(void)fclose(script);
+	cr_assert_eq(chmod(path, 0700), 0);
+	(void)setenv("STEADYCACHE_TEST_BINARY", path, 1);
+	start();
+	expect_status(http_put(scene.client, "/cache/ns/long",
+			       ((struct slice){.data = long_value, .len = LEN})),
+		      201);
+	free(long_value);
+	for (size_t i = 0; i < READERS; i++) {
+		cr_assert(raw_open(&readers[i], scene.server.url));
+		(void)raw_send_text(&readers[i],
+				    "GET /cache/ns/long HTTP/1.1\r\nHost: localhost\r\n\r\n");
+		/* 200, or 503: there is no room. */
+		cr_assert(raw_await(&readers[i], "\r\n\r\n", 10000), "no answer for reader %zu", i);
+	}
+	for (size_t i = 0; i < READERS; i++)
+		raw_close(&readers[i]);
+	cr_expect(await_condition(http_get(scene.client, "/healthz")->status == 200, 10000),
+		  "the server does not recover");
 	scene_stop();
 }
 
