@@ -167,7 +167,7 @@ static bool take_parameter(struct backend_place *place, struct slice pair, char 
 	const struct option *option = find_option(place->ops, name);
 	size_t len = 0;
 
-	if (!option && place->ops->url_parameters && name.len > 0 &&
+	if (!option && place->url && place->ops->url_parameters && name.len > 0 &&
 	    words_hold(place->ops->url_parameters, name)) {
 		keep_parameter(place, pair);
 		return true;
