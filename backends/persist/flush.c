@@ -10,6 +10,8 @@
  *   when it is about to be written; until then both are kept, and the tombstone goes first.
  * - An entry that was set after a clear is not collected before the clear is written
  *   (mirror_collect). So the clear removes nothing that came after it.
+ * - Removals and a clear during the flush are written after the entries of their namespace, of
+ *   which they may have removed some before they were written.
  *
  * What is being written stays noted until its commit: an entry keeps ENTRY_UNSAVED, a removed key
  * is in this thread's hand. If the file refuses a step, the flush ends and returns what it has. */
@@ -299,11 +301,15 @@ static bool flush_left(struct flush *flush)
 
 	if (!flush_hashes(flush, left))
 		return false;
+	struct namespace *ns = left->ns;
+
 	free(left->hashes);
 	*left = (struct persist_left){0};
-	return true;
+	return !ns || flush_clear(flush->persist, ns);
 }
 
+/* What was removed meanwhile may be what this flush owes to those who wait for it: so the removal
+ * belongs to it, and a clear. */
 static bool flush_entries(struct flush *flush, struct namespace *ns)
 {
 	for (unsigned shard = 0; shard < MIRROR_SHARDS; shard++) {
@@ -315,8 +321,10 @@ static bool flush_entries(struct flush *flush, struct namespace *ns)
 		if (!flush_hashes(flush, &left))
 			return keep_left(flush->persist, &left);
 		free(left.hashes);
+		if (!flush_removed_of(flush, ns, shard))
+			return false;
 	}
-	return true;
+	return flush_clear(flush->persist, ns);
 }
 
 /* ---- All of it ---- */
