@@ -66,12 +66,13 @@ static bool read_query(struct parameters *ret, const char *query, char *error, s
 		size_t name_len = strcspn(query, "=&");
 		char **value = place_of(ret, query, name_len);
 
+		/* What stands behind the name may be a secret. */
 		if (!value || name_len == len || *value) {
 			(void)snprintf(error, error_size,
 				       "the URL of the object store: \"%.*s\" is not one of "
 				       "endpoint=, region=, path-style=, connections=, "
 				       "part-mb= and insecure=, each once",
-				       (int)(len < 60 ? len : 60), query);
+				       (int)(name_len < 60 ? name_len : 60), query);
 			return false;
 		}
 		*value = curl_easy_unescape(NULL, query + name_len + 1, (int)(len - name_len - 1),
