@@ -123,7 +123,8 @@ static bool list_write(const struct remote_context *context, struct remote_call 
 	return true;
 }
 
-static void read_info(const json_t *item, int64_t now_us, struct cache_entry_info *ret)
+/* False: the item has no ETag, so it is no entry. */
+static bool read_info(const json_t *item, int64_t now_us, struct cache_entry_info *ret)
 {
 	struct slice tag = dynamodb_wire_read_base64(item, "e");
 	char room[32];
@@ -137,9 +138,11 @@ static void read_info(const json_t *item, int64_t now_us, struct cache_entry_inf
 		.created_at_us = earlier_us(dynamodb_wire_read_number(item, "c", 0), now_us),
 		.expires_at_us = dynamodb_wire_read_number(item, "x", 0),
 	};
-	if (dynamodb_answer_decoded_max(tag) <= sizeof(room) &&
-	    dynamodb_answer_decode(tag, room, &len) && len == sizeof(ret->etag.bytes))
-		memcpy(ret->etag.bytes, room, len);
+	if (dynamodb_answer_decoded_max(tag) > sizeof(room) ||
+	    !dynamodb_answer_decode(tag, room, &len) || len != sizeof(ret->etag.bytes))
+		return false;
+	memcpy(ret->etag.bytes, room, len);
+	return true;
 }
 
 /* Whether an entry belongs into the listing. */
@@ -181,7 +184,10 @@ static enum cache_status take_items(const struct remote_context *context, const 
 			free(whole);
 			return CACHE_UNAVAILABLE;
 		}
-		read_info(item, now_us, &listed->info);
+		if (!read_info(item, now_us, &listed->info)) {
+			free(whole);
+			return CACHE_UNAVAILABLE;
+		}
 		if (!is_wanted(plan, op, now_us, listed->info.expires_at_us, name, key)) {
 			free(whole);
 			continue;
