@@ -157,19 +157,31 @@ bool load_takes(struct persist *persist, struct cache_op *op)
 
 /* ---- Steps ---- */
 
-static void fail(struct persist *persist, enum cache_status status)
+/* Refuses the ops of `queue`. */
+static void refuse(struct persist *persist, struct op_queue *queue, const char *sentence)
 {
-	struct op_queue ops = take(persist, &persist->unloaded);
+	struct op_queue ops = take(persist, queue);
 	struct cache_op *op;
 
+	while ((op = op_queue_pop(&ops))) {
+		op->detail = sentence;
+		cache_op_complete(op, CACHE_UNAVAILABLE);
+	}
+}
+
+void load_refuse_waiting(struct persist *persist, const char *sentence)
+{
+	refuse(persist, &persist->unloaded, sentence);
+	refuse(persist, &persist->parked, sentence);
+}
+
+static void fail(struct persist *persist, enum cache_status status)
+{
 	if (!atomic_exchange(&persist->counts.is_failing, true))
 		notice_send(&persist->config, NOTICE_ERROR,
 			    "the entries of the database cannot be loaded: %s; trying again",
 			    cache_status_text(status));
-	while ((op = op_queue_pop(&ops))) {
-		op->detail = "the entries of the database cannot be loaded now";
-		cache_op_complete(op, CACHE_UNAVAILABLE);
-	}
+	load_refuse_waiting(persist, "the entries of the database cannot be loaded now");
 	(void)pthread_mutex_lock(&persist->lock);
 	int64_t until_us = monotonic_now_us() + RETRY_US;
 	while (!persist->stop && !persist->unknown.first &&

@@ -17,5 +17,8 @@ void load_close(struct persist *persist);
 
 /* Any thread: an op that comes while the file is loaded. True: it has taken it over. */
 bool load_takes(struct persist *persist, struct cache_op *op);
+/* Any thread: refuses, with `sentence` (static), the ops that wait for the end of the load or for
+ * room until then. */
+void load_refuse_waiting(struct persist *persist, const char *sentence);
 
 #endif

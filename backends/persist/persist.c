@@ -172,10 +172,12 @@ static void persist_sync(struct backend *backend, struct cache_op *op)
 
 static void persist_hurry(struct backend *backend)
 {
-	struct backend *file = persist_of(backend)->file;
+	struct persist *persist = persist_of(backend);
 
-	if (file->ops->hurry)
-		file->ops->hurry(file);
+	if (atomic_load(&persist->mirror.is_loading))
+		load_refuse_waiting(persist, "the server stops before its entries are loaded");
+	if (persist->file->ops->hurry)
+		persist->file->ops->hurry(persist->file);
 }
 
 static void fetch(void *user, struct cache_op *op)
