@@ -19,7 +19,7 @@ static const char *difference(const struct merge_entry *entry, const struct migr
 		return "it is missing in TO";
 	if (!etag_equal(&found->etag, &value->etag))
 		return is_newer ? "the value differs; TO's was stored later" : "the value differs";
-	if (strcmp(found->type, cache_value_content_type(value)) != 0) {
+	if (*found->type && strcmp(found->type, cache_value_content_type(value)) != 0) {
 		(void)snprintf(room, 160, "the content type differs: %.60s, in TO %.60s",
 			       cache_value_content_type(value), found->type);
 		return room;

@@ -62,9 +62,9 @@ struct migrate_source {
 struct migrate_found {
 	bool exists;
 	struct etag etag;
-	char type[CONTENT_TYPE_MAX_LEN + 1];
-	int64_t modified_us, expires_at_us; /* 0: unknown; never */
-	int64_t tolerance_us;               /* of expires_at_us */
+	char type[CONTENT_TYPE_MAX_LEN + 1]; /* "": not known */
+	int64_t modified_us, expires_at_us;  /* 0: unknown; never */
+	int64_t tolerance_us;                /* of expires_at_us */
 };
 
 struct migrate_sink;

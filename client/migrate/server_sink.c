@@ -166,6 +166,45 @@ static bool put(struct migrate_sink *base, struct migrate_batch *batch,
 
 /* ---- Looking ---- */
 
+/* No URL of /cache/{ns}/ names the empty key. It is the first of a listing, which has no types. */
+static void take_listed(const json_t *document, struct migrate_found *ret)
+{
+	const json_t *item = json_array_get(json_object_get(document, "keys"), 0);
+	const char *key = json_string_value(json_object_get(item, "key"));
+	const char *etag = json_string_value(json_object_get(item, "etag"));
+
+	ret->exists = key && *key == '\0';
+	if (!ret->exists)
+		return;
+	(void)etag_parse(slice_of(etag ? etag : ""), &ret->etag);
+	ret->tolerance_us = EXPIRY_TOLERANCE_US;
+	ret->expires_at_us = (int64_t)(json_number_value(json_object_get(item, "expires_at")) *
+				       (double)US_PER_S);
+}
+
+static bool find_empty(struct remote *remote, const char *ns, struct migrate_found *ret,
+		       struct migrate_failure *failure)
+{
+	struct remote_request request = {.method = "GET"};
+	struct remote_answer answer = {0};
+
+	buffer_append(&request.target, SLICE("/cache/"));
+	target_append(&request.target, slice_of(ns));
+	buffer_append(&request.target, SLICE("?limit=1"));
+	bool good = server_end_ask(remote, &request, &answer, failure) || answer.status == 404;
+	json_auto_t *document = good && answer.body.data
+					? json_loadb(answer.body.data, answer.body.len, 0, NULL)
+					: NULL;
+	*ret = (struct migrate_found){0};
+	if (good) {
+		take_listed(document, ret);
+		*failure = (struct migrate_failure){0};
+	}
+	remote_answer_deinit(&answer);
+	buffer_deinit(&request.target);
+	return good;
+}
+
 static bool find_one(struct remote *remote, const char *ns, struct slice key,
 		     struct migrate_found *ret, struct migrate_failure *failure)
 {
@@ -201,7 +240,10 @@ static bool find(struct migrate_sink *base, const struct migrate_batch *batch,
 	bool good = true;
 
 	for (size_t i = 0; good && i < batch->count; i++)
-		good = find_one(remote, batch->ns, batch->entries[i].item.key, &ret[i], failure);
+		good = batch->entries[i].item.key.len == 0
+			       ? find_empty(remote, batch->ns, &ret[i], failure)
+			       : find_one(remote, batch->ns, batch->entries[i].item.key, &ret[i],
+					  failure);
 	release(sink, remote);
 	return good;
 }

@@ -187,6 +187,23 @@ Test(migrate, what_is_newer_stays_and_a_difference_is_found)
 	scene_stop();
 }
 
+Test(migrate, an_empty_key_is_verified_at_a_server)
+{
+	scene_start();
+	expect_run(
+		0,
+		"printf '%s\\n' "
+		"'{\"namespace\":\"ns\",\"key\":\"\",\"value\":\"x\",\"expires_at\":4000000000}' "
+		"'{\"namespace\":\"ns\",\"key\":\"a\",\"value\":\"y\"}' "
+		"'{\"complete\":true,\"entries\":2}' >" FROM);
+	expect_run(0, "$S migrate " FROM " $STEADYCACHE_URL --verify");
+	cr_assert(holds("err", "2 the same, 0 different"));
+	expect_run(0, "sed -i 's/\"x\"/\"z\"/' " FROM);
+	expect_run(3, "$S migrate " FROM " $STEADYCACHE_URL --dry-run --verify");
+	cr_assert(holds("err", "1 the same, 1 different"));
+	scene_stop();
+}
+
 Test(migrate, takes_only_what_was_asked_for)
 {
 	write_export(20, 10);
