@@ -1,14 +1,13 @@
 #include "backends/memory/mirror.h"
 
+#include <stdlib.h>
+
 #include "backends/memory/evict.h"
 #include "backends/memory/namespace.h"
 #include "backends/memory/spill.h"
 #include "base/invariant.h"
 
 _Static_assert(MIRROR_SHARDS == SHARDS, "");
-
-/* Entries that are looked at while a lock is held once. */
-#define STEP_ENTRIES 64
 
 /* A promotion of up to this part of all memory makes room for itself. */
 #define PROMOTED_PART 64
@@ -160,15 +159,61 @@ struct entry *mirror_free(struct entry *removed, size_t count)
 
 /* ---- Changed entries ---- */
 
-uint64_t *mirror_take_hashes(struct namespace *ns, unsigned shard, size_t *ret_count)
+static int compare_stamps(const void *a, const void *b)
 {
-	uint64_t *hashes = NULL;
+	uint64_t left = ((const struct noted_key *)a)->stamp;
+	uint64_t right = ((const struct noted_key *)b)->stamp;
 
-	(void)pthread_mutex_lock(&ns->shards[shard].lock);
-	if (!atomic_load(&ns->is_cleared))
-		hashes = noted_take_hashes(&ns->shards[shard].changes, ret_count);
-	(void)pthread_mutex_unlock(&ns->shards[shard].lock);
-	return hashes;
+	return left < right ? -1 : left > right;
+}
+
+/* Takes up to counts[i] of the keys of each shard. Returns how many. */
+static size_t take_keys(struct namespace *ns, const size_t counts[static SHARDS],
+			struct noted_key *ret)
+{
+	size_t taken = 0;
+
+	for (unsigned i = 0; i < SHARDS; i++) {
+		if (counts[i] == 0)
+			continue;
+		(void)pthread_mutex_lock(&ns->shards[i].lock);
+		if (!atomic_load(&ns->is_cleared))
+			taken += noted_take_keys(&ns->shards[i].changes, ret + taken, counts[i]);
+		(void)pthread_mutex_unlock(&ns->shards[i].lock);
+	}
+	return taken;
+}
+
+uint64_t *mirror_take_hashes(struct namespace *ns, size_t *ret_count)
+{
+	size_t counts[SHARDS];
+	size_t total = 0;
+
+	for (unsigned i = 0; i < SHARDS; i++) {
+		(void)pthread_mutex_lock(&ns->shards[i].lock);
+		counts[i] = ns->shards[i].changes.count;
+		(void)pthread_mutex_unlock(&ns->shards[i].lock);
+		total += counts[i];
+	}
+	*ret_count = total;
+	if (total == 0)
+		return NULL;
+	struct noted_key *keys = malloc(total * sizeof(*keys));
+	uint64_t *hashes = malloc(total * sizeof(*hashes));
+	if (!keys || !hashes) {
+		free(keys);
+		free(hashes);
+		return NULL;
+	}
+	*ret_count = take_keys(ns, counts, keys);
+	qsort(keys, *ret_count, sizeof(*keys), compare_stamps);
+	for (size_t i = 0; i < *ret_count; i++)
+		hashes[i] = keys[i].hash;
+	free(keys);
+	if (*ret_count > 0)
+		return hashes;
+	free(hashes);
+	return NULL;
 }
 
 static void describe(struct entry *entry, struct mirror_change *ret)
@@ -221,24 +266,24 @@ static bool collect_hash(struct shard *shard, uint64_t hash, struct collection *
 	return true;
 }
 
-size_t mirror_collect(struct namespace *ns, unsigned shard, const uint64_t *hashes, size_t count,
+size_t mirror_collect(struct namespace *ns, const uint64_t *hashes, size_t count,
 		      struct mirror_change *ret, size_t max, uint64_t max_bytes,
 		      size_t *ret_looked_up)
 {
 	struct collection collection = {.changes = ret, .max = max, .max_bytes = max_bytes};
-	struct shard *from = &ns->shards[shard];
 	bool is_cleared = false;
 	bool goes_on = true;
 	size_t at = 0;
 
 	while (at < count && goes_on && !is_cleared) {
-		(void)pthread_mutex_lock(&from->lock);
+		struct shard *shard = namespace_shard(ns, hashes[at]);
+
+		(void)pthread_mutex_lock(&shard->lock);
 		is_cleared = atomic_load(&ns->is_cleared);
-		for (size_t i = 0; i < STEP_ENTRIES && at < count && goes_on && !is_cleared; i++) {
-			goes_on = collect_hash(from, hashes[at], &collection);
-			at += goes_on;
-		}
-		(void)pthread_mutex_unlock(&from->lock);
+		if (!is_cleared)
+			goes_on = collect_hash(shard, hashes[at], &collection);
+		(void)pthread_mutex_unlock(&shard->lock);
+		at += goes_on && !is_cleared;
 	}
 	*ret_looked_up = at;
 	if (!is_cleared)
@@ -247,25 +292,20 @@ size_t mirror_collect(struct namespace *ns, unsigned shard, const uint64_t *hash
 	return SIZE_MAX;
 }
 
-void mirror_saved(struct namespace *ns, unsigned shard, const struct mirror_change *changes,
-		  size_t count)
+void mirror_saved(struct namespace *ns, const struct mirror_change *changes, size_t count)
 {
-	struct shard *in = &ns->shards[shard];
+	for (size_t i = 0; i < count; i++) {
+		const struct mirror_change *change = &changes[i];
+		struct shard *shard = namespace_shard(ns, change->hash);
 
-	for (size_t at = 0; at < count;) {
-		(void)pthread_mutex_lock(&in->lock);
-		for (size_t i = 0; i < STEP_ENTRIES && at < count; i++, at++) {
-			const struct mirror_change *change = &changes[at];
-			struct entry *entry = NULL;
-
-			if (change->has_new_value)
-				entry = table_find(&in->table, change->hash, change->key);
-			/* Otherwise it was replaced or removed since. */
-			if (entry && entry_value(entry) == change->value &&
-			    entry_has(entry, ENTRY_UNSAVED))
-				noted_saved(&in->changes, entry);
-		}
-		(void)pthread_mutex_unlock(&in->lock);
+		if (!change->has_new_value)
+			continue;
+		(void)pthread_mutex_lock(&shard->lock);
+		struct entry *entry = table_find(&shard->table, change->hash, change->key);
+		/* Otherwise it was replaced or removed since. */
+		if (entry && entry_value(entry) == change->value && entry_has(entry, ENTRY_UNSAVED))
+			noted_saved(&shard->changes, entry);
+		(void)pthread_mutex_unlock(&shard->lock);
 	}
 }
 

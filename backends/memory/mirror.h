@@ -70,9 +70,10 @@ bool mirror_is_removed(struct namespace *ns, unsigned shard, const struct entry 
 /* Frees the first `count` of the list, or less; returns the rest. */
 struct entry *mirror_free(struct entry *removed, size_t count);
 
-/* Takes the hashes of the changed entries of a shard: malloc'ed; NULL: none, or the copy has a
- * clear before it: what was set after the clear stays noted. */
-uint64_t *mirror_take_hashes(struct namespace *ns, unsigned shard, size_t *ret_count);
+/* Takes the hashes of the changed entries, malloc'ed, in the order in which the entries were
+ * created. NULL: none, or the copy has a clear before it: what was set after the clear stays noted;
+ * or, with a count, for lack of memory. */
+uint64_t *mirror_take_hashes(struct namespace *ns, size_t *ret_count);
 
 /* One changed entry. */
 struct mirror_change {
@@ -87,12 +88,11 @@ struct mirror_change {
 /* Looks up the entries of `hashes` and fills `ret` with up to `max` changes, or until their values
  * reach `max_bytes`; *ret_looked_up says how many hashes it has got through. Returns how many
  * changes there are; SIZE_MAX: the namespace was cleared, and nothing may be written. */
-size_t mirror_collect(struct namespace *ns, unsigned shard, const uint64_t *hashes, size_t count,
+size_t mirror_collect(struct namespace *ns, const uint64_t *hashes, size_t count,
 		      struct mirror_change *ret, size_t max, uint64_t max_bytes,
 		      size_t *ret_looked_up);
 /* The copy has these. */
-void mirror_saved(struct namespace *ns, unsigned shard, const struct mirror_change *changes,
-		  size_t count);
+void mirror_saved(struct namespace *ns, const struct mirror_change *changes, size_t count);
 /* Drops the references to the values. */
 void mirror_release(const struct mirror_change *changes, size_t count);
 

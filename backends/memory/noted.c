@@ -1,6 +1,7 @@
 #include "backends/memory/noted.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/invariant.h"
 
@@ -54,7 +55,7 @@ static void count(struct noted *changes, const struct entry *entry,
 
 void noted_deinit(struct noted *changes)
 {
-	free(changes->hashes);
+	free(changes->keys);
 	entry_free_list(changes->removed);
 }
 
@@ -66,10 +67,10 @@ bool noted_reserve(struct noted *changes, size_t extra)
 		return true;
 	while (capacity - changes->count < extra)
 		capacity = capacity * 2 + 64;
-	uint64_t *larger = realloc(changes->hashes, capacity * sizeof(*larger));
+	struct noted_key *larger = realloc(changes->keys, capacity * sizeof(*larger));
 	if (!larger)
 		return false;
-	changes->hashes = larger;
+	changes->keys = larger;
 	changes->capacity = capacity;
 	return true;
 }
@@ -83,7 +84,8 @@ static void wake(struct noted *changes)
 static void push(struct noted *changes, uint64_t hash, struct entry *entry)
 {
 	INVARIANT(changes->count < changes->capacity);
-	changes->hashes[changes->count++] = hash;
+	changes->keys[changes->count++] =
+		(struct noted_key){.stamp = entry->order.stamp, .hash = hash};
 	entry_mark(entry, ENTRY_QUEUED);
 	wake(changes);
 }
@@ -163,17 +165,21 @@ void noted_return_removed(struct noted *changes, struct entry *removed)
 	}
 }
 
-uint64_t *noted_take_hashes(struct noted *changes, size_t *ret_count)
+size_t noted_take_keys(struct noted *changes, struct noted_key *ret, size_t max)
 {
-	uint64_t *hashes = changes->hashes;
+	size_t taken = changes->count < max ? changes->count : max;
 
-	*ret_count = changes->count;
-	if (changes->count == 0)
-		return NULL;
-	changes->hashes = NULL;
-	changes->count = 0;
-	changes->capacity = 0;
-	return hashes;
+	if (taken == 0)
+		return 0;
+	memcpy(ret, changes->keys, taken * sizeof(*ret));
+	changes->count -= taken;
+	memmove(changes->keys, changes->keys + taken, changes->count * sizeof(*ret));
+	if (changes->count == 0) {
+		free(changes->keys);
+		changes->keys = NULL;
+		changes->capacity = 0;
+	}
+	return taken;
 }
 
 void noted_forget(struct noted *changes, struct entry **trash)

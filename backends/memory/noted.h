@@ -3,11 +3,12 @@
  * file; mirror.h is its way to them. In a store without a copy nothing is noted.
  *
  * A change is folded: an entry is noted once, however often it is set or used. What is noted is the
- * hash of its key, 8 bytes; its value is looked up when the change is taken. A removed entry whose
+ * hash of its key and its place in the order of creation, 16 bytes; its value is looked up when the
+ * change is taken. A removed entry whose
  * key the copy may have stays as a tombstone, without its bytes if these are many.
  *
  * Invariants:
- * - An entry with ENTRY_QUEUED has its hash in `hashes`.
+ * - An entry with ENTRY_QUEUED is among `keys`, or these were taken.
  * - An entry with ENTRY_UNSAVED has ENTRY_QUEUED, or is being written at the moment.
  * - A key that the copy may have is that of an entry with ENTRY_IN_COPY, or of a tombstone; or
  *   everything in the copy is to be cleared (namespace.h).
@@ -20,11 +21,16 @@
 
 #include "backends/memory/entry.h"
 
+struct noted_key {
+	uint64_t stamp; /* of its entry (entry.h) when it was noted: a hint for the order */
+	uint64_t hash;
+};
+
 struct noted {
 	bool are_noted;             /* the store has a copy; never changes */
 	uint32_t spill_least_bytes; /* of memory_mirror; never changes */
 	atomic_bool *wake_flag;     /* of the namespace: it has changes */
-	uint64_t *hashes;
+	struct noted_key *keys;
 	size_t count, capacity;
 	struct entry *removed; /* tombstones, linked by order.next */
 	/* Written under the lock, read by anybody. */
@@ -64,8 +70,8 @@ void noted_saved(struct noted *changes, struct entry *entry);
 /* Takes the tombstones, which no longer count: a list linked by order.next. */
 struct entry *noted_take_removed(struct noted *changes);
 void noted_return_removed(struct noted *changes, struct entry *removed);
-/* Takes the hashes, malloc'ed; NULL: none. */
-uint64_t *noted_take_hashes(struct noted *changes, size_t *ret_count);
+/* Takes the keys that were noted first, up to `max`. Returns how many. */
+size_t noted_take_keys(struct noted *changes, struct noted_key *ret, size_t max);
 /* `entry` gave its bytes up, or has them again, as `fresh`, which takes over its flags. */
 void noted_exchange(struct noted *changes, const struct entry *entry, struct entry *fresh);
 

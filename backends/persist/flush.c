@@ -1,7 +1,8 @@
 /* A flush: what has changed since the last one, in steps of bounded size, each one transaction.
  *
  *     1. of each namespace that has changed: its settings, its clear, its removed keys
- *     2. of each of them: the entries that were set or used
+ *     2. of each of them: the entries that were set or used, in the order of their creation, in
+ *        which the file has them too: so entries that share a page are written together
  *
  * Removals go first, so that on a full disk they make the room that the others need, and because of
  * the order of one key:
@@ -32,7 +33,6 @@
 /* Hashes that a flush has taken and not got through, because the file refused it. */
 struct persist_left {
 	struct namespace *ns;
-	unsigned shard;
 	uint64_t *hashes; /* malloc'ed */
 	size_t count, at;
 };
@@ -264,9 +264,9 @@ static bool flush_hashes(struct flush *flush, struct persist_left *left)
 
 	while (left->at < left->count && ok) {
 		size_t looked_up = 0;
-		size_t count = mirror_collect(left->ns, left->shard, left->hashes + left->at,
-					      left->count - left->at, changes, STEP_ITEMS,
-					      STEP_BYTES, &looked_up);
+		size_t count =
+			mirror_collect(left->ns, left->hashes + left->at, left->count - left->at,
+				       changes, STEP_ITEMS, STEP_BYTES, &looked_up);
 
 		/* They are of before the clear; what follows it is noted anew (mirror_take_hashes).
 		 */
@@ -277,7 +277,7 @@ static bool flush_hashes(struct flush *flush, struct persist_left *left)
 		}
 		ok = count == 0 || write_changes(flush, left->ns, changes, count);
 		if (ok) {
-			mirror_saved(left->ns, left->shard, changes, count);
+			mirror_saved(left->ns, changes, count);
 			left->at += looked_up;
 		}
 		mirror_release(changes, count);
@@ -312,17 +312,18 @@ static bool flush_left(struct flush *flush)
  * belongs to it, and a clear. */
 static bool flush_entries(struct flush *flush, struct namespace *ns)
 {
-	for (unsigned shard = 0; shard < MIRROR_SHARDS; shard++) {
-		struct persist_left left = {.ns = ns, .shard = shard};
+	struct persist_left left = {.ns = ns};
 
-		left.hashes = mirror_take_hashes(ns, shard, &left.count);
-		if (!left.hashes)
-			continue;
-		if (!flush_hashes(flush, &left))
-			return keep_left(flush->persist, &left);
+	left.hashes = mirror_take_hashes(ns, &left.count);
+	if (!left.hashes && left.count > 0)
+		return false;
+	if (left.hashes && !flush_hashes(flush, &left))
+		return keep_left(flush->persist, &left);
+	if (left.hashes) {
 		free(left.hashes);
-		if (!flush_removed_of(flush, ns, shard))
-			return false;
+		for (unsigned shard = 0; shard < MIRROR_SHARDS; shard++)
+			if (!flush_removed_of(flush, ns, shard))
+				return false;
 	}
 	return flush_clear(flush->persist, ns);
 }

@@ -38,14 +38,16 @@ int entries_find_all(struct transaction *tx, const struct ns_row *row, const str
 	return code;
 }
 
-int entries_find_frequency(struct transaction *tx, int64_t id, bool *found, int64_t *ret)
+int entries_find_history(struct transaction *tx, int64_t id, bool *found, int64_t *ret_frequency,
+			 int64_t *ret_created_us)
 {
-	sqlite3_stmt *find = tx->statements.find_frequency;
+	sqlite3_stmt *find = tx->statements.find_history;
 
 	(void)sqlite3_bind_int64(find, 1, id);
 	int code = sqlite3_step(find);
 	*found = code == SQLITE_ROW;
-	*ret = sqlite3_column_int64(find, 0);
+	*ret_frequency = sqlite3_column_int64(find, 0);
+	*ret_created_us = sqlite3_column_int64(find, 1);
 	int reset = sqlite3_reset(find);
 	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : reset;
 }
@@ -93,7 +95,8 @@ int entries_remove(struct transaction *tx, struct ns_row *row, int64_t id, bool 
 {
 	struct counted_entry entry;
 	int64_t frequency = 0;
-	int code = entries_find_frequency(tx, id, ret_removed, &frequency);
+	int64_t created_us = 0;
+	int code = entries_find_history(tx, id, ret_removed, &frequency, &created_us);
 
 	if (code != SQLITE_OK || !*ret_removed)
 		return code;

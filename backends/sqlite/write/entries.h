@@ -25,8 +25,9 @@ static inline bool entries_is_live(const struct transaction *tx, const struct fo
 	return entry->found && rules_is_live(entry->expires_us, tx->now_us);
 }
 
-/* The frequency of an entry, as it is written. */
-int entries_find_frequency(struct transaction *tx, int64_t id, bool *found, int64_t *ret);
+/* The frequency of an entry, as it is written, and its creation. */
+int entries_find_history(struct transaction *tx, int64_t id, bool *found, int64_t *ret_frequency,
+			 int64_t *ret_created_us);
 
 /* Deletes the rows of an entry, whatever namespace it is of, and drops the uses that wait for it:
  * SQLite may give its id to a new entry. The accounts are the caller's. SQLITE_OK or an error. */

@@ -35,15 +35,6 @@ static struct beginning beginning_of(const struct transaction *tx, const struct 
 	return ret;
 }
 
-/* Parameters 1 to 4 of insert_uses and restart_uses. */
-static void bind_beginning(sqlite3_stmt *statement, int64_t id, const struct beginning *beginning)
-{
-	(void)sqlite3_bind_int64(statement, 1, id);
-	(void)sqlite3_bind_int64(statement, 2, beginning->frequency);
-	(void)sqlite3_bind_int64(statement, 3, beginning->last_access_us);
-	(void)sqlite3_bind_int64(statement, 4, beginning->created_us);
-}
-
 static int insert_entry(struct transaction *tx, struct ns_row *row, const struct cache_item *item)
 {
 	struct beginning beginning = beginning_of(tx, item);
@@ -69,10 +60,14 @@ static int insert_entry(struct transaction *tx, struct ns_row *row, const struct
 		return code;
 	row->entry_count++;
 	row->frequency_sum += beginning.frequency;
-	bind_beginning(tx->statements.insert_uses, sqlite3_last_insert_rowid(tx->db), &beginning);
-	(void)sqlite3_bind_int64(tx->statements.insert_uses, 5, row->id);
-	(void)sqlite3_bind_int(tx->statements.insert_uses, 6, row->settings.policy == EVICT_FIFO);
-	code = database_run(tx->statements.insert_uses);
+	sqlite3_stmt *uses = tx->statements.insert_uses;
+	(void)sqlite3_bind_int64(uses, 1, sqlite3_last_insert_rowid(tx->db));
+	(void)sqlite3_bind_int64(uses, 2, beginning.frequency);
+	(void)sqlite3_bind_int64(uses, 3, beginning.last_access_us);
+	(void)sqlite3_bind_int64(uses, 4, beginning.created_us);
+	(void)sqlite3_bind_int64(uses, 5, row->id);
+	(void)sqlite3_bind_int(uses, 6, row->settings.policy == EVICT_FIFO);
+	code = database_run(uses);
 	if (beginning.frequency > 1)
 		heads_arrive(&tx->heads, row->id, beginning.last_access_us);
 	return code == SQLITE_DONE ? SQLITE_OK : code;
@@ -120,17 +115,24 @@ static int restart_uses(struct transaction *tx, struct ns_row *row, const struct
 {
 	struct beginning beginning = beginning_of(tx, item);
 	int64_t frequency = 0;
+	int64_t created_us = 0;
 	bool found = false;
 	struct use use;
-	int code = entries_find_frequency(tx, id, &found, &frequency);
+	int code = entries_find_history(tx, id, &found, &frequency, &created_us);
 
 	if (code != SQLITE_OK || !found)
 		return code != SQLITE_OK ? code : SQLITE_CORRUPT;
 	if (uses_take(&tx->store->uses, id, &use) && !fold_keep_taken(tx, &use))
 		return SQLITE_NOMEM;
 	row->frequency_sum += beginning.frequency - frequency;
-	bind_beginning(tx->statements.restart_uses, id, &beginning);
-	code = database_run(tx->statements.restart_uses);
+	bool is_as_old = beginning.created_us == created_us;
+	sqlite3_stmt *restart = is_as_old ? tx->statements.move_uses : tx->statements.restart_uses;
+	(void)sqlite3_bind_int64(restart, 1, id);
+	(void)sqlite3_bind_int64(restart, 2, beginning.frequency);
+	(void)sqlite3_bind_int64(restart, 3, beginning.last_access_us);
+	if (!is_as_old)
+		(void)sqlite3_bind_int64(restart, 4, beginning.created_us);
+	code = database_run(restart);
 	if (beginning.frequency > 1)
 		heads_arrive(&tx->heads, row->id, beginning.last_access_us);
 	return code == SQLITE_DONE ? SQLITE_OK : code;

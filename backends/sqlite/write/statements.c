@@ -44,7 +44,7 @@ static const struct statement_text texts[] = {
 	STATEMENT(find_entry,
 		  "SELECT id, expires, etag, size, type FROM entries INDEXED BY entries_key"
 		  " WHERE " KEY_CONDITION(1, 2, 3, 4)),
-	STATEMENT(find_frequency, "SELECT frequency FROM uses WHERE id = ?1"),
+	STATEMENT(find_history, "SELECT frequency, created FROM uses WHERE id = ?1"),
 	STATEMENT(find_size, "SELECT size, hash, type, length(key) FROM entries WHERE id = ?1"),
 	STATEMENT(insert_entry,
 		  "INSERT INTO entries(ns, hash, key, etag, flags, type, modified, expires,"
@@ -56,6 +56,8 @@ static const struct statement_text texts[] = {
 			       " VALUES(?1, ?2, ?3, ?4, ?5, ?6)"),
 	STATEMENT(restart_uses, "UPDATE uses SET frequency = ?2, last_access = ?3, created = ?4"
 				" WHERE id = ?1"),
+	/* Without touching the index of creations. */
+	STATEMENT(move_uses, "UPDATE uses SET frequency = ?2, last_access = ?3 WHERE id = ?1"),
 	STATEMENT(delete_entry, "DELETE FROM entries WHERE id = ?1"),
 	STATEMENT(delete_uses, "DELETE FROM uses WHERE id = ?1"),
 	STATEMENT(find_order, "SELECT max(iif(name = 'order_ahead', value, NULL)),"
