@@ -73,23 +73,27 @@ static int insert_entry(struct transaction *tx, struct ns_row *row, const struct
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-static int update_entry(struct transaction *tx, const struct cache_item *item, int64_t id)
+/* Parameters 1 to 8 of update_entry and update_hinted. */
+static void bind_update(sqlite3_stmt *update, const struct cache_item *item, int64_t id)
 {
 	const struct cache_value *value = item->value;
-	const char *type = cache_value_content_type(value);
 	struct slice bytes = cache_value_bytes(value);
-	sqlite3_stmt *update = tx->statements.update_entry;
 
 	(void)sqlite3_bind_int64(update, 1, id);
 	(void)sqlite3_bind_blob(update, 2, value->etag.bytes, sizeof(value->etag.bytes),
 				SQLITE_STATIC);
 	(void)sqlite3_bind_int(update, 3, value->flags);
-	(void)sqlite3_bind_text(update, 4, type, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_text(update, 4, cache_value_content_type(value), -1, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(update, 5, value->modified_at_us);
 	(void)sqlite3_bind_int64(update, 6, value->expires_at_us);
 	(void)sqlite3_bind_blob64(update, 7, bytes.len ? bytes.data : "", bytes.len, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(update, 8, (int64_t)item->size_bytes);
-	int code = database_run(update);
+}
+
+static int update_entry(struct transaction *tx, const struct cache_item *item, int64_t id)
+{
+	bind_update(tx->statements.update_entry, item, id);
+	int code = database_run(tx->statements.update_entry);
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
@@ -234,35 +238,125 @@ static enum applied set_items(struct transaction *tx, struct ns_row *row, struct
 
 /* ---- The file as a copy of another store (settings.h: follows) ---- */
 
-static int follow_item(struct transaction *tx, struct ns_row *row, struct cache_item *item,
-		       const struct found_entry *entry)
+/* What is known of a row now that it has the item's value and history. */
+static void note_hint(struct transaction *tx, const struct cache_item *item, int64_t hash,
+		      int64_t id)
 {
+	const struct hint hint = {
+		.hash = hash,
+		.id = id,
+		.size_bytes = (int64_t)item->size_bytes,
+		.frequency = (uint32_t)beginning_of(tx, item).frequency,
+		.type_len = (uint32_t)cache_value_content_type_len(item->value),
+	};
+
+	hints_note(&tx->hints, &hint);
+}
+
+static int move_uses_hinted(struct transaction *tx, struct ns_row *row,
+			    const struct cache_item *item, const struct hint *hint)
+{
+	struct beginning beginning = beginning_of(tx, item);
+	sqlite3_stmt *move = tx->statements.move_uses_hinted;
+	struct use use;
+
+	(void)sqlite3_bind_int64(move, 1, hint->id);
+	(void)sqlite3_bind_int64(move, 2, beginning.frequency);
+	(void)sqlite3_bind_int64(move, 3, beginning.last_access_us);
+	(void)sqlite3_bind_int64(move, 4, hint->frequency);
+	(void)sqlite3_bind_int64(move, 5, beginning.created_us);
+	int code = database_run(move);
+	if (code != SQLITE_DONE)
+		return code;
+	if (sqlite3_changes(tx->db) == 0)
+		return restart_uses(tx, row, item, hint->id);
+	if (uses_take(&tx->store->uses, hint->id, &use) && !fold_keep_taken(tx, &use))
+		return SQLITE_NOMEM;
+	row->frequency_sum += beginning.frequency - (int64_t)hint->frequency;
+	if (beginning.frequency > 1)
+		heads_arrive(&tx->heads, row->id, beginning.last_access_us);
+	return SQLITE_OK;
+}
+
+/* *ret_followed: the hint was right, and the row is written. */
+static int follow_hint(struct transaction *tx, struct ns_row *row, const struct cache_item *item,
+		       const struct hint *hint, bool *ret_followed)
+{
+	sqlite3_stmt *update = tx->statements.update_hinted;
+	struct slice key = item->key;
+
+	bind_update(update, item, hint->id);
+	(void)sqlite3_bind_int64(update, 9, row->id);
+	(void)sqlite3_bind_int64(update, 10, hint->hash);
+	(void)sqlite3_bind_int64(update, 11, hint->size_bytes);
+	(void)sqlite3_bind_int64(update, 12, hint->type_len);
+	(void)sqlite3_bind_blob64(update, 13, key.len ? key.data : "", key.len, SQLITE_STATIC);
+	int code = database_run(update);
+	if (code != SQLITE_DONE)
+		return code;
+	*ret_followed = sqlite3_changes(tx->db) > 0;
+	if (!*ret_followed)
+		return SQLITE_OK;
+	row->size_sum += (int64_t)item->size_bytes - hint->size_bytes;
+	row->used_bytes +=
+		admit_used_bytes(item) -
+		(int64_t)cache_used_bytes(key.len, hint->type_len, (uint64_t)hint->size_bytes);
+	return move_uses_hinted(tx, row, item, hint);
+}
+
+static int follow_value(struct transaction *tx, struct ns_row *row, struct cache_item *item,
+			int64_t hash)
+{
+	const struct hint *hint = hints_find(&tx->hints, hash);
+	struct found_entry entry = {0};
+	bool followed = false;
+	int code = SQLITE_OK;
+
+	widen_age(tx, row, item);
+	if (hint)
+		code = follow_hint(tx, row, item, hint, &followed);
+	if (code != SQLITE_OK)
+		return code;
+	if (followed) {
+		note_hint(tx, item, hash, hint->id);
+		return SQLITE_OK;
+	}
+	code = entries_find(tx, row, item->key, &entry);
+	if (code != SQLITE_OK)
+		return code;
+	row->size_sum += (int64_t)item->size_bytes - entry.size;
+	row->used_bytes += admit_used_bytes(item) - entry.used_bytes;
+	if (entry.found)
+		code = update_entry(tx, item, entry.id);
+	else
+		code = insert_entry(tx, row, item);
+	if (code == SQLITE_OK && entry.found)
+		code = restart_uses(tx, row, item, entry.id);
+	if (code == SQLITE_OK)
+		note_hint(tx, item, hash,
+			  entry.found ? entry.id : sqlite3_last_insert_rowid(tx->db));
+	return code;
+}
+
+static int follow_item(struct transaction *tx, struct ns_row *row, struct cache_item *item)
+{
+	struct found_entry entry = {0};
+
 	item->status = CACHE_OK;
 	row->dirty = true;
-	if (!item->value)
-		return entry->found ? restart_uses(tx, row, item, entry->id) : SQLITE_OK;
-	row->size_sum += (int64_t)item->size_bytes;
-	row->used_bytes += admit_used_bytes(item);
-	widen_age(tx, row, item);
-	if (!entry->found)
-		return insert_entry(tx, row, item);
-	row->size_sum -= entry->size;
-	row->used_bytes -= entry->used_bytes;
-	int code = update_entry(tx, item, entry->id);
-	return code == SQLITE_OK ? restart_uses(tx, row, item, entry->id) : code;
+	if (item->value)
+		return follow_value(tx, row, item,
+				    key_index_hash(tx->store->file.hash_seed, item->key));
+	int code = entries_find(tx, row, item->key, &entry);
+	return code == SQLITE_OK && entry.found ? restart_uses(tx, row, item, entry.id) : code;
 }
 
 static enum applied follow_items(struct transaction *tx, struct ns_row *row, struct cache_op *op)
 {
 	int code = SQLITE_OK;
 
-	for (size_t i = 0; i < op->item_count && code == SQLITE_OK; i++) {
-		struct found_entry entry = {0};
-
-		code = entries_find(tx, row, op->items[i].key, &entry);
-		if (code == SQLITE_OK)
-			code = follow_item(tx, row, &op->items[i], &entry);
-	}
+	for (size_t i = 0; i < op->item_count && code == SQLITE_OK; i++)
+		code = follow_item(tx, row, &op->items[i]);
 	if (code != SQLITE_OK)
 		return applied_fail(tx, op, code);
 	op->status = CACHE_OK;

@@ -56,6 +56,13 @@ static const struct statement_text texts[] = {
 			       " VALUES(?1, ?2, ?3, ?4, ?5, ?6)"),
 	STATEMENT(restart_uses, "UPDATE uses SET frequency = ?2, last_access = ?3, created = ?4"
 				" WHERE id = ?1"),
+	/* By a hint (hints.h): nothing changes if it is wrong. */
+	STATEMENT(update_hinted,
+		  "UPDATE entries SET etag = ?2, flags = ?3, type = ?4, modified = ?5,"
+		  " expires = ?6, value = ?7, size = ?8 WHERE id = ?1 AND ns = ?9 AND hash = ?10"
+		  " AND size = ?11 AND length(CAST(type AS BLOB)) = ?12 AND key = ?13"),
+	STATEMENT(move_uses_hinted, "UPDATE uses SET frequency = ?2, last_access = ?3"
+				    " WHERE id = ?1 AND frequency = ?4 AND created = ?5"),
 	/* Without touching the index of creations. */
 	STATEMENT(move_uses, "UPDATE uses SET frequency = ?2, last_access = ?3 WHERE id = ?1"),
 	STATEMENT(delete_entry, "DELETE FROM entries WHERE id = ?1"),

@@ -71,4 +71,5 @@ void transaction_deinit(struct transaction *tx)
 	changes_deinit(&tx->changes);
 	sweep_deinit(&tx->sweep);
 	heads_deinit(&tx->heads);
+	hints_deinit(&tx->hints);
 }

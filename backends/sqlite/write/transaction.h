@@ -7,6 +7,7 @@
 #include "backends/sqlite/write/changes.h"
 #include "backends/sqlite/write/fold.h"
 #include "backends/sqlite/write/heads.h"
+#include "backends/sqlite/write/hints.h"
 #include "backends/sqlite/write/ns_row.h"
 #include "backends/sqlite/write/order.h"
 #include "backends/sqlite/write/statements.h"
@@ -32,6 +33,7 @@ struct transaction {
 	struct order order;
 	struct sweep sweep;
 	struct heads_cache heads;
+	struct hints hints; /* where the store follows */
 };
 
 /* These return SQLITE_OK or an error, after which the transaction must be rolled back. SQLITE_BUSY
