@@ -320,6 +320,59 @@ Test(persist, keeps_what_is_set_after_a_clear_during_a_flush)
 	cr_expect_eq(stats().entry_count, 100);
 }
 
+/* A number of the file. */
+static int64_t in_file(const char *sql)
+{
+	char path[TEMP_PATH_SIZE + 32];
+	sqlite3 *db = NULL;
+	sqlite3_stmt *query = NULL;
+
+	(void)snprintf(path, sizeof(path), "%s/steadycache.db", dir.path);
+	cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+	cr_assert_eq(sqlite3_prepare_v2(db, sql, -1, &query, NULL), SQLITE_OK);
+	cr_assert_eq(sqlite3_step(query), SQLITE_ROW);
+	int64_t ret = sqlite3_column_int64(query, 0);
+	(void)sqlite3_finalize(query);
+	(void)sqlite3_close(db);
+	return ret;
+}
+
+/* A row that was written lately is found without a look-up; meanwhile it may be another key's, or
+ * of a namespace that was cleared. */
+Test(persist, remembers_no_wrong_row)
+{
+	cr_assert_eq(set(key_of(1), "one"), CACHE_OK);
+	cr_assert_eq(set(key_of(2), "two"), CACHE_OK);
+	cr_assert_eq(sync_all(), CACHE_OK);
+	cr_assert_eq(simple(CACHE_OP_DELETE, key_of(2)), CACHE_OK);
+	cr_assert_eq(sync_all(), CACHE_OK);
+	cr_assert_eq(set(key_of(3), "two"), CACHE_OK); /* in the row of the former */
+	cr_assert_eq(set(key_of(1), "one, longer"), CACHE_OK);
+	cr_assert_eq(sync_all(), CACHE_OK);
+	cr_assert_eq(set(key_of(2), "two again"), CACHE_OK);
+	cr_assert_eq(set(key_of(1), "1"), CACHE_OK);
+	cr_assert(has(key_of(1), "1"));
+	cr_assert_eq(sync_all(), CACHE_OK);
+	cr_expect_eq(in_file("SELECT entry_count FROM namespaces"), 3);
+	cr_expect_eq(in_file("SELECT size_sum FROM namespaces"), 1 + 9 + 3);
+	cr_expect_eq(in_file("SELECT frequency_sum - (SELECT sum(frequency) FROM uses)"
+			     " FROM namespaces"),
+		     0);
+	reopen();
+	cr_expect(has(key_of(1), "1"));
+	cr_expect(has(key_of(2), "two again"));
+	cr_expect(has(key_of(3), "two"));
+	cr_assert_eq(set(key_of(1), "before"), CACHE_OK);
+	cr_assert_eq(sync_all(), CACHE_OK);
+	cr_assert_eq(simple(CACHE_OP_CLEAR, SLICE("")), CACHE_OK);
+	cr_assert_eq(set(key_of(1), "after"), CACHE_OK);
+	cr_assert_eq(sync_all(), CACHE_OK);
+	reopen();
+	cr_expect(has(key_of(1), "after"));
+	cr_expect_eq(stats().entry_count, 1);
+	cr_expect_eq(in_file("SELECT size_sum FROM namespaces"), 5);
+}
+
 /* The file is one of the SQLite backend. */
 Test(persist, sqlite_opens_the_file)
 {
