@@ -161,7 +161,7 @@ static void *write_on(void *arg)
 CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION, walks, meet_each_key_that_stays_once)
 {
 	/* A sanitizer finds in hundreds of pages what it finds in thousands. */
-	const unsigned count = rounds_of(f, IS_SANITIZED ? 20000 : 200000, 3000);
+	const unsigned count = rounds_of(f, IS_SANITIZED ? 20000 : 100000, 3000);
 	struct writer writers[WRITERS];
 	struct walker walkers[WALKERS];
 	pthread_t threads[WRITERS + WALKERS];

@@ -129,7 +129,8 @@ def check_socket(host):
     host.run("systemctl", "start", "steadycache.socket")
     assert not is_active(host)
     assert ask(host, "get", "ns", "key") == "value"
-    assert is_active(host)
+    # It answers before systemd has read that it is ready.
+    wait_until(lambda: is_active(host), 20, "the service to be active")
     host.run("systemctl", "restart", SERVICE)
     assert ask(host, "get", "ns", "key") == "value"
     host.run("systemctl", "stop", "steadycache.socket", SERVICE)
