@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "client/command.h"
+#include "client/migrate/again.h"
 #include "client/migrate/compare.h"
 #include "client/migrate/ends.h"
 #include "client/migrate/engine.h"
@@ -214,6 +215,7 @@ static bool copy(struct migration *migration)
 		.source = migration->source,
 		.sink = migration->sink,
 		.work = migration->sink->ops->put,
+		.looks_again = migrate_again_is_needed(migration->source, migration->sink),
 		.verb = migration->is_dry ? "would be copied" : "copied",
 		.is_quiet = migration->is_quiet,
 		.state = migration->has_state ? &migration->state : NULL,
@@ -260,11 +262,12 @@ static void tell_json(const struct migration *migration, bool is_complete)
 	const struct migrate_totals *compared = &migration->compared;
 	double seconds = (double)(monotonic_now_us() - migration->started_us) / US_PER_S;
 	json_auto_t *line = json_pack(
-		"{s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "complete",
-		is_complete, "dry_run", migration->is_dry, "copied", (json_int_t)copied->stored,
-		"bytes", (json_int_t)copied->bytes, "kept", (json_int_t)copied->kept, "expired",
-		(json_int_t)copied->expired, "gone", (json_int_t)copied->gone, "failed",
-		(json_int_t)copied->failed, "history_left_out", (json_int_t)copied->history_lost,
+		"{s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}",
+		"complete", is_complete, "dry_run", migration->is_dry, "copied",
+		(json_int_t)copied->stored, "bytes", (json_int_t)copied->bytes, "kept",
+		(json_int_t)copied->kept, "expired", (json_int_t)copied->expired, "gone",
+		(json_int_t)copied->gone, "failed", (json_int_t)copied->failed, "history_left_out",
+		(json_int_t)copied->history_lost, "changed", (json_int_t)copied->changed,
 		"settings_failed", (json_int_t)migration->settings_failed, "same",
 		(json_int_t)compared->stored, "different", (json_int_t)compared->failed, "seconds",
 		seconds);
@@ -293,6 +296,11 @@ static void tell_copied(const struct migration *migration)
 		(void)fprintf(stderr, ", settings of %" PRIu64 " namespaces not taken",
 			      migration->settings_failed);
 	(void)fputc('\n', stderr);
+	if (copied->changed > 0)
+		(void)fprintf(stderr,
+			      "%" PRIu64 " changed in FROM time and again while they were copied: "
+			      "run it again with --overwrite when there are fewer writes\n",
+			      copied->changed);
 }
 
 static void tell(const struct migration *migration)

@@ -107,14 +107,21 @@ static enum cache_status look_which_exist(struct merge *merge, struct candidate 
 	return CACHE_OK;
 }
 
+static bool keeps(const struct merge *merge, const struct merge_entry *entry,
+		  const struct cache_value *here)
+{
+	if (entry->follows)
+		return !etag_equal(&here->etag, entry->follows) || is_same(here, &entry->item);
+	return merge_keeps(merge->policy, here, &entry->item, entry->modified_us);
+}
+
 static void compare(struct merge *merge, struct candidate *candidate, const struct cache_item *item)
 {
 	candidate->exists = item->status == CACHE_OK && item->value;
 	if (!candidate->exists)
 		return;
 	candidate->etag = item->value->etag;
-	if (merge_keeps(merge->policy, item->value, &candidate->entry->item,
-			candidate->entry->modified_us))
+	if (keeps(merge, candidate->entry, item->value))
 		decide(candidate->entry, MERGE_KEPT, CACHE_OK, NULL);
 }
 
@@ -175,11 +182,19 @@ static enum cache_status look(struct merge *merge, struct candidate *candidates,
 	if (status != CACHE_OK)
 		return status;
 	size_t existing = put_existing_first(candidates, count);
-	if (merge->policy == MERGE_NEWER)
-		return look_how_old(merge, candidates, existing, items);
+	bool asks_age = merge->policy == MERGE_NEWER;
 	for (size_t i = 0; i < existing; i++)
-		decide(candidates[i].entry, MERGE_KEPT, CACHE_OK, NULL);
-	return CACHE_OK;
+		asks_age |= candidates[i].entry->follows != NULL;
+	if (asks_age)
+		status = look_how_old(merge, candidates, existing, items);
+	for (size_t i = 0; status == CACHE_OK && i < count; i++) {
+		bool is_over =
+			candidates[i].exists ? !asks_age : candidates[i].entry->follows != NULL;
+
+		if (is_over)
+			decide(candidates[i].entry, MERGE_KEPT, CACHE_OK, NULL);
+	}
+	return status;
 }
 
 /* ---- Storing ---- */

@@ -30,6 +30,10 @@ struct merge_entry {
 	/* in: when this version was stored where it comes from; 0: unknown, which is older than
 	 * whatever is here. */
 	int64_t modified_us;
+	/* in: NULL, or the ETag of an earlier version of it that was brought here: whatever the
+	 * times are, it takes the place of that version, and of nothing else but with
+	 * MERGE_REPLACE. */
+	const struct etag *follows;
 	enum merge_outcome outcome;
 	enum cache_status status;
 	const char *detail; /* as cache_op.detail */

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "client/migrate/backend_source.h"
+#include "client/migrate/backend_read.h"
 #include "client/migrate/report.h"
 
 /* Batches at a time: far away, so that the way is used; here, so that one is prepared while another
@@ -207,6 +207,7 @@ struct migrate_sink *backend_sink_open(struct backend *backend, bool is_alone,
 		return NULL;
 	}
 	sink->sink.ops = &sink_ops;
+	sink->sink.stamps = true;
 	sink->sink.lanes = backend->ops->bits & BACKEND_REMOTE ? LANES_REMOTE : LANES_HERE;
 	sink->backend = backend;
 	sink->is_alone = is_alone;

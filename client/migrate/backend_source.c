@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/json_out.h"
+#include "client/migrate/backend_read.h"
 #include "client/migrate/report.h"
 #include "client/target.h"
 
@@ -51,24 +52,6 @@ static struct backend_source *backend_source_of(struct migrate_source *source)
 static const char *name_of(const struct backend_source *source)
 {
 	return source->source.namespaces[source->at].name;
-}
-
-static bool is_passing(enum cache_status status)
-{
-	return status == CACHE_UNAVAILABLE || status == CACHE_TIMEOUT;
-}
-
-bool migrate_fail_op(struct migrate_failure *failure, const char *what, enum cache_status status,
-		     const char *detail, unsigned retry_after_s)
-{
-	(void)migrate_fail(failure,
-			   is_passing(status)          ? CLIENT_UNREACHABLE
-			   : status == CACHE_NO_MEMORY ? CLIENT_LOCAL
-						       : CLIENT_REFUSED,
-			   "%s: %s", what, detail ? detail : cache_status_text(status));
-	failure->is_passing = is_passing(status);
-	failure->retry_after_s = retry_after_s;
-	return false;
 }
 
 /* ---- Pages ---- */
@@ -125,24 +108,13 @@ static void note_part(struct cache_op *op)
 	(void)pthread_mutex_unlock(&part->source->lock);
 }
 
-static void fill_get(struct backend_source *source, struct cache_op *op, struct cache_item *items,
-		     size_t count)
-{
-	cache_op_init(op, CACHE_OP_GET);
-	op->ns = slice_of(name_of(source));
-	op->no_touch = true;
-	/* Without a layer for them they are refused one by one. */
-	op->takes_references = !(source->backend->ops->bits & BACKEND_BODIES);
-	op->items = items;
-	op->item_count = count;
-}
-
 static void ask_part(struct backend_source *source, struct part *part)
 {
 	for (size_t i = 0; i < part->count; i++)
 		part->items[i] =
 			(struct cache_item){.key = source->page.entries[part->from + i].key};
-	fill_get(source, &part->op, part->items, part->count);
+	backend_read_fill_get(source->backend, name_of(source), &part->op, part->items,
+			      part->count);
 	part->op.done = note_part;
 	part->op.user = part;
 	part->is_asked = true;
@@ -185,26 +157,6 @@ static void await_part(struct backend_source *source, struct part *part)
 
 /* ---- Entries ---- */
 
-/* A value that nobody else sees, with the same bytes, ETag and flags. */
-static struct cache_value *own_value(struct cache_item *item)
-{
-	struct cache_value *value = item->value;
-	struct slice type = slice_of(cache_value_content_type(value));
-
-	item->value = NULL;
-	if (atomic_load(&value->refs) == 1)
-		return value;
-	struct cache_value *copy = cache_value_create(value->len_bytes, type);
-	if (copy) {
-		memcpy(cache_value_data(copy), cache_value_bytes(value).data, value->len_bytes);
-		cache_value_seal_known(copy, &value->etag, value->flags);
-		copy->modified_at_us = value->modified_at_us;
-		copy->expires_at_us = value->expires_at_us;
-	}
-	cache_value_release(value);
-	return copy;
-}
-
 static bool take_entry(struct backend_source *source, const struct cache_entry_info *info,
 		       struct cache_item *item, struct migrate_batch *ret,
 		       struct migrate_failure *failure)
@@ -221,7 +173,7 @@ static bool take_entry(struct backend_source *source, const struct cache_entry_i
 		return true;
 	}
 	bool is_same = etag_equal(&info->etag, &item->value->etag);
-	struct cache_value *value = own_value(item);
+	struct cache_value *value = backend_read_take_value(item);
 	struct cache_history history = {
 		.frequency = info->frequency,
 		.created_at_us = info->created_at_us,
@@ -245,13 +197,13 @@ static bool take_singly(struct backend_source *source, struct part *part, struct
 		struct cache_item item = {.key = info->key};
 		struct cache_op op;
 
-		fill_get(source, &op, &item, 1);
+		backend_read_fill_get(source->backend, name_of(source), &op, &item, 1);
 		enum cache_status status = backend_call(source->backend, &op);
 		if (status == CACHE_OK || status == CACHE_NOT_FOUND)
 			status = item.status;
 		if (status == CACHE_OK || status == CACHE_NOT_FOUND) {
 			good = take_entry(source, info, &item, ret, failure);
-		} else if (is_passing(status)) {
+		} else if (backend_read_is_passing(status)) {
 			good = migrate_fail_op(failure, "cannot read entries", status, op.detail,
 					       op.retry_after_s);
 		} else {
@@ -276,7 +228,7 @@ static bool take_part(struct backend_source *source, struct part *part, struct m
 				return false;
 		return true;
 	}
-	if (is_passing(status))
+	if (backend_read_is_passing(status))
 		return migrate_fail_op(failure, "cannot read entries", status, part->op.detail,
 				       part->op.retry_after_s);
 	return take_singly(source, part, ret, failure);
@@ -345,6 +297,9 @@ static enum migrate_step next(struct migrate_source *base, struct migrate_batch 
 	if (!good)
 		return MIGRATE_FAILED;
 	write_place(source, source->page.entries[part->from + part->count - 1].key, ret);
+	ret->has_before = part->from > 0 || source->has_after;
+	buffer_append(&ret->before, part->from > 0 ? source->page.entries[part->from - 1].key
+						   : buffer_bytes(&source->after));
 	source->first = (source->first + 1) % PARTS_AHEAD;
 	source->ahead--;
 	source->bytes_ahead -= part->bytes;
@@ -375,6 +330,12 @@ static void close_source(struct migrate_source *base)
 	free(source);
 }
 
+static bool look(struct migrate_source *base, const struct migrate_batch *batch,
+		 struct migrate_batch *ret, struct migrate_failure *failure)
+{
+	return backend_read_changes(backend_source_of(base)->backend, batch, ret, failure);
+}
+
 static void interrupt(struct migrate_source *base)
 {
 	struct backend *backend = backend_source_of(base)->backend;
@@ -385,6 +346,7 @@ static void interrupt(struct migrate_source *base)
 
 static const struct migrate_source_ops source_ops = {
 	.next = next,
+	.look = look,
 	.interrupt = interrupt,
 	.close = close_source,
 };
@@ -405,6 +367,7 @@ struct migrate_source *backend_source_open(struct backend *backend,
 		.namespaces = namespaces,
 		.namespace_count = count,
 		.has_places = true,
+		.is_shared = true,
 	};
 	for (size_t i = 0; i < count; i++) {
 		source->source.total_entries += namespaces[i].entries;

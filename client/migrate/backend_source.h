@@ -11,8 +11,4 @@ struct migrate_source *backend_source_open(struct backend *backend,
 					   struct migrate_namespace *namespaces, size_t count,
 					   const char *place, struct migrate_failure *failure);
 
-/* Fills `failure` from the answer of an op, and returns false. */
-bool migrate_fail_op(struct migrate_failure *failure, const char *what, enum cache_status status,
-		     const char *detail, unsigned retry_after_s);
-
 #endif

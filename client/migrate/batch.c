@@ -18,6 +18,22 @@ bool migrate_batch_has(const struct migrate_batch *batch, struct slice key)
 	return false;
 }
 
+struct merge_entry *migrate_batch_find(struct migrate_batch *batch, struct slice key)
+{
+	for (size_t i = 0; i < batch->count; i++)
+		if (slice_equal(batch->entries[i].item.key, key))
+			return &batch->entries[i];
+	return NULL;
+}
+
+bool migrate_batch_is_open(const struct migrate_batch *batch, size_t i)
+{
+	enum merge_outcome outcome = batch->entries[i].outcome;
+
+	return !batch->is_settled[i] &&
+	       (outcome == MERGE_STORED || (batch->is_mixed && outcome == MERGE_KEPT));
+}
+
 /* For a backend whose other side does not support histories. */
 static int64_t ttl_of(int64_t expires_at_us)
 {
@@ -76,6 +92,7 @@ void migrate_batch_free(struct migrate_batch *batch)
 		cache_value_release(batch->entries[i].item.value);
 		free(batch->notes[i]);
 	}
+	buffer_deinit(&batch->before);
 	buffer_deinit(&batch->place);
 	free(batch);
 }

@@ -24,6 +24,16 @@ struct migrate_batch {
 	uint64_t gone, expired, unreadable;
 	uint64_t input_bytes; /* of a file */
 
+	/* Of a backend: the key before it, in the backend's order. */
+	struct buffer before;
+	bool has_before;
+
+	/* The sink tells how many it has stored, and not which. */
+	bool is_mixed;
+	bool is_settled[MIGRATE_BATCH_ENTRIES]; /* not to be looked at again */
+	/* Entries whose last version at the source is perhaps not in the sink (again.h). */
+	uint64_t changed;
+
 	/* What continues after it; "": nothing (yet). */
 	struct buffer place;
 	uint64_t sink_mark;    /* where an ordered sink stands after it */
@@ -38,6 +48,10 @@ bool migrate_batch_add(struct migrate_batch *batch, struct slice key, struct cac
 /* Whether an entry of `bytes` belongs into the batch still. */
 bool migrate_batch_takes(const struct migrate_batch *batch, uint64_t bytes);
 bool migrate_batch_has(const struct migrate_batch *batch, struct slice key);
+/* The entry of that key, or NULL. */
+struct merge_entry *migrate_batch_find(struct migrate_batch *batch, struct slice key);
+/* Whether entry `i` was stored, perhaps, and is to be looked at again. */
+bool migrate_batch_is_open(const struct migrate_batch *batch, size_t i);
 
 /* Makes a copy of `text` the detail of `entry`, one of the batch's. */
 void migrate_batch_note(struct migrate_batch *batch, struct merge_entry *entry, const char *text);

@@ -43,6 +43,11 @@ struct migrate_source_ops {
 	/* Fills the empty `ret` with the next entries. One thread at a time. */
 	enum migrate_step (*next)(struct migrate_source *source, struct migrate_batch *ret,
 				  struct migrate_failure *failure);
+	/* Fills the empty `ret` with those entries of the batch that are open and have another
+	 * value or expiry by now, as they are now; one that cannot be read is counted in
+	 * ret->unreadable, one that is gone is left out. Only if is_shared; any thread. */
+	bool (*look)(struct migrate_source *source, const struct migrate_batch *batch,
+		     struct migrate_batch *ret, struct migrate_failure *failure);
 	/* Ends a `next` that another thread waits in, as soon as possible. May be NULL. */
 	void (*interrupt)(struct migrate_source *source);
 	void (*close)(struct migrate_source *source);
@@ -56,6 +61,7 @@ struct migrate_source {
 	uint64_t total_entries, total_bytes; /* about; 0: unknown */
 	bool total_is_of_input;              /* total_bytes counts `batch.input_bytes` */
 	bool has_places;                     /* its batches can be resumed after */
+	bool is_shared;                      /* others may write to it meanwhile */
 };
 
 /* What a sink has for a key. */
@@ -91,6 +97,7 @@ struct migrate_sink {
 	const struct migrate_sink_ops *ops;
 	enum merge_policy policy;
 	bool is_dry;
+	bool stamps;    /* what is put counts as stored at that moment */
 	unsigned lanes; /* batches at a time; with 1 they come in order */
 };
 

@@ -7,6 +7,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "client/migrate/backend_read.h"
 #include "client/migrate/backend_sink.h"
 #include "client/migrate/backend_source.h"
 #include "client/migrate/line_sink.h"

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
+#include "client/migrate/again.h"
 #include "client/migrate/meter.h"
 #include "client/migrate/report.h"
 
@@ -158,6 +159,7 @@ static void account(struct engine *engine, const struct migrate_batch *batch)
 	totals->gone += batch->gone;
 	totals->expired += batch->expired;
 	totals->history_lost += batch->history_lost;
+	totals->changed += batch->changed;
 	totals->seen_bytes += batch->bytes;
 	totals->input_bytes += batch->input_bytes;
 	meter_add(&engine->meter, entries,
@@ -193,11 +195,13 @@ static void move_head(struct engine *engine)
 static bool work_on(struct engine *engine, struct migrate_batch *batch,
 		    struct migrate_failure *failure)
 {
+	struct migrate_job *job = engine->job;
 	int64_t since_us = monotonic_now_us();
 
 	for (unsigned attempt = 0;; attempt++) {
 		*failure = (struct migrate_failure){0};
-		if (engine->job->work(engine->job->sink, batch, failure))
+		if (job->work(job->sink, batch, failure) &&
+		    (!job->looks_again || migrate_again(job->source, job->sink, batch, failure)))
 			return true;
 		if (!await_retry(engine, failure, since_us, attempt))
 			return false;

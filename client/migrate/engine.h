@@ -22,6 +22,7 @@ struct migrate_job {
 	/* What is done with a batch: sink->ops->put, or a comparison. */
 	bool (*work)(struct migrate_sink *sink, struct migrate_batch *batch,
 		     struct migrate_failure *failure);
+	bool looks_again; /* after the work: again.h */
 	const char *verb; /* of the progress: "copied" */
 	bool is_quiet;
 	struct migrate_state *state;  /* where to keep the place; NULL: nowhere */

@@ -45,6 +45,8 @@ struct line_source {
 
 	bool (*ended)(void *user, struct migrate_failure *failure);
 	void (*closed)(void *user);
+	bool (*look)(void *user, const struct migrate_batch *batch, struct migrate_batch *ret,
+		     struct migrate_failure *failure);
 	void *user;
 };
 
@@ -362,6 +364,14 @@ static enum migrate_step next(struct migrate_source *base, struct migrate_batch 
 	return MIGRATE_BATCH;
 }
 
+static bool look(struct migrate_source *base, const struct migrate_batch *batch,
+		 struct migrate_batch *ret, struct migrate_failure *failure)
+{
+	struct line_source *source = line_source_of(base);
+
+	return source->look(source->user, batch, ret, failure);
+}
+
 static void interrupt(struct migrate_source *base)
 {
 	atomic_store(&line_source_of(base)->is_interrupted, true);
@@ -384,6 +394,7 @@ static void close_source(struct migrate_source *base)
 
 static const struct migrate_source_ops source_ops = {
 	.next = next,
+	.look = look,
 	.interrupt = interrupt,
 	.close = close_source,
 };
@@ -456,4 +467,13 @@ void line_source_on_end(struct migrate_source *source,
 	lines->ended = ended;
 	lines->closed = closed;
 	lines->user = user;
+}
+
+void line_source_on_look(struct migrate_source *source,
+			 bool (*look_fn)(void *user, const struct migrate_batch *batch,
+					 struct migrate_batch *ret,
+					 struct migrate_failure *failure))
+{
+	line_source_of(source)->look = look_fn;
+	source->is_shared = true;
 }

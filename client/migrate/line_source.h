@@ -29,4 +29,10 @@ void line_source_on_end(struct migrate_source *source,
 			bool (*ended)(void *user, struct migrate_failure *failure),
 			void (*closed)(void *user), void *user);
 
+/* Others write to where the lines come from: `look` (end.h) is asked, with the user of
+ * line_source_on_end. */
+void line_source_on_look(struct migrate_source *source,
+			 bool (*look)(void *user, const struct migrate_batch *batch,
+				      struct migrate_batch *ret, struct migrate_failure *failure));
+
 #endif

@@ -1,6 +1,7 @@
 #include "client/migrate/server_end.h"
 
 #include "client/remote_open.h"
+#include "client/target.h"
 
 bool server_end_open(struct remote *remote, const char *url, bool is_source, long timeout_s,
 		     struct migrate_failure *failure)
@@ -45,4 +46,41 @@ bool server_end_ask(struct remote *remote, const struct remote_request *request,
 	bool has_answer = remote_try(remote, request, answer);
 
 	return server_end_judge(remote, has_answer, answer, failure);
+}
+
+void server_end_write_target(struct buffer *out, const char *ns, struct slice key)
+{
+	buffer_append(out, SLICE("/cache/"));
+	target_append(out, slice_of(ns));
+	buffer_append_char(out, '/');
+	target_append(out, key);
+}
+
+int64_t server_end_expiry(const struct remote_answer *answer)
+{
+	return answer->max_age_s < 0 ? 0
+				     : cache_clock_now_us(&system_clock) +
+					       (answer->max_age_s - answer->age_s) * US_PER_S;
+}
+
+bool server_end_find(struct remote *remote, const char *ns, struct slice key,
+		     struct migrate_found *ret, struct migrate_failure *failure)
+{
+	struct remote_request request = {.method = "HEAD"};
+	struct remote_answer answer = {0};
+
+	server_end_write_target(&request.target, ns, key);
+	bool good = server_end_ask(remote, &request, &answer, failure) || answer.status == 404;
+	*ret = (struct migrate_found){.exists = answer.status == 200};
+	if (ret->exists) {
+		(void)etag_parse(slice_of(answer.etag), &ret->etag);
+		(void)snprintf(ret->type, sizeof(ret->type), "%s", answer.type);
+		ret->tolerance_us = SERVER_END_TOLERANCE_US;
+		ret->expires_at_us = server_end_expiry(&answer);
+	}
+	if (good)
+		*failure = (struct migrate_failure){0};
+	remote_answer_deinit(&answer);
+	buffer_deinit(&request.target);
+	return good;
 }

@@ -21,4 +21,17 @@ bool server_end_ask(struct remote *remote, const struct remote_request *request,
 bool server_end_judge(struct remote *remote, bool has_answer, const struct remote_answer *answer,
 		      struct migrate_failure *failure);
 
+/* Appends the path of an entry, which is not that of the empty key. */
+void server_end_write_target(struct buffer *out, const char *ns, struct slice key);
+
+/* When the entry of an answer expires, about; 0: never. */
+int64_t server_end_expiry(const struct remote_answer *answer);
+
+/* What such times may differ by. */
+#define SERVER_END_TOLERANCE_US (3 * US_PER_S)
+
+/* What the server has for a key that is not empty. */
+bool server_end_find(struct remote *remote, const char *ns, struct slice key,
+		     struct migrate_found *ret, struct migrate_failure *failure);
+
 #endif

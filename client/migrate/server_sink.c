@@ -8,8 +8,7 @@
 #include "client/migrate/server_end.h"
 #include "client/target.h"
 
-#define LANES               4
-#define EXPIRY_TOLERANCE_US (3 * US_PER_S)
+#define LANES 4
 
 struct server_sink {
 	struct migrate_sink sink;
@@ -42,128 +41,6 @@ static void release(struct server_sink *sink, const struct remote *remote)
 	(void)pthread_mutex_unlock(&sink->lock);
 }
 
-/* ---- Storing ---- */
-
-static const char *policy_name(enum merge_policy policy)
-{
-	return policy == MERGE_NEWER ? "newer" : policy == MERGE_KEEP ? "keep" : "replace";
-}
-
-/* Sends lines; the answer's document, or NULL. */
-static json_t *send_lines(struct server_sink *sink, struct remote *remote, struct slice lines,
-			  struct migrate_failure *failure)
-{
-	struct remote_body body = {.text = lines, .fd = -1, .len = (curl_off_t)lines.len};
-	struct remote_request request = {
-		.method = "POST",
-		.headers = {"Content-Type: application/x-ndjson", "Expect:"},
-		.body = &body,
-	};
-	struct remote_answer answer = {0};
-	json_t *document = NULL;
-
-	if (!lines.data)
-		body.text.data = "";
-	buffer_printf(&request.target, "/import?on_error=continue&existing=%s",
-		      policy_name(sink->sink.policy));
-	if (server_end_ask(remote, &request, &answer, failure)) {
-		document = json_loadb(answer.body.data ? answer.body.data : "", answer.body.len, 0,
-				      NULL);
-		if (!json_is_integer(json_object_get(
-			    document, sink->sink.policy == MERGE_REPLACE ? "imported" : "kept"))) {
-			json_decref(document);
-			document = NULL;
-			(void)migrate_fail(failure, CLIENT_REFUSED,
-					   "%s is no steadycache that can keep newer entries; "
-					   "update it",
-					   remote->url);
-		}
-	}
-	remote_answer_deinit(&answer);
-	buffer_deinit(&request.target);
-	return document;
-}
-
-static struct merge_entry *entry_of_line(struct migrate_batch *batch, json_int_t line)
-{
-	for (size_t i = 0; i < batch->count; i++)
-		if (batch->entries[i].outcome == MERGE_UNDECIDED && --line == 0)
-			return &batch->entries[i];
-	return NULL;
-}
-
-/* The server tells which lines failed, and how many entries it kept. */
-static void take_answer(const json_t *document, struct migrate_batch *batch)
-{
-	static const char *const refused = "the server refused it; its /import tells why";
-	struct merge_entry *failed[MIGRATE_BATCH_ENTRIES];
-	json_int_t kept = json_integer_value(json_object_get(document, "kept"));
-	json_int_t failures = json_integer_value(json_object_get(document, "failed"));
-	const json_t *item = NULL;
-	size_t i = 0, count = 0;
-
-	json_array_foreach(json_object_get(document, "errors"), i, item)
-	{
-		struct merge_entry *entry =
-			entry_of_line(batch, json_integer_value(json_object_get(item, "line")));
-		const char *error = json_string_value(json_object_get(item, "error"));
-
-		if (!entry || count == MIGRATE_BATCH_ENTRIES)
-			continue;
-		migrate_batch_note(batch, entry, error ? error : refused);
-		failed[count++] = entry;
-	}
-	for (i = 0; i < count; i++)
-		failed[i]->outcome = MERGE_FAILED;
-	failures -= (json_int_t)count;
-	for (i = 0; i < batch->count; i++) {
-		struct merge_entry *entry = &batch->entries[i];
-
-		if (entry->outcome != MERGE_UNDECIDED)
-			continue;
-		if (failures > 0) {
-			entry->outcome = MERGE_FAILED;
-			entry->detail = refused;
-			failures--;
-		} else if (kept > 0) {
-			entry->outcome = MERGE_KEPT;
-			kept--;
-		} else {
-			entry->outcome = MERGE_STORED;
-		}
-	}
-	batch->history_lost +=
-		(uint64_t)json_integer_value(json_object_get(document, "history_left_out"));
-}
-
-static bool put(struct migrate_sink *base, struct migrate_batch *batch,
-		struct migrate_failure *failure)
-{
-	struct server_sink *sink = server_sink_of(base);
-	struct remote *remote = NULL;
-	struct buffer lines = {0};
-	json_t *document = NULL;
-
-	if (base->is_dry || batch->count == 0) {
-		for (size_t i = 0; i < batch->count; i++)
-			batch->entries[i].outcome = MERGE_STORED;
-		return true;
-	}
-	line_sink_write_batch(&lines, batch);
-	if (lines.failed) {
-		buffer_deinit(&lines);
-		return migrate_fail(failure, CLIENT_LOCAL, "out of memory");
-	}
-	remote = acquire(sink);
-	document = send_lines(sink, remote, buffer_bytes(&lines), failure);
-	release(sink, remote);
-	if (document)
-		take_answer(document, batch);
-	buffer_deinit(&lines);
-	json_decref(document);
-	return document != NULL;
-}
-
 /* ---- Looking ---- */
 
 /* No URL of /cache/{ns}/ names the empty key. It is the first of a listing, which has no types. */
@@ -177,7 +54,7 @@ static void take_listed(const json_t *document, struct migrate_found *ret)
 	if (!ret->exists)
 		return;
 	(void)etag_parse(slice_of(etag ? etag : ""), &ret->etag);
-	ret->tolerance_us = EXPIRY_TOLERANCE_US;
+	ret->tolerance_us = SERVER_END_TOLERANCE_US;
 	ret->expires_at_us = (int64_t)(json_number_value(json_object_get(item, "expires_at")) *
 				       (double)US_PER_S);
 }
@@ -208,28 +85,8 @@ static bool find_empty(struct remote *remote, const char *ns, struct migrate_fou
 static bool find_one(struct remote *remote, const char *ns, struct slice key,
 		     struct migrate_found *ret, struct migrate_failure *failure)
 {
-	struct remote_request request = {.method = "HEAD"};
-	struct remote_answer answer = {0};
-
-	buffer_append(&request.target, SLICE("/cache/"));
-	target_append(&request.target, slice_of(ns));
-	buffer_append_char(&request.target, '/');
-	target_append(&request.target, key);
-	bool good = server_end_ask(remote, &request, &answer, failure) || answer.status == 404;
-	*ret = (struct migrate_found){.exists = answer.status == 200};
-	if (ret->exists) {
-		(void)etag_parse(slice_of(answer.etag), &ret->etag);
-		(void)snprintf(ret->type, sizeof(ret->type), "%s", answer.type);
-		ret->tolerance_us = EXPIRY_TOLERANCE_US;
-		if (answer.max_age_s >= 0)
-			ret->expires_at_us = cache_clock_now_us(&system_clock) +
-					     (answer.max_age_s - answer.age_s) * US_PER_S;
-	}
-	if (good)
-		*failure = (struct migrate_failure){0};
-	remote_answer_deinit(&answer);
-	buffer_deinit(&request.target);
-	return good;
+	return key.len == 0 ? find_empty(remote, ns, ret, failure)
+			    : server_end_find(remote, ns, key, ret, failure);
 }
 
 static bool find(struct migrate_sink *base, const struct migrate_batch *batch,
@@ -240,10 +97,175 @@ static bool find(struct migrate_sink *base, const struct migrate_batch *batch,
 	bool good = true;
 
 	for (size_t i = 0; good && i < batch->count; i++)
-		good = batch->entries[i].item.key.len == 0
-			       ? find_empty(remote, batch->ns, &ret[i], failure)
-			       : find_one(remote, batch->ns, batch->entries[i].item.key, &ret[i],
-					  failure);
+		good = find_one(remote, batch->ns, batch->entries[i].item.key, &ret[i], failure);
+	release(sink, remote);
+	return good;
+}
+
+/* ---- Storing ---- */
+
+static const char *policy_name(enum merge_policy policy)
+{
+	return policy == MERGE_NEWER ? "newer" : policy == MERGE_KEEP ? "keep" : "replace";
+}
+
+/* Sends lines; the answer's document, or NULL. */
+static json_t *send_lines(enum merge_policy policy, struct remote *remote, struct slice lines,
+			  struct migrate_failure *failure)
+{
+	struct remote_body body = {.text = lines, .fd = -1, .len = (curl_off_t)lines.len};
+	struct remote_request request = {
+		.method = "POST",
+		.headers = {"Content-Type: application/x-ndjson", "Expect:"},
+		.body = &body,
+	};
+	struct remote_answer answer = {0};
+	json_t *document = NULL;
+
+	if (!lines.data)
+		body.text.data = "";
+	buffer_printf(&request.target, "/import?on_error=continue&existing=%s",
+		      policy_name(policy));
+	if (server_end_ask(remote, &request, &answer, failure)) {
+		document = json_loadb(answer.body.data ? answer.body.data : "", answer.body.len, 0,
+				      NULL);
+		if (!json_is_integer(json_object_get(document, policy == MERGE_REPLACE ? "imported"
+										       : "kept"))) {
+			json_decref(document);
+			document = NULL;
+			(void)migrate_fail(failure, CLIENT_REFUSED,
+					   "%s is no steadycache that can keep newer entries; "
+					   "update it",
+					   remote->url);
+		}
+	}
+	remote_answer_deinit(&answer);
+	buffer_deinit(&request.target);
+	return document;
+}
+
+static struct merge_entry *entry_of_line(struct migrate_batch *batch, json_int_t line)
+{
+	for (size_t i = 0; i < batch->count; i++)
+		if (batch->entries[i].outcome == MERGE_UNDECIDED && --line == 0)
+			return &batch->entries[i];
+	return NULL;
+}
+
+/* The server tells which lines failed, and how many entries it kept. */
+static void take_answer(const json_t *document, struct migrate_batch *batch)
+{
+	static const char *const refused = "the server refused it; its /import tells why";
+	struct merge_entry *failed[MIGRATE_BATCH_ENTRIES];
+	json_int_t kept = json_integer_value(json_object_get(document, "kept"));
+	json_int_t failures = json_integer_value(json_object_get(document, "failed"));
+	const json_t *item = NULL;
+	size_t i = 0, count = 0;
+	bool has_stored = false;
+
+	json_array_foreach(json_object_get(document, "errors"), i, item)
+	{
+		struct merge_entry *entry =
+			entry_of_line(batch, json_integer_value(json_object_get(item, "line")));
+		const char *error = json_string_value(json_object_get(item, "error"));
+
+		if (!entry || count == MIGRATE_BATCH_ENTRIES)
+			continue;
+		migrate_batch_note(batch, entry, error ? error : refused);
+		failed[count++] = entry;
+	}
+	batch->is_mixed = kept > 0;
+	for (i = 0; i < count; i++)
+		failed[i]->outcome = MERGE_FAILED;
+	failures -= (json_int_t)count;
+	for (i = 0; i < batch->count; i++) {
+		struct merge_entry *entry = &batch->entries[i];
+
+		if (entry->outcome != MERGE_UNDECIDED)
+			continue;
+		if (failures > 0) {
+			entry->outcome = MERGE_FAILED;
+			entry->detail = refused;
+			failures--;
+		} else if (kept > 0) {
+			entry->outcome = MERGE_KEPT;
+			kept--;
+		} else {
+			entry->outcome = MERGE_STORED;
+			has_stored = true;
+		}
+	}
+	batch->is_mixed &= has_stored;
+	batch->history_lost +=
+		(uint64_t)json_integer_value(json_object_get(document, "history_left_out"));
+}
+
+/* Decides on those that follow a version that the server does not have any more. The import of the
+ * others is a step of its own, milliseconds later. */
+static bool keep_others(struct remote *remote, struct migrate_batch *batch,
+			struct migrate_failure *failure)
+{
+	for (size_t i = 0; i < batch->count; i++) {
+		struct merge_entry *entry = &batch->entries[i];
+		struct migrate_found found;
+
+		if (entry->outcome != MERGE_UNDECIDED)
+			continue;
+		if (!find_one(remote, batch->ns, entry->item.key, &found, failure))
+			return false;
+		if (!found.exists || !etag_equal(&found.etag, entry->follows))
+			entry->outcome = MERGE_KEPT;
+	}
+	return true;
+}
+
+static bool has_undecided(const struct migrate_batch *batch)
+{
+	for (size_t i = 0; i < batch->count; i++)
+		if (batch->entries[i].outcome == MERGE_UNDECIDED)
+			return true;
+	return false;
+}
+
+/* Sends what is undecided. */
+static bool import(struct remote *remote, enum merge_policy policy, struct migrate_batch *batch,
+		   struct migrate_failure *failure)
+{
+	struct buffer lines = {0};
+	json_t *document = NULL;
+
+	line_sink_write_batch(&lines, batch);
+	if (lines.failed)
+		(void)migrate_fail(failure, CLIENT_LOCAL, "out of memory");
+	else
+		document = send_lines(policy, remote, buffer_bytes(&lines), failure);
+	if (document)
+		take_answer(document, batch);
+	buffer_deinit(&lines);
+	bool good = document != NULL;
+	json_decref(document);
+	return good;
+}
+
+static bool put(struct migrate_sink *base, struct migrate_batch *batch,
+		struct migrate_failure *failure)
+{
+	struct server_sink *sink = server_sink_of(base);
+	enum merge_policy policy = base->policy;
+	bool good = true;
+
+	if (base->is_dry || batch->count == 0) {
+		for (size_t i = 0; i < batch->count; i++)
+			batch->entries[i].outcome = MERGE_STORED;
+		return true;
+	}
+	struct remote *remote = acquire(sink);
+	if (batch->entries[0].follows) {
+		good = keep_others(remote, batch, failure);
+		policy = MERGE_REPLACE;
+	}
+	if (good && has_undecided(batch))
+		good = import(remote, policy, batch, failure);
 	release(sink, remote);
 	return good;
 }
@@ -376,13 +398,14 @@ struct migrate_sink *server_sink_open(const char *url, long timeout_s,
 		(void)migrate_fail(failure, CLIENT_LOCAL, "out of memory");
 		return NULL;
 	}
-	sink->sink = (struct migrate_sink){.ops = &sink_ops, .lanes = LANES};
+	sink->sink = (struct migrate_sink){.ops = &sink_ops, .lanes = LANES, .stamps = true};
 	(void)pthread_mutex_init(&sink->lock, NULL);
 	for (size_t i = 0; good && i <= LANES; i++)
 		good = server_end_open(&sink->remotes[i], url, false, timeout_s, failure);
 	/* Nothing is stored by it, but it tells whether there is such a server, which knows us. */
 	json_t *document =
-		good ? send_lines(sink, &sink->remotes[0], (struct slice){0}, failure) : NULL;
+		good ? send_lines(sink->sink.policy, &sink->remotes[0], (struct slice){0}, failure)
+		     : NULL;
 	json_decref(document);
 	if (document)
 		return &sink->sink;

@@ -11,6 +11,7 @@
 #include "base/thread.h"
 #include "client/migrate/line_source.h"
 #include "client/migrate/server_end.h"
+#include "client/migrate/server_look.h"
 #include "client/output.h"
 #include "client/target.h"
 
@@ -18,6 +19,7 @@ struct receiver {
 	struct remote remote;
 	struct remote_request request;
 	struct remote_answer answer;
+	struct server_look *look;
 	int fd; /* the pipe's end that is written to */
 	pthread_t thread;
 	bool has_thread, has_answer;
@@ -66,8 +68,15 @@ static void closed(void *user)
 		(void)close(receiver->fd);
 	remote_answer_deinit(&receiver->answer);
 	remote_close(&receiver->remote);
+	server_look_close(receiver->look);
 	buffer_deinit(&receiver->request.target);
 	free(receiver);
+}
+
+static bool look(void *user, const struct migrate_batch *batch, struct migrate_batch *ret,
+		 struct migrate_failure *failure)
+{
+	return server_look_run(((struct receiver *)user)->look, batch, ret, failure);
 }
 
 /* ---- Namespaces ---- */
@@ -160,10 +169,14 @@ struct migrate_source *server_source_open(const char *url, long timeout_s,
 	struct receiver *receiver = calloc(1, sizeof(*receiver));
 	int ends[2] = {-1, -1};
 
-	if (!receiver || pipe2(ends, O_CLOEXEC) != 0) {
-		free(receiver);
+	if (receiver)
+		receiver->look = server_look_open(url, timeout_s);
+	if (!receiver || !receiver->look || pipe2(ends, O_CLOEXEC) != 0) {
 		(void)migrate_fail(failure, CLIENT_LOCAL, "cannot make a pipe: %s",
 				   strerror(errno));
+		if (receiver)
+			server_look_close(receiver->look);
+		free(receiver);
 		return NULL;
 	}
 	receiver->fd = ends[1];
@@ -174,6 +187,7 @@ struct migrate_source *server_source_open(const char *url, long timeout_s,
 		return NULL;
 	}
 	line_source_on_end(source, ended, closed, receiver);
+	line_source_on_look(source, look);
 	make_request(receiver, selection, place);
 	if (server_end_open(&receiver->remote, url, true, timeout_s, failure) &&
 	    list_namespaces(receiver, selection, source, failure)) {

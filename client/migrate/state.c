@@ -14,7 +14,10 @@
 /* The members of struct migrate_totals. */
 #define TOTALS(X)                                                                                  \
 	X(stored)                                                                                  \
-	X(kept) X(failed) X(gone) X(expired) X(history_lost) X(bytes) X(seen_bytes) X(input_bytes)
+	X(kept)                                                                                    \
+	X(failed)                                                                                  \
+	X(gone)                                                                                    \
+	X(expired) X(history_lost) X(changed) X(bytes) X(seen_bytes) X(input_bytes)
 
 static bool is_ours(const json_t *document)
 {

@@ -8,6 +8,7 @@
 
 struct migrate_totals {
 	uint64_t stored, kept, failed, gone, expired, history_lost;
+	uint64_t changed;     /* at the source, time and again */
 	uint64_t bytes;       /* of what was stored */
 	uint64_t seen_bytes;  /* of everything, for the progress */
 	uint64_t input_bytes; /* of a file */

@@ -3,12 +3,17 @@
 #include "tests/process/client_run.h"
 #include "tests/process/redis_scene.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
+
+#include "tests/support/threads.h"
 
 PROCESS_SUITE(migrate);
 REDIS_SUITE(migrate_redis);
 
 #define FROM "from.ndjson"
+/* Entries that are moved while others write. */
+#define MOVED 2000U
 
 /* Two namespaces of entries with everything that an entry may have, in the file FROM. */
 static void write_export(size_t count, size_t value_len)
@@ -201,6 +206,78 @@ Test(migrate, an_empty_key_is_verified_at_a_server)
 	expect_run(0, "sed -i 's/\"x\"/\"z\"/' " FROM);
 	expect_run(3, "$S migrate " FROM " $STEADYCACHE_URL --dry-run --verify");
 	cr_assert(holds("err", "1 the same, 1 different"));
+	scene_stop();
+}
+
+/* What beside_a_writer runs in its first thread; the second writes until it has ended. */
+struct writing {
+	const char *line;
+	int code;
+	unsigned written;
+	atomic_bool is_over;
+};
+
+static const char *migrate_or_write(size_t index, void *user)
+{
+	struct writing *writing = user;
+
+	if (index == 0) {
+		writing->code = run(writing->line);
+		atomic_store(&writing->is_over, true);
+		return NULL;
+	}
+	struct http_client *client = http_client_open(scene.server.url, NULL);
+	const char *failure = NULL;
+	for (unsigned i = 0; !failure && !atomic_load(&writing->is_over); i++) {
+		char target[64], text[32];
+
+		(void)snprintf(target, sizeof(target), "/cache/second/k%05u%%20%%C3%%A4",
+			       MOVED / 2 + i * 7919 % (MOVED / 2));
+		(void)snprintf(text, sizeof(text), "new %u", i);
+		if (http_put(client, target, slice_of(text))->status / 100 != 2)
+			failure = "a write failed";
+		writing->written++;
+	}
+	http_client_close(client);
+	return failure;
+}
+
+/* Whatever is written to FROM while it is copied is there after the next run. */
+static void expect_moved_beside_writes(const char *from, const char *to)
+{
+	char line[600];
+	struct writing writing = {.line = line};
+
+	(void)snprintf(line, sizeof(line), "$S migrate %s %s && $S migrate %s %s", from, to, from,
+		       to);
+	const char *failure = in_threads(2, migrate_or_write, &writing);
+	cr_assert(!failure, "%s", failure);
+	cr_assert_eq(writing.code, 0);
+	cr_assert_gt(writing.written, 10);
+	(void)snprintf(line, sizeof(line),
+		       "$S migrate %s %s && $S migrate %s %s --dry-run --verify", from, to, from,
+		       to);
+	int code = run(line);
+	char path[TEMP_PATH_SIZE];
+	char *err = file_read(temp_dir_path(&scene.dir, "err", path), NULL);
+	cr_expect_eq(code, 0, "%s to %s, %u written: %s", from, to, writing.written, err);
+	free(err);
+}
+
+Test(migrate, a_write_beside_it_comes_with_the_next_run)
+{
+	static struct server_process second;
+	static char data_dir[TEMP_PATH_SIZE];
+
+	write_export(MOVED, 100);
+	scene_start();
+	second.data_dir = temp_dir_path(&scene.dir, "three", data_dir);
+	server_start(&second);
+	expect_run(0, "$S migrate " FROM " $STEADYCACHE_URL");
+	expect_moved_beside_writes("sqlite://$PWD/data", "sqlite://$PWD/one");
+	expect_moved_beside_writes("$STEADYCACHE_URL", "sqlite://$PWD/two");
+	expect_moved_beside_writes("sqlite://$PWD/data", second.url);
+	server_dispose(&second);
 	scene_stop();
 }
 

@@ -145,6 +145,27 @@ Test(merge, the_policy_says_which_stays)
 	}
 }
 
+Test(merge, what_follows_takes_the_place_of_that_version_alone)
+{
+	static const enum merge_policy policies[] = {MERGE_NEWER, MERGE_KEEP};
+	struct coming coming;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct cache_value *first =
+			cache_value_copy(SLICE("first"), SLICE(CONTENT_TYPE_TEXT));
+
+		set(0, SLICE("first"));
+		set(1, SLICE("another's"));
+		fill(&coming, 3, SLICE("second"), PAST_US, policies[i]);
+		for (size_t j = 0; j < 3; j++)
+			coming.entries[j].follows = &first->etag;
+		expect_merged(&coming, 1, 2);
+		expect_value(0, SLICE("second"));
+		expect_value(1, SLICE("another's"));
+		cache_value_release(first);
+	}
+}
+
 Test(merge, what_fails_alone_fails_alone)
 {
 	struct coming coming;
