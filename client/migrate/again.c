@@ -56,6 +56,14 @@ static void note_outcomes(struct migrate_batch *batch, struct migrate_batch *fre
 	batch->history_lost += fresh->history_lost;
 }
 
+/* What was the same after its copy was stored needs no other look. */
+static void settle_others(struct migrate_batch *batch, const struct migrate_batch *fresh)
+{
+	for (size_t i = 0; i < batch->count; i++)
+		if (!migrate_batch_has(fresh, batch->entries[i].item.key))
+			batch->is_settled[i] = true;
+}
+
 static bool store(struct migrate_sink *sink, struct migrate_batch *batch,
 		  struct migrate_batch *fresh, struct migrate_failure *failure)
 {
@@ -82,9 +90,12 @@ bool migrate_again(struct migrate_source *source, struct migrate_sink *sink,
 		if (!fresh)
 			return migrate_fail(failure, CLIENT_LOCAL, "out of memory");
 		good = source->ops->look(source, batch, fresh, failure);
+		batch->changed += good ? fresh->unreadable : 0;
+		if (good)
+			settle_others(batch, fresh);
 		is_over = fresh->count == 0 || round == ROUNDS_MAX;
 		if (good && is_over)
-			batch->changed = fresh->count + fresh->unreadable;
+			batch->changed += fresh->count;
 		else if (good)
 			good = store(sink, batch, fresh, failure);
 		migrate_batch_free(fresh);

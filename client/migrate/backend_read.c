@@ -2,6 +2,8 @@
 
 /* Entries that may have come between those of a batch, of which a listing of it has room. */
 #define LISTED_MORE 64
+/* So few are read without a listing. */
+#define READ_AT_ONCE 16
 
 bool backend_read_is_passing(enum cache_status status)
 {
@@ -151,8 +153,13 @@ bool backend_read_changes(struct backend *backend, const struct migrate_batch *b
 	bool is_same[MIGRATE_BATCH_ENTRIES] = {false};
 	size_t which[MIGRATE_BATCH_ENTRIES], count = 0;
 
-	if (!list_unchanged(backend, batch, is_same, failure))
+	for (size_t i = 0; i < batch->count; i++)
+		count += migrate_batch_is_open(batch, i);
+	/* After the first look they are few, and have changed. */
+	if ((count == batch->count || count > READ_AT_ONCE) &&
+	    !list_unchanged(backend, batch, is_same, failure))
 		return false;
+	count = 0;
 	for (size_t i = 0; i < batch->count; i++)
 		if (!is_same[i] && migrate_batch_is_open(batch, i))
 			which[count++] = i;

@@ -253,7 +253,7 @@ static void expect_moved_beside_writes(const char *from, const char *to)
 	const char *failure = in_threads(2, migrate_or_write, &writing);
 	cr_assert(!failure, "%s", failure);
 	cr_assert_eq(writing.code, 0);
-	cr_assert_gt(writing.written, 10);
+	cr_assert_gt(writing.written, 0);
 	(void)snprintf(line, sizeof(line),
 		       "$S migrate %s %s && $S migrate %s %s --dry-run --verify", from, to, from,
 		       to);
