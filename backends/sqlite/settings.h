@@ -14,8 +14,8 @@ struct sqlite_settings {
 	 * item without a value changes only the history of its entry; no limit is applied, nothing
 	 * expires by itself, and a GET finds expired entries too. */
 	bool follows;
-	unsigned group_max;   /* for measurements: most operations of one commit; 0: chosen by the
-			       * backend */
+	unsigned group_max; /* for measurements: most operations of one commit; 0: chosen by the
+			     * backend */
 };
 
 #endif

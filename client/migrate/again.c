@@ -1,9 +1,13 @@
 #include "client/migrate/again.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 /* How often an entry is brought again. */
 #define ROUNDS_MAX 4
+/* What was stored here is looked at so much later: a write that FROM had stamped before, and was
+ * still committing, is seen by then. */
+#define COMMIT_NS 10000000L
 
 bool migrate_again_is_needed(const struct migrate_source *source, const struct migrate_sink *sink)
 {
@@ -86,9 +90,11 @@ bool migrate_again(struct migrate_source *source, struct migrate_sink *sink,
 
 	for (unsigned round = 0; good && !is_over; round++) {
 		struct migrate_batch *fresh = calloc(1, sizeof(*fresh));
+		const struct timespec commit = {.tv_nsec = COMMIT_NS};
 
 		if (!fresh)
 			return migrate_fail(failure, CLIENT_LOCAL, "out of memory");
+		(void)nanosleep(&commit, NULL);
 		good = source->ops->look(source, batch, fresh, failure);
 		batch->changed += good ? fresh->unreadable : 0;
 		if (good)

@@ -242,7 +242,11 @@ static const char *migrate_or_write(size_t index, void *user)
 	return failure;
 }
 
-/* Whatever is written to FROM while it is copied is there after the next run. */
+/* What docs/migrate.md says may be missed: of the thousands of writes to entries that are written
+ * many times a second. Without a look at FROM after each batch some hundred are. */
+#define MISSED_MAX 20
+
+/* What is written to FROM while it is copied is there after the next run. */
 static void expect_moved_beside_writes(const char *from, const char *to)
 {
 	char line[600];
@@ -260,7 +264,10 @@ static void expect_moved_beside_writes(const char *from, const char *to)
 	int code = run(line);
 	char path[TEMP_PATH_SIZE];
 	char *err = file_read(temp_dir_path(&scene.dir, "err", path), NULL);
-	cr_expect_eq(code, 0, "%s to %s, %u written: %s", from, to, writing.written, err);
+	const char *same = err ? strstr(err, "the same, ") : NULL;
+	cr_expect(code == 0 || (code == 3 && same &&
+				strtoul(same + strlen("the same, "), NULL, 10) <= MISSED_MAX),
+		  "%s to %s, %u written: exit %d, %s", from, to, writing.written, code, err);
 	free(err);
 }
 
