@@ -295,7 +295,7 @@ Test(s3, goes_on_where_a_download_broke_off)
 	const char *detail = NULL;
 
 	mock_always(mock,
-		    answer(206, "ETag: \"x\"\r\nContent-Range: bytes 21-42/43\r\n", TEXT + 21));
+		    answer(206, "ETag: \"x\"\r\nContent-Range: bytes 21-42/43\r\n", &TEXT[21]));
 	mock_next(mock, 1,
 		  (struct mock_reply){.behaviour = MOCK_TRUNCATE,
 				      .status = 200,
@@ -319,7 +319,7 @@ Test(s3, goes_on_with_the_same_bytes_put_again)
 		 .headers = "ETag: \"x\"\r\n",
 		 .body = TEXT},
 		refusal(412, "PreconditionFailed"),
-		answer(206, "Content-Range: bytes 21-42/43\r\n", TEXT + 21),
+		answer(206, "Content-Range: bytes 21-42/43\r\n", &TEXT[21]),
 	};
 
 	mock_script(mock, script, 3);
