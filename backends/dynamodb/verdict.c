@@ -49,7 +49,7 @@ struct slice dynamodb_verdict_type(struct slice body)
 
 static bool contains(struct slice body, const char *words)
 {
-	return body.len > 0 && memmem(body.data, body.len, words, strlen(words)) != NULL;
+	return body.data && memmem(body.data, body.len, words, strlen(words)) != NULL;
 }
 
 bool dynamodb_verdict_is_reply(struct slice body)

@@ -213,11 +213,13 @@ static void ignore(struct cache_op *op)
 static void add_own_check(struct persist *persist, struct cache_op *op)
 {
 	struct cache_health_check check = {.name = "copy", .ok = true};
-	uint64_t loaded = atomic_load(&persist->counts.loaded);
-	uint64_t to_load = atomic_load(&persist->counts.to_load);
+	struct persist_counts *counts = &persist->counts;
+	uint64_t loaded = atomic_load(&counts->loaded);
+	uint64_t to_load = atomic_load(&counts->to_load);
+	bool is_failing = atomic_load(&counts->is_failing);
 
 	(void)pthread_mutex_lock(&persist->lock);
-	if (atomic_load(&persist->counts.is_failing)) {
+	if (is_failing) {
 		check.ok = false;
 		(void)snprintf(check.detail, sizeof(check.detail), "%.110s",
 			       persist->failure.status != CACHE_OK
