@@ -4,13 +4,13 @@
 #include "backends/aws/sigv4.h"
 
 #include <ctype.h>
-#include <nettle/base16.h>
 #include <nettle/hmac.h>
 #include <nettle/sha2.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
 #define STAMP     sizeof("20130524T000000Z")
@@ -21,7 +21,7 @@
 
 static void to_hex(const uint8_t digest[SHA256_DIGEST_SIZE], char ret[SIGV4_HASH_SIZE])
 {
-	base16_encode_update(ret, SHA256_DIGEST_SIZE, digest);
+	hex_write(digest, SHA256_DIGEST_SIZE, ret);
 	ret[SIGV4_HASH_SIZE - 1] = '\0';
 }
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "backends/large/hex.h"
+#include "base/hex.h"
 
 void dir_name_of(const uint8_t sha256[SHA256_BYTES], char ret[DIR_NAME_SIZE])
 {

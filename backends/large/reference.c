@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backends/large/hex.h"
+#include "base/hex.h"
 
 #define HASH_LEN (2 * (size_t)SHA256_BYTES)
 /* Digits of a length. */

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "backends/aws/sigv4.h"
-#include "backends/large/hex.h"
 #include "base/clock.h"
+#include "base/hex.h"
 
 void s3_wire_hex(const uint8_t sha256[SHA256_BYTES], char ret[2 * SHA256_BYTES + 1])
 {

@@ -1,4 +1,4 @@
-#include "backends/large/hex.h"
+#include "base/hex.h"
 
 void hex_write(const uint8_t *bytes, size_t count, char *ret)
 {

@@ -1,6 +1,6 @@
 /* Bytes as lower-case hexadecimal digits. */
-#ifndef STEADYCACHE_LARGE_HEX_H
-#define STEADYCACHE_LARGE_HEX_H
+#ifndef STEADYCACHE_BASE_HEX_H
+#define STEADYCACHE_BASE_HEX_H
 
 #include <stdbool.h>
 #include <stddef.h>
