@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "backends/large/held_body.h"
+#include "backends/large/lanes.h"
 #include "backends/large/layer_state.h"
 #include "backends/large/reference.h"
 #include "backends/large/whole.h"
@@ -35,6 +36,7 @@ struct read_part {
 };
 
 struct read_pass {
+	struct lanes lanes; /* of the parts; first, because it is the lanes that call */
 	struct layer *layer;
 	struct cache_op *op;
 	void (*done)(struct cache_op *op); /* the caller's, and the next two */
@@ -44,14 +46,6 @@ struct read_pass {
 	/* The object that was missing at the last try. */
 	bool has_missed;
 	uint8_t missed[SHA256_BYTES];
-
-	atomic_uint next;  /* part */
-	atomic_uint lanes; /* in progress */
-	atomic_bool has_failed;
-	enum cache_status failure; /* and the next two: of the first that failed */
-	const char *detail;
-	unsigned retry_after_s;
-	unsigned count;
 	struct read_part *parts;
 };
 
@@ -78,11 +72,9 @@ static void release_values(struct cache_op *op)
 	}
 }
 
-static void fail_op(struct read_pass *pass)
+static void fail_op(struct read_pass *pass, enum cache_status status, const char *detail)
 {
-	enum cache_status status = pass->failure;
-	const char *detail = pass->detail;
-	unsigned retry_after_s = pass->retry_after_s;
+	unsigned retry_after_s = pass->lanes.retry_after_s;
 	struct cache_op *op = close_pass(pass);
 
 	release_values(op);
@@ -91,14 +83,13 @@ static void fail_op(struct read_pass *pass)
 	cache_op_complete(op, status);
 }
 
-/* ---- Lanes ---- */
+/* ---- After all parts ---- */
 
 static void ask_backend(struct read_pass *pass);
-static void begin_part(struct read_part *part);
 
 static const struct read_part *find_missing(const struct read_pass *pass)
 {
-	for (unsigned i = 0; i < pass->count; i++)
+	for (unsigned i = 0; i < pass->lanes.count; i++)
 		if (pass->parts[i].is_missing)
 			return &pass->parts[i];
 	return NULL;
@@ -117,17 +108,16 @@ static void go_on_without(struct read_pass *pass, const struct read_part *missin
 		return;
 	}
 	layer_count(&pass->layer->counts.missing, 1);
-	pass->failure = CACHE_CORRUPT;
-	pass->detail = SENTENCE_MISSING;
-	fail_op(pass);
+	fail_op(pass, CACHE_CORRUPT, SENTENCE_MISSING);
 }
 
-static void end_lanes(struct read_pass *pass)
+static void end_parts(struct lanes *lanes)
 {
+	struct read_pass *pass = (struct read_pass *)(void *)lanes;
 	const struct read_part *missing = find_missing(pass);
 
-	if (atomic_load(&pass->has_failed)) {
-		fail_op(pass);
+	if (atomic_load(&lanes->has_failed)) {
+		fail_op(pass, lanes->failure, lanes->detail);
 	} else if (missing) {
 		go_on_without(pass, missing);
 	} else {
@@ -137,40 +127,28 @@ static void end_lanes(struct read_pass *pass)
 	}
 }
 
-static void lane_go_on(struct read_pass *pass)
-{
-	unsigned next =
-		atomic_load(&pass->has_failed) ? pass->count : atomic_fetch_add(&pass->next, 1);
-
-	if (next < pass->count)
-		begin_part(&pass->parts[next]);
-	else if (atomic_fetch_sub(&pass->lanes, 1) == 1)
-		end_lanes(pass);
-}
-
 /* ---- One value ---- */
+
+static void unpin(struct read_part *part)
+{
+	struct layer *layer = part->pass->layer;
+
+	if (part->is_pinned)
+		pins_drop(&layer->pins, &part->pin, layer->grace_us / 2);
+	part->is_pinned = false;
+}
 
 static void end_part(struct read_part *part)
 {
-	struct read_pass *pass = part->pass;
-
-	if (part->is_pinned)
-		pins_drop(&pass->layer->pins, &part->pin, pass->layer->grace_us / 2);
-	part->is_pinned = false;
-	lane_go_on(pass);
+	unpin(part);
+	lanes_go_on(&part->pass->lanes);
 }
 
 static void fail_part(struct read_part *part, enum cache_status status, const char *detail,
 		      unsigned retry_after_s)
 {
-	struct read_pass *pass = part->pass;
-
-	if (!atomic_exchange(&pass->has_failed, true)) {
-		pass->failure = status;
-		pass->detail = detail;
-		pass->retry_after_s = retry_after_s;
-	}
-	end_part(part);
+	unpin(part);
+	lanes_fail(&part->pass->lanes, status, detail, retry_after_s);
 }
 
 static struct slice type_of(const struct cache_value *value)
@@ -286,8 +264,10 @@ static void pin_ready(struct pin *pin)
 	open_part(pin->user);
 }
 
-static void begin_part(struct read_part *part)
+static void begin_part(struct lanes *lanes, unsigned number)
 {
+	struct read_part *part = &((struct read_pass *)(void *)lanes)->parts[number];
+
 	memcpy(part->pin.sha256, part->reference.sha256, SHA256_BYTES);
 	part->pin.ready = pin_ready;
 	part->pin.user = part;
@@ -313,22 +293,21 @@ static enum cache_status make_parts(struct read_pass *pass, unsigned count)
 	const struct cache_op *op = pass->op;
 
 	free(pass->parts);
-	pass->count = 0;
+	pass->lanes.count = 0;
 	pass->parts = calloc(count, sizeof(pass->parts[0]));
 	if (!pass->parts)
 		return CACHE_NO_MEMORY;
 	for (size_t i = 0; i < op->item_count; i++) {
-		struct read_part *part = &pass->parts[pass->count];
+		struct read_part *part = &pass->parts[pass->lanes.count];
 
 		if (!op->items[i].value || !reference_is(op->items[i].value))
 			continue;
 		part->pass = pass;
 		part->item = &op->items[i];
 		if (!reference_read(op->items[i].value, &part->reference)) {
-			pass->detail = SENTENCE_MISSING;
 			return CACHE_CORRUPT;
 		}
-		pass->count++;
+		pass->lanes.count++;
 	}
 	return CACHE_OK;
 }
@@ -345,7 +324,7 @@ static bool is_too_large(const struct read_pass *pass)
 	for (size_t i = 0; i < op->item_count; i++)
 		if (op->items[i].value && !reference_is(op->items[i].value))
 			sum += op->items[i].value->len_bytes;
-	for (unsigned i = 0; i < pass->count; i++) {
+	for (unsigned i = 0; i < pass->lanes.count; i++) {
 		uint64_t len_bytes = pass->parts[i].reference.len_bytes;
 
 		sum += len_bytes;
@@ -365,20 +344,13 @@ static void backend_done(struct cache_op *op)
 		op->done(op);
 		return;
 	}
-	pass->failure = make_parts(pass, count);
-	if (pass->failure == CACHE_OK && is_too_large(pass)) {
-		pass->failure = CACHE_TOO_LARGE;
-		pass->detail = SENTENCE_TOO_LARGE;
-	}
-	if (pass->failure != CACHE_OK) {
-		fail_op(pass);
-		return;
-	}
-	unsigned lanes = count < LAYER_LANES ? count : LAYER_LANES;
-	atomic_store(&pass->next, 0);
-	atomic_store(&pass->lanes, lanes);
-	for (unsigned i = 0; i < lanes; i++) /* the last to end frees the pass */
-		lane_go_on(pass);            /* NOLINT(clang-analyzer-unix.Malloc) */
+	enum cache_status status = make_parts(pass, count);
+	if (status != CACHE_OK)
+		fail_op(pass, status, status == CACHE_CORRUPT ? SENTENCE_MISSING : NULL);
+	else if (is_too_large(pass))
+		fail_op(pass, CACHE_TOO_LARGE, SENTENCE_TOO_LARGE);
+	else
+		lanes_start(&pass->lanes, LAYER_LANES);
 }
 
 /* A second look is no second use. */
@@ -407,6 +379,8 @@ void layer_read_get(struct backend *backend, struct cache_op *op)
 		cache_op_complete(op, CACHE_NO_MEMORY);
 		return;
 	}
+	pass->lanes.begin = begin_part;
+	pass->lanes.end = end_parts;
 	pass->layer = layer_of(backend);
 	pass->op = op;
 	pass->done = op->done;

@@ -11,6 +11,7 @@
 
 #include "backends/large/body_copy.h"
 #include "backends/large/file_body.h"
+#include "backends/large/lanes.h"
 #include "backends/large/layer_state.h"
 #include "backends/large/reference.h"
 #include "backends/large/spool.h"
@@ -33,23 +34,17 @@ struct write_part {
 };
 
 struct write_pass {
+	struct lanes lanes; /* of the parts; first, because it is the lanes that call */
 	struct layer *layer;
 	struct cache_op *op;
 	void (*done)(struct cache_op *op); /* the caller's */
 	void *user;
-	atomic_uint next;  /* part */
-	atomic_uint lanes; /* in progress */
-	atomic_bool has_failed;
-	enum cache_status failure; /* and the next two: of the first that failed */
-	const char *detail;
-	unsigned retry_after_s;
-	unsigned count;
 	struct write_part parts[];
 };
 
 static void free_pass(struct write_pass *pass)
 {
-	for (unsigned i = 0; i < pass->count; i++) {
+	for (unsigned i = 0; i < pass->lanes.count; i++) {
 		struct write_part *part = &pass->parts[i];
 
 		if (part->is_pinned)
@@ -64,7 +59,7 @@ static struct cache_op *give_back_op(struct write_pass *pass)
 {
 	struct cache_op *op = pass->op;
 
-	for (unsigned i = 0; i < pass->count; i++)
+	for (unsigned i = 0; i < pass->lanes.count; i++)
 		pass->parts[i].item->value = pass->parts[i].whole;
 	op->done = pass->done;
 	op->user = pass->user;
@@ -77,7 +72,7 @@ static void set_done(struct cache_op *op)
 {
 	struct write_pass *pass = op->user;
 
-	for (unsigned i = 0; i < pass->count; i++) {
+	for (unsigned i = 0; i < pass->lanes.count; i++) {
 		struct write_part *part = &pass->parts[i];
 
 		part->whole->modified_at_us = part->reference->modified_at_us;
@@ -90,7 +85,7 @@ static void set_done(struct cache_op *op)
 
 static bool make_references(struct write_pass *pass)
 {
-	for (unsigned i = 0; i < pass->count; i++) {
+	for (unsigned i = 0; i < pass->lanes.count; i++) {
 		struct write_part *part = &pass->parts[i];
 
 		part->reference = reference_create(
@@ -106,57 +101,38 @@ static void fail_op(struct write_pass *pass, enum cache_status status)
 {
 	struct cache_op *op = give_back_op(pass);
 
-	op->detail = pass->detail;
-	op->retry_after_s = pass->retry_after_s;
+	op->detail = pass->lanes.detail;
+	op->retry_after_s = pass->lanes.retry_after_s;
 	layer_count(&pass->layer->counts.put_failures, 1);
 	free_pass(pass);
 	cache_op_complete(op, status);
 }
 
-static void all_put(struct write_pass *pass)
+static void end_parts(struct lanes *lanes)
 {
+	struct write_pass *pass = (struct write_pass *)(void *)lanes;
 	struct backend *inner = pass->layer->inner;
 	struct cache_op *op = pass->op;
 
-	if (atomic_load(&pass->has_failed)) {
-		fail_op(pass, pass->failure);
+	if (atomic_load(&lanes->has_failed)) {
+		fail_op(pass, lanes->failure);
 		return;
 	}
 	if (!make_references(pass)) {
 		fail_op(pass, CACHE_NO_MEMORY);
 		return;
 	}
-	for (unsigned i = 0; i < pass->count; i++)
+	for (unsigned i = 0; i < pass->lanes.count; i++)
 		pass->parts[i].item->value = pass->parts[i].reference;
 	backend_submit(inner, op);
 }
 
-/* ---- Lanes ---- */
-
-static void begin_part(struct write_part *part);
-
-static void lane_go_on(struct write_pass *pass)
-{
-	unsigned next =
-		atomic_load(&pass->has_failed) ? pass->count : atomic_fetch_add(&pass->next, 1);
-
-	if (next < pass->count)
-		begin_part(&pass->parts[next]);
-	else if (atomic_fetch_sub(&pass->lanes, 1) == 1)
-		all_put(pass);
-}
+/* ---- One value ---- */
 
 static void fail_part(struct write_part *part, enum cache_status status, const char *detail,
 		      unsigned retry_after_s)
 {
-	struct write_pass *pass = part->pass;
-
-	if (!atomic_exchange(&pass->has_failed, true)) {
-		pass->failure = status;
-		pass->detail = detail;
-		pass->retry_after_s = retry_after_s;
-	}
-	lane_go_on(pass);
+	lanes_fail(&part->pass->lanes, status, detail, retry_after_s);
 }
 
 static void put_part(struct write_part *part);
@@ -179,7 +155,7 @@ static void put_done(struct object_request *request)
 	if (request->status == CACHE_OK) {
 		layer_count(&layer->counts.puts, 1);
 		layer_count(&layer->counts.put_bytes, request->len_bytes);
-		lane_go_on(part->pass);
+		lanes_go_on(&part->pass->lanes);
 	} else if (request->status == CACHE_NO_SPACE && !part->has_made_room) {
 		part->has_made_room = true;
 		part->job = (struct pool_job){.run = make_room, .user = part};
@@ -245,8 +221,9 @@ static void write_down(struct pool_job *job)
 	pin_part(part);
 }
 
-static void begin_part(struct write_part *part)
+static void begin_part(struct lanes *lanes, unsigned number)
 {
+	struct write_part *part = &((struct write_pass *)(void *)lanes)->parts[number];
 	struct cache_body *body = cache_value_body(part->whole);
 
 	part->request.path = body ? file_body_take_path(body) : NULL;
@@ -291,19 +268,21 @@ static struct write_pass *open_pass(struct layer *layer, struct cache_op *op, ui
 
 	if (!pass)
 		return NULL;
+	pass->lanes.begin = begin_part;
+	pass->lanes.end = end_parts;
 	pass->layer = layer;
 	pass->op = op;
 	pass->done = op->done;
 	pass->user = op->user;
 	for (size_t i = 0; i < op->item_count; i++) {
-		struct write_part *part = &pass->parts[pass->count];
+		struct write_part *part = &pass->parts[pass->lanes.count];
 
 		if (!is_large(op->items[i].value, from_bytes))
 			continue;
 		part->pass = pass;
 		part->item = &op->items[i];
 		part->whole = op->items[i].value;
-		pass->count++;
+		pass->lanes.count++;
 	}
 	op->done = set_done;
 	op->user = pass;
@@ -330,8 +309,5 @@ void layer_write_set(struct backend *backend, struct cache_op *op)
 		cache_op_complete(op, CACHE_NO_MEMORY);
 		return;
 	}
-	unsigned lanes = count < LAYER_LANES ? count : LAYER_LANES;
-	atomic_store(&pass->lanes, lanes);
-	for (unsigned i = 0; i < lanes; i++)
-		lane_go_on(pass);
+	lanes_start(&pass->lanes, LAYER_LANES);
 }
