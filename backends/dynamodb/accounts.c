@@ -149,20 +149,30 @@ static void schedule(struct dynamodb_state *state)
 
 static const struct dynamodb_stage flush_stage, flush_for_stats_stage, read_stage, read_one_stage;
 
-static enum remote_step flush_read(const struct remote_context *context, struct remote_call *call,
-				   size_t part, const struct dynamodb_reply *reply)
+/* An answer to a part of the stage `flush`; `next` follows it, NULL: the end of the call. */
+static enum remote_step go_on(const struct remote_context *context, struct remote_call *call,
+			      size_t part, const struct dynamodb_stage *flush,
+			      const struct dynamodb_stage *next)
 {
 	const struct plan *plan = dynamodb_call_of(call)->plan;
 
-	(void)reply;
 	take_flush(call, part);
 	if (call->open > 0)
 		return STEP_MORE;
 	schedule(dynamodb_state_of(context));
 	if (plan->has_rest && next_of(context, call, NULL))
-		return dynamodb_call_next(call, &flush_stage);
+		return dynamodb_call_next(call, flush);
+	if (next)
+		return dynamodb_call_next(call, next);
 	remote_job_succeed(call->jobs.first);
 	return STEP_DONE;
+}
+
+static enum remote_step flush_read(const struct remote_context *context, struct remote_call *call,
+				   size_t part, const struct dynamodb_reply *reply)
+{
+	(void)reply;
+	return go_on(context, call, part, &flush_stage, NULL);
 }
 
 static const struct dynamodb_stage flush_stage = {
@@ -185,16 +195,8 @@ static const struct dynamodb_stage *reading(const struct remote_call *call)
 static enum remote_step stats_read(const struct remote_context *context, struct remote_call *call,
 				   size_t part, const struct dynamodb_reply *reply)
 {
-	const struct plan *plan = dynamodb_call_of(call)->plan;
-
 	(void)reply;
-	take_flush(call, part);
-	if (call->open > 0)
-		return STEP_MORE;
-	schedule(dynamodb_state_of(context));
-	return dynamodb_call_next(call, plan->has_rest && next_of(context, call, NULL)
-						? &flush_for_stats_stage
-						: reading(call));
+	return go_on(context, call, part, &flush_for_stats_stage, reading(call));
 }
 
 static const struct dynamodb_stage flush_for_stats_stage = {

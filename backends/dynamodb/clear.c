@@ -14,12 +14,10 @@
 static const struct dynamodb_stage find_stage, remove_stage;
 
 struct plan {
-	struct dynamodb_space *space;
+	struct dynamodb_victims victims; /* first */
 	unsigned shards;
 	struct dynamodb_cursor *cursors;
 	unsigned *asked; /* by part of this step */
-	size_t count;
-	struct dynamodb_victim *victims;
 };
 
 static void free_plan(void *of)
@@ -30,7 +28,7 @@ static void free_plan(void *of)
 		free(plan->cursors[i].start);
 	free(plan->cursors);
 	free(plan->asked);
-	free(plan->victims);
+	free(plan->victims.all);
 	free(plan);
 }
 
@@ -50,14 +48,14 @@ const struct dynamodb_stage *dynamodb_clear_begin(const struct remote_context *c
 	own->plan = plan = calloc(1, sizeof(*plan));
 	own->free_plan = free_plan;
 	if (plan) {
-		plan->space = space;
+		plan->victims.space = space;
 		plan->shards = state->shards;
 		plan->cursors = calloc(plan->shards, sizeof(*plan->cursors));
 		plan->asked = calloc(plan->shards, sizeof(*plan->asked));
-		plan->victims =
-			calloc((size_t)plan->shards * ROUND_ENTRIES, sizeof(*plan->victims));
+		plan->victims.all =
+			calloc((size_t)plan->shards * ROUND_ENTRIES, sizeof(*plan->victims.all));
 	}
-	if (plan && plan->cursors && plan->asked && plan->victims)
+	if (plan && plan->cursors && plan->asked && plan->victims.all)
 		return &find_stage;
 	(void)dynamodb_call_fail(call, CACHE_NO_MEMORY, NULL);
 	return NULL;
@@ -130,16 +128,16 @@ static enum remote_step find_read(const struct remote_context *context, struct r
 		return STEP_BAD;
 	json_array_foreach(json_object_get(reply->root, "Items"), i, item)
 	{
-		struct dynamodb_victim *victim = &plan->victims[plan->count];
+		struct dynamodb_victim *victim = &plan->victims.all[plan->victims.count];
 
-		if (plan->count == (size_t)plan->shards * ROUND_ENTRIES ||
+		if (plan->victims.count == (size_t)plan->shards * ROUND_ENTRIES ||
 		    !dynamodb_victim_take(victim, item, shard, dynamodb_now_us(context)))
 			continue;
-		plan->count += has_prefix(victim, item, op->prefix);
+		plan->victims.count += has_prefix(victim, item, op->prefix);
 	}
 	if (call->open > 0)
 		return STEP_MORE;
-	return plan->count > 0 ? dynamodb_call_next(call, &remove_stage) : go_on(call);
+	return plan->victims.count > 0 ? dynamodb_call_next(call, &remove_stage) : go_on(call);
 }
 
 static const struct dynamodb_stage find_stage = {
@@ -149,43 +147,26 @@ static const struct dynamodb_stage find_stage = {
 	.read = find_read,
 };
 
-static size_t remove_parts(const struct remote_context *context, struct remote_call *call)
-{
-	const struct plan *plan = dynamodb_call_of(call)->plan;
-
-	(void)context;
-	return plan->count;
-}
-
-static bool remove_write(const struct remote_context *context, struct remote_call *call,
-			 size_t part, struct buffer *out)
-{
-	const struct plan *plan = dynamodb_call_of(call)->plan;
-
-	dynamodb_victim_write(&plan->victims[part], dynamodb_state_of(context), plan->space, out);
-	return true;
-}
-
 static enum remote_step remove_read(const struct remote_context *context, struct remote_call *call,
 				    size_t part, const struct dynamodb_reply *reply)
 {
 	struct plan *plan = dynamodb_call_of(call)->plan;
 
 	if (reply->error.len == 0) {
-		dynamodb_victim_gone(context, &plan->victims[part], plan->space);
-		remote_namespaces_find(context->namespaces, slice_of(plan->space->name))->deletes +=
-			!plan->victims[part].has_expired;
+		dynamodb_victim_gone(context, &plan->victims.all[part], plan->victims.space);
+		remote_namespaces_find(context->namespaces, slice_of(plan->victims.space->name))
+			->deletes += !plan->victims.all[part].has_expired;
 	}
 	if (call->open > 0)
 		return STEP_MORE;
-	plan->count = 0;
+	plan->victims.count = 0;
 	return go_on(call);
 }
 
 static const struct dynamodb_stage remove_stage = {
 	.target = "DeleteItem",
 	.exception = "ConditionalCheckFailedException",
-	.parts = remove_parts,
-	.write = remove_write,
+	.parts = dynamodb_victim_parts,
+	.write = dynamodb_victim_write,
 	.read = remove_read,
 };

@@ -19,18 +19,17 @@
 static const struct dynamodb_stage find_stage, remove_stage;
 
 struct plan {
-	struct dynamodb_space *space;
+	struct dynamodb_victims victims; /* first */
 	unsigned rounds;
 	int64_t next_end_us; /* of what is not due yet */
-	size_t count, removed;
-	struct dynamodb_victim *victims;
+	size_t removed;
 };
 
 static void free_plan(void *of)
 {
 	struct plan *plan = of;
 
-	free(plan->victims);
+	free(plan->victims.all);
 	free(plan);
 }
 
@@ -89,16 +88,16 @@ const struct dynamodb_stage *dynamodb_sweep_begin(const struct remote_context *c
 	/* In case it fails. */
 	state->sweep_not_before_us = dynamodb_mono_us() + AFTER_FAIL_US;
 	if (plan)
-		plan->victims =
-			calloc((size_t)state->shards * SWEEP_ENTRIES, sizeof(*plan->victims));
-	if (!plan || !plan->victims) {
+		plan->victims.all =
+			calloc((size_t)state->shards * SWEEP_ENTRIES, sizeof(*plan->victims.all));
+	if (!plan || !plan->victims.all) {
 		free(plan);
 		(void)dynamodb_call_fail(call, CACHE_NO_MEMORY, NULL);
 		return NULL;
 	}
-	plan->space = state->swept;
+	plan->victims.space = state->swept;
 	plan->next_end_us = INT64_MAX;
-	plan->space->next_end_us = INT64_MAX; /* what is written from now on may lower it */
+	plan->victims.space->next_end_us = INT64_MAX; /* what is written from now on may lower it */
 	own->plan = plan;
 	own->free_plan = free_plan;
 	return &find_stage;
@@ -122,7 +121,7 @@ static bool find_write(const struct remote_context *context, struct remote_call 
 		      "\"KeyConditionExpression\":\"p=:p\",\"ExpressionAttributeValues\":"
 		      "{\":p\":{\"S\":",
 		      SWEEP_ENTRIES);
-	dynamodb_wire_partition(out, state, slice_of(plan->space->name), (unsigned)part);
+	dynamodb_wire_partition(out, state, slice_of(plan->victims.space->name), (unsigned)part);
 	buffer_append(out, SLICE("}}}"));
 	return true;
 }
@@ -130,17 +129,17 @@ static bool find_write(const struct remote_context *context, struct remote_call 
 static bool take_found(const struct remote_context *context, struct plan *plan, unsigned shard,
 		       const json_t *item)
 {
-	int64_t stale_us = plan->space->settings.stale_ttl_s * US_PER_S;
+	int64_t stale_us = plan->victims.space->settings.stale_ttl_s * US_PER_S;
 	int64_t end_us = dynamodb_wire_read_number(item, "x", 0) + stale_us;
 
 	if (end_us > dynamodb_now_us(context)) {
 		plan->next_end_us = earlier_us(plan->next_end_us, end_us);
 		return true;
 	}
-	if (plan->count == (size_t)dynamodb_state_of(context)->shards * SWEEP_ENTRIES ||
-	    !dynamodb_victim_take(&plan->victims[plan->count], item, shard, end_us))
+	if (plan->victims.count == (size_t)dynamodb_state_of(context)->shards * SWEEP_ENTRIES ||
+	    !dynamodb_victim_take(&plan->victims.all[plan->victims.count], item, shard, end_us))
 		return false;
-	plan->count++;
+	plan->victims.count++;
 	return true;
 }
 
@@ -149,7 +148,7 @@ static enum remote_step end(const struct remote_context *context, struct remote_
 {
 	struct dynamodb_state *state = dynamodb_state_of(context);
 	const struct plan *plan = dynamodb_call_of(call)->plan;
-	struct dynamodb_space *space = plan->space;
+	struct dynamodb_space *space = plan->victims.space;
 	int64_t now_us = dynamodb_mono_us();
 
 	space->next_end_us = earlier_us(space->next_end_us, plan->next_end_us);
@@ -177,7 +176,8 @@ static enum remote_step find_read(const struct remote_context *context, struct r
 	}
 	if (call->open > 0)
 		return STEP_MORE;
-	return plan->count > 0 ? dynamodb_call_next(call, &remove_stage) : end(context, call, true);
+	return plan->victims.count > 0 ? dynamodb_call_next(call, &remove_stage)
+				       : end(context, call, true);
 }
 
 static const struct dynamodb_stage find_stage = {
@@ -187,36 +187,19 @@ static const struct dynamodb_stage find_stage = {
 	.read = find_read,
 };
 
-static size_t remove_parts(const struct remote_context *context, struct remote_call *call)
-{
-	const struct plan *plan = dynamodb_call_of(call)->plan;
-
-	(void)context;
-	return plan->count;
-}
-
-static bool remove_write(const struct remote_context *context, struct remote_call *call,
-			 size_t part, struct buffer *out)
-{
-	const struct plan *plan = dynamodb_call_of(call)->plan;
-
-	dynamodb_victim_write(&plan->victims[part], dynamodb_state_of(context), plan->space, out);
-	return true;
-}
-
 static enum remote_step remove_read(const struct remote_context *context, struct remote_call *call,
 				    size_t part, const struct dynamodb_reply *reply)
 {
 	struct plan *plan = dynamodb_call_of(call)->plan;
 
 	if (reply->error.len == 0) {
-		dynamodb_victim_gone(context, &plan->victims[part], plan->space);
+		dynamodb_victim_gone(context, &plan->victims.all[part], plan->victims.space);
 		plan->removed++;
 	}
 	if (call->open > 0)
 		return STEP_MORE;
 	bool is_index_behind = plan->removed == 0;
-	plan->count = plan->removed = 0;
+	plan->victims.count = plan->removed = 0;
 	plan->next_end_us = INT64_MAX;
 	if (++plan->rounds == SWEEP_ROUNDS)
 		return end(context, call, false);
@@ -227,7 +210,7 @@ static enum remote_step remove_read(const struct remote_context *context, struct
 static const struct dynamodb_stage remove_stage = {
 	.target = "DeleteItem",
 	.exception = "ConditionalCheckFailedException",
-	.parts = remove_parts,
-	.write = remove_write,
+	.parts = dynamodb_victim_parts,
+	.write = dynamodb_victim_write,
 	.read = remove_read,
 };

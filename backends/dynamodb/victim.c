@@ -26,17 +26,30 @@ bool dynamodb_victim_take(struct dynamodb_victim *victim, const json_t *item, un
 	return true;
 }
 
-void dynamodb_victim_write(const struct dynamodb_victim *victim, const struct dynamodb_state *state,
-			   const struct dynamodb_space *space, struct buffer *out)
+size_t dynamodb_victim_parts(const struct remote_context *context, struct remote_call *call)
 {
+	const struct dynamodb_victims *victims = dynamodb_call_of(call)->plan;
+
+	(void)context;
+	return victims->count;
+}
+
+bool dynamodb_victim_write(const struct remote_context *context, struct remote_call *call,
+			   size_t part, struct buffer *out)
+{
+	const struct dynamodb_state *state = dynamodb_state_of(context);
+	const struct dynamodb_victims *victims = dynamodb_call_of(call)->plan;
+	const struct dynamodb_victim *victim = &victims->all[part];
+
 	dynamodb_wire_begin(out, state);
 	buffer_append(out, SLICE(",\"Key\":"));
-	dynamodb_wire_name_key(out, state, slice_of(space->name), victim->shard,
+	dynamodb_wire_name_key(out, state, slice_of(victims->space->name), victim->shard,
 			       (struct slice){victim->name, victim->name_len});
 	buffer_append(out, SLICE(",\"ConditionExpression\":\"w=:w\","
 				 "\"ExpressionAttributeValues\":{"));
 	dynamodb_wire_text(out, ":w", slice_of(victim->write));
 	buffer_append(out, SLICE("}}"));
+	return true;
 }
 
 void dynamodb_victim_gone(const struct remote_context *context,

@@ -3,6 +3,7 @@
 #ifndef STEADYCACHE_DYNAMODB_VICTIM_H
 #define STEADYCACHE_DYNAMODB_VICTIM_H
 
+#include "backends/dynamodb/call.h"
 #include "backends/dynamodb/wire.h"
 
 struct dynamodb_victim {
@@ -14,12 +15,20 @@ struct dynamodb_victim {
 	bool has_expired;
 };
 
+/* What a call's plan begins with if it has a step that removes. */
+struct dynamodb_victims {
+	struct dynamodb_space *space;
+	size_t count;
+	struct dynamodb_victim *all; /* the plan's */
+};
+
 /* An item of an answer. False: it is no entry. */
 bool dynamodb_victim_take(struct dynamodb_victim *victim, const json_t *item, unsigned shard,
 			  int64_t now_us);
-/* The body of its DeleteItem. */
-void dynamodb_victim_write(const struct dynamodb_victim *victim, const struct dynamodb_state *state,
-			   const struct dynamodb_space *space, struct buffer *out);
+/* Of the step that removes: a DeleteItem for each (struct dynamodb_stage). */
+size_t dynamodb_victim_parts(const struct remote_context *context, struct remote_call *call);
+bool dynamodb_victim_write(const struct remote_context *context, struct remote_call *call,
+			   size_t part, struct buffer *out);
 /* It is gone: takes it out of the accounts. */
 void dynamodb_victim_gone(const struct remote_context *context,
 			  const struct dynamodb_victim *victim, struct dynamodb_space *space);
