@@ -1,7 +1,7 @@
 /* The dispatcher: the checks that every backend needs, once. */
 #include "store/backend.h"
 
-#include <pthread.h>
+#include "store/op_wait.h"
 
 struct backend_traits backend_traits_of(const struct backend *backend, struct slice ns)
 {
@@ -202,35 +202,12 @@ void backend_submit(struct backend *backend, struct cache_op *op)
 		run[op->type](backend, op);
 }
 
-struct waiter {
-	pthread_mutex_t lock;
-	pthread_cond_t woken;
-	bool done;
-};
-
-static void wake_waiter(struct cache_op *op)
-{
-	struct waiter *waiter = op->user;
-
-	(void)pthread_mutex_lock(&waiter->lock);
-	waiter->done = true;
-	(void)pthread_cond_signal(&waiter->woken);
-	(void)pthread_mutex_unlock(&waiter->lock);
-}
-
 enum cache_status backend_call(struct backend *backend, struct cache_op *op)
 {
-	struct waiter waiter = {
-		.lock = PTHREAD_MUTEX_INITIALIZER,
-		.woken = PTHREAD_COND_INITIALIZER,
-	};
+	struct op_wait wait = OP_WAIT_INITIALIZER;
 
-	op->done = wake_waiter;
-	op->user = &waiter;
+	op_wait_add(&wait, op);
 	backend_submit(backend, op);
-	(void)pthread_mutex_lock(&waiter.lock);
-	while (!waiter.done)
-		(void)pthread_cond_wait(&waiter.woken, &waiter.lock);
-	(void)pthread_mutex_unlock(&waiter.lock);
+	op_wait_end(&wait);
 	return op->status;
 }

@@ -1,9 +1,9 @@
 #include "store/merge.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/op_wait.h"
 #include "store/rules.h"
 
 /* A key that changes more often than this while it is decided is newer than what comes. */
@@ -199,22 +199,6 @@ static enum cache_status look(struct merge *merge, struct candidate *candidates,
 
 /* ---- Storing ---- */
 
-struct crowd {
-	pthread_mutex_t lock;
-	pthread_cond_t is_over;
-	size_t pending;
-};
-
-static void leave_crowd(struct cache_op *op)
-{
-	struct crowd *crowd = op->user;
-
-	(void)pthread_mutex_lock(&crowd->lock);
-	if (--crowd->pending == 0)
-		(void)pthread_cond_signal(&crowd->is_over);
-	(void)pthread_mutex_unlock(&crowd->lock);
-}
-
 static void fill_single(struct merge *merge, struct cache_op *op, const struct candidate *candidate)
 {
 	bool has_conditions = (merge->backend->ops->bits & BACKEND_CONDITIONS) != 0;
@@ -237,11 +221,7 @@ static void fill_single(struct merge *merge, struct cache_op *op, const struct c
 static enum cache_status store_singles(struct merge *merge, struct candidate *candidates,
 				       size_t count)
 {
-	struct crowd crowd = {
-		.lock = PTHREAD_MUTEX_INITIALIZER,
-		.is_over = PTHREAD_COND_INITIALIZER,
-		.pending = count,
-	};
+	struct op_wait wait = OP_WAIT_INITIALIZER;
 	struct cache_op *ops = calloc(count, sizeof(*ops));
 	enum cache_status status = CACHE_OK;
 
@@ -249,14 +229,10 @@ static enum cache_status store_singles(struct merge *merge, struct candidate *ca
 		return CACHE_NO_MEMORY;
 	for (size_t i = 0; i < count; i++) {
 		fill_single(merge, &ops[i], &candidates[i]);
-		ops[i].done = leave_crowd;
-		ops[i].user = &crowd;
+		op_wait_add(&wait, &ops[i]);
 		backend_submit(merge->backend, &ops[i]);
 	}
-	(void)pthread_mutex_lock(&crowd.lock);
-	while (crowd.pending > 0)
-		(void)pthread_cond_wait(&crowd.is_over, &crowd.lock);
-	(void)pthread_mutex_unlock(&crowd.lock);
+	op_wait_end(&wait);
 	for (size_t i = 0; i < count; i++) {
 		if (ops[i].status == CACHE_OK) {
 			decide(candidates[i].entry, MERGE_STORED, CACHE_OK, NULL);

@@ -24,6 +24,7 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "store/notice.h"
+#include "store/op_wait.h"
 
 /* One transaction at most. The more it has, the fewer times a page of the file is written that
  * several of its entries share: most of a flush's work. */
@@ -63,22 +64,6 @@ static void dispose(struct flush *flush)
 
 /* ---- One op on the file ---- */
 
-struct wait {
-	pthread_mutex_t lock;
-	pthread_cond_t done;
-	bool is_done;
-};
-
-static void note_done(struct cache_op *op)
-{
-	struct wait *wait = op->user;
-
-	(void)pthread_mutex_lock(&wait->lock);
-	wait->is_done = true;
-	(void)pthread_cond_signal(&wait->done);
-	(void)pthread_mutex_unlock(&wait->lock);
-}
-
 static void note_failure(struct persist *persist, const struct cache_op *op)
 {
 	const char *detail = op->detail ? op->detail : cache_status_text(op->status);
@@ -99,19 +84,11 @@ static void note_failure(struct persist *persist, const struct cache_op *op)
 static bool run_op(struct persist *persist, struct cache_op *op,
 		   void (*run)(struct backend *backend, struct cache_op *op))
 {
-	struct wait wait = {.is_done = false};
+	struct op_wait wait = OP_WAIT_INITIALIZER;
 
-	(void)pthread_mutex_init(&wait.lock, NULL);
-	(void)pthread_cond_init(&wait.done, NULL);
-	op->user = &wait;
-	op->done = note_done;
+	op_wait_add(&wait, op);
 	run(persist->file, op);
-	(void)pthread_mutex_lock(&wait.lock);
-	while (!wait.is_done)
-		(void)pthread_cond_wait(&wait.done, &wait.lock);
-	(void)pthread_mutex_unlock(&wait.lock);
-	(void)pthread_cond_destroy(&wait.done);
-	(void)pthread_mutex_destroy(&wait.lock);
+	op_wait_end(&wait);
 	if (op->status == CACHE_OK || op->status == CACHE_NOT_FOUND)
 		return true;
 	note_failure(persist, op);
