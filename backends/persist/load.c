@@ -61,45 +61,6 @@ static enum cache_status adopt(void *user, const struct rows_entry *entry)
 
 /* ---- Ops that wait ---- */
 
-static struct op_queue take(struct persist *persist, struct op_queue *queue)
-{
-	(void)pthread_mutex_lock(&persist->lock);
-	struct op_queue ops = op_queue_take(queue);
-	(void)pthread_mutex_unlock(&persist->lock);
-	return ops;
-}
-
-static void run_op(struct persist *persist, struct cache_op *op)
-{
-	const struct backend_ops *ops = persist->memory->ops;
-
-	switch (op->type) {
-	case CACHE_OP_GET:
-		ops->get(persist->memory, op);
-		break;
-	case CACHE_OP_SET:
-		ops->set(persist->memory, op);
-		break;
-	case CACHE_OP_DELETE:
-		ops->remove(persist->memory, op);
-		break;
-	case CACHE_OP_EXISTS:
-		ops->exists(persist->memory, op);
-		break;
-	case CACHE_OP_CLEAR:
-		ops->clear(persist->memory, op);
-		break;
-	case CACHE_OP_SCAN:
-		ops->scan(persist->memory, op);
-		break;
-	case CACHE_OP_STATS:
-		ops->stats(persist->memory, op);
-		break;
-	default:
-		ops->configure(persist->memory, op);
-	}
-}
-
 /* Brings the entries of the op's keys. */
 static enum cache_status bring(struct persist *persist, const struct cache_op *op)
 {
@@ -114,14 +75,14 @@ static enum cache_status bring(struct persist *persist, const struct cache_op *o
 
 static void answer_unknown(struct persist *persist)
 {
-	struct op_queue ops = take(persist, &persist->unknown);
+	struct op_queue ops = persist_take(persist, &persist->unknown);
 	struct cache_op *op;
 
 	while ((op = op_queue_pop(&ops))) {
 		enum cache_status status = persist->rows ? bring(persist, op) : CACHE_OK;
 
 		if (status == CACHE_OK)
-			run_op(persist, op);
+			backend_submit(persist->memory, op);
 		else
 			cache_op_complete(op, status);
 	}
@@ -160,7 +121,7 @@ bool load_takes(struct persist *persist, struct cache_op *op)
 /* Refuses the ops of `queue`. */
 static void refuse(struct persist *persist, struct op_queue *queue, const char *sentence)
 {
-	struct op_queue ops = take(persist, queue);
+	struct op_queue ops = persist_take(persist, queue);
 	struct cache_op *op;
 
 	while ((op = op_queue_pop(&ops))) {
@@ -222,11 +183,11 @@ void load_end(struct persist *persist)
 	(void)pthread_mutex_unlock(&persist->lock);
 	load_close(persist);
 	while ((op = op_queue_pop(&unknown)))
-		run_op(persist, op);
+		backend_submit(persist->memory, op);
 	while ((op = op_queue_pop(&ops)))
-		run_op(persist, op);
+		backend_submit(persist->memory, op);
 	while ((op = op_queue_pop(&unloaded)))
-		run_op(persist, op);
+		backend_submit(persist->memory, op);
 }
 
 void load_close(struct persist *persist)

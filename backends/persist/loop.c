@@ -29,14 +29,6 @@ void loop_sync(struct persist *persist, struct cache_op *op)
 	push(persist, &persist->syncs, op);
 }
 
-static struct op_queue take(struct persist *persist, struct op_queue *queue)
-{
-	(void)pthread_mutex_lock(&persist->lock);
-	struct op_queue ops = op_queue_take(queue);
-	(void)pthread_mutex_unlock(&persist->lock);
-	return ops;
-}
-
 /* Tries the first SET that waits once more. False: it still waits, or none does. */
 static bool try_parked(struct persist *persist)
 {
@@ -96,11 +88,11 @@ static void finish_syncs(struct persist *persist, struct op_queue ops)
 /* Writes everything, and answers who has waited for that since before it began. */
 static bool flush(struct persist *persist)
 {
-	struct op_queue syncs = take(persist, &persist->syncs);
+	struct op_queue syncs = persist_take(persist, &persist->syncs);
 	bool loads = atomic_load(&persist->mirror.is_loading);
 	struct op_queue none = {0};
 	bool ok = flush_all(persist, try_all_parked);
-	struct op_queue parked = loads ? none : take(persist, &persist->parked);
+	struct op_queue parked = loads ? none : persist_take(persist, &persist->parked);
 	enum cache_status status = persist->failure.status;
 
 	mirror_spill(persist->all, persist->resident_bytes);

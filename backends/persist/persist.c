@@ -84,20 +84,13 @@ static void persist_get(struct backend *backend, struct cache_op *op)
 		persist->memory->ops->get(persist->memory, op);
 }
 
-static void persist_exists(struct backend *backend, struct cache_op *op)
+/* Any other op that needs nothing before. */
+static void persist_pass_on(struct backend *backend, struct cache_op *op)
 {
 	struct persist *persist = persist_of(backend);
 
 	if (!loads(persist) || !load_takes(persist, op))
-		persist->memory->ops->exists(persist->memory, op);
-}
-
-static void persist_remove(struct backend *backend, struct cache_op *op)
-{
-	struct persist *persist = persist_of(backend);
-
-	if (!loads(persist) || !load_takes(persist, op))
-		persist->memory->ops->remove(persist->memory, op);
+		backend_submit(persist->memory, op);
 }
 
 /* Invariant 3. */
@@ -131,38 +124,6 @@ static void persist_set(struct backend *backend, struct cache_op *op)
 		loop_park(persist, op);
 	else if (!loads(persist) || !load_takes(persist, op))
 		persist->memory->ops->set(persist->memory, op);
-}
-
-static void persist_clear(struct backend *backend, struct cache_op *op)
-{
-	struct persist *persist = persist_of(backend);
-
-	if (!loads(persist) || !load_takes(persist, op))
-		persist->memory->ops->clear(persist->memory, op);
-}
-
-static void persist_scan(struct backend *backend, struct cache_op *op)
-{
-	struct persist *persist = persist_of(backend);
-
-	if (!loads(persist) || !load_takes(persist, op))
-		persist->memory->ops->scan(persist->memory, op);
-}
-
-static void persist_stats(struct backend *backend, struct cache_op *op)
-{
-	struct persist *persist = persist_of(backend);
-
-	if (!loads(persist) || !load_takes(persist, op))
-		persist->memory->ops->stats(persist->memory, op);
-}
-
-static void persist_configure(struct backend *backend, struct cache_op *op)
-{
-	struct persist *persist = persist_of(backend);
-
-	if (!loads(persist) || !load_takes(persist, op))
-		persist->memory->ops->configure(persist->memory, op);
 }
 
 static void persist_sync(struct backend *backend, struct cache_op *op)
@@ -462,12 +423,12 @@ const struct backend_ops persist_backend_ops = {
 	.reading = &reading_ops,
 	.get = persist_get,
 	.set = persist_set,
-	.remove = persist_remove,
-	.exists = persist_exists,
-	.clear = persist_clear,
-	.scan = persist_scan,
-	.stats = persist_stats,
-	.configure = persist_configure,
+	.remove = persist_pass_on,
+	.exists = persist_pass_on,
+	.clear = persist_pass_on,
+	.scan = persist_pass_on,
+	.stats = persist_pass_on,
+	.configure = persist_pass_on,
 	.sync = persist_sync,
 	.check = persist_check,
 	.gauges = persist_gauges,

@@ -56,4 +56,13 @@ struct persist {
 	struct persist_left *left; /* of a flush that failed */
 };
 
+/* Empties one of the queues; what was in it. */
+static inline struct op_queue persist_take(struct persist *persist, struct op_queue *queue)
+{
+	(void)pthread_mutex_lock(&persist->lock);
+	struct op_queue ops = op_queue_take(queue);
+	(void)pthread_mutex_unlock(&persist->lock);
+	return ops;
+}
+
 #endif
