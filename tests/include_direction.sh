@@ -46,7 +46,7 @@ forbid "$ours" 'hiredis/' 'only backends/redis may include hiredis' '^backends/r
 over_remote='d1 dynamodb redis large'
 over_aws='dynamodb large'
 # backends/persist stands on memory and sqlite, and knows no more of them than these.
-under_persist='"backends/(memory/(memory|mirror)|sqlite/(sqlite|read/rows))\.h"'
+under_persist='"backends/(memory/(memory|mirror/(mirror|copy))|sqlite/(sqlite|read/rows))\.h"'
 for backend in $(find backends -mindepth 1 -maxdepth 1 -type d -printf '%f\n'); do
 	others=$(find backends -mindepth 1 -maxdepth 1 -printf '%f\n' | sed 's/\.[ch]$//' | grep -vx "$backend")
 	case " $over_remote " in *" $backend "*) others=$(echo "$others" | grep -vx remote) ;; esac

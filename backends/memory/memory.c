@@ -12,7 +12,7 @@
 #include "backends/memory/configure.h"
 #include "backends/memory/listing/hash_scan.h"
 #include "backends/memory/listing/listing.h"
-#include "backends/memory/mirror.h"
+#include "backends/memory/mirror/mirror.h"
 #include "backends/memory/set.h"
 #include "backends/memory/visit.h"
 #include "backends/memory/worker.h"

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "backends/memory/mirror.h"
+#include "backends/memory/mirror/mirror.h"
 #include "store/rules.h"
 
 /* Most expired entries that statistics remove from a shard before they count it. The sweeper

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 
 #include "backends/memory/evict.h"
-#include "backends/memory/mirror.h"
+#include "backends/memory/mirror/mirror.h"
 #include "backends/memory/spill.h"
 #include "store/rules.h"
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "backends/memory/memory.h"
+#include "backends/memory/mirror/copy.h"
 #include "store/rules.h"
 
 /* How often an op is looked up again: each time somebody else has changed an entry of it. */

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "backends/memory/memory.h"
+#include "backends/memory/mirror/copy.h"
 #include "backends/persist/flush.h"
 #include "backends/sqlite/read/rows.h"
 #include "base/thread.h"

@@ -1,4 +1,5 @@
 #include "backends/persist/loop.h"
+#include "backends/memory/mirror/copy.h"
 
 #include "backends/persist/flush.h"
 #include "backends/persist/load.h"

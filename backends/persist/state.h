@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "backends/memory/mirror.h"
+#include "backends/memory/mirror/mirror.h"
 #include "store/op_queue.h"
 
 struct rows;

@@ -45,6 +45,8 @@ void mirror_figures(const struct namespaces *all, struct mirror_figures *ret);
 /* All namespaces; the order stays, and new ones are before the first. */
 struct namespace *mirror_first(const struct namespaces *all);
 struct namespace *mirror_next(const struct namespace *ns);
+/* NULL: there is no such namespace. */
+struct namespace *mirror_find(struct namespaces *all, struct slice name);
 struct slice mirror_name(const struct namespace *ns);
 
 /* Whether it may have changed since the last call. */
@@ -95,43 +97,5 @@ size_t mirror_collect(struct namespace *ns, const uint64_t *hashes, size_t count
 void mirror_saved(struct namespace *ns, const struct mirror_change *changes, size_t count);
 /* Drops the references to the values. */
 void mirror_release(const struct mirror_change *changes, size_t count);
-
-/* ---- What the copy has ---- */
-
-/* An entry of the copy. Everything is borrowed. */
-struct mirror_row {
-	struct slice key, type;
-	const void *bytes; /* of the value; NULL: it stays in the copy */
-	uint64_t len_bytes, size_bytes;
-	uint8_t flags;
-	struct etag etag;
-	int64_t modified_at_us, expires_at_us;
-	struct cache_history history; /* its times are of the order clock */
-};
-
-/* The clock of the order of eviction, and how it continues, before any op. */
-const struct order_clock *mirror_clock(const struct namespaces *all);
-void mirror_restore_clock(struct namespaces *all, const struct order_clock_state *state);
-/* Creates a namespace of the copy, before any op. NULL: out of memory. */
-struct namespace *mirror_adopt_namespace(struct namespaces *all,
-					 const struct namespace_stats *stats);
-/* Adds an entry of the copy, unless its key is known. With its bytes if there is room for them in
- * memory. False: out of memory. *ret_expires: it expires. */
-bool mirror_adopt(struct namespaces *all, struct namespace *ns, const struct mirror_row *row,
-		  bool *ret_expires);
-/* Whether it is known if the key exists: there is an entry of it, or it was removed. Otherwise the
- * copy must be asked. NULL `ns`: it is known that there is none. */
-bool mirror_knows(struct namespace *ns, struct slice key);
-/* NULL: there is no such namespace. */
-struct namespace *mirror_find(struct namespaces *all, struct slice name);
-/* All of the copy is loaded: accounts that were kept for more are given back. */
-void mirror_end_load(struct namespaces *all);
-
-/* Has values that the copy has give up their memory until all entries use at most `goal_bytes`. */
-void mirror_spill(struct namespaces *all, uint64_t goal_bytes);
-/* Gives a head its bytes back, if it is still the entry and there is room; `head` and `whole` have
- * the same times and ETag. */
-void mirror_promote(struct namespaces *all, struct namespace *ns, struct slice key,
-		    const struct cache_value *head, struct cache_value *whole);
 
 #endif
