@@ -20,15 +20,17 @@ forbid() {
 	fi
 }
 
-ours='base store backends client handlers server'
-forbid base '(store|backends|handlers|server|client)/' 'base/ includes what stands above it'
-forbid store '(backends|handlers|server|client)/' 'store/ includes what stands above it' '^store/registry\.c:'
-forbid backends '(handlers|server|client)/' 'backends/ includes what stands above it'
-forbid handlers '(backends|server|client)/' 'handlers/ includes what stands above it, or a particular backend'
+ours='base pickle store backends steadytext client handlers server'
+forbid base '(pickle|store|backends|steadytext|handlers|server|client)/' 'base/ includes what stands above it'
+forbid pickle '(store|backends|steadytext|handlers|server|client)/' 'pickle/ includes what stands above it'
+forbid store '(pickle|steadytext|backends|handlers|server|client)/' 'store/ includes what stands above it' '^store/registry\.c:'
+forbid backends '(pickle|steadytext|handlers|server|client)/' 'backends/ includes what stands above it'
+forbid steadytext '(backends|handlers|server|client)/' 'steadytext/ includes what stands above it, or a particular backend'
+forbid handlers '(backends|steadytext|server|client)/' 'handlers/ includes what stands above it, or a particular backend'
 forbid server 'client/' 'only server/main.c may include client/' '^server/main\.c:'
 forbid server 'backends/' 'only server/main.c and server/stack.c, stack.h may include a particular backend' \
 	'^server/(main\.c|stack\.[ch]):'
-forbid client '(store|backends|handlers|server)/' 'client/ includes more of the project than base/' '^client/migrate/'
+forbid client '(store|backends|handlers|server)/' 'client/ includes more of the project than base/, pickle/ and steadytext/' '^client/migrate/'
 forbid client/migrate '(backends|server)/' 'client/migrate/ includes a particular backend, or the server'
 forbid client/migrate 'handlers/' 'client/migrate/ includes more of handlers/ than the lines of an export' \
 	'handlers/transfer/(export|import)_line\.h'
@@ -36,7 +38,7 @@ forbid client 'client/migrate/' 'only the command includes client/migrate/' '^cl
 forbid "$ours" 'tests/|bench/' 'the product includes its tests'
 forbid "$ours" '\.\.?/' 'an include that is not relative to the root'
 forbid 'base store backends client handlers' 'microhttpd\.h' 'only server/ may include microhttpd.h'
-forbid "$ours" 'sqlite3' 'only backends/sqlite may include sqlite3.h' '^backends/sqlite/'
+forbid "$ours" 'sqlite3' 'only backends/sqlite and steadytext/db.c may include sqlite3.h' '^(backends/sqlite/|steadytext/db\.c)'
 forbid "$ours" 'curl/' 'only transports of backends/remote, backends/aws, large/s3 and client/ may include curl.h' \
 	'^(backends/(remote/(transport_curl|retry_after)|aws/[a-z_]+)\.c|backends/large/s3/|client/)'
 forbid "$ours" 'jansson' 'only the readers of what D1, DynamoDB and AWS answer, and client/, may include jansson.h' \
