@@ -24,12 +24,14 @@ store/ backend_
 store/namespace.c eviction_policy_
 client/ command_ client/command.h
 handlers/ handler_ handlers/handlers.h
+pickle/python_text.c python_
 END
 # base/ and store/   the vocabulary of the contract: every file outside sees these as one thing
 # value.c            its content types have rules of their own
 # command_, handler_ what the tables of commands and of routes consist of
 # token_line.c       a line is how a token is written down
 # clock.c            names of clocks, which read better than clock_…
+# python_            what Python prints, not what a pickle is
 
 # "SOURCE SYMBOL" for all that is external.
 nm -A --defined-only --extern-only "$@" | awk '
