@@ -2,13 +2,13 @@
  * by client/migrate/; here are the order of its steps, and what is told. */
 #include <inttypes.h>
 #include <jansson.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "client/command.h"
+#include "client/interrupt.h"
 #include "client/migrate/again.h"
 #include "client/migrate/compare.h"
 #include "client/migrate/ends.h"
@@ -16,29 +16,6 @@
 #include "client/migrate/report.h"
 #include "client/output.h"
 #include "client/remote_open.h"
-
-static volatile sig_atomic_t caught_signal;
-
-static void catch_signal(int number)
-{
-	caught_signal = number;
-}
-
-/* The first signal ends the copying in order, the second the process. */
-static void set_signals(void)
-{
-	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction action = {.sa_handler = catch_signal, .sa_flags = (int)SA_RESETHAND};
-
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		struct sigaction before;
-
-		/* nohup's choice stays in force. */
-		if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-			(void)sigaction(numbers[i], &action, NULL);
-	}
-	(void)signal(SIGXFSZ, SIG_IGN);
-}
 
 struct migration {
 	const struct arguments *arguments;
@@ -219,7 +196,7 @@ static bool copy(struct migration *migration)
 		.verb = migration->is_dry ? "would be copied" : "copied",
 		.is_quiet = migration->is_quiet,
 		.state = migration->has_state ? &migration->state : NULL,
-		.stop = &caught_signal,
+		.stop = &interrupt_signal,
 		.totals = migration->state.totals,
 	};
 
@@ -246,7 +223,7 @@ static bool compare(struct migration *migration)
 		.work = migrate_compare_work,
 		.verb = "compared",
 		.is_quiet = migration->is_quiet,
-		.stop = &caught_signal,
+		.stop = &interrupt_signal,
 	};
 	bool good = migrate_engine_run(&job, &migration->failure);
 	migration->compared = job.totals;
@@ -380,7 +357,7 @@ int command_migrate(const struct arguments *arguments)
 		.started_us = monotonic_now_us(),
 	};
 
-	set_signals();
+	interrupt_catch();
 	bool good = read_ends(&migration) && check_options(&migration) && open_state(&migration) &&
 		    open_ends(&migration) && copy_settings(&migration);
 	if (good && !only_compares(&migration))
@@ -389,9 +366,7 @@ int command_migrate(const struct arguments *arguments)
 		good = compare(&migration);
 	int code = report(&migration, good);
 	close_all(&migration);
-	if (!good && caught_signal != 0) {
-		(void)signal(caught_signal, SIG_DFL);
-		(void)raise(caught_signal);
-	}
+	if (!good)
+		interrupt_finish();
 	return code;
 }

@@ -67,6 +67,7 @@ static size_t take_header(char *data, size_t size, size_t count, void *user)
 	struct slice type = header_value(line, "content-type:");
 	struct slice age = header_value(line, "age:");
 	struct slice control = header_value(line, "cache-control:");
+	struct slice retry_after = header_value(line, "retry-after:");
 
 	if (etag.len > 0)
 		(void)snprintf(answer->etag, sizeof(answer->etag), "%.*s", (int)etag.len,
@@ -76,6 +77,8 @@ static size_t take_header(char *data, size_t size, size_t count, void *user)
 			       type.data);
 	if (age.len > 0)
 		answer->age_s = number_of(age);
+	if (retry_after.len > 0)
+		answer->retry_after_s = number_of(retry_after);
 	if (slice_starts_with(control, slice_of(max_age)))
 		answer->max_age_s = number_of((struct slice){
 			.data = control.data + sizeof(max_age) - 1,

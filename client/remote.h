@@ -47,6 +47,7 @@ struct remote_answer {
 	char type[256];     /* of the content; "": none */
 	long max_age_s;     /* of Cache-Control; -1: none */
 	long age_s;
+	long retry_after_s; /* 0: none */
 };
 
 struct remote {

@@ -13,12 +13,17 @@ struct migrate_failure {
 	int code;        /* enum client_exit; CLIENT_DONE: none */
 	bool is_passing; /* the same may succeed later */
 	unsigned retry_after_s;
+	long status; /* of a server's answer; 0: none */
 	char text[600];
 };
 
 /* Fills `failure` and returns false. */
 bool migrate_fail(struct migrate_failure *failure, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* How long to wait before the try after the `attempt`-th, which failed so; the first was made at
+ * `since_us` (monotonic). -1: another is no use, or the patience of a minute is over. */
+int64_t migrate_pause_us(const struct migrate_failure *failure, int64_t since_us, unsigned attempt);
 
 /* What is to be taken from a source. */
 struct migrate_selection {

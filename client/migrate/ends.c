@@ -12,6 +12,7 @@
 #include "client/migrate/backend_source.h"
 #include "client/migrate/line_sink.h"
 #include "client/migrate/line_source.h"
+#include "client/migrate/server_end.h"
 #include "client/migrate/server_sink.h"
 #include "client/migrate/server_source.h"
 #include "store/find.h"
@@ -274,7 +275,7 @@ struct migrate_sink *migrate_end_sink(struct migrate_end *end, enum merge_policy
 		sink = line_sink_open(end->text, policy == MERGE_REPLACE, is_dry, mark, entries,
 				      failure);
 	else if (end->kind == MIGRATE_SERVER)
-		sink = server_sink_open(end->text, end->timeout_s, failure);
+		sink = server_sink_open(end->text, SERVER_TO, policy, end->timeout_s, failure);
 	else if (open_store(end, is_dry, failure))
 		sink = backend_sink_open(end->backend, !(end->place.ops->bits & BACKEND_REMOTE),
 					 failure);

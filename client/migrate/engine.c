@@ -17,10 +17,6 @@
 
 #define SAVE_EVERY_US INT64_C(2000000)
 #define LOOK_EVERY_US INT64_C(100000)
-/* How long a source or a sink may be out of reach. */
-#define PATIENCE_US  INT64_C(60000000)
-#define PAUSE_MIN_US INT64_C(200000)
-#define PAUSE_MAX_US INT64_C(5000000)
 
 enum slot_state { SLOT_EMPTY, SLOT_WAITS, SLOT_TAKEN, SLOT_DONE };
 
@@ -56,15 +52,10 @@ static void stop(struct engine *engine, const struct migrate_failure *failure)
 static bool await_retry(struct engine *engine, const struct migrate_failure *failure,
 			int64_t since_us, unsigned attempt)
 {
-	int64_t pause_us = PAUSE_MIN_US << (attempt < 5 ? attempt : 5);
-	int64_t asked_us = (int64_t)failure->retry_after_s * US_PER_S;
-
-	if (pause_us < asked_us)
-		pause_us = asked_us;
-	if (pause_us > PAUSE_MAX_US)
-		pause_us = PAUSE_MAX_US;
+	int64_t pause_us = migrate_pause_us(failure, since_us, attempt);
 	int64_t until_us = monotonic_now_us() + pause_us;
-	if (!failure->is_passing || until_us - since_us > PATIENCE_US)
+
+	if (pause_us < 0)
 		return false;
 	(void)pthread_mutex_lock(&engine->lock);
 	while (!engine->has_to_stop && monotonic_now_us() < until_us)

@@ -55,7 +55,7 @@ static void write_entry(struct buffer *out, const char *ns, const struct merge_e
 	struct export_line line = {.ns = ns, .info = &info, .value = value};
 
 	/* The times of the line; nobody else has the value. */
-	value->expires_at_us = history->expires_at_us > 0 ? history->expires_at_us : 0;
+	value->expires_at_us = history->expires_at_us;
 	value->modified_at_us = entry->modified_us;
 	(void)export_line_append(out, &line, SIZE_MAX);
 }

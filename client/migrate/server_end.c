@@ -3,12 +3,18 @@
 #include "client/remote_open.h"
 #include "client/target.h"
 
-bool server_end_open(struct remote *remote, const char *url, bool is_source, long timeout_s,
+/* NULL: the role has none of its own. */
+static const char *key_variable(const char *role)
+{
+	return strcmp(role, SERVER_FROM) == 0 ? "STEADYCACHE_FROM_API_KEY"
+	       : strcmp(role, SERVER_TO) == 0 ? "STEADYCACHE_TO_API_KEY"
+					      : NULL;
+}
+
+bool server_end_open(struct remote *remote, const char *url, const char *role, long timeout_s,
 		     struct migrate_failure *failure)
 {
-	int code = remote_open_url(
-		remote, url, is_source ? "FROM" : "TO",
-		is_source ? "STEADYCACHE_FROM_API_KEY" : "STEADYCACHE_TO_API_KEY", timeout_s);
+	int code = remote_open_url(remote, url, role, key_variable(role), timeout_s);
 
 	return code == CLIENT_DONE || migrate_fail(failure, code, "%s cannot be used", url);
 }
@@ -16,8 +22,7 @@ bool server_end_open(struct remote *remote, const char *url, bool is_source, lon
 bool server_end_judge(struct remote *remote, bool has_answer, const struct remote_answer *answer,
 		      struct migrate_failure *failure)
 {
-	const char *variable = strcmp(remote->source, "FROM") == 0 ? "STEADYCACHE_FROM_API_KEY"
-								   : "STEADYCACHE_TO_API_KEY";
+	const char *variable = key_variable(remote->source);
 
 	if (!has_answer) {
 		(void)migrate_fail(failure, CLIENT_UNREACHABLE, "no answer from %s: %s",
@@ -35,7 +40,11 @@ bool server_end_judge(struct remote *remote, bool has_answer, const struct remot
 			   "%s: %s (status %ld%s%s)", remote->url,
 			   detail ? detail : "the server refused", answer->status,
 			   answer->status == 401 ? "; set " : "",
-			   answer->status == 401 ? variable : "");
+			   answer->status != 401 ? ""
+			   : variable            ? variable
+						 : "STEADYCACHE_API_KEY");
+	failure->status = answer->status;
+	failure->retry_after_s = answer->retry_after_s > 0 ? (unsigned)answer->retry_after_s : 0;
 	failure->is_passing = answer->status == 429 || answer->status >= 502;
 	return false;
 }

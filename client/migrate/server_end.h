@@ -7,9 +7,15 @@
 #include "client/migrate/end.h"
 #include "client/remote.h"
 
-/* Opens a connection to `url`, with the token of STEADYCACHE_FROM_API_KEY or _TO_API_KEY. False on
- * failure; remote_close in any case. */
-bool server_end_open(struct remote *remote, const char *url, bool is_source, long timeout_s,
+/* What messages call a server, and which token it gets: that of STEADYCACHE_FROM_API_KEY or
+ * _TO_API_KEY, else, and for a server of the environment only, that of STEADYCACHE_API_KEY. */
+#define SERVER_FROM        "FROM"
+#define SERVER_TO          "TO"
+#define SERVER_ENVIRONMENT "STEADYCACHE_URL"
+
+/* Opens a connection to `url`; `role` is one of these. False on failure; remote_close in any case.
+ */
+bool server_end_open(struct remote *remote, const char *url, const char *role, long timeout_s,
 		     struct migrate_failure *failure);
 
 /* Sends the request and waits for its answer. False: there was none, or it was not 2xx; `answer`

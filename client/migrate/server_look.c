@@ -117,8 +117,8 @@ static void *look_at_part(void *arg)
 	struct remote *remote = &look->remotes[at];
 
 	if (!look->is_open[at])
-		look->is_open[at] =
-			server_end_open(remote, look->url, true, look->timeout_s, &part->failure);
+		look->is_open[at] = server_end_open(remote, look->url, SERVER_FROM, look->timeout_s,
+						    &part->failure);
 	part->good = look->is_open[at];
 	for (size_t i = part->from; part->good && i < batch->count; i += PARTS)
 		if (migrate_batch_is_open(batch, i) && batch->entries[i].item.key.len > 0)

@@ -388,8 +388,8 @@ static const struct migrate_sink_ops sink_ops = {
 	.close = close_sink,
 };
 
-struct migrate_sink *server_sink_open(const char *url, long timeout_s,
-				      struct migrate_failure *failure)
+struct migrate_sink *server_sink_open(const char *url, const char *role, enum merge_policy policy,
+				      long timeout_s, struct migrate_failure *failure)
 {
 	struct server_sink *sink = calloc(1, sizeof(*sink));
 	bool good = true;
@@ -398,14 +398,14 @@ struct migrate_sink *server_sink_open(const char *url, long timeout_s,
 		(void)migrate_fail(failure, CLIENT_LOCAL, "out of memory");
 		return NULL;
 	}
-	sink->sink = (struct migrate_sink){.ops = &sink_ops, .lanes = LANES, .stamps = true};
+	sink->sink = (struct migrate_sink){
+		.ops = &sink_ops, .policy = policy, .lanes = LANES, .stamps = true};
 	(void)pthread_mutex_init(&sink->lock, NULL);
 	for (size_t i = 0; good && i <= LANES; i++)
-		good = server_end_open(&sink->remotes[i], url, false, timeout_s, failure);
+		good = server_end_open(&sink->remotes[i], url, role, timeout_s, failure);
 	/* Nothing is stored by it, but it tells whether there is such a server, which knows us. */
 	json_t *document =
-		good ? send_lines(sink->sink.policy, &sink->remotes[0], (struct slice){0}, failure)
-		     : NULL;
+		good ? send_lines(policy, &sink->remotes[0], (struct slice){0}, failure) : NULL;
 	json_decref(document);
 	if (document)
 		return &sink->sink;

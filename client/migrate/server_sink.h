@@ -4,8 +4,9 @@
 
 #include "client/migrate/end.h"
 
-/* `url` is the caller's. NULL on failure. */
-struct migrate_sink *server_sink_open(const char *url, long timeout_s,
-				      struct migrate_failure *failure);
+/* `url` and `role` (server_end.h) are the caller's. NULL on failure; its status is 501 if `policy`
+ * is not MERGE_REPLACE and the server's backend knows no other. */
+struct migrate_sink *server_sink_open(const char *url, const char *role, enum merge_policy policy,
+				      long timeout_s, struct migrate_failure *failure);
 
 #endif

@@ -189,7 +189,7 @@ struct migrate_source *server_source_open(const char *url, long timeout_s,
 	line_source_on_end(source, ended, closed, receiver);
 	line_source_on_look(source, look);
 	make_request(receiver, selection, place);
-	if (server_end_open(&receiver->remote, url, true, timeout_s, failure) &&
+	if (server_end_open(&receiver->remote, url, SERVER_FROM, timeout_s, failure) &&
 	    list_namespaces(receiver, selection, source, failure)) {
 		receiver->has_thread =
 			thread_start(&receiver->thread, "receiver", receive, receiver) == 0;

@@ -24,6 +24,8 @@ void entry_json_append_history(struct buffer *json, const struct cache_entry_inf
 	json_out_time(json, info->last_access_us);
 	json_out_raw(json, ",\"created_at\":");
 	json_out_time(json, info->created_at_us);
+	if (expires_at_us == HISTORY_TTL)
+		return;
 	json_out_raw(json, ",\"expires_at\":");
 	if (expires_at_us > 0)
 		json_out_time(json, expires_at_us);

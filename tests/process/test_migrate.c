@@ -314,6 +314,17 @@ Test(migrate, takes_only_what_was_asked_for)
 	cr_assert(holds("err", "incomplete") && holds("err", "copied 4 entries"));
 }
 
+/* As it does in a backend. */
+Test(migrate, a_line_without_an_expiry_gets_that_of_the_namespace)
+{
+	scene_start();
+	expect_status(http_put(scene.client, "/cache/ns", SLICE("{\"default_ttl\":100}")), 204);
+	expect_run(0, "echo '{\"namespace\":\"ns\",\"key\":\"k\",\"value\":\"v\"}' >lines && "
+		      "$S migrate lines $STEADYCACHE_URL || test $? = 3");
+	expect_header(http_get(scene.client, "/cache/ns/k"), "Cache-Control", "max-age=100");
+	scene_stop();
+}
+
 Test(migrate, refuses_what_cannot_be_right)
 {
 	static const struct {
