@@ -3,7 +3,16 @@
  * "call numpy.core.multiarray._reconstruct with these arguments, then set this state".
  *
  * A node that is named twice in the pickle is one node here; a container may contain itself. So
- * code that walks a graph needs a bound of its own for depth and for what it writes. */
+ * code that walks a graph needs a bound of its own for depth and for what it writes.
+ *
+ * A graph that was read keeps these rules:
+ *  - None, True, False and () are one node each.
+ *  - An item of a tuple or a frozenset has a smaller number than it.
+ *  - Keys of a dict and elements of a set can be hashed, and no two of them are equal as far as
+ * that is known without code (a CALL is equal only to itself). Of pairs with equal keys the first
+ *    key and the last value stay, as in Python.
+ *  - What protocols 0 to 3 write as calls of set, frozenset, bytearray, bytes and, for bytes,
+ *    _codecs.encode, is a node of its kind and no CALL. */
 #ifndef STEADYCACHE_PICKLE_GRAPH_H
 #define STEADYCACHE_PICKLE_GRAPH_H
 
@@ -54,16 +63,17 @@ enum pickle_call_kind {
 };
 
 enum pickle_step_kind {
-	PICKLE_APPEND,   /* object.append(first) */
-	PICKLE_SET_ITEM, /* object[first] = second */
-	PICKLE_ADD,      /* object.add(first) */
-	PICKLE_BUILD,    /* object.__setstate__(first), or what Python does without that method */
+	PICKLE_APPEND,    /* object.append(first) */
+	PICKLE_SET_ITEM,  /* object[first] = second */
+	PICKLE_ADD,       /* object.add(first) */
+	PICKLE_BUILD,     /* object.__setstate__(first), or what Python does without that method */
+	PICKLE_SET_STATE, /* first(object, second); what it returns is dropped */
 };
 
 struct pickle_step {
 	enum pickle_step_kind kind;
 	struct pickle_node *first;
-	struct pickle_node *second; /* SET_ITEM; else NULL */
+	struct pickle_node *second; /* SET_ITEM, SET_STATE; else NULL */
 };
 
 struct pickle_call {
@@ -100,6 +110,8 @@ struct pickle;
 
 const struct pickle_node *pickle_root(const struct pickle *pickle);
 size_t pickle_node_count(const struct pickle *pickle);
+/* That the pickle names; 0 where it names none. Below 3 its globals have the names of Python 2. */
+unsigned pickle_protocol(const struct pickle *pickle);
 /* NULL is allowed. */
 void pickle_free(struct pickle *pickle);
 
