@@ -59,13 +59,17 @@ static bool set_switch(bool *target, const char *source, const char *text, char 
 /* Whether `text` is a URL with a scheme that is among `choices`. */
 static bool is_url_of(const char *choices, const char *text)
 {
-	const char *colon = strstr(text, "://");
+	const char *colon = strchr(text, ':');
+	size_t len = colon ? (size_t)(colon - text) + 1 : 0;
 	char scheme[32];
 
-	if (!colon || (size_t)(colon - text) + 4 > sizeof(scheme))
+	if (!colon || len + 3 > sizeof(scheme))
 		return false;
-	(void)snprintf(scheme, sizeof(scheme), "%.*s", (int)(colon - text) + 3, text);
-	return words_hold_in_any_case(choices, scheme);
+	(void)snprintf(scheme, sizeof(scheme), "%.*s", (int)len, text);
+	if (words_hold_in_any_case(choices, scheme))
+		return true;
+	(void)strcat(scheme, "//");
+	return strncmp(colon, "://", 3) == 0 && words_hold_in_any_case(choices, scheme);
 }
 
 /* `source` is a flag or the name of a variable. */

@@ -34,8 +34,8 @@ struct option {
 	size_t offset;        /* in the settings */
 	const char *fallback; /* default, as text; NULL: unset */
 	double min, max;      /* of numbers, in the unit of their text */
-	const char *choices;  /* of OPTION_CHOICE: blank-separated; one that ends with "://"
-				 stands for all URLs of that scheme */
+	const char *choices;  /* of OPTION_CHOICE: blank-separated; one that ends with "://" or
+				 ":" stands for all URLs of that scheme */
 	const char *help;     /* one sentence */
 };
 

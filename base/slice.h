@@ -1,4 +1,4 @@
-/* A borrowed run of bytes: pointer and length, not NUL-terminated.
+/* Borrowed runs of bytes: struct slice, and what is done with it.
  *
  * Keys and values come from strangers and may hold any byte, so the project passes them as
  * slices and never calls strlen on them. */
@@ -9,10 +9,7 @@
 #include <stddef.h>
 #include <string.h>
 
-struct slice {
-	const char *data; /* may be NULL if len is 0 */
-	size_t len;       /* bytes */
-};
+#include "steadycache/slice.h"
 
 /* A slice over a string literal. */
 #define SLICE(literal) ((struct slice){.data = (literal), .len = sizeof(literal) - 1})

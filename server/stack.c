@@ -145,7 +145,8 @@ static void choose(struct stack *stack, const struct backend_config *base)
 	}
 }
 
-/* Two stores in one directory would not know of each other's locks. The directories are there. */
+/* Two stores in one directory would not know of each other's locks, but for plugins, which share it
+ * with others. The directories are there. */
 static bool check_dirs(const struct stack *stack, char *error, size_t error_size)
 {
 	const struct backend_place *places = stack->places;
@@ -153,7 +154,8 @@ static bool check_dirs(const struct stack *stack, char *error, size_t error_size
 	bool is_right = true;
 
 	for (size_t i = 0; is_right && i < stack->routed.place_count; i++) {
-		paths[i] = places[i].wants_dir ? realpath(places[i].config.data_dir, NULL) : NULL;
+		if (places[i].wants_dir && !places[i].ops->reads_url)
+			paths[i] = realpath(places[i].config.data_dir, NULL);
 		for (size_t k = 0; paths[i] && is_right && k < i; k++) {
 			is_right = !paths[k] || strcmp(paths[k], paths[i]) != 0;
 			if (!is_right)
@@ -240,7 +242,7 @@ static void name_owner(const struct stack *stack, char *ret, size_t size)
 {
 	const struct backend_place *place = &stack->places[0];
 	char *folder = place->wants_dir ? realpath(place->config.data_dir, NULL) : NULL;
-	bool is_url = !place->wants_dir && place->label && strstr(place->label, "://");
+	bool is_url = !place->wants_dir && place->label && strchr(place->label, ':');
 
 	(void)snprintf(ret, size, "%s%s%s", place->ops->name, folder || is_url ? " " : "",
 		       folder   ? folder

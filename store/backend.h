@@ -168,7 +168,7 @@ struct backend_ops {
 	size_t set_max_items;
 
 	/* The schemes of URLs (backend_config.url) that name this backend, blank-separated, without
-	 * "://"; NULL: none. */
+	 * "://"; one with a colon at its end needs no slashes behind it. NULL: none. */
 	const char *schemes;
 
 	/* Parameters behind the ? of its URLs that it reads itself, in backend_config.url,
@@ -176,6 +176,8 @@ struct backend_ops {
 	const char *url_parameters;
 	/* Its URLs name a directory, which is config->data_dir, and it gets no url. */
 	bool url_is_dir;
+	/* It reads all of its URL itself: what is behind the ? has a syntax of its own. */
+	bool reads_url;
 
 	/* Its own options; NULL: none. A URL may have those with a flag as parameters (place.h). */
 	const struct option_table *options;

@@ -13,6 +13,9 @@ const struct backend_ops *backend_find(const char *name);
  * none. */
 const struct backend_ops *backend_find_by_text(const char *text);
 
+/* How long the scheme at the start of `text` is, with its colon and slashes; 0: it is no URL. */
+size_t backend_scheme_len(const char *text);
+
 /* The first backend that has all of `with` and none of `without` (enum backend_bits), or NULL. */
 const struct backend_ops *backend_find_by_bits(unsigned with, unsigned without);
 

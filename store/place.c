@@ -37,26 +37,19 @@ static char *decode(struct slice text)
 	return NULL;
 }
 
-static size_t scheme_len_of(const char *text)
-{
-	const char *colon = strstr(text, "://");
-
-	return colon ? (size_t)(colon - text) + 3 : 0;
-}
-
 /* An @ behind the first ? may end a password. */
 static bool is_split_by_mistake(const char *text)
 {
-	return scheme_len_of(text) > 0 && strchr(text + strcspn(text, "?"), '@');
+	return backend_scheme_len(text) > 0 && strchr(text + strcspn(text, "?"), '@');
 }
 
 /* The text for logs: what is before the last @ of the authority, and behind the ?, stays away. */
-static char *make_label(const char *text)
+static char *make_label(const struct backend_ops *ops, const char *text)
 {
-	size_t scheme_len = scheme_len_of(text);
+	size_t scheme_len = backend_scheme_len(text);
 	const char *rest = text + scheme_len;
 	size_t len = scheme_len > 0 ? strcspn(rest, "?") : strlen(rest);
-	const char *at = scheme_len > 0 ? memrchr(rest, '@', len) : NULL;
+	const char *at = scheme_len > 0 && !ops->reads_url ? memrchr(rest, '@', len) : NULL;
 	size_t skipped = at ? (size_t)(at + 1 - rest) : 0;
 	char *ret = malloc(scheme_len + len + 1);
 
@@ -228,7 +221,7 @@ static bool take_dir(struct backend_place *place, struct slice path, char *error
 
 static bool take_url(struct backend_place *place, const char *text, char *error, size_t error_size)
 {
-	size_t scheme_len = scheme_len_of(text);
+	size_t scheme_len = backend_scheme_len(text);
 	size_t head_len = strcspn(text, "?");
 	const char *query = text[head_len] == '?' ? text + head_len + 1 : "";
 
@@ -243,6 +236,10 @@ static bool take_url(struct backend_place *place, const char *text, char *error,
 		return refuse_for_memory(error, error_size);
 	memcpy(place->url, text, head_len);
 	place->config.url = place->url;
+	if (place->ops->reads_url) {
+		memcpy(place->url, text, strlen(text));
+		return true;
+	}
 	return take_parameters(place, query, error, error_size);
 }
 
@@ -255,7 +252,7 @@ static bool refuse_text(const char *text, char *error, size_t error_size)
 		       "\"%.*s%s\" names no backend; a name or a URL of one is wanted, such as "
 		       "memory or sqlite:///path",
 		       (int)(len < SHOWN_NAME_BYTES ? len : SHOWN_NAME_BYTES), text,
-		       scheme_len_of(text) > 0 ? "://" : "");
+		       backend_scheme_len(text) > 0 ? "://" : "");
 	return false;
 }
 
@@ -268,19 +265,19 @@ bool backend_place_read(struct backend_place *ret, const char *text,
 
 	if (!place.ops)
 		return refuse_text(text, error, error_size);
-	if (is_split_by_mistake(text))
+	if (!place.ops->reads_url && is_split_by_mistake(text))
 		return refuse(error, error_size,
 			      "in the URL of a backend, a ? in a password is written %3F, and an @ "
 			      "behind the ? of its parameters %40");
 	place.config.url = NULL;
 	place.config.settings = NULL;
 	place.wants_dir = place.ops->bits & BACKEND_WANTS_DIR;
-	place.label = make_label(text);
+	place.label = make_label(place.ops, text);
 	const void *told =
 		settings_of && place.ops->options ? settings_of(user, place.ops->options) : NULL;
 	if ((place.label || refuse_for_memory(error, error_size)) &&
 	    copy_settings(&place, told, error, error_size) &&
-	    (scheme_len_of(text) == 0 || take_url(&place, text, error, error_size))) {
+	    (backend_scheme_len(text) == 0 || take_url(&place, text, error, error_size))) {
 		if (place.ops->variant)
 			place.ops = place.ops->variant(&place.config);
 		place.wants_dir |= (place.ops->bits & BACKEND_WANTS_DIR) != 0;

@@ -3,6 +3,7 @@
  *   sqlite, memory, ...             by name: everything else is as the options say
  *   sqlite:///path, sqlite://./path, memory:///path   with that directory in place of data_dir
  *   redis://host/0, d1+https://host, ...              where the entries are
+ *   plugin:/path/driver.so?settings                   which driver is loaded
  *
  * Behind the ? of a URL may stand parameters: the options of the backend, without its name in
  * front (?timeout=3 for --redis-timeout=3), which go before what the options say, and what the

@@ -58,9 +58,10 @@ for backend in $(find backends -mindepth 1 -maxdepth 1 -type d -printf '%f\n'); 
 done
 
 # Drivers use only driver.h, which is their ABI.
-forbid store/keeper/driver.h '(store|base/([^s]|s[^l]))' 'store/keeper/driver.h includes more than base/slice.h'
-forbid "$ours" 'store/keeper/' 'only keeper.h and driver.h of store/keeper are for others' \
-	'^store/keeper/|store/keeper/(keeper|driver)\.h'
+forbid include '(base|pickle|store|backends|steadytext|client|handlers|server)/' 'an installed header includes one that is not'
+forbid "$ours" 'store/keeper/' 'only keeper.h of store/keeper is for others' \
+	'^store/keeper/|store/keeper/keeper\.h'
+forbid backends/plugin 'store/(registry|find|place)' 'backends/plugin includes the table that has it'
 forbid store 'store/keeper/' 'store/ includes the keeper, which stands above it' '^store/keeper/'
 
 # Of backends/sqlite: sqlite.c and background.c -> read and write -> store.h -> file. What waits between

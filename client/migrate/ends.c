@@ -97,7 +97,7 @@ bool migrate_end_read(struct migrate_end *end, const char *text, bool is_source,
 					    is_source ? "FROM" : "TO");
 		return true;
 	}
-	if (strstr(text, "://")) {
+	if (backend_scheme_len(text) > 0) {
 		end->kind = MIGRATE_STORE;
 		return read_store(end, failure);
 	}

@@ -54,6 +54,7 @@ static const struct {
 	 BACKEND_HISTORY | BACKEND_CONDITIONS | BACKEND_STALE | BACKEND_ORDERED_SCAN |
 		 BACKEND_PREFIX_CLEAR,
 	 "with our Worker; over the original one it is refused with 501 ([d1.md](d1.md))."},
+	{"plugin", BACKEND_PERSISTS, "if its driver does ([plugins.md](plugins.md))."},
 	{"dynamodb", BACKEND_ATOMIC_BATCH,
 	 "a batch of up to 100 writes is stored as a whole or not at all (a larger one is refused "
 	 "with 413), but a batch of reads may see a part of it "

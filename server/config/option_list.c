@@ -48,7 +48,9 @@ static const struct option *complete(const struct option *option)
 		for (const char *at = backend_registry[i]->schemes; at && words_next(&at, &scheme);)
 			if (len < sizeof(choices))
 				len += (size_t)snprintf(choices + len, sizeof(choices) - len,
-							" %.*s://", (int)scheme.len, scheme.data);
+							" %.*s%s", (int)scheme.len, scheme.data,
+							scheme.data[scheme.len - 1] == ':' ? ""
+											   : "://");
 	}
 	size_t before = strcspn(option->help, "%");
 	(void)snprintf(help, sizeof(help), "%.*s%s%s", (int)before, option->help, names,

@@ -20,7 +20,8 @@ static const struct option rows[] = {
 		   /* from the registry (option_list.c) */
 		   "Where entries are kept: %s; or a URL: sqlite:///directory, memory://, "
 		   "d1+https://[:token@]host, redis://[user:password@]host:port/db, "
-		   "redis://host:port,host:port/?cluster=1, dynamodb://table?region=...; with "
+		   "redis://host:port,host:port/?cluster=1, dynamodb://table?region=..., "
+		   "plugin:/path/driver.so; with "
 		   "options of that backend behind the "
 		   "? (docs/routes.md)."),
 	ROW_LIST(

@@ -277,7 +277,8 @@ static enum cache_status tell_all(struct keeper *keeper)
 		(void)add_head(changes, &count, &clock, (struct slice){0}, RECORD_CLOCK_KEY);
 	enum driver_status status = keeper->ops->apply(keeper->driver, changes->told, count);
 	(void)atomic_fetch_add(&keeper->applies, 1);
-	changes->is_unknown = status == DRIVER_UNKNOWN;
+	/* Of a number that is no status nobody knows what it means. */
+	changes->is_unknown = (unsigned)status >= DRIVER_UNKNOWN;
 	if (status == DRIVER_OK && is_another_clock)
 		keeper->kept_clock = clock.clock;
 	/* It is not a valid answer to changes. */

@@ -18,8 +18,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "steadycache/driver.h"
 #include "store/backend.h"
-#include "store/keeper/driver.h"
 #include "store/keeper/space.h"
 
 struct keeper;

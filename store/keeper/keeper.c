@@ -6,6 +6,7 @@
 #include "base/invariant.h"
 #include "store/keeper/keeper_state.h"
 #include "store/keeper/load.h"
+#include "store/keeper/outcome.h"
 #include "store/keeper/passes.h"
 #include "store/notice.h"
 
@@ -60,6 +61,8 @@ static void tell_owner(void *user, enum driver_notice level, const char *sentenc
 static bool open_driver(struct keeper *keeper, char *error, size_t error_size)
 {
 	struct driver_config config = {
+		.size = sizeof(config),
+		.settings = keeper->config.settings,
 		.data_dir = keeper->config.data_dir,
 		.durability = keeper->config.durability == DURABILITY_FULL
 				      ? DRIVER_SURVIVES_POWER
@@ -75,9 +78,16 @@ static bool open_driver(struct keeper *keeper, char *error, size_t error_size)
 			       keeper->backend.ops->name, keeper->ops->abi, DRIVER_ABI);
 		return false;
 	}
-	(void)snprintf(error, error_size, "%s: the store cannot be opened",
-		       keeper->backend.ops->name);
-	return keeper->ops->open(&config, &keeper->driver, error, error_size) == DRIVER_OK;
+	error[0] = '\0';
+	enum driver_status status = keeper->ops->open(&config, &keeper->driver, error, error_size);
+	if (status == DRIVER_OK)
+		return true;
+	error[error_size - 1] = '\0';
+	if (error[0] == '\0')
+		(void)snprintf(error, error_size, "%s: the store cannot be opened: %s",
+			       keeper->backend.ops->name,
+			       cache_status_text(keeper_outcome(keeper, status)));
+	return false;
 }
 
 static void init_gate(pthread_rwlock_t *gate)

@@ -15,9 +15,9 @@
 #include <stdatomic.h>
 
 #include "base/order_clock.h"
+#include "steadycache/driver.h"
 #include "store/backend.h"
 #include "store/keeper/changes.h"
-#include "store/keeper/driver.h"
 #include "store/keeper/space.h"
 #include "store/keeper/work.h"
 
@@ -36,6 +36,7 @@ struct keeper {
 
 	_Atomic uint64_t applies, applied_ops; /* how many applies, for how many operations */
 	_Atomic uint64_t failures;             /* of the driver, of any kind */
+	atomic_bool has_told_status;           /* of one that driver.h does not have */
 
 	struct keeper_work work;
 };

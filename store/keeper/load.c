@@ -61,9 +61,10 @@ static bool load_entry(struct loading *loading, struct slice ns, struct slice ke
 		free(entry);
 		return stop(loading, "out of memory");
 	}
-	if (keeper_index_find(&space->index, key)) { /* a driver that repeats itself */
+	if (keeper_index_find(&space->index, key)) { /* nobody knows which of both is right */
 		free(entry);
-		return true;
+		return stop(loading, "the driver reports an entry twice, which is a fault of the "
+				     "driver");
 	}
 	keeper_space_add(space, entry);
 	if (space->last_stamp < record->entry.stamp)

@@ -1,6 +1,7 @@
 #include "store/keeper/outcome.h"
 
 #include "store/keeper/keeper_state.h"
+#include "store/notice.h"
 
 enum cache_status keeper_outcome(struct keeper *keeper, enum driver_status status)
 {
@@ -20,6 +21,13 @@ enum cache_status keeper_outcome(struct keeper *keeper, enum driver_status statu
 
 	if (status != DRIVER_OK && status != DRIVER_NOT_FOUND)
 		(void)atomic_fetch_add(&keeper->failures, 1);
-	return (size_t)status < sizeof(statuses) / sizeof(statuses[0]) ? statuses[status]
-								       : CACHE_INTERNAL;
+	if ((size_t)status < sizeof(statuses) / sizeof(statuses[0]))
+		return statuses[status];
+	if (!atomic_exchange(&keeper->has_told_status, true))
+		notice_send(
+			&keeper->config, NOTICE_ERROR,
+			"%s: the driver answered %d, which is no enum driver_status: a fault of "
+			"the driver",
+			keeper->backend.ops->name, (int)status);
+	return CACHE_INTERNAL;
 }

@@ -16,8 +16,8 @@
 #include "base/etag.h"
 #include "base/order_clock.h"
 #include "base/slice.h"
+#include "steadycache/driver.h"
 #include "store/backend.h"
-#include "store/keeper/driver.h"
 
 enum keeper_record_kind {
 	RECORD_ENTRY = 'E',    /* namespace and key of an entry */

@@ -8,6 +8,7 @@
 #include "backends/dynamodb/dynamodb.h"
 #include "backends/large/layer.h"
 #include "backends/persist/persist.h"
+#include "backends/plugin/plugin.h"
 #include "backends/redis/redis.h"
 #include "backends/sqlite/sqlite.h"
 #include "backends/tiered/tiered.h"
@@ -26,6 +27,8 @@ static bool is_wanted(const struct backend_ops *ops)
 	if ((ops == &d1_backend_ops && !contract_has_d1()) ||
 	    (ops == &redis_backend_ops && !contract_has_redis()) ||
 	    (ops == &dynamodb_backend_ops && !contract_has_dynamodb()))
+		return false;
+	if (ops == &plugin_backend_ops)
 		return false;
 	if (only && *only)
 		return strcmp(ops->name, only) == 0;

@@ -2,8 +2,8 @@
 #ifndef STEADYCACHE_TEST_DRIVER_FAULTY_H
 #define STEADYCACHE_TEST_DRIVER_FAULTY_H
 
+#include "steadycache/driver.h"
 #include "store/backend.h"
-#include "store/keeper/driver.h"
 
 /* Each is called before hash: any answer but DRIVER_OK is returned, and nothing is done. NULL: no
  * fault. Change them only while nothing is in progress. */

@@ -176,6 +176,7 @@ static void hash_close(struct driver *driver)
 
 const struct driver_ops hash_driver_ops = {
 	.abi = DRIVER_ABI,
+	.size = sizeof(struct driver_ops),
 	.can = DRIVER_PERSISTS,
 	.name = "hash",
 	.open = hash_open,

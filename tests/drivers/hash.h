@@ -3,8 +3,8 @@
 #ifndef STEADYCACHE_TEST_DRIVER_HASH_H
 #define STEADYCACHE_TEST_DRIVER_HASH_H
 
+#include "steadycache/driver.h"
 #include "store/backend.h"
-#include "store/keeper/driver.h"
 
 extern const struct driver_ops hash_driver_ops;
 extern const struct backend_ops hash_backend_ops;

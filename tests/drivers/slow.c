@@ -65,6 +65,7 @@ static void slow_close(struct driver *driver)
 
 static const struct driver_ops slow_driver_ops = {
 	.abi = DRIVER_ABI,
+	.size = sizeof(struct driver_ops),
 	.can = DRIVER_BLOCKS | DRIVER_PERSISTS,
 	.name = "slow",
 	.open = slow_open,

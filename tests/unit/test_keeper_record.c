@@ -9,8 +9,8 @@
 _Static_assert(DRIVER_ABI == 1 && sizeof(enum driver_change_kind) == 4 &&
 		       sizeof(struct driver_change) == 8 + 4 * sizeof(struct slice) &&
 		       offsetof(struct driver_change, body) == 8 + 3 * sizeof(struct slice) &&
-		       sizeof(struct driver_config) == 3 * 8 + 2 * 8 &&
-		       offsetof(struct driver_ops, close) == 2 * 4 + 8 * 8 && DRIVER_UNKNOWN == 10,
+		       sizeof(struct driver_config) == 4 * 8 + 2 * 8 &&
+		       offsetof(struct driver_ops, close) == 2 * 4 + 9 * 8 && DRIVER_UNKNOWN == 10,
 	       "the ABI of drivers is that of its number");
 #endif
 

@@ -308,8 +308,8 @@ Test(options, choices)
 		struct slice scheme;
 
 		for (const char *at = backend_registry[i]->schemes; at && words_next(&at, &scheme);)
-			(void)sprintf(refusal + strlen(refusal), " %.*s://", (int)scheme.len,
-				      scheme.data);
+			(void)sprintf(refusal + strlen(refusal), " %.*s%s", (int)scheme.len,
+				      scheme.data, scheme.data[scheme.len - 1] == ':' ? "" : "://");
 	}
 	strcat(refusal, "; not \"");
 	cr_expect(set("backend", "MEMORY"));

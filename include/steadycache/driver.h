@@ -1,21 +1,28 @@
 /* A driver: the storage of a cache's records. It stores, finds, lists and removes records, and
- * knows nothing of limits, times to live, eviction, conditions or statistics: the keeper decides
- * all of that, once for every driver (keeper.h; docs/internals/keeper.md tells how to write one).
+ * knows nothing of limits, times to live, eviction, conditions or statistics: the server decides
+ * all of that, once for every driver. docs/plugins.md tells how to write one, build and test it;
+ * examples/plugin/ is one.
  *
  * A *record* has a name and two strings of bytes:
  *
- *     namespace   0 to DRIVER_NS_MAX_LEN characters of [A-Za-z0-9_.-]; empty: the keeper's own
+ *     namespace   0 to DRIVER_NS_MAX_LEN characters of [A-Za-z0-9_.-]; empty: the server's own
  *     key         any bytes; may be empty, and may be 1 MiB and more (the owner of the server
  *                 sets the limit). Namespace and key together name the record
  *     head        DRIVER_HEAD_MAX_BYTES at most; all about an entry except its value
  *     body        the value; may be empty, and is shorter than 4 GiB
  *
  * Head and body mean nothing to the driver: it returns exactly the bytes that it was given. The
- * keeper detects damage by a checksum.
+ * server detects damage by a checksum.
  *
- * This header is the ABI of drivers that are loaded into a server, so it stands alone: it has
- * slices, numbers and structs that never change within one DRIVER_ABI, and no other type of the
- * project. A new member or another meaning gets a new number.
+ * This header is the ABI of plugins, shared objects with a driver that the server loads. It stands
+ * alone, and is C (C11) and C++ (C++11). All names begin with driver or DRIVER, but for struct
+ * slice and the one function of a plugin, steadycache_driver.
+ *
+ * Versions. DRIVER_ABI counts changes after which a driver that is compiled already would not work:
+ * another meaning, another layout. A struct with a member `size` may get members at its end
+ * meanwhile; whoever reads one first looks whether `size`, which the other side has set, includes
+ * it. So a driver works with every server of its DRIVER_ABI, older or newer. The other structs, and
+ * the numbers, never change within one DRIVER_ABI.
  *
  * Ownership. Every pointer that is passed, in either direction, is valid until the function
  * returns, except for the strings and the notice_user of struct driver_config, which live as long
@@ -25,19 +32,23 @@
  * check may run several times at once, also at the same time as each other. apply runs alone:
  * no other apply, get or sync runs at the same time; a check may. A sync runs at the same time as
  * gets, and perhaps as another sync. Any thread may call. hurry may run at any time.
- * The driver calls nothing of the keeper but `visit` and `notice`, and no callback while it holds a
- * lock that one of its functions takes.
+ * The driver calls nothing of the server but `visit` and `notice`, and no callback while it holds a
+ * lock that one of its functions takes. C++: no exception leaves a function.
  *
  * One writer. Between open and close nobody else changes what the driver has open. If a driver can
  * detect that another process has it open, it refuses to open it. */
-#ifndef STEADYCACHE_KEEPER_DRIVER_H
-#define STEADYCACHE_KEEPER_DRIVER_H
+#ifndef STEADYCACHE_DRIVER_H
+#define STEADYCACHE_DRIVER_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/slice.h"
+#include <steadycache/slice.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 #define DRIVER_ABI 1
 
@@ -88,9 +99,13 @@ enum driver_notice { DRIVER_DEBUG = 0, DRIVER_INFO = 1, DRIVER_WARN = 2, DRIVER_
 
 /* The arguments of open. */
 struct driver_config {
-	const char *data_dir; /* an existing, writable folder with files of others too: a driver
-			       * names its files or folder after itself. NULL: there is none */
-	const char *settings; /* the driver's own, in its own syntax; NULL: none */
+	size_t size; /* of this struct, as the server has it */
+
+	const char *data_dir; /* with DRIVER_WANTS_DIR an existing, writable folder with files of
+			       * others too: a driver names its files or folder after itself. Else
+			       * NULL */
+	const char *settings; /* the driver's own, in its own syntax: what the user wrote behind
+			       * the ?, as it is, %XX not decoded; NULL: no ? */
 	enum driver_durability durability;
 
 	/* Tells the owner of the server one sentence, from any thread. Never NULL. */
@@ -107,7 +122,7 @@ typedef bool driver_visit(void *user, struct slice ns, struct slice key, struct 
 
 /* What a driver can do, as bits. */
 enum driver_can {
-	/* Its functions may wait for a disk or a network. The keeper then calls get, apply, check
+	/* Its functions may wait for a disk or a network. The server then calls get, apply, check
 	 * and sync from its own threads, and joins the changes of waiting operations into one
 	 * apply. Without the bit they run on the event loop of the server: they may take
 	 * microseconds, not milliseconds. */
@@ -115,12 +130,15 @@ enum driver_can {
 	/* What was applied still exists when the driver is opened again. Without the bit the driver
 	 * is then empty, and is not told of uses. */
 	DRIVER_PERSISTS = 1 << 1,
+	/* It uses driver_config.data_dir, which the server then makes. */
+	DRIVER_WANTS_DIR = 1 << 2,
 };
 
 struct driver_ops {
-	unsigned abi;     /* DRIVER_ABI of the header that the driver was built with */
-	unsigned can;     /* enum driver_can */
-	const char *name; /* lower case, as users write it */
+	unsigned abi; /* DRIVER_ABI of the header that the driver was built with; always first */
+	unsigned can; /* enum driver_can */
+	size_t size;  /* sizeof(struct driver_ops) of that header */
+	const char *name; /* 1 to 32 of [a-z0-9_-]; answers and gauges have it as plugin:NAME */
 
 	/* Opens the store, and creates it if it does not exist. Writes *ret on success only. On
 	 * failure `error`, which has room for `error_size` bytes including a NUL, has one sentence
@@ -131,7 +149,7 @@ struct driver_ops {
 
 	/* Visits each record once, in any order, including those with an empty namespace. Called
 	 * once, after open. First completes or undoes what an apply has left behind that failed or
-	 * was cut off by the end of a process. On a failure the keeper closes the driver: better
+	 * was cut off by the end of a process. On a failure the server closes the driver: better
 	 * than a cache that lacks stored entries. A record whose name cannot even be read is left
 	 * out, with a notice. */
 	enum driver_status (*load)(struct driver *driver, driver_visit *visit, void *user);
@@ -172,9 +190,22 @@ struct driver_ops {
 	void (*close)(struct driver *driver);
 };
 
-/* The one symbol of a loadable driver: returns its functions, or NULL if it cannot serve a server
- * of that DRIVER_ABI. */
+/* The one symbol of a plugin: returns its functions, which stay where they are for as long as the
+ * process lives. `abi` is the server's DRIVER_ABI. A driver of one version returns its table
+ * whatever `abi` is, so that the server can say which of both is older; one that is made for
+ * several returns the table of the highest of them that is not above `abi`. NULL: it cannot serve
+ * that server. Called by one thread, perhaps several times; it opens nothing. */
+#if defined(__GNUC__)
+__attribute__((visibility("default")))
+#endif
+const struct driver_ops *
+steadycache_driver(unsigned abi);
+
 typedef const struct driver_ops *driver_entry(unsigned abi);
 #define DRIVER_ENTRY "steadycache_driver"
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

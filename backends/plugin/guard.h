@@ -1,0 +1,21 @@
+/* Watches code of a plugin that runs while the server starts:
+ *
+ *  - A crash (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, also on a stack that is full)
+ * writes one sentence to the standard error that names the plugin, and goes on as it would without:
+ * to the handler that was there before (a sanitizer's), or to the end of the process by that
+ *    signal. It is not survived: nobody knows what the plugin has left in memory, or locked.
+ *  - An exit() by the plugin writes such a sentence, and the status becomes 2.
+ *  - If it takes long, a notice says so, again and again.
+ *
+ * Signals' actions are those of the process, so one thread at a time has a guard; others wait. */
+#ifndef STEADYCACHE_PLUGIN_GUARD_H
+#define STEADYCACHE_PLUGIN_GUARD_H
+
+#include "store/backend.h"
+
+/* Begins; the same thread ends it. `label` names the plugin; `config` says who is told, and both
+ * stay until the end. */
+void plugin_guard_begin(const char *label, const struct backend_config *config);
+void plugin_guard_end(void);
+
+#endif
