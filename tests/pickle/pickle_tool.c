@@ -1,10 +1,10 @@
 /* Reads pickles from stdin and prints what the server makes of them.
  *
- * usage: pickle_tool read|write|str|view|value [--many]
+ * usage: pickle_tool read|write|str|str3.10|...|str3.15|view|value [--many]
  *
  *     read    "NODES LENGTH PROTOCOL"
  *     write   a pickle of its own
- *     str     str() of it
+ *     str     str() of it; str3.10 and so on: of that release of Python
  *     view    its readable form, after a line with its type
  *     value   the same of an entry's value: a pickle, or base64 of one
  *
@@ -36,6 +36,15 @@ static bool show(const struct pickle_node *node, struct slice value, struct buff
 	return is_ok;
 }
 
+static const char *const modes[] = {"read",    "write",   "str",     "str3.10",
+				    "str3.11", "str3.12", "str3.13", "str3.14",
+				    "str3.15", "view",    "value"};
+
+static enum python_release release_of(const char *mode)
+{
+	return mode[3] ? (enum python_release)(mode[6] - '0') : PYTHON_RELEASE_DEFAULT;
+}
+
 static bool convert(const char *mode, struct slice bytes, struct buffer *ret,
 		    struct pickle_error *error)
 {
@@ -51,8 +60,8 @@ static bool convert(const char *mode, struct slice bytes, struct buffer *ret,
 	bool is_ok = true;
 	if (strcmp(mode, "write") == 0)
 		is_ok = pickle_write(pickle, root, ret, error);
-	else if (strcmp(mode, "str") == 0)
-		is_ok = python_str(root, TEXT_MAX, ret, error);
+	else if (strncmp(mode, "str", 3) == 0)
+		is_ok = python_str(root, release_of(mode), TEXT_MAX, ret, error);
 	else if (strcmp(mode, "view") == 0)
 		is_ok = show(root, bytes, ret, error);
 	else
@@ -107,7 +116,6 @@ static int convert_many(const char *mode)
 
 int main(int argc, char **argv)
 {
-	static const char *const modes[] = {"read", "write", "str", "view", "value"};
 	struct buffer input = {0}, result = {0};
 	bool is_known = false;
 	size_t got = 0;
@@ -115,7 +123,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc > 1 && i < sizeof(modes) / sizeof(modes[0]); i++)
 		is_known = is_known || strcmp(argv[1], modes[i]) == 0;
 	if (!is_known) {
-		(void)fprintf(stderr, "usage: pickle_tool read|write|str|view|value [--many]\n");
+		(void)fprintf(stderr, "usage: pickle_tool "
+				      "read|write|str|str3.10|...|str3.15|view|value [--many]\n");
 		return 2;
 	}
 	if (argc > 2)
