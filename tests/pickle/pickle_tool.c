@@ -1,11 +1,12 @@
 /* Reads pickles from stdin and prints what the server makes of them.
  *
- * usage: pickle_tool read|write|str|str3.10|...|str3.15|view|value [--many]
+ * usage: pickle_tool read|write|str|str3.10|...|str3.15|view|whole|value [--many]
  *
  *     read    "NODES LENGTH PROTOCOL"
  *     write   a pickle of its own
  *     str     str() of it; str3.10 and so on: of that release of Python
  *     view    its readable form, after a line with its type
+ *     whole   the same with all numbers of arrays, and a str as it is
  *     value   the same of an entry's value: a pickle, or base64 of one
  *
  * On failure it prints "OFFSET: TEXT" on stderr and exits with 1. --many: stdin is any number of
@@ -23,11 +24,12 @@
 
 #define TEXT_MAX ((size_t)64 * 1024 * 1024)
 
-static bool show(const struct pickle_node *node, struct slice value, struct buffer *ret,
-		 struct pickle_error *error)
+static bool show(const struct pickle_node *node, struct slice value, bool is_whole,
+		 struct buffer *ret, struct pickle_error *error)
 {
-	struct pickle_view view = {.max_bytes = TEXT_MAX};
-	bool is_ok = node ? pickle_view(node, &view) : pickle_view_value(value, &view, error);
+	struct pickle_view view = {
+		.max_bytes = TEXT_MAX, .is_whole = is_whole, .is_exact = is_whole};
+	bool is_ok = node ? pickle_view(node, &view) : pickle_view_value(value, NULL, &view, error);
 
 	if (is_ok)
 		buffer_printf(ret, "%s\n", view.type);
@@ -38,7 +40,7 @@ static bool show(const struct pickle_node *node, struct slice value, struct buff
 
 static const char *const modes[] = {"read",    "write",   "str",     "str3.10",
 				    "str3.11", "str3.12", "str3.13", "str3.14",
-				    "str3.15", "view",    "value"};
+				    "str3.15", "view",    "whole",   "value"};
 
 static enum python_release release_of(const char *mode)
 {
@@ -51,7 +53,7 @@ static bool convert(const char *mode, struct slice bytes, struct buffer *ret,
 	size_t len;
 
 	if (strcmp(mode, "value") == 0)
-		return show(NULL, bytes, ret, error);
+		return show(NULL, bytes, false, ret, error);
 
 	struct pickle *pickle = pickle_read(bytes, NULL, &len, error);
 	if (!pickle)
@@ -62,8 +64,8 @@ static bool convert(const char *mode, struct slice bytes, struct buffer *ret,
 		is_ok = pickle_write(pickle, root, ret, error);
 	else if (strncmp(mode, "str", 3) == 0)
 		is_ok = python_str(root, release_of(mode), TEXT_MAX, ret, error);
-	else if (strcmp(mode, "view") == 0)
-		is_ok = show(root, bytes, ret, error);
+	else if (strcmp(mode, "view") == 0 || strcmp(mode, "whole") == 0)
+		is_ok = show(root, bytes, *mode == 'w', ret, error);
 	else
 		buffer_printf(ret, "%zu %zu %u", pickle_node_count(pickle), len,
 			      pickle_protocol(pickle));
@@ -124,7 +126,8 @@ int main(int argc, char **argv)
 		is_known = is_known || strcmp(argv[1], modes[i]) == 0;
 	if (!is_known) {
 		(void)fprintf(stderr, "usage: pickle_tool "
-				      "read|write|str|str3.10|...|str3.15|view|value [--many]\n");
+				      "read|write|str|str3.10|...|str3.15|view|whole|value "
+				      "[--many]\n");
 		return 2;
 	}
 	if (argc > 2)
