@@ -10,7 +10,7 @@
 
 const struct command client_commands[] = {
 	{"get", "NS KEY", "write a value to the standard output", 2, 2,
-	 O(OUTPUT) | O(QUIET) | O(KEY_BASE64) | COMMON, command_get, TIMEOUT_DEFAULT_S},
+	 O(OUTPUT) | O(PICKLE) | O(QUIET) | O(KEY_BASE64) | COMMON, command_get, TIMEOUT_DEFAULT_S},
 	{"set", "NS KEY [VALUE]", "store a value: VALUE, a file or the standard input", 2, 3,
 	 O(FILE) | O(TTL) | O(TYPE) | O(IF_ABSENT) | O(IF_MATCH) | O(KEY_BASE64) | O(JSON) | COMMON,
 	 command_set, TIMEOUT_DEFAULT_S},

@@ -27,6 +27,7 @@
 	X(ON_ERROR, 0, "on-error", "stop|continue", "what a bad line does; stop unless given")     \
 	X(OUTPUT, 'o', "output", "FILE", "write to FILE")                                          \
 	X(OVERWRITE, 0, "overwrite", NULL, "replace what is in TO, also what is newer")            \
+	X(PICKLE, 0, "pickle", NULL, "show a value of SteadyText's (a pickle) in readable form")   \
 	X(PREFIX, 0, "prefix", "PREFIX", "only keys that begin with PREFIX")                       \
 	X(QUIET, 'q', "quiet", NULL, "say nothing that is not an error")                           \
 	X(RATE, 0, "rate", "N[:BURST]", "requests a second, and how many at once")                 \
