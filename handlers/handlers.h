@@ -49,6 +49,9 @@ extern const struct handler handler_sync; /* POST */
 extern const struct handler handler_export; /* GET and HEAD */
 extern const struct handler handler_import; /* POST */
 
+/* /pickle (pickle.c) */
+extern const struct handler handler_pickle_view; /* POST */
+
 /* /metrics (metrics.c) */
 extern const struct handler handler_metrics;
 

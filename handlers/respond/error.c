@@ -25,6 +25,7 @@ static const char *title_of(unsigned status)
 		{415, "Unsupported Media Type"},
 		{416, "Range Not Satisfiable"},
 		{421, "Misdirected Request"},
+		{422, "Unprocessable Content"},
 		{429, "Too Many Requests"},
 		{431, "Request Header Fields Too Large"},
 		{500, "Internal Server Error"},

@@ -98,6 +98,9 @@ struct handler {
 	 * May be NULL. */
 	void (*cleanup)(struct request *request);
 
+	/* Whether `start` may take some milliseconds even if the body is short. */
+	bool is_heavy;
+
 	/* For a write: the lease that the request names, as far as it has been read. False: none.
 	 * May be NULL. The caller ends the lease if its answer refuses the write for good. */
 	bool (*lease)(const struct request *request, struct named_lease *ret);

@@ -15,7 +15,7 @@
 /* Whether the start would block the event loop. */
 static inline bool aside_wants_start(const struct exchange *exchange)
 {
-	return exchange->received_bytes > HEAVY_BYTES;
+	return exchange->received_bytes > HEAVY_BYTES || exchange->handler->is_heavy;
 }
 bool aside_answer_is_heavy(const struct exchange *exchange);
 static inline bool aside_wants_finish(const struct exchange *exchange)

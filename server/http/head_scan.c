@@ -189,13 +189,23 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
+/* Whether the value of Accept is one that a handler looks at (handlers/pickle): text first. */
+static bool asks_for_text(struct slice value)
+{
+	while (value.len > 0 && is_blank(*value.data))
+		value.data++, value.len--;
+	value.len = value.len < strlen("text/plain") ? value.len : strlen("text/plain");
+	return is_named(value, SLICE("text/plain"));
+}
+
 /* Fields that most clients send, and nobody here reads. The library would copy a cookie and split
  * it. */
-static bool is_unread(struct slice name)
+static bool is_unread(struct slice name, struct slice value)
 {
 	switch (name.data[0] | 0x20) {
 	case 'a':
-		return is_named(name, SLICE("accept")) || is_named(name, SLICE("accept-language"));
+		return (is_named(name, SLICE("accept")) && !asks_for_text(value)) ||
+		       is_named(name, SLICE("accept-language"));
 	case 'c':
 		return is_named(name, SLICE("cookie"));
 	case 'r':
@@ -229,7 +239,8 @@ static bool read_field(struct head_scan *scan, char *line, size_t len)
 		return refuse(scan, 400, "a header line has no name before its colon");
 	scan->fields++;
 	const struct slice name = {.data = line, .len = name_len};
-	if (is_unread(name)) {
+	const struct slice rest = {.data = line + name_len + 1, .len = len - name_len - 1};
+	if (is_unread(name, rest)) {
 		scan->is_left_out = true;
 		return true;
 	}

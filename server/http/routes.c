@@ -60,6 +60,8 @@ const struct route routes[] = {
 	PAGE("/docs", handler_docs),
 	PAGE("/ui", handler_ui),
 	ROUTE(READ, "/assets/{key}", handler_assets, RIGHT_PUBLIC),
+	/* It shows what the client has read. */
+	ROUTE(HTTP_POST, "/pickle", handler_pickle_view, RIGHT_READ),
 	ROUTE(HTTP_POST, "/sync", handler_sync, RIGHT_ADMIN_OF_ALL),
 	ROUTE(READ, "/admin/log-level", handler_log_level_get, RIGHT_ADMIN_OF_ALL),
 	ROUTE(HTTP_PUT, "/admin/log-level", handler_log_level_put, RIGHT_ADMIN_OF_ALL),

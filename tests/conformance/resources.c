@@ -20,6 +20,7 @@ const struct resource resources[] = {
 	{"GET", "/stats", "/stats", NULL},
 	{"GET", "/stats/{ns}", "/stats/ns", NULL},
 	{"POST", "/sync", "/sync", NULL},
+	{"POST", "/pickle", "/pickle", "pickle"},
 	{"POST", "/api/init", "/api/init", NULL},
 	{"POST", "/api/get", "/api/get", NULL},
 	{"POST", "/api/set", "/api/set", NULL},

@@ -117,6 +117,7 @@ static const struct {
 	{"GET", "/cache", NULL, "read", 200, true},
 	{"GET", "/stats", NULL, "read", 200, true},
 	{"POST", "/sync", NULL, "admin", 204, true},
+	{"POST", "/pickle", "N.", "read", 200, true},
 	{"GET", "/admin/log-level", NULL, "admin", 200, true},
 	{"PUT", "/admin/log-level", "{\"level\":null}", "admin", 200, true},
 };
