@@ -79,11 +79,11 @@ static void put_on_line(struct walk *walk, unsigned dimension, const char *bytes
 	put(out, "]");
 }
 
-/* Elements on as few lines as they need; rows on lines of their own. */
+/* Elements on as few lines as they need; rows, and what stands for a gap, on lines of their own. */
 static void put_on_lines(struct walk *walk, unsigned dimension, const char *bytes, uint64_t edge)
 {
 	uint64_t count = walk->array->shape[dimension];
-	bool fills = dimension + 1 == walk->array->dimension_count;
+	bool fills = dimension + 1 == walk->array->dimension_count, follows_gap = false;
 	struct view_out *out = walk->out;
 
 	put(out, "[");
@@ -91,7 +91,7 @@ static void put_on_lines(struct walk *walk, unsigned dimension, const char *byte
 	for (uint64_t i = 0; i < count && !out->is_full; i++) {
 		bool is_gap = i == edge && count > 2 * edge, is_put = false;
 
-		if (fills && i > 0) {
+		if (fills && i > 0 && !is_gap && !follows_gap) {
 			struct view_try before = view_out_try(out);
 
 			put(out, " ");
@@ -105,6 +105,7 @@ static void put_on_lines(struct walk *walk, unsigned dimension, const char *byte
 		put(out, ",");
 		if (is_gap)
 			i = count - edge - 1;
+		follows_gap = is_gap;
 	}
 	out->indent -= VIEW_INDENT;
 	view_out_line(out);

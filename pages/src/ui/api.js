@@ -123,6 +123,17 @@ export async function readEntry(ns, entry, maxBytes) {
 	};
 }
 
+// What a pickle is, in readable form: {type, text, cut, bytes}.
+export async function showPickle(bytes) {
+	const response = await request('/pickle', {
+		method: 'POST',
+		headers: { 'Content-Type': 'application/octet-stream' },
+		body: bytes,
+	});
+
+	return response.json();
+}
+
 export async function deleteEntry(ns, entry) {
 	if (isUnspeakable(entry)) await batch(ns, 'delete', { keys: [entry.key] });
 	else await request(entryPath(ns, entry), { method: 'DELETE' });

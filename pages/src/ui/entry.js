@@ -1,13 +1,15 @@
 // The dialog that shows one entry.
-import { deleteEntry, readEntry } from './api.js';
+import { deleteEntry, readEntry, showPickle } from './api.js';
 import * as format from './format.js';
 import { announce, byId, confirmed, make, setText } from './dom.js';
-import { present } from './value.js';
+import { guessPickle, present, presentJson } from './value.js';
 
 const SHOWN_BYTES = 65536;
+const PICKLE_BYTES = 2 ** 21; // what is read and sent as a whole to be shown
 const dialog = byId('entry-dialog');
 let current = null;
 let onDeleted = () => {};
+let wantsStored = false; // the user's choice, for the entries that follow too
 
 export const keyText = (entry) => entry.key ?? `(base64) ${entry.key_base64}`;
 
@@ -29,7 +31,44 @@ function noteOf(value, shown) {
 
 	if (value.size === 0) return 'The value is empty.';
 	if (shown.kind === 'bytes') return `Not text: shown in hexadecimal.${cut}`;
-	return `${shown.kind === 'JSON' ? 'JSON, indented for reading.' : ''}${cut}`.trim();
+	return cut.trim();
+}
+
+// What a pickle is, as {type, text, note}; null for what is none, {note} if it cannot be told.
+async function readPickle(ns, entry, start) {
+	const guess = guessPickle(start);
+
+	if (guess === 'no') return null;
+	if (start.size > PICKLE_BYTES)
+		return { note: 'Too long to be shown readable here: “steadycache get --pickle” shows it.' };
+	try {
+		const value = start.bytes.length < start.size ? await readEntry(ns, entry, PICKLE_BYTES) : start;
+		const shown = await showPickle(value.bytes);
+		const left = shown.cut ? ' Not all of it is shown.' : '';
+
+		return { type: shown.type, text: shown.text, note: `A pickle of ${format.count(shown.bytes)} bytes.${left}` };
+	} catch (error) {
+		return guess === 'surely' ? { note: `Not shown readable: ${error.message}` } : null;
+	}
+}
+
+async function readReadable(ns, entry, value) {
+	const json = presentJson(value);
+
+	return json === null ? readPickle(ns, entry, value) : { type: 'JSON', text: json, note: 'Indented for reading.' };
+}
+
+function showView() {
+	const { stored, readable } = current;
+	const isReadable = readable?.text !== undefined;
+	const view = isReadable && !wantsStored ? readable : stored;
+
+	byId('entry-views').hidden = !isReadable;
+	setText(byId('entry-type'), readable?.type ?? '');
+	byId(wantsStored ? 'entry-stored' : 'entry-readable').checked = true;
+	setText(byId('entry-value'), view.text);
+	byId('entry-value').scrollTop = 0;
+	setText(byId('entry-note'), isReadable ? view.note : `${readable?.note ?? ''} ${stored.note}`.trim());
 }
 
 export async function openEntry(ns, entry) {
@@ -39,16 +78,19 @@ export async function openEntry(ns, entry) {
 	setText(byId('entry-key'), keyText(entry) || '(the empty key)');
 	setText(byId('entry-value'), '');
 	setText(byId('entry-note'), 'Loading…');
+	byId('entry-views').hidden = true;
 	showFacts(ns, entry, '');
 	dialog.showModal();
 	try {
 		const value = await readEntry(ns, entry, SHOWN_BYTES);
 
 		if (current !== mine) return; // another dialog was opened meanwhile
-		const shown = present(value);
 		showFacts(ns, { ...entry, size: value.size }, value.type);
-		setText(byId('entry-value'), shown.text);
-		setText(byId('entry-note'), noteOf(value, shown));
+		const shown = present(value);
+		const readable = await readReadable(ns, entry, value);
+		if (current !== mine) return;
+		Object.assign(mine, { readable, stored: { text: shown.text, note: noteOf(value, shown) } });
+		showView();
 	} catch (error) {
 		if (current !== mine) return;
 		setText(byId('entry-note'), error.status === 404 ? 'The entry is gone.' : error.message);
@@ -76,5 +118,9 @@ export function startEntry(callback) {
 	onDeleted = callback;
 	byId('entry-close').addEventListener('click', () => dialog.close());
 	byId('entry-delete').addEventListener('click', askAndDelete);
+	byId('entry-views').addEventListener('change', () => {
+		wantsStored = byId('entry-stored').checked;
+		showView();
+	});
 	dialog.addEventListener('close', () => { current = null; });
 }

@@ -41,17 +41,39 @@ function decode(bytes, isCut) {
 	}
 }
 
-// {text, kind} of the first bytes of a value of `size` bytes.
-export function present({ bytes, size, type }) {
-	const isCut = bytes.length < size;
-	const text = decode(bytes, isCut);
+// {text, kind, shown} of the first bytes of a value of `size` bytes, as they are stored.
+export function present({ bytes, size }) {
+	const text = decode(bytes, bytes.length < size);
 
 	if (text === null)
 		return { kind: 'bytes', text: hexDump(bytes), shown: Math.min(bytes.length, HEX_BYTES) };
-	if (!isCut && (/json/i.test(type) || /^\s*[[{]/.test(text)))
-		try {
-			JSON.parse(text);
-			return { kind: 'JSON', text: indentJson(text), shown: size };
-		} catch { /* then it is shown as text */ }
 	return { kind: 'text', text, shown: bytes.length };
+}
+
+// The text of a whole value of JSON, indented; null if it is none.
+export function presentJson({ bytes, size, type }) {
+	const text = bytes.length < size ? null : decode(bytes, false);
+
+	if (text === null || !(/json/i.test(type) || /^\s*[[{]/.test(text))) return null;
+	try {
+		JSON.parse(text);
+		return indentJson(text);
+	} catch {
+		return null;
+	}
+}
+
+const isProtocol = (first, second) => first === 0x80 && second >= 2 && second <= 5;
+
+// Whether a value may be one of SteadyText's, a pickle or base64 of one: 'surely', 'perhaps' or
+// 'no'. Pickles of the protocols 0 and 1 are known only by the full stop at their end.
+export function guessPickle({ bytes, size }) {
+	const isWhole = bytes.length === size;
+
+	if (isProtocol(bytes[0], bytes[1])) return 'surely';
+	const text = new TextDecoder('latin1').decode(bytes).trimEnd();
+	if (text.length < 4 || !/^[A-Za-z0-9+/]+={0,2}$/.test(text) || (isWhole && text.length % 4 > 0)) return 'no';
+	const start = atob(text.slice(0, 4));
+	if (isProtocol(start.charCodeAt(0), start.charCodeAt(1))) return 'surely';
+	return isWhole && atob(text.slice(-4)).endsWith('.') ? 'perhaps' : 'no';
 }
