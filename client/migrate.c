@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -56,8 +57,12 @@ static void hide_password(const char *operand)
 	char *start = strstr(text, "://");
 	char *at = start ? strrchr(start, '@') : NULL;
 
+	char *settings = strncasecmp(text, "plugin:", 7) == 0 ? strchr(text, '?') : NULL;
+
 	if (at)
 		memset(start + 3, '*', (size_t)(at - start - 3));
+	if (settings)
+		memset(settings + 1, '*', strlen(settings + 1));
 }
 
 static bool read_ends(struct migration *migration)

@@ -127,7 +127,9 @@ bool migrate_end_is_same(const struct migrate_end *a, const struct migrate_end *
 		return true;
 	if (a->kind == MIGRATE_FILE)
 		return is_same_file(a->text, b->text);
+	/* A plugin shares its directory with others. */
 	return a->kind == MIGRATE_STORE && a->place.wants_dir && b->place.wants_dir &&
+	       !a->place.ops->reads_url && !b->place.ops->reads_url &&
 	       is_same_file(a->place.config.data_dir, b->place.config.data_dir);
 }
 

@@ -276,11 +276,28 @@ static bool part_from(struct options *options, const char *text)
 	return true;
 }
 
+/* What is behind the ? of a plugin's URL has a syntax of its own. */
+static void hide_settings(char *text)
+{
+	while ((text = strcasestr(text, "plugin:"))) {
+		text += strcspn(text, "? \t\r\n");
+		if (*text != '?')
+			continue;
+		size_t len = strcspn(++text, " \t\r\n");
+		memset(text, '*', len);
+		text += len;
+	}
+}
+
 /* In each line from the first URL's authority on to the last @: a password may contain anything. */
 static void hide(struct options *options, char *text)
 {
-	if (!strstr(text, "://") || !strchr(text, '@') || !part_from(options, text))
+	bool has_password = strstr(text, "://") && strchr(text, '@');
+	bool has_settings = strcasestr(text, "plugin:") && strchr(text, '?');
+
+	if (!(has_password || has_settings) || !part_from(options, text))
 		return;
+	hide_settings(text);
 	for (char *line = text; *line; line += *line == '\n') {
 		size_t len = strcspn(line, "\n");
 		char *start = memmem(line, len, "://", 3);

@@ -22,6 +22,8 @@ static enum driver_status faulty_load(struct driver *driver, driver_visit *visit
 {
 	enum driver_status status = faulty_hooks.load ? faulty_hooks.load() : DRIVER_OK;
 
+	if (status == DRIVER_OK && faulty_hooks.loads_twice)
+		status = hash_driver_ops.load(driver, visit, user);
 	return status == DRIVER_OK ? hash_driver_ops.load(driver, visit, user) : status;
 }
 

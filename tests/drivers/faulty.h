@@ -9,6 +9,7 @@
  * fault. Change them only while nothing is in progress. */
 struct faulty_hooks {
 	enum driver_status (*load)(void);
+	bool loads_twice; /* visits every record twice */
 	enum driver_status (*get)(struct slice ns, struct slice key);
 	enum driver_status (*apply)(const struct driver_change *changes, size_t count);
 	enum driver_status (*check)(void);

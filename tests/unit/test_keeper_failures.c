@@ -182,6 +182,23 @@ Test(keeper_failures, changes_that_were_made_unknown_to_the_driver_serve_no_wron
 	cr_expect_eq(scene_get(SLICE("replaced"), SLICE("w")), CACHE_OK);
 }
 
+static enum driver_status apply_and_answer_nonsense(const struct driver_change *changes,
+						    size_t count)
+{
+	cr_assert_eq(hash_driver_ops.apply(faulty_driver, changes, count), DRIVER_OK);
+	return (enum driver_status)77;
+}
+
+Test(keeper_failures, a_status_that_is_none_means_that_nobody_knows)
+{
+	cr_assert_eq(scene_set(SLICE("k"), SLICE("v")), CACHE_OK);
+	faulty_hooks.apply = apply_and_answer_nonsense;
+	cr_expect_eq(scene_set(SLICE("k"), SLICE("w")), CACHE_INTERNAL);
+	faulty_hooks.apply = NULL;
+	cr_expect_eq(scene_get(SLICE("k"), SLICE("v")), CACHE_CORRUPT);
+	cr_expect(strstr(scene_notice, "answered 77"), "%s", scene_notice);
+}
+
 /* ---- Uses ---- */
 
 static enum driver_status fail_uses(const struct driver_change *changes, size_t count)
@@ -410,6 +427,20 @@ Test(keeper_open, store_that_cannot_be_read_does_not_open)
 	cr_expect(strstr(scene_error, "cannot be read"), "%s", scene_error);
 	faulty_hooks.load = NULL;
 	cr_expect(scene_open(&faulty_backend_ops, "medium"), "the driver was closed");
+	scene_close();
+}
+
+Test(keeper_open, driver_that_reports_an_entry_twice_is_refused)
+{
+	open_plain();
+	cr_assert_eq(scene_set(SLICE("k"), SLICE("v")), CACHE_OK);
+	scene_close();
+	faulty_hooks.loads_twice = true;
+	cr_expect_null(scene_open(&faulty_backend_ops, "medium"));
+	cr_expect(strstr(scene_error, "twice"), "%s", scene_error);
+	faulty_hooks.loads_twice = false;
+	open_plain();
+	cr_expect_eq(scene_get(SLICE("k"), SLICE("v")), CACHE_OK);
 	scene_close();
 }
 

@@ -356,6 +356,12 @@ Test(options, passwords_are_not_left_where_others_see_them)
 	cr_expect_str_eq(d1()->url, "http://u@h");
 	cr_expect_str_eq(getenv("STEADYTEXT_CACHE_BACKEND"), "d1+https://*******@h");
 	cr_assert_eq(READ_FLAGS("--backend=memory"), OPTIONS_SERVE);
+	(void)setenv("STEADYCACHE_ROUTES", "a=PLUGIN:/b?word c=plugin:/d e=plugin:f?", 1);
+	cr_assert_eq(READ_FLAGS("--backend=memory"), OPTIONS_SERVE);
+	options_hide_passwords(&options, 1, argv);
+	cr_expect_str_eq(getenv("STEADYCACHE_ROUTES"), "a=PLUGIN:/b?**** c=plugin:/d e=plugin:f?");
+	cr_expect_str_eq(options.routes.texts[0], "a=PLUGIN:/b?word c=plugin:/d e=plugin:f?");
+	(void)unsetenv("STEADYCACHE_ROUTES");
 	(void)setenv("STEADYTEXT_CACHE_BACKEND", "redis://:other@h", 1);
 	cr_assert_eq(READ_FLAGS(), OPTIONS_SERVE);
 	options_hide_passwords(&options, 1, argv);

@@ -53,6 +53,10 @@ Test(place, says_which_backend_and_where)
 	expect_read("unix:///s?retries=0", "redis", dir, "unix:///s", "unix:///s");
 	expect_read("D1+HTTPS://:t@h/x?timeout=1", "d1", dir, "D1+HTTPS://:t@h/x",
 		    "D1+HTTPS://h/x");
+	expect_read("plugin:/a@b.so?c@d?%&e", "plugin", dir, "plugin:/a@b.so?c@d?%&e",
+		    "plugin:/a@b.so");
+	expect_read("PLUGIN:///a.so", "plugin", dir, "PLUGIN:///a.so", "PLUGIN:///a.so");
+	expect_read("plugin:a", "plugin", dir, "plugin:a", "plugin:a");
 }
 
 Test(place, says_whether_a_directory_is_wanted)

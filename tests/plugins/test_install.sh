@@ -1,0 +1,81 @@
+#!/bin/sh
+# What `cmake --install` puts in place is enough to build plugins with a compiler and pkg-config alone: the
+# template, which then keeps its entries and passes the contract, and one in C++.
+#
+# usage: tests/plugins/test_install.sh SOURCE BUILD
+set -eu
+source=$1 build=$2
+folder=$(mktemp -d)
+server=
+clean() {
+	[ -z "$server" ] || kill -9 "$server" 2>/dev/null || true
+	rm -rf "$folder"
+}
+trap clean EXIT
+fail() {
+	echo "install: $*"
+	exit 1
+}
+
+prefix=$folder/prefix
+cmake --install "$build" --prefix "$prefix" >"$folder/install.log" || { cat "$folder/install.log"; fail "cmake --install"; }
+export PKG_CONFIG_PATH="$prefix/share/pkgconfig"
+flags=$(pkg-config --cflags steadycache-driver)
+plugins=$(pkg-config --variable=plugindir steadycache-driver)
+[ "$(pkg-config --variable=abi steadycache-driver)" = 1 ] || fail "the .pc names no version"
+
+# The header alone, in all the languages that it says.
+for header in driver slice; do
+	echo "#include <steadycache/$header.h>" >"$folder/alone.c"
+	for standard in c11 c17 gnu17; do
+		# shellcheck disable=SC2086 # flags
+		cc -std=$standard -Wall -Wextra -pedantic -Werror -fsyntax-only $flags "$folder/alone.c"
+	done
+	for standard in c++11 c++17 c++20; do
+		# shellcheck disable=SC2086
+		c++ -x c++ -std=$standard -Wall -Wextra -pedantic -Werror -fsyntax-only $flags "$folder/alone.c"
+	done
+done
+
+mkdir -p "$folder/plugin" "$plugins"
+cp "$source/examples/plugin/"* "$folder/plugin"
+make -s -C "$folder/plugin" CFLAGS='-O2 -Wall -Wextra -pedantic -Werror'
+# shellcheck disable=SC2086
+c++ -std=c++17 -Wall -Wextra -pedantic -Werror -O2 -fPIC -shared $flags -o "$plugins/map.so" "$source/tests/plugins/map.cc"
+cp "$folder/plugin/log.so" "$plugins/"
+
+# start BACKEND: the installed server; "url" is its address.
+start() {
+	: >"$folder/log"
+	"$prefix/bin/steadycache" --listen 127.0.0.1:0 --data-dir "$folder/data" --backend "$1" 2>"$folder/log" &
+	server=$!
+	for _ in $(seq 200); do
+		url=$(sed -n 's/.*msg=listening address=\([^ ]*\).*/\1/p' "$folder/log")
+		[ -z "$url" ] || return 0
+		kill -0 "$server" 2>/dev/null || break
+		sleep 0.05
+	done
+	cat "$folder/log"
+	fail "$1 does not start"
+}
+stop() {
+	kill "$1" "$server"
+	wait "$server" 2>/dev/null || true
+	server=
+}
+
+start plugin:map
+curl -sf -X PUT -d 'a value' "http://$url/cache/ns/k" || fail "a plugin in C++ stores nothing"
+[ "$(curl -sf "http://$url/cache/ns/k")" = 'a value' ] || fail "a plugin in C++ returns something else"
+stop -TERM
+start plugin:log
+curl -sf -X PUT -d 'a value' "http://$url/cache/ns/k" || fail "the template stores nothing"
+stop -KILL
+start plugin:log.so
+[ "$(curl -sf "http://$url/cache/ns/k")" = 'a value' ] || fail "the template has lost an entry"
+stop -TERM
+
+STEADYCACHE_TEST_BACKEND="plugin:$folder/plugin/log.so" "$build/test_contract" -j2 \
+	--filter '@(entries|persistence|batch|conditions)/*' >"$folder/contract.log" 2>&1 ||
+	{ tail -40 "$folder/contract.log"; fail "the template breaks the contract"; }
+grep 'Synthesis' "$folder/contract.log"
