@@ -17,6 +17,7 @@
 #include "server/http/daemon.h"
 #include "server/http/listen.h"
 #include "server/life/data_dir.h"
+#include "server/life/import_dir.h"
 #include "server/life/service_manager.h"
 #include "server/log/log.h"
 #include "server/stack.h"
@@ -130,6 +131,12 @@ static int serve(struct options *options, struct stack *stack, const struct list
 	if (!backend) {
 		(void)close(listener);
 		return give_up(EXIT_FAILURE, error);
+	}
+	if (!import_dir_run(options, backend)) {
+		(void)close(listener);
+		backend->ops->close(backend);
+		log_line(LOG_INFO, "stopped");
+		return EXIT_SUCCESS;
 	}
 	struct http_daemon *http =
 		http_daemon_start(options, backend, &news, auth, listener, error, sizeof(error));

@@ -38,7 +38,7 @@ forbid client 'client/migrate/' 'only the command includes client/migrate/' '^cl
 forbid "$ours" 'tests/|bench/' 'the product includes its tests'
 forbid "$ours" '\.\.?/' 'an include that is not relative to the root'
 forbid 'base store backends client handlers' 'microhttpd\.h' 'only server/ may include microhttpd.h'
-forbid "$ours" 'sqlite3' 'only backends/sqlite and steadytext/db.c may include sqlite3.h' '^(backends/sqlite/|steadytext/db\.c)'
+forbid "$ours" 'sqlite3' 'only backends/sqlite and steadytext/db*.c may include sqlite3.h' '^(backends/sqlite/|steadytext/db(_open)?\.c)'
 forbid "$ours" 'curl/' 'only transports of backends/remote, backends/aws, large/s3 and client/ may include curl.h' \
 	'^(backends/(remote/(transport_curl|retry_after)|aws/[a-z_]+)\.c|backends/large/s3/|client/)'
 forbid "$ours" 'jansson' 'only the readers of what D1, DynamoDB and AWS answer, and client/, may include jansson.h' \
@@ -58,7 +58,6 @@ for backend in $(find backends -mindepth 1 -maxdepth 1 -type d -printf '%f\n'); 
 done
 
 # Drivers use only driver.h, which is their ABI.
-forbid plugins '(base|pickle|store|backends|steadytext|client|handlers|server)/' 'a plugin includes more than driver.h'
 forbid include '(base|pickle|store|backends|steadytext|client|handlers|server)/' 'an installed header includes one that is not'
 forbid "$ours" 'store/keeper/' 'only keeper.h of store/keeper is for others' \
 	'^store/keeper/|store/keeper/keeper\.h'

@@ -74,6 +74,11 @@ static const struct option rows[] = {
 	CACHE_ROWS(generation, "generation", "GENERATION", "50"),
 	CACHE_ROWS(embedding, "embedding", "EMBEDDING", "100"),
 	CACHE_ROWS(reranking, "reranking", "RERANKING", "25"),
+	ROW_TEXT(import_dir, "import-dir", "STEADYCACHE_IMPORT_DIR", NULL,
+		 "Folder of SteadyText's caches (.db, .pkl) that are taken into the store at the "
+		 "start, each once; a .pkl is then removed (docs/steadytext.md)."),
+	ROW_SWITCH(import_keep, "import-keep", "STEADYCACHE_IMPORT_KEEP",
+		   "The .pkl files of --import-dir stay."),
 	ROW_CHOICE(log_level, "log-level", "STEADYCACHE_LOG_LEVEL STEADYTEXT_LOG_LEVEL", "info",
 		   "debug info warn warning error critical",
 		   "Least level that is logged: debug, info, warn or error."),

@@ -35,6 +35,8 @@ struct options {
 	double default_max_size_mb;
 	struct cache_limits generation, embedding, reranking;
 	const char *limit_flag; /* of a limit that somebody set; NULL: none is but by default */
+	const char *import_dir; /* NULL: none */
+	bool import_keep;
 	const char *log_level;
 	const char *log_format;
 	const char *metrics_public;

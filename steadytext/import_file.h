@@ -1,0 +1,12 @@
+/* The import of one file (import.h). */
+#ifndef STEADYCACHE_STEADYTEXT_IMPORT_FILE_H
+#define STEADYCACHE_STEADYTEXT_IMPORT_FILE_H
+
+#include "steadytext/import.h"
+
+/* Imports `name` of the folder `dir`, a descriptor, whose path without symbolic links is
+ * `dir_path`, unless that was done before. Counts and tells what became of it. */
+void steadytext_import_file(struct steadytext_import *import, int dir, const char *dir_path,
+			    const char *name);
+
+#endif
