@@ -49,6 +49,7 @@ int command_stats(const struct arguments *arguments);
 int command_list(const struct arguments *arguments);
 int command_export(const struct arguments *arguments);
 int command_import(const struct arguments *arguments);
+int command_import_steadytext(const struct arguments *arguments);
 int command_migrate(const struct arguments *arguments);
 int command_backup(const struct arguments *arguments);
 int command_healthcheck(const struct arguments *arguments);

@@ -25,6 +25,9 @@ const struct command client_commands[] = {
 	 O(PREFIX) | O(OUTPUT) | O(RESUME) | O(QUIET) | COMMON, command_export, TIMEOUT_DEFAULT_S},
 	{"import", "", "store the entries of an export", 0, 0,
 	 O(FILE) | O(ON_ERROR) | O(QUIET) | O(JSON) | COMMON, command_import, TIMEOUT_DEFAULT_S},
+	{"import-steadytext", "[DIR]", "store what SteadyText has cached on this machine", 0, 1,
+	 O(AGAIN) | O(DRY_RUN) | O(KEEP) | O(QUIET) | O(JSON) | COMMON, command_import_steadytext,
+	 TIMEOUT_DEFAULT_S},
 	{"migrate", "FROM TO", "copy entries between backends, export files and servers", 2, 2,
 	 O(DRY_RUN) | O(FROM_LARGE_VALUES) | O(TO_LARGE_VALUES) | O(NAMESPACE) | O(NO_SETTINGS) |
 		 O(OVERWRITE) | O(SKIP_EXISTING) | O(STATE) | O(VERIFY) | O(QUIET) | O(JSON) |

@@ -65,6 +65,9 @@ static void print_bash(const struct command *commands, client_serve_flag *serve_
 		    "\tif [[ $command == @(backup|migrate) && $word != -* ]]; then\n"
 		    "\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
 		    "\t\tcompopt -o filenames 2>/dev/null\n\t\treturn\n\tfi\n"
+		    "\tif [[ $command == import-steadytext && $word != -* ]]; then\n"
+		    "\t\tmapfile -t COMPREPLY < <(compgen -d -- \"$word\")\n"
+		    "\t\tcompopt -o filenames 2>/dev/null\n\t\treturn\n\tfi\n"
 		    "\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
 		    "\t[[ ${COMPREPLY[0]-} == *= ]] && compopt -o nospace 2>/dev/null\n"
 		    "\treturn 0\n}\ncomplete -F _steadycache steadycache\n",
@@ -120,6 +123,8 @@ static void print_zsh(const struct command *commands, client_serve_flag *serve_f
 			 strncmp(commands->operands, "FROM", 4) == 0)
 			(void)printf(" \\\n\t\t\t'%s:file:_files'",
 				     commands->operands_max == 1 ? "1" : "*");
+		else if (strcmp(commands->operands, "[DIR]") == 0)
+			(void)fputs(" \\\n\t\t\t'1:folder:_files -/'", stdout);
 		else if (commands->operands_max > 0)
 			(void)printf(" \\\n\t\t\t'*:%s: '", commands->operands);
 		(void)fputs("\n\t\t;;\n", stdout);

@@ -7,7 +7,7 @@
 #include "client/output.h"
 
 /* Narrow enough for a terminal of 80 columns. */
-#define NAME_COLUMNS "%-12s"
+#define NAME_COLUMNS "%-18s"
 
 const struct command *help_find(const struct command *commands, const char *name)
 {

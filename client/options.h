@@ -4,6 +4,7 @@
 
 /* X(id, short or 0, long, name of the value or NULL for a switch, help) */
 #define CLIENT_OPTIONS(X)                                                                          \
+	X(AGAIN, 0, "again", NULL, "also files that were imported before")                         \
 	X(ALL, 0, "all", NULL, "every entry of the namespace")                                     \
 	X(DATA_DIR, 0, "data-dir", "DIR", "the server's; STEADYCACHE_DATA_DIR unless given")       \
 	X(DRY_RUN, 0, "dry-run", NULL, "store nothing; tell what would be stored and refused")     \
@@ -14,6 +15,7 @@
 	X(IF_ABSENT, 0, "if-absent", NULL, "only where the key has no value yet")                  \
 	X(IF_MATCH, 0, "if-match", "ETAG", "only where the value has this ETag; * is any value")   \
 	X(JSON, 0, "json", NULL, "print JSON")                                                     \
+	X(KEEP, 0, "keep", NULL, "leave .pkl files where they are")                                \
 	X(KEY_BASE64, 0, "key-base64", NULL, "KEY and PREFIX are given in base64")                 \
 	X(LIMIT, 0, "limit", "N", "at most N lines")                                               \
 	X(LIVE, 0, "live", NULL, "ask only whether the process serves (/healthz)")                 \

@@ -34,7 +34,8 @@ forbid client '(store|backends|handlers|server)/' 'client/ includes more of the 
 forbid client/migrate '(backends|server)/' 'client/migrate/ includes a particular backend, or the server'
 forbid client/migrate 'handlers/' 'client/migrate/ includes more of handlers/ than the lines of an export' \
 	'handlers/transfer/(export|import)_line\.h'
-forbid client 'client/migrate/' 'only the command includes client/migrate/' '^client/(migrate\.c|migrate/)'
+forbid client 'client/migrate/' 'only commands that copy include client/migrate/' \
+	'^client/(migrate\.c|import_(sink|lookup|server)\.[ch]|migrate/)'
 forbid "$ours" 'tests/|bench/' 'the product includes its tests'
 forbid "$ours" '\.\.?/' 'an include that is not relative to the root'
 forbid 'base store backends client handlers' 'microhttpd\.h' 'only server/ may include microhttpd.h'

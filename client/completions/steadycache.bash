@@ -4,7 +4,7 @@ _steadycache() {
 	((COMP_CWORD > 0)) && before=${COMP_WORDS[COMP_CWORD - 1]}
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'serve get set delete stats list export import migrate backup healthcheck token completion help --help --version' -- "$word")
+		mapfile -t COMPREPLY < <(compgen -W 'serve get set delete stats list export import import-steadytext migrate backup healthcheck token completion help --help --version' -- "$word")
 		return
 	fi
 	case $before in
@@ -19,7 +19,7 @@ _steadycache() {
 		return
 		;;
 	--on-error) words='stop continue' ;;
-	help) words='serve get set delete stats list export import migrate backup healthcheck token completion help' ;;
+	help) words='serve get set delete stats list export import import-steadytext migrate backup healthcheck token completion help' ;;
 	completion) words='bash zsh' ;;
 	esac
 	if [[ -z $words ]]; then
@@ -32,6 +32,7 @@ _steadycache() {
 		list) words='--json --limit -0 --null --prefix --timeout -h --help ' ;;
 		export) words='-o --output --prefix -q --quiet --resume --timeout -h --help ' ;;
 		import) words='-f --file --json --on-error -q --quiet --timeout -h --help ' ;;
+		import-steadytext) words='--again --dry-run --json --keep -q --quiet --timeout -h --help ' ;;
 		migrate) words='--dry-run --from-large-values --json --namespace --no-settings --overwrite -q --quiet --skip-existing --state --timeout --to-large-values --verify -h --help ' ;;
 		backup) words='--data-dir --force --json -q --quiet -h --help ' ;;
 		healthcheck) words='--json --live -q --quiet --timeout -h --help ' ;;
@@ -42,6 +43,11 @@ _steadycache() {
 	fi
 	if [[ $command == @(backup|migrate) && $word != -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		compopt -o filenames 2>/dev/null
+		return
+	fi
+	if [[ $command == import-steadytext && $word != -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -d -- "$word")
 		compopt -o filenames 2>/dev/null
 		return
 	fi

@@ -196,11 +196,15 @@ Test(client, completions_and_manual_match_the_table)
 		0,
 		"source <($S completion bash); COMP_WORDS=(steadycache set --if-); COMP_CWORD=2; "
 		"_steadycache; test \"${COMPREPLY[*]}\" = '--if-absent --if-match'");
+	expect_run(0, "mkdir folder; touch fole; source <($S completion bash); "
+		      "COMP_WORDS=(steadycache import-steadytext fol); COMP_CWORD=2; "
+		      "_steadycache; test \"${COMPREPLY[*]}\" = folder");
 	expect_run(
 		0,
-		"for c in get set delete stats list export import backup healthcheck; do "
+		"for c in get set delete stats list export import import-steadytext backup "
+		"healthcheck; do "
 		"$S help $c | grep -oE -- '--[a-z0-9-]+' | sort -u >a; "
-		"sed -n \"/^.It Cm $c\\b/,/^.El/p\" '" STEADYCACHE_TESTS_DIR
+		"sed -n \"/^.It Cm $c\\( \\|\\$\\)/,/^.El/p\" '" STEADYCACHE_TESTS_DIR
 		"/../client/man/steadycache.1' | sed -n 's/.*Fl Fl \\([a-z0-9-]*\\).*/--\\1/p' | "
 		"sort -u >b; "
 		"cmp a b || exit 1; done");

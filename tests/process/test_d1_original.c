@@ -1,5 +1,6 @@
 /* The d1 backend in front of the original Worker, which knows only /api: what it can do works, and
  * what it cannot do is refused, never pretended. */
+#include "tests/process/client_run.h"
 #include "tests/process/d1_scene.h"
 
 #include <string.h>
@@ -123,5 +124,43 @@ Test(d1_original, its_failures_are_no_misses)
 			      "{\"key\":\"b\",\"value\":\"2\"}]}"),
 			  503, "5xx");
 	expect_status(http_get(scene.client, "/cache/c/k"), 200);
+	scene_stop();
+}
+
+/* It lists nothing, so nothing can be migrated from it. */
+Test(d1_original, migrate_does_not_pretend_to_be_complete)
+{
+	start();
+	expect_status(api("/api/set", "{\"cache_name\":\"c\",\"key\":\"k\",\"value\":\"v\"}"), 200);
+	(void)setenv("STEADYCACHE_D1_API_KEY", D1_TOKEN, 1);
+	(void)setenv("D1", mock_url(upstream), 1);
+	expect_run(3, "$S migrate d1+$D1 x.ndjson");
+	cr_expect(holds("err", "cannot list its caches"));
+	expect_run(1, "test -e x.ndjson");
+	scene_stop();
+}
+
+/* Without conditional writes: what is there stays all the same. */
+Test(d1_original, takes_the_caches_of_steadytext)
+{
+	start();
+	expect_status(api("/api/set", "{\"cache_name\":\"c\",\"key\":\"k\",\"value\":\"v\"}"), 200);
+	expect_run(
+		0,
+		"mkdir caches && sqlite3 caches/c.db \"CREATE TABLE cache (key TEXT PRIMARY KEY, "
+		"value BLOB NOT NULL, frequency INTEGER DEFAULT 1, last_access INTEGER NOT NULL, "
+		"size INTEGER NOT NULL); INSERT INTO cache VALUES "
+		"('aw==', x'80054b012e', 3, 1, 5), ('YQ==', x'80054b012e', 3, 1, 5)\"");
+	expect_run(0, "$S import-steadytext caches --dry-run --json");
+	cr_expect(holds("out", "\"imported\":1,\"kept\":1"));
+	expect_status(http_get(scene.client, "/cache/c/a"), 404);
+	expect_run(0, "$S import-steadytext caches --json");
+	cr_expect(holds("out", "\"imported\":1,\"kept\":1"));
+	expect_body(api("/api/get", "{\"cache_name\":\"c\",\"key\":\"k\"}"),
+		    SLICE("{\"found\":true,\"value\":\"v\"}"));
+	expect_body(api("/api/get", "{\"cache_name\":\"c\",\"key\":\"a\"}"),
+		    SLICE("{\"found\":true,\"value\":\"gAVLAS4=\"}"));
+	expect_run(0, "$S import-steadytext caches --json");
+	cr_expect(holds("out", "\"files_before\":1"));
 	scene_stop();
 }
