@@ -117,6 +117,7 @@ bool pickle_build_step(struct pickle *pickle, struct pickle_call *call, struct p
 	if (!grown)
 		return false;
 	call->steps = grown;
+	step.made = pickle->node_count;
 	call->steps[call->step_count++] = step;
 	return true;
 }

@@ -72,6 +72,7 @@ enum pickle_step_kind {
 
 struct pickle_step {
 	enum pickle_step_kind kind;
+	uint32_t made; /* nodes of the graph that were there before it */
 	struct pickle_node *first;
 	struct pickle_node *second; /* SET_ITEM, SET_STATE; else NULL */
 };

@@ -84,7 +84,8 @@ void python_repr_of_str(struct buffer *ret, struct slice text, enum python_relea
 	buffer_append_char(ret, quote);
 }
 
-void python_repr_of_bytes(struct buffer *ret, struct slice bytes)
+/* Of a bytearray Python escapes ' between " too. */
+static void append_bytes(struct buffer *ret, struct slice bytes, bool is_array)
 {
 	char quote = quote_of(bytes);
 
@@ -94,11 +95,16 @@ void python_repr_of_bytes(struct buffer *ret, struct slice bytes)
 		unsigned char c = (unsigned char)bytes.data[i];
 
 		if (c < 0x80)
-			append_ascii(ret, c, quote);
+			append_ascii(ret, c, c == '\'' && is_array ? '\'' : quote);
 		else
 			buffer_printf(ret, "\\x%02x", c);
 	}
 	buffer_append_char(ret, quote);
+}
+
+void python_repr_of_bytes(struct buffer *ret, struct slice bytes)
+{
+	append_bytes(ret, bytes, false);
 }
 
 struct printer {
@@ -221,7 +227,7 @@ static bool print(struct printer *printer, const struct pickle_node *node, unsig
 		break;
 	case PICKLE_BYTEARRAY:
 		buffer_append(ret, SLICE("bytearray("));
-		python_repr_of_bytes(ret, node->bytes);
+		append_bytes(ret, node->bytes, true);
 		buffer_append_char(ret, ')');
 		break;
 	case PICKLE_TUPLE:

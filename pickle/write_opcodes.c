@@ -15,6 +15,13 @@ void pickle_put_number(struct buffer *ret, enum pickle_opcode opcode, uint64_t o
 	buffer_append(ret, (struct slice){.data = text, .len = 1 + bytes});
 }
 
+void pickle_put_set_state(struct buffer *ret)
+{
+	pickle_put(ret, TUPLE2);
+	pickle_put(ret, REDUCE);
+	pickle_put(ret, POP);
+}
+
 void pickle_put_int(struct buffer *ret, int64_t integer)
 {
 	unsigned len = 3;

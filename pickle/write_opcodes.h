@@ -10,7 +10,6 @@ enum pickle_opcode {
 	MARK = '(',
 	STOP = '.',
 	POP = '0',
-	POP_MARK = '1',
 	BINBYTES = 'B',
 	SHORT_BINBYTES = 'C',
 	BINFLOAT = 'G',
@@ -57,6 +56,9 @@ void pickle_put(struct buffer *ret, enum pickle_opcode opcode);
 /* An opcode and its operand in `bytes` bytes (up to 8), little-endian. */
 void pickle_put_number(struct buffer *ret, enum pickle_opcode opcode, uint64_t operand,
 		       unsigned bytes);
+
+/* Calls the setter below object and state, which are on the stack, and drops what it returns. */
+void pickle_put_set_state(struct buffer *ret);
 
 void pickle_put_int(struct buffer *ret, int64_t integer);
 void pickle_put_float(struct buffer *ret, double real);
