@@ -35,8 +35,8 @@ set_target_properties(steadycache_shared PROPERTIES LINKER_LANGUAGE C LINK_DEPEN
 install(TARGETS steadycache_shared
 	LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT development)
 install(FILES ${archive} DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
-install(DIRECTORY include/steadycache DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development
-	FILES_MATCHING PATTERN "*.h")
+install(FILES include/steadycache/steadycache.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/steadycache
+	COMPONENT development)
 install(FILES library/man/libsteadycache.3 DESTINATION ${CMAKE_INSTALL_MANDIR}/man3 COMPONENT development)
 # The prefix may be another one at the time of installation.
 install(CODE "

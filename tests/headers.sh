@@ -47,6 +47,7 @@ awk 'function declarations(file, text,    n, i, part, parts, name) {
 		gsub(/\/\*([^*]|\*+[^*\/])*\*+\//, " ", text)     # comments
 		gsub(/"([^"\\\n]|\\.)*"/, "", text)
 		gsub(/\n[ \t]*#([^\\\n]|\\.|\\\n)*/, "\n", text)  # directives
+		gsub(/extern[ \t\n]*\{/, "", text)               # of C++: extern "C"
 		while (gsub(/\{[^{}]*\}/, ";", text))             # bodies
 			;
 		while (gsub(/\([^()]*\)/, "@", text))             # parameters
