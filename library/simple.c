@@ -10,9 +10,9 @@ static void init(struct steadycache_request *request, enum steadycache_type type
 	request->ns = ns;
 }
 
-enum steadycache_status steadycache_batch(struct steadycache *store, enum steadycache_type type,
-					  const char *ns, struct steadycache_item *items,
-					  size_t item_count)
+enum steadycache_status steadycache_batch(struct steadycache *store, const char *ns,
+					  enum steadycache_type type,
+					  struct steadycache_item *items, size_t item_count)
 {
 	struct steadycache_request request;
 
@@ -31,7 +31,7 @@ static enum steadycache_status call_of_key(struct steadycache *store, enum stead
 {
 	item->key = key;
 	item->key_len = key_len;
-	return steadycache_batch(store, type, ns, item, 1);
+	return steadycache_batch(store, ns, type, item, 1);
 }
 
 enum steadycache_status steadycache_get(struct steadycache *store, const char *ns, const void *key,

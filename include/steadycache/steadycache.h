@@ -400,9 +400,10 @@ steadycache_exists(struct steadycache *store, const char *ns, const void *key, s
 
 /* GET, SET, DELETE or EXISTS of many, whose answers are in the items: as the request, and returns
  * its status. The values of a GET are yours to release. */
-STEADYCACHE_API enum steadycache_status
-steadycache_batch(struct steadycache *store, enum steadycache_type type, const char *ns,
-		  struct steadycache_item *items, size_t item_count);
+STEADYCACHE_API enum steadycache_status steadycache_batch(struct steadycache *store, const char *ns,
+							  enum steadycache_type type,
+							  struct steadycache_item *items,
+							  size_t item_count);
 
 /* Removes all entries of a namespace, or, with a prefix, those whose keys begin so. */
 STEADYCACHE_API enum steadycache_status steadycache_clear(struct steadycache *store, const char *ns,
