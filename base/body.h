@@ -12,6 +12,8 @@
 
 #include "base/status.h"
 
+#pragma GCC visibility push(default) /* offered: docs/internals/embedding.md */
+
 #define SHA256_BYTES 32
 
 enum body_step {
@@ -61,5 +63,7 @@ struct cache_body_ops {
 struct cache_body *cache_body_acquire(struct cache_body *body);
 /* Drops a reference; the last one frees the body. NULL is allowed; any thread. */
 void cache_body_release(struct cache_body *body);
+
+#pragma GCC visibility pop
 
 #endif

@@ -209,6 +209,25 @@ static void put_digits(const char *scientific, bool is_part, struct buffer *ret)
 			      is_part ? "" : ".0");
 }
 
+/* A power of two: the numbers above it are twice as far apart as those below it. */
+static bool is_edge(uint64_t bits, size_t size)
+{
+	unsigned fraction_bits = size == 2 ? 10 : size == 4 ? 23 : 52;
+
+	return (bits & ((UINT64_C(1) << fraction_bits) - 1)) == 0;
+}
+
+/* Changes "1.562e-02" to "1.563e-02". False: its last digit is 9. */
+static bool raise_last_digit(char *scientific)
+{
+	char *last = strchr(scientific, 'e') - 1;
+
+	if (*last == '9')
+		return false;
+	(*last)++;
+	return true;
+}
+
 /* `is_part`: of a complex number, without ".0". */
 static void put_real(const char *bytes, size_t size, bool is_big_endian, bool is_part,
 		     struct buffer *ret)
@@ -223,7 +242,8 @@ static void put_real(const char *bytes, size_t size, bool is_big_endian, bool is
 	}
 	for (int digits = digits_at_least(number, size); digits <= DIGITS_MAX; digits++) {
 		(void)snprintf(text, sizeof(text), "%.*e", digits - 1, number);
-		if (gives(text, bits, size))
+		if (gives(text, bits, size) ||
+		    (is_edge(bits, size) && raise_last_digit(text) && gives(text, bits, size)))
 			break;
 	}
 	put_digits(text, is_part, ret);

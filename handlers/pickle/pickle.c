@@ -37,8 +37,8 @@ static void respond_view(const struct request *request, struct response *respons
 {
 	struct buffer json = {0};
 
+	response_header_static(response, "X-Content-Type-Options", "nosniff");
 	if (wants_text(request)) {
-		response_header_static(response, "X-Content-Type-Options", "nosniff");
 		response_json(response, 200, &view->text);
 		response->headers[response->header_count - 1].value = "text/plain; charset=UTF-8";
 		response->is_json = false;

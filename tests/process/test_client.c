@@ -16,6 +16,33 @@ Test(client, set_and_get_keep_every_byte)
 	scene_stop();
 }
 
+Test(client, get_pickle_shows_values_of_steadytext)
+{
+	scene_start();
+	/* base64 of the pickle of "Hi\x1b[2J there" */
+	expect_run(0, "$S set gen k gASVEAAAAAAAAACMDEhpG1sySiB0aGVyZZQu && "
+		      "$S get gen k --pickle -o shown && "
+		      "printf 'Hi\\033[2J there\\n' | cmp - shown && "
+		      "$S get gen k --pickle | cmp - shown");
+	/* A terminal gets nothing that acts on it. */
+	expect_run(0, "! command -v script || script -qec \"'$S' get gen k --pickle\" /dev/null | "
+		      "grep -qF 'Hi\\x1b[2J there'");
+	/* Long ones are shown whole. */
+	expect_run(
+		0,
+		"{ printf '('; for i in {1..3000}; do printf 'I%d\\n' $i; done; printf 't.'; } | "
+		"$S set gen many - && $S get gen many --pickle | tr -cd , | wc -c | "
+		"grep -qx 3000");
+	/* What is none leaves no output, and a file that is there as it was. */
+	expect_run(3, "$S set gen text 'hello, world' && $S get gen text --pickle -o shown");
+	cr_expect(holds("err", "at byte 0 of the pickle"));
+	expect_run(0, "printf 'Hi\\033[2J there\\n' | cmp - shown");
+	expect_run(3, "$S get gen text --pickle");
+	expect_run(0, "test ! -s out");
+	expect_run(1, "$S get gen missing --pickle");
+	scene_stop();
+}
+
 Test(client, keys_may_hold_any_byte)
 {
 	scene_start();

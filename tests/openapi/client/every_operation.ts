@@ -86,6 +86,8 @@ async function transfer() {
 async function server() {
 	check((await expect(200, 'getLogLevel', api.getLogLevel())).level === 'info', 'getLogLevel');
 	await expect(200, 'setLogLevel', api.setLogLevel({ body: { level: 'warn' } }));
+	const shown = await expect(200, 'showPickle', api.showPickle({ body: new Blob(['I42\n.']) }));
+	check(typeof shown === 'object' && shown.type === 'int' && shown.text === '42', 'showPickle');
 	check(await expect(200, 'healthz', api.healthz()) === 'ok\n', 'healthz');
 	await expect(200, 'readyz', api.readyz());
 	await expect(200, 'getOpenapiYaml', api.getOpenapiYaml());
