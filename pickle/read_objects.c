@@ -101,6 +101,8 @@ bool pickle_change(struct pickle_machine *machine, enum pickle_step_kind kind,
 		[PICKLE_BUILD] = {PICKLE_CALL, "has no state"},
 	};
 
+	if (count == 0)
+		return true;
 	if (kind == PICKLE_SET_ITEM && count % 2)
 		return pickle_fail(machine, "%s finds a key without a value", machine->opcode);
 	if (object->kind == PICKLE_CALL)
