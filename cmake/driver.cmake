@@ -5,5 +5,8 @@ file(STRINGS ${CMAKE_SOURCE_DIR}/include/steadycache/driver.h driver_abi REGEX "
 string(REGEX REPLACE "[^0-9]" "" driver_abi "${driver_abi}")
 configure_file(${CMAKE_SOURCE_DIR}/packaging/steadycache-driver.pc.in
 	${CMAKE_BINARY_DIR}/generated/steadycache-driver.pc @ONLY)
-install(FILES include/steadycache/driver.h include/steadycache/slice.h DESTINATION include/steadycache)
-install(FILES ${CMAKE_BINARY_DIR}/generated/steadycache-driver.pc DESTINATION share/pkgconfig)
+install(FILES include/steadycache/driver.h include/steadycache/slice.h DESTINATION include/steadycache
+	COMPONENT development)
+install(FILES ${CMAKE_BINARY_DIR}/generated/steadycache-driver.pc DESTINATION share/pkgconfig
+	COMPONENT development)
+install(DIRECTORY examples/plugin/ DESTINATION share/doc/steadycache/examples/plugin COMPONENT development)

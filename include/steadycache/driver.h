@@ -32,6 +32,9 @@
  * check may run several times at once, also at the same time as each other. apply runs alone:
  * no other apply, get or sync runs at the same time; a check may. A sync runs at the same time as
  * gets, and perhaps as another sync. Any thread may call. hurry may run at any time.
+ * As no get runs beside an apply, all wait for what an apply waits for: a driver that syncs a disk
+ * there makes every read as slow as that. A driver may have threads of its own; they block all
+ * signals (pthread_sigmask before pthread_create), which are for the server.
  * The driver calls nothing of the server but `visit` and `notice`, and no callback while it holds a
  * lock that one of its functions takes. C++: no exception leaves a function.
  *
@@ -74,9 +77,10 @@ enum driver_status {
 enum driver_change_kind {
 	/* Head and body of the record, whether it exists or not. */
 	DRIVER_PUT = 0,
-	/* Another head of the same length, for an existing record; the body stays. It reports uses
-	 * of an entry: the only kind of change that apply may leave out, each by itself. The head
-	 * must never be half the old one and half the new one: its entry would be lost. */
+	/* Another head of the same length, for an existing record; the body stays. Of a missing
+	 * record it is ignored. It reports uses of an entry: the only kind of change that apply may
+	 * leave out, each by itself. The head must never be half the old one and half the new one:
+	 * its entry would be lost. */
 	DRIVER_USE = 1,
 	/* Removes the record, which may be missing. */
 	DRIVER_REMOVE = 2,
@@ -102,8 +106,8 @@ struct driver_config {
 	size_t size; /* of this struct, as the server has it */
 
 	const char *data_dir; /* with DRIVER_WANTS_DIR an existing, writable folder with files of
-			       * others too: a driver names its files or folder after itself. Else
-			       * NULL */
+			       * others too: a driver names its files or folder after itself. It
+			       * may be relative, as the current folder stays. Else NULL */
 	const char *settings; /* the driver's own, in its own syntax: what the user wrote behind
 			       * the ?, as it is, %XX not decoded; NULL: no ? */
 	enum driver_durability durability;
@@ -120,7 +124,7 @@ struct driver;
 typedef bool driver_visit(void *user, struct slice ns, struct slice key, struct slice head,
 			  uint64_t body_len);
 
-/* What a driver can do, as bits. */
+/* What a driver can do, as bits. A server refuses a driver with one that it does not know. */
 enum driver_can {
 	/* Its functions may wait for a disk or a network. The server then calls get, apply, check
 	 * and sync from its own threads, and joins the changes of waiting operations into one
@@ -150,8 +154,8 @@ struct driver_ops {
 	/* Visits each record once, in any order, including those with an empty namespace. Called
 	 * once, after open. First completes or undoes what an apply has left behind that failed or
 	 * was cut off by the end of a process. On a failure the server closes the driver: better
-	 * than a cache that lacks stored entries. A record whose name cannot even be read is left
-	 * out, with a notice. */
+	 * than a cache that lacks stored entries; a notice may say more than the status. A record
+	 * whose name cannot even be read is left out, with a notice. */
 	enum driver_status (*load)(struct driver *driver, driver_visit *visit, void *user);
 
 	/* Copies the body of a record to `room` if it is exactly `len` bytes long; `room` may be

@@ -67,7 +67,7 @@ int main(int argc, char **argv)
 	struct temp_dir dir = {""};
 	struct server_process server = {0};
 	const char *key = argc > 3 ? argv[3] : "";
-	char backend[64], api_key[128], max_body[48];
+	char backend[4096], api_key[128], max_body[48];
 	size_t count = 0;
 	int failed;
 	bool survived;
