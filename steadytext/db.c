@@ -186,6 +186,10 @@ struct steadytext_db *steadytext_db_file_open(const char *path, const char *ns,
 	*ret_foreign = false;
 	if (!db || !(db->ns = strdup(ns)) || lstat(path, &found) != 0) {
 		(void)snprintf(reason, reason_size, "cannot be read: %m");
+	} else if (!S_ISREG(found.st_mode)) {
+		(void)snprintf(reason, reason_size, "%s",
+			       S_ISLNK(found.st_mode) ? "is a symbolic link: it is not followed"
+						      : "is no regular file");
 	} else if (steadytext_db_open(&db->file, path, reason, reason_size)) {
 		db->limits = *limits;
 		db->now_us = now_us;

@@ -234,7 +234,7 @@ static void remove_made(const struct steadytext_db_open *db)
 
 	if (file < 0)
 		return;
-	if (fcntl(file, F_SETLK, &lock) == 0) {
+	if (fcntl(file, F_OFD_SETLK, &lock) == 0) {
 		if (!db->had_wal)
 			remove_beside(db->path, "-wal", true);
 		remove_beside(db->path, "-shm", false);
