@@ -90,8 +90,13 @@ static void append_u32(struct buffer *ret, uint32_t number)
 
 void pickle_text_part(struct buffer *ret, struct slice text)
 {
-	buffer_append_char(ret, 'X'); /* BINUNICODE */
-	append_u32(ret, (uint32_t)text.len);
+	if (text.len < 256) {
+		buffer_append_char(ret, '\x8c'); /* SHORT_BINUNICODE */
+		buffer_append_char(ret, (char)text.len);
+	} else {
+		buffer_append_char(ret, 'X'); /* BINUNICODE */
+		append_u32(ret, (uint32_t)text.len);
+	}
 	buffer_append(ret, text);
 }
 

@@ -1,4 +1,5 @@
-/* SteadyText's .db files, as entries: what its D1 client would look for, and the files untouched. */
+/* SteadyText's .db files, as entries: what its D1 client would look for, and the files untouched.
+ */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -82,7 +83,8 @@ static void expect_key(const char *key)
 	enum steadytext_step step = next();
 
 	cr_assert_eq(step, STEADYTEXT_ENTRY, "%d: %s", step, reason);
-	cr_expect(slice_equal(entry.key, slice_of(key)), "%.*s", (int)entry.key.len, entry.key.data);
+	cr_expect(slice_equal(entry.key, slice_of(key)), "%.*s", (int)entry.key.len,
+		  entry.key.data);
 	cr_expect(slice_equal(entry.value, base64_of(buffer_bytes(&pickle))));
 }
 
@@ -195,8 +197,8 @@ Test(steadytext_db, pythons_that_print_a_key_differently_find_it_too)
 
 Test(steadytext_db, keys_that_are_none_are_skipped)
 {
-	static const char *const columns[] = {"YQ",    "YR==",	 "YQ==\n", "not base64",
-					      "/w==",  "YQ==::", "YQ==:",  "YQ==::YQ",
+	static const char *const columns[] = {"YQ",    "YR==",    "YQ==\n", "not base64",
+					      "/w==",  "YQ==::",  "YQ==:",  "YQ==::YQ",
 					      "=====", "YQ==YQ=="};
 	struct sqlite3 *db = steadytext_db_make(path);
 
@@ -393,8 +395,8 @@ static void run_as_reader(int (*test)(void))
 	cr_assert_eq(chmod(dir.path, 0555), 0);
 	pid_t child = fork();
 	if (child == 0) {
-		if (geteuid() == 0 && (setresgid(65534, 65534, 65534) != 0 ||
-				       setresuid(65534, 65534, 65534) != 0))
+		if (geteuid() == 0 &&
+		    (setresgid(65534, 65534, 65534) != 0 || setresuid(65534, 65534, 65534) != 0))
 			_exit(99);
 		_exit(test());
 	}
