@@ -137,7 +137,7 @@ static int report(const struct importing *importing, const struct steadytext_imp
 			     import->is_dry ? "would import" : "imported", import->entries,
 			     import->files, import->kept, import->skipped, import->files_before,
 			     import->files_failed);
-		if (is_complete && !import->is_dry)
+		if (is_complete && !import->is_dry && import->files + import->files_before > 0)
 			tell_next(import_sink_url(sink));
 	}
 	if (!is_complete)
