@@ -45,7 +45,9 @@ static bool decode(struct slice part, struct buffer *ret)
 
 static struct slice next_part(struct slice *rest, bool *ret_is_last)
 {
-	const char *end = memmem(rest->data, rest->len, SEPARATOR, strlen(SEPARATOR));
+	const char *end = rest->len > 0
+				  ? memmem(rest->data, rest->len, SEPARATOR, strlen(SEPARATOR))
+				  : NULL; /* the data of an empty text may be NULL */
 	struct slice part = *rest;
 
 	*ret_is_last = !end;
