@@ -1,8 +1,10 @@
 /* Measures a backend in process, through its contract: as many operations in flight as a busy
  * server has, and nothing else that takes time.
  *
- * usage: bench_store MODE BACKEND FOLDER DURABILITY GROUP_MAX ENTRIES SECONDS
+ * usage: bench_store MODE BACKEND FOLDER DURABILITY GROUP_MAX ENTRIES SECONDS [VALUE_BYTES]
+ * BACKEND is a name, or plugin:/path/driver.so?settings.
  *   put         overwrites random ones of ENTRIES entries of 1 KiB
+ *   values      gets, then overwrites, random ones of ENTRIES entries of VALUE_BYTES
  *   full        fills a namespace up to its capacity of ENTRIES, then adds: each set evicts one
  *   resident    fills ENTRIES entries of 100 bytes and prints the memory that they take
  *   grow        the same, then gets, sets, sets that evict, statistics and listings among them
@@ -14,6 +16,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "backends/sqlite/sqlite.h"
@@ -48,6 +51,17 @@ static void run_put(struct backend *backend, const struct arguments *arguments)
 	configure(backend, CAPACITY_UNLIMITED);
 	fill(backend, NAMESPACE, arguments->entries, VALUE_BYTES);
 	printf("{\"sets_per_s\":%.1f}\n", run_load(backend, &load, arguments->seconds));
+}
+
+static void run_values(struct backend *backend, const struct arguments *arguments)
+{
+	struct load get = {CACHE_OP_GET, arguments->entries, 0, false, 0};
+	struct load set = {CACHE_OP_SET, arguments->entries, 0, false, arguments->value_bytes};
+
+	configure(backend, CAPACITY_UNLIMITED);
+	fill(backend, NAMESPACE, arguments->entries, arguments->value_bytes);
+	printf("{\"gets_per_s\":%.1f", run_load(backend, &get, arguments->seconds));
+	printf(",\"sets_per_s\":%.1f}\n", run_load(backend, &set, arguments->seconds));
 }
 
 static void run_full(struct backend *backend, const struct arguments *arguments)
@@ -143,29 +157,44 @@ static const struct {
 	const char *name;
 	void (*run)(struct backend *backend, const struct arguments *arguments);
 } modes[] = {
-	{"put", run_put},   {"full", run_full}, {"resident", run_resident},
-	{"grow", run_grow}, {"open", run_open}, {"namespaces", run_namespaces},
+	{"put", run_put},
+	{"values", run_values},
+	{"full", run_full},
+	{"resident", run_resident},
+	{"grow", run_grow},
+	{"open", run_open},
+	{"namespaces", run_namespaces},
 };
+
+static const struct backend_ops *find_ops(const char *text, struct backend_config *config)
+{
+	bool is_plugin = strncmp(text, "plugin:", 7) == 0;
+	const struct backend_ops *ops = backend_find(is_plugin ? "plugin" : text);
+
+	config->url = is_plugin ? text : NULL;
+	return ops && ops->variant && is_plugin ? ops->variant(config) : ops;
+}
 
 int main(int argc, char **argv)
 {
 	struct arguments arguments = {0};
 	char error[256] = "";
 
-	if (argc != 8)
-		fail("usage: bench_store put|full|resident|grow|open|namespaces|raw BACKEND FOLDER "
-		     "commit|full GROUP_MAX ENTRIES SECONDS");
+	if (argc != 8 && argc != 9)
+		fail("usage: bench_store put|values|full|resident|grow|open|namespaces|raw BACKEND "
+		     "FOLDER commit|full GROUP_MAX ENTRIES SECONDS [VALUE_BYTES]");
 	arguments.config.data_dir = argv[3];
 	arguments.config.durability =
 		strcmp(argv[4], "full") == 0 ? DURABILITY_FULL : DURABILITY_COMMIT;
 	struct sqlite_settings settings = {.group_max = (unsigned)strtoul(argv[5], NULL, 10)};
 	arguments.entries = strtoull(argv[6], NULL, 10);
 	arguments.seconds = strtod(argv[7], NULL);
+	arguments.value_bytes = argc == 9 ? strtoull(argv[8], NULL, 10) : VALUE_BYTES;
 	if (strcmp(argv[1], "raw") == 0) {
 		run_raw(&arguments);
 		return EXIT_SUCCESS;
 	}
-	if (!(arguments.ops = backend_find(argv[2])))
+	if (!(arguments.ops = find_ops(argv[2], &arguments.config)))
 		fail("there is no such backend");
 	if (arguments.ops == &sqlite_backend_ops)
 		arguments.config.settings = &settings;

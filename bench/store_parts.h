@@ -21,6 +21,7 @@ struct arguments {
 	struct backend_config config;
 	uint64_t entries;
 	double seconds;
+	uint64_t value_bytes;
 	int64_t open_us; /* time taken to open the backend */
 };
 
