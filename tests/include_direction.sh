@@ -59,6 +59,7 @@ for backend in $(find backends -mindepth 1 -maxdepth 1 -type d -printf '%f\n'); 
 done
 
 # Drivers use only driver.h, which is their ABI.
+forbid plugins '(base|pickle|store|backends|steadytext|client|handlers|server)/' 'a plugin includes more than driver.h'
 forbid include '(base|pickle|store|backends|steadytext|client|handlers|server)/' 'an installed header includes one that is not'
 forbid "$ours" 'store/keeper/' 'only keeper.h of store/keeper is for others' \
 	'^store/keeper/|store/keeper/keeper\.h'

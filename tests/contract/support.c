@@ -20,6 +20,13 @@
 #define WAIT_STEP_MS 5
 #define WAIT_MAX_MS  20000
 
+/* The text that names a plugin, plugin:/path/driver.so?settings; NULL: `only` is another backend.
+ */
+static const char *plugin_text_of(const char *only)
+{
+	return only && strncmp(only, "plugin:", 7) == 0 ? only : NULL;
+}
+
 static bool is_wanted(const struct backend_ops *ops)
 {
 	const char *only = getenv("STEADYCACHE_TEST_BACKEND");
@@ -29,7 +36,7 @@ static bool is_wanted(const struct backend_ops *ops)
 	    (ops == &dynamodb_backend_ops && !contract_has_dynamodb()))
 		return false;
 	if (ops == &plugin_backend_ops)
-		return false;
+		return plugin_text_of(only) != NULL;
 	if (only && *only)
 		return strcmp(ops->name, only) == 0;
 	return !(ops->bits & BACKEND_KEEPS_NOTHING);
@@ -132,6 +139,10 @@ void contract_run(const struct contract_backend *backend, unsigned needs,
 {
 	struct fixture f = {.ops = backend_registry[backend->index], .now_us = START_US};
 
+	if (f.ops == &plugin_backend_ops) {
+		f.config.url = plugin_text_of(getenv("STEADYCACHE_TEST_BACKEND"));
+		f.ops = f.ops->variant(&f.config);
+	}
 	f.bits = f.ops->bits & (backend->is_bare ? ~(unsigned)BACKEND_WHOLE : ~0U);
 	if ((f.bits & needs) != needs)
 		return;
@@ -146,7 +157,8 @@ void contract_run(const struct contract_backend *backend, unsigned needs,
 	f.limits_namespaces = !f.is_remote || !getenv("STEADYCACHE_TEST_D1_URL");
 	temp_dir_create(&f.dir);
 	f.clock = (struct cache_clock){.now_us = test_now_us, .user = &f};
-	f.config = (struct backend_config){.data_dir = f.dir.path, .clock = &f.clock};
+	f.config.data_dir = f.dir.path;
+	f.config.clock = &f.clock;
 	if (f.ops == &sqlite_backend_ops)
 		f.config.settings = &backend->sqlite;
 	if (f.is_remote)

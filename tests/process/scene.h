@@ -25,6 +25,7 @@ extern struct scene scene;
 
 #define PROCESS_SUITE(name) TestSuite(name, .init = scene_open, .fini = scene_close, .timeout = 180)
 
+/* STEADYCACHE_TEST_BACKEND in the environment: the servers' backend. */
 void scene_open(void);
 void scene_close(void);
 
@@ -54,7 +55,8 @@ double scene_stat(const char *name);
 void scene_count(struct http_client *client, size_t *ret_entries, size_t *ret_bytes);
 /* Expects the statistics of `ns` to match its listing. */
 void scene_expect_true_totals(struct http_client *client);
-/* PRAGMA integrity_check of the database file: "ok", or what is wrong. To be freed. */
+/* PRAGMA integrity_check of the database file: "ok", or what is wrong. To be freed. With
+ * STEADYCACHE_TEST_BACKEND "ok": there is none. */
 char *scene_check_database(void);
 
 #endif

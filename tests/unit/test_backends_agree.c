@@ -361,23 +361,32 @@ static const void *settings_of(const char *backend)
 	return &config;
 }
 
+/* `name` may be a plugin's text. */
+static struct backend *open_named(const char *name, const struct backend_config *base)
+{
+	struct backend_config config = *base;
+	char error[256] = "";
+
+	config.url = strcmp(name, "redis") == 0         ? getenv("STEADYCACHE_TEST_REDIS_URL")
+		     : strncmp(name, "plugin:", 7) == 0 ? name
+							: NULL;
+	config.settings = settings_of(name);
+	struct backend *backend = backend_find_by_text(name)->open(&config, error, sizeof(error));
+	cr_assert(backend, "%s", error);
+	return backend;
+}
+
 static void run_round(const char *other, uint64_t seed, bool nothing_expires)
 {
 	const char *const names[2] = {"memory", other};
 	struct temp_dir dir;
-	char error[256] = "";
 
 	random_state = seed;
 	now_us = INT64_C(1700000000000000);
 	temp_dir_create(&dir);
 	struct backend_config config = {.data_dir = dir.path, .clock = &clock_of_both};
-	for (int i = 0; i < 2; i++) {
-		config.url = strcmp(names[i], "redis") == 0 ? getenv("STEADYCACHE_TEST_REDIS_URL")
-							    : NULL;
-		config.settings = settings_of(names[i]);
-		backends[i] = backend_find(names[i])->open(&config, error, sizeof(error));
-		cr_assert(backends[i], "%s", error);
-	}
+	for (int i = 0; i < 2; i++)
+		backends[i] = open_named(names[i], &config);
 	/* Their defaults differ. And if a stale time grows, expired entries that were not swept yet
 	 * come back, which depends on time. */
 	for (int i = 0; i < NAMESPACES; i++)
@@ -388,8 +397,7 @@ static void run_round(const char *other, uint64_t seed, bool nothing_expires)
 	for (unsigned step = 0; step < STEPS; step++) {
 		if (restarts && roll(12) == 0) {
 			backends[1]->ops->close(backends[1]);
-			backends[1] = backend_find(other)->open(&config, error, sizeof(error));
-			cr_assert(backends[1], "%s", error);
+			backends[1] = open_named(other, &config);
 		}
 		struct plan plan = random_plan();
 
@@ -450,6 +458,16 @@ Test(backends_agree, keeper)
 Test(backends_agree, keeper_over_a_driver_that_blocks)
 {
 	expect_agreement("slow");
+}
+
+/* The one that the environment names, over restarts. */
+Test(backends_agree, plugin)
+{
+	const char *text = getenv("STEADYCACHE_TEST_BACKEND");
+
+	restarts = true;
+	if (text && strncmp(text, "plugin:", 7) == 0)
+		expect_agreement(text);
 }
 
 /* tests/redis/bed.py runs it over a Cluster. */
