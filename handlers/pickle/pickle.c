@@ -26,7 +26,7 @@ static void respond_no_pickle(const struct request *request, struct response *re
 			      const struct pickle_error *error)
 {
 	respond_error(request, response, 422,
-		      "the body is neither a pickle nor base64 of one: %s (at byte %llu of the "
+		      "the value is neither a pickle nor base64 of one: %s (at byte %llu of the "
 		      "pickle)",
 		      error->text, (unsigned long long)error->offset);
 }
