@@ -12,8 +12,6 @@
 
 #include "base/status.h"
 
-#pragma GCC visibility push(default) /* offered: docs/internals/embedding.md */
-
 #define SHA256_BYTES 32
 
 enum body_step {
@@ -63,7 +61,5 @@ struct cache_body_ops {
 struct cache_body *cache_body_acquire(struct cache_body *body);
 /* Drops a reference; the last one frees the body. NULL is allowed; any thread. */
 void cache_body_release(struct cache_body *body);
-
-#pragma GCC visibility pop
 
 #endif

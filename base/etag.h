@@ -12,8 +12,6 @@
 
 #include "base/slice.h"
 
-#pragma GCC visibility push(default) /* offered: docs/internals/embedding.md */
-
 struct etag {
 	uint8_t bytes[16];
 };
@@ -34,7 +32,5 @@ void etag_format(const struct etag *etag, char text[static ETAG_TEXT_LEN + 1]);
 /* Reads the text form, including the quotes. False (and *ret untouched) if `text` is not an
  * entity tag that this server could have made. */
 bool etag_parse(struct slice text, struct etag *ret);
-
-#pragma GCC visibility pop
 
 #endif

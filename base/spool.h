@@ -12,8 +12,6 @@
 #include "base/body.h"
 #include "base/slice.h"
 
-#pragma GCC visibility push(default) /* offered: docs/internals/embedding.md */
-
 struct body_spool {
 	const struct body_spool_ops *ops;
 	uint64_t len_bytes;        /* written so far */
@@ -30,7 +28,5 @@ struct body_spool_ops {
 	/* Frees the spool; bytes that are in no body are gone. Waits for nothing. */
 	void (*close)(struct body_spool *spool);
 };
-
-#pragma GCC visibility pop
 
 #endif

@@ -4,8 +4,6 @@
 #ifndef STEADYCACHE_BASE_STATUS_H
 #define STEADYCACHE_BASE_STATUS_H
 
-#pragma GCC visibility push(default) /* offered: docs/internals/embedding.md */
-
 /* X(id, name, sentence for the user) */
 #define CACHE_STATUS_MAP(X)                                                                        \
 	X(OK, "ok", "ok")                                                                          \
@@ -38,7 +36,5 @@ const char *cache_status_name(enum cache_status status);
 
 /* The default sentence for `status`; static storage. */
 const char *cache_status_text(enum cache_status status);
-
-#pragma GCC visibility pop
 
 #endif

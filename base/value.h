@@ -24,8 +24,6 @@
 #include "base/etag.h"
 #include "base/slice.h"
 
-#pragma GCC visibility push(default) /* offered: docs/internals/embedding.md */
-
 #define CONTENT_TYPE_BYTES "application/octet-stream"
 #define CONTENT_TYPE_TEXT  "text/plain; charset=utf-8"
 
@@ -150,7 +148,5 @@ static inline struct slice cache_value_bytes(const struct cache_value *value)
 		.len = value->len_bytes,
 	};
 }
-
-#pragma GCC visibility pop
 
 #endif

@@ -4,7 +4,8 @@ target_compile_definitions(steadycache_flags INTERFACE _GNU_SOURCE
 	STEADYCACHE_VERSION="${PROJECT_VERSION}")
 target_compile_options(steadycache_flags INTERFACE
 	-Wall -Wextra -Werror -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual
-	-Wwrite-strings -Wvla -Wformat=2 -Wnull-dereference -fno-strict-overflow -fvisibility=hidden)
+	-Wwrite-strings -Wvla -Wformat=2 -Wnull-dereference -fno-strict-overflow
+	-fvisibility=hidden -fno-semantic-interposition)
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
 	target_compile_options(steadycache_flags INTERFACE -Wlogical-op -Wduplicated-cond)
 endif()
@@ -30,7 +31,7 @@ set(CMAKE_C_FLAGS_RELEASE "-O2 -g")
 set(CMAKE_C_FLAGS_DEBUG "-Og -g3")
 if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT sanitize)
 	target_compile_options(steadycache_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
-		-fstack-protector-strong -fPIE)
+		-fstack-protector-strong)
 	target_link_options(steadycache_flags INTERFACE -Wl,-z,relro,-z,now)
 	set(CMAKE_EXE_LINKER_FLAGS "${CMAKE_EXE_LINKER_FLAGS} -pie")
 endif()

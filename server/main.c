@@ -16,11 +16,11 @@
 #include "server/config/stray_variables.h"
 #include "server/http/daemon.h"
 #include "server/http/listen.h"
-#include "server/life/data_dir.h"
 #include "server/life/import_dir.h"
 #include "server/life/service_manager.h"
 #include "server/log/log.h"
 #include "server/stack.h"
+#include "store/data_dir.h"
 #include "store/find.h"
 
 #define EXIT_USAGE 2
@@ -248,7 +248,7 @@ static struct backend *lend_large(struct backend *inner, const char *url,
 	large->whole_max_bytes = 0;
 	if (!large_layer_check(large, error, error_size) ||
 	    (large_layer_wants_dir(large) &&
-	     !data_dir_prepare(config->data_dir, error, error_size)))
+	     !data_dir_prepare(config->data_dir, "--data-dir", error, error_size)))
 		return NULL;
 	return large_layer_open(inner, large, config, error, error_size);
 }

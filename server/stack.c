@@ -10,7 +10,7 @@
 #include "backends/tiered/tiered.h"
 #include "server/config/backends.h"
 #include "server/config/option_list.h"
-#include "server/life/data_dir.h"
+#include "store/data_dir.h"
 
 /* What separates words in the environment. */
 #define BLANKS " \t\r\n"
@@ -184,9 +184,10 @@ static bool prepare_large(const struct stack *stack, char *error, size_t error_s
 {
 	const struct large_config *large = large_settings(stack->options);
 
-	return !large || (large_layer_check(large, error, error_size) &&
-			  (!large_layer_wants_dir(large) ||
-			   data_dir_prepare(stack->config.data_dir, error, error_size)));
+	return !large ||
+	       (large_layer_check(large, error, error_size) &&
+		(!large_layer_wants_dir(large) ||
+		 data_dir_prepare(stack->config.data_dir, "--data-dir", error, error_size)));
 }
 
 static bool prepare(const struct stack *stack, char *error, size_t error_size)
@@ -199,7 +200,7 @@ static bool prepare(const struct stack *stack, char *error, size_t error_size)
 
 		if (!options_check_limits(stack->options, place->ops, error, error_size) ||
 		    (place->wants_dir &&
-		     !data_dir_prepare(place->config.data_dir, error, error_size)))
+		     !data_dir_prepare(place->config.data_dir, "--data-dir", error, error_size)))
 			return false;
 	}
 	return check_dirs(stack, error, error_size) && prepare_large(stack, error, error_size);

@@ -25,8 +25,6 @@
 #include "store/news.h"
 #include "store/op.h"
 
-#pragma GCC visibility push(default) /* offered: docs/internals/embedding.md */
-
 enum durability {
 	DURABILITY_COMMIT, /* an acknowledged write survives the death of the process */
 	DURABILITY_FULL,   /* ... and the loss of power */
@@ -256,7 +254,5 @@ static inline size_t backend_gauges_max(const struct backend *backend)
 /* The headroom that a value for a SET of a key of `key_len` bytes in `ns` should have (value.h). */
 struct cache_headroom backend_headroom(const struct backend *backend, struct slice ns,
 				       size_t key_len);
-
-#pragma GCC visibility pop
 
 #endif

@@ -4,8 +4,6 @@
 
 #include "store/registry.h"
 
-#pragma GCC visibility push(default) /* offered: docs/internals/embedding.md */
-
 /* The backend called `name`, or NULL. */
 const struct backend_ops *backend_find(const char *name);
 
@@ -18,7 +16,5 @@ size_t backend_scheme_len(const char *text);
 
 /* The first backend that has all of `with` and none of `without` (enum backend_bits), or NULL. */
 const struct backend_ops *backend_find_by_bits(unsigned with, unsigned without);
-
-#pragma GCC visibility pop
 
 #endif

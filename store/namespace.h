@@ -8,8 +8,6 @@
 
 #include "base/slice.h"
 
-#pragma GCC visibility push(default) /* offered: docs/internals/embedding.md */
-
 #define NAMESPACE_MAX_LEN 64
 
 /* [A-Za-z0-9_][A-Za-z0-9_.-]{0,63} */
@@ -87,7 +85,5 @@ struct namespace_stats {
 	uint64_t hits, misses, sets, deletes, evictions, expirations;
 	uint64_t stale_hits; /* hits of stale entries, which `hits` includes */
 };
-
-#pragma GCC visibility pop
 
 #endif

@@ -5,8 +5,6 @@
 
 #include "base/slice.h"
 
-#pragma GCC visibility push(default) /* offered: docs/internals/embedding.md */
-
 enum cache_news_kind {
 	NEWS_WRITTEN,        /* ns, key: a value was stored */
 	NEWS_DELETED,        /* ns, key */
@@ -19,7 +17,5 @@ struct cache_news {
 	enum cache_news_kind kind;
 	struct slice ns, key, token; /* borrowed until the receiver returns */
 };
-
-#pragma GCC visibility pop
 
 #endif

@@ -16,8 +16,6 @@
 #include "base/value.h"
 #include "store/namespace.h"
 
-#pragma GCC visibility push(default) /* offered: docs/internals/embedding.md */
-
 /* TTL that means: the namespace's default. */
 #define TTL_DEFAULT INT64_C(-1)
 /* Longest TTL, seconds (100 years): far from where sums of microseconds could overflow. */
@@ -300,7 +298,5 @@ void cache_op_complete(struct cache_op *op, enum cache_status status);
 /* The same for a SET or DELETE of which some items failed and others may be done
  * (BACKEND_ATOMIC_BATCH): they have their statuses, and `status` is that of one that failed. */
 void cache_op_complete_partly(struct cache_op *op, enum cache_status status);
-
-#pragma GCC visibility pop
 
 #endif

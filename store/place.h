@@ -13,8 +13,6 @@
 
 #include "store/backend.h"
 
-#pragma GCC visibility push(default) /* offered: docs/internals/embedding.md */
-
 /* A backend that can be opened. Every string and the settings in `config` are the place's own: it
  * must stay, where it is, as long as the backend is open. */
 struct backend_place {
@@ -42,7 +40,5 @@ struct backend *backend_place_open(const struct backend_place *place, char *erro
 				   size_t error_size);
 /* Frees what is the place's own, secrets overwritten. A zeroed `place` is allowed. */
 void backend_place_deinit(struct backend_place *place);
-
-#pragma GCC visibility pop
 
 #endif

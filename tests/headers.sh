@@ -24,6 +24,7 @@ store/ backend_
 store/namespace.c eviction_policy_
 client/ command_ client/command.h
 handlers/ handler_ handlers/handlers.h
+library/ steadycache_ include/steadycache/steadycache.h
 pickle/python_text.c python_
 END
 # base/ and store/   the vocabulary of the contract: every file outside sees these as one thing
@@ -46,6 +47,7 @@ awk 'function declarations(file, text,    n, i, part, parts, name) {
 		gsub(/\/\*([^*]|\*+[^*\/])*\*+\//, " ", text)     # comments
 		gsub(/"([^"\\\n]|\\.)*"/, "", text)
 		gsub(/\n[ \t]*#([^\\\n]|\\.|\\\n)*/, "\n", text)  # directives
+		gsub(/extern[ \t\n]*\{/, "", text)               # of C++: extern "C"
 		while (gsub(/\{[^{}]*\}/, ";", text))             # bodies
 			;
 		while (gsub(/\([^()]*\)/, "@", text))             # parameters

@@ -20,12 +20,14 @@ forbid() {
 	fi
 }
 
-ours='base pickle store backends steadytext client handlers server'
+ours='base pickle store backends steadytext client handlers server library'
 forbid base '(pickle|store|backends|steadytext|handlers|server|client)/' 'base/ includes what stands above it'
 forbid pickle '(store|backends|steadytext|handlers|server|client)/' 'pickle/ includes what stands above it'
 forbid store '(pickle|steadytext|backends|handlers|server|client)/' 'store/ includes what stands above it' '^store/registry\.c:'
 forbid backends '(pickle|steadytext|handlers|server|client)/' 'backends/ includes what stands above it'
 forbid steadytext '(backends|handlers|server|client)/' 'steadytext/ includes what stands above it, or a particular backend'
+forbid library '(pickle|steadytext|handlers|server|client)/' 'library/ includes more of the project than store/, base/ and layers of backends/'
+forbid library 'backends/' 'library/ includes a particular backend' 'backends/tiered/tiered\.h'
 forbid handlers '(backends|steadytext|server|client)/' 'handlers/ includes what stands above it, or a particular backend'
 forbid server 'client/' 'only server/main.c may include client/' '^server/main\.c:'
 forbid server 'backends/' 'only server/main.c and server/stack.c, stack.h may include a particular backend' \
@@ -36,6 +38,7 @@ forbid client/migrate 'handlers/' 'client/migrate/ includes more of handlers/ th
 	'handlers/transfer/(export|import)_line\.h'
 forbid client 'client/migrate/' 'only commands that copy include client/migrate/' \
 	'^client/(migrate\.c|import_(sink|lookup|server)\.[ch]|migrate/)'
+forbid 'base pickle store backends steadytext client handlers server' 'library/' 'only programs include library/'
 forbid "$ours" 'tests/|bench/' 'the product includes its tests'
 forbid "$ours" '\.\.?/' 'an include that is not relative to the root'
 forbid 'base store backends client handlers' 'microhttpd\.h' 'only server/ may include microhttpd.h'

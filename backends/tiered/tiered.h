@@ -27,8 +27,6 @@ struct tiered_config {
 /* The options that fill it, all but the clock. */
 extern const struct option_table tiered_options;
 
-#pragma GCC visibility push(default) /* offered: docs/internals/embedding.md */
-
 /* Opens a backend of `ops` behind a near cache; its name and what it supports stay the same. Hears
  * its news, and passes them on to config->news when its copies have ended. On failure NULL, with a
  * sentence for the user in `error`. */
@@ -38,7 +36,5 @@ struct backend *tiered_open(const struct backend_ops *ops, const struct backend_
 /* The same for a backend that is open, of whose news it does not hear. `inner` then belongs to the
  * wrapper. NULL: out of memory, and the caller still owns `inner`. */
 struct backend *tiered_wrap(struct backend *inner, const struct tiered_config *config);
-
-#pragma GCC visibility pop
 
 #endif

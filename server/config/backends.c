@@ -3,7 +3,7 @@
 #include <strings.h>
 
 #include "server/config/option_list.h"
-#include "server/life/data_dir.h"
+#include "store/data_dir.h"
 #include "store/find.h"
 
 struct backend_config backends_config(struct options *options)
@@ -46,5 +46,6 @@ const char *backends_chosen(const struct options *options, const char *text)
 bool backends_prepare(const struct backend_place *place, char *error, size_t error_size)
 {
 	return backend_place_check(place, error, error_size) &&
-	       (!place->wants_dir || data_dir_prepare(place->config.data_dir, error, error_size));
+	       (!place->wants_dir ||
+		data_dir_prepare(place->config.data_dir, "--data-dir", error, error_size));
 }

@@ -1,14 +1,13 @@
-/* A program that uses only libsteadycache.a and its headers of this project, and has functions of
- * its own under names that the library uses inside. It keeps a value in each local backend.
+/* A program that uses libsteadycache, static or shared, and has functions of its own under names
+ * that the library uses inside. It keeps a value in each local backend.
  *
  * usage: stranger FOLDER */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends/tiered/tiered.h"
-#include "store/backend.h"
-#include "store/find.h"
+#include <steadycache/steadycache.h>
 
 /* A call of one of these means that two names clash. */
 #define OURS(name)                                                                                 \
@@ -45,65 +44,51 @@ OURS(buffer_append)
 OURS(utf8_is_valid)
 OURS(thread_start)
 OURS(remote_engine_start)
+OURS(backend_submit)
+OURS(cache_value_release)
 
-static void fail(const char *backend, const char *what)
+static void fail(const char *url)
 {
-	(void)fprintf(stderr, "stranger: %s: %s\n", backend, what);
+	(void)fprintf(stderr, "stranger: %s: %s\n", url, steadycache_error());
 	exit(EXIT_FAILURE);
 }
 
-static void keep_defaults(void *user, struct slice ns, struct namespace_settings *ret)
+static void use(const char *url, bool is_near)
 {
-	(void)user;
-	(void)ns;
-	(void)ret;
-}
+	struct steadycache_value *value = NULL;
+	struct steadycache *store = NULL;
+	struct steadycache_options options;
 
-static enum cache_status call(struct backend *backend, enum cache_op_type type,
-			      struct cache_value *value, struct cache_op *op)
-{
-	cache_op_init(op, type);
-	op->ns = SLICE("stranger");
-	op->one.key = SLICE("a key");
-	op->one.value = value;
-	return backend_call(backend, op);
-}
-
-static void use(const char *name, const char *folder, bool is_near)
-{
-	const struct tiered_config near = {.max_bytes = 1 << 20, .ttl_us = 1000000};
-	const struct backend_config config = {.data_dir = folder, .defaults = keep_defaults};
-	const struct backend_ops *ops = backend_find(name);
-	char error[600] = "";
-	struct cache_op op;
-
-	struct backend *backend = ops ? ops->open(&config, error, sizeof(error)) : NULL;
-	if (backend && is_near)
-		backend = tiered_wrap(backend, &near);
-	if (!backend)
-		fail(name, error);
-	struct cache_value *value = cache_value_copy(SLICE("a value"), SLICE(CONTENT_TYPE_TEXT));
-	if (!value || call(backend, CACHE_OP_SET, value, &op) != CACHE_OK)
-		fail(name, "cannot set");
-	cache_value_release(value);
-	if (call(backend, CACHE_OP_GET, NULL, &op) != CACHE_OK ||
-	    !slice_equal(cache_value_bytes(op.one.value), SLICE("a value")))
-		fail(name, "cannot get");
-	cache_op_deinit(&op);
-	if (call(backend, CACHE_OP_DELETE, NULL, &op) != CACHE_OK ||
-	    call(backend, CACHE_OP_GET, NULL, &op) != CACHE_NOT_FOUND)
-		fail(name, "cannot delete");
-	cache_op_deinit(&op);
-	backend->ops->close(backend);
-	(void)printf("stranger: %s keeps a value\n", name);
+	steadycache_options_init(&options, sizeof(options));
+	options.near_max_bytes = is_near ? 1 << 20 : 0;
+	if (steadycache_open(url, &options, &store) != STEADYCACHE_OK)
+		fail(url);
+	if (steadycache_set(store, "stranger", "a key", 5, "a value", 7, NULL, 0) != STEADYCACHE_OK)
+		fail(url);
+	if (steadycache_get(store, "stranger", "a key", 5, &value) != STEADYCACHE_OK ||
+	    steadycache_value_len(value) != 7 ||
+	    memcmp(steadycache_value_data(value), "a value", 7) != 0)
+		fail(url);
+	if (steadycache_delete(store, "stranger", "a key", 5) != STEADYCACHE_OK ||
+	    steadycache_exists(store, "stranger", "a key", 5) != STEADYCACHE_NOT_FOUND)
+		fail(url);
+	(void)steadycache_close(store);
+	/* It lives longer than the store. */
+	if (memcmp(steadycache_value_data(value), "a value", 7) != 0)
+		fail(url);
+	steadycache_value_release(value);
+	(void)printf("stranger: %s keeps a value\n", url);
 }
 
 int main(int argc, char **argv)
 {
+	char url[4200];
+
 	if (argc != 2)
 		return EXIT_FAILURE;
-	use("memory", NULL, false);
-	use("sqlite", argv[1], false);
-	use("sqlite", argv[1], true);
+	(void)snprintf(url, sizeof(url), "sqlite://%s", argv[1]);
+	use("memory://", false);
+	use(url, false);
+	use(url, true);
 	return EXIT_SUCCESS;
 }

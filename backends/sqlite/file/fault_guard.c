@@ -45,14 +45,30 @@ static void end_process(void)
 	(void)sigaction(SIGBUS, &former, NULL);
 }
 
+/* The handler of the program that the store is in, if it has one: for a fault that is not the
+ * store's. */
+static bool pass_on(int signal, siginfo_t *info, void *context)
+{
+	if (former.sa_flags & SA_SIGINFO) {
+		former.sa_sigaction(signal, info, context);
+		return true;
+	}
+	if (former.sa_handler == SIG_DFL || former.sa_handler == SIG_IGN)
+		return false;
+	former.sa_handler(signal);
+	return true;
+}
+
 static void handle_fault(int signal, siginfo_t *info, void *context)
 {
 	int error = errno;
 	struct range *range = find_range(info->si_addr);
 	uintptr_t page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
 
-	(void)signal;
-	(void)context;
+	if (!range && pass_on(signal, info, context)) {
+		errno = error;
+		return;
+	}
 	if (range) {
 		(void)atomic_fetch_add(range->faults, 1);
 		atomic_store(range->is_off, true);

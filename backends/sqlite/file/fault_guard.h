@@ -2,8 +2,9 @@
  * disk fails.
  *
  * In a guarded range the page is replaced by zeros, and the fault is counted before anybody can
- * read them: the faulting thread and all others see the count change. Anywhere else the process
- * ends, with one line on standard error; at the next start SQLite recovers from its log. */
+ * read them: the faulting thread and all others see the count change. Anywhere else the handler of
+ * before is called, if there is one (the store may be in any program); else the process ends, with
+ * one line on standard error, and at the next start SQLite recovers from its log. */
 #ifndef STEADYCACHE_SQLITE_FAULT_GUARD_H
 #define STEADYCACHE_SQLITE_FAULT_GUARD_H
 

@@ -1,4 +1,4 @@
-#include "server/life/data_dir.h"
+#include "store/data_dir.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@ static const char *why_not_made(int error)
 	case EACCES:
 		return "this user may not write in the directory that it is to lie in";
 	default:
-		return strerror(error); /* NOLINT(concurrency-mt-unsafe): no threads yet */
+		return strerror(error); /* NOLINT(concurrency-mt-unsafe): a known number */
 	}
 }
 
@@ -30,29 +30,27 @@ static const char *why_none(const char *path)
 		return S_ISDIR(status.st_mode) ? NULL : "that is a file, not a directory";
 	if (errno == ENOENT) /* though something exists there */
 		return "that is a link to nothing";
-	return strerror(errno); /* NOLINT(concurrency-mt-unsafe): no threads yet */
+	return strerror(errno); /* NOLINT(concurrency-mt-unsafe): a known number */
 }
 
-bool data_dir_prepare(const char *path, char *error, size_t error_size)
+bool data_dir_prepare(const char *path, const char *option, char *error, size_t error_size)
 {
 	if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-		(void)snprintf(error, error_size,
-			       "cannot make the data directory %s (--data-dir): %s", path,
-			       why_not_made(errno));
+		(void)snprintf(error, error_size, "cannot make the data directory %s (%s): %s",
+			       path, option, why_not_made(errno));
 		return false;
 	}
 	const char *reason = why_none(path);
 	if (reason) {
-		(void)snprintf(error, error_size,
-			       "cannot use %s as the data directory (--data-dir): %s", path,
-			       reason);
+		(void)snprintf(error, error_size, "cannot use %s as the data directory (%s): %s",
+			       path, option, reason);
 		return false;
 	}
 	if (access(path, W_OK | X_OK) == 0)
 		return true;
 	(void)snprintf(error, error_size,
-		       "cannot write in the data directory %s (--data-dir): %s (the server runs as "
+		       "cannot write in the data directory %s (%s): %s (this process runs as "
 		       "user %u)",
-		       path, strerror(errno), (unsigned)geteuid());
+		       path, option, strerror(errno), (unsigned)geteuid());
 	return false;
 }
