@@ -1,7 +1,7 @@
 #include "pickle/read_opcodes.h"
 
 #include "pickle/read_objects.h"
-#include "pickle/read_text.h"
+#include "pickle/read_scalars.h"
 
 /* Opcodes that differ in a number share a function, which is told the number. */
 struct opcode {
@@ -44,144 +44,9 @@ static bool run_stop(struct pickle_machine *m, unsigned argument)
 	return m->pickle->root;
 }
 
-static bool run_single(struct pickle_machine *m, unsigned which)
-{
-	return pickle_push(m, pickle_build_single(m->pickle, (enum pickle_single)which, m->offset));
-}
-
 static bool push(struct pickle_machine *m, struct pickle_node *node)
 {
 	return node && pickle_push(m, node);
-}
-
-/* ---- numbers ---- */
-
-/* Little-endian and unsigned, but for the one of four bytes. */
-static bool run_binint(struct pickle_machine *m, unsigned width)
-{
-	uint64_t value;
-
-	if (!pickle_take_uint(m, width, &value))
-		return false;
-	return push(m, pickle_new_int(m, width == 4 ? (int32_t)(uint32_t)value : (int64_t)value));
-}
-
-static bool run_int(struct pickle_machine *m, unsigned argument)
-{
-	struct slice line;
-
-	(void)argument;
-	if (!pickle_take_line(m, &line))
-		return false;
-	/* Bools as protocol 0 has them. */
-	if (slice_equal(line, SLICE("00")))
-		return run_single(m, PICKLE_SINGLE_FALSE);
-	if (slice_equal(line, SLICE("01")))
-		return run_single(m, PICKLE_SINGLE_TRUE);
-	return push(m, pickle_text_int(m, line));
-}
-
-static bool run_long(struct pickle_machine *m, unsigned argument)
-{
-	struct slice line;
-
-	(void)argument;
-	if (!pickle_take_line(m, &line))
-		return false;
-	line.len -= line.len > 0 && line.data[line.len - 1] == 'L';
-	return push(m, pickle_text_int(m, line));
-}
-
-/* The operand of `width` bytes is a length; with four bytes it is signed in the older opcodes. */
-static bool take_counted(struct pickle_machine *m, unsigned width, bool is_signed,
-			 struct slice *ret)
-{
-	uint64_t len;
-
-	if (!pickle_take_uint(m, width, &len))
-		return false;
-	if (is_signed && width == 4 && len > INT32_MAX)
-		return pickle_fail(m, "%s has a negative length", m->opcode);
-	return pickle_take(m, len, ret);
-}
-
-static bool run_binary_long(struct pickle_machine *m, unsigned width)
-{
-	struct slice bytes;
-
-	return take_counted(m, width, true, &bytes) && push(m, pickle_new_long(m, bytes));
-}
-
-static bool run_float(struct pickle_machine *m, unsigned argument)
-{
-	struct slice line;
-
-	(void)argument;
-	return pickle_take_line(m, &line) && push(m, pickle_text_float(m, line));
-}
-
-static bool run_binfloat(struct pickle_machine *m, unsigned width)
-{
-	uint64_t bits;
-	double real;
-
-	if (!pickle_take_uint(m, width, &bits))
-		return false;
-	bits = __builtin_bswap64(bits);
-	memcpy(&real, &bits, sizeof(real));
-	return push(m, pickle_new_float(m, real));
-}
-
-/* ---- text and bytes ---- */
-
-static bool run_string(struct pickle_machine *m, unsigned argument)
-{
-	struct slice line;
-
-	(void)argument;
-	return pickle_take_line(m, &line) && push(m, pickle_text_string(m, line));
-}
-
-static bool run_binstring(struct pickle_machine *m, unsigned width)
-{
-	struct slice bytes;
-
-	return take_counted(m, width, true, &bytes) && push(m, pickle_text_ascii(m, bytes));
-}
-
-static bool run_unicode(struct pickle_machine *m, unsigned argument)
-{
-	struct slice line;
-
-	(void)argument;
-	return pickle_take_line(m, &line) && push(m, pickle_text_unicode(m, line));
-}
-
-static bool run_binunicode(struct pickle_machine *m, unsigned width)
-{
-	struct slice bytes;
-
-	if (!take_counted(m, width, false, &bytes))
-		return false;
-	if (!pickle_is_text(bytes))
-		return pickle_fail(m, "a str that is not UTF-8");
-	return push(m, pickle_new_bytes(m, PICKLE_STR, bytes));
-}
-
-static bool run_binbytes(struct pickle_machine *m, unsigned width)
-{
-	struct slice bytes;
-
-	return take_counted(m, width, false, &bytes) &&
-	       push(m, pickle_new_bytes(m, PICKLE_BYTES, bytes));
-}
-
-static bool run_bytearray(struct pickle_machine *m, unsigned width)
-{
-	struct slice bytes;
-
-	return take_counted(m, width, false, &bytes) &&
-	       push(m, pickle_new_bytes(m, PICKLE_BYTEARRAY, bytes));
 }
 
 /* ---- containers ---- */
@@ -206,7 +71,7 @@ static bool run_collect(struct pickle_machine *m, unsigned kind)
 	if (!pickle_pop_mark(m, &list, &count))
 		return false;
 	if (kind == PICKLE_TUPLE && count == 0)
-		return run_single(m, PICKLE_SINGLE_TUPLE);
+		return pickle_run_single(m, PICKLE_SINGLE_TUPLE);
 	if (kind == PICKLE_DICT && count % 2)
 		return pickle_fail(m, "%s finds a key without a value", m->opcode);
 	return push(m, pickle_new_items(m, (enum pickle_kind)kind, list, count));
@@ -413,49 +278,49 @@ static bool run_outside(struct pickle_machine *m, unsigned which)
 }
 
 static const struct opcode opcodes[256] = {
-	['('] = {"MARK", run_mark},
-	['.'] = {"STOP", run_stop},
-	['0'] = {"POP", run_pop},
-	['1'] = {"POP_MARK", run_pop_mark},
-	['2'] = {"DUP", run_dup},
-	['F'] = {"FLOAT", run_float},
-	['I'] = {"INT", run_int},
-	['J'] = {"BININT", run_binint, 4},
-	['K'] = {"BININT1", run_binint, 1},
-	['L'] = {"LONG", run_long},
-	['M'] = {"BININT2", run_binint, 2},
-	['N'] = {"NONE", run_single, PICKLE_SINGLE_NONE},
+	['('] = {"MARK", run_mark, 0},
+	['.'] = {"STOP", run_stop, 0},
+	['0'] = {"POP", run_pop, 0},
+	['1'] = {"POP_MARK", run_pop_mark, 0},
+	['2'] = {"DUP", run_dup, 0},
+	['F'] = {"FLOAT", pickle_run_float, 0},
+	['I'] = {"INT", pickle_run_int, 0},
+	['J'] = {"BININT", pickle_run_binint, 4},
+	['K'] = {"BININT1", pickle_run_binint, 1},
+	['L'] = {"LONG", pickle_run_long, 0},
+	['M'] = {"BININT2", pickle_run_binint, 2},
+	['N'] = {"NONE", pickle_run_single, PICKLE_SINGLE_NONE},
 	['P'] = {"PERSID", run_outside, OUTSIDE_PERSISTENT},
 	['Q'] = {"BINPERSID", run_outside, OUTSIDE_PERSISTENT},
 	['R'] = {"REDUCE", run_call, PICKLE_REDUCE},
-	['S'] = {"STRING", run_string},
-	['T'] = {"BINSTRING", run_binstring, 4},
-	['U'] = {"SHORT_BINSTRING", run_binstring, 1},
-	['V'] = {"UNICODE", run_unicode},
-	['X'] = {"BINUNICODE", run_binunicode, 4},
+	['S'] = {"STRING", pickle_run_string, 0},
+	['T'] = {"BINSTRING", pickle_run_binstring, 4},
+	['U'] = {"SHORT_BINSTRING", pickle_run_binstring, 1},
+	['V'] = {"UNICODE", pickle_run_unicode, 0},
+	['X'] = {"BINUNICODE", pickle_run_binunicode, 4},
 	['a'] = {"APPEND", run_change_once, PICKLE_APPEND},
 	['b'] = {"BUILD", run_change_once, PICKLE_BUILD},
-	['c'] = {"GLOBAL", run_global},
+	['c'] = {"GLOBAL", run_global, 0},
 	['d'] = {"DICT", run_collect, PICKLE_DICT},
 	['}'] = {"EMPTY_DICT", run_empty, PICKLE_DICT},
 	['e'] = {"APPENDS", run_change, PICKLE_APPEND},
 	['g'] = {"GET", run_get, 0},
 	['h'] = {"BINGET", run_get, 1},
-	['i'] = {"INST", run_inst},
+	['i'] = {"INST", run_inst, 0},
 	['j'] = {"LONG_BINGET", run_get, 4},
 	['l'] = {"LIST", run_collect, PICKLE_LIST},
 	[']'] = {"EMPTY_LIST", run_empty, PICKLE_LIST},
-	['o'] = {"OBJ", run_obj},
+	['o'] = {"OBJ", run_obj, 0},
 	['p'] = {"PUT", run_put, 0},
 	['q'] = {"BINPUT", run_put, 1},
 	['r'] = {"LONG_BINPUT", run_put, 4},
 	['s'] = {"SETITEM", run_change_once, PICKLE_SET_ITEM},
 	['t'] = {"TUPLE", run_collect, PICKLE_TUPLE},
-	[')'] = {"EMPTY_TUPLE", run_single, PICKLE_SINGLE_TUPLE},
+	[')'] = {"EMPTY_TUPLE", pickle_run_single, PICKLE_SINGLE_TUPLE},
 	['u'] = {"SETITEMS", run_change, PICKLE_SET_ITEM},
-	['G'] = {"BINFLOAT", run_binfloat, 8},
-	['B'] = {"BINBYTES", run_binbytes, 4},
-	['C'] = {"SHORT_BINBYTES", run_binbytes, 1},
+	['G'] = {"BINFLOAT", pickle_run_binfloat, 8},
+	['B'] = {"BINBYTES", pickle_run_binbytes, 4},
+	['C'] = {"SHORT_BINBYTES", pickle_run_binbytes, 1},
 	[0x80] = {"PROTO", run_proto, 1},
 	[0x81] = {"NEWOBJ", run_call, PICKLE_NEWOBJ},
 	[0x82] = {"EXT1", run_outside, OUTSIDE_EXTENSION},
@@ -464,21 +329,21 @@ static const struct opcode opcodes[256] = {
 	[0x85] = {"TUPLE1", run_short_tuple, 1},
 	[0x86] = {"TUPLE2", run_short_tuple, 2},
 	[0x87] = {"TUPLE3", run_short_tuple, 3},
-	[0x88] = {"NEWTRUE", run_single, PICKLE_SINGLE_TRUE},
-	[0x89] = {"NEWFALSE", run_single, PICKLE_SINGLE_FALSE},
-	[0x8a] = {"LONG1", run_binary_long, 1},
-	[0x8b] = {"LONG4", run_binary_long, 4},
-	[0x8c] = {"SHORT_BINUNICODE", run_binunicode, 1},
-	[0x8d] = {"BINUNICODE8", run_binunicode, 8},
-	[0x8e] = {"BINBYTES8", run_binbytes, 8},
+	[0x88] = {"NEWTRUE", pickle_run_single, PICKLE_SINGLE_TRUE},
+	[0x89] = {"NEWFALSE", pickle_run_single, PICKLE_SINGLE_FALSE},
+	[0x8a] = {"LONG1", pickle_run_binary_long, 1},
+	[0x8b] = {"LONG4", pickle_run_binary_long, 4},
+	[0x8c] = {"SHORT_BINUNICODE", pickle_run_binunicode, 1},
+	[0x8d] = {"BINUNICODE8", pickle_run_binunicode, 8},
+	[0x8e] = {"BINBYTES8", pickle_run_binbytes, 8},
 	[0x8f] = {"EMPTY_SET", run_empty, PICKLE_SET},
 	[0x90] = {"ADDITEMS", run_change, PICKLE_ADD},
 	[0x91] = {"FROZENSET", run_collect, PICKLE_FROZENSET},
 	[0x92] = {"NEWOBJ_EX", run_call, PICKLE_NEWOBJ_EX},
-	[0x93] = {"STACK_GLOBAL", run_stack_global},
-	[0x94] = {"MEMOIZE", run_memoize},
+	[0x93] = {"STACK_GLOBAL", run_stack_global, 0},
+	[0x94] = {"MEMOIZE", run_memoize, 0},
 	[0x95] = {"FRAME", run_frame, 8},
-	[0x96] = {"BYTEARRAY8", run_bytearray, 8},
+	[0x96] = {"BYTEARRAY8", pickle_run_bytearray, 8},
 	[0x97] = {"NEXT_BUFFER", run_outside, OUTSIDE_BUFFER},
 	[0x98] = {"READONLY_BUFFER", run_outside, OUTSIDE_BUFFER},
 };
