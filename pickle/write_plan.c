@@ -3,31 +3,43 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The slot of `node`, or the free one where it belongs. */
-static struct pickle_planned *slot_find(struct pickle_planned *slots, uint32_t mask,
-					const struct pickle_node *node)
-{
-	uint32_t i = (uint32_t)(node->number * UINT64_C(0x9e3779b97f4a7c15) >> 32) & mask;
+/* Longest way from where a node belongs to its slot before the table mixes its numbers. */
+#define PROBES_MAX 64
 
-	while (slots[i].node && slots[i].node != node)
-		i = (i + 1) & mask;
-	return &slots[i];
+/* The slot of `node`, or the free one where it belongs. Nodes of a value mostly have consecutive
+ * numbers: taken as they are, they have slots beside each other and none in common. If it is
+ * otherwise, the table mixes them. */
+static struct pickle_planned *slot_find(const struct pickle_plan *plan,
+					const struct pickle_node *node, uint32_t *probes)
+{
+	uint64_t number = node->number;
+	uint32_t i =
+		(uint32_t)(plan->is_mixed ? number * UINT64_C(0x9e3779b97f4a7c15) >> 32 : number) &
+		plan->mask;
+
+	for (*probes = 0; plan->slots[i].node && plan->slots[i].node != node; (*probes)++)
+		i = (i + 1) & plan->mask;
+	return &plan->slots[i];
 }
 
-static bool grow(struct pickle_plan *plan)
+static bool lay_out(struct pickle_plan *plan, uint32_t mask, bool is_mixed)
 {
-	uint32_t mask = plan->mask * 2 + 1;
-	struct pickle_planned *slots =
-		mask < UINT32_MAX / 2 ? calloc((size_t)mask + 1, sizeof(*slots)) : NULL;
+	struct pickle_planned *old = plan->slots;
+	size_t old_count = (size_t)plan->mask + 1;
+	uint32_t probes;
 
-	if (!slots)
+	plan->slots = mask < UINT32_MAX / 2 ? calloc((size_t)mask + 1, sizeof(*old)) : NULL;
+	if (!plan->slots) {
+		plan->slots = old;
 		return false;
-	for (size_t i = 0; i <= plan->mask; i++)
-		if (plan->slots[i].node)
-			*slot_find(slots, mask, plan->slots[i].node) = plan->slots[i];
-	pickle_plan_deinit(plan);
-	plan->slots = slots;
+	}
 	plan->mask = mask;
+	plan->is_mixed = is_mixed;
+	for (size_t i = 0; i < old_count; i++)
+		if (old[i].node)
+			*slot_find(plan, old[i].node, &probes) = old[i];
+	if (old != plan->first_slots)
+		free(old);
 	return true;
 }
 
@@ -109,7 +121,8 @@ static bool enter(struct walk *walk, const struct pickle_node *node)
 	if (is_atom(node))
 		return true;
 	uint32_t open_call = walk->depth ? walk->frames[walk->depth - 1].open_call : 0;
-	struct pickle_planned *planned = slot_find(plan->slots, plan->mask, node);
+	uint32_t probes;
+	struct pickle_planned *planned = slot_find(plan, node, &probes);
 	if (planned->node) {
 		planned->is_shared = true;
 		/* The walk is in it already: it is part of itself. */
@@ -134,7 +147,9 @@ static bool enter(struct walk *walk, const struct pickle_node *node)
 	walk->frames[walk->depth++] = (struct frame){
 		.node = node, .open_call = node->kind == PICKLE_CALL ? walk->depth + 1 : open_call};
 	plan->count++;
-	return plan->count <= plan->mask / 4 * 3 || grow(plan);
+	if (plan->count > plan->mask / 4 * 3)
+		return lay_out(plan, plan->mask * 2 + 1, plan->is_mixed);
+	return probes <= PROBES_MAX || plan->is_mixed || lay_out(plan, plan->mask, true);
 }
 
 /* What comes next in the node on top: steps of a call change it after it is made. */
@@ -210,6 +225,7 @@ struct pickle_planned *pickle_plan_find(const struct pickle_plan *plan,
 {
 	if (is_atom(node))
 		return NULL;
-	struct pickle_planned *planned = slot_find(plan->slots, plan->mask, node);
+	uint32_t probes;
+	struct pickle_planned *planned = slot_find(plan, node, &probes);
 	return planned->node ? planned : NULL;
 }

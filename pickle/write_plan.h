@@ -16,6 +16,7 @@ struct pickle_planned {
 struct pickle_plan {
 	struct pickle_planned *slots; /* a hash table of `mask` + 1, by number */
 	uint32_t mask, count;
+	bool is_mixed; /* its slots go by more than the number */
 	/* The value cannot be written in one walk from its root: what a tuple, a frozenset or a
 	 * call is made of leads back to it, a call needs an object whose steps are not all done, or
 	 * it is nested deeper than PICKLE_DEPTH_MAX. */

@@ -230,6 +230,7 @@ def containers():
 	yield functools.reduce(lambda inner, _: [inner], range(300), 'deep')
 	yield functools.reduce(lambda inner, _: (inner, inner), range(150), ('wide',))
 	yield functools.reduce(lambda inner, _: {'k': inner, 'l': inner}, range(150), 'wide')
+	yield [[number] if number % 1024 == 0 else 1 for number in range(100000)]  # numbers far from each other
 	yield ['text'] * 300 + [str(number) for number in range(600)] * 2  # more than 256 in the memo
 
 
