@@ -307,15 +307,20 @@ def from_the_original_worker(folder):
     recipe = re.sub(r"^npx wrangler.*\n", "", recipe, flags=re.M)
     content = {"generation_cache": caches.entries([text for text in caches.TEXTS if "\0" not in text]),
                "embedding_cache": caches.entries([("a",), ("it's", 'a "b"')])}
-    db = sqlite3.connect(":memory:")
-    db.execute("CREATE TABLE cache_metadata (cache_name TEXT PRIMARY KEY, max_size_bytes INTEGER NOT NULL,"
-               " created_at INTEGER NOT NULL, last_updated INTEGER NOT NULL)")
+
+    def quoted(text):
+        literal = "'" + text.replace("'", "''") + "'"
+        return f"replace({literal},'\n',char(10))".replace("\n", "\\n") if "\n" in text else literal
+
+    columns = "key TEXT PRIMARY KEY, value TEXT NOT NULL, frequency INTEGER DEFAULT 1, last_access INTEGER NOT NULL, " \
+        "size INTEGER NOT NULL, created_at INTEGER NOT NULL"
+    lines = ["PRAGMA defer_foreign_keys=TRUE;", "CREATE TABLE cache_metadata (cache_name TEXT PRIMARY KEY);"]
     for ns, entries in content.items():
-        db.execute(f"CREATE TABLE {ns}_cache (key TEXT PRIMARY KEY, value TEXT NOT NULL, frequency INTEGER DEFAULT 1,"
-                   " last_access INTEGER NOT NULL, size INTEGER NOT NULL, created_at INTEGER NOT NULL)")
-        db.executemany(f"INSERT INTO {ns}_cache VALUES (?, ?, ?, ?, 1, ?)", [
-            (str(e.key), D1Client.pack(e.value), e.frequency, e.last_access_us, e.last_access_us) for e in entries])
-    (folder / "d1.sql").write_text("\n".join(db.iterdump()))
+        lines.append(f"CREATE TABLE {ns}_cache ({columns});")
+        for key, e in [("has\nno\0place", entries[0]), *((str(e.key), e) for e in entries)]:
+            lines.append(f"INSERT INTO \"{ns}_cache\" VALUES({quoted(key)},'{D1Client.pack(e.value)}',{e.frequency},"
+                         f"{e.last_access_us},1,{e.last_access_us});")
+    (folder / "d1.sql").write_text("\n".join(lines))
     with Server(folder / "server") as server:
         environment = {**os.environ, "STEADYCACHE_URL": server.url, "STEADYCACHE_API_KEY": TOKEN,
                        "PATH": f"{BUILD}:{os.environ['PATH']}"}
