@@ -103,12 +103,12 @@ static bool is_over(void *user)
 
 static void tell_json(const struct steadytext_import *import, bool is_complete)
 {
-	json_auto_t *line =
-		json_pack("{s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I}", "complete", is_complete,
-			  "dry_run", import->is_dry, "files", (json_int_t)import->files,
-			  "files_before", (json_int_t)import->files_before, "files_failed",
-			  (json_int_t)import->files_failed, "imported", (json_int_t)import->entries,
-			  "kept", (json_int_t)import->kept, "skipped", (json_int_t)import->skipped);
+	json_auto_t *line = json_pack(
+		"{s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "complete", is_complete, "dry_run",
+		import->is_dry, "files", (json_int_t)import->files, "files_before",
+		(json_int_t)import->files_before, "files_failed", (json_int_t)import->files_failed,
+		"imported", (json_int_t)import->entries, "kept", (json_int_t)import->kept,
+		"skipped", (json_int_t)import->skipped, "evicted", (json_int_t)import->evicted);
 
 	output_json(line, CLIENT_JSON);
 }
@@ -143,7 +143,7 @@ static int report(const struct importing *importing, const struct steadytext_imp
 	if (!is_complete)
 		code = import_sink_code(sink) != CLIENT_DONE ? import_sink_code(sink)
 							     : CLIENT_REFUSED;
-	else if (import->skipped > 0)
+	else if (import->skipped + import->evicted > 0)
 		code = CLIENT_REFUSED;
 	int finished = output_finish();
 	return code == CLIENT_DONE ? finished : code;

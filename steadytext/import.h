@@ -41,6 +41,7 @@ struct steadytext_import {
 	/* out */
 	uint64_t files, files_before, files_failed; /* taken; imported before; failed */
 	uint64_t entries, kept, skipped;            /* of the files taken or failed */
+	uint64_t evicted;                           /* by the store, while they came */
 	bool was_ended;                             /* by is_over */
 };
 

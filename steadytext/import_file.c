@@ -138,8 +138,9 @@ static void tell_taken(const struct taking *taking)
 	if (taking->evicted > 0)
 		TELL(taking, WARN,
 		     "%s has evicted %" PRIu64 " entries meanwhile: its limits hold less than the "
-		     "file has; values are a third longer in base64",
-		     taking->ns, taking->evicted);
+		     "file has, as values are a third longer in base64; raise them (PUT "
+		     "/cache/%s, or the server's options)",
+		     taking->ns, taking->evicted, taking->ns);
 }
 
 /* Why a .pkl stays; NULL: it need not. */
@@ -234,6 +235,7 @@ static void take(struct taking *taking)
 	import->entries += taking->entries;
 	import->kept += taking->kept;
 	import->skipped += taking->skipped;
+	import->evicted += taking->evicted;
 	if (is_good) {
 		import->files++;
 	} else if (import->was_ended) {
