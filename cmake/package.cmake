@@ -1,5 +1,5 @@
-# The Debian package: cpack -G DEB (or ./dev deb). packaging/debian/stage.cmake adds what Debian requires
-# beyond the install rules.
+# The server's Debian package: cpack -G DEB. packaging/debian/stage.cmake adds what Debian requires beyond the install
+# rules. ./dev deb also makes those of the library and of plugins: packaging/debian/libraries.sh.
 set(PACKAGE_MAINTAINER "The steadycache authors <maintainers@steadycache.example>" CACHE STRING
 	"Who answers for the package: Name <address>")
 set(CPACK_PACKAGE_NAME steadycache)
@@ -12,6 +12,7 @@ plain REST for curl and any language. Entries live in an SQLite database, in
 memory, in Redis, DynamoDB or Cloudflare D1, large values in a directory or
 in S3.")
 set(CPACK_GENERATOR DEB)
+set(CPACK_INSTALL_CMAKE_PROJECTS ${CMAKE_BINARY_DIR} ${PROJECT_NAME} server /)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_VERBATIM_VARIABLES ON)
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
