@@ -26,6 +26,19 @@ export LD_LIBRARY_PATH
 [ "$(pkg-config --modversion steadycache)" = "$(sed -n 's/^#define STEADYCACHE_VERSION  *"\(.*\)"/\1/p' \
 	"$folder/usr/include/steadycache/steadycache.h")" ] || fail "two versions"
 
+# The manual page is right, and has the functions of the header.
+page=$(find "$folder/usr" -name libsteadycache.3)
+names() {
+	grep -o 'steadycache_[a-z_]*' | sort -u
+}
+sed -n '/^STEADYCACHE_API/,/(/p' "$folder/usr/include/steadycache/steadycache.h" | grep -o 'steadycache_[a-z_]*(' |
+	names >"$folder/declared"
+sed -n 's/^\.F[no] //p' "$page" | sed 's/ .*//' | names >"$folder/described"
+diff "$folder/declared" "$folder/described" || fail "the header declares other functions (<) than the manual page (>)"
+if command -v mandoc >/dev/null; then
+	mandoc -T lint -W warning "$page" || fail "mandoc complains"
+fi
+
 # The words of pkg-config and of $strict are meant to be split.
 # shellcheck disable=SC2046,SC2086
 for example in cache completions; do
