@@ -9,4 +9,3 @@ install(FILES include/steadycache/driver.h include/steadycache/slice.h DESTINATI
 	COMPONENT development)
 install(FILES ${CMAKE_BINARY_DIR}/generated/steadycache-driver.pc DESTINATION share/pkgconfig
 	COMPONENT development)
-install(DIRECTORY examples/plugin/ DESTINATION share/doc/steadycache/examples/plugin COMPONENT development)

@@ -78,8 +78,6 @@ END
 begin libsteadycache-dev development
 strip --strip-debug --remove-section=.comment "$tree/usr/$libdir/libsteadycache.a"
 gzip -9n "$tree"/usr/share/man/man3/*
-mkdir -p "$doc/examples"
-cp -r "$source/examples/." "$doc/examples/"
 finish libsteadycache-dev libdevel "libsteadycache0 (= $version), libcurl4-openssl-dev | libcurl-dev, libexpat1-dev, \
 libgnutls28-dev, libhiredis-dev, libjansson-dev, libsqlite3-dev, libxxhash-dev, nettle-dev, zlib1g-dev" \
 	"cache in memory, SQLite, Redis, DynamoDB or D1 - development files" <<END

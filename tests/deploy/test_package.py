@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Builds the Debian package where nothing else is installed, runs lintian on it, and installs, runs, upgrades
-and removes it on a Debian that systemd has booted: the units with all their hardening, a token as a
-credential, the socket unit.
+"""Builds the Debian packages where nothing else is installed, and runs lintian on them. The server's is installed,
+run, upgraded and removed on a Debian that systemd has booted: the units with all their hardening, a token as a
+credential, the socket unit. With the library's, an example is built and run.
 
 usage: test_package.py BUILD Exit 77: skipped; see bed.py."""
 import hashlib
@@ -45,23 +45,58 @@ def make_root(bed, name, packages):
     return root
 
 
-def build_package(bed):
-    """Built by ./dev deb, on a Debian with only the packages that it names, and without a network."""
+INSIDE_ROOT = """mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && exec chroot "$1" """
+
+
+def run_in(root, command, *words, **settings):
+    """The output of a shell command there, with processes of its own and without a network."""
+    return run("unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "sh", "-c",
+               INSIDE_ROOT + 'sh -c "$2" "$@"', "sh", root, command, *words, env={"PATH": PATH, **settings})
+
+
+def build_packages(bed):
+    """Built by ./dev deb, on a Debian with only the packages that it names. The server's, and the others by name; and
+    the root that they were built on."""
     root = make_root(bed, "builder", run(ROOT / "dev", "packages", "deb").split())
     source = root / "root/source"
     for path in run("git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0"):
         if path and (ROOT / path).is_file():
             (source / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / path, source / path)
-    print(run("unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "sh", "-c",
-              'mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && '
-              'exec chroot "$1" /root/source/dev deb', "sh", root,
-              env={"PATH": PATH, "WITH_PAGES": "OFF"}).strip().split("\n")[-1])
-    (built,) = (source / "build/deb").glob("*.deb")
-    package = bed.folder / built.name
-    shutil.move(built, package)
-    shutil.rmtree(root)
-    return package
+    run_in(root, "exec /root/source/dev deb", WITH_PAGES="OFF")
+    packages = {}
+    for old in bed.folder.glob("*.deb"):
+        old.unlink()
+    for built in sorted((source / "build/deb").glob("*.deb")):
+        packages[built.name.split("_")[0]] = bed.folder / built.name
+        shutil.copy(built, bed.folder / built.name)
+    assert set(packages) == {"steadycache", "libsteadycache0", "libsteadycache-dev", "steadycache-lmdb"}, packages
+    return packages.pop("steadycache"), packages, root
+
+
+LIBRARY = """set -eu
+cd /root && mkdir program && cd program
+dpkg --install /root/libsteadycache0.deb /root/libsteadycache-dev.deb >/dev/null
+cp /usr/share/doc/steadycache/examples/cache.c .
+cc -Wall -Wextra -Wpedantic -Werror -o shared cache.c $(pkg-config --cflags --libs steadycache)
+cc -o static cache.c -l:libsteadycache.a -Wl,--as-needed $(pkg-config --cflags --static --libs steadycache)
+./shared sqlite://./answers "Why?"
+dpkg --purge libsteadycache-dev >/dev/null
+./shared sqlite://./answers "Why?"
+dpkg --purge libsteadycache0 >/dev/null
+./static sqlite://./answers "Why?"
+cd /root && rm -r program
+"""
+
+
+def check_library(root, packages):
+    """The root has a compiler, and what the library's packages depend on."""
+    for name in ("libsteadycache0", "libsteadycache-dev"):
+        shutil.copy(packages[name], root / f"root/{name}.deb")
+    told = run_in(root, LIBRARY).strip().split("\n")
+    assert [line.split(":")[0] for line in told[-3:]] == ["new", "known", "known"], told
+    shutil.rmtree(root / "root")
+    assert remains(root) == [], remains(root)
 
 
 def make_machine(bed, package):
@@ -192,8 +227,11 @@ def main():
     enter()
     if not machine.can_run(bed.folder / "cgroup"):
         skip("control groups (cgroup2) cannot be mounted here, so systemd cannot be started")
-    package = build_package(bed)
-    print(run("lintian", "--allow-root", "--fail-on", "error,warning", "--no-tag-display-limit", package), end="")
+    package, others, builder = build_packages(bed)
+    print(run("lintian", "--allow-root", "--fail-on", "error,warning", "--no-tag-display-limit", package,
+              *others.values()), end="")
+    check_library(builder, others)
+    shutil.rmtree(builder)
     if subprocess.run(["unshare", "--user", "true"], capture_output=True, check=False).returncode != 0:
         skip(f"{package.name} is built and checked but not run: the unit wants a user namespace, and here (as in a "
              "chroot) there are none")
