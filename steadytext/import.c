@@ -59,8 +59,7 @@ static bool list(int dir, struct names *ret)
 			(void)close(copy);
 		return false;
 	}
-	errno = 0;
-	while (is_good && (entry = readdir(stream)))
+	while (is_good && (errno = 0, entry = readdir(stream)))
 		if (steadytext_file_is_named(entry->d_name, NULL))
 			is_good = add_name(ret, entry->d_name);
 	is_good = is_good && errno == 0;
