@@ -83,8 +83,7 @@ static bool print_key(void *user, unsigned spelling, struct buffer *ret)
 
 /* ---- Opening ---- */
 
-/* Whether it has a table of rows with the columns that are read, and no more in it that would have
- * to be computed. */
+/* Whether it has a table of rows with the columns that are read, none of them computed. */
 static bool has_cache(struct sqlite3 *sql)
 {
 	static const char query[] =
@@ -92,7 +91,7 @@ static bool has_cache(struct sqlite3 *sql)
 		"type = 'table' AND rootpage > 0), (SELECT count(*) FROM "
 		"pragma_table_xinfo('cache') WHERE hidden = 0 AND name IN "
 		"('key', 'value', 'frequency', 'last_access')), (SELECT count(*) FROM "
-		"pragma_table_xinfo('cache') WHERE hidden <> 0 OR name = 'rowid')";
+		"pragma_table_xinfo('cache') WHERE name = 'rowid')";
 	sqlite3_stmt *stmt = NULL;
 	bool has_it = sqlite3_prepare_v2(sql, query, -1, &stmt, NULL) == SQLITE_OK &&
 		      sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_int(stmt, 0) == 1 &&

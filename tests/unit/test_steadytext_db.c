@@ -501,6 +501,8 @@ Test(steadytext_db, what_is_no_cache_is_told)
 		"1 AS last_access",
 		"CREATE TABLE cache (key TEXT PRIMARY KEY, value, frequency, last_access) "
 		"WITHOUT ROWID",
+		"CREATE TABLE cache (rowid, key, value, frequency, last_access)",
+		"CREATE VIRTUAL TABLE cache USING fts5(key, value, frequency, last_access)",
 		"CREATE TABLE cache (key, frequency, last_access, "
 		"value BLOB AS (zeroblob(1000000000)))",
 	};

@@ -155,17 +155,9 @@ Test(steadytext_pkl, keys_that_print_the_same_are_one)
 
 Test(steadytext_pkl, what_cannot_be_taken_is_skipped_alone)
 {
-	struct buffer key = {0};
-	struct buffer deep = {0};
-
-	pickle_text_part(&key, SLICE("deep"));
-	for (size_t i = 0; i < 5000; i++)
-		buffer_append_char(&deep, ']');
-	for (size_t i = 1; i < 5000; i++)
-		buffer_append_char(&deep, 'a');
-	pkl_add_parts(&pkl, buffer_bytes(&key), buffer_bytes(&deep));
-	/* A key that is an object. */
+	/* A key that is an object, and one that is a lone surrogate. */
 	pkl_add_parts(&pkl, SLICE("cmodule\nname\n)R"), SLICE("N"));
+	pkl_add_parts(&pkl, SLICE("X\x03\0\0\0\xed\xa0\x80"), SLICE("N"));
 	pkl_add(&pkl, SLICE("good"), SLICE("value"), 1, 9);
 	write_and_open(9);
 	for (size_t i = 0, entries = 0; i < 3; i++) {
@@ -173,13 +165,12 @@ Test(steadytext_pkl, what_cannot_be_taken_is_skipped_alone)
 
 		entries += step == STEADYTEXT_ENTRY;
 		cr_expect(step == STEADYTEXT_ENTRY ||
-				  (step == STEADYTEXT_SKIPPED && strstr(reason, "byte ")),
+				  (step == STEADYTEXT_SKIPPED && strstr(reason, "byte ") &&
+				   strstr(reason, "its key cannot be printed")),
 			  "%d: %s", step, reason);
 		cr_expect(i < 2 || entries == 1);
 	}
 	expect_end();
-	buffer_deinit(&key);
-	buffer_deinit(&deep);
 }
 
 Test(steadytext_pkl, what_is_damaged_is_told_with_its_place)
