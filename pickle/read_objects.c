@@ -6,6 +6,10 @@
 struct pickle_node *pickle_new_global(struct pickle_machine *machine, struct slice module,
 				      struct slice name)
 {
+	if (module.len == 0 || name.len == 0) {
+		(void)pickle_fail(machine, "a name in a module that is empty");
+		return NULL;
+	}
 	if (!utf8_is_valid(module) || !utf8_is_valid(name)) {
 		(void)pickle_fail(machine, "a name in a module that is not UTF-8");
 		return NULL;

@@ -164,7 +164,7 @@ bool pickle_view(const struct pickle_node *node, struct pickle_view *view)
 	if (view->max_bytes < SIZE_MAX - view->text.len)
 		print.out.limit = view->text.len + view->max_bytes;
 	name_type(node, is_array ? &array : NULL, &name);
-	bool has_type = name.len > 0 && set_type(view, &name);
+	bool has_type = set_type(view, &name);
 	buffer_deinit(&name);
 	if (node->kind == PICKLE_STR)
 		put_text(&print.out, node->bytes, view->is_exact);

@@ -495,6 +495,8 @@ Test(pickle_read, refuses_with_the_offset)
 		{SLICE("K\x01U\x01x\x93."), 5,
 		 "STACK_GLOBAL needs two strs and finds an int and a str"},
 		{SLICE("cm\n\xff\n."), 0, "a name in a module that is not UTF-8"},
+		{SLICE("cm\n\n."), 0, "a name in a module that is empty"},
+		{SLICE("\x8c\x00\x8c\x01n\x93."), 5, "a name in a module that is empty"},
 		{SLICE("(o."), 1, "OBJ finds no class"},
 		{SLICE("c_codecs\nencode\nV\\u0100\nVlatin1\n\x86R."), 33,
 		 "bytes as text that is not Latin-1"},
