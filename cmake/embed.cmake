@@ -38,7 +38,7 @@ install(FILES ${archive} DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT developme
 install(FILES include/steadycache/steadycache.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/steadycache
 	COMPONENT development)
 install(FILES library/man/libsteadycache.3 DESTINATION ${CMAKE_INSTALL_MANDIR}/man3 COMPONENT development)
-install(DIRECTORY examples DESTINATION share/doc/steadycache COMPONENT development)
+install(DIRECTORY examples DESTINATION share/doc/steadycache COMPONENT development PATTERN __pycache__ EXCLUDE)
 # The prefix may be another one at the time of installation.
 install(CODE "
 	set(PC_LIBDIR \"${CMAKE_INSTALL_LIBDIR}\")
