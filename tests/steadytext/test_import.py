@@ -216,6 +216,20 @@ def a_full_server(folder):
         judge(server, {"legacy": content})
 
 
+def a_forgetful_server(folder):
+    place = folder / "caches"
+    place.mkdir()
+    caches.make_pkl(place / "legacy.pkl", caches.entries(["k"]), 4)
+    with Server(folder / "server", "--backend=memory") as server:
+        expect_run(server.import_from(place), 0, "imported 1 entries", "the file stays")
+        expect((place / "legacy.pkl").exists(), "the .pkl is gone")
+    with Server(folder / "server", "--backend=memory", "--persist-every=60") as server:
+        expect_run(server.import_from(place), 0, "imported 1 entries")
+        expect(not (place / "legacy.pkl").exists(), "the .pkl is left")
+    with Server(folder / "server", "--backend=memory", "--persist-every=60") as server:
+        expect(D1Client(server.url, TOKEN, "legacy").exists("k"), "a persistent memory has lost what it took")
+
+
 def who_may(folder):
     place = folder / "caches"
     place.mkdir()
@@ -341,8 +355,8 @@ def run(test):
 
 
 def main():
-    tests = [all_of_it, by_the_server, where_steadytext_has_them, what_cannot_be_taken, a_full_server, who_may,
-             a_bad_way, from_the_original_worker]
+    tests = [all_of_it, by_the_server, where_steadytext_has_them, what_cannot_be_taken, a_full_server,
+             a_forgetful_server, who_may, a_bad_way, from_the_original_worker]
     chosen = [test for test in tests if not sys.argv[2:] or test.__name__ in sys.argv[2:]]
     # They wait much.
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
