@@ -103,7 +103,7 @@ static void shortest(double real, char digits[static 20], size_t *len, int *poin
 	for (*len = 0; *c != 'e'; c++)
 		if (*c >= '0' && *c <= '9')
 			digits[(*len)++] = *c;
-	*point = atoi(c + 1) + 1;
+	*point = (int)strtol(c + 1, NULL, 10) + 1;
 	while (*len > 1 && digits[*len - 1] == '0')
 		(*len)--;
 }
@@ -121,7 +121,7 @@ void python_number_float(double real, struct buffer *ret)
 		return;
 	}
 
-	char digits[20];
+	char digits[20] = "";
 	size_t len;
 	int point;
 	shortest(fabs(real), digits, &len, &point);
@@ -138,7 +138,8 @@ void python_number_float(double real, struct buffer *ret)
 	for (size_t i = 0; i < len || (int)i < point; i++) {
 		if (point > 0 && (int)i == point)
 			buffer_append_char(ret, '.');
-		buffer_append_char(ret, i < len ? digits[i] : '0');
+		buffer_append(ret,
+			      i < len ? (struct slice){.data = &digits[i], .len = 1} : SLICE("0"));
 	}
 	if (point > 0 && (size_t)point >= len)
 		buffer_append(ret, SLICE(".0"));

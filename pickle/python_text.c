@@ -44,13 +44,14 @@ static char quote_of(struct slice text)
 }
 
 /* Appends a character below U+0080. */
-static void append_ascii(struct buffer *ret, unsigned char c, char quote)
+static void append_ascii(struct buffer *ret, unsigned char c, unsigned char quote)
 {
-	if (c == (unsigned char)quote || c == '\\')
+	if (c == quote || c == '\\')
 		buffer_append_char(ret, '\\');
 	if (c == '\t' || c == '\n' || c == '\r') {
-		buffer_append_char(ret, '\\');
-		buffer_append_char(ret, c == '\t' ? 't' : c == '\n' ? 'n' : 'r');
+		buffer_append(ret, c == '\t'   ? SLICE("\\t")
+				   : c == '\n' ? SLICE("\\n")
+					       : SLICE("\\r"));
 	} else if (c < ' ' || c == 0x7f)
 		buffer_printf(ret, "\\x%02x", c);
 	else
@@ -67,7 +68,7 @@ void python_repr_of_str(struct buffer *ret, struct slice text, enum python_relea
 		size_t len = decode(text, &code_point);
 
 		if (len == 1)
-			append_ascii(ret, (unsigned char)code_point, quote);
+			append_ascii(ret, (unsigned char)code_point, (unsigned char)quote);
 		else if (len == 0)
 			buffer_printf(ret, "\\x%02x", (unsigned char)text.data[0]);
 		else if (python_printable(code_point, release))
@@ -95,7 +96,7 @@ static void append_bytes(struct buffer *ret, struct slice bytes, bool is_array)
 		unsigned char c = (unsigned char)bytes.data[i];
 
 		if (c < 0x80)
-			append_ascii(ret, c, c == '\'' && is_array ? '\'' : quote);
+			append_ascii(ret, c, is_array && c == '\'' ? c : (unsigned char)quote);
 		else
 			buffer_printf(ret, "\\x%02x", c);
 	}

@@ -144,7 +144,8 @@ static bool plan_events(struct pickle_plan *plan, struct events *events)
 				return false;
 		}
 	}
-	qsort(events->list, events->count, sizeof(*events->list), compare);
+	if (events->count > 0)
+		qsort(events->list, events->count, sizeof(*events->list), compare);
 	return true;
 }
 

@@ -86,7 +86,7 @@ static bool convert_or_explain(const char *mode, struct slice bytes, struct buff
 
 static void write_out(const void *data, size_t len, FILE *to)
 {
-	if (fwrite(data, 1, len, to) != len)
+	if (len > 0 && fwrite(data, 1, len, to) != len)
 		abort();
 }
 
