@@ -68,7 +68,7 @@ static bool is_url_of(const char *choices, const char *text)
 	(void)snprintf(scheme, sizeof(scheme), "%.*s", (int)len, text);
 	if (words_hold_in_any_case(choices, scheme))
 		return true;
-	(void)strcat(scheme, "//");
+	(void)snprintf(scheme + len, sizeof(scheme) - len, "//");
 	return strncmp(colon, "://", 3) == 0 && words_hold_in_any_case(choices, scheme);
 }
 

@@ -1,5 +1,6 @@
 /* Plugins with one fault each, MISFIT, which is one of the names below; and a sound one that keeps
  * nothing, MISFIT=none, which misbehaves as its settings say. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -46,9 +47,8 @@ static enum driver_status misfit_open(const struct driver_config *config, struct
 	const char *settings = config->settings;
 	static struct driver driver;
 
-	(void)error_size;
 	if (says(settings, "fails"))
-		(void)strcpy(error, "the moon is not full");
+		(void)snprintf(error, error_size, "the moon is not full");
 	if (says(settings, "fails") || says(settings, "is_mute"))
 		return DRIVER_TIMEOUT;
 	if (says(settings, "faults"))
