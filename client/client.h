@@ -49,6 +49,8 @@ struct client_loan {
 				 size_t error_size);
 	/* Checks it, and makes its directory if it is missing. */
 	bool (*prepare)(const struct backend_place *place, char *error, size_t error_size);
+	/* For `check-plugin` (backends/plugin/check/check.h). */
+	bool (*check_plugin)(const char *text, FILE *out, char *error, size_t error_size);
 };
 
 /* Whether `word` is a command of the client. NULL is not. */

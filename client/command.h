@@ -52,6 +52,7 @@ int command_import(const struct arguments *arguments);
 int command_import_steadytext(const struct arguments *arguments);
 int command_migrate(const struct arguments *arguments);
 int command_backup(const struct arguments *arguments);
+int command_check_plugin(const struct arguments *arguments);
 int command_healthcheck(const struct arguments *arguments);
 int command_token(const struct arguments *arguments);
 int command_completion(const struct arguments *arguments);

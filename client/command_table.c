@@ -35,6 +35,8 @@ const struct command client_commands[] = {
 	 command_migrate, TIMEOUT_DEFAULT_S},
 	{"backup", "FILE|-", "copy the database of a server on this machine", 1, 1,
 	 O(DATA_DIR) | O(FORCE) | O(QUIET) | O(JSON) | O(HELP), command_backup, 0},
+	{"check-plugin", "PLUGIN", "say whether a plugin keeps the rules of driver.h", 1, 1,
+	 O(HELP), command_check_plugin, 0},
 	{"healthcheck", "", "say whether the server is ready", 0, 0,
 	 O(LIVE) | O(QUIET) | O(JSON) | COMMON, command_healthcheck, HEALTH_TIMEOUT_S},
 	{"token", "new", "make a token and its line for the token file of a server", 1, 1,

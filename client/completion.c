@@ -62,7 +62,7 @@ static void print_bash(const struct command *commands, client_serve_flag *serve_
 		(void)puts("' ;;");
 	}
 	(void)fputs("\t\tesac\n\tfi\n"
-		    "\tif [[ $command == @(backup|migrate) && $word != -* ]]; then\n"
+		    "\tif [[ $command == @(backup|check-plugin|migrate) && $word != -* ]]; then\n"
 		    "\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
 		    "\t\tcompopt -o filenames 2>/dev/null\n\t\treturn\n\tfi\n"
 		    "\tif [[ $command == import-steadytext && $word != -* ]]; then\n"

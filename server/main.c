@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "backends/large/layer.h"
+#include "backends/plugin/check/check.h"
 #include "backends/sqlite/file/backup.h"
 #include "client/client.h"
 #include "server/auth/credentials.h"
@@ -260,6 +261,7 @@ static const struct client_loan client_loan = {
 	.place = lend_place,
 	.large = lend_large,
 	.prepare = backends_prepare,
+	.check_plugin = plugin_check_run,
 };
 
 /* Blocks of this size go back to the system when they are freed. Without this, the first large

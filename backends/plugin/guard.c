@@ -21,7 +21,7 @@ static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS};
 
 static struct {
 	pthread_mutex_t turn; /* held by the thread that has the guard */
-	const char *label;
+	const char *label, *when;
 	const struct backend_config *config;
 
 	struct sigaction before[CRASHES];
@@ -40,9 +40,13 @@ static _Thread_local volatile sig_atomic_t is_guarded;
 /* ---- What is written as the process ends ---- */
 
 /* Callable in a handler. */
-static void write_sentence(const char *what, const char *detail, const char *rest)
+static void write_sentence(const char *what, const char *detail)
 {
-	const char *parts[] = {"steadycache: ", guard.label, ": ", what, detail, rest, "\n"};
+	static const char rest[] =
+		"; the process ends. The fault is in the plugin: tell its author, "
+		"or do without it\n";
+	const char *parts[] = {"steadycache: ", guard.label, ": the plugin ", what, " ", guard.when,
+			       detail,          rest};
 	struct iovec pieces[sizeof(parts) / sizeof(parts[0])];
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
@@ -56,17 +60,17 @@ static const char *name_of(int number)
 {
 	switch (number) {
 	case SIGSEGV:
-		return "SIGSEGV, an access to memory that is not its own";
+		return " (SIGSEGV, an access to memory that is not its own)";
 	case SIGBUS:
-		return "SIGBUS, an access to memory behind the end of a file";
+		return " (SIGBUS, an access to memory behind the end of a file)";
 	case SIGFPE:
-		return "SIGFPE, an impossible division";
+		return " (SIGFPE, an impossible division)";
 	case SIGILL:
-		return "SIGILL, an instruction that this processor lacks";
+		return " (SIGILL, an instruction that this processor lacks)";
 	case SIGABRT:
-		return "SIGABRT, a call of abort()";
+		return " (SIGABRT, a call of abort())";
 	default:
-		return "SIGSYS, a system call that is forbidden";
+		return " (SIGSYS, a system call that is forbidden)";
 	}
 }
 
@@ -80,10 +84,7 @@ static void tell_crash(int number, siginfo_t *info, void *context)
 {
 	(void)context;
 	restore_actions();
-	write_sentence(
-		"the plugin crashed while it was opened (", name_of(number),
-		"); the process ends. The fault is in the plugin: tell its author, or choose "
-		"another --backend");
+	write_sentence("crashed", name_of(number));
 	/* A fault happens again on return; what was sent must be sent again. */
 	if (info->si_code <= 0)
 		(void)raise(number);
@@ -93,9 +94,7 @@ static void tell_exit(void)
 {
 	if (!is_guarded)
 		return;
-	write_sentence("the plugin called exit() while it was opened", "",
-		       "; the process ends. The fault is in the plugin: tell its author, or choose "
-		       "another --backend");
+	write_sentence("called exit()", "");
 	_exit(EXIT_STATUS);
 }
 
@@ -153,13 +152,14 @@ static void *watch(void *user)
 	return NULL;
 }
 
-void plugin_guard_begin(const char *label, const struct backend_config *config)
+void plugin_guard_begin(const char *label, const char *when, const struct backend_config *config)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	(void)pthread_once(&once, watch_exit);
 	(void)pthread_mutex_lock(&guard.turn);
 	guard.label = label;
+	guard.when = when;
 	guard.config = config;
 	guard.is_over = false;
 	thread_condition_init(&guard.ends);

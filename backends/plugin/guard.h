@@ -13,9 +13,9 @@
 
 #include "store/backend.h"
 
-/* Begins; the same thread ends it. `label` names the plugin; `config` says who is told, and both
- * stay until the end. */
-void plugin_guard_begin(const char *label, const struct backend_config *config);
+/* Begins; the same thread ends it. `label` names the plugin, `when` is what goes on, as "while it
+ * was opened"; `config` says who is told. All stay until the end. */
+void plugin_guard_begin(const char *label, const char *when, const struct backend_config *config);
 void plugin_guard_end(void);
 
 #endif

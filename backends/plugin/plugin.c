@@ -9,6 +9,8 @@
 #include "backends/plugin/library.h"
 #include "store/keeper/keeper.h"
 
+#define WHEN_OPENED "while it was opened"
+
 /* A backend that is open. */
 struct open_plugin {
 	struct open_plugin *next;
@@ -112,7 +114,7 @@ static const struct plugin_library *load(const struct backend_config *config,
 {
 	if (!plugin_url_read(config->url, ret_url, error, error_size))
 		return NULL;
-	plugin_guard_begin(ret_url->label, config);
+	plugin_guard_begin(ret_url->label, WHEN_OPENED, config);
 	const struct plugin_library *library =
 		plugin_library_load(ret_url, &plugin_backend_ops, error, error_size);
 	plugin_guard_end();
@@ -143,7 +145,7 @@ static struct backend *open_keeper(const struct plugin_library *library,
 {
 	char reason[600] = "";
 
-	plugin_guard_begin(url->label, config);
+	plugin_guard_begin(url->label, WHEN_OPENED, config);
 	struct backend *backend =
 		keeper_open(library->driver, &library->ops, config, reason, sizeof(reason));
 	plugin_guard_end();

@@ -6,7 +6,12 @@
  *   library.c   loads a shared object, once in a process, and never unloads it
  *   file.c      what is wrong with a file that cannot be loaded
  *   table.c     what is wrong with a driver's table of functions
- *   guard.c     names the plugin if its code crashes, ends the process or takes long meanwhile */
+ *   guard.c     names the plugin if its code crashes, ends the process or takes long meanwhile
+ *
+ *   check/check.c    `steadycache check-plugin`: whether a driver keeps the rules
+ *   check/records.c  the records that they store
+ *   check/rules.c    those for one process
+ *   check/kill.c     the one for a process that is killed */
 #ifndef STEADYCACHE_BACKEND_PLUGIN_H
 #define STEADYCACHE_BACKEND_PLUGIN_H
 

@@ -4,7 +4,7 @@ _steadycache() {
 	((COMP_CWORD > 0)) && before=${COMP_WORDS[COMP_CWORD - 1]}
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'serve get set delete stats list export import import-steadytext migrate backup healthcheck token completion help --help --version' -- "$word")
+		mapfile -t COMPREPLY < <(compgen -W 'serve get set delete stats list export import import-steadytext migrate backup check-plugin healthcheck token completion help --help --version' -- "$word")
 		return
 	fi
 	case $before in
@@ -19,7 +19,7 @@ _steadycache() {
 		return
 		;;
 	--on-error) words='stop continue' ;;
-	help) words='serve get set delete stats list export import import-steadytext migrate backup healthcheck token completion help' ;;
+	help) words='serve get set delete stats list export import import-steadytext migrate backup check-plugin healthcheck token completion help' ;;
 	completion) words='bash zsh' ;;
 	esac
 	if [[ -z $words ]]; then
@@ -35,13 +35,14 @@ _steadycache() {
 		import-steadytext) words='--again --dry-run --json --keep -q --quiet --timeout -h --help ' ;;
 		migrate) words='--dry-run --from-large-values --json --namespace --no-settings --overwrite -q --quiet --skip-existing --state --timeout --to-large-values --verify -h --help ' ;;
 		backup) words='--data-dir --force --json -q --quiet -h --help ' ;;
+		check-plugin) words='-h --help ' ;;
 		healthcheck) words='--json --live -q --quiet --timeout -h --help ' ;;
 		token) words='--expires --name --namespaces --rate --rights -h --help ' ;;
 		completion) words='-h --help ' ;;
 		help) words='-h --help ' ;;
 		esac
 	fi
-	if [[ $command == @(backup|migrate) && $word != -* ]]; then
+	if [[ $command == @(backup|check-plugin|migrate) && $word != -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		compopt -o filenames 2>/dev/null
 		return

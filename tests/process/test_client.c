@@ -229,7 +229,7 @@ Test(client, completions_and_manual_match_the_table)
 	expect_run(
 		0,
 		"for c in get set delete stats list export import import-steadytext backup "
-		"healthcheck; do "
+		"check-plugin healthcheck; do "
 		"$S help $c | grep -oE -- '--[a-z0-9-]+' | sort -u >a; "
 		"sed -n \"/^.It Cm $c\\( \\|\\$\\)/,/^.El/p\" '" STEADYCACHE_TESTS_DIR
 		"/../client/man/steadycache.1' | sed -n 's/.*Fl Fl \\([a-z0-9-]*\\).*/--\\1/p' | "

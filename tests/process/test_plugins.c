@@ -197,6 +197,56 @@ Test(plugins, a_crash_names_the_plugin)
 	expect_failed_open(PLUGIN("none.so?exits"), "called exit() while it was opened", 2);
 }
 
+/* ---- check-plugin ---- */
+
+Test(plugins, check_plugin_is_content_with_the_template)
+{
+	expect_run(0, "TMPDIR=$PWD $S check-plugin " STEADYCACHE_PLUGINS_DIR "/log.so");
+	cr_expect(holds("out", "ok     after a kill -9"));
+	expect_run(0, "! grep -v '^ok ' out && ! ls -d steadycache-check-*");
+}
+
+Test(plugins, check_plugin_leaves_a_store_with_entries_alone)
+{
+	set_backend(PLUGIN("log.so"));
+	scene_start();
+	cr_assert_eq(scene_put("k", "v")->status, 201);
+	scene_stop();
+	expect_run(0, "cp data/log-plugin.log before");
+	expect_run(1, "$S check-plugin '" PLUGIN("log.so?path=data/log-plugin.log") "'");
+	cr_expect(holds("out", "reported a record that nobody has stored"));
+	expect_run(0, "cmp data/log-plugin.log before");
+}
+
+Test(plugins, check_plugin_finds_each_broken_rule)
+{
+	static const struct {
+		const char *rule, *found;
+	} cases[] = {
+		{"one_opener", "opened twice at the same time"},
+		{"names", "FAILED it keeps what it is given"},
+		{"length", "another length answered DRIVER_OK"},
+		{"order", "FAILED it makes changes in their order"},
+		{"uses", "FAILED a use leaves the body"},
+		{"once", "reported a record twice"},
+		{"stop", "was told to stop at the first"},
+		{"removal", "FAILED it removes"},
+		{"all_or_none", "after a kill an apply was made in part"},
+		{"acknowledged", "after a kill an acknowledged apply is gone"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char line[TEMP_PATH_SIZE];
+
+		(void)snprintf(line, sizeof(line),
+			       "TMPDIR=$PWD $S check-plugin '" PLUGIN("unruly.so?%s") "'",
+			       cases[i].rule);
+		expect_run(1, line);
+		cr_expect(holds("out", cases[i].found), "%s", cases[i].rule);
+		cr_expect(holds("err", "it breaks a rule of driver.h"));
+	}
+}
+
 Test(plugins, one_that_does_not_come_back_is_named)
 {
 	set_backend(PLUGIN("none.so?hangs"));
