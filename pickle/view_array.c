@@ -164,11 +164,6 @@ static void put_shape(struct view_out *out, const struct view_array *array)
 
 void view_array_print(struct view_out *out, const struct view_array *array, bool is_whole)
 {
-	/* A line has no room for so many. */
-	if (out->is_try && array->element_count > VIEW_LINE_BYTES) {
-		out->is_full = true;
-		return;
-	}
 	if (array->is_scalar) {
 		put(out, "numpy.");
 		put(out, array->dtype.name);

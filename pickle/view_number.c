@@ -270,8 +270,8 @@ static void put_complex(const struct view_dtype *dtype, const char *bytes, struc
 static void put_signed(const struct view_dtype *dtype, const char *bytes, struct buffer *ret)
 {
 	uint64_t bits = load(bytes, dtype->size, dtype->is_big_endian);
-	unsigned above = 64 - dtype->size * 8;
-	int64_t number = (int64_t)(bits << above) >> above;
+	uint64_t sign = UINT64_C(1) << ((dtype->size * 8 - 1) & 63);
+	int64_t number = (int64_t)((bits ^ sign) - sign);
 
 	if (dtype->kind != 'i' && number == INT64_MIN)
 		buffer_append(ret, SLICE("NaT"));

@@ -35,7 +35,6 @@ struct view_try view_out_try(struct view_out *out)
 	struct view_try before = {
 		.len = out->text->len,
 		.limit = out->limit,
-		.had_left_out = out->has_left_out,
 	};
 	size_t line_end = out->line_start + VIEW_LINE_BYTES;
 
@@ -54,7 +53,6 @@ bool view_out_tried(struct view_out *out, const struct view_try *before)
 	out->is_try = false;
 	if (!has_fitted) {
 		out->text->len = before->len;
-		out->has_left_out = before->had_left_out;
 		out->is_full = out->text->failed;
 	}
 	return has_fitted;

@@ -21,7 +21,6 @@ struct view_out {
 /* What view_out_try changes. */
 struct view_try {
 	size_t len, limit;
-	bool had_left_out;
 };
 
 /* The bytes that fit. */

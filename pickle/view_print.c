@@ -188,11 +188,6 @@ static void print_element(struct view_print *print, const struct element *elemen
 
 static void print_on_line(struct view_print *print, const struct group *group)
 {
-	/* Each takes a byte or more. */
-	if (group->count > VIEW_LINE_BYTES) {
-		print->out.is_full = true;
-		return;
-	}
 	put(print, group->open);
 	for (uint32_t i = 0; i < group->count && !print->out.is_full; i++) {
 		struct element element = element_of(group, i);
@@ -323,11 +318,6 @@ static void print_call(struct view_print *print, const struct pickle_node *node)
 	const struct pickle_items *arguments = &call->arguments->items;
 	struct group group = {"(", ")", .list = arguments->list, .count = arguments->count};
 
-	/* Each step takes a byte or more. */
-	if (print->out.is_try && call->step_count > VIEW_LINE_BYTES) {
-		print->out.is_full = true;
-		return;
-	}
 	view_print_node(print, call->callable);
 	if (has_only_items(call)) {
 		group = run_of_steps(call, 0);

@@ -61,6 +61,7 @@ Test(pickle_view, a_str_is_its_text_without_what_acts_on_a_terminal)
 		    "a\r\nb.",
 		    "str", "a\r\nb");
 	EXPECT_VIEW("\x80\x04\x8c\x04\xe2\x80\xaex.", "str", "\\u202ex");
+	EXPECT_VIEW("\x80\x04\x8c\x06\xe2\x81\xa7\xe2\x80\x8f.", "str", "\\u2067\\u200f");
 	EXPECT_VIEW("\x80\x04\x8c\x05\xc2\x9b"
 		    "3\xc3\xa9.",
 		    "str", "\\x9b3\xc3\xa9");
