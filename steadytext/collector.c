@@ -54,7 +54,7 @@ void steadytext_collector_empty(struct steadytext_collector *collector)
 	collector->batch.count = 0;
 	collector->bytes.len = 0;
 	/* A large entry's room is given back. */
-	if (collector->bytes.capacity > 4 * STEADYTEXT_BATCH_BYTES)
+	if (collector->bytes.capacity > (size_t)4 * STEADYTEXT_BATCH_BYTES)
 		buffer_deinit(&collector->bytes);
 }
 

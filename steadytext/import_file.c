@@ -42,9 +42,11 @@ static void show_key(const struct taking *taking, struct slice key, char *ret, s
 	*ret = '\0';
 	if (!taking->import->shows_keys || key.len == 0)
 		return;
-	for (size_t i = 0; i < len; i++)
-		text[i] = key.data[i] >= ' ' && key.data[i] <= '~' ? key.data[i] : '?';
+	memcpy(text, key.data, len);
 	text[len] = '\0';
+	for (size_t i = 0; i < len; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			text[i] = '?';
 	(void)snprintf(ret, size, " (key %s%s)", text, len < key.len ? "..." : "");
 }
 

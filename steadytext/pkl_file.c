@@ -28,27 +28,32 @@ static bool read_all(int file, struct steadytext_pkl_file *ret)
 	return true;
 }
 
+static bool refuse(char *reason, size_t reason_size, const char *text)
+{
+	(void)snprintf(reason, reason_size, "%s", text);
+	return false;
+}
+
 static bool read_open(int file, off_t max_bytes, struct steadytext_pkl_file *ret, char *reason,
 		      size_t reason_size)
 {
 	struct stat after;
+	bool is_found = fstat(file, &ret->found) == 0;
 
-	if (fstat(file, &ret->found) != 0) {
-		(void)snprintf(reason, reason_size, "cannot be read: %m");
-	} else if (!S_ISREG(ret->found.st_mode)) {
-		(void)snprintf(reason, reason_size, "is no regular file");
-	} else if (ret->found.st_size > max_bytes) {
+	if (is_found && !S_ISREG(ret->found.st_mode))
+		return refuse(reason, reason_size, "is no regular file");
+	if (is_found && ret->found.st_size > max_bytes) {
 		(void)snprintf(reason, reason_size, "has %lld MB; a .pkl may have %lld",
 			       (long long)(ret->found.st_size >> 20), (long long)(max_bytes >> 20));
-	} else if (!(ret->bytes = malloc((size_t)ret->found.st_size + 1)) || !read_all(file, ret) ||
-		   fstat(file, &after) != 0) {
-		(void)snprintf(reason, reason_size, "cannot be read: %m");
-	} else if (!is_same(&ret->found, &after)) {
-		(void)snprintf(reason, reason_size, "changed while it was read: import it again");
-	} else {
-		return true;
+		return false;
 	}
-	return false;
+	ret->bytes = is_found ? malloc((size_t)ret->found.st_size + 1) : NULL;
+	if (!ret->bytes || !read_all(file, ret) || fstat(file, &after) != 0) {
+		(void)snprintf(reason, reason_size, "cannot be read: %m");
+		return false;
+	}
+	return is_same(&ret->found, &after) ||
+	       refuse(reason, reason_size, "changed while it was read: import it again");
 }
 
 bool steadytext_pkl_file_read(struct steadytext_pkl_file *ret, const char *path, off_t max_bytes,
