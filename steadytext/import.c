@@ -88,10 +88,11 @@ static enum found import_folder(struct steadytext_import *import, const char *pa
 		(void)snprintf(reason, reason_size, "cannot be listed: %m");
 	} else {
 		found = names.count > 0 ? FOUND : FOUND_NONE;
-		for (size_t i = 0; i < names.count && !import->was_ended; i++) {
+		bool goes_on = true;
+		for (size_t i = 0; goes_on && i < names.count && !import->was_ended; i++) {
 			import->was_ended = import->is_over && import->is_over(import->user);
 			if (!import->was_ended)
-				steadytext_import_file(import, dir, real, names.list[i]);
+				goes_on = steadytext_import_file(import, dir, real, names.list[i]);
 		}
 	}
 	if (dir >= 0)

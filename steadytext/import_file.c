@@ -315,7 +315,7 @@ static bool was_imported(struct taking *taking, int dir, bool *ret)
 	return true;
 }
 
-void steadytext_import_file(struct steadytext_import *import, int dir, const char *dir_path,
+bool steadytext_import_file(struct steadytext_import *import, int dir, const char *dir_path,
 			    const char *name)
 {
 	struct taking taking = {.import = import, .name = name};
@@ -325,7 +325,7 @@ void steadytext_import_file(struct steadytext_import *import, int dir, const cha
 	if (!steadytext_file_is_named(name, &len) ||
 	    !namespace_name_is_valid((struct slice){.data = name, .len = len})) {
 		TELL(&taking, WARN, "skipped: its name cannot be that of a namespace");
-		return;
+		return true;
 	}
 	(void)snprintf(taking.ns, sizeof(taking.ns), "%.*s", (int)len, name);
 	taking.is_pkl = strcmp(name + len, ".pkl") == 0;
@@ -337,9 +337,11 @@ void steadytext_import_file(struct steadytext_import *import, int dir, const cha
 	} else if (!was_imported(&taking, dir, &is_done)) {
 		import->files_failed++;
 		TELL(&taking, ERROR, "failed: %s", taking.reason);
+		return false;
 	} else if (is_done) {
 		import->files_before++;
 	} else {
 		open_and_take(&taking, dir_path);
 	}
+	return true;
 }

@@ -5,8 +5,9 @@
 #include "steadytext/import.h"
 
 /* Imports `name` of the folder `dir`, a descriptor, whose path without symbolic links is
- * `dir_path`, unless that was done before. Counts and tells what became of it. */
-void steadytext_import_file(struct steadytext_import *import, int dir, const char *dir_path,
+ * `dir_path`, unless that was done before. Counts and tells what became of it. False: the store
+ * does not say what was imported before, and so would not of other files. */
+bool steadytext_import_file(struct steadytext_import *import, int dir, const char *dir_path,
 			    const char *name);
 
 #endif

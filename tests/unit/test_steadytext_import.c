@@ -429,6 +429,17 @@ static bool end_after_mark(struct steadytext_sink *a_sink, const char *key, stru
 	return false;
 }
 
+static bool fail_to_look(struct steadytext_sink *a_sink, const char *key, bool *ret_found,
+			 struct buffer *ret, char *reason, size_t reason_size)
+{
+	(void)a_sink;
+	(void)key;
+	(void)ret_found;
+	(void)ret;
+	(void)snprintf(reason, reason_size, "no answer within 30 s");
+	return false;
+}
+
 static void break_store(void)
 {
 	sound = sink.sink.ops;
@@ -468,6 +479,19 @@ Test(steadytext_import, a_pkl_is_not_removed_before_the_store_has_settled)
 	cr_expect(!run());
 	cr_expect(is_there("p.pkl"));
 	cr_expect_eq(count_of(STEADYTEXT_MARKS), 0);
+}
+
+Test(steadytext_import, a_store_that_does_not_answer_is_asked_once)
+{
+	make_db("a.db", 1, "v");
+	make_pkl("b.pkl", 1, "v");
+	open_store("sqlite");
+	break_store();
+	broken.get_mark = fail_to_look;
+	cr_expect(!run());
+	cr_expect_eq(import.files_failed, 1);
+	expect_told("error a.db: failed: no answer within 30 s");
+	cr_expect(!strstr(told.data, "b.pkl"), "%s", told.data);
 }
 
 Test(steadytext_import, a_pkl_that_was_taken_is_removed_later)
