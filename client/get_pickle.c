@@ -43,6 +43,8 @@ int get_pickle_text(struct slice value, bool is_terminal, struct buffer *ret)
 
 	bool is_pickle = pickle_view_value(value, NULL, &view, &error);
 	*ret = view.text;
+	if (!is_pickle && error.is_memory)
+		return client_fail(CLIENT_LOCAL, "out of memory");
 	if (!is_pickle)
 		return client_fail(CLIENT_REFUSED,
 				   "the value is neither a pickle nor base64 of one: %s (at byte "

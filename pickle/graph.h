@@ -102,6 +102,8 @@ struct pickle_node {
 
 /* Why a pickle, or a part of it, cannot be read, written or shown. */
 struct pickle_error {
+	bool is_memory;  /* of pickle_read and pickle_view_value: memory ran out, so the pickle may
+			  * be  good */
 	uint64_t offset; /* in the pickle, bytes */
 	char text[240];  /* a clause without offset and full stop: "unknown opcode 0xff" */
 };

@@ -46,7 +46,7 @@ struct pickle *pickle_read(struct slice bytes, const struct pickle_limits *limit
 
 	*error = (struct pickle_error){.offset = 0};
 	if (!pickle) {
-		(void)snprintf(error->text, sizeof(error->text), "out of memory");
+		*error = (struct pickle_error){.is_memory = true, .text = "out of memory"};
 		return NULL;
 	}
 	pickle_arena_init(&machine.work, &pickle->budget);

@@ -18,8 +18,10 @@ bool pickle_fail(struct pickle_machine *machine, const char *format, ...)
 
 bool pickle_fail_memory(struct pickle_machine *machine)
 {
-	if (!machine->pickle->budget.is_spent)
+	if (!machine->pickle->budget.is_spent) {
+		machine->error->is_memory = true;
 		return pickle_fail(machine, "out of memory");
+	}
 	return pickle_fail(machine, "it needs more than the %zu bytes of memory that it may have",
 			   machine->pickle->budget.limit_bytes);
 }

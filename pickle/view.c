@@ -182,6 +182,8 @@ bool pickle_view(const struct pickle_node *node, struct pickle_view *view)
 
 /* ---- Values of entries ---- */
 
+static const struct pickle_error no_memory = {.is_memory = true, .text = "out of memory"};
+
 /* The pickle that the value is the base64 of. False: it is not base64. */
 static bool decode_base64(struct slice value, struct buffer *ret)
 {
@@ -204,13 +206,11 @@ static bool view_bytes(struct slice bytes, const struct pickle_limits *limits,
 	/* Other text may begin like a pickle, such as "N.". */
 	bool is_all = view->pickle_len == bytes.len;
 	bool is_done = is_all && pickle_view(pickle_root(pickle), view);
-	if (!is_done)
-		*error = (struct pickle_error){
-			.offset = is_all ? 0 : view->pickle_len,
-			.text = "more bytes follow the end of the pickle",
-		};
-	if (is_all && !is_done)
-		(void)snprintf(error->text, sizeof(error->text), "out of memory");
+	if (!is_all)
+		*error = (struct pickle_error){.offset = view->pickle_len,
+					       .text = "more bytes follow the end of the pickle"};
+	else if (!is_done)
+		*error = no_memory;
 	pickle_free(pickle);
 	return is_done;
 }
@@ -224,7 +224,7 @@ bool pickle_view_value(struct slice value, const struct pickle_limits *limits,
 	/* No pickle is base64: all end with a full stop. */
 	view->is_base64 = decode_base64(value, &decoded);
 	if (!view->is_base64 && decoded.failed) {
-		*error = (struct pickle_error){.text = "out of memory"};
+		*error = no_memory;
 		is_done = false;
 	} else {
 		is_done = view_bytes(view->is_base64 ? buffer_bytes(&decoded) : value, limits, view,

@@ -5,6 +5,7 @@
 #include "base/json_out.h"
 #include "handlers/handlers.h"
 #include "handlers/respond/error.h"
+#include "handlers/respond/status.h"
 #include "pickle/view.h"
 
 /* A value that a person looks at. */
@@ -22,13 +23,18 @@ static bool wants_text(const struct request *request)
 	return accept && strncasecmp(accept, "text/plain", strlen("text/plain")) == 0;
 }
 
-static void respond_no_pickle(const struct request *request, struct response *response,
-			      const struct pickle_error *error)
+static void respond_failure(const struct request *request, struct response *response,
+			    const struct pickle_error *error)
 {
-	respond_error(request, response, 422,
-		      "the value is neither a pickle nor base64 of one: %s (at byte %llu of the "
-		      "pickle)",
-		      error->text, (unsigned long long)error->offset);
+	if (error->is_memory)
+		respond_error(request, response, status_http(CACHE_NO_MEMORY), "%s",
+			      status_text(CACHE_NO_MEMORY));
+	else
+		respond_error(
+			request, response, 422,
+			"the value is neither a pickle nor base64 of one: %s (at byte %llu of the "
+			"pickle)",
+			error->text, (unsigned long long)error->offset);
 }
 
 /* Takes the text over. */
@@ -69,7 +75,7 @@ static enum handler_step view_start(struct request *request, struct response *re
 			      "(`steadycache get --pickle` shows longer ones)",
 			      body.len, BODY_MAX_BYTES);
 	else if (!pickle_view_value(body, &limits, &view, &error))
-		respond_no_pickle(request, response, &error);
+		respond_failure(request, response, &error);
 	else
 		respond_view(request, response, &view);
 	buffer_deinit(&view.text);

@@ -159,6 +159,22 @@ static void has_imported(const struct http_answer *answer)
 		    "expected one");
 }
 
+static void is_shown(const struct http_answer *answer)
+{
+	json_auto_t *json = http_json(answer);
+
+	expect_that(answer,
+		    http_text_equal(json_string_value(json_object_get(json, "text")),
+				    "['two', {'k': 1}, array([], dtype=float32)]"),
+		    "expected the text");
+}
+
+/* Base64 of the pickle of ["two", {"k": 1}, numpy.array([], "f4")]. */
+#define PICKLE                                                                                     \
+	"gASVmwAAAAAAAABdlCiMA3R3b5R9lIwBa5RLAXOMFW51bXB5LmNvcmUubXVsdGlhcnJheZSMDF9y"             \
+	"ZWNvbnN0cnVjdJSTlIwFbnVtcHmUjAduZGFycmF5lJOUSwCFlEMBYpSHlFKUKEsBSwCFlGgHjAVk"             \
+	"dHlwZZSTlIwCZjSUiYiHlFKUKEsDjAE8lE5OTkr/////Sv////9LAHSUYolDAJR0lGJlLg=="
+
 Test(out_of_memory, each_allocation_of_each_request)
 {
 	/* Unknown members make the fast JSON reader give up. */
@@ -180,6 +196,7 @@ Test(out_of_memory, each_allocation_of_each_request)
 		{"POST", "/import",
 		 "{\"namespace\":\"ns\",\"key\":\"i\",\"value_base64\":\"MQ==\",\"x\":[]}\n",
 		 has_imported},
+		{"POST", "/pickle", PICKLE, is_shown},
 	};
 
 	open_server();

@@ -68,7 +68,7 @@ function showView() {
 	byId(wantsStored ? 'entry-stored' : 'entry-readable').checked = true;
 	setText(byId('entry-value'), view.text);
 	byId('entry-value').scrollTop = 0;
-	setText(byId('entry-note'), isReadable ? view.note : `${readable?.note ?? ''} ${stored.note}`.trim());
+	setText(byId('entry-note'), isReadable ? view.note || 'The bytes as they are.' : `${readable?.note ?? ''} ${stored.note}`.trim());
 }
 
 export async function openEntry(ns, entry) {
