@@ -1,6 +1,7 @@
 #include "pickle/read_scalars.h"
 
 #include "pickle/read_text.h"
+#include "pickle/read_utf8.h"
 
 static bool push(struct pickle_machine *m, struct pickle_node *node)
 {

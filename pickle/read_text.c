@@ -5,65 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "pickle/read_utf8.h"
+
 /* Python's own limit (sys.int_info.default_max_str_digits), because the conversion is quadratic. */
 #define DIGITS_MAX 4300
 #define CHUNK      18 /* digits that fit a uint64_t */
 /* Python writes at most 24 bytes. */
 #define FLOAT_TEXT_MAX 400
-
-static bool is_ascii(struct slice bytes)
-{
-	const char *at = bytes.data;
-	size_t left = bytes.len;
-	uint64_t word, odd = 0;
-
-	for (; left >= sizeof(word); left -= sizeof(word), at += sizeof(word)) {
-		memcpy(&word, at, sizeof(word));
-		odd |= word;
-	}
-	for (; left > 0; left--)
-		odd |= (uint64_t)(uint8_t)*at++;
-	return !(odd & UINT64_C(0x8080808080808080));
-}
-
-/* The length of the sequence at `at`, 0 if there is none: table 3-7 of the Unicode standard, but
- * that U+D800 to U+DFFF are taken. */
-static size_t sequence_len(const uint8_t *at, size_t left)
-{
-	uint8_t first = at[0];
-	uint8_t low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
-	uint8_t high = first == 0xF4 ? 0x8F : 0xBF;
-	size_t len;
-
-	if (first < 0x80)
-		return 1;
-	if (first < 0xC2 || first > 0xF4)
-		return 0;
-	len = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-	if (left < len || at[1] < low || at[1] > high)
-		return 0;
-	for (size_t i = 2; i < len; i++)
-		if ((at[i] & 0xC0) != 0x80)
-			return 0;
-	return len;
-}
-
-bool pickle_is_text(struct slice bytes)
-{
-	const uint8_t *at = (const uint8_t *)bytes.data;
-
-	if (is_ascii(bytes))
-		return true;
-	for (size_t left = bytes.len; left > 0;) {
-		size_t len = sequence_len(at, left);
-
-		if (len == 0)
-			return false;
-		at += len;
-		left -= len;
-	}
-	return true;
-}
 
 /* The value of up to CHUNK digits. */
 static uint64_t value_of(const char *digits, size_t count)
@@ -300,7 +248,7 @@ static struct pickle_node *decoded(struct pickle_machine *machine, struct slice 
 {
 	struct sink sink = {0};
 
-	if (is_ascii(line) && (line.len == 0 || !memchr(line.data, '\\', line.len)))
+	if (pickle_is_ascii(line) && (line.len == 0 || !memchr(line.data, '\\', line.len)))
 		return pickle_new_bytes(machine, PICKLE_STR, line);
 	if (!decode(machine, line, &sink))
 		return NULL;
@@ -335,7 +283,7 @@ struct pickle_node *pickle_text_string(struct pickle_machine *machine, struct sl
 
 struct pickle_node *pickle_text_ascii(struct pickle_machine *machine, struct slice bytes)
 {
-	if (!is_ascii(bytes)) {
+	if (!pickle_is_ascii(bytes)) {
 		(void)pickle_fail(machine,
 				  "a byte string of Python 2 that is not ASCII: whether it "
 				  "is text is not known");
@@ -346,24 +294,17 @@ struct pickle_node *pickle_text_ascii(struct pickle_machine *machine, struct sli
 
 bool pickle_text_to_latin1(struct pickle_machine *machine, struct slice text, struct slice *ret)
 {
-	size_t len = 0;
-
-	if (is_ascii(text)) {
+	if (pickle_is_ascii(text)) {
 		*ret = text;
 		return true;
 	}
-	char *bytes = pickle_arena_alloc(&machine->pickle->arena, text.len);
+
+	size_t len = pickle_code_points(text);
+	uint8_t *bytes = pickle_arena_alloc(&machine->pickle->arena, len);
 	if (!bytes)
 		return pickle_fail_memory(machine);
-	for (size_t i = 0; i < text.len; i++) {
-		uint8_t c = (uint8_t)text.data[i];
-
-		if (c > 0xC3)
-			return pickle_fail(machine, "bytes as text that is not Latin-1");
-		if (c >= 0xC2) /* a sequence of two, of valid UTF-8 */
-			c = (uint8_t)(c << 6 | ((uint8_t)text.data[++i] & 0x3F));
-		bytes[len++] = (char)c;
-	}
-	*ret = (struct slice){.data = bytes, .len = len};
+	if (!pickle_to_latin1(text, len, bytes))
+		return pickle_fail(machine, "bytes as text that is not Latin-1");
+	*ret = (struct slice){.data = (const char *)bytes, .len = len};
 	return true;
 }

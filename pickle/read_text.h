@@ -1,12 +1,9 @@
-/* Text in pickles: UTF-8, and the numbers and strings that protocol 0 writes as lines. Functions
- * answer NULL or false as those of read_machine.h do. */
+/* Text in pickles: the numbers and strings that protocol 0 writes as lines, and bytes as text.
+ * Functions answer NULL or false as those of read_machine.h do. */
 #ifndef STEADYCACHE_PICKLE_READ_TEXT_H
 #define STEADYCACHE_PICKLE_READ_TEXT_H
 
 #include "pickle/read_machine.h"
-
-/* UTF-8 in which surrogates may stand, as Python's "surrogatepass" takes it. */
-bool pickle_is_text(struct slice bytes);
 
 /* An int from its decimal digits, with a sign or without. */
 struct pickle_node *pickle_text_int(struct pickle_machine *machine, struct slice line);

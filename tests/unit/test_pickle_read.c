@@ -6,7 +6,9 @@
 #include <stdlib.h>
 
 #include "base/buffer.h"
+#include "base/utf8.h"
 #include "pickle/read.h"
+#include "tests/support/random.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define SEEN_MAX     64
@@ -638,4 +640,76 @@ Test(pickle_read, ignores_what_follows)
 	cr_expect_eq(pickle_protocol(pickle), 2);
 	cr_expect_eq(pickle_node_count(pickle), 1);
 	pickle_free(pickle);
+}
+
+/* Text of some 200 bytes, mostly of sequences of one and two; now and then a byte is wrong. */
+static size_t some_text(char *ret)
+{
+	static const char *const parts[] = {"a",        "\xc3\xa9",     "\xc2\x80",
+					    "\xdf\xbf", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+	size_t wanted = random_below(200), kinds = 1 + random_below(COUNT(parts)), len = 0;
+
+	while (len < wanted) {
+		const char *part = parts[random_below(kinds)];
+
+		memcpy(&ret[len], part, strlen(part));
+		len += strlen(part);
+	}
+	if (len > 0 && random_below(2)) {
+		uint64_t what = random_below(3);
+
+		if (what == 0)
+			len--;
+		else
+			ret[random_below(len)] = what == 1 ? (char)random_below(256) : '\xc3';
+	}
+	return len;
+}
+
+Test(pickle_read, takes_text_that_is_utf_8)
+{
+	size_t taken = 0;
+
+	for (int round = 0; round < 20000; round++) {
+		char bytes[512] = {'\x8c'};
+		size_t len = some_text(bytes + 2);
+		struct slice text = {.data = bytes + 2, .len = len};
+		bool has_surrogate = memmem(text.data, len, "\xed", 1) != NULL;
+
+		if (has_surrogate)
+			continue;
+		bytes[1] = (char)len;
+		bytes[len + 2] = '.';
+		struct pickle_error error;
+		struct pickle *pickle = pickle_read((struct slice){.data = bytes, .len = len + 3},
+						    NULL, NULL, &error);
+		cr_assert_eq(pickle != NULL, utf8_is_valid(text), "%.*s", (int)len, text.data);
+		taken += pickle != NULL;
+		pickle_free(pickle);
+	}
+	cr_expect(taken > 5000 && taken < 19000, "%zu", taken);
+}
+
+Test(pickle_read, bytes_as_text_of_any_length)
+{
+	for (int round = 0; round < 5000; round++) {
+		struct buffer pickled = {0};
+		char bytes[300];
+		size_t len = random_below(sizeof(bytes));
+
+		buffer_append(&pickled, SLICE("c_codecs\nencode\nV"));
+		for (size_t i = 0; i < len; i++) {
+			bytes[i] = (char)random_below(256);
+			buffer_printf(&pickled, "\\u00%02x", (uint8_t)bytes[i]);
+		}
+		buffer_append(&pickled, SLICE("\nVlatin1\n\x86R."));
+		struct pickle_error error;
+		struct pickle *pickle = pickle_read(buffer_bytes(&pickled), NULL, NULL, &error);
+		cr_assert(pickle, "%s", error.text);
+		cr_assert_eq(pickle_root(pickle)->kind, PICKLE_BYTES);
+		cr_assert(slice_equal(pickle_root(pickle)->bytes,
+				      (struct slice){.data = bytes, .len = len}));
+		pickle_free(pickle);
+		buffer_deinit(&pickled);
+	}
 }
