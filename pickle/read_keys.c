@@ -44,7 +44,7 @@ static void mark(struct keys *keys, const struct pickle_node *node)
 }
 
 /* Items from a key to the next one; 0: a node without keys. */
-static uint32_t key_stride(const struct pickle_node *node)
+static size_t key_stride(const struct pickle_node *node)
 {
 	switch (node->kind) {
 	case PICKLE_DICT:
@@ -64,11 +64,11 @@ static void mark_keys(struct keys *keys)
 	for (struct pickle_slab *slab = pickle->first; slab; slab = slab->next)
 		for (uint32_t n = 0; n < slab->count; n++) {
 			const struct pickle_node *node = &slab->nodes[n];
-			uint32_t stride = key_stride(node);
+			size_t stride = key_stride(node);
 
 			if (stride == 0)
 				continue;
-			for (uint32_t i = 0; i < node->items.count; i += stride)
+			for (size_t i = 0; i < node->items.count; i += stride)
 				mark(keys, node->items.list[i]);
 			if (node->items.count / stride > keys->largest)
 				keys->largest = node->items.count / stride;
@@ -215,11 +215,11 @@ static bool make_print(struct keys *keys, const struct pickle_node *node)
 }
 
 /* The index of the first of the `count` keys that is equal to `node`; `count` if there is none. */
-static uint32_t find_few(const struct keys *keys, const struct pickle_items *items, uint32_t stride,
-			 uint32_t count, const struct pickle_node *node)
+static size_t find_few(const struct keys *keys, const struct pickle_items *items, size_t stride,
+		       size_t count, const struct pickle_node *node)
 {
 	XXH128_hash_t wanted = print_of_item(keys, node);
-	uint32_t i = 0;
+	size_t i = 0;
 
 	while (i < count && !XXH128_isEqual(print_of_item(keys, items->list[i * stride]), wanted))
 		i++;
@@ -227,19 +227,19 @@ static uint32_t find_few(const struct keys *keys, const struct pickle_items *ite
 }
 
 /* The same by the table, which then has `node` as the key `count`. */
-static uint32_t find_in_table(struct keys *keys, size_t mask, const struct pickle_items *items,
-			      uint32_t stride, uint32_t count, const struct pickle_node *node)
+static size_t find_in_table(struct keys *keys, size_t mask, const struct pickle_items *items,
+			    size_t stride, size_t count, const struct pickle_node *node)
 {
 	XXH128_hash_t wanted = print_of_item(keys, node);
 	size_t at = wanted.low64 & mask;
 
 	for (; keys->table[at]; at = (at + 1) & mask) {
-		uint32_t i = keys->table[at] - 1;
+		size_t i = keys->table[at] - 1;
 
 		if (XXH128_isEqual(print_of_item(keys, items->list[i * stride]), wanted))
 			return i;
 	}
-	keys->table[at] = count + 1;
+	keys->table[at] = (uint32_t)count + 1;
 	return count;
 }
 
@@ -253,24 +253,23 @@ static size_t table_room(size_t count)
 	return room;
 }
 
-static void settle(struct keys *keys, struct pickle_items *items, uint32_t stride)
+static void settle(struct keys *keys, struct pickle_items *items, size_t stride)
 {
-	uint32_t all = items->count / stride, kept = 0;
-	size_t room = table_room(all);
+	size_t all = items->count / stride, kept = 0, room = table_room(all);
 
 	if (all > FEW)
 		memset(keys->table, 0, room * sizeof(keys->table[0]));
-	for (uint32_t i = 0; i < all; i++) {
+	for (size_t i = 0; i < all; i++) {
 		struct pickle_node **at = &items->list[i * stride];
-		uint32_t same = all > FEW ? find_in_table(keys, room - 1, items, stride, kept, *at)
-					  : find_few(keys, items, stride, kept, *at);
+		size_t same = all > FEW ? find_in_table(keys, room - 1, items, stride, kept, *at)
+					: find_few(keys, items, stride, kept, *at);
 
 		if (same == kept)
 			items->list[kept++ * stride] = at[0];
 		if (stride == 2)
 			items->list[same * stride + 1] = at[1];
 	}
-	items->count = kept * stride;
+	items->count = (uint32_t)(kept * stride);
 }
 
 static bool settle_all(struct keys *keys)

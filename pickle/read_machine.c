@@ -30,9 +30,11 @@ bool pickle_take(struct pickle_machine *machine, uint64_t len, struct slice *ret
 {
 	size_t left = (size_t)(machine->end - machine->at);
 
-	if (len > left)
-		return pickle_fail(machine, "cut off: %s needs %llu bytes, and %zu are left",
-				   machine->opcode, (unsigned long long)len, left);
+	if (len > left) {
+		(void)pickle_fail(machine, "cut off: %s needs %llu bytes, and %zu are left",
+				  machine->opcode, (unsigned long long)len, left);
+		return false;
+	}
 	*ret = (struct slice){.data = machine->at, .len = (size_t)len};
 	machine->at += len;
 	return true;
@@ -40,7 +42,7 @@ bool pickle_take(struct pickle_machine *machine, uint64_t len, struct slice *ret
 
 bool pickle_take_uint(struct pickle_machine *machine, unsigned width, uint64_t *ret)
 {
-	struct slice bytes = {0};
+	struct slice bytes;
 
 	if (!pickle_take(machine, width, &bytes))
 		return false;

@@ -59,8 +59,10 @@ static bool take_counted(struct pickle_machine *m, unsigned width, bool is_signe
 
 	if (!pickle_take_uint(m, width, &len))
 		return false;
-	if (is_signed && width == 4 && len > INT32_MAX)
-		return pickle_fail(m, "%s has a negative length", m->opcode);
+	if (is_signed && width == 4 && len > INT32_MAX) {
+		(void)pickle_fail(m, "%s has a negative length", m->opcode);
+		return false;
+	}
 	return pickle_take(m, len, ret);
 }
 

@@ -150,7 +150,8 @@ static int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
-	c |= 0x20;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
@@ -270,8 +271,10 @@ struct pickle_node *pickle_text_unicode(struct pickle_machine *machine, struct s
 
 struct pickle_node *pickle_text_string(struct pickle_machine *machine, struct slice line)
 {
-	char quote = line.len >= 2 ? line.data[0] : '\0';
+	char quote = '\0';
 
+	if (line.len >= 2)
+		quote = line.data[0];
 	if ((quote != '\'' && quote != '"') || line.data[line.len - 1] != quote) {
 		(void)pickle_fail(machine, "%s needs a line with a string in quotes",
 				  machine->opcode);
