@@ -1,6 +1,8 @@
 /* libsteadycache, by its header alone. */
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -453,6 +455,53 @@ Test(library, close_waits_for_completions)
 	expect(STEADYCACHE_OK, steadycache_length(store, NS, &count), "length");
 	cr_expect_eq(count, REQUESTS - refusals);
 	close_store();
+}
+
+static sem_t may_end;
+static atomic_bool is_held, is_closed;
+
+static void hold(struct steadycache_request *request)
+{
+	(void)request;
+	is_held = true;
+	(void)sem_wait(&may_end);
+}
+
+static void *submit_held(void *user)
+{
+	expect(STEADYCACHE_OK, steadycache_submit(store, user), "submit");
+	return NULL;
+}
+
+static void *close_here(void *user)
+{
+	(void)user;
+	expect(STEADYCACHE_OK, steadycache_close(store), "close");
+	is_closed = true;
+	return NULL;
+}
+
+/* Here the backend would not wait. */
+Test(library, close_waits_for_a_completion_on_a_thread_of_the_program, .init = open_memory)
+{
+	struct steadycache_request request;
+	pthread_t submits, closes;
+
+	(void)sem_init(&may_end, 0, 0);
+	steadycache_request_init(&request, sizeof(request), STEADYCACHE_SYNC);
+	request.done = hold;
+	cr_assert_eq(pthread_create(&submits, NULL, submit_held, &request), 0);
+	while (!is_held)
+		(void)sched_yield();
+	cr_assert_eq(pthread_create(&closes, NULL, close_here, NULL), 0);
+	/* The store is there as long as it is waited for. */
+	while (!is_closed && steadycache_exists(store, NS, "k", 1) != STEADYCACHE_CLOSED)
+		(void)sched_yield();
+	cr_expect(!is_closed);
+	(void)sem_post(&may_end);
+	(void)pthread_join(submits, NULL);
+	(void)pthread_join(closes, NULL);
+	cr_expect(is_closed);
 }
 
 /* They would never end by themselves. */
