@@ -55,7 +55,7 @@ def fault(number, data, failed, answer):
 
 
 def main():
-	sys.setrecursionlimit(20000)  # for Python's own picklers
+	sys.setrecursionlimit(3000)  # for Python's own picklers
 	if values.numpy is None:
 		print('without python3-numpy: its arrays are left out')
 	inputs = list(pickles(int(sys.argv[2]) if len(sys.argv) > 2 else 1000))
