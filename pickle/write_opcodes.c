@@ -24,7 +24,7 @@ void pickle_put_set_state(struct buffer *ret)
 
 void pickle_put_int(struct buffer *ret, int64_t integer)
 {
-	unsigned len = 3;
+	unsigned len = 5;
 
 	if (integer >= 0 && integer < 0x100)
 		pickle_put_number(ret, BININT1, (uint64_t)integer, 1);
