@@ -197,13 +197,15 @@ static enum driver_status prepare_to_write(struct driver *driver)
 }
 
 static int write_with_room(struct driver *driver, const struct driver_change *changes, size_t count,
-			   size_t *ret_id)
+			   bool adds, size_t *ret_id)
 {
 	int rc = write_once(driver, changes, count, ret_id);
 
-	while (rc == MDB_MAP_FULL && lmdb_room_grow(driver))
+	while (rc == MDB_MAP_FULL && lmdb_room_grow(driver, true))
 		rc = write_once(driver, changes, count, ret_id);
 	if ((rc == MDB_MAP_FULL || rc == ENOSPC) && lmdb_room_reclaim(driver))
+		rc = write_once(driver, changes, count, ret_id);
+	if (rc == MDB_MAP_FULL && !adds && driver->env && lmdb_room_grow(driver, false))
 		rc = write_once(driver, changes, count, ret_id);
 	return rc;
 }
@@ -221,34 +223,54 @@ static enum driver_status find_out(struct driver *driver, int rc, size_t id)
 	return info.me_last_txnid >= id ? DRIVER_OK : DRIVER_UNAVAILABLE;
 }
 
+/* What the changes are about: whether they add anything, whether they are more than uses, and the
+ * bytes that they take. */
+static void survey(const struct driver *driver, const struct driver_change *changes, size_t count,
+		   bool *ret_adds, bool *ret_matters, uint64_t *ret_bytes)
+{
+	uint64_t pages = 0;
+
+	*ret_adds = *ret_matters = false;
+	for (size_t i = 0; i < count; i++) {
+		pages += lmdb_records_pages(driver, &changes[i]);
+		*ret_adds |= changes[i].kind == DRIVER_PUT;
+		*ret_matters |= changes[i].kind != DRIVER_USE;
+	}
+	*ret_bytes = pages * driver->page_bytes;
+}
+
+/* A full store says so until changes are made that matter. */
+static void note_room(struct driver *driver, int rc, bool matters)
+{
+	if (atomic_load(&driver->trouble) == LMDB_SYNC_FAILED)
+		return;
+	if (rc == 0 && matters)
+		atomic_store(&driver->trouble, LMDB_NO_TROUBLE);
+	else if (rc == MDB_MAP_FULL)
+		atomic_store(&driver->trouble, LMDB_LIMIT_REACHED);
+	else if (rc == ENOSPC)
+		atomic_store(&driver->trouble, LMDB_DISK_FULL);
+}
+
 static enum driver_status lmdb_apply(struct driver *driver, const struct driver_change *changes,
 				     size_t count)
 {
-	uint64_t pages = 0;
+	uint64_t bytes;
 	size_t id = 0;
-	bool adds = false;
+	bool adds, matters;
 	enum driver_status status = prepare_to_write(driver);
 
-	for (size_t i = 0; i < count; i++) {
-		pages += lmdb_records_pages(driver, &changes[i]);
-		adds |= changes[i].kind == DRIVER_PUT;
-	}
+	survey(driver, changes, count, &adds, &matters, &bytes);
 	if (status == DRIVER_OK)
-		status = lmdb_room_make(driver, pages * driver->page_bytes, adds);
+		status = lmdb_room_make(driver, bytes, adds);
 	if (status != DRIVER_OK)
 		return status;
-	int rc = write_with_room(driver, changes, count, &id);
-	if (rc == 0) {
-		if (atomic_load(&driver->trouble) != LMDB_SYNC_FAILED)
-			atomic_store(&driver->trouble, LMDB_NO_TROUBLE);
-		return DRIVER_OK;
-	}
+	int rc = write_with_room(driver, changes, count, adds, &id);
 	if (!driver->env)
 		return DRIVER_UNAVAILABLE;
-	if (is_broken(driver))
+	if (rc != 0 && is_broken(driver))
 		return find_out(driver, rc, id);
-	if (rc == MDB_MAP_FULL || rc == ENOSPC)
-		atomic_store(&driver->trouble, rc == ENOSPC ? LMDB_DISK_FULL : LMDB_LIMIT_REACHED);
+	note_room(driver, rc, matters);
 	return lmdb_store_status(rc);
 }
 

@@ -261,8 +261,10 @@ int lmdb_records_change(struct driver *driver, const struct lmdb_tables *tables,
 
 uint64_t lmdb_records_pages(const struct driver *driver, const struct driver_change *change)
 {
-	return lmdb_pieces_count(driver, change->body.len) * 2 +
-	       lmdb_pieces_count(driver, change->key.len) + 4;
+	uint64_t name =
+		change->key.len < KEY_MAX_BYTES ? 0 : lmdb_pieces_count(driver, change->key.len);
+
+	return lmdb_pieces_count(driver, change->body.len) + name + 2;
 }
 
 /* ---- All of them ---- */

@@ -27,7 +27,7 @@ int lmdb_records_visit(const struct driver *driver, const struct lmdb_tables *ta
 		       driver_visit *visit, void *user, bool *ret_stopped,
 		       uint64_t *ret_unreadable);
 
-/* Pages that a change may take, at most, apart from those of inner nodes. */
+/* About how many pages a change takes. */
 uint64_t lmdb_records_pages(const struct driver *driver, const struct driver_change *change);
 
 #endif

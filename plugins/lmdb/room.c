@@ -14,6 +14,7 @@
 #define STEP_MIN_BYTES  (UINT64_C(1) << 20)
 #define STEP_MAX_BYTES  (UINT64_C(64) << 20)
 #define MAP_MAX_BYTES   (UINT64_C(1) << (sizeof(size_t) > 4 ? 46 : 30))
+#define REMOVALS_BYTES  (UINT64_C(8) << 20)
 #define MAP_UNIT_BYTES  (UINT64_C(1) << 20)
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -26,19 +27,26 @@ static uint64_t most(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/* The map is larger than the limit, so that removals have room. */
-static uint64_t map_max(const struct driver *driver)
+static uint64_t in_units(uint64_t bytes)
 {
-	return driver->limit_bytes >= MAP_MAX_BYTES ? MAP_MAX_BYTES
-						    : driver->limit_bytes + 4 * LMDB_RESERVE_BYTES;
+	return (bytes + MAP_UNIT_BYTES - 1) / MAP_UNIT_BYTES * MAP_UNIT_BYTES;
+}
+
+/* The largest map; not smaller than what is used. */
+static uint64_t map_max(const struct driver *driver, bool adds)
+{
+	uint64_t spare = adds ? 0 : REMOVALS_BYTES;
+
+	if (driver->limit_bytes >= MAP_MAX_BYTES - spare)
+		return MAP_MAX_BYTES;
+	return most(driver->limit_bytes + spare, in_units(atomic_load(&driver->used_bytes)));
 }
 
 uint64_t lmdb_room_first_map(const struct driver *driver, uint64_t file_bytes)
 {
 	uint64_t wanted = most(FIRST_MAP_BYTES, file_bytes + file_bytes / 2);
 
-	wanted = most(least(wanted, map_max(driver)), file_bytes);
-	return (wanted + MAP_UNIT_BYTES - 1) / MAP_UNIT_BYTES * MAP_UNIT_BYTES;
+	return in_units(most(least(wanted, driver->limit_bytes), file_bytes));
 }
 
 void lmdb_room_measure(struct driver *driver)
@@ -65,16 +73,15 @@ static bool set_map(struct driver *driver, uint64_t bytes)
 }
 
 /* A map of at least `wanted` bytes, if it may be so large. */
-static bool grow_to(struct driver *driver, uint64_t wanted)
+static bool grow_to(struct driver *driver, uint64_t wanted, bool adds)
 {
-	wanted = (wanted + MAP_UNIT_BYTES - 1) / MAP_UNIT_BYTES * MAP_UNIT_BYTES;
-	wanted = least(wanted, map_max(driver));
+	wanted = least(in_units(wanted), map_max(driver, adds));
 	return wanted > driver->map_bytes && set_map(driver, wanted);
 }
 
-bool lmdb_room_grow(struct driver *driver)
+bool lmdb_room_grow(struct driver *driver, bool adds)
 {
-	return grow_to(driver, driver->map_bytes + driver->map_bytes / 2);
+	return grow_to(driver, driver->map_bytes + driver->map_bytes / 2, adds);
 }
 
 /* Free pages in the file: LMDB's own table 0 has, for each commit, a count and a list of those that
@@ -110,15 +117,15 @@ static void count_free(struct driver *driver, uint64_t *ret_all, uint64_t *ret_u
 	mdb_txn_abort(txn);
 }
 
-/* Whether free pages and what is left ahead of the end are enough. */
+/* Whether free pages and what is allocated ahead of the end are enough. */
 static bool has_room(struct driver *driver, uint64_t wanted)
 {
-	uint64_t room_end = least(driver->limit_bytes, driver->allocated_bytes);
 	uint64_t all, usable;
 
 	for (unsigned i = 0; i < 2; i++) {
 		uint64_t used = atomic_load(&driver->used_bytes);
-		uint64_t ahead = room_end > used ? room_end - used : 0;
+		uint64_t ahead =
+			driver->allocated_bytes > used ? driver->allocated_bytes - used : 0;
 
 		count_free(driver, &all, &usable);
 		if (usable + ahead >= wanted)
@@ -152,29 +159,40 @@ enum driver_status lmdb_room_make(struct driver *driver, uint64_t needed, bool a
 {
 	uint64_t used = atomic_load(&driver->used_bytes);
 	uint64_t end = used + needed + LMDB_RESERVE_BYTES;
+	/* Of much, only a part is allocated ahead: what is not needed would remain. */
+	uint64_t allocated = least(end, used + STEP_MAX_BYTES);
 	uint64_t step = most(STEP_MIN_BYTES, least(STEP_MAX_BYTES, used / 8));
 
-	if (end + LMDB_RESERVE_BYTES > driver->map_bytes)
-		(void)grow_to(driver, most(end + LMDB_RESERVE_BYTES, used + used / 2));
+	if (adds && driver->map_bytes > map_max(driver, true))
+		(void)set_map(driver, map_max(driver, true));
+	else if (end > driver->map_bytes)
+		(void)grow_to(driver, most(end, used + used / 2), adds);
 	if (!driver->env)
 		return DRIVER_UNAVAILABLE;
-	if (!adds)
+	if (!adds || allocated <= driver->allocated_bytes || allocate(driver, allocated + step) ||
+	    allocate(driver, allocated) || has_room(driver, needed + LMDB_RESERVE_BYTES))
 		return DRIVER_OK;
-	bool fits = end <= driver->limit_bytes;
-	if (fits && end > driver->allocated_bytes)
-		fits = allocate(driver, least(end + step, driver->limit_bytes)) ||
-		       allocate(driver, end);
-	if (fits || has_room(driver, needed + LMDB_RESERVE_BYTES))
-		return DRIVER_OK;
-	atomic_store(&driver->trouble,
-		     end > driver->limit_bytes ? LMDB_LIMIT_REACHED : LMDB_DISK_FULL);
+	atomic_store(&driver->trouble, LMDB_DISK_FULL);
 	return DRIVER_NO_SPACE;
+}
+
+static size_t last_commit(const struct driver *driver)
+{
+	MDB_envinfo info;
+
+	(void)mdb_env_info(driver->env, &info);
+	return info.me_last_txnid;
 }
 
 bool lmdb_room_reclaim(struct driver *driver)
 {
-	return driver->env && lmdb_store_commit_nothing(driver) == 0 &&
-	       lmdb_checkpoint_take(driver) == 0;
+	if (!driver->env || driver->reclaimed_at == last_commit(driver))
+		return false;
+	bool is_done = lmdb_checkpoint_take(driver) == 0;
+	if (is_done && lmdb_store_commit_nothing(driver) == 0)
+		is_done = lmdb_checkpoint_take(driver) == 0;
+	driver->reclaimed_at = last_commit(driver);
+	return is_done;
 }
 
 bool lmdb_room_disk_has_some(const struct driver *driver)

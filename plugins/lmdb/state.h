@@ -87,6 +87,7 @@ struct driver {
 	uint64_t map_bytes;
 	uint64_t limit_bytes;     /* of max_size_mb; UINT64_MAX: none */
 	uint64_t allocated_bytes; /* the disk has room for the file up to here */
+	size_t reclaimed_at;      /* the commit after lmdb_room_reclaim */
 	_Atomic uint64_t used_bytes;
 	_Atomic int trouble; /* enum lmdb_trouble */
 
