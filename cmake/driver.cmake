@@ -3,7 +3,7 @@
 # (backends/plugin/url.c).
 file(STRINGS ${CMAKE_SOURCE_DIR}/include/steadycache/driver.h driver_abi REGEX "^#define DRIVER_ABI ")
 string(REGEX REPLACE "[^0-9]" "" driver_abi "${driver_abi}")
-configure_file(${CMAKE_SOURCE_DIR}/packaging/steadycache-driver.pc.in
+configure_file(${CMAKE_SOURCE_DIR}/cmake/steadycache-driver.pc.in
 	${CMAKE_BINARY_DIR}/generated/steadycache-driver.pc @ONLY)
 install(FILES include/steadycache/driver.h include/steadycache/slice.h DESTINATION include/steadycache
 	COMPONENT development)
