@@ -1,20 +1,21 @@
 #include "pickle/memo.h"
 
 #include <string.h>
+#include <xxhash.h>
 
 #define ROOM_MIN 64
 
 void pickle_memo_init(struct pickle_memo *memo, struct pickle_arena *arena, uint64_t seed)
 {
-	*memo = (struct pickle_memo){.arena = arena, .seed = seed | 1};
+	*memo = (struct pickle_memo){.arena = arena, .seed = seed};
 }
 
-/* The slot of `index`, or a free one. Multiplicative hashing with an odd number that nobody outside
- * knows, so that no pickle can choose its collisions. */
+/* The slot of `index`, or a free one. No pickle can choose its collisions, because the seed is not
+ * known. */
 static struct pickle_memo_slot *find(const struct pickle_memo *memo, uint64_t index)
 {
 	size_t mask = memo->table_room - 1;
-	size_t at = (size_t)((index * memo->seed) >> 20) & mask;
+	size_t at = XXH3_64bits_withSeed(&index, sizeof(index), memo->seed) & mask;
 
 	while (memo->table[at].node && memo->table[at].index != index)
 		at = (at + 1) & mask;

@@ -22,10 +22,11 @@ struct pickle_memo {
 	size_t dense_room;
 	struct pickle_memo_slot *table; /* open addressing; room is a power of two */
 	size_t table_count, table_room;
-	uint64_t seed;  /* odd; chooses the places in `table` */
+	uint64_t seed;  /* chooses the places in `table` */
 	uint64_t count; /* of numbers in use */
 };
 
+/* `seed` is not known to who wrote the pickle. */
 void pickle_memo_init(struct pickle_memo *memo, struct pickle_arena *arena, uint64_t seed);
 /* False: out of memory. */
 bool pickle_memo_put(struct pickle_memo *memo, uint64_t index, struct pickle_node *node);

@@ -613,6 +613,24 @@ Test(pickle_read, nests_without_recursion_and_within_the_default_limit)
 	}
 }
 
+/* Quadratic work would take minutes. */
+Test(pickle_read, numbers_of_the_memo_may_be_any)
+{
+	for (unsigned shift = 20; shift <= 44; shift += 12) {
+		struct buffer bytes = {0};
+		struct pickle_error error;
+
+		buffer_append(&bytes, SLICE("]"));
+		for (uint64_t i = 1; i < 150000; i++)
+			buffer_printf(&bytes, "p%" PRIu64 "\n", i << shift);
+		buffer_printf(&bytes, "g%" PRIu64 "\n.", UINT64_C(149999) << shift);
+		struct pickle *pickle = pickle_read(buffer_bytes(&bytes), NULL, NULL, &error);
+		cr_expect(pickle, "%s", error.text);
+		pickle_free(pickle);
+		buffer_deinit(&bytes);
+	}
+}
+
 Test(pickle_read, an_int_of_many_digits_ends_where_pythons_does)
 {
 	struct buffer longest = repeated(SLICE("I-"), SLICE("9"), 4300, SLICE("\n."));
