@@ -23,6 +23,9 @@ struct steadytext_candidate {
 	bool is_outdone;                         /* a later one has the same key */
 };
 
+/* Most of one file. A cache of SteadyText's has some thousands of entries. */
+#define STEADYTEXT_CANDIDATES_MAX ((size_t)1 << 24)
+
 /* A zeroed one is empty. */
 struct steadytext_candidates {
 	struct steadytext_candidate *list;
@@ -33,7 +36,7 @@ struct steadytext_candidates {
 typedef bool steadytext_candidates_print(void *user, unsigned spelling, struct buffer *ret);
 
 /* Adds `candidate`, once for each spelling of its key; once if it has no text. `scratch` is
- * overwritten. False: out of memory. */
+ * overwritten. False: out of memory, or there are too many. */
 bool steadytext_candidates_add(struct steadytext_candidates *candidates,
 			       const struct steadytext_candidate *candidate,
 			       steadytext_candidates_print *print, void *user,

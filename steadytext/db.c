@@ -143,7 +143,7 @@ static bool list(struct steadytext_db *db, char *reason, size_t reason_size)
 	if (listing == LISTING_FAILED) {
 		int primary = sqlite3_errcode(db->file.sql) & 0xff;
 		(void)snprintf(reason, reason_size, "cannot be read: %s",
-			       primary == SQLITE_OK ? "out of memory"
+			       primary == SQLITE_OK ? "too many entries, or out of memory"
 						    : sqlite3_errmsg(db->file.sql));
 		return false;
 	}

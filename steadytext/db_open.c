@@ -125,6 +125,7 @@ static enum attempt attempt(struct steadytext_db_open *db, const char *name, boo
 		describe(db->sql, reason, reason_size);
 	} else if (check_header(db->sql, reason, reason_size)) {
 		distrust(db->sql);
+		db->was_read = true;
 		int result = sqlite3_exec(db->sql, "SELECT 1 FROM sqlite_schema LIMIT 1", NULL,
 					  NULL, NULL);
 		int primary = result & 0xff;
@@ -246,7 +247,7 @@ void steadytext_db_open_end(struct steadytext_db_open *db)
 {
 	(void)sqlite3_close(db->sql);
 	/* Who has it open, in this process too, has a -shm. */
-	if (db->path && !db->is_immutable && !db->had_shm)
+	if (db->was_read && !db->is_immutable && !db->had_shm)
 		remove_made(db);
 	free(db->path);
 	*db = (struct steadytext_db_open){0};

@@ -23,6 +23,7 @@ struct steadytext_db_open {
 	struct sqlite3 *sql;
 	char *path;
 	bool had_wal, had_shm; /* before it was opened */
+	bool was_read;         /* so that SQLite may have made them */
 	bool is_immutable;
 	struct stat before; /* is_immutable: what the file was */
 };

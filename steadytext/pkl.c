@@ -124,7 +124,7 @@ static bool read_pickle(struct steadytext_pkl *pkl, int64_t now_us, bool *ret_fo
 	pkl->data = &data->items;
 	pkl->budget.left_bytes = EXPANSION_BYTES + EXPANSION * (uint64_t)pkl->file.len;
 	return list(pkl, meta, member(root, "counter"), now_us) ||
-	       refuse(reason, reason_size, "cannot be read: out of memory");
+	       refuse(reason, reason_size, "cannot be read: too many entries, or out of memory");
 }
 
 struct steadytext_pkl *steadytext_pkl_open(const char *path, const struct steadytext_limits *limits,
