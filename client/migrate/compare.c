@@ -15,6 +15,8 @@ static const char *difference(const struct merge_entry *entry, const struct migr
 
 	if (expires_at_us > 0 && expires_at_us <= now_us)
 		return NULL;
+	if (found->is_unknown)
+		return "TO cannot look it up: the key is too long for a URL";
 	if (!found->exists)
 		return "it is missing in TO";
 	if (!etag_equal(&found->etag, &value->etag))
@@ -24,7 +26,7 @@ static const char *difference(const struct merge_entry *entry, const struct migr
 			       cache_value_content_type(value), found->type);
 		return room;
 	}
-	if (expires_at_us == HISTORY_TTL)
+	if (expires_at_us == HISTORY_TTL || found->has_no_expiry)
 		return NULL;
 	int64_t apart_us = found->expires_at_us - expires_at_us;
 	if ((found->expires_at_us == 0) == (expires_at_us == 0) &&

@@ -76,6 +76,8 @@ struct migrate_found {
 	char type[CONTENT_TYPE_MAX_LEN + 1]; /* "": not known */
 	int64_t modified_us, expires_at_us;  /* 0: unknown; never */
 	int64_t tolerance_us;                /* of expires_at_us */
+	bool has_no_expiry;                  /* expires_at_us is not known */
+	bool is_unknown;                     /* the sink cannot look it up */
 };
 
 struct migrate_sink;

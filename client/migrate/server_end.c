@@ -1,5 +1,7 @@
 #include "client/migrate/server_end.h"
 
+#include "base/json_out.h"
+#include "base/utf8.h"
 #include "client/remote_open.h"
 #include "client/target.h"
 
@@ -91,5 +93,92 @@ bool server_end_find(struct remote *remote, const char *ns, struct slice key,
 		*failure = (struct migrate_failure){0};
 	remote_answer_deinit(&answer);
 	buffer_deinit(&request.target);
+	return good;
+}
+
+bool server_end_is_too_long(const struct migrate_failure *failure)
+{
+	return failure->status == 414 || failure->status == 431;
+}
+
+/* Writes the bytes of a value in JSON. False: it is not as a server writes it. */
+static bool read_value(const json_t *result, struct buffer *ret)
+{
+	const json_t *value = json_object_get(result, "value");
+	const char *encoding = json_string_value(json_object_get(result, "encoding"));
+	const char *text = json_string_value(value);
+
+	if (!text)
+		return false;
+	struct slice bytes = {.data = text, .len = json_string_length(value)};
+	if (encoding)
+		return strcmp(encoding, "base64") == 0 && target_base64(bytes, ret);
+	buffer_append(ret, bytes);
+	return true;
+}
+
+static bool take_long(const struct remote_answer *answer, struct migrate_found *ret)
+{
+	json_auto_t *document = json_loadb(answer->body.data ? answer->body.data : "",
+					   answer->body.len, JSON_ALLOW_NUL, NULL);
+	json_t *results = json_object_get(document, "results");
+	const json_t *result = json_object_iter_value(json_object_iter(results));
+	const char *type = json_string_value(json_object_get(result, "content_type"));
+	struct buffer bytes = {0};
+
+	*ret = (struct migrate_found){.exists = json_is_true(json_object_get(result, "found")),
+				      .has_no_expiry = true};
+	if (!ret->exists)
+		return json_is_object(result);
+	bool good = read_value(result, &bytes) && !bytes.failed;
+	struct cache_value *value =
+		good ? cache_value_copy(buffer_bytes(&bytes), slice_of(type ? type : "")) : NULL;
+	if (value)
+		ret->etag = value->etag;
+	if (type)
+		(void)snprintf(ret->type, sizeof(ret->type), "%s", type);
+	good = value != NULL;
+	cache_value_release(value);
+	buffer_deinit(&bytes);
+	return good;
+}
+
+bool server_end_find_long(struct remote *remote, const char *ns, struct slice key,
+			  struct migrate_found *ret, struct migrate_failure *failure)
+{
+	struct buffer text = {0};
+	struct remote_body body = {.fd = -1};
+	struct remote_request request = {
+		.method = "POST",
+		.headers = {"Content-Type: application/json", "Expect:"},
+		.body = &body,
+	};
+	struct remote_answer answer = {0};
+
+	*ret = (struct migrate_found){.is_unknown = true};
+	/* jansson takes no NUL in the name of a member. */
+	if (!utf8_is_valid(key) || memchr(key.data, '\0', key.len)) {
+		*failure = (struct migrate_failure){0};
+		return true;
+	}
+	json_out_raw(&text, "{\"keys\":[");
+	json_out_string(&text, key);
+	json_out_raw(&text, "]}");
+	body.text = buffer_bytes(&text);
+	body.len = (curl_off_t)text.len;
+	buffer_append(&request.target, SLICE("/batch/"));
+	target_append(&request.target, slice_of(ns));
+	buffer_append(&request.target, SLICE("/get"));
+	bool good = text.failed ? migrate_fail(failure, CLIENT_LOCAL, "out of memory")
+				: server_end_ask(remote, &request, &answer, failure);
+	if (good && !take_long(&answer, ret))
+		good = migrate_fail(failure, CLIENT_REFUSED, "%s sent a batch that cannot be read",
+				    remote->url);
+	good = good || failure->status == 413;
+	if (good)
+		*failure = (struct migrate_failure){0};
+	remote_answer_deinit(&answer);
+	buffer_deinit(&request.target);
+	buffer_deinit(&text);
 	return good;
 }

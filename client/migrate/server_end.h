@@ -36,8 +36,16 @@ int64_t server_end_expiry(const struct remote_answer *answer);
 /* What such times may differ by. */
 #define SERVER_END_TOLERANCE_US (3 * US_PER_S)
 
-/* What the server has for a key that is not empty. */
+/* What the server has for a key that is not empty. See server_end_is_too_long. */
 bool server_end_find(struct remote *remote, const char *ns, struct slice key,
 		     struct migrate_found *ret, struct migrate_failure *failure);
+
+/* Whether a request failed so because its key is too long for a URL of that server. */
+bool server_end_is_too_long(const struct migrate_failure *failure);
+
+/* As server_end_find for such a key: the server sends the value, does not tell the expiry, and
+ * counts a use. It cannot look up a key that is not text, nor a value that it sends in no batch. */
+bool server_end_find_long(struct remote *remote, const char *ns, struct slice key,
+			  struct migrate_found *ret, struct migrate_failure *failure);
 
 #endif

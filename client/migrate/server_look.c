@@ -103,8 +103,12 @@ static bool look_at(struct part *part, struct remote *remote, const struct merge
 	const char *ns = part->batch->ns;
 	struct migrate_found found;
 
-	if (!server_end_find(remote, ns, entry->item.key, &found, &part->failure))
-		return false;
+	if (!server_end_find(remote, ns, entry->item.key, &found, &part->failure)) {
+		if (!server_end_is_too_long(&part->failure))
+			return false;
+		part->failure = (struct migrate_failure){0};
+		return true;
+	}
 	return !found.exists || is_that(entry, &found) || read_entry(part, remote, entry);
 }
 

@@ -1,5 +1,6 @@
 /* Looks at entries of a running server a second time (again.h): a HEAD for each, and a GET for
- * those that have changed. The empty key has no URL, and is not looked at. */
+ * those that have changed. The empty key has no URL, and one may be too long for it: they are not
+ * looked at. */
 #ifndef STEADYCACHE_CLIENT_MIGRATE_SERVER_LOOK_H
 #define STEADYCACHE_CLIENT_MIGRATE_SERVER_LOOK_H
 

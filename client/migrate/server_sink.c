@@ -85,8 +85,11 @@ static bool find_empty(struct remote *remote, const char *ns, struct migrate_fou
 static bool find_one(struct remote *remote, const char *ns, struct slice key,
 		     struct migrate_found *ret, struct migrate_failure *failure)
 {
-	return key.len == 0 ? find_empty(remote, ns, ret, failure)
-			    : server_end_find(remote, ns, key, ret, failure);
+	if (key.len == 0)
+		return find_empty(remote, ns, ret, failure);
+	return server_end_find(remote, ns, key, ret, failure) ||
+	       (server_end_is_too_long(failure) &&
+		server_end_find_long(remote, ns, key, ret, failure));
 }
 
 static bool find(struct migrate_sink *base, const struct migrate_batch *batch,

@@ -314,6 +314,31 @@ Test(migrate, takes_only_what_was_asked_for)
 	cr_assert(holds("err", "incomplete") && holds("err", "copied 4 entries"));
 }
 
+/* Prompts are. */
+Test(migrate, a_key_may_be_too_long_for_a_url)
+{
+	static struct server_process second;
+	char data_dir[TEMP_PATH_SIZE];
+
+	scene_start();
+	second.data_dir = temp_dir_path(&scene.dir, "long", data_dir);
+	server_start(&second);
+	(void)setenv("SECOND", second.url, 1);
+	expect_run(
+		0,
+		"python3 -c \"import json; k = 'k' * 20000\n"
+		"print(json.dumps({'namespace': 'ns', 'key': k + 'a', 'value': 'v'}))\n"
+		"print(json.dumps({'namespace': 'ns', 'key': k + 'b', 'value_base64': '/w=='}))\n"
+		"print(json.dumps({'complete': True}))\" >lines && $S import -f lines");
+	expect_run(0, "$S migrate $STEADYCACHE_URL $SECOND --verify");
+	cr_assert(holds("err", "copied 2 entries") && holds("err", "2 the same, 0 different"));
+	expect_run(0, "sed -i 's/\"v\"/\"w\"/' lines && $S import -f lines");
+	expect_run(3, "$S migrate $STEADYCACHE_URL $SECOND --verify --dry-run");
+	cr_assert(holds("err", "1 the same, 1 different") && holds("err", "the value differs"));
+	server_dispose(&second);
+	scene_stop();
+}
+
 /* As it does in a backend. */
 Test(migrate, a_line_without_an_expiry_gets_that_of_the_namespace)
 {
