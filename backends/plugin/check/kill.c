@@ -24,7 +24,7 @@ static void make_batch(struct batch *batch, uint64_t number)
 		memset(batch->heads[i], 'h', sizeof(batch->heads[i]));
 		memset(batch->bodies[i], 'b', sizeof(batch->bodies[i]));
 		memcpy(batch->heads[i], &number, sizeof(number));
-		memcpy(batch->bodies[i] + i * 100, &number, sizeof(number));
+		memcpy(batch->bodies[i] + (size_t)i * 100, &number, sizeof(number));
 		int len = snprintf(batch->keys[i], sizeof(batch->keys[i]), "killed-%u", i);
 		batch->changes[i] = (struct driver_change){
 			.kind = DRIVER_PUT,
