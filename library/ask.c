@@ -6,7 +6,9 @@
 #include "library/settings.h"
 #include "library/value.h"
 
+/* Entries of a listing, for which backends have room before they begin. */
 #define DEFAULT_LIMIT 1000
+#define MAX_LIMIT     10000
 
 static enum steadycache_status refuse(const char **ret_sentence, const char *sentence)
 {
@@ -192,6 +194,8 @@ static enum steadycache_status fill_keys(struct library_call *call, const char *
 	op->has_after = request->after != NULL;
 	op->any_order = request->any_order != 0;
 	op->limit = request->limit > 0 ? request->limit : DEFAULT_LIMIT;
+	if (op->limit > MAX_LIMIT)
+		op->limit = MAX_LIMIT;
 	if ((op->prefix.len > 0 && !op->prefix.data) || (op->after.len > 0 && !op->after.data))
 		return refuse(ret_sentence, "a length is not 0, and there are no bytes");
 	return STEADYCACHE_OK;

@@ -328,7 +328,7 @@ struct steadycache_request {
 	/* SCAN: begin after this key. NULL: at the beginning. */
 	const void *after;
 	size_t after_len;
-	size_t limit; /* SCAN: most entries; 0: 1000 */
+	size_t limit; /* SCAN: most entries, up to 10000, which a larger one means; 0: 1000 */
 
 	const struct steadycache_settings *settings; /* CONFIGURE */
 

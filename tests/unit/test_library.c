@@ -330,8 +330,7 @@ Test(library, conditions_hold, .init = open_memory, .fini = close_store)
 	cr_expect_eq(set_if((enum steadycache_condition)9, NULL), STEADYCACHE_INVALID);
 }
 
-Test(library, keys_are_listed_in_order_and_cleared_by_prefix, .init = open_memory,
-     .fini = close_store)
+static void list_and_clear(void)
 {
 	struct steadycache_request request;
 	uint64_t count = 9;
@@ -354,7 +353,7 @@ Test(library, keys_are_listed_in_order_and_cleared_by_prefix, .init = open_memor
 	steadycache_request_deinit(&request);
 	request.after = &after;
 	request.after_len = 1;
-	request.limit = 10;
+	request.limit = SIZE_MAX;
 	expect(STEADYCACHE_OK, steadycache_call(store, &request), "scan");
 	cr_expect_eq(request.entry_count, 3);
 	cr_expect_eq(request.is_complete, 1);
@@ -365,6 +364,18 @@ Test(library, keys_are_listed_in_order_and_cleared_by_prefix, .init = open_memor
 	expect(STEADYCACHE_OK, steadycache_clear(store, NS, NULL, 0), "clear");
 	expect(STEADYCACHE_OK, steadycache_length(store, NS, &count), "length");
 	cr_expect_eq(count, 0);
+}
+
+Test(library, memory_lists_keys_in_order_and_clears_by_prefix, .init = open_memory,
+     .fini = close_store)
+{
+	list_and_clear();
+}
+
+Test(library, sqlite_lists_keys_in_order_and_clears_by_prefix, .init = open_sqlite,
+     .fini = close_store)
+{
+	list_and_clear();
 }
 
 Test(library, statistics_of_all_are_by_name, .init = open_memory, .fini = close_store)
