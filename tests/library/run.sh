@@ -82,10 +82,13 @@ if command -v valgrind >/dev/null; then
 	valgrind -q --leak-check=full --error-exitcode=9 "$folder/completions-c" "sqlite://$folder/valgrind" 20 ||
 		fail "valgrind complains"
 fi
-# Debian's, as it has what the library needs.
+# Debian's: another one may bring an older C library.
 if [ -x /usr/bin/python3 ]; then
 	STEADYCACHE_LIBRARY=$LD_LIBRARY_PATH/libsteadycache.so.0 \
 		/usr/bin/python3 "$root/tests/library/test_python.py" "$root/examples" >"$folder/python" 2>&1 ||
 		{ cat "$folder/python"; fail "the example in Python"; }
+else
+	echo "library: no /usr/bin/python3: the example in Python is not run"
 fi
+command -v g++ >/dev/null || echo "library: no g++: nothing is built as C++"
 echo "library: installed; examples as $kinds"
