@@ -35,14 +35,20 @@ static void show_key(const struct steadytext_taking *taking, struct slice key, c
 	(void)snprintf(ret, size, " (key %s%s)", text, len < key.len ? "..." : "");
 }
 
+/* The same sentence is told once, as long as no other comes in between. */
 static void skip(struct steadytext_taking *taking, struct slice key, const char *why)
 {
+	char sentence[sizeof(taking->told)];
 	char shown[SHOWN_KEY_BYTES + 32];
 
-	if (taking->skipped++ >= TOLD_MAX)
-		return;
+	taking->skipped++;
 	show_key(taking, key, shown, sizeof(shown));
-	TELL(taking, WARN, "skipped: %s%s", why, shown);
+	(void)snprintf(sentence, sizeof(sentence), "%s%s", why, shown);
+	if (taking->told_count == TOLD_MAX || strcmp(sentence, taking->told) == 0)
+		return;
+	taking->told_count++;
+	memcpy(taking->told, sentence, sizeof(sentence));
+	TELL(taking, WARN, "skipped: %s", sentence);
 }
 
 /* Hands what was gathered to the sink. False: the store failed, with taking->reason. */
@@ -146,8 +152,9 @@ void steadytext_import_tell_taken(const struct steadytext_taking *taking)
 	const char *would = taking->import->is_dry ? " would be" : "";
 	char skipped[64] = "";
 
-	if (taking->skipped > TOLD_MAX)
-		TELL(taking, WARN, "%" PRIu64 " more were skipped", taking->skipped - TOLD_MAX);
+	if (taking->skipped > taking->told_count)
+		TELL(taking, WARN, "%" PRIu64 " more were skipped",
+		     taking->skipped - taking->told_count);
 	if (taking->skipped > 0)
 		(void)snprintf(skipped, sizeof(skipped), ", %" PRIu64 " skipped", taking->skipped);
 	TELL(taking, INFO, "%" PRIu64 " entries%s taken, %" PRIu64 " were there already%s",

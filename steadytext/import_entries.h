@@ -12,6 +12,9 @@ struct steadytext_taking {
 	struct steadytext_file *file;
 	uint64_t entries, kept, skipped, history_lost, evicted; /* evicted: the caller's */
 	int64_t told_us; /* when something was told of how far it is */
+	/* Sentences about entries that were skipped: how many were told, and the last one. */
+	uint64_t told_count;
+	char told[STEADYTEXT_REASON_SIZE + 100];
 	char reason[STEADYTEXT_REASON_SIZE];
 };
 

@@ -379,7 +379,7 @@ Test(steadytext_import, a_namespace_without_room_takes_nothing)
 	cr_expect_eq(import.entries, 0);
 	cr_expect_eq(import.skipped, 30);
 	expect_told("capacity is 0");
-	expect_told("20 more were skipped");
+	expect_told("29 more were skipped");
 	cr_expect(is_there("p.pkl"));
 }
 
@@ -613,6 +613,26 @@ Test(steadytext_import, a_folder_that_is_none_is_told)
 	(void)rmdir(dir.path);
 	cr_expect(!run());
 	expect_told("cannot be opened");
+}
+
+Test(steadytext_import, what_is_skipped_is_told_up_to_ten_times)
+{
+	struct sqlite3 *db = steadytext_db_make(path_of("c.db"));
+	char column[16];
+	size_t told_count = 0;
+
+	for (int i = 0; i < 35; i++) {
+		(void)snprintf(column, sizeof(column), "?%d", i);
+		steadytext_db_add(db, column, SLICE("N."), 1, 1);
+	}
+	steadytext_db_end(db);
+	open_store("memory");
+	cr_expect(run());
+	for (const char *at = told.data; (at = strstr(at, "skipped: row ")); at++)
+		told_count++;
+	cr_expect_eq(told_count, 10);
+	expect_told("25 more were skipped");
+	expect_told("info c.db: 0 entries taken, 0 were there already, 35 skipped");
 }
 
 Test(steadytext_import, keys_are_shown_only_if_they_may_be)
