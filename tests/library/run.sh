@@ -74,6 +74,12 @@ for kind in $kinds; do
 	expect "5000 set and read, 0 failures" "$folder/completions-$kind" "$url" 5000
 	expect "5000 set and read, 0 failures" "$folder/completions-$kind" memory:// 5000
 done
+# The program of the documentation.
+sed -n '/^```c$/,/^```$/{/^```/!p}' "$root/docs/library.md" >"$folder/program.c"
+# shellcheck disable=SC2046,SC2086
+cc -std=c11 $strict -o "$folder/program" "$folder/program.c" $(pkg-config --cflags --libs steadycache)
+(cd "$folder" && expect "hello" ./program)
+
 if "$folder/cache-c" nothing:// x 2>"$folder/error" || ! grep -q "names no backend" "$folder/error"; then
 	fail "an error has no sentence"
 fi

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -596,6 +597,31 @@ Test(library, threads_share_memory, .init = open_memory, .fini = close_store)
 Test(library, threads_share_sqlite, .init = open_sqlite, .fini = close_store)
 {
 	run_threads();
+}
+
+static volatile sig_atomic_t bus_errors;
+
+static void note_bus_error(int number)
+{
+	(void)number;
+	bus_errors++;
+}
+
+/* The handler of the program is the one of before. */
+Test(library, a_bus_error_that_is_not_the_stores_goes_to_the_program)
+{
+	struct sigaction action = {.sa_handler = note_bus_error}, now;
+
+	(void)sigaction(SIGBUS, &action, NULL);
+	open_sqlite();
+	expect(STEADYCACHE_OK, set_text("k", "v"), "set");
+	(void)sigaction(SIGBUS, NULL, &now);
+	cr_expect(now.sa_handler != note_bus_error, "the store has none");
+	(void)raise(SIGBUS);
+	(void)raise(SIGBUS);
+	cr_expect_eq(bus_errors, 2);
+	expect_text("k", "v");
+	close_store();
 }
 
 Test(library, a_child_does_not_use_the_store_of_its_parent, .init = open_sqlite,
