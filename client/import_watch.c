@@ -115,10 +115,17 @@ bool import_watch_survives(struct import_server *server, bool *ret)
 
 	buffer_append(&request.target, SLICE("/readyz"));
 	bool good = import_server_ask(server, &request, &answer, NULL);
-	*ret = true;
+	*ret = good;
+	/* Not everybody may ask that: a proxy stands before it. */
+	if (!good && answer.status >= 400 && answer.status < 500) {
+		server->failure = (struct migrate_failure){0};
+		remote_answer_deinit(&answer);
+		good = true;
+	}
 	buffer_append_char(&answer.body, '\0');
 	if (good && answer.body.failed)
 		good = migrate_fail(&server->failure, CLIENT_LOCAL, "out of memory");
+	*ret &= good && strncmp(answer.body.data, "ok", 2) == 0; /* else it is another's page */
 	for (const char *line = answer.body.data; good && *line;) {
 		size_t len = strcspn(line, "\n");
 

@@ -18,7 +18,7 @@ bool import_watch_evicted(struct import_watch *watch, struct import_server *serv
 void import_watch_add(struct import_watch *watch, const char *ns, size_t count);
 
 /* Whether what the server has survives its end: whether none of its backends is a memory without a
- * copy on a disk. */
+ * copy on a disk. If it does not say, they do not count as surviving. */
 bool import_watch_survives(struct import_server *server, bool *ret);
 
 void import_watch_deinit(struct import_watch *watch);

@@ -251,9 +251,9 @@ def who_may(folder):
 
 
 @contextlib.contextmanager
-def bad_network(server):
-    """A way to the server on which imports are refused once, answers are lost, and marks too."""
-    troubles = [("/import", 503), ("/import", 0), ("/cache/steadytext_imports", 0), ("/stats", 429)]
+def bad_network(server, *troubles):
+    """A way to the server on which each of the troubles (a path and a status, or 0: the answer is lost) is met once."""
+    troubles = list(troubles)
 
     class Relay(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -269,7 +269,7 @@ def bad_network(server):
 
         def relay(self):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            trouble = next((t for t in troubles if self.path.startswith(t[0]) and (body or t[0] == "/stats")), None)
+            trouble = next((t for t in troubles if self.path.startswith(t[0]) and (body or t[1] in (404, 429))), None)
             if trouble:
                 troubles.remove(trouble)
                 if trouble[1]:
@@ -307,10 +307,16 @@ def a_bad_way(folder):
     content = {"legacy": caches.entries([f"prompt {n}" for n in range(100)])}
     caches.make_pkl(place / "legacy.pkl", content["legacy"], 2)
     with Server(folder / "server") as server:
-        with bad_network(server) as url:
+        with bad_network(server, ("/import", 503), ("/import", 0), ("/cache/steadytext_imports", 0),
+                         ("/stats", 429)) as url:
             expect_run(server.import_from(place, environment={"STEADYCACHE_URL": url}), 0, "legacy.pkl")
         judge(server, content)
         expect(not (place / "legacy.pkl").exists(), "the .pkl is left")
+        # A proxy that hides what tells whether a memory forgets.
+        caches.make_pkl(place / "other.pkl", caches.entries(["k"]), 2)
+        with bad_network(server, ("/readyz", 404)) as url:
+            expect_run(server.import_from(place, environment={"STEADYCACHE_URL": url}), 0, "imported 1 entries")
+        expect((place / "other.pkl").exists(), "the .pkl is gone, and nothing told that its entries are safe")
 
 
 def from_the_original_worker(folder):
