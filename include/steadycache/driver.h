@@ -93,6 +93,13 @@ struct driver_change {
 	struct slice body; /* PUT */
 };
 
+/* With -fshort-enums and the like the server would read something else. */
+#ifdef __cplusplus
+static_assert(sizeof(enum driver_change_kind) == sizeof(int), "enums are as long as int");
+#else
+_Static_assert(sizeof(enum driver_change_kind) == sizeof(int), "enums are as long as int");
+#endif
+
 /* How long the effect of apply must last. */
 enum driver_durability {
 	DRIVER_SURVIVES_PROCESS = 0, /* it survives a kill of the process */

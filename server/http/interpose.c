@@ -6,8 +6,9 @@
  * the first call: if exactly 128 requests have come and no further one does, they wait until a
  * connection times out, which takes a minute. So it is given one event less than it has room for,
  * and never sees a full batch; the rest stays in the kernel's list and comes with the next call.
- * The connections that must be read from again (wake_list.h) are added to these events. Nothing
- * else in the process uses epoll.
+ * The connections that must be read from again (wake_list.h) are added to these events. A
+ * plugin may use epoll, too, but not in the threads of the HTTP server (docs/plugins.md); the list
+ * of any other thread is empty.
  *
  * recv and gnutls_record_recv. What the library reads goes through its connection's guard
  * (guard.h). What others read, such as a backend that speaks HTTP, does not. */

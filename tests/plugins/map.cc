@@ -81,9 +81,10 @@ void map_close(struct driver *driver)
 	delete driver;
 }
 
-const struct driver_ops ops = {
-	DRIVER_ABI, 0,         sizeof(struct driver_ops), "map",   map_open, map_load, map_get,
-	map_apply,  map_check, nullptr,                   nullptr, map_close};
+const struct driver_ops ops = {DRIVER_ABI, 0,         sizeof(struct driver_ops),
+			       "map",      map_open,  map_load,
+			       map_get,    map_apply, map_check,
+			       nullptr,    nullptr,   map_close};
 
 } // namespace
 
