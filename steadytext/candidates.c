@@ -33,9 +33,11 @@ static struct slice bytes_of(const int64_t *id)
 static bool add(struct steadytext_candidates *candidates,
 		const struct steadytext_candidate *candidate)
 {
-	struct steadytext_candidate *list = array_with_room(
-		candidates->list, candidates->count, &candidates->room, sizeof(*candidates->list));
+	struct steadytext_candidate *list = NULL;
 
+	if (candidates->count < STEADYTEXT_CANDIDATES_MAX)
+		list = array_with_room(candidates->list, candidates->count, &candidates->room,
+				       sizeof(*candidates->list));
 	if (!list)
 		return false;
 	candidates->list = list;
