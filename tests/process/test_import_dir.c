@@ -174,7 +174,7 @@ Test(import_dir, faults_do_not_keep_the_server_from_serving)
 
 /* ---- Interrupted ---- */
 
-#define MANY     12000
+#define MANY     8000
 #define MANY_LEN 1000
 
 static void start_with_many(void)
@@ -232,7 +232,7 @@ Test(import_dir, a_full_disk_keeps_the_pkl)
 	scene_env("ASAN_OPTIONS=verify_asan_link_order=0");
 	scene_start();
 	scene_stop();
-	for (unsigned from = 10; from <= 90; from += 20) {
+	for (unsigned from = 10; from <= 90; from += 40) {
 		(void)snprintf(ns, sizeof(ns), "older%u", from);
 		(void)snprintf(name, sizeof(name), "%s.pkl", ns);
 		make_pkl(name, 300, 1000);
