@@ -1,9 +1,10 @@
 /* Reads pickles from stdin and prints what the server makes of them.
  *
- * usage: pickle_tool read|write|str|str3.10|...|str3.15|view|whole|value [--many]
+ * usage: pickle_tool read|write|parts|str|str3.10|...|str3.15|view|whole|value [--many]
  *
  *     read    "NODES LENGTH PROTOCOL"
  *     write   a pickle of its own
+ *     parts   of a list: a pickle for each item, after its length in 4 bytes (little-endian)
  *     str     str() of it; str3.10 and so on: of that release of Python
  *     view    its readable form, after a line with its type
  *     whole   the same with all numbers of arrays, and a str as it is
@@ -38,13 +39,33 @@ static bool show(const struct pickle_node *node, struct slice value, bool is_who
 	return is_ok;
 }
 
-static const char *const modes[] = {"read",    "write",   "str",     "str3.10",
-				    "str3.11", "str3.12", "str3.13", "str3.14",
-				    "str3.15", "view",    "whole",   "value"};
+static const char *const modes[] = {"read",    "write",   "parts",   "str",     "str3.10",
+				    "str3.11", "str3.12", "str3.13", "str3.14", "str3.15",
+				    "view",    "whole",   "value"};
 
 static enum python_release release_of(const char *mode)
 {
 	return mode[3] ? (enum python_release)(mode[6] - '0') : PYTHON_RELEASE_DEFAULT;
+}
+
+/* Each item of a list as a pickle of its own, after its length. */
+static bool write_parts(const struct pickle *pickle, const struct pickle_node *list,
+			struct buffer *ret, struct pickle_error *error)
+{
+	if (list->kind != PICKLE_LIST) {
+		*error = (struct pickle_error){.text = "no list"};
+		return false;
+	}
+	for (uint32_t i = 0; i < list->items.count; i++) {
+		size_t start = ret->len;
+
+		buffer_append(ret, SLICE("1234"));
+		if (!pickle_write(pickle, list->items.list[i], ret, error))
+			return false;
+		uint32_t len = (uint32_t)(ret->len - start - 4);
+		memcpy(ret->data + start, &len, sizeof(len));
+	}
+	return true;
 }
 
 static bool convert(const char *mode, struct slice bytes, struct buffer *ret,
@@ -62,6 +83,8 @@ static bool convert(const char *mode, struct slice bytes, struct buffer *ret,
 	bool is_ok = true;
 	if (strcmp(mode, "write") == 0)
 		is_ok = pickle_write(pickle, root, ret, error);
+	else if (strcmp(mode, "parts") == 0)
+		is_ok = write_parts(pickle, root, ret, error);
 	else if (strncmp(mode, "str", 3) == 0)
 		is_ok = python_str(root, release_of(mode), TEXT_MAX, ret, error);
 	else if (strcmp(mode, "view") == 0 || strcmp(mode, "whole") == 0)

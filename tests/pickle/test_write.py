@@ -40,6 +40,40 @@ def pickles(structures):
 			yield data, f'structure {seed}'
 
 
+def lists_of_parts(count):
+	for seed in range(count):
+		chance = random.Random(-1 - seed)
+		data = dumped(values.random_parts(chance), chance.randrange(6), chance.choice(list(PICKLERS)))
+		if data is not None:
+			yield data, f'parts {seed}'
+
+
+def cut(answer):
+	"""The pickles of parts."""
+	at = 0
+	while at < len(answer):
+		size = int.from_bytes(answer[at:at + 4], 'little')
+		yield answer[at + 4:at + 4 + size]
+		at += 4 + size
+
+
+def faults_of_parts(tool_path, count):
+	"""Items of a list, each written by itself, as an import does with the entries of a cache."""
+	inputs = list(lists_of_parts(count))
+	for (data, name), (failed, answer) in zip(inputs, tool.ask(tool_path, 'parts', [data for data, _ in inputs])):
+		parts = [] if failed else list(cut(answer))
+		expected = pickle.loads(data)
+		if len(parts) != len(expected):
+			yield f'{name}: {answer[:200]!r}'
+		for number, (item, part) in enumerate(zip(expected, parts)):
+			try:
+				found = values.difference(item, pickle.loads(part))
+			except Exception as error:  # of pickle.loads, or of the value
+				found = repr(error)
+			if found is not None:
+				yield f'{name}[{number}]: {found}\n    read    {data[:200]!r}\n    written {part[:200]!r}'
+
+
 def fault(number, data, failed, answer):
 	if failed:
 		return answer.decode(errors='replace')
@@ -58,7 +92,8 @@ def main():
 	sys.setrecursionlimit(3000)  # for Python's own picklers
 	if values.numpy is None:
 		print('without python3-numpy: its arrays are left out')
-	inputs = list(pickles(int(sys.argv[2]) if len(sys.argv) > 2 else 1000))
+	structures = int(sys.argv[2]) if len(sys.argv) > 2 else 900
+	inputs = list(pickles(structures))
 	answers = tool.ask(sys.argv[1], 'write', [data for data, _ in inputs])
 	faults = 0
 	for number, ((data, name), (failed, answer)) in enumerate(zip(inputs, answers)):
@@ -66,6 +101,9 @@ def main():
 		if found is not None:
 			faults += 1
 			print(f'{name}: {found}\n    read    {data[:200]!r}\n    written {answer[:200]!r}')
+	for found in faults_of_parts(sys.argv[1], structures // 3):
+		faults += 1
+		print(found)
 	print(f'{len(inputs)} pickles, {faults} faults')
 	return faults > 0
 

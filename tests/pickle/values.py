@@ -1,7 +1,7 @@
 """Values of all kinds that a pickle can have, and how to compare what two pickles made.
 
-all_values() has them by name, with numpy's if it is there; random_values(seed) makes structures that share
-parts and contain themselves. Classes are found by pickle under the name of this module.
+all_values() has them by name, with numpy's if it is there; random_value() and random_parts() make structures that
+share parts and contain themselves. Classes are found by pickle under the name of this module.
 """
 import array
 import collections
@@ -34,6 +34,29 @@ class Plain:
 
 	def __init__(self, **attributes):
 		self.__dict__.update(attributes)
+
+
+class Keyed(Plain):
+	"""Has no hash before it has its state."""
+
+	def __hash__(self):
+		return hash(self.tag)
+
+	def __eq__(self, other):
+		return self is other
+
+
+class Reads:
+	"""Keeps what it has seen when it was made."""
+
+	def __init__(self, source):
+		self.source = source
+		self.seen = sorted(source.__dict__) if hasattr(source, '__dict__') else repr(type(source))
+		if isinstance(source, (list, dict)):
+			self.seen = [self.seen, len(source)]
+
+	def __reduce__(self):
+		return Reads, (self.source,)
 
 
 class Slots:
@@ -375,8 +398,8 @@ def all_values():
 			yield f'{kind.__name__}[{number}]', value
 
 
-def random_value(chance):
-	"""A structure whose parts are shared and contain each other; `chance` is a random.Random."""
+def random_parts(chance):
+	"""Values that are parts of each other, and of themselves; `chance` is a random.Random."""
 	parts, open_parts = [], []
 
 	def part():
@@ -385,24 +408,30 @@ def random_value(chance):
 		return chance.choice((None, True, 5, -70000, 2 ** 80, 1.5, 'text', 'other', b'bytes', '', (), Colour.RED, Point))
 
 	def hashable():
-		return Plain(tag=len(parts)) if chance.random() < 0.5 else chance.choice(('key', 7, None, (1, 'x')))
+		kind = chance.choice((Plain, Keyed, None))
+		return kind(tag=len(parts)) if kind else chance.choice(('key', 7, None, (1, 'x')))
 
 	for _ in range(chance.randrange(1, 25)):
 		count = chance.choice((0, 1, 1, 2, 2, 3, 4, 6))
 		kind = chance.choice(('tuple', 'tuple', 'list', 'list', 'dict', 'set', 'frozenset', 'plain', 'slots', 'state',
-			'reduced', 'function', 'setter', 'new', 'keywords', 'own', 'copy'))
+			'reduced', 'function', 'setter', 'new', 'keywords', 'own', 'copy', 'keyed', 'reads', 'reads'))
 		if kind == 'tuple':
 			made = tuple(part() for _ in range(count))
 		elif kind in ('list', 'own'):
 			made = (list if kind == 'list' else ListOfOwn)(part() for _ in range(count))
 		elif kind == 'dict':
-			made = {chance.choice(('a', 'b', 3, ('c',))): part() for _ in range(count)}
+			keyed = [item for item in parts if type(item) is Keyed]
+			made = {chance.choice(('a', 'b', 3, ('c',), *keyed)): part() for _ in range(count)}
 		elif kind in ('set', 'frozenset'):
-			tagged = [item for item in parts if type(item) is Plain]
+			tagged = [item for item in parts if isinstance(item, Plain)]
 			made = (set if kind == 'set' else frozenset)(
 				[chance.choice(tagged) if tagged and chance.random() < 0.5 else hashable() for _ in range(count)])
 		elif kind == 'plain':
 			made = Plain(tag=len(parts), part=part())
+		elif kind == 'keyed':
+			made = Keyed(tag=len(parts), part=part())
+		elif kind == 'reads':
+			made = Reads(part())
 		elif kind == 'slots':
 			made = chance.choice((Slots, SlotsAndDict))(part(), part())
 		elif kind == 'state':
@@ -421,7 +450,7 @@ def random_value(chance):
 		else:  # an equal one that is not the same
 			made = chance.choice(('te' + 'xt' * count, (1, 'x'), [1], bytes(count)))
 		parts.append(made)
-		if type(made) in (list, dict, Plain, ListOfOwn, Slots, Reduced):
+		if type(made) in (list, dict, Plain, Keyed, ListOfOwn, Slots, Reduced):
 			open_parts.append(made)
 
 	for made in open_parts:  # cycles
@@ -437,7 +466,12 @@ def random_value(chance):
 			made.first = chance.choice(parts)
 		else:
 			made.items.append(chance.choice(parts))
-	return chance.choice(parts[-4:]) if chance.random() < 0.8 else parts
+	return parts
+
+
+def random_value(chance):
+	parts = random_parts(chance)
+	return chance.choice(parts[-4:])
 
 
 # ---- Comparison ----
@@ -524,6 +558,8 @@ def parts_of(value):
 	reduced = copyreg.dispatch_table.get(type(value), lambda value: value.__reduce_ex__(4))(value)
 	if isinstance(reduced, str):
 		return [reduced]
+	if isinstance(value, Reads):
+		return [reduced[1], value.seen]
 	return [list(part) if number in (3, 4) and part is not None else part for number, part in enumerate(reduced)]
 
 
