@@ -93,19 +93,25 @@ static void *with_room(struct pickle *pickle, void *list, uint32_t used, uint32_
 	return grown;
 }
 
+/* The slot before the list says how many slots there are, itself included. */
 bool pickle_build_items(struct pickle *pickle, struct pickle_items *items,
 			struct pickle_node *const *list, size_t count)
 {
+	struct pickle_node **slots = items->list ? items->list - 1 : NULL;
+	uint32_t room = 0, used = slots ? items->count + 1 : 0;
+
 	if (count == 0)
 		return true;
-
-	struct pickle_node **grown = with_room(pickle, items->list, items->count, &items->room,
-					       count, sizeof(struct pickle_node *));
-	if (!grown)
+	if (slots)
+		memcpy(&room, slots, sizeof(room));
+	slots = with_room(pickle, slots, used, &room, slots ? count : count + 1, sizeof(*slots));
+	if (!slots)
 		return false;
-	items->list = grown;
-	memcpy(&items->list[items->count], list, count * sizeof(struct pickle_node *));
+	memcpy(slots, &room, sizeof(room));
+	items->list = slots + 1;
+	memcpy(&items->list[items->count], list, count * sizeof(*list));
 	items->count += (uint32_t)count;
+	items->made = pickle->node_count;
 	return true;
 }
 

@@ -49,7 +49,7 @@ struct pickle_node;
 struct pickle_items {
 	struct pickle_node **list;
 	uint32_t count; /* of nodes: twice the pairs of a dict */
-	uint32_t room;
+	uint32_t made;  /* nodes of the graph that were there when the last of them came */
 };
 
 struct pickle_global {

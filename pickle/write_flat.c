@@ -4,11 +4,10 @@
  * nesting: each node is put into the memo and dropped from the stack, and taken from the memo where
  * it is used.
  *
- * The order is that of the numbers of nodes, and of the steps of calls, which tell how many nodes
- * were there. The graph does not tell when a list, a dict or a set was given its items: here it is
- * as early as they are there, and not before keys and elements can be hashed, whose hash may depend
- * on all their steps. Changes between the same two nodes go from the younger object to the older,
- * as a pickler ends with the inner one first. */
+ * The order is that of the numbers of nodes, and of the changes to lists, dicts, sets and calls,
+ * which tell how many nodes were there. Changes between the same two nodes go from the younger
+ * object to the older, as a pickler ends with the inner one first. A list gets all of its items
+ * with the last. */
 #include "pickle/write_flat.h"
 
 #include <stdlib.h>
@@ -53,45 +52,10 @@ static int compare(const void *a, const void *b)
 	return (one->first > other->first) - (one->first < other->first);
 }
 
-/* Number of the last node before `key` has the hash that it keeps. Looks at `*budget` nodes, more
- * than keys have that somebody wrote. */
-static uint32_t hash_time(const struct pickle_node *key, unsigned *budget)
+/* Time of a change, with `made` nodes there, of a node. */
+static uint32_t change_time(const struct pickle_node *node, uint32_t made)
 {
-	uint32_t time = 0;
-
-	if (*budget == 0)
-		return 0;
-	(*budget)--;
-	if (key->kind == PICKLE_CALL && key->call->step_count > 0)
-		return key->call->steps[key->call->step_count - 1].made - 1;
-	if (key->kind != PICKLE_TUPLE)
-		return 0;
-	for (uint32_t i = 0; i<key->items.count && * budget> 0; i++) {
-		uint32_t item = hash_time(key->items.list[i], budget);
-
-		if (item > time)
-			time = item;
-	}
-	return time;
-}
-
-/* When a list, a dict or a set is given its items. */
-static uint32_t fill_time(const struct pickle_node *node)
-{
-	uint32_t time = node->number;
-
-	for (uint32_t i = 0; i < node->items.count; i++) {
-		unsigned budget = 100;
-		bool is_hashed =
-			node->kind == PICKLE_SET || (node->kind == PICKLE_DICT && i % 2 == 0);
-		uint32_t hashed = is_hashed ? hash_time(node->items.list[i], &budget) : 0;
-
-		if (node->items.list[i]->number > time)
-			time = node->items.list[i]->number;
-		if (hashed > time)
-			time = hashed;
-	}
-	return time;
+	return made > node->number ? made - 1 : node->number;
 }
 
 /* Steps from `first` on that one opcode can do. */
@@ -132,14 +96,14 @@ static bool plan_events(struct pickle_plan *plan, struct events *events)
 
 			for (; event.first < call->step_count;
 			     event.first += step_run(call, event.first)) {
-				event.time = call->steps[event.first].made - 1;
+				event.time = change_time(node, call->steps[event.first].made);
 				if (!add_event(events, event))
 					return false;
 			}
 		} else if ((node->kind == PICKLE_LIST || node->kind == PICKLE_DICT ||
 			    node->kind == PICKLE_SET) &&
 			   node->items.count > 0) {
-			event.time = fill_time(node);
+			event.time = change_time(node, node->items.made);
 			if (!add_event(events, event))
 				return false;
 		}

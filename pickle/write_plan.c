@@ -54,26 +54,18 @@ static bool is_atom(const struct pickle_node *node)
 struct frame {
 	const struct pickle_node *node;
 	uint32_t next; /* its next part */
-	/* Depth, plus 1, of the nearest call, from here to the root, in whose operands the walk is;
-	 * 0: none. */
-	uint32_t open_call;
 };
 
 struct walk {
 	struct pickle_plan *plan;
 	struct frame *frames;
 	uint32_t depth, room;
+	bool is_cyclic, has_call;
 };
 
-static uint32_t operand_count(const struct pickle_call *call)
+static bool is_made_of_items(const struct pickle_node *node)
 {
-	return call->keywords ? 3 : 2;
-}
-
-static bool is_made_of_parts(const struct pickle_node *node)
-{
-	return node->kind == PICKLE_TUPLE || node->kind == PICKLE_FROZENSET ||
-	       node->kind == PICKLE_CALL;
+	return node->kind == PICKLE_TUPLE || node->kind == PICKLE_FROZENSET;
 }
 
 /* Part `i` of a call: operands, then those of its steps. NULL: there is no more, or (of the second
@@ -87,7 +79,7 @@ static const struct pickle_node *part_of_call(const struct pickle_call *call, ui
 		return call->arguments;
 	if (i == 2 && call->keywords)
 		return call->keywords;
-	i -= operand_count(call);
+	i -= call->keywords ? 3 : 2;
 	*is_end = i / 2 >= call->step_count;
 	if (*is_end)
 		return NULL;
@@ -120,13 +112,13 @@ static bool enter(struct walk *walk, const struct pickle_node *node)
 
 	if (is_atom(node))
 		return true;
-	uint32_t open_call = walk->depth ? walk->frames[walk->depth - 1].open_call : 0;
 	uint32_t probes;
 	struct pickle_planned *planned = slot_find(plan, node, &probes);
 	if (planned->node) {
 		planned->is_shared = true;
-		/* The walk is in it already: it is part of itself. */
-		if (planned->memo && (planned->is_open || planned->memo < open_call))
+		/* The walk is in it: it is part of itself. */
+		walk->is_cyclic = walk->is_cyclic || planned->is_entered;
+		if (planned->is_entered && is_made_of_items(node))
 			plan->is_flat = true;
 		return true;
 	}
@@ -142,23 +134,13 @@ static bool enter(struct walk *walk, const struct pickle_node *node)
 	}
 	if (walk->depth > PICKLE_DEPTH_MAX)
 		plan->is_flat = true;
-	*planned = (struct pickle_planned){
-		.node = node, .memo = walk->depth + 1, .is_open = is_made_of_parts(node)};
-	walk->frames[walk->depth++] = (struct frame){
-		.node = node, .open_call = node->kind == PICKLE_CALL ? walk->depth + 1 : open_call};
+	walk->has_call = walk->has_call || node->kind == PICKLE_CALL;
+	*planned = (struct pickle_planned){.node = node, .is_entered = true};
+	walk->frames[walk->depth++] = (struct frame){.node = node};
 	plan->count++;
 	if (plan->count > plan->mask / 4 * 3)
 		return lay_out(plan, plan->mask * 2 + 1, plan->is_mixed);
 	return probes <= PROBES_MAX || plan->is_mixed || lay_out(plan, plan->mask, true);
-}
-
-/* What comes next in the node on top: steps of a call change it after it is made. */
-static void advance(struct walk *walk, struct frame *frame)
-{
-	if (frame->node->kind != PICKLE_CALL || frame->next != operand_count(frame->node->call))
-		return;
-	pickle_plan_find(walk->plan, frame->node)->is_open = false;
-	frame->open_call = walk->depth > 1 ? frame[-1].open_call : 0;
 }
 
 static bool walk_all(struct walk *walk, const struct pickle_node *root)
@@ -167,15 +149,12 @@ static bool walk_all(struct walk *walk, const struct pickle_node *root)
 		return false;
 	while (walk->depth > 0) {
 		struct frame *frame = &walk->frames[walk->depth - 1];
+		const struct pickle_node *node = frame->node;
 		bool is_end;
 
-		advance(walk, frame);
-		const struct pickle_node *part = part_of(frame->node, frame->next++, &is_end);
+		const struct pickle_node *part = part_of(node, frame->next++, &is_end);
 		if (is_end) {
-			struct pickle_planned *planned = pickle_plan_find(walk->plan, frame->node);
-
-			planned->is_open = false;
-			planned->memo = 0;
+			pickle_plan_find(walk->plan, node)->is_entered = false;
 			walk->depth--;
 		} else if (part && !enter(walk, part))
 			return false;
@@ -210,6 +189,7 @@ bool pickle_plan_init(struct pickle_plan *plan, const struct pickle_node *root,
 		*error = (struct pickle_error){.offset = root->offset, .text = "out of memory"};
 		return false;
 	}
+	plan->is_flat = plan->is_flat || (walk.is_cyclic && walk.has_call);
 	share_set_states(plan);
 	return true;
 }

@@ -6,20 +6,17 @@
 
 struct pickle_planned {
 	const struct pickle_node *node; /* NULL: a free slot */
-	/* While planning: the depth of the node, plus 1, if the walk is in it; else 0. Then the
-	 * writer's: its place in the memo, plus 1; 0: not there yet. */
-	uint32_t memo;
-	bool is_shared; /* used more than once */
-	bool is_open;   /* while planning: the walk is in what the node is made of */
+	uint32_t memo;   /* the writer's: its place in the memo, plus 1; 0: not there yet */
+	bool is_shared;  /* used more than once */
+	bool is_entered; /* while planning: the walk is in the node */
 };
 
 struct pickle_plan {
 	struct pickle_planned *slots; /* a hash table of `mask` + 1, by number */
 	uint32_t mask, count;
 	bool is_mixed; /* its slots go by more than the number */
-	/* The value cannot be written in one walk from its root: what a tuple, a frozenset or a
-	 * call is made of leads back to it, a call needs an object whose steps are not all done, or
-	 * it is nested deeper than PICKLE_DEPTH_MAX. */
+	/* The value cannot be written in one walk from its root: a tuple, or a value that calls
+	 * make, contains itself, or it is nested deeper than PICKLE_DEPTH_MAX. */
 	bool is_flat;
 	struct pickle_planned first_slots[64];
 };

@@ -67,7 +67,7 @@ def faults_of_parts(tool_path, count):
 			yield f'{name}: {answer[:200]!r}'
 		for number, (item, part) in enumerate(zip(expected, parts)):
 			try:
-				found = values.difference(item, pickle.loads(part))
+				found = values.difference(item, pickle.loads(part), data[0] == 0x80)
 			except Exception as error:  # of pickle.loads, or of the value
 				found = repr(error)
 			if found is not None:
@@ -80,9 +80,9 @@ def fault(number, data, failed, answer):
 	if answer[0] != 0x80 or answer[1] not in (2, 4, 5):
 		return f'begins with {answer[:2]}'
 	try:
-		found = values.difference(pickle.loads(data), pickle.loads(answer))
+		found = values.difference(pickle.loads(data), pickle.loads(answer), data[0] == 0x80)
 		if found is None and number % 7 == 0 and len(answer) < 10000:
-			found = values.difference(pickle.loads(data), pickle._loads(answer))
+			found = values.difference(pickle.loads(data), pickle._loads(answer), data[0] == 0x80)
 		return found
 	except Exception as error:  # of pickle.loads, or of the value
 		return repr(error)

@@ -52,8 +52,7 @@ class Reads:
 	def __init__(self, source):
 		self.source = source
 		self.seen = sorted(source.__dict__) if hasattr(source, '__dict__') else repr(type(source))
-		if isinstance(source, (list, dict)):
-			self.seen = [self.seen, len(source)]
+		self.length = len(source) if isinstance(source, (list, dict)) else 0
 
 	def __reduce__(self):
 		return Reads, (self.source,)
@@ -400,7 +399,7 @@ def all_values():
 
 def random_parts(chance):
 	"""Values that are parts of each other, and of themselves; `chance` is a random.Random."""
-	parts, open_parts = [], []
+	parts, open_parts, tags = [], [], itertools.count()
 
 	def part():
 		if parts and chance.random() < 0.6:
@@ -409,7 +408,7 @@ def random_parts(chance):
 
 	def hashable():
 		kind = chance.choice((Plain, Keyed, None))
-		return kind(tag=len(parts)) if kind else chance.choice(('key', 7, None, (1, 'x')))
+		return kind(tag=next(tags)) if kind else chance.choice(('key', 7, None, (1, 'x')))
 
 	for _ in range(chance.randrange(1, 25)):
 		count = chance.choice((0, 1, 1, 2, 2, 3, 4, 6))
@@ -427,9 +426,9 @@ def random_parts(chance):
 			made = (set if kind == 'set' else frozenset)(
 				[chance.choice(tagged) if tagged and chance.random() < 0.5 else hashable() for _ in range(count)])
 		elif kind == 'plain':
-			made = Plain(tag=len(parts), part=part())
+			made = Plain(tag=next(tags), part=part())
 		elif kind == 'keyed':
-			made = Keyed(tag=len(parts), part=part())
+			made = Keyed(tag=next(tags), part=part())
 		elif kind == 'reads':
 			made = Reads(part())
 		elif kind == 'slots':
@@ -486,7 +485,8 @@ UNSHARED = (int, float, complex, bool, type(None), type(...), type(NotImplemente
 class Comparison:
 	"""Walks two values at once. What is one object here must be one object there."""
 
-	def __init__(self):
+	def __init__(self, are_lengths_kept):
+		self.are_lengths_kept = are_lengths_kept
 		self.here, self.there, self.kept = {}, {}, []
 
 	def pair(self, a, b, path):
@@ -548,18 +548,18 @@ class Comparison:
 			raise Difference(f'{path}: numbers')
 
 	def reduced(self, a, b, path):
-		parts_a, parts_b = parts_of(a), parts_of(b)
+		parts_a, parts_b = parts_of(a, self.are_lengths_kept), parts_of(b, self.are_lengths_kept)
 		self.kept.append((parts_a, parts_b))
 		self.sequences(parts_a, parts_b, f'{path}<{type(a).__name__}>')
 
 
-def parts_of(value):
+def parts_of(value, are_lengths_kept):
 	"""What pickle would write of an object, in lists."""
 	reduced = copyreg.dispatch_table.get(type(value), lambda value: value.__reduce_ex__(4))(value)
 	if isinstance(reduced, str):
 		return [reduced]
 	if isinstance(value, Reads):
-		return [reduced[1], value.seen]
+		return [reduced[1], value.seen, value.length if are_lengths_kept else None]
 	return [list(part) if number in (3, 4) and part is not None else part for number, part in enumerate(reduced)]
 
 
@@ -568,10 +568,14 @@ def order(value):
 		if not isinstance(value, (Plain, tuple, frozenset)) else (2, type(value).__name__)
 
 
-def difference(a, b):
-	"""None if both are equal, of the same types, shared in the same way; else where they are not, in words."""
+def difference(a, b, are_lengths_kept=True):
+	"""None if both are equal, of the same types, shared in the same way; else where they are not, in words.
+
+	are_lengths_kept: a call that was given a list which it is part of found the same number of items. In protocol 0
+	these come one by one, which is not kept.
+	"""
 	try:
-		Comparison().values(a, b)
+		Comparison(are_lengths_kept).values(a, b)
 	except Difference as found:
 		return str(found)
 	return None
