@@ -26,6 +26,9 @@
 
 #define ERROR_BYTES 600
 
+/* That of version 0.1.0. */
+#define SIZE_OF_FIRST_OPTIONS (offsetof(struct steadycache_options, notice_user) + sizeof(void *))
+
 struct library_lane {
 	_Alignas(64) atomic_size_t in_progress;
 };
@@ -34,9 +37,9 @@ struct steadycache {
 	struct library_lane lanes[LIBRARY_LANES];
 	_Alignas(64) struct backend *backend;
 	struct backend_place place;
-	struct steadycache_options options; /* its strings are not kept, but for data_dir */
-	char *data_dir;
-	unsigned forks; /* how many there had been when it was opened */
+	struct steadycache_options options; /* without data_dir */
+	char *data_dir;                     /* the place points to it; NULL: there is none */
+	unsigned forks;                     /* how many there had been when it was opened */
 	atomic_bool is_closing;
 	pthread_mutex_t lock; /* of the condition */
 	pthread_cond_t left;
@@ -135,7 +138,7 @@ static const char *read_options(const struct steadycache_options *given,
 	steadycache_options_init(ret, sizeof(*ret));
 	if (!given)
 		return NULL;
-	if (given->size < offsetof(struct steadycache_options, notice_user))
+	if (given->size < SIZE_OF_FIRST_OPTIONS)
 		return "the options were not made by steadycache_options_init()";
 	memcpy(ret, given, given->size < sizeof(*ret) ? given->size : sizeof(*ret));
 	for (size_t i = sizeof(*ret); i < given->size; i++)
@@ -199,6 +202,24 @@ static bool read_place(struct steadycache *store, const char *url, char *error, 
 	return false;
 }
 
+/* Makes the directory, and names it from the root on: the program may change its own. */
+static bool prepare_dir(struct steadycache *store, char *error, size_t error_size)
+{
+	struct backend_config *config = &store->place.config;
+
+	if (!data_dir_prepare(config->data_dir, "of the URL or options", error, error_size))
+		return false;
+	char *whole = realpath(config->data_dir, NULL);
+	if (!whole) {
+		(void)snprintf(error, error_size, "%s cannot be named from the root on",
+			       config->data_dir);
+		return false;
+	}
+	free(store->data_dir);
+	config->data_dir = store->data_dir = whole;
+	return true;
+}
+
 static bool open_place(struct steadycache *store, char *error, size_t error_size)
 {
 	const struct steadycache_options *options = &store->options;
@@ -209,8 +230,7 @@ static bool open_place(struct steadycache *store, char *error, size_t error_size
 		.stale_us = options->near_stale_ms * 1000,
 	};
 
-	if (place->wants_dir &&
-	    !data_dir_prepare(place->config.data_dir, "of the URL or options", error, error_size))
+	if (place->wants_dir && !prepare_dir(store, error, error_size))
 		return false;
 	store->backend = near.max_bytes > 0
 				 ? tiered_open(place->ops, &place->config, &near, error, error_size)

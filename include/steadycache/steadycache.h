@@ -199,7 +199,7 @@ struct steadycache_options {
 STEADYCACHE_API void steadycache_options_init(struct steadycache_options *options, size_t size);
 
 /* Opens the store that `url` names; takes as long as it takes (a database is checked, another
- * server is asked). `options` may be NULL: all defaults; nothing of it is needed afterwards.
+ * server is asked). `options` may be NULL: all defaults; of it only `notice` is used afterwards.
  *
  *     sqlite:///path                   a database in the directory /path; sqlite://./path
  *     memory://                        in this process; gone when it is closed
@@ -207,6 +207,7 @@ STEADYCACHE_API void steadycache_options_init(struct steadycache_options *option
  *     redis://host/0                   in Redis or what is like it; rediss:// with TLS
  *     d1+https://host                  in Cloudflare D1, behind the steadycache Worker
  *     dynamodb://table                 in DynamoDB
+ *     plugin:/path.so                  in whatever a plugin knows (driver.h)
  *     sqlite, memory, ...              by its name alone: the directory is options->data_dir
  *     NULL or ""                       sqlite
  *

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -243,6 +244,29 @@ Test(library, what_was_set_is_there_when_it_is_opened_again, .init = open_sqlite
 	expect(STEADYCACHE_OK, steadycache_close(store), "close");
 	expect(STEADYCACHE_OK, steadycache_open(url, NULL, &store), "open");
 	expect_text("key", "kept");
+}
+
+Test(library, the_program_may_change_its_directory)
+{
+	struct temp_dir elsewhere;
+	char *before = getcwd(NULL, 0);
+
+	temp_dir_create(&dir);
+	temp_dir_create(&elsewhere);
+	cr_assert_eq(chdir(dir.path), 0);
+	expect(STEADYCACHE_OK, steadycache_open("memory://./kept?persist-every=1000", NULL, &store),
+	       "open");
+	cr_assert_eq(chdir(elsewhere.path), 0);
+	expect(STEADYCACHE_OK, set_text("key", "kept"), "set");
+	expect(STEADYCACHE_OK, steadycache_sync(store), "sync");
+	expect(STEADYCACHE_OK, steadycache_close(store), "close");
+	cr_assert_eq(chdir(before), 0);
+	free(before);
+	temp_dir_destroy(&elsewhere);
+	(void)snprintf(url, sizeof(url), "sqlite://%s/kept", dir.path);
+	expect(STEADYCACHE_OK, steadycache_open(url, NULL, &store), "open");
+	expect_text("key", "kept");
+	close_store();
 }
 
 /* ---- Many ---- */
