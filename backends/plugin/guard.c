@@ -34,8 +34,9 @@ static struct {
 	pthread_t watcher;
 } guard = {.turn = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* Whether this thread is between begin and end. */
+/* Whether this thread is between begin and end, and whether any is. */
 static _Thread_local volatile sig_atomic_t is_guarded;
+static volatile sig_atomic_t is_on;
 
 /* ---- What is written as the process ends ---- */
 
@@ -83,8 +84,12 @@ static void restore_actions(void)
 static void tell_crash(int number, siginfo_t *info, void *context)
 {
 	(void)context;
-	restore_actions();
-	write_sentence("crashed", name_of(number));
+	if (is_on) {
+		restore_actions();
+		write_sentence("crashed", name_of(number));
+	} else { /* somebody who came meanwhile has kept this handler, and calls it */
+		(void)signal(number, SIG_DFL);
+	}
 	/* A fault happens again on return; what was sent must be sent again. */
 	if (info->si_code <= 0)
 		(void)raise(number);
@@ -165,6 +170,7 @@ void plugin_guard_begin(const char *label, const char *when, const struct backen
 	thread_condition_init(&guard.ends);
 	/* Without it nobody tells that it takes long. */
 	guard.has_watcher = thread_start(&guard.watcher, "plugin-watcher", watch, NULL) == 0;
+	is_on = 1;
 	set_actions();
 	is_guarded = 1;
 }
@@ -173,6 +179,7 @@ void plugin_guard_end(void)
 {
 	is_guarded = 0;
 	unset_actions();
+	is_on = 0;
 	(void)pthread_mutex_lock(&guard.lock);
 	guard.is_over = true;
 	(void)pthread_cond_signal(&guard.ends);

@@ -71,6 +71,22 @@ Test(plugins, one_store_is_not_opened_twice)
 	free(end.log);
 }
 
+Test(plugins, large_values_of_one_store_are_not_swept_by_another)
+{
+	scene_env_printf("STEADYCACHE_LARGE_VALUES=dir:%s/large", scene.dir.path);
+	scene_env_printf("STEADYCACHE_BACKEND=" PLUGIN("log.so?path=%s/a.log"), scene.dir.path);
+	scene_start();
+	scene_stop();
+	scene.server.environment[1] = NULL;
+	scene_env_printf("STEADYCACHE_BACKEND=" PLUGIN("log.so?path=%s/b.log"), scene.dir.path);
+	server_spawn(&scene.server);
+	struct server_exit end = server_await_exit(&scene.server, 20000);
+	cr_expect_eq(end.code, 1);
+	cr_expect(strstr(end.log, "would remove them"), "%s", end.log);
+	cr_expect_null(strstr(end.log, "b.log"), "%s", end.log);
+	free(end.log);
+}
+
 Test(plugins, a_migration_goes_both_ways)
 {
 	set_backend(PLUGIN("log.so"));
