@@ -21,8 +21,8 @@
 #define INTERVAL_S     1
 /* By which the file has grown since the last one: the next does not wait for its second, and then
  * changes wait for it. */
-#define URGENT_BYTES (UINT64_C(64) << 20)
-#define WAIT_BYTES   (UINT64_C(256) << 20)
+#define URGENT_BYTES (UINT64_C(32) << 20)
+#define WAIT_BYTES   (UINT64_C(128) << 20)
 
 /* Tests have a file of their own. */
 #ifndef LMDB_BOOT_ID_FILE
@@ -178,8 +178,7 @@ enum driver_status lmdb_checkpoint_prepare(struct driver *driver, char *error, s
 	char path[LMDB_PATH_SIZE];
 	int code = 0;
 
-	checkpoint->is_used =
-		read_boot_id(checkpoint->boot_id) && driver->durability == DRIVER_SURVIVES_PROCESS;
+	checkpoint->is_used = read_boot_id(checkpoint->boot_id);
 	lmdb_store_path(driver, FILE_NAME, path);
 	checkpoint->fd = open(path, O_RDWR | O_CLOEXEC | (checkpoint->is_used ? O_CREAT : 0), 0600);
 	if (checkpoint->fd < 0 && !checkpoint->is_used && errno == ENOENT)
@@ -227,34 +226,60 @@ static void unpin(struct lmdb_checkpoint *checkpoint)
 	atomic_store(&checkpoint->is_pinned, false);
 }
 
+/* A sync that failed may have lost pages that the kernel holds for written: what is on the disk is
+ * unknown for good. */
+static void give_up_syncs(struct driver *driver, int rc)
+{
+	if (atomic_exchange(&driver->trouble, LMDB_SYNC_FAILED) != LMDB_SYNC_FAILED)
+		lmdb_store_tell(driver, DRIVER_ERROR,
+				"%s cannot be synced: %s; nothing is stored until the server is "
+				"started again: check the disk",
+				driver->path, mdb_strerror(rc));
+}
+
+/* The one before remains, and another is tried. */
+static void try_again_later(struct driver *driver, int rc)
+{
+	struct lmdb_checkpoint *checkpoint = &driver->checkpoint;
+
+	(void)pthread_mutex_lock(&checkpoint->lock);
+	bool is_told = checkpoint->has_failed;
+	checkpoint->has_failed = true;
+	checkpoint->is_due = true;
+	(void)pthread_mutex_unlock(&checkpoint->lock);
+	if (!is_told)
+		lmdb_store_tell(driver, DRIVER_WARN, "%s/%s cannot be written: %s", driver->path,
+				FILE_NAME, mdb_strerror(rc));
+}
+
+static void replace_pin(struct lmdb_checkpoint *checkpoint, MDB_txn *pin)
+{
+	MDB_txn *earlier = checkpoint->pin;
+
+	checkpoint->pin = pin;
+	checkpoint->has_failed = false;
+	atomic_store(&checkpoint->is_pinned, true);
+	if (earlier)
+		mdb_txn_abort(earlier);
+}
+
 /* With `turn` held. */
 static int take(struct driver *driver)
 {
-	struct lmdb_checkpoint *checkpoint = &driver->checkpoint;
 	struct slot *slot = calloc(1, sizeof(*slot));
 	MDB_txn *pin = NULL;
 	int rc = slot ? pin_latest(driver, slot, &pin) : ENOMEM;
 
 	if (rc == 0) {
 		rc = mdb_env_sync(driver->env, 1);
-		if (rc == 0)
-			rc = write_slot(driver, slot);
-		if (rc != 0 &&
-		    atomic_exchange(&driver->trouble, LMDB_SYNC_FAILED) != LMDB_SYNC_FAILED)
-			lmdb_store_tell(driver, DRIVER_ERROR,
-					"%s cannot be synced: %s; nothing is stored until the "
-					"server is started again: check the disk",
-					driver->path, mdb_strerror(rc));
 		if (rc != 0)
+			give_up_syncs(driver, rc);
+		else if ((rc = write_slot(driver, slot)) != 0)
+			try_again_later(driver, rc);
+		if (rc == 0)
+			replace_pin(&driver->checkpoint, pin);
+		else
 			mdb_txn_abort(pin);
-	}
-	if (rc == 0) {
-		MDB_txn *earlier = checkpoint->pin;
-
-		checkpoint->pin = pin;
-		atomic_store(&checkpoint->is_pinned, true);
-		if (earlier)
-			mdb_txn_abort(earlier);
 	}
 	free(slot);
 	return rc;

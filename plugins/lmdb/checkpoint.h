@@ -1,8 +1,9 @@
-/* What is found after a loss of power, if commits do not wait for the disk.
+/* What is found after a loss of power, as commits do not wait for the disk.
  *
  * LMDB without syncs survives the end of the process: the pages are the kernel's. After a loss of
  * power the disk may have the file's first pages (which name all others) without the pages that
- * they name. So there are checkpoints, every second while something changes:
+ * they name. So there are checkpoints, every second while something changes, and after each apply
+ * that must survive a loss of power:
  *
  *   1. A read transaction pins the pages of the latest commit: LMDB writes to others from then on.
  *      The first pages are copied at that moment.
@@ -17,8 +18,8 @@
  *
  * The file has two slots, written in turn and never extended, so that a full disk does not matter.
  *
- * If each apply waits for the disk, LMDB keeps the same promise by itself, and this file does
- * nothing but obey a checkpoint of an earlier time. */
+ * If the number of the boot is unknown, LMDB syncs each commit, and this file does nothing but obey
+ * a checkpoint of an earlier time. */
 #ifndef STEADYCACHE_PLUGIN_LMDB_CHECKPOINT_H
 #define STEADYCACHE_PLUGIN_LMDB_CHECKPOINT_H
 

@@ -271,6 +271,9 @@ static enum driver_status lmdb_apply(struct driver *driver, const struct driver_
 	if (rc != 0 && is_broken(driver))
 		return find_out(driver, rc, id);
 	note_room(driver, rc, matters);
+	if (rc == 0 && matters && driver->durability == DRIVER_SURVIVES_POWER &&
+	    lmdb_checkpoint_take(driver) != 0)
+		return DRIVER_UNKNOWN;
 	return lmdb_store_status(rc);
 }
 

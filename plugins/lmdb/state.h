@@ -56,6 +56,7 @@ struct lmdb_checkpoint {
 	bool is_due;      /* something was committed since the last one */
 	bool is_urgent;   /* ... that takes much space */
 	uint64_t used_at; /* bytes of the file at the last one */
+	bool has_failed;  /* the last one could not be written */
 	bool stops;
 	pthread_t thread;
 	bool has_thread;
