@@ -31,8 +31,9 @@ bool pickle_take(struct pickle_machine *machine, uint64_t len, struct slice *ret
 	size_t left = (size_t)(machine->end - machine->at);
 
 	if (len > left) {
-		(void)pickle_fail(machine, "cut off: %s needs %llu bytes, and %zu are left",
-				  machine->opcode, (unsigned long long)len, left);
+		(void)pickle_fail(machine, "cut off: %s needs %llu byte%s, and %zu %s left",
+				  machine->opcode, (unsigned long long)len, len == 1 ? "" : "s",
+				  left, left == 1 ? "is" : "are");
 		return false;
 	}
 	*ret = (struct slice){.data = machine->at, .len = (size_t)len};

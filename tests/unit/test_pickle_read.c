@@ -431,7 +431,7 @@ Test(pickle_read, refuses_with_the_offset)
 		{SLICE("\x80\x06N."), 0, "protocol 6; 0 to 5 can be read"},
 		{SLICE("\x95\x03\x00\x00\x00\x00\x00\x00\x00N."), 0,
 		 "cut off: FRAME needs 3 bytes, and 2 are left"},
-		{SLICE("NK"), 1, "cut off: BININT1 needs 1 bytes, and 0 are left"},
+		{SLICE("NK"), 1, "cut off: BININT1 needs 1 byte, and 0 are left"},
 		{SLICE("X\xff\xff\xff\xff"
 		       "a."),
 		 0, "cut off: BINUNICODE needs 4294967295 bytes, and 2 are left"},
