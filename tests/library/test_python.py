@@ -2,6 +2,7 @@
 """examples/python over the installed library, in the spirit of SteadyText's own tests of its backends.
 
 usage: test_python.py EXAMPLES (STEADYCACHE_LIBRARY names the library)"""
+import ctypes
 import os
 import sys
 import tempfile
@@ -146,6 +147,12 @@ class SQLite(Interface, unittest.TestCase):
         self.cache.set("key", "this")
         self.assertEqual(other.get("key"), "other")
         other.close()
+
+
+class Layouts(unittest.TestCase):
+    def test_they_are_those_of_the_library(self):  # library/version.c
+        self.assertEqual([ctypes.sizeof(kind) for kind in (steadycache_backend.Settings, steadycache_backend.Item,
+                                                           steadycache_backend.Stats)], [64, 96, 288])
 
 
 if __name__ == "__main__":
