@@ -87,6 +87,27 @@ start plugin:log.so
 [ "$(client get ns k)" = 'a value' ] || fail "the template has lost an entry"
 stop -TERM
 
+# The one over LMDB, from its source, as docs/lmdb.md says.
+if pkg-config --exists lmdb; then
+	# shellcheck disable=SC2046
+	cc -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -fPIC -shared -fvisibility=hidden \
+		"$source"/plugins/lmdb/*.c -o "$plugins/lmdb.so" \
+		$(pkg-config --cflags --libs steadycache-driver lmdb) -pthread
+	[ "$(nm -D --defined-only "$plugins/lmdb.so" | awk '{ print $3 }')" = steadycache_driver ] ||
+		fail "lmdb.so shows more than its entry"
+	start plugin:lmdb
+	client set ns k 'a value' || fail "the plugin over LMDB stores nothing"
+	stop -KILL
+	start 'plugin:lmdb?max_size_mb=16'
+	[ "$(client get ns k)" = 'a value' ] || fail "the plugin over LMDB has lost an entry"
+	if "$prefix/bin/steadycache" --listen 127.0.0.1:0 --data-dir "$folder/data" --backend plugin:lmdb \
+		2>"$folder/second"; then
+		fail "a second server opens the same store"
+	fi
+	grep -q 'in use by another server' "$folder/second" || { cat "$folder/second"; fail "a second server"; }
+	stop -TERM
+fi
+
 STEADYCACHE_TEST_BACKEND="plugin:$folder/plugin/log.so" "$build/test_contract" -j2 \
 	--filter '@(entries|persistence|batch|conditions)/*' >"$folder/contract.log" 2>&1 ||
 	{ tail -40 "$folder/contract.log"; fail "the template breaks the contract"; }
