@@ -82,7 +82,8 @@ struct library_lane *library_store_enter(struct steadycache *store, const char *
 	struct library_lane *lane = &store->lanes[own_lane()];
 
 	if (!is_of_this_process(store)) {
-		*ret_refusal = "the store was opened before fork(); open it in the child";
+		*ret_refusal =
+			"the store was opened before fork(); fork first, and open it afterwards";
 		return NULL;
 	}
 	(void)atomic_fetch_add(&lane->in_progress, 1);

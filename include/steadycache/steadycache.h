@@ -24,8 +24,9 @@
  * STEADYCACHE_NOT_FOUND. After one, steadycache_error() has a sentence for people. Results
  * ("ret" parameters) are written only on success, unless a function says otherwise.
  *
- * fork(): threads do not survive it. In the child, a store that was opened before refuses
- * everything with STEADYCACHE_CLOSED, and closing it there does nothing; open another one.
+ * fork(): threads and locks of files do not survive it. In the child, a store that was opened
+ * before refuses everything with STEADYCACHE_CLOSED, closing it there does nothing, and a database
+ * that the parent had open is not opened again. So fork first and open afterwards, or call exec.
  *
  * Processes: several may have the same database open, whether they use this library or are servers.
  *
