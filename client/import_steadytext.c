@@ -123,6 +123,11 @@ static void tell_next(const char *url)
 	(void)fputs("\n  export STEADYTEXT_D1_API_KEY=the-token-of-the-server\n", stdout);
 }
 
+static const char *files(uint64_t count)
+{
+	return count == 1 ? "file" : "files";
+}
+
 static int report(const struct importing *importing, const struct steadytext_import *import,
 		  bool is_complete, const struct import_sink *sink)
 {
@@ -130,12 +135,14 @@ static int report(const struct importing *importing, const struct steadytext_imp
 
 	if (importing->is_json) {
 		tell_json(import, is_complete);
-	} else if (!importing->is_quiet) {
-		(void)printf("%s %" PRIu64 " entries of %" PRIu64 " files; %" PRIu64
-			     " were there already, %" PRIu64 " skipped; %" PRIu64
-			     " files imported before, %" PRIu64 " failed\n",
+	} else if (!importing->is_quiet && !import->found_none) {
+		(void)printf("%s %" PRIu64 " %s of %" PRIu64 " %s; %" PRIu64
+			     " %s there already, %" PRIu64 " skipped; %" PRIu64
+			     " %s imported before, %" PRIu64 " failed\n",
 			     import->is_dry ? "would import" : "imported", import->entries,
-			     import->files, import->kept, import->skipped, import->files_before,
+			     import->entries == 1 ? "entry" : "entries", import->files,
+			     files(import->files), import->kept, import->kept == 1 ? "was" : "were",
+			     import->skipped, import->files_before, files(import->files_before),
 			     import->files_failed);
 		if (is_complete && !import->is_dry && import->files + import->files_before > 0)
 			tell_next(import_sink_url(sink));
@@ -145,6 +152,8 @@ static int report(const struct importing *importing, const struct steadytext_imp
 							     : CLIENT_REFUSED;
 	else if (import->skipped + import->evicted > 0)
 		code = CLIENT_REFUSED;
+	else if (import->found_none)
+		code = CLIENT_NOT_FOUND;
 	int finished = output_finish();
 	return code == CLIENT_DONE ? finished : code;
 }

@@ -196,10 +196,15 @@ static bool read_place(struct steadycache *store, const char *url, char *error, 
 		return false;
 	if (!store->place.wants_dir || store->place.config.data_dir)
 		return true;
-	(void)snprintf(error, error_size,
-		       "%s needs a directory: name it in the URL (%s:///path) or in "
-		       "options.data_dir",
-		       store->place.ops->name, store->place.ops->name);
+	const char *name = store->place.ops->name;
+	if (store->place.ops->url_is_dir)
+		(void)snprintf(error, error_size,
+			       "%s needs a directory: name it in the URL (%s:///path) or in "
+			       "options.data_dir",
+			       name, name);
+	else
+		(void)snprintf(error, error_size,
+			       "%s needs a directory: name it in options.data_dir", name);
 	return false;
 }
 

@@ -130,9 +130,12 @@ bool steadytext_import_run(struct steadytext_import *import)
 
 	if (found == FOUND_NONE)
 		found = import_subfolders(import, reason, sizeof(reason));
+	import->found_none = found == FOUND_NONE;
 	if (found == FOUND_NONE)
-		steadytext_import_tell(import, STEADYTEXT_INFO, import->dir,
-				       "has no caches of SteadyText's");
+		steadytext_import_tell(
+			import, STEADYTEXT_WARN, import->dir,
+			"has no caches of SteadyText's (.db or .pkl files), nor have "
+			"models/caches and caches in it");
 	else if (found != FOUND)
 		steadytext_import_tell(import, STEADYTEXT_ERROR, import->dir, "%s", reason);
 	return (found == FOUND || found == FOUND_NONE) && import->files_failed == 0 &&

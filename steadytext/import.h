@@ -43,6 +43,7 @@ struct steadytext_import {
 	uint64_t entries, kept, skipped;            /* of the files taken or failed */
 	uint64_t evicted;                           /* by the store, while they came */
 	bool was_ended;                             /* by is_over */
+	bool found_none;                            /* no such file in any of the folders (told) */
 };
 
 /* False: something failed, or was ended (told); the rest was done. */

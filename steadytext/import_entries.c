@@ -157,8 +157,9 @@ void steadytext_import_tell_taken(const struct steadytext_taking *taking)
 		     taking->skipped - taking->told_count);
 	if (taking->skipped > 0)
 		(void)snprintf(skipped, sizeof(skipped), ", %" PRIu64 " skipped", taking->skipped);
-	TELL(taking, INFO, "%" PRIu64 " entries%s taken, %" PRIu64 " were there already%s",
-	     taking->entries, would, taking->kept, skipped);
+	TELL(taking, INFO, "%" PRIu64 " %s%s taken, %" PRIu64 " %s there already%s",
+	     taking->entries, taking->entries == 1 ? "entry" : "entries", would, taking->kept,
+	     taking->kept == 1 ? "was" : "were", skipped);
 	if (taking->history_lost > 0)
 		TELL(taking, WARN, "this store keeps no frequency and last access of entries");
 	if (taking->evicted > 0)

@@ -247,12 +247,12 @@ static bool refuse_text(const char *text, char *error, size_t error_size)
 {
 	/* Behind it may be a password. */
 	size_t len = strcspn(text, ":@?");
+	const char *end = backend_scheme_len(text) > 0 ? "://" : text[len] == ':' ? ":" : "";
 
 	(void)snprintf(error, error_size,
 		       "\"%.*s%s\" names no backend; a name or a URL of one is wanted, such as "
 		       "memory or sqlite:///path",
-		       (int)(len < SHOWN_NAME_BYTES ? len : SHOWN_NAME_BYTES), text,
-		       backend_scheme_len(text) > 0 ? "://" : "");
+		       (int)(len < SHOWN_NAME_BYTES ? len : SHOWN_NAME_BYTES), text, end);
 	return false;
 }
 

@@ -46,9 +46,16 @@ static bool find_installed(struct plugin_url *url, const char *name, char *error
 	size_t path_len = strlen(name);
 	bool has_suffix = path_len > 3 && strcmp(name + path_len - 3, ".so") == 0;
 	if (snprintf(url->path, sizeof(url->path), "%s" PLUGIN_FOLDER "%s%s", program, name,
-		     has_suffix ? "" : ".so") < (int)sizeof(url->path))
+		     has_suffix ? "" : ".so") >= (int)sizeof(url->path))
+		return refuse(url, "its path is too long", error, error_size);
+	if (access(url->path, F_OK) == 0)
 		return true;
-	return refuse(url, "its path is too long", error, error_size);
+	(void)snprintf(
+		error, error_size,
+		"%s: no such plugin is installed (%s); one that lies elsewhere is named by a "
+		"path with a slash, plugin:./%s%s",
+		url->label, url->path, name, has_suffix ? "" : ".so");
+	return false;
 }
 
 bool plugin_url_read(const char *text, struct plugin_url *ret, char *error, size_t error_size)
@@ -72,6 +79,9 @@ bool plugin_url_read(const char *text, struct plugin_url *ret, char *error, size
 	if (!percent_decode(path, decoded, &len) || memchr(decoded, '\0', len))
 		return refuse(ret, "its path has a % that is not one of %XX", error, error_size);
 	decoded[len] = '\0';
+	if (decoded[0] == '~')
+		return refuse(ret, "only a shell knows what ~ is: write the whole path", error,
+			      error_size);
 	if (!strchr(decoded, '/'))
 		return find_installed(ret, decoded, error, error_size);
 	memcpy(ret->path, decoded, len + 1);

@@ -12,9 +12,9 @@
 #define FILE_SUFFIX "_FILE"
 
 /* Variables of the client commands, which may run in the server's environment, as a health check
- * does. */
+ * does, and of examples/python. */
 static const char client_variables[] =
-	PREFIX "URL " PREFIX "CA_FILE " PREFIX "CLIENT_CERT " PREFIX "CLIENT_KEY";
+	PREFIX "URL " PREFIX "CA_FILE " PREFIX "CLIENT_CERT " PREFIX "CLIENT_KEY " PREFIX "LIBRARY";
 
 static bool is_known(struct slice name)
 {

@@ -275,6 +275,7 @@ Test(environment, variables_that_are_no_settings_are_named)
 	scene_env("STEADYCACHE_DATA_DIR_FILE=secret");
 	scene_env("STEADYCACHE_API_KEY_FILE="); /* an empty one is none */
 	scene_env("STEADYCACHE_URL=http://127.0.0.1:1");
+	scene_env("STEADYCACHE_LIBRARY=/lib/libsteadycache.so.0");
 	scene_env("STEADYCACHED=1");
 	scene_start();
 	scene_stop();
@@ -285,7 +286,8 @@ Test(environment, variables_that_are_no_settings_are_named)
 	char *names = strndup(line, strcspn(line, "\n"));
 	cr_expect(strstr(names, "STEADYCACHE_TREADS") && strstr(names, "STEADYCACHE_DATA_DIR_FILE"),
 		  "%s", names);
-	cr_expect(!strstr(names, "API_KEY") && !strstr(names, "_URL") && !strstr(names, "secret") &&
+	cr_expect(!strstr(names, "API_KEY") && !strstr(names, "_URL") &&
+			  !strstr(names, "LIBRARY") && !strstr(names, "secret") &&
 			  !strstr(names, "STEADYCACHED") && !strstr(names, "_LISTEN"),
 		  "%s", names);
 	free(names);

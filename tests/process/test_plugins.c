@@ -120,7 +120,10 @@ Test(plugins, a_misfit_is_refused_with_a_sentence)
 {
 	expect_refusal("plugin", "write plugin:/path/driver.so");
 	expect_refusal("plugin:.hidden", "a path with a slash");
-	expect_refusal("plugin:lmdb2", "lib/steadycache/plugins/lmdb2.so cannot be read: No such");
+	expect_refusal("plugin:lmdb2", "no such plugin is installed (");
+	expect_refusal("plugin:lmdb2", "lib/steadycache/plugins/lmdb2.so); one that lies elsewhere "
+				       "is named by a path with a slash, plugin:./lmdb2.so");
+	expect_refusal("plugin:~/lmdb.so", "write the whole path");
 	expect_refusal("plugin:/bad%zzpath", "a % that is not one of %XX");
 	expect_refusal(PLUGIN("there_is_none.so"), "No such file");
 	expect_refusal("plugin:/etc", "it is a directory");

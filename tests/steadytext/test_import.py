@@ -175,6 +175,8 @@ def where_steadytext_has_them(folder):
         expect_run(server.import_from(None, environment=nowhere), 1, f"{folder}/nowhere/steadytext/caches")
         for place, name in (("models/caches", "generation_cache"), ("caches", "index_search_cache")):
             (home / place).mkdir(parents=True)
+        expect_run(server.import_from(home), 1, "has no caches of SteadyText's")
+        for place, name in (("models/caches", "generation_cache"), ("caches", "index_search_cache")):
             caches.make_db(home / place / f"{name}.db", caches.entries([("a", "b", 1)] if "index" in name else ["k"]))
         expect_run(server.import_from(None, environment={"XDG_CACHE_HOME": str(folder / "home")}), 0, "imported 2 entries")
         expect(D1Client(server.url, TOKEN, "index_search_cache").exists(("a", "b", 1)), "no entry of caches/")
@@ -221,10 +223,10 @@ def a_forgetful_server(folder):
     place.mkdir()
     caches.make_pkl(place / "legacy.pkl", caches.entries(["k"]), 4)
     with Server(folder / "server", "--backend=memory") as server:
-        expect_run(server.import_from(place), 0, "imported 1 entries", "the file stays")
+        expect_run(server.import_from(place), 0, "imported 1 entry", "the file stays")
         expect((place / "legacy.pkl").exists(), "the .pkl is gone")
     with Server(folder / "server", "--backend=memory", "--persist-every=60") as server:
-        expect_run(server.import_from(place), 0, "imported 1 entries")
+        expect_run(server.import_from(place), 0, "imported 1 entry of 1 file;")
         expect(not (place / "legacy.pkl").exists(), "the .pkl is left")
     with Server(folder / "server", "--backend=memory", "--persist-every=60") as server:
         expect(D1Client(server.url, TOKEN, "legacy").exists("k"), "a persistent memory has lost what it took")
@@ -246,7 +248,7 @@ def who_may(folder):
         expect_run(server.import_from(place, token="wrong"), 3, "STEADYCACHE_API_KEY")
         expect_run(server.import_from(place, token=tokens["reader"]), 3, "rights read and write")
         expect_run(server.import_from(place, token=tokens["other"]), 3, "steadytext_imports")
-        expect_run(server.import_from(place, token=tokens["writer"]), 0, "imported 1 entries")
+        expect_run(server.import_from(place, token=tokens["writer"]), 0, "imported 1 entry")
     expect_run(server.import_from(place), 4, "no answer")
 
 
@@ -315,7 +317,7 @@ def a_bad_way(folder):
         # A proxy that hides what tells whether a memory forgets.
         caches.make_pkl(place / "other.pkl", caches.entries(["k"]), 2)
         with bad_network(server, ("/readyz", 404)) as url:
-            expect_run(server.import_from(place, environment={"STEADYCACHE_URL": url}), 0, "imported 1 entries")
+            expect_run(server.import_from(place, environment={"STEADYCACHE_URL": url}), 0, "imported 1 entry")
         expect((place / "other.pkl").exists(), "the .pkl is gone, and nothing told that its entries are safe")
 
 

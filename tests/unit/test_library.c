@@ -170,6 +170,10 @@ Test(library, open_says_what_is_wrong)
 	cr_expect_eq(steadycache_open("sqlite:///missing/part", NULL, &store),
 		     STEADYCACHE_UNAVAILABLE);
 	expect_sentence("/missing/part");
+	/* What is no path is not told to be one. */
+	cr_expect_eq(steadycache_open("plugin:" STEADYCACHE_PLUGINS_DIR "/log.so", NULL, &store),
+		     STEADYCACHE_INVALID);
+	expect_sentence("plugin:log needs a directory: name it in options.data_dir");
 	steadycache_options_init(&options, sizeof(options));
 	options.size = 3;
 	cr_expect_eq(steadycache_open("memory://", &options, &store), STEADYCACHE_INVALID);

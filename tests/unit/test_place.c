@@ -133,6 +133,8 @@ Test(place, what_is_wrong_is_named_and_secrets_are_not)
 	} cases[] = {
 		{"", "names no backend"},
 		{"sqlit", "sqlit"},
+		{"sqlite:", "\"sqlite:\" names no backend"},
+		{"sqlite:secret", "\"sqlite:\" names no backend"},
 		{"http://u:secret@h", "http"},
 		{"mongodb://u:secret@h", "mongodb"},
 		{"memory://?nonsense=1",

@@ -593,7 +593,9 @@ Test(steadytext_import, the_folder_of_steadytext_leads_to_its_caches)
 	cr_assert_eq(mkdir(path_of("caches"), 0700), 0);
 	open_store("memory");
 	cr_expect(run());
+	expect_told("warn ");
 	expect_told("has no caches of SteadyText's");
+	cr_expect(import.found_none);
 	make_db("models/caches/generation_cache.db", 1, "newer ");
 	make_db("caches/generation_cache.db", 2, "older ");
 	cr_expect(run());
