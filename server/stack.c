@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "backends/large/layer.h"
 #include "backends/tiered/tiered.h"
@@ -243,8 +242,6 @@ static struct backend *open_near(struct stack *stack, char *error, size_t error_
 static void name_owner(const struct stack *stack, char *ret, size_t size)
 {
 	const struct backend_place *place = &stack->places[0];
-	const char *url = place->ops->reads_url ? place->config.url : NULL;
-	const char *settings = url ? strchr(url, '?') : NULL;
 	char *folder = place->wants_dir ? realpath(place->config.data_dir, NULL) : NULL;
 	bool is_url = !place->wants_dir && place->label && strchr(place->label, ':');
 
@@ -253,11 +250,12 @@ static void name_owner(const struct stack *stack, char *ret, size_t size)
 		       : is_url ? place->label
 				: "");
 	free(folder);
-	/* They may name another store, or be secret. */
 	size_t len = strlen(ret);
-	if (settings && settings[1])
-		(void)snprintf(ret + len, size - len, " #%016llx",
-			       (unsigned long long)XXH3_64bits(settings, strlen(settings)));
+	char scope[200] = "";
+	if (place->ops->scope)
+		place->ops->scope(&place->config, scope, sizeof(scope));
+	if (*scope && len < size)
+		(void)snprintf(ret + len, size - len, " %s", scope);
 }
 
 struct backend *stack_open(struct stack *stack, char *error, size_t error_size)

@@ -188,6 +188,10 @@ struct backend_ops {
 	 * NULL: these. */
 	const struct backend_ops *(*variant)(const struct backend_config *config);
 
+	/* Writes what tells the store of a `config` that is right from others at the same URL, such
+	 * as a prefix of all keys; "": nothing does. No secrets. NULL: the URL tells. */
+	void (*scope)(const struct backend_config *config, char *ret, size_t size);
+
 	/* On failure NULL, with a sentence for the user in `error`. */
 	struct backend *(*open)(const struct backend_config *config, char *error,
 				size_t error_size);

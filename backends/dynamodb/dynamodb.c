@@ -137,6 +137,7 @@ const struct backend_ops dynamodb_backend_ops = {
 	.value_max_bytes = DYNAMODB_VALUE_MAX,
 	.set_max_items = DYNAMODB_TRANSACT_MAX,
 	.check_config = dynamodb_settings_check,
+	.scope = dynamodb_settings_scope,
 	.open = dynamodb_open,
 	.get = remote_backend_submit,
 	.set = remote_backend_submit,

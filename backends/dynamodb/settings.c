@@ -217,3 +217,17 @@ bool dynamodb_settings_check(const struct backend_config *config, char *error, s
 				 "the dynamodb backend would ask this server itself "
 				 "(--dynamodb-endpoint); name DynamoDB's endpoint");
 }
+
+void dynamodb_settings_scope(const struct backend_config *config, char *ret, size_t size)
+{
+	struct dynamodb_settings own;
+	struct remote_settings remote;
+	char error[200];
+
+	*ret = '\0';
+	if (!dynamodb_settings_init(&own, &remote, config, error, sizeof(error)))
+		return;
+	(void)snprintf(ret, size, "%s %s", own.host, own.prefix);
+	dynamodb_settings_deinit(&own);
+	remote_settings_deinit(&remote);
+}

@@ -37,6 +37,8 @@ bool dynamodb_settings_check(const struct backend_config *config, char *error, s
  * memory is out. */
 bool dynamodb_settings_init(struct dynamodb_settings *own, struct remote_settings *remote,
 			    const struct backend_config *config, char *error, size_t error_size);
+/* backend_ops.scope: endpoint and prefix. */
+void dynamodb_settings_scope(const struct backend_config *config, char *ret, size_t size);
 void dynamodb_settings_deinit(struct dynamodb_settings *own);
 
 #endif

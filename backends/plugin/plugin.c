@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "backends/plugin/guard.h"
 #include "backends/plugin/library.h"
@@ -201,10 +202,22 @@ static void plugin_close(struct backend *backend)
 	leave(plugin);
 }
 
+/* Settings may name another store, or be secret. */
+static void plugin_scope(const struct backend_config *config, char *ret, size_t size)
+{
+	const char *settings = config->url ? strchr(config->url, '?') : NULL;
+
+	*ret = '\0';
+	if (settings && settings[1])
+		(void)snprintf(ret, size, "#%016llx",
+			       (unsigned long long)XXH3_64bits(settings, strlen(settings)));
+}
+
 const struct backend_ops plugin_backend_ops = {
 	.name = "plugin",
 	.schemes = "plugin:",
 	.reads_url = true,
+	.scope = plugin_scope,
 	.check_config = plugin_check,
 	.variant = plugin_variant,
 	.open = plugin_open,

@@ -186,11 +186,11 @@ static size_t redis_gauges(struct backend *backend, struct backend_gauge *ret, s
 			~(unsigned)(less),                                                         \
 		.options = &redis_options, .schemes = REDIS_URL_SCHEMES,                           \
 		.url_parameters = REDIS_URL_PARAMETERS, .default_policy = REDIS_DEFAULT_POLICY,    \
-		.check_config = redis_settings_check, .open = redis_open, .get = (submit),         \
-		.set = (submit), .remove = (submit), .exists = (submit), .clear = (submit),        \
-		.scan = (submit), .stats = (submit), .configure = (submit), .sync = (submit),      \
-		.check = (submit), .lease = (submit), .gauges = redis_gauges,                      \
-		.hurry = remote_backend_hurry, .close = redis_close,                               \
+		.check_config = redis_settings_check, .scope = redis_settings_scope,               \
+		.open = redis_open, .get = (submit), .set = (submit), .remove = (submit),          \
+		.exists = (submit), .clear = (submit), .scan = (submit), .stats = (submit),        \
+		.configure = (submit), .sync = (submit), .check = (submit), .lease = (submit),     \
+		.gauges = redis_gauges, .hurry = remote_backend_hurry, .close = redis_close,       \
 	}
 
 const struct backend_ops redis_backend_ops = REDIS_OPS(remote_backend_submit, 0);

@@ -172,3 +172,17 @@ void redis_settings_deinit(struct redis_settings *own)
 	free(own->key_file);
 	*own = (struct redis_settings){0};
 }
+
+void redis_settings_scope(const struct backend_config *config, char *ret, size_t size)
+{
+	struct redis_settings own;
+	struct remote_settings remote;
+	char error[200];
+
+	*ret = '\0';
+	if (!redis_settings_init(&own, &remote, config, error, sizeof(error)))
+		return;
+	(void)snprintf(ret, size, "%s", own.url.prefix);
+	redis_settings_deinit(&own);
+	remote_settings_deinit(&remote);
+}

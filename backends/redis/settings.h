@@ -40,6 +40,9 @@ bool redis_settings_check(const struct backend_config *config, char *error, size
 bool redis_settings_init(struct redis_settings *own, struct remote_settings *remote,
 			 const struct backend_config *config, char *error, size_t error_size);
 
+/* backend_ops.scope: the prefix. */
+void redis_settings_scope(const struct backend_config *config, char *ret, size_t size);
+
 /* Frees the strings. A zeroed `own` is allowed. */
 void redis_settings_deinit(struct redis_settings *own);
 

@@ -66,6 +66,8 @@ static void expect_endpoint(const char *region, const char *endpoint, const char
 		  error);
 	cr_expect_str_eq(remote.base_url, url);
 	cr_expect_str_eq(own.host, host);
+	dynamodb_settings_scope(&config, error, sizeof(error));
+	cr_expect(strncmp(error, host, strlen(host)) == 0 && error[strlen(host)] == ' ');
 	dynamodb_settings_deinit(&own);
 	remote_settings_deinit(&remote);
 }

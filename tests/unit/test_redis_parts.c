@@ -6,6 +6,7 @@
 
 #include "backends/redis/hello.h"
 #include "backends/redis/redirect.h"
+#include "backends/redis/redis.h"
 #include "backends/redis/reply.h"
 #include "backends/redis/script.h"
 #include "backends/redis/settings.h"
@@ -169,6 +170,20 @@ Test(redis_settings, take_what_the_url_does_not_say_from_options)
 	cr_expect(is(own.url.servers[0].host, "127.0.0.1") && is(own.url.prefix, "steadycache"));
 	redis_settings_deinit(&own);
 	remote_settings_deinit(&remote);
+}
+
+/* Two stores in one Redis: a store of large values belongs to one of them. */
+Test(redis_settings, the_scope_is_the_prefix)
+{
+	const struct redis_config told = {.prefix = "mine"};
+	struct backend_config config = {.url = "redis://h", .settings = &told};
+	char scope[100];
+
+	redis_backend_ops.scope(&config, scope, sizeof(scope));
+	cr_expect(is(scope, "mine"));
+	config.url = "redis://u:secret@h?prefix=other";
+	redis_backend_ops.scope(&config, scope, sizeof(scope));
+	cr_expect(is(scope, "other"));
 }
 
 static void expect_refused(const char *text, struct redis_config told, const char *word)
