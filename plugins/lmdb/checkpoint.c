@@ -75,7 +75,7 @@ static bool read_latest(int fd, struct slot *ret, struct slot *other)
 	return true;
 }
 
-/* Writes the next one. `pages` are set. */
+/* Writes the next one, which is there once it is synced. `pages` are set. */
 static int write_slot(struct driver *driver, struct slot *slot)
 {
 	struct lmdb_checkpoint *checkpoint = &driver->checkpoint;
@@ -94,6 +94,11 @@ static int write_slot(struct driver *driver, struct slot *slot)
 	ssize_t written = pwrite(checkpoint->fd, slot, len, at);
 	if (written != (ssize_t)len)
 		return written < 0 ? errno : ENOSPC;
+	return 0;
+}
+
+static int sync_slot(struct lmdb_checkpoint *checkpoint)
+{
 	if (fdatasync(checkpoint->fd) != 0)
 		return errno;
 	checkpoint->number++;
@@ -263,6 +268,23 @@ static void replace_pin(struct lmdb_checkpoint *checkpoint, MDB_txn *pin)
 		mdb_txn_abort(earlier);
 }
 
+static int sync_and_write(struct driver *driver, struct slot *slot)
+{
+	int rc = mdb_env_sync(driver->env, 1);
+
+	if (rc == 0) {
+		rc = write_slot(driver, slot);
+		if (rc != 0) {
+			try_again_later(driver, rc);
+			return rc;
+		}
+		rc = sync_slot(&driver->checkpoint);
+	}
+	if (rc != 0)
+		give_up_syncs(driver, rc);
+	return rc;
+}
+
 /* With `turn` held. */
 static int take(struct driver *driver)
 {
@@ -271,11 +293,7 @@ static int take(struct driver *driver)
 	int rc = slot ? pin_latest(driver, slot, &pin) : ENOMEM;
 
 	if (rc == 0) {
-		rc = mdb_env_sync(driver->env, 1);
-		if (rc != 0)
-			give_up_syncs(driver, rc);
-		else if ((rc = write_slot(driver, slot)) != 0)
-			try_again_later(driver, rc);
+		rc = sync_and_write(driver, slot);
 		if (rc == 0)
 			replace_pin(&driver->checkpoint, pin);
 		else
@@ -336,6 +354,11 @@ bool lmdb_checkpoint_pin_again(struct driver *driver)
 
 /* ---- The thread ---- */
 
+bool lmdb_checkpoint_is_pinned(const struct driver *driver)
+{
+	return !driver->checkpoint.is_used || atomic_load(&driver->checkpoint.is_pinned);
+}
+
 bool lmdb_checkpoint_allows(struct driver *driver)
 {
 	struct lmdb_checkpoint *checkpoint = &driver->checkpoint;
@@ -343,7 +366,7 @@ bool lmdb_checkpoint_allows(struct driver *driver)
 	if (!checkpoint->is_used)
 		return true;
 	(void)pthread_mutex_lock(&checkpoint->lock);
-	bool waits = !atomic_load(&checkpoint->is_pinned) ||
+	bool waits = !lmdb_checkpoint_is_pinned(driver) ||
 		     atomic_load(&driver->used_bytes) > checkpoint->used_at + WAIT_BYTES;
 	(void)pthread_mutex_unlock(&checkpoint->lock);
 	return !waits || lmdb_checkpoint_take(driver) == 0;
@@ -434,7 +457,8 @@ static void write_end(struct driver *driver)
 
 	if (slot) {
 		slot->is_ended = 1;
-		(void)write_slot(driver, slot);
+		if (write_slot(driver, slot) == 0)
+			(void)sync_slot(&driver->checkpoint);
 	}
 	free(slot);
 }

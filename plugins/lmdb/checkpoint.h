@@ -32,8 +32,11 @@ enum driver_status lmdb_checkpoint_prepare(struct driver *driver, char *error, s
 /* After the environment was opened: takes the first one and starts the thread. An LMDB code. */
 int lmdb_checkpoint_start(struct driver *driver);
 
-/* Before a change: whether the pages of the last checkpoint are pinned. Waits for another one if
- * the file has grown by much since. */
+/* Whether the pages of the last checkpoint are pinned; otherwise nothing may be written. */
+bool lmdb_checkpoint_is_pinned(const struct driver *driver);
+
+/* Before a change: the same. Waits for another checkpoint if there is no pin, or if the file has
+ * grown by much since. */
 bool lmdb_checkpoint_allows(struct driver *driver);
 
 /* Commits, and lets a checkpoint follow. */

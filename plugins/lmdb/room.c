@@ -167,7 +167,7 @@ enum driver_status lmdb_room_make(struct driver *driver, uint64_t needed, bool a
 		(void)set_map(driver, map_max(driver, true));
 	else if (end > driver->map_bytes)
 		(void)grow_to(driver, most(end, used + used / 2), adds);
-	if (!driver->env)
+	if (!driver->env || !lmdb_checkpoint_is_pinned(driver))
 		return DRIVER_UNAVAILABLE;
 	if (!adds || allocated <= driver->allocated_bytes || allocate(driver, allocated + step) ||
 	    allocate(driver, allocated) || has_room(driver, needed + LMDB_RESERVE_BYTES))

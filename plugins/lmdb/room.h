@@ -21,7 +21,8 @@ void lmdb_room_measure(struct driver *driver);
  * driver->env is NULL, after both functions that make it larger. */
 
 /* Before changes that take some `needed` bytes and, if `adds`, more room than they leave.
- * DRIVER_NO_SPACE: the disk has none. DRIVER_UNAVAILABLE: the environment was given up. */
+ * DRIVER_NO_SPACE: the disk has none. DRIVER_UNAVAILABLE: the environment was given up, or no
+ * checkpoint could be taken. */
 enum driver_status lmdb_room_make(struct driver *driver, uint64_t needed, bool adds);
 
 /* After MDB_MAP_FULL: a larger map. False: it is as large as it may be. */

@@ -103,7 +103,7 @@ TestSuite(lmdb, .init = set_up, .fini = tear_down, .timeout = 120);
 /* ---- Calls that fail ---- */
 
 /* LMDB and the driver call these instead of the C library's, whose names are macros here. */
-enum { WRITES = 1, SYNCS = 2, ALLOCATES = 4, MAPS = 8 };
+enum { WRITES = 1, SYNCS = 2, ALLOCATES = 4, MAPS = 8, MARKS = 16 /* writes of "checkpoint" */ };
 static atomic_uint failing;  /* which of them */
 static atomic_int until;     /* how many are made before one fails */
 static atomic_bool for_good; /* and all later ones */
@@ -131,7 +131,10 @@ void *test_mmap(void *at, size_t len, int protection, int flags, int fd, off_t o
 
 ssize_t test_pwrite(int fd, const void *bytes, size_t len, off_t at)
 {
-	return fails(WRITES) ? -1 : syscall(SYS_pwrite64, fd, bytes, len, at);
+	bool is_mark = len > 4096 && len % 4096 != 0;
+
+	return fails(is_mark ? WRITES | MARKS : WRITES) ? -1
+							: syscall(SYS_pwrite64, fd, bytes, len, at);
 }
 
 ssize_t test_writev(int fd, const struct iovec *parts, int count)
@@ -564,6 +567,28 @@ Test(lmdb, opens_the_file_again_if_its_map_cannot_grow)
 	cr_expect_eq(status, DRIVER_UNAVAILABLE);
 	cr_expect_eq(ops->get(driver, SLICE("n"), SLICE("k0"), NULL, 0), DRIVER_UNAVAILABLE);
 	cr_expect_eq(put_large(count), DRIVER_OK);
+	for (unsigned i = 0; i <= count; i++)
+		expect_large(i);
+}
+
+/* A larger map needs a checkpoint. */
+Test(lmdb, changes_nothing_without_a_checkpoint)
+{
+	unsigned count = 0;
+
+	open_driver(NULL);
+	atomic_store(&for_good, true);
+	arm(MARKS, EIO, 0);
+	enum driver_status status;
+	while ((status = put_large(count)) == DRIVER_OK)
+		cr_assert_lt(count++, 1000);
+	cr_expect_eq(status, DRIVER_UNAVAILABLE);
+	cr_expect_eq(put_large(count), DRIVER_UNAVAILABLE);
+	cr_expect_eq(ops->sync(driver), DRIVER_UNAVAILABLE);
+	expect_large(0);
+	cr_expect(disarm());
+	cr_expect_eq(put_large(count), DRIVER_OK);
+	cr_expect_eq(ops->sync(driver), DRIVER_OK);
 	for (unsigned i = 0; i <= count; i++)
 		expect_large(i);
 }
