@@ -8,6 +8,7 @@
 
 #include "backends/sqlite/background.h"
 #include "backends/sqlite/file/folder_lock.h"
+#include "backends/sqlite/file/open_files.h"
 #include "backends/sqlite/file/prepare.h"
 #include "backends/sqlite/file/row_settings.h"
 #include "backends/sqlite/gauges.h"
@@ -78,6 +79,14 @@ static bool open_files(struct sqlite_store *store, bool reads_only, char *error,
 
 	if (length < 0 || (size_t)length >= sizeof(store->file.path) - 64) {
 		(void)snprintf(error, error_size, "the data directory's path is too long");
+		return false;
+	}
+	if (open_files_are_of_parent(store->file.path)) {
+		(void)snprintf(
+			error, error_size,
+			"%s was open when this process was made by fork(), and SQLite cannot "
+			"open it here: open it after the fork only, or close it before",
+			store->file.path);
 		return false;
 	}
 	space_init(&store->file, release_readers, store);

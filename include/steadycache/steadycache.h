@@ -28,7 +28,9 @@
  * before refuses everything with STEADYCACHE_CLOSED, closing it there does nothing, and a database
  * that the parent had open is not opened again. So fork first and open afterwards, or call exec.
  *
- * Processes: several may have the same database open, whether they use this library or are servers.
+ * Processes: several may have the same database open, whether they use this library or are servers;
+ * and one may have it open several times. Within a program nothing else may open and close the file
+ * of a database that is open, as the kernel takes SQLite's locks away then.
  *
  * The library writes nothing to standard output or standard error, with one exception: a SIGBUS
  * that would end the process, because a file was cut by another program. It handles SIGBUS from the

@@ -671,3 +671,78 @@ Test(library, a_child_does_not_use_the_store_of_its_parent, .init = open_sqlite,
 	cr_expect_eq(outcome, 0);
 	expect(STEADYCACHE_OK, set_text("k", "v"), "the parent goes on");
 }
+
+/* ---- One database, several times ---- */
+
+/* A process that was made before anything was open opens the store, stores an entry and closes it,
+ * once it is told to. */
+static pid_t start_visitor(int ret_pipe[2])
+{
+	char go;
+
+	cr_assert_eq(pipe(ret_pipe), 0);
+	pid_t visitor = fork();
+	if (visitor != 0)
+		return visitor;
+	bool is_done = read(ret_pipe[0], &go, 1) == 1 &&
+		       steadycache_open(url, NULL, &store) == STEADYCACHE_OK &&
+		       set_text("of the visitor", "v") == STEADYCACHE_OK &&
+		       steadycache_close(store) == STEADYCACHE_OK;
+	_exit(is_done ? 0 : 1);
+}
+
+static void end_visitor(pid_t visitor, const int pipe_ends[2])
+{
+	int outcome = -1;
+
+	cr_assert_eq(write(pipe_ends[1], "g", 1), 1);
+	cr_assert_eq(waitpid(visitor, &outcome, 0), visitor);
+	cr_expect_eq(outcome, 0);
+}
+
+/* Whoever closes a database that nobody else has open removes its log. */
+Test(library, a_second_store_of_a_database_may_be_closed_before_the_first, .fini = close_store)
+{
+	struct steadycache *second = NULL;
+	int pipe_ends[2];
+
+	temp_dir_create(&dir);
+	(void)snprintf(url, sizeof(url), "sqlite://%s", dir.path);
+	pid_t visitor = start_visitor(pipe_ends);
+	expect(STEADYCACHE_OK, steadycache_open(url, NULL, &store), "open");
+	for (size_t i = 0; i < 2; i++) {
+		expect(STEADYCACHE_OK, steadycache_open(url, NULL, &second), "open");
+		expect(STEADYCACHE_OK, steadycache_close(second), "close");
+	}
+	end_visitor(visitor, pipe_ends);
+	expect(STEADYCACHE_OK, set_text("k", "v"), "after the visit");
+	expect_text("of the visitor", "v");
+}
+
+Test(library, a_child_does_not_open_the_database_of_its_parent, .init = open_sqlite,
+     .fini = close_store)
+{
+	int outcome = -1;
+	pid_t child = fork();
+
+	if (child == 0) {
+		bool is_refused = steadycache_open(url, NULL, &store) == STEADYCACHE_UNAVAILABLE &&
+				  strstr(steadycache_error(), "fork()");
+		_exit(is_refused ? 0 : 1);
+	}
+	cr_assert_eq(waitpid(child, &outcome, 0), child);
+	cr_expect_eq(outcome, 0);
+	/* After a close it may. */
+	expect(STEADYCACHE_OK, steadycache_close(store), "close");
+	child = fork();
+	if (child == 0) {
+		bool is_open = steadycache_open(url, NULL, &store) == STEADYCACHE_OK &&
+			       set_text("k", "v") == STEADYCACHE_OK &&
+			       steadycache_close(store) == STEADYCACHE_OK;
+		_exit(is_open ? 0 : 1);
+	}
+	cr_assert_eq(waitpid(child, &outcome, 0), child);
+	cr_expect_eq(outcome, 0);
+	expect(STEADYCACHE_OK, steadycache_open(url, NULL, &store), "open");
+	expect_text("k", "v");
+}

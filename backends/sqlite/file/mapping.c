@@ -10,6 +10,7 @@
 
 #include "backends/sqlite/file/fault_guard.h"
 #include "backends/sqlite/file/file_watch.h"
+#include "backends/sqlite/file/open_files.h"
 
 /* Address space, not memory: reads beyond this much of a file go through the VFS below. */
 #define MAPPED_BYTES (INT64_C(1) << 38)
@@ -299,9 +300,10 @@ bool mapping_open(struct mapping *mapping, const char *below_name)
 int mapping_map(struct mapping *mapping, const char *path, int *ret_refused)
 {
 	*ret_refused = 0;
-	mapping->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (mapping->fd < 0)
+	mapping->file = open_files_add(path);
+	if (!mapping->file)
 		return errno;
+	mapping->fd = open_files_fd(mapping->file);
 	void *bytes = mmap(NULL, (size_t)MAPPED_BYTES, PROT_READ, MAP_SHARED | MAP_NORESERVE,
 			   mapping->fd, 0);
 	if (bytes == MAP_FAILED) {
@@ -326,7 +328,6 @@ void mapping_close(struct mapping *mapping)
 		fault_guard_remove(mapping->bytes);
 		(void)munmap(mapping->bytes, (size_t)MAPPED_BYTES);
 	}
-	if (mapping->below && mapping->fd >= 0)
-		(void)close(mapping->fd);
+	open_files_remove(mapping->file);
 	*mapping = (struct mapping){.fd = -1};
 }

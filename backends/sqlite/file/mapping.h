@@ -25,14 +25,16 @@
 #include <stdint.h>
 
 struct file_watch;
+struct open_file;
 
 struct mapping {
 	sqlite3_vfs vfs; /* first, because SQLite passes it back */
 	char name[32];
 	sqlite3_vfs *below;
-	int fd;         /* open as long as any connection: closing it drops their locks */
-	char *bytes;    /* NULL: nothing is mapped, and reads go through the VFS below */
-	int page_bytes; /* of memory */
+	struct open_file *file; /* open as long as any connection: closing it drops their locks */
+	int fd;                 /* its */
+	char *bytes;            /* NULL: nothing is mapped, and reads go through the VFS below */
+	int page_bytes;         /* of memory */
 	_Atomic int64_t file_bytes; /* length of the file at the last query */
 	atomic_uint faults;         /* mapped pages that could not be read */
 	atomic_bool is_off;         /* since the first fault: reads go through the VFS below */
@@ -46,9 +48,10 @@ struct mapping {
 
 /* Registers a VFS over the one called `below` (NULL: the default). False: no such VFS. */
 bool mapping_open(struct mapping *mapping, const char *below);
-/* Maps the existing database at `path`. Call it without any connection; no other part of the
- * process may have the file open. 0, or an error number: the file cannot be opened. If only the
- * mapping is refused, *ret_refused is that error number, and everything works without it. */
+/* Maps the existing database at `path`. Call it without any connection of the store; of the rest of
+ * the process only other stores may have the file open. 0, or an error number: the file cannot be
+ * opened. If only the mapping is refused, *ret_refused is that error number, and everything works
+ * without it. */
 int mapping_map(struct mapping *mapping, const char *path, int *ret_refused);
 /* Call it after the last connection is closed. A zeroed mapping is allowed. */
 void mapping_close(struct mapping *mapping);
