@@ -295,8 +295,11 @@ static void persist_close(struct backend *backend)
 		persist->file->ops->close(persist->file);
 	if (persist->memory)
 		persist->memory->ops->close(persist->memory);
-	if (persist->folder_lock >= 0)
+	if (persist->folder_lock >= 0) {
+		/* A child of fork() may have it, too. */
+		(void)flock(persist->folder_lock, LOCK_UN);
 		(void)close(persist->folder_lock);
+	}
 	(void)pthread_cond_destroy(&persist->wake);
 	(void)pthread_mutex_destroy(&persist->lock);
 	free(persist);

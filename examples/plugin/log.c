@@ -360,8 +360,11 @@ static void log_close(struct driver *driver)
 		drop(driver, driver->list.after);
 	if (driver->fd >= 0)
 		(void)close(driver->fd);
-	if (driver->lock >= 0)
+	if (driver->lock >= 0) {
+		/* Children of the process that were made meanwhile have it open, too. */
+		(void)flock(driver->lock, LOCK_UN);
 		(void)close(driver->lock);
+	}
 	free(driver);
 }
 

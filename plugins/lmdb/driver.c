@@ -45,8 +45,7 @@ static void destroy(struct driver *driver)
 {
 	lmdb_store_close_env(driver);
 	lmdb_checkpoint_close(driver);
-	if (driver->folder_fd >= 0)
-		(void)close(driver->folder_fd);
+	lmdb_store_unlock(driver);
 	(void)pthread_mutex_destroy(&driver->readers.lock);
 	(void)pthread_mutex_destroy(&driver->checkpoint.turn);
 	(void)pthread_mutex_destroy(&driver->checkpoint.lock);

@@ -97,6 +97,16 @@ enum driver_status lmdb_store_lock(struct driver *driver, const char *data_dir, 
 	return DRIVER_UNAVAILABLE;
 }
 
+void lmdb_store_unlock(struct driver *driver)
+{
+	if (driver->folder_fd < 0)
+		return;
+	/* Children of the process that were made meanwhile have it open, too. */
+	(void)flock(driver->folder_fd, LOCK_UN);
+	(void)close(driver->folder_fd);
+	driver->folder_fd = -1;
+}
+
 /* ---- The environment ---- */
 
 int lmdb_store_open_tables(const struct driver *driver, MDB_txn *txn, struct lmdb_tables *ret)

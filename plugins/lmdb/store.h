@@ -13,6 +13,8 @@ void lmdb_store_path(const struct driver *driver, const char *name, char ret[LMD
  * any of these one sentence in `error`. */
 enum driver_status lmdb_store_lock(struct driver *driver, const char *data_dir, char *error,
 				   size_t error_size);
+/* Lets go of it, if it has it. */
+void lmdb_store_unlock(struct driver *driver);
 
 /* Opens the environment and its tables; a file that is shorter than it says, of another program or
  * of a later version is refused. On failure nothing is open. */

@@ -700,6 +700,24 @@ static void end_visitor(pid_t visitor, const int pipe_ends[2])
 	cr_expect_eq(outcome, 0);
 }
 
+/* Whoever keeps a folder for itself lets go of it, whatever children have its descriptors. */
+Test(library, a_child_keeps_no_lock_of_a_closed_store, .fini = close_store)
+{
+	temp_dir_create(&dir);
+	(void)snprintf(url, sizeof(url), "memory://%s?persist-every=1", dir.path);
+	expect(STEADYCACHE_OK, steadycache_open(url, NULL, &store), "open");
+	pid_t child = fork();
+	if (child == 0) {
+		(void)pause();
+		_exit(0);
+	}
+	expect(STEADYCACHE_OK, steadycache_close(store), "close");
+	enum steadycache_status status = steadycache_open(url, NULL, &store);
+	(void)kill(child, SIGKILL);
+	cr_assert_eq(waitpid(child, NULL, 0), child);
+	expect(STEADYCACHE_OK, status, "open again");
+}
+
 /* Whoever closes a database that nobody else has open removes its log. */
 Test(library, a_second_store_of_a_database_may_be_closed_before_the_first, .fini = close_store)
 {

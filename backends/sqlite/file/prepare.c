@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -385,6 +386,9 @@ bool prepare_file(struct sqlite_file *file, char *error, size_t error_size)
 	if (!ready && lacks_space && reserve_give_up(&file->space.reserve))
 		ready = open_checked(file, &lacks_space, error, error_size);
 	(void)umask(old_mask);
+	/* A child that another thread has made meanwhile has it, too. */
+	if (!file->is_alone)
+		(void)flock(lock, LOCK_UN);
 	(void)close(lock);
 	return ready;
 }
