@@ -201,7 +201,9 @@ bool steadytext_import_file(struct steadytext_import *import, int dir, const cha
 
 	if (!steadytext_file_is_named(name, &len) ||
 	    !namespace_name_is_valid((struct slice){.data = name, .len = len})) {
-		TELL(&taking, WARN, "skipped: its name cannot be that of a namespace");
+		TELL(&taking, WARN,
+		     "skipped: its name cannot be that of a namespace (64 letters, digits, _, . "
+		     "and - at most); import a copy with another one");
 		return true;
 	}
 	(void)snprintf(taking.of.ns, sizeof(taking.of.ns), "%.*s", (int)len, name);
