@@ -1,15 +1,12 @@
 #include "pickle/view_number.h"
 
-#include <float.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "pickle/python_number.h"
 #include "pickle/python_text.h"
 
-#define DIGITS_MAX 17
 /* An element of a string type counts this much at most. */
 #define STRING_BYTES_MAX (UINT32_C(1) << 30)
 
@@ -95,7 +92,7 @@ bool view_number_dtype(struct slice text, char order, struct view_dtype *ret)
 	return true;
 }
 
-/* ---- Floats ---- */
+/* ---- Numbers ---- */
 
 /* `count` bytes as an unsigned number. */
 static uint64_t load(const char *bytes, size_t count, bool is_big_endian)
@@ -107,146 +104,11 @@ static uint64_t load(const char *bytes, size_t count, bool is_big_endian)
 	return number;
 }
 
-static double half_of(unsigned bits)
-{
-	unsigned exponent = bits >> 10 & 31, fraction = bits & 0x3ff;
-	double size;
-
-	if (exponent == 31)
-		size = fraction ? NAN : INFINITY;
-	else if (exponent == 0)
-		size = ldexp(fraction, -24);
-	else
-		size = ldexp(fraction + 1024, (int)exponent - 25);
-	return bits & 0x8000 ? -size : size;
-}
-
-/* Whether the decimal number `text` is closest to the half that has these bits, of all halves. */
-static bool gives_half(const char *text, unsigned bits)
-{
-	unsigned size = bits & 0x7fff;
-	double number = fabs(strtod(text, NULL)), is = half_of(size);
-	double below = size > 0 ? (half_of(size - 1) + is) / 2 : 0;
-	double next = size < 0x7bff ? half_of(size + 1) : 65536;
-	bool is_even = (size & 1) == 0;
-
-	return is_even ? number >= below && number <= (is + next) / 2
-		       : number > below && number < (is + next) / 2;
-}
-
-static bool gives(const char *text, uint64_t bits, size_t size)
-{
-	double number;
-	float single;
-
-	if (size == 2)
-		return gives_half(text, (unsigned)bits);
-	if (size == 4) {
-		uint32_t low = (uint32_t)bits;
-
-		memcpy(&single, &low, sizeof(single));
-		return strtof(text, NULL) == single;
-	}
-	memcpy(&number, &bits, sizeof(number));
-	return strtod(text, NULL) == number;
-}
-
-static double real_of(uint64_t bits, size_t size)
-{
-	uint32_t low = (uint32_t)bits;
-	double number;
-	float single;
-
-	if (size == 2)
-		return half_of((unsigned)bits);
-	if (size == 4) {
-		memcpy(&single, &low, sizeof(single));
-		return (double)single;
-	}
-	memcpy(&number, &bits, sizeof(number));
-	return number;
-}
-
-/* So many digits are never more than needed: every decimal number of so many comes back from the
- * binary one (FLT_DIG, DBL_DIG), except where that has less precision than usual. */
-static int digits_at_least(double number, size_t size)
-{
-	double usual_from = size == 2 ? 0x1p-14 : size == 4 ? (double)FLT_MIN : DBL_MIN;
-
-	if (fabs(number) < usual_from)
-		return 1;
-	return size == 2 ? 3 : size == 4 ? FLT_DIG : DBL_DIG;
-}
-
-/* Lays out "d.ddde+XX" as repr() does: positional from 1e-4 to below 1e16. */
-static void put_digits(const char *scientific, bool is_part, struct buffer *ret)
-{
-	char digits[DIGITS_MAX + 1];
-	size_t count = 0;
-	const char *at = scientific;
-	bool is_negative = *at == '-';
-
-	for (at += is_negative; *at != 'e'; at++)
-		if (*at != '.')
-			digits[count++] = *at;
-	while (count > 1 && digits[count - 1] == '0')
-		count--;
-	digits[count] = '\0';
-	int exponent = (int)strtol(at + 1, NULL, 10);
-	int rest = (int)count - 1 - exponent; /* digits behind the point */
-
-	if (is_negative)
-		buffer_append_char(ret, '-');
-	if (exponent < -4 || exponent >= 16)
-		buffer_printf(ret, "%c%s%se%c%02d", digits[0], count > 1 ? "." : "", digits + 1,
-			      exponent < 0 ? '-' : '+', abs(exponent));
-	else if (exponent < 0)
-		buffer_printf(ret, "0.%.*s%s", -exponent - 1, "000", digits);
-	else if (rest > 0)
-		buffer_printf(ret, "%.*s.%s", exponent + 1, digits, digits + exponent + 1);
-	else
-		buffer_printf(ret, "%s%.*s%s", digits, -rest, "000000000000000",
-			      is_part ? "" : ".0");
-}
-
-/* A power of two: the numbers above it are twice as far apart as those below it. */
-static bool is_edge(uint64_t bits, size_t size)
-{
-	unsigned fraction_bits = size == 2 ? 10 : size == 4 ? 23 : 52;
-
-	return (bits & ((UINT64_C(1) << fraction_bits) - 1)) == 0;
-}
-
-/* Changes "1.562e-02" to "1.563e-02". False: its last digit is 9. */
-static bool raise_last_digit(char *scientific)
-{
-	char *last = strchr(scientific, 'e') - 1;
-
-	if (*last == '9')
-		return false;
-	(*last)++;
-	return true;
-}
-
-/* `is_part`: of a complex number, without ".0". */
+/* `is_part`: of a complex number. */
 static void put_real(const char *bytes, size_t size, bool is_big_endian, bool is_part,
 		     struct buffer *ret)
 {
-	uint64_t bits = load(bytes, size, is_big_endian);
-	double number = real_of(bits, size);
-	char text[40];
-
-	if (!isfinite(number)) {
-		buffer_append(ret, slice_of(isnan(number) ? "nan" : number < 0 ? "-inf" : "inf"));
-		return;
-	}
-	for (int digits = digits_at_least(number, size); digits <= DIGITS_MAX; digits++) {
-		(void)snprintf(text, sizeof(text), "%.*e", digits - 1, number);
-		if (gives(text, bits, size) ||
-		    (is_edge(bits, size) && raise_last_digit(text) && gives(text, bits, size)))
-			break;
-	}
-	put_digits(text, is_part, ret);
+	python_number_real(load(bytes, size, is_big_endian), size, is_part, ret);
 }
 
 static void put_complex(const struct view_dtype *dtype, const char *bytes, struct buffer *ret)
@@ -265,8 +127,6 @@ static void put_complex(const struct view_dtype *dtype, const char *bytes, struc
 	buffer_deinit(&second);
 }
 
-/* ---- Others ---- */
-
 static void put_signed(const struct view_dtype *dtype, const char *bytes, struct buffer *ret)
 {
 	uint64_t bits = load(bytes, dtype->size, dtype->is_big_endian);
@@ -278,6 +138,8 @@ static void put_signed(const struct view_dtype *dtype, const char *bytes, struct
 	else
 		buffer_printf(ret, "%" PRId64, number);
 }
+
+/* ---- Strings ---- */
 
 static void append_code_point(struct buffer *ret, uint32_t c)
 {
