@@ -35,13 +35,15 @@ void steadycache_request_deinit(struct steadycache_request *request)
 	request->stats_count = 0;
 }
 
-/* Whether it was initialised, by a program of this version or of a later one that uses nothing
- * new. */
+/* That of version 0.1.0. */
+#define SIZE_OF_FIRST (offsetof(struct steadycache_request, stats_count) + sizeof(size_t))
+
+/* Whether it was initialised, by a program of any version that uses nothing newer than this one. */
 static bool is_known(const struct steadycache_request *request)
 {
 	const char *bytes = (const char *)request;
 
-	if (request->size < sizeof(*request))
+	if (request->size < SIZE_OF_FIRST)
 		return false;
 	for (size_t i = sizeof(*request); i < request->size; i++)
 		if (bytes[i] != 0)

@@ -202,14 +202,13 @@ struct steadytext_db *steadytext_db_file_open(const char *path, const char *ns,
 
 /* ---- Reading ---- */
 
-__attribute__((format(printf, 5, 6))) static enum steadytext_step
-skip(const struct steadytext_candidate *row, struct steadytext_entry *ret, char *reason,
-     size_t reason_size, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static enum steadytext_step
+skip(const struct steadytext_candidate *row, char *reason, size_t reason_size, const char *format,
+     ...)
 {
 	char text[STEADYTEXT_REASON_SIZE];
 	va_list args;
 
-	(void)ret;
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
@@ -227,7 +226,7 @@ static enum steadytext_step take(struct steadytext_db *db, const struct steadyte
 	db->key.len = 0;
 	db->value.len = 0;
 	if (!print_key(&key, row->spelling, &db->key))
-		return skip(row, ret, reason, reason_size,
+		return skip(row, reason, reason_size,
 			    "its key is not base64 of UTF-8, as SteadyText writes it");
 	if (!db->key.failed && !steadytext_candidate_has_key(row, buffer_bytes(&db->key)))
 		return STEADYTEXT_END;
@@ -235,10 +234,10 @@ static enum steadytext_step take(struct steadytext_db *db, const struct steadyte
 	struct slice value = text_of(db->fetch, FETCHED_VALUE);
 	if (sqlite3_column_type(db->fetch, FETCHED_VALUE) != SQLITE_BLOB ||
 	    !steadytext_value_is_pickle(value))
-		return skip(row, ret, reason, reason_size, "its value is no pickle");
+		return skip(row, reason, reason_size, "its value is no pickle");
 	if (!steadytext_value_fits(&db->limits, db->key.len, steadytext_value_len(value.len),
 				   clause, sizeof(clause)))
-		return skip(row, ret, reason, reason_size, "%s", clause);
+		return skip(row, reason, reason_size, "%s", clause);
 	steadytext_value_encode(value, &db->value);
 	if (db->key.failed || db->value.failed) {
 		(void)snprintf(reason, reason_size, "row %" PRId64 ": out of memory", row->id);
@@ -258,12 +257,12 @@ static enum steadytext_step fetch(struct steadytext_db *db, const struct steadyt
 
 	*ret = (struct steadytext_entry){0};
 	if (row->is_outdone)
-		return skip(row, ret, reason, reason_size,
+		return skip(row, reason, reason_size,
 			    "another key, used later, has the same str()");
 	/* Before it is read. */
 	if (!steadytext_value_fits(&db->limits, 0, steadytext_value_len(row->value_bytes), clause,
 				   sizeof(clause)))
-		return skip(row, ret, reason, reason_size, "%s", clause);
+		return skip(row, reason, reason_size, "%s", clause);
 	(void)sqlite3_bind_int64(db->fetch, 1, row->id);
 	int result = sqlite3_step(db->fetch);
 	int primary = result & 0xff;
@@ -271,7 +270,7 @@ static enum steadytext_step fetch(struct steadytext_db *db, const struct steadyt
 		step = take(db, row, ret, reason, reason_size);
 	} else if (primary == SQLITE_CORRUPT || primary == SQLITE_IOERR ||
 		   primary == SQLITE_TOOBIG) {
-		step = skip(row, ret, reason, reason_size, "cannot be read: %s",
+		step = skip(row, reason, reason_size, "cannot be read: %s",
 			    sqlite3_errmsg(db->file.sql));
 	} else if (result != SQLITE_DONE) {
 		(void)snprintf(reason, reason_size, "cannot be read on: %s",

@@ -82,8 +82,12 @@ bool steadytext_pkl_file_remove(const struct steadytext_pkl_file *file, char *re
 {
 	struct stat now;
 
-	if (lstat(file->path, &now) != 0 && errno == ENOENT)
-		return true;
+	if (lstat(file->path, &now) != 0) {
+		bool is_gone = errno == ENOENT;
+
+		(void)snprintf(reason, reason_size, "cannot be looked at: %m");
+		return is_gone;
+	}
 	if (!is_same(&now, &file->found)) {
 		(void)snprintf(reason, reason_size, "has changed since it was read");
 		return false;

@@ -12,7 +12,7 @@ struct plugin_library {
 	void *handle;
 	const struct driver_ops *driver; /* plugin_table_check holds */
 	struct backend_ops ops; /* of its backends; library.c fills what the driver decides */
-	char name[sizeof("plugin:") + PLUGIN_NAME_MAX_LEN];
+	char name[sizeof("plugin:") + DRIVER_NAME_MAX_LEN];
 };
 
 /* Loads the shared object of `url`, or finds it if it is loaded already; the same file is loaded

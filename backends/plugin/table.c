@@ -27,13 +27,15 @@ static bool check_version(const struct driver_ops *driver, char *error, size_t e
 }
 
 /* All that version 1 has; what is behind it is optional. */
+#define SIZE_OF_FIRST (offsetof(struct driver_ops, close) + sizeof(void (*)(struct driver *)))
+
 static bool check_functions(const struct driver_ops *driver, char *error, size_t error_size)
 {
-	if (driver->size < sizeof(struct driver_ops)) {
+	if (driver->size < SIZE_OF_FIRST) {
 		(void)snprintf(error, error_size,
 			       "its driver_ops.size is %zu, and must be sizeof(struct driver_ops), "
 			       "at least %zu",
-			       driver->size, sizeof(struct driver_ops));
+			       driver->size, SIZE_OF_FIRST);
 		return false;
 	}
 	const char *missing = !driver->open    ? "open"
@@ -52,14 +54,14 @@ static bool check_functions(const struct driver_ops *driver, char *error, size_t
 
 static bool check_name(const char *name, char *error, size_t error_size)
 {
-	size_t len = name ? strnlen(name, PLUGIN_NAME_MAX_LEN + 1) : 0;
+	size_t len = name ? strnlen(name, DRIVER_NAME_MAX_LEN + 1) : 0;
 
-	if (len > 0 && len <= PLUGIN_NAME_MAX_LEN &&
+	if (len > 0 && len <= DRIVER_NAME_MAX_LEN &&
 	    strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == len)
 		return true;
 	(void)snprintf(error, error_size,
 		       "its driver_ops.name must have 1 to %d of the characters a-z, 0-9, _ and -",
-		       PLUGIN_NAME_MAX_LEN);
+		       DRIVER_NAME_MAX_LEN);
 	return false;
 }
 

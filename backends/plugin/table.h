@@ -6,9 +6,6 @@
 
 #include "steadycache/driver.h"
 
-/* Longest name of a driver. */
-#define PLUGIN_NAME_MAX_LEN 16
-
 /* `driver` may be NULL, and is only read as far as its version and size allow. False with what is
  * wrong, to be put behind the plugin's name and a colon. */
 bool plugin_table_check(const struct driver_ops *driver, char *error, size_t error_size);

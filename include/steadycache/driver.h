@@ -57,6 +57,7 @@ extern "C" {
 
 #define DRIVER_NS_MAX_LEN     64
 #define DRIVER_HEAD_MAX_BYTES 512
+#define DRIVER_NAME_MAX_LEN   16
 
 /* The outcome of a function. The numbers never change. A failure is one of these and, if it matters
  * to the owner of the server, a notice. */
@@ -149,7 +150,8 @@ struct driver_ops {
 	unsigned abi; /* DRIVER_ABI of the header that the driver was built with; always first */
 	unsigned can; /* enum driver_can */
 	size_t size;  /* sizeof(struct driver_ops) of that header */
-	const char *name; /* 1 to 32 of [a-z0-9_-]; answers and gauges have it as plugin:NAME */
+	/* 1 to DRIVER_NAME_MAX_LEN of [a-z0-9_-]; answers and gauges have it as plugin:NAME. */
+	const char *name;
 
 	/* Opens the store, and creates it if it does not exist. Writes *ret on success only. On
 	 * failure `error`, which has room for `error_size` bytes including a NUL, has one sentence
