@@ -37,16 +37,21 @@ static struct {
 /* Whether this thread is between begin and end, and whether any is. */
 static _Thread_local volatile sig_atomic_t is_guarded;
 static volatile sig_atomic_t is_on;
+/* The plugin whose code this thread runs, while it is open. */
+static _Thread_local const char *volatile inside;
+
+/* Of the handler that stays. */
+static struct sigaction stay_before[CRASHES];
 
 /* ---- What is written as the process ends ---- */
 
 /* Callable in a handler. */
-static void write_sentence(const char *what, const char *detail)
+static void write_about(const char *label, const char *what, const char *when, const char *detail)
 {
 	static const char rest[] =
 		"; the process ends. The fault is in the plugin: tell its author, "
 		"or do without it\n";
-	const char *parts[] = {"steadycache: ", guard.label, ": the plugin ", what, " ", guard.when,
+	const char *parts[] = {"steadycache: ", label, ": the plugin ", what, " ", when,
 			       detail,          rest};
 	struct iovec pieces[sizeof(parts) / sizeof(parts[0])];
 
@@ -55,6 +60,18 @@ static void write_sentence(const char *what, const char *detail)
 					   .iov_len = strlen(parts[i])};
 	if (writev(STDERR_FILENO, pieces, sizeof(parts) / sizeof(parts[0])) < 0)
 		return; /* nobody is left who could be told */
+}
+
+/* What this thread did. False: nothing with a plugin. */
+static bool write_sentence(const char *what, const char *detail)
+{
+	const char *name = inside;
+
+	if (is_guarded)
+		write_about(guard.label, what, guard.when, detail);
+	else if (name)
+		write_about(name, what, "while it was open", detail);
+	return is_guarded || name;
 }
 
 static const char *name_of(int number)
@@ -86,7 +103,9 @@ static void tell_crash(int number, siginfo_t *info, void *context)
 	(void)context;
 	if (is_on) {
 		restore_actions();
-		write_sentence("crashed", name_of(number));
+		/* A thread of the plugin's own is taken for the one that has the guard. */
+		if (!write_sentence("crashed", name_of(number)))
+			write_about(guard.label, "crashed", guard.when, name_of(number));
 	} else { /* somebody who came meanwhile has kept this handler, and calls it */
 		(void)signal(number, SIG_DFL);
 	}
@@ -95,12 +114,23 @@ static void tell_crash(int number, siginfo_t *info, void *context)
 		(void)raise(number);
 }
 
+/* Of a plugin that is open. Each signal once: then the handler of before has it again. */
+static void tell_late_crash(int number, siginfo_t *info, void *context)
+{
+	(void)context;
+	if (!is_guarded)
+		(void)write_sentence("crashed", name_of(number));
+	for (size_t i = 0; i < CRASHES; i++)
+		if (crashes[i] == number)
+			(void)sigaction(number, &stay_before[i], NULL);
+	if (info->si_code <= 0)
+		(void)raise(number);
+}
+
 static void tell_exit(void)
 {
-	if (!is_guarded)
-		return;
-	write_sentence("called exit()", "");
-	_exit(EXIT_STATUS);
+	if (write_sentence("called exit()", ""))
+		_exit(EXIT_STATUS);
 }
 
 static void watch_exit(void)
@@ -121,6 +151,32 @@ static void set_actions(void)
 		(void)sigaltstack(&own, NULL);
 	for (size_t i = 0; i < CRASHES; i++)
 		(void)sigaction(crashes[i], &action, &guard.before[i]);
+}
+
+/* ---- Of a plugin that is open ---- */
+
+void plugin_guard_stay(void)
+{
+	struct sigaction action = {.sa_sigaction = tell_late_crash,
+				   .sa_flags = SA_SIGINFO | SA_ONSTACK};
+	static bool stays;
+
+	for (size_t i = 0; i < CRASHES && !stays; i++) {
+		/* The end of the guard restores what it has found. */
+		stay_before[i] = guard.before[i];
+		guard.before[i] = action;
+	}
+	stays = true;
+}
+
+void plugin_guard_enter(const char *name)
+{
+	inside = name;
+}
+
+void plugin_guard_leave(void)
+{
+	inside = NULL;
 }
 
 /* A handler that the plugin has set since stays. */

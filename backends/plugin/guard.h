@@ -1,4 +1,4 @@
-/* Watches code of a plugin that runs while the server starts:
+/* Watches code of a plugin, above all what runs while the server starts:
  *
  *  - A crash (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, also on a stack that is full)
  * writes one sentence to the standard error that names the plugin, and goes on as it would without:
@@ -17,5 +17,12 @@
  * was opened"; `config` says who is told. All stay until the end. */
 void plugin_guard_begin(const char *label, const char *when, const struct backend_config *config);
 void plugin_guard_end(void);
+
+/* After it crashes and exits are told of, too, that happen between enter and leave: the plugin is
+ * open. Between begin and end. Handlers that the program sets later replace these. */
+void plugin_guard_stay(void);
+/* This thread runs code of the plugin `name`, which stays. Takes no time. */
+void plugin_guard_enter(const char *name);
+void plugin_guard_leave(void);
 
 #endif

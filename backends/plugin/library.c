@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "backends/plugin/file.h"
+#include "backends/plugin/watched.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct plugin_library *libraries;
@@ -52,6 +53,7 @@ static struct plugin_library *add(void *handle, const struct driver_ops *driver,
 	}
 	library->handle = handle;
 	library->driver = driver;
+	plugin_watched_fill(driver, &library->watched);
 	fill_ops(library, ops);
 	library->next = libraries;
 	libraries = library;

@@ -11,6 +11,7 @@ struct plugin_library {
 	struct plugin_library *next;
 	void *handle;
 	const struct driver_ops *driver; /* plugin_table_check holds */
+	struct driver_ops watched;       /* the same, by watched.c */
 	struct backend_ops ops; /* of its backends; library.c fills what the driver decides */
 	char name[sizeof("plugin:") + DRIVER_NAME_MAX_LEN];
 };

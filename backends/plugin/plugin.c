@@ -8,6 +8,7 @@
 
 #include "backends/plugin/guard.h"
 #include "backends/plugin/library.h"
+#include "backends/plugin/watched.h"
 #include "store/keeper/keeper.h"
 
 #define WHEN_OPENED "while it was opened"
@@ -147,8 +148,11 @@ static struct backend *open_keeper(const struct plugin_library *library,
 	char reason[600] = "";
 
 	plugin_guard_begin(url->label, WHEN_OPENED, config);
+	plugin_watched_choose(library);
 	struct backend *backend =
-		keeper_open(library->driver, &library->ops, config, reason, sizeof(reason));
+		keeper_open(&library->watched, &library->ops, config, reason, sizeof(reason));
+	if (backend)
+		plugin_guard_stay();
 	plugin_guard_end();
 	if (!backend) {
 		size_t len = strlen(library->name);

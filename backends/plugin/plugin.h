@@ -7,6 +7,7 @@
  *   file.c      what is wrong with a file that cannot be loaded
  *   table.c     what is wrong with a driver's table of functions
  *   guard.c     names the plugin if its code crashes, ends the process or takes long meanwhile
+ *   watched.c   the driver's functions, which say that a thread is in the plugin
  *
  *   check/check.c    `steadycache check-plugin`: whether a driver keeps the rules
  *   check/records.c  the records that they store

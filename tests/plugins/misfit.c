@@ -94,6 +94,12 @@ static enum driver_status misfit_apply(struct driver *driver, const struct drive
 {
 	(void)changes;
 	(void)count;
+	if (says(driver->settings, "faults_later"))
+		*nowhere = 1;
+	if (says(driver->settings, "aborts_later"))
+		abort();
+	if (says(driver->settings, "exits_later"))
+		exit(0);
 	return says(driver->settings, "odd_status") ? (enum driver_status)77 : DRIVER_OK;
 }
 

@@ -216,6 +216,31 @@ Test(plugins, a_crash_names_the_plugin)
 	expect_failed_open(PLUGIN("none.so?exits"), "called exit() while it was opened", 2);
 }
 
+static void expect_end_by_a_set(const char *text, const char *sentence, int code)
+{
+	set_backend(text);
+	scene_start();
+	cr_expect_eq(scene_put("k", "v")->status, 0);
+	struct server_exit end = server_await_exit(&scene.server, 20000);
+
+	cr_expect_eq(end.code, code, "%s: %d: %s", text, end.code, end.log);
+	cr_expect(strstr(end.log, sentence), "expected %s: %s", sentence, end.log);
+	free(end.log);
+	scene_kill();
+}
+
+Test(plugins, a_crash_of_an_open_plugin_names_it)
+{
+	expect_end_by_a_set(PLUGIN("none.so?faults_later"),
+			    "plugin:misfit: the plugin crashed while it was open (SIGSEGV",
+			    IS_SANITIZED ? 1 : 128 + SIGSEGV);
+	expect_end_by_a_set(PLUGIN("none.so?aborts_later"),
+			    "plugin:misfit: the plugin crashed while it was open (SIGABRT",
+			    128 + SIGABRT);
+	expect_end_by_a_set(PLUGIN("none.so?exits_later"),
+			    "plugin:misfit: the plugin called exit() while it was open", 2);
+}
+
 /* ---- check-plugin ---- */
 
 Test(plugins, check_plugin_is_content_with_the_template)
