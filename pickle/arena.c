@@ -42,6 +42,14 @@ static bool budget_allows(struct pickle_budget *budget, size_t size)
 	return false;
 }
 
+bool pickle_budget_use(struct pickle_budget *budget, size_t bytes)
+{
+	if (!budget_allows(budget, bytes))
+		return false;
+	budget->used_bytes += bytes;
+	return true;
+}
+
 static void link_block(struct pickle_arena *arena, struct pickle_arena_block *block)
 {
 	if (block->previous)

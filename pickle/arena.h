@@ -11,6 +11,10 @@ struct pickle_budget {
 	bool is_spent; /* an allocation failed because of the limit */
 };
 
+/* Counts bytes that are not allocated: what a graph has once and Python would copy, which bounds
+ * the work on it. False: the budget is spent. */
+bool pickle_budget_use(struct pickle_budget *budget, size_t bytes);
+
 struct pickle_arena_block;
 
 struct pickle_arena {

@@ -102,10 +102,11 @@ struct pickle_node {
 
 /* Why a pickle, or a part of it, cannot be read, written or shown. */
 struct pickle_error {
-	bool is_memory;  /* of pickle_read and pickle_view_value: memory ran out, so the pickle may
-			  * be  good */
-	uint64_t offset; /* in the pickle, bytes */
-	char text[240];  /* a clause without offset and full stop: "unknown opcode 0xff" */
+	bool is_memory;   /* of pickle_read and pickle_view_value: memory ran out, so the pickle may
+			   * be  good */
+	bool is_too_long; /* of pickle_write */
+	uint64_t offset;  /* in the pickle, bytes */
+	char text[240];   /* a clause without offset and full stop: "unknown opcode 0xff" */
 };
 
 /* A graph, and the memory of its nodes. */

@@ -8,6 +8,13 @@ static bool is_latin1_name(const struct pickle_node *node)
 					    slice_equal(node->bytes, SLICE("latin-1")));
 }
 
+/* Python copies what the call is given, or looks at all of it. */
+static bool use(struct pickle_machine *machine, struct slice bytes)
+{
+	return pickle_budget_use(&machine->pickle->budget, bytes.len) ||
+	       pickle_fail_memory(machine);
+}
+
 /* (str, 'latin1'): bytes by their code points. */
 static bool from_text(struct pickle_machine *machine, enum pickle_kind kind,
 		      const struct pickle_items *arguments, struct pickle_node **ret)
@@ -17,7 +24,8 @@ static bool from_text(struct pickle_machine *machine, enum pickle_kind kind,
 	if (arguments->count != 2 || arguments->list[0]->kind != PICKLE_STR ||
 	    !is_latin1_name(arguments->list[1]))
 		return true;
-	if (!pickle_text_to_latin1(machine, arguments->list[0]->bytes, &bytes))
+	if (!use(machine, arguments->list[0]->bytes) ||
+	    !pickle_text_to_latin1(machine, arguments->list[0]->bytes, &bytes))
 		return false;
 	*ret = pickle_new_bytes(machine, kind, bytes);
 	return *ret;
@@ -37,6 +45,8 @@ static bool from_bytes(struct pickle_machine *machine, enum pickle_kind kind,
 		if (only->kind != PICKLE_BYTES && only->kind != PICKLE_BYTEARRAY)
 			return true;
 		bytes = only->bytes;
+		if (!use(machine, bytes))
+			return false;
 	}
 	*ret = pickle_new_bytes(machine, kind, bytes);
 	return *ret;

@@ -214,6 +214,10 @@ static bool run_stack_global(struct pickle_machine *m, unsigned argument)
 	if (name->kind != PICKLE_STR || module->kind != PICKLE_STR)
 		return pickle_fail(m, "%s needs two strs and finds %s and %s", m->opcode,
 				   pickle_kind_words(module->kind), pickle_kind_words(name->kind));
+	/* Both may be in the memo, so that they cost the input next to nothing. */
+	if (!pickle_budget_use(&m->pickle->budget, module->bytes.len) ||
+	    !pickle_budget_use(&m->pickle->budget, name->bytes.len))
+		return pickle_fail_memory(m);
 	return push(m, pickle_new_global(m, module->bytes, name->bytes));
 }
 

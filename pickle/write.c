@@ -138,11 +138,15 @@ static bool write_node(struct pickle_writer *writer, const struct pickle_node *n
 	return true;
 }
 
-bool pickle_write(const struct pickle *pickle, const struct pickle_node *node, struct buffer *ret,
-		  struct pickle_error *error)
+bool pickle_write(const struct pickle *pickle, const struct pickle_node *node, size_t max_bytes,
+		  struct buffer *ret, struct pickle_error *error)
 {
 	size_t start = ret->len;
-	struct pickle_writer writer = {.ret = ret, .error = error};
+	struct pickle_writer writer = {
+		.ret = ret,
+		.max_len = max_bytes > SIZE_MAX - start ? SIZE_MAX : start + max_bytes,
+		.error = error,
+	};
 
 	pickle_put_number(ret, PROTO, 4, 1);
 	bool is_written = pickle_plan_init(&writer.plan, node, error) &&
@@ -152,6 +156,7 @@ bool pickle_write(const struct pickle *pickle, const struct pickle_node *node, s
 	pickle_put(ret, STOP);
 	if (is_written && ret->failed)
 		is_written = pickle_write_fail(&writer, node, "out of memory");
+	is_written = is_written && pickle_write_fits(&writer, node, 0);
 	if (!is_written)
 		return false;
 

@@ -10,6 +10,16 @@ bool pickle_write_fail(struct pickle_writer *writer, const struct pickle_node *n
 	return false;
 }
 
+bool pickle_write_fits(struct pickle_writer *writer, const struct pickle_node *node, size_t bytes)
+{
+	size_t len = writer->ret->len;
+
+	if (len <= writer->max_len && bytes <= writer->max_len - len)
+		return true;
+	writer->error->is_too_long = true;
+	return pickle_write_fail(writer, node, "its pickle would be too long");
+}
+
 void pickle_write_get(struct pickle_writer *writer, const struct pickle_planned *planned)
 {
 	uint32_t place = planned->memo - 1;
@@ -52,8 +62,16 @@ bool pickle_write_is_leaf(const struct pickle_node *node)
 	       node->kind == PICKLE_GLOBAL;
 }
 
+static size_t leaf_len(const struct pickle_node *node)
+{
+	return node->kind == PICKLE_GLOBAL ? node->global->module.len + node->global->name.len
+					   : node->bytes.len;
+}
+
 bool pickle_write_leaf(struct pickle_writer *writer, const struct pickle_node *node)
 {
+	if (!pickle_write_fits(writer, node, leaf_len(node)))
+		return false;
 	switch (node->kind) {
 	case PICKLE_STR:
 		pickle_put_text(writer->ret, node->bytes);

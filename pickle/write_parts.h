@@ -12,12 +12,16 @@ struct pickle_writer {
 	uint32_t memo_count;
 	bool has_global, has_bytearray;
 	struct buffer *ret;
+	size_t max_len; /* of ret */
 	struct pickle_error *error;
 };
 
 /* Returns false. */
 bool pickle_write_fail(struct pickle_writer *writer, const struct pickle_node *node,
 		       const char *text);
+
+/* Whether `bytes` more are not too many; fails otherwise. */
+bool pickle_write_fits(struct pickle_writer *writer, const struct pickle_node *node, size_t bytes);
 
 /* Takes a node from the memo; puts the one there that the last opcode made. */
 void pickle_write_get(struct pickle_writer *writer, const struct pickle_planned *planned);

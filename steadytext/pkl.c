@@ -179,6 +179,14 @@ static enum steadytext_step leave(uint64_t offset, const struct pickle_error *er
 	return skip(offset, reason, reason_size, "%s: %s", what, error->text);
 }
 
+/* Longest pickle of a value that is written. */
+static size_t value_max(const struct steadytext_pkl *pkl)
+{
+	uint64_t max = pkl->limits.value_max_bytes;
+
+	return (size_t)(max > 0 && max < pkl->budget.left_bytes ? max : pkl->budget.left_bytes);
+}
+
 static enum steadytext_step take(struct steadytext_pkl *pkl, const struct steadytext_candidate *row,
 				 struct steadytext_entry *ret, char *reason, size_t reason_size)
 {
@@ -194,9 +202,19 @@ static enum steadytext_step take(struct steadytext_pkl *pkl, const struct steady
 	if (row->is_outdone)
 		return skip(key->offset, reason, reason_size,
 			    "another key, used later, has the same str()");
-	if (!pickle_write(pkl->pickle, value, &pkl->bytes, &error))
+	size_t max = value_max(pkl);
+	if (!pickle_write(pkl->pickle, value, max, &pkl->bytes, &error)) {
+		/* Little may be written of it, but all was looked at. */
+		if (error.is_too_long)
+			steadytext_pkl_budget_use(&pkl->budget, max);
+		if (error.is_too_long && pkl->limits.value_max_bytes > 0)
+			return skip(value->offset, reason, reason_size,
+				    "the value is longer than the %" PRIu64
+				    " bytes that the server takes (STEADYCACHE_MAX_BODY_MB)",
+				    pkl->limits.value_max_bytes);
 		return leave(error.offset, &error, "its value cannot be taken", reason,
 			     reason_size);
+	}
 	if (!steadytext_value_fits(&pkl->limits, pkl->key.len, steadytext_value_len(pkl->bytes.len),
 				   clause, sizeof(clause)))
 		return skip(value->offset, reason, reason_size, "%s", clause);

@@ -60,7 +60,7 @@ static bool write_parts(const struct pickle *pickle, const struct pickle_node *l
 		size_t start = ret->len;
 
 		buffer_append(ret, SLICE("1234"));
-		if (!pickle_write(pickle, list->items.list[i], ret, error))
+		if (!pickle_write(pickle, list->items.list[i], SIZE_MAX, ret, error))
 			return false;
 		uint32_t len = (uint32_t)(ret->len - start - 4);
 		memcpy(ret->data + start, &len, sizeof(len));
@@ -82,7 +82,7 @@ static bool convert(const char *mode, struct slice bytes, struct buffer *ret,
 	const struct pickle_node *root = pickle_root(pickle);
 	bool is_ok = true;
 	if (strcmp(mode, "write") == 0)
-		is_ok = pickle_write(pickle, root, ret, error);
+		is_ok = pickle_write(pickle, root, SIZE_MAX, ret, error);
 	else if (strcmp(mode, "parts") == 0)
 		is_ok = write_parts(pickle, root, ret, error);
 	else if (strncmp(mode, "str", 3) == 0)

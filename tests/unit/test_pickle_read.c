@@ -596,6 +596,35 @@ Test(pickle_read, what_multiplies_ends_at_the_limit)
 	buffer_deinit(&items);
 }
 
+/* Each opcode would look at the whole of a long text, or copy it, without memory of its own. */
+Test(pickle_read, what_is_long_and_named_often_ends_at_the_limit)
+{
+	const struct slice named[][2] = {
+		{SLICE("\x80\4c_codecs\nencode\n\x94Vlatin1\n\x94"
+		       "V"),
+		 SLICE("h\0h\2h\1\x86R0")},
+		{SLICE("\x80\4cbuiltins\nbytearray\n\x94Vlatin1\n\x94"
+		       "V"),
+		 SLICE("h\0h\2h\1\x86R0")},
+		{SLICE("\x80\4NN00N\x94N\x94"
+		       "V"),
+		 SLICE("h\2h\2\x93"
+		       "0")},
+	};
+
+	for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
+		struct buffer text = repeated(named[i][0], SLICE("a"), 100000, SLICE("\n\x94"));
+		struct buffer bomb =
+			repeated(buffer_bytes(&text), named[i][1], 200000, SLICE("N."));
+		struct pickle_error error;
+
+		cr_expect(!pickle_read(buffer_bytes(&bomb), NULL, NULL, &error), "%zu", i);
+		cr_expect(strstr(error.text, "bytes of memory that it may have"), "%s", error.text);
+		buffer_deinit(&bomb);
+		buffer_deinit(&text);
+	}
+}
+
 Test(pickle_read, nests_without_recursion_and_within_the_default_limit)
 {
 	static const struct slice bodies[] = {SLICE("]"),      SLICE("("),     SLICE("]\x94"),

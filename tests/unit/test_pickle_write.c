@@ -20,7 +20,7 @@ static struct buffer write_node(const struct pickle *pickle, const struct pickle
 	struct pickle_error error = {0};
 	struct buffer ret = {0};
 
-	cr_assert(pickle_write(pickle, node, &ret, &error), "%s", error.text);
+	cr_assert(pickle_write(pickle, node, SIZE_MAX, &ret, &error), "%s", error.text);
 	return ret;
 }
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -226,6 +227,34 @@ Test(steadytext_pkl, one_part_that_all_entries_name_has_a_bound)
 	cr_expect(step == STEADYTEXT_FAILED && strstr(reason, "64 times"), "%s", reason);
 	cr_expect_lt(entries, 140);
 	buffer_deinit(&key);
+	buffer_deinit(&value);
+}
+
+/* Calls that copy: of a megabyte, a hundred times, in one value. */
+Test(steadytext_pkl, one_value_has_a_bound)
+{
+	static const struct steadytext_limits limits = {.value_max_bytes = 2 << 20};
+	struct buffer value = {0};
+
+	buffer_append(&value, SLICE("c_codecs\nencode\np8\n0](V"));
+	for (size_t i = 0; i < 1 << 20; i++)
+		buffer_append_char(&value, 'v');
+	buffer_append(&value, SLICE("\np9\n"));
+	for (size_t i = 0; i < 100; i++)
+		buffer_append(&value, SLICE("g8\ng9\nVlatin1\n\x86R"));
+	buffer_append_char(&value, 'e');
+	pkl_add_parts(&pkl, SLICE("Vlong\n"), buffer_bytes(&value));
+	pkl_add(&pkl, SLICE("short"), SLICE("value"), 1, 1);
+	pkl_write(&pkl, 1, path);
+	file = steadytext_file_open(path, &limits, NOW_US, &is_foreign, reason, sizeof(reason));
+	cr_assert(file, "%s", reason);
+	for (size_t i = 0; i < 2; i++)
+		cr_expect(next() == STEADYTEXT_ENTRY || strstr(reason, "STEADYCACHE_MAX_BODY_MB"),
+			  "%s", reason);
+	expect_end();
+	struct rusage used;
+	cr_assert_eq(getrusage(RUSAGE_SELF, &used), 0);
+	cr_expect_lt(used.ru_maxrss, 60 * 1024, "%ld KB", used.ru_maxrss);
 	buffer_deinit(&value);
 }
 
