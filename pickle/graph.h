@@ -105,6 +105,7 @@ struct pickle_error {
 	bool is_memory;   /* of pickle_read and pickle_view_value: memory ran out, so the pickle may
 			   * be  good */
 	bool is_too_long; /* of pickle_write */
+	uint64_t printed; /* of python_str: bytes that it had printed until then */
 	uint64_t offset;  /* in the pickle, bytes */
 	char text[240];   /* a clause without offset and full stop: "unknown opcode 0xff" */
 };

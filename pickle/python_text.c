@@ -274,6 +274,7 @@ bool python_str(const struct pickle_node *value, enum python_release release, si
 
 	if (value->kind == PICKLE_STR ? print_str(&printer, value) : print(&printer, value, 0))
 		return true;
+	error->printed = ret->len - start;
 	ret->len = start;
 	return false;
 }

@@ -76,9 +76,14 @@ static bool print_key(void *user, unsigned spelling, struct buffer *ret)
 {
 	const struct printed *printed = user;
 
-	return sqlite3_column_type(printed->stmt, printed->at) == SQLITE_TEXT &&
-	       steadytext_column_key_read(printed->db->ns, text_of(printed->stmt, printed->at),
-					  spelling, ret);
+	if (sqlite3_column_type(printed->stmt, printed->at) != SQLITE_TEXT)
+		return false;
+	/* As UTF-8, whatever the encoding of the database. */
+	const void *text = sqlite3_column_text(printed->stmt, printed->at);
+	struct slice key = {.data = text,
+			    .len = text ? (size_t)sqlite3_column_bytes(printed->stmt, printed->at)
+					: 0};
+	return text && steadytext_column_key_read(printed->db->ns, key, spelling, ret);
 }
 
 /* ---- Opening ---- */

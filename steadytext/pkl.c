@@ -17,6 +17,9 @@
  * longer than the file, and so many bytes more. */
 #define EXPANSION       64
 #define EXPANSION_BYTES (UINT64_C(64) << 20)
+/* The same of keys, which are printed up to five times, and where a byte takes more time. */
+#define KEY_EXPANSION       24
+#define KEY_EXPANSION_BYTES (UINT64_C(4) << 20)
 /* Longest key where no limit is known. */
 #define KEY_MAX_BYTES ((size_t)16 << 20)
 
@@ -123,6 +126,7 @@ static bool read_pickle(struct steadytext_pkl *pkl, int64_t now_us, bool *ret_fo
 			      "has no dicts \"data\" and \"meta\": it is no cache of SteadyText's");
 	pkl->data = &data->items;
 	pkl->budget.left_bytes = EXPANSION_BYTES + EXPANSION * (uint64_t)pkl->file.len;
+	pkl->budget.left_key_bytes = KEY_EXPANSION_BYTES + KEY_EXPANSION * (uint64_t)pkl->file.len;
 	return list(pkl, meta, member(root, "counter"), now_us) ||
 	       refuse(reason, reason_size, "cannot be read: too many entries, or out of memory");
 }
@@ -206,7 +210,7 @@ static enum steadytext_step take(struct steadytext_pkl *pkl, const struct steady
 	if (!pickle_write(pkl->pickle, value, max, &pkl->bytes, &error)) {
 		/* Little may be written of it, but all was looked at. */
 		if (error.is_too_long)
-			steadytext_pkl_budget_use(&pkl->budget, max);
+			steadytext_pkl_budget_use(&pkl->budget.left_bytes, max);
 		if (error.is_too_long && pkl->limits.value_max_bytes > 0)
 			return skip(value->offset, reason, reason_size,
 				    "the value is longer than the %" PRIu64
@@ -235,7 +239,11 @@ enum steadytext_step steadytext_pkl_next(struct steadytext_pkl *pkl, struct stea
 		return STEADYTEXT_END;
 	pkl->key.len = pkl->bytes.len = pkl->value.len = 0;
 	enum steadytext_step step = take(pkl, &pkl->rows.list[pkl->at++], ret, reason, reason_size);
-	steadytext_pkl_budget_use(&pkl->budget, pkl->bytes.len);
+	steadytext_pkl_budget_use(&pkl->budget.left_bytes, pkl->bytes.len);
+	if (pkl->budget.left_key_bytes == 0)
+		return fail(reason, reason_size,
+			    "names some of its parts so often that the text of its keys would be "
+			    "many times as long as the file");
 	if (pkl->budget.left_bytes == 0)
 		return fail(reason, reason_size,
 			    "names some of its parts so often that its entries would be more than "

@@ -8,12 +8,13 @@
 #include "pickle/graph.h"
 
 struct steadytext_pkl_budget {
-	size_t key_max_bytes; /* of one key */
-	uint64_t left_bytes;  /* that may still be printed and written */
+	size_t key_max_bytes;    /* of one key */
+	uint64_t left_bytes;     /* of values that may still be written */
+	uint64_t left_key_bytes; /* of keys that may still be printed */
 };
 
 /* Lowers what is left. */
-void steadytext_pkl_budget_use(struct steadytext_pkl_budget *budget, uint64_t bytes);
+void steadytext_pkl_budget_use(uint64_t *left_bytes, uint64_t bytes);
 /* Appends str(key) in that spelling (spelling.h); false with `error`, as python_str. */
 bool steadytext_pkl_key_print(const struct pickle_node *key, unsigned spelling,
 			      struct steadytext_pkl_budget *budget, struct buffer *ret,

@@ -435,6 +435,22 @@ static int is_refused(void)
 	return 1;
 }
 
+Test(steadytext_db, keys_in_utf_16_are_read)
+{
+	struct sqlite3 *db = NULL;
+
+	cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+	steadytext_db_run(db, "PRAGMA encoding='UTF-16le'");
+	steadytext_db_run(db, "CREATE TABLE makes_the_file (a)");
+	steadytext_db_end(db);
+	db = steadytext_db_make(path);
+	ADD_PARTS(db, "a");
+	steadytext_db_end(db);
+	open_file();
+	cr_assert_eq(next(), STEADYTEXT_ENTRY, "%s", reason);
+	cr_expect(slice_equal(entry.key, SLICE("a")));
+}
+
 Test(steadytext_db, a_folder_without_write_access_is_read)
 {
 	struct sqlite3 *db = steadytext_db_make(path);

@@ -230,6 +230,48 @@ Test(steadytext_pkl, one_part_that_all_entries_name_has_a_bound)
 	buffer_deinit(&value);
 }
 
+Test(steadytext_pkl, any_number_of_keys_that_cannot_be_printed_is_skipped)
+{
+	struct buffer key = {0};
+
+	for (int64_t i = 0; i < 500; i++) {
+		key.len = 0;
+		buffer_append(&key, SLICE("(cmodule\nname\n)R"));
+		pickle_int_part(&key, i);
+		buffer_append_char(&key, 't');
+		pkl_add_parts(&pkl, buffer_bytes(&key), SLICE("N"));
+	}
+	write_and_open(0);
+	for (size_t i = 0; i < 500; i++)
+		cr_assert_eq(next(), STEADYTEXT_SKIPPED, "%zu: %s", i, reason);
+	expect_end();
+	buffer_deinit(&key);
+}
+
+Test(steadytext_pkl, one_part_of_all_keys_has_a_bound)
+{
+	struct buffer key = {0};
+
+	/* (the int, number): an int of 4298 digits takes a tenth of a millisecond to print. */
+	buffer_append(&key, SLICE("(\x8b\xf8\x06\0\0"));
+	for (size_t i = 0; i < 0x6f8; i++)
+		buffer_append_char(&key, '\x55');
+	buffer_append(&key, SLICE("p9\n"));
+	for (int64_t i = 0; i < 4000; i++) {
+		if (i > 0) {
+			key.len = 0;
+			buffer_append(&key, SLICE("(g9\n"));
+		}
+		pickle_int_part(&key, i);
+		buffer_append_char(&key, 't');
+		pkl_add_parts(&pkl, buffer_bytes(&key), SLICE("N"));
+	}
+	write_and_open(0);
+	cr_expect_eq(next(), STEADYTEXT_FAILED);
+	cr_expect(strstr(reason, "the text of its keys"), "%s", reason);
+	buffer_deinit(&key);
+}
+
 /* Calls that copy: of a megabyte, a hundred times, in one value. */
 Test(steadytext_pkl, one_value_has_a_bound)
 {
