@@ -127,7 +127,21 @@ static void take(struct taking *taking)
 	}
 }
 
-static void open_and_take(struct taking *taking, const char *dir_path)
+/* Whether it still is the file that was looked up, as what is taken is noted for that one. */
+static bool is_still_it(struct taking *taking, int dir)
+{
+	char key[STEADYTEXT_MARK_KEY_SIZE];
+	char why[STEADYTEXT_REASON_SIZE];
+
+	if (steadytext_mark_key(dir, taking->of.name, key, why, sizeof(why)) &&
+	    strcmp(key, taking->mark_key) == 0)
+		return true;
+	(void)snprintf(taking->of.reason, sizeof(taking->of.reason),
+		       "was replaced while it was opened: import it again");
+	return false;
+}
+
+static void open_and_take(struct taking *taking, int dir, const char *dir_path)
 {
 	struct steadytext_import *import = taking->of.import;
 	bool is_foreign = false;
@@ -142,7 +156,8 @@ static void open_and_take(struct taking *taking, const char *dir_path)
 			path, &import->sink->limits, cache_clock_now_us(&system_clock), &is_foreign,
 			taking->of.reason, sizeof(taking->of.reason));
 	free(path);
-	if (taking->of.file) {
+	bool is_it = taking->of.file && is_still_it(taking, dir);
+	if (is_it) {
 		take(taking);
 	} else if (is_foreign) {
 		TELL(taking, WARN, "%s", taking->of.reason);
@@ -220,7 +235,7 @@ bool steadytext_import_file(struct steadytext_import *import, int dir, const cha
 	} else if (is_done) {
 		import->files_before++;
 	} else {
-		open_and_take(&taking, dir_path);
+		open_and_take(&taking, dir, dir_path);
 	}
 	return true;
 }

@@ -75,7 +75,8 @@ static void round_trip(const struct pickle *pickle, const struct pickle_node *no
 	struct pickle_error error = {0};
 	size_t len = 0;
 
-	check(pickle_write(pickle, node, SIZE_MAX, &written, &error), "what was read is not written");
+	check(pickle_write(pickle, node, SIZE_MAX, &written, &error),
+	      "what was read is not written");
 	struct pickle *again = pickle_read(buffer_bytes(&written), NULL, &len, &error);
 	if (!again)
 		(void)fprintf(stderr, "fuzz_pickle: %s\n", error.text);

@@ -440,6 +440,20 @@ static bool fail_to_look(struct steadytext_sink *a_sink, const char *key, bool *
 	return false;
 }
 
+/* Another file takes the place of p.pkl, which waits aside. */
+static bool replace_after_look(struct steadytext_sink *a_sink, const char *key, bool *ret_found,
+			       struct buffer *ret, char *reason, size_t reason_size)
+{
+	if (!is_there("aside")) {
+		char *aside = strdup(path_of("aside"));
+
+		cr_assert_eq(rename(path_of("p.pkl"), aside), 0);
+		free(aside);
+		make_pkl("p.pkl", 1, "another");
+	}
+	return sound->get_mark(a_sink, key, ret_found, ret, reason, reason_size);
+}
+
 static void break_store(void)
 {
 	sound = sink.sink.ops;
@@ -492,6 +506,23 @@ Test(steadytext_import, a_store_that_does_not_answer_is_asked_once)
 	cr_expect_eq(import.files_failed, 1);
 	expect_told("error a.db: failed: no answer within 30 s");
 	cr_expect(!strstr(told.data, "b.pkl"), "%s", told.data);
+}
+
+Test(steadytext_import, a_pkl_is_not_marked_for_one_that_took_its_place)
+{
+	make_pkl("p.pkl", 2, "v");
+	open_store("sqlite");
+	break_store();
+	broken.get_mark = replace_after_look;
+	cr_expect(!run());
+	expect_told("error p.pkl: was replaced while it was opened: import it again");
+	mend_store();
+	char *aside = strdup(path_of("aside"));
+	cr_assert_eq(rename(aside, path_of("p.pkl")), 0);
+	free(aside);
+	cr_expect(run());
+	cr_expect_eq(count_of("p"), 2);
+	cr_expect(!is_there("p.pkl"));
 }
 
 Test(steadytext_import, a_pkl_that_was_taken_is_removed_later)
