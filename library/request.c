@@ -51,6 +51,8 @@ static bool is_known(const struct steadycache_request *request)
 	return true;
 }
 
+#define NO_STORE "there is no store: steadycache_open() has not succeeded"
+
 #define UNKNOWN_REQUEST                                                                            \
 	"the request was not made by steadycache_request_init(), or uses a member that this "      \
 	"version of the library does not know"
@@ -101,6 +103,8 @@ enum steadycache_status steadycache_submit(struct steadycache *store,
 	enum steadycache_status status = STEADYCACHE_CLOSED;
 	const char *sentence = NULL;
 
+	if (!store)
+		return library_error_keep(STEADYCACHE_INVALID, NO_STORE);
 	if (!is_known(request))
 		return library_error_keep(STEADYCACHE_INVALID, UNKNOWN_REQUEST);
 	if (!request->done)
@@ -157,6 +161,8 @@ enum steadycache_status steadycache_call(struct steadycache *store,
 	struct library_call call;
 	const char *sentence = LIBRARY_COMPLETION_REFUSAL;
 
+	if (!store)
+		return library_error_keep(STEADYCACHE_INVALID, NO_STORE);
 	if (!is_known(request))
 		return library_error_keep(STEADYCACHE_INVALID, UNKNOWN_REQUEST);
 	call.store = store;

@@ -317,7 +317,7 @@ static bool lock_folder(struct persist *persist, char *error, size_t error_size)
 		return true;
 	if (persist->folder_lock >= 0 && errno == EWOULDBLOCK)
 		(void)snprintf(error, error_size,
-			       "another server keeps its memory in %s; name another --data-dir",
+			       "another process keeps its memory in %s; name another directory",
 			       folder);
 	else
 		(void)snprintf(error, error_size, "cannot lock %s: %s", path, strerror(errno));

@@ -150,6 +150,9 @@ Test(library, what_is_wrong_has_a_sentence, .init = open_memory, .fini = close_s
 	expect(STEADYCACHE_INVALID, steadycache_configure(store, NS, NULL), "configure");
 	settings = (struct steadycache_settings){.bits = 1U << 30};
 	expect(STEADYCACHE_INVALID, steadycache_configure(store, NS, &settings), "configure");
+	/* A program that has not looked whether open succeeded. */
+	expect(STEADYCACHE_INVALID, steadycache_get(NULL, NS, "k", 1, &value), "get");
+	expect_sentence("there is no store");
 	/* An empty key and an empty value are right. */
 	expect(STEADYCACHE_OK, steadycache_set(store, NS, NULL, 0, NULL, 0, NULL, 0), "set");
 	expect(STEADYCACHE_OK, steadycache_exists(store, NS, "", 0), "exists");
