@@ -200,9 +200,9 @@ static bool read_flag(struct options *options, int argc, char **argv, int *i, ch
 		(void)snprintf(error, error_size, "%s: " D1_WORKER_ALONE "; leave the option out",
 			       arg);
 	else
-		(void)snprintf(error, error_size,
-			       "unknown argument \"%.*s\"; see steadycache --help",
-			       (int)strcspn(arg, "="), arg); /* its value may be a secret */
+		(void)snprintf(error, error_size, "unknown argument \"%.*s\"; see steadycache %s",
+			       (int)strcspn(arg, "="), arg, /* its value may be a secret */
+			       *arg == '-' ? "--help" : "help, which lists the commands");
 	return false;
 }
 

@@ -193,6 +193,7 @@ Test(options, what_is_no_flag_is_told)
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		cr_expect_eq(READ_FLAGS(bad[i]), OPTIONS_BAD, "%s", bad[i]);
 		cr_expect_not_null(strstr(error, "unknown argument"), "%s: %s", bad[i], error);
+		cr_expect_not_null(strstr(error, *bad[i] == '-' ? "--help" : "lists the commands"));
 	}
 	cr_expect_eq(READ_FLAGS("--threads=1", "serve"), OPTIONS_BAD, "serve comes first");
 	cr_expect_eq(READ_FLAGS("--listen"), OPTIONS_BAD);
