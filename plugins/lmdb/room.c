@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "checkpoint.h"
 #include "readers.h"
@@ -52,9 +53,17 @@ uint64_t lmdb_room_first_map(const struct driver *driver, uint64_t file_bytes)
 void lmdb_room_measure(struct driver *driver)
 {
 	MDB_envinfo info;
+	struct stat file;
 
 	(void)mdb_env_info(driver->env, &info);
-	atomic_store(&driver->used_bytes, ((uint64_t)info.me_last_pgno + 1) * driver->page_bytes);
+	uint64_t used = ((uint64_t)info.me_last_pgno + 1) * driver->page_bytes;
+	/* The last pages may have been given back before they were written. What is shorter than
+	 * it was has been cut by somebody else, and stays so. */
+	if (used > atomic_load(&driver->used_bytes) && fstat(driver->data_fd, &file) == 0 &&
+	    (uint64_t)file.st_size < used && ftruncate(driver->data_fd, (off_t)used) != 0)
+		lmdb_store_tell(driver, DRIVER_WARN, "the file of %s cannot get its length: %s",
+				driver->path, strerror(errno));
+	atomic_store(&driver->used_bytes, used);
 }
 
 static bool set_map(struct driver *driver, uint64_t bytes)

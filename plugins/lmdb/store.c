@@ -206,6 +206,58 @@ static void say_assertion(MDB_env *env, const char *message)
 	say_damaged(message, mdb_env_get_userctx(env));
 }
 
+/* Of the pages of one list of free ones (room.c), those from `first` on. */
+static uint64_t count_from(MDB_val list, uint64_t first)
+{
+	size_t numbers = list.mv_size / sizeof(size_t), count = 0;
+	uint64_t ret = 0;
+
+	for (size_t i = 0; i < numbers && i <= count; i++) {
+		size_t number;
+
+		memcpy(&number, (const char *)list.mv_data + i * sizeof(number), sizeof(number));
+		if (i == 0)
+			count = number;
+		else
+			ret += number >= first;
+	}
+	return ret;
+}
+
+static bool are_all_free(struct driver *driver, uint64_t first, uint64_t end)
+{
+	MDB_txn *txn;
+	MDB_cursor *cursor;
+	MDB_val key, data;
+	uint64_t count = 0;
+	int rc = mdb_txn_begin(driver->env, NULL, MDB_RDONLY, &txn);
+
+	if (rc != 0)
+		return false;
+	rc = mdb_cursor_open(txn, 0, &cursor);
+	if (rc == 0) {
+		while ((rc = mdb_cursor_get(cursor, &key, &data, MDB_NEXT)) == 0)
+			count += count_from(data, first);
+		mdb_cursor_close(cursor);
+	}
+	mdb_txn_abort(txn);
+	return rc == MDB_NOTFOUND && count == end - first;
+}
+
+/* LMDB never writes pages that a transaction takes and gives back, so that the file may end before
+ * them, if the process ended before lmdb_room_measure. Then it gets its length. */
+static bool lacks_free_pages_only(struct driver *driver, uint64_t len, uint64_t wanted)
+{
+	if (len < 2 * driver->page_bytes || ftruncate(driver->data_fd, (off_t)wanted) != 0)
+		return false;
+	if (are_all_free(driver, len / driver->page_bytes, wanted / driver->page_bytes))
+		return true;
+	if (ftruncate(driver->data_fd, (off_t)len) != 0)
+		lmdb_store_tell(driver, DRIVER_WARN, "the data file of %s ends in zeros now",
+				driver->path);
+	return false;
+}
+
 /* LMDB reads what the file's first pages name through a map: behind the end of the file that ends
  * the process. *ret_len: of the file. */
 static bool is_cut(struct driver *driver, uint64_t *ret_len, uint64_t *ret_wanted)
@@ -220,7 +272,7 @@ static bool is_cut(struct driver *driver, uint64_t *ret_len, uint64_t *ret_wante
 	driver->map_bytes = info.me_mapsize;
 	*ret_wanted = ((uint64_t)info.me_last_pgno + 1) * stat.ms_psize;
 	*ret_len = fstat(driver->data_fd, &file) == 0 ? (uint64_t)file.st_size : 0;
-	return *ret_len < *ret_wanted;
+	return *ret_len < *ret_wanted && !lacks_free_pages_only(driver, *ret_len, *ret_wanted);
 }
 
 static int open_file(struct driver *driver, uint64_t file_bytes)
