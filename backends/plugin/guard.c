@@ -51,8 +51,18 @@ static void write_about(const char *label, const char *what, const char *when, c
 	static const char rest[] =
 		"; the process ends. The fault is in the plugin: tell its author, "
 		"or do without it\n";
-	const char *parts[] = {"steadycache: ", label, ": the plugin ", what, " ", when,
-			       detail,          rest};
+	static const char rest_of_file[] =
+		"; the process ends. A file of the plugin was cut, its disk fails, or the fault is "
+		"in the plugin\n";
+	bool is_of_file = strstr(detail, "SIGBUS") != NULL;
+	const char *parts[] = {"steadycache: ",
+			       label,
+			       ": the plugin ",
+			       what,
+			       " ",
+			       when,
+			       detail,
+			       is_of_file ? rest_of_file : rest};
 	struct iovec pieces[sizeof(parts) / sizeof(parts[0])];
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)

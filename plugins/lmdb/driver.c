@@ -192,7 +192,10 @@ static enum driver_status prepare_to_write(struct driver *driver)
 			return status;
 		atomic_store(&driver->trouble, LMDB_NO_TROUBLE);
 	}
-	return lmdb_checkpoint_allows(driver) ? DRIVER_OK : DRIVER_UNAVAILABLE;
+	/* Nobody would ever see what is stored in a file that was removed. */
+	return lmdb_store_is_in_place(driver) && lmdb_checkpoint_allows(driver)
+		       ? DRIVER_OK
+		       : DRIVER_UNAVAILABLE;
 }
 
 static int write_with_room(struct driver *driver, const struct driver_change *changes, size_t count,
@@ -282,7 +285,7 @@ static enum driver_status lmdb_check(struct driver *driver, char *detail, size_t
 {
 	char path[LMDB_PATH_SIZE];
 	struct statvfs disk;
-	struct stat named, opened;
+	struct stat opened;
 	int trouble = atomic_load(&driver->trouble);
 
 	lmdb_store_path(driver, "data.mdb", path);
@@ -295,13 +298,13 @@ static enum driver_status lmdb_check(struct driver *driver, char *detail, size_t
 			       driver->path);
 		return DRIVER_UNAVAILABLE;
 	}
-	if (stat(path, &named) != 0 || fstat(driver->data_fd, &opened) != 0 ||
-	    named.st_ino != opened.st_ino || named.st_dev != opened.st_dev) {
+	if (!lmdb_store_is_in_place(driver)) {
 		(void)snprintf(detail, detail_size,
 			       "lmdb: %s was removed or replaced: start the server again", path);
 		return DRIVER_UNAVAILABLE;
 	}
-	if ((uint64_t)opened.st_size < atomic_load(&driver->used_bytes)) {
+	if (fstat(driver->data_fd, &opened) == 0 &&
+	    (uint64_t)opened.st_size < atomic_load(&driver->used_bytes)) {
 		(void)snprintf(detail, detail_size,
 			       "lmdb: %s was cut: stop the server and restore a backup", path);
 		return DRIVER_CORRUPT;

@@ -359,6 +359,16 @@ enum driver_status lmdb_store_open_env(struct driver *driver, char *error, size_
 	return DRIVER_OK;
 }
 
+bool lmdb_store_is_in_place(const struct driver *driver)
+{
+	char path[LMDB_PATH_SIZE];
+	struct stat named, opened;
+
+	lmdb_store_path(driver, "data.mdb", path);
+	return stat(path, &named) == 0 && fstat(driver->data_fd, &opened) == 0 &&
+	       named.st_ino == opened.st_ino && named.st_dev == opened.st_dev;
+}
+
 void lmdb_store_close_env(struct driver *driver)
 {
 	if (driver->env)

@@ -20,6 +20,9 @@ void lmdb_store_unlock(struct driver *driver);
  * of a later version is refused. On failure nothing is open. */
 enum driver_status lmdb_store_open_env(struct driver *driver, char *error, size_t error_size);
 
+/* Whether the open file is the one that its path names. */
+bool lmdb_store_is_in_place(const struct driver *driver);
+
 /* NULL is allowed for what is not open. */
 void lmdb_store_close_env(struct driver *driver);
 

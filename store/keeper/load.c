@@ -107,6 +107,13 @@ static void tell_damage(const struct keeper *keeper)
 			    keeper->ops->name, keeper->damaged);
 }
 
+static const char *reason_of(struct keeper *keeper, enum driver_status status)
+{
+	if (status == DRIVER_CORRUPT)
+		return "it is damaged; restore a backup, or move it away and start empty";
+	return cache_status_text(keeper_outcome(keeper, status));
+}
+
 bool keeper_load(struct keeper *keeper, char *error, size_t error_size)
 {
 	struct loading loading = {.keeper = keeper};
@@ -115,8 +122,7 @@ bool keeper_load(struct keeper *keeper, char *error, size_t error_size)
 	if (status != DRIVER_OK || loading.trouble) {
 		(void)snprintf(error, error_size, "%s: what is stored cannot be read: %s",
 			       keeper->ops->name,
-			       loading.trouble ? loading.trouble
-					       : cache_status_text(keeper_outcome(keeper, status)));
+			       loading.trouble ? loading.trouble : reason_of(keeper, status));
 		return false;
 	}
 	keeper->kept_clock = loading.clock;

@@ -63,6 +63,9 @@ void keeper_ops_read(struct keeper *keeper, struct cache_op *op)
 		status = read_in_gate(keeper, op, &is_lost);
 		(void)pthread_rwlock_unlock(&keeper->gate);
 	}
+	/* The sentence of the status is about a whole database. */
+	if (status == CACHE_CORRUPT && op->type == CACHE_OP_GET)
+		op->detail = "the stored value is damaged; store it again, or delete it";
 	if (is_lost) {
 		(void)pthread_rwlock_wrlock(&keeper->gate);
 		keeper_reads_drop_lost(keeper, op);

@@ -696,6 +696,21 @@ Test(lmdb, refuses_a_store_that_is_open)
 	driver = first;
 }
 
+Test(lmdb, stores_nothing_in_a_file_that_was_removed)
+{
+	char detail[600];
+
+	open_driver(NULL);
+	cr_assert_eq(put_large(0), DRIVER_OK);
+	cr_assert_eq(rename("lmdb/data.mdb", "lmdb/away"), 0);
+	cr_expect_eq(put_large(1), DRIVER_UNAVAILABLE);
+	cr_expect_eq(ops->check(driver, detail, sizeof(detail)), DRIVER_UNAVAILABLE);
+	cr_expect(strstr(detail, "was removed or replaced"), "%s", detail);
+	expect_large(0);
+	cr_assert_eq(rename("lmdb/away", "lmdb/data.mdb"), 0);
+	cr_expect_eq(put_large(1), DRIVER_OK);
+}
+
 Test(lmdb, refuses_a_damaged_file)
 {
 	open_driver(NULL);
