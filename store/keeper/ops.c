@@ -22,12 +22,14 @@ bool keeper_ops_is_read(const struct cache_op *op)
 	       op->type == CACHE_OP_SCAN || op->type == CACHE_OP_CHECK;
 }
 
-/* The driver's own sentence, or what the keeper knows. */
+/* The driver's own sentence, or what the keeper knows. What ends with the process is a memory to
+ * whoever asks what will last (client/import_watch.c). */
 static void check_store(struct keeper *keeper, struct cache_op *op)
 {
 	struct cache_health_check *check = &op->checks[op->check_count++];
 
-	*check = (struct cache_health_check){.name = "store"};
+	*check = (struct cache_health_check){.name = keeper->ops->can & DRIVER_PERSISTS ? "store"
+											: "memory"};
 	enum driver_status status =
 		keeper->ops->check(keeper->driver, check->detail, sizeof(check->detail));
 	check->ok = status == DRIVER_OK;

@@ -75,6 +75,7 @@ static void faulty_close(struct driver *driver)
 
 static const struct driver_ops plain = FAULTY(DRIVER_ABI, DRIVER_PERSISTS);
 static const struct driver_ops blocking = FAULTY(DRIVER_ABI, DRIVER_BLOCKS | DRIVER_PERSISTS);
+static const struct driver_ops forgetful = FAULTY(DRIVER_ABI, 0);
 static const struct driver_ops future = FAULTY(DRIVER_ABI + 1, DRIVER_PERSISTS);
 
 static struct backend *open_plain(const struct backend_config *config, char *error,
@@ -89,6 +90,12 @@ static struct backend *open_blocking(const struct backend_config *config, char *
 	return keeper_open(&blocking, &faulty_blocking_backend_ops, config, error, error_size);
 }
 
+static struct backend *open_forgetful(const struct backend_config *config, char *error,
+				      size_t error_size)
+{
+	return keeper_open(&forgetful, &faulty_forgetful_backend_ops, config, error, error_size);
+}
+
 static struct backend *open_future(const struct backend_config *config, char *error,
 				   size_t error_size)
 {
@@ -99,5 +106,7 @@ const struct backend_ops faulty_backend_ops = {
 	.name = "faulty", .open = open_plain, KEEPER_OPS(BACKEND_PERSISTS)};
 const struct backend_ops faulty_blocking_backend_ops = {
 	.name = "faulty", .open = open_blocking, KEEPER_OPS(BACKEND_PERSISTS)};
+const struct backend_ops faulty_forgetful_backend_ops = {
+	.name = "faulty", .open = open_forgetful, KEEPER_OPS(0)};
 const struct backend_ops faulty_future_backend_ops = {
 	.name = "faulty", .open = open_future, KEEPER_OPS(BACKEND_PERSISTS)};

@@ -22,6 +22,8 @@ extern struct driver *faulty_driver;
 
 /* One that does not block, and one that does. */
 extern const struct backend_ops faulty_backend_ops, faulty_blocking_backend_ops;
+/* Its driver lacks DRIVER_PERSISTS. */
+extern const struct backend_ops faulty_forgetful_backend_ops;
 /* Of an ABI version that no server has. */
 extern const struct backend_ops faulty_future_backend_ops;
 

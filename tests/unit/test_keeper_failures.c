@@ -413,6 +413,21 @@ Test(keeper_failures, check_says_what_the_driver_says)
 	cr_assert_eq(op.check_count, 1);
 	cr_expect_not(op.checks[0].ok);
 	cr_expect_str_eq(op.checks[0].detail, "as the test says");
+	cr_expect_str_eq(op.checks[0].name, "store");
+	cache_op_deinit(&op);
+}
+
+/* By that a client knows that what it stores will not last. */
+Test(keeper_failures, what_ends_with_the_process_is_a_memory)
+{
+	struct cache_op op;
+
+	scene_close();
+	cr_assert(scene_open(&faulty_forgetful_backend_ops, "medium"), "%s", scene_error);
+	cache_op_init(&op, CACHE_OP_CHECK);
+	cr_expect_eq(backend_call(scene_backend, &op), CACHE_OK);
+	cr_assert_eq(op.check_count, 1);
+	cr_expect_str_eq(op.checks[0].name, "memory");
 	cache_op_deinit(&op);
 }
 
