@@ -1,9 +1,9 @@
 /* Watches code of a plugin, above all what runs while the server starts:
  *
  *  - A crash (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, also on a stack that is full)
- * writes one sentence to the standard error that names the plugin, and goes on as it would without:
- * to the handler that was there before (a sanitizer's), or to the end of the process by that
- *    signal. It is not survived: nobody knows what the plugin has left in memory, or locked.
+ *    writes one sentence to the standard error that names the plugin, and goes on as it would
+ *    without: to the handler that was there before (a sanitizer's), or to the end of the process by
+ *    that signal. It is not survived: nobody knows what the plugin has left in memory, or locked.
  *  - An exit() by the plugin writes such a sentence, and the status becomes 2.
  *  - If it takes long, a notice says so, again and again.
  *
