@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <search.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,12 +49,15 @@ struct node {
 
 struct driver {
 	int fd, lock;
-	uint64_t end;     /* of the last group in the file */
-	uint64_t bytes;   /* that the records would take without what is old */
-	bool has_rest;    /* behind the end may be a part of a group */
-	bool waits;       /* an apply has to last through a loss of power */
-	void *tree;       /* of nodes (search.h): found by name */
-	struct node list; /* its neighbours are the first and the last node */
+	uint64_t end;   /* of the last group in the file */
+	uint64_t bytes; /* that the records would take without what is old */
+	bool has_rest;  /* behind the end may be a part of a group */
+	bool waits;     /* an apply has to last through a loss of power */
+	/* Syncs and checks run beside others. */
+	atomic_bool is_named; /* the folder, on the disk, has the name of the file */
+	atomic_bool is_gone;  /* its path names another file, or none */
+	void *tree;           /* of nodes (search.h): found by name */
+	struct node list;     /* its neighbours are the first and the last node */
 	struct driver_config config;
 	char path[PATH_MAX];
 };
@@ -282,6 +286,35 @@ static bool copy_all(const struct driver *driver, int fd, uint64_t *ret_end)
 	return is_copied && fdatasync(fd) == 0;
 }
 
+/* Whether the open file is the one that its path names. */
+static bool is_in_place(const struct driver *driver)
+{
+	struct stat named, opened;
+
+	return stat(driver->path, &named) == 0 && fstat(driver->fd, &opened) == 0 &&
+	       named.st_ino == opened.st_ino && named.st_dev == opened.st_dev;
+}
+
+/* A file that was made or renamed lasts once its folder is on the disk. */
+static bool sync_all(struct driver *driver)
+{
+	const char *slash = strrchr(driver->path, '/');
+	char folder[PATH_MAX];
+	int fd;
+
+	if (fdatasync(driver->fd) != 0)
+		return false;
+	if (driver->is_named)
+		return true;
+	(void)snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - driver->path) + 1 : 1,
+		       slash ? driver->path : ".");
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	driver->is_named = fd >= 0 && fsync(fd) == 0;
+	if (fd >= 0)
+		(void)close(fd);
+	return driver->is_named;
+}
+
 /* Takes a new file without what is old, if there is much of it. A failure changes nothing. */
 static void renew(struct driver *driver)
 {
@@ -302,6 +335,7 @@ static void renew(struct driver *driver)
 	}
 	(void)close(driver->fd);
 	driver->fd = fd;
+	driver->is_named = false;
 	driver->end = 0;
 	for (struct node *node = driver->list.after; node != &driver->list; node = node->after) {
 		node->head_at = driver->end + sizeof(struct group) + sizeof(struct change) +
@@ -519,7 +553,7 @@ static enum driver_status write_changes(struct driver *driver, const struct driv
 		(void)cut(driver);
 		return status_of(failed);
 	}
-	if (driver->waits && !only_uses && fdatasync(driver->fd) != 0) {
+	if (driver->waits && !only_uses && !sync_all(driver)) {
 		failed = errno;
 		return cut(driver) ? status_of(failed) : DRIVER_UNKNOWN;
 	}
@@ -531,7 +565,9 @@ static enum driver_status log_apply(struct driver *driver, const struct driver_c
 {
 	enum driver_status status;
 
-	if (driver->has_rest && !cut(driver))
+	/* Nobody would ever see what is written to a file that was removed. */
+	driver->is_gone = !is_in_place(driver);
+	if (driver->is_gone || (driver->has_rest && !cut(driver)))
 		return DRIVER_UNAVAILABLE;
 	renew(driver);
 	status = write_changes(driver, changes, count);
@@ -558,6 +594,11 @@ static enum driver_status log_check(struct driver *driver, char *detail, size_t 
 {
 	struct statvfs medium;
 
+	if (driver->is_gone) {
+		(void)snprintf(detail, detail_size,
+			       "%s was removed or replaced: start the server again", driver->path);
+		return DRIVER_UNAVAILABLE;
+	}
 	if (access(driver->path, W_OK) != 0) {
 		(void)snprintf(detail, detail_size, "%s cannot be written: %s", driver->path,
 			       strerror(errno));
@@ -572,7 +613,7 @@ static enum driver_status log_check(struct driver *driver, char *detail, size_t 
 
 static enum driver_status log_sync(struct driver *driver)
 {
-	return fdatasync(driver->fd) == 0 ? DRIVER_OK : status_of(errno);
+	return sync_all(driver) ? DRIVER_OK : status_of(errno);
 }
 
 static const struct driver_ops log_driver = {

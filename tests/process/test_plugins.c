@@ -43,6 +43,20 @@ Test(plugins, entries_are_there_after_a_kill)
 	scene_stop();
 }
 
+Test(plugins, nothing_is_stored_in_a_file_that_was_removed)
+{
+	set_backend(PLUGIN("log.so"));
+	scene_start();
+	cr_assert_eq(scene_put("kept", "value")->status, 201);
+	expect_run(0, "mv data/log-plugin.log away");
+	cr_expect_eq(scene_put("lost", "value")->status, 503);
+	cr_expect(strstr(http_get(scene.client, "/readyz")->body, "was removed or replaced"));
+	cr_expect_eq(scene_get("kept")->status, 200);
+	expect_run(0, "mv away data/log-plugin.log");
+	cr_expect_eq(scene_put("found", "value")->status, 201);
+	scene_stop();
+}
+
 Test(plugins, two_routes_have_one_each)
 {
 	char path[TEMP_PATH_SIZE];
