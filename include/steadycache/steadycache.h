@@ -32,9 +32,10 @@
  * and one may have it open several times. Within a program nothing else may open and close the file
  * of a database that is open, as the kernel takes SQLite's locks away then.
  *
- * The library writes nothing to standard output or standard error, with one exception: a SIGBUS
- * that would end the process, because a file was cut by another program. It handles SIGBUS from the
- * first database opened on, and passes those that are not its own to the handler of before.
+ * The library writes nothing to standard output or standard error, with two exceptions: a SIGBUS
+ * that would end the process, because a file was cut by another program, and a plugin whose code
+ * crashes or calls exit(). It handles SIGBUS from the first database opened on, and signals of
+ * crashes from the first plugin on, and passes what is not its own to the handler of before.
  *
  * Compatibility: the soname changes if a program would have to be compiled again. Later versions
  * append members to structs that have a `size`, use members called `reserved`, which must be zero,
