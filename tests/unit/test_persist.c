@@ -401,7 +401,7 @@ Test(persist, one_server_at_a_time)
 	char error[256] = "";
 
 	cr_expect_null(persist_memory_ops.open(&config, error, sizeof(error)));
-	cr_expect(strstr(error, "another server"), "%s", error);
+	cr_expect(strstr(error, "another process"), "%s", error);
 }
 
 /* ---- While it loads ---- */
