@@ -83,7 +83,9 @@ static enum found import_folder(struct steadytext_import *import, const char *pa
 
 	if (dir < 0) {
 		found = errno == ENOENT || errno == ENOTDIR ? FOUND_NO_FOLDER : FOUND_FAILURE;
-		(void)snprintf(reason, reason_size, "cannot be opened: %m");
+		(void)snprintf(reason, reason_size,
+			       "cannot be opened (%m); what is wanted is the folder of "
+			       "SteadyText's caches, such as /home/me/.cache/steadytext");
 	} else if (!list(dir, &names)) {
 		(void)snprintf(reason, reason_size, "cannot be listed: %m");
 	} else {
