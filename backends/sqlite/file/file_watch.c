@@ -101,15 +101,15 @@ static bool is_shorter_than_it_says(int fd, int64_t bytes)
 	return bytes < pages * page_bytes;
 }
 
-/* Only if it has become shorter: a checkpoint writes the header before it adds the pages. */
-static void look_at_length(struct sqlite_file *file, int64_t bytes)
+/* `bytes` is the database's length, which was asked for after somebody had found it `former_bytes`
+ * long. Only if it has become shorter: a checkpoint writes the header before it adds the pages. */
+static void look_at_length(struct sqlite_file *file, int64_t former_bytes, int64_t bytes)
 {
 	struct file_watch *watch = &file->watch;
 
-	if (bytes < atomic_load(&watch->database_bytes) &&
-	    is_shorter_than_it_says(file->mapping.fd, bytes))
+	if (bytes < former_bytes && is_shorter_than_it_says(file->mapping.fd, bytes))
 		atomic_store(&watch->cut, WATCHED_DATABASE);
-	else if (bytes != atomic_load(&watch->database_bytes))
+	else if (bytes != former_bytes)
 		atomic_store(&watch->database_bytes, bytes);
 }
 
@@ -118,6 +118,8 @@ enum file_state file_watch_look(struct sqlite_file *file)
 	struct file_watch *watch = &file->watch;
 	enum file_state former = file_watch_state(watch);
 	enum file_state state = FILES_IN_PLACE;
+	/* Before the length is asked for: several threads look while the database grows. */
+	int64_t former_bytes = atomic_load(&watch->database_bytes);
 	size_t which = 0;
 
 	for (size_t i = 0; i < WATCHED_FILES && state == FILES_IN_PLACE; i++) {
@@ -127,7 +129,7 @@ enum file_state file_watch_look(struct sqlite_file *file)
 		state = look_at(watch, (enum watched_file)i,
 				former == FILES_CUT ? FILES_IN_PLACE : former, &bytes);
 		if (i == WATCHED_DATABASE && bytes >= 0)
-			look_at_length(file, bytes);
+			look_at_length(file, former_bytes, bytes);
 	}
 	if (atomic_load(&watch->cut) >= 0) {
 		state = FILES_CUT;
