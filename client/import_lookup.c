@@ -54,31 +54,17 @@ bool import_lookup(struct remote *remote, bool by_get, struct migrate_batch *bat
 		   struct migrate_failure *failure)
 {
 	struct buffer keys = {0};
-	struct remote_body body = {.fd = -1};
-	struct remote_request request = {
-		.method = "POST",
-		.headers = {"Content-Type: application/json", "Expect:"},
-		.body = &body,
-	};
-	struct remote_answer answer = {0};
+	json_auto_t *document = NULL;
 
 	write_keys(&keys, batch);
-	body.text = buffer_bytes(&keys);
-	body.len = (curl_off_t)keys.len;
-	buffer_printf(&request.target, "/batch/%s/%s", batch->ns, by_get ? "get" : "exists");
-	bool good = keys.failed ? migrate_fail(failure, CLIENT_LOCAL, "out of memory")
-				: server_end_ask(remote, &request, &answer, failure);
-	json_auto_t *document = good ? json_loadb(answer.body.data ? answer.body.data : "",
-						  answer.body.len, JSON_ALLOW_NUL, NULL)
-				     : NULL;
+	bool good = server_end_ask_batch(remote, batch->ns, by_get ? "get" : "exists", &keys,
+					 &document, failure);
 	const json_t *results = json_object_get(document, "results");
 	if (good && !json_is_object(results))
 		good = migrate_fail(failure, CLIENT_REFUSED,
 				    "%s is no steadycache that knows batches; update it",
 				    remote->url);
 	good = good && take_found(remote, by_get, results, batch, failure);
-	remote_answer_deinit(&answer);
-	buffer_deinit(&request.target);
 	buffer_deinit(&keys);
 	return good;
 }

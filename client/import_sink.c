@@ -261,19 +261,13 @@ static bool open_sink(struct import_sink *sink, enum merge_policy policy)
 /* Asks for a mark whether it exists, which the original Worker cannot tell. */
 static bool probe(struct import_sink *sink)
 {
-	struct remote_body body = {.text = SLICE("{\"keys\":[\"\"]}"), .fd = -1};
-	struct remote_request request = {
-		.method = "POST",
-		.headers = {"Content-Type: application/json"},
-		.body = &body,
-	};
-	struct remote_answer answer = {0};
+	struct buffer body = {0};
+	json_auto_t *document = NULL;
 
-	body.len = (curl_off_t)body.text.len;
-	buffer_append(&request.target, SLICE("/batch/" STEADYTEXT_MARKS "/exists"));
-	bool good = server_end_ask(&sink->server.remote, &request, &answer, &sink->server.failure);
-	remote_answer_deinit(&answer);
-	buffer_deinit(&request.target);
+	buffer_append(&body, SLICE("{\"keys\":[\"\"]}"));
+	bool good = server_end_ask_batch(&sink->server.remote, STEADYTEXT_MARKS, "exists", &body,
+					 &document, &sink->server.failure);
+	buffer_deinit(&body);
 	return good;
 }
 

@@ -117,10 +117,35 @@ static bool read_value(const json_t *result, struct buffer *ret)
 	return true;
 }
 
-static bool take_long(const struct remote_answer *answer, struct migrate_found *ret)
+bool server_end_ask_batch(struct remote *remote, const char *ns, const char *what,
+			  const struct buffer *body, json_t **ret, struct migrate_failure *failure)
 {
-	json_auto_t *document = json_loadb(answer->body.data ? answer->body.data : "",
-					   answer->body.len, JSON_ALLOW_NUL, NULL);
+	struct remote_body sent = {
+		.text = buffer_bytes(body), .fd = -1, .len = (curl_off_t)body->len};
+	struct remote_request request = {
+		.method = "POST",
+		.headers = {"Content-Type: application/json", "Expect:"},
+		.body = &sent,
+	};
+	struct remote_answer answer = {0};
+
+	if (body->failed)
+		return migrate_fail(failure, CLIENT_LOCAL, "out of memory");
+	buffer_append(&request.target, SLICE("/batch/"));
+	target_append(&request.target, slice_of(ns));
+	buffer_append_char(&request.target, '/');
+	buffer_append(&request.target, slice_of(what));
+	bool good = server_end_ask(remote, &request, &answer, failure);
+	if (good)
+		*ret = json_loadb(answer.body.data ? answer.body.data : "", answer.body.len,
+				  JSON_ALLOW_NUL, NULL);
+	remote_answer_deinit(&answer);
+	buffer_deinit(&request.target);
+	return good;
+}
+
+static bool take_long(const json_t *document, struct migrate_found *ret)
+{
 	json_t *results = json_object_get(document, "results");
 	const json_t *result = json_object_iter_value(json_object_iter(results));
 	const char *type = json_string_value(json_object_get(result, "content_type"));
@@ -147,13 +172,7 @@ bool server_end_find_long(struct remote *remote, const char *ns, struct slice ke
 			  struct migrate_found *ret, struct migrate_failure *failure)
 {
 	struct buffer text = {0};
-	struct remote_body body = {.fd = -1};
-	struct remote_request request = {
-		.method = "POST",
-		.headers = {"Content-Type: application/json", "Expect:"},
-		.body = &body,
-	};
-	struct remote_answer answer = {0};
+	json_auto_t *document = NULL;
 
 	*ret = (struct migrate_found){.is_unknown = true};
 	/* jansson takes no NUL in the name of a member. */
@@ -164,21 +183,13 @@ bool server_end_find_long(struct remote *remote, const char *ns, struct slice ke
 	json_out_raw(&text, "{\"keys\":[");
 	json_out_string(&text, key);
 	json_out_raw(&text, "]}");
-	body.text = buffer_bytes(&text);
-	body.len = (curl_off_t)text.len;
-	buffer_append(&request.target, SLICE("/batch/"));
-	target_append(&request.target, slice_of(ns));
-	buffer_append(&request.target, SLICE("/get"));
-	bool good = text.failed ? migrate_fail(failure, CLIENT_LOCAL, "out of memory")
-				: server_end_ask(remote, &request, &answer, failure);
-	if (good && !take_long(&answer, ret))
+	bool good = server_end_ask_batch(remote, ns, "get", &text, &document, failure);
+	if (good && !take_long(document, ret))
 		good = migrate_fail(failure, CLIENT_REFUSED, "%s sent a batch that cannot be read",
 				    remote->url);
 	good = good || failure->status == 413;
 	if (good)
 		*failure = (struct migrate_failure){0};
-	remote_answer_deinit(&answer);
-	buffer_deinit(&request.target);
 	buffer_deinit(&text);
 	return good;
 }

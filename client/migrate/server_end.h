@@ -36,6 +36,11 @@ int64_t server_end_expiry(const struct remote_answer *answer);
 /* What such times may differ by. */
 #define SERVER_END_TOLERANCE_US (3 * US_PER_S)
 
+/* Asks POST /batch/NS/WHAT with `body`, a JSON text. False: as server_end_ask. *ret is the answer,
+ * the caller's; NULL: it is no JSON. */
+bool server_end_ask_batch(struct remote *remote, const char *ns, const char *what,
+			  const struct buffer *body, json_t **ret, struct migrate_failure *failure);
+
 /* What the server has for a key that is not empty. See server_end_is_too_long. */
 bool server_end_find(struct remote *remote, const char *ns, struct slice key,
 		     struct migrate_found *ret, struct migrate_failure *failure);
