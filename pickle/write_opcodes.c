@@ -49,24 +49,25 @@ void pickle_put_float(struct buffer *ret, double real)
 	pickle_put_number(ret, BINFLOAT, __builtin_bswap64(bits), 8);
 }
 
+/* With the opcode for the least width that its length fits. */
+static void put_string(struct buffer *ret, struct slice bytes, enum pickle_opcode in_1,
+		       enum pickle_opcode in_4, enum pickle_opcode in_8)
+{
+	if (bytes.len < 0x100)
+		pickle_put_number(ret, in_1, bytes.len, 1);
+	else if (bytes.len <= UINT32_MAX)
+		pickle_put_number(ret, in_4, bytes.len, 4);
+	else
+		pickle_put_number(ret, in_8, bytes.len, 8);
+	buffer_append(ret, bytes);
+}
+
 void pickle_put_text(struct buffer *ret, struct slice text)
 {
-	if (text.len < 0x100)
-		pickle_put_number(ret, SHORT_BINUNICODE, text.len, 1);
-	else if (text.len <= UINT32_MAX)
-		pickle_put_number(ret, BINUNICODE, text.len, 4);
-	else
-		pickle_put_number(ret, BINUNICODE8, text.len, 8);
-	buffer_append(ret, text);
+	put_string(ret, text, SHORT_BINUNICODE, BINUNICODE, BINUNICODE8);
 }
 
 void pickle_put_bytes(struct buffer *ret, struct slice bytes)
 {
-	if (bytes.len < 0x100)
-		pickle_put_number(ret, SHORT_BINBYTES, bytes.len, 1);
-	else if (bytes.len <= UINT32_MAX)
-		pickle_put_number(ret, BINBYTES, bytes.len, 4);
-	else
-		pickle_put_number(ret, BINBYTES8, bytes.len, 8);
-	buffer_append(ret, bytes);
+	put_string(ret, bytes, SHORT_BINBYTES, BINBYTES, BINBYTES8);
 }
