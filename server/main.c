@@ -211,7 +211,7 @@ static const char *database_dir(const char *backend)
 	if (options ? !backends_place(&place, options, &none, backend, error, sizeof(error))
 		    : !backend_place_read(&place, backend, &none, NULL, NULL, error, sizeof(error)))
 		return NULL;
-	bool keeps_one = place.ops->bits & BACKEND_WANTS_DIR && !place.ops->reads_url;
+	bool keeps_one = place.ops->bits & BACKEND_WANTS_DIR && !place.ops->shares_dir;
 	(void)snprintf(dir, sizeof(dir), "%s", place.config.data_dir);
 	backend_place_deinit(&place);
 	return keeps_one ? dir : NULL;

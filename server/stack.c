@@ -145,8 +145,7 @@ static void choose(struct stack *stack, const struct backend_config *base)
 	}
 }
 
-/* Two stores in one directory would not know of each other's locks, but for plugins, which share it
- * with others. The directories are there. */
+/* Two stores in one directory would not know of each other's locks. The directories are there. */
 static bool check_dirs(const struct stack *stack, char *error, size_t error_size)
 {
 	const struct backend_place *places = stack->places;
@@ -154,7 +153,7 @@ static bool check_dirs(const struct stack *stack, char *error, size_t error_size
 	bool is_right = true;
 
 	for (size_t i = 0; is_right && i < stack->routed.place_count; i++) {
-		if (places[i].wants_dir && !places[i].ops->reads_url)
+		if (places[i].wants_dir && !places[i].ops->shares_dir)
 			paths[i] = realpath(places[i].config.data_dir, NULL);
 		for (size_t k = 0; paths[i] && is_right && k < i; k++) {
 			is_right = !paths[k] || strcmp(paths[k], paths[i]) != 0;

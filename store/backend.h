@@ -176,6 +176,9 @@ struct backend_ops {
 	bool url_is_dir;
 	/* It reads all of its URL itself: what is behind the ? has a syntax of its own. */
 	bool reads_url;
+	/* Other backends may have config->data_dir too: it names its files after itself, and what
+	 * they are nobody else knows. */
+	bool shares_dir;
 
 	/* Its own options; NULL: none. A URL may have those with a flag as parameters (place.h). */
 	const struct option_table *options;

@@ -221,6 +221,7 @@ const struct backend_ops plugin_backend_ops = {
 	.name = "plugin",
 	.schemes = "plugin:",
 	.reads_url = true,
+	.shares_dir = true,
 	.scope = plugin_scope,
 	.check_config = plugin_check,
 	.variant = plugin_variant,

@@ -127,9 +127,8 @@ bool migrate_end_is_same(const struct migrate_end *a, const struct migrate_end *
 		return true;
 	if (a->kind == MIGRATE_FILE)
 		return is_same_file(a->text, b->text);
-	/* A plugin shares its directory with others. */
 	return a->kind == MIGRATE_STORE && a->place.wants_dir && b->place.wants_dir &&
-	       !a->place.ops->reads_url && !b->place.ops->reads_url &&
+	       !a->place.ops->shares_dir && !b->place.ops->shares_dir &&
 	       is_same_file(a->place.config.data_dir, b->place.config.data_dir);
 }
 
