@@ -33,18 +33,9 @@ static uint8_t find_known_type(struct slice type)
 	return TYPE_INLINE;
 }
 
-bool content_type_is_valid(struct slice type)
+struct cache_value *cache_value_create(size_t len_bytes, struct slice head)
 {
-	for (size_t i = 0; i < type.len; i++)
-		if ((type.data[i] < ' ' || type.data[i] > '~') && type.data[i] != '\t')
-			return false;
-	return type.len > 0 && type.len <= CONTENT_TYPE_MAX_LEN;
-}
-
-struct cache_value *cache_value_create(size_t len_bytes, struct slice content_type)
-{
-	return cache_value_create_with_headroom(len_bytes, content_type,
-						(struct cache_headroom){0});
+	return cache_value_create_with_headroom(len_bytes, head, (struct cache_headroom){0});
 }
 
 static size_t record_bytes(const struct cache_value *value)
@@ -66,14 +57,17 @@ size_t cache_value_memory_bytes(const struct cache_value *value)
 	       value->len_bytes;
 }
 
-struct cache_value *cache_value_create_with_headroom(size_t len_bytes, struct slice content_type,
+struct cache_value *cache_value_create_with_headroom(size_t len_bytes, struct slice head,
 						     struct cache_headroom headroom)
 {
-	if (content_type.len == 0 || content_type.len > CONTENT_TYPE_MAX_LEN)
-		content_type = SLICE(CONTENT_TYPE_BYTES);
+	struct slice type = value_head_type(head);
 
-	uint8_t known = find_known_type(content_type);
-	size_t type_len = known == TYPE_INLINE ? content_type.len : 0;
+	if (type.len == 0 || type.len > CONTENT_TYPE_MAX_LEN || head.len > VALUE_HEAD_MAX_LEN)
+		head = type = SLICE(CONTENT_TYPE_BYTES);
+
+	uint8_t known = find_known_type(head);
+	size_t headers_len = head.len > type.len ? head.len : 0;
+	size_t head_len = known == TYPE_INLINE ? type.len + 1 + headers_len : 0;
 	if (len_bytes > CACHE_VALUE_MAX_BYTES || headroom.key_len > UINT32_MAX)
 		return NULL;
 	struct cache_value header = {
@@ -81,7 +75,8 @@ struct cache_value *cache_value_create_with_headroom(size_t len_bytes, struct sl
 		.len_bytes = (uint32_t)len_bytes,
 		.key_len = (uint32_t)headroom.key_len,
 		.known_type = known,
-		.type_len = (uint8_t)type_len,
+		.head_len = (uint16_t)head_len,
+		.type_len = (uint16_t)type.len,
 		.headroom = (uint8_t)(headroom.record_bytes / HEADROOM_UNIT_BYTES),
 	};
 	char *block = malloc(cache_value_memory_bytes(&header));
@@ -90,9 +85,12 @@ struct cache_value *cache_value_create_with_headroom(size_t len_bytes, struct sl
 
 	struct cache_value *value = (struct cache_value *)(void *)(block + headroom.record_bytes);
 	*value = header;
-	if (type_len > 0) {
-		memcpy(value->storage + value->key_len, content_type.data, type_len);
-		value->storage[value->key_len + type_len] = '\0';
+	if (head_len > 0) {
+		char *at = value->storage + value->key_len;
+
+		memcpy(at, type.data, type.len);
+		at[type.len] = '\0';
+		memcpy(at + type.len + 1, head.data, headers_len);
 	}
 	return value;
 }
@@ -145,9 +143,9 @@ void cache_value_seal_known(struct cache_value *value, const struct etag *etag, 
 	value->flags = flags & CACHE_VALUE_STORED;
 }
 
-struct cache_value *cache_value_create_for_body(struct cache_body *body, struct slice content_type)
+struct cache_value *cache_value_create_for_body(struct cache_body *body, struct slice head)
 {
-	struct cache_value *value = cache_value_create(sizeof(body), content_type);
+	struct cache_value *value = cache_value_create(sizeof(body), head);
 	struct etag etag;
 
 	if (!value)
@@ -175,16 +173,15 @@ uint64_t cache_value_whole_len(const struct cache_value *value)
 	return body ? body->len_bytes : value->len_bytes;
 }
 
-struct cache_value *cache_value_copy(struct slice bytes, struct slice content_type)
+struct cache_value *cache_value_copy(struct slice bytes, struct slice head)
 {
-	return cache_value_copy_with_headroom(bytes, content_type, (struct cache_headroom){0});
+	return cache_value_copy_with_headroom(bytes, head, (struct cache_headroom){0});
 }
 
-struct cache_value *cache_value_copy_with_headroom(struct slice bytes, struct slice content_type,
+struct cache_value *cache_value_copy_with_headroom(struct slice bytes, struct slice head,
 						   struct cache_headroom headroom)
 {
-	struct cache_value *value =
-		cache_value_create_with_headroom(bytes.len, content_type, headroom);
+	struct cache_value *value = cache_value_create_with_headroom(bytes.len, head, headroom);
 
 	if (!value)
 		return NULL;
@@ -214,8 +211,14 @@ const char *cache_value_content_type(const struct cache_value *value)
 						: known_types[value->known_type].data;
 }
 
-size_t cache_value_content_type_len(const struct cache_value *value)
+struct slice cache_value_head(const struct cache_value *value)
 {
-	return value->known_type == TYPE_INLINE ? value->type_len
-						: known_types[value->known_type].len;
+	const char *storage = value->storage + value->key_len;
+	size_t before = (size_t)value->type_len + 1;
+
+	if (value->known_type != TYPE_INLINE)
+		return known_types[value->known_type];
+	if (value->head_len == before)
+		return (struct slice){storage, value->type_len};
+	return (struct slice){storage + before, value->head_len - before};
 }

@@ -1,14 +1,15 @@
-/* A stored value: immutable bytes with a content type, shared by reference count.
+/* A stored value: immutable bytes with a head (value_head.h: content type and the headers that are
+ * kept with it), shared by reference count.
  *
  * Life: create, fill `data` (cache_value_data, or receive into it), seal, share. After the seal
  * only the two time stamps change, and the backend that stores the value writes them before anybody
- * else can see it. One allocation holds header, content type and bytes; a hit returns a reference,
+ * else can see it. One allocation holds header, head and bytes; a hit returns a reference,
  * not a copy.
  *
  * Headroom: a store can keep its own record for every value in the same allocation, so that a
  * look-up reads neighbouring lines of memory.
  *
- *     [record] [header] [key] [content type] [bytes]
+ *     [record] [header] [key] [head] [bytes]
  *
  * Code that makes a value that may be stored asks the store how much headroom it wants
  * (backend_headroom), and leaves record and key uninitialized. One store claims the headroom, and
@@ -23,16 +24,10 @@
 #include "base/body.h"
 #include "base/etag.h"
 #include "base/slice.h"
+#include "base/value_head.h"
 
 #define CONTENT_TYPE_BYTES "application/octet-stream"
 #define CONTENT_TYPE_TEXT  "text/plain; charset=utf-8"
-
-/* Longest content type, bytes. */
-#define CONTENT_TYPE_MAX_LEN 255
-
-/* Whether an entry may have this content type: visible ASCII, blanks and tabs, 1 to
- * CONTENT_TYPE_MAX_LEN bytes. */
-bool content_type_is_valid(struct slice type);
 
 enum cache_value_flags {
 	/* Valid UTF-8: can be a JSON string. */
@@ -42,6 +37,10 @@ enum cache_value_flags {
 	/* What is stored names an object in the large-value store that has the bytes; ETag and
 	 * flags are those of the bytes. Backends keep the flag as they keep the others. */
 	CACHE_VALUE_REFERENCE = 1 << 2,
+	/* The bytes are one frame of zstd (RFC 8878) that tells its length; what they decode to is
+	 * the value. ETag and the first two flags are those of the value. Only who asked for such
+	 * (cache_op.takes_encoded) gets one. Backends keep the flag as they keep the others. */
+	CACHE_VALUE_ZSTD = 1 << 4,
 	/* Bytes and length are those of a body (cache_value_body). Never stored. */
 	CACHE_VALUE_BODY = 1 << 3,
 	/* The bytes are not here: a mark for a store that keeps them elsewhere itself. Such a value
@@ -49,7 +48,8 @@ enum cache_value_flags {
 	CACHE_VALUE_HEAD = 1 << 7,
 
 	/* Those that are stored with a value. */
-	CACHE_VALUE_STORED = CACHE_VALUE_UTF8 | CACHE_VALUE_JSON_PLAIN | CACHE_VALUE_REFERENCE,
+	CACHE_VALUE_STORED = CACHE_VALUE_UTF8 | CACHE_VALUE_JSON_PLAIN | CACHE_VALUE_REFERENCE |
+			     CACHE_VALUE_ZSTD,
 };
 
 /* Longest value, bytes. */
@@ -66,22 +66,25 @@ struct cache_value {
 	uint32_t len_bytes;       /* of the value */
 	uint32_t key_len;         /* of the headroom */
 	uint8_t flags;            /* enum cache_value_flags, known after the seal */
-	uint8_t known_type;       /* index of a well-known content type, or 255: stored inline */
-	uint8_t type_len;         /* length of an inline type, without its NUL; else 0 */
+	uint8_t known_type;       /* index of a well-known content type that is the whole head,
+				   * or 255: the head is inline */
 	_Atomic uint8_t headroom; /* its record, in units of 8, and whether it is claimed */
+	uint16_t head_len;        /* of the storage of an inline head; else 0 */
+	uint16_t type_len;        /* of its content type */
 	struct etag etag;         /* known after the seal */
 	int64_t modified_at_us;   /* when this version was stored; set by the backend */
 	int64_t expires_at_us;    /* 0: never; set by the backend */
-	char storage[]; /* the key, the content type with its NUL if it is inline, the bytes */
+	char storage[]; /* the key; of an inline head the content type and a NUL, and, if there are
+			 * headers, all of the head again; the bytes */
 };
 
-/* Creates a value of `len_bytes` uninitialized bytes with `content_type` (copied; if it is empty,
- * or longer than CONTENT_TYPE_MAX_LEN, CONTENT_TYPE_BYTES is used). The caller owns the one
- * reference. NULL: out of memory. */
-struct cache_value *cache_value_create(size_t len_bytes, struct slice content_type);
+/* Creates a value of `len_bytes` uninitialized bytes with `head`, such as a content type alone
+ * (copied; if it is empty, or it or its type are too long, CONTENT_TYPE_BYTES is used). The caller
+ * owns the one reference. NULL: out of memory. */
+struct cache_value *cache_value_create(size_t len_bytes, struct slice head);
 
 /* As cache_value_create, with headroom (record and key are not initialized). */
-struct cache_value *cache_value_create_with_headroom(size_t len_bytes, struct slice content_type,
+struct cache_value *cache_value_create_with_headroom(size_t len_bytes, struct slice head,
 						     struct cache_headroom headroom);
 
 /* True for the first caller that claims the headroom of `value`, and only if that is exactly
@@ -105,15 +108,15 @@ void cache_value_seal_known(struct cache_value *value, const struct etag *etag, 
 /* A sealed value whose bytes are those of `body`, which it takes over (the caller's reference).
  * Only who asked for bodies (cache_op.takes_bodies) gets one. NULL: out of memory, and the body is
  * still the caller's. */
-struct cache_value *cache_value_create_for_body(struct cache_body *body, struct slice content_type);
+struct cache_value *cache_value_create_for_body(struct cache_body *body, struct slice head);
 /* The body, the value's own; NULL: the bytes are in memory. */
 struct cache_body *cache_value_body(const struct cache_value *value);
 /* The length of the bytes, wherever they are. */
 uint64_t cache_value_whole_len(const struct cache_value *value);
 
 /* create, copy and seal in one. */
-struct cache_value *cache_value_copy(struct slice bytes, struct slice content_type);
-struct cache_value *cache_value_copy_with_headroom(struct slice bytes, struct slice content_type,
+struct cache_value *cache_value_copy(struct slice bytes, struct slice head);
+struct cache_value *cache_value_copy_with_headroom(struct slice bytes, struct slice head,
 						   struct cache_headroom headroom);
 
 /* Adds a reference; any thread. */
@@ -122,10 +125,11 @@ struct cache_value *cache_value_acquire(struct cache_value *value);
 /* Drops a reference; the last one frees the value. NULL is allowed; any thread. */
 void cache_value_release(struct cache_value *value);
 
-/* NUL-terminated; lives as long as the value. */
+/* The head, as long as the value lives: what a backend keeps, and what counts (cache_used_bytes).
+ */
+struct slice cache_value_head(const struct cache_value *value);
+/* Its content type, NUL-terminated. */
 const char *cache_value_content_type(const struct cache_value *value);
-/* Its length in bytes, without the NUL. */
-size_t cache_value_content_type_len(const struct cache_value *value);
 
 /* The size of the allocation, including headroom. */
 size_t cache_value_memory_bytes(const struct cache_value *value);
@@ -133,7 +137,7 @@ size_t cache_value_memory_bytes(const struct cache_value *value);
 /* Offset of the bytes from `storage`. */
 static inline size_t cache_value_data_offset(const struct cache_value *value)
 {
-	return (size_t)value->key_len + value->type_len + (value->type_len > 0);
+	return (size_t)value->key_len + value->head_len;
 }
 
 static inline char *cache_value_data(struct cache_value *value)

@@ -87,7 +87,7 @@ void library_answer_take(struct library_call *call)
 	enum steadycache_status status = library_status_of(op->status);
 	bool is_taken = true;
 
-	if (op->type <= CACHE_OP_EXISTS)
+	if (cache_op_has_items(op->type))
 		take_items(op, request);
 	else if (op->type == CACHE_OP_SCAN && op->status == CACHE_OK)
 		is_taken = take_entries(op, request);

@@ -28,11 +28,6 @@ struct cache_headroom backend_headroom(const struct backend *backend, struct sli
 	return headroom;
 }
 
-static bool op_has_items(const struct cache_op *op)
-{
-	return op->type <= CACHE_OP_EXISTS;
-}
-
 static bool time_is_valid(int64_t time_us)
 {
 	return time_us >= 0 && time_us <= HISTORY_MAX_US;
@@ -73,6 +68,7 @@ static void bound_settings(struct namespace_settings *settings)
 {
 	settings->default_ttl_s = bounded_ttl_s(settings->default_ttl_s);
 	settings->stale_ttl_s = bounded_ttl_s(settings->stale_ttl_s);
+	settings->max_idle_s = bounded_ttl_s(settings->max_idle_s);
 }
 
 /* CACHE_OK, or why no backend may see the op. */
@@ -89,6 +85,11 @@ static enum cache_status check_op(struct cache_op *op)
 		bound_settings(&op->settings);
 	if (is_lease(op) && !lease_is_valid(op))
 		return CACHE_INVALID;
+	if (op->type == CACHE_OP_CLEAR && op->drop && op->prefix.len > 0)
+		return CACHE_INVALID;
+	for (size_t i = 0; op->type == CACHE_OP_EXPIRE && i < op->item_count; i++)
+		if (op->items[i].ttl_s < TTL_DEFAULT || op->items[i].ttl_s > TTL_MAX_S)
+			return CACHE_INVALID;
 	if (op->type != CACHE_OP_SET)
 		return CACHE_OK;
 	for (size_t i = 0; i < op->item_count; i++) {
@@ -130,13 +131,17 @@ static unsigned needed_bits(const struct cache_op *op)
 	bool sets_stale_time =
 		(op->settings_mask & SETTING_STALE_TTL) && op->settings.stale_ttl_s > 0;
 
+	bool sets_idle_time = (op->settings_mask & SETTING_MAX_IDLE) && op->settings.max_idle_s > 0;
+
 	switch (op->type) {
 	case CACHE_OP_SET:
 	case CACHE_OP_DELETE:
+	case CACHE_OP_EXPIRE:
 		return (is_conditional ? BACKEND_CONDITIONS : 0U) |
 		       (has_body(op) ? BACKEND_BODIES : 0U);
 	case CACHE_OP_CONFIGURE:
 		return (sets_stale_time ? BACKEND_STALE : 0U) |
+		       (sets_idle_time ? BACKEND_IDLE : 0U) |
 		       (sets_limit(op) ? BACKEND_LIMITS : 0U);
 	case CACHE_OP_SCAN:
 		return op->any_order ? 0 : BACKEND_ORDERED_SCAN;
@@ -161,6 +166,8 @@ static void refuse(struct cache_op *op, unsigned bits)
 	} refusals[] = {
 		{BACKEND_CONDITIONS, "this backend knows no conditional writes"},
 		{BACKEND_STALE, "this backend serves nothing that has expired"},
+		{BACKEND_IDLE, "this backend does not know how long an entry was not used; leave "
+			       "max_idle out"},
 		{BACKEND_ORDERED_SCAN, "this backend does not list keys in their order"},
 		{BACKEND_PREFIX_CLEAR, "this backend clears whole namespaces only"},
 		{BACKEND_STATS, "this backend keeps no statistics"},
@@ -180,19 +187,26 @@ void backend_submit(struct backend *backend, struct cache_op *op)
 {
 	const struct backend_ops *ops = backend->ops;
 	void (*const run[CACHE_OP_TYPES])(struct backend *, struct cache_op *) = {
-		[CACHE_OP_GET] = ops->get,          [CACHE_OP_SET] = ops->set,
-		[CACHE_OP_DELETE] = ops->remove,    [CACHE_OP_EXISTS] = ops->exists,
-		[CACHE_OP_CLEAR] = ops->clear,      [CACHE_OP_SCAN] = ops->scan,
-		[CACHE_OP_STATS] = ops->stats,      [CACHE_OP_CONFIGURE] = ops->configure,
-		[CACHE_OP_SYNC] = ops->sync,        [CACHE_OP_CHECK] = ops->check,
-		[CACHE_OP_LEASE_TAKE] = ops->lease, [CACHE_OP_LEASE_END] = ops->lease,
+		[CACHE_OP_GET] = ops->get,
+		[CACHE_OP_SET] = ops->set,
+		[CACHE_OP_DELETE] = ops->remove,
+		[CACHE_OP_EXISTS] = ops->exists,
+		[CACHE_OP_EXPIRE] = ops->expire,
+		[CACHE_OP_CLEAR] = ops->clear,
+		[CACHE_OP_SCAN] = ops->scan,
+		[CACHE_OP_STATS] = ops->stats,
+		[CACHE_OP_CONFIGURE] = ops->configure,
+		[CACHE_OP_SYNC] = ops->sync,
+		[CACHE_OP_CHECK] = ops->check,
+		[CACHE_OP_LEASE_TAKE] = ops->lease,
+		[CACHE_OP_LEASE_END] = ops->lease,
 	};
 	enum cache_status status = check_op(op);
 	unsigned need = status == CACHE_OK ? needed_bits(op) : 0;
 
 	if (status != CACHE_OK)
 		cache_op_complete(op, status);
-	else if (op_has_items(op) && op->item_count == 0)
+	else if (cache_op_has_items(op->type) && op->item_count == 0)
 		cache_op_complete(op, CACHE_OK);
 	else if ((need & ops->bits) != need)
 		refuse(op, need & ~ops->bits);

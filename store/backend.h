@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/option.h"
 #include "base/spool.h"
+#include "store/change.h"
 #include "store/gauge.h"
 #include "store/namespace.h"
 #include "store/news.h"
@@ -59,6 +60,12 @@ struct backend_config {
 	/* It wants to be told from the start on, not only as long as something of its own needs it
 	 * (a lease of another server). */
 	bool news_always;
+
+	/* Told what happens to entries (change.h), in the order in which it does, for each key.
+	 * From any thread, perhaps with locks of the backend held: it must be quick, not wait, nor
+	 * submit. NULL: nobody listens. */
+	void (*changed)(void *user, const struct cache_change *change);
+	void *changed_user;
 
 	/* Whether a URL leads to this process, for check_config of a backend that asks another
 	 * server. NULL: none does. */
@@ -110,6 +117,7 @@ enum backend_bits {
 					 * the store */
 	BACKEND_BODIES = 1 << 14,       /* a SET of a value with a body (base/body.h) */
 	BACKEND_LIMITS = 1 << 15,       /* a capacity or a size limit, by CONFIGURE or by default */
+	BACKEND_IDLE = 1 << 17,         /* a max_idle time, by CONFIGURE */
 	BACKEND_USES = 1 << 16,         /* counts a GET as a use: frequency and last access of an
 					 * entry; else only SETs are, and the frequencies of STATS
 					 * are 0 */
@@ -208,6 +216,7 @@ struct backend_ops {
 	void (*set)(struct backend *backend, struct cache_op *op);
 	void (*remove)(struct backend *backend, struct cache_op *op);
 	void (*exists)(struct backend *backend, struct cache_op *op);
+	void (*expire)(struct backend *backend, struct cache_op *op);
 	void (*clear)(struct backend *backend, struct cache_op *op);
 	void (*scan)(struct backend *backend, struct cache_op *op);
 	void (*stats)(struct backend *backend, struct cache_op *op);

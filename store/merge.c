@@ -23,11 +23,9 @@ struct candidate {
 
 static bool is_same(const struct cache_value *here, const struct cache_item *coming)
 {
-	const char *type = cache_value_content_type(coming->value);
-
 	if (!coming->history || coming->history->expires_at_us == HISTORY_TTL ||
 	    !etag_equal(&here->etag, &coming->value->etag) ||
-	    strcmp(cache_value_content_type(here), type) != 0)
+	    !slice_equal(cache_value_head(here), cache_value_head(coming->value)))
 		return false;
 	int64_t apart_us = here->expires_at_us - coming->history->expires_at_us;
 	return (here->expires_at_us == 0) == (coming->history->expires_at_us == 0) &&

@@ -23,6 +23,27 @@ bool eviction_policy_parse(struct slice name, enum eviction_policy *ret)
 	return false;
 }
 
+static const char *const compression_names[] = {
+	[COMPRESSION_NONE] = "none",
+	[COMPRESSION_ZSTD] = "zstd",
+};
+
+const char *compression_name(enum compression compression)
+{
+	return compression_names[compression];
+}
+
+bool compression_parse(struct slice name, enum compression *ret)
+{
+	for (unsigned i = 0; i < sizeof(compression_names) / sizeof(compression_names[0]); i++) {
+		if (slice_equal(name, slice_of(compression_names[i]))) {
+			*ret = (enum compression)i;
+			return true;
+		}
+	}
+	return false;
+}
+
 bool namespace_name_is_valid(struct slice name)
 {
 	if (name.len == 0 || name.len > NAMESPACE_MAX_LEN)

@@ -52,14 +52,34 @@ static inline uint64_t cache_used_bytes(size_t key_len, size_t type_len, uint64_
 	return key_len + type_len + size_bytes + ENTRY_OVERHEAD_BYTES;
 }
 
+enum compression {
+	COMPRESSION_NONE,
+	COMPRESSION_ZSTD, /* values that become shorter by a tenth are kept so */
+};
+
+/* "none", "zstd". */
+const char *compression_name(enum compression compression);
+/* False (and *ret untouched) if `name` is none of those. */
+bool compression_parse(struct slice name, enum compression *ret);
+
 struct namespace_settings {
 	uint64_t max_size_bytes; /* of cache_used_bytes(); 0: no limit */
 	int64_t capacity;        /* entries; CAPACITY_UNLIMITED: no limit */
 	int64_t default_ttl_s;   /* for sets without one; 0: never expires */
 	enum eviction_policy policy;
+	/* How long an entry is kept that nobody uses, from its last use (enum eviction_policy) on;
+	 * 0: however long. It is then gone as one that has expired without a stale time, and
+	 * counted as an expiration. An EXPIRE is no use. Set by CONFIGURE only. */
+	int64_t max_idle_s;
 	/* How long an entry may still be served, marked as stale, after it has expired (serve_stale
 	 * in store/op.h); 0: not at all. Set by CONFIGURE only; defaults() does not set it. */
 	int64_t stale_ttl_s;
+	/* How values are kept (backends/packed); backends only keep this and the next. Set by
+	 * CONFIGURE only. */
+	enum compression compression;
+	/* The HTTP status of a PUT that stored something: 200, or 0 for what RFC 9110 wants (201,
+	 * 204). Set by CONFIGURE only. */
+	unsigned put_status;
 };
 
 /* Which members of a namespace_settings a CONFIGURE changes. */
@@ -69,6 +89,9 @@ enum namespace_settings_mask {
 	SETTING_DEFAULT_TTL = 1 << 2,
 	SETTING_POLICY = 1 << 3,
 	SETTING_STALE_TTL = 1 << 4,
+	SETTING_MAX_IDLE = 1 << 5,
+	SETTING_COMPRESSION = 1 << 6,
+	SETTING_PUT_STATUS = 1 << 7,
 };
 
 struct namespace_stats {

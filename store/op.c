@@ -30,6 +30,7 @@ const char *cache_op_name(enum cache_op_type type)
 		[CACHE_OP_SET] = "set",
 		[CACHE_OP_DELETE] = "delete",
 		[CACHE_OP_EXISTS] = "exists",
+		[CACHE_OP_EXPIRE] = "expire",
 		[CACHE_OP_CLEAR] = "clear",
 		[CACHE_OP_SCAN] = "scan",
 		[CACHE_OP_STATS] = "stats",
@@ -77,31 +78,39 @@ void cache_op_deinit(struct cache_op *op)
 /* A write that fails as a whole has done nothing. */
 static bool is_refused_write(const struct cache_op *op)
 {
-	return (op->type == CACHE_OP_SET || op->type == CACHE_OP_DELETE) && op->status != CACHE_OK;
+	return (op->type == CACHE_OP_SET || op->type == CACHE_OP_DELETE ||
+		op->type == CACHE_OP_EXPIRE) &&
+	       op->status != CACHE_OK;
 }
 
-/* Takes back the values of a GET if one of them is a reference that the caller does not know. */
-static enum cache_status refuse_references(struct cache_op *op, enum cache_status status)
+/* Takes back the values of a GET if one of them is of a form that the caller does not know. */
+static enum cache_status refuse_forms(struct cache_op *op, enum cache_status status)
 {
-	bool found = false;
+	unsigned unknown = (op->takes_references ? 0U : CACHE_VALUE_REFERENCE) |
+			   (op->takes_encoded ? 0U : CACHE_VALUE_ZSTD);
+	unsigned found = 0;
 
 	for (size_t i = 0; i < op->item_count && !found; i++)
-		found = op->items[i].value && (op->items[i].value->flags & CACHE_VALUE_REFERENCE);
+		if (op->items[i].value)
+			found = op->items[i].value->flags & unknown;
 	if (!found)
 		return status;
 	for (size_t i = 0; i < op->item_count; i++) {
 		cache_value_release(op->items[i].value);
 		op->items[i].value = NULL;
 	}
-	op->detail = "the value is in a store for large values; start the server with the "
-		     "--large-values of the server that wrote it";
+	op->detail =
+		found & CACHE_VALUE_REFERENCE
+			? "the value is in a store for large values; start the server with the "
+			  "--large-values of the server that wrote it"
+			: "the value is compressed, which this program does not undo";
 	return CACHE_UNSUPPORTED;
 }
 
 void cache_op_complete(struct cache_op *op, enum cache_status status)
 {
-	if (op->type == CACHE_OP_GET && !op->takes_references)
-		status = refuse_references(op, status);
+	if (op->type == CACHE_OP_GET && !(op->takes_references && op->takes_encoded))
+		status = refuse_forms(op, status);
 	op->status = status;
 	if (op->items == &op->one)
 		op->one.status = status;

@@ -66,16 +66,16 @@ struct cache_item {
 	/* SET in: the size that its owner declares. The dispatcher raises it to the value's
 	 * length, but of a reference. */
 	uint64_t size_bytes;
-	int64_t ttl_s; /* SET in: 0 never, TTL_DEFAULT, or up to TTL_MAX_S */
+	int64_t ttl_s; /* SET, EXPIRE in: 0 never, TTL_DEFAULT, or up to TTL_MAX_S */
 
 	/* SET in; borrowed until `done`. NULL: the history begins now, or that of a live entry
 	 * continues with a use. */
 	const struct cache_history *history;
 
-	/* SET, DELETE in: used only in operations of one item. */
+	/* SET, DELETE, EXPIRE in: used only in operations of one item. */
 	struct cache_condition condition;
 
-	/* out: CACHE_OK; GET, DELETE, EXISTS: CACHE_NOT_FOUND if there is no live entry. */
+	/* out: CACHE_OK; GET, DELETE, EXISTS, EXPIRE: CACHE_NOT_FOUND if there is no live entry. */
 	enum cache_status status;
 	bool created; /* SET out: there was no live entry before */
 	bool stale;   /* GET out, with serve_stale: the value has expired */
@@ -114,6 +114,9 @@ enum cache_op_type {
 	CACHE_OP_SET,
 	CACHE_OP_DELETE,
 	CACHE_OP_EXISTS,
+	/* Gives live entries another time to live, from now on, without their values. It is no use
+	 * and changes nothing else: ETag, modified_at_us and history stay. */
+	CACHE_OP_EXPIRE,
 	CACHE_OP_CLEAR,
 	CACHE_OP_SCAN,
 	CACHE_OP_STATS,
@@ -124,6 +127,12 @@ enum cache_op_type {
 	CACHE_OP_LEASE_END,
 	CACHE_OP_TYPES /* how many */
 };
+
+/* Whether an operation of this type is about `items`: keys, one or many. */
+static inline bool cache_op_has_items(enum cache_op_type type)
+{
+	return type <= CACHE_OP_EXPIRE;
+}
 
 /* A lease on a key says who computes its value; it locks nothing. Its token says whose it is. It
  * lasts for its time, and ends earlier by LEASE_END, and by any SET of the key, stored or not. */
@@ -174,9 +183,9 @@ struct cache_op {
 	 * of all namespaces. */
 	struct slice ns;
 
-	/* GET, SET, DELETE, EXISTS. `items` points to `one` after init; a batch sets both members.
-	 * The keys of one op are distinct. A SET stores all of its items or none, if the backend
-	 * has BACKEND_ATOMIC_BATCH. */
+	/* GET, SET, DELETE, EXISTS, EXPIRE. `items` points to `one` after init; a batch sets both
+	 * members. The keys of one op are distinct. A SET stores all of its items or none, if the
+	 * backend has BACKEND_ATOMIC_BATCH. */
 	struct cache_item *items;
 	size_t item_count;
 	struct cache_item one;
@@ -195,6 +204,12 @@ struct cache_op {
 	 * it such a value fails the op with a sentence. */
 	bool takes_references;
 
+	/* GET in: the values found may be compressed (CACHE_VALUE_ZSTD): for who can decode them,
+	 * and for a copy from backend to backend. Without it the layer for compression
+	 * (backends/packed) decodes them; where there is none, such a value fails the op with a
+	 * sentence. */
+	bool takes_encoded;
+
 	/* GET in: also finds an entry that expired less than its namespace's stale_ttl_s ago, which
 	 * is a hit and a use. Until then the entry stays in the store, takes its room and may be
 	 * evicted, but it is not live: all other operations do not see it. A set creates a new
@@ -208,6 +223,10 @@ struct cache_op {
 
 	/* CLEAR, SCAN in: only keys with this prefix; empty: all. */
 	struct slice prefix;
+	/* CLEAR in, without a prefix: the namespace goes with its entries: its settings, its
+	 * statistics, and its place among max_namespaces. A SET or CONFIGURE makes it anew, with
+	 * default settings. A missing one is CACHE_NOT_FOUND. */
+	bool drop;
 
 	/* SCAN: up to `limit` live entries in byte order of the key, those after `after`
 	 * (exclusive) if has_after. A key that stays during a listing is neither skipped nor
@@ -253,6 +272,10 @@ struct cache_op {
 	size_t history_lost;
 
 	struct cache_lease lease; /* LEASE_TAKE, LEASE_END of the key in `one` */
+
+	/* SET out: settings.put_status of the namespace, as far as the layer that knows it
+	 * (backends/packed) is there; else 0. */
+	unsigned put_status;
 
 	/* CHECK out: at least one. If a check fails, the op still succeeds: CACHE_OK, and the check
 	 * says so. */

@@ -15,20 +15,21 @@ trap 'rm -r "$scratch"' EXIT
 # a third word they may stand in that header: the entries of a table, which have one type in common.
 cat >"$scratch/exceptions" <<'END'
 base/ cache_
-base/value.c content_type_
+base/value_head.c content_type_
 base/token_line.c token_
 base/clock.c monotonic_
 base/clock.c system_clock
 store/ cache_
 store/ backend_
 store/namespace.c eviction_policy_
+store/namespace.c compression_
 client/ command_ client/command.h
 handlers/ handler_ handlers/handlers.h
 library/ steadycache_ include/steadycache/steadycache.h
 pickle/python_text.c python_
 END
 # base/ and store/   the vocabulary of the contract: every file outside sees these as one thing
-# value.c            its content types have rules of their own
+# value_head.c       content types have rules of their own
 # command_, handler_ what the tables of commands and of routes consist of
 # token_line.c       a line is how a token is written down
 # clock.c            names of clocks, which read better than clock_…

@@ -51,7 +51,7 @@ static enum cache_status accept_set(const struct remote_context *context, struct
 				      "the original D1 Worker takes no keys that are not UTF-8; "
 				      "deploy the Worker of steadycache");
 		if (!(item->value->flags & CACHE_VALUE_UTF8) ||
-		    strcmp(cache_value_content_type(item->value), CONTENT_TYPE_TEXT) != 0)
+		    !slice_equal(cache_value_head(item->value), SLICE(CONTENT_TYPE_TEXT)))
 			return refuse(op, "the original D1 Worker keeps only UTF-8 of the type "
 					  "text/plain; charset=utf-8; deploy the Worker of "
 					  "steadycache");

@@ -13,11 +13,11 @@ static enum cache_status ops_accepts(const struct remote_context *context, struc
 {
 	(void)context;
 	for (size_t i = 0; op->type == CACHE_OP_SET && i < op->item_count; i++)
-		if (!utf8_is_valid(slice_of(cache_value_content_type(op->items[i].value)))) {
+		if (!utf8_is_valid(cache_value_head(op->items[i].value))) {
 			op->detail = "D1 keeps only content types that are UTF-8";
 			return CACHE_UNSUPPORTED;
 		}
-	if (op->type > CACHE_OP_EXISTS || op->item_count <= OPS_ITEMS_MAX)
+	if (!cache_op_has_items(op->type) || op->item_count <= OPS_ITEMS_MAX)
 		return CACHE_OK;
 	op->detail = "the d1 backend takes up to 10,000 items in one batch";
 	return CACHE_TOO_LARGE;
@@ -38,7 +38,7 @@ static bool ops_joins(const struct remote_call *call, const struct remote_job *j
 	const struct cache_op *first = call->jobs.first->op;
 
 	/* A Worker that knows no references refuses a request that has some as a whole. */
-	return first->type <= CACHE_OP_EXISTS && job->op->type <= CACHE_OP_EXISTS &&
+	return cache_op_has_items(first->type) && cache_op_has_items(job->op->type) &&
 	       has_reference(first) == has_reference(job->op);
 }
 

@@ -151,7 +151,7 @@ static bool result_is_sound(const json_t *result, const struct ops_group *group)
 		return false;
 	if (d1_ops_check_status(result) != CACHE_OK)
 		return true;
-	if (group->type <= CACHE_OP_EXISTS)
+	if (cache_op_has_items(group->type))
 		return items_are_sound(result, group);
 	if (group->type == CACHE_OP_SCAN)
 		return listing_is_sound(result);

@@ -320,7 +320,7 @@ static void complete_configure(const json_t *result, struct remote_job *job)
 static bool take_result(const struct remote_context *context, const json_t *result,
 			struct remote_call *call, const struct ops_group *group)
 {
-	bool has_items = group->type <= CACHE_OP_EXISTS;
+	bool has_items = cache_op_has_items(group->type);
 	bool counted = false;
 	bool again = false;
 	size_t at = 0;

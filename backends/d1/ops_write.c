@@ -120,8 +120,7 @@ static void write_item(struct buffer *out, const struct cache_op *op, const stru
 		else
 			remote_wire_write_bytes(out, "value", cache_value_bytes(item->value));
 		buffer_append_char(out, ',');
-		remote_wire_write_bytes(out, "content_type",
-					slice_of(cache_value_content_type(item->value)));
+		remote_wire_write_bytes(out, "content_type", cache_value_head(item->value));
 		buffer_append_char(out, ',');
 		remote_wire_write_integer(out, "size", (int64_t)item->size_bytes);
 		if (item->ttl_s != TTL_DEFAULT) {
@@ -220,7 +219,7 @@ static void write_group(const struct remote_context *context, struct buffer *out
 		write_defaults(context, out, op->ns);
 	if (op->type == CACHE_OP_STATS && op->ns.len == 0)
 		write_all_defaults(context, out);
-	if (op->type <= CACHE_OP_EXISTS)
+	if (cache_op_has_items(op->type))
 		write_items(out, group);
 	else if (op->type == CACHE_OP_CONFIGURE)
 		write_configure(out, op);

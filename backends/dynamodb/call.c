@@ -107,7 +107,7 @@ static enum cache_status accepts(const struct remote_context *context, struct ca
 	size_t bytes = 0;
 
 	(void)context;
-	if (op->type > CACHE_OP_EXISTS)
+	if (!cache_op_has_items(op->type))
 		return CACHE_OK;
 	if (op->type == CACHE_OP_SET && op->item_count > DYNAMODB_TRANSACT_MAX)
 		return refuse(op, "DynamoDB stores up to 100 items in one batch; send several");

@@ -13,8 +13,7 @@
 
 uint64_t dynamodb_update_used(const struct cache_item *item)
 {
-	return cache_used_bytes(item->key.len, cache_value_content_type_len(item->value),
-				item->size_bytes);
+	return cache_used_bytes(item->key.len, cache_value_head(item->value).len, item->size_bytes);
 }
 
 void dynamodb_update_init(struct dynamodb_update *update, const struct cache_op *op,
@@ -131,7 +130,7 @@ static void write_values(const struct dynamodb_update *update, struct buffer *ou
 		dynamodb_wire_bytes(out, ":v", cache_value_bytes(value));
 	if (dynamodb_wire_is_long(item->key))
 		dynamodb_wire_bytes(out, ":K", item->key);
-	dynamodb_wire_text(out, ":y", slice_of(cache_value_content_type(value)));
+	dynamodb_wire_text(out, ":y", cache_value_head(value));
 	dynamodb_wire_bytes(
 		out, ":e",
 		(struct slice){(const char *)value->etag.bytes, sizeof(value->etag.bytes)});

@@ -151,14 +151,6 @@ static void fail_part(struct read_part *part, enum cache_status status, const ch
 	lanes_fail(&part->pass->lanes, status, detail, retry_after_s);
 }
 
-static struct slice type_of(const struct cache_value *value)
-{
-	return (struct slice){
-		.data = cache_value_content_type(value),
-		.len = cache_value_content_type_len(value),
-	};
-}
-
 /* Puts `value` in the place of the reference. */
 static void give_value(struct read_part *part, struct cache_value *value)
 {
@@ -182,7 +174,8 @@ static void give_body(struct read_part *part, struct cache_body *body)
 		held = held_body_create(body, &layer->pins, layer->grace_us / 2);
 		body = held ? held : body;
 	}
-	struct cache_value *value = cache_value_create_for_body(body, type_of(part->item->value));
+	struct cache_value *value =
+		cache_value_create_for_body(body, cache_value_head(part->item->value));
 	if (value) {
 		give_value(part, value);
 		return;
@@ -213,7 +206,8 @@ static void whole_done(struct whole *whole)
 
 static void give_bytes(struct read_part *part, struct cache_body *body)
 {
-	part->value = cache_value_create((size_t)body->len_bytes, type_of(part->item->value));
+	part->value =
+		cache_value_create((size_t)body->len_bytes, cache_value_head(part->item->value));
 	if (!part->value) {
 		cache_body_release(body);
 		fail_part(part, CACHE_NO_MEMORY, NULL, 0);

@@ -13,16 +13,12 @@
 struct cache_value *reference_create(const struct cache_value *whole, const struct cache_body *body,
 				     struct cache_headroom headroom)
 {
-	const struct slice type = {
-		.data = cache_value_content_type(whole),
-		.len = cache_value_content_type_len(whole),
-	};
 	char text[HASH_LEN + 1 + 20 + 1];
 
 	hex_write(body->sha256, SHA256_BYTES, text);
 	int len = snprintf(text + HASH_LEN, sizeof(text) - HASH_LEN, " %" PRIu64, body->len_bytes);
-	struct cache_value *value =
-		cache_value_create_with_headroom(HASH_LEN + (size_t)len, type, headroom);
+	struct cache_value *value = cache_value_create_with_headroom(
+		HASH_LEN + (size_t)len, cache_value_head(whole), headroom);
 	if (!value)
 		return NULL;
 	memcpy(cache_value_data(value), text, HASH_LEN + (size_t)len);

@@ -35,8 +35,8 @@ uint64_t entry_hash(struct slice key)
 static struct cache_value *copy(struct cache_value *value, struct slice bytes,
 				struct cache_headroom headroom)
 {
-	struct cache_value *made = cache_value_create_with_headroom(
-		bytes.len, slice_of(cache_value_content_type(value)), headroom);
+	struct cache_value *made =
+		cache_value_create_with_headroom(bytes.len, cache_value_head(value), headroom);
 
 	if (!made)
 		return NULL;

@@ -157,7 +157,7 @@ static inline uint64_t entry_used_bytes(struct entry *entry)
 {
 	const struct cache_value *value = entry_value(entry);
 
-	return cache_used_bytes(value->key_len, cache_value_content_type_len(value),
+	return cache_used_bytes(value->key_len, cache_value_head(value).len,
 				entry_size_bytes(entry));
 }
 

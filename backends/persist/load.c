@@ -102,7 +102,7 @@ static bool is_known(struct persist *persist, const struct cache_op *op)
 
 bool load_takes(struct persist *persist, struct cache_op *op)
 {
-	bool has_keys = op->type <= CACHE_OP_EXISTS;
+	bool has_keys = cache_op_has_items(op->type);
 	bool taken;
 
 	if (has_keys && is_known(persist, op))

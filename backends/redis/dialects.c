@@ -33,7 +33,7 @@ static bool joins(const struct remote_call *call, const struct remote_job *job)
 	    (job->op->type == CACHE_OP_SYNC || job->op->type == CACHE_OP_LEASE_TAKE ||
 	     job->op->type == CACHE_OP_LEASE_END))
 		return true;
-	return first->op->type <= CACHE_OP_EXISTS && job->op->type <= CACHE_OP_EXISTS &&
+	return cache_op_has_items(first->op->type) && cache_op_has_items(job->op->type) &&
 	       first->is_write == job->is_write;
 }
 

@@ -183,6 +183,7 @@ static bool gather_of_part(const struct gatherer *g, struct redis_part *part,
 		return add(g, COMMAND_LEASE_TAKE, part, job);
 	case CACHE_OP_LEASE_END:
 		return add(g, COMMAND_LEASE_END, part, job);
+	case CACHE_OP_EXPIRE:
 	case CACHE_OP_CHECK:
 	case CACHE_OP_TYPES:
 		break;

@@ -19,6 +19,7 @@ void redis_split_submit(struct backend *backend, struct cache_op *op)
 	case CACHE_OP_SET:
 	case CACHE_OP_DELETE:
 	case CACHE_OP_EXISTS:
+	case CACHE_OP_EXPIRE:
 	case CACHE_OP_LEASE_TAKE:
 	case CACHE_OP_LEASE_END:
 		redis_scatter_items(backend, op, part_count);

@@ -69,16 +69,16 @@ struct cache_value *redis_value_copy(const struct redis_value *value)
 size_t redis_value_write_header(const struct cache_value *value, const struct redis_times *times,
 				int64_t size_bytes, char out[static REDIS_HEADER_MAX_LEN])
 {
-	size_t type_len = cache_value_content_type_len(value);
+	struct slice head = cache_value_head(value);
 
 	write_i64(times->modified_at_us, out);
 	write_i64(times->expires_at_us, out + 8);
 	write_i64(size_bytes, out + 16);
 	memcpy(out + 24, value->etag.bytes, sizeof(value->etag.bytes));
 	out[40] = (char)value->flags;
-	out[41] = (char)(uint8_t)type_len;
-	memcpy(out + VALUE_MIN_LEN, cache_value_content_type(value), type_len);
-	return VALUE_MIN_LEN + type_len;
+	out[41] = (char)(uint8_t)head.len;
+	memcpy(out + VALUE_MIN_LEN, head.data, head.len);
+	return VALUE_MIN_LEN + head.len;
 }
 
 int64_t redis_value_moment_us(int64_t told_us, int64_t now_us)

@@ -27,7 +27,7 @@ struct redis_times {
 
 /* What stands in key v before the bytes of `value`; size_bytes: what it is counted as. Returns the
  * length. */
-#define REDIS_HEADER_MAX_LEN (42 + CONTENT_TYPE_MAX_LEN)
+#define REDIS_HEADER_MAX_LEN (42 + VALUE_HEAD_MAX_LEN)
 size_t redis_value_write_header(const struct cache_value *value, const struct redis_times *times,
 				int64_t size_bytes, char out[static REDIS_HEADER_MAX_LEN]);
 

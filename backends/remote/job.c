@@ -44,7 +44,7 @@ static size_t measure(const struct cache_op *op)
 
 struct remote_job *remote_job_create(struct cache_op *op, int64_t now_us, int64_t timeout_us)
 {
-	bool has_items = op->type <= CACHE_OP_EXISTS;
+	bool has_items = cache_op_has_items(op->type);
 	bool is_lease = op->type == CACHE_OP_LEASE_TAKE || op->type == CACHE_OP_LEASE_END;
 	struct remote_job *job = calloc(1, sizeof(*job));
 

@@ -38,12 +38,11 @@ void backend_read_fill_get(const struct backend *backend, const char *ns, struct
 struct cache_value *backend_read_take_value(struct cache_item *item)
 {
 	struct cache_value *value = item->value;
-	struct slice type = slice_of(cache_value_content_type(value));
 
 	item->value = NULL;
 	if (atomic_load(&value->refs) == 1)
 		return value;
-	struct cache_value *copy = cache_value_create(value->len_bytes, type);
+	struct cache_value *copy = cache_value_create(value->len_bytes, cache_value_head(value));
 	if (copy) {
 		memcpy(cache_value_data(copy), cache_value_bytes(value).data, value->len_bytes);
 		cache_value_seal_known(copy, &value->etag, value->flags);

@@ -168,8 +168,8 @@ static enum import_large_step end(struct import *import, struct import_entry *re
 	struct cache_body *body = large->spool->ops->end(large->spool);
 	if (!body)
 		return fail_spool(import);
-	struct cache_value *value = cache_value_create_for_body(
-		body, slice_of(cache_value_content_type(large->entry.item.value)));
+	struct cache_value *value =
+		cache_value_create_for_body(body, cache_value_head(large->entry.item.value));
 	if (!value) {
 		cache_body_release(body);
 		return fail(import, status_text(CACHE_NO_MEMORY));

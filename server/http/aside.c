@@ -30,11 +30,11 @@ static void run(struct exchange *exchange, void (*job)(struct offload_job *job))
 static bool is_heavy(const struct cache_op *op)
 {
 	/* Nearly all ops have one item. */
-	if (op->items == &op->one && op->type <= CACHE_OP_EXISTS)
+	if (op->items == &op->one && cache_op_has_items(op->type))
 		return op->type == CACHE_OP_SET && op->one.size_bytes > HEAVY_SIZE_BYTES;
 	if (op->type == CACHE_OP_STATS)
 		return op->ns.len == 0;
-	return op->type <= CACHE_OP_EXISTS && op->item_count > HEAVY_ITEMS;
+	return cache_op_has_items(op->type) && op->item_count > HEAVY_ITEMS;
 }
 
 static bool has_heavy_items(const struct cache_op *op)

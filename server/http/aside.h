@@ -23,8 +23,8 @@ static inline bool aside_wants_finish(const struct exchange *exchange)
 	const struct cache_op *op = &exchange->request.op;
 
 	/* Neither the value of /cache/{ns}/{key}, which is sent unchanged, nor a mere status. */
-	if (op->items == &op->one &&
-	    (op->type == CACHE_OP_GET ? exchange->request.ns.len > 0 : op->type <= CACHE_OP_EXISTS))
+	if (op->items == &op->one && (op->type == CACHE_OP_GET ? exchange->request.ns.len > 0
+							       : cache_op_has_items(op->type)))
 		return false;
 	return aside_answer_is_heavy(exchange);
 }

@@ -91,7 +91,7 @@ static bool is_plain(const struct exchange *exchange)
 {
 	const struct request *request = &exchange->request;
 
-	return request->op.type <= CACHE_OP_EXISTS && request->op.item_count == 1 &&
+	return cache_op_has_items(request->op.type) && request->op.item_count == 1 &&
 	       !request->visit && exchange->received_bytes <= PLAIN_BODY_BYTES;
 }
 

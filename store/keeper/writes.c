@@ -85,8 +85,7 @@ static struct keeper_entry *make_entry(const struct set *set, const struct cache
 				.len_bytes = value->len_bytes,
 				.etag = value->etag,
 				.flags = value->flags,
-				.type = {cache_value_content_type(value),
-					 cache_value_content_type_len(value)},
+				.type = cache_value_head(value),
 			},
 	};
 

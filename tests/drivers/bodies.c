@@ -295,15 +295,16 @@ static struct stored *find(const uint8_t *sha256)
 static void resolve(struct cache_op *op, struct cache_item *item)
 {
 	struct cache_value *reference = item->value;
-	const char *type = cache_value_content_type(reference);
+	struct slice head = cache_value_head(reference);
 	struct stored *stored = find((const uint8_t *)cache_value_bytes(reference).data);
 	struct cache_value *made = NULL;
 	uint64_t len = stored->body.len_bytes;
 
 	if (op->takes_bodies) {
-		made = cache_value_create_for_body(hand_out(stored, type), slice_of(type));
+		made = cache_value_create_for_body(
+			hand_out(stored, cache_value_content_type(reference)), head);
 	} else if (len <= (op->max_value_bytes > 0 ? op->max_value_bytes : UINT64_C(4) << 20)) {
-		made = cache_value_create((size_t)len, slice_of(type));
+		made = cache_value_create((size_t)len, head);
 		if (made &&
 		    pread(stored->file, cache_value_data(made), (size_t)len, 0) != (ssize_t)len)
 			abort();
@@ -381,7 +382,7 @@ static void set(struct backend *backend, struct cache_op *op)
 
 	if (op->items == &op->one && body) {
 		struct cache_value *reference =
-			cache_value_create(SHA256_BYTES, slice_of(cache_value_content_type(value)));
+			cache_value_create(SHA256_BYTES, cache_value_head(value));
 
 		if (!reference)
 			abort();

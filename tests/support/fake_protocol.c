@@ -30,7 +30,7 @@ static enum cache_status old_accepts(const struct remote_context *context, struc
 
 static bool joins_items(const struct remote_call *call, const struct remote_job *job)
 {
-	return call->jobs.first->op->type <= CACHE_OP_EXISTS && job->op->type <= CACHE_OP_EXISTS;
+	return cache_op_has_items(call->jobs.first->op->type) && job->op->type <= CACHE_OP_EXISTS;
 }
 
 static bool joins_none(const struct remote_call *call, const struct remote_job *job)
@@ -54,7 +54,7 @@ static void write_line(struct remote_request *request, const struct cache_op *op
 		value = cache_value_bytes(op->items[i].value);
 	buffer_printf(&request->body, "%s %.*s %.*s %.*s\n", cache_op_name(op->type),
 		      (int)op->ns.len, op->ns.data,
-		      op->type <= CACHE_OP_EXISTS ? (int)op->items[i].key.len : 0,
+		      cache_op_has_items(op->type) ? (int)op->items[i].key.len : 0,
 		      op->items[i].key.data, (int)value.len, value.data);
 }
 
@@ -114,7 +114,7 @@ static bool take_line(struct cache_op *op, size_t i, const char *line)
 
 	if (!is_ok && strcmp(line, "no") != 0)
 		return false;
-	if (op->type > CACHE_OP_EXISTS)
+	if (!cache_op_has_items(op->type))
 		return true;
 	op->items[i].status = is_ok ? CACHE_OK : CACHE_NOT_FOUND;
 	if (is_ok && op->type == CACHE_OP_GET)

@@ -191,7 +191,7 @@ static struct plan random_plan(void)
 	else
 		plan = random_configure();
 	plan.ns = roll(4) ? "n" : "other";
-	if (plan.type > CACHE_OP_EXISTS)
+	if (!cache_op_has_items(plan.type))
 		return plan;
 	plan.count = roll(3) ? 1 : 1 + roll(BATCH_MAX);
 	size_t step = 1 + roll(KEYS / BATCH_MAX);

@@ -65,7 +65,7 @@ static bool begin(struct cache_op *of, enum cache_op_type type, const char *valu
 	of->ns = SLICE("ns");
 	of->done = op_done;
 	of->user = &done;
-	if (type <= CACHE_OP_EXISTS)
+	if (cache_op_has_items(type))
 		of->one.key = SLICE("k");
 	if (value)
 		of->one.value = cache_value_copy(slice_of(value), SLICE(CONTENT_TYPE_TEXT));

@@ -222,8 +222,8 @@ Test(value, takes_no_flags_from_a_store_that_are_never_stored)
 
 	memset(cache_value_data(value), 'A', 64);
 	cache_value_seal_known(value, &etag, UINT8_MAX);
-	cr_expect_eq(value->flags,
-		     CACHE_VALUE_UTF8 | CACHE_VALUE_JSON_PLAIN | CACHE_VALUE_REFERENCE);
+	cr_expect_eq(value->flags, CACHE_VALUE_UTF8 | CACHE_VALUE_JSON_PLAIN |
+					   CACHE_VALUE_REFERENCE | CACHE_VALUE_ZSTD);
 	cr_expect_null(cache_value_body(value));
 	value->flags = 0;
 	cache_value_release(value);

@@ -38,7 +38,7 @@ static struct cache_value *find(const struct large *large, const struct large_ke
 		if (etag_equal(&value->etag, &key->etag) &&
 		    value->modified_at_us == key->modified_at_us &&
 		    value->expires_at_us == key->expires_at_us &&
-		    slice_equal(slice_of(cache_value_content_type(value)), key->type))
+		    slice_equal(cache_value_head(value), key->type))
 			return value;
 	}
 	return NULL;
@@ -140,7 +140,7 @@ struct cache_value *large_add(struct large *large, uint64_t bytes, struct cache_
 	if (value) {
 		const struct large_key key = {
 			.etag = value->etag,
-			.type = slice_of(cache_value_content_type(value)),
+			.type = cache_value_head(value),
 			.modified_at_us = value->modified_at_us,
 			.expires_at_us = value->expires_at_us,
 		};

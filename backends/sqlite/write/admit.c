@@ -6,7 +6,7 @@
 
 int64_t admit_used_bytes(const struct cache_item *item)
 {
-	return (int64_t)cache_used_bytes(item->key.len, cache_value_content_type_len(item->value),
+	return (int64_t)cache_used_bytes(item->key.len, cache_value_head(item->value).len,
 					 item->size_bytes);
 }
 

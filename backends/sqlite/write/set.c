@@ -42,7 +42,7 @@ static int insert_entry(struct transaction *tx, struct ns_row *row, const struct
 {
 	struct beginning beginning = beginning_of(tx, item);
 	const struct cache_value *value = item->value;
-	const char *type = cache_value_content_type(value);
+	struct slice head = cache_value_head(value);
 	struct slice bytes = cache_value_bytes(value);
 	sqlite3_stmt *insert = tx->statements.insert_entry;
 
@@ -53,7 +53,7 @@ static int insert_entry(struct transaction *tx, struct ns_row *row, const struct
 	(void)sqlite3_bind_blob(insert, 4, value->etag.bytes, sizeof(value->etag.bytes),
 				SQLITE_STATIC);
 	(void)sqlite3_bind_int(insert, 5, value->flags);
-	(void)sqlite3_bind_text(insert, 6, type, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_text(insert, 6, head.data, (int)head.len, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(insert, 7, value->modified_at_us);
 	(void)sqlite3_bind_int64(insert, 8, value->expires_at_us);
 	(void)sqlite3_bind_blob64(insert, 9, bytes.len ? bytes.data : "", bytes.len, SQLITE_STATIC);
@@ -80,13 +80,13 @@ static int insert_entry(struct transaction *tx, struct ns_row *row, const struct
 static void bind_update(sqlite3_stmt *update, const struct cache_item *item, int64_t id)
 {
 	const struct cache_value *value = item->value;
-	struct slice bytes = cache_value_bytes(value);
+	struct slice head = cache_value_head(value), bytes = cache_value_bytes(value);
 
 	(void)sqlite3_bind_int64(update, 1, id);
 	(void)sqlite3_bind_blob(update, 2, value->etag.bytes, sizeof(value->etag.bytes),
 				SQLITE_STATIC);
 	(void)sqlite3_bind_int(update, 3, value->flags);
-	(void)sqlite3_bind_text(update, 4, cache_value_content_type(value), -1, SQLITE_STATIC);
+	(void)sqlite3_bind_text(update, 4, head.data, (int)head.len, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(update, 5, value->modified_at_us);
 	(void)sqlite3_bind_int64(update, 6, value->expires_at_us);
 	(void)sqlite3_bind_blob64(update, 7, bytes.len ? bytes.data : "", bytes.len, SQLITE_STATIC);
@@ -250,7 +250,7 @@ static void note_hint(struct transaction *tx, const struct cache_item *item, int
 		.id = id,
 		.size_bytes = (int64_t)item->size_bytes,
 		.frequency = (uint32_t)beginning_of(tx, item).frequency,
-		.type_len = (uint32_t)cache_value_content_type_len(item->value),
+		.type_len = (uint32_t)cache_value_head(item->value).len,
 	};
 
 	hints_note(&tx->hints, &hint);
