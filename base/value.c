@@ -62,7 +62,9 @@ struct cache_value *cache_value_create_with_headroom(size_t len_bytes, struct sl
 {
 	struct slice type = value_head_type(head);
 
-	if (type.len == 0 || type.len > CONTENT_TYPE_MAX_LEN || head.len > VALUE_HEAD_MAX_LEN)
+	if (head.len > type.len && !value_head_is_valid(head))
+		head = type;
+	if (type.len == 0 || type.len > CONTENT_TYPE_MAX_LEN)
 		head = type = SLICE(CONTENT_TYPE_BYTES);
 
 	uint8_t known = find_known_type(head);

@@ -79,8 +79,9 @@ struct cache_value {
 };
 
 /* Creates a value of `len_bytes` uninitialized bytes with `head`, such as a content type alone
- * (copied; if it is empty, or it or its type are too long, CONTENT_TYPE_BYTES is used). The caller
- * owns the one reference. NULL: out of memory. */
+ * (copied). Whatever a store has: a head with headers that is not valid counts as its first line,
+ * and an empty or too long type as CONTENT_TYPE_BYTES. The caller owns the one reference. NULL: out
+ * of memory. */
 struct cache_value *cache_value_create(size_t len_bytes, struct slice head);
 
 /* As cache_value_create, with headroom (record and key are not initialized). */

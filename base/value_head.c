@@ -60,10 +60,13 @@ bool value_head_name(struct slice name, char ret[static VALUE_HEADER_NAME_MAX_LE
 	if (name.len > VALUE_HEADER_NAME_MAX_LEN || !is_token(name))
 		return false;
 	bool is_meta = name.len > META.len && strncasecmp(name.data, META.data, META.len) == 0;
-	for (size_t i = 0; i < KEPT_NAMES; i++)
-		if (equals_ignoring_case(name, kept_names[i]))
+	bool is_kept = is_meta;
+	for (size_t i = 0; i < KEPT_NAMES && !is_kept; i++)
+		if (equals_ignoring_case(name, kept_names[i])) {
 			found = kept_names[i];
-	if (!is_meta && found.data == name.data)
+			is_kept = true;
+		}
+	if (!is_kept)
 		return false;
 	memcpy(ret, found.data, found.len);
 	ret[found.len] = '\0';

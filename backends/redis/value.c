@@ -3,7 +3,11 @@
 #include <endian.h>
 
 #define VALUE_MIN_LEN 42
-#define HEAD_LEN      58
+/* Bits of byte 40 beside enum cache_value_flags (script/10_model.lua). */
+#define LATER_FORM      0x20
+#define LATER_REFERENCE 0x40
+#define FIRST_FORM_MAX  UINT8_MAX /* bytes of a head */
+#define HEAD_LEN        58
 /* As NEAR_US in script/40_writes.lua. */
 #define NEAR_US INT64_C(100000)
 
@@ -32,21 +36,46 @@ static void write_i64(int64_t number, char *at)
 	memcpy(at, &bytes, sizeof(bytes));
 }
 
-bool redis_value_read(struct slice text, struct redis_value *ret)
+/* Where the head of a value begins, and how long it is. */
+static bool find_head(struct slice text, size_t *ret_at, size_t *ret_len)
 {
 	if (text.len < VALUE_MIN_LEN)
 		return false;
-	size_t type_len = (uint8_t)text.data[41];
-	if (text.len < VALUE_MIN_LEN + type_len ||
-	    text.len - VALUE_MIN_LEN - type_len > CACHE_VALUE_MAX_BYTES)
+	*ret_at = VALUE_MIN_LEN;
+	*ret_len = (uint8_t)text.data[41];
+	if ((uint8_t)text.data[40] & LATER_FORM) {
+		uint16_t len;
+
+		if (text.len < VALUE_MIN_LEN + sizeof(len))
+			return false;
+		memcpy(&len, text.data + VALUE_MIN_LEN, sizeof(len));
+		*ret_at += sizeof(len);
+		*ret_len = le16toh(len);
+	}
+	return text.len >= *ret_at + *ret_len &&
+	       text.len - *ret_at - *ret_len <= CACHE_VALUE_MAX_BYTES;
+}
+
+static uint8_t read_flags(uint8_t told)
+{
+	if (!(told & LATER_FORM))
+		return told;
+	return (uint8_t)((told & ~CACHE_VALUE_REFERENCE) |
+			 (told & LATER_REFERENCE ? CACHE_VALUE_REFERENCE : 0));
+}
+
+bool redis_value_read(struct slice text, struct redis_value *ret)
+{
+	size_t at, head_len;
+
+	if (!find_head(text, &at, &head_len))
 		return false;
 	*ret = (struct redis_value){
 		.modified_at_us = read_i64(text.data),
 		.expires_at_us = read_i64(text.data + 8),
-		.flags = (uint8_t)text.data[40],
-		.type = {.data = text.data + VALUE_MIN_LEN, .len = type_len},
-		.bytes = {.data = text.data + VALUE_MIN_LEN + type_len,
-			  .len = text.len - VALUE_MIN_LEN - type_len},
+		.flags = read_flags((uint8_t)text.data[40]),
+		.head = {.data = text.data + at, .len = head_len},
+		.bytes = {.data = text.data + at + head_len, .len = text.len - at - head_len},
 	};
 	memcpy(ret->etag.bytes, text.data + 24, sizeof(ret->etag.bytes));
 	return true;
@@ -54,7 +83,7 @@ bool redis_value_read(struct slice text, struct redis_value *ret)
 
 struct cache_value *redis_value_copy(const struct redis_value *value)
 {
-	struct cache_value *copy = cache_value_create(value->bytes.len, value->type);
+	struct cache_value *copy = cache_value_create(value->bytes.len, value->head);
 
 	if (!copy)
 		return NULL;
@@ -77,8 +106,18 @@ size_t redis_value_write_header(const struct cache_value *value, const struct re
 	memcpy(out + 24, value->etag.bytes, sizeof(value->etag.bytes));
 	out[40] = (char)value->flags;
 	out[41] = (char)(uint8_t)head.len;
-	memcpy(out + VALUE_MIN_LEN, head.data, head.len);
-	return VALUE_MIN_LEN + head.len;
+	size_t len = VALUE_MIN_LEN;
+	if (head.len > FIRST_FORM_MAX || (value->flags & CACHE_VALUE_ZSTD)) {
+		uint16_t head_len = htole16((uint16_t)head.len);
+		unsigned later = value->flags & CACHE_VALUE_REFERENCE ? LATER_REFERENCE : 0;
+
+		out[40] = (char)(value->flags | later | LATER_FORM | CACHE_VALUE_REFERENCE);
+		out[41] = 0;
+		memcpy(out + len, &head_len, sizeof(head_len));
+		len += sizeof(head_len);
+	}
+	memcpy(out + len, head.data, head.len);
+	return len + head.len;
 }
 
 int64_t redis_value_moment_us(int64_t told_us, int64_t now_us)

@@ -10,7 +10,7 @@ struct redis_value {
 	int64_t modified_at_us, expires_at_us;
 	struct etag etag;
 	uint8_t flags;
-	struct slice type, bytes;
+	struct slice head, bytes;
 };
 
 /* False: these bytes are not one. */
@@ -27,7 +27,7 @@ struct redis_times {
 
 /* What stands in key v before the bytes of `value`; size_bytes: what it is counted as. Returns the
  * length. */
-#define REDIS_HEADER_MAX_LEN (42 + VALUE_HEAD_MAX_LEN)
+#define REDIS_HEADER_MAX_LEN (44 + VALUE_HEAD_MAX_LEN)
 size_t redis_value_write_header(const struct cache_value *value, const struct redis_times *times,
 				int64_t size_bytes, char out[static REDIS_HEADER_MAX_LEN]);
 

@@ -17,6 +17,7 @@ struct keeper_step {
 			struct keeper_entry *entry;
 			struct keeper_entry *old; /* PUT: the replaced entry, or NULL */
 			struct slice body;        /* PUT */
+			char *owned;              /* PUT: memory of the body, or NULL */
 			uint64_t *counter; /* REMOVE: the counter for it; PUT: the counter for an
 					    * old entry, or NULL */
 		};
@@ -50,7 +51,7 @@ static struct keeper_step *add_step(struct keeper_changes *changes)
 
 bool keeper_changes_put(struct keeper_changes *changes, struct keeper_space *space,
 			struct keeper_entry *old, bool old_is_live, struct keeper_entry *fresh,
-			struct slice body)
+			struct slice body, char *owned)
 {
 	struct keeper_step *step = NULL;
 
@@ -62,6 +63,7 @@ bool keeper_changes_put(struct keeper_changes *changes, struct keeper_space *spa
 	step->entry = fresh;
 	step->old = old;
 	step->body = body;
+	step->owned = owned;
 	step->counter = old && !old_is_live ? &space->counters.expirations : NULL;
 	if (old)
 		keeper_space_replace(space, old, fresh);
@@ -146,6 +148,7 @@ static void undo_step(struct keeper *keeper, const struct keeper_step *step)
 	case STEP_PUT:
 		keeper_space_remove(step->space, step->entry);
 		free(step->entry);
+		free(step->owned);
 		step->space->counters.sets--;
 		if (step->counter)
 			--*step->counter;
@@ -287,10 +290,12 @@ static enum cache_status tell_all(struct keeper *keeper)
 
 static void free_replaced(const struct keeper_step *step)
 {
-	if (step->kind == STEP_PUT)
+	if (step->kind == STEP_PUT) {
 		free(step->old);
-	else if (step->kind == STEP_REMOVE)
+		free(step->owned);
+	} else if (step->kind == STEP_REMOVE) {
 		free(step->entry);
+	}
 }
 
 /* Memory of a write that was much larger than most is freed. */

@@ -40,11 +40,11 @@ struct keeper_changes {
 void keeper_changes_deinit(struct keeper_changes *changes);
 
 /* Puts `fresh`, of the same key, in the place of `old` (NULL: there is none). If `old` is not live
- * it counts as expired. Counts a set. `body` is borrowed until the commit. `fresh` belongs to the
- * changes if the result is true. */
+ * it counts as expired. Counts a set. `body` is borrowed until the commit. `fresh`, and `owned`
+ * (which is freed; NULL is allowed), belong to the changes if the result is true. */
 bool keeper_changes_put(struct keeper_changes *changes, struct keeper_space *space,
 			struct keeper_entry *old, bool old_is_live, struct keeper_entry *fresh,
-			struct slice body);
+			struct slice body, char *owned);
 
 /* Removes `entry`, and counts it in `counter`, one of the namespace's. */
 bool keeper_changes_remove(struct keeper_changes *changes, struct keeper_space *space,

@@ -34,7 +34,8 @@ struct keeper_entry *keeper_entry_create(struct slice key, const struct keeper_r
 				.frequency = record->entry.frequency,
 			},
 		.len_bytes = record->entry.len_bytes,
-		.type_len = (uint32_t)type.len,
+		.type_len = (uint16_t)type.len,
+		.body_type_len = record->entry.body_type_len,
 		.flags = record->entry.flags,
 		.levels = levels,
 		.size_bytes = record->entry.size_bytes,
@@ -69,6 +70,7 @@ void keeper_entry_record(const struct keeper_entry *entry, struct keeper_record 
 				.etag = entry->etag,
 				.flags = entry->flags,
 				.type = keeper_entry_type(entry),
+				.body_type_len = entry->body_type_len,
 			},
 	};
 }

@@ -1,6 +1,6 @@
 /* What the keeper knows of one entry: all but its value, which stays with the driver. One
- * allocation holds the entry, its links in the index, its key and its content type: some 200 bytes
- * and the key.
+ * allocation holds the entry, its links in the index, its key and its type (record.h) unless that
+ * is in the body: some 200 bytes and the key.
  *
  * Threads: an entry changes only with the gate held for writing (keeper_state.h), except for what a
  * use changes (node, the list of used entries), which its namespace's lock guards. */
@@ -19,9 +19,10 @@ struct keeper_entry {
 	struct order_node node;    /* first: an entry is found by it */
 	struct expiry_node expiry; /* in the heap if it expires at all */
 	uint32_t len_bytes;        /* of the value */
-	uint32_t type_len;
-	uint8_t flags;  /* of the value */
-	uint8_t levels; /* of the index */
+	uint16_t type_len;
+	uint16_t body_type_len; /* of a type that is in the body; else 0 */
+	uint8_t flags;          /* of the value */
+	uint8_t levels;         /* of the index */
 	/* The driver may have another record instead, or none (DRIVER_UNKNOWN). Its uses are not
 	 * reported, because the head might not belong to the driver's body. */
 	bool is_uncertain;
@@ -35,7 +36,7 @@ struct keeper_entry {
 	uint64_t hash;              /* of the key (buckets.h) */
 	struct keeper_entry *chain; /* the next one of its bucket */
 	size_t key_len;
-	struct keeper_entry *next[]; /* of each level, followed by the key and the content type */
+	struct keeper_entry *next[]; /* of each level, followed by the key and the type */
 };
 
 /* Creates an entry for `key` with the numbers of `record`, in no structure. Copies both. `old` is
@@ -58,10 +59,17 @@ static inline struct slice keeper_entry_type(const struct keeper_entry *entry)
 			      entry->type_len};
 }
 
+/* Of the body that the driver has. */
+static inline uint64_t keeper_entry_body_len(const struct keeper_entry *entry)
+{
+	return (uint64_t)entry->len_bytes + entry->body_type_len;
+}
+
 /* What it counts against the limit of its namespace. */
 static inline uint64_t keeper_entry_used_bytes(const struct keeper_entry *entry)
 {
-	return cache_used_bytes(entry->key_len, entry->type_len, entry->size_bytes);
+	return cache_used_bytes(entry->key_len, (size_t)entry->type_len + entry->body_type_len,
+				entry->size_bytes);
 }
 
 static inline bool keeper_entry_is_live(const struct keeper_entry *entry, int64_t now_us)

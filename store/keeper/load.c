@@ -84,7 +84,8 @@ static bool visit(void *user, struct slice ns, struct slice key, struct slice he
 	if (verdict == RECORD_LATER)
 		return stop(loading, "it was written by a later version of the server");
 	if (verdict == RECORD_GOOD && record.kind == RECORD_ENTRY &&
-	    (record.entry.len_bytes != body_len || !namespace_name_is_valid(ns)))
+	    ((uint64_t)record.entry.len_bytes + record.entry.body_type_len != body_len ||
+	     !namespace_name_is_valid(ns)))
 		verdict = RECORD_DAMAGED;
 	if (verdict == RECORD_DAMAGED) {
 		loading->keeper->damaged++;

@@ -18,20 +18,59 @@ static struct keeper_entry *look_up(const struct keeper_space *space, const stru
 	return item->status == CACHE_OK ? entry : NULL;
 }
 
+/* Asks the driver for the body of an entry, of keeper_entry_body_len() bytes. DRIVER_CORRUPT also
+ * if it is not what was stored. */
+static enum driver_status fetch_body(struct keeper *keeper, struct slice ns,
+				     const struct keeper_entry *entry, char *room)
+{
+	uint64_t len = keeper_entry_body_len(entry);
+	enum driver_status status =
+		keeper->ops->get(keeper->driver, ns, keeper_entry_key(entry), room, len);
+
+	if (status == DRIVER_OK &&
+	    keeper_record_check_body((struct slice){room, (size_t)len}) != entry->body_check)
+		status = DRIVER_CORRUPT;
+	return status;
+}
+
+/* A value whose type is in the body. NULL: out of memory, or *ret_status says why. */
+static struct cache_value *fetch_with_type(struct keeper *keeper, struct slice ns,
+					   const struct keeper_entry *entry,
+					   enum driver_status *ret_status)
+{
+	uint64_t len = keeper_entry_body_len(entry);
+	char *body = len <= SIZE_MAX ? malloc((size_t)len) : NULL;
+	struct cache_value *value = NULL;
+
+	if (!body)
+		return NULL;
+	*ret_status = fetch_body(keeper, ns, entry, body);
+	if (*ret_status == DRIVER_OK)
+		value = cache_value_create(entry->len_bytes,
+					   (struct slice){body, entry->body_type_len});
+	if (value)
+		memcpy(cache_value_data(value), body + entry->body_type_len, entry->len_bytes);
+	free(body);
+	return value;
+}
+
 /* Asks the driver for the value of an entry. CACHE_OK, CACHE_NOT_FOUND if it has lost it,
  * CACHE_CORRUPT if it is not what was stored, or a failure. */
 static enum cache_status fetch(struct keeper *keeper, struct slice ns,
 			       const struct keeper_entry *entry, struct cache_value **ret)
 {
-	struct cache_value *value = cache_value_create(entry->len_bytes, keeper_entry_type(entry));
+	enum driver_status status = DRIVER_NO_MEMORY;
+	struct cache_value *value;
 
-	if (!value)
-		return CACHE_NO_MEMORY;
-	enum driver_status status = keeper->ops->get(keeper->driver, ns, keeper_entry_key(entry),
-						     cache_value_data(value), entry->len_bytes);
-	if (status == DRIVER_OK &&
-	    keeper_record_check_body(cache_value_bytes(value)) != entry->body_check)
-		status = DRIVER_CORRUPT;
+	if (entry->body_type_len > 0) {
+		value = fetch_with_type(keeper, ns, entry, &status);
+		if (!value && status == DRIVER_OK)
+			status = DRIVER_NO_MEMORY;
+	} else {
+		value = cache_value_create(entry->len_bytes, keeper_entry_type(entry));
+		if (value)
+			status = fetch_body(keeper, ns, entry, cache_value_data(value));
+	}
 	if (status != DRIVER_OK) {
 		cache_value_release(value);
 		return keeper_outcome(keeper, status);

@@ -3,7 +3,8 @@
 #include <endian.h>
 #include <xxhash.h>
 
-#define VERSION 1
+#define VERSION       1
+#define VERSION_LATER 2 /* of entries that older servers would take for others */
 
 /* The layout in the bytes. Members of several bytes are little-endian. */
 struct prelude {
@@ -26,8 +27,9 @@ struct packed_clock {
 };
 
 _Static_assert(sizeof(struct prelude) == 8, "the numbers begin at 8");
-_Static_assert(sizeof(struct prelude) + sizeof(struct packed_entry) == RECORD_NUMBERS_BYTES,
-	       "the content type follows the numbers");
+_Static_assert(sizeof(struct prelude) + sizeof(struct packed_entry) + sizeof(uint16_t) ==
+		       RECORD_NUMBERS_BYTES,
+	       "the type, or its length, follows the numbers");
 _Static_assert(sizeof(struct packed_settings) < sizeof(struct packed_entry) &&
 		       sizeof(struct packed_clock) < sizeof(struct packed_entry),
 	       "entries have the most numbers");
@@ -62,11 +64,22 @@ static size_t pack_entry(const struct keeper_record *record, char *ret)
 		.len_bytes = htole32(record->entry.len_bytes),
 	};
 	struct slice type = record->entry.type;
+	uint16_t body_type_len = htole16(record->entry.body_type_len);
 
+	if (body_type_len != 0)
+		type = (struct slice){(const char *)&body_type_len, sizeof(body_type_len)};
 	memcpy(packed.etag, record->entry.etag.bytes, sizeof(packed.etag));
 	memcpy(ret, &packed, sizeof(packed));
 	memcpy(ret + sizeof(packed), type.data, type.len);
 	return sizeof(packed) + type.len;
+}
+
+static uint8_t version_of(const struct keeper_record *record)
+{
+	bool is_later = record->kind == RECORD_ENTRY && (record->entry.body_type_len > 0 ||
+							 (record->entry.flags & CACHE_VALUE_ZSTD));
+
+	return is_later ? VERSION_LATER : VERSION;
 }
 
 static size_t pack_settings(const struct keeper_record *record, char *ret)
@@ -100,12 +113,13 @@ static size_t pack_clock(const struct keeper_record *record, char *ret)
 size_t keeper_record_pack(const struct keeper_record *record, struct slice ns, struct slice key,
 			  char ret[static RECORD_NUMBERS_BYTES])
 {
-	struct prelude prelude = {.version = VERSION, .kind = (uint8_t)record->kind};
+	struct prelude prelude = {.version = version_of(record), .kind = (uint8_t)record->kind};
 	size_t len = sizeof(prelude);
 
 	if (record->kind == RECORD_ENTRY) {
 		prelude.flags = record->entry.flags;
-		prelude.type_len = (uint8_t)record->entry.type.len;
+		if (record->entry.body_type_len == 0)
+			prelude.type_len = (uint8_t)record->entry.type.len;
 		len += pack_entry(record, ret + len);
 	} else {
 		len += record->kind == RECORD_SETTINGS ? pack_settings(record, ret + len)
@@ -123,9 +137,18 @@ static bool unpack_entry(struct slice body, const struct prelude *prelude,
 			 struct keeper_record *ret)
 {
 	struct packed_entry packed;
+	uint16_t body_type_len = 0;
+	size_t rest_len = body.len - sizeof(packed);
 
-	if (body.len != sizeof(packed) + prelude->type_len)
+	if (body.len < sizeof(packed))
 		return false;
+	if (prelude->version == VERSION_LATER && prelude->type_len == 0 &&
+	    rest_len == sizeof(body_type_len)) {
+		memcpy(&body_type_len, body.data + sizeof(packed), sizeof(body_type_len));
+		body_type_len = le16toh(body_type_len);
+	} else if (rest_len != prelude->type_len) {
+		return false;
+	}
 	memcpy(&packed, body.data, sizeof(packed));
 	ret->entry.size_bytes = le64toh(packed.size_bytes);
 	ret->entry.stamp = le64toh(packed.stamp);
@@ -138,7 +161,8 @@ static bool unpack_entry(struct slice body, const struct prelude *prelude,
 	memcpy(ret->entry.etag.bytes, packed.etag, sizeof(packed.etag));
 	ret->entry.flags = prelude->flags;
 	ret->entry.type = (struct slice){body.data + sizeof(packed), prelude->type_len};
-	return ret->entry.frequency > 0;
+	ret->entry.body_type_len = body_type_len;
+	return ret->entry.frequency > 0 && body_type_len <= VALUE_HEAD_MAX_LEN;
 }
 
 static bool unpack_settings(struct slice body, struct keeper_record *ret)
@@ -185,7 +209,7 @@ enum keeper_record_verdict keeper_record_unpack(struct slice head, struct slice 
 	memcpy(&prelude, head.data, sizeof(prelude));
 	if (le32toh(prelude.check) != check_of(ns, key, head.data, head.len))
 		return RECORD_DAMAGED;
-	if (prelude.version > VERSION)
+	if (prelude.version > VERSION_LATER)
 		return RECORD_LATER;
 	struct slice body = {head.data + sizeof(prelude), head.len - sizeof(prelude)};
 	ret->kind = (enum keeper_record_kind)prelude.kind;

@@ -1,15 +1,20 @@
-/* The heads of the keeper's records, in bytes: what a driver keeps besides a value (driver.h).
+/* The heads of the keeper's records, in bytes: what a driver keeps besides a value (driver.h). The
+ * head of a value (value_head.h) is called its type here.
  *
  *     0   checksum of all that follows, of namespace and key (XXH3)      4 bytes
  *     4   version of the format                                          1
  *     5   enum keeper_record_kind                                        1
  *     6   flags of the value (enum cache_value_flags); else 0            1
- *     7   length of what follows the numbers, the content type; else 0   1
+ *     7   length of the type, which follows the numbers; else 0          1
  *     8   numbers of the kind, each little-endian and at a fixed place
  *
  * A head keeps its length as long as the entry has its value: a use changes numbers only. The
  * body of an entry is its value, whose checksum (XXH3, 64 bits) is in the head. The others have
- * no body. */
+ * no body.
+ *
+ * Drivers take short heads only, so a type beyond RECORD_TYPE_MAX_LEN stands in the body, in front
+ * of the value; behind the numbers is its length then, 2 bytes. Such an entry, and one whose value
+ * is compressed, has version 2, which no older server takes for an entry that it knows. */
 #ifndef STEADYCACHE_KEEPER_RECORD_H
 #define STEADYCACHE_KEEPER_RECORD_H
 
@@ -27,9 +32,11 @@ enum keeper_record_kind {
 };
 #define RECORD_CLOCK_KEY SLICE(".clock")
 
-/* Bytes of a head, at most: without a content type, and with it. */
-#define RECORD_NUMBERS_BYTES  80
-#define RECORD_HEAD_MAX_BYTES (RECORD_NUMBERS_BYTES + CONTENT_TYPE_MAX_LEN)
+/* The longest type in a head, bytes. */
+#define RECORD_TYPE_MAX_LEN 255
+/* Bytes of a head, at most: without a type, and with it. */
+#define RECORD_NUMBERS_BYTES  82
+#define RECORD_HEAD_MAX_BYTES (RECORD_NUMBERS_BYTES + RECORD_TYPE_MAX_LEN)
 
 struct keeper_record {
 	enum keeper_record_kind kind;
@@ -45,7 +52,8 @@ struct keeper_record {
 			uint32_t len_bytes;
 			struct etag etag;
 			uint8_t flags;
-			struct slice type; /* points into the bytes that it was read from */
+			struct slice type;      /* points into the bytes that it was read from */
+			uint16_t body_type_len; /* of a type that is in the body; else 0 */
 		} entry;
 		struct {
 			struct namespace_settings values;
@@ -55,7 +63,7 @@ struct keeper_record {
 	};
 };
 
-/* Writes the head of a record of that name: at most RECORD_NUMBERS_BYTES and its content type.
+/* Writes the head of a record of that name: at most RECORD_NUMBERS_BYTES and its type.
  * Returns its length. */
 size_t keeper_record_pack(const struct keeper_record *record, struct slice ns, struct slice key,
 			  char ret[static RECORD_NUMBERS_BYTES]);

@@ -17,6 +17,7 @@ struct item_write {
 	struct keeper_entry *old;   /* the entry of the key, or NULL */
 	bool old_is_live;           /* false: it has expired, and conditions do not see it */
 	struct keeper_entry *fresh; /* the entry to be stored; ours until it is a step */
+	char *joined; /* its body if the type is in it; ours until it is a step; else NULL */
 };
 
 struct set {
@@ -69,9 +70,31 @@ static void give_history(const struct set *set, struct item_write *write,
 	}
 }
 
-static struct keeper_entry *make_entry(const struct set *set, const struct cache_item *item)
+/* The body that the driver gets. If the type is too long for a record's head it stands in front of
+ * the value, in memory that the caller frees: *ret_joined. No data: out of memory. */
+static struct slice body_of(const struct cache_value *value, char **ret_joined)
+{
+	struct slice type = cache_value_head(value);
+	struct slice bytes = cache_value_bytes(value);
+
+	*ret_joined = NULL;
+	if (type.len <= RECORD_TYPE_MAX_LEN)
+		return bytes;
+	if (bytes.len <= CACHE_VALUE_MAX_BYTES - type.len)
+		*ret_joined = malloc(type.len + bytes.len);
+	if (!*ret_joined)
+		return (struct slice){0};
+	memcpy(*ret_joined, type.data, type.len);
+	memcpy(*ret_joined + type.len, bytes.data, bytes.len);
+	return (struct slice){*ret_joined, type.len + bytes.len};
+}
+
+static bool make_entry(const struct set *set, struct item_write *write,
+		       const struct cache_item *item)
 {
 	const struct cache_value *value = item->value;
+	struct slice body = body_of(value, &write->joined);
+	struct slice type = cache_value_head(value);
 	struct keeper_record record = {
 		.kind = RECORD_ENTRY,
 		.entry =
@@ -80,17 +103,21 @@ static struct keeper_entry *make_entry(const struct set *set, const struct cache
 				.modified_at_us = set->now_us,
 				.expires_at_us = rules_expiry_us(
 					item, set->space->settings.default_ttl_s, set->now_us),
-				.body_check = keeper_record_check_body(cache_value_bytes(value)),
+				.body_check = keeper_record_check_body(body),
 				.frequency = 1,
 				.len_bytes = value->len_bytes,
 				.etag = value->etag,
 				.flags = value->flags,
-				.type = cache_value_head(value),
+				.type = write->joined ? (struct slice){0} : type,
+				.body_type_len = (uint16_t)(write->joined ? type.len : 0),
 			},
 	};
 
-	return keeper_entry_create(item->key, &record,
-				   keeper_index_find(&set->space->index, item->key));
+	if (!body.data)
+		return false;
+	write->fresh = keeper_entry_create(item->key, &record,
+					   keeper_index_find(&set->space->index, item->key));
+	return write->fresh != NULL;
 }
 
 /* ---- Plan ---- */
@@ -209,13 +236,18 @@ static enum cache_status make_room(struct set *set, size_t *ret_mark)
 static bool store_item(struct set *set, struct item_write *write, struct cache_item *item,
 		       int64_t order_us)
 {
+	struct slice body = cache_value_bytes(item->value);
+
+	if (write->joined)
+		body = (struct slice){write->joined, (size_t)keeper_entry_body_len(write->fresh)};
 	give_history(set, write, item, order_us);
 	item->value->modified_at_us = set->now_us;
 	item->value->expires_at_us = write->fresh->expires_at_us;
 	if (!keeper_changes_put(&set->keeper->changes, set->space, write->old, write->old_is_live,
-				write->fresh, cache_value_bytes(item->value)))
+				write->fresh, body, write->joined))
 		return false;
 	write->fresh = NULL;
+	write->joined = NULL;
 	return true;
 }
 
@@ -253,8 +285,7 @@ static enum cache_status run_set(struct set *set)
 	enum cache_status status = CACHE_OK;
 
 	for (size_t i = 0; i < set->op->item_count && status == CACHE_OK; i++) {
-		set->writes[i].fresh = make_entry(set, &set->op->items[i]);
-		if (!set->writes[i].fresh)
+		if (!make_entry(set, &set->writes[i], &set->op->items[i]))
 			status = CACHE_NO_MEMORY;
 	}
 	if (status == CACHE_OK)
@@ -265,8 +296,10 @@ static enum cache_status run_set(struct set *set)
 		status = store(set);
 	if (status != CACHE_OK)
 		keeper_changes_undo(set->keeper, mark);
-	for (size_t i = 0; i < set->op->item_count; i++)
+	for (size_t i = 0; i < set->op->item_count; i++) {
 		free(set->writes[i].fresh);
+		free(set->writes[i].joined);
+	}
 	return status;
 }
 

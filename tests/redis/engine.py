@@ -28,6 +28,8 @@ def etag_of(value):
 
 
 def static_of(value, content_type=TYPE):
+    if len(content_type) > 255:     # the later form (10_model.lua)
+        return etag_of(value) + struct.pack("<BBH", 1 + 4 + 32, 0, len(content_type)) + content_type
     return etag_of(value) + struct.pack("BB", 1, len(content_type)) + content_type
 
 

@@ -85,7 +85,7 @@ class Walk:
                 rng.choice((-1, 0, self.now + 3 * US, max(self.now - 3 * US, 1))))
         size = rng.choice((0, 0, rng.randrange(2000)))
         return (rng.choice(self.keys), value, size, ttl, history,
-                rng.choice((TYPE, b"text/plain", b"x")))
+                rng.choice((TYPE, b"text/plain", b"x", b"t" * 300)))
 
     def etags(self):
         values = [entry.value for entry in self.model.entries.values()] or [b"none"]
@@ -318,6 +318,9 @@ def test_odd_arguments(part):
         4: ("always", "MATCH"),
         5: (b"short",),
         7: (b"", b"x" * 41, text_of(b"")[:42] + b"y" * 9, text_of(b"x", size=2 ** 60),
+            text_of(b"", b"t" * 256)[:43], text_of(b"", b"t" * 256)[:-1],
+            text_of(b"x" * 9, b"t" * 300)[:16] + struct.pack("<q", 8)
+            + text_of(b"x" * 9, b"t" * 300)[24:],
             struct.pack("<qqq", 0, 0, -1) + static_of(b"") + b""),
         8: ("-2", "", "1.5", 2 ** 53),
         9: ("1", "1 2 3", "4294967296 0 0 0", "1 0 0 -2", "1 1 1 1 1", "a b c d"),

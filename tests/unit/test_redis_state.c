@@ -119,6 +119,43 @@ Test(redis_value, is_read_as_it_is_written)
 	cache_value_release(value);
 }
 
+/* With a long head, or compressed: an older server sees a reference, and refuses it. */
+Test(redis_value, of_the_later_form_is_read_as_it_is_written)
+{
+	static char room[VALUE_HEAD_MAX_LEN];
+	static const uint8_t flags[] = {0, CACHE_VALUE_UTF8, CACHE_VALUE_ZSTD,
+					CACHE_VALUE_ZSTD | CACHE_VALUE_REFERENCE,
+					CACHE_VALUE_REFERENCE};
+	static const size_t lengths[] = {20, 255, 256, 1500};
+
+	memset(room, 'h', sizeof(room));
+	memcpy(room, "a/b\nX-Meta-a: ", 14);
+	for (size_t i = 0; i < 4 * sizeof(flags); i++) {
+		struct slice head = {room, lengths[i / sizeof(flags)]};
+		struct cache_value *value = cache_value_copy(SLICE("bytes"), head);
+		char text[REDIS_HEADER_MAX_LEN + 5];
+		struct redis_times times = {.modified_at_us = 7, .expires_at_us = 256};
+		struct redis_value found;
+
+		value->flags = flags[i % sizeof(flags)];
+		size_t len = redis_value_write_header(value, &times, 5, text);
+		memcpy(text + len, "bytes", 5);
+		len += 5;
+		bool is_later = head.len > 255 || (value->flags & CACHE_VALUE_ZSTD);
+		cr_expect_eq((text[40] & 0x24) == 0x24, is_later, "%zu", i);
+		cr_assert(redis_value_read((struct slice){.data = text, .len = len}, &found));
+		struct cache_value *copy = redis_value_copy(&found);
+		cr_expect(slice_equal(cache_value_bytes(copy), SLICE("bytes")), "%zu", i);
+		cr_expect(slice_equal(cache_value_head(copy), head), "%zu", i);
+		cr_expect_eq(copy->flags, value->flags, "%zu", i);
+		for (size_t cut = 0; cut < len - 5; cut++)
+			cr_expect_not(
+				redis_value_read((struct slice){.data = text, .len = cut}, &found));
+		cache_value_release(copy);
+		cache_value_release(value);
+	}
+}
+
 Test(redis_value, a_moment_that_is_near_is_taken)
 {
 	cr_expect_eq(redis_value_moment_us(999950, 1000000), 999950);

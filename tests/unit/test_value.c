@@ -104,6 +104,83 @@ Test(value, content_types_empty_or_too_long_become_bytes)
 	cache_value_release(value);
 }
 
+/* Known types are common, and neither a head that begins with one nor its type is one. */
+Test(value, keeps_heads_and_tells_their_types)
+{
+	static const char *const heads[] = {
+		"text/plain\nContent-Encoding: gzip",
+		"text/foreign\nCache-Control: max-age=60\nX-Meta-a: 1",
+		"a\nX-Meta-b: 2",
+	};
+
+	for (size_t i = 0; i < COUNT(heads); i++) {
+		struct cache_headroom headroom = {.record_bytes = 8, .key_len = 3};
+		struct slice head = slice_of(heads[i]), type = value_head_type(head);
+		struct cache_value *value =
+			cache_value_copy_with_headroom(SLICE("bytes"), head, headroom);
+
+		memset(value->storage, 'k', 3);
+		cr_expect(slice_equal(cache_value_head(value), head), "%s", heads[i]);
+		cr_expect(slice_equal(slice_of(cache_value_content_type(value)), type));
+		cr_expect(slice_equal(cache_value_bytes(value), SLICE("bytes")));
+		value = cache_value_resize(value, 10000);
+		cr_expect(slice_equal(cache_value_head(value), head), "%s", heads[i]);
+		cr_expect_eq(memcmp(cache_value_data(value), "bytes", 5), 0);
+		cr_expect_eq(cache_value_memory_bytes(value),
+			     8 + sizeof(*value) + 3 + type.len + 1 + head.len + 10000);
+		cache_value_release(value);
+	}
+}
+
+Test(value, keeps_the_longest_head)
+{
+	static struct value_head_room room;
+	static char filler[VALUE_HEAD_MAX_LEN];
+
+	memset(filler, 'f', sizeof(filler));
+	value_head_begin(&room, (struct slice){filler, CONTENT_TYPE_MAX_LEN});
+	cr_assert_eq(value_head_add(&room, SLICE("X-Meta-a"), (struct slice){filler, 2048 - 11}),
+		     HEAD_ADDED);
+	struct slice head = value_head_text(&room);
+	cr_assert_eq(head.len, VALUE_HEAD_MAX_LEN);
+	struct cache_value *value = cache_value_copy(SLICE("v"), head);
+	cr_expect(slice_equal(cache_value_head(value), head));
+	cr_expect(slice_equal(cache_value_bytes(value), SLICE("v")));
+	cache_value_release(value);
+}
+
+/* A store may have been written by somebody else: nothing of it may reach an answer that a header
+ * must not have. */
+Test(value, of_a_head_that_is_none_only_the_type_counts)
+{
+	static const struct slice heads[] = {
+		SLICE("text/plain\nSet-Cookie: a=b"),
+		SLICE("text/plain\nX-Meta-a: 1\nX-Meta-a: 2"),
+		SLICE("text/plain\nX-Meta-a: 1\r\nSet-Cookie: a=b"),
+		SLICE("text/plain\n"),
+		SLICE("text/plain\n\nbody"),
+		SLICE("text/plain\nX-Meta-a: \0"),
+	};
+	static char huge[70000];
+
+	for (size_t i = 0; i < COUNT(heads); i++) {
+		struct cache_value *value = cache_value_copy(SLICE("v"), heads[i]);
+
+		cr_expect(slice_equal(cache_value_head(value), SLICE("text/plain")), "%zu", i);
+		cr_expect(slice_equal(cache_value_bytes(value), SLICE("v")));
+		cache_value_release(value);
+	}
+	memset(huge, 'h', sizeof(huge));
+	memcpy(huge, "a/b\nX-Meta-a: ", 14);
+	struct cache_value *value =
+		cache_value_copy(SLICE("v"), (struct slice){huge, sizeof(huge)});
+	cr_expect(slice_equal(cache_value_head(value), SLICE("a/b")));
+	cache_value_release(value);
+	value = cache_value_copy(SLICE("v"), SLICE("\nX-Meta-a: 1"));
+	cr_expect(slice_equal(cache_value_head(value), SLICE(CONTENT_TYPE_BYTES)));
+	cache_value_release(value);
+}
+
 Test(value, resizes_with_its_content_type)
 {
 	struct cache_value *value = cache_value_create(4, SLICE("text/foreign"));

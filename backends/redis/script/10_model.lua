@@ -12,7 +12,10 @@ the first is enough, from which the script tells the others; that saves a tenth 
   1 m  string  settings, accounts, counters, order clock (save() below)
   2 v  hash    key -> value as a hit reads it, with one plain HGET (HMGET of many keys); offsets:
                0 i64 modified, 8 i64 expires (0 never), 16 i64 size, 24 etag[16], 40 u8 flags,
-               41 u8 length of the type, 42 the type, then the bytes
+               41 u8 length of the value's head (its content type and headers), 42 that head,
+               then the bytes. If it is longer than 255, or the value is compressed (flag 16):
+               41 0, 42 u16 length of the head, 44 the head; the flags have 32 then, and 4, which
+               an older front takes for a reference that it does not know; 64 if it is one
   3 h  hash    key -> head, for the script, for `exists` (HMGET) and in listings; 58 bytes:
                0 u32 frequency, 4 u56 last access, 11 u56 stamp (creation), all big-endian, then
                18 i64 expires, 26 i64 used bytes, 34 i64 size, 42 etag[16]

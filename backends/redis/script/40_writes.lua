@@ -84,10 +84,16 @@ local function plan(arguments, first, list, heads, from, to, apart)
 
 		if #text < 42 then fail('text') end
 		local modified, expires_told, size = unpack_struct('<i8i8i8', text)
-		local type_length = byte(text, 42)
-		-- That of a reference (flag 4) is the size of what it stands for.
-		local least = byte(text, 41) % 8 >= 4 and 0 or #text - 42 - type_length
-		if size < least or size > MAX_NUMBER or #text < 42 + type_length
+		local flags, head_at, head_length = byte(text, 41), 42, byte(text, 42)
+		local is_reference = flags % 8 >= 4
+		if flags % 64 >= 32 then
+			if #text < 44 then fail('text') end
+			is_reference = flags % 128 >= 64
+			head_at, head_length = 44, unpack_struct('<I2', text, 43)
+		end
+		-- That of a reference is the size of what it stands for.
+		local least = is_reference and 0 or #text - head_at - head_length
+		if size < least or size > MAX_NUMBER or #text < head_at + head_length
 		then
 			fail('size')
 		end
@@ -145,7 +151,7 @@ local function plan(arguments, first, list, heads, from, to, apart)
 			stamp = max(reading, last_stamp + 1)
 			last_stamp = stamp
 		end
-		local used = #key + type_length + size + OVERHEAD
+		local used = #key + head_length + size + OVERHEAD
 		used_sum = used_sum + used
 		size_sum = size_sum + size
 		frequency_sum = frequency_sum + frequency
