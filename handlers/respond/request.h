@@ -36,12 +36,17 @@ struct flights;
 struct flight_owner;
 struct flight_visit;
 
+/* Sees a header line; both are not NULL. */
+typedef void request_visit(void *user, struct slice name, const char *value);
+
 /* The source of headers and query parameters. */
 struct request_source {
 	/* The value of a header (names ignore case), or NULL. */
 	const char *(*header)(const struct request *request, const char *name);
 	/* The value of the `index`-th header of that name, from 0, or NULL. */
 	const char *(*header_line)(const struct request *request, const char *name, size_t index);
+	/* Visits all header lines, in their order. */
+	void (*each)(const struct request *request, request_visit *visit, void *user);
 	/* The raw (still percent-encoded) value of a query parameter, NULL if it is missing and ""
 	 * if it has no value. */
 	const char *(*query)(const struct request *request, const char *name);
@@ -166,6 +171,12 @@ static inline const char *request_header_line(const struct request *request, con
 					      size_t index)
 {
 	return request->source->header_line(request, name, index);
+}
+
+static inline void request_each_header(const struct request *request, request_visit *visit,
+				       void *user)
+{
+	request->source->each(request, visit, user);
 }
 
 static inline const char *request_query(const struct request *request, const char *name)

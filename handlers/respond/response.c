@@ -14,11 +14,13 @@ void response_init(struct response *response)
 	response->is_json = false;
 	response->close = false;
 	response->is_unframed = false;
+	response->is_guarded = false;
 	response->buffer = (struct buffer){0};
 	response->value = NULL;
 	response->stream = NULL;
 	response->value_offset = 0;
 	response->value_len = 0;
+	response->kept = (struct slice){0};
 	response->header_count = 0;
 	response->storage_used = 0;
 }

@@ -40,12 +40,15 @@ struct response {
 	bool is_json;     /* `?pretty` applies */
 	bool close;       /* close the connection after this answer */
 	bool is_unframed; /* of a stream: it is sent without chunks */
+	bool is_guarded;  /* a stream of stored bytes: guarded as response_value() is */
 	struct slice static_body;
 	struct buffer buffer;
 	struct cache_value *value;
 	struct body_stream *stream;
 	uint64_t value_offset, value_len;
 
+	/* Header lines (value_head.h) that are sent too; they live as long as the body. */
+	struct slice kept;
 	size_t header_count;
 	struct response_header headers[RESPONSE_MAX_HEADERS];
 	size_t storage_used;

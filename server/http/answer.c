@@ -143,11 +143,16 @@ static bool add_block(struct MHD_Response *made, const struct response *response
 	return true;
 }
 
+/* The longest value of one header. */
+#define VALUE_BYTES                                                                                \
+	(RESPONSE_HEADER_BYTES > VALUE_HEADERS_MAX_LEN ? RESPONSE_HEADER_BYTES                     \
+						       : VALUE_HEADERS_MAX_LEN)
+
 /* Adds one header, whose value may contain a tab, which the library refuses. False: out of
  * memory. */
 static bool add_one(struct MHD_Response *made, const char *name, const char *value)
 {
-	char masked[RESPONSE_HEADER_BYTES];
+	char masked[VALUE_BYTES];
 	size_t len = strlen(value);
 
 	if (MHD_add_response_header(made, name, value) == MHD_YES)
@@ -189,16 +194,34 @@ static bool add_each(struct MHD_Response *made, const struct response *response,
 	return kept != NULL;
 }
 
+static bool add_kept(struct MHD_Response *made, struct slice lines)
+{
+	char name_text[VALUE_HEADER_NAME_MAX_LEN + 1], value_text[VALUE_BYTES];
+	struct slice name, value;
+
+	while (value_head_next(&lines, &name, &value)) {
+		memcpy(name_text, name.data, name.len);
+		name_text[name.len] = '\0';
+		memcpy(value_text, value.data, value.len);
+		value_text[value.len] = '\0';
+		if (!add_one(made, name_text, value_text))
+			return false;
+	}
+	return true;
+}
+
 enum MHD_Result answer_queue(struct exchange *exchange, bool close)
 {
 	const struct response *response = &exchange->response;
-	bool guarded = response->body == BODY_VALUE && response->status != MHD_HTTP_NOT_MODIFIED;
+	bool guarded = response->status != MHD_HTTP_NOT_MODIFIED &&
+		       (response->body == BODY_VALUE || response->is_guarded);
 	struct MHD_Response *made = make_body(exchange);
 
 	if (!made)
 		return MHD_NO;
-	if (response->header_count > 0 && !add_block(made, response, guarded) &&
-	    !add_each(made, response, guarded)) {
+	if ((response->header_count > 0 && !add_block(made, response, guarded) &&
+	     !add_each(made, response, guarded)) ||
+	    (response->kept.len > 0 && !add_kept(made, response->kept))) {
 		MHD_destroy_response(made);
 		return MHD_NO;
 	}

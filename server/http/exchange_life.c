@@ -24,6 +24,13 @@ static const char *find_header_line(const struct request *request, const char *n
 	return head_find_line(&exchange->head, slice_of(name), index);
 }
 
+static void visit_headers(const struct request *request, request_visit *visit, void *user)
+{
+	const struct exchange *exchange = request->source_user;
+
+	head_each(&exchange->head, visit, user);
+}
+
 static const char *find_query(const struct request *request, const char *name)
 {
 	return exchange_query(request->source_user, name);
@@ -39,6 +46,7 @@ static bool has_left(const struct request *request)
 static const struct request_source library_source = {
 	.header = find_header,
 	.header_line = find_header_line,
+	.each = visit_headers,
 	.query = find_query,
 	.has_left = has_left,
 };

@@ -125,3 +125,32 @@ const char *head_find_line(const struct head *head, struct slice name, size_t in
 					  &search);
 	return search.found;
 }
+
+struct visit {
+	void (*visit)(void *user, struct slice name, const char *value);
+	void *user;
+};
+
+static enum MHD_Result visit_field(void *cls, enum MHD_ValueKind kind, const char *name,
+				   size_t name_len, const char *value, size_t value_len)
+{
+	const struct visit *visit = cls;
+
+	(void)kind;
+	(void)value_len;
+	visit->visit(visit->user, (struct slice){name, name_len}, value ? value : "");
+	return MHD_YES;
+}
+
+void head_each(const struct head *head,
+	       void (*visit)(void *user, struct slice name, const char *value), void *user)
+{
+	struct visit all = {visit, user};
+
+	if (head->overflow)
+		(void)MHD_get_connection_values_n(head->connection, MHD_HEADER_KIND, visit_field,
+						  &all);
+	for (size_t i = 0; !head->overflow && i < head->count; i++)
+		visit(user, (struct slice){head->fields[i].name, head->fields[i].name_len},
+		      head->fields[i].value);
+}

@@ -39,4 +39,8 @@ const char *head_find(const struct head *head, struct slice name);
 /* The value of the `index`-th field of that name, from 0; NULL if there is none. */
 const char *head_find_line(const struct head *head, struct slice name, size_t index);
 
+/* Visits all fields, in their order; names and values are not NULL. */
+void head_each(const struct head *head,
+	       void (*visit)(void *user, struct slice name, const char *value), void *user);
+
 #endif

@@ -135,6 +135,14 @@ static const char *find_header_line(const struct request *request, const char *n
 	return NULL;
 }
 
+static void visit_headers(const struct request *request, request_visit *visit, void *user)
+{
+	const struct fake_request *fake = request->source_user;
+
+	for (const struct fake_pair *pair = fake->headers; pair->name; pair++)
+		visit(user, slice_of(pair->name), pair->value);
+}
+
 static const char *find_query(const struct request *request, const char *name)
 {
 	const struct fake_request *fake = request->source_user;
@@ -142,8 +150,10 @@ static const char *find_query(const struct request *request, const char *name)
 	return find(fake->queries, name, false);
 }
 
-static const struct request_source fake_source = {
-	.header = find_header, .header_line = find_header_line, .query = find_query};
+static const struct request_source fake_source = {.header = find_header,
+						  .header_line = find_header_line,
+						  .each = visit_headers,
+						  .query = find_query};
 
 static void put_pair(struct fake_pair *pairs, const char *name, const char *value)
 {
@@ -239,6 +249,16 @@ void fake_request_close(struct fake_request *fake)
 
 /* ---- The response ---- */
 
+/* NUL-terminated, until the next call. */
+static const char *text_of(struct slice value)
+{
+	static _Thread_local char text[VALUE_HEADERS_MAX_LEN];
+
+	memcpy(text, value.data, value.len);
+	text[value.len] = '\0';
+	return text;
+}
+
 const char *fake_response_header(const struct fake_request *fake, const char *name)
 {
 	const struct response *response = &fake->response;
@@ -246,6 +266,10 @@ const char *fake_response_header(const struct fake_request *fake, const char *na
 	for (size_t i = 0; i < response->header_count; i++)
 		if (strcasecmp(response->headers[i].name, name) == 0)
 			return response->headers[i].value;
+	struct slice rest = response->kept, found, value;
+	while (value_head_next(&rest, &found, &value))
+		if (found.len == strlen(name) && strncasecmp(found.data, name, found.len) == 0)
+			return text_of(value);
 	return NULL;
 }
 
