@@ -45,6 +45,7 @@ static inline bool command_takes(const struct command *command, unsigned id)
 int command_get(const struct arguments *arguments);
 int command_set(const struct arguments *arguments);
 int command_delete(const struct arguments *arguments);
+int command_expire(const struct arguments *arguments);
 int command_stats(const struct arguments *arguments);
 int command_list(const struct arguments *arguments);
 int command_export(const struct arguments *arguments);

@@ -16,7 +16,9 @@ static int confirm(const struct arguments *arguments)
 	if (!isatty(STDIN_FILENO))
 		return client_fail(CLIENT_USAGE, "deleting many entries needs --yes where nobody "
 						 "can be asked");
-	(void)fprintf(stderr, "Delete all entries of ");
+	(void)fprintf(stderr, arguments->options[OPT_DROP]
+				      ? "Delete the namespace and its settings: "
+				      : "Delete all entries of ");
 	output_escaped(stderr, slice_of(arguments->operands[0]));
 	if (prefix) {
 		(void)fprintf(stderr, " whose keys begin with ");
@@ -31,13 +33,13 @@ static int confirm(const struct arguments *arguments)
 static int check_usage(const struct arguments *arguments)
 {
 	const char *const *options = arguments->options;
-	bool many = options[OPT_PREFIX] || options[OPT_ALL];
+	int ways = (arguments->count == 2) + (options[OPT_PREFIX] != NULL) +
+		   (options[OPT_ALL] != NULL) + (options[OPT_DROP] != NULL);
 
-	if (options[OPT_PREFIX] && options[OPT_ALL])
-		return client_fail(CLIENT_USAGE, "give --prefix or --all, not both");
-	if (many == (arguments->count == 2))
-		return client_fail(CLIENT_USAGE, "give KEY, --prefix PREFIX or --all: one of them");
-	if (many && options[OPT_IF_MATCH])
+	if (ways != 1)
+		return client_fail(CLIENT_USAGE,
+				   "give KEY, --prefix PREFIX, --all or --drop: one of them");
+	if (arguments->count == 1 && options[OPT_IF_MATCH])
 		return client_fail(CLIENT_USAGE, "--if-match needs KEY");
 	if (options[OPT_PREFIX] && *options[OPT_PREFIX] == '\0')
 		return client_fail(CLIENT_USAGE, "an empty --prefix is every key; say --all");
@@ -53,7 +55,8 @@ static int remove_entries(struct remote *remote, const struct arguments *argumen
 	if (code == CLIENT_DONE && answer.status == 404) {
 		code = CLIENT_NOT_FOUND;
 		if (!arguments->options[OPT_QUIET])
-			(void)client_fail(0, "no such entry");
+			(void)client_fail(0, arguments->options[OPT_DROP] ? "no such namespace"
+									  : "no such entry");
 	} else if (code == CLIENT_DONE && !remote_is_done(&answer)) {
 		code = remote_refusal(&answer);
 	}
@@ -76,6 +79,8 @@ int command_delete(const struct arguments *arguments)
 		code = confirm(arguments);
 	if (code == CLIENT_DONE && arguments->options[OPT_ALL])
 		target_query(&request.target, "all", SLICE("true"));
+	if (code == CLIENT_DONE && arguments->options[OPT_DROP])
+		target_query(&request.target, "drop", SLICE("true"));
 	request.headers[0] = entry_if_match(arguments, if_match);
 	if (code == CLIENT_DONE) {
 		code = remote_open(&remote, arguments);

@@ -7,6 +7,7 @@
 	X(AGAIN, 0, "again", NULL, "also files that were imported before")                         \
 	X(ALL, 0, "all", NULL, "every entry of the namespace")                                     \
 	X(DATA_DIR, 0, "data-dir", "DIR", "the server's; STEADYCACHE_DATA_DIR unless given")       \
+	X(DROP, 0, "drop", NULL, "the namespace itself, with its settings and statistics")         \
 	X(DRY_RUN, 0, "dry-run", NULL, "store nothing; tell what would be stored and refused")     \
 	X(EXPIRES, 0, "expires", "TIME", "the end of the token: a date in UTC or Unix seconds")    \
 	X(FILE, 'f', "file", "FILE", "read from FILE; - is the standard input")                    \

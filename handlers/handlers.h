@@ -16,11 +16,12 @@ extern const struct handler handler_d1_batch_delete;
 extern const struct handler handler_d1_clear;
 extern const struct handler handler_d1_stats;
 
-/* /cache/{ns}/{key} (entry.c, entry_put.c, entry_upload.c) */
+/* /cache/{ns}/{key} (entry.c, entry_put.c, entry_upload.c, entry_expire.c) */
 extern const struct handler handler_entry_get; /* GET and HEAD */
 extern const struct handler handler_entry_put;
 extern const struct handler handler_entry_upload; /* a PUT of a large value */
 extern const struct handler handler_entry_delete;
+extern const struct handler handler_entry_expire; /* PATCH: another time to live */
 
 /* /cache, /cache/{ns} (namespace.c) */
 extern const struct handler handler_namespaces_get;  /* GET /cache: all namespaces */
@@ -33,6 +34,7 @@ extern const struct handler handler_batch_get;
 extern const struct handler handler_batch_set;
 extern const struct handler handler_batch_delete;
 extern const struct handler handler_batch_exists;
+extern const struct handler handler_batch_expire;
 
 /* /openapi.yaml, /openapi.json (openapi.c) */
 extern const struct handler handler_openapi_yaml;

@@ -189,6 +189,12 @@ static unsigned configured(const struct namespace_settings *a, const struct name
 		mask |= SETTING_POLICY;
 	if (a->stale_ttl_s > 0)
 		mask |= SETTING_STALE_TTL;
+	if (a->max_idle_s > 0)
+		mask |= SETTING_MAX_IDLE;
+	if (a->compression != COMPRESSION_NONE)
+		mask |= SETTING_COMPRESSION;
+	if (a->put_status > 0)
+		mask |= SETTING_PUT_STATUS;
 	return mask;
 }
 

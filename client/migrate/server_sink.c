@@ -297,6 +297,12 @@ static void write_settings(struct buffer *out, const struct migrate_namespace *n
 	       json_out_integer(out, ns->settings.default_ttl_s));
 	MEMBER(SETTING_STALE_TTL, json_out_raw(out, "\"stale_ttl\":");
 	       json_out_integer(out, ns->settings.stale_ttl_s));
+	MEMBER(SETTING_MAX_IDLE, json_out_raw(out, "\"max_idle\":");
+	       json_out_integer(out, ns->settings.max_idle_s));
+	MEMBER(SETTING_COMPRESSION, buffer_printf(out, "\"compression\":\"%s\"",
+						  compression_name(ns->settings.compression)));
+	MEMBER(SETTING_PUT_STATUS,
+	       buffer_printf(out, "\"put_status\":%u", ns->settings.put_status));
 	MEMBER(SETTING_POLICY, buffer_printf(out, "\"eviction\":\"%s\"",
 					     eviction_policy_name(ns->settings.policy)));
 #undef MEMBER

@@ -85,6 +85,7 @@ static void read_settings(const json_t *stats, struct migrate_namespace *ret)
 {
 	const json_t *policy = json_object_get(stats, "eviction");
 	const json_t *capacity = json_object_get(stats, "capacity");
+	const char *compression = json_string_value(json_object_get(stats, "compression"));
 	struct namespace_settings *settings = &ret->settings;
 
 	settings->max_size_bytes =
@@ -96,6 +97,15 @@ static void read_settings(const json_t *stats, struct migrate_namespace *ret)
 	ret->mask = SETTING_MAX_SIZE | SETTING_CAPACITY | SETTING_DEFAULT_TTL;
 	if (settings->stale_ttl_s > 0)
 		ret->mask |= SETTING_STALE_TTL;
+	settings->max_idle_s = json_integer_value(json_object_get(stats, "max_idle"));
+	if (settings->max_idle_s > 0)
+		ret->mask |= SETTING_MAX_IDLE;
+	if (compression && compression_parse(slice_of(compression), &settings->compression) &&
+	    settings->compression != COMPRESSION_NONE)
+		ret->mask |= SETTING_COMPRESSION;
+	settings->put_status = (unsigned)json_integer_value(json_object_get(stats, "put_status"));
+	if (settings->put_status > 0)
+		ret->mask |= SETTING_PUT_STATUS;
 	if (json_is_string(policy) &&
 	    eviction_policy_parse(slice_of(json_string_value(policy)), &settings->policy))
 		ret->mask |= SETTING_POLICY;

@@ -48,6 +48,8 @@ static void ask_members(struct call *call, enum cache_op_type type, bool is_sing
 	if (type == CACHE_OP_CONFIGURE)
 		members[SCANNED_MAX_SIZE_MB] =
 			(struct scan_member){.name = SLICE("max_size_mb"), .type = SCAN_ANY};
+	if (type == CACHE_OP_EXPIRE)
+		members[SCANNED_TTL] = (struct scan_member){.name = SLICE("ttl"), .type = SCAN_ANY};
 	if (!is_single)
 		return;
 	members[SCANNED_KEY] = (struct scan_member){.name = SLICE("key"), .required = true};
@@ -229,7 +231,7 @@ static void append_result(struct buffer *json, const struct cache_op *op,
 			  const struct cache_item *item, bool with_type)
 {
 	json_out_string(json, item->key);
-	if (op->type == CACHE_OP_EXISTS) {
+	if (op->type == CACHE_OP_EXISTS || op->type == CACHE_OP_EXPIRE) {
 		json_out_raw(json, item->status == CACHE_OK ? ":{\"exists\":true}"
 							    : ":{\"exists\":false}");
 		return;

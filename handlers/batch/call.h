@@ -16,6 +16,7 @@ enum {
 	SCANNED_WAIT = SCANNED_FAST,
 	SCANNED_LEASE,
 	SCANNED_MAX_SIZE_MB,
+	SCANNED_TTL,
 	SCANNED_MEMBERS
 };
 /* Those of an item of a batch; from `ttl` on only on /batch. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "handlers/entry/entry_ttl.h"
 #include "handlers/flight/single_flight.h"
 #include "handlers/respond/conditions.h"
 #include "handlers/respond/error.h"
@@ -16,27 +17,6 @@ bool entry_write_key_fits(const struct request *request, struct response *respon
 		      "the key has %zu bytes; the server takes up to %zu (STEADYCACHE_MAX_KEY_KB)",
 		      request->key.len, request->context->max_key_bytes);
 	return false;
-}
-
-static bool read_ttl(const struct request *request, struct response *response, int64_t *ret_s)
-{
-	const char *text = request_query(request, "ttl");
-	int64_t ttl_s = 0;
-	size_t digits = 0;
-
-	if (!text)
-		return true;
-	for (; text[digits] >= '0' && text[digits] <= '9' && digits < 18; digits++)
-		ttl_s = ttl_s * 10 + (text[digits] - '0');
-	if (digits == 0 || text[digits] != '\0' || ttl_s > TTL_MAX_S) {
-		respond_error(
-			request, response, 400,
-			"\"ttl\" must be a whole number of seconds from 0 (never expires) to %lld",
-			(long long)TTL_MAX_S);
-		return false;
-	}
-	*ret_s = ttl_s;
-	return true;
 }
 
 static bool check_put_headers(const struct request *request, struct response *response)
@@ -93,7 +73,7 @@ bool entry_write_start_put(struct request *request, struct response *response,
 	return entry_write_start(request, response, CACHE_OP_SET, list) &&
 	       entry_write_check_lease(request, response, request_header(request, "Lease")) &&
 	       check_put_headers(request, response) &&
-	       read_ttl(request, response, &request->op.one.ttl_s);
+	       entry_ttl_read(request, response, &request->op.one.ttl_s);
 }
 
 void entry_write_finish_put(struct request *request, struct response *response)
@@ -104,7 +84,7 @@ void entry_write_finish_put(struct request *request, struct response *response)
 		respond_op_failure(request, response);
 		return;
 	}
-	response->status = op->one.created ? 201 : 204;
+	response->status = op->put_status > 0 ? op->put_status : op->one.created ? 201 : 204;
 	etag_format(&op->one.value->etag, response_header_room(response, "ETag", ETAG_TEXT_LEN));
 }
 

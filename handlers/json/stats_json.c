@@ -20,9 +20,15 @@ void stats_json_append_limits(struct buffer *json, const struct namespace_settin
 	else
 		buffer_printf(json, "\"capacity\":%" PRId64, settings->capacity);
 	buffer_printf(json,
-		      ",\"default_ttl\":%" PRId64 ",\"stale_ttl\":%" PRId64 ",\"eviction\":\"%s\"",
-		      settings->default_ttl_s, settings->stale_ttl_s,
-		      eviction_policy_name(settings->policy));
+		      ",\"default_ttl\":%" PRId64 ",\"stale_ttl\":%" PRId64 ",\"max_idle\":%" PRId64
+		      ",\"eviction\":\"%s\",\"compression\":\"%s\",\"put_status\":",
+		      settings->default_ttl_s, settings->stale_ttl_s, settings->max_idle_s,
+		      eviction_policy_name(settings->policy),
+		      compression_name(settings->compression));
+	if (settings->put_status == 0)
+		json_out_raw(json, "null");
+	else
+		buffer_printf(json, "%u", settings->put_status);
 }
 
 void stats_json_append_activity(struct buffer *json, const struct namespace_stats *stats)

@@ -6,7 +6,7 @@
 
 /* {"entry_count":...}: first the six members of the D1 API in its order, then ours. */
 void stats_json_append(struct buffer *json, const struct namespace_stats *stats);
-/* "max_size_bytes":..,"capacity":..,"default_ttl":..,"stale_ttl":..,"eviction":".." */
+/* "capacity":.. and the settings that follow it. */
 void stats_json_append_limits(struct buffer *json, const struct namespace_settings *settings);
 /* ,"backend":".." where there are several. */
 void stats_json_append_backend(struct buffer *json, const struct namespace_stats *stats);

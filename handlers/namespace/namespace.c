@@ -248,7 +248,10 @@ enum {
 	SETTINGS_CAPACITY,
 	SETTINGS_DEFAULT_TTL,
 	SETTINGS_STALE_TTL,
+	SETTINGS_MAX_IDLE,
 	SETTINGS_EVICTION,
+	SETTINGS_COMPRESSION,
+	SETTINGS_PUT_STATUS,
 	SETTINGS_MEMBERS
 };
 
@@ -296,41 +299,88 @@ static bool read_policy(struct request *request, struct response *response,
 	return false;
 }
 
-static enum handler_step settings_start(struct request *request, struct response *response)
+static bool read_compression(struct request *request, struct response *response,
+			     const struct scan_member *member)
+{
+	if (!member->found)
+		return true;
+	request->op.settings_mask |= SETTING_COMPRESSION;
+	if (member->kind == KIND_NULL ||
+	    (member->kind == KIND_STRING &&
+	     compression_parse(member->string, &request->op.settings.compression)))
+		return true;
+	respond_error(request, response, 400, "\"compression\" must be \"zstd\" or \"none\"");
+	return false;
+}
+
+static bool read_put_status(struct request *request, struct response *response,
+			    const struct scan_member *member)
+{
+	int64_t status = 0;
+
+	if (!member->found)
+		return true;
+	request->op.settings_mask |= SETTING_PUT_STATUS;
+	if (member->kind == KIND_NULL)
+		return true;
+	if (!json_in_whole(request, response, "", member, INT32_MAX, &status))
+		return false;
+	request->op.settings.put_status = (unsigned)status;
+	if (status == 200)
+		return true;
+	respond_error(request, response, 400,
+		      "\"put_status\" must be 200, or null for 201 where a PUT creates and 204 "
+		      "where it replaces");
+	return false;
+}
+
+static bool read_settings(struct request *request, struct response *response,
+			  const struct scan_member *members)
 {
 	struct namespace_settings *settings = &request->op.settings;
+
+	return read_size(request, response, &members[SETTINGS_MAX_SIZE]) &&
+	       read_number(request, response, &members[SETTINGS_CAPACITY], INT64_MAX / 4,
+			   SETTING_CAPACITY, &settings->capacity) &&
+	       read_number(request, response, &members[SETTINGS_DEFAULT_TTL], TTL_MAX_S,
+			   SETTING_DEFAULT_TTL, &settings->default_ttl_s) &&
+	       read_number(request, response, &members[SETTINGS_STALE_TTL], TTL_MAX_S,
+			   SETTING_STALE_TTL, &settings->stale_ttl_s) &&
+	       read_number(request, response, &members[SETTINGS_MAX_IDLE], TTL_MAX_S,
+			   SETTING_MAX_IDLE, &settings->max_idle_s) &&
+	       read_policy(request, response, &members[SETTINGS_EVICTION]) &&
+	       read_compression(request, response, &members[SETTINGS_COMPRESSION]) &&
+	       read_put_status(request, response, &members[SETTINGS_PUT_STATUS]);
+}
+
+static enum handler_step settings_start(struct request *request, struct response *response)
+{
 	struct slice unknown = {0};
 	struct scan_member members[SETTINGS_MEMBERS] = {
 		[SETTINGS_MAX_SIZE] = {.name = SLICE("max_size_mb"), .type = SCAN_ANY},
 		[SETTINGS_CAPACITY] = {.name = SLICE("capacity"), .type = SCAN_ANY},
 		[SETTINGS_DEFAULT_TTL] = {.name = SLICE("default_ttl"), .type = SCAN_ANY},
 		[SETTINGS_STALE_TTL] = {.name = SLICE("stale_ttl"), .type = SCAN_ANY},
+		[SETTINGS_MAX_IDLE] = {.name = SLICE("max_idle"), .type = SCAN_ANY},
 		[SETTINGS_EVICTION] = {.name = SLICE("eviction"), .type = SCAN_ANY},
+		[SETTINGS_COMPRESSION] = {.name = SLICE("compression"), .type = SCAN_ANY},
+		[SETTINGS_PUT_STATUS] = {.name = SLICE("put_status"), .type = SCAN_ANY},
 	};
 
 	cache_op_init(&request->op, CACHE_OP_CONFIGURE);
 	request->op.ns = request->ns;
-	settings->capacity = CAPACITY_UNLIMITED;
+	request->op.settings.capacity = CAPACITY_UNLIMITED;
 	if (!json_in_read(request, response, members, SETTINGS_MEMBERS, NULL, &unknown))
 		return STEP_RESPOND;
 	if (unknown.data) {
 		respond_error(request, response, 400,
 			      "\"%.*s\" is not a setting; there are max_size_mb, capacity, "
-			      "default_ttl, stale_ttl and eviction",
+			      "default_ttl, stale_ttl, max_idle, eviction, compression and "
+			      "put_status",
 			      shown_len(unknown), unknown.data);
 		return STEP_RESPOND;
 	}
-	return read_size(request, response, &members[SETTINGS_MAX_SIZE]) &&
-			       read_number(request, response, &members[SETTINGS_CAPACITY],
-					   INT64_MAX / 4, SETTING_CAPACITY, &settings->capacity) &&
-			       read_number(request, response, &members[SETTINGS_DEFAULT_TTL],
-					   TTL_MAX_S, SETTING_DEFAULT_TTL,
-					   &settings->default_ttl_s) &&
-			       read_number(request, response, &members[SETTINGS_STALE_TTL],
-					   TTL_MAX_S, SETTING_STALE_TTL, &settings->stale_ttl_s) &&
-			       read_policy(request, response, &members[SETTINGS_EVICTION])
-		       ? STEP_SUBMIT
-		       : STEP_RESPOND;
+	return read_settings(request, response, members) ? STEP_SUBMIT : STEP_RESPOND;
 }
 
 static void finish_empty(struct request *request, struct response *response)
@@ -343,23 +393,44 @@ static void finish_empty(struct request *request, struct response *response)
 
 /* ---- DELETE /cache/{ns} ---- */
 
+/* Whether a parameter without a value, or with 1 or true, is there. False: answered. */
+static bool read_switch(const struct request *request, struct response *response, const char *name,
+			bool *ret)
+{
+	const char *value = request_query(request, name);
+
+	*ret = value != NULL;
+	if (!value || !*value || strcmp(value, "1") == 0 || strcmp(value, "true") == 0)
+		return true;
+	respond_error(request, response, 400, "\"%s\" takes no value, or 1 or true", name);
+	return false;
+}
+
 /* Nothing brings the entries back, so what to clear must be explicit. */
 static enum handler_step clear_start(struct request *request, struct response *response)
 {
-	const char *all = request_query(request, "all");
 	const char *prefix = request_query(request, "prefix");
+	bool all = false;
 
-	if (!open_listing(request, response, CACHE_OP_CLEAR))
+	if (!open_listing(request, response, CACHE_OP_CLEAR) ||
+	    !read_switch(request, response, "all", &all) ||
+	    !read_switch(request, response, "drop", &request->op.drop))
 		return STEP_RESPOND;
-	if (all && *all && strcmp(all, "1") != 0 && strcmp(all, "true") != 0)
-		respond_error(request, response, 400, "\"all\" takes no value, or 1 or true");
-	else if (all ? prefix != NULL : !prefix || *prefix == '\0')
-		respond_error(request, response, 400,
-			      "say what to clear: ?all for the whole namespace, or ?prefix= with "
-			      "the beginning of its keys, not both");
-	else
+	if (all + request->op.drop + (prefix && *prefix) == 1 && (!prefix || *prefix))
 		return STEP_SUBMIT;
+	respond_error(
+		request, response, 400,
+		"say what to clear, one of three: ?prefix= with the beginning of the keys, ?all "
+		"for all entries, or ?drop for the namespace with its settings and statistics");
 	return STEP_RESPOND;
+}
+
+static void clear_finish(struct request *request, struct response *response)
+{
+	if (request->op.drop && request->op.status == CACHE_NOT_FOUND)
+		respond_error(request, response, 404, "no such namespace");
+	else
+		finish_empty(request, response);
 }
 
 const struct handler handler_namespaces_get = {
@@ -377,6 +448,6 @@ const struct handler handler_namespace_put = {
 };
 const struct handler handler_namespace_clear = {
 	.start = clear_start,
-	.finish = finish_empty,
+	.finish = clear_finish,
 	.cleanup = listing_cleanup,
 };

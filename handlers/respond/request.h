@@ -22,8 +22,14 @@ enum http_method {
 	HTTP_PUT = 1 << 2,
 	HTTP_POST = 1 << 3,
 	HTTP_DELETE = 1 << 4,
-	HTTP_OTHER = 1 << 5,
+	HTTP_PATCH = 1 << 5,
+	HTTP_OPTIONS = 1 << 6,
+	HTTP_PROPFIND = 1 << 7, /* WebDAV (RFC 4918), as the next */
+	HTTP_MKCOL = 1 << 8,
+	HTTP_OTHER = 1 << 9,
 };
+/* How many they are. */
+#define HTTP_METHODS 10
 
 /* The form of an error for the client. */
 enum error_style {

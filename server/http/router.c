@@ -6,8 +6,9 @@ static const struct {
 	const char *name;
 	enum http_method method;
 } methods[] = {
-	{"GET", HTTP_GET},   {"POST", HTTP_POST},     {"PUT", HTTP_PUT},
-	{"HEAD", HTTP_HEAD}, {"DELETE", HTTP_DELETE},
+	{"GET", HTTP_GET},           {"POST", HTTP_POST},     {"PUT", HTTP_PUT},
+	{"HEAD", HTTP_HEAD},         {"DELETE", HTTP_DELETE}, {"PATCH", HTTP_PATCH},
+	{"PROPFIND", HTTP_PROPFIND}, {"MKCOL", HTTP_MKCOL},   {"OPTIONS", HTTP_OPTIONS},
 };
 #define METHODS (sizeof(methods) / sizeof(methods[0]))
 

@@ -41,7 +41,7 @@ static const uint8_t column_of[600] = {
 #undef X
 };
 
-#define METHODS ((size_t)6) /* bits of enum http_method */
+#define METHODS ((size_t)HTTP_METHODS)
 
 /* Requests of one route and method. */
 struct row {

@@ -183,7 +183,7 @@ class TheChecker(unittest.TestCase):
         self.assert_bad("status", "GET", "/nope", 200, JSON, {})
 
     def test_a_path_that_is_described_and_not_there(self):
-        self.assert_bad("404 at a path", "PATCH", "/cache/n/k", 404,
+        self.assert_bad("404 at a path", "TRACE", "/cache/n/k", 404,
                         [["Content-Type", "application/problem+json"]], PROBLEM)
 
     def test_headers(self):

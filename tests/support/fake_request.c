@@ -19,11 +19,12 @@ static void hold(struct backend *backend, struct cache_op *op)
 
 static const struct backend_ops holding_ops = {
 	.name = "holding",
-	.bits = BACKEND_WHOLE,
+	.bits = BACKEND_WHOLE | BACKEND_IDLE,
 	.get = hold,
 	.set = hold,
 	.remove = hold,
 	.exists = hold,
+	.expire = hold,
 	.clear = hold,
 	.scan = hold,
 	.stats = hold,

@@ -111,8 +111,10 @@ Test(metrics, each_kind_of_answer_has_its_counter)
 		enum http_method method;
 		const char *name;
 	} methods[] = {
-		{HTTP_GET, "GET"},   {HTTP_HEAD, "HEAD"},     {HTTP_PUT, "PUT"},
-		{HTTP_POST, "POST"}, {HTTP_DELETE, "DELETE"}, {HTTP_OTHER, "other"},
+		{HTTP_GET, "GET"},         {HTTP_HEAD, "HEAD"},         {HTTP_PUT, "PUT"},
+		{HTTP_POST, "POST"},       {HTTP_DELETE, "DELETE"},     {HTTP_PATCH, "PATCH"},
+		{HTTP_OPTIONS, "OPTIONS"}, {HTTP_PROPFIND, "PROPFIND"}, {HTTP_MKCOL, "MKCOL"},
+		{HTTP_OTHER, "other"},
 	};
 	enum { METHODS = sizeof(methods) / sizeof(methods[0]) };
 	static const unsigned statuses[] = {200, 304, 404, 429, 503, 0};

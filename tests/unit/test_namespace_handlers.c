@@ -60,6 +60,24 @@ Test(settings, change_only_what_they_name)
 	cr_assert_eq(start(&handler_namespace_put, "{\"stale_ttl\":null}"), STEP_SUBMIT);
 	cr_expect_eq(held_op->settings_mask, SETTING_STALE_TTL);
 	cr_expect_eq(held_op->settings.stale_ttl_s, 0);
+	cr_assert_eq(start(&handler_namespace_put,
+			   "{\"max_idle\":60,\"compression\":\"zstd\",\"put_status\":200}"),
+		     STEP_SUBMIT);
+	cr_expect_eq(held_op->settings_mask,
+		     SETTING_MAX_IDLE | SETTING_COMPRESSION | SETTING_PUT_STATUS);
+	cr_expect_eq(held_op->settings.max_idle_s, 60);
+	cr_expect_eq(held_op->settings.compression, COMPRESSION_ZSTD);
+	cr_expect_eq(held_op->settings.put_status, 200);
+	cr_assert_eq(start(&handler_namespace_put,
+			   "{\"max_idle\":null,\"compression\":null,\"put_status\":null}"),
+		     STEP_SUBMIT);
+	cr_expect_eq(held_op->settings_mask,
+		     SETTING_MAX_IDLE | SETTING_COMPRESSION | SETTING_PUT_STATUS);
+	cr_expect_eq(held_op->settings.max_idle_s, 0);
+	cr_expect_eq(held_op->settings.compression, COMPRESSION_NONE);
+	cr_expect_eq(held_op->settings.put_status, 0);
+	cr_assert_eq(start(&handler_namespace_put, "{\"compression\":\"none\"}"), STEP_SUBMIT);
+	cr_expect_eq(held_op->settings.compression, COMPRESSION_NONE);
 	cr_assert_eq(start(&handler_namespace_put, "{}"), STEP_SUBMIT);
 	cr_expect_eq(held_op->settings_mask, 0);
 }
@@ -75,6 +93,13 @@ Test(settings, refusals_say_what_is_wrong)
 		{"{\"stale_ttl\":3153600001}", "stale_ttl"},
 		{"{\"stale_ttl\":-1}", "stale_ttl"},
 		{"{\"stale_ttl\":0.5}", "stale_ttl"},
+		{"{\"max_idle\":-1}", "max_idle"},
+		{"{\"max_idle\":3153600001}", "max_idle"},
+		{"{\"compression\":\"gzip\"}", "compression"},
+		{"{\"compression\":true}", "compression"},
+		{"{\"put_status\":201}", "put_status"},
+		{"{\"put_status\":\"200\"}", "put_status"},
+		{"{\"put_status\":0}", "put_status"},
 		{"{\"max_size_mb\":-0.1}", "max_size_mb"},
 		{"{\"max_size_mb\":1e300}", "max_size_mb"},
 		{"{\"max_size_mb\":\"1\"}", "max_size_mb"},
@@ -93,6 +118,81 @@ Test(settings, refusals_say_what_is_wrong)
 		cr_expect(body_has(cases[i].word), "%s: %.*s", cases[i].body,
 			  (int)fake_response_body(&fake).len, fake_response_body(&fake).data);
 	}
+}
+
+/* A settled answer of /stats/n. */
+static void show(const struct namespace_settings *settings)
+{
+	cr_assert_eq(start(&handler_namespace_stats, NULL), STEP_SUBMIT);
+	held_op->stats = calloc(1, sizeof(*held_op->stats));
+	held_op->stats_count = 1;
+	held_op->stats[0].settings = *settings;
+	fake_request_finish(&fake, CACHE_OK);
+}
+
+Test(settings, are_shown)
+{
+	show(&(struct namespace_settings){.capacity = CAPACITY_UNLIMITED});
+	cr_expect(body_has("\"stale_ttl\":0,\"max_idle\":0,\"eviction\":\"frecency\","
+			   "\"compression\":\"none\",\"put_status\":null}"));
+	show(&(struct namespace_settings){
+		.max_idle_s = 60, .compression = COMPRESSION_ZSTD, .put_status = 200});
+	cr_expect(body_has("\"max_idle\":60,\"eviction\":\"frecency\",\"compression\":\"zstd\","
+			   "\"put_status\":200}"));
+}
+
+/* ---- Clearing ---- */
+
+TestSuite(clearing, .fini = close_fake);
+
+/* DELETE with these parameters; NULL: not given. */
+static enum handler_step clear(const char *all, const char *drop, const char *prefix)
+{
+	fake_request_close(&fake);
+	fake_request_init(&fake);
+	fake.request.ns = SLICE("n");
+	if (all)
+		fake_request_query(&fake, "all", all);
+	if (drop)
+		fake_request_query(&fake, "drop", drop);
+	if (prefix)
+		fake_request_query(&fake, "prefix", prefix);
+	return fake_request_start(&fake, &handler_namespace_clear);
+}
+
+Test(clearing, says_which_of_three_is_meant)
+{
+	static const struct {
+		const char *all, *drop, *prefix;
+		bool is_good;
+	} cases[] = {
+		{"", NULL, NULL, true},       {NULL, "", NULL, true},     {NULL, NULL, "a", true},
+		{"1", NULL, NULL, true},      {NULL, "true", NULL, true}, {NULL, NULL, NULL, false},
+		{NULL, NULL, "", false},      {"", "", NULL, false},      {NULL, "", "a", false},
+		{NULL, "", "", false},        {"", NULL, "a", false},     {"", NULL, "", false},
+		{NULL, "false", NULL, false}, {"0", NULL, NULL, false},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		enum handler_step step = clear(cases[i].all, cases[i].drop, cases[i].prefix);
+
+		cr_expect_eq(step, cases[i].is_good ? STEP_SUBMIT : STEP_RESPOND, "case %zu", i);
+		if (step == STEP_SUBMIT)
+			cr_expect_eq(held_op->drop, cases[i].drop != NULL, "case %zu", i);
+		else
+			cr_expect_eq(fake.response.status, 400, "case %zu", i);
+	}
+}
+
+Test(clearing, dropping_needs_a_namespace)
+{
+	cr_assert_eq(clear(NULL, "", NULL), STEP_SUBMIT);
+	fake_request_finish(&fake, CACHE_NOT_FOUND);
+	cr_expect_eq(fake.response.status, 404);
+	cr_expect(body_has("no such namespace"));
+	cr_assert_eq(clear(NULL, "", NULL), STEP_SUBMIT);
+	fake_request_finish(&fake, CACHE_OK);
+	cr_expect_eq(fake.response.status, 204);
 }
 
 /* ---- Listings ---- */

@@ -30,8 +30,8 @@ static unsigned described_methods(const json_t *paths, const char *path)
 		unsigned methods;
 	} names[] = {
 		{"get", HTTP_GET | HTTP_HEAD}, {"head", HTTP_HEAD},     {"put", HTTP_PUT},
-		{"post", HTTP_POST},           {"delete", HTTP_DELETE}, {"options", HTTP_OTHER},
-		{"patch", HTTP_OTHER},         {"trace", HTTP_OTHER},
+		{"post", HTTP_POST},           {"delete", HTTP_DELETE}, {"options", HTTP_OPTIONS},
+		{"patch", HTTP_PATCH},         {"trace", HTTP_OTHER},
 	};
 	const json_t *item = json_object_get(paths, path);
 	unsigned methods = 0;
@@ -88,6 +88,8 @@ static const json_t *described_operation(const json_t *paths, const struct route
 		return json_object_get(item, "get");
 	if (route->methods & HTTP_PUT)
 		return json_object_get(item, "put");
+	if (route->methods & HTTP_PATCH)
+		return json_object_get(item, "patch");
 	return json_object_get(item, route->methods & HTTP_POST ? "post" : "delete");
 }
 

@@ -9,8 +9,9 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define READ         (HTTP_GET | HTTP_HEAD)
 
-static const enum http_method all_methods[] = {HTTP_GET,  HTTP_HEAD,   HTTP_PUT,
-					       HTTP_POST, HTTP_DELETE, HTTP_OTHER};
+static const enum http_method all_methods[HTTP_METHODS] = {
+	HTTP_GET,   HTTP_HEAD,    HTTP_PUT,      HTTP_POST,  HTTP_DELETE,
+	HTTP_PATCH, HTTP_OPTIONS, HTTP_PROPFIND, HTTP_MKCOL, HTTP_OTHER};
 
 /* "/cache/{ns}/{key}" with "n" and "k". */
 static void fill_pattern(const char *pattern, char path[static 64])
@@ -100,7 +101,7 @@ Test(router, a_refused_method_tells_all_that_the_path_takes)
 		const char *path;
 		unsigned allowed;
 	} cases[] = {
-		{"/cache/n/k", READ | HTTP_PUT | HTTP_DELETE},
+		{"/cache/n/k", READ | HTTP_PUT | HTTP_DELETE | HTTP_PATCH},
 		{"/cache/n", READ | HTTP_PUT | HTTP_DELETE},
 		{"/cache", READ},
 		{"/stats", READ},
@@ -185,7 +186,7 @@ Test(router, a_path_without_a_key_has_none)
 
 Test(router, methods_by_name)
 {
-	static const char *const others[] = {"", "get", "GETS", "GE", "PATCH", "OPTIONS", "TRACE"};
+	static const char *const others[] = {"", "get", "GETS", "GE", "LOCK", "OPTION", "TRACE"};
 
 	for (size_t m = 0; m + 1 < COUNT(all_methods); m++)
 		cr_expect_eq(router_method(router_method_name(all_methods[m])), all_methods[m]);
