@@ -40,6 +40,13 @@ static void disabled_succeed(struct backend *backend, struct cache_op *op)
 	cache_op_complete(op, CACHE_OK);
 }
 
+/* There is no namespace that could be dropped. */
+static void disabled_clear(struct backend *backend, struct cache_op *op)
+{
+	(void)backend;
+	cache_op_complete(op, op->drop ? CACHE_NOT_FOUND : CACHE_OK);
+}
+
 static void disabled_stats(struct backend *backend, struct cache_op *op)
 {
 	(void)backend;
@@ -70,7 +77,8 @@ const struct backend_ops disabled_backend_ops = {
 	.set = disabled_set,
 	.remove = disabled_miss,
 	.exists = disabled_miss,
-	.clear = disabled_succeed,
+	.expire = disabled_miss,
+	.clear = disabled_clear,
 	.scan = disabled_succeed,
 	.stats = disabled_stats,
 	.configure = disabled_succeed,

@@ -250,6 +250,7 @@ static struct backend_ops ops_around(const struct backend_ops *ops)
 		.set = ops->set ? layer_write_set : NULL,
 		.remove = ops->remove ? layer_pass_on : NULL,
 		.exists = ops->exists ? layer_pass_on : NULL,
+		.expire = ops->expire ? layer_pass_on : NULL,
 		.clear = ops->clear ? layer_pass_on : NULL,
 		.scan = ops->scan ? layer_pass_on : NULL,
 		.stats = ops->stats ? layer_pass_on : NULL,

@@ -428,6 +428,7 @@ const struct backend_ops persist_backend_ops = {
 	.set = persist_set,
 	.remove = persist_pass_on,
 	.exists = persist_pass_on,
+	.expire = persist_pass_on,
 	.clear = persist_pass_on,
 	.scan = persist_pass_on,
 	.stats = persist_pass_on,

@@ -14,7 +14,7 @@
 #define BITS_OF_ANY                                                                                \
 	(BACKEND_REMOTE | BACKEND_WANTS_DIR | BACKEND_CONDITIONS | BACKEND_STALE |                 \
 	 BACKEND_ORDERED_SCAN | BACKEND_PREFIX_CLEAR | BACKEND_STATS | BACKEND_LEASES |            \
-	 BACKEND_BODIES | BACKEND_LIMITS | BACKEND_NEWS)
+	 BACKEND_BODIES | BACKEND_LIMITS | BACKEND_IDLE | BACKEND_NEWS)
 #define BITS_OF_ALL (~(unsigned)BITS_OF_ANY)
 
 static struct branch *branch_of(struct routed *routed, struct slice ns)
@@ -341,6 +341,7 @@ const struct backend_ops routed_backend_ops = {
 	.set = routed_pass_on,
 	.remove = routed_pass_on,
 	.exists = routed_pass_on,
+	.expire = routed_pass_on,
 	.clear = routed_pass_on,
 	.scan = routed_pass_on,
 	.stats = routed_stats,

@@ -78,3 +78,11 @@ uint64_t near_hits_of(struct near_hits *hits, struct slice ns)
 
 	return entry ? atomic_load_explicit(&entry->hits, memory_order_relaxed) : 0;
 }
+
+void near_hits_forget(struct near_hits *hits, struct slice ns)
+{
+	struct near_hits_entry *entry = find(hits, ns);
+
+	if (entry)
+		atomic_store_explicit(&entry->hits, 0, memory_order_relaxed);
+}

@@ -25,5 +25,7 @@ void near_hits_deinit(struct near_hits *hits);
 
 void near_hits_add(struct near_hits *hits, struct slice ns, uint64_t how_many);
 uint64_t near_hits_of(struct near_hits *hits, struct slice ns);
+/* The namespace is gone: its hits are counted from 0 on. */
+void near_hits_forget(struct near_hits *hits, struct slice ns);
 
 #endif

@@ -129,6 +129,7 @@ static struct backend *attach(struct tiered *tiered, struct backend *inner)
 		.set = ops->set ? tiered_write : NULL,
 		.remove = ops->remove ? tiered_write : NULL,
 		.exists = ops->exists ? tiered_exists : NULL,
+		.expire = ops->expire ? tiered_write : NULL,
 		.clear = ops->clear ? tiered_clear : NULL,
 		.configure = ops->configure ? tiered_clear : NULL,
 		.stats = ops->stats ? tiered_stats : NULL,

@@ -4,7 +4,7 @@
  *   get        from memory while fresh, else from the backend, whose answer is kept
  *   exists     the backend; from memory if that fails
  *   set        the backend; kept in memory once it is done, if it was unconditional
- *   delete, clear, configure, conditional set    the backend; memory forgets
+ *   delete, expire, clear, configure, conditional set    the backend; memory forgets
  *   the rest   the backend
  *
  * Writes that reach the backend in other ways end a copy as soon as the backend tells of them

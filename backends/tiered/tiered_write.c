@@ -60,6 +60,8 @@ static void clear_done(struct cache_op *op)
 
 	near_end_clear(pass->tiered->near, op->ns,
 		       op->type == CACHE_OP_CLEAR ? op->prefix : SLICE(""));
+	if (op->type == CACHE_OP_CLEAR && op->drop && op->status == CACHE_OK)
+		near_hits_forget(&pass->tiered->hits, op->ns);
 	pass_close(pass);
 }
 

@@ -4,7 +4,7 @@
 
 #include "store/backend.h"
 
-/* SET and DELETE. */
+/* SET, DELETE and EXPIRE. */
 void tiered_write(struct backend *backend, struct cache_op *op);
 /* CLEAR; and CONFIGURE, which may evict. */
 void tiered_clear(struct backend *backend, struct cache_op *op);

@@ -35,6 +35,7 @@ static const struct backend_ops inner_ops = {
 	.get = inner_submit,
 	.set = inner_submit,
 	.remove = inner_submit,
+	.expire = inner_submit,
 	.clear = inner_submit,
 	.close = inner_close,
 };
@@ -231,4 +232,26 @@ Test(tiered_news, a_clear_of_our_own_ends_all)
 	end(&op);
 	cr_expect_not(is_near());
 	make_near();
+}
+
+/* The copy, and what a fill brings that began before it, have the old time to live. */
+Test(tiered_news, another_time_to_live_ends_copies_and_fills_under_way)
+{
+	struct cache_op get;
+
+	make_near();
+	cr_assert_not(begin(&op, CACHE_OP_EXPIRE, NULL));
+	cr_expect_eq(held->type, CACHE_OP_EXPIRE);
+	answer(NULL);
+	end(&op);
+	cr_assert_not(begin(&get, CACHE_OP_GET, NULL), "the copy has the old time to live");
+	struct cache_op *of = held;
+	held = NULL;
+	(void)begin(&op, CACHE_OP_EXPIRE, NULL);
+	answer(NULL);
+	end(&op);
+	held = of;
+	answer("old");
+	end(&get);
+	cr_expect_not(is_near(), "the fill has the old time to live");
 }
