@@ -3,12 +3,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
+
+#include "server/auth/authorization.h"
 
 #define NS_PER_US INT64_C(1000)
 #define NS_PER_S  INT64_C(1000000000)
-/* Of "Bearer". */
-#define SCHEME_LEN 6
 
 /* ---- The sets ---- */
 
@@ -174,12 +173,39 @@ void auth_leave(struct access *access)
 
 /* ---- Requests ---- */
 
-static enum auth_verdict refuse(struct response *response, unsigned status, const char *text,
-				const char *challenge)
+#define NO_CREDENTIALS "Bearer realm=\"\""
+#define UNKNOWN_TOKEN  "Bearer error=\"invalid_token\""
+#define EXPIRED_TOKEN  UNKNOWN_TOKEN ", error_description=\"expired\""
+#define BAD_REQUEST    "Bearer error=\"invalid_request\""
+
+static enum auth_verdict refuse(struct response *response, unsigned status, const char *challenge)
 {
 	response_header_static(response, "WWW-Authenticate", challenge);
-	response_text(response, status, "text/plain", text);
+	response_text(response, status, "text/plain",
+		      status == 401 ? "Unauthorized" : "Bad Request");
 	return AUTH_REFUSED;
+}
+
+/* Answers a request without a token. In the original a scheme other than Bearer is a bad request;
+ * elsewhere it is unknown, and the answer names those that are known (RFC 9110, 15.5.2). */
+static enum auth_verdict refuse_without_token(const struct auth_request *request,
+					      struct response *response)
+{
+	bool is_malformed = request->authorization &&
+			    (request->is_original || request->is_repeated ||
+			     authorization_scheme(request->authorization) == AUTHORIZATION_BEARER);
+
+	return is_malformed ? refuse(response, 400, BAD_REQUEST)
+			    : refuse(response, 401, NO_CREDENTIALS);
+}
+
+static enum auth_verdict refuse_unknown(const struct auth_request *request,
+					struct response *response)
+{
+	bool is_bearer = authorization_scheme(request->authorization) == AUTHORIZATION_BEARER;
+
+	return request->is_original && !is_bearer ? refuse(response, 400, BAD_REQUEST)
+						  : refuse(response, 401, UNKNOWN_TOKEN);
 }
 
 /* Checks whether `token` has expired or used up its rate. */
@@ -190,42 +216,44 @@ static enum auth_verdict check_limits(const struct auth *auth, struct token *tok
 
 	if (token->line.expires_at_us != 0 &&
 	    cache_clock_now_us(auth->clock) >= token->line.expires_at_us)
-		return refuse(response, 401, "Unauthorized",
-			      "Bearer error=\"invalid_token\", "
-			      "error_description=\"expired\"");
+		return refuse(response, 401, EXPIRED_TOKEN);
 	if (token->rate.step_ns != 0)
 		wait_ns = rate_limit_take(&token->rate, monotonic_now_us() * NS_PER_US);
 	ret->retry_after_s = (unsigned)((wait_ns + NS_PER_S - 1) / NS_PER_S);
 	return wait_ns > 0 ? AUTH_TOO_FAST : AUTH_GOES_ON;
 }
 
-bool auth_is_bearer(const char *authorization)
+/* The digest of the request's token; false if it has none. Digests have equal lengths, so the time
+ * reveals neither length nor content of a token. */
+static bool digest_token(const struct auth_request *request, uint8_t ret[static TOKEN_DIGEST_BYTES])
 {
-	return strncasecmp(authorization, "Bearer", SCHEME_LEN) == 0 &&
-	       (authorization[SCHEME_LEN] == ' ' || authorization[SCHEME_LEN] == '\0');
+	char room[BASIC_MAX_BYTES];
+
+	if (!request->authorization || request->is_repeated)
+		return false;
+	enum authorization_scheme scheme = authorization_scheme(request->authorization);
+	if (scheme == AUTHORIZATION_OTHER)
+		return false;
+	struct slice token = authorization_token(request->authorization, room);
+	bool is_there = token.len > 0;
+	if (is_there)
+		token_digest(token, ret);
+	if (scheme == AUTHORIZATION_BASIC)
+		explicit_bzero(room, sizeof(room));
+	return is_there;
 }
 
-static enum auth_verdict check_token(struct auth *auth, const char *authorization,
+static enum auth_verdict check_token(struct auth *auth, const struct auth_request *request,
 				     struct access *ret, struct response *response)
 {
 	uint8_t digest[TOKEN_DIGEST_BYTES];
 
-	if (!authorization)
-		return refuse(response, 401, "Unauthorized", "Bearer realm=\"\"");
-	const char *token = authorization + SCHEME_LEN;
-	if (!auth_is_bearer(authorization) || *token != ' ')
-		return refuse(response, 400, "Bad Request", "Bearer error=\"invalid_request\"");
-	while (*token == ' ')
-		token++;
-	if (*token == '\0')
-		return refuse(response, 400, "Bad Request", "Bearer error=\"invalid_request\"");
-	/* Digests have equal lengths, so the time reveals neither length nor content of the
-	 * token. */
-	token_digest(slice_of(token), digest);
+	if (!digest_token(request, digest))
+		return refuse_without_token(request, response);
 	ret->slot = hold_current(auth);
 	struct token *found = token_set_find(ret->slot->set, digest);
 	if (!found)
-		return refuse(response, 401, "Unauthorized", "Bearer error=\"invalid_token\"");
+		return refuse_unknown(request, response);
 	if (found->line.name.len == 0) {
 		auth_leave(ret); /* a key: nothing of the set is needed any more */
 		return AUTH_GOES_ON;
@@ -234,9 +262,16 @@ static enum auth_verdict check_token(struct auth *auth, const char *authorizatio
 	return check_limits(auth, found, ret, response);
 }
 
-enum auth_verdict auth_check(struct auth *auth, const char *authorization, struct access *ret,
-			     struct response *response)
+/* A line of its own: some clients read only the first of a list. */
+void auth_offer_basic(struct response *response)
+{
+	response_header_static(response, "WWW-Authenticate",
+			       "Basic realm=\"steadycache\", charset=\"UTF-8\"");
+}
+
+enum auth_verdict auth_check(struct auth *auth, const struct auth_request *request,
+			     struct access *ret, struct response *response)
 {
 	*ret = (struct access){0};
-	return auth->wants_token ? check_token(auth, authorization, ret, response) : AUTH_GOES_ON;
+	return auth->wants_token ? check_token(auth, request, ret, response) : AUTH_GOES_ON;
 }

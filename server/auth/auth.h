@@ -1,5 +1,5 @@
-/* Who may connect: bearer tokens and the rights of each. (Web pages and a server without a token:
- * site_check.h.)
+/* Who may connect: tokens (authorization.h) and the rights of each. (Web pages and a server without
+ * a token: site_check.h.)
  *
  * The tokens in force are a set (token_set.h) that auth_reload replaces as a whole. A request holds
  * the set that admitted it until auth_leave; a later reload frees a set that nobody holds. The sets
@@ -69,13 +69,21 @@ static inline bool auth_can_reload(const struct auth *auth)
  * thread at a time. */
 bool auth_reload(struct auth *auth, char *error, size_t error_size);
 
-/* Whether the value of an Authorization header has the supported scheme. */
-bool auth_is_bearer(const char *authorization);
+/* What a request shows. */
+struct auth_request {
+	const char *authorization; /* the value of the header; NULL if absent */
+	bool is_repeated;          /* there is a second one */
+	bool is_original; /* it is refused as by the original Worker, which knows only Bearer */
+};
 
-/* Checks a request; without tokens everybody passes. `authorization` is the value of the header,
- * NULL if absent. Pass `*ret` to auth_leave, whatever the verdict. Any thread. */
-enum auth_verdict auth_check(struct auth *auth, const char *authorization, struct access *ret,
-			     struct response *response);
+/* Checks a request; without tokens everybody passes. Pass `*ret` to auth_leave, whatever the
+ * verdict. Any thread. */
+enum auth_verdict auth_check(struct auth *auth, const struct auth_request *request,
+			     struct access *ret, struct response *response);
+
+/* Adds the challenge of Basic to an answer of 401, behind that of Bearer. A browser would then ask
+ * its user for a name and a password. */
+void auth_offer_basic(struct response *response);
 
 /* Ends an access. A zeroed one is allowed. */
 void auth_leave(struct access *access);

@@ -66,15 +66,21 @@ unsigned site_check(const struct site_request *request, const char *listen_host,
 	bool is_navigation = request->is_page_load && request->fetch_mode &&
 			     strcmp(request->fetch_mode, "navigate") == 0;
 
-	if (!request->any_host && !is_known_host(request->host, listen_host)) {
+	if (!request->any_host && !request->is_basic &&
+	    !is_known_host(request->host, listen_host)) {
 		*ret_problem = "a server without a token answers only to localhost, loopback "
 			       "addresses and the host of --listen; ask it by one of these, or set "
 			       "STEADYCACHE_API_KEY";
 		return 421;
 	}
 	if (is_foreign(request) && !is_navigation) {
-		*ret_problem = "a server without a token refuses requests that come from a page of "
-			       "another site; set STEADYCACHE_API_KEY and send it";
+		*ret_problem = request->is_basic
+				       ? "a token sent as Basic, as browsers do by themselves, is "
+					 "refused in requests that come from a page of another "
+					 "site; send it as Bearer"
+				       : "a server without a token refuses requests that come from "
+					 "a page of another site; set STEADYCACHE_API_KEY and send "
+					 "it";
 		return 403;
 	}
 	return 0;

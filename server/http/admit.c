@@ -10,6 +10,7 @@
 #include "handlers/respond/response.h"
 #include "handlers/respond/status.h"
 #include "server/auth/auth.h"
+#include "server/auth/authorization.h"
 #include "server/auth/site_check.h"
 #include "server/auth/token_set.h"
 #include "server/http/exchange_query.h"
@@ -131,29 +132,8 @@ static bool needs_no_token(const struct exchange *exchange, const struct route *
 		(route->is_metrics && exchange->shared->metrics_access != METRICS_WITH_TOKEN));
 }
 
-static bool check_token(struct exchange *exchange)
-{
-	struct access *access = &exchange->access;
-	const char *authorization = head_find(&exchange->head, SLICE("Authorization"));
-
-	/* In the original another scheme is a bad request. Elsewhere it is unknown, and the answer
-	 * names the known one (RFC 9110, 15.5.2). */
-	if (authorization && exchange->request.error_style != ERROR_D1 &&
-	    !auth_is_bearer(authorization))
-		authorization = NULL;
-	enum auth_verdict verdict =
-		auth_check(exchange->shared->auth, authorization, access, &exchange->response);
-
-	if (verdict != AUTH_TOO_FAST)
-		return verdict == AUTH_GOES_ON;
-	response_header_printf(&exchange->response, "Retry-After", "%u", access->retry_after_s);
-	respond_error(&exchange->request, &exchange->response, 429,
-		      "the token \"%.*s\" is used more often than its rate allows; try again later",
-		      (int)access->token->line.name.len, access->token->line.name.data);
-	return false;
-}
-
-static bool check_site(struct exchange *exchange, const struct route *route)
+/* `is_basic`: the token of Basic is to be used; else none. */
+static bool check_site(struct exchange *exchange, const struct route *route, bool is_basic)
 {
 	const struct head *head = &exchange->head;
 	const char *problem = NULL;
@@ -163,6 +143,7 @@ static bool check_site(struct exchange *exchange, const struct route *route)
 		.fetch_site = head_find(head, SLICE("Sec-Fetch-Site")),
 		.fetch_mode = head_find(head, SLICE("Sec-Fetch-Mode")),
 		.is_page_load = route && route->is_page && exchange->request.method == HTTP_GET,
+		.is_basic = is_basic,
 		.any_host =
 			needs_no_token(exchange, route) &&
 			(!route->is_metrics || exchange->shared->metrics_access == METRICS_FOR_ALL),
@@ -174,6 +155,48 @@ static bool check_site(struct exchange *exchange, const struct route *route)
 	return status == 0;
 }
 
+/* Browsers say who they are; over plain HTTP to another machine only by their name. */
+static bool is_browser(const struct head *head)
+{
+	const char *agent = head_find(head, SLICE("User-Agent"));
+
+	return head_find(head, SLICE("Sec-Fetch-Site")) ||
+	       head_find(head, SLICE("Sec-Fetch-Mode")) ||
+	       head_find(head, SLICE("Sec-Fetch-Dest")) ||
+	       (agent && strncasecmp(agent, "Mozilla/", 8) == 0);
+}
+
+static bool check_token(struct exchange *exchange, const struct route *route)
+{
+	struct access *access = &exchange->access;
+	const struct head *head = &exchange->head;
+	const char *authorization = head_find(head, SLICE("Authorization"));
+	const struct auth_request asked = {
+		.authorization = authorization,
+		.is_repeated =
+			authorization && head_find_line(head, SLICE("Authorization"), 1) != NULL,
+		.is_original = exchange->request.error_style == ERROR_D1,
+	};
+
+	/* Browsers remember a user name and a password, and send both for pages of any site. */
+	if (authorization && authorization_scheme(authorization) == AUTHORIZATION_BASIC &&
+	    !check_site(exchange, route, true))
+		return false;
+	enum auth_verdict verdict =
+		auth_check(exchange->shared->auth, &asked, access, &exchange->response);
+
+	if (verdict == AUTH_REFUSED && exchange->response.status == 401 && !asked.is_original &&
+	    !is_browser(head))
+		auth_offer_basic(&exchange->response);
+	if (verdict != AUTH_TOO_FAST)
+		return verdict == AUTH_GOES_ON;
+	response_header_printf(&exchange->response, "Retry-After", "%u", access->retry_after_s);
+	respond_error(&exchange->request, &exchange->response, 429,
+		      "the token \"%.*s\" is used more often than its rate allows; try again later",
+		      (int)access->token->line.name.len, access->token->line.name.data);
+	return false;
+}
+
 /* Whether the client may use what `route` leads to, as far as that can be checked without its
  * right; NULL: an unknown path. */
 static bool check_access(struct exchange *exchange, const struct route *route)
@@ -183,8 +206,8 @@ static bool check_access(struct exchange *exchange, const struct route *route)
 	if (!exchange->shared->auth->wants_token ||
 	    (is_open && route->is_metrics &&
 	     exchange->shared->metrics_access == METRICS_ON_LOOPBACK))
-		return check_site(exchange, route);
-	return is_open || check_token(exchange);
+		return check_site(exchange, route, false);
+	return is_open || check_token(exchange, route);
 }
 
 static bool may_use(const struct request *request, struct slice ns)

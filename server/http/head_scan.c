@@ -189,29 +189,32 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* Whether the value of Accept is one that a handler looks at (handlers/pickle): text first. */
-static bool asks_for_text(struct slice value)
+/* Whether `value`, after its blanks, begins with `wanted`. */
+static bool begins_with(struct slice value, struct slice wanted)
 {
 	while (value.len > 0 && is_blank(*value.data))
 		value.data++, value.len--;
-	value.len = value.len < strlen("text/plain") ? value.len : strlen("text/plain");
-	return is_named(value, SLICE("text/plain"));
+	value.len = value.len < wanted.len ? value.len : wanted.len;
+	return is_named(value, wanted);
 }
 
-/* Fields that most clients send, and nobody here reads. The library would copy a cookie and split
- * it. */
+/* Fields that most clients send, and nobody here reads: of Accept only what begins with text
+ * matters (handlers/pickle), and of the program's name only that of a browser (admit.c). The
+ * library would copy a cookie and split it. */
 static bool is_unread(struct slice name, struct slice value)
 {
 	switch (name.data[0] | 0x20) {
 	case 'a':
-		return (is_named(name, SLICE("accept")) && !asks_for_text(value)) ||
+		return (is_named(name, SLICE("accept")) &&
+			!begins_with(value, SLICE("text/plain"))) ||
 		       is_named(name, SLICE("accept-language"));
 	case 'c':
 		return is_named(name, SLICE("cookie"));
 	case 'r':
 		return is_named(name, SLICE("referer"));
 	case 'u':
-		return is_named(name, SLICE("user-agent"));
+		return is_named(name, SLICE("user-agent")) &&
+		       !begins_with(value, SLICE("mozilla/"));
 	default:
 		return false;
 	}

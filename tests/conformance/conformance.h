@@ -38,6 +38,7 @@ extern char ns[65];         /* the test's own namespace */
 
 /* Skips the test if STEADYCACHE_LACKS names `feature` (speed: see rounds_of):
  *     openapi          the description of the API, and the server's limits
+ *     basic            the token as the password of HTTP Basic
  *     raw              an HTTP parser of its own, tested over raw sockets
  *     dot-segments     "." and ".." in paths that nobody resolves
  *     unknown-methods  405 for methods that HTTP does not define

@@ -71,7 +71,10 @@ class Checker:
         response = self.description.resolve(response)
         if response is None:
             return ["the status is not described"]
-        headers = {name.lower(): value for name, value in answer["headers"]}
+        headers = {}
+        for name, value in answer["headers"]:  # several lines are one list (RFC 9110, 5.3)
+            name = name.lower()
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
         return self.check_headers(answer, response, headers) + self.check_body(answer, response, headers)
 
     def check_headers(self, answer, response, headers):

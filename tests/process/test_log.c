@@ -8,6 +8,7 @@
 PROCESS_SUITE(server_log);
 
 #define TOKEN     "T0KENsecret"
+#define BASIC     "VVNFUnNlY3JldDpUMEtFTnNlY3JldA==" /* USERsecret:T0KENsecret */
 #define KEY       "KEYsecret"
 #define VALUE     "VALUEsecret"
 #define NAMESPACE "/cache/ns/"
@@ -39,6 +40,8 @@ static void say_secrets(void)
 	expect_status(http_get(scene.client, NAMESPACE KEY, "Authorization: Bearer wrong" TOKEN),
 		      401);
 	expect_status(http_get(scene.client, NAMESPACE KEY, "Authorization: Basic " TOKEN), 401);
+	expect_status(http_get(scene.client, NAMESPACE KEY, "Authorization: Basic " BASIC), 200);
+	expect_status(http_get(scene.client, NAMESPACE KEY, "Authorization: Basic x" BASIC), 401);
 	expect_status(http_get(scene.client, NAMESPACE KEY "/%00%ff%0a" VALUE,
 			       "Authorization: Bearer " TOKEN),
 		      404);
@@ -51,9 +54,9 @@ static void say_secrets(void)
 
 static void expect_no_secrets(const char *log)
 {
-	static const char *const secrets[] = {TOKEN, KEY, VALUE, "secret"};
+	static const char *const secrets[] = {TOKEN, KEY, VALUE, "secret", "VVNFUnNlY3"};
 
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < sizeof(secrets) / sizeof(*secrets); i++) {
 		const char *found = strstr(log, secrets[i]);
 
 		cr_assert(found == NULL, "the log holds %s: ...%.200s", secrets[i],

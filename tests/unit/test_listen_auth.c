@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <nettle/base64.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "server/auth/auth.h"
+#include "server/auth/authorization.h"
 #include "server/http/listen.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -171,8 +173,11 @@ Test(auth, tokens_as_the_original_answers_them)
 		const char *text = cases[i].authorization ? cases[i].authorization : "(none)";
 
 		response_init(&response);
-		bool goes_on = auth_check(&auth, cases[i].authorization, &access, &response) ==
-			       AUTH_GOES_ON;
+		const struct auth_request request = {
+			.authorization = cases[i].authorization,
+			.is_original = true,
+		};
+		bool goes_on = auth_check(&auth, &request, &access, &response) == AUTH_GOES_ON;
 		auth_leave(&access);
 		cr_expect_eq(goes_on, cases[i].status == 200, "%s", text);
 		if (goes_on)
@@ -185,6 +190,81 @@ Test(auth, tokens_as_the_original_answers_them)
 	auth_deinit(&auth);
 }
 
+static unsigned status_for(struct auth *auth, const struct auth_request *request)
+{
+	struct access access;
+	struct response response;
+
+	response_init(&response);
+	bool goes_on = auth_check(auth, request, &access, &response) == AUTH_GOES_ON;
+	auth_leave(&access);
+	return goes_on ? 200 : response.status;
+}
+
+Test(auth, basic_has_the_token_as_its_password)
+{
+	static const struct {
+		const char *authorization;
+		unsigned status, original;
+	} cases[] = {
+		{"Basic dXNlcjpzZTpjcmV0", 200, 200}, /* user:se:cret */
+		{"basic OnNlOmNyZXQ=", 200, 200},     /* :se:cret */
+		{"Basic   OnNlOmNyZXQ=", 200, 200},
+		{"Basic dXNlcjp3cm9uZw==", 401, 400},     /* user:wrong */
+		{"Basic dXNlcjpzZTpjcmV0AA==", 401, 400}, /* a NUL behind it */
+		{"Basic c2U6Y3JldA==", 401, 400},         /* se:cret, so user "se" */
+		{"Basic", 401, 400},
+		{"Basic ", 401, 400},
+		{"Basic OnNlOmNyZXQ", 401, 400},   /* no padding */
+		{"Basic OnNlOmNyZXR=", 401, 400},  /* bits that belong to no byte */
+		{"Basic OnNlOmNyZXQ==", 401, 400}, /* too much of it */
+		{"Basic OnNl OmNyZXQ=", 401, 400},
+		{"Basic OnNlOmNyZXQ=OnNlOmNyZXQ=", 401, 400},
+		{"Basic OnNlOmNyZX-_", 401, 400},
+		{"Basicx OnNlOmNyZXQ=", 401, 400},
+		{"Digest OnNlOmNyZXQ=", 401, 400},
+		{"Bearer OnNlOmNyZXQ=", 401, 401},
+		{"Bearer", 400, 400},
+	};
+	static struct auth auth;
+
+	open_auth(&auth, "se:cret");
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct auth_request request = {.authorization = cases[i].authorization};
+
+		cr_expect_eq(status_for(&auth, &request), cases[i].status, "%s",
+			     cases[i].authorization);
+		request.is_original = true;
+		cr_expect_eq(status_for(&auth, &request), cases[i].original, "%s",
+			     cases[i].authorization);
+		request.is_repeated = true;
+		cr_expect_eq(status_for(&auth, &request), 400, "%s twice", cases[i].authorization);
+	}
+	auth_deinit(&auth);
+}
+
+/* User name, colon and token together; base64 of "u:" is "dTp" and two bits. */
+Test(auth, basic_has_a_longest_form)
+{
+	static char key[BASIC_MAX_BYTES], text[6000], value[6100];
+	static struct auth auth;
+	const struct auth_request request = {.authorization = value};
+
+	for (size_t len = BASIC_MAX_BYTES - 5; len < BASIC_MAX_BYTES - 1; len++) {
+		memset(key, 'k', len);
+		key[len] = '\0';
+		char plain[BASIC_MAX_BYTES + 2] = "u:";
+		memcpy(plain + 2, key, len);
+		memset(text, 0, sizeof(text));
+		base64_encode_raw(text, len + 2, (const uint8_t *)plain);
+		(void)snprintf(value, sizeof(value), "Basic %s", text);
+		open_auth(&auth, key);
+		cr_expect_eq(status_for(&auth, &request), len + 2 < BASIC_MAX_BYTES ? 200 : 401,
+			     "%zu", len);
+		auth_deinit(&auth);
+	}
+}
+
 Test(auth, without_tokens_everybody_goes_on)
 {
 	static struct auth auth;
@@ -193,8 +273,11 @@ Test(auth, without_tokens_everybody_goes_on)
 
 	open_auth(&auth, NULL);
 	response_init(&response);
-	cr_expect_eq(auth_check(&auth, "Bearer ignored", &access, &response), AUTH_GOES_ON);
-	cr_expect_eq(auth_check(&auth, NULL, &access, &response), AUTH_GOES_ON);
+	cr_expect_eq(auth_check(&auth, &(struct auth_request){.authorization = "Bearer ignored"},
+				&access, &response),
+		     AUTH_GOES_ON);
+	cr_expect_eq(auth_check(&auth, &(struct auth_request){0}, &access, &response),
+		     AUTH_GOES_ON);
 	cr_expect_null(access.token);
 	auth_deinit(&auth);
 }

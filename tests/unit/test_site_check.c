@@ -13,7 +13,9 @@ static unsigned check(const struct site_request *request, const char *listen_hos
 	unsigned status = site_check(request, listen_host, &problem);
 
 	cr_expect_eq(problem != NULL, status != 0);
-	cr_expect(!problem || strstr(problem, "STEADYCACHE_API_KEY"), "it says what to do");
+	cr_expect(!problem ||
+			  strstr(problem, request->is_basic ? "as Bearer" : "STEADYCACHE_API_KEY"),
+		  "it says what to do");
 	return status;
 }
 
@@ -129,6 +131,9 @@ Test(site_check, pages_of_other_sites)
 		request.is_page_load = true;
 		cr_expect_eq(check(&request, "localhost"), cases[i].taken_as_page ? 0 : 403,
 			     "case %zu", i);
+		request.is_page_load = request.any_host = false;
+		request.is_basic = true;
+		cr_expect_eq(check(&request, "localhost"), cases[i].taken ? 0 : 403, "case %zu", i);
 	}
 	cr_expect_eq(check(&(struct site_request){.origin = "http://localhost"}, "localhost"), 403,
 		     "an origin, and no host that it could be");

@@ -319,7 +319,8 @@ static enum auth_verdict ask(const char *token, struct access *access)
 
 	response_init(&response);
 	(void)snprintf(header, sizeof(header), "Bearer %s", token);
-	enum auth_verdict verdict = auth_check(&auth, header, access, &response);
+	enum auth_verdict verdict = auth_check(
+		&auth, &(struct auth_request){.authorization = header}, access, &response);
 	cr_expect_eq(verdict == AUTH_REFUSED, response.status == 401);
 	return verdict;
 }
@@ -517,7 +518,8 @@ static const char *ask_and_reload(size_t thread, void *user)
 		struct access access;
 
 		response_init(&response);
-		if (auth_check(&auth, "Bearer alpha", &access, &response) != AUTH_GOES_ON ||
+		if (auth_check(&auth, &(struct auth_request){.authorization = "Bearer alpha"},
+			       &access, &response) != AUTH_GOES_ON ||
 		    !slice_equal(access.token->line.name, SLICE("x")))
 			return "the token was not found";
 		auth_leave(&access);
