@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/http/guard_held.h"
 #include "server/http/stand_in.h"
 
 /* How much of a chunked body is read at once, and initially of a head that did not arrive whole. */
@@ -25,6 +26,7 @@ static const char last_chunk[] = "0\r\n\r\n";
 struct intake {
 	const struct guard_source *source;
 	bool is_empty; /* nothing more is available */
+	bool has_read; /* something was */
 	ssize_t last;  /* the result if nothing is passed on */
 	int error;     /* its errno */
 };
@@ -40,6 +42,7 @@ static size_t read_more(struct intake *in, char *room, size_t size)
 		in->error = errno;
 		return 0;
 	}
+	in->has_read = true;
 	in->is_empty = in->source->short_means_empty && (size_t)got < size;
 	return (size_t)got;
 }
@@ -51,50 +54,10 @@ static size_t smaller(size_t a, size_t b)
 
 /* ---- Held bytes ---- */
 
-static void drop_held(struct guard *guard)
-{
-	free(guard->held);
-	guard->held = NULL;
-	guard->held_at = 0;
-	guard->held_len = 0;
-	guard->held_size = 0;
-	guard->head_left = 0;
-}
-
-/* False: out of memory. */
-static bool make_room(struct guard *guard, size_t needed)
-{
-	if (guard->held_at > 0)
-		memmove(guard->held, guard->held + guard->held_at, guard->held_len);
-	guard->held_at = 0;
-	if (guard->held_len + needed <= guard->held_size)
-		return true;
-	size_t size = guard->held_size * 2;
-	if (size < guard->held_len + needed)
-		size = guard->held_len + needed;
-	char *grown = realloc(guard->held, size);
-	if (!grown)
-		return false;
-	guard->held = grown;
-	guard->held_size = size;
-	return true;
-}
-
-static bool hold(struct guard *guard, const char *bytes, size_t len)
-{
-	if (len == 0)
-		return true;
-	if (!make_room(guard, len))
-		return false;
-	memcpy(guard->held + guard->held_len, bytes, len);
-	guard->held_len += len;
-	return true;
-}
-
 /* False: nothing has arrived, or out of memory. */
 static bool hold_more(struct guard *guard, struct intake *in, size_t size)
 {
-	if (in->is_empty || !make_room(guard, size))
+	if (in->is_empty || !guard_held_make_room(guard, size))
 		return false;
 	size_t got =
 		read_more(in, guard->held + guard->held_len, guard->held_size - guard->held_len);
@@ -102,26 +65,9 @@ static bool hold_more(struct guard *guard, struct intake *in, size_t size)
 	return got > 0;
 }
 
-static void forget(struct guard *guard, size_t len)
-{
-	guard->held_at += len;
-	guard->held_len -= len;
-	if (guard->held_len == 0)
-		drop_held(guard);
-}
-
-static size_t pass_held(struct guard *guard, char *room, size_t size, size_t max)
-{
-	size_t len = smaller(size, smaller(max, guard->held_len));
-
-	memcpy(room, guard->held + guard->held_at, len);
-	forget(guard, len);
-	return len;
-}
-
 static void give_up(struct guard *guard)
 {
-	drop_held(guard);
+	guard_held_drop(guard);
 	guard->state = GUARD_BROKEN;
 }
 
@@ -149,7 +95,7 @@ static void hold_stand_in(struct guard *guard, struct slice refused)
 		give_up(guard);
 		return;
 	}
-	drop_held(guard);
+	guard_held_drop(guard);
 	guard->held = text;
 	guard->held_size = len;
 	guard->held_len = len;
@@ -225,7 +171,7 @@ static size_t read_head(struct guard *guard, struct intake *in, char *room, size
 				guard->state = GUARD_COMPLETE;
 		}
 	}
-	if (!hold(guard, room + passed, got - passed))
+	if (!guard_held_add(guard, room + passed, got - passed))
 		give_up(guard);
 	return passed;
 }
@@ -237,7 +183,7 @@ static bool skip_empty_lines(struct guard *guard)
 			     ? empty_lines(guard->held + guard->held_at, guard->held_len)
 			     : 0;
 
-	forget(guard, len);
+	guard_held_forget(guard, len);
 	return count_empty(guard, len);
 }
 
@@ -260,7 +206,7 @@ static void gather_head(struct guard *guard, struct intake *in)
 		guard->head_left = guard->head.kept;
 		memmove(guard->held + guard->held_at + left_out, guard->held + guard->held_at,
 			guard->head.kept);
-		forget(guard, left_out);
+		guard_held_forget(guard, left_out);
 		begin_body(guard);
 	} else if (!in->is_empty) {
 		give_up(guard);
@@ -277,12 +223,12 @@ static size_t pass_body(struct guard *guard, struct intake *in, char *room, size
 		/* The library waits for as many as were declared, whatever they are. */
 		passed = smaller(size, (size_t)guard->left);
 	} else if (guard->held_len > 0) {
-		passed = pass_held(guard, room, size, (size_t)guard->left);
+		passed = guard_held_pass(guard, room, smaller(size, (size_t)guard->left));
 	} else {
 		size_t got = read_more(in, room, size);
 
 		passed = smaller(got, (size_t)guard->left);
-		if (!hold(guard, room + passed, got - passed))
+		if (!guard_held_add(guard, room + passed, got - passed))
 			give_up(guard);
 	}
 	guard->left -= passed;
@@ -312,7 +258,7 @@ static void end_chunks(struct guard *guard, enum guard_state state)
 {
 	pend(guard, last_chunk, sizeof(last_chunk) - 1);
 	if (state == GUARD_SHUT)
-		drop_held(guard);
+		guard_held_drop(guard);
 	guard->state = state;
 }
 
@@ -350,7 +296,7 @@ static size_t pass_chunks(struct guard *guard, struct intake *in, char *room, si
 		pend(guard, single, write_chunk(single, sizeof(single), data));
 	else if (data.len > 0)
 		passed = write_chunk(room, size, data);
-	forget(guard, read);
+	guard_held_forget(guard, read);
 	if (guard->chunks.state == CHUNKS_BROKEN) {
 		guard->is_refused = true;
 		guard->head.status = 400;
@@ -375,7 +321,7 @@ static size_t pass_long(struct guard *guard, struct intake *in, char *room, size
 		return 0;
 	}
 	max = smaller(max > 0 ? max : 1, (size_t)guard->left);
-	size_t got = guard->held_len > 0 ? pass_held(guard, to, max, max) : read_more(in, to, max);
+	size_t got = guard->held_len > 0 ? guard_held_pass(guard, to, max) : read_more(in, to, max);
 	if (got == 0)
 		return 0;
 	guard->left -= got;
@@ -417,7 +363,7 @@ static size_t step(struct guard *guard, struct intake *in, char *room, size_t si
 		size_t passed = smaller(size, guard->head_left);
 
 		guard->head_left -= passed;
-		return pass_held(guard, room, passed, passed);
+		return guard_held_pass(guard, room, passed);
 	}
 	switch (guard->state) {
 	case GUARD_HEAD:
@@ -442,6 +388,24 @@ static size_t step(struct guard *guard, struct intake *in, char *room, size_t si
 	return 0;
 }
 
+/* Whether a part of a request has come, and the rest is wanted. */
+static bool awaits_rest(const struct guard *guard)
+{
+	switch (guard->state) {
+	case GUARD_HEAD:
+		return guard->held_len > 0;
+	case GUARD_BODY:
+	case GUARD_CHUNKS:
+	case GUARD_LONG:
+		return !guard->body_ends;
+	case GUARD_COMPLETE:
+	case GUARD_SHUT:
+	case GUARD_BROKEN:
+		break;
+	}
+	return false;
+}
+
 ssize_t guard_receive(struct guard *guard, const struct guard_source *source, char *room,
 		      size_t size)
 {
@@ -452,6 +416,8 @@ ssize_t guard_receive(struct guard *guard, const struct guard_source *source, ch
 	while (given < size && goes_on(guard, &in))
 		given += step(guard, &in, room + given, size - given);
 	guard->owes = !in.is_empty || in.last == 0 || guard->held_len > 0;
+	if (in.has_read && in.is_empty && !guard->is_silent && awaits_rest(guard))
+		guard->is_silent = !source->acknowledge(source->user);
 	if (given > 0)
 		return (ssize_t)given;
 	errno = in.error;
@@ -471,7 +437,7 @@ void guard_init(struct guard *guard, size_t max_head_bytes, bool is_tls, void *c
 void guard_deinit(struct guard *guard)
 {
 	wake_list_remove(&guard->wake);
-	drop_held(guard);
+	guard_held_drop(guard);
 }
 
 void guard_end_body(struct guard *guard)
@@ -480,7 +446,7 @@ void guard_end_body(struct guard *guard)
 	    guard->state != GUARD_LONG)
 		return;
 	if (guard->state == GUARD_BODY)
-		drop_held(guard);
+		guard_held_drop(guard);
 	guard->body_ends = true;
 	wake_list_add(&guard->wake);
 }
@@ -488,7 +454,7 @@ void guard_end_body(struct guard *guard)
 void guard_end_request(struct guard *guard)
 {
 	if (guard->state != GUARD_COMPLETE) {
-		drop_held(guard);
+		guard_held_drop(guard);
 		guard->state = GUARD_SHUT;
 		return;
 	}

@@ -16,6 +16,11 @@
  * filled left nothing. That is not so if the guard holds bytes back; it then has the event loop
  * woken (wake_list.h) once they may be passed on.
  *
+ * If only a part of a request has come, the client may be waiting for the acknowledgement of that
+ * part before it sends the next: with Nagle's algorithm, after a small segment. The kernel delays
+ * acknowledgements by up to 40 ms in case an answer could carry them, which there is none of yet.
+ * So they are asked for. A request that comes at once costs nothing for that.
+ *
  * Threads: everything of a connection belongs to its event loop. */
 #ifndef STEADYCACHE_SERVER_GUARD_H
 #define STEADYCACHE_SERVER_GUARD_H
@@ -43,6 +48,9 @@ struct guard_source {
 	void *user;
 	ssize_t nothing_yet;    /* the result if there are none yet */
 	bool short_means_empty; /* a read that is not filled left nothing */
+	/* Acknowledges what was read, so that the client need not wait before it sends the rest.
+	 * False: that does not exist here. */
+	bool (*acknowledge)(void *user);
 };
 
 struct guard {
@@ -50,6 +58,7 @@ struct guard {
 	size_t max_head_bytes;
 	bool is_refused;    /* head.status and head.problem say why */
 	bool body_ends;     /* guard_end_body */
+	bool is_silent;     /* the source cannot acknowledge */
 	bool owes;          /* bytes may be held back that the kernel does not report again */
 	size_t empty_bytes; /* of lines before the request */
 	struct head_scan head;

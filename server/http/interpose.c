@@ -15,6 +15,8 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <gnutls/gnutls.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -44,6 +46,21 @@ static ssize_t read_socket(void *user, void *room, size_t size)
 	return recvfrom(*fd, room, size, 0, NULL, NULL);
 }
 
+/* Holds until the next bytes are sent (tcp(7)). */
+static bool acknowledge_now(int fd)
+{
+	const int on = 1;
+
+	return setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on)) == 0;
+}
+
+static bool acknowledge_socket(void *user)
+{
+	const int *fd = user;
+
+	return acknowledge_now(*fd);
+}
+
 /* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 ssize_t recv(int fd, void *room, size_t size, int flags)
 {
@@ -53,6 +70,7 @@ ssize_t recv(int fd, void *room, size_t size, int flags)
 		.user = &fd,
 		.nothing_yet = -1,
 		.short_means_empty = true,
+		.acknowledge = acknowledge_socket,
 	};
 
 	/* With TLS the caller is the TLS library, for which the bytes are records. */
@@ -77,6 +95,11 @@ static ssize_t read_session(void *user, void *room, size_t size)
 	return receive_record(user, room, size);
 }
 
+static bool acknowledge_session(void *user)
+{
+	return acknowledge_now(gnutls_transport_get_int(user));
+}
+
 /* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 ssize_t gnutls_record_recv(gnutls_session_t session, void *room, size_t size)
 {
@@ -86,6 +109,7 @@ ssize_t gnutls_record_recv(gnutls_session_t session, void *room, size_t size)
 		.read = read_session,
 		.user = session,
 		.nothing_yet = GNUTLS_E_AGAIN,
+		.acknowledge = acknowledge_session,
 	};
 
 	(void)pthread_once(&once, find_receive_record);

@@ -1,6 +1,7 @@
 /* HTTPS: certificates that the test makes, clients with and without one, and files that are
  * reloaded. */
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "tests/process/scene.h"
 
 #include <curl/curl.h>
@@ -554,5 +555,77 @@ Test(tls, one_request_after_the_other_on_one_connection)
 		cr_expect(strstr(visit.body.data, "\r\n\r\nabcde"), "%s", visit.body.data);
 		visit_close(&visit);
 	}
+	scene_stop();
+}
+
+/* ---- A body behind its head ---- */
+
+#define NAGLE_ROUNDS 11
+
+/* Sends a request and awaits the answer to it, on the connection of `curl`. `body` empty: GET. */
+static int64_t time_exchange(CURL *curl, struct slice head, struct slice body)
+{
+	char got[2000] = "";
+	size_t len = 0, sent = 0;
+	curl_socket_t fd = CURL_SOCKET_BAD;
+	int64_t began_us = monotonic_now_us();
+
+	(void)curl_easy_getinfo(curl, CURLINFO_ACTIVESOCKET, &fd);
+	cr_assert_eq(curl_easy_send(curl, head.data, head.len, &sent), CURLE_OK);
+	if (body.len > 0)
+		cr_assert_eq(curl_easy_send(curl, body.data, body.len, &sent), CURLE_OK);
+	while (!memmem(got, len, "\r\n\r\n", 4)) {
+		struct pollfd readable = {.fd = fd, .events = POLLIN};
+		size_t more = 0;
+		CURLcode code = curl_easy_recv(curl, got + len, sizeof(got) - len, &more);
+
+		cr_assert(code == CURLE_OK || code == CURLE_AGAIN);
+		if (code == CURLE_AGAIN)
+			cr_assert_eq(poll(&readable, 1, 20000), 1);
+		len += more;
+	}
+	return monotonic_now_us() - began_us;
+}
+
+static int compare_times(const void *a, const void *b)
+{
+	const int64_t *left = a, *right = b;
+
+	return (*left > *right) - (*left < *right);
+}
+
+/* The median of requests with head and body apart, each after one that was answered. */
+static int64_t median_put(long no_delay)
+{
+	static const char body[2800];
+	int64_t times_us[NAGLE_ROUNDS];
+	struct visit visit;
+
+	visit_open(&visit, "ca.pem", 0);
+	(void)curl_easy_setopt(visit.curl, CURLOPT_TCP_NODELAY, no_delay);
+	(void)curl_easy_setopt(visit.curl, CURLOPT_CONNECT_ONLY, 1L);
+	cr_assert_eq(visit_ask(&visit, "", NO_BODY), 0);
+	for (unsigned i = 0; i < NAGLE_ROUNDS; i++) {
+		(void)time_exchange(visit.curl,
+				    SLICE("HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+				    NO_BODY);
+		times_us[i] = time_exchange(visit.curl,
+					    SLICE("PUT /cache/ns/k HTTP/1.1\r\nHost: localhost\r\n"
+						  "Content-Length: 2800\r\n\r\n"),
+					    (struct slice){.data = body, .len = sizeof(body)});
+	}
+	visit_close(&visit);
+	qsort(times_us, NAGLE_ROUNDS, sizeof(*times_us), compare_times);
+	return times_us[NAGLE_ROUNDS / 2];
+}
+
+/* test_nagle.c has this without TLS. */
+Test(tls, a_body_behind_its_head_comes_at_once)
+{
+	server_start(&scene.server);
+	int64_t nagle = median_put(0), at_once = median_put(1);
+
+	cr_expect_lt(nagle, at_once + 20000, "%lld us, and %lld without Nagle's algorithm",
+		     (long long)nagle, (long long)at_once);
 	scene_stop();
 }

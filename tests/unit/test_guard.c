@@ -96,6 +96,16 @@ static void end_request(struct guard *guard, struct outcome *outcome, const char
 	append(outcome, "|", 1);
 }
 
+static unsigned acknowledged;
+static bool can_acknowledge = true;
+
+static bool acknowledge(void *user)
+{
+	(void)user;
+	acknowledged++;
+	return can_acknowledge;
+}
+
 /* Lets the bytes arrive in pieces of `piece`, and the library read with room for `room`.
  * `is_record`: reads that are not filled say nothing, as with TLS. */
 static void run(struct outcome *outcome, struct slice bytes, size_t piece, size_t room,
@@ -106,7 +116,8 @@ static void run(struct outcome *outcome, struct slice bytes, size_t piece, size_
 	const struct guard_source source = {.read = read_wire,
 					    .user = &wire,
 					    .nothing_yet = -1,
-					    .short_means_empty = !is_record};
+					    .short_means_empty = !is_record,
+					    .acknowledge = acknowledge};
 	struct guard guard;
 	size_t len = 0;
 	/* The kernel reports each piece once, the list reports what was held back. */
@@ -459,8 +470,11 @@ Test(guard, a_body_in_chunks_can_be_ended)
 {
 	static const char sent[] = PUT "Transfer-Encoding: chunked\r\n\r\nfffff\r\nhello";
 	struct wire wire = {.bytes = sent, .len = sizeof(sent), .left = sizeof(sent) - 1};
-	const struct guard_source source = {
-		.read = read_wire, .user = &wire, .nothing_yet = -1, .short_means_empty = true};
+	const struct guard_source source = {.read = read_wire,
+					    .user = &wire,
+					    .nothing_yet = -1,
+					    .short_means_empty = true,
+					    .acknowledge = acknowledge};
 	static const char first[] = PUT "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
 	struct guard guard;
 	char got[512];
@@ -493,8 +507,11 @@ Test(guard, a_long_body_can_be_ended)
 	static const char sent[] = PUT LONG_LINE "\r\nhello";
 	static const char first[] = PUT LONG_CODED "\r\n00000005\r\nhello\r\n";
 	struct wire wire = {.bytes = sent, .len = sizeof(sent), .left = sizeof(sent) - 1};
-	const struct guard_source source = {
-		.read = read_wire, .user = &wire, .nothing_yet = -1, .short_means_empty = true};
+	const struct guard_source source = {.read = read_wire,
+					    .user = &wire,
+					    .nothing_yet = -1,
+					    .short_means_empty = true,
+					    .acknowledge = acknowledge};
 	struct guard guard;
 	char got[512];
 
@@ -557,8 +574,11 @@ Test(guard, a_long_body_is_passed_on_whole)
 {
 	static char head[] = PUT LONG_LINE "\r\n";
 	struct stream stream = {.head = head, .head_len = sizeof(head) - 1, .body_left = 100000000};
-	const struct guard_source source = {
-		.read = read_long, .user = &stream, .nothing_yet = -1, .short_means_empty = false};
+	const struct guard_source source = {.read = read_long,
+					    .user = &stream,
+					    .nothing_yet = -1,
+					    .short_means_empty = false,
+					    .acknowledge = acknowledge};
 	struct guard guard;
 	char *got = malloc(110000000);
 	size_t len = 0;
@@ -598,4 +618,38 @@ Test(guard, a_long_body_is_passed_on_whole)
 	cr_assert_eq(memcmp(got, GET "\r\n", len), 0);
 	guard_deinit(&guard);
 	free(got);
+}
+
+/* ---- Acknowledgements ---- */
+
+/* How often it is asked for one if the bytes arrive in pieces of `piece`. */
+static unsigned asked_for(const char *bytes, size_t piece)
+{
+	struct outcome outcome;
+
+	acknowledged = 0;
+	run(&outcome, slice_of(bytes), piece, 4096, false);
+	return acknowledged;
+}
+
+Test(guard, what_came_of_a_request_is_acknowledged_if_the_rest_is_missing)
+{
+	static const char put[] = PUT "Content-Length: 5\r\n\r\n";
+	const size_t head_len = sizeof(put) - 1;
+
+	cr_expect_eq(asked_for(GET "\r\n", 4096), 0, "there is no rest");
+	cr_expect_eq(asked_for(PUT "Content-Length: 5\r\n\r\nhello", 4096), 0);
+	cr_expect_eq(asked_for(PUT "Content-Length: 5\r\n\r\nhello" GET "\r\n", 4096), 0);
+	cr_expect_eq(asked_for(PUT "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n", 4096),
+		     0);
+	cr_expect_eq(asked_for(PUT "Content-Length: 5\r\n\r\nhello", head_len), 1,
+		     "the body comes behind the head");
+	cr_expect_eq(asked_for(PUT "Content-Length: 5\r\n\r\nhello", head_len + 4), 1, "its end");
+	cr_expect_eq(asked_for(PUT "Content-Length: 5\r\n\r\nhello", head_len - 1), 1,
+		     "the end of the head");
+	cr_expect_eq(asked_for(PUT "Content-Length: 5\r\n\r\nhello", 1), head_len + 4);
+	can_acknowledge = false;
+	cr_expect_eq(asked_for(PUT "Content-Length: 5\r\n\r\nhello", 1), 1,
+		     "it cannot, and is not asked again");
+	can_acknowledge = true;
 }
