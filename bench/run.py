@@ -12,13 +12,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from harness import (charts, growth_suite, http_suite, large_suite, latency_suite, memory_suite,  # noqa: E402
-                     placement, report, store_suite)
+                     parts_suite, placement, report, store_suite)
 from harness.contenders import FACTORIES, REFERENCE  # noqa: E402
 from harness.scenarios import GROUPS, KINDS  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 SUITES = {"latency": latency_suite, "store": store_suite, "memory": memory_suite, "growth": growth_suite,
-          "large": large_suite}
+          "large": large_suite, "parts": parts_suite}
 QUICK_SUITES = ("store", "memory")
 
 

@@ -106,6 +106,12 @@ def large_table(figures):
            "MiB of memory at most.")
 
 
+def parts_table(figures):
+    yield from table("PUT of 2.8 KB after a GET on a kept connection, Nagle's algorithm on",
+                     ("contender", "head and body apart, median", "in one, median"),
+                     [(row["contender"], time_text(row["apart_us"]), time_text(row["one_us"])) for row in figures["rows"]])
+
+
 def growth_tables(figures):
     yield from table(
         "Growth: entries of 100 bytes, in process",
@@ -143,7 +149,7 @@ def markdown(figures):
     if of_backends:
         lines += backends_table(of_backends)
     for suite, tables in (("latency", latency_table), ("store", store_table), ("memory", memory_table),
-                          ("growth", growth_tables), ("large", large_table)):
+                          ("growth", growth_tables), ("large", large_table), ("parts", parts_table)):
         if suite in figures:
             lines += tables(figures[suite])
     return "\n".join(lines) + "\n"
