@@ -46,6 +46,8 @@ static enum cache_status accept_set(const struct remote_context *context, struct
 			op->detail = D1_NO_REFERENCES;
 			return CACHE_TOO_LARGE;
 		}
+		if (item->value->flags & CACHE_VALUE_ZSTD)
+			return refuse(op, D1_NO_COMPRESSION);
 		if (!utf8_is_valid(item->key))
 			return refuse(op,
 				      "the original D1 Worker takes no keys that are not UTF-8; "
@@ -73,7 +75,13 @@ static enum cache_status api_accepts(const struct remote_context *context, struc
 		return accept_get(op);
 	case CACHE_OP_SET:
 		return accept_set(context, op);
+	case CACHE_OP_EXPIRE:
+		return refuse(op, "the original D1 Worker knows no time to live; deploy the "
+				  "Worker of steadycache");
 	case CACHE_OP_CLEAR:
+		if (op->drop)
+			return refuse(op, "the original D1 Worker cannot remove a cache; clear it, "
+					  "or deploy the Worker of steadycache");
 		if (op->prefix.len == 0)
 			return CACHE_OK;
 		return refuse(op, "the original D1 Worker clears only whole caches; deploy the "

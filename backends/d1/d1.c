@@ -38,19 +38,34 @@ static const char *const sentences[REMOTE_SENTENCES] = {
 	[SENTENCE_STRANGE] = "the D1 upstream gave an answer that is not of its protocol",
 };
 
-/* What the front sends is whole, so a Worker that misses a value got a reference, which it does not
- * know. */
+/* What the front sends is right, so a Worker that refuses it is of an earlier version: one that
+ * misses a value got a reference, and one that wants text got a compressed value. */
 static struct remote_verdict judge(const struct remote_context *context,
 				   enum remote_failure failure, const struct remote_answer *answer)
 {
-	static const char missing[] = "value\\\" is missing";
+	static const struct {
+		struct slice words;
+		enum cache_status status;
+		const char *sentence;
+	} refusals[] = {
+		{SLICE("value\\\" is missing"), CACHE_TOO_LARGE, D1_NO_REFERENCES},
+		{SLICE("value\\\" must be a string"), CACHE_UNSUPPORTED, D1_NO_COMPRESSION},
+		{SLICE("reference.flags\\\" must be"), CACHE_UNSUPPORTED, D1_NO_COMPRESSION},
+		{SLICE("none of the protocol's operations"), CACHE_UNSUPPORTED,
+		 "this D1 Worker does not know the operation; deploy the Worker of this version of "
+		 "steadycache"},
+	};
 	struct remote_verdict verdict =
 		remote_verdict_http(context->protocol->sentences, failure, answer->status);
 
-	if (failure == FAILURE_NONE && answer->status == 400 && answer->body.len > 0 &&
-	    memmem(answer->body.data, answer->body.len, missing, sizeof(missing) - 1)) {
-		verdict.status = CACHE_TOO_LARGE;
-		verdict.sentence = D1_NO_REFERENCES;
+	if (failure != FAILURE_NONE || answer->status != 400 || answer->body.len == 0)
+		return verdict;
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		if (memmem(answer->body.data, answer->body.len, refusals[i].words.data,
+			   refusals[i].words.len)) {
+			verdict.status = refusals[i].status;
+			verdict.sentence = refusals[i].sentence;
+		}
 	}
 	return verdict;
 }
@@ -91,7 +106,7 @@ static struct backend *d1_open(const struct backend_config *config, char *error,
 
 const struct backend_ops d1_backend_ops = {
 	.name = "d1",
-	.bits = BACKEND_PERSISTS | BACKEND_REMOTE | BACKEND_WHOLE,
+	.bits = BACKEND_PERSISTS | BACKEND_REMOTE | BACKEND_WHOLE | BACKEND_IDLE,
 	.options = &d1_options,
 	.schemes = D1_SCHEMES,
 	.default_policy = D1_DEFAULT_POLICY,
@@ -101,6 +116,7 @@ const struct backend_ops d1_backend_ops = {
 	.set = remote_backend_submit,
 	.remove = remote_backend_submit,
 	.exists = remote_backend_submit,
+	.expire = remote_backend_submit,
 	.clear = remote_backend_submit,
 	.scan = remote_backend_submit,
 	.stats = remote_backend_submit,

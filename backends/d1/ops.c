@@ -23,12 +23,16 @@ static enum cache_status ops_accepts(const struct remote_context *context, struc
 	return CACHE_TOO_LARGE;
 }
 
-static bool has_reference(const struct cache_op *op)
+/* Flags of values that an older Worker does not know. */
+#define NEW_FORMS (CACHE_VALUE_REFERENCE | CACHE_VALUE_ZSTD)
+
+static unsigned forms_of(const struct cache_op *op)
 {
+	unsigned flags = 0;
+
 	for (size_t i = 0; op->type == CACHE_OP_SET && i < op->item_count; i++)
-		if (op->items[i].value->flags & CACHE_VALUE_REFERENCE)
-			return true;
-	return false;
+		flags |= op->items[i].value->flags;
+	return flags & NEW_FORMS;
 }
 
 static bool ops_joins(const struct remote_call *call, const struct remote_job *job)
@@ -37,9 +41,10 @@ static bool ops_joins(const struct remote_call *call, const struct remote_job *j
 	 * into their request. */
 	const struct cache_op *first = call->jobs.first->op;
 
-	/* A Worker that knows no references refuses a request that has some as a whole. */
+	/* A Worker that does not know something refuses a request with it as a whole. */
 	return cache_op_has_items(first->type) && cache_op_has_items(job->op->type) &&
-	       has_reference(first) == has_reference(job->op);
+	       (first->type == CACHE_OP_EXPIRE) == (job->op->type == CACHE_OP_EXPIRE) &&
+	       forms_of(first) == forms_of(job->op);
 }
 
 /* The original Worker does not know /ops. */

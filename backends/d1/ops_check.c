@@ -46,15 +46,25 @@ static bool reference_is_sound(const json_t *item)
 	return json_is_string(json_object_get(reference, "text")) && HAS_COUNTS(reference, "flags");
 }
 
+static bool value_is_sound(const json_t *item)
+{
+	const json_t *value = json_object_get(item, "value");
+	struct remote_wire_bytes bytes;
+
+	if (json_is_object(value))
+		return json_is_string(json_object_get(value, "zstd_b64")) &&
+		       HAS_COUNTS(value, "flags");
+	return remote_wire_read_bytes(item, "value", &bytes) || reference_is_sound(item);
+}
+
 /* Of the possible statuses of an item whose operation succeeded: any other would be mistaken for a
  * miss among the others. */
 static bool item_is_sound(const json_t *item, enum cache_op_type type)
 {
 	enum cache_status status = d1_ops_check_status(item);
-	struct remote_wire_bytes bytes;
 
 	if (status == CACHE_PRECONDITION_FAILED)
-		return type == CACHE_OP_SET || type == CACHE_OP_DELETE;
+		return type == CACHE_OP_SET || type == CACHE_OP_DELETE || type == CACHE_OP_EXPIRE;
 	if (status == CACHE_NOT_FOUND)
 		return type != CACHE_OP_SET;
 	if (status != CACHE_OK)
@@ -63,9 +73,8 @@ static bool item_is_sound(const json_t *item, enum cache_op_type type)
 		return json_is_boolean(json_object_get(item, "created")) &&
 		       HAS_COUNTS(item, "modified_us", "expires_us");
 	return type != CACHE_OP_GET ||
-	       ((remote_wire_read_bytes(item, "value", &bytes) || reference_is_sound(item)) &&
+	       (value_is_sound(item) && json_is_string(json_object_get(item, "etag")) &&
 		json_is_string(json_object_get(item, "content_type")) &&
-		json_is_string(json_object_get(item, "etag")) &&
 		HAS_COUNTS(item, "modified_us", "expires_us"));
 }
 

@@ -30,13 +30,36 @@ static enum cache_status make_reference(const json_t *reference, const json_t *f
 	return CACHE_OK;
 }
 
+/* A compressed value has the ETag and the flags of what it decodes to. */
+static enum cache_status make_encoded(const json_t *encoded, const json_t *found,
+				      struct cache_value **ret)
+{
+	const struct remote_wire_bytes bytes = {
+		.text = remote_wire_read_text(encoded, "zstd_b64"),
+		.is_base64 = true,
+	};
+	int64_t flags = remote_wire_read_integer(encoded, "flags", 0) & OPS_ENCODED_FLAGS;
+	struct etag etag;
+
+	if (!etag_parse(remote_wire_read_text(found, "etag"), &etag))
+		return CACHE_UNAVAILABLE;
+	enum cache_status status =
+		remote_wire_make_value(&bytes, remote_wire_read_text(found, "content_type"), ret);
+	if (status == CACHE_OK)
+		cache_value_seal_known(*ret, &etag, (uint8_t)flags | CACHE_VALUE_ZSTD);
+	return status;
+}
+
 static enum cache_status make_value(const json_t *found, struct cache_value **ret)
 {
 	const json_t *reference = json_object_get(found, "reference");
+	const json_t *encoded = json_object_get(found, "value");
 	struct remote_wire_bytes bytes;
 
 	if (reference)
 		return make_reference(reference, found, ret);
+	if (json_is_object(encoded))
+		return make_encoded(encoded, found, ret);
 	if (!remote_wire_read_bytes(found, "value", &bytes))
 		return CACHE_UNAVAILABLE;
 	return remote_wire_make_value(&bytes, remote_wire_read_text(found, "content_type"), ret);
@@ -242,7 +265,11 @@ static void take_one_stats(const struct remote_context *context, const json_t *f
 	ret->settings.default_ttl_s =
 		remote_wire_read_integer(found, "default_ttl_s", ret->settings.default_ttl_s);
 	ret->settings.stale_ttl_s = remote_wire_read_integer(found, "stale_ttl_s", 0);
+	ret->settings.max_idle_s = remote_wire_read_integer(found, "max_idle_s", 0);
+	ret->settings.put_status = (unsigned)remote_wire_read_integer(found, "put_status", 0);
 	(void)eviction_policy_parse(policy, &ret->settings.policy);
+	(void)compression_parse(remote_wire_read_text(found, "compression"),
+				&ret->settings.compression);
 	remote_namespaces_fill(context->namespaces, ret);
 	remote_namespaces_raise(ret, (uint64_t)remote_wire_read_integer(found, "evictions", 0),
 				(uint64_t)remote_wire_read_integer(found, "expirations", 0));
@@ -305,15 +332,36 @@ static void complete_check(struct remote_job *job)
 	remote_job_succeed(job);
 }
 
-/* A Worker that does not know the stale time ignores it; one that does says so. */
+/* A Worker that does not know a setting ignores it; one that does says so. */
 static void complete_configure(const json_t *result, struct remote_job *job)
 {
-	if ((job->op->settings_mask & SETTING_STALE_TTL) && !json_object_get(result, "stale_ttl_s"))
-		remote_job_fail(
-			job, CACHE_UNSUPPORTED,
-			"the D1 Worker is of a version that knows no stale_ttl; deploy it anew", 0);
-	else
-		remote_job_succeed(job);
+	static const struct {
+		unsigned setting;
+		const char *name, *sentence;
+	} told[] = {
+#define UNKNOWN(name) "the D1 Worker is of a version that knows no " name "; deploy it anew"
+		{SETTING_STALE_TTL, "stale_ttl_s", UNKNOWN("stale_ttl")},
+		{SETTING_MAX_IDLE, "max_idle_s", UNKNOWN("max_idle")},
+		{SETTING_COMPRESSION, "compression", UNKNOWN("compression")},
+		{SETTING_PUT_STATUS, "put_status", UNKNOWN("put_status")},
+#undef UNKNOWN
+	};
+
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+		if ((job->op->settings_mask & told[i].setting) &&
+		    !json_object_get(result, told[i].name)) {
+			remote_job_fail(job, CACHE_UNSUPPORTED, told[i].sentence, 0);
+			return;
+		}
+	}
+	remote_job_succeed(job);
+}
+
+static void complete_clear(const struct remote_context *context, struct remote_job *job)
+{
+	if (job->op->drop)
+		remote_namespaces_forget(context->namespaces, job->op->ns);
+	remote_job_succeed(job);
 }
 
 /* True: another request has to follow for it. */
@@ -349,7 +397,7 @@ static bool take_result(const struct remote_context *context, const json_t *resu
 		else if (group->type == CACHE_OP_CONFIGURE)
 			complete_configure(result, job);
 		else
-			remote_job_succeed(job);
+			complete_clear(context, job);
 	}
 	return again;
 }

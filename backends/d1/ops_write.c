@@ -94,18 +94,32 @@ static void write_history(struct buffer *out, const struct cache_history *histor
 	buffer_append_char(out, '}');
 }
 
-/* `"reference":{...}`, in place of the value. */
-static void write_reference(struct buffer *out, const struct cache_value *value)
+/* The value, or `"reference":{...}` in its place; a compressed one with what a Worker that cannot
+ * decode it cannot know. */
+static void write_value(struct buffer *out, const struct cache_value *value)
 {
+	bool is_reference = value->flags & CACHE_VALUE_REFERENCE;
 	char etag[ETAG_TEXT_LEN + 1];
 
+	if (!(value->flags & (CACHE_VALUE_REFERENCE | CACHE_VALUE_ZSTD))) {
+		remote_wire_write_bytes(out, "value", cache_value_bytes(value));
+		return;
+	}
 	etag_format(&value->etag, etag);
-	buffer_append(out, SLICE("\"reference\":{"));
-	remote_wire_write_text(out, "text", cache_value_bytes(value));
+	if (is_reference) {
+		buffer_append(out, SLICE("\"reference\":{"));
+		remote_wire_write_text(out, "text", cache_value_bytes(value));
+	} else {
+		/* Its first bytes are not UTF-8. */
+		buffer_append(out, SLICE("\"value\":{"));
+		remote_wire_write_bytes(out, "zstd", cache_value_bytes(value));
+	}
 	buffer_append_char(out, ',');
 	remote_wire_write_text(out, "etag", slice_of(etag));
 	buffer_append_char(out, ',');
-	remote_wire_write_integer(out, "flags", value->flags & OPS_REFERENCE_FLAGS);
+	remote_wire_write_integer(out, "flags",
+				  value->flags &
+					  (is_reference ? OPS_REFERENCE_FLAGS : OPS_ENCODED_FLAGS));
 	buffer_append_char(out, '}');
 }
 
@@ -115,20 +129,18 @@ static void write_item(struct buffer *out, const struct cache_op *op, const stru
 	remote_wire_write_bytes(out, "key", item->key);
 	if (op->type == CACHE_OP_SET) {
 		buffer_append_char(out, ',');
-		if (item->value->flags & CACHE_VALUE_REFERENCE)
-			write_reference(out, item->value);
-		else
-			remote_wire_write_bytes(out, "value", cache_value_bytes(item->value));
+		write_value(out, item->value);
 		buffer_append_char(out, ',');
 		remote_wire_write_bytes(out, "content_type", cache_value_head(item->value));
 		buffer_append_char(out, ',');
 		remote_wire_write_integer(out, "size", (int64_t)item->size_bytes);
-		if (item->ttl_s != TTL_DEFAULT) {
-			buffer_append_char(out, ',');
-			remote_wire_write_integer(out, "ttl_s", item->ttl_s);
-		}
 		if (item->history)
 			write_history(out, item->history);
+	}
+	if ((op->type == CACHE_OP_SET || op->type == CACHE_OP_EXPIRE) &&
+	    item->ttl_s != TTL_DEFAULT) {
+		buffer_append_char(out, ',');
+		remote_wire_write_integer(out, "ttl_s", item->ttl_s);
 	}
 	if (op->type != CACHE_OP_GET && op->type != CACHE_OP_EXISTS && op->item_count == 1 &&
 	    item->condition.kind != CONDITION_NONE)
@@ -165,6 +177,13 @@ static void write_configure(struct buffer *out, const struct cache_op *op)
 		buffer_printf(out, ",\"default_ttl_s\":%lld", (long long)settings->default_ttl_s);
 	if (op->settings_mask & SETTING_STALE_TTL)
 		buffer_printf(out, ",\"stale_ttl_s\":%lld", (long long)settings->stale_ttl_s);
+	if (op->settings_mask & SETTING_MAX_IDLE)
+		buffer_printf(out, ",\"max_idle_s\":%lld", (long long)settings->max_idle_s);
+	if (op->settings_mask & SETTING_COMPRESSION)
+		buffer_printf(out, ",\"compression\":\"%s\"",
+			      compression_name(settings->compression));
+	if (op->settings_mask & SETTING_PUT_STATUS)
+		buffer_printf(out, ",\"put_status\":%u", settings->put_status);
 	if (op->settings_mask & SETTING_POLICY)
 		buffer_printf(out, ",\"policy\":\"%s\"", eviction_policy_name(settings->policy));
 }
@@ -196,26 +215,28 @@ static void write_group(const struct remote_context *context, struct buffer *out
 	static const char *const names[CACHE_OP_TYPES] = {
 		[CACHE_OP_GET] = "get",       [CACHE_OP_SET] = "set",
 		[CACHE_OP_DELETE] = "delete", [CACHE_OP_EXISTS] = "exists",
-		[CACHE_OP_CLEAR] = "clear",   [CACHE_OP_SCAN] = "scan",
-		[CACHE_OP_STATS] = "stats",   [CACHE_OP_CONFIGURE] = "configure",
-		[CACHE_OP_CHECK] = "check",
+		[CACHE_OP_EXPIRE] = "expire", [CACHE_OP_CLEAR] = "clear",
+		[CACHE_OP_SCAN] = "scan",     [CACHE_OP_STATS] = "stats",
+		[CACHE_OP_CHECK] = "check",   [CACHE_OP_CONFIGURE] = "configure",
 	};
 	const struct cache_op *op = group->first->op;
+	/* An older Worker refuses it; of a clear it would do half. */
+	bool is_drop = op->type == CACHE_OP_CLEAR && op->drop;
 
 	buffer_append_char(out, '{');
-	remote_wire_write_text(out, "op", slice_of(names[group->type]));
+	remote_wire_write_text(out, "op", slice_of(is_drop ? "drop" : names[group->type]));
 	if (op->ns.len > 0) {
 		buffer_append_char(out, ',');
 		remote_wire_write_text(out, "ns", op->ns);
 	}
 	if (op->type == CACHE_OP_GET)
-		buffer_append(out, SLICE(",\"references\":true"));
+		buffer_append(out, SLICE(",\"references\":true,\"zstd\":true"));
 	if (op->type == CACHE_OP_GET && op->no_touch)
 		buffer_append(out, SLICE(",\"touch\":false"));
 	if (op->type == CACHE_OP_GET && op->serve_stale)
 		buffer_append(out, SLICE(",\"stale\":true"));
-	if (op->type == CACHE_OP_SET || op->type == CACHE_OP_CONFIGURE ||
-	    (op->type == CACHE_OP_STATS && op->ns.len > 0))
+	if (op->type == CACHE_OP_SET || op->type == CACHE_OP_EXPIRE ||
+	    op->type == CACHE_OP_CONFIGURE || (op->type == CACHE_OP_STATS && op->ns.len > 0))
 		write_defaults(context, out, op->ns);
 	if (op->type == CACHE_OP_STATS && op->ns.len == 0)
 		write_all_defaults(context, out);

@@ -62,7 +62,7 @@ struct remote_job *remote_job_create(struct cache_op *op, int64_t now_us, int64_
 	job->covers_namespace = op->type == CACHE_OP_CLEAR || op->type == CACHE_OP_CONFIGURE;
 	/* What is asked about the lease on a key keeps its order, and goes behind a set. */
 	job->is_write = op->type == CACHE_OP_SET || op->type == CACHE_OP_DELETE ||
-			job->covers_namespace || is_lease;
+			op->type == CACHE_OP_EXPIRE || job->covers_namespace || is_lease;
 	/* A condition may hold only once: a repeated write would be refused because of its own
 	 * first try. */
 	job->is_idempotent = !(has_items && op->item_count == 1 &&

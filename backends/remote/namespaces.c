@@ -42,6 +42,20 @@ struct remote_ns_counters *remote_namespaces_find(struct remote_namespaces *name
 	return found;
 }
 
+void remote_namespaces_forget(struct remote_namespaces *namespaces, struct slice name)
+{
+	struct remote_ns_counters **at = &namespaces->buckets[bucket_of(name)];
+
+	while (*at && !slice_equal(slice_of((*at)->name), name))
+		at = &(*at)->next;
+	struct remote_ns_counters *found = *at;
+	if (!found)
+		return;
+	*at = found->next;
+	free(found);
+	namespaces->count--;
+}
+
 const struct remote_ns_counters *remote_namespaces_next(const struct remote_namespaces *namespaces,
 							const struct remote_ns_counters *ns)
 {

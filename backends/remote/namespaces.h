@@ -29,6 +29,8 @@ struct remote_ns_counters *remote_namespaces_find(struct remote_namespaces *name
 /* The namespace after `ns` (NULL: the first) of those that are counted; NULL: no more. */
 const struct remote_ns_counters *remote_namespaces_next(const struct remote_namespaces *namespaces,
 							const struct remote_ns_counters *ns);
+/* Forgets the counters of a namespace that is gone. */
+void remote_namespaces_forget(struct remote_namespaces *namespaces, struct slice name);
 /* Adds the hits, misses, sets and deletes of `op` according to the statuses of `items`. */
 void remote_namespaces_count(struct remote_namespaces *namespaces, const struct cache_op *op,
 			     const struct cache_item *items);

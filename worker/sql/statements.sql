@@ -7,12 +7,14 @@
 --   max_size, capacity, default_ttl, policy      the defaults for what is not configured
 -- with further members as each statement says. ?2 is the items, an array of arrays:
 --   [id, tag]                                     (get, exists, delete)
+--   [id, tag, ttl or null]                        (expire)
 --   [id, tag, size, ttl or null, etag, extra]     (set; extra: see migrations/0003_used.sql)
 --   [..., frequency, created, last_access, expires or null]   (set with a history, which the entry
 --                                                 gets; a time that is 0 or in the future means
 --                                                 now; null: by the ttl)
 -- id is an integer, tag and etag are lower-case hex (see migrations/0001_schema.sql). Rows that belong to an
--- item give its position in ?2 as `i`. Limits count used bytes, size + extra.
+-- item give its position in ?2 as `i`. Limits count used bytes, size + extra. An entry lives until live_until,
+-- and is kept until kept_until (migrations/0004_idle.sql).
 --
 -- A SET is one batch (one transaction) of: ensure_namespace, sweep, probe, plan, evict, admit, make_way,
 -- put_entries, put_content / put_contents, set_result, settle. `admit` is the one place that decides: it adds
@@ -22,22 +24,26 @@
 -- be evicted, the caller runs the batch again.
 
 -- name: ensure_namespace
--- ?1 + max_namespaces. No rows.
-INSERT INTO namespaces(name, created)
-SELECT ?1 ->> 'ns', ?1 ->> 'now'
+-- ?1 + max_namespaces. No rows. The id is none that still has entries (clear_drop).
+INSERT INTO namespaces(id, name, created)
+SELECT 1 + max(coalesce((SELECT max(id) FROM namespaces), 0), coalesce((SELECT max(id) FROM dropped), 0)),
+	?1 ->> 'ns', ?1 ->> 'now'
 WHERE NOT EXISTS (SELECT 1 FROM namespaces WHERE name = ?1 ->> 'ns')
 	AND (SELECT count(*) FROM namespaces) < ?1 ->> 'max_namespaces';
 
 -- name: sweep
--- ?1 + sweep_max. Removes up to that many entries: expired ones whose stale time is over, and those of
--- cleared namespaces. A row (expired: 1 or 0) each.
+-- ?1 + sweep_max. Removes up to that many entries of each kind: expired ones whose stale time is over, those
+-- that nobody used for too long, and those of cleared namespaces. A row (expired: 1 or 0) each.
 DELETE FROM entries WHERE id IN (
 	SELECT id FROM (SELECT id FROM entries INDEXED BY entries_expiry
 		WHERE expires > 0 AND expires + kept <= ?1 ->> 'now' LIMIT ?1 ->> 'sweep_max')
 	UNION ALL
+	SELECT id FROM (SELECT id FROM entries INDEXED BY entries_idle
+		WHERE idle > 0 AND last_access + idle <= ?1 ->> 'now' LIMIT ?1 ->> 'sweep_max')
+	UNION ALL
 	SELECT id FROM (SELECT e.id FROM dropped d
 		CROSS JOIN entries e INDEXED BY entries_order ON e.ns = d.id LIMIT ?1 ->> 'sweep_max'))
-RETURNING expires > 0 AND expires + kept <= ?1 ->> 'now' AS expired;
+RETURNING kept_until <= ?1 ->> 'now' AS expired;
 
 -- name: forget_dropped
 -- No parameters. Forgets cleared namespaces that have no entries left. No rows.
@@ -45,7 +51,7 @@ DELETE FROM dropped WHERE NOT EXISTS (SELECT 1 FROM entries WHERE ns = dropped.i
 
 -- name: probe
 -- ?1, ?2. A row (i, live, etag) for each item that has an entry, even an expired one.
-SELECT j.key AS i, e.expires = 0 OR e.expires > ?1 ->> 'now' AS live, e.etag
+SELECT j.key AS i, e.live_until > ?1 ->> 'now' AS live, e.etag
 FROM namespaces n JOIN json_each(?2) j
 	CROSS JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.ns = n.id AND e.tag = j.value ->> 1
 WHERE n.name = ?1 ->> 'ns';
@@ -66,7 +72,7 @@ FROM (SELECT id AS limits_of, nullif(coalesce(max_size, ?1 ->> 'max_size'), 0) A
 	FROM namespaces WHERE name = ?1 ->> 'ns') l,
 	(SELECT coalesce(sum(j.value ->> 2 + j.value ->> 5), 0) AS new_used, count(j.key) AS new_count,
 		coalesce(sum(e.size + e.extra), 0) AS old_used, count(e.id) AS old_count,
-		max(e.expires = 0 OR e.expires > ?1 ->> 'now') IS 1 AS live, max(e.etag) AS etag
+		max(e.live_until > ?1 ->> 'now') IS 1 AS live, max(e.etag) AS etag
 	FROM json_each(?2) j LEFT JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.tag = j.value ->> 1
 		AND e.ns = (SELECT id FROM namespaces WHERE name = ?1 ->> 'ns')) g
 WHERE n.id = l.limits_of AND l.way <> 'none' AND l.max_count IS NOT 0
@@ -183,10 +189,10 @@ FROM (SELECT id AS limits_of, nullif(coalesce(max_size, ?1 ->> 'max_size'), 0) A
 		coalesce(sum(e.size), 0) AS old_size, count(e.id) AS old_count,
 		coalesce(sum(e.size + e.extra), 0) AS old_used,
 		coalesce(sum(coalesce(j.value ->> 6, 1) - iif(j.value ->> 6 IS NOT NULL
-			OR (e.expires > 0 AND e.expires <= ?1 ->> 'now'),
+			OR e.live_until <= ?1 ->> 'now',
 			coalesce(e.frequency, 0), 0)), 0) AS frequency_change,
-		count(iif(e.expires > 0 AND e.expires <= ?1 ->> 'now', 1, NULL)) AS expired,
-		max(e.expires = 0 OR e.expires > ?1 ->> 'now') IS 1 AS live, max(e.etag) AS etag
+		count(iif(e.live_until <= ?1 ->> 'now', 1, NULL)) AS expired,
+		max(e.live_until > ?1 ->> 'now') IS 1 AS live, max(e.etag) AS etag
 	FROM json_each(?2) j LEFT JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.tag = j.value ->> 1
 		AND e.ns = (SELECT id FROM namespaces WHERE name = ?1 ->> 'ns')) g
 WHERE n.id = l.limits_of
@@ -220,7 +226,7 @@ DELETE FROM entries WHERE id IN (SELECT e.id
 -- clock, as its last access, and as its creation if it has no history. Such a creation is never before
 -- `modified`; one from a history is.
 INSERT INTO entries(id, ns, tag, size, frequency, last_access, created, modified, expires, etag,
-	fifo, kept, extra)
+	fifo, kept, extra, idle)
 SELECT j.value ->> 0, n.id, j.value ->> 1, j.value ->> 2, coalesce(j.value ->> 6, 1),
 	min(coalesce(nullif(j.value ->> 8, 0), n.clock), n.clock - json_array_length(?2) + 1 + j.key),
 	iif(j.value ->> 6 IS NULL, n.clock - json_array_length(?2) + 1 + j.key,
@@ -230,17 +236,17 @@ SELECT j.value ->> 0, n.id, j.value ->> 1, j.value ->> 2, coalesce(j.value ->> 6
 		ELSE ?1 ->> 'now'
 			+ coalesce(j.value ->> 3, n.default_ttl, ?1 ->> 'default_ttl') * 1000000 END,
 	j.value ->> 4, coalesce(n.policy, ?1 ->> 'policy') = 'fifo', coalesce(n.stale_ttl, 0) * 1000000,
-	j.value ->> 5
+	j.value ->> 5, coalesce(n.max_idle, 0) * 1000000
 FROM namespaces n JOIN json_each(?2) j
 WHERE n.name = ?1 ->> 'ns' AND n.admitted = ?1 ->> 'token'
 ON CONFLICT(id) DO UPDATE SET size = excluded.size,
-	frequency = iif(excluded.created >= excluded.modified AND (expires = 0
-		OR expires > excluded.modified), frequency + 1, excluded.frequency),
-	created = iif(excluded.created >= excluded.modified AND (expires = 0
-		OR expires > excluded.modified), created, excluded.created),
+	frequency = iif(excluded.created >= excluded.modified AND live_until > excluded.modified,
+		frequency + 1, excluded.frequency),
+	created = iif(excluded.created >= excluded.modified AND live_until > excluded.modified,
+		created, excluded.created),
 	last_access = excluded.last_access, modified = excluded.modified,
 	expires = excluded.expires, etag = excluded.etag, fifo = max(fifo, excluded.fifo),
-	kept = excluded.kept, extra = excluded.extra;
+	kept = excluded.kept, extra = excluded.extra, idle = excluded.idle;
 
 -- name: put_contents
 -- ?1 + token, ?2: an array of [id, key is text (1 or 0), key as text or hex, type, encoding, value]. No rows.
@@ -292,16 +298,22 @@ UPDATE entries SET kept = s.kept
 FROM (SELECT id, coalesce(stale_ttl, 0) * 1000000 AS kept FROM namespaces WHERE name = ?1 ->> 'ns') s
 WHERE entries.ns = s.id AND entries.expires > 0 AND entries.kept <> s.kept;
 
+-- name: mark_idle
+-- ?1. Gives the entries of a namespace its idle time after that was configured. No rows.
+UPDATE entries SET idle = s.idle
+FROM (SELECT id, coalesce(max_idle, 0) * 1000000 AS idle FROM namespaces WHERE name = ?1 ->> 'ns') s
+WHERE entries.ns = s.id AND entries.idle <> s.idle;
+
 -- name: get_items
 -- ?1 + stale (1: also finds an entry in its stale time), ?2. A row for each item that is found; stale: 1 if it
 -- has expired.
 SELECT j.key AS i, c.value, c.encoding, c.type, e.etag, e.modified, e.expires,
-	e.expires > 0 AND e.expires <= ?1 ->> 'now' AS stale
+	e.live_until <= ?1 ->> 'now' AS stale
 FROM namespaces n JOIN json_each(?2) j
 	CROSS JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.ns = n.id AND e.tag = j.value ->> 1
 	CROSS JOIN contents c ON c.id = e.id
 WHERE n.name = ?1 ->> 'ns'
-	AND (e.expires = 0 OR e.expires + iif(?1 ->> 'stale', e.kept, 0) > ?1 ->> 'now');
+	AND iif(?1 ->> 'stale', e.kept_until, e.live_until) > ?1 ->> 'now';
 
 -- name: get_many
 -- As get_items, for many: + max_bytes. If their values together have more bytes, each is NULL. The sum is
@@ -311,12 +323,12 @@ SELECT j.key AS i, iif(n.total_size <= ?1 ->> 'max_bytes'
 			ON e.id = j.value ->> 0) <= ?1 ->> 'max_bytes'
 		OR (SELECT sum(octet_length(c.value)) FROM json_each(?2) j CROSS JOIN contents c
 			ON c.id = j.value ->> 0) <= ?1 ->> 'max_bytes', c.value, NULL) AS value,
-	c.encoding, c.type, e.etag, e.modified, e.expires, e.expires > 0 AND e.expires <= ?1 ->> 'now' AS stale
+	c.encoding, c.type, e.etag, e.modified, e.expires, e.live_until <= ?1 ->> 'now' AS stale
 FROM namespaces n JOIN json_each(?2) j
 	CROSS JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.ns = n.id AND e.tag = j.value ->> 1
 	CROSS JOIN contents c ON c.id = e.id
 WHERE n.name = ?1 ->> 'ns'
-	AND (e.expires = 0 OR e.expires + iif(?1 ->> 'stale', e.kept, 0) > ?1 ->> 'now');
+	AND iif(?1 ->> 'stale', e.kept_until, e.live_until) > ?1 ->> 'now';
 
 -- name: count_gets
 -- ?1 + stale, ?2. Updates the accounts for touch_items, and takes times from the namespace's clock. No rows.
@@ -324,10 +336,10 @@ UPDATE namespaces AS n SET hits = n.hits + g.hits, misses = n.misses + g.misses,
 	clock = max(n.clock + 1, ?1 ->> 'now') + json_array_length(?2) - 1,
 	frequency_sum = n.frequency_sum + g.hits, stale_hits = n.stale_hits + g.stale_hits
 FROM (SELECT count(e.id) AS hits, count(*) - count(e.id) AS misses,
-		count(iif(e.expires > 0 AND e.expires <= ?1 ->> 'now', 1, NULL)) AS stale_hits
+		count(iif(e.live_until <= ?1 ->> 'now', 1, NULL)) AS stale_hits
 	FROM json_each(?2) j LEFT JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.tag = j.value ->> 1
 		AND e.ns = (SELECT id FROM namespaces WHERE name = ?1 ->> 'ns')
-		AND (e.expires = 0 OR e.expires + iif(?1 ->> 'stale', e.kept, 0) > ?1 ->> 'now')) g
+		AND iif(?1 ->> 'stale', e.kept_until, e.live_until) > ?1 ->> 'now') g
 WHERE n.name = ?1 ->> 'ns';
 
 -- name: touch_items
@@ -337,7 +349,7 @@ FROM (SELECT o.id, n.clock - json_array_length(?2) + 1 + j.key AS at
 	FROM namespaces n JOIN json_each(?2) j
 		CROSS JOIN entries o NOT INDEXED ON o.id = j.value ->> 0 AND o.ns = n.id AND o.tag = j.value ->> 1
 	WHERE n.name = ?1 ->> 'ns'
-		AND (o.expires = 0 OR o.expires + iif(?1 ->> 'stale', o.kept, 0) > ?1 ->> 'now')) g
+		AND iif(?1 ->> 'stale', o.kept_until, o.live_until) > ?1 ->> 'now') g
 WHERE e.id = g.id;
 
 -- name: exist_items
@@ -345,14 +357,14 @@ WHERE e.id = g.id;
 SELECT j.key AS i
 FROM namespaces n JOIN json_each(?2) j
 	CROSS JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.ns = n.id AND e.tag = j.value ->> 1
-WHERE n.name = ?1 ->> 'ns' AND (e.expires = 0 OR e.expires > ?1 ->> 'now');
+WHERE n.name = ?1 ->> 'ns' AND e.live_until > ?1 ->> 'now';
 
 -- name: count_deletes
 -- ?1 + kind, etags, ?2. Updates the accounts for delete_items, and runs before it. No rows.
 UPDATE namespaces SET deletes = deletes + (SELECT count(*)
 	FROM json_each(?2) j CROSS JOIN entries e NOT INDEXED
 		ON e.id = j.value ->> 0 AND e.ns = namespaces.id AND e.tag = j.value ->> 1
-	WHERE (e.expires = 0 OR e.expires > ?1 ->> 'now')
+	WHERE e.live_until > ?1 ->> 'now'
 		AND CASE ?1 ->> 'kind' WHEN 'absent' THEN 0
 			WHEN 'match' THEN e.etag IN (SELECT value FROM json_each(?1, '$.etags'))
 			WHEN 'none_match' THEN e.etag NOT IN (SELECT value FROM json_each(?1, '$.etags'))
@@ -366,14 +378,29 @@ DELETE FROM entries WHERE id IN (SELECT e.id
 	FROM namespaces n JOIN json_each(?2) j
 		CROSS JOIN entries e NOT INDEXED ON e.id = j.value ->> 0 AND e.ns = n.id AND e.tag = j.value ->> 1
 	WHERE n.name = ?1 ->> 'ns'
-		AND CASE WHEN e.expires > 0 AND e.expires <= ?1 ->> 'now'
+		AND CASE WHEN e.live_until <= ?1 ->> 'now'
 				THEN ?1 ->> 'kind' IS NULL OR ?1 ->> 'kind' IN ('absent', 'none_match')
 			ELSE CASE ?1 ->> 'kind' WHEN 'absent' THEN 0
 				WHEN 'match' THEN e.etag IN (SELECT value FROM json_each(?1, '$.etags'))
 				WHEN 'none_match'
 					THEN e.etag NOT IN (SELECT value FROM json_each(?1, '$.etags'))
 				ELSE 1 END END)
-RETURNING expires > 0 AND expires <= ?1 ->> 'now' AS expired;
+RETURNING live_until <= ?1 ->> 'now' AS expired;
+
+-- name: expire_items
+-- ?1 + kind, etags, ?2. Gives live entries another time to live. As with delete_items, the caller learns from
+-- probe what was done. No rows.
+UPDATE entries AS e SET expires = iif(g.ttl = 0, 0, ?1 ->> 'now' + g.ttl * 1000000), kept = g.kept
+FROM (SELECT o.id, coalesce(j.value ->> 2, n.default_ttl, ?1 ->> 'default_ttl') AS ttl,
+		coalesce(n.stale_ttl, 0) * 1000000 AS kept
+	FROM namespaces n JOIN json_each(?2) j
+		CROSS JOIN entries o NOT INDEXED ON o.id = j.value ->> 0 AND o.ns = n.id AND o.tag = j.value ->> 1
+	WHERE n.name = ?1 ->> 'ns' AND o.live_until > ?1 ->> 'now'
+		AND CASE ?1 ->> 'kind' WHEN 'absent' THEN 0
+			WHEN 'match' THEN o.etag IN (SELECT value FROM json_each(?1, '$.etags'))
+			WHEN 'none_match' THEN o.etag NOT IN (SELECT value FROM json_each(?1, '$.etags'))
+			ELSE 1 END) g
+WHERE e.id = g.id;
 
 -- name: clear_count
 -- ?1. One row (entry_count), or none.
@@ -386,9 +413,13 @@ INSERT INTO dropped(id) SELECT id FROM namespaces WHERE name = ?1 ->> 'ns' AND e
 
 -- name: clear_renew
 -- ?1. After clear_drop. No rows.
-UPDATE namespaces SET id = (SELECT max(id) FROM namespaces) + 1, deletes = deletes + entry_count,
+UPDATE namespaces SET id = 1 + max((SELECT max(id) FROM namespaces), (SELECT max(id) FROM dropped)), deletes = deletes + entry_count,
 	entry_count = 0, total_size = 0, frequency_sum = 0
 WHERE name = ?1 ->> 'ns' AND entry_count > 0;
+
+-- name: drop_namespace
+-- ?1. After clear_drop, in place of clear_renew. No rows.
+DELETE FROM namespaces WHERE name = ?1 ->> 'ns';
 
 -- name: clear_prefix
 -- ?1 + prefix_is_text, low, high (hex: bounds of the first 64 bytes), limit, ?2: the prefix as text or
@@ -400,7 +431,7 @@ DELETE FROM entries WHERE id IN (SELECT c.id
 		AND substr(c.key, 1, ?1 ->> 'prefix_length')
 			= CASE ?1 ->> 'prefix_is_text' WHEN 1 THEN CAST(?2 AS BLOB) ELSE unhex(?2) END
 	LIMIT ?1 ->> 'limit')
-RETURNING expires > 0 AND expires <= ?1 ->> 'now' AS expired;
+RETURNING live_until <= ?1 ->> 'now' AS expired;
 
 -- name: add_deletes
 -- ?1 + deletes. Updates the accounts for clear_prefix. No rows.
@@ -421,7 +452,7 @@ WHERE n.name = ?1 ->> 'ns' AND ifnull(substr(c.key, 1, 64), x'') >= unhex(?1 ->>
 		= CASE ?1 ->> 'prefix_is_text' WHEN 1 THEN CAST(?2 AS BLOB) ELSE unhex(?2) END)
 	AND CASE ?1 ->> 'after_is_text' WHEN 1 THEN c.key > CAST(?3 AS BLOB)
 		WHEN 0 THEN c.key > unhex(?3) ELSE 1 END
-	AND (e.expires = 0 OR e.expires > ?1 ->> 'now')
+	AND e.live_until > ?1 ->> 'now'
 ORDER BY ifnull(substr(c.key, 1, 64), x''), c.key
 LIMIT ?1 ->> 'limit';
 
@@ -433,7 +464,8 @@ FROM json_each(?1, '$.ids') j CROSS JOIN contents c ON c.id = CAST(j.value AS IN
 -- name: stats
 -- ?1 (ns null: all namespaces). A row each, by name. The settings are the configured ones, NULL if the
 -- default applies.
-SELECT n.name, n.max_size, n.capacity, n.default_ttl, n.policy, n.stale_ttl, n.entry_count, n.total_size,
+SELECT n.name, n.max_size, n.capacity, n.default_ttl, n.policy, n.stale_ttl, n.max_idle, n.compression,
+	n.put_status, n.entry_count, n.total_size,
 	n.total_size + n.extra_size AS used_bytes, n.frequency_sum, coalesce((SELECT frequency FROM entries INDEXED BY entries_order
 		WHERE ns = n.id ORDER BY frequency DESC LIMIT 1), 0) AS max_frequency,
 	n.hits, n.misses, n.stale_hits, n.sets, n.deletes, n.evictions, n.expirations
@@ -442,13 +474,16 @@ WHERE ?1 ->> 'ns' IS NULL OR n.name = ?1 ->> 'ns'
 ORDER BY n.name;
 
 -- name: configure
--- ?1 + set_max_size, set_capacity, set_default_ttl, set_policy, set_stale_ttl, each null if it does not
--- change. No rows.
+-- ?1 + set_max_size, set_capacity, set_default_ttl, set_policy, set_stale_ttl, set_max_idle, set_compression,
+-- set_put_status, each null if it does not change. No rows.
 UPDATE namespaces SET max_size = coalesce(?1 ->> 'set_max_size', max_size),
 	capacity = coalesce(?1 ->> 'set_capacity', capacity),
 	default_ttl = coalesce(?1 ->> 'set_default_ttl', default_ttl),
 	policy = coalesce(?1 ->> 'set_policy', policy),
-	stale_ttl = coalesce(?1 ->> 'set_stale_ttl', stale_ttl)
+	stale_ttl = coalesce(?1 ->> 'set_stale_ttl', stale_ttl),
+	max_idle = coalesce(?1 ->> 'set_max_idle', max_idle),
+	compression = coalesce(?1 ->> 'set_compression', compression),
+	put_status = coalesce(?1 ->> 'set_put_status', put_status)
 WHERE name = ?1 ->> 'ns';
 
 -- name: check

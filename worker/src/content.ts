@@ -64,35 +64,49 @@ export function isContentType(type: unknown): type is string {
 	return typeof type === "string" && /^[\t -~]+$/.test(type) && type.length <= TYPE_MAX_LENGTH;
 }
 
-/** The encoding of a reference without flags. */
+/** The encodings of a reference, and of a compressed value, to which their flags are added. */
 const REFERENCE = 2;
-/** Flags of a reference: 0 to 3. */
-export const REFERENCE_FLAGS_MAX = 3;
+const ZSTD = 32;
+/** Flags of the bytes: 1: UTF-8; 2: need no escapes in JSON. Of a reference also 16: compressed. */
+export const BYTES_FLAGS = 3;
+export const COMPRESSED_FLAG = 16;
 
 export interface Stored {
-	/** 0: text, 1: base64, from 2 on: a reference, with its flags added. */
+	/** 0: text, 1: base64; see REFERENCE and ZSTD. */
 	encoding: number;
 	text: string;
 	/** Bytes that `text` takes in the row. */
 	stored_bytes: number;
 }
 
-export function store(value: Value, reference?: { flags: number }): Stored {
-	if (reference && value.text !== null)
-		return { encoding: REFERENCE + reference.flags, text: value.text, stored_bytes: value.bytes.length };
+/** How what is stored stands for the value: it names bytes that are elsewhere, or is compressed. */
+export interface Form {
+	kind: "reference" | "zstd";
+	flags: number;
+}
+
+export function store(value: Value, form?: Form): Stored {
+	if (form?.kind === "reference" && value.text !== null)
+		return { encoding: REFERENCE + form.flags, text: value.text, stored_bytes: value.bytes.length };
+	if (form) {
+		const text = base64(value.bytes);
+		return { encoding: ZSTD + form.flags, text, stored_bytes: text.length };
+	}
 	if (value.text !== null && !value.text.includes("\0"))
 		return { encoding: 0, text: value.text, stored_bytes: value.bytes.length };
 	const text = base64(value.bytes);
 	return { encoding: 1, text, stored_bytes: text.length };
 }
 
-/** The flags of a reference; null: it is a value. */
-export function referenceFlags(encoding: number): number | null {
-	return encoding >= REFERENCE ? encoding - REFERENCE : null;
+/** Undefined: it is the value. */
+export function formOf(encoding: number): Form | undefined {
+	if (encoding >= ZSTD) return { kind: "zstd", flags: encoding - ZSTD };
+	return encoding >= REFERENCE ? { kind: "reference", flags: encoding - REFERENCE } : undefined;
 }
 
 export function storedBack(encoding: number, text: string): Value {
-	return encoding !== 1 ? fromText(text) : fromBytes(unbase64(text) ?? new Uint8Array());
+	const isText = encoding !== 1 && encoding < ZSTD;
+	return isText ? fromText(text) : fromBytes(unbase64(text) ?? new Uint8Array());
 }
 
 /** Where the entry of a key is stored: see migrations/0001_schema.sql. */

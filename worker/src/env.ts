@@ -2,6 +2,9 @@
 
 export const POLICIES = ["frecency", "lru", "fifo", "none"] as const;
 export type Policy = (typeof POLICIES)[number];
+/** At their numbers in the database. */
+export const COMPRESSIONS = ["none", "zstd"] as const;
+export type Compression = (typeof COMPRESSIONS)[number];
 
 export interface Env {
 	DB: D1Database;
@@ -21,8 +24,14 @@ export interface Settings {
 	capacity: number;
 	default_ttl_s: number;
 	policy: Policy;
-	/** How long an expired entry may still be served; set only by configuration. */
+	/** These are set only by configuration. How long an expired entry may still be served. */
 	stale_ttl_s: number;
+	/** How long an entry is kept without a use; 0: however long. */
+	max_idle_s: number;
+	/** How fronts keep values; the Worker compresses nothing. */
+	compression: Compression;
+	/** The status of a PUT that stored something; 0: 201 or 204. */
+	put_status: number;
 }
 
 export const MIB = 1048576;
@@ -52,6 +61,10 @@ export function isPolicy(text: unknown): text is Policy {
 	return POLICIES.some((policy) => policy === text);
 }
 
+export function isCompression(text: unknown): text is Compression {
+	return COMPRESSIONS.some((compression) => compression === text);
+}
+
 export function defaultSettings(env: Env): Settings {
 	const policy = env.DEFAULT_EVICTION || "frecency";
 	if (!isPolicy(policy))
@@ -67,6 +80,9 @@ export function defaultSettings(env: Env): Settings {
 		default_ttl_s: number("DEFAULT_TTL", env.DEFAULT_TTL, 0, true),
 		policy,
 		stale_ttl_s: 0,
+		max_idle_s: 0,
+		compression: "none",
+		put_status: 0,
 	};
 }
 

@@ -29,7 +29,7 @@ function mergeable(op: Op): op is Mergeable {
 
 function alike(a: Mergeable, b: Mergeable): boolean {
 	if (a.ns !== b.ns) return false;
-	if (a.op === "get" && b.op === "get") return a.touch === b.touch && a.stale === b.stale && a.references === b.references;
+	if (a.op === "get" && b.op === "get") return a.touch === b.touch && a.stale === b.stale && a.references === b.references && a.zstd === b.zstd;
 	if (a.op === "set" && b.op === "set") {
 		const [x, y] = [a.defaults, b.defaults];
 		return (
@@ -39,6 +39,7 @@ function alike(a: Mergeable, b: Mergeable): boolean {
 			x.policy === y.policy
 		);
 	}
+	if (a.op === "expire" && b.op === "expire") return a.defaults.default_ttl_s === b.defaults.default_ttl_s;
 	return a.op === b.op && (a.op === "exists" || a.op === "delete");
 }
 

@@ -1,6 +1,6 @@
 /** Operations and their outcomes, as in docs/ops-protocol.md, with keys and values decoded. */
-import type { Key, Value } from "./content";
-import type { Policy, Settings } from "./env";
+import type { Form, Key, Value } from "./content";
+import type { Compression, Policy, Settings } from "./env";
 
 export type Status =
 	| "ok"
@@ -23,21 +23,19 @@ export interface KeyItem {
 	key: Key;
 }
 
-/** What a front stores in place of a value whose bytes are elsewhere: ETag and flags are those of the
- * bytes. */
-export interface Reference {
-	/** Hex, without quotes. */
-	etag: string;
-	/** 1: UTF-8; 2: needs no escapes in JSON. */
-	flags: number;
+export interface ExpireItem extends KeyItem {
+	/** Undefined: the namespace's default. 0: never expires. */
+	ttl_s?: number;
 }
 
 export interface SetItem extends KeyItem {
-	/** With a reference: what names the bytes. */
+	/** What is stored: the bytes, or what stands for them. */
 	value: Value;
-	reference?: Reference;
+	/** With the ETag of the bytes: hex, without quotes. */
+	form?: Form & { etag: string };
+	/** A whole head (head.ts). */
 	content_type: string;
-	/** The larger of the declared size and the value's length; with a reference as declared. */
+	/** The larger of the declared size and the length of what is stored; with a reference as declared. */
 	size: number;
 	/** Undefined: the namespace's default. 0: never expires. */
 	ttl_s?: number;
@@ -55,11 +53,13 @@ export interface History {
 }
 
 export type Op =
-	| { op: "get"; ns: string; touch: boolean; stale: boolean; references?: boolean; items: KeyItem[] }
+	| { op: "get"; ns: string; touch: boolean; stale: boolean; references?: boolean; zstd?: boolean; items: KeyItem[] }
 	| { op: "exists"; ns: string; items: KeyItem[] }
 	| { op: "set"; ns: string; defaults: Settings; items: SetItem[]; condition?: Condition }
 	| { op: "delete"; ns: string; items: KeyItem[]; condition?: Condition }
+	| { op: "expire"; ns: string; defaults: Settings; items: ExpireItem[]; condition?: Condition }
 	| { op: "clear"; ns: string; prefix?: Key }
+	| { op: "drop"; ns: string }
 	| { op: "scan"; ns: string; prefix?: Key; after?: Key; limit: number; max_key_bytes?: number }
 	| { op: "stats"; ns?: string; defaults: (ns: string) => Settings }
 	| { op: "configure"; ns: string; defaults: Settings; change: Partial<Settings> }
@@ -68,8 +68,9 @@ export type Op =
 export interface ItemResult {
 	status: Status;
 	value?: Value;
-	/** `value` is what names the bytes. */
-	reference?: { flags: number };
+	/** What `value` is, if it is not the bytes. */
+	form?: Form;
+	/** A whole head (head.ts). */
 	content_type?: string;
 	/** Hex, without quotes. */
 	etag?: string;
@@ -118,8 +119,11 @@ export interface OpResult {
 	evicted?: number;
 	expired?: number;
 	deleted?: number;
-	/** Of a configure that changed it: shows a front that this Worker supports it. */
+	/** Of a configure that changed them: shows a front that this Worker knows them. */
 	stale_ttl_s?: number;
+	max_idle_s?: number;
+	compression?: Compression;
+	put_status?: number;
 	entries?: EntryInfo[];
 	complete?: boolean;
 	namespaces?: NamespaceStats[];

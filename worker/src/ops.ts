@@ -24,8 +24,8 @@
 import { BATCH_MAX, runBatch, StoreError } from "./db";
 import { mergeOps, splitResult } from "./merge";
 import type { Op, OpResult } from "./op_types";
-import { stepDelete, stepExists, stepGet } from "./ops/entries";
-import { stepClear, stepConfigure, stepScan, stepStats } from "./ops/namespace";
+import { stepDelete, stepExists, stepExpire, stepGet } from "./ops/entries";
+import { stepClear, stepConfigure, stepDrop, stepScan, stepStats } from "./ops/namespace";
 import { stepSet } from "./ops/set";
 import { bind, failure } from "./ops/step";
 import type { OpsContext, Step } from "./ops/step";
@@ -40,8 +40,12 @@ async function begin(context: OpsContext, op: Op): Promise<Step | OpResult> {
 			return stepSet(context, op);
 		case "delete":
 			return stepDelete(context, op);
+		case "expire":
+			return stepExpire(context, op);
 		case "clear":
 			return stepClear(context, op);
+		case "drop":
+			return stepDrop(context, op);
 		case "scan":
 			return stepScan(context, op);
 		case "stats":

@@ -108,6 +108,94 @@ test("references to large values keep ETag, flags and size", async () => {
 	assert.equal(back.items[0].reference, undefined);
 });
 
+test("compressed values keep the ETag and the flags of what they decode to", async () => {
+	const zstd_b64 = "KLUv/QRYKQAAdmFsdWXBqU7p"; // of "value"
+	const value = { zstd_b64, etag: etag("value"), flags: 3 };
+	const [set, none, own, stats] = await w.ops([
+		{ op: "set", ns: "zstd", items: [{ key: "k", value, content_type: "x/y", size: 1 }] },
+		{ op: "get", ns: "zstd", references: true, items: [{ key: "k" }] },
+		{ op: "get", ns: "zstd", zstd: true, items: [{ key: "k" }] },
+		{ op: "stats", ns: "zstd" },
+	]);
+	assert.equal(set.items[0].etag, value.etag);
+	assert.equal(none.status, "unsupported");
+	assert.deepEqual(own.items[0].value, { zstd_b64, flags: 3 });
+	assert.equal(own.items[0].etag, value.etag);
+	assert.equal(stats.namespaces[0].total_size, Buffer.from(zstd_b64, "base64").length);
+	const answer = await w.api("get", "zstd", { key: "k" });
+	assert.deepEqual([answer.status, /compressed/.test(answer.json.error)], [501, true]);
+	/* A reference to compressed bytes is for a front that knows both. */
+	const reference = { text: "named", etag: etag("large"), flags: 17 };
+	const [put, half, whole] = await w.ops([
+		{ op: "set", ns: "zstd", items: [{ key: "large", reference }] },
+		{ op: "get", ns: "zstd", references: true, items: [{ key: "large" }] },
+		{ op: "get", ns: "zstd", references: true, zstd: true, items: [{ key: "large" }] },
+	]);
+	assert.deepEqual([put.status, half.status], ["ok", "unsupported"]);
+	assert.deepEqual(whole.items[0].reference, { text: "named", flags: 17 });
+	for (const wrong of [{ ...value, flags: 4 }, { ...value, etag: "x" }, { etag: value.etag }, 5])
+		assert.equal((await w.call("POST", "/ops", { ops: [{ op: "set", ns: "zstd", items: [{ key: "k", value: wrong }] }] })).status, 400);
+});
+
+test("a new time to live without the value", async () => {
+	const set = (key, ttl_s) => ({ op: "set", ns: "expire", items: [{ key, value: key, ttl_s }] });
+	const expire = (item) => ({ op: "expire", ns: "expire", defaults: { default_ttl_s: 7 }, items: [].concat(item) });
+	const left = async (at) => {
+		const [{ entries }] = await w.ops([{ op: "scan", ns: "expire" }], at);
+		return Object.fromEntries(entries.map(({ key, expires_us }) => [key, expires_us && (expires_us - now) / 1e6]));
+	};
+	await w.ops([set("a", 0), set("b", 1), set("c", 5), set("d", 5)], now);
+	const before = (await w.ops([{ op: "scan", ns: "expire" }], now))[0].entries[0];
+	const results = await w.ops([
+		expire([{ key: "a", ttl_s: 9 }, { key: "b", ttl_s: 9 }, { key: "none", ttl_s: 9 }]),
+		expire({ key: "c", ttl_s: 0 }),
+		expire({ key: "d", if: { kind: "match", etags: [etag("x")] }, ttl_s: 1 }),
+		expire({ key: "d", if: { kind: "match", etags: [etag("d")] } }),
+	], now + 2e6);
+	assert.deepEqual(results[0].items.map(({ status }) => status), ["ok", "not_found", "not_found"]);
+	assert.deepEqual(results.map(({ status }) => status), ["ok", "ok", "precondition_failed", "ok"]);
+	assert.deepEqual(await left(now + 2e6), { a: 11, c: 0, d: 9 });
+	const after = (await w.ops([{ op: "scan", ns: "expire" }], now + 2e6))[0].entries[0];
+	assert.deepEqual({ ...after, expires_us: 0 }, before);
+});
+
+test("an entry that nobody uses for max_idle is gone", async () => {
+	const get = (key, touch = true) => ({ op: "get", ns: "idle", touch, stale: true, items: [{ key }] });
+	const found = async (ops, at) => (await w.ops(ops, at)).map(({ items }) => items[0].status === "ok");
+	const [first] = await w.ops([{ op: "set", ns: "idle", items: [{ key: "early", value: "v" }] }], now);
+	assert.equal(first.status, "ok");
+	const settings = { max_idle_s: 10, stale_ttl_s: 100, compression: "zstd", put_status: 200 };
+	const [told] = await w.ops([{ op: "configure", ns: "idle", ...settings }], now);
+	assert.deepEqual(told, { status: "ok", evicted: 0, ...settings });
+	await w.ops([{ op: "set", ns: "idle", items: ["used", "seen", "left"].map((key) => ({ key, value: "v" })) }], now);
+	assert.deepEqual(await found([get("used"), get("seen", false), get("early")], now + 6e6), [true, true, true]);
+	assert.deepEqual(await found([get("seen"), get("left"), get("used"), get("early")], now + 12e6), [false, false, true, true]);
+	const [again] = await w.ops([{ op: "set", ns: "idle", items: [{ key: "left", value: "v" }] }], now + 13e6);
+	assert.equal(again.items[0].created, true);
+	const [{ namespaces: [stats] }] = await w.ops([{ op: "stats", ns: "idle" }], now + 13e6);
+	assert.deepEqual([stats.entry_count, stats.max_idle_s, stats.compression, stats.put_status], [3, 10, "zstd", 200]);
+	/* Without it, everything stays. */
+	await w.ops([{ op: "configure", ns: "idle", max_idle_s: 0 }], now + 14e6);
+	assert.deepEqual(await found([get("left"), get("used")], now + 99e6), [true, true]);
+});
+
+test("a namespace that was dropped begins anew", async () => {
+	const fill = () => w.ops([{ op: "set", ns: "dropped", items: Array.from({ length: 2900 }, (_, i) => ({ key: `k${i}`, value: "v" })) }]);
+	const stats = async () => (await w.ops([{ op: "stats", ns: "dropped" }]))[0].namespaces[0];
+	await fill();
+	await w.ops([{ op: "configure", ns: "dropped", capacity: 5000, put_status: 200 }]);
+	const results = await w.ops([{ op: "drop", ns: "dropped" }, { op: "drop", ns: "dropped" }]);
+	assert.deepEqual(results.map(({ status }) => status), ["ok", "not_found"]);
+	assert.equal((await w.call("GET", "/cache")).json.namespaces.some(({ name }) => name === "dropped"), false);
+	/* Not all of its entries have been removed yet: the new ones are others. */
+	const [set] = await w.ops([{ op: "set", ns: "dropped", items: [{ key: "k2899", value: "new" }] }]);
+	assert.equal(set.items[0].created, true);
+	const now = await stats();
+	assert.deepEqual([now.entry_count, now.capacity, now.put_status, now.sets], [1, -1, 0, 1]);
+	for (let i = 0; i < 5; i++) await w.ops([{ op: "stats", ns: "dropped" }]);
+	assert.deepEqual((await w.api("get", "dropped", { key: "k2899" })).json, { found: true, value: "new" });
+});
+
 test("conditions", async () => {
 	const set = (value, kind, etags) => ({ op: "set", ns: "if", items: [{ key: "k", value, if: { kind, ...(etags ? { etags } : {}) } }] });
 	const status = async (op) => (await w.ops([op]))[0].status;

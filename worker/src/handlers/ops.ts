@@ -1,15 +1,15 @@
 /** POST /ops: the ops protocol (docs/ops-protocol.md) between the C server and this Worker. */
 import { base64, unbase64 } from "../bytes";
-import { fromBytes, fromText, REFERENCE_FLAGS_MAX } from "../content";
+import { BYTES_FLAGS, COMPRESSED_FLAG, fromBytes, fromText } from "../content";
 import type { Key, Value } from "../content";
-import { isPolicy, MAX_BATCH_ITEMS, MAX_KEY_BYTES, TTL_MAX_S } from "../env";
+import { isCompression, isPolicy, MAX_BATCH_ITEMS, MAX_KEY_BYTES, TTL_MAX_S } from "../env";
 import type { Settings } from "../env";
 import { isObject, jsonResponse, member, readArray, readObject, readString, readWhole } from "../http/json";
 import type { JsonObject } from "../http/json";
 import { HttpError } from "../http/problem";
 import { isNamespace } from "../http/target";
 import { runOps } from "../ops";
-import type { Condition, History, ItemResult, KeyItem, Op, OpResult, Reference, SetItem } from "../op_types";
+import type { Condition, ExpireItem, History, ItemResult, KeyItem, Op, OpResult, SetItem } from "../op_types";
 import { nowUs, opsContext, settingsOf } from "./context";
 import type { Call } from "./context";
 
@@ -47,10 +47,19 @@ function readSettings(object: JsonObject, path: string): Partial<Settings> {
 	const size = readWhole(object, "max_size_bytes", Number.MAX_SAFE_INTEGER, path);
 	const ttl = readWhole(object, "default_ttl_s", TTL_MAX_S, path);
 	const stale = readWhole(object, "stale_ttl_s", TTL_MAX_S, path);
+	const idle = readWhole(object, "max_idle_s", TTL_MAX_S, path);
+	const put = readWhole(object, "put_status", 999, path);
+	const compression = member(object, "compression");
 	const policy = member(object, "policy");
 	if (size !== undefined) settings.max_size_bytes = size;
 	if (ttl !== undefined) settings.default_ttl_s = ttl;
 	if (stale !== undefined) settings.stale_ttl_s = stale;
+	if (idle !== undefined) settings.max_idle_s = idle;
+	if (put !== undefined) settings.put_status = put;
+	if (compression !== undefined) {
+		if (!isCompression(compression)) throw new HttpError(400, `"${path}compression" must be "none" or "zstd"`);
+		settings.compression = compression;
+	}
 	if (member(object, "capacity") === -1) settings.capacity = -1;
 	else {
 		const capacity = readWhole(object, "capacity", Number.MAX_SAFE_INTEGER, path);
@@ -111,21 +120,28 @@ function readHistory(item: JsonObject, path: string): History | undefined {
 	};
 }
 
-/** An item of a front with a store for large values has this in place of its value. */
-function readReference(item: JsonObject, path: string): { value: Value; reference: Reference } | undefined {
-	const given = member(item, "reference");
-	if (given === undefined) return undefined;
+/** What a front stores in place of the bytes: `reference`, or a `value` that is an object. */
+function readForm(item: JsonObject, path: string): Pick<SetItem, "value" | "form"> | undefined {
+	const kind = member(item, "reference") !== undefined ? "reference" : "zstd";
+	const name = kind === "reference" ? "reference" : "value";
+	const given = member(item, name);
+	if (kind === "zstd" && !isObject(given)) return undefined;
 	if (!isObject(given)) throw new HttpError(400, `"${path}reference" must be an object`);
-	const etag = /^"([0-9a-f]{32})"$/.exec(readString(given, "etag", `${path}reference.`));
-	if (!etag) throw new HttpError(400, `"${path}reference.etag" must be an entity tag of this cache`);
-	const flags = readWhole(given, "flags", REFERENCE_FLAGS_MAX, `${path}reference.`) ?? 0;
-	const text = readString(given, "text", `${path}reference.`);
-	return { value: fromText(text), reference: { etag: etag[1] ?? "", flags } };
+	const etag = /^"([0-9a-f]{32})"$/.exec(readString(given, "etag", `${path}${name}.`));
+	if (!etag) throw new HttpError(400, `"${path}${name}.etag" must be an entity tag of this cache`);
+	const known = BYTES_FLAGS | (kind === "reference" ? COMPRESSED_FLAG : 0);
+	const flags = readWhole(given, "flags", known, `${path}${name}.`) ?? 0;
+	if (flags & ~known) throw new HttpError(400, `"${path}${name}.flags" has flags that this Worker does not know`);
+	const value =
+		kind === "reference"
+			? fromText(readString(given, "text", `${path}${name}.`))
+			: needBytes(given, "zstd", `${path}${name}.`);
+	return { value, form: { kind, etag: etag[1] ?? "", flags } };
 }
 
 function readSetItem(item: JsonObject, path: string): SetItem {
-	const large = readReference(item, path);
-	const value = large?.value ?? needBytes(item, "value", path);
+	const form = readForm(item, path);
+	const value = form?.value ?? needBytes(item, "value", path);
 	const size = readWhole(item, "size", Number.MAX_SAFE_INTEGER, path) ?? 0;
 	const type = member(item, "content_type") ?? "application/octet-stream";
 	if (typeof type !== "string") throw new HttpError(400, `"${path}content_type" must be a string`);
@@ -135,11 +151,16 @@ function readSetItem(item: JsonObject, path: string): SetItem {
 		key: needBytes(item, "key", path),
 		value,
 		content_type: type,
-		...(large ? { reference: large.reference } : {}),
-		size: large ? size : Math.max(size, value.bytes.length),
+		...form,
+		size: form?.form?.kind === "reference" ? size : Math.max(size, value.bytes.length),
 		...(ttl === undefined ? {} : { ttl_s: ttl }),
 		...(history === undefined ? {} : { history }),
 	};
+}
+
+function readExpireItem(item: JsonObject, path: string): ExpireItem {
+	const ttl = readWhole(item, "ttl_s", TTL_MAX_S, path);
+	return { key: needBytes(item, "key", path), ...(ttl === undefined ? {} : { ttl_s: ttl }) };
 }
 
 function readStats(object: JsonObject, own: Settings, path: string): Op {
@@ -159,7 +180,7 @@ function readOp(object: JsonObject, own: Settings, path: string): Op {
 	const op = readString(object, "op", path);
 	if (op === "check") return { op };
 	if (op === "stats") return readStats(object, own, path);
-	if (!["get", "exists", "set", "delete", "clear", "scan", "configure"].includes(op))
+	if (!["get", "exists", "set", "delete", "expire", "clear", "drop", "scan", "configure"].includes(op))
 		throw new HttpError(400, `"${path}op" is none of the protocol's operations`);
 	const ns = readNamespace(object, path);
 	const keys = (): KeyItem[] =>
@@ -178,6 +199,7 @@ function readOp(object: JsonObject, own: Settings, path: string): Op {
 				touch: member(object, "touch") !== false,
 				stale: member(object, "stale") === true,
 				references: member(object, "references") === true,
+				zstd: member(object, "zstd") === true,
 				items: keys(),
 			};
 		case "exists":
@@ -188,8 +210,14 @@ function readOp(object: JsonObject, own: Settings, path: string): Op {
 		}
 		case "delete":
 			return { op, ns, items: keys(), ...condition() };
+		case "expire": {
+			const items = readItemObjects(object, path).map((item, i) => readExpireItem(item, `${path}items[${i}].`));
+			return { op, ns, defaults: readDefaults(object, own, path), items, ...condition() };
+		}
 		case "clear":
 			return { op, ns, ...(prefix ? { prefix } : {}) };
+		case "drop":
+			return { op, ns };
 		case "scan": {
 			const after = readBytes(object, "after", path);
 			const limit = readWhole(object, "limit", SCAN_MAX, path) ?? SCAN_MAX;
@@ -221,11 +249,13 @@ function bytesMember(name: string, { bytes, text }: Key): Record<string, string>
 }
 
 function writeItem(item: ItemResult): object {
-	const { value, reference, etag, ...rest } = item;
+	const { value, form, etag, ...rest } = item;
+	const flags = form?.flags;
 	return {
 		...rest,
-		...(value && !reference ? bytesMember("value", value) : {}),
-		...(value && reference ? { reference: { text: value.text, ...reference } } : {}),
+		...(value && !form ? bytesMember("value", value) : {}),
+		...(value && form?.kind === "reference" ? { reference: { text: value.text, flags } } : {}),
+		...(value && form?.kind === "zstd" ? { value: { zstd_b64: base64(value.bytes), flags } } : {}),
 		...(etag === undefined ? {} : { etag: `"${etag}"` }),
 	};
 }

@@ -1,7 +1,7 @@
-/** get, exists, delete */
-import { referenceFlags, storedBack } from "../content";
+/** get, exists, delete, expire */
+import { COMPRESSED_FLAG, formOf, storedBack } from "../content";
 import type { ItemResult, Op } from "../op_types";
-import { bind, conditionHolds, conditionOf, failure, number, placeArray, places, request } from "./step";
+import { bind, conditionHolds, conditionOf, defaultsOf, failure, number, placeArray, places, request } from "./step";
 import { ROW_MAX_BYTES } from "./set";
 import type { OpsContext, Step } from "./step";
 
@@ -24,16 +24,22 @@ export async function stepGet(context: OpsContext, op: Extract<Op, { op: "get" }
 					`the values have more than ${VALUES_MAX_BYTES} bytes together; ask for fewer keys at a time`,
 				);
 			for (const row of found) {
-				const flags = referenceFlags(number(row.encoding));
-				if (flags !== null && !op.references)
+				const form = formOf(number(row.encoding));
+				if (form?.kind === "reference" && !op.references)
 					return failure(
 						"unsupported",
 						"the value is in a store for large values; read it through a server with --large-values",
 					);
+				if (!op.zstd && form && (form.kind === "zstd" || form.flags & COMPRESSED_FLAG))
+					return failure(
+						"unsupported",
+						"the value is compressed with zstd; read it through a server, or with GET /cache and " +
+							"Accept-Encoding: zstd",
+					);
 				results[number(row.i)] = {
 					status: "ok",
 					value: storedBack(number(row.encoding), String(row.value)),
-					...(flags === null ? {} : { reference: { flags } }),
+					...(form ? { form } : {}),
 					content_type: String(row.type),
 					etag: String(row.etag),
 					modified_us: number(row.modified),
@@ -53,6 +59,24 @@ export async function stepExists(context: OpsContext, op: Extract<Op, { op: "exi
 		read([found = []]) {
 			const results: ItemResult[] = op.items.map(() => ({ status: "not_found" }));
 			for (const row of found) results[number(row.i)] = { status: "ok" };
+			return { status: "ok", items: results };
+		},
+	};
+}
+
+export async function stepExpire(context: OpsContext, op: Extract<Op, { op: "expire" }>): Promise<Step> {
+	const at = await places(op.ns, op.items);
+	const rows = op.items.map((item, i) => `[${at[i]?.id},"${at[i]?.tag}",${item.ttl_s ?? null}]`);
+	const items = `[${rows.join(",")}]`;
+	const head = request(context, op.ns, { ...defaultsOf(op.defaults), ...conditionOf(op.condition) });
+	return {
+		statements: [bind("probe", head, items), bind("expire_items", head, items)],
+		read([found = []]) {
+			const before = found[0];
+			if (!conditionHolds(op.condition, number(before?.live) === 1, String(before?.etag ?? "")))
+				return failure("precondition_failed");
+			const results: ItemResult[] = op.items.map(() => ({ status: "not_found" }));
+			for (const row of found) if (row.live === 1) results[number(row.i)] = { status: "ok" };
 			return { status: "ok", items: results };
 		},
 	};

@@ -1,9 +1,9 @@
-/** clear, scan, stats, configure */
+/** clear, drop, scan, stats, configure */
 import { hex } from "../bytes";
 import { carriedBack, carry, fromBytes } from "../content";
 import type { Carried, Key } from "../content";
 import type { Row } from "../db";
-import { MIB } from "../env";
+import { COMPRESSIONS, MIB } from "../env";
 import type { Settings } from "../env";
 import type { EntryInfo, Op } from "../op_types";
 import { EVICT_MAX } from "./set";
@@ -62,6 +62,24 @@ export function stepClear(context: OpsContext, op: Extract<Op, { op: "clear" }>)
 			bind("forget_dropped"),
 		],
 		read: ([counts = []]) => ({ status: "ok", deleted: number(counts[0]?.entry_count) }),
+	};
+}
+
+/** As a clear, and the namespace goes too. */
+export function stepDrop(context: OpsContext, op: Extract<Op, { op: "drop" }>): Step {
+	const head = request(context, op.ns, { sweep_max: CLEAR_MAX });
+	return {
+		statements: [
+			bind("clear_count", head),
+			bind("clear_drop", head),
+			bind("drop_namespace", head),
+			bind("sweep", head),
+			bind("forget_dropped"),
+		],
+		read: ([counts = []]) =>
+			counts.length === 0
+				? failure("not_found", "there is no such namespace")
+				: { status: "ok", deleted: number(counts[0]?.entry_count) },
 	};
 }
 
@@ -132,7 +150,7 @@ export function stepScan(context: OpsContext, op: Extract<Op, { op: "scan" }>): 
 const STATS_OF_NOTHING: Row = {
 	entry_count: 0, total_size: 0, used_bytes: 0, frequency_sum: 0, max_frequency: 0, hits: 0, misses: 0, sets: 0,
 	deletes: 0, evictions: 0, expirations: 0, stale_hits: 0, max_size: null, capacity: null, default_ttl: null,
-	policy: null, stale_ttl: null,
+	policy: null, stale_ttl: null, max_idle: null, compression: null, put_status: null,
 };
 
 export function stepStats(context: OpsContext, op: Extract<Op, { op: "stats" }>): Step {
@@ -159,6 +177,9 @@ export function stepStats(context: OpsContext, op: Extract<Op, { op: "stats" }>)
 						default_ttl_s: row.default_ttl === null ? defaults.default_ttl_s : number(row.default_ttl),
 						policy: row.policy === null ? defaults.policy : (String(row.policy) as Settings["policy"]),
 						stale_ttl_s: number(row.stale_ttl),
+						max_idle_s: number(row.max_idle),
+						compression: COMPRESSIONS[number(row.compression)] ?? "none",
+						put_status: number(row.put_status),
 						hits: number(row.hits),
 						misses: number(row.misses),
 						stale_hits: number(row.stale_hits),
@@ -180,6 +201,7 @@ export function stepConfigure(
 	continuing: number,
 	evicted: number,
 ): Step {
+	const { stale_ttl_s, max_idle_s, compression, put_status } = op.change;
 	const head = request(context, op.ns, {
 		...defaultsOf(op.defaults),
 		max_namespaces: context.max_namespaces,
@@ -187,14 +209,18 @@ export function stepConfigure(
 		set_capacity: op.change.capacity ?? null,
 		set_default_ttl: op.change.default_ttl_s ?? null,
 		set_policy: op.change.policy ?? null,
-		set_stale_ttl: op.change.stale_ttl_s ?? null,
+		set_stale_ttl: stale_ttl_s ?? null,
+		set_max_idle: max_idle_s ?? null,
+		set_compression: compression === undefined ? null : COMPRESSIONS.indexOf(compression),
+		set_put_status: put_status ?? null,
 		continuing,
 		evict_max: EVICT_MAX,
 		sweep_max: CLEAR_MAX,
 	});
 	const first = round > 0 ? [] : [bind("ensure_namespace", head), bind("configure", head)];
 	if (round === 0 && op.change.policy === "fifo") first.push(bind("mark_fifo", head));
-	if (round === 0 && op.change.stale_ttl_s !== undefined) first.push(bind("mark_kept", head));
+	if (round === 0 && stale_ttl_s !== undefined) first.push(bind("mark_kept", head));
+	if (round === 0 && max_idle_s !== undefined) first.push(bind("mark_idle", head));
 	// Expired entries go before live ones.
 	first.push(bind("sweep", head));
 	return {
@@ -215,7 +241,10 @@ export function stepConfigure(
 			return {
 				status: "ok",
 				evicted: evicted + gone,
-				...(op.change.stale_ttl_s === undefined ? {} : { stale_ttl_s: op.change.stale_ttl_s }),
+				...(stale_ttl_s === undefined ? {} : { stale_ttl_s }),
+				...(max_idle_s === undefined ? {} : { max_idle_s }),
+				...(compression === undefined ? {} : { compression }),
+				...(put_status === undefined ? {} : { put_status }),
 			};
 		},
 	};

@@ -31,7 +31,7 @@ function contentStatements(head: string, items: SetItem[], at: Place[]): Bound[]
 	};
 	for (const [i, item] of items.entries()) {
 		const key = carry(item.key);
-		const value = store(item.value, item.reference);
+		const value = store(item.value, item.form);
 		const id = at[i]?.id ?? "0";
 		const row = item.key.bytes.length + value.stored_bytes + ROW_OVERHEAD_BYTES;
 		if (row > ROW_MAX_BYTES || key.text.length > ROW_MAX_BYTES)
@@ -104,7 +104,7 @@ function refusal(
 
 export async function stepSet(context: OpsContext, op: Extract<Op, { op: "set" }>): Promise<Step | OpResult> {
 	const at = await places(op.ns, op.items);
-	const etags = await Promise.all(op.items.map((item) => item.reference?.etag ?? etagOf(item.value)));
+	const etags = await Promise.all(op.items.map((item) => item.form?.etag ?? etagOf(item.value)));
 	const spared = placeArray(at);
 	const items = `[${op.items.map((item, i) => itemRow(item, at[i], etags[i])).join(",")}]`;
 	let evicted = 0;
