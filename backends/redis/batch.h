@@ -12,13 +12,17 @@ enum redis_kind {
 	COMMAND_CLAIMED,
 	COMMAND_SETTINGS, /* stats, for what a read needs of them */
 	COMMAND_USE,
+	COMMAND_HEADS, /* those of the COMMAND_GET that follows it: when its entries were used */
 	COMMAND_GET,
 	COMMAND_EXISTS,
 	COMMAND_SET,
 	COMMAND_SET_EACH, /* single ones without a condition, whosever they are */
 	COMMAND_DELETE,
+	COMMAND_EXPIRE,
 	COMMAND_CLEAR,
 	COMMAND_CLEAR_PREFIX,
+	COMMAND_DROP,
+	COMMAND_UNNAME, /* takes the namespace out of the list; in a Cluster */
 	COMMAND_LIST,
 	COMMAND_NAMES,
 	COMMAND_STATS,
@@ -37,6 +41,8 @@ struct redis_command {
 	size_t item_count;
 	struct redis_uses uses; /* of COMMAND_USE, until it is acknowledged */
 	int64_t told_us;        /* the time that a set was given; 0: none */
+	/* Of a COMMAND_GET, while its answer is read: the reply to its COMMAND_HEADS. */
+	const struct redis_reply *heads;
 };
 
 /* What an op has still to do (op->progress). */
@@ -46,12 +52,13 @@ enum redis_phase {
 	PHASE_WORK,   /* steps of `work` */
 	PHASE_ALL,    /* the names are known: statistics of each */
 	PHASE_ABSENT, /* statistics were told of a partition that does not exist */
+	PHASE_UNNAME, /* a dropped namespace is to leave the list: as it was submitted */
 };
 
 struct redis_batch {
 	struct redis_command *commands;
 	size_t count, capacity;
-	bool writes;         /* some command changes something */
+	bool writes;         /* some command changes something, or must come after one that did */
 	bool hears;          /* is sent only while news are heard */
 	unsigned route;      /* remote_request.route */
 	struct buffer after; /* where a listing or a clear goes on */

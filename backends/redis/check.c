@@ -38,11 +38,13 @@ static bool is_fetched(enum redis_kind kind, const struct redis_reply *reply)
 				   : redis_value_read_head(reply->text, &head);
 }
 
-static bool are_fetched(const struct redis_command *command, const struct redis_reply *reply)
+/* What came for `item_count` items. */
+static bool are_fetched(const struct redis_command *command, size_t item_count,
+			const struct redis_reply *reply)
 {
-	if (command->item_count == 1)
+	if (item_count == 1)
 		return is_fetched(command->kind, reply);
-	if (reply->kind != REPLY_ARRAY || reply->count != command->item_count)
+	if (reply->kind != REPLY_ARRAY || reply->count != item_count)
 		return false;
 	for (size_t i = 0; i < reply->count; i++)
 		if (!is_fetched(command->kind, &reply->elements[i]))
@@ -120,12 +122,19 @@ bool redis_check_reply(const struct redis_command *command, const struct redis_r
 		return has_integers(reply, 2);
 	case COMMAND_GET:
 	case COMMAND_EXISTS:
-		return are_fetched(command, reply);
+		return are_fetched(command, command->item_count, reply);
+	case COMMAND_HEADS:
+		return are_fetched(command, command[1].item_count, reply);
 	case COMMAND_SET:
 	case COMMAND_SET_EACH:
 		return is_set(command, reply);
 	case COMMAND_DELETE:
+	case COMMAND_EXPIRE:
 		return is_deleted(command, reply);
+	case COMMAND_DROP:
+		return has_integers(reply, 2);
+	case COMMAND_UNNAME:
+		return reply->kind == REPLY_INTEGER;
 	case COMMAND_CLEAR:
 		return has_integers(reply, 3);
 	case COMMAND_CLEAR_PREFIX:
@@ -138,7 +147,7 @@ bool redis_check_reply(const struct redis_command *command, const struct redis_r
 		return has_integers(reply, 2) &&
 		       (redis_check_code(reply) == CODE_ABSENT || has_integers(reply, 3));
 	case COMMAND_WORK:
-		return has_integers(reply, 4);
+		return has_integers(reply, 6);
 	case COMMAND_NAME:
 		return has_integers(reply, 1);
 	case COMMAND_LEASE_TAKE:
@@ -159,8 +168,10 @@ bool redis_check_has_time(enum redis_kind kind)
 	case COMMAND_SET:
 	case COMMAND_SET_EACH:
 	case COMMAND_DELETE:
+	case COMMAND_EXPIRE:
 	case COMMAND_CLEAR:
 	case COMMAND_CLEAR_PREFIX:
+	case COMMAND_DROP:
 	case COMMAND_LIST:
 	case COMMAND_STATS:
 	case COMMAND_CONFIGURE:

@@ -11,7 +11,8 @@ static enum cache_status accepts(const struct remote_context *context, struct ca
 {
 	(void)context;
 	/* It begins, perhaps again: Redis did not speak the other dialect. */
-	op->progress = PHASE_FIRST;
+	if (op->type != CACHE_OP_CLEAR || op->part == 0 || op->progress != PHASE_UNNAME)
+		op->progress = PHASE_FIRST;
 	if (op->type == CACHE_OP_STATS) {
 		free(op->stats);
 		op->stats = NULL;

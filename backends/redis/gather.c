@@ -12,8 +12,10 @@
 #define USES_A_CALL 64
 /* Such calls that housekeeping makes in one go: others have their turn between. */
 #define CALLS_AT_ONCE 4
-/* Settings that a read goes by may be so old, where another server changed them. */
+/* Settings that a read goes by may be so old, where another server changed them: the stale time,
+ * and the idle time, which housekeeping hears within a second. */
 #define SETTINGS_FRESH_US (1 * US_PER_S)
+#define IDLE_FRESH_US     (3 * US_PER_S)
 
 struct gatherer {
 	const struct remote_context *context;
@@ -58,29 +60,38 @@ static bool asks_time(const struct gatherer *g, const struct redis_part *part)
 	return false;
 }
 
-static bool asks_settings(const struct gatherer *g, const struct redis_part *part)
+static bool asks(const struct gatherer *g, enum redis_kind kind, const struct redis_part *part)
 {
 	for (size_t i = 0; i < g->batch->count; i++)
-		if (g->batch->commands[i].kind == COMMAND_SETTINGS &&
-		    g->batch->commands[i].part == part)
+		if (g->batch->commands[i].kind == kind && g->batch->commands[i].part == part)
 			return true;
 	return false;
 }
 
-/* A read judges itself what has expired: by the engine's clock, and by the stale time. */
+static bool knows_settings(const struct gatherer *g, const struct redis_part *part,
+			   int64_t fresh_us)
+{
+	return part->refreshed_us > 0 && g->now_us - part->refreshed_us < fresh_us;
+}
+
+/* A read judges itself what has expired: by the engine's clock, by the stale time, and, with an
+ * idle time, by the last uses: those that are being told come before it, the others are here. */
 static bool gather_read(const struct gatherer *g, struct redis_part *part, struct remote_job *job)
 {
 	bool is_get = job->op->type == CACHE_OP_GET;
+	bool serves_stale = is_get && job->op->serve_stale;
 	bool knows_time = g->context->config->clock ||
 			  redis_clock_is_fresh(part->clock, g->now_us) || asks_time(g, part);
-	bool knows_settings =
-		!is_get || !job->op->serve_stale ||
-		(part->refreshed_us > 0 && g->now_us - part->refreshed_us < SETTINGS_FRESH_US) ||
-		asks_settings(g, part);
+	bool knows_all = knows_settings(g, part, serves_stale ? SETTINGS_FRESH_US : IDLE_FRESH_US);
+	bool may_be_idle = !knows_settings(g, part, IDLE_FRESH_US) || part->max_idle_s > 0;
 
+	g->batch->writes |= may_be_idle;
 	if (!knows_time && !add(g, COMMAND_TIME, part, NULL))
 		return false;
-	if (!knows_settings && !add(g, COMMAND_SETTINGS, part, NULL))
+	if (!knows_all && !asks(g, COMMAND_SETTINGS, part) && !add(g, COMMAND_SETTINGS, part, NULL))
+		return false;
+	if (is_get && may_be_idle && !asks(g, COMMAND_GET, part) &&
+	    !add(g, COMMAND_HEADS, part, NULL))
 		return false;
 	return redis_batch_share(g->batch, is_get ? COMMAND_GET : COMMAND_EXISTS, part, job) !=
 	       NULL;
@@ -139,9 +150,7 @@ static bool gather_sync(const struct gatherer *g, struct redis_part *part, struc
 
 	g->batch->writes = true;
 	if (part)
-		return add_some_uses(g, part, calls) && add(g, COMMAND_WORK, part, job) &&
-		       (!part->space->is_named || part->route > 0 ||
-			add(g, COMMAND_NAME, part, NULL));
+		return add_some_uses(g, part, calls) && add(g, COMMAND_WORK, part, job);
 	while (!g->state->spaces.is_cluster &&
 	       (each = redis_space_next_part(&g->state->spaces, each)))
 		if (!add_uses(g, each))
@@ -164,7 +173,11 @@ static bool gather_of_part(const struct gatherer *g, struct redis_part *part,
 		return gather_set(g, part, job);
 	case CACHE_OP_DELETE:
 		return gather_write(g, COMMAND_DELETE, part, job);
+	case CACHE_OP_EXPIRE:
+		return gather_write(g, COMMAND_EXPIRE, part, job);
 	case CACHE_OP_CLEAR:
+		if (op->drop)
+			return gather_write(g, COMMAND_DROP, part, job);
 		return gather_write(g, op->prefix.len > 0 ? COMMAND_CLEAR_PREFIX : COMMAND_CLEAR,
 				    part, job);
 	case CACHE_OP_CONFIGURE:
@@ -183,7 +196,6 @@ static bool gather_of_part(const struct gatherer *g, struct redis_part *part,
 		return add(g, COMMAND_LEASE_TAKE, part, job);
 	case CACHE_OP_LEASE_END:
 		return add(g, COMMAND_LEASE_END, part, job);
-	case CACHE_OP_EXPIRE:
 	case CACHE_OP_CHECK:
 	case CACHE_OP_TYPES:
 		break;
@@ -217,10 +229,12 @@ static bool gather_job(const struct gatherer *g, struct remote_job *job)
 	if (!part)
 		return false;
 	g->batch->route = part->route;
-	if (op->progress != PHASE_NAME)
+	if (op->progress != PHASE_NAME && op->progress != PHASE_UNNAME)
 		return gather_of_part(g, part, job);
 	g->batch->writes = true;
 	g->batch->route = g->state->names_route;
+	if (op->progress == PHASE_UNNAME)
+		return add(g, COMMAND_UNNAME, part, job);
 	return (part->route > 0 || add_uses(g, part)) && add(g, COMMAND_NAME, part, job);
 }
 

@@ -30,6 +30,7 @@ struct redis_part {
 	int64_t uses_since_us; /* when the oldest of them came; monotonic */
 	int64_t touched_us;    /* monotonic */
 	int64_t stale_ttl_s;   /* as it was at refreshed_us (monotonic; 0: never) */
+	int64_t max_idle_s;    /* the same */
 	int64_t refreshed_us;
 
 	/* Housekeeping (house.c). */
@@ -41,6 +42,15 @@ struct redis_part {
 	int64_t due_us;        /* when it is looked at, if it has a place */
 	size_t due_place;      /* in the heap of due.h, from 1; 0: none */
 };
+
+/* What was told of the settings at `now_us`. */
+static inline void redis_part_learn(struct redis_part *part, int64_t stale_ttl_s,
+				    int64_t max_idle_s, int64_t now_us)
+{
+	part->stale_ttl_s = stale_ttl_s;
+	part->max_idle_s = max_idle_s;
+	part->refreshed_us = now_us;
+}
 
 /* Of a server that is alone (`is_cluster` false), whose clock `shared` is, or of a Cluster. NULL:
  * out of memory. */

@@ -42,15 +42,16 @@ static int64_t time_of(const struct redis_reply *reply)
 static void take_settings(struct redis_command *command, const struct redis_reply *reply,
 			  int64_t now_us)
 {
-	command->part->refreshed_us = now_us;
-	command->part->stale_ttl_s = 0;
-	if (redis_check_code(reply) == CODE_OK)
-		command->part->stale_ttl_s = redis_check_number(reply, STATS_STALE);
+	bool is_there = redis_check_code(reply) == CODE_OK;
+
+	redis_part_learn(command->part, is_there ? redis_check_number(reply, STATS_STALE) : 0,
+			 is_there ? redis_check_number(reply, STATS_MAX_IDLE) : 0, now_us);
 }
 
+/* What reads can do without. */
 static bool is_first(enum redis_kind kind)
 {
-	return kind == COMMAND_TIME || kind == COMMAND_SETTINGS;
+	return kind == COMMAND_TIME || kind == COMMAND_SETTINGS || kind == COMMAND_HEADS;
 }
 
 /* The clock, and what a read judges by. */
@@ -133,6 +134,9 @@ static void take(const struct remote_context *context, struct remote_call *call,
 	case COMMAND_CLAIM:
 	case COMMAND_CLAIMED:
 		break;
+	case COMMAND_HEADS:
+		command[1].heads = reply;
+		break;
 	case COMMAND_PING:
 		take_ping(context, command);
 		break;
@@ -153,11 +157,18 @@ static void take(const struct remote_context *context, struct remote_call *call,
 		redis_read_set_each(context, command, reply);
 		break;
 	case COMMAND_DELETE:
+	case COMMAND_EXPIRE:
 		redis_read_deleted(context, command, reply);
 		break;
 	case COMMAND_CLEAR:
 	case COMMAND_CLEAR_PREFIX:
 		redis_read_cleared(context, call, command, reply);
+		break;
+	case COMMAND_DROP:
+		redis_read_dropped(context, command, redis_check_code(reply) == CODE_OK);
+		break;
+	case COMMAND_UNNAME:
+		redis_read_dropped(context, command, reply->integer > 0);
 		break;
 	case COMMAND_LIST:
 		redis_read_listing(context, call, command, reply);

@@ -40,6 +40,22 @@ void redis_read_cleared(const struct remote_context *context, struct remote_call
 		remote_job_fail(job, CACHE_NO_MEMORY, NULL, 1);
 }
 
+/* Of the partition, or of the name alone: whether it was there. */
+void redis_read_dropped(const struct remote_context *context, const struct redis_command *command,
+			bool was_there)
+{
+	struct remote_job *job = command->job;
+
+	redis_part_learn(command->part, 0, 0, 0);
+	command->part->space->is_named = false;
+	if (!job->op)
+		return;
+	if (was_there)
+		remote_namespaces_forget(context->namespaces, job->op->ns);
+	job->op->one.status = was_there ? CACHE_OK : CACHE_NOT_FOUND;
+	remote_job_succeed(job);
+}
+
 /* ---- SCAN ---- */
 
 static bool copy_key(struct slice key, struct slice *ret)
@@ -183,6 +199,9 @@ static void fill_stats(const struct remote_context *context, const struct redis_
 		.default_ttl_s = redis_check_number(reply, STATS_TTL),
 		.policy = (enum eviction_policy)redis_check_number(reply, STATS_POLICY),
 		.stale_ttl_s = redis_check_number(reply, STATS_STALE),
+		.max_idle_s = redis_check_number(reply, STATS_MAX_IDLE),
+		.compression = (enum compression)redis_check_number(reply, STATS_COMPRESSION),
+		.put_status = (unsigned)redis_check_number(reply, STATS_PUT_STATUS),
 	};
 	ret->entry_count = (uint64_t)redis_check_number(reply, STATS_COUNT);
 	ret->total_size_bytes = (uint64_t)redis_check_number(reply, STATS_SIZE);
@@ -210,10 +229,9 @@ void redis_read_stats(const struct remote_context *context, struct remote_call *
 
 	if (!op)
 		return;
-	if (is_known(reply)) {
-		command->part->stale_ttl_s = redis_check_number(reply, STATS_STALE);
-		command->part->refreshed_us = redis_state_mono_us();
-	}
+	if (is_known(reply))
+		redis_part_learn(command->part, redis_check_number(reply, STATS_STALE),
+				 redis_check_number(reply, STATS_MAX_IDLE), redis_state_mono_us());
 	if (op->progress == PHASE_ALL) {
 		if (is_known(reply))
 			fill_stats(context, command->part, reply, &op->stats[op->stats_count++]);
@@ -269,10 +287,12 @@ void redis_read_work(const struct remote_context *context, struct remote_call *c
 {
 	struct redis_batch *batch = call->state;
 	bool more = redis_check_number(reply, 2) != 0;
+	bool is_there = redis_check_code(reply) == CODE_OK;
 
-	redis_house_worked(context, command->part, redis_check_code(reply) == CODE_OK, more,
-			   redis_check_number(reply, 3));
-	if (command->job && command->job->op && name_is_due(command)) {
+	redis_part_learn(command->part, redis_check_number(reply, 4), redis_check_number(reply, 5),
+			 redis_state_mono_us());
+	redis_house_worked(context, command->part, is_there, more, redis_check_number(reply, 3));
+	if (is_there && command->job && command->job->op && name_is_due(command)) {
 		command->job->op->progress = PHASE_NAME;
 	} else if (command->job && command->job->op) {
 		/* Of a CONFIGURE, which is done once all is, or of housekeeping itself. */

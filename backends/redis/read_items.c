@@ -17,18 +17,42 @@ static void count_items(const struct remote_context *context, const struct remot
 
 /* ---- GET, EXISTS ---- */
 
+/* What came for the items of a job: values, or, of an EXISTS, heads. */
+struct fetched {
+	const struct redis_reply *replies;
+	const struct redis_reply *heads; /* of a GET; NULL: none were asked for */
+};
+
 struct reader {
 	const struct remote_context *context;
 	struct redis_part *part;
 	int64_t now_us; /* the engine's */
 };
 
+/* Whether nobody has used the key for so long that its entry is over; text: its head, or none. */
+static bool is_idle(const struct reader *r, struct slice key, const struct redis_reply *text)
+{
+	struct redis_head head;
+
+	if (r->part->max_idle_s == 0 || !text || text->kind == REPLY_NIL ||
+	    !redis_value_read_head(text->text, &head))
+		return false;
+	int64_t used_us = redis_uses_last_us(&r->part->uses, key);
+	int64_t last_us = head.last_access_us;
+	if (used_us > 0) {
+		used_us = r->now_us - (redis_state_use_us(r->context) - used_us);
+		last_us = used_us > last_us ? used_us : last_us;
+	}
+	return last_us + r->part->max_idle_s * US_PER_S <= r->now_us;
+}
+
 /* Of an entry that expires then; whether it is found. */
 static bool is_found(const struct reader *r, const struct cache_op *op, int64_t expires_at_us,
-		     bool *ret_stale)
+		     bool is_idle, bool *ret_stale)
 {
-	bool is_live = rules_is_live(expires_at_us, r->now_us);
-	bool is_kept = is_live || rules_is_kept(expires_at_us, r->part->stale_ttl_s, r->now_us);
+	bool is_live = !is_idle && rules_is_live(expires_at_us, r->now_us);
+	bool is_kept = is_live ||
+		       (!is_idle && rules_is_kept(expires_at_us, r->part->stale_ttl_s, r->now_us));
 
 	*ret_stale = !is_live && is_kept && op->type == CACHE_OP_GET && op->serve_stale;
 	if (!is_kept)
@@ -36,9 +60,12 @@ static bool is_found(const struct reader *r, const struct cache_op *op, int64_t 
 	return is_live || *ret_stale;
 }
 
-static bool judge_item(const struct reader *r, const struct cache_op *op,
-		       const struct redis_reply *reply, struct redis_value *ret, bool *ret_stale)
+/* Item `i` of `op`, by the reply for it and, if it is known, its head. */
+static bool judge_item(const struct reader *r, const struct cache_op *op, size_t i,
+		       const struct fetched *fetched, struct redis_value *ret, bool *ret_stale)
 {
+	const struct redis_reply *reply = &fetched->replies[i];
+	struct slice key = op->items[i].key;
 	struct redis_head head;
 
 	*ret_stale = false;
@@ -46,13 +73,15 @@ static bool judge_item(const struct reader *r, const struct cache_op *op,
 		return false;
 	if (op->type == CACHE_OP_GET)
 		return redis_value_read(reply->text, ret) &&
-		       is_found(r, op, ret->expires_at_us, ret_stale);
+		       is_found(r, op, ret->expires_at_us,
+				is_idle(r, key, fetched->heads ? &fetched->heads[i] : NULL),
+				ret_stale);
 	return redis_value_read_head(reply->text, &head) &&
-	       is_found(r, op, head.expires_at_us, ret_stale);
+	       is_found(r, op, head.expires_at_us, is_idle(r, key, reply), ret_stale);
 }
 
 static bool is_beyond(const struct reader *r, const struct cache_op *op,
-		      const struct redis_reply *replies)
+		      const struct fetched *fetched)
 {
 	uint64_t bytes = 0;
 	struct redis_value value;
@@ -61,21 +90,21 @@ static bool is_beyond(const struct reader *r, const struct cache_op *op,
 	if (op->type != CACHE_OP_GET || op->max_value_bytes == 0)
 		return false;
 	for (size_t i = 0; i < op->item_count; i++)
-		if (judge_item(r, op, &replies[i], &value, &stale))
+		if (judge_item(r, op, i, fetched, &value, &stale))
 			bytes += value.bytes.len;
 	return bytes > op->max_value_bytes;
 }
 
 static enum cache_status fetch_items(const struct reader *r, struct cache_op *op,
-				     const struct redis_reply *replies)
+				     const struct fetched *fetched)
 {
 	struct redis_value value;
 
-	if (is_beyond(r, op, replies))
+	if (is_beyond(r, op, fetched))
 		return CACHE_TOO_LARGE;
 	for (size_t i = 0; i < op->item_count; i++) {
 		struct cache_item *item = &op->items[i];
-		bool found = judge_item(r, op, &replies[i], &value, &item->stale);
+		bool found = judge_item(r, op, i, fetched, &value, &item->stale);
 
 		item->status = found ? CACHE_OK : CACHE_NOT_FOUND;
 		if (!found || op->type != CACHE_OP_GET)
@@ -108,11 +137,10 @@ static void note_uses(const struct reader *r, const struct cache_op *op, uint64_
 	redis_house_has_uses(r->context, r->part);
 }
 
-static void fetch_job(const struct reader *r, struct remote_job *job,
-		      const struct redis_reply *replies)
+static void fetch_job(const struct reader *r, struct remote_job *job, const struct fetched *fetched)
 {
 	struct cache_op *op = job->op;
-	enum cache_status status = fetch_items(r, op, replies);
+	enum cache_status status = fetch_items(r, op, fetched);
 	uint64_t count = 0;
 
 	if (status != CACHE_OK) {
@@ -128,21 +156,32 @@ static void fetch_job(const struct reader *r, struct remote_job *job,
 	remote_job_succeed(job);
 }
 
+/* The replies for the items of a command. */
+static const struct redis_reply *of_items(const struct redis_command *command,
+					  const struct redis_reply *reply)
+{
+	return command->item_count == 1 ? reply : reply->elements;
+}
+
 void redis_read_fetched(const struct remote_context *context, const struct redis_command *command,
 			const struct redis_reply *reply)
 {
-	const struct redis_reply *replies = command->item_count == 1 ? reply : reply->elements;
+	struct fetched fetched = {.replies = of_items(command, reply)};
 	struct reader r = {
 		.context = context,
 		.part = command->part,
 		.now_us = redis_state_now_us(context, command->part),
 	};
 
+	if (command->heads)
+		fetched.heads = of_items(command, command->heads);
 	for (struct remote_job *job = command->job, *next; job; job = next) {
 		next = job->grouped;
 		if (job->op)
-			fetch_job(&r, job, replies);
-		replies += job->item_count;
+			fetch_job(&r, job, &fetched);
+		fetched.replies += job->item_count;
+		if (fetched.heads)
+			fetched.heads += job->item_count;
 	}
 }
 
@@ -285,7 +324,7 @@ void redis_read_set_each(const struct remote_context *context, const struct redi
 	}
 }
 
-/* ---- DELETE ---- */
+/* ---- DELETE, EXPIRE ---- */
 
 void redis_read_deleted(const struct remote_context *context, const struct redis_command *command,
 			const struct redis_reply *reply)

@@ -182,15 +182,16 @@ static size_t redis_gauges(struct backend *backend, struct backend_gauge *ret, s
 	{                                                                                          \
 		.name = "redis",                                                                   \
 		.bits = (BACKEND_PERSISTS | BACKEND_REMOTE | BACKEND_WHOLE | BACKEND_LEASES |      \
-			 BACKEND_NEWS) &                                                           \
+			 BACKEND_NEWS | BACKEND_IDLE) &                                            \
 			~(unsigned)(less),                                                         \
 		.options = &redis_options, .schemes = REDIS_URL_SCHEMES,                           \
 		.url_parameters = REDIS_URL_PARAMETERS, .default_policy = REDIS_DEFAULT_POLICY,    \
 		.check_config = redis_settings_check, .scope = redis_settings_scope,               \
 		.open = redis_open, .get = (submit), .set = (submit), .remove = (submit),          \
-		.exists = (submit), .clear = (submit), .scan = (submit), .stats = (submit),        \
-		.configure = (submit), .sync = (submit), .check = (submit), .lease = (submit),     \
-		.gauges = redis_gauges, .hurry = remote_backend_hurry, .close = redis_close,       \
+		.exists = (submit), .expire = (submit), .clear = (submit), .scan = (submit),       \
+		.stats = (submit), .configure = (submit), .sync = (submit), .check = (submit),     \
+		.lease = (submit), .gauges = redis_gauges, .hurry = remote_backend_hurry,          \
+		.close = redis_close,                                                              \
 	}
 
 const struct backend_ops redis_backend_ops = REDIS_OPS(remote_backend_submit, 0);

@@ -85,7 +85,8 @@ void redis_scatter_end(struct redis_scatter *scatter, enum cache_status status,
 	redis_scatter_reset(scatter);
 	free(scatter->more);
 	free(scatter);
-	if (failed && (op->type == CACHE_OP_SET || op->type == CACHE_OP_DELETE))
+	if (failed && (op->type == CACHE_OP_SET || op->type == CACHE_OP_DELETE ||
+		       op->type == CACHE_OP_EXPIRE))
 		cache_op_complete_partly(op, status);
 	else
 		cache_op_complete(op, status);

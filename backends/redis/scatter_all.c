@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backends/redis/batch.h"
 #include "backends/redis/scatter.h"
 #include "backends/redis/share.h"
 
@@ -25,6 +26,51 @@ void redis_scatter_clear(struct backend *backend, struct cache_op *op, unsigned 
 		return;
 	for (unsigned p = 0; p < part_count; p++)
 		redis_scatter_add(scatter, p)->prefix = op->prefix;
+	redis_scatter_send(scatter);
+}
+
+/* What a drop has found. */
+struct dropping {
+	bool was_there; /* a partition */
+	bool is_named;  /* whether the name was there is being asked */
+};
+
+/* First the partitions, then the name: where one of them fails the namespace is still told of, and
+ * can be dropped once more. */
+static void finish_drop(struct redis_scatter *scatter)
+{
+	struct dropping *dropping = scatter->more;
+
+	for (size_t i = 0; i < scatter->count; i++) {
+		enum cache_status status = scatter->children[i].status;
+
+		dropping->was_there |= status == CACHE_OK;
+		if (status == CACHE_OK || status == CACHE_NOT_FOUND)
+			continue;
+		redis_scatter_end(scatter, status, &scatter->children[i]);
+		return;
+	}
+	if (dropping->is_named) {
+		redis_scatter_end(scatter, dropping->was_there ? CACHE_OK : CACHE_NOT_FOUND, NULL);
+		return;
+	}
+	redis_scatter_reset(scatter);
+	dropping->is_named = true;
+	struct cache_op *child = redis_scatter_add(scatter, 0);
+	child->drop = true;
+	child->progress = PHASE_UNNAME;
+	redis_scatter_send(scatter);
+}
+
+void redis_scatter_drop(struct backend *backend, struct cache_op *op, unsigned part_count)
+{
+	struct redis_scatter *scatter =
+		redis_scatter_create(backend, op, part_count, sizeof(struct dropping), finish_drop);
+
+	if (!scatter)
+		return;
+	for (unsigned p = 0; p < part_count; p++)
+		redis_scatter_add(scatter, p)->drop = true;
 	redis_scatter_send(scatter);
 }
 

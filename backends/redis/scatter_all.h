@@ -8,6 +8,9 @@
 /* Submits a CLEAR. If it fails, some partitions may be cleared. */
 void redis_scatter_clear(struct backend *backend, struct cache_op *op, unsigned part_count);
 
+/* Submits a CLEAR with `drop`. If it fails, some partitions may be gone, but not the name. */
+void redis_scatter_drop(struct backend *backend, struct cache_op *op, unsigned part_count);
+
 /* Submits a CONFIGURE: each partition gets its share of the limits. If it fails, some partitions
  * may have the new settings. */
 void redis_scatter_configure(struct backend *backend, struct cache_op *op,

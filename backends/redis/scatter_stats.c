@@ -65,6 +65,9 @@ static bool sum_up(const struct cache_op *first, unsigned part_count, struct nam
 	ret->settings.default_ttl_s = told->default_ttl_s;
 	ret->settings.policy = told->policy;
 	ret->settings.stale_ttl_s = told->stale_ttl_s;
+	ret->settings.max_idle_s = told->max_idle_s;
+	ret->settings.compression = told->compression;
+	ret->settings.put_status = told->put_status;
 	return true;
 }
 

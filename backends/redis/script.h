@@ -5,9 +5,9 @@
 
 #include "base/slice.h"
 
-/* What the names of the library and its functions begin with: FCALL steadycache_1_set, and so on.
+/* What the names of the library and its functions begin with: FCALL steadycache_2_set, and so on.
  */
-#define REDIS_SCRIPT_LIBRARY "steadycache_1"
+#define REDIS_SCRIPT_LIBRARY "steadycache_2"
 
 extern const char redis_script_text[], redis_script_text_end[];
 extern const unsigned redis_script_first_line; /* its length, with the line feed */

@@ -15,6 +15,15 @@ struct redis_space {
 	struct redis_part *parts[]; /* NULL: not touched yet */
 };
 
+/* For so long a server may create partitions of a namespace that it has put into the list: it may
+ * have been dropped meanwhile. */
+#define REDIS_NAMED_US (10 * US_PER_S)
+
+static inline bool redis_space_is_named(const struct redis_space *space, int64_t now_us)
+{
+	return space->is_named && now_us - space->named_us < REDIS_NAMED_US;
+}
+
 #define REDIS_SPACES_BUCKETS 256
 
 struct redis_spaces {

@@ -25,7 +25,10 @@ void redis_split_submit(struct backend *backend, struct cache_op *op)
 		redis_scatter_items(backend, op, part_count);
 		return;
 	case CACHE_OP_CLEAR:
-		redis_scatter_clear(backend, op, part_count);
+		if (op->drop)
+			redis_scatter_drop(backend, op, part_count);
+		else
+			redis_scatter_clear(backend, op, part_count);
 		return;
 	case CACHE_OP_SCAN:
 		redis_scatter_list(backend, op, part_count);

@@ -90,6 +90,14 @@ void redis_uses_add(struct redis_uses *uses, struct slice key, int64_t now_us)
 	append_use(uses, use);
 }
 
+int64_t redis_uses_last_us(const struct redis_uses *uses, struct slice key)
+{
+	const struct redis_use *use =
+		uses->count > 0 ? find(uses, key, XXH3_64bits(key.data, key.len)) : NULL;
+
+	return use ? use->last_us : 0;
+}
+
 static void leave_bucket(struct redis_uses *uses, const struct redis_use *use)
 {
 	struct redis_use **at = bucket_of(uses, use->hash);

@@ -33,6 +33,9 @@ bool redis_uses_are_none(const struct redis_uses *uses);
 /* Counts a use at `now_us`, which never goes back. Without room for it the use is forgotten. */
 void redis_uses_add(struct redis_uses *uses, struct slice key, int64_t now_us);
 
+/* When the last of the uses of `key` was; 0: none is noted. */
+int64_t redis_uses_last_us(const struct redis_uses *uses, struct slice key);
+
 /* Moves the `max` oldest uses into `to`, which is empty, and all hits and misses. */
 void redis_uses_take(struct redis_uses *uses, struct redis_uses *to, size_t max);
 

@@ -188,6 +188,8 @@ static void write_fetch(const struct writer *writer, const struct redis_command 
 	struct slice key =
 		command->kind == COMMAND_GET ? command->part->key_values : command->part->key_heads;
 
+	if (command->kind == COMMAND_HEADS)
+		command++; /* of whose keys */
 	redis_command_begin(writer->request, 2 + command->item_count);
 	redis_command_word(writer->request,
 			   command->item_count == 1 ? SLICE("HGET") : SLICE("HMGET"));
@@ -231,12 +233,19 @@ static void write_item(const struct writer *writer, const struct cache_item *ite
 	write_history(writer, item->history);
 }
 
+/* Whether the call may create the partition. */
+static void write_may_create(const struct writer *writer, const struct redis_command *command)
+{
+	redis_command_integer(writer->request,
+			      redis_space_is_named(command->part->space, redis_state_mono_us()));
+}
+
 static void begin_set(const struct writer *writer, const struct redis_command *command,
 		      const char *name, size_t arguments)
 {
 	begin_space_call(writer, command, name, arguments + 4 * command->item_count);
 	write_defaults(writer, command->part);
-	redis_command_integer(writer->request, command->part->space->is_named);
+	write_may_create(writer, command);
 	write_notify(writer);
 }
 
@@ -266,6 +275,34 @@ static void write_delete(const struct writer *writer, const struct redis_command
 	write_condition(writer, op);
 	for (size_t i = 0; i < op->item_count; i++)
 		redis_command_word(writer->request, op->items[i].key);
+}
+
+static void write_expire(const struct writer *writer, const struct redis_command *command)
+{
+	const struct cache_op *op = command->job->op;
+
+	begin_space_call(writer, command, "expire", 5 + 2 * op->item_count);
+	write_defaults(writer, command->part);
+	write_notify(writer);
+	write_condition(writer, op);
+	for (size_t i = 0; i < op->item_count; i++) {
+		redis_command_word(writer->request, op->items[i].key);
+		redis_command_integer(writer->request, op->items[i].ttl_s);
+	}
+}
+
+static void write_drop(const struct writer *writer, const struct redis_command *command)
+{
+	begin_space_call(writer, command, "drop", 2);
+	write_notify(writer);
+}
+
+static void write_unname(const struct writer *writer, const struct redis_command *command)
+{
+	redis_command_begin(writer->request, 3);
+	redis_command_word(writer->request, SLICE("ZREM"));
+	buffer_append(&writer->request->body, buffer_bytes(&writer->state->names_key));
+	redis_command_word(writer->request, slice_of(command->part->space->name));
 }
 
 static void write_clear(const struct writer *writer, const struct redis_command *command)
@@ -313,9 +350,9 @@ static void write_configure(const struct writer *writer, const struct redis_comm
 	const struct namespace_settings *settings = &op->settings;
 	bool has_capacity = op->settings_mask & SETTING_CAPACITY && settings->capacity >= 0;
 
-	begin_space_call(writer, command, "configure", 9);
+	begin_space_call(writer, command, "configure", 12);
 	write_defaults(writer, command->part);
-	redis_command_integer(writer->request, command->part->space->is_named);
+	write_may_create(writer, command);
 	redis_command_integer(writer->request, op->settings_mask);
 	redis_command_integer(writer->request, bounded(settings->max_size_bytes));
 	redis_command_integer(writer->request,
@@ -323,6 +360,9 @@ static void write_configure(const struct writer *writer, const struct redis_comm
 	redis_command_integer(writer->request, settings->default_ttl_s);
 	redis_command_integer(writer->request, (int64_t)settings->policy);
 	redis_command_integer(writer->request, settings->stale_ttl_s);
+	redis_command_integer(writer->request, settings->max_idle_s);
+	redis_command_integer(writer->request, (int64_t)settings->compression);
+	redis_command_integer(writer->request, settings->put_status);
 }
 
 static void write_work(const struct writer *writer, const struct redis_command *command)
@@ -372,12 +412,16 @@ static void write_command(const struct writer *writer, const struct redis_comman
 		[COMMAND_CLAIMED] = write_claimed,
 		[COMMAND_SETTINGS] = write_stats,
 		[COMMAND_USE] = write_use,
+		[COMMAND_HEADS] = write_fetch,
 		[COMMAND_GET] = write_fetch,
 		[COMMAND_EXISTS] = write_fetch,
 		[COMMAND_SET] = write_set,
 		[COMMAND_SET_EACH] = write_set_each,
 		[COMMAND_DELETE] = write_delete,
+		[COMMAND_EXPIRE] = write_expire,
 		[COMMAND_CLEAR] = write_clear,
+		[COMMAND_DROP] = write_drop,
+		[COMMAND_UNNAME] = write_unname,
 		[COMMAND_CLEAR_PREFIX] = write_clear_prefix,
 		[COMMAND_LIST] = write_list,
 		[COMMAND_NAMES] = write_names,

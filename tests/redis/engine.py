@@ -8,10 +8,10 @@ FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../backend
 
 OK, ABSENT, REFUSED, TOO_LARGE, TOO_MANY, FULL, MORE, HELD, FRESH, LOST, CREATED = range(11)
 FRECENCY, LRU, FIFO, NONE = range(4)
-MAX_SIZE, CAPACITY, TTL, POLICY, STALE = 1, 2, 4, 8, 16
+MAX_SIZE, CAPACITY, TTL, POLICY, STALE, IDLE = 1, 2, 4, 8, 16, 32
 STATS = ("max_size", "capacity", "ttl", "policy", "stale", "mask", "count", "size", "used",
          "frequency_sum", "hits", "misses", "stale_hits", "sets", "deletes", "evictions",
-         "expirations", "created", "max_frequency", "pending")
+         "expirations", "created", "idle", "compression", "put_status", "max_frequency", "pending")
 TYPE = b"application/octet-stream"
 
 
@@ -59,7 +59,7 @@ class Partition:
 
     def words(self, call, *arguments):
         if self.as_function:
-            return ("FCALL", "steadycache_1_" + call, len(self.given), *self.given, *arguments)
+            return ("FCALL", "steadycache_2_" + call, len(self.given), *self.given, *arguments)
         return ("EVALSHA", self.sha, len(self.given), *self.given, call, *arguments)
 
     def call(self, call, *arguments):
@@ -94,9 +94,15 @@ class Partition:
     def delete(self, now, *keys, condition="", etags=b""):
         return self.call("delete", now, self.notify, condition, etags, *keys)
 
-    def configure(self, now, mask, max_size=0, capacity=-1, ttl=0, policy=0, stale=0):
+    def expire(self, now, *items, condition="", etags=b""):
+        """Of pairs of a key and a time to live."""
+        return self.call("expire", now, self.defaults, self.notify, condition, etags,
+                         *[word for item in items for word in item])
+
+    def configure(self, now, mask, max_size=0, capacity=-1, ttl=0, policy=0, stale=0, idle=0,
+                  compression=0, put_status=0):
         return self.call("configure", now, self.defaults, 1, mask, max_size, capacity, ttl,
-                         policy, stale)
+                         policy, stale, idle, compression, put_status)
 
     def work(self, now):
         return self.call("work", now, self.defaults)

@@ -3,7 +3,7 @@ looking at all."""
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from engine import CAPACITY, FIFO, FRECENCY, FULL, LRU, MAX_SIZE, NONE, OK, POLICY, REFUSED, STALE
+from engine import CAPACITY, FIFO, FRECENCY, FULL, IDLE, LRU, MAX_SIZE, NONE, OK, POLICY, REFUSED, STALE
 from engine import TOO_LARGE, TOO_MANY, TTL, etag_of
 
 US = 1000000
@@ -30,6 +30,7 @@ class Model:
     ttl: int = 0
     policy: int = FRECENCY
     stale: int = 0
+    idle: int = 0
     entries: dict = field(default_factory=dict)
     counters: dict = field(default_factory=lambda: dict.fromkeys(
         ("hits", "misses", "stale_hits", "sets", "deletes", "evictions", "expirations"), 0))
@@ -71,12 +72,18 @@ class Model:
     def used(self):
         return sum(entry.used for entry in self.entries.values())
 
-    def live(self, key):
+    def used_lately(self, key):
+        """The entry, if it is not idle."""
         entry = self.entries.get(key)
+        is_idle = entry and self.idle and entry.last + self.idle * US <= self.now + self.ahead
+        return None if is_idle else entry
+
+    def live(self, key):
+        entry = self.used_lately(key)
         return entry if entry and (not entry.expires or entry.expires > self.now) else None
 
     def kept(self, key):
-        entry = self.entries.get(key)
+        entry = self.used_lately(key)
         return entry if entry and (not entry.expires or
                                    entry.expires + self.stale * US > self.now) else None
 
@@ -223,16 +230,32 @@ class Model:
                 del self.entries[key]
         return told
 
+    def expire(self, items, condition="", etags=()):
+        told = b""
+        for key, ttl in items:
+            live = self.live(key)
+            if condition and not self.holds(condition, etags, key):
+                told += b"2"
+                continue
+            told += b"0" if live else b"1"
+            if live:
+                ttl = self.ttl if ttl < 0 else ttl
+                live.expires = self.now + ttl * US if ttl > 0 else 0
+        if b"0" in told:
+            self.read_clock()
+        return told
+
     def clear(self, prefix=b""):
         for key in [key for key in self.entries if key.startswith(prefix)]:
             self.counters["deletes" if not prefix or self.live(key) else "expirations"] += 1
             del self.entries[key]
 
-    def configure(self, mask, max_size, capacity, ttl, policy, stale):
+    def configure(self, mask, max_size, capacity, ttl, policy, stale, idle=0):
         self.max_size = max_size if mask & MAX_SIZE else self.max_size
         self.capacity = capacity if mask & CAPACITY else self.capacity
         self.ttl = ttl if mask & TTL else self.ttl
         self.policy = policy if mask & POLICY else self.policy
         self.stale = stale if mask & STALE else self.stale
+        self.idle = idle if mask & IDLE else self.idle
         self.read_clock()
         self.shrink()

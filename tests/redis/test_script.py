@@ -11,7 +11,7 @@ import time
 from fractions import Fraction
 
 from bed import Bed, await_that
-from engine import ABSENT, CAPACITY, CREATED, FIFO, FRECENCY, FRESH, FULL, HELD, LOST, LRU, MAX_SIZE
+from engine import ABSENT, CAPACITY, CREATED, FIFO, FRECENCY, FRESH, FULL, HELD, IDLE, LOST, LRU, MAX_SIZE
 from engine import MORE, NONE, OK, POLICY, REFUSED, STALE, TOO_LARGE, TOO_MANY, TTL, TYPE
 from engine import Partition, etag_of, read_head, static_of, text_of
 from model import US, Model
@@ -155,6 +155,21 @@ class Walk:
         same(self.part.delete(self.now, *keys, condition=condition, etags=b"".join(etags)),
              [OK, self.now, expected], self.what)
 
+    def expire_some(self):
+        rng = self.rng
+        condition, etags = "", []
+        items = [(rng.choice(self.keys), rng.choice((-1, 0, 1, 5, 60)))]
+        if rng.random() < 0.3:
+            condition = rng.choice(("absent", "present", "match", "none_match"))
+            etags = self.etags() if "match" in condition else []
+        elif rng.random() < 0.3:
+            items = [(key, rng.choice((-1, 0, 1, 5, 60)))
+                     for key in rng.sample(self.keys, rng.randrange(1, 20))]
+        self.what += f" another time to live of {len(items)} {condition}"
+        expected = self.model.expire(items, condition, etags)
+        same(self.part.expire(self.now, *items, condition=condition, etags=b"".join(etags)),
+             [OK, self.now, expected], self.what)
+
     def clear_some(self):
         prefix = self.rng.choice((b"", b"a/", b"b/", b"\xff\xff", b"\xff", b"\0", b"nothing"))
         self.what += f" clear {prefix}"
@@ -173,8 +188,9 @@ class Walk:
                     "capacity": rng.choice((-1, -1, 0, 1, 7, 25, 50)),
                     "ttl": rng.choice((0, 0, 2, 100)),
                     "policy": rng.choice((FRECENCY, FRECENCY, LRU, FIFO, NONE)),
-                    "stale": rng.choice((0, 3, 1000))}
-        mask = rng.randrange(32)
+                    "stale": rng.choice((0, 3, 1000)),
+                    "idle": rng.choice((0, 0, 4, 20))}
+        mask = rng.randrange(64)
         self.what += f" configure {mask} {settings}"
         reply = self.part.configure(self.now, mask, **settings)
         self.model.configure(mask, **settings)
@@ -231,7 +247,8 @@ class Walk:
             "f": [number(e.frequency, 4) + number(e.last, 7) + number(e.stamp, 7) + key
                   for key, e in entries.items()],
             "l": [number(e.last, 7) + number(e.stamp, 7) + key
-                  for key, e in entries.items()] if model.policy == LRU else [],
+                  for key, e in entries.items()]
+            if model.policy == LRU or model.idle else [],
             "i": [number(e.stamp, 7) + key
                   for key, e in entries.items()] if model.policy == FIFO else [],
         }
@@ -249,7 +266,7 @@ class Walk:
                     "used": model.used(), "frequency_sum": sum(frequencies),
                     "max_frequency": max(frequencies, default=0), "max_size": model.max_size,
                     "capacity": model.capacity, "ttl": model.ttl, "policy": model.policy,
-                    "stale": model.stale, "pending": 0, **model.counters}
+                    "stale": model.stale, "idle": model.idle, "pending": 0, **model.counters}
         same({name: stats[name] for name in expected}, expected, self.what + ": statistics")
 
     def run(self, rounds):
@@ -260,7 +277,8 @@ class Walk:
                                     if rng.random() < 0.1 else 0))
             self.model.now = self.now
             self.what = f"step {step}:"
-            rng.choice((self.set_some,) * 7 + (self.set_each,) * 3 + (self.use_some,) * 4 + (self.delete_some,) * 2
+            rng.choice((self.set_some,) * 7 + (self.set_each,) * 3 + (self.use_some,) * 4
+                       + (self.delete_some,) * 2 + (self.expire_some,) * 2
                        + (self.list_some,) * 2 + (self.work,) * 2
                        + ((self.configure, self.clear_some) if rng.random() < 0.5 else
                           (self.set_some,)))()
@@ -338,10 +356,11 @@ def test_odd_arguments(part):
     for call, words in {
             "use": (START, 0, 0, 0, b"\1\0\0\0", b"k"), "delete": (START, "", "match", b"1", b"k"),
             "list": (START, b"", 0, b"", 0, 0), "stats": (START, ""), "work": ("", ""),
-            "configure": (START, part.defaults, 1, 32, 0, 0, 0, 0, 0),
+            "configure": (START, part.defaults, 1, 256, 0, 0, 0, 0, 0, 0, 0, 0),
+            "expire": (START, part.defaults, "", "", b"", b"k"), "drop": (START, "x"),
             "lease_take": (START, b"k", b"t", 0), "clear": (START, "x")}.items():
         expect_refusal(part, part.words(call, *words), "STEADYARG")
-    expect_refusal(part, ("FCALL", "steadycache_1_stats", 3, *part.keys[:3], START, part.defaults)
+    expect_refusal(part, ("FCALL", "steadycache_2_stats", 3, *part.keys[:3], START, part.defaults)
                    if part.as_function else
                    ("EVALSHA", part.sha, 3, *part.keys[:3], "stats", START, part.defaults),
                    "STEADYARG")
@@ -367,11 +386,46 @@ def test_names(part):
     def name(*words):
         names = b"steadycache:namespaces"
         if part.as_function:
-            return part.client("FCALL", "steadycache_1_name", 1, names, *words)[0]
+            return part.client("FCALL", "steadycache_2_name", 1, names, *words)[0]
         return part.client("EVALSHA", part.sha, 1, names, "name", *words)[0]
     same([name("a", 2), name("b", 2), name("a", 2), name("c", 2), name("c", 0)],
          [CREATED, CREATED, OK, TOO_MANY, CREATED], "names")
     same(part.client("ZRANGE", b"steadycache:namespaces", 0, -1), [b"a", b"b", b"c"], "names")
+
+
+def test_drop(part):
+    names = b"steadycache:namespaces"
+    same(part.call("drop", START, "")[0], ABSENT, "drop of none")
+    part.client("ZADD", names, 0, "n")
+    same(part.call("drop", START, ""), [OK, START], "drop of a name alone")
+    part.set(START, b"key", ttl=5)
+    same(part.client("ZRANGE", names, 0, -1), [b"n"], "whoever creates it sees to the name")
+    part.configure(START, POLICY | TTL, policy=LRU, ttl=9)
+    part.call("lease_take", START, b"other", b"me", US)
+    same(part.call("drop", START, ""), [OK, START], "drop")
+    same(part.client("EXISTS", names, *part.keys[:9], part.keys[11]), 0, "nothing is left")
+    same(part.call("lease_take", START, b"other", b"", 0)[0], HELD, "but leases")
+    part.set(START, b"key")
+    stats = part.stats(START)
+    same([stats[name] for name in ("mask", "policy", "ttl", "count", "sets")],
+         [0, FRECENCY, 0, 1, 1], "it begins anew")
+
+
+def test_later_settings(part):
+    """They stand above the bits that an older library knows of `mask`, and leaves as they are."""
+    part.configure(START, 31 | IDLE | 64 | 128, max_size=5000, idle=3153600000, compression=1,
+                   put_status=200)
+    kept = struct.unpack_from("<32d", part.client("GET", part.keys[0]))[6]
+    same([kept % 32, kept // 1048576], [31, 3153600000], "mask")
+    part.set(START, b"key")
+    part.call("clear", START, "")
+    stats = part.stats(START)
+    same([stats[name] for name in ("max_size", "mask", "idle", "compression", "put_status")],
+         [5000, 255, 3153600000, 1, 200], "settings")
+    part.configure(START, IDLE | 128)
+    stats = part.stats(START)
+    same([stats[name] for name in ("mask", "idle", "compression", "put_status")],
+         [255, 0, 1, 0], "settings")
 
 
 def test_leases(part):
@@ -399,9 +453,10 @@ def test_leases(part):
     same(part.client("HKEYS", part.keys[9]), [b"other"], "a batch ends leases too")
     same(call("take", START + 4 * US, b"k\0", b"six", 90 * US), OK, "it has expired")
     part.work(START + 4 * US)
-    same(part.work(START + 100 * US), [OK, START + 100 * US, 0, START + 154 * US], "what comes next")
+    same(part.work(START + 100 * US), [OK, START + 100 * US, 0, START + 154 * US, 0, 0],
+         "what comes next")
     same(part.client("HKEYS", part.keys[9]), [b"k\0"], "what lapsed is removed")
-    same(part.work(START + 154 * US)[2:], [0, 0], "nothing is left")
+    same(part.work(START + 154 * US)[2:4], [0, 0], "nothing is left")
     same(part.client("EXISTS", *part.keys[9:]), 0, "lapsed leases are removed")
 
 
@@ -514,7 +569,7 @@ def test_steps(part):
     for first in range(0, count, 500):
         items = [(b"%05d" % i, b"v", 0, 5, "", TYPE) for i in range(first, first + 500)]
         same(part.set_items(START, items)[0], OK, "set")
-    same(part.work(START)[2:], [0, START + 5 * US], "the next expiry")
+    same(part.work(START)[2:4], [0, START + 5 * US], "the next expiry")
     reply, calls = part.work(START + 5 * US), 1
     while reply[2]:
         reply, calls = part.work(START + 5 * US), calls + 1
@@ -669,7 +724,7 @@ def test_restart(program, seed):
         walk.run(20)
 
 
-DIRECTED = (test_odd_arguments, test_absent, test_names, test_leases, test_news, test_full_memory,
+DIRECTED = (test_odd_arguments, test_absent, test_names, test_drop, test_later_settings, test_leases, test_news, test_full_memory,
             test_steps, test_ties, test_engine_clock,
             test_times_of_the_front, test_acl)
 

@@ -343,7 +343,7 @@ Test(redis_hello, reads_what_the_server_is)
 		{.kind = REPLY_INTEGER, .integer = 17},
 		text_reply(REPLY_STRING, "# Server\r\nredis_version:7.2.4\r\nrun_id:abc\r\n"
 					 "role:master\r\nmaxmemory_policy:noeviction\r\n"),
-		text_reply(REPLY_ERROR, "ERR Library 'steadycache_1' already exists"),
+		text_reply(REPLY_ERROR, "ERR Library 'steadycache_2' already exists"),
 		{.kind = REPLY_INTEGER, .integer = 0},
 	};
 

@@ -121,7 +121,7 @@ Test(redis_transport, says_hello_and_carries_a_request)
 	cr_expect_str_eq(one->first, "OK");
 	cr_expect_eq(fake.accepted, 1);
 	cr_expect_eq(fake_redis_count(&fake, "CLIENT SETNAME steadycache"), 1);
-	cr_expect_eq(fake_redis_count(&fake, "FUNCTION LOAD #!lua name=steadycache_1"), 1);
+	cr_expect_eq(fake_redis_count(&fake, "FUNCTION LOAD #!lua name=steadycache_2"), 1);
 	cr_expect_eq(fake_redis_count(&fake, "AUTH"), 0);
 	cr_expect_eq(fake_redis_count(&fake, "SELECT"), 0);
 }

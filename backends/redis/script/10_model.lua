@@ -1,4 +1,4 @@
-#!lua name=steadycache_1
+#!lua name=steadycache_2
 --[[ Policy of steadycache beside the data: one source, a function library where the server has
 FUNCTION (Redis 7, Valkey), else a script for EVALSHA (Redis 6.2). backends/redis/script/*.lua,
 joined in the order of their names, is steadycache.lua; for EVALSHA its first line is left out.
@@ -25,7 +25,7 @@ the first is enough, from which the script tells the others; that saves a tenth 
   6 g  zset    classes of frequency: member = frequency (decimal), score = the millisecond from
                which on its first entry scores less than theta (30_room.lua), or an earlier one
   7 x  zset    entries that expire: score = expires, member = key
-  8 l  zset    only under lru: member = u56 last access, u56 stamp, key
+  8 l  zset    only under lru, and with an idle time: member = u56 last access, u56 stamp, key
   9 i  zset    only under fifo: member = u56 stamp, key
  10 w  hash    leases: key -> i64 until, token
  11 t  zset    leases: score = until, member = key
@@ -34,7 +34,7 @@ the first is enough, from which the script tells the others; that saves a tenth 
 Numbers are little-endian where not said otherwise, times microseconds of the engine's clock. The
 names of namespaces are in one more key, <prefix>:namespaces, a zset of scores 0.
 
-CALLS. FCALL steadycache_1_<call> 1 <key m> <arguments>, or EVALSHA <sha> 1 <key m> <call>
+CALLS. FCALL steadycache_2_<call> 1 <key m> <arguments>, or EVALSHA <sha> 1 <key m> <call>
 <arguments>. `now` is the first argument: 0 = by the engine's clock, as it is to be outside of
 tests. The first element of a reply is a code, the second the time by which it was decided. Codes:
 0 OK, 1 ABSENT (no such namespace), 2 REFUSED (by the condition), 3 TOO_LARGE, 4 TOO_MANY (items for
@@ -59,7 +59,12 @@ the capacity; namespaces), 5 FULL (and nothing may be evicted), 6 MORE, 7 HELD, 
             numbers: u32 count, u32 age for each key; age: microseconds since the last of the
             uses. In the order of the last accesses, each key once, some 64 a call
   delete    now notify condition etags key...  -> code now statuses   0 done, 1 not found, 2 refused
+  expire    now defaults notify condition etags  {key ttl}...
+            -> code now statuses   as delete; key v has its values with the time at which they
+            expire, so this copies them within Redis
   clear     now notify                         -> code now removed
+  drop      now notify                         -> OK | ABSENT, and now: as clear, and the state goes
+            too, and (not in a Cluster) the name
   clear_prefix  now notify prefix after        -> code now more after removed   again with it while more
   list      now prefix has_after after limit max_key_bytes
             -> code now more after {key head}...  last access and stamp as times of the wall clock;
@@ -67,11 +72,12 @@ the capacity; namespaces), 5 FULL (and nothing may be evicted), 6 MORE, 7 HELD, 
             again with `after` while more = 1 and the page is not full
   stats     now defaults                       -> code now, a number for each of STATS below,
             max_frequency, pending; counters count since `created`, for all servers together
-  configure now defaults create mask max_size capacity ttl policy stale
+  configure now defaults create mask max_size capacity ttl policy stale idle compression put_status
             -> code now pending                mask as enum namespace_settings_mask
-  work      now defaults                       -> code now more next
+  work      now defaults                       -> code now more next stale idle
             one bounded step of what waits: leases that lapsed, expiry, eviction to the low water,
-            a new order. next: when there is something to sweep next, 0: nothing is known
+            a new order. next: when there is something to sweep next, 0: nothing is known.
+            stale, idle: the settings by which a front reads
   lease_take    now key token ttl_us      -> OK until | HELD until | FRESH: there is an entry
                 with an empty token it takes nothing: OK 0: it is free
   lease_end     now key token notify word -> OK | LOST;   waiters hear the word if OK
@@ -92,7 +98,9 @@ tries whether it may publish.)
 
 READERS. A front reads v, and judges itself whether what it finds has expired, by the engine's
 clock: each reply has that, so the front knows how far its own is off, to half a round trip. By so
-much an entry may be seen too long or too short. To tell a stale entry from one that is over, the front needs `stale`, which `stats` tells. It counts
+much an entry may be seen too long or too short. To tell a stale entry from one that is over, the
+front needs `stale`, which `stats` and `work` tell. With an idle time it reads h, too, and what it
+has not told yet of the uses of a key counts. It counts
 hits and misses, and tells them by `use` within a second, before its own stats, set and configure
 at the latest. A value that was overwritten, deleted or cleared is in no reply to a read that was
 sent after the acknowledgement.
@@ -105,7 +113,7 @@ batches and lists are as long as their callers make them. What waits meanwhile:
   till then used bytes are between the two, and every victim is the first in the order of its
   moment. (A set that fits within one call evicts all of it itself, as the other backends do.)
 - What has expired is no live entry to anybody; until it is swept it counts in the accounts. It goes
-  before anything that lives.
+  before anything that lives. So does what nobody has used for the idle time.
 - A new policy is told by `stats` at once; the former is in force until the new order is built. (In
   the place of none: frecency.)
 - A clear by prefix has removed the keys up to `after`, in byte order; what is set behind it
@@ -121,9 +129,11 @@ partitions for statistics. The order is exact within a partition.
 
 TRIED with Redis 7.0.15, both ways. Not yet with 6.2 or Valkey.
 
-VERSIONS. Two versions of the server may run beside each other if the number in steadycache_1 is
+VERSIONS. Two versions of the server may run beside each other if the number in steadycache_2 is
 another one; what they share is the data, of which VERSION stands in key m. A library of one number
-never changes.
+never changes. steadycache_1 knows no idle time, compression and put_status, but leaves them as they
+are: they stand above the 5 bits of `mask` that it knows (split_mask). It neither sweeps what is
+idle, nor keeps the order for that: whichever steadycache_2 comes next builds it again.
 
 MEMORY. With maxmemory the policy must not be one of allkeys-* (it would remove whole partitions;
 volatile-* finds nothing to remove, as no key expires). A set that would go beyond is refused (OOM)
@@ -159,9 +169,10 @@ local FORMAT -- of key m: 32 doubles
 -- What `stats` tells, behind code and time.
 local STATS = {'max_size', 'capacity', 'ttl', 'policy', 'stale', 'mask', 'count', 'size', 'used',
 	'frequency_sum', 'hits', 'misses', 'stale_hits', 'sets', 'deletes', 'evictions',
-	'expirations', 'created'}
+	'expirations', 'created', 'idle', 'compression', 'put_status'}
 
 local keys   -- of the call
+local is_alone -- the call was given one key: all others are on this server
 local state  -- of the partition; cursor: of the order that is built
 local now    -- wall clock
 local order  -- reading of the order clock
@@ -206,7 +217,8 @@ end
 
 local function begin_clock(of_call, now_text)
 	keys = of_call
-	if #keys == 1 then
+	is_alone = #keys == 1
+	if is_alone then
 		keys = keys_of[keys[1]] or all_keys(keys[1])
 	elseif #keys ~= J then
 		fail('keys')
@@ -232,6 +244,21 @@ local function keep(s)
 	kept[keys[M]] = s
 end
 
+-- `mask` as it is kept: 8 bits that say what was configured, 2 for the compression, 10 for the
+-- status of a PUT, 32 for the idle time.
+local function split_mask(s)
+	local whole = s.mask
+
+	s.mask = whole % 256
+	s.compression = floor(whole % 1024 / 256)
+	s.put_status = floor(whole % 1048576 / 1024)
+	s.idle = floor(whole / 1048576)
+end
+
+local function joined_mask(s)
+	return s.mask + s.compression * 256 + s.put_status * 1024 + s.idle * 1048576
+end
+
 -- Reads the state; false if there is none.
 local function begin(of_call, now_text)
 	begin_clock(of_call, now_text)
@@ -253,26 +280,42 @@ local function begin(of_call, now_text)
 	s.has_fifo, s.building, s.theta, s.width, s.created, s.next_theta, s.tuned_to, rest =
 		unpack_struct(FORMAT, text)
 	if s.version ~= VERSION then fail('version') end
+	split_mask(s)
 	s.cursor = sub(text, rest)
 	state = s
 	return true
 end
 
+-- The key of all names, and the name, of a partition that is alone.
+local function name_of()
+	local prefix, ns = match(keys[M], '^(.*):{([^:{}]*):[%d.]+}:m$')
+
+	if not prefix then fail('keys') end
+	return prefix .. ':namespaces', ns
+end
+
+-- Whoever creates it has seen to the name, but it may have been dropped since.
 local function create()
+	if is_alone then
+		local names, ns = name_of()
+
+		call('ZADD', names, '0', ns)
+	end
 	state = {
 		max_size = 0, capacity = 0, ttl = 0, policy = 0, stale = 0, mask = 0, count = 0,
 		size = 0, used = 0, frequency_sum = 0, hits = 0, misses = 0, stale_hits = 0,
 		sets = 0, deletes = 0, evictions = 0, expirations = 0, ahead = 0, since = 0,
 		latest = 0, last_stamp = 0, over = 0, in_force = 0, has_lru = 0, has_fifo = 0,
 		building = 0, version = VERSION, created = now, theta = 1, width = CLASSES_MIN,
-		next_theta = 0, tuned_to = 0, cursor = '', classes = {}}
+		next_theta = 0, tuned_to = 0, idle = 0, compression = 0, put_status = 0, cursor = '',
+		classes = {}}
 end
 
 local function save()
 	local s = state
 	local text = pack(FORMAT,
-		s.version, s.max_size, s.capacity, s.ttl, s.policy, s.stale, s.mask, s.count,
-		s.size, s.used, s.frequency_sum, s.hits, s.misses, s.stale_hits, s.sets,
+		s.version, s.max_size, s.capacity, s.ttl, s.policy, s.stale, joined_mask(s),
+		s.count, s.size, s.used, s.frequency_sum, s.hits, s.misses, s.stale_hits, s.sets,
 		s.deletes, s.evictions, s.expirations, s.ahead, s.since, s.latest, s.last_stamp,
 		s.over, s.in_force, s.has_lru, s.has_fifo, s.building, s.theta, s.width,
 		s.created, s.next_theta, s.tuned_to)

@@ -4,10 +4,18 @@ local ORDER = '>I4I7I7'       -- what a head begins with: its place in key f, be
 local ACCOUNTS = '<i8i8i8'    -- then expires, used, size; then the etag
 local ORDER_BYTES = 18
 
+-- Whether nobody has used the entry for so long that it is over.
+local function is_idle(head)
+	if not state or state.idle == 0 then return false end
+	local _, last = unpack_struct(ORDER, head)
+
+	return last + state.idle * US <= now + state.ahead
+end
+
 local function is_live(head)
 	local expires = unpack_struct('<i8', head, ORDER_BYTES + 1)
 
-	return expires == 0 or expires > now
+	return (expires == 0 or expires > now) and not is_idle(head)
 end
 
 local function etag_of(head)

@@ -22,6 +22,8 @@ local function score_of(frequency, last)
 	return frequency * US / (US + age_of(last))
 end
 
+local goes_before
+do
 -- frequency * time: the upper and the lower 36 bits, exact.
 local function product(frequency, time)
 	local part = 262144 -- 2^18
@@ -44,12 +46,13 @@ local function goes_before_exactly(a, b)
 	return a.stamp < b.stamp
 end
 
-local function goes_before(a, b)
+function goes_before(a, b)
 	local left, right = a.score, b.score
 
 	if right - left > left * 2e-15 then return true end
 	if left - right > left * 2e-15 then return false end
 	return goes_before_exactly(a, b)
+end
 end
 
 local function heap_push(item)
@@ -146,11 +149,13 @@ end
 -- ---- Tuning of theta ----
 
 local EVERYTHING = 1e10 -- a theta beyond all scores
+local begin_tuning, tune
+do
 local SAMPLE = 256      -- classes by which theta is chosen
 local CLASSES_A_STEP = 3
 
 -- Chooses a theta such that some classes score less, the victim's among them; at least `least`.
-local function begin_tuning(least)
+function begin_tuning(least)
 	local count = call('ZCARD', keys[G])
 	local theta = EVERYTHING
 
@@ -184,7 +189,7 @@ local function end_tuning()
 end
 
 -- One step: the classes from `tuned_to` on go into key j. False: there is more.
-local function tune()
+function tune()
 	local list = {}
 	local is_done = false
 
@@ -209,6 +214,7 @@ local function tune()
 end
 
 -- ---- The heap of a call ----
+end
 
 local met_spared -- some of the victims of the call are spared
 
@@ -352,9 +358,36 @@ local function has_expired(until_us)
 	return state.first_expiry <= until_us
 end
 
--- Removes what is beyond its stale time. False: there is more than one call does.
+-- Removes what nobody has used for the idle time, which is at the beginning of key l once that is
+-- complete. False: there is more than one call does.
+local function sweep_idle()
+	if state.idle == 0 or state.has_lru == 0 or state.building == LRU then return true end
+	local bound = now + state.ahead - state.idle * US + 1
+	if bound <= 0 then return true end
+	bound = '(' .. pack('>I7', bound)
+	repeat
+		local members = call('ZRANGEBYLEX', keys[L], '-', bound, 'LIMIT', '0', '32')
+		local list = {}
+
+		for i = 1, #members do list[i] = sub(members[i], 15) end
+		local heads = find(list)
+		for i = 1, #list do
+			remove(list[i], heads[i], 'expirations')
+			if step_is_over() then
+				flush()
+				return false
+			end
+		end
+		flush()
+	until #members == 0
+	return true
+end
+
+-- Removes what is beyond its stale time, or idle. False: there is more than one call does.
 local function sweep()
 	local until_us = now - state.stale * US
+
+	if not sweep_idle() then return false end
 
 	while until_us >= 0 and has_expired(until_us) do
 		local list = call('ZRANGEBYSCORE', keys[X], '-inf', format('%.0f', until_us),
@@ -424,34 +457,45 @@ local function drop_order(key, flag)
 	state[flag] = 0
 end
 
-local function order_is_built()
-	state.in_force = state.policy
-	state.building = 0
-	state.cursor = ''
-	if state.policy ~= LRU then drop_order(L, 'has_lru') end
-	if state.policy ~= FIFO then drop_order(I, 'has_fifo') end
+local function is_complete(policy)
+	if policy == LRU then return state.has_lru == 1 and state.building ~= LRU end
+	if policy == FIFO then return state.has_fifo == 1 and state.building ~= FIFO end
+	return true
 end
 
--- Brings the order on its way that the policy needs. Until it is complete the former one is in
--- force. Called before anything of the call is changed.
-local function settle_policy()
-	local policy = state.policy
+local function wants_lru()
+	return state.policy == LRU or state.idle > 0
+end
 
-	if state.building == 0 and state.in_force == policy then return end
-	if state.building ~= 0 and state.building == policy then return end
-	if state.building ~= 0 then -- of another one, which is not wanted any more
-		if state.building == LRU then drop_order(L, 'has_lru') end
-		if state.building == FIFO then drop_order(I, 'has_fifo') end
-		state.building = 0
-		state.cursor = ''
+-- Brings the orders on their way that the policy and the idle time need, one after the other. Until
+-- that of the policy is complete the former one is in force. Called before anything of the call is
+-- changed.
+local function settle_policy()
+	local s, policy = state, state.policy
+
+	if s.building == 0 and s.in_force == policy and (s.has_lru == 1) == wants_lru() then return end
+	-- One on its way that is not wanted any more.
+	if s.building == LRU and not wants_lru() then
+		drop_order(L, 'has_lru')
+		s.building, s.cursor = 0, ''
+	elseif s.building == FIFO and policy ~= FIFO then
+		drop_order(I, 'has_fifo')
+		s.building, s.cursor = 0, ''
 	end
-	if policy == FRECENCY or policy == NONE or policy == state.in_force then
-		return order_is_built()
+	if is_complete(policy) then
+		s.in_force = policy
+	elseif s.in_force == NONE then
+		s.in_force = FRECENCY
 	end
-	if state.in_force == NONE then state.in_force = FRECENCY end
-	if policy == LRU then state.has_lru = 1 else state.has_fifo = 1 end
-	state.building = policy
-	if state.count == 0 then order_is_built() end
+	if s.in_force ~= LRU and not wants_lru() then drop_order(L, 'has_lru') end
+	if s.in_force ~= FIFO and policy ~= FIFO then drop_order(I, 'has_fifo') end
+	if s.building ~= 0 then return end
+	local next_order = not is_complete(policy) and policy
+		or wants_lru() and not is_complete(LRU) and LRU
+	if not next_order then return end
+	if next_order == LRU then s.has_lru = 1 else s.has_fifo = 1 end
+	if s.count == 0 then return settle_policy() end
+	s.building = next_order
 end
 
 -- One step: what lies behind the cursor in the order of frecency goes into the new one. What is
@@ -470,12 +514,13 @@ local function build_order()
 		end
 		write('ZADD', state.building == LRU and L or I, list, #list)
 		if #members < GROUP then
-			order_is_built()
-			return true
+			state.building, state.cursor = 0, ''
+			settle_policy()
+		else
+			state.cursor = members[#members]
 		end
-		state.cursor = members[#members]
 		steps = steps + GROUP
-		if step_is_over() then return false end
+		if step_is_over() then return state.building == 0 end
 	end
 	return true
 end

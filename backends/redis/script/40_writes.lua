@@ -120,17 +120,19 @@ local function plan(arguments, first, list, heads, from, to, apart)
 				unpack_struct(ACCOUNTS, head, ORDER_BYTES + 1)
 			local member = sub(head, 1, ORDER_BYTES) .. key
 
+			local idle = is_idle(head)
+
 			old = old + 1
 			gone_f[old] = member
 			if has_lru then c.gone_l[old] = sub(member, 5) end
 			if has_fifo then c.gone_i[old] = sub(member, 12) end
-			if old_expires > 0 and old_expires <= now then
+			if idle or old_expires > 0 and old_expires <= now then
 				expirations = expirations + 1
 			elseif history == '' then
 				frequency = min(old_frequency + 1, MAX_FREQUENCY)
 				stamp = old_stamp
 			end
-			if old_expires > 0 and old_expires + s.stale * US <= now then
+			if idle or old_expires > 0 and old_expires + s.stale * US <= now then
 				added = added + 1
 			else
 				kept = kept + old_used
@@ -526,7 +528,7 @@ local function clear(keys_of_call, arguments)
 	state.deletes = state.deletes + count
 	state.count, state.size, state.used, state.frequency_sum = 0, 0, 0, 0
 	state.over = 0
-	state.has_lru = state.policy == LRU and 1 or 0
+	state.has_lru = wants_lru() and 1 or 0
 	state.has_fifo = state.policy == FIFO and 1 or 0
 	state.in_force = state.policy
 	state.building = 0

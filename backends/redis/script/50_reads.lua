@@ -67,15 +67,19 @@ end
 
 local function configure(keys_of_call, arguments)
 	local is_there = begin(keys_of_call, arguments[1])
-	local mask = number(arguments[4], 0, 31, 'mask')
+	local mask = number(arguments[4], 0, 255, 'mask')
 	local wanted = {
 		max_size = number(arguments[5], 0, MAX_NUMBER, 'max_size'),
 		capacity = number(arguments[6], -1, MAX_NUMBER, 'capacity'),
 		ttl = number(arguments[7], 0, MAX_NUMBER / US, 'ttl'),
 		policy = number(arguments[8], 0, 3, 'policy'),
 		stale = number(arguments[9], 0, MAX_NUMBER / US, 'stale'),
+		idle = number(arguments[10], 0, 4294967295, 'idle'),
+		compression = number(arguments[11], 0, 3, 'compression'),
+		put_status = number(arguments[12], 0, 1023, 'put_status'),
 	}
-	local bits = {max_size = 1, capacity = 2, ttl = 4, policy = 8, stale = 16}
+	local bits = {max_size = 1, capacity = 2, ttl = 4, policy = 8, stale = 16, idle = 32,
+		compression = 64, put_status = 128}
 
 	read_defaults(arguments[2])
 	if not is_there then
@@ -101,6 +105,8 @@ local function configure(keys_of_call, arguments)
 	return {OK, now, is_pending() and 1 or 0}
 end
 
+local work
+do -- a main chunk has 200 locals at most
 -- How long a lease that lapsed stays: most are taken again, or a value comes.
 local LAPSED_US = 60 * US
 
@@ -116,27 +122,43 @@ local function sweep_leases()
 	return #list < GROUP, first[2] and first[2] + LAPSED_US or 0
 end
 
-local function work(keys_of_call, arguments)
+-- When the next one is idle that nobody uses before; 0: none will be, or it is not known yet.
+local function next_idle()
+	if state.idle == 0 or not is_complete(LRU) then return 0 end
+	local first = call('ZRANGE', keys[L], 0, 0)[1]
+
+	return first and unpack_struct('>I7', first) - state.ahead + state.idle * US or 0
+end
+
+-- Of times of which 0 is none.
+local function earlier(a, b)
+	if a == 0 or b == 0 then return a + b end
+	return min(a, b)
+end
+
+function work(keys_of_call, arguments)
 	local is_there = begin(keys_of_call, arguments[1])
 
 	read_defaults(arguments[2])
 	local done, next_lease = sweep_leases()
-	if not is_there then return {ABSENT, now, done and 0 or 1, next_lease} end
+	if not is_there then return {ABSENT, now, done and 0 or 1, next_lease, 0, 0} end
 	begin_changes()
 	begin_steps()
 	adopt(arguments[2])
 	settle_policy()
 	read_order_clock()
-	done = sweep() and build_order() and shrink() and done
+	done = sweep() and build_order() and sweep_idle() and shrink() and done
 	save()
 	local first = call('ZRANGE', keys[X], 0, 0, 'WITHSCORES')
-	local next_us = first[2] and first[2] + state.stale * US or 0
-	if next_us == 0 or next_lease > 0 and next_lease < next_us then next_us = next_lease end
-	return {OK, now, done and 0 or 1, next_us}
+	local next_us = earlier(first[2] and first[2] + state.stale * US or 0, next_lease)
+	return {OK, now, done and 0 or 1, earlier(next_us, next_idle()), state.stale, state.idle}
+end
 end
 
 -- ---- Leases ----
 
+local lease_take, lease_end
+do
 local function read_lease(key)
 	local text = call('HGET', keys[W], key)
 
@@ -145,11 +167,11 @@ local function read_lease(key)
 	return until_us, sub(text, rest)
 end
 
-local function lease_take(keys_of_call, arguments)
+function lease_take(keys_of_call, arguments)
 	local key, token = arguments[2], arguments[3]
 	local ttl = number(arguments[4], token == '' and 0 or 1, 3600 * US, 'ttl')
 
-	begin_clock(keys_of_call, arguments[1])
+	begin(keys_of_call, arguments[1])
 	local head = find({key})[1]
 	if head and is_live(head) then return {FRESH, now, 0} end
 	local until_us, holder = read_lease(key)
@@ -161,7 +183,7 @@ local function lease_take(keys_of_call, arguments)
 	return {OK, now, until_us}
 end
 
-local function lease_end(keys_of_call, arguments)
+function lease_end(keys_of_call, arguments)
 	local key, token, notify, word = arguments[2], arguments[3], arguments[4], arguments[5]
 
 	begin_clock(keys_of_call, arguments[1])
@@ -172,6 +194,7 @@ local function lease_end(keys_of_call, arguments)
 	call('ZREM', keys[T], key)
 	publish(notify, 'L', {key, word})
 	return {OK, now}
+end
 end
 
 -- ---- Names of namespaces ----

@@ -7,11 +7,13 @@ local calls = {
 	{'set_each', set_each, 4},
 	{'use', use, 5, 'allow-oom'},
 	{'delete', delete, 4, 'allow-oom'},
+	{'expire', expire, 5, 'allow-oom'},
 	{'clear', clear, 2, 'allow-oom'},
+	{'drop', drop, 2, 'allow-oom'},
 	{'clear_prefix', clear_prefix, 4, 'allow-oom'},
 	{'list', list, 6, 'no-writes'},
 	{'stats', stats, 2, 'no-writes'},
-	{'configure', configure, 9, 'allow-oom'},
+	{'configure', configure, 12, 'allow-oom'},
 	{'work', work, 2, 'allow-oom'},
 	{'lease_take', lease_take, 4, 'allow-oom'},
 	{'lease_end', lease_end, 5, 'allow-oom'},
@@ -35,7 +37,7 @@ end
 
 local function offer(chosen)
 	redis.register_function({
-		function_name = 'steadycache_1_' .. chosen[1],
+		function_name = 'steadycache_2_' .. chosen[1],
 		callback = function(keys_of_call, arguments)
 			return run(chosen, keys_of_call, arguments)
 		end,
