@@ -51,6 +51,9 @@ extern const struct handler handler_sync; /* POST */
 extern const struct handler handler_export; /* GET and HEAD */
 extern const struct handler handler_import; /* POST */
 
+/* /watch/{ns} (watch.c) */
+extern const struct handler handler_watch; /* GET and HEAD */
+
 /* /pickle (pickle.c) */
 extern const struct handler handler_pickle_view; /* POST */
 

@@ -10,6 +10,7 @@
 #include "backends/plugin/check/check.h"
 #include "backends/sqlite/file/backup.h"
 #include "client/client.h"
+#include "handlers/watch/hub.h"
 #include "server/auth/credentials.h"
 #include "server/config/backends.h"
 #include "server/config/option_list.h"
@@ -73,8 +74,9 @@ static bool is_own_url(void *user, const char *url)
 }
 
 static struct news_relay news = NEWS_RELAY_INITIALIZER;
+static struct watch_hub *watches;
 
-/* The chosen backend; its notices are logged, its news relayed. */
+/* The chosen backend; its notices are logged, its news relayed, its changes told to who watches. */
 static bool read_stack(struct stack *stack, struct options *options,
 		       struct listen_address *listening, char *error, size_t error_size)
 {
@@ -83,6 +85,9 @@ static bool read_stack(struct stack *stack, struct options *options,
 	base.notice = log_notice;
 	base.news = news_relay_tell;
 	base.news_user = &news;
+	base.changed = watch_hub_tell;
+	base.changed_user = watches;
+	base.changes_wanted = watch_hub_wanted(watches);
 	base.is_own_url = is_own_url;
 	base.is_own_url_user = listening;
 	return stack_read(stack, options, &base, error, error_size);
@@ -139,8 +144,8 @@ static int serve(struct options *options, struct stack *stack, const struct list
 		log_line(LOG_INFO, "stopped");
 		return EXIT_SUCCESS;
 	}
-	struct http_daemon *http =
-		http_daemon_start(options, backend, &news, auth, listener, error, sizeof(error));
+	struct http_daemon *http = http_daemon_start(options, backend, &news, watches, auth,
+						     listener, error, sizeof(error));
 	if (!http) {
 		backend->ops->close(backend);
 		return give_up(EXIT_FAILURE, error);
@@ -313,6 +318,9 @@ int main(int argc, char **argv)
 			       "STEADYCACHE_API_KEY (or STEADYCACHE_API_KEY_FILE or "
 			       "STEADYCACHE_TOKEN_FILE) must be set to serve on an address that is "
 			       "not loopback (STEADYCACHE_LISTEN)");
+	watches = watch_hub_create();
+	if (!watches)
+		return give_up(EXIT_FAILURE, "out of memory");
 	if (!read_stack(&stack, &options, &address, error, sizeof(error)))
 		return give_up(EXIT_USAGE, error);
 	log_configure(options.log_level, strcasecmp(options.log_format, "json") == 0);
@@ -321,6 +329,7 @@ int main(int argc, char **argv)
 	if (status == EXIT_SUCCESS) { /* otherwise requests may still be in progress */
 		credentials_close(&auth);
 		stack_deinit(&stack);
+		watch_hub_destroy(watches);
 	}
 	return status;
 }

@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <stdatomic.h>
+
 #include "base/clock.h"
 #include "base/option.h"
 #include "base/spool.h"
@@ -66,6 +68,9 @@ struct backend_config {
 	 * submit. NULL: nobody listens. */
 	void (*changed)(void *user, const struct cache_change *change);
 	void *changed_user;
+	/* How many want to be told of changes: while it is 0, they need not be (tell.h). NULL: it
+	 * is not known. */
+	const atomic_uint *changes_wanted;
 
 	/* Whether a URL leads to this process, for check_config of a backend that asks another
 	 * server. NULL: none does. */

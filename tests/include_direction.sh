@@ -79,7 +79,7 @@ forbid backends/sqlite/write 'backends/sqlite/(read/|(sqlite|background|gauges)\
 	'^backends/sqlite/write/(changes\.h:.*/values\.h|health\.c:.*/readers\.h)'
 
 # Of handlers/: folders that answer requests do not know each other; below them are flight -> json -> respond.
-kinds='entry namespace batch transfer admin pages pickle'
+kinds='entry namespace batch transfer admin pages pickle watch'
 for kind in $kinds; do
 	others=$(echo "$kinds" | tr ' ' '\n' | grep -vx "$kind" | paste -sd'|')
 	forbid "handlers/$kind" "handlers/($others)" 'one kind of handlers includes another'

@@ -7,22 +7,41 @@
 
 /* ---- By prefix ---- */
 
+/* What was stored that long before a clear began may have been told of after it: a set reads the
+ * clock before it waits for its lock. */
+#define TOLD_AFTER_US (10 * US_PER_S)
+
+struct clearing {
+	struct slice prefix;
+	int64_t recent_us,
+		recent_order_us; /* by either clock: perhaps stored after the beginning */
+};
+
 static bool clear_entry(void *context, struct shard *shard, struct entry *entry,
 			struct entry **trash)
 {
-	const struct slice *prefix = context;
+	const struct clearing *clearing = context;
 
-	if (slice_starts_with(entry_key(entry), *prefix)) {
-		shard_remove(shard, entry, trash);
-		shard->counters.deletes++;
-	}
+	if (!slice_starts_with(entry_key(entry), clearing->prefix))
+		return true;
+	if (entry_value(entry)->modified_at_us >= clearing->recent_us ||
+	    entry->order.last_access_us >= clearing->recent_order_us)
+		shard_tell(shard, CHANGE_DELETE, entry_key(entry));
+	shard_remove(shard, entry, trash);
+	shard->counters.deletes++;
 	return true;
 }
 
-void clear_prefix(struct namespace *ns, struct slice prefix)
+void clear_prefix(struct namespace *ns, struct slice prefix, int64_t now_us)
 {
-	struct visitor visitor = {.visit = clear_entry, .context = &prefix};
+	struct clearing clearing = {
+		.prefix = prefix,
+		.recent_us = now_us - TOLD_AFTER_US,
+		.recent_order_us = order_clock_at(ns->order_clock, now_us) - TOLD_AFTER_US,
+	};
+	struct visitor visitor = {.visit = clear_entry, .context = &clearing};
 
+	shard_tell(&ns->shards[0], CHANGE_CLEAR, prefix);
 	(void)visit_entries(ns, &visitor);
 }
 
@@ -34,6 +53,7 @@ void clear_take(struct namespaces *all, struct namespace *ns, struct cleared *cl
 
 	cleared->tombstones = NULL;
 	namespace_lock(ns, ALL_SHARDS);
+	shard_tell(&ns->shards[0], CHANGE_CLEAR, (struct slice){0});
 	for (unsigned i = 0; i < SHARDS; i++) {
 		struct shard *shard = &ns->shards[i];
 

@@ -11,8 +11,10 @@ struct cleared {
 	struct entry *tombstones;
 };
 
-/* Removes the entries whose keys begin with `prefix`. Takes long if there are many (visit.h). */
-void clear_prefix(struct namespace *ns, struct slice prefix);
+/* Removes the entries whose keys begin with `prefix`. Takes long if there are many (visit.h).
+ * Whoever watches is told of a clear at the beginning, and of those that may have come since one by
+ * one. */
+void clear_prefix(struct namespace *ns, struct slice prefix, int64_t now_us);
 
 /* Takes all entries out at once: the tables go to `cleared`, which the caller made, to be freed
  * without a lock. */

@@ -53,7 +53,9 @@ size_t evict_step(struct namespace *ns, const struct evict_goal *goal, int64_t o
 			break;
 		struct shard *shard = &ns->shards[index];
 		INVARIANT(!candidates[index]->pinned);
-		shard_remove(shard, entry_of_order(candidates[index]), trash);
+		struct entry *victim = entry_of_order(candidates[index]);
+		shard_tell(shard, CHANGE_EVICT, entry_key(victim));
+		shard_remove(shard, victim, trash);
 		shard->counters.evictions++;
 		candidates[index] = order_candidate(&shard->order, order_us);
 		removed++;

@@ -100,6 +100,7 @@ static void delete_entry(const struct cache_op *op, struct shard *shard, struct 
 	} else if (stale) {
 		shard_drop_expired(shard, entry, trash);
 	} else if (entry) {
+		shard_tell(shard, CHANGE_DELETE, item->key);
 		shard_remove(shard, entry, trash);
 		shard->counters.deletes++;
 	}
@@ -210,7 +211,7 @@ static void run_visit(struct namespaces *all, struct cache_op *op, int64_t now_u
 	if (op->type == CACHE_OP_SCAN)
 		status = op->any_order ? hash_scan(ns, op, now_us) : listing_page(ns, op, now_us);
 	else if (op->type == CACHE_OP_CLEAR)
-		clear_prefix(ns, op->prefix);
+		clear_prefix(ns, op->prefix, now_us);
 	else
 		configure_namespace(ns, op, now_us);
 	cache_op_complete(op, status);

@@ -79,6 +79,8 @@ static struct namespace *create(struct namespaces *all, struct slice name,
 	(void)pthread_mutex_init(&ns->configure_lock, NULL);
 	for (unsigned i = 0; i < SHARDS; i++) {
 		shard_init(&ns->shards[i], settings->policy, &ns->usage, &all->total);
+		ns->shards[i].config = all->config;
+		ns->shards[i].ns = slice_of(ns->name);
 		ns->shards[i].stale_us = settings->stale_ttl_s * US_PER_S;
 		ns->shards[i].changes.are_noted = all->mirror != NULL;
 		ns->shards[i].changes.spill_least_bytes =

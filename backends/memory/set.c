@@ -246,6 +246,7 @@ static void store_item(struct set *set, struct write *write, struct cache_item *
 		stamp(set, write, item->value);
 	answer(write, item);
 	shard->counters.sets++;
+	shard_tell(shard, CHANGE_SET, item->key);
 	write->fresh = NULL;
 	if (live_entry(write)) {
 		set->outcome.wakes |= shard_overwrite(shard, write->hash, write->old, fresh,
@@ -273,6 +274,7 @@ static void remove_old(struct set *set, const struct write *write)
 	if (write->old && write->old_is_stale) {
 		shard_drop_expired(shard, write->old, &set->trash);
 	} else if (write->old) {
+		shard_tell(shard, CHANGE_EVICT, entry_key(write->old));
 		shard_remove(shard, write->old, &set->trash);
 		shard->counters.evictions++;
 	}

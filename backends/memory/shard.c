@@ -41,6 +41,7 @@ static bool start_expiring(struct shard *shard, struct entry *entry)
 
 void shard_drop_expired(struct shard *shard, struct entry *entry, struct entry **trash)
 {
+	shard_tell(shard, CHANGE_EXPIRE, entry_key(entry));
 	shard_remove(shard, entry, trash);
 	shard->counters.expirations++;
 }

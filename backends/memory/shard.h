@@ -14,6 +14,7 @@
 #include "store/backend.h"
 #include "store/policy/expiry.h"
 #include "store/policy/order.h"
+#include "store/tell.h"
 
 struct shard_counters {
 	uint64_t hits, misses, sets, deletes, evictions, expirations, stale_hits;
@@ -30,6 +31,9 @@ struct shard {
 	struct shard_counters counters;
 	struct usage *usage; /* of the namespace */
 	struct usage *total; /* of the backend: memory_bytes and expiring only */
+	/* Of the backend: who is told of changes. Of the namespace: its name. */
+	const struct backend_config *config;
+	struct slice ns;
 	struct noted changes;
 	uint32_t hand; /* the bucket at which spilling goes on */
 };
@@ -70,10 +74,17 @@ bool shard_overwrite(struct shard *shard, uint64_t hash, struct entry *entry, st
 bool shard_replace(struct shard *shard, uint64_t hash, struct entry *entry, struct entry *fresh,
 		   struct entry **trash);
 
-/* Removes an entry that has expired, and subtracts its usage. */
+/* Removes an entry that has expired, tells of that, and subtracts its usage. */
 void shard_drop_expired(struct shard *shard, struct entry *entry, struct entry **trash);
 
-/* Removes an entry and subtracts its usage. */
+/* Tells whoever watches what happens to the entry of `key`, which is still there. */
+static inline void shard_tell(const struct shard *shard, enum cache_change_kind kind,
+			      struct slice key)
+{
+	tell_change(shard->config, kind, shard->ns, key);
+}
+
+/* Removes an entry and subtracts its usage. The caller tells of it. */
 void shard_remove(struct shard *shard, struct entry *entry, struct entry **trash);
 
 /* Removes up to `max` expired entries whose stale time is over, the earliest first; returns how

@@ -344,6 +344,7 @@ static bool open_parts(struct persist *persist, char *error, size_t error_size)
 	file_config.defaults = default_settings;
 	file_config.defaults_user = persist;
 	file_config.max_namespaces = 0;
+	file_config.changed = NULL; /* memory tells */
 	if (!lock_folder(persist, error, error_size))
 		return false;
 	persist->file = sqlite_backend_ops.open(&file_config, error, error_size);

@@ -118,6 +118,15 @@ static void branch_news(void *user, const struct cache_news *news)
 		routed->config.news(routed->config.news_user, news);
 }
 
+static void branch_changed(void *user, const struct cache_change *change)
+{
+	const struct branch *branch = user;
+	struct routed *routed = branch->routed;
+
+	if (change->ns.len == 0 || branch_of(routed, change->ns) == branch)
+		routed->config.changed(routed->config.changed_user, change);
+}
+
 static void branch_notice(void *user, enum notice_level level, const char *sentence)
 {
 	const struct branch *branch = user;
@@ -156,6 +165,7 @@ static struct backend_config config_of(const struct backend_config *config, size
 	ret.settings = own->settings;
 	ret.default_names = default_names;
 	ret.news = NULL;
+	ret.changed = NULL;
 	ret.notice = NULL;
 	return ret;
 }
@@ -222,6 +232,8 @@ static bool open_branch(struct routed *routed, char *error, size_t error_size)
 	struct backend_config inner = config_of(&routed->config, place, branch->default_names);
 	inner.news = routed->config.news ? branch_news : NULL;
 	inner.news_user = branch;
+	inner.changed = routed->config.changed ? branch_changed : NULL;
+	inner.changed_user = branch;
 	inner.notice = routed->config.notice ? branch_notice : NULL;
 	inner.notice_user = branch;
 	branch->backend = branch->place->ops->open(&inner, error, error_size);

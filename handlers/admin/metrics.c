@@ -121,6 +121,13 @@ static void append_server(struct buffer *text, const struct handler_context *con
 		   "Requests that wait for a value which another client computes.",
 		   (double)figures.waiting);
 	append_one(text, PREFIX "leases", "gauge", "Leases that are out.", (double)figures.leases);
+	append_one(text, PREFIX "watchers", "gauge", "Clients that watch a namespace.",
+		   (double)figures.watchers);
+	append_one(text, PREFIX "watch_events_total", "counter", "Events sent to them.",
+		   (double)figures.watch_events);
+	append_one(text, PREFIX "watch_resets_total", "counter",
+		   "Resets of those that were too slow, or for whom changes were missed.",
+		   (double)figures.watch_resets);
 	append_one(
 		text, PREFIX "log_lines_dropped_total", "counter",
 		"Lines of the log that could not be written, as their reader was too slow, or the "

@@ -15,8 +15,11 @@ struct server_figures {
 	 * the body took to arrive. It excludes what comes before (a request that waits in the
 	 * kernel while its event loop is busy) and after (sending). */
 	struct latency_histogram latency;
-	size_t waiting;             /* requests that wait for a value now */
-	size_t leases;              /* leases out now */
+	size_t waiting;        /* requests that wait for a value now */
+	size_t leases;         /* leases out now */
+	unsigned watchers;     /* clients that watch a namespace now */
+	uint64_t watch_events; /* sent to them */
+	uint64_t watch_resets; /* of those that were too slow, or for whom changes were missed */
 	uint64_t log_lines_dropped; /* because nobody read them */
 };
 

@@ -69,11 +69,13 @@ struct log_control {
 };
 
 struct namespace_labels;
+struct watch_hub;
 
 /* What the handlers need to know of the server; one for all requests. */
 struct handler_context {
 	struct backend *backend;
 	struct flights *flights; /* NULL: without single flight */
+	struct watch_hub *watches;
 	const struct cache_clock *clock;
 	size_t max_key_bytes;
 	size_t max_body_bytes;

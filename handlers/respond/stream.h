@@ -26,6 +26,9 @@ struct body_stream {
 	void (*wake)(struct body_stream *stream);
 	void *wake_user;
 	bool stopping; /* set by the caller: the server stops, and the stream must end soon */
+	/* It has no end of its own: `stopping` is also set once its client might not be let in any
+	 * more. */
+	bool is_endless;
 };
 
 #endif

@@ -148,6 +148,7 @@ bool auth_reload(struct auth *auth, char *error, size_t error_size)
 		return false;
 	auth->slots[slot].set = set;
 	atomic_store(&auth->current, slot);
+	(void)atomic_fetch_add(&auth->reloads, 1);
 	return true;
 }
 
@@ -208,14 +209,25 @@ static enum auth_verdict refuse_unknown(const struct auth_request *request,
 						  : refuse(response, 401, UNKNOWN_TOKEN);
 }
 
+static bool has_expired(const struct auth *auth, const struct token *token)
+{
+	return token->line.expires_at_us != 0 &&
+	       cache_clock_now_us(auth->clock) >= token->line.expires_at_us;
+}
+
+bool auth_is_stale(const struct auth *auth, const struct access *access)
+{
+	return access->reloads != atomic_load(&auth->reloads) ||
+	       (access->token && has_expired(auth, access->token));
+}
+
 /* Checks whether `token` has expired or used up its rate. */
 static enum auth_verdict check_limits(const struct auth *auth, struct token *token,
 				      struct access *ret, struct response *response)
 {
 	int64_t wait_ns = 0;
 
-	if (token->line.expires_at_us != 0 &&
-	    cache_clock_now_us(auth->clock) >= token->line.expires_at_us)
+	if (has_expired(auth, token))
 		return refuse(response, 401, EXPIRED_TOKEN);
 	if (token->rate.step_ns != 0)
 		wait_ns = rate_limit_take(&token->rate, monotonic_now_us() * NS_PER_US);
@@ -272,6 +284,14 @@ void auth_offer_basic(struct response *response)
 enum auth_verdict auth_check(struct auth *auth, const struct auth_request *request,
 			     struct access *ret, struct response *response)
 {
+	enum auth_verdict verdict = AUTH_GOES_ON;
+	/* Before the tokens are looked at: a set that is replaced meanwhile counts as the former.
+	 */
+	unsigned reloads = atomic_load(&auth->reloads);
+
 	*ret = (struct access){0};
-	return auth->wants_token ? check_token(auth, request, ret, response) : AUTH_GOES_ON;
+	if (auth->wants_token)
+		verdict = check_token(auth, request, ret, response);
+	ret->reloads = reloads;
+	return verdict;
 }

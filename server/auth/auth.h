@@ -38,6 +38,7 @@ struct auth {
 	const struct cache_clock *clock; /* for the expiry of tokens */
 	atomic_uint current;             /* index of the current slot */
 	struct auth_slot slots[AUTH_SLOTS];
+	atomic_uint reloads; /* how often the tokens were read again */
 };
 
 /* What a request may do. */
@@ -45,6 +46,7 @@ struct access {
 	const struct token *token; /* NULL: everything */
 	struct auth_slot *slot;    /* held; NULL: none */
 	unsigned retry_after_s;    /* of AUTH_TOO_FAST */
+	unsigned reloads;          /* of the auth, when it was granted */
 };
 
 enum auth_verdict {
@@ -84,6 +86,10 @@ enum auth_verdict auth_check(struct auth *auth, const struct auth_request *reque
 /* Adds the challenge of Basic to an answer of 401, behind that of Bearer. A browser would then ask
  * its user for a name and a password. */
 void auth_offer_basic(struct response *response);
+
+/* Whether an access that auth_check granted might not be granted now: the tokens were read again
+ * since, or its token has expired. Any thread. */
+bool auth_is_stale(const struct auth *auth, const struct access *access);
 
 /* Ends an access. A zeroed one is allowed. */
 void auth_leave(struct access *access);

@@ -13,6 +13,7 @@
 struct stream_run {
 	struct answer_park park;
 	int fd;                          /* of the connection */
+	const struct access *access;     /* the exchange's */
 	const struct cache_trace *trace; /* the exchange's, which lives as long as an op */
 	struct body_stream *stream;
 	size_t sent; /* of stream->bytes */
@@ -60,6 +61,14 @@ static size_t send_some(struct stream_run *run, char *out, size_t room)
 	return len;
 }
 
+static bool is_over(const struct stream_run *run)
+{
+	const struct exchange_shared *shared = run->park.shared;
+
+	return atomic_load_explicit(&shared->draining, memory_order_relaxed) ||
+	       (run->stream->is_endless && auth_is_stale(shared->auth, run->access));
+}
+
 static ssize_t read_stream(void *cls, uint64_t position, char *out, size_t room)
 {
 	struct stream_run *run = cls;
@@ -69,8 +78,7 @@ static ssize_t read_stream(void *cls, uint64_t position, char *out, size_t room)
 	if (answer_park_is_waiting(&run->park))
 		return 0;
 	while (stream->bytes.len == 0) {
-		stream->stopping =
-			atomic_load_explicit(&run->park.shared->draining, memory_order_relaxed);
+		stream->stopping = is_over(run);
 		answer_park_begin(&run->park);
 		switch (stream->next(stream)) {
 		case STREAM_BYTES:
@@ -114,6 +122,7 @@ struct MHD_Response *answer_stream_make(struct exchange *exchange)
 	run->park.shared = exchange->shared;
 	run->park.connection = exchange->connection;
 	run->fd = exchange->record->fd;
+	run->access = &exchange->access;
 	run->trace = exchange_op_trace(exchange);
 	run->stream = response->stream;
 	run->stream->wake = wake;

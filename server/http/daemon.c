@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "handlers/admin/namespace_labels.h"
+#include "handlers/watch/hub.h"
 #include "server/http/exchange.h"
 #include "server/http/exchange_life.h"
 #include "server/http/guard_table.h"
@@ -45,6 +46,9 @@
 #define WAITING_LEAVES_FREE 64
 /* The least that a body has that is not received in memory. */
 #define STREAM_MIN_BYTES ((uint64_t)1 << 20)
+/* How often each client that watches hears something. Proxies close what is silent for a minute,
+ * and a client that is gone is found out by writing. */
+#define WATCH_BEAT_US (15 * US_PER_S)
 
 struct http_daemon {
 	struct MHD_Daemon *mhd;
@@ -52,6 +56,7 @@ struct http_daemon {
 	struct exchange_shared shared;
 	struct namespace_labels labels;
 	struct news_relay *news;
+	struct watch_hub *watches;
 };
 
 /* Paths and queries stay unchanged: %00 must not end a string, and keys are decoded once, with
@@ -201,11 +206,15 @@ static bool start_helpers(struct http_daemon *http, const struct options *option
 		goto no_linger;
 	if (!offload_init(&shared->offload, threads))
 		goto no_offload;
+	if (!watch_hub_start(http->watches, room->connections / 2, WATCH_BEAT_US))
+		goto no_watches;
 	if (connections_init(&shared->connections, room->connections, room->spare,
 			     options->request_timeout_s,
 			     options->tls_cert ? options->idle_timeout_s : 0,
 			     shared->flight_timer.flights, request_log_tick))
 		return true;
+	watch_hub_end(http->watches);
+no_watches:
 	offload_deinit(&shared->offload);
 no_offload:
 	linger_deinit(&shared->linger);
@@ -220,6 +229,7 @@ static void stop_helpers(struct http_daemon *http)
 {
 	news_relay_connect(http->news, NULL);
 	connections_deinit(&http->shared.connections);
+	watch_hub_end(http->watches);
 	offload_deinit(&http->shared.offload);
 	linger_deinit(&http->shared.linger);
 	flight_timer_deinit(&http->shared.flight_timer);
@@ -254,10 +264,15 @@ static unsigned usable_cores(void)
 static void read_figures(void *user, struct server_figures *ret)
 {
 	struct exchange_shared *shared = user;
+	struct watch_figures watches;
 
 	metrics_read(shared->metrics, ret);
 	ret->connections = connections_count(&shared->connections);
 	flights_count(shared->flight_timer.flights, &ret->waiting, &ret->leases);
+	watch_hub_read(shared->context.watches, &watches);
+	ret->watchers = watches.watchers;
+	ret->watch_events = watches.events;
+	ret->watch_resets = watches.resets;
 	ret->log_lines_dropped = log_writer_dropped();
 }
 
@@ -301,8 +316,9 @@ static uint64_t stream_from(const struct backend_intake *intake, size_t max_body
 }
 
 struct http_daemon *http_daemon_start(const struct options *options, struct backend *backend,
-				      struct news_relay *news, struct auth *auth, int listen_fd,
-				      char *error, size_t error_size)
+				      struct news_relay *news, struct watch_hub *watches,
+				      struct auth *auth, int listen_fd, char *error,
+				      size_t error_size)
 {
 	static char priorities[] = TLS_PRIORITIES;
 	struct http_daemon *http = calloc(1, sizeof(*http));
@@ -314,6 +330,8 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 		intake = backend->ops->intake(backend);
 	struct room room = make_room(options, intake.max_bytes > 0 ? FILES_WITH_BODY : 1);
 	unsigned limit = room.connections + room.spare + threads;
+	if (http)
+		http->watches = watches;
 	if (!http || !start_helpers(http, options, &room, backend, threads)) {
 		free(http);
 		(void)close(listen_fd);
@@ -327,6 +345,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 	http->shared.context = (struct handler_context){
 		.backend = backend,
 		.flights = http->shared.flight_timer.flights,
+		.watches = watches,
 		.clock = &system_clock,
 		.max_key_bytes = (size_t)options->max_key_kb * 1024,
 		.max_body_bytes = (size_t)(options->max_body_mb * 1048576.0),
@@ -394,6 +413,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 void http_daemon_leave(struct http_daemon *http)
 {
 	atomic_store(&http->shared.leaves, true);
+	watch_hub_stop(http->watches);
 }
 
 bool http_daemon_stop(struct http_daemon *http)

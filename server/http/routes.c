@@ -56,6 +56,7 @@ const struct route routes[] = {
 	CHANGE(HTTP_DELETE, "/cache/{ns}", handler_namespace_clear, RIGHT_ADMIN,
 	       "all, drop, prefix, "),
 	ROUTE(READ, "/stats/{ns}", handler_namespace_stats, RIGHT_READ),
+	ROUTE(READ, "/watch/{ns}", handler_watch, RIGHT_READ),
 	ROUTE(READ, "/openapi.yaml", handler_openapi_yaml, RIGHT_PUBLIC),
 	ROUTE(READ, "/openapi.json", handler_openapi_json, RIGHT_PUBLIC),
 	ROUTE(READ, "/healthz", handler_healthz, RIGHT_PUBLIC),

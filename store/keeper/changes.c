@@ -6,6 +6,7 @@
 #include "base/invariant.h"
 #include "store/keeper/keeper_state.h"
 #include "store/keeper/outcome.h"
+#include "store/tell.h"
 
 enum step_kind { STEP_PUT, STEP_REMOVE, STEP_USE, STEP_ADD_SPACE, STEP_CONFIGURE };
 
@@ -288,6 +289,37 @@ static enum cache_status tell_all(struct keeper *keeper)
 	return status == DRIVER_NOT_FOUND ? CACHE_INTERNAL : keeper_outcome(keeper, status);
 }
 
+/* Who listens may have begun to while this was made: nothing was seen before the gate opens. */
+static void tell_change_of(const struct keeper *keeper, const struct keeper_step *step)
+{
+	enum cache_change_kind kind = CHANGE_SET;
+
+	if (step->kind == STEP_REMOVE) {
+		kind = step->counter == &step->space->counters.expirations ? CHANGE_EXPIRE
+		       : step->counter == &step->space->counters.evictions ? CHANGE_EVICT
+									   : CHANGE_DELETE;
+		if (step->entry->modified_at_us < keeper->changes.told_since_us)
+			return;
+	} else if (step->kind != STEP_PUT) {
+		return;
+	}
+	tell_change(&keeper->config, kind, slice_of(step->space->name),
+		    keeper_entry_key(step->entry));
+}
+
+/* What is uncertain may have happened. */
+static void tell_changes(const struct keeper *keeper, enum cache_status status)
+{
+	const struct keeper_changes *changes = &keeper->changes;
+
+	if (!tell_is_wanted(&keeper->config))
+		return;
+	if (changes->is_unknown)
+		tell_change(&keeper->config, CHANGE_MISSED, (struct slice){0}, (struct slice){0});
+	for (size_t i = 0; status == CACHE_OK && i < changes->count; i++)
+		tell_change_of(keeper, &changes->steps[i]);
+}
+
 static void free_replaced(const struct keeper_step *step)
 {
 	if (step->kind == STEP_PUT) {
@@ -316,6 +348,7 @@ enum cache_status keeper_changes_commit(struct keeper *keeper)
 
 	if (changes->count > 0)
 		status = tell_all(keeper);
+	tell_changes(keeper, status);
 	if (status != CACHE_OK)
 		keeper_changes_undo(keeper, 0);
 	changes->is_unknown = false;

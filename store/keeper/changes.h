@@ -35,6 +35,9 @@ struct keeper_changes {
 	char *heads;
 	size_t heads_len, heads_capacity;
 	bool is_unknown; /* whether the driver has made the changes; they are undone here */
+	/* Of what a clear removes only what was changed since is told of (tell.h); 0: all that is
+	 * removed is. */
+	int64_t told_since_us;
 };
 
 void keeper_changes_deinit(struct keeper_changes *changes);

@@ -6,6 +6,7 @@
 #include "store/keeper/room.h"
 #include "store/keeper/settings.h"
 #include "store/rules.h"
+#include "store/tell.h"
 
 /* Most entries of a step, and of an op that is done at once. */
 #define STEP_ENTRIES   512
@@ -76,14 +77,28 @@ static enum cache_status end_step(struct keeper *keeper, enum cache_status statu
 	return keeper_changes_commit(keeper);
 }
 
+/* What was stored that long before a clear began may have been told of after it: a set reads the
+ * clock before it waits for the gate. */
+#define TOLD_AFTER_US (10 * US_PER_S)
+
 enum cache_status keeper_passes_clear(struct keeper *keeper, const struct cache_op *op)
 {
+	int64_t recent_us = now_of(keeper) - TOLD_AFTER_US;
 	struct cursor cursor = {0};
 	enum cache_status status;
+	bool is_told = false;
 
 	do {
 		(void)pthread_rwlock_wrlock(&keeper->gate);
+		/* The clear, and after it what came between its steps. */
+		keeper->changes.told_since_us = is_told ? recent_us : INT64_MAX;
 		status = end_step(keeper, clear_some(keeper, op, &cursor));
+		keeper->changes.told_since_us = 0;
+		if (status == CACHE_OK && !is_told)
+			tell_change(&keeper->config, CHANGE_CLEAR, op->ns, op->prefix);
+		else if (status != CACHE_OK && is_told)
+			tell_change(&keeper->config, CHANGE_MISSED, op->ns, (struct slice){0});
+		is_told = true;
 		(void)pthread_rwlock_unlock(&keeper->gate);
 	} while (status == CACHE_OK && !cursor.ends);
 	free((void *)(uintptr_t)cursor.key.data);

@@ -46,6 +46,7 @@ extern char ns[65];         /* the test's own namespace */
  *     eviction         eviction by frecency
  *     single-flight    waiting for values, and leases
  *     export           GET /export and POST /import
+ *     watch            GET /watch/{ns}
  *     request-id       X-Request-Id in answers
  *     log-level        GET and PUT /admin/log-level
  *     pickle           POST /pickle

@@ -33,6 +33,7 @@ const struct resource resources[] = {
 	{"POST", "/api/stats", "/api/stats", NULL},
 	{"GET", "/export", "/export", "export"},
 	{"POST", "/import", "/import", "export"},
+	{"GET", "/watch/{ns}", "/watch/ns", "watch"},
 	{"GET", "/admin/log-level", "/admin/log-level", "log-level"},
 	{"PUT", "/admin/log-level", "/admin/log-level", "log-level"},
 	{NULL, NULL, NULL, NULL},

@@ -115,14 +115,19 @@ static bool receive_some(struct raw_socket *socket, int64_t deadline_ms)
 	return true;
 }
 
-bool raw_await(struct raw_socket *socket, const char *text, int timeout_ms)
+bool raw_await_behind(struct raw_socket *socket, size_t at, const char *text, int timeout_ms)
 {
 	int64_t deadline_ms = now_ms() + timeout_ms;
 
-	while (!memmem(socket->received, socket->len, text, strlen(text)))
+	while (!memmem(socket->received + at, socket->len - at, text, strlen(text)))
 		if (!receive_some(socket, deadline_ms))
 			return false;
 	return true;
+}
+
+bool raw_await(struct raw_socket *socket, const char *text, int timeout_ms)
+{
+	return raw_await_behind(socket, 0, text, timeout_ms);
 }
 
 bool raw_await_close(struct raw_socket *socket, int timeout_ms)

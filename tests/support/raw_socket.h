@@ -28,6 +28,8 @@ void raw_shutdown(struct raw_socket *socket);
 /* Reads until `text` has arrived (true), or the connection is closed or the time is over
  * (false). */
 bool raw_await(struct raw_socket *socket, const char *text, int timeout_ms);
+/* The same of what arrived behind the first `at` bytes, up to `len`. */
+bool raw_await_behind(struct raw_socket *socket, size_t at, const char *text, int timeout_ms);
 /* Reads until the other side closes (true) or the time is over (false). */
 bool raw_await_close(struct raw_socket *socket, int timeout_ms);
 /* Reads one answer, with its body if Content-Length gives a length; returns its status, or 0 if

@@ -41,6 +41,8 @@ static enum applied apply_delete(struct transaction *tx, struct cache_op *op)
 			row->counted.deletes++;
 		else if (removed)
 			row->counted.expirations++;
+		if (removed)
+			told_note(tx, row, live ? CHANGE_DELETE : CHANGE_EXPIRE, item->key);
 	}
 	if (code != SQLITE_OK)
 		return applied_fail(tx, op, code);
@@ -107,6 +109,8 @@ static enum applied clear_prefix(struct transaction *tx, struct ns_row *row, str
 		.until_us = monotonic_now_us() + CLEAR_STEP_US,
 	};
 	struct prefix_match found[CLEARED_AT_ONCE];
+	/* At the end no key with the prefix is left, unless a later group began behind some. */
+	bool is_exact = op->progress == 0 || op->prefix.len <= INDEXED_KEY_BYTES;
 	size_t count = CLEARED_AT_ONCE;
 	int code = SQLITE_OK;
 
@@ -127,7 +131,10 @@ static enum applied clear_prefix(struct transaction *tx, struct ns_row *row, str
 	}
 	if (code != SQLITE_OK)
 		return applied_fail(tx, op, code);
-	return count == CLEARED_AT_ONCE ? CONTINUE : APPLIED;
+	if (count == CLEARED_AT_ONCE)
+		return CONTINUE;
+	told_note(tx, row, is_exact ? CHANGE_CLEAR : CHANGE_MISSED, op->prefix);
+	return APPLIED;
 }
 
 static enum applied apply_clear(struct transaction *tx, struct cache_op *op)
@@ -139,6 +146,8 @@ static enum applied apply_clear(struct transaction *tx, struct cache_op *op)
 	op->status = CACHE_OK;
 	if (code != SQLITE_OK)
 		return applied_fail(tx, op, code);
+	if (row && row->entry_count == 0 && op->progress != 0)
+		told_note(tx, row, CHANGE_CLEAR, op->prefix);
 	if (!row || row->entry_count == 0)
 		return APPLIED;
 	if (op->prefix.len > 0)
@@ -152,6 +161,7 @@ static enum applied apply_clear(struct transaction *tx, struct cache_op *op)
 	if (code != SQLITE_DONE)
 		return applied_fail(tx, op, code);
 	row->counted.deletes += (uint64_t)row->entry_count;
+	told_note(tx, row, CHANGE_CLEAR, (struct slice){0});
 	row->id = id; /* written back by name */
 	row->entry_count = 0;
 	row->size_sum = 0;

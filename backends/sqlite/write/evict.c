@@ -35,8 +35,10 @@ static bool is_step_over(const struct transaction *tx, const struct eviction_goa
 static int remove_victim(struct transaction *tx, struct ns_row *row, int64_t id, size_t *removed)
 {
 	bool gone = false;
-	int code = entries_remove(tx, row, id, &gone);
+	int code = told_note_entry(tx, row, CHANGE_EVICT, id);
 
+	if (code == SQLITE_OK)
+		code = entries_remove(tx, row, id, &gone);
 	if (code == SQLITE_OK && gone) {
 		(*removed)++;
 		row->counted.evictions++;

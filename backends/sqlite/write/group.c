@@ -134,6 +134,9 @@ static bool try_alone(struct group *group, size_t i, enum cache_status *ret_fail
 
 static void complete(struct sqlite_store *store, struct cache_op *op, enum cache_status status)
 {
+	/* What its former groups removed is told of only when all is removed. */
+	if (op->type == CACHE_OP_CLEAR && status != CACHE_OK && op->progress != 0)
+		tell_change(&store->config, CHANGE_MISSED, op->ns, (struct slice){0});
 	op->progress = 0;
 	if (op->type == CACHE_OP_CHECK)
 		health_complete_check(store, op, status);

@@ -170,6 +170,7 @@ static int store_item(struct transaction *tx, struct ns_row *row, struct cache_i
 	row->dirty = true;
 	sweep_arrived(tx, item->value->expires_at_us);
 	widen_age(tx, row, item);
+	told_note(tx, row, CHANGE_SET, item->key);
 	if (!entry->found)
 		return insert_entry(tx, row, item);
 	row->size_sum -= entry->size;
@@ -202,6 +203,8 @@ static enum applied store_nothing(struct transaction *tx, struct ns_row *row, st
 			row->counted.evictions++;
 		else if (removed)
 			row->counted.expirations++;
+		if (removed)
+			told_note(tx, row, live ? CHANGE_EVICT : CHANGE_EXPIRE, op->items[i].key);
 	}
 	op->status = CACHE_OK;
 	return code == SQLITE_OK ? APPLIED : applied_fail(tx, op, code);

@@ -45,6 +45,7 @@ static const struct statement_text texts[] = {
 		  "SELECT id, expires, etag, size, type FROM entries INDEXED BY entries_key"
 		  " WHERE " KEY_CONDITION(1, 2, 3, 4)),
 	STATEMENT(find_history, "SELECT frequency, created FROM uses WHERE id = ?1"),
+	STATEMENT(find_key, "SELECT key FROM entries WHERE id = ?1"),
 	STATEMENT(find_size, "SELECT size, hash, type, length(key) FROM entries WHERE id = ?1"),
 	STATEMENT(insert_entry,
 		  "INSERT INTO entries(ns, hash, key, etag, flags, type, modified, expires,"

@@ -10,9 +10,9 @@ struct statements {
 	sqlite3_stmt *find_namespace, *count_namespaces, *insert_namespace, *update_namespace,
 		*configure_namespace, *take_namespace_id, *bump_namespace_id, *drop_namespace,
 		*mark_fifo;
-	sqlite3_stmt *find_entry, *find_size, *find_history, *insert_entry, *update_entry,
-		*insert_uses, *restart_uses, *move_uses, *update_hinted, *move_uses_hinted,
-		*delete_entry, *delete_uses;
+	sqlite3_stmt *find_entry, *find_key, *find_size, *find_history, *insert_entry,
+		*update_entry, *insert_uses, *restart_uses, *move_uses, *update_hinted,
+		*move_uses_hinted, *delete_entry, *delete_uses;
 	sqlite3_stmt *find_order, *save_order;
 	sqlite3_stmt *add_use, *next_frequency, *next_in_frequency, *next_fifo, *data_version;
 	sqlite3_stmt *find_name, *find_expired, *find_expired_with, *find_stale_ttl, *find_prefix,

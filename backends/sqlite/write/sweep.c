@@ -123,7 +123,9 @@ static int remove_expired(struct transaction *tx, const struct expired_entry *en
 	/* Rows of a cleared namespace are removed with it. */
 	if (code != SQLITE_OK || !row || row->settings.stale_ttl_s != stale_ttl_s)
 		return code;
-	code = entries_remove(tx, row, entry->id, &removed);
+	code = told_note_entry(tx, row, CHANGE_EXPIRE, entry->id);
+	if (code == SQLITE_OK)
+		code = entries_remove(tx, row, entry->id, &removed);
 	if (code == SQLITE_OK && removed) {
 		step->removed++;
 		row->counted.expirations++;

@@ -27,6 +27,7 @@ int transaction_begin(struct transaction *tx)
 	if (code == SQLITE_BUSY)
 		return code;
 	changes_begin(tx);
+	told_begin(tx);
 	tx->now_us = store_now_us(tx->store);
 	tx->order_us = order_clock_at(&tx->store->order_clock, tx->now_us);
 	tx->order_began_us = tx->order_us;
@@ -59,6 +60,7 @@ int transaction_commit(struct transaction *tx)
 	if (code != SQLITE_DONE)
 		return code;
 	changes_publish(tx);
+	told_publish(tx);
 	ns_row_count_committed(&tx->rows);
 	return SQLITE_OK;
 }
@@ -69,6 +71,7 @@ void transaction_deinit(struct transaction *tx)
 	ns_row_deinit(&tx->rows);
 	fold_deinit(&tx->folds);
 	changes_deinit(&tx->changes);
+	told_deinit(&tx->told);
 	sweep_deinit(&tx->sweep);
 	heads_deinit(&tx->heads);
 	hints_deinit(&tx->hints);

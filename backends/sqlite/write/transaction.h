@@ -12,6 +12,7 @@
 #include "backends/sqlite/write/order.h"
 #include "backends/sqlite/write/statements.h"
 #include "backends/sqlite/write/sweep.h"
+#include "backends/sqlite/write/told.h"
 
 struct transaction {
 	struct sqlite_store *store;
@@ -22,6 +23,7 @@ struct transaction {
 	struct ns_rows rows;
 	struct folds folds;
 	struct changes changes;
+	struct told told;
 	int64_t now_us;
 	int64_t order_us; /* the same by the order clock, plus 1 for each entry stored so far */
 	int64_t order_began_us; /* without these */

@@ -72,6 +72,20 @@ async function namespaces() {
 	check(own.entry_count === 2, 'getNamespaceStats');
 }
 
+async function watching() {
+	const stop = new AbortController();
+	const { stream } = await api.watchNamespace({ path: { ns: 'demo' }, query: { prefix: 'b' }, signal: stop.signal,
+		sseMaxRetryAttempts: 0 });
+	const events = stream[Symbol.asyncIterator]();
+	const ready = await events.next();
+
+	check(JSON.stringify(ready.value) === '{"namespace":"demo","prefix":"b","resumed":false}', 'watchNamespace');
+	await expect(201, 'putEntry', api.putEntry({ path: { ns: 'demo', key: 'bb' }, body: new Blob(['x']) }));
+	check(JSON.stringify((await events.next()).value) === '{"key":"bb"}', 'watchNamespace tells nothing');
+	stop.abort();
+	await expect(204, 'deleteEntry', api.deleteEntry({ path: { ns: 'demo', key: 'bb' } }));
+}
+
 async function transfer() {
 	const lines = await expect(200, 'exportEntries', api.exportEntries({ query: { namespace: 'demo' }, parseAs: 'text' }));
 
@@ -123,6 +137,7 @@ export async function useEveryOperation(baseUrl: string, token?: string): Promis
 	client.setConfig({ baseUrl, ...(token === undefined ? {} : { auth: token }) });
 	await entries();
 	await namespaces();
+	await watching();
 	await transfer();
 	await server();
 	await proxyApi();
