@@ -57,6 +57,15 @@ extern const struct handler handler_watch; /* GET and HEAD */
 /* /pickle (pickle.c) */
 extern const struct handler handler_pickle_view; /* POST */
 
+/* Facades (handlers/facade): routes for clients that speak somebody else's protocol. */
+extern const struct handler handler_turborepo_status;       /* turborepo.c */
+extern const struct handler handler_turborepo_events;       /* POST */
+extern const struct handler handler_nx_put;                 /* nx.c */
+extern const struct handler handler_webdav_find;            /* PROPFIND (webdav.c) */
+extern const struct handler handler_webdav_find_namespaces; /* PROPFIND of /cache */
+extern const struct handler handler_webdav_remove;          /* DELETE of a collection */
+extern const struct handler handler_webdav_make;            /* MKCOL */
+
 /* /metrics (metrics.c) */
 extern const struct handler handler_metrics;
 

@@ -18,6 +18,7 @@
 #include "server/config/stray_variables.h"
 #include "server/http/daemon.h"
 #include "server/http/listen.h"
+#include "server/http/routes.h"
 #include "server/life/import_dir.h"
 #include "server/life/service_manager.h"
 #include "server/log/log.h"
@@ -91,6 +92,22 @@ static bool read_stack(struct stack *stack, struct options *options,
 	base.is_own_url = is_own_url;
 	base.is_own_url_user = listening;
 	return stack_read(stack, options, &base, error, error_size);
+}
+
+static bool open_facades(const struct options *options, char *error, size_t error_size)
+{
+	struct slice unknown;
+	unsigned facades;
+
+	if (routes_read_facades(options->facades, &facades, &unknown)) {
+		router_open(facades);
+		return true;
+	}
+	(void)snprintf(error, error_size,
+		       "--facades (STEADYCACHE_FACADES): \"%.*s\" is none; there are turborepo, nx "
+		       "and webdav, with commas between them, all and none",
+		       (int)unknown.len, unknown.data);
+	return false;
 }
 
 static void warn_of_stray_variables(void)
@@ -311,6 +328,8 @@ int main(int argc, char **argv)
 		return give_up(EXIT_USAGE, "--listen (STEADYCACHE_LISTEN) must be host:port, such "
 					   "as 127.0.0.1:8080 or "
 					   "[::1]:8080");
+	if (!open_facades(&options, error, sizeof(error)))
+		return give_up(EXIT_USAGE, error);
 	if (!credentials_open(&auth, &options, error, sizeof(error)))
 		return give_up(EXIT_USAGE, error);
 	if (!auth.wants_token && !listen_is_loopback(&address))

@@ -67,10 +67,18 @@ bool entry_write_check_lease(const struct request *request, struct response *res
 	       flight_lease_check_token(request, response, entry_write_lease_token(header));
 }
 
+static bool limit_to_creation(struct request *request)
+{
+	if (request->only_creates)
+		request->op.one.condition = (struct cache_condition){.kind = CONDITION_ABSENT};
+	return true;
+}
+
 bool entry_write_start_put(struct request *request, struct response *response,
 			   struct etag_list *list)
 {
 	return entry_write_start(request, response, CACHE_OP_SET, list) &&
+	       limit_to_creation(request) &&
 	       entry_write_check_lease(request, response, request_header(request, "Lease")) &&
 	       check_put_headers(request, response) &&
 	       entry_ttl_read(request, response, &request->op.one.ttl_s);

@@ -18,6 +18,7 @@ static const char *title_of(unsigned status)
 		{403, "Forbidden"},
 		{404, "Not Found"},
 		{405, "Method Not Allowed"},
+		{409, "Conflict"},
 		{411, "Length Required"},
 		{412, "Precondition Failed"},
 		{413, "Content Too Large"},
@@ -58,6 +59,18 @@ void respond_problem(struct response *response, unsigned status, struct buffer *
 	response->headers[response->header_count - 1].value = "application/problem+json";
 }
 
+static void append_turborepo(struct buffer *json, unsigned status, struct slice detail)
+{
+	json_out_raw(json, "{\"error\":{\"code\":\"");
+	for (const char *at = title_of(status); *at; at++)
+		buffer_append_char(json, *at == ' '                 ? '_'
+					 : *at >= 'A' && *at <= 'Z' ? (char)(*at + 'a' - 'A')
+								    : *at);
+	json_out_raw(json, "\",\"message\":");
+	json_out_string(json, detail);
+	json_out_raw(json, "}}");
+}
+
 static void respond_detail(const struct request *request, struct response *response,
 			   unsigned status, struct slice detail)
 {
@@ -70,6 +83,11 @@ static void respond_detail(const struct request *request, struct response *respo
 		json_out_raw(&json, "{\"error\":");
 		json_out_string(&json, detail);
 		json_out_raw(&json, "}");
+		response_json(response, status, &json);
+		return;
+	}
+	if (request->error_style == ERROR_TURBOREPO) {
+		append_turborepo(&json, status, detail);
 		response_json(response, status, &json);
 		return;
 	}

@@ -33,8 +33,9 @@ enum http_method {
 
 /* The form of an error for the client. */
 enum error_style {
-	ERROR_PROBLEM, /* application/problem+json (RFC 9457) with an additional `error` member */
-	ERROR_D1,      /* {"error":"..."}, as in the D1 proxy API */
+	ERROR_PROBLEM,   /* application/problem+json (RFC 9457) with an additional `error` member */
+	ERROR_D1,        /* {"error":"..."}, as in the D1 proxy API */
+	ERROR_TURBOREPO, /* {"error":{"code":"not_found","message":"..."}} */
 };
 
 struct request;
@@ -151,6 +152,10 @@ struct request {
 	struct cache_value *body;
 
 	uint64_t declared_bytes; /* of the body; UINT64_MAX: unknown */
+
+	/* Set by a handler that passes a PUT on to one of entries: it stores only if there is no
+	 * entry, whatever the headers say. */
+	bool only_creates;
 
 	/* Whether the client may use a namespace; NULL: all. The caller checks {ns}, and op.ns
 	 * before the op is submitted; handlers check only other namespaces. */

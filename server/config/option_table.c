@@ -16,6 +16,10 @@
 static const struct option rows[] = {
 	ROW_TEXT(listen, "listen", "STEADYCACHE_LISTEN", "127.0.0.1:8080",
 		 "Address and port to serve on; port 0 picks a free one."),
+	ROW_TEXT(
+		facades, "facades", "STEADYCACHE_FACADES", "all",
+		"Paths and methods of other protocols that are served, too: turborepo, nx, webdav, "
+		"with commas between them; all, or none."),
 	ROW_CHOICE(backend, "backend", "STEADYCACHE_BACKEND STEADYTEXT_CACHE_BACKEND", NULL, NULL,
 		   /* from the registry (option_list.c) */
 		   "Where entries are kept: %s; or a URL: sqlite:///directory, memory://, "

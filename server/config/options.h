@@ -15,6 +15,7 @@ struct cache_limits {
 
 struct options {
 	const char *listen;
+	const char *facades; /* names with commas (routes.h) */
 	const char *backend;
 	struct option_list routes; /* PATTERN=BACKEND */
 	const char *data_dir;

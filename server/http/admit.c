@@ -13,9 +13,9 @@
 #include "server/auth/authorization.h"
 #include "server/auth/site_check.h"
 #include "server/auth/token_set.h"
-#include "server/http/exchange_query.h"
+#include "server/http/admit_query.h"
 #include "server/http/head.h"
-#include "server/http/router.h"
+#include "server/http/routes.h"
 #include "server/log/trace.h"
 
 /* ---- The connection ---- */
@@ -113,10 +113,8 @@ static bool decode_part(struct exchange *exchange, struct slice raw, char *room,
 
 static void refuse_method(struct exchange *exchange, unsigned allowed)
 {
-	response_header_printf(
-		&exchange->response, "Allow", "%s%s%s%s", allowed & HTTP_GET ? "GET, HEAD" : "",
-		allowed & HTTP_PUT ? (allowed & HTTP_GET ? ", PUT" : "PUT") : "",
-		allowed & HTTP_DELETE ? ", DELETE" : "", allowed & HTTP_POST ? "POST" : "");
+	router_allow(allowed,
+		     response_header_room(&exchange->response, "Allow", ROUTER_ALLOW_SIZE - 1));
 	respond_error(&exchange->request, &exchange->response, 405,
 		      "this path does not take that method; Allow names those that it takes");
 }
@@ -291,68 +289,6 @@ static bool decode_namespace(struct exchange *exchange, struct slice raw)
 	return false;
 }
 
-/* ---- The parameters ---- */
-
-/* Known to all routes. */
-#define PRETTY       "pretty"
-#define PRETTY_PLACE 31
-/* How much of a name an error shows. */
-#define SHOWN_NAME_BYTES 100
-
-/* The position of `name` in `known` ("a, b, "), from 0; -1: it is not there. */
-static int find_parameter(const char *known, struct slice name)
-{
-	if (slice_equal(name, SLICE(PRETTY)))
-		return PRETTY_PLACE;
-	for (int place = 0; *known; place++) {
-		size_t len = strcspn(known, ",");
-
-		if (slice_equal(name, (struct slice){.data = known, .len = len}))
-			return place;
-		known += len + 2;
-	}
-	return -1;
-}
-
-/* `is_known`: it is given twice. */
-static void refuse_parameter(struct exchange *exchange, struct slice name, const char *known,
-			     bool is_known)
-{
-	char shown[SHOWN_NAME_BYTES + 1];
-	size_t len = 0;
-
-	/* Non-ASCII may be cut, or not be UTF-8 at all. */
-	for (; len < name.len && len < SHOWN_NAME_BYTES; len++)
-		shown[len] = (char)((unsigned char)name.data[len] < 0x80 ? name.data[len] : '?');
-	shown[len] = '\0';
-	if (is_known)
-		respond_error(&exchange->request, &exchange->response, 400,
-			      "\"%s\" is given twice; send it once", shown);
-	else
-		respond_error(&exchange->request, &exchange->response, 400,
-			      "\"%s\" is no parameter of this request; it knows %s" PRETTY, shown,
-			      known);
-}
-
-static bool check_parameters(struct exchange *exchange, const char *known)
-{
-	const char *at = NULL;
-	const char *value;
-	struct slice name;
-	unsigned seen = 0;
-
-	while (exchange_query_next(exchange, &at, &name, &value)) {
-		int place = find_parameter(known, name);
-
-		if (place < 0 || (seen >> place & 1) != 0) {
-			refuse_parameter(exchange, name, known, place >= 0);
-			return false;
-		}
-		seen |= 1U << place;
-	}
-	return true;
-}
-
 /* ---- The body ---- */
 
 static bool check_length(struct exchange *exchange)
@@ -382,17 +318,51 @@ static bool check_length(struct exchange *exchange)
 	return false;
 }
 
+/* Methods of which a path that takes no others is there for WebDAV only. */
+#define COLLECTION_METHODS ((unsigned)(HTTP_PROPFIND | HTTP_MKCOL))
+
+/* OPTIONS says what a path takes, which is no secret, so it needs no token. A page of another site
+ * learns nothing by it: without Access-Control-Allow-Origin its browser sends nothing further. */
+static bool answer_options(struct exchange *exchange, struct slice path)
+{
+	struct response *response = &exchange->response;
+	bool is_server = slice_equal(path, SLICE("*"));
+	struct route_match match = router_match(HTTP_OPTIONS, path);
+	unsigned allowed = is_server ? HTTP_OTHER - 1 : match.allowed;
+
+	if (!exchange->shared->auth->wants_token && !check_site(exchange, NULL, false))
+		return false;
+	if (allowed == 0) {
+		respond_error(&exchange->request, response, 404, "there is nothing at this path");
+		return false;
+	}
+	response->status = 204;
+	router_allow(allowed, response_header_room(response, "Allow", ROUTER_ALLOW_SIZE - 1));
+	if ((allowed & HTTP_PROPFIND) != 0 && router_has(FACADE_WEBDAV))
+		response_header_static(response, "DAV", "1");
+	if (match.client_headers)
+		response_header_static(response, "Access-Control-Allow-Headers",
+				       match.client_headers);
+	return false;
+}
+
 bool admit_request(struct exchange *exchange, const char *url)
 {
 	struct request *request = &exchange->request;
-	struct route_match match = router_match(request->method, slice_of(path_of(url)));
+	struct slice path = slice_of(path_of(url));
+
+	if (request->method == HTTP_OPTIONS)
+		return answer_options(exchange, path);
+	struct route_match match = router_match(request->method, path);
 	const struct route *route = match.route;
 
 	exchange->route = route;
 	exchange->handler = route ? route->handler : NULL;
+	if (route && route->error_style != ERROR_PROBLEM)
+		request->error_style = route->error_style;
 	if (!check_access(exchange, route))
 		return false;
-	if (!route && match.allowed != 0) {
+	if (!route && (match.allowed & ~COLLECTION_METHODS) != 0) {
 		refuse_method(exchange, match.allowed);
 		return false;
 	}
@@ -400,6 +370,8 @@ bool admit_request(struct exchange *exchange, const char *url)
 		respond_error(request, &exchange->response, 404, "there is nothing at this path");
 		return false;
 	}
+	if (route->ns_default)
+		match.ns = admit_query_namespace(exchange, route);
 	/* Before the right: a write that is refused ends the lease on its key. */
 	if ((match.ns.len > 0 && !decode_namespace(exchange, match.ns)) ||
 	    (match.key.len > 0 && !decode_part(exchange, match.key, exchange->key,
@@ -410,6 +382,6 @@ bool admit_request(struct exchange *exchange, const char *url)
 		return false;
 	bool is_read = request->method == HTTP_GET || request->method == HTTP_HEAD;
 	return (is_read ||
-		check_parameters(exchange, route->parameters ? route->parameters : "")) &&
+		admit_query_check(exchange, route->parameters ? route->parameters : "")) &&
 	       check_length(exchange);
 }

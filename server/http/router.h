@@ -28,17 +28,39 @@ struct route {
 	const char *parameters;
 	bool is_metrics; /* needs no token if --metrics-public says so */
 	bool is_page;    /* one of our pages, which links from anywhere may open */
+
+	bool is_collection; /* only for paths that end with a slash */
+	/* How many bytes before {key} belong to the key. */
+	unsigned char key_back;
+	/* Where the path has no {ns}: the query parameters that name the namespace, each followed
+	 * by ", ", of which the first that is there counts, and its name if there is none. NULL:
+	 * the route has no namespace, or the path has it. */
+	const char *ns_parameters, *ns_default;
+	/* What OPTIONS says in Access-Control-Allow-Headers, for a client that asks for it before
+	 * it sends its token; NULL: nothing. */
+	const char *client_headers;
 };
 
 struct route_match {
-	const struct route *route; /* NULL: no route takes the path with this method */
-	unsigned allowed;          /* methods that the path supports; 0: unknown path */
-	struct slice ns, key;      /* raw parts of the path */
+	const struct route *route;  /* NULL: no route takes the path with this method */
+	unsigned allowed;           /* methods that the path supports; 0: unknown path */
+	struct slice ns, key;       /* raw parts of the path */
+	const char *client_headers; /* of any route of the path */
 };
+
+/* The facades (routes.h) whose routes there are; all unless this is called. Before any request. */
+void router_open(unsigned facades);
+/* Whether that one is there. */
+bool router_has(unsigned facade);
 
 enum http_method router_method(const char *name);
 /* "GET"; "other" for HTTP_OTHER. */
 const char *router_method_name(enum http_method method);
 struct route_match router_match(enum http_method method, struct slice path);
+
+/* Longest value of an Allow header, with its NUL. */
+#define ROUTER_ALLOW_SIZE 80
+/* Writes the names of `methods` and OPTIONS, as in Allow. */
+void router_allow(unsigned methods, char ret[static ROUTER_ALLOW_SIZE]);
 
 #endif

@@ -1,5 +1,9 @@
 #include "server/http/routes.h"
 
+#include "server/http/routes_nx.h"
+#include "server/http/routes_turborepo.h"
+#include "server/http/routes_webdav.h"
+
 /* Every row names the right that it needs; the compiler enforces it. */
 #define ROUTE(the_methods, path, symbol, needed)                                                   \
 	{                                                                                          \
@@ -24,7 +28,7 @@
 #define READ (HTTP_GET | HTTP_HEAD)
 
 /* The most frequent first. docs/security.md explains the rights. */
-const struct route routes[] = {
+static const struct route rows[] = {
 	ROUTE(READ, "/cache/{ns}/{key}", handler_entry_get, RIGHT_READ),
 	CHANGE(HTTP_PUT, "/cache/{ns}/{key}", handler_entry_put, RIGHT_WRITE, "ttl, "),
 	ROUTE(HTTP_DELETE, "/cache/{ns}/{key}", handler_entry_delete, RIGHT_WRITE),
@@ -76,4 +80,70 @@ const struct route routes[] = {
 	 .is_metrics = true},
 };
 
-const size_t route_count = sizeof(routes) / sizeof(routes[0]);
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+const struct route_table route_tables[ROUTE_TABLES] = {
+	{.rows = rows, .count = COUNT(rows)},
+	{.rows = routes_turborepo, .count = ROUTES_TURBOREPO, .facade = FACADE_TURBOREPO},
+	{.rows = routes_nx, .count = ROUTES_NX, .facade = FACADE_NX},
+	{.rows = routes_webdav, .count = ROUTES_WEBDAV, .facade = FACADE_WEBDAV},
+};
+
+size_t routes_count(void)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < ROUTE_TABLES; i++)
+		count += route_tables[i].count;
+	return count;
+}
+
+const struct route *routes_at(size_t number)
+{
+	const struct route_table *table = route_tables;
+
+	while (number >= table->count)
+		number -= table++->count;
+	return &table->rows[number];
+}
+
+size_t routes_number(const struct route *route)
+{
+	size_t before = 0;
+
+	for (const struct route_table *table = route_tables;; before += table++->count)
+		if (route >= table->rows && route < table->rows + table->count)
+			return before + (size_t)(route - table->rows);
+}
+
+bool routes_read_facades(const char *text, unsigned *ret, struct slice *ret_unknown)
+{
+	static const struct {
+		struct slice name;
+		unsigned facades;
+	} names[] = {
+		{SLICE("turborepo"), FACADE_TURBOREPO},
+		{SLICE("nx"), FACADE_NX},
+		{SLICE("webdav"), FACADE_WEBDAV},
+		{SLICE("all"), FACADES_ALL},
+		{SLICE("none"), 0},
+	};
+	unsigned facades = 0;
+
+	do {
+		size_t len = strcspn(text, ",");
+		struct slice name = {.data = text, .len = len};
+		size_t i = 0;
+
+		while (i < COUNT(names) && !slice_equal(names[i].name, name))
+			i++;
+		if (i == COUNT(names)) {
+			*ret_unknown = name;
+			return false;
+		}
+		facades |= names[i].facades;
+		text += len;
+	} while (*text++ == ',');
+	*ret = facades;
+	return true;
+}

@@ -11,6 +11,7 @@
 	X(200)                                                                                     \
 	X(201)                                                                                     \
 	X(204)                                                                                     \
+	X(207)                                                                                     \
 	X(206)                                                                                     \
 	X(304)                                                                                     \
 	X(400)                                                                                     \
@@ -76,7 +77,7 @@ static _Thread_local struct {
 
 static size_t row_count(void)
 {
-	return (route_count + 1) * METHODS;
+	return (routes_count() + 1) * METHODS;
 }
 
 static size_t slot_bytes(void)
@@ -156,7 +157,7 @@ void metrics_answered(struct metrics *metrics, const struct route *route, enum h
 		      unsigned status, int64_t duration_ns)
 {
 	uint64_t ns = duration_ns > 0 ? (uint64_t)duration_ns : 0;
-	size_t number = route ? (size_t)(route - routes) : route_count;
+	size_t number = route ? routes_number(route) : routes_count();
 	struct row *row =
 		&own_slot(metrics)
 			 ->rows[number * METHODS + (size_t)__builtin_ctz((unsigned)method)];
@@ -220,7 +221,7 @@ void metrics_read(struct metrics *metrics, struct server_figures *ret)
 
 static const char *route_of(size_t row)
 {
-	return row / METHODS < route_count ? routes[row / METHODS].pattern : "none";
+	return row / METHODS < routes_count() ? routes_at(row / METHODS)->pattern : "none";
 }
 
 static const char *method_of(size_t row)

@@ -56,6 +56,9 @@ extern char ns[65];         /* the test's own namespace */
  *     exact-eviction   limits and an order of eviction of the whole namespace: several partitions
  *                      have a share and an order each
  *     atomic-batches   batches that store all or nothing: several partitions do so each
+ *     facades          the paths of Turborepo and Nx
+ *     webdav           PROPFIND and MKCOL
+ *     expire           another time to live without the value, and namespaces that are dropped
  *     limits           of size and capacity, and so eviction
  *     uses             GETs that count as uses
  *     large-batches    of more than 100 items to store

@@ -224,16 +224,17 @@ Test(d1_errors, unknown_paths_are_404_in_json)
 
 Test(d1_errors, wrong_methods_are_405_with_allow)
 {
-	static const char *const methods[] = {"GET", "PUT", "DELETE", "PATCH", "OPTIONS"};
+	static const char *const methods[] = {"GET", "PUT", "DELETE", "PATCH"};
 
 	for (size_t i = 0; i < ENDPOINTS; i++)
-		for (size_t j = 0; j < 5; j++) {
+		for (size_t j = 0; j < 4; j++) {
 			const struct http_answer *answer =
 				http_request(client, methods[j], quoted("/api/%s", endpoints[i]),
 					     NO_BODY, HTTP_HEADERS());
 
 			expect_d1_error(answer, 405, "");
-			expect_header(answer, "Allow", "POST");
+			expect_that(answer, list_holds(http_header(answer_, "Allow"), "POST"),
+				    "expected Allow with POST");
 		}
 }
 

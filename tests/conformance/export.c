@@ -110,8 +110,8 @@ Test(export, goes_on_behind_a_cursor)
 		       "cursor");
 	expect_problem(http_get(client, "/export?namespace=.x"), 400, "namespace");
 	expect_problem(http_get(client, "/export?prefix=%ZZ"), 400, "prefix");
-	expect_header(http_post(client, "/export", SLICE("")), "Allow", "GET, HEAD");
-	expect_header(http_get(client, "/import"), "Allow", "POST");
+	expect_header(http_post(client, "/export", SLICE("")), "Allow", "GET, HEAD, OPTIONS");
+	expect_header(http_get(client, "/import"), "Allow", "POST, OPTIONS");
 }
 
 Test(export, has_headers_alone_for_head)

@@ -61,7 +61,7 @@ Test(openapi, read_only)
 		const struct http_answer *answer = http_put(client, forms[i], SLICE("openapi: x"));
 
 		expect_problem(answer, 405, "");
-		expect_header(answer, "Allow", "GET, HEAD");
+		expect_header(answer, "Allow", "GET, HEAD, OPTIONS");
 	}
 }
 

@@ -23,8 +23,11 @@ static void expect_refused(const struct resource *resource, const char *query, c
 		body, HTTP_HEADERS());
 
 	expect_status(answer, 400);
-	expect_that(answer, error_mentions(answer_, word, !is_d1(base)),
-		    "expected an error that mentions %s", word);
+	if (strncmp(base, "/v8/", 4) == 0) /* in a form of its own */
+		expect_that(answer, strstr(answer_->body, word) != NULL, "expected %s", word);
+	else
+		expect_that(answer, error_mentions(answer_, word, !is_d1(base)),
+			    "expected an error that mentions %s", word);
 }
 
 Test(parameters, what_changes_something_knows_all_of_them)

@@ -86,6 +86,10 @@ class Description:
         """(path, operation) of a request. The path is None if it is unknown, and the operation is None if the
         path does not support the method. HEAD is GET unless it is described separately."""
         asked = target.split("?", 1)[0]
+        # The paths of facades are there below a namespace, too, where OpenAPI would find them ambiguous.
+        below = re.fullmatch(r"/cache/[^/]+(/v8/artifacts/.+|/v1/cache/.+)", asked)
+        if below and method in ("GET", "HEAD", "PUT", "POST"):
+            asked = below[1]
         for pattern, path, item in self.paths:
             if pattern.fullmatch(asked):
                 operation = item.get(method.lower())

@@ -84,7 +84,7 @@ Test(request_figures, every_answer_counts_once)
 	expect_status(scene_get("absent"), 404);
 	expect_status(http_head(scene.client, "/cache/ns/k"), 200);
 	expect_status(http_get(scene.client, "/nowhere"), 404);
-	expect_status(http_request(scene.client, "PATCH", "/cache/ns/k", NO_BODY, HTTP_HEADERS()),
+	expect_status(http_request(scene.client, "POST", "/cache/ns/k", NO_BODY, HTTP_HEADERS()),
 		      405);
 	expect_status(http_post_json(scene.client, "/api/get", "{"), 400);
 	expect_status(http_post(scene.client, "/api/get", SLICE("no length is told"),

@@ -124,10 +124,11 @@ Test(metrics, each_kind_of_answer_has_its_counter)
 	unsigned kinds = 0;
 
 	cr_assert_not_null(metrics);
-	for (size_t row = 0; row <= route_count; row++)
+	for (size_t row = 0; row <= routes_count(); row++)
 		for (size_t i = 0; i < METHODS; i++)
 			for (size_t j = 0; j < STATUSES; j++, kinds++)
-				metrics_answered(metrics, row < route_count ? &routes[row] : NULL,
+				metrics_answered(metrics,
+						 row < routes_count() ? routes_at(row) : NULL,
 						 methods[i].method, statuses[j], US);
 	for (size_t i = 0; i < METHODS; i++)
 		for (size_t j = 0; j < STATUSES; j++) {
@@ -171,11 +172,11 @@ Test(metrics, durations_are_told_by_route_and_method)
 	struct route_latency seen = {0};
 	struct server_figures figures;
 
-	metrics_answered(metrics, &routes[0], HTTP_GET, 200, 5 * US);
-	metrics_answered(metrics, &routes[1], HTTP_PUT, 201, 200 * US);
-	metrics_answered(metrics, &routes[1], HTTP_PUT, 507, 300 * US);
+	metrics_answered(metrics, routes_at(0), HTTP_GET, 200, 5 * US);
+	metrics_answered(metrics, routes_at(1), HTTP_PUT, 201, 200 * US);
+	metrics_answered(metrics, routes_at(1), HTTP_PUT, 507, 300 * US);
 	metrics_each_latency(metrics, look_at_latency, &seen);
-	cr_expect_str_eq(seen.route, routes[1].pattern);
+	cr_expect_str_eq(seen.route, routes_at(1)->pattern);
 	cr_expect_eq(latency_total(&seen.latency), 2);
 	cr_expect_eq(seen.latency.sum_ns, 500 * US);
 	metrics_read(metrics, &figures);
@@ -239,7 +240,7 @@ static const char *count_much(size_t index, void *user)
 	uint64_t before = 0;
 
 	for (int i = 0; i < TIMES; i++) {
-		metrics_answered(metrics, &routes[index % 2], HTTP_GET, i % 4 ? 200 : 503,
+		metrics_answered(metrics, routes_at(index % 2), HTTP_GET, i % 4 ? 200 : 503,
 				 (int64_t)index * 10 * US);
 		if (i % 5 == 0)
 			metrics_unanswered(metrics);
@@ -269,7 +270,7 @@ Test(metrics, no_count_of_any_thread_is_lost)
 		cr_expect_eq(figures.latency.sum_ns, UINT64_C(150) * US * TIMES);
 		cr_expect_eq(figures.server_errors, THREADS * TIMES / 4);
 		cr_expect_eq(figures.unanswered, THREADS * TIMES / 5);
-		cr_expect_eq(tally_of(metrics, routes[0].pattern, "GET", 200).count,
+		cr_expect_eq(tally_of(metrics, routes_at(0)->pattern, "GET", 200).count,
 			     THREADS * TIMES * 3 / 4,
 			     "rows 0 and 1 have one pattern: their counts are told in two parts");
 		metrics_destroy(metrics);

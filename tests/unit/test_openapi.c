@@ -42,13 +42,27 @@ static unsigned described_methods(const json_t *paths, const char *path)
 	return methods;
 }
 
-static unsigned routed_methods(const char *pattern)
+/* OpenAPI knows no methods of WebDAV. */
+#define DESCRIBED(methods) ((methods) & ~(unsigned)(HTTP_PROPFIND | HTTP_MKCOL))
+
+/* Where a route is described. Those of facades are described at the root: below a namespace OpenAPI
+ * would find them ambiguous. */
+static const char *described_path(const struct route *route)
+{
+	static const char below[] = "/cache/{ns}";
+	const char *rest = route->pattern + sizeof(below) - 1;
+
+	return strncmp(route->pattern, "/cache/{ns}/v", sizeof(below) + 1) == 0 ? rest
+										: route->pattern;
+}
+
+static unsigned routed_methods(const char *path)
 {
 	unsigned methods = 0;
 
-	for (size_t i = 0; i < route_count; i++)
-		if (strcmp(routes[i].pattern, pattern) == 0)
-			methods |= routes[i].methods;
+	for (size_t i = 0; i < routes_count(); i++)
+		if (strcmp(described_path(routes_at(i)), path) == 0)
+			methods |= DESCRIBED(routes_at(i)->methods);
 	return methods;
 }
 
@@ -57,12 +71,12 @@ Test(openapi, every_route_is_described)
 	json_auto_t *root = document();
 	const json_t *paths = json_object_get(root, "paths");
 
-	for (size_t i = 0; i < route_count; i++)
-		cr_expect_eq(routed_methods(routes[i].pattern),
-			     described_methods(paths, routes[i].pattern),
+	for (size_t i = 0; i < routes_count(); i++)
+		cr_expect_eq(routed_methods(described_path(routes_at(i))),
+			     described_methods(paths, described_path(routes_at(i))),
 			     "%s: the routes have the methods %#x, openapi.yaml %#x",
-			     routes[i].pattern, routed_methods(routes[i].pattern),
-			     described_methods(paths, routes[i].pattern));
+			     routes_at(i)->pattern, routed_methods(described_path(routes_at(i))),
+			     described_methods(paths, described_path(routes_at(i))));
 }
 
 Test(openapi, every_described_path_is_a_route)
@@ -82,7 +96,7 @@ Test(openapi, every_described_path_is_a_route)
 /* The operation of a route's first method; a description without `security` requires the token. */
 static const json_t *described_operation(const json_t *paths, const struct route *route)
 {
-	const json_t *item = json_object_get(paths, route->pattern);
+	const json_t *item = json_object_get(paths, described_path(route));
 
 	if (route->methods & HTTP_GET)
 		return json_object_get(item, "get");
@@ -98,14 +112,16 @@ Test(openapi, the_same_routes_want_no_token)
 	json_auto_t *root = document();
 	const json_t *paths = json_object_get(root, "paths");
 
-	for (size_t i = 0; i < route_count; i++) {
-		const json_t *operation = described_operation(paths, &routes[i]);
+	for (size_t i = 0; i < routes_count(); i++) {
+		if (DESCRIBED(routes_at(i)->methods) == 0)
+			continue;
+		const json_t *operation = described_operation(paths, routes_at(i));
 		const json_t *security = json_object_get(operation, "security");
 
-		cr_expect_not_null(operation, "%s", routes[i].pattern);
-		cr_expect_eq(routes[i].right == RIGHT_PUBLIC, security != NULL, "%s",
-			     routes[i].pattern);
-		cr_expect_eq(json_array_size(security), 0, "%s", routes[i].pattern);
+		cr_expect_not_null(operation, "%s", routes_at(i)->pattern);
+		cr_expect_eq(routes_at(i)->right == RIGHT_PUBLIC, security != NULL, "%s",
+			     routes_at(i)->pattern);
+		cr_expect_eq(json_array_size(security), 0, "%s", routes_at(i)->pattern);
 	}
 }
 
@@ -118,15 +134,17 @@ Test(openapi, the_rights_are_those_of_the_routes)
 	json_auto_t *root = document();
 	const json_t *paths = json_object_get(root, "paths");
 
-	for (size_t i = 0; i < route_count; i++) {
+	for (size_t i = 0; i < routes_count(); i++) {
+		if (DESCRIBED(routes_at(i)->methods) == 0)
+			continue;
 		const char *right = json_string_value(
-			json_object_get(described_operation(paths, &routes[i]), "x-right"));
+			json_object_get(described_operation(paths, routes_at(i)), "x-right"));
 
-		if (routes[i].right == RIGHT_PUBLIC)
-			cr_expect_null(right, "%s", routes[i].pattern);
+		if (routes_at(i)->right == RIGHT_PUBLIC)
+			cr_expect_null(right, "%s", routes_at(i)->pattern);
 		else
-			cr_expect(right && strcmp(right, names[routes[i].right]) == 0,
-				  "%s: x-right is %s", routes[i].pattern, right);
+			cr_expect(right && strcmp(right, names[routes_at(i)->right]) == 0,
+				  "%s: x-right is %s", routes_at(i)->pattern, right);
 	}
 }
 
@@ -158,15 +176,15 @@ Test(openapi, what_changes_something_knows_the_parameters_that_are_described)
 	json_auto_t *root = document();
 	const json_t *paths = json_object_get(root, "paths");
 
-	for (size_t i = 0; i < route_count; i++) {
+	for (size_t i = 0; i < routes_count(); i++) {
 		char described[200];
 
-		if (routes[i].methods & HTTP_GET)
+		if (routes_at(i)->methods & HTTP_GET || DESCRIBED(routes_at(i)->methods) == 0)
 			continue;
-		describe_parameters(root, described_operation(paths, &routes[i]), described,
+		describe_parameters(root, described_operation(paths, routes_at(i)), described,
 				    sizeof(described));
-		cr_expect_str_eq(routes[i].parameters ? routes[i].parameters : "", described, "%s",
-				 routes[i].pattern);
+		cr_expect_str_eq(routes_at(i)->parameters ? routes_at(i)->parameters : "",
+				 described, "%s", routes_at(i)->pattern);
 	}
 }
 

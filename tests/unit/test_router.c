@@ -8,6 +8,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define READ         (HTTP_GET | HTTP_HEAD)
+#define DAV          (HTTP_PROPFIND | HTTP_MKCOL)
 
 static const enum http_method all_methods[HTTP_METHODS] = {
 	HTTP_GET,   HTTP_HEAD,    HTTP_PUT,      HTTP_POST,  HTTP_DELETE,
@@ -31,16 +32,18 @@ static void fill_pattern(const char *pattern, char path[static 64])
 
 Test(router, every_route_is_reached_by_each_of_its_methods)
 {
-	for (size_t i = 0; i < route_count; i++) {
+	for (size_t i = 0; i < routes_count(); i++) {
 		char path[64];
 
-		fill_pattern(routes[i].pattern, path);
+		fill_pattern(routes_at(i)->pattern, path);
+		if (routes_at(i)->is_collection)
+			strcat(path, "/");
 		for (size_t m = 0; m < COUNT(all_methods); m++) {
 			struct route_match match = router_match(all_methods[m], slice_of(path));
 
 			cr_expect_neq(match.allowed, 0, "%s", path);
-			if (routes[i].methods & all_methods[m])
-				cr_expect_eq(match.route, &routes[i], "%s", path);
+			if (routes_at(i)->methods & all_methods[m])
+				cr_expect_eq(match.route, routes_at(i), "%s", path);
 			else
 				cr_expect(match.route == NULL ||
 						  match.route->methods & all_methods[m],
@@ -51,46 +54,47 @@ Test(router, every_route_is_reached_by_each_of_its_methods)
 
 Test(router, paths_that_may_be_read_may_be_asked_for_their_head)
 {
-	for (size_t i = 0; i < route_count; i++)
-		cr_expect_eq(!(routes[i].methods & HTTP_GET), !(routes[i].methods & HTTP_HEAD),
-			     "%s", routes[i].pattern);
+	for (size_t i = 0; i < routes_count(); i++)
+		cr_expect_eq(!(routes_at(i)->methods & HTTP_GET),
+			     !(routes_at(i)->methods & HTTP_HEAD), "%s", routes_at(i)->pattern);
 }
 
 Test(router, only_health_description_and_pages_are_public_and_only_api_speaks_d1)
 {
-	for (size_t i = 0; i < route_count; i++) {
-		const char *pattern = routes[i].pattern;
+	for (size_t i = 0; i < routes_count(); i++) {
+		const char *pattern = routes_at(i)->pattern;
 		bool health = !strcmp(pattern, "/healthz") || !strcmp(pattern, "/readyz");
 		bool page = !strcmp(pattern, "/docs") || !strcmp(pattern, "/ui") ||
 			    !strcmp(pattern, "/assets/{key}");
 		bool description = !strncmp(pattern, "/openapi.", 9);
 
-		cr_expect_eq(routes[i].right == RIGHT_PUBLIC, health || page || description, "%s",
-			     pattern);
-		cr_expect_eq(routes[i].error_style == ERROR_D1, !strncmp(pattern, "/api/", 5), "%s",
-			     pattern);
+		cr_expect_eq(routes_at(i)->right == RIGHT_PUBLIC, health || page || description,
+			     "%s", pattern);
+		cr_expect_eq(routes_at(i)->error_style == ERROR_D1, !strncmp(pattern, "/api/", 5),
+			     "%s", pattern);
 	}
 }
 
 Test(router, every_route_says_which_right_it_needs)
 {
-	for (size_t i = 0; i < route_count; i++) {
-		const struct route *route = &routes[i];
+	for (size_t i = 0; i < routes_count(); i++) {
+		const struct route *route = routes_at(i);
 		/* Without {ns} and without a body that names a namespace, all are meant, or those
 		 * that the token may use; /pickle uses none. */
 		bool on_all = !strstr(route->pattern, "{ns}") && route->error_style != ERROR_D1;
 
 		cr_expect_neq(route->right, RIGHT_UNSET, "%s", route->pattern);
-		cr_expect(!on_all || route->right == RIGHT_PUBLIC ||
+		cr_expect(!on_all || route->ns_default || route->right == RIGHT_PUBLIC ||
 				  route->right == RIGHT_ADMIN_OF_ALL ||
 				  route->right == RIGHT_READ_OF_ALL ||
 				  !strcmp(route->pattern, "/export") ||
 				  !strcmp(route->pattern, "/pickle") ||
 				  !strcmp(route->pattern, "/import") ||
 				  !strcmp(route->pattern, "/cache") ||
+				  !strcmp(route->pattern, "/cache/") ||
 				  !strcmp(route->pattern, "/stats"),
 			  "%s", route->pattern);
-		if (route->methods & (HTTP_PUT | HTTP_DELETE))
+		if (route->methods & (HTTP_PUT | HTTP_DELETE | HTTP_PATCH | HTTP_MKCOL))
 			cr_expect_gt(route->right, RIGHT_READ, "%s", route->pattern);
 	}
 }
@@ -101,9 +105,12 @@ Test(router, a_refused_method_tells_all_that_the_path_takes)
 		const char *path;
 		unsigned allowed;
 	} cases[] = {
-		{"/cache/n/k", READ | HTTP_PUT | HTTP_DELETE | HTTP_PATCH},
-		{"/cache/n", READ | HTTP_PUT | HTTP_DELETE},
-		{"/cache", READ},
+		{"/cache/n/k", READ | HTTP_PUT | HTTP_DELETE | HTTP_PATCH | DAV},
+		{"/cache/n", READ | HTTP_PUT | HTTP_DELETE | DAV},
+		{"/cache/n/", DAV},
+		{"/cache", READ | HTTP_PROPFIND},
+		{"/v8/artifacts/k", READ | HTTP_PUT},
+		{"/v1/cache/k", READ | HTTP_PUT},
 		{"/stats", READ},
 		{"/stats/n", READ},
 		{"/api/get", HTTP_POST},
@@ -128,13 +135,39 @@ Test(router, a_refused_method_tells_all_that_the_path_takes)
 
 Test(router, unknown_paths_take_nothing)
 {
+	router_open(0);
 	static const char *const paths[] = {
-		"",           "/",         "cache",          "/Cache",     "/cache/",
-		"/cache//",   "/cache//k", "/cache/n/",      "/caches",    "/cach",
-		"/api",       "/api/",     "/api/Get",       "/api/get/",  "/api/getx",
-		"/api/batch", "/batch/n",  "/batch//get",    "/batch/n/x", "/batch/n/get/",
-		"/batch/get", "/stats/",   "/stats/n/x",     "/healthz/",  "/healthz?",
-		"//cache/n",  "/sync/x",   "/batch/a/b/get",
+		"",
+		"/",
+		"cache",
+		"/Cache",
+		"/cache/",
+		"/cache//",
+		"/cache//k",
+		"/cache/n/",
+		"/caches",
+		"/cach",
+		"/api",
+		"/api/",
+		"/api/Get",
+		"/api/get/",
+		"/api/getx",
+		"/api/batch",
+		"/batch/n",
+		"/batch//get",
+		"/batch/n/x",
+		"/batch/n/get/",
+		"/batch/get",
+		"/stats/",
+		"/stats/n/x",
+		"/healthz/",
+		"/healthz?",
+		"//cache/n",
+		"/sync/x",
+		"/batch/a/b/get",
+		"/v1/cache/k",
+		"/v8/artifacts/k",
+		"/v8/artifacts/status",
 	};
 
 	for (size_t i = 0; i < COUNT(paths); i++)
@@ -194,4 +227,112 @@ Test(router, methods_by_name)
 		cr_expect_eq(router_method(others[i]), HTTP_OTHER, "%s", others[i]);
 	cr_expect_str_eq(router_method_name(HTTP_HEAD), "HEAD");
 	cr_expect_str_eq(router_method_name(HTTP_OTHER), "other");
+}
+
+/* ---- Facades ---- */
+
+Test(router, a_facade_that_is_off_takes_nothing_and_changes_nothing)
+{
+	static const char *const paths[] = {"/cache/n/v1/cache/k", "/cache/n/v8/artifacts/k",
+					    "/cache/n/v8/artifacts/status", "/cache/n/k/"};
+
+	for (size_t i = 0; i < COUNT(paths); i++)
+		for (size_t m = 0; m < COUNT(all_methods); m++) {
+			router_open(FACADES_ALL);
+			struct route_match with = router_match(all_methods[m], slice_of(paths[i]));
+			router_open(0);
+			struct route_match without =
+				router_match(all_methods[m], slice_of(paths[i]));
+
+			cr_expect_null(without.client_headers);
+			if (!without.route) {
+				cr_expect_eq(without.allowed,
+					     READ | HTTP_PUT | HTTP_DELETE | HTTP_PATCH);
+				continue;
+			}
+			cr_expect_not_null(with.route, "%s", paths[i]);
+			cr_expect(slice_equal(with.ns, without.ns));
+			cr_expect_eq(with.route->right, without.route->right,
+				     "%s: the right is the same with and without the facade",
+				     paths[i]);
+			cr_expect(!with.key.data || slice_equal(with.key, without.key) ||
+					  with.route->handler != without.route->handler,
+				  "%s: the entry is the same", paths[i]);
+		}
+}
+
+Test(router, what_a_facade_keeps_is_an_entry_below_its_path)
+{
+	static const struct {
+		enum http_method method;
+		const char *path, *key;
+		const struct handler *handler;
+	} cases[] = {
+		{HTTP_GET, "/v8/artifacts/ab", "v8/artifacts/ab", &handler_entry_get},
+		{HTTP_PUT, "/v8/artifacts/ab", "v8/artifacts/ab", &handler_entry_put},
+		{HTTP_GET, "/v1/cache/ab", "v1/cache/ab", &handler_entry_get},
+		{HTTP_PUT, "/v1/cache/ab", "v1/cache/ab", &handler_nx_put},
+		{HTTP_GET, "/cache/n/v8/artifacts/ab", "v8/artifacts/ab", &handler_entry_get},
+		{HTTP_PUT, "/cache/n/v8/artifacts/ab", "v8/artifacts/ab", &handler_entry_put},
+		{HTTP_DELETE, "/cache/n/v8/artifacts/ab", "v8/artifacts/ab", &handler_entry_delete},
+		{HTTP_GET, "/cache/n/v1/cache/ab", "v1/cache/ab", &handler_entry_get},
+		{HTTP_PUT, "/cache/n/v1/cache/ab", "v1/cache/ab", &handler_nx_put},
+		{HTTP_PUT, "/cache/n/v1/cach/ab", "v1/cach/ab", &handler_entry_put},
+		{HTTP_DELETE, "/cache/n/a/", "a/", &handler_webdav_remove},
+		{HTTP_DELETE, "/cache/n/a", "a", &handler_entry_delete},
+		{HTTP_PUT, "/cache/n/a/", "a/", &handler_entry_put},
+		{HTTP_PROPFIND, "/cache/n/a/", "a/", &handler_webdav_find},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct route_match match = router_match(cases[i].method, slice_of(cases[i].path));
+
+		cr_assert_not_null(match.route, "%s", cases[i].path);
+		cr_expect_eq(match.route->handler, cases[i].handler, "%s", cases[i].path);
+		cr_expect(slice_equal(match.key, slice_of(cases[i].key)), "%s: %.*s", cases[i].path,
+			  (int)match.key.len, match.key.data);
+	}
+}
+
+Test(router, facades_by_name)
+{
+	static const struct {
+		const char *text;
+		unsigned facades;
+	} good[] = {
+		{"all", FACADES_ALL},
+		{"none", 0},
+		{"nx", FACADE_NX},
+		{"webdav,nx", FACADE_WEBDAV | FACADE_NX},
+		{"turborepo,none", FACADE_TURBOREPO},
+	};
+	static const char *const bad[] = {"", "nx,", ",nx", "Nx", "nx webdav", "nx, webdav", "dav"};
+	struct slice unknown;
+	unsigned facades = 99;
+
+	for (size_t i = 0; i < COUNT(good); i++) {
+		cr_expect(routes_read_facades(good[i].text, &facades, &unknown), "%s",
+			  good[i].text);
+		cr_expect_eq(facades, good[i].facades, "%s", good[i].text);
+	}
+	for (size_t i = 0; i < COUNT(bad); i++)
+		cr_expect_not(routes_read_facades(bad[i], &facades, &unknown), "%s", bad[i]);
+}
+
+Test(router, allow_names_methods_and_options)
+{
+	char text[ROUTER_ALLOW_SIZE];
+
+	router_allow(READ | HTTP_PUT, text);
+	cr_expect_str_eq(text, "GET, HEAD, PUT, OPTIONS");
+	router_allow(HTTP_POST, text);
+	cr_expect_str_eq(text, "POST, OPTIONS");
+	router_allow(HTTP_OTHER - 1, text);
+	cr_expect_str_eq(text, "GET, HEAD, PUT, DELETE, POST, PATCH, PROPFIND, MKCOL, OPTIONS");
+}
+
+Test(router, every_row_has_a_number)
+{
+	for (size_t i = 0; i < routes_count(); i++)
+		cr_expect_eq(routes_number(routes_at(i)), i);
 }

@@ -45,6 +45,7 @@ async function entries() {
 	await expect(412, 'putEntry', api.putEntry({ path, body: new Blob(['x']), headers: { 'If-None-Match': '*' } }));
 	const page = await expect(200, 'listKeys', api.listKeys({ path: { ns: 'demo' } }));
 	check(page.complete && page.keys.length === 1 && page.keys[0]?.etag === etag, 'listKeys');
+	await expect(204, 'expireEntry', api.expireEntry({ path, query: { ttl: 90 } }));
 	await expect(204, 'deleteEntry', api.deleteEntry({ path }));
 	await expect(404, 'getEntry', api.getEntry({ path }));
 	const missed = await api.getEntry({ path, query: { lease: 30 } });
@@ -65,6 +66,8 @@ async function namespaces() {
 	check('a' in got.results, 'batchGet');
 	const there = await expect(200, 'batchExists', api.batchExists({ path, body: { keys: ['a', 'c'] } }));
 	check(there.results['a']?.exists && !there.results['c']?.exists, 'batchExists');
+	const expired = await expect(200, 'batchExpire', api.batchExpire({ path, body: { keys: ['a', 'c'], ttl: 90 } }));
+	check(expired.results['a']?.exists && !expired.results['c']?.exists, 'batchExpire');
 	await expect(200, 'batchDelete', api.batchDelete({ path, body: { keys: ['b'] } }));
 	const stats = await expect(200, 'getStats', api.getStats());
 	check(stats.namespaces['demo']?.entry_count === 2, 'getStats');
@@ -114,6 +117,20 @@ async function server() {
 	await expect(200, 'getAsset', api.getAsset({ path: { key } }));
 }
 
+async function facades() {
+	const path = { key: '12ab' };
+	const query = { slug: 'team' };
+
+	check((await expect(200, 'turborepoStatus', api.turborepoStatus({ query }))).status === 'enabled', 'turborepoStatus');
+	await expect(201, 'turborepoPut', api.turborepoPut({ path, query, body: new Blob(['artifact']) }));
+	const artifact = await expect(200, 'turborepoGet', api.turborepoGet({ path, query, parseAs: 'blob' }));
+	check(await artifact.text() === 'artifact', 'turborepoGet');
+	await expect(200, 'turborepoEvents', api.turborepoEvents({ query, body: [] }));
+	await expect(200, 'nxPut', api.nxPut({ path, body: new Blob(['artifact']) }));
+	await expect(409, 'nxPut', api.nxPut({ path, body: new Blob(['another']) }));
+	check(await (await expect(200, 'nxGet', api.nxGet({ path, parseAs: 'blob' }))).text() === 'artifact', 'nxGet');
+}
+
 async function proxyApi() {
 	const cache_name = 'generation_cache';
 
@@ -140,6 +157,7 @@ export async function useEveryOperation(baseUrl: string, token?: string): Promis
 	await watching();
 	await transfer();
 	await server();
+	await facades();
 	await proxyApi();
 	return [...used];
 }
