@@ -8,9 +8,11 @@
 #include "backends/dynamodb/batch.h"
 #include "backends/dynamodb/clear.h"
 #include "backends/dynamodb/configure.h"
+#include "backends/dynamodb/expire.h"
 #include "backends/dynamodb/list.h"
 #include "backends/dynamodb/prepare.h"
 #include "backends/dynamodb/read.h"
+#include "backends/dynamodb/recall.h"
 #include "backends/dynamodb/sweep.h"
 #include "backends/dynamodb/verdict.h"
 #include "backends/dynamodb/wire.h"
@@ -43,9 +45,14 @@ static const struct dynamodb_stage *begin_check(const struct remote_context *con
 static const struct dynamodb_stage *begin_sync(const struct remote_context *context,
 					       struct remote_call *call)
 {
-	return dynamodb_call_op(call) == dynamodb_state_of(context)->sweep_op
-		       ? dynamodb_sweep_begin(context, call)
-		       : dynamodb_accounts_begin_flush(context, call);
+	const struct dynamodb_state *state = dynamodb_state_of(context);
+	const struct cache_op *op = dynamodb_call_op(call);
+
+	if (op == state->sweep_op)
+		return dynamodb_sweep_begin(context, call);
+	if (op == state->recall_op)
+		return dynamodb_recall_begin(context, call);
+	return dynamodb_accounts_begin_flush(context, call);
 }
 
 static const struct dynamodb_stage *begin(const struct remote_context *context,
@@ -57,6 +64,7 @@ static const struct dynamodb_stage *begin(const struct remote_context *context,
 		[CACHE_OP_SET] = begin_set,
 		[CACHE_OP_DELETE] = dynamodb_write_begin_delete,
 		[CACHE_OP_EXISTS] = dynamodb_read_begin,
+		[CACHE_OP_EXPIRE] = dynamodb_expire_begin,
 		[CACHE_OP_CLEAR] = dynamodb_clear_begin,
 		[CACHE_OP_SCAN] = dynamodb_list_begin,
 		[CACHE_OP_STATS] = dynamodb_accounts_begin_stats,
@@ -74,13 +82,18 @@ static const struct dynamodb_stage *begin(const struct remote_context *context,
 	return begins[job->op->type](context, call);
 }
 
+/* Of these what was known a few seconds ago is not enough. */
+static bool asks_table(const struct cache_op *op)
+{
+	return op && (op->type == CACHE_OP_CHECK || (op->type == CACHE_OP_CLEAR && op->drop));
+}
+
 /* The state of a call, at its first step. NULL: out of memory. */
 static struct dynamodb_call *make_call(const struct remote_context *context,
 				       struct remote_call *call)
 {
 	struct dynamodb_state *state = dynamodb_state_of(context);
 	struct dynamodb_call *own = calloc(1, sizeof(*own));
-	const struct cache_op *op = dynamodb_call_op(call);
 
 	if (!own)
 		return NULL;
@@ -88,7 +101,7 @@ static struct dynamodb_call *make_call(const struct remote_context *context,
 	own->free_plan = free;
 	dynamodb_state_name(state, own->name);
 	call->state = own;
-	own->stage = dynamodb_prepare_is_due(state) || (op && op->type == CACHE_OP_CHECK)
+	own->stage = dynamodb_prepare_is_due(state) || asks_table(dynamodb_call_op(call))
 			     ? &dynamodb_prepare_stage
 			     : begin(context, call);
 	return own;
@@ -308,6 +321,12 @@ struct cache_op *dynamodb_call_own_op(const struct remote_context *context, int6
 		if (op)
 			return op;
 	}
+	int64_t recall_us = dynamodb_recall_due_us(state, now_us);
+	if (recall_us <= now_us && (op = make_own_op(state, &state->recall_op))) {
+		op->ns = slice_of(state->recalled->name);
+		return op;
+	}
+	*ret_next_us = earlier_us(*ret_next_us, recall_us);
 	int64_t sweep_us = dynamodb_sweep_due_us(context, now_us);
 	*ret_next_us = earlier_us(*ret_next_us, sweep_us);
 	return sweep_us <= now_us ? make_own_op(state, &state->sweep_op) : NULL;

@@ -1,9 +1,14 @@
 /* CLEAR: finds entries in all shards, removes them, and goes on until there are no more. What is
- * written meanwhile, by other servers, may stay. */
+ * written meanwhile, by other servers, may stay.
+ *
+ * If the namespace is to go, its accounts follow, and then what the table says of it: where
+ * something fails before, it is still told of, and can be dropped once more. Other servers know
+ * within DYNAMODB_SETTINGS_US (prepare.c). */
 #include "backends/dynamodb/clear.h"
 
 #include <stdlib.h>
 
+#include "backends/dynamodb/accounts.h"
 #include "backends/dynamodb/range.h"
 #include "backends/dynamodb/victim.h"
 #include "backends/remote/namespaces.h"
@@ -11,7 +16,7 @@
 /* Entries of a shard in a round. */
 #define ROUND_ENTRIES 64
 
-static const struct dynamodb_stage find_stage, remove_stage;
+static const struct dynamodb_stage find_stage, remove_stage, accounts_stage, name_stage;
 
 struct plan {
 	struct dynamodb_victims victims; /* first */
@@ -42,6 +47,8 @@ const struct dynamodb_stage *dynamodb_clear_begin(const struct remote_context *c
 	struct plan *plan;
 
 	if (!space || !space->is_registered) {
+		if (dynamodb_call_op(call)->drop)
+			dynamodb_call_op(call)->one.status = CACHE_NOT_FOUND;
 		remote_job_succeed(call->jobs.first);
 		return NULL;
 	}
@@ -93,6 +100,8 @@ static enum remote_step go_on(struct remote_call *call)
 	for (unsigned i = 0; i < plan->shards; i++)
 		if (!plan->cursors[i].is_complete)
 			return dynamodb_call_next(call, &find_stage);
+	if (dynamodb_call_op(call) && dynamodb_call_op(call)->drop)
+		return dynamodb_call_next(call, &accounts_stage);
 	remote_job_succeed(call->jobs.first);
 	return STEP_DONE;
 }
@@ -169,4 +178,79 @@ static const struct dynamodb_stage remove_stage = {
 	.parts = dynamodb_victim_parts,
 	.write = dynamodb_victim_write,
 	.read = remove_read,
+};
+
+/* ---- The end of the namespace ---- */
+
+static size_t accounts_parts(const struct remote_context *context, struct remote_call *call)
+{
+	(void)context;
+	(void)call;
+	return DYNAMODB_SLOTS;
+}
+
+static bool accounts_write(const struct remote_context *context, struct remote_call *call,
+			   size_t part, struct buffer *out)
+{
+	const struct dynamodb_state *state = dynamodb_state_of(context);
+	const struct plan *plan = dynamodb_call_of(call)->plan;
+
+	dynamodb_wire_begin(out, state);
+	buffer_append(out, SLICE(",\"Key\":"));
+	dynamodb_wire_account_key(out, state, (unsigned)part, slice_of(plan->victims.space->name));
+	buffer_append_char(out, '}');
+	return true;
+}
+
+static enum remote_step accounts_read(const struct remote_context *context,
+				      struct remote_call *call, size_t part,
+				      const struct dynamodb_reply *reply)
+{
+	(void)context;
+	(void)part;
+	(void)reply;
+	return call->open > 0 ? STEP_MORE : dynamodb_call_next(call, &name_stage);
+}
+
+static const struct dynamodb_stage accounts_stage = {
+	.target = "DeleteItem",
+	.parts = accounts_parts,
+	.write = accounts_write,
+	.read = accounts_read,
+};
+
+static bool name_write(const struct remote_context *context, struct remote_call *call, size_t part,
+		       struct buffer *out)
+{
+	const struct dynamodb_state *state = dynamodb_state_of(context);
+	const struct plan *plan = dynamodb_call_of(call)->plan;
+
+	(void)part;
+	dynamodb_wire_begin(out, state);
+	buffer_append(out, SLICE(",\"Key\":"));
+	dynamodb_wire_meta_key(out, state, 'n', slice_of(plan->victims.space->name));
+	buffer_append_char(out, '}');
+	return true;
+}
+
+static enum remote_step name_read(const struct remote_context *context, struct remote_call *call,
+				  size_t part, const struct dynamodb_reply *reply)
+{
+	const struct plan *plan = dynamodb_call_of(call)->plan;
+	struct dynamodb_space *space = plan->victims.space;
+
+	(void)part;
+	(void)reply;
+	space->dropped_us = dynamodb_mono_us();
+	space->pending = space->sending = (struct dynamodb_delta){0};
+	dynamodb_space_unregister(&dynamodb_state_of(context)->spaces, context->config, space);
+	remote_namespaces_forget(context->namespaces, slice_of(space->name));
+	remote_job_succeed(call->jobs.first);
+	return STEP_DONE;
+}
+
+static const struct dynamodb_stage name_stage = {
+	.target = "DeleteItem",
+	.write = name_write,
+	.read = name_read,
 };

@@ -22,6 +22,10 @@ static bool configure_write(const struct remote_context *context, struct remote_
 		buffer_append(out, SLICE(",T=:T"));
 	if (mask & SETTING_POLICY)
 		buffer_append(out, SLICE(",P=:P"));
+	if (mask & SETTING_COMPRESSION)
+		buffer_append(out, SLICE(",Z=:Z"));
+	if (mask & SETTING_PUT_STATUS)
+		buffer_append(out, SLICE(",H=:H"));
 	buffer_append(out, SLICE("\",\"ExpressionAttributeValues\":{"));
 	dynamodb_wire_text(out, ":w", slice_of(dynamodb_call_of(call)->name));
 	if (mask & SETTING_DEFAULT_TTL)
@@ -30,6 +34,10 @@ static bool configure_write(const struct remote_context *context, struct remote_
 		dynamodb_wire_number(out, ":T", settings->stale_ttl_s);
 	if (mask & SETTING_POLICY)
 		dynamodb_wire_text(out, ":P", slice_of(eviction_policy_name(settings->policy)));
+	if (mask & SETTING_COMPRESSION)
+		dynamodb_wire_text(out, ":Z", slice_of(compression_name(settings->compression)));
+	if (mask & SETTING_PUT_STATUS)
+		dynamodb_wire_number(out, ":H", settings->put_status);
 	buffer_append(out, SLICE("}}"));
 	return true;
 }
@@ -54,6 +62,10 @@ static enum remote_step configure_read(const struct remote_context *context,
 		space->settings.stale_ttl_s = op->settings.stale_ttl_s;
 	if (op->settings_mask & SETTING_POLICY)
 		space->settings.policy = op->settings.policy;
+	if (op->settings_mask & SETTING_COMPRESSION)
+		space->settings.compression = op->settings.compression;
+	if (op->settings_mask & SETTING_PUT_STATUS)
+		space->settings.put_status = op->settings.put_status;
 	space->configured_us = dynamodb_mono_us();
 	space->look_at_us = 0;
 	remote_job_succeed(call->jobs.first);

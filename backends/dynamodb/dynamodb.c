@@ -11,7 +11,8 @@
  *   write.c      SET of one item, DELETE; update.c: the body of a write
  *   batch.c      SET of several items: a transaction
  *   list.c       SCAN; range.c: the keys that it goes through
- *   clear.c      CLEAR
+ *   expire.c     EXPIRE
+ *   clear.c      CLEAR, also of a namespace that goes with it; recall.c: what others then find
  *   accounts.c   what namespaces hold; STATS
  *   configure.c  CONFIGURE
  *   sweep.c      what has expired is removed; victim.c: what it and CLEAR remove
@@ -76,6 +77,7 @@ static void free_state(struct dynamodb_state *state)
 	/* Its own operations, if the end came before theirs. */
 	free(state->flush_op);
 	free(state->sweep_op);
+	free(state->recall_op);
 	dynamodb_spaces_deinit(&state->spaces);
 	aws_credentials_close(state->credentials);
 	dynamodb_settings_deinit(&state->settings);
@@ -143,6 +145,7 @@ const struct backend_ops dynamodb_backend_ops = {
 	.set = remote_backend_submit,
 	.remove = remote_backend_submit,
 	.exists = remote_backend_submit,
+	.expire = remote_backend_submit,
 	.clear = remote_backend_submit,
 	.scan = remote_backend_submit,
 	.stats = remote_backend_submit,

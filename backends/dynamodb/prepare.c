@@ -12,6 +12,8 @@
 #include "backends/dynamodb/verdict.h"
 #include "backends/dynamodb/wire.h"
 #include "backends/remote/details.h"
+#include "backends/remote/namespaces.h"
+#include "backends/remote/settings.h"
 
 #define VERSION 1
 
@@ -96,6 +98,9 @@ static bool take_space(const struct remote_context *context, const struct readin
 		return false;
 	struct namespace_settings *settings = &space->settings;
 	int64_t stale_ttl_s = settings->stale_ttl_s;
+	if (space->dropped_us >= reading->begun_us) /* it may have been read before that */
+		return true;
+	space->seen_us = reading->begun_us;
 	dynamodb_space_register(&state->spaces, space);
 	if (space->configured_us >= reading->begun_us) /* what was read may be older */
 		return true;
@@ -103,6 +108,8 @@ static bool take_space(const struct remote_context *context, const struct readin
 	settings->default_ttl_s = dynamodb_wire_read_number(item, "D", settings->default_ttl_s);
 	settings->stale_ttl_s = dynamodb_wire_read_number(item, "T", 0);
 	(void)eviction_policy_parse(dynamodb_wire_read_text(item, "P"), &settings->policy);
+	(void)compression_parse(dynamodb_wire_read_text(item, "Z"), &settings->compression);
+	settings->put_status = (unsigned)dynamodb_wire_read_number(item, "H", 0);
 	if (settings->stale_ttl_s != stale_ttl_s)
 		space->look_at_us = 0;
 	return true;
@@ -163,6 +170,24 @@ static enum remote_step go_on(const struct remote_context *context, struct remot
 	return stage ? dynamodb_call_next(call, stage) : dynamodb_call_end(call);
 }
 
+/* What was in the table, and is not found there any more, has been dropped by another server. What
+ * this one writes to it may have come later: that is looked for once it is all there. */
+static void forget_dropped(const struct remote_context *context, const struct reading *reading)
+{
+	struct dynamodb_state *state = dynamodb_state_of(context);
+	struct dynamodb_space *space = NULL;
+
+	while ((space = dynamodb_space_next(&state->spaces, space))) {
+		if (!space->is_registered || space->seen_us >= reading->begun_us ||
+		    space->registered_us >= reading->begun_us ||
+		    space->configured_us >= reading->begun_us)
+			continue;
+		dynamodb_space_unregister(&state->spaces, context->config, space);
+		space->recall_at_us = dynamodb_mono_us() + context->settings->timeout_us;
+		remote_namespaces_forget(context->namespaces, slice_of(space->name));
+	}
+}
+
 static enum remote_step read_read(const struct remote_context *context, struct remote_call *call,
 				  size_t part, const struct dynamodb_reply *reply)
 {
@@ -201,6 +226,7 @@ static enum remote_step read_read(const struct remote_context *context, struct r
 		return dynamodb_call_next(call, state->settings.creates_table ? &ttl_stage
 									      : &claim_stage);
 	}
+	forget_dropped(context, reading);
 	state->read_us = dynamodb_mono_us();
 	return go_on(context, call);
 }
@@ -373,6 +399,7 @@ static enum remote_step read_register(const struct remote_context *context,
 	if (!space)
 		return STEP_NO_MEMORY;
 	dynamodb_space_register(&state->spaces, space);
+	space->registered_us = dynamodb_mono_us();
 	return go_on(context, call);
 }
 

@@ -68,6 +68,15 @@ void dynamodb_space_register(struct dynamodb_spaces *spaces, struct dynamodb_spa
 	space->is_registered = true;
 }
 
+void dynamodb_space_unregister(struct dynamodb_spaces *spaces, const struct backend_config *config,
+			       struct dynamodb_space *space)
+{
+	spaces->count -= space->is_registered;
+	space->is_registered = false;
+	space->next_end_us = INT64_MAX;
+	dynamodb_space_defaults(config, slice_of(space->name), &space->settings);
+}
+
 void dynamodb_space_defaults(const struct backend_config *config, struct slice name,
 			     struct namespace_settings *ret)
 {

@@ -18,6 +18,11 @@ struct dynamodb_space {
 	bool is_registered; /* the table knows it */
 	struct namespace_settings settings;
 	int64_t configured_us; /* monotonic: when this process changed them last */
+	/* Monotonic, 0: never: when a reading that found it in the table began; when this process
+	 * told the table of it, and dropped it; and when it looks for entries that it may have
+	 * written after another server had dropped it (recall.h). */
+	int64_t seen_us, registered_us, dropped_us, recall_at_us;
+	bool has_entries; /* such were found */
 
 	struct dynamodb_delta pending; /* not sent yet */
 	struct dynamodb_delta sending; /* sent as number `sequence`, perhaps without success */
@@ -48,6 +53,9 @@ struct dynamodb_space *dynamodb_space_add(struct dynamodb_spaces *spaces,
 struct dynamodb_space *dynamodb_space_next(const struct dynamodb_spaces *spaces,
 					   const struct dynamodb_space *space);
 void dynamodb_space_register(struct dynamodb_spaces *spaces, struct dynamodb_space *space);
+/* The table does not know it any more: it was dropped, and begins anew. */
+void dynamodb_space_unregister(struct dynamodb_spaces *spaces, const struct backend_config *config,
+			       struct dynamodb_space *space);
 
 /* The settings of a namespace that nobody has configured: limits are none, whatever they are for
  * other backends. */

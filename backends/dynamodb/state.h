@@ -40,9 +40,10 @@ struct dynamodb_state {
 	unsigned slot;       /* the part of the accounts that it writes to */
 	uint64_t random;     /* for names of writes, and pauses */
 	int64_t flush_at_us; /* monotonic; when accounts are due; INT64_MAX: there are none */
-	struct cache_op *flush_op, *sweep_op; /* in progress; NULL: none */
-	struct dynamodb_space *swept;         /* by sweep_op */
-	int64_t sweep_not_before_us;          /* monotonic */
+	struct cache_op *flush_op, *sweep_op, *recall_op; /* in progress; NULL: none */
+	struct dynamodb_space *swept;                     /* by sweep_op */
+	struct dynamodb_space *recalled;                  /* by recall_op */
+	int64_t sweep_not_before_us;                      /* monotonic */
 };
 
 static inline struct dynamodb_state *dynamodb_state_of(const struct remote_context *context)

@@ -16,6 +16,11 @@ uint64_t dynamodb_update_used(const struct cache_item *item)
 	return cache_used_bytes(item->key.len, cache_value_head(item->value).len, item->size_bytes);
 }
 
+int64_t dynamodb_update_ttl_s(int64_t expires_us, int64_t stale_ttl_s)
+{
+	return expires_us / US_PER_S + stale_ttl_s + TTL_GRACE_S;
+}
+
 void dynamodb_update_init(struct dynamodb_update *update, const struct cache_op *op,
 			  const struct cache_item *item, const struct namespace_settings *settings,
 			  int64_t now_us, const char *name)
@@ -147,9 +152,8 @@ static void write_values(const struct dynamodb_update *update, struct buffer *ou
 		dynamodb_wire_number(out, ":z", 0);
 	if (update->expires_us > 0) {
 		dynamodb_wire_number(out, ":x", update->expires_us);
-		dynamodb_wire_number(out, ":t",
-				     update->expires_us / US_PER_S + update->stale_ttl_s +
-					     TTL_GRACE_S);
+		dynamodb_wire_number(
+			out, ":t", dynamodb_update_ttl_s(update->expires_us, update->stale_ttl_s));
 	}
 	if (update->condition)
 		dynamodb_update_condition_values(out, update->condition);

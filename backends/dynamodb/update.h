@@ -37,6 +37,9 @@ void dynamodb_update_write(const struct dynamodb_update *update, const struct dy
 void dynamodb_update_condition(struct buffer *out, const struct cache_condition *condition);
 void dynamodb_update_condition_values(struct buffer *out, const struct cache_condition *condition);
 
+/* From when on DynamoDB may remove by itself what expires then, seconds. */
+int64_t dynamodb_update_ttl_s(int64_t expires_us, int64_t stale_ttl_s);
+
 /* What an item counts in the accounts. */
 uint64_t dynamodb_update_used(const struct cache_item *item);
 
