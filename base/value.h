@@ -132,6 +132,12 @@ struct slice cache_value_head(const struct cache_value *value);
 /* Its content type, NUL-terminated. */
 const char *cache_value_content_type(const struct cache_value *value);
 
+/* Whether its head has more than a content type. */
+static inline bool cache_value_has_headers(const struct cache_value *value)
+{
+	return value->head_len > (size_t)value->type_len + 1;
+}
+
 /* The size of the allocation, including headroom. */
 size_t cache_value_memory_bytes(const struct cache_value *value);
 

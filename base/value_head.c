@@ -155,6 +155,26 @@ enum value_head_verdict value_head_add(struct value_head_room *room, struct slic
 	return HEAD_ADDED;
 }
 
+const char *value_head_complaint(enum value_head_verdict verdict)
+{
+	switch (verdict) {
+	case HEAD_ADDED:
+		break;
+	case HEAD_NOT_KEPT:
+		return "is none of the headers that are kept: Cache-Control, Content-Disposition, "
+		       "Content-Encoding, Content-Language, X-Artifact-Duration, X-Artifact-Tag "
+		       "and X-Meta-*";
+	case HEAD_BAD_VALUE:
+		return "may have printable characters of ASCII only, and at least one";
+	case HEAD_TWICE:
+		return "may be there only once";
+	case HEAD_TOO_LONG:
+		return "is too long: a name may have 64 bytes, and all headers that are kept 2048 "
+		       "together, with their names";
+	}
+	return "";
+}
+
 /* Whether a line is what value_head_add() would have written behind the name `last`. */
 static bool is_written(struct slice name, struct slice value, struct slice last)
 {

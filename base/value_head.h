@@ -71,6 +71,9 @@ enum value_head_verdict {
 enum value_head_verdict value_head_add(struct value_head_room *room, struct slice name,
 				       struct slice value);
 
+/* What is wrong with a header, to follow its name; "" for HEAD_ADDED. */
+const char *value_head_complaint(enum value_head_verdict verdict);
+
 static inline struct slice value_head_text(const struct value_head_room *room)
 {
 	return (struct slice){.data = room->text, .len = room->len};

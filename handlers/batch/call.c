@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/json_out.h"
+#include "handlers/json/head_json.h"
 #include "handlers/respond/error.h"
 #include "handlers/respond/status.h"
 
@@ -133,6 +134,7 @@ struct call *call_open_batch(struct request *request, struct response *response,
 		[SCANNED_ITEM_TTL] = {.name = SLICE("ttl"), .type = SCAN_WHOLE},
 		[SCANNED_ITEM_CONTENT_TYPE] = {.name = SLICE("content_type")},
 		[SCANNED_ITEM_ENCODING] = {.name = SLICE("encoding")},
+		[SCANNED_ITEM_HEADERS] = {.name = SLICE("headers"), .type = SCAN_OBJECT},
 	};
 	struct call *call = create_call(request, response, type);
 
@@ -245,6 +247,7 @@ static void append_result(struct buffer *json, const struct cache_op *op,
 	if (with_type) {
 		json_out_raw(json, ",\"content_type\":");
 		json_out_string(json, slice_of(cache_value_content_type(item->value)));
+		head_json_append(json, item->value);
 	}
 	json_out_raw(json, "}");
 }

@@ -124,6 +124,7 @@ static bool read_item(struct request *request, struct response *response,
 		.ttl = member_of(list, index, SCANNED_ITEM_TTL),
 		.content_type = member_of(list, index, SCANNED_ITEM_CONTENT_TYPE),
 		.encoding = member_of(list, index, SCANNED_ITEM_ENCODING),
+		.headers = member_of(list, index, SCANNED_ITEM_HEADERS),
 	};
 
 	return call_value_item_key(request, response, path.text,

@@ -1,6 +1,7 @@
 #include "handlers/batch/call_value.h"
 
 #include "handlers/json/base64.h"
+#include "handlers/json/head_json.h"
 #include "handlers/respond/error.h"
 
 bool call_value_item_key(const struct request *request, struct response *response, const char *path,
@@ -29,14 +30,14 @@ bool call_value_read_key(struct request *request, struct response *response)
 /* A sealed value of `text`, or of the base64 in it. NULL: the request is answered. */
 static struct cache_value *make_value(const struct request *request, struct response *response,
 				      const char *path, struct slice text, bool is_base64,
-				      struct slice type, size_t key_len)
+				      struct slice head, size_t key_len)
 {
 	struct cache_headroom headroom =
 		backend_headroom(request->context->backend, request->op.ns, key_len);
 	enum base64_outcome outcome = BASE64_GOOD;
 	struct cache_value *value = is_base64
-					    ? base64_value(text, type, headroom, &outcome)
-					    : cache_value_copy_with_headroom(text, type, headroom);
+					    ? base64_value(text, head, headroom, &outcome)
+					    : cache_value_copy_with_headroom(text, head, headroom);
 
 	if (!value && outcome == BASE64_BAD)
 		respond_error(request, response, 400, "\"%svalue\" is not base64", path);
@@ -66,6 +67,24 @@ static bool read_type(const struct request *request, struct response *response, 
 	return false;
 }
 
+/* Makes the head of an item's value from its type and its headers. */
+static bool read_headers(const struct request *request, struct response *response, const char *path,
+			 const struct scan_member *member, struct value_head_room *room,
+			 struct slice *head)
+{
+	char error[HEAD_JSON_ERROR_BYTES];
+
+	if (!member->found)
+		return true;
+	value_head_begin(room, *head);
+	if (head_json_read(member->string, room, error)) {
+		*head = value_head_text(room);
+		return true;
+	}
+	respond_error(request, response, 400, "\"%sheaders\" %s", path, error);
+	return false;
+}
+
 static bool read_encoding(const struct request *request, struct response *response,
 			  const char *path, const struct scan_member *member, bool *ret_is_base64)
 {
@@ -81,8 +100,9 @@ bool call_value_fill_item(const struct request *request, struct response *respon
 			  const char *path, const struct item_fields *fields,
 			  struct cache_item *item)
 {
+	struct value_head_room room;
 	struct slice text;
-	struct slice type;
+	struct slice head;
 	int64_t size = 0;
 	bool is_base64 = false;
 
@@ -91,11 +111,12 @@ bool call_value_fill_item(const struct request *request, struct response *respon
 	    !json_in_whole(request, response, path, fields->ttl, TTL_MAX_S, &item->ttl_s) ||
 	    !read_encoding(request, response, path, fields->encoding, &is_base64))
 		return false;
-	type = default_type(is_base64);
-	if (!read_type(request, response, path, fields->content_type, &type))
+	head = default_type(is_base64);
+	if (!read_type(request, response, path, fields->content_type, &head) ||
+	    !read_headers(request, response, path, fields->headers, &room, &head))
 		return false;
 	item->size_bytes = (uint64_t)size;
-	item->value = make_value(request, response, path, text, is_base64, type, item->key.len);
+	item->value = make_value(request, response, path, text, is_base64, head, item->key.len);
 	return item->value != NULL;
 }
 
@@ -109,6 +130,7 @@ bool call_value_read(struct request *request, struct response *response)
 		.ttl = &none,
 		.content_type = &none,
 		.encoding = &none,
+		.headers = &none,
 	};
 
 	return call_value_fill_item(request, response, "", &fields, &request->op.one);

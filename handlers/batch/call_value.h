@@ -6,7 +6,7 @@
 
 /* The members about a value; any of them may be missing in the body. */
 struct item_fields {
-	const struct scan_member *value, *size, *ttl, *content_type, *encoding;
+	const struct scan_member *value, *size, *ttl, *content_type, *encoding, *headers;
 };
 
 /* The member `key` of the item that errors call `path` ("items[3]."). False: it is missing or too

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <strings.h>
 
+#include "handlers/entry/entry_headers.h"
 #include "handlers/entry/entry_write.h"
 #include "handlers/flight/single_flight.h"
 #include "handlers/handlers.h"
@@ -78,6 +79,8 @@ static uint64_t whole_seconds_up(int64_t us)
 static void add_cache_control(struct response *response, const struct cache_value *value,
 			      bool is_fresh, int64_t now_us, int64_t age_us)
 {
+	if (entry_headers_rule_caches(value))
+		return;
 	if (value->expires_at_us == 0) {
 		response_header_static(response, "Cache-Control", "no-cache");
 		return;
@@ -152,6 +155,7 @@ static void respond_value(struct request *request, struct response *response, un
 
 	request->op.one.value = NULL;
 	response_header_static(response, "Content-Type", cache_value_content_type(value));
+	entry_headers_add(response, value, false);
 	response_header_static(response, "Accept-Ranges", "bytes");
 	if (status == 206)
 		response_header_printf(response, "Content-Range",
@@ -176,7 +180,7 @@ static void entry_get_finish(struct request *request, struct response *response)
 		respond_op_failure(request, response);
 		return;
 	}
-	unsigned status = conditions_of_read(request, value);
+	unsigned status = conditions_of_read(request, value, ETAG_OF_VALUE);
 	uint64_t len = cache_value_whole_len(value);
 	if (status == 200)
 		range = conditions_range(request, value, &offset, &len);
@@ -188,6 +192,7 @@ static void entry_get_finish(struct request *request, struct response *response)
 	case 304:
 		/* The body is not sent, but Content-Length is the value's (RFC 9110, 8.6). */
 		request->op.one.value = NULL;
+		entry_headers_add(response, value, false);
 		response_value(response, 304, value);
 		break;
 	case 412:

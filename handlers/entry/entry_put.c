@@ -1,7 +1,7 @@
 /* PUT and DELETE of /cache/{ns}/{key}. */
 #include <stdlib.h>
 
-#include "handlers/entry/entry.h"
+#include "handlers/entry/entry_headers.h"
 #include "handlers/entry/entry_write.h"
 #include "handlers/flight/single_flight.h"
 #include "handlers/handlers.h"
@@ -10,16 +10,18 @@
 
 static enum handler_step entry_put_start(struct request *request, struct response *response)
 {
-	const char *type = entry_content_type(request_header(request, "Content-Type"));
+	struct entry_head head;
 
 	request->state = malloc(sizeof(struct etag_list));
 	if (!entry_write_start_put(request, response, request->state))
 		return STEP_RESPOND;
-	if (!request->body)
+	if (!request->body) {
+		entry_headers_read(request, &head);
 		request->body = cache_value_create_with_headroom(
-			0, slice_of(type),
+			0, value_head_text(&head.room),
 			backend_headroom(request->context->backend, request->op.ns,
 					 request->op.one.key.len));
+	}
 	if (!request->body) {
 		respond_error(request, response, 503, "%s", status_text(CACHE_NO_MEMORY));
 		return STEP_RESPOND;

@@ -10,7 +10,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "handlers/entry/entry.h"
+#include "handlers/entry/entry_headers.h"
 #include "handlers/entry/entry_write.h"
 #include "handlers/handlers.h"
 #include "handlers/respond/error.h"
@@ -194,15 +194,15 @@ static bool write_gathered(struct entry_upload *upload)
 static enum handler_step store(struct request *request, struct response *response,
 			       struct entry_upload *upload)
 {
-	const char *type = entry_content_type(request_header(request, "Content-Type"));
+	struct entry_head head;
 	struct body_spool *spool = upload->spool;
 	struct cache_body *body = spool->ops->end(spool);
 	struct cache_op *op = &request->op;
 
 	if (!body)
 		return refuse(request, response, spool->failure, spool->detail);
-	struct cache_value *value = cache_value_create_for_body(
-		body, type && *type ? slice_of(type) : (struct slice){0});
+	entry_headers_read(request, &head);
+	struct cache_value *value = cache_value_create_for_body(body, value_head_text(&head.room));
 	if (!value) {
 		cache_body_release(body);
 		return refuse(request, response, CACHE_NO_MEMORY, NULL);

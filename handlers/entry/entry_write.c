@@ -1,8 +1,8 @@
 #include "handlers/entry/entry_write.h"
 
 #include <stdlib.h>
-#include <strings.h>
 
+#include "handlers/entry/entry_headers.h"
 #include "handlers/entry/entry_ttl.h"
 #include "handlers/flight/single_flight.h"
 #include "handlers/respond/conditions.h"
@@ -21,13 +21,9 @@ bool entry_write_key_fits(const struct request *request, struct response *respon
 
 static bool check_put_headers(const struct request *request, struct response *response)
 {
-	const char *encoding = request_header(request, "Content-Encoding");
 	const char *type = request_header(request, "Content-Type");
 
-	if (encoding && strcasecmp(encoding, "identity") != 0)
-		respond_error(request, response, 415,
-			      "Content-Encoding would not be kept; send the value without it");
-	else if (request_header(request, "Content-Range"))
+	if (request_header(request, "Content-Range"))
 		respond_error(request, response, 400,
 			      "a PUT replaces the whole value; "
 			      "send it without Content-Range");
@@ -36,7 +32,7 @@ static bool check_put_headers(const struct request *request, struct response *re
 			      "Content-Type may have up to %d characters, printable ones of ASCII",
 			      CONTENT_TYPE_MAX_LEN);
 	else
-		return true;
+		return entry_headers_fit(request, response);
 	return false;
 }
 

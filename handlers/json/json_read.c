@@ -86,7 +86,8 @@ static bool read_value(struct reader *reader, struct scan_member *member)
 		    member->kind == KIND_OTHER;
 	if (member->kind == KIND_NUMBER && !json_number_whole(text, INT64_MAX, &member->whole))
 		member->whole = -1;
-	if (is_scalar && (member->type == SCAN_SCALAR || member->type == SCAN_ANY))
+	if ((is_scalar && (member->type == SCAN_SCALAR || member->type == SCAN_ANY)) ||
+	    (member->kind == KIND_OBJECT && member->type == SCAN_OBJECT))
 		member->string = text;
 	if (member->kind != KIND_STRING ||
 	    (member->type != SCAN_STRING && member->type != SCAN_ANY))

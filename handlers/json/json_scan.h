@@ -18,6 +18,7 @@ enum scan_type {
 	SCAN_WHOLE,
 	SCAN_SCALAR, /* a number, true, false or null: as written */
 	SCAN_ANY,    /* only for json_read: a string, or a scalar as written */
+	SCAN_OBJECT, /* only for json_read: an object as written */
 };
 
 /* The kind of a value, as json_read reports it. */

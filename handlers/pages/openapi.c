@@ -12,7 +12,7 @@ static bool has_version(const struct request *request, const struct openapi_file
 
 	return etag_parse(slice_of(file->etag), &etag) &&
 	       conditions_read_etags(request, "If-None-Match", none_match, false, &list) &&
-	       conditions_match_etag(&list, &etag);
+	       conditions_match_etag(&list, &etag, ETAG_OF_VALUE);
 }
 
 static enum handler_step send(const struct request *request, struct response *response,

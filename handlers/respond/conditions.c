@@ -13,6 +13,32 @@ static const char *skip_blank(const char *at)
 	return at;
 }
 
+static const struct slice form_ends[] = {
+	[ETAG_OF_VALUE] = SLICE("\""),
+	[ETAG_OF_IDENTITY] = SLICE("-identity\""),
+	[ETAG_OF_ZSTD] = SLICE("-zstd\""),
+};
+#define FORMS (sizeof(form_ends) / sizeof(form_ends[0]))
+
+/* Reads an entity tag of any form. False: it is not one of ours. */
+static bool parse_etag(struct slice text, struct etag *ret, uint8_t *ret_form)
+{
+	char plain[ETAG_TEXT_LEN];
+
+	*ret_form = ETAG_OF_VALUE;
+	if (text.len <= sizeof(plain))
+		return etag_parse(text, ret);
+	memcpy(plain, text.data, sizeof(plain) - 1);
+	plain[sizeof(plain) - 1] = '"';
+	struct slice end = {text.data + sizeof(plain) - 1, text.len - (sizeof(plain) - 1)};
+	for (uint8_t form = ETAG_OF_VALUE + 1; form < FORMS; form++)
+		if (slice_equal(end, form_ends[form])) {
+			*ret_form = form;
+			return etag_parse((struct slice){plain, sizeof(plain)}, ret);
+		}
+	return false;
+}
+
 /* Reads one entity tag at *at and moves behind it. False: there is none, or one too many. */
 static bool take_etag(const char **at, bool strong, struct etag_list *list)
 {
@@ -20,17 +46,19 @@ static bool take_etag(const char **at, bool strong, struct etag_list *list)
 	const char *open = *at + (weak ? 2 : 0);
 	const char *close = *open == '"' ? strchr(open + 1, '"') : NULL;
 	struct etag etag;
+	uint8_t form;
 
 	if (!close)
 		return false;
 	*at = close + 1;
 	if ((weak && strong) ||
-	    !etag_parse((struct slice){.data = open, .len = (size_t)(*at - open)}, &etag)) {
+	    !parse_etag((struct slice){.data = open, .len = (size_t)(*at - open)}, &etag, &form)) {
 		list->has_foreign = true;
 		return true;
 	}
 	if (list->count == MAX_ETAGS)
 		return false;
+	list->forms[list->count] = form;
 	list->etags[list->count++] = etag;
 	return true;
 }
@@ -73,14 +101,25 @@ bool conditions_read_etags(const struct request *request, const char *name, cons
 	return ret->any ? elements == 1 : elements > 0;
 }
 
-bool conditions_match_etag(const struct etag_list *list, const struct etag *etag)
+bool conditions_match_etag(const struct etag_list *list, const struct etag *etag,
+			   enum etag_form form)
 {
 	if (list->any)
 		return true;
 	for (size_t i = 0; i < list->count; i++)
-		if (etag_equal(&list->etags[i], etag))
+		if (list->forms[i] == form && etag_equal(&list->etags[i], etag))
 			return true;
 	return false;
+}
+
+void conditions_add_etag(struct response *response, const struct etag *etag, enum etag_form form)
+{
+	struct slice end = form_ends[form];
+	char *text = response_header_room(response, "ETag", ETAG_TEXT_LEN + end.len);
+
+	etag_format(etag, text);
+	memcpy(text + ETAG_TEXT_LEN - 1, end.data, end.len);
+	text[ETAG_TEXT_LEN - 1 + end.len] = '\0';
 }
 
 bool conditions_of_write(struct request *request, struct response *response, struct etag_list *list)
@@ -158,19 +197,20 @@ static bool is_modified_since(const struct request *request, const char *name,
 
 /* ---- Reads ---- */
 
-unsigned conditions_of_read(const struct request *request, const struct cache_value *value)
+unsigned conditions_of_read(const struct request *request, const struct cache_value *value,
+			    enum etag_form form)
 {
 	const char *match = request_header(request, "If-Match");
 	const char *none_match = request_header(request, "If-None-Match");
 	struct etag_list list;
 
 	if (match ? conditions_read_etags(request, "If-Match", match, true, &list) &&
-			    !conditions_match_etag(&list, &value->etag)
+			    !conditions_match_etag(&list, &value->etag, form)
 		  : is_modified_since(request, "If-Unmodified-Since", value, false))
 		return 412;
 	if (none_match
 		    ? conditions_read_etags(request, "If-None-Match", none_match, false, &list) &&
-			      conditions_match_etag(&list, &value->etag)
+			      conditions_match_etag(&list, &value->etag, form)
 		    : !is_modified_since(request, "If-Modified-Since", value, true))
 		return 304;
 	return 200;

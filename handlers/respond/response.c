@@ -21,6 +21,7 @@ void response_init(struct response *response)
 	response->value_offset = 0;
 	response->value_len = 0;
 	response->kept = (struct slice){0};
+	response->drops_encoding = false;
 	response->header_count = 0;
 	response->storage_used = 0;
 }

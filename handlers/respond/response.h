@@ -49,6 +49,7 @@ struct response {
 
 	/* Header lines (value_head.h) that are sent too; they live as long as the body. */
 	struct slice kept;
+	bool drops_encoding; /* ... but for Content-Encoding */
 	size_t header_count;
 	struct response_header headers[RESPONSE_MAX_HEADERS];
 	size_t storage_used;

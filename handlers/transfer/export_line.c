@@ -5,6 +5,7 @@
 
 #include "base/json_out.h"
 #include "handlers/json/entry_json.h"
+#include "handlers/json/head_json.h"
 #include "handlers/respond/status.h"
 
 /* How much of a value is written at a time; a multiple of three, so that base64 has no padding in
@@ -68,6 +69,7 @@ static void begin(struct buffer *out, struct export_line *line)
 	json_out_raw(out, ",");
 	entry_json_append_key(out, info->key);
 	append_type(out, slice_of(cache_value_content_type(value)));
+	head_json_append(out, value);
 	entry_json_append_history(out, info, value->expires_at_us);
 	if (value->modified_at_us > 0) {
 		json_out_raw(out, ",\"modified_at\":");

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "handlers/json/base64.h"
+#include "handlers/json/head_json.h"
 
 /* ---- Namespace and key ---- */
 
@@ -127,16 +128,36 @@ static bool read_type(struct import_line *line, char room[static CONTENT_TYPE_MA
 				    CONTENT_TYPE_MAX_LEN);
 }
 
+/* The head of the value: its type, and its headers if there are any. */
+static bool read_head(struct import_line *line, struct value_head_room *room, struct slice *ret)
+{
+	const struct scan_member *headers = &line->members[MEMBER_HEADERS];
+	char error[HEAD_JSON_ERROR_BYTES];
+
+	if (!read_type(line, room->text, ret))
+		return false;
+	if (!headers->found)
+		return true;
+	if (line->members[MEMBER_CONTENT_TYPE_BASE64].found)
+		return import_member_refuse(line, "there must not be both \"headers\" and "
+						  "\"content_type_base64\"");
+	value_head_begin(room, *ret);
+	if (!head_json_read(headers->string, room, error))
+		return import_member_refuse(line, "\"headers\" %s", error);
+	*ret = value_head_text(room);
+	return true;
+}
+
 static bool read_value(struct import_line *line, struct import_entry *entry)
 {
 	struct cache_headroom headroom =
 		backend_headroom(line->context->backend, slice_of(entry->ns), entry->item.key.len);
 	struct slice text = line->members[MEMBER_VALUE].string;
 	enum base64_outcome outcome = BASE64_GOOD;
-	char type_room[CONTENT_TYPE_MAX_LEN];
-	struct slice type = {0};
+	struct value_head_room room;
+	struct slice head = {0};
 
-	if (!has_one(line, MEMBER_VALUE, MEMBER_VALUE_BASE64) || !read_type(line, type_room, &type))
+	if (!has_one(line, MEMBER_VALUE, MEMBER_VALUE_BASE64) || !read_head(line, &room, &head))
 		return false;
 	bool is_base64 = line->members[MEMBER_VALUE_BASE64].found;
 	if (is_base64)
@@ -148,8 +169,8 @@ static bool read_value(struct import_line *line, struct import_entry *entry)
 			"the value has about %zu bytes; the server takes up to %zu "
 			"(STEADYCACHE_MAX_BODY_MB)",
 			len, line->context->max_body_bytes);
-	entry->item.value = is_base64 ? base64_value(text, type, headroom, &outcome)
-				      : cache_value_copy_with_headroom(text, type, headroom);
+	entry->item.value = is_base64 ? base64_value(text, head, headroom, &outcome)
+				      : cache_value_copy_with_headroom(text, head, headroom);
 	if (entry->item.value)
 		return true;
 	return outcome == BASE64_BAD ? import_member_refuse(line, "\"value_base64\" is not base64")

@@ -10,6 +10,7 @@ static const struct scan_member known[MEMBERS] = {
 	[MEMBER_VALUE_BASE64] = {.name = SLICE("value_base64")},
 	[MEMBER_CONTENT_TYPE] = {.name = SLICE("content_type")},
 	[MEMBER_CONTENT_TYPE_BASE64] = {.name = SLICE("content_type_base64")},
+	[MEMBER_HEADERS] = {.name = SLICE("headers"), .type = SCAN_OBJECT},
 	[MEMBER_FREQUENCY] = {.name = SLICE("frequency"), .type = SCAN_SCALAR},
 	[MEMBER_LAST_ACCESS] = {.name = SLICE("last_access"), .type = SCAN_SCALAR},
 	[MEMBER_CREATED_AT] = {.name = SLICE("created_at"), .type = SCAN_SCALAR},
@@ -26,6 +27,14 @@ static const struct scan_member known[MEMBERS] = {
 
 /* ---- Reading ---- */
 
+/* What a member must be. */
+static const char *wanted_of(enum scan_type type)
+{
+	if (type == SCAN_STRING)
+		return "be a string";
+	return type == SCAN_OBJECT ? "be an object of strings" : "not be text or a list";
+}
+
 /* Checks the types of the existing members. */
 static bool check_types(struct import_line *line)
 {
@@ -33,11 +42,8 @@ static bool check_types(struct import_line *line)
 		const struct scan_member *member = &line->members[i];
 
 		if (member->found && !member->string.data)
-			return import_member_refuse(line,
-						    member->type == SCAN_STRING
-							    ? "\"%s\" must be a string"
-							    : "\"%s\" must not be text or a list",
-						    member->name.data);
+			return import_member_refuse(line, "\"%s\" must %s", member->name.data,
+						    wanted_of(member->type));
 	}
 	return true;
 }

@@ -8,7 +8,7 @@
 #include "handlers/json/json_read.h"
 #include "handlers/respond/request.h"
 
-#define IMPORT_ERROR_BYTES 200
+#define IMPORT_ERROR_BYTES 320
 
 enum {
 	MEMBER_NAMESPACE,
@@ -18,6 +18,7 @@ enum {
 	MEMBER_VALUE_BASE64,
 	MEMBER_CONTENT_TYPE,
 	MEMBER_CONTENT_TYPE_BASE64,
+	MEMBER_HEADERS,
 	MEMBER_FREQUENCY,
 	MEMBER_LAST_ACCESS,
 	MEMBER_CREATED_AT,

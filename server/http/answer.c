@@ -194,12 +194,16 @@ static bool add_each(struct MHD_Response *made, const struct response *response,
 	return kept != NULL;
 }
 
-static bool add_kept(struct MHD_Response *made, struct slice lines)
+/* Adds the header lines of a value. */
+static bool add_kept(struct MHD_Response *made, const struct response *response)
 {
+	struct slice lines = response->kept;
 	char name_text[VALUE_HEADER_NAME_MAX_LEN + 1], value_text[VALUE_BYTES];
 	struct slice name, value;
 
 	while (value_head_next(&lines, &name, &value)) {
+		if (response->drops_encoding && slice_equal(name, SLICE("Content-Encoding")))
+			continue;
 		memcpy(name_text, name.data, name.len);
 		name_text[name.len] = '\0';
 		memcpy(value_text, value.data, value.len);
@@ -221,7 +225,7 @@ enum MHD_Result answer_queue(struct exchange *exchange, bool close)
 		return MHD_NO;
 	if ((response->header_count > 0 && !add_block(made, response, guarded) &&
 	     !add_each(made, response, guarded)) ||
-	    (response->kept.len > 0 && !add_kept(made, response->kept))) {
+	    (response->kept.len > 0 && !add_kept(made, response))) {
 		MHD_destroy_response(made);
 		return MHD_NO;
 	}

@@ -1,6 +1,6 @@
 #include "server/http/upload.h"
 
-#include "handlers/entry/entry.h"
+#include "handlers/entry/entry_headers.h"
 #include "handlers/respond/error.h"
 #include "handlers/respond/status.h"
 #include "server/http/admit.h"
@@ -21,14 +21,13 @@ static bool make_room(struct exchange *exchange, size_t needed)
 
 		/* A body for a path with a key will most likely be stored under it. */
 		struct cache_headroom headroom = {0};
+		struct entry_head head;
 		if (request->key.len > 0)
 			headroom = backend_headroom(request->context->backend, request->ns,
 						    request->key.len);
+		entry_headers_read(request, &head);
 		request->body = cache_value_create_with_headroom(
-			size > needed ? size : needed,
-			slice_of(entry_content_type(
-				head_find(&exchange->head, SLICE("Content-Type")))),
-			headroom);
+			size > needed ? size : needed, value_head_text(&head.room), headroom);
 		return request->body != NULL;
 	}
 	if (needed <= request->body->len_bytes)

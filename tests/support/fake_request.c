@@ -269,7 +269,8 @@ const char *fake_response_header(const struct fake_request *fake, const char *na
 			return response->headers[i].value;
 	struct slice rest = response->kept, found, value;
 	while (value_head_next(&rest, &found, &value))
-		if (found.len == strlen(name) && strncasecmp(found.data, name, found.len) == 0)
+		if (!(response->drops_encoding && slice_equal(found, SLICE("Content-Encoding"))) &&
+		    found.len == strlen(name) && strncasecmp(found.data, name, found.len) == 0)
 			return text_of(value);
 	return NULL;
 }

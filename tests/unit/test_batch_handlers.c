@@ -119,6 +119,16 @@ Test(batch, an_empty_one_is_answered)
 	expect_body("{\"results\":{}}");
 }
 
+Test(batch, results_have_headers_where_values_have)
+{
+	cr_assert_eq(start(&handler_batch_get, "{\"keys\":[\"a\"]}"), STEP_SUBMIT);
+	held_op->items[0].value =
+		cache_value_copy(SLICE("v"), SLICE("a/b\nContent-Language: de\nX-Meta-a: \"1\""));
+	fake_request_finish(&fake, CACHE_OK);
+	expect_body("{\"results\":{\"a\":{\"found\":true,\"value\":\"v\",\"content_type\":\"a/b\","
+		    "\"headers\":{\"Content-Language\":\"de\",\"X-Meta-a\":\"\\\"1\\\"\"}}}}");
+}
+
 Test(batch, results_in_the_order_of_the_request)
 {
 	cr_assert_eq(start(&handler_batch_get, "{\"keys\":[\"b\",\"a\",\"__proto__\"]}"),
@@ -261,6 +271,11 @@ Test(item, members_that_are_refused_are_named)
 		{"\"value\":\"\",\"content_type\":\"a\\nb\"", "items[0].content_type"},
 		{"\"value\":\"\",\"content_type\":\"\xC3\xA4\"", "items[0].content_type"},
 		{"\"value\":\"\",\"content_type\":7", "items[0].content_type"},
+		{"\"value\":\"\",\"headers\":\"a\"", "items[0].headers"},
+		{"\"value\":\"\",\"headers\":null", "items[0].headers"},
+		{"\"value\":\"\",\"headers\":{\"Set-Cookie\":\"a=b\"}", "items[0].headers"},
+		{"\"value\":\"\",\"headers\":{\"X-Meta-a\":1}", "items[0].headers"},
+		{"\"value\":\"\",\"headers\":{\"X-Meta-a\":\"a\\nb\"}", "items[0].headers"},
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -268,6 +283,18 @@ Test(item, members_that_are_refused_are_named)
 		cr_expect_eq(fake.response.status, 400, "%s", cases[i].members);
 		cr_expect(body_has(cases[i].name), "%s", cases[i].members);
 	}
+}
+
+Test(item, keeps_headers)
+{
+	cr_assert_eq(start_item("\"headers\":{\"x-meta-b\":\"2\",\"content-encoding\":\"gzip\"},"
+				"\"value\":\"AA==\",\"encoding\":\"base64\""),
+		     STEP_SUBMIT);
+	cr_expect(slice_equal(cache_value_head(held_op->items[0].value),
+			      SLICE(CONTENT_TYPE_BYTES "\nContent-Encoding: gzip\nX-Meta-b: 2")));
+	cr_assert_eq(start_item("\"value\":\"v\",\"content_type\":\"a/b\",\"headers\":{}"),
+		     STEP_SUBMIT);
+	cr_expect(slice_equal(cache_value_head(held_op->items[0].value), SLICE("a/b")));
 }
 
 Test(item, whole_numbers_may_be_written_as_reals)

@@ -154,11 +154,57 @@ Test(etag_list, matches_any_of_its_tags)
 	struct etag_list list;
 
 	cr_assert(parse(TAG_EMPTY ", " TAG_ABC, true, &list));
-	cr_expect(conditions_match_etag(&list, &abc));
+	cr_expect(conditions_match_etag(&list, &abc, ETAG_OF_VALUE));
 	cr_assert(parse(TAG_EMPTY ", \"abc\"", true, &list));
-	cr_expect_not(conditions_match_etag(&list, &abc));
+	cr_expect_not(conditions_match_etag(&list, &abc, ETAG_OF_VALUE));
 	cr_assert(parse("*", true, &list));
-	cr_expect(conditions_match_etag(&list, &abc));
+	cr_expect(conditions_match_etag(&list, &abc, ETAG_OF_VALUE));
+}
+
+/* Each form of a value is another representation; a write means the version. */
+Test(etag_list, knows_the_forms_of_a_value)
+{
+	static const char identity[] = "\"ba7816bf8f01cfea414140de5dae2223-identity\"";
+	static const char zstd[] = "\"ba7816bf8f01cfea414140de5dae2223-zstd\"";
+	static const char *const foreign[] = {
+		"\"ba7816bf8f01cfea414140de5dae2223-zst\"",
+		"\"ba7816bf8f01cfea414140de5dae2223-zstdx\"",
+		"\"ba7816bf8f01cfea414140de5dae2223-\"",
+		"\"ga7816bf8f01cfea414140de5dae2223-zstd\"",
+		"\"ba7816bf8f01cfea414140de5dae222-identity\"",
+	};
+	struct etag abc = etag_of(SLICE("abc"));
+	struct etag_list list;
+
+	cr_assert(parse(identity, true, &list));
+	cr_expect(conditions_match_etag(&list, &abc, ETAG_OF_IDENTITY));
+	cr_expect_not(conditions_match_etag(&list, &abc, ETAG_OF_VALUE));
+	cr_expect_not(conditions_match_etag(&list, &abc, ETAG_OF_ZSTD));
+	cr_assert(parse(zstd, true, &list));
+	cr_expect(conditions_match_etag(&list, &abc, ETAG_OF_ZSTD));
+	cr_expect_not(conditions_match_etag(&list, &abc, ETAG_OF_VALUE));
+	cr_assert(parse(TAG_ABC, true, &list));
+	cr_expect_not(conditions_match_etag(&list, &abc, ETAG_OF_ZSTD));
+	for (size_t i = 0; i < COUNT(foreign); i++) {
+		cr_assert(parse(foreign[i], true, &list));
+		cr_expect(list.has_foreign, "%s", foreign[i]);
+		cr_expect_eq(list.count, 0, "%s", foreign[i]);
+	}
+}
+
+Test(etag_list, is_written_in_the_form_that_is_read)
+{
+	struct etag abc = etag_of(SLICE("abc"));
+
+	for (int form = ETAG_OF_VALUE; form <= ETAG_OF_ZSTD; form++) {
+		struct fake_request written;
+		struct etag_list list;
+
+		fake_request_init(&written);
+		conditions_add_etag(&written.response, &abc, (enum etag_form)form);
+		cr_assert(parse(fake_response_header(&written, "ETag"), true, &list));
+		cr_expect(conditions_match_etag(&list, &abc, (enum etag_form)form));
+	}
 }
 
 /* ---- Writes ---- */
@@ -261,8 +307,8 @@ Test(read_condition, precedence_of_rfc_9110)
 			fake_request_header(&fake, "If-None-Match", cases[i].none_match);
 		if (cases[i].since)
 			fake_request_header(&fake, "If-Modified-Since", cases[i].since);
-		cr_expect_eq(conditions_of_read(&fake.request, value), cases[i].status, "case %zu",
-			     i);
+		cr_expect_eq(conditions_of_read(&fake.request, value, ETAG_OF_VALUE),
+			     cases[i].status, "case %zu", i);
 	}
 }
 
@@ -281,8 +327,8 @@ Test(read_condition, if_unmodified_since)
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		fake_request_header(&fake, "If-Unmodified-Since", cases[i].date);
-		cr_expect_eq(conditions_of_read(&fake.request, value), cases[i].status, "%s",
-			     cases[i].date);
+		cr_expect_eq(conditions_of_read(&fake.request, value, ETAG_OF_VALUE),
+			     cases[i].status, "%s", cases[i].date);
 	}
 }
 
@@ -290,10 +336,10 @@ Test(read_condition, dates_say_nothing_of_a_value_whose_modification_is_not_know
 {
 	value->modified_at_us = 0;
 	fake_request_header(&fake, "If-Modified-Since", "Sun, 06 Nov 1994 08:49:37 GMT");
-	cr_expect_eq(conditions_of_read(&fake.request, value), 200);
+	cr_expect_eq(conditions_of_read(&fake.request, value, ETAG_OF_VALUE), 200);
 	fake_request_init(&fake);
 	fake_request_header(&fake, "If-Unmodified-Since", "Thu, 01 Jan 1970 00:00:00 GMT");
-	cr_expect_eq(conditions_of_read(&fake.request, value), 200);
+	cr_expect_eq(conditions_of_read(&fake.request, value, ETAG_OF_VALUE), 200);
 	fake_request_init(&fake);
 	fake_request_header(&fake, "If-Range", "Thu, 01 Jan 1970 00:00:00 GMT");
 	fake_request_header(&fake, "Range", "bytes=0-0");
@@ -325,7 +371,9 @@ Test(read_condition, a_date_of_one_value_is_none_of_the_next)
 				fake_request_header(&again, "If-Modified-Since", date);
 				fake_request_header(&again, "If-Range", date);
 				fake_request_header(&again, "Range", "bytes=0-0");
-				cr_expect_eq(conditions_of_read(&again.request, value), 200);
+				cr_expect_eq(
+					conditions_of_read(&again.request, value, ETAG_OF_VALUE),
+					200);
 				cr_expect_eq(conditions_range(&again.request, value, &offset, &len),
 					     RANGE_WHOLE);
 			}
@@ -342,7 +390,7 @@ Test(read_condition, the_date_that_was_told_is_of_use_once_the_second_is_over)
 	fake_request_header(&fake, "If-Modified-Since", date);
 	fake_request_header(&fake, "If-Range", date);
 	fake_request_header(&fake, "Range", "bytes=0-0");
-	cr_expect_eq(conditions_of_read(&fake.request, value), 304);
+	cr_expect_eq(conditions_of_read(&fake.request, value, ETAG_OF_VALUE), 304);
 	cr_expect_eq(conditions_range(&fake.request, value, &offset, &len), RANGE_PART);
 }
 

@@ -411,10 +411,10 @@ Test(entry_put, refuses_what_would_not_come_back_as_it_came)
 		const char *name, *value;
 		unsigned status; /* 0: continues */
 	} cases[] = {
-		{"Content-Encoding", "gzip", 415},
+		{"Content-Encoding", "gzip", 0},
 		{"Content-Encoding", "identity", 0},
 		{"Content-Encoding", "Identity", 0},
-		{"Content-Encoding", "", 415},
+		{"Content-Encoding", "", 0},
 		{"Content-Range", "bytes 0-1/2", 400},
 		{"Content-Type", type, 400},
 		{"Content-Type", type + 1, 0},

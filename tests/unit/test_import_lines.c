@@ -209,6 +209,75 @@ Test(import_lines, an_export_is_always_imported)
 	}
 }
 
+Test(import_lines, headers_come_back)
+{
+	const char *head = "text/plain\nCache-Control: no-store\nContent-Encoding: gzip\n"
+			   "X-Artifact-Tag: \"a\\b\"\nX-Meta-a: 1\t2";
+	struct cache_value *value = cache_value_copy(SLICE("v"), slice_of(head));
+	struct cache_entry_info info = {.key = SLICE("k")};
+	struct export_line line = {.ns = "n", .info = &info, .value = value};
+	struct buffer text = {0};
+	struct import_entry entry;
+
+	while (!export_line_append(&text, &line, SIZE_MAX))
+		;
+	buffer_append_char(&text, '\0');
+	cr_expect(strstr(text.data, ",\"headers\":{\"Cache-Control\":\"no-store\","), "%s",
+		  text.data);
+	cr_assert_eq(read_line(text.data, &entry), LINE_ENTRY, "%s: %s", text.data, error);
+	cr_expect(slice_equal(cache_value_head(entry.item.value), slice_of(head)));
+	import_entry_deinit(&entry);
+	cache_value_release(value);
+	buffer_deinit(&text);
+	cr_assert_eq(read_line(ENTRY("\"headers\":{ \"x-META-B\" : \"\\u0032\" ,\"x-meta-a\":"
+				     "\"1\"}"),
+			       &entry),
+		     LINE_ENTRY, "%s", error);
+	cr_expect(slice_equal(cache_value_head(entry.item.value),
+			      SLICE(CONTENT_TYPE_TEXT "\nX-Meta-a: 1\nX-Meta-b: 2")),
+		  "%.*s", (int)cache_value_head(entry.item.value).len,
+		  cache_value_head(entry.item.value).data);
+	import_entry_deinit(&entry);
+	cr_assert_eq(read_line(ENTRY("\"headers\":{}"), &entry), LINE_ENTRY, "%s", error);
+	cr_expect(slice_equal(cache_value_head(entry.item.value), SLICE(CONTENT_TYPE_TEXT)));
+	import_entry_deinit(&entry);
+}
+
+/* Nothing in a file can become a header that nobody would have been allowed to send. */
+Test(import_lines, headers_that_are_refused)
+{
+	static const char *const bad[] = {
+		ENTRY("\"headers\":\"Content-Encoding: gzip\""),
+		ENTRY("\"headers\":null"),
+		ENTRY("\"headers\":[\"a\"]"),
+		ENTRY("\"headers\":{\"X-Meta-a\":1}"),
+		ENTRY("\"headers\":{\"X-Meta-a\":{\"X-Meta-b\":\"1\"}}"),
+		ENTRY("\"headers\":{\"Set-Cookie\":\"a=b\"}"),
+		ENTRY("\"headers\":{\"Content-Type\":\"text/html\"}"),
+		ENTRY("\"headers\":{\"X-Meta-a\":\"1\\r\\nSet-Cookie: a=b\"}"),
+		ENTRY("\"headers\":{\"X-Meta-a\\r\\nSet-Cookie\":\"a=b\"}"),
+		ENTRY("\"headers\":{\"X-Meta-a\":\"\\u0000\"}"),
+		ENTRY("\"headers\":{\"X-Meta-a\":\"\\u00e4\"}"),
+		ENTRY("\"headers\":{\"X-Meta-a\":\"\"}"),
+		ENTRY("\"headers\":{\"X-Meta-a\":\"1\",\"x-meta-A\":\"2\"}"),
+		ENTRY("\"headers\":{\"\":\"2\"}"),
+		ENTRY("\"content_type_base64\":\"w6Q=\",\"headers\":{\"X-Meta-a\":\"2\"}"),
+	};
+	struct import_entry entry;
+	char *longest = malloc(8000);
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		cr_expect_eq(read_line(bad[i], &entry), LINE_BAD, "%s", bad[i]);
+		cr_expect(strstr(error, "\"headers\""), "%s: %s", bad[i], error);
+	}
+	(void)snprintf(longest, 8000, ENTRY("\"headers\":{\"X-Meta-%0100d\":\"2\"}"), 1);
+	cr_expect_eq(read_line(longest, &entry), LINE_BAD);
+	(void)snprintf(longest, 8000, ENTRY("\"headers\":{\"X-Meta-a\":\"%02048d\"}"), 1);
+	cr_expect_eq(read_line(longest, &entry), LINE_BAD);
+	cr_expect(strstr(error, "2048"), "%s", error);
+	free(longest);
+}
+
 /* Cursors that say nothing new take no room, and many are compared in no time. */
 Test(import_lines, an_export_counts_from_a_cursor)
 {

@@ -1,0 +1,77 @@
+#include "handlers/entry/entry_headers.h"
+
+#include <stdio.h>
+#include <strings.h>
+
+#include "handlers/entry/entry.h"
+#include "handlers/respond/error.h"
+
+#define ENCODING      SLICE("Content-Encoding")
+#define CACHE_CONTROL SLICE("Cache-Control")
+#define META          SLICE("X-Meta-")
+
+static bool is_named(struct slice name, struct slice wanted)
+{
+	return name.len == wanted.len && strncasecmp(name.data, wanted.data, name.len) == 0;
+}
+
+/* Most headers of a request are of no interest, so their first letters decide. */
+static void take(void *user, struct slice name, const char *value)
+{
+	struct entry_head *head = user;
+	char first = name.len > 0 ? (char)(name.data[0] | 0x20) : '\0';
+
+	if ((first != 'c' && first != 'x') || head->verdict != HEAD_ADDED || *value == '\0' ||
+	    (is_named(name, ENCODING) && strcasecmp(value, "identity") == 0))
+		return;
+	enum value_head_verdict verdict = value_head_add(&head->room, name, slice_of(value));
+	if (verdict == HEAD_NOT_KEPT && name.len > VALUE_HEADER_NAME_MAX_LEN &&
+	    is_named((struct slice){name.data, META.len}, META))
+		verdict = HEAD_TOO_LONG;
+	if (verdict == HEAD_ADDED || verdict == HEAD_NOT_KEPT)
+		return;
+	head->verdict = verdict;
+	(void)snprintf(head->wrong_name, sizeof(head->wrong_name), "%.*s", (int)name.len,
+		       name.data);
+}
+
+void entry_headers_read(const struct request *request, struct entry_head *ret)
+{
+	struct slice type = slice_of(entry_content_type(request_header(request, "Content-Type")));
+
+	value_head_begin(&ret->room,
+			 content_type_is_valid(type) ? type : SLICE(CONTENT_TYPE_BYTES));
+	ret->verdict = HEAD_ADDED;
+	request_each_header(request, take, ret);
+}
+
+bool entry_headers_fit(const struct request *request, struct response *response)
+{
+	struct entry_head head;
+
+	entry_headers_read(request, &head);
+	if (head.verdict == HEAD_ADDED)
+		return true;
+	respond_error(request, response, head.verdict == HEAD_TOO_LONG ? 431 : 400, "%s %s",
+		      head.wrong_name, value_head_complaint(head.verdict));
+	return false;
+}
+
+bool entry_headers_rule_caches(const struct cache_value *value)
+{
+	return cache_value_has_headers(value) &&
+	       value_head_find(cache_value_head(value), CACHE_CONTROL).data;
+}
+
+void entry_headers_add(struct response *response, const struct cache_value *value, bool is_decoded)
+{
+	struct slice head;
+
+	if (!cache_value_has_headers(value))
+		return;
+	head = cache_value_head(value);
+	response->kept = value_head_headers(head);
+	response->drops_encoding = is_decoded;
+	if (value_head_find(head, ENCODING).data)
+		response_header_static(response, "Vary", "Accept-Encoding");
+}
