@@ -76,15 +76,6 @@ Test(openapi, conditions_of_a_head)
 	expect_status(http_head(client, entry_path("k"), other), 412);
 }
 
-Test(openapi, a_coding_that_would_be_lost)
-{
-	expect_problem(http_put(client, entry_path("k"), SLICE("x"), "Content-Encoding: gzip"), 415,
-		       "Content-Encoding");
-	expect_status(http_get(client, entry_path("k")), 404);
-	expect_status(http_put(client, entry_path("k"), SLICE("x"), "Content-Encoding: identity"),
-		      201);
-}
-
 /* `count` times "k", in one JSON array without its brackets. */
 static char *many_keys(size_t count)
 {

@@ -1,0 +1,122 @@
+/* Headers that are kept with a value, over HTTP. */
+#include "tests/conformance/conformance.h"
+
+CONFORMANCE_SUITE(headers);
+
+#define TAG "Turbo/signature+=="
+
+static void put(const char *value, const char *one, const char *two)
+{
+	const struct http_answer *answer = http_put(client, entry_path("k"), slice_of(value),
+						    "Content-Type: text/css", one, two);
+
+	expect_that(answer, answer_->status == 201 || answer_->status == 204, "expected success");
+}
+
+Test(headers, come_back_with_every_answer_that_has_the_value)
+{
+	requires_feature("headers");
+	put("value", "X-Artifact-Tag: " TAG, "x-META-Build: 7, \"a\\b\"");
+	const struct http_answer *answers[] = {
+		http_get(client, entry_path("k")),
+		http_head(client, entry_path("k")),
+		http_get(client, entry_path("k"), "Range: bytes=1-2"),
+		http_get(client, entry_path("k"), "If-None-Match: *"),
+	};
+	static const int statuses[] = {200, 200, 206, 304};
+
+	for (size_t i = 0; i < 4; i++) {
+		expect_status(answers[i], statuses[i]);
+		expect_header(answers[i], "X-Artifact-Tag", TAG);
+		expect_header(answers[i], "X-Meta-build", "7, \"a\\b\"");
+	}
+	expect_header(answers[0], "Content-Type", "text/css");
+	expect_header(answers[0], "X-Content-Type-Options", "nosniff");
+}
+
+Test(headers, go_with_the_value_that_had_them)
+{
+	requires_feature("headers");
+	put("value", "X-Meta-A: 1", "Content-Language: de");
+	put("value", "X-Meta-B: 2", "Accept: */*");
+	const struct http_answer *answer = http_get(client, entry_path("k"));
+	expect_header(answer, "X-Meta-A", NULL);
+	expect_header(answer, "Content-Language", NULL);
+	expect_header(answer, "X-Meta-B", "2");
+}
+
+Test(headers, of_the_clients_own_caching_replace_the_servers)
+{
+	requires_feature("headers");
+	expect_status(http_put(client, entry_path("k?ttl=600"), SLICE("v"),
+			       "Cache-Control: public, max-age=5"),
+		      201);
+	expect_header(http_get(client, entry_path("k")), "Cache-Control", "public, max-age=5");
+	put("v", "X-Meta-A: 1", "X-Meta-B: 2");
+	expect_header(http_get(client, entry_path("k")), "Cache-Control", "no-cache");
+}
+
+Test(headers, that_cannot_be_kept_are_refused)
+{
+	static char line[2100];
+
+	requires_feature("headers");
+	(void)snprintf(line, sizeof(line), "X-Meta-A: %02037d", 1);
+	expect_status(http_put(client, entry_path("k"), SLICE("v"), line), 201);
+	expect_header(http_get(client, entry_path("k")), "X-Meta-A", line + 10);
+	expect_problem(http_put(client, entry_path("k"), SLICE("v"), line, "X-Meta-B: 1"), 431,
+		       "X-Meta-B");
+	expect_problem(http_put(client, entry_path("k"), SLICE("v"), "X-Meta-A: 1", "x-meta-a: 2"),
+		       400, "x-meta-a");
+	expect_problem(http_put(client, entry_path("k"), SLICE("v"), "X-Meta-A: \xC3\xA4"), 400,
+		       "X-Meta-A");
+	expect_header(http_get(client, entry_path("k")), "X-Meta-A", line + 10);
+}
+
+Test(headers, are_members_of_items_in_a_batch)
+{
+	requires_feature("headers");
+	expect_status(batch("set", "'items':[{'key':'k','value':'v','content_type':'a/b',"
+				   "'headers':{'x-meta-a':'1','Content-Language':'de'}}]"),
+		      200);
+	expect_header(http_get(client, entry_path("k")), "Content-Language", "de");
+	expect_d1(batch("get", "'keys':['k']"), 200,
+		  "{'results':{'k':{'found':true,'value':'v','content_type':'a/b',"
+		  "'headers':{'Content-Language':'de','X-Meta-a':'1'}}}}");
+	expect_problem(batch("set", "'items':[{'key':'k','value':'v',"
+				    "'headers':{'Set-Cookie':'a=b'}}]"),
+		       400, "Set-Cookie");
+}
+
+Test(headers, are_exported_and_imported)
+{
+	requires_feature("headers");
+	requires_feature("export");
+	put("value", "X-Artifact-Tag: " TAG, "Content-Disposition: inline; filename=\"a\"");
+	const struct http_answer *exported = http_get(client, quoted("/export?namespace=%s", ns));
+	expect_status(exported, 200);
+	expect_status(http_delete(client, entry_path("k")), 204);
+	expect_status(http_post(client, "/import", http_body(exported)), 200);
+	const struct http_answer *answer = http_get(client, entry_path("k"));
+	expect_status(answer, 200);
+	expect_header(answer, "X-Artifact-Tag", TAG);
+	expect_header(answer, "Content-Disposition", "inline; filename=\"a\"");
+	expect_header(answer, "Content-Type", "text/css");
+}
+
+/* What the client's library makes of it: the bytes as they came. */
+Test(headers, a_value_with_a_coding_is_kept_as_it_came)
+{
+	static const char bytes[] = "any bytes; nobody looks at them";
+
+	requires_feature("headers");
+	put(bytes, "Content-Encoding: br", "X-Meta-A: 1");
+	const struct http_answer *answer =
+		http_get(client, entry_path("k"), "Accept-Encoding: br;q=0.1");
+	expect_status(answer, 200);
+	expect_header(answer, "Content-Encoding", "br");
+	expect_header(answer, "Vary", "Accept-Encoding");
+	cr_expect(slice_equal(http_body(answer), slice_of(bytes)));
+	expect_d1(d1("get", "'key':'k'"), 200,
+		  "{'found':true,'value':'any bytes; nobody looks at them'}");
+}
