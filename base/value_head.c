@@ -56,11 +56,10 @@ static bool is_token(struct slice name)
 bool value_head_name(struct slice name, char ret[static VALUE_HEADER_NAME_MAX_LEN + 1])
 {
 	struct slice found = name;
-
-	if (name.len > VALUE_HEADER_NAME_MAX_LEN || !is_token(name))
-		return false;
-	bool is_meta = name.len > META.len && strncasecmp(name.data, META.data, META.len) == 0;
+	bool is_meta = name.len > META.len && name.len <= VALUE_HEADER_NAME_MAX_LEN &&
+		       strncasecmp(name.data, META.data, META.len) == 0 && is_token(name);
 	bool is_kept = is_meta;
+
 	for (size_t i = 0; i < KEPT_NAMES && !is_kept; i++)
 		if (equals_ignoring_case(name, kept_names[i])) {
 			found = kept_names[i];

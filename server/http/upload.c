@@ -21,13 +21,16 @@ static bool make_room(struct exchange *exchange, size_t needed)
 
 		/* A body for a path with a key will most likely be stored under it. */
 		struct cache_headroom headroom = {0};
+		struct slice kept = {0};
 		struct entry_head head;
-		if (request->key.len > 0)
+		if (request->key.len > 0) {
 			headroom = backend_headroom(request->context->backend, request->ns,
 						    request->key.len);
-		entry_headers_read(request, &head);
-		request->body = cache_value_create_with_headroom(
-			size > needed ? size : needed, value_head_text(&head.room), headroom);
+			entry_headers_read(request, &head);
+			kept = value_head_text(&head.room);
+		}
+		request->body = cache_value_create_with_headroom(size > needed ? size : needed,
+								 kept, headroom);
 		return request->body != NULL;
 	}
 	if (needed <= request->body->len_bytes)
