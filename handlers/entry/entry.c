@@ -1,8 +1,5 @@
 /* GET and HEAD of /cache/{ns}/{key}: one entry, as bytes. */
-#include "handlers/entry/entry.h"
-
 #include <inttypes.h>
-#include <strings.h>
 
 #include "handlers/entry/entry_headers.h"
 #include "handlers/entry/entry_write.h"
@@ -11,17 +8,6 @@
 #include "handlers/respond/conditions.h"
 #include "handlers/respond/error.h"
 #include "handlers/respond/http_date.h"
-
-const char *entry_content_type(const char *given)
-{
-	static const char unasked[] = "application/x-www-form-urlencoded";
-	const size_t len = sizeof(unasked) - 1;
-
-	if (!given || strncasecmp(given, unasked, len) != 0)
-		return given;
-	const char *rest = given + len + strspn(given + len, " \t");
-	return *rest == '\0' || *rest == ';' ? NULL : given;
-}
 
 /* Opens the visit of a GET that has `wait` or `lease`. False: the request is answered. */
 static bool open_visit(struct request *request, struct response *response)

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <strings.h>
 
-#include "handlers/entry/entry.h"
 #include "handlers/respond/error.h"
 
 #define ENCODING      SLICE("Content-Encoding")
@@ -35,9 +34,23 @@ static void take(void *user, struct slice name, const char *value)
 		       name.data);
 }
 
+/* The type that a PUT with the Content-Type `given` stores (NULL: there is none). NULL: the default
+ * type, which also replaces that of HTML forms, because curl, urllib, Ruby and PHP send that
+ * unasked. */
+static const char *type_of(const char *given)
+{
+	static const char unasked[] = "application/x-www-form-urlencoded";
+	const size_t len = sizeof(unasked) - 1;
+
+	if (!given || strncasecmp(given, unasked, len) != 0)
+		return given;
+	const char *rest = given + len + strspn(given + len, " \t");
+	return *rest == '\0' || *rest == ';' ? NULL : given;
+}
+
 void entry_headers_read(const struct request *request, struct entry_head *ret)
 {
-	struct slice type = slice_of(entry_content_type(request_header(request, "Content-Type")));
+	struct slice type = slice_of(type_of(request_header(request, "Content-Type")));
 
 	value_head_begin(&ret->room,
 			 content_type_is_valid(type) ? type : SLICE(CONTENT_TYPE_BYTES));
