@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "backends/tiered/learn.h"
 #include "backends/tiered/pass.h"
 #include "backends/tiered/tiered_news.h"
 #include "backends/tiered/tiered_read.h"
@@ -15,8 +16,13 @@ static void stats_done(struct cache_op *op)
 {
 	struct pass *pass = op->user;
 
-	for (size_t i = 0; i < op->stats_count; i++)
-		op->stats[i].hits += near_hits_of(&pass->tiered->hits, slice_of(op->stats[i].name));
+	for (size_t i = 0; i < op->stats_count; i++) {
+		struct near_space *space =
+			near_spaces_find(&pass->tiered->spaces, slice_of(op->stats[i].name));
+
+		if (space)
+			op->stats[i].hits += atomic_load(&space->hits);
+	}
 	pass_close(pass);
 }
 
@@ -92,7 +98,9 @@ static struct tiered *create(const struct tiered_config *config)
 		free(tiered);
 		return NULL;
 	}
-	near_hits_init(&tiered->hits);
+	near_spaces_init(&tiered->spaces);
+	(void)pthread_mutex_init(&tiered->lock, NULL);
+	(void)pthread_cond_init(&tiered->no_lessons, NULL);
 	tiered->config = *config;
 	tiered->clock = config->clock ? config->clock : &system_clock;
 	return tiered;
@@ -101,7 +109,9 @@ static struct tiered *create(const struct tiered_config *config)
 static void destroy(struct tiered *tiered)
 {
 	near_destroy(tiered->near);
-	near_hits_deinit(&tiered->hits);
+	near_spaces_deinit(&tiered->spaces);
+	(void)pthread_cond_destroy(&tiered->no_lessons);
+	(void)pthread_mutex_destroy(&tiered->lock);
 	free(tiered);
 }
 
@@ -109,6 +119,7 @@ static void tiered_close(struct backend *backend)
 {
 	struct tiered *tiered = tiered_of(backend);
 
+	learn_end(tiered);
 	tiered->inner->ops->close(tiered->inner);
 	destroy(tiered);
 }

@@ -11,7 +11,8 @@
  * (backend_config.news); where it does not, or cannot at the moment, they show after `ttl_us` at
  * the latest, as the backend's evictions do. An entry's own time to live always holds: an entry
  * that may be served stale after it comes from the backend. Hits in memory are counted in the
- * statistics, but the backend does not see them as uses. */
+ * statistics, but the backend does not see them as uses: where entries go that nobody uses
+ * (max_idle), a copy answers for an eighth of that time at most (near_spaces.h). */
 #ifndef STEADYCACHE_BACKEND_TIERED_H
 #define STEADYCACHE_BACKEND_TIERED_H
 

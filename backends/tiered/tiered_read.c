@@ -2,6 +2,7 @@
  * answers. */
 #include "backends/tiered/tiered_read.h"
 
+#include "backends/tiered/learn.h"
 #include "backends/tiered/pass.h"
 #include "store/rules.h"
 
@@ -83,16 +84,20 @@ static void get_done(struct cache_op *op)
 }
 
 /* Answers items from the near cache; returns how many. */
-static size_t look_near(struct tiered *tiered, struct cache_op *op)
+static size_t look_near(struct tiered *tiered, struct cache_op *op, struct near_space *space,
+			int64_t now_us)
 {
-	int64_t now_us = cache_clock_now_us(tiered->clock);
+	int64_t ttl_us = tiered->config.ttl_us;
 	size_t found = 0;
+
+	if (space)
+		ttl_us = earlier_us(ttl_us, near_space_max_age_us(space));
 
 	for (size_t i = 0; i < op->item_count; i++) {
 		struct cache_item *item = &op->items[i];
 		struct near_key key = near_key_of(tiered->near, op->ns, item->key);
 
-		item->value = near_find(tiered->near, &key, now_us, now_us - tiered->config.ttl_us);
+		item->value = near_find(tiered->near, &key, now_us, now_us - ttl_us);
 		item->status = CACHE_OK;
 		found += item->value != NULL;
 	}
@@ -118,11 +123,15 @@ void tiered_get(struct backend *backend, struct cache_op *op)
 	bool is_batch = op->item_count > 1;
 	uint64_t version = atomic_load(&tiered->batch_version);
 	bool is_still = !is_batch || atomic_load(&tiered->batch_writers) == 0;
+	struct near_space *space = near_spaces_find_or_add(&tiered->spaces, op->ns);
+	int64_t now_us = cache_clock_now_us(tiered->clock);
 
-	if (look_near(tiered, op) == op->item_count && is_still &&
+	if (space)
+		learn_settings(tiered, space, now_us);
+	if (look_near(tiered, op, space, now_us) == op->item_count && is_still &&
 	    (!is_batch || atomic_load(&tiered->batch_version) == version)) {
-		if (!op->no_touch)
-			near_hits_add(&tiered->hits, op->ns, op->item_count);
+		if (!op->no_touch && space)
+			near_space_add_hits(space, op->item_count);
 		rules_complete_items(op);
 		return;
 	}

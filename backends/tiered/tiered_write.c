@@ -54,14 +54,34 @@ void tiered_write(struct backend *backend, struct cache_op *op)
 
 /* ---- Namespaces ---- */
 
+/* Of what is known of the namespace. */
+static void note_change(struct tiered *tiered, const struct cache_op *op)
+{
+	bool is_idle_time =
+		op->type == CACHE_OP_CONFIGURE && (op->settings_mask & SETTING_MAX_IDLE);
+	struct near_space *space = NULL;
+
+	if (is_idle_time)
+		space = near_spaces_find_or_add(&tiered->spaces, op->ns);
+	else if (op->type == CACHE_OP_CLEAR && op->drop)
+		space = near_spaces_find(&tiered->spaces, op->ns);
+	if (!space)
+		return;
+	if (is_idle_time)
+		near_space_set_max_idle(space, op->settings.max_idle_s);
+	else
+		near_space_forget(space);
+	near_space_ask_again(space);
+}
+
 static void clear_done(struct cache_op *op)
 {
 	struct pass *pass = op->user;
 
 	near_end_clear(pass->tiered->near, op->ns,
 		       op->type == CACHE_OP_CLEAR ? op->prefix : SLICE(""));
-	if (op->type == CACHE_OP_CLEAR && op->drop && op->status == CACHE_OK)
-		near_hits_forget(&pass->tiered->hits, op->ns);
+	if (op->status == CACHE_OK)
+		note_change(pass->tiered, op);
 	pass_close(pass);
 }
 

@@ -6,7 +6,9 @@
 
 static struct backend_config given; /* to the inner backend */
 static struct cache_op *held;       /* that it has */
-static unsigned asked;
+static unsigned asked, asked_stats;
+static int64_t max_idle_s; /* of the namespace */
+static int64_t now_us;
 static struct backend *tiered;
 static struct cache_op op;
 static unsigned told; /* news that were passed on */
@@ -20,6 +22,17 @@ static void inner_submit(struct backend *backend, struct cache_op *of)
 	asked++;
 }
 
+static void inner_stats(struct backend *backend, struct cache_op *of)
+{
+	(void)backend;
+	asked_stats++;
+	of->stats = calloc(1, sizeof(*of->stats));
+	cr_assert(of->stats);
+	of->stats_count = 1;
+	of->stats->settings.max_idle_s = max_idle_s;
+	cache_op_complete(of, CACHE_OK);
+}
+
 static void inner_close(struct backend *backend)
 {
 	(void)backend;
@@ -30,13 +43,15 @@ static struct backend *inner_open(const struct backend_config *config, char *err
 
 static const struct backend_ops inner_ops = {
 	.name = "inner",
-	.bits = BACKEND_WHOLE | BACKEND_NEWS,
+	.bits = BACKEND_WHOLE | BACKEND_NEWS | BACKEND_IDLE,
 	.open = inner_open,
 	.get = inner_submit,
 	.set = inner_submit,
 	.remove = inner_submit,
 	.expire = inner_submit,
 	.clear = inner_submit,
+	.stats = inner_stats,
+	.configure = inner_submit,
 	.close = inner_close,
 };
 
@@ -135,11 +150,23 @@ static void tell(enum cache_news_kind kind, const char *ns, const char *key)
 		   &(struct cache_news){.kind = kind, .ns = slice_of(ns), .key = slice_of(key)});
 }
 
+static int64_t read_clock(void *user)
+{
+	(void)user;
+	return now_us;
+}
+
 static void open_tiered(void)
 {
 	static const struct backend_config config = {.news = take_news, .news_user = &told};
-	static const struct tiered_config near = {.max_bytes = 1 << 20, .ttl_us = 3600 * US_PER_S};
+	static const struct cache_clock clock = {.now_us = read_clock};
+	static const struct tiered_config near = {
+		.max_bytes = 1 << 20, .ttl_us = 3600 * US_PER_S, .clock = &clock};
 	char error[100];
+
+	now_us = US_PER_S * 1000;
+	max_idle_s = 0;
+	asked_stats = 0;
 
 	tiered = tiered_open(&inner_ops, &config, &near, error, sizeof(error));
 	cr_assert(tiered);
@@ -254,4 +281,37 @@ Test(tiered_news, another_time_to_live_ends_copies_and_fills_under_way)
 	answer("old");
 	end(&get);
 	cr_expect_not(is_near(), "the fill has the old time to live");
+}
+
+/* ---- Entries that go if nobody uses them ---- */
+
+/* The backend sees no hits of copies, so who wants the entry has to ask it in time. */
+Test(tiered_news, copies_do_not_keep_uses_from_a_backend_that_counts_them)
+{
+	max_idle_s = 80;
+	make_near();
+	now_us += 10 * US_PER_S;
+	cr_expect(is_near());
+	now_us += 1;
+	cr_expect_not(is_near(), "an eighth of the time is over");
+	make_near();
+	cr_expect_eq(asked_stats, 1);
+	now_us += 60 * US_PER_S;
+	max_idle_s = 0;
+	cr_expect(is_near());
+	cr_expect_eq(asked_stats, 2, "somebody else may have configured it");
+}
+
+Test(tiered_news, an_idle_time_that_is_configured_here_is_known_at_once)
+{
+	make_near();
+	max_idle_s = 8;
+	(void)begin(&op, CACHE_OP_CONFIGURE, NULL);
+	held->settings.max_idle_s = max_idle_s;
+	held->settings_mask = SETTING_MAX_IDLE;
+	answer(NULL);
+	end(&op);
+	make_near();
+	now_us += US_PER_S + 1;
+	cr_expect_not(is_near());
 }

@@ -1,0 +1,60 @@
+/* What the near cache knows of namespaces: its hits, which the backend behind it does not see but
+ * statistics must include, and how old a copy may be that answers. Any thread. */
+#ifndef STEADYCACHE_TIERED_NEAR_SPACES_H
+#define STEADYCACHE_TIERED_NEAR_SPACES_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "store/backend.h"
+
+#define NEAR_SPACES_BUCKETS 256
+/* Of further namespaces nothing is known. */
+#define NEAR_SPACES_MAX 10000
+
+/* Lives as long as the table. */
+struct near_space {
+	struct near_space *next; /* never changes once it is in its bucket */
+	_Atomic uint64_t hits;
+	_Atomic int64_t max_age_us;
+	_Atomic int64_t asked_us; /* when the backend was asked for the settings; 0: never */
+	char name[NAMESPACE_MAX_LEN + 1];
+};
+
+struct near_spaces {
+	pthread_mutex_t lock; /* for adding one; a look-up takes none */
+	struct near_space *_Atomic buckets[NEAR_SPACES_BUCKETS];
+	size_t count; /* lock */
+};
+
+void near_spaces_init(struct near_spaces *spaces);
+void near_spaces_deinit(struct near_spaces *spaces);
+
+/* The namespace `ns`. NULL: nothing is known of it. */
+struct near_space *near_spaces_find(struct near_spaces *spaces, struct slice ns);
+/* The same; adds it if there is room. */
+struct near_space *near_spaces_find_or_add(struct near_spaces *spaces, struct slice ns);
+
+/* Its entries are gone if nobody uses them for so long (0: never). The backend behind does not see
+ * hits of copies: so these answer for a part of that time only, and who wants an entry more often
+ * keeps it there. */
+void near_space_set_max_idle(struct near_space *space, int64_t max_idle_s);
+/* What the backend was asked for may be from before that: it is asked again. */
+void near_space_ask_again(struct near_space *space);
+/* The namespace is gone. */
+void near_space_forget(struct near_space *space);
+
+/* How old a copy may be that answers. */
+static inline int64_t near_space_max_age_us(struct near_space *space)
+{
+	return atomic_load_explicit(&space->max_age_us, memory_order_relaxed);
+}
+
+static inline void near_space_add_hits(struct near_space *space, uint64_t how_many)
+{
+	(void)atomic_fetch_add_explicit(&space->hits, how_many, memory_order_relaxed);
+}
+
+#endif
