@@ -156,6 +156,8 @@ static void prepare(struct remote *remote, const struct buffer *url, struct curl
 
 	curl_easy_reset(curl);
 	(void)curl_easy_setopt(curl, CURLOPT_URL, url->data);
+	if (remote->socket)
+		(void)curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, remote->socket);
 	(void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	/* A key may contain "..", which is not a step up. */
 	(void)curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
@@ -198,7 +200,7 @@ static CURLcode ask(struct remote *remote, const struct remote_request *request,
 	remote->answer = answer;
 	remote->sink_failed = false;
 	remote->error[0] = '\0';
-	buffer_append(&url, slice_of(remote->url));
+	buffer_append(&url, slice_of(remote->socket ? "http://localhost" : remote->url));
 	buffer_append(&url, buffer_bytes(&request->target));
 	buffer_append_char(&url, '\0');
 	headers = add_header(headers, remote->authorization.data);
@@ -234,9 +236,11 @@ int remote_ask(struct remote *remote, const struct remote_request *request,
 	if (result == CURLE_OUT_OF_MEMORY)
 		return client_fail(CLIENT_LOCAL, "out of memory");
 	if (result == CURLE_URL_MALFORMAT || result == CURLE_UNSUPPORTED_PROTOCOL)
-		return client_fail(CLIENT_USAGE,
-				   "%s must be http://host:port or https://host:port, not \"%s\"",
-				   remote->source, remote->url);
+		return client_fail(
+			CLIENT_USAGE,
+			"%s must be http://host:port, https://host:port or unix:/path, not "
+			"\"%s\"",
+			remote->source, remote->url);
 	if (result == CURLE_SSL_CACERT_BADFILE)
 		return client_fail(CLIENT_USAGE,
 				   "cannot read the certificates of STEADYCACHE_CA_FILE");

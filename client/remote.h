@@ -53,6 +53,7 @@ struct remote_answer {
 struct remote {
 	CURL *curl;
 	const char *url;
+	const char *socket;          /* the path of a Unix socket; NULL: none */
 	const char *source;          /* what the user set for it: "STEADYCACHE_URL" */
 	struct buffer authorization; /* the header line, with its NUL; empty: none */
 	long timeout_s;

@@ -91,11 +91,13 @@ int remote_open_url(struct remote *remote, const char *url, const char *source,
 	if (!read_key(remote, key_variable))
 		return CLIENT_USAGE;
 	size_t len = strlen(url);
-	if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
+	if (strncmp(url, "unix:/", 6) == 0)
+		remote->socket = url + 5;
+	else if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
 		return client_fail(CLIENT_USAGE,
-				   "%s must begin with http:// or https://, not \"%s\"", source,
-				   url);
-	if (strcspn(url, "?#") != len || url[len - 1] == '/')
+				   "%s must begin with http://, https:// or unix:/, not \"%s\"",
+				   source, url);
+	else if (strcspn(url, "?#") != len || url[len - 1] == '/')
 		return client_fail(CLIENT_USAGE,
 				   "%s must end behind host and port (no \"/\", \"?\", \"#\" at "
 				   "its end), not \"%s\"",

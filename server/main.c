@@ -17,7 +17,7 @@
 #include "server/config/options.h"
 #include "server/config/stray_variables.h"
 #include "server/http/daemon.h"
-#include "server/http/listen.h"
+#include "server/http/listeners.h"
 #include "server/http/routes.h"
 #include "server/life/import_dir.h"
 #include "server/life/service_manager.h"
@@ -57,11 +57,11 @@ static int give_up(int status, const char *sentence)
 	return status;
 }
 
-/* backend_config.is_own_url; `user` is the served address. SteadyText's settings, which name the
- * server for its clients, may be in the server's environment too. */
+/* backend_config.is_own_url; `user` are the listeners. SteadyText's settings, which name the server
+ * for its clients, may be in the server's environment too. */
 static bool is_own_url(void *user, const char *url)
 {
-	const struct listen_address *listening = user;
+	const struct listeners *listeners = user;
 	const char *authority = strstr(url, "://");
 	struct listen_address upstream;
 	char text[sizeof(upstream.host)];
@@ -70,16 +70,24 @@ static bool is_own_url(void *user, const char *url)
 		return false;
 	authority += 3;
 	(void)snprintf(text, sizeof(text), "%.*s", (int)strcspn(authority, "/?#"), authority);
-	return listen_parse(text, &upstream) && strcmp(listening->port, upstream.port) == 0 &&
-	       (strcmp(listening->host, upstream.host) == 0 || listen_is_loopback(&upstream));
+	if (!listen_parse(text, &upstream))
+		return false;
+	for (size_t i = 0; i < listeners->count; i++) {
+		const struct listen_address *own = &listeners->all[i].address;
+
+		if (strcmp(own->port, upstream.port) == 0 &&
+		    (strcmp(own->host, upstream.host) == 0 || listen_is_loopback(&upstream)))
+			return true;
+	}
+	return false;
 }
 
 static struct news_relay news = NEWS_RELAY_INITIALIZER;
 static struct watch_hub *watches;
 
 /* The chosen backend; its notices are logged, its news relayed, its changes told to who watches. */
-static bool read_stack(struct stack *stack, struct options *options,
-		       struct listen_address *listening, char *error, size_t error_size)
+static bool read_stack(struct stack *stack, struct options *options, struct listeners *listeners,
+		       char *error, size_t error_size)
 {
 	struct backend_config base = backends_config(options);
 
@@ -90,7 +98,7 @@ static bool read_stack(struct stack *stack, struct options *options,
 	base.changed_user = watches;
 	base.changes_wanted = watch_hub_wanted(watches);
 	base.is_own_url = is_own_url;
-	base.is_own_url_user = listening;
+	base.is_own_url_user = listeners;
 	return stack_read(stack, options, &base, error, error_size);
 }
 
@@ -120,13 +128,21 @@ static void warn_of_stray_variables(void)
 			 LOG_TEXT("names", names));
 }
 
-/* Serves until a signal comes, on `listener` unless it is -1, else on `address`. */
-static int serve(struct options *options, struct stack *stack, const struct listen_address *address,
-		 struct auth *auth, int listener)
+static void tell_that_it_listens(const struct listeners *listeners, const struct options *options,
+				 const struct backend *backend)
 {
-	struct listen_address bound;
+	for (size_t i = 0; i < listeners->count; i++)
+		log_line(LOG_INFO, "listening", LOG_TEXT("address", listeners->all[i].name),
+			 LOG_TEXT("backend", backend->ops->name),
+			 LOG_TEXT("version", STEADYCACHE_VERSION),
+			 LOG_TEXT("tls", options->tls_cert ? "on" : "off"));
+}
+
+/* Serves until a signal comes. */
+static int serve(struct options *options, struct stack *stack, struct listeners *listeners,
+		 struct auth *auth)
+{
 	char error[600] = "";
-	char name[300] = "";
 	sigset_t signals;
 
 	/* Blocked before any thread starts, so that only sigwait below sees them. */
@@ -144,25 +160,18 @@ static int serve(struct options *options, struct stack *stack, const struct list
 	(void)signal(SIGXFSZ, SIG_IGN);
 	log_start();
 
-	if (listener >= 0)
-		listen_describe(listener, &bound, name, sizeof(name));
-	else
-		listener = listen_open(address, name, sizeof(name), error, sizeof(error));
-	if (listener < 0)
+	if (!listeners_open(listeners, error, sizeof(error)))
 		return give_up(EXIT_FAILURE, error);
 	struct backend *backend = stack_open(stack, error, sizeof(error));
-	if (!backend) {
-		(void)close(listener);
+	if (!backend)
 		return give_up(EXIT_FAILURE, error);
-	}
 	if (!import_dir_run(options, backend)) {
-		(void)close(listener);
 		backend->ops->close(backend);
 		log_line(LOG_INFO, "stopped");
 		return EXIT_SUCCESS;
 	}
 	struct http_daemon *http = http_daemon_start(options, backend, &news, watches, auth,
-						     listener, error, sizeof(error));
+						     listeners, error, sizeof(error));
 	if (!http) {
 		backend->ops->close(backend);
 		return give_up(EXIT_FAILURE, error);
@@ -171,9 +180,7 @@ static int serve(struct options *options, struct stack *stack, const struct list
 		log_line(LOG_WARN,
 			 "no STEADYCACHE_API_KEY is set: every local program may use the cache");
 	warn_of_stray_variables();
-	log_line(LOG_INFO, "listening", LOG_TEXT("address", name),
-		 LOG_TEXT("backend", backend->ops->name), LOG_TEXT("version", STEADYCACHE_VERSION),
-		 LOG_TEXT("tls", options->tls_cert ? "on" : "off"));
+	tell_that_it_listens(listeners, options, backend);
 	if (!service_manager_notify("READY=1"))
 		log_line(LOG_WARN, "cannot tell the service manager that the server is ready",
 			 LOG_TEXT("NOTIFY_SOCKET", getenv("NOTIFY_SOCKET")));
@@ -294,10 +301,8 @@ int main(int argc, char **argv)
 {
 	struct options options;
 	static struct stack stack; /* when the process ends it may be in use */
-	struct listen_address address;
+	static struct listeners listeners;
 	static struct auth auth;
-	char name[300];
-	int listener = -1;
 	static char help_flag[] = "--help";
 	char error[600] = "";
 
@@ -320,30 +325,31 @@ int main(int argc, char **argv)
 		break;
 	}
 	options_hide_passwords(&options, argc, argv);
-	if (!service_manager_take_socket(&listener, error, sizeof(error)))
+	if (!listeners_read(&listeners, &options.listen, error, sizeof(error)))
 		return give_up(EXIT_USAGE, error);
-	if (listener >= 0)
-		listen_describe(listener, &address, name, sizeof(name));
-	else if (!listen_parse(options.listen, &address))
-		return give_up(EXIT_USAGE, "--listen (STEADYCACHE_LISTEN) must be host:port, such "
-					   "as 127.0.0.1:8080 or "
-					   "[::1]:8080");
+	if (options.tls_cert && listeners_have_unix(&listeners))
+		return give_up(
+			EXIT_USAGE,
+			"--tls-cert: a Unix socket (--listen=unix:...) needs no TLS, and a "
+			"server speaks it on all of its addresses or on none; leave one out");
 	if (!open_facades(&options, error, sizeof(error)))
 		return give_up(EXIT_USAGE, error);
 	if (!credentials_open(&auth, &options, error, sizeof(error)))
 		return give_up(EXIT_USAGE, error);
-	if (!auth.wants_token && !listen_is_loopback(&address))
+	if (!auth.wants_token && !listeners_are_local(&listeners))
 		return give_up(EXIT_USAGE,
 			       "STEADYCACHE_API_KEY (or STEADYCACHE_API_KEY_FILE or "
 			       "STEADYCACHE_TOKEN_FILE) must be set to serve on an address that is "
-			       "not loopback (STEADYCACHE_LISTEN)");
+			       "not loopback, or on a Unix socket that others than its owner may "
+			       "use (STEADYCACHE_LISTEN)");
 	watches = watch_hub_create();
 	if (!watches)
 		return give_up(EXIT_FAILURE, "out of memory");
-	if (!read_stack(&stack, &options, &address, error, sizeof(error)))
+	if (!read_stack(&stack, &options, &listeners, error, sizeof(error)))
 		return give_up(EXIT_USAGE, error);
 	log_configure(options.log_level, strcasecmp(options.log_format, "json") == 0);
-	int status = serve(&options, &stack, &address, &auth, listener);
+	int status = serve(&options, &stack, &listeners, &auth);
+	listeners_close(&listeners);
 	log_stop(NULL);
 	if (status == EXIT_SUCCESS) { /* otherwise requests may still be in progress */
 		credentials_close(&auth);

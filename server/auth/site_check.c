@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "base/slice.h"
+#include "base/words.h"
 
 static bool is_text(struct slice text, const char *wanted)
 {
@@ -40,12 +41,22 @@ static bool is_of_this_machine(struct slice host)
 		strspn(host.data, "0123456789.") >= host.len);
 }
 
-static bool is_known_host(const char *host, const char *listen_host)
+static bool is_among(struct slice name, const char *hosts)
+{
+	struct slice host;
+
+	while (words_next(&hosts, &host))
+		if (host.len == name.len && strncasecmp(host.data, name.data, name.len) == 0)
+			return true;
+	return false;
+}
+
+static bool is_known_host(const char *host, const char *listen_hosts)
 {
 	if (!host)
 		return true; /* HTTP/1.0, which no browser speaks */
 	struct slice name = host_of(host);
-	return name.len > 0 && (is_of_this_machine(name) || is_text(name, listen_host));
+	return name.len > 0 && (is_of_this_machine(name) || is_among(name, listen_hosts));
 }
 
 /* Whether the request comes from a page that this server has not sent. Without Origin and
@@ -60,14 +71,14 @@ static bool is_foreign(const struct site_request *request)
 	       (!authority || !request->host || strcasecmp(authority + 3, request->host) != 0);
 }
 
-unsigned site_check(const struct site_request *request, const char *listen_host,
+unsigned site_check(const struct site_request *request, const char *listen_hosts,
 		    const char **ret_problem)
 {
 	bool is_navigation = request->is_page_load && request->fetch_mode &&
 			     strcmp(request->fetch_mode, "navigate") == 0;
 
 	if (!request->any_host && !request->is_basic &&
-	    !is_known_host(request->host, listen_host)) {
+	    !is_known_host(request->host, listen_hosts)) {
 		*ret_problem = "a server without a token answers only to localhost, loopback "
 			       "addresses and the host of --listen; ask it by one of these, or set "
 			       "STEADYCACHE_API_KEY";

@@ -20,9 +20,9 @@ struct site_request {
 	bool is_basic;     /* it has such a token, which the browser sends to one name only */
 };
 
-/* 0, or the status to refuse the request with, and a sentence in *ret_problem. `listen_host` is the
- * host of --listen, without brackets. Any thread. */
-unsigned site_check(const struct site_request *request, const char *listen_host,
+/* 0, or the status to refuse the request with, and a sentence in *ret_problem. `listen_hosts` has
+ * the hosts of --listen, without brackets, with blanks between them. Any thread. */
+unsigned site_check(const struct site_request *request, const char *listen_hosts,
 		    const char **ret_problem);
 
 #endif

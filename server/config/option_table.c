@@ -14,8 +14,10 @@
 			   "Size limit of " word "_cache in MB; 0 sets none.")
 
 static const struct option rows[] = {
-	ROW_TEXT(listen, "listen", "STEADYCACHE_LISTEN", "127.0.0.1:8080",
-		 "Address and port to serve on; port 0 picks a free one."),
+	{OPTION_ROW(OPTION_LIST, listen, "listen", "STEADYCACHE_LISTEN"),
+	 .fallback = "127.0.0.1:8080",
+	 .help = "Address and port to serve on, where port 0 picks a free one, or a Unix socket, "
+		 "unix:/path?mode=0660&owner=NAME&group=NAME; may be given several times."},
 	ROW_TEXT(
 		facades, "facades", "STEADYCACHE_FACADES", "all",
 		"Paths and methods of other protocols that are served, too: turborepo, nx, webdav, "

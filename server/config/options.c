@@ -138,6 +138,10 @@ static bool read_environment(struct options *options, char *error, size_t error_
 		const char *text = find_variable(option, name, sizeof(name));
 		if (!text && !read_secret(option, &text, error, error_size))
 			return false;
+		if (text && option->type == OPTION_LIST)
+			((struct option_list *)(void *)((char *)options + at->base +
+							option->offset))
+				->count = 0; /* without the default */
 		if (text && !set_option(options, at, name, text, error, error_size))
 			return false;
 	}

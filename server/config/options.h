@@ -4,6 +4,7 @@
 #ifndef STEADYCACHE_SERVER_OPTIONS_H
 #define STEADYCACHE_SERVER_OPTIONS_H
 
+#include "base/option.h"
 #include "server/log/log.h"
 #include "store/backend.h"
 
@@ -14,8 +15,8 @@ struct cache_limits {
 };
 
 struct options {
-	const char *listen;
-	const char *facades; /* names with commas (routes.h) */
+	struct option_list listen; /* addresses (listeners.h) */
+	const char *facades;       /* names with commas (routes.h) */
 	const char *backend;
 	struct option_list routes; /* PATTERN=BACKEND */
 	const char *data_dir;

@@ -146,7 +146,7 @@ static bool check_site(struct exchange *exchange, const struct route *route, boo
 			needs_no_token(exchange, route) &&
 			(!route->is_metrics || exchange->shared->metrics_access == METRICS_FOR_ALL),
 	};
-	unsigned status = site_check(&asked, exchange->shared->listen_host, &problem);
+	unsigned status = site_check(&asked, exchange->shared->listen_hosts, &problem);
 
 	if (status != 0)
 		respond_error(&exchange->request, &exchange->response, status, "%s", problem);

@@ -3,6 +3,7 @@
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -37,9 +38,17 @@ static void cut(const struct connection *connection)
 
 /* What the kernel knows of a socket's receiving side. */
 struct sight {
-	uint64_t bytes; /* received so far */
+	uint64_t bytes; /* received so far; of a Unix socket 0 */
 	bool is_at_end; /* the other side sends no more, and everything was read */
 };
+
+/* Whether the other side of a Unix socket has ended. */
+static bool has_ended(int fd)
+{
+	struct pollfd look = {.fd = fd, .events = POLLRDHUP};
+
+	return poll(&look, 1, 0) > 0;
+}
 
 static struct sight look_at(int fd)
 {
@@ -48,7 +57,10 @@ static struct sight look_at(int fd)
 	int unread = 0;
 
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
-		return (struct sight){0};
+		return (struct sight){
+			.is_at_end =
+				has_ended(fd) && ioctl(fd, FIONREAD, &unread) == 0 && unread == 0,
+		};
 	return (struct sight){
 		.bytes = info.tcpi_bytes_received,
 		.is_at_end = info.tcpi_state == STATE_CLOSE_WAIT &&
@@ -61,8 +73,9 @@ bool connection_has_left(const struct connection *connection)
 	struct tcp_info info = {0};
 	socklen_t len = sizeof(info);
 
-	return getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
-	       info.tcpi_state != STATE_ESTABLISHED;
+	if (getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+		return has_ended(connection->fd);
+	return info.tcpi_state != STATE_ESTABLISHED;
 }
 
 /* Whether to cut a connection without a complete request. */

@@ -11,6 +11,7 @@
 
 #include "handlers/admin/namespace_labels.h"
 #include "handlers/watch/hub.h"
+#include "server/http/acceptor.h"
 #include "server/http/exchange.h"
 #include "server/http/exchange_life.h"
 #include "server/http/guard_table.h"
@@ -53,6 +54,7 @@
 struct http_daemon {
 	struct MHD_Daemon *mhd;
 	int listen_fd; /* the library's */
+	struct acceptor acceptor;
 	struct exchange_shared shared;
 	struct namespace_labels labels;
 	struct news_relay *news;
@@ -236,18 +238,14 @@ static void stop_helpers(struct http_daemon *http)
 	metrics_destroy(http->shared.metrics);
 }
 
-static enum metrics_access metrics_access_of(const struct options *options, int listen_fd)
+static enum metrics_access metrics_access_of(const struct options *options,
+					     const struct listeners *listeners)
 {
-	struct listen_address address;
-	char name[300];
-
 	if (strcasecmp(options->metrics_public, "yes") == 0)
 		return METRICS_FOR_ALL;
 	if (strcasecmp(options->metrics_public, "no") == 0)
 		return METRICS_WITH_TOKEN;
-	/* The socket's address, not --listen: a service manager may have passed the socket on. */
-	listen_describe(listen_fd, &address, name, sizeof(name));
-	return listen_is_loopback(&address) ? METRICS_ON_LOOPBACK : METRICS_WITH_TOKEN;
+	return listeners_are_local(listeners) ? METRICS_ON_LOOPBACK : METRICS_WITH_TOKEN;
 }
 
 /* The cores that this process may use: a container or `taskset` may limit them. */
@@ -317,14 +315,13 @@ static uint64_t stream_from(const struct backend_intake *intake, size_t max_body
 
 struct http_daemon *http_daemon_start(const struct options *options, struct backend *backend,
 				      struct news_relay *news, struct watch_hub *watches,
-				      struct auth *auth, int listen_fd, char *error,
+				      struct auth *auth, struct listeners *listeners, char *error,
 				      size_t error_size)
 {
 	static char priorities[] = TLS_PRIORITIES;
 	struct http_daemon *http = calloc(1, sizeof(*http));
 	unsigned threads = options->threads > 0 ? (unsigned)options->threads : usable_cores();
 	struct backend_intake intake = {0};
-	struct listen_address address;
 
 	if (backend->ops->intake)
 		intake = backend->ops->intake(backend);
@@ -334,11 +331,9 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 		http->watches = watches;
 	if (!http || !start_helpers(http, options, &room, backend, threads)) {
 		free(http);
-		(void)close(listen_fd);
 		(void)snprintf(error, error_size, "out of memory or threads");
 		return NULL;
 	}
-	http->listen_fd = listen_fd;
 	http->news = news;
 	news_relay_connect(news, http->shared.flight_timer.flights);
 	http->labels = (struct namespace_labels)NAMESPACE_LABELS_INITIALIZER;
@@ -366,9 +361,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 		.leaves = &http->shared.leaves,
 	};
 	http->shared.auth = auth;
-	/* If a service manager passed the socket on, --listen may be anything. */
-	if (listen_parse(options->listen, &address))
-		memcpy(http->shared.listen_host, address.host, sizeof(address.host));
+	http->shared.listen_hosts = listeners->hosts;
 	http->shared.is_tls = options->tls_cert != NULL;
 	http->shared.max_body_bytes = (size_t)(options->max_body_mb * 1048576.0);
 	http->shared.stream_from_bytes = stream_from(&intake, http->shared.max_body_bytes);
@@ -379,7 +372,7 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 	http->shared.branch_share = room.connections / (backend->ops->branch_count + 1) + 1;
 	http->shared.slow_ns =
 		options->slow_request_ms > 0 ? options->slow_request_ms * NS_PER_MS : INT64_MAX;
-	http->shared.metrics_access = metrics_access_of(options, listen_fd);
+	http->shared.metrics_access = metrics_access_of(options, listeners);
 
 	struct MHD_OptionItem tls[] = {
 		{.option = MHD_OPTION_HTTPS_CERT_CALLBACK2,
@@ -392,9 +385,9 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 			 MHD_USE_ERROR_LOG | (options->tls_cert ? MHD_USE_TLS : 0U);
 	http->mhd = MHD_start_daemon(
 		flags, 0, NULL, NULL, exchange_handle, &http->shared, MHD_OPTION_EXTERNAL_LOGGER,
-		log_library, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_THREAD_POOL_SIZE,
-		threads > 1 ? threads : 0, MHD_OPTION_CONNECTION_LIMIT, limit,
-		MHD_OPTION_CONNECTION_TIMEOUT, http->shared.idle_timeout_s,
+		log_library, NULL, MHD_OPTION_LISTEN_SOCKET, listeners->all[0].fd,
+		MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0, MHD_OPTION_CONNECTION_LIMIT,
+		limit, MHD_OPTION_CONNECTION_TIMEOUT, http->shared.idle_timeout_s,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory_bytes, MHD_OPTION_URI_LOG_CALLBACK,
 		exchange_life_open, &http->shared, MHD_OPTION_UNESCAPE_CALLBACK, keep_escaped, NULL,
 		MHD_OPTION_NOTIFY_COMPLETED, exchange_life_completed, &http->shared,
@@ -403,11 +396,17 @@ struct http_daemon *http_daemon_start(const struct options *options, struct back
 	if (!http->mhd) {
 		stop_helpers(http);
 		free(http);
-		(void)close(listen_fd);
 		(void)snprintf(error, error_size, "cannot start the HTTP daemon");
 		return NULL;
 	}
-	return http;
+	http->listen_fd = listeners_give(&listeners->all[0]);
+	if (acceptor_start(&http->acceptor, http->mhd, listeners))
+		return http;
+	MHD_stop_daemon(http->mhd);
+	stop_helpers(http);
+	free(http);
+	(void)snprintf(error, error_size, "out of threads");
+	return NULL;
 }
 
 void http_daemon_leave(struct http_daemon *http)
@@ -429,6 +428,7 @@ bool http_daemon_stop(struct http_daemon *http)
 	 * MHD_stop_daemon alone, which also shuts down a socket that belongs to a service
 	 * manager. */
 	listen_deafen(http->listen_fd);
+	acceptor_stop(&http->acceptor);
 	flights_stop(http->shared.flight_timer.flights);
 	do {
 		waiting = connections_close_waiting(&http->shared.connections,

@@ -4,16 +4,18 @@
 
 #include "server/auth/auth.h"
 #include "server/config/options.h"
+#include "server/http/listeners.h"
 #include "server/life/news_relay.h"
 
 struct http_daemon;
 struct watch_hub;
 
-/* Serves on `listen_fd`, which it takes. NULL with a sentence in `error`. `backend`, `news`, which
- * tells what that has to tell, `watches`, which it tells of changes, and `auth` must outlive it. */
+/* Serves on `listeners`, which are open, and takes their descriptors. NULL with a sentence in
+ * `error`. `listeners`, `backend`, `news`, which tells what that has to tell, `watches`, which it
+ * tells of changes, and `auth` must outlive it. */
 struct http_daemon *http_daemon_start(const struct options *options, struct backend *backend,
 				      struct news_relay *news, struct watch_hub *watches,
-				      struct auth *auth, int listen_fd, char *error,
+				      struct auth *auth, struct listeners *listeners, char *error,
 				      size_t error_size);
 
 /* Goes on serving, while /readyz says 503 and each answer closes its connection, so that balancers

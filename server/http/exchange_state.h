@@ -10,7 +10,6 @@
 #include "server/http/connections.h"
 #include "server/http/head.h"
 #include "server/http/linger.h"
-#include "server/http/listen.h"
 #include "server/http/offload.h"
 #include "server/http/router.h"
 #include "server/life/flight_timer.h"
@@ -28,7 +27,7 @@ enum metrics_access {
 struct exchange_shared {
 	struct handler_context context;
 	struct auth *auth;
-	char listen_host[sizeof(((struct listen_address *)0)->host)]; /* of --listen */
+	const char *listen_hosts; /* of --listen, with blanks between them */
 	struct connections connections;
 	struct flight_timer_thread flight_timer;
 	struct lingering linger;

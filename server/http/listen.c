@@ -81,6 +81,13 @@ void listen_describe(int fd, struct listen_address *ret, char *ret_name, size_t 
 
 	*ret = (struct listen_address){0};
 	(void)getsockname(fd, (struct sockaddr *)&bound, &len);
+	if (bound.ss_family == AF_UNIX) {
+		const struct sockaddr_un *local = (const void *)&bound;
+
+		(void)snprintf(ret_name, name_size, "unix:%.*s", (int)sizeof(local->sun_path),
+			       local->sun_path);
+		return;
+	}
 	(void)getnameinfo((struct sockaddr *)&bound, len, ret->host, sizeof(ret->host), ret->port,
 			  sizeof(ret->port), NI_NUMERICHOST | NI_NUMERICSERV);
 	(void)snprintf(ret_name, name_size, bound.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s",

@@ -1,4 +1,4 @@
-/* The listening socket. */
+/* Listening sockets of TCP. */
 #ifndef STEADYCACHE_SERVER_LISTEN_H
 #define STEADYCACHE_SERVER_LISTEN_H
 
@@ -21,7 +21,8 @@ bool listen_is_loopback(const struct listen_address *address);
 int listen_open(const struct listen_address *address, char *ret_name, size_t name_size, char *error,
 		size_t error_size);
 
-/* The address that a listening socket is bound to, in `ret` and, as text, in `ret_name`. */
+/* The address that a listening socket is bound to, in `ret` and, as text, in `ret_name`. That of a
+ * Unix socket, "unix:/path", has no host. */
 void listen_describe(int fd, struct listen_address *ret, char *ret_name, size_t name_size);
 
 /* Replaces a listening socket by one that nobody can reach. The original stays open, with the

@@ -27,9 +27,11 @@ static long number_of(const char *variable)
 	return *end == '\0' && errno == 0 ? number : -1;
 }
 
-static bool is_listening_tcp(int fd)
+/* A Unix socket must have a file, whose mode says who may connect. */
+static bool is_listening(int fd)
 {
 	struct sockaddr_storage bound = {0};
+	const struct sockaddr_un *local = (const void *)&bound;
 	socklen_t bound_len = sizeof(bound);
 	int type = 0;
 	int listens = 0;
@@ -38,7 +40,8 @@ static bool is_listening_tcp(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM &&
 	       getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 && listens &&
 	       getsockname(fd, (struct sockaddr *)&bound, &bound_len) == 0 &&
-	       (bound.ss_family == AF_INET || bound.ss_family == AF_INET6);
+	       (bound.ss_family == AF_INET || bound.ss_family == AF_INET6 ||
+		(bound.ss_family == AF_UNIX && local->sun_path[0] == '/'));
 }
 
 /* systemd's sockets block unless NonBlocking= is set; the event loops must not block. */
@@ -50,7 +53,8 @@ static bool prepare(int fd)
 	       fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
 }
 
-bool service_manager_take_socket(int *ret_fd, char *error, size_t error_size)
+bool service_manager_take_sockets(int *ret_fds, size_t max, size_t *ret_count, char *error,
+				  size_t error_size)
 {
 	/* LISTEN_PID differs if the variables were meant for a parent of this process. */
 	bool is_for_us = number_of("LISTEN_PID") == (long)getpid();
@@ -59,22 +63,23 @@ bool service_manager_take_socket(int *ret_fd, char *error, size_t error_size)
 	(void)unsetenv("LISTEN_PID");
 	(void)unsetenv("LISTEN_FDS");
 	(void)unsetenv("LISTEN_FDNAMES");
-	*ret_fd = -1;
-	if (count == 0)
-		return true;
-	if (count != 1) {
+	*ret_count = 0;
+	if (count < 0 || count > (long)max) {
 		(void)snprintf(error, error_size,
-			       "LISTEN_FDS hands over other than one socket; the server serves on "
-			       "one (ListenStream=)");
+			       "LISTEN_FDS hands over other than 1 to %zu sockets (ListenStream=)",
+			       max);
 		return false;
 	}
-	if (!is_listening_tcp(FIRST_FD) || !prepare(FIRST_FD)) {
-		(void)snprintf(error, error_size,
-			       "LISTEN_FDS hands over what is not a listening TCP socket "
-			       "(ListenStream=)");
-		return false;
+	for (int i = 0; i < count; i++) {
+		if (!is_listening(FIRST_FD + i) || !prepare(FIRST_FD + i)) {
+			(void)snprintf(error, error_size,
+				       "LISTEN_FDS hands over what is not a listening stream "
+				       "socket (ListenStream=)");
+			return false;
+		}
+		ret_fds[i] = FIRST_FD + i;
 	}
-	*ret_fd = FIRST_FD;
+	*ret_count = (size_t)count;
 	return true;
 }
 

@@ -12,10 +12,67 @@
 #include "server/auth/auth.h"
 #include "server/auth/authorization.h"
 #include "server/http/listen.h"
+#include "server/http/listeners.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* ---- Listen addresses ---- */
+
+Test(listen_address, of_a_unix_socket)
+{
+	static const char *const bad[] = {
+		"unix:",           "unix:s",         "unix:@s",
+		"unix:/s?mode=",   "unix:/s?mode=8", "unix:/s?mode=1000",
+		"unix:/s?mode=-1", "unix:/s?mode",   "unix:/s?owner=no-such-user-here",
+		"unix:/s?group=",  "unix:/s?x=1",    "unix:/s?mode=600&x"};
+	struct listen_unix place;
+	char error[400];
+	char text[200] = "unix:/";
+
+	cr_assert(listen_unix_parse("unix:/a/b.sock", &place, error, sizeof(error)));
+	cr_expect_str_eq(place.path, "/a/b.sock");
+	cr_expect_eq(place.mode, 0600);
+	cr_expect_eq(place.owner, (uid_t)-1);
+	cr_expect_eq(place.group, (gid_t)-1);
+	cr_assert(listen_unix_parse("unix:/s?mode=0660&owner=root&group=123", &place, error,
+				    sizeof(error)));
+	cr_expect_str_eq(place.path, "/s");
+	cr_expect_eq(place.mode, 0660);
+	cr_expect_eq(place.owner, 0);
+	cr_expect_eq(place.group, 123);
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		cr_expect_not(listen_unix_parse(bad[i], &place, error, sizeof(error)), "%s",
+			      bad[i]);
+		cr_expect(strstr(error, "--listen") && strstr(error, bad[i]), "%s", error);
+	}
+	memset(text + 6, 'x', 106);
+	cr_expect(listen_unix_parse(text, &place, error, sizeof(error)));
+	cr_expect_eq(strlen(place.path), 107);
+	text[6 + 106] = 'x';
+	cr_expect_not(listen_unix_parse(text, &place, error, sizeof(error)));
+}
+
+static bool are_local(const char *text)
+{
+	static struct listeners listeners;
+	const struct option_list list = {.texts = {text}, .count = 1};
+	char error[400];
+
+	cr_assert(listeners_read(&listeners, &list, error, sizeof(error)), "%s", error);
+	return listeners_are_local(&listeners);
+}
+
+Test(listen_address, several_are_local_if_each_is)
+{
+	cr_expect(are_local("127.0.0.1:1"));
+	cr_expect(are_local("127.0.0.1:1 [::1]:1\n unix:/s "));
+	cr_expect_not(are_local("127.0.0.1:1 0.0.0.0:1"));
+	cr_expect_not(are_local("0.0.0.0:1 127.0.0.1:1"));
+	cr_expect(are_local("unix:/s"));
+	cr_expect(are_local("unix:/s?mode=0700"));
+	cr_expect_not(are_local("unix:/s?mode=0660"));
+	cr_expect_not(are_local("unix:/s?mode=0604"));
+}
 
 Test(listen_address, is_split_at_the_last_colon)
 {

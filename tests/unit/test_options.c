@@ -85,10 +85,25 @@ Test(options, each_has_a_sentence_and_names_of_its_own)
 	}
 }
 
+Test(options, addresses_replace_the_default_and_flags_the_environment)
+{
+	(void)setenv("STEADYCACHE_LISTEN", "[::1]:1 unix:/s", 1);
+	cr_assert_eq(READ_FLAGS(), OPTIONS_SERVE, "%s", error);
+	cr_assert_eq(options.listen.count, 1);
+	cr_expect_str_eq(options.listen.texts[0], "[::1]:1 unix:/s");
+	cr_assert_eq(READ_FLAGS("--listen=127.0.0.1:2", "--listen", "unix:/t"), OPTIONS_SERVE);
+	cr_assert_eq(options.listen.count, 2);
+	cr_expect_str_eq(options.listen.texts[0], "127.0.0.1:2");
+	cr_expect_str_eq(options.listen.texts[1], "unix:/t");
+	(void)unsetenv("STEADYCACHE_LISTEN");
+}
+
 Test(options, defaults_are_valid_and_the_documented_ones)
 {
 	cr_assert_eq(READ_FLAGS(), OPTIONS_SERVE, "%s", error);
-	cr_expect_str_eq(options.listen, "127.0.0.1:8080");
+	cr_assert_eq(options.listen.count, 1);
+	cr_expect_str_eq(options.listen.texts[0], "127.0.0.1:8080");
+	cr_expect_str_eq(options.facades, "all");
 	cr_expect_str_eq(options.backend, "sqlite");
 	cr_expect_null(options.api_key);
 	cr_expect_eq(options.max_body_mb, 32);

@@ -34,27 +34,29 @@ enum outcome { NONE, TAKEN, REFUSED, WRONG };
 static enum outcome outcome_in_child(int fd, bool is_for_child, const char *count)
 {
 	char error[200] = "", pid[16];
-	int ret_fd = -2, again = -2;
+	int ret_fd = -1, more[2];
+	size_t taken = 99, again = 99;
 
 	(void)snprintf(pid, sizeof(pid), "%d", (int)(is_for_child ? getpid() : getppid()));
 	(void)setenv("LISTEN_PID", pid, 1);
 	(void)setenv("LISTEN_FDS", count, 1);
 	(void)setenv("LISTEN_FDNAMES", "steadycache.socket", 1);
 	(void)dup2(fd, 3);
-	bool is_fine = service_manager_take_socket(&ret_fd, error, sizeof(error));
+	bool is_fine = service_manager_take_sockets(&ret_fd, 1, &taken, error, sizeof(error));
 	bool are_variables_gone =
 		!getenv("LISTEN_PID") && !getenv("LISTEN_FDS") && !getenv("LISTEN_FDNAMES");
 
 	if (!are_variables_gone)
 		return WRONG;
 	if (!is_fine)
-		return ret_fd == -1 && strstr(error, "LISTEN_FDS") ? REFUSED : WRONG;
-	if (ret_fd == -1)
+		return taken == 0 && strstr(error, "LISTEN_FDS") ? REFUSED : WRONG;
+	if (taken == 0)
 		return NONE;
 	if (ret_fd != 3 || !(fcntl(3, F_GETFD) & FD_CLOEXEC) || !(fcntl(3, F_GETFL) & O_NONBLOCK))
 		return WRONG;
-	return service_manager_take_socket(&again, error, sizeof(error)) && again == -1 ? TAKEN
-											: WRONG;
+	return service_manager_take_sockets(more, 2, &again, error, sizeof(error)) && again == 0
+		       ? TAKEN
+		       : WRONG;
 }
 
 static enum outcome hand_over(int fd, bool is_for_child, const char *count)
