@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include "backends/redis/command.h"
+#include "store/tell.h"
 
 /* ---- Life ---- */
 
@@ -31,6 +32,7 @@ bool redis_news_init(struct redis_news *news, const struct backend_config *confi
 	char notify[1 + REDIS_NEWS_ID_LEN] = "p";
 
 	*news = (struct redis_news){
+		.config = *config,
 		.told = config->news,
 		.user = config->news_user,
 		.notice = config->notice,
@@ -63,9 +65,15 @@ void redis_news_want(struct redis_news *news, int64_t until_us)
 		news->wanted_until_us = until_us;
 }
 
+/* Who watches hears of other servers' writes, too. */
+static bool is_watched(const struct redis_news *news)
+{
+	return news->config.changes_wanted && tell_is_wanted(&news->config);
+}
+
 bool redis_news_are_wanted(const struct redis_news *news, int64_t now_us)
 {
-	return news->is_always_wanted || now_us < news->wanted_until_us;
+	return news->is_always_wanted || is_watched(news) || now_us < news->wanted_until_us;
 }
 
 bool redis_news_are_heard(const struct redis_news *news)
@@ -138,6 +146,22 @@ static void tell(const struct redis_news *news, enum cache_news_kind kind, struc
 
 	if (news->told)
 		news->told(news->user, &told);
+	switch (kind) {
+	case NEWS_WRITTEN:
+		tell_change(&news->config, CHANGE_SET, ns, key);
+		break;
+	case NEWS_DELETED:
+		tell_change(&news->config, CHANGE_DELETE, ns, key);
+		break;
+	case NEWS_CLEARED:
+		tell_change(&news->config, CHANGE_CLEAR, ns, key);
+		break;
+	case NEWS_MAY_BE_MISSING:
+		tell_change(&news->config, CHANGE_MISSED, ns, key);
+		break;
+	case NEWS_LEASE_ENDED:
+		break;
+	}
 }
 
 void redis_news_begin(struct redis_news *news)

@@ -13,6 +13,7 @@
 #define REDIS_NEWS_ID_LEN 8
 
 struct redis_news {
+	struct backend_config config;                            /* who is told of changes */
 	void (*told)(void *user, const struct cache_news *news); /* NULL: nobody listens */
 	void *user;
 	void (*notice)(void *user, enum notice_level level, const char *sentence); /* or NULL */

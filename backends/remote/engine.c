@@ -26,6 +26,7 @@ void remote_engine_submit(struct remote_engine *engine, struct cache_op *op)
 		cache_op_complete(op, CACHE_NO_MEMORY);
 		return;
 	}
+	job->config = engine->context.config;
 	(void)pthread_mutex_lock(&engine->inbox_lock);
 	bool was_empty = engine->inbox.first == NULL;
 	remote_job_list_push(&engine->inbox, job);

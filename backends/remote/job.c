@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include "store/rules.h"
+#include "store/tell.h"
 
 /* Members, quotes and braces of an item or op in JSON, roughly. */
 #define ITEM_OVERHEAD_BYTES 160
@@ -75,11 +76,55 @@ struct remote_job *remote_job_create(struct cache_op *op, int64_t now_us, int64_
 	return job;
 }
 
+/* Tells of what `op` has done. Of a part of a namespace nobody can be told that it was cleared. */
+static void tell_done(const struct backend_config *config, const struct cache_op *op)
+{
+	bool is_clear = op->type == CACHE_OP_CLEAR;
+	enum cache_change_kind kind = op->type == CACHE_OP_DELETE ? CHANGE_DELETE : CHANGE_SET;
+
+	if (!tell_is_wanted(config))
+		return;
+	if (is_clear)
+		tell_change(config, op->part == 0 ? CHANGE_CLEAR : CHANGE_MISSED, op->ns,
+			    op->prefix);
+	for (size_t i = 0; cache_op_has_items(op->type) && i < op->item_count; i++)
+		if (op->items[i].status == CACHE_OK)
+			tell_change(config, kind, op->ns, op->items[i].key);
+}
+
+/* Whether a write that failed so has surely changed nothing. */
+static bool is_refusal(enum cache_status status)
+{
+	return status == CACHE_PRECONDITION_FAILED || status == CACHE_NOT_FOUND ||
+	       status == CACHE_INVALID || status == CACHE_TOO_LARGE ||
+	       status == CACHE_UNSUPPORTED || status == CACHE_READ_ONLY ||
+	       status == CACHE_NO_SPACE || status == CACHE_TOO_MANY_NAMESPACES;
+}
+
+static void note_failure(struct remote_job *job, enum cache_status status)
+{
+	if (!job->is_write || !job->is_sent || !job->config || !tell_is_wanted(job->config) ||
+	    is_refusal(status) || job->is_uncertain)
+		return;
+	job->is_uncertain = true;
+	job->uncertain_ns = strndup(job->op->ns.data, job->op->ns.len);
+}
+
+/* Once nothing of it is in flight any more. */
+static void tell_uncertain(const struct remote_job *job)
+{
+	if (job->is_uncertain)
+		tell_change(job->config, CHANGE_MISSED, slice_of(job->uncertain_ns),
+			    (struct slice){0});
+}
+
 void remote_job_free(struct remote_job *job)
 {
 	while (job) {
 		struct remote_job *twin = job->twins;
 
+		tell_uncertain(job);
+		free(job->uncertain_ns);
 		free(job->key_hashes);
 		free(job);
 		job = twin;
@@ -105,6 +150,8 @@ void remote_job_succeed(struct remote_job *job)
 		rules_complete_items(twin_op);
 	}
 	job->op = NULL;
+	if (op && job->is_write && job->config)
+		tell_done(job->config, op);
 	if (op)
 		rules_complete_items(op);
 }
@@ -128,6 +175,7 @@ static void fail_one(struct remote_job *job, enum cache_status status, const cha
 
 	if (!op)
 		return;
+	note_failure(job, status);
 	job->op = NULL;
 	if (op->type == CACHE_OP_CHECK) {
 		fail_check(op, status, detail);

@@ -22,9 +22,14 @@ struct remote_job {
 	bool is_idempotent;
 	bool is_single_read;   /* GET, EXISTS of one key */
 	bool covers_namespace; /* CLEAR, CONFIGURE: a write of all its keys */
-	uint64_t ns_hash;      /* of the namespace, and of the op's part of it */
-	uint64_t key_hash;     /* includes the namespace; of one item */
-	uint64_t *key_hashes;  /* of several, if it is a write; else NULL */
+	/* Who is told of the changes that it makes; NULL: they are not told. */
+	const struct backend_config *config;
+	bool is_sent;         /* some of its request was, or may have been */
+	bool is_uncertain;    /* it failed, and the upstream may have done it, or still do it */
+	char *uncertain_ns;   /* malloc'ed: where; NULL: there was no memory */
+	uint64_t ns_hash;     /* of the namespace, and of the op's part of it */
+	uint64_t key_hash;    /* includes the namespace; of one item */
+	uint64_t *key_hashes; /* of several, if it is a write; else NULL */
 };
 
 struct remote_job_list {

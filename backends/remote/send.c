@@ -83,6 +83,9 @@ static void send_part(struct remote_engine *engine, struct remote_part *part)
 	part->attempts++;
 	part->sent_at_us = now_us;
 	call->under_way++;
+	if (part == call->parts)
+		for (struct remote_job *job = call->jobs.first; job; job = job->next)
+			job->is_sent = true;
 	enum cache_status status = submit(engine, part, &request, &sentence);
 	if (status == CACHE_OK)
 		return;

@@ -49,9 +49,11 @@ static bool attach(struct request *request, struct response *response, struct wa
 }
 
 /* Its pages ask for it with a stream reader, not as an EventSource, which could send no token. */
-static void respond_stream(const struct request *request, struct response *response,
-			   struct watch_stream *watch)
+static void respond_stream(struct request *request, struct response *response)
 {
+	struct watch_stream *watch = request->state;
+
+	request->state = NULL; /* now owned by the response */
 	response_stream(response, "text/event-stream", &watch->stream);
 	/* Proxies such as nginx would collect what is to be seen at once. */
 	response_header_static(response, "X-Accel-Buffering", "no");
@@ -60,20 +62,50 @@ static void respond_stream(const struct request *request, struct response *respo
 	response->is_unframed = request->method == HTTP_HEAD;
 }
 
+/* A store that others share begins to listen to them when it is asked something; the answer does
+ * not matter. */
+static void ask_store(struct request *request)
+{
+	request->op.ns = request->ns;
+	request->op.one.key = SLICE("watch");
+}
+
 static enum handler_step watch_start(struct request *request, struct response *response)
 {
 	const char *prefix = request_query(request, "prefix");
 	struct watch_stream *watch = watch_stream_create(request->ns, prefix ? strlen(prefix) : 0);
 
-	/* The caller deinitializes it. */
-	cache_op_init(&request->op, CACHE_OP_CHECK);
+	cache_op_init(&request->op, CACHE_OP_EXISTS);
+	request->state = watch;
 	if (!watch)
 		respond_error(request, response, 503, "%s", status_text(CACHE_NO_MEMORY));
-	else if (read_prefix(request, response, prefix, watch) && attach(request, response, watch))
-		respond_stream(request, response, watch);
-	else
-		watch_stream_close(&watch->stream);
+	if (!watch || !read_prefix(request, response, prefix, watch) ||
+	    !attach(request, response, watch))
+		return STEP_RESPOND;
+	if (backend_traits_of(request->context->backend, request->ns).bits & BACKEND_NEWS) {
+		ask_store(request);
+		return STEP_SUBMIT;
+	}
+	respond_stream(request, response);
 	return STEP_RESPOND;
 }
 
-const struct handler handler_watch = {.start = watch_start};
+static void watch_finish(struct request *request, struct response *response)
+{
+	respond_stream(request, response);
+}
+
+static void cleanup(struct request *request)
+{
+	struct watch_stream *watch = request->state;
+
+	if (watch)
+		watch_stream_close(&watch->stream);
+	request->state = NULL;
+}
+
+const struct handler handler_watch = {
+	.start = watch_start,
+	.finish = watch_finish,
+	.cleanup = cleanup,
+};
