@@ -117,6 +117,9 @@ CONTRACT_TEST(changes, are_told_in_order)
 	(void)delete_key(f, SLICE("a"));
 	(void)delete_key(f, SLICE("a"));
 	expect_told("set a, set a, delete a");
+	/* The parts of a namespace have no order, and only all of them together are cleared. */
+	if (!(f->bits & BACKEND_ATOMIC_BATCH))
+		return;
 	cache_op_init(&op, CACHE_OP_SET);
 	op.ns = NS;
 	op.items = items;
@@ -148,7 +151,8 @@ CONTRACT_TEST(changes, nothing_is_told_while_nobody_listens)
 	(void)delete_key(f, SLICE("a"));
 	atomic_store(&wanted, 1);
 	(void)set(f, SLICE("b"), SLICE("1"));
-	expect_told("set b");
+	cr_assert(strstr(told_text(), "set b"), "told: %s", told_text());
+	cr_assert_null(strstr(told_text(), " a"), "told: %s", told_text());
 }
 
 CONTRACT_TEST_OF(BACKEND_PREFIX_CLEAR, changes, what_is_cleared_by_prefix_is_gone)
@@ -158,6 +162,10 @@ CONTRACT_TEST_OF(BACKEND_PREFIX_CLEAR, changes, what_is_cleared_by_prefix_is_gon
 	(void)set(f, SLICE("ac"), SLICE("1"));
 	(void)set(f, SLICE("b"), SLICE("1"));
 	clear(f, SLICE("a"));
+	if (!(f->bits & BACKEND_ATOMIC_BATCH)) { /* of a part of the namespace it is not known */
+		cr_expect_neq(is_said_to_be(SLICE("ab")), 1, "told: %s", told_text());
+		return;
+	}
 	cr_assert(strstr(told_text(), "set b, clear a"), "told: %s", told_text());
 	cr_expect_eq(is_said_to_be(SLICE("ab")), 0);
 	cr_expect_eq(is_said_to_be(SLICE("ac")), 0);
@@ -222,7 +230,7 @@ CONTRACT_TEST(changes, another_time_to_live_is_told_as_a_set)
 	op.drop = true;
 	cr_assert_eq(backend_call(f->backend, &op), CACHE_OK);
 	cache_op_deinit(&op);
-	cr_expect_eq(is_said_to_be(SLICE("a")), 0, "told: %s", told_text());
+	cr_expect_neq(is_said_to_be(SLICE("a")), 1, "told: %s", told_text());
 }
 
 /* ---- Many at once ---- */
@@ -287,7 +295,9 @@ static unsigned count_errors(struct fixture *f)
 	for (unsigned i = 0; i < KEYS; i++) {
 		struct slice key = text("%u/%u", i % 4, i / 4);
 
-		errors += is_said_to_be(key) != exists(f, key);
+		int said = is_said_to_be(key);
+
+		errors += said == -1 ? !(f->bits & BACKEND_REMOTE) : said != exists(f, key);
 	}
 	return errors;
 }
