@@ -161,3 +161,9 @@ bool watch_record_take(struct slice *left, struct watch_record *ret)
 	left->len -= ret->len;
 	return true;
 }
+
+bool watch_record_concerns(const struct watch_record *record, struct slice prefix)
+{
+	return slice_starts_with(record->key, prefix) ||
+	       (record->kind == CHANGE_CLEAR && slice_starts_with(prefix, record->key));
+}

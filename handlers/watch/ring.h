@@ -46,5 +46,7 @@ uint64_t watch_ring_copy(const struct watch_ring *ring, uint64_t position, size_
 
 /* Takes the first record of those that were copied. False: there is none. */
 bool watch_record_take(struct slice *left, struct watch_record *ret);
+/* Whether it concerns who watches keys with that prefix. */
+bool watch_record_concerns(const struct watch_record *record, struct slice prefix);
 
 #endif

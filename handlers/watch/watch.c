@@ -32,8 +32,8 @@ static bool attach(struct request *request, struct response *response, struct wa
 	if (last_id && *last_id == '\0')
 		last_id = NULL;
 	if (hub)
-		attached = watch_hub_attach(hub, request->ns, last_id, &watch->watcher,
-					    &watch->is_resumed);
+		attached = watcher_attach(hub, request->ns, last_id, &watch->watcher,
+					  &watch->is_resumed);
 	watch->is_attached = attached == WATCH_ATTACHED;
 	watch->has_missed = last_id && !watch->is_resumed;
 	if (watch->is_attached)

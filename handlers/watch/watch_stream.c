@@ -24,7 +24,7 @@ static void begin_event(struct watch_stream *watch, const char *name, uint64_t p
 {
 	char id[WATCH_ID_LEN + 1];
 
-	watch_hub_write_id(&watch->watcher, position, id);
+	watcher_write_id(&watch->watcher, position, id);
 	buffer_printf(&watch->stream.bytes, "event: %s\nid: %s\ndata: {", name, id);
 }
 
@@ -89,7 +89,7 @@ static void write_beat(struct watch_stream *watch)
 {
 	char id[WATCH_ID_LEN + 1];
 
-	watch_hub_write_id(&watch->watcher, watch->watcher.position, id);
+	watcher_write_id(&watch->watcher, watch->watcher.position, id);
 	buffer_printf(&watch->stream.bytes, ":\nid: %s\n\n", id);
 }
 
@@ -102,7 +102,7 @@ static void write_changes(struct watch_stream *watch, struct slice records)
 
 	while (watch_record_take(&records, &record)) {
 		position += record.len;
-		if (!watch_hub_concerns(record.kind, record.key, watch->watcher.prefix))
+		if (!watch_record_concerns(&record, watch->watcher.prefix))
 			continue;
 		write_change(watch, &record, position);
 		count++;
@@ -126,7 +126,7 @@ static enum stream_step take_next(struct watch_stream *watch)
 
 	/* Before the wait begins: another thread may be here as soon as it is over. */
 	give_back(&watch->stream.bytes);
-	switch (watch_hub_next(&watch->watcher, &records)) {
+	switch (watcher_next(&watch->watcher, &records)) {
 	case WATCH_RECORDS:
 		write_changes(watch, buffer_bytes(&records));
 		break;
@@ -196,7 +196,7 @@ void watch_stream_close(struct body_stream *stream)
 	struct watch_stream *watch = watch_of(stream);
 
 	if (watch->is_attached)
-		watch_hub_detach(&watch->watcher);
+		watcher_detach(&watch->watcher);
 	buffer_deinit(&stream->bytes);
 	free(watch->prefix);
 	free(watch);

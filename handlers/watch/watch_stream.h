@@ -4,7 +4,7 @@
 #define STEADYCACHE_HANDLERS_WATCH_STREAM_H
 
 #include "handlers/respond/stream.h"
-#include "handlers/watch/hub.h"
+#include "handlers/watch/watcher.h"
 #include "store/namespace.h"
 
 struct watch_stream {
