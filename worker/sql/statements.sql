@@ -276,7 +276,7 @@ ON CONFLICT(id) DO UPDATE SET type = excluded.type, encoding = excluded.encoding
 SELECT admitted IS ?1 ->> 'token' AS admitted, coalesce(max_size, ?1 ->> 'max_size') AS max_size,
 	coalesce(capacity, ?1 ->> 'capacity') AS capacity,
 	coalesce(default_ttl, ?1 ->> 'default_ttl') AS default_ttl,
-	coalesce(policy, ?1 ->> 'policy') AS policy, evict_size IS NOT NULL AS by_size,
+	coalesce(policy, ?1 ->> 'policy') AS policy, put_status, evict_size IS NOT NULL AS by_size,
 	evicting AND entry_count > 0
 		AND (total_size + extra_size > coalesce(evict_size, total_size + extra_size)
 		OR entry_count > coalesce(evict_count, entry_count)) AS unfinished

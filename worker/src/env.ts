@@ -14,6 +14,8 @@ export interface Env {
 	DEFAULT_TTL?: string;
 	DEFAULT_EVICTION?: string;
 	MAX_NAMESPACES?: string;
+	/** turborepo, nx with commas; all (the default), or none. */
+	FACADES?: string;
 	/** "1": every answer reports its cost in rows in Server-Timing. */
 	SHOW_COST?: string;
 }

@@ -2,47 +2,15 @@
 import { Hono } from "hono";
 import { ConfigurationError } from "./env";
 import { StoreError } from "./db";
-import { api } from "./handlers/api";
-import { batchDelete, batchExists, batchGet, batchSet } from "./handlers/batch";
 import { statusError } from "./handlers/context";
-import type { Bindings, Call } from "./handlers/context";
-import { deleteEntry, getEntry, putEntry } from "./handlers/entry";
-import { healthz, readyz, sync } from "./handlers/health";
-import { clearNamespace, configureNamespace, listKeys, listNamespaces } from "./handlers/namespace";
-import { ops } from "./handlers/ops";
-import { namespaceStats, serverStats } from "./handlers/stats";
-import { upgradeTables } from "./handlers/upgrade";
+import type { Bindings } from "./handlers/context";
 import { checkToken } from "./http/auth";
 import { drain } from "./http/body";
 import { pretty } from "./http/json";
 import { errorResponse, HttpError } from "./http/problem";
 import { checkParameters, queryValue, targetOf } from "./http/target";
+import { allow, answerOptions, isOn, routes } from "./routes";
 
-type Method = "GET" | "PUT" | "POST" | "DELETE";
-type Handler = (c: Call) => Response | Promise<Response>;
-
-const routes: [string, Partial<Record<Method, Handler>>][] = [
-	["/cache/:ns/:key{[^]+}", { GET: getEntry, PUT: putEntry, DELETE: deleteEntry }],
-	...Object.entries(api).map(([path, post]): [string, { POST: Handler }] => [path, { POST: post }]),
-	["/ops", { POST: ops }],
-	["/batch/:ns/get", { POST: batchGet }],
-	["/batch/:ns/set", { POST: batchSet }],
-	["/batch/:ns/delete", { POST: batchDelete }],
-	["/batch/:ns/exists", { POST: batchExists }],
-	["/cache", { GET: listNamespaces }],
-	["/cache/:ns", { GET: listKeys, PUT: configureNamespace, DELETE: clearNamespace }],
-	["/stats", { GET: serverStats }],
-	["/stats/:ns", { GET: namespaceStats }],
-	["/upgrade", { POST: upgradeTables }],
-	["/healthz", { GET: healthz }],
-	["/readyz", { GET: readyz }],
-	["/sync", { POST: sync }],
-];
-/** Query parameters that requests other than GET and HEAD accept besides `pretty`. */
-const parameters: Record<string, string[]> = {
-	"PUT /cache/:ns/:key{[^]+}": ["ttl"],
-	"DELETE /cache/:ns": ["all", "prefix"],
-};
 const PUBLIC = new Set(["/healthz", "/readyz"]);
 
 const app = new Hono<Bindings>({ getPath: (request) => targetOf(request.url).path });
@@ -66,9 +34,10 @@ app.use("*", async (c, next) => {
 
 app.use("*", async (c, next) => {
 	const { path, query } = targetOf(c.req.raw.url);
+	if (c.req.raw.method === "OPTIONS") return answerOptions(c.env, path);
 	const isPublic = PUBLIC.has(path) && /^(GET|HEAD)$/.test(c.req.raw.method);
 	if (!isPublic) {
-		const refused = await checkToken(c.env.API_KEY, c.req.raw.headers.get("Authorization"), /^\/api(\/|$)/.test(path));
+		const refused = await checkToken(c.env.API_KEY, c.req.raw, path);
 		if (refused) return refused;
 	}
 	await next();
@@ -79,19 +48,21 @@ app.use("*", async (c, next) => {
 	return undefined;
 });
 
-for (const [path, handlers] of routes) {
-	for (const [method, handler] of Object.entries(handlers))
-		app.on(method, path, (c) => {
-			if (method !== "GET")
-				checkParameters(targetOf(c.req.raw.url).query, [...(parameters[`${method} ${path}`] ?? []), "pretty"]);
+for (const route of routes) {
+	const { path, handlers, isBeside } = route;
+	for (const [method, [handler, ...parameters]] of Object.entries(handlers))
+		app.on(method, path, (c, next) => {
+			if (!isOn(c.env, route)) return next();
+			if (method !== "GET") checkParameters(targetOf(c.req.raw.url).query, [...parameters, "pretty"]);
 			return handler(c);
 		});
-	const allowed = Object.keys(handlers).map((method) => (method === "GET" ? "GET, HEAD" : method));
-	app.all(path, () => {
-		throw new HttpError(405, "this path does not take that method; Allow names those that it takes", {
-			Allow: allowed.join(", "),
+	if (!isBeside)
+		app.all(path, (c, next) => {
+			if (!isOn(c.env, route)) return next();
+			throw new HttpError(405, "this path does not take that method; Allow names those that it takes", {
+				Allow: allow([handlers]),
+			});
 		});
-	});
 }
 
 app.notFound(() => {

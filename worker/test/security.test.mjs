@@ -134,7 +134,7 @@ test("parameters that are not known change nothing", async () => {
 		const answer = await w.call(method, path, body);
 		assert.equal(answer.status, 400, `${method} ${path}: ${answer.text}`);
 	}
-	assert.match((await w.call("DELETE", "/cache/kept?prefx=k")).json.error, /"prefx".*all, prefix, pretty/);
+	assert.match((await w.call("DELETE", "/cache/kept?prefx=k")).json.error, /"prefx".*all, drop, prefix, pretty/);
 	assert.equal((await w.stats("kept")).entry_count, 3);
 	assert.equal((await w.call("GET", "/cache/kept/k0?whatever=1&whatever=2")).status, 200);
 	assert.equal((await w.call("DELETE", "/cache/kept?prefix=k1")).status, 204);
@@ -147,8 +147,10 @@ test("another scheme is asked for a token, and on /api refused as ever", async (
 		const answer = await w.call("POST", path, {}, { Authorization: scheme });
 		return [answer.status, answer.headers.get("WWW-Authenticate")];
 	};
-	assert.deepEqual(await status("/batch/a/get", "Basic YTpi"), [401, 'Bearer realm=""']);
-	assert.deepEqual(await status("/cache/api/get", "Basic YTpi"), [401, 'Bearer realm=""']);
+	for (const path of ["/batch/a/get", "/cache/api/get"]) {
+		assert.deepEqual(await status(path, "Digest a"), [401, 'Bearer realm=""']);
+		assert.deepEqual(await status(path, "Basic YTpi"), [401, 'Bearer error="invalid_token"']);
+	}
 	assert.deepEqual(await status("/api/get", "Basic YTpi"), [400, 'Bearer error="invalid_request"']);
 	for (const path of ["/api/get", "/batch/a/get"])
 		assert.deepEqual(await status(path, "Bearer"), [400, 'Bearer error="invalid_request"']);

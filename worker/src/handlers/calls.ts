@@ -3,6 +3,7 @@ import { MAX_BATCH_ITEMS, MAX_KEY_BYTES, TTL_MAX_S } from "../env";
 import { base64, unbase64 } from "../bytes";
 import { CONTENT_TYPE_RULE, DEFAULT_TYPE, fromBytes, fromText, isContentType, TEXT_TYPE } from "../content";
 import type { Key, Value } from "../content";
+import { headOfItem, splitHead } from "../head";
 import { isObject, jsonResponse, member, readArray, readString, readWhole, wellFormed } from "../http/json";
 import type { JsonObject } from "../http/json";
 import { HttpError } from "../http/problem";
@@ -57,6 +58,7 @@ export function readItem(object: JsonObject, isBatch: boolean, path = ""): SetIt
 			if (!isContentType(given)) throw new HttpError(400, `"${path}content_type" ${CONTENT_TYPE_RULE}`);
 			type = given;
 		}
+		type = headOfItem(type, member(object, "headers"), `${path}headers`);
 	}
 	const item: SetItem = { key, value, content_type: type, size: Math.max(size, value.bytes.length) };
 	if (ttl !== undefined) item.ttl_s = ttl;
@@ -118,11 +120,17 @@ export function resultsResponse(
 	return jsonResponse(`{"results":{${parts.join(",")}}}`);
 }
 
-export function writeFound(withType: boolean): (item: ItemResult) => string {
+function headMembers(text: string): string {
+	const { type, headers } = splitHead(text);
+	const lines = headers.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
+	return `,"content_type":${JSON.stringify(type)}` + (lines.length > 0 ? `,"headers":{${lines.join(",")}}` : "");
+}
+
+export function writeFound(withHead: boolean): (item: ItemResult) => string {
 	return (item) =>
 		item.status === "ok" && item.value
 			? `{"found":true,${valueMembers(item.value)}` +
-				(withType ? `,"content_type":${JSON.stringify(item.content_type)}` : "") +
+				(withHead ? headMembers(item.content_type ?? "") : "") +
 				(item.stale ? ',"stale":true}' : "}")
 			: '{"found":false}';
 }

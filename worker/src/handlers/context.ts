@@ -1,6 +1,8 @@
 /** What every handler needs of a request. */
 import type { Context } from "hono";
-import { defaultSettings, maxNamespaces } from "../env";
+import { fromBytes } from "../content";
+import type { Key } from "../content";
+import { defaultSettings, MAX_KEY_BYTES, maxNamespaces } from "../env";
 import type { Env, Settings } from "../env";
 import { decodedPath, isNamespace, queryValue, targetOf } from "../http/target";
 import { HttpError } from "../http/problem";
@@ -58,7 +60,10 @@ export async function perform(c: Call, op: Op): Promise<OpResult> {
 
 /** The namespace of the path, `/{resource}/{ns}...`. */
 export function namespaceOf(c: Call): string {
-	const raw = targetOf(c.req.raw.url).path.split("/")[2] ?? "";
+	return namespaceNamed(targetOf(c.req.raw.url).path.split("/")[2] ?? "");
+}
+
+function namespaceNamed(raw: string): string {
 	const name = textOf(decodedPath(raw));
 	if (name === null || !isNamespace(name))
 		throw new HttpError(
@@ -66,6 +71,25 @@ export function namespaceOf(c: Call): string {
 			"a namespace has 1 to 64 letters, digits, '_', '.' or '-', and does not begin with '.' or '-'",
 		);
 	return name;
+}
+
+/** At the root, the path of a facade is the key, and the namespace is that of the team or of the tool. */
+function rootNamespace(c: Call, path: string): string {
+	return path.startsWith("/v8/") ? (query(c, "slug") ?? query(c, "teamId") ?? "turbo") : "nx";
+}
+
+/** The entry of the path: /cache/{ns}/{key}, or one of a facade. */
+export function entryOf(c: Call): { ns: string; key: Key } {
+	const { path } = targetOf(c.req.raw.url);
+	const isRoot = !path.startsWith("/cache/");
+	const ns = isRoot ? namespaceNamed(rootNamespace(c, path)) : namespaceOf(c);
+	const key = fromBytes(decodedPath(isRoot ? path.slice(1) : path.slice(path.indexOf("/", "/cache/".length) + 1)));
+	if (key.bytes.length > MAX_KEY_BYTES)
+		throw new HttpError(
+			414,
+			`the key has ${key.bytes.length} bytes; the Worker takes up to ${MAX_KEY_BYTES}`,
+		);
+	return { ns, key };
 }
 
 export function query(c: Call, name: string): string | null {

@@ -1,27 +1,13 @@
-/** /cache/{ns}/{key}: one entry, as bytes. */
-import { CONTENT_TYPE_RULE, DEFAULT_TYPE, fromBytes, isContentType } from "../content";
-import type { Key } from "../content";
-import { MAX_KEY_BYTES, TTL_MAX_S } from "../env";
-import { readBody } from "../http/body";
-import { lastModified, readCondition, readRange, writeCondition } from "../http/conditions";
+/** GET and HEAD of /cache/{ns}/{key}: one entry, as bytes. */
+import { headerOf, splitHead } from "../head";
+import type { Head } from "../head";
+import { gunzip, isGzip, quality, qualityOfAll } from "../http/accept";
+import { lastModified, readCondition, readRange } from "../http/conditions";
+import type { EtagForm } from "../http/conditions";
 import { HttpError } from "../http/problem";
-import { decodedPath, targetOf } from "../http/target";
-import type { ItemResult, SetItem } from "../op_types";
-import { ROW_MAX_BYTES } from "../ops/set";
-import { namespaceOf, nowUs, perform, query, settingsOf, statusError } from "./context";
+import type { ItemResult } from "../op_types";
+import { entryOf, nowUs, perform } from "./context";
 import type { Call } from "./context";
-
-function keyOf(c: Call): Key {
-	const { path } = targetOf(c.req.raw.url);
-	const raw = path.slice(path.indexOf("/", "/cache/".length) + 1);
-	const key = fromBytes(decodedPath(raw));
-	if (key.bytes.length > MAX_KEY_BYTES)
-		throw new HttpError(
-			414,
-			`the key has ${key.bytes.length} bytes; the Worker takes up to ${MAX_KEY_BYTES}`,
-		);
-	return key;
-}
 
 /** Rounded up: a ttl of 5 says 5 at first. */
 function wholeSeconds(us: number): number {
@@ -47,10 +33,10 @@ function cacheStatus(item: ItemResult, now: number): string {
 }
 
 /** The headers about the entry, whatever the status. */
-function hitHeaders(item: ItemResult, now: number): Headers {
+function hitHeaders(item: ItemResult, form: EtagForm, now: number): Headers {
 	const modified = item.modified_us ?? 0;
 	return new Headers({
-		ETag: `"${item.etag}"`,
+		ETag: `"${item.etag}${form}"`,
 		"Last-Modified": new Date(lastModified(modified, now) * 1000).toUTCString(),
 		Age: String(Math.floor(Math.max(0, now - modified) / 1000000)),
 		"Cache-Status": cacheStatus(item, now),
@@ -65,23 +51,63 @@ const SANDBOX = {
 	"Cross-Origin-Resource-Policy": "same-origin",
 };
 
+function refuseEncoding(coding: string, advice: string): HttpError {
+	return new HttpError(406, `the value is encoded with ${coding}, which the request does not accept; ${advice}`, {
+		Vary: "Accept-Encoding",
+	});
+}
+
+/** In which form the client gets the value. The Worker can decode gzip, and compress nothing. */
+function chooseForm(request: Request, item: ItemResult, own: string | undefined): EtagForm {
+	if (item.form) {
+		if (quality(request, "zstd")) return "-zstd";
+		throw refuseEncoding("zstd", "send Accept-Encoding: zstd, or read it through a steadycache server, which decodes it");
+	}
+	if (own === undefined) return "";
+	const weight = qualityOfAll(request, own);
+	if (weight !== null && weight > 0) return "";
+	if (isGzip(own) && quality(request, "identity") !== 0) return "-identity";
+	if (weight === null) return "";
+	throw refuseEncoding(own, `send Accept-Encoding: ${own}`);
+}
+
+/** Those that are kept with the value; Cache-Control is ours if it has none. */
+function addHeaders(headers: Headers, head: Head, form: EtagForm): void {
+	for (const [name, value] of head.headers) if (name !== "Cache-Control") headers.set(name, value);
+	if (form === "-identity") headers.delete("Content-Encoding");
+	if (form === "-zstd") headers.set("Content-Encoding", "zstd");
+	headers.set("Content-Type", head.type);
+	for (const [name, text] of Object.entries(SANDBOX)) headers.set(name, text);
+}
+
+async function sendDecoded(bytes: Uint8Array, headers: Headers, isHead: boolean): Promise<Response> {
+	const body = await gunzip(bytes);
+	if (!body) throw new HttpError(406, "the value is not gzip, as its Content-Encoding says; send Accept-Encoding: gzip for its bytes");
+	if (isHead) await body.cancel();
+	return new Response(isHead ? null : body, { headers, status: 200 });
+}
+
 export async function getEntry(c: Call): Promise<Response> {
-	const ns = namespaceOf(c);
-	const key = keyOf(c);
+	const { ns, key } = entryOf(c);
 	const isHead = c.req.raw.method === "HEAD";
-	const result = await perform(c, { op: "get", ns, touch: !isHead, stale: true, items: [{ key }] });
+	const result = await perform(c, { op: "get", ns, touch: !isHead, stale: true, zstd: true, items: [{ key }] });
 	const item = result.items?.[0];
 	if (item?.status !== "ok" || !item.value)
 		throw new HttpError(404, "no such entry", { "Cache-Status": "steadycache; fwd=miss" });
 
 	const request = c.req.raw.headers;
+	const head = splitHead(item.content_type ?? "");
+	const own = headerOf(head, "Content-Encoding");
+	const form = chooseForm(c.req.raw, item, own);
 	const { etag = "", modified_us = 0 } = item;
 	const now = nowUs();
-	const headers = hitHeaders(item, now);
+	const headers = hitHeaders(item, form, now);
+	if (own !== undefined || form !== "") headers.set("Vary", "Accept-Encoding");
 	/* Cloudflare's edge would compress the body, and so change what a strong ETag stands
 	 * for. */
-	const kept = `${cacheControl(item, now, Math.max(0, now - modified_us))}, no-transform`;
-	const status = readCondition(request, etag, modified_us);
+	const rule = headerOf(head, "Cache-Control") ?? cacheControl(item, now, Math.max(0, now - modified_us));
+	const kept = /(^|[ ,])no-transform([ ,]|$)/i.test(rule) ? rule : `${rule}, no-transform`;
+	const status = readCondition(request, etag + form, modified_us);
 	if (status === 304) {
 		headers.set("Cache-Control", kept);
 		return new Response(null, { status, headers });
@@ -95,9 +121,9 @@ export async function getEntry(c: Call): Promise<Response> {
 			Object.fromEntries(headers),
 		);
 	const size = item.value.bytes.length;
-	headers.set("Accept-Ranges", "bytes");
+	if (form === "") headers.set("Accept-Ranges", "bytes");
 	// Range is ignored for a HEAD (RFC 9110, 14.2).
-	const range = isHead ? "whole" : readRange(request, etag, modified_us, size);
+	const range = isHead || form !== "" ? "whole" : readRange(request, etag, modified_us, size);
 	if (range === "unsatisfiable") {
 		headers.set("Content-Range", `bytes */${size}`);
 		throw new HttpError(
@@ -106,83 +132,17 @@ export async function getEntry(c: Call): Promise<Response> {
 			Object.fromEntries(headers),
 		);
 	}
-	for (const [name, text] of Object.entries(SANDBOX)) headers.set(name, text);
+	addHeaders(headers, head, form);
 	headers.set("Cache-Control", kept);
-	/* /ops takes any text: a type that cannot stand in a header is left out. */
-	const type = item.content_type ?? "";
-	headers.set("Content-Type", type === "" || /[\x00-\x08\x0a-\x1f\x7f]/.test(type) ? DEFAULT_TYPE : type);
+	if (form === "-identity") return sendDecoded(item.value.bytes, headers, isHead);
+	/* The runtime would encode what says that it is. */
+	const encodeBody = "manual" as const;
 	if (range === "whole") {
 		headers.set("Content-Length", String(size));
-		return new Response(item.value.bytes, { headers, status: 200 });
+		return new Response(item.value.bytes, { headers, encodeBody, status: 200 });
 	}
 	headers.set("Content-Range", `bytes ${range.offset}-${range.offset + range.length - 1}/${size}`);
 	headers.set("Content-Length", String(range.length));
 	const part = item.value.bytes.subarray(range.offset, range.offset + range.length);
-	return new Response(part, { headers, status: 206 });
-}
-
-function readTtl(c: Call): number | undefined {
-	const text = query(c, "ttl");
-	if (text === null) return undefined;
-	const ttl = /^\d{1,18}$/.test(text) ? Number(text) : -1;
-	if (ttl < 0 || ttl > TTL_MAX_S)
-		throw new HttpError(
-			400,
-			`"ttl" must be a whole number of seconds from 0 (never expires) to ${TTL_MAX_S}`,
-		);
-	return ttl;
-}
-
-function readType(headers: Headers): string {
-	const encoding = headers.get("Content-Encoding");
-	const type = headers.get("Content-Type");
-	if (encoding !== null && encoding.toLowerCase() !== "identity")
-		throw new HttpError(415, "Content-Encoding would not be kept; send the value without it");
-	if (headers.has("Content-Range"))
-		throw new HttpError(400, "a PUT replaces the whole value; send it without Content-Range");
-	if (type && !isContentType(type)) throw new HttpError(400, `Content-Type ${CONTENT_TYPE_RULE}`);
-	/* curl, urllib and others send this type unasked. */
-	const isUnasked = /^application\/x-www-form-urlencoded[ \t]*(;|$)/i.test(type ?? "");
-	return type && !isUnasked ? type : DEFAULT_TYPE;
-}
-
-export async function putEntry(c: Call): Promise<Response> {
-	const ns = namespaceOf(c);
-	const key = keyOf(c);
-	const condition = writeCondition(c.req.raw.headers);
-	const type = readType(c.req.raw.headers);
-	const ttl = readTtl(c);
-	const value = fromBytes(
-		await readBody(c.req.raw, ROW_MAX_BYTES, "the most that D1 takes in a row; store less"),
-	);
-	const item: SetItem = { key, value, content_type: type, size: value.bytes.length };
-	if (ttl !== undefined) item.ttl_s = ttl;
-	const result = await perform(c, {
-		op: "set",
-		ns,
-		defaults: settingsOf(c),
-		items: [item],
-		...(condition ? { condition } : {}),
-	});
-	const stored = result.items?.[0];
-	const headers = stored?.etag ? { ETag: `"${stored.etag}"` } : undefined;
-	return new Response(null, { status: stored?.created ? 201 : 204, ...(headers ? { headers } : {}) });
-}
-
-export async function deleteEntry(c: Call): Promise<Response> {
-	const ns = namespaceOf(c);
-	const key = keyOf(c);
-	/* On the server this gives a lease back, and must not delete the entry. */
-	if (c.req.raw.headers.has("Lease"))
-		throw new HttpError(404, "no such lease on this key: the Worker gives none");
-	const condition = writeCondition(c.req.raw.headers);
-	const result = await perform(c, {
-		op: "delete",
-		ns,
-		items: [{ key }],
-		...(condition ? { condition } : {}),
-	});
-	const status = result.items?.[0]?.status ?? "not_found";
-	if (status !== "ok") throw statusError(status);
-	return new Response(null, { status: 204 });
+	return new Response(part, { headers, encodeBody, status: 206 });
 }

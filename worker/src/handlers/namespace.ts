@@ -2,7 +2,7 @@
 import { base64, unbase64 } from "../bytes";
 import { fromBytes } from "../content";
 import type { Key } from "../content";
-import { bytesOfMegabytes, isPolicy, TTL_MAX_S } from "../env";
+import { bytesOfMegabytes, isCompression, isPolicy, TTL_MAX_S } from "../env";
 import type { Settings } from "../env";
 import { jsonResponse, readNumber, readObject, readWhole, seconds } from "../http/json";
 import type { JsonObject } from "../http/json";
@@ -105,6 +105,19 @@ function readSetting(body: JsonObject, name: string): Partial<Settings> {
 			return { default_ttl_s: value === null ? 0 : (readWhole(body, name, TTL_MAX_S) ?? 0) };
 		case "stale_ttl":
 			return { stale_ttl_s: value === null ? 0 : (readWhole(body, name, TTL_MAX_S) ?? 0) };
+		case "max_idle":
+			return { max_idle_s: value === null ? 0 : (readWhole(body, name, TTL_MAX_S) ?? 0) };
+		case "compression":
+			if (value === null) return { compression: "none" };
+			if (!isCompression(value)) throw new HttpError(400, '"compression" must be "zstd" or "none"');
+			return { compression: value };
+		case "put_status":
+			if (value !== null && value !== 200)
+				throw new HttpError(
+					400,
+					'"put_status" must be 200, or null for 201 where a PUT creates and 204 where it replaces',
+				);
+			return { put_status: value ?? 0 };
 		case "eviction":
 			if (!isPolicy(value))
 				throw new HttpError(400, '"eviction" must be "frecency", "lru", "fifo" or "none"');
@@ -112,7 +125,8 @@ function readSetting(body: JsonObject, name: string): Partial<Settings> {
 		default:
 			throw new HttpError(
 				400,
-				`"${name.slice(0, 100)}" is not a setting; there are max_size_mb, capacity, default_ttl, stale_ttl and eviction`,
+				`"${name.slice(0, 100)}" is not a setting; there are max_size_mb, capacity, default_ttl, stale_ttl, ` +
+					"max_idle, eviction, compression and put_status",
 			);
 	}
 }
@@ -126,17 +140,23 @@ export async function configureNamespace(c: Call): Promise<Response> {
 	return new Response(null, { status: 204 });
 }
 
+function readSwitch(c: Call, name: string): boolean {
+	const value = query(c, name);
+	if (value !== null && !["", "1", "true"].includes(value))
+		throw new HttpError(400, `"${name}" takes no value, or 1 or true`);
+	return value !== null;
+}
+
 export async function clearNamespace(c: Call): Promise<Response> {
 	const ns = namespaceOf(c);
 	const prefix = readPrefix(c);
-	const all = query(c, "all");
-	if (all !== null && !["", "1", "true"].includes(all))
-		throw new HttpError(400, '"all" takes no value, or 1 or true');
-	if ((all === null) === (prefix === undefined || prefix.bytes.length === 0) || (all !== null && prefix))
+	const [all, drop] = [readSwitch(c, "all"), readSwitch(c, "drop")];
+	if (Number(all) + Number(drop) + Number(prefix !== undefined) !== 1 || prefix?.bytes.length === 0)
 		throw new HttpError(
 			400,
-			"say what to clear: ?all for the whole namespace, or ?prefix= with the beginning of its keys, not both",
+			"say what to clear, one of three: ?prefix= with the beginning of the keys, ?all for all entries, or " +
+				"?drop for the namespace with its settings and statistics",
 		);
-	await perform(c, { op: "clear", ns, ...(prefix ? { prefix } : {}) });
+	await perform(c, drop ? { op: "drop", ns } : { op: "clear", ns, ...(prefix ? { prefix } : {}) });
 	return new Response(null, { status: 204 });
 }

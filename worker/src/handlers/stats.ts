@@ -16,7 +16,10 @@ function limits(stats: NamespaceStats): object {
 		capacity: stats.capacity < 0 ? null : stats.capacity,
 		default_ttl: stats.default_ttl_s,
 		stale_ttl: stats.stale_ttl_s,
+		max_idle: stats.max_idle_s,
 		eviction: stats.policy,
+		compression: stats.compression,
+		put_status: stats.put_status || null,
 	};
 }
 

@@ -3,17 +3,22 @@ import type { Condition } from "../op_types";
 import { HttpError } from "./problem";
 
 const MAX_ETAGS = 64;
-const OURS = /^"([0-9a-f]{32})"$/;
+/** The forms in which a value may be sent have tags of their own (RFC 9110, 8.8.3): as it is, decoded from
+ * its own Content-Encoding, compressed as it is kept. */
+export type EtagForm = "" | "-identity" | "-zstd";
+const OURS = /^"([0-9a-f]{32})(-identity|-zstd)?"$/;
 
 interface EtagList {
 	any: boolean;
-	/** Hex; tags that cannot be ours are left out. */
+	/** Hex, and of `tags` the form; tags that cannot be ours are left out. */
 	etags: string[];
+	tags: string[];
 }
 
 /** Null if the header is not a list of entity tags. Weak tags never match if `strong`. */
 function parseList(header: string, strong: boolean): EtagList | null {
 	const etags: string[] = [];
+	const tags: string[] = [];
 	let any = false;
 	let elements = 0;
 	/* Empty elements do not count (RFC 9110, 5.6.1.2), and the runtime joins several lines
@@ -25,12 +30,15 @@ function parseList(header: string, strong: boolean): EtagList | null {
 		const ours = OURS.exec(tag ?? "");
 		if (star) any = true;
 		if (star || tag) elements++;
-		if (ours && !(weak && strong)) etags.push(ours[1] ?? "");
+		if (ours && !(weak && strong)) {
+			etags.push(ours[1] ?? "");
+			tags.push(`${ours[1]}${ours[2] ?? ""}`);
+		}
 		if (etags.length > MAX_ETAGS) return null;
 		rest = rest.slice(whole.length);
 	}
 	/* At least one is required, and * stands alone. */
-	return elements === 0 || (any && elements > 1) ? null : { any, etags };
+	return elements === 0 || (any && elements > 1) ? null : { any, etags, tags };
 }
 
 export function writeCondition(headers: Headers): Condition | undefined {
@@ -78,13 +86,13 @@ export function lastModified(modifiedUs: number, nowUs: number): number {
 	return by * 1000000 + LATE_WRITES_US <= nowUs ? by : Math.min(by - 1, Math.floor(nowUs / 1000000));
 }
 
-/** 200, 304 or 412. */
-export function readCondition(headers: Headers, etag: string, modifiedUs: number): 200 | 304 | 412 {
+/** 200, 304 or 412, for a value that is sent with this tag (hex, and its form). */
+export function readCondition(headers: Headers, tag: string, modifiedUs: number): 200 | 304 | 412 {
 	const match = headers.get("If-Match");
 	const noneMatch = headers.get("If-None-Match");
 	const holds = (header: string, strong: boolean): boolean | null => {
 		const list = parseList(header, strong);
-		return list && (list.any || list.etags.includes(etag));
+		return list && (list.any || list.tags.includes(tag));
 	};
 	if (match !== null && holds(match, true) === false) return 412;
 	const unmodified = parseDate((match === null && headers.get("If-Unmodified-Since")) || "");
@@ -104,7 +112,7 @@ export function readRange(headers: Headers, etag: string, modifiedUs: number, si
 	if (ifRange !== null) {
 		const tag = OURS.exec(ifRange);
 		const same = tag
-			? tag[1] === etag
+			? tag[1] === etag && !tag[2]
 			: parseDate(ifRange) === modifiedBy(modifiedUs);
 		if (!same) return "whole";
 	}

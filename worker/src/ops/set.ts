@@ -62,13 +62,19 @@ function itemRow(item: SetItem, at: Place | undefined, etag: string | undefined)
 	return `[${row},${history.frequency},${history.created_us},${history.last_access_us},${history.expires_us ?? null}]`;
 }
 
+/** What a PUT is to answer, if that is configured. */
+function putStatus(outcome: Row | undefined): { put_status?: number } {
+	return outcome?.put_status ? { put_status: number(outcome.put_status) } : {};
+}
+
 /** The result of a set if the capacity is 0: it has only removed existing entries. */
-function nothingStored(op: Extract<Op, { op: "set" }>, found: Row[]): OpResult {
+function nothingStored(op: Extract<Op, { op: "set" }>, outcome: Row, found: Row[]): OpResult {
 	const live = new Set(found.filter((row) => row.live === 1).map((row) => number(row.i)));
 	return {
 		status: "ok",
 		history: true,
 		stored: false,
+		...putStatus(outcome),
 		evicted: live.size,
 		expired: found.length - live.size,
 		items: op.items.map((_, i) => ({ status: "ok", created: !live.has(i), modified_us: 0, expires_us: 0 })),
@@ -86,7 +92,7 @@ function refusal(
 	const before = found[0];
 	if (!conditionHolds(op.condition, number(before?.live) === 1, String(before?.etag ?? "")))
 		return failure("precondition_failed");
-	if (number(outcome.capacity) === 0) return nothingStored(op, found);
+	if (number(outcome.capacity) === 0) return nothingStored(op, outcome, found);
 	const used = op.items.reduce((sum, item) => sum + item.size + extraBytes(item.key, item.content_type), 0);
 	if (number(outcome.max_size) > 0 && used > number(outcome.max_size)) return failure("too_large");
 	if (number(outcome.capacity) > 0 && op.items.length > number(outcome.capacity))
@@ -162,6 +168,7 @@ export async function stepSet(context: OpsContext, op: Extract<Op, { op: "set" }
 				return {
 					status: "ok",
 					...(op.items.some((item) => item.history) ? { history: true } : {}),
+					...putStatus(outcome),
 					evicted,
 					expired,
 					items: op.items.map((item, i) => {
