@@ -23,7 +23,7 @@ static const struct http_answer *ask(const char *authorization)
 	do {                                                                                       \
 		const struct http_answer *refused_ = (answer);                                     \
 		expect_status(refused_, status);                                                   \
-		expect_header(refused_, "WWW-Authenticate", challenge);                            \
+		expect_challenge(refused_, "Bearer", challenge);                                   \
 		expect_body(refused_, SLICE(body));                                                \
 		expect_that(refused_,                                                              \
 			    strncmp(http_header(answer_, "Content-Type"), "text/plain", 10) == 0,  \
@@ -98,18 +98,18 @@ Test(auth, every_resource_but_health_wants_the_token)
 			http_request(client, method, target, body, HTTP_HEADERS("Authorization:"));
 
 		expect_status(answer, 401);
-		expect_header(answer, "WWW-Authenticate", "Bearer realm=\"\"");
+		expect_challenge(answer, "Bearer", "Bearer realm=\"\"");
 		answer = http_request(client, method, target, body,
 				      HTTP_HEADERS("Authorization: Bearer wrong"));
 		expect_status(answer, 401);
-		expect_header(answer, "WWW-Authenticate", "Bearer error=\"invalid_token\"");
+		expect_challenge(answer, "Bearer", "Bearer error=\"invalid_token\"");
 		answer = http_request(client, method, target, body,
 				      HTTP_HEADERS("Authorization: Digest x"));
 		/* On /api as in the original; elsewhere it names the accepted scheme. */
 		bool is_d1 = strncmp(target, "/api/", 5) == 0;
 		expect_status(answer, is_d1 ? 400 : 401);
-		expect_header(answer, "WWW-Authenticate",
-			      is_d1 ? "Bearer error=\"invalid_request\"" : "Bearer realm=\"\"");
+		expect_challenge(answer, "Bearer",
+				 is_d1 ? "Bearer error=\"invalid_request\"" : "Bearer realm=\"\"");
 	}
 }
 

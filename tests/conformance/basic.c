@@ -30,21 +30,6 @@ static const char *basic(const char *credentials)
 	return line;
 }
 
-/* The challenge behind that of Bearer; NULL: there is none. */
-static const char *second_challenge(const struct http_answer *answer)
-{
-	unsigned count = 0;
-
-	for (const char *at = answer->headers; *at;) {
-		const char *value = at + strlen(at) + 1;
-
-		if (strcasecmp(at, "WWW-Authenticate") == 0 && count++ == 1)
-			return value;
-		at = value + strlen(value) + 1;
-	}
-	return NULL;
-}
-
 Test(basic, any_user_name_with_the_token)
 {
 	static const char *const users[] = {"", "user", "a b", "\xc3\xa4", "Bearer"};
@@ -134,18 +119,18 @@ Test(basic, is_offered_to_programs_and_not_to_browsers)
 
 	needs_basic();
 	answer = http_get(client, entry_path("k"), "Authorization:");
-	expect_header(answer, "WWW-Authenticate", "Bearer realm=\"\"");
-	expect_that(answer, http_text_equal(second_challenge(answer), CHALLENGE), "expected Basic");
+	expect_challenge(answer, "Bearer", "Bearer realm=\"\"");
+	expect_challenge(answer, "Basic", CHALLENGE);
 	answer = http_get(client, entry_path("k"), basic("u:wrong"));
-	expect_header(answer, "WWW-Authenticate", "Bearer error=\"invalid_token\"");
-	expect_that(answer, http_text_equal(second_challenge(answer), CHALLENGE), "expected Basic");
+	expect_challenge(answer, "Bearer", "Bearer error=\"invalid_token\"");
+	expect_challenge(answer, "Basic", CHALLENGE);
 	for (size_t i = 0; i < sizeof(browsers) / sizeof(*browsers); i++) {
 		answer = http_get(client, entry_path("k"), "Authorization:", browsers[i]);
-		expect_header(answer, "WWW-Authenticate", "Bearer realm=\"\"");
-		expect_that(answer, !second_challenge(answer), "expected no Basic");
+		expect_challenge(answer, "Bearer", "Bearer realm=\"\"");
+		expect_that(answer, !challenge_of(answer, "Basic"), "expected no Basic");
 	}
 	answer = http_post_json(client, "/api/get", "{}");
-	expect_that(answer, !second_challenge(answer), "expected no Basic");
+	expect_that(answer, !challenge_of(answer, "Basic"), "expected no Basic");
 }
 
 /* A browser that has once asked its user sends name and password with whatever any page asks for.

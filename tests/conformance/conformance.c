@@ -303,6 +303,45 @@ bool list_holds(const char *list, const char *token)
 	return false;
 }
 
+/* Where the challenge of `scheme` begins in a line; NULL: nowhere. */
+static const char *find_scheme(const char *line, const char *scheme)
+{
+	size_t len = strlen(scheme);
+
+	for (const char *at = line; at; at = strstr(at, ", ")) {
+		at += strspn(at, ", ");
+		if (strncmp(at, scheme, len) == 0 && at[len] == ' ')
+			return at;
+	}
+	return NULL;
+}
+
+const char *challenge_of(const struct http_answer *answer, const char *scheme)
+{
+	static const char *const schemes[] = {"Bearer", "Basic"};
+	static char challenge[200];
+
+	for (const char *name = answer->headers; *name;) {
+		const char *value = name + strlen(name) + 1;
+		const char *found = strcasecmp(name, "WWW-Authenticate") == 0
+					    ? find_scheme(value, scheme)
+					    : NULL;
+
+		name = value + strlen(value) + 1;
+		if (!found)
+			continue;
+		(void)snprintf(challenge, sizeof(challenge), "%s", found);
+		for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+			char *next = strstr(challenge, quoted(", %s ", schemes[i]));
+
+			if (next)
+				*next = '\0';
+		}
+		return challenge;
+	}
+	return NULL;
+}
+
 char *percent_encode(struct slice bytes)
 {
 	char *encoded = malloc(bytes.len * 3 + 1), *at = encoded;

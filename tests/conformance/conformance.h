@@ -148,6 +148,17 @@ bool error_mentions(const struct http_answer *answer, const char *word, bool pro
 /* True if the comma-separated header value contains `token` (as in Allow). */
 bool list_holds(const char *list, const char *token);
 
+/* The challenge of a scheme in WWW-Authenticate, whose challenges have a line each or share one
+ * (RFC 9110, 11.6.1), until the next call; NULL: there is none. */
+const char *challenge_of(const struct http_answer *answer, const char *scheme);
+#define expect_challenge(answer, scheme, wanted)                                                   \
+	do {                                                                                       \
+		const struct http_answer *refused_by_ = (answer);                                  \
+		expect_that(refused_by_,                                                           \
+			    http_text_equal(challenge_of(refused_by_, scheme), wanted),            \
+			    "expected the challenge %s", wanted);                                  \
+	} while (0)
+
 /* The key of `len` bytes with all but letters and digits percent-encoded; to be freed. */
 char *percent_encode(struct slice bytes);
 
