@@ -53,7 +53,9 @@ Test(headers, of_the_clients_own_caching_replace_the_servers)
 		      201);
 	expect_header(http_get(client, entry_path("k")), "Cache-Control", "public, max-age=5");
 	put("v", "X-Meta-A: 1", "X-Meta-B: 2");
-	expect_header(http_get(client, entry_path("k")), "Cache-Control", "no-cache");
+	const struct http_answer *answer = http_get(client, entry_path("k"));
+	expect_that(answer, list_holds(http_header(answer_, "Cache-Control"), "no-cache"),
+		    "expected no-cache");
 }
 
 Test(headers, that_cannot_be_kept_are_refused)
@@ -61,16 +63,19 @@ Test(headers, that_cannot_be_kept_are_refused)
 	static char line[2100];
 
 	requires_feature("headers");
-	(void)snprintf(line, sizeof(line), "X-Meta-A: %02037d", 1);
+	(void)snprintf(line, sizeof(line), "X-Meta-1: %02037d", 1);
 	expect_status(http_put(client, entry_path("k"), SLICE("v"), line), 201);
-	expect_header(http_get(client, entry_path("k")), "X-Meta-A", line + 10);
-	expect_problem(http_put(client, entry_path("k"), SLICE("v"), line, "X-Meta-B: 1"), 431,
-		       "X-Meta-B");
-	expect_problem(http_put(client, entry_path("k"), SLICE("v"), "X-Meta-A: 1", "x-meta-a: 2"),
-		       400, "x-meta-a");
-	expect_problem(http_put(client, entry_path("k"), SLICE("v"), "X-Meta-A: \xC3\xA4"), 400,
-		       "X-Meta-A");
-	expect_header(http_get(client, entry_path("k")), "X-Meta-A", line + 10);
+	expect_header(http_get(client, entry_path("k")), "X-Meta-1", line + 10);
+	expect_problem(http_put(client, entry_path("k"), SLICE("v"), line, "X-Meta-2: 1"), 431,
+		       "X-Meta-2");
+	/* A runtime may join repeated lines before the implementation sees them. */
+	if (!lacks_feature("raw"))
+		expect_problem(
+			http_put(client, entry_path("k"), SLICE("v"), "X-Meta-1: 1", "x-meta-1: 2"),
+			400, "x-meta-1");
+	expect_problem(http_put(client, entry_path("k"), SLICE("v"), "X-Meta-1: \xC3\xA4"), 400,
+		       "X-Meta-1");
+	expect_header(http_get(client, entry_path("k")), "X-Meta-1", line + 10);
 }
 
 Test(headers, are_members_of_items_in_a_batch)

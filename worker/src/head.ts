@@ -76,7 +76,8 @@ export function headOfRequest(type: string, headers: Headers): string {
 		return makeHead(type, lines);
 	} catch (error) {
 		if (!(error instanceof HeadError)) throw error;
-		throw new HttpError(error.kind === "too_long" ? 431 : 400, `${error.header} ${error.message}`);
+		const name = keptName(error.header) ?? error.header.slice(0, 100);
+		throw new HttpError(error.kind === "too_long" ? 431 : 400, `${name} ${error.message}`);
 	}
 }
 

@@ -48,7 +48,7 @@ test("headers are kept with a value, in order and by every way", async () => {
 	assert.equal(put.status, 201);
 	const get = await ask("GET", "/cache/kept/k");
 	for (const [name, value] of Object.entries(HEADERS))
-		assert.equal(get.headers[name.toLowerCase()], name === "Cache-Control" ? `${value}, no-transform` : value);
+		assert.equal(get.headers[name.toLowerCase()], value);
 	assert.deepEqual([get.headers["x-other"], get.headers["content-encoding"], get.headers.vary], [undefined, undefined, undefined]);
 	const lines = Object.entries({ ...HEADERS, "X-Meta-origin": "build 7" }).map(([name, value]) => `\n${name}: ${value}`);
 	const [{ items }] = await w.ops([{ op: "get", ns: "kept", items: [{ key: "k" }] }]);

@@ -76,8 +76,6 @@ function addHeaders(headers: Headers, head: Head, form: EtagForm): void {
 	for (const [name, value] of head.headers) if (name !== "Cache-Control") headers.set(name, value);
 	if (form === "-identity") headers.delete("Content-Encoding");
 	if (form === "-zstd") headers.set("Content-Encoding", "zstd");
-	headers.set("Content-Type", head.type);
-	for (const [name, text] of Object.entries(SANDBOX)) headers.set(name, text);
 }
 
 async function sendDecoded(bytes: Uint8Array, headers: Headers, isHead: boolean): Promise<Response> {
@@ -105,12 +103,13 @@ export async function getEntry(c: Call): Promise<Response> {
 	if (own !== undefined || form !== "") headers.set("Vary", "Accept-Encoding");
 	/* Cloudflare's edge would compress the body, and so change what a strong ETag stands
 	 * for. */
-	const rule = headerOf(head, "Cache-Control") ?? cacheControl(item, now, Math.max(0, now - modified_us));
-	const kept = /(^|[ ,])no-transform([ ,]|$)/i.test(rule) ? rule : `${rule}, no-transform`;
+	const ours = `${cacheControl(item, now, Math.max(0, now - modified_us))}, no-transform`;
+	const kept = headerOf(head, "Cache-Control") ?? ours;
 	const status = readCondition(request, etag + form, modified_us);
 	if (status === 304) {
+		addHeaders(headers, head, form);
 		headers.set("Cache-Control", kept);
-		return new Response(null, { status, headers });
+		return new Response(null, { status, headers, encodeBody: "manual" });
 	}
 	if (status === 412)
 		throw new HttpError(
@@ -133,6 +132,8 @@ export async function getEntry(c: Call): Promise<Response> {
 		);
 	}
 	addHeaders(headers, head, form);
+	for (const [name, text] of Object.entries(SANDBOX)) headers.set(name, text);
+	headers.set("Content-Type", head.type);
 	headers.set("Cache-Control", kept);
 	if (form === "-identity") return sendDecoded(item.value.bytes, headers, isHead);
 	/* The runtime would encode what says that it is. */
