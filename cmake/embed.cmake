@@ -24,7 +24,7 @@ set(exports ${CMAKE_SOURCE_DIR}/library/exports.map)
 add_library(steadycache_shared SHARED ${objects})
 target_link_libraries(steadycache_shared PRIVATE steadycache_flags PkgConfig::sqlite3 PkgConfig::libcurl
 	PkgConfig::jansson PkgConfig::nettle PkgConfig::xxhash PkgConfig::hiredis PkgConfig::gnutls
-	PkgConfig::expat Threads::Threads m ${CMAKE_DL_LIBS})
+	PkgConfig::expat PkgConfig::zlib PkgConfig::zstd Threads::Threads m ${CMAKE_DL_LIBS})
 target_link_options(steadycache_shared PRIVATE -Wl,--version-script=${exports} -Wl,-z,nodelete
 	-Wl,-z,text $<$<STREQUAL:${SANITIZER},>:-Wl,-z,defs>)
 set_target_properties(steadycache_shared PROPERTIES LINKER_LANGUAGE C LINK_DEPENDS ${exports}

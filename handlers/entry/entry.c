@@ -1,6 +1,7 @@
 /* GET and HEAD of /cache/{ns}/{key}: one entry, as bytes. */
 #include <inttypes.h>
 
+#include "handlers/entry/entry_form.h"
 #include "handlers/entry/entry_headers.h"
 #include "handlers/entry/entry_write.h"
 #include "handlers/flight/single_flight.h"
@@ -105,13 +106,13 @@ static void add_cache_status(struct response *response, const struct cache_value
 }
 
 /* The headers about the entry, whatever the status; `is_kept`: caches may keep the answer. */
-static void add_hit_headers(struct response *response, const struct cache_value *value, bool stale,
-			    bool is_kept, int64_t now_us)
+static void add_hit_headers(struct response *response, const struct cache_value *value,
+			    enum etag_form form, bool stale, bool is_kept, int64_t now_us)
 {
 	int64_t modified_us = value->modified_at_us;
 	int64_t age_us = modified_us != 0 && modified_us < now_us ? now_us - modified_us : 0;
 
-	etag_format(&value->etag, response_header_room(response, "ETag", ETAG_TEXT_LEN));
+	conditions_add_etag(response, &value->etag, form);
 	if (modified_us != 0)
 		http_date_format(conditions_last_modified_s(value, now_us),
 				 response_header_room(response, "Last-Modified", HTTP_DATE_LEN));
@@ -152,11 +153,81 @@ static void respond_value(struct request *request, struct response *response, un
 	response->value_len = len;
 }
 
+/* Answers with what the value decodes to, as long as that may be. */
+static void respond_decoded(struct request *request, struct response *response,
+			    struct body_stream *stream)
+{
+	const struct cache_value *value = request->op.one.value;
+
+	request->op.one.value = NULL;
+	response_header_static(response, "Content-Type", cache_value_content_type(value));
+	entry_headers_add(response, value, true);
+	response->is_guarded = true;
+	response->body = BODY_STREAM;
+	response->stream = stream;
+}
+
+/* The body is not sent, but Content-Length is the value's (RFC 9110, 8.6), unless it is decoded:
+ * then nobody knows it. */
+static void respond_not_modified(struct request *request, struct response *response,
+				 enum etag_form form)
+{
+	struct cache_value *value = request->op.one.value;
+
+	entry_headers_add(response, value, form == ETAG_OF_IDENTITY);
+	response->status = 304;
+	if (form == ETAG_OF_IDENTITY)
+		return;
+	request->op.one.value = NULL;
+	response_value(response, 304, value);
+}
+
+/* What is to be sent of a value, and how. */
+struct selection {
+	struct entry_form form;
+	unsigned status;
+	uint64_t offset, len;
+	struct body_stream *decoded; /* of a 200, or NULL */
+};
+
+/* False: answered. */
+static bool select_form(struct request *request, struct response *response,
+			struct selection *selection)
+{
+	struct cache_value *value = request->op.one.value;
+	bool is_answered = false;
+
+	selection->decoded = NULL;
+	if (!entry_form_choose(request, response, value, &selection->form))
+		return false;
+	selection->status = conditions_of_read(request, value, selection->form.tag);
+	if (selection->form.tag == ETAG_OF_VALUE || selection->status != 200)
+		return true;
+	selection->decoded =
+		entry_form_open(request, response, value, &selection->form, &is_answered);
+	if (!selection->decoded)
+		selection->status = conditions_of_read(request, value, selection->form.tag);
+	return !is_answered;
+}
+
+/* Of what is decoded there are no parts: where they begin is not known. */
+static void select_part(const struct request *request, struct selection *selection)
+{
+	const struct cache_value *value = request->op.one.value;
+	enum range_kind range = RANGE_WHOLE;
+
+	selection->offset = 0;
+	selection->len = cache_value_whole_len(value);
+	if (selection->status == 200 && selection->form.tag == ETAG_OF_VALUE)
+		range = conditions_range(request, value, &selection->offset, &selection->len);
+	if (range != RANGE_WHOLE)
+		selection->status = range == RANGE_PART ? 206 : 416;
+}
+
 static void entry_get_finish(struct request *request, struct response *response)
 {
 	struct cache_value *value = request->op.one.value;
-	enum range_kind range = RANGE_WHOLE;
-	uint64_t offset = 0;
+	struct selection selection;
 
 	if (request->op.status == CACHE_NOT_FOUND) {
 		respond_miss(request, response);
@@ -166,20 +237,14 @@ static void entry_get_finish(struct request *request, struct response *response)
 		respond_op_failure(request, response);
 		return;
 	}
-	unsigned status = conditions_of_read(request, value, ETAG_OF_VALUE);
-	uint64_t len = cache_value_whole_len(value);
-	if (status == 200)
-		range = conditions_range(request, value, &offset, &len);
-	if (range != RANGE_WHOLE)
-		status = range == RANGE_PART ? 206 : 416;
-	add_hit_headers(response, value, request->op.one.stale, status < 400,
-			cache_clock_now_us(request->context->clock));
-	switch (status) {
+	if (!select_form(request, response, &selection))
+		return;
+	select_part(request, &selection);
+	add_hit_headers(response, value, selection.form.tag, request->op.one.stale,
+			selection.status < 400, cache_clock_now_us(request->context->clock));
+	switch (selection.status) {
 	case 304:
-		/* The body is not sent, but Content-Length is the value's (RFC 9110, 8.6). */
-		request->op.one.value = NULL;
-		entry_headers_add(response, value, false);
-		response_value(response, 304, value);
+		respond_not_modified(request, response, selection.form.tag);
 		break;
 	case 412:
 		respond_error(request, response, 412,
@@ -189,12 +254,18 @@ static void entry_get_finish(struct request *request, struct response *response)
 		break;
 	case 416:
 		response_header_static(response, "Accept-Ranges", "bytes");
-		response_header_printf(response, "Content-Range", "bytes */%" PRIu64, len);
+		response_header_printf(response, "Content-Range", "bytes */%" PRIu64,
+				       selection.len);
 		respond_error(request, response, 416,
-			      "the range lies beyond the %" PRIu64 " bytes of the value", len);
+			      "the range lies beyond the %" PRIu64 " bytes of the value",
+			      selection.len);
 		break;
 	default:
-		respond_value(request, response, status, offset, len);
+		if (selection.decoded)
+			respond_decoded(request, response, selection.decoded);
+		else
+			respond_value(request, response, selection.status, selection.offset,
+				      selection.len);
 	}
 }
 

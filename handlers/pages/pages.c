@@ -1,10 +1,8 @@
 /* /docs, /ui, /assets/{key}: the pages, from the program itself, for everybody who asks. Their data
  * come from the API, which asks for the token. */
-#include <stdlib.h>
-#include <strings.h>
-
 #include "handlers/handlers.h"
 #include "handlers/pages/page_files.h"
+#include "handlers/respond/accept.h"
 #include "handlers/respond/error.h"
 
 /* Only our own files are loaded and only this server is contacted; the HTML contains no script or
@@ -22,25 +20,6 @@ static const struct page_file *find_file(struct slice name)
 		if (slice_equal(slice_of(page_files[i].name), name))
 			return &page_files[i];
 	return NULL;
-}
-
-/* Whether the client accepts gzip: named (or *) and with a weight other than 0. */
-static bool accepts_gzip(const char *accept)
-{
-	while (accept && *accept) {
-		accept += strspn(accept, ", \t");
-		size_t len = strcspn(accept, ",");
-		size_t name_len = strcspn(accept, ",; \t");
-
-		if ((name_len == 4 && strncasecmp(accept, "gzip", 4) == 0) ||
-		    (name_len == 1 && *accept == '*')) {
-			const char *weight = memchr(accept, '=', len);
-
-			return !weight || strtod(weight + 1, NULL) > 0;
-		}
-		accept += len;
-	}
-	return false;
 }
 
 static bool has_version(const struct request *request, const struct page_file *file)
@@ -73,7 +52,7 @@ static enum handler_step send_file(struct request *request, struct response *res
 				   const char *policy)
 {
 	add_headers(response, file, cache_control, policy);
-	bool packed = file->gzip && accepts_gzip(request_header(request, "Accept-Encoding"));
+	bool packed = file->gzip && accept_quality(request, SLICE("gzip")) > 0;
 	const unsigned char *begin = packed ? file->gzip : file->plain;
 	const unsigned char *end = packed ? file->gzip_end : file->plain_end;
 

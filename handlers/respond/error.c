@@ -18,6 +18,7 @@ static const char *title_of(unsigned status)
 		{403, "Forbidden"},
 		{404, "Not Found"},
 		{405, "Method Not Allowed"},
+		{406, "Not Acceptable"},
 		{409, "Conflict"},
 		{411, "Length Required"},
 		{412, "Precondition Failed"},

@@ -79,7 +79,7 @@ begin libsteadycache-dev development
 strip --strip-debug --remove-section=.comment "$tree/usr/$libdir/libsteadycache.a"
 gzip -9n "$tree"/usr/share/man/man3/*
 finish libsteadycache-dev libdevel "libsteadycache0 (= $version), libcurl4-openssl-dev | libcurl-dev, libexpat1-dev, \
-libgnutls28-dev, libhiredis-dev, libjansson-dev, libsqlite3-dev, libxxhash-dev, nettle-dev, zlib1g-dev" \
+libgnutls28-dev, libhiredis-dev, libjansson-dev, libsqlite3-dev, libxxhash-dev, nettle-dev, libzstd-dev, zlib1g-dev" \
 	"cache in memory, SQLite, Redis, DynamoDB or D1 - development files" <<END
 The store of the cache server steadycache in a program of its own: headers,
 the static library and what pkg-config needs, the manual page and examples in

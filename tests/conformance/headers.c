@@ -125,3 +125,97 @@ Test(headers, a_value_with_a_coding_is_kept_as_it_came)
 	expect_d1(d1("get", "'key':'k'"), 200,
 		  "{'found':true,'value':'any bytes; nobody looks at them'}");
 }
+
+/* ---- Content codings ---- */
+
+#define PLAIN "hello, hello, hello, hello\n"
+/* That, by gzip and by zstd. */
+#define GZIP                                                                                       \
+	"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcb\x48\xcd\xc9\xc9\xd7\x51\xc8\xc0\xa4"         \
+	"\xb8\x00\x4b\x21\xa1\x29\x1b\x00\x00\x00"
+#define ZSTD                                                                                       \
+	"\x28\xb5\x2f\xfd\x04\x58\x75\x00\x00\x40\x68\x65\x6c\x6c\x6f\x2c\x20\x0a\x01\x00\x4a"     \
+	"\x8a\x11\xf0\x97\x7b\x2a"
+
+static void put_coded(struct slice bytes, const char *coding)
+{
+	expect_status(http_put(client, entry_path(coding), bytes, "Content-Type: text/plain",
+			       quoted("Content-Encoding: %s", coding), "X-Meta-A: 1"),
+		      201);
+}
+
+/* One test for both, so that a server that has to learn one at a time sees which it lacks. */
+Test(headers, who_does_not_take_a_coding_gets_the_decoded_bytes)
+{
+	static const struct {
+		const char *coding;
+		struct slice bytes;
+	} cases[] = {{"gzip", SLICE(GZIP)}, {"zstd", SLICE(ZSTD)}};
+	static const char *const refusals[] = {"Accept-Encoding: br, deflate", "Accept-Encoding:,",
+					       "Accept-Encoding: identity", "Accept: */*"};
+
+	requires_feature("headers");
+	for (size_t i = 0; i < 2; i++) {
+		const char *coding = cases[i].coding;
+
+		put_coded(cases[i].bytes, coding);
+		const struct http_answer *kept = http_get(
+			client, entry_path(coding), quoted("Accept-Encoding: br, %s", coding));
+		expect_body(kept, cases[i].bytes);
+		expect_header(kept, "Content-Encoding", coding);
+		for (size_t k = 0; k < 4; k++) {
+			const struct http_answer *answer =
+				http_get(client, entry_path(coding), refusals[k]);
+
+			expect_status(answer, 200);
+			expect_body(answer, SLICE(PLAIN));
+			expect_header(answer, "Content-Encoding", NULL);
+			expect_header(answer, "Content-Type", "text/plain");
+			expect_header(answer, "Vary", "Accept-Encoding");
+			expect_header(answer, "X-Meta-A", "1");
+			expect_header(answer, "X-Content-Type-Options", "nosniff");
+		}
+	}
+}
+
+Test(headers, the_decoded_form_has_a_tag_of_its_own)
+{
+	requires_feature("headers");
+	put_coded(SLICE(GZIP), "gzip");
+	const char *decoded = http_header(http_head(client, entry_path("gzip")), "ETag");
+	const char *kept =
+		http_header(http_head(client, entry_path("gzip"), "Accept-Encoding: gzip"), "ETag");
+
+	cr_assert(decoded && kept);
+	cr_expect_str_neq(decoded, kept);
+	expect_status(http_get(client, entry_path("gzip"), quoted("If-None-Match: %s", decoded)),
+		      304);
+	expect_status(http_get(client, entry_path("gzip"), quoted("If-None-Match: %s", kept)), 200);
+	expect_status(http_get(client, entry_path("gzip"), quoted("If-None-Match: %s", kept),
+			       "Accept-Encoding: gzip"),
+		      304);
+	expect_status(http_get(client, entry_path("gzip"), "Range: bytes=0-1"), 200);
+	expect_status(
+		http_get(client, entry_path("gzip"), "Range: bytes=0-1", "Accept-Encoding: gzip"),
+		206);
+	/* A write means the version, whichever form of it the client has seen. */
+	expect_status(
+		http_put(client, entry_path("gzip"), SLICE("new"), quoted("If-Match: %s", decoded)),
+		204);
+	expect_status(http_put(client, entry_path("gzip"), SLICE("newer"),
+			       quoted("If-Match: %s", decoded)),
+		      412);
+}
+
+Test(headers, what_cannot_be_decoded_is_406_for_who_does_not_take_it)
+{
+	requires_feature("headers");
+	put_coded(SLICE("any bytes"), "br");
+	expect_problem(http_get(client, entry_path("br"), "Accept-Encoding: gzip"), 406, "br");
+	expect_status(http_head(client, entry_path("br"), "Accept-Encoding: gzip"), 406);
+	expect_body(http_get(client, entry_path("br")), SLICE("any bytes"));
+	put_coded(SLICE("no gzip"), "gzip");
+	expect_problem(http_get(client, entry_path("gzip"), "Accept-Encoding: br"), 406, "gzip");
+	expect_body(http_get(client, entry_path("gzip")), SLICE("no gzip"));
+	expect_problem(http_get(client, entry_path("gzip"), "Accept-Encoding: *;q=0"), 406, "gzip");
+}

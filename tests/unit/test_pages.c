@@ -47,7 +47,7 @@ Test(pages, gzip_only_where_it_is_taken_and_there)
 		{"gzip ; q=0", false}, {"gzip;q=0.000, br", false},
 		{"xgzip", false},      {"gzipx", false},
 		{"br;q=1", false},     {"br;q=0,gzip", true},
-		{",, ,", false},
+		{",, ,", false},       {"*;q=0, gzip", true},
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++)
