@@ -14,6 +14,9 @@
 			   "Size limit of " word "_cache in MB; 0 sets none.")
 
 static const struct option rows[] = {
+	ROW_CHOICE(profile, "profile", "STEADYCACHE_PROFILE", "none", "none build-cache",
+		   "Other defaults for a purpose: none, or build-cache, which is --max-body-mb=512 "
+		   "--default-max-size-mb=10240 --default-eviction=lru --request-timeout=900."),
 	{OPTION_ROW(OPTION_LIST, listen, "listen", "STEADYCACHE_LISTEN"),
 	 .fallback = "127.0.0.1:8080",
 	 .help = "Address and port to serve on, where port 0 picks a free one, or a Unix socket, "
@@ -77,6 +80,10 @@ static const struct option rows[] = {
 	ROW_NUMBER(default_max_size_mb, "default-max-size-mb", "STEADYCACHE_DEFAULT_MAX_SIZE_MB",
 		   "100", 0, OPTION_LARGE,
 		   "Size limit of a namespace for which none is set, in MB; 0 sets none."),
+	ROW_CHOICE(default_eviction, "default-eviction", "STEADYCACHE_DEFAULT_EVICTION", NULL,
+		   "frecency lru fifo none",
+		   "What a full namespace evicts for which nothing is set: frecency, lru, fifo or "
+		   "none; unless given fifo on memory, frecency elsewhere."),
 	CACHE_ROWS(generation, "generation", "GENERATION", "50"),
 	CACHE_ROWS(embedding, "embedding", "EMBEDDING", "100"),
 	CACHE_ROWS(reranking, "reranking", "RERANKING", "25"),

@@ -9,6 +9,7 @@
 #include "server/auth/secret_file.h"
 #include "server/config/capabilities.h"
 #include "server/config/option_list.h"
+#include "server/config/profile.h"
 
 #define D1_WORKER_ALONE                                                                            \
 	"D1 is reached through the Worker alone; deploy it (worker/README.md) and name it in "     \
@@ -125,15 +126,38 @@ static bool set_option(struct options *options, const struct option_place *at, c
 	return true;
 }
 
-static bool read_environment(struct options *options, char *error, size_t error_size)
+/* What --profile or its variable says, before everything else is read. NULL: nothing. */
+static const char *find_profile(int argc, char **argv)
+{
+	static const char flag[] = "--profile";
+	const size_t len = sizeof(flag) - 1;
+	const char *found = getenv("STEADYCACHE_PROFILE");
+
+	for (int i = 1; i < argc; i++) {
+		if (strncmp(argv[i], flag, len) != 0)
+			continue;
+		if (argv[i][len] == '=')
+			found = argv[i] + len + 1;
+		else if (argv[i][len] == '\0' && i + 1 < argc)
+			found = argv[i + 1];
+	}
+	return found;
+}
+
+static bool read_environment(struct options *options, const char *profile, char *error,
+			     size_t error_size)
 {
 	char name[80];
 
 	for (const struct option_place *at = option_list(NULL); at->option; at++) {
 		const struct option *option = at->option;
 
-		if (option->fallback && !option_set(option, (char *)options + at->base, option->env,
-						    option->fallback, error, error_size))
+		const char *fallback = profile_default_of(profile, option->flag);
+
+		if (!fallback)
+			fallback = option->fallback;
+		if (fallback && !option_set(option, (char *)options + at->base, option->env,
+					    fallback, error, error_size))
 			return false;
 		const char *text = find_variable(option, name, sizeof(name));
 		if (!text && !read_secret(option, &text, error, error_size))
@@ -224,7 +248,8 @@ enum options_result options_read(struct options *options, int argc, char **argv,
 		if (strcmp(argv[i], "--capabilities") == 0)
 			return capabilities_print(stdout), OPTIONS_DONE;
 	}
-	if (!check_removed(error, error_size) || !read_environment(options, error, error_size))
+	if (!check_removed(error, error_size) ||
+	    !read_environment(options, find_profile(argc, argv), error, error_size))
 		return OPTIONS_BAD;
 	for (int i = argc > 1 && strcmp(argv[1], "serve") == 0 ? 2 : 1; i < argc; i++)
 		if (!read_flag(options, argc, argv, &i, error, error_size))
@@ -350,6 +375,17 @@ bool options_check_limits(const struct options *options, const struct backend_op
 const char *const options_default_names[] = {GENERATION_CACHE, EMBEDDING_CACHE, RERANKING_CACHE,
 					     NULL};
 
+/* NULL changes nothing. */
+static void read_policy(const char *name, enum eviction_policy *ret)
+{
+	static const enum eviction_policy policies[] = {EVICT_FRECENCY, EVICT_LRU, EVICT_FIFO,
+							EVICT_NONE};
+
+	for (size_t i = 0; name && i < sizeof(policies) / sizeof(policies[0]); i++)
+		if (strcasecmp(name, eviction_policy_name(policies[i])) == 0)
+			*ret = policies[i];
+}
+
 void options_namespace_defaults(void *user, struct slice ns, struct namespace_settings *ret)
 {
 	const struct options *options = user;
@@ -363,6 +399,7 @@ void options_namespace_defaults(void *user, struct slice ns, struct namespace_se
 	};
 
 	ret->max_size_bytes = (uint64_t)(options->default_max_size_mb * 1048576.0);
+	read_policy(options->default_eviction, &ret->policy);
 	for (size_t i = 0; i < 3; i++) {
 		if (!slice_equal(ns, slice_of(caches[i].name)))
 			continue;

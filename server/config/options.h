@@ -15,6 +15,7 @@ struct cache_limits {
 };
 
 struct options {
+	const char *profile;
 	struct option_list listen; /* addresses (listeners.h) */
 	const char *facades;       /* names with commas (routes.h) */
 	const char *backend;
@@ -35,6 +36,7 @@ struct options {
 	long long request_timeout_s;
 	long long drain_s;
 	double default_max_size_mb;
+	const char *default_eviction; /* NULL: the backend's own */
 	struct cache_limits generation, embedding, reranking;
 	const char *limit_flag; /* of a limit that somebody set; NULL: none is but by default */
 	const char *import_dir; /* NULL: none */

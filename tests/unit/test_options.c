@@ -14,6 +14,7 @@
 #include "server/config/backends.h"
 #include "server/config/option_list.h"
 #include "server/config/options.h"
+#include "server/config/profile.h"
 #include "store/find.h"
 #include "tests/support/temp_dir.h"
 
@@ -82,6 +83,54 @@ Test(options, each_has_a_sentence_and_names_of_its_own)
 				cr_expect_null(strstr(other->env, name), "%s twice", name);
 			free(names);
 		}
+	}
+}
+
+Test(options, a_profile_has_other_defaults_and_no_more_weight_than_defaults)
+{
+	struct namespace_settings settings = {.policy = EVICT_FIFO};
+
+	cr_assert_eq(READ_FLAGS("--profile=build-cache"), OPTIONS_SERVE, "%s", error);
+	cr_expect_eq(options.max_body_mb, 512);
+	cr_expect_eq(options.request_timeout_s, 900);
+	options_namespace_defaults(&options, SLICE("ns"), &settings);
+	cr_expect_eq(settings.max_size_bytes, UINT64_C(10) << 30);
+	cr_expect_eq(settings.policy, EVICT_LRU);
+	cr_expect_null(options.limit_flag, "a default is nobody's wish");
+	(void)setenv("STEADYCACHE_PROFILE", "build-cache", 1);
+	(void)setenv("STEADYCACHE_MAX_BODY_MB", "7", 1);
+	cr_assert_eq(READ_FLAGS("--default-eviction", "fifo"), OPTIONS_SERVE, "%s", error);
+	cr_expect_eq(options.max_body_mb, 7);
+	cr_expect_eq(options.default_max_size_mb, 10240);
+	cr_expect_str_eq(options.default_eviction, "fifo");
+	cr_assert_eq(READ_FLAGS("--profile", "none"), OPTIONS_SERVE, "%s", error);
+	cr_expect_eq(options.default_max_size_mb, 100);
+	cr_expect_null(options.default_eviction);
+	(void)unsetenv("STEADYCACHE_PROFILE");
+	(void)unsetenv("STEADYCACHE_MAX_BODY_MB");
+	cr_expect_eq(READ_FLAGS("--profile=builds"), OPTIONS_BAD);
+	cr_expect(strstr(error, "--profile") && strstr(error, "build-cache"), "%s", error);
+}
+
+Test(options, help_tells_the_defaults_of_profiles)
+{
+	const struct option *row = NULL;
+
+	for (const struct option_place *at = option_list(NULL); at->option; at++)
+		if (at->option->flag && strcmp(at->option->flag, "profile") == 0)
+			row = at->option;
+	cr_assert_not_null(row);
+	for (size_t i = 0; i < profile_default_count; i++) {
+		const struct profile_default *one = &profile_defaults[i];
+		char text[100];
+		bool is_an_option = false;
+
+		(void)snprintf(text, sizeof(text), "--%s=%s", one->flag, one->text);
+		cr_expect(strstr(row->help, text) && strstr(row->help, one->profile), "%s", text);
+		for (const struct option_place *at = option_list(NULL); at->option; at++)
+			is_an_option |=
+				at->option->flag && strcmp(at->option->flag, one->flag) == 0;
+		cr_expect(is_an_option, "%s", one->flag);
 	}
 }
 
