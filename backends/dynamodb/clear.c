@@ -37,6 +37,13 @@ static void free_plan(void *of)
 	free(plan);
 }
 
+/* Nor are there misses that count. */
+static void not_there(const struct remote_context *context, struct cache_op *op)
+{
+	remote_namespaces_forget(context->namespaces, op->ns);
+	op->one.status = CACHE_NOT_FOUND;
+}
+
 const struct dynamodb_stage *dynamodb_clear_begin(const struct remote_context *context,
 						  struct remote_call *call)
 {
@@ -48,7 +55,7 @@ const struct dynamodb_stage *dynamodb_clear_begin(const struct remote_context *c
 
 	if (!space || !space->is_registered) {
 		if (dynamodb_call_op(call)->drop)
-			dynamodb_call_op(call)->one.status = CACHE_NOT_FOUND;
+			not_there(context, dynamodb_call_op(call));
 		remote_job_succeed(call->jobs.first);
 		return NULL;
 	}

@@ -50,8 +50,7 @@ void redis_read_dropped(const struct remote_context *context, const struct redis
 	command->part->space->is_named = false;
 	if (!job->op)
 		return;
-	if (was_there)
-		remote_namespaces_forget(context->namespaces, job->op->ns);
+	remote_namespaces_forget(context->namespaces, job->op->ns);
 	job->op->one.status = was_there ? CACHE_OK : CACHE_NOT_FOUND;
 	remote_job_succeed(job);
 }

@@ -27,6 +27,7 @@ static const struct {
 	 "`If-Match` and `If-None-Match` of a write are tested and the write done in one step."},
 	{BACKEND_STALE, "stale entries",
 	 "Expired entries can be served while one client computes anew (`stale_ttl`)."},
+	{BACKEND_IDLE, "idle times", "Entries that nobody used for so long go (`max_idle`)."},
 	{BACKEND_ORDERED_SCAN, "ordered listings",
 	 "Keys are listed in byte order, by prefix, from any key on."},
 	{BACKEND_PREFIX_CLEAR, "clearing by prefix", "All keys with a prefix are removed at once."},
@@ -51,8 +52,8 @@ static const struct {
 	 "in a Cluster within each partition, which with `partitions=1` is the whole "
 	 "([redis.md](redis.md#a-cluster))."},
 	{"d1",
-	 BACKEND_HISTORY | BACKEND_CONDITIONS | BACKEND_STALE | BACKEND_ORDERED_SCAN |
-		 BACKEND_PREFIX_CLEAR,
+	 BACKEND_HISTORY | BACKEND_CONDITIONS | BACKEND_STALE | BACKEND_IDLE |
+		 BACKEND_ORDERED_SCAN | BACKEND_PREFIX_CLEAR,
 	 "with our Worker; over the original one it is refused with 501 ([d1.md](d1.md))."},
 	{"plugin", BACKEND_PERSISTS, "if its driver does ([plugins.md](plugins.md))."},
 	{"dynamodb", BACKEND_ATOMIC_BATCH,
