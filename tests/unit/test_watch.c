@@ -338,7 +338,10 @@ static const char *follow(void)
 			     watch_record_take(&left, &record);) {
 				if (!watch_record_concerns(&record, SLICE("0/")))
 					continue;
-				long number = strtol(record.key.data + 2, NULL, 10);
+				char digits[16] = "";
+
+				memcpy(digits, record.key.data + 2, record.key.len - 2);
+				long number = strtol(digits, NULL, 10);
 
 				if (number <= last)
 					return "not in order";
