@@ -332,6 +332,44 @@ test('2,500 entries: prefix and pages', async () => {
 	});
 });
 
+test('the list of entries follows what happens to them', async () => {
+	await put('followed/a', '1');
+	await put('followed/b', '1');
+	await onUi(async (page) => {
+		const keys = (expected) => page.waitForFunction((wanted) =>
+			[...document.querySelectorAll('#entries tbody .link')].map((key) => key.textContent).join() === wanted, expected);
+		const focus = () => page.evaluate(() => document.activeElement.textContent);
+
+		await openNamespace(page, 'followed');
+		await keys('a,b');
+		await textOf(page, '#entries-live', /^live$/);
+		await page.getByRole('button', { name: 'b', exact: true }).focus();
+		await put('followed/aa', 'longer');
+		await keys('a,aa,b');
+		assert.equal(await focus(), 'b', 'the focus stays on its key');
+		await put('followed/aa', 'much longer');
+		await textOf(page, '#entries tbody tr:nth-child(2) td:nth-child(2)', /^11 B$/);
+		await open.call('DELETE', '/cache/followed/b');
+		await keys('a,aa');
+		assert.equal(await focus(), 'aa', 'or on its place');
+		await shoot(page, 'live-light');
+		await page.locator('#prefix').fill('a');
+		await page.getByRole('button', { name: 'Search' }).click();
+		await textOf(page, '#entries-live', /^live$/);
+		await put('followed/ab', '1');
+		await keys('a,aa,ab');
+		await open.call('DELETE', '/cache/followed?all');
+		await textOf(page, '#entries-empty', /No key in followed begins with/);
+	});
+	await put('followed/narrow', '1');
+	await onUi(async (page) => {
+		await openNamespace(page, 'followed');
+		await textOf(page, '#entries-live', /^live$/);
+		await shoot(page, 'live-narrow-dark');
+		assert.ok(await page.evaluate(() => document.documentElement.scrollWidth) <= 390);
+	}, { options: { viewport: { width: 390, height: 844 }, colorScheme: 'dark' } });
+});
+
 test('the keyboard alone leads to an entry and back', async () => {
 	await put('keyboard/only', 'pressed');
 	await onUi(async (page) => {

@@ -51,7 +51,7 @@ export async function request(path, options = {}) {
 			cache: 'no-store',
 			redirect: 'error',
 			credentials: 'omit',
-			signal: AbortSignal.timeout(TIMEOUT_MS),
+			signal: options.signal ?? AbortSignal.timeout(TIMEOUT_MS),
 		});
 	} catch (error) {
 		throw new ApiError(0, error.name === 'TimeoutError' ?
@@ -67,9 +67,21 @@ export async function getStats() {
 	return (await request('/stats')).json();
 }
 
+// Resolves to the Response, whose body has no end of its own.
+export async function watchNamespace(ns, prefix, lastId, signal) {
+	const query = prefix ? `?prefix=${encodeURIComponent(prefix)}` : '';
+
+	return request(`/watch/${encodeURIComponent(ns)}${query}`, { headers: lastId ? { 'Last-Event-ID': lastId } : {}, signal });
+}
+
 const encodeByte = (byte) => `%${byte.toString(16).padStart(2, '0')}`;
 
-// A key as in a listing: text, or bytes in base64.
+// The bytes of a key as in a listing: text, or base64.
+export function keyBytes(entry) {
+	if (entry.key !== undefined) return new TextEncoder().encode(entry.key);
+	return Uint8Array.from(atob(entry.key_base64), (char) => char.charCodeAt(0));
+}
+
 function encodeKey(entry) {
 	if (entry.key !== undefined) return encodeURIComponent(entry.key);
 	return Array.from(atob(entry.key_base64), (char) => encodeByte(char.charCodeAt(0))).join('');
