@@ -32,6 +32,15 @@ static unsigned find_option(const struct command *command, const char *arg, cons
 	return OPT_COUNT;
 }
 
+/* Adds the value of an option that may be repeated. */
+static bool add(const char **list, size_t *count, size_t max, const char *name, const char *text)
+{
+	if (*count == max)
+		return client_fail(0, "%s can be given %zu times", name, max), false;
+	list[(*count)++] = text;
+	return true;
+}
+
 /* Reads one option; moves *i past its value if that is an argument of its own. */
 static bool read_option(struct arguments *arguments, int argc, char **argv, int *i)
 {
@@ -56,12 +65,12 @@ static bool read_option(struct arguments *arguments, int argc, char **argv, int 
 		return client_fail(0, "%s needs a value (%s)", arg, client_options[id].value),
 		       false;
 	arguments->options[id] = text;
-	if (id != OPT_NAMESPACE)
-		return true;
-	if (arguments->namespace_count == CLIENT_NAMESPACES_MAX)
-		return client_fail(0, "--namespace can be given %d times", CLIENT_NAMESPACES_MAX),
-		       false;
-	arguments->namespaces[arguments->namespace_count++] = text;
+	if (id == OPT_NAMESPACE)
+		return add(arguments->namespaces, &arguments->namespace_count,
+			   CLIENT_NAMESPACES_MAX, "--namespace", text);
+	if (id == OPT_HEADER)
+		return add(arguments->headers, &arguments->header_count, CLIENT_HEADERS_MAX,
+			   "--header", text);
 	return true;
 }
 

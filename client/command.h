@@ -10,6 +10,7 @@
 
 #define CLIENT_OPERANDS_MAX   3
 #define CLIENT_NAMESPACES_MAX 64
+#define CLIENT_HEADERS_MAX    16
 
 /* A parsed command line. All texts point into argv. */
 struct arguments {
@@ -20,6 +21,8 @@ struct arguments {
 	size_t count;                                  /* of operands */
 	const char *namespaces[CLIENT_NAMESPACES_MAX]; /* of --namespace, each time */
 	size_t namespace_count;
+	const char *headers[CLIENT_HEADERS_MAX]; /* of --header, each time */
+	size_t header_count;
 	const struct client_loan *loan;
 };
 

@@ -12,7 +12,8 @@ const struct command client_commands[] = {
 	{"get", "NS KEY", "write a value to the standard output", 2, 2,
 	 O(OUTPUT) | O(PICKLE) | O(QUIET) | O(KEY_BASE64) | COMMON, command_get, TIMEOUT_DEFAULT_S},
 	{"set", "NS KEY [VALUE]", "store a value: VALUE, a file or the standard input", 2, 3,
-	 O(FILE) | O(TTL) | O(TYPE) | O(IF_ABSENT) | O(IF_MATCH) | O(KEY_BASE64) | O(JSON) | COMMON,
+	 O(FILE) | O(TTL) | O(TYPE) | O(HEADER) | O(IF_ABSENT) | O(IF_MATCH) | O(KEY_BASE64) |
+		 O(JSON) | COMMON,
 	 command_set, TIMEOUT_DEFAULT_S},
 	{"expire", "NS KEY TTL", "let an entry live TTL seconds from now on; 0 is for ever", 3, 3,
 	 O(IF_MATCH) | O(KEY_BASE64) | O(QUIET) | COMMON, command_expire, TIMEOUT_DEFAULT_S},

@@ -13,6 +13,8 @@
 	X(FILE, 'f', "file", "FILE", "read from FILE; - is the standard input")                    \
 	X(FORCE, 0, "force", NULL, "replace FILE where it is there")                               \
 	X(FROM_LARGE_VALUES, 0, "from-large-values", "URL", "where FROM keeps large values")       \
+	X(HEADER, 0, "header", "LINE",                                                             \
+	  "a header to keep with the value, as X-Meta-Build: 7; may be repeated")                  \
 	X(IF_ABSENT, 0, "if-absent", NULL, "only where the key has no value yet")                  \
 	X(IF_MATCH, 0, "if-match", "ETAG", "only where the value has this ETag; * is any value")   \
 	X(JSON, 0, "json", NULL, "print JSON")                                                     \

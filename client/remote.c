@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/value_head.h"
 #include "client/client.h"
 #include "client/output.h"
 
@@ -58,16 +59,33 @@ static long number_of(struct slice text)
 	return strtol(digits, NULL, 10);
 }
 
+/* Notes a header that an entry may keep. */
+static void keep_header(struct remote_answer *answer, struct slice line)
+{
+	char name[VALUE_HEADER_NAME_MAX_LEN + 1], label[VALUE_HEADER_NAME_MAX_LEN + 2];
+	const char *colon = memchr(line.data, ':', line.len);
+
+	if (!colon || answer->kept.len > VALUE_HEADERS_MAX_LEN ||
+	    !value_head_name((struct slice){line.data, (size_t)(colon - line.data)}, name))
+		return;
+	(void)snprintf(label, sizeof(label), "%s:", name);
+	struct slice value = header_value(line, label);
+	buffer_append(&answer->kept, slice_of(name));
+	buffer_append(&answer->kept, SLICE(": "));
+	buffer_append(&answer->kept, value);
+	buffer_append_char(&answer->kept, '\n');
+}
+
 static size_t take_header(char *data, size_t size, size_t count, void *user)
 {
-	static const char max_age[] = "max-age=";
+	static const char ttl[] = "ttl=";
 	struct remote_answer *answer = ((struct remote *)user)->answer;
 	struct slice line = {.data = data, .len = size * count};
 	struct slice etag = header_value(line, "etag:");
 	struct slice type = header_value(line, "content-type:");
 	struct slice age = header_value(line, "age:");
-	struct slice control = header_value(line, "cache-control:");
 	struct slice retry_after = header_value(line, "retry-after:");
+	struct slice status = header_value(line, "cache-status:");
 
 	if (etag.len > 0)
 		(void)snprintf(answer->etag, sizeof(answer->etag), "%.*s", (int)etag.len,
@@ -79,11 +97,15 @@ static size_t take_header(char *data, size_t size, size_t count, void *user)
 		answer->age_s = number_of(age);
 	if (retry_after.len > 0)
 		answer->retry_after_s = number_of(retry_after);
-	if (slice_starts_with(control, slice_of(max_age)))
-		answer->max_age_s = number_of((struct slice){
-			.data = control.data + sizeof(max_age) - 1,
-			.len = control.len - (sizeof(max_age) - 1),
-		});
+	keep_header(answer, line);
+	const char *at =
+		status.len > 0 ? memmem(status.data, status.len, ttl, sizeof(ttl) - 1) : NULL;
+	if (at) {
+		at += sizeof(ttl) - 1;
+		answer->has_ttl = true;
+		answer->ttl_s =
+			number_of((struct slice){at, status.len - (size_t)(at - status.data)});
+	}
 	return size * count;
 }
 
@@ -195,7 +217,6 @@ static CURLcode ask(struct remote *remote, const struct remote_request *request,
 	CURLcode result = CURLE_OUT_OF_MEMORY;
 
 	remote_answer_deinit(answer);
-	answer->max_age_s = -1;
 	remote->request = request;
 	remote->answer = answer;
 	remote->sink_failed = false;
@@ -262,6 +283,7 @@ bool remote_try(struct remote *remote, const struct remote_request *request,
 void remote_answer_deinit(struct remote_answer *answer)
 {
 	buffer_deinit(&answer->body);
+	buffer_deinit(&answer->kept);
 	*answer = (struct remote_answer){0};
 }
 

@@ -16,7 +16,7 @@
 
 #include "base/buffer.h"
 
-#define REMOTE_HEADERS_MAX 4
+#define REMOTE_HEADERS_MAX 20 /* those of `set`, with CLIENT_HEADERS_MAX of its --header */
 #define LENGTH_UNKNOWN     (-1)
 
 /* The body of a request: `text` if it is set, else the content of `fd`. */
@@ -45,8 +45,13 @@ struct remote_answer {
 	struct buffer body; /* the body, if there was no sink */
 	char etag[96];      /* "": none */
 	char type[256];     /* of the content; "": none */
-	long max_age_s;     /* of Cache-Control; -1: none */
+	/* Of Cache-Status: how long the entry lives, negative for one that is stale. */
+	bool has_ttl;
+	long ttl_s;
 	long age_s;
+	/* The lines of headers that an entry may keep (base/value_head.h), each with a line feed.
+	 * Its Cache-Control may be the server's. */
+	struct buffer kept;
 	long retry_after_s; /* 0: none */
 };
 

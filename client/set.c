@@ -1,6 +1,7 @@
 #include <stdint.h>
 #include <unistd.h>
 
+#include "base/value_head.h"
 #include "client/arguments.h"
 #include "client/entry.h"
 #include "client/output.h"
@@ -9,6 +10,9 @@
 /* A server may pass a large value on to another once all of it has come, and is silent meanwhile.
  */
 #define STORED_BYTES_PER_S ((curl_off_t)16 << 20)
+
+/* Headers of the request besides those of --header. */
+#define SET_HEADERS 2
 
 /* The value: an operand, the file of --file or "-", or piped input. */
 static int choose_body(const struct arguments *arguments, struct remote_body *body)
@@ -27,6 +31,29 @@ static int choose_body(const struct arguments *arguments, struct remote_body *bo
 		return client_fail(CLIENT_USAGE,
 				   "give VALUE, --file FILE, or - for the standard input");
 	return entry_body_open(body, path);
+}
+
+/* Puts the lines of --header behind the `count` headers of the request. */
+static bool add_headers(const struct arguments *arguments, struct remote_request *request,
+			size_t count)
+{
+	char name[VALUE_HEADER_NAME_MAX_LEN + 1];
+
+	for (size_t i = 0; i < arguments->header_count; i++) {
+		const char *line = arguments->headers[i];
+		size_t len = strcspn(line, ":");
+
+		if (line[len] == '\0' || line[strcspn(line, "\r\n")])
+			return client_fail(0, "--header must be one line, NAME: VALUE, not \"%s\"",
+					   line),
+			       false;
+		if (!value_head_name((struct slice){line, len}, name))
+			return client_fail(0, "--header: %.*s %s", (int)len, line,
+					   value_head_complaint(HEAD_NOT_KEPT)),
+			       false;
+		request->headers[count + i] = line;
+	}
+	return true;
 }
 
 static int store(struct remote *remote, const struct arguments *arguments,
@@ -65,7 +92,8 @@ int command_set(const struct arguments *arguments)
 		return client_fail(CLIENT_USAGE, "give --if-absent or --if-match, not both");
 	if (type && (strlen(type) > 255 || type[strcspn(type, "\r\n")]))
 		return client_fail(CLIENT_USAGE, "--type must be one line of up to 255 bytes");
-	if (arguments_number(arguments, OPT_TTL, 0, INT64_MAX / 1000000, 0, &ttl_s) &&
+	if (add_headers(arguments, &request, SET_HEADERS) &&
+	    arguments_number(arguments, OPT_TTL, 0, INT64_MAX / 1000000, 0, &ttl_s) &&
 	    entry_target(arguments, arguments->operands[1], &request.target))
 		code = choose_body(arguments, &body);
 	if (arguments->options[OPT_TTL])

@@ -79,7 +79,8 @@ static void note_found(const struct cache_item *item, struct migrate_found *ret)
 	ret->modified_us = value->modified_at_us;
 	ret->expires_at_us = value->expires_at_us;
 	ret->tolerance_us = EXPIRY_TOLERANCE_US;
-	(void)snprintf(ret->type, sizeof(ret->type), "%s", cache_value_content_type(value));
+	struct slice head = cache_value_head(value);
+	memcpy(ret->head, head.data, head.len);
 }
 
 static bool find_some(struct backend_sink *sink, const struct migrate_batch *batch, size_t from,

@@ -21,11 +21,15 @@ static const char *difference(const struct merge_entry *entry, const struct migr
 		return "it is missing in TO";
 	if (!etag_equal(&found->etag, &value->etag))
 		return is_newer ? "the value differs; TO's was stored later" : "the value differs";
-	if (*found->type && strcmp(found->type, cache_value_content_type(value)) != 0) {
-		(void)snprintf(room, 160, "the content type differs: %.60s, in TO %.60s",
-			       cache_value_content_type(value), found->type);
+	struct slice head = slice_of(found->head), type = value_head_type(head);
+	if (head.len > 0 && !slice_equal(type, slice_of(cache_value_content_type(value)))) {
+		(void)snprintf(room, 160, "the content type differs: %.60s, in TO %.*s",
+			       cache_value_content_type(value), type.len < 60 ? (int)type.len : 60,
+			       type.data);
 		return room;
 	}
+	if (head.len > 0 && !slice_equal(head, cache_value_head(value)))
+		return "the headers that are kept with the value differ";
 	if (expires_at_us == HISTORY_TTL || found->has_no_expiry)
 		return NULL;
 	int64_t apart_us = found->expires_at_us - expires_at_us;

@@ -73,11 +73,11 @@ struct migrate_source {
 struct migrate_found {
 	bool exists;
 	struct etag etag;
-	char type[CONTENT_TYPE_MAX_LEN + 1]; /* "": not known */
-	int64_t modified_us, expires_at_us;  /* 0: unknown; never */
-	int64_t tolerance_us;                /* of expires_at_us */
-	bool has_no_expiry;                  /* expires_at_us is not known */
-	bool is_unknown;                     /* the sink cannot look it up */
+	char head[VALUE_HEAD_MAX_LEN + 1];  /* "": not known */
+	int64_t modified_us, expires_at_us; /* 0: unknown; never */
+	int64_t tolerance_us;               /* of expires_at_us */
+	bool has_no_expiry;                 /* expires_at_us is not known */
+	bool is_unknown;                    /* the sink cannot look it up */
 };
 
 struct migrate_sink;

@@ -69,23 +69,57 @@ void server_end_write_target(struct buffer *out, const char *ns, struct slice ke
 
 int64_t server_end_expiry(const struct remote_answer *answer)
 {
-	return answer->max_age_s < 0 ? 0
-				     : cache_clock_now_us(&system_clock) +
-					       (answer->max_age_s - answer->age_s) * US_PER_S;
+	return answer->has_ttl ? cache_clock_now_us(&system_clock) + answer->ttl_s * US_PER_S : 0;
+}
+
+/* Whether a server that was stored no Cache-Control would send this one. */
+static bool is_servers_own(struct slice control, const struct remote_answer *answer)
+{
+	long max_age_s = answer->ttl_s > 0 ? answer->ttl_s + answer->age_s : 0;
+	char text[40];
+
+	if (!answer->has_ttl)
+		return slice_equal(control, SLICE("no-cache"));
+	/* Both are rounded. */
+	for (long apart_s = -2; apart_s <= 2; apart_s++) {
+		(void)snprintf(text, sizeof(text), "max-age=%ld", max_age_s + apart_s);
+		if (slice_equal(control, slice_of(text)))
+			return true;
+	}
+	return false;
+}
+
+void server_end_head(const struct remote_answer *answer, struct value_head_room *ret)
+{
+	struct slice type = slice_of(answer->type), name, value;
+	struct slice rest = buffer_bytes(&answer->kept);
+
+	value_head_begin(ret, content_type_is_valid(type) ? type : SLICE(CONTENT_TYPE_BYTES));
+	while (value_head_next(&rest, &name, &value))
+		if (!slice_equal(name, SLICE("Cache-Control")) || !is_servers_own(value, answer))
+			(void)value_head_add(ret, name, value);
+}
+
+static void take_head(struct slice head, struct migrate_found *ret)
+{
+	memcpy(ret->head, head.data, head.len);
+	ret->head[head.len] = '\0';
 }
 
 bool server_end_find(struct remote *remote, const char *ns, struct slice key,
 		     struct migrate_found *ret, struct migrate_failure *failure)
 {
-	struct remote_request request = {.method = "HEAD"};
+	struct remote_request request = {.method = "HEAD", .headers = {SERVER_END_ACCEPT}};
 	struct remote_answer answer = {0};
+	struct value_head_room head;
 
 	server_end_write_target(&request.target, ns, key);
 	bool good = server_end_ask(remote, &request, &answer, failure) || answer.status == 404;
 	*ret = (struct migrate_found){.exists = answer.status == 200};
 	if (ret->exists) {
 		(void)etag_parse(slice_of(answer.etag), &ret->etag);
-		(void)snprintf(ret->type, sizeof(ret->type), "%s", answer.type);
+		server_end_head(&answer, &head);
+		take_head(value_head_text(&head), ret);
 		ret->tolerance_us = SERVER_END_TOLERANCE_US;
 		ret->expires_at_us = server_end_expiry(&answer);
 	}
@@ -149,7 +183,10 @@ static bool take_long(const json_t *document, struct migrate_found *ret)
 	json_t *results = json_object_get(document, "results");
 	const json_t *result = json_object_iter_value(json_object_iter(results));
 	const char *type = json_string_value(json_object_get(result, "content_type"));
+	json_t *headers = json_object_get(result, "headers"), *header;
+	struct value_head_room head;
 	struct buffer bytes = {0};
+	const char *name;
 
 	*ret = (struct migrate_found){.exists = json_is_true(json_object_get(result, "found")),
 				      .has_no_expiry = true};
@@ -157,11 +194,14 @@ static bool take_long(const json_t *document, struct migrate_found *ret)
 		return json_is_object(result);
 	bool good = read_value(result, &bytes) && !bytes.failed;
 	struct cache_value *value =
-		good ? cache_value_copy(buffer_bytes(&bytes), slice_of(type ? type : "")) : NULL;
+		good ? cache_value_copy(buffer_bytes(&bytes), SLICE(CONTENT_TYPE_BYTES)) : NULL;
 	if (value)
 		ret->etag = value->etag;
+	value_head_begin(&head, slice_of(type ? type : ""));
+	json_object_foreach(headers, name, header)(void)
+		value_head_add(&head, slice_of(name), slice_of(json_string_value(header)));
 	if (type)
-		(void)snprintf(ret->type, sizeof(ret->type), "%s", type);
+		take_head(value_head_text(&head), ret);
 	good = value != NULL;
 	cache_value_release(value);
 	buffer_deinit(&bytes);

@@ -30,6 +30,12 @@ bool server_end_judge(struct remote *remote, bool has_answer, const struct remot
 /* Appends the path of an entry, which is not that of the empty key. */
 void server_end_write_target(struct buffer *out, const char *ns, struct slice key);
 
+/* Asks for the bytes of a value as they were stored, whatever their Content-Encoding. */
+#define SERVER_END_ACCEPT "Accept-Encoding: identity, *;q=0.5"
+
+/* The head of the value in an answer to such a request. */
+void server_end_head(const struct remote_answer *answer, struct value_head_room *ret);
+
 /* When the entry of an answer expires, about; 0: never. */
 int64_t server_end_expiry(const struct remote_answer *answer);
 

@@ -70,8 +70,11 @@ static bool add(struct part *part, const struct merge_entry *entry,
 		const struct remote_answer *answer)
 {
 	struct cache_history history = *entry->item.history;
+	struct value_head_room head;
+
+	server_end_head(answer, &head);
 	struct cache_value *value =
-		cache_value_copy(buffer_bytes(&answer->body), slice_of(answer->type));
+		cache_value_copy(buffer_bytes(&answer->body), value_head_text(&head));
 
 	history.expires_at_us = server_end_expiry(answer);
 	(void)pthread_mutex_lock(part->lock);
@@ -82,7 +85,7 @@ static bool add(struct part *part, const struct merge_entry *entry,
 
 static bool read_entry(struct part *part, struct remote *remote, const struct merge_entry *entry)
 {
-	struct remote_request request = {.method = "GET"};
+	struct remote_request request = {.method = "GET", .headers = {SERVER_END_ACCEPT}};
 	struct remote_answer answer = {0};
 
 	server_end_write_target(&request.target, part->batch->ns, entry->item.key);

@@ -51,6 +51,7 @@ extern char ns[65];         /* the test's own namespace */
  *     log-level        GET and PUT /admin/log-level
  *     pickle           POST /pickle
  *     headers          headers that are kept with a value, and answers that are decoded
+ *     zstd             ... also if they are encoded with zstd
  *     request-figures  what /stats reports of requests and connections
  *     one-server       uses, hits and settings that the next request sees: of a fleet each server
  *                      counts its own hits, and has collected uses for up to a second

@@ -13,6 +13,15 @@ Test(client, set_and_get_keep_every_byte)
 	expect_run(0, "$S set ns t x --type text/css --ttl 60 --json && python3 -m json.tool out");
 	expect_header(http_get(scene.client, "/cache/ns/t"), "Content-Type", "text/css");
 	cr_assert_not_null(http_header(http_get(scene.client, "/cache/ns/t"), "Cache-Control"));
+	expect_run(0, "$S set ns h x --header 'X-Meta-Build: 7' --header=content-language:de");
+	expect_header(http_get(scene.client, "/cache/ns/h"), "X-Meta-Build", "7");
+	expect_header(http_get(scene.client, "/cache/ns/h"), "Content-Language", "de");
+	expect_run(2, "$S set ns h y --header 'Set-Cookie: a=b'");
+	cr_expect(holds("err", "Set-Cookie is none of the headers that are kept"));
+	expect_run(2, "$S set ns h y --header X-Meta-Build");
+	expect_run(3, "$S set ns h y --header 'X-Meta-A: 1' --header 'x-meta-a: 2'");
+	cr_expect(holds("err", "only once"));
+	expect_header(http_get(scene.client, "/cache/ns/h"), "X-Meta-Build", "7");
 	scene_stop();
 }
 

@@ -15,6 +15,10 @@ REDIS_SUITE(migrate_redis);
 /* Entries that are moved while others write. */
 #define MOVED 2000U
 
+/* A coding that the values are not of: nobody is to look. */
+static const char headers[] = "\"headers\":{\"Cache-Control\":\"private, max-age=7\","
+			      "\"Content-Encoding\":\"gzip\",\"X-Meta-a\":\"\\\"1\\\"\"},";
+
 /* Two namespaces of entries with everything that an entry may have, in the file FROM. */
 static void write_export(size_t count, size_t value_len)
 {
@@ -26,11 +30,11 @@ static void write_export(size_t count, size_t value_len)
 	for (size_t i = 0; i < count; i++) {
 		(void)fprintf(file,
 			      "{\"namespace\":\"%s\",\"key%s\":\"k%05zu%s\",\"content_type\":"
-			      "\"text/x-%zu\",\"frequency\":%zu,\"last_access\":1700000000.%06zu,"
+			      "\"text/x-%zu\",%s\"frequency\":%zu,\"last_access\":1700000000.%06zu,"
 			      "\"created_at\":1600000000.%06zu,",
 			      i < count / 2 ? "first" : "second", i % 5 == 0 ? "_base64" : "",
 			      i % 5 == 0 ? 10000 + i : i, i % 5 == 0 ? "/8" : " \\u00e4", i % 3,
-			      1 + i % 9, i % 1000000, (i * 7) % 1000000);
+			      i % 4 ? "" : headers, 1 + i % 9, i % 1000000, (i * 7) % 1000000);
 		if (i % 2)
 			(void)fprintf(file, "\"expires_at\":41024448%02zu.5,", i % 100);
 		else
@@ -125,7 +129,7 @@ Test(migrate, a_namespace_keeps_its_settings)
 	struct http_client *client = http_client_open(second.url, NULL);
 	const struct http_answer *answer = http_get(client, "/stats/ns");
 	cr_assert(strstr(answer->body, "\"capacity\":7,\"default_ttl\":5,\"stale_ttl\":3,"
-				       "\"eviction\":\"fifo\""),
+				       "\"max_idle\":0,\"eviction\":\"fifo\""),
 		  "%s", answer->body);
 	cr_assert(strstr(answer->body, "\"max_size_bytes\":20971520"), "%s", answer->body);
 	/* Nobody has set anything there. */
