@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "backends/dynamodb/prepare.h"
 #include "backends/dynamodb/range.h"
 #include "backends/remote/namespaces.h"
 #include "store/rules.h"
@@ -16,6 +17,8 @@ void dynamodb_accounts_add(struct dynamodb_state *state, struct dynamodb_space *
 	space->pending.used += used;
 	if (state->flush_at_us == INT64_MAX)
 		state->flush_at_us = dynamodb_mono_us() + FLUSH_US;
+	if (state->reread_at_us == INT64_MAX)
+		state->reread_at_us = dynamodb_mono_us() + DYNAMODB_SETTINGS_US;
 }
 
 /* ---- Adding ---- */

@@ -321,12 +321,19 @@ struct cache_op *dynamodb_call_own_op(const struct remote_context *context, int6
 		if (op)
 			return op;
 	}
+	if (state->reread_at_us <= now_us) {
+		op = make_own_op(state, &state->flush_op);
+		state->reread_at_us = op ? INT64_MAX : now_us + US_PER_S;
+		if (op)
+			return op;
+	}
 	int64_t recall_us = dynamodb_recall_due_us(state, now_us);
 	if (recall_us <= now_us && (op = make_own_op(state, &state->recall_op))) {
 		op->ns = slice_of(state->recalled->name);
 		return op;
 	}
-	*ret_next_us = earlier_us(*ret_next_us, recall_us);
+	*ret_next_us = earlier_us(*ret_next_us, state->reread_at_us);
+	*ret_next_us = earlier_us(*ret_next_us, recall_us > now_us ? recall_us : now_us + US_PER_S);
 	int64_t sweep_us = dynamodb_sweep_due_us(context, now_us);
 	*ret_next_us = earlier_us(*ret_next_us, sweep_us);
 	return sweep_us <= now_us ? make_own_op(state, &state->sweep_op) : NULL;

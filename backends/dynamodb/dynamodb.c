@@ -108,7 +108,7 @@ static struct backend *dynamodb_open(const struct backend_config *config, char *
 		state->random = (uint64_t)cache_clock_now_us(&system_clock);
 	dynamodb_state_name(state, state->writer);
 	state->slot = (unsigned)(state->random % DYNAMODB_SLOTS);
-	state->flush_at_us = INT64_MAX;
+	state->flush_at_us = state->reread_at_us = INT64_MAX;
 	struct backend *backend = remote_backend_open(&dynamodb_backend_ops, &protocol, config,
 						      &settings, state, error, error_size);
 	if (!backend)

@@ -40,6 +40,9 @@ struct dynamodb_state {
 	unsigned slot;       /* the part of the accounts that it writes to */
 	uint64_t random;     /* for names of writes, and pauses */
 	int64_t flush_at_us; /* monotonic; when accounts are due; INT64_MAX: there are none */
+	/* Monotonic: when what the table says is read again in any case, as a namespace that was
+	 * written to may have been dropped before; INT64_MAX: nothing was written since. */
+	int64_t reread_at_us;
 	struct cache_op *flush_op, *sweep_op, *recall_op; /* in progress; NULL: none */
 	struct dynamodb_space *swept;                     /* by sweep_op */
 	struct dynamodb_space *recalled;                  /* by recall_op */

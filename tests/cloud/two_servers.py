@@ -10,6 +10,7 @@
     edge       the largest value is kept, the next one is refused
     clocks     a clock that is a little wrong does no harm, one that is very wrong is named
     settings   of a namespace that the other server made count for a batch, too
+    drops      a namespace that the other server dropped is gone, unless it was written to since
 
 The first three also while answers are lost, so that nobody knows what was done. Exit 77: there is no dynalite.
 """
@@ -299,7 +300,45 @@ def settings(options):
         print("settings: those of another server", flush=True)
 
 
-SCENES = (creators, counters, batches, keys, edge, clocks, settings)
+def drops(options):
+    """The other server learns of it within seconds; what it writes until then is found later."""
+    def are_listed(which):
+        return {name for name in json.loads(place.ask(which, "GET", "/stats")[1])["namespaces"]
+                if name in ("gone", "again")}
+
+    def await_listed(which, wanted):
+        end = time.monotonic() + 20
+        while are_listed(which) != wanted:
+            if time.monotonic() > end:
+                fail(f"drops: server {which} lists {are_listed(which)}, not {wanted}")
+            time.sleep(0.2)
+    with Place(STEADYCACHE_DYNAMODB_TIMEOUT="2") as place:
+        for space in ("gone", "again"):
+            for i in range(30):
+                if place.ask(i, "PUT", f"/cache/{space}/{i}", "v")[0] != 201:
+                    fail("drops: a PUT is refused")
+        await_listed(0, {"gone", "again"})
+        await_listed(1, {"gone", "again"})
+        for space in ("gone", "again"):
+            status, body, _ = place.ask(0, "DELETE", f"/cache/{space}?drop")
+            if status != 204:
+                fail(f"drops: {status} {body!r}")
+        if are_listed(0) or place.ask(1, "GET", "/cache/gone/0")[0] != 404:
+            fail("drops: what was dropped is still there")
+        if place.ask(1, "PUT", "/cache/again/later", "w")[0] != 201:
+            fail("drops: a later PUT is refused")
+        if place.ask(0, "DELETE", "/cache/gone?drop")[0] != 404:
+            fail("drops: dropped twice")
+        await_listed(0, {"again"})
+        await_listed(1, {"again"})
+        if place.ask(0, "GET", "/cache/again/later")[:2] != (200, b"w"):
+            fail("drops: what was written later is lost")
+        if place.ask(0, "GET", "/cache/again/0")[0] != 404:
+            fail("drops: what was dropped came back")
+        print("drops: gone, but for what came later", flush=True)
+
+
+SCENES = (creators, counters, batches, keys, edge, clocks, settings, drops)
 
 
 if __name__ == "__main__":
