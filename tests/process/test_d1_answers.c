@@ -175,6 +175,23 @@ Test(d1_answers, of_references)
 	stop();
 }
 
+/* A value that the front compressed. */
+Test(d1_answers, of_compressed_values)
+{
+	start();
+	json_auto_t *result = json_pack("{s:s, s:[o]}", "status", "ok", "items", sound_item());
+	json_t *item = json_array_get(json_object_get(result, "items"), 0);
+	json_auto_t *value =
+		json_pack("{s:s, s:i}", "zstd_b64", "KLUv/QRYKQAAdmFsdWXBqU7p", "flags", 3);
+
+	(void)json_object_set(item, "value", value);
+	answer_next(result);
+	long status = get()->status;
+	cr_assert(status == 200 || status == 501, "%ld", status);
+	expect_needed(result, value, " ", get, status);
+	stop();
+}
+
 static char text[2000];
 
 static const struct http_answer *put_large(void)

@@ -98,6 +98,15 @@ Test(d1_original, what_it_cannot_do_is_refused)
 	d1_expect_failure(http_get(scene.client, "/cache/c/%FF"), 501, "UTF-8");
 	d1_expect_failure(http_put_json(scene.client, "/cache/c", "{\"eviction\":\"lru\"}"), 501,
 			  "max_size_mb");
+	d1_expect_failure(http_put_json(scene.client, "/cache/c", "{\"compression\":\"zstd\"}"),
+			  501, "max_size_mb");
+	d1_expect_failure(http_put(scene.client, "/cache/c/k", SLICE("x"),
+				   "Content-Type: text/plain; charset=utf-8", "X-Meta-A: 1"),
+			  501, "text/plain");
+	d1_expect_failure(http_request(scene.client, "PATCH", "/cache/c/k?ttl=5", NO_BODY,
+				       HTTP_HEADERS(NULL)),
+			  501, "time to live");
+	d1_expect_failure(http_delete(scene.client, "/cache/c?drop"), 501, "cannot remove a cache");
 	expect_body(http_get(scene.client, "/cache/c/k"), SLICE("v"));
 	scene_stop();
 }
