@@ -50,7 +50,6 @@ static struct remote_verdict judge(const struct remote_context *context,
 	} refusals[] = {
 		{SLICE("value\\\" is missing"), CACHE_TOO_LARGE, D1_NO_REFERENCES},
 		{SLICE("value\\\" must be a string"), CACHE_UNSUPPORTED, D1_NO_COMPRESSION},
-		{SLICE("reference.flags\\\" must be"), CACHE_UNSUPPORTED, D1_NO_COMPRESSION},
 		{SLICE("none of the protocol's operations"), CACHE_UNSUPPORTED,
 		 "this D1 Worker does not know the operation; deploy the Worker of this version of "
 		 "steadycache"},

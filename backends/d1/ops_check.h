@@ -9,10 +9,9 @@
 /* Entries in one answer to a scan; a longer listing takes several requests. */
 #define OPS_SCAN_MAX 1000
 
-/* The flags of a compressed value as the protocol has them: those of what it decodes to. */
-#define OPS_ENCODED_FLAGS (CACHE_VALUE_UTF8 | CACHE_VALUE_JSON_PLAIN)
-/* The flags of a reference: those of the bytes. */
-#define OPS_REFERENCE_FLAGS (OPS_ENCODED_FLAGS | CACHE_VALUE_ZSTD)
+/* The flags of a reference and of a compressed value, as the protocol has them: those of the bytes
+ * for which it stands. */
+#define OPS_FLAGS (CACHE_VALUE_UTF8 | CACHE_VALUE_JSON_PLAIN)
 
 /* Whether `results` matches the groups of `state`, as the protocol requires. */
 bool d1_ops_check_results(const json_t *results, const struct ops_state *state);

@@ -18,7 +18,7 @@ static enum cache_status make_reference(const json_t *reference, const json_t *f
 					struct cache_value **ret)
 {
 	struct slice text = remote_wire_read_text(reference, "text");
-	int64_t flags = remote_wire_read_integer(reference, "flags", 0) & OPS_REFERENCE_FLAGS;
+	int64_t flags = remote_wire_read_integer(reference, "flags", 0) & OPS_FLAGS;
 	struct etag etag;
 
 	if (!etag_parse(remote_wire_read_text(found, "etag"), &etag))
@@ -38,7 +38,7 @@ static enum cache_status make_encoded(const json_t *encoded, const json_t *found
 		.text = remote_wire_read_text(encoded, "zstd_b64"),
 		.is_base64 = true,
 	};
-	int64_t flags = remote_wire_read_integer(encoded, "flags", 0) & OPS_ENCODED_FLAGS;
+	int64_t flags = remote_wire_read_integer(encoded, "flags", 0) & OPS_FLAGS;
 	struct etag etag;
 
 	if (!etag_parse(remote_wire_read_text(found, "etag"), &etag))

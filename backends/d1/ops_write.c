@@ -98,7 +98,6 @@ static void write_history(struct buffer *out, const struct cache_history *histor
  * decode it cannot know. */
 static void write_value(struct buffer *out, const struct cache_value *value)
 {
-	bool is_reference = value->flags & CACHE_VALUE_REFERENCE;
 	char etag[ETAG_TEXT_LEN + 1];
 
 	if (!(value->flags & (CACHE_VALUE_REFERENCE | CACHE_VALUE_ZSTD))) {
@@ -106,7 +105,7 @@ static void write_value(struct buffer *out, const struct cache_value *value)
 		return;
 	}
 	etag_format(&value->etag, etag);
-	if (is_reference) {
+	if (value->flags & CACHE_VALUE_REFERENCE) {
 		buffer_append(out, SLICE("\"reference\":{"));
 		remote_wire_write_text(out, "text", cache_value_bytes(value));
 	} else {
@@ -117,9 +116,7 @@ static void write_value(struct buffer *out, const struct cache_value *value)
 	buffer_append_char(out, ',');
 	remote_wire_write_text(out, "etag", slice_of(etag));
 	buffer_append_char(out, ',');
-	remote_wire_write_integer(out, "flags",
-				  value->flags &
-					  (is_reference ? OPS_REFERENCE_FLAGS : OPS_ENCODED_FLAGS));
+	remote_wire_write_integer(out, "flags", value->flags & OPS_FLAGS);
 	buffer_append_char(out, '}');
 }
 

@@ -238,9 +238,12 @@ static void begin_part(struct lanes *lanes, unsigned number)
 
 /* ---- The op ---- */
 
+/* A compressed value stays in the backend: the sweep knows by the ETags of entries which objects
+ * they need, and its ETag is not of its bytes. */
 static bool is_large(const struct cache_value *value, uint64_t from_bytes)
 {
-	return cache_value_body(value) || value->len_bytes >= from_bytes;
+	return cache_value_body(value) ||
+	       (value->len_bytes >= from_bytes && !(value->flags & CACHE_VALUE_ZSTD));
 }
 
 /* The number of large values; *ret_longest is the length of the longest. */

@@ -17,8 +17,8 @@ ALTER TABLE entries ADD COLUMN kept_until INTEGER GENERATED ALWAYS AS (min(
 	iif(expires > 0, expires + kept, 9223372036854775807), iif(idle > 0, last_access + idle, 9223372036854775807)));
 
 -- contents.encoding 2 + flags: value names bytes that are elsewhere. 32 + flags: value is base64 of the bytes
--- compressed with zstd. Flags: 1: UTF-8; 2: no escapes in JSON; 16: the bytes elsewhere are compressed. ETag
--- and the first two flags are those of the bytes that a client sees.
+-- compressed with zstd. Flags (1: UTF-8; 2: no escapes in JSON) and ETag are those of the bytes for which it
+-- stands.
 
 DROP TRIGGER entries_removed;
 CREATE TRIGGER entries_removed AFTER DELETE ON entries BEGIN

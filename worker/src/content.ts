@@ -67,9 +67,8 @@ export function isContentType(type: unknown): type is string {
 /** The encodings of a reference, and of a compressed value, to which their flags are added. */
 const REFERENCE = 2;
 const ZSTD = 32;
-/** Flags of the bytes: 1: UTF-8; 2: need no escapes in JSON. Of a reference also 16: compressed. */
-export const BYTES_FLAGS = 3;
-export const COMPRESSED_FLAG = 16;
+/** Flags of the bytes for which it stands: 1: UTF-8; 2: need no escapes in JSON. */
+export const FORM_FLAGS_MAX = 3;
 
 export interface Stored {
 	/** 0: text, 1: base64; see REFERENCE and ZSTD. */

@@ -124,15 +124,6 @@ test("compressed values keep the ETag and the flags of what they decode to", asy
 	assert.equal(stats.namespaces[0].total_size, Buffer.from(zstd_b64, "base64").length);
 	const answer = await w.api("get", "zstd", { key: "k" });
 	assert.deepEqual([answer.status, /compressed/.test(answer.json.error)], [501, true]);
-	/* A reference to compressed bytes is for a front that knows both. */
-	const reference = { text: "named", etag: etag("large"), flags: 17 };
-	const [put, half, whole] = await w.ops([
-		{ op: "set", ns: "zstd", items: [{ key: "large", reference }] },
-		{ op: "get", ns: "zstd", references: true, items: [{ key: "large" }] },
-		{ op: "get", ns: "zstd", references: true, zstd: true, items: [{ key: "large" }] },
-	]);
-	assert.deepEqual([put.status, half.status], ["ok", "unsupported"]);
-	assert.deepEqual(whole.items[0].reference, { text: "named", flags: 17 });
 	for (const wrong of [{ ...value, flags: 4 }, { ...value, etag: "x" }, { etag: value.etag }, 5])
 		assert.equal((await w.call("POST", "/ops", { ops: [{ op: "set", ns: "zstd", items: [{ key: "k", value: wrong }] }] })).status, 400);
 });

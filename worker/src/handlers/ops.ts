@@ -1,6 +1,6 @@
 /** POST /ops: the ops protocol (docs/ops-protocol.md) between the C server and this Worker. */
 import { base64, unbase64 } from "../bytes";
-import { BYTES_FLAGS, COMPRESSED_FLAG, fromBytes, fromText } from "../content";
+import { FORM_FLAGS_MAX, fromBytes, fromText } from "../content";
 import type { Key, Value } from "../content";
 import { isCompression, isPolicy, MAX_BATCH_ITEMS, MAX_KEY_BYTES, TTL_MAX_S } from "../env";
 import type { Settings } from "../env";
@@ -129,9 +129,7 @@ function readForm(item: JsonObject, path: string): Pick<SetItem, "value" | "form
 	if (!isObject(given)) throw new HttpError(400, `"${path}reference" must be an object`);
 	const etag = /^"([0-9a-f]{32})"$/.exec(readString(given, "etag", `${path}${name}.`));
 	if (!etag) throw new HttpError(400, `"${path}${name}.etag" must be an entity tag of this cache`);
-	const known = BYTES_FLAGS | (kind === "reference" ? COMPRESSED_FLAG : 0);
-	const flags = readWhole(given, "flags", known, `${path}${name}.`) ?? 0;
-	if (flags & ~known) throw new HttpError(400, `"${path}${name}.flags" has flags that this Worker does not know`);
+	const flags = readWhole(given, "flags", FORM_FLAGS_MAX, `${path}${name}.`) ?? 0;
 	const value =
 		kind === "reference"
 			? fromText(readString(given, "text", `${path}${name}.`))

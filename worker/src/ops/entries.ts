@@ -1,5 +1,5 @@
 /** get, exists, delete, expire */
-import { COMPRESSED_FLAG, formOf, storedBack } from "../content";
+import { formOf, storedBack } from "../content";
 import type { ItemResult, Op } from "../op_types";
 import { bind, conditionHolds, conditionOf, defaultsOf, failure, number, placeArray, places, request } from "./step";
 import { ROW_MAX_BYTES } from "./set";
@@ -30,7 +30,7 @@ export async function stepGet(context: OpsContext, op: Extract<Op, { op: "get" }
 						"unsupported",
 						"the value is in a store for large values; read it through a server with --large-values",
 					);
-				if (!op.zstd && form && (form.kind === "zstd" || form.flags & COMPRESSED_FLAG))
+				if (form?.kind === "zstd" && !op.zstd)
 					return failure(
 						"unsupported",
 						"the value is compressed with zstd; read it through a server, or with GET /cache and " +
