@@ -78,11 +78,12 @@ function addHeaders(headers: Headers, head: Head, form: EtagForm): void {
 	if (form === "-zstd") headers.set("Content-Encoding", "zstd");
 }
 
-async function sendDecoded(bytes: Uint8Array, headers: Headers, isHead: boolean): Promise<Response> {
-	const body = await gunzip(bytes);
-	if (!body) throw new HttpError(406, "the value is not gzip, as its Content-Encoding says; send Accept-Encoding: gzip for its bytes");
-	if (isHead) await body.cancel();
-	return new Response(isHead ? null : body, { headers, status: 200 });
+/** The decoded bytes, if that is the form. What is not gzip goes as it is to who says nothing. */
+async function decode(request: Request, bytes: Uint8Array, form: EtagForm): Promise<ReadableStream<Uint8Array> | null> {
+	const decoded = form === "-identity" ? await gunzip(bytes) : null;
+	if (form === "-identity" && !decoded && quality(request, "gzip") !== null)
+		throw refuseEncoding("gzip", "and its bytes are not that; send Accept-Encoding: gzip to get them");
+	return decoded;
 }
 
 export async function getEntry(c: Call): Promise<Response> {
@@ -96,7 +97,9 @@ export async function getEntry(c: Call): Promise<Response> {
 	const request = c.req.raw.headers;
 	const head = splitHead(item.content_type ?? "");
 	const own = headerOf(head, "Content-Encoding");
-	const form = chooseForm(c.req.raw, item, own);
+	const chosen = chooseForm(c.req.raw, item, own);
+	const decoded = await decode(c.req.raw, item.value.bytes, chosen);
+	const form = chosen === "-identity" && !decoded ? "" : chosen;
 	const { etag = "", modified_us = 0 } = item;
 	const now = nowUs();
 	const headers = hitHeaders(item, form, now);
@@ -135,7 +138,7 @@ export async function getEntry(c: Call): Promise<Response> {
 	for (const [name, text] of Object.entries(SANDBOX)) headers.set(name, text);
 	headers.set("Content-Type", head.type);
 	headers.set("Cache-Control", kept);
-	if (form === "-identity") return sendDecoded(item.value.bytes, headers, isHead);
+	if (decoded) return new Response(isHead ? null : decoded, { headers, status: 200 });
 	/* The runtime would encode what says that it is. */
 	const encodeBody = "manual" as const;
 	if (range === "whole") {
