@@ -88,6 +88,8 @@ struct cache_entry_info {
 	struct etag etag;
 	uint64_t frequency;
 	int64_t last_access_us, created_at_us, expires_at_us; /* expires: 0 = never */
+	int64_t modified_at_us; /* of this version; 0: the listing does not tell it */
+	uint8_t flags;          /* of the value (enum cache_value_flags); 0: none, or not told */
 };
 
 struct cache_health_check {

@@ -68,10 +68,13 @@ static void write_member(struct webdav_list *list, const struct cache_entry_info
 				   .len = info->key.len - list->prefix_len};
 	const char *slash = name.len > 0 ? memchr(name.data, '/', name.len) : NULL;
 	const struct webdav_file file = {
-		.len_bytes = info->size_bytes,
+		/* A listing knows how long a compressed value is as it is kept. */
+		.len_bytes =
+			info->flags & CACHE_VALUE_ZSTD ? WEBDAV_LENGTH_UNKNOWN : info->size_bytes,
 		.etag = &info->etag,
 		.created_at_us = info->created_at_us,
-		.modified_at_us = info->created_at_us,
+		.modified_at_us =
+			info->modified_at_us > 0 ? info->modified_at_us : info->created_at_us,
 	};
 
 	if (!slash) {

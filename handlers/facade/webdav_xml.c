@@ -108,10 +108,11 @@ void webdav_xml_file(struct buffer *out, struct slice ns, struct slice key,
 
 	begin_response(out, ns, key);
 	etag_format(file->etag, etag);
-	buffer_printf(out,
-		      "<D:resourcetype/><D:getcontentlength>%" PRIu64
-		      "</D:getcontentlength><D:getetag>%s</D:getetag>",
-		      file->len_bytes, etag);
+	append_text(out, "<D:resourcetype/>");
+	if (file->len_bytes != WEBDAV_LENGTH_UNKNOWN)
+		buffer_printf(out, "<D:getcontentlength>%" PRIu64 "</D:getcontentlength>",
+			      file->len_bytes);
+	buffer_printf(out, "<D:getetag>%s</D:getetag>", etag);
 	append_modified(out, file->modified_at_us);
 	if (file->created_at_us > 0)
 		append_created(out, file->created_at_us);

@@ -7,9 +7,11 @@
 
 #define WEBDAV_XML_TYPE "application/xml; charset=utf-8"
 
+#define WEBDAV_LENGTH_UNKNOWN UINT64_MAX
+
 /* What is told of an entry. */
 struct webdav_file {
-	uint64_t len_bytes;
+	uint64_t len_bytes; /* WEBDAV_LENGTH_UNKNOWN: not told */
 	const struct etag *etag;
 	const char *content_type;              /* NULL: not told */
 	int64_t created_at_us, modified_at_us; /* created: 0, not told */

@@ -35,6 +35,8 @@ static bool add_info(const struct keeper *keeper, struct cache_op *op, size_t *c
 		.created_at_us = order_clock_to_wall(
 			clock, (int64_t)(entry->node.stamp >> KEEPER_STAMP_TICK_BITS), now_us),
 		.expires_at_us = entry->expires_at_us,
+		.modified_at_us = entry->modified_at_us,
+		.flags = entry->flags & CACHE_VALUE_STORED,
 	};
 	return true;
 }

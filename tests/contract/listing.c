@@ -17,6 +17,26 @@ static int compare_slices(const void *a, const void *b)
 	return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
 }
 
+/* What a listing tells of the version is what a GET tells, or nothing. */
+CONTRACT_TEST(listing, tells_the_version)
+{
+	struct cache_op op;
+
+	cr_assert_eq(set(f, SLICE("key"), SLICE("old")), CACHE_OK);
+	f->now_us += 5 * US_PER_S;
+	cr_assert_eq(set(f, SLICE("key"), SLICE("text")), CACHE_OK);
+	struct cache_value *value = get(f, SLICE("key"));
+	cr_assert_not_null(value);
+	scan(f, &op, SLICE(""), NULL, 10);
+	cr_assert_eq(op.entry_count, 1);
+	cr_expect(op.entries[0].modified_at_us == 0 ||
+		  op.entries[0].modified_at_us == value->modified_at_us);
+	cr_expect(op.entries[0].flags == 0 ||
+		  op.entries[0].flags == (value->flags & CACHE_VALUE_STORED));
+	cache_op_deinit(&op);
+	cache_value_release(value);
+}
+
 CONTRACT_TEST(listing, is_in_byte_order)
 {
 	static const struct slice sorted[] = {

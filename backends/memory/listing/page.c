@@ -23,6 +23,8 @@ static bool fill_info(const struct page *page, struct entry *entry, struct cache
 		.created_at_us = order_clock_to_wall(page->order_clock, entry_created_at_us(entry),
 						     page->now_us),
 		.expires_at_us = entry_value(entry)->expires_at_us,
+		.modified_at_us = entry_value(entry)->modified_at_us,
+		.flags = entry_value(entry)->flags & CACHE_VALUE_STORED,
 	};
 	return true;
 }

@@ -6,7 +6,9 @@
 #include "backends/sqlite/file/key_index.h"
 
 #define BEGINNING "ifnull(substr(e.key, 1, 64), x'')"
-#define COLUMNS   "e.key, e.size, e.etag, u.frequency, u.last_access, u.created, e.expires, e.id"
+#define COLUMNS                                                                                    \
+	"e.key, e.size, e.etag, u.frequency, u.last_access, u.created, e.expires, e.id,"           \
+	" e.modified, e.flags"
 
 /* Parameters: 1 namespace, 2 where the index is entered, 3 key_index_prefix_bound(), 4 after, 5
  * prefix, 6 now, 7 limit, 8 hash of after. */
@@ -64,6 +66,8 @@ static void read_rest(struct sqlite_store *store, sqlite3_stmt *row, struct cach
 		.last_access_us = sqlite3_column_int64(row, 4),
 		.created_at_us = sqlite3_column_int64(row, 5),
 		.expires_at_us = sqlite3_column_int64(row, 6),
+		.modified_at_us = sqlite3_column_int64(row, 8),
+		.flags = (uint8_t)sqlite3_column_int64(row, 9) & CACHE_VALUE_STORED,
 	};
 	if (sqlite3_column_bytes(row, 2) == (int)sizeof(entry->etag.bytes))
 		memcpy(entry->etag.bytes, sqlite3_column_blob(row, 2), sizeof(entry->etag.bytes));
