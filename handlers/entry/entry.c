@@ -163,6 +163,8 @@ static void respond_decoded(struct request *request, struct response *response,
 	response_header_static(response, "Content-Type", cache_value_content_type(value));
 	entry_headers_add(response, value, true);
 	response->is_guarded = true;
+	/* After a HEAD the end of the chunks would be sent. */
+	response->is_unframed = request->method == HTTP_HEAD;
 	response->body = BODY_STREAM;
 	response->stream = stream;
 }

@@ -62,6 +62,8 @@ bool entry_headers_fit(const struct request *request, struct response *response)
 {
 	struct entry_head head;
 
+	if (request->has_whole_head)
+		return true;
 	entry_headers_read(request, &head);
 	if (head.verdict == HEAD_ADDED)
 		return true;

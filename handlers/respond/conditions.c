@@ -115,6 +115,11 @@ bool conditions_match_etag(const struct etag_list *list, const struct etag *etag
 void conditions_add_etag(struct response *response, const struct etag *etag, enum etag_form form)
 {
 	struct slice end = form_ends[form];
+
+	if (form == ETAG_OF_VALUE) {
+		etag_format(etag, response_header_room(response, "ETag", ETAG_TEXT_LEN));
+		return;
+	}
 	char *text = response_header_room(response, "ETag", ETAG_TEXT_LEN + end.len);
 
 	etag_format(etag, text);

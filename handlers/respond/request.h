@@ -147,9 +147,11 @@ struct request {
 	struct slice ns;              /* {ns} of the path, decoded and valid; else empty */
 	struct slice key;             /* {key} of the path, decoded; else empty */
 
-	/* The whole body, unsealed, with the request's Content-Type; NULL if there is none. A
-	 * handler that keeps it takes it and leaves NULL. */
+	/* The whole body, unsealed, of a request with a key with the head that its headers make;
+	 * NULL if there is none. A handler that keeps it takes it and leaves NULL. */
 	struct cache_value *body;
+	/* That head has all headers that are to be kept, so nobody need look at them again. */
+	bool has_whole_head;
 
 	uint64_t declared_bytes; /* of the body; UINT64_MAX: unknown */
 

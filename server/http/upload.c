@@ -28,6 +28,7 @@ static bool make_room(struct exchange *exchange, size_t needed)
 						    request->key.len);
 			entry_headers_read(request, &head);
 			kept = value_head_text(&head.room);
+			request->has_whole_head = head.verdict == HEAD_ADDED;
 		}
 		request->body = cache_value_create_with_headroom(size > needed ? size : needed,
 								 kept, headroom);
