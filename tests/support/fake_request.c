@@ -243,8 +243,7 @@ void fake_request_close(struct fake_request *fake)
 	if (fake->handler)
 		cache_op_deinit(&fake->request.op);
 	cache_value_release(fake->request.body);
-	buffer_deinit(&fake->response.buffer);
-	cache_value_release(fake->response.value);
+	response_deinit(&fake->response);
 	memset(fake, 0, sizeof(*fake));
 }
 
