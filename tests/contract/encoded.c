@@ -63,7 +63,7 @@ static void expect(struct fixture *f, struct slice key, struct slice bytes, stru
 
 CONTRACT_TEST(encoded, values_are_kept_and_go_only_to_who_knows_them)
 {
-	struct slice small = frame(90, 1), larger = frame(20 * KIB, 2);
+	struct slice small = frame(90, 1), larger = frame(20480, 2);
 	struct cache_item item = encoded(SLICE("k"), small, DECODED);
 
 	cr_assert_eq(set_item(f, NS, &item), CACHE_OK);

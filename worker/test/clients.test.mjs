@@ -115,20 +115,28 @@ test("an encoding goes to who takes it; gzip is decoded for the others", async (
 	assert.deepEqual([refused.status, refused.headers.vary, /br/.test(refused.json.error)], [406, "Accept-Encoding", true]);
 });
 
-test("what is compressed at rest is never sent as plain bytes", async () => {
+test("what is compressed at rest is sent as it is to who takes it, else decoded", async () => {
 	const zstd_b64 = "KLUv/QRYKQAAdmFsdWXBqU7p"; // of "value"
-	const value = { zstd_b64, etag: `"${"1".repeat(32)}"`, flags: 1 };
-	await w.ops([{ op: "set", ns: "rest", items: [{ key: "k", value, content_type: "text/plain\nX-Meta-a: 1" }] }]);
+	await ask("PUT", "/cache/rest/plain", {}, "value");
+	const etag = (await ask("HEAD", "/cache/rest/plain")).headers.etag;
+	const set = (key, more) =>
+		({ key, value: { zstd_b64, etag, flags: 1, ...more }, content_type: "text/plain\nX-Meta-a: 1" });
+	await w.ops([{ op: "set", ns: "rest", items: [set("k"), set("other", { etag: `"${"1".repeat(32)}"` }), set("damaged", { zstd_b64: "KLUv/QRYKQAAdmFs" })] }]);
 	const get = await ask("GET", "/cache/rest/k", { "Accept-Encoding": "gzip, zstd" });
 	assert.deepEqual([get.status, get.bytes.toString("base64"), get.headers["content-encoding"]], [200, zstd_b64, "zstd"]);
-	assert.deepEqual([get.headers.etag, get.headers.vary, get.headers["x-meta-a"]], [`"${"1".repeat(32)}-zstd"`, "Accept-Encoding", "1"]);
-	for (const accept of [undefined, "gzip", "zstd;q=0"]) {
-		const refused = await ask("GET", "/cache/rest/k", { "Accept-Encoding": accept });
-		assert.deepEqual([refused.status, /zstd/.test(refused.json.error)], [406, true]);
+	assert.deepEqual([get.headers.etag, get.headers.vary, get.headers["x-meta-a"]], [etag.replace(/"$/, '-zstd"'), "Accept-Encoding", "1"]);
+	for (const accept of [undefined, "gzip", "zstd;q=0", "identity, *;q=0.5"]) {
+		const plain = await ask("GET", "/cache/rest/k", { "Accept-Encoding": accept });
+		assert.deepEqual([plain.status, plain.bytes.toString(), plain.headers["content-encoding"]], [200, "value", undefined]);
+		assert.deepEqual([plain.headers.etag, plain.headers.vary, plain.headers["content-length"]], [etag, "Accept-Encoding", "5"]);
 	}
-	for (const [path, body] of [["/api/get", { cache_name: "rest", key: "k" }], ["/batch/rest/get", { keys: ["k"] }]]) {
-		const answer = await w.call("POST", path, body);
-		assert.deepEqual([answer.status, /compressed/.test(answer.json.error)], [501, true]);
+	assert.equal((await ask("GET", "/cache/rest/k", { Range: "bytes=1-2" })).bytes.toString(), "al");
+	assert.equal((await ask("GET", "/cache/rest/k", { "Accept-Encoding": "gzip, identity;q=0" })).status, 406);
+	assert.equal((await w.call("POST", "/batch/rest/get", { keys: ["k"] })).json.results.k.value, "value");
+	/* Other bytes than those that were stored are a failure. */
+	for (const key of ["other", "damaged"]) {
+		const answers = [await ask("GET", `/cache/rest/${key}`), await w.api("get", "rest", { key })];
+		assert.deepEqual(answers.map(({ status, json }) => [status, /compressed/.test(json.error)]), [[500, true], [500, true]]);
 	}
 	assert.equal((await ask("PUT", "/cache/rest/k", { "If-Match": get.headers.etag }, "new")).status, 204);
 });

@@ -122,8 +122,7 @@ test("compressed values keep the ETag and the flags of what they decode to", asy
 	assert.deepEqual(own.items[0].value, { zstd_b64, flags: 3 });
 	assert.equal(own.items[0].etag, value.etag);
 	assert.equal(stats.namespaces[0].total_size, Buffer.from(zstd_b64, "base64").length);
-	const answer = await w.api("get", "zstd", { key: "k" });
-	assert.deepEqual([answer.status, /compressed/.test(answer.json.error)], [501, true]);
+	assert.deepEqual((await w.api("get", "zstd", { key: "k" })).json, { found: true, value: "value" });
 	for (const wrong of [{ ...value, flags: 4 }, { ...value, etag: "x" }, { etag: value.etag }, 5])
 		assert.equal((await w.call("POST", "/ops", { ops: [{ op: "set", ns: "zstd", items: [{ key: "k", value: wrong }] }] })).status, 400);
 });

@@ -16,6 +16,7 @@ async function bundle() {
 		entryPoints: [join(root, "src/index.ts")],
 		bundle: true,
 		format: "esm",
+		external: ["node:*"],
 		target: "es2022",
 		loader: { ".sql": "text" },
 		write: false,
@@ -55,7 +56,7 @@ export async function migrate(db, from = 1, to = Infinity) {
  */
 export async function start({ apiKey, port = 0, vars = {}, prepare = migrate, emptier = false } = {}) {
 	const host = "127.0.0.1";
-	const common = { modules: true, compatibilityDate: "2026-02-01", d1Databases: { DB: "steadycache" } };
+	const common = { modules: true, compatibilityDate: "2026-02-01", compatibilityFlags: ["nodejs_compat"], d1Databases: { DB: "steadycache" } };
 	const workers = [
 		{
 			...common,

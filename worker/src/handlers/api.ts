@@ -7,6 +7,7 @@ import { readCacheName, readItem, readItems, readKey, readKeys, resultsResponse,
 import { perform, settingsOf } from "./context";
 import type { Call } from "./context";
 import { statsObject } from "./stats";
+import { getDecoded } from "./values";
 
 type Endpoint = (c: Call, ns: string, body: JsonObject) => Promise<Response>;
 
@@ -27,8 +28,8 @@ const init: Endpoint = async (c, ns, body) => {
 };
 
 const get: Endpoint = async (c, ns, body) => {
-	const result = await perform(c, { op: "get", ns, touch: true, stale: true, items: [{ key: readKey(body) }] });
-	return jsonResponse(writeFound(false)(result.items?.[0] ?? { status: "not_found" }));
+	const [item] = await getDecoded(c, ns, [{ key: readKey(body) }], true);
+	return jsonResponse(writeFound(false)(item ?? { status: "not_found" }));
 };
 
 const set: Endpoint = async (c, ns, body) => {
@@ -48,8 +49,7 @@ const exists: Endpoint = async (c, ns, body) => {
 
 const batchGet: Endpoint = async (c, ns, body) => {
 	const items = readKeys(body);
-	const result = await perform(c, { op: "get", ns, touch: true, stale: false, items });
-	return resultsResponse(items, result.items ?? [], writeFound(false));
+	return resultsResponse(items, await getDecoded(c, ns, items, false), writeFound(false));
 };
 
 const batchSet: Endpoint = async (c, ns, body) => {

@@ -5,12 +5,12 @@ import { HttpError } from "../http/problem";
 import { readItems, readKeys, resultsResponse, writeFound } from "./calls";
 import { namespaceOf, perform, settingsOf } from "./context";
 import type { Call } from "./context";
+import { getDecoded } from "./values";
 
 export async function batchGet(c: Call): Promise<Response> {
 	const ns = namespaceOf(c);
 	const items = readKeys(await readObject(c.req.raw));
-	const result = await perform(c, { op: "get", ns, touch: true, stale: false, items });
-	return resultsResponse(items, result.items ?? [], writeFound(true));
+	return resultsResponse(items, await getDecoded(c, ns, items, false), writeFound(true));
 }
 
 export async function batchSet(c: Call): Promise<Response> {

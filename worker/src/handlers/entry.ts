@@ -1,13 +1,13 @@
 /** GET and HEAD of /cache/{ns}/{key}: one entry, as bytes. */
 import { headerOf, splitHead } from "../head";
 import type { Head } from "../head";
-import { gunzip, isGzip, quality, qualityOfAll } from "../http/accept";
 import { lastModified, readCondition, readRange } from "../http/conditions";
 import type { EtagForm } from "../http/conditions";
 import { HttpError } from "../http/problem";
 import type { ItemResult } from "../op_types";
 import { entryOf, nowUs, perform } from "./context";
 import type { Call } from "./context";
+import { chooseForm } from "./entry_form";
 
 /** Rounded up: a ttl of 5 says 5 at first. */
 function wholeSeconds(us: number): number {
@@ -51,39 +51,11 @@ const SANDBOX = {
 	"Cross-Origin-Resource-Policy": "same-origin",
 };
 
-function refuseEncoding(coding: string, advice: string): HttpError {
-	return new HttpError(406, `the value is encoded with ${coding}, which the request does not accept; ${advice}`, {
-		Vary: "Accept-Encoding",
-	});
-}
-
-/** In which form the client gets the value. The Worker can decode gzip, and compress nothing. */
-function chooseForm(request: Request, item: ItemResult, own: string | undefined): EtagForm {
-	if (item.form) {
-		if (quality(request, "zstd")) return "-zstd";
-		throw refuseEncoding("zstd", "send Accept-Encoding: zstd, or read it through a steadycache server, which decodes it");
-	}
-	if (own === undefined) return "";
-	const weight = qualityOfAll(request, own);
-	if (weight !== null && weight > 0) return "";
-	if (isGzip(own) && quality(request, "identity") !== 0) return "-identity";
-	if (weight === null) return "";
-	throw refuseEncoding(own, `send Accept-Encoding: ${own}`);
-}
-
 /** Those that are kept with the value; Cache-Control is ours if it has none. */
 function addHeaders(headers: Headers, head: Head, form: EtagForm): void {
 	for (const [name, value] of head.headers) if (name !== "Cache-Control") headers.set(name, value);
 	if (form === "-identity") headers.delete("Content-Encoding");
 	if (form === "-zstd") headers.set("Content-Encoding", "zstd");
-}
-
-/** The decoded bytes, if that is the form. What is not gzip goes as it is to who says nothing. */
-async function decode(request: Request, bytes: Uint8Array, form: EtagForm): Promise<ReadableStream<Uint8Array> | null> {
-	const decoded = form === "-identity" ? await gunzip(bytes) : null;
-	if (form === "-identity" && !decoded && quality(request, "gzip") !== null)
-		throw refuseEncoding("gzip", "and its bytes are not that; send Accept-Encoding: gzip to get them");
-	return decoded;
 }
 
 export async function getEntry(c: Call): Promise<Response> {
@@ -97,13 +69,11 @@ export async function getEntry(c: Call): Promise<Response> {
 	const request = c.req.raw.headers;
 	const head = splitHead(item.content_type ?? "");
 	const own = headerOf(head, "Content-Encoding");
-	const chosen = chooseForm(c.req.raw, item, own);
-	const decoded = await decode(c.req.raw, item.value.bytes, chosen);
-	const form = chosen === "-identity" && !decoded ? "" : chosen;
+	const { tag: form, bytes, decoded, varies } = await chooseForm(c.req.raw, item, own);
 	const { etag = "", modified_us = 0 } = item;
 	const now = nowUs();
 	const headers = hitHeaders(item, form, now);
-	if (own !== undefined || form !== "") headers.set("Vary", "Accept-Encoding");
+	if (varies) headers.set("Vary", "Accept-Encoding");
 	/* Cloudflare's edge would compress the body, and so change what a strong ETag stands
 	 * for. */
 	const ours = `${cacheControl(item, now, Math.max(0, now - modified_us))}, no-transform`;
@@ -122,7 +92,7 @@ export async function getEntry(c: Call): Promise<Response> {
 				: "the entry is newer than If-Unmodified-Since says",
 			Object.fromEntries(headers),
 		);
-	const size = item.value.bytes.length;
+	const size = bytes.length;
 	if (form === "") headers.set("Accept-Ranges", "bytes");
 	// Range is ignored for a HEAD (RFC 9110, 14.2).
 	const range = isHead || form !== "" ? "whole" : readRange(request, etag, modified_us, size);
@@ -143,10 +113,10 @@ export async function getEntry(c: Call): Promise<Response> {
 	const encodeBody = "manual" as const;
 	if (range === "whole") {
 		headers.set("Content-Length", String(size));
-		return new Response(item.value.bytes, { headers, encodeBody, status: 200 });
+		return new Response(bytes, { headers, encodeBody, status: 200 });
 	}
 	headers.set("Content-Range", `bytes ${range.offset}-${range.offset + range.length - 1}/${size}`);
 	headers.set("Content-Length", String(range.length));
-	const part = item.value.bytes.subarray(range.offset, range.offset + range.length);
+	const part = bytes.subarray(range.offset, range.offset + range.length);
 	return new Response(part, { headers, encodeBody, status: 206 });
 }

@@ -29,23 +29,3 @@ export function qualityOfAll(request: Request, codings: string): number | null {
 	const weights = codings.split(",").filter((coding) => coding.trim() !== "").map((coding) => quality(request, coding));
 	return weights.some((weight) => weight === null) ? null : Math.min(1, ...weights.map(Number));
 }
-
-export const isGzip = (coding: string): boolean => plain(coding) === "gzip";
-
-/** The decoded bytes, and how they begin; null: they are not gzip. */
-export async function gunzip(bytes: Uint8Array): Promise<ReadableStream<Uint8Array> | null> {
-	const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip")).getReader();
-	try {
-		let next = await reader.read();
-		return new ReadableStream<Uint8Array>({
-			async pull(controller) {
-				if (next.done) return controller.close();
-				controller.enqueue(next.value as Uint8Array);
-				next = await reader.read();
-			},
-			cancel: (reason) => reader.cancel(reason),
-		});
-	} catch {
-		return null;
-	}
-}

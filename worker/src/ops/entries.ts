@@ -33,8 +33,7 @@ export async function stepGet(context: OpsContext, op: Extract<Op, { op: "get" }
 				if (form?.kind === "zstd" && !op.zstd)
 					return failure(
 						"unsupported",
-						"the value is compressed with zstd; read it through a server, or with GET /cache and " +
-							"Accept-Encoding: zstd",
+						"the value is compressed with zstd; read it through a server of a version that knows such",
 					);
 				results[number(row.i)] = {
 					status: "ok",
