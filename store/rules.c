@@ -15,7 +15,11 @@ void rules_default_settings(const struct backend_config *config, enum eviction_p
 	};
 	if (config->defaults)
 		config->defaults(config->defaults_user, ns, ret);
-	ret->stale_ttl_s = 0; /* set by configuration only */
+	/* Set by configuration only. */
+	ret->max_idle_s = 0;
+	ret->stale_ttl_s = 0;
+	ret->compression = COMPRESSION_NONE;
+	ret->put_status = 0;
 }
 
 static int compare_names(const void *a, const void *b)

@@ -71,6 +71,12 @@ void configure_namespace(struct namespace *ns, const struct cache_op *op, int64_
 		atomic_store(&ns->default_ttl_s, settings->default_ttl_s);
 	if (op->settings_mask & SETTING_STALE_TTL)
 		set_stale_ttl(ns, settings->stale_ttl_s);
+	if (op->settings_mask & SETTING_MAX_IDLE)
+		atomic_store(&ns->max_idle_s, settings->max_idle_s);
+	if (op->settings_mask & SETTING_COMPRESSION)
+		atomic_store(&ns->compression, (int)settings->compression);
+	if (op->settings_mask & SETTING_PUT_STATUS)
+		atomic_store(&ns->put_status, settings->put_status);
 	if (op->settings_mask & SETTING_POLICY && settings->policy != namespace_policy(ns))
 		set_policy(ns, settings->policy);
 	namespace_note_settings(ns, op->settings_mask);

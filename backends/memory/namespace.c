@@ -73,6 +73,9 @@ static struct namespace *create(struct namespaces *all, struct slice name,
 		.default_ttl_s = settings->default_ttl_s,
 		.policy = (int)settings->policy,
 		.stale_ttl_s = settings->stale_ttl_s,
+		.max_idle_s = settings->max_idle_s,
+		.compression = (int)settings->compression,
+		.put_status = settings->put_status,
 	};
 	ns->order_clock = &all->order_clock;
 	memcpy(ns->name, name.data, name.len);
@@ -220,20 +223,26 @@ static void add_shard_stats(struct shard *shard, int64_t now_us, uint64_t *frequ
 	entry_free_list(trash);
 }
 
+void namespace_settings_of(const struct namespace *ns, struct namespace_settings *ret)
+{
+	*ret = (struct namespace_settings){
+		.max_size_bytes = atomic_load(&ns->max_size_bytes),
+		.capacity = atomic_load(&ns->capacity),
+		.default_ttl_s = atomic_load(&ns->default_ttl_s),
+		.policy = namespace_policy(ns),
+		.max_idle_s = atomic_load(&ns->max_idle_s),
+		.stale_ttl_s = atomic_load(&ns->stale_ttl_s),
+		.compression = (enum compression)atomic_load(&ns->compression),
+		.put_status = atomic_load(&ns->put_status),
+	};
+}
+
 void namespace_stats(struct namespace *ns, int64_t now_us, struct namespace_stats *ret)
 {
 	uint64_t frequency_sum = 0;
 
-	*ret = (struct namespace_stats){
-		.settings =
-			{
-				.max_size_bytes = atomic_load(&ns->max_size_bytes),
-				.capacity = atomic_load(&ns->capacity),
-				.default_ttl_s = atomic_load(&ns->default_ttl_s),
-				.policy = namespace_policy(ns),
-				.stale_ttl_s = atomic_load(&ns->stale_ttl_s),
-			},
-	};
+	*ret = (struct namespace_stats){0};
+	namespace_settings_of(ns, &ret->settings);
 	memcpy(ret->name, ns->name, sizeof(ret->name));
 	for (unsigned i = 0; i < SHARDS; i++)
 		add_shard_stats(&ns->shards[i], now_us, &frequency_sum, ret);

@@ -37,6 +37,9 @@ struct namespace
 	_Atomic int64_t default_ttl_s;
 	_Atomic int policy;
 	_Atomic int64_t stale_ttl_s; /* the shards have it too, under their locks */
+	_Atomic int64_t max_idle_s;
+	_Atomic int compression;
+	atomic_uint put_status;
 	pthread_mutex_t configure_lock;
 
 	_Atomic uint64_t last_stamp;
@@ -92,6 +95,8 @@ enum cache_status namespace_find_or_create(struct namespaces *all, struct slice 
  * room in its accounts for its entries. NULL: out of memory. */
 struct namespace *namespace_adopt(struct namespaces *all, const struct namespace_stats *stats);
 
+/* The settings in force. */
+void namespace_settings_of(const struct namespace *ns, struct namespace_settings *ret);
 /* The settings of a namespace that nobody has configured. */
 void namespace_default_settings(const struct namespaces *all, struct slice name,
 				struct namespace_settings *ret);

@@ -1,10 +1,13 @@
 #include "store/keeper/record.h"
 
 #include <endian.h>
+#include <stddef.h>
 #include <xxhash.h>
 
+/* A record is of the lowest version that can tell all of it, so that a program that knows no later
+ * one goes on with a store that has nothing new, and refuses what it would take for another. */
 #define VERSION       1
-#define VERSION_LATER 2 /* of entries that older servers would take for others */
+#define VERSION_LATER 2
 
 /* The layout in the bytes. Members of several bytes are little-endian. */
 struct prelude {
@@ -20,7 +23,10 @@ struct packed_entry {
 
 struct packed_settings {
 	uint64_t configured, max_size_bytes, capacity, default_ttl_s, policy, stale_ttl_s;
+	uint64_t max_idle_s, compression, put_status; /* from version 2 on */
 };
+#define SETTINGS_1_BYTES offsetof(struct packed_settings, max_idle_s)
+#define SETTINGS_2       (SETTING_MAX_IDLE | SETTING_COMPRESSION | SETTING_PUT_STATUS)
 
 struct packed_clock {
 	uint64_t ahead_us, since_us, latest_us;
@@ -30,7 +36,7 @@ _Static_assert(sizeof(struct prelude) == 8, "the numbers begin at 8");
 _Static_assert(sizeof(struct prelude) + sizeof(struct packed_entry) + sizeof(uint16_t) ==
 		       RECORD_NUMBERS_BYTES,
 	       "the type, or its length, follows the numbers");
-_Static_assert(sizeof(struct packed_settings) < sizeof(struct packed_entry) &&
+_Static_assert(sizeof(struct packed_settings) <= sizeof(struct packed_entry) &&
 		       sizeof(struct packed_clock) < sizeof(struct packed_entry),
 	       "entries have the most numbers");
 _Static_assert(RECORD_HEAD_MAX_BYTES <= DRIVER_HEAD_MAX_BYTES, "drivers take such heads");
@@ -76,8 +82,11 @@ static size_t pack_entry(const struct keeper_record *record, char *ret)
 
 static uint8_t version_of(const struct keeper_record *record)
 {
-	bool is_later = record->kind == RECORD_ENTRY && (record->entry.body_type_len > 0 ||
-							 (record->entry.flags & CACHE_VALUE_ZSTD));
+	bool is_later =
+		record->kind == RECORD_SETTINGS
+			? (record->settings.configured & SETTINGS_2) != 0
+			: record->kind == RECORD_ENTRY && (record->entry.body_type_len > 0 ||
+							   (record->entry.flags & CACHE_VALUE_ZSTD));
 
 	return is_later ? VERSION_LATER : VERSION;
 }
@@ -92,10 +101,14 @@ static size_t pack_settings(const struct keeper_record *record, char *ret)
 		.default_ttl_s = htole64((uint64_t)values->default_ttl_s),
 		.policy = htole64((uint64_t)values->policy),
 		.stale_ttl_s = htole64((uint64_t)values->stale_ttl_s),
+		.max_idle_s = htole64((uint64_t)values->max_idle_s),
+		.compression = htole64((uint64_t)values->compression),
+		.put_status = htole64(values->put_status),
 	};
+	size_t len = version_of(record) == 1 ? SETTINGS_1_BYTES : sizeof(packed);
 
-	memcpy(ret, &packed, sizeof(packed));
-	return sizeof(packed);
+	memcpy(ret, &packed, len);
+	return len;
 }
 
 static size_t pack_clock(const struct keeper_record *record, char *ret)
@@ -165,22 +178,26 @@ static bool unpack_entry(struct slice body, const struct prelude *prelude,
 	return ret->entry.frequency > 0 && body_type_len <= VALUE_HEAD_MAX_LEN;
 }
 
-static bool unpack_settings(struct slice body, struct keeper_record *ret)
+static bool unpack_settings(struct slice body, unsigned version, struct keeper_record *ret)
 {
-	struct packed_settings packed;
+	struct packed_settings packed = {0};
 
-	if (body.len != sizeof(packed))
+	if (body.len != (version == 1 ? SETTINGS_1_BYTES : sizeof(packed)))
 		return false;
-	memcpy(&packed, body.data, sizeof(packed));
+	memcpy(&packed, body.data, body.len);
 	ret->settings.configured = (unsigned)le64toh(packed.configured);
 	ret->settings.values = (struct namespace_settings){
 		.max_size_bytes = le64toh(packed.max_size_bytes),
 		.capacity = (int64_t)le64toh(packed.capacity),
 		.default_ttl_s = (int64_t)le64toh(packed.default_ttl_s),
 		.policy = (enum eviction_policy)le64toh(packed.policy),
+		.max_idle_s = (int64_t)le64toh(packed.max_idle_s),
 		.stale_ttl_s = (int64_t)le64toh(packed.stale_ttl_s),
+		.compression = (enum compression)le64toh(packed.compression),
+		.put_status = (unsigned)le64toh(packed.put_status),
 	};
-	return le64toh(packed.policy) <= EVICT_NONE;
+	return le64toh(packed.policy) <= EVICT_NONE &&
+	       le64toh(packed.compression) <= COMPRESSION_ZSTD;
 }
 
 static bool unpack_clock(struct slice body, struct keeper_record *ret)
@@ -217,7 +234,8 @@ enum keeper_record_verdict keeper_record_unpack(struct slice head, struct slice 
 	if (prelude.kind == RECORD_ENTRY)
 		good = ns.len > 0 && unpack_entry(body, &prelude, ret);
 	else if (prelude.kind == RECORD_SETTINGS)
-		good = ns.len == 0 && namespace_name_is_valid(key) && unpack_settings(body, ret);
+		good = ns.len == 0 && namespace_name_is_valid(key) &&
+		       unpack_settings(body, prelude.version, ret);
 	else if (prelude.kind == RECORD_CLOCK)
 		good = ns.len == 0 && unpack_clock(body, ret);
 	return good ? RECORD_GOOD : RECORD_DAMAGED;

@@ -2,7 +2,7 @@
  * head of a value (value_head.h) is called its type here.
  *
  *     0   checksum of all that follows, of namespace and key (XXH3)      4 bytes
- *     4   version of the format                                          1
+ *     4   version of the format: 2 of settings that 1 did not have       1
  *     5   enum keeper_record_kind                                        1
  *     6   flags of the value (enum cache_value_flags); else 0            1
  *     7   length of the type, which follows the numbers; else 0          1

@@ -21,6 +21,12 @@ void keeper_settings_merge(struct namespace_settings *settings, unsigned mask,
 		settings->policy = wanted->policy;
 	if (mask & SETTING_STALE_TTL)
 		settings->stale_ttl_s = wanted->stale_ttl_s;
+	if (mask & SETTING_MAX_IDLE)
+		settings->max_idle_s = wanted->max_idle_s;
+	if (mask & SETTING_COMPRESSION)
+		settings->compression = wanted->compression;
+	if (mask & SETTING_PUT_STATUS)
+		settings->put_status = wanted->put_status;
 }
 
 enum cache_status keeper_settings_space(struct keeper *keeper, struct slice name,

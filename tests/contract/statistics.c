@@ -215,6 +215,33 @@ CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION | BACKEND_STALE, settings, change_only_w
 	cr_expect_eq(stats(f).settings.capacity, 67);
 }
 
+/* For the layers and for the server: a backend keeps these and does not look at them. */
+CONTRACT_TEST_OF(BACKEND_STATS, settings, of_others_are_kept)
+{
+	struct namespace_settings wanted = {.compression = COMPRESSION_ZSTD, .put_status = 200};
+
+	if (!knows_expire(f))
+		return;
+	cr_expect_eq(stats(f).settings.compression, COMPRESSION_NONE);
+	cr_expect_eq(stats(f).settings.put_status, 0);
+	cr_assert_eq(configure(f, SETTING_COMPRESSION, wanted), CACHE_OK);
+	cr_expect_eq(stats(f).settings.compression, COMPRESSION_ZSTD);
+	cr_expect_eq(stats(f).settings.put_status, 0);
+	cr_assert_eq(configure(f, SETTING_PUT_STATUS, wanted), CACHE_OK);
+	cr_expect_eq(stats(f).settings.put_status, 200);
+	clear(f, SLICE(""));
+	(void)set(f, SLICE("key"), SLICE("v"));
+	fixture_reopen(f);
+	struct namespace_settings now = stats(f).settings;
+	cr_expect_eq(now.compression, f->persists ? COMPRESSION_ZSTD : COMPRESSION_NONE);
+	cr_expect_eq(now.put_status, f->persists ? 200 : 0);
+	cr_assert_eq(configure(f, SETTING_COMPRESSION | SETTING_PUT_STATUS,
+			       (struct namespace_settings){0}),
+		     CACHE_OK);
+	cr_expect_eq(stats(f).settings.compression, COMPRESSION_NONE);
+	cr_expect_eq(stats(f).settings.put_status, 0);
+}
+
 CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION, settings, keep_the_entries_and_stay_after_clear)
 {
 	(void)set(f, SLICE("a"), SLICE("v"));

@@ -86,6 +86,12 @@ void contract_run(const struct contract_backend *backend, unsigned needs,
 /* The most items of one SET, if `count` are wanted. */
 size_t batch_of(const struct fixture *f, size_t count);
 
+/* Whether it has EXPIRE, a CLEAR that drops, and the settings that came with these. */
+static inline bool knows_expire(const struct fixture *f)
+{
+	return f->backend->ops->expire != NULL;
+}
+
 /* How often to do something: `usual` times, `slow` times, or a part of that if the backend is
  * remote. */
 unsigned rounds_of(const struct fixture *f, unsigned usual, unsigned slow);

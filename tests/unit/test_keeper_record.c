@@ -118,17 +118,29 @@ Test(keeper_record, of_settings_and_clock_come_back)
 							       .capacity = CAPACITY_UNLIMITED,
 							       .default_ttl_s = 3,
 							       .policy = EVICT_NONE,
-							       .stale_ttl_s = 5};
+							       .stale_ttl_s = 5,
+							       .max_idle_s = 6,
+							       .compression = COMPRESSION_ZSTD,
+							       .put_status = 200};
 	settings.settings.configured = SETTING_POLICY;
-	cr_assert_eq(keeper_record_unpack(pack(&settings, SLICE(""), ns), SLICE(""), ns, &read),
-		     RECORD_GOOD);
+	struct slice first = pack(&settings, SLICE(""), ns);
+	cr_expect_eq(first.data[4], 1, "an older program can read it");
+	cr_assert_eq(keeper_record_unpack(first, SLICE(""), ns, &read), RECORD_GOOD);
+	cr_expect_eq(read.settings.values.max_idle_s, 0, "which nobody has configured");
+	settings.settings.configured |= SETTING_MAX_IDLE | SETTING_PUT_STATUS;
+	struct slice second = pack(&settings, SLICE(""), ns);
+	cr_expect_eq(second.data[4], 2);
+	cr_assert_eq(keeper_record_unpack(second, SLICE(""), ns, &read), RECORD_GOOD);
+	cr_expect_eq(read.settings.values.max_idle_s, 6);
+	cr_expect_eq(read.settings.values.compression, COMPRESSION_ZSTD);
+	cr_expect_eq(read.settings.values.put_status, 200);
 	cr_expect_eq(read.kind, RECORD_SETTINGS);
 	cr_expect_eq(read.settings.values.max_size_bytes, 1);
 	cr_expect_eq(read.settings.values.capacity, CAPACITY_UNLIMITED);
 	cr_expect_eq(read.settings.values.default_ttl_s, 3);
 	cr_expect_eq(read.settings.values.policy, EVICT_NONE);
 	cr_expect_eq(read.settings.values.stale_ttl_s, 5);
-	cr_expect_eq(read.settings.configured, SETTING_POLICY);
+	cr_expect_eq(read.settings.configured, settings.settings.configured);
 
 	clock.clock = (struct order_clock_state){.ahead_us = -1, .since_us = 2, .latest_us = 3};
 	cr_assert_eq(keeper_record_unpack(pack(&clock, SLICE(""), RECORD_CLOCK_KEY), SLICE(""),

@@ -145,11 +145,45 @@ static int64_t change_stale_ttl(int64_t stale_ttl_s)
 	return now_s;
 }
 
+#define NO_IDLE                                                                                    \
+	"DROP INDEX namespaces_idle; ALTER TABLE namespaces DROP COLUMN max_idle;"                 \
+	"ALTER TABLE namespaces DROP COLUMN compression;"                                          \
+	"ALTER TABLE namespaces DROP COLUMN put_status;"
+
+static unsigned change_put_status(unsigned put_status)
+{
+	struct cache_op op;
+
+	cache_op_init(&op, CACHE_OP_CONFIGURE);
+	op.ns = SLICE("n");
+	op.settings.put_status = put_status;
+	op.settings_mask = SETTING_PUT_STATUS;
+	cr_expect_eq(backend_call(backend, &op), CACHE_OK);
+	return stats_of("n").settings.put_status;
+}
+
+Test(older_file, without_an_idle_time_is_completed)
+{
+	cr_expect_eq(change_stale_ttl(77), 77);
+	set("key");
+	close_backend();
+	execute(NO_IDLE);
+	open_backend();
+	cr_expect(is_there("key"));
+	cr_expect_eq(stats_of("n").settings.stale_ttl_s, 77);
+	cr_expect_eq(stats_of("n").settings.max_idle_s, 0);
+	cr_expect_eq(change_put_status(200), 200);
+	close_backend();
+	open_backend();
+	cr_expect_eq(stats_of("n").settings.put_status, 200);
+}
+
 Test(older_file, is_completed_and_keeps_its_entries)
 {
 	set("key");
 	close_backend();
-	execute("DROP INDEX namespaces_stale; ALTER TABLE namespaces DROP COLUMN stale_ttl");
+	execute("DROP INDEX namespaces_stale; ALTER TABLE namespaces DROP COLUMN "
+		"stale_ttl;" NO_IDLE);
 	make_version_2();
 	open_backend();
 	cr_expect(is_there("key"));

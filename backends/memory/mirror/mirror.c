@@ -49,13 +49,7 @@ bool mirror_take_settings(struct namespace *ns, struct namespace_settings *ret, 
 
 	(void)pthread_mutex_lock(&ns->configure_lock);
 	mask = atomic_exchange(&ns->unsaved_settings, 0);
-	*ret = (struct namespace_settings){
-		.max_size_bytes = atomic_load(&ns->max_size_bytes),
-		.capacity = atomic_load(&ns->capacity),
-		.default_ttl_s = atomic_load(&ns->default_ttl_s),
-		.policy = namespace_policy(ns),
-		.stale_ttl_s = atomic_load(&ns->stale_ttl_s),
-	};
+	namespace_settings_of(ns, ret);
 	(void)pthread_mutex_unlock(&ns->configure_lock);
 	*ret_mask = mask & ~NAMESPACE_IS_NEW;
 	return mask != 0;

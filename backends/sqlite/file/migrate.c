@@ -128,7 +128,7 @@ static int tell_over_limit(void *user, sqlite3_stmt *row)
 	struct over_limit *over = user;
 	struct namespace_settings settings;
 	const char *name = (const char *)sqlite3_column_text(row, 0);
-	uint64_t used_bytes = (uint64_t)sqlite3_column_int64(row, 6);
+	uint64_t used_bytes = (uint64_t)sqlite3_column_int64(row, ROW_SETTINGS + 1);
 
 	if (!name)
 		return SQLITE_NOMEM;
@@ -167,8 +167,8 @@ int migrate_schema(struct sqlite_file *file, sqlite3 *db)
 		    " ms; older programs cannot use it any more",
 		    file->path, SCHEMA_VERSION, (monotonic_now_us() - began_us) / 1000);
 	code = for_each_row(db,
-			    "SELECT name, max_size, capacity, default_ttl, policy, stale_ttl,"
-			    " used_bytes FROM namespaces ORDER BY name",
+			    "SELECT name, " ROW_SETTINGS_COLUMNS ", used_bytes FROM namespaces"
+			    " ORDER BY name",
 			    tell_over_limit, &over);
 	if (over.count > NAMED_MAX)
 		notice_send(file->config, NOTICE_WARN,

@@ -328,10 +328,7 @@ static enum verdict look_to_read(struct look *look)
 	if (verdict == SOUND)
 		verdict = ask(look, "PRAGMA user_version", &version);
 	if (verdict == SOUND)
-		verdict = ask(look,
-			      "SELECT count(*) FROM pragma_table_info('namespaces')"
-			      " WHERE name = 'stale_ttl'",
-			      &columns);
+		verdict = ask(look, SCHEMA_HAS_COLUMN(SCHEMA_LAST_COLUMN), &columns);
 	if (verdict == SOUND && (version != SCHEMA_VERSION || columns != 1)) {
 		(void)snprintf(look->reason, look->reason_size,
 			       "%s was made by an older version of steadycache; start a server of "

@@ -14,5 +14,9 @@ void row_settings_read(const struct backend_config *config, struct slice name,
 		ret->default_ttl_s = sqlite3_column_int64(statement, column + 2);
 	if (sqlite3_column_type(statement, column + 3) != SQLITE_NULL)
 		ret->policy = (enum eviction_policy)sqlite3_column_int(statement, column + 3);
-	ret->stale_ttl_s = sqlite3_column_int64(statement, column + 4); /* 0 for NULL */
+	/* All 0 for NULL. */
+	ret->stale_ttl_s = sqlite3_column_int64(statement, column + 4);
+	ret->max_idle_s = sqlite3_column_int64(statement, column + 5);
+	ret->compression = (enum compression)sqlite3_column_int(statement, column + 6);
+	ret->put_status = (unsigned)sqlite3_column_int(statement, column + 7);
 }

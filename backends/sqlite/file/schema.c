@@ -42,28 +42,47 @@ static const char schema[] =
 	"CREATE INDEX entries_key ON entries(ns, ifnull(substr(key, 1, 64), x''), hash);"
 	"CREATE INDEX entries_expiry ON entries(expires) WHERE expires > 0;";
 
-static const char additions[] =
-	"ALTER TABLE namespaces ADD COLUMN stale_ttl INTEGER;"
-	/* Empty if nobody uses it, so that looking for such namespaces costs nothing. */
-	"CREATE INDEX namespaces_stale ON namespaces(stale_ttl) WHERE stale_ttl > 0;";
+/* In the order in which versions made them, each with a question: how many of its columns are
+ * there. The indexes are empty if nobody uses the settings, so that looking for such namespaces
+ * costs nothing. */
+static const struct {
+	const char *count, *sql;
+} additions[] = {
+	{SCHEMA_HAS_COLUMN("stale_ttl"),
+	 "ALTER TABLE namespaces ADD COLUMN stale_ttl INTEGER;"
+	 "CREATE INDEX namespaces_stale ON namespaces(stale_ttl) WHERE stale_ttl > 0;"},
+	{SCHEMA_HAS_COLUMN(SCHEMA_LAST_COLUMN),
+	 "ALTER TABLE namespaces ADD COLUMN max_idle INTEGER;"
+	 "ALTER TABLE namespaces ADD COLUMN compression INTEGER;"
+	 "ALTER TABLE namespaces ADD COLUMN put_status INTEGER;"
+	 "CREATE INDEX namespaces_idle ON namespaces(id) WHERE max_idle > 0;"},
+};
+#define ADDITIONS (sizeof(additions) / sizeof(additions[0]))
 
-int schema_complete(sqlite3 *db)
+static int add(sqlite3 *db, const char *sql)
 {
-	int64_t present = 0;
-	int code = database_ask(db,
-				"SELECT count(*) FROM pragma_table_info('namespaces')"
-				" WHERE name = 'stale_ttl'",
-				&present);
+	int code = database_execute(db, "BEGIN IMMEDIATE");
 
-	if (code != SQLITE_ROW || present == 1)
-		return code == SQLITE_ROW ? SQLITE_OK : code;
-	code = database_execute(db, "BEGIN IMMEDIATE");
 	if (code == SQLITE_OK)
-		code = database_execute(db, additions);
+		code = database_execute(db, sql);
 	if (code == SQLITE_OK)
 		code = database_execute(db, "COMMIT");
 	if (code != SQLITE_OK)
 		(void)database_execute(db, "ROLLBACK");
+	return code;
+}
+
+int schema_complete(sqlite3 *db)
+{
+	int code = SQLITE_OK;
+
+	for (size_t i = 0; i < ADDITIONS && code == SQLITE_OK; i++) {
+		int64_t present = 0;
+
+		code = database_ask(db, additions[i].count, &present);
+		if (code == SQLITE_ROW)
+			code = present == 1 ? SQLITE_OK : add(db, additions[i].sql);
+	}
 	return code;
 }
 

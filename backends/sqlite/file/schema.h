@@ -9,4 +9,10 @@
 int schema_create(sqlite3 *db);
 int schema_complete(sqlite3 *db);
 
+/* How many columns of this name a table `namespaces` has: a query. */
+#define SCHEMA_HAS_COLUMN(name)                                                                    \
+	"SELECT count(*) FROM pragma_table_info('namespaces') WHERE name = '" name "'"
+/* The last column that was added: who has it lacks none. */
+#define SCHEMA_LAST_COLUMN "put_status"
+
 #endif

@@ -9,8 +9,7 @@
 #include "store/rules.h"
 
 #define STATS_COLUMNS                                                                              \
-	"name, max_size, capacity, default_ttl, policy, stale_ttl, entry_count, size_sum, "        \
-	"frequency_sum, id, used_bytes,"                                                           \
+	"name, " ROW_SETTINGS_COLUMNS ", entry_count, size_sum, frequency_sum, id, used_bytes,"    \
 	" (SELECT frequency FROM uses WHERE ns = namespaces.id ORDER BY ns DESC, frequency DESC "  \
 	"LIMIT 1)"
 
@@ -89,20 +88,20 @@ static int read_stats(struct sqlite_store *store, sqlite3 *db, sqlite3_stmt *row
 		      const struct waiting_uses *waiting, struct namespace_stats *stats)
 {
 	const char *name = (const char *)sqlite3_column_text(row, 0);
-	int64_t frequency_sum = sqlite3_column_int64(row, 8);
+	int64_t frequency_sum = sqlite3_column_int64(row, ROW_SETTINGS + 3);
 	size_t waiting_count = 0;
 	const struct use *uses =
-		find_waiting(waiting, sqlite3_column_int64(row, 9), &waiting_count);
+		find_waiting(waiting, sqlite3_column_int64(row, ROW_SETTINGS + 4), &waiting_count);
 
 	if (!name)
 		return SQLITE_NOMEM;
 	*stats = (struct namespace_stats){0};
 	memcpy(stats->name, name, strnlen(name, NAMESPACE_MAX_LEN));
 	row_settings_read(&store->config, slice_of(stats->name), row, 1, &stats->settings);
-	stats->entry_count = (uint64_t)sqlite3_column_int64(row, 6);
-	stats->total_size_bytes = (uint64_t)sqlite3_column_int64(row, 7);
-	stats->used_bytes = (uint64_t)sqlite3_column_int64(row, 10);
-	stats->max_frequency = (uint64_t)sqlite3_column_int64(row, 11);
+	stats->entry_count = (uint64_t)sqlite3_column_int64(row, ROW_SETTINGS + 1);
+	stats->total_size_bytes = (uint64_t)sqlite3_column_int64(row, ROW_SETTINGS + 2);
+	stats->used_bytes = (uint64_t)sqlite3_column_int64(row, ROW_SETTINGS + 5);
+	stats->max_frequency = (uint64_t)sqlite3_column_int64(row, ROW_SETTINGS + 6);
 	int code = waiting_count == 0
 			   ? SQLITE_DONE
 			   : add_waiting_uses(db, uses, waiting_count, stats, &frequency_sum);

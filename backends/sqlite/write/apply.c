@@ -202,6 +202,18 @@ static int write_settings(struct transaction *tx, struct ns_row *row, const stru
 		(void)sqlite3_bind_int64(configure, 6, wanted->stale_ttl_s);
 		sweep_anew(tx);
 	}
+	if (op->settings_mask & SETTING_MAX_IDLE) {
+		row->settings.max_idle_s = wanted->max_idle_s;
+		(void)sqlite3_bind_int64(configure, 7, wanted->max_idle_s);
+	}
+	if (op->settings_mask & SETTING_COMPRESSION) {
+		row->settings.compression = wanted->compression;
+		(void)sqlite3_bind_int(configure, 8, (int)wanted->compression);
+	}
+	if (op->settings_mask & SETTING_PUT_STATUS) {
+		row->settings.put_status = wanted->put_status;
+		(void)sqlite3_bind_int(configure, 9, (int)wanted->put_status);
+	}
 	int code = database_run(configure);
 	if (code == SQLITE_DONE && was_fifo != (row->settings.policy == EVICT_FIFO)) {
 		(void)sqlite3_bind_int64(tx->statements.mark_fifo, 1, row->id);

@@ -41,11 +41,11 @@ static int load_row(struct transaction *tx, struct slice name, struct ns_row **r
 	if (code == SQLITE_ROW) {
 		row->id = sqlite3_column_int64(find, 0);
 		row_settings_read(&tx->store->config, slice_of(row->name), find, 1, &row->settings);
-		row->entry_count = sqlite3_column_int64(find, 6);
-		row->size_sum = sqlite3_column_int64(find, 7);
-		row->frequency_sum = sqlite3_column_int64(find, 8);
-		row->created_us = sqlite3_column_int64(find, 9);
-		row->used_bytes = sqlite3_column_int64(find, 10);
+		row->entry_count = sqlite3_column_int64(find, ROW_SETTINGS + 1);
+		row->size_sum = sqlite3_column_int64(find, ROW_SETTINGS + 2);
+		row->frequency_sum = sqlite3_column_int64(find, ROW_SETTINGS + 3);
+		row->created_us = sqlite3_column_int64(find, ROW_SETTINGS + 4);
+		row->used_bytes = sqlite3_column_int64(find, ROW_SETTINGS + 5);
 		tx->rows.count++;
 		*ret = row;
 	}

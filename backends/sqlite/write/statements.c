@@ -5,6 +5,7 @@
 
 #include "backends/sqlite/file/database.h"
 #include "backends/sqlite/file/key_index.h"
+#include "backends/sqlite/file/row_settings.h"
 
 struct statement_text {
 	size_t offset; /* in struct statements */
@@ -22,10 +23,9 @@ static const struct statement_text texts[] = {
 	STATEMENT(begin, "BEGIN IMMEDIATE"),
 	STATEMENT(commit, "COMMIT"),
 	STATEMENT(rollback, "ROLLBACK"),
-	STATEMENT(find_namespace,
-		  "SELECT id, max_size, capacity, default_ttl, policy, stale_ttl, entry_count,"
-		  " size_sum, frequency_sum, created, used_bytes FROM namespaces"
-		  " WHERE name = ?1"),
+	STATEMENT(find_namespace, "SELECT id, " ROW_SETTINGS_COLUMNS ", entry_count,"
+				  " size_sum, frequency_sum, created, used_bytes FROM namespaces"
+				  " WHERE name = ?1"),
 	STATEMENT(count_namespaces, "SELECT count(*) FROM namespaces"),
 	STATEMENT(insert_namespace, "INSERT INTO namespaces(id, name, created) VALUES(?1, ?2, ?3)"),
 	STATEMENT(update_namespace,
@@ -34,7 +34,9 @@ static const struct statement_text texts[] = {
 	STATEMENT(configure_namespace,
 		  "UPDATE namespaces SET max_size = coalesce(?2, max_size),"
 		  " capacity = coalesce(?3, capacity), default_ttl = coalesce(?4, default_ttl),"
-		  " policy = coalesce(?5, policy), stale_ttl = coalesce(?6, stale_ttl)"
+		  " policy = coalesce(?5, policy), stale_ttl = coalesce(?6, stale_ttl),"
+		  " max_idle = coalesce(?7, max_idle), compression = coalesce(?8, compression),"
+		  " put_status = coalesce(?9, put_status)"
 		  " WHERE name = ?1"),
 	STATEMENT(take_namespace_id, "SELECT value FROM meta WHERE name = 'next_namespace'"),
 	STATEMENT(bump_namespace_id,
