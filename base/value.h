@@ -3,8 +3,10 @@
  *
  * Life: create, fill `data` (cache_value_data, or receive into it), seal, share. After the seal
  * only the two time stamps change, and the backend that stores the value writes them before anybody
- * else can see it. One allocation holds header, head and bytes; a hit returns a reference,
- * not a copy.
+ * else can see it; but the time of expiry it may change later, too (CACHE_OP_EXPIRE), so that a
+ * value need not be copied for that. Nothing hangs on that number, so whoever has a reference may
+ * read it at any time. One allocation holds header, head and bytes; a hit returns a reference, not
+ * a copy.
  *
  * Headroom: a store can keep its own record for every value in the same allocation, so that a
  * look-up reads neighbouring lines of memory.
@@ -63,17 +65,17 @@ struct cache_headroom {
 
 struct cache_value {
 	atomic_uint refs;
-	uint32_t len_bytes;       /* of the value */
-	uint32_t key_len;         /* of the headroom */
-	uint8_t flags;            /* enum cache_value_flags, known after the seal */
-	uint8_t known_type;       /* index of a well-known content type that is the whole head,
-				   * or 255: the head is inline */
-	_Atomic uint8_t headroom; /* its record, in units of 8, and whether it is claimed */
-	uint16_t head_len;        /* of the storage of an inline head; else 0 */
-	uint16_t type_len;        /* of its content type */
-	struct etag etag;         /* known after the seal */
-	int64_t modified_at_us;   /* when this version was stored; set by the backend */
-	int64_t expires_at_us;    /* 0: never; set by the backend */
+	uint32_t len_bytes;            /* of the value */
+	uint32_t key_len;              /* of the headroom */
+	uint8_t flags;                 /* enum cache_value_flags, known after the seal */
+	uint8_t known_type;            /* index of a well-known content type that is the whole head,
+					* or 255: the head is inline */
+	_Atomic uint8_t headroom;      /* its record, in units of 8, and whether it is claimed */
+	uint16_t head_len;             /* of the storage of an inline head; else 0 */
+	uint16_t type_len;             /* of its content type */
+	struct etag etag;              /* known after the seal */
+	int64_t modified_at_us;        /* when this version was stored; set by the backend */
+	_Atomic int64_t expires_at_us; /* 0: never; set by the backend */
 	char storage[]; /* the key; of an inline head the content type and a NUL, and, if there are
 			 * headers, all of the head again; the bytes */
 };

@@ -133,7 +133,8 @@ enum backend_bits {
 	/* Everything that can be promised and done where one server has a store for itself. */
 	BACKEND_WHOLE = BACKEND_EXACT_EVICTION | BACKEND_ATOMIC_BATCH | BACKEND_HISTORY |
 			BACKEND_CONDITIONS | BACKEND_STALE | BACKEND_ORDERED_SCAN |
-			BACKEND_PREFIX_CLEAR | BACKEND_STATS | BACKEND_LIMITS | BACKEND_USES,
+			BACKEND_PREFIX_CLEAR | BACKEND_STATS | BACKEND_LIMITS | BACKEND_USES |
+			BACKEND_IDLE,
 };
 
 /* Which values should come as bodies, so that they are never in memory as a whole. */

@@ -64,6 +64,13 @@ static inline bool rules_is_kept(int64_t expires_at_us, int64_t stale_ttl_s, int
 	return expires_at_us == 0 || expires_at_us + stale_ttl_s * US_PER_S > now_us;
 }
 
+/* Whether an entry that was last used then has not been used for `max_idle_us` (0: it may be
+ * however long). Both times are of the clock by which entries are ordered. */
+static inline bool rules_is_idle(int64_t last_access_us, int64_t max_idle_us, int64_t order_us)
+{
+	return max_idle_us > 0 && last_access_us + max_idle_us <= order_us;
+}
+
 /* ---- Conditions ---- */
 
 /* Whether the condition of an op's item allows a write if the live entry has the tag `current`

@@ -47,28 +47,20 @@ void clear_prefix(struct namespace *ns, struct slice prefix, int64_t now_us)
 
 /* ---- All at once ---- */
 
-void clear_take(struct namespaces *all, struct namespace *ns, struct cleared *cleared)
+/* With all shards locked. */
+static void take(struct namespaces *all, struct namespace *ns, struct cleared *cleared)
 {
 	uint64_t entry_count = 0;
 
 	cleared->tombstones = NULL;
-	namespace_lock(ns, ALL_SHARDS);
 	shard_tell(&ns->shards[0], CHANGE_CLEAR, (struct slice){0});
 	for (unsigned i = 0; i < SHARDS; i++) {
 		struct shard *shard = &ns->shards[i];
 
-		/* A visit in progress continues in the new table, and unmarks it when it ends. */
-		cleared->tables[i] = shard->table;
-		shard->table = (struct table){.visits = shard->table.visits};
+		shard_empty(shard, &cleared->tables[i], namespace_policy(ns), &cleared->tombstones);
 		shard->counters.deletes += cleared->tables[i].entry_count;
 		entry_count += cleared->tables[i].entry_count;
-		order_deinit(&shard->order);
-		order_init(&shard->order, namespace_policy(ns));
-		expiry_deinit(&shard->expiry);
-		shard->size_bytes = 0;
-		noted_forget(&shard->changes, &cleared->tombstones);
 	}
-	namespace_note_clear(ns);
 	/* With all locks held the usage is exactly that of the entries. */
 	INVARIANT(entry_count == usage_read(&ns->usage.entry_count));
 	uint64_t memory_bytes = atomic_exchange(&ns->usage.memory_bytes, 0);
@@ -76,8 +68,30 @@ void clear_take(struct namespaces *all, struct namespace *ns, struct cleared *cl
 	usage_subtract(&all->total.expiring, atomic_exchange(&ns->usage.expiring, 0));
 	atomic_store(&ns->usage.entry_count, 0);
 	atomic_store(&ns->usage.used_bytes, 0);
+}
+
+void clear_take(struct namespaces *all, struct namespace *ns, struct cleared *cleared)
+{
+	namespace_lock(ns, ALL_SHARDS);
+	take(all, ns, cleared);
+	namespace_note_clear(ns);
 	namespace_unlock(ns, ALL_SHARDS);
 	namespace_forbid_runs(ns);
+}
+
+bool clear_drop(struct namespaces *all, struct namespace *ns, struct cleared *cleared)
+{
+	(void)pthread_mutex_lock(&all->create_lock);
+	bool exists = !namespace_is_dropped(ns);
+	if (exists) {
+		namespace_lock(ns, ALL_SHARDS);
+		take(all, ns, cleared);
+		namespace_forget(all, ns);
+		namespace_unlock(ns, ALL_SHARDS);
+		namespace_forbid_runs(ns);
+	}
+	(void)pthread_mutex_unlock(&all->create_lock);
+	return exists;
 }
 
 void clear_free(struct cleared *cleared)

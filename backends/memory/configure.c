@@ -58,11 +58,47 @@ static void enforce_limits(struct namespace *ns, int64_t now_us)
 	} while (removed == EVICT_STEP);
 }
 
-void configure_namespace(struct namespace *ns, const struct cache_op *op, int64_t now_us)
+static bool set_shards_idle(struct namespace *ns, int64_t max_idle_s)
+{
+	bool is_done = true;
+
+	for (unsigned i = 0; i < SHARDS && is_done; i++) {
+		(void)pthread_mutex_lock(&ns->shards[i].lock);
+		is_done = shard_set_idle(&ns->shards[i], max_idle_s * US_PER_S);
+		(void)pthread_mutex_unlock(&ns->shards[i].lock);
+	}
+	return is_done;
+}
+
+/* What a shorter time makes due goes with the next sweep. */
+static bool set_max_idle(struct namespaces *all, struct namespace *ns, int64_t max_idle_s)
+{
+	int64_t before_s = atomic_load(&ns->max_idle_s);
+
+	if (!set_shards_idle(ns, max_idle_s)) {
+		/* Where it was changed there is room for the former one. */
+		(void)set_shards_idle(ns, before_s);
+		return false;
+	}
+	atomic_store(&ns->max_idle_s, max_idle_s);
+	if (before_s == 0 && max_idle_s > 0)
+		(void)atomic_fetch_add(&all->idling, 1);
+	else if (before_s > 0 && max_idle_s == 0)
+		(void)atomic_fetch_sub(&all->idling, 1);
+	return true;
+}
+
+/* With configure_lock held. */
+static enum cache_status configure(struct namespaces *all, struct namespace *ns,
+				   const struct cache_op *op, int64_t now_us)
 {
 	const struct namespace_settings *settings = &op->settings;
+	enum cache_status status = namespace_ensure(all, ns);
 
-	(void)pthread_mutex_lock(&ns->configure_lock);
+	if (status != CACHE_OK)
+		return status;
+	if (op->settings_mask & SETTING_MAX_IDLE && !set_max_idle(all, ns, settings->max_idle_s))
+		return CACHE_NO_MEMORY;
 	if (op->settings_mask & SETTING_MAX_SIZE)
 		atomic_store(&ns->max_size_bytes, settings->max_size_bytes);
 	if (op->settings_mask & SETTING_CAPACITY)
@@ -71,8 +107,6 @@ void configure_namespace(struct namespace *ns, const struct cache_op *op, int64_
 		atomic_store(&ns->default_ttl_s, settings->default_ttl_s);
 	if (op->settings_mask & SETTING_STALE_TTL)
 		set_stale_ttl(ns, settings->stale_ttl_s);
-	if (op->settings_mask & SETTING_MAX_IDLE)
-		atomic_store(&ns->max_idle_s, settings->max_idle_s);
 	if (op->settings_mask & SETTING_COMPRESSION)
 		atomic_store(&ns->compression, (int)settings->compression);
 	if (op->settings_mask & SETTING_PUT_STATUS)
@@ -81,5 +115,14 @@ void configure_namespace(struct namespace *ns, const struct cache_op *op, int64_
 		set_policy(ns, settings->policy);
 	namespace_note_settings(ns, op->settings_mask);
 	enforce_limits(ns, now_us);
+	return CACHE_OK;
+}
+
+enum cache_status configure_namespace(struct namespaces *all, struct namespace *ns,
+				      const struct cache_op *op, int64_t now_us)
+{
+	(void)pthread_mutex_lock(&ns->configure_lock);
+	enum cache_status status = configure(all, ns, op, now_us);
 	(void)pthread_mutex_unlock(&ns->configure_lock);
+	return status;
 }

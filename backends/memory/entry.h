@@ -6,7 +6,8 @@
  *     [tail] [entry] [value header] [key] [content type] [bytes]
  *
  * What few entries need (a size that is not the value's length, a place in the expiry heap) is in
- * the tail, which the others do not have. A value without headroom is copied.
+ * the tail, which the others do not have. A value without headroom is copied. An entry that gets an
+ * expiry later has an alarm (alarms.h) if it has no tail.
  *
  * An entry is part of its value, so it never gets another one: an overwrite puts a new entry in the
  * place of the old one. It is freed with the value, when the last reader releases that; but by then
@@ -46,11 +47,13 @@ enum entry_flags {
 	ENTRY_IN_COPY = 1 << 3,  /* the copy may have an entry of this key */
 	ENTRY_IS_HEAD = 1 << 4,  /* its bytes are in the copy only: the value has none (spill.h) */
 	ENTRY_WAS_USED = 1 << 5, /* since the hand of its shard last passed it (spill.h) */
+	ENTRY_RETIMED = 1 << 6,  /* the copy may not know yet when it expires */
+	ENTRY_ALARMED = 1 << 7,  /* shard->late has an alarm no later than when it expires */
 };
 
 struct entry_tail {
 	uint64_t size_bytes;
-	struct expiry_node expiry; /* in the expiry heap, if the value expires */
+	struct expiry_node expiry; /* in the expiry heap while the value expires */
 };
 
 /* The record in the headroom of values, for entries without a tail. */
@@ -173,6 +176,11 @@ static inline int64_t entry_created_at_us(const struct entry *entry)
 static inline bool entry_is_expired(const struct entry *entry, int64_t now_us)
 {
 	return !rules_is_live(entry_value_const(entry)->expires_at_us, now_us);
+}
+
+static inline bool entry_is_idle(const struct entry *entry, int64_t idle_us, int64_t order_us)
+{
+	return rules_is_idle(entry->order.last_access_us, idle_us, order_us);
 }
 
 /* Whether the op's condition allows a write if `entry` (NULL: none) is the live entry. */

@@ -10,6 +10,7 @@
 
 #include "backends/memory/clear.h"
 #include "backends/memory/configure.h"
+#include "backends/memory/expire.h"
 #include "backends/memory/listing/hash_scan.h"
 #include "backends/memory/listing/listing.h"
 #include "backends/memory/mirror/mirror.h"
@@ -115,7 +116,8 @@ static void miss_items(struct cache_op *op)
 		item->value = NULL;
 		item->status = CACHE_NOT_FOUND;
 	}
-	if (op->type == CACHE_OP_DELETE && !entry_condition_holds(op, NULL))
+	if (op->type != CACHE_OP_GET && op->type != CACHE_OP_EXISTS &&
+	    !entry_condition_holds(op, NULL))
 		op->items[0].status = CACHE_PRECONDITION_FAILED;
 }
 
@@ -125,18 +127,24 @@ static size_t visit_items(struct namespace *ns, struct cache_op *op, bool counts
 	struct entry *trash = NULL;
 	struct touched touched;
 	int64_t order_us = order_clock_at(ns->order_clock, now_us);
+	struct shard_time time = {now_us, order_us};
 	size_t heads = 0;
 
 	touched_init(&touched, op);
 	if (counts)
 		order_clock_pass(ns->order_clock, order_us, op->item_count);
 	namespace_lock(ns, touched.shards);
+	if (namespace_is_dropped(ns)) {
+		namespace_unlock(ns, touched.shards);
+		miss_items(op);
+		return 0;
+	}
 	for (size_t i = 0; i < op->item_count; i++) {
 		struct cache_item *item = &op->items[i];
 		uint64_t hash = touched_hash(&touched, op, i);
 		struct shard *shard = namespace_shard(ns, hash);
 		bool stale;
-		struct entry *entry = shard_find(shard, hash, item->key, now_us, &stale, &trash);
+		struct entry *entry = shard_find(shard, hash, item->key, time, &stale, &trash);
 		bool found = entry && (!stale || op->serve_stale);
 
 		item->status = found ? CACHE_OK : CACHE_NOT_FOUND;
@@ -187,11 +195,15 @@ static void memory_set(struct backend *backend, struct cache_op *op)
 	struct memory_backend *memory = memory_of(backend);
 	struct namespace *ns = NULL;
 	const struct memory_mirror *mirror = memory->namespaces.mirror;
-	struct set_outcome outcome = {0};
-	enum cache_status status = namespace_find_or_create(&memory->namespaces, op->ns, &ns);
+	struct set_outcome outcome;
+	enum cache_status status;
 
-	if (status == CACHE_OK)
-		status = set_items(&memory->namespaces, ns, op, now_of(memory), &outcome);
+	do {
+		outcome = (struct set_outcome){0};
+		status = namespace_find_or_create(&memory->namespaces, op->ns, &ns);
+		if (status == CACHE_OK)
+			status = set_items(&memory->namespaces, ns, op, now_of(memory), &outcome);
+	} while (outcome.is_gone);
 	if (outcome.wakes)
 		worker_wake(&memory->worker);
 	if (outcome.waits)
@@ -200,30 +212,106 @@ static void memory_set(struct backend *backend, struct cache_op *op)
 		cache_op_complete(op, status);
 }
 
+/* ---- Expire ---- */
+
+static void memory_expire(struct backend *backend, struct cache_op *op)
+{
+	struct memory_backend *memory = memory_of(backend);
+	struct namespace *ns = namespace_find(&memory->namespaces, op->ns);
+	enum cache_status status;
+	bool wakes = false;
+
+	if (ns) {
+		status = expire_items(ns, op, now_of(memory), &wakes);
+	} else {
+		miss_items(op);
+		status = rules_status_of_items(op);
+	}
+	if (wakes)
+		worker_wake(&memory->worker);
+	cache_op_complete(op, status);
+}
+
 /* ---- What may visit all entries ---- */
 
 /* Runs `op` to its end, on the caller's thread. */
 static void run_visit(struct namespaces *all, struct cache_op *op, int64_t now_us)
 {
-	struct namespace *ns = namespace_find(all, op->ns);
+	struct namespace *ns = NULL;
 	enum cache_status status = CACHE_OK;
 
-	if (op->type == CACHE_OP_SCAN)
+	if (op->type == CACHE_OP_CONFIGURE)
+		status = namespace_find_or_create(all, op->ns, &ns);
+	else
+		ns = namespace_find(all, op->ns);
+	/* It may have been dropped while the op waited. */
+	if (!ns)
+		op->complete = true;
+	else if (op->type == CACHE_OP_SCAN)
 		status = op->any_order ? hash_scan(ns, op, now_us) : listing_page(ns, op, now_us);
 	else if (op->type == CACHE_OP_CLEAR)
 		clear_prefix(ns, op->prefix, now_us);
 	else
-		configure_namespace(ns, op, now_us);
+		status = configure_namespace(all, ns, op, now_us);
 	cache_op_complete(op, status);
 }
 
-/* The same on the worker. */
+/* Drops `ns`, whose configure_lock is held; *ret is what was in it. */
+static enum cache_status drop(struct namespaces *all, struct namespace *ns, struct cleared **ret)
+{
+	struct cleared *cleared = calloc(1, sizeof(*cleared));
+
+	if (!cleared)
+		return CACHE_NO_MEMORY;
+	if (clear_drop(all, ns, cleared)) {
+		*ret = cleared;
+		return CACHE_OK;
+	}
+	free(cleared);
+	return CACHE_NOT_FOUND;
+}
+
+/* On the worker, where it may wait for somebody who configures the namespace. */
+static void run_long_drop(struct namespaces *all, struct cache_op *op)
+{
+	struct namespace *ns = namespace_find(all, op->ns);
+	enum cache_status status = CACHE_NOT_FOUND;
+	struct cleared *cleared = NULL;
+
+	if (ns) {
+		(void)pthread_mutex_lock(&ns->configure_lock);
+		status = drop(all, ns, &cleared);
+		(void)pthread_mutex_unlock(&ns->configure_lock);
+	}
+	cache_op_complete(op, status);
+	clear_free(cleared);
+}
+
+static void start_drop(struct memory_backend *memory, struct namespace *ns, struct cache_op *op)
+{
+	struct cleared *cleared = NULL;
+
+	if (pthread_mutex_trylock(&ns->configure_lock) != 0) {
+		worker_submit(&memory->worker, op);
+		return;
+	}
+	enum cache_status status = drop(&memory->namespaces, ns, &cleared);
+	(void)pthread_mutex_unlock(&ns->configure_lock);
+	if (cleared)
+		worker_free(&memory->worker, cleared);
+	cache_op_complete(op, status);
+}
+
+/* What takes long, on the worker. */
 static void run_long_visit(struct walks *walks, struct cache_op *op, int64_t now_us)
 {
 	struct namespaces *all = walks->namespaces;
+	struct namespace *ns = namespace_find(all, op->ns);
 
-	if (op->type == CACHE_OP_SCAN && !op->any_order)
-		cache_op_complete(op, walk_page(walks, namespace_find(all, op->ns), op, now_us));
+	if (op->type == CACHE_OP_CLEAR && op->drop)
+		run_long_drop(all, op);
+	else if (op->type == CACHE_OP_SCAN && !op->any_order && ns)
+		cache_op_complete(op, walk_page(walks, ns, op, now_us));
 	else
 		run_visit(all, op, now_us);
 }
@@ -258,11 +346,14 @@ static void memory_configure(struct backend *backend, struct cache_op *op)
 	struct memory_backend *memory = memory_of(backend);
 	struct namespace *ns = NULL;
 	enum cache_status status = namespace_find_or_create(&memory->namespaces, op->ns, &ns);
+	bool idles = (op->settings_mask & SETTING_MAX_IDLE) && op->settings.max_idle_s > 0;
 
 	if (status == CACHE_OK)
 		start_visit(memory, ns, op);
 	else
 		cache_op_complete(op, status);
+	if (idles)
+		worker_wake(&memory->worker);
 }
 
 static void memory_clear(struct backend *backend, struct cache_op *op)
@@ -272,7 +363,11 @@ static void memory_clear(struct backend *backend, struct cache_op *op)
 	struct cleared *cleared = NULL;
 
 	if (!ns) {
-		cache_op_complete(op, CACHE_OK);
+		cache_op_complete(op, op->drop ? CACHE_NOT_FOUND : CACHE_OK);
+		return;
+	}
+	if (op->drop) {
+		start_drop(memory, ns, op);
 		return;
 	}
 	if (op->prefix.len == 0)
@@ -302,7 +397,7 @@ static enum cache_status stats_of_all(struct memory_backend *memory, struct cach
 	if (!op->stats)
 		return CACHE_NO_MEMORY;
 	for (struct namespace *ns = first; ns; ns = ns->next)
-		namespace_stats(ns, now_of(memory), &op->stats[op->stats_count++]);
+		op->stats_count += namespace_stats(ns, now_of(memory), &op->stats[op->stats_count]);
 	rules_sort_stats(op);
 	return CACHE_OK;
 }
@@ -315,9 +410,8 @@ static enum cache_status stats_of_one(struct memory_backend *memory, struct cach
 	if (!op->stats)
 		return CACHE_NO_MEMORY;
 	op->stats_count = 1;
-	if (ns) {
-		namespace_stats(ns, now_of(memory), op->stats);
-	} else {
+	if (!ns || !namespace_stats(ns, now_of(memory), op->stats)) {
+		*op->stats = (struct namespace_stats){0};
 		memcpy(op->stats->name, op->ns.data, op->ns.len);
 		namespace_default_settings(&memory->namespaces, op->ns, &op->stats->settings);
 	}
@@ -436,6 +530,7 @@ const struct backend_ops memory_backend_ops = {
 	.set = memory_set,
 	.remove = memory_visit,
 	.exists = memory_visit,
+	.expire = memory_expire,
 	.clear = memory_clear,
 	.scan = memory_scan,
 	.stats = memory_stats,

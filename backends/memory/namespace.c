@@ -39,6 +39,7 @@ static struct namespace *_Atomic *bucket_of(struct namespaces *all, struct slice
 	return &all->buckets[entry_hash(name) % NAMESPACE_BUCKETS];
 }
 
+/* Dropped or not. */
 static struct namespace *find_in(struct namespace *_Atomic *bucket, struct slice name)
 {
 	/* Pairs with the release in publish: a namespace is complete once it can be found. */
@@ -51,7 +52,9 @@ static struct namespace *find_in(struct namespace *_Atomic *bucket, struct slice
 
 struct namespace *namespace_find(struct namespaces *all, struct slice name)
 {
-	return find_in(bucket_of(all, name), name);
+	struct namespace *ns = find_in(bucket_of(all, name), name);
+
+	return ns && !namespace_is_dropped(ns) ? ns : NULL;
 }
 
 void namespace_default_settings(const struct namespaces *all, struct slice name,
@@ -77,6 +80,8 @@ static struct namespace *create(struct namespaces *all, struct slice name,
 		.compression = (int)settings->compression,
 		.put_status = settings->put_status,
 	};
+	if (settings->max_idle_s > 0)
+		(void)atomic_fetch_add(&all->idling, 1);
 	ns->order_clock = &all->order_clock;
 	memcpy(ns->name, name.data, name.len);
 	(void)pthread_mutex_init(&ns->configure_lock, NULL);
@@ -85,6 +90,7 @@ static struct namespace *create(struct namespaces *all, struct slice name,
 		ns->shards[i].config = all->config;
 		ns->shards[i].ns = slice_of(ns->name);
 		ns->shards[i].stale_us = settings->stale_ttl_s * US_PER_S;
+		ns->shards[i].idle_us = settings->max_idle_s * US_PER_S;
 		ns->shards[i].changes.are_noted = all->mirror != NULL;
 		ns->shards[i].changes.spill_least_bytes =
 			all->mirror ? all->mirror->spill_least_bytes : 0;
@@ -114,6 +120,60 @@ static void publish(struct namespaces *all, struct namespace *_Atomic *bucket, s
 	all->count++;
 }
 
+static void set_settings(struct namespaces *all, struct namespace *ns,
+			 const struct namespace_settings *settings)
+{
+	atomic_store(&ns->max_size_bytes, settings->max_size_bytes);
+	atomic_store(&ns->capacity, settings->capacity);
+	atomic_store(&ns->default_ttl_s, settings->default_ttl_s);
+	atomic_store(&ns->policy, (int)settings->policy);
+	atomic_store(&ns->stale_ttl_s, settings->stale_ttl_s);
+	if (atomic_exchange(&ns->max_idle_s, settings->max_idle_s) != 0)
+		(void)atomic_fetch_sub(&all->idling, 1);
+	atomic_store(&ns->compression, (int)settings->compression);
+	atomic_store(&ns->put_status, settings->put_status);
+}
+
+/* Lets a dropped one, which is empty, exist again. With create_lock held. */
+static void revive(struct namespaces *all, struct namespace *ns)
+{
+	struct namespace_settings settings;
+
+	namespace_default_settings(all, slice_of(ns->name), &settings);
+	namespace_lock(ns, ALL_SHARDS);
+	set_settings(all, ns, &settings);
+	for (unsigned i = 0; i < SHARDS; i++)
+		order_set_policy(&ns->shards[i].order, settings.policy);
+	namespace_note_settings(ns, NAMESPACE_IS_NEW);
+	all->count++;
+	atomic_store_explicit(&ns->is_dropped, false, memory_order_release);
+	namespace_unlock(ns, ALL_SHARDS);
+}
+
+enum cache_status namespace_ensure(struct namespaces *all, struct namespace *ns)
+{
+	return namespace_find_or_create(all, slice_of(ns->name), &ns);
+}
+
+void namespace_forget(struct namespaces *all, struct namespace *ns)
+{
+	struct namespace_settings none = {0};
+
+	/* Nobody may find what a later one of the name must not have. */
+	set_settings(all, ns, &none);
+	for (unsigned i = 0; i < SHARDS; i++) {
+		struct shard *shard = &ns->shards[i];
+
+		shard->counters = (struct shard_counters){0};
+		shard->stale_us = 0;
+		(void)shard_set_idle(shard, 0);
+	}
+	namespace_note_drop(ns);
+	all->count--;
+	(void)atomic_fetch_add(&ns->drops, 1);
+	atomic_store_explicit(&ns->is_dropped, true, memory_order_release);
+}
+
 enum cache_status namespace_find_or_create(struct namespaces *all, struct slice name,
 					   struct namespace **ret)
 {
@@ -122,12 +182,14 @@ enum cache_status namespace_find_or_create(struct namespaces *all, struct slice 
 	unsigned max = all->config->max_namespaces;
 
 	*ret = find_in(bucket, name);
-	if (*ret)
+	if (*ret && !namespace_is_dropped(*ret))
 		return CACHE_OK;
 	(void)pthread_mutex_lock(&all->create_lock);
 	*ret = find_in(bucket, name);
-	if (!*ret && max > 0 && all->count >= max) {
+	if ((!*ret || namespace_is_dropped(*ret)) && max > 0 && all->count >= max) {
 		status = CACHE_TOO_MANY_NAMESPACES;
+	} else if (*ret && namespace_is_dropped(*ret)) {
+		revive(all, *ret);
 	} else if (!*ret) {
 		*ret = create_new(all, name);
 		if (*ret)
@@ -191,20 +253,21 @@ uint64_t namespace_past_stamp(struct namespace *ns, int64_t created_at_us)
 
 size_t namespace_expire(struct namespace *ns, int64_t now_us, size_t max, struct entry **trash)
 {
+	struct shard_time time = namespace_time(ns, now_us);
 	size_t removed = 0;
 
 	for (unsigned i = 0; i < SHARDS && removed < max; i++)
-		removed += shard_expire(&ns->shards[i], now_us, max - removed, trash);
+		removed += shard_expire(&ns->shards[i], time, max - removed, trash);
 	return removed;
 }
 
-static void add_shard_stats(struct shard *shard, int64_t now_us, uint64_t *frequency_sum,
+static void add_shard_stats(struct shard *shard, struct shard_time time, uint64_t *frequency_sum,
 			    struct namespace_stats *stats)
 {
 	struct entry *trash = NULL;
 
 	(void)pthread_mutex_lock(&shard->lock);
-	(void)shard_expire(shard, now_us, STATS_EXPIRE_MAX, &trash);
+	(void)shard_expire(shard, time, STATS_EXPIRE_MAX, &trash);
 	const struct shard_counters *counters = &shard->counters;
 	uint64_t max_frequency = order_max_frequency(&shard->order);
 	if (stats->max_frequency < max_frequency)
@@ -237,16 +300,31 @@ void namespace_settings_of(const struct namespace *ns, struct namespace_settings
 	};
 }
 
-void namespace_stats(struct namespace *ns, int64_t now_us, struct namespace_stats *ret)
+static void add_up(struct namespace *ns, int64_t now_us, struct namespace_stats *ret)
 {
+	struct shard_time time = namespace_time(ns, now_us);
 	uint64_t frequency_sum = 0;
 
 	*ret = (struct namespace_stats){0};
 	namespace_settings_of(ns, &ret->settings);
 	memcpy(ret->name, ns->name, sizeof(ret->name));
 	for (unsigned i = 0; i < SHARDS; i++)
-		add_shard_stats(&ns->shards[i], now_us, &frequency_sum, ret);
+		add_shard_stats(&ns->shards[i], time, &frequency_sum, ret);
 	ret->used_bytes = usage_read(&ns->usage.used_bytes);
 	if (ret->entry_count > 0)
 		ret->avg_frequency = (double)frequency_sum / (double)ret->entry_count;
+}
+
+bool namespace_stats(struct namespace *ns, int64_t now_us, struct namespace_stats *ret)
+{
+	unsigned drops;
+
+	/* Not some shards of one, and some of the next of its name. */
+	do {
+		drops = atomic_load(&ns->drops);
+		if (namespace_is_dropped(ns))
+			return false;
+		add_up(ns, now_us, ret);
+	} while (atomic_load(&ns->drops) != drops);
+	return true;
 }

@@ -5,7 +5,9 @@
  * deadlock. A batch locks all shards that it touches, so it is atomic for every other batch. An
  * operation for which the namespace must stand still, such as an eviction, locks all.
  *
- * A namespace is never removed before the backend is closed. So looking one up takes no lock. */
+ * A namespace is never freed before the backend is closed. So looking one up takes no lock. One
+ * that is dropped stays, empty, for the case that its name comes again: so whoever has found one
+ * looks again, with the lock of a shard, whether it was dropped since. */
 #ifndef STEADYCACHE_MEMORY_NAMESPACE_H
 #define STEADYCACHE_MEMORY_NAMESPACE_H
 
@@ -27,6 +29,10 @@ struct namespace
 	struct namespace *chain;         /* next of its bucket; never changes */
 	struct namespace *next;          /* next of all; never changes */
 	struct order_clock *order_clock; /* the backend's */
+	/* It does not exist, until it is created again. Changed with create_lock and all shards
+	 * locked. */
+	atomic_bool is_dropped;
+	atomic_uint drops; /* how often it was */
 	char name[NAMESPACE_MAX_LEN + 1];
 
 	/* The settings. Changed with configure_lock held; a set reads them with a shard's lock
@@ -40,7 +46,7 @@ struct namespace
 	_Atomic int64_t max_idle_s;
 	_Atomic int compression;
 	atomic_uint put_status;
-	pthread_mutex_t configure_lock;
+	pthread_mutex_t configure_lock; /* who holds it is not dropped beneath it */
 
 	_Atomic uint64_t last_stamp;
 	atomic_uint past_stamps; /* how many were taken */
@@ -52,6 +58,7 @@ struct namespace
 	 * and 0 in a store without one. */
 	atomic_bool has_changes;
 	atomic_bool is_cleared;            /* before any change; set with all shards locked */
+	atomic_bool drops_copy;            /* that clear, with the namespace */
 	_Atomic unsigned unsaved_settings; /* enum namespace_settings_mask, and NAMESPACE_IS_NEW */
 	/* Of the entries that the copy has and that are not loaded yet; they count in `usage`.
 	 * Only the thread that loads accesses these. */
@@ -69,13 +76,14 @@ struct namespaces {
 	struct namespace *_Atomic buckets[NAMESPACE_BUCKETS];
 	struct namespace *_Atomic first;
 	pthread_mutex_t create_lock;
-	unsigned count;                      /* guarded by create_lock */
+	unsigned count;                      /* that exist; guarded by create_lock */
 	const struct backend_config *config; /* with a clock */
 	uint64_t max_memory_bytes;           /* of all together; 0: no limit */
 	struct order_clock order_clock;
 	struct usage total; /* memory_bytes (including namespaces and runs) and expiring */
 	const struct memory_mirror *mirror; /* NULL: the store has no copy */
 	atomic_uint spills;                 /* how often something was to be spilled */
+	atomic_uint idling;                 /* namespaces whose entries go if nobody uses them */
 };
 
 /* `mirror` may be NULL; it lives as long as they do. */
@@ -101,8 +109,15 @@ void namespace_settings_of(const struct namespace *ns, struct namespace_settings
 void namespace_default_settings(const struct namespaces *all, struct slice name,
 				struct namespace_settings *ret);
 
-/* Statistics; a snapshot of one shard after the other. */
-void namespace_stats(struct namespace *ns, int64_t now_us, struct namespace_stats *ret);
+/* Creates one again if it was dropped. CACHE_OK, or why it could not. */
+enum cache_status namespace_ensure(struct namespaces *all, struct namespace *ns);
+
+/* Lets an empty one exist no more. With create_lock and configure_lock held, and all shards
+ * locked. */
+void namespace_forget(struct namespaces *all, struct namespace *ns);
+
+/* Statistics; a snapshot of one shard after the other. False: it does not exist any more. */
+bool namespace_stats(struct namespace *ns, int64_t now_us, struct namespace_stats *ret);
 
 static inline unsigned shard_index(uint64_t hash)
 {
@@ -112,6 +127,16 @@ static inline unsigned shard_index(uint64_t hash)
 static inline struct shard *namespace_shard(struct namespace *ns, uint64_t hash)
 {
 	return &ns->shards[shard_index(hash)];
+}
+
+static inline bool namespace_is_dropped(const struct namespace *ns)
+{
+	return atomic_load_explicit(&ns->is_dropped, memory_order_acquire);
+}
+
+static inline struct shard_time namespace_time(const struct namespace *ns, int64_t now_us)
+{
+	return (struct shard_time){now_us, order_clock_at(ns->order_clock, now_us)};
 }
 
 /* Locks or unlocks the shards of `set`. */
@@ -141,6 +166,16 @@ static inline void namespace_note_clear(struct namespace *ns)
 		return;
 	atomic_store(&ns->is_cleared, true);
 	atomic_store(&ns->has_changes, true);
+}
+
+/* The same, with the namespace; what it was told of settings does not count any more. */
+static inline void namespace_note_drop(struct namespace *ns)
+{
+	if (!ns->shards[0].changes.are_noted)
+		return;
+	atomic_store(&ns->unsaved_settings, 0);
+	atomic_store(&ns->drops_copy, true);
+	namespace_note_clear(ns);
 }
 
 /* After settings were changed. */

@@ -118,6 +118,15 @@ void noted_use(struct noted *changes, uint64_t hash, struct entry *entry)
 		push(changes, hash, entry);
 }
 
+void noted_retime(struct noted *changes, uint64_t hash, struct entry *entry)
+{
+	if (!changes->are_noted)
+		return;
+	entry_mark(entry, ENTRY_RETIMED);
+	if (!entry_has(entry, ENTRY_QUEUED))
+		push(changes, hash, entry);
+}
+
 /* A tombstone for `entry`: itself, or another one; NULL: itself, for lack of memory. */
 static struct entry *key_alone(struct entry *entry)
 {
@@ -215,7 +224,8 @@ void noted_saved(struct noted *changes, struct entry *entry)
 
 void noted_exchange(struct noted *changes, const struct entry *entry, struct entry *fresh)
 {
-	const unsigned kept = ENTRY_UNSAVED | ENTRY_QUEUED | ENTRY_IN_COPY | ENTRY_WAS_USED;
+	const unsigned kept =
+		ENTRY_UNSAVED | ENTRY_QUEUED | ENTRY_IN_COPY | ENTRY_WAS_USED | ENTRY_RETIMED;
 
 	count(changes, entry, subtract);
 	entry_mark(fresh, entry->order.owner_flags & kept);

@@ -9,7 +9,8 @@
  *
  * Invariants:
  * - An entry with ENTRY_QUEUED is among `keys`, or these were taken.
- * - An entry with ENTRY_UNSAVED has ENTRY_QUEUED, or is being written at the moment.
+ * - An entry with ENTRY_UNSAVED has ENTRY_QUEUED, or is being written at the moment; so has one
+ *   with ENTRY_RETIMED, until the copy is known to have its expiry.
  * - A key that the copy may have is that of an entry with ENTRY_IN_COPY, or of a tombstone; or
  *   everything in the copy is to be cleared (namespace.h).
  *
@@ -57,6 +58,8 @@ bool noted_reserve(struct noted *changes, size_t extra);
 void noted_set(struct noted *changes, uint64_t hash, const struct entry *old, struct entry *entry);
 /* `entry` was used. Without memory the use is not noted. */
 void noted_use(struct noted *changes, uint64_t hash, struct entry *entry);
+/* `entry` expires at another time; there is room for it. */
+void noted_retime(struct noted *changes, uint64_t hash, struct entry *entry);
 /* `entry` has left the table. True: it is a tombstone now; else it is the caller's. */
 bool noted_removal(struct noted *changes, struct entry *entry);
 /* All entries were cleared, and the copy will be: nothing that is noted counts any more. The

@@ -100,7 +100,8 @@ static bool plan_item(struct set *set, struct write *write, const struct cache_i
 	uint64_t used_bytes = entry_used_bytes(write->fresh);
 
 	write->old = shard_find(namespace_shard(set->ns, write->hash), write->hash, item->key,
-				set->now_us, &write->old_is_stale, &set->trash);
+				(struct shard_time){set->now_us, set->order_us},
+				&write->old_is_stale, &set->trash);
 	struct entry *old = write->old;
 	if (__builtin_add_overflow(*used_sum, used_bytes, used_sum) ||
 	    __builtin_add_overflow(set->used_growth, (int64_t)used_bytes, &set->used_growth))
@@ -121,13 +122,17 @@ static const struct entry *live_entry(const struct write *write)
 	return write->old_is_stale ? NULL : write->old;
 }
 
-/* Refuses what no eviction can help. With the locks of the set's shards. */
+/* Refuses what no eviction can help. With the locks of the set's shards. CACHE_NOT_FOUND: the
+ * namespace was dropped. */
 static enum cache_status plan(struct set *set)
 {
 	const struct cache_op *op = set->op;
 	uint64_t used_sum = 0;
 	uint64_t memory_sum = 0;
 
+	set->outcome.is_gone = namespace_is_dropped(set->ns);
+	if (set->outcome.is_gone)
+		return CACHE_NOT_FOUND;
 	set->used_growth = 0;
 	set->entry_growth = 0;
 	set->memory_growth = 0;
@@ -218,7 +223,7 @@ static int64_t past_of(const struct set *set, int64_t then_us)
 }
 
 /* Gives a stored entry the history of its item. */
-static void restore(const struct set *set, struct shard *shard, struct entry *entry,
+static void restore(const struct set *set, struct shard *shard, uint64_t hash, struct entry *entry,
 		    const struct cache_history *history, int64_t order_us)
 {
 	order_remove(&shard->order, &entry->order);
@@ -231,6 +236,7 @@ static void restore(const struct set *set, struct shard *shard, struct entry *en
 			? namespace_past_stamp(set->ns, past_of(set, history->created_at_us))
 			: namespace_take_stamp(set->ns, order_us);
 	order_restore(&shard->order, &entry->order);
+	shard_restored(shard, hash, entry);
 }
 
 /* `order_us`: of this item. */
@@ -252,7 +258,7 @@ static void store_item(struct set *set, struct write *write, struct cache_item *
 		set->outcome.wakes |= shard_overwrite(shard, write->hash, write->old, fresh,
 						      order_us, &set->trash);
 		if (item->history)
-			restore(set, shard, fresh, item->history, order_us);
+			restore(set, shard, write->hash, fresh, item->history, order_us);
 		return;
 	}
 	fresh->order.last_access_us = order_us;
@@ -263,7 +269,7 @@ static void store_item(struct set *set, struct write *write, struct cache_item *
 	else
 		set->outcome.wakes |= shard_add(shard, write->hash, fresh);
 	if (item->history)
-		restore(set, shard, fresh, item->history, order_us);
+		restore(set, shard, write->hash, fresh, item->history, order_us);
 }
 
 /* If nothing is stored, the former value must not be served any more. */

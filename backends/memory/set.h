@@ -5,8 +5,9 @@
 #include "backends/memory/namespace.h"
 
 struct set_outcome {
-	bool wakes; /* this is the first entry of the backend with a TTL (worker_wake) */
-	bool waits; /* nothing is done yet: the mirror must make it possible (mirror.h: park) */
+	bool wakes;   /* this is the first entry of the backend with a TTL (worker_wake) */
+	bool is_gone; /* nothing is done: the namespace was dropped meanwhile */
+	bool waits;   /* nothing is done yet: the mirror must make it possible (mirror.h: park) */
 };
 
 /* Stores all items of the op in `ns`, or none; fills the items and op->detail. The caller completes

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdalign.h>
 
+#include "backends/memory/alarms.h"
 #include "backends/memory/noted.h"
 #include "backends/memory/table.h"
 #include "backends/memory/usage.h"
@@ -23,9 +24,12 @@ struct shard_counters {
 struct shard {
 	/* On its own cache line, because other threads lock the neighbours. */
 	alignas(64) pthread_mutex_t lock;
+	int64_t idle_us; /* how long entries stay that nobody uses; 0: however long */
 	struct table table;
 	struct order order;
 	struct expiry expiry;
+	struct alarms late;  /* of entries that expire and have no tail, by the wall clock */
+	struct alarms idle;  /* of all entries, if idle_us > 0, by the order clock */
 	int64_t stale_us;    /* how long expired entries stay */
 	uint64_t size_bytes; /* sum of the sizes of its entries */
 	struct shard_counters counters;
@@ -42,13 +46,18 @@ void shard_init(struct shard *shard, enum eviction_policy policy, struct usage *
 		struct usage *total);
 void shard_deinit(struct shard *shard);
 
-/* The entry of `key`, live (*ret_stale false) or in its stale time, or NULL. An entry beyond that
- * goes to the trash. */
-struct entry *shard_find(struct shard *shard, uint64_t hash, struct slice key, int64_t now_us,
-			 bool *ret_stale, struct entry **trash);
+/* What time it is: by the clock of the backend, and by that of the order of eviction. */
+struct shard_time {
+	int64_t now_us, order_us;
+};
+
+/* The entry of `key`, live (*ret_stale false) or in its stale time, or NULL. An entry beyond that,
+ * or one that was not used for too long, goes to the trash. */
+struct entry *shard_find(struct shard *shard, uint64_t hash, struct slice key,
+			 struct shard_time time, bool *ret_stale, struct entry **trash);
 
 /* Makes room for what a set of `entries` may need, including `expiring` with a TTL, so that
- * shard_add and shard_overwrite cannot fail. False: out of memory. */
+ * shard_add, shard_overwrite and shard_restored cannot fail. False: out of memory. */
 bool shard_prepare(struct shard *shard, size_t entries, size_t expiring);
 
 /* Adds a new entry, with last access and stamp set. Its usage must have been added already (but for
@@ -58,11 +67,23 @@ bool shard_add(struct shard *shard, uint64_t hash, struct entry *entry);
 /* The same for one that came from the copy of the store (mirror.h), of any history. */
 bool shard_adopt(struct shard *shard, uint64_t hash, struct entry *entry);
 
-/* Puts `fresh`, with the same key, times and history, in the place of `entry`, of which it has more
- * or fewer bytes in memory (ENTRY_IS_HEAD). The caller has added the total's growth, if it grows.
- */
-void shard_exchange(struct shard *shard, uint64_t hash, struct entry *entry, struct entry *fresh,
+/* An entry that has got another history since it was added. */
+void shard_restored(struct shard *shard, uint64_t hash, const struct entry *entry);
+
+/* Puts `fresh`, with the same key and history, in the place of `entry`, of which it has more or
+ * fewer bytes in memory (ENTRY_IS_HEAD), and gives it its times. The caller has added the total's
+ * growth, if it grows. False: out of memory, and nothing is done. */
+bool shard_exchange(struct shard *shard, uint64_t hash, struct entry *entry, struct entry *fresh,
 		    struct entry **trash);
+
+/* Makes room for `entries` that get another expiry. False: out of memory. */
+bool shard_prepare_retime(struct shard *shard, size_t entries);
+/* Gives an entry another expiry; 0: never. Tells of that. Result: as for shard_add. */
+bool shard_retime(struct shard *shard, uint64_t hash, struct entry *entry, int64_t expires_at_us);
+
+/* How long entries stay that nobody uses, from now on. False: out of memory, and nothing is
+ * changed. */
+bool shard_set_idle(struct shard *shard, int64_t idle_us);
 
 /* Puts `fresh`, with the same key, in the place of `entry`, which is then trash. Counts as a use
  * and keeps the creation. Usage and result: as for shard_add. */
@@ -73,6 +94,10 @@ bool shard_overwrite(struct shard *shard, uint64_t hash, struct entry *entry, st
  * history. */
 bool shard_replace(struct shard *shard, uint64_t hash, struct entry *entry, struct entry *fresh,
 		   struct entry **trash);
+
+/* Takes all entries out, into `ret`; those who visit the table go on in the empty one. */
+void shard_empty(struct shard *shard, struct table *ret, enum eviction_policy policy,
+		 struct entry **tombstones);
 
 /* Removes an entry that has expired, tells of that, and subtracts its usage. */
 void shard_drop_expired(struct shard *shard, struct entry *entry, struct entry **trash);
@@ -87,8 +112,8 @@ static inline void shard_tell(const struct shard *shard, enum cache_change_kind 
 /* Removes an entry and subtracts its usage. The caller tells of it. */
 void shard_remove(struct shard *shard, struct entry *entry, struct entry **trash);
 
-/* Removes up to `max` expired entries whose stale time is over, the earliest first; returns how
- * many. */
-size_t shard_expire(struct shard *shard, int64_t now_us, size_t max, struct entry **trash);
+/* Removes up to `max` expired entries whose stale time is over, the earliest first, and those that
+ * were not used for too long; returns how many. */
+size_t shard_expire(struct shard *shard, struct shard_time time, size_t max, struct entry **trash);
 
 #endif

@@ -14,8 +14,10 @@ static bool spill(struct shard *shard, struct entry *entry, struct entry **trash
 	if (!head)
 		return false;
 	entry_tail(head)->size_bytes = entry_size_bytes(entry);
-	shard_exchange(shard, entry_hash(entry_key(entry)), entry, head, trash);
-	return true;
+	if (shard_exchange(shard, entry_hash(entry_key(entry)), entry, head, trash))
+		return true;
+	entry_free_list(head);
+	return false;
 }
 
 /* The hand passes some buckets. Returns how many entries were spilled. */

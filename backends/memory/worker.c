@@ -10,6 +10,13 @@
 /* Expired entries removed from a shard while its lock is held once. */
 #define SWEEP_STEP 256
 
+static bool has_some_due(const struct namespace *ns)
+{
+	return usage_read(&ns->usage.expiring) > 0 ||
+	       (atomic_load_explicit(&ns->max_idle_s, memory_order_relaxed) > 0 &&
+		usage_read(&ns->usage.entry_count) > 0);
+}
+
 static void sweep(struct worker *worker)
 {
 	struct namespace *ns =
@@ -17,7 +24,9 @@ static void sweep(struct worker *worker)
 	int64_t now_us = cache_clock_now_us(worker->clock);
 
 	for (; ns; ns = ns->next) {
-		for (unsigned i = 0; i < SHARDS && usage_read(&ns->usage.expiring) > 0; i++) {
+		struct shard_time time = namespace_time(ns, now_us);
+
+		for (unsigned i = 0; i < SHARDS && has_some_due(ns); i++) {
 			struct shard *shard = &ns->shards[i];
 			size_t removed;
 
@@ -25,7 +34,7 @@ static void sweep(struct worker *worker)
 				struct entry *trash = NULL;
 
 				(void)pthread_mutex_lock(&shard->lock);
-				removed = shard_expire(shard, now_us, SWEEP_STEP, &trash);
+				removed = shard_expire(shard, time, SWEEP_STEP, &trash);
 				(void)pthread_mutex_unlock(&shard->lock);
 				entry_free_list(trash);
 			} while (removed == SWEEP_STEP);
@@ -44,7 +53,7 @@ static bool wait_for_work(struct worker *worker, int64_t sweep_at_us)
 	while (is_idle(worker)) {
 		bool has_nothing_to_sweep =
 			usage_read(&worker->walks.namespaces->total.expiring) == 0 &&
-			!worker->has_runs;
+			atomic_load(&worker->walks.namespaces->idling) == 0 && !worker->has_runs;
 
 		if (!thread_wait_until(&worker->wake, &worker->lock,
 				       has_nothing_to_sweep ? INT64_MAX : sweep_at_us))

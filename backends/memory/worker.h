@@ -1,6 +1,6 @@
 /* The background thread of the memory backend: operations that visit many entries, tables that were
- * cleared, and the sweep of expired entries and of runs (listing/walk.h). On a server where no
- * entry has a TTL it sleeps until it gets work. */
+ * cleared, and the sweep of expired and unused entries and of runs (listing/walk.h). On a server
+ * where no entry has a TTL, and no namespace an idle time, it sleeps until it gets work. */
 #ifndef STEADYCACHE_MEMORY_WORKER_H
 #define STEADYCACHE_MEMORY_WORKER_H
 
@@ -37,6 +37,7 @@ void worker_stop(struct worker *worker);
 /* All three: any thread, without a lock held. */
 void worker_submit(struct worker *worker, struct cache_op *op);
 void worker_free(struct worker *worker, struct cleared *cleared); /* takes it over */
-void worker_wake(struct worker *worker); /* the first entry with a TTL was added */
+void worker_wake(struct worker *worker); /* the first entry with a TTL was added, or the first
+					  * idle time set */
 
 #endif

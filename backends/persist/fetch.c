@@ -1,6 +1,7 @@
 /* A GET has found heads in memory: the file has their bytes. While it is asked, an entry may be
  * set, removed or written again. So what the file gives counts only if it is the version that
- * memory had: the same ETag, and the same time at which it was stored. Otherwise the whole op is
+ * memory had: the same ETag, and the same time at which it was stored; when it expires memory knows
+ * better. Otherwise the whole op is
  * looked up again, so that a batch is still one view of the store. */
 #include "backends/persist/fetch.h"
 
@@ -44,8 +45,7 @@ static void fail(struct cache_op *op, enum cache_status status, const char *deta
 static bool is_version(const struct cache_value *head, const struct cache_value *value)
 {
 	return value && etag_equal(&head->etag, &value->etag) &&
-	       head->modified_at_us == value->modified_at_us &&
-	       head->expires_at_us == value->expires_at_us;
+	       head->modified_at_us == value->modified_at_us;
 }
 
 /* Whether the file has given what memory has named. */
@@ -68,7 +68,8 @@ static void take_values(struct fetch *fetch)
 
 		item->value = fetch->items[i].value;
 		fetch->items[i].value = NULL;
-		if (!op->no_touch)
+		item->value->expires_at_us = head->expires_at_us;
+		if (!op->no_touch && ns) /* otherwise it was dropped meanwhile */
 			mirror_promote(fetch->persist->all, ns, item->key, head, item->value);
 		cache_value_release(head);
 	}
@@ -122,6 +123,7 @@ void fetch_run(struct persist *persist, struct cache_op *op)
 	fetch->asked.item_count = count;
 	fetch->asked.no_touch = true;
 	fetch->asked.takes_references = true;
+	fetch->asked.takes_encoded = true;
 	fetch->asked.max_value_bytes = op->max_value_bytes;
 	fetch->asked.user = fetch;
 	fetch->asked.done = finish;

@@ -1,6 +1,7 @@
 /* A flush: what has changed since the last one, in steps of bounded size, each one transaction.
  *
- *     1. of each namespace that has changed: its settings, its clear, its removed keys
+ *     1. of each namespace that has changed: its clear (which may be a drop: then what follows is
+ *        of one that was made anew), its settings, its removed keys
  *     2. of each of them: the entries that were set or used, in the order of their creation, in
  *        which the file has them too: so entries that share a page are written together
  *
@@ -115,13 +116,13 @@ static bool flush_clear(struct persist *persist, struct namespace *ns)
 {
 	struct cache_op op;
 
-	if (!mirror_take_clear(ns))
-		return true;
 	cache_op_init(&op, CACHE_OP_CLEAR);
+	if (!mirror_take_clear(ns, &op.drop))
+		return true;
 	op.ns = mirror_name(ns);
 	if (run_op(persist, &op, persist->file->ops->clear))
 		return true;
-	mirror_return_clear(ns);
+	mirror_return_clear(ns, op.drop);
 	return false;
 }
 
@@ -182,7 +183,7 @@ static bool flush_removed_of(struct flush *flush, struct namespace *ns, unsigned
 
 static bool flush_first(struct flush *flush, struct namespace *ns)
 {
-	bool ok = flush_settings(flush->persist, ns) && flush_clear(flush->persist, ns);
+	bool ok = flush_clear(flush->persist, ns) && flush_settings(flush->persist, ns);
 
 	for (unsigned shard = 0; shard < MIRROR_SHARDS && ok; shard++)
 		ok = flush_removed_of(flush, ns, shard);

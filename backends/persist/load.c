@@ -216,6 +216,7 @@ static bool adopt_namespaces(struct persist *persist, char *error, size_t error_
 	if (!ok)
 		(void)snprintf(error, error_size, "cannot load the database: out of memory");
 	cache_op_deinit(&op);
+	memory_note_expiring(persist->memory); /* some may have an idle time */
 	return ok && status == CACHE_OK;
 }
 

@@ -41,3 +41,14 @@ struct counters *counters_of(struct counters_table *table, struct slice name)
 	(void)pthread_mutex_unlock(&table->lock);
 	return found;
 }
+
+void counters_reset(struct counters *counters)
+{
+	atomic_store(&counters->hits, 0);
+	atomic_store(&counters->misses, 0);
+	atomic_store(&counters->sets, 0);
+	atomic_store(&counters->deletes, 0);
+	atomic_store(&counters->evictions, 0);
+	atomic_store(&counters->expirations, 0);
+	atomic_store(&counters->stale_hits, 0);
+}

@@ -27,6 +27,9 @@ void counters_deinit(struct counters_table *table);
 /* The counters of a namespace; NULL: out of memory. Any thread. */
 struct counters *counters_of(struct counters_table *table, struct slice name);
 
+/* The namespace is gone, and another of its name counts from 0. */
+void counters_reset(struct counters *counters);
+
 static inline void counters_add(atomic_ullong *counter, uint64_t number)
 {
 	(void)atomic_fetch_add_explicit(counter, number, memory_order_relaxed);

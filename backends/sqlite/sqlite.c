@@ -208,6 +208,7 @@ const struct backend_ops sqlite_backend_ops = {
 	.exists = reader_exists,
 	.set = writer_submit,
 	.remove = writer_submit,
+	.expire = writer_submit,
 	.clear = writer_submit,
 	.configure = writer_submit,
 	.sync = writer_submit,

@@ -8,7 +8,15 @@
 #include "store/keeper/outcome.h"
 #include "store/tell.h"
 
-enum step_kind { STEP_PUT, STEP_REMOVE, STEP_USE, STEP_ADD_SPACE, STEP_CONFIGURE };
+enum step_kind {
+	STEP_PUT,
+	STEP_RETIME,
+	STEP_REMOVE,
+	STEP_USE,
+	STEP_ADD_SPACE,
+	STEP_DROP_SPACE,
+	STEP_CONFIGURE,
+};
 
 struct keeper_step {
 	enum step_kind kind;
@@ -17,8 +25,9 @@ struct keeper_step {
 		struct {
 			struct keeper_entry *entry;
 			struct keeper_entry *old; /* PUT: the replaced entry, or NULL */
-			struct slice body;        /* PUT */
-			char *owned;              /* PUT: memory of the body, or NULL */
+			struct slice body;        /* PUT, RETIME */
+			char *owned;              /* the same: memory of the body, or NULL */
+			int64_t expires_at_us;    /* RETIME: the previous one */
 			uint64_t *counter; /* REMOVE: the counter for it; PUT: the counter for an
 					    * old entry, or NULL */
 		};
@@ -56,7 +65,7 @@ bool keeper_changes_put(struct keeper_changes *changes, struct keeper_space *spa
 {
 	struct keeper_step *step = NULL;
 
-	if (fresh->expires_at_us == 0 || keeper_space_reserve(space))
+	if (keeper_space_reserve(space, fresh->expires_at_us != 0))
 		step = add_step(changes);
 	if (!step)
 		return false;
@@ -73,6 +82,24 @@ bool keeper_changes_put(struct keeper_changes *changes, struct keeper_space *spa
 	space->counters.sets++;
 	if (step->counter)
 		++*step->counter;
+	return true;
+}
+
+bool keeper_changes_retime(struct keeper_changes *changes, struct keeper_space *space,
+			   struct keeper_entry *entry, int64_t expires_at_us, char *body)
+{
+	struct keeper_step *step = NULL;
+
+	if (keeper_space_reserve(space, true))
+		step = add_step(changes);
+	if (!step)
+		return false;
+	*step = (struct keeper_step){.kind = STEP_RETIME, .space = space};
+	step->entry = entry;
+	step->body = (struct slice){body, (size_t)keeper_entry_body_len(entry)};
+	step->owned = body;
+	step->expires_at_us = entry->expires_at_us;
+	keeper_space_retime(space, entry, expires_at_us);
 	return true;
 }
 
@@ -118,6 +145,17 @@ struct keeper_space *keeper_changes_add_space(struct keeper *keeper, struct slic
 	return space;
 }
 
+bool keeper_changes_drop_space(struct keeper *keeper, struct keeper_space *space)
+{
+	struct keeper_step *step = add_step(&keeper->changes);
+
+	if (!step)
+		return false;
+	*step = (struct keeper_step){.kind = STEP_DROP_SPACE, .space = space};
+	keeper_space_unlink(&keeper->spaces, space);
+	return true;
+}
+
 bool keeper_changes_configure(struct keeper_changes *changes, struct keeper_space *space,
 			      const struct namespace_settings *settings, unsigned configured)
 {
@@ -156,6 +194,10 @@ static void undo_step(struct keeper *keeper, const struct keeper_step *step)
 		if (step->old)
 			put_back(keeper, step->space, step->old);
 		break;
+	case STEP_RETIME:
+		keeper_space_retime(step->space, step->entry, step->expires_at_us);
+		free(step->owned);
+		break;
 	case STEP_REMOVE:
 		put_back(keeper, step->space, step->entry);
 		--*step->counter;
@@ -166,6 +208,9 @@ static void undo_step(struct keeper *keeper, const struct keeper_step *step)
 	case STEP_ADD_SPACE:
 		INVARIANT(step->space->index.count == 0);
 		keeper_space_destroy(&keeper->spaces, step->space);
+		break;
+	case STEP_DROP_SPACE:
+		keeper_space_link(&keeper->spaces, step->space);
 		break;
 	case STEP_CONFIGURE:
 		keeper_space_configure(step->space, &step->settings, step->configured);
@@ -186,9 +231,10 @@ void keeper_changes_undo(struct keeper *keeper, size_t mark)
 /* The most that the head of a step takes. */
 static size_t head_bytes(const struct keeper_step *step)
 {
-	bool is_entry = step->kind == STEP_PUT || step->kind == STEP_USE;
+	bool is_entry =
+		step->kind == STEP_PUT || step->kind == STEP_RETIME || step->kind == STEP_USE;
 
-	if (step->kind == STEP_REMOVE)
+	if (step->kind == STEP_REMOVE || step->kind == STEP_DROP_SPACE)
 		return 0;
 	return RECORD_NUMBERS_BYTES + (is_entry ? step->entry->type_len : 0);
 }
@@ -241,12 +287,17 @@ static void tell_step(struct keeper_changes *changes, size_t *count, const struc
 		changes->told[(*count)++] = (struct driver_change){
 			.kind = DRIVER_REMOVE, .ns = ns, .key = keeper_entry_key(step->entry)};
 		break;
+	case STEP_DROP_SPACE:
+		changes->told[(*count)++] =
+			(struct driver_change){.kind = DRIVER_REMOVE, .key = ns};
+		break;
 	case STEP_PUT:
+	case STEP_RETIME: /* a driver may leave a USE out */
 	case STEP_USE:
 		keeper_entry_record(step->entry, &record);
 		change = add_head(changes, count, &record, ns, keeper_entry_key(step->entry));
-		change->kind = step->kind == STEP_PUT ? DRIVER_PUT : DRIVER_USE;
-		change->body = step->kind == STEP_PUT ? step->body : (struct slice){0};
+		change->kind = step->kind == STEP_USE ? DRIVER_USE : DRIVER_PUT;
+		change->body = step->kind == STEP_USE ? (struct slice){0} : step->body;
 		break;
 	case STEP_ADD_SPACE:
 	case STEP_CONFIGURE:
@@ -300,7 +351,7 @@ static void tell_change_of(const struct keeper *keeper, const struct keeper_step
 									   : CHANGE_DELETE;
 		if (step->entry->modified_at_us < keeper->changes.told_since_us)
 			return;
-	} else if (step->kind != STEP_PUT) {
+	} else if (step->kind != STEP_PUT && step->kind != STEP_RETIME) {
 		return;
 	}
 	tell_change(&keeper->config, kind, slice_of(step->space->name),
@@ -325,8 +376,12 @@ static void free_replaced(const struct keeper_step *step)
 	if (step->kind == STEP_PUT) {
 		free(step->old);
 		free(step->owned);
+	} else if (step->kind == STEP_RETIME) {
+		free(step->owned);
 	} else if (step->kind == STEP_REMOVE) {
 		free(step->entry);
+	} else if (step->kind == STEP_DROP_SPACE) {
+		keeper_space_free(step->space);
 	}
 }
 

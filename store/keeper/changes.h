@@ -49,6 +49,11 @@ bool keeper_changes_put(struct keeper_changes *changes, struct keeper_space *spa
 			struct keeper_entry *old, bool old_is_live, struct keeper_entry *fresh,
 			struct slice body, char *owned);
 
+/* Gives `entry` another expiry. `body` (malloc'ed) is what the driver has of it, and belongs to the
+ * changes if the result is true. */
+bool keeper_changes_retime(struct keeper_changes *changes, struct keeper_space *space,
+			   struct keeper_entry *entry, int64_t expires_at_us, char *body);
+
 /* Removes `entry`, and counts it in `counter`, one of the namespace's. */
 bool keeper_changes_remove(struct keeper_changes *changes, struct keeper_space *space,
 			   struct keeper_entry *entry, uint64_t *counter);
@@ -60,6 +65,9 @@ bool keeper_changes_tell_use(struct keeper_changes *changes, struct keeper_space
 /* Creates the namespace `name`, which must not exist; NULL: out of memory. */
 struct keeper_space *keeper_changes_add_space(struct keeper *keeper, struct slice name,
 					      const struct namespace_settings *settings);
+
+/* Lets an empty namespace exist no more. */
+bool keeper_changes_drop_space(struct keeper *keeper, struct keeper_space *space);
 
 /* Gives a namespace other settings. */
 bool keeper_changes_configure(struct keeper_changes *changes, struct keeper_space *space,

@@ -22,7 +22,9 @@ struct keeper_entry *keeper_entry_create(struct slice key, const struct keeper_r
 	uint8_t levels = old ? old->levels : draw_levels();
 	struct slice type = record->entry.type;
 	struct keeper_entry *entry =
-		malloc(sizeof(*entry) + levels * sizeof(entry->next[0]) + key.len + type.len);
+		key.len <= UINT32_MAX ? malloc(sizeof(*entry) + levels * sizeof(entry->next[0]) +
+					       key.len + type.len)
+				      : NULL;
 
 	if (!entry)
 		return NULL;
@@ -43,7 +45,7 @@ struct keeper_entry *keeper_entry_create(struct slice key, const struct keeper_r
 		.modified_at_us = record->entry.modified_at_us,
 		.expires_at_us = record->entry.expires_at_us,
 		.etag = record->entry.etag,
-		.key_len = key.len,
+		.key_len = (uint32_t)key.len,
 	};
 	char *bytes = (char *)&entry->next[levels];
 	if (key.len > 0)

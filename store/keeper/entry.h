@@ -18,7 +18,9 @@
 struct keeper_entry {
 	struct order_node node;    /* first: an entry is found by it */
 	struct expiry_node expiry; /* in the heap if it expires at all */
+	struct expiry_node idle;   /* in the other one if its namespace has an idle time */
 	uint32_t len_bytes;        /* of the value */
+	uint32_t key_len;
 	uint16_t type_len;
 	uint16_t body_type_len; /* of a type that is in the body; else 0 */
 	uint8_t flags;          /* of the value */
@@ -33,9 +35,8 @@ struct keeper_entry {
 	/* In the namespace's list of entries with uses that the driver does not know. *used_at is
 	 * the link that leads here; NULL: not in the list. */
 	struct keeper_entry *used_next, **used_at;
-	uint64_t hash;              /* of the key (buckets.h) */
-	struct keeper_entry *chain; /* the next one of its bucket */
-	size_t key_len;
+	uint64_t hash;               /* of the key (buckets.h) */
+	struct keeper_entry *chain;  /* the next one of its bucket */
 	struct keeper_entry *next[]; /* of each level, followed by the key and the type */
 };
 

@@ -31,9 +31,9 @@ void keeper_close(struct backend *backend);
 #define KEEPER_OPS_CLOSED_BY(the_bits, the_close)                                                  \
 	.bits = (the_bits) | BACKEND_WHOLE, .default_policy = EVICT_FRECENCY,                      \
 	.get = keeper_submit, .set = keeper_submit, .remove = keeper_submit,                       \
-	.exists = keeper_submit, .clear = keeper_submit, .scan = keeper_submit,                    \
-	.stats = keeper_submit, .configure = keeper_submit, .sync = keeper_submit,                 \
-	.check = keeper_submit, .gauges = keeper_gauges, .hurry = keeper_hurry,                    \
-	.close = (the_close)
+	.exists = keeper_submit, .expire = keeper_submit, .clear = keeper_submit,                  \
+	.scan = keeper_submit, .stats = keeper_submit, .configure = keeper_submit,                 \
+	.sync = keeper_submit, .check = keeper_submit, .gauges = keeper_gauges,                    \
+	.hurry = keeper_hurry, .close = (the_close)
 
 #endif

@@ -53,16 +53,18 @@ static struct keeper_entry *first_of(const struct keeper_space *space, const str
 	return entry;
 }
 
-static enum cache_status list(const struct keeper *keeper, struct keeper_space *space,
+static enum cache_status list(struct keeper *keeper, struct keeper_space *space,
 			      struct cache_op *op, int64_t now_us)
 {
 	struct keeper_entry *entry = first_of(space, op);
+	int64_t order_us = order_clock_at(&keeper->order_clock, now_us);
 	size_t capacity = 0;
 	size_t key_bytes = 0;
 
 	for (; entry && slice_starts_with(keeper_entry_key(entry), op->prefix);
 	     entry = entry->next[0]) {
-		if (!keeper_entry_is_live(entry, now_us))
+		if (!keeper_entry_is_live(entry, now_us) ||
+		    keeper_space_is_idle(space, entry, order_us))
 			continue;
 		op->complete = op->entry_count < op->limit &&
 			       (op->max_key_bytes == 0 || key_bytes < op->max_key_bytes);

@@ -41,6 +41,8 @@ static bool load_settings(struct loading *loading, struct slice name,
 		return stop(loading, "out of memory");
 	struct namespace_settings settings = space->settings;
 	keeper_settings_merge(&settings, record->settings.configured, &record->settings.values);
+	if (!keeper_space_prepare_idle(space, &settings))
+		return stop(loading, "out of memory");
 	keeper_space_configure(space, &settings, record->settings.configured);
 	return true;
 }
@@ -57,7 +59,7 @@ static bool load_entry(struct loading *loading, struct slice ns, struct slice ke
 	struct keeper_space *space = space_of(loading->keeper, ns);
 	struct keeper_entry *entry = space ? keeper_entry_create(key, record, NULL) : NULL;
 
-	if (!entry || (entry->expires_at_us != 0 && !keeper_space_reserve(space))) {
+	if (!entry || !keeper_space_reserve(space, entry->expires_at_us != 0)) {
 		free(entry);
 		return stop(loading, "out of memory");
 	}

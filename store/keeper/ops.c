@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "store/keeper/expire.h"
 #include "store/keeper/keeper_state.h"
 #include "store/keeper/listing.h"
 #include "store/keeper/outcome.h"
@@ -147,8 +148,12 @@ void keeper_ops_write(struct keeper *keeper, struct cache_op *op)
 	enum cache_status status = CACHE_UNSUPPORTED;
 
 	switch (op->type) {
+	case CACHE_OP_EXPIRE:
+		status = keeper_expire_run(keeper, op, now_of(keeper));
+		break;
 	case CACHE_OP_CLEAR:
-		status = keeper_passes_clear(keeper, op);
+		status =
+			op->drop ? keeper_passes_drop(keeper, op) : keeper_passes_clear(keeper, op);
 		break;
 	case CACHE_OP_CONFIGURE:
 		status = keeper_passes_configure(keeper, op);

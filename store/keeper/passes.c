@@ -105,6 +105,34 @@ enum cache_status keeper_passes_clear(struct keeper *keeper, const struct cache_
 	return status;
 }
 
+static enum cache_status drop_all(struct keeper *keeper, struct keeper_space *space)
+{
+	struct keeper_entry *entry;
+
+	while ((entry = space->index.first[0]))
+		if (!keeper_changes_remove(&keeper->changes, space, entry,
+					   &space->counters.deletes))
+			return CACHE_NO_MEMORY;
+	return keeper_changes_drop_space(keeper, space) ? CACHE_OK : CACHE_NO_MEMORY;
+}
+
+enum cache_status keeper_passes_drop(struct keeper *keeper, const struct cache_op *op)
+{
+	enum cache_status status = CACHE_NOT_FOUND;
+
+	(void)pthread_rwlock_wrlock(&keeper->gate);
+	struct keeper_space *space = keeper_space_find(&keeper->spaces, op->ns);
+	if (space) {
+		keeper->changes.told_since_us = INT64_MAX;
+		status = end_step(keeper, drop_all(keeper, space));
+		keeper->changes.told_since_us = 0;
+		if (status == CACHE_OK)
+			tell_change(&keeper->config, CHANGE_CLEAR, op->ns, (struct slice){0});
+	}
+	(void)pthread_rwlock_unlock(&keeper->gate);
+	return status;
+}
+
 /* ---- Configure ---- */
 
 /* Evicts for the current limits; for the byte limit down to 80 %, as a set does. */
@@ -113,9 +141,12 @@ static enum cache_status shrink_some(struct keeper *keeper, struct slice name, s
 	struct keeper_space *space = keeper_space_find(&keeper->spaces, name);
 	int64_t now_us = now_of(keeper);
 	struct keeper_goal goal = {.used_bytes = UINT64_MAX};
-	enum cache_status status =
-		keeper_room_expire(keeper, space, now_us, STEP_ENTRIES, ret_removed);
+	enum cache_status status = CACHE_OK;
 
+	*ret_removed = 0;
+	if (!space) /* dropped since */
+		return CACHE_OK;
+	status = keeper_room_expire(keeper, space, now_us, STEP_ENTRIES, ret_removed);
 	if (status != CACHE_OK || *ret_removed == STEP_ENTRIES)
 		return status;
 	goal.entry_count = keeper_room_max_entries(space);
@@ -164,8 +195,10 @@ static void trim(const struct keeper *keeper)
 {
 	struct keeper_space *space = NULL;
 
-	while ((space = keeper_space_next(&keeper->spaces, space)))
+	while ((space = keeper_space_next(&keeper->spaces, space))) {
 		expiry_trim(&space->expiry);
+		expiry_trim(&space->idle);
+	}
 }
 
 /* ---- Uses ---- */

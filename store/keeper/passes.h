@@ -11,6 +11,8 @@ bool keeper_passes_is_long(struct keeper *keeper, const struct cache_op *op);
 
 /* If the driver fails, the earlier steps stay done. */
 enum cache_status keeper_passes_clear(struct keeper *keeper, const struct cache_op *op);
+/* CLEAR that drops: one apply, whatever there is, so that all of it is gone or nothing. */
+enum cache_status keeper_passes_drop(struct keeper *keeper, const struct cache_op *op);
 enum cache_status keeper_passes_configure(struct keeper *keeper, const struct cache_op *op);
 
 /* Tells the driver of all uses, and of the clock. */

@@ -5,13 +5,37 @@
 #include "store/keeper/outcome.h"
 #include "store/rules.h"
 
+/* Now, and the same by the order clock. */
+struct moment {
+	int64_t now_us, order_us;
+};
+
+static struct moment moment_of(struct keeper *keeper, int64_t now_us)
+{
+	return (struct moment){now_us, order_clock_at(&keeper->order_clock, now_us)};
+}
+
+/* Others may use the entry at the same time. */
+static bool is_idle(struct keeper_space *space, const struct keeper_entry *entry, int64_t order_us)
+{
+	if (space->settings.max_idle_s == 0)
+		return false;
+	(void)pthread_mutex_lock(&space->lock);
+	bool is_it = keeper_space_is_idle(space, entry, order_us);
+	(void)pthread_mutex_unlock(&space->lock);
+	return is_it;
+}
+
 /* The entry that answers an item, or NULL; sets the item's status. */
-static struct keeper_entry *look_up(const struct keeper_space *space, const struct cache_op *op,
-				    struct cache_item *item, int64_t now_us)
+static struct keeper_entry *look_up(struct keeper_space *space, const struct cache_op *op,
+				    struct cache_item *item, struct moment moment)
 {
 	struct keeper_entry *entry = space ? keeper_index_find(&space->index, item->key) : NULL;
-	bool is_live = entry && keeper_entry_is_live(entry, now_us);
+	int64_t now_us = moment.now_us;
 
+	if (entry && is_idle(space, entry, moment.order_us))
+		entry = NULL;
+	bool is_live = entry && keeper_entry_is_live(entry, now_us);
 	item->stale = entry && !is_live && op->serve_stale &&
 		      rules_is_kept(entry->expires_at_us, space->settings.stale_ttl_s, now_us);
 	item->status = is_live || item->stale ? CACHE_OK : CACHE_NOT_FOUND;
@@ -82,6 +106,23 @@ static enum cache_status fetch(struct keeper *keeper, struct slice ns,
 	return CACHE_OK;
 }
 
+enum cache_status keeper_reads_body(struct keeper *keeper, struct slice ns,
+				    const struct keeper_entry *entry, char **ret)
+{
+	uint64_t len = keeper_entry_body_len(entry);
+	char *body = len < SIZE_MAX ? malloc((size_t)len + 1) : NULL;
+
+	if (!body)
+		return CACHE_NO_MEMORY;
+	enum driver_status status = fetch_body(keeper, ns, entry, body);
+	if (status == DRIVER_OK) {
+		*ret = body;
+		return CACHE_OK;
+	}
+	free(body);
+	return keeper_outcome(keeper, status);
+}
+
 /* ---- Get ---- */
 
 #define INLINE_ITEMS 16
@@ -96,11 +137,12 @@ struct get {
 /* Finds the entries of all items. False: their values are larger than the op allows. */
 static bool find_items(const struct get *get, int64_t now_us)
 {
+	struct moment moment = moment_of(get->keeper, now_us);
 	uint64_t max = get->op->max_value_bytes;
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < get->op->item_count; i++) {
-		get->found[i] = look_up(get->space, get->op, &get->op->items[i], now_us);
+		get->found[i] = look_up(get->space, get->op, &get->op->items[i], moment);
 		sum += get->found[i] ? get->found[i]->len_bytes : 0;
 	}
 	return max == 0 || sum <= max;
@@ -192,10 +234,11 @@ enum cache_status keeper_reads_get(struct keeper *keeper, struct cache_op *op, i
 
 enum cache_status keeper_reads_exists(struct keeper *keeper, struct cache_op *op, int64_t now_us)
 {
-	const struct keeper_space *space = keeper_space_find(&keeper->spaces, op->ns);
+	struct keeper_space *space = keeper_space_find(&keeper->spaces, op->ns);
+	struct moment moment = moment_of(keeper, now_us);
 
 	for (size_t i = 0; i < op->item_count; i++)
-		(void)look_up(space, op, &op->items[i], now_us);
+		(void)look_up(space, op, &op->items[i], moment);
 	return rules_status_of_items(op);
 }
 

@@ -14,4 +14,8 @@ enum cache_status keeper_reads_exists(struct keeper *keeper, struct cache_op *op
  * held for writing. */
 void keeper_reads_drop_lost(struct keeper *keeper, const struct cache_op *op);
 
+/* The body that the driver has of an entry, malloc'ed. CACHE_OK, or as a GET of it would fail. */
+enum cache_status keeper_reads_body(struct keeper *keeper, struct slice ns,
+				    const struct keeper_entry *entry, char **ret);
+
 #endif

@@ -82,11 +82,11 @@ static size_t pack_entry(const struct keeper_record *record, char *ret)
 
 static uint8_t version_of(const struct keeper_record *record)
 {
-	bool is_later =
-		record->kind == RECORD_SETTINGS
-			? (record->settings.configured & SETTINGS_2) != 0
-			: record->kind == RECORD_ENTRY && (record->entry.body_type_len > 0 ||
-							   (record->entry.flags & CACHE_VALUE_ZSTD));
+	bool is_later = record->kind == RECORD_SETTINGS
+				? (record->settings.configured & SETTINGS_2) != 0
+				: record->kind == RECORD_ENTRY &&
+					  (record->entry.body_type_len > 0 ||
+					   (record->entry.flags & CACHE_VALUE_ZSTD));
 
 	return is_later ? VERSION_LATER : VERSION;
 }

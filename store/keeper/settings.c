@@ -54,6 +54,8 @@ enum cache_status keeper_settings_change(struct keeper *keeper, const struct cac
 		return status;
 	struct namespace_settings settings = space->settings;
 	keeper_settings_merge(&settings, op->settings_mask, &op->settings);
+	if (!keeper_space_prepare_idle(space, &settings))
+		return CACHE_NO_MEMORY;
 	return keeper_changes_configure(&keeper->changes, space, &settings,
 					space->configured | op->settings_mask)
 		       ? CACHE_OK

@@ -26,7 +26,6 @@ struct keeper_space *keeper_space_create(struct keeper_spaces *all, struct slice
 					 const struct namespace_settings *settings)
 {
 	struct keeper_space *space = calloc(1, sizeof(*space));
-	struct keeper_space **bucket = bucket_of(all, name);
 
 	if (!space)
 		return NULL;
@@ -40,13 +39,20 @@ struct keeper_space *keeper_space_create(struct keeper_spaces *all, struct slice
 		return NULL;
 	}
 	(void)pthread_mutex_init(&space->lock, NULL);
-	space->chain = *bucket;
-	*bucket = space;
-	all->count++;
+	keeper_space_link(all, space);
 	return space;
 }
 
-void keeper_space_destroy(struct keeper_spaces *all, struct keeper_space *space)
+void keeper_space_link(struct keeper_spaces *all, struct keeper_space *space)
+{
+	struct keeper_space **bucket = bucket_of(all, slice_of(space->name));
+
+	space->chain = *bucket;
+	*bucket = space;
+	all->count++;
+}
+
+void keeper_space_unlink(struct keeper_spaces *all, struct keeper_space *space)
 {
 	struct keeper_space **at = bucket_of(all, slice_of(space->name));
 
@@ -54,11 +60,22 @@ void keeper_space_destroy(struct keeper_spaces *all, struct keeper_space *space)
 		at = &(*at)->chain;
 	*at = space->chain;
 	all->count--;
+}
+
+void keeper_space_free(struct keeper_space *space)
+{
 	keeper_index_deinit(&space->index);
 	order_deinit(&space->order);
 	expiry_deinit(&space->expiry);
+	expiry_deinit(&space->idle);
 	(void)pthread_mutex_destroy(&space->lock);
 	free(space);
+}
+
+void keeper_space_destroy(struct keeper_spaces *all, struct keeper_space *space)
+{
+	keeper_space_unlink(all, space);
+	keeper_space_free(space);
 }
 
 struct keeper_space *keeper_space_next(const struct keeper_spaces *all,
@@ -78,19 +95,48 @@ struct keeper_space *keeper_space_next(const struct keeper_spaces *all,
 	return at < KEEPER_SPACE_BUCKETS ? all->buckets[at] : NULL;
 }
 
+bool keeper_space_prepare_idle(struct keeper_space *space,
+			       const struct namespace_settings *settings)
+{
+	size_t count = (size_t)space->index.count;
+
+	return settings->max_idle_s == 0 || count <= space->idle.count ||
+	       expiry_reserve(&space->idle, count - space->idle.count);
+}
+
+static int64_t idle_due(const struct keeper_space *space, const struct keeper_entry *entry)
+{
+	return entry->node.last_access_us + space->settings.max_idle_s * US_PER_S;
+}
+
+/* Builds the heap anew, in the room that there is, or empties it. */
+static void set_idle(struct keeper_space *space)
+{
+	struct keeper_entry *entry = space->settings.max_idle_s > 0 ? space->index.first[0] : NULL;
+
+	space->idle.count = 0;
+	for (; entry; entry = entry->next[0])
+		expiry_add(&space->idle, &entry->idle, idle_due(space, entry));
+}
+
 void keeper_space_configure(struct keeper_space *space, const struct namespace_settings *settings,
 			    unsigned configured)
 {
+	bool is_other_idle = space->settings.max_idle_s != settings->max_idle_s;
+
 	space->settings = *settings;
 	space->configured = configured;
+	if (is_other_idle)
+		set_idle(space);
 	order_set_policy(&space->order, settings->policy);
 }
 
 /* ---- Entries ---- */
 
-bool keeper_space_reserve(struct keeper_space *space)
+bool keeper_space_reserve(struct keeper_space *space, bool expires)
 {
-	return expiry_reserve(&space->expiry, 1);
+	return (!expires || expiry_reserve(&space->expiry, 1)) &&
+	       (space->settings.max_idle_s == 0 || expiry_reserve(&space->idle, 1));
 }
 
 /* Adds an entry to all structures but the index. */
@@ -99,6 +145,8 @@ static void join_orders(struct keeper_space *space, struct keeper_entry *entry)
 	order_restore(&space->order, &entry->node);
 	if (entry->expires_at_us != 0)
 		expiry_add(&space->expiry, &entry->expiry, entry->expires_at_us);
+	if (space->settings.max_idle_s > 0)
+		expiry_add(&space->idle, &entry->idle, idle_due(space, entry));
 	space->size_bytes += entry->size_bytes;
 	space->used_bytes += keeper_entry_used_bytes(entry);
 }
@@ -109,6 +157,8 @@ static void leave_orders(struct keeper_space *space, struct keeper_entry *entry)
 	order_remove(&space->order, &entry->node);
 	if (entry->expires_at_us != 0)
 		expiry_remove(&space->expiry, &entry->expiry);
+	if (space->settings.max_idle_s > 0)
+		expiry_remove(&space->idle, &entry->idle);
 	keeper_space_forget_use(entry);
 	space->size_bytes -= entry->size_bytes;
 	space->used_bytes -= keeper_entry_used_bytes(entry);
@@ -132,6 +182,16 @@ void keeper_space_replace(struct keeper_space *space, struct keeper_entry *old,
 	keeper_index_replace(&space->index, old, fresh);
 	leave_orders(space, old);
 	join_orders(space, fresh);
+}
+
+void keeper_space_retime(struct keeper_space *space, struct keeper_entry *entry,
+			 int64_t expires_at_us)
+{
+	if (entry->expires_at_us != 0)
+		expiry_remove(&space->expiry, &entry->expiry);
+	entry->expires_at_us = expires_at_us;
+	if (expires_at_us != 0)
+		expiry_add(&space->expiry, &entry->expiry, expires_at_us);
 }
 
 void keeper_space_use(struct keeper_space *space, struct keeper_entry *entry, int64_t order_us)
@@ -170,6 +230,24 @@ struct keeper_entry *keeper_space_due(const struct keeper_space *space, int64_t 
 	return node ? (struct keeper_entry *)(void *)((char *)node -
 						      offsetof(struct keeper_entry, expiry))
 		    : NULL;
+}
+
+struct keeper_entry *keeper_space_idle(struct keeper_space *space, int64_t order_us)
+{
+	struct expiry_node *node;
+
+	while ((node = expiry_due(&space->idle, order_us))) {
+		struct keeper_entry *entry =
+			(struct keeper_entry *)(void *)((char *)node -
+							offsetof(struct keeper_entry, idle));
+
+		if (keeper_space_is_idle(space, entry, order_us))
+			return entry;
+		/* It was used since it was last looked at. */
+		expiry_remove(&space->idle, node);
+		expiry_add(&space->idle, node, idle_due(space, entry));
+	}
+	return NULL;
 }
 
 /* ---- Stamps ---- */

@@ -1,7 +1,8 @@
 /* A namespace of the keeper: settings, entries in their three orders (byte order, eviction,
  * expiry), and accounts. Nothing here calls a driver.
  *
- * Invariants: every entry is in index and order, and in the heap if it expires; used_bytes and
+ * Invariants: every entry is in index and order, in the heap if it expires, and in the other one
+ * if there is an idle time; used_bytes and
  * size_bytes are the sums over the entries.
  *
  * Threads: all changes with the gate held for writing (keeper_state.h); what a read counts (use,
@@ -14,6 +15,7 @@
 #include "store/keeper/index.h"
 #include "store/policy/expiry.h"
 #include "store/policy/order.h"
+#include "store/rules.h"
 
 /* Since the backend was opened. */
 struct keeper_counters {
@@ -30,6 +32,9 @@ struct keeper_space {
 	struct keeper_index index;
 	struct order order;
 	struct expiry expiry;
+	/* Of all entries if there is an idle time, by the order clock: when each must be looked at
+	 * next. A use does not move it, so it may be earlier than that. */
+	struct expiry idle;
 	uint64_t size_bytes, used_bytes;
 	uint64_t last_stamp;
 	unsigned past_stamps;
@@ -51,21 +56,30 @@ struct keeper_space *keeper_space_find(const struct keeper_spaces *all, struct s
 /* Creates the namespace `name`, which must not exist. NULL: out of memory. */
 struct keeper_space *keeper_space_create(struct keeper_spaces *all, struct slice name,
 					 const struct namespace_settings *settings);
-/* Frees it and its entries. */
+/* Takes it out, so that it does not exist, and back. */
+void keeper_space_unlink(struct keeper_spaces *all, struct keeper_space *space);
+void keeper_space_link(struct keeper_spaces *all, struct keeper_space *space);
+/* Frees one that is taken out, and its entries. */
+void keeper_space_free(struct keeper_space *space);
+/* Both. */
 void keeper_space_destroy(struct keeper_spaces *all, struct keeper_space *space);
 /* The first of all namespaces, in no order (`space` NULL), or the next one; NULL: no more. */
 struct keeper_space *keeper_space_next(const struct keeper_spaces *all,
 				       const struct keeper_space *space);
 
+/* Makes room for settings with an idle time, so that keeper_space_configure cannot fail. False: out
+ * of memory. */
+bool keeper_space_prepare_idle(struct keeper_space *space,
+			       const struct namespace_settings *settings);
 /* Changes its settings, and sorts the entries again if the policy changes. */
 void keeper_space_configure(struct keeper_space *space, const struct namespace_settings *settings,
 			    unsigned configured);
 
 /* ---- Entries ---- */
 
-/* Makes room for an entry that expires, so that keeper_space_add cannot fail. False: out of
- * memory. */
-bool keeper_space_reserve(struct keeper_space *space);
+/* Makes room for an entry, which expires or does not, so that keeper_space_add cannot fail, nor
+ * keeper_space_retime. False: out of memory. */
+bool keeper_space_reserve(struct keeper_space *space, bool expires);
 /* Adds an entry whose key has none. If there is no memory for its frequency, that becomes 1. */
 void keeper_space_add(struct keeper_space *space, struct keeper_entry *entry);
 /* Puts `fresh`, of the same key, in the place of `old`, which the caller then owns. The same as
@@ -74,6 +88,10 @@ void keeper_space_replace(struct keeper_space *space, struct keeper_entry *old,
 			  struct keeper_entry *fresh);
 /* Removes an entry, which the caller then owns. */
 void keeper_space_remove(struct keeper_space *space, struct keeper_entry *entry);
+
+/* Gives an entry another expiry. */
+void keeper_space_retime(struct keeper_space *space, struct keeper_entry *entry,
+			 int64_t expires_at_us);
 
 /* Counts a use. The driver is told of it later. */
 void keeper_space_use(struct keeper_space *space, struct keeper_entry *entry, int64_t order_us);
@@ -84,6 +102,16 @@ void keeper_space_forget_use(struct keeper_entry *entry);
 
 /* The entry whose stale time ended first; NULL: none has ended. */
 struct keeper_entry *keeper_space_due(const struct keeper_space *space, int64_t now_us);
+/* An entry that was not used for too long; NULL: none. */
+struct keeper_entry *keeper_space_idle(struct keeper_space *space, int64_t order_us);
+
+/* Whether an entry was not used for too long. With the gate held for writing, or `lock`. */
+static inline bool keeper_space_is_idle(const struct keeper_space *space,
+					const struct keeper_entry *entry, int64_t order_us)
+{
+	return rules_is_idle(entry->node.last_access_us, space->settings.max_idle_s * US_PER_S,
+			     order_us);
+}
 
 /* A stamp is the time of creation (order clock) followed by bits to tell apart entries created in
  * one microsecond. Stamps of new entries are unique and increasing. */

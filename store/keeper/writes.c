@@ -134,7 +134,8 @@ static bool plan_item(struct set *set, struct item_write *write, uint64_t *used_
 	uint64_t used_bytes = keeper_entry_used_bytes(write->fresh);
 
 	write->old = keeper_index_find(&set->space->index, keeper_entry_key(write->fresh));
-	write->old_is_live = write->old && keeper_entry_is_live(write->old, set->now_us);
+	write->old_is_live = write->old && keeper_entry_is_live(write->old, set->now_us) &&
+			     !keeper_space_is_idle(set->space, write->old, set->order_us);
 	if (__builtin_add_overflow(*used_sum, used_bytes, used_sum) ||
 	    __builtin_add_overflow(set->used_growth, (int64_t)used_bytes, &set->used_growth))
 		return false;
@@ -334,7 +335,9 @@ static enum cache_status delete_item(struct keeper *keeper, struct keeper_space 
 				     int64_t now_us)
 {
 	struct keeper_entry *entry = space ? keeper_index_find(&space->index, item->key) : NULL;
-	bool is_live = entry && keeper_entry_is_live(entry, now_us);
+	bool is_live =
+		entry && keeper_entry_is_live(entry, now_us) &&
+		!keeper_space_is_idle(space, entry, order_clock_at(&keeper->order_clock, now_us));
 
 	item->status = is_live ? CACHE_OK : CACHE_NOT_FOUND;
 	if (!rules_condition_holds(op, is_live ? &entry->etag : NULL)) {

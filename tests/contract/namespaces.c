@@ -153,3 +153,152 @@ CONTRACT_TEST_OF(BACKEND_STATS, namespaces, of_the_longest_name_and_many_of_them
 	cr_expect_eq(stats_of(f, shorter).entry_count, 0);
 	cr_expect_eq(stats_of(f, longest).entry_count, 1);
 }
+
+/* ---- Dropping ---- */
+
+static enum cache_status drop(struct fixture *f, struct slice ns)
+{
+	struct cache_op op;
+
+	cache_op_init(&op, CACHE_OP_CLEAR);
+	op.ns = ns;
+	op.drop = true;
+	enum cache_status status = backend_call(f->backend, &op);
+	cache_op_deinit(&op);
+	return status;
+}
+
+static void set_in(struct fixture *f, struct slice ns, struct slice key)
+{
+	struct cache_item item = item_of(key, SLICE("v"));
+
+	cr_expect_eq(set_item(f, ns, &item), CACHE_OK);
+}
+
+CONTRACT_TEST_OF(BACKEND_STATS, drop, takes_entries_settings_and_statistics)
+{
+	const unsigned count = rounds_of(f, 1500, 200);
+	struct namespace_settings settings = {
+		.default_ttl_s = 77, .compression = COMPRESSION_ZSTD, .put_status = 200};
+
+	if (!knows_expire(f))
+		return;
+	struct namespace_settings before = stats(f).settings;
+	cr_expect_eq(drop(f, NS), CACHE_NOT_FOUND);
+	cr_assert_eq(configure(f, SETTING_DEFAULT_TTL | SETTING_COMPRESSION | SETTING_PUT_STATUS,
+			       settings),
+		     CACHE_OK);
+	set_in(f, SLICE("other"), SLICE("key"));
+	for (unsigned i = 0; i < count; i++)
+		(void)set_with_ttl(f, text("%u", i), SLICE("v"), i % 2 ? 0 : 100);
+	use(f, SLICE("1"), 3);
+	cr_expect_null(get(f, SLICE("absent")));
+	cr_expect_eq(drop(f, NS), CACHE_OK);
+	cr_expect_eq(namespace_count(f), 1);
+	cr_expect_not(exists(f, SLICE("1")));
+	cr_expect_null(get(f, SLICE("2")));
+	cr_expect_eq(delete_key(f, SLICE("3")), CACHE_NOT_FOUND);
+	cr_expect_eq(drop(f, NS), CACHE_NOT_FOUND);
+	cr_expect_eq(stats_of(f, SLICE("other")).entry_count, 1);
+	struct namespace_stats now = stats(f);
+	cr_expect_eq(now.settings.default_ttl_s, before.default_ttl_s);
+	cr_expect_eq(now.entry_count + now.used_bytes + now.sets + now.hits + now.misses, 0);
+
+	(void)set(f, SLICE("again"), SLICE("v"));
+	now = stats(f);
+	cr_expect_eq(now.entry_count, 1);
+	cr_expect_eq(now.used_bytes, used_by(SLICE("again"), 1));
+	cr_expect_eq(now.sets, 1);
+	cr_expect_eq(now.hits, 0);
+	cr_expect_eq(now.misses, 0);
+	cr_expect_eq(now.deletes, 0);
+	cr_expect_eq(now.settings.default_ttl_s, before.default_ttl_s);
+	cr_expect_eq(now.settings.compression, COMPRESSION_NONE);
+	cr_expect_eq(now.settings.put_status, 0);
+	cr_expect_eq(now.settings.policy, before.policy);
+	cr_expect_not(exists(f, SLICE("1")));
+	advance_s(f, 1000);
+	cr_expect(exists(f, SLICE("again")));
+	cr_expect_eq(stats(f).entry_count, 1, "old entries do not count");
+	cr_expect_eq(stats(f).expirations, 0);
+}
+
+CONTRACT_TEST_OF(BACKEND_STATS, drop, gives_a_place_back)
+{
+	struct cache_item item = item_of(SLICE("key"), SLICE("v"));
+
+	if (!knows_expire(f) || !f->limits_namespaces)
+		return;
+	f->config.max_namespaces = 2;
+	fixture_reopen(f);
+	set_in(f, SLICE("a"), SLICE("key"));
+	set_in(f, SLICE("b"), SLICE("key"));
+	cr_expect_eq(set_item(f, SLICE("c"), &item), CACHE_TOO_MANY_NAMESPACES);
+	cr_expect_eq(drop(f, SLICE("a")), CACHE_OK);
+	set_in(f, SLICE("c"), SLICE("key"));
+	item = item_of(SLICE("key"), SLICE("v"));
+	cr_expect_eq(set_item(f, SLICE("a"), &item), CACHE_TOO_MANY_NAMESPACES);
+	for (unsigned i = 0; i < 20; i++) {
+		cr_expect_eq(drop(f, i ? text("ns%u", i - 1) : SLICE("c")), CACHE_OK);
+		set_in(f, text("ns%u", i), SLICE("key"));
+	}
+	cr_expect_eq(drop(f, SLICE("ns19")), CACHE_OK);
+	set_in(f, SLICE("a"), SLICE("key"));
+	cr_expect_eq(stats_of(f, SLICE("a")).entry_count, 1);
+	cr_expect_eq(namespace_count(f), 2);
+}
+
+CONTRACT_TEST_OF(BACKEND_STATS, drop, outlives_the_backend)
+{
+	if (!knows_expire(f))
+		return;
+	set_in(f, SLICE("gone"), SLICE("key"));
+	set_in(f, SLICE("again"), SLICE("old"));
+	set_in(f, SLICE("stays"), SLICE("key"));
+	cr_expect_eq(drop(f, SLICE("gone")), CACHE_OK);
+	cr_expect_eq(drop(f, SLICE("again")), CACHE_OK);
+	set_in(f, SLICE("again"), SLICE("new"));
+	fixture_reopen(f);
+	cr_expect_eq(namespace_count(f), f->persists ? 2 : 0);
+	cr_expect_eq(stats_of(f, SLICE("gone")).entry_count, 0);
+	cr_expect_eq(stats_of(f, SLICE("again")).entry_count, f->persists ? 1 : 0);
+	cr_expect_eq(stats_of(f, SLICE("stays")).entry_count, f->persists ? 1 : 0);
+}
+
+CONTRACT_TEST_OF(BACKEND_EXACT_EVICTION | BACKEND_STALE, drop, takes_limits_and_times)
+{
+	struct namespace_settings settings = {.max_size_bytes = 1000,
+					      .capacity = 3,
+					      .default_ttl_s = 5,
+					      .policy = EVICT_NONE,
+					      .stale_ttl_s = 6,
+					      .max_idle_s = 7};
+	const unsigned all = SETTING_MAX_SIZE | SETTING_CAPACITY | SETTING_DEFAULT_TTL |
+			     SETTING_POLICY | SETTING_STALE_TTL |
+			     (f->bits & BACKEND_IDLE ? SETTING_MAX_IDLE : 0U);
+
+	if (!knows_expire(f))
+		return;
+	struct namespace_settings before = stats(f).settings;
+	cr_assert_eq(configure(f, all, settings), CACHE_OK);
+	for (unsigned i = 0; i < 3; i++)
+		(void)set(f, text("old%u", i), SLICE("v"));
+	cr_expect_eq(drop(f, NS), CACHE_OK);
+	for (unsigned i = 0; i < 20; i++)
+		cr_expect_eq(set(f, text("%u", i), SLICE("v")), CACHE_OK);
+	struct namespace_stats now = stats(f);
+	cr_expect_eq(now.entry_count, 20);
+	cr_expect_eq(now.settings.max_size_bytes, before.max_size_bytes);
+	cr_expect_eq(now.settings.capacity, before.capacity);
+	cr_expect_eq(now.settings.policy, before.policy);
+	cr_expect_eq(now.settings.stale_ttl_s, 0);
+	cr_expect_eq(now.settings.max_idle_s, 0);
+	advance_s(f, 100);
+	cr_expect_eq(stats(f).entry_count, 20);
+	cr_expect(exists(f, SLICE("7")));
+	/* And it can be configured again. */
+	set_policy(f, EVICT_FIFO);
+	set_capacity(f, 2);
+	cr_expect_eq(stats(f).entry_count, 2);
+	cr_expect_eq(stats(f).evictions, 18);
+}

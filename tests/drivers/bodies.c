@@ -450,6 +450,7 @@ const struct backend_ops bodies_backend_ops = {
 	.set = set,
 	.remove = pass,
 	.exists = pass,
+	.expire = pass,
 	.clear = pass,
 	.scan = pass,
 	.stats = pass,

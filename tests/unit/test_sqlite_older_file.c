@@ -148,7 +148,8 @@ static int64_t change_stale_ttl(int64_t stale_ttl_s)
 #define NO_IDLE                                                                                    \
 	"DROP INDEX namespaces_idle; ALTER TABLE namespaces DROP COLUMN max_idle;"                 \
 	"ALTER TABLE namespaces DROP COLUMN compression;"                                          \
-	"ALTER TABLE namespaces DROP COLUMN put_status;"
+	"ALTER TABLE namespaces DROP COLUMN put_status;"                                           \
+	"DROP INDEX uses_idle; ALTER TABLE uses DROP COLUMN idle;"
 
 static unsigned change_put_status(unsigned put_status)
 {

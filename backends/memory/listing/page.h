@@ -6,8 +6,9 @@
 #include "backends/memory/namespace.h"
 
 struct page {
-	struct cache_op *op; /* its entries, entry_count and complete are filled */
-	int64_t now_us;
+	struct cache_op *op;      /* its entries, entry_count and complete are filled */
+	int64_t now_us, order_us; /* the time; and by the clock of the order of eviction */
+	int64_t idle_us;          /* how long entries stay that nobody uses; 0: however long */
 	const struct order_clock *order_clock;
 	size_t capacity;  /* of op->entries */
 	size_t key_bytes; /* of the keys in them */
@@ -16,7 +17,13 @@ struct page {
 /* An empty page for `op`. */
 static inline struct page page_of(const struct namespace *ns, struct cache_op *op, int64_t now_us)
 {
-	return (struct page){.op = op, .now_us = now_us, .order_clock = ns->order_clock};
+	return (struct page){
+		.op = op,
+		.now_us = now_us,
+		.order_us = order_clock_at(ns->order_clock, now_us),
+		.idle_us = atomic_load(&ns->max_idle_s) * US_PER_S,
+		.order_clock = ns->order_clock,
+	};
 }
 
 /* Whether it has as many entries, or bytes of keys, as the op asks for. */
@@ -32,6 +39,7 @@ static inline bool page_is_full(const struct page *page)
 static inline bool page_may_list(const struct page *page, const struct entry *entry)
 {
 	return !entry_is_expired(entry, page->now_us) &&
+	       !entry_is_idle(entry, page->idle_us, page->order_us) &&
 	       slice_starts_with(entry_key(entry), page->op->prefix);
 }
 

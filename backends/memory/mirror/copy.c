@@ -173,9 +173,10 @@ static bool exchange(struct namespaces *all, struct namespace *ns, struct slice 
 		int64_t growth =
 			(int64_t)entry_memory_bytes(fresh) - (int64_t)entry_memory_bytes(entry);
 
-		exchanged = growth <= 0 || usage_grow(&total->memory_bytes, growth, max);
-		if (exchanged)
-			shard_exchange(shard, hash, entry, fresh, trash);
+		bool has_grown = growth <= 0 || usage_grow(&total->memory_bytes, growth, max);
+		exchanged = has_grown && shard_exchange(shard, hash, entry, fresh, trash);
+		if (has_grown && !exchanged && growth > 0)
+			usage_subtract(&total->memory_bytes, (uint64_t)growth);
 	}
 	(void)pthread_mutex_unlock(&shard->lock);
 	return exchanged;
@@ -199,8 +200,6 @@ void mirror_promote(struct namespaces *all, struct namespace *ns, struct slice k
 	struct entry *fresh = entry_create(key, whole, has_tail);
 	if (!fresh)
 		return;
-	entry_value(fresh)->modified_at_us = head->modified_at_us;
-	entry_value(fresh)->expires_at_us = head->expires_at_us;
 	if (has_tail)
 		entry_tail(fresh)->size_bytes = size_bytes;
 	if (!exchange(all, ns, key, head, fresh, &trash))

@@ -61,13 +61,19 @@ void mirror_return_settings(struct namespace *ns, unsigned mask)
 	mirror_return_mark(ns);
 }
 
-bool mirror_take_clear(struct namespace *ns)
+bool mirror_take_clear(struct namespace *ns, bool *ret_drops)
 {
-	return atomic_exchange(&ns->is_cleared, false);
+	/* In this order: a drop in between is told now, and its clear once more. */
+	bool is_cleared = atomic_exchange(&ns->is_cleared, false);
+
+	*ret_drops = atomic_exchange(&ns->drops_copy, false);
+	return is_cleared || *ret_drops;
 }
 
-void mirror_return_clear(struct namespace *ns)
+void mirror_return_clear(struct namespace *ns, bool drops)
 {
+	if (drops)
+		atomic_store(&ns->drops_copy, true);
 	atomic_store(&ns->is_cleared, true);
 	mirror_return_mark(ns);
 }
@@ -212,6 +218,7 @@ static void describe(struct entry *entry, struct mirror_change *ret)
 	ret->value = cache_value_acquire(value);
 	ret->size_bytes = entry_size_bytes(entry);
 	ret->has_new_value = entry_has(entry, ENTRY_UNSAVED);
+	ret->is_retimed = entry_has(entry, ENTRY_RETIMED);
 	ret->history = (struct cache_history){
 		.frequency = entry->order.frequency,
 		.created_at_us = entry_created_at_us(entry),
@@ -238,7 +245,8 @@ static bool collect_hash(struct shard *shard, uint64_t hash, struct collection *
 	struct entry *entry = NULL;
 
 	while ((entry = table_find_by_hash(&shard->table, hash, entry))) {
-		if (!entry_has(entry, ENTRY_UNSAVED) && !entry_has(entry, ENTRY_QUEUED))
+		if (!entry_has(entry, ENTRY_UNSAVED) && !entry_has(entry, ENTRY_QUEUED) &&
+		    !entry_has(entry, ENTRY_RETIMED))
 			continue;
 		if (is_full(collection))
 			return false;
@@ -286,13 +294,16 @@ void mirror_saved(struct namespace *ns, const struct mirror_change *changes, siz
 		const struct mirror_change *change = &changes[i];
 		struct shard *shard = namespace_shard(ns, change->hash);
 
-		if (!change->has_new_value)
+		if (!change->has_new_value && !change->is_retimed)
 			continue;
 		(void)pthread_mutex_lock(&shard->lock);
 		struct entry *entry = table_find(&shard->table, change->hash, change->key);
 		/* Otherwise it was replaced or removed since. */
-		if (entry && entry_value(entry) == change->value && entry_has(entry, ENTRY_UNSAVED))
+		bool is_it = entry && entry_value(entry) == change->value;
+		if (is_it && change->has_new_value && entry_has(entry, ENTRY_UNSAVED))
 			noted_saved(&shard->changes, entry);
+		if (is_it && change->value->expires_at_us == change->history.expires_at_us)
+			entry_unmark(entry, ENTRY_RETIMED);
 		(void)pthread_mutex_unlock(&shard->lock);
 	}
 }

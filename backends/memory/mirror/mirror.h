@@ -4,7 +4,8 @@
  * Memory is the authority: it decides everything, at once, and the copy follows. With a copy, and a
  * limit for all memory, values that the copy has give up their memory (spill.h).
  *
- * Namespaces of the store live as long as the store. One thread at a time takes changes and adopts;
+ * Namespaces of the store live as long as the store, also when they are dropped: then they are
+ * empty, and may come again. One thread at a time takes changes and adopts;
  * all other functions: any thread. */
 #ifndef STEADYCACHE_MEMORY_MIRROR_H
 #define STEADYCACHE_MEMORY_MIRROR_H
@@ -56,9 +57,10 @@ void mirror_return_mark(struct namespace *ns);
 /* Whether settings have changed, or the namespace is new; which, and all of its settings. */
 bool mirror_take_settings(struct namespace *ns, struct namespace_settings *ret, unsigned *ret_mask);
 void mirror_return_settings(struct namespace *ns, unsigned mask);
-/* Whether it was cleared: the copy must be, before it is told of anything else. */
-bool mirror_take_clear(struct namespace *ns);
-void mirror_return_clear(struct namespace *ns);
+/* Whether it was cleared: the copy must be, before it is told of anything else. *ret_drops: and
+ * the namespace did not exist any more, although it may again. */
+bool mirror_take_clear(struct namespace *ns, bool *ret_drops);
+void mirror_return_clear(struct namespace *ns, bool drops);
 
 #define MIRROR_SHARDS 16
 
@@ -84,7 +86,8 @@ struct mirror_change {
 	struct cache_value *value; /* a reference; with its times */
 	uint64_t size_bytes;
 	struct cache_history history; /* its times are of the order clock */
-	bool has_new_value;           /* otherwise only its history has changed */
+	bool has_new_value; /* otherwise only its history has changed, or when it expires */
+	bool is_retimed;
 };
 
 /* Looks up the entries of `hashes` and fills `ret` with up to `max` changes, or until their values

@@ -16,8 +16,11 @@
  * same beginning. (In SQLite, substr of an empty blob is NULL.) uses_order gives, for each
  * frequency, the entry that has been unused the longest: the only possible victims (evict.h).
  *
- * A cleared namespace gets a new id at once; rows of the old one (`dropped`) are removed in small
- * steps.
+ * uses_idle is uses_order without the frequency, for entries of namespaces with an idle time only:
+ * those have a 1 in `idle`, as those of namespaces whose policy is FIFO have one in `fifo`.
+ *
+ * A cleared namespace gets a new id at once, and a dropped one has none; rows of the old one
+ * (`dropped`) are removed in small steps.
  *
  * Additions of later versions (`additions`) are separate: they are made to older files of this
  * schema too, and an older program can go on using the file, because it ignores what it does not
@@ -55,7 +58,9 @@ static const struct {
 	 "ALTER TABLE namespaces ADD COLUMN max_idle INTEGER;"
 	 "ALTER TABLE namespaces ADD COLUMN compression INTEGER;"
 	 "ALTER TABLE namespaces ADD COLUMN put_status INTEGER;"
-	 "CREATE INDEX namespaces_idle ON namespaces(id) WHERE max_idle > 0;"},
+	 "CREATE INDEX namespaces_idle ON namespaces(id) WHERE max_idle > 0;"
+	 "ALTER TABLE uses ADD COLUMN idle INTEGER NOT NULL DEFAULT 0;"
+	 "CREATE INDEX uses_idle ON uses(ns, last_access) WHERE idle = 1;"},
 };
 #define ADDITIONS (sizeof(additions) / sizeof(additions[0]))
 

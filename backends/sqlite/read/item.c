@@ -126,12 +126,64 @@ static void count_use(const struct item_pass *pass, int64_t id)
 {
 	const struct cache_op *op = pass->op;
 
-	if (op->type == CACHE_OP_GET && !op->no_touch && pass->at >= op->progress)
-		(void)uses_add(&pass->store->uses,
-			       &(struct use){.id = id,
-					     .namespace_id = pass->ns->id,
-					     .last_access_us = pass->order_us + (int64_t)pass->at,
-					     .count = 1});
+	struct use use = {
+		.id = id,
+		.namespace_id = pass->ns->id,
+		.last_access_us = pass->order_us + (int64_t)pass->at,
+		.count = 1,
+	};
+
+	if (op->type == CACHE_OP_GET && !op->no_touch && pass->at >= op->progress &&
+	    !uses_add(&pass->store->uses, &use) && pass->ns->idle_us > 0)
+		uses_lose(&pass->store->uses, use.last_access_us);
+}
+
+/* Whether a row says that entry `id` was not used for too long. */
+static int ask_access(const struct item_pass *pass, int64_t id, int64_t bound_us, bool *ret)
+{
+	sqlite3_stmt *find = pass->reader->find_access;
+
+	(void)sqlite3_bind_int64(find, 1, id);
+	int code = sqlite3_step(find);
+	*ret = code == SQLITE_ROW && sqlite3_column_int64(find, 0) <= bound_us;
+	int reset = sqlite3_reset(find);
+	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : reset;
+}
+
+/* Whether a use may have gone from the waiting ones into a row of a later snapshot than this one
+ * since `folds` was read. */
+static bool may_have_moved(const struct item_pass *pass, unsigned folds)
+{
+	struct wal_state now;
+
+	if (pass->is_exact)
+		return false;
+	if (!pass->reader->wal_index || folds % 2 == 1 ||
+	    atomic_load(&pass->store->uses.folds) != folds)
+		return true;
+	wal_index_read(pass->reader->wal_index, &now);
+	return !wal_state_equal(&now, &pass->reader->seen);
+}
+
+/* Whether entry `id` was not used for too long. A use is in a row or waits to be written; while it
+ * moves from one to the other the op is read again where the writer can be waited for. SQLITE_OK or
+ * an error. */
+static int ask_idle(struct item_pass *pass, int64_t id, bool *ret)
+{
+	const struct uses *uses = &pass->store->uses;
+	int64_t bound_us = pass->order_us - pass->ns->idle_us;
+	unsigned folds = atomic_load(&uses->folds);
+	struct use use;
+
+	*ret = false;
+	if (pass->ns->idle_us == 0 || pass->store->settings.follows ||
+	    atomic_load(&uses->lost_us) > bound_us ||
+	    (uses_find(&pass->store->uses, id, &use) && use.last_access_us > bound_us))
+		return SQLITE_OK;
+	int code = ask_access(pass, id, bound_us, ret);
+	if (code == SQLITE_OK && *ret && may_have_moved(pass, folds))
+		pass->wants_aside = pass->wants_exact = true;
+	return code;
 }
 
 /* Whether an expired entry may still be served, which costs an extra look-up only for expired ones.
@@ -155,23 +207,29 @@ static int ask_stale(struct reader *reader, const struct cache_op *op, struct ca
 	return SQLITE_OK;
 }
 
-/* Sets status and `stale` of an item whose entry expires at `expires_us`. SQLITE_OK or an error. */
-static int judge_item(const struct item_pass *pass, int64_t expires_us, struct cache_item *item)
+/* Sets status and `stale` of an item whose entry is `id` and expires at `expires_us`. SQLITE_OK or
+ * an error. */
+static int judge_item(struct item_pass *pass, int64_t id, int64_t expires_us,
+		      struct cache_item *item)
 {
 	bool live = pass->store->settings.follows || rules_is_live(expires_us, pass->now_us);
+	bool idle = false;
 	int code = SQLITE_OK;
 
 	item->stale = false;
 	if (!live)
 		code = ask_stale(pass->reader, pass->op, pass->ns, expires_us, pass->now_us,
 				 &item->stale);
-	item->status = live || item->stale ? CACHE_OK : CACHE_NOT_FOUND;
+	if (code == SQLITE_OK && pass->ns->idle_us > 0 && (live || item->stale))
+		code = ask_idle(pass, id, &idle);
+	item->stale &= !idle;
+	item->status = (live || item->stale) && !idle ? CACHE_OK : CACHE_NOT_FOUND;
 	return code;
 }
 
 /* Answers the item from the values in memory. False: not there, or expired since; the tables
  * know. */
-static bool recall_item(const struct item_pass *pass, int64_t hash, struct cache_item *item)
+static bool recall_item(struct item_pass *pass, int64_t hash, struct cache_item *item)
 {
 	struct reader *reader = pass->reader;
 	int64_t id = 0;
@@ -180,7 +238,7 @@ static bool recall_item(const struct item_pass *pass, int64_t hash, struct cache
 
 	if (!value)
 		return false;
-	bool found = judge_item(pass, value->expires_at_us, item) == SQLITE_OK &&
+	bool found = judge_item(pass, id, value->expires_at_us, item) == SQLITE_OK &&
 		     item->status == CACHE_OK;
 	if (found)
 		count_use(pass, id);
@@ -209,11 +267,12 @@ int item_read(struct item_pass *pass, struct cache_item *item)
 		return SQLITE_OK;
 	if (cached && recall_item(pass, hash, item))
 		return SQLITE_OK;
+	pass->wants_aside = pass->wants_exact = false;
 	key_index_bind(find, 1, ns->id, item->key, store->file.hash_seed);
 	int code = sqlite3_step(find);
 	if (code == SQLITE_ROW) {
 		id = sqlite3_column_int64(find, 0);
-		failure = judge_item(pass, sqlite3_column_int64(find, 5), item);
+		failure = judge_item(pass, id, sqlite3_column_int64(find, 5), item);
 		if (failure == SQLITE_OK && item->status == CACHE_OK && op->type == CACHE_OP_GET)
 			failure = take_value(pass, id, item);
 	}

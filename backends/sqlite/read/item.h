@@ -17,10 +17,13 @@ struct item_pass {
 	size_t at;            /* the item */
 	bool is_aside;        /* on a thread that may take its time */
 	bool wants_aside;     /* this thread may not */
+	bool is_exact;        /* the writer stands still: store->uses_order is held */
+	bool wants_exact;     /* with wants_aside: an entry may be idle, and it must */
 };
 
 /* Sets the item's status and, for a get, its value: of item pass->at. SQLITE_OK or an error, and
- * then it has no value. With pass->wants_aside the value is a large one and was not read. */
+ * then it has no value. With pass->wants_aside the value is a large one and was not read, or it is
+ * not known whether the entry is idle. */
 int item_read(struct item_pass *pass, struct cache_item *item);
 
 #endif

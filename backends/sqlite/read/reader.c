@@ -6,6 +6,9 @@
 #include "backends/sqlite/read/snapshot.h"
 #include "store/rules.h"
 
+/* In op->part: it must be read while the writer stands still (item.h). */
+#define EXACT 1
+
 static struct reader *acquire_reader(struct readers *readers)
 {
 	static atomic_uint threads;
@@ -90,7 +93,7 @@ static int try_items(struct item_pass *pass, enum cache_status *ret)
 	if (code != SQLITE_OK || pass->wants_aside)
 		drop_values(pass);
 	else if (pass->ns)
-		count_hits(pass->op, pass->ns->counters);
+		count_hits(pass->op, pass->ns->id != 0 ? pass->ns->counters : NULL);
 	if (code != SQLITE_OK)
 		readers_end_transaction(reader);
 	return code;
@@ -98,8 +101,19 @@ static int try_items(struct item_pass *pass, enum cache_status *ret)
 
 static void read_items(struct sqlite_store *store, struct cache_op *op, bool is_aside)
 {
+	bool is_exact = is_aside && op->part == EXACT;
+
+	/* Before a reader is taken. */
+	if (is_exact)
+		(void)pthread_mutex_lock(&store->uses_order);
 	struct reader *reader = acquire_reader(store->readers);
-	struct item_pass pass = {.store = store, .reader = reader, .op = op, .is_aside = is_aside};
+	struct item_pass pass = {
+		.store = store,
+		.reader = reader,
+		.op = op,
+		.is_aside = is_aside,
+		.is_exact = is_exact,
+	};
 	enum cache_status status = CACHE_OK;
 	unsigned faults = mapping_faults(&store->file.mapping);
 	int code = try_items(&pass, &status);
@@ -112,7 +126,10 @@ static void read_items(struct sqlite_store *store, struct cache_op *op, bool is_
 	if (!reader->wal_index)
 		readers_end_transaction(reader);
 	(void)pthread_mutex_unlock(&reader->lock);
+	if (is_exact)
+		(void)pthread_mutex_unlock(&store->uses_order);
 	if (code == SQLITE_OK && pass.wants_aside) {
+		op->part = pass.wants_exact ? EXACT : 0;
 		large_submit(&store->large, op);
 		return;
 	}
@@ -126,10 +143,12 @@ void reader_get_large(void *user, struct cache_op *op)
 
 void reader_get(struct backend *backend, struct cache_op *op)
 {
+	op->part = 0;
 	read_items((struct sqlite_store *)backend, op, false);
 }
 
 void reader_exists(struct backend *backend, struct cache_op *op)
 {
+	op->part = 0;
 	read_items((struct sqlite_store *)backend, op, false);
 }

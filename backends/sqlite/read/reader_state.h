@@ -16,6 +16,7 @@ struct cached_namespace {
 	int64_t id;        /* 0: no such namespace */
 	int64_t stale_us;  /* with has_stale: looked up when first needed */
 	bool has_stale;
+	int64_t idle_us; /* its idle time; 0: none */
 	struct counters *counters;
 	size_t name_len;
 	char name[NAMESPACE_MAX_LEN];
@@ -24,7 +25,7 @@ struct cached_namespace {
 struct reader {
 	pthread_mutex_t lock;
 	sqlite3 *db; /* NULL until first used */
-	sqlite3_stmt *begin, *commit, *find_namespace, *find_stale_ttl, *find_entry;
+	sqlite3_stmt *begin, *commit, *find_namespace, *find_stale_ttl, *find_access, *find_entry;
 	bool in_transaction;
 	uint64_t snapshot;     /* counts the transactions */
 	struct wal_state seen; /* read before the snapshot was taken */

@@ -29,6 +29,7 @@ static void close_reader(struct readers *readers, struct reader *reader)
 	finalize(&reader->commit);
 	finalize(&reader->find_namespace);
 	finalize(&reader->find_stale_ttl);
+	finalize(&reader->find_access);
 	finalize(&reader->find_entry);
 	database_disconnect(readers->file, reader->db);
 	reader->db = NULL;
@@ -51,9 +52,11 @@ static bool open_reader(struct readers *readers, struct reader *reader, char *er
 	bool ready = prepare(reader, &reader->begin, "BEGIN") &&
 		     prepare(reader, &reader->commit, "COMMIT") &&
 		     prepare(reader, &reader->find_namespace,
-			     "SELECT id FROM namespaces WHERE name = ?1") &&
+			     "SELECT id, max_idle FROM namespaces WHERE name = ?1") &&
 		     prepare(reader, &reader->find_stale_ttl,
 			     "SELECT stale_ttl FROM namespaces WHERE id = ?1") &&
+		     prepare(reader, &reader->find_access,
+			     "SELECT last_access FROM uses WHERE id = ?1") &&
 		     prepare(reader, &reader->find_entry,
 			     "SELECT id, etag, flags, type, modified, expires,"
 			     " CASE WHEN length(value) <= 262144 THEN value END FROM entries"

@@ -1,6 +1,7 @@
 #include "backends/sqlite/read/scan.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "backends/sqlite/file/database.h"
 #include "backends/sqlite/file/key_index.h"
@@ -52,8 +53,9 @@ static bool read_key(sqlite3_stmt *row, struct slice *ret)
 	return true;
 }
 
-/* All but the key. */
-static void read_rest(struct sqlite_store *store, sqlite3_stmt *row, struct cache_entry_info *entry)
+/* All but the key. *ret_access_us: the last use, by the order clock. */
+static void read_rest(struct sqlite_store *store, sqlite3_stmt *row, struct cache_entry_info *entry,
+		      int64_t *ret_access_us)
 {
 	struct use waiting;
 
@@ -76,6 +78,7 @@ static void read_rest(struct sqlite_store *store, sqlite3_stmt *row, struct cach
 		if (entry->last_access_us < waiting.last_access_us)
 			entry->last_access_us = waiting.last_access_us;
 	}
+	*ret_access_us = entry->last_access_us;
 	entry->last_access_us =
 		order_clock_to_wall(&store->order_clock, entry->last_access_us, now_us);
 	entry->created_at_us =
@@ -91,11 +94,27 @@ struct scan {
 	struct sqlite_store *store;
 	sqlite3 *db;
 	struct cache_op *op;
+	struct slice after; /* where it begins, as op->after */
+	bool has_after;
 	size_t key_bytes;
 	int64_t namespace_id; /* keys only */
 	bool keys_only;
-	bool is_full; /* the op has as much as it may have, and there is more */
+	int64_t idle_us; /* the idle time of the namespace; 0: none */
+	bool is_full;    /* the op has as much as it may have, and there is more */
 };
+
+/* Reads what a row says of an entry, while the writer stands still. Whether it may be listed: it is
+ * not one that nobody has used for too long. */
+static bool take_row(const struct scan *scan, sqlite3_stmt *row, struct cache_entry_info *entry)
+{
+	struct sqlite_store *store = scan->store;
+	int64_t access_us = 0;
+
+	read_rest(store, row, entry, &access_us);
+	int64_t order_us = order_clock_at(&store->order_clock, store_now_us(store));
+	return !rules_is_idle(access_us, scan->idle_us, order_us) ||
+	       atomic_load(&store->uses.lost_us) > order_us - scan->idle_us;
+}
 
 /* Adds the rows of one query, which enters the index at `from`. SQLITE_DONE, or an error. */
 static int scan_rows(struct scan *scan, const char *sql, struct slice from)
@@ -112,14 +131,17 @@ static int scan_rows(struct scan *scan, const char *sql, struct slice from)
 	bind_bytes(query, 3, bound, key_index_prefix_bound(op->prefix, bound));
 	/* Nothing sorts before NULL, but a comparison with NULL is unknown; the empty text sorts
 	 * before every blob. */
-	if (op->has_after)
-		bind_bytes(query, 4, op->after.data, op->after.len);
+	if (scan->has_after)
+		bind_bytes(query, 4, scan->after.data, scan->after.len);
 	else
 		(void)sqlite3_bind_text(query, 4, "", 0, SQLITE_STATIC);
 	bind_bytes(query, 5, op->prefix.data, op->prefix.len);
 	(void)sqlite3_bind_int64(query, 6, store_now_us(scan->store));
-	(void)sqlite3_bind_int64(query, 7, (int64_t)(op->limit - op->entry_count) + 1);
-	(void)sqlite3_bind_int64(query, 8, key_index_hash(scan->store->file.hash_seed, op->after));
+	/* Of the rows that are found some may be idle. */
+	(void)sqlite3_bind_int64(
+		query, 7, scan->idle_us > 0 ? -1 : (int64_t)(op->limit - op->entry_count) + 1);
+	(void)sqlite3_bind_int64(query, 8,
+				 key_index_hash(scan->store->file.hash_seed, scan->after));
 	while (!scan->is_full && (code = sqlite3_step(query)) == SQLITE_ROW) {
 		if (op->entry_count == op->limit ||
 		    (op->max_key_bytes > 0 && scan->key_bytes >= op->max_key_bytes)) {
@@ -132,10 +154,12 @@ static int scan_rows(struct scan *scan, const char *sql, struct slice from)
 				code = SQLITE_NOMEM;
 				break;
 			}
-			if (scan->keys_only)
+			if (scan->keys_only) {
 				scan->namespace_id = sqlite3_column_int64(query, 1);
-			else
-				read_rest(scan->store, query, entry);
+			} else if (!take_row(scan, query, entry)) {
+				free((void *)(uintptr_t)entry->key.data);
+				continue;
+			}
 			scan->key_bytes += entry->key.len;
 			op->entry_count++;
 		}
@@ -191,8 +215,12 @@ static int read_entries_of_keys(struct scan *scan)
 			code = sqlite3_step(query);
 		}
 		if (code == SQLITE_ROW) {
-			read_rest(store, query, &entry);
-			op->entries[kept++] = entry;
+			bool may_list = take_row(scan, query, &entry);
+
+			if (may_list)
+				op->entries[kept++] = entry;
+			else
+				free((void *)(uintptr_t)entry.key.data);
 			code = SQLITE_DONE;
 		} else {
 			free((void *)(uintptr_t)entry.key.data);
@@ -205,37 +233,105 @@ static int read_entries_of_keys(struct scan *scan)
 	return code;
 }
 
-static int scan_in_byte_order(struct scan *scan)
+/* Goes on behind `key`, which is malloc'ed and replaces `*kept`. */
+static void move_on(struct scan *scan, struct slice key, char **kept)
+{
+	free(*kept);
+	*kept = (char *)(uintptr_t)key.data;
+	scan->after = key;
+	scan->has_after = true;
+	scan->key_bytes = 0;
+	scan->is_full = false;
+}
+
+/* A copy of the last key; NULL: out of memory. */
+static char *copy_last(const struct cache_op *op, struct slice *ret)
+{
+	struct slice last = op->entries[op->entry_count - 1].key;
+	char *copy = malloc(last.len + 1);
+
+	if (copy && last.len > 0)
+		memcpy(copy, last.data, last.len);
+	*ret = (struct slice){.data = copy, .len = last.len};
+	return copy;
+}
+
+/* One page; *ret_last is a copy of its last key before those that are not there any more were left
+ * out. */
+static int scan_page(struct scan *scan, struct slice *ret_last)
 {
 	struct sqlite_store *store = scan->store;
 	struct slice from = scan->op->prefix;
-	int code;
 
-	if (scan->op->has_after && slice_compare(scan->op->after, from) > 0)
-		from = scan->op->after;
-	scan->keys_only = true;
-	/* Again if all entries of a page were removed in between: an empty page would be the last
-	 * one. */
-	do {
-		scan->is_full = false;
-		code = scan_rows(scan, keys_in_byte_order, from);
-		if (code != SQLITE_DONE || scan->op->entry_count == 0)
-			return code;
-		(void)pthread_mutex_lock(&store->uses_order);
-		code = read_entries_of_keys(scan);
-		(void)pthread_mutex_unlock(&store->uses_order);
-	} while (code == SQLITE_DONE && scan->op->entry_count == 0 && scan->is_full);
+	if (scan->has_after && slice_compare(scan->after, from) > 0)
+		from = scan->after;
+	int code = scan_rows(scan, keys_in_byte_order, from);
+	if (code != SQLITE_DONE || scan->op->entry_count == 0)
+		return code;
+	if (!copy_last(scan->op, ret_last))
+		return SQLITE_NOMEM;
+	(void)pthread_mutex_lock(&store->uses_order);
+	code = read_entries_of_keys(scan);
+	(void)pthread_mutex_unlock(&store->uses_order);
 	return code;
+}
+
+/* An empty page would be the last one: if all of its entries were removed in between, or are idle,
+ * the next one is tried. */
+static int scan_in_byte_order(struct scan *scan)
+{
+	char *kept = NULL;
+	bool goes_on = true;
+	int code = SQLITE_DONE;
+
+	scan->keys_only = true;
+	while (goes_on) {
+		struct slice last = {0};
+
+		code = scan_page(scan, &last);
+		goes_on = code == SQLITE_DONE && scan->op->entry_count == 0 && scan->is_full;
+		if (goes_on)
+			move_on(scan, last, &kept);
+		else
+			free((char *)(uintptr_t)last.data);
+	}
+	free(kept);
+	return code;
+}
+
+/* The idle time of the op's namespace. SQLITE_DONE, or an error. */
+static int find_idle_time(struct scan *scan)
+{
+	const struct cache_op *op = scan->op;
+	sqlite3_stmt *query = database_prepare_statement(
+		scan->db, "SELECT max_idle FROM namespaces WHERE name = ?1");
+
+	if (!query)
+		return database_error(scan->db);
+	(void)sqlite3_bind_text(query, 1, op->ns.data, (int)op->ns.len, SQLITE_STATIC);
+	int code = sqlite3_step(query);
+	if (code == SQLITE_ROW && !scan->store->settings.follows)
+		scan->idle_us = sqlite3_column_int64(query, 0) * US_PER_S;
+	(void)sqlite3_finalize(query);
+	return code == SQLITE_ROW ? SQLITE_DONE : code;
 }
 
 void scan_run(struct sqlite_store *store, sqlite3 *db, struct cache_op *op)
 {
-	struct scan scan = {.store = store, .db = db, .op = op};
+	struct scan scan = {
+		.store = store,
+		.db = db,
+		.op = op,
+		.after = op->after,
+		.has_after = op->has_after,
+	};
 	unsigned faults = mapping_faults(&store->file.mapping);
 	int code = SQLITE_NOMEM;
 
 	op->entries = calloc(op->limit, sizeof(*op->entries));
-	if (op->entries) {
+	if (op->entries)
+		code = find_idle_time(&scan);
+	if (op->entries && code == SQLITE_DONE) {
 		code = op->any_order ? scan_in_any_order(&scan) : scan_in_byte_order(&scan);
 	}
 	op->complete = !scan.is_full;

@@ -61,6 +61,8 @@ struct cached_namespace *snapshot_find_namespace(struct sqlite_store *store, str
 	(void)sqlite3_bind_text(reader->find_namespace, 1, name.data, (int)name.len, SQLITE_STATIC);
 	int code = sqlite3_step(reader->find_namespace);
 	found->id = code == SQLITE_ROW ? sqlite3_column_int64(reader->find_namespace, 0) : 0;
+	found->idle_us =
+		code == SQLITE_ROW ? sqlite3_column_int64(reader->find_namespace, 1) * US_PER_S : 0;
 	found->has_stale = false;
 	int reset = sqlite3_reset(reader->find_namespace);
 	if (!mapping_is_intact(&store->file.mapping, faults))

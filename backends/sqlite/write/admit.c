@@ -24,7 +24,7 @@ struct growth {
 static bool is_kept(const struct transaction *tx, const struct ns_row *row,
 		    const struct found_entry *entry)
 {
-	return entry->found &&
+	return entry->found && !entry->is_idle &&
 	       rules_is_kept(entry->expires_us, row->settings.stale_ttl_s, tx->now_us);
 }
 
@@ -124,7 +124,7 @@ enum applied admit_set(struct transaction *tx, struct ns_row *row, struct cache_
 		return APPLIED;
 	/* Expired entries make room first; one of them may be ours, so look and measure again. */
 	size_t room = sweep_room(tx);
-	int code = sweep_for_room(tx, row->settings.stale_ttl_s, room, &swept);
+	int code = sweep_for_room(tx, row, room, &swept);
 	if (code == SQLITE_OK && swept > 0)
 		code = entries_find_all(tx, row, op, entries);
 	if (code != SQLITE_OK)

@@ -4,6 +4,7 @@
 #include "backends/sqlite/file/key_index.h"
 #include "backends/sqlite/write/entries.h"
 #include "backends/sqlite/write/evict.h"
+#include "backends/sqlite/write/idle.h"
 #include "backends/sqlite/write/set.h"
 #include "backends/sqlite/write/step.h"
 
@@ -16,7 +17,7 @@
 #define CLEARED_AT_LEAST 16
 #define CLEAR_STEP_US    INT64_C(2000)
 
-/* ---- Delete, clear, configure ---- */
+/* ---- Delete ---- */
 
 static enum applied apply_delete(struct transaction *tx, struct cache_op *op)
 {
@@ -49,6 +50,49 @@ static enum applied apply_delete(struct transaction *tx, struct cache_op *op)
 	op->status = rules_status_of_items(op);
 	return APPLIED;
 }
+
+/* ---- Expire ---- */
+
+static int expire_item(struct transaction *tx, const struct ns_row *row, struct cache_item *item,
+		       const struct found_entry *entry)
+{
+	int64_t expires_us = rules_expiry_us(item, row->settings.default_ttl_s, tx->now_us);
+
+	item->status = entries_is_live(tx, entry) ? CACHE_OK : CACHE_NOT_FOUND;
+	if (item->status != CACHE_OK || expires_us == entry->expires_us)
+		return SQLITE_OK;
+	sweep_arrived(tx, expires_us);
+	told_note(tx, row, CHANGE_SET, item->key);
+	/* One in memory is read again. */
+	changes_note_removal(tx, row->id, key_index_hash(tx->store->file.hash_seed, item->key));
+	return entries_set_expiry(tx, entry->id, expires_us);
+}
+
+static enum applied apply_expire(struct transaction *tx, struct cache_op *op)
+{
+	struct ns_row *row = NULL;
+	int code = ns_row_find(tx, op->ns, &row);
+
+	for (size_t i = 0; i < op->item_count && code == SQLITE_OK; i++) {
+		struct found_entry entry = {0};
+
+		if (row)
+			code = entries_find(tx, row, op->items[i].key, &entry);
+		const struct etag *etag = entries_is_live(tx, &entry) ? &entry.etag : NULL;
+		if (code == SQLITE_OK && !rules_condition_holds(op, etag))
+			return applied_refuse(op, CACHE_PRECONDITION_FAILED, NULL);
+		if (code == SQLITE_OK && row)
+			code = expire_item(tx, row, &op->items[i], &entry);
+		else
+			op->items[i].status = CACHE_NOT_FOUND;
+	}
+	if (code != SQLITE_OK)
+		return applied_fail(tx, op, code);
+	op->status = rules_status_of_items(op);
+	return APPLIED;
+}
+
+/* ---- Clear, configure ---- */
 
 /* Hashes count from 0, as progress does. */
 static int64_t hash_of_progress(uint64_t progress)
@@ -146,6 +190,13 @@ static enum applied apply_clear(struct transaction *tx, struct cache_op *op)
 	op->status = CACHE_OK;
 	if (code != SQLITE_OK)
 		return applied_fail(tx, op, code);
+	if (op->drop) {
+		if (!row)
+			return applied_refuse(op, CACHE_NOT_FOUND, NULL);
+		told_note(tx, row, CHANGE_CLEAR, op->prefix);
+		code = ns_row_drop(tx, row);
+		return code == SQLITE_OK ? APPLIED : applied_fail(tx, op, code);
+	}
 	if (row && row->entry_count == 0 && op->progress != 0)
 		told_note(tx, row, CHANGE_CLEAR, op->prefix);
 	if (!row || row->entry_count == 0)
@@ -220,6 +271,8 @@ static int write_settings(struct transaction *tx, struct ns_row *row, const stru
 		(void)sqlite3_bind_int(tx->statements.mark_fifo, 2, !was_fifo);
 		code = database_run(tx->statements.mark_fifo);
 	}
+	if (code == SQLITE_DONE && op->settings_mask & SETTING_MAX_IDLE)
+		return idle_mark(tx, row);
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
@@ -233,8 +286,7 @@ static int expire_first(struct transaction *tx, struct ns_row *row, bool *ret_mo
 	*ret_more = false;
 	if (!ns_row_is_over_limit(row))
 		return SQLITE_OK;
-	int code = sweep_for_room(tx, row->settings.stale_ttl_s, tx->store->file.space.removals_max,
-				  &swept);
+	int code = sweep_for_room(tx, row, tx->store->file.space.removals_max, &swept);
 	*ret_more = code == SQLITE_OK && swept == tx->store->file.space.removals_max &&
 		    row->counted.expirations > expired_before && ns_row_is_over_limit(row);
 	return code;
@@ -304,6 +356,8 @@ enum applied apply_op(struct transaction *tx, struct cache_op *op)
 		return set_apply(tx, op);
 	case CACHE_OP_DELETE:
 		return apply_delete(tx, op);
+	case CACHE_OP_EXPIRE:
+		return apply_expire(tx, op);
 	case CACHE_OP_CLEAR:
 		return apply_clear(tx, op);
 	case CACHE_OP_CONFIGURE:

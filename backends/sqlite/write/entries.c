@@ -4,6 +4,7 @@
 
 #include "backends/sqlite/file/database.h"
 #include "backends/sqlite/file/key_index.h"
+#include "backends/sqlite/write/idle.h"
 #include "backends/sqlite/write/transaction.h"
 
 int entries_find(struct transaction *tx, const struct ns_row *row, struct slice key,
@@ -25,7 +26,9 @@ int entries_find(struct transaction *tx, const struct ns_row *row, struct slice 
 			       sizeof(ret->etag.bytes));
 	}
 	int reset = sqlite3_reset(find);
-	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : reset;
+	if (code != SQLITE_ROW && code != SQLITE_DONE)
+		return reset;
+	return ret->found ? idle_find(tx, row, ret->id, &ret->is_idle) : SQLITE_OK;
 }
 
 int entries_find_all(struct transaction *tx, const struct ns_row *row, const struct cache_op *op,
@@ -50,6 +53,14 @@ int entries_find_history(struct transaction *tx, int64_t id, bool *found, int64_
 	*ret_created_us = sqlite3_column_int64(find, 1);
 	int reset = sqlite3_reset(find);
 	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : reset;
+}
+
+int entries_set_expiry(struct transaction *tx, int64_t id, int64_t expires_us)
+{
+	(void)sqlite3_bind_int64(tx->statements.set_expiry, 1, id);
+	(void)sqlite3_bind_int64(tx->statements.set_expiry, 2, expires_us);
+	int code = database_run(tx->statements.set_expiry);
+	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
 /* What an entry counts in the accounts of its namespace, and its hash. */

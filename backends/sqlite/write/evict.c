@@ -52,6 +52,7 @@ static int settle_uses(struct transaction *tx, struct ns_row *row, struct candid
 {
 	struct use use;
 
+	fold_take(tx);
 	*ret_settled = uses_take(&tx->store->uses, candidate->id, &use);
 	if (!*ret_settled)
 		return SQLITE_OK;

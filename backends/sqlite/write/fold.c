@@ -57,6 +57,8 @@ int fold_use(struct transaction *tx, const struct use *use)
 int fold_some(struct transaction *tx, bool *ret_more)
 {
 	struct use some[FOLDED_AT_ONCE];
+
+	fold_take(tx);
 	size_t taken = uses_take_some(&tx->store->uses, some, FOLDED_AT_ONCE);
 	int code = SQLITE_OK;
 
@@ -75,6 +77,20 @@ void fold_begin(struct folds *folds)
 	folds->given.count = 0;
 }
 
+void fold_take(struct transaction *tx)
+{
+	if (!tx->folds.is_taking)
+		(void)atomic_fetch_add(&tx->store->uses.folds, 1);
+	tx->folds.is_taking = true;
+}
+
+void fold_end(struct transaction *tx)
+{
+	if (tx->folds.is_taking)
+		(void)atomic_fetch_add(&tx->store->uses.folds, 1);
+	tx->folds.is_taking = false;
+}
+
 void fold_undo(struct transaction *tx)
 {
 	struct folds *folds = &tx->folds;
@@ -84,6 +100,7 @@ void fold_undo(struct transaction *tx)
 	for (size_t i = 0; i < folds->given.count; i++)
 		uses_subtract(&tx->store->uses, &folds->given.uses[i]);
 	fold_begin(folds);
+	fold_end(tx);
 }
 
 void fold_deinit(struct folds *folds)

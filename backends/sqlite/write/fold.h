@@ -17,11 +17,16 @@ struct fold_list {
 
 /* A zeroed one is empty and valid. */
 struct folds {
+	bool is_taking;         /* some are taken: uses->folds is odd */
 	struct fold_list taken; /* put back if the transaction fails */
 	struct fold_list given; /* taken back if it fails */
 };
 
 void fold_begin(struct folds *folds);
+/* Call it before uses are taken out; the same transaction may call it again. */
+void fold_take(struct transaction *tx);
+/* The transaction is committed. */
+void fold_end(struct transaction *tx);
 /* The transaction has failed. */
 void fold_undo(struct transaction *tx);
 void fold_deinit(struct folds *folds);

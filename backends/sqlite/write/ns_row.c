@@ -57,7 +57,8 @@ int ns_row_find(struct transaction *tx, struct slice name, struct ns_row **ret)
 {
 	*ret = NULL;
 	for (size_t i = 0; i < tx->rows.count; i++) {
-		if (slice_equal(slice_of(tx->rows.items[i]->name), name)) {
+		if (!tx->rows.items[i]->is_dropped &&
+		    slice_equal(slice_of(tx->rows.items[i]->name), name)) {
 			*ret = tx->rows.items[i];
 			return SQLITE_OK;
 		}
@@ -97,7 +98,7 @@ int ns_row_find_by_id(struct transaction *tx, int64_t id, struct ns_row **ret)
 
 	*ret = NULL;
 	for (size_t i = 0; i < tx->rows.count; i++) {
-		if (tx->rows.items[i]->id == id) {
+		if (!tx->rows.items[i]->is_dropped && tx->rows.items[i]->id == id) {
 			*ret = tx->rows.items[i];
 			return SQLITE_OK;
 		}
@@ -111,6 +112,20 @@ int ns_row_find_by_id(struct transaction *tx, int64_t id, struct ns_row **ret)
 	if (code != SQLITE_ROW)
 		return code == SQLITE_DONE ? SQLITE_OK : reset;
 	return ns_row_find(tx, slice_of(name), ret);
+}
+
+int ns_row_drop(struct transaction *tx, struct ns_row *row)
+{
+	(void)sqlite3_bind_int64(tx->statements.drop_namespace, 1, row->id);
+	int code = database_run(tx->statements.drop_namespace);
+	if (code == SQLITE_DONE) {
+		(void)sqlite3_bind_text(tx->statements.delete_namespace, 1, row->name, -1,
+					SQLITE_STATIC);
+		code = database_run(tx->statements.delete_namespace);
+	}
+	row->is_dropped = true;
+	row->dirty = false;
+	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
 int ns_row_take_id(struct transaction *tx, int64_t *ret)
@@ -173,6 +188,10 @@ void ns_row_count_committed(const struct ns_rows *rows)
 	for (size_t i = 0; i < rows->count; i++) {
 		const struct ns_row *row = rows->items[i];
 
+		if (row->is_dropped) {
+			counters_reset(row->counters);
+			continue;
+		}
 		counters_add(&row->counters->sets, row->counted.sets);
 		counters_add(&row->counters->deletes, row->counted.deletes);
 		counters_add(&row->counters->evictions, row->counted.evictions);

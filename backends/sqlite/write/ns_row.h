@@ -18,6 +18,7 @@ struct ns_row {
 	int64_t used_bytes; /* of cache_used_bytes() */
 	int64_t created_us; /* or the earliest last access from an import */
 	bool dirty;
+	bool is_dropped; /* there is none of that name any more; perhaps a later row */
 	struct counters *counters;
 	/* Added to the counters once the transaction is committed. */
 	struct {
@@ -41,6 +42,8 @@ int ns_row_find_by_id(struct transaction *tx, int64_t id, struct ns_row **ret);
  * what to return. */
 struct ns_row *ns_row_find_or_create(struct transaction *tx, struct cache_op *op,
 				     enum applied *ret_applied);
+/* Forgets a namespace and its row; another of its name begins anew. */
+int ns_row_drop(struct transaction *tx, struct ns_row *row);
 /* A new id for a namespace; ids are never reused. */
 int ns_row_take_id(struct transaction *tx, int64_t *ret);
 

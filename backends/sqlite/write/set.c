@@ -38,6 +38,15 @@ static struct beginning beginning_of(const struct transaction *tx, const struct 
 	return ret;
 }
 
+/* Of a store that the file follows the time in the history is the one that it knows to be written;
+ * that of the value may be a later one. */
+static int64_t expiry_of(const struct cache_item *item)
+{
+	return item->history && item->history->expires_at_us != HISTORY_TTL
+		       ? item->history->expires_at_us
+		       : item->value->expires_at_us;
+}
+
 static int insert_entry(struct transaction *tx, struct ns_row *row, const struct cache_item *item)
 {
 	struct beginning beginning = beginning_of(tx, item);
@@ -55,7 +64,7 @@ static int insert_entry(struct transaction *tx, struct ns_row *row, const struct
 	(void)sqlite3_bind_int(insert, 5, value->flags);
 	(void)sqlite3_bind_text(insert, 6, head.data, (int)head.len, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(insert, 7, value->modified_at_us);
-	(void)sqlite3_bind_int64(insert, 8, value->expires_at_us);
+	(void)sqlite3_bind_int64(insert, 8, expiry_of(item));
 	(void)sqlite3_bind_blob64(insert, 9, bytes.len ? bytes.data : "", bytes.len, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(insert, 10, (int64_t)item->size_bytes);
 	int code = database_run(insert);
@@ -70,6 +79,7 @@ static int insert_entry(struct transaction *tx, struct ns_row *row, const struct
 	(void)sqlite3_bind_int64(uses, 4, beginning.created_us);
 	(void)sqlite3_bind_int64(uses, 5, row->id);
 	(void)sqlite3_bind_int(uses, 6, row->settings.policy == EVICT_FIFO);
+	(void)sqlite3_bind_int(uses, 7, row->settings.max_idle_s > 0);
 	code = database_run(uses);
 	if (beginning.frequency > 1)
 		heads_arrive(&tx->heads, row->id, beginning.last_access_us);
@@ -88,7 +98,7 @@ static void bind_update(sqlite3_stmt *update, const struct cache_item *item, int
 	(void)sqlite3_bind_int(update, 3, value->flags);
 	(void)sqlite3_bind_text(update, 4, head.data, (int)head.len, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(update, 5, value->modified_at_us);
-	(void)sqlite3_bind_int64(update, 6, value->expires_at_us);
+	(void)sqlite3_bind_int64(update, 6, expiry_of(item));
 	(void)sqlite3_bind_blob64(update, 7, bytes.len ? bytes.data : "", bytes.len, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(update, 8, (int64_t)item->size_bytes);
 }
@@ -129,6 +139,7 @@ static int restart_uses(struct transaction *tx, struct ns_row *row, const struct
 
 	if (code != SQLITE_OK || !found)
 		return code != SQLITE_OK ? code : SQLITE_CORRUPT;
+	fold_take(tx);
 	if (uses_take(&tx->store->uses, id, &use) && !fold_keep_taken(tx, &use))
 		return SQLITE_NOMEM;
 	row->frequency_sum += beginning.frequency - frequency;
@@ -276,6 +287,7 @@ static int move_uses_hinted(struct transaction *tx, struct ns_row *row,
 		return code;
 	if (sqlite3_changes(tx->db) == 0)
 		return restart_uses(tx, row, item, hint->id);
+	fold_take(tx);
 	if (uses_take(&tx->store->uses, hint->id, &use) && !fold_keep_taken(tx, &use))
 		return SQLITE_NOMEM;
 	row->frequency_sum += beginning.frequency - (int64_t)hint->frequency;
@@ -354,6 +366,8 @@ static int follow_item(struct transaction *tx, struct ns_row *row, struct cache_
 		return follow_value(tx, row, item,
 				    key_index_hash(tx->store->file.hash_seed, item->key));
 	int code = entries_find(tx, row, item->key, &entry);
+	if (code == SQLITE_OK && entry.found && entry.expires_us != item->history->expires_at_us)
+		code = entries_set_expiry(tx, entry.id, item->history->expires_at_us);
 	return code == SQLITE_OK && entry.found ? restart_uses(tx, row, item, entry.id) : code;
 }
 

@@ -43,11 +43,14 @@ static const struct statement_text texts[] = {
 		  "UPDATE meta SET value = value + 1 WHERE name = 'next_namespace'"),
 	STATEMENT(drop_namespace, "INSERT INTO dropped(id) VALUES(?1)"),
 	STATEMENT(mark_fifo, "UPDATE uses SET fifo = ?2 WHERE ns = ?1"),
+	STATEMENT(mark_idle, "UPDATE uses SET idle = ?2 WHERE ns = ?1 AND idle <> ?2"),
+	STATEMENT(delete_namespace, "DELETE FROM namespaces WHERE name = ?1"),
 	STATEMENT(find_entry,
 		  "SELECT id, expires, etag, size, type FROM entries INDEXED BY entries_key"
 		  " WHERE " KEY_CONDITION(1, 2, 3, 4)),
 	STATEMENT(find_history, "SELECT frequency, created FROM uses WHERE id = ?1"),
 	STATEMENT(find_key, "SELECT key FROM entries WHERE id = ?1"),
+	STATEMENT(find_access, "SELECT last_access FROM uses WHERE id = ?1"),
 	STATEMENT(find_size, "SELECT size, hash, type, length(key) FROM entries WHERE id = ?1"),
 	STATEMENT(insert_entry,
 		  "INSERT INTO entries(ns, hash, key, etag, flags, type, modified, expires,"
@@ -55,8 +58,10 @@ static const struct statement_text texts[] = {
 	STATEMENT(update_entry,
 		  "UPDATE entries SET etag = ?2, flags = ?3, type = ?4, modified = ?5,"
 		  " expires = ?6, value = ?7, size = ?8 WHERE id = ?1"),
-	STATEMENT(insert_uses, "INSERT INTO uses(id, frequency, last_access, created, ns, fifo)"
-			       " VALUES(?1, ?2, ?3, ?4, ?5, ?6)"),
+	STATEMENT(set_expiry, "UPDATE entries SET expires = ?2 WHERE id = ?1"),
+	STATEMENT(insert_uses,
+		  "INSERT INTO uses(id, frequency, last_access, created, ns, fifo, idle)"
+		  " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"),
 	STATEMENT(restart_uses, "UPDATE uses SET frequency = ?2, last_access = ?3, created = ?4"
 				" WHERE id = ?1"),
 	/* By a hint (hints.h): nothing changes if it is wrong. */
@@ -89,6 +94,11 @@ static const struct statement_text texts[] = {
 		  " ORDER BY last_access, id LIMIT 1"),
 	STATEMENT(next_fifo, "SELECT id, created FROM uses WHERE ns = ?1 AND fifo = 1"
 			     " AND (created, id) > (?2, ?3) ORDER BY created, id LIMIT 1"),
+	STATEMENT(next_idle, "SELECT id FROM uses INDEXED BY uses_idle WHERE ns = ?1 AND idle = 1"
+			     " AND last_access <= ?2 ORDER BY last_access, id LIMIT ?3"),
+	/* >= for the reason below. */
+	STATEMENT(next_idle_namespace, "SELECT id FROM namespaces INDEXED BY namespaces_idle"
+				       " WHERE id >= ?1 AND max_idle > 0 ORDER BY id LIMIT 1"),
 	STATEMENT(find_name, "SELECT name FROM namespaces WHERE id = ?1"),
 	/* The first bound is the one by which the index is entered; the one with 0 says that it may
 	 * be used. The first is >=, because SQLite would otherwise compare it with that of the

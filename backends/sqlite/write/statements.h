@@ -9,12 +9,13 @@ struct statements {
 	sqlite3_stmt *begin, *commit, *rollback;
 	sqlite3_stmt *find_namespace, *count_namespaces, *insert_namespace, *update_namespace,
 		*configure_namespace, *take_namespace_id, *bump_namespace_id, *drop_namespace,
-		*mark_fifo;
-	sqlite3_stmt *find_entry, *find_key, *find_size, *find_history, *insert_entry,
-		*update_entry, *insert_uses, *restart_uses, *move_uses, *update_hinted,
+		*mark_fifo, *mark_idle, *delete_namespace;
+	sqlite3_stmt *find_entry, *find_key, *find_size, *find_history, *find_access, *insert_entry,
+		*update_entry, *set_expiry, *insert_uses, *restart_uses, *move_uses, *update_hinted,
 		*move_uses_hinted, *delete_entry, *delete_uses;
 	sqlite3_stmt *find_order, *save_order;
-	sqlite3_stmt *add_use, *next_frequency, *next_in_frequency, *next_fifo, *data_version;
+	sqlite3_stmt *add_use, *next_frequency, *next_in_frequency, *next_fifo, *next_idle,
+		*next_idle_namespace, *data_version;
 	sqlite3_stmt *find_name, *find_expired, *find_expired_with, *find_stale_ttl, *find_prefix,
 		*find_long_prefix, *find_dropped, *find_dropped_entries, *forget_dropped, *probe;
 	/* Each member needs a text: all are prepared. */

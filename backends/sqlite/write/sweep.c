@@ -4,6 +4,7 @@
 
 #include "backends/sqlite/write/dropped.h"
 #include "backends/sqlite/write/entries.h"
+#include "backends/sqlite/write/idle_sweep.h"
 #include "base/array.h"
 
 #define ANEW_AFTER_US (3600 * US_PER_S)
@@ -162,15 +163,18 @@ static int sweep_one(struct transaction *tx, int64_t stale_ttl_s, struct step *s
 	return SQLITE_OK;
 }
 
-int sweep_for_room(struct transaction *tx, int64_t stale_ttl_s, size_t max, size_t *ret_removed)
+int sweep_for_room(struct transaction *tx, struct ns_row *row, size_t max, size_t *ret_removed)
 {
 	struct step step = {.max = max, .min = max};
+	int64_t stale_ttl_s = row->settings.stale_ttl_s;
 
 	if (tx->now_us - tx->sweep.began_us >= ANEW_AFTER_US)
 		sweep_anew(tx);
 	int code = sweep_one(tx, 0, &step);
 	if (code == SQLITE_OK && stale_ttl_s > 0 && !step_is_over(&step))
 		code = sweep_one(tx, stale_ttl_s, &step);
+	if (code == SQLITE_OK && !step_is_over(&step))
+		code = idle_sweep_namespace(tx, row, &step);
 	*ret_removed = step.removed;
 	return code;
 }
@@ -204,6 +208,8 @@ static int sweep_in_turn(struct transaction *tx, struct step *step)
 		code = sweep_one(tx, ttl_s, step);
 	}
 	tx->sweep.next_ttl_s = ttl_s;
+	if (code == SQLITE_OK && !step_is_over(step))
+		code = idle_sweep(tx, &tx->sweep.next_idle, step);
 	return code;
 }
 

@@ -14,6 +14,8 @@
  *   bring, goes back to that.
  * - All start over every hour, for what another process with a slower clock has put behind them.
  *
+ * Entries that were not used for too long have an index of their own (idle_sweep.h).
+ *
  * However much there is to do, it is done in steps that writers do not notice: a step ends when its
  * time is over, unless entries with an expiry arrive faster than that, and then it removes more
  * than arrived. The next follows at once if nobody writes, and otherwise after a pause
@@ -25,6 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct ns_row;
 struct sweep_cursor;
 struct transaction;
 
@@ -33,15 +36,17 @@ struct sweep {
 	size_t count, capacity;
 	int64_t next_ttl_s; /* the stale time after which the next step continues */
 	int64_t began_us;   /* when the cursors last started over */
+	int64_t next_idle;  /* the id of a namespace with which the next step continues */
 	unsigned steps;
 	size_t arrived;       /* entries with an expiry that were stored since the last step */
 	bool goes_on;         /* the last step has left something */
 	int64_t next_step_us; /* monotonic: when it continues; 0: at once */
 };
 
-/* Removes up to `max` expired entries of the namespaces without a stale time and of those with
- * `stale_ttl_s`, if their stale time is over. *ret_removed counts them. SQLITE_OK or an error. */
-int sweep_for_room(struct transaction *tx, int64_t stale_ttl_s, size_t max, size_t *ret_removed);
+/* Removes up to `max` expired entries of the namespaces without a stale time and of those with the
+ * one of `row`, if their stale time is over, and those of `row` that were not used for too long.
+ * *ret_removed counts them. SQLITE_OK or an error. */
+int sweep_for_room(struct transaction *tx, struct ns_row *row, size_t max, size_t *ret_removed);
 /* One step of the housekeeping: expired entries, and rows of cleared namespaces. */
 int sweep_run_step(struct transaction *tx);
 /* After a step that has left something: sets when the next one is due. */

@@ -59,6 +59,7 @@ int transaction_commit(struct transaction *tx)
 		code = database_run(tx->statements.commit);
 	if (code != SQLITE_DONE)
 		return code;
+	fold_end(tx);
 	changes_publish(tx);
 	told_publish(tx);
 	ns_row_count_committed(&tx->rows);

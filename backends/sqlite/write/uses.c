@@ -103,6 +103,15 @@ bool uses_add(struct uses *uses, const struct use *use)
 	return true;
 }
 
+void uses_lose(struct uses *uses, int64_t last_access_us)
+{
+	int64_t before_us = atomic_load(&uses->lost_us);
+
+	while (before_us < last_access_us &&
+	       !atomic_compare_exchange_weak(&uses->lost_us, &before_us, last_access_us))
+		;
+}
+
 /* Empties a slot and moves up those after it that are away from home (deletion of linear probing,
  * Knuth, TAOCP 3, 6.4, algorithm R). */
 static void empty_slot(struct uses_stripe *stripe, size_t hole)

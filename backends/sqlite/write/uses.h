@@ -1,11 +1,17 @@
 /* Uses (gets) that wait in memory until the writer folds them into the database.
  *
  * One record per entry, however often it is read, so a hot key costs one write, not thousands. What
- * waits is lost if the process dies, which costs an entry some rank and nothing else. */
+ * waits is lost if the process dies, which costs an entry some rank, and where its namespace has an
+ * idle time some of its life.
+ *
+ * An entry that is used must not be taken for idle because the use is in neither of the two places
+ * for a moment: so the writer marks the time from the moment when it takes uses out until what it
+ * did with them is committed, or undone (`folds`). */
 #ifndef STEADYCACHE_SQLITE_USES_H
 #define STEADYCACHE_SQLITE_USES_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,6 +35,9 @@ struct uses_stripe {
 
 struct uses {
 	struct uses_stripe stripes[USES_STRIPES];
+	atomic_uint folds;       /* odd: the writer has some that are not committed */
+	_Atomic int64_t lost_us; /* when a use of an entry with an idle time was last not counted,
+				  * by the order clock; 0: never. Others may have been. */
 };
 
 void uses_init(struct uses *uses);
@@ -36,6 +45,8 @@ void uses_deinit(struct uses *uses);
 
 /* Counts `use->count` uses of an entry. False: too many wait already. Any thread. */
 bool uses_add(struct uses *uses, const struct use *use);
+/* A use at that time was not counted, as too many wait. Any thread. */
+void uses_lose(struct uses *uses, int64_t last_access_us);
 /* Takes back what was added, as far as it still waits. Any thread. */
 void uses_subtract(struct uses *uses, const struct use *use);
 /* Removes the record of entry `id`; false if none waits. Any thread. */
