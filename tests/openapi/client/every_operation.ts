@@ -125,7 +125,7 @@ async function facades() {
 	await expect(201, 'turborepoPut', api.turborepoPut({ path, query, body: new Blob(['artifact']) }));
 	const artifact = await expect(200, 'turborepoGet', api.turborepoGet({ path, query, parseAs: 'blob' }));
 	check(await artifact.text() === 'artifact', 'turborepoGet');
-	await expect(200, 'turborepoEvents', api.turborepoEvents({ query, body: [] }));
+	await expect(200, 'turborepoEvents', api.turborepoEvents({ query, body: new Blob(['[]']) }));
 	await expect(200, 'nxPut', api.nxPut({ path, body: new Blob(['artifact']) }));
 	await expect(409, 'nxPut', api.nxPut({ path, body: new Blob(['another']) }));
 	check(await (await expect(200, 'nxGet', api.nxGet({ path, parseAs: 'blob' }))).text() === 'artifact', 'nxGet');
