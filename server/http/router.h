@@ -60,7 +60,7 @@ struct route_match router_match(enum http_method method, struct slice path);
 
 /* Longest value of an Allow header, with its NUL. */
 #define ROUTER_ALLOW_SIZE 80
-/* Writes the names of `methods` and OPTIONS, as in Allow. */
-void router_allow(unsigned methods, char ret[static ROUTER_ALLOW_SIZE]);
+/* Writes the names of the `allowed` methods and OPTIONS, as in Allow. */
+void router_allow(unsigned allowed, char ret[static ROUTER_ALLOW_SIZE]);
 
 #endif
