@@ -6,7 +6,7 @@ import sys
 
 import bed
 import test_node
-from bed import Counted, expect, started_with
+from bed import Counted, expect, settings, started_with
 
 # What sccache does at its start and for an entry: read and write the check file, read, write and stat an entry.
 PROGRAM = """
@@ -37,9 +37,11 @@ console.log(JSON.stringify(results));
 """
 
 
-def ask(server, work, options):
-    endpoint = f"{{ endpoint: '{server.url}/cache/sccache', root: '/', {options} }}"
-    return test_node.node(work, PROGRAM.replace("OPTIONS", endpoint))
+def ask(server, work, credentials):
+    """At the address that sccache is given."""
+    endpoint = bed.environment_of(settings("sccache", server))["SCCACHE_WEBDAV_ENDPOINT"]
+    return test_node.node(work, PROGRAM.replace(
+        "OPTIONS", f"{{ endpoint: '{endpoint}', root: '/', {credentials} }}"))
 
 
 def expect_works(server, work, options):
@@ -51,8 +53,9 @@ def expect_works(server, work, options):
     expect(server.keys("sccache") == [".sccache_check"], server.keys("sccache"))
 
 
-def case_token(server, work):
-    expect_works(server, work, f"token: '{server.key}'")
+def case_documented(server, work):
+    token = bed.environment_of(settings("sccache", server))["SCCACHE_WEBDAV_TOKEN"]
+    expect_works(server, work, f"token: '{token}'")
 
 
 def case_user_and_password(server, work):

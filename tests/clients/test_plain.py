@@ -36,6 +36,34 @@ def fill(server):
     return headers["ETag"]
 
 
+# ---- The server of the page ----
+
+def case_server(server, work):
+    """Its tokens may do what the page says, and its settings are those of the profile."""
+    make, serve, configure = (settings("The server", server, number=number) for number in range(3))
+    variables = {**bed.clean_environment(), "PATH": f"{server.build}:{os.environ['PATH']}"}
+    run(["sh", "-ec", make], variables, work)
+    lines = (work / "tokens.new").read_text().split()
+    writer, reader = (word for word in lines if "=" not in word)
+    (work / "tokens").write_text("\n".join(line for line in (work / "tokens.new").read_text().splitlines()
+                                           if line.startswith("name=")))
+    words = re.sub(r"--listen \S+", "--listen 127.0.0.1:0", serve).split()
+    expect(words[:2] == ["steadycache", "serve"], words)
+    # The same in the place of the server that has been started.
+    server.stop()
+    server.flags = [word for word in words[2:] if word not in ("--listen", "127.0.0.1:0")]
+    server.flags[server.flags.index("tokens")] = work / "tokens"
+    server.start()
+    expect(server.ask("PUT", "/cache/ccache/k", "v", token=writer)[0] == 201, "it may write")
+    expect(server.ask("PUT", "/cache/ccache/k", "v", token=reader)[0] == 403, "it may only read")
+    expect(server.ask("GET", "/cache/ccache/k", token=reader)[2] == b"v", "it may read")
+    stats = server.stats("ccache")
+    expect(stats["eviction"] == "lru" and stats["max_size_bytes"] == 10240 << 20, stats)
+    shell(configure, work)
+    stats = server.stats("ccache")
+    expect(stats["max_idle"] == 2592000 and stats["max_size_bytes"] == 50000 << 20, stats)
+
+
 # ---- curl ----
 
 def case_curl(server, work):
