@@ -196,6 +196,26 @@ Test(client, delete_list_and_stats)
 	scene_stop();
 }
 
+Test(client, expire_and_drop)
+{
+	scene_start();
+	expect_run(0, "$S set ns k v && $S set ns l v");
+	expect_run(0, "$S expire ns k 1000 && $S list ns --json | grep '\"k\"' | "
+		      "grep -q '\"expires_at\": *[0-9]'");
+	expect_run(0, "$S expire ns k 0 && $S list ns --json | grep '\"k\"' | "
+		      "grep -q '\"expires_at\": *null'");
+	expect_run(1, "$S expire ns none 5");
+	expect_run(2, "$S expire ns k soon");
+	expect_run(2, "$S expire ns k");
+	expect_run(3, "$S expire ns k 5 --if-match nope");
+	expect_run(2, "$S delete ns --drop --all -y");
+	expect_run(2, "$S delete ns --drop");
+	expect_run(0, "$S get ns k && $S delete ns --drop --yes && test -z \"$($S list)\"");
+	expect_run(1, "$S delete ns --drop --yes");
+	cr_assert(holds("err", "no such namespace"));
+	scene_stop();
+}
+
 /* Prints the peak of resident memory, in KiB, of the command after it. */
 #define PEAK                                                                                       \
 	"peak() { python3 -c 'import resource,subprocess,sys; "                                    \

@@ -120,7 +120,8 @@ Test(migrate, a_namespace_keeps_its_settings)
 	expect_status(scene_put("k", "v"), 201);
 	expect_status(http_put_json(scene.client, "/cache/ns",
 				    "{\"max_size_mb\":20,\"capacity\":7,\"default_ttl\":5,"
-				    "\"eviction\":\"fifo\",\"stale_ttl\":3}"),
+				    "\"eviction\":\"fifo\",\"stale_ttl\":3,\"max_idle\":9,"
+				    "\"compression\":\"zstd\",\"put_status\":200}"),
 		      204);
 	expect_status(http_put(scene.client, "/cache/plain/k", SLICE("v")), 201);
 	expect_run(0, "$S migrate sqlite://$PWD/data sqlite://$PWD/copy");
@@ -128,10 +129,17 @@ Test(migrate, a_namespace_keeps_its_settings)
 	server_start(&second);
 	struct http_client *client = http_client_open(second.url, NULL);
 	const struct http_answer *answer = http_get(client, "/stats/ns");
-	cr_assert(strstr(answer->body, "\"capacity\":7,\"default_ttl\":5,\"stale_ttl\":3,"
-				       "\"max_idle\":0,\"eviction\":\"fifo\""),
-		  "%s", answer->body);
+	static const char settings[] =
+		"\"capacity\":7,\"default_ttl\":5,\"stale_ttl\":3,\"max_idle\":9,\"eviction\":"
+		"\"fifo\",\"compression\":\"zstd\",\"put_status\":200";
+	cr_assert(strstr(answer->body, settings), "%s", answer->body);
 	cr_assert(strstr(answer->body, "\"max_size_bytes\":20971520"), "%s", answer->body);
+	/* And from server to server. */
+	expect_status(http_delete(scene.client, "/cache/ns?drop"), 204);
+	(void)setenv("SECOND", second.url, 1);
+	expect_run(0, "$S migrate $SECOND $STEADYCACHE_URL --namespace ns");
+	answer = http_get(scene.client, "/stats/ns");
+	cr_assert(strstr(answer->body, settings), "%s", answer->body);
 	/* Nobody has set anything there. */
 	answer = http_get(client, "/stats/plain");
 	cr_assert(strstr(answer->body, "\"capacity\":null,\"default_ttl\":0"), "%s", answer->body);

@@ -65,8 +65,10 @@ static void expect_forbidden(const struct http_answer *answer, bool is_d1, const
 
 	expect_status(answer, 403);
 	/* In Turborepo's own form. */
-	if (json_is_object(json_object_get(document, "error"))) {
-		expect_that(answer, strstr(answer_->body, named) != NULL, "expected %s", named);
+	const char *message =
+		json_string_value(json_object_get(json_object_get(document, "error"), "message"));
+	if (message) {
+		expect_that(answer, strstr(message, named) != NULL, "expected %s", named);
 		return;
 	}
 	expect_that(answer, sentence && strstr(sentence, named), "expected an error with %s",
