@@ -47,7 +47,7 @@ struct plan {
 	struct cache_history histories[BATCH_MAX];
 	bool has_history[BATCH_MAX];
 	struct cache_condition condition;
-	bool serve_stale, no_touch, any_order;
+	bool serve_stale, no_touch, any_order, drop;
 	struct slice prefix;
 	size_t limit;
 	struct slice after;
@@ -80,6 +80,7 @@ static void prepare(const struct plan *plan, struct cache_op *op, struct cache_i
 	op->ns = slice_of(plan->ns);
 	op->serve_stale = plan->serve_stale;
 	op->no_touch = plan->no_touch;
+	op->drop = plan->drop;
 	op->prefix = plan->prefix;
 	op->settings = plan->settings;
 	op->settings_mask = plan->mask;
@@ -140,6 +141,9 @@ static int64_t random_capacity(void)
 }
 
 static bool nothing_is_evicted;
+/* Drops lose the settings, so they are given again. */
+static int64_t stale_ttls_s[NAMESPACES];
+static int64_t idle_s[NAMESPACES]; /* as it is now; 0: none */
 /* The other one is closed and opened again now and then. */
 static bool restarts;
 /* The times of the keys of a batch are a microsecond apart, in Redis among those of a partition. */
@@ -169,6 +173,22 @@ static struct plan random_configure(void)
 	};
 }
 
+static struct plan random_expire(void)
+{
+	struct plan plan = {.type = CACHE_OP_EXPIRE};
+
+	for (size_t i = 0; i < BATCH_MAX; i++)
+		plan.ttls[i] = roll(4) ? roll(60) : TTL_DEFAULT;
+	return plan;
+}
+
+static struct plan random_idle_time(void)
+{
+	return (struct plan){.type = CACHE_OP_CONFIGURE,
+			     .mask = SETTING_MAX_IDLE,
+			     .settings.max_idle_s = 1 + roll(40)};
+}
+
 static struct plan random_plan(void)
 {
 	static const struct etag none = {0};
@@ -181,13 +201,19 @@ static struct plan random_plan(void)
 		plan = (struct plan){.type = CACHE_OP_GET,
 				     .serve_stale = roll(4) == 0,
 				     .no_touch = roll(5) == 0};
-	else if (dice < 83)
+	else if (dice < 80)
+		plan = random_expire();
+	else if (dice < 84)
 		plan = (struct plan){.type = CACHE_OP_DELETE};
 	else if (dice < 87)
 		plan = (struct plan){.type = CACHE_OP_EXISTS};
 	else if (dice < 89)
 		plan = (struct plan){.type = CACHE_OP_CLEAR,
 				     .prefix = roll(3) ? SLICE("a/1") : SLICE("")};
+	else if (dice < 90)
+		plan = (struct plan){.type = CACHE_OP_CLEAR, .drop = true};
+	else if (dice < 92)
+		plan = random_idle_time();
 	else
 		plan = random_configure();
 	plan.ns = roll(4) ? "n" : "other";
@@ -211,8 +237,8 @@ static char said[256]; /* the last operation */
 
 static void say(const struct plan *plan, uint64_t seed, unsigned step)
 {
-	int len = snprintf(said, sizeof(said), "seed %lu, step %u: %s %s", seed, step,
-			   cache_op_name(plan->type), plan->ns);
+	int len = snprintf(said, sizeof(said), "seed %lu, step %u: %s%s %s", seed, step,
+			   plan->drop ? "drop, " : "", cache_op_name(plan->type), plan->ns);
 
 	for (size_t i = 0; i < plan->count; i++)
 		len += snprintf(said + len, sizeof(said) - (size_t)len, " %zu", plan->keys[i]);
@@ -376,6 +402,30 @@ static struct backend *open_named(const char *name, const struct backend_config 
 	return backend;
 }
 
+static void configure_first(const char *ns)
+{
+	run_on_both(
+		&(struct plan){.type = CACHE_OP_CONFIGURE,
+			       .ns = ns,
+			       .settings.stale_ttl_s = stale_ttls_s[strcmp(ns, "n") == 0 ? 0 : 1],
+			       .mask = SETTING_POLICY | SETTING_STALE_TTL});
+}
+
+/* Only to a shorter time: with a longer one entries come back that were not swept yet, which
+ * depends on time. */
+static void bound_idle_time(struct plan *plan)
+{
+	int64_t *now_s = &idle_s[strcmp(plan->ns, "n") == 0 ? 0 : 1];
+
+	if (plan->drop)
+		*now_s = 0;
+	if (!(plan->mask & SETTING_MAX_IDLE))
+		return;
+	if (*now_s > 0 && plan->settings.max_idle_s > *now_s)
+		plan->settings.max_idle_s = *now_s;
+	*now_s = plan->settings.max_idle_s;
+}
+
 static void run_round(const char *other, uint64_t seed, bool nothing_expires)
 {
 	const char *const names[2] = {"memory", other};
@@ -389,11 +439,12 @@ static void run_round(const char *other, uint64_t seed, bool nothing_expires)
 		backends[i] = open_named(names[i], &config);
 	/* Their defaults differ. And if a stale time grows, expired entries that were not swept yet
 	 * come back, which depends on time. */
-	for (int i = 0; i < NAMESPACES; i++)
-		run_on_both(&(struct plan){.type = CACHE_OP_CONFIGURE,
-					   .ns = i ? "other" : "n",
-					   .settings.stale_ttl_s = roll(2) ? roll(30) : 0,
-					   .mask = SETTING_POLICY | SETTING_STALE_TTL});
+	for (int i = 0; i < NAMESPACES; i++) {
+		stale_ttls_s[i] = roll(2) ? roll(30) : 0;
+		idle_s[i] = 0;
+	}
+	configure_first("n");
+	configure_first("other");
 	for (unsigned step = 0; step < STEPS; step++) {
 		if (restarts && roll(12) == 0) {
 			backends[1]->ops->close(backends[1]);
@@ -406,9 +457,13 @@ static void run_round(const char *other, uint64_t seed, bool nothing_expires)
 			plan.ttls[i] = 0;
 			plan.histories[i].expires_at_us = 0;
 		}
-		plan.mask &= nothing_expires ? ~(unsigned)SETTING_DEFAULT_TTL : ~0U;
+		plan.mask &=
+			nothing_expires ? ~(unsigned)(SETTING_DEFAULT_TTL | SETTING_MAX_IDLE) : ~0U;
+		bound_idle_time(&plan);
 		say(&plan, seed, step);
 		run_on_both(&plan);
+		if (plan.drop)
+			configure_first(plan.ns);
 		compare_listings(plan.ns);
 		compare_stats(plan.ns, nothing_expires);
 	}

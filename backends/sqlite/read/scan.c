@@ -96,6 +96,9 @@ struct scan {
 	struct cache_op *op;
 	struct slice after; /* where it begins, as op->after */
 	bool has_after;
+	/* op->limit; where entries may be idle one more, which tells whether more follow. */
+	size_t limit;
+	size_t done; /* the entries before it are read */
 	size_t key_bytes;
 	int64_t namespace_id; /* keys only */
 	bool keys_only;
@@ -139,11 +142,11 @@ static int scan_rows(struct scan *scan, const char *sql, struct slice from)
 	(void)sqlite3_bind_int64(query, 6, store_now_us(scan->store));
 	/* Of the rows that are found some may be idle. */
 	(void)sqlite3_bind_int64(
-		query, 7, scan->idle_us > 0 ? -1 : (int64_t)(op->limit - op->entry_count) + 1);
+		query, 7, scan->idle_us > 0 ? -1 : (int64_t)(scan->limit - op->entry_count) + 1);
 	(void)sqlite3_bind_int64(query, 8,
 				 key_index_hash(scan->store->file.hash_seed, scan->after));
 	while (!scan->is_full && (code = sqlite3_step(query)) == SQLITE_ROW) {
-		if (op->entry_count == op->limit ||
+		if (op->entry_count == scan->limit ||
 		    (op->max_key_bytes > 0 && scan->key_bytes >= op->max_key_bytes)) {
 			scan->is_full = true;
 			code = SQLITE_DONE;
@@ -202,10 +205,13 @@ static int read_entries_of_keys(struct scan *scan)
 	struct sqlite_store *store = scan->store;
 	struct cache_op *op = scan->op;
 	sqlite3_stmt *query = database_prepare_statement(scan->db, entry_of_key);
-	size_t kept = 0;
+	size_t kept = scan->done;
 	int code = query ? SQLITE_DONE : database_error(scan->db);
 
-	for (size_t i = 0; i < op->entry_count; i++) {
+	scan->key_bytes = 0;
+	for (size_t i = 0; i < scan->done; i++)
+		scan->key_bytes += op->entries[i].key.len;
+	for (size_t i = scan->done; i < op->entry_count; i++) {
 		struct cache_entry_info entry = op->entries[i];
 
 		if (code == SQLITE_DONE) {
@@ -217,6 +223,7 @@ static int read_entries_of_keys(struct scan *scan)
 		if (code == SQLITE_ROW) {
 			bool may_list = take_row(scan, query, &entry);
 
+			scan->key_bytes += may_list ? entry.key.len : 0;
 			if (may_list)
 				op->entries[kept++] = entry;
 			else
@@ -228,7 +235,7 @@ static int read_entries_of_keys(struct scan *scan)
 		if (query)
 			(void)sqlite3_reset(query);
 	}
-	op->entry_count = kept;
+	op->entry_count = scan->done = kept;
 	(void)sqlite3_finalize(query);
 	return code;
 }
@@ -240,7 +247,6 @@ static void move_on(struct scan *scan, struct slice key, char **kept)
 	*kept = (char *)(uintptr_t)key.data;
 	scan->after = key;
 	scan->has_after = true;
-	scan->key_bytes = 0;
 	scan->is_full = false;
 }
 
@@ -266,7 +272,7 @@ static int scan_page(struct scan *scan, struct slice *ret_last)
 	if (scan->has_after && slice_compare(scan->after, from) > 0)
 		from = scan->after;
 	int code = scan_rows(scan, keys_in_byte_order, from);
-	if (code != SQLITE_DONE || scan->op->entry_count == 0)
+	if (code != SQLITE_DONE || scan->op->entry_count == scan->done)
 		return code;
 	if (!copy_last(scan->op, ret_last))
 		return SQLITE_NOMEM;
@@ -276,8 +282,19 @@ static int scan_page(struct scan *scan, struct slice *ret_last)
 	return code;
 }
 
-/* An empty page would be the last one: if all of its entries were removed in between, or are idle,
- * the next one is tried. */
+/* Whether the page lacks entries although there are others: some were removed in between, or are
+ * idle. An empty page would be the last one. */
+static bool lacks_some(const struct scan *scan)
+{
+	const struct cache_op *op = scan->op;
+	bool has_bytes = op->max_key_bytes > 0 && scan->key_bytes >= op->max_key_bytes;
+
+	if (!scan->is_full)
+		return false;
+	return scan->idle_us > 0 ? op->entry_count < scan->limit && !has_bytes
+				 : op->entry_count == 0;
+}
+
 static int scan_in_byte_order(struct scan *scan)
 {
 	char *kept = NULL;
@@ -289,7 +306,7 @@ static int scan_in_byte_order(struct scan *scan)
 		struct slice last = {0};
 
 		code = scan_page(scan, &last);
-		goes_on = code == SQLITE_DONE && scan->op->entry_count == 0 && scan->is_full;
+		goes_on = code == SQLITE_DONE && lacks_some(scan);
 		if (goes_on)
 			move_on(scan, last, &kept);
 		else
@@ -326,13 +343,19 @@ void scan_run(struct sqlite_store *store, sqlite3 *db, struct cache_op *op)
 		.has_after = op->has_after,
 	};
 	unsigned faults = mapping_faults(&store->file.mapping);
-	int code = SQLITE_NOMEM;
+	int code;
 
-	op->entries = calloc(op->limit, sizeof(*op->entries));
-	if (op->entries)
-		code = find_idle_time(&scan);
+	code = find_idle_time(&scan);
+	scan.limit = op->limit + (scan.idle_us > 0);
+	op->entries = calloc(scan.limit, sizeof(*op->entries));
+	if (!op->entries)
+		code = SQLITE_NOMEM;
 	if (op->entries && code == SQLITE_DONE) {
 		code = op->any_order ? scan_in_any_order(&scan) : scan_in_byte_order(&scan);
+	}
+	if (op->entry_count > op->limit) {
+		free((void *)(uintptr_t)op->entries[--op->entry_count].key.data);
+		scan.is_full = true;
 	}
 	op->complete = !scan.is_full;
 	if (!mapping_is_intact(&store->file.mapping, faults))
