@@ -104,7 +104,7 @@ static struct ns_slot *ns_slot_of(struct near *near, uint64_t ns_hash)
 /* ---- Looking up ---- */
 
 struct cache_value *near_find(struct near *near, const struct near_key *key, int64_t now_us,
-			      int64_t not_before_us)
+			      int64_t not_before_us, int64_t *ret_fetched_us)
 {
 	struct shard *shard = shard_of(near, key);
 	struct value_cache_key place = place_of(key);
@@ -119,6 +119,8 @@ struct cache_value *near_find(struct near *near, const struct near_key *key, int
 	}
 	if (entry && entry->mark >= not_before_us) {
 		value = cache_value_acquire(entry->value);
+		if (ret_fetched_us)
+			*ret_fetched_us = entry->mark;
 		value_cache_renew(&shard->cache, entry);
 		shard->hits++;
 	} else {

@@ -54,9 +54,10 @@ void near_destroy(struct near *near);
 struct near_key near_key_of(const struct near *near, struct slice ns, struct slice key);
 
 /* A reference to the value, if there is one that was fetched from the backend after `not_before_us`
- * and whose own time to live is not over at `now_us`; else NULL. */
+ * and whose own time to live is not over at `now_us`; else NULL. *ret_fetched_us: when it was; NULL
+ * is fine. */
 struct cache_value *near_find(struct near *near, const struct near_key *key, int64_t now_us,
-			      int64_t not_before_us);
+			      int64_t not_before_us, int64_t *ret_fetched_us);
 
 /* A note for near_fill; take it before the backend is asked. */
 void near_note(struct near *near, const struct near_key *key, struct near_note *ret_note);

@@ -37,6 +37,9 @@ struct near_space *near_spaces_find(struct near_spaces *spaces, struct slice ns)
 /* The same; adds it if there is room. */
 struct near_space *near_spaces_find_or_add(struct near_spaces *spaces, struct slice ns);
 
+/* A copy that is not older answers whatever the idle time is. */
+#define NEAR_SPACE_AGE_MIN_US (US_PER_S / 8)
+
 /* Its entries are gone if nobody uses them for so long (0: never). The backend behind does not see
  * hits of copies: so these answer for a part of that time only, and who wants an entry more often
  * keeps it there. */

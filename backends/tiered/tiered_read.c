@@ -57,7 +57,8 @@ static bool answer_stale(struct pass *pass, struct cache_op *asked)
 	for (; found < pass->count; found++) {
 		struct cache_item *item = &asked->items[found];
 
-		item->value = near_find(tiered->near, &pass->items[found].key, now_us, oldest_us);
+		item->value =
+			near_find(tiered->near, &pass->items[found].key, now_us, oldest_us, NULL);
 		if (!item->value)
 			break;
 		item->status = CACHE_OK;
@@ -83,21 +84,24 @@ static void get_done(struct cache_op *op)
 	pass_close(pass);
 }
 
-/* Answers items from the near cache; returns how many. */
+/* Answers items from the near cache; returns how many. *ret_oldest_us: when the oldest was fetched.
+ */
 static size_t look_near(struct tiered *tiered, struct cache_op *op, struct near_space *space,
-			int64_t now_us)
+			int64_t now_us, int64_t *ret_oldest_us)
 {
 	int64_t ttl_us = tiered->config.ttl_us;
+	int64_t fetched_us;
 	size_t found = 0;
 
 	if (space)
 		ttl_us = earlier_us(ttl_us, near_space_max_age_us(space));
-
 	for (size_t i = 0; i < op->item_count; i++) {
 		struct cache_item *item = &op->items[i];
 		struct near_key key = near_key_of(tiered->near, op->ns, item->key);
 
-		item->value = near_find(tiered->near, &key, now_us, now_us - ttl_us);
+		item->value = near_find(tiered->near, &key, now_us, now_us - ttl_us, &fetched_us);
+		if (item->value && fetched_us < *ret_oldest_us)
+			*ret_oldest_us = fetched_us;
 		item->status = CACHE_OK;
 		found += item->value != NULL;
 	}
@@ -125,13 +129,14 @@ void tiered_get(struct backend *backend, struct cache_op *op)
 	bool is_still = !is_batch || atomic_load(&tiered->batch_writers) == 0;
 	struct near_space *space = near_spaces_find_or_add(&tiered->spaces, op->ns);
 	int64_t now_us = cache_clock_now_us(tiered->clock);
+	int64_t oldest_us = now_us;
 
-	if (space)
-		learn_settings(tiered, space, now_us);
-	if (look_near(tiered, op, space, now_us) == op->item_count && is_still &&
+	if (look_near(tiered, op, space, now_us, &oldest_us) == op->item_count && is_still &&
 	    (!is_batch || atomic_load(&tiered->batch_version) == version)) {
 		if (!op->no_touch && space)
 			near_space_add_hits(space, op->item_count);
+		if (space && now_us - oldest_us > NEAR_SPACE_AGE_MIN_US)
+			learn_settings(tiered, space, now_us);
 		rules_complete_items(op);
 		return;
 	}
@@ -161,7 +166,7 @@ static void exists_done(struct cache_op *op)
 	}
 	for (; found < op->item_count; found++) {
 		struct near_key key = near_key_of(tiered->near, op->ns, op->items[found].key);
-		struct cache_value *value = near_find(tiered->near, &key, now_us, oldest_us);
+		struct cache_value *value = near_find(tiered->near, &key, now_us, oldest_us, NULL);
 
 		if (!value)
 			break;

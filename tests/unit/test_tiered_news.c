@@ -290,16 +290,23 @@ Test(tiered_news, copies_do_not_keep_uses_from_a_backend_that_counts_them)
 {
 	max_idle_s = 80;
 	make_near();
+	cr_expect_eq(asked_stats, 0, "a copy as young as that may answer in any case");
 	now_us += 10 * US_PER_S;
 	cr_expect(is_near());
+	cr_expect_eq(asked_stats, 1);
 	now_us += 1;
 	cr_expect_not(is_near(), "an eighth of the time is over");
 	make_near();
 	cr_expect_eq(asked_stats, 1);
-	now_us += 60 * US_PER_S;
 	max_idle_s = 0;
+	now_us += 60 * US_PER_S;
+	cr_expect_not(is_near());
+	make_near();
+	now_us += 5 * US_PER_S;
 	cr_expect(is_near());
 	cr_expect_eq(asked_stats, 2, "somebody else may have configured it");
+	now_us += 50 * US_PER_S;
+	cr_expect(is_near());
 }
 
 Test(tiered_news, an_idle_time_that_is_configured_here_is_known_at_once)
