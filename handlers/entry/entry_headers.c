@@ -18,7 +18,7 @@ static bool is_named(struct slice name, struct slice wanted)
 static void take(void *user, struct slice name, const char *value)
 {
 	struct entry_head *head = user;
-	char first = name.len > 0 ? (char)(name.data[0] | 0x20) : '\0';
+	int first = name.len > 0 ? name.data[0] | 0x20 : 0;
 
 	if ((first != 'c' && first != 'x') || head->verdict != HEAD_ADDED || *value == '\0' ||
 	    (is_named(name, ENCODING) && strcasecmp(value, "identity") == 0))

@@ -18,7 +18,7 @@ static const struct slice form_ends[] = {
 	[ETAG_OF_IDENTITY] = SLICE("-identity\""),
 	[ETAG_OF_ZSTD] = SLICE("-zstd\""),
 };
-#define FORMS (sizeof(form_ends) / sizeof(form_ends[0]))
+#define FORMS ((uint8_t)(sizeof(form_ends) / sizeof(form_ends[0])))
 
 /* Reads an entity tag of any form. False: it is not one of ours. */
 static bool parse_etag(struct slice text, struct etag *ret, uint8_t *ret_form)

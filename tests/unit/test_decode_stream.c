@@ -152,6 +152,11 @@ static void wake(struct body_stream *stream)
 	wakes++;
 }
 
+static bool is_zeros(struct slice bytes)
+{
+	return bytes.data[0] == 0 && memcmp(bytes.data, bytes.data + 1, bytes.len - 1) == 0;
+}
+
 /* Reads to the end; *ret_len: how many zeros it was. */
 static enum stream_step drain(struct body_stream *stream, uint64_t *ret_len)
 {
@@ -160,8 +165,7 @@ static enum stream_step drain(struct body_stream *stream, uint64_t *ret_len)
 	*ret_len = 0;
 	stream->wake = wake;
 	while (step == STREAM_BYTES || step == STREAM_WAIT) {
-		for (size_t i = 0; i < stream->bytes.len; i++)
-			cr_assert_eq(stream->bytes.data[i], 0);
+		cr_assert(stream->bytes.len == 0 || is_zeros(buffer_bytes(&stream->bytes)));
 		*ret_len += stream->bytes.len;
 		cr_assert_leq(stream->bytes.capacity, 131072, "memory is bounded");
 		stream->bytes.len = 0;
