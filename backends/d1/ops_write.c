@@ -94,8 +94,8 @@ static void write_history(struct buffer *out, const struct cache_history *histor
 	buffer_append_char(out, '}');
 }
 
-/* The value, or `"reference":{...}` in its place; a compressed one with what a Worker that cannot
- * decode it cannot know. */
+/* The value, or `"reference":{...}` in its place; a compressed one with the ETag and the flags of
+ * what it decodes to. */
 static void write_value(struct buffer *out, const struct cache_value *value)
 {
 	char etag[ETAG_TEXT_LEN + 1];
