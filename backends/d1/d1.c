@@ -105,7 +105,7 @@ static struct backend *d1_open(const struct backend_config *config, char *error,
 
 const struct backend_ops d1_backend_ops = {
 	.name = "d1",
-	.bits = BACKEND_PERSISTS | BACKEND_REMOTE | BACKEND_WHOLE | BACKEND_IDLE,
+	.bits = BACKEND_PERSISTS | BACKEND_REMOTE | BACKEND_WHOLE,
 	.options = &d1_options,
 	.schemes = D1_SCHEMES,
 	.default_policy = D1_DEFAULT_POLICY,

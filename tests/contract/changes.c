@@ -29,7 +29,8 @@ static void note(void *user, const struct cache_change *change)
 		struct told *one = &told[told_count++];
 
 		*one = (struct told){.kind = change->kind, .key_len = change->key.len};
-		memcpy(one->key, change->key.data, change->key.len);
+		if (change->key.len > 0)
+			memcpy(one->key, change->key.data, change->key.len);
 	}
 	(void)pthread_mutex_unlock(&told_lock);
 }
