@@ -17,6 +17,13 @@ static bool hides_uses(const struct fixture *f)
 	return f->is_tiered;
 }
 
+/* The time is over. The D1 Worker gives each of many uses at one moment a microsecond of its own.
+ */
+static void pass_it(struct fixture *f)
+{
+	advance_us(f, f->is_remote ? 1000 : 1);
+}
+
 CONTRACT_TEST_OF(BACKEND_ORDERED_SCAN, idle, is_gone_for_every_operation)
 {
 	struct cache_condition absent = {.kind = CONDITION_ABSENT};
@@ -33,7 +40,7 @@ CONTRACT_TEST_OF(BACKEND_ORDERED_SCAN, idle, is_gone_for_every_operation)
 	scan(f, &op, SLICE(""), NULL, 10);
 	cr_expect_eq(op.entry_count, 6);
 	cache_op_deinit(&op);
-	advance_us(f, 1);
+	pass_it(f);
 	cr_expect_not(exists(f, SLICE("a")));
 	cr_expect_null(get_untouched(f, SLICE("b")));
 	cr_expect_null(get(f, SLICE("c")));
@@ -71,7 +78,7 @@ CONTRACT_TEST_OF(BACKEND_USES, idle, begins_anew_with_each_use)
 	advance_us(f, 10 * US_PER_S - 1);
 	cr_expect(exists(f, SLICE("got")));
 	cr_expect(exists(f, SLICE("set")));
-	advance_us(f, 1);
+	pass_it(f);
 	cr_expect_not(exists(f, SLICE("got")));
 	cr_expect_not(exists(f, SLICE("set")));
 }
@@ -102,7 +109,7 @@ CONTRACT_TEST(idle, and_the_time_to_live_each_end_an_entry)
 	advance_us(f, 5 * US_PER_S - 1);
 	cr_expect(exists(f, SLICE("long")));
 	cr_expect(exists(f, SLICE("never")));
-	advance_us(f, 1);
+	pass_it(f);
 	cr_expect_not(exists(f, SLICE("long")));
 	cr_expect_not(exists(f, SLICE("never")), "another time to live is no use");
 }
@@ -152,6 +159,7 @@ static void expect_sweep(struct fixture *f, enum eviction_policy policy, const c
 	for (unsigned i = 0; i < count; i += 2)
 		use(f, text("%s/%u", prefix, i), 1 + i % 3);
 	advance_s(f, 4);
+	pass_it(f);
 	*expired += count / 2;
 	await_expirations(f, *expired);
 	cr_expect_eq(stats(f).entry_count, count - count / 2, "%s", prefix);
@@ -242,6 +250,7 @@ CONTRACT_TEST_OF(BACKEND_USES | BACKEND_EXACT_EVICTION, idle, entries_make_room_
 	advance_s(f, 9);
 	use(f, SLICE("used"), 1);
 	advance_s(f, 1);
+	pass_it(f);
 	(void)set(f, SLICE("new"), SLICE("v"));
 	cr_expect(exists(f, SLICE("used")), "the oldest, but in use");
 	cr_expect(exists(f, SLICE("new")));
@@ -284,6 +293,7 @@ CONTRACT_TEST_OF(BACKEND_USES | BACKEND_ORDERED_SCAN, idle, entries_are_left_out
 	for (unsigned i = 0; i < count; i += 10)
 		use(f, text("%05u", i), 1);
 	advance_s(f, 4);
+	pass_it(f);
 	while (!complete) {
 		struct slice after = slice_of(last);
 		struct cache_op op;
