@@ -108,6 +108,8 @@ static enum steadycache_status fill_item(struct library_call *call,
 		if (item->reserved[i] != 0)
 			return refuse(ret_sentence, "an item was not zeroed: its reserved members "
 						    "are not zero");
+	if (call->op.type == CACHE_OP_EXPIRE)
+		return fill_ttl(item->ttl_s, ret, ret_sentence);
 	return call->op.type == CACHE_OP_SET ? fill_value(call, item, ret, ret_sentence)
 					     : STEADYCACHE_OK;
 }
@@ -169,8 +171,10 @@ static enum steadycache_status fill_condition(struct library_call *call, const c
 		return refuse(ret_sentence,
 			      "request.condition is none of enum steadycache_condition");
 	if (request->item_count != 1 ||
-	    (call->op.type != CACHE_OP_SET && call->op.type != CACHE_OP_DELETE))
-		return refuse(ret_sentence, "a condition is for a set or delete of one item");
+	    (call->op.type != CACHE_OP_SET && call->op.type != CACHE_OP_DELETE &&
+	     call->op.type != CACHE_OP_EXPIRE))
+		return refuse(ret_sentence,
+			      "a condition is for a set, delete or expire of one item");
 	condition->kind = kinds[request->condition];
 	if (request->condition < STEADYCACHE_IF_MATCH)
 		return STEADYCACHE_OK;
@@ -235,6 +239,8 @@ enum steadycache_status library_ask_fill(struct library_call *call, const char *
 		[STEADYCACHE_STATS] = CACHE_OP_STATS,
 		[STEADYCACHE_CONFIGURE] = CACHE_OP_CONFIGURE,
 		[STEADYCACHE_SYNC] = CACHE_OP_SYNC,
+		[STEADYCACHE_EXPIRE] = CACHE_OP_EXPIRE,
+		[STEADYCACHE_DROP] = CACHE_OP_CLEAR,
 	};
 	const struct steadycache_request *request = call->request;
 	struct cache_op *op = &call->op;
@@ -246,6 +252,7 @@ enum steadycache_status library_ask_fill(struct library_call *call, const char *
 	cache_op_init(op, types[request->type]);
 	op->ns = slice_of(request->ns);
 	op->no_touch = request->is_peek != 0;
+	op->drop = request->type == STEADYCACHE_DROP;
 	if (request->timeout_ms < 0 || request->timeout_ms > INT32_MAX)
 		return refuse(ret_sentence, "request.timeout_ms is 0 to 2147483647");
 	op->patience_us = request->timeout_ms * 1000;

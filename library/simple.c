@@ -16,9 +16,9 @@ enum steadycache_status steadycache_batch(struct steadycache *store, const char 
 {
 	struct steadycache_request request;
 
-	if (type > STEADYCACHE_EXISTS)
+	if (type > STEADYCACHE_EXISTS && type != STEADYCACHE_EXPIRE)
 		return library_error_keep(STEADYCACHE_INVALID,
-					  "a batch is of GET, SET, DELETE or EXISTS");
+					  "a batch is of GET, SET, DELETE, EXISTS or EXPIRE");
 	init(&request, type, ns);
 	request.items = items;
 	request.item_count = item_count;
@@ -68,6 +68,14 @@ enum steadycache_status steadycache_delete(struct steadycache *store, const char
 	return call_of_key(store, STEADYCACHE_DELETE, ns, &item, key, key_len);
 }
 
+enum steadycache_status steadycache_expire(struct steadycache *store, const char *ns,
+					   const void *key, size_t key_len, int64_t ttl_s)
+{
+	struct steadycache_item item = {.ttl_s = ttl_s};
+
+	return call_of_key(store, STEADYCACHE_EXPIRE, ns, &item, key, key_len);
+}
+
 enum steadycache_status steadycache_exists(struct steadycache *store, const char *ns,
 					   const void *key, size_t key_len)
 {
@@ -84,6 +92,14 @@ enum steadycache_status steadycache_clear(struct steadycache *store, const char 
 	init(&request, STEADYCACHE_CLEAR, ns);
 	request.prefix = prefix;
 	request.prefix_len = prefix_len;
+	return steadycache_call(store, &request);
+}
+
+enum steadycache_status steadycache_drop(struct steadycache *store, const char *ns)
+{
+	struct steadycache_request request;
+
+	init(&request, STEADYCACHE_DROP, ns);
 	return steadycache_call(store, &request);
 }
 

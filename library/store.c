@@ -151,6 +151,8 @@ static const char *read_options(const struct steadycache_options *given,
 	if (ret->near_ttl_ms < 0 || ret->near_stale_ms < 0 || ret->near_ttl_ms > INT32_MAX ||
 	    ret->near_stale_ms > INT32_MAX)
 		return "options.near_ttl_ms and near_stale_ms are 0 to 2147483647";
+	if (ret->defaults.bits & STEADYCACHE_MAX_IDLE && ret->defaults.max_idle_s != 0)
+		return "options.defaults has an idle time, which is for steadycache_configure()";
 	return library_settings_fault(&ret->defaults);
 }
 

@@ -140,7 +140,8 @@ enum steadycache_setting {
 	STEADYCACHE_MAX_SIZE = 1 << 0,
 	STEADYCACHE_CAPACITY = 1 << 1,
 	STEADYCACHE_DEFAULT_TTL = 1 << 2,
-	STEADYCACHE_POLICY = 1 << 3
+	STEADYCACHE_POLICY = 1 << 3,
+	STEADYCACHE_MAX_IDLE = 1 << 5 /* of steadycache_configure only */
 };
 
 /* Zero it, and set members and their bits. */
@@ -151,7 +152,8 @@ struct steadycache_settings {
 				  */
 	int64_t capacity;        /* entries; negative: no limit; 0: nothing is stored */
 	int64_t default_ttl_s;   /* of entries stored without a time to live; 0: they stay */
-	uint64_t reserved[4];    /* zero */
+	int64_t max_idle_s;   /* an entry that nobody uses for so long is gone; 0: however long */
+	uint64_t reserved[3]; /* zero */
 };
 
 /* ---- Open and close ---- */
@@ -245,7 +247,9 @@ enum steadycache_type {
 	STEADYCACHE_SCAN = 5,      /* lists entries */
 	STEADYCACHE_STATS = 6,     /* of a namespace, or of all */
 	STEADYCACHE_CONFIGURE = 7, /* changes settings of a namespace; may evict */
-	STEADYCACHE_SYNC = 8       /* done once all that was set before is on the disk */
+	STEADYCACHE_SYNC = 8,      /* done once all that was set before is on the disk */
+	STEADYCACHE_EXPIRE = 9,    /* gives entries another time to live, without their values */
+	STEADYCACHE_DROP = 10 /* removes a namespace with its entries, settings and statistics */
 };
 
 /* Times to live. */
@@ -261,7 +265,7 @@ struct steadycache_item {
 	/* in, SET: NUL-terminated, visible ASCII and blanks, up to 255 bytes; copied. NULL:
 	 * application/octet-stream. */
 	const char *content_type;
-	int64_t ttl_s; /* in, SET: 1 to 3153600000 seconds, or one of STEADYCACHE_TTL_* */
+	int64_t ttl_s; /* in, SET, EXPIRE: 1 to 3153600000 seconds, or one of STEADYCACHE_TTL_* */
 
 	/* out, GET: a reference, which is the request's until you set this to NULL and release it
 	 * yourself; NULL: not found. */
@@ -312,13 +316,13 @@ struct steadycache_request {
 
 	/* ---- in ---- */
 	uint32_t type;      /* enum steadycache_type */
-	uint32_t condition; /* enum steadycache_condition; SET, DELETE of one item */
+	uint32_t condition; /* enum steadycache_condition; SET, DELETE, EXPIRE of one item */
 	const char *etag;   /* of the condition: 32 digits, also in quotes; borrowed */
 	/* NUL-terminated. NULL or "" for SYNC, and for STATS of all. */
 	const char *ns;
 
-	/* GET, SET, DELETE, EXISTS: one item or many, which are one operation: one transaction, one
-	 * round trip. Their keys are distinct. */
+	/* GET, SET, DELETE, EXISTS, EXPIRE: one item or many, which are one operation: one
+	 * transaction, one round trip. Their keys are distinct. */
 	struct steadycache_item *items;
 	size_t item_count;
 
@@ -395,6 +399,12 @@ STEADYCACHE_API enum steadycache_status steadycache_set(struct steadycache *stor
 							const void *value, size_t value_len,
 							const char *content_type, int64_t ttl_s);
 
+/* Gives an entry another time to live (as steadycache_set), from now on. It is no use of the entry,
+ * and changes nothing else. STEADYCACHE_NOT_FOUND: there is none. */
+STEADYCACHE_API enum steadycache_status steadycache_expire(struct steadycache *store,
+							   const char *ns, const void *key,
+							   size_t key_len, int64_t ttl_s);
+
 /* STEADYCACHE_OK: it was there. STEADYCACHE_NOT_FOUND: it was not. Both end without the entry. */
 STEADYCACHE_API enum steadycache_status
 steadycache_delete(struct steadycache *store, const char *ns, const void *key, size_t key_len);
@@ -413,6 +423,10 @@ STEADYCACHE_API enum steadycache_status steadycache_batch(struct steadycache *st
 /* Removes all entries of a namespace, or, with a prefix, those whose keys begin so. */
 STEADYCACHE_API enum steadycache_status steadycache_clear(struct steadycache *store, const char *ns,
 							  const void *prefix, size_t prefix_len);
+
+/* Removes a namespace: its entries, its settings and its statistics. Another of its name begins
+ * anew. STEADYCACHE_NOT_FOUND: there is none. */
+STEADYCACHE_API enum steadycache_status steadycache_drop(struct steadycache *store, const char *ns);
 
 /* Changes settings of a namespace, which need not exist. Evicts what does not fit any more. */
 STEADYCACHE_API enum steadycache_status

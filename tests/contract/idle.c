@@ -216,10 +216,10 @@ CONTRACT_TEST_OF(BACKEND_HISTORY | BACKEND_STATS, idle, goes_by_the_history_of_a
 	struct cache_history history = {.frequency = 5,
 					.last_access_us = START_US - 20 * US_PER_S,
 					.expires_at_us = HISTORY_TTL};
-	struct cache_item item = item_of(SLICE("old"), SLICE("v"));
 
 	if (hides_uses(f))
 		return;
+	struct cache_item item = item_of(SLICE("old"), SLICE("v"));
 	set_max_idle(f, 30);
 	item.history = &history;
 	cr_expect_eq(set_item(f, NS, &item), CACHE_OK);

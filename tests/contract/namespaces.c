@@ -225,10 +225,9 @@ CONTRACT_TEST_OF(BACKEND_STATS, drop, takes_entries_settings_and_statistics)
 
 CONTRACT_TEST_OF(BACKEND_STATS, drop, gives_a_place_back)
 {
-	struct cache_item item = item_of(SLICE("key"), SLICE("v"));
-
 	if (!knows_expire(f) || !f->limits_namespaces)
 		return;
+	struct cache_item item = item_of(SLICE("key"), SLICE("v"));
 	f->config.max_namespaces = 2;
 	fixture_reopen(f);
 	set_in(f, SLICE("a"), SLICE("key"));

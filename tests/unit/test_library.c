@@ -131,6 +131,52 @@ Test(library, times_to_live, .init = open_memory, .fini = close_store)
 	       "set");
 }
 
+static void expire_and_drop(void)
+{
+	struct steadycache_settings settings = {.bits = STEADYCACHE_MAX_IDLE, .max_idle_s = 500};
+	struct steadycache_value *value = NULL;
+	struct steadycache_stats stats;
+
+	expect(STEADYCACHE_NOT_FOUND, steadycache_expire(store, NS, "k", 1, 100), "expire");
+	expect(STEADYCACHE_NOT_FOUND, steadycache_drop(store, NS), "drop");
+	expect(STEADYCACHE_OK, steadycache_set(store, NS, "k", 1, "v", 1, NULL, 0), "set");
+	expect(STEADYCACHE_OK, steadycache_expire(store, NS, "k", 1, 100), "expire");
+	expect(STEADYCACHE_OK, steadycache_get(store, NS, "k", 1, &value), "get");
+	int64_t left_us =
+		steadycache_value_expires_at_us(value) - steadycache_value_stored_at_us(value);
+	cr_expect(left_us >= 100 * INT64_C(1000000) && left_us < 160 * INT64_C(1000000));
+	steadycache_value_release(value);
+	expect(STEADYCACHE_OK, steadycache_expire(store, NS, "k", 1, STEADYCACHE_TTL_NEVER),
+	       "expire");
+	expect(STEADYCACHE_OK, steadycache_get(store, NS, "k", 1, &value), "get");
+	cr_expect_eq(steadycache_value_expires_at_us(value), 0);
+	steadycache_value_release(value);
+	expect(STEADYCACHE_INVALID, steadycache_expire(store, NS, "k", 1, -2), "expire");
+	expect_sentence("ttl_s");
+
+	expect(STEADYCACHE_OK, steadycache_configure(store, NS, &settings), "configure");
+	expect(STEADYCACHE_OK, steadycache_stats(store, NS, &stats), "stats");
+	cr_expect_eq(stats.settings.max_idle_s, 500);
+	settings.max_idle_s = -1;
+	expect(STEADYCACHE_INVALID, steadycache_configure(store, NS, &settings), "configure");
+	expect_sentence("max_idle_s");
+	expect(STEADYCACHE_OK, steadycache_drop(store, NS), "drop");
+	expect(STEADYCACHE_OK, steadycache_stats(store, NS, &stats), "stats");
+	cr_expect_eq(stats.settings.max_idle_s, 0);
+	cr_expect_eq(stats.entry_count, 0);
+	expect(STEADYCACHE_NOT_FOUND, steadycache_exists(store, NS, "k", 1), "exists");
+}
+
+Test(library, expires_and_drops_in_memory, .init = open_memory, .fini = close_store)
+{
+	expire_and_drop();
+}
+
+Test(library, expires_and_drops_in_sqlite, .init = open_sqlite, .fini = close_store)
+{
+	expire_and_drop();
+}
+
 Test(library, what_is_wrong_has_a_sentence, .init = open_memory, .fini = close_store)
 {
 	struct steadycache_value *value = NULL;
