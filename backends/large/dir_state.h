@@ -6,7 +6,7 @@
 #include <pthread.h>
 
 #include "backends/large/object_store.h"
-#include "backends/large/pool.h"
+#include "base/pool.h"
 
 /* Folders of objects, by the first byte of their names. */
 #define DIR_FANS 256

@@ -2,8 +2,8 @@
 #ifndef STEADYCACHE_LARGE_FILE_BODY_H
 #define STEADYCACHE_LARGE_FILE_BODY_H
 
-#include "backends/large/pool.h"
 #include "base/body.h"
+#include "base/pool.h"
 
 struct file_body_parts {
 	int file; /* open for reading; exactly the bytes */

@@ -5,9 +5,9 @@
 #include "backends/large/layer.h"
 #include "backends/large/object_store.h"
 #include "backends/large/pins.h"
-#include "backends/large/pool.h"
 #include "backends/large/spool_place.h"
 #include "backends/large/sweep.h"
+#include "base/pool.h"
 
 /* Objects of one operation that are put or opened at a time. */
 #define LAYER_LANES 8

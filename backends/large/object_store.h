@@ -12,9 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "backends/large/pool.h"
 #include "base/body.h"
 #include "base/clock.h"
+#include "base/pool.h"
 #include "store/gauge.h"
 
 struct object_store {

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "backends/large/pool.h"
+#include "base/pool.h"
 
 struct spool_place {
 	char folder[PATH_MAX]; /* its own */

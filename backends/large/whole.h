@@ -2,7 +2,7 @@
 #ifndef STEADYCACHE_LARGE_WHOLE_H
 #define STEADYCACHE_LARGE_WHOLE_H
 
-#include "backends/large/pool.h"
+#include "base/pool.h"
 #include "base/value.h"
 
 /* A body on its way into memory. */

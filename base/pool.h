@@ -1,7 +1,7 @@
-/* Threads for work that may wait for a disk. Jobs begin in the order in which they came, one per
- * thread. */
-#ifndef STEADYCACHE_LARGE_POOL_H
-#define STEADYCACHE_LARGE_POOL_H
+/* Threads for work that may wait for a disk, or takes long. Jobs begin in the order in which they
+ * came, one per thread. */
+#ifndef STEADYCACHE_BASE_POOL_H
+#define STEADYCACHE_BASE_POOL_H
 
 struct pool;
 

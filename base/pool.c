@@ -1,4 +1,4 @@
-#include "backends/large/pool.h"
+#include "base/pool.h"
 
 #include <pthread.h>
 #include <stdbool.h>
