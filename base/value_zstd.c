@@ -168,7 +168,8 @@ enum cache_status value_zstd_decode(const struct cache_value *value, struct cach
 		cache_value_release(decoded);
 		return status;
 	}
-	cache_value_seal_known(decoded, &value->etag, value->flags & ~(unsigned)CACHE_VALUE_ZSTD);
+	cache_value_seal_known(decoded, &value->etag,
+			       (uint8_t)(value->flags & ~(unsigned)CACHE_VALUE_ZSTD));
 	decoded->modified_at_us = value->modified_at_us;
 	decoded->expires_at_us = value->expires_at_us;
 	(void)atomic_fetch_add_explicit(&decoded_count, 1, memory_order_relaxed);

@@ -47,6 +47,9 @@ struct client_loan {
 	struct backend *(*large)(struct backend *inner, const char *url,
 				 const struct backend_config *config, char *error,
 				 size_t error_size);
+	/* Puts compression around `inner` (backends/packed/packed.h). NULL: out of memory, and
+	 * `inner` is the caller's. */
+	struct backend *(*packed)(struct backend *inner);
 	/* Checks it, and makes its directory if it is missing. */
 	bool (*prepare)(const struct backend_place *place, char *error, size_t error_size);
 	/* For `check-plugin` (backends/plugin/check/check.h). */

@@ -2,7 +2,7 @@
 # Of its names a program sees only those of include/steadycache/steadycache.h.
 include(GNUInstallDirs)
 
-set(embedded base contract policy keeper memory sqlite persist remote aws large d1 dynamodb redis tiered routed
+set(embedded base contract policy keeper memory sqlite persist remote aws large d1 dynamodb redis tiered packed routed
 	plugin backends library)
 list(TRANSFORM embedded REPLACE "(.+)" "$<TARGET_OBJECTS:steadycache_\\1>" OUTPUT_VARIABLE objects)
 

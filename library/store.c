@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/packed/packed.h"
 #include "backends/tiered/tiered.h"
 #include "base/clock.h"
 #include "base/thread.h"
@@ -240,9 +241,14 @@ static bool open_place(struct steadycache *store, char *error, size_t error_size
 
 	if (place->wants_dir && !prepare_dir(store, error, error_size))
 		return false;
-	store->backend = near.max_bytes > 0
-				 ? tiered_open(place->ops, &place->config, &near, error, error_size)
-				 : backend_place_open(place, error, error_size);
+	struct backend *inner = near.max_bytes > 0 ? tiered_open(place->ops, &place->config, &near,
+								 error, error_size)
+						   : backend_place_open(place, error, error_size);
+	store->backend = inner ? packed_wrap(inner) : NULL;
+	if (inner && !store->backend) {
+		inner->ops->close(inner);
+		(void)snprintf(error, error_size, "out of memory");
+	}
 	return store->backend != NULL;
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "backends/large/layer.h"
+#include "backends/packed/packed.h"
 #include "backends/plugin/check/check.h"
 #include "backends/sqlite/file/backup.h"
 #include "client/client.h"
@@ -289,6 +290,7 @@ static const struct client_loan client_loan = {
 	.database_dir = database_dir,
 	.place = lend_place,
 	.large = lend_large,
+	.packed = packed_wrap,
 	.prepare = backends_prepare,
 	.check_plugin = plugin_check_run,
 };

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "backends/large/layer.h"
+#include "backends/packed/packed.h"
 #include "backends/tiered/tiered.h"
 #include "server/config/backends.h"
 #include "server/config/option_list.h"
@@ -257,7 +258,8 @@ static void name_owner(const struct stack *stack, char *ret, size_t size)
 		(void)snprintf(ret + len, size - len, " %s", scope);
 }
 
-struct backend *stack_open(struct stack *stack, char *error, size_t error_size)
+/* What is behind the layer for compression. */
+static struct backend *open_whole(struct stack *stack, char *error, size_t error_size)
 {
 	const struct large_config *settings = large_settings(stack->options);
 	struct backend *inner = open_near(stack, error, error_size);
@@ -273,6 +275,18 @@ struct backend *stack_open(struct stack *stack, char *error, size_t error_size)
 	if (!layer)
 		inner->ops->close(inner);
 	return layer;
+}
+
+struct backend *stack_open(struct stack *stack, char *error, size_t error_size)
+{
+	struct backend *inner = open_whole(stack, error, error_size);
+	struct backend *packed = inner ? packed_wrap(inner) : NULL;
+
+	if (inner && !packed) {
+		inner->ops->close(inner);
+		(void)snprintf(error, error_size, "out of memory");
+	}
+	return packed;
 }
 
 void stack_deinit(struct stack *stack)

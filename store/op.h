@@ -303,6 +303,11 @@ struct cache_op {
 	void (*done)(struct cache_op *op);
 	void *user; /* the caller's */
 
+	/* The layer's that keeps values compressed (backends/packed): the caller's `done` and
+	 * `user`, while its own are in their place. */
+	void (*outer_done)(struct cache_op *op);
+	void *outer_user;
+
 	/* Belongs to the backend while it holds the op. */
 	struct cache_op *next;
 	uint64_t progress;

@@ -27,7 +27,7 @@ forbid store '(pickle|steadytext|backends|handlers|server|client)/' 'store/ incl
 forbid backends '(pickle|steadytext|handlers|server|client)/' 'backends/ includes what stands above it'
 forbid steadytext '(backends|handlers|server|client)/' 'steadytext/ includes what stands above it, or a particular backend'
 forbid library '(pickle|steadytext|handlers|server|client)/' 'library/ includes more of the project than store/, base/ and layers of backends/'
-forbid library 'backends/' 'library/ includes a particular backend' 'backends/tiered/tiered\.h'
+forbid library 'backends/' 'library/ includes a particular backend' 'backends/(tiered/tiered|packed/packed)\.h'
 forbid handlers '(backends|steadytext|server|client)/' 'handlers/ includes what stands above it, or a particular backend'
 forbid server 'client/' 'only server/main.c may include client/' '^server/main\.c:'
 forbid server 'backends/' 'only server/main.c and server/stack.c, stack.h may include a particular backend' \

@@ -148,13 +148,17 @@ static bool open_store(struct migrate_end *end, bool only_reads, struct migrate_
 	if (!is_ready)
 		return migrate_fail(failure, CLIENT_USAGE, "%s", error);
 	struct backend *backend = backend_place_open(&end->place, error, sizeof(error));
-	if (backend && end->large) {
-		end->backend = end->loan->large(backend, end->large, &end->place.config, error,
-						sizeof(error));
-		if (!end->backend)
-			backend->ops->close(backend);
-	} else {
-		end->backend = backend;
+	struct backend *outer = backend && end->large
+					? end->loan->large(backend, end->large, &end->place.config,
+							   error, sizeof(error))
+					: backend;
+	end->backend = outer ? end->loan->packed(outer) : NULL;
+	if (outer && !end->backend)
+		(void)snprintf(error, sizeof(error), "out of memory");
+	if (backend && !end->backend) {
+		struct backend *made = outer ? outer : backend;
+
+		made->ops->close(made);
 	}
 	return end->backend || migrate_fail(failure, CLIENT_UNREACHABLE, "%s", error);
 }

@@ -1,6 +1,7 @@
 /* GET and HEAD of /cache/{ns}/{key}: one entry, as bytes. */
 #include <inttypes.h>
 
+#include "handlers/entry/entry_coded.h"
 #include "handlers/entry/entry_form.h"
 #include "handlers/entry/entry_headers.h"
 #include "handlers/entry/entry_write.h"
@@ -33,6 +34,7 @@ static enum handler_step entry_get_start(struct request *request, struct respons
 	request->op.no_touch = request->method == HTTP_HEAD;
 	request->op.serve_stale = true;
 	request->op.takes_bodies = true;
+	request->op.takes_encoded = true;
 	return open_visit(request, response) ? STEP_SUBMIT : STEP_RESPOND;
 }
 
@@ -144,6 +146,8 @@ static void respond_value(struct request *request, struct response *response, un
 	response_header_static(response, "Content-Type", cache_value_content_type(value));
 	entry_headers_add(response, value, false);
 	response_header_static(response, "Accept-Ranges", "bytes");
+	if (entry_coded_is(value))
+		response_header_static(response, "Content-Encoding", "zstd");
 	if (status == 206)
 		response_header_printf(response, "Content-Range",
 				       "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, offset,
@@ -200,6 +204,13 @@ static bool select_form(struct request *request, struct response *response,
 	bool is_answered = false;
 
 	selection->decoded = NULL;
+	if (entry_coded_is(value)) {
+		if (!entry_coded_choose(request, response, &selection->form.tag))
+			return false;
+		selection->status =
+			conditions_of_read(request, request->op.one.value, selection->form.tag);
+		return true;
+	}
 	if (!entry_form_choose(request, response, value, &selection->form))
 		return false;
 	selection->status = conditions_of_read(request, value, selection->form.tag);
@@ -228,7 +239,6 @@ static void select_part(const struct request *request, struct selection *selecti
 
 static void entry_get_finish(struct request *request, struct response *response)
 {
-	struct cache_value *value = request->op.one.value;
 	struct selection selection;
 
 	if (request->op.status == CACHE_NOT_FOUND) {
@@ -242,7 +252,7 @@ static void entry_get_finish(struct request *request, struct response *response)
 	if (!select_form(request, response, &selection))
 		return;
 	select_part(request, &selection);
-	add_hit_headers(response, value, selection.form.tag, request->op.one.stale,
+	add_hit_headers(response, request->op.one.value, selection.form.tag, request->op.one.stale,
 			selection.status < 400, cache_clock_now_us(request->context->clock));
 	switch (selection.status) {
 	case 304:

@@ -1,5 +1,6 @@
 #include "server/http/aside.h"
 
+#include "base/value_zstd.h"
 #include "server/http/admit.h"
 #include "server/http/exchange_handler.h"
 #include "server/http/exchange_op.h"
@@ -75,6 +76,13 @@ bool aside_answer_is_heavy(const struct exchange *exchange)
 	default:
 		return false;
 	}
+}
+
+bool aside_decoding_is_heavy(const struct cache_op *op)
+{
+	uint32_t len;
+
+	return value_zstd_len(op->one.value, &len) && len > HEAVY_BYTES;
 }
 
 /* ---- What runs aside: the last act of each lets the connection continue, which may end the

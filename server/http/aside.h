@@ -18,14 +18,18 @@ static inline bool aside_wants_start(const struct exchange *exchange)
 	return exchange->received_bytes > HEAVY_BYTES || exchange->handler->is_heavy;
 }
 bool aside_answer_is_heavy(const struct exchange *exchange);
+/* The same for a compressed value. */
+bool aside_decoding_is_heavy(const struct cache_op *op);
 static inline bool aside_wants_finish(const struct exchange *exchange)
 {
 	const struct cache_op *op = &exchange->request.op;
 
-	/* Neither the value of /cache/{ns}/{key}, which is sent unchanged, nor a mere status. */
+	/* Neither the value of /cache/{ns}/{key}, which is sent unchanged unless it is kept
+	 * compressed, nor a mere status. */
 	if (op->items == &op->one && (op->type == CACHE_OP_GET ? exchange->request.ns.len > 0
 							       : cache_op_has_items(op->type)))
-		return false;
+		return op->type == CACHE_OP_GET && op->one.value &&
+		       (op->one.value->flags & CACHE_VALUE_ZSTD) && aside_decoding_is_heavy(op);
 	return aside_answer_is_heavy(exchange);
 }
 /* Runs the handler's start, and its op. */
