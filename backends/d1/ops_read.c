@@ -315,14 +315,24 @@ static bool take_stats(const struct remote_context *context, const json_t *resul
 
 /* ---- Results ---- */
 
+/* What is counted of a namespace that is not there goes, too, after a DROP. */
+static void forget_dropped(const struct remote_context *context, const struct remote_job *job)
+{
+	if (job->op && job->op->type == CACHE_OP_CLEAR && job->op->drop)
+		remote_namespaces_forget(context->namespaces, job->op->ns);
+}
+
 static void fail_group(const struct remote_context *context, const json_t *result,
 		       const struct ops_group *group)
 {
 	const char *detail =
 		remote_details_keep(context->details, remote_wire_read_text(result, "detail"));
 
-	for (struct remote_job *job = group->first; job; job = job->grouped)
+	for (struct remote_job *job = group->first; job; job = job->grouped) {
+		if (d1_ops_check_status(result) == CACHE_NOT_FOUND)
+			forget_dropped(context, job);
 		remote_job_fail(job, d1_ops_check_status(result), detail, 0);
+	}
 }
 
 static void complete_check(struct remote_job *job)
@@ -359,8 +369,7 @@ static void complete_configure(const json_t *result, struct remote_job *job)
 
 static void complete_clear(const struct remote_context *context, struct remote_job *job)
 {
-	if (job->op->drop)
-		remote_namespaces_forget(context->namespaces, job->op->ns);
+	forget_dropped(context, job);
 	remote_job_succeed(job);
 }
 
