@@ -115,6 +115,14 @@ static enum cache_status refuse(struct cache_op *op, const char *sentence)
 	return CACHE_TOO_LARGE;
 }
 
+/* What the head of a value has beyond the room that is left for a type. */
+static size_t beyond_type(const struct cache_value *value)
+{
+	size_t len = cache_value_head(value).len;
+
+	return len > CONTENT_TYPE_MAX_LEN ? len - CONTENT_TYPE_MAX_LEN : 0;
+}
+
 static enum cache_status accepts(const struct remote_context *context, struct cache_op *op)
 {
 	size_t bytes = 0;
@@ -132,10 +140,11 @@ static enum cache_status accepts(const struct remote_context *context, struct ca
 			return refuse(op, "the dynamodb backend has keys of up to 350 KB");
 		if (op->type != CACHE_OP_SET)
 			continue;
-		len += item->value->len_bytes;
+		len += beyond_type(item->value) + item->value->len_bytes;
 		if (len > DYNAMODB_VALUE_MAX)
 			return refuse(op, dynamodb_verdict_sentences[SENTENCE_TOO_LARGE]);
-		bytes += DYNAMODB_ENTRY_BYTES + item->key.len + item->value->len_bytes;
+		bytes += DYNAMODB_ENTRY_BYTES + item->key.len + beyond_type(item->value) +
+			 item->value->len_bytes;
 	}
 	if (op->item_count > 1 && bytes > DYNAMODB_TRANSACT_BYTES)
 		return refuse(op, "DynamoDB stores up to 4 MB in one batch; send several");

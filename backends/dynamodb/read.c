@@ -186,7 +186,7 @@ static enum cache_status make_value(const json_t *found, struct cache_value **re
 		return CACHE_UNAVAILABLE;
 	}
 	memcpy(etag.bytes, room, sizeof(etag.bytes));
-	if (flags & CACHE_VALUE_REFERENCE) /* its ETag is that of other bytes */
+	if (flags & (CACHE_VALUE_REFERENCE | CACHE_VALUE_ZSTD)) /* its ETag is that of others */
 		cache_value_seal_known(value, &etag, flags);
 	else
 		cache_value_seal(value);
