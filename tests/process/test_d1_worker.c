@@ -174,6 +174,8 @@ Test(d1_worker, writes_of_a_key_are_not_reordered)
 Test(d1_worker, a_batch_is_one_request)
 {
 	d1_scene_start();
+	expect_status(scene_put("first", "v"), 201); /* the settings are known after it */
+	mock_forget(upstream);
 	expect_status(http_post_json(scene.client, "/batch/ns/set",
 				     "{\"items\":[{\"key\":\"a\",\"value\":\"1\"},"
 				     "{\"key\":\"b\",\"value\":\"2\"}]}"),
