@@ -125,6 +125,72 @@ CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_EXACT_EVICTION, concurrency, values_are
 	}
 }
 
+/* ---- Namespaces that are dropped while others write, list and give other times to live ---- */
+
+static enum cache_status run_in_thread(struct worker *worker, enum cache_op_type type,
+				       struct slice key)
+{
+	struct cache_op op;
+
+	cache_op_init(&op, type);
+	op.ns = NS;
+	op.one.key = key;
+	op.one.ttl_s = 100;
+	op.drop = type == CACHE_OP_CLEAR;
+	op.limit = 5;
+	op.settings.default_ttl_s = 1000;
+	op.settings_mask = SETTING_DEFAULT_TTL;
+	enum cache_status status = backend_call(worker->f->backend, &op);
+	cache_op_deinit(&op);
+	return status;
+}
+
+static void *mix_with_drops(void *arg)
+{
+	struct worker *worker = arg;
+	uint64_t random = 55 + worker->index;
+
+	for (unsigned i = 0; i < worker->rounds; i++) {
+		unsigned key = next_random(&random) % SHARED_KEYS;
+		unsigned dice = next_random(&random) % 100;
+		enum cache_status status = CACHE_OK;
+
+		if (dice < 40)
+			status = set(worker->f, text("%u", key), text("%u:%u:", key, 0));
+		else if (dice < 60)
+			use(worker->f, text("%u", key), 1);
+		else if (dice < 80)
+			status = run_in_thread(worker, CACHE_OP_EXPIRE, text("%u", key));
+		else if (dice < 90)
+			status = run_in_thread(worker, CACHE_OP_SCAN, SLICE(""));
+		else if (dice < 95)
+			status = run_in_thread(worker, CACHE_OP_CONFIGURE, SLICE(""));
+		else
+			status = run_in_thread(worker, CACHE_OP_CLEAR, SLICE(""));
+		count_failure(worker, status != CACHE_OK && status != CACHE_NOT_FOUND);
+	}
+	return NULL;
+}
+
+CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_ORDERED_SCAN, concurrency, drops_leave_true_accounts)
+{
+	struct cache_op op;
+
+	if (!knows_expire(f))
+		return;
+	(void)set(f, SLICE("0"), SLICE("0:0:"));
+	cr_expect_eq(run_threads(f, rounds_of(f, 2000, 150), mix_with_drops, NULL), 0);
+	scan(f, &op, SLICE(""), NULL, 2 * SHARED_KEYS);
+	struct namespace_stats now = stats(f);
+	cr_expect_eq(now.entry_count, op.entry_count);
+	cr_expect_leq(namespace_count(f), 1);
+	uint64_t used_bytes = 0;
+	for (size_t i = 0; i < op.entry_count; i++)
+		used_bytes += used_by(op.entries[i].key, op.entries[i].size_bytes);
+	cr_expect_eq(now.used_bytes, used_bytes);
+	cache_op_deinit(&op);
+}
+
 /* ---- A write that is done is seen ---- */
 
 static void *read_own_writes(void *arg)

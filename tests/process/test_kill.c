@@ -171,3 +171,75 @@ Test(kill_9, leaves_true_totals)
 		scene_stop();
 	}
 }
+
+/* A namespace is made (settings, then a batch of entries) and dropped, again and again. */
+#define DROPPED_ENTRIES 60
+
+static const char *drop_or_kill(size_t index, void *user)
+{
+	struct http_client *client = http_client_open(scene.server.url, NULL);
+	struct load *load = user;
+	char items[8192];
+	size_t len = 0;
+
+	if (index == 1) {
+		(void)await_condition(atomic_load(&load->acknowledged[0]) >= 3 + 7 * load->round,
+				      20000);
+		server_kill(&scene.server);
+		http_client_close(client);
+		return NULL;
+	}
+	for (unsigned i = 0; i < DROPPED_ENTRIES; i++)
+		len += (size_t)snprintf(items + len, sizeof(items) - len,
+					"%s{\"key\":\"%u\",\"value\":\"v\"}",
+					i ? "," : "{\"items\":[", i);
+	(void)snprintf(items + len, sizeof(items) - len, "]}");
+	for (unsigned i = 0;; i++) {
+		char key[64];
+
+		/* Its new time to live is acknowledged: it holds. */
+		(void)snprintf(key, sizeof(key), "/cache/kept/%u-%u", load->round, i);
+		if (http_put(client, key, SLICE("v"))->status != 201)
+			break;
+		(void)snprintf(key, sizeof(key), "/cache/kept/%u-%u?ttl=1000", load->round, i);
+		if (http_request(client, "PATCH", key, NO_BODY, HTTP_HEADERS())->status != 204)
+			break;
+		atomic_store(&load->overwritten[0], i + 1);
+		if (http_put_json(client, "/cache/ns", "{\"default_ttl\":77}")->status != 204 ||
+		    http_post_json(client, "/batch/ns/set", items)->status != 200 ||
+		    http_delete(client, "/cache/ns?drop")->status != 204)
+			break;
+		atomic_store(&load->acknowledged[0], i + 1);
+	}
+	http_client_close(client);
+	return NULL;
+}
+
+Test(kill_9, leaves_a_dropped_namespace_whole_or_gone)
+{
+	for (unsigned round = 0; round < 4; round++) {
+		static struct load load;
+		char key[64];
+
+		load = (struct load){.round = round};
+		scene_start();
+		(void)in_threads(2, drop_or_kill, &load);
+		scene_start();
+		/* It exists now, if it did not. */
+		expect_status(http_put_json(scene.client, "/cache/ns", "{\"stale_ttl\":0}"), 204);
+		double entries = scene_stat("entry_count");
+		double ttl_s = scene_stat("default_ttl");
+		cr_expect(entries == 0 || (entries == DROPPED_ENTRIES && ttl_s == 77),
+			  "%g entries, a default of %g s", entries, ttl_s);
+		scene_expect_true_totals(scene.client);
+		for (unsigned i = 0; i < atomic_load(&load.overwritten[0]); i++) {
+			(void)snprintf(key, sizeof(key), "/cache/kept/%u-%u", round, i);
+			const struct http_answer *answer = http_get(scene.client, key);
+			const char *cache_status = http_header(answer, "Cache-Status");
+			expect_that(answer, cache_status && strstr(cache_status, "hit; ttl="),
+				    "expected the new time to live");
+		}
+		(void)http_delete(scene.client, "/cache/ns?drop");
+		scene_stop();
+	}
+}
