@@ -51,6 +51,7 @@ int command_delete(const struct arguments *arguments);
 int command_expire(const struct arguments *arguments);
 int command_stats(const struct arguments *arguments);
 int command_list(const struct arguments *arguments);
+int command_watch(const struct arguments *arguments);
 int command_export(const struct arguments *arguments);
 int command_import(const struct arguments *arguments);
 int command_import_steadytext(const struct arguments *arguments);

@@ -4,7 +4,7 @@ _steadycache() {
 	((COMP_CWORD > 0)) && before=${COMP_WORDS[COMP_CWORD - 1]}
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'serve get set expire delete stats list export import import-steadytext migrate backup check-plugin healthcheck token completion help --help --version' -- "$word")
+		mapfile -t COMPREPLY < <(compgen -W 'serve get set expire delete stats list watch export import import-steadytext migrate backup check-plugin healthcheck token completion help --help --version' -- "$word")
 		return
 	fi
 	case $before in
@@ -19,7 +19,7 @@ _steadycache() {
 		return
 		;;
 	--on-error) words='stop continue' ;;
-	help) words='serve get set expire delete stats list export import import-steadytext migrate backup check-plugin healthcheck token completion help' ;;
+	help) words='serve get set expire delete stats list watch export import import-steadytext migrate backup check-plugin healthcheck token completion help' ;;
 	completion) words='bash zsh' ;;
 	esac
 	if [[ -z $words ]]; then
@@ -31,6 +31,7 @@ _steadycache() {
 		delete) words='--all --drop --if-match --key-base64 --prefix -q --quiet --timeout -y --yes -h --help ' ;;
 		stats) words='--json --timeout -h --help ' ;;
 		list) words='--json --limit -0 --null --prefix --timeout -h --help ' ;;
+		watch) words='--json --key-base64 -0 --null --prefix -q --quiet --timeout -h --help ' ;;
 		export) words='-o --output --prefix -q --quiet --resume --timeout -h --help ' ;;
 		import) words='-f --file --json --on-error -q --quiet --timeout -h --help ' ;;
 		import-steadytext) words='--again --dry-run --json --keep -q --quiet --timeout -h --help ' ;;

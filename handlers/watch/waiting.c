@@ -67,7 +67,8 @@ static void look_at(struct watch_hub *hub, struct watch_channel *channel, struct
 	hub->copied.len = 0;
 	hub->copied.failed = false;
 	(void)pthread_mutex_lock(&channel->bucket->lock);
-	channel->is_dirty = false;
+	if (!round->is_beat) /* it was taken from the list */
+		channel->is_dirty = false;
 	round->from = channel->looked_at;
 	if (round->from < ring->tail)
 		round->wakes_all = true;

@@ -13,7 +13,7 @@
 #include "handlers/watch/watcher.h"
 #include "tests/support/threads.h"
 
-TestSuite(watch, .timeout = 60);
+TestSuite(watch_hub, .timeout = 60);
 
 #define NEVER_US (3600 * US_PER_S)
 #define NS       SLICE("n")
@@ -45,7 +45,7 @@ static const char *keys_from(const struct watch_ring *ring, uint64_t position)
 	return shown;
 }
 
-Test(watch, a_ring_keeps_the_latest)
+Test(watch_hub, a_ring_keeps_the_latest)
 {
 	struct watch_ring ring = {0};
 	char key[16];
@@ -74,7 +74,7 @@ Test(watch, a_ring_keeps_the_latest)
 	cr_expect_eq(atomic_load(&ring_bytes), 0);
 }
 
-Test(watch, what_a_ring_cannot_have_is_a_gap)
+Test(watch_hub, what_a_ring_cannot_have_is_a_gap)
 {
 	static char long_key[WATCH_RING_MAX_BYTES];
 	struct watch_ring ring = {0};
@@ -156,7 +156,7 @@ static void await_wake(struct sleeper *sleeper, unsigned times)
 	cr_assert_eq(atomic_load(&sleeper->woken), times);
 }
 
-Test(watch, who_waits_is_woken_once_and_by_what_concerns_it)
+Test(watch_hub, who_waits_is_woken_once_and_by_what_concerns_it)
 {
 	struct sleeper all, some;
 
@@ -184,7 +184,7 @@ Test(watch, who_waits_is_woken_once_and_by_what_concerns_it)
 	close_hub();
 }
 
-Test(watch, who_is_too_slow_misses_and_goes_on)
+Test(watch_hub, who_is_too_slow_misses_and_goes_on)
 {
 	struct watch_figures figures;
 	struct sleeper slow;
@@ -215,7 +215,7 @@ Test(watch, who_is_too_slow_misses_and_goes_on)
 	close_hub();
 }
 
-Test(watch, an_id_is_known_until_its_place_is_gone)
+Test(watch_hub, an_id_is_known_until_its_place_is_gone)
 {
 	struct sleeper first, second;
 	char id[WATCH_ID_LEN + 1], odd[WATCH_ID_LEN + 8];
@@ -255,7 +255,7 @@ Test(watch, an_id_is_known_until_its_place_is_gone)
 	close_hub();
 }
 
-Test(watch, there_is_a_limit_and_an_end)
+Test(watch_hub, there_is_a_limit_and_an_end)
 {
 	struct sleeper one, two;
 	bool is_resumed;
@@ -274,7 +274,7 @@ Test(watch, there_is_a_limit_and_an_end)
 	close_hub();
 }
 
-Test(watch, a_sign_of_life_comes_by_itself)
+Test(watch_hub, a_sign_of_life_comes_by_itself)
 {
 	struct sleeper one;
 
@@ -387,7 +387,7 @@ static const char *take_part(size_t index, void *user)
 	return index < TELLERS + FOLLOWER ? follow() : visit();
 }
 
-Test(watch, many_tell_and_many_follow)
+Test(watch_hub, many_tell_and_many_follow)
 {
 	open_hub(100, US_PER_S / 100);
 	atomic_store(&tellers_left, TELLERS);
