@@ -8,7 +8,7 @@
 /* Of "Basic". */
 #define BASIC_LEN 5
 /* Base64 that fits into the room, whatever its padding is. */
-#define BASIC_MAX_TEXT ((BASIC_MAX_BYTES - 1) / 3 * 4)
+#define BASIC_MAX_TEXT ((size_t)(BASIC_MAX_BYTES - 1) / 3 * 4)
 
 static bool is_scheme(const char *value, const char *name, size_t len)
 {

@@ -2,6 +2,7 @@
 """Programs and libraries that speak plain HTTP: curl, wget, HTTPie, Python's requests.
 
 usage: test_plain.py BUILD [CASE...]"""
+import gzip
 import os
 import re
 import sys
@@ -213,6 +214,55 @@ def case_requests_more(server, _work):
     expect(refused.status_code == 401, refused.text)
     schemes = re.findall(r"(Bearer|Basic) ", refused.headers["WWW-Authenticate"])
     expect(schemes == ["Bearer", "Basic"], refused.headers)
+
+
+# ---- Content codings ----
+
+def expect_read_by_all(server, work):
+    """Each gets the bytes that it understands, whatever it accepts."""
+    curl = f"curl --fail -sS -u ci:{server.key}"
+    url = server.url + PATH
+    for words in (curl, f"{curl} --compressed", f"{curl} -H 'Accept-Encoding: identity'",
+                  f"wget -q --auth-no-challenge --user=ci --password={server.key} -O -",
+                  f"http --ignore-stdin --check-status --print=b --pretty=none -a ci:{server.key}"):
+        expect(shell(f"{words} {url}", work).rstrip("\n") == REPORT.decode().rstrip("\n"), words)
+    requests = need_requests()
+    session = requests.Session()
+    session.trust_env = False
+    session.auth = ("ci", server.key)
+    for codings in ("gzip, deflate", "gzip", "identity", None):
+        got = session.get(url, headers={"Accept-Encoding": codings})
+        expect(got.content == REPORT, codings, got.headers)
+
+
+def case_a_value_that_came_encoded(server, work):
+    """By HTTPie, which compresses what it sends, and with gzip by hand."""
+    bed.need("curl", "wget", "http", "gzip")
+    (work / "report.html").write_bytes(REPORT)
+    url = server.url + PATH
+    shell(f"gzip -c report.html | curl --fail -sS -u ci:{server.key} -H 'Content-Encoding: gzip' -T - {url}", work)
+    expect_read_by_all(server, work)
+    _, headers, body = server.ask("GET", PATH, headers={"Accept-Encoding": "gzip"})
+    expect(headers["Content-Encoding"] == "gzip" and gzip.decompress(body) == REPORT, headers)
+    # Nobody here knows deflate, so it goes as it came to whom takes it.
+    shell(f"http --check-status -q -x -a ci:{server.key} PUT {url} <report.html", work)
+    expect(server.ask("GET", PATH, headers={"Accept-Encoding": "deflate"})[1]["Content-Encoding"] == "deflate",
+           "it came as deflate")
+    expect(shell(f"curl --fail -sS --compressed -u ci:{server.key} {url}", work) == REPORT.decode(), "deflate")
+    expect(server.ask("GET", PATH, headers={"Accept-Encoding": "identity"})[0] == 406, "not for whom does not")
+
+
+def case_a_compressed_namespace(server, work):
+    """What is compressed at rest is seen by those who take zstd, and by nobody else."""
+    bed.need("curl", "wget", "http")
+    server.configure("files", compression="zstd")
+    fill(server)
+    expect_read_by_all(server, work)
+    _, headers, body = server.ask("GET", PATH, headers={"Accept-Encoding": "zstd"})
+    expect(headers["Content-Encoding"] == "zstd" and len(body) < len(REPORT) // 2, headers)
+    stats = server.stats("files")
+    expect(stats["total_size"] < len(REPORT) // 2, stats)
+    expect(shell(f"curl --fail -sS -r 0-2 -u ci:{server.key} {server.url}{PATH}", work) == "<p>", "a range")
 
 
 # ---- Any of them while the server is down ----
