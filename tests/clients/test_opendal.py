@@ -82,5 +82,5 @@ def case_without_webdav(server, work):
 
 
 if __name__ == "__main__":
-    bed.need_packages("opendal")
+    bed.need_packages("opendal", "@opendal/lib-linux-x64-gnu")
     sys.exit(bed.main(globals()))
