@@ -62,7 +62,7 @@ fi
 if [ "$suite" = direct ]; then
 	# workerd has an HTTP parser of its own; worker/README.md says what differs.
 	STEADYCACHE_URL="$worker_url" STEADYCACHE_API_KEY=test-key \
-		STEADYCACHE_LACKS=speed,webdav,raw,dot-segments,unknown-methods,large-values,single-flight,openapi,export,watch,request-figures,request-id,log-level,pickle \
+		STEADYCACHE_LACKS=speed,webdav,compression,raw,dot-segments,unknown-methods,large-values,single-flight,openapi,export,watch,request-figures,request-id,log-level,pickle \
 		"$build/conformance" -j4 --color=never "$@"
 	exit
 fi
