@@ -98,6 +98,7 @@ const got = await fetch(url, {{ headers }});
 const part = await fetch(url, {{ headers: {{ ...headers, Range: 'bytes=0-4' }} }});
 const same = await fetch(url, {{ headers: {{ ...headers, 'If-None-Match': got.headers.get('etag') }} }});
 console.log(JSON.stringify([put.status, await got.text(), part.status, await part.text(), same.status, await same.text()]));
+process.exit(); // after a 304 with a length Node awaits the end of the connection
 """
     found = node(work, program)
     expect(found == [201, "hello world", 206, "hello", 304, ""], found)
