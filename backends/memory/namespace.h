@@ -149,7 +149,7 @@ uint64_t namespace_take_stamp(struct namespace *ns, int64_t order_us);
  * to 2^STAMP_TICK_BITS of them. */
 uint64_t namespace_past_stamp(struct namespace *ns, int64_t created_at_us);
 
-/* Removes expired entries from all shards, at most `max`. All shards must be locked. */
+/* The same as shard_expire for all shards, which must be locked. */
 size_t namespace_expire(struct namespace *ns, int64_t now_us, size_t max, struct entry **trash);
 
 /* Call it on any thread, before a new listing begins and when a namespace is cleared: older runs

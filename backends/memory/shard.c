@@ -143,20 +143,18 @@ static void set_alarms(const struct shard *shard, struct alarms *alarms, due_fn 
 }
 
 /* Removes what is due of the entries of the alarm, which nearly always is for one or none; sets an
- * alarm for those that stay. Returns how many were removed. */
-static size_t answer_alarm(struct shard *shard, struct alarms *alarms, due_fn *due,
-			   const struct alarm_slot *alarm, int64_t until_us, struct entry **trash)
+ * alarm for those that stay. */
+static void answer_alarm(struct shard *shard, struct alarms *alarms, due_fn *due,
+			 const struct alarm_slot *alarm, int64_t until_us, struct entry **trash)
 {
 	struct entry *entry = NULL;
 	int64_t next_us = INT64_MAX;
-	size_t removed = 0;
 
 	while ((entry = table_find_by_hash(&shard->table, alarm->hash, entry))) {
 		int64_t due_us = due(shard, entry);
 
 		if (due_us <= until_us) {
 			shard_drop_expired(shard, entry, trash);
-			removed++;
 			next_us = INT64_MAX;
 			entry = NULL; /* from the first one again */
 		} else if (due_us < next_us) {
@@ -165,20 +163,20 @@ static size_t answer_alarm(struct shard *shard, struct alarms *alarms, due_fn *d
 	}
 	if (next_us != INT64_MAX)
 		alarms_add(alarms, next_us, alarm->hash);
-	return removed;
 }
 
+/* Answers up to `max`; returns how many. One that finds nothing to remove is work, too. */
 static size_t answer_alarms(struct shard *shard, struct alarms *alarms, due_fn *due,
 			    int64_t until_us, size_t max, struct entry **trash)
 {
 	struct alarm_slot alarm;
-	size_t removed = 0;
+	size_t answered = 0;
 
 	if (alarms_are_stale(alarms, shard->table.entry_count))
 		set_alarms(shard, alarms, due);
-	while (removed < max && alarms_take_due(alarms, until_us, &alarm))
-		removed += answer_alarm(shard, alarms, due, &alarm, until_us, trash);
-	return removed;
+	for (; answered < max && alarms_take_due(alarms, until_us, &alarm); answered++)
+		answer_alarm(shard, alarms, due, &alarm, until_us, trash);
+	return answered;
 }
 
 bool shard_set_idle(struct shard *shard, int64_t idle_us)

@@ -112,8 +112,9 @@ static inline void shard_tell(const struct shard *shard, enum cache_change_kind 
 /* Removes an entry and subtracts its usage. The caller tells of it. */
 void shard_remove(struct shard *shard, struct entry *entry, struct entry **trash);
 
-/* Removes up to `max` expired entries whose stale time is over, the earliest first, and those that
- * were not used for too long; returns how many. */
+/* Removes expired entries whose stale time is over, the earliest first, and those that were not
+ * used for too long. Looks at up to `max` that may be; returns at how many: with less than `max`
+ * there are no others. */
 size_t shard_expire(struct shard *shard, struct shard_time time, size_t max, struct entry **trash);
 
 #endif

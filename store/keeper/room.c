@@ -21,9 +21,9 @@ enum cache_status keeper_room_expire(struct keeper *keeper, struct keeper_space 
 					   &space->counters.expirations))
 			return CACHE_NO_MEMORY;
 	int64_t order_us = order_clock_at(&keeper->order_clock, now_us);
-	for (; removed < max && (entry = keeper_space_idle(space, order_us)); removed++)
-		if (!keeper_changes_remove(&keeper->changes, space, entry,
-					   &space->counters.expirations))
+	for (; removed < max && keeper_space_look_idle(space, order_us, &entry); removed++)
+		if (entry && !keeper_changes_remove(&keeper->changes, space, entry,
+						    &space->counters.expirations))
 			return CACHE_NO_MEMORY;
 	*ret_removed = removed;
 	return CACHE_OK;

@@ -14,7 +14,8 @@ struct keeper_goal {
 uint64_t keeper_room_max_bytes(const struct keeper_space *space);
 uint64_t keeper_room_max_entries(const struct keeper_space *space);
 
-/* Removes entries past their stale time, the earliest first, at most `max`: *ret_removed of them.
+/* Removes entries past their stale time, the earliest first, and those that were not used for too
+ * long. Looks at up to `max` that may be: *ret_removed; with less than `max` there are no others.
  * CACHE_OK or CACHE_NO_MEMORY. */
 enum cache_status keeper_room_expire(struct keeper *keeper, struct keeper_space *space,
 				     int64_t now_us, size_t max, size_t *ret_removed);

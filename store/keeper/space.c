@@ -232,22 +232,23 @@ struct keeper_entry *keeper_space_due(const struct keeper_space *space, int64_t 
 		    : NULL;
 }
 
-struct keeper_entry *keeper_space_idle(struct keeper_space *space, int64_t order_us)
+bool keeper_space_look_idle(struct keeper_space *space, int64_t order_us, struct keeper_entry **ret)
 {
-	struct expiry_node *node;
+	struct expiry_node *node = expiry_due(&space->idle, order_us);
 
-	while ((node = expiry_due(&space->idle, order_us))) {
-		struct keeper_entry *entry =
-			(struct keeper_entry *)(void *)((char *)node -
-							offsetof(struct keeper_entry, idle));
-
-		if (keeper_space_is_idle(space, entry, order_us))
-			return entry;
-		/* It was used since it was last looked at. */
-		expiry_remove(&space->idle, node);
-		expiry_add(&space->idle, node, idle_due(space, entry));
+	*ret = NULL;
+	if (!node)
+		return false;
+	struct keeper_entry *entry =
+		(struct keeper_entry *)(void *)((char *)node - offsetof(struct keeper_entry, idle));
+	if (keeper_space_is_idle(space, entry, order_us)) {
+		*ret = entry;
+		return true;
 	}
-	return NULL;
+	/* It was used since it was last looked at. */
+	expiry_remove(&space->idle, node);
+	expiry_add(&space->idle, node, idle_due(space, entry));
+	return true;
 }
 
 /* ---- Stamps ---- */

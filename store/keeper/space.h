@@ -102,8 +102,10 @@ void keeper_space_forget_use(struct keeper_entry *entry);
 
 /* The entry whose stale time ended first; NULL: none has ended. */
 struct keeper_entry *keeper_space_due(const struct keeper_space *space, int64_t now_us);
-/* An entry that was not used for too long; NULL: none. */
-struct keeper_entry *keeper_space_idle(struct keeper_space *space, int64_t order_us);
+/* Looks at one entry that may not have been used for too long: *ret is that, or NULL. False: there
+ * is none to look at. */
+bool keeper_space_look_idle(struct keeper_space *space, int64_t order_us,
+			    struct keeper_entry **ret);
 
 /* Whether an entry was not used for too long. With the gate held for writing, or `lock`. */
 static inline bool keeper_space_is_idle(const struct keeper_space *space,

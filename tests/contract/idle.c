@@ -32,7 +32,7 @@ CONTRACT_TEST_OF(BACKEND_ORDERED_SCAN, idle, is_gone_for_every_operation)
 	if (hides_uses(f))
 		return;
 	set_max_idle(f, 10);
-	for (char key = 'a'; key <= 'f'; key++)
+	for (int key = 'a'; key <= 'f'; key++)
 		(void)set(f, text("%c", key), SLICE("v"));
 	advance_us(f, 10 * US_PER_S - 1);
 	cr_expect(exists(f, SLICE("a")));

@@ -353,7 +353,7 @@ void scan_run(struct sqlite_store *store, sqlite3 *db, struct cache_op *op)
 	if (op->entries && code == SQLITE_DONE) {
 		code = op->any_order ? scan_in_any_order(&scan) : scan_in_byte_order(&scan);
 	}
-	if (op->entry_count > op->limit) {
+	if (op->entries && op->entry_count > op->limit) {
 		free((void *)(uintptr_t)op->entries[--op->entry_count].key.data);
 		scan.is_full = true;
 	}
