@@ -10,7 +10,7 @@ void waiting_link(struct watcher **list, struct watcher *watcher);
 /* Takes it out of the list that it is in, and counts it out. With the lock. */
 void waiting_remove(struct watcher *watcher);
 
-/* The hub's thread, until hub->must_end. */
-void *waiting_main(void *hub);
+/* The hub's thread, until its must_end; `user`: the hub. */
+void *waiting_main(void *user);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "handlers/watch/channels.h"
 #include "handlers/watch/waiting.h"
@@ -16,14 +18,28 @@ void watcher_write_id(const struct watcher *watcher, uint64_t position,
 		       position);
 }
 
+#define EPOCH_DIGITS 16
+
+static bool parse_id(const char *id, uint64_t *ret_epoch, uint64_t *ret_position)
+{
+	if (strspn(id, "0123456789abcdef") != EPOCH_DIGITS || id[EPOCH_DIGITS] != '-')
+		return false;
+	const char *digits = id + EPOCH_DIGITS + 1;
+	size_t len = strspn(digits, "0123456789");
+	if (len == 0 || digits[len] != '\0')
+		return false;
+	*ret_epoch = strtoull(id, NULL, 16);
+	*ret_position = strtoull(digits, NULL, 10); /* one that is too large is unknown */
+	return true;
+}
+
 /* Whether `id` is one of the channel's from which it can go on. */
 static bool find_id(const struct watch_channel *channel, const char *id, uint64_t *ret)
 {
 	uint64_t epoch;
-	int len = 0;
 
-	return sscanf(id, "%16" SCNx64 "-%" SCNu64 "%n", &epoch, ret, &len) == 2 &&
-	       id[len] == '\0' && epoch == channel->epoch && watch_ring_has(&channel->ring, *ret);
+	return parse_id(id, &epoch, ret) && epoch == channel->epoch &&
+	       watch_ring_has(&channel->ring, *ret);
 }
 
 enum watch_attached watcher_attach(struct watch_hub *hub, struct slice ns, const char *last_id,
