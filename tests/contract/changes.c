@@ -107,8 +107,7 @@ static void expect_told(const char *expected)
 
 CONTRACT_TEST(changes, are_told_in_order)
 {
-	struct cache_item items[] = {item_of(SLICE("b"), SLICE("1")),
-				     item_of(SLICE("c"), SLICE("1"))};
+	struct cache_item items[2];
 	struct cache_op op;
 
 	listen_to(f);
@@ -121,6 +120,8 @@ CONTRACT_TEST(changes, are_told_in_order)
 	/* The parts of a namespace have no order, and only all of them together are cleared. */
 	if (!(f->bits & BACKEND_ATOMIC_BATCH))
 		return;
+	items[0] = item_of(SLICE("b"), SLICE("1"));
+	items[1] = item_of(SLICE("c"), SLICE("1"));
 	cache_op_init(&op, CACHE_OP_SET);
 	op.ns = NS;
 	op.items = items;
