@@ -99,7 +99,7 @@ class Server:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.flags, self.environment = flags, environment
-        self.process = None
+        self.process, self.marks = None, 0
         tokens = self.folder / "tokens"
         tokens.write_text("".join(
             f"name={name} sha256={hashlib.sha256(token.encode()).hexdigest()} rights=read namespaces=*{more}\n"
@@ -154,14 +154,21 @@ class Server:
         status, _, text = self.ask("DELETE", f"/cache/{namespace}?all")
         assert status in (200, 204, 404), text
 
+    def records(self):
+        """The lines of the log, the newest last."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}\n")]
+
     def requests(self):
-        """(method, status) of each request that was logged, the newest last. They are written a moment after the answer."""
-        found = []
-        for line in self.log.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("{") and '"method"' in line:
-                record = json.loads(line)
-                found.append((record["method"], int(record["status"])))
-        return found
+        """(method, status) of each request of a client, the newest last. A request is logged after its answer, so
+        one more is sent, and its line awaited."""
+        if self.process.poll() is None:
+            self.marks += 1
+            mark = f"mark-{self.marks}"
+            self.ask("GET", "/readyz", headers={"X-Request-Id": mark})
+            await_that(lambda: any(record.get("request_id") == mark for record in self.records()), "the line of a request")
+        return [(record["method"], int(record["status"])) for record in self.records()
+                if "method" in record and record["route"] not in ("/readyz", "/stats/{ns}")]
 
     def count(self, method, status):
         return sum(1 for request in self.requests() if request == (method, status))

@@ -146,7 +146,7 @@ def case_wget_more(server, work):
     # A time of whole seconds says nothing about an entry that may yet change in this one.
     def is_as_new():
         shell(f"{wget} --auth-no-challenge -N {url}", work)
-        return server.count("GET", 304) == 1
+        return server.count("GET", 304) > 0
     bed.await_that(is_as_new, "304", step=0.2)
     expect_words(shell(f"wget -nv --auth-no-challenge --user=ci --password=wrong -O - {url}", work, 6),
                  "Authentication Failed")
