@@ -180,7 +180,7 @@ CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_ORDERED_SCAN, concurrency, drops_leave_
 		return;
 	(void)set(f, SLICE("0"), SLICE("0:0:"));
 	cr_expect_eq(run_threads(f, rounds_of(f, 2000, 150), mix_with_drops, NULL), 0);
-	scan(f, &op, SLICE(""), NULL, 2 * SHARED_KEYS);
+	scan(f, &op, SLICE(""), NULL, (size_t)2 * SHARED_KEYS);
 	struct namespace_stats now = stats(f);
 	cr_expect_eq(now.entry_count, op.entry_count);
 	cr_expect_leq(namespace_count(f), 1);
