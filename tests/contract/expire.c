@@ -225,6 +225,20 @@ CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_USES, expire, is_what_the_sweep_goes_by
 		cr_assert_eq(exists(f, text("%u", i)), i % 3 == 0);
 }
 
+CONTRACT_TEST_OF(BACKEND_STATS | BACKEND_USES, expire, that_comes_nearer_is_swept_in_time)
+{
+	if (!knows_expire(f) || f->is_tiered)
+		return;
+	(void)set_with_ttl(f, SLICE("a"), SLICE("v"), 0);
+	(void)set_with_ttl(f, SLICE("b"), SLICE("v"), 1000);
+	(void)expire(f, SLICE("a"), 1000);
+	(void)expire(f, SLICE("a"), 10);
+	(void)expire(f, SLICE("b"), 10);
+	advance_s(f, 10);
+	await_expirations(f, 2);
+	cr_expect_eq(stats(f).entry_count, 0);
+}
+
 CONTRACT_TEST(expire, then_a_set_decides_again)
 {
 	if (!knows_expire(f))
