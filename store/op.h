@@ -225,10 +225,6 @@ struct cache_op {
 
 	/* CLEAR, SCAN in: only keys with this prefix; empty: all. */
 	struct slice prefix;
-	/* CLEAR in, without a prefix: the namespace goes with its entries: its settings, its
-	 * statistics, and its place among max_namespaces. A SET or CONFIGURE makes it anew, with
-	 * default settings. A missing one is CACHE_NOT_FOUND. */
-	bool drop;
 
 	/* SCAN: up to `limit` live entries in byte order of the key, those after `after`
 	 * (exclusive) if has_after. A key that stays during a listing is neither skipped nor
@@ -246,6 +242,11 @@ struct cache_op {
 	bool complete; /* out: nothing follows the last entry */
 	/* out, with any_order: the order changes when the backend is opened again. */
 	bool order_is_passing;
+
+	/* CLEAR in, without a prefix: the namespace goes with its entries: its settings, its
+	 * statistics, and its place among max_namespaces. A SET or CONFIGURE makes it anew, with
+	 * default settings. A missing one is CACHE_NOT_FOUND. */
+	bool drop;
 
 	/* CONFIGURE in. Creates the namespace; shrinking evicts before `done`. The dispatcher
 	 * limits the times to 0..TTL_MAX_S. */
@@ -275,10 +276,6 @@ struct cache_op {
 
 	struct cache_lease lease; /* LEASE_TAKE, LEASE_END of the key in `one` */
 
-	/* SET out: settings.put_status of the namespace, as far as the layer that knows it
-	 * (backends/packed) is there; else 0. */
-	unsigned put_status;
-
 	/* CHECK out: at least one. If a check fails, the op still succeeds: CACHE_OK, and the check
 	 * says so. */
 	struct cache_health_check checks[HEALTH_CHECKS_MAX];
@@ -296,6 +293,9 @@ struct cache_op {
 			     * as the backend */
 	/* out, with a failure: when to try again, seconds; 0: unknown. */
 	unsigned retry_after_s;
+	/* SET out: settings.put_status of the namespace, as far as the layer that knows it
+	 * (backends/packed) is there; else 0. */
+	unsigned put_status;
 
 	/* Called exactly once, on any thread, as the backend's last access to the op, which may be
 	 * freed by then. It may submit again, this op or another one: so the backend holds no lock
