@@ -45,9 +45,8 @@ def case_server(server, work):
     variables = {**bed.clean_environment(), "PATH": f"{server.build}:{os.environ['PATH']}"}
     run(["sh", "-ec", make], variables, work)
     lines = (work / "tokens.new").read_text().split()
-    writer, reader = (word for word in lines if "=" not in word)
-    (work / "tokens").write_text("\n".join(line for line in (work / "tokens.new").read_text().splitlines()
-                                           if line.startswith("name=")))
+    writer, reader, owner = (word for word in lines if "=" not in word)
+    expect((work / "tokens.new").stat().st_mode & 0o077 == 0, "tokens are for nobody else")
     words = re.sub(r"--listen \S+", "--listen 127.0.0.1:0", serve).split()
     expect(words[:2] == ["steadycache", "serve"], words)
     # The same in the place of the server that has been started.
@@ -60,7 +59,7 @@ def case_server(server, work):
     expect(server.ask("GET", "/cache/ccache/k", token=reader)[2] == b"v", "it may read")
     stats = server.stats("ccache")
     expect(stats["eviction"] == "lru" and stats["max_size_bytes"] == 10240 << 20, stats)
-    shell(configure, work)
+    shell(configure.replace(server.key, owner), work)
     stats = server.stats("ccache")
     expect(stats["max_idle"] == 2592000 and stats["max_size_bytes"] == 50000 << 20, stats)
 
