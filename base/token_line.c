@@ -295,6 +295,10 @@ static bool read_field(struct slice text, struct token_line *ret, unsigned *seen
 		const char *problem = fields[i].read(value, ret);
 		return !problem || fail(error, error_size, "", problem);
 	}
+	if (slice_starts_with(text, slice_of("sc_")))
+		return fail(error, error_size, "",
+			    "it is a token itself; only the line that was printed below it, "
+			    "name=..., goes here");
 	return fail(error, error_size, "",
 		    "a field is none of name=, sha256=, rights=, namespaces=, rate= and expires=");
 }

@@ -138,6 +138,7 @@ Test(token_line, what_is_wrong_is_named_and_no_value_repeated)
 		{GOOD " rate=1:0", "rate must"},
 		{GOOD " rate=1:1.5", "rate must"},
 		{GOOD " rate=1:2:3", "rate must"},
+		{"sc_hunter2", "it is a token itself"},
 		{GOOD " expires=", "expires must"},
 		{GOOD " expires=0", "expires must"},
 		{GOOD " expires=-5", "expires must"},
