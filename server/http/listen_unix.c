@@ -170,8 +170,8 @@ static bool make_way(const struct listen_unix *place, char *error, size_t error_
 	return false;
 }
 
-/* The file has its mode before anybody can connect. */
-static bool bind_and_listen(int fd, struct listen_unix *place)
+/* The file has its mode before anybody can connect. `*ret_given`: it has its owner and group. */
+static bool bind_and_listen(int fd, struct listen_unix *place, bool *ret_given)
 {
 	struct sockaddr_un address = address_of(place);
 	struct stat made;
@@ -181,9 +181,9 @@ static bool bind_and_listen(int fd, struct listen_unix *place)
 	(void)umask(before);
 	if (!is_bound)
 		return false;
-	bool owned = (place->owner == (uid_t)-1 && place->group == (gid_t)-1) ||
+	*ret_given = (place->owner == (uid_t)-1 && place->group == (gid_t)-1) ||
 		     lchown(place->path, place->owner, place->group) == 0;
-	if (owned && chmod(place->path, place->mode) == 0 && listen(fd, BACKLOG) == 0 &&
+	if (*ret_given && chmod(place->path, place->mode) == 0 && listen(fd, BACKLOG) == 0 &&
 	    lstat(place->path, &made) == 0) {
 		place->device = made.st_dev;
 		place->inode = made.st_ino;
@@ -210,6 +210,7 @@ static int lock_folder(const struct listen_unix *place)
 int listen_unix_open(struct listen_unix *place, char *error, size_t error_size)
 {
 	int folder = lock_folder(place);
+	bool is_given = true;
 	int fd = -1;
 
 	if (!make_way(place, error, error_size)) {
@@ -218,9 +219,13 @@ int listen_unix_open(struct listen_unix *place, char *error, size_t error_size)
 		return -1;
 	}
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || !bind_and_listen(fd, place)) {
-		(void)snprintf(error, error_size, "cannot listen on %s: %s (--listen)", place->path,
-			       strerror(errno));
+	if (fd < 0 || !bind_and_listen(fd, place, &is_given)) {
+		(void)snprintf(error, error_size, "cannot %s %s: %s%s (--listen)",
+			       is_given ? "listen on" : "set owner and group of", place->path,
+			       strerror(errno),
+			       is_given ? ""
+					: "; only root gives it to another user, and others to "
+					  "groups that they are in");
 		if (fd >= 0)
 			(void)close(fd);
 		fd = -1;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "server/auth/auth.h"
@@ -60,6 +61,24 @@ static bool are_local(const char *text)
 
 	cr_assert(listeners_read(&listeners, &list, error, sizeof(error)), "%s", error);
 	return listeners_are_local(&listeners);
+}
+
+/* As a user who may not give files away; Criterion runs each test in a process of its own. */
+Test(listen_address, an_owner_that_cannot_be_given_is_named)
+{
+	char folder[] = "/tmp/steadycache-listen-XXXXXX", text[100], error[300] = "";
+	struct listen_unix place;
+
+	cr_assert_not_null(mkdtemp(folder));
+	(void)snprintf(text, sizeof(text), "unix:%s/s?owner=0&group=0", folder);
+	cr_assert(listen_unix_parse(text, &place, error, sizeof(error)), "%s", error);
+	cr_assert_eq(chmod(folder, 0777), 0);
+	uid_t before = geteuid();
+	cr_assert(before != 0 || seteuid(65534) == 0);
+	cr_expect_eq(listen_unix_open(&place, error, sizeof(error)), -1);
+	cr_assert(before != 0 || seteuid(0) == 0);
+	cr_expect_not_null(strstr(error, "cannot set owner and group of /tmp/"), "%s", error);
+	cr_expect_eq(rmdir(folder), 0, "no file stays");
 }
 
 Test(listen_address, several_are_local_if_each_is)
