@@ -83,7 +83,9 @@ static void ask_for(struct merge *merge, struct cache_op *op, enum cache_op_type
 	cache_op_init(op, type);
 	op->ns = merge->ns;
 	op->no_touch = true;
-	op->takes_references = true; /* their times and ETags are those of the entries */
+	/* Their times and ETags are those of the entries, and nobody reads the bytes. */
+	op->takes_references = true;
+	op->takes_encoded = true;
 	op->items = items;
 	op->item_count = count;
 	for (size_t i = 0; i < count; i++)

@@ -68,6 +68,7 @@ void import_group_look(struct import_group *group, struct cache_op *op, size_t f
 	op->ns = slice_of(group->entries[first].ns);
 	op->no_touch = true;
 	op->takes_references = true;
+	op->takes_encoded = true; /* for its time and its ETag, not for its bytes */
 	for (size_t i = 0; i < count; i++)
 		group->items[i] = (struct cache_item){.key = group->entries[first + i].item.key};
 	if (count > 1) {

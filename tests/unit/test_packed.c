@@ -8,6 +8,7 @@
 #include "backends/packed/packed.h"
 #include "base/value_zstd.h"
 #include "store/find.h"
+#include "store/merge.h"
 #include "tests/support/temp_dir.h"
 
 #define KEYS      12
@@ -383,6 +384,34 @@ Test(packed, damaged_frames_and_bombs_are_refused)
 	cache_op_deinit(&op);
 	cache_value_release(frame);
 	cache_value_release(value);
+	close_bed(&bed);
+}
+
+/* What comes from elsewhere is compared by times and ETags: no bytes are decoded for it, so a
+ * damaged value does not keep those that come with it out. */
+Test(packed, a_merge_decodes_nothing)
+{
+	struct bed bed;
+	static const struct cache_history history = {.frequency = 5, .created_at_us = 1000000};
+	struct merge_entry entries[2] = {{.item.key = SLICE("k")}, {.item.key = SLICE("other")}};
+
+	for (size_t i = 0; i < 2; i++) {
+		entries[i].item.value = make_value(1, 300);
+		entries[i].item.history = &history;
+		entries[i].modified_us = INT64_MAX;
+	}
+	open_bed(&bed, "memory");
+	struct merge merge = {.backend = bed.backend,
+			      .ns = SLICE("zstd"),
+			      .policy = MERGE_NEWER,
+			      .entries = entries,
+			      .count = 2};
+	cr_assert_eq(set(&bed, "zstd", frame_of(SLICE("no frame"))), CACHE_OK);
+	cr_expect_eq(merge_run(&merge), CACHE_OK, "%s", merge.detail ? merge.detail : "");
+	for (size_t i = 0; i < 2; i++) {
+		cr_expect_eq(entries[i].outcome, MERGE_STORED, "%zu", i);
+		cache_value_release(entries[i].item.value);
+	}
 	close_bed(&bed);
 }
 
