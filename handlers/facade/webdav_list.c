@@ -8,7 +8,7 @@
 #define PAGE_KEY_BYTES ((size_t)1 << 20)
 /* Bytes passed on at a time, exceeded by at most one member. */
 #define SEND_BYTES 32768
-/* No key begins with that many bytes 0xFF behind a slash. If one does, the listing is only slower.
+/* Hardly a key begins with that many bytes 0xFF behind a slash. If many do, the listing is slower.
  */
 #define BEHIND_BYTES 64
 
@@ -96,19 +96,23 @@ static void write_member(struct webdav_list *list, const struct cache_entry_info
 /* ---- Pages ---- */
 
 /* Sets where the next page begins: behind the last key of this one, and, if that is in a
- * collection, behind all of that. */
+ * collection, behind all of that; never before the last key, or the pages would not end. */
 static void set_after(struct webdav_list *list)
 {
 	struct slice last = list->page.entries[list->page.entry_count - 1].key;
 	const char *name = last.data + list->prefix_len;
 	const char *slash = memchr(name, '/', last.len - list->prefix_len);
+	struct slice folder = {.data = last.data,
+			       .len = slash ? (size_t)(slash + 1 - last.data) : 0};
 
 	list->after.len = 0;
-	if (slash)
-		last.len = (size_t)(slash + 1 - last.data);
-	buffer_append(&list->after, last);
+	buffer_append(&list->after, folder);
 	for (size_t i = 0; slash && i < BEHIND_BYTES; i++)
 		buffer_append_char(&list->after, (char)0xFF);
+	if (slash && !slice_starts_with(last, buffer_bytes(&list->after)))
+		return;
+	list->after.len = 0;
+	buffer_append(&list->after, last);
 }
 
 static void end(struct webdav_list *list)

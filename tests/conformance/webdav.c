@@ -108,6 +108,31 @@ Test(webdav, any_byte_and_no_name_that_leads_elsewhere)
 	expect_members(ns_path("/"), "  %3C%26%3E%22%00%0A%FF%C3%A4%25");
 }
 
+/* A page that ends in a collection is followed by what is behind the collection, if it can be told
+ * where that is. */
+Test(webdav, a_collection_of_odd_names_has_an_end)
+{
+	enum { KEYS = 2100, LINE_BYTES = 200 };
+	static char lines[KEYS * LINE_BYTES];
+	char slashes[85] = "";
+	size_t len = 0;
+
+	requires_feature("webdav");
+	requires_feature("large-batches");
+	memset(slashes, '/', sizeof(slashes) - 1);
+	/* f/, 64 bytes of 0xFF, and six more. */
+	for (int i = 0; i < KEYS; i++)
+		len += (size_t)snprintf(lines + len, sizeof(lines) - len,
+					"{\"namespace\":\"%s\",\"key_base64\":\"Zi//%s%08d\","
+					"\"value\":\"v\"}\n",
+					ns, slashes, i);
+	expect_status(http_request(client, "POST", "/import",
+				   (struct slice){.data = lines, .len = len}, HTTP_HEADERS()),
+		      200);
+	expect_status(http_put(client, entry_path("g"), SLICE("v")), 201);
+	expect_members(ns_path("/"), "  f/ g");
+}
+
 Test(webdav, many_members_of_one_collection_are_passed_over)
 {
 	char items[60000];
