@@ -134,6 +134,28 @@ bool migrate_end_is_same(const struct migrate_end *a, const struct migrate_end *
 
 /* ---- Opening ---- */
 
+/* Puts the layers around a backend, which is closed if there is no memory for one, or no place for
+ * large values. NULL with a sentence. */
+static struct backend *wrap(const struct migrate_end *end, struct backend *backend, char *error,
+			    size_t error_size)
+{
+	struct backend *outer = backend;
+
+	if (end->large)
+		outer = end->loan->large(backend, end->large, &end->place.config, error,
+					 error_size);
+	if (!outer) {
+		backend->ops->close(backend);
+		return NULL;
+	}
+	struct backend *packed = end->loan->packed(outer);
+	if (!packed) {
+		(void)snprintf(error, error_size, "out of memory");
+		outer->ops->close(outer);
+	}
+	return packed;
+}
+
 static bool open_store(struct migrate_end *end, bool only_reads, struct migrate_failure *failure)
 {
 	char error[800] = "";
@@ -148,19 +170,10 @@ static bool open_store(struct migrate_end *end, bool only_reads, struct migrate_
 	if (!is_ready)
 		return migrate_fail(failure, CLIENT_USAGE, "%s", error);
 	struct backend *backend = backend_place_open(&end->place, error, sizeof(error));
-	struct backend *outer = backend && end->large
-					? end->loan->large(backend, end->large, &end->place.config,
-							   error, sizeof(error))
-					: backend;
-	end->backend = outer ? end->loan->packed(outer) : NULL;
-	if (outer && !end->backend)
-		(void)snprintf(error, sizeof(error), "out of memory");
-	if (backend && !end->backend) {
-		struct backend *made = outer ? outer : backend;
-
-		made->ops->close(made);
-	}
-	return end->backend || migrate_fail(failure, CLIENT_UNREACHABLE, "%s", error);
+	end->backend = backend ? wrap(end, backend, error, sizeof(error)) : NULL;
+	if (end->backend)
+		return true;
+	return migrate_fail(failure, CLIENT_UNREACHABLE, "%s", error);
 }
 
 /* Whether nothing could be there yet: no directory, or an empty one. */

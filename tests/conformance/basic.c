@@ -112,8 +112,7 @@ Test(basic, is_offered_to_programs_and_not_to_browsers)
 		"Sec-Fetch-Site: same-origin",
 		"Sec-Fetch-Mode: navigate",
 		"Sec-Fetch-Dest: document",
-		"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 "
-		"Firefox/128.0",
+		"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Firefox/128.0",
 	};
 	const struct http_answer *answer;
 
