@@ -105,6 +105,20 @@ static void expect_told(const char *expected)
 	cr_assert_str_eq(told_text(), expected);
 }
 
+/* A clear of a part of a namespace, in a Redis Cluster, is told as changes that were missed, even
+ * of the only part. */
+static void expect_told_either(struct fixture *f, const char *clear, const char *missed)
+{
+	unsigned waited_ms = 0;
+
+	while (strcmp(told_text(), clear) != 0 && strcmp(told_text(), missed) != 0 &&
+	       waited_ms < 2000 && wait_a_moment(&waited_ms))
+		;
+	cr_assert(strcmp(told_text(), clear) == 0 ||
+			  ((f->bits & BACKEND_NEWS) && strcmp(told_text(), missed) == 0),
+		  "told: %s", told_text());
+}
+
 CONTRACT_TEST(changes, are_told_in_order)
 {
 	struct cache_item items[2];
@@ -132,7 +146,8 @@ CONTRACT_TEST(changes, are_told_in_order)
 		cache_value_release(items[i].value);
 	expect_told("set a, set a, delete a, set b, set c");
 	clear(f, (struct slice){0});
-	expect_told("set a, set a, delete a, set b, set c, clear ");
+	expect_told_either(f, "set a, set a, delete a, set b, set c, clear ",
+			   "set a, set a, delete a, set b, set c, missed ");
 }
 
 CONTRACT_TEST_OF(BACKEND_CONDITIONS, changes, what_is_refused_is_not_told)
@@ -164,7 +179,9 @@ CONTRACT_TEST_OF(BACKEND_PREFIX_CLEAR, changes, what_is_cleared_by_prefix_is_gon
 	(void)set(f, SLICE("ac"), SLICE("1"));
 	(void)set(f, SLICE("b"), SLICE("1"));
 	clear(f, SLICE("a"));
-	if (!(f->bits & BACKEND_ATOMIC_BATCH)) { /* of a part of the namespace it is not known */
+	/* Of a part of the namespace it is not known. */
+	if (!(f->bits & BACKEND_ATOMIC_BATCH) ||
+	    ((f->bits & BACKEND_NEWS) && strstr(told_text(), "missed"))) {
 		cr_expect_neq(is_said_to_be(SLICE("ab")), 1, "told: %s", told_text());
 		return;
 	}
