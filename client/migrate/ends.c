@@ -134,8 +134,7 @@ bool migrate_end_is_same(const struct migrate_end *a, const struct migrate_end *
 
 /* ---- Opening ---- */
 
-/* Puts the layers around a backend, which is closed if there is no memory for one, or no place for
- * large values. NULL with a sentence. */
+/* Puts the layers around a backend, or closes it: NULL, with a sentence. */
 static struct backend *wrap(const struct migrate_end *end, struct backend *backend, char *error,
 			    size_t error_size)
 {
@@ -171,9 +170,9 @@ static bool open_store(struct migrate_end *end, bool only_reads, struct migrate_
 		return migrate_fail(failure, CLIENT_USAGE, "%s", error);
 	struct backend *backend = backend_place_open(&end->place, error, sizeof(error));
 	end->backend = backend ? wrap(end, backend, error, sizeof(error)) : NULL;
-	if (end->backend)
-		return true;
-	return migrate_fail(failure, CLIENT_UNREACHABLE, "%s", error);
+	if (!end->backend)
+		(void)migrate_fail(failure, CLIENT_UNREACHABLE, "%s", error);
+	return end->backend != NULL;
 }
 
 /* Whether nothing could be there yet: no directory, or an empty one. */
