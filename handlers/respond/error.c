@@ -60,13 +60,21 @@ void respond_problem(struct response *response, unsigned status, struct buffer *
 	response->headers[response->header_count - 1].value = "application/problem+json";
 }
 
+/* Of a title, as in "not_found". */
+static char code_char(char character)
+{
+	if (character == ' ')
+		return '_';
+	if (character >= 'A' && character <= 'Z')
+		return (char)(character + 'a' - 'A');
+	return character;
+}
+
 static void append_turborepo(struct buffer *json, unsigned status, struct slice detail)
 {
 	json_out_raw(json, "{\"error\":{\"code\":\"");
 	for (const char *at = title_of(status); *at; at++)
-		buffer_append_char(json, *at == ' '                 ? '_'
-					 : *at >= 'A' && *at <= 'Z' ? (char)(*at + 'a' - 'A')
-								    : *at);
+		buffer_append_char(json, code_char(*at));
 	json_out_raw(json, "\",\"message\":");
 	json_out_string(json, detail);
 	json_out_raw(json, "}}");
