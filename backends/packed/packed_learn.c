@@ -82,7 +82,7 @@ static void learnt(struct cache_op *op)
 static void ask(struct lesson *lesson)
 {
 	cache_op_init(&lesson->op, CACHE_OP_STATS);
-	lesson->op.ns = slice_of(lesson->space->name);
+	lesson->op.ns = slice_of(lesson->space->node.name);
 	lesson->op.done = learnt;
 	lesson->op.user = lesson;
 	backend_submit(lesson->packed->inner, &lesson->op);

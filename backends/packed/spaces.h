@@ -1,5 +1,4 @@
-/* What the layer knows of namespaces. A look-up takes no lock; what was found lives as long as the
- * table. */
+/* What the layer knows of namespaces (store/name_table.h). */
 #ifndef STEADYCACHE_PACKED_SPACES_H
 #define STEADYCACHE_PACKED_SPACES_H
 
@@ -7,9 +6,9 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "store/name_table.h"
 #include "store/op.h"
 
-#define SPACES_BUCKETS 1024
 /* Further namespaces have default settings, as far as this layer goes. */
 #define SPACES_MAX 50000
 
@@ -21,23 +20,21 @@ enum space_state {
 };
 
 struct space {
-	struct space *next;      /* never changes once it is in its bucket */
+	struct name_node node;
 	atomic_uint state;       /* enum space_state; 0: nothing is known */
 	_Atomic int64_t told_us; /* when it was learnt; monotonic */
-	/* Guarded by the lock of the table. */
+	/* Guarded by the lock of the spaces. */
 	uint64_t version;         /* of the settings, as far as they change through the layer */
 	bool is_asking;           /* the backend is being asked */
 	struct cache_op *waiting; /* SETs, by cache_op.next, for the answer */
 	struct cache_op **waiting_end;
-	char name[NAMESPACE_MAX_LEN + 1];
 };
 
 struct spaces {
-	pthread_mutex_t lock; /* for all but look-ups */
+	struct name_table table;
+	pthread_mutex_t lock;
 	pthread_cond_t quiet; /* nobody is being asked any more */
-	size_t asking;
-	struct space *_Atomic buckets[SPACES_BUCKETS];
-	size_t count;
+	size_t asking;        /* lock */
 };
 
 void spaces_init(struct spaces *spaces);

@@ -40,7 +40,7 @@ void learn_settings(struct tiered *tiered, struct near_space *space, int64_t now
 	lesson->tiered = tiered;
 	lesson->space = space;
 	cache_op_init(&lesson->op, CACHE_OP_STATS);
-	lesson->op.ns = slice_of(space->name);
+	lesson->op.ns = slice_of(space->node.name);
 	lesson->op.done = learnt;
 	lesson->op.user = lesson;
 	(void)pthread_mutex_lock(&tiered->lock);

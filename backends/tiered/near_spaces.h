@@ -3,30 +3,24 @@
 #ifndef STEADYCACHE_TIERED_NEAR_SPACES_H
 #define STEADYCACHE_TIERED_NEAR_SPACES_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
 #include "base/clock.h"
-#include "store/backend.h"
+#include "store/name_table.h"
 
-#define NEAR_SPACES_BUCKETS 256
 /* Of further namespaces nothing is known. */
 #define NEAR_SPACES_MAX 10000
 
-/* Lives as long as the table. */
 struct near_space {
-	struct near_space *next; /* never changes once it is in its bucket */
+	struct name_node node;
 	_Atomic uint64_t hits;
 	_Atomic int64_t max_age_us;
 	_Atomic int64_t asked_us; /* when the backend was asked for the settings; 0: never */
-	char name[NAMESPACE_MAX_LEN + 1];
 };
 
 struct near_spaces {
-	pthread_mutex_t lock; /* for adding one; a look-up takes none */
-	struct near_space *_Atomic buckets[NEAR_SPACES_BUCKETS];
-	size_t count; /* lock */
+	struct name_table table;
 };
 
 void near_spaces_init(struct near_spaces *spaces);
