@@ -28,6 +28,16 @@ struct cache_headroom backend_headroom(const struct backend *backend, struct sli
 	return headroom;
 }
 
+size_t backend_gauges_and_own(struct backend *inner, const struct backend_gauge *own,
+			      size_t own_count, struct backend_gauge *ret, size_t max)
+{
+	size_t count = inner->ops->gauges ? inner->ops->gauges(inner, ret, max) : 0;
+
+	for (size_t i = 0; i < own_count && count < max; i++)
+		ret[count++] = own[i];
+	return count;
+}
+
 static bool time_is_valid(int64_t time_us)
 {
 	return time_us >= 0 && time_us <= HISTORY_MAX_US;

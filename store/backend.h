@@ -273,6 +273,11 @@ static inline size_t backend_gauges_max(const struct backend *backend)
 	return (size_t)BACKEND_GAUGES_MAX * (backend->ops->branch_count + 1);
 }
 
+/* For a layer: the gauges of the backend behind it, then `own_count` of its own; as
+ * backend_ops.gauges. */
+size_t backend_gauges_and_own(struct backend *inner, const struct backend_gauge *own,
+			      size_t own_count, struct backend_gauge *ret, size_t max);
+
 /* The headroom that a value for a SET of a key of `key_len` bytes in `ns` should have (value.h). */
 struct cache_headroom backend_headroom(const struct backend *backend, struct slice ns,
 				       size_t key_len);

@@ -57,13 +57,9 @@ static size_t layer_gauges(struct backend *backend, struct backend_gauge *ret, s
 		GAUGE_COUNTER("large", "removal_failures", swept.removal_failures,
 			      "Removals that failed; the next sweep tries again."),
 	};
-	const size_t own = sizeof(gauges) / sizeof(gauges[0]);
-	size_t count = 0;
+	size_t count = backend_gauges_and_own(layer->inner, gauges,
+					      sizeof(gauges) / sizeof(gauges[0]), ret, max);
 
-	if (layer->inner->ops->gauges)
-		count = layer->inner->ops->gauges(layer->inner, ret, max);
-	for (size_t i = 0; i < own && count < max; i++)
-		ret[count++] = gauges[i];
 	if (layer->store->ops->gauges)
 		count += layer->store->ops->gauges(layer->store, ret + count, max - count);
 	return count;

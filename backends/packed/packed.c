@@ -77,14 +77,9 @@ static size_t packed_gauges(struct backend *backend, struct backend_gauge *ret, 
 		GAUGE_COUNTER("compression", "decoded", value_zstd_decoded_count(),
 			      "Values decoded for reads."),
 	};
-	const size_t own = sizeof(gauges) / sizeof(gauges[0]);
-	size_t count = 0;
 
-	if (packed->inner->ops->gauges)
-		count = packed->inner->ops->gauges(packed->inner, ret, max);
-	for (size_t i = 0; i < own && count < max; i++)
-		ret[count++] = gauges[i];
-	return count;
+	return backend_gauges_and_own(packed->inner, gauges, sizeof(gauges) / sizeof(gauges[0]),
+				      ret, max);
 }
 
 static void packed_traits(const struct backend *backend, struct slice ns,

@@ -58,14 +58,9 @@ static size_t tiered_gauges(struct backend *backend, struct backend_gauge *ret, 
 		GAUGE_COUNTER("near", "evictions", counts.evictions,
 			      "Entries that gave way to others."),
 	};
-	const size_t own = sizeof(gauges) / sizeof(gauges[0]);
-	size_t count = 0;
 
-	if (tiered->inner->ops->gauges)
-		count = tiered->inner->ops->gauges(tiered->inner, ret, max);
-	for (size_t i = 0; i < own && count < max; i++)
-		ret[count++] = gauges[i];
-	return count;
+	return backend_gauges_and_own(tiered->inner, gauges, sizeof(gauges) / sizeof(gauges[0]),
+				      ret, max);
 }
 
 /* It takes values without headroom only. */
