@@ -10,6 +10,7 @@
 
 #include "backends/memory/clear.h"
 #include "backends/memory/configure.h"
+#include "backends/memory/drop.h"
 #include "backends/memory/expire.h"
 #include "backends/memory/listing/hash_scan.h"
 #include "backends/memory/listing/listing.h"
@@ -256,52 +257,6 @@ static void run_visit(struct namespaces *all, struct cache_op *op, int64_t now_u
 	cache_op_complete(op, status);
 }
 
-/* Drops `ns`, whose configure_lock is held; *ret is what was in it. */
-static enum cache_status drop(struct namespaces *all, struct namespace *ns, struct cleared **ret)
-{
-	struct cleared *cleared = calloc(1, sizeof(*cleared));
-
-	if (!cleared)
-		return CACHE_NO_MEMORY;
-	if (clear_drop(all, ns, cleared)) {
-		*ret = cleared;
-		return CACHE_OK;
-	}
-	free(cleared);
-	return CACHE_NOT_FOUND;
-}
-
-/* On the worker, where it may wait for somebody who configures the namespace. */
-static void run_long_drop(struct namespaces *all, struct cache_op *op)
-{
-	struct namespace *ns = namespace_find(all, op->ns);
-	enum cache_status status = CACHE_NOT_FOUND;
-	struct cleared *cleared = NULL;
-
-	if (ns) {
-		(void)pthread_mutex_lock(&ns->configure_lock);
-		status = drop(all, ns, &cleared);
-		(void)pthread_mutex_unlock(&ns->configure_lock);
-	}
-	cache_op_complete(op, status);
-	clear_free(cleared);
-}
-
-static void start_drop(struct memory_backend *memory, struct namespace *ns, struct cache_op *op)
-{
-	struct cleared *cleared = NULL;
-
-	if (pthread_mutex_trylock(&ns->configure_lock) != 0) {
-		worker_submit(&memory->worker, op);
-		return;
-	}
-	enum cache_status status = drop(&memory->namespaces, ns, &cleared);
-	(void)pthread_mutex_unlock(&ns->configure_lock);
-	if (cleared)
-		worker_free(&memory->worker, cleared);
-	cache_op_complete(op, status);
-}
-
 /* What takes long, on the worker. */
 static void run_long_visit(struct walks *walks, struct cache_op *op, int64_t now_us)
 {
@@ -309,7 +264,7 @@ static void run_long_visit(struct walks *walks, struct cache_op *op, int64_t now
 	struct namespace *ns = namespace_find(all, op->ns);
 
 	if (op->type == CACHE_OP_CLEAR && op->drop)
-		run_long_drop(all, op);
+		drop_run(all, op);
 	else if (op->type == CACHE_OP_SCAN && !op->any_order && ns)
 		cache_op_complete(op, walk_page(walks, ns, op, now_us));
 	else
@@ -367,7 +322,7 @@ static void memory_clear(struct backend *backend, struct cache_op *op)
 		return;
 	}
 	if (op->drop) {
-		start_drop(memory, ns, op);
+		drop_start(&memory->namespaces, &memory->worker, ns, op);
 		return;
 	}
 	if (op->prefix.len == 0)
