@@ -358,6 +358,21 @@ local function has_expired(until_us)
 	return state.first_expiry <= until_us
 end
 
+-- Removes these entries. False: there are more than one call does.
+local function remove_expired(list)
+	local heads = find(list)
+
+	for i = 1, #list do
+		remove(list[i], heads[i], 'expirations')
+		if step_is_over() then
+			flush()
+			return false
+		end
+	end
+	flush()
+	return true
+end
+
 -- Removes what nobody has used for the idle time, which is at the beginning of key l once that is
 -- complete. False: there is more than one call does.
 local function sweep_idle()
@@ -370,15 +385,7 @@ local function sweep_idle()
 		local list = {}
 
 		for i = 1, #members do list[i] = sub(members[i], 15) end
-		local heads = find(list)
-		for i = 1, #list do
-			remove(list[i], heads[i], 'expirations')
-			if step_is_over() then
-				flush()
-				return false
-			end
-		end
-		flush()
+		if not remove_expired(list) then return false end
 	until #members == 0
 	return true
 end
@@ -392,17 +399,9 @@ local function sweep()
 	while until_us >= 0 and has_expired(until_us) do
 		local list = call('ZRANGEBYSCORE', keys[X], '-inf', format('%.0f', until_us),
 			'LIMIT', '0', '32')
-		local heads = find(list)
 
 		state.first_expiry = nil
-		for i = 1, #list do
-			remove(list[i], heads[i], 'expirations')
-			if step_is_over() then
-				flush()
-				return false
-			end
-		end
-		flush()
+		if not remove_expired(list) then return false end
 	end
 	return true
 end
