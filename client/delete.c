@@ -46,24 +46,6 @@ static int check_usage(const struct arguments *arguments)
 	return CLIENT_DONE;
 }
 
-static int remove_entries(struct remote *remote, const struct arguments *arguments,
-			  const struct remote_request *request)
-{
-	struct remote_answer answer = {0};
-	int code = remote_ask(remote, request, &answer);
-
-	if (code == CLIENT_DONE && answer.status == 404) {
-		code = CLIENT_NOT_FOUND;
-		if (!arguments->options[OPT_QUIET])
-			(void)client_fail(0, arguments->options[OPT_DROP] ? "no such namespace"
-									  : "no such entry");
-	} else if (code == CLIENT_DONE && !remote_is_done(&answer)) {
-		code = remote_refusal(&answer);
-	}
-	remote_answer_deinit(&answer);
-	return code;
-}
-
 int command_delete(const struct arguments *arguments)
 {
 	struct remote_request request = {.method = "DELETE"};
@@ -85,7 +67,9 @@ int command_delete(const struct arguments *arguments)
 	if (code == CLIENT_DONE) {
 		code = remote_open(&remote, arguments);
 		if (code == CLIENT_DONE)
-			code = remove_entries(&remote, arguments, &request);
+			code = entry_change(&remote, arguments, &request,
+					    arguments->options[OPT_DROP] ? "no such namespace"
+									 : "no such entry");
 		remote_close(&remote);
 	}
 	buffer_deinit(&request.target);

@@ -60,6 +60,23 @@ const char *entry_if_match(const struct arguments *arguments, char line[160])
 	return line;
 }
 
+int entry_change(struct remote *remote, const struct arguments *arguments,
+		 const struct remote_request *request, const char *missing)
+{
+	struct remote_answer answer = {0};
+	int code = remote_ask(remote, request, &answer);
+
+	if (code == CLIENT_DONE && answer.status == 404) {
+		code = CLIENT_NOT_FOUND;
+		if (!arguments->options[OPT_QUIET])
+			(void)client_fail(0, "%s", missing);
+	} else if (code == CLIENT_DONE && !remote_is_done(&answer)) {
+		code = remote_refusal(&answer);
+	}
+	remote_answer_deinit(&answer);
+	return code;
+}
+
 int entry_body_open(struct remote_body *body, const char *path)
 {
 	bool is_stdin = !path || strcmp(path, "-") == 0;

@@ -18,23 +18,6 @@ static bool read_ttl(const char *text, long long *ret_s)
 	return client_fail(0, "TTL must be a whole number of seconds; 0 is for ever"), false;
 }
 
-static int expire(struct remote *remote, const struct arguments *arguments,
-		  const struct remote_request *request)
-{
-	struct remote_answer answer = {0};
-	int code = remote_ask(remote, request, &answer);
-
-	if (code == CLIENT_DONE && answer.status == 404) {
-		code = CLIENT_NOT_FOUND;
-		if (!arguments->options[OPT_QUIET])
-			(void)client_fail(0, "no such entry");
-	} else if (code == CLIENT_DONE && !remote_is_done(&answer)) {
-		code = remote_refusal(&answer);
-	}
-	remote_answer_deinit(&answer);
-	return code;
-}
-
 int command_expire(const struct arguments *arguments)
 {
 	struct remote_request request = {.method = "PATCH"};
@@ -49,7 +32,7 @@ int command_expire(const struct arguments *arguments)
 		request.headers[0] = entry_if_match(arguments, if_match);
 		code = remote_open(&remote, arguments);
 		if (code == CLIENT_DONE)
-			code = expire(&remote, arguments, &request);
+			code = entry_change(&remote, arguments, &request, "no such entry");
 		remote_close(&remote);
 	}
 	buffer_deinit(&request.target);
