@@ -3,7 +3,6 @@
 #include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <strings.h>
 #include <zlib.h>
 #include <zstd.h>
 #include <zstd_errors.h>
@@ -19,16 +18,12 @@ struct coding_decoder {
 	ZSTD_DCtx *zstd;
 };
 
-static bool is_named(struct slice name, struct slice wanted)
-{
-	return name.len == wanted.len && strncasecmp(name.data, wanted.data, name.len) == 0;
-}
-
 bool coding_find(struct slice name, enum coding *ret)
 {
-	if (is_named(name, SLICE("gzip")) || is_named(name, SLICE("x-gzip")))
+	if (slice_equal_in_any_case(name, SLICE("gzip")) ||
+	    slice_equal_in_any_case(name, SLICE("x-gzip")))
 		*ret = CODING_GZIP;
-	else if (is_named(name, SLICE("zstd")))
+	else if (slice_equal_in_any_case(name, SLICE("zstd")))
 		*ret = CODING_ZSTD;
 	else
 		return false;

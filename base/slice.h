@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
+#include <strings.h>
 
 #include "steadycache/slice.h"
 
@@ -25,10 +26,26 @@ static inline bool slice_equal(struct slice a, struct slice b)
 	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+/* The same, of ASCII, ignoring case. */
+static inline bool slice_equal_in_any_case(struct slice a, struct slice b)
+{
+	return a.len == b.len && (a.len == 0 || strncasecmp(a.data, b.data, a.len) == 0);
+}
+
 static inline bool slice_starts_with(struct slice whole, struct slice prefix)
 {
 	return whole.len >= prefix.len &&
 	       (prefix.len == 0 || memcmp(whole.data, prefix.data, prefix.len) == 0);
+}
+
+/* Without the blanks and tabs around it. */
+static inline struct slice slice_trim(struct slice text)
+{
+	while (text.len > 0 && (*text.data == ' ' || *text.data == '\t'))
+		text = (struct slice){text.data + 1, text.len - 1};
+	while (text.len > 0 && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t'))
+		text.len--;
+	return text;
 }
 
 /* Byte order, a prefix before the longer key: negative, 0 or positive. */

@@ -39,11 +39,6 @@ struct slice value_head_headers(struct slice head)
 	return (struct slice){head.data + type_len + 1, head.len - type_len - 1};
 }
 
-static bool equals_ignoring_case(struct slice a, struct slice b)
-{
-	return a.len == b.len && strncasecmp(a.data, b.data, a.len) == 0;
-}
-
 static bool is_token(struct slice name)
 {
 	for (size_t i = 0; i < name.len; i++)
@@ -61,7 +56,7 @@ bool value_head_name(struct slice name, char ret[static VALUE_HEADER_NAME_MAX_LE
 	bool is_kept = is_meta;
 
 	for (size_t i = 0; i < KEPT_NAMES && !is_kept; i++)
-		if (equals_ignoring_case(name, kept_names[i])) {
+		if (slice_equal_in_any_case(name, kept_names[i])) {
 			found = kept_names[i];
 			is_kept = true;
 		}

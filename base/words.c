@@ -1,7 +1,5 @@
 #include "base/words.h"
 
-#include <strings.h>
-
 bool words_next(const char **words, struct slice *ret)
 {
 	const char *at = *words;
@@ -26,11 +24,10 @@ bool words_hold(const char *words, struct slice word)
 
 bool words_hold_in_any_case(const char *words, const char *word)
 {
-	size_t len = strlen(word);
 	struct slice each;
 
 	while (words_next(&words, &each))
-		if (each.len == len && strncasecmp(each.data, word, len) == 0)
+		if (slice_equal_in_any_case(each, slice_of(word)))
 			return true;
 	return false;
 }

@@ -9,11 +9,6 @@
 #define CACHE_CONTROL SLICE("Cache-Control")
 #define META          SLICE("X-Meta-")
 
-static bool is_named(struct slice name, struct slice wanted)
-{
-	return name.len == wanted.len && strncasecmp(name.data, wanted.data, name.len) == 0;
-}
-
 /* Most headers of a request are of no interest, so their first letters decide. */
 static void take(void *user, struct slice name, const char *value)
 {
@@ -21,11 +16,11 @@ static void take(void *user, struct slice name, const char *value)
 	int first = name.len > 0 ? name.data[0] | 0x20 : 0;
 
 	if ((first != 'c' && first != 'x') || head->verdict != HEAD_ADDED || *value == '\0' ||
-	    (is_named(name, ENCODING) && strcasecmp(value, "identity") == 0))
+	    (slice_equal_in_any_case(name, ENCODING) && strcasecmp(value, "identity") == 0))
 		return;
 	enum value_head_verdict verdict = value_head_add(&head->room, name, slice_of(value));
 	if (verdict == HEAD_NOT_KEPT && name.len > VALUE_HEADER_NAME_MAX_LEN &&
-	    is_named((struct slice){name.data, META.len}, META))
+	    slice_equal_in_any_case((struct slice){name.data, META.len}, META))
 		verdict = HEAD_TOO_LONG;
 	if (verdict == HEAD_ADDED || verdict == HEAD_NOT_KEPT)
 		return;

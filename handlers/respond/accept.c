@@ -1,23 +1,5 @@
 #include "handlers/respond/accept.h"
 
-#include <strings.h>
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static struct slice trim(struct slice text)
-{
-	while (text.len > 0 && is_blank(text.data[0])) {
-		text.data++;
-		text.len--;
-	}
-	while (text.len > 0 && is_blank(text.data[text.len - 1]))
-		text.len--;
-	return text;
-}
-
 /* Takes what stands before the next `separator` from the front of *rest, without blanks around it.
  * False: nothing is left. */
 static bool take(struct slice *rest, char separator, struct slice *ret)
@@ -28,20 +10,16 @@ static bool take(struct slice *rest, char separator, struct slice *ret)
 	size_t len = end ? (size_t)(end - rest->data) : rest->len;
 	size_t taken = end ? len + 1 : len;
 
-	*ret = trim((struct slice){rest->data, len});
+	*ret = slice_trim((struct slice){rest->data, len});
 	*rest = (struct slice){rest->data + taken, rest->len - taken};
 	return true;
-}
-
-static bool equals(struct slice a, struct slice b)
-{
-	return a.len == b.len && strncasecmp(a.data, b.data, a.len) == 0;
 }
 
 /* RFC 9110, 8.4.1: the older names of these two mean the same. */
 static struct slice without_x(struct slice coding)
 {
-	if (equals(coding, SLICE("x-gzip")) || equals(coding, SLICE("x-compress")))
+	if (slice_equal_in_any_case(coding, SLICE("x-gzip")) ||
+	    slice_equal_in_any_case(coding, SLICE("x-compress")))
 		return (struct slice){coding.data + 2, coding.len - 2};
 	return coding;
 }
@@ -97,13 +75,13 @@ int accept_quality(const struct request *request, struct slice coding)
 		while (take(&rest, ',', &element)) {
 			if (!read_element(element, &found, &weight))
 				continue;
-			if (equals(without_x(found), wanted))
+			if (slice_equal_in_any_case(without_x(found), wanted))
 				return weight;
 			if (of_any < 0 && slice_equal(found, SLICE("*")))
 				of_any = weight;
 		}
 	}
-	if (equals(wanted, SLICE("identity")))
+	if (slice_equal_in_any_case(wanted, SLICE("identity")))
 		return of_any < 0 ? 1 : of_any;
 	return of_any < 0 ? 0 : of_any;
 }

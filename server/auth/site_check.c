@@ -8,7 +8,7 @@
 
 static bool is_text(struct slice text, const char *wanted)
 {
-	return text.len == strlen(wanted) && strncasecmp(text.data, wanted, text.len) == 0;
+	return slice_equal_in_any_case(text, slice_of(wanted));
 }
 
 /* The host of "host:port" or "[v6]:port", the latter without brackets; empty if it is neither. */
@@ -46,7 +46,7 @@ static bool is_among(struct slice name, const char *hosts)
 	struct slice host;
 
 	while (words_next(&hosts, &host))
-		if (host.len == name.len && strncasecmp(host.data, name.data, name.len) == 0)
+		if (slice_equal_in_any_case(host, name))
 			return true;
 	return false;
 }

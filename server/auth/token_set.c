@@ -84,17 +84,6 @@ static struct slice cut_line(struct slice *rest)
 	return line;
 }
 
-static struct slice trim(struct slice text)
-{
-	while (text.len > 0 && (*text.data == ' ' || *text.data == '\t')) {
-		text.data++;
-		text.len--;
-	}
-	while (text.len > 0 && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t'))
-		text.len--;
-	return text;
-}
-
 /* A header cannot contain control characters other than a tab. */
 static bool can_be_sent(struct slice key)
 {
@@ -112,7 +101,7 @@ bool token_set_add_keys(struct token_set *set, struct slice text, const char *so
 	size_t before = set->count;
 
 	while (text.len > 0 && !problem) {
-		struct slice key = trim(cut_line(&text));
+		struct slice key = slice_trim(cut_line(&text));
 		struct token_line line = {.rights = TOKEN_ALL_RIGHTS, .namespaces = SLICE("*")};
 
 		if (key.len == 0)
@@ -142,7 +131,7 @@ bool token_set_add_lines(struct token_set *set, struct buffer *text, char *error
 	*text = (struct buffer){0};
 	struct slice rest = buffer_bytes(&set->text);
 	while (rest.len > 0) {
-		struct slice row = trim(cut_line(&rest));
+		struct slice row = slice_trim(cut_line(&rest));
 		struct token_line line;
 		const char *problem = NULL;
 
