@@ -27,7 +27,7 @@ static bool open_visit(struct request *request, struct response *response)
 static enum handler_step entry_get_start(struct request *request, struct response *response)
 {
 	cache_op_init(&request->op, CACHE_OP_GET);
-	if (!entry_write_key_fits(request, response))
+	if (!respond_key_fits(request, response))
 		return STEP_RESPOND;
 	request->op.ns = request->ns;
 	request->op.one.key = request->key;

@@ -43,7 +43,7 @@ static enum handler_step release_lease(struct request *request, struct response 
 	};
 
 	cache_op_init(&request->op, CACHE_OP_DELETE);
-	if (!entry_write_key_fits(request, response) ||
+	if (!respond_key_fits(request, response) ||
 	    !entry_write_check_lease(request, response, header))
 		return STEP_RESPOND;
 	switch (flight_lease_release(request, &lease)) {

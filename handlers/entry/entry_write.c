@@ -9,16 +9,6 @@
 #include "handlers/respond/error.h"
 #include "handlers/respond/status.h"
 
-bool entry_write_key_fits(const struct request *request, struct response *response)
-{
-	if (request->key.len <= request->context->max_key_bytes)
-		return true;
-	respond_error(request, response, 414,
-		      "the key has %zu bytes; the server takes up to %zu (STEADYCACHE_MAX_KEY_KB)",
-		      request->key.len, request->context->max_key_bytes);
-	return false;
-}
-
 static bool check_put_headers(const struct request *request, struct response *response)
 {
 	const char *type = request_header(request, "Content-Type");
@@ -45,7 +35,7 @@ bool entry_write_start(struct request *request, struct response *response, enum 
 		       struct etag_list *list)
 {
 	cache_op_init(&request->op, type);
-	if (!entry_write_key_fits(request, response))
+	if (!respond_key_fits(request, response))
 		return false;
 	request->op.ns = request->ns;
 	request->op.one.key = request->key;

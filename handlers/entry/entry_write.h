@@ -5,9 +5,6 @@
 #include "handlers/respond/conditions.h"
 #include "handlers/respond/request.h"
 
-/* Whether the key is short enough. False: answered. */
-bool entry_write_key_fits(const struct request *request, struct response *response);
-
 /* Initializes the op with the path's key and the conditions of the headers; `list` must live as
  * long as the op (NULL: out of memory). False: answered. */
 bool entry_write_start(struct request *request, struct response *response, enum cache_op_type type,

@@ -16,16 +16,6 @@
 /* Longest body of a PROPFIND. */
 #define BODY_MAX_BYTES 65536
 
-static bool key_fits(const struct request *request, struct response *response)
-{
-	if (request->key.len <= request->context->max_key_bytes)
-		return true;
-	respond_error(request, response, 414,
-		      "the key has %zu bytes; the server takes up to %zu (STEADYCACHE_MAX_KEY_KB)",
-		      request->key.len, request->context->max_key_bytes);
-	return false;
-}
-
 /* A missing one is "infinity" (RFC 4918, 9.1). False: answered. */
 static bool read_depth(const struct request *request, struct response *response, bool *ret_members)
 {
@@ -96,7 +86,7 @@ static enum handler_step find_start(struct request *request, struct response *re
 	bool members = false;
 
 	cache_op_init(&request->op, CACHE_OP_GET);
-	if (!key_fits(request, response) || !read_depth(request, response, &members))
+	if (!respond_key_fits(request, response) || !read_depth(request, response, &members))
 		return STEP_RESPOND;
 	struct find *find = calloc(1, sizeof(*find) + key.len + 1);
 	request->state = find;
@@ -345,7 +335,7 @@ static void remove_cleanup(struct request *request)
 static enum handler_step make_start(struct request *request, struct response *response)
 {
 	cache_op_init(&request->op, CACHE_OP_GET);
-	if (!key_fits(request, response))
+	if (!respond_key_fits(request, response))
 		return STEP_RESPOND;
 	if (request_body(request).len > 0)
 		respond_error(request, response, 415,

@@ -123,6 +123,16 @@ void respond_error(const struct request *request, struct response *response, uns
 		       (struct slice){.data = detail, .len = (size_t)len});
 }
 
+bool respond_key_fits(const struct request *request, struct response *response)
+{
+	if (request->key.len <= request->context->max_key_bytes)
+		return true;
+	respond_error(request, response, 414,
+		      "the key has %zu bytes; the server takes up to %zu (STEADYCACHE_MAX_KEY_KB)",
+		      request->key.len, request->context->max_key_bytes);
+	return false;
+}
+
 unsigned respond_retry_after_s(const struct cache_op *op)
 {
 	if (op->retry_after_s > 0)

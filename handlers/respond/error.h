@@ -10,6 +10,9 @@
 void respond_error(const struct request *request, struct response *response, unsigned status,
 		   const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* Whether the key of the path is short enough. False: answered. */
+bool respond_key_fits(const struct request *request, struct response *response);
+
 /* Answers for a completed op that failed: its HTTP status, and its detail or the status's sentence,
  * with Retry-After on 503. */
 void respond_op_failure(const struct request *request, struct response *response);
